@@ -1,0 +1,1 @@
+"""The user's commands, one file each. Modules here start in tens of milliseconds."""

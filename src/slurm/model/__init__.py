@@ -1,0 +1,1 @@
+"""The nouns: records, enums, ids, error codes. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""Slurm's little languages, read and shown: host lists, durations, moments, sizes, arrays, GRES, dependencies and the like."""

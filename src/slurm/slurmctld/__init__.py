@@ -1,0 +1,1 @@
+"""The controller: feeds events to core and carries out the effects."""

@@ -1,0 +1,1 @@
+"""The node daemon; under stepd/ lives the supervisor of one step."""

@@ -1,0 +1,1 @@
+"""The protocol: messages, framing, versions, credentials. Bytes, no sockets."""
