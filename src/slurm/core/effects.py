@@ -1,0 +1,70 @@
+"""Effects: what is to be done outside, in imperatives. `core.cluster.apply` returns them; `slurmctld` carries them out after the event is on disk.
+
+Each can be lost (a crash after the journal entry) and must be found again from state alone: `core.recovery.pending_effects`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.model.ids import JobId, NodeName, StepId
+
+
+class Effect(msgspec.Struct, kw_only=True, frozen=True):
+    """Anything core wants done."""
+
+
+class Launch(Effect, frozen=True):
+    """Start the batch script of this attempt on `node`."""
+
+    job: JobId
+    attempt: int
+    node: NodeName
+
+
+class Terminate(Effect, frozen=True):
+    """End every process of this attempt on these nodes: SIGCONT and SIGTERM, SIGKILL after KillWait; each node answers with NodeFreed.
+
+    `why` goes into the job's error file: "" (ended by itself) | cancelled | timeout | node_fail | preempted | requeue.
+    """
+
+    job: JobId
+    attempt: int
+    nodes: tuple[NodeName, ...]
+    why: str = ""
+    at: float = 0.0
+
+
+class Signal(Effect, frozen=True):
+    """Send a signal number to a step (None: all steps, not the batch shell), the batch script (`batch`) or everything (`full`)."""
+
+    job: JobId
+    attempt: int
+    nodes: tuple[NodeName, ...]
+    signal: int
+    step: StepId | None = None
+    batch: bool = False
+    full: bool = False
+
+
+class EndStep(Effect, frozen=True):
+    """End one step's processes on these nodes as Terminate does for a job."""
+
+    job: JobId
+    attempt: int
+    step: StepId
+    nodes: tuple[NodeName, ...]
+    why: str = ""
+
+
+class Announce(Effect, frozen=True):
+    """The visible state of a job changed: waiting srun, salloc, `sbatch -W` and watchers want to know."""
+
+    job: JobId
+
+
+class Plan(Effect, frozen=True):
+    """Something changed that may let a pending job start."""
+
+
+AnyEffect = Launch | Terminate | Signal | EndStep | Announce | Plan

@@ -1,0 +1,249 @@
+"""Events: what has happened, in past participles. The journal keeps them; `core.cluster.apply` folds them into state.
+
+A record once written is read for ever: fields are only added, always with defaults. `at` is the time in seconds since the epoch at which
+it happened; nothing in core reads a clock.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.model.ids import Gid, JobId, NodeName, StepId, Uid
+from slurm.model.job import Allocation, Job, Step
+from slurm.model.node import GresPool, Node
+from slurm.model.partition import Partition
+from slurm.model.settings import Settings
+
+
+class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag=True):
+    """Anything that changes the cluster."""
+
+    at: float
+
+
+class Configured(Event):
+    """A configuration was loaded: at first start, after a change of slurm.conf, by `scontrol reconfigure`.
+
+    What operators set by hand (drain, reasons, partition states) survives for nodes and partitions that still exist.
+    """
+
+    settings: Settings
+    nodes: list[Node]
+    partitions: list[Partition]
+
+
+class Submitted(Event):
+    """A job or array passed admission; `job` is its complete first record."""
+
+    job: Job
+
+
+class Eligible(Event):
+    """The begin time, or the delay of an after:ID+minutes, of a job has come."""
+
+    job: JobId
+
+
+class Started(Event):
+    """Resources were given to a job, or to task `task` of array record `job`, which then gets the id `started`."""
+
+    job: JobId
+    allocation: Allocation
+    task: int | None = None
+    started: JobId = JobId(0)  # 0: the record's own id (no array, or the array's last task)
+
+
+class Launched(Event):
+    """The batch host confirmed that this attempt's script runs."""
+
+    job: JobId
+    attempt: int
+
+
+class LaunchFailed(Event):
+    """A node could not start this attempt; nothing of it runs there."""
+
+    job: JobId
+    attempt: int
+    node: NodeName
+    why: str
+
+
+class BatchExited(Event):
+    """The batch script of this attempt ended with a wait status; `oom`: the kernel killed it for memory."""
+
+    job: JobId
+    attempt: int
+    status: int
+    oom: bool = False
+
+
+class AllocationRelinquished(Event):
+    """salloc or srun gave its allocation back; `status` is the wait status it ends with."""
+
+    job: JobId
+    status: int = 0
+
+
+class NodeFreed(Event):
+    """No process of this attempt is left on the node."""
+
+    job: JobId
+    attempt: int
+    node: NodeName
+
+
+class Warned(Event):
+    """The --signal warning of this attempt was sent."""
+
+    job: JobId
+    attempt: int
+
+
+class TimedOut(Event):
+    """The time limit of this attempt was reached."""
+
+    job: JobId
+    attempt: int
+
+
+class DeadlinePassed(Event):
+    """A pending job can no longer end before its --deadline."""
+
+    job: JobId
+
+
+class Cancelled(Event):
+    """Somebody cancelled a job, or tasks of an array record that have not started (`tasks` as ranges; None: all of it)."""
+
+    job: JobId
+    by: Uid
+    tasks: list[tuple[int, int, int]] | None = None
+
+
+class Held(Event):
+    """A pending job was held, by its owner or by an administrator."""
+
+    job: JobId
+    admin: bool = False
+
+
+class Released(Event):
+    """A hold was lifted (and a requeue delay with it)."""
+
+    job: JobId
+
+
+class Requeued(Event):
+    """A job goes back to the queue once its processes are gone; `hold`: held there; `why` for reason and log."""
+
+    job: JobId
+    by: Uid
+    hold: bool = False
+    why: str = ""
+
+
+class JobUpdated(Event):
+    """`scontrol update`: JobRequest or Job fields with their new values, already checked by core.admission."""
+
+    job: JobId
+    changes: dict[str, msgspec.Raw]
+
+
+class StepCreated(Event):
+    """An srun got a step of a running job."""
+
+    job: JobId
+    step: Step
+
+
+class StepExited(Event):
+    """A step's tasks on one node all ended; `status` the highest wait status among them."""
+
+    job: JobId
+    attempt: int
+    step: StepId
+    node: NodeName
+    status: int
+    oom: bool = False
+
+
+class NodeRegistered(Event):
+    """A slurmd connected and said what its machine has; `gres` only when it detected devices."""
+
+    node: NodeName
+    cpus: int
+    boards: int
+    sockets: int
+    cores_per_socket: int
+    threads_per_core: int
+    memory: int
+    tmp_disk: int
+    arch: str = ""
+    os: str = ""
+    version: str = ""
+    boot_time: float = 0.0
+    slurmd_start_time: float = 0.0
+    address: str = ""
+    hostname: str = ""
+    port: int = 0
+    gres: list[GresPool] | None = None
+    rebooted: bool = False  # boot_time is newer than at the last registration: nothing survived there
+
+
+class NodeLost(Event):
+    """A node did not answer for SlurmdTimeout."""
+
+    node: NodeName
+    why: str = "Not responding"
+
+
+class NodeSilent(Event):
+    """A node's connection broke; it is not used for new jobs until it is back."""
+
+    node: NodeName
+
+
+class NodeUpdated(Event):
+    """`scontrol update nodename=`: state words as given (drain, resume, down, idle, undrain …), reason, weight, features, comment."""
+
+    node: NodeName
+    by: Uid
+    by_name: str = ""
+    state: str = ""
+    reason: str | None = None
+    weight: int | None = None
+    features: list[str] | None = None
+    comment: str | None = None
+    extra: str | None = None
+
+
+class PartitionUpdated(Event):
+    """`scontrol update partitionname=`: Partition fields with their new values, already checked."""
+
+    partition: str
+    changes: dict[str, msgspec.Raw]
+
+
+class Purged(Event):
+    """Finished jobs older than MinJobAge left the controller's memory."""
+
+    jobs: list[JobId]
+
+
+AnyEvent = (
+    Configured | Submitted | Eligible | Started | Launched | LaunchFailed | BatchExited | AllocationRelinquished | NodeFreed | Warned
+    | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepExited | NodeRegistered
+    | NodeLost | NodeSilent | NodeUpdated | PartitionUpdated | Purged
+)
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who makes a request, as the kernel or a credential vouches for; never what a client wrote down."""
+
+    uid: Uid
+    gid: Gid
+    user: str
+    group: str = ""
+    groups: tuple[str, ...] = ()  # names, for AllowGroups
+    host: str = ""

@@ -1,0 +1,164 @@
+"""Job: one record a job, an array's tasks that have not started sharing one; and what a started job holds.
+
+Written only by `core.lifecycle` (state) and `core.cluster.apply` (everything else).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.model.ids import Gid, JobId, NodeName, StepId, Uid
+from slurm.model.request import JobRequest, PayloadRef, StepRequest
+from slurm.model.states import JobState, Reason
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Who a job runs as: ids from the credential, names as the controller knows them."""
+
+    uid: Uid
+    gid: Gid
+    user: str
+    group: str
+
+
+class NodeShare(msgspec.Struct):
+    """What one job holds on one node: `cpus` a bitmap of CPU numbers (bit i = CPU i), memory MB, gres name → bitmap of device indexes."""
+
+    node: NodeName
+    cpus: int
+    memory: int = 0
+    gres: dict[str, int] = msgspec.field(default_factory=dict)
+    tasks: int = 1
+
+    @property
+    def cpu_count(self) -> int:
+        """CPUs held on this node."""
+        return self.cpus.bit_count()
+
+
+class Allocation(msgspec.Struct):
+    """What a started job holds, node by node in rank order; `batch_host` is the first."""
+
+    shares: list[NodeShare]
+    partition: str
+    exclusive: bool = False
+
+    @property
+    def nodes(self) -> list[NodeName]:
+        """Names in rank order."""
+        return [share.node for share in self.shares]
+
+    @property
+    def cpu_count(self) -> int:
+        """CPUs on all nodes together."""
+        return sum(share.cpu_count for share in self.shares)
+
+    @property
+    def memory(self) -> int:
+        """MB on all nodes together."""
+        return sum(share.memory for share in self.shares)
+
+
+class DependencyClause(msgspec.Struct):
+    """One condition on another job: `kind` as in --dependency, `state` unfulfilled | fulfilled | failed."""
+
+    kind: str
+    job: JobId = JobId(0)
+    task: int | None = None  # None with `whole_array`: every task
+    whole_array: bool = False
+    delay: int = 0  # seconds after the start, for after:ID+minutes
+    state: str = "unfulfilled"
+
+
+class ArrayPart(msgspec.Struct):
+    """The tasks of an array that have not started: disjoint ranges (first, last, step), in order; `limit` 0: no % limit."""
+
+    ranges: list[tuple[int, int, int]]
+    limit: int = 0
+    count: int = 0  # tasks in the whole array as submitted, for SLURM_ARRAY_TASK_COUNT
+    lowest: int = 0
+    highest: int = 0
+    step: int = 1
+
+
+class Step(msgspec.Struct, kw_only=True):
+    """A step of a running job. `exit_status` is the highest wait status of its tasks, None while it runs."""
+
+    id: StepId
+    name: str
+    start_time: float
+    request: StepRequest = msgspec.field(default_factory=StepRequest)
+    shares: list[NodeShare] = msgspec.field(default_factory=list)
+    ntasks: int = 1
+    nodes_left: list[NodeName] = msgspec.field(default_factory=list)
+    state: JobState = JobState.RUNNING
+    exit_status: int | None = None
+    end_time: float = 0.0
+    launcher: str = ""
+
+    @property
+    def nodes(self) -> list[NodeName]:
+        """Names in rank order."""
+        return [share.node for share in self.shares]
+
+
+class Job(msgspec.Struct, kw_only=True):
+    """A job, or the tasks of an array that have not started yet (`array_part` set).
+
+    Times are seconds since the epoch, 0: not yet. `attempt` counts starts; each launch and completion carries it.
+    `exit_status` is a wait status (exit code << 8 | signal).
+    """
+
+    id: JobId
+    owner: Owner
+    request: JobRequest  # shared by the tasks of an array; replaced, never changed in place, once shared
+    payload: PayloadRef = msgspec.field(default_factory=PayloadRef)
+    partition: str = ""  # the partition it waits in or runs in
+    state: JobState = JobState.PENDING
+    flags: list[str] = msgspec.field(default_factory=list)  # names of states.JOB_FLAGS
+    reason: str = Reason.NONE  # of the fold: held, dependency, ended; the planner's verdicts are kept beside (see sched)
+    reason_text: str = ""  # who cancelled it, which node failed …
+
+    array_job: JobId = JobId(0)  # 0: not of an array
+    array_task: int | None = None
+    array_part: ArrayPart | None = None
+
+    priority: int = 0
+    held: str = ""  # "" | user | admin
+    dependency: list[DependencyClause] = msgspec.field(default_factory=list)
+    dependency_any: bool = False  # True: one fulfilled clause is enough
+
+    submit_time: float = 0.0
+    eligible_time: float = 0.0
+    accrue_time: float = 0.0
+    start_time: float = 0.0
+    end_time: float = 0.0
+    suspend_time: float = 0.0
+    suspended_seconds: float = 0.0
+    time_limit: int = -1  # seconds, -1 unlimited; what counts for this job after defaults
+    kill_at: float = 0.0  # when SIGKILL follows a SIGTERM
+
+    attempt: int = 0
+    restarts: int = 0
+    allocation: Allocation | None = None
+    batch_host: NodeName = NodeName("")
+    nodes_left: list[NodeName] = msgspec.field(default_factory=list)  # nodes that still hold processes of this attempt
+    launched: bool = False  # the batch host confirmed that the script runs
+    requeue_after: bool = False  # back to pending, once its nodes are clean
+    hold_after: bool = False
+    signalled: bool = False  # the --signal warning was sent
+    exit_status: int = 0
+    derived_status: int = 0
+    next_step: int = 0
+    steps: dict[int, Step] = msgspec.field(default_factory=dict)
+    last_node_failed: str = ""
+
+    @property
+    def completing(self) -> bool:
+        """Whether it has ended but some of its nodes are not clean yet."""
+        return "completing" in self.flags
+
+    @property
+    def shown_id(self) -> str:
+        """`123`, or `123_4` for a task of an array; unstarted tasks show as `render` decides."""
+        return f"{self.array_job}_{self.array_task}" if self.array_task is not None else str(self.id)

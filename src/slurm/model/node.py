@@ -1,0 +1,75 @@
+"""Node: a computer, what it has by configuration, what its slurmd reported, and what jobs hold on it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.model.ids import JobId, NodeName
+from slurm.model.states import NodeState
+
+
+class GresPool(msgspec.Struct):
+    """The devices of one gres name and type on a node, numbered from `first` in the node's index space of that name.
+
+    `files` are the device files in index order ("" where there is none); `cores` a bitmap of near CPUs or 0.
+    """
+
+    name: str
+    type: str
+    count: int
+    first: int = 0
+    files: list[str] = msgspec.field(default_factory=list)
+    cores: int = 0
+
+
+class Node(msgspec.Struct, kw_only=True):
+    """A node. Memory and disk MB; `cpus_used` a bitmap of CPUs held, `gres_used` name → bitmap of device indexes held."""
+
+    name: NodeName
+    address: str = ""
+    hostname: str = ""
+    port: int = 6818
+    boards: int = 1
+    sockets: int = 1
+    cores_per_socket: int = 1
+    threads_per_core: int = 1
+    cpus: int = 1
+    memory: int = 1
+    tmp_disk: int = 0
+    weight: int = 1
+    features: list[str] = msgspec.field(default_factory=list)
+    gres: list[GresPool] = msgspec.field(default_factory=list)
+    position: int = 0  # order in the configuration
+
+    state: NodeState = NodeState.UNKNOWN  # UNKNOWN | IDLE | DOWN | FUTURE; allocated and mixed follow from cpus_used
+    drain: bool = False
+    responding: bool = False
+    reason: str = ""
+    reason_user: str = ""
+    reason_uid: int = 0
+    reason_time: float = 0.0
+    comment: str = ""
+    extra: str = ""
+
+    registered: bool = False
+    arch: str = ""
+    os: str = ""
+    version: str = ""
+    boot_time: float = 0.0
+    slurmd_start_time: float = 0.0
+    last_busy_time: float = 0.0
+    last_heard: float = 0.0  # not part of what replay restores exactly: set at registration and by NodeLost
+    cpu_load: float = 0.0
+    free_memory: int = 0
+
+    cpus_used: int = 0
+    memory_used: int = 0
+    gres_used: dict[str, int] = msgspec.field(default_factory=dict)
+    jobs: set[JobId] = msgspec.field(default_factory=set)
+    completing: set[JobId] = msgspec.field(default_factory=set)
+    exclusive_user: int = -1  # uid that holds the node with --exclusive=user, -1: none
+
+    @property
+    def usable(self) -> bool:
+        """Whether jobs may be started here now."""
+        return self.state is NodeState.IDLE and self.responding and not self.drain

@@ -1,0 +1,63 @@
+"""Settings: the part of slurm.conf that decides about jobs, as the pure core and the planner read it.
+
+`slurmctld.setup` builds it from `config`; core never reads a configuration file.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Settings(msgspec.Struct, kw_only=True):
+    """Cluster-wide rules. Durations seconds, memory MB; None or -1 where Slurm says none or unlimited."""
+
+    cluster_name: str = "cluster"
+    slurm_user: str = "root"
+    operators: list[int] = msgspec.field(default_factory=list)  # uids besides root that may administrate
+    max_job_count: int = 10000
+    max_array_size: int = 1001  # task ids must be below it
+    max_step_count: int = 40000
+    max_tasks_per_node: int = 512
+    first_job_id: int = 1
+    max_job_id: int = 67043328
+    min_job_age: int = 300
+    kill_wait: int = 30
+    over_time_limit: int = 0
+    inactive_limit: int = 0
+    batch_start_timeout: int = 10
+    complete_wait: int = 0
+    slurmd_timeout: int = 300
+    return_to_service: int = 0
+    job_requeue: bool = True
+    max_batch_requeue: int = 5
+    requeue_delay: int = 120
+    requeue_exit: list[int] = msgspec.field(default_factory=list)
+    requeue_exit_hold: list[int] = msgspec.field(default_factory=list)
+    kill_on_invalid_dep: bool = False
+    enforce_part_limits: str = "NO"  # NO | ANY | ALL
+    disable_root_jobs: bool = False
+    job_file_append: bool = False
+    default_qos: str = "normal"
+
+    select: str = "cons_tres"  # cons_tres | linear
+    select_unit: str = "core"  # cpu | core | socket: what CR_* allocates
+    select_memory: bool = True  # CR_*_Memory: memory is a consumable
+    select_one_task_per_core: bool = False
+    gres_types: list[str] = msgspec.field(default_factory=list)
+    def_mem_per_cpu: int | None = None
+    def_mem_per_node: int | None = None
+    max_mem_per_cpu: int | None = None
+    max_mem_per_node: int | None = None
+    config_overrides: bool = False  # SlurmdParameters=config_overrides: emulated nodes keep what the file says
+
+    scheduler: str = "backfill"  # backfill | builtin
+    backfill_window: int = 86400
+    backfill_resolution: int = 60
+    backfill_max_jobs: int = 10000
+    default_queue_depth: int = 100
+    priority_type: str = "multifactor"  # multifactor | basic
+    priority_weight_age: int = 0
+    priority_weight_job_size: int = 0
+    priority_weight_partition: int = 0
+    priority_max_age: int = 7 * 86400
+    priority_favor_small: bool = False

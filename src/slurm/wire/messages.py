@@ -1,0 +1,365 @@
+"""THE protocol between commands and slurmctld: every request with its replies.
+
+Commands send JSON objects {"type": "SubmitJob", ...} (they do not import this module: it needs msgspec); slurmctld decodes them into
+these structs. A reply is {"type": "Submitted", ...} or {"type": "Failure", ...}. What slurmd speaks is in wire.node_messages.
+New fields always have defaults. Nothing here says who the caller is: net establishes that (see wire.credentials).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.model.request import BatchPayload, JobRequest, StepRequest
+
+
+class Message(msgspec.Struct, kw_only=True, omit_defaults=True, tag=True):
+    """A request or a reply."""
+
+
+class Failure(Message):
+    """The request was refused; fields as `model.errors.describe` gives them."""
+
+    kind: str
+    name: str
+    message: str
+    hints: list[str] = []
+
+
+class Done(Message):
+    """The request was carried out; `lines` are for standard error, warnings of ours."""
+
+    lines: list[str] = []
+
+
+class Text(Message):
+    """Finished text for standard output, exit status with it."""
+
+    text: str = ""
+    errors: list[str] = []
+    exit_code: int = 0
+
+
+class Rows(Message):
+    """A table: one list of cell texts a row, in the order of the fields asked for."""
+
+    rows: list[list[str]] = []
+
+
+# --- submission -------------------------------------------------------------------------------------------------------
+
+
+class SubmitJob(Message):
+    """Queue a batch job or array → Submitted."""
+
+    request: JobRequest
+    payload: BatchPayload
+
+
+class Submitted(Message):
+    """The job is on disk. `warnings` are lines for standard error (it can never start …)."""
+
+    job_id: int
+    warnings: list[str] = []
+
+
+class TestJob(Message):
+    """--test-only: when would it start? → WillRun."""
+
+    request: JobRequest
+
+
+class WillRun(Message):
+    """`sbatch: Job 61 to start at … a using 1 processors on nodes cn01 in partition debug`; start 0: not within the window."""
+
+    job_id: int
+    start: float
+    processors: int
+    nodes: str
+    partition: str
+
+
+class AllocateJob(Message):
+    """salloc, srun outside a job → Pending (at once, when it has to wait), then Granted on the same connection.
+
+    While the connection is open the controller holds the allocation for it; when it breaks the client has 60 s to come back with
+    AttachAllocation, else the job is cancelled. A client that goes away in order sends Relinquish.
+    """
+
+    request: JobRequest
+
+
+class AttachAllocation(Message):
+    """A client that lost its connection takes its allocation up again → Pending or Granted."""
+
+    job_id: int
+
+
+class Pending(Message):
+    """Queued; `notes` are lines for standard error ("Requested partition configuration not available now")."""
+
+    job_id: int
+    notes: list[str] = []
+
+
+class Granted(Message):
+    """Resources are given. `environment` holds the SLURM_* variables of the allocation."""
+
+    job_id: int
+    nodes: str
+    node_names: list[str]
+    cpus_per_node: str  # "4(x2)"
+    tasks_per_node: str
+    partition: str
+    environment: dict[str, str] = {}
+    time_limit: int = -1
+    waited: bool = False
+
+
+class JobEnded(Message):
+    """Pushed to whoever holds or watches an allocation or job: it has ended."""
+
+    job_id: int
+    state: str
+    exit_status: int = 0
+    derived_status: int = 0
+    reason: str = ""
+
+
+class Relinquish(Message):
+    """Give an allocation back with a final wait status → Done."""
+
+    job_id: int
+    status: int = 0
+
+
+class WaitJob(Message):
+    """sbatch -W: answers JobEnded when the job (all tasks of an array) has ended; exit status the highest among tasks."""
+
+    job_id: int
+
+
+class WaitReady(Message):
+    """scontrol wait_job → Done when its nodes are ready, Failure when it ended."""
+
+    job_id: int
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
+class CreateStep(Message):
+    """srun inside an allocation → StepGranted, or Failure (NotNow: resources busy; srun retries when `immediate` is 0)."""
+
+    job_id: int
+    request: StepRequest
+
+
+class TaskLayout(msgspec.Struct):
+    """Where the tasks of a step run: per node, in rank order, the global ranks."""
+
+    node: str
+    address: str  # "unix:/path" or "tcp://host:port" of the node's slurmd
+    ranks: list[int]
+    cpus: int  # CPUs of the step on this node
+
+
+class StepGranted(Message):
+    """A step; `credential` goes to each slurmd with LaunchStep."""
+
+    job_id: int
+    attempt: int
+    step_id: int
+    layout: list[TaskLayout]
+    credential: str
+    environment: dict[str, str] = {}
+    time_limit: int = -1
+
+
+class FinishStep(Message):
+    """srun says that the step's tasks all ended or could not start → Done; slurmd's own reports come first when nodes live."""
+
+    job_id: int
+    step_id: int
+    status: int = 0
+
+
+# --- control ----------------------------------------------------------------------------------------------------------
+
+
+class JobFilter(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Which jobs; empty lists: any. `ids` as written: "12", "12_3", "12_[1-3]", "12.0"."""
+
+    ids: list[str] = []
+    users: list[str] = []  # names or uids
+    accounts: list[str] = []
+    partitions: list[str] = []
+    names: list[str] = []
+    states: list[str] = []  # words of states.STATE_NAMES; squeue's default is pending, running, suspended, completing
+    qos: list[str] = []
+    reservations: list[str] = []
+    licenses: list[str] = []
+    nodes: list[str] = []  # expanded host names
+    wckeys: list[str] = []
+    mine: bool = False
+    not_mine: bool = False
+    all_states: bool = False
+
+
+class CancelJobs(Message):
+    """scancel → Cancelled. `signal` 0: end them; `steps` as "12.0". Jobs the caller has no right to come back as errors."""
+
+    filter: JobFilter
+    signal: int = 0
+    batch: bool = False
+    full: bool = False
+    hurry: bool = False
+
+
+class Cancelled(Message):
+    """What scancel reports: ids acted on (for -v), and "id: message" refusals with Slurm's error name."""
+
+    done: list[str] = []
+    refused: list[tuple[str, str, str]] = []  # id, error name, message
+    unknown: list[str] = []
+
+
+class UpdateJob(Message):
+    """scontrol update jobid=: keys as Slurm spells them (options.table knows them) with their texts → Done."""
+
+    ids: str
+    changes: dict[str, str]
+
+
+class HoldJobs(Message):
+    """scontrol hold/uhold → Done."""
+
+    ids: list[str]
+    user: bool = False
+
+
+class ReleaseJobs(Message):
+    """scontrol release → Done."""
+
+    ids: list[str]
+
+
+class RequeueJobs(Message):
+    """scontrol requeue / requeuehold → Done."""
+
+    ids: list[str]
+    hold: bool = False
+
+
+class UpdateNode(Message):
+    """scontrol update nodename= → Done."""
+
+    nodes: str
+    changes: dict[str, str]
+
+
+class UpdatePartition(Message):
+    """scontrol update partitionname= → Done."""
+
+    name: str
+    changes: dict[str, str]
+
+
+class Ping(Message):
+    """scontrol ping → Pong."""
+
+
+class Pong(Message):
+    """Who answers."""
+
+    host: str
+    mode: str = "primary"
+    version: str = ""
+    pid: int = 0
+    started: float = 0.0
+
+
+class Reconfigure(Message):
+    """scontrol reconfigure → Done."""
+
+
+class Shutdown(Message):
+    """scontrol shutdown [slurmctld|controller] → Done; slurmds too unless `controller_only`."""
+
+    controller_only: bool = False
+
+
+class BatchScript(Message):
+    """scontrol write batch_script → Text."""
+
+    job_id: str
+
+
+# --- looking ----------------------------------------------------------------------------------------------------------
+
+
+class ListJobs(Message):
+    """squeue → Rows of the named fields (names of render.fields), filtered and sorted by the controller."""
+
+    fields: list[str]
+    filter: JobFilter = msgspec.field(default_factory=JobFilter)
+    sort: str = ""  # as squeue -S
+    expand_arrays: bool = False  # -r
+    steps: bool = False  # -s: rows are steps
+    start: bool = False  # --start
+    per_partition: bool = False  # -P
+
+
+class ListNodes(Message):
+    """sinfo → Rows; lines are grouped by equal fields unless `by_node`."""
+
+    fields: list[str]
+    partitions: list[str] = []
+    nodes: list[str] = []
+    states: list[str] = []
+    by_node: bool = False
+    exact: bool = False
+    responding: bool | None = None
+    sort: str = ""
+    reasons: bool = False
+    show_hidden: bool = False
+    summarize: bool = False
+
+
+class Describe(Message):
+    """scontrol show, and --json of squeue, sinfo, scontrol → Text.
+
+    `what`: job | step | node | partition | config | daemons | jobs_json | nodes_json | partitions_json | sinfo_json …
+    """
+
+    what: str
+    names: list[str] = []
+    detail: bool = False
+    oneline: bool = False
+    format: str = ""  # "" | json | yaml
+    filter: JobFilter | None = None
+    arguments: list[str] = []  # the command's own argument list, for the "meta" part of JSON
+
+
+class WatchEvents(Message):
+    """Follow the cluster: Changed messages for every visible change, until the connection closes."""
+
+    jobs: list[int] = []
+
+
+class Changed(Message):
+    """A job's visible state changed."""
+
+    job_id: int
+    shown_id: str
+    state: str
+    exit_status: int = 0
+
+
+Request = (
+    SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | FinishStep | CancelJobs
+    | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | Ping | Reconfigure | Shutdown | BatchScript
+    | ListJobs | ListNodes | Describe | WatchEvents
+)
+Reply = (
+    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Cancelled | Pong | Changed
+)

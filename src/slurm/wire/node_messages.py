@@ -1,0 +1,211 @@
+"""THE protocol between slurmd and slurmctld, MessagePack on one connection that slurmd keeps open; and what srun asks of slurmd.
+
+Reports (what slurmd tells: BatchLaunched, LaunchRefused, StepEnded, JobGone) carry `serial`, a number that grows per slurmd; slurmd keeps
+each on disk and repeats it after a reconnection until slurmctld acknowledges it with Acknowledged, which it does once the
+event is in its journal. Orders (what slurmctld sends) may come twice: slurmd answers a repeated order with the same report.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.model.node import GresPool
+from slurm.wire.messages import Failure, Message
+
+
+class Holding(msgspec.Struct):
+    """A step that slurmd has on its node, running or ended but not yet acknowledged."""
+
+    job: int
+    attempt: int
+    step: int
+    running: bool = True
+
+
+class RegisterNode(Message):
+    """First message of a slurmd → NodeAccepted or Failure. Memory and disk MB."""
+
+    node: str
+    cpus: int
+    boards: int
+    sockets: int
+    cores_per_socket: int
+    threads_per_core: int
+    memory: int
+    tmp_disk: int
+    arch: str
+    os: str
+    version: str
+    boot_time: float
+    slurmd_start_time: float
+    endpoint: str  # "unix:/path" or "tcp://host:port" where srun reaches this slurmd
+    hostname: str
+    port: int
+    gres: list[GresPool] | None = None
+    holdings: list[Holding] = []
+
+
+class NodeAccepted(Message):
+    """slurmctld knows this node. `unknown`: (job, attempt) pairs to end without report; `kill_wait` seconds; `heartbeat` seconds."""
+
+    kill_wait: int
+    heartbeat: float
+    credential_key: bytes = b""  # to check step credentials with
+    unknown: list[tuple[int, int]] = []
+    cluster_name: str = ""
+
+
+class Heartbeat(Message):
+    """slurmd lives → Alive. Load as os.getloadavg()[0], memory MB."""
+
+    load: float
+    free_memory: int
+
+
+class Alive(Message):
+    """So does slurmctld."""
+
+
+class Acknowledged(Message):
+    """The report with this serial is in the journal."""
+
+    serial: int
+
+
+class LaunchBatch(Message):
+    """Run a batch script → BatchLaunched or LaunchRefused. `environment` is complete: the submitter's plus SLURM_*."""
+
+    job: int
+    attempt: int
+    shown_id: str
+    uid: int
+    gid: int
+    user: str
+    script: str
+    argv: list[str]
+    environment: dict[str, str]
+    work_dir: str
+    stdin: str  # paths with % patterns already expanded, relative to work_dir
+    stdout: str
+    stderr: str
+    append: bool
+    umask: int
+    rlimits: dict[str, int] = {}
+    cpus: int = 0  # bitmap on this node
+    memory: int = 0  # MB limit, 0 none
+    devices: list[str] = []  # device files of its GRES
+    job_nodes: list[str] = []
+    kill_wait: int = 30
+
+
+class BatchLaunched(Message):
+    """The script of this attempt runs, since the durable record of it was written."""
+
+    serial: int
+    job: int
+    attempt: int
+
+
+class LaunchRefused(Message):
+    """It cannot run here and nothing of it does; `drain` asks that the node be drained."""
+
+    serial: int
+    job: int
+    attempt: int
+    why: str
+    drain: bool = False
+
+
+class StepEnded(Message):
+    """All tasks of a step on this node ended; step -5 is the batch script. Usage: CPU seconds, MB."""
+
+    serial: int
+    job: int
+    attempt: int
+    step: int
+    status: int
+    oom: bool = False
+    user_seconds: float = 0.0
+    system_seconds: float = 0.0
+    max_rss: int = 0
+
+
+class JobGone(Message):
+    """Answer to TerminateJob: no process of this attempt is left here."""
+
+    serial: int
+    job: int
+    attempt: int
+
+
+class TerminateJob(Message):
+    """End every process of this attempt here; `why` as in core.effects.Terminate, `message` the line for the job's error file."""
+
+    job: int
+    attempt: int
+    why: str
+    kill_wait: int
+    at: float = 0.0
+
+
+class SignalJob(Message):
+    """Send a signal; see core.effects.Signal. step None: all steps but the batch shell."""
+
+    job: int
+    attempt: int
+    signal: int
+    step: int | None = None
+    batch: bool = False
+    full: bool = False
+
+
+class TerminateStep(Message):
+    """End one step's processes here."""
+
+    job: int
+    attempt: int
+    step: int
+    why: str
+    kill_wait: int
+
+
+class ShutdownNode(Message):
+    """slurmd, stop; steps go on."""
+
+
+class ReconfigureNode(Message):
+    """slurmd, read your configuration again."""
+
+
+class LaunchStep(Message):
+    """srun → slurmd, first message of its connection: run these tasks; afterwards the connection carries wire.step_io frames with stepd.
+
+    `ranks` are this node's global ranks. Paths with patterns expand per task in stepd; "" in stdout/stderr: to srun. `stdin`: "all" (every
+    task), "none", a rank as text, or a path.
+    """
+
+    credential: str
+    ranks: list[int]
+    node_rank: int
+    ntasks: int
+    argv: list[str]
+    environment: dict[str, str]
+    work_dir: str
+    stdin: str = "all"
+    stdout: str = ""
+    stderr: str = ""
+    append: bool = False
+    umask: int = 0o022
+    rlimits: dict[str, int] = {}
+    pty: bool = False
+    rows: int = 24
+    cols: int = 80
+    task_environment: list[dict[str, str]] = []  # per rank of this node, over `environment`
+    multi_prog: list[list[str]] = []  # per rank of this node, its own argv
+    kill_on_bad_exit: bool = False
+
+
+FromNode = RegisterNode | Heartbeat | BatchLaunched | LaunchRefused | StepEnded | JobGone
+ToNode = (
+    NodeAccepted | Alive | Acknowledged | LaunchBatch | TerminateJob | SignalJob | TerminateStep | ShutdownNode | ReconfigureNode | Failure
+)

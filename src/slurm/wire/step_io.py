@@ -1,0 +1,41 @@
+"""Step input and output: the small binary messages between srun and the slurmstepd of each node, inside frames of codec "B".
+
+    byte 0     kind (below)
+    bytes 1-4  task rank, big-endian; ALL_TASKS: every task of the node
+    bytes 5-   data
+"""
+
+from __future__ import annotations
+
+import struct
+
+from slurm.model.errors import ProtocolError
+
+STDIN = 1  # srun → stepd: data for a task's standard input; empty data: end of input
+STDOUT = 2  # stepd → srun: data; empty: the task closed it
+STDERR = 3
+STARTED = 4  # stepd → srun: JSON {"pids": {rank: pid}} when all tasks of the node run
+EXITED = 5  # stepd → srun: JSON {"status": wait status, "oom": bool} of one task
+FAILED = 6  # stepd → srun: JSON {"message": ...}: the step could not start on this node
+SIGNAL = 7  # srun → stepd: JSON {"signal": number}
+WINDOW = 8  # srun → stepd: JSON {"rows": n, "cols": n} for a pseudo terminal
+NOTICE = 9  # stepd → srun: text for srun's standard error, whole lines ("... *** STEP 1.0 ON cn01 CANCELLED AT ...")
+DONE = 10  # stepd → srun: all tasks ended, all output sent; the connection closes
+ABORTED = 11  # stepd → srun: JSON {"why": "timeout"|"cancelled"|...}: the step is being ended from outside
+ALL_TASKS = 0xFFFFFFFF
+PREFIX = struct.Struct("!BI")
+
+
+def pack(kind: int, task: int, data: bytes = b"") -> bytes:
+    """The payload of one step message."""
+    return PREFIX.pack(kind, task) + data
+
+
+def unpack(payload: bytes) -> tuple[int, int, bytes]:
+    """(kind, task, data); ProtocolError when it is too short or of unknown kind."""
+    if len(payload) < PREFIX.size:
+        raise ProtocolError(message="step message is too short")
+    kind, task = PREFIX.unpack_from(payload)
+    if not STDIN <= kind <= ABORTED:
+        raise ProtocolError(message=f"unknown step message kind {kind}")
+    return kind, task, payload[PREFIX.size:]
