@@ -11,7 +11,7 @@ _MAX_DIGITS = 9
 def parse(text: str) -> int:
     """Seconds that a time limit stands for, exactly; INFINITE for "UNLIMITED", "INFINITE" and "-1".
 
-    A bare number is minutes. Anything else raises NotationError. Source: sbatch(1) --time.
+    A bare number is minutes; "1-" is a day. Anything else raises NotationError. Source: sbatch(1) --time.
     """
     stripped = text.strip()
     if stripped.lower() in _UNLIMITED:
@@ -22,6 +22,8 @@ def parse(text: str) -> int:
     fields = clock.split(":")
     if len(fields) > 3:
         raise NotationError("too many colons", text=text, position=_third_colon(text), valid=_VALID)
+    if dash and not clock:
+        return _number(text, days) * 86400
     numbers = [_number(text, field) for field in fields]
     if dash:
         hours, minutes, seconds = (*numbers, 0, 0)[:3]

@@ -1,11 +1,13 @@
-"""The one error every notation raises; it holds no grammar of its own and prints nothing."""
+"""The error every notation raises: the general one of `model.errors`, with the place in the text. No grammar, no printing."""
+
+from slurm.model.errors import NotationError as GeneralNotationError
 
 
-class NotationError(ValueError):
+class NotationError(GeneralNotationError):
     """A text does not follow its notation.
 
     `problem` says what is wrong, `text` is what was read, `position` counts characters from 0 (None when the whole text is
-    meant) and `valid` says what would be accepted. `str()` joins them in one line for people.
+    meant) and `valid` says what would be accepted. `message` joins them in one line for people.
     """
 
     def __init__(self, problem: str, *, text: str = "", position: int | None = None, valid: str = "") -> None:

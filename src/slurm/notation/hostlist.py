@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import product
+from itertools import groupby, product
 from typing import NamedTuple
 
 from slurm.notation.errors import NotationError
@@ -58,25 +58,16 @@ def count(text: str) -> int:
 def compress(hosts: Iterable[str], *, sort: bool = False) -> str:
     """The host list of these names, as `scontrol show hostlist` prints it.
 
-    Order is kept and only neighbours are merged; with `sort` hosts are ordered by name and number and doubles dropped, as
+    Order is kept and only neighbours are merged; with `sort` hosts are ordered by name, width and number, doubles kept, as
     `scontrol show hostlistsorted` does. Only the last number of a name goes into brackets; leading zeros are kept.
     """
-    names = sorted(set(hosts), key=_list_key) if sort else hosts
-    groups: list[tuple[str, list[_Run]]] = []
-    for name in names:
-        run = _run_of(name)
-        if run is None:
-            groups.append((name, []))
-            continue
-        prefix, runs = groups[-1] if groups else ("", [])
-        if runs and prefix == run.prefix:
-            if _continues(runs[-1], run):
-                runs[-1] = runs[-1]._replace(high=run.high)
-            else:
-                runs.append(run)
-        else:
-            groups.append((run.prefix, [run]))
-    return ",".join(_show_group(prefix, runs) for prefix, runs in groups)
+    runs = _merged(map(_run_of, hosts))
+    if sort:
+        runs = _merged(sorted(runs, key=_run_order))
+    shown: list[str] = []
+    for prefix, members in groupby(runs, key=_run_group):
+        shown.append(_show_group(prefix, list(members)))
+    return ",".join(shown)
 
 
 def sort_key(host: str) -> tuple[tuple[str | int, ...], str]:
@@ -156,27 +147,44 @@ def _choices(part: _Part) -> list[str]:
     return [f"{number:0{width}d}" for low, high, width in part for number in range(low, high + 1)]
 
 
-def _run_of(name: str) -> _Run | None:
+def _run_of(name: str) -> _Run:
     match = _TRAILING_NUMBER.match(name)
     if match is None:
-        return None
+        return _Run(name, 0, 0, 0)
     number = int(match[2])
     return _Run(match[1], number, number, len(match[2]))
 
 
-def _list_key(name: str) -> tuple[str, int, int]:
-    run = _run_of(name)
-    return (name, -1, 0) if run is None else (run.prefix, run.low, run.width)
+def _merged(runs: Iterable[_Run]) -> list[_Run]:
+    """Runs with each that goes on where the one before ends joined to it."""
+    merged: list[_Run] = []
+    for run in runs:
+        if merged and _continues(merged[-1], run):
+            merged[-1] = merged[-1]._replace(high=run.high)
+        else:
+            merged.append(run)
+    return merged
 
 
 def _continues(before: _Run, after: _Run) -> bool:
-    """Whether writing `before` with one more number yields `after`, its zeros included."""
-    return after.low == before.high + 1 and f"{after.low:0{before.width}d}" == f"{after.low:0{after.width}d}"
+    """Whether counting on from `before` writes `after`, its zeros included."""
+    if before.prefix != after.prefix or after.low != before.high + 1 or not before.width:
+        return False
+    return f"{after.low:0{before.width}d}" == f"{after.low:0{after.width}d}"
+
+
+def _run_order(run: _Run) -> tuple[str, int, int]:
+    return run.prefix, run.width, run.low
+
+
+def _run_group(run: _Run) -> str:
+    """Runs of one group share a bracket; a NUL keeps a name without a number apart from its namesakes with one."""
+    return run.prefix if run.width else run.prefix + "\0"
 
 
 def _show_group(prefix: str, runs: list[_Run]) -> str:
-    if not runs:
-        return prefix
+    if not runs[0].width:
+        return ",".join(run.prefix for run in runs)
     shown = ",".join(_show_run(run) for run in runs)
     return f"{prefix}[{shown}]" if len(runs) > 1 or runs[0].high > runs[0].low else prefix + shown
 

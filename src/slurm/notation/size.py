@@ -2,14 +2,14 @@
 
 from slurm.notation.errors import NotationError
 
-_UNITS = "KMGTPE"
+_UNITS = "KMGTP"
 _VALID = "a whole number with K, M (the default), G or T"
 
 
 def parse_mb(text: str) -> int:
     """Megabytes that a memory size stands for; kilobytes are rounded up to whole megabytes.
 
-    A bare number is MB; units are K, M, G, T, P, E, in either case, a trailing "B" allowed. Anything else raises NotationError.
+    A bare number is MB; units are K, M, G, T in either case, a trailing "B" allowed. Anything else raises NotationError.
     """
     number, power = _read(text, "M")
     shift = 10 * (power - 2)
@@ -46,12 +46,12 @@ def show_scaled(number: int, unit: str, *, convert: bool = True) -> str:
 def _read(text: str, default_unit: str) -> tuple[int, int]:
     """The number and the power of 1024 bytes that its unit stands for."""
     stripped = text.strip().upper()
-    digits = stripped.rstrip("BEGIKMPT")
+    digits = stripped.rstrip("BGKMT")
     unit = stripped[len(digits) :] or default_unit
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
         raise NotationError("not a memory size", text=text, valid=_VALID)
     if unit == "B":
         return int(digits), 0
-    if unit[0] not in _UNITS or unit[1:] not in ("", "B", "IB"):
+    if unit[0] not in _UNITS or unit[1:] not in ("", "B"):
         raise NotationError(f'"{unit}" is no unit', text=text, position=len(digits), valid=_VALID)
     return int(digits), _UNITS.index(unit[0]) + 1
