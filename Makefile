@@ -1,0 +1,47 @@
+# Everything is built inside .venv; each target is quick the second time (stamp files inside .venv).
+
+PYTHON ?= python3
+VENV   ?= .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check
+
+SOURCES := $(shell find src scripts -type f -not -name '*.pyc' 2>/dev/null)
+SUITES  := $(wildcard tests/unit tests/properties tests/simulation tests/cluster tests/compat tests/meta)
+
+.PHONY: demo test check system bench clean
+
+demo: $(VENV)/.installed
+	$(VENV)/bin/slurm demo
+
+test: $(VENV)/.installed $(VENV)/.dev
+	$(PY) -m pytest $(SUITES)
+
+check: $(VENV)/.installed $(VENV)/.dev
+	$(PY) -m ruff check src tests
+	$(PY) -m mypy
+	$(PY) -m pytest -q tests/meta
+
+system: $(VENV)/.installed $(VENV)/.dev
+	$(PY) -m pytest tests/system
+
+bench: $(VENV)/.installed
+	$(PY) -m bench
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is older than Python 3.11: say which one to use with 'make PYTHON=/path/to/python3.11'" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "make: $(PYTHON) cannot create a virtual environment: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml $(SOURCES) | $(PY)
+	$(PIP) install --quiet .
+	@touch $@
+
+# Order-only on .installed: a changed source file reinstalls the package, not the tools.
+$(VENV)/.dev: pyproject.toml | $(VENV)/.installed
+	$(PIP) install --quiet '.[dev]'
+	@touch $@
