@@ -1,0 +1,104 @@
+"""What happens when modules are really loaded: each alone, and the commands without anything slow."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from importlib.util import find_spec
+
+import pytest
+
+from tests.meta.source import ROOT, SRC, modules
+
+# Each of these costs a command between 2 and 100 ms of the 45 it has.
+SLOW = [
+    "msgspec",
+    "dataclasses",
+    "asyncio",
+    "argparse",
+    "logging",
+    "subprocess",
+    "inspect",
+    "numpy",
+    "pathlib",
+    "uuid",
+    "tempfile",
+    "importlib.metadata",
+    "rich",
+    "concurrent",
+    "uvloop",
+    "psutil",
+]
+
+ALONE = """
+import os, sys
+for library in ("asyncio", "logging", "msgspec", "numpy", "uvloop", "psutil"):
+    __import__(library)
+failed = 0
+for name in sys.argv[1:]:
+    child = os.fork()
+    if child == 0:
+        try:
+            __import__(name)
+        except BaseException as problem:
+            print(f"{name}: {type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
+            os._exit(1)
+        os._exit(0)
+    failed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
+sys.exit(failed != 0)
+"""
+
+LOADED = """
+import json, sys
+before = set(sys.modules)
+__import__(sys.argv[1])
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def _run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment, timeout=120, check=False
+    )
+
+
+def _commands() -> list[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return sorted(project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-scripts"].values())
+
+
+def _exists(name: str) -> bool:
+    return any(module.name == name for module in modules())
+
+
+def test_every_module_can_be_imported_alone() -> None:
+    result = _run(ALONE, *(module.name for module in modules()))
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("command", _commands())
+def test_a_slurm_command_starts_without_slow_modules(command: str) -> None:
+    name = f"slurm.commands.{command}"
+    if not _exists(name):
+        pytest.skip(f"{name} is not written yet")
+    result = _run(LOADED, name)
+    assert result.returncode == 0, result.stderr
+    loaded = set(json.loads(result.stdout))
+    slow = [module for module in SLOW if module in loaded]
+    assert not slow, f"{name} loads {slow}"
+
+
+def test_each_command_script_calls_the_command_of_its_name() -> None:
+    for command in _commands():
+        script = (ROOT / "scripts" / command).read_text(encoding="utf-8")
+        assert script == f"#!python\nimport sys\n\nfrom slurm.commands.{command} import main\n\nsys.exit(main())\n"
+
+
+def test_every_entry_point_exists() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    entries = [entry.partition(":")[0] for entry in project["project"]["scripts"].values()]
+    missing = [name for name in (*entries, *(f"slurm.commands.{command}" for command in _commands())) if not _exists(name)]
+    assert not missing, f"installed but not written: {missing}"
+    assert find_spec("slurm") is not None
