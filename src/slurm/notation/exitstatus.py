@@ -5,11 +5,15 @@ from typing import NamedTuple
 from slurm.notation.errors import NotationError
 
 _WORDS = (
-    "Hangup|Interrupt|Quit|Illegal instruction|Trace/breakpoint trap|Aborted|Bus error|Floating point exception|Killed|"
-    "User defined signal 1|Segmentation fault|User defined signal 2|Broken pipe|Alarm clock|Terminated|Stack fault|Child exited|"
-    "Continued|Stopped (signal)|Stopped|Stopped (tty input)|Stopped (tty output)|Urgent I/O condition|CPU time limit exceeded|"
-    "File size limit exceeded|Virtual timer expired|Profiling timer expired|Window changed|I/O possible|Power failure|Bad system call"
-).split("|")
+    "Hangup", "Interrupt", "Quit", "Illegal instruction",
+    "Trace/breakpoint trap", "Aborted", "Bus error", "Floating point exception",
+    "Killed", "User defined signal 1", "Segmentation fault", "User defined signal 2",
+    "Broken pipe", "Alarm clock", "Terminated", "Stack fault",
+    "Child exited", "Continued", "Stopped (signal)", "Stopped",
+    "Stopped (tty input)", "Stopped (tty output)", "Urgent I/O condition", "CPU time limit exceeded",
+    "File size limit exceeded", "Virtual timer expired", "Profiling timer expired", "Window changed",
+    "I/O possible", "Power failure", "Bad system call",
+)
 _FIRST_REAL_TIME = 34
 _CORE = 0x80
 
