@@ -98,15 +98,16 @@ class SlurmError(Exception):
     """Something a user, a daemon or a file did that slurm-py can name.
 
     `name` is a key of MESSAGES; `message` is the first line, Slurm's own unless given; `hints` are further lines of ours: what
-    was wrong, what would be valid, what to do.
+    was wrong, what would be valid, what to do. `preface` are lines that Slurm's commands print before it, each as an error of its own.
     """
 
     default = "ESLURM_INVALID_OPTION"
 
-    def __init__(self, name: str = "", message: str = "", *, hints: Iterable[str] = ()) -> None:
+    def __init__(self, name: str = "", message: str = "", *, hints: Iterable[str] = (), preface: Iterable[str] = ()) -> None:
         self.name = name or self.default
         self.message = message or MESSAGES[self.name][1]
         self.hints = tuple(hints)
+        self.preface = tuple(preface)
         super().__init__(self.message)
 
     @property
@@ -183,11 +184,13 @@ KINDS: dict[str, type[SlurmError]] = {
 
 
 def describe(error: SlurmError) -> dict[str, object]:
-    """The error as the plain mapping that replies carry: kind, name, message, hints."""
+    """The error as the plain mapping that replies carry: kind, name, message, hints, preface."""
     kind = next(k.__name__ for k in type(error).__mro__ if k.__name__ in KINDS)
-    return {"kind": kind, "name": error.name, "message": error.message, "hints": list(error.hints)}
+    return {"kind": kind, "name": error.name, "message": error.message, "hints": list(error.hints),
+            "preface": list(error.preface)}
 
 
-def revive(kind: str, name: str, message: str, hints: Iterable[str]) -> SlurmError:
+def revive(kind: str, name: str, message: str, hints: Iterable[str], preface: Iterable[str] = ()) -> SlurmError:
     """The error that `describe` described, of the same kind."""
-    return KINDS.get(kind, SlurmError)(name if name in MESSAGES else "", message, hints=hints)
+    found = KINDS.get(kind, SlurmError)
+    return found(name if name in MESSAGES else "", message, hints=hints, preface=preface)

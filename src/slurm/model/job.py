@@ -68,6 +68,7 @@ class DependencyClause(msgspec.Struct):
     whole_array: bool = False
     delay: int = 0  # seconds after the start, for after:ID+minutes
     state: str = "unfulfilled"
+    since: float = 0.0  # when the delay began to run, 0: not yet
 
 
 class ArrayPart(msgspec.Struct):
@@ -129,6 +130,7 @@ class Job(msgspec.Struct, kw_only=True):
     dependency_any: bool = False  # True: one fulfilled clause is enough
 
     submit_time: float = 0.0
+    not_before: float = 0.0  # begin time or requeue delay still to come; 0 once Eligible
     eligible_time: float = 0.0
     accrue_time: float = 0.0
     start_time: float = 0.0

@@ -23,6 +23,7 @@ class Failure(Message):
     name: str
     message: str
     hints: list[str] = []
+    preface: list[str] = []  # lines printed before it, each as an error of its own
 
 
 class Done(Message):
