@@ -1,0 +1,171 @@
+"""gres.conf: which devices stand behind the Gres= of a node.
+
+Not here: what a job asks for (`notation.gres`), which device a job gets (`sched`). Source: gres.conf(5).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from slurm.config import values
+from slurm.config.nodes import NodeConf, expand
+from slurm.config.reader import Origin, Problem, Record
+
+SHARED = ("mps", "shard")
+"""Resources that are parts of a device: their Count is a count for each file."""
+
+_SCALE = {"K": 10, "M": 20, "G": 30, "T": 40, "P": 50}
+
+
+class GresDevice:
+    """One device of a node, or one uncounted heap of a resource without files.
+
+    `index` numbers the devices of this name on the node from 0; `file` is "" where there is none, several files of one device are
+    joined by commas; `cores` are the core numbers near it, empty for all; `count` is 1 but for a heap and for shared resources.
+    """
+
+    __slots__ = ("cores", "count", "file", "index", "name", "type")
+
+    def __init__(self, name: str, type: str, file: str, cores: list[int], index: int, count: int) -> None:
+        self.name = name
+        self.type = type
+        self.file = file
+        self.cores = cores
+        self.index = index
+        self.count = count
+
+    def __repr__(self) -> str:
+        return f"GresDevice({self.name!r}, {self.type!r}, {self.file!r}, {self.cores!r}, {self.index}, {self.count})"
+
+
+class GresLine(NamedTuple):
+    """One line of gres.conf. `nodes` is None where the line is for every node; `count` None where not written."""
+
+    nodes: frozenset[str] | None
+    name: str
+    type: str
+    files: list[str]
+    cores: list[int]
+    number: int | None
+    origin: Origin
+
+
+class Wanted(NamedTuple):
+    """One part of a node's Gres=: "gpu:a100:2" is name gpu, type a100, number 2."""
+
+    name: str
+    type: str
+    number: int
+
+
+def read_gres(records: list[Record], problems: list[Problem]) -> list[GresLine]:
+    """The lines of a gres.conf that name a resource, in order; what is wrong is added to `problems`."""
+    lines: list[GresLine] = []
+    for record in records:
+        name = record.get("Name")
+        if name is None:
+            if not any(entry.row.name == "AutoDetect" for entry in record.entries):
+                problems.append(Problem(record.origin, "a line of gres.conf without Name", "begin it with Name=gpu, or NodeName=… Name=gpu"))
+            continue
+        lines.append(_line(record, name, problems))
+    return lines
+
+
+def _line(record: Record, name: str, problems: list[Problem]) -> GresLine:
+    found: dict[str, values.Value] = {}
+    for entry in record.entries:
+        try:
+            found[entry.row.name] = values.read(entry.row, entry.text)
+        except ValueError as error:
+            problems.append(Problem(entry.origin, f"{entry.row.name}={entry.text} is no value for {entry.row.name}", str(error)))
+    hosts, single, several = record.get("NodeName"), record.get("File"), record.get("MultipleFiles")
+    files = expand(single or "", record.origin, problems)
+    if several:
+        if single:
+            problems.append(Problem(record.origin, "File and MultipleFiles are mutually exclusive", "write one of them"))
+        files = [",".join(expand(several, record.origin, problems))]
+    count = found.get("Count")
+    number = count if isinstance(count, int) else None
+    if number is not None and files and number != len(files) and name not in SHARED:
+        problems.append(Problem(record.origin, f"Count={number}, but File names {len(files)}", "leave Count out, or make it the number of files"))
+    nodes = frozenset(expand(hosts, record.origin, problems)) if hosts else None
+    cores = record.get("Cores")
+    return GresLine(nodes, name, record.get("Type") or "", files, values.read_cores(cores) if cores and "Cores" in found else [], number, record.origin)
+
+
+def read_wanted(text: str) -> list[Wanted]:
+    """The parts of a node's Gres=; ValueError says what would be valid. "no_consume" is accepted and kept out of the result."""
+    parts: list[Wanted] = []
+    for part in text.split(",") if text else []:
+        words = [word for word in part.strip().split(":") if word != "no_consume"]
+        if not words[0] or len(words) > 3:
+            raise ValueError(f'"{part}" is not NAME:TYPE:COUNT, NAME:COUNT or NAME')
+        count = 1
+        if len(words) > 1 and (len(words) == 3 or words[-1][:1].isdecimal()):
+            count = _count(words.pop(), part)
+        parts.append(Wanted(words[0], words[1] if len(words) > 1 else "", count))
+    return parts
+
+
+def _count(word: str, part: str) -> int:
+    word = word.split("(", 1)[0]
+    digits, suffix = (word[:-1], word[-1].upper()) if word[-1:].upper() in _SCALE else (word, "")
+    if not digits.isdecimal():
+        raise ValueError(f'"{part}" does not end in a count such as 2 or 4G')
+    return int(digits) << _SCALE.get(suffix, 0)
+
+
+def devices_of(node: NodeConf, lines: list[GresLine], warnings: list[str]) -> list[GresDevice]:
+    """The devices behind a node's Gres=, in its order and then that of the lines.
+
+    A line counts for a part of the Gres= when it is for this node, has its name, and has its type or none. Fewer files than the
+    count are a warning; the rest of the count gets devices without a file.
+    """
+    devices: list[GresDevice] = []
+    used: dict[str, int] = {}
+    for wanted in read_wanted(node.gres):
+        matching = [line for line in lines if _serves(line, wanted, node.name)]
+        found = _found(wanted, matching)
+        have = sum(device.count for device in found)
+        if matching and have < wanted.number:
+            warnings.append(f"{matching[0].origin}: gres/{wanted.name} count of {node.name} lower than configured ({have} < {wanted.number})")
+        if have < wanted.number:
+            found.extend(_without_files(wanted, wanted.number - have))
+        for device in found:
+            device.index = used.get(wanted.name, 0)
+            used[wanted.name] = device.index + 1
+            devices.append(device)
+    return devices
+
+
+def _serves(line: GresLine, wanted: Wanted, node: str) -> bool:
+    if line.name != wanted.name or (line.nodes is not None and node not in line.nodes):
+        return False
+    return not wanted.type or line.type in ("", wanted.type)
+
+
+def _found(wanted: Wanted, lines: list[GresLine]) -> list[GresDevice]:
+    """Devices of the lines, as many as are wanted; a file serves once."""
+    found: list[GresDevice] = []
+    seen: set[str] = set()
+    room = wanted.number
+    for line in lines:
+        kind = wanted.type or line.type
+        for file in line.files:
+            share = min(room, (line.number or 1) if wanted.name in SHARED else 1)
+            if share and file not in seen:
+                seen.add(file)
+                room -= share
+                found.append(GresDevice(wanted.name, kind, file, line.cores, 0, share))
+        if not line.files and room:
+            count = min(room, line.number if line.number is not None else 1)
+            room -= count
+            found.extend(GresDevice(wanted.name, kind, "", line.cores, 0, each.count) for each in _without_files(wanted, count))
+    return found
+
+
+def _without_files(wanted: Wanted, count: int) -> list[GresDevice]:
+    """Devices nobody has named: one each for GPUs, which jobs tell apart, else one heap."""
+    if wanted.name == "gpu":
+        return [GresDevice("gpu", wanted.type, "", [], 0, 1) for _ in range(count)]
+    return [GresDevice(wanted.name, wanted.type, "", [], 0, count)]

@@ -1,0 +1,222 @@
+"""Nodes as slurm.conf describes them: NodeName lines with their DEFAULTs and ranges, NodeSet and DownNodes.
+
+Not here: what a node reports or is doing (`model.node`), its devices (`gres`), which partition holds it (`partitions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from slurm.config import schema, values
+from slurm.config.reader import Entry, Origin, Problem, Record
+from slurm.notation import hostlist
+from slurm.notation.errors import NotationError
+
+
+class NodeConf(NamedTuple):
+    """One node of slurm.conf. Memory and disk MB; `sockets` are all of the node's; `gres` as written ("gpu:a100:2")."""
+
+    name: str
+    addr: str
+    hostname: str
+    bcast_addr: str
+    port: int
+    cpus: int
+    boards: int
+    sockets: int
+    cores_per_socket: int
+    threads_per_core: int
+    real_memory: int
+    tmp_disk: int
+    weight: int
+    features: list[str]
+    gres: str
+    state: str
+    reason: str
+    origin: Origin
+
+
+class Settled(NamedTuple):
+    """The keys of a NodeName or PartitionName line after the DEFAULT lines above it: what is written, read to values."""
+
+    rows: schema.Section
+    entries: dict[str, Entry]
+    read: dict[str, values.Value]
+
+    def value(self, key: str) -> values.Value:
+        """The value written, or the default."""
+        return self.read[key] if key in self.read else values.default(self.rows[key])
+
+    def text(self, key: str) -> str:
+        """A text or list value as text, "" for none."""
+        found = self.value(key)
+        if isinstance(found, list):
+            return ",".join(found)
+        return "" if found is None else str(found)
+
+    def number(self, key: str) -> int:
+        """A number, 0 for none."""
+        found = self.value(key)
+        return found if isinstance(found, int) else 0
+
+    def maybe(self, key: str) -> int | None:
+        """A number, None for none."""
+        found = self.value(key)
+        return found if isinstance(found, int) else None
+
+    def flag(self, key: str) -> bool:
+        """A yes or no."""
+        return self.value(key) is True
+
+    def words(self, key: str) -> list[str]:
+        """A list."""
+        found = self.value(key)
+        return list(found) if isinstance(found, list) else []
+
+
+def settle(records: Iterable[Record], kind: str, problems: list[Problem]) -> list[tuple[Record, Settled]]:
+    """Every line of this kind (but DEFAULT) with the DEFAULT lines above it merged in; wrong values are added to `problems`."""
+    rows = schema.section(kind)
+    default_entries: dict[str, Entry] = {}
+    default_read: dict[str, values.Value] = {}
+    settled: list[tuple[Record, Settled]] = []
+    for record in records:
+        if record.section != kind:
+            continue
+        is_default = (record.get(kind) or "").upper() == "DEFAULT"
+        entries = default_entries if is_default else dict(default_entries)
+        read = default_read if is_default else dict(default_read)
+        for entry in record.entries:
+            name = entry.row.name
+            entries[name] = entry
+            if not entry.text:
+                read.pop(name, None)
+                continue
+            if name == kind and is_default:
+                continue
+            try:
+                read[name] = values.read(entry.row, entry.text)
+            except ValueError as error:
+                problems.append(Problem(entry.origin, f"{name}={entry.text} is no value for {name}", str(error)))
+        if not is_default:
+            settled.append((record, Settled(rows, entries, read)))
+    return settled
+
+
+def read_nodes(records: list[Record], port: int, problems: list[Problem], warnings: list[str]) -> list[NodeConf]:
+    """The nodes that the NodeName lines describe, in file order, with DownNodes applied.
+
+    `port` is SlurmdPort, for nodes without a Port of their own.
+    """
+    nodes: dict[str, NodeConf] = {}
+    for record, line in settle(records, "NodeName", problems):
+        for node in _nodes_of(record, line, port, problems, warnings):
+            if node.name in nodes:
+                problems.append(Problem(record.origin, f"Duplicate NodeName {node.name}", f"first described at {nodes[node.name].origin}"))
+            else:
+                nodes[node.name] = node
+    _apply_down_nodes(records, nodes, problems)
+    return list(nodes.values())
+
+
+def read_node_sets(records: Iterable[Record], nodes: list[NodeConf], problems: list[Problem]) -> dict[str, list[str]]:
+    """NodeSet name → its nodes, in node order: those with one of its features, and those it lists."""
+    sets: dict[str, list[str]] = {}
+    for record, line in settle(records, "NodeSet", problems):
+        features = set(line.words("Feature"))
+        listed = set(expand(line.text("Nodes"), record.origin, problems))
+        known = {node.name for node in nodes}
+        for name in sorted(listed - known):
+            problems.append(unknown_node(name, f"NodeSet {line.text('NodeSet')}", known, record.origin))
+        everything = "ALL" in listed
+        sets[line.text("NodeSet")] = [n.name for n in nodes if everything or n.name in listed or features.intersection(n.features)]
+    return sets
+
+
+def expand(text: str, origin: Origin, problems: list[Problem]) -> list[str]:
+    """The names of a host list; a malformed one is added to `problems` and is empty."""
+    if not text:
+        return []
+    try:
+        return hostlist.expand(text)
+    except NotationError as error:
+        problems.append(Problem(origin, f"{text} is no host list", error.message))
+        return []
+
+
+def unknown_node(name: str, where: str, known: Iterable[str], origin: Origin) -> Problem:
+    """The problem of a node that no NodeName line describes, with the nearest one that is."""
+    from slurm.notation.nearest import nearest
+    found = nearest(name, list(known))
+    hint = f"did you mean {found}?" if found else "describe the node with a NodeName= line"
+    return Problem(origin, f"Invalid node names in {where}: {name}", hint)
+
+
+def _nodes_of(record: Record, line: Settled, port: int, problems: list[Problem], warnings: list[str]) -> list[NodeConf]:
+    origin = record.origin
+    names = expand(line.text("NodeName"), origin, problems)
+    if any(name.upper() in ("ALL", "DEFAULT") for name in names):
+        problems.append(Problem(origin, "a node cannot be named ALL or DEFAULT", "both words have a meaning of their own in slurm.conf"))
+        return []
+    hostnames = _dealt("NodeHostname", line, names, names, problems, origin)
+    addresses = _dealt("NodeAddr", line, names, hostnames, problems, origin)
+    broadcast = _dealt("BcastAddr", line, names, [""] * len(names), problems, origin)
+    ports = [int(each.partition("-")[0]) for each in _dealt("Port", line, names, [str(port)] * len(names), problems, origin)]
+    boards, sockets, cores, threads, cpus = _topology(line, origin, problems, warnings)
+    memory, disk, weight = line.number("RealMemory"), line.number("TmpDisk"), line.number("Weight")
+    state, reason, gres = line.text("State"), line.text("Reason"), line.text("Gres")
+    features = line.words("Features")
+    return [
+        NodeConf(name, address, hostname, bcast, own_port, cpus, boards, sockets, cores, threads, memory, disk, weight, features, gres,
+                 "UNKNOWN" if state == "IDLE" else state, reason, origin)
+        for name, address, hostname, bcast, own_port in zip(names, addresses, hostnames, broadcast, ports, strict=True)
+    ]
+
+
+def _dealt(key: str, line: Settled, names: list[str], default: list[str], problems: list[Problem], origin: Origin) -> list[str]:
+    """One value of `key` for each node: the range dealt out, or the one value for all."""
+    text = line.text(key)
+    if not text:
+        return default
+    dealt = expand(text, origin, problems)
+    if len(dealt) == 1:
+        return dealt * len(names)
+    if len(dealt) != len(names):
+        if dealt:
+            problems.append(Problem(origin, f"{key}={text} names {len(dealt)}, but NodeName={line.text('NodeName')} names {len(names)}",
+                                    "give one for each node, or one for all"))
+        return default
+    return dealt
+
+
+def _topology(line: Settled, origin: Origin, problems: list[Problem], warnings: list[str]) -> tuple[int, int, int, int, int]:
+    """Boards, sockets of the node, cores a socket, threads a core, CPUs; what is missing follows from what is written."""
+    boards, cores, threads = (max(line.number(key), 1) for key in ("Boards", "CoresPerSocket", "ThreadsPerCore"))
+    if "Sockets" in line.read and "SocketsPerBoard" in line.read:
+        problems.append(Problem(origin, "Sockets and SocketsPerBoard are mutually exclusive", "write one of them"))
+    written = line.maybe("Sockets") or line.maybe("SocketsPerBoard")
+    cpus = line.maybe("CPUs")
+    name = line.text("NodeName")
+    sockets = written * boards if written else boards
+    if not written and cpus:
+        sockets = max(cpus // (cores * threads), 1)
+    whole = sockets * cores * threads
+    if not cpus:
+        return boards, sockets, cores, threads, whole
+    if cpus not in (sockets, sockets * cores, whole):
+        warnings.append(
+            f"{origin}: NodeNames={name} CPUs={cpus} match no Sockets, Sockets*CoresPerSocket or Sockets*CoresPerSocket*ThreadsPerCore. "
+            f"Resetting CPUs to {whole}.")
+        cpus = whole
+    return boards, sockets, cores, threads, cpus
+
+
+def _apply_down_nodes(records: list[Record], nodes: dict[str, NodeConf], problems: list[Problem]) -> None:
+    for record, line in settle(records, "DownNodes", problems):
+        text = line.text("DownNodes")
+        for name in nodes if text.upper() == "ALL" else expand(text, record.origin, problems):
+            if name in nodes:
+                nodes[name] = nodes[name]._replace(state=line.text("State"), reason=line.text("Reason") or nodes[name].reason)
+            else:
+                problems.append(unknown_node(name, "DownNodes", nodes, record.origin))

@@ -1,0 +1,216 @@
+"""The one reader of configuration files: text to records of keys and values that remember where they stand.
+
+Lives here: comments, continuation lines, Include, quoting, which section a line belongs to, and unknown keys. Not here: what a
+value means (`values`), what lines together say (`config`, `nodes`, `partitions`, `gres`). Source: slurm.conf(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from slurm.config.schema import Row, Section, section
+from slurm.model.errors import ConfigError
+
+MAX_DEPTH = 16
+"""How deep Include may nest before it is taken for a circle."""
+
+LINES = ("NodeName", "PartitionName", "NodeSet", "DownNodes", "FrontendName")
+"""Keys of slurm.conf that make a line of their own; they must come first on it."""
+
+Opener = Callable[[str], tuple[str, str]]
+"""The name written behind Include → (its full name, its text); raises OSError."""
+
+
+class Origin(NamedTuple):
+    """Where something is written; lines count from 1."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class Entry(NamedTuple):
+    """One key and its value as written, without its quotes."""
+
+    row: Row
+    text: str
+    origin: Origin
+
+
+class Record(NamedTuple):
+    """The entries of one logical line, and the section that its first key belongs to."""
+
+    section: str
+    entries: tuple[Entry, ...]
+    origin: Origin
+
+    def get(self, name: str) -> str | None:
+        """The text of this key on the line (the last one where it is repeated), or None."""
+        found = None
+        for entry in self.entries:
+            if entry.row.name == name:
+                found = entry.text
+        return found
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong in a file: where, what, and what would be right."""
+
+    origin: Origin
+    message: str
+    hint: str = ""
+
+    def lines(self) -> list[str]:
+        """The problem as lines: place and sentence, the line as written, the hint."""
+        shown = [f"{self.origin}: {self.message}"] if self.origin.line else [f"{self.origin.file}: {self.message}"]
+        if self.origin.text:
+            shown.append(f"    {self.origin.text}")
+        if self.hint:
+            shown.append(f"  {self.hint}")
+        return shown
+
+
+def error_of(problems: list[Problem]) -> ConfigError:
+    """All problems as one ConfigError: its message is the first problem's line, its hints are the rest."""
+    first, *rest = [line for problem in problems for line in problem.lines()]
+    return ConfigError(message=first, hints=rest)
+
+
+def read(text: str, file: str, kind: str, problems: list[Problem], opener: Opener | None = None) -> list[Record]:
+    """The records of a file of this kind ("slurm.conf", "gres.conf" …); what is wrong is added to `problems`.
+
+    `opener` reads the files that Include names; without one Include is a problem.
+    """
+    return list(_Reader(kind, problems, opener).records(text, file, 0))
+
+
+class _Reader:
+    """One reading: the kind of file, what was wrong so far, and the cluster's name for %c in Include."""
+
+    def __init__(self, kind: str, problems: list[Problem], opener: Opener | None) -> None:
+        self.kind = kind
+        self.problems = problems
+        self.opener = opener
+        self.cluster = ""
+
+    def records(self, text: str, file: str, depth: int) -> Iterator[Record]:
+        for number, line in logical_lines(text):
+            origin = Origin(file, number, line)
+            words = line.split(None, 1)
+            if words[0].lower() == "include" and len(words) == 2 and not words[1].startswith("="):
+                yield from self._include(words[1].strip('"'), origin, depth)
+                continue
+            record = self._record(line, origin)
+            if record is not None:
+                yield record
+
+    def _include(self, name: str, origin: Origin, depth: int) -> Iterator[Record]:
+        name = name.replace("%c", self.cluster)
+        if self.opener is None:
+            self.problems.append(Problem(origin, f"Include of {name} where no file can be read"))
+        elif depth >= MAX_DEPTH:
+            self.problems.append(Problem(origin, f"Include is nested more than {MAX_DEPTH} deep", "does a file include itself?"))
+        else:
+            try:
+                path, text = self.opener(name)
+            except (OSError, UnicodeDecodeError) as error:
+                self.problems.append(Problem(origin, f"included file {name} cannot be read: {getattr(error, 'strerror', None) or error}"))
+                return
+            yield from self.records(text, path, depth + 1)
+
+    def _record(self, line: str, origin: Origin) -> Record | None:
+        first = line.split("=", 1)[0].strip().lower()
+        name = next((kind for kind in LINES if kind.lower() == first), self.kind) if self.kind == "slurm.conf" else self.kind
+        rows = section(name)
+        entries: list[Entry] = []
+        for key, value, fault in pairs(line, rows):
+            row = rows.get(key)
+            if fault:
+                self.problems.append(Problem(origin, fault))
+                return None
+            if row is None:
+                self.problems.append(Problem(origin, f"Parsing error at unrecognized key: {key}", _nearest_key(key, rows)))
+                continue
+            if row.name == "ClusterName":
+                self.cluster = value
+            entries.append(Entry(row, value, origin))
+        return Record(name, tuple(entries), origin) if entries else None
+
+
+def logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """(number of its first line, text) of every line that says something: comments gone, continuations joined."""
+    start, parts = 0, ""
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw if "#" not in raw else _without_comment(raw)
+        line = line.rstrip()
+        if not parts:
+            start = number
+        if line.endswith("\\"):
+            parts += line[:-1] + " "
+            continue
+        whole = (parts + line).strip()
+        parts = ""
+        if whole:
+            yield start, whole
+    if parts.strip():
+        yield start, parts.strip()
+
+
+def _without_comment(line: str) -> str:
+    place = line.find("#")
+    while place > 0 and line[place - 1] == "\\":
+        line = line[: place - 1] + line[place:]
+        place = line.find("#", place)
+    return line if place < 0 else line[:place]
+
+
+def pairs(line: str, rows: Section) -> Iterator[tuple[str, str, str]]:
+    """(key, value, fault) of each KEY=VALUE of a line; a fault is a sentence, and the last thing of its line."""
+    place, end = 0, len(line)
+    while place < end:
+        equals = line.find("=", place)
+        key = line[place:equals].strip() if equals >= 0 else line[place:].strip()
+        if equals < 0 or not key or len(key.split()) > 1:
+            word = key.split()[0] if key else "="
+            yield key, "", f'Parsing error at "{word}": KEY=VALUE expected'
+            return
+        place = equals + 1
+        start = place
+        while start < end and line[start].isspace():
+            start += 1
+        following = line[start:].split("=", 1)
+        if start > place and len(following) == 2 and rows.get(following[0].strip()) is not None:
+            place = start
+            yield key, "", ""
+            continue
+        place = start
+        quoted = False
+        while place < end and (quoted or not line[place].isspace()):
+            quoted ^= line[place] == '"'
+            place += 1
+        value = line[start:place]
+        if quoted:
+            yield key, "", f'the quote that opens in {key}={value.split()[0]} is not closed (a "#" inside a value is written "\\#")'
+            return
+        if len(value) > 1 and value[0] == value[-1] == '"' and value.count('"') == 2:
+            value = value[1:-1]
+        yield key, value, ""
+        while place < end and line[place].isspace():
+            place += 1
+
+
+def _nearest_key(key: str, rows: Section) -> str:
+    from slurm.notation.nearest import nearest
+    if rows.name == "slurm.conf":
+        for kind in LINES:
+            if section(kind).get(key) is not None:
+                return f"{key} belongs on a line that begins with {kind}="
+    names = {row.name.lower(): row.name for row in rows}
+    found = nearest(key.lower(), list(names))
+    if found is not None:
+        return f"did you mean {names[found]}?"
+    return ""

@@ -1,0 +1,111 @@
+"""The table of everything that may be written in a configuration file, and how to ask it.
+
+Lives here: the row type, the sections and the look-up. The rows themselves are text in `schema_slurm` (slurm.conf's own keys)
+and `schema_lines` (node, partition and the other files' lines), so that a command that reads a configuration pays for the
+sections it meets only. Not here: reading a value (`values`), reading a file (`reader`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+EFFECTIVE = "effective"
+HARMLESS = "harmless"
+NOT_YET = "not yet"
+
+UNITS = {"sec": "sec", "min": "min", "usec": "usec", "percent": "percent", "rate": "nodes/min"}
+"""Kind of value → the unit that `scontrol show config` prints behind it; kinds that are missing here print none."""
+
+
+class Row(NamedTuple):
+    """One configuration key: what it holds and what we do with it.
+
+    `kind` is a key of `values.READERS`; `default` is the text that stands when the key is not written ("" for none);
+    `standing` is EFFECTIVE, HARMLESS (accepted, `note` says why it changes nothing) or NOT_YET (one warning when it is
+    written, `note` says what does not happen). `always` warns even where the value written is the default, because that default
+    is not carried out either. `choices` lists the words a "choice" takes. `shown` says that `scontrol show config` prints it.
+    """
+
+    name: str
+    kind: str
+    default: str
+    standing: str
+    note: str
+    always: bool
+    choices: tuple[str, ...]
+    shown: bool
+
+    @property
+    def unit(self) -> str:
+        """The unit as shown behind the value, "" for none."""
+        return UNITS.get(self.kind, "")
+
+
+class Section:
+    """The rows of one file, or of one kind of line in it, in table order; names are looked up without regard to case."""
+
+    __slots__ = ("_by_name", "name", "rows")
+
+    def __init__(self, name: str, rows: list[Row], aliases: dict[str, str]) -> None:
+        self.name = name
+        self.rows = rows
+        self._by_name = {row.name.lower(): row for row in rows}
+        for alias, target in aliases.items():
+            self._by_name[alias.lower()] = self._by_name[target.lower()]
+
+    def get(self, name: str) -> Row | None:
+        """The row of this key or of its older name, or None."""
+        return self._by_name.get(name.lower())
+
+    def __getitem__(self, name: str) -> Row:
+        return self._by_name[name.lower()]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+SECTIONS = (
+    "slurm.conf", "NodeName", "PartitionName", "NodeSet", "DownNodes", "FrontendName", "gres.conf", "cgroup.conf", "slurmdbd.conf", "topology.conf",
+)
+"""Every section there is. Those without a dot are lines of slurm.conf that begin with that key."""
+
+_built: dict[str, Section] = {}
+
+
+def section(name: str) -> Section:
+    """The section of that name (one of SECTIONS), built at first use."""
+    found = _built.get(name)
+    if found is None:
+        found = _built[name] = _build(name)
+    return found
+
+
+def switches(key: str) -> dict[str, str] | None:
+    """The standings of the switches of a key of slurm.conf that is carried out in part, None where the key has none."""
+    from slurm.config import schema_slurm
+    found = schema_slurm.PARAMETERS.get(key)
+    return None if found is None else {name: _STANDINGS[word] for name, word in found.items()}
+
+
+def _build(name: str) -> Section:
+    if name == "slurm.conf":
+        from slurm.config import schema_slurm
+        rows = [*_rows(schema_slurm.SHOWN, True), *_rows(schema_slurm.UNSHOWN, False)]
+        return Section(name, rows, schema_slurm.ALIASES)
+    from slurm.config import schema_lines
+    return Section(name, list(_rows(schema_lines.TEXTS[name], False)), schema_lines.ALIASES.get(name, {}))
+
+
+def _rows(text: str, shown: bool) -> Iterator[Row]:
+    for line in text.strip().splitlines():
+        name, kind, default, standing, note = (field.strip() for field in line.split("|", 4))
+        always = standing.endswith("!")
+        kind, _, choices = kind.partition(":")
+        yield Row(name, kind, default, _STANDINGS[standing.rstrip("!")], note, always, tuple(choices.split(",")) if choices else (), shown)
+
+
+_STANDINGS = {"yes": EFFECTIVE, "ok": HARMLESS, "later": NOT_YET}

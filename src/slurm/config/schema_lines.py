@@ -1,0 +1,186 @@
+"""The keys of slurm.conf's node and partition lines and of the other configuration files: rows of the table in `schema`.
+
+One row a line, as in `schema_slurm`: name | kind | default | standing | note. The first row of a section is the key that
+begins its lines. Keys and defaults are from slurm.conf(5), gres.conf(5), cgroup.conf(5), slurmdbd.conf(5), topology.conf(5).
+"""
+
+from __future__ import annotations
+
+NODE = """
+NodeName | hosts | | yes |
+NodeHostname | hosts | | yes |
+NodeAddr | hosts | | yes |
+BcastAddr | hosts | | later | sbcast does not exist yet
+Boards | int | 1 | yes |
+CoreSpecCount | int | 0 | later | no cores are set aside
+CoresPerSocket | int | 1 | yes |
+CpuBind | choice:none,socket,ldom,core,thread | none | later | tasks are not bound to CPUs
+CPUs | int | | yes |
+CpuSpecList | text | | later | no cores are set aside
+Features | list | | yes |
+Gres | text | | yes |
+MemSpecLimit | mb | 0 | later | no memory is set aside
+Parameters | list | | later | node parameters are not known
+Port | ports | | yes |
+RealMemory | mb | 1 | yes |
+Reason | text | | yes |
+ResourceLimits | text | | later | node limits are not known
+RestrictedCoresPerGPU | int | | later | no cores are set aside for GPUs
+Sockets | int | | yes |
+SocketsPerBoard | int | | yes |
+State | choice:UNKNOWN,CLOUD,DOWN,DRAIN,EXTERNAL,FAIL,FAILING,FUTURE,IDLE | UNKNOWN | yes |
+ThreadsPerCore | int | 1 | yes |
+TmpDisk | mb | 0 | yes |
+Topology | text | | later | every node is as near as any other
+TRESWeights | text | | later | nodes are chosen by their Weight only
+Weight | int | 1 | yes |
+"""
+
+PARTITION = """
+PartitionName | text | | yes |
+AllocNodes | text | ALL | later | jobs may be submitted from any node
+AllowAccounts | list | ALL | later | accounts are not checked
+AllowGroups | list | ALL | yes |
+AllowQos | list | ALL | later | QOS are not checked
+Alternate | text | | later | jobs wait for the partition they asked for
+CpuBind | choice:none,socket,ldom,core,thread | none | later | tasks are not bound to CPUs
+Default | yesno | NO | yes |
+DefaultTime | span | | yes |
+DefCpuPerGPU | int | | later | CPUs are not derived from GPUs
+DefMemPerCPU | mb | | yes |
+DefMemPerGPU | mb | | later | memory is not derived from GPUs
+DefMemPerNode | mb | | yes |
+DenyAccounts | list | | later | accounts are not checked
+DenyQos | list | | later | QOS are not checked
+DisableRootJobs | yesno | | yes |
+ExclusiveTopo | yesno | NO | later | every node is as near as any other
+ExclusiveUser | yesno | NO | yes |
+GraceTime | bare | 0 | later | no job is preempted
+Hidden | yesno | NO | yes |
+JobDefaults | list | | later | CPUs and memory are not derived from GPUs
+LLN | yesno | NO | yes |
+MaxCPUsPerNode | count | UNLIMITED | yes |
+MaxCPUsPerSocket | count | UNLIMITED | later | the limit is not checked
+MaxMemPerCPU | mb | | yes |
+MaxMemPerNode | mb | | yes |
+MaxNodes | count | UNLIMITED | yes |
+MaxTime | span | UNLIMITED | yes |
+MinNodes | int | 0 | yes |
+Nodes | text | | yes |
+OverSubscribe | share | NO | yes |
+OverTimeLimit | min | | yes |
+PowerDownOnIdle | yesno | NO | later | nodes are not powered up and down
+PreemptMode | upper | | later | no job is preempted
+PriorityJobFactor | int | 1 | yes |
+PriorityTier | int | 1 | yes |
+QOS | text | | later | partition QOS are not applied
+ReqResv | yesno | NO | later | there are no reservations
+ResumeTimeout | bare | | later | nodes are not powered up and down
+RootOnly | yesno | NO | yes |
+SelectTypeParameters | uplist | | later | the cluster's SelectTypeParameters hold
+State | choice:UP,DOWN,DRAIN,INACTIVE | UP | yes |
+SuspendTime | bare | | later | nodes are not powered up and down
+SuspendTimeout | bare | | later | nodes are not powered up and down
+Topology | text | | later | every node is as near as any other
+TRESBillingWeights | text | | later | billing is one per CPU
+"""
+
+NODESET = """
+NodeSet | text | | yes |
+Feature | list | | yes |
+Nodes | text | | yes |
+"""
+
+DOWN = """
+DownNodes | text | | yes |
+Reason | text | | yes |
+State | choice:DOWN,DRAIN,FAIL,FAILING,FUTURE | DOWN | yes |
+"""
+
+FRONTEND = """
+FrontendName | text | | later | front end nodes are gone from Slurm; nodes run their own slurmd
+AllowGroups | list | | later | front end nodes are gone from Slurm
+AllowUsers | list | | later | front end nodes are gone from Slurm
+DenyGroups | list | | later | front end nodes are gone from Slurm
+DenyUsers | list | | later | front end nodes are gone from Slurm
+FrontendAddr | text | | later | front end nodes are gone from Slurm
+Port | int | | later | front end nodes are gone from Slurm
+Reason | text | | later | front end nodes are gone from Slurm
+State | text | UNKNOWN | later | front end nodes are gone from Slurm
+"""
+
+GRES = """
+NodeName | hosts | | yes |
+Name | text | | yes |
+AutoDetect | choice:nvml,nvidia,rsmi,oneapi,nrt,off | | later | devices are those the files name
+Cores | cores | | yes |
+Count | number | | yes |
+File | files | | yes |
+Flags | list | | later | GPUs are announced to jobs with CUDA_VISIBLE_DEVICES and nothing else
+Ignore | yesno | no | later | every device of the file is used
+Links | list | | later | devices are taken in index order
+MultipleFiles | files | | yes |
+Type | text | | yes |
+"""
+
+CGROUP = """
+AllowedDevicesFile | text | | later | jobs are not confined to cgroups
+AllowedKmemSpace | text | | later | jobs are not confined to cgroups
+AllowedRAMSpace | text | 100 | later | jobs are not confined to cgroups
+AllowedSwapSpace | text | 0 | later | jobs are not confined to cgroups
+CgroupAutomount | yesno | no | later | jobs are not confined to cgroups
+CgroupMountpoint | text | /sys/fs/cgroup | later | jobs are not confined to cgroups
+CgroupPlugin | choice:cgroup/v1,cgroup/v2,autodetect,disabled | autodetect | later | jobs are not confined to cgroups
+CgroupSlice | text | system.slice | later | jobs are not confined to cgroups
+ConstrainCores | yesno | no | later | jobs are not confined to cgroups
+ConstrainDevices | yesno | no | later | jobs are not confined to cgroups
+ConstrainKmemSpace | yesno | no | later | jobs are not confined to cgroups
+ConstrainRAMSpace | yesno | no | later | jobs are not confined to cgroups
+ConstrainSwapSpace | yesno | no | later | jobs are not confined to cgroups
+EnableControllers | yesno | no | later | jobs are not confined to cgroups
+EnableExtraControllers | list | | later | jobs are not confined to cgroups
+IgnoreSystemd | yesno | no | later | jobs are not confined to cgroups
+IgnoreSystemdOnFailure | yesno | no | later | jobs are not confined to cgroups
+MaxKmemPercent | text | 100 | later | jobs are not confined to cgroups
+MaxRAMPercent | text | 100 | later | jobs are not confined to cgroups
+MaxSwapPercent | text | 100 | later | jobs are not confined to cgroups
+MemorySwappiness | text | | later | jobs are not confined to cgroups
+MinKmemSpace | text | 30 | later | jobs are not confined to cgroups
+MinRAMSpace | text | 30 | later | jobs are not confined to cgroups
+SignalChildrenProcesses | yesno | no | later | jobs are not confined to cgroups
+SystemdTimeout | text | 1000 | later | jobs are not confined to cgroups
+"""
+
+TOPOLOGY = """
+SwitchName | text | | later | every node is as near as any other
+BlockName | text | | later | every node is as near as any other
+BlockSizes | list | | later | every node is as near as any other
+LinkSpeed | text | | later | every node is as near as any other
+Nodes | text | | later | every node is as near as any other
+Switches | text | | later | every node is as near as any other
+"""
+
+_DBD_TEXT = (
+    "AllowNoDefAcct AllResourcesAbsolute ArchiveDir ArchiveEvents ArchiveJobs ArchiveResvs ArchiveScript ArchiveSteps ArchiveSuspend ArchiveTXN "
+    "ArchiveUsage AuthAltParameters AuthAltTypes AuthInfo AuthType CommitDelay CommunicationParameters DbdAddr DbdBackupHost DbdHost DbdPort "
+    "DebugFlags DebugLevel DebugLevelSyslog DefaultQOS DisableCoordDBD HashPlugin LogFile LogTimeFormat MaxPurgeLimit MaxQueryTimeRange MessageTimeout "
+    "Parameters PidFile PluginDir PrivateData PurgeEventAfter PurgeJobAfter PurgeResvAfter PurgeStepAfter PurgeSuspendAfter PurgeTXNAfter "
+    "PurgeUsageAfter SlurmUser StorageBackupHost StorageHost StorageLoc StorageParameters StoragePass StoragePassScript StoragePort StorageType "
+    "StorageUser TCPTimeout TLSParameters TLSType TrackSlurmctldDown TrackWCKey"
+)
+
+SLURMDBD = "\n".join(f"{name} | text | | later | slurmdbd does not exist yet" for name in _DBD_TEXT.split())
+
+TEXTS = {
+    "NodeName": NODE, "PartitionName": PARTITION, "NodeSet": NODESET, "DownNodes": DOWN, "FrontendName": FRONTEND,
+    "gres.conf": GRES, "cgroup.conf": CGROUP, "slurmdbd.conf": SLURMDBD, "topology.conf": TOPOLOGY,
+}
+"""Section → its rows as text."""
+
+ALIASES: dict[str, dict[str, str]] = {
+    "NodeName": {"Procs": "CPUs", "Feature": "Features"},
+    "PartitionName": {"Shared": "OverSubscribe"},
+    "NodeSet": {"Features": "Feature"},
+    "gres.conf": {"CPUs": "Cores"},
+}
+"""Section → older or shorter names → the name in the table."""

@@ -1,0 +1,284 @@
+"""The keys of slurm.conf that stand on lines of their own: rows of the table in `schema`.
+
+One row a line: name | kind | default | standing | note. Standing is `yes` (carried out), `ok` (accepted, the note says why it
+changes nothing here) or `later` (known, not carried out; the note completes "… is not carried out yet: "); `later!` warns even
+where the file writes the default. SHOWN is in the order of `scontrol show config` of Slurm 26.11, with its names and defaults;
+UNSHOWN are keys that Slurm accepts and shows elsewhere, under another name, or not at all. Defaults are from slurm.conf(5) and
+that output.
+"""
+
+from __future__ import annotations
+
+SHOWN = """
+AccountingStorageBackupHost | text | | later | no accounting daemon is contacted
+AccountingStorageEnforce | list | none | later | accounts, limits and QOS are not checked
+AccountingStorageHost | text | localhost | later | no accounting daemon is contacted
+AccountingStorageExternalHost | text | | later | no accounting daemon is contacted
+AccountingStorageParameters | list | | later | no accounting daemon is contacted
+AccountingStoragePort | int | 6819 | later | no accounting daemon is contacted
+AccountingStorageTRES | tres | | later | no accounting daemon is contacted
+AccountingStorageType | plugin | | later | job records are not sent to an accounting daemon
+AccountingStoreFlags | list | | later | no accounting daemon is contacted
+AcctGatherEnergyType | plugin | | later | energy is not measured
+AcctGatherFilesystemType | plugin | | later | filesystem traffic is not measured
+AcctGatherInterconnectType | plugin | | later | network traffic is not measured
+AcctGatherNodeFreq | sec | 0 | later | energy is not measured
+AcctGatherProfileType | plugin | | later | jobs are not profiled
+AllowSpecResourcesUsage | yesno | no | later | core specialization is not carried out
+AuthAltTypes | list | | later | connections are vouched for by the kernel of the host they come from
+AuthAltParameters | list | | later | connections are vouched for by the kernel of the host they come from
+AuthInfo | list | | later | connections are vouched for by the kernel of the host they come from
+AuthType | text | auth/munge | later! | connections are vouched for by the kernel of the host they come from
+BatchStartTimeout | sec | 10 | yes |
+BcastExclude | list | /lib,/usr/lib,/lib64,/usr/lib64 | later | sbcast does not exist yet
+BcastParameters | list | | later | sbcast does not exist yet
+BOOT_TIME | live | | ok |
+BurstBufferType | plugin | | later | there are no burst buffers
+CertgenParameters | list | | later | connections are not encrypted
+CertgenType | plugin | | later | connections are not encrypted
+CertmgrParameters | list | | later | connections are not encrypted
+CertmgrType | plugin | | later | connections are not encrypted
+CliFilterParameters | list | | later | command line filters are not called
+CliFilterPlugins | list | | later | command line filters are not called
+ClusterName | text | cluster | yes |
+CommunicationParameters | list | | later | connections are made the one way there is
+CompleteWait | sec | 0 | later | nodes are given to the next job as soon as each is free
+CpuFreqDef | text | Unknown | later | CPU frequencies are left alone
+CpuFreqGovernors | list | OnDemand,Performance,UserSpace | later | CPU frequencies are left alone
+CredType | text | cred/munge | ok | launches carry no credential file of their own: they come down the connection that the node opened
+DataParserParameters | list | | later | one version of the JSON output exists
+DebugFlags | list | | later | log lines are chosen by level only
+DefMemPerCPU | mb | 0 | yes |
+DefRuntimePlugin | text | runtime/oci | later | containers are not run
+DependencyParameters | list | | yes |
+DisableRootJobs | yesno | no | yes |
+EioTimeout | int | 60 | later | step output is waited for as long as it comes
+EnforcePartLimits | choice:NO,ANY,ALL,YES | NO | yes |
+EpilogMsgTime | usec | 2000 | ok | nodes report on one open connection each, so nothing need be spread over time
+FairShareDampeningFactor | int | 1 | later | fair share is not computed
+FederationParameters | list | | later | there are no federations
+FirstJobId | int | 1 | yes |
+GresTypes | list | | yes |
+GpuFreqDef | text | | later | GPU frequencies are left alone
+GroupUpdateForce | bit | 1 | ok | groups are looked up when they are needed
+GroupUpdateTime | sec | 600 | ok | groups are looked up when they are needed
+HASH_VAL | live | | ok |
+HashPlugin | text | hash/k12 | ok | messages are not hashed with a choice of function
+HealthCheckInterval | sec | 0 | later | no health check program is run
+HealthCheckNodeState | list | ANY | later | no health check program is run
+HealthCheckProgram | text | | later | no health check program is run
+HealthCheckTimeout | sec | 0 | later | no health check program is run
+HttpParserType | plugin | | later | the daemons do not answer HTTP
+InactiveLimit | sec | 0 | later | allocations whose command went away are kept until their time limit
+InteractiveStepOptions | text | --interactive --preserve-env --pty $SHELL | later | salloc starts the shell itself
+JobAcctGatherFrequency | text | 30 | later | usage is read once, when a step ends
+JobAcctGatherType | plugin | | later | usage is read once, when a step ends
+JobAcctGatherParams | list | | later | usage is read once, when a step ends
+JobCompHost | text | localhost | later | finished jobs are not sent to a job completion service
+JobCompLoc | text | | later | finished jobs are not sent to a job completion service
+JobCompParams | list | | later | finished jobs are not sent to a job completion service
+JobCompPass | text | | later | finished jobs are not sent to a job completion service
+JobCompPort | int | 0 | later | finished jobs are not sent to a job completion service
+JobCompType | plugin | | later | finished jobs are not sent to a job completion service
+JobCompUser | text | root | later | finished jobs are not sent to a job completion service
+JobDefaults | list | | later | CPUs and memory are not derived from GPUs
+JobFileAppend | bit | 0 | yes |
+JobRequeue | bit | 1 | yes |
+JobSubmitPlugins | list | | later | no plugin is asked when jobs are submitted
+KillOnBadExit | bit | 0 | later | srun ends a step early only when asked by --kill-on-bad-exit
+KillWait | sec | 30 | yes |
+LaunchParameters | list | | later | steps are launched the one way there is
+LicenseParameters | list | | later | licenses are not counted
+Licenses | text | | later | licenses are not counted
+LogTimeFormat | text | iso8601_ms | later | log lines carry ISO 8601 times with milliseconds
+MailDomain | text | | later | no mail is sent
+MailProg | text | /bin/mail | later | no mail is sent
+MaxArraySize | int | 1001 | yes |
+MaxBatchRequeue | int | 5 | yes |
+MaxDBDMsgs | int | 10000 | later | no accounting daemon is contacted
+MaxJobCount | int | 10000 | yes |
+MaxJobId | int | 67043328 | yes |
+MaxMemPerNode | mb | 0 | yes |
+MaxNodeCount | int | | later | nodes cannot be added while the cluster runs
+MaxStepCount | int | 40000 | yes |
+MaxTasksPerNode | int | 512 | yes |
+MCSPlugin | plugin | | later | jobs carry no security label
+MCSParameters | text | | later | jobs carry no security label
+MessageTimeout | sec | 10 | yes |
+MetricsAuthUsers | list | | later | no metrics are served
+MetricsParameters | list | | later | no metrics are served
+MetricsType | plugin | | later | no metrics are served
+MinJobAge | sec | 300 | yes |
+MpiDefault | plugin | | later | steps are started without an MPI service
+MpiParams | text | | later | steps are started without an MPI service
+MULTIPLE_SLURMD | live | | ok |
+NamespaceType | plugin | | later | jobs get no private filesystem
+NEXT_JOB_ID | live | | ok |
+NodeFeaturesPlugins | list | | later | features cannot be changed by a reboot
+OverTimeLimit | min | 0 | yes |
+PluginDir | text | /usr/lib/slurm | ok | there are no plugin files to find
+PlugStackConfig | text | | later | SPANK plugins are not loaded
+PreemptMode | upper | OFF | later | no job is preempted
+PreemptParameters | list | | later | no job is preempted
+PreemptType | plugin | | later | no job is preempted
+PreemptExemptTime | span | 00:00:00 | later | no job is preempted
+PrEpParameters | list | | later | prologs and epilogs are not run
+PrEpPlugins | list | prep/script | later | prologs and epilogs are not run
+PriorityParameters | list | | later | no such parameter is known
+PrioritySiteFactorParameters | text | | later | no site factor is asked for
+PrioritySiteFactorPlugin | plugin | | later | no site factor is asked for
+PriorityDecayHalfLife | span | 7-00:00:00 | later | fair share is not computed
+PriorityCalcPeriod | span | 00:05:00 | ok | priorities are computed whenever a plan is made
+PriorityFavorSmall | yesno | no | yes |
+PriorityFlags | list | "" | later | priorities are computed the one way there is
+PriorityMaxAge | span | 7-00:00:00 | yes |
+PriorityType | choice:priority/multifactor,priority/basic | priority/multifactor | yes |
+PriorityUsageResetPeriod | choice:NONE,NOW,DAILY,WEEKLY,MONTHLY,QUARTERLY,YEARLY | NONE | later | fair share is not computed
+PriorityWeightAge | int | 0 | yes |
+PriorityWeightAssoc | int | 0 | later | associations do not enter the priority
+PriorityWeightFairShare | int | 0 | later | fair share is not computed
+PriorityWeightJobSize | int | 0 | yes |
+PriorityWeightPartition | int | 0 | yes |
+PriorityWeightQOS | int | 0 | later | QOS do not enter the priority
+PriorityWeightTRES | text | | later | TRES do not enter the priority
+PrivateData | list | none | later | every user sees every job
+ProctrackType | text | proctrack/linuxproc | later! | a step's processes are found by their descent and session
+PrologEpilogTimeout | int | 65534 | later | prologs and epilogs are not run
+PrologFlags | list | | later | prologs and epilogs are not run
+PropagatePrioProcess | int | 0 | later | jobs run at the daemon's nice value
+PropagateResourceLimits | list | ALL | later! | jobs get the limits of the node daemon
+PropagateResourceLimitsExcept | list | | later | jobs get the limits of the node daemon
+RebootProgram | text | | later | nodes are not rebooted
+ReconfigFlags | list | | later | a changed partition is kept until slurmctld reads the file again
+RequeueExit | list | | later | jobs are not requeued by their exit code
+RequeueExitHold | list | | later | jobs are not requeued by their exit code
+ResumeFailProgram | text | | later | nodes are not powered up and down
+ResumeProgram | text | | later | nodes are not powered up and down
+ResumeRate | rate | 300 | later | nodes are not powered up and down
+ResumeTimeout | sec | 60 | later | nodes are not powered up and down
+ResvEpilog | text | | later | there are no reservations
+ResvOverRun | min | 0 | later | there are no reservations
+ResvProlog | text | | later | there are no reservations
+ReturnToService | int | 0 | yes |
+SchedulerParameters | list | | yes |
+SchedulerTimeSlice | sec | 30 | later | jobs are not time-sliced
+SchedulerType | choice:sched/backfill,sched/builtin | sched/backfill | yes |
+ScronParameters | list | | later | scrontab does not exist yet
+SelectType | choice:select/cons_tres,select/linear,select/cons_res | select/cons_tres | yes |
+SelectTypeParameters | uplist | CR_CORE_MEMORY | yes |
+SerializerParameters | list | | later | JSON is written the one way there is
+SerializerPlugins | list | | later | JSON is written the one way there is
+SlurmUser | user | root | yes |
+SlurmctldAddr | text | | later | slurmctld is reached by the address in SlurmctldHost
+SlurmctldDebug | level | info | yes |
+SlurmctldHost | host | | yes |
+SlurmctldHttpAuthParameters | list | | later | slurmctld does not answer HTTP
+SlurmctldLogFile | text | | yes |
+SlurmctldPort | port | 6817 | yes |
+SlurmctldSyslogDebug | level | | later | nothing is written to syslog
+SlurmctldPrimaryOffProg | text | | later | there is one controller
+SlurmctldPrimaryOnProg | text | | later | there is one controller
+SlurmctldTimeout | sec | 120 | later | there is one controller
+SlurmctldParameters | list | | later | slurmctld has no such switches
+SlurmdDebug | level | info | yes |
+SlurmdHttpAuthParameters | list | | later | slurmd does not answer HTTP
+SlurmdLogFile | text | | yes |
+SlurmdParameters | list | | yes |
+SlurmdPidFile | text | /var/run/slurmd.pid | yes |
+SlurmdPort | port | 6818 | yes |
+SlurmdSpoolDir | text | /var/spool/slurmd | yes |
+SlurmdSyslogDebug | level | | later | nothing is written to syslog
+SlurmdTimeout | sec | 300 | yes |
+SlurmdUser | user | root | ok | slurmd runs as the user who started it
+SlurmrestdHttpAuthParameters | list | | later | slurmrestd does not exist yet
+SlurmrestdParameters | list | | later | slurmrestd does not exist yet
+SlurmSchedLogFile | text | | later | the scheduler has no log file of its own
+SlurmSchedLogLevel | int | 0 | later | the scheduler has no log file of its own
+SlurmstepdParameters | list | | later | slurmstepd has no such switches
+SlurmctldPidFile | text | /var/run/slurmctld.pid | yes |
+SLURM_CONF | live | | ok |
+SLURM_VERSION | live | | ok |
+SrunEpilog | text | | later | prologs and epilogs are not run
+SrunPortRange | port | 0-0 | later | srun takes any free port
+SrunProlog | text | | later | prologs and epilogs are not run
+StateSaveLocation | text | /var/spool | yes |
+SuspendExcNodes | text | | later | nodes are not powered up and down
+SuspendExcParts | list | | later | nodes are not powered up and down
+SuspendExcStates | list | | later | nodes are not powered up and down
+SuspendProgram | text | | later | nodes are not powered up and down
+SuspendRate | rate | 60 | later | nodes are not powered up and down
+SuspendTime | bare | INFINITE | later | nodes are not powered up and down
+SuspendTimeout | sec | 30 | later | nodes are not powered up and down
+SwitchParameters | list | | later | switches are not programmed
+SwitchType | plugin | | later | switches are not programmed
+TaskEpilog | text | | later | prologs and epilogs are not run
+TaskPlugin | plugins | | later | tasks are not bound to CPUs or confined to cgroups
+TaskPluginParam | list | | later | tasks are not bound to CPUs or confined to cgroups
+TaskProlog | text | | later | prologs and epilogs are not run
+TCPTimeout | sec | 2 | yes |
+TLSParameters | list | | later | connections are not encrypted
+TLSType | text | tls/none | later | connections are not encrypted
+TmpFS | text | /tmp | yes |
+TopologyParam | list | | later | every node is as near as any other
+TopologyPlugin | text | topology/flat | later | every node is as near as any other
+TrackWCKey | yesno | no | later | workload characterization keys are not tracked
+TreeWidth | int | 16 | ok | every node holds its own connection to slurmctld, so there is no tree
+UsePam | yesno | no | later | PAM is not asked
+UnkillableStepProgram | text | | later | nothing is called when processes cannot be killed
+UnkillableStepTimeout | sec | 60 | later | nothing is called when processes cannot be killed
+UrlParserType | plugin | | later | the daemons do not answer HTTP
+VSizeFactor | percent | 0 | later | virtual memory is not limited
+WaitTime | sec | 0 | later | srun ends a step early only when asked by --wait
+X11Parameters | list | | later | X11 is not forwarded
+"""
+
+UNSHOWN = """
+AccountingStoragePass | text | | later | no accounting daemon is contacted
+AccountingStorageUser | text | | later | no accounting daemon is contacted
+BackupAddr | text | | later | there is one controller
+BackupController | text | | later | there is one controller
+CoreSpecPlugin | plugin | | later | core specialization is not carried out
+DefCpuPerGPU | int | | later | CPUs are not derived from GPUs
+DefMemPerGPU | mb | 0 | later | memory is not derived from GPUs
+DefMemPerNode | mb | 0 | yes |
+Epilog | text | | later | prologs and epilogs are not run
+EpilogSlurmctld | text | | later | prologs and epilogs are not run
+EpilogTimeout | int | 65534 | later | prologs and epilogs are not run
+ExtSensorsFreq | sec | 0 | later | no sensors are read
+ExtSensorsType | plugin | | later | no sensors are read
+GetEnvTimeout | sec | 2 | later | the login environment is read without a limit of its own
+JobContainerType | plugin | | later | jobs get no private filesystem
+LaunchType | choice:launch/slurm | launch/slurm | ok | srun launches steps itself, which is the only value Slurm had
+MaxMemPerCPU | mb | 0 | yes |
+PowerParameters | list | | later | power is not managed
+PowerPlugin | plugin | | later | power is not managed
+Prolog | text | | later | prologs and epilogs are not run
+PrologSlurmctld | text | | later | prologs and epilogs are not run
+PrologTimeout | int | 65534 | later | prologs and epilogs are not run
+RoutePlugin | text | route/default | ok | every node holds its own connection to slurmctld, so nothing is routed
+SlurmctldPlugstack | list | | later | slurmctld loads no plugins
+"""
+
+ALIASES = {
+    "ControlMachine": "SlurmctldHost",
+}
+"""Older names → the name in the table."""
+
+PARAMETERS: dict[str, dict[str, str]] = {
+    "DependencyParameters": {"kill_invalid_depend": "yes", "disable_remote_singleton": "ok", "max_depend_depth": "later"},
+    "SchedulerParameters": {
+        "bf_max_job_test": "yes", "bf_resolution": "yes", "bf_window": "yes", "default_queue_depth": "yes",
+        "bf_continue": "ok", "bf_interval": "ok", "bf_yield_interval": "ok", "bf_yield_sleep": "ok", "max_rpc_cnt": "ok", "sched_interval": "ok",
+        "sched_min_interval": "ok", "batch_sched_delay": "ok", "build_queue_timeout": "ok", "max_sched_time": "ok", "bf_max_time": "ok",
+    },
+    "SelectTypeParameters": {
+        "NONE": "yes", "CR_CPU": "yes", "CR_CPU_MEMORY": "yes", "CR_CORE": "yes", "CR_CORE_MEMORY": "yes", "CR_SOCKET": "yes",
+        "CR_SOCKET_MEMORY": "yes", "CR_MEMORY": "yes", "CR_ONE_TASK_PER_CORE": "yes", "CR_CORE_DEFAULT_DIST_BLOCK": "later",
+        "CR_LLN": "later", "CR_PACK_NODES": "later",
+    },
+    "SlurmdParameters": {"config_overrides": "yes"},
+}
+"""Keys that hold a list of switches of which some are carried out → switch → standing; every other switch is not carried out yet.
+
+The scheduler switches that are `ok` tune how often and how long Slurm plans; ours plans when something changed, beside the replies.
+"""
