@@ -15,7 +15,7 @@ _MAX_DIGITS = 9
 class Clause(NamedTuple):
     """One condition. `task` is one task of the array `job`, `whole_array` its every task, written "123_*".
 
-    `delay` is seconds after the start or cancellation (kind "after" only), `state` one of the three above.
+    `delay` is seconds to let pass after that, meant for kind "after"; `state` is one of the three above.
     """
 
     kind: str
@@ -98,9 +98,7 @@ def _parse_job(text: str, place: int, kind: str, job_text: str) -> Clause:
     job, underscore, task = body.partition("_")
     numbers_ok = _is_number(job) and int(job) > 0 and (not underscore or task == "*" or _is_number(task))
     if not numbers_ok or (plus and not _is_number(minutes)):
-        raise NotationError(f'"{job_text}" is no job id', text=text, position=place, valid='"123", "123_4", "123_*", after "123+minutes"')
-    if plus and kind != "after":
-        raise NotationError(f'"{kind}" takes no "+minutes"', text=text, position=place, valid=f'"after:{job_text}"')
+        raise NotationError(f'"{job_text}" is no job id', text=text, position=place, valid='"123", "123_4", "123_*", "123+minutes"')
     whole = task == "*"
     return Clause(kind, int(job), int(task) if underscore and not whole else None, whole, int(minutes or 0) * 60)
 

@@ -33,7 +33,7 @@ def parse(text: str) -> int:
     return numbers[0] * 60 + (numbers[1] if len(numbers) == 2 else 0)
 
 
-def show(seconds: int | float) -> str:
+def show(seconds: float) -> str:
     """A length as squeue's %M and %l print it: "0:07", "30:00", "1:00:00", "7-00:00:00", "UNLIMITED", "INVALID"."""
     if seconds == INFINITE:
         return "UNLIMITED"
@@ -45,7 +45,7 @@ def show(seconds: int | float) -> str:
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
 
 
-def show_clock(seconds: int | float) -> str:
+def show_clock(seconds: float) -> str:
     """A length as scontrol and sacct print it: "00:10:00", "7-00:00:00", "UNLIMITED", "INVALID"."""
     if seconds == INFINITE:
         return "UNLIMITED"

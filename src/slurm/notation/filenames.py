@@ -7,6 +7,7 @@ DEFAULT = "slurm-%j.out"
 DEFAULT_ARRAY = "slurm-%A_%a.out"
 NO_TASK = 4294967294
 _MAX_WIDTH = 10
+_ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 _SYMBOL = re.compile(r"%([0-9]*)(.)", re.DOTALL)
 
 
@@ -27,11 +28,11 @@ class Fields(NamedTuple):
 def expand(pattern: str, fields: Fields) -> str:
     """The file name: %j %J %A %a %b %s %n %t with zero-padding (%5j, at most 10), %N %u %x %%.
 
-    A backslash anywhere turns all symbols off and is dropped. Unknown symbols stay as written; outside an array %a is 4294967294,
+    A backslash anywhere turns all symbols off; it is dropped, and of two one stays. Unknown symbols stay as written; outside an array %a is 4294967294,
     as in Slurm. Source: sbatch(1), srun(1).
     """
     if "\\" in pattern:
-        return pattern.replace("\\", "")
+        return _ESCAPED.sub(r"\1", pattern)
     return _SYMBOL.sub(lambda match: _value(match[0], match[1], match[2], fields), pattern)
 
 

@@ -7,6 +7,8 @@ from slurm.notation.errors import NotationError
 
 MAX_TASK_ID = 4_000_000
 _VALID = 'task ids such as "1-20", "0-15:4" or "1,3,5-7"'
+_STEP_FROM = 6
+"""So many evenly spaced ids are shown with their step, one more where the step is 2 (seen on Slurm 22.05)."""
 _Run = tuple[int, int, int]
 
 
@@ -151,12 +153,12 @@ class TaskSet:
         return both
 
     def show(self, max_length: int = 0) -> str:
-        """The set as Slurm shows it: "3-200", "1,3,5-7", evenly spaced ids as "0-12:4".
+        """The set as Slurm shows it: "3-200", "1,3,5-7", many evenly spaced ids as "0-998:2", a few as "0,4,8,12".
 
-        With `max_length` > 0 (SLURM_BITSTR_LEN) a longer text is cut there and ends in "...".
+        With `max_length` > 0 (SLURM_BITSTR_LEN) a text of that length or more is cut below it and ends in "...".
         """
         step = self._even_step()
-        if step > 1:
+        if step > 1 and self._size >= (_STEP_FROM if step > 2 else _STEP_FROM + 1):
             return f"{self.first}-{self.last}:{step}"
         pieces = []
         length = 0
@@ -164,8 +166,8 @@ class TaskSet:
             piece = str(low) if low == high else f"{low}-{high}"
             pieces.append(piece)
             length += len(piece) + 1
-            if 0 < max_length < length - 1:
-                return _cut(",".join(pieces), max_length)
+            if 0 < max_length < length:
+                return ",".join(pieces)[: max(max_length - 4, 0)] + "..."
         return ",".join(pieces)
 
     def _place(self, task: int) -> int:
@@ -271,9 +273,3 @@ def _parse_run(text: str, place: int, piece: str) -> _Run:
     if high > MAX_TASK_ID:
         raise NotationError(f"task id {high} is too high", text=text, position=place, valid=f"ids up to {MAX_TASK_ID}")
     return _tidy(low, high, step)
-
-
-def _cut(shown: str, max_length: int) -> str:
-    """The text up to `max_length`, cut behind a whole id so that no number is shown in part."""
-    head = shown[: max_length + 1]
-    return head[: head.rfind(",") + 1] + "..." if "," in head else shown[:max_length] + "..."
