@@ -1,0 +1,85 @@
+"""View: what the reports read. The controller, a replica or a test makes one; nothing here changes anything.
+
+Not here: how a record becomes text (`job_values`, `node_values` …).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+from slurm.model.ids import JobId, NodeName
+from slurm.model.job import Job
+from slurm.model.node import Node
+from slurm.model.partition import Partition
+from slurm.model.settings import Settings
+
+
+class Verdict(Protocol):
+    """Why a pending job waits, as the planner says it; `reason` is Slurm's word or sentence."""
+
+    @property
+    def reason(self) -> str:
+        """What `squeue %r` prints."""
+        ...
+
+
+class Forecast(Protocol):
+    """When and where a pending job is expected to start."""
+
+    @property
+    def start(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """Node names in rank order."""
+        ...
+
+
+@dataclass
+class View:
+    """The cluster at one moment. `last_planned` is the time of the planner's last pass, 0: none yet.
+
+    `array_length` is SLURM_BITSTR_LEN (longest list of array task ids, 0: whole) and `time_format` SLURM_TIME_FORMAT of whoever asks;
+    `convert` False is --noconvert.
+    """
+
+    settings: Settings
+    nodes: Mapping[NodeName, Node]
+    partitions: Mapping[str, Partition]
+    jobs: Mapping[JobId, Job]
+    now: float
+    verdicts: Mapping[JobId, Verdict] = field(default_factory=dict)
+    forecasts: Mapping[JobId, Forecast] = field(default_factory=dict)
+    last_planned: float = 0.0
+    array_length: int = 64
+    time_format: str = ""
+    convert: bool = True
+
+    @cached_property
+    def planned(self) -> frozenset[str]:
+        """Nodes that have room now, kept free because a pending job is expected to start on them: Slurm's PLANNED."""
+        return frozenset(name for forecast in self.forecasts.values() for name in forecast.nodes)
+
+    @cached_property
+    def partitions_in_order(self) -> list[Partition]:
+        """Partitions as the configuration lists them."""
+        return sorted(self.partitions.values(), key=lambda partition: partition.position)
+
+    @cached_property
+    def nodes_in_order(self) -> list[Node]:
+        """Nodes as the configuration lists them."""
+        return sorted(self.nodes.values(), key=lambda node: node.position)
+
+    @cached_property
+    def partitions_of(self) -> dict[NodeName, list[str]]:
+        """Names of the partitions a node is in, in configuration order."""
+        found: dict[NodeName, list[str]] = {}
+        for partition in self.partitions_in_order:
+            for name in partition.nodes:
+                found.setdefault(name, []).append(partition.name)
+        return found
