@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from slurm.notation.errors import NotationError
-from slurm.notation.taskset import TaskSet
+from slurm.notation.taskset import MAX_TASK_ID, TaskSet
 
 _VALID = 'task ids with an optional limit, such as "1-20%4", "0-15:4" or "1,3,5-7"'
 
@@ -24,15 +24,12 @@ def parse(text: str, max_size: int = 0) -> ArraySpec:
     ids, percent, limit_text = text.strip().partition("%")
     if percent and not (limit_text.isascii() and limit_text.isdigit() and len(limit_text) < 10):
         raise NotationError(f'"{limit_text}" is no limit', text=text, position=text.index("%") + 1, valid=_VALID)
-    tasks = TaskSet.parse(_unbracketed(ids))
-    if 0 < max_size <= tasks.last:
-        problem = f"task id {tasks.last} is too high"
-        raise NotationError(problem, text=text, valid=f"ids from 0 to {max_size - 1} (MaxArraySize={max_size})")
+    tasks = TaskSet.parse(_unbracketed(ids), max_size - 1 if max_size else MAX_TASK_ID)
     return ArraySpec(tasks, int(limit_text or 0))
 
 
 def show(tasks: TaskSet, limit: int = 0, max_length: int = 0) -> str:
-    """Task ids and limit as squeue shows them between the brackets: "3-200%2", "1,3,5-7", "0-12:4"."""
+    """Task ids and limit as squeue shows them between the brackets: "3-200%2", "1,3,5-7", "0-998:2"."""
     shown = tasks.show(max_length)
     return f"{shown}%{limit}" if limit else shown
 

@@ -14,6 +14,8 @@ _VALID = (
     'HH:MM[:SS] [AM|PM], MMDDYY, MM/DD[/YY], MM.DD[.YY], YYYY-MM-DD[THH:MM[:SS]], today, tomorrow, midnight, noon, elevenses, fika, '
     "teatime, now[{+|-}count[seconds|minutes|hours|days|weeks]]"
 )
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
+_LAST_MOMENT = 253_370_764_800.0
 _FLAGS = re.IGNORECASE | re.ASCII
 _NOW = re.compile(r"now(?:\s*([+-])\s*(\d{1,10})\s*([a-z]*))?\s*$", _FLAGS)
 _NOW_SIGN = re.compile(r"now\s*[+-]?\s*", _FLAGS)
@@ -35,9 +37,9 @@ def parse(text: str, now: float, *, past: bool = False) -> float:
     """
     stripped = text.strip()
     if stripped[:3].lower() == "now":
-        return now + _offset(stripped)
+        return _within_calendar(now + _offset(stripped), stripped)
     if match := _UTS.match(stripped):
-        return float(match[1])
+        return _within_calendar(float(match[1]), stripped)
     day, yearless, clock = _read(stripped, datetime.fromtimestamp(now))
     moment = datetime.combine(day or datetime.fromtimestamp(now).date(), datetime.min.time()) + timedelta(seconds=clock or 0)
     if day is None:
@@ -75,6 +77,13 @@ def show_as(style: str, epoch: float, now: float) -> str:
     names = {1: "Tomorr", -1: "Ystday"}
     name = names.get(days) or (moment.strftime("%a") if 0 < days < 7 else f"{moment.day} {moment:%b}")
     return f"{name} {moment:%H:%M}"
+
+
+def _within_calendar(moment: float, text: str) -> float:
+    """The moment itself; NotationError before 1970 and where the calendar ends, for such a moment could not be shown."""
+    if not 0 <= moment < _LAST_MOMENT:
+        raise _error(text, 0)
+    return moment
 
 
 def _offset(text: str) -> int:
@@ -129,6 +138,8 @@ def _read_date(text: str, place: int, now: datetime) -> tuple[re.Match[str], dat
     if year is None and int(month) == 2 and int(day) == 29:
         while number % 4 or (number % 100 == 0 and number % 400):
             number += 1
+    if not _FIRST_YEAR <= number <= _LAST_YEAR:
+        raise _error(text, place)
     try:
         return match, date(number, int(month), int(day)), year is None
     except ValueError:

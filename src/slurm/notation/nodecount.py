@@ -5,6 +5,7 @@ from typing import NamedTuple
 from slurm.notation.errors import NotationError
 
 _SCALES = {"k": 1024, "m": 1024 * 1024}
+_MAX_LISTED = 100_000
 _VALID = 'a number, a range such as "2-8", or sizes such as "1,5,9-13" or "4-12:4"'
 
 
@@ -41,6 +42,8 @@ def parse(text: str) -> NodeCount:
             raise NotationError(f'range "{piece}" runs backwards', text=stripped, position=place, valid=f'"{high_text}-{low_text}"')
         step = _number(stripped, place, step_text) if colon else 1
         if len(pieces) > 1 or colon:
+            if high > _MAX_LISTED:
+                raise NotationError(f"{high} nodes in a list of sizes", text=stripped, position=place, valid=f"sizes up to {_MAX_LISTED}")
             sizes.update(range(low, high + 1, step))
         place += len(piece) + 1
     return NodeCount(min(sizes), max(sizes), tuple(sorted(sizes))) if sizes else NodeCount(low, high)

@@ -30,12 +30,12 @@ class TaskSet:
         return made
 
     @classmethod
-    def parse(cls, text: str) -> "TaskSet":
-        """Reads "1,3,5-7" and "0-15:4"; NotationError for anything else, for backward ranges and ids above 4,000,000."""
+    def parse(cls, text: str, max_id: int = MAX_TASK_ID) -> "TaskSet":
+        """Reads "1,3,5-7" and "0-15:4"; NotationError for anything else, for backward ranges and ids above `max_id`."""
         runs = []
         place = 0
         for piece in text.split(","):
-            runs.append(_parse_run(text, place, piece))
+            runs.append(_parse_run(text, place, piece, max_id))
             place += len(piece) + 1
         return cls(runs)
 
@@ -259,7 +259,7 @@ def _runs_of(ids: list[int]) -> list[_Run]:
     return runs
 
 
-def _parse_run(text: str, place: int, piece: str) -> _Run:
+def _parse_run(text: str, place: int, piece: str, max_id: int) -> _Run:
     span, colon, step_text = piece.strip().partition(":")
     low_text, dash, high_text = span.partition("-")
     numbers = [low_text, high_text if dash else low_text, step_text if colon else "1"]
@@ -270,6 +270,6 @@ def _parse_run(text: str, place: int, piece: str) -> _Run:
         raise NotationError(f'range "{piece}" runs backwards', text=text, position=place, valid=f'"{high}-{low}"')
     if step == 0:
         raise NotationError("a step of 0", text=text, position=place, valid="a step of 1 or more")
-    if high > MAX_TASK_ID:
-        raise NotationError(f"task id {high} is too high", text=text, position=place, valid=f"ids up to {MAX_TASK_ID}")
+    if high > max_id:
+        raise NotationError(f"task id {high} is too high", text=text, position=place, valid=f"ids from 0 to {max_id}")
     return _tidy(low, high, step)
