@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slurm.config.schema import Row
-from slurm.notation import duration, hostlist, size
+from slurm.notation import duration, size
 
 Value = int | str | bool | list[str] | None
 """What a key holds: None where nothing is written and there is no default."""
@@ -142,12 +142,14 @@ def _port(text: str) -> str:
 
 def _ports(text: str) -> str:
     """Ports of a range of nodes, as text: "7000", "[7001-7004]"; checked where they are dealt out."""
+    from slurm.notation import hostlist  # here: commands read no such key, and would pay for it
     for word in hostlist.expand(text):
         _port(word)
     return text
 
 
 def _hosts(text: str) -> str:
+    from slurm.notation import hostlist  # here: commands read no such key, and would pay for it
     hostlist.count(text)
     return text
 
