@@ -17,7 +17,7 @@ test: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m pytest $(SUITES)
 
 check: $(VENV)/.installed $(VENV)/.dev
-	$(PY) -m ruff check src tests
+	$(PY) -m ruff check src tests examples
 	$(PY) -m mypy
 	$(PY) -m pytest -q tests/meta
 
