@@ -34,7 +34,7 @@ class Config(Keys):
     """
 
     def __init__(self, path: str, text: str, siblings: Mapping[str, str], opener: Opener | None = None) -> None:
-        super().__init__(path, text, opener)
+        super().__init__(path, text, opener, keys_only=False)
         problems = self._problems
         self._warn_of(self._records)
         gres: list[Record] = []

@@ -38,12 +38,12 @@ class Keys:
     the table is a KeyError. `warnings` are sentences to log once at start, by daemons; wrong keys and values raise ConfigError.
     """
 
-    def __init__(self, path: str, text: str, opener: Opener | None = None) -> None:
+    def __init__(self, path: str, text: str, opener: Opener | None = None, *, keys_only: bool = True) -> None:
         self.path = path
         self.warnings: list[str] = []
         self._problems: list[Problem] = []
         self._rows = schema.section("slurm.conf")
-        self._records = read(text, path, "slurm.conf", self._problems, opener)
+        self._records = read(text, path, "slurm.conf", self._problems, opener, keys_only=keys_only)
         self._written: dict[str, list[Entry]] = {}
         self._values: dict[str, Value] = {}
         for record in self._records:

@@ -80,19 +80,22 @@ def error_of(problems: list[Problem]) -> ConfigError:
     return ConfigError(message=first, hints=rest)
 
 
-def read(text: str, file: str, kind: str, problems: list[Problem], opener: Opener | None = None) -> list[Record]:
+def read(
+    text: str, file: str, kind: str, problems: list[Problem], opener: Opener | None = None, *, keys_only: bool = False,
+) -> list[Record]:
     """The records of a file of this kind ("slurm.conf", "gres.conf" …); what is wrong is added to `problems`.
 
-    `opener` reads the files that Include names; without one Include is a problem.
+    `opener` reads the files that Include names; without one Include is a problem. `keys_only` passes over LINES unread.
     """
-    return list(_Reader(kind, problems, opener).records(text, file, 0))
+    return list(_Reader(kind, problems, opener, keys_only).records(text, file, 0))
 
 
 class _Reader:
     """One reading: the kind of file, what was wrong so far, and the cluster's name for %c in Include."""
 
-    def __init__(self, kind: str, problems: list[Problem], opener: Opener | None) -> None:
+    def __init__(self, kind: str, problems: list[Problem], opener: Opener | None, keys_only: bool) -> None:
         self.kind = kind
+        self.keys_only = keys_only
         self.problems = problems
         self.opener = opener
         self.cluster = ""
@@ -125,6 +128,8 @@ class _Reader:
     def _record(self, line: str, origin: Origin) -> Record | None:
         first = line.split("=", 1)[0].strip().lower()
         name = next((kind for kind in LINES if kind.lower() == first), self.kind) if self.kind == "slurm.conf" else self.kind
+        if self.keys_only and name != self.kind:
+            return None
         rows = section(name)
         entries: list[Entry] = []
         for key, value, fault in pairs(line, rows):

@@ -43,29 +43,42 @@ class Row(NamedTuple):
 
 
 class Section:
-    """The rows of one file, or of one kind of line in it, in table order; names are looked up without regard to case."""
+    """The rows of one file, or of one kind of line in it, in table order; names are looked up without regard to case.
 
-    __slots__ = ("_by_name", "name", "rows")
+    A row is built when it is asked for: a command asks for a dozen of the two hundred.
+    """
 
-    def __init__(self, name: str, rows: list[Row], aliases: dict[str, str]) -> None:
+    __slots__ = ("_built", "_lines", "name")
+
+    def __init__(self, name: str, texts: tuple[tuple[str, bool], ...], aliases: dict[str, str]) -> None:
         self.name = name
-        self.rows = rows
-        self._by_name = {row.name.lower(): row for row in rows}
+        self._lines: dict[str, tuple[str, bool]] = {}
+        for text, shown in texts:
+            for line in text.strip().splitlines():
+                self._lines[line.partition(" |")[0].lower()] = (line, shown)
+        self._built: dict[str, Row] = {}
         for alias, target in aliases.items():
-            self._by_name[alias.lower()] = self._by_name[target.lower()]
+            self._built[alias.lower()] = self[target]
 
     def get(self, name: str) -> Row | None:
         """The row of this key or of its older name, or None."""
-        return self._by_name.get(name.lower())
+        key = name.lower()
+        row = self._built.get(key)
+        if row is None and key in self._lines:
+            row = self._built[key] = _row(*self._lines[key])
+        return row
 
     def __getitem__(self, name: str) -> Row:
-        return self._by_name[name.lower()]
+        row = self.get(name)
+        if row is None:
+            raise KeyError(name)
+        return row
 
     def __iter__(self) -> Iterator[Row]:
-        return iter(self.rows)
+        return (self[name] for name in self._lines)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._lines)
 
 
 SECTIONS = (
@@ -94,18 +107,16 @@ def switches(key: str) -> dict[str, str] | None:
 def _build(name: str) -> Section:
     if name == "slurm.conf":
         from slurm.config import schema_slurm
-        rows = [*_rows(schema_slurm.SHOWN, True), *_rows(schema_slurm.UNSHOWN, False)]
-        return Section(name, rows, schema_slurm.ALIASES)
+        return Section(name, ((schema_slurm.SHOWN, True), (schema_slurm.UNSHOWN, False)), schema_slurm.ALIASES)
     from slurm.config import schema_lines
-    return Section(name, list(_rows(schema_lines.TEXTS[name], False)), schema_lines.ALIASES.get(name, {}))
+    return Section(name, ((schema_lines.TEXTS[name], False),), schema_lines.ALIASES.get(name, {}))
 
 
-def _rows(text: str, shown: bool) -> Iterator[Row]:
-    for line in text.strip().splitlines():
-        name, kind, default, standing, note = (field.strip() for field in line.split("|", 4))
-        always = standing.endswith("!")
-        kind, _, choices = kind.partition(":")
-        yield Row(name, kind, default, _STANDINGS[standing.rstrip("!")], note, always, tuple(choices.split(",")) if choices else (), shown)
+def _row(line: str, shown: bool) -> Row:
+    name, kind, default, standing, note = (field.strip() for field in line.split("|", 4))
+    kind, _, choices = kind.partition(":")
+    always = standing.endswith("!")
+    return Row(name, kind, default, _STANDINGS[standing.rstrip("!")], note, always, tuple(choices.split(",")) if choices else (), shown)
 
 
 _STANDINGS = {"yes": EFFECTIVE, "ok": HARMLESS, "later": NOT_YET}
