@@ -11,6 +11,7 @@ from typing import NamedTuple
 from slurm.notation.errors import NotationError
 
 _VALID = '"intel&gpu", "intel|amd", "[rack1|rack2]", "graphics*4", "[(knl&flat)*4&haswell*1]"'
+_MAX_PIECES = 100
 _SPECIAL = "&|,*()[]"
 
 
@@ -160,6 +161,7 @@ class _Reader:
         self.text = text
         self.place = 0
         self.bracket_seen = False
+        self.pieces = 0
 
     def read(self) -> Tree:
         tree = self._chain(self._term)
@@ -201,6 +203,9 @@ class _Reader:
         return Counted(tree, int(number))
 
     def _atom(self) -> Tree:
+        self.pieces += 1
+        if self.pieces > _MAX_PIECES:
+            raise self._error(f"more than {_MAX_PIECES} names and parentheses")
         if self._peek() == "(":
             opened = self.place
             self.place += 1

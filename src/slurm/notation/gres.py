@@ -107,4 +107,4 @@ def _count(field: str) -> int | None:
 
 
 def _is_word(field: str) -> bool:
-    return bool(field) and not set(field) & set(" \t\n,:=()[]")
+    return bool(field) and field[0] != "-" and not set(field) & set(" \t\n,:=()[]")

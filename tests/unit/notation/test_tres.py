@@ -1,0 +1,40 @@
+"""Trackable resources as the transcripts print them."""
+
+import pytest
+
+from slurm.notation import tres
+from slurm.notation.errors import NotationError
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cpu=4,mem=2000M,node=1,billing=4",
+        "cpu=16,mem=62.50G,billing=16",
+        "cpu=64,mem=312.50G,node=4,billing=64,gres/gpu=2",
+        "cpu=1,mem=16G,node=1,billing=1,gres/gpu=2",
+        "cpu=1,mem=16G,gres/gpu=2",
+        "cpu=4,gres/gpu=2,gres/gpu:a100=2",
+        "",
+    ],
+)
+def test_what_scontrol_prints_reads_back(text: str) -> None:
+    assert tres.show(tres.parse(text)) == text
+
+
+def test_amounts_are_put_in_slurms_order_and_nothing_is_shown_of_zero() -> None:
+    assert tres.show({"gres/gpu": 2, "billing": 4, "node": 1, "mem": 8192, "cpu": 4, "energy": 0}) == (
+        "cpu=4,mem=8G,node=1,billing=4,gres/gpu=2"
+    )
+
+
+def test_sacct_orders_by_name() -> None:
+    assert tres.show({"cpu": 4, "mem": 8192, "node": 1, "billing": 4, "gres/gpu": 2}, alphabetical=True) == (
+        "billing=4,cpu=4,gres/gpu=2,mem=8G,node=1"
+    )
+
+
+@pytest.mark.parametrize("text", ["cpu", "cpu=", "cpu=x", "=4", "cpu=1,cpu=2", "mem=1.G", "mem=x", "cpu=1,"])
+def test_malformed_amounts_are_refused(text: str) -> None:
+    with pytest.raises(NotationError):
+        tres.parse(text)
