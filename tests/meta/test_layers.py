@@ -8,7 +8,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"notation"}),
     frozenset({"core", "options", "config", "wire"}),
     frozenset({"sched"}),
-    frozenset({"net", "store", "render"}),
+    frozenset({"net", "store", "render", "daemon"}),
     frozenset({"slurmctld", "slurmd", "slurmdbd", "slurmrestd"}),
     frozenset({"commands", "sdk", "sim"}),
 )
@@ -38,6 +38,8 @@ def _forbidden(imported: Import) -> str | None:
     if room in ABOVE_ALL:
         # `from slurm import __version__` needs nothing but the front door itself.
         return None if room == "" else f"{importer} may not import {room}"
+    if room not in RANK or importer not in RANK:
+        return f"{importer} or {room} has no place in the table"
     if RANK[room] == RANK[importer]:
         return f"{importer} and {room} are strangers"
     return f"{importer} may not import {room}, which stands above it" if RANK[room] > RANK[importer] else None
