@@ -1,0 +1,119 @@
+"""A journal in memory for tests, with a disk that survives a crash and faults that can be put on it.
+
+Lives here: the fake with the interface of `journal`. Shipped, so that other rooms test against it instead of patching.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Sequence
+
+from slurm.model.errors import StoreError
+from slurm.model.ids import Digest
+from slurm.store.journal import Record, StoreBusy
+from slurm.store.payloads import digest
+
+
+class Fault(enum.Enum):
+    """What the next write meets."""
+
+    FULL = "full"  # StoreBusy, nothing written
+    BROKEN = "broken"  # StoreError, nothing written
+    CRASH_BEFORE = "crash before"  # Crashed, nothing written
+    CRASH_AFTER = "crash after"  # Crashed, but it is on the disk
+
+
+class Crashed(BaseException):
+    """The process died here. No ordinary handler catches it; open the disk again with a new MemoryJournal."""
+
+
+class MemoryDisk:
+    """What outlives a MemoryJournal. `faults` are met by the following writes, one each."""
+
+    def __init__(self) -> None:
+        self.events: dict[int, Record] = {}
+        self.snapshots: dict[int, bytes] = {}
+        self.payloads: dict[Digest, bytes] = {}
+        self.faults: list[Fault] = []
+        self.syncs = 0
+
+    @property
+    def last_seq(self) -> int:
+        """The newest event's number."""
+        return max(self.events, default=max(self.snapshots, default=0))
+
+
+class MemoryJournal:
+    """A journal on a MemoryDisk."""
+
+    def __init__(self, disk: MemoryDisk | None = None) -> None:
+        self.disk = disk if disk is not None else MemoryDisk()
+        self._crash_after = False
+
+    @property
+    def last_seq(self) -> int:
+        """The sequence number of the newest event on the disk."""
+        return self.disk.last_seq
+
+    def last_snapshot(self) -> tuple[int, bytes] | None:
+        """The newest snapshot and the event up to which it counts."""
+        return max(self.disk.snapshots.items(), default=None)
+
+    def replay(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
+        """Events after `after`, in order; StoreError for a missing one."""
+        for seq in range(after + 1, self.last_seq + 1):
+            if seq not in self.disk.events:
+                raise StoreError(message=f"event {seq} is missing")
+            yield seq, self.disk.events[seq].body
+
+    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = ()) -> int:
+        """Keep events and payloads."""
+        self._meet_fault()
+        self.disk.payloads.update({digest(content): content for content in payloads})
+        for record in records:
+            self.disk.events[self.last_seq + 1] = record
+        self._written()
+        return self.last_seq
+
+    def snapshot(self, seq: int, body: bytes) -> None:
+        """Keep a snapshot, the one before it, and the events after that one."""
+        self._meet_fault()
+        before = max((known for known in self.disk.snapshots if known < seq), default=None)
+        self.disk.snapshots[seq] = body
+        if before is not None:
+            self.disk.events = {number: record for number, record in self.disk.events.items() if number > before}
+            self.disk.snapshots = {number: kept for number, kept in self.disk.snapshots.items() if number >= before}
+        self._written()
+
+    def payload(self, digest: Digest) -> bytes:
+        """The content of this name."""
+        if digest not in self.disk.payloads:
+            raise StoreError(message=f"payload {digest} is missing")
+        return self.disk.payloads[digest]
+
+    def sweep(self, live: set[Digest]) -> int:
+        """Drop payloads that are not in `live`."""
+        self._meet_fault()
+        dead = [name for name in self.disk.payloads if name not in live]
+        for name in dead:
+            del self.disk.payloads[name]
+        self._written()
+        return len(dead)
+
+    def close(self) -> None:
+        """The disk stays as it is."""
+
+    def _meet_fault(self) -> None:
+        fault = self.disk.faults.pop(0) if self.disk.faults else None
+        if fault is Fault.FULL:
+            raise StoreBusy(message="no space is left for the journal")
+        if fault is Fault.BROKEN:
+            raise StoreError(message="the journal's disk is broken")
+        if fault is Fault.CRASH_BEFORE:
+            raise Crashed
+        self._crash_after = fault is Fault.CRASH_AFTER
+
+    def _written(self) -> None:
+        self.disk.syncs += 1
+        if self._crash_after:
+            raise Crashed

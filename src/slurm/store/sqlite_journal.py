@@ -1,0 +1,215 @@
+"""The journal in one SQLite file: write-ahead log, synchronous=FULL, one fsync a write.
+
+Lives here: opening, the tables' statements, their checks. Not here: how SQLite's errors read (`sqlite_errors`), whether a left-over
+write-ahead log is whole (`sqlite_wal`), who else has it open (`lock`), what a payload is (`payloads`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterator, Sequence
+
+from slurm.model.errors import StoreError
+from slurm.model.ids import Digest
+from slurm.store.journal import Record
+from slurm.store.lock import FileLock
+from slurm.store.payloads import digest, expand, shrink
+from slurm.store.sqlite_errors import reading, writing
+from slurm.store.sqlite_wal import check_wal
+
+FORMAT = 1
+APPLICATION_ID = 0x534C5059
+RECENT_PAYLOADS = 4096
+
+_SCHEMA = f"""
+BEGIN;
+PRAGMA application_id = {APPLICATION_ID};
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE snapshots (seq INTEGER PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE payloads (digest BLOB PRIMARY KEY, blob BLOB NOT NULL);
+INSERT INTO meta VALUES ('format', '{FORMAT}');
+COMMIT;
+"""
+_INSERT = "INSERT INTO events (seq, at, kind, body, crc) VALUES (?, ?, ?, ?, ?)"
+
+
+def _checksum(seq: int, kind: str, body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(f"{seq} {kind}".encode()))
+
+
+class SqliteJournal:
+    """The journal in the file `path`, made when it is not there; the file is this process's alone until `close`.
+
+    `cluster` names the cluster whose state this is: a file of another one is refused. Call it after daemonising: the lock belongs to the
+    process. StoreError names the file and says what to do.
+    """
+
+    def __init__(self, path: str, *, cluster: str = "", now: float = 0.0) -> None:
+        self.path = path
+        self._lock = FileLock(path + ".lock")
+        self._mutex = threading.Lock()
+        self._recent: dict[bytes, None] = {}
+        try:
+            self._open(cluster, now)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self, cluster: str, now: float) -> None:
+        with reading(self.path):
+            check_wal(self.path)
+            self._writer = self._connect()
+            try:
+                self._create()
+                self._check_format()
+                self._check_cluster(cluster, now)
+                self.last_seq = self._newest()
+                self._reader = self._connect()
+            except BaseException:
+                self._writer.close()
+                raise
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA journal_size_limit = 16777216")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _create(self) -> None:
+        if self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            return
+        os.chmod(self.path, 0o600)
+        self._writer.executescript(_SCHEMA)
+        folder = os.open(os.path.dirname(self.path) or ".", os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _meta(self, key: str) -> str | None:
+        row = self._writer.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def _check_format(self) -> None:
+        if self._writer.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise StoreError(message=f"{self.path} is no journal of slurm-py", hints=["move it away, or set another StateSaveLocation"])
+        text = self._meta("format")
+        if text is None or not text.isdigit():
+            raise StoreError(message=f"{self.path} is damaged: it does not say its format", hints=[_RESTORE])
+        if int(text) > FORMAT:
+            raise StoreError(
+                message=f"{self.path} was written by a newer slurm-py: it has format {text}, this one reads up to {FORMAT}",
+                hints=["install that version again, or start with another StateSaveLocation"])
+
+    def _check_cluster(self, cluster: str, now: float) -> None:
+        known = self._meta("cluster")
+        if known is None:
+            with self._writer:
+                self._writer.execute("INSERT INTO meta VALUES ('cluster', ?), ('created', ?)", (cluster, str(now)))
+        elif cluster and known and known != cluster:
+            raise StoreError(
+                message=f"{self.path} holds the state of cluster {known}, but ClusterName is {cluster}",
+                hints=[f"set ClusterName={known}, or another StateSaveLocation for {cluster}"])
+
+    def _newest(self) -> int:
+        newest, snapshot = self._writer.execute("SELECT (SELECT max(seq) FROM events), (SELECT max(seq) FROM snapshots)").fetchone()
+        return max(int(newest or 0), int(snapshot or 0))
+
+    # --- reading -----------------------------------------------------------------------------------------------------------
+
+    def last_snapshot(self) -> tuple[int, bytes] | None:
+        """(sequence number of the last event folded into it, body) of the newest snapshot."""
+        with reading(self.path):
+            row = self._reader.execute("SELECT seq, body, crc FROM snapshots ORDER BY seq DESC LIMIT 1").fetchone()
+        if row is None:
+            return None
+        seq, body, crc = row
+        if _checksum(seq, "snapshot", body) != crc:
+            raise self._damaged(f"the snapshot at event {seq} has a wrong checksum")
+        return seq, body
+
+    def replay(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
+        """(sequence number, body) of every event after `after`, in order; StoreError at the first damaged or missing one."""
+        expected = after
+        with reading(self.path):
+            for seq, kind, body, crc in self._reader.execute(
+                    "SELECT seq, kind, body, crc FROM events WHERE seq > ? ORDER BY seq", (after,)):
+                expected += 1
+                if seq != expected:
+                    raise self._damaged(f"event {expected} is missing")
+                if _checksum(seq, kind, body) != crc:
+                    raise self._damaged(f"event {seq} ({kind}) has a wrong checksum")
+                yield seq, body
+        if expected < self.last_seq:
+            raise self._damaged(f"event {expected + 1} is missing")
+
+    def payload(self, digest: Digest) -> bytes:
+        """The content with this SHA-256; StoreError when it is not kept or damaged."""
+        with reading(self.path):
+            row = self._reader.execute("SELECT blob FROM payloads WHERE digest = ?", (bytes.fromhex(digest),)).fetchone()
+        if row is None:
+            raise self._damaged(f"payload {digest} is missing")
+        return expand(digest, row[0])
+
+    def _damaged(self, what: str) -> StoreError:
+        return StoreError(message=f"{self.path} is damaged: {what}", hints=[_RESTORE])
+
+    # --- writing -----------------------------------------------------------------------------------------------------------
+
+    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = ()) -> int:
+        """Keep events and the payloads they name, all or nothing, on disk when this returns; the last sequence number."""
+        first = self.last_seq + 1
+        rows = [(seq, at, kind, body, _checksum(seq, kind, body)) for seq, (at, kind, body) in enumerate(records, first)]
+        with self._mutex:
+            blobs = {name: content for content in payloads if (name := bytes.fromhex(digest(content))) not in self._recent}
+            with writing(self.path, self._writer):
+                if blobs:
+                    self._writer.executemany(
+                        "INSERT OR IGNORE INTO payloads VALUES (?, ?)", ((name, shrink(content)) for name, content in blobs.items()))
+                self._writer.executemany(_INSERT, rows)
+            self._remember(blobs)
+        self.last_seq += len(rows)
+        return self.last_seq
+
+    def _remember(self, names: dict[bytes, bytes]) -> None:
+        self._recent.update(dict.fromkeys(names))
+        while len(self._recent) > RECENT_PAYLOADS:
+            del self._recent[next(iter(self._recent))]
+
+    def snapshot(self, seq: int, body: bytes) -> None:
+        """Keep a snapshot up to event `seq`, then drop events that the snapshot before it covers, and older snapshots."""
+        with self._mutex, writing(self.path, self._writer):
+            self._writer.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (seq, body, _checksum(seq, "snapshot", body)))
+            before = self._writer.execute("SELECT max(seq) FROM snapshots WHERE seq < ?", (seq,)).fetchone()[0]
+            if before is not None:
+                self._writer.execute("DELETE FROM events WHERE seq <= ?", (before,))
+                self._writer.execute("DELETE FROM snapshots WHERE seq < ?", (before,))
+
+    def sweep(self, live: set[Digest]) -> int:
+        """Drop payloads that nothing names any more; how many."""
+        keep = {bytes.fromhex(name) for name in live if name}
+        with self._mutex:
+            self._recent.clear()
+            with writing(self.path, self._writer):
+                dead = [(name,) for (name,) in self._writer.execute("SELECT digest FROM payloads") if name not in keep]
+                self._writer.executemany("DELETE FROM payloads WHERE digest = ?", dead)
+        return len(dead)
+
+    def close(self) -> None:
+        """Let go of the file and its lock; may be called twice."""
+        with self._mutex:
+            self._reader.close()
+            self._writer.close()
+        self._lock.release()
+
+
+_RESTORE = "restore the StateSaveLocation from a backup, or move the file away to start with an empty cluster"
