@@ -15,6 +15,7 @@ from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
+from slurm.notation import moment
 
 
 class Verdict(Protocol):
@@ -59,6 +60,10 @@ class View:
     array_length: int = 64
     time_format: str = ""
     convert: bool = True
+
+    def moment(self, epoch: float, absent: str) -> str:
+        """A point in time as text in the asker's style, `absent` for 0."""
+        return moment.show_as(self.time_format, epoch, self.now) if epoch else absent
 
     @cached_property
     def planned(self) -> frozenset[str]:
