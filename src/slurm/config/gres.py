@@ -108,7 +108,6 @@ def read_wanted(text: str) -> list[Wanted]:
 
 
 def _count(word: str, part: str) -> int:
-    word = word.split("(", 1)[0]
     digits, suffix = (word[:-1], word[-1].upper()) if word[-1:].upper() in _SCALE else (word, "")
     if not digits.isdecimal():
         raise ValueError(f'"{part}" does not end in a count such as 2 or 4G')

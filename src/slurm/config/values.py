@@ -14,6 +14,9 @@ Value = int | str | bool | list[str] | None
 """What a key holds: None where nothing is written and there is no default."""
 
 INFINITE = duration.INFINITE
+LISTS = frozenset({"list", "uplist", "plugins", "tres"})
+"""Kinds whose value is a list of words."""
+
 LEVELS = ("quiet", "fatal", "error", "info", "verbose", "debug", "debug2", "debug3", "debug4", "debug5")
 """Log levels in rising order; Slurm also takes their place in this list."""
 
@@ -33,7 +36,7 @@ def read(row: Row, text: str) -> Value:
 def default(row: Row) -> Value:
     """The value of a key that is not written: a fresh list for lists, None where there is none."""
     if not row.default:
-        return [] if READERS.get(row.kind) is _list else None
+        return [] if row.kind in LISTS else None
     return read(row, "" if row.default == '""' else row.default)
 
 
