@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from typing import NamedTuple
 
 from slurm.config import schema, values
 from slurm.config.reader import Entry, Opener, Origin, Problem, error_of, read
@@ -26,11 +25,15 @@ REPEATABLE = frozenset({"SlurmctldHost", "Prolog", "Epilog", "PrologSlurmctld", 
 NO_FILE_HINTS = ("  start a cluster of your own with `slurm up`, or set SLURM_CONF to the slurm.conf of one",)
 
 
-class Controller(NamedTuple):
+class Controller:
     """One SlurmctldHost: the name of the host and the address to reach it by."""
 
-    host: str
-    addr: str
+    __slots__ = ("addr", "host")
+
+    def __init__(self, text: str) -> None:
+        """Read "head" or "head(10.0.0.1)"."""
+        self.host, bracket, addr = text.partition("(")
+        self.addr = addr.rstrip(")") if bracket else self.host
 
 
 class Keys:
@@ -125,11 +128,7 @@ class Keys:
     @cached_property
     def controllers(self) -> list[Controller]:
         """The controllers in order of rank: SlurmctldHost=host(addr) lines."""
-        found = []
-        for text in self.all_of("SlurmctldHost"):
-            host, bracket, addr = text.partition("(")
-            found.append(Controller(host, addr.rstrip(")") if bracket else host))
-        return found
+        return [Controller(text) for text in self.all_of("SlurmctldHost")]
 
     def _settle(self, entry: Entry) -> None:
         row = entry.row

@@ -7,7 +7,6 @@ value means (`values`), what lines together say (`config`, `nodes`, `partitions`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from slurm.config.schema import Row, Section, section
 from slurm.model.errors import ConfigError
@@ -22,31 +21,40 @@ Opener = Callable[[str], tuple[str, str]]
 """The name written behind Include → (its full name, its text); raises OSError."""
 
 
-class Origin(NamedTuple):
-    """Where something is written; lines count from 1."""
+class Origin:
+    """Where something is written: file, line (from 1; 0 for the whole file) and the line's text."""
 
-    file: str
-    line: int
-    text: str
+    __slots__ = ("file", "line", "text")
+
+    def __init__(self, file: str, line: int, text: str) -> None:
+        self.file = file
+        self.line = line
+        self.text = text
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
 
 
-class Entry(NamedTuple):
+class Entry:
     """One key and its value as written, without its quotes."""
 
-    row: Row
-    text: str
-    origin: Origin
+    __slots__ = ("origin", "row", "text")
+
+    def __init__(self, row: Row, text: str, origin: Origin) -> None:
+        self.row = row
+        self.text = text
+        self.origin = origin
 
 
-class Record(NamedTuple):
+class Record:
     """The entries of one logical line, and the section that its first key belongs to."""
 
-    section: str
-    entries: tuple[Entry, ...]
-    origin: Origin
+    __slots__ = ("entries", "origin", "section")
+
+    def __init__(self, section: str, entries: list[Entry], origin: Origin) -> None:
+        self.section = section
+        self.entries = entries
+        self.origin = origin
 
     def get(self, name: str) -> str | None:
         """The text of this key on the line (the last one where it is repeated), or None."""
@@ -57,12 +65,15 @@ class Record(NamedTuple):
         return found
 
 
-class Problem(NamedTuple):
+class Problem:
     """One thing that is wrong in a file: where, what, and what would be right."""
 
-    origin: Origin
-    message: str
-    hint: str = ""
+    __slots__ = ("hint", "message", "origin")
+
+    def __init__(self, origin: Origin, message: str, hint: str = "") -> None:
+        self.origin = origin
+        self.message = message
+        self.hint = hint
 
     def lines(self) -> list[str]:
         """The problem as lines: place and sentence, the line as written, the hint."""
@@ -145,7 +156,7 @@ class _Reader:
             if row.name == "ClusterName":
                 self.cluster = value
             entries.append(Entry(row, value, origin))
-        return Record(name, tuple(entries), origin) if entries else None
+        return Record(name, entries, origin) if entries else None
 
 
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:

@@ -8,7 +8,6 @@ sections it meets only. Not here: reading a value (`values`), reading a file (`r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 EFFECTIVE = "effective"
 HARMLESS = "harmless"
@@ -18,7 +17,7 @@ UNITS = {"sec": "sec", "min": "min", "usec": "usec", "percent": "percent", "rate
 """Kind of value → the unit that `scontrol show config` prints behind it; kinds that are missing here print none."""
 
 
-class Row(NamedTuple):
+class Row:
     """One configuration key: what it holds and what we do with it.
 
     `kind` is a key of `values.READERS`; `default` is the text that stands when the key is not written ("" for none);
@@ -27,14 +26,16 @@ class Row(NamedTuple):
     is not carried out either. `choices` lists the words a "choice" takes. `shown` says that `scontrol show config` prints it.
     """
 
-    name: str
-    kind: str
-    default: str
-    standing: str
-    note: str
-    always: bool
-    choices: tuple[str, ...]
-    shown: bool
+    __slots__ = ("always", "choices", "default", "kind", "name", "note", "shown", "standing")
+
+    def __init__(self, line: str, shown: bool) -> None:
+        """Read one line of the table's text: name | kind | default | standing | note."""
+        self.name, kind, self.default, standing, self.note = (field.strip() for field in line.split("|", 4))
+        self.kind, _, choices = kind.partition(":")
+        self.standing = _STANDINGS[standing.rstrip("!")]
+        self.always = standing.endswith("!")
+        self.choices = tuple(choices.split(",")) if choices else ()
+        self.shown = shown
 
     @property
     def unit(self) -> str:
@@ -65,7 +66,7 @@ class Section:
         key = name.lower()
         row = self._built.get(key)
         if row is None and key in self._lines:
-            row = self._built[key] = _row(*self._lines[key])
+            row = self._built[key] = Row(*self._lines[key])
         return row
 
     def __getitem__(self, name: str) -> Row:
@@ -110,13 +111,6 @@ def _build(name: str) -> Section:
         return Section(name, ((schema_slurm.SHOWN, True), (schema_slurm.UNSHOWN, False)), schema_slurm.ALIASES)
     from slurm.config import schema_lines
     return Section(name, ((schema_lines.TEXTS[name], False),), schema_lines.ALIASES.get(name, {}))
-
-
-def _row(line: str, shown: bool) -> Row:
-    name, kind, default, standing, note = (field.strip() for field in line.split("|", 4))
-    kind, _, choices = kind.partition(":")
-    always = standing.endswith("!")
-    return Row(name, kind, default, _STANDINGS[standing.rstrip("!")], note, always, tuple(choices.split(",")) if choices else (), shown)
 
 
 _STANDINGS = {"yes": EFFECTIVE, "ok": HARMLESS, "later": NOT_YET}

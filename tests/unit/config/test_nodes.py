@@ -60,8 +60,8 @@ def test_what_is_missing_of_the_topology_follows_from_the_rest(keys: str, expect
 def test_cpus_that_match_no_topology_are_reset_with_slurms_sentence() -> None:
     conf = conf_of("NodeName=a CPUs=10 Sockets=2 CoresPerSocket=8")
     assert conf.nodes[0].cpus == 16
-    assert conf.warnings == ["slurm.conf:3: NodeNames=a CPUs=10 match no Sockets, Sockets*CoresPerSocket or "
-                             "Sockets*CoresPerSocket*ThreadsPerCore. Resetting CPUs to 16."]
+    sentence = "match no Sockets, Sockets*CoresPerSocket or Sockets*CoresPerSocket*ThreadsPerCore. Resetting CPUs to 16."
+    assert conf.warnings == [f"slurm.conf:3: NodeNames=a CPUs=10 {sentence}"]
 
 
 def test_a_node_described_twice_is_refused() -> None:
