@@ -8,7 +8,7 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 SOURCES := $(shell find src scripts -type f -not -name '*.pyc' 2>/dev/null)
 SUITES  := $(wildcard tests/unit tests/properties tests/simulation tests/cluster tests/compat tests/meta)
 
-.PHONY: demo test check system bench clean
+.PHONY: demo test check system bench docs clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/slurm demo
@@ -17,7 +17,7 @@ test: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m pytest $(SUITES)
 
 check: $(VENV)/.installed $(VENV)/.dev
-	$(PY) -m ruff check src tests examples
+	$(PY) -m ruff check src tests examples docs
 	$(PY) -m mypy
 	$(PY) -m pytest -q tests/meta
 
@@ -26,6 +26,9 @@ system: $(VENV)/.installed $(VENV)/.dev
 
 bench: $(VENV)/.installed
 	$(PY) -m bench
+
+docs: $(VENV)/.installed
+	$(PY) docs/compatibility.py
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

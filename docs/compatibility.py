@@ -1,0 +1,105 @@
+"""Writes docs/compatibility.md from the tables of the package and from docs/differences.md.
+
+python docs/compatibility.py           writes the page
+python docs/compatibility.py --check   status 1 when the page is not what the tables say
+"""
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from slurm.config import schema
+from slurm.options import option as options
+from slurm.options import tables
+from slurm.render import fields
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE / "compatibility.md"
+
+INTRODUCTION = """\
+# Compatibility
+
+What of Slurm works here, row by row. Written by `make docs` from `src/slurm/options`, `src/slurm/config` and `src/slurm/render`; the first
+part is `docs/differences.md`. *Works* is what Slurm does; *accepted* changes nothing, and the note says why; *not yet* is refused (an
+option) or warned of (a configuration key) with the sentence in the note. What stands in no row is refused as unknown.
+
+"""
+
+STANDING = {
+    options.EFFECTIVE: "works",
+    options.HARMLESS: "accepted",
+    options.REFUSED: "not yet",
+    schema.NOT_YET: "not yet",
+}
+
+
+def page() -> str:
+    """The whole page."""
+    differences = (HERE / "differences.md").read_text(encoding="utf-8")
+    return INTRODUCTION + "\n".join(chain([differences], _options(), _keys(), _fields())) + "\n"
+
+
+def _options() -> Iterator[str]:
+    yield "## Options\n"
+    submitting = [command for command in tables.COMMANDS if command in options.JOB_COMMANDS.split()]
+    yield from _option_table("sbatch, srun, salloc", list(dict.fromkeys(row for command in submitting for row in tables.rows(command))))
+    for command in tables.COMMANDS:
+        if command not in submitting:
+            yield from _option_table(command, tables.rows(command))
+
+
+def _option_table(title: str, rows: Iterable[options.Option]) -> Iterator[str]:
+    yield f"### {title}\n"
+    yield from _table(
+        ("option", "of", "standing", "what it does", "note"),
+        ((_flag(row), row.commands.replace(" ", ", "), STANDING[row.status], row.help, row.note) for row in rows),
+    )
+
+
+def _flag(row: options.Option) -> str:
+    letter = f"`-{row.short}` " if row.short else ""
+    argument = f"={row.metavar or 'VALUE'}" if row.takes_argument else f"[={row.metavar or 'VALUE'}]" if row.allows_argument else ""
+    return f"{letter}`--{row.name}{argument}`"
+
+
+def _keys() -> Iterator[str]:
+    yield "## Configuration keys\n"
+    for name in schema.SECTIONS:
+        yield f"### {name}\n"
+        rows = schema.section(name)
+        yield from _table(("key", "default", "standing", "note"), ((f"`{r.name}`", r.default, STANDING[r.standing], r.note) for r in rows))
+
+
+def _fields() -> Iterator[str]:
+    yield "## Report fields\n"
+    for title, table in (("Jobs", fields.JOB), ("Steps", fields.STEP), ("Nodes and partitions", fields.NODE)):
+        yield f"### {title}\n"
+        yield from _table(
+            ("field", "letter", "header", "what it shows"),
+            ((f"`{f.name}`", f"`%{f.letter}`" if f.letter else "", f.header, f.doc) for f in table.fields),
+        )
+
+
+def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield "| " + " | ".join(headings) + " |"
+    yield "| " + " | ".join("---" for _ in headings) + " |"
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+    yield ""
+
+
+def main() -> int:
+    """Writes or checks the page."""
+    text = page()
+    if "--check" in sys.argv[1:]:
+        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
+            return 0
+        print("docs/compatibility.md is not what the tables say: run `make docs` and commit it", file=sys.stderr)
+        return 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
