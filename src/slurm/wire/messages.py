@@ -308,6 +308,9 @@ class ListJobs(Message):
     steps: bool = False  # -s: rows are steps
     start: bool = False  # --start
     per_partition: bool = False  # -P
+    array_length: int = 64  # SLURM_BITSTR_LEN: longest list of array task ids, 0: whole
+    time_format: str = ""  # SLURM_TIME_FORMAT
+    convert: bool = True  # False: --noconvert
 
 
 class ListNodes(Message):
@@ -324,6 +327,8 @@ class ListNodes(Message):
     reasons: bool = False
     show_hidden: bool = False
     summarize: bool = False
+    time_format: str = ""  # SLURM_TIME_FORMAT
+    convert: bool = True  # False: --noconvert
 
 
 class Describe(Message):
@@ -339,6 +344,8 @@ class Describe(Message):
     format: str = ""  # "" | json | yaml
     filter: JobFilter | None = None
     arguments: list[str] = []  # the command's own argument list, for the "meta" part of JSON
+    array_length: int = 64  # SLURM_BITSTR_LEN: longest list of array task ids, 0: whole
+    time_format: str = ""  # SLURM_TIME_FORMAT
 
 
 class WatchEvents(Message):

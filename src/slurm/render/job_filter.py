@@ -1,0 +1,107 @@
+"""Which jobs a JobFilter lets through. Rights are not judged here: everyone may look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from slurm.core.events import Caller
+from slurm.model.errors import NotFound
+from slurm.model.ids import JobId
+from slurm.model.job import Job
+from slurm.model.states import JobState
+from slurm.notation import jobref
+from slurm.notation.jobref import JobRef
+from slurm.notation.taskset import TaskSet
+from slurm.render.view import View
+from slurm.wire.messages import JobFilter
+
+DEFAULT_STATES = frozenset({"pending", "running", "suspended", "completing", "configuring", "resizing", "signaling", "stage_out", "stopped"})
+Test = Callable[[Job], bool]
+
+
+def select(view: View, wanted: JobFilter, caller: Caller) -> list[Job]:
+    """Jobs that pass every condition, by id. NotFound when just one id is asked for and there is no such job."""
+    refs = [jobref.parse(text) for text in wanted.ids]
+    if len(refs) == 1 and not any(_names(job, refs[0].job) for job in _candidates(view, refs)):
+        raise NotFound("ESLURM_INVALID_JOB_ID")
+    tests = _tests(view, wanted, caller, refs)
+    jobs = _candidates(view, refs) if refs else view.jobs.values()
+    if len(tests) == 1:
+        return list(filter(tests[0], jobs))
+    return [job for job in jobs if all(test(job) for test in tests)]
+
+
+def matches(job: Job, refs: Iterable[JobRef]) -> bool:
+    """Whether one of the references means this job, the array it belongs to, or tasks that it still holds."""
+    for ref in refs:
+        if not _names(job, ref.job):
+            continue
+        if ref.tasks is None:
+            return True
+        if job.array_task is not None:
+            if job.array_job == ref.job and job.array_task in ref.tasks:
+                return True
+        elif job.array_part is not None and len(TaskSet(job.array_part.ranges).intersection(ref.tasks)):
+            return True
+    return False
+
+
+def in_states(job: Job, states: frozenset[str]) -> bool:
+    """Whether its base state, or one that lies over it, is among these (lower case)."""
+    return job.state.name.lower() in states or any(flag in states for flag in job.flags)
+
+
+def _names(job: Job, number: int) -> bool:
+    return number in (job.id, job.array_job)
+
+
+def _candidates(view: View, refs: list[JobRef]) -> Iterable[Job]:
+    """The jobs with these ids; every job when one of them is an array, whose tasks have ids of their own."""
+    found = [view.jobs.get(JobId(ref.job)) for ref in refs]
+    if all(job is not None and not job.array_job for job in found):
+        return [job for job in found if job is not None]
+    return view.jobs.values()
+
+
+def _tests(view: View, wanted: JobFilter, caller: Caller, refs: list[JobRef]) -> list[Test]:
+    tests: list[Test] = []
+    if not wanted.all_states and "all" not in wanted.states:
+        tests.append(_state_test(wanted.states))
+    if refs:
+        tests.append(lambda job: matches(job, refs))
+    if wanted.users:
+        names, uids = set(wanted.users), {int(user) for user in wanted.users if user.isdigit()}
+        tests.append(lambda job: job.owner.user in names or job.owner.uid in uids)
+    if wanted.mine:
+        tests.append(lambda job: job.owner.uid == caller.uid)
+    if wanted.not_mine:
+        tests.append(lambda job: job.owner.uid != caller.uid)
+    if wanted.partitions:
+        partitions = set(wanted.partitions)
+        tests.append(lambda job: not partitions.isdisjoint(job.partition.split(",")))
+    if wanted.qos:
+        levels = set(wanted.qos)
+        tests.append(lambda job: (job.request.qos or view.settings.default_qos) in levels)
+    if wanted.nodes:
+        nodes = set(wanted.nodes)
+        tests.append(lambda job: job.allocation is not None and not nodes.isdisjoint(job.allocation.nodes))
+    if wanted.licenses:
+        licenses = set(wanted.licenses)
+        tests.append(lambda job: any(item.partition(":")[0] in licenses for item in job.request.licenses.split(",")))
+    for values, attribute in (
+        (wanted.accounts, "account"), (wanted.names, "name"), (wanted.reservations, "reservation"), (wanted.wckeys, "wckey"),
+    ):
+        if values:
+            tests.append(_attribute_test(frozenset(values), attribute))
+    return tests or [lambda job: True]
+
+
+def _attribute_test(values: frozenset[str], attribute: str) -> Test:
+    return lambda job: getattr(job.request, attribute) in values
+
+
+def _state_test(states: list[str]) -> Test:
+    chosen = frozenset(state.lower() for state in states) or DEFAULT_STATES
+    bases = frozenset(state for state in JobState if state.name.lower() in chosen)
+    flags = chosen - {state.name.lower() for state in JobState}
+    return lambda job: job.state in bases or (bool(job.flags) and not flags.isdisjoint(job.flags))
