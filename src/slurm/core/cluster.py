@@ -1,0 +1,41 @@
+"""Cluster: the fold. `apply` is the only writer of cluster state; everything else reads, or makes events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from slurm.core import configuration, lifecycle, machines, purging, starting, waiting
+from slurm.core import events as e
+from slurm.core.effects import Effect
+from slurm.core.state import ClusterState
+from slurm.model.ids import JobId
+from slurm.model.job import Allocation
+
+_WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
+    e.Configured: configuration.on_configured,
+    e.PartitionUpdated: configuration.on_partition_updated,
+    e.Submitted: waiting.on_submitted,
+    e.NodeRegistered: machines.on_registered,
+    e.NodeSilent: machines.on_silent,
+    e.NodeLost: machines.on_lost,
+    e.NodeUpdated: machines.on_updated,
+    e.Purged: purging.on_purged,
+}
+"""Events that are not about one known job."""
+
+
+class Cluster(ClusterState):
+    """The state of a cluster as a fold over events."""
+
+    def apply(self, event: e.Event) -> list[Effect]:
+        """Carry out one event; returns what is to be done outside once it is on disk.
+
+        IllegalTransition, with nothing changed, when it cannot happen now. Late news is passed over: [] and no change.
+        """
+        fold = _WORLD.get(type(event))
+        return fold(self, event) if fold is not None else lifecycle.step(self, event)
+
+    def starting(self, job: JobId, task: int | None, allocation: Allocation, at: float) -> e.Started | None:
+        """The event that carries out a proposal; None when the proposal is out of date (see `starting.refusal` for why)."""
+        return starting.starting(self, job, task, allocation, at)

@@ -1,0 +1,59 @@
+"""The last entries about a job: the array's ledger, the end of its stay in memory, the way back to the queue. Nobody is told here."""
+
+from __future__ import annotations
+
+from slurm.core import standing
+from slurm.core.state import ClusterState
+from slurm.core.timers import Timer
+from slurm.model.ids import NodeName
+from slurm.model.job import Job
+from slurm.model.states import JobState
+
+
+def record_end(state: ClusterState, job: Job, at: float) -> None:
+    """Write an end into the array's ledger and set the time at which the record leaves memory."""
+    if job.array_job:
+        ledger = state.arrays[job.array_job]
+        if job.array_part is not None:
+            ledger.dropped(job.array_part.ranges)
+        elif job.array_task is not None:
+            ledger.ended(job.array_task, job.state is JobState.COMPLETED)
+            ledger.started += job.attempt == 0
+    state.timers.set(at + state.settings.min_job_age, Timer.PURGE, job.id)
+
+
+def retire(state: ClusterState, job: Job, final: JobState, reason: str, at: float) -> None:
+    """End a job that waits."""
+    state.leave_queue(job)
+    state.forget_targets(job)
+    job.state = final
+    job.reason = reason
+    job.flags = []
+    job.not_before = 0.0
+    job.end_time = job.start_time = at
+    record_end(state, job, at)
+
+
+def back_to_queue(state: ClusterState, job: Job, at: float) -> None:
+    """Make a job whose attempt is over wait again, RequeueDelay from now or held."""
+    job.state = JobState.PENDING
+    job.restarts += 1
+    job.allocation = None
+    job.batch_host = NodeName("")
+    job.partition = job.request.partition
+    job.submit_time = at
+    job.start_time = job.end_time = job.accrue_time = 0.0
+    job.exit_status = job.derived_status = 0
+    job.launched = job.signalled = job.requeue_after = False
+    job.next_step = 0
+    job.steps.clear()
+    if job.hold_after:
+        job.held = job.held or "user"
+        job.hold_after = False
+    if state.settings.requeue_delay > 0:
+        job.not_before = at + state.settings.requeue_delay
+        state.timers.set(job.not_before, Timer.BEGIN, job.id)
+    if job.array_task is not None:
+        state.arrays[job.array_job].again(job.array_task)
+    state.enter_queue(job)
+    standing.refresh(job, at)

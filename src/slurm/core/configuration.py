@@ -1,0 +1,88 @@
+"""Configuration: what a (re)loaded slurm.conf and `scontrol update partitionname=` make of nodes and partitions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from slurm.core import events as e
+from slurm.core import machines
+from slurm.core.effects import Effect, Plan
+from slurm.core.illegal import IllegalTransition
+from slurm.core.state import ClusterState
+from slurm.model.node import Node
+from slurm.model.partition import Partition
+from slurm.model.states import NodeState
+
+_PARTITION_TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Partition)}
+_KEPT = (
+    "state", "drain", "responding", "reason", "reason_user", "reason_uid", "reason_time", "comment", "extra", "registered", "arch", "os",
+    "version", "boot_time", "slurmd_start_time", "last_busy_time", "last_heard", "cpu_load", "free_memory", "cpus_used", "memory_used",
+    "gres_used", "jobs", "completing", "exclusive_user",
+)
+"""What a node keeps when its configuration is read again: all that was not configured."""
+
+
+def on_configured(state: ClusterState, event: e.Configured) -> list[Effect]:
+    """Take the configuration over; nodes and partitions that still exist keep what operators and jobs made of them.
+
+    Jobs that hold a node which is not in the configuration any more lose it.
+    """
+    first = not state.nodes
+    effects: list[Effect] = []
+    wanted = {node.name for node in event.nodes}
+    for name in [name for name in state.nodes if name not in wanted]:
+        effects += machines.on_lost(state, e.NodeLost(at=event.at, node=name, why="removed from the configuration"))
+        del state.nodes[name]
+    state.settings = event.settings
+    if first:
+        state.next_job_id = max(state.next_job_id, type(state.next_job_id)(event.settings.first_job_id))
+    state.nodes = {node.name: _merged(state.nodes.get(node.name), node) for node in event.nodes}
+    previous = state.partitions
+    state.partitions = {}
+    for partition in event.partitions:
+        fresh = msgspec.structs.replace(partition)
+        before = previous.get(partition.name)
+        if before is not None:
+            fresh.state = before.state
+        state.partitions[fresh.name] = fresh
+    return [*effects, Plan()]
+
+
+def on_partition_updated(state: ClusterState, event: e.PartitionUpdated) -> list[Effect]:
+    """`scontrol update partitionname=`, already checked."""
+    partition = state.partitions.get(event.partition)
+    if partition is None:
+        raise IllegalTransition(f"partition {event.partition} is not known")
+    for key, raw in event.changes.items():
+        setattr(partition, key, msgspec.msgpack.decode(raw, type=_PARTITION_TYPES[key]))
+    if partition.default:
+        for other in state.partitions.values():
+            other.default = other is partition
+    return [Plan()]
+
+
+def encode(changes: dict[str, object]) -> dict[str, msgspec.Raw]:
+    """Changes as PartitionUpdated carries them; KeyError for a key that is no field of Partition."""
+    unknown = changes.keys() - _PARTITION_TYPES.keys()
+    if unknown:
+        raise KeyError(f"no such field of a partition: {', '.join(sorted(unknown))}")
+    return {key: msgspec.Raw(msgspec.msgpack.encode(value)) for key, value in changes.items()}
+
+
+def _merged(before: Node | None, configured: Node) -> Node:
+    fresh = msgspec.structs.replace(configured, gres=[msgspec.structs.replace(pool) for pool in configured.gres])
+    if before is None:
+        fresh.jobs, fresh.completing, fresh.gres_used = set(), set(), {}
+        return fresh
+    for field in _KEPT:
+        setattr(fresh, field, getattr(before, field))
+    if configured.state is NodeState.FUTURE:
+        fresh.state = NodeState.FUTURE
+    elif fresh.state is NodeState.FUTURE:
+        fresh.state = configured.state
+    if not fresh.address or before.registered:
+        fresh.address = before.address or configured.address
+        fresh.hostname = before.hostname or configured.hostname
+    return fresh

@@ -1,0 +1,197 @@
+"""Dependencies between jobs: whether they are fulfilled, and who is told when a job starts or ends.
+
+A clause keeps its own verdict on the record; it is looked at again only when its target changed, found through
+`ClusterState.dependents`. The notation lives in `notation.dependency`, aftercorr between arrays in `correspond`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+from typing import NamedTuple
+
+from slurm.core import correspond
+from slurm.core.concluding import retire
+from slurm.core.effects import Announce, Effect, Plan
+from slurm.core.standing import FAILED, FULFILLED, NEVER, OPEN, READY, refresh, verdict
+from slurm.core.state import ClusterState
+from slurm.core.timers import Timer
+from slurm.model.ids import JobId
+from slurm.model.job import DependencyClause, Job
+from slurm.model.states import JobState, Reason
+
+
+class Target(NamedTuple):
+    """What a clause looks at: whether all of it started, all of it ended, any of it badly; when it started (0: unknown)."""
+
+    started: bool
+    ended: bool
+    badly: bool
+    since: float = 0.0
+
+
+def watch(state: ClusterState, job: Job, at: float, effects: list[Effect]) -> None:
+    """Look at every clause of a job that joined the queue or got other clauses, and remember which jobs it waits for."""
+    state.remember_targets(job)
+    dead: list[Job] = []
+    for clause in list(job.dependency):
+        dead += _consider(state, job, clause, at, effects)
+    _tell(state, dead + _judge(state, [job], at, effects), at, effects)
+
+
+def started(state: ClusterState, job: Job, at: float, effects: list[Effect]) -> None:
+    """Tell those that wait for a start."""
+    _tell(state, [job], at, effects)
+
+
+def ended(state: ClusterState, job: Job, at: float, effects: list[Effect]) -> None:
+    """Tell those that wait for an end; jobs that die of it (--kill-on-invalid-dep) are told on in turn."""
+    _tell(state, [job], at, effects)
+
+
+def array_changed(state: ClusterState, array: JobId, at: float, effects: list[Effect]) -> None:
+    """Tell those that wait for an array some of whose tasks were dropped."""
+    _tell(state, _revisit(state, {array}, at, effects), at, effects)
+
+
+def namesake_changed(state: ClusterState, job: Job, at: float, effects: list[Effect]) -> None:
+    """A job of this user and name joined or left: the earliest that waits may have become the only one, or not be it any more."""
+    group = state.names.group(job)
+    if group is None:
+        return
+    first = group.earliest()
+    for candidate in {first, group.turn} - {None}:
+        waiting = state.pending.get(candidate) if candidate is not None else None
+        if waiting is None:
+            continue
+        for clause in waiting.dependency:
+            if clause.kind == "singleton":
+                _consider(state, waiting, clause, at, effects)
+                _judge(state, [waiting], at, effects)
+    group.turn = first
+
+
+def delay_over(state: ClusterState, job: Job, at: float, effects: list[Effect]) -> None:
+    """Fulfil the clauses whose +minutes are over."""
+    for clause in job.dependency:
+        if clause.state == OPEN and clause.since and at >= clause.since + clause.delay:
+            clause.state = FULFILLED
+    _judge(state, [job], at, effects)
+
+
+def next_delay(job: Job) -> float | None:
+    """When the earliest +minutes that runs for a job is over, None when none runs."""
+    ends = [clause.since + clause.delay for clause in job.dependency if clause.state == OPEN and clause.since]
+    return min(ends) if ends else None
+
+
+def _tell(state: ClusterState, changed: Collection[Job], at: float, effects: list[Effect]) -> None:
+    """Tell on, in order, until nobody more dies of it."""
+    queue = deque(changed)
+    while queue:
+        job = queue.popleft()
+        keys = {job.id, job.array_job} if job.array_job else {job.id}
+        queue.extend(_revisit(state, keys, at, effects, source=job))
+        namesake_changed(state, job, at, effects)
+
+
+def _revisit(state: ClusterState, keys: set[JobId], at: float, effects: list[Effect], source: Job | None = None) -> list[Job]:
+    """Look again at the clauses that name one of `keys`; returns the jobs that ended by it."""
+    if state.dependents.keys().isdisjoint(keys):
+        return []
+    watchers = sorted(set().union(*(state.dependents.get(key, ()) for key in keys)))
+    dead: list[Job] = []
+    for watcher in watchers:
+        job = state.pending.get(watcher)
+        if job is None or job is source:
+            continue
+        for clause in list(job.dependency):
+            if clause.job in keys and clause.state == OPEN:
+                dead += _consider(state, job, clause, at, effects, source)
+        dead += _judge(state, [job], at, effects)
+    return dead
+
+
+def _consider(
+    state: ClusterState, job: Job, clause: DependencyClause, at: float, effects: list[Effect], source: Job | None = None,
+) -> list[Job]:
+    """Look at one clause; returns jobs that ended by it (split tasks of an array)."""
+    if clause.kind == "singleton":
+        clause.state = FULFILLED if _is_single(state, job) else OPEN
+        return []
+    dead: list[Job] = []
+    if clause.kind == "aftercorr" and correspond.applies(state, job, clause):
+        news = [source.array_task] if source is not None and source.array_task is not None else None
+        dead = _judge(state, correspond.separate(state, job, clause, news), at, effects)
+        if job.array_part is None:
+            return dead
+    target = _target(state, job, clause)
+    if clause.kind == "after":
+        _after(state, job, clause, target, at)
+    elif clause.kind == "afterany":
+        clause.state = FULFILLED if target.ended else OPEN
+    elif clause.kind == "afternotok":
+        clause.state = OPEN if not target.ended else FULFILLED if target.badly else FAILED
+    elif clause.kind == "aftercorr" and job.array_part is not None and not target.ended:
+        clause.state = OPEN
+    else:
+        clause.state = FAILED if target.badly else FULFILLED if target.ended else OPEN
+    return dead
+
+
+def _after(state: ClusterState, job: Job, clause: DependencyClause, target: Target, at: float) -> None:
+    if not (target.started or target.ended):
+        clause.state = OPEN
+        return
+    if not clause.since:
+        clause.since = target.since or at
+    due = clause.since + clause.delay
+    clause.state = FULFILLED if at >= due else OPEN
+    if clause.state == OPEN:
+        state.timers.set(due, Timer.DELAY, job.id)
+
+
+def _target(state: ClusterState, job: Job, clause: DependencyClause) -> Target:
+    ledger = state.arrays.get(clause.job)
+    if ledger is None:
+        return _target_job(state.jobs.get(clause.job))
+    task = clause.task
+    if clause.kind == "aftercorr" and task is None and job.array_task is not None and correspond.has_task(state, clause.job, job.array_task):
+        task = job.array_task
+    if task is None:
+        return Target(ledger.started >= ledger.shape.count, ledger.finished, bool(ledger.done_badly))
+    own = state.jobs.get(ledger.records.get(task, JobId(0)))
+    well, badly = task in ledger.done_well, task in ledger.done_badly
+    began = own is not None and own.attempt > 0
+    return Target(began or well or badly, well or badly, badly, own.start_time if own is not None else 0.0)
+
+
+def _target_job(job: Job | None) -> Target:
+    if job is None:
+        return Target(True, True, True)
+    finished = job.state.finished and not job.completing
+    return Target(job.attempt > 0 or finished, finished, finished and job.state is not JobState.COMPLETED, job.start_time)
+
+
+def _is_single(state: ClusterState, job: Job) -> bool:
+    group = state.names.group(job)
+    return group is None or (not group.active and group.earliest() in (job.id, None))
+
+
+def _judge(state: ClusterState, jobs: Collection[Job], at: float, effects: list[Effect]) -> list[Job]:
+    """Refresh waiting jobs whose clauses changed; those that can never run and ask for it end. Returns the jobs that ended."""
+    dead: list[Job] = []
+    for job in jobs:
+        if job.id not in state.pending:
+            continue
+        standing = verdict(job)
+        wish = job.request.kill_on_invalid_dep
+        if standing == NEVER and (state.settings.kill_on_invalid_dep if wish is None else wish):
+            retire(state, job, JobState.CANCELLED, Reason.DEPENDENCY_NEVER_SATISFIED, at)
+            dead.append(job)
+            effects.append(Announce(job=job.id))
+            continue
+        refresh(job, at)
+        if standing == READY:
+            effects.append(Plan())
+    return dead

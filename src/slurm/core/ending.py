@@ -1,0 +1,164 @@
+"""How a job ends: by itself, by its limit, by a person; and how its nodes come back, one by one. Requeuing lives in `requeuing`."""
+
+from __future__ import annotations
+
+from slurm.core import concluding, dependencies, resources
+from slurm.core import events as e
+from slurm.core.effects import Announce, Effect, Plan, Signal, Terminate
+from slurm.core.state import ClusterState
+from slurm.model.ids import BATCH_STEP, NodeName
+from slurm.model.job import Job
+from slurm.model.states import JobState, Reason
+from slurm.notation import exitstatus
+from slurm.notation import signal as signals
+
+
+def verdict_of(status: int, oom: bool) -> tuple[JobState, str]:
+    """(state, reason) of a job whose script or holder ended with this wait status."""
+    if oom:
+        return JobState.OUT_OF_MEMORY, Reason.OUT_OF_MEMORY
+    ended = exitstatus.from_wait(status)
+    if ended.signal:
+        words = exitstatus.signal_words(ended.signal).replace(" ", "_")
+        return JobState.FAILED, Reason.RAISED_SIGNAL.format(f"{ended.signal}({words})")
+    if ended.code:
+        return JobState.FAILED, Reason.NON_ZERO_EXIT_CODE
+    return JobState.COMPLETED, Reason.NONE
+
+
+def on_batch_exited(state: ClusterState, job: Job, event: e.BatchExited) -> list[Effect]:
+    """The script ended: that is the end of the job, unless its exit code asks for another run."""
+    _end_batch_step(job, event)
+    job.launched = True
+    job.exit_status = event.status
+    final, reason = verdict_of(event.status, event.oom)
+    code = exitstatus.from_wait(event.status).code
+    if code and code in state.settings.requeue_exit:
+        job.requeue_after = True
+    elif code and code in state.settings.requeue_exit_hold:
+        job.requeue_after = job.hold_after = True
+        job.flags.append("special_exit")
+    return end(state, job, event.at, final, reason)
+
+
+def on_batch_exited_late(state: ClusterState, job: Job, event: e.BatchExited) -> list[Effect]:
+    """The script ended after its end was decided: only its step learns the status."""
+    _end_batch_step(job, event)
+    return []
+
+
+def on_relinquished(state: ClusterState, job: Job, event: e.AllocationRelinquished) -> list[Effect]:
+    """The holder gave the allocation back."""
+    job.exit_status = event.status
+    return end(state, job, event.at, *verdict_of(event.status, False))
+
+
+def on_timed_out(state: ClusterState, job: Job, event: e.TimedOut) -> list[Effect]:
+    """The time limit came."""
+    return end(state, job, event.at, JobState.TIMEOUT, Reason.TIME_LIMIT, why="timeout")
+
+
+def on_cancelled(state: ClusterState, job: Job, event: e.Cancelled) -> list[Effect]:
+    """Somebody ended a running job."""
+    job.reason_text = str(event.by)
+    return end(state, job, event.at, JobState.CANCELLED, Reason.NONE, why="cancelled")
+
+
+def on_cancelled_late(state: ClusterState, job: Job, event: e.Cancelled) -> list[Effect]:
+    """It was ending already; if it was to run again, it will not."""
+    if not job.requeue_after:
+        return []
+    job.requeue_after = job.hold_after = False
+    job.state = JobState.CANCELLED
+    job.reason_text = str(event.by)
+    job.flags = ["completing"]
+    return [Announce(job=job.id)]
+
+
+def on_warned(state: ClusterState, job: Job, event: e.Warned) -> list[Effect]:
+    """The --signal is sent: to the script with B:, else to the steps."""
+    request = signals.parse_request(job.request.signal)
+    job.signalled = True
+    return [Signal(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left), signal=request.number, batch=request.batch)]
+
+
+def on_node_freed(state: ClusterState, job: Job, event: e.NodeFreed) -> list[Effect]:
+    """One node is clean: what the job held there is free."""
+    return free_node(state, job, event.node, event.at)
+
+
+def on_launch_failed_late(state: ClusterState, job: Job, event: e.LaunchFailed) -> list[Effect]:
+    """A node could not start a job that is to end: nothing of it runs there."""
+    return free_node(state, job, event.node, event.at)
+
+
+def end(state: ClusterState, job: Job, at: float, final: JobState, reason: str, why: str = "") -> list[Effect]:
+    """A running job is over: its processes are to end, and it holds its nodes until they say so."""
+    job.state = JobState.PENDING if job.requeue_after else final
+    job.reason = reason
+    job.end_time = at
+    job.flags.append("completing")
+    for name in job.nodes_left:
+        state.nodes[name].completing.add(job.id)
+    effects: list[Effect] = [Announce(job=job.id)]
+    if job.nodes_left:
+        effects.append(Terminate(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left), why=why, at=at))
+        return effects
+    return effects + settle(state, job, at)
+
+
+def free_node(state: ClusterState, job: Job, name: NodeName, at: float) -> list[Effect]:
+    """Nothing of an ending job is left on a node; the last one settles the job."""
+    if name not in job.nodes_left:
+        return []
+    release(state, job, name, at)
+    if job.nodes_left:
+        return [Plan()]
+    return settle(state, job, at)
+
+
+def release(state: ClusterState, job: Job, name: NodeName, at: float) -> None:
+    """Give one node's share back and forget the node for this attempt."""
+    job.nodes_left.remove(name)
+    node = state.nodes.get(name)
+    for step in job.steps.values():
+        if name in step.nodes_left:
+            step.nodes_left.remove(name)
+    if node is None:
+        return
+    share = resources.share_on(job, node)
+    if share is not None:
+        resources.free(state, node, job, share, at)
+
+
+def settle(state: ClusterState, job: Job, at: float) -> list[Effect]:
+    """Nothing of an attempt is left anywhere: the job goes back to the queue or ends for good."""
+    job.flags.remove("completing")
+    job.nodes_left = []
+    job.steps.clear()
+    del state.active[job.id]
+    state.names.ends(job)
+    if job.array_task is not None:
+        state.arrays[job.array_job].running -= 1
+    effects: list[Effect] = [Announce(job=job.id), Plan()]
+    if job.requeue_after:
+        concluding.back_to_queue(state, job, at)
+        dependencies.namesake_changed(state, job, at, effects)
+        return effects
+    conclude(state, job, at, effects)
+    return effects
+
+
+def conclude(state: ClusterState, job: Job, at: float, effects: list[Effect]) -> None:
+    """A job has ended for good: the array's ledger, jobs that wait for it, and the end of its stay in memory."""
+    concluding.record_end(state, job, at)
+    dependencies.ended(state, job, at, effects)
+
+
+def _end_batch_step(job: Job, event: e.BatchExited) -> None:
+    step = job.steps.get(BATCH_STEP)
+    if step is not None:
+        step.exit_status = event.status
+        step.end_time = event.at
+        step.state = verdict_of(event.status, event.oom)[0]
+        step.nodes_left = []

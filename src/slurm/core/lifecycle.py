@@ -1,0 +1,134 @@
+"""THE job state machine: which event may meet a job in which phase, and the function that carries it out.
+
+A pair that stands in neither TABLE nor IGNORED raises IllegalTransition with the job's story and changes nothing. What the
+functions do is in `waiting`, `starting`, `ending`, `requeuing` and `stepping`, grouped by what happens to the job.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+from slurm.core import ending, requeuing, starting, stepping, waiting
+from slurm.core import events as e
+from slurm.core.effects import Effect
+from slurm.core.illegal import IllegalTransition, story
+from slurm.core.state import ClusterState
+from slurm.model.job import Job
+from slurm.model.states import JobState
+
+
+class Phase(enum.Enum):
+    """Where in its life a job is: waits, holds resources and runs, ended with processes left on nodes, ended for good."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+WAITING, RUNNING, ENDING, ENDED = Phase
+
+Handler = Callable[[ClusterState, Job, Any], list[Effect]]
+
+
+def phase(job: Job) -> Phase:
+    """The phase of a job, from its state and the completing flag."""
+    if "completing" in job.flags:
+        return ENDING
+    if job.state is JobState.PENDING:
+        return WAITING
+    return ENDED if job.state.finished else RUNNING
+
+
+TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
+    (WAITING, e.Started): starting.on_started,
+    (WAITING, e.Eligible): waiting.on_eligible,
+    (WAITING, e.Held): waiting.on_held,
+    (WAITING, e.Released): waiting.on_released,
+    (WAITING, e.JobUpdated): waiting.on_updated,
+    (WAITING, e.DeadlinePassed): waiting.on_deadline_passed,
+    (WAITING, e.Cancelled): waiting.on_cancelled,
+    (RUNNING, e.Launched): starting.on_launched,
+    (RUNNING, e.LaunchFailed): requeuing.on_launch_failed,
+    (RUNNING, e.BatchExited): ending.on_batch_exited,
+    (RUNNING, e.AllocationRelinquished): ending.on_relinquished,
+    (RUNNING, e.Warned): ending.on_warned,
+    (RUNNING, e.TimedOut): ending.on_timed_out,
+    (RUNNING, e.Cancelled): ending.on_cancelled,
+    (RUNNING, e.Requeued): requeuing.on_requeued,
+    (RUNNING, e.JobUpdated): waiting.on_updated,
+    (RUNNING, e.StepCreated): stepping.on_created,
+    (RUNNING, e.StepExited): stepping.on_exited,
+    (ENDING, e.NodeFreed): ending.on_node_freed,
+    (ENDING, e.StepExited): stepping.on_exited,
+    (ENDING, e.BatchExited): ending.on_batch_exited_late,
+    (ENDING, e.LaunchFailed): ending.on_launch_failed_late,
+    (ENDING, e.Cancelled): ending.on_cancelled_late,
+    (ENDING, e.Requeued): requeuing.on_requeued_late,
+    (ENDING, e.JobUpdated): waiting.on_updated,
+    (ENDED, e.Requeued): requeuing.on_requeued_ended,
+    (ENDED, e.JobUpdated): waiting.on_updated,
+}
+
+IGNORED: dict[tuple[Phase, type[e.Event]], str] = {
+    (RUNNING, e.NodeFreed): "a node speaks only for processes that were to end; these were not",
+    (RUNNING, e.Eligible): "the delay ended after the job was started by hand",
+    (ENDING, e.Launched): "the script ran, but its end was already decided",
+    (ENDING, e.Warned): "it ended before the warning",
+    (ENDING, e.TimedOut): "it ended before its limit",
+    (ENDING, e.AllocationRelinquished): "it ended before its holder gave it back",
+    (ENDED, e.Launched): "late news of a job that ended",
+    (ENDED, e.LaunchFailed): "late news of a job that ended",
+    (ENDED, e.BatchExited): "late news of a job that ended",
+    (ENDED, e.AllocationRelinquished): "late news of a job that ended",
+    (ENDED, e.NodeFreed): "late news of a job that ended",
+    (ENDED, e.Warned): "late news of a job that ended",
+    (ENDED, e.TimedOut): "late news of a job that ended",
+    (ENDED, e.StepExited): "late news of a job that ended",
+    (ENDED, e.Eligible): "the job ended while it waited",
+    (ENDED, e.DeadlinePassed): "the job ended while it waited",
+}
+"""Late news: legal, without effect, and why."""
+
+STALE = "news of an earlier attempt, whose end was decided without it"
+GONE = "news of a job that left memory"
+
+ATTEMPT_EVENTS: frozenset[type[e.Event]] = frozenset({
+    e.Launched, e.LaunchFailed, e.BatchExited, e.NodeFreed, e.Warned, e.TimedOut, e.StepExited,
+})
+"""Events that speak of one attempt; those of an earlier attempt are ignored, those of a later one are illegal."""
+
+
+def step(state: ClusterState, event: Any) -> list[Effect]:
+    """Carry out one job event; IllegalTransition, with nothing changed, when it cannot happen to this job now."""
+    kind = type(event)
+    job = state.jobs.get(event.job)
+    if job is None:
+        if kind in ATTEMPT_EVENTS:
+            return []
+        raise IllegalTransition(f"{kind.__name__} names job {event.job}, which is not known")
+    if kind in ATTEMPT_EVENTS and event.attempt != job.attempt:
+        if event.attempt < job.attempt:
+            return []
+        raise IllegalTransition(f"{kind.__name__} speaks of attempt {event.attempt}, which never was: {story(job)}")
+    present = phase(job)
+    handler = TABLE.get((present, kind))
+    if handler is not None:
+        return handler(state, job, event)
+    if (present, kind) in IGNORED or (present is WAITING and kind in ATTEMPT_EVENTS):
+        return []
+    raise IllegalTransition(f"{kind.__name__} cannot happen to a job that is {present.value}: {story(job)}")
+
+
+def ignored(state: ClusterState, event: e.Event) -> str:
+    """Why this event would be passed over, "" when it would not be; for logs."""
+    kind = type(event)
+    named = getattr(event, "job", None)
+    job = state.jobs.get(named) if isinstance(named, int) else None
+    if job is None:
+        return GONE if kind in ATTEMPT_EVENTS else ""
+    if kind in ATTEMPT_EVENTS and (getattr(event, "attempt", 0) < job.attempt or phase(job) is WAITING):
+        return STALE
+    return IGNORED.get((phase(job), kind), "")

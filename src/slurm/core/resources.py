@@ -1,0 +1,110 @@
+"""What jobs hold on nodes: given, given back, and whether a proposal still fits. Which nodes to take is decided in `sched`."""
+
+from __future__ import annotations
+
+from slurm.core.state import ClusterState
+from slurm.model.job import Allocation, Job, NodeShare
+from slurm.model.node import Node
+
+
+def hold(node: Node, job: Job, share: NodeShare, *, exclusive_user: bool = False) -> None:
+    """Give a share of a node to a job."""
+    node.jobs.add(job.id)
+    node.cpus_used |= share.cpus
+    node.memory_used += share.memory
+    for name, mask in share.gres.items():
+        node.gres_used[name] = node.gres_used.get(name, 0) | mask
+    if exclusive_user:
+        node.exclusive_user = job.owner.uid
+
+
+def free(state: ClusterState, node: Node, job: Job, share: NodeShare, at: float) -> None:
+    """Take a job's share of a node back; CPUs that another job shares (OverSubscribe) stay held."""
+    node.jobs.discard(job.id)
+    node.completing.discard(job.id)
+    node.cpus_used &= ~share.cpus
+    node.memory_used -= share.memory
+    for name, mask in share.gres.items():
+        left = node.gres_used.get(name, 0) & ~mask
+        if left:
+            node.gres_used[name] = left
+        else:
+            node.gres_used.pop(name, None)
+    if not node.jobs:
+        node.exclusive_user = -1
+        node.last_busy_time = at
+    elif _oversubscribed(state, job):
+        for other in node.jobs:
+            held = share_on(state.jobs[other], node)
+            node.cpus_used |= held.cpus if held is not None else 0
+
+
+def share_on(job: Job, node: Node) -> NodeShare | None:
+    """What a job holds on a node, None when nothing."""
+    if job.allocation is None:
+        return None
+    for share in job.allocation.shares:
+        if share.node == node.name:
+            return share
+    return None
+
+
+def gres_total(node: Node, name: str) -> int:
+    """A bitmap of all device indexes of this gres name that a node has."""
+    mask = 0
+    for pool in node.gres:
+        if pool.name == name:
+            mask |= ((1 << pool.count) - 1) << pool.first
+    return mask
+
+
+def fits(state: ClusterState, job: Job, allocation: Allocation) -> str | None:
+    """Why a proposed allocation cannot be given now, in a sentence; None when it can."""
+    partition = state.partitions.get(allocation.partition)
+    if partition is None:
+        return f"partition {allocation.partition} does not exist any more"
+    if partition.state not in ("UP", "DRAIN"):
+        return f"partition {partition.name} is {partition.state}"
+    if not allocation.shares:
+        return "the allocation names no node"
+    sharing = may_share(state, job, allocation.partition)
+    for share in allocation.shares:
+        node = state.nodes.get(share.node)
+        if node is None:
+            return f"node {share.node} does not exist any more"
+        refusal = _refused(node, job, share, allocation.exclusive, sharing)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def may_share(state: ClusterState, job: Job, partition_name: str) -> bool:
+    """Whether a job may get CPUs that others use: OverSubscribe=FORCE, or YES and the job says --oversubscribe."""
+    partition = state.partitions.get(partition_name)
+    if partition is None:
+        return False
+    rule = partition.oversubscribe.upper()
+    return rule.startswith("FORCE") or (rule.startswith("YES") and job.request.oversubscribe)
+
+
+def _oversubscribed(state: ClusterState, job: Job) -> bool:
+    return job.allocation is not None and may_share(state, job, job.allocation.partition)
+
+
+def _refused(node: Node, job: Job, share: NodeShare, exclusive: bool, sharing: bool) -> str | None:
+    if not node.usable:
+        return f"node {node.name} is not usable: {node.reason or ('it does not respond' if not node.responding else node.state.value)}"
+    if exclusive and node.jobs:
+        return f"node {node.name} is not empty"
+    if node.exclusive_user >= 0 and node.exclusive_user != job.owner.uid:
+        return f"node {node.name} belongs to another user's exclusive job"
+    if share.cpus >> node.cpus or not share.cpus:
+        return f"node {node.name} has {node.cpus} CPUs, not those that were proposed"
+    if share.cpus & node.cpus_used and not sharing:
+        return f"CPUs of node {node.name} were taken meanwhile"
+    if share.memory + node.memory_used > node.memory:
+        return f"memory of node {node.name} was taken meanwhile"
+    for name, mask in share.gres.items():
+        if mask & ~gres_total(node, name) or mask & node.gres_used.get(name, 0):
+            return f"{name} of node {node.name} was taken meanwhile"
+    return None

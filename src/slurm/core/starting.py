@@ -1,0 +1,144 @@
+"""How a job starts: resources held, a task split from its array, the script confirmed. What to start is decided in `sched`."""
+
+from __future__ import annotations
+
+from slurm.core import arrays, dependencies, resources
+from slurm.core import events as e
+from slurm.core.effects import Announce, Effect, Launch
+from slurm.core.illegal import IllegalTransition, story
+from slurm.core.splitting import split
+from slurm.core.standing import READY, verdict
+from slurm.core.state import ClusterState
+from slurm.core.timers import Timer
+from slurm.model.ids import BATCH_STEP, JobId
+from slurm.model.job import Allocation, ArrayPart, Job, Step
+from slurm.model.states import JobState, Reason
+from slurm.notation import signal as signals
+
+
+def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation) -> str | None:
+    """Why a proposal cannot be carried out now, in a sentence; None when it can."""
+    job = state.pending.get(job_id)
+    if job is None:
+        return f"job {job_id} does not wait any more"
+    part = job.array_part
+    if (task is None) != (part is None):
+        return f"job {job_id} is {'an array: name a task' if part is not None else 'no array'}"
+    if part is not None and task is not None and not arrays.contains(part.ranges, task):
+        return f"task {task} of array {job_id} does not wait any more"
+    if job.held:
+        return f"job {job_id} is held"
+    if job.not_before:
+        return f"job {job_id} waits for its begin time"
+    if verdict(job) != READY:
+        return f"job {job_id} waits for other jobs"
+    if job.array_job:
+        limit = state.array_limit(job.array_job)
+        if limit and state.running_tasks(job.array_job) >= limit:
+            return f"array {job.array_job} runs as many tasks as its limit of {limit} allows"
+    return resources.fits(state, job, allocation)
+
+
+def starting(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation, at: float) -> e.Started | None:
+    """The event that carries out a proposal, with the job id a split task gets; None when the proposal is out of date."""
+    if refusal(state, job_id, task, allocation) is not None:
+        return None
+    part = state.jobs[job_id].array_part
+    own = part is None or arrays.is_last(part)
+    return e.Started(at=at, job=job_id, allocation=allocation, task=task, started=JobId(0) if own else state.next_job_id)
+
+
+def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effect]:
+    """Resources are given; a task of an array gets a record of its own, the last one takes the array's."""
+    _check(state, record, event)
+    job = _own_record(state, record, event.task, event.started)
+    allocation = event.allocation
+    state.leave_queue(job)
+    state.forget_targets(job)
+    job.state = JobState.RUNNING
+    job.flags = []
+    job.reason = Reason.NONE
+    job.reason_text = ""
+    job.attempt += 1
+    job.allocation = allocation
+    job.partition = allocation.partition
+    job.start_time = event.at
+    job.end_time = 0.0
+    job.nodes_left = allocation.nodes
+    job.batch_host = job.nodes_left[0]
+    job.launched = job.signalled = False
+    exclusive_user = job.request.exclusive == "user"
+    for share in allocation.shares:
+        resources.hold(state.nodes[share.node], job, share, exclusive_user=exclusive_user)
+    state.active[job.id] = job
+    state.names.runs(job)
+    if job.array_task is not None:
+        ledger = state.arrays[job.array_job]
+        ledger.running += 1
+        ledger.started += job.attempt == 1
+    set_limit_timer(state, job)
+    effects: list[Effect] = [Announce(job=job.id)]
+    if job.request.kind == "batch":
+        effects.append(Launch(job=job.id, attempt=job.attempt, node=job.batch_host))
+    else:
+        set_warning_timer(state, job)
+    dependencies.started(state, job, event.at, effects)
+    return effects
+
+
+def on_launched(state: ClusterState, job: Job, event: e.Launched) -> list[Effect]:
+    """The script runs: its step exists from now on."""
+    if job.launched or job.allocation is None:
+        return []
+    job.launched = True
+    share = job.allocation.shares[0]
+    job.steps[BATCH_STEP] = Step(id=BATCH_STEP, name="batch", start_time=event.at, shares=[share], nodes_left=[share.node])
+    set_warning_timer(state, job)
+    return []
+
+
+def set_limit_timer(state: ClusterState, job: Job) -> None:
+    """Look at a running job when its time is over."""
+    moment = state.kill_time(job)
+    if moment is not None:
+        state.timers.set(moment, Timer.LIMIT, job.id)
+
+
+def set_warning_timer(state: ClusterState, job: Job) -> None:
+    """Look at a running job when its --signal is due; at once when it asked for more time than it has."""
+    moment = warning_time(state, job)
+    if moment is not None and not job.signalled:
+        state.timers.set(moment, Timer.WARN, job.id)
+
+
+def warning_time(state: ClusterState, job: Job) -> float | None:
+    """When the --signal of a running job is due, None when it asked for none or has no limit."""
+    if not job.request.signal:
+        return None
+    end = state.expected_end(job)
+    return None if end is None else max(job.start_time, end - signals.parse_request(job.request.signal).seconds)
+
+
+def _own_record(state: ClusterState, record: Job, task: int | None, wanted: JobId) -> Job:
+    return record if task is None else split(state, record, task, wanted)
+
+
+def _check(state: ClusterState, record: Job, event: e.Started) -> None:
+    part: ArrayPart | None = record.array_part
+    if (event.task is None) != (part is None):
+        raise IllegalTransition(f"Started names task {event.task}: {story(record)}")
+    if part is not None and event.task is not None and not arrays.contains(part.ranges, event.task):
+        raise IllegalTransition(f"Started names task {event.task}, which does not wait: {story(record)}")
+    if event.started and event.started in state.jobs:
+        raise IllegalTransition(f"Started takes id {event.started}, which is in use: {story(record)}")
+    for share in event.allocation.shares:
+        node = state.nodes.get(share.node)
+        if node is None:
+            raise IllegalTransition(f"Started names node {share.node}, which is not known: {story(record)}")
+        if node.cpus_used & share.cpus and not resources.may_share(state, record, event.allocation.partition):
+            raise IllegalTransition(f"Started gives CPUs of {share.node} that are held: {story(record)}")
+        for name, mask in share.gres.items():
+            if node.gres_used.get(name, 0) & mask:
+                raise IllegalTransition(f"Started gives {name} of {share.node} that is held: {story(record)}")
+    if not event.allocation.shares:
+        raise IllegalTransition(f"Started gives nothing: {story(record)}")

@@ -1,0 +1,166 @@
+"""ClusterState: the records of the cluster and the indices over them. What events do to it lives in the modules that fold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slurm.core.arrays import Ledger
+from slurm.core.names import NameIndex
+from slurm.core.timers import Timer, Timers
+from slurm.model.errors import NotFound
+from slurm.model.ids import JobId, NodeName
+from slurm.model.job import Job
+from slurm.model.node import Node
+from slurm.model.partition import Partition
+from slurm.model.settings import Settings
+from slurm.model.states import JobState
+
+
+class ClusterState:
+    """Records by id or name, and indices kept with every event.
+
+    `pending` holds the jobs that wait for a start, in order of their arrival in the queue; `active` those that hold resources;
+    `arrays` what is known of each array beyond its records; `dependents` which waiting jobs look at which job or array.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self.nodes: dict[NodeName, Node] = {}
+        self.partitions: dict[str, Partition] = {}
+        self.jobs: dict[JobId, Job] = {}
+        self.next_job_id = JobId(self.settings.first_job_id)
+        self.pending: dict[JobId, Job] = {}
+        self.active: dict[JobId, Job] = {}
+        self.arrays: dict[JobId, Ledger] = {}
+        self.dependents: dict[JobId, set[JobId]] = {}
+        self.names = NameIndex()
+        self.timers = Timers()
+
+    def job(self, job_id: int) -> Job:
+        """The record of this id; NotFound with Slurm's words."""
+        found = self.jobs.get(JobId(job_id))
+        if found is None:
+            raise NotFound("ESLURM_INVALID_JOB_ID", hints=[f"no job {job_id} is known: it never was, or it ended long ago"])
+        return found
+
+    def task(self, array: int, task: int) -> Job | None:
+        """The record of one task of an array: its own once it started, the array's while it waits, None when neither is left."""
+        ledger = self.arrays.get(JobId(array))
+        if ledger is None:
+            return None
+        own = ledger.records.get(task)
+        if own is not None:
+            return self.jobs.get(own)
+        master = self.jobs.get(JobId(array))
+        if master is not None and master.array_part is not None and ledger.waits(master.array_part, task):
+            return master
+        return None
+
+    def tasks_of(self, job_id: int) -> list[Job]:
+        """Every record that belongs to this id: the job itself, or the array's waiting record and its started tasks; [] when unknown."""
+        ledger = self.arrays.get(JobId(job_id))
+        if ledger is None:
+            job = self.jobs.get(JobId(job_id))
+            return [job] if job is not None else []
+        members = [self.jobs[own] for own in ledger.records.values()]
+        master = self.jobs.get(JobId(job_id))
+        if master is not None and master.array_part is not None:
+            members.append(master)
+        return members
+
+    def pending_jobs(self) -> Iterator[Job]:
+        """Jobs that wait for a start, in order of their arrival in the queue."""
+        return iter(self.pending.values())
+
+    def running_tasks(self, array: JobId) -> int:
+        """How many tasks of an array hold resources now, for %limit."""
+        ledger = self.arrays.get(array)
+        return ledger.running if ledger is not None else 0
+
+    def array_limit(self, array: JobId) -> int:
+        """How many tasks of an array may run at once, 0 for no limit."""
+        ledger = self.arrays.get(array)
+        return ledger.shape.limit if ledger is not None else 0
+
+    def default_partition(self) -> str:
+        """The name of the partition with Default=YES, "" where there is none."""
+        return next((name for name, partition in self.partitions.items() if partition.default), "")
+
+    def allocate_id(self, wanted: JobId | None = None) -> JobId:
+        """Take a job id: the one an event names, or the next one; ids begin again after MaxJobId and skip those in use."""
+        job_id = wanted or self.next_job_id
+        following = job_id + 1
+        while True:
+            if following > self.settings.max_job_id:
+                following = self.settings.first_job_id
+            if JobId(following) not in self.jobs and JobId(following) not in self.arrays:
+                break
+            following += 1
+        self.next_job_id = JobId(following)
+        return job_id
+
+    def enter_queue(self, job: Job) -> None:
+        """Index a record that waits for a start."""
+        self.pending[job.id] = job
+        self.names.waits(job)
+
+    def leave_queue(self, job: Job) -> None:
+        """The record does not wait any more."""
+        self.pending.pop(job.id, None)
+        self.names.leaves(job)
+
+    def index_name(self, job: Job) -> None:
+        """Put a job among its namesakes, by what it does now."""
+        if job.id in self.pending:
+            self.names.waits(job)
+        if job.id in self.active:
+            self.names.runs(job)
+
+    def unindex_name(self, job: Job) -> None:
+        """Take a job from among its namesakes, before its name changes."""
+        self.names.leaves(job)
+        self.names.ends(job)
+
+    def set_deadline_timer(self, job: Job) -> None:
+        """Look at a waiting job when it could no longer end before its deadline."""
+        moment = latest_start(job)
+        if moment is not None:
+            self.timers.set(moment, Timer.DEADLINE, job.id)
+
+    def remember_targets(self, job: Job) -> None:
+        """Index which jobs a waiting job looks at."""
+        for clause in job.dependency:
+            if clause.job:
+                self.dependents.setdefault(clause.job, set()).add(job.id)
+
+    def forget_targets(self, job: Job) -> None:
+        """The job looks at nobody any more."""
+        for clause in job.dependency:
+            waiting = self.dependents.get(clause.job)
+            if waiting is not None:
+                waiting.discard(job.id)
+                if not waiting:
+                    del self.dependents[clause.job]
+
+    def expected_end(self, job: Job) -> float | None:
+        """When a running job's time is over, in seconds since the epoch; None when it has no limit or does not run."""
+        if job.state is not JobState.RUNNING or job.time_limit < 0:
+            return None
+        return job.start_time + job.suspended_seconds + job.time_limit
+
+    def kill_time(self, job: Job) -> float | None:
+        """When a running job is ended for its time limit: the end plus OverTimeLimit; None without a limit."""
+        end = self.expected_end(job)
+        if end is None:
+            return None
+        partition = self.partitions.get(job.partition)
+        over = partition.over_time_limit if partition is not None and partition.over_time_limit is not None else self.settings.over_time_limit
+        return None if over < 0 else end + over
+
+
+def latest_start(job: Job) -> float | None:
+    """The last moment at which a job can start and still end by its --deadline, None without one."""
+    if not job.request.deadline:
+        return None
+    needed = job.request.time_min if job.request.time_min is not None else job.time_limit
+    return job.request.deadline - max(needed, 0)

@@ -1,0 +1,39 @@
+"""Steps of running jobs as they come and go. What a step gets is decided in `steps`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.core import ending
+from slurm.core import events as e
+from slurm.core.effects import Announce, Effect
+from slurm.core.illegal import IllegalTransition, story
+from slurm.core.state import ClusterState
+from slurm.model.job import Job
+
+
+def on_created(state: ClusterState, job: Job, event: e.StepCreated) -> list[Effect]:
+    """An srun got a step."""
+    step = event.step
+    if step.id in job.steps or 0 <= step.id < job.next_step:
+        raise IllegalTransition(f"step {step.id} was created before: {story(job)}")
+    job.steps[step.id] = msgspec.structs.replace(step, nodes_left=list(step.nodes_left))
+    if step.id >= 0:
+        job.next_step = step.id + 1
+    return []
+
+
+def on_exited(state: ClusterState, job: Job, event: e.StepExited) -> list[Effect]:
+    """A step ended on one node; after the last node the step is forgotten and its worst status stays with the job."""
+    step = job.steps.get(event.step)
+    if step is None or event.node not in step.nodes_left:
+        return []
+    step.nodes_left.remove(event.node)
+    step.exit_status = max(step.exit_status or 0, event.status)
+    if step.nodes_left:
+        return []
+    step.state = ending.verdict_of(step.exit_status, event.oom)[0]
+    step.end_time = event.at
+    job.derived_status = max(job.derived_status, step.exit_status)
+    del job.steps[event.step]
+    return [Announce(job=job.id)]

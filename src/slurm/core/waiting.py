@@ -1,0 +1,101 @@
+"""What happens to a job while it waits: begin times, holds, changes, cancellation before a start."""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.core import arrays, changes, concluding, dependencies, standing
+from slurm.core import events as e
+from slurm.core.effects import Announce, Effect, Plan
+from slurm.core.illegal import IllegalTransition, story
+from slurm.core.state import ClusterState
+from slurm.core.timers import Timer
+from slurm.model.job import Job
+from slurm.model.states import JobState, Reason
+
+
+def on_submitted(state: ClusterState, event: e.Submitted) -> list[Effect]:
+    """A job or array joins the queue; its record is complete. The event keeps a record of its own: it may be written later."""
+    job = msgspec.structs.replace(
+        event.job, flags=list(event.job.flags), nodes_left=[], steps={},
+        dependency=[msgspec.structs.replace(clause) for clause in event.job.dependency])
+    if job.id in state.jobs:
+        raise IllegalTransition(f"Submitted names an id in use: {story(state.jobs[job.id])}")
+    state.allocate_id(job.id)
+    state.jobs[job.id] = job
+    if job.array_part is not None:
+        job.array_part = msgspec.structs.replace(job.array_part, ranges=list(job.array_part.ranges))
+        state.arrays[job.id] = arrays.new_ledger(job.array_part)
+    state.enter_queue(job)
+    if job.not_before:
+        state.timers.set(job.not_before, Timer.BEGIN, job.id)
+    state.set_deadline_timer(job)
+    effects: list[Effect] = [Announce(job=job.id), Plan()]
+    dependencies.watch(state, job, event.at, effects)
+    return effects
+
+
+def on_eligible(state: ClusterState, job: Job, event: e.Eligible) -> list[Effect]:
+    """A begin time, a requeue delay or the delay of an after: has come."""
+    effects: list[Effect] = [Plan()]
+    if job.not_before and event.at >= job.not_before:
+        job.not_before = 0.0
+    dependencies.delay_over(state, job, event.at, effects)
+    standing.refresh(job, event.at)
+    return effects
+
+
+def on_held(state: ClusterState, job: Job, event: e.Held) -> list[Effect]:
+    """A hold; an administrator's is not weakened by the owner's."""
+    job.held = "admin" if event.admin else job.held or "user"
+    standing.refresh(job, event.at, anew=True)
+    return [Announce(job=job.id)]
+
+
+def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect]:
+    """The hold is lifted, and a requeue delay with it; a --begin asked for by the user still counts."""
+    job.held = ""
+    if job.not_before and job.restarts and job.not_before != job.request.begin:
+        job.not_before = 0.0
+    if "special_exit" in job.flags:
+        job.flags.remove("special_exit")
+    if job.request.priority == 0:
+        changes.set_request(job, priority=None)
+    standing.refresh(job, event.at, anew=True)
+    return [Announce(job=job.id), Plan()]
+
+
+def on_updated(state: ClusterState, job: Job, event: e.JobUpdated) -> list[Effect]:
+    """`scontrol update`."""
+    effects: list[Effect] = [Announce(job=job.id), Plan()]
+    changes.apply(state, job, event, effects)
+    return effects
+
+
+def on_deadline_passed(state: ClusterState, job: Job, event: e.DeadlinePassed) -> list[Effect]:
+    """It can no longer end in time."""
+    effects: list[Effect] = [Announce(job=job.id)]
+    drop(state, job, JobState.DEADLINE, Reason.DEADLINE, event.at, effects)
+    return effects
+
+
+def on_cancelled(state: ClusterState, job: Job, event: e.Cancelled) -> list[Effect]:
+    """A waiting job, or some waiting tasks of an array, will not run."""
+    effects: list[Effect] = [Announce(job=job.id)]
+    part = job.array_part
+    if part is not None and event.tasks is not None:
+        part.ranges, gone = arrays.without(part.ranges, event.tasks)
+        if part.ranges:
+            state.arrays[job.id].dropped(gone)
+            dependencies.array_changed(state, job.id, event.at, effects)
+            return effects
+        part.ranges = gone
+    job.reason_text = str(event.by)
+    drop(state, job, JobState.CANCELLED, Reason.NONE, event.at, effects)
+    return effects
+
+
+def drop(state: ClusterState, job: Job, final: JobState, reason: str, at: float, effects: list[Effect]) -> None:
+    """End a job that waits."""
+    concluding.retire(state, job, final, reason, at)
+    dependencies.ended(state, job, at, effects)
