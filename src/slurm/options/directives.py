@@ -1,0 +1,91 @@
+"""#SBATCH lines: finds them in a script and splits them into words. What the words mean is read by `resolve`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slurm.model.errors import Unsupported
+from slurm.options.errors import OptionError
+
+_BLANK = " \t"
+
+
+class Directive:
+    """The words of one #SBATCH line; `line` counts from 1, `text` is the line as written."""
+
+    __slots__ = ("line", "text", "words")
+
+    def __init__(self, line: int, text: str, words: list[str]) -> None:
+        self.line = line
+        self.text = text
+        self.words = words
+
+
+class Directives:
+    """What a script asks for: `given` up to its first command line, `late` the numbers of #SBATCH lines behind it, `pbs` of #PBS lines."""
+
+    __slots__ = ("given", "late", "pbs")
+
+    def __init__(self) -> None:
+        self.given: list[Directive] = []
+        self.late: list[int] = []
+        self.pbs: list[int] = []
+
+
+def read(script: str, name: str = "script") -> Directives:
+    """The directives of a script; those that stand behind the first command have no effect, as in Slurm."""
+    found = Directives()
+    commands = False
+    for number, line in enumerate(script.splitlines(), start=1):
+        if _is_directive(line, "#SBATCH"):
+            if commands:
+                found.late.append(number)
+                continue
+            words = list(_words(line[len("#SBATCH") :], f"{name}: line {number}: {line}"))
+            if words[:1] in (["hetjob"], ["packjob"]):
+                raise Unsupported(message="heterogeneous jobs are not supported by slurm-py yet", hints=[f"{name}: line {number}: {line}"])
+            found.given.append(Directive(number, line, words))
+        elif _is_directive(line, "#PBS") and not commands:
+            found.pbs.append(number)
+        elif line.strip(_BLANK) and not line.lstrip(_BLANK).startswith("#"):
+            commands = True
+    return found
+
+
+def _is_directive(line: str, mark: str) -> bool:
+    return line.startswith(mark) and line[len(mark) : len(mark) + 1] in ("", " ", "\t")
+
+
+def _words(text: str, where: str) -> Iterator[str]:
+    """Words between blanks; quotes and backslashes keep blanks, a `#` that begins a word begins a comment."""
+    word: list[str] = []
+    inside = False
+    quote = ""
+    escaped = False
+    for char in text:
+        if escaped:
+            word.append(char)
+            escaped = False
+        elif char == "\\" and quote != "'":
+            escaped = inside = True
+        elif quote:
+            if char == quote:
+                quote = ""
+            else:
+                word.append(char)
+        elif char in "'\"":
+            quote = char
+            inside = True
+        elif char in _BLANK:
+            if inside:
+                yield "".join(word)
+            word, inside = [], False
+        elif char == "#" and not inside:
+            return
+        else:
+            word.append(char)
+            inside = True
+    if quote:
+        raise OptionError(f"Unmatched `{quote}` in {where}", exit_code=1, hints=["close the quote on the same line"])
+    if inside:
+        yield "".join(word)

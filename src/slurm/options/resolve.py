@@ -1,0 +1,202 @@
+"""One command line, its environment and its script become one request. Values are read in `values`; nothing is looked up on disk.
+
+Precedence: a script's #SBATCH lines, then the environment, then the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from slurm.model.errors import SlurmError, Unsupported
+from slurm.options import directives, getopt, tables, values
+from slurm.options.errors import OptionError
+from slurm.options.getopt import Given
+from slurm.options.option import JOB_COMMANDS, REFUSED, STEP_FIELDS, STEP_ONLY, Option
+
+_OFF = frozenset({"0", "no", "n", "false", "off"})
+_NAMES_JOB_ONLY = frozenset({"SLURM_JOB_NAME"})
+"""Variables that srun reads only outside a job: inside they tell of the job, not of the step."""
+
+_ONE_OF: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("mem_per_node", "mem_per_cpu", "mem_per_gpu"), "--mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive."),
+    (("gpus_per_task", "ntasks_per_gpu"), "--gpus-per-task is mutually exclusive with --ntasks-per-gpu and SLURM_NTASKS_PER_GPU"),
+    (("cpus_per_task", "cpus_per_gpu"), "--cpus-per-task, --tres-per-task=cpu:#, and --cpus-per-gpu are mutually exclusive"),
+    (("exclusive", "oversubscribe"), "--exclusive and --oversubscribe are mutually exclusive"),
+)
+"""Fields that one source may not set together, and what Slurm says when it does; a stronger source takes the others' place."""
+
+
+class Resolved:
+    """What was asked for.
+
+    `request` holds JobRequest fields, `step` StepRequest fields, `settings` what concerns the command itself, by option name with
+    underscores; `rest` the words behind the options; `notes` lines for standard error; `origins` field or setting → who set it.
+    """
+
+    __slots__ = ("command", "notes", "origins", "request", "rest", "settings", "step")
+
+    def __init__(self, command: str, rest: list[str]) -> None:
+        self.command = command
+        self.rest = rest
+        self.request: dict[str, object] = {}
+        self.step: dict[str, object] = {}
+        self.settings: dict[str, object] = {}
+        self.notes: list[str] = []
+        self.origins: dict[str, str] = {}
+
+    def flag(self, key: str) -> bool:
+        """Whether a setting was switched on."""
+        return bool(self.settings.get(key))
+
+    def text(self, key: str, default: str = "") -> str:
+        """A setting that is text."""
+        value = self.settings.get(key, default)
+        return value if isinstance(value, str) else str(value)
+
+    def number(self, key: str, default: int = 0) -> int:
+        """A setting that is a number, such as how often -v was given."""
+        value = self.settings.get(key, default)
+        return value if isinstance(value, int) else default
+
+    def texts(self, key: str) -> list[str]:
+        """A setting that is a list; empty when it was not given."""
+        value = self.settings.get(key, [])
+        return [str(item) for item in value] if isinstance(value, list) else [str(value)]
+
+
+def split(command: str, argv: Sequence[str]) -> tuple[list[Given], list[str]]:
+    """Options and other words of a command line, no value read yet; `argv` without the program's name."""
+    return getopt.parse(argv, tables.rows(command), permute=command not in (*JOB_COMMANDS, "scontrol"))
+
+
+def resolve(
+    command: str,
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    script: str | None = None,
+    script_name: str = "script",
+    now: float = 0.0,
+) -> Resolved:
+    """What a command line asks for, with its environment and the text of its script.
+
+    `now` is seconds since the epoch, for --begin and the like. With --help, --usage or --version nothing else is read. UsageError,
+    OptionError and Unsupported say what is wrong, and where it was written.
+    """
+    given, rest = split(command, argv)
+    resolved = Resolved(command, rest)
+    for one in given:
+        if one.option.name in ("help", "usage", "version"):
+            resolved.settings[one.option.key] = True
+            return resolved
+    if command in JOB_COMMANDS:
+        _refuse_heterogeneous(command, rest)
+    reading = values.Reading(now)
+    if script is not None:
+        _apply_script(resolved, script, script_name, reading)
+    _apply_environment(resolved, environ, reading)
+    _apply(resolved, [(one, "command line", ()) for one in given], reading)
+    resolved.notes += reading.notes
+    for field, value in resolved.request.items():
+        if field in STEP_FIELDS:
+            resolved.step[field] = value == "node" if field == "exclusive" else value
+    for field in STEP_ONLY:
+        resolved.request.pop(field, None)
+    return resolved
+
+
+_Sourced = tuple[Given, str, tuple[str, ...]]
+"""An option, who gave it, and the hints that lead there when it is wrong."""
+
+
+def _refuse_heterogeneous(command: str, rest: list[str]) -> None:
+    if ":" in (rest[:1] if command != "srun" else rest[:-1]):
+        message = 'heterogeneous jobs (" : ") are not supported by slurm-py yet'
+        raise Unsupported(message=message, hints=["submit the parts as jobs of their own"])
+
+
+def _apply_script(resolved: Resolved, script: str, name: str, reading: values.Reading) -> None:
+    found = directives.read(script, name)
+    table = tables.rows(resolved.command)
+    sourced: list[_Sourced] = []
+    for directive in found.given:
+        where = f"{name}: line {directive.line}: {directive.text}"
+        try:
+            given, rest = getopt.parse(directive.words, table)
+        except SlurmError as error:
+            error.hints = (where, *error.hints)
+            raise
+        if rest:
+            message = f"Invalid directive found in batch script: {rest[0]}"
+            raise OptionError(message, exit_code=1, hints=[where, "options begin with - or --"])
+        sourced += [(one, f"{name} line {directive.line}", (where,)) for one in given]
+    _apply(resolved, sourced, reading)
+    if found.late:
+        lines = ", ".join(map(str, found.late))
+        resolved.notes.append(f"{name}: #SBATCH in line {lines} comes after the first command and has no effect")
+    if found.pbs and not resolved.flag("ignore_pbs"):
+        resolved.notes.append(f"{name}: #PBS in line {', '.join(map(str, found.pbs))} has no effect: only #SBATCH lines are read")
+
+
+def _apply_environment(resolved: Resolved, environ: Mapping[str, str], reading: values.Reading) -> None:
+    in_job = resolved.command == "srun" and "SLURM_JOB_ID" in environ
+    sourced: list[_Sourced] = []
+    for option in tables.rows(resolved.command):
+        for name in option.variables(resolved.command):
+            text = environ.get(name)
+            if text is None or (in_job and name in _NAMES_JOB_ONLY):
+                continue
+            if option.name == "distribution" and text == "plane" and "SLURM_DIST_PLANESIZE" in environ:
+                text += "=" + environ["SLURM_DIST_PLANESIZE"]
+            if _says_something(option, text):
+                where = f"the environment sets {name}={text}"
+                sourced.append((Given(option, text, name), name, (where,)))
+                break
+    _apply(resolved, sourced, reading, from_environment=True)
+
+
+def _says_something(option: Option, text: str) -> bool:
+    if option.value == "flag":
+        return text.lower() not in _OFF
+    if option.value == "level":
+        return text.isdigit() and int(text) > 0
+    return bool(text) or option.optional is not None
+
+
+def _apply(resolved: Resolved, sourced: list[_Sourced], reading: values.Reading, *, from_environment: bool = False) -> None:
+    """Reads the options of one source and lets them take the place of what weaker sources set."""
+    fields: dict[str, object] = {}
+    for one, source, hints in sourced:
+        option = one.option
+        if option.status == REFUSED:
+            raise Unsupported(message=f"--{option.name} is not supported by slurm-py yet: {option.note}", hints=hints)
+        if option.value == "level" and not from_environment:
+            resolved.settings[option.key] = resolved.number(option.key) + 1 if resolved.origins.get(option.key) == source else 1
+            resolved.origins[option.key] = source
+            continue
+        try:
+            found = values.read(option, one.text, reading)
+        except SlurmError as error:
+            error.hints = (*hints, *error.hints)
+            raise
+        if option.notice:
+            resolved.notes.append(f"--{option.name}: {option.note}")
+        if option.sets:
+            fields.update(found)
+        else:
+            resolved.settings.update(found)
+        for field in found:
+            resolved.origins[field] = source
+    _merge(resolved, fields, strict=not from_environment)
+
+
+def _merge(resolved: Resolved, fields: dict[str, object], *, strict: bool) -> None:
+    for group, message in _ONE_OF:
+        new = [field for field in group if field in fields]
+        if strict and len(new) > 1:
+            raise OptionError(message, exit_code=1, fatal=True)
+        if new:
+            for field in group:
+                if resolved.request.pop(field, None) is not None and field not in fields:
+                    del resolved.origins[field]
+    resolved.request.update(fields)

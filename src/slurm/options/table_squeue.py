@@ -1,0 +1,55 @@
+"""Options of squeue."""
+
+from __future__ import annotations
+
+from slurm.options.option import Option
+
+_NO_FEDERATION = "there is no federation, so every job is local"
+
+OPTIONS: tuple[Option, ...] = (
+    Option("account", "A", "list", commands="squeue", metavar="NAME,…", env="SQUEUE_ACCOUNT", help="jobs of these accounts"),
+    Option("all", "a", commands="squeue", env="SQUEUE_ALL", help="jobs of hidden partitions too"),
+    Option("array", "r", commands="squeue", env="SQUEUE_ARRAY", help="one line a task of an array"),
+    Option("clusters", "M", "text", commands="squeue", metavar="NAMES", env="SLURM_CLUSTERS",
+           refused="a command speaks to one cluster, the one of SLURM_CONF", help="which cluster to ask"),
+    Option("expand-patterns", commands="squeue", help="show file names with their % patterns filled in"),
+    Option("federation", commands="squeue", env="SQUEUE_FEDERATION", harmless=_NO_FEDERATION, help="jobs of the whole federation"),
+    Option("format", "o", "text", commands="squeue", metavar="FORMAT", env="SQUEUE_FORMAT", help="columns, as %-letters"),
+    Option("Format", "O", "text", commands="squeue", metavar="FIELDS", env="SQUEUE_FORMAT2", help="columns, by name"),
+    Option("help", "", commands="squeue", help="show this help"),
+    Option("helpFormat", commands="squeue", help="list the names that --Format knows"),
+    Option("helpformat", commands="squeue", help="list the names that --Format knows"),
+    Option("helpstate", commands="squeue", help="list the states that --states knows"),
+    Option("hide", commands="squeue", help="no jobs of hidden partitions"),
+    Option("iterate", "i", "count", commands="squeue", metavar="SECONDS", help="again every so many seconds"),
+    Option("job", "j", "text", commands="squeue", metavar="ID,…", help="the same as --jobs"),
+    Option("jobs", "j", "text", commands="squeue", optional="", metavar="ID,…", help="these jobs"),
+    Option("json", "", "text", commands="squeue", optional="", help="everything as JSON"),
+    Option("licenses", "L", "list", commands="squeue", metavar="NAME,…", env="SQUEUE_LICENSES", help="jobs that hold these licences"),
+    Option("local", commands="squeue", env="SQUEUE_LOCAL", harmless=_NO_FEDERATION, help="jobs of this cluster only"),
+    Option("long", "l", commands="squeue", help="more columns"),
+    Option("me", "", commands="squeue", help="jobs of one's own"),
+    Option("name", "n", "list", commands="squeue", metavar="NAME,…", env="SQUEUE_NAMES", help="jobs of these names"),
+    Option("noconvert", commands="squeue", help="sizes in the unit they were given in"),
+    Option("nodelist", "w", "hosts", commands="squeue", metavar="HOSTS", help="jobs on these nodes"),
+    Option("noheader", "h", commands="squeue", help="no header line"),
+    Option("notme", "", commands="squeue", help="jobs of others"),
+    Option("only-job-state", commands="squeue", help="just ids and states, with --jobs"),
+    Option("partition", "p", "list", commands="squeue", metavar="NAME,…", env="SQUEUE_PARTITION", help="jobs of these partitions"),
+    Option("priority", "P", commands="squeue", env="SQUEUE_PRIORITY", help="pending jobs once for each partition"),
+    Option("qos", "q", "list", commands="squeue", metavar="NAME,…", env="SQUEUE_QOS", help="jobs of these qualities of service"),
+    Option("reservation", "R", "list", commands="squeue", metavar="NAME", help="jobs of this reservation"),
+    Option("running-over", "", "duration", commands="squeue", metavar="TIME", help="running jobs that have run for longer"),
+    Option("running-under", "", "duration", commands="squeue", metavar="TIME", help="running jobs that have run for less"),
+    Option("sibling", commands="squeue", env="SQUEUE_SIBLING", harmless=_NO_FEDERATION, help="siblings of federated jobs"),
+    Option("sort", "S", "text", commands="squeue", metavar="LETTERS", env="SQUEUE_SORT", help="order, such as -p,i"),
+    Option("start", commands="squeue", help="when pending jobs are expected to start"),
+    Option("states", "t", "list", commands="squeue", metavar="STATE,…", env="SQUEUE_STATES", help="jobs in these states, or all"),
+    Option("step", "s", "text", commands="squeue", metavar="ID,…", help="the same as --steps"),
+    Option("steps", "s", "text", commands="squeue", optional="", metavar="ID,…", help="steps instead of jobs"),
+    Option("usage", commands="squeue", help="show the options in short"),
+    Option("user", "u", "list", commands="squeue", metavar="NAME,…", env="SQUEUE_USERS", help="jobs of these users"),
+    Option("verbose", "v", "level", commands="squeue", help="say more"),
+    Option("version", "V", commands="squeue", help="show the version"),
+    Option("yaml", "", "text", commands="squeue", optional="", refused="the same is there as --json", help="everything as YAML"),
+)

@@ -1,0 +1,34 @@
+"""Which rows belong to which command. Each table is read only when its command asks for it."""
+
+from __future__ import annotations
+
+from slurm.options.option import JOB_COMMANDS, Option
+
+COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol")
+"""Every command whose options stand in a table."""
+
+
+def rows(command: str) -> tuple[Option, ...]:
+    """The options of a command, in the order of its table; KeyError for a command without one."""
+    if command in JOB_COMMANDS:
+        from slurm.options.table import JOB_OPTIONS
+        from slurm.options.table_launch import LAUNCH_OPTIONS
+
+        return tuple(option for option in (*JOB_OPTIONS, *LAUNCH_OPTIONS) if option.of(command))
+    if command == "squeue":
+        from slurm.options.table_squeue import OPTIONS as SQUEUE
+
+        return SQUEUE
+    if command == "sinfo":
+        from slurm.options.table_sinfo import OPTIONS as SINFO
+
+        return SINFO
+    if command == "scancel":
+        from slurm.options.table_scancel import OPTIONS as SCANCEL
+
+        return SCANCEL
+    if command == "scontrol":
+        from slurm.options.table_scontrol import OPTIONS as SCONTROL
+
+        return SCONTROL
+    raise KeyError(command)

@@ -1,0 +1,324 @@
+"""What the arguments of options mean: one reader for each kind of value, and the table that names them.
+
+Notations are imported by the readers that need them, so that a command pays only for the options it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slurm.model.errors import NotationError, Unsupported
+from slurm.options.errors import OptionError
+from slurm.options.option import Option
+
+_MAX_NUMBER = 2**31 - 4
+_YES = frozenset({"yes", "y", "1", "true", "on"})
+_NO = frozenset({"no", "n", "0", "false", "off"})
+_MAIL = frozenset((
+    "NONE", "BEGIN", "END", "FAIL", "REQUEUE", "ALL", "INVALID_DEPEND", "STAGE_OUT", "TIME_LIMIT", "TIME_LIMIT_90", "TIME_LIMIT_80",
+    "TIME_LIMIT_50", "ARRAY_TASKS",
+))
+_LIMITS = ("AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "RSS", "STACK")
+
+
+class Reading:
+    """What readers may look at and leave behind: the present moment, and `notes` for standard error."""
+
+    __slots__ = ("notes", "now")
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.notes: list[str] = []
+
+
+Fields = dict[str, object]
+
+
+def read(option: Option, text: str | None, reading: Reading) -> Fields:
+    """The fields that an option sets, by name; OptionError or Unsupported where the text stands for nothing."""
+    return READERS[option.value](option, text or "", reading)
+
+
+def unsupported(option: Option, text: str, why: str) -> Unsupported:
+    """The sentence that refuses one value of an option that is otherwise known."""
+    return Unsupported(message=f"--{option.name}={text} is not supported by slurm-py yet: {why}")
+
+
+def _target(option: Option) -> str:
+    return option.sets or option.key
+
+
+def _invalid(option: Option, text: str, error: NotationError | None = None, valid: str = "") -> OptionError:
+    hint = error.message if error else f'"{text}" is not valid; valid: {valid}'
+    return OptionError(f"Invalid --{option.name} specification", hints=[*_misspelled(option, text), hint])
+
+
+def _misspelled(option: Option, text: str) -> list[str]:
+    """`-time=5` is read as `-t ime=5`; whoever wrote it wants to hear that."""
+    word, equals, rest = (option.short + text).partition("=")
+    return [f"did you mean --{option.name}={rest}?"] if equals and option.name.startswith(word) and len(word) > 2 else []
+
+
+def _number(option: Option, text: str, lowest: int, what: str = "") -> int:
+    digits = text.strip()
+    if digits.isascii() and digits.isdigit() and len(digits) < 11 and lowest <= int(digits) <= _MAX_NUMBER:
+        return int(digits)
+    raise OptionError(
+        f'Invalid numeric value "{text}" for {what or "--" + option.name}.', exit_code=1, hints=[f"give a whole number from {lowest} on"]
+    )
+
+
+def _flag(option: Option, text: str, reading: Reading) -> Fields:
+    return {_target(option): option.constant}
+
+
+def _text(option: Option, text: str, reading: Reading) -> Fields:
+    return {_target(option): text}
+
+
+def _list(option: Option, text: str, reading: Reading) -> Fields:
+    return {_target(option): [item.strip() for item in text.split(",") if item.strip()]}
+
+
+def _count(option: Option, text: str, reading: Reading) -> Fields:
+    return {_target(option): _number(option, text, 1)}
+
+
+def _number_from_zero(option: Option, text: str, reading: Reading) -> Fields:
+    return {_target(option): _number(option, text, 0)}
+
+
+def _nodes(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import nodecount
+
+    low, dash, high = text.partition("-")
+    if dash and low.isdigit() and high.isdigit() and int(high) < int(low):
+        raise OptionError(f"Maximum node count {high} is less than minimum node count {low}", hints=[f"write --nodes={high}-{low}"])
+    try:
+        count = nodecount.parse(text)
+    except NotationError as error:
+        raise OptionError(f'"{text}" is not a valid node count', hints=[error.message]) from error
+    if count.sizes:
+        raise unsupported(option, text, "give one number or one range of nodes")
+    return {"nodes_min": count.low, "nodes_max": count.high}
+
+
+def _memory(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import size
+
+    try:
+        return {_target(option): size.parse_mb(text)}
+    except NotationError as error:
+        raise _invalid(option, text, error) from error
+
+
+def _duration(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import duration
+
+    try:
+        return {_target(option): duration.parse(text) or duration.INFINITE}
+    except NotationError as error:
+        raise _invalid(option, text, error) from error
+
+
+def _moment(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import moment
+
+    try:
+        return {_target(option): moment.parse(text, reading.now)}
+    except NotationError as error:
+        refusal = _invalid(option, text, valid="16:00, now+1hour, 2026-12-24, 2026-12-24T08:30, tomorrow, midnight …")
+        refusal.before = (error.message.partition("; valid")[0],)
+        raise refusal from error
+
+
+def _gres(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import gres
+
+    try:
+        return {"gres": gres.show(gres.parse(text))}
+    except NotationError as error:
+        raise OptionError("Invalid generic resource (gres) specification", exit_code=1, hints=[error.message]) from error
+
+
+def _gpus(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import gres
+
+    try:
+        return {_target(option): ",".join(request.show().removeprefix("gpu:") for request in gres.parse_gpus(text))}
+    except NotationError as error:
+        raise OptionError("Invalid generic resource (gres) specification", exit_code=1, hints=[error.message]) from error
+
+
+def _tres_per_task(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import tres
+
+    try:
+        amounts = tres.parse(text)
+    except NotationError as error:
+        raise _invalid(option, text, error) from error
+    fields: Fields = {}
+    for name, amount in amounts.items():
+        if name == "cpu":
+            fields["cpus_per_task"] = amount
+        elif name.startswith("gres/gpu"):
+            kind = name.partition(":")[2]
+            fields["gpus_per_task"] = f"{kind}:{amount}" if kind else str(amount)
+        else:
+            raise unsupported(option, text, f"a task cannot ask for {name}, only for cpu and gres/gpu")
+    return fields
+
+
+def _hosts(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import hostlist
+
+    if "/" not in text:  # with a slash it names a file of hosts
+        try:
+            hostlist.count(text)
+        except NotationError as error:
+            raise _invalid(option, text, error) from error
+    return {_target(option): text}
+
+
+def _node_info(option: Option, text: str, reading: Reading) -> Fields:
+    fields: Fields = {}
+    for field, place, part in zip(option.sets.split(), ("first", "second", "third"), text.split(":"), strict=False):
+        if part != "*":
+            fields[field] = _number(option, part, 1, f"{place} arg of -B")
+    return fields
+
+
+def _hint(option: Option, text: str, reading: Reading) -> Fields:
+    if text in ("compute_bound", "memory_bound"):
+        raise unsupported(option, text, "tasks are not bound to cores; use --ntasks-per-core or --ntasks-per-socket")
+    if text not in ("nomultithread", "multithread", "none"):
+        message = f'unrecognized --hint argument "{text}", see --hint=help'
+        raise OptionError(message, exit_code=1, hints=["valid: nomultithread, multithread"])
+    return {"threads_per_core": 1} if text == "nomultithread" else {}
+
+
+def _exclusive(option: Option, text: str, reading: Reading) -> Fields:
+    if text in ("mcs", "topo"):
+        raise unsupported(option, text, "nodes are kept for one job, or with =user for one user")
+    if text not in ("", "node", "user") and text.lower() not in _YES:
+        raise _invalid(option, text, valid='nothing, or "user"')
+    return {"exclusive": "user" if text == "user" else "node"}
+
+
+def _distribution(option: Option, text: str, reading: Reading) -> Fields:
+    nodes, comma, pack = text.lower().partition(",")
+    first, *inner = nodes.split(":")
+    name, equals, size = first.partition("=")
+    if name == "arbitrary" or pack == "pack":
+        raise unsupported(option, text, "tasks are dealt out as block, cyclic or plane=N")
+    known = name in ("block", "cyclic", "*") if not equals else name == "plane" and size.isdigit() and int(size) > 0
+    inner_known = len(inner) < 3 and all(word in ("block", "cyclic", "fcyclic", "*") for word in inner)
+    if not (known and inner_known) or (comma and pack != "nopack"):
+        raise _invalid(option, text, valid="block, cyclic, plane=N")
+    return {"distribution": "" if first == "*" else first}
+
+
+def _nice(option: Option, text: str, reading: Reading) -> Fields:
+    sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text)
+    if not (digits.isascii() and digits.isdigit()):
+        reading.notes.append(f'--nice={text}: "{text}" is no number, so the priority stays as it is')
+        return {"nice": 0}
+    if len(digits) > 10 or int(digits) > 2147483645:
+        raise OptionError("Invalid --nice value, out of range (+/- 2147483645)")
+    return {"nice": sign * int(digits)}
+
+
+def _priority(option: Option, text: str, reading: Reading) -> Fields:
+    if not (text.isascii() and text.isdigit() and len(text) < 11 and int(text) < 2**32 - 1):
+        raise _invalid(option, text, valid="a number from 0 to 4294967294")
+    return {"priority": int(text)}
+
+
+def _yesno(option: Option, text: str, reading: Reading) -> Fields:
+    word = text.lower()
+    if word not in _YES and word not in _NO:
+        raise _invalid(option, text, valid=option.metavar.replace("|", " or ") or "yes or no")
+    return {_target(option): word in _YES}
+
+
+def _no_kill(option: Option, text: str, reading: Reading) -> Fields:
+    if text not in ("", "on", "off") and text.lower() not in _YES:
+        raise _invalid(option, text, valid='nothing, or "off"')
+    return {"no_kill": text != "off"}
+
+
+def _requeue(option: Option, text: str, reading: Reading) -> Fields:
+    if text.lower() in ("", "0") or text.lower() in _YES:
+        return {"requeue": True}
+    raise unsupported(option, text, "a job that is put back waits as any other")
+
+
+def _signal(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import signal
+
+    try:
+        return {"signal": signal.show_request(signal.parse_request(text))}
+    except NotationError as error:
+        raise _invalid(option, text, error) from error
+
+
+def _open_mode(option: Option, text: str, reading: Reading) -> Fields:
+    for mode in ("append", "truncate"):
+        if text and mode.startswith(text.lower()):
+            return {"open_mode": mode}
+    raise _invalid(option, text, valid="append or truncate")
+
+
+def _mail_type(option: Option, text: str, reading: Reading) -> Fields:
+    words = [word.strip().upper() for word in text.split(",")]
+    if not _MAIL.issuperset(words):
+        raise _invalid(option, text, valid=", ".join(sorted(_MAIL)))
+    return {"mail_type": ",".join(words)}
+
+
+def _binding(option: Option, text: str, reading: Reading) -> Fields:
+    words = {word.strip().lower() for word in text.split(",")}
+    if not words <= {"", "none", "no", "off", "q", "quiet", "v", "verbose"}:
+        raise unsupported(option, text, option.note.partition(";")[0])
+    return {option.key: text}
+
+
+def _gres_flags(option: Option, text: str, reading: Reading) -> Fields:
+    if text.lower() != "disable-binding":
+        raise unsupported(option, text, option.note)
+    return {option.key: text}
+
+
+def _switches(option: Option, text: str, reading: Reading) -> Fields:
+    return {option.key: _number(option, text.partition("@")[0], 0)}
+
+
+def _propagate(option: Option, text: str, reading: Reading) -> Fields:
+    names = [word.strip().upper().removeprefix("RLIMIT_") for word in text.split(",")]
+    for name in names:
+        if name not in _LIMITS and names not in (["ALL"], ["NONE"]):
+            refusal = OptionError(f"--propagate={text} is not valid.", exit_code=1, hints=["valid: ALL, NONE, " + ", ".join(_LIMITS)])
+            refusal.preface = (f"Bad rlimit name: {text}",)
+            raise refusal
+    return {option.key: names}
+
+
+def _job(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import jobref
+
+    try:
+        jobref.parse(text)
+    except NotationError as error:
+        raise _invalid(option, text, error) from error
+    return {option.key: text}
+
+
+READERS: dict[str, Callable[[Option, str, Reading], Fields]] = {
+    "flag": _flag, "level": _count, "text": _text, "list": _list, "count": _count, "number": _number_from_zero, "nodes": _nodes,
+    "memory": _memory, "size": _memory, "duration": _duration, "moment": _moment, "gres": _gres, "gpus": _gpus,
+    "tres_per_task": _tres_per_task, "hosts": _hosts, "node_info": _node_info, "hint": _hint, "exclusive": _exclusive,
+    "distribution": _distribution, "nice": _nice, "priority": _priority, "yesno": _yesno, "no_kill": _no_kill, "requeue": _requeue,
+    "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "binding": _binding, "gres_flags": _gres_flags,
+    "switches": _switches, "propagate": _propagate, "job": _job, "immediate": _count,
+}
+"""Kind of value → its reader. The one place that knows the kinds."""
