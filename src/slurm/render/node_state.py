@@ -1,0 +1,132 @@
+"""What state a node is in as users see it: the base state with what lies over it, in sinfo's words, scontrol's and JSON's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from slurm.model.errors import InvalidRequest
+from slurm.model.node import Node
+from slurm.model.states import NodeState
+from slurm.render.view import View
+
+_COMPACT = {"unknown": "unk", "down": "down", "idle": "idle", "allocated": "alloc", "error": "err", "mixed": "mix", "future": "futr"}
+_BASE_RANK = {"unknown": 0, "down": 1, "idle": 2, "allocated": 3, "error": 4, "mixed": 5, "future": 6}
+_FLAG_RANK = {"drain": 1 << 4, "completing": 1 << 5, "not_responding": 1 << 6, "planned": 1 << 7}
+_WORDS: dict[str, str] = {
+    **{word: word for word in _COMPACT}, **{short: word for word, short in _COMPACT.items()},
+    "drain": "drain", "drained": "drained", "draining": "draining", "drng": "draining", "comp": "completing", "completing": "completing",
+    "planned": "planned", "plnd": "planned", "no_respond": "not_responding", "not_responding": "not_responding", "all": "all",
+    "fail": "fail", "failing": "fail", "maint": "maint", "resv": "reserved", "reserved": "reserved", "reboot": "reboot",
+    "power_down": "power_down", "powered_down": "power_down", "power_up": "power_up", "powering_down": "power_down",
+    "powering_up": "power_up", "npc": "npc", "perfctrs": "npc", "inval": "inval", "blocked": "blocked", "cloud": "cloud",
+}
+STATE_WORDS: tuple[str, ...] = (
+    "all", "alloc", "allocated", "blocked", "cloud", "comp", "completing", "down", "drain", "drained", "draining", "drng", "fail", "future",
+    "futr", "idle", "inval", "maint", "mix", "mixed", "no_respond", "npc", "perfctrs", "planned", "power_down", "power_up", "reboot",
+    "reserved", "resv", "unk", "unknown",
+)
+"""What `sinfo --states` takes, besides combinations with `&`."""
+
+
+class NodeStatus(NamedTuple):
+    """`base` is a word of NodeState; `flags` lie over it: drain, completing, not_responding, planned."""
+
+    base: str
+    flags: tuple[str, ...] = ()
+
+    @property
+    def busy(self) -> bool:
+        """Whether jobs hold it or are leaving it."""
+        return self.base in ("allocated", "mixed") or "completing" in self.flags
+
+    @property
+    def available(self) -> bool:
+        """Whether its free resources count as idle."""
+        return self.base in ("idle", "allocated", "mixed") and "drain" not in self.flags
+
+    @property
+    def word(self) -> str:
+        """sinfo's %T: "mixed-", "draining", "down*"."""
+        return self._plain() + self._mark()
+
+    @property
+    def short(self) -> str:
+        """sinfo's %t: "mix-", "drng", "down*"."""
+        plain = self._plain()
+        return {"draining": "drng", "drained": "drain", "completing": "comp"}.get(plain, _COMPACT.get(plain, plain)) + self._mark()
+
+    @property
+    def parts(self) -> list[str]:
+        """As JSON lists it: MIXED, PLANNED."""
+        return [self.base.upper(), *(flag.upper() for flag in self.flags)]
+
+    @property
+    def complete(self) -> str:
+        """As scontrol shows it: "MIXED+PLANNED"."""
+        return "+".join(self.parts)
+
+    @property
+    def rank(self) -> int:
+        """Orders states as sinfo does."""
+        return _BASE_RANK[self.base] + sum(_FLAG_RANK[flag] for flag in self.flags)
+
+    def _plain(self) -> str:
+        if "drain" in self.flags:
+            return "draining" if self.busy else "drained"
+        if "completing" in self.flags and self.base == "idle":
+            return "completing"
+        return self.base
+
+    def _mark(self) -> str:
+        if "not_responding" in self.flags:
+            return "*"
+        return "-" if "planned" in self.flags else ""
+
+
+def status(node: Node, view: View) -> NodeStatus:
+    """The state of a node."""
+    base = node.state.value
+    if node.state is NodeState.IDLE and node.cpus_used:
+        base = "allocated" if node.cpus_used.bit_count() >= node.cpus else "mixed"
+    flags = []
+    if node.drain:
+        flags.append("drain")
+    if node.completing:
+        flags.append("completing")
+    if not node.responding and node.state is not NodeState.FUTURE:
+        flags.append("not_responding")
+    if base in ("idle", "mixed") and not flags and node.name in view.planned:
+        flags.append("planned")
+    return NodeStatus(base, tuple(flags))
+
+
+def parse_filter(words: Iterable[str]) -> list[list[str]]:
+    """sinfo's --states: each element is a combination, all of whose states a node must have."""
+    combinations = []
+    for word in words:
+        combination = []
+        for part in word.lower().split("&"):
+            name = _WORDS.get(part.strip().rstrip("*"))
+            if name is None:
+                raise InvalidRequest("ESLURM_INVALID_NODE_STATE", f"Bad state string: \"{word}\"", hints=[f"valid: {','.join(STATE_WORDS)}"])
+            combination.append(name)
+            if part.strip().endswith("*"):
+                combination.append("not_responding")
+        combinations.append(combination)
+    return combinations
+
+
+def passes(state: NodeStatus, combinations: list[list[str]]) -> bool:
+    """Whether a state is one of those asked for; no combinations: every state is."""
+    return not combinations or any(all(_has(state, word) for word in combination) for combination in combinations)
+
+
+def _has(state: NodeStatus, word: str) -> bool:
+    if word == "all":
+        return True
+    if word == "idle":
+        return state.base == "idle" and "drain" not in state.flags
+    if word in ("drained", "draining"):
+        return "drain" in state.flags and state.busy == (word == "draining")
+    return word == state.base or word in state.flags
