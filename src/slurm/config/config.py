@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from slurm.config import schema, values
-from slurm.config.gres import GresDevice, devices_of, read_gres, read_wanted
+from slurm.config.gres import MAX_GPUS, GresDevice, devices_of, read_gres, read_wanted
 from slurm.config.keys import Keys, find_conf, opener_of, read_file
 from slurm.config.nodes import NodeConf, read_node_sets, read_nodes
 from slurm.config.partitions import PartitionConf, read_partitions
@@ -111,6 +111,9 @@ class Config(Keys):
             if strange:
                 self._problems.append(Problem(node.origin, f"Gres={node.gres}: {strange[0]} is not in GresTypes",
                                               f"write GresTypes={','.join(sorted(types | set(strange)))}"))
+            if any(part.name == "gpu" and part.number > MAX_GPUS for part in wanted):
+                self._problems.append(Problem(node.origin, f"Gres={node.gres}: a node holds at most {MAX_GPUS} GPUs"))
+                continue
             devices_of(node, self.gres_lines, told)
         self.warnings.extend(told)
         known = self.nodes_by_name

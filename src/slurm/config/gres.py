@@ -14,6 +14,10 @@ from slurm.config.reader import Origin, Problem, Record
 SHARED = ("mps", "shard")
 """Resources that are parts of a device: their Count is a count for each file."""
 
+MAX_DIGITS = 15
+MAX_GPUS = 1024
+"""GPUs are told apart one by one; Slurm has the same bound for devices with files."""
+
 _SCALE = {"K": 10, "M": 20, "G": 30, "T": 40, "P": 50}
 
 
@@ -109,7 +113,7 @@ def read_wanted(text: str) -> list[Wanted]:
 
 def _count(word: str, part: str) -> int:
     digits, suffix = (word[:-1], word[-1].upper()) if word[-1:].upper() in _SCALE else (word, "")
-    if not digits.isdecimal():
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > MAX_DIGITS:
         raise ValueError(f'"{part}" does not end in a count such as 2 or 4G')
     return int(digits) << _SCALE.get(suffix, 0)
 

@@ -162,7 +162,7 @@ class _Reader:
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """(number of its first line, text) of every line that says something: comments gone, continuations joined."""
     start, parts = 0, ""
-    for number, raw in enumerate(text.splitlines(), 1):
+    for number, raw in enumerate(text.split("\n"), 1):
         line = raw if "#" not in raw else _without_comment(raw)
         line = line.rstrip()
         if not parts:

@@ -85,7 +85,7 @@ JobDefaults | list | | later | CPUs and memory are not derived from GPUs
 JobFileAppend | bit | 0 | yes |
 JobRequeue | bit | 1 | yes |
 JobSubmitPlugins | list | | later | no plugin is asked when jobs are submitted
-KillOnBadExit | bit | 0 | later | srun ends a step early only when asked by --kill-on-bad-exit
+KillOnBadExit | bit | 0 | later | srun goes by its own options
 KillWait | sec | 30 | yes |
 LaunchParameters | list | | later | steps are launched the one way there is
 LicenseParameters | list | | later | licenses are not counted
@@ -228,7 +228,7 @@ UnkillableStepProgram | text | | later | nothing is called when processes cannot
 UnkillableStepTimeout | sec | 60 | later | nothing is called when processes cannot be killed
 UrlParserType | plugin | | later | the daemons do not answer HTTP
 VSizeFactor | percent | 0 | later | virtual memory is not limited
-WaitTime | sec | 0 | later | srun ends a step early only when asked by --wait
+WaitTime | sec | 0 | later | srun goes by its own options
 X11Parameters | list | | later | X11 is not forwarded
 """
 

@@ -14,6 +14,8 @@ Value = int | str | bool | list[str] | None
 """What a key holds: None where nothing is written and there is no default."""
 
 INFINITE = duration.INFINITE
+MAX_DIGITS = 18
+MAX_CORES = 65536
 LISTS = frozenset({"list", "uplist", "plugins", "tres"})
 """Kinds whose value is a list of words."""
 
@@ -72,13 +74,9 @@ def _plugins(text: str) -> list[str]:
 
 
 def _int(text: str) -> int:
-    try:
-        number = int(text, 10)
-    except ValueError:
-        raise ValueError("valid: a whole number") from None
-    if number < 0:
-        raise ValueError("valid: a whole number, not negative")
-    return number
+    if not (text.isascii() and text.isdecimal()) or len(text) > MAX_DIGITS:
+        raise ValueError(f"valid: a whole number, not negative, of at most {MAX_DIGITS} digits")
+    return int(text)
 
 
 def _count(text: str) -> int:
@@ -174,9 +172,13 @@ def read_cores(text: str) -> list[int]:
     cores: list[int] = []
     for part in _list(text):
         low, dash, high = part.partition("-")
-        if not low.isdecimal() or (dash and not high.isdecimal()) or (dash and int(high) < int(low)):
-            raise ValueError("valid: core numbers such as 0-3,8")
-        cores.extend(range(int(low), int(high if dash else low) + 1))
+        try:
+            first, last = _int(low), _int(high if dash else low)
+        except ValueError:
+            first, last = 1, 0
+        if not first <= last < MAX_CORES:
+            raise ValueError(f"valid: core numbers below {MAX_CORES}, such as 0-3,8")
+        cores.extend(range(first, last + 1))
     return cores
 
 

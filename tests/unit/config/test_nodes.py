@@ -76,6 +76,10 @@ def test_gres_of_a_kind_that_is_not_announced_is_refused() -> None:
     assert refused("NodeName=a Gres=tape:2")[0::2] == ["slurm.conf:3: Gres=tape:2: tape is not in GresTypes", "  write GresTypes=gpu,tape"]
 
 
+def test_more_gpus_than_a_node_can_hold_are_refused() -> None:
+    assert refused("NodeName=a Gres=gpu:4G")[0] == "slurm.conf:3: Gres=gpu:4G: a node holds at most 1024 GPUs"
+
+
 def test_down_nodes_carry_their_state_and_reason() -> None:
     nodes = conf_of('NodeName=a[1-3]\nDownNodes=a[2-3] State=DRAIN Reason="bad dimm"').nodes
     assert [(n.state, n.reason) for n in nodes] == [("UNKNOWN", ""), ("DRAIN", "bad dimm"), ("DRAIN", "bad dimm")]
