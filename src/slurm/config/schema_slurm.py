@@ -237,6 +237,7 @@ AccountingStoragePass | text | | later | no accounting daemon is contacted
 AccountingStorageUser | text | | later | no accounting daemon is contacted
 BackupAddr | text | | later | there is one controller
 BackupController | text | | later | there is one controller
+ControlAddr | text | | later | the address is read from SlurmctldHost=host(address)
 CoreSpecPlugin | plugin | | later | core specialization is not carried out
 DefCpuPerGPU | int | | later | CPUs are not derived from GPUs
 DefMemPerGPU | mb | 0 | later | memory is not derived from GPUs
