@@ -1,0 +1,120 @@
+"""slurmd's side of the zygote: starting it, asking it for a slurmstepd, hearing of those that ended. Not here: what a step is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+
+from slurm.model.errors import NotNow
+from slurm.slurmd.zygote import LONGEST
+
+log = logging.getLogger("slurmd.nursery")
+
+
+class Nursery:
+    """One zygote, started anew when it dies. `on_gone(folder)` is called once nothing is left of a step's slurmstepd and its processes.
+
+    `on_orphaned(folder)` is called for each running step when the zygote dies: its end must be learned in another way.
+    """
+
+    def __init__(self, on_gone: Callable[[str], None], on_orphaned: Callable[[str], None]) -> None:
+        self._on_gone = on_gone
+        self._on_orphaned = on_orphaned
+        self._channel: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folders: dict[int, str] = {}
+        self._waiting: dict[str, asyncio.Future[int]] = {}
+
+    def start(self) -> None:
+        """Start the zygote."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "slurm.slurmd.zygote"], stdin=theirs, start_new_session=True, env=_environment())
+        ours.setblocking(False)
+        self._channel = ours
+        asyncio.get_running_loop().add_reader(ours, self._read)
+
+    async def launch(self, folder: str, journal: int, connection: int = -1) -> int:
+        """Fork a slurmstepd for the step in `folder`; its pid. The descriptors stay the caller's. NotNow when it cannot be forked."""
+        if self._channel is None:
+            self.start()
+        assert self._channel is not None
+        born: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting[folder] = born
+        descriptors = [journal] if connection < 0 else [journal, connection]
+        packet = json.dumps({"folder": folder}).encode()
+        try:
+            while True:
+                try:
+                    socket.send_fds(self._channel, [packet], descriptors)
+                    break
+                except BlockingIOError:
+                    await asyncio.sleep(0.002)
+            return await born
+        except OSError as error:
+            raise NotNow(message=f"cannot start slurmstepd: {error.strerror}") from error
+        finally:
+            self._waiting.pop(folder, None)
+
+    def close(self) -> None:
+        """Let go of the zygote; it stays until its last step has ended."""
+        if self._channel is not None:
+            asyncio.get_running_loop().remove_reader(self._channel)
+            self._channel.close()
+            self._channel = None
+
+    def _read(self) -> None:
+        while self._channel is not None:
+            try:
+                packet = self._channel.recv(LONGEST)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                packet = b""
+            if not packet:
+                self._lost()
+                return
+            self._take(json.loads(packet))
+
+    def _take(self, message: dict[str, object]) -> None:
+        if "gone" in message:
+            folder = self._folders.pop(int(str(message["gone"])), None)
+            if folder is not None:
+                self._on_gone(folder)
+            return
+        folder = str(message["folder"])
+        born = self._waiting.get(folder)
+        if "error" in message:
+            if born is not None and not born.done():
+                born.set_exception(NotNow(message=f"cannot start slurmstepd: {message['error']}"))
+            return
+        pid = int(str(message["pid"]))
+        self._folders[pid] = folder
+        if born is not None and not born.done():
+            born.set_result(pid)
+
+    def _lost(self) -> None:
+        log.error("the zygote ended; its steps go on, a new one is started with the next step")
+        self.close()
+        if self._process is not None:
+            self._process.poll()
+        orphans, self._folders = list(self._folders.values()), {}
+        for born in self._waiting.values():
+            if not born.done():
+                born.set_exception(NotNow(message="cannot start slurmstepd: the zygote ended"))
+        for folder in orphans:
+            self._on_orphaned(folder)
+
+
+def _environment() -> dict[str, str]:
+    """slurmd's own, with what Python needs to find this package."""
+    source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    path = os.environ.get("PYTHONPATH", "")
+    return {**os.environ, "PYTHONPATH": f"{source}:{path}" if path else source, "PYTHONDONTWRITEBYTECODE": "1"}

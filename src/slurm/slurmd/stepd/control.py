@@ -1,0 +1,87 @@
+"""step.sock: how slurmd gives orders to a running step, also a slurmd that was started after it.
+
+One JSON object a line and one for an answer. Only root and slurmd's own user are listened to. A connection may stay open: it ends when the
+step does, which is how a re-attached slurmd learns of it.
+
+    {"op": "status"}                                          → {"ok": true, "pid": 4711, "tasks": [4712], "ending": ""}
+    {"op": "signal", "signal": 10, "first": false, "all": false}   to the tasks' process groups, their first processes, every process
+    {"op": "terminate", "why": "timeout", "kill_wait": 30, "at": 1795221727.3}
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from collections.abc import Callable
+
+from slurm.slurmd.stepd.folder import SOCKET
+from slurm.slurmd.stepd.loop import READ, Loop
+
+_LONGEST = 65536
+_CREDENTIAL = struct.Struct("3i")
+
+
+class Control:
+    """Listens in the current folder and calls `obey(order) -> answer` for each order."""
+
+    def __init__(self, loop: Loop, obey: Callable[[dict[str, object]], dict[str, object]]) -> None:
+        self._loop = loop
+        self._obey = obey
+        self._partial: dict[int, bytes] = {}
+        self._connections: dict[int, socket.socket] = {}
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._listener.bind(SOCKET)  # relative: the path of a deep spool does not fit into a socket address
+        self._listener.listen(16)
+        loop.watch(self._listener.fileno(), READ, self._accept)
+
+    def close(self) -> None:
+        """Stop listening and leave no socket behind."""
+        for descriptor in list(self._connections):
+            self._drop(descriptor)
+        self._loop.unwatch(self._listener.fileno())
+        self._listener.close()
+        os.unlink(SOCKET)
+
+    def _accept(self, _: int) -> None:
+        connection, _address = self._listener.accept()
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIAL.size)
+        if _CREDENTIAL.unpack(raw)[1] not in (0, os.geteuid()):
+            connection.close()
+            return
+        connection.setblocking(False)
+        descriptor = connection.fileno()
+        self._connections[descriptor] = connection
+        self._partial[descriptor] = b""
+        self._loop.watch(descriptor, READ, lambda _events: self._read(descriptor))
+
+    def _read(self, descriptor: int) -> None:
+        try:
+            data = self._connections[descriptor].recv(_LONGEST)
+        except ConnectionError:
+            data = b""
+        *lines, rest = (self._partial[descriptor] + data).split(b"\n")
+        if not data or len(rest) > _LONGEST:
+            self._drop(descriptor)
+            return
+        self._partial[descriptor] = rest
+        for line in lines:
+            self._answer(descriptor, line)
+
+    def _answer(self, descriptor: int, line: bytes) -> None:
+        try:
+            answer = self._obey(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            answer = {"ok": False, "error": f"not an order: {error}"}
+        try:
+            self._connections[descriptor].send(json.dumps(answer).encode() + b"\n")
+        except OSError:
+            self._drop(descriptor)
+
+    def _drop(self, descriptor: int) -> None:
+        self._loop.unwatch(descriptor)
+        self._partial.pop(descriptor, None)
+        connection = self._connections.pop(descriptor, None)
+        if connection is not None:
+            connection.close()

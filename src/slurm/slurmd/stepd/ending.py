@@ -1,0 +1,63 @@
+"""Ending a step's processes: SIGCONT and SIGTERM to the whole tree, SIGKILL after KillWait, and again until none is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from slurm.slurmd.stepd import tree
+from slurm.slurmd.stepd.cgroup import Cgroup
+from slurm.slurmd.stepd.loop import Loop
+
+_AGAIN_SECONDS = 0.2
+_COMPLAIN_SECONDS = 60.0
+
+
+class Ending:
+    """How the step is being ended; `why` "" with `asked` False: it is not."""
+
+    def __init__(self, loop: Loop, cgroup: Cgroup | None) -> None:
+        self._loop = loop
+        self._cgroup = cgroup
+        self._deadline = 0.0
+        self._killing_since = 0.0
+        self._complained = 0.0
+        self.asked = False
+        self.why = ""
+
+    def ask(self, why: str, kill_wait: float) -> bool:
+        """Begin, or shorten the grace when it has begun; whether it begins with this call."""
+        now = time.monotonic()
+        first = not self.asked
+        if first:
+            self.asked, self.why, self._deadline = True, why, now + kill_wait
+            self._signal(signal.SIGCONT)
+            self._signal(signal.SIGTERM)
+        self._deadline = min(self._deadline, now + kill_wait)
+        self._loop.at(self._deadline, self.kill)
+        return first
+
+    def kill(self) -> None:
+        """SIGKILL to every process of the step, repeated until somebody finds that none is left (the loop then ends)."""
+        now = time.monotonic()
+        if self._cgroup is not None:
+            self._cgroup.kill()
+        left = tree.kill_descendants(os.getpid())
+        self._killing_since = self._killing_since or now
+        if left and now - max(self._killing_since, self._complained) > _COMPLAIN_SECONDS:
+            self._complained = now
+            os.write(2, f"slurmstepd: error: {left} processes do not end after SIGKILL\n".encode())
+        self._loop.at(now + _AGAIN_SECONDS, self.kill)
+
+    @property
+    def grace(self) -> bool:
+        """Whether processes still have time to end by themselves after SIGTERM."""
+        return self.asked and time.monotonic() < self._deadline
+
+    def signal_all(self, number: int) -> None:
+        """A signal to every process of the step."""
+        self._signal(number)
+
+    def _signal(self, number: int) -> None:
+        tree.send(tree.descendants(os.getpid()), number)

@@ -1,0 +1,39 @@
+"""A task's standard input and output when they are files: opened as the job's owner, with the job's umask and open mode."""
+
+from __future__ import annotations
+
+import os
+
+from slurm.slurmd.stepd.folder import StepRecord
+from slurm.slurmd.stepd.user import acting_as
+
+
+class CannotOpen(Exception):
+    """A file that the job named cannot be opened; the text is Slurm's line for it."""
+
+
+class Files:
+    """The open files of a step: each path is opened once, so that tasks and streams that share it also share its offset."""
+
+    def __init__(self, record: StepRecord) -> None:
+        self._record = record
+        self._outputs: dict[str, int] = {}
+
+    def output(self, path: str, stream: str) -> int:
+        """Descriptor of an output file, relative paths from the working directory; `stream` is its name in the error. CannotOpen."""
+        whole = os.path.join(self._record.work_dir, path)
+        if whole not in self._outputs:
+            mode = os.O_APPEND if self._record.append else os.O_TRUNC
+            self._outputs[whole] = self._open(whole, os.O_WRONLY | os.O_CREAT | os.O_NOCTTY | mode, stream)
+        return self._outputs[whole]
+
+    def input(self, path: str) -> int:
+        """A fresh descriptor of an input file. CannotOpen."""
+        return self._open(os.path.join(self._record.work_dir, path), os.O_RDONLY | os.O_NOCTTY, "stdin")
+
+    def _open(self, path: str, flags: int, stream: str) -> int:
+        try:
+            with acting_as(self._record):
+                return os.open(path, flags | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise CannotOpen(f"Could not open {stream} file {path}: {error.strerror}") from error

@@ -1,0 +1,206 @@
+"""A step's folder in the node's spool: its name, and the journal in it that outlives every process.
+
+    <spool>/steps/job00012.1.batch/journal       first line the StepRecord, then what happened, one JSON object a line
+                                  /slurm_script  the batch script, the owner's
+                                  /step.sock     where the step's slurmstepd takes orders while it lives
+
+Whoever owns the step holds a lock on the open journal: slurmd while it prepares, then slurmstepd until it ends. A journal that can be
+locked and has no last line belongs to nobody any more. Light on purpose: the zygote imports it. Not here: what the step does.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from typing import NamedTuple
+
+BATCH = -5
+JOURNAL = "journal"
+SCRIPT = "slurm_script"
+SOCKET = "step.sock"
+_NAMES = {BATCH: "batch", -4: "extern", -6: "interactive"}
+_NUMBERS = {name: number for number, name in _NAMES.items()}
+
+
+class StepKey(NamedTuple):
+    """Which step of which attempt of which job."""
+
+    job: int
+    attempt: int
+    step: int
+
+    @property
+    def folder_name(self) -> str:
+        """`job00012.1.batch`."""
+        return f"job{self.job:05d}.{self.attempt}.{self.step_name}"
+
+    @property
+    def step_name(self) -> str:
+        """`batch`, `extern`, `0`."""
+        return _NAMES.get(self.step, str(self.step))
+
+    @property
+    def shown(self) -> str:
+        """`12.batch`, as ps and logs show it."""
+        return f"{self.job}.{self.step_name}"
+
+
+def parse_folder_name(name: str) -> StepKey | None:
+    """The step whose folder has this name; None for any other name."""
+    parts = name.removeprefix("job").split(".")
+    if not name.startswith("job") or len(parts) != 3 or not (parts[0].isdigit() and parts[1].isdigit()):
+        return None
+    step = _NUMBERS.get(parts[2])
+    if step is None:
+        if not parts[2].isdigit():
+            return None
+        step = int(parts[2])
+    return StepKey(int(parts[0]), int(parts[1]), step)
+
+
+class StepRecord(NamedTuple):
+    """All that a slurmstepd needs to know of its step. Memory MB, `cpus` CPU numbers to bind to (none: not bound).
+
+    A batch step has one task, whose `argv` is the script and its arguments; `environment` and `task_environment` are complete but for
+    SLURM_TASK_PID. "" as `stdout` or `stderr` of an srun step: to srun. `stdin`: "all", "none", a rank as text, or a path.
+    """
+
+    job: int
+    attempt: int
+    step: int
+    node: str
+    uid: int
+    gid: int
+    user: str
+    argv: list[str]
+    environment: dict[str, str]
+    work_dir: str
+    stdin: str = "/dev/null"
+    stdout: str = "/dev/null"
+    stderr: str = ""
+    append: bool = False
+    umask: int = 0o022
+    rlimits: dict[str, int] = {}
+    cpus: list[int] = []
+    memory: int = 0
+    cgroup: str = ""  # folder under which the step makes its cgroup; "": none
+    ranks: list[int] = [0]
+    node_rank: int = 0
+    task_environment: list[dict[str, str]] = []
+    multi_prog: list[list[str]] = []
+    pty: bool = False
+    rows: int = 24
+    cols: int = 80
+    kill_on_bad_exit: bool = False
+    kill_wait: int = 30  # seconds from SIGTERM to SIGKILL when the step is ended without an order that says otherwise
+
+    @property
+    def key(self) -> StepKey:
+        """Which step it is."""
+        return StepKey(self.job, self.attempt, self.step)
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether its task is the batch script."""
+        return self.step == BATCH
+
+
+class Ended(NamedTuple):
+    """How a step's tasks on this node ended: the highest wait status, usage in CPU seconds and MB, time since the epoch."""
+
+    status: int
+    oom: bool = False
+    user_seconds: float = 0.0
+    system_seconds: float = 0.0
+    max_rss: int = 0
+    at: float = 0.0
+    note: str = ""
+
+
+class Journal(NamedTuple):
+    """A journal as read: `ended` is None while the step runs or when it was cut short; `pids` are its tasks, once started."""
+
+    record: StepRecord
+    pids: list[int]
+    ended: Ended | None
+
+
+def create(path: str, record: bytes) -> int:
+    """Make the folder with a journal whose first line is `record` (JSON of a StepRecord); the open, locked journal. FileExistsError."""
+    os.mkdir(path, 0o711)
+    journal = os.open(os.path.join(path, JOURNAL), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    fcntl.flock(journal, fcntl.LOCK_EX)
+    os.write(journal, record + b"\n")
+    return journal
+
+
+def append(journal: int, entry: dict[str, object]) -> None:
+    """Add one line to an open journal and wait until it is on disk."""
+    os.write(journal, json.dumps(entry).encode() + b"\n")
+    os.fdatasync(journal)
+
+
+def append_ended(journal: int, ended: Ended) -> None:
+    """Add the last line."""
+    append(journal, {"ended": ended._asdict()})
+
+
+def read(path: str) -> Journal | None:
+    """The journal in a folder; None when there is none or it was cut short within its first line (nothing has run then)."""
+    try:
+        with open(os.path.join(path, JOURNAL), "rb") as file:
+            lines = file.read().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return None
+    if not lines:
+        return None
+    fields = json.loads(lines[0])
+    record = StepRecord(**{name: value for name, value in fields.items() if name in StepRecord._fields})
+    pids: list[int] = []
+    ended: Ended | None = None
+    for line in lines[1:]:
+        entry = json.loads(line)
+        pids = entry.get("pids", pids)
+        if "ended" in entry:
+            ended = Ended(**entry["ended"])
+    return Journal(record, pids, ended)
+
+
+def read_ended(path: str) -> Ended | None:
+    """The last line of the journal in a folder, if the step has ended; cheaper than reading all of it."""
+    with open(os.path.join(path, JOURNAL), "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 1024))
+        tail = file.read()
+    if not tail.endswith(b"\n"):
+        return None
+    line = tail[tail.rfind(b"\n", 0, -1) + 1:]
+    if not line.startswith(b'{"ended"'):
+        return None
+    return Ended(**json.loads(line)["ended"])
+
+
+def abandoned(path: str) -> int:
+    """The open, locked journal of a step that nobody owns any more; -1 while somebody does."""
+    journal = os.open(os.path.join(path, JOURNAL), os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(journal)
+        return -1
+    text = os.pread(journal, os.fstat(journal).st_size, 0)
+    os.ftruncate(journal, text.rfind(b"\n") + 1)  # a line that was being written when the machine stopped
+    return journal
+
+
+def remove(path: str) -> None:
+    """Remove a folder and what the step left in it; nothing happens when it is gone."""
+    for name in (SCRIPT, SOCKET, JOURNAL):  # the journal last: a folder without one counts as never begun
+        try:
+            os.unlink(os.path.join(path, name))
+        except FileNotFoundError:
+            continue
+    try:
+        os.rmdir(path)
+    except FileNotFoundError:
+        return

@@ -1,0 +1,266 @@
+"""Step input and output over srun's connection: wire.step_io frames out of and into the pipes of this node's tasks.
+
+Output that srun does not take in time stops the tasks' pipes, not the memory; input that a task does not read stops the connection.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import struct
+import termios
+from collections.abc import Callable
+
+from slurm.model.errors import ProtocolError
+from slurm.slurmd.stepd.loop import READ, WRITE, Loop, broken, readable
+from slurm.wire import frames, step_io
+
+_CHUNK = 65536
+_MUCH = 1 << 20
+_WINDOW_SIZE = struct.Struct("HHHH")
+
+
+class Inlet:
+    """What goes to one task's standard input: a pipe's or terminal's write end, and what waits for it."""
+
+    def __init__(self, descriptor: int, *, terminal: bool) -> None:
+        self.descriptor = descriptor
+        self.terminal = terminal
+        self.waiting = bytearray()
+        self.ended = False
+
+
+class StepIO:
+    """The connection to srun. `on_signal(number, why)` hears its orders, `on_gone()` that it left before the step was done."""
+
+    def __init__(self, loop: Loop, connection: socket.socket, on_signal: Callable[[int, str], None], on_gone: Callable[[], None]) -> None:
+        self._loop = loop
+        self._connection = connection
+        self._on_signal = on_signal
+        self._on_gone = on_gone
+        self._incoming = bytearray()
+        self._outgoing = bytearray()
+        self._outlets: dict[int, tuple[int, int]] = {}
+        self._inlets: dict[int, Inlet] = {}
+        self._terminal = -1
+        self.gone = False
+        connection.setblocking(False)
+        self._watch_connection()
+
+    # --- streams of tasks ------------------------------------------------------------------------------------------------
+
+    def add_outlet(self, rank: int, kind: int, descriptor: int) -> None:
+        """Forward what can be read from `descriptor` as STDOUT or STDERR of a task until it ends; it is closed then."""
+        os.set_blocking(descriptor, False)
+        self._outlets[descriptor] = (kind, rank)
+        self._watch_outlets()
+
+    def add_inlet(self, rank: int, descriptor: int, *, terminal: bool = False) -> None:
+        """Forward a task's standard input into `descriptor`; it is closed at the end of input."""
+        os.set_blocking(descriptor, False)
+        self._inlets[rank] = Inlet(descriptor, terminal=terminal)
+        if terminal:
+            self._terminal = descriptor
+
+    @property
+    def drained(self) -> bool:
+        """Whether all output of the tasks has been read and sent, or nobody is there to take it."""
+        return self.gone or (not self._outlets and not self._outgoing)
+
+    # --- what srun is told -----------------------------------------------------------------------------------------------
+
+    def started(self, pids: dict[int, int]) -> None:
+        """All tasks of the node run: rank → pid."""
+        self._send(step_io.STARTED, step_io.ALL_TASKS, json.dumps({"pids": pids}).encode())
+
+    def failed(self, message: str) -> None:
+        """The step could not start here."""
+        self._send(step_io.FAILED, step_io.ALL_TASKS, json.dumps({"message": message}).encode())
+
+    def exited(self, rank: int, status: int, *, oom: bool) -> None:
+        """A task ended; what it had written before goes first."""
+        for descriptor in [d for d, (_, owner) in self._outlets.items() if owner == rank]:
+            while descriptor in self._outlets and self._forward(descriptor) and not self.gone:
+                continue
+        self._send(step_io.EXITED, rank, json.dumps({"status": status, "oom": oom}).encode())
+
+    def notice(self, line: str) -> None:
+        """A whole line for srun's standard error."""
+        self._send(step_io.NOTICE, step_io.ALL_TASKS, line.encode())
+
+    def aborted(self, why: str) -> None:
+        """The step is being ended from outside."""
+        self._send(step_io.ABORTED, step_io.ALL_TASKS, json.dumps({"why": why}).encode())
+
+    def done(self) -> None:
+        """Everything was said; the connection closes when it has left."""
+        self._send(step_io.DONE, step_io.ALL_TASKS)
+
+    def close(self) -> None:
+        """Let go of the connection and of every stream."""
+        for descriptor in list(self._outlets):
+            self._close_outlet(descriptor, tell=False)
+        for rank in list(self._inlets):
+            self._close_inlet(rank)
+        self._loop.unwatch(self._connection.fileno())
+        self._connection.close()
+        self.gone = True
+
+    # --- the connection --------------------------------------------------------------------------------------------------
+
+    def _send(self, kind: int, rank: int, data: bytes = b"") -> None:
+        if self.gone:
+            return
+        self._outgoing += frames.pack(frames.STEP_IO, step_io.pack(kind, rank, data))
+        self._flush()
+
+    def _flush(self) -> None:
+        full = len(self._outgoing) > _MUCH
+        try:
+            while self._outgoing:
+                del self._outgoing[:self._connection.send(self._outgoing[:_MUCH])]
+        except BlockingIOError:
+            self._watch_connection()
+        except OSError:
+            self._lose()
+            return
+        if full != (len(self._outgoing) > _MUCH) or not self._outgoing:
+            self._watch_outlets()
+            self._watch_connection()
+
+    def _watch_connection(self) -> None:
+        thirsty = sum(len(inlet.waiting) for inlet in self._inlets.values()) <= _MUCH
+        events = (READ if thirsty else 0) | (WRITE if self._outgoing else 0)
+        self._loop.watch(self._connection.fileno(), events, self._on_connection)
+
+    def _on_connection(self, events: int) -> None:
+        if events & WRITE:
+            self._flush()
+        if self.gone or not readable(events):
+            return
+        try:
+            data = self._connection.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lose()
+            return
+        self._incoming += data
+        try:
+            self._take_frames()
+        except (ProtocolError, ValueError, KeyError) as error:
+            os.write(2, f"slurmstepd: error: srun sent what is not step input: {error}\n".encode())
+            self._lose()
+
+    def _take_frames(self) -> None:
+        while len(self._incoming) >= frames.HEADER_SIZE:
+            _, length = frames.unpack_header(bytes(self._incoming[:frames.HEADER_SIZE]), _MUCH)
+            whole = frames.HEADER_SIZE + length
+            if len(self._incoming) < whole:
+                return
+            kind, rank, data = step_io.unpack(bytes(self._incoming[frames.HEADER_SIZE:whole]))
+            del self._incoming[:whole]
+            self._take(kind, rank, data)
+
+    def _take(self, kind: int, rank: int, data: bytes) -> None:
+        if kind == step_io.STDIN:
+            for target in list(self._inlets) if rank == step_io.ALL_TASKS else [rank]:
+                self._pour(target, data)
+        elif kind == step_io.SIGNAL:
+            order = json.loads(data)
+            self._on_signal(int(order.get("signal", 0)), str(order.get("end", "")))
+        elif kind == step_io.WINDOW and self._terminal >= 0:
+            size = json.loads(data)
+            set_window(self._terminal, int(size["rows"]), int(size["cols"]))
+
+    def _lose(self) -> None:
+        if not self.gone:
+            self.close()
+            self._on_gone()
+
+    # --- input -----------------------------------------------------------------------------------------------------------
+
+    def _pour(self, rank: int, data: bytes) -> None:
+        inlet = self._inlets.get(rank)
+        if inlet is None or inlet.ended:
+            return
+        if data:
+            inlet.waiting += data
+        else:
+            inlet.ended = True
+            if inlet.terminal:
+                inlet.waiting += b"\x04"
+        self._drain_inlet(rank)
+
+    def _drain_inlet(self, rank: int) -> None:
+        inlet = self._inlets.get(rank)
+        if inlet is None:
+            return
+        try:
+            while inlet.waiting:
+                del inlet.waiting[:os.write(inlet.descriptor, inlet.waiting[:_CHUNK])]
+        except BlockingIOError:
+            if not inlet.terminal:  # a terminal's one descriptor is watched for output already: its input is tried again with each of that
+                self._loop.watch(inlet.descriptor, WRITE, lambda _events: self._drain_inlet(rank))
+        except OSError:
+            self._close_inlet(rank)  # the task does not read any more
+        else:
+            if not inlet.terminal:
+                self._loop.unwatch(inlet.descriptor)
+            if inlet.ended and not inlet.terminal:
+                self._close_inlet(rank)
+        self._watch_connection()
+
+    def _close_inlet(self, rank: int) -> None:
+        inlet = self._inlets.pop(rank)
+        if not inlet.terminal:
+            self._loop.unwatch(inlet.descriptor)
+            os.close(inlet.descriptor)
+
+    # --- output ----------------------------------------------------------------------------------------------------------
+
+    def _watch_outlets(self) -> None:
+        for descriptor in self._outlets:
+            if len(self._outgoing) > _MUCH:
+                self._loop.unwatch(descriptor)
+            else:
+                self._loop.watch(descriptor, READ, lambda events, d=descriptor: self._on_outlet(d, events))  # type: ignore[misc]
+
+    def _on_outlet(self, descriptor: int, events: int) -> None:
+        if descriptor in self._outlets and (readable(events) or broken(events)):
+            self._forward(descriptor)
+            for rank in [rank for rank, inlet in self._inlets.items() if inlet.terminal and inlet.waiting]:
+                self._drain_inlet(rank)
+
+    def _forward(self, descriptor: int) -> bool:
+        kind, rank = self._outlets[descriptor]
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return False
+        except OSError:  # a terminal whose last process has ended
+            data = b""
+        if not data:
+            self._close_outlet(descriptor, tell=True)
+            return False
+        self._send(kind, rank, data)
+        return True
+
+    def _close_outlet(self, descriptor: int, *, tell: bool) -> None:
+        kind, rank = self._outlets.pop(descriptor)
+        self._loop.unwatch(descriptor)
+        os.close(descriptor)
+        if descriptor == self._terminal:
+            self._terminal = -1
+            self._inlets.pop(rank, None)
+        if tell:
+            self._send(kind, rank)
+
+
+def set_window(terminal: int, rows: int, cols: int) -> None:
+    """Give a pseudo terminal its size."""
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, _WINDOW_SIZE.pack(rows, cols, 0, 0))

@@ -1,0 +1,44 @@
+"""Resource limits of tasks, and the CPUs they are bound to. Applied in the task itself, before it becomes the owner's program."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+NAMES = ("cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as")
+"""What may be asked: setrlimit(2)'s names without RLIMIT_."""
+
+
+def apply(limits: dict[str, int]) -> list[str]:
+    """Set soft limits (-1: none); what the hard limit forbids is cut to it, in root's case raised. Returns a sentence for each one cut."""
+    cut = []
+    for name, wanted in limits.items():
+        if name not in NAMES:
+            raise ValueError(f"{name} is no resource limit; valid: {', '.join(NAMES)}")
+        number = getattr(resource, f"RLIMIT_{name.upper()}")
+        _, hard = resource.getrlimit(number)
+        soft = resource.RLIM_INFINITY if wanted < 0 else wanted
+        if not _exceeds(soft, hard):
+            resource.setrlimit(number, (soft, hard))
+        elif os.geteuid() == 0:
+            resource.setrlimit(number, (soft, soft))
+        else:
+            resource.setrlimit(number, (hard, hard))
+            cut.append(f"cannot set RLIMIT_{name.upper()} to {_shown(soft)}, it stays at the hard limit {_shown(hard)}")
+    return cut
+
+
+def bind(cpus: list[int]) -> None:
+    """Run only on these CPUs; an empty list leaves all."""
+    if cpus:
+        os.sched_setaffinity(0, cpus)
+
+
+def _exceeds(soft: int, hard: int) -> bool:
+    if hard == resource.RLIM_INFINITY:
+        return False
+    return soft == resource.RLIM_INFINITY or soft > hard
+
+
+def _shown(value: int) -> str:
+    return "unlimited" if value == resource.RLIM_INFINITY else str(value)

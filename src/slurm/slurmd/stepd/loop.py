@@ -1,0 +1,79 @@
+"""A step's event loop: poll(2), one callback a descriptor, timers, and SIGCHLD. No asyncio: slurmstepd is forked small and stays small."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+
+READ = select.POLLIN
+WRITE = select.POLLOUT
+_BROKEN = select.POLLHUP | select.POLLERR | select.POLLNVAL
+_CATCH = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+
+
+class Loop:
+    """Calls `on_child` after a child ended, a descriptor's callback when it is ready, a timer's when its time (monotonic) has come."""
+
+    def __init__(self, on_child: Callable[[], None]) -> None:
+        self._on_child = on_child
+        self._poll = select.poll()
+        self._callbacks: dict[int, Callable[[int], None]] = {}
+        self._timers: dict[Callable[[], None], float] = {}
+        self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        # A handler, not SIG_IGN, which tasks would inherit: a stepd ends with its step, not by a stray signal.
+        for number in (signal.SIGCHLD, *_CATCH):
+            signal.signal(number, _noted)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        self.watch(self._wake, READ, self._woken)
+
+    def watch(self, descriptor: int, events: int, callback: Callable[[int], None]) -> None:
+        """Call `callback(events)` while the descriptor is ready for any of `events`; replaces an earlier watch."""
+        self._callbacks[descriptor] = callback
+        self._poll.register(descriptor, events)
+
+    def unwatch(self, descriptor: int) -> None:
+        """Forget a descriptor; nothing happens when it is not watched."""
+        if self._callbacks.pop(descriptor, None) is not None:
+            self._poll.unregister(descriptor)
+
+    def at(self, when: float, callback: Callable[[], None]) -> None:
+        """Call `callback` once at `when` (time.monotonic()); a second call moves it."""
+        self._timers[callback] = when
+
+    def run(self, until: Callable[[], bool]) -> None:
+        """Serve until `until()` holds; it is asked after each round."""
+        while not until():
+            for descriptor, events in self._poll.poll(self._patience()):
+                callback = self._callbacks.get(descriptor)
+                if callback is not None:
+                    callback(events)
+            now = time.monotonic()
+            for callback_due in [c for c, when in self._timers.items() if when <= now]:
+                del self._timers[callback_due]
+                callback_due()
+
+    def _patience(self) -> float | None:
+        if not self._timers:
+            return None
+        return max(0.0, (min(self._timers.values()) - time.monotonic()) * 1000 + 1)
+
+    def _woken(self, _: int) -> None:
+        os.read(self._wake, 4096)
+        self._on_child()
+
+
+def readable(events: int) -> bool:
+    """Whether these events say that a read will not block: data, end or error."""
+    return bool(events & (READ | _BROKEN))
+
+
+def broken(events: int) -> bool:
+    """Whether these events say that nobody is at the other end."""
+    return bool(events & _BROKEN)
+
+
+def _noted(number: int, frame: object) -> None:
+    """Python's own wakeup descriptor carries the news."""

@@ -1,0 +1,56 @@
+"""The lines that a step writes into its error file or to srun, exactly as Slurm words them."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from slurm.notation import exitstatus
+from slurm.slurmd.stepd.folder import StepRecord
+
+ENDINGS = {
+    "cancelled": "DUE to SIGNAL Terminated",
+    "timeout": "DUE TO TIME LIMIT",
+    "preempted": "DUE TO PREEMPTION",
+    "node_fail": "DUE TO NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS",
+    "requeue": "DUE TO JOB REQUEUE",
+    "task_failure": "DUE TO TASK FAILURE",
+    "deadline": "DUE TO DEADLINE",
+}
+"""Why something is ended (core.effects.Terminate.why) → Slurm's words for it. An empty reason says nothing."""
+
+
+def ended_from_outside(record: StepRecord, why: str, at: float, now: float) -> str:
+    """`*** JOB 122 ON cn01 CANCELLED AT 2026-11-21T00:44:44 DUE TO TIME LIMIT ***`, or "" when `why` is empty."""
+    if not why:
+        return ""
+    return _cancelled(record, ENDINGS.get(why, f"DUE TO {why.upper()}"), at, now)
+
+
+def signalled(record: StepRecord, number: int, now: float) -> str:
+    """The same for a signal that ends processes."""
+    return _cancelled(record, f"DUE to SIGNAL {exitstatus.signal_words(number)}", now, now)
+
+
+def _cancelled(record: StepRecord, reason: str, at: float, now: float) -> str:
+    what = f"JOB {record.job}" if record.is_batch else f"STEP {record.job}.{record.step}"
+    return error(f"*** {what} ON {record.node} CANCELLED AT {_stamp(at or now)} {reason} ***", now)
+
+
+def error(text: str, now: float) -> str:
+    """`[2026-11-21T00:44:44.367] error: TEXT` and a newline."""
+    return f"[{_stamp(now)}.{int(now * 1000) % 1000:03d}] error: {text}\n"
+
+
+def no_exec(name: str, failure: OSError, now: float) -> str:
+    """What a task says that cannot become its program."""
+    return error(f"execve(): {name}: {os.strerror(failure.errno or 0)}", now)
+
+
+def no_work_dir(path: str, failure: OSError, now: float) -> str:
+    """What a task says whose working directory cannot be entered."""
+    return error(f"couldn't chdir to `{path}': {os.strerror(failure.errno or 0)}: going to /tmp instead", now)
+
+
+def _stamp(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(moment))

@@ -1,0 +1,101 @@
+"""The processes of this machine as /proc shows them: who descends from whom, and sending signals to a whole tree.
+
+Nothing here knows what a step is.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Process(NamedTuple):
+    """One line of the process table; `state` is the letter of /proc/PID/stat, "Z" for one that ended and was not waited for."""
+
+    pid: int
+    parent: int
+    session: int
+    state: str
+
+
+def processes() -> list[Process]:
+    """All processes that can be seen now."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            process = look(int(name))
+            if process is not None:
+                found.append(process)
+    return found
+
+
+def look(pid: int) -> Process | None:
+    """One process; None when there is none of that number."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    fields = text[text.rfind(b")") + 2:].split(b" ", 5)
+    return Process(pid, int(fields[1]), int(fields[3]), fields[0].decode())
+
+
+def descendants(root: int, table: Iterable[Process] | None = None, *, skip: Iterable[int] = ()) -> list[int]:
+    """Pids of all living descendants of `root`, parents first; `skip` leaves out children with what descends from them."""
+    left_out = set(skip)
+    children: dict[int, list[Process]] = {}
+    for process in processes() if table is None else table:
+        children.setdefault(process.parent, []).append(process)
+    found: list[int] = []
+    todo = [root]
+    while todo:
+        for child in children.get(todo.pop(), ()):
+            if child.pid in left_out:
+                continue
+            todo.append(child.pid)
+            if child.state != "Z":
+                found.append(child.pid)
+    return found
+
+
+def send(pids: Iterable[int], number: int) -> int:
+    """Send a signal to each process that still exists; how many got it."""
+    reached = 0
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+            reached += 1
+        except ProcessLookupError:
+            continue
+    return reached
+
+
+def kill_descendants(root: int, *, skip: Iterable[int] = ()) -> int:
+    """SIGKILL to every descendant of `root`; how many there were. Repeat until 0: one may have forked meanwhile."""
+    return send(descendants(root, skip=skip), signal.SIGKILL)
+
+
+def belonging(variables: dict[str, str], sessions: Iterable[int] = ()) -> list[int]:
+    """Pids of processes whose environment has all these variables or whose session is one of `sessions`, and what descends from them.
+
+    This finds the processes of a step whose slurmstepd was killed and is no ancestor any more.
+    """
+    wanted = [f"{name}={value}".encode() for name, value in variables.items()]
+    own_sessions = set(sessions)
+    table = processes()
+    found: list[int] = []
+    for process in table:
+        if process.state != "Z" and process.pid != os.getpid() and (process.session in own_sessions or _has(process.pid, wanted)):
+            found += [process.pid, *descendants(process.pid, table)]
+    return sorted(set(found))
+
+
+def _has(pid: int, wanted: list[bytes]) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            entries = set(file.read().split(b"\0"))
+    except OSError:
+        return False
+    return bool(wanted) and entries.issuperset(wanted)

@@ -1,0 +1,144 @@
+"""The zygote: a small process with everything loaded from which each slurmstepd is forked, in a third of a millisecond.
+
+slurmd starts it with one end of a SOCK_SEQPACKET pair as standard input. Each packet is a JSON object:
+
+    slurmd → {"folder": "/…/steps/job00012.1.batch"} with the open, locked journal and, for a step of srun, its connection attached
+           ← {"folder": …, "pid": 4711} or {"folder": …, "error": "Resource temporarily unavailable"}
+           ← {"gone": 4711, "status": 0}    once nothing of that step is left
+
+When slurmd ends the zygote stays until its last slurmstepd has ended: it is where the processes of a killed slurmstepd arrive, and it
+kills them. It must stay single-threaded and small; it imports neither msgspec nor asyncio nor anything that imports threading.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+
+from slurm.slurmd.stepd import kernel, tree
+from slurm.slurmd.stepd.supervisor import supervise
+
+LONGEST = 8192
+_MOST_DESCRIPTORS = 2
+
+
+class Zygote:
+    """Serves one channel to slurmd until that is closed and the last slurmstepd has ended."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel: socket.socket | None = channel
+        self._stepds: set[int] = set()
+        self._unsaid: list[dict[str, int]] = []
+        self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(channel, select.POLLIN)
+        self._poll.register(self._wake, select.POLLIN)
+
+    def serve(self) -> None:
+        """Fork and reap."""
+        signal.signal(signal.SIGCHLD, _noted)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        while self._channel is not None or self._stepds or self._unsaid:
+            for descriptor, _ in self._poll.poll():
+                if descriptor == self._wake:
+                    os.read(self._wake, 4096)
+                    self._reap()
+                elif self._channel is not None:
+                    self._take(self._channel)
+
+    def _take(self, channel: socket.socket) -> None:
+        try:
+            packet, descriptors, _flags, _sender = socket.recv_fds(channel, LONGEST, _MOST_DESCRIPTORS)
+        except ConnectionError:
+            packet, descriptors = b"", []
+        if not packet:
+            self._poll.unregister(channel)
+            channel.close()
+            self._channel = None
+            return
+        path = json.loads(packet)["folder"]
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._say({"folder": path, "error": error.strerror or str(error)})
+        else:
+            if pid == 0:
+                self._become_stepd(path, descriptors)
+            self._stepds.add(pid)
+            self._say({"folder": path, "pid": pid})
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _become_stepd(self, path: str, descriptors: list[int]) -> None:
+        status = 1
+        try:
+            if self._channel is not None:
+                self._channel.close()
+            signal.set_wakeup_fd(-1)
+            os.close(self._wake)
+            os.close(self._waker)
+            connection = socket.socket(fileno=descriptors[1]) if len(descriptors) > 1 else None
+            supervise(path, descriptors[0], connection)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def _reap(self) -> None:
+        hunt = bool(self._unsaid)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if pid in self._stepds:
+                self._stepds.discard(pid)
+                self._unsaid.append({"gone": pid, "status": status})
+                hunt = hunt or status != 0
+        # A child that is no stepd is what a killed stepd left behind. Each one killed wakes us again, until none is left.
+        if hunt and tree.kill_descendants(os.getpid(), skip=self._stepds):
+            return
+        for notice in self._unsaid:
+            self._say(notice)
+        self._unsaid.clear()
+
+    def _say(self, message: dict[str, object] | dict[str, int]) -> None:
+        if self._channel is None:
+            return
+        try:
+            self._channel.send(json.dumps(message).encode())
+        except ConnectionError:
+            return  # slurmd has ended; the next look at the channel says so too
+
+
+def _noted(number: int, frame: object) -> None:
+    """Python's own wakeup descriptor carries the news."""
+
+
+def main() -> None:
+    """Serve the socket that is our standard input."""
+    channel = socket.socket(fileno=os.dup(0))
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    kernel.adopt_orphans()
+    kernel.set_title("slurmd: zygote")
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    Zygote(channel).serve()
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit(0)
