@@ -42,7 +42,7 @@ def page() -> str:
 
 def _options() -> Iterator[str]:
     yield "## Options\n"
-    submitting = [command for command in tables.COMMANDS if command in options.JOB_COMMANDS.split()]
+    submitting = [command for command in tables.COMMANDS if command in options.JOB_COMMANDS]
     yield from _option_table("sbatch, srun, salloc", list(dict.fromkeys(row for command in submitting for row in tables.rows(command))))
     for command in tables.COMMANDS:
         if command not in submitting:
