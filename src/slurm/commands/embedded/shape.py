@@ -1,0 +1,108 @@
+"""Shape: what an embedded cluster consists of, and the slurm.conf and gres.conf that say so."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+DEFAULT_GPU_TYPE = "emulated"
+
+
+class Shape(NamedTuple):
+    """Nodes of equal size. Memory MB; `gpu_files` device files of one node's GPUs ("" each where they are emulated)."""
+
+    nodes: int
+    sockets: int
+    cores_per_socket: int
+    threads_per_core: int
+    memory: int
+    gpus: int
+    gpu_type: str
+    gpu_files: tuple[str, ...]
+    emulated: bool  # nodes claim more or other than this machine has
+
+    @property
+    def cpus(self) -> int:
+        """CPUs of one node."""
+        return self.sockets * self.cores_per_socket * self.threads_per_core
+
+    @property
+    def names(self) -> list[str]:
+        """Node names in order."""
+        width = max(2, len(str(self.nodes)))
+        return [f"cn{number:0{width}d}" for number in range(1, self.nodes + 1)]
+
+    @property
+    def ranged(self) -> str:
+        """The names as slurm.conf has them."""
+        return self.names[0] if self.nodes == 1 else f"cn[{self.names[0][2:]}-{self.names[-1][2:]}]"
+
+
+def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str) -> str:
+    """The text of the cluster's slurm.conf; everything it writes lies under `folder`."""
+    gres = f" Gres=gpu:{shape.gpu_type}:{shape.gpus}" if shape.gpus else ""
+    lines = [
+        f"# Written by `slurm up`; `slurm up` writes it anew after `slurm down`. Cluster {name}.",
+        f"ClusterName={name}",
+        f"SlurmctldHost={host}(127.0.0.1)",
+        f"SlurmUser={user}",
+        f"SlurmdUser={user}",
+        "# Peers are on this machine and the kernel says who they are; no port is opened.",
+        "AuthType=auth/local",
+        f"StateSaveLocation={folder}/state",
+        f"SlurmctldPidFile={folder}/run/slurmctld.pid",
+        f"SlurmdPidFile={folder}/run/slurmd-%n.pid",
+        f"SlurmctldLogFile={folder}/log/slurmctld.log",
+        f"SlurmdLogFile={folder}/log/slurmd-%n.log",
+        f"SlurmdSpoolDir={folder}/spool/%n",
+        "ReturnToService=2",
+        "KillWait=5",
+        "MaxArraySize=1000001",
+        "MaxJobCount=1000000",
+        "SelectType=select/cons_tres",
+        "SelectTypeParameters=CR_Core_Memory",
+        f"DefMemPerCPU={max(1, shape.memory // shape.cpus)}",
+        "SchedulerType=sched/backfill",
+    ]
+    if shape.gpus:
+        lines.append("GresTypes=gpu")
+    if shape.emulated:
+        lines.append("SlurmdParameters=config_overrides")
+    lines += [
+        f"NodeName={shape.ranged} NodeHostname={host} NodeAddr=127.0.0.1 CPUs={shape.cpus} Sockets={shape.sockets} "
+        f"CoresPerSocket={shape.cores_per_socket} ThreadsPerCore={shape.threads_per_core} RealMemory={shape.memory}{gres} State=UNKNOWN",
+        f"PartitionName=debug Nodes={shape.ranged} Default=YES MaxTime=INFINITE State=UP",
+    ]
+    if shape.gpus:
+        lines.append(f"PartitionName=gpu Nodes={shape.ranged} MaxTime=INFINITE State=UP")
+    return "\n".join(lines) + "\n"
+
+
+def gres_conf(shape: Shape) -> str:
+    """The text of gres.conf, "" without GPUs."""
+    if not shape.gpus:
+        return ""
+    if any(shape.gpu_files):
+        return "".join(f"Name=gpu Type={shape.gpu_type} File={path}\n" for path in shape.gpu_files)
+    return f"Name=gpu Type={shape.gpu_type} Count={shape.gpus}\n"
+
+
+def this_machine(facts: dict[str, int], gpu_type: str, gpu_files: list[str]) -> Shape:
+    """One node with what this machine really has; `facts` as slurmd.hardware reports them."""
+    return Shape(
+        nodes=1, sockets=facts["sockets"], cores_per_socket=facts["cores_per_socket"], threads_per_core=facts["threads_per_core"],
+        memory=facts["memory"], gpus=len(gpu_files), gpu_type=gpu_type, gpu_files=tuple(gpu_files), emulated=False)
+
+
+def emulated(real: Shape, *, nodes: int, cpus: int | None, memory: int | None, gpus: int | None, gpu_type: str) -> Shape:
+    """Nodes that claim what was asked for, whatever this machine has; what was not asked for is this machine's share."""
+    count = cpus or max(1, real.cpus)
+    size = memory or max(1, real.memory // nodes)
+    return Shape(
+        nodes=nodes, sockets=1, cores_per_socket=count, threads_per_core=1, memory=size, gpus=gpus or 0,
+        gpu_type=gpu_type or DEFAULT_GPU_TYPE, gpu_files=("",) * (gpus or 0), emulated=True)
+
+
+def state_home(environ: dict[str, str]) -> str:
+    """$XDG_STATE_HOME, or where it is by default."""
+    return environ.get("XDG_STATE_HOME") or os.path.join(environ.get("HOME", "/"), ".local", "state")

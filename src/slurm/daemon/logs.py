@@ -1,0 +1,66 @@
+"""Slurm's log levels and line format for the daemons.
+
+A line in a file is `[2026-11-21T00:42:43.299] error: text`; on a terminal `slurmctld: error: text`, as Slurm writes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+
+VERBOSE = 15
+LEVELS: dict[str, int] = {
+    "quiet": logging.CRITICAL + 10, "fatal": logging.CRITICAL, "error": logging.ERROR, "info": logging.INFO, "verbose": VERBOSE,
+    "debug": logging.DEBUG, "debug2": 9, "debug3": 8, "debug4": 7, "debug5": 6,
+}
+"""Slurm's names of log levels, and numbers 0 to 9 in the same order."""
+_ORDER = list(LEVELS)
+_PREFIXES = ((logging.CRITICAL, "fatal: "), (logging.ERROR, "error: "), (logging.WARNING, "warning: "))
+
+
+def level_of(text: str, more: int = 0) -> int:
+    """The level of a name or number as SlurmctldDebug has it, `more` steps more talkative (one for each -v). Unknown: info."""
+    position = int(text) if text.isdigit() else _ORDER.index(text.lower()) if text.lower() in LEVELS else _ORDER.index("info")
+    return LEVELS[_ORDER[min(position + more, len(_ORDER) - 1)]]
+
+
+class _Lines(logging.Formatter):
+    def __init__(self, program: str, *, stamped: bool) -> None:
+        super().__init__()
+        self._program = program
+        self._stamped = stamped
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as Slurm's line, a traceback behind it where there is one."""
+        prefix = next((text for level, text in _PREFIXES if record.levelno >= level), "")
+        if record.levelno < logging.INFO:
+            prefix = f"{record.levelname.lower()}: "
+        text = prefix + record.getMessage()
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        if not self._stamped:
+            return f"{self._program}: {text}"
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(record.created))
+        return f"[{stamp}.{int(record.msecs):03d}] {text}"
+
+
+def start(program: str, level: int, path: str = "") -> None:
+    """Log to `path`, or to standard error when it is empty; may be called again to reopen a rotated file."""
+    for name, number in (("VERBOSE", VERBOSE), *((f"DEBUG{k}", 11 - k) for k in range(2, 6))):
+        logging.addLevelName(number, name)
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        root.removeHandler(handler)
+        handler.close()
+    handler: logging.Handler
+    if path:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        handler = logging.FileHandler(path)
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(program, stamped=bool(path)))
+    root.addHandler(handler)
+    root.setLevel(level)
+    logging.getLogger("asyncio").setLevel(max(level, logging.WARNING))

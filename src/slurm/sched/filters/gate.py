@@ -1,0 +1,18 @@
+"""What a filter of jobs looks at."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from slurm.model.job import Job
+from slurm.model.partition import Partition
+from slurm.sched.view import View
+
+
+class Gate(NamedTuple):
+    """A job before a partition at a moment (seconds since the epoch)."""
+
+    view: View
+    job: Job
+    partition: Partition
+    now: float

@@ -1,0 +1,14 @@
+"""Refusal: why a pending job does not start now, as data that squeue, explanations and web pages read alike."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A reason code of `model.states.Reason`, a sentence, the evidence (what → text) and the events that could cure it."""
+
+    reason: str
+    sentence: str
+    evidence: tuple[tuple[str, str], ...] = ()
+    cures: tuple[str, ...] = ()

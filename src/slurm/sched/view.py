@@ -1,0 +1,34 @@
+"""View: what the planner reads of a cluster. `core.state.ClusterState` is one; tests and simulators bring their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from slurm.model.ids import JobId, NodeName
+from slurm.model.job import Job
+from slurm.model.node import Node
+from slurm.model.partition import Partition
+from slurm.model.settings import Settings
+
+
+class View(Protocol):
+    """A cluster at one moment; nothing here is changed by planning."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def nodes(self) -> Mapping[NodeName, Node]: ...
+    @property
+    def partitions(self) -> Mapping[str, Partition]: ...
+    @property
+    def jobs(self) -> Mapping[JobId, Job]: ...
+    @property
+    def active(self) -> Mapping[JobId, Job]:
+        """Jobs that hold resources."""
+        ...
+
+    def pending_jobs(self) -> Iterable[Job]: ...
+    def running_tasks(self, array: JobId) -> int: ...
+    def array_limit(self, array: JobId) -> int: ...
+    def expected_end(self, job: Job) -> float | None: ...

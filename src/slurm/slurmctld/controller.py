@@ -1,0 +1,185 @@
+"""Controller: the parts of a slurmctld put together, and the little that all handlers need.
+
+Not here: what a request does (`handlers`), when jobs start (`planner`), how events become durable (`engine`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+import msgspec
+
+from slurm.config.config import Config, load
+from slurm.core import recovery, timers
+from slurm.core.cluster import Cluster
+from slurm.core.effects import Announce, Effect, EndStep, Launch, Signal, Terminate
+from slurm.core.events import AllocationRelinquished, Cancelled
+from slurm.model.errors import NotFound, NotPermitted, SlurmError
+from slurm.model.ids import Digest, JobId, Uid
+from slurm.model.job import Job
+from slurm.model.node import Node
+from slurm.model.states import JobState
+from slurm.slurmctld import launch, setup
+from slurm.slurmctld.engine import Engine
+from slurm.slurmctld.holders import Holders
+from slurm.slurmctld.nodes import Links
+from slurm.slurmctld.planner import Planner
+from slurm.slurmctld.session import Session, forget_names, user_name
+from slurm.slurmctld.watchers import Watchers
+from slurm.store.group_commit import GroupCommit
+from slurm.store.journal import Journal
+from slurm.wire import node_messages as n
+from slurm.wire.messages import Message
+
+log = logging.getLogger("slurmctld")
+TICK_SECONDS = 1.0
+
+
+class Controller:
+    """One running slurmctld. `stop` asks its owner to end it; `conf_path` is what jobs see as SLURM_CONF."""
+
+    def __init__(self, config: Config, cluster: Cluster, journal: Journal, commit: GroupCommit, *, operators: list[int], credential_key: bytes,
+                 stop: Callable[[], None], now: Callable[[], float] = time.time) -> None:
+        self.config = config
+        self.cluster = cluster
+        self.journal = journal
+        self.operators = operators
+        self.credential_key = credential_key
+        self.stop = stop
+        self.now = now
+        self.started = now()
+        self.conf_path = config.path
+        self.watchers = Watchers()
+        self.engine = Engine(cluster, commit, self.carry_out, self._replan)
+        self.planner = Planner(self.engine, now)
+        self.links = Links(self.engine, now, self._order_for, config.cluster_name, credential_key)
+        self.holders = Holders(self._give_up)
+        self._timer: asyncio.TimerHandle | None = None
+        self.payload = lru_cache(maxsize=256)(self._read_payload)
+        self._environment = lru_cache(maxsize=256)(self._read_environment)
+
+    # --- running ---------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start the clockwork after state was restored: timers, lost effects, holders, first plan."""
+        self.links.expect_all(self.now())
+        for effect in recovery.pending_effects(self.cluster):
+            self.carry_out(effect)
+        for job in self.cluster.jobs.values():
+            if job.request.kind == "alloc" and not job.state.finished and job.array_part is None:
+                self.holders.expect(job.id)
+        self.planner.trigger()
+        self._tick()
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = self.now()
+        if not self.engine.stalled:
+            due = timers.due(self.cluster, now)
+            if due:
+                self.engine.record(*due)
+            self.links.check_silence(now)
+        following = timers.next_due(self.cluster)
+        wait = TICK_SECONDS if following is None else min(TICK_SECONDS, max(0.005, following - self.now()))
+        self._timer = loop.call_later(wait, self._tick)
+
+    async def close(self) -> None:
+        """End in order; what was recorded is on disk when this returns."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.planner.stop()
+        await self.links.close()
+
+    async def reconfigure(self) -> list[str]:
+        """Read the configuration again and record it; ConfigError leaves everything as it was. Returns warnings."""
+        config = load(self.config.path)
+        event = setup.configured(config, self.now(), self.operators)
+        await self.engine.record(event)
+        self.config = config
+        forget_names()
+        log.info("configuration %s was read again", config.path)
+        return list(config.warnings)
+
+    # --- what handlers need ----------------------------------------------------------------------------------------------
+
+    def find_job(self, text: str) -> Job:
+        """The job of an id such as "12" or "12_3"; NotFound."""
+        job = self.cluster.find(text)
+        if job is None:
+            raise NotFound()
+        return job
+
+    def is_operator(self, uid: int) -> bool:
+        """Whether this uid may administrate the cluster."""
+        return uid == 0 or uid in self.operators
+
+    def require_owner(self, session: Session, job: Job) -> None:
+        """NotPermitted unless the caller owns the job or administrates."""
+        if session.caller.uid != job.owner.uid and not self.is_operator(session.caller.uid):
+            raise NotPermitted()
+
+    def carry_out(self, effect: Effect) -> None:
+        """Do what core wants done."""
+        if isinstance(effect, Announce):
+            self._announce(effect.job)
+        elif isinstance(effect, Launch | Terminate | Signal | EndStep):
+            self.links.carry_out(effect)
+        else:
+            self._replan()
+
+    def _announce(self, job_id: JobId) -> None:
+        job = self.cluster.jobs.get(job_id)
+        if job is not None and job.array_job and job.array_job != job_id:
+            self.watchers.announce(job_id, job.array_job)
+        else:
+            self.watchers.announce(job_id)
+
+    def _replan(self) -> None:
+        self.planner.trigger()
+
+    def _give_up(self, job_id: JobId) -> None:
+        job = self.cluster.jobs.get(job_id)
+        if job is None or job.state.finished:
+            return
+        log.info("nobody holds the allocation of job %s any more", job_id)
+        try:
+            if job.state is JobState.PENDING:
+                self.engine.record(Cancelled(at=self.now(), job=job_id, by=Uid(job.owner.uid)))
+            else:
+                self.engine.record(AllocationRelinquished(at=self.now(), job=job_id, status=0))
+        except SlurmError as error:
+            log.error("cannot end the allocation of job %s: %s", job_id, error)
+
+    # --- orders ----------------------------------------------------------------------------------------------------------
+
+    def _order_for(self, effect: Effect, node: Node) -> Message | None:
+        settings = self.cluster.settings
+        if isinstance(effect, Launch):
+            job = self.cluster.jobs.get(effect.job)
+            if job is None or job.attempt != effect.attempt or job.allocation is None or job.state is not JobState.RUNNING:
+                return None
+            script = self.payload(job.payload.script).decode()
+            return launch.batch_order(job, effect, node, settings, self.conf_path, script, self._environment(job.payload.environment))
+        if isinstance(effect, Terminate):
+            return launch.terminate_order(effect, settings)
+        if isinstance(effect, Signal):
+            return launch.signal_order(effect)
+        if isinstance(effect, EndStep):
+            return n.TerminateStep(
+                job=effect.job, attempt=effect.attempt, step=effect.step, why=effect.why, kill_wait=settings.kill_wait)
+        return None
+
+    def _read_payload(self, digest: Digest) -> bytes:
+        return self.journal.payload(digest)
+
+    def _read_environment(self, digest: Digest) -> dict[str, str]:
+        return msgspec.json.decode(self.payload(digest), type=dict[str, str])
+
+    def dynamic_values(self) -> dict[str, str]:
+        """What `scontrol show config` shows besides the configuration."""
+        return {"BOOT_TIME": str(int(self.started)), "NEXT_JOB_ID": str(self.cluster.next_job_id), "SLURM_CONF": self.conf_path,
+                "user": user_name(0)}

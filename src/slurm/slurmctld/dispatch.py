@@ -1,0 +1,63 @@
+"""From a message's type to its handler: the whole list, written once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from slurm.model.errors import ProtocolError, SlurmError, describe
+from slurm.slurmctld.controller import Controller
+from slurm.slurmctld.handlers import allocations, control, jobs, looking, steps
+from slurm.slurmctld.session import Session
+from slurm.wire import messages as m
+
+log = logging.getLogger("slurmctld.dispatch")
+Handler = Callable[[Controller, Session, Any], Awaitable[m.Message]]
+
+HANDLERS: dict[type[m.Message], Handler] = {
+    m.SubmitJob: jobs.on_submit,
+    m.TestJob: jobs.on_test,
+    m.CancelJobs: jobs.on_cancel,
+    m.HoldJobs: jobs.on_hold,
+    m.ReleaseJobs: jobs.on_release,
+    m.RequeueJobs: jobs.on_requeue,
+    m.UpdateJob: jobs.on_update,
+    m.BatchScript: jobs.on_batch_script,
+    m.AllocateJob: allocations.on_allocate,
+    m.AttachAllocation: allocations.on_attach,
+    m.Relinquish: allocations.on_relinquish,
+    m.WaitJob: allocations.on_wait_job,
+    m.WaitReady: allocations.on_wait_ready,
+    m.CreateStep: steps.on_create,
+    m.FinishStep: steps.on_finish,
+    m.UpdateNode: control.on_update_node,
+    m.UpdatePartition: control.on_update_partition,
+    m.Ping: control.on_ping,
+    m.Reconfigure: control.on_reconfigure,
+    m.Shutdown: control.on_shutdown,
+    m.ListJobs: looking.on_list_jobs,
+    m.ListNodes: looking.on_list_nodes,
+    m.Describe: looking.on_describe,
+    m.WatchEvents: looking.on_watch,
+}
+
+_decode = msgspec.json.Decoder(m.Request).decode
+
+
+async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message:
+    """The reply to one request; refusals are replies, surprises are logged and told as such."""
+    try:
+        try:
+            request = _decode(payload)
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise ProtocolError(hints=[str(error)]) from error
+        return await HANDLERS[type(request)](ctl, session, request)
+    except SlurmError as error:
+        return m.Failure(**describe(error))
+    except Exception:
+        log.exception("a request of uid %s failed in the controller", session.caller.uid)
+        return m.Failure(kind="SlurmError", name="ESLURM_ERROR_ON_DESC_TO_RECORD_COPY", message="The controller failed on this request",
+                         hints=["its log has the details; nothing was changed"])

@@ -1,0 +1,55 @@
+"""What operators do to nodes, partitions and the controller itself."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+
+from slurm.core import node_update, partition_update
+from slurm.model.errors import NotPermitted
+from slurm.model.version import SLURM_VERSION
+from slurm.slurmctld.controller import Controller
+from slurm.slurmctld.session import Session
+from slurm.wire import messages as m
+from slurm.wire.node_messages import ReconfigureNode, ShutdownNode
+
+
+async def on_update_node(ctl: Controller, session: Session, message: m.UpdateNode) -> m.Done:
+    """scontrol update nodename=."""
+    await ctl.engine.record(*node_update.update_nodes(ctl.cluster, message.nodes, message.changes, session.caller, ctl.now()))
+    return m.Done()
+
+
+async def on_update_partition(ctl: Controller, session: Session, message: m.UpdatePartition) -> m.Done:
+    """scontrol update partitionname=."""
+    events = partition_update.update_partition(ctl.cluster, message.name, message.changes, session.caller, ctl.now())
+    await ctl.engine.record(*events)
+    return m.Done()
+
+
+async def on_ping(ctl: Controller, session: Session, message: m.Ping) -> m.Pong:
+    """Here I am."""
+    return m.Pong(host=socket.gethostname(), mode="primary", version=SLURM_VERSION, pid=os.getpid(), started=ctl.started)
+
+
+async def on_reconfigure(ctl: Controller, session: Session, message: m.Reconfigure) -> m.Done:
+    """Read the configuration again; when it is not valid nothing changes and the caller reads why."""
+    _require_operator(ctl, session, "slurm_reconfigure error:Invalid user id")
+    warnings = await ctl.reconfigure()
+    ctl.links.broadcast(ReconfigureNode())
+    return m.Done(lines=warnings)
+
+
+async def on_shutdown(ctl: Controller, session: Session, message: m.Shutdown) -> m.Done:
+    """Stop in order: everything acknowledged is on disk, jobs go on."""
+    _require_operator(ctl, session, "slurm_shutdown error:Invalid user id")
+    if not message.controller_only:
+        ctl.links.broadcast(ShutdownNode())
+    asyncio.get_running_loop().call_later(0.1, ctl.stop)
+    return m.Done()
+
+
+def _require_operator(ctl: Controller, session: Session, message: str) -> None:
+    if not ctl.is_operator(session.caller.uid):
+        raise NotPermitted("ESLURM_USER_ID_MISSING", message)

@@ -1,0 +1,96 @@
+"""Submitting, cancelling, holding, releasing, requeuing and updating jobs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.core import admission, cancel, hold, requeue, update
+from slurm.model.errors import NotFound
+from slurm.model.ids import Digest
+from slurm.model.request import BatchPayload, PayloadRef
+from slurm.notation import hostlist
+from slurm.sched.feasible import check_request
+from slurm.sched.plan import plan_one
+from slurm.slurmctld.controller import Controller
+from slurm.slurmctld.session import Session
+from slurm.store.payloads import digest
+from slurm.wire import messages as m
+
+_json = msgspec.json.Encoder()
+
+
+def _store(payload: BatchPayload) -> tuple[PayloadRef, list[bytes]]:
+    script = payload.script.encode()
+    environment = _json.encode(payload.environment)
+    ref = PayloadRef(script=Digest(digest(script)), environment=Digest(digest(environment)), argv=payload.argv)
+    return ref, [script, environment]
+
+
+async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob) -> m.Submitted:
+    """Admit, write, answer: the id is only told once the job is on disk."""
+    ctl.engine.refuse_when_stalled()
+    ref, payloads = _store(message.payload)
+    admitted = admission.admit(ctl.cluster, message.request, ref, session.caller, ctl.now())
+    warnings = [*admitted.warnings, *check_request(ctl.cluster, admitted.event.job)]
+    await ctl.engine.record(admitted.event, payloads=payloads)
+    return m.Submitted(job_id=admitted.event.job.id, warnings=warnings)
+
+
+async def on_test(ctl: Controller, session: Session, message: m.TestJob) -> m.WillRun:
+    """When would this job start? Nothing is written."""
+    now = ctl.now()
+    admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, now)
+    check_request(ctl.cluster, admitted.event.job)
+    job = admitted.event.job
+    found = plan_one(ctl.cluster, job, now)
+    if found is None:
+        raise NotFound("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=["no time at which it could start is in sight"])
+    return m.WillRun(
+        job_id=job.id, start=found.start, processors=found.allocation.cpu_count,
+        nodes=hostlist.compress(found.allocation.nodes), partition=found.allocation.partition)
+
+
+async def on_cancel(ctl: Controller, session: Session, message: m.CancelJobs) -> m.Cancelled:
+    """End or signal the jobs that match; what the caller may not touch comes back by name."""
+    found = cancel.cancel(
+        ctl.cluster, message.filter, session.caller, ctl.now(), signal=message.signal, batch=message.batch, full=message.full)
+    await ctl.engine.record(*found.events)
+    for effect in found.effects:
+        ctl.carry_out(effect)
+    return m.Cancelled(done=found.done, refused=found.refused, unknown=found.unknown)
+
+
+async def on_hold(ctl: Controller, session: Session, message: m.HoldJobs) -> m.Done:
+    """Keep pending jobs from starting."""
+    await ctl.engine.record(*hold.hold(ctl.cluster, message.ids, session.caller, ctl.now(), user=message.user))
+    return m.Done()
+
+
+async def on_release(ctl: Controller, session: Session, message: m.ReleaseJobs) -> m.Done:
+    """Let held jobs start."""
+    await ctl.engine.record(*hold.release(ctl.cluster, message.ids, session.caller, ctl.now()))
+    return m.Done()
+
+
+async def on_requeue(ctl: Controller, session: Session, message: m.RequeueJobs) -> m.Done:
+    """Put running or ended jobs back into the queue."""
+    await ctl.engine.record(*requeue.requeue(ctl.cluster, message.ids, session.caller, ctl.now(), hold=message.hold))
+    return m.Done()
+
+
+async def on_update(ctl: Controller, session: Session, message: m.UpdateJob) -> m.Done:
+    """scontrol update jobid=."""
+    events = update.update_job(ctl.cluster, message.ids, message.changes, session.caller, ctl.now())
+    await ctl.engine.record(*events)
+    return m.Done()
+
+
+async def on_batch_script(ctl: Controller, session: Session, message: m.BatchScript) -> m.Text:
+    """The script as submitted; its owner and operators may read it."""
+    job = ctl.find_job(message.job_id)
+    ctl.require_owner(session, job)
+    if not job.payload.script:
+        raise NotFound("ESLURM_JOB_SCRIPT_MISSING")
+    return m.Text(text=ctl.payload(job.payload.script).decode(errors="replace"))
+
+

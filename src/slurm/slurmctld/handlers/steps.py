@@ -1,0 +1,64 @@
+"""Steps: what srun inside an allocation asks for."""
+
+from __future__ import annotations
+
+
+from slurm.core import steps
+from slurm.core.events import StepCreated, StepExited
+from slurm.model.errors import NotFound, NotNow
+from slurm.model.ids import StepId
+from slurm.model.states import JobState
+from slurm.slurmctld.controller import Controller
+from slurm.slurmctld.environment import step_variables
+from slurm.slurmctld.launch import device_files
+from slurm.slurmctld.session import Session
+from slurm.wire import messages as m
+from slurm.wire.credentials import StepCredential, sign
+
+
+async def on_create(ctl: Controller, session: Session, message: m.CreateStep) -> m.StepGranted:
+    """Give a running job's resources to a step and sign the credential for its nodes."""
+    job = ctl.find_job(str(message.job_id))
+    ctl.require_owner(session, job)
+    if job.state.finished or job.completing:
+        raise NotFound("ESLURM_ALREADY_DONE")
+    if job.state is not JobState.RUNNING or job.allocation is None:
+        raise NotNow("ESLURM_JOB_PENDING")
+    missing = [name for name in job.allocation.nodes if name not in ctl.links.endpoints]
+    if missing:
+        raise NotNow("ESLURM_NODES_BUSY", hints=[f"node {missing[0]} has not registered yet"])
+    now = ctl.now()
+    step = steps.plan_step(ctl.cluster, job, message.request, now)
+    await ctl.engine.record(StepCreated(at=now, job=job.id, step=step))
+    credential = StepCredential(
+        job=job.id, attempt=job.attempt, step=step.id, uid=job.owner.uid, gid=job.owner.gid, user=job.owner.user,
+        job_shown=job.shown_id, shares=step.shares, issued=now, time_limit=message.request.time_limit or -1,
+        devices={share.node: _step_devices(ctl, job.id, share.node) for share in step.shares if share.gres})
+    layout = [
+        m.TaskLayout(node=share.node, address=ctl.links.endpoints[share.node], ranks=ranks, cpus=share.cpu_count)
+        for share, ranks in zip(step.shares, steps.ranks(step), strict=True)
+    ]
+    return m.StepGranted(
+        job_id=job.id, attempt=job.attempt, step_id=step.id, layout=layout, credential=sign(ctl.credential_key, credential),
+        environment=step_variables(job, step, ctl.cluster.settings, ctl.conf_path), time_limit=job.time_limit)
+
+
+def _step_devices(ctl: Controller, job_id: int, node: str) -> list[str]:
+    job = ctl.find_job(str(job_id))
+    return device_files(job, next(n for n in ctl.cluster.nodes.values() if n.name == node))
+
+
+async def on_finish(ctl: Controller, session: Session, message: m.FinishStep) -> m.Done:
+    """srun says its step is over: nodes that never got to report (it could not start there) are counted as done."""
+    job = ctl.find_job(str(message.job_id))
+    ctl.require_owner(session, job)
+    step = job.steps.get(message.step_id)
+    if step is None or step.end_time:
+        return m.Done()
+    left = list(step.nodes_left)
+    for node in left:
+        await ctl.engine.record(StepExited(
+            at=ctl.now(), job=job.id, attempt=job.attempt, step=StepId(step.id), node=node, status=message.status))
+    return m.Done()
+
+

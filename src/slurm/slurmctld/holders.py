@@ -1,0 +1,57 @@
+"""Who holds which allocation: the open connection of its salloc or srun.
+
+When a connection breaks (the program was killed, the network failed) its allocation is kept for GRACE_SECONDS, so that the program can
+come back with AttachAllocation, then given up. The same grace starts for every held allocation when the controller starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from slurm.model.ids import JobId
+from slurm.slurmctld.session import Session
+
+GRACE_SECONDS = 60.0
+"""How long an allocation waits for its vanished holder."""
+PROMPT_SECONDS = 2.0
+"""The same when the kernel of this machine said that the holder closed: it cannot come back, a moment is for the order of messages."""
+
+
+class Holders:
+    """Allocations with their holders; `give_up(job)` is called when a holder stayed away too long."""
+
+    def __init__(self, give_up: Callable[[JobId], None]) -> None:
+        self._give_up = give_up
+        self._sessions: dict[JobId, Session] = {}
+        self._timers: dict[JobId, asyncio.TimerHandle] = {}
+
+    def attach(self, job: JobId, session: Session) -> None:
+        """`session` holds the allocation from now on."""
+        self._stop_timer(job)
+        self._sessions[job] = session
+
+    def detach(self, job: JobId, session: Session) -> None:
+        """The connection of `session` broke; nothing happens when another one took over or it was given back before."""
+        if self._sessions.get(job) is session:
+            del self._sessions[job]
+            self.expect(job, PROMPT_SECONDS if session.peer.local else GRACE_SECONDS)
+
+    def expect(self, job: JobId, seconds: float = GRACE_SECONDS) -> None:
+        """Give the allocation up unless somebody attaches to it within `seconds`."""
+        self._stop_timer(job)
+        self._timers[job] = asyncio.get_running_loop().call_later(seconds, self._expired, job)
+
+    def release(self, job: JobId) -> None:
+        """The allocation was given back in order."""
+        self._stop_timer(job)
+        self._sessions.pop(job, None)
+
+    def _expired(self, job: JobId) -> None:
+        self._timers.pop(job, None)
+        self._give_up(job)
+
+    def _stop_timer(self, job: JobId) -> None:
+        timer = self._timers.pop(job, None)
+        if timer is not None:
+            timer.cancel()

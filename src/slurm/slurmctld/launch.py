@@ -1,0 +1,79 @@
+"""Orders to nodes built from records: what slurmd needs to run a batch script, end a job, signal it."""
+
+from __future__ import annotations
+
+import os
+
+from slurm.core.effects import Launch, Signal, Terminate
+from slurm.model.ids import BATCH_STEP
+from slurm.model.job import Job
+from slurm.model.node import Node
+from slurm.model.settings import Settings
+from slurm.notation import filenames
+from slurm.slurmctld.environment import batch_variables
+from slurm.wire import node_messages as n
+
+DEFAULT_OUTPUT = "slurm-%j.out"
+DEFAULT_ARRAY_OUTPUT = "slurm-%A_%a.out"
+
+
+def pattern_fields(job: Job, node: str = "", step: str = "batch") -> filenames.Fields:
+    """What the % patterns of a job's file names stand for."""
+    array = job.array_task is not None
+    return filenames.Fields(
+        job_id=job.id, job_name=job.request.name, user=job.owner.user, node=node, node_rank=0, task_rank=0, step=step,
+        array_job=job.array_job if array else job.id, array_task=job.array_task)
+
+
+def output_paths(job: Job, node: str) -> tuple[str, str, str]:
+    """(stdin, stdout, stderr) of a batch job with patterns expanded, absolute."""
+    request = job.request
+    default = DEFAULT_ARRAY_OUTPUT if job.array_task is not None else DEFAULT_OUTPUT
+    fields = pattern_fields(job, node)
+
+    def path(pattern: str) -> str:
+        return os.path.join(request.work_dir, filenames.expand(pattern, fields))
+
+    out = path(request.stdout or default)
+    return path(request.stdin or "/dev/null"), out, path(request.stderr) if request.stderr else out
+
+
+def device_files(job: Job, node: Node) -> list[str]:
+    """Device files of the GRES that the job holds on a node, in index order; "" where a device has none."""
+    assert job.allocation is not None
+    share = next(s for s in job.allocation.shares if s.node == node.name)
+    files: list[str] = []
+    for pool in node.gres:
+        mask = share.gres.get(pool.name, 0)
+        files.extend(
+            pool.files[i] for i in range(min(pool.count, len(pool.files))) if mask >> (pool.first + i) & 1 and pool.files[i])
+    return files
+
+
+def batch_order(
+    job: Job, effect: Launch, node: Node, settings: Settings, conf_path: str, script: str, environment: dict[str, str],
+) -> n.LaunchBatch:
+    """The order that starts this attempt; script and environment as submitted."""
+    assert job.allocation is not None
+    share = job.allocation.shares[0]
+    stdin, stdout, stderr = output_paths(job, share.node)
+    request = job.request
+    append = request.open_mode == "append" or (not request.open_mode and (settings.job_file_append or job.restarts > 0))
+    return n.LaunchBatch(
+        job=job.id, attempt=effect.attempt, shown_id=job.shown_id, uid=job.owner.uid, gid=job.owner.gid, user=job.owner.user,
+        script=script, argv=job.payload.argv, environment={**environment, **batch_variables(job, settings, conf_path)},
+        work_dir=request.work_dir, stdin=stdin, stdout=stdout, stderr=stderr, append=append, umask=request.umask,
+        rlimits=request.rlimits, cpus=share.cpus, memory=share.memory if settings.select_memory else 0,
+        devices=device_files(job, node), job_nodes=list(job.allocation.nodes), kill_wait=settings.kill_wait)
+
+
+def terminate_order(effect: Terminate, settings: Settings) -> n.TerminateJob:
+    """The order that ends every process of an attempt."""
+    return n.TerminateJob(job=effect.job, attempt=effect.attempt, why=effect.why, kill_wait=settings.kill_wait, at=effect.at)
+
+
+def signal_order(effect: Signal) -> n.SignalJob:
+    """The order that sends a signal."""
+    return n.SignalJob(
+        job=effect.job, attempt=effect.attempt, signal=effect.signal,
+        step=None if effect.step == BATCH_STEP else effect.step, batch=effect.batch or effect.step == BATCH_STEP, full=effect.full)

@@ -1,0 +1,210 @@
+"""Nodes call in: one connection a slurmd; registration, heartbeats, reports in, orders out.
+
+A report is acknowledged once its event is on disk; slurmd repeats what was not. An order that cannot be sent now is not queued here: it
+follows from state and is sent again when the node registers (core.recovery).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from slurm.core import recovery
+from slurm.core.effects import Effect, EndStep, Launch, Signal, Terminate
+from slurm.core.events import BatchExited, Event, Launched, LaunchFailed, NodeFreed, NodeLost, NodeRegistered, NodeSilent, NodeUpdated, StepExited
+from slurm.model.errors import NotFound, NotPermitted, SlurmError, describe
+from slurm.model.ids import BATCH_STEP, JobId, NodeName, StepId, Uid
+from slurm.model.node import Node
+from slurm.model.states import NodeState
+from slurm.net.server import Peer
+from slurm.slurmctld import faultpoints
+from slurm.slurmctld.engine import Engine
+from slurm.wire import frames
+from slurm.wire import node_messages as n
+from slurm.wire.messages import Failure, Message
+
+log = logging.getLogger("slurmctld.nodes")
+HEARTBEAT_SECONDS = 10.0
+
+
+class Links:
+    """The connected slurmds. `order_for(effect, node)` builds the message of an effect."""
+
+    def __init__(
+        self, engine: Engine, now: Callable[[], float], order_for: Callable[[Effect, Node], Message | None], cluster_name: str, key: bytes,
+    ) -> None:
+        self._engine = engine
+        self._now = now
+        self._order_for = order_for
+        self._cluster_name = cluster_name
+        self._key = key
+        self._peers: dict[NodeName, Peer] = {}
+        self._names: dict[Peer, NodeName] = {}
+        self._heard: dict[NodeName, float] = {}
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(n.FromNode).decode
+        self._handlers: dict[type[Message], Callable[[NodeName, Message], Event]] = {}
+        self.endpoints: dict[NodeName, str] = {}
+
+    # --- messages in -----------------------------------------------------------------------------------------------------
+
+    async def on_message(self, peer: Peer, payload: bytes) -> None:
+        """Take one MessagePack message from a slurmd; the connection is closed when it is not allowed or not understood."""
+        message = self._decode(payload)
+        if isinstance(message, n.RegisterNode):
+            await self._register(peer, message)
+            return
+        name = self._names.get(peer)
+        if name is None:
+            peer.close()
+            return
+        self._heard[name] = self._now()
+        if isinstance(message, n.Heartbeat):
+            node = self._engine.cluster.nodes[name]
+            node.cpu_load, node.free_memory = message.load, message.free_memory
+            self.send(name, n.Alive())
+            return
+        await self._report(name, message)
+
+    async def _report(self, name: NodeName, message: n.BatchLaunched | n.LaunchRefused | n.StepEnded | n.JobGone) -> None:
+        events = self._events(name, message)
+        if isinstance(message, n.StepEnded):
+            faultpoints.reached("on-completion")
+        durable = self._engine.record(*events)
+        serial = message.serial
+        durable.add_done_callback(lambda done: None if done.cancelled() or done.exception() else self.send(name, n.Acknowledged(serial=serial)))
+
+    def _events(self, name: NodeName, message: n.BatchLaunched | n.LaunchRefused | n.StepEnded | n.JobGone) -> list[Event]:
+        at, job, attempt = self._now(), JobId(message.job), message.attempt
+        if isinstance(message, n.BatchLaunched):
+            return [Launched(at=at, job=job, attempt=attempt)]
+        if isinstance(message, n.JobGone):
+            return [NodeFreed(at=at, job=job, attempt=attempt, node=name)]
+        if isinstance(message, n.StepEnded):
+            if message.step == BATCH_STEP:
+                return [BatchExited(at=at, job=job, attempt=attempt, status=message.status, oom=message.oom)]
+            return [StepExited(
+                at=at, job=job, attempt=attempt, step=StepId(message.step), node=name, status=message.status, oom=message.oom)]
+        log.error("%s cannot start job %s: %s", name, job, message.why)
+        events: list[Event] = [LaunchFailed(at=at, job=job, attempt=attempt, node=name, why=message.why)]
+        if message.drain:
+            events.append(NodeUpdated(at=at, node=name, by=Uid(0), by_name="slurm", state="drain", reason=message.why))
+        return events
+
+    async def _register(self, peer: Peer, message: n.RegisterNode) -> None:
+        try:
+            node = self._known(peer, message)
+        except SlurmError as error:
+            log.error("registration of %s refused: %s", message.node, error)
+            peer.send(frames.pack(frames.MSGPACK, self._encode(Failure(**describe(error)))))
+            peer.close()
+            return
+        name = node.name
+        now = self._now()
+        former = self._peers.get(name)
+        if former is not None and former is not peer:
+            log.info("%s registered anew, its former connection is closed", name)
+            self._names.pop(former, None)
+            former.close()
+        self._peers[name] = peer
+        self._names[peer] = name
+        self._heard[name] = now
+        self.endpoints[name] = message.endpoint
+        peer.on_close(lambda: self._closed(peer))
+        cluster = self._engine.cluster
+        rebooted = bool(node.boot_time) and message.boot_time > node.boot_time + 1
+        events: list[Event] = [NodeRegistered(
+            at=now, node=name, cpus=message.cpus, boards=message.boards, sockets=message.sockets, cores_per_socket=message.cores_per_socket,
+            threads_per_core=message.threads_per_core, memory=message.memory, tmp_disk=message.tmp_disk, arch=message.arch, os=message.os,
+            version=message.version, boot_time=message.boot_time, slurmd_start_time=message.slurmd_start_time, address=message.endpoint,
+            hostname=message.hostname, port=message.port, gres=message.gres, rebooted=rebooted)]
+        await self._engine.record(*events)
+        holdings = [recovery.Held(job=JobId(h.job), attempt=h.attempt, step=StepId(h.step), running=h.running) for h in message.holdings]
+        found = recovery.reconcile(cluster, name, holdings, now)
+        if found.events:
+            await self._engine.record(*found.events)
+        self.send(name, n.NodeAccepted(
+            kill_wait=cluster.settings.kill_wait, heartbeat=self._heartbeat(), credential_key=self._key,
+            unknown=[(job, attempt) for job, attempt in found.unknown], cluster_name=self._cluster_name))
+        for effect in found.effects:
+            self.carry_out(effect)
+        log.info("node %s registered with %d steps", name, len(message.holdings))
+
+    def _heartbeat(self) -> float:
+        return min(HEARTBEAT_SECONDS, max(0.2, self._engine.cluster.settings.slurmd_timeout / 4))
+
+    def _known(self, peer: Peer, message: n.RegisterNode) -> Node:
+        if not peer.trusted or peer.identity.node not in ("", message.node):
+            raise NotPermitted(hints=[f"uid {peer.identity.uid} may not speak for a node"])
+        node = self._engine.cluster.nodes.get(NodeName(message.node))
+        if node is None:
+            raise NotFound("ESLURM_INVALID_NODE_NAME", hints=[f"node {message.node} is not in the controller's slurm.conf"])
+        return node
+
+    def _closed(self, peer: Peer) -> None:
+        name = self._names.pop(peer, None)
+        if name is None or self._peers.get(name) is not peer:
+            return
+        del self._peers[name]
+        log.info("connection of node %s closed", name)
+        self._engine.record(NodeSilent(at=self._now(), node=name))
+
+    # --- orders out ------------------------------------------------------------------------------------------------------
+
+    def send(self, name: NodeName, message: Message) -> bool:
+        """Send to a node; False when it is not connected."""
+        peer = self._peers.get(name)
+        if peer is None:
+            return False
+        peer.send(frames.pack(frames.MSGPACK, self._encode(message)))
+        return True
+
+    def carry_out(self, effect: Launch | Terminate | Signal | EndStep) -> None:
+        """Order the nodes of an effect to do their part."""
+        names = (effect.node,) if isinstance(effect, Launch) else effect.nodes
+        for name in names:
+            node = self._engine.cluster.nodes.get(name)
+            if node is None:
+                continue
+            if isinstance(effect, Launch):
+                faultpoints.reached("before-launch")
+            order = self._order_for(effect, node)
+            if order is not None and not self.send(name, order):
+                log.debug("%s is not connected: %s waits for its registration", name, type(effect).__name__)
+            if isinstance(effect, Launch):
+                faultpoints.reached("after-launch")
+
+    def broadcast(self, message: Message) -> None:
+        """Send to every connected node."""
+        for name in list(self._peers):
+            self.send(name, message)
+
+    # --- silence ---------------------------------------------------------------------------------------------------------
+
+    def expect_all(self, now: float) -> None:
+        """Start counting SlurmdTimeout for every node from `now`: at the controller's start nobody has been heard."""
+        for name in self._engine.cluster.nodes:
+            self._heard.setdefault(name, now)
+
+    def check_silence(self, now: float) -> list[NodeName]:
+        """Nodes that became lost because nothing was heard of them for SlurmdTimeout."""
+        limit = self._engine.cluster.settings.slurmd_timeout
+        lost = []
+        for name, node in self._engine.cluster.nodes.items():
+            if limit and node.state in (NodeState.IDLE, NodeState.UNKNOWN) and now - self._heard.get(name, now) > limit:
+                log.error("node %s has not been heard of for %d s: down", name, limit)
+                lost.append(name)
+                self._engine.record(NodeLost(at=now, node=name))
+                peer = self._peers.get(name)
+                if peer is not None:
+                    peer.close()
+        return lost
+
+    async def close(self) -> None:
+        """Close every connection after what was sent has left."""
+        for peer in list(self._peers.values()):
+            peer.close()
+        await asyncio.sleep(0)

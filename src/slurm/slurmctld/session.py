@@ -1,0 +1,70 @@
+"""Session: one connection of a command, with the caller that the kernel or a credential vouches for."""
+
+from __future__ import annotations
+
+import asyncio
+import grp
+import pwd
+from functools import lru_cache
+
+import msgspec
+
+from slurm.core.events import Caller
+from slurm.model.ids import Gid, Uid
+from slurm.net.server import Peer
+from slurm.wire import frames
+from slurm.wire.messages import Message
+
+_json = msgspec.json.Encoder()
+
+
+@lru_cache(maxsize=4096)
+def user_name(uid: int) -> str:
+    """The login name of a uid, the number itself where there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+@lru_cache(maxsize=4096)
+def group_name(gid: int) -> str:
+    """The name of a gid, the number itself where there is none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+@lru_cache(maxsize=1024)
+def _groups(user: str, gid: int) -> tuple[str, ...]:
+    return tuple(sorted({group_name(gid), *(entry.gr_name for entry in grp.getgrall() if user in entry.gr_mem)}))
+
+
+def forget_names() -> None:
+    """Users and groups may have changed: look them up again."""
+    for cache in (user_name, group_name, _groups):
+        cache.cache_clear()
+
+
+def caller_of(peer: Peer) -> Caller:
+    """Who is at the other end."""
+    user = user_name(peer.identity.uid)
+    return Caller(
+        uid=Uid(peer.identity.uid), gid=Gid(peer.identity.gid), user=user, group=group_name(peer.identity.gid),
+        groups=_groups(user, peer.identity.gid), host=peer.identity.host)
+
+
+class Session:
+    """A peer, its caller, and a way to send it more than one message."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self.caller = caller_of(peer)
+        self.closed = asyncio.Event()
+        peer.on_close(self.closed.set)
+
+    def send(self, message: Message) -> None:
+        """Queue a message to the caller; nothing happens when it has gone."""
+        if not self.closed.is_set():
+            self.peer.send(frames.pack(frames.JSON, _json.encode(message)))

@@ -1,0 +1,100 @@
+"""From the configuration to what the pure core works with: settings, nodes, partitions.
+
+The one place that knows both `config` and `model`; core and planner never see a configuration key.
+"""
+
+from __future__ import annotations
+
+from slurm.config.config import Config
+from slurm.config.gres import GresDevice
+from slurm.config.nodes import NodeConf
+from slurm.config.partitions import PartitionConf
+from slurm.core.events import Configured
+from slurm.model.ids import NodeName
+from slurm.model.node import GresPool, Node
+from slurm.model.partition import Partition
+from slurm.model.settings import Settings
+from slurm.model.states import NodeState
+
+
+def configured(conf: Config, now: float, operators: list[int]) -> Configured:
+    """The event that says this configuration holds from now on."""
+    return Configured(
+        at=now,
+        settings=settings_of(conf, operators),
+        nodes=[node_of(node, conf.devices(node.name), position) for position, node in enumerate(conf.nodes)],
+        partitions=[partition_of(partition, position) for position, partition in enumerate(conf.partitions)],
+    )
+
+
+def _memory(conf: Config, key: str) -> int | None:
+    return conf.number(key) if conf.written(key) else None
+
+
+def settings_of(conf: Config, operators: list[int]) -> Settings:
+    """Settings: cluster-wide rules; `operators` are uids besides root that may administrate."""
+    select = conf.text("SelectTypeParameters").upper()
+    unit = next((word.lower() for word in ("CORE", "SOCKET", "CPU") if f"CR_{word}" in select), "core")
+    parameters = conf.options("SchedulerParameters")
+    default = Settings()
+
+    def scheduler(key: str, otherwise: int) -> int:
+        return int(parameters[key]) if parameters.get(key) else otherwise
+
+    return Settings(
+        cluster_name=conf.cluster_name, slurm_user=conf.text("SlurmUser"), operators=operators,
+        max_job_count=conf.number("MaxJobCount"), max_array_size=conf.number("MaxArraySize"), max_step_count=conf.number("MaxStepCount"),
+        max_tasks_per_node=conf.number("MaxTasksPerNode"), first_job_id=conf.number("FirstJobId"), max_job_id=conf.number("MaxJobId"),
+        min_job_age=conf.seconds("MinJobAge"), kill_wait=conf.seconds("KillWait"), over_time_limit=conf.seconds("OverTimeLimit"),
+        inactive_limit=conf.seconds("InactiveLimit"), batch_start_timeout=conf.seconds("BatchStartTimeout"),
+        complete_wait=conf.seconds("CompleteWait"), slurmd_timeout=conf.seconds("SlurmdTimeout"),
+        return_to_service=conf.number("ReturnToService"), job_requeue=conf.flag("JobRequeue"), max_batch_requeue=conf.number("MaxBatchRequeue"),
+        kill_on_invalid_dep="kill_invalid_depend" in parameters or "kill_invalid_depend" in conf.words("DependencyParameters"),
+        enforce_part_limits=conf.text("EnforcePartLimits") or "NO", disable_root_jobs=conf.flag("DisableRootJobs"),
+        job_file_append=conf.flag("JobFileAppend"),
+        select="linear" if "linear" in conf.text("SelectType") else "cons_tres", select_unit=unit, select_memory="MEMORY" in select,
+        select_one_task_per_core="CR_ONE_TASK_PER_CORE" in select, gres_types=conf.words("GresTypes"),
+        def_mem_per_cpu=_memory(conf, "DefMemPerCPU"), def_mem_per_node=_memory(conf, "DefMemPerNode"),
+        max_mem_per_cpu=_memory(conf, "MaxMemPerCPU"), max_mem_per_node=_memory(conf, "MaxMemPerNode"),
+        config_overrides="config_overrides" in conf.words("SlurmdParameters"),
+        scheduler="builtin" if "builtin" in conf.text("SchedulerType") else "backfill",
+        backfill_window=scheduler("bf_window", default.backfill_window // 60) * 60,
+        backfill_resolution=scheduler("bf_resolution", default.backfill_resolution),
+        backfill_max_jobs=scheduler("bf_max_job_test", default.backfill_max_jobs),
+        default_queue_depth=scheduler("default_queue_depth", default.default_queue_depth),
+        priority_type="basic" if "basic" in conf.text("PriorityType") else "multifactor",
+        priority_weight_age=conf.number("PriorityWeightAge"), priority_weight_job_size=conf.number("PriorityWeightJobSize"),
+        priority_weight_partition=conf.number("PriorityWeightPartition"), priority_max_age=conf.seconds("PriorityMaxAge"),
+        priority_favor_small=conf.flag("PriorityFavorSmall"))
+
+
+def _pools(devices: list[GresDevice]) -> list[GresPool]:
+    pools: list[GresPool] = []
+    counted: dict[str, int] = {}
+    for device in devices:
+        last = pools[-1] if pools else None
+        cores = sum(1 << core for core in device.cores)
+        if last is None or (last.name, last.type, last.cores) != (device.name, device.type, cores):
+            last = GresPool(name=device.name, type=device.type, count=0, first=counted.get(device.name, 0), cores=cores)
+            pools.append(last)
+        last.count += device.count
+        last.files.extend([device.file] * device.count)
+        counted[device.name] = counted.get(device.name, 0) + device.count
+    return pools
+
+
+def node_of(conf: NodeConf, devices: list[GresDevice], position: int) -> Node:
+    """A node as configured; nobody has heard of it yet."""
+    words = conf.state.upper()
+    state = NodeState.DOWN if "DOWN" in words else NodeState.FUTURE if "FUTURE" in words else NodeState.UNKNOWN
+    return Node(
+        name=NodeName(conf.name), address=conf.addr, hostname=conf.hostname, port=conf.port, boards=conf.boards, sockets=conf.sockets,
+        cores_per_socket=conf.cores_per_socket, threads_per_core=conf.threads_per_core, cpus=conf.cpus, memory=conf.real_memory,
+        tmp_disk=conf.tmp_disk, weight=conf.weight, features=list(conf.features), gres=_pools(devices), position=position, state=state,
+        drain="DRAIN" in words, reason=conf.reason)
+
+
+def partition_of(conf: PartitionConf, position: int) -> Partition:
+    """A partition as configured."""
+    same = {name: getattr(conf, name) for name in conf._fields if name in Partition.__struct_fields__ and name != "nodes"}
+    return Partition(**same, nodes=[NodeName(name) for name in conf.nodes], exclusive="USER" if conf.exclusive_user else "NO", position=position)
