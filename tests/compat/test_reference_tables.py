@@ -28,6 +28,8 @@ NO_OPTION = frozenset(
         "SLURM_DIST_PLANESIZE",
     }
     | {"SLURM_STEP_KILLED_MSG_NODE_ID=ID", "SLURM_SRUN_REDUCE_TASK_EXIT_MSG", "SLURM_PMI_KVS_NO_DUP_KEYS"}
+    # The waiting half of --switches, which changes nothing here.
+    | {"SBATCH_WAIT4SWITCH", "SLURM_WAIT4SWITCH", "SALLOC_WAIT4SWITCH"}
     | {"PMI_FANOUT", "PMI_FANOUT_OFF_HOST", "PMI_TIME"}
 )
 
