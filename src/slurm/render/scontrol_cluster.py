@@ -1,0 +1,131 @@
+"""`scontrol show node` and `show partition`: records as blocks of KEY=value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from slurm.model.node import Node
+from slurm.model.partition import Partition
+from slurm.notation import duration, hostlist, tres
+from slurm.render import node_values as values
+from slurm.render.node_state import status
+from slurm.render.view import View
+
+NULL = "(null)"
+
+
+def show_node(node: Node, view: View, detail: bool = False) -> list[str]:
+    """A node's lines, without their indentation; `detail` as `scontrol show -d node`."""
+    features = ",".join(node.features) or NULL
+    allocated = node.cpus_used.bit_count()
+    arch = f"Arch={node.arch} " if node.arch else ""
+    version = f" Version={node.version}" if node.version else ""
+    lines = [
+        f"NodeName={node.name} {arch}CoresPerSocket={node.cores_per_socket} ",
+        f"CPUAlloc={allocated} CPUEfctv={node.cpus} CPUTot={node.cpus} CPULoad={values.load_text(node)}",
+        f"AvailableFeatures={features}",
+        f"ActiveFeatures={features}",
+        f"Gres={values.gres_text(node) or NULL}",
+    ]
+    if detail:
+        lines += ["GresDrain=N/A", f"GresUsed={values.gres_used_text(node) or NULL}"]
+    lines.append(f"NodeAddr={node.address or node.name} NodeHostName={node.hostname or node.name} Port={node.port}{version}")
+    if node.os:
+        lines.append(f"OS={node.os} ")
+    lines += [
+        (f"RealMemory={node.memory} AllocMem={node.memory_used} FreeMem={values.free_memory_text(node)} Sockets={node.sockets} "
+        f"Boards={node.boards}"),
+        (f"State={status(node, view).complete} ThreadsPerCore={node.threads_per_core} TmpDisk={node.tmp_disk} Weight={node.weight} "
+        "Owner=N/A MCS_label=N/A"),
+        f"Partitions={','.join(view.partitions_of.get(node.name, []))} ",
+        f"BootTime={view.moment(node.boot_time, 'None')} SlurmdStartTime={view.moment(node.slurmd_start_time, 'None')}",
+        f"LastBusyTime={view.moment(node.last_busy_time, 'Unknown')} ResumeAfterTime=None SuspendTime=INFINITE",
+        f"CfgTRES={tres.show(configured([node], with_nodes=False))}",
+        f"AllocTRES={tres.show(used(node))}",
+        "CurrentWatts=0 AveWatts=0",
+    ]
+    for key, text in (("Comment", node.comment), ("Extra", node.extra)):
+        if text:
+            lines.append(f"{key}={text}")
+    if node.reason:
+        lines.append(f"Reason={node.reason} [{node.reason_user}@{view.moment(node.reason_time, 'Unknown')}]")
+    return lines
+
+
+def configured(nodes: Iterable[Node], *, with_nodes: bool = True) -> dict[str, int]:
+    """Trackable resources that nodes have, memory MB."""
+    amounts: dict[str, int] = {}
+    for node in nodes:
+        amounts["cpu"] = amounts.get("cpu", 0) + node.cpus
+        amounts["mem"] = amounts.get("mem", 0) + node.memory
+        if with_nodes:
+            amounts["node"] = amounts.get("node", 0) + 1
+        amounts["billing"] = amounts.get("billing", 0) + node.cpus
+        for pool in node.gres:
+            amounts[f"gres/{pool.name}"] = amounts.get(f"gres/{pool.name}", 0) + pool.count
+    return amounts
+
+
+def used(node: Node) -> dict[str, int]:
+    """Trackable resources that jobs hold on a node, memory MB."""
+    amounts = {"cpu": node.cpus_used.bit_count(), "mem": node.memory_used}
+    for name, devices in node.gres_used.items():
+        amounts[f"gres/{name}"] = devices.bit_count()
+    return amounts
+
+
+def show_partition(partition: Partition, view: View) -> list[str]:
+    """A partition's lines, without their indentation."""
+    nodes = [view.nodes[name] for name in partition.nodes if name in view.nodes]
+    accounts = f"DenyAccounts={partition.deny_accounts}" if partition.deny_accounts else f"AllowAccounts={partition.allow_accounts}"
+    qos = f"DenyQos={partition.deny_qos}" if partition.deny_qos else f"AllowQos={partition.allow_qos}"
+    default_time = "NONE" if partition.default_time is None else duration.show_clock(partition.default_time)
+    over = "NONE" if partition.over_time_limit is None else _over(partition.over_time_limit)
+    lines = [
+        f"PartitionName={partition.name}",
+        f"AllowGroups={partition.allow_groups} {accounts} {qos}",
+        f"AllocNodes={partition.alloc_nodes} Default={_yes(partition.default)} QoS={partition.qos or 'N/A'}",
+    ]
+    if partition.alternate:
+        lines.append(f"Alternate={partition.alternate}")
+    lines += [
+        (f"DefaultTime={default_time} DisableRootJobs={_yes(partition.disable_root_jobs)} Exclusive={partition.exclusive} "
+        f"GraceTime={partition.grace_time} Hidden={_yes(partition.hidden)}"),
+        (f"MaxNodes={_most(partition.max_nodes)} MaxTime={duration.show_clock(partition.max_time)} MinNodes={partition.min_nodes} "
+        f"LLN={_yes(partition.lln)} MaxCPUsPerNode={_most(partition.max_cpus_per_node)} "
+        f"MaxCPUsPerSocket={_most(partition.max_cpus_per_socket)}"),
+    ]
+    if partition.nodes_text.upper() == "ALL":
+        lines.append("NodeSets=ALL")
+    lines += [
+        f"Nodes={hostlist.compress(partition.nodes) or NULL}",
+        (f"PriorityJobFactor={partition.priority_job_factor} PriorityTier={partition.priority_tier} RootOnly={_yes(partition.root_only)} "
+        f"ReqResv={_yes(partition.req_resv)} OverSubscribe={partition.oversubscribe}"),
+        f"OverTimeLimit={over} PreemptMode={values.preempt_mode(partition)}",
+        f"State={partition.state} TotalCPUs={sum(node.cpus for node in nodes)} TotalNodes={len(nodes)} SelectTypeParameters=NONE",
+        f"JobDefaults={partition.job_defaults or NULL}",
+        (f"{_memory('Def', partition.def_mem_per_cpu, partition.def_mem_per_node)} "
+        f"{_memory('Max', partition.max_mem_per_cpu, partition.max_mem_per_node)}"),
+        f"TRES={tres.show(configured(nodes)) or NULL}",
+    ]
+    if partition.tres_billing_weights:
+        lines.append(f"TRESBillingWeights={partition.tres_billing_weights}")
+    return lines
+
+
+def _yes(value: bool) -> str:
+    return "YES" if value else "NO"
+
+
+def _most(number: int) -> str:
+    return "UNLIMITED" if number < 0 else str(number)
+
+
+def _over(seconds: int) -> str:
+    return "UNLIMITED" if seconds < 0 else str(seconds // 60)
+
+
+def _memory(word: str, per_cpu: int | None, per_node: int | None) -> str:
+    if per_cpu is not None:
+        return f"{word}MemPerCPU={per_cpu}"
+    return f"{word}MemPerNode={per_node if per_node is not None else 'UNLIMITED'}"
