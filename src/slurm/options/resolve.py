@@ -30,10 +30,11 @@ class Resolved:
     """What was asked for.
 
     `request` holds JobRequest fields, `step` StepRequest fields, `settings` what concerns the command itself, by option name with
-    underscores; `rest` the words behind the options; `notes` lines for standard error; `origins` field or setting → who set it.
+    underscores; `rest` the words behind the options; `notes` lines for standard error; `origins` field or setting → who set it;
+    `written` option → its text as given.
     """
 
-    __slots__ = ("command", "notes", "origins", "request", "rest", "settings", "step")
+    __slots__ = ("command", "notes", "origins", "request", "rest", "settings", "step", "written")
 
     def __init__(self, command: str, rest: list[str]) -> None:
         self.command = command
@@ -43,6 +44,7 @@ class Resolved:
         self.settings: dict[str, object] = {}
         self.notes: list[str] = []
         self.origins: dict[str, str] = {}
+        self.written: dict[str, str] = {}
 
     def flag(self, key: str) -> bool:
         """Whether a setting was switched on."""
@@ -173,6 +175,7 @@ def _apply(resolved: Resolved, sourced: list[_Sourced], reading: values.Reading,
         if option.value == "level" and not from_environment:
             resolved.settings[option.key] = resolved.number(option.key) + 1 if resolved.origins.get(option.key) == source else 1
             resolved.origins[option.key] = source
+            resolved.written[option.name] = str(resolved.settings[option.key])
             continue
         try:
             found = values.read(option, one.text, reading)
@@ -185,6 +188,7 @@ def _apply(resolved: Resolved, sourced: list[_Sourced], reading: values.Reading,
             fields.update(found)
         else:
             resolved.settings.update(found)
+        resolved.written[option.name] = one.text if one.text is not None and option.value != "flag" else "set"
         for field in found:
             resolved.origins[field] = source
     _merge(resolved, fields, strict=not from_environment)

@@ -18,11 +18,11 @@ LAUNCH_OPTIONS: tuple[Option, ...] = (
     # sbatch
     Option("wrap", "", "text", commands="sbatch", metavar="COMMAND", help="run this command line instead of a script"),
     Option("wait", "W", "flag", commands="sbatch", env="SBATCH_WAIT", help="wait until the job has ended and exit as it did"),
-    Option("export", "", "text", commands="sbatch srun", metavar="ALL|NONE|NAME[=VALUE],…", optional="ALL",
+    Option("export", "", "text", commands="sbatch srun", metavar="ALL|NONE|NAME[=VALUE],...", optional="ALL",
            env="SBATCH_EXPORT SRUN_EXPORT_ENV SLURM_EXPORT_ENV", help="which environment variables the job gets"),
     Option("export-file", "", "text", commands="sbatch", metavar="FILE",
            help="more variables for the job, NAME=VALUE, each ended by a zero byte"),
-    Option("propagate", "", "propagate", commands="sbatch srun", metavar="ALL|NONE|LIMIT,…", optional="ALL",
+    Option("propagate", "", "propagate", commands="sbatch srun", metavar="ALL|NONE|LIMIT,...", optional="ALL",
            help="which resource limits of the shell the job gets"),
     Option("ignore-pbs", commands="sbatch", env="SBATCH_IGNORE_PBS", help="say nothing about #PBS lines"),
     Option("get-user-env", "", "text", commands="sbatch salloc", optional="", env="SBATCH_GET_USER_ENV", notice=True,

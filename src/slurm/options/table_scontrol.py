@@ -1,4 +1,4 @@
-"""Options of scontrol; what follows them (show, update, hold …) is read by the command itself."""
+"""Options of scontrol; what follows them (show, update, hold ...) is read by the command itself."""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _moment(option: Option, text: str, reading: Reading) -> Fields:
     try:
         return {_target(option): moment.parse(text, reading.now)}
     except NotationError as error:
-        refusal = _invalid(option, text, valid="16:00, now+1hour, 2026-12-24, 2026-12-24T08:30, tomorrow, midnight …")
+        refusal = _invalid(option, text, valid="16:00, now+1hour, 2026-12-24, 2026-12-24T08:30, tomorrow, midnight ...")
         refusal.before = (error.message.partition("; valid")[0],)
         raise refusal from error
 

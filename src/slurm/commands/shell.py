@@ -1,0 +1,177 @@
+"""What every command shares: its view of the world, how errors are printed, exit codes, --help, ctrl-C, broken pipes.
+
+What a command does lives in the file of its name; what its options mean, in `options`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import BinaryIO, Protocol, TextIO
+
+from slurm.model.errors import SlurmError
+from slurm.model.version import version_line
+from slurm.options import usage
+from slurm.options.errors import OptionError, UsageError
+from slurm.options.resolve import Resolved
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+Message = dict[str, object]
+"""A message as the commands see it: the fields of a struct of wire.messages, with its name under "type"."""
+
+
+class Channel(Protocol):
+    """A connection to slurmctld. Every method raises the SlurmError that the other side answered, or Unreachable."""
+
+    def call(self, message: Message, *, timeout: float = ...) -> Message:
+        """Sends a request and waits for its reply."""
+        ...
+
+    def send(self, message: Message) -> None:
+        """Sends a request whose replies are read with `receive`."""
+        ...
+
+    def receive(self, timeout: float | None = ...) -> Message:
+        """The next message from the other side; None waits for ever."""
+        ...
+
+    def close(self) -> None:
+        """Ends the connection."""
+        ...
+
+
+def connect(environ: Mapping[str, str]) -> Channel:
+    """A connection to the cluster that `environ` leads to; Unreachable says where it looked and what to do."""
+    from slurm.net import client  # a command line that is wrong never needs it
+
+    return client.connect(environ)
+
+
+class Shell:
+    """One call of a command: its name, words, variables and streams, and the way to slurmctld. Tests make their own."""
+
+    __slots__ = ("argv", "connect", "environ", "name", "now", "stderr", "stdin", "stdout")
+
+    def __init__(
+        self,
+        name: str,
+        argv: Iterable[str],
+        environ: Mapping[str, str],
+        stdin: BinaryIO,
+        stdout: TextIO,
+        stderr: TextIO,
+        *,
+        connect: Callable[[Mapping[str, str]], Channel] = connect,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self.argv = list(argv)
+        self.environ = dict(environ)
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self.connect = connect
+        self.now = now
+
+    @classmethod
+    def of_process(cls, name: str) -> Shell:
+        """The call that started this process."""
+        return cls(name, sys.argv[1:], os.environ, sys.stdin.buffer, sys.stdout, sys.stderr)
+
+    def channel(self) -> Channel:
+        """A new connection to slurmctld."""
+        return self.connect(self.environ)
+
+    def out(self, text: str) -> None:
+        """Writes a line to standard output."""
+        self.stdout.write(text + "\n")
+
+    def raw(self, line: str) -> None:
+        """Writes a line to standard error as it is."""
+        self.stderr.write(line + "\n")
+
+    def say(self, line: str) -> None:
+        """Writes a line to standard error behind the command's name."""
+        self.raw(f"{self.name}: {line}")
+
+    def error(self, line: str) -> None:
+        """Writes an error line as Slurm does: "sbatch: error: …"."""
+        self.say(f"error: {line}")
+
+    def hints(self, lines: Iterable[str]) -> None:
+        """Writes what a user can do about the error above."""
+        for line in lines:
+            self.say(f"hint: {line}")
+
+    def report(self, failure: SlurmError, prefix: str = "", suffix: str = "") -> None:
+        """Writes what went wrong: Slurm's lines first, `prefix` before the sentence as in "Batch job submission failed: ", then hints."""
+        if isinstance(failure, UsageError):
+            self.say(failure.message)
+            self.raw(f'Try "{self.name} --help" for more information')
+        elif isinstance(failure, OptionError):
+            for line in failure.before:
+                self.raw(line)
+            for line in failure.preface:
+                self.error(line)
+            self.say(f"{'fatal' if failure.fatal else 'error'}: {failure.message}")
+        else:
+            for line in failure.preface:
+                self.error(line)
+            self.error(prefix + failure.message + suffix)
+        self.hints(failure.hints)
+
+    def failure_code(self, code: int) -> int:
+        """The exit code of an error: SLURM_EXIT_ERROR where it is set, else `code`."""
+        wanted = self.environ.get("SLURM_EXIT_ERROR", "")
+        return int(wanted) & 255 if wanted.isascii() and wanted.isdigit() else code
+
+
+def informed(shell: Shell, resolved: Resolved) -> bool:
+    """Whether --help, --usage or --version was asked for; prints it."""
+    if resolved.flag("version"):
+        shell.out(version_line())
+    elif resolved.flag("help"):
+        shell.stdout.write(usage.help_text(shell.name))
+    elif resolved.flag("usage"):
+        shell.stdout.write(usage.usage_text(shell.name))
+    else:
+        return False
+    return True
+
+
+def notes(shell: Shell, resolved: Resolved) -> None:
+    """Writes what `resolve` wants the user to know, and with -v the options in force; nothing with -Q."""
+    if resolved.number("verbose"):
+        line = f"{'-' * 20} {'-' * 20}"
+        shell.say("defined options")
+        shell.say(line)
+        for name, text in sorted(resolved.written.items()):
+            shell.say(f"{name:<20}: {text}")
+        shell.say(line)
+        shell.say("end of defined options")
+    if not resolved.number("quiet"):
+        for note in resolved.notes:
+            shell.say(f"warning: {note}")
+
+
+def run(shell: Shell, body: Callable[[Shell], int], *, usage_code: int = 255) -> int:
+    """Carries a command out and returns its exit status; errors are printed, none escapes. `usage_code`: for a wrong option."""
+    try:
+        code = body(shell)
+        shell.stdout.flush()
+        return code
+    except SlurmError as failure:
+        shell.report(failure)
+        if isinstance(failure, UsageError):
+            return shell.failure_code(usage_code)
+        return shell.failure_code(failure.exit_code if isinstance(failure, OptionError) else 1)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone, as in `squeue | head`; the interpreter must not try to flush again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE

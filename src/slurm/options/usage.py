@@ -1,0 +1,68 @@
+"""--help and --usage, written from the tables."""
+
+from __future__ import annotations
+
+from slurm.options import tables
+from slurm.options.option import REFUSED, Option
+
+_WIDTH = 100
+_COLUMN = 36
+_OPERANDS = {
+    "sbatch": "[script [argument...]]", "srun": "program [argument...]", "salloc": "[program [argument...]]", "squeue": "", "sinfo": "",
+    "scancel": "[job[_tasks][.step]...]", "scontrol": "[command [argument...]]",
+}
+_PURPOSE = {
+    "sbatch": "Submits a batch script; it runs when its resources are there.",
+    "srun": "Runs a program as parallel tasks, in a job of its own or as a step of the present one.",
+    "salloc": "Gets resources and runs a program, or a shell, that may use them.",
+    "squeue": "Shows jobs and steps that wait or run.",
+    "sinfo": "Shows partitions and nodes.",
+    "scancel": "Ends or signals jobs, tasks of arrays and steps.",
+    "scontrol": "Shows and changes jobs, nodes, partitions and the configuration.",
+}
+
+
+def usage_text(command: str) -> str:
+    """The options in short, several a line."""
+    words = [_brief(option) for option in tables.rows(command) if option.status != REFUSED]
+    return _filled(f"Usage: {command} ", [*words, *_OPERANDS[command].split(" ", 1)])
+
+
+def help_text(command: str) -> str:
+    """Purpose, call and one line an option that is carried out; the others are named at the end."""
+    lines = [f"Usage: {command} [options] {_OPERANDS[command]}".rstrip(), _PURPOSE[command], ""]
+    options = tables.rows(command)
+    for option in options:
+        if option.status == REFUSED:
+            continue
+        head = f"  {'-' + option.short + ',' if option.short else '   '} --{option.name}{_argument(option)}"
+        gap = " " * (_COLUMN - len(head)) if len(head) < _COLUMN else "\n" + " " * _COLUMN
+        lines.append(f"{head}{gap}{option.help}")
+    refused = [f"--{option.name}" for option in options if option.status == REFUSED]
+    if refused:
+        lines += ["", _filled("Not supported yet: ", [name + "," for name in refused[:-1]] + refused[-1:]).rstrip("\n")]
+    return "\n".join(lines) + "\n"
+
+
+def _argument(option: Option) -> str:
+    if not option.allows_argument:
+        return ""
+    shown = option.metavar or "TEXT"
+    return f"={shown}" if option.takes_argument else f"[={shown}]"
+
+
+def _brief(option: Option) -> str:
+    name = f"-{option.short}" if option.short else f"--{option.name}"
+    if option.takes_argument:
+        return f"[{name}{' ' if option.short else '='}{option.metavar or 'TEXT'}]"
+    return f"[{name}]"
+
+
+def _filled(start: str, words: list[str]) -> str:
+    lines = [start.rstrip()]
+    for word in words:
+        if len(lines[-1]) + 1 + len(word) > _WIDTH:
+            lines.append(" " * len(start) + word)
+        else:
+            lines[-1] += " " + word
+    return "\n".join(line.rstrip() for line in lines) + "\n"
