@@ -15,6 +15,7 @@ from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.state import ClusterState
+from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.states import JobState
 
@@ -125,8 +126,8 @@ def step(state: ClusterState, event: Any) -> list[Effect]:
 def ignored(state: ClusterState, event: e.Event) -> str:
     """Why this event would be passed over, "" when it would not be; for logs."""
     kind = type(event)
-    named = getattr(event, "job", None)
-    job = state.jobs.get(named) if isinstance(named, int) else None
+    named: JobId | None = getattr(event, "job", None)
+    job = state.jobs.get(named) if named is not None else None
     if job is None:
         return GONE if kind in ATTEMPT_EVENTS else ""
     if kind in ATTEMPT_EVENTS and (getattr(event, "attempt", 0) < job.attempt or phase(job) is WAITING):

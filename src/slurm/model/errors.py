@@ -69,6 +69,7 @@ MESSAGES: dict[str, tuple[int, str]] = {
     "ESLURM_INVALID_CORE_CNT": (2058, "Core count for reservation node list is not consistent!"),
     "ESLURM_JOB_NOT_RUNNING": (2061, "Job is not running"),
     "ESLURM_INVALID_QOS": (2066, "Invalid qos specification"),
+    "ESLURM_PARTITION_NOT_AVAIL": (2067, "Required partition not available (inactive or drain)"),
     "ESLURM_INVALID_GRES": (2072, "Invalid generic resource (gres) specification"),
     "ESLURM_RESERVATION_NOT_USABLE": (2076, "Requested reservation not usable now"),
     "ESLURM_MISSING_TIME_LIMIT": (2078, "Time limit specification required, but not provided"),

@@ -1,0 +1,203 @@
+"""Checks: the second half of admission. Each step refuses a request for one cause, in Slurm's words with ours below; STEPS is their order.
+
+Whether any node is large enough is judged in `sched.feasible`, which knows how nodes are filled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slurm.core import resolving
+from slurm.core.draft import Draft
+from slurm.core.rights import is_operator
+from slurm.model.errors import InvalidRequest, NotationError, NotNow, NotPermitted
+from slurm.model.partition import Partition
+from slurm.notation import duration, features, gres, hostlist
+from slurm.notation import signal as signals
+
+
+def room_in_queue(draft: Draft) -> None:
+    """MaxJobCount: jobs that wait or run."""
+    state = draft.state
+    limit = state.settings.max_job_count
+    if len(state.pending) + len(state.active) >= limit:
+        raise NotNow("ESLURM_MAX_JOB_COUNT", hints=[f"{limit} jobs wait or run, no more are taken (MaxJobCount={limit})"])
+
+
+def partition_open(draft: Draft) -> None:
+    """A partition that is INACTIVE or DRAIN takes no jobs; one that is DOWN takes them and lets them wait."""
+    for partition in draft.partitions:
+        if partition.state in ("INACTIVE", "DRAIN"):
+            raise NotNow("ESLURM_PARTITION_NOT_AVAIL", hints=[f"partition {partition.name} is {partition.state} and takes no jobs"])
+
+
+def partition_rights(draft: Draft) -> None:
+    """RootOnly, DisableRootJobs, AllowGroups, AllowAccounts and AllowQos of every partition asked for."""
+    settings, caller = draft.state.settings, draft.caller
+    for partition in draft.partitions:
+        hint = _forbidden(draft, partition)
+        if caller.uid == 0 and (settings.disable_root_jobs or partition.disable_root_jobs):
+            hint = "root may not run jobs here (DisableRootJobs)"
+        if hint:
+            raise NotPermitted("ESLURM_ACCESS_DENIED", hints=[f"partition {partition.name}: {hint}"])
+
+
+def _forbidden(draft: Draft, partition: Partition) -> str:
+    caller, request = draft.caller, draft.request
+    if partition.root_only and caller.uid != 0:
+        return "only root may use it (RootOnly)"
+    if caller.uid != 0 and not _listed(partition.allow_groups, *caller.groups, caller.group):
+        return f"it is for the groups {partition.allow_groups} (AllowGroups), you are in {', '.join(caller.groups) or caller.group}"
+    if request.account and not _listed(partition.allow_accounts, request.account):
+        return f"it is for the accounts {partition.allow_accounts} (AllowAccounts)"
+    if request.account and _in(partition.deny_accounts, request.account):
+        return f"it is not for account {request.account} (DenyAccounts)"
+    if request.qos and not _listed(partition.allow_qos, request.qos):
+        return f"it is for the QOS {partition.allow_qos} (AllowQos)"
+    if request.qos and _in(partition.deny_qos, request.qos):
+        return f"it is not for QOS {request.qos} (DenyQos)"
+    return ""
+
+
+def _in(text: str, *names: str) -> bool:
+    allowed = {word.strip() for word in text.split(",")}
+    return any(name in allowed for name in names)
+
+
+def _listed(text: str, *names: str) -> bool:
+    return text.strip().upper() in ("", "ALL") or _in(text, *names)
+
+
+def quality_of_service(draft: Draft) -> None:
+    """Without accounting there is one QOS."""
+    default = draft.state.settings.default_qos
+    if draft.request.qos not in ("", default):
+        raise InvalidRequest("ESLURM_INVALID_QOS", hints=[f"the QOS of this cluster: {default}"])
+
+
+def reservation(draft: Draft) -> None:
+    """There are no reservations yet."""
+    if draft.request.reservation:
+        raise InvalidRequest(
+            "ESLURM_RESERVATION_INVALID", hints=["this cluster has no reservations: slurm-py does not carry them out yet"])
+
+
+def licenses(draft: Draft) -> None:
+    """There are no licences yet."""
+    if draft.request.licenses:
+        raise InvalidRequest("ESLURM_INVALID_LICENSES", hints=["this cluster has no licenses: slurm-py does not carry them out yet"])
+
+
+def node_names(draft: Draft) -> None:
+    """Nodes asked for and excluded must exist; those asked for must be in a partition asked for."""
+    request, state = draft.request, draft.state
+    wanted = resolving.known_nodes(state, request.nodelist) if request.nodelist else []
+    excluded = set(resolving.known_nodes(state, request.exclude)) if request.exclude else set()
+    if both := excluded.intersection(wanted):
+        raise InvalidRequest("ESLURM_INVALID_NODE_NAME", hints=[f"asked for and excluded at once: {hostlist.compress(sorted(both))}"])
+    if wanted and not any(set(wanted) <= set(partition.nodes) for partition in draft.partitions):
+        raise InvalidRequest("ESLURM_REQUESTED_NODES_NOT_IN_PARTITION", hints=[
+            f"partition {partition.name} has {hostlist.compress(partition.nodes)}" for partition in draft.partitions])
+
+
+def constraints(draft: Draft) -> None:
+    """Every feature named must be one that some node has."""
+    known = {feature for node in draft.state.nodes.values() for feature in node.features}
+    for text in (draft.request.features, draft.request.prefer):
+        if not text:
+            continue
+        try:
+            tree = features.parse(text)
+        except NotationError as error:
+            raise InvalidRequest("ESLURM_INVALID_FEATURE", hints=[error.message]) from error
+        for name in features.names(tree) if tree is not None else ():
+            if name not in known:
+                shown = f"features of this cluster: {', '.join(sorted(known))}" if known else "no node of this cluster has a feature"
+                raise InvalidRequest("ESLURM_INVALID_FEATURE", hints=[f'no node has "{name}"', *resolving.meant(name, known), shown])
+
+
+def resource_names(draft: Draft) -> None:
+    """Every generic resource asked for must be in GresTypes."""
+    request, types = draft.request, draft.state.settings.gres_types
+    asked = [item.name for item in gres.parse(request.gres)] if request.gres else []
+    if request.gpus or request.gpus_per_node or request.gpus_per_socket or request.gpus_per_task:
+        asked.append("gpu")
+    for name in asked:
+        if name not in types:
+            shown = f"GresTypes of this cluster: {','.join(types)}" if types else "this cluster has no generic resources (GresTypes)"
+            raise InvalidRequest("ESLURM_INVALID_GRES", hints=[f'there is no resource "{name}"', *resolving.meant(name, types), shown])
+
+
+def counts(draft: Draft) -> None:
+    """Numbers that contradict each other."""
+    request, settings = draft.request, draft.state.settings
+    if 0 < request.nodes_max < request.nodes_min:
+        raise InvalidRequest("ESLURM_INVALID_NODE_COUNT", hints=[f"at least {request.nodes_min} and at most {request.nodes_max} nodes"])
+    if request.ntasks_per_node > settings.max_tasks_per_node:
+        raise InvalidRequest("ESLURM_BAD_TASK_COUNT", hints=[f"at most {settings.max_tasks_per_node} tasks a node (MaxTasksPerNode)"])
+    if request.mem_per_node:
+        for partition in draft.partitions:
+            most = partition.max_mem_per_node or settings.max_mem_per_node
+            if most and request.mem_per_node > most:
+                raise InvalidRequest("ESLURM_INVALID_TASK_MEMORY", hints=[f"at most {most} MB a node in partition {partition.name}"])
+
+
+def times(draft: Draft) -> None:
+    """Limits that contradict each other or the clock."""
+    request = draft.request
+    limit = draft.time_limit
+    if request.time_min is not None and 0 <= limit < request.time_min:
+        raise InvalidRequest("ESLURM_INVALID_TIME_LIMIT", hints=[
+            f"--time-min is {duration.show(request.time_min)}, the time limit {duration.show(limit)}"])
+    if request.deadline:
+        least = max(request.time_min if request.time_min is not None else limit, 0)
+        if max(draft.now, draft.not_before) + least > request.deadline:
+            raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=[
+                f"a job of {duration.show(least)} can not end before its deadline any more"])
+
+
+def partition_limits(draft: Draft) -> None:
+    """MaxTime, MaxNodes and MinNodes, refused at submission only where EnforcePartLimits says so."""
+    rule = draft.state.settings.enforce_part_limits.upper()
+    if rule not in ("ANY", "ALL", "YES"):
+        return
+    refusals = [_over_limit(draft, partition) for partition in draft.partitions]
+    errors = [error for error in refusals if error is not None]
+    if errors and (rule != "ANY" or len(errors) == len(refusals)):
+        raise errors[0]
+
+
+def _over_limit(draft: Draft, partition: Partition) -> InvalidRequest | None:
+    request, limit = draft.request, draft.time_limit
+    if partition.max_time >= 0 and (limit < 0 or limit > partition.max_time):
+        return InvalidRequest("ESLURM_INVALID_TIME_LIMIT", hints=[
+            f"at most {duration.show(partition.max_time)} in partition {partition.name}, {duration.show(limit)} asked for"])
+    if 0 <= partition.max_nodes < request.nodes_min:
+        return InvalidRequest("ESLURM_INVALID_NODE_COUNT", hints=[f"at most {partition.max_nodes} nodes in partition {partition.name}"])
+    if request.nodes_max and request.nodes_max < partition.min_nodes:
+        return InvalidRequest("ESLURM_INVALID_NODE_COUNT", hints=[f"at least {partition.min_nodes} nodes in partition {partition.name}"])
+    if request.nodes_min > len(partition.nodes):
+        return InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=[
+            f"partition {partition.name} has {len(partition.nodes)} nodes, {request.nodes_min} are asked for"])
+    return None
+
+
+def priority(draft: Draft) -> None:
+    """Only operators set a priority; anybody may set 0, which is a hold."""
+    asked = draft.request.priority
+    if asked and not is_operator(draft.state, draft.caller):
+        raise NotPermitted("ESLURM_ACCESS_DENIED", hints=["only operators and administrators can set the priority of a job"])
+
+
+def warning_signal(draft: Draft) -> None:
+    """--signal must read well: it is read again when the time comes."""
+    if draft.request.signal:
+        try:
+            signals.parse_request(draft.request.signal)
+        except NotationError as error:
+            raise InvalidRequest("ESLURM_INVALID_OPTION", "Invalid --signal specification", hints=[error.message]) from error
+
+
+STEPS: tuple[Callable[[Draft], None], ...] = (
+    room_in_queue, partition_open, partition_rights, quality_of_service, reservation, licenses, node_names, constraints, resource_names,
+    counts, times, partition_limits, priority, warning_signal)

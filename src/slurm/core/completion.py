@@ -1,0 +1,171 @@
+"""Completion: the first half of admission. Each step fills in what was not asked, or reads one of the request's texts; STEPS is their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slurm.core import resolving
+from slurm.core.draft import Draft
+from slurm.core.rights import is_operator
+from slurm.model.errors import InvalidRequest, NotationError
+from slurm.model.job import ArrayPart
+from slurm.model.partition import Partition
+from slurm.notation import array as arrays
+from slurm.notation import gres, hostlist
+
+
+def name(draft: Draft) -> None:
+    """A job without a name is called after its script."""
+    request = draft.request
+    if not request.name:
+        request.name = request.command.rpartition("/")[2] or ("sbatch" if request.kind == "batch" else "interactive")
+
+
+def partitions(draft: Draft) -> None:
+    """The default partition, when none was asked; every name must be known."""
+    state = draft.state
+    if not draft.request.partition:
+        draft.request.partition = state.default_partition()
+        if not draft.request.partition:
+            raise InvalidRequest("ESLURM_DEFAULT_PARTITION_NOT_SET", hints=_valid_partitions(draft))
+    names = list(dict.fromkeys(word for word in draft.request.partition.split(",") if word))
+    draft.partitions = [_partition(draft, word) for word in names]
+    draft.request.partition = ",".join(partition.name for partition in draft.partitions)
+
+
+def _partition(draft: Draft, word: str) -> Partition:
+    found = draft.state.partitions.get(word)
+    if found is None:
+        raise InvalidRequest(
+            "ESLURM_INVALID_PARTITION_NAME", preface=[f"invalid partition specified: {word}"],
+            hints=resolving.meant(word, draft.state.partitions) + _valid_partitions(draft))
+    return found
+
+
+def _valid_partitions(draft: Draft) -> list[str]:
+    shown = [name for name, partition in draft.state.partitions.items() if not partition.hidden]
+    return [f"partitions of this cluster: {', '.join(shown)}"] if shown else ["this cluster has no partition"]
+
+
+def qos(draft: Draft) -> None:
+    """The cluster's default QOS."""
+    draft.request.qos = draft.request.qos or draft.state.settings.default_qos
+
+
+def array(draft: Draft) -> None:
+    """Reads --array; task ids must be below MaxArraySize."""
+    if not draft.request.array:
+        return
+    limit = draft.state.settings.max_array_size
+    try:
+        spec = arrays.parse(draft.request.array, limit)
+    except NotationError as error:
+        raise InvalidRequest("ESLURM_INVALID_ARRAY", hints=[error.message]) from error
+    draft.array = ArrayPart(
+        ranges=list(spec.tasks.runs), limit=spec.limit, count=len(spec.tasks), lowest=spec.tasks.first, highest=spec.tasks.last,
+        step=spec.tasks.step)
+
+
+def dependency(draft: Draft) -> None:
+    """Reads --dependency; the jobs it names must be known."""
+    if draft.request.dependency:
+        draft.clauses, draft.dependency_any = resolving.clauses(draft.state, draft.request.dependency)
+
+
+def nodes(draft: Draft) -> None:
+    """No more nodes than tasks; as many nodes as --nodelist names."""
+    request = draft.request
+    if request.ntasks and request.nodes_min > request.ntasks:
+        draft.warnings.append(
+            f"Warning: can't run {request.ntasks} processes on {request.nodes_min} nodes, setting nnodes to {request.ntasks}")
+        request.nodes_min = request.nodes_max = request.ntasks
+    if request.nodelist:
+        named = len(set(resolving.hosts(request.nodelist)))
+        request.nodes_min = max(request.nodes_min, named)
+        if 0 < request.nodes_max < named:
+            request.nodes_max = named
+
+
+def generic_resources(draft: Draft) -> None:
+    """--gres in its one spelling; the texts of the --gpus options are read too, so that nobody later meets a bad one."""
+    request = draft.request
+    try:
+        if request.gres:
+            request.gres = gres.show(gres.parse(request.gres))
+        for text in (request.gpus, request.gpus_per_node, request.gpus_per_socket, request.gpus_per_task):
+            if text:
+                gres.parse_gpus(text)
+    except NotationError as error:
+        raise InvalidRequest("ESLURM_INVALID_GRES", hints=[error.message]) from error
+
+
+def exclusive(draft: Draft) -> None:
+    """Partitions that give whole nodes only."""
+    for partition in draft.partitions:
+        if partition.oversubscribe.upper() == "EXCLUSIVE" or partition.exclusive.upper() == "NODE":
+            draft.request.exclusive = "node"
+        elif partition.exclusive.upper() == "USER" and not draft.request.exclusive:
+            draft.request.exclusive = "user"
+
+
+def memory(draft: Draft) -> None:
+    """DefMemPerCPU and DefMemPerNode, the partition's before the cluster's; without either a job takes a node's whole memory."""
+    request, settings = draft.request, draft.state.settings
+    asked = (request.mem_per_node, request.mem_per_cpu, request.mem_per_gpu)
+    if not settings.select_memory or any(amount is not None for amount in asked):
+        return
+    for giver in (draft.partitions[0], settings):
+        if giver.def_mem_per_cpu:
+            request.mem_per_cpu = giver.def_mem_per_cpu
+            return
+        if giver.def_mem_per_node:
+            request.mem_per_node = giver.def_mem_per_node
+            return
+    request.mem_per_node = 0
+
+
+def memory_per_cpu(draft: Draft) -> None:
+    """More memory a CPU than MaxMemPerCPU is given as more CPUs a task."""
+    request = draft.request
+    most = draft.partitions[0].max_mem_per_cpu or draft.state.settings.max_mem_per_cpu
+    if not most or request.mem_per_cpu is None or request.mem_per_cpu <= most:
+        return
+    cpus = max(1, request.cpus_per_task)
+    factor = -(-request.mem_per_cpu // most)
+    request.mem_per_cpu = -(-request.mem_per_cpu // factor)
+    request.cpus_per_task = cpus * factor
+
+
+def time_limit(draft: Draft) -> None:
+    """--time, else DefaultTime, else MaxTime of the partition; 0 asks for none."""
+    asked = draft.request.time_limit
+    partition = draft.partitions[0]
+    if asked is not None:
+        draft.time_limit = asked if asked > 0 else -1
+    else:
+        draft.time_limit = partition.default_time if partition.default_time is not None else partition.max_time
+
+
+def begin(draft: Draft) -> None:
+    """A begin time that has passed is none."""
+    if draft.request.begin > draft.now:
+        draft.not_before = draft.request.begin
+
+
+def nice(draft: Draft) -> None:
+    """Only operators may go before others by a negative nice value."""
+    if draft.request.nice < 0 and not is_operator(draft.state, draft.caller):
+        draft.warnings.append("nice value is negative, which only operators may ask for: changed to 0")
+        draft.request.nice = 0
+
+
+def host_texts(draft: Draft) -> None:
+    """Host lists in their short form."""
+    for field in ("nodelist", "exclude"):
+        text = getattr(draft.request, field)
+        if text:
+            setattr(draft.request, field, hostlist.compress(resolving.hosts(text)))
+
+
+STEPS: tuple[Callable[[Draft], None], ...] = (
+    name, partitions, qos, array, dependency, host_texts, nodes, generic_resources, exclusive, memory, memory_per_cpu, time_limit, begin, nice)

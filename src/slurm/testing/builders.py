@@ -1,0 +1,155 @@
+"""Builders: small clusters, jobs and their lives for tests, through the same events that the daemons make.
+
+Not here: clocks, fake executors, mini-clusters of processes.
+"""
+
+from __future__ import annotations
+
+from slurm.core import admission
+from slurm.core import events as e
+from slurm.core.cluster import Cluster
+from slurm.core.effects import Effect
+from slurm.core.events import Caller
+from slurm.model.ids import Digest, Gid, JobId, NodeName, Uid
+from slurm.model.job import Allocation, Job, NodeShare
+from slurm.model.node import GresPool, Node
+from slurm.model.partition import Partition
+from slurm.model.request import JobRequest, PayloadRef
+from slurm.model.settings import Settings
+
+T0 = 1_000_000.0
+"""The moment at which built clusters begin, seconds since the epoch."""
+
+ROOT = Caller(uid=Uid(0), gid=Gid(0), user="root", group="root", groups=("root",), host="login1")
+ALICE = Caller(uid=Uid(1001), gid=Gid(1001), user="alice", group="alice", groups=("alice",), host="login1")
+BOB = Caller(uid=Uid(1002), gid=Gid(1002), user="bob", group="bob", groups=("bob",), host="login1")
+
+
+def node(name: str = "cn01", cpus: int = 16, memory: int = 64000, gpus: int = 0, gpu_type: str = "a100", **fields: object) -> Node:
+    """A node of two sockets with `gpus` devices /dev/nvidia0 …; `fields` as Node has them."""
+    sockets = 2 if cpus % 2 == 0 and cpus > 1 else 1
+    pools = [GresPool(name="gpu", type=gpu_type, count=gpus, files=[f"/dev/nvidia{i}" for i in range(gpus)])] if gpus else []
+    built = Node(name=NodeName(name), cpus=cpus, memory=memory, sockets=sockets, cores_per_socket=cpus // sockets, gres=pools)
+    for field, value in fields.items():
+        setattr(built, field, value)
+    return built
+
+
+def partition(name: str, nodes: list[Node], **fields: object) -> Partition:
+    """A partition of these nodes; `fields` as Partition has them."""
+    built = Partition(name=name, nodes=[n.name for n in nodes])
+    for field, value in fields.items():
+        setattr(built, field, value)
+    return built
+
+
+def registered(of: Node, at: float = T0, **fields: object) -> e.NodeRegistered:
+    """The event by which a node's slurmd says that it has just what is configured."""
+    values: dict[str, object] = {
+        "cpus": of.cpus, "boards": of.boards, "sockets": of.sockets, "cores_per_socket": of.cores_per_socket,
+        "threads_per_core": of.threads_per_core, "memory": of.memory, "tmp_disk": of.tmp_disk, "boot_time": at - 3600.0,
+        "slurmd_start_time": at, "version": "26.11.0", "hostname": of.name} | fields
+    return e.NodeRegistered(at=at, node=of.name, **values)  # type: ignore[arg-type]
+
+
+def build(nodes: list[Node], partitions: list[Partition], settings: Settings | None = None, *, up: bool = True) -> Cluster:
+    """A cluster that was configured so and, when `up`, whose nodes have registered."""
+    made = Cluster()
+    made.apply(e.Configured(at=T0, settings=settings or Settings(), nodes=nodes, partitions=partitions))
+    if up:
+        for each in nodes:
+            made.apply(registered(each))
+    return made
+
+
+def cluster(nodes: int = 4, cpus: int = 16, memory: int = 64000, gpus: int = 0, **settings: object) -> Cluster:
+    """A cluster of equal nodes cn01 … in one default partition `debug` without limits; `settings` as Settings has them."""
+    made = [node(f"cn{i:02d}", cpus, memory, gpus, position=i) for i in range(1, nodes + 1)]
+    rules = Settings(gres_types=["gpu"] if gpus else [], def_mem_per_cpu=500, **settings)  # type: ignore[arg-type]
+    return build(made, [partition("debug", made, default=True)], rules)
+
+
+def lab_cluster(**settings: object) -> Cluster:
+    """The cluster of the reference transcripts: cn[01-03] for debug and batch, cn04 with two GPUs for debug and gpu."""
+    plain = [
+        node(f"cn{i:02d}", 16, 64000, features=["intel", "ib"], weight=1, position=i, port=37000 + i, address="127.0.0.1") for i in (1, 2, 3)]
+    gpu = node("cn04", 16, 128000, 2, "a100", features=["amd", "ib", "gpu"], weight=10, position=4, port=37004, address="127.0.0.1")
+    rules: dict[str, object] = {
+        "cluster_name": "lab", "def_mem_per_cpu": 500, "max_array_size": 10001, "return_to_service": 2, "kill_wait": 5,
+        "gres_types": ["gpu"], "config_overrides": True, "priority_weight_age": 1000, "priority_weight_job_size": 500,
+        "priority_weight_partition": 2000} | settings
+    return build(
+        [*plain, gpu],
+        [partition("debug", [*plain, gpu], nodes_text="ALL", default=True, max_time=3600, default_time=600, position=0),
+         partition("batch", plain, nodes_text="cn[01-03]", max_time=7 * 86400, position=1),
+         partition("gpu", [gpu], nodes_text="cn04", max_time=3 * 86400, position=2)],
+        Settings(**rules))  # type: ignore[arg-type]
+
+
+def submit(to: Cluster, *, by: Caller = ALICE, at: float = T0, **request: object) -> Job:
+    """Submit through admission and apply; returns the record in memory. `request` as JobRequest has it."""
+    asked = JobRequest(**({"name": "job", "work_dir": "/scratch"} | request))  # type: ignore[arg-type]
+    admitted = admission.admit(to, asked, PayloadRef(script=Digest("0" * 64), environment=Digest("1" * 64)), by, at)
+    to.apply(admitted.event)
+    return to.jobs[admitted.event.job.id]
+
+
+def share(on: Cluster, name: str, cpus: int = 1, memory: int = 0, tasks: int = 1, gpus: int = 0) -> NodeShare:
+    """The lowest free CPUs and devices of a node, in these numbers; ValueError when it has not enough."""
+    of = on.nodes[NodeName(name)]
+    gres = {"gpu": _lowest(of.gres_used.get("gpu", 0), gpus, sum(p.count for p in of.gres))} if gpus else {}
+    return NodeShare(node=of.name, cpus=_lowest(of.cpus_used, cpus, of.cpus), memory=memory, gres=gres, tasks=tasks)
+
+
+def start(on: Cluster, job: Job | JobId, *names: str, task: int | None = None, at: float = T0, cpus: int = 1, memory: int = 0,
+          gpus: int = 0) -> tuple[Job, list[Effect]]:
+    """Start a job (or one task of an array) on these nodes, cn01 when none is named; returns its record and the effects."""
+    record = on.jobs[job] if isinstance(job, int) else job
+    if record.array_part is not None and task is None:
+        task = record.array_part.ranges[0][0]
+    shares = [share(on, name, cpus, memory, cpus, gpus) for name in names or ("cn01",)]
+    partition_name = (record.partition or on.default_partition()).split(",")[0]
+    event = on.starting(record.id, task, Allocation(shares=shares, partition=partition_name), at)
+    if event is None:
+        raise ValueError(f"job {record.id} cannot be started")
+    effects = on.apply(event)
+    return on.jobs[event.started or record.id], effects
+
+
+def started(on: Cluster, *names: str, at: float = T0, launched: bool = True, **request: object) -> Job:
+    """Submit a job, start it and have its script confirmed."""
+    job, _ = start(on, submit(on, at=at, **request), *names, at=at)  # type: ignore[arg-type]
+    if launched and job.request.kind == "batch":
+        on.apply(e.Launched(at=at, job=job.id, attempt=job.attempt))
+    return job
+
+
+def exit_batch(on: Cluster, job: Job, code: int = 0, *, at: float = T0 + 1, signal: int = 0, oom: bool = False) -> list[Effect]:
+    """The script ends with this exit code or signal."""
+    return on.apply(e.BatchExited(at=at, job=job.id, attempt=job.attempt, status=signal or code << 8, oom=oom))
+
+
+def free(on: Cluster, job: Job, *, at: float = T0 + 1) -> list[Effect]:
+    """Every node of an ending job becomes clean."""
+    effects: list[Effect] = []
+    for name in list(job.nodes_left):
+        effects += on.apply(e.NodeFreed(at=at, job=job.id, attempt=job.attempt, node=name))
+    return effects
+
+
+def finish(on: Cluster, job: Job, code: int = 0, *, at: float = T0 + 1) -> list[Effect]:
+    """The script ends and the nodes become clean."""
+    return exit_batch(on, job, code, at=at) + free(on, job, at=at)
+
+
+def _lowest(used: int, count: int, total: int) -> int:
+    mask = 0
+    for bit in range(total):
+        if count == 0:
+            break
+        if not used >> bit & 1:
+            mask |= 1 << bit
+            count -= 1
+    if count:
+        raise ValueError("not enough is free")
+    return mask
