@@ -1,0 +1,201 @@
+"""Answers to Describe: `scontrol show …` as text, and --json and --yaml of squeue, sinfo and scontrol.
+
+Here: which records are meant, in which order, and what is said when there are none. How a record reads is in `scontrol_…` and `json_…`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from slurm.core.events import Caller
+from slurm.model.errors import InvalidRequest, NotFound, SlurmError, Unsupported
+from slurm.model.ids import NodeName, step_name
+from slurm.model.job import Job
+from slurm.model.node import Node
+from slurm.model.partition import Partition
+from slurm.notation import hostlist, jobref
+from slurm.notation.jobref import JobRef
+from slurm.render import json_cluster, json_job, json_text, node_list, scontrol_cluster, scontrol_job
+from slurm.render.job_filter import matches, select
+from slurm.render.job_list import in_order
+from slurm.render.json_text import Value
+from slurm.render.step_values import JobStep, running_steps
+from slurm.render.view import View
+from slurm.wire.messages import Describe, JobFilter, ListNodes, Text
+
+LATER = {
+    "assoc_mgr": "accounts and QOS", "burstbuffer": "burst buffers", "dwstat": "burst buffers", "hostfile": "host files",
+    "reservations": "reservations", "slurmd": "asking a slurmd directly",
+}
+"""What scontrol can show and we cannot yet."""
+
+
+def describe(view: View, message: Describe, caller: Caller, now: float) -> Text:
+    """The text of a Describe; InvalidRequest for something that cannot be shown, Unsupported for what cannot be shown yet."""
+    view = replace(view, now=now, array_length=message.array_length, time_format=message.time_format)
+    answer = _ANSWERS.get(message.what)
+    if answer is not None:
+        return answer(view, message, caller)
+    if message.what in LATER:
+        raise Unsupported(hints=[f"scontrol show {message.what}: slurm-py has no {LATER[message.what]} yet"])
+    raise InvalidRequest(message=f"invalid entity:{message.what} for keyword:show")
+
+
+def _jobs(view: View, message: Describe, caller: Caller) -> Text:
+    if not message.names:
+        jobs = sorted(view.jobs.values(), key=_record_order)
+        if message.format:
+            return _structured("jobs", [json_job.job_record(job, view) for job in jobs], view, message, caller)
+        return _blocks([scontrol_job.show_job(job, view, message.detail) for job in jobs], message, "No jobs in the system")
+    found: list[Job] = []
+    for ref in map(_job_ref, message.names):
+        found += _named_jobs(view, ref)
+    if message.format:
+        return _structured("jobs", [json_job.job_record(job, view) for job in found], view, message, caller)
+    return _blocks([scontrol_job.show_job(job, view, message.detail) for job in found], message)
+
+
+def _job_ref(text: str) -> JobRef:
+    try:
+        return jobref.parse(text)
+    except SlurmError as error:
+        raise NotFound("ESLURM_INVALID_JOB_ID", hints=[error.message]) from error
+
+
+def _named_jobs(view: View, ref: JobRef) -> list[Job]:
+    """The jobs that a reference means: of an array its unstarted tasks first, then the others from the last."""
+    jobs = [job for job in view.jobs.values() if ref.job in (job.id, job.array_job)]
+    if not jobs:
+        raise NotFound("ESLURM_INVALID_JOB_ID")
+    found = [job for job in jobs if matches(job, [ref])]
+    if not found:
+        raise NotFound("ESLURM_INVALID_JOB_ID", f"Job {ref.show()} not found")
+    return sorted(found, key=_array_order)
+
+
+def _array_order(job: Job) -> tuple[bool, int]:
+    return job.array_task is not None, -(job.array_task or 0)
+
+
+def _record_order(job: Job) -> int:
+    return job.id
+
+
+def _filtered_jobs(view: View, message: Describe, caller: Caller) -> Text:
+    jobs = select(view, message.filter or JobFilter(), caller)
+    in_order(jobs, "", view)
+    return _structured("jobs", [json_job.job_record(job, view) for job in jobs], view, message, caller)
+
+
+def _steps(view: View, message: Describe, caller: Caller) -> Text:
+    if not message.names:
+        entries = [entry for job in sorted(view.jobs.values(), key=_record_order) for entry in running_steps(job)]
+        return _blocks([scontrol_job.show_step(entry, view) for entry in entries], message, "No job steps in the system")
+    found: list[JobStep] = []
+    for ref in map(_job_ref, message.names):
+        mine = [
+            entry for job in _named_jobs(view, ref._replace(step="")) for entry in running_steps(job)
+            if not ref.step or step_name(entry.step.id) == ref.step]
+        if not mine:
+            raise NotFound("ESLURM_INVALID_JOB_ID", f"Job step {ref.show()} not found")
+        found += mine
+    return _blocks([scontrol_job.show_step(entry, view) for entry in found], message)
+
+
+def _nodes(view: View, message: Describe, caller: Caller) -> Text:
+    nodes: list[Node] = []
+    missing = []
+    for name in [host for text in message.names for host in hostlist.expand(text)]:
+        node = view.nodes.get(NodeName(name))
+        if node is None:
+            missing.append(f"Node {name} not found")
+        else:
+            nodes.append(node)
+    if not message.names:
+        nodes = [node for node in view.nodes_in_order if node.state.value != "future"]
+    if message.format:
+        return _structured("nodes", [json_cluster.node_record(node, view) for node in nodes], view, message, caller)
+    blocks = [scontrol_cluster.show_node(node, view, message.detail) for node in nodes]
+    return _blocks(blocks, message, "No nodes in the system", missing)
+
+
+def _partitions(view: View, message: Describe, caller: Caller) -> Text:
+    partitions: list[Partition] = []
+    missing = []
+    for name in [name for text in message.names for name in text.split(",")]:
+        partition = view.partitions.get(name)
+        if partition is None:
+            missing.append(f"Partition {name} not found")
+        else:
+            partitions.append(partition)
+    if not message.names:
+        partitions = [partition for partition in view.partitions_in_order if not partition.hidden or caller.uid == 0]
+    if message.format:
+        records: list[Value] = [json_cluster.partition_record(partition, view) for partition in partitions]
+        return _structured("partitions", records, view, message, caller)
+    blocks = [scontrol_cluster.show_partition(partition, view) for partition in partitions]
+    return _blocks(blocks, message, "No partitions in the system", missing)
+
+
+def _sinfo(view: View, message: Describe, caller: Caller) -> Text:
+    wanted = ListNodes(fields=[], nodes=message.filter.nodes if message.filter else [],
+                       partitions=message.filter.partitions if message.filter else [],
+                       states=message.filter.states if message.filter else [])
+    groups = node_list.groups(view, wanted, ["PartitionName", "StateLong", "Gres", "Features", "Reason", "Weight"])
+    return _structured("sinfo", [json_cluster.group_record(group, view) for group in groups], view, message, caller)
+
+
+def _completing(view: View, message: Describe, caller: Caller) -> Text:
+    lines = []
+    for job in sorted(view.jobs.values(), key=_record_order):
+        if job.completing:
+            left = hostlist.compress(job.nodes_left)
+            ended = view.moment(job.end_time, "Unknown")
+            lines.append(f"JobId={job.id} EndTime={ended} CompletingTime={_since(view.now - job.end_time)} Nodes(COMPLETING)={left}")
+    return Text(text="".join(f"{line}\n" for line in lines))
+
+
+def _since(seconds: float) -> str:
+    minutes, rest = divmod(int(max(0.0, seconds)), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest:02d}"
+
+
+def _fixed(text: str) -> Callable[[View, Describe, Caller], Text]:
+    return lambda view, message, caller: Text(text=text)
+
+
+def _structured(key: str, records: Iterable[Value], view: View, message: Describe, caller: Caller) -> Text:
+    report = json_text.envelope(key, list(records), view, caller, message.arguments)
+    return Text(text=json_text.encode(report, message.format))
+
+
+def _blocks(blocks: list[list[str]], message: Describe, none: str = "", missing: list[str] | None = None) -> Text:
+    """Records one below the other, each with a blank line behind it; --oneliner: one line each."""
+    if message.oneline:
+        text = "".join(" ".join(line.lstrip() for line in block) + "\n" for block in blocks)
+    else:
+        text = "".join("\n   ".join(block) + "\n\n" for block in blocks)
+    text += "".join(f"{line}\n" for line in missing or ())
+    if not blocks and not missing and none:
+        text = f"{none}\n"
+    return Text(text=text, exit_code=1 if missing else 0)
+
+
+_ANSWERS: dict[str, Callable[[View, Describe, Caller], Text]] = {
+    "job": _jobs,
+    "step": _steps,
+    "node": _nodes,
+    "partition": _partitions,
+    "jobs_json": _filtered_jobs,
+    "nodes_json": _nodes,
+    "partitions_json": _partitions,
+    "sinfo_json": _sinfo,
+    "completing": _completing,
+    "daemons": _fixed("slurmctld slurmd\n"),
+    "licenses": _fixed("No licenses configured in Slurm.\n"),
+    "topology": _fixed(""),
+    "aliases": _fixed(""),
+    "federation": _fixed(""),
+    "reservation": _fixed("No reservations in the system\n"),
+}
