@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from slurm.model.request import JobRequest
+from slurm.options.resolve import resolve
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SCRIPTS = sorted([*EXAMPLES.glob("*.slurm"), *EXAMPLES.glob("*.sh")])
@@ -25,6 +29,19 @@ def test_each_script_is_valid_bash_with_its_directives_on_top(script: Path) -> N
     assert lines[0] == "#!/bin/bash"
     first_command = next(number for number, line in enumerate(lines) if line and not line.startswith("#"))
     assert not [line for line in lines[first_command:] if line.startswith("#SBATCH")]
+
+
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.slurm")), ids=lambda path: path.name)
+def test_each_script_asks_only_for_what_is_carried_out(script: Path) -> None:
+    resolved = resolve("sbatch", [], {}, script=script.read_text(encoding="utf-8"), script_name=script.name)
+    assert resolved.notes == []
+    assert msgspec.convert(resolved.request, JobRequest).stdout
+
+
+def test_the_sweep_asks_for_what_the_sweep_of_the_manual_asks_for() -> None:
+    resolved = resolve("sbatch", [], {}, script=(EXAMPLES / "sweep.slurm").read_text(encoding="utf-8"))
+    wanted = msgspec.convert(resolved.request, JobRequest)
+    assert (wanted.array, wanted.partition, wanted.gres, wanted.cpus_per_task) == ("1-20%4", "gpu", "gpu:h100:1", 8)
 
 
 def test_a_training_leaves_its_metrics_and_the_report_compares_it_with_the_users(tmp_path: Path) -> None:
