@@ -16,6 +16,22 @@ class Message(msgspec.Struct, kw_only=True, omit_defaults=True, tag=True):
     """A request or a reply."""
 
 
+class Hello(Message):
+    """First message on a TCP connection: a token (wire.credentials) that says who calls. On a unix socket the kernel says it. No reply."""
+
+    token: str = ""
+
+
+class MintToken(Message):
+    """Asked of a local daemon's identity socket → Token, for whom the kernel says is calling."""
+
+
+class Token(Message):
+    """An identity token, good once and for a minute."""
+
+    token: str
+
+
 class Failure(Message):
     """The request was refused; fields as `model.errors.describe` gives them."""
 

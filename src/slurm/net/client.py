@@ -1,0 +1,189 @@
+"""The commands' small blocking client: find the controller, ask it, get its answer or its refusal.
+
+Light on purpose: nothing here imports msgspec, asyncio or anything else that takes long to load.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+from slurm.model.errors import NotPermitted, ProtocolError, Unreachable, Unsupported, revive
+from slurm.net.discovery import Site, find_site
+from slurm.net.endpoint import Endpoint, connected, unix
+from slurm.net.framing import FrameBuffer
+from slurm.wire import frames
+
+CONNECT_SECONDS = 3.0
+"""How long a connection is tried again while the controller's socket refuses: it may be starting."""
+RETRY_SECONDS = 0.1
+CALL_SECONDS = 60.0
+_READ_SIZE = 256 * 1024
+
+
+class Connection:
+    """A connection to a daemon; frames whole, JSON objects by default."""
+
+    def __init__(self, stream: socket.socket, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.closed = False
+        self._stream = stream
+        self._buffer = FrameBuffer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """For select; look at `ready` first."""
+        return self._stream.fileno()
+
+    def close(self) -> None:
+        """Hang up; may be called twice."""
+        self.closed = True
+        self._stream.close()
+
+    def call(self, message: Mapping[str, Any], timeout: float | None = CALL_SECONDS) -> dict[str, Any]:
+        """Send a request and return its reply; raises the SlurmError that a Failure carries, Unreachable when none comes in `timeout` s."""
+        self.send(message)
+        return self.receive(timeout)
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a JSON object."""
+        self.send_frame(frames.JSON, json.dumps(message, separators=(",", ":")).encode())
+
+    def receive(self, timeout: float | None = None) -> dict[str, Any]:
+        """The next JSON object, waiting for ever when `timeout` is None; raises the SlurmError that a Failure carries."""
+        codec, payload = self.receive_frame(timeout)
+        if codec != frames.JSON:
+            raise ProtocolError(hints=[f"{self.endpoint} answered in another codec"])
+        return decode(payload)
+
+    def send_frame(self, codec: int, payload: bytes) -> None:
+        """Send one frame; Unreachable when the peer has gone."""
+        try:
+            self._stream.settimeout(CALL_SECONDS)
+            self._stream.sendall(frames.pack(codec, payload))
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def receive_frame(self, timeout: float | None = None) -> tuple[int, bytes]:
+        """The next (codec, payload); Unreachable when the peer has gone or nothing came in `timeout` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (frame := self._buffer.take()) is None:
+            self._stream.settimeout(None if deadline is None else max(0.001, deadline - time.monotonic()))
+            if not self._read():
+                raise self._lost(None)
+        return frame
+
+    def ready(self) -> list[tuple[int, bytes]]:
+        """The frames that are here now, after one read that does not wait; sets `closed` once the peer has gone."""
+        if select.select([self._stream], [], [], 0)[0]:
+            self.closed = not self._read()
+        found = []
+        while (frame := self._buffer.take()) is not None:
+            found.append(frame)
+        return found
+
+    def _read(self) -> bool:
+        try:
+            data = self._stream.recv(_READ_SIZE)
+        except OSError as error:
+            raise self._lost(error) from error
+        self._buffer.feed(data)
+        return bool(data)
+
+    def _lost(self, error: OSError | None) -> Unreachable:
+        if isinstance(error, TimeoutError):
+            return Unreachable(message="Socket timed out on send/recv operation", hints=[f"{self.endpoint} did not answer in time"])
+        return Unreachable(message="Zero Bytes were transmitted or received", hints=[
+            f"{self.endpoint} closed the connection before it answered: whether the request was carried out is not known"])
+
+
+def decode(payload: bytes) -> dict[str, Any]:
+    """The object in a JSON payload; raises the SlurmError that a Failure carries."""
+    try:
+        reply = json.loads(payload)
+    except ValueError as error:
+        raise ProtocolError(hints=[f"the reply is no JSON: {error}"]) from error
+    if not isinstance(reply, dict):
+        raise ProtocolError(hints=["the reply is no JSON object"])
+    if reply.get("type") == "Failure":
+        raise revive(reply.get("kind", ""), reply.get("name", ""), reply.get("message", ""), reply.get("hints", ()), reply.get("preface", ()))
+    return reply
+
+
+def connect(environ: Mapping[str, str]) -> Connection:
+    """A connection to the controller of the cluster that `environ` means; Unreachable says what was tried."""
+    return reach(find_site(environ))
+
+
+def reach(site: Site, patience: float = CONNECT_SECONDS) -> Connection:
+    """A connection to the first controller of `site` that answers; tried again for `patience` seconds while one refuses."""
+    deadline = time.monotonic() + patience
+    while True:
+        refused = False
+        tried = []
+        for endpoint in site.endpoints:
+            try:
+                return _dial(endpoint, site)
+            except OSError as error:
+                refused = refused or isinstance(error, ConnectionRefusedError | BlockingIOError)
+                tried.append(f"{endpoint}: {error.strerror or error}")
+        if not refused or time.monotonic() >= deadline:
+            raise Unreachable(hints=[*(f"tried {line}" for line in tried), _advice(site)])
+        time.sleep(RETRY_SECONDS)
+
+
+def dial(endpoint: Endpoint, site: Site | None = None, timeout: float = CALL_SECONDS) -> Connection:
+    """A connection to one daemon, such as the slurmd of a step; `site` is needed for a token when it is not a unix socket."""
+    try:
+        return _dial(endpoint, site, timeout)
+    except OSError as error:
+        raise Unreachable(hints=[f"tried {endpoint}: {error.strerror or error}"]) from error
+
+
+def _dial(endpoint: Endpoint, site: Site | None, timeout: float = CALL_SECONDS) -> Connection:
+    connection = Connection(connected(endpoint, timeout), endpoint)
+    if not endpoint.is_unix:
+        try:
+            connection.send({"type": "Hello", "token": token(site)})
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def token(site: Site | None) -> str:
+    """A one-time proof of who we are, from a local daemon or our own copy of the key; NotPermitted when there is neither."""
+    if site is None or site.auth.lower() not in ("", "auth/slurm"):
+        raise Unsupported(message=f"AuthType={site.auth if site else ''} is not supported by slurm-py yet between machines", hints=[
+            "use AuthType=auth/slurm, or a command on the controller's own machine"])
+    for path in site.minters:
+        try:
+            with Connection(connected(unix(path), 2.0), unix(path)) as minter:
+                return str(minter.call({"type": "MintToken"}, 5.0)["token"])
+        except (OSError, Unreachable):
+            continue
+    if os.access(site.key, os.R_OK):
+        # Who may read the key may say who he is; this import is slow and happens only here.
+        from slurm.net.identity import Notary, read_key
+
+        return Notary(read_key(site.key, (os.getuid(), 0))).mint(os.getuid(), os.getgid())
+    raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[
+        f"no local daemon vouches for you: is slurmd running here? (tried {', '.join(site.minters)})"])
+
+
+def _advice(site: Site) -> str:
+    if site.embedded:
+        return f"the cluster {site.cluster} is not running: start it with `slurm up`"
+    return f"is slurmctld of cluster {site.cluster} running? ({site.conf})"
+
+

@@ -1,0 +1,181 @@
+"""Discovery: which cluster a command means, and where that cluster's files and sockets lie. The one place that knows this layout.
+
+A cluster is meant by SLURM_CONF, else /etc/slurm/slurm.conf, else it is the embedded one of `slurm up` below $XDG_STATE_HOME/slurm. A daemon's
+sockets lie beside its pid file (`/run/slurmctld.pid` → `/run/slurmctld.sock`, `/run/slurmctld.sack`), since everybody may enter that folder.
+Not here: what slurm.conf means (`config`); commands need six of its keys and must start at once, so they are picked out here.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from slurm.model.errors import ConfigError, Unreachable
+from slurm.net.endpoint import Endpoint, tcp, unix
+
+SYSTEM_CONF = "/etc/slurm/slurm.conf"
+INSTANCE_VARIABLE = "SLURM_PY_INSTANCE"
+DEFAULT_INSTANCE = "default"
+CONTROLLER_PORT = 6817
+MAX_INCLUDES = 64
+
+_DEFAULTS = {
+    "clustername": "cluster", "slurmctldport": str(CONTROLLER_PORT), "slurmctldpidfile": "/var/run/slurmctld.pid",
+    "slurmdpidfile": "/var/run/slurmd.pid", "statesavelocation": "/var/spool", "authtype": "auth/munge", "authinfo": "",
+}
+_KEY = re.compile(r'([A-Za-z]+)[ \t]*=[ \t]*("[^"]*"|\S+)')
+_LINES = ("nodename", "partitionname", "nodeset", "downnodes")  # they may be many and tell nothing here
+
+
+class Instance(NamedTuple):
+    """The files of one embedded cluster."""
+
+    name: str
+    root: str
+
+    @property
+    def conf(self) -> str:
+        """Its slurm.conf; the cluster exists when this file does."""
+        return f"{self.root}/slurm.conf"
+
+    @property
+    def run(self) -> str:
+        """Pid files and sockets."""
+        return f"{self.root}/run"
+
+    @property
+    def socket(self) -> str:
+        """Where its controller listens."""
+        return socket_beside(f"{self.run}/slurmctld.pid")
+
+    @property
+    def state(self) -> str:
+        """StateSaveLocation."""
+        return f"{self.root}/state"
+
+    @property
+    def log(self) -> str:
+        """Log files, one a daemon."""
+        return f"{self.root}/log"
+
+    def spool(self, node: str) -> str:
+        """SlurmdSpoolDir of a node."""
+        return f"{self.root}/spool/{node}"
+
+
+class Site(NamedTuple):
+    """The cluster that is meant: its name, slurm.conf, and where its controllers may be reached, best first."""
+
+    cluster: str
+    conf: str
+    endpoints: tuple[Endpoint, ...]
+    minters: tuple[str, ...] = ()  # sockets of local daemons that mint identity tokens
+    auth: str = ""
+    key: str = ""  # where slurm.key is
+    embedded: bool = False
+
+
+def state_home(environ: Mapping[str, str]) -> str:
+    """Where embedded clusters live: $XDG_STATE_HOME/slurm, by default ~/.local/state/slurm."""
+    base = environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(base):  # the XDG specification has relative ones ignored
+        base = os.path.join(environ.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir, ".local", "state")
+    return os.path.join(base, "slurm")
+
+
+def instance(environ: Mapping[str, str], name: str = "") -> Instance:
+    """The embedded cluster of this name; by default what SLURM_PY_INSTANCE says, else `default`."""
+    name = name or environ.get(INSTANCE_VARIABLE) or DEFAULT_INSTANCE
+    if "/" in name or name.startswith("."):
+        raise ConfigError(message=f"Invalid cluster name: {name}", hints=["it becomes a folder name: no slash, no leading dot"])
+    return Instance(name, os.path.join(state_home(environ), name))
+
+
+def instance_dir(environ: Mapping[str, str], name: str = "") -> str:
+    """The folder of an embedded cluster."""
+    return instance(environ, name).root
+
+
+def socket_beside(pid_file: str) -> str:
+    """The request socket of the daemon with this pid file."""
+    return pid_file.removesuffix(".pid") + ".sock"
+
+
+def minter_beside(pid_file: str) -> str:
+    """The socket at which the daemon with this pid file says who its callers are (Slurm calls it sack)."""
+    return pid_file.removesuffix(".pid") + ".sack"
+
+
+def find_site(environ: Mapping[str, str]) -> Site:
+    """The cluster that is meant; Unreachable when there is none, ConfigError when its slurm.conf cannot be read."""
+    named = environ.get("SLURM_CONF")
+    if named:
+        return read_site(named, environ)
+    if environ.get(INSTANCE_VARIABLE) is None and os.path.exists(SYSTEM_CONF):
+        return read_site(SYSTEM_CONF, environ)
+    embedded = instance(environ)
+    if os.path.exists(embedded.conf):
+        return read_site(embedded.conf, environ)._replace(embedded=True)
+    raise Unreachable(message="no cluster here: start one with `slurm up`, or set SLURM_CONF")
+
+
+def read_site(conf: str, environ: Mapping[str, str]) -> Site:
+    """The cluster that this slurm.conf describes; ConfigError when it cannot be read."""
+    values = dict(_DEFAULTS)
+    hosts: list[str] = []
+    for key, value in _keys(conf, os.path.dirname(conf), [0]):
+        if key in ("slurmctldhost", "controlmachine"):
+            hosts.append(value)
+        elif key == "controladdr":
+            hosts = [f"{hosts[0].partition('(')[0]}({value})", *hosts[1:]] if hosts else hosts
+        else:
+            values[key] = value
+    pid_file = values["slurmctldpidfile"]
+    sockets = (socket_beside(pid_file), os.path.join(values["statesavelocation"], "slurmctld.sock"))
+    return Site(
+        cluster=values["clustername"], conf=conf,
+        endpoints=(*(unix(path) for path in sockets), *_ports(hosts, values["slurmctldport"], values["authtype"])),
+        minters=(minter_beside(pid_file), *_existing(minter_beside(values["slurmdpidfile"]))),
+        auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"))
+
+
+def _ports(hosts: list[str], port: str, auth: str) -> Iterator[Endpoint]:
+    if auth.lower() == "auth/local":  # an embedded cluster opens no port
+        return
+    first = port.partition("-")[0]
+    for text in hosts:
+        name, _, address = text.rstrip(")").partition("(")
+        yield tcp(address or name, int(first) if first.isdigit() else CONTROLLER_PORT)
+
+
+def _existing(path: str) -> Iterator[str]:
+    """The path itself, or where it holds %n or %h (a socket a node) every one there is."""
+    folder, name = os.path.split(path)
+    if "%" not in name:
+        yield path
+        return
+    pattern = re.compile(re.sub(r"%[nh]", ".+", re.escape(name).replace(r"\%", "%")) + "$")
+    if os.path.isdir(folder):
+        yield from (os.path.join(folder, entry) for entry in sorted(os.listdir(folder)) if pattern.match(entry))
+
+
+def _keys(path: str, folder: str, opened: list[int]) -> Iterator[tuple[str, str]]:
+    opened[0] += 1
+    if opened[0] > MAX_INCLUDES:
+        raise ConfigError(message=f"{path}: Include nests without end")
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read()
+    except OSError as error:
+        raise ConfigError(message=f"cannot read {path}: {error.strerror}", hints=["SLURM_CONF names the slurm.conf to use"]) from error
+    for line in text.replace("\\\n", " ").splitlines():
+        line = line.partition("#")[0].strip()
+        start = line[:16].lower()
+        if start.startswith("include") and line[7:8].isspace():
+            yield from _keys(os.path.join(folder, line[7:].strip().strip('"')), folder, opened)
+        elif not start.startswith(_LINES):
+            for key, value in _KEY.findall(line):
+                yield key.lower(), value.strip('"')

@@ -1,0 +1,82 @@
+"""Peer: the other end of a connection that a daemon accepted, as the daemon's handlers see it, whatever carries the bytes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from slurm.wire.credentials import Identity
+
+OnMessage = Callable[["Peer", int, bytes], Awaitable[None] | None]
+"""Called with (peer, codec, payload) for every message, in order. What it awaits does not hold up the next message of the connection."""
+
+
+class Line(Protocol):
+    """What carries the bytes of a peer."""
+
+    def write(self, frame: bytes) -> None:
+        """Queue a whole frame."""
+
+    def hang_up(self) -> None:
+        """Close once what was queued has left."""
+
+    async def drained(self) -> None:
+        """Wait until little is queued."""
+
+    def detach(self) -> tuple[socket.socket, bytes]:
+        """Give the connection away: its socket, and bytes that were read but not taken."""
+        ...
+
+
+class Peer:
+    """Who is connected. `local`: on this machine, known by the kernel; `pid` 0 when not local."""
+
+    __slots__ = ("_goodbyes", "_line", "closed", "identity", "local", "pid")
+
+    def __init__(self, line: Line, identity: Identity, *, local: bool, pid: int = 0) -> None:
+        self.identity = identity
+        self.local = local
+        self.pid = pid
+        self.closed = False
+        self._line = line
+        self._goodbyes: list[Callable[[], None]] = []
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it may speak for a daemon of this cluster: root, or the user that this daemon runs as."""
+        return self.identity.uid in (0, os.geteuid())
+
+    def send(self, frame: bytes) -> None:
+        """Queue a frame (wire.frames.pack); nothing happens when the peer has gone. One that does not read is dropped."""
+        if not self.closed:
+            self._line.write(frame)
+
+    async def drained(self) -> None:
+        """Wait until most of what was sent has left: for those who send much."""
+        await self._line.drained()
+
+    def close(self) -> None:
+        """Hang up once what was sent has left; `on_close` is called then."""
+        self._line.hang_up()
+
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Call back once when the connection has ended, at once when it has ended already."""
+        if self.closed:
+            callback()
+        else:
+            self._goodbyes.append(callback)
+
+    def detach(self) -> tuple[socket.socket, bytes]:
+        """Take the connection out of the server: its socket (non-blocking) and what was read beyond the last message. Not told to on_close."""
+        self._goodbyes.clear()
+        self.closed = True
+        return self._line.detach()
+
+    def ended(self) -> None:
+        """For the carrier: the connection is gone."""
+        self.closed = True
+        goodbyes, self._goodbyes = self._goodbyes, []
+        for callback in goodbyes:
+            callback()

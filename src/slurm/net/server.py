@@ -1,0 +1,77 @@
+"""The daemons' server: whole messages from known peers, on unix sockets and TCP ports, however ill-behaved the rest of the world.
+
+Lives here: opening and closing. Not here: one connection (`stream`), what they share (`gate`), what messages mean (the handler), who may do
+what (the handler, from `Peer.identity`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+from slurm.net.endpoint import Endpoint
+from slurm.net.gate import Gate, Limits
+from slurm.net.listening import BACKLOG, listen, unlink_own
+from slurm.net.peer import OnMessage, Peer
+from slurm.net.stream import Stream, Verify
+
+__all__ = ["Limits", "OnMessage", "Peer", "Server"]
+
+_GRACE_SECONDS = 2.0
+
+
+class Server:
+    """Accepts connections and calls `on_message(peer, codec, payload)` for each message.
+
+    `verify` turns the token of a TCP peer into its identity (net.identity.Notary.verify); without it TCP peers are refused. A SlurmError
+    that the handler raises is sent back as Failure; any other exception is logged, and told as a failure of the daemon.
+    """
+
+    def __init__(self, on_message: OnMessage, *, verify: Verify | None = None, limits: Limits | None = None,
+                 log: logging.Logger | None = None) -> None:
+        self._on_message = on_message
+        self._verify = verify
+        self._gate = Gate(limits or Limits(), log or logging.getLogger("slurm.net"))
+        self._listeners: list[asyncio.Server] = []
+        self._files: list[tuple[str, int]] = []
+
+    @property
+    def connections(self) -> int:
+        """How many are connected, known or not."""
+        return len(self._gate.guests)
+
+    async def listen(self, endpoint: Endpoint, *, mode: int = 0o666) -> Endpoint:
+        """Serve this endpoint too; where it really is (port 0 becomes a free one). ConfigError when the place is taken.
+
+        `mode` is that of a unix socket's file.
+        """
+        listener = listen(endpoint, mode=mode)
+        loop = asyncio.get_running_loop()
+        place = str(endpoint)
+
+        def accept() -> Stream:
+            return Stream(self._gate, self._on_message, self._verify, place)
+
+        if endpoint.is_unix:
+            self._files.append((endpoint.path, os.lstat(endpoint.path).st_ino))
+            self._listeners.append(await loop.create_unix_server(accept, sock=listener, backlog=BACKLOG))
+        else:
+            endpoint = endpoint._replace(port=listener.getsockname()[1])
+            self._listeners.append(await loop.create_server(accept, sock=listener, backlog=BACKLOG))
+        self._gate.open()
+        return endpoint
+
+    async def close(self) -> None:
+        """Stop listening, let handlers finish (up to 2 seconds), hang up on everybody once what was sent has left."""
+        for path, inode in self._files:
+            unlink_own(path, inode)
+        for serving in self._listeners:
+            serving.close()
+        at_work = [asyncio.ensure_future(guest.settled()) for guest in self._gate.guests if isinstance(guest, Stream)]
+        if at_work:
+            await asyncio.wait(at_work, timeout=_GRACE_SECONDS)
+            for task in at_work:
+                task.cancel()
+        self._gate.close()
+        await asyncio.sleep(0)
