@@ -74,4 +74,7 @@ class Server:
             for task in at_work:
                 task.cancel()
         self._gate.close()
-        await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _GRACE_SECONDS
+        while self._gate.guests and loop.time() < deadline:
+            await asyncio.sleep(0.005)

@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import msgspec
 
@@ -51,14 +52,14 @@ class Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the loop: somebody connected."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are not of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
         if not self._gate.enter(self):
-            transport.abort()
+            self._transport.abort()
             return
-        transport.set_write_buffer_limits(high=4 * _LOW_WATER, low=_LOW_WATER)
+        self._transport.set_write_buffer_limits(high=4 * _LOW_WATER, low=_LOW_WATER)
         self._gate.expect(self, self._gate.limits.silent)
-        stream = transport.get_extra_info("socket")
+        stream = self._transport.get_extra_info("socket")
         if stream.family == socket.AF_UNIX:
             pid, uid, gid = _PEERCRED.unpack(stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size))
             self._known(Identity(uid=uid, gid=gid, host=_HOST, issued=time.time()), local=True, pid=pid)
@@ -66,7 +67,7 @@ class Stream(asyncio.Protocol):
         else:
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000)
-            address = transport.get_extra_info("peername")
+            address = self._transport.get_extra_info("peername")
             self._place += f" ({address[0]})" if address else ""
 
     def data_received(self, data: bytes) -> None:
