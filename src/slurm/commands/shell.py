@@ -13,8 +13,8 @@ from typing import BinaryIO, Protocol, TextIO
 
 from slurm.model.errors import SlurmError
 from slurm.model.version import version_line
-from slurm.options import usage
 from slurm.options.errors import OptionError, UsageError
+from slurm.options.option import JOB_COMMANDS
 from slurm.options.resolve import Resolved
 
 INTERRUPTED = 130
@@ -27,7 +27,7 @@ Message = dict[str, object]
 class Channel(Protocol):
     """A connection to slurmctld. Every method raises the SlurmError that the other side answered, or Unreachable."""
 
-    def call(self, message: Message, *, timeout: float = ...) -> Message:
+    def call(self, message: Message) -> Message:
         """Sends a request and waits for its reply."""
         ...
 
@@ -117,7 +117,10 @@ class Shell:
                 self.raw(line)
             for line in failure.preface:
                 self.error(line)
-            self.say(f"{'fatal' if failure.fatal else 'error'}: {failure.message}")
+            if failure.bare:
+                self.raw(failure.message)
+            else:
+                self.say(f"{'fatal' if failure.fatal else 'error'}: {failure.message}")
         else:
             for line in failure.preface:
                 self.error(line)
@@ -134,18 +137,18 @@ def informed(shell: Shell, resolved: Resolved) -> bool:
     """Whether --help, --usage or --version was asked for; prints it."""
     if resolved.flag("version"):
         shell.out(version_line())
-    elif resolved.flag("help"):
-        shell.stdout.write(usage.help_text(shell.name))
-    elif resolved.flag("usage"):
-        shell.stdout.write(usage.usage_text(shell.name))
-    else:
+        return True
+    if not resolved.flag("help") and not resolved.flag("usage"):
         return False
+    from slurm.options import usage  # long texts that hardly a call needs
+
+    shell.stdout.write(usage.help_text(shell.name) if resolved.flag("help") else usage.usage_text(shell.name))
     return True
 
 
 def notes(shell: Shell, resolved: Resolved) -> None:
-    """Writes what `resolve` wants the user to know, and with -v the options in force; nothing with -Q."""
-    if resolved.number("verbose"):
+    """Writes what `resolve` wants the user to know, and with -v the options of a submission; nothing with -Q."""
+    if resolved.number("verbose") and resolved.command in JOB_COMMANDS:
         line = f"{'-' * 20} {'-' * 20}"
         shell.say("defined options")
         shell.say(line)

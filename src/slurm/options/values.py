@@ -297,9 +297,12 @@ def _propagate(option: Option, text: str, reading: Reading) -> Fields:
     names = [word.strip().upper().removeprefix("RLIMIT_") for word in text.split(",")]
     for name in names:
         if name not in _LIMITS and names not in (["ALL"], ["NONE"]):
-            refusal = OptionError(f"--propagate={text} is not valid.", exit_code=1, hints=["valid: ALL, NONE, " + ", ".join(_LIMITS)])
-            refusal.preface = (f"Bad rlimit name: {text}",)
-            raise refusal
+            raise OptionError(
+                f"--propagate={text} is not valid.",
+                exit_code=1,
+                preface=[f"Bad rlimit name: {text}"],
+                hints=["valid: ALL, NONE, " + ", ".join(_LIMITS)],
+            )
     return {option.key: names}
 
 

@@ -1,0 +1,134 @@
+"""sbatch: submits a batch script. What its options mean is in `options`, whether the cluster takes the job in slurmctld."""
+
+from __future__ import annotations
+
+import time
+
+from slurm.commands.batch_environment import submitted_environment
+from slurm.commands.batch_script import BatchScript, from_file, from_stream, wrapped
+from slurm.commands.shell import INTERRUPTED, Channel, Message, Shell, informed, notes, run
+from slurm.commands.submission import completed_request, present_folder, submit_prefix
+from slurm.model.errors import SlurmError, Unreachable
+from slurm.options.errors import OptionError
+from slurm.options.resolve import Resolved, resolve, split
+
+_FAILED = "Batch job submission failed: "
+_RECONNECT_SECONDS = 300.0
+"""How long --wait looks for a controller that has gone."""
+_RECONNECT_PAUSE = 0.5
+
+
+def main(shell: Shell | None = None) -> int:
+    """Runs sbatch and returns its exit status."""
+    return run(shell or Shell.of_process("sbatch"), _sbatch)
+
+
+def _sbatch(shell: Shell) -> int:
+    given, rest = split("sbatch", shell.argv)
+    if any(one.option.name in ("help", "usage", "version") for one in given):
+        informed(shell, resolve("sbatch", shell.argv, {}))
+        return 0
+    wrap = next((one.text for one in reversed(given) if one.option.name == "wrap"), None)
+    script = _script(shell, wrap, rest)
+    text = None if wrap is not None else script.text
+    resolved = resolve("sbatch", shell.argv, shell.environ, script=text, script_name=script.shown, now=shell.now())
+    notes(shell, resolved)
+    request = completed_request(resolved, shell.argv, shell.environ, script.name)
+    request["command"] = script.path
+    if resolved.flag("test_only"):
+        return _test_only(shell, request)
+    return _submit(shell, resolved, request, script)
+
+
+def _script(shell: Shell, wrap: str | None, rest: list[str]) -> BatchScript:
+    if wrap is not None:
+        if rest and rest[0] != ":":
+            raise OptionError("Script arguments not permitted with --wrap option", exit_code=1)
+        return wrapped(wrap)
+    return from_file(rest[0], shell.environ) if rest and rest[0] != ":" else from_stream(shell.stdin)
+
+
+def _submit(shell: Shell, resolved: Resolved, request: Message, script: BatchScript) -> int:
+    export = resolved.text("export") if "export" in resolved.settings else None
+    environment = submitted_environment(shell.environ, export, resolved.text("export_file"), present_folder())
+    payload: Message = {"script": script.text, "argv": resolved.rest[1:], "environment": environment}
+    channel = shell.channel()
+    try:
+        reply = channel.call({"type": "SubmitJob", "request": request, "payload": payload})
+    except SlurmError as failure:
+        return _refused(shell, failure)
+    for warning in _texts(reply.get("warnings")):
+        shell.say(f"warning: {warning}")
+    job = _number(reply["job_id"])
+    if resolved.flag("parsable"):
+        shell.out(str(job))
+    elif not resolved.number("quiet"):
+        shell.out(f"Submitted batch job {job}")
+    shell.stdout.flush()
+    return _wait(shell, channel, job) if resolved.flag("wait") else 0
+
+
+def _refused(shell: Shell, failure: SlurmError) -> int:
+    shell.report(failure, submit_prefix(failure, _FAILED))
+    return shell.failure_code(1)
+
+
+def _test_only(shell: Shell, request: Message) -> int:
+    try:
+        reply = shell.channel().call({"type": "TestJob", "request": request})
+    except SlurmError as failure:
+        shell.report(failure, submit_prefix(failure, "allocation failure: "))
+        return shell.failure_code(1)
+    start = reply["start"]
+    if not isinstance(start, int | float) or start <= 0:
+        shell.say(f"Job {reply['job_id']} has no start within the time the scheduler plans ahead")
+        return 0
+    from slurm.notation import moment
+
+    shell.say(
+        f"Job {reply['job_id']} to start at {moment.show(start)} a using {reply['processors']} processors on nodes {reply['nodes']} "
+        f"in partition {reply['partition']}"
+    )
+    return 0
+
+
+def _wait(shell: Shell, channel: Channel, job: int) -> int:
+    """Waits for the end of the job, through restarts of slurmctld; ctrl-C leaves the job alone."""
+    try:
+        while True:
+            try:
+                channel.send({"type": "WaitJob", "job_id": job})
+                return _exit_code(channel.receive(None))
+            except Unreachable:
+                channel.close()
+            channel = _reconnected(shell)
+    except KeyboardInterrupt:
+        shell.say(f"job {job} goes on without being waited for")
+        return INTERRUPTED
+
+
+def _reconnected(shell: Shell) -> Channel:
+    deadline = time.monotonic() + _RECONNECT_SECONDS
+    while True:
+        time.sleep(_RECONNECT_PAUSE)
+        try:
+            return shell.channel()
+        except Unreachable:
+            if time.monotonic() >= deadline:
+                raise
+
+
+def _exit_code(ended: Message) -> int:
+    """The job's exit code, the highest of an array; 1 for one that a signal, a limit or somebody ended. Source: sbatch(1) --wait."""
+    status = _number(ended.get("exit_status", 0))
+    if status & 0x7F:
+        return 1
+    return status >> 8 or (0 if ended.get("state") in ("COMPLETED", "") else 1)
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _texts(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
