@@ -26,5 +26,5 @@ OPTIONS: tuple[Option, ...] = (
            help="act as another user"),
     Option("verbose", "v", "level", commands="scontrol", help="say more"),
     Option("version", "V", commands="scontrol", help="show the version"),
-    Option("yaml", "", "text", commands="scontrol", optional="", refused="the same is there as --json", help="show everything as YAML"),
+    Option("yaml", "", "text", commands="scontrol", optional="", help="show everything as YAML"),
 )

@@ -39,5 +39,5 @@ OPTIONS: tuple[Option, ...] = (
     Option("usage", commands="sinfo", help="show the options in short"),
     Option("verbose", "v", "level", commands="sinfo", help="say more"),
     Option("version", "V", commands="sinfo", help="show the version"),
-    Option("yaml", "", "text", commands="sinfo", optional="", refused="the same is there as --json", help="everything as YAML"),
+    Option("yaml", "", "text", commands="sinfo", optional="", help="everything as YAML"),
 )

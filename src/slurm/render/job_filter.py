@@ -12,6 +12,7 @@ from slurm.model.states import JobState
 from slurm.notation import jobref
 from slurm.notation.jobref import JobRef
 from slurm.notation.taskset import TaskSet
+from slurm.render.job_facts import time_used
 from slurm.render.view import View
 from slurm.wire.messages import JobFilter
 
@@ -85,6 +86,14 @@ def _tests(view: View, wanted: JobFilter, caller: Caller, refs: list[JobRef]) ->
     if wanted.nodes:
         nodes = set(wanted.nodes)
         tests.append(lambda job: job.allocation is not None and not nodes.isdisjoint(job.allocation.nodes))
+    if wanted.visible_only and caller.uid != 0:
+        hidden = {partition.name for partition in view.partitions.values() if partition.hidden}
+        if hidden:
+            tests.append(lambda job: job.partition not in hidden)
+    if wanted.running_over >= 0:
+        tests.append(lambda job: job.state is JobState.RUNNING and time_used(job, view) >= wanted.running_over)
+    if wanted.running_under >= 0:
+        tests.append(lambda job: job.state is JobState.RUNNING and time_used(job, view) <= wanted.running_under)
     if wanted.licenses:
         licenses = set(wanted.licenses)
         tests.append(lambda job: any(item.partition(":")[0] in licenses for item in job.request.licenses.split(",")))

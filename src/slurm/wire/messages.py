@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from slurm.model.errors import SlurmError, describe
 from slurm.model.request import BatchPayload, JobRequest, StepRequest
 
 
@@ -40,6 +41,11 @@ class Failure(Message):
     message: str
     hints: list[str] = []
     preface: list[str] = []  # lines printed before it, each as an error of its own
+
+
+def failure(error: SlurmError) -> Failure:
+    """The reply that carries an error."""
+    return msgspec.convert(describe(error), Failure)
 
 
 class Done(Message):
@@ -219,6 +225,9 @@ class JobFilter(msgspec.Struct, kw_only=True, omit_defaults=True):
     wckeys: list[str] = []
     mine: bool = False
     not_mine: bool = False
+    running_over: int = -1  # seconds a running job must have run for at least, -1: any
+    running_under: int = -1  # … at most
+    visible_only: bool = False  # no jobs of hidden partitions
     all_states: bool = False
 
 
