@@ -51,15 +51,12 @@ def start(program: str, level: int, path: str = "") -> None:
     for name, number in (("VERBOSE", VERBOSE), *((f"DEBUG{k}", 11 - k) for k in range(2, 6))):
         logging.addLevelName(number, name)
     root = logging.getLogger()
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-        handler.close()
-    handler: logging.Handler
+    for former in list(root.handlers):
+        root.removeHandler(former)
+        former.close()
     if path:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        handler = logging.FileHandler(path)
-    else:
-        handler = logging.StreamHandler(sys.stderr)
+    handler = logging.FileHandler(path) if path else logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(program, stamped=bool(path)))
     root.addHandler(handler)
     root.setLevel(level)

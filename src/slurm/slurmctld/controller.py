@@ -14,15 +14,17 @@ from functools import lru_cache
 import msgspec
 
 from slurm.config.config import Config, load
-from slurm.core import recovery, timers
+from slurm.core import due, recovery
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect, EndStep, Launch, Signal, Terminate
 from slurm.core.events import AllocationRelinquished, Cancelled
 from slurm.model.errors import NotFound, NotPermitted, SlurmError
 from slurm.model.ids import Digest, JobId, Uid
-from slurm.model.job import Job
+from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
 from slurm.model.states import JobState
+from slurm.notation import jobref
+from slurm.render.view import View
 from slurm.slurmctld import launch, setup
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.holders import Holders
@@ -79,11 +81,11 @@ class Controller:
         loop = asyncio.get_running_loop()
         now = self.now()
         if not self.engine.stalled:
-            due = timers.due(self.cluster, now)
-            if due:
-                self.engine.record(*due)
+            events = due.due(self.cluster, now)
+            if events:
+                self.engine.record(*events)
             self.links.check_silence(now)
-        following = timers.next_due(self.cluster)
+        following = due.next_due(self.cluster)
         wait = TICK_SECONDS if following is None else min(TICK_SECONDS, max(0.005, following - self.now()))
         self._timer = loop.call_later(wait, self._tick)
 
@@ -108,10 +110,25 @@ class Controller:
 
     def find_job(self, text: str) -> Job:
         """The job of an id such as "12" or "12_3"; NotFound."""
-        job = self.cluster.find(text)
+        ref = jobref.parse(text)
+        if ref.tasks is None:
+            return self.cluster.job(ref.job)
+        task = next(iter(ref.tasks), None) if len(ref.tasks) == 1 else None
+        job = self.cluster.task(ref.job, task) if task is not None else None
         if job is None:
             raise NotFound()
         return job
+
+    def view(self) -> View:
+        """The cluster as the reports read it."""
+        cluster = self.cluster
+        return View(settings=cluster.settings, nodes=cluster.nodes, partitions=cluster.partitions, jobs=cluster.jobs, now=self.now(),
+                    verdicts=self.planner.verdicts, forecasts=self.planner.forecasts, last_planned=self.planner.last_pass)
+
+    def shape_of(self, job: Job) -> ArrayPart | None:
+        """The array, as submitted, that a job is a task of."""
+        ledger = self.cluster.arrays.get(job.array_job) if job.array_job else None
+        return ledger.shape if ledger is not None else None
 
     def is_operator(self, uid: int) -> bool:
         """Whether this uid may administrate the cluster."""
@@ -163,7 +180,7 @@ class Controller:
             if job is None or job.attempt != effect.attempt or job.allocation is None or job.state is not JobState.RUNNING:
                 return None
             script = self.payload(job.payload.script).decode()
-            return launch.batch_order(job, effect, node, settings, self.conf_path, script, self._environment(job.payload.environment))
+            return launch.batch_order(job, self.shape_of(job), effect, node, settings, self.conf_path, script, self._environment(job.payload.environment))
         if isinstance(effect, Terminate):
             return launch.terminate_order(effect, settings)
         if isinstance(effect, Signal):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from slurm.model.errors import ProtocolError, SlurmError, describe
+from slurm.model.errors import ProtocolError, SlurmError
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers import allocations, control, jobs, looking, steps
 from slurm.slurmctld.session import Session
@@ -56,7 +56,7 @@ async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message
             raise ProtocolError(hints=[str(error)]) from error
         return await HANDLERS[type(request)](ctl, session, request)
     except SlurmError as error:
-        return m.Failure(**describe(error))
+        return m.failure(error)
     except Exception:
         log.exception("a request of uid %s failed in the controller", session.caller.uid)
         return m.Failure(kind="SlurmError", name="ESLURM_ERROR_ON_DESC_TO_RECORD_COPY", message="The controller failed on this request",

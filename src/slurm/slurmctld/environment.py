@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from slurm.model.job import Allocation, Job, NodeShare, Step
+from slurm.model.job import Allocation, ArrayPart, Job, NodeShare, Step
 from slurm.model.settings import Settings
 from slurm.notation import gres as gres_notation
 from slurm.notation import hostlist, sluid
@@ -107,26 +107,25 @@ def gpu_variables(share: NodeShare) -> dict[str, str]:
 
 
 def _array_variables(job: Job, shape: ArrayPart | None) -> dict[str, str]:
-    part = job.array_part
-    if job.array_task is None or part is None:
+    if job.array_task is None or shape is None:
         return {}
     return {
         "SLURM_ARRAY_JOB_ID": str(job.array_job),
         "SLURM_ARRAY_TASK_ID": str(job.array_task),
-        "SLURM_ARRAY_TASK_COUNT": str(part.count),
-        "SLURM_ARRAY_TASK_MAX": str(part.highest),
-        "SLURM_ARRAY_TASK_MIN": str(part.lowest),
-        "SLURM_ARRAY_TASK_STEP": str(part.step),
+        "SLURM_ARRAY_TASK_COUNT": str(shape.count),
+        "SLURM_ARRAY_TASK_MAX": str(shape.highest),
+        "SLURM_ARRAY_TASK_MIN": str(shape.lowest),
+        "SLURM_ARRAY_TASK_STEP": str(shape.step),
     }
 
 
-def job_variables(job: Job, settings: Settings, conf_path: str) -> dict[str, str]:
-    """What every process inside a started job sees, whatever its node."""
+def job_variables(job: Job, shape: ArrayPart | None, settings: Settings, conf_path: str) -> dict[str, str]:
+    """What every process inside a started job sees, whatever its node; `shape` is the array that it is a task of."""
     limit_end = int(job.start_time + job.time_limit) if job.time_limit >= 0 else 0
     request = job.request
     env = {
         **allocation_variables(job, settings, conf_path),
-        **_array_variables(job),
+        **_array_variables(job, shape),
         "SLURM_JOB_EXCLUSIVE": "YES" if job.allocation is not None and job.allocation.exclusive else "NO",
         "SLURM_JOB_GID": str(job.owner.gid),
         "SLURM_JOB_OVERSUBSCRIBE": "YES" if request.oversubscribe else "NO",
@@ -146,12 +145,12 @@ def job_variables(job: Job, settings: Settings, conf_path: str) -> dict[str, str
     return env
 
 
-def batch_variables(job: Job, settings: Settings, conf_path: str) -> dict[str, str]:
+def batch_variables(job: Job, shape: ArrayPart | None, settings: Settings, conf_path: str) -> dict[str, str]:
     """What the batch script sees; it is task 0 of step -5 on the job's first node."""
     assert job.allocation is not None
     share = job.allocation.shares[0]
     return {
-        **job_variables(job, settings, conf_path),
+        **job_variables(job, shape, settings, conf_path),
         **gpu_variables(share),
         "SLURMD_NODENAME": share.node,
         "HOSTNAME": share.node,
@@ -167,14 +166,14 @@ def batch_variables(job: Job, settings: Settings, conf_path: str) -> dict[str, s
     }
 
 
-def step_variables(job: Job, step: Step, settings: Settings, conf_path: str) -> dict[str, str]:
+def step_variables(job: Job, shape: ArrayPart | None, step: Step, settings: Settings, conf_path: str) -> dict[str, str]:
     """What every task of a step sees, whatever its node and rank."""
     assert job.allocation is not None
     nodes = hostlist.compress(step.nodes)
     per_node = repeated([share.tasks for share in step.shares])
     request = step.request
     env = {
-        **job_variables(job, settings, conf_path),
+        **job_variables(job, shape, settings, conf_path),
         "SLURM_DISTRIBUTION": request.distribution or job.request.distribution or "block",
         "SLURM_JOB_GROUP": job.owner.group,
         "SLURM_STEPID": str(step.id),

@@ -6,29 +6,24 @@ import os
 
 from slurm.core.effects import Launch, Signal, Terminate
 from slurm.model.ids import BATCH_STEP
-from slurm.model.job import Job
+from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
 from slurm.model.settings import Settings
 from slurm.notation import filenames
 from slurm.slurmctld.environment import batch_variables
 from slurm.wire import node_messages as n
 
-DEFAULT_OUTPUT = "slurm-%j.out"
-DEFAULT_ARRAY_OUTPUT = "slurm-%A_%a.out"
 
-
-def pattern_fields(job: Job, node: str = "", step: str = "batch") -> filenames.Fields:
-    """What the % patterns of a job's file names stand for."""
-    array = job.array_task is not None
+def pattern_fields(job: Job, node: str) -> filenames.Fields:
+    """What the % patterns of a batch job's file names stand for."""
     return filenames.Fields(
-        job_id=job.id, job_name=job.request.name, user=job.owner.user, node=node, node_rank=0, task_rank=0, step=step,
-        array_job=job.array_job if array else job.id, array_task=job.array_task)
+        job=job.id, job_name=job.request.name, user=job.owner.user, node_name=node, array_job=job.array_job or None, array_task=job.array_task)
 
 
 def output_paths(job: Job, node: str) -> tuple[str, str, str]:
     """(stdin, stdout, stderr) of a batch job with patterns expanded, absolute."""
     request = job.request
-    default = DEFAULT_ARRAY_OUTPUT if job.array_task is not None else DEFAULT_OUTPUT
+    default = filenames.default(job.array_task)
     fields = pattern_fields(job, node)
 
     def path(pattern: str) -> str:
@@ -51,7 +46,7 @@ def device_files(job: Job, node: Node) -> list[str]:
 
 
 def batch_order(
-    job: Job, effect: Launch, node: Node, settings: Settings, conf_path: str, script: str, environment: dict[str, str],
+    job: Job, shape: ArrayPart | None, effect: Launch, node: Node, settings: Settings, conf_path: str, script: str, environment: dict[str, str],
 ) -> n.LaunchBatch:
     """The order that starts this attempt; script and environment as submitted."""
     assert job.allocation is not None
@@ -61,7 +56,7 @@ def batch_order(
     append = request.open_mode == "append" or (not request.open_mode and (settings.job_file_append or job.restarts > 0))
     return n.LaunchBatch(
         job=job.id, attempt=effect.attempt, shown_id=job.shown_id, uid=job.owner.uid, gid=job.owner.gid, user=job.owner.user,
-        script=script, argv=job.payload.argv, environment={**environment, **batch_variables(job, settings, conf_path)},
+        script=script, argv=job.payload.argv, environment={**environment, **batch_variables(job, shape, settings, conf_path)},
         work_dir=request.work_dir, stdin=stdin, stdout=stdout, stderr=stderr, append=append, umask=request.umask,
         rlimits=request.rlimits, cpus=share.cpus, memory=share.memory if settings.select_memory else 0,
         devices=device_files(job, node), job_nodes=list(job.allocation.nodes), kill_wait=settings.kill_wait)

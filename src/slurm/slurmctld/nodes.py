@@ -15,7 +15,7 @@ import msgspec
 from slurm.core import recovery
 from slurm.core.effects import Effect, EndStep, Launch, Signal, Terminate
 from slurm.core.events import BatchExited, Event, Launched, LaunchFailed, NodeFreed, NodeLost, NodeRegistered, NodeSilent, NodeUpdated, StepExited
-from slurm.model.errors import NotFound, NotPermitted, SlurmError, describe
+from slurm.model.errors import NotFound, NotPermitted, SlurmError
 from slurm.model.ids import BATCH_STEP, JobId, NodeName, StepId, Uid
 from slurm.model.node import Node
 from slurm.model.states import NodeState
@@ -24,7 +24,7 @@ from slurm.slurmctld import faultpoints
 from slurm.slurmctld.engine import Engine
 from slurm.wire import frames
 from slurm.wire import node_messages as n
-from slurm.wire.messages import Failure, Message
+from slurm.wire.messages import Message, failure
 
 log = logging.getLogger("slurmctld.nodes")
 HEARTBEAT_SECONDS = 10.0
@@ -99,7 +99,7 @@ class Links:
             node = self._known(peer, message)
         except SlurmError as error:
             log.error("registration of %s refused: %s", message.node, error)
-            peer.send(frames.pack(frames.MSGPACK, self._encode(Failure(**describe(error)))))
+            peer.send(frames.pack(frames.MSGPACK, self._encode(failure(error))))
             peer.close()
             return
         name = node.name

@@ -34,6 +34,7 @@ class Planner:
         self._last_full = 0.0
         self.verdicts: dict[JobId, Refusal] = {}
         self.forecasts: dict[JobId, Forecast] = {}
+        self.last_pass = 0.0
         self.passes = 0
         self.seconds = 0.0
 
@@ -88,6 +89,7 @@ class Planner:
                 break
             events.append(event)
             self.verdicts.pop(proposal.job, None)
+        self.last_pass = now
         self.passes += 1
         self.seconds += time.perf_counter() - began
         return len(events)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 DEFAULT_GPU_TYPE = "emulated"
@@ -87,13 +86,6 @@ def gres_conf(shape: Shape) -> str:
     return f"Name=gpu Type={shape.gpu_type} Count={shape.gpus}\n"
 
 
-def this_machine(facts: dict[str, int], gpu_type: str, gpu_files: list[str]) -> Shape:
-    """One node with what this machine really has; `facts` as slurmd.hardware reports them."""
-    return Shape(
-        nodes=1, sockets=facts["sockets"], cores_per_socket=facts["cores_per_socket"], threads_per_core=facts["threads_per_core"],
-        memory=facts["memory"], gpus=len(gpu_files), gpu_type=gpu_type, gpu_files=tuple(gpu_files), emulated=False)
-
-
 def emulated(real: Shape, *, nodes: int, cpus: int | None, memory: int | None, gpus: int | None, gpu_type: str) -> Shape:
     """Nodes that claim what was asked for, whatever this machine has; what was not asked for is this machine's share."""
     count = cpus or max(1, real.cpus)
@@ -102,7 +94,3 @@ def emulated(real: Shape, *, nodes: int, cpus: int | None, memory: int | None, g
         nodes=nodes, sockets=1, cores_per_socket=count, threads_per_core=1, memory=size, gpus=gpus or 0,
         gpu_type=gpu_type or DEFAULT_GPU_TYPE, gpu_files=("",) * (gpus or 0), emulated=True)
 
-
-def state_home(environ: dict[str, str]) -> str:
-    """$XDG_STATE_HOME, or where it is by default."""
-    return environ.get("XDG_STATE_HOME") or os.path.join(environ.get("HOME", "/"), ".local", "state")

@@ -43,7 +43,7 @@ async def on_test(ctl: Controller, session: Session, message: m.TestJob) -> m.Wi
     check_request(ctl.cluster, admitted.event.job)
     job = admitted.event.job
     found = plan_one(ctl.cluster, job, now)
-    if found is None:
+    if found is None or found.allocation is None:
         raise NotFound("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=["no time at which it could start is in sight"])
     return m.WillRun(
         job_id=job.id, start=found.start, processors=found.allocation.cpu_count,

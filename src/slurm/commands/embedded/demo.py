@@ -1,0 +1,135 @@
+"""`slurm demo`: the main job, visibly. Four emulated nodes, a sweep of twenty trainings four at a time, a report on the best model, and nothing left behind."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+
+from slurm.commands.embedded import down, processes, up
+from slurm.commands.embedded.cluster import EmbeddedCluster
+from slurm.commands.embedded.console import Console
+from slurm.model.errors import InvalidRequest, SlurmError
+from slurm.net import client
+from slurm.net.client import Connection
+
+NAME = "demo"
+RUN_SECONDS = 600.0
+MARKS = {"PENDING": "·", "RUNNING": "▶", "COMPLETED": "✔", "COMPLETING": "✔"}
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `slurm demo`."""
+    parser.add_argument("--keep", metavar="FOLDER", help="keep outputs and models in FOLDER (default: a temporary folder that is removed)")
+
+
+def examples_folder() -> str:
+    """Where the example scripts lie: in the installed package, or beside the sources in a clone."""
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    for folder in (os.path.join(package, "examples"), os.path.join(os.path.dirname(os.path.dirname(package)), "examples")):
+        if os.path.exists(os.path.join(folder, "sweep.slurm")):
+            return folder
+    raise InvalidRequest(message="the examples are not installed with this slurm-py", hints=["run it from a clone, or reinstall slurm-py"])
+
+
+def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
+    """Run the demo; exit status 0 when every job of it completed."""
+    work = os.path.abspath(options.keep) if options.keep else tempfile.mkdtemp(prefix="slurm-demo-")
+    state = tempfile.mkdtemp(prefix="slurm-demo-state-")
+    env = {**environ, "XDG_STATE_HOME": state, "SLURM_PY_INSTANCE": NAME}
+    env.pop("SLURM_CONF", None)
+    # The commands of this very installation come first, and `python` is the one that has numpy.
+    env["PATH"] = os.pathsep.join((os.path.dirname(sys.executable), environ.get("PATH", "/usr/bin:/bin")))
+    cluster = EmbeddedCluster(env, NAME)
+    try:
+        shutil.copytree(examples_folder(), work, dirs_exist_ok=True)
+        flags = argparse.Namespace(name=NAME, nodes=4, cpus=16, memory="64G", gpus="h100:2")
+        status = up.run(flags, env, console)
+        return status or _main_job(env, work, console)
+    finally:
+        try:
+            down.run(argparse.Namespace(name=NAME, keep_jobs=False), env, console)
+        except SlurmError as error:
+            console.error(error.lines())
+            processes.stop(cluster.daemons, 2.0)
+        shutil.rmtree(state, ignore_errors=True)
+        if not options.keep:
+            shutil.rmtree(work, ignore_errors=True)
+        else:
+            console.line(f"Outputs and models: {work}")
+
+
+def _command(words: list[str], env: Mapping[str, str], work: str, console: Console) -> str:
+    shown = " ".join(words)
+    console.line(f"\n$ {shown}")
+    found = subprocess.run(words, env=dict(env), cwd=work, capture_output=True, text=True, check=False)
+    console.line((found.stdout + found.stderr).rstrip())
+    if found.returncode:
+        raise InvalidRequest(message=f"`{shown}` failed with status {found.returncode}")
+    return found.stdout.strip()
+
+
+def _main_job(env: Mapping[str, str], work: str, console: Console) -> int:
+    _command(["sinfo"], env, work, console)
+    sweep = _command(["sbatch", "--parsable", "sweep.slurm"], env, work, console)
+    report = _command(["sbatch", "--parsable", f"--dependency=afterok:{sweep}", "report.slurm", sweep], env, work, console)
+    _command(["squeue"], env, work, console)
+    console.line()
+    states = _follow(env, sweep, report, console)
+    path = os.path.join(work, f"report_{report}.out")
+    console.line(f"\n$ cat report_{report}.out")
+    if os.path.exists(path):
+        with open(path) as file:
+            console.line(file.read().rstrip())
+    bad = {name: state for name, state in states.items() if state != "COMPLETED"}
+    if bad:
+        console.error([f"not completed: {', '.join(f'{name} {state}' for name, state in sorted(bad.items()))}"])
+        return 1
+    console.line(f"\nAll {len(states)} jobs completed.")
+    return 0
+
+
+def _states(connection: Connection, sweep: str, report: str) -> dict[str, str]:
+    reply = connection.call({
+        "type": "ListJobs", "fields": ["JobArrayID", "State"], "expand_arrays": True, "filter": {"ids": [sweep, report], "all_states": True}})
+    return {row[0]: row[1] for row in reply["rows"]}
+
+
+def _picture(states: dict[str, str], began: float) -> str:
+    marks = "".join(MARKS.get(state, "✘") for _, state in sorted(states.items(), key=lambda item: _task_key(item[0])))
+    counts = {word: sum(1 for state in states.values() if state == word) for word in ("PENDING", "RUNNING", "COMPLETED")}
+    return (f"{marks}  {counts['PENDING']:2d} pending  {counts['RUNNING']:2d} running  {counts['COMPLETED']:2d} completed"
+            f"  {time.monotonic() - began:5.1f} s")
+
+
+def _task_key(name: str) -> tuple[int, int]:
+    job, _, task = name.partition("_")
+    return int(job), int(task) if task.isdigit() else 0
+
+
+def _follow(env: Mapping[str, str], sweep: str, report: str, console: Console) -> dict[str, str]:
+    """Watch until everything ended: one live line on a terminal, a line a change elsewhere."""
+    began = time.monotonic()
+    states: dict[str, str] = {}
+    last = ""
+    with client.connect(env) as connection:
+        while time.monotonic() - began < RUN_SECONDS:
+            states = _states(connection, sweep, report)
+            picture = _picture(states, began)
+            if console.fancy:
+                console.out.write("\r" + picture)
+                console.out.flush()
+            elif picture.partition("  ")[0] != last:
+                console.line(picture)
+            last = picture.partition("  ")[0]
+            if states and all(state not in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED") for state in states.values()):
+                break
+            time.sleep(0.2)
+    if console.fancy:
+        console.line()
+    return states

@@ -1,0 +1,61 @@
+"""`slurm down`: jobs are cancelled, daemons stop, nothing is left running. The state stays for the next `slurm up`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+
+from slurm.commands.embedded import processes
+from slurm.commands.embedded.cluster import EmbeddedCluster
+from slurm.commands.embedded.console import Console
+from slurm.model.errors import SlurmError
+from slurm.net import client
+from slurm.net.client import Connection
+
+DRAIN_SECONDS = 15.0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `slurm down`."""
+    parser.add_argument("--keep-jobs", action="store_true", help="let running jobs go on without daemons; the next `slurm up` finds them")
+
+
+def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
+    """Bring the cluster down; exit status."""
+    cluster = EmbeddedCluster(environ, options.name)
+    with cluster.locked():
+        running = [daemon for daemon in cluster.daemons if daemon.pid]
+        if not running:
+            console.line(f"Cluster {cluster.instance.name} is not up. Nothing was changed.")
+            return 0
+        if not options.keep_jobs:
+            ended = _end_jobs(environ, cluster)
+            if ended:
+                console.line(f"Cancelled {ended} running job{'s' if ended > 1 else ''}")
+        for note in processes.stop(running):
+            console.line(note)
+    console.line(f"Cluster {cluster.instance.name} is down; its state stays in {cluster.instance.root}")
+    return 0
+
+
+def _end_jobs(environ: Mapping[str, str], cluster: EmbeddedCluster) -> int:
+    """Cancel what runs and wait until its processes are gone; how many jobs ran. A dead controller cannot be asked: 0."""
+    try:
+        with client.connect({**environ, "SLURM_CONF": cluster.instance.conf}) as connection:
+            running = _running(connection)
+            if not running:
+                return 0
+            connection.call({"type": "CancelJobs", "filter": {"states": ["running", "suspended"]}})
+            deadline = time.monotonic() + DRAIN_SECONDS
+            while time.monotonic() < deadline and _running(connection):
+                time.sleep(0.05)
+            return len(running)
+    except SlurmError:
+        return 0
+
+
+def _running(connection: Connection) -> list[list[str]]:
+    reply = connection.call({"type": "ListJobs", "fields": ["JobID"], "filter": {"states": ["running", "suspended", "completing"]}})
+    rows: list[list[str]] = reply["rows"]
+    return rows

@@ -1,0 +1,102 @@
+"""The daemons of an embedded cluster as processes: started, seen, stopped. Pid files are locked by those who live, so stale ones fool nobody."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+from slurm.daemon.process import holder_of
+from slurm.model.errors import Unreachable
+from slurm.net.discovery import Instance
+
+START_SECONDS = 20.0
+STOP_SECONDS = 20.0
+
+
+class Daemon(NamedTuple):
+    """One daemon: `program` slurmctld or slurmd, `node` its node name (slurmd), where its pid file and log are."""
+
+    program: str
+    node: str
+    pid_file: str
+    log: str
+
+    @property
+    def name(self) -> str:
+        """As ps shows it."""
+        return f"{self.program} {self.node}" if self.node else self.program
+
+    @property
+    def pid(self) -> int:
+        """Its process, 0 when it does not run."""
+        return holder_of(self.pid_file)
+
+
+def daemons(instance: Instance, nodes: list[str]) -> list[Daemon]:
+    """All daemons of a cluster with these nodes, controller first."""
+    controller = Daemon("slurmctld", "", f"{instance.run}/slurmctld.pid", f"{instance.log}/slurmctld.log")
+    return [controller, *(Daemon("slurmd", node, f"{instance.run}/slurmd-{node}.pid", f"{instance.log}/slurmd-{node}.log") for node in nodes)]
+
+
+def _last_lines(path: str, count: int = 5) -> list[str]:
+    try:
+        with open(path, errors="replace") as file:
+            return [line.rstrip() for line in file.readlines()[-count:]]
+    except OSError:
+        return []
+
+
+def start(found: list[Daemon], conf: str) -> None:
+    """Start daemons in the background and wait until each reported that it is ready; Unreachable names the one that is not and its log."""
+    running: list[tuple[Daemon, subprocess.Popen[bytes]]] = []
+    for daemon in found:
+        words = [sys.executable, "-m", f"slurm.{daemon.program}", "-f", conf]
+        if daemon.node:
+            words += ["-N", daemon.node]
+        running.append((daemon, subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)))
+    failed: list[tuple[Daemon, str]] = []
+    for daemon, process in running:
+        try:
+            _, errors = process.communicate(timeout=START_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            failed.append((daemon, f"it was not ready within {START_SECONDS:.0f} s"))
+            continue
+        if process.returncode:
+            failed.append((daemon, errors.decode(errors="replace").strip()))
+    if failed:
+        daemon, why = failed[0]
+        raise Unreachable(message=f"{daemon.name} did not start: {why or 'see its log'}", hints=[f"log: {daemon.log}", *_last_lines(daemon.log)])
+
+
+def stop(found: list[Daemon], seconds: float = STOP_SECONDS) -> list[str]:
+    """End daemons in order (nodes first, the controller last); returns what had to be killed or did not run, in words."""
+    notes: list[str] = []
+    for group in ([d for d in found if d.node], [d for d in found if not d.node]):
+        waiting: list[tuple[Daemon, int]] = []
+        for daemon in group:
+            pid = daemon.pid
+            if pid:
+                _signal(pid, signal.SIGTERM)
+                waiting.append((daemon, pid))
+        deadline = time.monotonic() + seconds
+        while waiting and time.monotonic() < deadline:
+            waiting = [(daemon, pid) for daemon, pid in waiting if daemon.pid == pid]
+            if waiting:
+                time.sleep(0.02)
+        for daemon, pid in waiting:
+            _signal(pid, signal.SIGKILL)
+            notes.append(f"{daemon.name} (pid {pid}) did not stop in {seconds:.0f} s and was killed")
+    return notes
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return

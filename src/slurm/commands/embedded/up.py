@@ -1,0 +1,120 @@
+"""`slurm up`: an embedded cluster starts, or what is missing of it, or nothing because all of it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pwd
+import socket
+import time
+from collections.abc import Mapping
+
+from slurm.commands.embedded import processes, shape
+from slurm.commands.embedded.cluster import EmbeddedCluster
+from slurm.commands.embedded.console import Console
+from slurm.model.errors import InvalidRequest, SlurmError, Unreachable
+from slurm.net import client
+from slurm.notation import size
+from slurm.slurmd import hardware
+
+READY_SECONDS = 20.0
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `slurm up`."""
+    parser.add_argument("--nodes", type=int, default=None, metavar="N", help="emulate N nodes on this machine")
+    parser.add_argument("--cpus", type=int, default=None, metavar="N", help="CPUs that each node claims to have")
+    parser.add_argument("--memory", default=None, metavar="SIZE", help="memory that each node claims to have (64G)")
+    parser.add_argument("--gpus", default=None, metavar="[TYPE:]N", help="GPUs that each node claims to have (2, h100:8)")
+
+
+def _wanted(options: argparse.Namespace) -> shape.Shape:
+    real = hardware.look()
+    found = hardware.gpus()
+    pools = [pool for pool in found if pool.type == found[0].type]
+    files = [path for pool in pools for path in pool.files]
+    machine = shape.Shape(
+        nodes=1, sockets=real.sockets, cores_per_socket=real.cores_per_socket, threads_per_core=real.threads_per_core, memory=real.memory,
+        gpus=len(files), gpu_type=pools[0].type if pools else shape.DEFAULT_GPU_TYPE, gpu_files=tuple(files), emulated=False)
+    if options.nodes is None and options.cpus is None and options.memory is None and options.gpus is None:
+        return machine
+    for name, value, least in (("nodes", options.nodes, 1), ("cpus", options.cpus, 1)):
+        if value is not None and value < least:
+            raise InvalidRequest(message=f"--{name} {value}: it takes a whole number of at least {least}")
+    kind, _, count = (options.gpus or "0").rpartition(":")
+    if not count.isdigit():
+        raise InvalidRequest(message=f"--gpus {options.gpus}: it takes a number, or a type and a number such as h100:8")
+    return shape.emulated(
+        machine, nodes=options.nodes or 1, cpus=options.cpus, memory=size.parse_mb(options.memory) if options.memory else None,
+        gpus=int(count), gpu_type=kind)
+
+
+def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
+    """Bring the cluster up; exit status."""
+    cluster = EmbeddedCluster(environ, options.name)
+    asked = any(value is not None for value in (options.nodes, options.cpus, options.memory, options.gpus))
+    with cluster.locked():
+        before = cluster.shape
+        running = [daemon for daemon in cluster.daemons if daemon.pid]
+        if before is not None and running:
+            if asked and _wanted(options) != before:
+                raise InvalidRequest(
+                    message=f"cluster {cluster.instance.name} runs with {describe(before)}",
+                    hints=["stop it first with `slurm down`, or start another one beside it: slurm --name OTHER up …"])
+            missing = [daemon for daemon in cluster.daemons if not daemon.pid]
+            if not missing:
+                console.line(f"Cluster {cluster.instance.name} is already up: {describe(before)}. Nothing was changed.")
+                return 0
+            console.line(f"Starting again what had ended: {', '.join(daemon.name for daemon in missing)}")
+            processes.start(missing, cluster.instance.conf)
+            wait_ready(environ, cluster)
+            console.line(f"Cluster {cluster.instance.name} is up: {describe(before)}")
+            return 0
+        wanted = _wanted(options) if asked or before is None or not before.emulated else before
+        _write(cluster, wanted)
+        began = time.monotonic()
+        try:
+            processes.start(cluster.daemons, cluster.instance.conf)
+            wait_ready(environ, cluster)
+        except (SlurmError, KeyboardInterrupt):
+            processes.stop(cluster.daemons, 5.0)
+            raise
+    console.line(f"Cluster {cluster.instance.name} is up after {time.monotonic() - began:.1f} s: {describe(wanted)}")
+    console.line("Try:  sinfo;  srun hostname;  sbatch --wrap 'sleep 5';  squeue;  slurm status;  slurm down")
+    if options.name or environ.get("SLURM_PY_INSTANCE"):
+        console.line(f"It is not the default one:  export SLURM_CONF={cluster.instance.conf}")
+    return 0
+
+
+def _write(cluster: EmbeddedCluster, wanted: shape.Shape) -> None:
+    user = pwd.getpwuid(os.getuid()).pw_name
+    host = socket.gethostname()
+    cluster.write(wanted, {
+        "slurm.conf": shape.slurm_conf(wanted, cluster.instance.name, cluster.instance.root, host, user),
+        "gres.conf": shape.gres_conf(wanted)})
+
+
+def wait_ready(environ: Mapping[str, str], cluster: EmbeddedCluster) -> None:
+    """Return when every node has registered; Unreachable names those that have not."""
+    names = cluster.shape.names if cluster.shape is not None else []
+    deadline = time.monotonic() + READY_SECONDS
+    waiting = names
+    with client.connect({**environ, "SLURM_CONF": cluster.instance.conf}) as connection:
+        while time.monotonic() < deadline:
+            reply = connection.call({"type": "ListNodes", "fields": ["NodeList", "StateLong"], "by_node": True})
+            states = {row[0]: row[1] for row in reply["rows"]}
+            waiting = [name for name in names if not states.get(name, "unknown").startswith(("idle", "mixed", "allocated", "drain", "completing"))
+                       or states[name].endswith("*")]
+            if not waiting:
+                return
+            time.sleep(0.03)
+    raise Unreachable(message=f"nodes did not register: {', '.join(waiting)}", hints=[f"logs: {cluster.instance.log}"])
+
+
+def describe(found: shape.Shape) -> str:
+    """A cluster's shape in words."""
+    gpus = f", {found.gpus} GPU{'s' if found.gpus > 1 else ''} ({found.gpu_type})" if found.gpus else ""
+    each = " each" if found.nodes > 1 else ""
+    kind = "emulated node" if found.emulated else "node"
+    return (f"{found.nodes} {kind}{'s' if found.nodes > 1 else ''} ({found.ranged}) with {found.cpus} CPU{'s' if found.cpus > 1 else ''}, "
+            f"{size.show_mb(found.memory)} of memory{gpus}{each}")
