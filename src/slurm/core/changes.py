@@ -13,7 +13,7 @@ from slurm.core import dependencies, standing, starting
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.state import ClusterState
-from slurm.core.timers import Timer
+from slurm.core.timer_heap import Timer
 from slurm.model.job import DependencyClause, Job
 from slurm.model.request import JobRequest
 from slurm.model.states import JobState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.core import standing
 from slurm.core.state import ClusterState
-from slurm.core.timers import Timer
+from slurm.core.timer_heap import Timer
 from slurm.model.ids import NodeName
 from slurm.model.job import Job
 from slurm.model.states import JobState

@@ -46,5 +46,6 @@ def separate(state: ClusterState, job: Job, clause: DependencyClause, news: Iter
         if own_record is not job:
             state.enter_queue(own_record)
             state.remember_targets(own_record)
+            state.set_waiting_timers(own_record)
         parts.append(own_record)
     return parts

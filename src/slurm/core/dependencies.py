@@ -15,7 +15,7 @@ from slurm.core.concluding import retire
 from slurm.core.effects import Announce, Effect, Plan
 from slurm.core.standing import FAILED, FULFILLED, NEVER, OPEN, READY, refresh, verdict
 from slurm.core.state import ClusterState
-from slurm.core.timers import Timer
+from slurm.core.timer_heap import Timer
 from slurm.model.ids import JobId
 from slurm.model.job import DependencyClause, Job
 from slurm.model.states import JobState, Reason

@@ -122,16 +122,18 @@ class Cancelled(Event):
 
 
 class Held(Event):
-    """A pending job was held, by its owner or by an administrator."""
+    """A pending job was held, by its owner or by an administrator; `task` one waiting task of an array, which gets a record of its own."""
 
     job: JobId
     admin: bool = False
+    task: int | None = None
 
 
 class Released(Event):
-    """A hold was lifted (and a requeue delay with it)."""
+    """A hold was lifted (and a requeue delay with it); `task` as in Held."""
 
     job: JobId
+    task: int | None = None
 
 
 class Requeued(Event):
@@ -144,10 +146,11 @@ class Requeued(Event):
 
 
 class JobUpdated(Event):
-    """`scontrol update`: JobRequest or Job fields with their new values, already checked by core.admission."""
+    """`scontrol update`: JobRequest or Job fields with their new values (MessagePack), already checked by core.update; `task` as in Held."""
 
     job: JobId
     changes: dict[str, msgspec.Raw]
+    task: int | None = None
 
 
 class StepCreated(Event):

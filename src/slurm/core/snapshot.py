@@ -6,9 +6,8 @@ import msgspec
 
 from slurm.core.arrays import Ledger
 from slurm.core.cluster import Cluster
-from slurm.core.dependencies import next_delay
 from slurm.core.starting import set_limit_timer, set_warning_timer
-from slurm.core.timers import Timer
+from slurm.core.timer_heap import Timer
 from slurm.model.ids import JobId
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
@@ -86,7 +85,7 @@ def _index(cluster: Cluster, job: Job) -> None:
         ledger.running += job.allocation is not None and not _over(job)
     if job.id in cluster.pending:
         cluster.remember_targets(job)
-        _set_waiting_timers(cluster, job)
+        cluster.set_waiting_timers(job)
     elif _over(job):
         cluster.timers.set(job.end_time + cluster.settings.min_job_age, Timer.PURGE, job.id)
     else:
@@ -99,12 +98,3 @@ def _index(cluster: Cluster, job: Job) -> None:
 
 def _over(job: Job) -> bool:
     return job.state.finished and not job.completing
-
-
-def _set_waiting_timers(cluster: Cluster, job: Job) -> None:
-    if job.not_before:
-        cluster.timers.set(job.not_before, Timer.BEGIN, job.id)
-    delay = next_delay(job)
-    if delay is not None:
-        cluster.timers.set(delay, Timer.DELAY, job.id)
-    cluster.set_deadline_timer(job)

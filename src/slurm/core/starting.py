@@ -9,7 +9,7 @@ from slurm.core.illegal import IllegalTransition, story
 from slurm.core.splitting import split
 from slurm.core.standing import READY, verdict
 from slurm.core.state import ClusterState
-from slurm.core.timers import Timer
+from slurm.core.timer_heap import Timer
 from slurm.model.ids import BATCH_STEP, JobId
 from slurm.model.job import Allocation, ArrayPart, Job, Step
 from slurm.model.states import JobState, Reason

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from slurm.core.arrays import Ledger
 from slurm.core.names import NameIndex
-from slurm.core.timers import Timer, Timers
+from slurm.core.timer_heap import Timer, Timers
 from slurm.model.errors import NotFound
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
@@ -55,6 +55,13 @@ class ClusterState:
         if master is not None and master.array_part is not None and ledger.waits(master.array_part, task):
             return master
         return None
+
+    def find(self, text: str) -> Job | None:
+        """The job of an id as people write it, "12" or "12_3"; None when there is none (or the text is no such id)."""
+        number, underscore, task = text.strip().partition("_")
+        if not number.isdecimal() or (underscore and not task.isdecimal()):
+            return None
+        return self.task(int(number), int(task)) if underscore else self.jobs.get(JobId(int(number)))
 
     def tasks_of(self, job_id: int) -> list[Job]:
         """Every record that belongs to this id: the job itself, or the array's waiting record and its started tasks; [] when unknown."""
@@ -126,6 +133,15 @@ class ClusterState:
         moment = latest_start(job)
         if moment is not None:
             self.timers.set(moment, Timer.DEADLINE, job.id)
+
+    def set_waiting_timers(self, job: Job) -> None:
+        """Look at a waiting job whenever time may change something for it: begin, delays of after:, deadline."""
+        if job.not_before:
+            self.timers.set(job.not_before, Timer.BEGIN, job.id)
+        for clause in job.dependency:
+            if clause.since and clause.state == "unfulfilled":
+                self.timers.set(clause.since + clause.delay, Timer.DELAY, job.id)
+        self.set_deadline_timer(job)
 
     def remember_targets(self, job: Job) -> None:
         """Index which jobs a waiting job looks at."""

@@ -1,43 +1,65 @@
-"""Timers: a heap of moments at which a job may need an event. What is due is decided in `due`; clocks are elsewhere.
-
-Entries are hints: an entry whose job has moved on is passed over, so nothing is ever taken out of the middle.
-"""
+"""What is due: the events that time alone brings about, from the timers of the state. Nothing here reads a clock."""
 
 from __future__ import annotations
 
-import enum
-import heapq
-
+from slurm.core import events as e
+from slurm.core.dependencies import next_delay
+from slurm.core.starting import warning_time
+from slurm.core.state import ClusterState, latest_start
+from slurm.core.timer_heap import Timer
 from slurm.model.ids import JobId
+from slurm.model.job import Job
+from slurm.model.states import JobState
+
+PURGE_AT_ONCE = 1000
 
 
-class Timer(enum.IntEnum):
-    """What may be due."""
+def due(state: ClusterState, now: float) -> list[e.Event]:
+    """The events whose time has come, in order. Apply all of them: each is given out once."""
+    events: list[e.Event] = []
+    purge: list[JobId] = []
+    seen: set[tuple[int, JobId]] = set()
+    timers = state.timers
+    while (earliest := timers.earliest()) is not None and earliest <= now:
+        moment, what, job_id = timers.pop()
+        job = state.jobs.get(job_id)
+        if job is None or (what, job_id) in seen:
+            continue
+        if what == Timer.PURGE:
+            if job.state.finished and not job.completing:
+                if now >= job.end_time + state.settings.min_job_age:
+                    purge.append(job_id)
+                    seen.add((what, job_id))
+                else:
+                    timers.set(job.end_time + state.settings.min_job_age, Timer.PURGE, job_id)
+        elif (event := _event(state, job, what, moment, now)) is not None:
+            events.append(event)
+            seen.add((what, job_id))
+    events += [e.Purged(at=now, jobs=purge[at: at + PURGE_AT_ONCE]) for at in range(0, len(purge), PURGE_AT_ONCE)]
+    return events
 
-    BEGIN = 0  # begin time, requeue delay
-    DELAY = 1  # +minutes of after:
-    WARN = 2  # --signal
-    LIMIT = 3  # time limit
-    DEADLINE = 4
-    PURGE = 5
+
+def next_due(state: ClusterState) -> float | None:
+    """When `due` should be asked next, in seconds since the epoch; None when nothing is in sight. It may be too early, never too late."""
+    return state.timers.earliest()
 
 
-class Timers:
-    """Entries (moment, what, job), earliest first."""
-
-    __slots__ = ("heap",)
-
-    def __init__(self) -> None:
-        self.heap: list[tuple[float, int, JobId]] = []
-
-    def set(self, when: float, what: Timer, job: JobId) -> None:
-        """Look at `job` at `when`, seconds since the epoch."""
-        heapq.heappush(self.heap, (when, what, job))
-
-    def pop(self) -> tuple[float, int, JobId]:
-        """The earliest entry, taken out."""
-        return heapq.heappop(self.heap)
-
-    def earliest(self) -> float | None:
-        """The moment of the earliest entry, None when there is none."""
-        return self.heap[0][0] if self.heap else None
+def _event(state: ClusterState, job: Job, what: int, moment: float, now: float) -> e.Event | None:
+    waits = job.id in state.pending
+    if what == Timer.BEGIN:
+        return e.Eligible(at=max(moment, now), job=job.id) if waits and job.not_before and job.not_before <= now else None
+    if what == Timer.DELAY:
+        delay = next_delay(job) if waits else None
+        return e.Eligible(at=max(moment, now), job=job.id) if delay is not None and delay <= now else None
+    if what == Timer.DEADLINE:
+        latest = latest_start(job) if waits else None
+        return e.DeadlinePassed(at=now, job=job.id) if latest is not None and latest <= now else None
+    if job.state is not JobState.RUNNING or job.completing:
+        return None
+    if what == Timer.WARN:
+        warn = warning_time(state, job)
+        if warn is None or warn > now or job.signalled or (job.request.kind == "batch" and not job.launched):
+            return None
+        return e.Warned(at=now, job=job.id, attempt=job.attempt)
+    end = state.kill_time(job)
+    return e.TimedOut(at=now, job=job.id, attempt=job.attempt) if end is not None and end <= now else None

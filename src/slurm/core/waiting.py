@@ -8,8 +8,9 @@ from slurm.core import arrays, changes, concluding, dependencies, standing
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Plan
 from slurm.core.illegal import IllegalTransition, story
+from slurm.core.splitting import split
 from slurm.core.state import ClusterState
-from slurm.core.timers import Timer
+from slurm.core.timer_heap import Timer
 from slurm.model.job import Job
 from slurm.model.states import JobState, Reason
 
@@ -47,6 +48,7 @@ def on_eligible(state: ClusterState, job: Job, event: e.Eligible) -> list[Effect
 
 def on_held(state: ClusterState, job: Job, event: e.Held) -> list[Effect]:
     """A hold; an administrator's is not weakened by the owner's."""
+    job = own_record(state, job, event.task)
     job.held = "admin" if event.admin else job.held or "user"
     standing.refresh(job, event.at, anew=True)
     return [Announce(job=job.id)]
@@ -54,6 +56,7 @@ def on_held(state: ClusterState, job: Job, event: e.Held) -> list[Effect]:
 
 def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect]:
     """The hold is lifted, and a requeue delay with it; a --begin asked for by the user still counts."""
+    job = own_record(state, job, event.task)
     job.held = ""
     if job.not_before and job.restarts and job.not_before != job.request.begin:
         job.not_before = 0.0
@@ -67,6 +70,7 @@ def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect
 
 def on_updated(state: ClusterState, job: Job, event: e.JobUpdated) -> list[Effect]:
     """`scontrol update`."""
+    job = own_record(state, job, event.task)
     effects: list[Effect] = [Announce(job=job.id), Plan()]
     changes.apply(state, job, event, effects)
     return effects
@@ -99,3 +103,16 @@ def drop(state: ClusterState, job: Job, final: JobState, reason: str, at: float,
     """End a job that waits."""
     concluding.retire(state, job, final, reason, at)
     dependencies.ended(state, job, at, effects)
+
+
+def own_record(state: ClusterState, job: Job, task: int | None) -> Job:
+    """The record of one waiting task of an array, split off where it shared the array's; the job itself when no task is named."""
+    if task is None or job.array_part is None:
+        return job
+    if not arrays.contains(job.array_part.ranges, task):
+        raise IllegalTransition(f"task {task} does not wait: {story(job)}")
+    own = split(state, job, task)
+    state.enter_queue(own)
+    state.remember_targets(own)
+    state.set_waiting_timers(own)
+    return own

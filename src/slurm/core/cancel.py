@@ -1,0 +1,110 @@
+"""Cancelling and signalling: what scancel asks, as events and effects. What becomes of the jobs is in `ending` and `waiting`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from slurm.core import events as e
+from slurm.core import selection
+from slurm.core.effects import Effect, EndStep, Signal
+from slurm.core.rights import may_touch
+from slurm.core.selection import Chosen, Wanted
+from slurm.core.state import ClusterState
+from slurm.model.errors import NotNow, NotPermitted, SlurmError
+from slurm.model.ids import BATCH_STEP, EXTERN_STEP, StepId
+from slurm.model.job import Job
+from slurm.model.states import JobState
+from slurm.notation.jobref import JobRef
+
+SIGKILL = 9
+
+
+class Outcome(NamedTuple):
+    """What to apply and do; ids acted on, (id, error name, message) of refusals, ids that mean nothing."""
+
+    events: list[e.Event]
+    effects: list[Effect]
+    done: list[str]
+    refused: list[tuple[str, str, str]]
+    unknown: list[str]
+
+
+def cancel(
+    state: ClusterState, wanted: Wanted, caller: e.Caller, now: float, *, signal: int = 0, batch: bool = False, full: bool = False,
+) -> Outcome:
+    """End (signal 0 or SIGKILL) or signal the jobs that are wanted; each that the caller may not touch is refused by name."""
+    outcome = Outcome([], [], [], [], [])
+    if not wanted.ids:
+        for job in selection.alive(state):
+            if selection.matches(job, wanted, caller):
+                _act(state, Chosen(job), caller, now, signal, batch, full, outcome)
+        return outcome
+    for text in wanted.ids:
+        ref = selection.parse(text)
+        found = selection.named(state, ref)
+        if not found:
+            outcome.unknown.append(text)
+            continue
+        if ref.step:
+            _act_on_step(state, ref, found, caller, signal, outcome)
+            continue
+        present = [chosen for chosen in found if selection.matches(chosen.job, wanted, caller)]
+        living = [chosen for chosen in present if not chosen.job.state.finished]
+        if present and not living:
+            error = NotNow("ESLURM_ALREADY_DONE")
+            outcome.refused.append((text, error.name, error.message))
+        before = len(outcome.done)
+        for chosen in living:
+            _act(state, chosen, caller, now, signal, batch, full, outcome)
+        if len(outcome.done) > before:
+            outcome.done[before:] = [text]
+    return outcome
+
+
+def _act(
+    state: ClusterState, chosen: Chosen, caller: e.Caller, now: float, signal: int, batch: bool, full: bool, outcome: Outcome,
+) -> None:
+    try:
+        if not may_touch(state, caller, chosen.job):
+            raise NotPermitted("ESLURM_ACCESS_DENIED")
+        if signal in (0, SIGKILL) and not batch:
+            _end(chosen, caller, now, outcome)
+        else:
+            outcome.effects.append(_signal(chosen.job, signal or SIGKILL, batch, full))
+    except SlurmError as error:
+        outcome.refused.append((chosen.shown, error.name, error.message))
+    else:
+        outcome.done.append(chosen.shown)
+
+
+def _end(chosen: Chosen, caller: e.Caller, now: float, outcome: Outcome) -> None:
+    job = chosen.job
+    if job.completing and not job.requeue_after:
+        return
+    outcome.events.append(e.Cancelled(at=now, job=job.id, by=caller.uid, tasks=chosen.tasks))
+
+
+def _signal(job: Job, signal: int, batch: bool, full: bool) -> Signal:
+    if job.state is JobState.PENDING and not job.completing:
+        raise NotNow("ESLURM_JOB_PENDING")
+    return Signal(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left), signal=signal, batch=batch, full=full)
+
+
+def _act_on_step(state: ClusterState, ref: JobRef, found: list[Chosen], caller: e.Caller, signal: int, outcome: Outcome) -> None:
+    wanted = {"batch": BATCH_STEP, "extern": EXTERN_STEP}.get(ref.step)
+    step_id = wanted if wanted is not None else StepId(int(ref.step)) if ref.step.isdecimal() else StepId(-1)
+    for chosen in found:
+        job = chosen.job
+        step = job.steps.get(step_id)
+        if step is None:
+            outcome.unknown.append(ref.show())
+        elif not may_touch(state, caller, job):
+            error = NotPermitted("ESLURM_ACCESS_DENIED")
+            outcome.refused.append((ref.show(), error.name, error.message))
+        else:
+            nodes = tuple(step.nodes_left)
+            if signal in (0, SIGKILL) and step_id >= 0:
+                outcome.effects.append(EndStep(job=job.id, attempt=job.attempt, step=step_id, nodes=nodes, why="cancelled"))
+            else:
+                outcome.effects.append(Signal(job=job.id, attempt=job.attempt, nodes=nodes, signal=signal or SIGKILL, step=step_id))
+            outcome.done.append(ref.show())

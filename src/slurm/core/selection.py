@@ -1,0 +1,139 @@
+"""Selection: which jobs a person means, by ids or by what they have in common. Rights are judged by whoever acts on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from slurm.core import arrays
+from slurm.core.events import Caller
+from slurm.core.state import ClusterState
+from slurm.model.errors import InvalidRequest, NotationError, NotFound
+from slurm.model.ids import JobId
+from slurm.model.job import Job
+from slurm.notation import jobref
+from slurm.notation.jobref import JobRef
+from slurm.notation.taskset import TaskSet
+
+
+class Wanted(Protocol):
+    """What jobs must have in common; empty lists ask for nothing. `wire.messages.JobFilter` is one."""
+
+    @property
+    def ids(self) -> Sequence[str]: ...
+    @property
+    def users(self) -> Sequence[str]: ...
+    @property
+    def accounts(self) -> Sequence[str]: ...
+    @property
+    def partitions(self) -> Sequence[str]: ...
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def states(self) -> Sequence[str]: ...
+    @property
+    def qos(self) -> Sequence[str]: ...
+    @property
+    def reservations(self) -> Sequence[str]: ...
+    @property
+    def licenses(self) -> Sequence[str]: ...
+    @property
+    def nodes(self) -> Sequence[str]: ...
+    @property
+    def wckeys(self) -> Sequence[str]: ...
+    @property
+    def mine(self) -> bool: ...
+    @property
+    def not_mine(self) -> bool: ...
+
+
+class Chosen(NamedTuple):
+    """A job, or some of the waiting tasks of its record (`tasks` as runs, None: all of it)."""
+
+    job: Job
+    tasks: list[arrays.Run] | None = None
+
+    @property
+    def shown(self) -> str:
+        """The id as people write it."""
+        if self.tasks is None:
+            return self.job.shown_id
+        ids = TaskSet(self.tasks)
+        return f"{self.job.id}_{ids.show()}" if len(ids) == 1 else f"{self.job.id}_[{ids.show()}]"
+
+
+def parse(text: str) -> JobRef:
+    """One reference such as "12", "12_[1-3]", "12.0"; InvalidRequest with Slurm's words when it is none."""
+    try:
+        return jobref.parse(text)
+    except NotationError as error:
+        raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[error.message]) from error
+
+
+def named(state: ClusterState, ref: JobRef) -> list[Chosen]:
+    """The records that a reference means, waiting tasks as part of their array's record; [] when there are none."""
+    if ref.tasks is None:
+        return [Chosen(job) for job in state.tasks_of(ref.job)]
+    ledger = state.arrays.get(JobId(ref.job))
+    if ledger is None:
+        return []
+    found = [Chosen(state.jobs[own]) for task, own in sorted(ledger.records.items()) if task in ref.tasks]
+    master = state.jobs.get(JobId(ref.job))
+    if master is not None and master.array_part is not None:
+        waiting = TaskSet(master.array_part.ranges).intersection(ref.tasks)
+        if len(waiting):
+            found.append(Chosen(master, list(waiting.runs)))
+    return found
+
+
+def by_ids(state: ClusterState, texts: Iterable[str]) -> list[Chosen]:
+    """The jobs of ids ("12,13_[1-3]") or names ("name=sim"); NotFound for the first that means none."""
+    chosen: list[Chosen] = []
+    for text in texts:
+        key, equals, name = text.partition("=")
+        if equals and key.lower() in ("name", "jobname"):
+            found = [Chosen(job) for job in (*state.pending.values(), *state.active.values()) if job.request.name == name]
+            if not found:
+                raise NotFound("ESLURM_INVALID_JOB_ID", hints=[f'no job is called "{name}"'])
+            chosen += found
+            continue
+        try:
+            refs = jobref.parse_list(text)
+        except NotationError as error:
+            raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[error.message]) from error
+        for ref in refs:
+            found = named(state, ref)
+            if not found:
+                raise NotFound("ESLURM_INVALID_JOB_ID", hints=[f"no job {ref.show()} is known: it never was, or it ended long ago"])
+            chosen += found
+    return chosen
+
+
+def each_task(chosen: Chosen) -> Iterator[int | None]:
+    """The waiting tasks that were picked one by one; a single None for a whole record."""
+    if chosen.tasks is None:
+        yield None
+    else:
+        yield from arrays.tasks(chosen.tasks)
+
+
+def alive(state: ClusterState) -> list[Job]:
+    """Every job that waits or holds resources, by id."""
+    return sorted((*state.pending.values(), *state.active.values()), key=lambda job: job.id)
+
+
+def matches(job: Job, wanted: Wanted, caller: Caller) -> bool:
+    """Whether a job has everything that is asked for, ids aside."""
+    request = job.request
+    if (wanted.mine and job.owner.uid != caller.uid) or (wanted.not_mine and job.owner.uid == caller.uid):
+        return False
+    pairs = (
+        (wanted.users, (job.owner.user, str(job.owner.uid))), (wanted.accounts, (request.account,)),
+        (wanted.partitions, tuple(job.partition.split(","))), (wanted.names, (request.name,)), (wanted.qos, (request.qos,)),
+        (wanted.reservations, (request.reservation,)), (wanted.licenses, (request.licenses,)), (wanted.wckeys, (request.wckey,)),
+        (wanted.nodes, tuple(job.allocation.nodes) if job.allocation is not None else ()),
+    )
+    if any(asked and not set(asked).intersection(have) for asked, have in pairs):
+        return False
+    states = {word.lower() for word in wanted.states}
+    return not states or job.state.name.lower() in states or bool(states.intersection(job.flags))
