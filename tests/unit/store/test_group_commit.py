@@ -1,0 +1,182 @@
+"""Group commit: order, grouping, errors that nobody is spared, and the same behaviour on the fake and on SQLite."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+
+import pytest
+
+from slurm.model.errors import StoreError
+from slurm.model.ids import Digest
+from slurm.store.group_commit import GroupCommit
+from slurm.store.journal import Journal, Record, StoreBusy
+from slurm.store.memory import Fault, MemoryDisk, MemoryJournal
+from slurm.store.payloads import digest
+from slurm.store.sqlite_journal import SqliteJournal
+
+
+def record(text: str) -> Record:
+    return Record(at=1.0, kind="Submitted", body=text.encode())
+
+
+class Slow(MemoryJournal):
+    """A journal whose writes wait for the test."""
+
+    def __init__(self, disk: MemoryDisk) -> None:
+        super().__init__(disk)
+        self.go = threading.Semaphore(0)
+        self.begun = threading.Semaphore(0)
+
+    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = ()) -> int:
+        """Say that it began, and wait."""
+        self.begun.release()
+        assert self.go.acquire(timeout=10)
+        return super().append(records, payloads)
+
+
+def run(journal: Journal, test: Callable[[GroupCommit], Coroutine[None, None, None]]) -> None:
+    async def main() -> None:
+        commit = GroupCommit(journal, asyncio.get_running_loop())
+        await asyncio.wait_for(test(commit), 20)
+        await commit.close()
+
+    asyncio.run(main())
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Journal:
+    return MemoryJournal() if request.param == "memory" else SqliteJournal(str(tmp_path / "journal.db"))
+
+
+def test_callbacks_come_in_order_after_the_events_are_on_disk(journal: Journal) -> None:
+    told: list[int] = []
+
+    async def test(commit: GroupCommit) -> None:
+        for number in range(1, 101):
+            def on_durable(error: StoreError | None, number: int = number) -> None:
+                assert error is None
+                assert journal.last_seq >= number
+                told.append(number)
+
+            assert commit.submit([record(str(number))], on_durable) == number
+        await commit.drain()
+        assert commit.outstanding == 0
+        assert commit.submitted_seq == 100
+
+    run(journal, test)
+    assert told == list(range(1, 101))
+    assert [body for _, body in journal.replay()] == [str(n).encode() for n in range(1, 101)]
+    journal.close()
+
+
+def test_what_comes_during_a_write_shares_the_next_one() -> None:
+    disk = MemoryDisk()
+    journal = Slow(disk)
+
+    async def test(commit: GroupCommit) -> None:
+        commit.submit([record("a")], lambda error: None)
+        assert journal.begun.acquire(timeout=10)
+        for text in "bcdefg":
+            commit.submit([record(text)], lambda error: None)
+        journal.go.release(2)
+        await commit.drain()
+        assert commit.writes == 2
+
+    run(journal, test)
+    assert disk.syncs == 2
+    assert [r.body for r in disk.events.values()] == [b"a", b"b", b"c", b"d", b"e", b"f", b"g"]
+
+
+def test_an_error_is_told_to_everything_behind_it_in_order_and_nothing_is_written() -> None:
+    disk = MemoryDisk()
+    disk.faults = [Fault.FULL]
+    journal = Slow(disk)
+    told: list[tuple[str, type[StoreError] | None]] = []
+
+    async def test(commit: GroupCommit) -> None:
+        def submit(text: str, then: Callable[[], None] = lambda: None) -> None:
+            def on_durable(error: StoreError | None) -> None:
+                told.append((text, type(error) if error else None))
+                then()
+
+            commit.submit([record(text)], on_durable)
+
+        submit("a", lambda: submit("in the callback"))
+        assert journal.begun.acquire(timeout=10)
+        submit("b")
+        submit("c")
+        journal.go.release()
+        await commit.drain()
+        assert told == [("a", StoreBusy), ("b", StoreBusy), ("c", StoreBusy), ("in the callback", StoreBusy)]
+        assert commit.submitted_seq == 0
+        journal.go.release()
+        submit("later")
+        await commit.drain()
+        assert told[-1] == ("later", None)
+
+    run(journal, test)
+    assert [r.body for r in disk.events.values()] == [b"later"]
+
+
+def test_a_snapshot_counts_up_to_what_was_submitted_before_it(journal: Journal) -> None:
+    done: list[StoreError | None] = []
+
+    async def test(commit: GroupCommit) -> None:
+        commit.submit([record("a"), record("b")], done.append)
+        assert commit.snapshot(b"ab", done.append) == 2
+        commit.submit([record("c")], done.append)
+        await commit.drain()
+
+    run(journal, test)
+    assert done == [None, None, None]
+    assert journal.last_snapshot() == (2, b"ab")
+    assert list(journal.replay(after=2)) == [(3, b"c")]
+    journal.close()
+
+
+def test_a_snapshot_that_fails_does_not_hold_up_events() -> None:
+    disk = MemoryDisk()
+    disk.faults = [Fault.FULL]
+    done: list[str] = []
+
+    async def test(commit: GroupCommit) -> None:
+        commit.snapshot(b"", lambda error: done.append(str(error)))
+        commit.submit([record("a")], lambda error: done.append(str(error)))
+        await commit.drain()
+
+    run(MemoryJournal(disk), test)
+    assert done == ["no space is left for the journal", "None"]
+
+
+def test_a_payload_submitted_after_a_sweep_is_kept(journal: Journal) -> None:
+    async def test(commit: GroupCommit) -> None:
+        commit.submit([record("a")], lambda error: None, payloads=[b"script", b"old"])
+        commit.sweep({Digest("")}, lambda error: None)
+        commit.submit([record("b")], lambda error: None, payloads=[b"script"])
+        await commit.drain()
+
+    run(journal, test)
+    assert journal.payload(digest(b"script")) == b"script"
+    with pytest.raises(StoreError):
+        journal.payload(digest(b"old"))
+    journal.close()
+
+
+def test_a_callback_that_raises_does_not_silence_the_others() -> None:
+    told: list[int] = []
+    raised: list[object] = []
+
+    async def test(commit: GroupCommit) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: raised.append(context.get("exception")))
+
+        def broken(error: StoreError | None) -> None:
+            raise ValueError("a bug in a handler")
+
+        commit.submit([record("a")], broken)
+        commit.submit([record("b")], lambda error: told.append(2))
+        await commit.drain()
+
+    run(MemoryJournal(), test)
+    assert told == [2]
+    assert isinstance(raised[0], ValueError)
