@@ -1,0 +1,102 @@
+"""Debian's real Slurm as a contestant: munged, slurmctld and slurmd in a temporary folder, on ports of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+from bench.contestant import SlurmCommands
+
+PROGRAMS = ("/usr/sbin/munged", "/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/bin/sbatch")
+CONF = """
+ClusterName=bench
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort=46817
+SlurmdPort=46818
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge/munge.socket
+CryptoType=crypto/munge
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+ReturnToService=2
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+DefMemPerCPU=500
+MaxArraySize=1000001
+MaxJobCount=1000000
+SchedulerParameters=bf_interval=2,sched_interval=2
+SlurmdParameters=config_overrides
+NodeName={host} NodeAddr=127.0.0.1 CPUs=64 Sockets=1 CoresPerSocket=64 ThreadsPerCore=1 RealMemory=64000 State=UNKNOWN
+PartitionName=debug Nodes={host} Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def missing() -> str:
+    """What is not installed, "" when the contest can be held (it needs root)."""
+    absent = [path for path in PROGRAMS if not os.path.exists(path)]
+    if absent:
+        return f"not installed: {', '.join(absent)} (apt-get install slurm-wlm munge)"
+    return "" if os.getuid() == 0 else "real Slurm needs root"
+
+
+class RealSlurm(SlurmCommands):
+    """slurmctld and slurmd of Debian."""
+
+    name = "real Slurm"
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="bench-slurm-")
+        os.chmod(self.folder, 0o755)
+        self._processes: list[subprocess.Popen[bytes]] = []
+        environment = {**os.environ, "SLURM_CONF": f"{self.folder}/slurm.conf", "USER": "root",
+                       "PATH": f"/usr/sbin:/usr/bin:{os.environ.get('PATH', '')}"}
+        super().__init__(environment, self.folder, "/usr/bin")
+
+    def _spawn(self, *words: str) -> None:
+        with open(f"{self.folder}/{os.path.basename(words[0])}.out", "wb") as out:
+            self._processes.append(subprocess.Popen(words, env=self.environment, stdout=out, stderr=out))
+
+    def start(self) -> None:
+        """The three daemons; returns when the node is idle."""
+        for name in ("munge", "state", "spool"):
+            os.mkdir(f"{self.folder}/{name}", 0o755)
+        key = f"{self.folder}/munge/munge.key"
+        with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+            file.write(os.urandom(1024))
+        with open(f"{self.folder}/slurm.conf", "w") as conf:
+            conf.write(CONF.format(host=socket.gethostname(), folder=self.folder))
+        self._spawn("/usr/sbin/munged", "--foreground", "--force", f"--key-file={key}", f"--socket={self.folder}/munge/munge.socket",
+                    f"--pid-file={self.folder}/munge/pid", f"--seed-file={self.folder}/munge/seed", f"--log-file={self.folder}/munge/log")
+        end = time.monotonic() + 20
+        while not os.path.exists(f"{self.folder}/munge/munge.socket") and time.monotonic() < end:
+            time.sleep(0.05)
+        self._spawn("/usr/sbin/slurmctld", "-D", "-f", f"{self.folder}/slurm.conf")
+        time.sleep(1.0)
+        self._spawn("/usr/sbin/slurmd", "-D", "-f", f"{self.folder}/slurm.conf", "-N", socket.gethostname())
+        while time.monotonic() < end:
+            if self.call("sinfo", "-h", "-o", "%t", check=False).strip() == "idle":
+                return
+            time.sleep(0.1)
+        raise RuntimeError(f"real Slurm did not come up: see {self.folder}")
+
+    def stop(self) -> None:
+        """End the daemons and remove what they wrote."""
+        for process in reversed(self._processes):
+            process.terminate()
+        for process in reversed(self._processes):
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)

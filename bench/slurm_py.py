@@ -1,0 +1,32 @@
+"""slurm-py as a contestant: an embedded cluster in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+
+from bench.contestant import SlurmCommands
+
+
+class SlurmPy(SlurmCommands):
+    """The slurm-py of the interpreter that runs the bench."""
+
+    name = "slurm-py"
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="bench-slurm-py-")
+        environment = {**os.environ, "XDG_STATE_HOME": self.folder, "USER": os.environ.get("USER", "root")}
+        environment.pop("SLURM_CONF", None)
+        environment["SLURM_PY_INSTANCE"] = "bench"
+        super().__init__(environment, self.folder, os.path.dirname(sys.executable))
+
+    def start(self) -> None:
+        """slurm up."""
+        self.call("slurm", "up", "--nodes", "1", "--cpus", "64", "--memory", "64G")
+
+    def stop(self) -> None:
+        """slurm down, and nothing is left."""
+        self.call("slurm", "down", check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
