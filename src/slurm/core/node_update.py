@@ -1,0 +1,71 @@
+"""`scontrol update nodename=`: keys and texts to events, with rights. What they do to a node is in `machines`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from slurm.core import events as e
+from slurm.core import resolving
+from slurm.core.rights import require_operator
+from slurm.core.state import ClusterState
+from slurm.model.errors import InvalidRequest, Unsupported
+from slurm.model.ids import NodeName
+
+STATES = ("DOWN", "DRAIN", "FUTURE", "IDLE", "RESUME", "UNDRAIN")
+_NEED_REASON = {"DOWN": "DOWNING", "DRAIN": "DRAINING"}
+_LATER = ("CANCEL_REBOOT", "FAIL", "NO_RESPOND", "POWER_DOWN", "POWER_DOWN_ASAP", "POWER_DOWN_FORCE", "POWER_UP", "PLANNED")
+
+
+def update_nodes(state: ClusterState, nodes: str, changes: Mapping[str, str], caller: e.Caller, now: float) -> list[e.Event]:
+    """One NodeUpdated a node of the host list; "ALL" means every node. Keys as scontrol spells them, case aside."""
+    require_operator(state, caller)
+    names = list(state.nodes) if nodes.strip().upper() == "ALL" else [NodeName(name) for name in resolving.known_nodes(state, nodes)]
+    if not names:
+        raise InvalidRequest("ESLURM_INVALID_NODE_NAME", hints=["name the nodes: nodename=cn[01-03]"])
+    fields: dict[str, object] = {}
+    for key, text in changes.items():
+        word = key.lower()
+        read = KEYS.get(word)
+        if read is None:
+            raise InvalidRequest(
+                "ESLURM_INVALID_OPTION", f"Update of this parameter is not supported: {key}={text}",
+                hints=[*resolving.meant(word, KEYS), f"what can be changed of a node: {', '.join(SHOWN)}"])
+        fields[_FIELDS.get(word, word)] = read(text)
+    wanted = str(fields.get("state", ""))
+    if wanted in _NEED_REASON and not fields.get("reason"):
+        raise InvalidRequest(
+            "ESLURM_INVALID_NODE_STATE", f"You must specify a reason when {_NEED_REASON[wanted]} a node. Request denied",
+            hints=[f'for example: scontrol update nodename={nodes} state={wanted.lower()} reason="bad dimm"'])
+    return [e.NodeUpdated(at=now, node=name, by=caller.uid, by_name=caller.user, **fields) for name in names]  # type: ignore[arg-type]
+
+
+def _state(text: str) -> str:
+    word = text.strip().upper()
+    if word in _LATER:
+        raise Unsupported(hints=[f"node state {word} is known to Slurm and not carried out by slurm-py yet"])
+    if word not in STATES:
+        raise InvalidRequest("ESLURM_INVALID_NODE_STATE", f"Invalid input: {text}", hints=[
+            "Request aborted", *resolving.meant(word, STATES), f"Valid states are: {' '.join(STATES)}"])
+    return word
+
+
+def _reason(text: str) -> str:
+    return text.strip().strip('"')
+
+
+def _weight(text: str) -> int:
+    if not text.isdecimal():
+        raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid Weight value: {text}", hints=["a whole number, 0 or more"])
+    return int(text)
+
+
+def _features(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip() and word.strip() != "(null)"]
+
+
+KEYS: dict[str, Callable[[str], object]] = {
+    "state": _state, "reason": _reason, "weight": _weight, "features": _features, "availablefeatures": _features, "activefeatures": _features,
+    "comment": _reason, "extra": _reason,
+}
+SHOWN = ("State", "Reason", "Weight", "AvailableFeatures", "ActiveFeatures", "Comment", "Extra")
+_FIELDS = {"availablefeatures": "features", "activefeatures": "features"}

@@ -1,0 +1,125 @@
+"""`scontrol update partitionname=`: keys and texts to an event, with rights. What it does to a partition is in `configuration`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from slurm.core import configuration, resolving
+from slurm.core import events as e
+from slurm.core.rights import require_operator
+from slurm.core.state import ClusterState
+from slurm.model.errors import InvalidRequest, NotationError, NotFound
+from slurm.notation import duration, hostlist
+
+Read = Callable[[ClusterState, str], dict[str, object]]
+
+
+def update_partition(state: ClusterState, name: str, changes: Mapping[str, str], caller: e.Caller, now: float) -> list[e.Event]:
+    """The event that changes a partition. Keys as scontrol spells them, case aside."""
+    require_operator(state, caller)
+    if name not in state.partitions:
+        raise NotFound("ESLURM_INVALID_PARTITION_NAME", hints=[
+            *resolving.meant(name, state.partitions), f"partitions of this cluster: {', '.join(state.partitions)}"])
+    fields: dict[str, object] = {}
+    for key, text in changes.items():
+        read = KEYS.get(key.lower())
+        if read is None:
+            raise InvalidRequest(
+                "ESLURM_INVALID_OPTION", f"Update of this parameter is not supported: {key}={text}",
+                hints=[*resolving.meant(key.lower(), KEYS), f"what can be changed of a partition: {', '.join(sorted(KEYS))}"])
+        try:
+            fields |= read(state, text.strip())
+        except ValueError as error:
+            raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid {key} value: {text}", hints=[str(error)]) from error
+    return [e.PartitionUpdated(at=now, partition=name, changes=configuration.encode(fields))]
+
+
+def _text(field: str) -> Read:
+    return lambda state, text: {field: "" if text in ("(null)", "NONE") else text}
+
+
+def _listed(field: str) -> Read:
+    return lambda state, text: {field: "ALL" if text.upper() in ("", "ALL", "(NULL)") else text}
+
+
+def _number(field: str) -> Read:
+    return lambda state, text: {field: _whole(text)}
+
+
+def _bounded(field: str) -> Read:
+    return lambda state, text: {field: -1 if text.upper() in ("UNLIMITED", "INFINITE", "-1") else _whole(text)}
+
+
+def _memory(field: str) -> Read:
+    return lambda state, text: {field: None if text.upper() in ("UNLIMITED", "NONE") else _whole(text)}
+
+
+def _yes_no(field: str) -> Read:
+    return lambda state, text: {field: _flag(text)}
+
+
+def _duration(field: str, *, none: int | None = -1) -> Read:
+    return lambda state, text: {field: none if text.upper() == "NONE" else duration.parse(text)}
+
+
+def _seconds(field: str) -> Read:
+    return lambda state, text: {field: None if text.upper() == "NONE" else -1 if text.upper() == "UNLIMITED" else _whole(text) * 60}
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError("a whole number, 0 or more")
+    return int(text)
+
+
+def _flag(text: str) -> bool:
+    word = text.upper()
+    if word not in ("YES", "NO"):
+        raise ValueError("YES or NO")
+    return word == "YES"
+
+
+def _state(state: ClusterState, text: str) -> dict[str, object]:
+    words = ("UP", "DOWN", "DRAIN", "INACTIVE")
+    if text.upper() not in words:
+        raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid input: {text}", hints=[
+            "Request aborted", *resolving.meant(text.upper(), words), f"Valid states are: {' '.join(words)}"])
+    return {"state": text.upper()}
+
+
+def _nodes(state: ClusterState, text: str) -> dict[str, object]:
+    if text.upper() == "ALL":
+        return {"nodes": list(state.nodes), "nodes_text": "ALL"}
+    try:
+        wanted = set(hostlist.expand(text))
+    except NotationError as error:
+        raise ValueError(error.message) from error
+    resolving.known_nodes(state, text)
+    return {"nodes": [name for name in state.nodes if name in wanted], "nodes_text": text}
+
+
+def _oversubscribe(state: ClusterState, text: str) -> dict[str, object]:
+    word, _, count = text.upper().partition(":")
+    if word not in ("NO", "YES", "FORCE", "EXCLUSIVE") or (count and not count.isdecimal()):
+        raise ValueError("NO, EXCLUSIVE, YES[:count] or FORCE[:count]")
+    return {"oversubscribe": text.upper()}
+
+
+def _exclusive_user(state: ClusterState, text: str) -> dict[str, object]:
+    return {"exclusive": "USER" if _flag(text) else "NO"}
+
+
+KEYS: dict[str, Read] = {
+    "state": _state, "nodes": _nodes, "default": _yes_no("default"), "maxtime": _duration("max_time"),
+    "defaulttime": _duration("default_time", none=None), "maxnodes": _bounded("max_nodes"), "minnodes": _number("min_nodes"),
+    "maxcpuspernode": _bounded("max_cpus_per_node"), "maxcpuspersocket": _bounded("max_cpus_per_socket"),
+    "allowgroups": _listed("allow_groups"), "allowaccounts": _listed("allow_accounts"), "denyaccounts": _text("deny_accounts"),
+    "allowqos": _listed("allow_qos"), "denyqos": _text("deny_qos"), "allocnodes": _listed("alloc_nodes"), "alternate": _text("alternate"),
+    "qos": _text("qos"), "hidden": _yes_no("hidden"), "rootonly": _yes_no("root_only"), "disablerootjobs": _yes_no("disable_root_jobs"),
+    "reqresv": _yes_no("req_resv"), "lln": _yes_no("lln"), "prioritytier": _number("priority_tier"),
+    "priorityjobfactor": _number("priority_job_factor"), "gracetime": _number("grace_time"), "oversubscribe": _oversubscribe,
+    "shared": _oversubscribe, "exclusiveuser": _exclusive_user, "overtimelimit": _seconds("over_time_limit"),
+    "defmempercpu": _memory("def_mem_per_cpu"), "defmempernode": _memory("def_mem_per_node"),
+    "maxmempercpu": _memory("max_mem_per_cpu"), "maxmempernode": _memory("max_mem_per_node"),
+    "tresbillingweights": _text("tres_billing_weights"), "jobdefaults": _text("job_defaults"),
+}

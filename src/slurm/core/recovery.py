@@ -1,0 +1,116 @@
+"""Recovery: what may have been lost between an event and its effect, found again from state alone; and what a returning node tells.
+
+A crash after the journal entry loses effects, never events. Every effect is safe to repeat: slurmd answers a repeated order with
+the same report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from slurm.core import events as e
+from slurm.core.effects import Effect, Launch, Terminate
+from slurm.core.state import ClusterState
+from slurm.model.ids import JobId, NodeName, StepId
+from slurm.model.job import Job
+from slurm.model.states import JobState, Reason
+
+
+class Held(NamedTuple):
+    """One step that a slurmd says it has, running or ended and not yet acknowledged."""
+
+    job: JobId
+    attempt: int
+    step: StepId
+    running: bool = True
+
+
+class Reconciled(NamedTuple):
+    """What follows from a node's report: events to apply, effects to carry out, (job, attempt) pairs it is to end without report."""
+
+    events: list[e.Event]
+    effects: list[Effect]
+    unknown: list[tuple[JobId, int]]
+
+
+def why_ended(job: Job) -> str:
+    """Why a job that is completing was ended, as Terminate says it."""
+    if job.requeue_after and job.reason not in (Reason.NON_ZERO_EXIT_CODE, Reason.NONE):
+        return "node_fail" if job.reason == Reason.NODE_DOWN else "requeue"
+    if job.requeue_after:
+        return "requeue" if job.reason == Reason.NONE else ""
+    by_state = {JobState.CANCELLED: "cancelled", JobState.TIMEOUT: "timeout", JobState.NODE_FAIL: "node_fail", JobState.PREEMPTED: "preempted"}
+    return by_state.get(job.state, "")
+
+
+def pending_effects(state: ClusterState) -> list[Effect]:
+    """The effects that state still waits for, on all nodes: unconfirmed launches, jobs whose nodes are not clean yet."""
+    effects: list[Effect] = []
+    for job in state.active.values():
+        effects += _expected(job, job.nodes_left)
+    return effects
+
+
+def still_due(state: ClusterState, effect: Effect) -> bool:
+    """Whether an effect is still wanted when it is about to be carried out; a job may have moved on since its event."""
+    if not isinstance(effect, Launch | Terminate):
+        return True
+    job = state.jobs.get(effect.job)
+    if job is None or job.attempt != effect.attempt:
+        return False
+    if isinstance(effect, Launch):
+        return job.state is JobState.RUNNING and not job.completing and not job.launched
+    return job.completing and bool(set(effect.nodes).intersection(job.nodes_left))
+
+
+def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now: float) -> Reconciled:
+    """Compare what a node that registers holds with what it should hold.
+
+    It ends what is not wanted any more; a job that should run there and left no trace is lost; unconfirmed launches are sent again; ending jobs
+    of which it holds nothing are clean there. Ended steps that it still holds are reported by itself.
+    """
+    held = list(holdings)
+    have = {(each.job, each.attempt) for each in held}
+    result = Reconciled([], [], [])
+    for pair in sorted(have):
+        job = state.jobs.get(pair[0])
+        if job is None or job.attempt != pair[1] or node not in job.nodes_left:
+            result.unknown.append(pair)
+    known = state.nodes.get(node)
+    for job_id in sorted(known.jobs) if known is not None else ():
+        job = state.jobs[job_id]
+        if node not in job.nodes_left:
+            continue
+        present = (job.id, job.attempt) in have
+        if job.completing:
+            if present:
+                result.effects.extend(_expected(job, [node]))
+            else:
+                result.events.append(e.NodeFreed(at=now, job=job.id, attempt=job.attempt, node=node))
+        elif job.launched and not present and job.batch_host == node:
+            result.events.append(e.LaunchFailed(
+                at=now, job=job.id, attempt=job.attempt, node=node, why="the node lost all trace of the running job"))
+        elif not present and job.batch_host == node:
+            result.effects.extend(_expected(job, [node]))
+        elif present and not job.launched and job.batch_host == node and job.request.kind == "batch":
+            result.events.append(e.Launched(at=now, job=job.id, attempt=job.attempt))
+        result.events.extend(_lost_steps(job, node, held, now))
+    return result
+
+
+def _lost_steps(job: Job, node: NodeName, held: list[Held], now: float) -> list[e.Event]:
+    """Steps that should run on the node and left no trace there; killed is the best that can be said of them."""
+    have = {each.step for each in held if (each.job, each.attempt) == (job.id, job.attempt)}
+    return [
+        e.StepExited(at=now, job=job.id, attempt=job.attempt, step=step.id, node=node, status=9)
+        for step in job.steps.values() if step.id >= 0 and node in step.nodes_left and step.id not in have
+    ]
+
+
+def _expected(job: Job, nodes: list[NodeName]) -> list[Effect]:
+    if job.completing:
+        return [Terminate(job=job.id, attempt=job.attempt, nodes=tuple(nodes), why=why_ended(job), at=job.end_time)]
+    if job.state is JobState.RUNNING and job.request.kind == "batch" and not job.launched and job.batch_host in nodes:
+        return [Launch(job=job.id, attempt=job.attempt, node=job.batch_host)]
+    return []

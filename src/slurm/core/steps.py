@@ -1,0 +1,235 @@
+"""Steps: what an srun inside a job gets of the job's resources: nodes, CPUs, tasks. How it runs is decided by slurmd."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from slurm.core import resolving
+from slurm.core.state import ClusterState
+from slurm.model.errors import InvalidRequest, NotNow
+from slurm.model.ids import NodeName, StepId
+from slurm.model.job import Job, NodeShare, Step
+from slurm.model.request import StepRequest
+from slurm.notation import gres
+
+
+class _Room(NamedTuple):
+    """What a step may take on one node of the job."""
+
+    share: NodeShare
+    cpus: int
+    memory: int
+    gres: dict[str, int]
+
+
+def plan_step(state: ClusterState, job: Job, request: StepRequest, now: float) -> Step:
+    """The step that a request gets. NotNow while other steps use what it needs, InvalidRequest when the job never had it."""
+    if job.next_step >= state.settings.max_step_count:
+        raise NotNow("ESLURM_STEP_LIMIT", hints=[f"at most {state.settings.max_step_count} steps a job (MaxStepCount)"])
+    full = _candidates(state, job, request, free=False)
+    _check_size(full, job, request)
+    rooms = _candidates(state, job, request, free=not request.overlap)
+    per_task = _cpus_per_task(job, request)
+    picked = _pick(rooms, job, request, per_task)
+    if picked is None:
+        if _pick(full, job, request, per_task) is None:
+            raise InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=_lacking(full, request, per_task))
+        raise NotNow("ESLURM_NODES_BUSY", hints=["other steps of the job use what this one needs; --overlap shares it"])
+    shares = [_share(room, tasks, job, request, per_task) for room, tasks in picked]
+    return Step(
+        id=StepId(job.next_step), name=request.name, start_time=now, request=request, shares=shares,
+        ntasks=sum(share.tasks for share in shares), nodes_left=[share.node for share in shares], launcher=request.launcher)
+
+
+def ranks(step: Step) -> list[list[int]]:
+    """The global task ranks on each node of a step, in the order of its shares: block, cyclic or plane=N."""
+    counts = [share.tasks for share in step.shares]
+    word = (step.request.distribution or "block").split(",")[0].split(":")[0].lower()
+    if word.startswith("plane"):
+        return _dealt(counts, max(1, int(word.partition("=")[2] or 1)))
+    if word == "cyclic":
+        return _dealt(counts, 1)
+    result: list[list[int]] = []
+    begin = 0
+    for count in counts:
+        result.append(list(range(begin, begin + count)))
+        begin += count
+    return result
+
+
+def task_count(job: Job, request: StepRequest) -> int:
+    """How many tasks a step has when all is filled in: its own -n, else its nodes times the tasks a node, else the job's tasks."""
+    if request.ntasks:
+        return request.ntasks
+    shares = job.allocation.shares if job.allocation is not None else []
+    nodes = request.nodes_min or len(shares)
+    if request.ntasks_per_node:
+        return nodes * request.ntasks_per_node
+    if request.nodes_min and request.nodes_min != len(shares):
+        return request.nodes_min
+    return max(nodes, sum(share.tasks for share in shares)) if job.request.ntasks or job.request.ntasks_per_node else nodes
+
+
+def _cpus_per_task(job: Job, request: StepRequest) -> int:
+    return max(1, request.cpus_per_task or job.request.cpus_per_task)
+
+
+def _candidates(state: ClusterState, job: Job, request: StepRequest, *, free: bool) -> list[_Room]:
+    """The job's nodes that the request allows, with what is there, or with what running steps leave of it when `free`."""
+    assert job.allocation is not None
+    shares = job.allocation.shares
+    wanted = resolving.known_nodes(state, request.nodelist) if request.nodelist else None
+    excluded = set(resolving.known_nodes(state, request.exclude)) if request.exclude else set()
+    if wanted is not None and not set(wanted) <= {share.node for share in shares}:
+        raise InvalidRequest("ESLURM_REQUESTED_NODES_NOT_IN_PARTITION", hints=[
+            f"job {job.shown_id} has the nodes {','.join(job.allocation.nodes)}"])
+    if request.relative is not None:
+        if request.relative >= len(shares):
+            raise InvalidRequest("ESLURM_INVALID_NODE_COUNT", hints=[f"the job has {len(shares)} nodes, --relative={request.relative}"])
+        shares = shares[request.relative:]
+    rooms = []
+    for share in shares:
+        if share.node in excluded or (wanted is not None and share.node not in wanted) or share.node not in job.nodes_left:
+            continue
+        rooms.append(_room(job, share) if free else _Room(share, share.cpus, share.memory, dict(share.gres)))
+    return rooms
+
+
+def _room(job: Job, share: NodeShare) -> _Room:
+    cpus, memory, devices = share.cpus, share.memory, dict(share.gres)
+    for step in job.steps.values():
+        if step.id < 0 or step.request.overlap or share.node not in step.nodes_left:
+            continue
+        for taken in step.shares:
+            if taken.node == share.node:
+                cpus &= ~taken.cpus
+                memory -= taken.memory
+                for name, mask in taken.gres.items():
+                    devices[name] = devices.get(name, 0) & ~mask
+    return _Room(share, cpus, max(0, memory), devices)
+
+
+def _check_size(rooms: list[_Room], job: Job, request: StepRequest) -> None:
+    if request.nodes_min > len(rooms):
+        raise InvalidRequest("ESLURM_INVALID_NODE_COUNT", hints=[
+            f"{request.nodes_min} nodes are asked for, the job has {len(rooms)} that the step may use"])
+    if 0 < request.nodes_max < request.nodes_min:
+        raise InvalidRequest("ESLURM_INVALID_NODE_COUNT", hints=[f"at least {request.nodes_min} and at most {request.nodes_max} nodes"])
+
+
+def _slots(room: _Room, job: Job, request: StepRequest, per_task: int) -> int:
+    """How many tasks of the step this node could take."""
+    if not room.cpus:
+        return 0
+    most = 1 << 30 if request.overcommit or job.request.overcommit else room.cpus.bit_count() // per_task
+    if request.mem_per_cpu and room.share.memory:
+        most = min(most, room.memory // (request.mem_per_cpu * per_task))
+    if request.mem_per_node and room.share.memory and request.mem_per_node > room.memory:
+        return 0
+    for item in _per_node(request):
+        if room.gres.get(item.name, 0).bit_count() < item.count:
+            return 0
+    for item in _per_task(request):
+        most = min(most, room.gres.get(item.name, 0).bit_count() // max(1, item.count))
+    return min(most, request.ntasks_per_node) if request.ntasks_per_node else most
+
+
+def _pick(rooms: list[_Room], job: Job, request: StepRequest, per_task: int) -> list[tuple[_Room, int]] | None:
+    """Nodes and their tasks; None when there is not enough."""
+    tasks = task_count(job, request)
+    slots = [(room, _slots(room, job, request, per_task)) for room in rooms]
+    slots = [(room, most) for room, most in slots if most > 0]
+    most_nodes = request.nodes_max or (request.nodes_min or len(slots))
+    least = request.nodes_min or (len(slots) if not request.ntasks else 1)
+    chosen = slots[: max(1, min(max(most_nodes, least), tasks))]
+    if len(chosen) < min(least, tasks) or sum(most for _, most in chosen) < tasks or not chosen:
+        return None
+    if request.nodes_min == 0 and request.ntasks:
+        chosen = _fewest(chosen, tasks, job)
+    return _spread(chosen, tasks, request)
+
+
+def _fewest(chosen: list[tuple[_Room, int]], tasks: int, job: Job) -> list[tuple[_Room, int]]:
+    """All nodes of the job when there is a task for each of them, as Slurm does; else as few as hold the tasks."""
+    if tasks >= len(chosen):
+        return chosen
+    enough: list[tuple[_Room, int]] = []
+    for room, most in chosen:
+        if sum(slots for _, slots in enough) >= tasks:
+            break
+        enough.append((room, most))
+    return enough
+
+
+def _spread(chosen: list[tuple[_Room, int]], tasks: int, request: StepRequest) -> list[tuple[_Room, int]]:
+    """One task a node first; the rest node after node as they fit (block), or in turn (cyclic)."""
+    counts = [1] * len(chosen)
+    left = tasks - len(chosen)
+    if (request.distribution or "block").lower().startswith("cyclic"):
+        while left > 0:
+            for index, (_, most) in enumerate(chosen):
+                if left and counts[index] < most:
+                    counts[index] += 1
+                    left -= 1
+    else:
+        for index, (_, most) in enumerate(chosen):
+            more = min(left, most - counts[index])
+            counts[index] += more
+            left -= more
+    return [(room, count) for (room, _), count in zip(chosen, counts, strict=True)]
+
+
+def _share(room: _Room, tasks: int, job: Job, request: StepRequest, per_task: int) -> NodeShare:
+    """What the step gets on one node: every CPU that is free there; just what its tasks need with --exact, --exclusive or -c."""
+    exact = request.exact or request.exclusive or bool(request.cpus_per_task)
+    cpus = _lowest(room.cpus, tasks * per_task) if exact else room.cpus
+    memory = room.memory
+    if request.mem_per_cpu:
+        memory = request.mem_per_cpu * cpus.bit_count()
+    elif request.mem_per_node:
+        memory = request.mem_per_node
+    elif room.share.memory and room.share.cpus:
+        memory = min(room.memory, room.share.memory * cpus.bit_count() // room.share.cpus.bit_count())
+    devices: dict[str, int] = {}
+    asked = [(item.name, item.count) for item in _per_node(request)] + [(item.name, item.count * tasks) for item in _per_task(request)]
+    for name, count in asked:
+        devices[name] = _lowest(room.gres.get(name, 0), count)
+    if not asked and request.gres.lower() != "none":
+        devices = {name: mask for name, mask in room.gres.items() if mask}
+    return NodeShare(node=NodeName(room.share.node), cpus=cpus, memory=min(memory, room.memory), gres=devices, tasks=tasks)
+
+
+def _per_node(request: StepRequest) -> list[gres.GresRequest]:
+    return gres.parse(request.gres) + (gres.parse_gpus(request.gpus_per_node) if request.gpus_per_node else [])
+
+
+def _per_task(request: StepRequest) -> list[gres.GresRequest]:
+    return gres.parse_gpus(request.gpus_per_task) if request.gpus_per_task else []
+
+
+def _lacking(rooms: list[_Room], request: StepRequest, per_task: int) -> list[str]:
+    cpus = sum(room.cpus.bit_count() for room in rooms)
+    hints = [f"the step may use {len(rooms)} nodes with {cpus} CPUs of the job; it needs {per_task} CPUs a task"]
+    return hints + [f"{item.show()} is asked for on each node" for item in _per_node(request)]
+
+
+def _dealt(counts: list[int], size: int) -> list[list[int]]:
+    """Ranks dealt in runs of `size` to the nodes in turn, up to each node's count."""
+    result: list[list[int]] = [[] for _ in counts]
+    rank, total = 0, sum(counts)
+    while rank < total:
+        for index, count in enumerate(counts):
+            run = min(size, count - len(result[index]), total - rank)
+            result[index].extend(range(rank, rank + run))
+            rank += run
+    return result
+
+
+def _lowest(mask: int, count: int) -> int:
+    taken = 0
+    while count > 0 and mask:
+        low = mask & -mask
+        taken |= low
+        mask ^= low
+        count -= 1
+    return taken
