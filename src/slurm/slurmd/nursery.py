@@ -36,7 +36,7 @@ class Nursery:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "slurm.slurmd.zygote"], stdin=theirs, start_new_session=True, env=_environment())
+                [sys.executable, "-m", "slurm.slurmd.zygote"], stdin=theirs.fileno(), start_new_session=True, env=_environment())
         ours.setblocking(False)
         self._channel = ours
         asyncio.get_running_loop().add_reader(ours, self._read)

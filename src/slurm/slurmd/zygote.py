@@ -55,7 +55,7 @@ class Zygote:
 
     def _take(self, channel: socket.socket) -> None:
         try:
-            packet, descriptors, _flags, _sender = socket.recv_fds(channel, LONGEST, _MOST_DESCRIPTORS)
+            packet, descriptors, _flags, _sender = socket.recv_fds(channel, LONGEST, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
         except ConnectionError:
             packet, descriptors = b"", []
         if not packet:
@@ -87,7 +87,7 @@ class Zygote:
             connection = socket.socket(fileno=descriptors[1]) if len(descriptors) > 1 else None
             supervise(path, descriptors[0], connection)
             status = 0
-        except BaseException:
+        except Exception:  # noqa: BLE001 - the step's last words; slurmd finds the journal without a last line and cleans up
             traceback.print_exc()
         finally:
             os._exit(status)

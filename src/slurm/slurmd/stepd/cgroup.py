@@ -45,3 +45,34 @@ class Cgroup:
     def _write(self, name: str, text: str) -> None:
         with open(os.path.join(self.path, name), "w", encoding="ascii") as file:
             file.write(text)
+
+
+def parent_for(name: str) -> str:
+    """A cgroup of slurmd's own under which steps can make theirs, with memory control where the kernel grants it; "" where none can be made."""
+    mount = _mount_point()
+    if not mount:
+        return ""
+    with open("/proc/self/cgroup", encoding="ascii") as file:
+        own = next((line.strip()[3:] for line in file if line.startswith("0::")), "/")
+    path = os.path.join(mount, own.strip("/"), name)
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError:
+        return ""
+    try:
+        with open(os.path.join(path, "cgroup.controllers"), encoding="ascii") as file:
+            if "memory" in file.read().split():
+                with open(os.path.join(path, "cgroup.subtree_control"), "w", encoding="ascii") as control:
+                    control.write("+memory")
+    except OSError as error:
+        os.write(2, f"slurmd: warning: memory is not limited by cgroups: {error.strerror}\n".encode())
+    return path
+
+
+def _mount_point() -> str:
+    with open("/proc/self/mounts", encoding="utf-8") as file:
+        for line in file:
+            fields = line.split()
+            if fields[2] == "cgroup2":
+                return fields[1]
+    return ""

@@ -13,12 +13,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 BATCH = -5
 JOURNAL = "journal"
 SCRIPT = "slurm_script"
 SOCKET = "step.sock"
+EARLY = "early_input"
+"""What srun had sent already when its connection was taken over."""
 _NAMES = {BATCH: "batch", -4: "extern", -6: "interactive"}
 _NUMBERS = {name: number for number, name in _NAMES.items()}
 
@@ -76,19 +79,19 @@ class StepRecord(NamedTuple):
     argv: list[str]
     environment: dict[str, str]
     work_dir: str
+    rlimits: dict[str, int]
     stdin: str = "/dev/null"
     stdout: str = "/dev/null"
     stderr: str = ""
     append: bool = False
     umask: int = 0o022
-    rlimits: dict[str, int] = {}
-    cpus: list[int] = []
+    cpus: Sequence[int] = ()
     memory: int = 0
     cgroup: str = ""  # folder under which the step makes its cgroup; "": none
-    ranks: list[int] = [0]
+    ranks: Sequence[int] = (0,)
     node_rank: int = 0
-    task_environment: list[dict[str, str]] = []
-    multi_prog: list[list[str]] = []
+    task_environment: Sequence[dict[str, str]] = ()
+    multi_prog: Sequence[list[str]] = ()
     pty: bool = False
     rows: int = 24
     cols: int = 80
@@ -180,6 +183,15 @@ def read_ended(path: str) -> Ended | None:
     return Ended(**json.loads(line)["ended"])
 
 
+def read_early(path: str) -> bytes:
+    """What srun had sent before its connection was handed over; mostly nothing."""
+    try:
+        with open(os.path.join(path, EARLY), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
 def abandoned(path: str) -> int:
     """The open, locked journal of a step that nobody owns any more; -1 while somebody does."""
     journal = os.open(os.path.join(path, JOURNAL), os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
@@ -195,7 +207,7 @@ def abandoned(path: str) -> int:
 
 def remove(path: str) -> None:
     """Remove a folder and what the step left in it; nothing happens when it is gone."""
-    for name in (SCRIPT, SOCKET, JOURNAL):  # the journal last: a folder without one counts as never begun
+    for name in (SCRIPT, SOCKET, EARLY, JOURNAL):  # the journal last: a folder without one counts as never begun
         try:
             os.unlink(os.path.join(path, name))
         except FileNotFoundError:

@@ -33,14 +33,18 @@ class Inlet:
 
 
 class StepIO:
-    """The connection to srun. `on_signal(number, why)` hears its orders, `on_gone()` that it left before the step was done."""
+    """The connection to srun. `on_signal(number, why)` hears its orders, `on_gone()` that it left before the step was done.
 
-    def __init__(self, loop: Loop, connection: socket.socket, on_signal: Callable[[int, str], None], on_gone: Callable[[], None]) -> None:
+    `early` is what had been read from the connection before.
+    """
+
+    def __init__(self, loop: Loop, connection: socket.socket, on_signal: Callable[[int, str], None], on_gone: Callable[[], None],
+                 early: bytes = b"") -> None:
         self._loop = loop
         self._connection = connection
         self._on_signal = on_signal
         self._on_gone = on_gone
-        self._incoming = bytearray()
+        self._incoming = bytearray(early)
         self._outgoing = bytearray()
         self._outlets: dict[int, tuple[int, int]] = {}
         self._inlets: dict[int, Inlet] = {}
@@ -74,6 +78,7 @@ class StepIO:
     def started(self, pids: dict[int, int]) -> None:
         """All tasks of the node run: rank → pid."""
         self._send(step_io.STARTED, step_io.ALL_TASKS, json.dumps({"pids": pids}).encode())
+        self._take_all()
 
     def failed(self, message: str) -> None:
         """The step could not start here."""
@@ -150,6 +155,9 @@ class StepIO:
             self._lose()
             return
         self._incoming += data
+        self._take_all()
+
+    def _take_all(self) -> None:
         try:
             self._take_frames()
         except (ProtocolError, ValueError, KeyError) as error:

@@ -39,7 +39,7 @@ def _load_set_title() -> Callable[[str], None]:
     spec = PathFinder.find_spec("_setproctitle", list(package.submodule_search_locations or ()))
     if spec is None or spec.loader is None:
         from setproctitle import setproctitle
-        return setproctitle  # type: ignore[no-any-return]
+        return setproctitle
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     setter: Callable[[str], None] = module.setproctitle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Sequence
 
 NAMES = ("cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as")
 """What may be asked: setrlimit(2)'s names without RLIMIT_."""
@@ -28,7 +29,7 @@ def apply(limits: dict[str, int]) -> list[str]:
     return cut
 
 
-def bind(cpus: list[int]) -> None:
+def bind(cpus: Sequence[int]) -> None:
     """Run only on these CPUs; an empty list leaves all."""
     if cpus:
         os.sched_setaffinity(0, cpus)

@@ -76,7 +76,7 @@ class Supervisor:
         self.ending = Ending(self.loop, None)
         self.control = Control(self.loop, self._obey)
         if self.connection is not None:
-            self.io = StepIO(self.loop, self.connection, self._on_srun_signal, self._on_srun_gone)
+            self.io = StepIO(self.loop, self.connection, self._on_srun_signal, self._on_srun_gone, folder.read_early("."))
         self.plumbing = Plumbing(self.record, Files(self.record), self.io)
 
     def adopt_orphans(self) -> None:

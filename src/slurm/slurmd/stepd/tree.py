@@ -77,19 +77,18 @@ def kill_descendants(root: int, *, skip: Iterable[int] = ()) -> int:
     return send(descendants(root, skip=skip), signal.SIGKILL)
 
 
-def belonging(variables: dict[str, str], sessions: Iterable[int] = ()) -> list[int]:
-    """Pids of processes whose environment has all these variables or whose session is one of `sessions`, and what descends from them.
+def belonging(variables: dict[str, str]) -> list[int]:
+    """Pids of processes whose environment has all these variables, and of what descends from them; none for no variables.
 
     This finds the processes of a step whose slurmstepd was killed and is no ancestor any more.
     """
     wanted = [f"{name}={value}".encode() for name, value in variables.items()]
-    own_sessions = set(sessions)
     table = processes()
-    found: list[int] = []
+    found: set[int] = set()
     for process in table:
-        if process.state != "Z" and process.pid != os.getpid() and (process.session in own_sessions or _has(process.pid, wanted)):
-            found += [process.pid, *descendants(process.pid, table)]
-    return sorted(set(found))
+        if process.state != "Z" and process.pid != os.getpid() and _has(process.pid, wanted):
+            found.update((process.pid, *descendants(process.pid, table)))
+    return sorted(found)
 
 
 def _has(pid: int, wanted: list[bytes]) -> bool:

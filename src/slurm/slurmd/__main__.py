@@ -1,0 +1,186 @@
+"""The program slurmd: its options, and the life of the process around one `node.Node`.
+
+    slurmd [-D] [-N node] [-f slurm.conf] [-L logfile] [-v]... [-c] [-C] [-V] [-h]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getopt
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import uvloop
+from setproctitle import setproctitle
+
+from slurm.config.keys import find_conf
+from slurm.daemon import logs, process
+from slurm.model.errors import ConfigError, SlurmError
+from slurm.model.version import SLURM_VERSION
+from slurm.net.identity import Notary, read_key
+from slurm.net.link import SocketLink
+from slurm.slurmd import hardware, settings
+from slurm.slurmd.node import Node
+from slurm.slurmd.settings import NodeSettings
+from slurm.slurmd.step_server import StepServer
+
+log = logging.getLogger("slurmd")
+USAGE = """Usage: slurmd [OPTIONS]
+  -c                  clear what a crashed slurmd left (nothing is needed for that: accepted)
+  -C                  print this machine's hardware as a NodeName line and exit
+  -D                  run in the foreground, log to standard error
+  -f slurm.conf       the configuration to read
+  -h, --help          this text
+  -L logfile          log to this file
+  -N node             which node of the configuration this slurmd is
+  -v                  log more; may be repeated
+  -V, --version       print the version
+"""
+_UNSUPPORTED = {"-b": "reporting a reboot", "-d": "another slurmstepd", "-F": "a future node", "-G": "printing the GRES", "-M": "locking memory",
+                "-n": "a nice value", "-s": "sending to syslog", "-S": "a shared namespace", "-Z": "dynamic nodes", "-B": "reporting a reboot"}
+
+
+class Options(NamedTuple):
+    """The command line."""
+
+    conf: str = ""
+    node: str = ""
+    log_file: str = ""
+    foreground: bool = False
+    more: int = 0
+
+
+def main() -> int:
+    """Run slurmd; its exit status."""
+    try:
+        found, rest = getopt.getopt(sys.argv[1:], "bBcCd:Df:F:GhL:MnN:sSvVZ", ["help", "version"])
+        if rest:
+            raise getopt.GetoptError(f"unexpected argument {rest[0]}")
+    except getopt.GetoptError as error:
+        sys.stderr.write(f"slurmd: error: {error}\n{USAGE}")
+        return 1
+    names = dict(found)
+    for name, what in _UNSUPPORTED.items():
+        if name in names:
+            sys.stderr.write(f"slurmd: error: {name} ({what}) is not supported by slurm-py yet\n")
+            return 1
+    if "-h" in names or "--help" in names:
+        sys.stdout.write(USAGE)
+        return 0
+    if "-V" in names or "--version" in names:
+        print(f"slurm {SLURM_VERSION}")
+        return 0
+    if "-C" in names:
+        print(hardware.look().conf_line(names.get("-N") or os.uname().nodename.partition(".")[0]))
+        print(f"UpTime={hardware.uptime(time.time())}")
+        return 0
+    options = Options(names.get("-f", ""), names.get("-N", ""), names.get("-L", ""), "-D" in names, sum(name == "-v" for name, _ in found))
+    return _start(options)
+
+
+def _start(options: Options) -> int:
+    try:
+        conf = options.conf or find_conf(os.environ)
+        if conf is None:
+            raise ConfigError(message="there is no /etc/slurm/slurm.conf", hints=["-f FILE or SLURM_CONF names the slurm.conf to use"])
+        chosen, config = settings.read(conf, options.node)
+        ready = -1 if options.foreground else process.to_background()
+    except SlurmError as error:
+        for line in error.lines():
+            sys.stderr.write(f"slurmd: error: {line}\n")
+        return 1
+    pid_file = process.PidFile(chosen.pid_file)
+    try:
+        _start_log(options, chosen)
+        pid_file.acquire("slurmd")
+    except (SlurmError, OSError) as error:
+        return _fail(ready, str(error))
+    try:
+        for warning in config.warnings:
+            log.warning("%s", warning)
+        setproctitle(f"slurmd {chosen.node}")
+        uvloop.run(_serve(options, chosen, lambda: _tell(ready, "ready")))
+    except (SlurmError, OSError) as error:
+        return _fail(ready, "\n".join(error.lines()) if isinstance(error, SlurmError) else str(error))
+    finally:
+        pid_file.release()
+    return 0
+
+
+async def _serve(options: Options, chosen: NodeSettings, ready: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def reread() -> None:
+        _reread(options, node)
+
+    node = Node(chosen, hardware.look(), stop=stop.set, reread=reread)
+    notary = _notary(chosen)
+    server = StepServer(node, notary.verify if notary is not None else None)
+    node.link = SocketLink(chosen.site.endpoints, node, log=log, token=(
+        None if notary is None else lambda: notary.mint(os.geteuid(), os.getegid(), node=chosen.node)))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reread)
+    try:
+        node.open()
+        await server.open()
+        node.link.start()
+        log.info("slurmd version %s started: %s", SLURM_VERSION, node.doing())
+        ready()
+        await stop.wait()
+        log.info("slurmd ends: %s; steps go on", node.doing())
+    finally:
+        await server.close()
+        await node.link.close()
+        await node.close()
+
+
+def _reread(options: Options, node: Node) -> None:
+    """Take over what may change while running: the log and its level. Everything else needs a restart, as in Slurm."""
+    try:
+        chosen, config = settings.read(node.settings.conf, node.settings.node)
+    except SlurmError as error:
+        log.error("the configuration was not read again: %s", "; ".join(error.lines()))
+        return
+    _start_log(options, chosen)
+    for warning in config.warnings:
+        log.warning("%s", warning)
+    log.info("configuration %s was read again", chosen.conf)
+
+
+def _start_log(options: Options, chosen: NodeSettings) -> None:
+    path = options.log_file or ("" if options.foreground else chosen.log_file)
+    logs.start("slurmd", logs.level_of(chosen.debug, options.more), path)
+
+
+def _notary(chosen: NodeSettings) -> Notary | None:
+    """Who proves identities on TCP; None where only this machine's sockets are used."""
+    if chosen.site.auth.lower() != "auth/slurm":
+        return None
+    try:
+        return Notary(read_key(chosen.site.key, {0, os.geteuid()}))
+    except ConfigError as error:
+        log.error("%s: only the sockets of this machine are used", "; ".join(error.lines()))
+        return None
+
+
+def _tell(ready: int, text: str) -> None:
+    if ready >= 0:
+        os.write(ready, text.encode() + b"\n")
+        os.close(ready)
+
+
+def _fail(ready: int, text: str) -> int:
+    log.critical("%s", text)
+    _tell(ready, "slurmd: fatal: " + text.replace("\n", "; "))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

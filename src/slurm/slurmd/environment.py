@@ -1,0 +1,53 @@
+"""The variables that only the node knows. What the controller knows comes with the order; SLURM_PROCID, SLURM_LOCALID and SLURM_TASK_PID are
+set by slurmstepd in each task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+_GPU_LISTS = ("CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES")
+
+
+def of_batch(given: Mapping[str, str], node: str, cpus: int) -> dict[str, str]:
+    """The environment of a batch script: what the controller gave, completed; `cpus` is the bitmap of its CPUs here."""
+    return {
+        "TMPDIR": "/tmp",
+        "SLURM_CPUS_ON_NODE": str(max(1, cpus.bit_count())),
+        "SLURM_STEP_ID": "-5",
+        "SLURM_STEPID": "-5",
+        "SLURM_NODEID": "0",
+        "SLURM_GTIDS": "0",
+        **given,
+        "SLURMD_NODENAME": node,
+    }
+
+
+def of_step(
+    given: Mapping[str, str], node: str, node_rank: int, ranks: Sequence[int], cpus: int, gpus: Sequence[int] | None, debug: int,
+) -> dict[str, str]:
+    """The environment of a step's tasks on this node: what srun sent, with what differs from node to node set anew.
+
+    `gpus`: indexes of the step's GPUs here; None where the job has none.
+    """
+    environment = {
+        **given,
+        "SLURMD_NODENAME": node,
+        "SLURMD_DEBUG": str(debug),
+        "SLURM_NODEID": str(node_rank),
+        "SLURM_GTIDS": ",".join(map(str, ranks)),
+        "SLURM_CPUS_ON_NODE": str(max(1, cpus.bit_count())),
+        "SLURM_TOPOLOGY_ADDR": node,
+        "SLURM_TOPOLOGY_ADDR_PATTERN": "node",
+    }
+    environment.setdefault("TMPDIR", "/tmp")
+    if gpus is not None:
+        shown = ",".join(map(str, gpus))
+        environment.update({name: shown for name in _GPU_LISTS})
+        environment["SLURM_GPUS_ON_NODE"] = str(len(gpus))
+        environment["SLURM_STEP_GPUS"] = shown
+    return environment
+
+
+def numbers(bitmap: int) -> list[int]:
+    """The positions of the set bits: 0b101 → [0, 2]."""
+    return [index for index in range(bitmap.bit_length()) if bitmap >> index & 1]

@@ -1,0 +1,293 @@
+"""Node: one slurmd's conversation with slurmctld. Orders come in, are handed to `steps`; what happens goes out as reports.
+
+Not here: how a step is started or found again (`steps`, `reattach`), what srun asks (`step_server`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Coroutine
+
+import msgspec
+
+from slurm.model.errors import SlurmError
+from slurm.model.version import VERSION
+from slurm.net.link import Link
+from slurm.slurmd import environment, hardware, reattach
+from slurm.slurmd.hardware import Hardware
+from slurm.slurmd.outbox import Outbox
+from slurm.slurmd.roster import Roster, StepHere
+from slurm.slurmd.settings import NodeSettings
+from slurm.slurmd.stepd import cgroup
+from slurm.slurmd.stepd.folder import BATCH, SCRIPT, Ended, StepKey, StepRecord
+from slurm.slurmd.stepd.user import can_become
+from slurm.slurmd.steps import Prepared, Steps
+from slurm.wire import frames
+from slurm.wire import node_messages as n
+from slurm.wire.messages import Failure, Message
+
+log = logging.getLogger("slurmd")
+_SILENCE_HEARTBEATS = 4
+
+
+class Node:
+    """One slurmd. `stop` asks its owner to end it, `reread` to read the configuration again.
+
+    It is the listener of the link to slurmctld; `link` is set by its owner before the link starts.
+    """
+
+    link: Link
+
+    def __init__(self, settings: NodeSettings, machine: Hardware, *, stop: Callable[[], None], reread: Callable[[], None],
+                 now: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.roster = Roster()
+        self.outbox = Outbox(int(now() * 1000))
+        self.steps = Steps(settings.spool, self.roster, self._on_ended)
+        self.credential_key = b""
+        self.kill_wait = 30
+        self.accepted = asyncio.Event()
+        self._machine = machine
+        self._stop = stop
+        self._reread = reread
+        self._now = now
+        self._started = now()
+        self._cgroup = ""
+        self._cpus = hardware.real_cpus()
+        self._heartbeat: asyncio.Task[None] | None = None
+        self._heard = now()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(n.ToNode).decode
+        self._orders: dict[type[Message], Callable[..., None]] = {
+            n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged, n.LaunchBatch: self._on_launch,
+            n.TerminateJob: self._on_terminate, n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step,
+            n.ShutdownNode: self._on_shutdown, n.ReconfigureNode: self._on_reconfigure, Failure: self._on_failure,
+        }
+
+    # --- beginning and end -----------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Prepare the spool and take up the steps that are in it. OSError, StoreError."""
+        self.steps.open()
+        if self.settings.cgroups:
+            self._cgroup = cgroup.parent_for(f"slurmd_{self.settings.node}")
+            if not self._cgroup:
+                log.warning("ProctrackType=proctrack/cgroup: no cgroup can be made here; processes are found by their descent instead")
+        for step, ended in reattach.scan(self.steps.root, self.roster):
+            if step.key.step == BATCH:
+                self.outbox.put(n.BatchLaunched(serial=0, job=step.key.job, attempt=step.key.attempt))
+            if ended is not None:
+                self._on_ended(step, ended)
+            else:
+                log.info("step %s is taken up again", step.key.shown)
+                self.steps.adopt(step)
+
+    async def close(self) -> None:
+        """Let go of everything; steps go on."""
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        self.steps.close()
+
+    def doing(self) -> str:
+        """One plain sentence of what this node is doing."""
+        where = "registered" if self.accepted.is_set() else "not registered"
+        return f"{self.settings.node} is {where}, {self.roster.running} steps run, {len(self.outbox)} reports wait"
+
+    # --- the link --------------------------------------------------------------------------------------------------------
+
+    def on_up(self) -> None:
+        """Connected: register."""
+        settings, machine = self.settings, self._machine
+        self._heard = self._now()
+        self._send(n.RegisterNode(
+            node=settings.node, cpus=machine.cpus, boards=machine.boards, sockets=machine.sockets,
+            cores_per_socket=machine.cores_per_socket, threads_per_core=machine.threads_per_core, memory=machine.memory,
+            tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=VERSION, boot_time=machine.boot_time,
+            slurmd_start_time=self._started, endpoint=settings.endpoint, hostname=settings.hostname, port=settings.port,
+            holdings=self.roster.holdings()))
+
+    def on_message(self, codec: int, payload: bytes) -> None:
+        """An order or answer of slurmctld; what is not understood breaks the connection (the link does it)."""
+        message = self._decode(payload)
+        self._heard = self._now()
+        self._orders[type(message)](message)
+
+    def on_down(self, why: str) -> None:
+        """Disconnected: reports wait, steps go on."""
+        log.info("slurmctld is not connected: %s", why)
+        self.accepted.clear()
+        self.outbox.shut()
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            self._heartbeat = None
+
+    def _send(self, message: Message) -> None:
+        self.link.send(frames.pack(frames.MSGPACK, self._encode(message)))
+
+    def _on_accepted(self, message: n.NodeAccepted) -> None:
+        self.kill_wait = message.kill_wait
+        self.credential_key = message.credential_key
+        for job, attempt in message.unknown:
+            self._abandon(job, attempt)
+        self.outbox.open(self._send)
+        self.accepted.set()
+        log.info("node %s is registered with cluster %s", self.settings.node, message.cluster_name)
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        self._heartbeat = asyncio.get_running_loop().create_task(self._beat(message.heartbeat))
+
+    def _on_alive(self, message: n.Alive) -> None:
+        log.debug("slurmctld lives")
+
+    def _on_acknowledged(self, message: n.Acknowledged) -> None:
+        self.outbox.acknowledge(message.serial)
+
+    def _on_failure(self, message: Failure) -> None:
+        log.error("slurmctld refuses this node: %s", "; ".join([message.message, *message.hints]))
+
+    def _on_shutdown(self, message: n.ShutdownNode) -> None:
+        log.info("slurmctld asks for an end; steps go on")
+        self._stop()
+
+    def _on_reconfigure(self, message: n.ReconfigureNode) -> None:
+        self._reread()
+
+    async def _beat(self, seconds: float) -> None:
+        while True:
+            load, free = hardware.load()
+            self._send(n.Heartbeat(load=load, free_memory=free))
+            await asyncio.sleep(seconds)
+            if self._now() - self._heard > _SILENCE_HEARTBEATS * seconds:
+                self.link.reconnect(f"nothing was heard for {self._now() - self._heard:.0f} s")
+
+    # --- orders ----------------------------------------------------------------------------------------------------------
+
+    def _on_launch(self, order: n.LaunchBatch) -> None:
+        here = self.roster.find(order.job, order.attempt)
+        if here is not None and BATCH in here.seen:
+            if BATCH in here.steps:  # a repeated order gets the same answer; how it ended waits in the outbox, if it has
+                self.outbox.put(n.BatchLaunched(serial=0, job=order.job, attempt=order.attempt))
+        elif self.roster.is_past(order.job, order.attempt):
+            self._refuse(order, "this attempt was ended before it began")
+        elif not can_become(order.uid):
+            self._refuse(order, f"slurmd runs as uid {os.geteuid()} and cannot run jobs of uid {order.uid}", drain=True)
+        else:
+            self._prepare(order)
+
+    def _prepare(self, order: n.LaunchBatch) -> None:
+        try:
+            prepared = self.steps.prepare(self.batch_record(order), script=order.script)
+        except FileExistsError:
+            self._refuse(order, "the spool has a step of this attempt that this slurmd does not know: restart slurmd")
+        except OSError as error:
+            self._refuse(order, f"cannot write the job's files to {self.settings.spool}: {error.strerror}", drain=True)
+        else:
+            self._spawn(self._launch(order, prepared))
+
+    async def _launch(self, order: n.LaunchBatch, prepared: Prepared) -> None:
+        try:
+            await self.steps.launch(prepared)
+        except SlurmError as error:
+            self._refuse(order, error.message)
+        else:
+            self.outbox.put(n.BatchLaunched(serial=0, job=order.job, attempt=order.attempt))
+
+    def batch_record(self, order: n.LaunchBatch) -> StepRecord:
+        """What the slurmstepd of a batch script is told."""
+        key = StepKey(order.job, order.attempt, BATCH)
+        return StepRecord(
+            job=order.job, attempt=order.attempt, step=BATCH, node=self.settings.node, uid=order.uid, gid=order.gid, user=order.user,
+            argv=[os.path.join(self.steps.path_of(key), SCRIPT), *order.argv],
+            environment=environment.of_batch(order.environment, self.settings.node, order.cpus), work_dir=order.work_dir,
+            rlimits=order.rlimits, stdin=order.stdin or os.devnull, stdout=order.stdout or os.devnull,
+            stderr="" if order.stderr == order.stdout else order.stderr, append=order.append, umask=order.umask,
+            cpus=self.binding(order.cpus), memory=order.memory, cgroup=self._cgroup, kill_wait=order.kill_wait)
+
+    def binding(self, cpus: int) -> list[int]:
+        """The CPUs to bind to; none where tasks are not bound or the node is only emulated and has more CPUs than the machine."""
+        numbers = environment.numbers(cpus)
+        return numbers if self.settings.bind_cpus and self._cpus.issuperset(numbers) else []
+
+    @property
+    def cgroup(self) -> str:
+        """Where steps make their cgroups; "" where they cannot."""
+        return self._cgroup
+
+    def _refuse(self, order: n.LaunchBatch, why: str, *, drain: bool = False) -> None:
+        log.error("job %s attempt %s cannot be started: %s", order.job, order.attempt, why)
+        self.outbox.put(n.LaunchRefused(serial=0, job=order.job, attempt=order.attempt, why=why, drain=drain))
+
+    def _on_terminate(self, order: n.TerminateJob) -> None:
+        here = self.roster.close(order.job, order.attempt)
+        for step in here.running:
+            self._end(step, order.why, order.kill_wait, order.at)
+        if not here.running and not here.gone_told:
+            self._tell_gone(order.job, order.attempt)
+
+    def _on_terminate_step(self, order: n.TerminateStep) -> None:
+        here = self.roster.find(order.job, order.attempt)
+        step = here.steps.get(order.step) if here is not None else None
+        if step is not None and step.ended is None:
+            self._end(step, order.why, order.kill_wait, self._now())
+
+    def _end(self, step: StepHere, why: str, kill_wait: int, at: float) -> None:
+        self.steps.order(step, {"op": "terminate", "why": why, "kill_wait": kill_wait, "at": at})
+
+    def _on_signal(self, order: n.SignalJob) -> None:
+        here = self.roster.find(order.job, order.attempt)
+        for step in here.running if here is not None else []:
+            is_batch = step.key.step == BATCH
+            if order.step == step.key.step or (order.step is None and (order.full or is_batch == order.batch)):
+                self.steps.order(step, {"op": "signal", "signal": order.signal, "first": is_batch and not order.full, "all": order.full})
+
+    def _abandon(self, job: int, attempt: int) -> None:
+        """slurmctld does not know this attempt: end it without a report."""
+        here = self.roster.close(job, attempt)
+        here.unwanted = True
+        self.outbox.withdraw(job, attempt)
+        log.error("slurmctld does not know job %s attempt %s: it is ended", job, attempt)
+        for step in list(here.steps.values()):
+            if step.ended is None:
+                self._end(step, "cancelled", self.kill_wait, self._now())
+            else:
+                self.steps.remove(step)
+        self.roster.drop_job(job, attempt)
+
+    # --- reports ---------------------------------------------------------------------------------------------------------
+
+    def _on_ended(self, step: StepHere, ended: Ended) -> None:
+        key = step.key
+        nothing_left = self.roster.end(step, ended)
+        log.info("step %s ended with status %d%s", key.shown, ended.status, f": {ended.note}" if ended.note else "")
+        here = self.roster.jobs[key.job, key.attempt]
+        if here.unwanted:
+            self.steps.remove(step)
+            self.roster.drop_job(key.job, key.attempt)
+            return
+        self.outbox.put(
+            n.StepEnded(
+                serial=0, job=key.job, attempt=key.attempt, step=key.step, status=ended.status, oom=ended.oom,
+                user_seconds=ended.user_seconds, system_seconds=ended.system_seconds, max_rss=ended.max_rss),
+            lambda: self.steps.remove(step))
+        if nothing_left:
+            self._tell_gone(key.job, key.attempt)
+
+    def _tell_gone(self, job: int, attempt: int) -> None:
+        self.roster.close(job, attempt).gone_told = True
+        self.outbox.put(n.JobGone(serial=0, job=job, attempt=attempt), lambda: self.roster.drop_job(job, attempt))
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("an order failed", exc_info=task.exception())

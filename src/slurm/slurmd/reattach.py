@@ -1,0 +1,42 @@
+"""After a start of slurmd: the steps that its spool knows, those that still run and those that ended meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from slurm.model.errors import StoreError
+from slurm.slurmd.roster import Roster, StepHere
+from slurm.slurmd.stepd import folder
+from slurm.slurmd.stepd.folder import Ended, StepKey
+
+log = logging.getLogger("slurmd.reattach")
+
+
+def scan(root: str, roster: Roster) -> list[tuple[StepHere, Ended | None]]:
+    """Enter every step of the spool's steps folder into the roster; each with how it ended, None where it may still run.
+
+    A folder in which nothing was begun is removed. StoreError for a journal that cannot be read: it is not skipped, since the step could run twice.
+    """
+    found: list[tuple[StepHere, Ended | None]] = []
+    for name in sorted(os.listdir(root)):
+        key = folder.parse_folder_name(name)
+        if key is None:
+            log.warning("%s/%s is no step's folder, it is left alone", root, name)
+            continue
+        entry = _look(os.path.join(root, name), key, roster)
+        if entry is not None:
+            found.append(entry)
+    return found
+
+
+def _look(path: str, key: StepKey, roster: Roster) -> tuple[StepHere, Ended | None] | None:
+    try:
+        journal = folder.read(path)
+    except (ValueError, TypeError) as error:
+        raise StoreError(message=f"{path}/{folder.JOURNAL} cannot be read: {error}", hints=[
+            "if no process of that step is left, remove the folder and start slurmd again"]) from error
+    if journal is None:
+        folder.remove(path)
+        return None
+    return roster.begin(key, path, journal.record.uid), journal.ended

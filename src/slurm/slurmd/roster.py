@@ -1,0 +1,120 @@
+"""The roster: which steps of which attempts are on this node, and what follows when one begins or ends. Memory only, no input or output.
+
+The truth behind it is the step folders; `reattach` rebuilds it from them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from slurm.slurmd.stepd.folder import BATCH, Ended, StepKey
+from slurm.wire.node_messages import Holding
+
+_REMEMBERED = 20_000
+
+
+class StepHere:
+    """A step on this node; `ended` is set once it has ended, its folder stays until that is acknowledged."""
+
+    def __init__(self, key: StepKey, path: str, uid: int) -> None:
+        self.key = key
+        self.path = path
+        self.uid = uid
+        self.ended: Ended | None = None
+
+
+class JobHere:
+    """An attempt of a job on this node. `over`: no step of it may begin any more; `unwanted`: slurmctld does not want to hear of it."""
+
+    def __init__(self, job: int, attempt: int) -> None:
+        self.job = job
+        self.attempt = attempt
+        self.steps: dict[int, StepHere] = {}
+        self.seen: set[int] = set()
+        self.over = False
+        self.unwanted = False
+        self.gone_told = False
+
+    @property
+    def running(self) -> list[StepHere]:
+        """Its steps that have not ended."""
+        return [step for step in self.steps.values() if step.ended is None]
+
+
+class Roster:
+    """Every attempt on this node, and the most recent ones that are gone."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[tuple[int, int], JobHere] = {}
+        self.by_path: dict[str, StepHere] = {}
+        self._past: OrderedDict[tuple[int, int], None] = OrderedDict()
+
+    def find(self, job: int, attempt: int) -> JobHere | None:
+        """The attempt, if anything of it is or was here and is not acknowledged."""
+        return self.jobs.get((job, attempt))
+
+    def is_past(self, job: int, attempt: int) -> bool:
+        """Whether this attempt has been ended here: nothing of it may begin again."""
+        here = self.jobs.get((job, attempt))
+        return (job, attempt) in self._past or (here is not None and here.over)
+
+    def begin(self, key: StepKey, path: str, uid: int) -> StepHere:
+        """A step is about to be started."""
+        here = self.jobs.setdefault((key.job, key.attempt), JobHere(key.job, key.attempt))
+        step = StepHere(key, path, uid)
+        here.steps[key.step] = step
+        here.seen.add(key.step)
+        self.by_path[path] = step
+        return step
+
+    def has_seen(self, key: StepKey) -> bool:
+        """Whether this very step has been started here before."""
+        here = self.jobs.get((key.job, key.attempt))
+        return here is not None and key.step in here.seen
+
+    def end(self, step: StepHere, ended: Ended) -> bool:
+        """A step has ended; whether with it nothing of its job is left here and slurmctld may be told so."""
+        step.ended = ended
+        here = self.jobs[step.key.job, step.key.attempt]
+        if step.key.step == BATCH:
+            here.over = True
+        if not here.over or here.running or here.gone_told:
+            return False
+        here.gone_told = True
+        return True
+
+    def close(self, job: int, attempt: int) -> JobHere:
+        """No step of this attempt may begin any more; the attempt, also when nothing of it was here."""
+        here = self.jobs.setdefault((job, attempt), JobHere(job, attempt))
+        here.over = True
+        return here
+
+    def drop_step(self, step: StepHere) -> None:
+        """A step's folder was removed."""
+        self.by_path.pop(step.path, None)
+        here = self.jobs.get((step.key.job, step.key.attempt))
+        if here is not None and here.steps.get(step.key.step) is step:
+            del here.steps[step.key.step]
+
+    def drop_job(self, job: int, attempt: int) -> None:
+        """slurmctld knows that nothing of an attempt is left."""
+        here = self.jobs.get((job, attempt))
+        if here is None or here.running:
+            return
+        del self.jobs[job, attempt]
+        for step in here.steps.values():
+            self.by_path.pop(step.path, None)
+        self._past[job, attempt] = None
+        while len(self._past) > _REMEMBERED:
+            self._past.popitem(last=False)
+
+    def holdings(self) -> list[Holding]:
+        """What slurmctld is told when we register."""
+        return [
+            Holding(job=step.key.job, attempt=step.key.attempt, step=step.key.step, running=step.ended is None)
+            for here in self.jobs.values() if not here.unwanted for step in here.steps.values()]
+
+    @property
+    def running(self) -> int:
+        """How many steps run."""
+        return sum(len(here.running) for here in self.jobs.values())

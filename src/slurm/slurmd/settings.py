@@ -1,0 +1,71 @@
+"""What a slurmd must know of the configuration, for its one node. Reading files is `config`'s work, finding sockets `net.discovery`'s."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from slurm.config.config import Config, load
+from slurm.model.errors import ConfigError
+from slurm.net.discovery import Site, read_site, socket_beside
+from slurm.net.endpoint import Endpoint, tcp, unix
+from slurm.notation.nearest import nearest
+
+
+class NodeSettings(NamedTuple):
+    """The settings of one slurmd; `listen` is where srun reaches it, `site` where the controller is."""
+
+    node: str
+    hostname: str
+    conf: str
+    spool: str
+    pid_file: str
+    log_file: str
+    debug: str
+    listen: Sequence[Endpoint]
+    port: int
+    site: Site
+    bind_cpus: bool
+    cgroups: bool
+
+    @property
+    def endpoint(self) -> str:
+        """What is told to others: the TCP port where there is one, else the socket."""
+        return str(self.listen[-1])
+
+
+def node_name(config: Config, wanted: str, hostname: str) -> str:
+    """The node that a slurmd is: as -N says, else the one whose name or NodeHostname is this machine's. ConfigError."""
+    names = list(config.nodes_by_name)
+    if wanted:
+        if wanted not in config.nodes_by_name:
+            close = nearest(wanted, names)
+            raise ConfigError(message=f"Unable to determine this slurmd's NodeName: {wanted} is not in {config.path}", hints=[
+                f"did you mean {close}?" if close else f"its nodes are {', '.join(names[:8])}"])
+        return wanted
+    short = hostname.partition(".")[0]
+    for name in (hostname, short):
+        if name in config.nodes_by_name:
+            return name
+    for node in config.nodes:
+        if node.hostname in (hostname, short):
+            return node.name
+    raise ConfigError(message="Unable to determine this slurmd's NodeName", hints=[
+        f"no node of {config.path} is called {short}, nor has that NodeHostname; -N NAME says which one this is"])
+
+
+def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
+    """The settings of node `wanted` ("": this host's) and the whole configuration they come from. ConfigError."""
+    config = load(conf)
+    hostname = os.uname().nodename
+    node = config.nodes_by_name[node_name(config, wanted, hostname)]
+    site = read_site(conf, os.environ)
+    pid_file = config.for_node("SlurmdPidFile", node)
+    listen = [unix(socket_beside(pid_file))]
+    if config.text("AuthType").lower() != "auth/local":
+        listen.append(tcp(node.addr, node.port))
+    return NodeSettings(
+        node=node.name, hostname=hostname, conf=os.path.abspath(conf), spool=config.for_node("SlurmdSpoolDir", node), pid_file=pid_file,
+        log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"), listen=listen, port=node.port, site=site,
+        bind_cpus="task/affinity" in config.text("TaskPlugin"), cgroups=config.text("ProctrackType") == "proctrack/cgroup"), config

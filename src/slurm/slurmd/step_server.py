@@ -1,0 +1,135 @@
+"""Where srun reaches this node: it checks who calls with which credential, and hands the connection over to a slurmstepd.
+
+The first message of a connection is a LaunchStep; after it the connection is the slurmstepd's. What cannot be started is answered with a
+step_io FAILED frame, whose JSON has "message" and "name" (Slurm's error name).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable
+
+import msgspec
+
+from slurm.model.errors import InvalidRequest, NotNow, NotPermitted, SlurmError
+from slurm.model.job import NodeShare
+from slurm.net.server import Peer, Server
+from slurm.slurmd import environment
+from slurm.slurmd.node import Node
+from slurm.slurmd.stepd.folder import StepKey, StepRecord
+from slurm.slurmd.stepd.user import can_become
+from slurm.wire import frames, step_io
+from slurm.wire.credentials import Identity, StepCredential, verify_step
+from slurm.wire.node_messages import LaunchStep
+
+log = logging.getLogger("slurmd.steps")
+_DEBUG_LEVEL = 2
+"""SLURMD_DEBUG in a step's environment, as a Slurm at its usual level has it."""
+
+
+class StepServer:
+    """Serves the endpoints at which srun may call. `verify` proves who a TCP caller is; without it only the local socket is served."""
+
+    def __init__(self, node: Node, verify: Callable[[str], Identity] | None = None) -> None:
+        self._node = node
+        self._server = Server(self._on_message, verify=verify, log=log)
+        self._verify = verify
+        self._decode = msgspec.json.Decoder(LaunchStep).decode
+
+    async def open(self) -> None:
+        """Listen. ConfigError when a place is taken."""
+        for endpoint in self._node.settings.listen:
+            if endpoint.is_unix:
+                os.makedirs(os.path.dirname(endpoint.path), exist_ok=True)
+            if endpoint.is_unix or self._verify is not None:
+                await self._server.listen(endpoint)
+
+    async def close(self) -> None:
+        """Stop listening; connections that were handed over are not ours any more."""
+        await self._server.close()
+
+    async def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
+        try:
+            if codec != frames.JSON:
+                raise InvalidRequest("SLURM_MALFORMED_MESSAGE")
+            await self._launch(peer, self._decode(payload))
+        except SlurmError as error:
+            self._answer(peer, error)
+        except msgspec.DecodeError as error:
+            self._answer(peer, InvalidRequest("SLURM_MALFORMED_MESSAGE", hints=[str(error)]))
+
+    def _answer(self, peer: Peer, error: SlurmError) -> None:
+        log.error("a step of uid %d is refused: %s", peer.identity.uid, error.message)
+        peer.send(_failed(error))
+        peer.close()
+
+    async def _launch(self, peer: Peer, message: LaunchStep) -> None:
+        node = self._node
+        if not node.credential_key:
+            raise NotNow(message="slurmd is not registered with slurmctld yet")
+        credential = verify_step(node.credential_key, message.credential)
+        share = self._allowed(peer, credential, message)
+        record = self._record(credential, share, message)
+        connection, early = peer.detach()
+        # From here on the connection is ours: a refusal is written to it directly.
+        with connection:
+            try:
+                await node.steps.launch(node.steps.prepare(record, early=early), connection.fileno())
+            except FileExistsError:
+                _send_last(connection, InvalidRequest("ESLURM_DUPLICATE_STEP_ID"))
+            except OSError as error:
+                _send_last(connection, NotNow(message=f"cannot write the step's files to {node.settings.spool}: {error.strerror}"))
+            except SlurmError as error:
+                _send_last(connection, error)
+
+    def _allowed(self, peer: Peer, credential: StepCredential, message: LaunchStep) -> NodeShare:
+        """The share of this node, after every check of who may do what."""
+        node = self._node
+        if peer.identity.uid not in (0, credential.uid):
+            raise NotPermitted(hints=[f"the step belongs to uid {credential.uid}, you are uid {peer.identity.uid}"])
+        if not can_become(credential.uid):
+            raise NotPermitted(hints=[f"slurmd runs as uid {os.geteuid()} and cannot run steps of uid {credential.uid}"])
+        key = StepKey(credential.job, credential.attempt, credential.step)
+        if node.roster.is_past(key.job, key.attempt):
+            raise NotPermitted("ESLURMD_CREDENTIAL_REVOKED", hints=[f"job {credential.job_shown} has ended"])
+        if node.roster.has_seen(key):
+            raise InvalidRequest("ESLURM_DUPLICATE_STEP_ID", hints=[f"step {key.shown} was started before"])
+        share = next((share for share in credential.shares if share.node == node.settings.node), None)
+        if share is None:
+            raise NotPermitted(hints=[f"step {key.shown} has nothing on node {node.settings.node}"])
+        if len(message.ranks) != share.tasks or not (message.argv or message.multi_prog):
+            raise InvalidRequest("ESLURM_BAD_TASK_COUNT", hints=[
+                f"{len(message.ranks)} tasks were sent for node {node.settings.node}, the step has {share.tasks} there"])
+        for per_task in (message.task_environment, message.multi_prog):
+            if per_task and len(per_task) != len(message.ranks):
+                raise InvalidRequest("ESLURM_BAD_TASK_COUNT", hints=["one entry for each task is needed"])
+        return share
+
+    def _record(self, credential: StepCredential, share: NodeShare, message: LaunchStep) -> StepRecord:
+        node = self._node
+        gpus = environment.numbers(share.gres["gpu"]) if "gpu" in share.gres else None
+        return StepRecord(
+            job=credential.job, attempt=credential.attempt, step=credential.step, node=node.settings.node, uid=credential.uid,
+            gid=credential.gid, user=credential.user, argv=message.argv,
+            environment=environment.of_step(
+                message.environment, node.settings.node, message.node_rank, message.ranks, share.cpus, gpus, _DEBUG_LEVEL),
+            work_dir=message.work_dir, rlimits=message.rlimits, stdin=message.stdin, stdout=message.stdout, stderr=message.stderr,
+            append=message.append, umask=message.umask, cpus=node.binding(share.cpus), memory=share.memory, cgroup=node.cgroup,
+            ranks=message.ranks, node_rank=message.node_rank, task_environment=message.task_environment, multi_prog=message.multi_prog,
+            pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait)
+
+
+def _failed(error: SlurmError) -> bytes:
+    text = json.dumps({"message": error.message, "name": error.name, "hints": list(error.hints)}).encode()
+    return frames.pack(frames.STEP_IO, step_io.pack(step_io.FAILED, step_io.ALL_TASKS, text))
+
+
+def _send_last(connection: socket.socket, error: SlurmError) -> None:
+    log.error("a step cannot be started: %s", error.message)
+    try:
+        connection.send(_failed(error))
+    except OSError as failure:
+        log.info("srun did not wait for the answer: %s", failure.strerror)
