@@ -94,11 +94,11 @@ def resolve(
     if command in JOB_COMMANDS:
         _refuse_heterogeneous(command, rest)
     reading = values.Reading(now)
-    if script is not None:
-        _apply_script(resolved, script, script_name, reading)
+    found = directives.read(script or "", script_name)
+    _apply_script(resolved, found, script_name, reading)
     _apply_environment(resolved, environ, reading)
     _apply(resolved, [(one, "command line", ()) for one in given], reading)
-    resolved.notes += reading.notes
+    resolved.notes += [*reading.notes, *_without_effect(resolved, found, script_name)]
     for field, value in resolved.request.items():
         if field in STEP_FIELDS:
             resolved.step[field] = value == "node" if field == "exclusive" else value
@@ -117,8 +117,7 @@ def _refuse_heterogeneous(command: str, rest: list[str]) -> None:
         raise Unsupported(message=message, hints=["submit the parts as jobs of their own"])
 
 
-def _apply_script(resolved: Resolved, script: str, name: str, reading: values.Reading) -> None:
-    found = directives.read(script, name)
+def _apply_script(resolved: Resolved, found: directives.Directives, name: str, reading: values.Reading) -> None:
     table = tables.rows(resolved.command)
     sourced: list[_Sourced] = []
     for directive in found.given:
@@ -133,11 +132,16 @@ def _apply_script(resolved: Resolved, script: str, name: str, reading: values.Re
             raise OptionError(message, exit_code=1, hints=[where, "options begin with - or --"])
         sourced += [(one, f"{name} line {directive.line}", (where,)) for one in given]
     _apply(resolved, sourced, reading)
+
+
+def _without_effect(resolved: Resolved, found: directives.Directives, name: str) -> list[str]:
+    """Warnings of directives that look as if they counted."""
+    told = []
     if found.late:
-        lines = ", ".join(map(str, found.late))
-        resolved.notes.append(f"{name}: #SBATCH in line {lines} comes after the first command and has no effect")
+        told.append(f"{name}: #SBATCH in line {', '.join(map(str, found.late))} comes after the first command and has no effect")
     if found.pbs and not resolved.flag("ignore_pbs"):
-        resolved.notes.append(f"{name}: #PBS in line {', '.join(map(str, found.pbs))} has no effect: only #SBATCH lines are read")
+        told.append(f"{name}: #PBS in line {', '.join(map(str, found.pbs))} has no effect: only #SBATCH lines are read")
+    return told
 
 
 def _apply_environment(resolved: Resolved, environ: Mapping[str, str], reading: values.Reading) -> None:

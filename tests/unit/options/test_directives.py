@@ -1,0 +1,54 @@
+"""#SBATCH lines: where they count and how they are split into words."""
+
+import pytest
+
+from slurm.model.errors import Unsupported
+from slurm.options.directives import read
+from slurm.options.errors import OptionError
+
+
+def words(line: str) -> list[str]:
+    return [word for directive in read(f"#!/bin/sh\n{line}\n").given for word in directive.words]
+
+
+def test_lines_count_up_to_the_first_command() -> None:
+    found = read("#!/bin/bash\n\n# a remark\n#SBATCH -N1\n   \n#SBATCH -n2 -c3\necho hi\n#SBATCH -N4\n")
+    assert [(directive.line, directive.words) for directive in found.given] == [(4, ["-N1"]), (6, ["-n2", "-c3"])]
+    assert found.late == [8]
+
+
+@pytest.mark.parametrize("line", ["# SBATCH -N1", "##SBATCH -N1", "#SBATCHX -N1", " #SBATCH -N1", "#sbatch -N1"])
+def test_what_only_looks_like_a_directive_is_a_remark(line: str) -> None:
+    assert words(line) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("#SBATCH\t--job-name=a\t-N 2", ["--job-name=a", "-N", "2"]),
+        ("#SBATCH --job-name='a b'", ["--job-name=a b"]),
+        ('#SBATCH --comment="it\'s # here" -N2', ["--comment=it's # here", "-N2"]),
+        ("#SBATCH --time=5 # five minutes", ["--time=5"]),
+        ("#SBATCH --comment=a#b", ["--comment=a#b"]),
+        ("#SBATCH --job-name=a\\ b", ["--job-name=a b"]),
+        ("#SBATCH", []),
+        ('#SBATCH --comment=""', ["--comment="]),
+    ],
+)
+def test_words_end_at_blanks_outside_quotes_and_remarks_begin_with_a_hash(line: str, expected: list[str]) -> None:
+    assert words(line) == expected
+
+
+def test_an_open_quote_is_named_with_its_line() -> None:
+    with pytest.raises(OptionError, match="Unmatched `'` in job.sh: line 2"):
+        read("#!/bin/sh\n#SBATCH -J 'a\n", "job.sh")
+
+
+def test_heterogeneous_jobs_are_refused_by_line() -> None:
+    with pytest.raises(Unsupported) as caught:
+        read("#!/bin/sh\n#SBATCH -N1\n#SBATCH hetjob\n#SBATCH -N2\n", "job.sh")
+    assert caught.value.hints == ("job.sh: line 3: #SBATCH hetjob",)
+
+
+def test_pbs_lines_are_counted_for_the_warning() -> None:
+    assert read("#!/bin/sh\n#PBS -l nodes=2\n#SBATCH -N1\n").pbs == [2]
