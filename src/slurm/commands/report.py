@@ -1,0 +1,63 @@
+"""What squeue and sinfo share: layouts from -o and -O, structured output, repeating every few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from slurm.commands.shell import Channel, Message, Shell
+from slurm.options.resolve import Resolved
+from slurm.render import format
+from slurm.render.fields import Table
+from slurm.render.format import Layout
+
+
+def layout_of(shell: Shell, resolved: Resolved, table: Table, otherwise: str, all_fields: str) -> Layout:
+    """The layout that -O, -o, or else the command itself asks for. Unknown fields are said on standard error and left out."""
+    if resolved.settings.get("Format") is not None:
+        layout = format.parse_long(resolved.text("Format"), table)
+        every = len(layout.unknown) == 1 and not layout.columns and layout.unknown[0].upper() == "ALL" and shell.name == "sinfo"
+        if every:
+            shell.error(f"Invalid job format specification: {layout.unknown[0]}")
+            return format.parse_short(all_fields, table)
+    else:
+        text = resolved.text("format") if resolved.settings.get("format") is not None else otherwise
+        layout = format.parse_short(text, table, all_fields)
+    for name in layout.unknown:
+        shell.error(f"Invalid job format specification: {name}")
+        shell.hints(_advice(name, table))
+    return layout
+
+
+def _advice(name: str, table: Table) -> list[str]:
+    if len(name) < 2:
+        return [f"valid letters: {''.join(sorted(table.by_letter))}"]
+    from slurm.notation.nearest import nearest  # only when something is wrong
+
+    meant = nearest(name, [field.name for field in table.fields if field.listed])
+    return [f"did you mean {meant}?" if meant else "--helpFormat lists the valid names"]
+
+
+def rows_of(reply: Message) -> list[list[str]]:
+    """The rows of a reply."""
+    rows = reply.get("rows", [])
+    return rows if isinstance(rows, list) else []
+
+
+def date_line(shell: Shell) -> str:
+    """The present as --long and --iterate print it: "Sat Nov 21 00:42:35 2026"."""
+    return time.ctime(shell.now())
+
+
+def repeatedly(shell: Shell, seconds: int, body: Callable[[Channel], int]) -> int:
+    """Carries `body` out once, or every so many seconds until interrupted."""
+    channel = shell.channel()
+    try:
+        code = body(channel)
+        while seconds > 0:
+            shell.stdout.flush()
+            time.sleep(seconds)
+            code = body(channel)
+        return code
+    finally:
+        channel.close()

@@ -1,0 +1,118 @@
+"""scontrol: shows and changes jobs, nodes, partitions and the controller. The words it knows are here; `show` and `update` beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slurm.commands import scontrol_act, scontrol_show, scontrol_update
+from slurm.commands.shell import Shell, informed, notes, run
+from slurm.model.errors import Unsupported
+from slurm.model.version import version_line
+from slurm.options import getopt, tables
+from slurm.options.resolve import Resolved, resolve
+
+Keyword = Callable[[Shell, Resolved, list[str]], int]
+
+LATER = {
+    "suspend": "suspending jobs", "resume": "suspending jobs", "top": "reordering a user's jobs", "create": "reservations",
+    "delete": "reservations", "listpids": "asking a slurmd for process ids", "getent": "asking a slurmd for users",
+    "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps", "token": "auth/jwt", "setdebug": "changing log levels",
+    "setdebugflags": "debug flags", "cancel_reboot": "rebooting nodes", "reboot": "rebooting nodes", "reboot_nodes": "rebooting nodes",
+    "takeover": "several controllers", "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power saving",
+    "abort": "aborting a daemon with a core file", "pidinfo": "asking a slurmd for process ids", "clusters": "several clusters",
+    "cluster": "several clusters", "notify": "messages to running jobs", "crontab": "scrontab", "checkpoint": "checkpoints",
+}
+"""Keywords of scontrol that are not carried out yet, and what is missing."""
+
+
+def main(shell: Shell | None = None) -> int:
+    """Runs scontrol and returns its exit status."""
+    return run(shell or Shell.of_process("scontrol"), _scontrol, usage_code=1)
+
+
+def _scontrol(shell: Shell) -> int:
+    resolved = _resolved(shell)
+    if informed(shell, resolved):
+        return 0
+    notes(shell, resolved)
+    if resolved.rest:
+        return keyword(shell, resolved, resolved.rest)
+    from slurm.commands import scontrol_prompt
+
+    return scontrol_prompt.converse(shell, resolved, keyword)
+
+
+def _resolved(shell: Shell) -> Resolved:
+    """Options may stand behind the keyword too, as in `scontrol show job 86 -d`."""
+    given, rest = getopt.parse(shell.argv, tables.rows("scontrol"), permute=True)
+    options = [f"--{one.option.name}" + (f"={one.text}" if one.text else "") for one in given]
+    return resolve("scontrol", [*options, "--", *rest], shell.environ, now=shell.now())
+
+
+def keyword(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """Carries one line out; an unknown keyword is said as Slurm says it. Words may be shortened as long as they are clear."""
+    word = words[0].lower()
+    found = KEYWORDS.get(word) or _by_beginning(word)
+    if found is not None:
+        return found(shell, resolved, words[1:])
+    if word in LATER:
+        raise Unsupported(message=f"scontrol {words[0]} is not supported by slurm-py yet", hints=[f"missing: {LATER[word]}"])
+    shell.raw(f"invalid keyword: {words[0]}")
+    shell.hints(_meant(word))
+    return 1
+
+
+def _by_beginning(word: str) -> Keyword | None:
+    if len(word) < 3:
+        return None
+    found = {KEYWORDS[name] for name in KEYWORDS if name.startswith(word)}
+    later = any(name.startswith(word) for name in LATER)
+    return found.pop() if len(found) == 1 and not later else None
+
+
+def _meant(word: str) -> list[str]:
+    from slurm.notation.nearest import nearest  # only when something is wrong
+
+    meant = nearest(word, KEYWORDS)
+    return [f"did you mean {meant}?" if meant else f"valid: {', '.join(sorted(KEYWORDS))}"]
+
+
+def _version(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    shell.out(version_line())
+    return 0
+
+
+def _help(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    from slurm.options import usage
+
+    shell.stdout.write(usage.help_text("scontrol"))
+    shell.out("")
+    shell.out("Keywords: " + ", ".join(sorted(KEYWORDS)))
+    return 0
+
+
+def _nothing(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    return 0
+
+
+KEYWORDS: dict[str, Keyword] = {
+    "show": scontrol_show.show,
+    "update": scontrol_update.update,
+    "hold": scontrol_act.hold,
+    "uhold": scontrol_act.uhold,
+    "release": scontrol_act.release,
+    "requeue": scontrol_act.requeue,
+    "requeuehold": scontrol_act.requeue_hold,
+    "ping": scontrol_act.ping,
+    "reconfigure": scontrol_act.reconfigure,
+    "shutdown": scontrol_act.shutdown,
+    "write": scontrol_act.write,
+    "wait_job": scontrol_act.wait_job,
+    "completing": scontrol_show.completing,
+    "errnumstr": scontrol_act.errnumstr,
+    "version": _version,
+    "help": _help,
+    "exit": _nothing,
+    "quit": _nothing,
+}
+"""First word → what it does; `exit` and `quit` end a conversation."""

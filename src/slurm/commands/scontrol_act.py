@@ -1,0 +1,184 @@
+"""scontrol's words that do something: hold, release, requeue, ping, reconfigure, shutdown, write, wait_job."""
+
+from __future__ import annotations
+
+import os
+
+from slurm.commands.shell import Channel, Message, Shell
+from slurm.model.errors import MESSAGES, SlurmError, Unreachable
+from slurm.options.resolve import Resolved
+
+
+def hold(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`hold ID…`."""
+    return _jobs(shell, "hold", words, {"type": "HoldJobs"})
+
+
+def uhold(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`uhold ID…`: held as by the owner, who may release it."""
+    return _jobs(shell, "uhold", words, {"type": "HoldJobs", "user": True})
+
+
+def release(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`release ID…`."""
+    return _jobs(shell, "release", words, {"type": "ReleaseJobs"})
+
+
+def requeue(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`requeue ID…`."""
+    return _jobs(shell, "requeue", words, {"type": "RequeueJobs"})
+
+
+def requeue_hold(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`requeuehold ID…`."""
+    return _jobs(shell, "requeuehold", words, {"type": "RequeueJobs", "hold": True})
+
+
+def _jobs(shell: Shell, word: str, words: list[str], request: Message) -> int:
+    ids = [one for text in words for one in text.removeprefix("jobid=").removeprefix("JobId=").split(",") if one and not one.startswith("state=")]
+    if not ids:
+        shell.raw(f"too few arguments for keyword:{word}")
+        shell.hints([f"write scontrol {word} JOBID"])
+        return 1
+    channel = shell.channel()
+    try:
+        say_lines(shell, channel.call({**request, "ids": ids}))
+        return 0
+    except SlurmError as error:
+        return refused(shell, error, "", f" for job {','.join(ids)}")
+    finally:
+        channel.close()
+
+
+def ping(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`ping`: whether the controller answers."""
+    try:
+        channel = shell.channel()
+    except Unreachable as error:
+        shell.out("Slurmctld(primary) is DOWN")
+        shell.hints(error.hints)
+        return 1
+    try:
+        return show_ping(shell, channel)
+    finally:
+        channel.close()
+
+
+def show_ping(shell: Shell, channel: Channel) -> int:
+    """Prints the line of `ping`; 1 when the controller does not answer."""
+    try:
+        reply = channel.call({"type": "Ping"})
+    except Unreachable as error:
+        shell.out("Slurmctld(primary) is DOWN")
+        shell.hints(error.hints)
+        return 1
+    shell.out(f"Slurmctld({reply.get('mode', 'primary')}) at {reply.get('host', '')} is UP")
+    return 0
+
+
+def reconfigure(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`reconfigure`: read the configuration again."""
+    return _plain(shell, {"type": "Reconfigure"}, "slurm_reconfigure error:")
+
+
+def shutdown(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`shutdown [slurmctld|controller]`."""
+    if words and words[0].lower() not in ("slurmctld", "controller"):
+        shell.raw(f"invalid argument:{words[0]} for keyword:shutdown")
+        shell.hints(["valid: slurmctld, controller, or nothing for every daemon"])
+        return 1
+    return _plain(shell, {"type": "Shutdown", "controller_only": bool(words)}, "slurm_shutdown error:")
+
+
+def _plain(shell: Shell, request: Message, prefix: str) -> int:
+    channel = shell.channel()
+    try:
+        say_lines(shell, channel.call(request))
+        return 0
+    except SlurmError as error:
+        return refused(shell, error, prefix, "")
+    finally:
+        channel.close()
+
+
+def write(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`write batch_script ID [FILE|-]`: into slurm-ID.sh unless a file is named."""
+    if len(words) < 2 or words[0].lower() != "batch_script":
+        shell.raw("invalid keyword for write: " + (words[0] if words else ""))
+        shell.hints(["write scontrol write batch_script JOBID [FILE|-]"])
+        return 1
+    job = words[1]
+    channel = shell.channel()
+    try:
+        text = str(channel.call({"type": "BatchScript", "job_id": job}).get("text", ""))
+    except SlurmError as error:
+        return refused(shell, error, "job script retrieval failed: ", "")
+    finally:
+        channel.close()
+    name = words[2] if len(words) > 2 else f"slurm-{job}.sh"
+    if name == "-":
+        shell.stdout.write(text + ("" if text.endswith("\n") else "\n"))
+        return 0
+    try:
+        # Scripts may hold secrets: nobody else may read the copy.
+        with open(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+    except OSError as error:
+        shell.error(f"failed to open file {name}: {error.strerror}")
+        return 1
+    shell.out(f"batch script for job {job} written to {name}")
+    return 0
+
+
+def wait_job(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`wait_job ID`: until its nodes are ready for it."""
+    if not words:
+        shell.raw("too few arguments for keyword:wait_job")
+        shell.hints(["write scontrol wait_job JOBID"])
+        return 1
+    if not words[0].isdigit():
+        shell.error(f"Invalid job id {words[0]}")
+        return 1
+    channel = shell.channel()
+    try:
+        channel.send({"type": "WaitReady", "job_id": int(words[0])})
+        channel.receive(None)
+    except SlurmError as error:
+        shell.report(error)
+        return shell.failure_code(1)
+    finally:
+        channel.close()
+    shell.say(f"Nodes are ready for job {words[0]}")
+    return 0
+
+
+def errnumstr(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`errnumstr NUMBER`: the sentence of an error number."""
+    number = int(words[0]) if words and words[0].isdigit() else -1
+    sentence = next((text for code, text in MESSAGES.values() if code == number), None)
+    if sentence is None:
+        shell.raw(f"invalid error number: {words[0] if words else ''}")
+        return 1
+    shell.out(sentence)
+    return 0
+
+
+def say_lines(shell: Shell, reply: Message) -> None:
+    """The lines that a reply has for standard error."""
+    for line in texts(reply.get("lines")):
+        shell.say(line)
+
+
+def refused(shell: Shell, error: SlurmError, prefix: str, suffix: str) -> int:
+    """Prints an error as scontrol does, without the command's name; what already carries its prefix is left as it is."""
+    for line in error.preface:
+        shell.raw(line)
+    message = error.message if error.message.startswith("slurm_") else f"{prefix}{error.message}{suffix}"
+    shell.raw(message)
+    shell.hints(error.hints)
+    return shell.failure_code(1)
+
+
+def texts(value: object) -> list[str]:
+    """A list of texts in a reply."""
+    return [str(item) for item in value] if isinstance(value, list) else []

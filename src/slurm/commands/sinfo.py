@@ -1,0 +1,87 @@
+"""sinfo: asks slurmctld for rows about partitions and nodes and lays them out."""
+
+from __future__ import annotations
+
+from slurm.commands import report, wanted_style
+from slurm.commands.shell import Channel, Message, Shell, informed, notes, run
+from slurm.options.resolve import Resolved, resolve
+from slurm.render import fields, format
+from slurm.render.format import Layout
+
+
+def main(shell: Shell | None = None) -> int:
+    """Runs sinfo and returns its exit status."""
+    return run(shell or Shell.of_process("sinfo"), _sinfo, usage_code=1)
+
+
+def _sinfo(shell: Shell) -> int:
+    resolved = resolve("sinfo", shell.argv, shell.environ, now=shell.now())
+    if informed(shell, resolved):
+        return 0
+    if resolved.flag("helpFormat") or resolved.flag("helpformat"):
+        shell.stdout.write("".join(f"{line}\n" for line in format.names_in_columns(fields.NODE.names())))
+        return 0
+    notes(shell, resolved)
+    style = wanted_style.structure(resolved)
+    if style:
+        return report.repeatedly(shell, resolved.number("iterate"), lambda channel: _structured(shell, channel, resolved, style))
+    layout = report.layout_of(shell, resolved, fields.NODE, _default_format(resolved), format.ALL_NODES)
+    request = _request(shell, resolved, layout)
+    return report.repeatedly(
+        shell, resolved.number("iterate"), lambda channel: _table(shell, channel, resolved, layout, request))
+
+
+def _default_format(resolved: Resolved) -> str:
+    long = resolved.flag("long")
+    if resolved.flag("list_reasons"):
+        return format.REASONS_LONG if long else format.REASONS
+    if resolved.flag("Node"):
+        return format.NODES_BY_NODE_LONG if long else format.NODES_BY_NODE
+    if resolved.flag("summarize"):
+        return format.NODES_SUMMARY
+    return format.NODES_LONG if long else format.NODES
+
+
+def _request(shell: Shell, resolved: Resolved, layout: Layout) -> Message:
+    request: Message = {
+        "type": "ListNodes", "fields": layout.names, "sort": resolved.text("sort"), "by_node": resolved.flag("Node"),
+        "exact": resolved.flag("exact"), "reasons": resolved.flag("list_reasons"), "summarize": resolved.flag("summarize"),
+        "show_hidden": resolved.flag("all") and not resolved.flag("hide"), **_conditions(resolved),
+        **wanted_style.request_style(shell, resolved),
+    }
+    request.pop("array_length", None)
+    if resolved.flag("responding") != resolved.flag("dead"):
+        request["responding"] = resolved.flag("responding")
+    return request
+
+
+def _conditions(resolved: Resolved) -> Message:
+    conditions: Message = {}
+    if resolved.texts("partition"):
+        conditions["partitions"] = resolved.texts("partition")
+    states = resolved.texts("states")
+    if states:
+        conditions["states"] = states
+    elif resolved.flag("future"):
+        conditions["states"] = ["all"]
+    if resolved.settings.get("nodes") is not None:
+        from slurm.notation import hostlist
+
+        conditions["nodes"] = hostlist.expand(resolved.text("nodes"))
+    return conditions
+
+
+def _table(shell: Shell, channel: Channel, resolved: Resolved, layout: Layout, request: Message) -> int:
+    rows = report.rows_of(channel.call(request))
+    heading = not resolved.flag("noheader")
+    if heading and (resolved.flag("long") or resolved.number("iterate")):
+        shell.out(report.date_line(shell))
+    shell.stdout.write("".join(f"{line}\n" for line in format.lines(layout, rows, header=heading)))
+    return 0
+
+
+def _structured(shell: Shell, channel: Channel, resolved: Resolved, style: str) -> int:
+    request: Message = {
+        "type": "Describe", "what": "sinfo_json", "format": style, "filter": _conditions(resolved), "arguments": ["sinfo", *shell.argv]}
+    shell.stdout.write(str(channel.call(request).get("text", "")))
+    return 0
