@@ -14,7 +14,7 @@ from functools import lru_cache
 import msgspec
 
 from slurm.config.config import Config, load
-from slurm.core import due, recovery
+from slurm.core import recovery, timers
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect, EndStep, Launch, Signal, Terminate
 from slurm.core.events import AllocationRelinquished, Cancelled
@@ -81,11 +81,11 @@ class Controller:
         loop = asyncio.get_running_loop()
         now = self.now()
         if not self.engine.stalled:
-            events = due.due(self.cluster, now)
+            events = timers.due(self.cluster, now)
             if events:
                 self.engine.record(*events)
             self.links.check_silence(now)
-        following = due.next_due(self.cluster)
+        following = timers.next_due(self.cluster)
         wait = TICK_SECONDS if following is None else min(TICK_SECONDS, max(0.005, following - self.now()))
         self._timer = loop.call_later(wait, self._tick)
 
@@ -144,7 +144,8 @@ class Controller:
         if isinstance(effect, Announce):
             self._announce(effect.job)
         elif isinstance(effect, Launch | Terminate | Signal | EndStep):
-            self.links.carry_out(effect)
+            if recovery.still_due(self.cluster, effect):
+                self.links.carry_out(effect)
         else:
             self._replan()
 

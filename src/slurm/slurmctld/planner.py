@@ -75,6 +75,8 @@ class Planner:
         if full:
             self.verdicts = {}
             self.forecasts = dict(outcome.forecasts)
+        for proposal in outcome.proposals:
+            self.verdicts.pop(proposal.job, None)
         self.verdicts.update(outcome.verdicts)
         events: list[Started] = []
         for proposal in outcome.proposals:
@@ -88,7 +90,6 @@ class Planner:
                 log.error("cannot start job %s: %s", proposal.job, error)
                 break
             events.append(event)
-            self.verdicts.pop(proposal.job, None)
         self.last_pass = now
         self.passes += 1
         self.seconds += time.perf_counter() - began

@@ -48,13 +48,13 @@ def failure(error: SlurmError) -> Failure:
     return msgspec.convert(describe(error), Failure)
 
 
-class Done(Message):
+class Done(Message, omit_defaults=False):
     """The request was carried out; `lines` are for standard error, warnings of ours."""
 
     lines: list[str] = []
 
 
-class Text(Message):
+class Text(Message, omit_defaults=False):
     """Finished text for standard output, exit status with it."""
 
     text: str = ""
@@ -62,7 +62,7 @@ class Text(Message):
     exit_code: int = 0
 
 
-class Rows(Message):
+class Rows(Message, omit_defaults=False):
     """A table: one list of cell texts a row, in the order of the fields asked for."""
 
     rows: list[list[str]] = []
