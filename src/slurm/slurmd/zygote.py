@@ -18,6 +18,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import sys
 import traceback
 
@@ -26,6 +27,7 @@ from slurm.slurmd.stepd.supervisor import supervise
 
 LONGEST = 8192
 _MOST_DESCRIPTORS = 2
+_INT = struct.Struct("i")
 
 
 class Zygote:
@@ -55,7 +57,7 @@ class Zygote:
 
     def _take(self, channel: socket.socket) -> None:
         try:
-            packet, descriptors, _flags, _sender = socket.recv_fds(channel, LONGEST, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+            packet, descriptors = _receive(channel)
         except ConnectionError:
             packet, descriptors = b"", []
         if not packet:
@@ -119,6 +121,16 @@ class Zygote:
             self._channel.send(json.dumps(message).encode())
         except ConnectionError:
             return  # slurmd has ended; the next look at the channel says so too
+
+
+def _receive(channel: socket.socket) -> tuple[bytes, list[int]]:
+    """A packet and the descriptors that came with it, closed on exec: socket.recv_fds drops that flag, and a job would inherit them."""
+    packet, ancillary, _flags, _sender = channel.recvmsg(LONGEST, socket.CMSG_SPACE(_MOST_DESCRIPTORS * _INT.size), socket.MSG_CMSG_CLOEXEC)
+    descriptors: list[int] = []
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            descriptors += [number for (number,) in _INT.iter_unpack(data)]
+    return packet, descriptors
 
 
 def _noted(number: int, frame: object) -> None:
