@@ -18,8 +18,8 @@ from slurm.model.job import DependencyClause, Job
 from slurm.model.request import JobRequest
 from slurm.model.states import JobState
 
-OTHER: dict[str, Any] = {"clauses": list[DependencyClause], "dependency_any": bool, "array_limit": int}
-"""Keys that are no field of JobRequest: the resolved clauses of a new dependency, and the % limit of an array."""
+OTHER: dict[str, Any] = {"clauses": list[DependencyClause], "dependency_any": bool, "array_limit": int, "held": str}
+"""Keys that are no field of JobRequest: the resolved clauses of a new dependency, the % limit of an array, a hold as Job.held has it."""
 
 _TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(JobRequest)} | OTHER
 
@@ -72,7 +72,7 @@ def apply(state: ClusterState, job: Job, event: e.JobUpdated, effects: list[Effe
         if renamed:
             dependencies.namesake_changed(state, job, event.at, effects)
         if job.id in state.pending:
-            standing.refresh(job, event.at)
+            standing.refresh(job, event.at, anew="held" in values)
 
 
 def _apply_waiting(state: ClusterState, job: Job, values: dict[str, Any], at: float) -> None:
@@ -82,6 +82,8 @@ def _apply_waiting(state: ClusterState, job: Job, values: dict[str, Any], at: fl
         job.not_before = values["begin"] if values["begin"] > at else 0.0
         if job.not_before:
             state.timers.set(job.not_before, Timer.BEGIN, job.id)
+    if "held" in values:
+        job.held = values["held"]
     if "clauses" in values:
         job.dependency = values["clauses"]
         job.dependency_any = values.get("dependency_any", False)
