@@ -15,6 +15,11 @@ from slurm.model.errors import NotNow
 from slurm.slurmd.zygote import LONGEST
 
 log = logging.getLogger("slurmd.nursery")
+_FULL_SECONDS = 0.002
+
+
+class ZygoteLost(Exception):
+    """The zygote died before it said whether it forked."""
 
 
 class Nursery:
@@ -29,7 +34,7 @@ class Nursery:
         self._channel: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._folders: dict[int, str] = {}
-        self._waiting: dict[str, asyncio.Future[int]] = {}
+        self._waiting: dict[str, asyncio.Future[None]] = {}
 
     def start(self) -> None:
         """Start the zygote."""
@@ -41,27 +46,31 @@ class Nursery:
         self._channel = ours
         asyncio.get_running_loop().add_reader(ours, self._read)
 
-    async def launch(self, folder: str, journal: int, connection: int = -1) -> int:
-        """Fork a slurmstepd for the step in `folder`; its pid. The descriptors stay the caller's. NotNow when it cannot be forked."""
+    async def launch(self, folder: str, journal: int, connection: int = -1) -> None:
+        """Fork a slurmstepd for the step in `folder`. The descriptors stay the caller's.
+
+        NotNow when it cannot be forked; ZygoteLost when the zygote died meanwhile: whether it forked shows the lock of the journal.
+        """
         if self._channel is None:
             self.start()
-        assert self._channel is not None
-        born: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        born: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[folder] = born
-        descriptors = [journal] if connection < 0 else [journal, connection]
-        packet = json.dumps({"folder": folder}).encode()
         try:
-            while True:
-                try:
-                    socket.send_fds(self._channel, [packet], descriptors)
-                    break
-                except BlockingIOError:
-                    await asyncio.sleep(0.002)
-            return await born
-        except OSError as error:
-            raise NotNow(message=f"cannot start slurmstepd: {error.strerror}") from error
+            await self._send(json.dumps({"folder": folder}).encode(), [journal] if connection < 0 else [journal, connection])
+            await born
         finally:
             self._waiting.pop(folder, None)
+
+    async def _send(self, packet: bytes, descriptors: list[int]) -> None:
+        while self._channel is not None:
+            try:
+                socket.send_fds(self._channel, [packet], descriptors)
+                return
+            except BlockingIOError:
+                await asyncio.sleep(_FULL_SECONDS)
+            except ConnectionError:
+                self._lost()  # whoever waits, this one too, is told
+                return
 
     def close(self) -> None:
         """Let go of the zygote; it stays until its last step has ended."""
@@ -95,10 +104,9 @@ class Nursery:
             if born is not None and not born.done():
                 born.set_exception(NotNow(message=f"cannot start slurmstepd: {message['error']}"))
             return
-        pid = int(str(message["pid"]))
-        self._folders[pid] = folder
+        self._folders[int(str(message["pid"]))] = folder
         if born is not None and not born.done():
-            born.set_result(pid)
+            born.set_result(None)
 
     def _lost(self) -> None:
         log.error("the zygote ended; its steps go on, a new one is started with the next step")
@@ -108,7 +116,7 @@ class Nursery:
         orphans, self._folders = list(self._folders.values()), {}
         for born in self._waiting.values():
             if not born.done():
-                born.set_exception(NotNow(message="cannot start slurmstepd: the zygote ended"))
+                born.set_exception(ZygoteLost("the zygote ended"))
         for folder in orphans:
             self._on_orphaned(folder)
 

@@ -17,7 +17,7 @@ import msgspec
 
 from slurm.model.errors import SlurmError
 from slurm.slurmd import control
-from slurm.slurmd.nursery import Nursery
+from slurm.slurmd.nursery import Nursery, ZygoteLost
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.stepd import folder, tree
 from slurm.slurmd.stepd.folder import Ended, StepKey, StepRecord
@@ -80,13 +80,21 @@ class Steps:
         """Have the slurmstepd of a prepared step forked. NotNow when that fails: nothing of the step is left then."""
         step, journal = prepared
         try:
-            await self._nursery.launch(step.path, journal, connection)
+            while journal >= 0:
+                try:
+                    await self._nursery.launch(step.path, journal, connection)
+                    return
+                except ZygoteLost:
+                    os.close(journal)
+                    journal = folder.abandoned(step.path)
+            self.adopt(step)  # somebody holds the journal: it was forked after all
         except SlurmError:
             self._roster.drop_step(step)
             folder.remove(step.path)
             raise
         finally:
-            os.close(journal)
+            if journal >= 0:
+                os.close(journal)
 
     def order(self, step: StepHere, order: dict[str, object]) -> None:
         """Give an order to a running step, as soon as its slurmstepd listens."""

@@ -1,0 +1,190 @@
+"""What survives when a daemon is killed, an order comes twice, or the spool is unusable."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+
+import psutil
+
+from slurm.slurmd.stepd import folder
+from slurm.slurmd.stepd.folder import Ended, StepKey
+from slurm.wire import node_messages as n
+
+LONG = "#!/bin/bash\necho start\nsleep 1.5\necho end\nexit 4\n"
+
+
+def stepd_of(stage, shown):
+    """The process that supervises a step of this stage."""
+    for process in psutil.process_iter(["cmdline"]):
+        if (process.info["cmdline"] or [""])[0] == f"slurmstepd: [{shown}]" and process.cwd().startswith(str(stage.root)):
+            return process
+    raise AssertionError(f"no slurmstepd: [{shown}]")
+
+
+async def started(stage, job):
+    await stage.until(lambda: (stage.root / f"out-{job}").exists() and stage.output(job).startswith("start"))
+
+
+def test_jobs_go_on_without_slurmd_and_are_taken_up_again(run):
+    async def scene(stage):
+        stage.send(stage.batch(1, LONG))
+        stage.send(stage.batch(2, "#!/bin/bash\necho start\nsleep 0.3\nexit 5\n"))
+        await started(stage, 1)
+        await started(stage, 2)
+        stage.kill_slurmd(signal.SIGKILL)
+        await asyncio.sleep(0.6)
+        stage.start_slurmd()
+        await stage.until(lambda: len(stage.registrations) == 2)
+        held = {(holding.job, holding.running) for holding in stage.registrations[1].holdings}
+        assert held == {(1, True), (2, False)}
+        assert (await stage.ended(2)).status == 5 << 8
+        assert (await stage.ended(1)).status == 4 << 8
+        await stage.until(lambda: stage.reports(n.JobGone, 1) and stage.reports(n.JobGone, 2))
+        assert stage.output(1) == "start\nend\n"
+        await stage.until(lambda: not stage.folders())
+    run(scene)
+
+
+def test_a_step_that_was_taken_up_again_can_be_ended_and_its_killed_stepd_is_noticed(run):
+    async def scene(stage):
+        for job in (1, 2):
+            stage.send(stage.batch(job, "#!/bin/bash\necho start\nsetsid sleep 1000 & sleep 1000\n"))
+            await started(stage, job)
+        stage.kill_slurmd(signal.SIGTERM)
+        stage.start_slurmd()
+        await stage.until(lambda: len(stage.registrations) == 2)
+        stage.send(n.TerminateJob(job=1, attempt=1, why="timeout", kill_wait=3))
+        assert (await stage.ended(1)).status == 15
+        assert "DUE TO TIME LIMIT" in stage.output(1)
+        stepd_of(stage, "2.batch").kill()
+        assert (await stage.ended(2)).status == 9
+        await stage.until(lambda: stage.reports(n.JobGone, 2))
+    run(scene)
+
+
+def test_a_killed_stepd_is_reported_and_its_processes_are_gone_wherever_they_hide(run):
+    async def scene(stage):
+        stage.send(stage.batch(3, "#!/bin/bash\n(setsid env -i /bin/sleep 1000 &)\nsetsid sleep 1000 &\necho start $$\nsleep 1000\n"))
+        await started(stage, 3)
+        hidden = [child for child in stepd_of(stage, "3.batch").children(recursive=True) if child.name() == "sleep"]
+        await stage.until(lambda: len(hidden) == 3 or hidden.clear() or hidden.extend(
+            child for child in stepd_of(stage, "3.batch").children(recursive=True) if child.name() == "sleep"))
+        stepd_of(stage, "3.batch").kill()
+        assert (await stage.ended(3)).status == 9
+        assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in hidden)
+    run(scene)
+
+
+def test_a_killed_zygote_costs_no_job(run):
+    async def scene(stage):
+        stage.send(stage.batch(4, LONG))
+        await started(stage, 4)
+        zygote = next(child for child in psutil.Process(stage.process.pid).children() if "zygote" in child.cmdline()[0])
+        zygote.kill()
+        stage.send(stage.batch(5, "#!/bin/bash\nexit 6\n"))
+        assert (await stage.ended(5)).status == 6 << 8
+        assert (await stage.ended(4)).status == 4 << 8
+    run(scene)
+
+
+def test_an_attempt_runs_once_however_often_it_is_ordered(run):
+    async def scene(stage):
+        order = stage.batch(6, "#!/bin/bash\necho ran\nsleep 0.5\n")
+        stage.send(order)
+        stage.send(order)
+        await stage.until(lambda: len(stage.reports(n.BatchLaunched, 6)) == 2)
+        stage.send(order)
+        stage.kill_slurmd(signal.SIGKILL)
+        stage.start_slurmd()
+        await stage.until(lambda: len(stage.registrations) == 2)
+        stage.send(order)
+        await stage.ended(6)
+        await stage.until(lambda: not stage.folders())
+        stage.send(order)
+        await stage.until(lambda: stage.reports(n.LaunchRefused, 6))
+        assert stage.output(6) == "ran\n"
+        stage.send(stage.batch(6, "#!/bin/bash\necho again\n", attempt=2, append=True))
+        await stage.until(lambda: stage.output(6) == "ran\nagain\n")
+        await stage.until(lambda: any(report.attempt == 2 for report in stage.reports(n.JobGone, 6)))
+    run(scene)
+
+
+def test_an_attempt_that_was_ended_before_its_order_came_never_runs(run):
+    async def scene(stage):
+        stage.send(n.TerminateJob(job=7, attempt=1, why="cancelled", kill_wait=1))
+        stage.send(stage.batch(7, "#!/bin/bash\n"))
+        await stage.until(lambda: stage.reports(n.JobGone, 7) and stage.reports(n.LaunchRefused, 7))
+        stage.send(stage.batch(8, "#!/bin/bash\nsleep 100\n"))
+        stage.send(n.TerminateJob(job=8, attempt=1, why="", kill_wait=1))
+        await stage.ended(8)
+        await stage.until(lambda: stage.reports(n.JobGone, 8))
+        assert not (stage.root / "out-7").exists()
+    run(scene)
+
+
+def test_reports_are_repeated_until_they_are_acknowledged(run):
+    async def scene(stage):
+        stage.acknowledging = False
+        stage.send(stage.batch(9, "#!/bin/bash\nexit 1\n"))
+        await stage.until(lambda: stage.reports(n.JobGone, 9))
+        first = list(stage.heard)
+        assert stage.folders() == ["job00009.1.batch"]
+        stage.heard.clear()
+        stage.acknowledging = True
+        stage.peer.close()
+        await stage.until(lambda: len(stage.heard) == 3)
+        assert stage.heard == first
+        await stage.until(lambda: not stage.folders())
+    run(scene)
+
+
+def test_what_slurmctld_does_not_know_is_ended_without_a_report(run):
+    async def scene(stage):
+        stage.send(stage.batch(10, "#!/bin/bash\necho start\nsleep 1000\n"))
+        await started(stage, 10)
+        stage.unknown = [(10, 1)]
+        stage.heard.clear()
+        stage.peer.close()
+        await stage.until(lambda: len(stage.registrations) == 2 and not stage.folders())
+        assert not stage.heard
+    run(scene)
+
+
+def test_a_spool_that_cannot_be_written_refuses_the_job_and_drains_the_node(run):
+    async def scene(stage):
+        shutil.rmtree(stage.spool / "steps")
+        (stage.spool / "steps").write_text("no folder")
+        stage.send(stage.batch(11, "#!/bin/bash\n"))
+        await stage.until(lambda: stage.reports(n.LaunchRefused, 11))
+        assert stage.reports(n.LaunchRefused, 11)[0].drain
+    run(scene)
+
+
+def test_a_second_slurmd_of_the_same_node_says_who_runs_already(run):
+    async def scene(stage):
+        first = stage.process
+        stage.start_slurmd()
+        assert await asyncio.to_thread(stage.process.wait, 10) == 1
+        stage.process = first
+        assert f"already running (pid {first.pid}" in (stage.root / "slurmd.out").read_text()
+    run(scene)
+
+
+def test_a_step_of_which_only_the_folder_is_left_ended_with_signal_9(run, tmp_path):
+    steps = tmp_path / "spool-cn01" / "steps"
+    steps.mkdir(parents=True)
+    path = steps / "job00012.1.batch"
+    record = folder.StepRecord(12, 1, -5, "cn01", os.getuid(), os.getgid(), "root", ["x"], {"SLURM_JOB_ID": "12", "SLURM_CONF": "?"}, "/", {})
+    import json
+    os.close(folder.create(str(path), json.dumps(record._asdict()).encode()))
+    (steps / "job00013.1.batch").mkdir()
+
+    async def scene(stage):
+        assert (await stage.ended(12)).status == 9
+        await stage.until(lambda: not stage.folders())
+    run(scene)
+    assert StepKey(12, 1, -5).folder_name == path.name
+    assert Ended(9).oom is False
