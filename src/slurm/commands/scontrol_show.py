@@ -17,6 +17,8 @@ ENTITIES: dict[str, str] = {
 }
 """Word → what is asked of slurmctld; three letters are enough."""
 _HOSTLISTS = ("hostnames", "hostlist", "hostlistsorted")
+SHOWN = ("job", "step", "node", "partition", "config", "daemons", "licenses", "reservation", "topology", *_HOSTLISTS)
+"""What hints name."""
 _STRUCTURED = {"job": "jobs_json", "node": "nodes_json", "partition": "partitions_json"}
 
 
@@ -24,7 +26,7 @@ def show(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     """`show ENTITY [NAME…]`."""
     if not words:
         shell.raw("too few arguments for keyword:show")
-        shell.hints([f"valid: {', '.join(dict.fromkeys((*ENTITIES.values(), *_HOSTLISTS)))}"])
+        shell.hints([f"valid: {', '.join(SHOWN)}"])
         return 1
     entity, equals, name = words[0].partition("=")
     names = [name, *words[1:]] if equals else words[1:]
@@ -77,7 +79,7 @@ def _describe(shell: Shell, resolved: Resolved, what: str, names: list[str]) -> 
         return _not_found(shell, error)
     except InvalidRequest as error:
         shell.raw(error.message)
-        shell.hints(error.hints or [f"valid: {', '.join(sorted(set(ENTITIES.values())))}"])
+        shell.hints(error.hints or [f"valid: {', '.join(SHOWN)}"])
         return shell.failure_code(1)
     finally:
         channel.close()

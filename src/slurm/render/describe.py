@@ -26,7 +26,7 @@ from slurm.wire.messages import Describe, JobFilter, ListNodes, Text
 
 LATER = {
     "assoc_mgr": "accounts and QOS", "burstbuffer": "burst buffers", "dwstat": "burst buffers", "hostfile": "host files",
-    "reservations": "reservations", "slurmd": "asking a slurmd directly",
+    "slurmd": "asking a slurmd directly",
 }
 """What scontrol can show and we cannot yet."""
 
@@ -38,7 +38,7 @@ def describe(view: View, message: Describe, caller: Caller, now: float) -> Text:
     if answer is not None:
         return answer(view, message, caller)
     if message.what in LATER:
-        raise Unsupported(hints=[f"scontrol show {message.what}: slurm-py has no {LATER[message.what]} yet"])
+        raise Unsupported(message=f"scontrol show {message.what} is not supported by slurm-py yet", hints=[f"missing: {LATER[message.what]}"])
     raise InvalidRequest(message=f"invalid entity:{message.what} for keyword:show")
 
 

@@ -18,6 +18,7 @@ class Field(NamedTuple):
     header: str
     doc: str
     listed: bool = True  # shown by --helpFormat
+    cut: bool = True  # False: a text longer than its column is shown whole, as Slurm does with lengths of time
 
 
 class Table:
@@ -141,9 +142,9 @@ JOB = Table(
     Field("SubmitTime", "V", "SUBMIT_TIME", "When the job was submitted."),
     Field("system_comment", "", "SYSTEM_COMMENT", "Comment of the system."),
     Field("Threads", "J", "THREADS_PER_CORE", "Threads asked for on each core."),
-    Field("TimeLeft", "L", "TIME_LEFT", "Time until the limit."),
-    Field("TimeLimit", "l", "TIME_LIMIT", "Time limit."),
-    Field("TimeUsed", "M", "TIME", "Time the job has run."),
+    Field("TimeLeft", "L", "TIME_LEFT", "Time until the limit.", cut=False),
+    Field("TimeLimit", "l", "TIME_LIMIT", "Time limit.", cut=False),
+    Field("TimeUsed", "M", "TIME", "Time the job has run.", cut=False),
     Field("tres-alloc", "", "TRES_ALLOC", "Trackable resources held; asked for while pending."),
     Field("tres-bind", "", "TRES_BIND", "Binding of tasks to GPUs."),
     Field("tres-freq", "", "TRES_FREQ", "GPU frequencies asked for."),
@@ -166,8 +167,8 @@ STEP = Table(
     Field("Partition", "P", "PARTITION", "Partition of the job."),
     Field("UserName", "u", "USER", "User name of the owner."),
     Field("UserId", "U", "UID", "User id of the owner."),
-    Field("TimeUsed", "M", "TIME", "Time the step has run."),
-    Field("TimeLimit", "l", "TIME_LIMIT", "Time limit of the step."),
+    Field("TimeUsed", "M", "TIME", "Time the step has run.", cut=False),
+    Field("TimeLimit", "l", "TIME_LIMIT", "Time limit of the step.", cut=False),
     Field("StartTime", "S", "START_TIME", "When the step started."),
     Field("NodeList", "N", "NODELIST", "Nodes of the step."),
     Field("NumNodes", "D", "NODES", "How many nodes."),

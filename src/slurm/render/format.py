@@ -104,23 +104,26 @@ def parse_long(text: str, table: Table) -> Layout:
 def lines(layout: Layout, rows: Iterable[Sequence[str]], *, header: bool = True) -> list[str]:
     """The table as lines: cells longer than their width are cut, shorter ones padded, as Slurm does, trailing blanks included."""
     cells = [tuple(row) for row in rows]
-    if header:
-        cells.insert(0, tuple(layout.header))
-    pattern = _pattern(layout, cells)
-    return [pattern % row for row in cells]
+    top = tuple(layout.header)
+    widths = _widths(layout, [top, *cells] if header else cells)
+    pattern = _pattern(layout, widths, all_cut=False)
+    shown = [pattern % row for row in cells]
+    return [_pattern(layout, widths, all_cut=True) % top, *shown] if header else shown
 
 
-def _pattern(layout: Layout, cells: list[tuple[str, ...]]) -> str:
+def _widths(layout: Layout, cells: list[tuple[str, ...]]) -> list[int]:
+    return [
+        max([AUTOMATIC_LEAST, *(len(row[index]) for row in cells)]) if column.width == AUTOMATIC else column.width
+        for index, column in enumerate(layout.columns)]
+
+
+def _pattern(layout: Layout, widths: list[int], *, all_cut: bool) -> str:
     """The line as a %-format, which lays a row out in one step."""
     parts = [layout.prefix.replace("%", "%%")]
-    for index, column in enumerate(layout.columns):
-        width = column.width
-        if width == AUTOMATIC:
-            width = max([AUTOMATIC_LEAST, *(len(row[index]) for row in cells)])
-        if width:
-            parts.append(f"%{width}.{width}s" if column.right else f"%-{width}.{width}s")
-        else:
-            parts.append("%s")
+    for column, width in zip(layout.columns, widths, strict=True):
+        cut = f".{width}" if all_cut or column.field.cut else ""
+        sign = "" if column.right else "-"
+        parts.append(f"%{sign}{width}{cut}s" if width else "%s")
         parts.append(column.suffix.replace("%", "%%"))
     return "".join(parts)
 

@@ -44,7 +44,7 @@ def envelope(key: str, records: Sequence[Value], view: View, caller: Caller, arg
 
 def encode(report: Value, style: str) -> str:
     """The report in `style` json or yaml, with the newline at its end."""
-    return "".join(_yaml_document(report)) if style == "yaml" else "".join(_json(report, "")) + "\n\n"
+    return "".join(_yaml_document(report)) if style == "yaml" else "".join(_json(report, "")) + "\n"
 
 
 def _json(value: Value, indent: str) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _json(value: Value, indent: str) -> Iterator[str]:
 def _yaml_document(value: Value) -> Iterator[str]:
     yield f"%YAML 1.1\n--- {_yaml_tag(value)}\n"
     yield from _yaml_children(value, "")
-    yield "...\n\n"
+    yield "...\n"
 
 
 def _yaml_children(value: Value, indent: str) -> Iterator[str]:

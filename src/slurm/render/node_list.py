@@ -40,7 +40,7 @@ def list_nodes(view: View, message: ListNodes, now: float) -> list[list[str]]:
 def groups(view: View, message: ListNodes, names: list[str]) -> list[Group]:
     """The lines before they are texts."""
     found: list[Group] = []
-    by_partition = bool(_OF_PARTITION.intersection(names)) or not names
+    by_partition = message.by_node or not names or bool(_OF_PARTITION.intersection(names))
     apart = _apart(names, message)
     seen: set[str] = set()
     merged: dict[Hashable, Group] = {}
