@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from slurm.commands.batch_environment import submitted_environment
 from slurm.commands.batch_script import BatchScript, from_file, from_stream, wrapped
 from slurm.commands.shell import INTERRUPTED, Channel, Message, Shell, informed, notes, run
@@ -108,13 +106,13 @@ def _wait(shell: Shell, channel: Channel, job: int) -> int:
 
 
 def _reconnected(shell: Shell) -> Channel:
-    deadline = time.monotonic() + _RECONNECT_SECONDS
+    deadline = shell.now() + _RECONNECT_SECONDS
     while True:
-        time.sleep(_RECONNECT_PAUSE)
+        shell.sleep(_RECONNECT_PAUSE)
         try:
             return shell.channel()
         except Unreachable:
-            if time.monotonic() >= deadline:
+            if shell.now() >= deadline:
                 raise
 
 

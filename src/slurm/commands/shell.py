@@ -54,7 +54,7 @@ def connect(environ: Mapping[str, str]) -> Channel:
 class Shell:
     """One call of a command: its name, words, variables and streams, and the way to slurmctld. Tests make their own."""
 
-    __slots__ = ("argv", "connect", "environ", "name", "now", "stderr", "stdin", "stdout")
+    __slots__ = ("argv", "connect", "environ", "name", "now", "sleep", "stderr", "stdin", "stdout")
 
     def __init__(
         self,
@@ -67,6 +67,7 @@ class Shell:
         *,
         connect: Callable[[Mapping[str, str]], Channel] = connect,
         now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = name
         self.argv = list(argv)
@@ -76,6 +77,7 @@ class Shell:
         self.stderr = stderr
         self.connect = connect
         self.now = now
+        self.sleep = sleep
 
     @classmethod
     def of_process(cls, name: str) -> Shell:

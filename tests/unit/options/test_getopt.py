@@ -64,8 +64,9 @@ def test_a_whole_name_wins_over_longer_ones() -> None:
     ("argv", "sentence"),
     [
         (["--bogus=1"], "unrecognized option '--bogus=1'"),
-        (["--ntasks-per=1"], "option '--ntasks-per' is ambiguous; possibilities: '--ntasks-per-core' '--ntasks-per-gpu' "
-                             "'--ntasks-per-node' '--ntasks-per-socket'"),
+        (["--ntasks-per-x"], "unrecognized option '--ntasks-per-x'"),
+        (["--comm"], "option '--comment' requires an argument"),
+        (["--mail=x"], "option '--mail' is ambiguous; possibilities: '--mail-type' '--mail-user'"),
         (["-1"], "invalid option -- '1'"),
         (["-H1"], "invalid option -- '1'"),
         (["-N"], "option requires an argument -- 'N'"),

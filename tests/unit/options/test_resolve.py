@@ -10,7 +10,8 @@ SCRIPT = "#!/bin/bash\n#SBATCH -p debug -n2\n#SBATCH --time=5\nsrun hostname\n"
 
 
 def test_the_command_line_beats_the_environment_and_that_the_script() -> None:
-    resolved = resolve("sbatch", ["-n4", "job.sh"], {"SBATCH_PARTITION": "gpu", "SBATCH_TIMELIMIT": "7"}, script=SCRIPT, script_name="job.sh")
+    environment = {"SBATCH_PARTITION": "gpu", "SBATCH_TIMELIMIT": "7"}
+    resolved = resolve("sbatch", ["-n4", "job.sh"], environment, script=SCRIPT, script_name="job.sh")
     assert resolved.request == {"partition": "gpu", "ntasks": 4, "time_limit": 420}
     assert resolved.origins == {"partition": "SBATCH_PARTITION", "ntasks": "command line", "time_limit": "SBATCH_TIMELIMIT"}
 

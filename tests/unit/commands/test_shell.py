@@ -1,0 +1,60 @@
+"""What all commands share: how errors are printed and which exit status they give."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from slurm.commands.shell import Shell, run
+from slurm.model.errors import NotPermitted, SlurmError
+from slurm.options.errors import OptionError, UsageError
+from tests.unit.commands.world import Call, call
+
+SRC = Path(__file__).resolve().parents[3] / "src"
+
+
+def failing(failure: BaseException, usage_code: int = 255, **environ: str) -> Call:
+    def body(shell: Shell) -> int:
+        raise failure
+
+    return call(lambda shell: run(shell, body, usage_code=usage_code), "squeue", [], environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "lines"),
+    [
+        (UsageError("invalid option -- '1'", hints=["x"]), 255,
+         ["squeue: invalid option -- '1'", 'Try "squeue --help" for more information', "squeue: hint: x"]),
+        (OptionError("Invalid --x specification", before=["above"], hints=["x"]), 255,
+         ["above", "squeue: error: Invalid --x specification", "squeue: hint: x"]),
+        (OptionError("a and b are exclusive", exit_code=1, fatal=True), 1, ["squeue: fatal: a and b are exclusive"]),
+        (OptionError("Valid are: a", exit_code=1, bare=True), 1, ["Valid are: a"]),
+        (NotPermitted(preface=["first"], hints=["ask"]), 1,
+         ["squeue: error: first", "squeue: error: Access/permission denied", "squeue: hint: ask"]),
+        (KeyboardInterrupt(), 130, []),
+    ],
+)  # fmt: skip
+def test_an_error_becomes_lines_and_a_status(failure: BaseException, status: int, lines: list[str]) -> None:
+    done = failing(failure)
+    assert (done.status, done.stderr.splitlines()) == (status, lines)
+
+
+def test_a_command_may_have_its_own_status_for_wrong_options() -> None:
+    assert failing(UsageError("x"), usage_code=1).status == 1
+
+
+def test_the_status_of_errors_can_be_chosen_by_variable() -> None:
+    assert failing(SlurmError(), SLURM_EXIT_ERROR="7").status == 7
+    assert failing(SlurmError(), SLURM_EXIT_ERROR="many").status == 1
+
+
+def test_a_reader_that_goes_away_ends_the_command_without_a_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    code = "import sys\nfrom slurm.commands.sbatch import main\nsys.argv[1:] = ['--help']\nsys.exit(main())"
+    environment = {**os.environ, "PYTHONPATH": str(SRC)}
+    done = subprocess.run([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, env=environment, timeout=60, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
