@@ -171,7 +171,7 @@ def _keys(path: str, folder: str, opened: list[int]) -> Iterator[tuple[str, str]
             text = file.read()
     except OSError as error:
         raise ConfigError(message=f"cannot read {path}: {error.strerror}", hints=["SLURM_CONF names the slurm.conf to use"]) from error
-    for line in text.replace("\\\n", " ").splitlines():
+    for line in text.replace("\\\n", "").splitlines():
         line = line.partition("#")[0].strip()
         start = line[:16].lower()
         if start.startswith("include") and line[7:8].isspace():

@@ -55,12 +55,13 @@ class Gate:
         self._strangers: dict[Guest, None] = {}  # in order of arrival
         self._timed: set[Guest] = set()
         self._complaints = 0
+        self._tick_seconds = min(TICK_SECONDS, limits.silent / 2)
         self._ticking: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """Start the clock."""
         if self._ticking is None:
-            self._ticking = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+            self._ticking = asyncio.get_running_loop().call_later(self._tick_seconds, self._tick)
 
     def close(self) -> None:
         """Stop the clock and ask everybody to leave."""
@@ -114,6 +115,6 @@ class Gate:
         for guest in [guest for guest in self._timed if guest.deadline < now]:
             guest.expire()
         if self._complaints > self.limits.complaints:
-            self.log.warning("%d further connections did not behave within a second", self._complaints - self.limits.complaints)
+            self.log.warning("%d further connections did not behave either", self._complaints - self.limits.complaints)
         self._complaints = 0
-        self._ticking = loop.call_later(TICK_SECONDS, self._tick)
+        self._ticking = loop.call_later(self._tick_seconds, self._tick)

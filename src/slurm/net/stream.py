@@ -131,7 +131,7 @@ class Stream(asyncio.Protocol):
             self._transport.resume_reading()
         if busy or (self._spoke and not waiting):
             self._gate.expect(self, None)
-        elif self._spoke and (took or not self._held):
+        elif waiting and self.peer is not None and (took or not self._held):
             self._gate.expect(self, self._gate.limits.stalled)
         self._count(len(self._buffer))
         if self._gate.unfinished > self._gate.limits.unfinished and self._held > frames.MAX_HELLO:
@@ -216,8 +216,8 @@ class Stream(asyncio.Protocol):
         """Its deadline has passed."""
         if self._leaving:
             self.drop("it did not read what it was told")
-        elif self._spoke or len(self._buffer):
-            self.drop(f"a message was not whole after {self._gate.limits.stalled if self._spoke else self._gate.limits.silent:g} s")
+        elif len(self._buffer):
+            self.drop(f"a message was not whole after {self._gate.limits.silent if self.peer is None else self._gate.limits.stalled:g} s")
         else:
             self.drop(f"nothing came within {self._gate.limits.silent:g} s")
 

@@ -1,0 +1,154 @@
+"""The commands' client: finds the controller, waits a little for it, and says what it tried."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slurm.model.errors import NotFound, NotPermitted, ProtocolError, Unreachable, Unsupported, describe
+from slurm.net import endpoint as endpoints
+from slurm.net.client import connect, dial, reach, token
+from slurm.net.discovery import Site
+from slurm.net.identity import Notary, make_key, minter
+from slurm.net.peer import Peer
+from slurm.wire import frames
+from tests.unit.net.serving import serving
+
+PING = {"type": "Ping"}
+
+
+def site(*places: endpoints.Endpoint, **more: Any) -> Site:
+    return Site(cluster="tux", conf="/etc/slurm/slurm.conf", endpoints=places)._replace(**more)
+
+
+def test_the_controller_of_an_embedded_cluster_is_found_and_asked(tmp_path: Path) -> None:
+    root = tmp_path / "slurm" / "two"
+    (root / "run").mkdir(parents=True)
+    (root / "slurm.conf").write_text(f"ClusterName=two\nSlurmctldPidFile={root}/run/slurmctld.pid\nAuthType=auth/local\n")
+    environ = {"XDG_STATE_HOME": str(tmp_path), "SLURM_PY_INSTANCE": "two"}
+    with pytest.raises(Unreachable) as caught:
+        connect(environ)
+    assert caught.value.lines() == [
+        "Unable to contact slurm controller (connect failure)",
+        f"tried unix:{root}/run/slurmctld.sock: No such file or directory",
+        "tried unix:/var/spool/slurmctld.sock: No such file or directory",
+        "the cluster two is not running: start it with `slurm up`"]
+    with serving(endpoints.unix(f"{root}/run/slurmctld.sock")), connect(environ) as connection:
+        assert connection.call(PING)["uid"] == os.getuid()
+
+
+def test_a_refusal_of_the_controller_is_raised_as_what_it_is(tmp_path: Path) -> None:
+    def refuse(peer: Peer, codec: int, payload: bytes) -> None:
+        error = NotFound(hints=["job 12 ended and was forgotten"], preface=["a line before"])
+        peer.send(frames.pack(codec, json.dumps({"type": "Failure", **describe(error)}).encode()))
+
+    place = endpoints.unix(str(tmp_path / "x.sock"))
+    with serving(place, refuse), dial(place) as connection, pytest.raises(NotFound, match="Invalid job id specified") as caught:
+        connection.call(PING)
+    assert caught.value.hints == ("job 12 ended and was forgotten",)
+    assert caught.value.preface == ("a line before",)
+
+
+def test_a_socket_that_refuses_is_tried_again_until_its_controller_is_back(tmp_path: Path) -> None:
+    place = endpoints.unix(str(tmp_path / "x.sock"))
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(place.path)
+    dead.close()
+    begun = time.monotonic()
+    with pytest.raises(Unreachable, match="Unable to contact slurm controller") as caught:
+        reach(site(place), patience=0.3)
+    assert time.monotonic() - begun >= 0.3
+    assert caught.value.hints == (f"tried {place}: Connection refused", "is slurmctld of cluster tux running? (/etc/slurm/slurm.conf)")
+    answers: list[object] = []
+
+    def ask() -> None:
+        with reach(site(place)) as connection:
+            answers.append(connection.call(PING)["echo"])
+
+    waiting = threading.Thread(target=ask)
+    waiting.start()
+    with serving(place):
+        waiting.join(10)
+        assert answers == [PING]
+
+
+def test_an_answer_that_does_not_come_in_time_is_told(tmp_path: Path) -> None:
+    place = endpoints.unix(str(tmp_path / "x.sock"))
+    with (serving(place, lambda peer, codec, payload: None), dial(place) as connection,
+          pytest.raises(Unreachable, match="Socket timed out on send/recv operation") as caught):
+        connection.call(PING, timeout=0.05)
+    assert caught.value.hints == (f"{place} did not answer in time",)
+
+
+def test_a_connection_that_breaks_before_the_answer_leaves_no_false_hope(tmp_path: Path) -> None:
+    place = endpoints.unix(str(tmp_path / "x.sock"))
+    with (serving(place, lambda peer, codec, payload: peer.close()), dial(place) as connection,
+          pytest.raises(Unreachable, match="Zero Bytes") as caught):
+        connection.call(PING)
+    assert "whether the request was carried out is not known" in caught.value.hints[0]
+
+
+@pytest.mark.parametrize("reply", [b"{", b"[]", b"12"])
+def test_a_reply_that_is_no_object_is_refused(tmp_path: Path, reply: bytes) -> None:
+    place = endpoints.unix(str(tmp_path / "x.sock"))
+    with (serving(place, lambda peer, codec, payload: peer.send(frames.pack(codec, reply))), dial(place) as connection,
+          pytest.raises(ProtocolError)):
+        connection.call(PING)
+
+
+def test_frames_that_are_here_are_taken_without_waiting(tmp_path: Path) -> None:
+    def thrice(peer: Peer, codec: int, payload: bytes) -> None:
+        for number in b"abc":
+            peer.send(frames.pack(frames.STEP_IO, bytes([number])))
+        peer.close()
+
+    place = endpoints.unix(str(tmp_path / "x.sock"))
+    with serving(place, thrice), dial(place) as connection:
+        assert connection.ready() == []
+        connection.send(PING)
+        found: list[tuple[int, bytes]] = []
+        deadline = time.monotonic() + 5
+        while not connection.closed and time.monotonic() < deadline:
+            found += connection.ready()
+        assert found == [(frames.STEP_IO, b"a"), (frames.STEP_IO, b"b"), (frames.STEP_IO, b"c")]
+        assert connection.closed
+
+
+def test_a_local_daemon_vouches_for_a_command_that_calls_another_machine(tmp_path: Path) -> None:
+    notary = Notary(make_key(str(tmp_path / "slurm.key")))
+    sack = str(tmp_path / "slurmd.sack")
+    with (serving(endpoints.tcp("127.0.0.1", 0), verify=notary.verify) as controller,
+          serving(endpoints.unix(sack), minter(notary))):
+        there = site(controller.endpoint, minters=(str(tmp_path / "none.sack"), sack), auth="auth/slurm")
+        with reach(there) as connection:
+            assert connection.call(PING) == {"echo": PING, "uid": os.getuid(), "pid": 0}
+
+
+def test_who_may_read_the_key_needs_no_local_daemon(tmp_path: Path) -> None:
+    notary = Notary(make_key(str(tmp_path / "slurm.key")))
+    proof = token(site(auth="auth/slurm", key=str(tmp_path / "slurm.key")))
+    assert notary.verify(proof).uid == os.getuid()
+
+
+def test_without_anybody_to_vouch_the_caller_is_told_what_to_look_at(tmp_path: Path) -> None:
+    with pytest.raises(NotPermitted, match="Protocol authentication error") as caught:
+        token(site(auth="auth/slurm", minters=("/none.sack",), key="/none.key"))
+    assert caught.value.hints == ("no local daemon vouches for you: is slurmd running here? (tried /none.sack)",)
+    with pytest.raises(Unsupported, match="AuthType=auth/munge is not supported by slurm-py yet"):
+        token(site(auth="auth/munge"))
+
+
+def test_the_client_loads_nothing_slow() -> None:
+    slow = {"msgspec", "asyncio", "dataclasses", "argparse", "logging", "subprocess", "inspect", "pathlib", "tempfile", "uuid"}
+    code = "import sys, slurm.net.client; print(' '.join(sys.modules))"
+    source = str(Path(__file__).parents[3] / "src")
+    result = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": source}, capture_output=True, text=True, check=True, timeout=30)
+    assert not slow & set(result.stdout.split())

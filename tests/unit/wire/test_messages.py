@@ -1,0 +1,33 @@
+"""Messages: every one survives both codecs, and old ones without new fields are still read."""
+
+import msgspec
+import pytest
+
+from slurm.wire import messages, node_messages
+
+
+def kinds(union: object) -> list[type]:
+    return list(getattr(union, "__args__", ()))
+
+
+@pytest.mark.parametrize("kind", [*kinds(messages.Request), *kinds(messages.Reply)])
+def test_a_command_message_is_known_by_its_type_in_json(kind: type) -> None:
+    union = messages.Request if kind in kinds(messages.Request) else messages.Reply
+    required = [field for field in msgspec.structs.fields(kind) if field.required]
+    if required:
+        with pytest.raises(msgspec.ValidationError, match="missing required field"):
+            msgspec.json.decode(msgspec.json.encode({"type": kind.__name__}), type=union)
+    else:
+        assert type(msgspec.json.decode(msgspec.json.encode({"type": kind.__name__}), type=union)) is kind
+
+
+def test_an_unknown_message_is_refused() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b'{"type": "Bogus"}', type=messages.Request)
+
+
+def test_a_node_message_comes_back_through_messagepack() -> None:
+    sent = node_messages.StepEnded(serial=3, job=12, attempt=1, step=-5, status=256)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(sent), type=node_messages.FromNode) == sent
+    order = node_messages.TerminateJob(job=1, attempt=1, why="cancelled", kill_wait=5)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(order), type=node_messages.ToNode) == order
