@@ -7,18 +7,22 @@ A new field is a row here, its function there, and its test.
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
+class Field:
+    """One reportable field. `name` is that of -O and of the protocol, `letter` that of -o ("" where there is none).
 
-class Field(NamedTuple):
-    """One reportable field. `name` is that of -O and of the protocol, `letter` that of -o ("" where there is none)."""
+    `listed`: --helpFormat shows it. `cut` False: a text longer than its column is shown whole, as Slurm does with lengths of time.
+    """
 
-    name: str
-    letter: str
-    header: str
-    doc: str
-    listed: bool = True  # shown by --helpFormat
-    cut: bool = True  # False: a text longer than its column is shown whole, as Slurm does with lengths of time
+    __slots__ = ("cut", "doc", "header", "letter", "listed", "name")
+
+    def __init__(self, name: str, letter: str, header: str, doc: str, listed: bool = True, cut: bool = True) -> None:
+        self.name = name
+        self.letter = letter
+        self.header = header
+        self.doc = doc
+        self.listed = listed
+        self.cut = cut
 
 
 class Table:

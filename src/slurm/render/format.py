@@ -6,7 +6,6 @@ Light: user commands import it. What a cell says is decided where the records ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from slurm.render.fields import Field, Table
 
@@ -35,21 +34,27 @@ ALL_NODES = "".join(f"%{letter}|" if letter.islower() else f"%{letter} |" for le
 """What `sinfo -o %all` stands for; Slurm puts a blank behind each field from %A on."""
 
 
-class Column(NamedTuple):
+class Column:
     """One field of a line and the text behind it. `width` 0: as long as the text, AUTOMATIC: as long as the longest."""
 
-    field: Field
-    width: int = 0
-    right: bool = False
-    suffix: str = ""
+    __slots__ = ("field", "right", "suffix", "width")
+
+    def __init__(self, field: Field, width: int = 0, right: bool = False, suffix: str = "") -> None:
+        self.field = field
+        self.width = width
+        self.right = right
+        self.suffix = suffix
 
 
-class Layout(NamedTuple):
+class Layout:
     """A line's columns; `prefix` stands before the first. `unknown` are the fields that were asked for and do not exist."""
 
-    columns: list[Column]
-    prefix: str = ""
-    unknown: tuple[str, ...] = ()
+    __slots__ = ("columns", "prefix", "unknown")
+
+    def __init__(self, columns: list[Column], prefix: str = "", unknown: tuple[str, ...] = ()) -> None:
+        self.columns = columns
+        self.prefix = prefix
+        self.unknown = unknown
 
     @property
     def names(self) -> list[str]:
