@@ -188,7 +188,7 @@ class Node:
         except OSError as error:
             self._refuse(order, f"cannot write the job's files to {self.settings.spool}: {error.strerror}", drain=True)
         else:
-            self._spawn(self._launch(order, prepared))
+            self.spawn(self._launch(order, prepared))
 
     async def _launch(self, order: n.LaunchBatch, prepared: Prepared) -> None:
         try:
@@ -282,7 +282,8 @@ class Node:
         self.roster.close(job, attempt).gone_told = True
         self.outbox.put(n.JobGone(serial=0, job=job, attempt=attempt), lambda: self.roster.drop_job(job, attempt))
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
+        """Let something go on beside; what goes wrong in it is logged."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)

@@ -21,6 +21,7 @@ from slurm.slurmd import environment
 from slurm.slurmd.node import Node
 from slurm.slurmd.stepd.folder import StepKey, StepRecord
 from slurm.slurmd.stepd.user import can_become
+from slurm.slurmd.steps import Prepared
 from slurm.wire import frames, step_io
 from slurm.wire.credentials import Identity, StepCredential, verify_step
 from slurm.wire.node_messages import LaunchStep
@@ -51,11 +52,12 @@ class StepServer:
         """Stop listening; connections that were handed over are not ours any more."""
         await self._server.close()
 
-    async def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
+    def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
+        # Not a coroutine: the connection must be taken over before the server reads on, since what follows is step input.
         try:
             if codec != frames.JSON:
                 raise InvalidRequest("SLURM_MALFORMED_MESSAGE")
-            await self._launch(peer, self._decode(payload))
+            self._take_over(peer, self._decode(payload))
         except SlurmError as error:
             self._answer(peer, error)
         except msgspec.DecodeError as error:
@@ -66,7 +68,7 @@ class StepServer:
         peer.send(_failed(error))
         peer.close()
 
-    async def _launch(self, peer: Peer, message: LaunchStep) -> None:
+    def _take_over(self, peer: Peer, message: LaunchStep) -> None:
         node = self._node
         if not node.credential_key:
             raise NotNow(message="slurmd is not registered with slurmctld yet")
@@ -75,15 +77,22 @@ class StepServer:
         record = self._record(credential, share, message)
         connection, early = peer.detach()
         # From here on the connection is ours: a refusal is written to it directly.
-        with connection:
-            try:
-                await node.steps.launch(node.steps.prepare(record, early=early), connection.fileno())
-            except FileExistsError:
-                _send_last(connection, InvalidRequest("ESLURM_DUPLICATE_STEP_ID"))
-            except OSError as error:
-                _send_last(connection, NotNow(message=f"cannot write the step's files to {node.settings.spool}: {error.strerror}"))
-            except SlurmError as error:
-                _send_last(connection, error)
+        try:
+            prepared = node.steps.prepare(record, early=early)
+        except FileExistsError:
+            _send_last(connection, InvalidRequest("ESLURM_DUPLICATE_STEP_ID"))
+        except OSError as error:
+            _send_last(connection, NotNow(message=f"cannot write the step's files to {node.settings.spool}: {error.strerror}"))
+        else:
+            node.spawn(self._launch(prepared, connection))
+
+    async def _launch(self, prepared: Prepared, connection: socket.socket) -> None:
+        try:
+            await self._node.steps.launch(prepared, connection.fileno())
+        except SlurmError as error:
+            _send_last(connection, error)
+        finally:
+            connection.close()
 
     def _allowed(self, peer: Peer, credential: StepCredential, message: LaunchStep) -> NodeShare:
         """The share of this node, after every check of who may do what."""
@@ -133,3 +142,4 @@ def _send_last(connection: socket.socket, error: SlurmError) -> None:
         connection.send(_failed(error))
     except OSError as failure:
         log.info("srun did not wait for the answer: %s", failure.strerror)
+    connection.close()
