@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from slurm.core import update_keys
 from slurm.model.request import JobRequest, StepRequest
 from slurm.options import tables, usage, values
 from slurm.options.option import JOB_COMMANDS, REFUSED, STEP_FIELDS, STEP_ONLY
@@ -36,6 +37,10 @@ def test_the_fields_of_steps_are_those_of_the_record() -> None:
 def test_update_keys_are_unique() -> None:
     keys = [row.update for row in tables.rows("sbatch") if row.update]
     assert len(keys) == len(set(keys))
+
+
+def test_every_update_key_of_a_row_is_one_that_the_core_reads() -> None:
+    assert {row.update.lower() for row in tables.rows("sbatch") if row.update} <= set(update_keys.KEYS)
 
 
 @pytest.mark.parametrize("command", tables.COMMANDS)
