@@ -16,15 +16,12 @@ from tests.unit.commands.world import Answer, call
 MAIN = {"sbatch": sbatch.main, "scancel": scancel.main}
 
 OURS = [
-    ("errors", command)
-    for command in (
-        "sbatch nosuchfile.sh", "sbatch -t bogus hello.sh", "sbatch --mem=bogus hello.sh", "sbatch --begin=bogus hello.sh",
-        "sbatch --bogus hello.sh", 'sbatch --wrap "x" hello.sh', 'printf "hostname\\n" > noshebang.sh; sbatch noshebang.sh',
-        'printf "" > empty.sh; sbatch empty.sh', 'printf "#!/bin/bash\\r\\nhostname\\r\\n" > dos.sh; sbatch dos.sh',
-        'printf "#!/bin/bash\\n#SBATCH --bogus=1\\nhostname\\n" > badopt.sh; sbatch badopt.sh', "scancel abc", "scancel -t BOGUS",
-        "scancel", "scancel -u nosuchuser", "sbatch --mail-type=BOGUS hello.sh", "sbatch --signal=BOGUS hello.sh",
-        "sbatch -c 0 hello.sh", "sbatch -n -1 hello.sh", "sbatch --mem=1G --mem-per-cpu=1G hello.sh",
-    )
+    "sbatch nosuchfile.sh", "sbatch -t bogus hello.sh", "sbatch --mem=bogus hello.sh", "sbatch --begin=bogus hello.sh",
+    "sbatch --bogus hello.sh", 'sbatch --wrap "x" hello.sh', 'printf "hostname\\n" > noshebang.sh; sbatch noshebang.sh',
+    'printf "" > empty.sh; sbatch empty.sh', 'printf "#!/bin/bash\\r\\nhostname\\r\\n" > dos.sh; sbatch dos.sh',
+    'printf "#!/bin/bash\\n#SBATCH --bogus=1\\nhostname\\n" > badopt.sh; sbatch badopt.sh', "scancel abc", "scancel -t BOGUS",
+    "scancel", "scancel -u nosuchuser", "sbatch --mail-type=BOGUS hello.sh", "sbatch --signal=BOGUS hello.sh",
+    "sbatch -c 0 hello.sh", "sbatch -n -1 hello.sh", "sbatch --mem=1G --mem-per-cpu=1G hello.sh",
 ]  # fmt: skip
 
 REFUSED: list[tuple[str, SlurmError]] = [
@@ -57,30 +54,34 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def _same(source: str, command: str, answers: list[Answer]) -> None:
-    entry = find(source, command)
+def _recorded(command: str) -> tuple[list[str], list[str], int]:
+    entry = find("errors", command)
+    return list(entry.stdout), list(entry.stderr), entry.status or 0
+
+
+def _ours(command: str, answers: list[Answer]) -> tuple[list[str], list[str], int]:
     written, _, last = command.rpartition("; ")
     if written:
         _, content, _, name = shlex.split(written)
         Path(name).write_bytes(content.encode().decode("unicode_escape").encode())
     program, *argv = shlex.split(last)
     done = call(MAIN[program], program, argv, answers=answers)
-    assert (done.stdout.splitlines(), done.complaints, done.status) == (list(entry.stdout), entry.stderr, entry.status or 0)
+    return done.stdout.splitlines(), list(done.complaints), done.status
 
 
-@pytest.mark.parametrize(("source", "command"), OURS)
-def test_what_is_wrong_before_anybody_is_asked_reads_the_same(source: str, command: str) -> None:
-    _same(source, command, [])
+@pytest.mark.parametrize("command", OURS)
+def test_what_is_wrong_before_anybody_is_asked_reads_the_same(command: str) -> None:
+    assert _ours(command, []) == _recorded(command)
 
 
 @pytest.mark.parametrize(("command", "failure"), REFUSED)
 def test_what_the_controller_refuses_reads_the_same(command: str, failure: SlurmError) -> None:
-    _same("errors", command, [failure])
+    assert _ours(command, [failure]) == _recorded(command)
 
 
 @pytest.mark.parametrize(("command", "job"), ACCEPTED)
 def test_what_slurm_accepts_is_accepted(command: str, job: int) -> None:
-    _same("errors", command, [{"type": "Submitted", "job_id": job}])
+    assert _ours(command, [{"type": "Submitted", "job_id": job}]) == _recorded(command)
 
 
 def test_a_script_without_its_first_line_is_refused_from_standard_input_too() -> None:
