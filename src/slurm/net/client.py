@@ -22,6 +22,7 @@ from slurm.wire import frames
 CONNECT_SECONDS = 3.0
 """How long a connection is tried again while the controller's socket refuses: it may be starting."""
 RETRY_SECONDS = 0.1
+DIAL_SECONDS = 10.0
 CALL_SECONDS = 60.0
 _READ_SIZE = 256 * 1024
 
@@ -142,7 +143,7 @@ def reach(site: Site, patience: float = CONNECT_SECONDS) -> Connection:
         time.sleep(RETRY_SECONDS)
 
 
-def dial(endpoint: Endpoint, site: Site | None = None, timeout: float = CALL_SECONDS) -> Connection:
+def dial(endpoint: Endpoint, site: Site | None = None, timeout: float = DIAL_SECONDS) -> Connection:
     """A connection to one daemon, such as the slurmd of a step; `site` is needed for a token when it is not a unix socket."""
     try:
         return _dial(endpoint, site, timeout)
@@ -150,7 +151,7 @@ def dial(endpoint: Endpoint, site: Site | None = None, timeout: float = CALL_SEC
         raise Unreachable(hints=[f"tried {endpoint}: {error.strerror or error}"]) from error
 
 
-def _dial(endpoint: Endpoint, site: Site | None, timeout: float = CALL_SECONDS) -> Connection:
+def _dial(endpoint: Endpoint, site: Site | None, timeout: float = DIAL_SECONDS) -> Connection:
     connection = Connection(connected(endpoint, timeout), endpoint)
     if not endpoint.is_unix:
         try:

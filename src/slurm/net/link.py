@@ -124,6 +124,9 @@ class SocketLink:
         """The first endpoint that answers; the reasons of all are logged once, not at every attempt."""
         tried = []
         for endpoint in self._endpoints:
+            if not endpoint.is_unix and self._token is None:
+                tried.append(f"{endpoint}: there is no key to prove who we are with (AuthType=auth/slurm)")
+                continue
             try:
                 token = "" if endpoint.is_unix or self._token is None else self._token()
                 wire = await asyncio.wait_for(self._open(endpoint), CONNECT_SECONDS)

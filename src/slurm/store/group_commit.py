@@ -6,6 +6,7 @@ Not here: what is written (`journal`), what happens afterwards (the callbacks).
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from slurm.store.journal import Journal, Record
 OnDurable = Callable[[StoreError | None], None]
 """Called in the event loop: None once the write is on disk, or the error with which it was not written."""
 
+log = logging.getLogger("slurm.store")
 MAX_BATCH = 10_000
 
 
@@ -54,6 +56,7 @@ class GroupCommit:
         self._outstanding = 0
         self._idle: list[asyncio.Future[None]] = []
         self.writes = 0
+        self.died: BaseException | None = None  # what ended the writer thread, such as store.memory.Crashed
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -87,7 +90,9 @@ class GroupCommit:
         self._put(write)
 
     async def drain(self) -> None:
-        """Wait until every callback of what was submitted so far has been called."""
+        """Wait until every callback of what was submitted so far has been called; raises what the writer died of."""
+        if self.died is not None:
+            raise self.died
         if self._outstanding:
             idle: asyncio.Future[None] = self._loop.create_future()
             self._idle.append(idle)
@@ -124,16 +129,26 @@ class GroupCommit:
             try:
                 self._write(batch)
             except StoreError as error:
-                if not batch[0].groups:
-                    # No event rests on a snapshot or a sweep: those behind may go on.
-                    self._tell(self._finish, batch, error)
-                    continue
-                with self._wake:
-                    self._failing = True
-                self._tell(self._failed, batch, error)
+                self._fail(batch, error)
+            except Exception as error:
+                log.exception("the writer of the journal failed")
+                self._fail(batch, StoreError(message=f"the writer of the journal failed: {error!r}"))
+            except BaseException as error:  # noqa: BLE001
+                # The end of this process, played by a test: nobody is told that anything was written or not.
+                self._tell(self._died, error)
+                return
             else:
                 self.writes += 1
                 self._tell(self._finish, batch, None)
+
+    def _fail(self, batch: list[_Write], error: StoreError) -> None:
+        if not batch[0].groups:
+            # No event rests on a snapshot or a sweep: those behind may go on.
+            self._tell(self._finish, batch, error)
+            return
+        with self._wake:
+            self._failing = True
+        self._tell(self._failed, batch, error)
 
     def _take(self) -> list[_Write]:
         size = next((i for i, write in enumerate(self._queue[:MAX_BATCH]) if not write.groups), min(MAX_BATCH, len(self._queue)))
@@ -170,6 +185,12 @@ class GroupCommit:
                 self._failing = False
                 return
         self._failed([], error)
+
+    def _died(self, error: BaseException) -> None:
+        self.died = error
+        idle, self._idle = self._idle, []
+        for future in idle:
+            future.set_exception(error)
 
     def _finish(self, batch: list[_Write], error: StoreError | None) -> None:
         # Each callback in a turn of its own: one that raises is reported by the loop and does not keep the others from being called.

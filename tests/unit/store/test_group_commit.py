@@ -11,7 +11,7 @@ from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
-from slurm.store.memory import Fault, MemoryDisk, MemoryJournal
+from slurm.store.memory import Crashed, Fault, MemoryDisk, MemoryJournal
 from slurm.store.payloads import digest
 from slurm.store.sqlite_journal import SqliteJournal
 
@@ -180,3 +180,41 @@ def test_a_callback_that_raises_does_not_silence_the_others() -> None:
     run(MemoryJournal(), test)
     assert told == [2]
     assert isinstance(raised[0], ValueError)
+
+
+def test_a_bug_in_a_backend_is_told_as_an_error_and_the_writer_lives_on() -> None:
+    class Buggy(MemoryJournal):
+        def append(self, records: Sequence[Record], payloads: Sequence[bytes] = ()) -> int:
+            """Fail on one body."""
+            if records[0].body == b"bad":
+                raise ZeroDivisionError
+            return super().append(records, payloads)
+
+    told: list[str] = []
+
+    async def test(commit: GroupCommit) -> None:
+        commit.submit([record("bad")], lambda error: told.append(str(error)))
+        await commit.drain()
+        commit.submit([record("good")], lambda error: told.append(str(error)))
+        await commit.drain()
+
+    run(Buggy(), test)
+    assert told == ["the writer of the journal failed: ZeroDivisionError()", "None"]
+
+
+@pytest.mark.parametrize(("fault", "kept"), [(Fault.CRASH_BEFORE, []), (Fault.CRASH_AFTER, [b"a"])])
+def test_a_played_crash_tells_nobody_and_leaves_the_disk(fault: Fault, kept: list[bytes]) -> None:
+    disk = MemoryDisk()
+    disk.faults = [fault]
+    told: list[object] = []
+
+    async def main() -> None:
+        commit = GroupCommit(MemoryJournal(disk), asyncio.get_running_loop())
+        commit.submit([record("a")], told.append)
+        with pytest.raises(Crashed):
+            await asyncio.wait_for(commit.drain(), 10)
+        assert isinstance(commit.died, Crashed)
+
+    asyncio.run(main())
+    assert not told
+    assert [body for _, body in MemoryJournal(disk).replay()] == kept
