@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slurm.commands.batch_environment import submitted_environment
 from slurm.commands.batch_script import BatchScript, from_file, from_stream, wrapped
+from slurm.commands.estimate import tell_start
 from slurm.commands.shell import INTERRUPTED, Channel, Message, Shell, informed, notes, run
 from slurm.commands.submission import completed_request, present_folder, submit_prefix
 from slurm.model.errors import SlurmError, Unreachable
@@ -34,7 +35,7 @@ def _sbatch(shell: Shell) -> int:
     request = completed_request(resolved, shell.argv, shell.environ, script.name)
     request["command"] = script.path
     if resolved.flag("test_only"):
-        return _test_only(shell, request)
+        return tell_start(shell, request)
     return _submit(shell, resolved, request, script)
 
 
@@ -69,25 +70,6 @@ def _submit(shell: Shell, resolved: Resolved, request: Message, script: BatchScr
 def _refused(shell: Shell, failure: SlurmError) -> int:
     shell.report(failure, submit_prefix(failure, _FAILED))
     return shell.failure_code(1)
-
-
-def _test_only(shell: Shell, request: Message) -> int:
-    try:
-        reply = shell.channel().call({"type": "TestJob", "request": request})
-    except SlurmError as failure:
-        shell.report(failure, submit_prefix(failure, "allocation failure: "))
-        return shell.failure_code(1)
-    start = reply["start"]
-    if not isinstance(start, int | float) or start <= 0:
-        shell.say(f"Job {reply['job_id']} has no start within the time the scheduler plans ahead")
-        return 0
-    from slurm.notation import moment
-
-    shell.say(
-        f"Job {reply['job_id']} to start at {moment.show(start)} a using {reply['processors']} processors on nodes {reply['nodes']} "
-        f"in partition {reply['partition']}"
-    )
-    return 0
 
 
 def _wait(shell: Shell, channel: Channel, job: int) -> int:

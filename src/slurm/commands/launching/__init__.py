@@ -1,0 +1,1 @@
+"""How srun and salloc get an allocation, and how srun starts a step, carries its streams and tells how it ended."""

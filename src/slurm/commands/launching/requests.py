@@ -1,0 +1,57 @@
+"""From resolved options to what is asked of slurmctld: the job that srun or salloc holds, and the step. Options are read elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+
+from slurm.commands.submission import completed_request
+from slurm.notation import hostlist
+from slurm.options.resolve import Resolved
+
+_STREAM_FIELDS = ("stdin", "stdout", "stderr", "open_mode")
+"""What srun arranges itself; an allocation has no files."""
+_OF_OWN_JOB = frozenset(
+    {"name", "nodes_min", "nodes_max", "ntasks", "cpus_per_task", "ntasks_per_node", "distribution", "overcommit", "overlap", "exact",
+     "relative", "kill_on_bad_exit"})
+"""What a step asks for anew in the allocation that was made for it; everything else it simply has."""
+COMMAND_LINE = "command line"
+
+
+def of_job(resolved: Resolved, argv: Sequence[str], environ: Mapping[str, str], default_name: str) -> dict[str, object]:
+    """The JobRequest of an allocation."""
+    request = completed_request(resolved, argv, environ, default_name)
+    for field in _STREAM_FIELDS:
+        request.pop(field, None)
+    request["kind"] = "alloc"
+    return request
+
+
+def of_step(resolved: Resolved, argv: Sequence[str], *, nodes: int = 0) -> dict[str, object]:
+    """The StepRequest of srun. `nodes`: of the allocation that srun made for it, 0 inside a job."""
+    request = {name: value for name, value in resolved.step.items() if not nodes or name in _OF_OWN_JOB}
+    if nodes:
+        request["nodes_min"] = request["nodes_max"] = nodes
+    elif _only_nodelist_was_meant(resolved):
+        request["nodes_min"] = request["nodes_max"] = hostlist.count(str(request["nodelist"]))
+    request.setdefault("name", os.path.basename(resolved.rest[0]) if resolved.rest else "")
+    request["kill_on_bad_exit"] = bool(request.get("kill_on_bad_exit"))
+    request["submit_line"] = " ".join((resolved.command, *argv))
+    request["launcher"] = f"{os.uname().nodename}:{os.getpid()}"
+    return request
+
+
+def _only_nodelist_was_meant(resolved: Resolved) -> bool:
+    """`srun -w cn01` in a job of several nodes: SLURM_NNODES tells of the job there, not of the step."""
+    origins = resolved.origins
+    return (
+        origins.get("nodelist") == COMMAND_LINE and origins.get("nodes_min", COMMAND_LINE) != COMMAND_LINE
+        and "/" not in str(resolved.step.get("nodelist", "")))
+
+
+def fit_nodes_to_tasks(request: dict[str, object], warn: Callable[[str], None]) -> None:
+    """No node stays without a task: asks for fewer nodes, and says so as Slurm does."""
+    nodes, tasks = request.get("nodes_min"), request.get("ntasks")
+    if isinstance(nodes, int) and isinstance(tasks, int) and 0 < tasks < nodes:
+        warn(f"Warning: can't run {tasks} processes on {nodes} nodes, setting nnodes to {tasks}")
+        request["nodes_min"] = request["nodes_max"] = tasks

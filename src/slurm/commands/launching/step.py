@@ -1,0 +1,179 @@
+"""A granted step: its launch on every node, what the nodes say while it runs, and how it went."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from slurm.commands.launching import redirect
+from slurm.commands.launching.endgame import Endgame, Rules
+from slurm.commands.launching.ledger import Ending, Ledger, rank_ranges
+from slurm.commands.launching.link import Link
+from slurm.commands.launching.loop import Loop
+from slurm.commands.launching.output import Output
+from slurm.commands.launching.source import Source
+from slurm.commands.launching.voice import Voice
+from slurm.model.errors import SlurmError
+from slurm.net.discovery import Site
+from slurm.wire import step_io
+
+_GROUP_SECONDS = 0.1
+"""Tasks that end alike within this time share a line."""
+
+
+class Plan(NamedTuple):
+    """What every node is told, and how srun carries the streams. `launch` holds the fields of LaunchStep that all nodes share."""
+
+    launch: Mapping[str, Any]
+    streams: redirect.Streams
+    opened: redirect.Opened
+    rules: Rules
+    programs: Sequence[list[str]] = ()  # --multi-prog: the argument list of each rank
+    label: bool = False
+    unbuffered: bool = False
+    no_kill: bool = False  # go on without a node that is lost
+    window: Callable[[], tuple[int, int]] | None = None  # of the terminal that task 0 has
+
+
+class Step:
+    """`granted` is the reply StepGranted. `run` returns when no task is left; `ledger.worst` and `broken` say how it went."""
+
+    def __init__(self, loop: Loop, voice: Voice, site: Site, granted: Mapping[str, Any], plan: Plan) -> None:
+        self.name = f"StepId={granted['job_id']}.{granted['step_id']}"
+        self.broken = False
+        """Whether something besides a task failed: a launch, a node, a file of srun's."""
+        self._loop = loop
+        self._voice = voice
+        self._site = site
+        self._layout: list[dict[str, Any]] = list(granted["layout"])
+        self._plan = plan
+        self.ledger = Ledger((place["node"], place["ranks"]) for place in self._layout)
+        self.links = [Link(loop, place["node"], list(place["ranks"]), self._on_frame, self._on_gone) for place in self._layout]
+        self.endgame = Endgame(loop, voice, self.name, self.ledger, self.links, plan.rules, self._say_ended)
+        self._output = Output(
+            plan.opened, len(self.ledger), label=plan.label, unbuffered=plan.unbuffered,
+            on_closed=self.endgame.on_output_closed, on_failed=self._on_output_failed)
+        stdin = plan.streams.stdin
+        rank = int(stdin.remote) if stdin.remote.isdigit() else step_io.ALL_TASKS
+        self._source = Source(loop, plan.opened.stdin, self.links, rank)
+
+    def run(self) -> None:
+        """Launch, and serve until the last node is done or nothing is waited for any more."""
+        self._launch()
+        self._source.start()
+        self._loop.run(lambda: self.endgame.abandoned or all(link.gone for link in self.links))
+        self._source.stop()
+        for name in ("wait", "end", "abort", "group"):
+            self._loop.cancel(name)
+        for link in self.links:
+            link.close()
+        self._output.flush()
+        self._say_ended()
+        if self.endgame.terminated:
+            self._voice.info(f"Force Terminated {self.name}")
+
+    def on_signal(self, number: int) -> None:
+        """A signal reached srun while the step runs."""
+        if number == signal.SIGWINCH:
+            self._send_window()
+        else:
+            self.endgame.on_signal(number)
+
+    def _launch(self) -> None:
+        shared = {"type": "LaunchStep", "ntasks": len(self.ledger), **self._plan.launch}
+        for number, (link, place) in enumerate(zip(self.links, self._layout, strict=True)):
+            ranks = link.ranks
+            tasks = f"{len(ranks)} tasks: {ranks[0] if len(ranks) == 1 else f'[{rank_ranges(ranks)}]'}"
+            self._voice.verbose(f"launching {self.name} on host {link.node}, {tasks}")
+            own = {"ranks": ranks, "node_rank": number}
+            if self._plan.programs:
+                own["multi_prog"] = [self._plan.programs[rank] for rank in ranks]
+            try:
+                link.open(str(place["address"]), self._site, {**shared, **own})
+            except SlurmError as error:
+                self._on_failed(link, error.message, list(error.hints))
+                return
+
+    # --- what nodes say --------------------------------------------------------------------------------------------------
+
+    def _on_frame(self, link: Link, kind: int, rank: int, data: bytes) -> None:
+        if kind in (step_io.STDOUT, step_io.STDERR):
+            self._output.add(kind, rank, data)
+        elif kind == step_io.EXITED:
+            self._on_exited(rank, json.loads(data))
+        elif kind == step_io.STARTED:
+            self._on_started(link)
+        elif kind == step_io.DONE:
+            link.finished = True
+            self._say_ended(link.node)
+            link.close()
+        elif kind == step_io.NOTICE:
+            self._say_ended()
+            self._voice.line(data.decode(errors="replace"))
+        elif kind == step_io.ABORTED:
+            self.endgame.on_aborted(str(json.loads(data).get("why", "")))
+        elif kind == step_io.FAILED:
+            failure = json.loads(data)
+            self._on_failed(link, str(failure["message"]), [str(hint) for hint in failure.get("hints", ())])
+
+    def _on_started(self, link: Link) -> None:
+        link.has_started()
+        self._voice.verbose(f"Node {link.node}, {self.ledger.started(link.node)} tasks started")
+        if link is self.links[0]:
+            self._send_window()
+
+    def _on_exited(self, rank: int, news: Mapping[str, Any]) -> None:
+        first = not self.ledger.any_ended()
+        self.ledger.ended(rank, Ending(int(news["status"]), bool(news.get("oom"))))
+        if first:
+            self.endgame.on_first_exit()
+        if int(news["status"]) and self._plan.rules.kill_on_bad_exit:
+            self._say_ended()
+        elif not self._loop.due("group"):
+            self._loop.after(_GROUP_SECONDS, "group", self._say_ended)
+
+    def _on_failed(self, link: Link, message: str, hints: list[str]) -> None:
+        self.broken = link.failed = True
+        self._voice.error(f"Task launch for {self.name} failed on node {link.node}: {message}")
+        for hint in hints:
+            self._voice.info(f"hint: {hint}")
+        if len(self.links) > 1 and not self.endgame.abandoned:
+            self.endgame.abort()
+            self.endgame.end("cancelled")
+
+    def _on_gone(self, link: Link) -> None:
+        if link.failed or not self.ledger.lost(link.node):
+            self._say_ended(link.node)
+            return
+        self.broken = True
+        self._voice.error(f"{link.node}: lost contact with slurmstepd of {self.name}")
+        self._say_ended(link.node)
+        if not self._plan.no_kill and not all(other.gone for other in self.links):
+            self.endgame.abort()
+            self.endgame.end("node_fail")
+
+    def _on_output_failed(self, why: str) -> None:
+        self.broken = True
+        self._voice.error(f"cannot write the output of {self.name}: {why}")
+
+    # --- what srun says --------------------------------------------------------------------------------------------------
+
+    def _say_ended(self, node: str | None = None) -> None:
+        for notice in self.ledger.take(node):
+            count = f"{len(notice.ranks)} task{'s' if len(notice.ranks) > 1 else ''}"
+            status = f"(status=0x{notice.ending.status:04x})"
+            self._voice.verbose(f"Received task exit notification for {count} of {self.name} {status}.")
+            if notice.ending.status:
+                self._voice.error(notice.text())
+            else:
+                self._voice.verbose(notice.text())
+            self.endgame.on_notice(notice)
+        if not self.ledger.unsaid:
+            self._loop.cancel("group")
+
+    def _send_window(self) -> None:
+        if self._plan.window is not None:
+            rows, columns = self._plan.window()
+            self.links[0].send(step_io.WINDOW, 0, json.dumps({"rows": rows, "cols": columns}).encode())

@@ -1,0 +1,280 @@
+"""srun: runs a program as parallel tasks, in a job of its own or as a step of a job that runs. The parts lie in `launching`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
+
+from slurm.commands.estimate import tell_start
+from slurm.commands.launching import environment, multiprog, redirect, requests
+from slurm.commands.launching.allocation import Allocation
+from slurm.commands.launching.controller import Controller
+from slurm.commands.launching.creation import StepCreation
+from slurm.commands.launching.endgame import Rules
+from slurm.commands.launching.loop import READ, Loop
+from slurm.commands.launching.signals import ENDING, Signals
+from slurm.commands.launching.step import Plan, Step
+from slurm.commands.launching.terminal import RawTerminal, window
+from slurm.commands.launching.voice import Voice
+from slurm.commands.shell import Shell, informed, notes, run
+from slurm.commands.submission import present_folder, soft_limits, submit_prefix
+from slurm.model.errors import NotFound, SlurmError
+from slurm.options.errors import OptionError
+from slurm.options.resolve import Resolved, resolve
+
+_NO_SUCH_JOB = frozenset({"ESLURM_INVALID_JOB_ID", "ESLURM_ALREADY_DONE", "ESLURM_JOB_PENDING"})
+_FAILED_STATUS = 1 << 8
+_FINISH_SECONDS = 10.0
+
+
+def main(shell: Shell | None = None) -> int:
+    """Runs srun and returns its exit status."""
+    return run(shell or Shell.of_process("srun"), _srun)
+
+
+def _srun(shell: Shell) -> int:
+    resolved = resolve("srun", shell.argv, shell.environ, now=shell.now())
+    if informed(shell, resolved):
+        return 0
+    notes(shell, resolved)
+    if not resolved.rest:
+        raise OptionError("No command given to execute.", exit_code=1, fatal=True)
+    call = Call(shell, resolved)
+    with Signals() as signals:
+        call.watch(signals)
+        return call.in_job(_job_id(resolved)) if "jobid" in resolved.settings else call.with_own_job()
+
+
+def _job_id(resolved: Resolved) -> int:
+    text = resolved.text("jobid")
+    if not text.isdigit():
+        raise NotFound(message=f"Unable to confirm allocation for job {text}: Invalid job id specified", hints=[
+            "srun takes the number of a job; `squeue -o '%i %A'` shows the one of an array's task"])
+    return int(text)
+
+
+class Call:
+    """One srun from its options to its exit status."""
+
+    def __init__(self, shell: Shell, resolved: Resolved) -> None:
+        self._shell = shell
+        self._resolved = resolved
+        self._voice = Voice("srun", resolved.number("verbose") - resolved.number("quiet"))
+        self._loop = Loop()
+        self._programs = _program_file(resolved) if resolved.flag("multi_prog") else ""
+        self._controller = Controller(shell.environ)
+        self._step: Step | None = None
+        self._stopped_by = 0
+
+    def watch(self, signals: Signals) -> None:
+        """Hear signals in the loop."""
+        self._loop.watch(signals.fileno(), READ, lambda _: self._on_signals(signals.take()))
+
+    def _on_signals(self, numbers: list[int]) -> None:
+        for number in numbers:
+            self._on_signal(number)
+
+    def _on_signal(self, number: int) -> None:
+        if self._step is not None:
+            self._step.on_signal(number)
+        elif number in (signal.SIGINT, signal.SIGQUIT, *ENDING):
+            self._stopped_by = number
+
+    # --- a job of its own ------------------------------------------------------------------------------------------------
+
+    def with_own_job(self) -> int:
+        """Get an allocation, run the step in it, give it back."""
+        shell, resolved = self._shell, self._resolved
+        request = requests.of_job(resolved, shell.argv, shell.environ, os.path.basename(resolved.rest[0]))
+        requests.fit_nodes_to_tasks(request, self._voice.info)
+        if resolved.flag("test_only"):
+            return tell_start(shell, request)
+        allocation = Allocation(self._loop, self._controller, self._voice)
+        try:
+            allocation.ask(request)
+            self._loop.run(lambda: allocation.settled or self._stopped_by != 0)
+        except SlurmError as error:
+            allocation.refused = error
+        if allocation.granted is None:
+            return self._not_allocated(allocation)
+        self._tell_of_allocation(allocation.granted)
+        allocation.on_change = lambda: self._on_job_news(allocation)
+        status = _FAILED_STATUS
+        try:
+            nodes = min(len(allocation.granted["node_names"]), _positive(request.get("ntasks")) or len(allocation.granted["node_names"]))
+            code, status = self._run_step(
+                allocation.job_id, requests.of_step(resolved, shell.argv, nodes=nodes), allocation.granted.get("environment", {}), own=True)
+        finally:
+            allocation.relinquish(status)
+        return code
+
+    def _not_allocated(self, allocation: Allocation) -> int:
+        if allocation.refused is not None:
+            self._shell.report(allocation.refused, submit_prefix(allocation.refused, "Unable to allocate resources: "))
+        else:
+            self._voice.info(f"Job allocation {allocation.job_id} has been revoked")
+        allocation.relinquish(self._stopped_by or _FAILED_STATUS)
+        return self._shell.failure_code(1)
+
+    def _tell_of_allocation(self, granted: Mapping[str, Any]) -> None:
+        self._voice.verbose(f"JobId={granted['job_id']} returned by the controller")
+        self._voice.verbose(f"Nodes {granted['nodes']} are ready for job")
+        self._tell_of_nodes(granted["job_id"], len(granted["node_names"]), str(granted["nodes"]), str(granted["cpus_per_node"]))
+
+    def _tell_of_nodes(self, job_id: int, count: int, nodes: str, cpus: str) -> None:
+        counts = ",".join(part if "(" in part else f"{part}(x1)" for part in cpus.split(","))
+        self._voice.verbose(f"jobid {job_id}: nodes({count}):`{nodes}', cpu counts: {counts}")
+        self._voice.verbose("CpuBindType=(null type)")
+
+    def _on_job_news(self, allocation: Allocation) -> None:
+        if allocation.ended is None or self._step is None:
+            return
+        if allocation.ended["state"] == "CANCELLED":
+            self._voice.info(f"Force Terminated job {allocation.job_id}")
+        self._step.endgame.abort()
+
+    # --- a step of a job that runs ---------------------------------------------------------------------------------------
+
+    def in_job(self, job_id: int) -> int:
+        """Run a step in job `job_id`."""
+        environ = self._shell.environ
+        request = requests.of_step(self._resolved, self._shell.argv)
+        requests.fit_nodes_to_tasks(request, self._voice.info)
+        if "SLURM_JOB_NODELIST" in environ and environ.get("SLURM_JOB_ID") == str(job_id):
+            self._tell_of_nodes(
+                job_id, int(environ.get("SLURM_JOB_NUM_NODES", "1")), environ["SLURM_JOB_NODELIST"], environ.get("SLURM_JOB_CPUS_PER_NODE", "1"))
+        return self._run_step(job_id, request, {}, own=False)[0]
+
+    def _finish(self, job_id: int, step: int, status: int) -> None:
+        """Tell slurmctld that the step is over, so that the next one finds its resources free."""
+        try:
+            self._controller.tell({"type": "FinishStep", "job_id": job_id, "step_id": step, "status": status}, _FINISH_SECONDS)
+        except SlurmError as error:
+            self._voice.verbose(f"StepId={job_id}.{step}: its nodes report its end ({error.message})")
+
+    # --- the step --------------------------------------------------------------------------------------------------------
+
+    def _run_step(self, job_id: int, request: dict[str, object], allocation: Mapping[str, str], *, own: bool) -> tuple[int, int]:
+        """(exit code of srun, wait status of the step). `own`: giving the allocation back will end the step, nothing else is needed."""
+        granted = self._create_step(job_id, request)
+        if granted is None:
+            return self._shell.failure_code(1), _FAILED_STATUS
+        try:
+            plan = self._plan(granted, allocation)
+        except SlurmError as error:
+            self._shell.report(error)
+            self._finish(job_id, int(granted["step_id"]), _FAILED_STATUS)
+            return self._shell.failure_code(1), _FAILED_STATUS
+        step = self._step = Step(self._loop, self._voice, self._controller.site, granted, plan)
+        with RawTerminal(0) if plan.window is not None else nullcontext():
+            self._voice.raw = plan.window is not None
+            step.run()
+            self._voice.raw = False
+        code, status = step.ledger.worst.shell_code(), step.ledger.worst.status
+        if (step.broken or step.endgame.abandoned) and not code:
+            code, status = 1, _FAILED_STATUS
+        if not own:
+            self._finish(job_id, int(granted["step_id"]), status)
+        return code, status
+
+    def _create_step(self, job_id: int, request: dict[str, object]) -> dict[str, Any] | None:
+        creation = StepCreation(self._loop, self._controller, self._voice, job_id, request)
+        try:
+            creation.ask()
+            self._loop.run(lambda: creation.settled or self._stopped_by != 0)
+        except SlurmError as error:
+            creation.refused = error
+        finally:
+            creation.close()
+        if creation.granted is None and creation.refused is not None:
+            self._not_created(job_id, creation.refused)
+        elif creation.granted is None:
+            self._voice.info(f"Cancelled pending job step with signal {self._stopped_by}")
+        return creation.granted
+
+    def _not_created(self, job_id: int, error: SlurmError) -> None:
+        if error.name in _NO_SUCH_JOB:
+            self._voice.error(f"Unable to confirm allocation for job {job_id}: {error.message}")
+            self._voice.info(f"Check SLURM_JOB_ID environment variable. Expired or invalid job {job_id}")
+            self._shell.hints(error.hints)
+        else:
+            self._shell.report(error, f"Unable to create step for job {job_id}: ")
+
+    def _plan(self, granted: Mapping[str, Any], allocation: Mapping[str, str]) -> Plan:
+        resolved = self._resolved
+        terminal = self._terminal() if "pty" in resolved.settings else None
+        fields = redirect.fields_of(int(granted["job_id"]), int(granted["step_id"]), {**self._shell.environ, **granted.get("environment", {})})
+        asked = resolved.request
+        wanted = [str(asked.get(name, "")) for name in ("stdin", "stdout", "stderr")]
+        streams = redirect.TERMINAL if terminal else redirect.plan(wanted[0], wanted[1], wanted[2], fields)
+        append = asked.get("open_mode") == "append"
+        folder = _work_dir(asked.get("work_dir"))
+        ntasks = sum(len(place["ranks"]) for place in granted["layout"])
+        launch = {
+            "credential": granted["credential"], "argv": resolved.rest, "work_dir": folder,
+            "stdin": streams.stdin.remote, "stdout": streams.stdout.remote, "stderr": streams.stderr.remote, "append": append,
+            "umask": _umask(), "rlimits": soft_limits(resolved.texts("propagate") or ["ALL"]),
+            "kill_on_bad_exit": bool(resolved.step.get("kill_on_bad_exit")),
+            "environment": self._environment(granted, allocation),
+        }
+        if terminal:
+            launch.update(pty=True, rows=terminal[0], cols=terminal[1])
+        return Plan(
+            launch=launch, streams=streams, opened=redirect.open_streams(streams, folder, append=append),
+            rules=self._rules(granted), label=resolved.flag("label"), unbuffered=resolved.flag("unbuffered") or terminal is not None,
+            programs=multiprog.parse(self._programs, ntasks, resolved.rest[0]) if resolved.flag("multi_prog") else [],
+            no_kill=asked.get("no_kill") is True, window=(lambda: window(0)) if terminal else None)
+
+    def _rules(self, granted: Mapping[str, Any]) -> Rules:
+        resolved = self._resolved
+        return Rules(
+            kill_on_bad_exit=bool(resolved.step.get("kill_on_bad_exit")), wait=resolved.number("wait"),
+            quiet_interrupt=resolved.flag("disable_status"), quit_on_interrupt=resolved.flag("quit_on_interrupt"),
+            kill_wait=int(granted.get("kill_wait", 30)))
+
+    def _environment(self, granted: Mapping[str, Any], allocation: Mapping[str, str]) -> dict[str, str]:
+        resolved = self._resolved
+        return environment.of_tasks(
+            self._shell.environ, resolved.text("export"), allocation, granted.get("environment", {}), umask=_umask(),
+            level=self._voice.level, keep=resolved.flag("preserve_env"),
+            leave_out=lambda name: self._voice.info(f"warning: variable {name} is no UTF-8 text, the tasks do not get it"))
+
+    def _terminal(self) -> tuple[int, int] | None:
+        try:
+            return window(0)
+        except OSError as error:
+            self._voice.error(f"ioctl(TIOCGWINSZ): {os.strerror(error.errno or 0)}")
+            self._voice.error("Not using a pseudo-terminal, disregarding --pty option")
+            return None
+
+
+def _program_file(resolved: Resolved) -> str:
+    """The text of the file that --multi-prog names; syntax is checked before anything is asked for."""
+    path = resolved.rest[0]
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SlurmError("ESLURM_INVALID_OPTION", f"Could not open multi_prog config file {path}", hints=[str(error)]) from error
+    ntasks = _positive(resolved.step.get("ntasks"))
+    if ntasks:
+        multiprog.parse(text, ntasks, path)
+    return text
+
+
+def _work_dir(wanted: object) -> str:
+    here = present_folder()
+    return os.path.join(here, wanted) if isinstance(wanted, str) and wanted else here
+
+
+def _umask() -> int:
+    present = os.umask(0)
+    os.umask(present)
+    return present
+
+
+def _positive(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
