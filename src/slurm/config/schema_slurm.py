@@ -28,7 +28,7 @@ AllowSpecResourcesUsage | yesno | no | later | core specialization is not carrie
 AuthAltTypes | list | | later | connections are vouched for by the kernel of the host they come from
 AuthAltParameters | list | | later | connections are vouched for by the kernel of the host they come from
 AuthInfo | list | | later | connections are vouched for by the kernel of the host they come from
-AuthType | text | auth/munge | later! | connections are vouched for by the kernel of the host they come from
+AuthType | text | auth/munge | yes |
 BatchStartTimeout | sec | 10 | yes |
 BcastExclude | list | /lib,/usr/lib,/lib64,/usr/lib64 | later | sbcast does not exist yet
 BcastParameters | list | | later | sbcast does not exist yet

@@ -124,7 +124,7 @@ class Job(msgspec.Struct, kw_only=True):
     array_task: int | None = None
     array_part: ArrayPart | None = None
 
-    priority: int = 0
+    priority: int = 0  # what users see; derived by the planner from the record and the time, so in no event
     held: str = ""  # "" | user | admin
     dependency: list[DependencyClause] = msgspec.field(default_factory=list)
     dependency_any: bool = False  # True: one fulfilled clause is enough

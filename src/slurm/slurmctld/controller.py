@@ -103,6 +103,7 @@ class Controller:
         await self.engine.record(event)
         self.config = config
         forget_names()
+        self.links.reconfigured()
         log.info("configuration %s was read again", config.path)
         return list(config.warnings)
 

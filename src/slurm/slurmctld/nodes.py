@@ -119,7 +119,7 @@ class Links:
         events: list[Event] = [NodeRegistered(
             at=now, node=name, cpus=message.cpus, boards=message.boards, sockets=message.sockets, cores_per_socket=message.cores_per_socket,
             threads_per_core=message.threads_per_core, memory=message.memory, tmp_disk=message.tmp_disk, arch=message.arch, os=message.os,
-            version=message.version, boot_time=message.boot_time, slurmd_start_time=message.slurmd_start_time, address=message.endpoint,
+            version=message.version, boot_time=message.boot_time, slurmd_start_time=message.slurmd_start_time,
             hostname=message.hostname, port=message.port, gres=message.gres, rebooted=rebooted)]
         await self._engine.record(*events)
         holdings = [recovery.Held(job=JobId(h.job), attempt=h.attempt, step=StepId(h.step), running=h.running) for h in message.holdings]
@@ -130,7 +130,8 @@ class Links:
             kill_wait=cluster.settings.kill_wait, heartbeat=self._heartbeat(), credential_key=self._key,
             unknown=[(job, attempt) for job, attempt in found.unknown], cluster_name=self._cluster_name))
         for effect in found.effects:
-            self.carry_out(effect)
+            if isinstance(effect, Launch | Terminate | Signal | EndStep):
+                self.carry_out(effect)
         log.info("node %s registered with %d steps", name, len(message.holdings))
 
     def _heartbeat(self) -> float:
@@ -176,6 +177,10 @@ class Links:
                 log.debug("%s is not connected: %s waits for its registration", name, type(effect).__name__)
             if isinstance(effect, Launch):
                 faultpoints.reached("after-launch")
+
+    def reconfigured(self) -> None:
+        """Have every connected node take up the new configuration."""
+        self.broadcast(n.ReconfigureNode(kill_wait=self._engine.cluster.settings.kill_wait, heartbeat=self._heartbeat()))
 
     def broadcast(self, message: Message) -> None:
         """Send to every connected node."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from slurm.core.events import Started
 from slurm.model.errors import StoreError
 from slurm.model.ids import JobId
+from slurm.sched import priority
 from slurm.sched.plan import Forecast, plan
 from slurm.sched.refusal import Refusal
 from slurm.slurmctld.engine import Engine
@@ -70,6 +71,7 @@ class Planner:
         began = time.perf_counter()
         cluster = self._engine.cluster
         now = self._now()
+        self._show_priorities(now, everything=full)
         depth = None if full else cluster.settings.default_queue_depth
         outcome = plan(cluster, now, depth=depth, backfill=full and cluster.settings.scheduler == "backfill")
         if full:
@@ -94,3 +96,10 @@ class Planner:
         self.passes += 1
         self.seconds += time.perf_counter() - began
         return len(events)
+
+    def _show_priorities(self, now: float, *, everything: bool) -> None:
+        """Write down the priorities that users see. They follow from the records and the time, so they are in no event."""
+        cluster = self._engine.cluster
+        for job in cluster.pending_jobs():
+            if everything or not job.priority:
+                job.priority = priority.value(cluster, job, now)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 import msgspec
 
 from slurm.model.errors import SlurmError
-from slurm.model.version import VERSION
+from slurm.model.version import SLURM_VERSION
 from slurm.net.link import Link
 from slurm.slurmd import environment, hardware, reattach
 from slurm.slurmd.hardware import Hardware
@@ -108,7 +108,7 @@ class Node:
         self._send(n.RegisterNode(
             node=settings.node, cpus=machine.cpus, boards=machine.boards, sockets=machine.sockets,
             cores_per_socket=machine.cores_per_socket, threads_per_core=machine.threads_per_core, memory=machine.memory,
-            tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=VERSION, boot_time=machine.boot_time,
+            tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=SLURM_VERSION, boot_time=machine.boot_time,
             slurmd_start_time=self._started, endpoint=settings.endpoint, hostname=settings.hostname, port=settings.port,
             holdings=self.roster.holdings()))
 
@@ -131,16 +131,19 @@ class Node:
         self.link.send(frames.pack(frames.MSGPACK, self._encode(message)))
 
     def _on_accepted(self, message: n.NodeAccepted) -> None:
-        self.kill_wait = message.kill_wait
         self.credential_key = message.credential_key
         for job, attempt in message.unknown:
             self._abandon(job, attempt)
         self.outbox.open(self._send)
         self.accepted.set()
         log.info("node %s is registered with cluster %s", self.settings.node, message.cluster_name)
+        self._keep_time(message.kill_wait, message.heartbeat)
+
+    def _keep_time(self, kill_wait: int, heartbeat: float) -> None:
+        self.kill_wait = kill_wait
         if self._heartbeat is not None:
             self._heartbeat.cancel()
-        self._heartbeat = asyncio.get_running_loop().create_task(self._beat(message.heartbeat))
+        self._heartbeat = asyncio.get_running_loop().create_task(self._beat(heartbeat))
 
     def _on_alive(self, message: n.Alive) -> None:
         log.debug("slurmctld lives")
@@ -156,6 +159,7 @@ class Node:
         self._stop()
 
     def _on_reconfigure(self, message: n.ReconfigureNode) -> None:
+        self._keep_time(message.kill_wait, message.heartbeat)
         self._reread()
 
     async def _beat(self, seconds: float) -> None:

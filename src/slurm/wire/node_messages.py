@@ -174,7 +174,10 @@ class ShutdownNode(Message):
 
 
 class ReconfigureNode(Message):
-    """slurmd, read your configuration again."""
+    """slurmd, read your configuration again; `kill_wait` and `heartbeat` as in NodeAccepted."""
+
+    kill_wait: int
+    heartbeat: float
 
 
 class LaunchStep(Message):

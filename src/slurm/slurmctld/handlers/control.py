@@ -12,7 +12,7 @@ from slurm.model.version import SLURM_VERSION
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
-from slurm.wire.node_messages import ReconfigureNode, ShutdownNode
+from slurm.wire.node_messages import ShutdownNode
 
 
 async def on_update_node(ctl: Controller, session: Session, message: m.UpdateNode) -> m.Done:
@@ -37,7 +37,6 @@ async def on_reconfigure(ctl: Controller, session: Session, message: m.Reconfigu
     """Read the configuration again; when it is not valid nothing changes and the caller reads why."""
     _require_operator(ctl, session, "slurm_reconfigure error:Invalid user id")
     warnings = await ctl.reconfigure()
-    ctl.links.broadcast(ReconfigureNode())
     return m.Done(lines=warnings)
 
 
