@@ -19,7 +19,11 @@ def submit_prefix(failure: SlurmError, prefix: str) -> str:
 
 
 def completed_request(resolved: Resolved, argv: Sequence[str], environ: Mapping[str, str], default_name: str) -> dict[str, object]:
-    """The JobRequest fields of `resolved` with working directory, limits, umask, host and session of this process added."""
+    """The JobRequest fields of `resolved` with working directory, limits, umask, host and session of this process added.
+
+    SlurmError when a word of the command line is no text: nobody could show such a job.
+    """
+    _require_text(argv)
     request = dict(resolved.request)
     if not request.get("name"):
         request["name"] = default_name
@@ -34,6 +38,13 @@ def completed_request(resolved: Resolved, argv: Sequence[str], environ: Mapping[
     if "export" in resolved.settings:
         request["export_env"] = resolved.text("export")
     return request
+
+
+def _require_text(argv: Sequence[str]) -> None:
+    for word in argv:
+        if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
+            message = f"the argument {word.encode('utf-8', 'surrogateescape')!r} is not UTF-8 text"
+            raise SlurmError("ESLURM_INVALID_OPTION", message, hints=["rename the file, or pass its name in a file"])
 
 
 def present_folder() -> str:

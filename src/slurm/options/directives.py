@@ -36,7 +36,7 @@ def read(script: str, name: str = "script") -> Directives:
     """The directives of a script; those that stand behind the first command have no effect, as in Slurm."""
     found = Directives()
     commands = False
-    for number, line in enumerate(script.splitlines(), start=1):
+    for number, line in enumerate(script.split("\n"), start=1):
         if _is_directive(line, "#SBATCH"):
             if commands:
                 found.late.append(number)

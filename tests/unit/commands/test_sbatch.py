@@ -223,3 +223,8 @@ def test_a_script_of_unreadable_bytes_is_refused(tmp_path: Path) -> None:
 
 def test_a_misspelled_file_gets_its_neighbour_proposed() -> None:
     assert "sbatch: hint: did you mean hello.sh?" in sbatch("helo.sh").stderr
+
+
+def test_arguments_of_unreadable_bytes_are_refused() -> None:
+    done = sbatch("hello.sh", "caf\udce9")
+    assert (done.status, done.complaints) == (1, ("sbatch: error: the argument b'caf\\xe9' is not UTF-8 text",))

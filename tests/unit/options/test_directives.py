@@ -1,10 +1,13 @@
 """#SBATCH lines: where they count and how they are split into words."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from slurm.model.errors import Unsupported
+from slurm.model.errors import SlurmError, Unsupported
 from slurm.options.directives import read
 from slurm.options.errors import OptionError
+from slurm.options.resolve import resolve
 
 
 def words(line: str) -> list[str]:
@@ -52,3 +55,21 @@ def test_heterogeneous_jobs_are_refused_by_line() -> None:
 
 def test_pbs_lines_are_counted_for_the_warning() -> None:
     assert read("#!/bin/sh\n#PBS -l nodes=2\n#SBATCH -N1\n").pbs == [2]
+
+
+lines = st.lists(st.one_of(st.text(max_size=20), st.text(max_size=20).map(lambda text: f"#SBATCH {text}")), max_size=6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(lines)
+def test_any_script_is_either_read_or_refused_with_a_sentence(script: list[str]) -> None:
+    try:
+        resolved = resolve("sbatch", [], {}, script="\n".join(["#!/bin/sh", *script]))
+    except SlurmError as error:
+        assert error.message
+    else:
+        assert set(resolved.origins) >= set(resolved.request)
+
+
+def test_only_line_breaks_end_a_line() -> None:
+    assert words("#SBATCH --comment=a\x0cb -N2") == ["--comment=a\x0cb", "-N2"]
