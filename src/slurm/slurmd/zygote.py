@@ -22,7 +22,9 @@ import struct
 import sys
 import traceback
 
-from slurm.slurmd.stepd import kernel, tree
+from slurm.slurmd.stepd import folder, kernel, tree
+from slurm.slurmd.stepd.folder import StepRecord
+from slurm.slurmd.stepd.loop import catch_signals
 from slurm.slurmd.stepd.supervisor import supervise
 
 LONGEST = 8192
@@ -44,8 +46,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Fork and reap."""
-        signal.signal(signal.SIGCHLD, _noted)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        catch_signals()
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         while self._channel is not None or self._stepds or self._unsaid:
             for descriptor, _ in self._poll.poll():
@@ -67,18 +68,19 @@ class Zygote:
             return
         path = json.loads(packet)["folder"]
         try:
+            record = folder.read_record(descriptors[0])  # here, not in the child: each page that a child touches costs it a copy
             pid = os.fork()
-        except OSError as error:
-            self._say({"folder": path, "error": error.strerror or str(error)})
+        except (OSError, ValueError, TypeError) as error:
+            self._say({"folder": path, "error": str(error)})
         else:
             if pid == 0:
-                self._become_stepd(path, descriptors)
+                self._become_stepd(path, record, descriptors)
             self._stepds.add(pid)
             self._say({"folder": path, "pid": pid})
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def _become_stepd(self, path: str, descriptors: list[int]) -> None:
+    def _become_stepd(self, path: str, record: StepRecord, descriptors: list[int]) -> None:
         status = 1
         try:
             if self._channel is not None:
@@ -87,7 +89,7 @@ class Zygote:
             os.close(self._wake)
             os.close(self._waker)
             connection = socket.socket(fileno=descriptors[1]) if len(descriptors) > 1 else None
-            supervise(path, descriptors[0], connection)
+            supervise(path, record, descriptors[0], connection)
             status = 0
         except Exception:  # noqa: BLE001 - the step's last words; slurmd finds the journal without a last line and cleans up
             traceback.print_exc()
@@ -131,10 +133,6 @@ def _receive(channel: socket.socket) -> tuple[bytes, list[int]]:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
             descriptors += [number for (number,) in _INT.iter_unpack(data)]
     return packet, descriptors
-
-
-def _noted(number: int, frame: object) -> None:
-    """Python's own wakeup descriptor carries the news."""
 
 
 def main() -> None:

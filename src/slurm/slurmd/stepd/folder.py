@@ -158,8 +158,7 @@ def read(path: str) -> Journal | None:
         return None
     if not lines:
         return None
-    fields = json.loads(lines[0])
-    record = StepRecord(**{name: value for name, value in fields.items() if name in StepRecord._fields})
+    record = _record_of(lines[0])
     pids: list[int] = []
     ended: Ended | None = None
     for line in lines[1:]:
@@ -168,6 +167,17 @@ def read(path: str) -> Journal | None:
         if "ended" in entry:
             ended = Ended(**entry["ended"])
     return Journal(record, pids, ended)
+
+
+def read_record(journal: int) -> StepRecord:
+    """The first line of an open journal. ValueError when it is not whole."""
+    text = os.pread(journal, os.fstat(journal).st_size, 0)
+    return _record_of(text[:text.index(b"\n")])
+
+
+def _record_of(line: bytes) -> StepRecord:
+    fields = json.loads(line)
+    return StepRecord(**{name: value for name, value in fields.items() if name in StepRecord._fields})
 
 
 def read_ended(path: str) -> Ended | None:

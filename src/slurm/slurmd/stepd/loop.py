@@ -14,8 +14,20 @@ _BROKEN = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _CATCH = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
+def catch_signals() -> None:
+    """Note SIGCHLD, and let no stray signal end this process: a handler, since what is ignored stays so in a task.
+
+    The zygote calls it once for all that it forks.
+    """
+    for number in (signal.SIGCHLD, *_CATCH):
+        signal.signal(number, _noted)
+
+
 class Loop:
-    """Calls `on_child` after a child ended, a descriptor's callback when it is ready, a timer's when its time (monotonic) has come."""
+    """Calls `on_child` after a child ended, a descriptor's callback when it is ready, a timer's when its time (monotonic) has come.
+
+    `catch_signals` must have been called before.
+    """
 
     def __init__(self, on_child: Callable[[], None]) -> None:
         self._on_child = on_child
@@ -23,9 +35,6 @@ class Loop:
         self._callbacks: dict[int, Callable[[int], None]] = {}
         self._timers: dict[Callable[[], None], float] = {}
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        # A handler, not SIG_IGN, which tasks would inherit: a stepd ends with its step, not by a stray signal.
-        for number in (signal.SIGCHLD, *_CATCH):
-            signal.signal(number, _noted)
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         self.watch(self._wake, READ, self._woken)
 

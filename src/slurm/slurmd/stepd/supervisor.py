@@ -16,6 +16,7 @@ from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.control import Control
 from slurm.slurmd.stepd.ending import Ending
 from slurm.slurmd.stepd.files import CannotOpen, Files
+from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.io import StepIO
 from slurm.slurmd.stepd.loop import Loop
 from slurm.slurmd.stepd.plumbing import Plumbing
@@ -28,14 +29,11 @@ CANNOT_FORK_STATUS = 1 << 8
 
 
 class Supervisor:
-    """One step. `journal` is its open, locked journal, `connection` srun's socket for a step of srun."""
+    """One step. `path` is its folder, `journal` its open, locked journal, `connection` srun's socket for a step of srun."""
 
-    def __init__(self, path: str, journal: int, connection: socket.socket | None) -> None:
+    def __init__(self, path: str, record: StepRecord, journal: int, connection: socket.socket | None) -> None:
         os.chdir(path)
-        found = folder.read(".")
-        if found is None:
-            raise ValueError(f"{path} has no record of a step")
-        self.record = found.record
+        self.record = record
         self.journal = journal
         self.connection = connection
         self.tasks = [Task(rank, local) for local, rank in enumerate(self.record.ranks)]
@@ -215,6 +213,6 @@ CLEANUP: tuple[Callable[[Supervisor], None], ...] = (
     Supervisor.write_last_line, Supervisor.remove_cgroup, Supervisor.release_srun, Supervisor.stop_listening)
 
 
-def supervise(path: str, journal: int, connection: socket.socket | None) -> None:
+def supervise(path: str, record: StepRecord, journal: int, connection: socket.socket | None) -> None:
     """Run the step whose folder is `path` from its beginning to its end."""
-    Supervisor(path, journal, connection).run()
+    Supervisor(path, record, journal, connection).run()
