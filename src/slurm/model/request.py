@@ -93,6 +93,7 @@ class JobRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknow
     mail_user: str = ""
     wait_all_nodes: int = 0
     kill_on_bad_exit: bool | None = None
+    no_shell: bool = False  # of an allocation: nobody holds it, it lasts until it is cancelled
 
     command: str = ""  # absolute path of the script, "" for --wrap and standard input
     submit_line: str = ""

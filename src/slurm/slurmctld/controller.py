@@ -72,7 +72,7 @@ class Controller:
         for effect in recovery.pending_effects(self.cluster):
             self.carry_out(effect)
         for job in self.cluster.jobs.values():
-            if job.request.kind == "alloc" and not job.state.finished and job.array_part is None:
+            if job.request.kind == "alloc" and not job.request.no_shell and not job.state.finished and job.array_part is None:
                 self.holders.expect(job.id)
         self.planner.trigger()
         self._tick()

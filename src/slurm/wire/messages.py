@@ -196,6 +196,7 @@ class StepGranted(Message):
     credential: str
     environment: dict[str, str] = {}
     time_limit: int = -1
+    kill_wait: int = 30  # seconds, for what srun says when the step is ended
 
 
 class FinishStep(Message):

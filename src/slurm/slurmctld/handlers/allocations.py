@@ -40,7 +40,8 @@ async def _hold_for(ctl: Controller, session: Session, job_id: JobId, *, told: b
     """Keep an allocation for a connection: tell of its start, then of its end; give it up when the connection stays away."""
     changed = asyncio.Event()
     stop = ctl.watchers.watch(job_id, lambda _: changed.set())
-    ctl.holders.attach(job_id, session)
+    if not ctl.cluster.jobs[job_id].request.no_shell:
+        ctl.holders.attach(job_id, session)
     announced = False
     try:
         while True:

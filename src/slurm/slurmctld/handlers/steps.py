@@ -40,7 +40,8 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
     ]
     return m.StepGranted(
         job_id=job.id, attempt=job.attempt, step_id=step.id, layout=layout, credential=sign(ctl.credential_key, credential),
-        environment=step_variables(job, ctl.shape_of(job), step, ctl.cluster.settings, ctl.conf_path), time_limit=job.time_limit)
+        environment=step_variables(job, ctl.shape_of(job), step, ctl.cluster.settings, ctl.conf_path), time_limit=job.time_limit,
+        kill_wait=ctl.cluster.settings.kill_wait)
 
 
 def _step_devices(ctl: Controller, job_id: int, node: str) -> list[str]:

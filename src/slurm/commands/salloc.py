@@ -1,0 +1,140 @@
+"""salloc: gets resources and runs a program, or the user's shell, that may use them. The allocation itself lies in `launching.allocation`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from slurm.commands.launching import requests
+from slurm.commands.launching.allocation import Allocation
+from slurm.commands.launching.controller import Controller
+from slurm.commands.launching.loop import READ, Loop
+from slurm.commands.launching.program import Program, user_shell
+from slurm.commands.launching.signals import ENDING, Signals
+from slurm.commands.launching.voice import Voice
+from slurm.commands.shell import Shell, informed, notes, run
+from slurm.commands.submission import submit_prefix
+from slurm.model.errors import SlurmError
+from slurm.options.resolve import Resolved, resolve
+
+_JOB_NAME = "interactive"
+_NOTED = (signal.SIGINT, signal.SIGQUIT, *ENDING, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
+_STOPPING = (signal.SIGINT, signal.SIGQUIT, *ENDING)
+_BELL_SECONDS = 10.0
+"""Who waited longer than this has looked away."""
+
+
+def main(shell: Shell | None = None) -> int:
+    """Runs salloc and returns its exit status."""
+    return run(shell or Shell.of_process("salloc"), _salloc)
+
+
+def _salloc(shell: Shell) -> int:
+    resolved = resolve("salloc", shell.argv, shell.environ, now=shell.now())
+    if informed(shell, resolved):
+        return 0
+    notes(shell, resolved)
+    call = Call(shell, resolved)
+    with Signals(_NOTED, (signal.SIGTTOU, signal.SIGTTIN)) as signals:
+        call.watch(signals)
+        return call.go()
+
+
+class Call:
+    """One salloc from its options to its exit status."""
+
+    def __init__(self, shell: Shell, resolved: Resolved) -> None:
+        self._shell = shell
+        self._resolved = resolved
+        self._voice = Voice("salloc", resolved.number("verbose") - resolved.number("quiet"))
+        self._loop = Loop()
+        self._controller = Controller(shell.environ)
+        self._stopped_by = 0
+        self._program: Program | None = None
+        self._kill_signal = _kill_signal(resolved)
+
+    def watch(self, signals: Signals) -> None:
+        """Hear signals in the loop."""
+        self._loop.watch(signals.fileno(), READ, lambda _: self._on_signals(signals.take()))
+
+    def _on_signals(self, numbers: list[int]) -> None:
+        for number in numbers:
+            if self._program is None:
+                self._stopped_by = number if number in _STOPPING else self._stopped_by
+            elif number == signal.SIGCHLD:
+                self._program.look()
+            elif number not in (signal.SIGINT, signal.SIGQUIT):  # these two the terminal sends to the program as well
+                self._program.signal(number)
+
+    def go(self) -> int:
+        """Get the allocation, run the program, give the allocation back."""
+        shell, resolved = self._shell, self._resolved
+        request = requests.of_job(resolved, shell.argv, shell.environ, _JOB_NAME)
+        requests.fit_nodes_to_tasks(request, self._voice.info)
+        if resolved.flag("no_shell"):
+            request["no_shell"] = True
+        allocation = Allocation(self._loop, self._controller, self._voice)
+        allocation.pending_line = "Pending job allocation {job}"
+        began = shell.now()
+        try:
+            allocation.ask(request)
+            self._loop.run(lambda: allocation.settled or self._stopped_by != 0)
+        except SlurmError as error:
+            allocation.refused = error
+        if allocation.granted is None:
+            return self._not_allocated(allocation)
+        self._voice.info(f"Granted job allocation {allocation.job_id}")
+        self._voice.info(f"Nodes {allocation.granted['nodes']} are ready for job")
+        if resolved.flag("bell") or (shell.now() - began > _BELL_SECONDS and not resolved.flag("no_bell") and os.isatty(2)):
+            os.write(2, b"\a")
+        if resolved.flag("no_shell"):
+            allocation.leave()
+            return 0
+        return self._run_program(allocation, allocation.granted)
+
+    def _not_allocated(self, allocation: Allocation) -> int:
+        if allocation.refused is not None:
+            self._shell.report(allocation.refused, submit_prefix(allocation.refused, "Job submit/allocate failed: "))
+        elif allocation.job_id:
+            self._voice.info(f"Job allocation {allocation.job_id} has been revoked.")
+        allocation.relinquish(self._stopped_by or 1 << 8)
+        return self._shell.failure_code(1)
+
+    def _run_program(self, allocation: Allocation, granted: dict[str, Any]) -> int:
+        argv = self._resolved.rest or [user_shell(self._shell.environ)]
+        program = self._program = Program(argv, {**self._shell.environ, **granted.get("environment", {})})
+        allocation.on_change = lambda: self._on_job_news(allocation, program)
+        try:
+            program.start()
+            self._loop.run(lambda: program.status is not None)
+        except OSError as error:
+            self._voice.error(f"execve(): {argv[0]}: {os.strerror(error.errno or 0)}")
+            program.status = 1 << 8
+        finally:
+            program.give_terminal_back()
+            self._give_back(allocation, program)
+        return program.exit_code()
+
+    def _give_back(self, allocation: Allocation, program: Program) -> None:
+        if allocation.ended is None:
+            self._voice.info(f"Relinquishing job allocation {allocation.job_id}")
+        allocation.relinquish(program.status or 0)
+
+    def _on_job_news(self, allocation: Allocation, program: Program) -> None:
+        if allocation.ended is None or program.revoked:
+            return
+        if allocation.ended["state"] == "TIMEOUT":
+            self._voice.info(f"Job {allocation.job_id} has exceeded its time limit and its allocation has been revoked.")
+        else:
+            self._voice.info(f"Job allocation {allocation.job_id} has been revoked.")
+        program.revoke(self._kill_signal)
+
+
+def _kill_signal(resolved: Resolved) -> int:
+    """What the program gets when its allocation ends: what -K says, else what tells a shell that its terminal has gone."""
+    if "kill_command" not in resolved.settings:
+        return signal.SIGTERM if resolved.rest else signal.SIGHUP
+    from slurm.notation import signal as notation  # hardly an allocation needs it
+
+    return notation.parse(resolved.text("kill_command"))
