@@ -50,6 +50,7 @@ def apply(state: ClusterState, job: Job, event: e.JobUpdated, effects: list[Effe
     renamed = "name" in asked and asked["name"] != job.request.name
     if renamed:
         state.unindex_name(job)
+        dependencies.namesake_changed(state, job, event.at, effects)
     if "clauses" in values:
         state.forget_targets(job)
     set_request(job, **asked)
@@ -70,7 +71,7 @@ def apply(state: ClusterState, job: Job, event: e.JobUpdated, effects: list[Effe
         if "clauses" in values:
             dependencies.watch(state, job, event.at, effects)
         if renamed:
-            dependencies.namesake_changed(state, job, event.at, effects)
+            dependencies.look_for_namesakes(state, job, event.at, effects)
         if job.id in state.pending:
             standing.refresh(job, event.at, anew="held" in values)
 

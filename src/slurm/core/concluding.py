@@ -56,4 +56,5 @@ def back_to_queue(state: ClusterState, job: Job, at: float) -> None:
     if job.array_task is not None:
         state.arrays[job.array_job].again(job.array_task)
     state.enter_queue(job)
+    state.remember_targets(job)
     standing.refresh(job, at)

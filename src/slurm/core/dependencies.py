@@ -59,8 +59,7 @@ def namesake_changed(state: ClusterState, job: Job, at: float, effects: list[Eff
     group = state.names.group(job)
     if group is None:
         return
-    first = group.earliest()
-    for candidate in {first, group.turn} - {None}:
+    for candidate in dict.fromkeys((group.turn, group.earliest())):
         waiting = state.pending.get(candidate) if candidate is not None else None
         if waiting is None:
             continue
@@ -68,7 +67,15 @@ def namesake_changed(state: ClusterState, job: Job, at: float, effects: list[Eff
             if clause.kind == "singleton":
                 _consider(state, waiting, clause, at, effects)
                 _judge(state, [waiting], at, effects)
-    group.turn = first
+
+
+def look_for_namesakes(state: ClusterState, job: Job, at: float, effects: list[Effect]) -> None:
+    """A job came back to the queue or got another name: look again whether it is the only one, and whether others still are."""
+    for clause in job.dependency:
+        if clause.kind == "singleton":
+            _consider(state, job, clause, at, effects)
+            _judge(state, [job], at, effects)
+    namesake_changed(state, job, at, effects)
 
 
 def delay_over(state: ClusterState, job: Job, at: float, effects: list[Effect]) -> None:
@@ -117,12 +124,15 @@ def _consider(
 ) -> list[Job]:
     """Look at one clause; returns jobs that ended by it (split tasks of an array)."""
     if clause.kind == "singleton":
-        clause.state = FULFILLED if _is_single(state, job) else OPEN
+        _single(state, job, clause)
         return []
     dead: list[Job] = []
     if clause.kind == "aftercorr" and correspond.applies(state, job, clause):
         news = [source.array_task] if source is not None and source.array_task is not None else None
-        dead = _judge(state, correspond.separate(state, job, clause, news), at, effects)
+        parts = correspond.separate(state, job, clause, news)
+        for part in parts:
+            look_for_namesakes(state, part, at, effects)
+        dead = _judge(state, parts, at, effects)
         if job.array_part is None:
             return dead
     target = _target(state, job, clause)
@@ -173,9 +183,13 @@ def _target_job(job: Job | None) -> Target:
     return Target(job.attempt > 0 or finished, finished, finished and job.state is not JobState.COMPLETED, job.start_time)
 
 
-def _is_single(state: ClusterState, job: Job) -> bool:
+def _single(state: ClusterState, job: Job, clause: DependencyClause) -> None:
+    """Whether no namesake runs and none waits that came before; the group remembers whose turn it is."""
     group = state.names.group(job)
-    return group is None or (not group.active and group.earliest() in (job.id, None))
+    single = group is None or (not group.active and group.earliest() in (job.id, None))
+    clause.state = FULFILLED if single else OPEN
+    if group is not None and (single or group.turn == job.id):
+        group.turn = job.id if single else None
 
 
 def _judge(state: ClusterState, jobs: Collection[Job], at: float, effects: list[Effect]) -> list[Job]:

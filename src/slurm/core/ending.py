@@ -121,9 +121,10 @@ def release(state: ClusterState, job: Job, name: NodeName, at: float) -> None:
     """Give one node's share back and forget the node for this attempt."""
     job.nodes_left.remove(name)
     node = state.nodes.get(name)
-    for step in job.steps.values():
-        if name in step.nodes_left:
-            step.nodes_left.remove(name)
+    for step in [step for step in job.steps.values() if name in step.nodes_left]:
+        step.nodes_left.remove(name)
+        if not step.nodes_left and not job.completing:
+            del job.steps[step.id]
     if node is None:
         return
     share = resources.share_on(job, node)
@@ -143,7 +144,7 @@ def settle(state: ClusterState, job: Job, at: float) -> list[Effect]:
     effects: list[Effect] = [Announce(job=job.id), Plan()]
     if job.requeue_after:
         concluding.back_to_queue(state, job, at)
-        dependencies.namesake_changed(state, job, at, effects)
+        dependencies.look_for_namesakes(state, job, at, effects)
         return effects
     conclude(state, job, at, effects)
     return effects

@@ -118,8 +118,8 @@ def _arrays(state: ClusterState) -> Iterator[str]:
                 yield f"array {job.id} waits with overlapping or empty ranges {runs}"
         seen = tasks.setdefault(job.array_job, set())
         if seen & own:
-            yield f"tasks {sorted(seen & own)} of array {job.array_job} have two records"  # type: ignore[type-var]
-        seen |= own  # type: ignore[arg-type]
+            yield f"tasks {sorted(seen & own)} of array {job.array_job} have two records"
+        seen |= own
         running[job.array_job] += job.id in state.active
     for array, ledger in state.arrays.items():
         if ledger.running != running[array]:

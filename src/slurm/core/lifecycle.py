@@ -70,7 +70,6 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (ENDING, e.Requeued): requeuing.on_requeued_late,
     (ENDING, e.JobUpdated): waiting.on_updated,
     (ENDED, e.Requeued): requeuing.on_requeued_ended,
-    (ENDED, e.JobUpdated): waiting.on_updated,
 }
 
 IGNORED: dict[tuple[Phase, type[e.Event]], str] = {

@@ -11,7 +11,7 @@ Key = tuple[Uid, str]
 
 
 class Namesakes:
-    """Jobs of one user and name: those that hold resources, those that wait, and whose turn it was when last looked at."""
+    """Jobs of one user and name: those that hold resources, those that wait, and the one whose turn it is by --dependency=singleton."""
 
     __slots__ = ("_queue", "active", "turn", "waiting")
 

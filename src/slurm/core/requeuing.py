@@ -41,7 +41,7 @@ def on_requeued_ended(state: ClusterState, job: Job, event: e.Requeued) -> list[
     job.reason_text = event.why
     effects: list[Effect] = [Announce(job=job.id), Plan()]
     concluding.back_to_queue(state, job, event.at)
-    dependencies.namesake_changed(state, job, event.at, effects)
+    dependencies.look_for_namesakes(state, job, event.at, effects)
     return effects
 
 

@@ -73,8 +73,10 @@ def thaw(snapshot: Snapshot) -> Cluster:
         cluster.enter_queue(cluster.jobs[job_id])
     for job in snapshot.jobs:
         _index(cluster, job)
-    for group in cluster.names.groups.values():
-        group.turn = group.earliest()
+    for job in cluster.pending.values():
+        group = cluster.names.group(job)
+        if group is not None and any(clause.kind == "singleton" and clause.state == "fulfilled" for clause in job.dependency):
+            group.turn = job.id
     return cluster
 
 

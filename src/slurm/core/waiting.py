@@ -48,7 +48,7 @@ def on_eligible(state: ClusterState, job: Job, event: e.Eligible) -> list[Effect
 
 def on_held(state: ClusterState, job: Job, event: e.Held) -> list[Effect]:
     """A hold; an administrator's is not weakened by the owner's."""
-    job = own_record(state, job, event.task)
+    job = own_record(state, job, event.task, event.at)
     job.held = "admin" if event.admin else job.held or "user"
     standing.refresh(job, event.at, anew=True)
     return [Announce(job=job.id)]
@@ -56,7 +56,7 @@ def on_held(state: ClusterState, job: Job, event: e.Held) -> list[Effect]:
 
 def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect]:
     """The hold is lifted, and a requeue delay with it; a --begin asked for by the user still counts."""
-    job = own_record(state, job, event.task)
+    job = own_record(state, job, event.task, event.at)
     job.held = ""
     if job.not_before and job.restarts and job.not_before != job.request.begin:
         job.not_before = 0.0
@@ -70,7 +70,7 @@ def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect
 
 def on_updated(state: ClusterState, job: Job, event: e.JobUpdated) -> list[Effect]:
     """`scontrol update`."""
-    job = own_record(state, job, event.task)
+    job = own_record(state, job, event.task, event.at)
     effects: list[Effect] = [Announce(job=job.id), Plan()]
     changes.apply(state, job, event, effects)
     return effects
@@ -105,7 +105,7 @@ def drop(state: ClusterState, job: Job, final: JobState, reason: str, at: float,
     dependencies.ended(state, job, at, effects)
 
 
-def own_record(state: ClusterState, job: Job, task: int | None) -> Job:
+def own_record(state: ClusterState, job: Job, task: int | None, at: float) -> Job:
     """The record of one waiting task of an array, split off where it shared the array's; the job itself when no task is named."""
     if task is None or job.array_part is None:
         return job
@@ -115,4 +115,5 @@ def own_record(state: ClusterState, job: Job, task: int | None) -> Job:
     state.enter_queue(own)
     state.remember_targets(own)
     state.set_waiting_timers(own)
+    dependencies.look_for_namesakes(state, own, at, [])
     return own
