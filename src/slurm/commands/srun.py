@@ -130,11 +130,8 @@ class Call:
         self._voice.verbose("CpuBindType=(null type)")
 
     def _on_job_news(self, allocation: Allocation) -> None:
-        if allocation.ended is None or self._step is None:
-            return
-        if allocation.ended["state"] == "CANCELLED":
-            self._voice.info(f"Force Terminated job {allocation.job_id}")
-        self._step.endgame.abort()
+        if allocation.ended is not None and self._step is not None:
+            self._step.endgame.on_job_ended(str(allocation.ended["state"]), allocation.job_id)
 
     # --- a step of a job that runs ---------------------------------------------------------------------------------------
 
@@ -258,11 +255,15 @@ def _program_file(resolved: Resolved) -> str:
         with open(path, encoding="utf-8") as file:
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise SlurmError("ESLURM_INVALID_OPTION", f"Could not open multi_prog config file {path}", hints=[str(error)]) from error
+        raise SlurmError("ESLURM_INVALID_OPTION", f"Could not open multi_prog config file {path}", hints=[_why(error)]) from error
     ntasks = _positive(resolved.step.get("ntasks"))
     if ntasks:
         multiprog.parse(text, ntasks, path)
     return text
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return os.strerror(error.errno or 0) if isinstance(error, OSError) else f"it is no UTF-8 text: {error.reason}"
 
 
 def _work_dir(wanted: object) -> str:

@@ -8,11 +8,13 @@ from typing import Any
 from slurm.commands.launching.controller import Controller
 from slurm.commands.launching.loop import READ, Loop
 from slurm.commands.launching.voice import Voice
-from slurm.model.errors import NotFound, NotNow, SlurmError, Unreachable
+from slurm.model.errors import MESSAGES, NotFound, NotNow, SlurmError, Unreachable
 from slurm.net.client import Connection, decode
 
 _QUEUED_SECONDS = 0.15
 """Waiting shorter than this is not worth a line."""
+_UNAVAILABLE = MESSAGES["ESLURM_REQUESTED_PART_CONFIG_UNAVAILABLE"][1]
+"""What Slurm says of a job that cannot start as things are; why not is told by the notes."""
 _ATTACH_SECONDS = 0.5
 _RELINQUISH_SECONDS = 15.0
 
@@ -126,8 +128,11 @@ class Allocation:
         if self._said_queued:
             return
         self._said_queued = True
+        if self._notes:
+            self._voice.info(_UNAVAILABLE)
         for note in self._notes:
-            self._voice.info(note)
+            if note != _UNAVAILABLE:
+                self._voice.info(f"warning: {note}")
         if self.pending_line:
             self._voice.info(self.pending_line.format(job=self.job_id))
         self._voice.info(f"job {self.job_id} queued and waiting for resources")

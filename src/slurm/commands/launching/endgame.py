@@ -22,6 +22,8 @@ INTERRUPT_SECONDS = 1.0
 """Two ctrl-C within this time end the step."""
 _MERCY_SECONDS = 1.0
 """From the last ctrl-C to SIGTERM for tasks that do not mind it."""
+_NEWS_SECONDS = 1.0
+"""How long news from slurmctld waits for the same news from a node."""
 _MARGIN_SECONDS = 2
 """What srun waits longer than the slurmstepds give the tasks (KillWait)."""
 
@@ -52,6 +54,7 @@ class Endgame:
         self._interrupted_at = -INTERRUPT_SECONDS * 2
         self._aborted = False
         self._asked = False
+        self._output_closed = False
         self.terminated = False
         """Whether srun ended the step because of its tasks, which it says when all is over."""
         self.abandoned = False
@@ -100,6 +103,7 @@ class Endgame:
 
     def on_output_closed(self) -> None:
         """Nobody reads srun's output: the tasks hear what writing into a closed pipe would have told them."""
+        self._output_closed = True
         self.forward(signal.SIGPIPE)
         self._loop.after(_MERCY_SECONDS, "end", lambda: self.end("cancelled"))
 
@@ -109,6 +113,10 @@ class Endgame:
         """A task ended, the first one; with --wait the others have so many seconds left."""
         if self._rules.wait:
             self._loop.after(self._rules.wait, "wait", self._on_wait_over)
+
+    def expected(self, notice: Notice) -> bool:
+        """Whether tasks ended as anything ends whose reader has gone, which is not worth a line: `srun yes | head`."""
+        return self._output_closed and notice.ending.status == signal.SIGPIPE
 
     def on_notice(self, notice: Notice) -> None:
         """Tasks ended, and it has been said how."""
@@ -133,6 +141,12 @@ class Endgame:
         """A slurmstepd says that the step is being ended; our own order comes back so too."""
         if not self._asked and why != "task_failure":
             self.abort()
+
+    def on_job_ended(self, state: str, job: int) -> None:
+        """The whole job has ended; the slurmstepds hear of it too and say why, if they can."""
+        if state == "CANCELLED":
+            self._voice.info(f"Force Terminated job {job}")
+        self._loop.after(_NEWS_SECONDS, "job ended", self.abort)
 
     def abort(self) -> None:
         """Say that the end is near and bound how long it is waited for."""

@@ -65,7 +65,7 @@ class Step:
         self._source.start()
         self._loop.run(lambda: self.endgame.abandoned or all(link.gone for link in self.links))
         self._source.stop()
-        for name in ("wait", "end", "abort", "group"):
+        for name in ("wait", "end", "abort", "group", "job ended"):
             self._loop.cancel(name)
         for link in self.links:
             link.close()
@@ -129,7 +129,7 @@ class Step:
         self.ledger.ended(rank, Ending(int(news["status"]), bool(news.get("oom"))))
         if first:
             self.endgame.on_first_exit()
-        if int(news["status"]) and self._plan.rules.kill_on_bad_exit:
+        if int(news["status"]) and self._plan.rules.kill_on_bad_exit and not self.endgame.terminated:
             self._say_ended()
         elif not self._loop.due("group"):
             self._loop.after(_GROUP_SECONDS, "group", self._say_ended)
@@ -165,7 +165,7 @@ class Step:
             count = f"{len(notice.ranks)} task{'s' if len(notice.ranks) > 1 else ''}"
             status = f"(status=0x{notice.ending.status:04x})"
             self._voice.verbose(f"Received task exit notification for {count} of {self.name} {status}.")
-            if notice.ending.status:
+            if notice.ending.status and not self.endgame.expected(notice):
                 self._voice.error(notice.text())
             else:
                 self._voice.verbose(notice.text())
