@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ EARLY = "early_input"
 """What srun had sent already when its connection was taken over."""
 _NAMES = {BATCH: "batch", -4: "extern", -6: "interactive"}
 _NUMBERS = {name: number for number, name in _NAMES.items()}
+_FOLDER = re.compile(rf"job([0-9]{{5,}})\.([0-9]+)\.([0-9]+|{'|'.join(_NUMBERS)})")
 
 
 class StepKey(NamedTuple):
@@ -51,15 +53,11 @@ class StepKey(NamedTuple):
 
 def parse_folder_name(name: str) -> StepKey | None:
     """The step whose folder has this name; None for any other name."""
-    parts = name.removeprefix("job").split(".")
-    if not name.startswith("job") or len(parts) != 3 or not (parts[0].isdigit() and parts[1].isdigit()):
+    found = _FOLDER.fullmatch(name)
+    if found is None:
         return None
-    step = _NUMBERS.get(parts[2])
-    if step is None:
-        if not parts[2].isdigit():
-            return None
-        step = int(parts[2])
-    return StepKey(int(parts[0]), int(parts[1]), step)
+    job, attempt, step = found.groups()
+    return StepKey(int(job), int(attempt), _NUMBERS[step] if step in _NUMBERS else int(step))
 
 
 class StepRecord(NamedTuple):
