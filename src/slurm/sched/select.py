@@ -127,15 +127,19 @@ def choose(rooms: Sequence[Room], need: Need, settings: Settings) -> list[tuple[
     if len(rooms) < must:
         return None
     gpus = sum(item.count for item in need.gpus_job)
+    if need.wanted:
+        # Named nodes are in the allocation whatever else is; ranks still follow the order of the cluster.
+        rank = {one.space.node.name: place for place, one in enumerate(rooms)}
+        rooms = sorted(rooms, key=lambda one: one.space.node.name not in need.wanted)
     picked = _enough(rooms, must, most, tasks, gpus)
     if picked is None and most < len(rooms):
         picked = _enough(sorted(rooms, key=lambda r: (-r.gpus, -r.tasks)), must, most, tasks, gpus)
     if picked is None:
         return None
     if need.wanted:
-        names = {room.space.node.name for room in picked}
-        if not need.wanted <= names:
+        if not need.wanted.issubset(one.space.node.name for one in picked):
             return None
+        picked.sort(key=lambda one: rank[one.space.node.name])
     return _spread(picked, tasks, even=need.nodes_max != 0 or must > 1 or bool(need.tasks_per_node))
 
 
