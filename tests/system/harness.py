@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -85,6 +86,21 @@ class Cluster:
     def sbatch(self, *words: str, env: dict[str, str] | None = None) -> str:
         """Submit; the job id."""
         return self.ok("sbatch", "--parsable", *words, env=env).strip()
+
+    def finish(self, *words: str, env: dict[str, str] | None = None, stdin: str | None = None) -> tuple[str, int]:
+        """Submit and wait for the end (`sbatch -W`): the job id and what -W exited with."""
+        result = self.run("sbatch", "--parsable", "-W", *words, env=env, stdin=stdin)
+        job = result.out.strip()
+        assert job.isdigit(), f"{result}\n{self.logs()}"
+        return job, result.status
+
+    def show(self, job: str) -> dict[str, str]:
+        """scontrol show job as KEY → value; values with blanks only where they stand last on a line."""
+        found: dict[str, str] = {}
+        for line in self.ok("scontrol", "show", "job", job).splitlines():
+            for name, value in re.findall(r"(\S+?)=((?:(?!\s+\S+?=).)*)", line.strip()):
+                found.setdefault(name, value)
+        return found
 
     def script(self, name: str, text: str) -> str:
         """A file in the work folder; its name."""
