@@ -17,7 +17,7 @@ test: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m pytest $(SUITES)
 
 check: $(VENV)/.installed $(VENV)/.dev
-	$(PY) -m ruff check src tests examples docs
+	$(PY) -m ruff check src tests examples docs bench
 	$(PY) -m mypy
 	$(PY) -m pytest -q tests/meta
 
