@@ -22,6 +22,8 @@ def room_in_queue(draft: Draft) -> None:
     limit = state.settings.max_job_count
     if len(state.pending) + len(state.active) >= limit:
         raise NotNow("ESLURM_MAX_JOB_COUNT", hints=[f"{limit} jobs wait or run, no more are taken (MaxJobCount={limit})"])
+    if state.in_use(state.next_job_id):
+        raise NotNow("ESLURM_MAX_JOB_COUNT", hints=[f"every job id up to {state.settings.max_job_id} is in use (MaxJobId)"])
 
 
 def partition_open(draft: Draft) -> None:

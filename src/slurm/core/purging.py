@@ -23,4 +23,6 @@ def on_purged(state: ClusterState, event: e.Purged) -> list[Effect]:
             ledger.records.pop(job.array_task, None)
         if not ledger.records and job.array_job not in state.jobs:
             del state.arrays[job.array_job]
+    if jobs and state.in_use(state.next_job_id):
+        state.allocate_id()
     return []

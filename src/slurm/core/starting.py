@@ -45,6 +45,8 @@ def starting(state: ClusterState, job_id: JobId, task: int | None, allocation: A
         return None
     part = state.jobs[job_id].array_part
     own = part is None or arrays.is_last(part)
+    if not own and state.in_use(state.next_job_id):
+        return None
     return e.Started(at=at, job=job_id, allocation=allocation, task=task, started=JobId(0) if own else state.next_job_id)
 
 

@@ -96,15 +96,17 @@ class ClusterState:
     def allocate_id(self, wanted: JobId | None = None) -> JobId:
         """Take a job id: the one an event names, or the next one; ids begin again after MaxJobId and skip those in use."""
         job_id = wanted or self.next_job_id
-        following = job_id + 1
-        while True:
-            if following > self.settings.max_job_id:
-                following = self.settings.first_job_id
-            if JobId(following) not in self.jobs and JobId(following) not in self.arrays:
+        lowest = self.settings.first_job_id
+        span = self.settings.max_job_id - lowest + 1
+        for offset in range(1, span + 1):
+            self.next_job_id = JobId(lowest + (job_id - lowest + offset) % span)
+            if self.next_job_id != job_id and not self.in_use(self.next_job_id):
                 break
-            following += 1
-        self.next_job_id = JobId(following)
         return job_id
+
+    def in_use(self, job_id: JobId) -> bool:
+        """Whether an id belongs to a job or an array that is still in memory."""
+        return job_id in self.jobs or job_id in self.arrays
 
     def enter_queue(self, job: Job) -> None:
         """Index a record that waits for a start."""
