@@ -61,9 +61,9 @@ class Talk:
         """Send a step message."""
         self._stream.sendall(frames.pack(frames.STEP_IO, step_io.pack(kind, rank, data)))
 
-    def close(self) -> None:
-        """Hang up."""
-        self._stream.close()
+    def hang_up(self) -> None:
+        """End the connection."""
+        self._stream.shutdown(socket.SHUT_RDWR)
 
 
 class NodeSide:
@@ -101,6 +101,11 @@ class NodeSide:
     def failed(self, message: str) -> None:
         """It cannot start here."""
         self._talk.step(step_io.FAILED, step_io.ALL_TASKS, json.dumps({"message": message, "name": "", "hints": []}).encode())
+        self.vanish()
+
+    def vanish(self) -> None:
+        """The supervisor is gone without a word."""
+        self._talk.hang_up()
 
     def done(self) -> None:
         """All tasks ended."""

@@ -1,0 +1,44 @@
+"""From options to the job and the step that are asked for."""
+
+from slurm.commands.launching.requests import fit_nodes_to_tasks, of_job, of_step
+from slurm.options.resolve import Resolved, resolve
+
+IN_JOB = {"SLURM_JOB_ID": "12", "SLURM_NNODES": "2", "SLURM_NTASKS": "4", "SLURM_JOB_NAME": "batch"}
+
+
+def srun(*words: str, environ: dict[str, str] | None = None) -> Resolved:
+    return resolve("srun", words, environ or {})
+
+
+def test_a_job_of_srun_is_an_allocation_named_after_its_program() -> None:
+    request = of_job(srun("-n2", "-o", "x", "--mem=1G", "/bin/hostname"), ["-n2"], {}, "hostname")
+    assert (request["kind"], request["name"], request["ntasks"], request["mem_per_node"]) == ("alloc", "hostname", 2, 1024)
+    assert "stdout" not in request
+
+
+def test_a_step_of_an_own_job_asks_for_all_its_nodes_and_for_nothing_twice() -> None:
+    request = of_step(srun("-n4", "-N2-3", "--mem=1G", "-w", "cn01", "-t5", "hostname"), [], nodes=3)
+    assert (request["nodes_min"], request["nodes_max"], request["ntasks"], request["name"]) == (3, 3, 4, "hostname")
+    assert not {"mem_per_node", "nodelist", "time_limit"} & request.keys()
+
+
+def test_a_step_inside_a_job_takes_what_the_job_says_of_its_size() -> None:
+    request = of_step(srun("./prog", environ=IN_JOB), ["./prog"])
+    assert (request["nodes_min"], request["ntasks"], request["name"], request["submit_line"]) == (2, 4, "prog", "srun ./prog")
+
+
+def test_a_host_named_inside_a_job_is_the_whole_step() -> None:
+    request = of_step(srun("-w", "cn02", "hostname", environ=IN_JOB), [])
+    assert (request["nodes_min"], request["nodes_max"]) == (1, 1)
+    assert of_step(srun("-N2", "-w", "cn02", "hostname", environ=IN_JOB), [])["nodes_min"] == 2
+
+
+def test_no_node_is_asked_for_without_a_task() -> None:
+    said: list[str] = []
+    request: dict[str, object] = {"nodes_min": 2, "nodes_max": 2, "ntasks": 1}
+    fit_nodes_to_tasks(request, said.append)
+    assert request == {"nodes_min": 1, "nodes_max": 1, "ntasks": 1}
+    assert said == ["Warning: can't run 1 processes on 2 nodes, setting nnodes to 1"]
+    fit_nodes_to_tasks({"nodes_min": 2, "ntasks": 4}, said.append)
+    fit_nodes_to_tasks({"nodes_min": 2}, said.append)
+    assert len(said) == 1
