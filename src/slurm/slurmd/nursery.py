@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 
 from slurm.model.errors import NotNow
-from slurm.slurmd.zygote import LONGEST
+from slurm.slurmd.stepd import passing
 
 log = logging.getLogger("slurmd.nursery")
 _FULL_SECONDS = 0.002
@@ -38,7 +38,7 @@ class Nursery:
 
     def start(self) -> None:
         """Start the zygote."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = passing.pair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "slurm.slurmd.zygote"], stdin=theirs.fileno(), start_new_session=True, env=_environment())
@@ -64,13 +64,11 @@ class Nursery:
     async def _send(self, packet: bytes, descriptors: list[int]) -> None:
         while self._channel is not None:
             try:
-                socket.send_fds(self._channel, [packet], descriptors)
+                if not passing.send(self._channel, packet, descriptors):
+                    self._lost()  # whoever waits, this one too, is told
                 return
             except BlockingIOError:
                 await asyncio.sleep(_FULL_SECONDS)
-            except ConnectionError:
-                self._lost()  # whoever waits, this one too, is told
-                return
 
     def close(self) -> None:
         """Let go of the zygote; it stays until its last step has ended."""
@@ -82,7 +80,7 @@ class Nursery:
     def _read(self) -> None:
         while self._channel is not None:
             try:
-                packet = self._channel.recv(LONGEST)
+                packet = self._channel.recv(passing.LONGEST)
             except BlockingIOError:
                 return
             except ConnectionError:

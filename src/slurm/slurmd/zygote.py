@@ -6,8 +6,9 @@ slurmd starts it with one end of a SOCK_SEQPACKET pair as standard input. Each p
            ← {"folder": …, "pid": 4711} or {"folder": …, "error": "Resource temporarily unavailable"}
            ← {"gone": 4711, "status": 0}    once nothing of that step is left
 
-When slurmd ends the zygote stays until its last slurmstepd has ended: it is where the processes of a killed slurmstepd arrive, and it
-kills them. It must stay single-threaded and small; it imports neither msgspec nor asyncio nor anything that imports threading.
+A slurmstepd that has ended its step gets the next one, if that comes soon (`stepd.worker`). When slurmd ends the zygote stays until its last
+step has ended: it is where the processes of a killed slurmstepd arrive, and it kills them. It must stay single-threaded and small; it
+imports neither msgspec nor asyncio nor anything that imports threading.
 """
 
 from __future__ import annotations
@@ -18,18 +19,23 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import traceback
 
-from slurm.slurmd.stepd import folder, kernel, tree
-from slurm.slurmd.stepd.folder import StepRecord
+from slurm.slurmd.stepd import kernel, passing, tree, worker
 from slurm.slurmd.stepd.loop import catch_signals
-from slurm.slurmd.stepd.supervisor import supervise
 
-LONGEST = 8192
-_MOST_DESCRIPTORS = 2
-_INT = struct.Struct("i")
+MOST_IDLE = 8
+IDLE_MILLISECONDS = 500
+
+
+class Stepd:
+    """One slurmstepd; `busy` while it has a step."""
+
+    def __init__(self, pid: int, channel: socket.socket) -> None:
+        self.pid = pid
+        self.channel = channel
+        self.busy = True
 
 
 class Zygote:
@@ -37,64 +43,118 @@ class Zygote:
 
     def __init__(self, channel: socket.socket) -> None:
         self._channel: socket.socket | None = channel
-        self._stepds: set[int] = set()
-        self._unsaid: list[dict[str, int]] = []
+        self._stepds: dict[int, Stepd] = {}
+        self._by_descriptor: dict[int, Stepd] = {}
+        self._idle: list[Stepd] = []
+        self._unsaid: list[dict[str, object]] = []
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
         self._poll.register(self._wake, select.POLLIN)
 
     def serve(self) -> None:
-        """Fork and reap."""
+        """Fork, hand out steps and reap."""
         catch_signals()
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         while self._channel is not None or self._stepds or self._unsaid:
-            for descriptor, _ in self._poll.poll():
+            ready = self._poll.poll(IDLE_MILLISECONDS if self._idle else None)
+            if not ready or self._channel is None:
+                self._dismiss()
+            for descriptor, _ in ready:
                 if descriptor == self._wake:
                     os.read(self._wake, 4096)
                     self._reap()
-                elif self._channel is not None:
+                elif descriptor in self._by_descriptor:
+                    self._hear(self._by_descriptor[descriptor])
+                elif self._channel is not None and descriptor == self._channel.fileno():
                     self._take(self._channel)
 
+    # --- steps in --------------------------------------------------------------------------------------------------------
+
     def _take(self, channel: socket.socket) -> None:
-        try:
-            packet, descriptors = _receive(channel)
-        except ConnectionError:
-            packet, descriptors = b"", []
+        packet, descriptors = passing.receive(channel)
         if not packet:
             self._poll.unregister(channel)
             channel.close()
             self._channel = None
+            self._dismiss()
             return
         path = json.loads(packet)["folder"]
         try:
-            record = folder.read_record(descriptors[0])  # here, not in the child: each page that a child touches costs it a copy
-            pid = os.fork()
-        except (OSError, ValueError, TypeError) as error:
-            self._say({"folder": path, "error": str(error)})
+            stepd = self._hand(path, descriptors) or self._fork(path, descriptors)
+        except OSError as error:
+            self._say({"folder": path, "error": error.strerror or str(error)})
         else:
-            if pid == 0:
-                self._become_stepd(path, record, descriptors)
-            self._stepds.add(pid)
-            self._say({"folder": path, "pid": pid})
+            self._say({"folder": path, "pid": stepd.pid})
         for descriptor in descriptors:
             os.close(descriptor)
 
-    def _become_stepd(self, path: str, record: StepRecord, descriptors: list[int]) -> None:
+    def _hand(self, path: str, descriptors: list[int]) -> Stepd | None:
+        while self._idle:
+            stepd = self._idle.pop()
+            if passing.send(stepd.channel, path.encode(), descriptors):
+                stepd.busy = True
+                return stepd
+        return None
+
+    def _fork(self, path: str, descriptors: list[int]) -> Stepd:
+        ours, theirs = passing.pair()
+        with theirs:
+            try:
+                pid = os.fork()
+            except OSError:
+                ours.close()
+                raise
+            if pid == 0:
+                ours.close()
+                self._become_stepd(theirs, path, descriptors)
+        stepd = Stepd(pid, ours)
+        self._stepds[pid] = stepd
+        self._by_descriptor[ours.fileno()] = stepd
+        self._poll.register(ours, select.POLLIN)
+        return stepd
+
+    def _become_stepd(self, channel: socket.socket, path: str, descriptors: list[int]) -> None:
         status = 1
         try:
-            if self._channel is not None:
-                self._channel.close()
             signal.set_wakeup_fd(-1)
             os.close(self._wake)
             os.close(self._waker)
-            connection = socket.socket(fileno=descriptors[1]) if len(descriptors) > 1 else None
-            supervise(path, record, descriptors[0], connection)
+            for other in self._stepds.values():
+                other.channel.close()
+            if self._channel is not None:
+                self._channel.close()
+            worker.work(channel, path, descriptors)
             status = 0
         except Exception:  # noqa: BLE001 - the step's last words; slurmd finds the journal without a last line and cleans up
             traceback.print_exc()
         finally:
             os._exit(status)
+
+    # --- steps out -------------------------------------------------------------------------------------------------------
+
+    def _hear(self, stepd: Stepd) -> None:
+        packet, _ = passing.receive(stepd.channel)
+        if not packet:
+            self._forget_channel(stepd)  # it is ending; how, reaping tells
+            return
+        stepd.busy = False
+        self._say({"gone": stepd.pid, "status": 0})
+        if packet == worker.ENDED and self._channel is not None and len(self._idle) < MOST_IDLE:
+            self._idle.append(stepd)
+        else:
+            self._forget_channel(stepd)
+
+    def _dismiss(self) -> None:
+        while self._idle:
+            self._forget_channel(self._idle.pop())
+
+    def _forget_channel(self, stepd: Stepd) -> None:
+        if self._by_descriptor.pop(stepd.channel.fileno(), None) is not None:
+            self._poll.unregister(stepd.channel)
+            stepd.channel.close()
+        if stepd in self._idle:
+            self._idle.remove(stepd)
 
     def _reap(self) -> None:
         hunt = bool(self._unsaid)
@@ -105,10 +165,12 @@ class Zygote:
                 break
             if pid == 0:
                 break
-            if pid in self._stepds:
-                self._stepds.discard(pid)
-                self._unsaid.append({"gone": pid, "status": status})
+            stepd = self._stepds.pop(pid, None)
+            if stepd is not None:
+                self._forget_channel(stepd)
                 hunt = hunt or status != 0
+                if stepd.busy:
+                    self._unsaid.append({"gone": pid, "status": status})
         # A child that is no stepd is what a killed stepd left behind. Each one killed wakes us again, until none is left.
         if hunt and tree.kill_descendants(os.getpid(), skip=self._stepds):
             return
@@ -116,23 +178,9 @@ class Zygote:
             self._say(notice)
         self._unsaid.clear()
 
-    def _say(self, message: dict[str, object] | dict[str, int]) -> None:
-        if self._channel is None:
-            return
-        try:
-            self._channel.send(json.dumps(message).encode())
-        except ConnectionError:
-            return  # slurmd has ended; the next look at the channel says so too
-
-
-def _receive(channel: socket.socket) -> tuple[bytes, list[int]]:
-    """A packet and the descriptors that came with it, closed on exec: socket.recv_fds drops that flag, and a job would inherit them."""
-    packet, ancillary, _flags, _sender = channel.recvmsg(LONGEST, socket.CMSG_SPACE(_MOST_DESCRIPTORS * _INT.size), socket.MSG_CMSG_CLOEXEC)
-    descriptors: list[int] = []
-    for level, kind, data in ancillary:
-        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-            descriptors += [number for (number,) in _INT.iter_unpack(data)]
-    return packet, descriptors
+    def _say(self, message: dict[str, object]) -> None:
+        if self._channel is not None:
+            passing.send(self._channel, json.dumps(message).encode())
 
 
 def main() -> None:

@@ -188,3 +188,19 @@ def test_a_step_of_which_only_the_folder_is_left_ended_with_signal_9(run, tmp_pa
     run(scene)
     assert StepKey(12, 1, -5).folder_name == path.name
     assert Ended(9).oom is False
+
+
+def test_a_slurmstepd_that_takes_step_after_step_keeps_nothing_of_them(run):
+    async def scene(stage):
+        for job in range(20, 60):
+            umask = 0o077 if job % 2 else 0o022
+            stage.send(stage.batch(job, "#!/bin/bash\numask; ls /proc/$PPID/fd | wc -l; cat /proc/$PPID/status | grep -c SigBlk\n", umask=umask))
+            await stage.ended(job)
+            if job % 5 == 0:
+                stage.send(stage.batch(job + 100, "#!/bin/bash\n", stdout="/nonexistent/x"))
+                await stage.ended(job + 100)
+        outputs = [stage.output(job).split() for job in range(20, 60)]
+        assert [output[0] for output in outputs] == ["0022", "0077"] * 20
+        assert len({output[1] for output in outputs}) == 1, "open descriptors of slurmstepd"
+        await stage.until(lambda: not any("idle" in process.cmdline()[0] for process in psutil.Process(stage.process.pid).children(recursive=True)))
+    run(scene)

@@ -31,6 +31,12 @@ class Files:
         """A fresh descriptor of an input file. CannotOpen."""
         return self._open(os.path.join(self._record.work_dir, path), os.O_RDONLY | os.O_NOCTTY, "stdin")
 
+    def close(self) -> None:
+        """Close the output files; inputs are their user's to close."""
+        for descriptor in self._outputs.values():
+            os.close(descriptor)
+        self._outputs.clear()
+
     def _open(self, path: str, flags: int, stream: str) -> int:
         try:
             with acting_as(self._record):

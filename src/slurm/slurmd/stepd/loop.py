@@ -11,26 +11,26 @@ from collections.abc import Callable
 READ = select.POLLIN
 WRITE = select.POLLOUT
 _BROKEN = select.POLLHUP | select.POLLERR | select.POLLNVAL
-_CATCH = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+_HELD_BACK = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 def catch_signals() -> None:
-    """Note SIGCHLD, and let no stray signal end this process: a handler, since what is ignored stays so in a task.
+    """Note SIGCHLD, and let no stray signal end this process: blocked, so that a task which gets one before its exec still dies of it.
 
-    The zygote calls it once for all that it forks.
+    The zygote calls it once for all that it forks; a task unblocks them.
     """
-    for number in (signal.SIGCHLD, *_CATCH):
-        signal.signal(number, _noted)
+    signal.signal(signal.SIGCHLD, _noted)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
 
 
 class Loop:
     """Calls `on_child` after a child ended, a descriptor's callback when it is ready, a timer's when its time (monotonic) has come.
 
-    `catch_signals` must have been called before.
+    One a process, since signals are; `catch_signals` must have been called before.
     """
 
-    def __init__(self, on_child: Callable[[], None]) -> None:
-        self._on_child = on_child
+    def __init__(self) -> None:
+        self.on_child: Callable[[], None] = _nothing
         self._poll = select.poll()
         self._callbacks: dict[int, Callable[[int], None]] = {}
         self._timers: dict[Callable[[], None], float] = {}
@@ -52,6 +52,13 @@ class Loop:
         """Call `callback` once at `when` (time.monotonic()); a second call moves it."""
         self._timers[callback] = when
 
+    def clear(self) -> None:
+        """Forget every watch, timer and callback, for the next step."""
+        for descriptor in [descriptor for descriptor in self._callbacks if descriptor != self._wake]:
+            self.unwatch(descriptor)
+        self._timers.clear()
+        self.on_child = _nothing
+
     def run(self, until: Callable[[], bool]) -> None:
         """Serve until `until()` holds; it is asked after each round."""
         while not until():
@@ -71,7 +78,7 @@ class Loop:
 
     def _woken(self, _: int) -> None:
         os.read(self._wake, 4096)
-        self._on_child()
+        self.on_child()
 
 
 def readable(events: int) -> bool:
@@ -86,3 +93,7 @@ def broken(events: int) -> bool:
 
 def _noted(number: int, frame: object) -> None:
     """Python's own wakeup descriptor carries the news."""
+
+
+def _nothing() -> None:
+    """There is no step whose child could end."""

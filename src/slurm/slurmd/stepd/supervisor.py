@@ -1,4 +1,4 @@
-"""slurmstepd: the supervisor of one step on one node, from the fork in the zygote to the last line of the step's journal.
+"""The supervisor of one step on one node, from the order to start it to the last line of the step's journal.
 
 SETUP and CLEANUP say in order what it does; between them it serves its loop until no process of the step is left.
 """
@@ -16,7 +16,6 @@ from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.control import Control
 from slurm.slurmd.stepd.ending import Ending
 from slurm.slurmd.stepd.files import CannotOpen, Files
-from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.io import StepIO
 from slurm.slurmd.stepd.loop import Loop
 from slurm.slurmd.stepd.plumbing import Plumbing
@@ -31,9 +30,10 @@ CANNOT_FORK_STATUS = 1 << 8
 class Supervisor:
     """One step. `path` is its folder, `journal` its open, locked journal, `connection` srun's socket for a step of srun."""
 
-    def __init__(self, path: str, record: StepRecord, journal: int, connection: socket.socket | None) -> None:
+    def __init__(self, loop: Loop, path: str, journal: int, connection: socket.socket | None) -> None:
         os.chdir(path)
-        self.record = record
+        self.loop = loop
+        self.record = folder.read_record(journal)
         self.journal = journal
         self.connection = connection
         self.tasks = [Task(rank, local) for local, rank in enumerate(self.record.ranks)]
@@ -60,8 +60,7 @@ class Supervisor:
     # --- set-up ----------------------------------------------------------------------------------------------------------
 
     def take_name(self) -> None:
-        """Show in `ps` which step this is, in a session of its own."""
-        os.setsid()
+        """Show in `ps` which step this is."""
         kernel.set_title(f"slurmstepd: [{self.record.key.shown}]")
 
     def make_durable(self) -> None:
@@ -70,16 +69,13 @@ class Supervisor:
 
     def listen(self) -> None:
         """Take orders."""
-        self.loop = Loop(self._on_child)
+        self.loop.on_child = self._on_child
         self.ending = Ending(self.loop, None)
         self.control = Control(self.loop, self._obey)
         if self.connection is not None:
             self.io = StepIO(self.loop, self.connection, self._on_srun_signal, self._on_srun_gone, folder.read_early("."))
-        self.plumbing = Plumbing(self.record, Files(self.record), self.io)
-
-    def adopt_orphans(self) -> None:
-        """No descendant can leave."""
-        kernel.adopt_orphans()
+        self.files = Files(self.record)
+        self.plumbing = Plumbing(self.record, self.files, self.io)
 
     def make_cgroup(self) -> None:
         """A cgroup for the tasks, where slurmd found that it may make some."""
@@ -206,13 +202,15 @@ class Supervisor:
             self.io.close()
 
 
+    def close_files(self) -> None:
+        """Everything that was opened for the tasks."""
+        self.plumbing.close_ends()
+        self.files.close()
+        os.umask(0o077)
+
+
 SETUP: tuple[Callable[[Supervisor], None], ...] = (
-    Supervisor.take_name, Supervisor.adopt_orphans, Supervisor.listen, Supervisor.make_durable, Supervisor.make_cgroup,
-    Supervisor.start_tasks)
+    Supervisor.take_name, Supervisor.listen, Supervisor.make_durable, Supervisor.make_cgroup, Supervisor.start_tasks)
 CLEANUP: tuple[Callable[[Supervisor], None], ...] = (
-    Supervisor.write_last_line, Supervisor.remove_cgroup, Supervisor.release_srun, Supervisor.stop_listening)
-
-
-def supervise(path: str, record: StepRecord, journal: int, connection: socket.socket | None) -> None:
-    """Run the step whose folder is `path` from its beginning to its end."""
-    Supervisor(path, record, journal, connection).run()
+    Supervisor.write_last_line, Supervisor.remove_cgroup, Supervisor.release_srun, Supervisor.stop_listening,
+    Supervisor.close_files)

@@ -137,6 +137,7 @@ def _enter_work_dir(birth: Birth) -> None:
 def _restore_signals(birth: Birth) -> None:
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these, and what is ignored stays so through exec
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what stepd.loop holds back; one that came already ends the task here
 
 
 CHANGES: tuple[Callable[[Birth], None], ...] = (

@@ -1,0 +1,44 @@
+"""slurmstepd: a process that supervises one step at a time, and after it perhaps another.
+
+Being forked costs more than supervising a short step does: half of it are copies of pages that the process touches for the first time. So
+one that has ended its step waits for the next, a moment long; nothing of a step but its process number passes on.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from slurm.slurmd.stepd import kernel, passing
+from slurm.slurmd.stepd.loop import Loop
+from slurm.slurmd.stepd.supervisor import Supervisor
+
+MOST_STEPS = 64
+"""After so many steps a new process takes over, whatever the old one may have gathered."""
+ENDED = b"ended"
+LAST = b"last"
+IDLE_TITLE = "slurmd: idle slurmstepd"
+
+
+def work(channel: socket.socket, path: str, descriptors: list[int]) -> None:
+    """Supervise the step in the folder `path`, then those whose paths come through `channel`, until it closes.
+
+    The descriptors are the step's open, locked journal and, for a step of srun, its connection. ENDED or LAST answers each step.
+    """
+    os.setsid()
+    kernel.adopt_orphans()
+    loop = Loop()
+    for left in range(MOST_STEPS, 0, -1):
+        connection = socket.socket(fileno=descriptors[1]) if len(descriptors) > 1 else None
+        Supervisor(loop, path, descriptors[0], connection).run()
+        loop.clear()
+        os.close(descriptors[0])
+        os.chdir("/")
+        if left == 1 or not passing.send(channel, ENDED):
+            passing.send(channel, LAST)
+            return
+        kernel.set_title(IDLE_TITLE)
+        packet, descriptors = passing.receive(channel)
+        if not packet:
+            return
+        path = packet.decode()
