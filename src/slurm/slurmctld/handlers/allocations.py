@@ -141,6 +141,8 @@ async def on_wait_job(ctl: Controller, session: Session, message: m.WaitJob) -> 
             changed.clear()
     finally:
         stop()
+    if not outcome:  # The caller hung up first, or MinJobAge is so short that the job was purged at once.
+        raise NotFound()
     worst = max(outcome.values(), key=lambda job: (job.exit_status >> 8, job.exit_status, job.state is not JobState.COMPLETED))
     return ended(worst)
 
