@@ -103,6 +103,7 @@ def _node(state: ClusterState, node: Node, jobs: list[Job]) -> Iterator[str]:
 
 def _arrays(state: ClusterState) -> Iterator[str]:
     tasks: dict[JobId, set[int]] = {}
+    records: dict[JobId, dict[int, JobId]] = {}
     running: Counter[JobId] = Counter()
     for job in state.jobs.values():
         if not job.array_job:
@@ -110,7 +111,10 @@ def _arrays(state: ClusterState) -> Iterator[str]:
         if job.array_job not in state.arrays:
             yield f"job {job.shown_id} belongs to an array without a ledger"
             continue
-        own = {job.array_task} if job.array_task is not None else set()
+        own: set[int] = set()
+        if job.array_task is not None:
+            own = {job.array_task}
+            records.setdefault(job.array_job, {})[job.array_task] = job.id
         if job.array_part is not None:
             runs = job.array_part.ranges
             own = set(arrays.tasks(runs))
@@ -124,9 +128,8 @@ def _arrays(state: ClusterState) -> Iterator[str]:
     for array, ledger in state.arrays.items():
         if ledger.running != running[array]:
             yield f"array {array} counts {ledger.running} running tasks, {running[array]} run"
-        records = {job.array_task: job.id for job in state.tasks_of(array) if job.array_task is not None}
-        if records != ledger.records:
-            yield f"array {array} lists records {ledger.records}, there are {records}"
+        if records.get(array, {}) != ledger.records:
+            yield f"array {array} lists records {ledger.records}, there are {records.get(array, {})}"
         if not 0 <= ledger.started <= ledger.shape.count:
             yield f"array {array} counts {ledger.started} started of {ledger.shape.count} tasks"
         if len(ledger.done_well.intersection(ledger.done_badly)):

@@ -57,17 +57,16 @@ def ranks(step: Step) -> list[list[int]]:
     return result
 
 
-def task_count(job: Job, request: StepRequest) -> int:
-    """How many tasks a step has when all is filled in: its own -n, else its nodes times the tasks a node, else the job's tasks."""
+def _task_count(rooms: list[_Room], job: Job, request: StepRequest) -> int:
+    """How many tasks a step has when all is filled in: its own -n, else tasks a node, else one a node, or as many as the job has there."""
     if request.ntasks:
         return request.ntasks
-    shares = job.allocation.shares if job.allocation is not None else []
-    nodes = request.nodes_min or len(shares)
+    nodes = request.nodes_min or len(rooms)
     if request.ntasks_per_node:
         return nodes * request.ntasks_per_node
-    if request.nodes_min and request.nodes_min != len(shares):
-        return request.nodes_min
-    return max(nodes, sum(share.tasks for share in shares)) if job.request.ntasks or job.request.ntasks_per_node else nodes
+    if nodes < len(rooms) or not (job.request.ntasks or job.request.ntasks_per_node):
+        return nodes
+    return max(nodes, sum(room.share.tasks for room in rooms))
 
 
 def _cpus_per_task(job: Job, request: StepRequest) -> int:
@@ -135,30 +134,15 @@ def _slots(room: _Room, job: Job, request: StepRequest, per_task: int) -> int:
 
 
 def _pick(rooms: list[_Room], job: Job, request: StepRequest, per_task: int) -> list[tuple[_Room, int]] | None:
-    """Nodes and their tasks; None when there is not enough."""
-    tasks = task_count(job, request)
-    slots = [(room, _slots(room, job, request, per_task)) for room in rooms]
-    slots = [(room, most) for room, most in slots if most > 0]
-    most_nodes = request.nodes_max or (request.nodes_min or len(slots))
-    least = request.nodes_min or (len(slots) if not request.ntasks else 1)
-    chosen = slots[: max(1, min(max(most_nodes, least), tasks))]
-    if len(chosen) < min(least, tasks) or sum(most for _, most in chosen) < tasks or not chosen:
+    """Nodes and their tasks, as many nodes as asked for, else all that get a task; None when there is not enough."""
+    tasks = _task_count(rooms, job, request)
+    slots = [(room, most) for room in rooms if (most := _slots(room, job, request, per_task)) > 0]
+    wanted = request.nodes_max or request.nodes_min or len(rooms)
+    least = request.nodes_min or 1
+    chosen = slots[: min(wanted, tasks)]
+    if not chosen or len(chosen) < min(least, tasks) or sum(most for _, most in chosen) < tasks:
         return None
-    if request.nodes_min == 0 and request.ntasks:
-        chosen = _fewest(chosen, tasks, job)
     return _spread(chosen, tasks, request)
-
-
-def _fewest(chosen: list[tuple[_Room, int]], tasks: int, job: Job) -> list[tuple[_Room, int]]:
-    """All nodes of the job when there is a task for each of them, as Slurm does; else as few as hold the tasks."""
-    if tasks >= len(chosen):
-        return chosen
-    enough: list[tuple[_Room, int]] = []
-    for room, most in chosen:
-        if sum(slots for _, slots in enough) >= tasks:
-            break
-        enough.append((room, most))
-    return enough
 
 
 def _spread(chosen: list[tuple[_Room, int]], tasks: int, request: StepRequest) -> list[tuple[_Room, int]]:

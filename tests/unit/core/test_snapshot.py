@@ -1,0 +1,67 @@
+"""Snapshots: what comes back is what was, indices and timers included."""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.core import events as e
+from slurm.core import invariants, timers
+from slurm.core.cluster import Cluster
+from slurm.core.snapshot import Snapshot, freeze, thaw
+from slurm.model.states import Reason
+from slurm.testing import builders as b
+
+
+def restarted(c: Cluster) -> Cluster:
+    again = thaw(msgspec.msgpack.decode(msgspec.msgpack.encode(freeze(c)), type=Snapshot))
+    invariants.assert_valid(again)
+    assert freeze(again) == freeze(c)
+    return again
+
+
+def test_a_busy_cluster_survives_a_restart() -> None:
+    c = b.lab_cluster()
+    first = b.started(c, time_limit=60, signal="USR1@10")
+    array = b.submit(c, array="1-9%2")
+    b.finish(c, b.start(c, array)[0])
+    b.start(c, array)
+    b.submit(c, dependency=f"afterok:{first.id},after:{array.id}+1")
+    b.submit(c, begin=b.T0 + 500, dependency="singleton", name="one")
+    b.exit_batch(c, b.started(c, "cn01", "cn02"))
+    again = restarted(c)
+    assert again.next_job_id == c.next_job_id
+    assert list(again.pending) == list(c.pending)
+    assert again.running_tasks(array.id) == 1
+    assert [type(event).__name__ for event in timers.due(again, b.T0 + 55)] == ["Warned"]
+
+
+def test_dependents_are_told_after_a_restart() -> None:
+    c = b.cluster()
+    first = b.started(c)
+    job = b.submit(c, dependency=f"afterok:{first.id}")
+    again = restarted(c)
+    b.finish(again, again.jobs[first.id])
+    assert again.jobs[job.id].reason == Reason.NONE
+
+
+def test_a_running_delay_goes_on_after_a_restart() -> None:
+    c = b.cluster()
+    first = b.submit(c)
+    job = b.submit(c, dependency=f"after:{first.id}+1")
+    b.start(c, first)
+    again = restarted(c)
+    for event in timers.due(again, b.T0 + 60):
+        again.apply(event)
+    assert again.jobs[job.id].reason == Reason.NONE
+
+
+def test_old_snapshots_without_newer_fields_are_read() -> None:
+    raw = msgspec.msgpack.encode({"settings": {}, "next_job_id": 7})
+    assert thaw(msgspec.msgpack.decode(raw, type=Snapshot)).next_job_id == 7
+
+
+def test_events_survive_the_journal() -> None:
+    c = b.lab_cluster()
+    job = b.submit(c, array="1-3", dependency="singleton")
+    event = e.Submitted(at=b.T0, job=job)
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=e.AnyEvent) == event

@@ -1,0 +1,156 @@
+"""Steps: what an srun inside a job gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from slurm.core import events as e
+from slurm.core import steps
+from slurm.core.cluster import Cluster
+from slurm.core.illegal import IllegalTransition
+from slurm.model.errors import SlurmError
+from slurm.model.job import Job, Step
+from slurm.model.request import StepRequest
+from slurm.testing import builders as b
+
+
+def running(c: Cluster, *nodes: str, cpus: int = 2, gpus: int = 0, memory: int = 0, **request: object) -> Job:
+    job, _ = b.start(c, b.submit(c, **request), *nodes, cpus=cpus, gpus=gpus, memory=memory)  # type: ignore[arg-type]
+    return job
+
+
+def create(c: Cluster, job: Job, **request: object) -> Step:
+    step = steps.plan_step(c, job, StepRequest(**request), b.T0)  # type: ignore[arg-type]
+    c.apply(e.StepCreated(at=b.T0, job=job.id, step=step))
+    return step
+
+
+def refusal(c: Cluster, job: Job, **request: object) -> str:
+    with pytest.raises(SlurmError) as raised:
+        create(c, job, **request)
+    return raised.value.message
+
+
+def spread(step: Step) -> list[tuple[str, int]]:
+    return [(share.node, share.tasks) for share in step.shares]
+
+
+def test_without_options_a_step_has_the_tasks_of_the_job() -> None:
+    c = b.cluster()
+    job = running(c, "cn01", "cn02", ntasks=4)
+    step = create(c, job)
+    assert (step.id, spread(step), steps.ranks(step)) == (0, [("cn01", 2), ("cn02", 2)], [[0, 1], [2, 3]])
+
+
+def test_without_a_task_count_a_step_has_one_task_a_node() -> None:
+    c = b.cluster()
+    assert spread(create(c, running(c, "cn01", "cn02"))) == [("cn01", 1), ("cn02", 1)]
+
+
+def test_a_step_uses_every_cpu_of_its_nodes_unless_exact() -> None:
+    c = b.cluster()
+    job = running(c, cpus=4)
+    assert create(c, job, ntasks=1, overlap=True).shares[0].cpus == 0b1111
+    assert create(c, job, ntasks=1, exact=True).shares[0].cpus == 0b1
+    assert create(c, job, ntasks=1, cpus_per_task=2).shares[0].cpus == 0b110
+
+
+def test_steps_do_not_share_cpus_unless_they_overlap() -> None:
+    c = b.cluster()
+    job = running(c)
+    create(c, job)
+    assert refusal(c, job) == "Requested nodes are busy"
+    assert create(c, job, overlap=True).id == 1
+
+
+def test_what_a_step_held_is_free_after_its_end() -> None:
+    c = b.cluster()
+    job = running(c)
+    step = create(c, job)
+    c.apply(e.StepExited(at=b.T0, job=job.id, attempt=1, step=step.id, node=b.NodeName("cn01"), status=3 << 8))
+    assert job.derived_status == 3 << 8
+    assert create(c, job).id == 1
+
+
+def test_a_step_ends_on_its_last_node() -> None:
+    c = b.cluster()
+    job = running(c, "cn01", "cn02")
+    step = create(c, job)
+    c.apply(e.StepExited(at=b.T0, job=job.id, attempt=1, step=step.id, node=b.NodeName("cn02"), status=0))
+    assert job.steps[step.id].nodes_left == ["cn01"]
+    assert c.apply(e.StepExited(at=b.T0, job=job.id, attempt=1, step=step.id, node=b.NodeName("cn02"), status=0)) == []
+
+
+@pytest.mark.parametrize(("request_", "nodes"), [
+    ({"nodelist": "cn02"}, ["cn02"]), ({"exclude": "cn01"}, ["cn02", "cn03"]), ({"relative": 2}, ["cn03"]),
+    ({"relative": 1, "nodes_min": 1, "nodes_max": 1}, ["cn02"]), ({"nodes_min": 2, "nodes_max": 2}, ["cn01", "cn02"]),
+    ({"ntasks": 2}, ["cn01", "cn02"]), ({"ntasks": 6}, ["cn01", "cn02", "cn03"]),
+])
+def test_nodes_are_chosen_among_those_of_the_job(request_: dict[str, object], nodes: list[str]) -> None:
+    c = b.cluster()
+    step = steps.plan_step(c, running(c, "cn01", "cn02", "cn03"), StepRequest(**request_), b.T0)  # type: ignore[arg-type]
+    assert step.nodes == nodes
+
+
+@pytest.mark.parametrize(("word", "ranks"), [
+    ("block", [[0, 1, 2], [3, 4]]), ("cyclic", [[0, 2, 4], [1, 3]]), ("plane=2", [[0, 1, 4], [2, 3]]),
+])
+def test_ranks_follow_the_distribution(word: str, ranks: list[list[int]]) -> None:
+    c = b.cluster()
+    job = running(c, "cn01", "cn02", cpus=3)
+    step = create(c, job, ntasks=5, distribution=word)
+    assert steps.ranks(step) == ranks
+
+
+def test_uneven_shares_deal_cyclic_ranks_as_in_the_transcript() -> None:
+    c = b.cluster()
+    step = create(c, running(c, "cn01", "cn02"), ntasks=4)
+    step.shares[0].tasks, step.shares[1].tasks = 3, 1
+    step.request = StepRequest(distribution="cyclic")
+    assert steps.ranks(step) == [[0, 2, 3], [1]]
+
+
+def test_what_the_job_never_had_is_refused_for_good() -> None:
+    c = b.cluster(gpus=2)
+    job = running(c, gpus=1)
+    assert refusal(c, job, ntasks=5) == "Requested node configuration is not available"
+    assert refusal(c, job, gres="gpu:2") == "Requested node configuration is not available"
+    assert refusal(c, job, nodes_min=2) == "Node count specification invalid"
+    assert refusal(c, job, nodelist="cn02") == "Requested node configuration is not available"
+    assert refusal(c, job, nodelist="nosuch") == "Invalid node name specified"
+    assert refusal(c, job, relative=1) == "Node count specification invalid"
+
+
+def test_overcommit_puts_more_tasks_than_cpus() -> None:
+    c = b.cluster()
+    assert spread(create(c, running(c), ntasks=9, overcommit=True)) == [("cn01", 9)]
+
+
+def test_devices_are_shared_out_among_steps() -> None:
+    c = b.cluster(gpus=4)
+    job = running(c, cpus=4, gpus=3)
+    assert create(c, job, ntasks=1, exact=True, gres="gpu:1").shares[0].gres == {"gpu": 0b1}
+    assert create(c, job, ntasks=2, exact=True, gpus_per_task="1").shares[0].gres == {"gpu": 0b110}
+    assert refusal(c, job, ntasks=1, exact=True, gres="gpu:1") == "Requested nodes are busy"
+
+
+def test_memory_follows_the_cpus_of_an_exact_step() -> None:
+    c = b.cluster()
+    job = running(c, cpus=4, memory=4000)
+    assert create(c, job, ntasks=1, exact=True).shares[0].memory == 1000
+    assert create(c, job, ntasks=1, exact=True, mem_per_cpu=500).shares[0].memory == 500
+
+
+def test_the_number_of_steps_is_limited() -> None:
+    c = b.cluster(max_step_count=1)
+    job = running(c)
+    create(c, job, overlap=True)
+    assert refusal(c, job, overlap=True) == "Step limit reached for this job"
+
+
+def test_a_step_id_is_not_given_twice() -> None:
+    c = b.cluster()
+    job = running(c)
+    step = create(c, job)
+    with pytest.raises(IllegalTransition, match="step 0 was created before"):
+        c.apply(e.StepCreated(at=b.T0, job=job.id, step=step))
