@@ -49,14 +49,14 @@ def date_line(shell: Shell) -> str:
     return time.ctime(shell.now())
 
 
-def repeatedly(shell: Shell, seconds: int, body: Callable[[Channel], int]) -> int:
+def repeatedly(shell: Shell, seconds: int, body: Callable[[Channel], int], sleep: Callable[[float], None] = time.sleep) -> int:
     """Carries `body` out once, or every so many seconds until interrupted."""
     channel = shell.channel()
     try:
         code = body(channel)
         while seconds > 0:
             shell.stdout.flush()
-            time.sleep(seconds)
+            sleep(seconds)
             code = body(channel)
         return code
     finally:

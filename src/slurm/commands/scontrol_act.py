@@ -170,11 +170,12 @@ def say_lines(shell: Shell, reply: Message) -> None:
 
 
 def refused(shell: Shell, error: SlurmError, prefix: str, suffix: str) -> int:
-    """Prints an error as scontrol does, without the command's name; what already carries its prefix is left as it is."""
+    """Prints an error as scontrol does, without the command's name; `prefix` and `suffix` go round Slurm's own sentences only."""
     for line in error.preface:
         shell.raw(line)
-    message = error.message if error.message.startswith("slurm_") else f"{prefix}{error.message}{suffix}"
-    shell.raw(message)
+    own = error.message.startswith("slurm_")
+    known = error.message == MESSAGES[error.name][1]
+    shell.raw(("" if own else prefix) + error.message + (suffix if known else ""))
     shell.hints(error.hints)
     return shell.failure_code(1)
 

@@ -70,9 +70,6 @@ def _describe(shell: Shell, resolved: Resolved, what: str, names: list[str]) -> 
         shell.stdout.write(str(reply.get("text", "")))
         for line in scontrol_act.texts(reply.get("errors")):
             shell.raw(line)
-        if what == "config":
-            shell.out("")
-            scontrol_act.show_ping(shell, channel)
         code = reply.get("exit_code", 0)
         return code if isinstance(code, int) else 1
     except NotFound as error:

@@ -54,12 +54,12 @@ def _table(shell: Shell, channel: Channel, resolved: Resolved, layout: Layout, r
         rows = report.rows_of(channel.call(request))
     except NotFound as error:
         return _not_found(shell, error)
+    if not rows:
+        _check_users(resolved)
     heading = not resolved.flag("noheader")
     if heading and (resolved.flag("long") or resolved.number("iterate")):
         shell.out(report.date_line(shell))
     shell.stdout.write("".join(f"{line}\n" for line in format.lines(layout, rows, header=heading)))
-    if not rows:
-        _check_users(shell, resolved)
     return 0
 
 
@@ -178,8 +178,8 @@ class _InvalidState(OptionError):
         self.preface = (f"Invalid job state specified: {word}",)
 
 
-def _check_users(shell: Shell, resolved: Resolved) -> None:
-    """An empty answer for a user that this machine does not know is more likely a slip than the truth."""
+def _check_users(resolved: Resolved) -> None:
+    """An empty answer for a user that this machine does not know is more likely a slip than the truth: OptionError."""
     users = [name for name in resolved.texts("user") if not name.isdigit()]
     if not users:
         return
@@ -188,5 +188,5 @@ def _check_users(shell: Shell, resolved: Resolved) -> None:
     for name in users:
         try:
             pwd.getpwnam(name)
-        except KeyError:
-            shell.error(f"Invalid user: {name}")
+        except KeyError as error:
+            raise OptionError(f"Invalid user: {name}", exit_code=1) from error

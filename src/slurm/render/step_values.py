@@ -1,6 +1,6 @@
 """The text of each field of a job step, one function a row of `fields.STEP`, and the rows of `squeue --steps`.
 
-A running batch script is a step too, though no record keeps it: it is made up from its job here.
+A running batch script is a step too; where no record keeps it, it is made up from its job here.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ Getter = Callable[[JobStep, View], str]
 
 
 def running_steps(job: Job) -> list[JobStep]:
-    """The steps of a job that run, the batch script last."""
+    """The steps of a job that run, the batch script with them."""
     found = [JobStep(job, step) for step in job.steps.values() if step.state is JobState.RUNNING]
-    if job.request.kind == "batch" and job.allocation is not None and not job.state.finished and job.state is not JobState.PENDING:
+    unrecorded = job.request.kind == "batch" and BATCH_STEP not in job.steps
+    if unrecorded and job.allocation is not None and not job.state.finished and job.state is not JobState.PENDING:
         batch = Step(id=BATCH_STEP, name="batch", start_time=job.start_time, shares=job.allocation.shares[:1], ntasks=1)
         found.append(JobStep(job, batch))
     return found

@@ -1,0 +1,136 @@
+"""squeue and sinfo as commands: what they ask for, how they take options and variables, how they end."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from slurm.commands import report, sinfo, squeue
+from slurm.commands.shell import Shell, connect
+from slurm.model.ids import JobId
+from tests.compat import lab
+
+
+def _squeue(*argv: str, **fields: Any) -> lab.Outcome:
+    return lab.run(squeue.main, ["squeue", *argv], **fields)
+
+
+def _sinfo(*argv: str, **fields: Any) -> lab.Outcome:
+    return lab.run(sinfo.main, ["sinfo", *argv], **fields)
+
+
+def test_variables_stand_for_options_and_options_win() -> None:
+    environ = {"SQUEUE_FORMAT": "%i %u", "SQUEUE_PARTITION": "gpu", "SQUEUE_STATES": "running"}
+    assert _squeue("-h", environ=environ).stdout == "93 alice\n"
+    assert _squeue("-h", "-o", "%i", "-p", "batch", environ=environ).stdout == "87\n"
+
+
+@pytest.mark.parametrize("argv", [["-j", "86"], ["-j86"], ["--jobs=86"], ["--job", "86"], ["-h", "-j", "86", "-t", "all"]])
+def test_ids_may_stand_in_the_next_word(argv: list[str]) -> None:
+    assert "train" in _squeue(*argv).stdout and "sweep" not in _squeue(*argv).stdout
+
+
+def test_steps_take_ids_like_jobs() -> None:
+    assert [line.split()[0] for line in _squeue("-h", "-s", "86.batch,93.batch").stdout.splitlines()] == ["86.batch", "93.batch"]
+    assert len(_squeue("-h", "--steps").stdout.splitlines()) == 8
+
+
+def test_words_that_mean_nothing_are_refused() -> None:
+    outcome = _squeue("hello")
+    assert (outcome.status, outcome.stderr) == (1, "squeue: error: Unrecognized option: hello\n")
+
+
+def test_an_option_that_does_not_exist_ends_with_status_1_and_a_hint() -> None:
+    outcome = _squeue("--formatt=%i")
+    assert outcome.status == 1
+    assert outcome.stderr.splitlines()[0] == "squeue: unrecognized option '--formatt=%i'"
+    assert "--format" in outcome.stderr.splitlines()[-1]
+
+
+def test_a_user_whom_nobody_knows_is_an_error_only_when_nothing_was_found() -> None:
+    assert _squeue("-u", "alice").status == 0
+    outcome = _squeue("-u", "nobody-of-that-name")
+    assert (outcome.status, outcome.stdout) == (1, "")
+    assert outcome.stderr.startswith("squeue: error: Invalid user: nobody-of-that-name\n")
+
+
+def test_states_may_be_letters_in_any_case() -> None:
+    assert _squeue("-h", "-o", "%i", "-t", "r,cg", "-p", "gpu").stdout == _squeue("-h", "-o", "%i", "-t", "RUNNING", "-p", "gpu").stdout == "93\n"
+
+
+def test_an_unknown_field_is_named_with_the_nearest_and_the_others_are_shown() -> None:
+    outcome = _squeue("-h", "-j", "86", "-O", "jobid:4,statee:4,name:5")
+    assert outcome.stdout == "86  train\n"
+    assert outcome.stderr == "squeue: error: Invalid job format specification: statee\nsqueue: hint: did you mean State?\n"
+
+
+def test_help_format_lists_names_without_asking_anybody() -> None:
+    assert _squeue("--helpFormat").stdout.startswith("Account             AccrueTime")
+    assert _sinfo("--helpFormat").stdout.split()[:2] == ["AllocMem", "AllocNodes"]
+
+
+def test_variables_choose_how_ids_and_times_are_written() -> None:
+    view = lab.view()
+    part = view.jobs[JobId(88)].array_part
+    assert part is not None
+    part.ranges = [(number, number, 1) for number in range(1, 300, 7)]
+    part.ranges[3] = (23, 23, 1)
+    words = ["-h", "-j", "88", "-t", "PD", "-o", "%K"]
+    assert "..." in _squeue(*words, of=view).stdout
+    assert "..." not in _squeue(*words, of=view, environ={"SLURM_BITSTR_LEN": "0"}).stdout
+    assert _squeue("-h", "-j", "86", "-o", "%S", environ={"SLURM_TIME_FORMAT": "%Y"}).stdout == "2026\n"
+
+
+def test_noconvert_leaves_sizes_in_megabytes() -> None:
+    assert _squeue("-h", "-j", "93", "-o", "%m").stdout == "16G\n"
+    assert _squeue("-h", "-j", "93", "-o", "%m", "--noconvert").stdout == "16384M\n"
+
+
+def test_json_keeps_the_filter() -> None:
+    found = json.loads(_squeue("--json", "-u", "bob").stdout)
+    assert [job["job_id"] for job in found["jobs"]] == [87, 97]
+    assert _squeue("--json", "-j", "999999").status == 1
+
+
+def test_iterating_repeats_until_interrupted() -> None:
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 2:
+            raise KeyboardInterrupt
+
+    view = lab.view()
+    shell = Shell("squeue", [], {}, io.BytesIO(), io.StringIO(), io.StringIO(), connect=lambda environ: lab.Answering(view, lab.CALLERS["root"]))
+    asked: list[object] = []
+
+    def body(channel: object) -> int:
+        asked.append(channel)
+        return 0
+
+    with pytest.raises(KeyboardInterrupt):
+        report.repeatedly(shell, 7, body, nap)
+    assert naps == [7, 7] and len(asked) == 2 and asked[0] is asked[1]
+
+
+def test_sinfo_says_which_states_there_are() -> None:
+    outcome = _sinfo("-t", "bogus")
+    assert outcome.status == 1
+    assert outcome.stderr.splitlines()[0] == 'sinfo: error: Bad state string: "bogus"'
+
+
+def test_sinfo_filters_by_what_variables_say() -> None:
+    assert _sinfo("-h", "-o", "%P", environ={"SINFO_PARTITION": "gpu"}).stdout == "gpu\n"
+
+
+def test_reservations_are_refused_with_a_sentence() -> None:
+    outcome = _sinfo("-T")
+    assert outcome.status == 1 and "not supported by slurm-py yet" in outcome.stderr
+
+
+def test_a_controller_that_is_not_there_is_said_with_what_to_do() -> None:
+    errors = io.StringIO()
+    shell = Shell("squeue", [], {"SLURM_CONF": "/nonexistent/slurm.conf"}, io.BytesIO(), io.StringIO(), errors, connect=connect)
+    assert squeue.main(shell) == 1
+    assert errors.getvalue().startswith("squeue: error: ")

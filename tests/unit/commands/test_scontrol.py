@@ -1,0 +1,186 @@
+"""scontrol: which words become which requests, and how refusals read."""
+
+import io
+from collections.abc import Mapping
+
+import pytest
+
+from slurm.commands import scontrol
+from slurm.commands.shell import Shell
+from slurm.model.errors import InvalidRequest, NotFound, NotPermitted, SlurmError, Unreachable
+
+
+class Recording:
+    """A connection that keeps what is asked and answers the same to everything."""
+
+    def __init__(self, answer: dict[str, object] | SlurmError) -> None:
+        self.answer = answer
+        self.sent: list[dict[str, object]] = []
+
+    def call(self, message: dict[str, object]) -> dict[str, object]:
+        self.sent.append(message)
+        if isinstance(self.answer, SlurmError):
+            raise self.answer
+        return self.answer
+
+    def send(self, message: dict[str, object]) -> None:
+        self.sent.append(message)
+
+    def receive(self, timeout: float | None = None) -> dict[str, object]:
+        if isinstance(self.answer, SlurmError):
+            raise self.answer
+        return self.answer
+
+    def close(self) -> None:
+        self.sent.append({"type": "closed"})
+
+
+class Call:
+    """One run of scontrol with its streams."""
+
+    def __init__(self, *argv: str, answer: dict[str, object] | SlurmError | None = None, stdin: bytes = b"",
+                 environ: Mapping[str, str] | None = None, alone: bool = False) -> None:
+        self.channel = Recording(answer if answer is not None else {"type": "Done"})
+        out, err = io.StringIO(), io.StringIO()
+
+        def connect(environ: Mapping[str, str]) -> Recording:
+            if alone:
+                raise Unreachable(hints=["nobody is here"])
+            return self.channel
+
+        shell = Shell("scontrol", argv, environ or {}, io.BytesIO(stdin), out, err, connect=connect)
+        self.status = scontrol.main(shell)
+        self.out, self.err = out.getvalue(), err.getvalue()
+
+    @property
+    def asked(self) -> list[dict[str, object]]:
+        return [message for message in self.channel.sent if message["type"] != "closed"]
+
+
+@pytest.mark.parametrize(("line", "request_"), [
+    ("hold 1,2 3", {"type": "HoldJobs", "ids": ["1", "2", "3"]}),
+    ("hold jobid=7", {"type": "HoldJobs", "ids": ["7"]}),
+    ("uhold 5", {"type": "HoldJobs", "user": True, "ids": ["5"]}),
+    ("release 5_3", {"type": "ReleaseJobs", "ids": ["5_3"]}),
+    ("requeue 5", {"type": "RequeueJobs", "ids": ["5"]}),
+    ("requeuehold state=SpecialExit 5", {"type": "RequeueJobs", "hold": True, "ids": ["5"]}),
+    ("update jobid=5 timelimit=2:00 name=x", {"type": "UpdateJob", "ids": "5", "changes": {"timelimit": "2:00", "name": "x"}}),
+    ("update JobId=5 partition=gpu", {"type": "UpdateJob", "ids": "5", "changes": {"partition": "gpu"}}),
+    ("update job 5 nice=10", {"type": "UpdateJob", "ids": "5", "changes": {"nice": "10"}}),
+    ("update NodeName=cn[01-02] State=DRAIN Reason=x", {"type": "UpdateNode", "nodes": "cn[01-02]", "changes": {"State": "DRAIN", "Reason": "x"}}),
+    ("update partitionname=p State=UP", {"type": "UpdatePartition", "name": "p", "changes": {"State": "UP"}}),
+    ("reconfigure", {"type": "Reconfigure"}),
+    ("reconf", {"type": "Reconfigure"}),
+    ("shutdown", {"type": "Shutdown", "controller_only": False}),
+    ("shutdown slurmctld", {"type": "Shutdown", "controller_only": True}),
+    ("show job 5 -d", {"type": "Describe", "what": "job", "names": ["5"], "detail": True}),
+    ("-o show job", {"type": "Describe", "what": "job", "oneline": True}),
+    ("show jobs 5,6_[1,2]", {"type": "Describe", "what": "job", "names": ["5", "6_[1,2]"]}),
+    ("show nodes", {"type": "Describe", "what": "node"}),
+    ("show part gpu", {"type": "Describe", "what": "partition", "names": ["gpu"]}),
+    ("show node=cn01", {"type": "Describe", "what": "node", "names": ["cn01"]}),
+    ("show lic", {"type": "Describe", "what": "licenses"}),
+    ("show res", {"type": "Describe", "what": "reservation"}),
+    ("--json show node cn01", {
+        "type": "Describe", "what": "nodes_json", "format": "json", "arguments": ["scontrol", "--json", "show", "node", "cn01"], "names": ["cn01"]}),
+    ("wait_job 5", {"type": "WaitReady", "job_id": 5}),
+    ("ping", {"type": "Ping"}),
+])
+def test_a_line_becomes_a_request(line: str, request_: dict[str, object]) -> None:
+    call = Call(*line.split(), answer={"type": "Done", "host": "h"})
+    assert call.asked == [request_]
+    assert call.status == 0
+
+
+@pytest.mark.parametrize(("line", "answer", "first"), [
+    ("update jobid=86 timelimit=1", NotPermitted("ESLURM_USER_ID_MISSING"), "Invalid user id for job 86"),
+    ("update jobid=999999 timelimit=3", NotFound(), "Invalid job id specified for job 999999"),
+    ("update nodename=cn01 state=drain reason=x", NotPermitted("ESLURM_USER_ID_MISSING"), "slurm_update error: Invalid user id"),
+    ("shutdown", NotPermitted("ESLURM_USER_ID_MISSING"), "slurm_shutdown error:Invalid user id"),
+    ("shutdown", NotPermitted("ESLURM_USER_ID_MISSING", "slurm_shutdown error:Invalid user id"), "slurm_shutdown error:Invalid user id"),
+    ("reconfigure", NotPermitted("ESLURM_USER_ID_MISSING"), "slurm_reconfigure error:Invalid user id"),
+    ("update jobid=5 bogus=1", InvalidRequest(message="Update of this parameter is not supported: bogus=1"),
+     "Update of this parameter is not supported: bogus=1"),
+    ("show job 999999", NotFound(), "slurm_load_jobs error: Invalid job id specified"),
+    ("show job 5_7", NotFound(message="Job 5_7 not found"), "Job 5_7 not found"),
+])
+def test_a_refusal_reads_as_slurm_writes_it(line: str, answer: SlurmError, first: str) -> None:
+    call = Call(*line.split(), answer=answer)
+    assert (call.err.splitlines()[0], call.status) == (first, 1)
+
+
+@pytest.mark.parametrize(("line", "first"), [
+    ("bogus", "invalid keyword: bogus"),
+    ("show bogus", ""),
+    ("show", "too few arguments for keyword:show"),
+    ("update", "too few arguments for update keyword"),
+    ("update timelimit=3", "No valid entity in update command"),
+    ("update jobid=3 timelimit", "invalid option:timelimit"),
+    ("hold", "too few arguments for keyword:hold"),
+    ("wait_job", "too few arguments for keyword:wait_job"),
+    ("wait_job x", "scontrol: error: Invalid job id x"),
+    ("shutdown everything", "invalid argument:everything for keyword:shutdown"),
+    ("suspend 5", "scontrol: error: scontrol suspend is not supported by slurm-py yet"),
+    ("update reservationname=x duration=1", "scontrol: error: scontrol update reservationname= is not supported by slurm-py yet"),
+    ("errnumstr 1", "invalid error number: 1"),
+])
+def test_what_is_wrong_with_a_line_is_said_without_asking(line: str, first: str) -> None:
+    call = Call(*line.split(), alone=bool(first))
+    if first:
+        assert (call.err.splitlines()[0], call.status) == (first, 1)
+
+
+def test_a_slip_of_the_pen_gets_a_proposal() -> None:
+    assert "did you mean requeue?" in Call("requeu3", "5").err
+
+
+@pytest.mark.parametrize(("argv", "environ", "printed"), [
+    (["show", "hostnames", "cn[01-02],gpu5"], {}, "cn01\ncn02\ngpu5\n"),
+    (["show", "hostnames"], {"SLURM_JOB_NODELIST": "cn[3-4]"}, "cn3\ncn4\n"),
+    (["show", "hostname", "a1"], {}, "a1\n"),
+    (["show", "hostlist", "cn01,cn02,cn03"], {}, "cn[01-03]\n"),
+    (["show", "hostlistsorted", "cn03,cn01"], {}, "cn[01,03]\n"),
+])
+def test_host_lists_need_no_controller(argv: list[str], environ: dict[str, str], printed: str) -> None:
+    call = Call(*argv, environ=environ, alone=True)
+    assert (call.out, call.status) == (printed, 0)
+
+
+def test_a_malformed_host_list_is_explained() -> None:
+    call = Call("show", "hostnames", "cn[1-", alone=True)
+    assert call.status == 1
+    assert call.err.splitlines()[0] == "Invalid hostlist: cn[1-"
+    assert "never closed" in call.err
+
+
+def test_ping_tells_of_a_controller_that_is_down() -> None:
+    call = Call("ping", alone=True)
+    assert (call.out, call.status) == ("Slurmctld(primary) is DOWN\n", 1)
+    assert "nobody is here" in call.err
+
+
+def test_a_batch_script_goes_to_standard_output_or_a_private_file(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    monkeypatch.chdir(str(tmp_path))
+    answer: dict[str, object] = {"type": "Text", "text": "#!/bin/sh\ntrue\n"}
+    assert Call("write", "batch_script", "5", "-", answer=answer).out == "#!/bin/sh\ntrue\n"
+    written = Call("write", "batch_script", "5", answer=answer)
+    assert written.out == "batch script for job 5 written to slurm-5.sh\n"
+    assert os.stat("slurm-5.sh").st_mode & 0o777 == 0o600
+    with open("slurm-5.sh") as file:
+        assert file.read() == "#!/bin/sh\ntrue\n"
+
+
+def test_a_conversation_goes_on_after_errors_and_ends_with_quit() -> None:
+    call = Call(stdin=b"bogus\n\nhold 5\n!!\nquit\nhold 6\n")
+    assert [message["ids"] for message in call.asked] == [["5"], ["5"]]
+    assert call.err.startswith("invalid keyword: bogus\n")
+    assert call.status == 0
+    assert call.out == "scontrol: " * 5
+
+
+def test_version_and_help_need_nobody() -> None:
+    assert Call("version", alone=True).out.startswith("slurm ")
+    assert "requeuehold" in Call("help", alone=True).out
+    assert Call("--version", alone=True).status == 0
