@@ -39,4 +39,4 @@ def _look(path: str, key: StepKey, roster: Roster) -> tuple[StepHere, Ended | No
     if journal is None:
         folder.remove(path)
         return None
-    return roster.begin(key, path, journal.record.uid), journal.ended
+    return roster.begin(key, path), journal.ended

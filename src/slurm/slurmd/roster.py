@@ -16,10 +16,9 @@ _REMEMBERED = 20_000
 class StepHere:
     """A step on this node; `ended` is set once it has ended, its folder stays until that is acknowledged."""
 
-    def __init__(self, key: StepKey, path: str, uid: int) -> None:
+    def __init__(self, key: StepKey, path: str) -> None:
         self.key = key
         self.path = path
-        self.uid = uid
         self.ended: Ended | None = None
 
 
@@ -58,10 +57,10 @@ class Roster:
         here = self.jobs.get((job, attempt))
         return (job, attempt) in self._past or (here is not None and here.over)
 
-    def begin(self, key: StepKey, path: str, uid: int) -> StepHere:
+    def begin(self, key: StepKey, path: str) -> StepHere:
         """A step is about to be started."""
         here = self.jobs.setdefault((key.job, key.attempt), JobHere(key.job, key.attempt))
-        step = StepHere(key, path, uid)
+        step = StepHere(key, path)
         here.steps[key.step] = step
         here.seen.add(key.step)
         self.by_path[path] = step

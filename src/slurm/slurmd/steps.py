@@ -6,6 +6,7 @@ Not here: what slurmctld or srun ask for (`node`, `step_server`), what a slurmst
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -20,10 +21,12 @@ from slurm.slurmd import control
 from slurm.slurmd.nursery import Nursery, ZygoteLost
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.stepd import folder, tree
+from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.folder import Ended, StepKey, StepRecord
 
 log = logging.getLogger("slurmd.steps")
 _AGAIN_SECONDS = 0.05
+_FULL_DISK_SECONDS = 1.0
 _MARKS = ("SLURM_CONF", "SLURM_CLUSTER_NAME", "SLURM_JOB_ID", "SLURM_JOB_SLUID", "SLURM_STEP_ID", "SLURMD_NODENAME")
 """Variables that together tell a step's processes from all others of this machine."""
 
@@ -74,7 +77,7 @@ class Steps:
             os.close(journal)
             folder.remove(path)
             raise
-        return Prepared(self._roster.begin(record.key, path, record.uid), journal)
+        return Prepared(self._roster.begin(record.key, path), journal)
 
     async def launch(self, prepared: Prepared, connection: int = -1) -> None:
         """Have the slurmstepd of a prepared step forked. NotNow when that fails: nothing of the step is left then."""
@@ -163,21 +166,34 @@ class Steps:
         found = folder.read(step.path)
         if found is not None:
             marks = {name: value for name in _MARKS if (value := found.record.environment.get(name)) is not None}
-            while tree.send(tree.belonging(marks), signal.SIGKILL):
+            group = Cgroup(found.record.cgroup, step.key.folder_name, 0) if found.record.cgroup else None
+            while tree.send(tree.belonging(marks), signal.SIGKILL) or (group is not None and not group.cleared()):
                 await asyncio.sleep(_AGAIN_SECONDS)
         ended = Ended(signal.SIGKILL, at=time.time(), note="slurmstepd was killed")
-        journal = folder.abandoned(step.path)
-        if journal >= 0:
-            folder.append_ended(journal, ended)
-            os.close(journal)
+        while not self._wrote(step, ended):
+            await asyncio.sleep(_FULL_DISK_SECONDS)
         if step.ended is None:
             self._on_ended(step, ended)
+
+    def _wrote(self, step: StepHere, ended: Ended) -> bool:
+        journal = folder.abandoned(step.path)
+        if journal < 0:
+            return True
+        try:
+            folder.append_ended(journal, ended)
+        except OSError as error:
+            log.error("how step %s ended cannot be written yet: %s", step.key.shown, error.strerror)
+            return False
+        finally:
+            os.close(journal)
+        return True
 
 
 def _write(path: str, data: bytes, mode: int, owner: StepRecord | None) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
-        os.write(descriptor, data)
+        if os.write(descriptor, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if owner is not None and os.geteuid() == 0 and owner.uid != 0:
             os.fchown(descriptor, owner.uid, owner.gid)
     finally:

@@ -22,7 +22,7 @@ import socket
 import sys
 import traceback
 
-from slurm.slurmd.stepd import kernel, passing, tree, worker
+from slurm.slurmd.stepd import kernel, limits, passing, tree, worker
 from slurm.slurmd.stepd.loop import catch_signals
 
 MOST_IDLE = 8
@@ -190,6 +190,7 @@ def main() -> None:
     os.dup2(null, 0)
     os.close(null)
     kernel.adopt_orphans()
+    limits.raise_own()
     kernel.set_title("slurmd: zygote")
     gc.collect()
     gc.freeze()

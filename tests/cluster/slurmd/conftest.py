@@ -141,8 +141,9 @@ class Run:
     def __init__(self, root: Path) -> None:
         self.stage = Stage(root)
 
-    def __call__(self, scene: Callable[[Stage], object]) -> None:
-        """Start controller and slurmd, play, stop both."""
+    def __call__(self, scene: Callable[[Stage], object], *, conf: str = "") -> None:
+        """Start controller and slurmd, play, stop both; `conf` are more lines of slurm.conf."""
+        self.stage.conf.write_text(self.stage.conf.read_text() + conf)
         asyncio.run(self._play(scene))
 
     async def _play(self, scene: Callable[[Stage], object]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
 
 import psutil
+import pytest
 
-from slurm.slurmd.stepd import folder
+from slurm.slurmd.stepd import cgroup, folder
 from slurm.slurmd.stepd.folder import Ended, StepKey
 from slurm.wire import node_messages as n
 
@@ -178,7 +180,6 @@ def test_a_step_of_which_only_the_folder_is_left_ended_with_signal_9(run, tmp_pa
     steps.mkdir(parents=True)
     path = steps / "job00012.1.batch"
     record = folder.StepRecord(12, 1, -5, "cn01", os.getuid(), os.getgid(), "root", ["x"], {"SLURM_JOB_ID": "12", "SLURM_CONF": "?"}, "/", {})
-    import json
     os.close(folder.create(str(path), json.dumps(record._asdict()).encode()))
     (steps / "job00013.1.batch").mkdir()
 
@@ -204,3 +205,29 @@ def test_a_slurmstepd_that_takes_step_after_step_keeps_nothing_of_them(run):
         assert len({output[1] for output in outputs}) == 1, "open descriptors of slurmstepd"
         await stage.until(lambda: not any("idle" in process.cmdline()[0] for process in psutil.Process(stage.process.pid).children(recursive=True)))
     run(scene)
+
+
+def cgroups_can_be_made():
+    made = cgroup.parent_for("slurm_py_test")
+    if made:
+        os.rmdir(made)
+    return bool(made)
+
+
+@pytest.mark.skipif(not cgroups_can_be_made(), reason="this machine lets us make no cgroup")
+def test_a_cgroup_finds_what_descent_and_environment_cannot(run):
+    async def scene(stage):
+        stage.send(stage.batch(3, "#!/bin/bash\n(setsid env -i /bin/sleep 1000 &)\nsleep 0.3; cat /proc/self/cgroup; echo start\nsleep 1000\n"))
+        await stage.until(lambda: (stage.root / "out-3").exists() and "start" in stage.output(3))
+        assert "slurmd_cn01/job00003.1.batch" in stage.output(3)
+        hidden = [child for child in stepd_of(stage, "3.batch").children(recursive=True) if child.name() == "sleep"]
+        zygote = next(child for child in psutil.Process(stage.process.pid).children() if "zygote" in child.cmdline()[0])
+        zygote.kill()
+        stepd_of(stage, "3.batch").kill()
+        assert (await stage.ended(3)).status == 9
+        assert hidden
+        assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in hidden)
+        stage.send(stage.batch(4, "#!/bin/bash\nexit 2\n"))
+        assert (await stage.ended(4)).status == 2 << 8
+        assert not [name for name in os.listdir(cgroup.parent_for("slurmd_cn01")) if name.startswith("job")]
+    run(scene, conf="ProctrackType=proctrack/cgroup\n")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 
 import pytest
 
@@ -30,13 +32,11 @@ def test_other_names_are_no_step_folders(name):
     assert folder.parse_folder_name(name) is None
 
 
-def test_a_journal_keeps_the_record_the_pids_and_the_end(tmp_path):
+def test_a_journal_keeps_the_record_and_the_end(tmp_path):
     path = tmp_path / "s"
     journal = made(path)
-    assert folder.read(str(path)) == (RECORD, [], None)
-    folder.append(journal, {"pids": [5, 6]})
+    assert folder.read(str(path)) == (RECORD, None)
     folder.append_ended(journal, Ended(256, True, 1.5, 0.5, 30, 99.0, "why"))
-    assert folder.read(str(path)).pids == [5, 6]
     assert folder.read(str(path)).ended == Ended(256, True, 1.5, 0.5, 30, 99.0, "why") == folder.read_ended(str(path))
 
 
@@ -56,6 +56,24 @@ def test_a_line_cut_short_by_a_crash_is_dropped_and_the_end_can_be_written_behin
     taken = folder.abandoned(str(path))
     folder.append_ended(taken, Ended(9))
     assert folder.read(str(path)).ended == Ended(9)
+
+
+def test_a_full_disk_leaves_a_journal_as_it_was(tmp_path):
+    path = tmp_path / "s"
+    journal = made(path)
+    before = (path / "journal").read_bytes()
+    own = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, own[1]))
+    try:
+        with pytest.raises(OSError, match="File too large|No space"):
+            folder.append_ended(journal, Ended(9))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, own)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert (path / "journal").read_bytes() == before
+    folder.append_ended(journal, Ended(9))
+    assert folder.read_ended(str(path)) == Ended(9)
 
 
 def test_a_first_line_cut_short_means_that_nothing_has_run(tmp_path):

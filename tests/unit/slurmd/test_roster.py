@@ -11,7 +11,7 @@ GOOD = Ended(0)
 
 
 def begun(roster, key):
-    return roster.begin(key, f"/spool/{key.folder_name}", 1000)
+    return roster.begin(key, f"/spool/{key.folder_name}")
 
 
 def test_a_batch_script_that_ends_alone_takes_its_job_with_it():

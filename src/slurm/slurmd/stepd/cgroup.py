@@ -28,6 +28,15 @@ class Cgroup:
         if os.path.exists(os.path.join(self.path, "cgroup.kill")):
             self._write("cgroup.kill", "1")
 
+    def cleared(self) -> bool:
+        """Kill what is in it; whether it is empty, and then removed."""
+        self.kill()
+        try:
+            self.remove()
+        except OSError:
+            return False
+        return True
+
     def out_of_memory(self) -> bool:
         """Whether the kernel killed a process in it for memory."""
         path = os.path.join(self.path, "memory.events")

@@ -1,6 +1,6 @@
 """A step's folder in the node's spool: its name, and the journal in it that outlives every process.
 
-    <spool>/steps/job00012.1.batch/journal       first line the StepRecord, then what happened, one JSON object a line
+    <spool>/steps/job00012.1.batch/journal       first line the StepRecord, second how it ended; each a JSON object
                                   /slurm_script  the batch script, the owner's
                                   /step.sock     where the step's slurmstepd takes orders while it lives
 
@@ -10,6 +10,7 @@ locked and has no last line belongs to nobody any more. Light on purpose: the zy
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -120,31 +121,41 @@ class Ended(NamedTuple):
 
 
 class Journal(NamedTuple):
-    """A journal as read: `ended` is None while the step runs or when it was cut short; `pids` are its tasks, once started."""
+    """A journal as read: `ended` is None while the step runs or when it was cut short."""
 
     record: StepRecord
-    pids: list[int]
     ended: Ended | None
 
 
 def create(path: str, record: bytes) -> int:
-    """Make the folder with a journal whose first line is `record` (JSON of a StepRecord); the open, locked journal. FileExistsError."""
+    """Make the folder with a journal whose first line is `record` (JSON of a StepRecord); the open, locked journal. OSError.
+
+    FileExistsError: the step was begun before.
+    """
     os.mkdir(path, 0o711)
     journal = os.open(os.path.join(path, JOURNAL), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
     fcntl.flock(journal, fcntl.LOCK_EX)
-    os.write(journal, record + b"\n")
+    try:
+        if os.write(journal, record + b"\n") <= len(record):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        os.close(journal)
+        remove(path)
+        raise
     return journal
 
 
-def append(journal: int, entry: dict[str, object]) -> None:
-    """Add one line to an open journal and wait until it is on disk."""
-    os.write(journal, json.dumps(entry).encode() + b"\n")
-    os.fdatasync(journal)
-
-
 def append_ended(journal: int, ended: Ended) -> None:
-    """Add the last line."""
-    append(journal, {"ended": ended._asdict()})
+    """Add the last line to an open journal and wait until it is on disk. OSError leaves the journal as it was."""
+    size = os.fstat(journal).st_size
+    line = json.dumps({"ended": ended._asdict()}).encode() + b"\n"
+    try:
+        if os.write(journal, line) < len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fdatasync(journal)
+    except OSError:
+        os.ftruncate(journal, size)
+        raise
 
 
 def read(path: str) -> Journal | None:
@@ -157,14 +168,8 @@ def read(path: str) -> Journal | None:
     if not lines:
         return None
     record = _record_of(lines[0])
-    pids: list[int] = []
-    ended: Ended | None = None
-    for line in lines[1:]:
-        entry = json.loads(line)
-        pids = entry.get("pids", pids)
-        if "ended" in entry:
-            ended = Ended(**entry["ended"])
-    return Journal(record, pids, ended)
+    ended = Ended(**json.loads(lines[1])["ended"]) if len(lines) > 1 else None
+    return Journal(record, ended)
 
 
 def read_record(journal: int) -> StepRecord:

@@ -10,8 +10,20 @@ NAMES = ("cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "mem
 """What may be asked: setrlimit(2)'s names without RLIMIT_."""
 
 
+_first: dict[int, tuple[int, int]] = {}
+
+
+def raise_own() -> None:
+    """As many open files as allowed for this process and its forks, which have pipes to many tasks; `apply` takes it back in a task."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _first[resource.RLIMIT_NOFILE] = (soft, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def apply(limits: dict[str, int]) -> list[str]:
     """Set soft limits (-1: none); what the hard limit forbids is cut to it, in root's case raised. Returns a sentence for each one cut."""
+    for number, own in _first.items():
+        resource.setrlimit(number, own)
     cut = []
     for name, wanted in limits.items():
         if name not in NAMES:

@@ -25,6 +25,7 @@ from slurm.slurmd.stepd.usage import Usage, reap
 CANNOT_OPEN_STATUS = 53
 """Wait status of a step whose files cannot be opened: Slurm's well-known ExitCode 0:53."""
 CANNOT_FORK_STATUS = 1 << 8
+_FULL_DISK_SECONDS = 1.0
 
 
 class Supervisor:
@@ -93,7 +94,6 @@ class Supervisor:
         self.plumbing.close_ends()
         if self.io is not None:
             self.io.started({task.rank: task.pid for task in self.tasks})
-        os.write(self.journal, b'{"pids": [%s]}\n' % b", ".join(b"%d" % task.pid for task in self.tasks))
 
     # --- while it runs ---------------------------------------------------------------------------------------------------
 
@@ -182,8 +182,18 @@ class Supervisor:
         statuses = [task.status for task in self.tasks if task.status is not None]
         status = self.refusal_status or max(statuses, default=0)
         used = self.usage
-        folder.append_ended(self.journal, folder.Ended(
-            status, self._out_of_memory(), round(used.user_seconds, 3), round(used.system_seconds, 3), used.max_rss, time.time(), self.refusal))
+        ended = folder.Ended(
+            status, self._out_of_memory(), round(used.user_seconds, 3), round(used.system_seconds, 3), used.max_rss, time.time(), self.refusal)
+        while not self._wrote(ended):
+            time.sleep(_FULL_DISK_SECONDS)
+
+    def _wrote(self, ended: folder.Ended) -> bool:
+        try:
+            folder.append_ended(self.journal, ended)
+        except OSError as error:
+            os.write(2, f"slurmstepd: error: {self.record.key.shown}: how it ended cannot be written yet: {error.strerror}\n".encode())
+            return False
+        return True
 
     def remove_cgroup(self) -> None:
         """Its cgroup."""
