@@ -58,7 +58,7 @@ def _names(job: Job, number: int) -> bool:
 
 def _candidates(view: View, refs: list[JobRef]) -> Iterable[Job]:
     """The jobs with these ids; every job when one of them is an array, whose tasks have ids of their own."""
-    found = [view.jobs.get(JobId(ref.job)) for ref in refs]
+    found = [view.jobs.get(JobId(number)) for number in dict.fromkeys(ref.job for ref in refs)]
     if all(job is not None and not job.array_job for job in found):
         return [job for job in found if job is not None]
     return view.jobs.values()

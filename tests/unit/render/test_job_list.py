@@ -59,6 +59,7 @@ def test_a_job_that_failed_shows_why_instead_of_where() -> None:
     (["95"], ["88_1"]),
     (["86", "999999"], ["86"]),
     (["86.0"], ["86"]),
+    (["86", "86"], ["86"]),
 ])
 def test_ids_name_jobs_arrays_and_tasks(ids: list[str], found: list[str]) -> None:
     assert _ids(lab.view(), ids=ids) == found
