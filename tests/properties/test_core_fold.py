@@ -186,6 +186,17 @@ class ClusterLife(RuleBasedStateMachine):
         for node in step.nodes if ends else ():
             self.record(e.StepExited(at=self.now, job=job.id, attempt=job.attempt, step=step.id, node=node, status=256))
 
+    @rule(by=ACTORS, data=st.data(), what=st.sampled_from(["user", "state", "twice"]))
+    def people_with_many_jobs(self, by: e.Caller, data: st.DataObject, what: str) -> None:
+        if what == "user":
+            self.record(*cancel.cancel(self.live, JobFilter(users=[data.draw(st.sampled_from(["alice", "bob"]))]), by, self.now).events)
+        elif what == "state":
+            self.record(*cancel.cancel(self.live, JobFilter(states=["pending"], names=["a"]), by, self.now).events)
+        elif self.live.jobs:
+            texts = [*data.draw(st.lists(st.sampled_from(self.ids()), min_size=1, max_size=2))] * 2
+            self.ask(data.draw(st.sampled_from([hold.hold, hold.release, requeue.requeue])), texts, by)
+            self.record(*cancel.cancel(self.live, JobFilter(ids=texts[:1] * 2, states=["running"]), by, self.now).events)
+
     @rule(data=st.data(), by=ACTORS, change=UPDATES, what=st.sampled_from(["requeue", "requeue", "cancel", "update", "signal"]))
     def people_with_started_jobs(self, data: st.DataObject, by: e.Caller, change: dict[str, str], what: str) -> None:
         started = [str(job.id) for job in self.live.jobs.values() if job.attempt and job.id not in self.live.pending]

@@ -45,7 +45,7 @@ def back_to_queue(state: ClusterState, job: Job, at: float) -> None:
     job.start_time = job.end_time = job.accrue_time = 0.0
     job.exit_status = job.derived_status = 0
     job.launched = job.signalled = job.requeue_after = False
-    job.next_step = 0
+    job.next_step = job.priority = 0
     job.steps.clear()
     if job.hold_after:
         job.held = job.held or "user"

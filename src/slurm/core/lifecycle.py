@@ -73,12 +73,14 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
 }
 
 IGNORED: dict[tuple[Phase, type[e.Event]], str] = {
+    (WAITING, e.Requeued): "it waits already",
     (RUNNING, e.NodeFreed): "a node speaks only for processes that were to end; these were not",
     (RUNNING, e.Eligible): "the delay ended after the job was started by hand",
     (ENDING, e.Launched): "the script ran, but its end was already decided",
     (ENDING, e.Warned): "it ended before the warning",
     (ENDING, e.TimedOut): "it ended before its limit",
     (ENDING, e.AllocationRelinquished): "it ended before its holder gave it back",
+    (ENDED, e.Cancelled): "another job's end had ended it (--kill-on-invalid-dep)",
     (ENDED, e.Launched): "late news of a job that ended",
     (ENDED, e.LaunchFailed): "late news of a job that ended",
     (ENDED, e.BatchExited): "late news of a job that ended",

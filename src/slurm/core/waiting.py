@@ -50,6 +50,7 @@ def on_held(state: ClusterState, job: Job, event: e.Held) -> list[Effect]:
     """A hold; an administrator's is not weakened by the owner's."""
     job = own_record(state, job, event.task, event.at)
     job.held = "admin" if event.admin else job.held or "user"
+    job.priority = 0
     standing.refresh(job, event.at, anew=True)
     return [Announce(job=job.id)]
 
@@ -58,6 +59,7 @@ def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect
     """The hold is lifted, and a requeue delay with it; a --begin asked for by the user still counts."""
     job = own_record(state, job, event.task, event.at)
     job.held = ""
+    job.priority = 0  # The planner writes the new one down before anybody can look.
     if job.not_before and job.restarts and job.not_before != job.request.begin:
         job.not_before = 0.0
     if "special_exit" in job.flags:
@@ -72,6 +74,7 @@ def on_updated(state: ClusterState, job: Job, event: e.JobUpdated) -> list[Effec
     """`scontrol update`."""
     job = own_record(state, job, event.task, event.at)
     effects: list[Effect] = [Announce(job=job.id), Plan()]
+    job.priority = 0
     changes.apply(state, job, event, effects)
     return effects
 
@@ -110,6 +113,9 @@ def own_record(state: ClusterState, job: Job, task: int | None, at: float) -> Jo
     if task is None or job.array_part is None:
         return job
     if not arrays.contains(job.array_part.ranges, task):
+        own = state.task(job.id, task)
+        if own is not None and own.id in state.pending:
+            return own
         raise IllegalTransition(f"task {task} does not wait: {story(job)}")
     own = split(state, job, task)
     state.enter_queue(own)

@@ -95,3 +95,13 @@ def test_late_news_says_why_it_is_passed_over() -> None:
     job = b.started(c)
     b.finish(c, job)
     assert lifecycle.ignored(c, e.TimedOut(at=b.T0, job=job.id, attempt=1)) == "late news of a job that ended"
+
+
+def test_one_request_may_end_a_job_that_another_of_its_events_has_ended() -> None:
+    c = b.cluster()
+    first = b.submit(c)
+    second = b.submit(c, dependency=f"afterok:{first.id}", kill_on_invalid_dep=True)
+    for job in (first, second):
+        c.apply(e.Cancelled(at=b.T0, job=job.id, by=b.ROOT.uid))
+    assert second.state is JobState.CANCELLED
+    assert second.reason == "DependencyNeverSatisfied"
