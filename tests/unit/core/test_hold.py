@@ -89,3 +89,14 @@ def test_jobs_are_held_by_name() -> None:
 def test_unknown_jobs_are_said_to_be_unknown(text: str) -> None:
     with pytest.raises(NotFound, match="Invalid job id specified"):
         hold.hold(b.cluster(), [text], b.ROOT, b.T0)
+
+
+def test_a_held_job_has_no_priority_and_gets_a_new_one_when_it_is_released() -> None:
+    c = b.cluster()
+    job = b.submit(c)
+    job.priority = 77
+    apply(c, hold.hold(c, ["1"], b.ALICE, b.T0))
+    assert job.priority == 0
+    job.priority = 77
+    apply(c, hold.release(c, ["1"], b.ALICE, b.T0 + 9))
+    assert job.priority == 0
