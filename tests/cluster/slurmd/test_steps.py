@@ -292,3 +292,23 @@ def test_garbage_on_the_socket_of_srun_hurts_nobody(run):
             writer.close()
         assert (await (await Srun.call(stage, 1, ["true"])).finish()).exits == {0: 0}
     run(scene)
+
+
+def test_a_srun_that_does_not_read_cannot_keep_a_job_from_ending(run):
+    async def scene(stage):
+        srun = await Srun.call(stage, 1, ["cat", "/dev/zero"])
+        await srun.until(step_io.STARTED)
+        srun.writer.transport.pause_reading()
+        await asyncio.sleep(0.3)
+        stage.send(n.TerminateJob(job=1, attempt=1, why="cancelled", kill_wait=0))
+        assert (await stage.ended(1, 0)).status in (9, 15)
+        await stage.until(lambda: stage.reports(n.JobGone, 1))
+    run(scene)
+
+
+def test_many_tasks_each_bring_their_output_and_end(run):
+    async def scene(stage):
+        srun = await (await Srun.call(stage, 1, ["bash", "-c", "echo $SLURM_PROCID; echo e >&2"], ranks=range(200))).finish()
+        assert srun.out == {rank: f"{rank}\n".encode() for rank in range(200)}
+        assert srun.exits == dict.fromkeys(range(200), 0)
+    run(scene)

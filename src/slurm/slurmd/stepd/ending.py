@@ -12,6 +12,7 @@ from slurm.slurmd.stepd.loop import Loop
 
 _AGAIN_SECONDS = 0.2
 _COMPLAIN_SECONDS = 60.0
+_DRAIN_SECONDS = 5.0
 
 
 class Ending:
@@ -54,6 +55,11 @@ class Ending:
     def grace(self) -> bool:
         """Whether processes still have time to end by themselves after SIGTERM."""
         return self.asked and time.monotonic() < self._deadline
+
+    @property
+    def overdue(self) -> bool:
+        """Whether nobody is to be waited for any more, not even a srun that does not take what is left of the output."""
+        return self.asked and time.monotonic() > self._deadline + _DRAIN_SECONDS
 
     def signal_all(self, number: int) -> None:
         """A signal to every process of the step."""

@@ -49,6 +49,9 @@ class StepIO:
         self._outlets: dict[int, tuple[int, int]] = {}
         self._inlets: dict[int, Inlet] = {}
         self._terminal = -1
+        self._waiting = 0  # bytes for inlets, all together
+        self._stopped = False  # outlets are not read while srun does not take what there is
+        self._interest = -1
         self.gone = False
         connection.setblocking(False)
         self._watch_connection()
@@ -59,7 +62,7 @@ class StepIO:
         """Forward what can be read from `descriptor` as STDOUT or STDERR of a task until it ends; it is closed then."""
         os.set_blocking(descriptor, False)
         self._outlets[descriptor] = (kind, rank)
-        self._watch_outlets()
+        self._watch_outlet(descriptor)
 
     def add_inlet(self, rank: int, descriptor: int, *, terminal: bool = False) -> None:
         """Forward a task's standard input into `descriptor`; it is closed at the end of input."""
@@ -122,23 +125,25 @@ class StepIO:
         self._flush()
 
     def _flush(self) -> None:
-        full = len(self._outgoing) > _MUCH
         try:
             while self._outgoing:
                 del self._outgoing[:self._connection.send(self._outgoing[:_MUCH])]
         except BlockingIOError:
-            self._watch_connection()
+            pass  # the loop says when there is room again
         except OSError:
             self._lose()
             return
-        if full != (len(self._outgoing) > _MUCH) or not self._outgoing:
-            self._watch_outlets()
-            self._watch_connection()
+        self._watch_connection()
+        if self._stopped != (len(self._outgoing) > _MUCH):
+            self._stopped = not self._stopped
+            for descriptor in self._outlets:
+                self._watch_outlet(descriptor)
 
     def _watch_connection(self) -> None:
-        thirsty = sum(len(inlet.waiting) for inlet in self._inlets.values()) <= _MUCH
-        events = (READ if thirsty else 0) | (WRITE if self._outgoing else 0)
-        self._loop.watch(self._connection.fileno(), events, self._on_connection)
+        interest = (READ if self._waiting <= _MUCH else 0) | (WRITE if self._outgoing else 0)
+        if interest != self._interest:
+            self._interest = interest
+            self._loop.watch(self._connection.fileno(), interest, self._on_connection)
 
     def _on_connection(self, events: int) -> None:
         if events & WRITE:
@@ -198,10 +203,12 @@ class StepIO:
             return
         if data:
             inlet.waiting += data
+            self._waiting += len(data)
         else:
             inlet.ended = True
             if inlet.terminal:
                 inlet.waiting += b"\x04"
+                self._waiting += 1
         self._drain_inlet(rank)
 
     def _drain_inlet(self, rank: int) -> None:
@@ -210,7 +217,9 @@ class StepIO:
             return
         try:
             while inlet.waiting:
-                del inlet.waiting[:os.write(inlet.descriptor, inlet.waiting[:_CHUNK])]
+                written = os.write(inlet.descriptor, inlet.waiting[:_CHUNK])
+                del inlet.waiting[:written]
+                self._waiting -= written
         except BlockingIOError:
             if not inlet.terminal:  # a terminal's one descriptor is watched for output already: its input is tried again with each of that
                 self._loop.watch(inlet.descriptor, WRITE, lambda _events: self._drain_inlet(rank))
@@ -221,22 +230,23 @@ class StepIO:
                 self._loop.unwatch(inlet.descriptor)
             if inlet.ended and not inlet.terminal:
                 self._close_inlet(rank)
-        self._watch_connection()
+        if not self.gone:
+            self._watch_connection()
 
     def _close_inlet(self, rank: int) -> None:
         inlet = self._inlets.pop(rank)
+        self._waiting -= len(inlet.waiting)
         if not inlet.terminal:
             self._loop.unwatch(inlet.descriptor)
             os.close(inlet.descriptor)
 
     # --- output ----------------------------------------------------------------------------------------------------------
 
-    def _watch_outlets(self) -> None:
-        for descriptor in self._outlets:
-            if len(self._outgoing) > _MUCH:
-                self._loop.unwatch(descriptor)
-            else:
-                self._loop.watch(descriptor, READ, lambda events, d=descriptor: self._on_outlet(d, events))  # type: ignore[misc]
+    def _watch_outlet(self, descriptor: int) -> None:
+        if self._stopped:
+            self._loop.unwatch(descriptor)
+        else:
+            self._loop.watch(descriptor, READ, lambda events: self._on_outlet(descriptor, events))
 
     def _on_outlet(self, descriptor: int, events: int) -> None:
         if descriptor in self._outlets and (readable(events) or broken(events)):
@@ -264,7 +274,8 @@ class StepIO:
         os.close(descriptor)
         if descriptor == self._terminal:
             self._terminal = -1
-            self._inlets.pop(rank, None)
+            if rank in self._inlets:
+                self._close_inlet(rank)
         if tell:
             self._send(kind, rank)
 

@@ -98,7 +98,10 @@ class Supervisor:
     # --- while it runs ---------------------------------------------------------------------------------------------------
 
     def _is_over(self) -> bool:
-        return not self.children and (self.io is None or self.io.drained)
+        return not self.children and self._is_said()
+
+    def _is_said(self) -> bool:
+        return self.io is None or self.io.drained or self.ending.overdue
 
     def _on_child(self) -> None:
         ended, self.children = reap(self.usage)
@@ -208,7 +211,7 @@ class Supervisor:
         """Say goodbye to srun: now its step is on record."""
         if self.io is not None and not self.io.gone:
             self.io.done()
-            self.loop.run(lambda: self.io is None or self.io.drained)
+            self.loop.run(self._is_said)
             self.io.close()
 
 
