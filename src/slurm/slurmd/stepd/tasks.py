@@ -54,23 +54,24 @@ class Birth(NamedTuple):
 
 def start(birth: Birth) -> None:
     """Start the task and note its pid; OSError when the machine has no room for another process."""
+    argv, environment = argv_of(birth), environment_of(birth)  # before the fork: each page that a child touches costs it a copy
     pid = os.fork()
     if pid == 0:
         try:
-            _become_task(birth)
+            _become_task(birth, argv, environment)
         finally:
             os._exit(1)
     birth.task.pid = pid
 
 
-def _become_task(birth: Birth) -> None:
-    program = argv_of(birth)[0]
+def _become_task(birth: Birth, argv: list[str], environment: dict[str, str]) -> None:
     try:
         for change in CHANGES:
             change(birth)
-        os.execvpe(program, argv_of(birth), environment_of(birth))
+        environment["SLURM_TASK_PID"] = str(os.getpid())
+        os.execvpe(argv[0], argv, environment)
     except OSError as failure:
-        _say(messages.no_exec(program, failure, time.time()))
+        _say(messages.no_exec(argv[0], failure, time.time()))
         os._exit(failure.errno or 1)
 
 
@@ -81,14 +82,13 @@ def argv_of(birth: Birth) -> list[str]:
 
 
 def environment_of(birth: Birth) -> dict[str, str]:
-    """The whole environment, asked in the task itself: only it knows its pid."""
+    """Everything but SLURM_TASK_PID, which only the task itself knows."""
     record, task = birth.record, birth.task
     environment = dict(record.environment)
     if record.task_environment:
         environment.update(record.task_environment[task.local])
     environment["SLURM_PROCID"] = str(task.rank)
     environment["SLURM_LOCALID"] = str(task.local)
-    environment["SLURM_TASK_PID"] = str(os.getpid())
     return environment
 
 
