@@ -7,60 +7,84 @@ from __future__ import annotations
 
 from slurm.model.errors import InvalidRequest
 from slurm.model.job import Job
-from slurm.sched import select
-from slurm.sched.filters import partition_limits, suits
+from slurm.model.node import Node
+from slurm.model.partition import Partition
+from slurm.sched.filters import partition_limits, stack
 from slurm.sched.filters.gate import Gate
-from slurm.sched.need import Need
+from slurm.sched.ground import Ground
+from slurm.sched.need import Need, within
 from slurm.sched.plan import needs
 from slurm.sched.space import NodeSpace
+from slurm.sched.verdicts import fits_empty
 from slurm.sched.view import View
 
 
 def check_request(view: View, job: Job) -> list[str]:
-    """Warnings for a job that was admitted and can never start; InvalidRequest for what Slurm refuses."""
-    need = needs.of(job.request, view.settings)
-    worst: InvalidRequest | None = None
+    """Warnings for a job that was admitted and can never start; InvalidRequest for what Slurm refuses.
+
+    More CPUs, nodes or time than the partition has are accepted, as in Slurm: the partition may change.
+    """
+    ground = Ground(view)
+    error: InvalidRequest | None = None
     warnings: list[str] = []
     for name in job.partition.split(","):
         partition = view.partitions[name]
-        refusal = partition_limits.refuse(Gate(view, job, partition, 0.0))
+        need = within(needs.of(job.request, view.settings), partition)
+        refusal = partition_limits.refuse(Gate(view, job, need, partition, 0.0))
         if refusal is not None:
             warnings.append(f"this job can not start as things are: {refusal.sentence}")
-            continue
-        nodes = [view.nodes[node] for node in partition.nodes if node in view.nodes]
-        suited = [node for node in nodes if not suits.unsuited(node, need)]
-        rooms = [room for node in suited if (room := select.room(NodeSpace(node, vacant=True), need, view.settings)) is not None]
-        if rooms and select.allocate(rooms, need, view.settings, name) is not None:
+        elif fits_empty(ground.suited(partition, need.site), need, view.settings, partition):
             return []
-        error = _refused(view, job, need, name, [NodeSpace(node, vacant=True) for node in suited])
-        if error is None:
-            warnings.append(f"this job can not start as things are: partition {name} as a whole has not what it asks for")
-        worst = worst or error
-    if worst is not None and not warnings:
-        raise worst
+        else:
+            error = error or _refused(ground, need, partition)
+    if error is not None and not warnings:
+        raise error
     return warnings[:1]
 
 
-def _refused(view: View, job: Job, need: Need, partition: str, spaces: list[NodeSpace]) -> InvalidRequest | None:
-    """What Slurm refuses: no single node that could take one task of it."""
-    if any(select.room(space, need, view.settings) is not None for space in spaces):
-        return None
+def _refused(ground: Ground, need: Need, partition: Partition) -> InvalidRequest:
+    """Slurm's error, with what is missing."""
+    suited = ground.suited(partition, need.site)
+    if not suited:
+        why = {stack.unsuited(node, need.site) for node in ground.suited(partition, stack.ANYWHERE)}
+        return _error([f"no node of partition {partition.name} suits the request: {'; '.join(sorted(why))}"])
+    absent = need.site.wanted - {node.name for node in suited}
+    if absent:
+        return _error([f"{', '.join(sorted(absent))}: not among the nodes of partition {partition.name} that suit the request"])
+    if len(suited) < need.nodes_min:
+        return _error([f"{need.nodes_min} nodes are asked for, {len(suited)} of partition {partition.name} suit the request"])
+    what, preface = _too_much(suited, need, partition)
+    if not what:
+        what = [f"{need.total_tasks} tasks with {need.total_cpus} CPUs do not fit on the nodes that the request allows"]
+    return _error(what, preface)
+
+
+def _too_much(nodes: list[Node], need: Need, partition: Partition) -> tuple[list[str], tuple[str, ...]]:
+    """What is asked of a node beyond what the largest has; and the line that Slurm prints before its error."""
     what: list[str] = []
     preface: tuple[str, ...] = ()
-    memory = max((space.memory for space in spaces), default=0)
+    memory = max(node.memory for node in nodes)
     wanted = need.mem_node or (need.mem_cpu or 0) * need.cpus_per_task
-    if spaces and wanted > memory:
-        what.append(f"{wanted} MB of memory on a node are asked for, the largest node of partition {partition} has {memory} MB")
+    if wanted > memory:
+        what.append(f"{wanted} MB of memory on a node are asked for, the largest node of partition {partition.name} has {memory} MB")
         preface = ("Memory specification can not be satisfied",)
-    for item in (*need.gres_node, *need.gres_task, *need.gpus_job):
-        most = max((space.free_gres(item.name, item.type).bit_count() for space in spaces), default=0)
+    spaces = [NodeSpace(node, vacant=True) for node in nodes]
+    for item in (*need.gres_node, *need.gres_task):
+        most = max(space.free_gres(item.name, item.type).bit_count() for space in spaces)
         if item.count > most:
-            what.append(f"{item.show()} is asked for, a node of partition {partition} has at most {most}")
-    if not spaces:
-        what.append(f"no node of partition {partition} suits the request")
-    cpus = max((space.node.cpus for space in spaces), default=0)
-    if spaces and need.cpus_per_task > cpus:
-        what.append(f"{need.cpus_per_task} CPUs a task are asked for, a node of partition {partition} has at most {cpus}")
-    return InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=what, preface=preface)
+            what.append(f"{item.show()} is asked for, a node of partition {partition.name} has at most {most}")
+    for item in need.gpus_job:
+        total = sum(space.free_gres(item.name, item.type).bit_count() for space in spaces)
+        if item.count > total:
+            what.append(f"{item.show()} is asked for, partition {partition.name} has {total}")
+    cpus = max(node.cpus for node in nodes)
+    if partition.max_cpus_per_node >= 0:
+        cpus = min(cpus, partition.max_cpus_per_node)
+    for count, of in ((need.cpus_per_task, "a task"), (need.min_cpus, "a node")):
+        if count > cpus:
+            what.append(f"{count} CPUs {of} are asked for, a node of partition {partition.name} has at most {cpus}")
+    return what, preface
 
 
+def _error(hints: list[str], preface: tuple[str, ...] = ()) -> InvalidRequest:
+    return InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=hints, preface=preface)

@@ -1,22 +1,40 @@
 """Need: a job's request boiled down to the numbers that choosing nodes works with; computed once a request.
 
-Not here: which nodes (`select`), whether now (`filters`).
+Not here: which nodes (`choose`), whether now (`filters`).
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from slurm.model.partition import Partition
 from slurm.model.request import JobRequest
 from slurm.model.settings import Settings
 from slurm.notation import features, gres, hostlist
 from slurm.notation.gres import GresRequest
 
+Items = tuple[GresRequest, ...]
+MANY = 1 << 30
+"""More tasks, nodes or CPUs than there ever are."""
+
+
+class Site(NamedTuple):
+    """What a request says about the nodes themselves, whatever runs there; equal sites share one look at the nodes."""
+
+    wanted: frozenset[str] = frozenset()
+    only_wanted: bool = False  # as many nodes as are named
+    excluded: frozenset[str] = frozenset()
+    constraint: features.Tree | None = None
+    tmp_disk: int = 0
+    sockets: int = 0
+    cores: int = 0
+    threads: int = 0
+
 
 class Need(NamedTuple):
-    """Counts with defaults filled in. `tasks` 0: one a node (or as `nodes_min` says); `nodes_max` 0: as many as it takes.
+    """Counts with defaults filled in. `tasks` 0: not said, one a node or `tasks_per_node`; `nodes_max` 0: as many as it takes.
 
-    Memory MB, at most one of the three set; `gres_node`, `gres_task` per node and per task; `gpus_job` over all nodes.
+    Memory MB, at most one of the three set, `mem_node` 0 for all of it; `gres_node`, `gres_task` per node and per task, `gpus_job` over all nodes.
     """
 
     nodes_min: int
@@ -24,57 +42,103 @@ class Need(NamedTuple):
     tasks: int
     cpus_per_task: int
     tasks_per_node: int
+    tasks_per_socket: int
+    tasks_per_core: int
+    tasks_per_gpu: int
     min_cpus: int
+    threads: int
     mem_node: int | None
     mem_cpu: int | None
     mem_gpu: int | None
-    gres_node: tuple[GresRequest, ...]
-    gres_task: tuple[GresRequest, ...]
-    gpus_job: tuple[GresRequest, ...]
+    gres_node: Items
+    gres_task: Items
+    gpus_job: Items
     cpus_per_gpu: int
-    exclusive: bool
+    whole: bool  # whole nodes, nobody else on them
+    own_user: bool  # --exclusive=user
+    shares: bool  # --oversubscribe
     overcommit: bool
-    wanted: frozenset[str]
-    excluded: frozenset[str]
-    constraint: features.Tree | None
-    tmp_disk: int
-    sockets: int
-    cores: int
-    threads: int
+    contiguous: bool
+    spread: bool
+    fewest: bool  # --use-min-nodes
+    site: Site
+    nodes_cap: int = MANY  # MaxNodes of the partition it is tried in
 
     @property
     def total_tasks(self) -> int:
-        """Tasks of the whole job."""
-        return self.tasks or max(1, self.nodes_min) * max(1, self.tasks_per_node)
+        """Tasks of the whole job on the fewest nodes it may have."""
+        return self.tasks or self.nodes_min * max(1, self.tasks_per_node)
 
     @property
     def total_cpus(self) -> int:
         """CPUs of the whole job as far as the request says."""
-        return max(self.total_tasks * self.cpus_per_task, self.nodes_min * max(1, self.min_cpus))
+        tasks = self.nodes_min if self.overcommit else self.total_tasks * self.cpus_per_task
+        return max(tasks, self.nodes_min * max(1, self.min_cpus))
+
+    @property
+    def most_nodes(self) -> int:
+        """The most nodes it may get: what it says, no more than it has tasks."""
+        most = min(self.nodes_max or MANY, self.nodes_cap)
+        return min(most, max(self.nodes_min, self.tasks)) if self.tasks else most
+
+    @property
+    def gpus(self) -> int:
+        """GPUs asked for over all nodes together."""
+        return sum(item.count for item in self.gpus_job)
 
 
 def need_of(request: JobRequest, settings: Settings) -> Need:
     """The need of a request; NotationError when a text in it does not parse (admission has checked them)."""
-    per_node = gres.parse(request.gres) if request.gres else []
-    if request.gpus_per_node:
-        per_node += gres.parse_gpus(request.gpus_per_node)
-    if request.gpus_per_socket:
-        sockets = max(1, request.sockets_per_node)
-        per_node += [item._replace(count=item.count * sockets) for item in gres.parse_gpus(request.gpus_per_socket)]
-    per_task = gres.parse_gpus(request.gpus_per_task) if request.gpus_per_task else []
-    wanted = frozenset(hostlist.expand(request.nodelist)) if request.nodelist else frozenset()
+    wanted = frozenset(hostlist.expand(request.nodelist)) if request.nodelist else frozenset[str]()
+    nodes_min = max(1, request.nodes_min, len(wanted))
+    nodes_max = max(request.nodes_max, nodes_min) if request.nodes_max else 0
     mem_node, mem_cpu, mem_gpu = request.mem_per_node, request.mem_per_cpu, request.mem_per_gpu
     if not settings.select_memory:
         mem_node = mem_cpu = mem_gpu = None
-    job_gpus = tuple(gres.parse_gpus(request.gpus)) if request.gpus else ()
-    tasks = request.ntasks
-    if not tasks and request.ntasks_per_gpu and job_gpus:
-        tasks = request.ntasks_per_gpu * sum(item.count for item in job_gpus)
+    per_task = tuple(gres.parse_gpus(request.gpus_per_task)) if request.gpus_per_task else ()
+    per_job = tuple(gres.parse_gpus(request.gpus)) if request.gpus else ()
+    tasks, per_gpu = request.ntasks, request.ntasks_per_gpu
+    if per_gpu and tasks and not (per_job or per_task or request.gpus_per_node):
+        per_job = (GresRequest("gpu", "", -(-tasks // per_gpu)),)
+    job_gpus = sum(item.count for item in per_job)
+    if job_gpus and not tasks:
+        if per_gpu:
+            tasks = job_gpus * per_gpu
+        elif per_task:
+            tasks = max(1, job_gpus // max(1, sum(item.count for item in per_task)))
     return Need(
-        nodes_min=max(1, request.nodes_min, len(wanted)), nodes_max=request.nodes_max, tasks=tasks,
-        cpus_per_task=max(1, request.cpus_per_task), tasks_per_node=request.ntasks_per_node, min_cpus=request.mincpus,
-        mem_node=mem_node, mem_cpu=mem_cpu, mem_gpu=mem_gpu, gres_node=tuple(per_node), gres_task=tuple(per_task), gpus_job=job_gpus,
-        cpus_per_gpu=request.cpus_per_gpu, exclusive=request.exclusive == "node", overcommit=request.overcommit, wanted=wanted,
+        nodes_min=nodes_min, nodes_max=nodes_max, tasks=tasks, cpus_per_task=max(1, request.cpus_per_task),
+        tasks_per_node=request.ntasks_per_node, tasks_per_socket=request.ntasks_per_socket, tasks_per_core=request.ntasks_per_core,
+        tasks_per_gpu=per_gpu, min_cpus=request.mincpus, threads=request.threads_per_core,
+        mem_node=mem_node, mem_cpu=mem_cpu, mem_gpu=mem_gpu, gres_node=_per_node(request), gres_task=per_task,
+        gpus_job=() if per_task else per_job, cpus_per_gpu=request.cpus_per_gpu,
+        whole=request.exclusive == "node" or settings.select == "linear", own_user=request.exclusive == "user",
+        shares=request.oversubscribe, overcommit=request.overcommit, contiguous=request.contiguous, spread=request.spread_job,
+        fewest=request.use_min_nodes, site=_site(request, wanted, nodes_max))
+
+
+def within(need: Need, partition: Partition) -> Need:
+    """The need as MinNodes and MaxNodes of a partition bound it."""
+    if partition.max_nodes < 0 and partition.min_nodes <= need.nodes_min:
+        return need
+    cap = partition.max_nodes if partition.max_nodes >= 0 else MANY
+    return need._replace(nodes_min=max(need.nodes_min, partition.min_nodes), nodes_cap=cap)
+
+
+def _per_node(request: JobRequest) -> Items:
+    """Generic resources on each node; those per socket count for the sockets asked for, one when none are."""
+    found = gres.parse(request.gres) if request.gres else []
+    if request.gpus_per_node:
+        found += gres.parse_gpus(request.gpus_per_node)
+    if request.gpus_per_socket:
+        sockets = max(1, request.sockets_per_node)
+        found += [item._replace(count=item.count * sockets) for item in gres.parse_gpus(request.gpus_per_socket)]
+    return tuple(item for item in found if item.count)
+
+
+def _site(request: JobRequest, wanted: frozenset[str], nodes_max: int) -> Site:
+    return Site(
+        wanted=wanted, only_wanted=bool(wanted) and 0 < nodes_max <= len(wanted),
         excluded=frozenset(hostlist.expand(request.exclude)) if request.exclude else frozenset(),
         constraint=features.parse(request.features) if request.features else None, tmp_disk=request.tmp_disk,
         sockets=request.sockets_per_node, cores=request.cores_per_socket, threads=request.threads_per_core)
@@ -83,20 +147,20 @@ def need_of(request: JobRequest, settings: Settings) -> Need:
 class Needs:
     """Needs by request, remembered while the request lives: the tasks of an array and every pass share one."""
 
+    KEPT = 50_000
+
     def __init__(self) -> None:
+        self._settings: Settings | None = None
         self._by_id: dict[int, tuple[JobRequest, Need]] = {}
 
     def of(self, request: JobRequest, settings: Settings) -> Need:
-        """The need of this very request object."""
+        """The need of this very request object under these settings."""
+        if settings is not self._settings or len(self._by_id) > self.KEPT:
+            self._by_id.clear()
+            self._settings = settings
         found = self._by_id.get(id(request))
         if found is not None and found[0] is request:
             return found[1]
         need = need_of(request, settings)
-        if len(self._by_id) > 50_000:
-            self._by_id.clear()
         self._by_id[id(request)] = (request, need)
         return need
-
-    def forget(self) -> None:
-        """Settings changed: compute anew."""
-        self._by_id.clear()

@@ -1,34 +1,39 @@
-"""plan: a snapshot in, proposals out. Which pending jobs can start now, why the others cannot, when the first of them will.
+"""plan: a snapshot in, proposals out. Which pending jobs can start now, why the others cannot, when they are expected to.
 
 Jobs are looked at in order of priority. The first of a partition that finds no room gets a reservation: the earliest time at which
 it fits, judging by the time limits of what runs. Those behind it may start only if that does not delay it (EASY backfill).
+A quick pass makes no reservations: it closes the nodes of a blocked partition to all that come later.
 Nothing is changed here; each proposal is checked again when it is applied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import msgspec
 
-from slurm.model.ids import JobId
-from slurm.model.job import Allocation, ArrayPart, Job
-from slurm.model.node import Node
+from slurm.core import arrays
+from slurm.model.ids import JobId, NodeName
+from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.partition import Partition
 from slurm.model.states import Reason
-from slurm.sched import select
-from slurm.sched.filters import stack, suits
+from slurm.sched.filters import stack
 from slurm.sched.filters.gate import Gate
-from slurm.sched.need import Need, Needs
-from slurm.sched.priority import order
+from slurm.sched.ground import Ground
+from slurm.sched.need import Need, Needs, within
+from slurm.sched.queue import Queue
 from slurm.sched.refusal import Refusal
+from slurm.sched.search import Field, Search
+from slurm.sched.sharing import Sharing
 from slurm.sched.space import Space
-from slurm.sched.timeline import Reservation, allowed, reserve
+from slurm.sched.timeline import Reservation, Timeline, length
+from slurm.sched.verdicts import PRIORITY, first_blocked, too_large, unavailable
 from slurm.sched.view import View
 
-PRIORITY = Refusal(Reason.PRIORITY, "jobs of higher priority wait for this partition", cures=("Started", "Cancelled"))
 needs = Needs()
 """Requests boiled down, remembered between passes."""
+FORECASTS = 100
+"""For how many waiting jobs a full pass tells a start time; a tenth of it on clusters of a thousand nodes and more."""
 
 
 class Proposal(msgspec.Struct):
@@ -40,7 +45,7 @@ class Proposal(msgspec.Struct):
 
 
 class Forecast(msgspec.Struct):
-    """When a job is expected to start (seconds since the epoch) and where."""
+    """When a job is expected to start (seconds since the epoch) and where; CPU numbers of its allocation are only a count."""
 
     start: float
     nodes: list[str]
@@ -55,161 +60,169 @@ class Plan(msgspec.Struct):
     forecasts: dict[JobId, Forecast] = msgspec.field(default_factory=dict)
 
 
-def waiting_tasks(part: ArrayPart) -> Iterator[int]:
-    """Task ids of an array record in order."""
-    for first, last, step in part.ranges:
-        yield from range(first, last + 1, step)
-
-
 class _Pass:
     """One pass over the queue."""
 
     def __init__(self, view: View, now: float, backfill: bool) -> None:
         self.view = view
         self.now = now
-        self.backfill = backfill
-        self.space = Space(view)
+        self.ground = Ground(view)
+        self.space = Space(view.nodes)
+        self.sharing = Sharing(view)
         self.plan = Plan()
-        self.blocked: dict[str, list[Reservation]] = {}
-        self.ordered: dict[str, list[Node]] = {}
-        self.started_tasks: dict[JobId, int] = {}
-
-    def nodes_of(self, partition: Partition) -> list[Node]:
-        """The partition's nodes, cheapest first."""
-        found = self.ordered.get(partition.name)
-        if found is None:
-            nodes = self.view.nodes
-            found = sorted((nodes[name] for name in partition.nodes if name in nodes), key=lambda node: (node.weight, node.position))
-            self.ordered[partition.name] = found
-        return found
+        self.backfill = backfill
+        self.timeline: Timeline | None = None
+        self.blocked: set[str] = set()
+        self.closed: set[NodeName] = set()
+        self.behind: list[tuple[Job, Need, Partition]] = []
+        self.unfit: dict[tuple[Need, str, int], float] = {}
+        large = len(view.nodes) >= 1000
+        self.forecasts = FORECASTS // 10 if large else FORECASTS
+        if backfill and large:
+            self.timeline = Timeline(view, self.ground.board, now)
 
     def consider(self, job: Job) -> None:
         """Propose the job, or as many of its tasks as fit, or write down why not."""
         refusal: Refusal | None = None
-        for name in job.partition.split(","):
-            partition = self.view.partitions.get(name)
-            if partition is None:
-                refusal = refusal or Refusal(Reason.PARTITION_DOWN, f"partition {name} does not exist", ((name, "gone"),), ("Configured",))
-                continue
-            one = stack.refuse(Gate(self.view, job, partition, self.now)) or self._start_in(job, partition)
+        for partition in self._partitions(job):
+            need = within(needs.of(job.request, self.view.settings), partition)
+            one = stack.refuse(Gate(self.view, job, need, partition, self.now)) or self._start_in(job, need, partition)
             if one is None:
                 return
             refusal = refusal or one
-        if refusal is not None:
-            self.plan.verdicts[job.id] = refusal
+        self.plan.verdicts[job.id] = refusal or Refusal(Reason.PARTITION_DOWN, f"partition {job.partition} does not exist", (), ("Configured",))
 
-    def _start_in(self, job: Job, partition: Partition) -> Refusal | None:
+    def _partitions(self, job: Job) -> list[Partition]:
+        """The partitions a job may start in, the highest tier first."""
+        partitions = self.view.partitions
+        if "," not in job.partition:
+            only = partitions.get(job.partition)
+            return [only] if only is not None else []
+        found = [partitions[name] for name in job.partition.split(",") if name in partitions]
+        return sorted(found, key=lambda partition: -partition.priority_tier)
+
+    def _start_in(self, job: Job, need: Need, partition: Partition) -> Refusal | None:
         """None when the job, or all it may start of it, was proposed."""
-        behind = self.blocked.get(partition.name)
-        if behind is not None and not self.backfill:
+        if not self.backfill and partition.name in self.blocked:
             return PRIORITY
-        need = needs.of(job.request, self.view.settings)
-        if job.array_part is None:
-            allocation = self._fit(job, need, partition, behind)
-            if allocation is None:
-                return self._blocked(job, need, partition, behind)
-            self._propose(job, None, allocation)
-            return None
-        limit = self.view.array_limit(job.array_job)
+        key = need, partition.name, job.owner.uid
+        seconds = length(job)
+        if seconds >= self.unfit.get(key, seconds + 1):
+            return self._no_room(job, need, partition)
+        search = Search(self._field(), job, need, partition)
+        tasks: Iterable[int | None] = arrays.tasks(job.array_part.ranges) if job.array_part is not None else (None,)
+        limit = self.view.array_limit(job.array_job) if job.array_job else 0
         left = limit - self.view.running_tasks(job.array_job) if limit else None
-        for task in waiting_tasks(job.array_part):
+        for task in tasks:
             if left is not None and left <= 0:
                 return Refusal(Reason.JOB_ARRAY_TASK_LIMIT, f"as many tasks of the array run as its limit of {limit} allows",
                                (("limit", str(limit)),), ("BatchExited", "JobUpdated"))
-            allocation = self._fit(job, need, partition, behind)
+            allocation = search.find()
             if allocation is None:
-                return self._blocked(job, need, partition, behind)
-            self._propose(job, task, allocation)
+                self.unfit[key] = seconds
+                return self._no_room(job, need, partition)
+            self._propose(job, task, allocation, search)
             left = None if left is None else left - 1
         return None
 
-    def _propose(self, job: Job, task: int | None, allocation: Allocation) -> None:
+    def _field(self) -> Field:
+        return Field(self.ground, self.space, self.sharing, set() if self.backfill else self.closed, self.timeline, self.now)
+
+    def _propose(self, job: Job, task: int | None, allocation: Allocation, search: Search) -> None:
         self.space.take(allocation.shares)
+        if search.per_cpu > 1:
+            self.sharing.take(allocation)
+        if self.timeline is not None:
+            self.timeline.take(self.ground.board.usage(allocation.shares), search.ends)
         self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation))
 
-    def _fit(self, job: Job, need: Need, partition: Partition, behind: list[Reservation] | None) -> Allocation | None:
-        ends = self.now + job.time_limit if job.time_limit >= 0 else None
-        rooms = []
-        settings = self.view.settings
-        tasks = need.total_tasks
-        single = need.nodes_min == 1 and not need.wanted and not need.gpus_job
-        for node in self.nodes_of(partition):
-            if not node.usable or (node.exclusive_user >= 0 and node.exclusive_user != job.owner.uid) or suits.unsuited(node, need):
-                continue
-            space = self.space.of(node.name)
-            if not space.cpus:
-                continue
-            if behind:
-                space = allowed(space, behind, ends)
-            one = select.room(space, need, settings)
-            if one is None:
-                continue
-            if single and one.tasks >= tasks:
-                rooms = [one]
-                break
-            rooms.append(one)
-        return select.allocate(rooms, need, settings, partition.name) if rooms else None
-
-    def _blocked(self, job: Job, need: Need, partition: Partition, behind: list[Reservation] | None) -> Refusal:
-        suited = [node for node in self.nodes_of(partition) if not suits.unsuited(node, need)]
-        usable = [node for node in suited if node.usable]
-        refusal = _why(job, need, partition, suited, usable)
-        if refusal.reason != Reason.RESOURCES:
+    def _no_room(self, job: Job, need: Need, partition: Partition) -> Refusal:
+        refusal = unavailable(self.ground, need, partition)
+        if refusal is not None:
             return refusal
-        if behind is not None:
+        if partition.name in self.blocked:
+            if self.backfill and len(self.behind) < self.forecasts:
+                self.behind.append((job, need, partition))
             return PRIORITY
-        reservation = reserve(self.view, self.space, job, need, usable, partition, self.now)
-        self.blocked[partition.name] = [reservation] if reservation is not None else []
-        if reservation is not None:
-            nodes = list(reservation.allocation.nodes)
-            self.plan.forecasts[job.id] = Forecast(start=reservation.start, nodes=[str(n) for n in nodes], allocation=reservation.allocation)
-            own = set(nodes)
-            for name, other in self.view.partitions.items():
-                if name != partition.name and own.intersection(other.nodes):
-                    self.blocked.setdefault(name, []).append(reservation)
+        refusal = too_large(self.ground, need, partition)
+        if refusal is not None:
+            return refusal
+        refusal = first_blocked(self.ground, need, partition, self.closed)
+        self.blocked.add(partition.name)
+        self.closed.update(partition.nodes)
+        if self.backfill:
+            self._reserve(job, need, partition)
         return refusal
 
+    def _reserve(self, job: Job, need: Need, partition: Partition) -> None:
+        """Promise the first blocked job of a partition the earliest place there is."""
+        if self.timeline is None:
+            self.timeline = self._timeline()
+        at = self.ground.positions(partition, need.site)
+        reservation = self.timeline.place(need, at, length(job), sparing=True)
+        if reservation is not None:
+            self.timeline.reserve(reservation)
+            self.forecast(job, partition, reservation)
 
-def _why(job: Job, need: Need, partition: Partition, suited: list[Node], usable: list[Node]) -> Refusal:
-    missing = sorted(name for name in need.wanted if name not in {node.name for node in usable})
-    if missing:
-        return Refusal(Reason.REQ_NODE_NOT_AVAIL + ", May be reserved for other job", f"it names {', '.join(missing)}, which cannot be used now",
-                       tuple((name, "not available") for name in missing), ("NodeRegistered", "NodeUpdated"))
-    if len(suited) < need.nodes_min:
-        return Refusal(Reason.BAD_CONSTRAINTS, f"{len(suited)} nodes of partition {partition.name} suit it, {need.nodes_min} are needed",
-                       (("suited", str(len(suited))), ("needed", str(need.nodes_min))), ("JobUpdated", "NodeUpdated"))
-    if len(usable) < need.nodes_min:
-        down = tuple((str(node.name), node.reason or "not available") for node in suited if not node.usable)
-        return Refusal(Reason.UNAVAILABLE_NODES, f"of {len(suited)} nodes that suit it only {len(usable)} can be used now", down,
-                       ("NodeRegistered", "NodeUpdated"))
-    free = tuple((str(node.name), f"{node.cpus - node.cpus_used.bit_count()} of {node.cpus} CPUs, {node.memory - node.memory_used} MB free")
-                 for node in usable[:16])
-    return Refusal(Reason.RESOURCES, "not enough is free on the nodes that suit it", free, ("NodeFreed",))
+    def _timeline(self) -> Timeline:
+        """The timeline as of now with what this pass has proposed so far."""
+        timeline = Timeline(self.view, self.ground.board, self.now)
+        for proposal in self.plan.proposals:
+            timeline.take(self.ground.board.usage(proposal.allocation.shares), self.now + length(self.view.jobs[proposal.job]))
+        return timeline
+
+    def forecast(self, job: Job, partition: Partition, reservation: Reservation) -> None:
+        """Note when a job is expected to start."""
+        known = self.plan.forecasts.get(job.id)
+        if known is None or reservation.start < known.start:
+            self.plan.forecasts[job.id] = Forecast(reservation.start, reservation.nodes, _counted(reservation, partition.name))
+
+    def look_ahead(self) -> None:
+        """Forecasts for the jobs behind the first ones, each in the earliest place that those before it leave."""
+        if self.timeline is None:
+            return
+        latest = self.now + self.view.settings.backfill_window
+        for job, need, partition in self.behind:
+            found = self.timeline.place(need, self.ground.positions(partition, need.site), length(job))
+            if found is not None and found.start <= latest and job.id not in self.plan.forecasts:
+                self.timeline.reserve(found)
+                self.forecast(job, partition, found)
 
 
-def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = True) -> Plan:
-    """One pass over the pending jobs (the `depth` first of them), with backfill or up to the first that is blocked in its partition."""
+def _counted(reservation: Reservation, partition: str) -> Allocation:
+    """A reservation as an allocation whose CPU bitmaps are right in number only."""
+    usage = reservation.usage
+    shares = [
+        NodeShare(node=one.node.name, cpus=(1 << int(cpus)) - 1, memory=int(memory), tasks=tasks)
+        for (one, tasks), cpus, memory in zip(reservation.rooms, usage.cpus, usage.memory, strict=True)]
+    return Allocation(shares=shares, partition=partition)
+
+
+def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = True, queue: Queue | None = None) -> Plan:
+    """One pass over the pending jobs, with backfill, or without up to the first that is blocked in its partition.
+
+    With `depth` only the so many first eligible jobs; then `queue`, kept from pass to pass, saves sorting all of them again.
+    """
     work = _Pass(view, now, backfill)
-    jobs = order(view, list(view.pending_jobs()), now)
-    for job in jobs if depth is None else jobs[:depth]:
-        work.consider(job)
+    queue = queue or Queue()
+    if depth is None:
+        for job in queue.all(view, now)[: view.settings.backfill_max_jobs if backfill else None]:
+            work.consider(job)
+    else:
+        for job, _ in zip(queue.first(view, now), range(depth), strict=False):
+            work.consider(job)
+    if backfill:
+        work.look_ahead()
     return work.plan
 
 
 def plan_one(view: View, job: Job, now: float) -> Forecast | None:
     """When a job that is not queued could start, as if nobody waited before it; None when no time is in sight."""
     work = _Pass(view, now, True)
-    found: Forecast | None = None
-    for name in job.partition.split(","):
-        partition = view.partitions.get(name)
-        if partition is None:
-            continue
-        need = needs.of(job.request, view.settings)
-        allocation = work._fit(job, need, partition, None)
+    for partition in work._partitions(job):
+        need = within(needs.of(job.request, view.settings), partition)
+        allocation = Search(work._field(), job, need, partition).find()
         if allocation is not None:
-            return Forecast(start=now, nodes=[str(n) for n in allocation.nodes], allocation=allocation)
-        usable = [node for node in work.nodes_of(partition) if node.usable and not suits.unsuited(node, need)]
-        reservation = reserve(view, work.space, job, need, usable, partition, now)
-        if reservation is not None and (found is None or reservation.start < found.start):
-            found = Forecast(start=reservation.start, nodes=[str(n) for n in reservation.allocation.nodes], allocation=reservation.allocation)
-    return found
+            return Forecast(now, [str(name) for name in allocation.nodes], allocation)
+        work._reserve(job, need, partition)
+    return work.plan.forecasts.get(job.id)

@@ -5,18 +5,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from slurm.model.ids import NodeName
 from slurm.model.job import NodeShare
-from slurm.model.node import Node
-from slurm.sched.view import View
+from slurm.model.node import GresPool, Node
+
+
+def lowest_bits(mask: int, count: int) -> int:
+    """A bitmap of the `count` lowest set bits of `mask` (fewer when it has fewer)."""
+    if mask.bit_count() <= count:
+        return mask
+    taken = 0
+    for _ in range(count):
+        low = mask & -mask
+        taken |= low
+        mask ^= low
+    return taken
+
+
+def pool_mask(pool: GresPool) -> int:
+    """The device indexes of a pool, as a bitmap."""
+    return ((1 << pool.count) - 1) << pool.first
+
+
+@lru_cache(maxsize=4096)
+def units_of(cpus: int, size: int) -> tuple[int, ...]:
+    """A node's CPUs in groups of `size` (cores, sockets), as bitmaps in order."""
+    whole, all_cpus = (1 << size) - 1, (1 << cpus) - 1
+    return tuple(whole << start & all_cpus for start in range(0, cpus, size))
 
 
 class NodeSpace:
-    """Free CPUs (bitmap), memory (MB), GRES (name → bitmap) and whether anybody is on the node."""
+    """Free CPUs (bitmap), memory (MB), GRES taken (name → bitmap), whether nobody is on the node.
 
-    __slots__ = ("cpus", "empty", "gres", "memory", "node")
+    `busy` CPUs are among the free ones although others use them (OverSubscribe); they are taken last. `most` bounds how many may be taken.
+    """
+
+    __slots__ = ("busy", "cpus", "empty", "gres", "memory", "most", "node")
 
     def __init__(self, node: Node, *, vacant: bool = False) -> None:
         self.node = node
@@ -25,11 +52,14 @@ class NodeSpace:
         self.memory = node.memory if vacant else node.memory - node.memory_used
         self.gres = {} if vacant else node.gres_used
         self.empty = vacant or not node.jobs
+        self.busy = 0
+        self.most = node.cpus
 
     def copy(self) -> NodeSpace:
         """The same to write on."""
         twin = NodeSpace.__new__(NodeSpace)
         twin.node, twin.cpus, twin.memory, twin.gres, twin.empty = self.node, self.cpus, self.memory, self.gres, self.empty
+        twin.busy, twin.most = self.busy, self.most
         return twin
 
     def take(self, share: NodeShare) -> None:
@@ -40,43 +70,36 @@ class NodeSpace:
         if share.gres:
             self.gres = {**self.gres, **{name: self.gres.get(name, 0) | mask for name, mask in share.gres.items()}}
 
-    def give(self, share: NodeShare, *, empty: bool) -> None:
-        """A job's share becomes free; `empty` when it was the last one."""
-        self.cpus |= share.cpus
-        self.memory += share.memory
-        self.empty = empty
-        if share.gres:
-            self.gres = {name: mask & ~share.gres.get(name, 0) for name, mask in self.gres.items()}
-
     def free_gres(self, name: str, type: str = "") -> int:
         """A bitmap of free device indexes of this name (and type)."""
         mask = 0
         for pool in self.node.gres:
             if pool.name == name and (not type or pool.type == type):
-                mask |= ((1 << pool.count) - 1) << pool.first
+                mask |= pool_mask(pool)
         return mask & ~self.gres.get(name, 0)
+
+    def near(self, gres: Mapping[str, int]) -> int:
+        """CPUs that gres.conf calls near to these devices."""
+        found = 0
+        for pool in self.node.gres:
+            if pool.cores and gres.get(pool.name, 0) & pool_mask(pool):
+                found |= pool.cores
+        return found
 
 
 class Space:
     """The spaces of many nodes, made when first looked at."""
 
-    def __init__(self, view: View, *, vacant: bool = False) -> None:
-        self._view = view
-        self._vacant = vacant
+    def __init__(self, nodes: Mapping[NodeName, Node]) -> None:
+        self._nodes = nodes
         self._spaces: dict[NodeName, NodeSpace] = {}
 
     def of(self, name: NodeName) -> NodeSpace:
         """The space of a node."""
         found = self._spaces.get(name)
         if found is None:
-            found = self._spaces[name] = NodeSpace(self._view.nodes[name], vacant=self._vacant)
+            found = self._spaces[name] = NodeSpace(self._nodes[name])
         return found
-
-    def copy(self) -> Space:
-        """An independent overlay with the same contents."""
-        twin = Space(self._view, vacant=self._vacant)
-        twin._spaces = {name: space.copy() for name, space in self._spaces.items()}
-        return twin
 
     def take(self, shares: Iterable[NodeShare]) -> None:
         """Hold an allocation."""

@@ -1,8 +1,8 @@
-"""View: what the planner reads of a cluster. `core.state.ClusterState` is one; tests and simulators bring their own."""
+"""View: what the planner reads of a cluster. `core.state.ClusterState` is one; tests and simulators may bring their own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from slurm.model.ids import JobId, NodeName
@@ -24,11 +24,14 @@ class View(Protocol):
     @property
     def jobs(self) -> Mapping[JobId, Job]: ...
     @property
+    def pending(self) -> Mapping[JobId, Job]:
+        """Jobs that wait, in order of their arrival in the queue."""
+        ...
+    @property
     def active(self) -> Mapping[JobId, Job]:
         """Jobs that hold resources."""
         ...
 
-    def pending_jobs(self) -> Iterable[Job]: ...
     def running_tasks(self, array: JobId) -> int: ...
     def array_limit(self, array: JobId) -> int: ...
     def expected_end(self, job: Job) -> float | None: ...

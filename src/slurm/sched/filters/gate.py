@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from slurm.model.job import Job
 from slurm.model.partition import Partition
+from slurm.sched.need import Need
 from slurm.sched.view import View
 
 
@@ -14,5 +15,6 @@ class Gate(NamedTuple):
 
     view: View
     job: Job
+    need: Need
     partition: Partition
     now: float

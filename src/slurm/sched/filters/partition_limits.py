@@ -1,28 +1,45 @@
-"""A job that asks for more time or nodes than its partition allows waits until either changes."""
+"""A job that asks for more CPUs, time or nodes than its partition has or allows waits until either changes.
+
+Reason codes as real Slurm gives them: PartitionConfig for more CPUs than the partition has, PartitionNodeLimit for more nodes.
+"""
 
 from __future__ import annotations
 
+from slurm.model.partition import Partition
 from slurm.model.states import Reason
 from slurm.notation import duration
 from slurm.sched.filters.gate import Gate
 from slurm.sched.refusal import Refusal
+from slurm.sched.view import View
+
+CURES = ("JobUpdated", "PartitionUpdated")
 
 
 def refuse(gate: Gate) -> Refusal | None:
     """Why this job may not start, None when this filter has nothing against it."""
-    job, partition = gate.job, gate.partition
-    asked = job.request.time_limit
-    if partition.max_time >= 0 and asked is not None and (asked < 0 or asked > partition.max_time):
-        return Refusal(
-            Reason.PARTITION_TIME_LIMIT,
-            f"it asks for {duration.show(asked)} and partition {partition.name} allows {duration.show(partition.max_time)}",
-            (("asked", duration.show(asked)), ("allowed", duration.show(partition.max_time))), ("JobUpdated", "PartitionUpdated"))
-    nodes = max(1, job.request.nodes_min)
+    partition, need = gate.partition, gate.need
+    cpus = need.total_cpus
+    if cpus > len(partition.nodes) and cpus > (has := cpus_of(gate.view, partition)):
+        return _refusal(Reason.PARTITION_CONFIG, f"it asks for {cpus} CPUs and partition {partition.name} has {has}", str(cpus), str(has))
     most = len(partition.nodes) if partition.max_nodes < 0 else min(partition.max_nodes, len(partition.nodes))
-    if nodes > most:
-        return Refusal(Reason.PARTITION_NODE_LIMIT, f"it asks for {nodes} nodes and partition {partition.name} allows {most}",
-                       (("asked", str(nodes)), ("allowed", str(most))), ("JobUpdated", "PartitionUpdated"))
-    if job.request.nodes_max and job.request.nodes_max < partition.min_nodes:
-        return Refusal(Reason.PARTITION_NODE_LIMIT, f"partition {partition.name} wants jobs of at least {partition.min_nodes} nodes",
-                       (("asked", str(nodes)), ("least", str(partition.min_nodes))), ("JobUpdated", "PartitionUpdated"))
+    if need.nodes_min > most:
+        return _refusal(Reason.PARTITION_NODE_LIMIT, f"it asks for {need.nodes_min} nodes and partition {partition.name} allows {most}",
+                        str(need.nodes_min), str(most))
+    if need.nodes_max and need.nodes_max < partition.min_nodes:
+        return _refusal(Reason.PARTITION_NODE_LIMIT, f"partition {partition.name} wants jobs of at least {partition.min_nodes} nodes",
+                        str(need.nodes_max), str(partition.min_nodes))
+    asked = gate.job.request.time_limit
+    if asked is not None and partition.max_time >= 0 and not 0 < asked <= partition.max_time:
+        shown, allowed = duration.show(asked if asked > 0 else -1), duration.show(partition.max_time)
+        return _refusal(Reason.PARTITION_TIME_LIMIT, f"it asks for {shown} and partition {partition.name} allows {allowed}", shown, allowed)
     return None
+
+
+def cpus_of(view: View, partition: Partition) -> int:
+    """CPUs of all nodes of a partition, in service or not."""
+    nodes = view.nodes
+    return sum(nodes[name].cpus for name in partition.nodes if name in nodes)
+
+
+def _refusal(reason: str, sentence: str, asked: str, allowed: str) -> Refusal:
+    return Refusal(reason, sentence, (("asked", asked), ("allowed", allowed)), CURES)

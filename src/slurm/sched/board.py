@@ -1,0 +1,192 @@
+"""Board: what is free on many nodes as arrays, for clusters too large to look at node by node, and for times to come.
+
+Counts only, no CPU or device numbers: a first look that may promise too much (a core half free, devices of overlapping types), never too little. The
+last word has `room`, on the few nodes that are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slurm.model.ids import NodeName
+from slurm.model.job import NodeShare
+from slurm.model.node import Node
+from slurm.model.settings import Settings
+from slurm.notation.gres import GresRequest
+from slurm.sched.need import Need
+from slurm.sched.room import Room, held_cpus
+from slurm.sched.space import pool_mask
+
+Array = NDArray[np.int32]
+Index = NDArray[np.intp]
+Device = tuple[str, str]
+"""Name and type of a generic resource; type "" for all types together."""
+
+
+class Usage:
+    """What one job holds: positions on the board, and per position CPUs, memory and devices."""
+
+    __slots__ = ("at", "cpus", "gres", "memory")
+
+    def __init__(self, at: Index, cpus: Array, memory: Array, gres: dict[Device, Array]) -> None:
+        self.at = at
+        self.cpus = cpus
+        self.memory = memory
+        self.gres = gres
+
+
+class Free:
+    """What is free on each node of a board at a moment; `tenants` is how many jobs are there. Memory MB."""
+
+    __slots__ = ("cpus", "gres", "memory", "tenants")
+
+    def __init__(self, cpus: Array, memory: Array, tenants: Array, gres: dict[Device, Array]) -> None:
+        self.cpus = cpus
+        self.memory = memory
+        self.tenants = tenants
+        self.gres = gres
+
+    def copy(self) -> Free:
+        """The same to write on."""
+        return Free(self.cpus.copy(), self.memory.copy(), self.tenants.copy(), {key: column.copy() for key, column in self.gres.items()})
+
+    def take(self, usage: Usage, sign: int = 1) -> None:
+        """Hold a usage; with `sign` -1 give it back. A usage names a node once."""
+        at = usage.at
+        self.cpus[at] -= sign * usage.cpus
+        self.memory[at] -= sign * usage.memory
+        self.tenants[at] += sign
+        for key, count in usage.gres.items():
+            self.gres[key][at] -= sign * count
+
+    def least(self, other: Free) -> None:
+        """Keep on each node what is free both here and there."""
+        np.minimum(self.cpus, other.cpus, out=self.cpus)
+        np.minimum(self.memory, other.memory, out=self.memory)
+        np.maximum(self.tenants, other.tenants, out=self.tenants)
+        for key, column in self.gres.items():
+            np.minimum(column, other.gres[key], out=column)
+
+
+class Board:
+    """Nodes in order of preference, and what is free on them now."""
+
+    def __init__(self, nodes: Sequence[Node], settings: Settings) -> None:
+        self.nodes = list(nodes)
+        self.settings = settings
+        self.position: dict[NodeName, int] = {node.name: i for i, node in enumerate(self.nodes)}
+        self.devices: list[Device] = sorted({key for node in self.nodes for pool in node.gres for key in ((pool.name, pool.type), (pool.name, ""))})
+        self.total_memory = _column(node.memory for node in self.nodes)
+        self.now = Free(
+            _column(node.cpus - node.cpus_used.bit_count() for node in self.nodes),
+            _column(node.memory - node.memory_used for node in self.nodes),
+            _column(len(node.jobs) for node in self.nodes),
+            {key: _column(_free_devices(node, key) for node in self.nodes) for key in self.devices})
+
+    def usage(self, shares: Sequence[NodeShare]) -> Usage:
+        """What an allocation holds; nodes that are not on the board are left out."""
+        known = [share for share in shares if share.node in self.position]
+        at = np.fromiter((self.position[share.node] for share in known), np.intp, len(known))
+        gres: dict[Device, Array] = {}
+        if any(share.gres for share in known):
+            gres = {key: _column(_held_devices(self.nodes[i], key, share.gres) for i, share in zip(at, known, strict=True)) for key in self.devices}
+        return Usage(at, _column(share.cpus.bit_count() for share in known), _column(share.memory for share in known), gres)
+
+    def tasks(self, free: Free, need: Need, at: Index) -> Array:
+        """How many tasks the nodes at these positions can take at most; 0 for none."""
+        cpus = free.cpus[at]
+        if need.overcommit:
+            tasks = np.where(cpus > 0, np.int32(self.settings.max_tasks_per_node), np.int32(0))
+        else:
+            tasks = cpus // _bounded(need.cpus_per_task) if need.cpus_per_task > 1 else np.maximum(cpus, 0)
+        if need.tasks_per_node:
+            np.minimum(tasks, _bounded(need.tasks_per_node), out=tasks)
+        if need.min_cpus > 1:
+            tasks[cpus < need.min_cpus] = 0
+        if need.whole:
+            tasks[free.tenants[at] > 0] = 0
+        if need.mem_node is not None:
+            tasks[free.memory[at] < (need.mem_node or self.total_memory[at])] = 0
+        elif need.mem_cpu:
+            memory = free.memory[at]
+            if need.overcommit:
+                tasks[memory < need.mem_cpu] = 0
+            else:
+                np.minimum(tasks, memory // _bounded(need.mem_cpu * need.cpus_per_task), out=tasks)
+        for item in need.gres_node:
+            tasks[self._free(free, item, at) < item.count] = 0
+        for item in need.gres_task:
+            np.minimum(tasks, self._free(free, item, at) // max(1, _bounded(item.count)), out=tasks)
+        if need.gpus_job:
+            tasks[self._gpus(free, need, at) == 0] = 0
+        return np.maximum(tasks, 0, out=tasks)
+
+    def rooms(self, free: Free, need: Need, at: Index, tasks: Array) -> list[Room]:
+        """Rooms of the nodes at these positions, without spaces: for times to come."""
+        gpus = self._gpus(free, need, at) if need.gpus_job else tasks
+        return [Room(self.nodes[i], int(t), int(g) if need.gpus_job else 0) for i, t, g in zip(at, tasks, gpus, strict=True)]
+
+    def future(self, chosen: Sequence[tuple[Room, int]], need: Need) -> Usage:
+        """What a job will hold that is to get these nodes with so many tasks each."""
+        at = np.fromiter((self.position[one.node.name] for one, _ in chosen), np.intp, len(chosen))
+        gres = {key: np.zeros(len(chosen), np.int32) for key in self.devices}
+        left = need.gpus
+        cpus, memory = [], []
+        for i, (one, tasks) in enumerate(chosen):
+            gpus = min(left, one.gpus)
+            left -= gpus
+            asked = [*((item, item.count) for item in need.gres_node), *((item, item.count * tasks) for item in need.gres_task)]
+            if gpus:
+                asked.append((GresRequest("gpu", need.gpus_job[0].type), gpus))
+            for item, count in asked:
+                for key in {(item.name, item.type), (item.name, "")} & gres.keys():
+                    gres[key][i] += count
+            count = sum(count for item, count in asked if item.name == "gpu")
+            cpus.append(one.node.cpus if need.whole else held_cpus(tasks, count, one.node, need, self.settings))
+            memory.append(_memory(one.node, need, cpus[-1], count))
+        return Usage(at, _column(cpus), _column(memory), gres if any(column.any() for column in gres.values()) else {})
+
+    def _free(self, free: Free, item: GresRequest, at: Index) -> Array:
+        column = free.gres.get((item.name, item.type))
+        return column[at] if column is not None else np.zeros(len(at), np.int32)
+
+    def _gpus(self, free: Free, need: Need, at: Index) -> Array:
+        found = np.zeros(len(at), np.int32)
+        for item in need.gpus_job:
+            found += np.clip(self._free(free, item, at), 0, _bounded(item.count))
+        return found
+
+
+def _memory(node: Node, need: Need, cpus: int, gpus: int) -> int:
+    if need.mem_node is not None:
+        return need.mem_node or node.memory
+    if need.mem_gpu is not None:
+        return need.mem_gpu * gpus
+    return min(need.mem_cpu * cpus, node.memory) if need.mem_cpu else 0
+
+
+def _column(values: Iterable[int]) -> Array:
+    return np.array(list(values), np.int32)
+
+
+def _bounded(value: int) -> int:
+    """A number that int32 columns can be divided by and compared with."""
+    return min(value, 2**31 - 1)
+
+
+def _free_devices(node: Node, key: Device) -> int:
+    return _total_devices(node, key) - _held_devices(node, key, node.gres_used)
+
+
+def _total_devices(node: Node, key: Device) -> int:
+    return sum(pool.count for pool in node.gres if pool.name == key[0] and key[1] in ("", pool.type))
+
+
+def _held_devices(node: Node, key: Device, held: Mapping[str, int]) -> int:
+    mask = held.get(key[0], 0)
+    if not mask:
+        return 0
+    return sum((mask & pool_mask(pool)).bit_count() for pool in node.gres if pool.name == key[0] and key[1] in ("", pool.type))

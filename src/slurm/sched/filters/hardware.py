@@ -1,0 +1,17 @@
+"""--sockets-per-node, --cores-per-socket, --threads-per-core, --tmp: what a node must have at least."""
+
+from __future__ import annotations
+
+from slurm.model.node import Node
+from slurm.sched.need import Site
+
+
+def unsuited(node: Node, site: Site) -> str:
+    """Why a node does not suit, "" when it does."""
+    for what, has, wants in (
+        ("sockets", node.sockets, site.sockets), ("cores a socket", node.cores_per_socket, site.cores),
+        ("threads a core", node.threads_per_core, site.threads), ("MB of temporary disk", node.tmp_disk, site.tmp_disk),
+    ):
+        if has < wants:
+            return f"it has {has} {what}, {wants} are asked for"
+    return ""

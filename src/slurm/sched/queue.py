@@ -1,0 +1,56 @@
+"""Queue: the waiting jobs in order of priority, remembered from pass to pass so that a quick pass does not sort ten thousand again.
+
+A fresh look (each full pass) sorts everything; until the next, jobs that joined since are put in their places and those that left are passed over. What
+ages or is changed meanwhile moves with the next fresh look.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator
+
+from slurm.core.standing import READY, verdict
+from slurm.model.ids import JobId
+from slurm.model.job import Job
+from slurm.model.settings import Settings
+from slurm.sched.priority import Key, Scale
+from slurm.sched.view import View
+
+
+def eligible(job: Job) -> bool:
+    """Whether nothing but room keeps a waiting job from starting: no hold, no time to come, no job to wait for."""
+    return not job.held and not job.not_before and (not job.dependency or verdict(job) == READY)
+
+
+class Queue:
+    """The order of the eligible jobs as of the last fresh look. One for each cluster and planner."""
+
+    def __init__(self) -> None:
+        self._settings: Settings | None = None
+        self._ordered: list[tuple[Key, Job]] = []
+        self._known: set[JobId] = set()
+
+    def all(self, view: View, now: float) -> list[Job]:
+        """Every waiting job in order, the ineligible ones too; this is the fresh look."""
+        scale = Scale(view, now)
+        ordered = sorted(((scale.key(job), job) for job in view.pending.values()), key=lambda pair: pair[0])
+        self._settings = view.settings
+        self._ordered = [pair for pair in ordered if eligible(pair[1])]
+        self._known = {job.id for _, job in self._ordered}
+        return [job for _, job in ordered]
+
+    def first(self, view: View, now: float) -> Iterator[Job]:
+        """Eligible jobs in order, from memory where possible."""
+        pending = view.pending
+        if self._settings is not view.settings or 2 * len(pending) < len(self._ordered):
+            self.all(view, now)
+        elif new := pending.keys() - self._known:
+            scale = Scale(view, now)
+            for job_id in new:
+                job = pending[job_id]
+                if eligible(job):
+                    insort(self._ordered, (scale.key(job), job), key=lambda pair: pair[0])
+                    self._known.add(job_id)
+        for _, job in self._ordered:
+            if pending.get(job.id) is job and eligible(job):
+                yield job

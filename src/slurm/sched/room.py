@@ -1,0 +1,130 @@
+"""Room: how much of a job one node can take, in tasks; and how many CPUs that many tasks hold.
+
+Exact, for one node at a time: `board` has the same arithmetic for thousands of nodes at once, which may say too much but never too little.
+"""
+
+from __future__ import annotations
+
+from slurm.model.node import Node
+from slurm.model.settings import Settings
+from slurm.sched.need import MANY, Need
+from slurm.sched.space import NodeSpace, units_of
+
+
+class Room:
+    """A node, how many tasks and how many GPUs of the job's own count it can take. Without `space`: a node at a later time."""
+
+    __slots__ = ("gpus", "node", "space", "tasks")
+
+    def __init__(self, node: Node, tasks: int, gpus: int = 0, space: NodeSpace | None = None) -> None:
+        self.node = node
+        self.tasks = tasks
+        self.gpus = gpus
+        self.space = space
+
+
+def unit_size(node: Node, settings: Settings) -> int:
+    """CPUs that are only given out together: 1 with CR_CPU, a core's with CR_Core, a socket's with CR_Socket."""
+    if settings.select_unit == "core":
+        return node.threads_per_core
+    return node.cores_per_socket * node.threads_per_core if settings.select_unit == "socket" else 1
+
+
+def free_units(space: NodeSpace, settings: Settings) -> list[int]:
+    """The units that are wholly free, as bitmaps in order."""
+    cpus = space.cpus
+    return [unit for unit in units_of(space.node.cpus, unit_size(space.node, settings)) if cpus & unit == unit]
+
+
+def free_cpus(space: NodeSpace, settings: Settings) -> int:
+    """How many CPUs can be given out."""
+    size = unit_size(space.node, settings)
+    if size <= 1:
+        return min(space.cpus.bit_count(), space.most)
+    return min(sum(unit.bit_count() for unit in free_units(space, settings)), space.most // size * size)
+
+
+def _apart(need: Need, settings: Settings) -> int:
+    """How many tasks may share a core, 0 for no such rule."""
+    return need.tasks_per_core or int(settings.select_one_task_per_core)
+
+
+def tasks_in(cpus: int, node: Node, need: Need, settings: Settings) -> int:
+    """How many tasks so many free CPUs of a node can take."""
+    threads = node.threads_per_core
+    apart = _apart(need, settings)
+    if threads == 1 or not (apart or need.threads):
+        return cpus // need.cpus_per_task
+    cores = cpus // threads
+    used = min(threads, need.threads or threads)
+    if apart == 1:
+        return cores // -(-need.cpus_per_task // used)
+    return min(cores * apart or MANY, cores * used // need.cpus_per_task)
+
+
+def held_cpus(tasks: int, gpus: int, node: Node, need: Need, settings: Settings) -> int:
+    """How many CPUs so many tasks and GPUs of a job hold on a node, in whole units; not for whole nodes."""
+    cpus = 1 if need.overcommit else tasks * need.cpus_per_task
+    threads = node.threads_per_core
+    apart = _apart(need, settings)
+    if threads > 1 and (apart or need.threads) and not need.overcommit:
+        used = min(threads, need.threads or threads)
+        cores = tasks * -(-need.cpus_per_task // used) if apart == 1 else max(-(-tasks // (apart or MANY)), -(-cpus // used))
+        cpus = cores * threads
+    cpus = max(cpus, need.min_cpus, need.cpus_per_gpu * gpus)
+    size = unit_size(node, settings)
+    return -(-cpus // size) * size if size > 1 else cpus
+
+
+def room(space: NodeSpace, need: Need, settings: Settings) -> Room | None:
+    """What a node can take of a job; None when not even one task."""
+    if need.whole and not space.empty:
+        return None
+    cpus = free_cpus(space, settings)
+    if need.mem_cpu:
+        size = unit_size(space.node, settings)
+        cpus = min(cpus, space.memory // need.mem_cpu // size * size)
+    if cpus < max(1, need.min_cpus) or not _memory_fits(space, need):
+        return None
+    tasks = settings.max_tasks_per_node if need.overcommit else tasks_in(cpus, space.node, need, settings)
+    if need.tasks_per_node:
+        tasks = min(tasks, need.tasks_per_node)
+    if need.tasks_per_socket:
+        tasks = min(tasks, _tasks_on_sockets(space, need))
+    if need.gres_node or need.gres_task or need.gpus_job:
+        return _room_with_gres(space, need, cpus, tasks)
+    return Room(space.node, tasks, 0, space) if tasks > 0 else None
+
+
+def _memory_fits(space: NodeSpace, need: Need) -> bool:
+    if need.mem_node is None:
+        return True
+    return space.memory >= (need.mem_node or space.node.memory)
+
+
+def _tasks_on_sockets(space: NodeSpace, need: Need) -> int:
+    node = space.node
+    sockets = units_of(node.cpus, node.cores_per_socket * node.threads_per_core)
+    return sum(min(need.tasks_per_socket, (space.cpus & socket).bit_count() // need.cpus_per_task) for socket in sockets)
+
+
+def _room_with_gres(space: NodeSpace, need: Need, cpus: int, tasks: int) -> Room | None:
+    gpus_by_cpus = cpus // need.cpus_per_gpu if need.cpus_per_gpu else MANY
+    gpus_by_memory = space.memory // need.mem_gpu if need.mem_gpu else MANY
+    bound = min(gpus_by_cpus, gpus_by_memory)
+    for item in need.gres_node:
+        if space.free_gres(item.name, item.type).bit_count() < item.count or (item.name == "gpu" and item.count > bound):
+            return None
+        if item.name == "gpu" and need.tasks_per_gpu:
+            tasks = min(tasks, item.count * need.tasks_per_gpu)
+    for item in need.gres_task:
+        tasks = min(tasks, min(space.free_gres(item.name, item.type).bit_count(), bound) // max(1, item.count))
+    gpus = 0
+    if need.gpus_job:
+        gpus = sum(min(space.free_gres(item.name, item.type).bit_count(), item.count) for item in need.gpus_job)
+        gpus = min(gpus, bound)
+        if not gpus:
+            return None
+        if need.tasks_per_gpu:
+            tasks = min(tasks, gpus * need.tasks_per_gpu)
+    return Room(space.node, tasks, gpus, space) if tasks > 0 else None

@@ -1,0 +1,171 @@
+"""Search: room for one job, or for the tasks of one array, in one partition right now.
+
+What is free only shrinks during a pass, so a search goes on where it stopped: the tasks of an array share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from slurm.model.ids import NodeName
+from slurm.model.job import Allocation, Job
+from slurm.model.node import Node
+from slurm.model.partition import Partition
+from slurm.model.settings import Settings
+from slurm.sched import select
+from slurm.sched.board import Free
+from slurm.sched.choose import plain
+from slurm.sched.ground import Ground
+from slurm.sched.need import Need
+from slurm.sched.room import Room, room
+from slurm.sched.sharing import Sharing, jobs_per_cpu
+from slurm.sched.space import NodeSpace, Space, lowest_bits, pool_mask
+from slurm.sched.timeline import Timeline, length
+
+MANY_NODES = 64
+"""From so many nodes on, arrays are asked first which of them are worth a look."""
+
+
+class Field(NamedTuple):
+    """What the searches of one pass share. `closed`: nodes kept for others; `timeline` None: a pass without reservations."""
+
+    ground: Ground
+    space: Space
+    sharing: Sharing
+    closed: set[NodeName]
+    timeline: Timeline | None
+    now: float
+
+
+class Search:
+    """Room for `job` in `partition`; `find` may be called for task after task, each found allocation having been taken."""
+
+    def __init__(self, field: Field, job: Job, need: Need, partition: Partition) -> None:
+        self.field = field
+        self.job = job
+        self.need = need
+        self.partition = partition
+        self.settings: Settings = field.ground.view.settings
+        self.per_cpu = jobs_per_cpu(job, partition) if partition.oversubscribe != "NO" else 1
+        self.ends = field.now + length(job)
+        self.limits = self._limits()
+        self.alone_from = 0
+        self.nodes = self._candidates()
+
+    def _limits(self) -> Free | None:
+        """What reservations leave, None where there are none."""
+        timeline = self.field.timeline
+        return timeline.available(self.ends) if timeline is not None and timeline.reservations else None
+
+    def _candidates(self) -> list[Node]:
+        """Nodes worth a look, in order; on large clusters only those that may have room."""
+        field, need = self.field, self.need
+        nodes = field.ground.usable(self.partition, need.site)
+        if field.closed:
+            nodes = [node for node in nodes if node.name not in field.closed]
+        elif field.timeline is not None and len(nodes) > MANY_NODES and self.per_cpu == 1:
+            board = field.ground.board
+            at = field.ground.positions(self.partition, need.site)
+            free = self.limits or board.now
+            at = at[free.cpus[at] > 0]
+            tasks = board.tasks(free, need, at)
+            if plain(need) and need.nodes_min == 1 and not need.gpus_job:
+                alone = at[tasks >= need.total_tasks]
+                if len(alone):
+                    return [board.nodes[i] for i in alone]
+            if int(tasks.sum()) < need.total_tasks:
+                return []
+            nodes = [board.nodes[i] for i in at[np.flatnonzero(tasks)]]
+        return nodes
+
+    def find(self) -> Allocation | None:
+        """An allocation out of what is free now; None when there is none."""
+        need = self.need
+        self.limits = self._limits()
+        if self.partition.lln:
+            space = self.field.space
+            self.nodes = sorted(self.nodes, key=lambda node: (-space.of(node.name).cpus.bit_count(), node.weight, node.position))
+            self.alone_from = 0
+        total = need.total_tasks
+        if need.nodes_min == 1 and plain(need):
+            gpus = need.gpus
+            for i in range(self.alone_from, len(self.nodes)):
+                self.alone_from = i
+                one = self._room(self.nodes[i])
+                if one is not None and one.tasks >= total and one.gpus >= gpus:
+                    found = select.allocate([one], need, self.settings, self.partition.name)
+                    if found is not None:
+                        return found
+            self.alone_from = len(self.nodes)
+            if (total == 1 and gpus <= 1) or need.most_nodes == 1:
+                return None
+        rooms = self._rooms(self.nodes)
+        return select.allocate(rooms, need, self.settings, self.partition.name) if rooms else None
+
+    def _rooms(self, nodes: Iterable[Node]) -> list[Room]:
+        """Rooms in order; where the first that suffice are taken anyway, no more than those."""
+        need, rooms = self.need, []
+        stop = plain(need) and need.most_nodes >= len(self.nodes)
+        tasks, gpus = need.total_tasks, need.gpus
+        for node in nodes:
+            one = self._room(node)
+            if one is None:
+                continue
+            rooms.append(one)
+            tasks -= one.tasks
+            gpus -= one.gpus
+            if stop and tasks <= 0 and gpus <= 0 and len(rooms) >= need.nodes_min:
+                break
+        return rooms
+
+    def _room(self, node: Node) -> Room | None:
+        space = self.field.space.of(node.name)
+        if not space.cpus and self.per_cpu == 1:
+            return None
+        if (node.exclusive_user >= 0 or self.need.own_user) and self.field.ground.foreign(node, self.job, own_user=self.need.own_user):
+            return None
+        if self.limits is not None:
+            space = narrowed(space, self.limits, self.field.ground.board.position[node.name])
+        if self.partition.max_cpus_per_node >= 0 or self.per_cpu > 1:
+            space = self._by_partition(space)
+        return room(space, self.need, self.settings)
+
+    def _by_partition(self, space: NodeSpace) -> NodeSpace:
+        """MaxCPUsPerNode and OverSubscribe of the partition."""
+        space = space.copy()
+        most = self.partition.max_cpus_per_node
+        if most >= 0:
+            space.most = max(0, min(space.most, most - self._held_by_partition(space)))
+        if self.per_cpu > 1:
+            space.busy = self.field.sharing.usable(space.node.name, self.per_cpu)
+            space.cpus |= space.busy
+        return space
+
+    def _held_by_partition(self, space: NodeSpace) -> int:
+        """CPUs of a node that jobs of this partition hold, what this pass proposed there included."""
+        view, node = self.field.ground.view, space.node
+        held = 0
+        for job_id in node.jobs:
+            allocation = view.jobs[job_id].allocation
+            if allocation is not None and allocation.partition == self.partition.name:
+                held |= next((share.cpus for share in allocation.shares if share.node == node.name), 0)
+        proposed = ((1 << node.cpus) - 1) & ~node.cpus_used & ~self.field.space.of(node.name).cpus
+        return (held | proposed).bit_count()
+
+
+def narrowed(space: NodeSpace, limits: Free, at: int) -> NodeSpace:
+    """A space cut down to what reservations leave of it."""
+    cpus, memory = int(limits.cpus[at]), int(limits.memory[at])
+    twin = space.copy()
+    twin.most = min(twin.most, max(0, cpus))
+    twin.memory = min(twin.memory, memory)
+    twin.empty = twin.empty and not limits.tenants[at]
+    for pool in space.node.gres:
+        free = pool_mask(pool) & ~twin.gres.get(pool.name, 0)
+        left = int(min(limits.gres[pool.name, pool.type][at], limits.gres[pool.name, ""][at]))
+        if free.bit_count() > left:
+            twin.gres = {**twin.gres, pool.name: twin.gres.get(pool.name, 0) | (free & ~lowest_bits(free, max(0, left)))}
+    return twin

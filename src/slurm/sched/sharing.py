@@ -1,0 +1,66 @@
+"""Sharing: CPUs that more than one job may have at once, OverSubscribe=YES and FORCE. Memory and devices are never shared."""
+
+from __future__ import annotations
+
+from slurm.model.ids import NodeName
+from slurm.model.job import Allocation, Job
+from slurm.model.partition import Partition
+from slurm.sched.view import View
+
+DEFAULT_JOBS = 4
+"""Jobs a CPU when OverSubscribe does not say how many, as in Slurm."""
+
+
+def jobs_per_cpu(job: Job, partition: Partition) -> int:
+    """How many jobs may share a CPU with this one in this partition; 1: it shares with nobody."""
+    word, _, count = partition.oversubscribe.upper().partition(":")
+    if word == "FORCE" or (word == "YES" and job.request.oversubscribe):
+        return int(count) if count.isdigit() else DEFAULT_JOBS
+    return 1
+
+
+class Sharing:
+    """Which CPUs of which nodes take another sharing job, from what runs and what this pass proposes."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._layers: dict[NodeName, list[int]] = {}
+
+    def usable(self, node: NodeName, limit: int) -> int:
+        """CPUs that sharing jobs use and that take one more, as a bitmap."""
+        layers = self._of(node)
+        return layers[0] & ~(layers[limit - 1] if limit <= len(layers) else 0) if layers else 0
+
+    def take(self, allocation: Allocation) -> None:
+        """A sharing job is proposed."""
+        for share in allocation.shares:
+            _add(self._of(share.node), share.cpus)
+
+    def _of(self, name: NodeName) -> list[int]:
+        """Bitmaps: CPUs that at least one sharing job uses, at least two, …; those that another job has for itself are in none."""
+        found = self._layers.get(name)
+        if found is None:
+            found = self._layers[name] = []
+            alone = 0
+            for job_id in sorted(self._view.nodes[name].jobs):
+                job = self._view.jobs[job_id]
+                if job.allocation is None:
+                    continue
+                partition = self._view.partitions.get(job.allocation.partition)
+                shared = partition is not None and not job.allocation.exclusive and jobs_per_cpu(job, partition) > 1
+                for share in job.allocation.shares:
+                    if share.node != name:
+                        continue
+                    if shared:
+                        _add(found, share.cpus)
+                    else:
+                        alone |= share.cpus
+            found[:] = [layer & ~alone for layer in found]
+        return found
+
+
+def _add(layers: list[int], cpus: int) -> None:
+    for i, layer in enumerate(layers):
+        layers[i], cpus = layer | cpus, layer & cpus
+    if cpus:
+        layers.append(cpus)
