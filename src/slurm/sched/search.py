@@ -5,7 +5,7 @@ What is free only shrinks during a pass, so a search goes on where it stopped: t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.sched import select
-from slurm.sched.board import Free
+from slurm.sched.board import Array, Free, Index
 from slurm.sched.choose import plain
 from slurm.sched.ground import Ground
 from slurm.sched.need import Need
@@ -40,6 +40,34 @@ class Field(NamedTuple):
     now: float
 
 
+class _Picked:
+    """Nodes of a board at these positions, looked up when asked for: most searches end at the first."""
+
+    def __init__(self, nodes: list[Node], at: Index) -> None:
+        self._nodes = nodes
+        self._at = at
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def __getitem__(self, place: int) -> Node:
+        return self._nodes[int(self._at[place])]
+
+    def __iter__(self) -> Iterator[Node]:
+        nodes = self._nodes
+        return (nodes[i] for i in self._at)
+
+
+def _enough(tasks: Array, need: Need) -> bool:
+    """Whether the largest rooms that a job may have together hold its tasks."""
+    if len(tasks) < need.nodes_min:
+        return False
+    most = need.most_nodes
+    if most < len(tasks):
+        tasks = np.partition(tasks, len(tasks) - most)[len(tasks) - most:]
+    return int(tasks.sum()) >= need.total_tasks
+
+
 class Search:
     """Room for `job` in `partition`; `find` may be called for task after task, each found allocation having been taken."""
 
@@ -53,6 +81,7 @@ class Search:
         self.ends = field.now + length(job)
         self.limits = self._limits()
         self.alone_from = 0
+        self.rest: _Picked | None = None
         self.nodes = self._candidates()
 
     def _limits(self) -> Free | None:
@@ -60,7 +89,7 @@ class Search:
         timeline = self.field.timeline
         return timeline.available(self.ends) if timeline is not None and timeline.reservations else None
 
-    def _candidates(self) -> list[Node]:
+    def _candidates(self) -> Sequence[Node] | _Picked:
         """Nodes worth a look, in order; on large clusters only those that may have room."""
         field, need = self.field, self.need
         nodes = field.ground.usable(self.partition, need.site)
@@ -72,13 +101,16 @@ class Search:
             free = self.limits or board.now
             at = at[free.cpus[at] > 0]
             tasks = board.tasks(free, need, at)
+            able = np.flatnonzero(tasks)
+            if not _enough(tasks[able], need):
+                return []
+            every = _Picked(board.nodes, at[able])
             if plain(need) and need.nodes_min == 1 and not need.gpus_job:
                 alone = at[tasks >= need.total_tasks]
                 if len(alone):
-                    return [board.nodes[i] for i in alone]
-            if int(tasks.sum()) < need.total_tasks:
-                return []
-            nodes = [board.nodes[i] for i in at[np.flatnonzero(tasks)]]
+                    self.rest = every
+                    return _Picked(board.nodes, alone)
+            return every
         return nodes
 
     def find(self) -> Allocation | None:
@@ -87,7 +119,7 @@ class Search:
         self.limits = self._limits()
         if self.partition.lln:
             space = self.field.space
-            self.nodes = sorted(self.nodes, key=lambda node: (-space.of(node.name).cpus.bit_count(), node.weight, node.position))
+            self.nodes = sorted(iter(self.nodes), key=lambda node: (-space.of(node.name).cpus.bit_count(), node.weight, node.position))
             self.alone_from = 0
         total = need.total_tasks
         if need.nodes_min == 1 and plain(need):
@@ -102,13 +134,15 @@ class Search:
             self.alone_from = len(self.nodes)
             if (total == 1 and gpus <= 1) or need.most_nodes == 1:
                 return None
-        rooms = self._rooms(self.nodes)
+            if self.rest is not None:
+                self.nodes, self.rest = self.rest, None
+        rooms = self._rooms(iter(self.nodes))
         return select.allocate(rooms, need, self.settings, self.partition.name) if rooms else None
 
     def _rooms(self, nodes: Iterable[Node]) -> list[Room]:
         """Rooms in order; where the first that suffice are taken anyway, no more than those."""
         need, rooms = self.need, []
-        stop = plain(need) and need.most_nodes >= len(self.nodes)
+        stop, most = plain(need), need.most_nodes
         tasks, gpus = need.total_tasks, need.gpus
         for node in nodes:
             one = self._room(node)
@@ -117,7 +151,7 @@ class Search:
             rooms.append(one)
             tasks -= one.tasks
             gpus -= one.gpus
-            if stop and tasks <= 0 and gpus <= 0 and len(rooms) >= need.nodes_min:
+            if stop and tasks <= 0 and gpus <= 0 and need.nodes_min <= len(rooms) <= most:
                 break
         return rooms
 

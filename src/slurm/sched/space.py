@@ -17,6 +17,11 @@ def lowest_bits(mask: int, count: int) -> int:
     """A bitmap of the `count` lowest set bits of `mask` (fewer when it has fewer)."""
     if mask.bit_count() <= count:
         return mask
+    if count <= 0:
+        return 0
+    block = (mask & -mask) * ((1 << count) - 1)
+    if mask & block == block:
+        return block
     taken = 0
     for _ in range(count):
         low = mask & -mask

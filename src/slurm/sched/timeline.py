@@ -126,12 +126,30 @@ class Timeline:
         if low >= len(moments):
             return None
         first = self.now if low < 0 else moments[low]
-        later = {end for one in self.reservations if (end := one.end) > first}
-        following = moments[bisect_right(moments, first): bisect_right(moments, first) + STEPS]
-        for start in [first, *sorted(later.union(following))[:STEPS]]:
-            found = self._fit(self._window(start, start + seconds), need, at, sparing)
-            if found is not None:
-                return Reservation(start, start + seconds, found, self.board.future(found, need))
+        return self._from(first, need, at, seconds, sparing)
+
+    def _from(self, first: float, need: Need, at: Index, seconds: float, sparing: bool) -> Reservation | None:
+        """The earliest place from `first` on that leaves the promises alone."""
+        releases = self._releases.moments
+        begin = bisect_right(releases, first)
+        ends = (one.end for one in self.reservations if one.end > first)
+        fits: dict[int, bool] = {}
+        earliest = first
+        for start in [first, *sorted({*ends, *releases[begin: begin + STEPS]})[:STEPS]]:
+            if start < earliest:
+                continue
+            for moment, number, spare in reversed(self._checkpoints):
+                if start <= moment < start + seconds:
+                    if number not in fits:
+                        fits[number] = self._fit(spare, need, at, sparing) is not None
+                    if not fits[number]:
+                        # nothing that is there at this checkpoint will do, so the job starts after it
+                        earliest = moment + 1e-6
+                        break
+            else:
+                found = self._fit(self._window(start, start + seconds), need, at, sparing)
+                if found is not None:
+                    return Reservation(start, start + seconds, found, self.board.future(found, need))
         return None
 
     def reserve(self, reservation: Reservation) -> None:
