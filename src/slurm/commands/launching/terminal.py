@@ -25,7 +25,7 @@ class RawTerminal:
         import tty
 
         self._before = termios.tcgetattr(self._descriptor)
-        tty.setraw(self._descriptor)
+        tty.setraw(self._descriptor, termios.TCSADRAIN)  # what was typed ahead stays
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
