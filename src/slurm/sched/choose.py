@@ -62,7 +62,7 @@ def _chosen(rooms: list[Room], first: list[Room], need: Need) -> list[tuple[Room
     if picked is None:
         return None
     picked.sort(key=lambda one: one.node.position)
-    return list(zip(picked, _tasks(picked, need), strict=True))
+    return list(zip(picked, tasks_on(picked, need), strict=True))
 
 
 def _contiguous(rooms: list[Room], first: list[Room], need: Need) -> list[Room] | None:
@@ -120,7 +120,8 @@ def _enough(rooms: Sequence[Room], least: int, most: int, need: Need) -> list[Ro
     return None
 
 
-def _tasks(picked: Sequence[Room], need: Need) -> list[int]:
+def tasks_on(picked: Sequence[Room], need: Need) -> list[int]:
+    """How many tasks go on each of the nodes that were picked."""
     if not need.tasks:
         return [_unsaid(one, need) for one in picked]
     counts = [1] * len(picked)

@@ -6,6 +6,7 @@ What is free only shrinks during a pass, so a search goes on where it stopped: t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -121,23 +122,47 @@ class Search:
             space = self.field.space
             self.nodes = sorted(iter(self.nodes), key=lambda node: (-space.of(node.name).cpus.bit_count(), node.weight, node.position))
             self.alone_from = 0
-        total = need.total_tasks
-        if need.nodes_min == 1 and plain(need):
-            gpus = need.gpus
-            for i in range(self.alone_from, len(self.nodes)):
-                self.alone_from = i
-                one = self._room(self.nodes[i])
-                if one is not None and one.tasks >= total and one.gpus >= gpus:
-                    found = select.allocate([one], need, self.settings, self.partition.name)
-                    if found is not None:
-                        return found
-            self.alone_from = len(self.nodes)
-            if (total == 1 and gpus <= 1) or need.most_nodes == 1:
-                return None
-            if self.rest is not None:
-                self.nodes, self.rest = self.rest, None
-        rooms = self._rooms(iter(self.nodes))
-        return select.allocate(rooms, need, self.settings, self.partition.name) if rooms else None
+        if not plain(need):
+            return self._together(len(self.nodes))
+        single = need.nodes_min == 1
+        done = 0
+        for end in self._levels():
+            found = self._alone(done, end) if single else None
+            if found is None and not (single and ((need.total_tasks == 1 and need.gpus <= 1) or need.most_nodes == 1)):
+                found = self._together(end)
+            if found is not None:
+                return found
+            done = end
+        if self.rest is not None:
+            self.nodes, self.rest = self.rest, None
+            return self._together(len(self.nodes))
+        return None
+
+    def _levels(self) -> list[int]:
+        """How many nodes to look at: those of the least weight first, heavier ones when those do not suffice together."""
+        nodes, count = self.nodes, len(self.nodes)
+        if not count or self.need.total_tasks == 1 or nodes[0].weight == nodes[count - 1].weight or self.partition.lln:
+            return [count]
+        return [i for i in range(1, count) if nodes[i].weight != nodes[i - 1].weight] + [count]
+
+    def _alone(self, begin: int, end: int) -> Allocation | None:
+        """One node that suffices for the whole job."""
+        need, nodes = self.need, self.nodes
+        total, gpus = need.total_tasks, need.gpus
+        for i in range(max(begin, self.alone_from), end):
+            self.alone_from = i
+            one = self._room(nodes[i])
+            if one is not None and one.tasks >= total and one.gpus >= gpus:
+                found = select.allocate_alone(one, need, self.settings, self.partition.name)
+                if found is not None:
+                    return found
+        self.alone_from = max(self.alone_from, end)
+        return None
+
+    def _together(self, end: int) -> Allocation | None:
+        """Several of the first nodes."""
+        rooms = self._rooms(islice(iter(self.nodes), end))
+        return select.allocate(rooms, self.need, self.settings, self.partition.name) if rooms else None
 
     def _rooms(self, nodes: Iterable[Node]) -> list[Room]:
         """Rooms in order; where the first that suffice are taken anyway, no more than those."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from slurm.model.job import Allocation
 from slurm.model.settings import Settings
 from slurm.notation.gres import GresRequest
-from slurm.sched.choose import choose
+from slurm.sched.choose import choose, tasks_on
 from slurm.sched.need import Need
 from slurm.sched.room import Room
 from slurm.sched.share import share
@@ -29,6 +29,13 @@ def allocate(rooms: Sequence[Room], need: Need, settings: Settings, partition: s
     if any(left.values()):
         return None
     return Allocation(shares=shares, partition=partition, exclusive=need.whole)
+
+
+def allocate_alone(one: Room, need: Need, settings: Settings, partition: str) -> Allocation | None:
+    """The allocation of a whole job on one node that has room for all of it; for jobs that ask nothing of their nodes together."""
+    assert one.space is not None
+    found = share(one.space, tasks_on([one], need)[0], need, settings, [(item, item.count) for item in need.gpus_job])
+    return Allocation(shares=[found], partition=partition, exclusive=need.whole) if found is not None else None
 
 
 def _gpus_here(one: Room, left: dict[GresRequest, int], behind: int) -> list[tuple[GresRequest, int]]:
