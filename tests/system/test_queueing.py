@@ -207,11 +207,11 @@ def test_a_test_only_submission_says_when_and_where_and_submits_nothing(cluster:
 
 
 def test_a_job_that_can_never_start_is_accepted_with_a_word_of_warning(cluster: Cluster) -> None:
-    result = cluster.run("sbatch", "--parsable", "-N100", "--wrap", "true")
+    result = cluster.run("sbatch", "--parsable", "-N5", "--wrap", "true")
     assert result.status == 0
     assert "can not start" in result.err
     job = result.out.strip()
-    cluster.until(lambda: waits(cluster, job).startswith("PD PartitionConfig"), why="the reason is another")
+    cluster.until(lambda: waits(cluster, job).startswith("PD PartitionNodeLimit"), why="the reason is another")
     cluster.ok("scancel", job)
 
 

@@ -175,7 +175,7 @@ def refused(shell: Shell, error: SlurmError, prefix: str, suffix: str) -> int:
         shell.raw(line)
     own = error.message.startswith("slurm_")
     known = error.message == MESSAGES[error.name][1]
-    shell.raw(("" if own else prefix) + error.message + (suffix if known else ""))
+    shell.raw((prefix if known and not own else "") + error.message + (suffix if known else ""))
     shell.hints(error.hints)
     return shell.failure_code(1)
 

@@ -76,7 +76,7 @@ def on_updated(state: ClusterState, event: e.NodeUpdated) -> list[Effect]:
         node.drain = True
     elif word == "DOWN":
         node.state = NodeState.DOWN
-        effects += _lose_jobs(state, node, node.reason or "set DOWN", event.at)
+        effects += _lose_jobs(state, node, node.reason or "set DOWN", event.at, gone=not node.responding)
     elif word in ("RESUME", "IDLE", "UNDRAIN"):
         node.drain = False
         if word != "UNDRAIN" and node.state is NodeState.DOWN:
@@ -102,14 +102,15 @@ def _set_reason(node: Node, reason: str, uid: int, user: str, at: float) -> None
     node.reason_time = at if reason else 0.0
 
 
-def _lose_jobs(state: ClusterState, node: Node, why: str, at: float) -> list[Effect]:
+def _lose_jobs(state: ClusterState, node: Node, why: str, at: float, *, gone: bool = True) -> list[Effect]:
+    """End what runs on a node; unless the node is `gone` its slurmd ends the processes first, so that nothing runs twice."""
     effects: list[Effect] = []
     for job_id in sorted(node.jobs):
         job = state.jobs[job_id]
         if job.completing:
-            effects += ending.free_node(state, job, node.name, at)
+            effects += ending.free_node(state, job, node.name, at) if gone else []
         elif job.state in (JobState.RUNNING, JobState.SUSPENDED):
-            effects += requeuing.lose_node(state, job, node.name, at, why)
+            effects += requeuing.lose_node(state, job, node.name, at, why, gone=gone)
     return effects
 
 

@@ -64,11 +64,14 @@ def on_launch_failed(state: ClusterState, job: Job, event: e.LaunchFailed) -> li
     return effects
 
 
-def lose_node(state: ClusterState, job: Job, node: NodeName, at: float, why: str) -> list[Effect]:
-    """A node of a running job is gone with everything on it: go on without it, run again, or fail."""
+def lose_node(state: ClusterState, job: Job, node: NodeName, at: float, why: str, *, gone: bool = True) -> list[Effect]:
+    """A node of a running job is taken from it: go on without it, run again, or fail.
+
+    `gone`: with everything on it; otherwise the job stays there until slurmd has ended its processes.
+    """
     job.last_node_failed = node
     assert job.allocation is not None
-    if job.request.no_kill and node != job.batch_host and len(job.nodes_left) > 1:
+    if gone and job.request.no_kill and node != job.batch_host and len(job.nodes_left) > 1:
         ending.release(state, job, node, at)
         return [Announce(job=job.id), Plan()]
     job.reason_text = f"{node}: {why}"
@@ -78,7 +81,8 @@ def lose_node(state: ClusterState, job: Job, node: NodeName, at: float, why: str
             job.hold_after = True
             job.held = "admin"
     effects = ending.end(state, job, at, JobState.NODE_FAIL, Reason.NODE_DOWN, why="node_fail")
-    effects += ending.free_node(state, job, node, at)
+    if gone:
+        effects += ending.free_node(state, job, node, at)
     if job.held == "admin" and job.state is JobState.PENDING and not job.completing:
         job.reason = Reason.JOB_HOLD_MAX_REQUEUE
     return effects

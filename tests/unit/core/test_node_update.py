@@ -7,6 +7,7 @@ import pytest
 from slurm.core import events as e
 from slurm.core import node_update
 from slurm.core.cluster import Cluster
+from slurm.core.effects import Terminate
 from slurm.model.errors import SlurmError
 from slurm.model.states import JobState, NodeState
 from slurm.testing import builders as b
@@ -45,9 +46,31 @@ def test_a_node_set_down_loses_its_jobs_and_comes_back_by_resume() -> None:
     job = b.started(c, requeue=False)
     change(c, "cn01", State="down", Reason="smoke")
     node = c.nodes[b.NodeName("cn01")]
-    assert (job.state, node.state, node.cpus_used) == (JobState.NODE_FAIL, NodeState.DOWN, 0)
+    assert (job.state, node.state, job.completing) == (JobState.NODE_FAIL, NodeState.DOWN, True)
+    c.apply(e.NodeFreed(at=b.T0, job=job.id, attempt=job.attempt, node=node.name))
+    assert (job.completing, node.cpus_used) == (False, 0)
     change(c, "cn01", State="resume")
     assert node.usable
+
+
+def test_a_job_of_a_node_set_down_runs_again_only_when_its_processes_are_gone() -> None:
+    c = b.lab_cluster()
+    job = b.started(c, requeue=True)
+    node = c.nodes[b.NodeName("cn01")]
+    update = node_update.update_nodes(c, "cn01", {"State": "down", "Reason": "smoke"}, b.ROOT, b.T0)
+    effects = [effect for event in update for effect in c.apply(event)]
+    assert [each.why for each in effects if isinstance(each, Terminate)] == ["node_fail"]
+    assert job.id not in c.pending
+    c.apply(e.NodeFreed(at=b.T0, job=job.id, attempt=job.attempt, node=node.name))
+    assert (job.id in c.pending, node.cpus_used) == (True, 0)
+
+
+def test_a_node_that_does_not_answer_is_set_down_with_nothing_to_wait_for() -> None:
+    c = b.lab_cluster()
+    job = b.started(c, requeue=False)
+    c.apply(e.NodeSilent(at=b.T0, node=b.NodeName("cn01")))
+    change(c, "cn01", State="down", Reason="smoke")
+    assert (job.state, job.completing, c.nodes[b.NodeName("cn01")].cpus_used) == (JobState.NODE_FAIL, False, 0)
 
 
 def test_undrain_leaves_a_down_node_down() -> None:
