@@ -222,7 +222,7 @@ def expected_end(view: View, job: Job, now: float) -> float:
     if job.completing:
         return now + 1.0
     end = view.expected_end(job)
-    return now + YEAR if end is None else max(end, now + 1.0)
+    return max(job.start_time + YEAR if end is None else end, now + 1.0)
 
 
 def length(job: Job) -> float:
