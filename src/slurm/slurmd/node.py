@@ -177,6 +177,8 @@ class Node:
         if here is not None and BATCH in here.seen:
             if BATCH in here.steps:  # a repeated order gets the same answer; how it ended waits in the outbox, if it has
                 self.outbox.put(n.BatchLaunched(serial=0, job=order.job, attempt=order.attempt))
+            else:
+                self._refuse(order, "this attempt has run here already")
         elif self.roster.is_past(order.job, order.attempt):
             self._refuse(order, "this attempt was ended before it began")
         elif not can_become(order.uid):
@@ -199,8 +201,15 @@ class Node:
             await self.steps.launch(prepared)
         except SlurmError as error:
             self._refuse(order, error.message)
+            self.not_begun(prepared.step.key)
         else:
             self.outbox.put(n.BatchLaunched(serial=0, job=order.job, attempt=order.attempt))
+
+    def not_begun(self, key: StepKey) -> None:
+        """A step could not be forked: if its job is being ended meanwhile, nothing may be left of it to wait for."""
+        here = self.roster.find(key.job, key.attempt)
+        if here is not None and here.over and not here.running and not here.gone_told:
+            self._tell_gone(key.job, key.attempt)
 
     def batch_record(self, order: n.LaunchBatch) -> StepRecord:
         """What the slurmstepd of a batch script is told."""

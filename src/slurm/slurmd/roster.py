@@ -95,6 +95,16 @@ class Roster:
         if here is not None and here.steps.get(step.key.step) is step:
             del here.steps[step.key.step]
 
+    def never_begun(self, step: StepHere) -> None:
+        """A step could not be started after all: it may be tried again."""
+        self.drop_step(step)
+        key = step.key
+        here = self.jobs.get((key.job, key.attempt))
+        if here is not None:
+            here.seen.discard(key.step)
+            if not (here.seen or here.over):
+                del self.jobs[key.job, key.attempt]
+
     def drop_job(self, job: int, attempt: int) -> None:
         """slurmctld knows that nothing of an attempt is left."""
         here = self.jobs.get((job, attempt))

@@ -91,6 +91,7 @@ class StepServer:
             await self._node.steps.launch(prepared, connection.fileno())
         except SlurmError as error:
             _send_last(connection, error)
+            self._node.not_begun(prepared.step.key)
         finally:
             connection.close()
 

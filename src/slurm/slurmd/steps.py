@@ -92,7 +92,7 @@ class Steps:
                     journal = folder.abandoned(step.path)
             self.adopt(step)  # somebody holds the journal: it was forked after all
         except SlurmError:
-            self._roster.drop_step(step)
+            self._roster.never_begun(step)
             folder.remove(step.path)
             raise
         finally:

@@ -18,10 +18,18 @@ from slurm.wire import node_messages as n
 LONG = "#!/bin/bash\necho start\nsleep 1.5\necho end\nexit 4\n"
 
 
+def title(process):
+    """What ps shows; "" when it ended meanwhile."""
+    try:
+        return (process.cmdline() or [""])[0]
+    except psutil.Error:
+        return ""
+
+
 def stepd_of(stage, shown):
     """The process that supervises a step of this stage."""
-    for process in psutil.process_iter(["cmdline"]):
-        if (process.info["cmdline"] or [""])[0] == f"slurmstepd: [{shown}]" and process.cwd().startswith(str(stage.root)):
+    for process in psutil.process_iter():
+        if title(process) == f"slurmstepd: [{shown}]" and process.cwd().startswith(str(stage.root)):
             return process
     raise AssertionError(f"no slurmstepd: [{shown}]")
 
@@ -84,7 +92,7 @@ def test_a_killed_zygote_costs_no_job(run):
     async def scene(stage):
         stage.send(stage.batch(4, LONG))
         await started(stage, 4)
-        zygote = next(child for child in psutil.Process(stage.process.pid).children() if "zygote" in child.cmdline()[0])
+        zygote = next(child for child in psutil.Process(stage.process.pid).children() if "zygote" in title(child))
         zygote.kill()
         stage.send(stage.batch(5, "#!/bin/bash\nexit 6\n"))
         assert (await stage.ended(5)).status == 6 << 8
@@ -203,7 +211,7 @@ def test_a_slurmstepd_that_takes_step_after_step_keeps_nothing_of_them(run):
         outputs = [stage.output(job).split() for job in range(20, 60)]
         assert [output[0] for output in outputs] == ["0022", "0077"] * 20
         assert len({output[1] for output in outputs}) == 1, "open descriptors of slurmstepd"
-        await stage.until(lambda: not any("idle" in process.cmdline()[0] for process in psutil.Process(stage.process.pid).children(recursive=True)))
+        await stage.until(lambda: not any("idle" in title(process) for process in psutil.Process(stage.process.pid).children(recursive=True)))
     run(scene)
 
 
@@ -221,7 +229,7 @@ def test_a_cgroup_finds_what_descent_and_environment_cannot(run):
         await stage.until(lambda: (stage.root / "out-3").exists() and "start" in stage.output(3))
         assert "slurmd_cn01/job00003.1.batch" in stage.output(3)
         hidden = [child for child in stepd_of(stage, "3.batch").children(recursive=True) if child.name() == "sleep"]
-        zygote = next(child for child in psutil.Process(stage.process.pid).children() if "zygote" in child.cmdline()[0])
+        zygote = next(child for child in psutil.Process(stage.process.pid).children() if "zygote" in title(child))
         zygote.kill()
         stepd_of(stage, "3.batch").kill()
         assert (await stage.ended(3)).status == 9

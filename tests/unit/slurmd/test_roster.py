@@ -49,6 +49,16 @@ def test_a_step_is_remembered_after_its_folder_is_gone_and_an_attempt_after_its_
     assert not roster.is_past(12, 2)
 
 
+def test_a_step_that_could_not_be_started_may_be_tried_again():
+    roster = Roster()
+    roster.never_begun(begun(roster, BATCH))
+    assert roster.find(12, 1) is None
+    assert not roster.has_seen(BATCH)
+    roster.close(12, 1)
+    roster.never_begun(begun(roster, BATCH))
+    assert roster.is_past(12, 1)
+
+
 def test_a_job_with_running_steps_is_not_dropped():
     roster = Roster()
     begun(roster, STEP)

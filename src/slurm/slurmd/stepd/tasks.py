@@ -26,7 +26,7 @@ class Streams(NamedTuple):
 
 
 class Task:
-    """One task of a step. `status` is its wait status once it has ended; `group` its process group."""
+    """One task of a step, which leads a session and process group of its own. `status` is its wait status once it has ended."""
 
     def __init__(self, rank: int, local: int) -> None:
         self.rank = rank
