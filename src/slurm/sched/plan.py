@@ -198,12 +198,16 @@ def _counted(reservation: Reservation, partition: str) -> Allocation:
     return Allocation(shares=shares, partition=partition)
 
 
-def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = True, queue: Queue | None = None) -> Plan:
+def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = True, queue: Queue | None = None,
+         forecasts: int | None = None) -> Plan:
     """One pass over the pending jobs, with backfill, or without up to the first that is blocked in its partition.
 
     With `depth` only the so many first eligible jobs; then `queue`, kept from pass to pass, saves sorting all of them again.
+    `forecasts` bounds for how many jobs behind the first blocked ones a start is foretold.
     """
     work = _Pass(view, now, backfill)
+    if forecasts is not None:
+        work.forecasts = forecasts
     queue = queue or Queue()
     if depth is None:
         for job in queue.all(view, now)[: view.settings.backfill_max_jobs if backfill else None]:

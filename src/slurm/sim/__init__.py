@@ -1,0 +1,1 @@
+"""Simulation: the real cluster state and planner on a virtual clock."""
