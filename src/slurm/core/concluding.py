@@ -18,7 +18,7 @@ def record_end(state: ClusterState, job: Job, at: float) -> None:
             ledger.dropped(job.array_part.ranges)
         elif job.array_task is not None:
             ledger.ended(job.array_task, job.state is JobState.COMPLETED)
-            ledger.started += job.attempt == 0
+            ledger.started += job.attempt == 0 and job.restarts == 0
     state.timers.set(at + state.settings.min_job_age, Timer.PURGE, job.id)
 
 

@@ -77,7 +77,7 @@ def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effec
     if job.array_task is not None:
         ledger = state.arrays[job.array_job]
         ledger.running += 1
-        ledger.started += job.attempt == 1
+        ledger.started += job.attempt == 1 and job.restarts == 0
     set_limit_timer(state, job)
     effects: list[Effect] = [Announce(job=job.id)]
     if job.request.kind == "batch":

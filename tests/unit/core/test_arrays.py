@@ -103,6 +103,21 @@ def test_holding_one_task_splits_it_off() -> None:
     assert (task.id, task.reason, array.reason) == (2, Reason.JOB_HELD_USER, Reason.NONE)
 
 
+def test_a_task_that_was_cancelled_requeued_and_cancelled_again_counts_once_as_started() -> None:
+    c = b.cluster(requeue_delay=0)
+    array = b.submit(c, array="1-3")
+    c.apply(e.Held(at=b.T0, job=array.id, task=2))
+    task = c.find("1_2")
+    assert task is not None
+    c.apply(e.Cancelled(at=b.T0, job=task.id, by=b.ROOT.uid))
+    c.apply(e.Requeued(at=b.T0, job=task.id, by=b.ROOT.uid))
+    c.apply(e.Cancelled(at=b.T0, job=task.id, by=b.ROOT.uid))
+    assert c.arrays[array.id].started == 1
+    c.apply(e.Requeued(at=b.T0, job=task.id, by=b.ROOT.uid))
+    b.start(c, task)
+    assert c.arrays[array.id].started == 1
+
+
 def test_an_array_leaves_memory_with_its_last_task() -> None:
     c = b.cluster()
     array = b.submit(c, array="1-2")
