@@ -114,6 +114,7 @@ def test_a_task_that_was_cancelled_requeued_and_cancelled_again_counts_once_as_s
     c.apply(e.Cancelled(at=b.T0, job=task.id, by=b.ROOT.uid))
     assert c.arrays[array.id].started == 1
     c.apply(e.Requeued(at=b.T0, job=task.id, by=b.ROOT.uid))
+    c.apply(e.Released(at=b.T0, job=task.id))
     b.start(c, task)
     assert c.arrays[array.id].started == 1
 
