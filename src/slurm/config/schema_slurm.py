@@ -150,8 +150,8 @@ PropagateResourceLimits | list | ALL | later! | jobs get the limits of the node 
 PropagateResourceLimitsExcept | list | | later | jobs get the limits of the node daemon
 RebootProgram | text | | later | nodes are not rebooted
 ReconfigFlags | list | | later | a changed partition is kept until slurmctld reads the file again
-RequeueExit | list | | later | jobs are not requeued by their exit code
-RequeueExitHold | list | | later | jobs are not requeued by their exit code
+RequeueExit | list | | yes |
+RequeueExitHold | list | | yes |
 ResumeFailProgram | text | | later | nodes are not powered up and down
 ResumeProgram | text | | later | nodes are not powered up and down
 ResumeRate | rate | 300 | later | nodes are not powered up and down

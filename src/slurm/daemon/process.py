@@ -1,12 +1,16 @@
-"""Pid files and going to the background."""
+"""Pid files, going to the background, and telling whoever started a daemon how that went."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import sys
+import time
 
 from slurm.model.errors import StoreError
+
+LOOKED_AT_SECONDS = 0.5
+"""A lock that is held no longer was somebody looking (`holder_of`), or the predecessor's last breath."""
 
 
 class PidFile:
@@ -18,17 +22,21 @@ class PidFile:
 
     def acquire(self, program: str) -> None:
         """Write our number; StoreError when a running process holds the file or it cannot be written."""
-        try:
-            os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise StoreError(message=f"cannot write the pid file {self.path}: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            number = os.read(descriptor, 32).decode(errors="replace").strip()
-            os.close(descriptor)
-            raise StoreError(message=f"{program} is already running (pid {number}, {self.path})") from error
+        deadline = time.monotonic() + LOOKED_AT_SECONDS
+        while True:
+            descriptor = self._open()
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                number = os.read(descriptor, 32).decode(errors="replace").strip()
+                os.close(descriptor)
+                if time.monotonic() > deadline:
+                    raise StoreError(message=f"{program} is already running (pid {number}, {self.path})") from error
+                time.sleep(0.02)
+                continue
+            if _is_at(descriptor, self.path):
+                break
+            os.close(descriptor)  # its last holder removed it while we waited: what we locked is nobody's
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
@@ -36,10 +44,26 @@ class PidFile:
     def release(self) -> None:
         """Remove the file; a second call does nothing."""
         if self._descriptor >= 0:
-            if os.path.exists(self.path):
+            if _is_at(self._descriptor, self.path):
                 os.unlink(self.path)
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _open(self) -> int:
+        try:
+            os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            raise StoreError(message=f"cannot write the pid file {self.path}: {error.strerror}") from error
+
+
+def _is_at(descriptor: int, path: str) -> bool:
+    try:
+        there = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    here = os.fstat(descriptor)
+    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
 def holder_of(path: str) -> int:
@@ -56,20 +80,48 @@ def holder_of(path: str) -> int:
     return 0
 
 
-def to_background() -> int:
-    """Leave the terminal: returns in a grandchild of a session of its own, with a pipe's write end to report readiness with.
+class Readiness:
+    """What `to_background` gave the daemon `program` to report with; -1 in the foreground, where nobody waits for a report."""
 
-    The calling process stays until the grandchild writes a line to the pipe or ends: it exits 0 for "ready", else 1 with the text on
-    standard error. So `slurmctld && sbatch job.sh` works.
+    def __init__(self, program: str, pipe: int) -> None:
+        self._program = program
+        self._pipe = pipe
+
+    def ready(self) -> None:
+        """Requests are answered: whoever started us may go on."""
+        self._tell("ready\n")
+
+    def failed(self, lines: list[str]) -> None:
+        """It ended while it started, and why; after `ready` nobody hears that any more."""
+        self._tell("".join(f"{self._program}: fatal: {line}\n" for line in lines))
+
+    def _tell(self, text: str) -> None:
+        if self._pipe < 0:
+            return
+        pipe, self._pipe = self._pipe, -1
+        try:
+            os.write(pipe, text.encode())
+        except BrokenPipeError:
+            sys.stderr.write("whoever started this daemon did not wait for it\n")
+        finally:
+            os.close(pipe)
+
+
+def to_background() -> int:
+    """Leave the terminal: returns in a grandchild of a session of its own, with a pipe's write end for `Readiness`.
+
+    The calling process stays until the grandchild reports or ends: it exits 0 for "ready", else 1 with the text on standard error. So
+    `slurmctld && sbatch job.sh` works.
     """
     reading, writing = os.pipe()
     if os.fork():
         os.close(writing)
         with os.fdopen(reading) as pipe:
-            text = pipe.readline().strip()
-        if text == "ready":
-            os._exit(0)
-        sys.stderr.write((text or "the daemon ended while it started; see its log") + "\n")
+            text = pipe.readline()
+            if text.strip() == "ready":
+                os._exit(0)
+            text += pipe.read()
+        sys.stderr.write(text or "the daemon ended while it started; see its log\n")
         sys.stderr.flush()
         os._exit(1)
     os.close(reading)

@@ -8,7 +8,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import setproctitle
 import uvloop
@@ -17,11 +17,12 @@ from slurm.config import check
 from slurm.config.config import Config, load
 from slurm.config.keys import find_conf
 from slurm.daemon import logs
-from slurm.daemon.process import PidFile, to_background
+from slurm.daemon.process import PidFile, Readiness, to_background
 from slurm.model.errors import SlurmError, Unreachable
 from slurm.model.version import SLURM_VERSION
+from slurm.net.listening import raise_open_files
 from slurm.slurmctld import faultpoints
-from slurm.slurmctld.service import Service
+from slurm.slurmctld.service import Service, forget
 
 log = logging.getLogger("slurmctld")
 
@@ -38,13 +39,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-v", action="count", dest="verbose", default=0, help="log more; twice: still more")
     top.add_argument("-V", "--version", action="version", version=f"slurm {SLURM_VERSION}")
     return top
-
-
-def _forget(folder: str) -> None:
-    path = os.path.join(folder, "journal.db")
-    for suffix in ("", "-wal", "-shm"):
-        if os.path.exists(path + suffix):
-            os.replace(path + suffix, f"{path}.old{suffix}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,43 +60,57 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"slurmctld: fatal: {line}", file=sys.stderr)
         return 1
     log_path = "" if options.foreground and not options.log_file else options.log_file or config.text("SlurmctldLogFile")
-    pipe = -1 if options.foreground else to_background()
-    pid_file = PidFile(config.text("SlurmctldPidFile"))
-
-    def report(text: str) -> None:
-        if pipe >= 0:
-            os.write(pipe, (text + "\n").encode())
-
+    if log_path:
+        log_path = os.path.abspath(log_path)
+    readiness = Readiness("slurmctld", -1 if options.foreground else to_background())
     try:
-        pid_file.acquire("slurmctld")
-        level = logs.level_of(config.text("SlurmctldDebug"), options.verbose)
-        logs.start("slurmctld", level, log_path)
+        return _run(options, config, log_path, readiness)
+    except (SlurmError, OSError) as error:
+        lines = error.lines() if isinstance(error, SlurmError) else [str(error)]
+    except KeyboardInterrupt:
+        lines = ["interrupted while it started"]
+    except Exception as error:
+        log.critical("slurmctld failed", exc_info=error)
+        lines = [f"slurmctld failed: {error!r}", "this is a fault of slurm-py: its log has the details"]
+    _complain(lines)
+    readiness.failed(lines)
+    return 1
+
+
+def _run(options: argparse.Namespace, config: Config, log_path: str, readiness: Readiness) -> int:
+    """The life of the process that serves, from its pid file to its end."""
+    os.umask(0o022)
+
+    def level_of(of: Config) -> int:
+        return logs.level_of(of.text("SlurmctldDebug"), options.verbose)
+
+    pid_file = PidFile(config.text("SlurmctldPidFile"))
+    pid_file.acquire("slurmctld")
+    try:
+        logs.start("slurmctld", level_of(config), log_path)
         setproctitle.setproctitle("slurmctld")
         if options.nice:
             os.nice(options.nice)
         for warning in config.warnings:
             log.warning("%s", warning)
+        log.info("slurmctld version %s of cluster %s starts with %s", SLURM_VERSION, config.cluster_name, config.path)
         if options.clean:
-            _forget(config.state_save_location)
+            forget(config.state_save_location)
+        raise_open_files()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(config, level, log_path, lambda: report("ready")))
-    except (SlurmError, OSError) as error:
-        lines = error.lines() if isinstance(error, SlurmError) else [str(error)]
-        for line in lines:
-            log.critical("%s", line)
-        report("slurmctld: fatal: " + "; ".join(lines))
-        if pipe < 0 and not logging.getLogger().handlers:
-            print(f"slurmctld: fatal: {'; '.join(lines)}", file=sys.stderr)
-        return 1
+            runner.run(Service(config, level_of, log_path).run(readiness.ready))
     finally:
         pid_file.release()
     return 0
 
 
-async def _serve(config: Config, level: int, log_path: str, ready: Callable[[], None]) -> None:
-    await Service(config, level, log_path).run(ready)
+def _complain(lines: list[str]) -> None:
+    if not logging.getLogger().handlers:  # before the log was opened: standard error, which is nowhere in the background
+        logs.start("slurmctld", logging.INFO)
+    for line in lines:
+        log.critical("%s", line)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from slurm.config.config import Config, load
 from slurm.core import recovery, timers
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect, EndStep, Launch, Signal, Terminate
-from slurm.core.events import AllocationRelinquished, Cancelled
-from slurm.model.errors import NotFound, NotPermitted, SlurmError
+from slurm.core.events import AllocationRelinquished, Cancelled, Event, NodeSilent
+from slurm.core.illegal import IllegalTransition
+from slurm.model.errors import NotFound, NotPermitted, StoreError
 from slurm.model.ids import Digest, JobId, Uid
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
@@ -45,7 +46,7 @@ class Controller:
     """One running slurmctld. `stop` asks its owner to end it; `conf_path` is what jobs see as SLURM_CONF."""
 
     def __init__(self, config: Config, cluster: Cluster, journal: Journal, commit: GroupCommit, *, operators: list[int], credential_key: bytes,
-                 stop: Callable[[], None], now: Callable[[], float] = time.time) -> None:
+                 stop: Callable[[], None], broken: Callable[[StoreError], None], now: Callable[[], float] = time.time) -> None:
         self.config = config
         self.cluster = cluster
         self.journal = journal
@@ -56,19 +57,26 @@ class Controller:
         self.started = now()
         self.conf_path = config.path
         self.watchers = Watchers()
-        self.engine = Engine(cluster, commit, self.carry_out, self._replan)
+        self.engine = Engine(cluster, commit, self.carry_out, self._replan, broken)
         self.planner = Planner(self.engine, now)
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, credential_key)
         self.holders = Holders(self._give_up)
         self._timer: asyncio.TimerHandle | None = None
-        self.payload = lru_cache(maxsize=256)(self._read_payload)
-        self._environment = lru_cache(maxsize=256)(self._read_environment)
+        # Few are enough: what is launched together was mostly submitted alike. One script may be 4 MB.
+        self.payload = lru_cache(maxsize=32)(self._read_payload)
+        self._environment = lru_cache(maxsize=32)(self._read_environment)
 
     # --- running ---------------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Start the clockwork after state was restored: timers, lost effects, holders, first plan."""
-        self.links.expect_all(self.now())
+        """Start the clockwork after state was restored: timers, lost effects, holders, first plan.
+
+        Nodes are connected to nobody yet, whatever state says: each is used again once it has registered.
+        """
+        silent = [NodeSilent(at=self.now(), node=name) for name, node in self.cluster.nodes.items() if node.responding]
+        if silent:
+            self.engine.record(*silent)
+        self.links.expect_all()
         for effect in recovery.pending_effects(self.cluster):
             self.carry_out(effect)
         for job in self.cluster.jobs.values():
@@ -79,33 +87,47 @@ class Controller:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        now = self.now()
-        if not self.engine.stalled:
-            events = timers.due(self.cluster, now)
-            if events:
-                self.engine.record(*events)
-            self.links.check_silence(now)
-        following = timers.next_due(self.cluster)
-        wait = TICK_SECONDS if following is None else min(TICK_SECONDS, max(0.005, following - self.now()))
-        self._timer = loop.call_later(wait, self._tick)
+        try:
+            if not self.engine.stalled:
+                events = timers.due(self.cluster, self.now())
+                for event in events:
+                    self._record_due(event)
+                self.links.check_silence()
+        finally:
+            following = None if self.engine.stalled else timers.next_due(self.cluster)
+            wait = TICK_SECONDS if following is None else min(TICK_SECONDS, max(0.005, following - self.now()))
+            self._timer = loop.call_later(wait, self._tick)
+
+    def _record_due(self, event: Event) -> None:
+        try:
+            self.engine.record(event)
+        except IllegalTransition:
+            # Each due event is given out once: one that cannot be must not take the others with it.
+            log.exception("what was due cannot be")
 
     async def close(self) -> None:
-        """End in order; what was recorded is on disk when this returns."""
+        """Stop what happens by itself; what was recorded is on disk when `engine.settled` returns."""
         if self._timer is not None:
             self._timer.cancel()
+        self.holders.close()
         self.planner.stop()
-        await self.links.close()
 
     async def reconfigure(self) -> list[str]:
         """Read the configuration again and record it; ConfigError leaves everything as it was. Returns warnings."""
         config = load(self.config.path)
-        event = setup.configured(config, self.now(), self.operators)
-        await self.engine.record(event)
-        self.config = config
+        operators = setup.operators(config)
+        event = setup.configured(config, self.now(), operators)
+        leaving = self.links.leaving(node.name for node in event.nodes)
+        durable = self.engine.record(event)
+        warnings = [*setup.needs_restart(self.config, config), *setup.left_out(config), *config.warnings]
+        self.config, self.operators = config, operators
         forget_names()
-        self.links.reconfigured()
+        await durable
+        self.links.reconfigured(leaving)
         log.info("configuration %s was read again", config.path)
-        return list(config.warnings)
+        for warning in warnings:
+            log.warning("%s", warning)
+        return warnings
 
     # --- what handlers need ----------------------------------------------------------------------------------------------
 
@@ -165,13 +187,10 @@ class Controller:
         if job is None or job.state.finished:
             return
         log.info("nobody holds the allocation of job %s any more", job_id)
-        try:
-            if job.state is JobState.PENDING:
-                self.engine.record(Cancelled(at=self.now(), job=job_id, by=Uid(job.owner.uid)))
-            else:
-                self.engine.record(AllocationRelinquished(at=self.now(), job=job_id, status=0))
-        except SlurmError as error:
-            log.error("cannot end the allocation of job %s: %s", job_id, error)
+        if job.state is JobState.PENDING:
+            self.engine.record(Cancelled(at=self.now(), job=job_id, by=Uid(job.owner.uid)))
+        else:
+            self.engine.record(AllocationRelinquished(at=self.now(), job=job_id, status=0))
 
     # --- orders ----------------------------------------------------------------------------------------------------------
 

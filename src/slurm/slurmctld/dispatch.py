@@ -38,11 +38,18 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.Ping: control.on_ping,
     m.Reconfigure: control.on_reconfigure,
     m.Shutdown: control.on_shutdown,
+    m.Quiesce: control.on_quiesce,
     m.ListJobs: looking.on_list_jobs,
     m.ListNodes: looking.on_list_nodes,
     m.Describe: looking.on_describe,
     m.WatchEvents: looking.on_watch,
 }
+
+CHANGING: frozenset[type[m.Message]] = frozenset({
+    m.SubmitJob, m.CancelJobs, m.HoldJobs, m.ReleaseJobs, m.RequeueJobs, m.UpdateJob, m.AllocateJob, m.CreateStep, m.UpdateNode,
+    m.UpdatePartition, m.Reconfigure,
+})
+"""Requests that are refused while the disk takes nothing. Those that only tell what has happened (Relinquish, FinishStep) wait for it."""
 
 _decode = msgspec.json.Decoder(m.Request).decode
 
@@ -54,10 +61,13 @@ async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message
             request = _decode(payload)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise ProtocolError(hints=[str(error)]) from error
+        if type(request) in CHANGING:
+            ctl.engine.refuse_when_stalled()
         return await HANDLERS[type(request)](ctl, session, request)
     except SlurmError as error:
+        log.debug("uid %s is refused: %s", session.caller.uid, error.message)
         return m.failure(error)
     except Exception:
         log.exception("a request of uid %s failed in the controller", session.caller.uid)
         return m.Failure(kind="SlurmError", name="ESLURM_ERROR_ON_DESC_TO_RECORD_COPY", message="The controller failed on this request",
-                         hints=["its log has the details; nothing was changed"])
+                         hints=["its log has the details; what the request was to change may be changed in part"])

@@ -1,8 +1,9 @@
 """Engine: the one way by which anything changes: event → memory → journal → effects.
 
 Memory is ahead of the disk by one group commit (a millisecond or so); nothing leaves the process, no reply and no order to a node,
-before the events it rests on are on disk. When the disk refuses, the events are kept and tried again, nothing is acknowledged, and
-new changes are refused until the disk takes them.
+before the events it rests on are on disk. A disk that takes nothing for a while (full) is tried again: events are kept in order, nothing is
+acknowledged, and new changes are refused. A disk of which nobody knows what it holds (failed, damaged) ends the process: only a
+restart, which reads it afresh, can tell.
 """
 
 from __future__ import annotations
@@ -18,18 +19,20 @@ from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect, Plan
 from slurm.core.events import Event
 from slurm.model.errors import StoreError
-from slurm.slurmctld import faultpoints
+from slurm.slurmctld import chronicle, faultpoints
 from slurm.store.group_commit import GroupCommit
-from slurm.store.journal import Record
+from slurm.store.journal import Record, StoreBusy
 
 log = logging.getLogger("slurmctld.engine")
 RETRY_SECONDS = 1.0
 
 
 class _Batch:
-    __slots__ = ("durable", "effects", "payloads", "records")
+    __slots__ = ("durable", "effects", "events", "payloads", "records")
 
-    def __init__(self, records: list[Record], payloads: Sequence[bytes], effects: list[Effect], durable: asyncio.Future[None]) -> None:
+    def __init__(self, events: list[Event], records: list[Record], payloads: Sequence[bytes], effects: list[Effect],
+                 durable: asyncio.Future[None]) -> None:
+        self.events = events
         self.records = records
         self.payloads = payloads
         self.effects = effects
@@ -39,18 +42,27 @@ class _Batch:
 class Engine:
     """Applies events to `cluster`, has them written by `commit`, then hands their effects to `carry_out`.
 
-    `replan` is called at once when an event may let a job start; planning reads memory and need not wait for the disk.
+    `replan` is called at once when an event may let a job start (planning reads memory and need not wait for the disk), and when the disk
+    takes events again. `broken` is called once, with the error after which this process must end.
     """
 
-    def __init__(self, cluster: Cluster, commit: GroupCommit, carry_out: Callable[[Effect], None], replan: Callable[[], None]) -> None:
+    def __init__(
+        self, cluster: Cluster, commit: GroupCommit, carry_out: Callable[[Effect], None], replan: Callable[[], None],
+        broken: Callable[[StoreError], None], *, retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
         self.cluster = cluster
         self.stalled = ""  # why the disk does not take events, "" when it does
+        self.events_recorded = 0
         self._commit = commit
         self._carry_out = carry_out
         self._replan = replan
+        self._broken = broken
+        self._retry_seconds = retry_seconds
         self._encoder = msgspec.msgpack.Encoder()
         self._backlog: deque[_Batch] = deque()
-        self.events_recorded = 0
+        self._retrying: asyncio.TimerHandle | None = None
+        self._is_broken = False
+        self._last: asyncio.Future[None] | None = None
 
     def refuse_when_stalled(self) -> None:
         """StoreError while the disk does not take events: asked before a change that nobody has been promised yet."""
@@ -60,30 +72,45 @@ class Engine:
     def record(self, *events: Event, payloads: Sequence[bytes] = ()) -> asyncio.Future[None]:
         """Apply events in order; the future is done when all of them are on disk and their effects are on their way.
 
-        Raises IllegalTransition before anything is written when the first event is not possible.
+        IllegalTransition when one of them is not possible: those before it hold and are written, it and those behind it never were.
         """
-        loop = asyncio.get_running_loop()
-        effects: list[Effect] = []
-        records: list[Record] = []
+        batch = _Batch([], [], payloads, [], asyncio.get_running_loop().create_future())
         want_plan = False
         try:
             for event in events:
-                for effect in self.cluster.apply(event):
+                # Encoded before it is applied: the records that an event carries become the cluster's own, and change with it.
+                body = self._encoder.encode(event)
+                found = self.cluster.apply(event)
+                batch.events.append(event)
+                batch.records.append(Record(at=event.at, kind=type(event).__name__, body=body))
+                for effect in found:
                     if isinstance(effect, Plan):
                         want_plan = True
                     else:
-                        effects.append(effect)
-                records.append(Record(at=event.at, kind=type(event).__name__, body=self._encoder.encode(event)))
+                        batch.effects.append(effect)
         finally:
-            batch = _Batch(records, payloads, effects, loop.create_future())
-            if records:
+            if batch.records:
+                self.events_recorded += len(batch.records)
+                self._last = batch.durable
                 self._submit(batch)
             else:
                 batch.durable.set_result(None)
-        if want_plan:
-            self._replan()
-        self.events_recorded += len(records)
+            if want_plan:
+                self._replan()
         return batch.durable
+
+    async def settled(self) -> None:
+        """Wait until everything recorded so far is on disk: asked before telling somebody what memory says."""
+        if self._last is not None:
+            await asyncio.shield(self._last)
+
+    def close(self) -> None:
+        """Try no more; says how much of what nobody was told of is given up."""
+        if self._retrying is not None:
+            self._retrying.cancel()
+        if self._backlog:
+            count = sum(len(batch.records) for batch in self._backlog)
+            log.error("%d events could not be written (%s) and are forgotten; nobody was told that they happened", count, self.stalled)
 
     def _submit(self, batch: _Batch) -> None:
         if self._backlog:
@@ -94,24 +121,36 @@ class Engine:
 
     def _on_durable(self, batch: _Batch, error: StoreError | None) -> None:
         if error is not None:
-            if not self.stalled:
-                log.error("cannot write the journal: %s", error)
-            self.stalled = str(error)
-            self._backlog.append(batch)
-            if len(self._backlog) == 1:
-                asyncio.get_running_loop().call_later(RETRY_SECONDS, self._retry)
+            self._refused(batch, error)
             return
         if self.stalled:
             log.info("the journal takes events again")
             self.stalled = ""
+            self._replan()
         faultpoints.reached("after-append")
         for effect in batch.effects:
-            self._carry_out(effect)
+            try:
+                self._carry_out(effect)
+            except Exception:
+                # One effect that fails must not keep the others from being carried out, nor the reply from being sent.
+                log.exception("%s could not be carried out", effect)
         if not batch.durable.done():
             batch.durable.set_result(None)
+        chronicle.tell(self.cluster, batch.events)
+
+    def _refused(self, batch: _Batch, error: StoreError) -> None:
+        if not self.stalled:
+            log.error("the journal takes no events: %s", "; ".join(error.lines()))
+        self.stalled = error.message
+        self._backlog.append(batch)
+        if not isinstance(error, StoreBusy):
+            if not self._is_broken:
+                self._is_broken = True
+                self._broken(error)
+        elif len(self._backlog) == 1:
+            self._retrying = asyncio.get_running_loop().call_later(self._retry_seconds, self._retry)
 
     def _retry(self) -> None:
         waiting, self._backlog = self._backlog, deque()
         for batch in waiting:
             self._submit(batch)
-

@@ -25,6 +25,7 @@ class Holders:
         self._give_up = give_up
         self._sessions: dict[JobId, Session] = {}
         self._timers: dict[JobId, asyncio.TimerHandle] = {}
+        self._closed = False
 
     def attach(self, job: JobId, session: Session) -> None:
         """`session` holds the allocation from now on."""
@@ -40,12 +41,24 @@ class Holders:
     def expect(self, job: JobId, seconds: float = GRACE_SECONDS) -> None:
         """Give the allocation up unless somebody attaches to it within `seconds`."""
         self._stop_timer(job)
+        if self._closed:
+            return
         self._timers[job] = asyncio.get_running_loop().call_later(seconds, self._expired, job)
 
     def release(self, job: JobId) -> None:
         """The allocation was given back in order."""
         self._stop_timer(job)
         self._sessions.pop(job, None)
+
+    def close(self) -> None:
+        """The controller ends: nothing is given up any more, those who hold something will find it again."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._closed = True
+
+    def __len__(self) -> int:
+        return len(self._sessions)
 
     def _expired(self, job: JobId) -> None:
         self._timers.pop(job, None)

@@ -6,7 +6,7 @@ import os
 
 from slurm.core.effects import Launch, Signal, Terminate
 from slurm.model.ids import BATCH_STEP
-from slurm.model.job import ArrayPart, Job
+from slurm.model.job import ArrayPart, Job, NodeShare
 from slurm.model.node import Node
 from slurm.model.settings import Settings
 from slurm.notation import filenames
@@ -33,15 +33,12 @@ def output_paths(job: Job, node: str) -> tuple[str, str, str]:
     return path(request.stdin or "/dev/null"), out, path(request.stderr) if request.stderr else out
 
 
-def device_files(job: Job, node: Node) -> list[str]:
-    """Device files of the GRES that the job holds on a node, in index order; "" where a device has none."""
-    assert job.allocation is not None
-    share = next(s for s in job.allocation.shares if s.node == node.name)
+def device_files(node: Node, share: NodeShare) -> list[str]:
+    """Device files of the GRES that a job or step holds on a node, in index order; those that have none are left out."""
     files: list[str] = []
     for pool in node.gres:
-        mask = share.gres.get(pool.name, 0)
-        files.extend(
-            pool.files[i] for i in range(min(pool.count, len(pool.files))) if mask >> (pool.first + i) & 1 and pool.files[i])
+        mask = share.gres.get(pool.name, 0) >> pool.first
+        files.extend(path for i, path in enumerate(pool.files[: pool.count]) if mask >> i & 1 and path)
     return files
 
 
@@ -59,7 +56,7 @@ def batch_order(
         script=script, argv=job.payload.argv, environment={**environment, **batch_variables(job, shape, settings, conf_path)},
         work_dir=request.work_dir, stdin=stdin, stdout=stdout, stderr=stderr, append=append, umask=request.umask,
         rlimits=request.rlimits, cpus=share.cpus, memory=share.memory if settings.select_memory else 0,
-        devices=device_files(job, node), job_nodes=list(job.allocation.nodes), kill_wait=settings.kill_wait)
+        devices=device_files(node, share), job_nodes=list(job.allocation.nodes), kill_wait=settings.kill_wait)
 
 
 def terminate_order(effect: Terminate, settings: Settings) -> n.TerminateJob:

@@ -8,15 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from slurm.core import recovery
 from slurm.core.effects import Effect, EndStep, Launch, Signal, Terminate
-from slurm.core.events import BatchExited, Event, Launched, LaunchFailed, NodeFreed, NodeLost, NodeRegistered, NodeSilent, NodeUpdated, StepExited
-from slurm.model.errors import NotFound, NotPermitted, SlurmError
+from slurm.core.events import (
+    BatchExited,
+    Event,
+    Launched,
+    LaunchFailed,
+    NodeFreed,
+    NodeLost,
+    NodeRegistered,
+    NodeSilent,
+    NodeUpdated,
+    StepExited,
+)
+from slurm.core.illegal import IllegalTransition
+from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import BATCH_STEP, JobId, NodeName, StepId, Uid
+from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.states import NodeState
 from slurm.net.server import Peer
@@ -28,6 +42,11 @@ from slurm.wire.messages import Message, failure
 
 log = logging.getLogger("slurmctld.nodes")
 HEARTBEAT_SECONDS = 10.0
+STALL_SECONDS = 3.0
+"""A controller that did not run for so long (stopped, suspended, busy) has not listened either: that time is not held against the nodes."""
+
+
+Report = n.BatchLaunched | n.LaunchRefused | n.StepEnded | n.JobGone
 
 
 class Links:
@@ -35,9 +54,12 @@ class Links:
 
     def __init__(
         self, engine: Engine, now: Callable[[], float], order_for: Callable[[Effect, Node], Message | None], cluster_name: str, key: bytes,
+        *, clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._now = now
+        self._clock = clock  # silence is measured with a clock that nobody sets
+        self._checked = clock()
         self._order_for = order_for
         self._cluster_name = cluster_name
         self._key = key
@@ -46,7 +68,6 @@ class Links:
         self._heard: dict[NodeName, float] = {}
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(n.FromNode).decode
-        self._handlers: dict[type[Message], Callable[[NodeName, Message], Event]] = {}
         self.endpoints: dict[NodeName, str] = {}
 
     # --- messages in -----------------------------------------------------------------------------------------------------
@@ -61,23 +82,37 @@ class Links:
         if name is None:
             peer.close()
             return
-        self._heard[name] = self._now()
+        self._heard[name] = self._clock()
         if isinstance(message, n.Heartbeat):
             node = self._engine.cluster.nodes[name]
             node.cpu_load, node.free_memory = message.load, message.free_memory
             self.send(name, n.Alive())
             return
-        await self._report(name, message)
+        self._report(name, message)
 
-    async def _report(self, name: NodeName, message: n.BatchLaunched | n.LaunchRefused | n.StepEnded | n.JobGone) -> None:
-        events = self._events(name, message)
+    def _report(self, name: NodeName, message: Report) -> None:
         if isinstance(message, n.StepEnded):
             faultpoints.reached("on-completion")
-        durable = self._engine.record(*events)
-        serial = message.serial
-        durable.add_done_callback(lambda done: None if done.cancelled() or done.exception() else self.send(name, n.Acknowledged(serial=serial)))
+        job = self._engine.cluster.jobs.get(JobId(message.job))
+        if job is not None and job.attempt == message.attempt and not _may_speak(name, job, message):
+            log.error("node %s reports %s of job %s, which is not its own: passed over", name, type(message).__name__, job.shown_id)
+            self.send(name, n.Acknowledged(serial=message.serial))
+            return
+        try:
+            durable = self._engine.record(*self._events(name, message))
+        except IllegalTransition as error:
+            # It will not become possible by being repeated: the node is told that it was heard, the log why nothing came of it.
+            log.error("node %s reports what cannot be: %s", name, error)
+            self.send(name, n.Acknowledged(serial=message.serial))
+            return
 
-    def _events(self, name: NodeName, message: n.BatchLaunched | n.LaunchRefused | n.StepEnded | n.JobGone) -> list[Event]:
+        def acknowledge(done: asyncio.Future[None]) -> None:
+            if not done.cancelled():
+                self.send(name, n.Acknowledged(serial=message.serial))
+
+        durable.add_done_callback(acknowledge)
+
+    def _events(self, name: NodeName, message: Report) -> list[Event]:
         at, job, attempt = self._now(), JobId(message.job), message.attempt
         if isinstance(message, n.BatchLaunched):
             return [Launched(at=at, job=job, attempt=attempt)]
@@ -88,7 +123,7 @@ class Links:
                 return [BatchExited(at=at, job=job, attempt=attempt, status=message.status, oom=message.oom)]
             return [StepExited(
                 at=at, job=job, attempt=attempt, step=StepId(message.step), node=name, status=message.status, oom=message.oom)]
-        log.error("%s cannot start job %s: %s", name, job, message.why)
+        log.error("node %s cannot start job %s: %s", name, job, message.why)
         events: list[Event] = [LaunchFailed(at=at, job=job, attempt=attempt, node=name, why=message.why)]
         if message.drain:
             events.append(NodeUpdated(at=at, node=name, by=Uid(0), by_name="slurm", state="drain", reason=message.why))
@@ -111,7 +146,7 @@ class Links:
             former.close()
         self._peers[name] = peer
         self._names[peer] = name
-        self._heard[name] = now
+        self._heard[name] = self._clock()
         self.endpoints[name] = message.endpoint
         peer.on_close(lambda: self._closed(peer))
         cluster = self._engine.cluster
@@ -122,6 +157,8 @@ class Links:
             version=message.version, boot_time=message.boot_time, slurmd_start_time=message.slurmd_start_time,
             hostname=message.hostname, port=message.port, gres=message.gres, rebooted=rebooted)]
         await self._engine.record(*events)
+        if self._peers.get(name) is not peer:
+            return  # it went, or registered anew, meanwhile: what it held then is old news
         holdings = [recovery.Held(job=JobId(h.job), attempt=h.attempt, step=StepId(h.step), running=h.running) for h in message.holdings]
         found = recovery.reconcile(cluster, name, holdings, now)
         if found.events:
@@ -151,7 +188,8 @@ class Links:
             return
         del self._peers[name]
         log.info("connection of node %s closed", name)
-        self._engine.record(NodeSilent(at=self._now(), node=name))
+        if name in self._engine.cluster.nodes:
+            self._engine.record(NodeSilent(at=self._now(), node=name))
 
     # --- orders out ------------------------------------------------------------------------------------------------------
 
@@ -172,14 +210,45 @@ class Links:
                 continue
             if isinstance(effect, Launch):
                 faultpoints.reached("before-launch")
-            order = self._order_for(effect, node)
+            try:
+                order = self._order_for(effect, node)
+            except StoreError as error:
+                self._cannot_launch(effect, name, error)
+                continue
             if order is not None and not self.send(name, order):
                 log.debug("%s is not connected: %s waits for its registration", name, type(effect).__name__)
             if isinstance(effect, Launch):
                 faultpoints.reached("after-launch")
 
-    def reconfigured(self) -> None:
-        """Have every connected node take up the new configuration."""
+    def _cannot_launch(self, effect: Launch | Terminate | Signal | EndStep, name: NodeName, error: StoreError) -> None:
+        log.error("job %s cannot be sent to %s: %s", effect.job, name, "; ".join(error.lines()))
+        if isinstance(effect, Launch):
+            self._engine.record(LaunchFailed(at=self._now(), job=effect.job, attempt=effect.attempt, node=name, why=error.message))
+
+    def leaving(self, staying: Iterable[NodeName]) -> dict[NodeName, list[n.TerminateJob]]:
+        """What connected nodes that a new configuration leaves out must be told to end; asked before that configuration holds."""
+        cluster = self._engine.cluster
+        orders: dict[NodeName, list[n.TerminateJob]] = {}
+        for name in self._peers.keys() - set(staying):
+            jobs = [cluster.jobs[job_id] for job_id in sorted(cluster.nodes[name].jobs)]
+            orders[name] = [
+                n.TerminateJob(job=job.id, attempt=job.attempt, why="node_fail", kill_wait=cluster.settings.kill_wait, at=self._now())
+                for job in jobs]
+        return orders
+
+    def reconfigured(self, leaving: dict[NodeName, list[n.TerminateJob]]) -> None:
+        """Have every connected node take up the new configuration; those of `leaving` end what they run and are sent away."""
+        nodes = self._engine.cluster.nodes
+        for name, orders in leaving.items():
+            log.info("node %s is not in the configuration any more", name)
+            for order in orders:
+                self.send(name, order)
+            if name in self._peers:
+                self._peers[name].close()
+        for name in [name for name in self._heard if name not in nodes]:
+            del self._heard[name]
+            self.endpoints.pop(name, None)
+        self.expect_all()
         self.broadcast(n.ReconfigureNode(kill_wait=self._engine.cluster.settings.kill_wait, heartbeat=self._heartbeat()))
 
     def broadcast(self, message: Message) -> None:
@@ -189,23 +258,28 @@ class Links:
 
     # --- silence ---------------------------------------------------------------------------------------------------------
 
-    def expect_all(self, now: float) -> None:
-        """Start counting SlurmdTimeout for every node from `now`: at the controller's start nobody has been heard."""
+    def expect_all(self) -> None:
+        """Start counting SlurmdTimeout for the nodes of which nothing was heard yet."""
+        now = self._clock()
         for name in self._engine.cluster.nodes:
             self._heard.setdefault(name, now)
 
-    def check_silence(self, now: float) -> list[NodeName]:
+    def check_silence(self) -> list[NodeName]:
         """Nodes that became lost because nothing was heard of them for SlurmdTimeout."""
+        now = self._clock()
+        stalled, self._checked = now - self._checked, now
+        if stalled > STALL_SECONDS:
+            self._heard = {name: min(now, heard + stalled) for name, heard in self._heard.items()}
         limit = self._engine.cluster.settings.slurmd_timeout
-        lost = []
-        for name, node in self._engine.cluster.nodes.items():
-            if limit and node.state in (NodeState.IDLE, NodeState.UNKNOWN) and now - self._heard.get(name, now) > limit:
-                log.error("node %s has not been heard of for %d s: down", name, limit)
-                lost.append(name)
-                self._engine.record(NodeLost(at=now, node=name))
-                peer = self._peers.get(name)
-                if peer is not None:
-                    peer.close()
+        if not limit:
+            return []
+        lost = [name for name, node in self._engine.cluster.nodes.items() if _is_awaited(node) and now - self._heard.get(name, now) > limit]
+        for name in lost:
+            log.error("node %s has not been heard of for %d s: down", name, limit)
+            self._engine.record(NodeLost(at=self._now(), node=name))
+            peer = self._peers.get(name)
+            if peer is not None:
+                peer.close()
         return lost
 
     async def close(self) -> None:
@@ -213,3 +287,15 @@ class Links:
         for peer in list(self._peers.values()):
             peer.close()
         await asyncio.sleep(0)
+
+
+def _is_awaited(node: Node) -> bool:
+    """Whether silence of a node means something. One that was set DOWN may still be expected to say that its jobs are gone."""
+    return node.state in (NodeState.IDLE, NodeState.UNKNOWN) or (node.state is NodeState.DOWN and bool(node.jobs))
+
+
+def _may_speak(name: NodeName, job: Job, message: Report) -> bool:
+    """Whether a report about the present attempt of a job comes from a node that has a part in it."""
+    if isinstance(message, n.BatchLaunched) or (isinstance(message, n.StepEnded) and message.step == BATCH_STEP):
+        return name == job.batch_host or not job.batch_host
+    return job.allocation is None or name in job.allocation.nodes

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import pwd
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import msgspec
 
 from slurm.config.config import Config
 from slurm.core import events
 from slurm.core.cluster import Cluster
+from slurm.core.illegal import IllegalTransition
 from slurm.core.snapshot import Snapshot, freeze, thaw
 from slurm.daemon import logs
-from slurm.model.errors import ConfigError, StoreError
+from slurm.model.errors import SlurmError, StoreError
 from slurm.net.discovery import minter_beside, socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.identity import Notary, minter, read_key
@@ -28,13 +28,16 @@ from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
 from slurm.slurmctld.session import Session
 from slurm.store.group_commit import GroupCommit
-from slurm.store.journal import Journal
+from slurm.store.journal import Journal, Record
+from slurm.store.lock import FileLock
 from slurm.store.sqlite_journal import SqliteJournal
 from slurm.wire import frames
 
 log = logging.getLogger("slurmctld")
 SNAPSHOT_EVENTS = 20_000
 """A snapshot is written after so many events, and at the end."""
+JOURNAL = "journal.db"
+KEY_BYTES = 64
 MAX_SNAPSHOT_SECONDS = 300.0
 
 
@@ -56,7 +59,37 @@ def restore(journal: Journal) -> Cluster:
         except msgspec.MsgspecError as error:
             raise StoreError(message=f"event {seq} of the journal cannot be read: {error}",
                              hints=["was it written by a newer slurm-py? Nothing was changed"]) from error
+        except IllegalTransition as error:
+            raise StoreError(message=f"event {seq} of the journal cannot follow those before it: {error}",
+                             hints=["was it written by another version of slurm-py? Nothing was changed"]) from error
     return cluster
+
+
+def open_journal(folder: str, cluster_name: str, now: float) -> SqliteJournal:
+    """The journal of the StateSaveLocation `folder`, which is made when it is not there. StoreError."""
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StoreError(message=f"StateSaveLocation {folder}: {error.strerror}") from error
+    return SqliteJournal(os.path.join(folder, JOURNAL), cluster=cluster_name, now=now)
+
+
+def forget(folder: str) -> None:
+    """Put the journal of a StateSaveLocation aside, beside itself as journal.db.old. StoreError when a running slurmctld has it."""
+    path = os.path.join(folder, JOURNAL)
+    if not os.path.exists(path):
+        return
+    lock = FileLock(path + ".lock")
+    try:
+        for suffix in ("-wal", "-shm", ""):
+            if os.path.exists(path + suffix):
+                os.replace(path + suffix, f"{path}.old{suffix}")
+            elif os.path.exists(f"{path}.old{suffix}"):
+                os.unlink(f"{path}.old{suffix}")
+    except OSError as error:
+        raise StoreError(message=f"cannot put {path} aside: {error.strerror}") from error
+    finally:
+        lock.release()
 
 
 def credential_key(folder: str) -> bytes:
@@ -65,11 +98,10 @@ def credential_key(folder: str) -> bytes:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
-        with open(path, "rb") as file:
-            return file.read()
+        return _read_key(path)
     except OSError as error:
         raise StoreError(message=f"cannot write {path}: {error.strerror}") from error
-    key = os.urandom(64)
+    key = os.urandom(KEY_BYTES)
     with os.fdopen(descriptor, "wb") as file:
         file.write(key)
         file.flush()
@@ -77,73 +109,117 @@ def credential_key(folder: str) -> bytes:
     return key
 
 
-def operators(conf: Config) -> list[int]:
-    """Uids besides root that administrate: SlurmUser, and whoever runs this daemon."""
-    found = {os.getuid()}
-    name = conf.text("SlurmUser") or "root"
+def _read_key(path: str) -> bytes:
     try:
-        found.add(int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid)
-    except KeyError as error:
-        raise ConfigError(message=f"SlurmUser={name}: there is no such user", hints=[f"set SlurmUser in {conf.path}"]) from error
-    return sorted(found - {0})
+        with open(path, "rb") as file:
+            key = file.read()
+            open_to_others = os.fstat(file.fileno()).st_mode & 0o077
+    except OSError as error:
+        raise StoreError(message=f"cannot read {path}: {error.strerror}") from error
+    if len(key) != KEY_BYTES or open_to_others:
+        why = "others may read it" if open_to_others else f"it has {len(key)} bytes instead of {KEY_BYTES}"
+        raise StoreError(message=f"{path} cannot be trusted: {why}", hints=["remove it: a new one is made, and steps that start just then are refused"])
+    return key
 
 
 class Service:
-    """Everything between `run` and its end. `ready` is called once requests are answered."""
+    """Everything between `run` and its end. `log_level_of` tells the level that a configuration asks for."""
 
-    def __init__(self, config: Config, log_level: int, log_path: str) -> None:
+    def __init__(self, config: Config, log_level_of: Callable[[Config], int], log_path: str) -> None:
         self.config = config
-        self._log = (log_level, log_path)
+        self._log_level_of = log_level_of
+        self._log_path = log_path
         self._stopping = asyncio.Event()
         self._sessions: dict[Peer, Session] = {}
+        self._servers: list[Server] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._snapshot_at = 0
+        self._error: StoreError | None = None
         self.controller: Controller
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Serve until SIGTERM, SIGINT or `scontrol shutdown`; ConfigError or StoreError when it cannot start."""
+        """Serve until SIGTERM, SIGINT or `scontrol shutdown`; `ready` is called once requests are answered.
+
+        ConfigError or StoreError when it cannot start, StoreError when the disk fails for good.
+        """
         loop = asyncio.get_running_loop()
-        folder = self.config.state_save_location
-        try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise StoreError(message=f"StateSaveLocation {folder}: {error.strerror}") from error
-        journal = SqliteJournal(os.path.join(folder, "journal.db"), cluster=self.config.cluster_name, now=time.time())
-        began = time.perf_counter()
-        cluster = restore(journal)
-        log.info("state restored: %d jobs, event %d, %.2f s", len(cluster.jobs), journal.last_seq, time.perf_counter() - began)
-        commit = GroupCommit(journal, loop)
-        self._snapshot_at = journal.last_seq
-        self.controller = ctl = Controller(
-            self.config, cluster, journal, commit, operators=operators(self.config), credential_key=credential_key(folder), stop=self.stop)
-        await ctl.engine.record(setup.configured(self.config, ctl.now(), ctl.operators))
-        servers = await self._listen()
         for number, action in ((signal.SIGTERM, self.stop), (signal.SIGINT, self.stop), (signal.SIGHUP, self._hang_up)):
             loop.add_signal_handler(number, action)
-        snapshots = asyncio.create_task(self._snapshots(commit))
+        folder = self.config.state_save_location
+        journal = open_journal(folder, self.config.cluster_name, time.time())
         try:
-            ctl.begin()
-            ready()
-            await self._stopping.wait()
-            log.info("stopping")
+            cluster = self._restore(journal)
+            commit = GroupCommit(journal, loop)
+            ctl = self.controller = Controller(
+                self.config, cluster, journal, commit, operators=setup.operators(self.config), credential_key=credential_key(folder),
+                stop=self.stop, broken=self._broken)
+            await self._serve(ctl, commit, ready)
         finally:
-            snapshots.cancel()
-            for server in servers:
-                await server.close()
-            await ctl.close()
-            await commit.drain()
-            if not ctl.engine.stalled:
-                self._snapshot(commit)
-            await commit.close()
             journal.close()
+        if self._error is not None:
+            raise self._error
         log.info("stopped")
 
     def stop(self) -> None:
         """End soon, in order."""
         self._stopping.set()
 
+    def _broken(self, error: StoreError) -> None:
+        for line in error.lines():
+            log.critical("%s", line)
+        self._error = error
+        self.stop()
+
+    def _restore(self, journal: Journal) -> Cluster:
+        """State as it was, under the present configuration, which is written at once: with a full disk this ends here and says so."""
+        began = time.perf_counter()
+        cluster = restore(journal)
+        self._snapshot_at = journal.last_seq
+        log.info("state restored: %d jobs, event %d, %.2f s", len(cluster.jobs), journal.last_seq, time.perf_counter() - began)
+        for warning in setup.left_out(self.config):
+            log.warning("%s", warning)
+        event = setup.configured(self.config, time.time(), setup.operators(self.config))
+        body = msgspec.msgpack.encode(event)
+        # Its effects follow from state and are found again when the clockwork begins (core.recovery).
+        cluster.apply(event)
+        journal.append([Record(at=event.at, kind=type(event).__name__, body=body)])
+        return cluster
+
+    async def _serve(self, ctl: Controller, commit: GroupCommit, ready: Callable[[], None]) -> None:
+        try:
+            await self._listen()
+            ctl.begin()
+            self._spawn(self._snapshots(commit))
+            if not self._stopping.is_set():
+                ready()
+            await self._stopping.wait()
+            log.info("stopping")
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            # First nothing new happens by itself, then nobody asks any more, then what happened is on disk.
+            await ctl.close()
+            for server in self._servers:
+                await server.close()
+            await commit.drain()
+            ctl.engine.close()
+            if not ctl.engine.stalled:
+                self._snapshot(commit)
+            await commit.close()
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("something that goes on beside failed", exc_info=task.exception())
+
     # --- sockets ---------------------------------------------------------------------------------------------------------
 
-    async def _listen(self) -> list[Server]:
+    async def _listen(self) -> None:
         conf = self.config
         notary = None
         pid_file = conf.text("SlurmctldPidFile")
@@ -155,15 +231,13 @@ class Service:
         elif conf.text("AuthType").lower() != "auth/local":
             log.warning("AuthType=%s is not supported between machines yet: only this machine is served (use auth/slurm)", conf.text("AuthType"))
         server = Server(self._on_message, verify=notary.verify if notary else None, log=logging.getLogger("slurmctld.net"))
+        self._servers.append(server)
         for endpoint in endpoints:
-            os.makedirs(os.path.dirname(endpoint.path) or "/", exist_ok=True) if endpoint.is_unix else None
             log.info("listening at %s", await server.listen(endpoint))
-        servers = [server]
         if notary is not None:
             sack = Server(minter(notary), log=logging.getLogger("slurmctld.net"))
+            self._servers.append(sack)
             await sack.listen(unix(minter_beside(pid_file)))
-            servers.append(sack)
-        return servers
 
     async def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
         if codec == frames.MSGPACK:
@@ -202,14 +276,15 @@ class Service:
                     self._snapshot(commit)
 
     def _hang_up(self) -> None:
-        logs.start("slurmctld", *self._log)
+        """SIGHUP: the log file is opened again (it may have been rotated), and the configuration is read again."""
+        logs.start("slurmctld", self._log_level_of(self.config), self._log_path)
+        self._spawn(self._reread())
 
-        def done(task: asyncio.Task[list[str]]) -> None:
-            if task.exception() is not None:
-                log.error("the configuration was not read again: %s", task.exception())
-
-        task = asyncio.get_running_loop().create_task(self.controller.reconfigure())
-        task.add_done_callback(done)
+    async def _reread(self) -> None:
+        try:
+            await self.controller.reconfigure()
+        except SlurmError as error:
+            log.error("the configuration was not read again: %s", "; ".join(error.lines()))
 
 
 def _log_snapshot(error: StoreError | None) -> None:

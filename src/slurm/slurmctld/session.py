@@ -61,10 +61,16 @@ class Session:
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
         self.caller = caller_of(peer)
-        self.closed = asyncio.Event()
-        peer.on_close(self.closed.set)
+        self.closed = False
+        self.waiting: set[asyncio.Event] = set()  # set when the connection ends
+        peer.on_close(self._ended)
 
     def send(self, message: Message) -> None:
         """Queue a message to the caller; nothing happens when it has gone."""
-        if not self.closed.is_set():
+        if not self.closed:
             self.peer.send(frames.pack(frames.JSON, _json.encode(message)))
+
+    def _ended(self) -> None:
+        self.closed = True
+        for event in self.waiting:
+            event.set()

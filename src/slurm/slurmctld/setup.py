@@ -5,16 +5,28 @@ The one place that knows both `config` and `model`; core and planner never see a
 
 from __future__ import annotations
 
+import os
+import pwd
+
 from slurm.config.config import Config
 from slurm.config.gres import GresDevice
 from slurm.config.nodes import NodeConf
 from slurm.config.partitions import PartitionConf
 from slurm.core.events import Configured
+from slurm.model.errors import ConfigError
 from slurm.model.ids import NodeName
 from slurm.model.node import GresPool, Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.model.states import NodeState
+
+NEVER_SECONDS = 100 * 365 * 86400
+"""MinJobAge=0 means that ended jobs are never forgotten."""
+MAX_DEVICES = 65536
+"""Resources are given out one by one; a node with more of a kind (bandwidth:4G) would need a bitmap of that many bits for each job."""
+RESTART_KEYS = (
+    "ClusterName", "SlurmctldHost", "SlurmctldPort", "SlurmctldPidFile", "StateSaveLocation", "SlurmUser", "AuthType", "AuthInfo", "SlurmctldLogFile")
+"""What a running controller cannot change."""
 
 
 def configured(conf: Config, now: float, operators: list[int]) -> Configured:
@@ -45,13 +57,14 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         cluster_name=conf.cluster_name, slurm_user=conf.text("SlurmUser"), operators=operators,
         max_job_count=conf.number("MaxJobCount"), max_array_size=conf.number("MaxArraySize"), max_step_count=conf.number("MaxStepCount"),
         max_tasks_per_node=conf.number("MaxTasksPerNode"), first_job_id=conf.number("FirstJobId"), max_job_id=conf.number("MaxJobId"),
-        min_job_age=conf.seconds("MinJobAge"), kill_wait=conf.seconds("KillWait"), over_time_limit=conf.seconds("OverTimeLimit"),
+        min_job_age=conf.seconds("MinJobAge") or NEVER_SECONDS, kill_wait=conf.seconds("KillWait"), over_time_limit=conf.seconds("OverTimeLimit"),
         inactive_limit=conf.seconds("InactiveLimit"), batch_start_timeout=conf.seconds("BatchStartTimeout"),
         complete_wait=conf.seconds("CompleteWait"), slurmd_timeout=conf.seconds("SlurmdTimeout"),
         return_to_service=conf.number("ReturnToService"), job_requeue=conf.flag("JobRequeue"), max_batch_requeue=conf.number("MaxBatchRequeue"),
         kill_on_invalid_dep="kill_invalid_depend" in parameters or "kill_invalid_depend" in conf.words("DependencyParameters"),
         enforce_part_limits=conf.text("EnforcePartLimits") or "NO", disable_root_jobs=conf.flag("DisableRootJobs"),
-        job_file_append=conf.flag("JobFileAppend"),
+        job_file_append=conf.flag("JobFileAppend"), requeue_exit=exit_codes(conf, "RequeueExit"),
+        requeue_exit_hold=exit_codes(conf, "RequeueExitHold"),
         select="linear" if "linear" in conf.text("SelectType") else "cons_tres", select_unit=unit, select_memory="MEMORY" in select,
         select_one_task_per_core="CR_ONE_TASK_PER_CORE" in select, gres_types=conf.words("GresTypes"),
         def_mem_per_cpu=_memory(conf, "DefMemPerCPU"), def_mem_per_node=_memory(conf, "DefMemPerNode"),
@@ -68,17 +81,60 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         priority_favor_small=conf.flag("PriorityFavorSmall"))
 
 
+def exit_codes(conf: Config, key: str) -> list[int]:
+    """The exit codes of RequeueExit or RequeueExitHold, such as 142 or 1-3; ConfigError for anything else."""
+    codes: list[int] = []
+    for word in conf.words(key):
+        first, dash, last = word.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or not 0 < int(first) <= int(last or first) < 256:
+            raise ConfigError(message=f"{conf.path}: {key}={word} is no exit code", hints=["write codes of 1 to 255 such as 142, or 1-3,142"])
+        codes.extend(range(int(first), int(last or first) + 1))
+    return codes
+
+
+def operators(conf: Config) -> list[int]:
+    """Uids besides root that administrate: SlurmUser, and whoever runs this daemon. ConfigError for a user that is none."""
+    found = {os.getuid()}
+    name = conf.text("SlurmUser") or "root"
+    try:
+        found.add(int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid)
+    except KeyError as error:
+        raise ConfigError(message=f"SlurmUser={name}: there is no such user", hints=[f"set SlurmUser in {conf.path}"]) from error
+    return sorted(found - {0})
+
+
+def needs_restart(before: Config, after: Config) -> list[str]:
+    """One sentence for each change that only a restart of slurmctld takes up."""
+    return [f"{key} was changed in {after.path}: slurmctld must be restarted to take it up"
+            for key in RESTART_KEYS if before.all_of(key) != after.all_of(key)]
+
+
+def left_out(conf: Config) -> list[str]:
+    """One sentence for each node resource that is configured and cannot be given to jobs."""
+    found: dict[str, str] = {}
+    for node in conf.nodes:
+        for device in conf.devices(node.name):
+            if device.count > MAX_DEVICES:
+                found.setdefault(device.name, (
+                    f"Gres={device.name}:{device.count} of node {node.name}: more than {MAX_DEVICES} of a kind on a node is not supported by slurm-py "
+                    "yet; jobs cannot ask for it"))
+    return list(found.values())
+
+
 def _pools(devices: list[GresDevice]) -> list[GresPool]:
     pools: list[GresPool] = []
     counted: dict[str, int] = {}
     for device in devices:
+        if device.count > MAX_DEVICES:
+            continue
         last = pools[-1] if pools else None
         cores = sum(1 << core for core in device.cores)
-        if last is None or (last.name, last.type, last.cores) != (device.name, device.type, cores):
+        if last is None or (last.name, last.type, last.cores, bool(last.files)) != (device.name, device.type, cores, bool(device.file)):
             last = GresPool(name=device.name, type=device.type, count=0, first=counted.get(device.name, 0), cores=cores)
             pools.append(last)
         last.count += device.count
-        last.files.extend([device.file] * device.count)
+        if device.file:
+            last.files.extend([device.file] * device.count)
         counted[device.name] = counted.get(device.name, 0) + device.count
     return pools
 

@@ -315,6 +315,12 @@ class Shutdown(Message):
     controller_only: bool = False
 
 
+class Quiesce(Message):
+    """Start no job for so many seconds, since an orderly end of the cluster follows (`slurm down`) → Done."""
+
+    seconds: float
+
+
 class BatchScript(Message):
     """scontrol write batch_script → Text."""
 
@@ -391,7 +397,7 @@ class Changed(Message):
 
 Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | FinishStep | CancelJobs
-    | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | Ping | Reconfigure | Shutdown | BatchScript
+    | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | Ping | Reconfigure | Shutdown | Quiesce | BatchScript
     | ListJobs | ListNodes | Describe | WatchEvents
 )
 Reply = (

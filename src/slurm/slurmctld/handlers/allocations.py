@@ -1,4 +1,7 @@
-"""Allocations without a script: what salloc, srun outside a job and `sbatch -W` wait for."""
+"""Allocations without a script: what salloc, srun outside a job and `sbatch -W` wait for.
+
+What is told here was decided by events that are on disk: memory is asked only after `engine.settled`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from slurm.sched.feasible import check_request
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.environment import allocation_variables, repeated
 from slurm.slurmctld.session import Session
+from slurm.slurmctld.waiting import Waiting
 from slurm.wire import messages as m
 
 
@@ -38,67 +42,54 @@ def ended(job: Job) -> m.JobEnded:
 
 async def _hold_for(ctl: Controller, session: Session, job_id: JobId, *, told: bool) -> m.Message:
     """Keep an allocation for a connection: tell of its start, then of its end; give it up when the connection stays away."""
-    changed = asyncio.Event()
-    stop = ctl.watchers.watch(job_id, lambda _: changed.set())
-    if not ctl.cluster.jobs[job_id].request.no_shell:
-        ctl.holders.attach(job_id, session)
     announced = False
-    try:
+    with Waiting(ctl.watchers, session, job_id) as waiting:
+        job = ctl.cluster.job(job_id)
+        if not job.request.no_shell:
+            ctl.holders.attach(job_id, session)
         while True:
-            job = ctl.cluster.jobs.get(job_id)
-            if job is None:
-                raise NotFound()
+            await ctl.engine.settled()
             if job.state.finished:
+                ctl.holders.release(job_id)
                 return ended(job)
             if job.state is JobState.RUNNING and not announced:
                 session.send(granted(ctl, job, waited=told))
                 announced = True
-            closed = asyncio.ensure_future(session.closed.wait())
-            change = asyncio.ensure_future(changed.wait())
-            await asyncio.wait((closed, change), return_when=asyncio.FIRST_COMPLETED)
-            closed.cancel()
-            change.cancel()
-            changed.clear()
-            if session.closed.is_set():
+            if not await waiting.changed():
                 ctl.holders.detach(job_id, session)
                 return m.Done()
-    finally:
-        stop()
 
 
 async def on_allocate(ctl: Controller, session: Session, message: m.AllocateJob) -> m.Message:
     """Queue, tell at once whether it waits, then hold it for this connection."""
-    ctl.engine.refuse_when_stalled()
     admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, ctl.now())
-    job = admitted.event.job
-    notes = [*admitted.warnings, *check_request(ctl.cluster, job)]
+    job_id = admitted.event.job.id
+    notes = [*admitted.warnings, *check_request(ctl.cluster, admitted.event.job)]
     await ctl.engine.record(admitted.event)
-    await asyncio.sleep(0)
-    present = ctl.cluster.jobs[job.id]
-    waits = present.state is JobState.PENDING
-    if waits and message.request.immediate and not await _started_within(ctl, job.id, message.request.immediate):
-        await ctl.engine.record(Cancelled(at=ctl.now(), job=job.id, by=session.caller.uid))
-        if message.request.immediate == 1 or notes:
+    await ctl.engine.settled()  # the plan that this job called for, if it was made at once
+    job = ctl.cluster.job(job_id)
+    patience = message.request.immediate
+    waits = job.state is JobState.PENDING
+    if waits and patience:
+        if not notes:
+            await _start_within(ctl, session, job, patience)
+        if job.state is JobState.PENDING:
+            await ctl.engine.record(Cancelled(at=ctl.now(), job=job_id, by=session.caller.uid))
             raise NotNow("ESLURM_REQUESTED_PART_CONFIG_UNAVAILABLE" if notes else "ESLURM_NODES_BUSY")
-        raise NotNow("ESLURM_NODES_BUSY")
-    if waits and not message.request.immediate:
-        session.send(m.Pending(job_id=job.id, notes=notes))
-    return await _hold_for(ctl, session, job.id, told=waits)
+    elif waits:
+        session.send(m.Pending(job_id=job_id, notes=notes))
+    return await _hold_for(ctl, session, job_id, told=waits)
 
 
-async def _started_within(ctl: Controller, job_id: JobId, seconds: float) -> bool:
-    changed = asyncio.Event()
-    stop = ctl.watchers.watch(job_id, lambda _: changed.set())
-    try:
-        async with asyncio.timeout(seconds):
-            while (job := ctl.cluster.jobs.get(job_id)) is not None and job.state is JobState.PENDING:
-                await changed.wait()
-                changed.clear()
-    except TimeoutError:
-        return False
-    finally:
-        stop()
-    return True
+async def _start_within(ctl: Controller, session: Session, job: Job, seconds: float) -> None:
+    """Wait until a job does not wait any more, its caller has gone, or the time is over."""
+    with Waiting(ctl.watchers, session, job.id) as waiting:
+        try:
+            async with asyncio.timeout(seconds):
+                while job.state is JobState.PENDING and await waiting.changed():
+                    continue
+        except TimeoutError:
+            return
 
 
 async def on_attach(ctl: Controller, session: Session, message: m.AttachAllocation) -> m.Message:
@@ -114,6 +105,8 @@ async def on_relinquish(ctl: Controller, session: Session, message: m.Relinquish
     """Give an allocation back."""
     job = ctl.find_job(str(message.job_id))
     ctl.require_owner(session, job)
+    if job.request.kind != "alloc":
+        raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[f"job {job.id} is a batch job; nobody holds it"])
     ctl.holders.release(job.id)
     if job.state is JobState.PENDING:
         await ctl.engine.record(Cancelled(at=ctl.now(), job=job.id, by=session.caller.uid))
@@ -123,43 +116,39 @@ async def on_relinquish(ctl: Controller, session: Session, message: m.Relinquish
 
 
 async def on_wait_job(ctl: Controller, session: Session, message: m.WaitJob) -> m.JobEnded:
-    """The end of a job, or of all tasks of an array with the highest status among them."""
+    """The end of a job, or of all tasks of an array with the highest status among them. Jobs that run again are waited for again."""
     target = JobId(message.job_id)
-    tasks = ctl.cluster.tasks_of(target)
-    if not tasks:
-        raise NotFound()
-    changed = asyncio.Event()
-    stop = ctl.watchers.watch(target, lambda _: changed.set())
-    outcome: dict[JobId, Job] = {}
-    try:
-        while not session.closed.is_set():
-            tasks = ctl.cluster.tasks_of(target)
-            outcome.update((job.id, job) for job in tasks if job.state.finished)
-            if all(job.state.finished and not job.requeue_after for job in tasks):
+    jobs = ctl.cluster.jobs
+    seen: dict[JobId, Job] = {}  # records that leave memory stay here as they were
+    lasting: set[JobId] = set()
+    with Waiting(ctl.watchers, session, target) as waiting:
+        while True:
+            await ctl.engine.settled()
+            # Only what changed is looked at, and everything once more before the end: an array may have 100,000 tasks.
+            news = [jobs[job_id] for job_id in waiting.news if job_id in jobs] if lasting else ctl.cluster.tasks_of(target)
+            waiting.news.clear()
+            seen.update((job.id, job) for job in news)
+            lasting = {job_id for job_id in lasting.union(job.id for job in news) if not _is_over(seen[job_id])}
+            if not lasting and all(_is_over(job) for job in ctl.cluster.tasks_of(target)):
                 break
-            await changed.wait()
-            changed.clear()
-    finally:
-        stop()
-    if not outcome:  # The caller hung up first, or MinJobAge is so short that the job was purged at once.
-        raise NotFound()
-    worst = max(outcome.values(), key=lambda job: (job.exit_status >> 8, job.exit_status, job.state is not JobState.COMPLETED))
-    return ended(worst)
+            if not await waiting.changed():
+                break
+    if not seen:
+        raise NotFound(hints=[f"no job {target} is known: it never was, or it ended long ago"])
+    return ended(max(seen.values(), key=lambda job: (job.exit_status >> 8, job.exit_status, job.state is not JobState.COMPLETED)))
+
+
+def _is_over(job: Job) -> bool:
+    return job.state.finished and not job.requeue_after
 
 
 async def on_wait_ready(ctl: Controller, session: Session, message: m.WaitReady) -> m.Done:
     """scontrol wait_job: its nodes are ready as soon as it runs."""
     job = ctl.find_job(str(message.job_id))
+    with Waiting(ctl.watchers, session, job.id) as waiting:
+        await ctl.engine.settled()
+        while job.state is JobState.PENDING and await waiting.changed():
+            await ctl.engine.settled()
     if job.state.finished:
-        raise NotFound("ESLURM_ALREADY_DONE")
-    changed = asyncio.Event()
-    stop = ctl.watchers.watch(job.id, lambda _: changed.set())
-    try:
-        while (present := ctl.cluster.jobs.get(job.id)) is not None and present.state is JobState.PENDING and not session.closed.is_set():
-            await changed.wait()
-            changed.clear()
-    finally:
-        stop()
-    if present is None or present.state.finished:
         raise NotFound("ESLURM_ALREADY_DONE")
     return m.Done()

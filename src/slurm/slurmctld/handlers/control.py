@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 
@@ -13,6 +14,9 @@ from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
 from slurm.wire.node_messages import ShutdownNode
+
+log = logging.getLogger("slurmctld")
+MAX_QUIET_SECONDS = 300.0
 
 
 async def on_update_node(ctl: Controller, session: Session, message: m.UpdateNode) -> m.Done:
@@ -46,6 +50,15 @@ async def on_shutdown(ctl: Controller, session: Session, message: m.Shutdown) ->
     if not message.controller_only:
         ctl.links.broadcast(ShutdownNode())
     asyncio.get_running_loop().call_later(0.1, ctl.stop)
+    return m.Done()
+
+
+async def on_quiesce(ctl: Controller, session: Session, message: m.Quiesce) -> m.Done:
+    """Start nothing for a while."""
+    _require_operator(ctl, session, "slurm_shutdown error:Invalid user id")
+    seconds = min(max(message.seconds, 0.0), MAX_QUIET_SECONDS)
+    log.info("no job is started for %.0f s: the cluster is about to be stopped", seconds)
+    ctl.planner.rest(seconds)
     return m.Done()
 
 

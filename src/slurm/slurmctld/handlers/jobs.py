@@ -28,7 +28,6 @@ def _store(payload: BatchPayload) -> tuple[PayloadRef, list[bytes]]:
 
 async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob) -> m.Submitted:
     """Admit, write, answer: the id is only told once the job is on disk."""
-    ctl.engine.refuse_when_stalled()
     ref, payloads = _store(message.payload)
     admitted = admission.admit(ctl.cluster, message.request, ref, session.caller, ctl.now())
     warnings = [*admitted.warnings, *check_request(ctl.cluster, admitted.event.job)]

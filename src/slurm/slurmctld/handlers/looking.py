@@ -30,27 +30,21 @@ async def on_describe(ctl: Controller, session: Session, message: m.Describe) ->
 
 
 async def on_watch(ctl: Controller, session: Session, message: m.WatchEvents) -> m.Done:
-    """Changed messages until the caller goes."""
+    """Changed messages until the caller goes. One who does not read is sent away: he would miss changes without knowing."""
     wanted = {JobId(job) for job in message.jobs}
-    queue: asyncio.Queue[JobId] = asyncio.Queue(maxsize=100_000)
 
-    def wake(job: JobId) -> None:
-        if (not wanted or job in wanted) and not queue.full():
-            queue.put_nowait(job)
+    def wake(job_id: JobId) -> None:
+        job = ctl.cluster.jobs.get(job_id)
+        if job is not None and (not wanted or job_id in wanted or job.array_job in wanted):
+            session.send(m.Changed(job_id=job.id, shown_id=job.shown_id, state=job.state.name, exit_status=job.exit_status))
 
     stop = ctl.watchers.watch_all(wake)
-    closed = asyncio.ensure_future(session.closed.wait())
+    gone = asyncio.Event()
+    session.waiting.add(gone)
     try:
-        while not session.closed.is_set():
-            change = asyncio.ensure_future(queue.get())
-            await asyncio.wait((closed, change), return_when=asyncio.FIRST_COMPLETED)
-            if not change.done():
-                change.cancel()
-                break
-            job = ctl.cluster.jobs.get(change.result())
-            if job is not None:
-                session.send(m.Changed(job_id=job.id, shown_id=job.shown_id, state=job.state.name, exit_status=job.exit_status))
+        if not session.closed:
+            await gone.wait()
     finally:
         stop()
-        closed.cancel()
+        session.waiting.discard(gone)
     return m.Done()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from slurm.core import steps
 from slurm.core.events import StepCreated, StepExited
 from slurm.model.errors import NotFound, NotNow
@@ -33,7 +32,7 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
     credential = StepCredential(
         job=job.id, attempt=job.attempt, step=step.id, uid=job.owner.uid, gid=job.owner.gid, user=job.owner.user,
         job_shown=job.shown_id, shares=step.shares, issued=now, time_limit=message.request.time_limit or -1,
-        devices={share.node: _step_devices(ctl, job.id, share.node) for share in step.shares if share.gres})
+        devices={share.node: device_files(ctl.cluster.nodes[share.node], share) for share in step.shares if share.gres})
     layout = [
         m.TaskLayout(node=share.node, address=ctl.links.endpoints[share.node], ranks=ranks, cpus=share.cpu_count)
         for share, ranks in zip(step.shares, steps.ranks(step), strict=True)
@@ -44,11 +43,6 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
         kill_wait=ctl.cluster.settings.kill_wait)
 
 
-def _step_devices(ctl: Controller, job_id: int, node: str) -> list[str]:
-    job = ctl.find_job(str(job_id))
-    return device_files(job, next(n for n in ctl.cluster.nodes.values() if n.name == node))
-
-
 async def on_finish(ctl: Controller, session: Session, message: m.FinishStep) -> m.Done:
     """srun says its step is over: nodes that never got to report (it could not start there) are counted as done."""
     job = ctl.find_job(str(message.job_id))
@@ -56,10 +50,10 @@ async def on_finish(ctl: Controller, session: Session, message: m.FinishStep) ->
     step = job.steps.get(message.step_id)
     if step is None or step.end_time:
         return m.Done()
-    left = list(step.nodes_left)
-    for node in left:
-        await ctl.engine.record(StepExited(
-            at=ctl.now(), job=job.id, attempt=job.attempt, step=StepId(step.id), node=node, status=message.status))
+    now = ctl.now()
+    await ctl.engine.record(*(
+        StepExited(at=now, job=job.id, attempt=job.attempt, step=StepId(step.id), node=node, status=message.status)
+        for node in list(step.nodes_left)))
     return m.Done()
 
 
