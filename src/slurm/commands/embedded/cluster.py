@@ -61,10 +61,12 @@ class EmbeddedCluster:
         """Nobody else starts or stops this cluster meanwhile; waits for whoever does."""
         try:
             os.makedirs(self.instance.root, mode=0o700, exist_ok=True)
-            file = open(f"{self.instance.root}/lock", "w")
+            lock = os.open(f"{self.instance.root}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StoreError(message=f"cannot write {self.instance.root}: {error.strerror}",
                              hints=["XDG_STATE_HOME names another place for the cluster's state"]) from error
-        with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(lock)

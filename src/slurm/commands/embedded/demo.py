@@ -5,27 +5,29 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 
-from slurm.commands.embedded import down, processes, up
+from slurm.commands.embedded import down, up
 from slurm.commands.embedded.cluster import EmbeddedCluster
 from slurm.commands.embedded.console import Console
-from slurm.model.errors import InvalidRequest, SlurmError
+from slurm.commands.embedded.shape import emulated
+from slurm.model.errors import InvalidRequest
 from slurm.net import client
 from slurm.net.client import Connection
+from slurm.net.discovery import INSTANCE_VARIABLE, state_home
 
-NAME = "demo"
+PREFIX = "demo-"
 RUN_SECONDS = 600.0
 MARKS = {"PENDING": "·", "RUNNING": "▶", "COMPLETED": "✔", "COMPLETING": "✔"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm demo`."""
-    parser.add_argument("--keep", metavar="FOLDER", help="keep outputs and models in FOLDER (default: a temporary folder that is removed)")
+    parser.add_argument("--keep", metavar="FOLDER", help="keep outputs and models in FOLDER, which is made (default: they are removed at the end)")
 
 
 def examples_folder() -> str:
@@ -38,30 +40,69 @@ def examples_folder() -> str:
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
-    """Run the demo; exit status 0 when every job of it completed."""
-    work = os.path.abspath(options.keep) if options.keep else tempfile.mkdtemp(prefix="slurm-demo-")
-    state = tempfile.mkdtemp(prefix="slurm-demo-state-")
-    env = {**environ, "XDG_STATE_HOME": state, "SLURM_PY_INSTANCE": NAME}
+    """Run the demo; exit status 0 when every job of it completed. Everything lies in one folder beside the user's clusters, and goes with it."""
+    if options.name:
+        raise InvalidRequest(message="`slurm demo` takes no --name", hints=["it makes a cluster of its own and removes it at the end"])
+    programs = _programs()
+    keep = _new_folder(options.keep) if options.keep else ""
+    _sweep(environ)
+    name = f"{PREFIX}{os.getpid()}"
+    cluster = EmbeddedCluster(environ, name)
+    env = {**environ, INSTANCE_VARIABLE: name}
     env.pop("SLURM_CONF", None)
     # The commands of this very installation come first, and `python` is the one that has numpy.
-    env["PATH"] = os.pathsep.join((os.path.dirname(sys.executable), environ.get("PATH", "/usr/bin:/bin")))
-    cluster = EmbeddedCluster(env, NAME)
+    env["PATH"] = os.pathsep.join((programs, os.path.dirname(sys.executable), environ.get("PATH", "/usr/bin:/bin")))
+    work = keep or f"{cluster.instance.root}/work"
+    before = signal.signal(signal.SIGTERM, _stop)
     try:
+        with cluster.locked():
+            shape = emulated(up.machine(), nodes=4, cpus=16, memory=64 * 1024, gpus=2, gpu_type="h100")
+            up.bring_up(cluster, shape, env)
+        console.line(f"A cluster for the demo is up: {up.describe(shape)}")
         shutil.copytree(examples_folder(), work, dirs_exist_ok=True)
-        flags = argparse.Namespace(name=NAME, nodes=4, cpus=16, memory="64G", gpus="h100:2")
-        status = up.run(flags, env, console)
-        return status or _main_job(env, work, console)
+        status = _main_job(env, work, console)
     finally:
-        try:
-            down.run(argparse.Namespace(name=NAME, keep_jobs=False), env, console)
-        except SlurmError as error:
-            console.error(error.lines())
-            processes.stop(cluster.daemons, 2.0)
-        shutil.rmtree(state, ignore_errors=True)
-        if not options.keep:
-            shutil.rmtree(work, ignore_errors=True)
-        else:
-            console.line(f"Outputs and models: {work}")
+        _remove(cluster, env)
+        signal.signal(signal.SIGTERM, before)
+    console.line("The demo's cluster is stopped and removed. A cluster of your own:  slurm up")
+    if keep:
+        console.line(f"Outputs and models: {keep}")
+    return status
+
+
+def _programs() -> str:
+    """The folder where this very installation's commands are: where `slurm` itself is, or Python."""
+    for program in (sys.argv[0], sys.executable):
+        folder = os.path.dirname(os.path.abspath(program))
+        if os.path.exists(os.path.join(folder, "sbatch")):
+            return folder
+    raise InvalidRequest(message=f"sbatch is not installed in {folder}", hints=["the demo uses the Slurm commands: `pip install .` installs them"])
+
+
+def _stop(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _new_folder(path: str) -> str:
+    folder = os.path.abspath(path)
+    if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
+        raise InvalidRequest(message=f"--keep {path}: it exists and is not an empty folder", hints=["name a folder that does not exist yet"])
+    return folder
+
+
+def _sweep(environ: Mapping[str, str]) -> None:
+    """Remove what demos left that were killed."""
+    home = state_home(environ)
+    for name in os.listdir(home) if os.path.isdir(home) else []:
+        number = name.removeprefix(PREFIX)
+        if name.startswith(PREFIX) and number.isdigit() and not os.path.exists(f"/proc/{number}"):
+            _remove(EmbeddedCluster(environ, name), environ)
+
+
+def _remove(cluster: EmbeddedCluster, environ: Mapping[str, str]) -> None:
+    with cluster.locked():
+        down.take_down(cluster, environ)
+        shutil.rmtree(cluster.instance.root, ignore_errors=True)
 
 
 def _command(words: list[str], env: Mapping[str, str], work: str, console: Console) -> str:
@@ -88,10 +129,19 @@ def _main_job(env: Mapping[str, str], work: str, console: Console) -> int:
             console.line(file.read().rstrip())
     bad = {name: state for name, state in states.items() if state != "COMPLETED"}
     if bad:
-        console.error([f"not completed: {', '.join(f'{name} {state}' for name, state in sorted(bad.items()))}"])
+        console.error([f"not completed: {', '.join(f'{name} {state}' for name, state in sorted(bad.items()))}", *_last_words(work)])
         return 1
     console.line(f"\nAll {len(states)} jobs completed.")
     return 0
+
+
+def _last_words(work: str) -> list[str]:
+    """The last lines of what the jobs wrote to their error files: after the demo they are gone."""
+    lines: list[str] = []
+    for name in sorted(entry for entry in os.listdir(work) if entry.endswith((".err", ".out"))):
+        with open(os.path.join(work, name), errors="replace") as file:
+            lines += [f"{name}: {line.rstrip()}" for line in file.readlines()[-3:]]
+    return lines[-30:]
 
 
 def _states(connection: Connection, sweep: str, report: str) -> dict[str, str]:

@@ -29,14 +29,19 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         if not running:
             console.line(f"Cluster {cluster.instance.name} is not up. Nothing was changed.")
             return 0
-        if not options.keep_jobs:
-            ended = _end_jobs(environ, cluster)
-            if ended:
-                console.line(f"Cancelled {ended} running job{'s' if ended > 1 else ''}")
-        for note in processes.stop(running):
+        for note in take_down(cluster, environ, keep_jobs=options.keep_jobs):
             console.line(note)
     console.line(f"Cluster {cluster.instance.name} is down; its state stays in {cluster.instance.root}")
     return 0
+
+
+def take_down(cluster: EmbeddedCluster, environ: Mapping[str, str], *, keep_jobs: bool = False) -> list[str]:
+    """Cancel the jobs and stop every daemon of a cluster whose lock the caller holds; what is worth a word, one line each."""
+    notes = []
+    ended = 0 if keep_jobs else _end_jobs(environ, cluster)
+    if ended:
+        notes.append(f"Cancelled {ended} running job{'s' if ended > 1 else ''}")
+    return notes + processes.stop(cluster.daemons)
 
 
 def _end_jobs(environ: Mapping[str, str], cluster: EmbeddedCluster) -> int:

@@ -28,16 +28,20 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpus", default=None, metavar="[TYPE:]N", help="GPUs that each node claims to have (2, h100:8)")
 
 
-def _wanted(options: argparse.Namespace) -> shape.Shape:
+def machine() -> shape.Shape:
+    """One node that is this machine: its cores, its memory and the GPUs of its first type."""
     real = hardware.look()
     found = hardware.gpus()
     pools = [pool for pool in found if pool.type == found[0].type]
     files = [path for pool in pools for path in pool.files]
-    machine = shape.Shape(
+    return shape.Shape(
         nodes=1, sockets=real.sockets, cores_per_socket=real.cores_per_socket, threads_per_core=real.threads_per_core, memory=real.memory,
         gpus=len(files), gpu_type=pools[0].type if pools else shape.DEFAULT_GPU_TYPE, gpu_files=tuple(files), emulated=False)
+
+
+def _wanted(options: argparse.Namespace) -> shape.Shape:
     if options.nodes is None and options.cpus is None and options.memory is None and options.gpus is None:
-        return machine
+        return machine()
     for name, value, least in (("nodes", options.nodes, 1), ("cpus", options.cpus, 1)):
         if value is not None and value < least:
             raise InvalidRequest(message=f"--{name} {value}: it takes a whole number of at least {least}")
@@ -45,7 +49,7 @@ def _wanted(options: argparse.Namespace) -> shape.Shape:
     if not count.isdigit():
         raise InvalidRequest(message=f"--gpus {options.gpus}: it takes a number, or a type and a number such as h100:8")
     return shape.emulated(
-        machine, nodes=options.nodes or 1, cpus=options.cpus, memory=size.parse_mb(options.memory) if options.memory else None,
+        machine(), nodes=options.nodes or 1, cpus=options.cpus, memory=size.parse_mb(options.memory) if options.memory else None,
         gpus=int(count), gpu_type=kind)
 
 
@@ -71,19 +75,24 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
             console.line(f"Cluster {cluster.instance.name} is up: {describe(before)}")
             return 0
         wanted = _wanted(options) if asked or before is None or not before.emulated else before
-        _write(cluster, wanted)
         began = time.monotonic()
-        try:
-            processes.start(cluster.daemons, cluster.instance.conf)
-            wait_ready(environ, cluster)
-        except (SlurmError, KeyboardInterrupt):
-            processes.stop(cluster.daemons, 5.0)
-            raise
+        bring_up(cluster, wanted, environ)
     console.line(f"Cluster {cluster.instance.name} is up after {time.monotonic() - began:.1f} s: {describe(wanted)}")
     console.line("Try:  sinfo;  srun hostname;  sbatch --wrap 'sleep 5';  squeue;  slurm status;  slurm down")
     if options.name or environ.get("SLURM_PY_INSTANCE"):
         console.line(f"It is not the default one:  export SLURM_CONF={cluster.instance.conf}")
     return 0
+
+
+def bring_up(cluster: EmbeddedCluster, wanted: shape.Shape, environ: Mapping[str, str]) -> None:
+    """Start a cluster of this shape whose lock the caller holds; when it does not come up, nothing of it runs and the reason is raised."""
+    _write(cluster, wanted)
+    try:
+        processes.start(cluster.daemons, cluster.instance.conf)
+        wait_ready(environ, cluster)
+    except (SlurmError, KeyboardInterrupt, SystemExit):
+        processes.stop(cluster.daemons, 5.0)
+        raise
 
 
 def _write(cluster: EmbeddedCluster, wanted: shape.Shape) -> None:
