@@ -7,7 +7,6 @@ from functools import cached_property
 import numpy as np
 
 from slurm.model.ids import NodeName
-from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.sched.board import Board, Index
@@ -66,10 +65,3 @@ class Ground:
             usable = self.usable(partition, site)
             found = self._positions[partition.name, site] = np.fromiter((position[node.name] for node in usable), np.intp, len(usable))
         return found
-
-    def foreign(self, node: Node, job: Job, *, own_user: bool) -> bool:
-        """Whether other users keep a job from a node: one has it for himself, or the job wants it so and others are there."""
-        uid = job.owner.uid
-        if node.exclusive_user >= 0 and node.exclusive_user != uid:
-            return True
-        return own_user and any(self.view.jobs[other].owner.uid != uid for other in node.jobs)

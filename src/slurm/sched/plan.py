@@ -129,7 +129,7 @@ class _Pass:
         return Field(self.ground, self.space, self.sharing, set() if self.backfill else self.closed, self.timeline, self.now)
 
     def _propose(self, job: Job, task: int | None, allocation: Allocation, search: Search) -> None:
-        self.space.take(allocation.shares)
+        self.space.take(allocation.shares, job.owner.uid, own_user=search.need.own_user)
         if search.per_cpu > 1:
             self.sharing.take(allocation)
         if self.timeline is not None:

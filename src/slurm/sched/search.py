@@ -184,13 +184,23 @@ class Search:
         space = self.field.space.of(node.name)
         if not space.cpus and self.per_cpu == 1:
             return None
-        if (node.exclusive_user >= 0 or self.need.own_user) and self.field.ground.foreign(node, self.job, own_user=self.need.own_user):
+        if (node.exclusive_user >= 0 or self.need.own_user or space.guests) and self._foreign(space):
             return None
         if self.limits is not None:
             space = narrowed(space, self.limits, self.field.ground.board.position[node.name])
         if self.partition.max_cpus_per_node >= 0 or self.per_cpu > 1:
             space = self._by_partition(space)
         return room(space, self.need, self.settings)
+
+    def _foreign(self, space: NodeSpace) -> bool:
+        """Whether other users keep the job from a node: one has it for himself, or the job wants it so and others are there."""
+        uid, own, node = self.job.owner.uid, self.need.own_user, space.node
+        if node.exclusive_user >= 0 and node.exclusive_user != uid:
+            return True
+        if any(guest != uid and (own or alone) for guest, alone in space.guests):
+            return True
+        jobs = self.field.ground.view.jobs
+        return own and any(jobs[other].owner.uid != uid for other in node.jobs)
 
     def _by_partition(self, space: NodeSpace) -> NodeSpace:
         """MaxCPUsPerNode and OverSubscribe of the partition."""

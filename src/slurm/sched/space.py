@@ -45,10 +45,11 @@ def units_of(cpus: int, size: int) -> tuple[int, ...]:
 class NodeSpace:
     """Free CPUs (bitmap), memory (MB), GRES taken (name → bitmap), whether nobody is on the node.
 
+    `guests` are the users that this pass lets in, each with whether he wants no other user there.
     `busy` CPUs are among the free ones although others use them (OverSubscribe); they are taken last. `most` bounds how many may be taken.
     """
 
-    __slots__ = ("busy", "cpus", "empty", "gres", "memory", "most", "node")
+    __slots__ = ("busy", "cpus", "empty", "gres", "guests", "memory", "most", "node")
 
     def __init__(self, node: Node, *, vacant: bool = False) -> None:
         self.node = node
@@ -57,6 +58,7 @@ class NodeSpace:
         self.memory = node.memory if vacant else node.memory - node.memory_used
         self.gres = {} if vacant else node.gres_used
         self.empty = vacant or not node.jobs
+        self.guests: tuple[tuple[int, bool], ...] = ()
         self.busy = 0
         self.most = node.cpus
 
@@ -64,7 +66,7 @@ class NodeSpace:
         """The same to write on."""
         twin = NodeSpace.__new__(NodeSpace)
         twin.node, twin.cpus, twin.memory, twin.gres, twin.empty = self.node, self.cpus, self.memory, self.gres, self.empty
-        twin.busy, twin.most = self.busy, self.most
+        twin.guests, twin.busy, twin.most = self.guests, self.busy, self.most
         return twin
 
     def take(self, share: NodeShare) -> None:
@@ -106,7 +108,9 @@ class Space:
             found = self._spaces[name] = NodeSpace(self._nodes[name])
         return found
 
-    def take(self, shares: Iterable[NodeShare]) -> None:
-        """Hold an allocation."""
+    def take(self, shares: Iterable[NodeShare], user: int, *, own_user: bool = False) -> None:
+        """Hold an allocation for a user, who with `own_user` wants no other user there."""
         for share in shares:
-            self.of(share.node).take(share)
+            space = self.of(share.node)
+            space.take(share)
+            space.guests = (*space.guests, (user, own_user))

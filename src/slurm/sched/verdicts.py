@@ -10,6 +10,7 @@ from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.model.states import Reason
 from slurm.sched import select
+from slurm.sched.choose import plain
 from slurm.sched.ground import Ground
 from slurm.sched.need import Need
 from slurm.sched.refusal import Refusal
@@ -75,7 +76,7 @@ def fits_empty(nodes: Sequence[Node], need: Need, settings: Settings, partition:
         one = room(space, need, settings)
         if one is not None:
             rooms.append(one)
-            if need.nodes_min == 1 and one.tasks >= need.total_tasks and not need.site.wanted and not need.gpus_job:
+            if plain(need) and need.nodes_min == 1 and one.tasks >= need.total_tasks and not need.gpus_job:
                 return True
     return bool(rooms) and select.allocate(rooms, need, settings, partition.name) is not None
 
