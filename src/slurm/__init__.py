@@ -1,3 +1,46 @@
-"""Front door of slurm-py. Names are imported when first asked for; nothing else lives here."""
+"""Front door of slurm-py. Names are imported when first asked for; nothing else lives here. Which names there are stands in `sdk.doors`."""
+
+import sys
+from types import ModuleType
 
 __version__ = "0.1.0"
+
+
+class _FrontDoor(ModuleType):
+    """This package: its SDK names are found when asked for, and stay what they are when a submodule of the same name is imported."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(f"module 'slurm' has no attribute {name!r}")
+        from slurm.sdk import doors
+
+        found = doors.name(name)
+        self.__dict__[name] = found
+        return found
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ("task", "workflow") and isinstance(value, ModuleType):
+            return
+        super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        from slurm.sdk import doors
+
+        return sorted({*super().__dir__(), *doors.listed()})
+
+
+class _AliasFinder:
+    """Finds `slurm.<alias>`, the published SDK's import paths, once everything else has failed to."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> object:
+        """The spec of an alias, or None."""
+        if not name.startswith("slurm.") or name.count(".") > 1:
+            return None
+        from slurm.sdk import doors
+
+        return doors.spec(name)
+
+
+sys.modules[__name__].__class__ = _FrontDoor
+sys.meta_path.append(_AliasFinder)  # type: ignore[arg-type]

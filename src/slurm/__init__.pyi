@@ -1,0 +1,34 @@
+from slurm.sdk.array_job import ArrayJob as ArrayJob
+from slurm.sdk.array_job import as_completed as as_completed
+from slurm.sdk.cluster import Cluster as Cluster
+from slurm.sdk.decorators import task as task
+from slurm.sdk.decorators import workflow as workflow
+from slurm.sdk.errors import BackendCommandError as BackendCommandError
+from slurm.sdk.errors import BackendError as BackendError
+from slurm.sdk.errors import BackendTimeout as BackendTimeout
+from slurm.sdk.errors import DependencyFailed as DependencyFailed
+from slurm.sdk.errors import DownloadError as DownloadError
+from slurm.sdk.errors import InvalidOption as InvalidOption
+from slurm.sdk.errors import JobCancelled as JobCancelled
+from slurm.sdk.errors import JobFailed as JobFailed
+from slurm.sdk.errors import JobNodeFailed as JobNodeFailed
+from slurm.sdk.errors import JobOutOfMemory as JobOutOfMemory
+from slurm.sdk.errors import JobPreempted as JobPreempted
+from slurm.sdk.errors import JobTimeLimit as JobTimeLimit
+from slurm.sdk.errors import NoCluster as NoCluster
+from slurm.sdk.errors import NotFinished as NotFinished
+from slurm.sdk.errors import PackagingError as PackagingError
+from slurm.sdk.errors import RemoteTraceback as RemoteTraceback
+from slurm.sdk.errors import ResultUnreadable as ResultUnreadable
+from slurm.sdk.errors import SdkError as SdkError
+from slurm.sdk.errors import SlurmfileError as SlurmfileError
+from slurm.sdk.errors import SubmissionError as SubmissionError
+from slurm.sdk.errors import TaskFailed as TaskFailed
+from slurm.sdk.executor import Executor as Executor
+from slurm.sdk.job import Job as Job
+from slurm.sdk.runtime import JobContext as JobContext
+from slurm.sdk.tasks import SlurmTask as SlurmTask
+from slurm.sdk.tasks import WorkflowTask as WorkflowTask
+from slurm.sdk.workflow import WorkflowContext as WorkflowContext
+
+__version__: str

@@ -1,0 +1,149 @@
+"""ArrayJob: one call for each of many items, submitted as job arrays no longer than the cluster allows."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, overload
+
+from slurm.sdk.errors import NotFinished
+from slurm.sdk.folder import JobFiles
+from slurm.sdk.job import Home, Job
+from slurm.sdk.pickling import RESULTS, Promise, Reference
+
+T = TypeVar("T")
+
+
+class Chunk(NamedTuple):
+    """One array of Slurm's: its id, and the elements `start` … `start + size - 1`, which it calls 0 … `size - 1`."""
+
+    id: str
+    start: int
+    size: int
+
+
+class ArrayJob(Promise, Generic[T]):
+    """Elements are jobs: `array[3]`, `array[-1]`, `array[2:5]`, iteration, `len`. Handed to a task it becomes the list of all results."""
+
+    def __init__(self, cluster: Home, files: JobFiles, chunks: Sequence[Chunk], *, name: str = "",
+                 options: Mapping[str, str | None] | None = None, patterns: tuple[str, str] = ("", "")) -> None:
+        self.cluster = cluster
+        self.files = files
+        self.chunks = tuple(chunks)
+        self.name = name
+        self._jobs: list[Job[T]] = []
+        for chunk in self.chunks:
+            for local in range(chunk.size):
+                index = chunk.start + local
+                element = files.element(index)
+                out, err = (pattern.replace("%A", chunk.id).replace("%a", str(local)) if "%" in pattern else "" for pattern in patterns)
+                self._jobs.append(Job(f"{chunk.id}_{local}", cluster, element, name=name, options=options,
+                                      stdout_path=out or stdout_of(element, chunk, index), stderr_path=err or stderr_of(element, chunk, index)))
+
+    @property
+    def id(self) -> str:
+        """The id of the array, of its first part where it was cut; "" without elements."""
+        return self.chunks[0].id if self.chunks else ""
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of all its parts."""
+        return [chunk.id for chunk in self.chunks]
+
+    @property
+    def array_dir(self) -> str:
+        """The folder in which everything of it lies."""
+        return self.files.folder
+
+    def status(self) -> dict[str, int]:
+        """How many elements are in which state."""
+        return dict(Counter(job.status() for job in self._jobs))
+
+    def done(self) -> bool:
+        """Whether all elements have ended."""
+        return all(job.done() for job in self._jobs)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until all have ended, at most `timeout` seconds in all; True when all have ended well."""
+        return self.cluster.tracker.wait([job.id for job in self._jobs], timeout) and all(job.is_successful() for job in self._jobs)
+
+    def results(self, timeout: float | None = None) -> list[T]:
+        """What all elements returned, in the order of the items; raises as `Job.result` for the first that failed. `timeout` is for all."""
+        if not self.cluster.tracker.wait([job.id for job in self._jobs], timeout):
+            raise NotFinished(f"array {self.id} ({self.name}) did not end within timeout={timeout} s: {self.status()}")
+        return [job.result() for job in self._jobs]
+
+    def get_results(self, timeout: float | None = None) -> list[T]:
+        """As `results`, but every failure is a DownloadError: the published SDK's contract."""
+        if not self.cluster.tracker.wait([job.id for job in self._jobs], timeout):
+            raise NotFinished(f"array {self.id} ({self.name}) did not reach a terminal state within timeout={timeout} s: {self.status()}")
+        return [job.get_result() for job in self._jobs]
+
+    def exceptions(self, timeout: float | None = None) -> dict[int, BaseException]:
+        """What the elements that failed raised, by number; waits for all."""
+        self.cluster.tracker.wait([job.id for job in self._jobs], timeout)
+        found = ((number, job.exception(0)) for number, job in enumerate(self._jobs))
+        return {number: error for number, error in found if error is not None}
+
+    def as_completed(self, timeout: float | None = None) -> Iterator[Job[T]]:
+        """The elements in the order in which they end; NotFinished when it takes longer than `timeout` seconds in all."""
+        return as_completed(self._jobs, timeout)
+
+    def cancel(self) -> bool:
+        """End all elements that have not ended; whether there were any."""
+        if not self._jobs or self.done():
+            return False
+        self.cluster.backend.cancel(self.ids)
+        return True
+
+    def reference(self) -> Reference:
+        """How the results are found from within another job."""
+        return RESULTS, self.id, [job.files.result for job in self._jobs]
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    @overload
+    def __getitem__(self, index: int) -> Job[T]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Job[T]]: ...
+    def __getitem__(self, index: int | slice) -> Job[T] | list[Job[T]]:
+        return self._jobs[index]
+
+    def __iter__(self) -> Iterator[Job[T]]:
+        return iter(self._jobs)
+
+    def __await__(self) -> Any:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> list[T]:
+        return [await job for job in self._jobs]
+
+    def __repr__(self) -> str:
+        return f"ArrayJob(id={self.id!r}, name={self.name!r}, elements={len(self._jobs)})"
+
+
+def as_completed(jobs: Sequence[Job[T]], timeout: float | None = None) -> Iterator[Job[T]]:
+    """Jobs in the order in which they end; NotFinished when it takes longer than `timeout` seconds in all."""
+    import queue
+
+    ended: queue.SimpleQueue[Job[T]] = queue.SimpleQueue()
+    deadline = None if timeout is None else time.monotonic() + timeout
+    for job in jobs:
+        job.add_done_callback(ended.put)
+    for _ in jobs:
+        try:
+            yield ended.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise NotFinished(f"not all of {len(jobs)} jobs ended within timeout={timeout} s") from None
+
+
+def stdout_of(element: JobFiles, chunk: Chunk, index: int) -> str:
+    """Standard output of an element: by its number, except in the later parts of a cut array, where Slurm knows only the local one."""
+    return element.stdout if chunk.start == 0 else f"{element.folder}/slurm_{element.array_key}_{chunk.start}+{index - chunk.start}.out"
+
+
+def stderr_of(element: JobFiles, chunk: Chunk, index: int) -> str:
+    """As `stdout_of`, of standard error."""
+    return stdout_of(element, chunk, index).removesuffix(".out") + ".err"

@@ -1,0 +1,55 @@
+"""The seam between the SDK and whatever runs its jobs. A backend hands scripts in, says how jobs stand, and keeps their files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO, Protocol
+
+from slurm.sdk.status import Status
+
+DEFAULT_MAX_ARRAY = 1001
+
+
+class Backend(Protocol):
+    """One way to run jobs. Ids are texts: "12", and "12_3" for an element of an array. Every method may raise BackendError."""
+
+    name: str
+
+    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
+        """Hand in a script that has been written to `path`; its id. `array` elements from 0 on, at most `limit` at once (0: no limit).
+
+        The options stand as #SBATCH lines in the script too, which is what a cluster reads. Raises SubmissionError.
+        """
+        ...
+
+    def states(self, ids: Sequence[str]) -> dict[str, Status]:
+        """How these jobs stand, in one question; those that the cluster does not remember are UNKNOWN."""
+        ...
+
+    def changes(self, ids: Sequence[str], timeout: float) -> dict[str, Status]:
+        """What has changed, perhaps of other jobs too: returns once something may have, or after `timeout` seconds, or when woken."""
+        ...
+
+    def wake(self) -> None:
+        """Make a `changes` that waits in another thread return."""
+        ...
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """End these jobs; those that have ended already are no error."""
+        ...
+
+    def read(self, path: str) -> BinaryIO:
+        """A file of a job, open for reading; FileNotFoundError when it is not there."""
+        ...
+
+    def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
+        """Write a file of a job whole, making its folder."""
+        ...
+
+    def max_array(self) -> int:
+        """How many elements one array may have."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; they are made again when needed."""
+        ...

@@ -1,0 +1,82 @@
+"""`inline`: a job runs where it is submitted, in this very process, before the call returns. For unit tests of code that uses tasks.
+
+Everything is pickled and written as on a cluster, so that what could not travel fails here too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from itertools import count
+
+from slurm.sdk import runner
+from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
+from slurm.sdk.backends.disk import SharedDisk
+from slurm.sdk.folder import JobFiles
+from slurm.sdk.status import UNKNOWN, Status
+
+
+class InlineBackend(SharedDisk):
+    """Jobs as calls. What a task prints goes to its files, as on a cluster."""
+
+    name = "inline"
+
+    def __init__(self) -> None:
+        self._ids = count(1)
+        self._status: dict[str, Status] = {}
+
+    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
+        """Run the job, or the elements of the array one after the other."""
+        name = str(next(self._ids))
+        files = JobFiles(os.path.dirname(path), os.path.basename(path).removeprefix("slurm_job_").removesuffix("_script.sh"))
+        base = _base(script)
+        for index in range(array) if array else (None,):
+            job = name if index is None else f"{name}_{index}"
+            if self._blocked(options.get("dependency") or ""):
+                self._status[job] = Status("CANCELLED", "0:0", "DependencyNeverSatisfied")
+                continue
+            variables = {"SLURM_JOB_ID": name, "SLURM_NTASKS": options.get("ntasks") or "1", "JOB_DIR": files.folder}
+            if index is not None:
+                variables |= {"SLURM_ARRAY_JOB_ID": name, "SLURM_ARRAY_TASK_ID": str(index)}
+            self._status[job] = self._run(files, None if index is None else base + index, variables)
+        return name
+
+    def states(self, ids: Sequence[str]) -> dict[str, Status]:
+        """How they ended."""
+        return {one: self._status.get(one, Status(UNKNOWN)) for one in ids}
+
+    def changes(self, ids: Sequence[str], timeout: float) -> dict[str, Status]:
+        """All of them, at once: everything has ended."""
+        return self.states(ids)
+
+    def wake(self) -> None:
+        """Nobody ever waits."""
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """Everything has ended: there is nothing to cancel."""
+
+    def max_array(self) -> int:
+        """As on a cluster that was not told otherwise."""
+        return DEFAULT_MAX_ARRAY
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+    def _run(self, files: JobFiles, index: int | None, variables: Mapping[str, str]) -> Status:
+        own = files if index is None else files.element(index)
+        with (open(own.stdout, "w", encoding="utf-8") as out, open(own.stderr, "w", encoding="utf-8") as errors,
+              contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors)):
+            code = runner.run(own, index, variables)
+        return Status("COMPLETED" if code == 0 else "FAILED", f"{code}:0")
+
+    def _blocked(self, dependency: str) -> bool:
+        targets = [target for clause in dependency.split(",") for target in clause.split(":")[1:]]
+        return any(not status.successful for job, status in self._status.items() for target in targets
+                   if job == target or job.startswith(f"{target}_"))
+
+
+def _base(script: str) -> int:
+    """Where the elements of this array begin, as its script says."""
+    words = script.split()
+    return int(words[words.index("--base") + 1]) if "--base" in words else 0

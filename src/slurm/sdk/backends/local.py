@@ -1,0 +1,223 @@
+"""`local`: the cluster of this machine through its own protocol, started with `slurm up` when there is none."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slurm.model.errors import NotFound, SlurmError, Unreachable
+from slurm.net import client
+from slurm.net.client import Connection
+from slurm.net.discovery import INSTANCE_VARIABLE
+from slurm.options.resolve import resolve
+from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
+from slurm.sdk.backends.disk import SharedDisk
+from slurm.sdk.errors import BackendError, BackendTimeout, SubmissionError
+from slurm.sdk.status import UNKNOWN, Status
+
+START_SECONDS = 60.0
+LISTED = ["JobArrayId", "StateLong", "exit_code", "Reason"]
+RECHECK_SECONDS = (0.25, 2.0, 15.0)
+"""When everything is asked again after the stream of events began: the first time for what happened as it was opened."""
+_KEPT = (INSTANCE_VARIABLE, "SLURM_CONF")
+_LIMITS = ("as", "core", "cpu", "data", "fsize", "memlock", "nofile", "nproc", "rss", "stack")
+
+
+class LocalBackend(SharedDisk):
+    """Jobs on the cluster that `environ` leads to, as sbatch finds it."""
+
+    name = "local"
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self.environ = os.environ if environ is None else environ
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._stream: Connection | None = None
+        self._seen: set[str] = set()
+        self._rechecks: list[float] = []
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+
+    def __del__(self) -> None:
+        for descriptor in (self._wake_read, self._wake_write):
+            os.close(descriptor)
+
+    def ensure(self) -> None:
+        """Start a cluster on this machine unless one answers; BackendError says what `slurm up` said."""
+        try:
+            self._ask({"type": "Ping"})
+        except BackendError:
+            if self.environ.get("SLURM_CONF"):
+                raise
+            words = [sys.executable, "-m", "slurm.commands.slurm", "up"]
+            done = subprocess.run(words, env=dict(self.environ), capture_output=True, text=True, timeout=START_SECONDS, check=False)
+            if done.returncode:
+                raise BackendError(f"no cluster here, and `slurm up` failed: {done.stderr.strip() or done.stdout.strip()}") from None
+
+    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
+        """Hand the script in and return the id; the reply means that the job is on disk."""
+        words = [f"--array=0-{array - 1}" + (f"%{limit}" if limit else "")] if array else []
+        try:
+            resolved = resolve("sbatch", words, {}, script=script, script_name=path, now=time.time())
+            request = {**resolved.request, **self._circumstances(resolved.request), "command": path}
+            payload = {"script": script, "argv": [], "environment": self._environment(request["work_dir"])}
+            reply = self._ask({"type": "SubmitJob", "request": request, "payload": payload})
+        except (SlurmError, BackendError) as error:
+            lines = error.lines() if isinstance(error, SlurmError) else [str(error)]
+            raise SubmissionError("the cluster did not take the job: " + "; ".join(lines), script=script, metadata={"path": path}) from error
+        for warning in reply.get("warnings", ()):
+            print(f"slurm: job {reply['job_id']}: {warning}", file=sys.stderr)
+        return str(reply["job_id"])
+
+    def states(self, ids: Sequence[str]) -> dict[str, Status]:
+        """How these jobs stand."""
+        if not ids:
+            return {}
+        wanted = sorted({one.partition("_")[0] for one in ids}) if len(ids) > 20 else list(ids)
+        message = {"type": "ListJobs", "fields": LISTED, "expand_arrays": True, "filter": {"ids": wanted, "all_states": True}}
+        try:
+            reply = self._ask(message)
+        except BackendError as error:
+            if isinstance(error.__cause__, NotFound):
+                return {one: Status(UNKNOWN) for one in ids}
+            raise
+        found = {row[0]: Status(row[1], row[2], row[3]) for row in reply["rows"]}
+        return {one: found.get(one, Status(UNKNOWN)) for one in ids}
+
+    def changes(self, ids: Sequence[str], timeout: float) -> dict[str, Status]:
+        """What the cluster tells within `timeout` seconds, at once when it tells something."""
+        new = [one for one in ids if one not in self._seen]
+        if self._stream is None:
+            self._listen()
+            new = list(ids)
+        if new:
+            self._seen.update(new)
+            return self.states(new)
+        now = time.monotonic()
+        due = self._rechecks[0] - now if self._rechecks else timeout
+        stream = self._stream
+        assert stream is not None
+        ready, _, _ = select.select([stream.fileno(), self._wake_read], [], [], max(0.0, min(timeout, due)))
+        if self._wake_read in ready:
+            os.read(self._wake_read, 4096)
+        if stream.fileno() in ready:
+            return self._told(stream)
+        if self._rechecks and time.monotonic() >= self._rechecks[0]:
+            self._rechecks = self._rechecks[1:] or [time.monotonic() + RECHECK_SECONDS[-1]]
+            return self.states(ids)
+        return {}
+
+    def wake(self) -> None:
+        """End the wait of `changes`."""
+        try:
+            os.write(self._wake_write, b".")
+        except BlockingIOError:
+            return  # so many wakes are waiting that one more changes nothing
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """scancel."""
+        self._ask({"type": "CancelJobs", "filter": {"ids": list(ids)}})
+
+    def max_array(self) -> int:
+        """MaxArraySize of the cluster: the ids of an array run from 0 to one below it."""
+        text = str(self._ask({"type": "Describe", "what": "config"}).get("text", ""))
+        found = re.search(r"^MaxArraySize\s*=\s*(\d+)", text, re.MULTILINE)
+        return int(found[1]) if found else DEFAULT_MAX_ARRAY
+
+    def close(self) -> None:
+        """Hang up."""
+        with self._lock:
+            for connection in (self._connection, self._stream):
+                if connection is not None:
+                    connection.close()
+            self._connection = self._stream = None
+
+    def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """One question on the kept connection. A connection that broke is opened again once, except for submissions: they may have arrived."""
+        with self._lock:
+            fresh = self._connection is None
+            try:
+                return self._kept().call(message)
+            except Unreachable as error:
+                self._drop()
+                if fresh or message["type"] == "SubmitJob":
+                    raise _backend_error(error) from error
+            except SlurmError as error:
+                raise _backend_error(error) from error
+            try:
+                return self._kept().call(message)
+            except SlurmError as error:
+                self._drop()
+                raise _backend_error(error) from error
+
+    def _kept(self) -> Connection:
+        if self._connection is not None and (self._connection.ready() or self._connection.closed):
+            self._drop()  # the controller has gone since the last question
+        if self._connection is None:
+            self._connection = client.connect(self.environ)
+        return self._connection
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _listen(self) -> None:
+        try:
+            self._stream = client.connect(self.environ)
+            self._stream.send({"type": "WatchEvents"})
+        except SlurmError as error:
+            self._stream = None
+            raise _backend_error(error) from error
+        self._seen.clear()
+        self._rechecks = [time.monotonic() + seconds for seconds in RECHECK_SECONDS]
+
+    def _told(self, stream: Connection) -> dict[str, Status]:
+        try:
+            frames = stream.ready()
+            told = [client.decode(payload) for _, payload in frames]
+        except SlurmError as error:
+            stream.close()
+            self._stream = None
+            raise _backend_error(error) from error
+        if stream.closed:
+            stream.close()
+            self._stream = None
+        return {str(one["shown_id"]): _status(one) for one in told if one.get("type") == "Changed"}
+
+    def _environment(self, work_dir: object) -> dict[str, str]:
+        """What the job inherits: everything but what Slurm said about the job around this process."""
+        own = {name: value for name, value in self.environ.items() if not name.startswith(("SLURM_", "SLURMD_", "SBATCH_")) or name in _KEPT}
+        own |= {"SLURM_SUBMIT_DIR": str(work_dir), "SLURM_SUBMIT_HOST": os.uname().nodename}
+        return {name: value for name, value in own.items() if (name + value).isascii() or not _surrogates(name + value)}
+
+    def _circumstances(self, request: Mapping[str, object]) -> dict[str, object]:
+        mask = os.umask(0)
+        os.umask(mask)
+        here = os.getcwd()
+        limits = {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))[0] for name in _LIMITS}
+        return {
+            "work_dir": os.path.join(here, str(request.get("work_dir", ""))).rstrip("/") or "/", "umask": mask, "rlimits": limits,
+            "submit_host": os.uname().nodename, "alloc_sid": os.getsid(0), "submit_line": " ".join(sys.argv)}
+
+
+def _surrogates(text: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _status(changed: Mapping[str, Any]) -> Status:
+    status = int(changed.get("exit_status", 0))
+    return Status(str(changed["state"]), f"{status >> 8}:{status & 0x7F}")
+
+
+def _backend_error(error: SlurmError) -> BackendError:
+    kind = BackendTimeout if "timed out" in error.message else BackendError
+    return kind("; ".join(error.lines()))

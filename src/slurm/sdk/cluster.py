@@ -1,0 +1,205 @@
+"""Cluster: where tasks run, with what every job there shares. The backends that do it stand in `backends`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextvars import Token
+from typing import Any, Self
+
+from slurm.model.errors import SlurmError
+from slurm.net.discovery import find_site
+from slurm.sdk import context, options, slurmfile, submission
+from slurm.sdk.array_job import ArrayJob
+from slurm.sdk.backends.backend import Backend
+from slurm.sdk.backends.commands import CommandsBackend
+from slurm.sdk.backends.inline import InlineBackend
+from slurm.sdk.backends.local import LocalBackend
+from slurm.sdk.backends.subprocess import SubprocessBackend
+from slurm.sdk.errors import BackendError, InvalidOption
+from slurm.sdk.job import Job
+from slurm.sdk.status import Status
+from slurm.sdk.tasks import SlurmTask
+from slurm.sdk.tracker import Tracker
+
+BACKENDS = ("local", "commands", "subprocess", "inline", "ssh")
+DEFAULT_BASE = "~/slurm_jobs"
+SSH_WORDS = frozenset((
+    "hostname", "username", "password", "key_filename", "port", "host_key_policy", "banner_timeout", "timeout", "connection_attempts",
+    "retry_delay", "allow_agent", "look_for_keys", "auth_timeout", "remote_workdir"))
+_SSH = ("backend_type=\"ssh\" is not supported by slurm-py yet: use backend_type=\"local\" on a machine with Slurm's commands, or with no "
+        "cluster at all")
+
+
+class Cluster:
+    """A cluster to run tasks on; `with cluster:` makes it the active one.
+
+    `backend_type`: `local` is the cluster of this machine as sbatch finds it, started with `slurm up` when there is none; `commands` any
+    Slurm by its commands on PATH; `subprocess` and `inline` need no cluster. Folders of jobs are made below `job_base_dir`. Any option of sbatch
+    given by keyword (partition="gpu", account="lab", time="1:00:00") holds for every job that does not say otherwise. `python` runs the jobs,
+    `setup` are shell lines before it.
+    """
+
+    backend: Backend
+    tracker: Tracker
+
+    def __init__(self, backend_type: str = "local", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
+                 default_packaging: str | None = None, default_account: str | None = None, default_partition: str | None = None, *,
+                 python: str = "", setup: str = "", backend: Backend | None = None, **keywords: Any) -> None:
+        if callbacks:
+            raise BackendError("callbacks are not supported by slurm-py yet: use job.add_done_callback(function)")
+        _refuse_words(backend_type, keywords)
+        if default_packaging is not None:
+            SlurmTask(_no_task, packaging=default_packaging)
+        self.backend_type = backend_type
+        self.job_base_dir = os.path.abspath(os.path.expandvars(os.path.expanduser(os.fspath(job_base_dir or DEFAULT_BASE))))
+        self.default_packaging = default_packaging
+        self.default_account = default_account
+        self.default_partition = default_partition
+        self.python = python or sys.executable
+        self.setup = setup
+        given = {"account": default_account, "partition": default_partition, **keywords}
+        self._defaults = options.checked({name: value for name, value in given.items() if value is not None}, "Cluster")
+        self.backend = backend if backend is not None else make_backend(backend_type)
+        self.tracker = Tracker(self.backend)
+        self._tokens: list[Token[context.Submitter | None]] = []
+
+    @classmethod
+    def from_env(cls, slurmfile_path_or_env: str | os.PathLike[str] | None = None, *, env: str | None = None,
+                 overrides: Mapping[str, Any] | None = None, callbacks: Sequence[object] | None = None) -> Self:
+        """The cluster that a Slurmfile describes: found as `slurmfile.find` says, in the environment `env` ($SLURM_ENV, else `default`)."""
+        found = slurmfile.settings(slurmfile_path_or_env, env, os.environ)
+        return cls(**{**found, **(overrides or {})}, callbacks=callbacks)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], **extra: Any) -> Self:
+        """The cluster that a TOML file describes: the arguments of this class by name, `backend` for backend_type."""
+        return cls(**{**slurmfile.flat(path), **extra})
+
+    @classmethod
+    def from_backend(cls, backend: Backend, **keywords: Any) -> Self:
+        """A cluster on a backend of your own."""
+        return cls(backend.name, backend=backend, **keywords)
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> Self:
+        """The cluster that `spec` of another described."""
+        return cls(**spec)
+
+    @staticmethod
+    def add_argparse_args(parser: argparse.ArgumentParser) -> None:
+        """Add the options that `from_args` reads."""
+        parser.add_argument("--backend", choices=BACKENDS, default="local", help="how jobs are run (local)")
+        parser.add_argument("--job-base-dir", help=f"where the folders of jobs are made ({DEFAULT_BASE})")
+        parser.add_argument("--account", help="account to charge")
+        parser.add_argument("--partition", help="partition to run in")
+        parser.add_argument("--packaging", help="how code gets to the jobs (auto)")
+        parser.add_argument("--hostname", help="login node, for ssh")
+        parser.add_argument("--username", help="user there, for ssh")
+
+    @classmethod
+    def from_args(cls, args: argparse.Namespace, **extra: Any) -> Self:
+        """The cluster that the options of `add_argparse_args` describe; `extra` arguments win."""
+        names = {"backend": "backend_type", "job_base_dir": "job_base_dir", "account": "default_account", "partition": "default_partition",
+                 "packaging": "default_packaging"}
+        if args.backend == "ssh":
+            names |= {"hostname": "hostname", "username": "username"}
+        found = {argument: getattr(args, name) for name, argument in names.items() if getattr(args, name, None) is not None}
+        return cls(**{**found, **extra})
+
+    def __enter__(self) -> Self:
+        self._tokens.append(context.enter(self))
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        context.leave(self._tokens.pop())
+
+    def submit_call(self, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
+        """Submit one call of a task."""
+        return submission.submit_call(self, self.job_base_dir, task, args, kwargs)
+
+    def submit_map(self, task: SlurmTask[..., Any], items: list[Any], limit: int) -> ArrayJob[Any]:
+        """Submit an array, a call an item."""
+        return submission.submit_map(self, self.job_base_dir, task, items, limit)
+
+    def submit(self, task: SlurmTask[..., Any], packaging_config: object = None, after: Any = None, **keywords: Any) -> Any:
+        """A function that submits `task` here with these options, after these jobs, when it is called with the task's arguments."""
+        if not isinstance(task, SlurmTask):
+            raise ValueError(f"Expected SlurmTask instance, got {type(task).__name__}: put @task over the function")
+        packaging = {"packaging": packaging_config} if packaging_config is not None else {}
+        jobs = () if after is None else tuple(after) if isinstance(after, list | tuple) else (after,)
+        made = task.with_options(**keywords, **packaging).after(*jobs)
+        return lambda *args, **kwargs: self.submit_call(made, args, kwargs)
+
+    def defaults(self) -> Mapping[str, str | None]:
+        """The options of sbatch that hold for every job."""
+        return self._defaults
+
+    def spec(self) -> dict[str, Any]:
+        """The arguments that make such a cluster elsewhere; jobs of a workflow do."""
+        return {"backend_type": self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.default_packaging,
+                "python": self.python, "setup": self.setup, **{name: text if text is not None else True for name, text in self._defaults.items()}}
+
+    def settle(self, job: str) -> None:
+        """Say that a job has ended well: its result lies there."""
+        self.tracker.settle(job, Status("COMPLETED", "0:0"))
+
+    def close(self) -> None:
+        """Let go of connections; the cluster and its jobs stay usable."""
+        self.backend.close()
+
+    def __reduce__(self) -> Any:
+        return _made, (self.spec(),)
+
+    def __repr__(self) -> str:
+        return f"Cluster(backend_type={self.backend_type!r}, job_base_dir={self.job_base_dir!r})"
+
+
+def make_backend(kind: str) -> Backend:
+    """The backend of this name; for `local` the one that reaches the Slurm which is there."""
+    if kind == "ssh":
+        raise BackendError(_SSH)
+    if kind == "commands":
+        return CommandsBackend()
+    if kind == "subprocess":
+        return SubprocessBackend()
+    if kind == "inline":
+        return InlineBackend()
+    local = LocalBackend()
+    try:
+        local.ensure()
+    except BackendError:
+        # A cluster that does not speak our protocol is a real Slurm; its commands do.
+        if _real_slurm():
+            return CommandsBackend()
+        raise
+    return local
+
+
+def _real_slurm() -> bool:
+    import shutil
+
+    try:
+        return not find_site(os.environ).embedded and shutil.which("sbatch") is not None
+    except SlurmError:
+        return False
+
+
+def _refuse_words(backend_type: str, keywords: Mapping[str, object]) -> None:
+    if backend_type not in BACKENDS:
+        raise ValueError(f"Invalid backend_type: {backend_type}. Must be one of: {', '.join(BACKENDS)}")
+    words = SSH_WORDS & keywords.keys() - {"timeout"}
+    if words and backend_type != "ssh":
+        raise InvalidOption(f"Cluster: {', '.join(sorted(words))} only means something with backend_type=\"ssh\"")
+    if backend_type == "ssh":
+        raise BackendError(_SSH)
+
+
+def _no_task() -> None:
+    """Stands for a task where only the packaging is looked at."""
+
+
+def _made(spec: dict[str, Any]) -> Cluster:
+    return Cluster(**spec)

@@ -1,0 +1,51 @@
+"""@task and @workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
+
+from slurm.sdk.keywords import SbatchKeywords
+from slurm.sdk.tasks import SlurmTask, WorkflowTask
+from slurm.sdk.workflow import WorkflowContext
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@overload
+def task(func: Callable[P, T], **options: Unpack[SbatchKeywords]) -> SlurmTask[P, T]: ...
+@overload
+def task(func: None = None, **options: Unpack[SbatchKeywords]) -> Callable[[Callable[P, T]], SlurmTask[P, T]]: ...
+def task(func: Any = None, **options: Any) -> Any:
+    """Make a function a task: called on a cluster it becomes a job. Options are those of sbatch, with underscores.
+
+    As `@task`, `@task(time="00:10:00", mem="4G", gpus=1)` or `task(function, …)`. InvalidOption at once, when the decorator runs, for a name that
+    sbatch has not or a value that it cannot take. `time` is text as in Slurm, minutes, or a timedelta; `mem` text or MB.
+    """
+    packaging = options.pop("packaging", None)
+
+    def made(function: Callable[..., Any]) -> SlurmTask[..., Any]:
+        return SlurmTask(function, options, packaging)
+
+    return made if func is None else made(func)
+
+
+@overload
+def workflow(func: Callable[Concatenate[WorkflowContext, P], T], **options: Unpack[SbatchKeywords]) -> WorkflowTask[P, T]: ...
+@overload
+def workflow(func: Callable[P, T], **options: Unpack[SbatchKeywords]) -> WorkflowTask[P, T]: ...
+@overload
+def workflow(func: None = None, **options: Unpack[SbatchKeywords]) -> Callable[[Callable[..., T]], WorkflowTask[..., T]]: ...
+def workflow(func: Any = None, **options: Any) -> Any:
+    """Make a function a workflow: a job that submits other tasks and combines their results. Its time limit is an hour unless given.
+
+    When the job is requeued it runs again from its first line, but tasks that it has submitted before are not: they are found again.
+    """
+    packaging = options.pop("packaging", None)
+    options.setdefault("time", "01:00:00")
+
+    def made(function: Callable[..., Any]) -> WorkflowTask[..., Any]:
+        return WorkflowTask(function, options, packaging)
+
+    return made if func is None else made(func)

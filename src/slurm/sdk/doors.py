@@ -1,0 +1,88 @@
+"""Which names and modules of `slurm` lead into the SDK. The front door asks here; the published SDK's import paths are aliases, no files.
+
+`slurm.workflow` and `slurm.task` are decorators and modules: as attributes they stay decorators, `from slurm.workflow import WorkflowContext`
+works all the same, and so does `slurm.workflow.WorkflowContext`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.abc import InspectLoader
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import CodeType, ModuleType
+from typing import Any
+
+NAMES: dict[str, str] = {
+    "task": "decorators", "workflow": "decorators",
+    "Job": "job", "ArrayJob": "array_job", "as_completed": "array_job", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
+    "JobContext": "runtime", "WorkflowContext": "workflow", "Executor": "executor",
+    **dict.fromkeys((
+        "SdkError", "InvalidOption", "NoCluster", "SubmissionError", "DownloadError", "BackendError", "BackendTimeout", "BackendCommandError",
+        "PackagingError", "SlurmfileError", "NotFinished", "ResultUnreadable", "JobFailed", "TaskFailed", "JobCancelled", "JobTimeLimit",
+        "JobOutOfMemory", "JobNodeFailed", "JobPreempted", "DependencyFailed", "RemoteTraceback"), "errors"),
+}
+"""Name in `slurm` → module of this room that has it."""
+
+MODULES: dict[str, tuple[str, ...]] = {
+    "decorators": ("decorators",), "task": ("tasks", "decorators"), "job": ("job",), "array_job": ("array_job",), "cluster": ("cluster",),
+    "workflow": ("workflow", "decorators"), "runtime": ("runtime",), "errors": ("errors",), "context": ("context",), "runner": ("runner",),
+    "executor": ("executor",),
+}
+"""Module below `slurm` → the modules of this room whose public names it shows, the first one winning."""
+
+
+def name(wanted: str) -> Any:
+    """What `slurm.<wanted>` is; AttributeError when the SDK has no such name."""
+    if wanted not in NAMES:
+        raise AttributeError(f"module 'slurm' has no attribute {wanted!r}")
+    found = getattr(import_module(f"slurm.sdk.{NAMES[wanted]}"), wanted)
+    if wanted in MODULES:
+        for module in MODULES[wanted]:
+            vars(found).update((key, value) for key, value in _public(import_module(f"slurm.sdk.{module}")).items() if key != wanted)
+    return found
+
+
+def spec(full_name: str) -> ModuleSpec | None:
+    """How the module `slurm.<alias>` is loaded; None when it is no alias."""
+    alias = full_name.removeprefix("slurm.")
+    if alias not in MODULES:
+        return None
+    behind = find_spec(f"slurm.sdk.{MODULES[alias][0]}")
+    return ModuleSpec(full_name, Alias(), origin=behind.origin if behind is not None else None)
+
+
+class Alias(InspectLoader):
+    """Makes modules that show what others hold."""
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """Python's own kind of module."""
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill it, from the last to the first so that the first wins."""
+        for target in reversed(MODULES[module.__name__.removeprefix("slurm.")]):
+            vars(module).update(_public(import_module(f"slurm.sdk.{target}")))
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """The code of the module behind it, for `python -m`."""
+        target = f"slurm.sdk.{MODULES[fullname.removeprefix('slurm.')][0]}"
+        found = find_spec(target)
+        if found is None or not isinstance(found.loader, InspectLoader):
+            return None
+        return found.loader.get_code(target)
+
+    def get_source(self, fullname: str) -> str | None:
+        """There is none of its own."""
+        return None
+
+
+def _public(module: ModuleType) -> dict[str, Any]:
+    return {key: value for key, value in vars(module).items() if not key.startswith("_") and not isinstance(value, ModuleType)}
+
+
+def listed() -> Sequence[str]:
+    """All names, for dir(slurm)."""
+    return sorted({*NAMES, *(name for name in MODULES if f"slurm.{name}" in sys.modules)})

@@ -1,0 +1,120 @@
+"""A job's folder: which files lie in it, under which names, and how they are written so that nobody ever reads half of one.
+
+    <base>/<task>/<stamp>_<id>/
+        slurm_job_<key>_script.sh       the batch script
+        slurm_job_<key>_call.pkl        what is to be called, pickled (`pickling`)
+        slurm_job_<key>_items.pkl       the items of an array, each pickled by itself
+        slurm_job_<key>_result.pkl      what the task returned; <key>_<index> in an array
+        slurm_job_<key>_error.pkl       what it raised
+        slurm_<key>.out, .err           standard output and error; <key>_<index> in an array
+
+The names are those of the published SDK, whose programs find results by them. Imported by every job: nothing heavy here.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO
+
+_WORD = 8
+
+
+class JobFiles:
+    """The paths of one job, or with `index` of one element of an array, below `folder`; `key` is <stamp>_<id>."""
+
+    __slots__ = ("array_key", "folder", "key")
+
+    def __init__(self, folder: str, key: str, index: int | None = None) -> None:
+        self.folder = folder
+        self.array_key = key
+        self.key = key if index is None else f"{key}_{index}"
+
+    def element(self, index: int) -> JobFiles:
+        """The files of one element of this array."""
+        return JobFiles(self.folder, self.array_key, index)
+
+    @property
+    def script(self) -> str:
+        """The batch script, one for a whole array."""
+        return f"{self.folder}/slurm_job_{self.array_key}_script.sh"
+
+    @property
+    def call(self) -> str:
+        """The pickled call, one for a whole array."""
+        return f"{self.folder}/slurm_job_{self.array_key}_call.pkl"
+
+    @property
+    def items(self) -> str:
+        """The items of an array."""
+        return f"{self.folder}/slurm_job_{self.array_key}_items.pkl"
+
+    @property
+    def result(self) -> str:
+        """The pickled result."""
+        return self.rank_result(0)
+
+    @property
+    def error(self) -> str:
+        """The pickled exception."""
+        return f"{self.folder}/slurm_job_{self.key}_error.pkl"
+
+    def rank_result(self, rank: int) -> str:
+        """The result of one rank of a job of several tasks; rank 0's is the job's."""
+        return f"{self.folder}/slurm_job_{self.key}_result{f'.{rank}' if rank else ''}.pkl"
+
+    @property
+    def stdout(self) -> str:
+        """Standard output, where the task did not name another file."""
+        return f"{self.folder}/slurm_{self.key}.out"
+
+    @property
+    def stderr(self) -> str:
+        """Standard error, where the task did not name another file."""
+        return f"{self.folder}/slurm_{self.key}.err"
+
+
+@contextmanager
+def whole(path: str, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A file to write that appears under `path` whole and on disk at the end of the block, or not at all; OSError as the disk gives it."""
+    new = f"{path}.{os.getpid()}.new"
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    try:
+        with open(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except BaseException:
+        os.unlink(new)
+        raise
+    folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def pack_items(items: Sequence[bytes]) -> bytes:
+    """One file of many items: their bytes, then where each begins, then how many there are (8-byte little-endian words)."""
+    starts = array("Q", [0])
+    for item in items:
+        starts.append(starts[-1] + len(item))
+    words = b"".join(start.to_bytes(_WORD, "little") for start in starts)
+    return b"".join((*items, words, len(items).to_bytes(_WORD, "little")))
+
+
+def read_item(path: str, index: int) -> bytes:
+    """The bytes of one item; IndexError when there are not so many. Reads nothing of the others."""
+    with open(path, "rb") as file:
+        end = file.seek(0, os.SEEK_END) - _WORD
+        file.seek(end)
+        count = int.from_bytes(file.read(_WORD), "little")
+        if not 0 <= index < count:
+            raise IndexError(f"item {index} of an array of {count}")
+        file.seek(end - (count + 1 - index) * _WORD)
+        start, stop = (int.from_bytes(file.read(_WORD), "little") for _ in range(2))
+        file.seek(start)
+        return file.read(stop - start)

@@ -1,0 +1,271 @@
+"""Job: one submitted call of a task. Its state comes from the cluster's tracker, its result from its folder."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import time
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
+
+from slurm.sdk import errors
+from slurm.sdk.backends.backend import Backend
+from slurm.sdk.errors import DownloadError, JobFailed, NotFinished, RemoteTraceback, ResultUnreadable, SdkError
+from slurm.sdk.folder import JobFiles
+from slurm.sdk.pickling import RESULT, Promise, Reference, load_result
+from slurm.sdk.status import UNKNOWN, Status
+from slurm.sdk.tracker import Tracker
+
+T = TypeVar("T")
+SHARED_DISK_SECONDS = 5.0
+"""How long a result may take to show up on this machine after its job has completed elsewhere."""
+TAIL = 2000
+
+
+class Home(Protocol):
+    """What a job needs of its cluster."""
+
+    backend: Backend
+    tracker: Tracker
+
+
+class Job(Promise, Generic[T]):
+    """A submitted call. Handed to another task as an argument, at any depth, it becomes its result there.
+
+    `id` as Slurm knows it ("12", "12_3" in an array), `name` the job's name, `files` where everything of it lies, `stdout_path` and
+    `stderr_path` what it writes. `await job` gives its result.
+    """
+
+    TERMINAL_STATES = frozenset({*errors.BY_STATE, "COMPLETED"})
+
+    def __init__(self, id: str, cluster: Home, files: JobFiles, *, name: str = "", options: Mapping[str, str | None] | None = None,
+                 stdout_path: str = "", stderr_path: str = "") -> None:
+        self.id = id
+        self.cluster = cluster
+        self.files = files
+        self.name = name
+        self.sbatch_options = dict(options or {})
+        self.stdout_path = stdout_path or files.stdout
+        self.stderr_path = stderr_path or files.stderr
+        self.created_at = time.time()
+
+    def status(self) -> str:
+        """The state in Slurm's words: PENDING, RUNNING, COMPLETED, FAILED …; UNKNOWN when the cluster has forgotten the job."""
+        return self._status().state
+
+    def done(self) -> bool:
+        """Whether it has ended, well or badly."""
+        return self._status().finished
+
+    def wait(self, timeout: float | None = None, poll_interval: float | None = None) -> bool:
+        """Wait for the end, at most `timeout` seconds; True when the job has ended well. What else it may be, `status` says.
+
+        `poll_interval` is taken for the published SDK's sake: news comes by itself.
+        """
+        return self.cluster.tracker.wait([self.id], timeout) and self.is_successful()
+
+    def result(self, timeout: float | None = None) -> T:
+        """What the task returned. What it raised is raised here, with its own type and with the traceback from the job as its cause.
+
+        NotFinished (a TimeoutError) after `timeout` seconds; a JobFailed of the kind that its state names when the job ended badly otherwise.
+        """
+        status = self._ended(timeout)
+        if status.successful or status.state == UNKNOWN:
+            return self._value(status)
+        raised = self._raised() if status.state == "FAILED" else None
+        if raised is None:
+            raise self._failure(status)
+        error, traceback = raised
+        raise error from RemoteTraceback(traceback)
+
+    def get_result(self, timeout: float | None = None) -> T:
+        """As `result`, but every failure is a DownloadError, what the task raised being its cause: the published SDK's contract."""
+        try:
+            return self.result(timeout)
+        except SdkError:
+            raise
+        except Exception as error:
+            # What a task raises may be anything.
+            raise self._failure(self._status(), f"{type(error).__name__}: {error}") from error
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """What `result` would raise, or None."""
+        try:
+            self.result(timeout)
+        except NotFinished:
+            raise
+        except BaseException as error:
+            # The task's exception is what was asked for.
+            return error
+        return None
+
+    def rank_results(self, timeout: float | None = None) -> list[Any]:
+        """What each task of a job with several tasks returned, by rank; `result` is that of rank 0."""
+        first = self.result(timeout)
+        found: list[Any] = [first]
+        while True:
+            path = self.files.rank_result(len(found))
+            try:
+                with self.cluster.backend.read(path) as file:
+                    found.append(load_result(file, path, self.id))
+            except FileNotFoundError:
+                return found
+
+    def cancel(self) -> bool:
+        """End the job; whether the cluster took the wish. A job that has ended already stays as it is."""
+        if self._status().finished:
+            return False
+        self.cluster.backend.cancel([self.id])
+        return True
+
+    def stdout(self) -> str:
+        """What it has written to standard output so far."""
+        return self._text(self.stdout_path)
+
+    def stderr(self) -> str:
+        """What it has written to standard error so far."""
+        return self._text(self.stderr_path)
+
+    def script(self) -> str:
+        """The batch script."""
+        return self._text(self.files.script)
+
+    def add_done_callback(self, told: Callable[[Job[T]], object]) -> None:
+        """Call `told(job)` when the job has ended, from another thread; at once when it has."""
+        self.cluster.tracker.when_done(self.id, lambda: _tell(told, self))
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._awaited().__await__()
+
+    async def _awaited(self) -> T:
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        self.cluster.tracker.when_done(self.id, lambda: None if loop.is_closed() else _wake(loop, ended))
+        await ended.wait()
+        return await loop.run_in_executor(None, self.result, 0)
+
+    # The published SDK's names.
+
+    def get_status(self) -> dict[str, str]:
+        """The state as `scontrol show job` names its parts."""
+        status = self._status()
+        return {"JobId": self.id, "JobState": status.state, "ExitCode": status.exit_code or "0:0", "Reason": status.reason or "None",
+                "WorkDir": self.files.folder, "StdOut": self.stdout_path, "StdErr": self.stderr_path, "JobName": self.name}
+
+    def is_running(self) -> bool:
+        """Whether it runs now."""
+        return self.status() == "RUNNING"
+
+    def is_completed(self) -> bool:
+        """The same as `done`."""
+        return self.done()
+
+    def is_successful(self) -> bool:
+        """Whether it has ended well."""
+        return self._status().successful
+
+    get_stdout = stdout
+    get_stderr = stderr
+    get_script = script
+
+    @property
+    def target_job_dir(self) -> str:
+        """The job's folder."""
+        return self.files.folder
+
+    @property
+    def pre_submission_id(self) -> str:
+        """What the names of its files have in common."""
+        return self.files.key
+
+    @property
+    def result_path(self) -> str:
+        """Where the result lies once the job has ended well."""
+        return self.files.result
+
+    def reference(self) -> Reference:
+        """How the result is found from within another job."""
+        return RESULT, self.id, self.files.result
+
+    def __repr__(self) -> str:
+        return f"Job(id={self.id!r}, name={self.name!r})"
+
+    def _status(self) -> Status:
+        return self.cluster.tracker.status(self.id)
+
+    def _ended(self, timeout: float | None) -> Status:
+        if not self.cluster.tracker.wait([self.id], timeout):
+            state = self._status().state
+            raise NotFinished(f"job {self.id} ({self.name}) did not reach a terminal state within timeout={timeout} s: it is {state}")
+        return self._status()
+
+    def _value(self, status: Status) -> T:
+        """The result, waiting for it where the disk is slower than the cluster's word."""
+        deadline = time.monotonic() + (0.0 if status.state == UNKNOWN else SHARED_DISK_SECONDS)
+        while True:
+            try:
+                with self.cluster.backend.read(self.files.result) as file:
+                    value: T = load_result(file, self.files.result, self.id)
+                    return value
+            except FileNotFoundError:
+                if time.monotonic() >= deadline:
+                    break
+                time.sleep(0.05)
+        raised = self._raised()
+        if raised is not None:
+            raise raised[0] from RemoteTraceback(raised[1])
+        raise ResultUnreadable(
+            f"job {self.id} ({self.name}) is {status.state}, but there is no result at {self.files.result}"
+            + ("; the cluster no longer remembers how it ended" if status.state == UNKNOWN else ""))
+
+    def _raised(self) -> tuple[BaseException, str] | None:
+        """What the task raised and where, or None when it wrote nothing."""
+        try:
+            with self.cluster.backend.read(self.files.error) as file:
+                return _revived(file, self.id, self.files.error)
+        except FileNotFoundError:
+            return None
+
+    def _failure(self, status: Status, raised: str = "") -> JobFailed:
+        """The error for a job that ended badly; the cluster is asked once more, for its reason."""
+        status = self.cluster.backend.states([self.id]).get(self.id, status) if not status.reason else status
+        kind = errors.BY_STATE.get(status.state, JobFailed)
+        if status.state == "CANCELLED" and status.reason.startswith("Dependency"):
+            kind = errors.DependencyFailed
+        try:
+            tail = self.stderr()[-TAIL:].strip()
+        except (OSError, SdkError):
+            tail = ""  # it never started, so it wrote nothing
+        lines = [f"Job {self.id} did not succeed. State: {status.state}, Exit Code: {status.exit_code or 'none'}"
+                 + (f", Reason: {status.reason}" if status.reason not in ("", "None") else ""), f"job: {self.name}, folder: {self.files.folder}"]
+        lines += [raised] if raised else []
+        lines += [f"the end of {self.stderr_path}:", tail] if tail else []
+        return kind("\n".join(lines), job_id=self.id, state=status.state, exit_code=status.exit_code, reason=status.reason, stderr=tail)
+
+    def _text(self, path: str) -> str:
+        with self.cluster.backend.read(path) as file:
+            return file.read().decode(errors="replace")
+
+
+def _revived(file: BinaryIO, job: str, path: str) -> tuple[BaseException, str]:
+    try:
+        record = pickle.load(file)
+    except (pickle.UnpicklingError, EOFError) as error:
+        raise DownloadError(f"what job {job} raised cannot be read from {path}: {error}") from error
+    text = str(record["traceback"])
+    try:
+        raised = pickle.loads(record["exception"])
+        if isinstance(raised, BaseException):
+            return raised, text
+    except Exception as problem:
+        # The class may be missing here, or its constructor may refuse; its name and text are still worth raising.
+        text += f"\n(it could not be unpickled here: {type(problem).__name__}: {problem})"
+    return errors.TaskFailed(f"{record['type']}: {record['message']}", job_id=job, state="FAILED", stderr=text), text
+
+
+def _tell(told: Callable[[Job[T]], object], job: Job[T]) -> None:
+    told(job)
+
+
+def _wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(event.set)

@@ -1,0 +1,145 @@
+"""`python -m slurm.runner`: what a job's script calls. Loads the call, makes it, writes what came of it.
+
+    --task NAME --folder DIR --key KEY [--base N]    a job that the SDK submitted; --base: element N + SLURM_ARRAY_TASK_ID of an array
+    --task NAME --args JSON                          by hand: NAME is module:function, file.py:function, or a function of a file here;
+                                                     a JSON object holds keyword arguments, a list positional ones
+
+Every element of an array pays for what is imported here: nothing heavy at the top.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slurm.sdk import loading
+from slurm.sdk.folder import JobFiles, read_item
+from slurm.sdk.pickling import Call, Envelope, loads, python_version, write_error, write_result
+
+USAGE_ERROR = 2
+_OPTIONS = ("task", "args", "folder", "key", "base")
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run one task; the exit status of its job."""
+    environ = os.environ if environ is None else environ
+    options = _options(sys.argv[1:] if argv is None else argv)
+    if isinstance(options, str):
+        print(f"slurm.runner: {options}", file=sys.stderr)
+        return USAGE_ERROR
+    if "folder" not in options:
+        return _by_hand(options["task"], options.get("args", "{}"))
+    index = int(options["base"]) + int(environ["SLURM_ARRAY_TASK_ID"]) if "base" in options else None
+    return run(JobFiles(options["folder"], options["key"], index), index, environ)
+
+
+def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
+    """Make the call that lies in these files, `index` being the element of an array; 0 when its result was written."""
+    rank = int(environ.get("SLURM_PROCID") or 0)
+    try:
+        envelope, function, args, kwargs = _load(files, index, environ)
+        if envelope.inject or envelope.cluster:
+            from slurm.sdk.injection import called  # few tasks need it
+
+            value = called(envelope, files, environ, function, args, kwargs)
+        else:
+            value = function(*args, **kwargs)
+    except SystemExit as exit:
+        return _exited(files, rank, exit)
+    except BaseException as error:
+        # Whatever it is, the submitter is told.
+        return _failed(files, error)
+    try:
+        write_result(files.rank_result(rank), value)
+    except (TypeError, OSError) as error:
+        return _failed(files, error)
+    return 0
+
+
+def _load(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> tuple[Envelope, Any, tuple[Any, ...], dict[str, Any]]:
+    with open(files.call, "rb") as file:
+        envelope: Envelope = pickle.load(file)
+    if envelope.python != python_version():
+        raise RuntimeError(
+            f"the task was submitted from Python {'.'.join(map(str, envelope.python))} and cannot run in {sys.executable}, which is Python "
+            f"{'.'.join(map(str, python_version()))}: name another with Cluster(python=…)")
+    sys.path[:0] = [entry for entry in envelope.path if entry not in sys.path]
+    with loading.imports():
+        call: Call = loads(envelope.call)
+        args, kwargs = (call.args, call.kwargs) if index is None else loads(read_item(files.items, index))
+        function = loading.function(call.target)
+    return envelope, function, args, kwargs
+
+
+def _exited(files: JobFiles, rank: int, exit: SystemExit) -> int:
+    """A task that calls sys.exit(0) has returned None; any other status is a failure."""
+    if exit.code is None or exit.code == 0:
+        write_result(files.rank_result(rank), None)
+        return 0
+    _failed(files, exit)
+    return exit.code if isinstance(exit.code, int) else 1
+
+
+def _failed(files: JobFiles, error: BaseException) -> int:
+    import traceback
+
+    # The first frames are the runner's own.
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    text = "".join(traceback.format_exception(type(error), error, frames))
+    sys.stderr.write(text)
+    sys.stderr.flush()
+    try:
+        write_error(files.error, error, text)
+    except OSError as problem:
+        print(f"slurm.runner: the error could not be written to {files.error}: {problem}", file=sys.stderr)
+    return 1
+
+
+def _options(argv: Sequence[str]) -> dict[str, str] | str:
+    """The options of the command line, or what is wrong with it."""
+    found: dict[str, str] = {}
+    words = iter(argv)
+    for word in words:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or name not in _OPTIONS:
+            return f"unknown option {word}; valid: {', '.join('--' + one for one in _OPTIONS)}"
+        given = value if equals else next(words, None)
+        if given is None:
+            return f"{word} takes a value"
+        found[name] = given
+    if "task" not in found:
+        return "--task NAME is missing"
+    if ("folder" in found) != ("key" in found):
+        return "--folder and --key belong together"
+    return found
+
+
+def _by_hand(task: str, text: str) -> int:
+    import json
+
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        print(f"slurm.runner: --args is no JSON: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    if not isinstance(given, dict | list):
+        print('slurm.runner: --args takes an object of keyword arguments or a list, such as \'{"lr": 0.001}\'', file=sys.stderr)
+        return USAGE_ERROR
+    try:
+        with loading.imports():
+            function = loading.function(loading.named(task))
+    except LookupError as error:
+        print(f"slurm.runner: {error.args[0]}", file=sys.stderr)
+        return USAGE_ERROR
+    value = function(**given) if isinstance(given, dict) else function(*given)
+    print(json.dumps(value, default=repr))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

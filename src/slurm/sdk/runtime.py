@@ -1,0 +1,72 @@
+"""JobContext: what a task may know about the job it runs in, read from the variables that Slurm sets."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from slurm.notation import hostlist
+
+DEFAULT_MASTER_PORT = 29500
+
+
+class JobContext(NamedTuple):
+    """The job around a task. Numbers are None where Slurm did not set them, such as outside a job."""
+
+    job_id: str | None
+    step_id: str | None
+    node_rank: int | None
+    rank: int | None
+    local_rank: int | None
+    world_size: int | None
+    num_nodes: int | None
+    local_world_size: int | None
+    gpus_per_node: int | None
+    hostnames: tuple[str, ...] = ()
+    master_addr: str | None = None
+    master_port: int = DEFAULT_MASTER_PORT
+    environment: dict[str, str] = {}
+    created_at: str = ""
+    output_dir: Path | None = None
+
+    def torch_distributed_env(self, *, master_port: int | None = None) -> dict[str, str]:
+        """The variables that torch.distributed's env:// reads; those that are not known are left out."""
+        found = {
+            "MASTER_ADDR": self.master_addr, "MASTER_PORT": master_port or self.master_port, "WORLD_SIZE": self.world_size, "RANK": self.rank,
+            "LOCAL_RANK": self.local_rank, "LOCAL_WORLD_SIZE": self.local_world_size, "NODE_RANK": self.node_rank}
+        return {name: str(value) for name, value in found.items() if value is not None and value != ""}
+
+
+def build_job_context(env: Mapping[str, str] | None = None) -> JobContext:
+    """The context that these variables describe, those of this process by default."""
+    env = os.environ if env is None else env
+    listed = next((env[name] for name in ("SLURM_STEP_NODELIST", "SLURM_NODELIST", "SLURM_JOB_NODELIST") if env.get(name)), "")
+    hosts = tuple(hostlist.expand(listed)) if listed else ()
+    nodes = _number(env, "SLURM_NNODES", "SLURM_JOB_NUM_NODES")
+    return JobContext(
+        job_id=env.get("SLURM_JOB_ID"), step_id=env.get("SLURM_STEP_ID"), node_rank=_number(env, "SLURM_NODEID"),
+        rank=_number(env, "SLURM_PROCID"), local_rank=_number(env, "SLURM_LOCALID"), world_size=_number(env, "SLURM_NTASKS", "WORLD_SIZE"),
+        num_nodes=nodes if nodes is not None else len(hosts) or None, local_world_size=_number(env, "SLURM_NTASKS_PER_NODE"),
+        gpus_per_node=_number(env, "SLURM_GPUS_PER_NODE", "SLURM_GPUS_ON_NODE"), hostnames=hosts,
+        master_addr=env.get("MASTER_ADDR") or (hosts[0] if hosts else env.get("SLURM_LAUNCH_NODE_IPADDR")),
+        master_port=_number(env, "MASTER_PORT", "SLURM_SRUN_COMM_PORT") or DEFAULT_MASTER_PORT,
+        environment={name: value for name, value in env.items() if name.startswith("SLURM_")},
+        created_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), output_dir=Path(env["JOB_DIR"]) if env.get("JOB_DIR") else None)
+
+
+def current_job_context() -> JobContext:
+    """The context of this process."""
+    return build_job_context()
+
+
+def _number(env: Mapping[str, str], *names: str) -> int | None:
+    """The leading number of the first of these variables that has one: "4(x2)" and "h100:4" hold 4."""
+    for name in names:
+        found = re.match(r"(?:[A-Za-z]\w*:)?(\d+)", env.get(name, ""))
+        if found:
+            return int(found[1])
+    return None

@@ -1,0 +1,103 @@
+"""Slurmfiles: TOML files that say which cluster to use, in several environments. What they mean for a Cluster, not how it is reached.
+
+    [default.cluster]                 arguments of Cluster by name; `backend` is the backend_type
+    backend = "local"
+    [default.cluster.backend_config]  more of them
+    [default.submit]                  options of sbatch for every job
+    [gpu.cluster]                     another environment; what it does not say comes from `default`
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from slurm.sdk.errors import SlurmfileEnvironmentNotFoundError, SlurmfileInvalidError, SlurmfileNotFoundError
+
+NAMES = ("Slurmfile.toml", "Slurmfile", "slurmfile.toml", "slurmfile")
+_PARTS = ("cluster", "submit", "packaging", "callbacks")
+
+
+def find(start: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Path:
+    """The Slurmfile: at `start`, else $SLURMFILE, else the nearest from here upwards; SlurmfileNotFoundError names where was looked."""
+    named = os.fspath(start) if start is not None else environ.get("SLURMFILE", "")
+    if named:
+        path = Path(named).expanduser()
+        places = [path / name for name in NAMES] if path.is_dir() else [path]
+    else:
+        here = Path.cwd()
+        places = [folder / name for folder in (here, *here.parents) for name in NAMES]
+    for place in places:
+        if place.is_file():
+            return place
+    raise SlurmfileNotFoundError(f"no Slurmfile: looked for {named or f'{NAMES[0]} in {Path.cwd()} and above it, and $SLURMFILE is not set'}")
+
+
+def settings(path_or_env: str | os.PathLike[str] | None, env: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of Cluster that an environment of a Slurmfile stands for; a SlurmfileError says what is wrong."""
+    start = path_or_env if path_or_env is not None and _is_path(os.fspath(path_or_env)) else None
+    if path_or_env is not None and start is None:
+        env = env or os.fspath(path_or_env)
+    path = find(start, environ)
+    content = _read(path)
+    root = content.get("tool", {}).get("slurm", content)
+    environments = root.get("environments", root) if isinstance(root.get("environments", root), dict) else root
+    name = env or environ.get("SLURM_ENV") or "default"
+    if name != "default" and name not in environments:
+        known = ", ".join(sorted(key for key, value in environments.items() if isinstance(value, dict)))
+        raise SlurmfileEnvironmentNotFoundError(f"{path} has no environment {name}; it has {known}")
+    merged: dict[str, Any] = {}
+    for table in (root.get("default", {}), environments.get("default", {}), environments.get(name, {})):
+        if not isinstance(table, dict):
+            raise SlurmfileInvalidError(f"{path}: {name} is no table")
+        merged = _over(merged, table)
+    return _arguments(merged, f"{path}: [{name}]")
+
+
+def flat(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The arguments of Cluster in a TOML file without environments."""
+    found = Path(path).expanduser()
+    if not found.is_file():
+        raise SlurmfileNotFoundError(f"there is no file {found}")
+    content = _read(found)
+    if any(isinstance(value, dict) for value in content.values()):
+        return settings(found, None, os.environ)
+    return {"backend_type" if key == "backend" else key: value for key, value in content.items()}
+
+
+def _arguments(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    unknown = sorted(table.keys() - set(_PARTS))
+    if unknown:
+        raise SlurmfileInvalidError(f"{where}: {', '.join(unknown)} is unknown; valid: {', '.join(_PARTS)}")
+    cluster = table.get("cluster")
+    if not isinstance(cluster, dict) or not cluster.get("backend"):
+        raise SlurmfileInvalidError(f'{where}: the table `cluster` with a key `backend` is missing, such as backend = "local"')
+    if table.get("callbacks"):
+        raise SlurmfileInvalidError(f"{where}: callbacks are not supported by slurm-py yet")
+    found = {key: value for key, value in cluster.items() if key not in ("backend", "backend_config")}
+    found |= {"backend_type": cluster["backend"], **cluster.get("backend_config", {})}
+    if table.get("packaging"):
+        found.setdefault("default_packaging", table["packaging"].get("type"))
+    return {**table.get("submit", {}), **found}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SlurmfileInvalidError(f"{path} is no TOML: {error}") from error
+
+
+def _over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        before = merged.get(key)
+        merged[key] = _over(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _is_path(text: str) -> bool:
+    return os.path.exists(text) or os.sep in text or text.startswith((".", "~")) or text.endswith(".toml")

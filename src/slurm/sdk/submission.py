@@ -1,0 +1,203 @@
+"""From a call of a task to a job: check it, pickle it, write its folder, hand it in."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import cloudpickle
+
+from slurm.sdk import injection, loading
+from slurm.sdk.array_job import ArrayJob, Chunk
+from slurm.sdk.errors import InvalidOption, SubmissionError
+from slurm.sdk.folder import JobFiles, pack_items
+from slurm.sdk.job import Home, Job
+from slurm.sdk.pickling import PROTOCOL, Call, Envelope, Promise, dumps, python_version
+from slurm.sdk.script import render
+from slurm.sdk.tasks import SlurmTask
+
+_UNCLEAN = re.compile(r"[^\w-]+")
+
+
+class Place(Home, Protocol):
+    """A cluster as the submitter of a task sees it."""
+
+    python: str
+    setup: str
+
+    def defaults(self) -> Mapping[str, str | None]:
+        """Options for every job."""
+        ...
+
+    def spec(self) -> dict[str, Any]:
+        """How a job can make such a cluster for itself."""
+        ...
+
+
+class Prepared(NamedTuple):
+    """A job ready to be handed in."""
+
+    files: JobFiles
+    options: dict[str, str | None]
+    call: bytes
+
+
+def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
+    """Submit one call; its folder is made below `base`. TypeError for arguments that do not fit or cannot travel, SubmissionError else."""
+    _guard(task)
+    bound = injection.bound(task.unwrapped, args, kwargs, workflow=task.workflow)
+    prepared = _prepare(cluster, base, task, Call(task.target(), bound.args, bound.kwargs), bound.inject, ())
+    files, options = prepared.files, prepared.options
+    options.setdefault("output", files.stdout)
+    options.setdefault("error", files.stderr)
+    script = render(files, task.name, options, cluster.python, setup=cluster.setup)
+    _write(cluster, [(files.call, prepared.call, 0o600), (files.script, script.encode(), 0o700)], files)
+    name = cluster.backend.submit(script, files.script, options)
+    cluster.tracker.add([name])
+    return Job(name, cluster, files, name=str(task), options=options, stdout_path=_shown(options["output"], name, task),
+               stderr_path=_shown(options["error"], name, task))
+
+
+def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequence[Any], limit: int) -> ArrayJob[Any]:
+    """Submit one call an item, in as few arrays as the cluster allows. Without items nothing is submitted."""
+    _guard(task)
+    calls = [_arguments(item) for item in items]
+    inject: dict[str, str] = {}
+    for number, (args, kwargs) in enumerate(calls):
+        try:
+            bound = injection.bound(task.unwrapped, args, kwargs, workflow=task.workflow)
+            calls[number], inject = (bound.args, bound.kwargs), bound.inject
+        except TypeError as error:
+            raise TypeError(f"item {number} of {task.name}.map(): {error}") from None
+    pickled, found = _pickled_items(task, calls)
+    prepared = _prepare(cluster, base, task, Call(task.target(), (), {}), inject, found)
+    files = prepared.files
+    if not items:
+        return ArrayJob(cluster, files, [], name=str(task))
+    own = (prepared.options.get("output") or "", prepared.options.get("error") or "")
+    most = cluster.backend.max_array() if len(items) > 100 else len(items)
+    _write(cluster, [(files.items, pack_items(pickled), 0o600), (files.call, prepared.call, 0o600)], files)
+    chunks = []
+    for start in range(0, len(items), most):
+        chunk = Chunk("", start, min(most, len(items) - start))
+        chunks.append(chunk._replace(id=_submit_chunk(cluster, prepared, task, chunk, limit)))
+    cluster.tracker.add(f"{chunk.id}_{local}" for chunk in chunks for local in range(chunk.size))
+    return ArrayJob(cluster, files, chunks, name=str(task), options=prepared.options, patterns=own)
+
+
+def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], chunk: Chunk, limit: int) -> str:
+    files, options = prepared.files, dict(prepared.options)
+    stem = f"{files.folder}/slurm_{files.array_key}_" + ("%a" if chunk.start == 0 else f"{chunk.start}+%a")
+    options.setdefault("output", f"{stem}.out")
+    options.setdefault("error", f"{stem}.err")
+    script = render(files, task.name, options, cluster.python, array=True, base=chunk.start, setup=cluster.setup)
+    cluster.backend.write(files.script, script.encode(), 0o700)
+    return cluster.backend.submit(script, files.script, options, chunk.size, limit)
+
+
+def _guard(task: SlurmTask[..., Any]) -> None:
+    if loading.going_on():
+        raise SubmissionError(
+            f"{task.name} was called while a job was importing the module of its task: each job would submit another. Put what submits jobs "
+            'under `if __name__ == "__main__":`')
+
+
+def _arguments(item: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if isinstance(item, dict) and all(isinstance(key, str) for key in item):
+        return (), item
+    return (item if type(item) is tuple else (item,)), {}
+
+
+def _pickled_items(task: SlurmTask[..., Any], calls: Iterable[tuple[tuple[Any, ...], dict[str, Any]]]) -> tuple[list[bytes], list[Promise]]:
+    pickled: list[bytes] = []
+    jobs: dict[int, Promise] = {}
+    for number, call in enumerate(calls):
+        try:
+            data, found = dumps(call)
+        except TypeError as error:
+            raise TypeError(f"item {number} of {task.name}.map(): {error}") from error
+        pickled.append(data)
+        jobs.update((id(job), job) for job in found)
+    return pickled, list(jobs.values())
+
+
+def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, inject: dict[str, str], found: Iterable[Promise]) -> Prepared:
+    data, inside = _pickled(call)
+    options = {**cluster.defaults(), **task.sbatch_options}
+    _depend(options, [*found, *inside, *task.dependencies], task)
+    envelope = Envelope(data, task.name, python_version(), _extra_path(), inject, cluster.spec() if task.workflow else {})
+    key = f"{time.strftime('%Y%m%d_%H%M%S')}_{uuid.uuid4().hex[:8]}"
+    files = JobFiles(os.path.join(base, folder_name(str(options["job_name"])), key), key)
+    return Prepared(files, options, cloudpickle.dumps(envelope, PROTOCOL))
+
+
+def _pickled(call: Call) -> tuple[bytes, list[Promise]]:
+    """The call; a function that travels by value takes what its own, unimportable module defines with it."""
+    module = sys.modules.get(getattr(call.target, "__module__", "") or "")
+    if isinstance(call.target, tuple) or module is None or module.__name__ == "__main__" or hasattr(module, "__path__"):
+        return dumps(call)
+    by_value = module.__name__ in cloudpickle.list_registry_pickle_by_value()
+    if by_value or not _is_users(module):
+        return dumps(call)
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        return dumps(call)
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
+
+
+def _is_users(module: Any) -> bool:
+    """Whether a module may be unknown to another interpreter: it lies in no place that all of them look into."""
+    file = getattr(module, "__file__", None)
+    return file is not None and not file.startswith((sys.prefix, sys.base_prefix))
+
+
+def folder_name(name: str) -> str:
+    """A job's name as the name of a folder."""
+    return re.sub(r"_+", "_", _UNCLEAN.sub("_", name.lower())).strip("_") or "task"
+
+
+def _depend(options: dict[str, str | None], jobs: Sequence[Promise], task: SlurmTask[..., Any]) -> None:
+    """Add the ids of jobs to --dependency; dependents of a job that failed are to end, not to wait for ever."""
+    ids: list[str] = []
+    for job in jobs:
+        if isinstance(job, ArrayJob):
+            ids += job.ids
+        elif isinstance(job, Job):
+            ids.append(job.id)
+    if not ids:
+        return
+    clause = "afterok:" + ":".join(dict.fromkeys(ids))
+    own = options.get("dependency")
+    if own and "?" in own:
+        raise InvalidOption(f"@task of {task.name}: dependency={own!r} cannot be joined with that on jobs {', '.join(ids)}: it holds a `?`")
+    options["dependency"] = f"{own},{clause}" if own else clause
+    options.setdefault("kill_on_invalid_dep", "yes")
+
+
+def _extra_path() -> list[str]:
+    """Where this process finds modules and another of the same interpreter would not, the folder of the main script included."""
+    own = [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]
+    usual = tuple({sys.prefix, sys.base_prefix, sys.exec_prefix})
+    return [entry for entry in dict.fromkeys(own) if not entry.startswith(usual)]
+
+
+def _write(cluster: Place, contents: Iterable[tuple[str, bytes, int]], files: JobFiles) -> None:
+    try:
+        for path, data, mode in contents:
+            cluster.backend.write(path, data, mode)
+    except OSError as error:
+        raise SubmissionError(f"the job's folder cannot be written: {error}", metadata={"target_job_dir": files.folder}) from error
+
+
+def _shown(pattern: str | None, job: str, task: SlurmTask[..., Any]) -> str:
+    """Where the output goes that a pattern names."""
+    from slurm.notation import filenames
+
+    name = filenames.expand(pattern or "", filenames.Fields(int(job), str(task), os.environ.get("USER", "")))
+    return os.path.join(os.getcwd(), name)

@@ -1,0 +1,152 @@
+"""SlurmTask: a function that becomes a job when it is called, and its variants: other options, dependencies, arrays."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
+from types import MethodType
+from typing import Any, Generic, ParamSpec, Self, TypeVar
+
+from slurm.sdk import context, options
+from slurm.sdk.array_job import ArrayJob
+from slurm.sdk.errors import InvalidOption, PackagingError
+from slurm.sdk.job import Job
+
+P = ParamSpec("P")
+T = TypeVar("T")
+PACKAGING = ("auto", "none", "inherit")
+"""Ways of packaging that are carried out: the job finds what this process finds, by the paths and the interpreter of this process."""
+
+
+class SlurmTask(Generic[P, T]):
+    """A task: `unwrapped` is the function, `sbatch_options` what it asks for by keyword, `packaging` how its code gets to the job."""
+
+    workflow = False
+
+    def __init__(self, func: Callable[P, T], sbatch_options: Mapping[str, object] | None = None, packaging: object = None) -> None:
+        if not callable(func):
+            raise TypeError(f"a task is made of a function, not of {func!r}")
+        functools.update_wrapper(self, func)
+        self.func = func
+        self.packaging = _packaging(packaging)
+        where = f"@task of {self.name}"
+        self.sbatch_options = options.checked(dict(sbatch_options or {}), where)
+        self.sbatch_options.setdefault("job_name", self.name)
+        self.dependencies: tuple[Job[Any] | ArrayJob[Any], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The function's own name."""
+        return str(getattr(self.func, "__name__", type(self.func).__name__))
+
+    @property
+    def unwrapped(self) -> Callable[P, T]:
+        """The plain function, to call here and now."""
+        return self.func
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Job[T]:
+        """Submit a call on the active cluster; NoCluster where there is none, SubmissionError when it does not take the job.
+
+        Jobs among the arguments, at any depth, become dependencies; the task gets their results.
+        """
+        job: Job[T] = context.active(self.name).submit_call(self, args, kwargs)
+        return job
+
+    def map(self, items: Iterable[Any], max_concurrent: int | None = None) -> ArrayJob[T]:
+        """Submit one array with a call for each item, at most `max_concurrent` at once.
+
+        A dict holds keyword arguments, a tuple positional ones, anything else is the one argument.
+        """
+        if max_concurrent is not None and max_concurrent < 1:
+            raise ValueError(f"max_concurrent={max_concurrent}: at least one element has to run")
+        array: ArrayJob[T] = context.active(self.name).submit_map(self, list(items), max_concurrent or 0)
+        return array
+
+    def after(self, *jobs: Job[Any] | ArrayJob[Any]) -> Self:
+        """This task, to start only when these jobs have ended well (afterok)."""
+        for job in jobs:
+            if not isinstance(job, Job | ArrayJob):
+                raise TypeError(f".after() expects Job or ArrayJob arguments, not {type(job).__name__}")
+        made = self._copy()
+        made.dependencies = (*self.dependencies, *jobs)
+        return made
+
+    def with_options(self, **keywords: object) -> Self:
+        """This task with other options; None or False takes one away. InvalidOption as in @task."""
+        made = self._copy()
+        if "packaging" in keywords:
+            made.packaging = _packaging(keywords.pop("packaging"))
+        made.sbatch_options = options.merged(self.sbatch_options, keywords, f"with_options of {self.name}")
+        made.sbatch_options.setdefault("job_name", self.name)
+        return made
+
+    def target(self) -> Any:
+        """How a job finds the function: (module, name) where it can be imported under it, else the function, to travel by value."""
+        module, name = self.func.__module__, getattr(self.func, "__qualname__", "<nameless>")
+        loaded = sys.modules.get(module or "")
+        if loaded is None or module == "__main__" or "<" in name or not _importable(module, getattr(loaded, "__file__", None)):
+            return self.func
+        found: Any = loaded
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        same = found is self.func or getattr(found, "func", None) is self.func
+        return (module, name) if same else self.func
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        """A task in a class is a method: `self` travels with the call."""
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        target = self.target()
+        state = {**self.__dict__, "dependencies": ()}
+        for name in ("func", "__wrapped__"):
+            state.pop(name, None)
+        return _rebuilt, (type(self), target, state)
+
+    def __repr__(self) -> str:
+        return f"SlurmTask(name='{self.sbatch_options['job_name']}')"
+
+    def __str__(self) -> str:
+        return str(self.sbatch_options["job_name"])
+
+    def _copy(self) -> Self:
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
+
+class WorkflowTask(SlurmTask[P, T]):
+    """A task that submits others from inside its job."""
+
+    workflow = True
+    _is_workflow = True
+
+
+def _rebuilt(kind: type[SlurmTask[Any, Any]], target: Any, state: dict[str, Any]) -> SlurmTask[Any, Any]:
+    from slurm.sdk import loading
+
+    made = object.__new__(kind)
+    made.__dict__.update(state)
+    made.func = made.__wrapped__ = loading.function(target)  # type: ignore[attr-defined]
+    return made
+
+
+def _importable(module: str, file: str | None) -> bool:
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin == file
+
+
+def _packaging(value: object) -> str:
+    """The kind of packaging; PackagingError for those that are not carried out yet."""
+    kind = str(value.get("type", "auto") if isinstance(value, Mapping) else value or "auto")
+    if kind not in PACKAGING:
+        if kind in ("wheel", "container") or ":" in kind or "/" in kind:
+            raise PackagingError(
+                f"packaging={kind!r} is not supported by slurm-py yet: the job uses this process's interpreter and paths (packaging=\"auto\")")
+        raise InvalidOption(f"packaging={kind!r} is unknown; valid: {', '.join(PACKAGING)}")
+    return kind

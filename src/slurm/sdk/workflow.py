@@ -1,0 +1,115 @@
+"""WorkflowContext: the active context inside a workflow's job. Remembers what it submitted, so that a requeued workflow finds it again."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from slurm.sdk import submission
+from slurm.sdk.array_job import ArrayJob, Chunk
+from slurm.sdk.cluster import Cluster
+from slurm.sdk.folder import JobFiles, whole
+from slurm.sdk.job import Job
+from slurm.sdk.tasks import SlurmTask
+
+
+class WorkflowContext:
+    """A workflow at work: `cluster`, its own `workflow_job_id` and `workflow_job_dir`, and `shared_dir` for files that its tasks exchange.
+
+    The n-th call of a task is recorded in tasks/<task>/call_<n>.json. When the workflow runs again after a requeue, a recorded call whose
+    job has not failed is not made a second time. So a workflow has to call its tasks in the same order each time.
+    """
+
+    def __init__(self, cluster: Cluster, workflow_job_id: str, workflow_job_dir: str | Path, shared_dir: str | Path | None = None,
+                 local_mode: bool = False) -> None:
+        self.cluster = cluster
+        self.workflow_job_id = workflow_job_id
+        self.workflow_job_dir = Path(workflow_job_dir)
+        self.shared_dir = Path(shared_dir) if shared_dir is not None else self.workflow_job_dir / "shared"
+        self.local_mode = local_mode
+        self._calls: Counter[str] = Counter()
+        for folder in (self.shared_dir, self.tasks_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def tasks_dir(self) -> Path:
+        """Where the folders of the submitted tasks lie."""
+        return self.workflow_job_dir / "tasks"
+
+    def get_task_output_dir(self, task_name: str) -> Path:
+        """Where the runs of one task lie."""
+        return self.tasks_dir / submission.folder_name(task_name)
+
+    def list_task_runs(self, task_name: str) -> list[Path]:
+        """The folders of the runs of one task, the latest first."""
+        folder = self.get_task_output_dir(task_name)
+        return sorted((run for run in folder.iterdir() if run.is_dir()), reverse=True) if folder.is_dir() else []
+
+    def get_latest_task_result(self, task_name: str) -> Any:
+        """What the latest run of a task returned; FileNotFoundError when none has."""
+        for run in self.list_task_runs(task_name):
+            for path in run.glob("slurm_job_*_result.pkl"):
+                return pickle.loads(path.read_bytes())
+        raise FileNotFoundError(f"no run of {task_name} below {self.tasks_dir} has left a result")
+
+    def submit_call(self, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
+        """Submit a call, unless this very call was submitted before this workflow was requeued."""
+        record = self._record(task)
+        found = self._found(record, task)
+        if isinstance(found, Job):
+            return found
+        job = submission.submit_call(self.cluster, str(self.tasks_dir), task, args, kwargs)
+        _remember(record, job.files, [Chunk(job.id, 0, 0)])
+        return job
+
+    def submit_map(self, task: SlurmTask[..., Any], items: list[Any], limit: int) -> ArrayJob[Any]:
+        """Submit an array, unless this very one was submitted before."""
+        record = self._record(task)
+        found = self._found(record, task)
+        if isinstance(found, ArrayJob) and len(found) == len(items):
+            return found
+        array = submission.submit_map(self.cluster, str(self.tasks_dir), task, items, limit)
+        _remember(record, array.files, array.chunks)
+        return array
+
+    def _record(self, task: SlurmTask[..., Any]) -> Path:
+        name = submission.folder_name(str(task))
+        self._calls[name] += 1
+        return self.tasks_dir / name / f"call_{self._calls[name]}.json"
+
+    def _found(self, record: Path, task: SlurmTask[..., Any]) -> Job[Any] | ArrayJob[Any] | None:
+        """What the record tells of, unless any of it ended badly."""
+        try:
+            told = json.loads(record.read_text())
+        except FileNotFoundError:
+            return None
+        files = JobFiles(told["folder"], told["key"])
+        chunks = [Chunk(*chunk) for chunk in told["chunks"]]
+        if len(chunks) == 1 and chunks[0].size == 0:
+            job: Job[Any] = Job(chunks[0].id, self.cluster, files, name=str(task), options=task.sbatch_options)
+            return job if self._good(job) else None
+        array: ArrayJob[Any] = ArrayJob(self.cluster, files, chunks, name=str(task), options=task.sbatch_options)
+        return array if all(self._good(job) for job in array) else None
+
+    def _good(self, job: Job[Any]) -> bool:
+        """Whether a job has its result, or may still get one."""
+        if os.path.exists(job.files.result):
+            self.cluster.settle(job.id)
+            return True
+        return not job.done()
+
+
+def _remember(record: Path, files: JobFiles, chunks: Any) -> None:
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with whole(str(record)) as file:
+        file.write(json.dumps({"folder": files.folder, "key": files.array_key, "chunks": [list(chunk) for chunk in chunks]}).encode())
+
+
+def workflow_context(spec: Mapping[str, Any], files: JobFiles, environ: Mapping[str, str]) -> WorkflowContext:
+    """The context of the workflow whose job this process is; its cluster is made as `spec` says."""
+    return WorkflowContext(Cluster.from_spec(spec), environ.get("SLURM_JOB_ID", ""), files.folder, local_mode=spec["backend_type"] != "ssh")
