@@ -22,8 +22,11 @@ from slurm.config.keys import find_conf
 from slurm.daemon import logs, process
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import SLURM_VERSION
-from slurm.net.identity import Notary, read_key
+from slurm.net.discovery import minter_beside
+from slurm.net.endpoint import unix
+from slurm.net.identity import Notary, minter, read_key
 from slurm.net.link import SocketLink
+from slurm.net.server import Server
 from slurm.slurmd import hardware, settings
 from slurm.slurmd.node import Node
 from slurm.slurmd.settings import NodeSettings
@@ -89,24 +92,31 @@ def _start(options: Options) -> int:
         if conf is None:
             raise ConfigError(message="there is no /etc/slurm/slurm.conf", hints=["-f FILE or SLURM_CONF names the slurm.conf to use"])
         chosen, config = settings.read(conf, options.node)
-        ready = -1 if options.foreground else process.to_background()
+        if options.log_file:
+            options = options._replace(log_file=os.path.abspath(options.log_file))
+        readiness = process.Readiness("slurmd", -1 if options.foreground else process.to_background())
     except SlurmError as error:
         for line in error.lines():
             sys.stderr.write(f"slurmd: error: {line}\n")
         return 1
+    os.umask(0o022)
     pid_file = process.PidFile(chosen.pid_file)
     try:
         _start_log(options, chosen)
         pid_file.acquire("slurmd")
     except (SlurmError, OSError) as error:
-        return _fail(ready, str(error))
+        return _fail(readiness, error)
     try:
         for warning in config.warnings:
             log.warning("%s", warning)
         setproctitle(f"slurmd {chosen.node}")
-        uvloop.run(_serve(options, chosen, lambda: _tell(ready, "ready")))
+        uvloop.run(_serve(options, chosen, readiness.ready))
     except (SlurmError, OSError) as error:
-        return _fail(ready, "\n".join(error.lines()) if isinstance(error, SlurmError) else str(error))
+        return _fail(readiness, error)
+    except Exception as error:
+        log.critical("slurmd failed", exc_info=error)
+        readiness.failed([f"slurmd failed: {error!r}", f"this is a fault of slurm-py: {chosen.log_file} has the details"])
+        return 1
     finally:
         pid_file.release()
     return 0
@@ -124,18 +134,23 @@ async def _serve(options: Options, chosen: NodeSettings, ready: Callable[[], Non
     server = StepServer(node, notary.verify if notary is not None else None)
     node.link = SocketLink(chosen.site.endpoints, node, log=log, token=(
         None if notary is None else lambda: notary.mint(os.geteuid(), os.getegid(), node=chosen.node)))
+    sack = None if notary is None else Server(minter(notary), log=log)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reread)
     try:
         node.open()
         await server.open()
+        if sack is not None:
+            await sack.listen(unix(minter_beside(chosen.pid_file)))
         node.link.start()
         log.info("slurmd version %s started: %s", SLURM_VERSION, node.doing())
         ready()
         await stop.wait()
         log.info("slurmd ends: %s; steps go on", node.doing())
     finally:
+        if sack is not None:
+            await sack.close()
         await server.close()
         await node.link.close()
         await node.close()
@@ -170,15 +185,11 @@ def _notary(chosen: NodeSettings) -> Notary | None:
         return None
 
 
-def _tell(ready: int, text: str) -> None:
-    if ready >= 0:
-        os.write(ready, text.encode() + b"\n")
-        os.close(ready)
-
-
-def _fail(ready: int, text: str) -> int:
-    log.critical("%s", text)
-    _tell(ready, "slurmd: fatal: " + text.replace("\n", "; "))
+def _fail(readiness: process.Readiness, error: SlurmError | OSError) -> int:
+    lines = error.lines() if isinstance(error, SlurmError) else [str(error)]
+    for line in lines:
+        log.critical("%s", line)
+    readiness.failed(lines)
     return 1
 
 

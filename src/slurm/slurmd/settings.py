@@ -63,7 +63,7 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
     site = read_site(conf, os.environ)
     pid_file = config.for_node("SlurmdPidFile", node)
     listen = [unix(socket_beside(pid_file))]
-    if config.text("AuthType").lower() != "auth/local":
+    if config.text("AuthType").lower() == "auth/slurm":  # by nothing else can a caller on TCP prove who he is yet
         listen.append(tcp(node.addr, node.port))
     return NodeSettings(
         node=node.name, hostname=hostname, conf=os.path.abspath(conf), spool=config.for_node("SlurmdSpoolDir", node), pid_file=pid_file,
