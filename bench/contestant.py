@@ -49,9 +49,13 @@ class SlurmCommands:
     def array_of_true(self, count: int) -> float:
         """Jobs a second of an array of `true`, from submission to the last completion."""
         began = time.monotonic()
-        self.call("sbatch", "-a", f"0-{count - 1}", "-o", "/dev/null", "--wrap", "true")
+        job = self.call("sbatch", "--parsable", "-a", f"0-{count - 1}", "-o", "/dev/null", "--wrap", "true").strip()
         self.until_empty()
-        return count / (time.monotonic() - began)
+        rate = count / (time.monotonic() - began)
+        completed = self.call("squeue", "-h", "-r", "-t", "completed", "-j", job, "-o", "%i").split()
+        if len(completed) != count:
+            raise RuntimeError(f"{len(completed)} of {count} tasks completed")
+        return rate
 
     def one_after_another(self, count: int) -> float:
         """sbatch calls a second."""

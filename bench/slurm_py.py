@@ -20,7 +20,7 @@ class SlurmPy(SlurmCommands):
         environment = {**os.environ, "XDG_STATE_HOME": self.folder, "USER": os.environ.get("USER", "root")}
         environment.pop("SLURM_CONF", None)
         environment["SLURM_PY_INSTANCE"] = "bench"
-        super().__init__(environment, self.folder, os.path.dirname(sys.executable))
+        super().__init__(environment, self.folder, _programs())
 
     def start(self) -> None:
         """slurm up."""
@@ -30,3 +30,11 @@ class SlurmPy(SlurmCommands):
         """slurm down, and nothing is left."""
         self.call("slurm", "down", check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _programs() -> str:
+    """The folder with our commands: this interpreter's, or where `slurm` is on PATH. Real Slurm has commands of the same names, but no `slurm`."""
+    for folder in (os.path.dirname(sys.executable), os.path.dirname(shutil.which("slurm") or "")):
+        if folder and os.path.exists(os.path.join(folder, "slurm")):
+            return folder
+    raise RuntimeError("slurm-py is not installed for this Python: pip install .")
