@@ -46,13 +46,15 @@ class Controller:
     """One running slurmctld. `stop` asks its owner to end it; `conf_path` is what jobs see as SLURM_CONF."""
 
     def __init__(self, config: Config, cluster: Cluster, journal: Journal, commit: GroupCommit, *, operators: list[int], credential_key: bytes,
-                 stop: Callable[[], None], broken: Callable[[StoreError], None], now: Callable[[], float] = time.time) -> None:
+                 stop: Callable[[], None], broken: Callable[[StoreError], None], read: Callable[[str], Config] = load,
+                 now: Callable[[], float] = time.time) -> None:
         self.config = config
         self.cluster = cluster
         self.journal = journal
         self.operators = operators
         self.credential_key = credential_key
         self.stop = stop
+        self._read = read
         self.now = now
         self.started = now()
         self.conf_path = config.path
@@ -114,7 +116,7 @@ class Controller:
 
     async def reconfigure(self) -> list[str]:
         """Read the configuration again and record it; ConfigError leaves everything as it was. Returns warnings."""
-        config = load(self.config.path)
+        config = self._read(self.config.path)
         operators = setup.operators(config)
         event = setup.configured(config, self.now(), operators)
         leaving = self.links.leaving(node.name for node in event.nodes)

@@ -59,7 +59,7 @@ async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message
     try:
         try:
             request = _decode(payload)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except m.UNREADABLE as error:
             raise ProtocolError(hints=[str(error)]) from error
         if type(request) in CHANGING:
             ctl.engine.refuse_when_stalled()

@@ -63,6 +63,7 @@ class Engine:
         self._retrying: asyncio.TimerHandle | None = None
         self._is_broken = False
         self._last: asyncio.Future[None] | None = None
+        self._stall: asyncio.Future[None] | None = None  # done when the disk refuses; made when somebody waits for that
 
     def refuse_when_stalled(self) -> None:
         """StoreError while the disk does not take events: asked before a change that nobody has been promised yet."""
@@ -98,6 +99,18 @@ class Engine:
             if want_plan:
                 self._replan()
         return batch.durable
+
+    async def promised(self, durable: asyncio.Future[None], *hints: str) -> None:
+        """Wait until what was recorded is on disk; StoreError as soon as the disk refuses it, although it is kept and tried again.
+
+        `hints` say what becomes of it. Who asked for it is not kept waiting for room on a disk.
+        """
+        if not self.stalled:
+            if self._stall is None or self._stall.done():
+                self._stall = asyncio.get_running_loop().create_future()
+            await asyncio.wait((durable, self._stall), return_when=asyncio.FIRST_COMPLETED)
+        if not durable.done():
+            raise StoreError(hints=[self.stalled, *hints])
 
     async def settled(self) -> None:
         """Wait until everything recorded so far is on disk: asked before telling somebody what memory says."""
@@ -142,6 +155,8 @@ class Engine:
         if not self.stalled:
             log.error("the journal takes no events: %s", "; ".join(error.lines()))
         self.stalled = error.message
+        if self._stall is not None and not self._stall.done():
+            self._stall.set_result(None)
         self._backlog.append(batch)
         if not isinstance(error, StoreBusy):
             if not self._is_broken:

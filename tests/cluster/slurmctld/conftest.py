@@ -27,7 +27,7 @@ from slurm.store.memory import MemoryDisk, MemoryJournal
 from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.credentials import Identity
-from slurm.wire.messages import Message
+from slurm.wire.messages import Failure, Message
 
 CONF = """
 ClusterName=test
@@ -125,10 +125,11 @@ class FakeNode:
 
     def on_message(self, codec: int, payload: bytes) -> None:
         """Keep an order."""
-        try:
-            self.orders.append(msgspec.msgpack.decode(payload, type=n.ToNode))
-        except msgspec.ValidationError:
-            self.refused.append(str(msgspec.msgpack.decode(payload)))
+        message = msgspec.msgpack.decode(payload, type=n.ToNode)
+        if isinstance(message, Failure):
+            self.refused.append("; ".join([message.message, *message.hints]))
+        else:
+            self.orders.append(message)
 
     def on_down(self, why: str) -> None:
         """It connects again by itself."""
@@ -157,9 +158,9 @@ class FakeNode:
 class Stage:
     """A controller and what is around it. `restart` plays kill -9 and a new start from the same disk."""
 
-    def __init__(self, conf: str = CONF, disk: MemoryDisk | None = None) -> None:
-        self.config: Config = parse(conf)
-        self.disk = disk or MemoryDisk()
+    def __init__(self, conf: str = CONF, gres: str | None = None) -> None:
+        self.config: Config = parse(conf, gres=gres)
+        self.disk = MemoryDisk()
         self.network = MemoryNetwork()
         self.broken: list[StoreError] = []
         self.stops = 0
@@ -172,7 +173,8 @@ class Stage:
         cluster: Cluster = restore(journal)
         self.commit = GroupCommit(journal, asyncio.get_running_loop())
         self.ctl = Controller(
-            self.config, cluster, journal, self.commit, operators=[], credential_key=b"k" * 64, stop=self._stop, broken=self.broken.append)
+            self.config, cluster, journal, self.commit, operators=[], credential_key=b"k" * 64, stop=self._stop, broken=self.broken.append,
+            read=lambda path: self.config)
         self.ctl.engine.record(setup.configured(self.config, time.time(), []))
         self.network.serve("slurmctld", self._on_message)
         self.ctl.begin()
@@ -229,9 +231,9 @@ Play = Callable[..., None]
 @pytest.fixture
 def play() -> Play:
     """Plays a scene on a stage of its own."""
-    def run(scene: Callable[[Stage], Coroutine[None, None, None]], conf: str = CONF) -> None:
+    def run(scene: Callable[[Stage], Coroutine[None, None, None]], conf: str = CONF, gres: str | None = None) -> None:
         async def main() -> None:
-            stage = Stage(conf)
+            stage = Stage(conf, gres)
             try:
                 await asyncio.wait_for(scene(stage), 20)
             finally:

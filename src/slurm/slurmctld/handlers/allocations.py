@@ -9,7 +9,7 @@ import asyncio
 
 from slurm.core import admission
 from slurm.core.events import AllocationRelinquished, Cancelled
-from slurm.model.errors import InvalidRequest, NotFound, NotNow
+from slurm.model.errors import InvalidRequest, NotFound, NotNow, StoreError
 from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.request import PayloadRef
@@ -65,7 +65,12 @@ async def on_allocate(ctl: Controller, session: Session, message: m.AllocateJob)
     admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, ctl.now())
     job_id = admitted.event.job.id
     notes = [*admitted.warnings, *check_request(ctl.cluster, admitted.event.job)]
-    await ctl.engine.record(admitted.event)
+    durable = ctl.engine.record(admitted.event)
+    try:
+        await ctl.engine.promised(durable, "nothing was allocated; ask again when there is space")
+    except StoreError:
+        ctl.engine.record(Cancelled(at=ctl.now(), job=job_id, by=session.caller.uid))
+        raise
     await ctl.engine.settled()  # the plan that this job called for, if it was made at once
     job = ctl.cluster.job(job_id)
     patience = message.request.immediate

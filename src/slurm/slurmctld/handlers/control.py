@@ -11,6 +11,7 @@ from slurm.core import node_update, partition_update
 from slurm.model.errors import NotPermitted
 from slurm.model.version import SLURM_VERSION
 from slurm.slurmctld.controller import Controller
+from slurm.slurmctld.handlers.jobs import LATER
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
 from slurm.wire.node_messages import ShutdownNode
@@ -21,14 +22,15 @@ MAX_QUIET_SECONDS = 300.0
 
 async def on_update_node(ctl: Controller, session: Session, message: m.UpdateNode) -> m.Done:
     """scontrol update nodename=."""
-    await ctl.engine.record(*node_update.update_nodes(ctl.cluster, message.nodes, message.changes, session.caller, ctl.now()))
+    events = node_update.update_nodes(ctl.cluster, message.nodes, message.changes, session.caller, ctl.now())
+    await ctl.engine.promised(ctl.engine.record(*events), LATER)
     return m.Done()
 
 
 async def on_update_partition(ctl: Controller, session: Session, message: m.UpdatePartition) -> m.Done:
     """scontrol update partitionname=."""
     events = partition_update.update_partition(ctl.cluster, message.name, message.changes, session.caller, ctl.now())
-    await ctl.engine.record(*events)
+    await ctl.engine.promised(ctl.engine.record(*events), LATER)
     return m.Done()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from slurm.core import admission, cancel, hold, requeue, update
-from slurm.model.errors import NotFound
+from slurm.core.events import Cancelled
+from slurm.model.errors import NotFound, StoreError
 from slurm.model.ids import Digest
 from slurm.model.request import BatchPayload, PayloadRef
 from slurm.notation import hostlist
@@ -17,6 +18,7 @@ from slurm.store.payloads import digest
 from slurm.wire import messages as m
 
 _json = msgspec.json.Encoder()
+LATER = "it is done as soon as there is space, unless slurmctld ends before"
 
 
 def _store(payload: BatchPayload) -> tuple[PayloadRef, list[bytes]]:
@@ -31,7 +33,13 @@ async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob) -> 
     ref, payloads = _store(message.payload)
     admitted = admission.admit(ctl.cluster, message.request, ref, session.caller, ctl.now())
     warnings = [*admitted.warnings, *check_request(ctl.cluster, admitted.event.job)]
-    await ctl.engine.record(admitted.event, payloads=payloads)
+    durable = ctl.engine.record(admitted.event, payloads=payloads)
+    try:
+        await ctl.engine.promised(durable, "the job was not submitted; submit it again when there is space")
+    except StoreError:
+        # Nobody learns its id: it must not run when the disk takes it after all.
+        ctl.engine.record(Cancelled(at=ctl.now(), job=admitted.event.job.id, by=session.caller.uid))
+        raise
     return m.Submitted(job_id=admitted.event.job.id, warnings=warnings)
 
 
@@ -53,7 +61,7 @@ async def on_cancel(ctl: Controller, session: Session, message: m.CancelJobs) ->
     """End or signal the jobs that match; what the caller may not touch comes back by name."""
     found = cancel.cancel(
         ctl.cluster, message.filter, session.caller, ctl.now(), signal=message.signal, batch=message.batch, full=message.full)
-    await ctl.engine.record(*found.events)
+    await ctl.engine.promised(ctl.engine.record(*found.events), LATER)
     for effect in found.effects:
         ctl.carry_out(effect)
     return m.Cancelled(done=found.done, refused=found.refused, unknown=found.unknown)
@@ -61,26 +69,29 @@ async def on_cancel(ctl: Controller, session: Session, message: m.CancelJobs) ->
 
 async def on_hold(ctl: Controller, session: Session, message: m.HoldJobs) -> m.Done:
     """Keep pending jobs from starting."""
-    await ctl.engine.record(*hold.hold(ctl.cluster, message.ids, session.caller, ctl.now(), user=message.user))
+    events = hold.hold(ctl.cluster, message.ids, session.caller, ctl.now(), user=message.user)
+    await ctl.engine.promised(ctl.engine.record(*events), LATER)
     return m.Done()
 
 
 async def on_release(ctl: Controller, session: Session, message: m.ReleaseJobs) -> m.Done:
     """Let held jobs start."""
-    await ctl.engine.record(*hold.release(ctl.cluster, message.ids, session.caller, ctl.now()))
+    events = hold.release(ctl.cluster, message.ids, session.caller, ctl.now())
+    await ctl.engine.promised(ctl.engine.record(*events), LATER)
     return m.Done()
 
 
 async def on_requeue(ctl: Controller, session: Session, message: m.RequeueJobs) -> m.Done:
     """Put running or ended jobs back into the queue."""
-    await ctl.engine.record(*requeue.requeue(ctl.cluster, message.ids, session.caller, ctl.now(), hold=message.hold))
+    events = requeue.requeue(ctl.cluster, message.ids, session.caller, ctl.now(), hold=message.hold)
+    await ctl.engine.promised(ctl.engine.record(*events), LATER)
     return m.Done()
 
 
 async def on_update(ctl: Controller, session: Session, message: m.UpdateJob) -> m.Done:
     """scontrol update jobid=."""
     events = update.update_job(ctl.cluster, message.ids, message.changes, session.caller, ctl.now())
-    await ctl.engine.record(*events)
+    await ctl.engine.promised(ctl.engine.record(*events), LATER)
     return m.Done()
 
 

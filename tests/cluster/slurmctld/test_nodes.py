@@ -1,0 +1,240 @@
+"""Nodes as the controller sees them: who may speak for one, what it reports, how it goes and comes back."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from slurm.config.config import parse
+from slurm.net.peer import Peer
+from slurm.store.memory import Fault
+from slurm.wire import node_messages as n
+from slurm.wire.credentials import verify_step
+from tests.cluster.slurmctld.conftest import BOB, CONF, ROOT, FakeNode, Play, Stage
+
+
+def test_a_report_is_acknowledged_once_it_is_on_disk(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        job = await s.client().submit()
+        await s.until(lambda: node.of(n.LaunchBatch))
+        s.disk.faults = [Fault.FULL]
+        serial = node.report(n.BatchLaunched, job=job, attempt=1)
+        await s.until(lambda: s.ctl.engine.stalled)
+        assert not node.of(n.Acknowledged)
+        await s.until(lambda: node.of(n.Acknowledged))
+        assert node.of(n.Acknowledged)[0].serial == serial
+
+    play(scene)
+
+
+def test_only_root_and_the_daemons_own_user_speak_for_a_node(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        stranger = FakeNode(s, "cn01", uid=BOB)
+        s.nodes.append(stranger)
+        await s.until(lambda: stranger.refused)
+        assert "may not speak for a node" in stranger.refused[0]
+        assert not s.ctl.cluster.nodes["cn01"].registered
+
+    play(scene)
+
+
+def test_a_stranger_who_reports_without_registering_is_sent_away(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        job = await s.client().submit()
+        await s.until(lambda: node.of(n.LaunchBatch))
+        client = s.client(BOB)
+        await s.ctl.links.on_message(client.peer, msgspec.msgpack.encode(n.StepEnded(serial=1, job=job, attempt=1, step=-5, status=0)))
+        assert client.peer.closed
+        assert s.state(job) == "RUNNING"
+
+    play(scene)
+
+
+def test_a_node_cannot_end_the_job_of_another_node(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(s: Stage) -> None:
+        one, two = await s.node("cn01"), await s.node("cn02")
+        job = await s.client().submit(nodelist="cn01")
+        await s.until(lambda: one.of(n.LaunchBatch))
+        two.report(n.StepEnded, job=job, attempt=1, step=-5, status=0)
+        await s.until(lambda: two.of(n.Acknowledged))
+        assert s.state(job) == "RUNNING"
+
+    play(scene)
+    assert "not its own" in caplog.text
+
+
+def test_a_report_that_cannot_be_is_logged_and_not_asked_for_again(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        job = await s.client().submit()
+        await s.until(lambda: node.of(n.LaunchBatch))
+        node.report(n.StepEnded, job=job, attempt=7, step=-5, status=0)
+        await s.until(lambda: node.of(n.Acknowledged))
+        assert s.state(job) == "RUNNING"
+        node.finish(job)
+        await s.until(lambda: s.state(job) == "COMPLETED")
+
+    play(scene)
+    assert "reports what cannot be" in caplog.text
+
+
+def test_a_node_that_is_not_in_the_configuration_is_told_so(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        stranger = FakeNode(s, "cn77")
+        s.nodes.append(stranger)
+        await s.until(lambda: stranger.refused)
+        assert "cn77 is not in the controller's slurm.conf" in stranger.refused[0]
+
+    play(scene)
+
+
+def test_a_node_whose_connection_breaks_gets_no_new_jobs_until_it_is_back(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        node.link.reconnect("cut")
+        await s.until(lambda: not s.ctl.cluster.nodes["cn01"].responding)
+        await s.until(lambda: s.ctl.cluster.nodes["cn01"].responding)
+        job = await s.client().submit()
+        await s.until(lambda: node.of(n.LaunchBatch))
+        assert s.state(job) == "RUNNING"
+
+    play(scene)
+
+
+def test_after_a_restart_no_job_is_given_to_a_node_that_has_not_registered(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        await s.ctl.engine.settled()
+        await node.link.close()
+        s.network.servers.clear()
+        await s.ctl.close()
+        s.open()
+        assert not s.ctl.cluster.nodes["cn01"].responding
+        job = await s.client().submit()
+        await asyncio.sleep(0.2)
+        assert s.state(job) == "PENDING"
+
+    play(scene)
+
+
+def test_a_launch_that_got_lost_is_sent_again_when_the_node_registers(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        job = await s.client().submit()
+        await s.until(lambda: len(node.of(n.LaunchBatch)) == 1)
+        await s.restart()
+        await s.until(lambda: len(node.of(n.LaunchBatch)) == 2)
+        assert {(order.job, order.attempt) for order in node.of(n.LaunchBatch)} == {(job, 1)}
+
+    play(scene)
+
+
+def test_a_node_that_never_registered_goes_down_after_slurmdtimeout(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        await s.until(lambda: s.ctl.cluster.nodes["cn02"].state.name == "DOWN", seconds=6)
+        assert s.ctl.cluster.nodes["cn02"].reason == "Not responding"
+        await s.node("cn02")
+        assert s.ctl.cluster.nodes["cn02"].state.name == "IDLE"
+
+    play(scene, conf=CONF.replace("SlurmdTimeout=300", "SlurmdTimeout=2"))
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def test_the_time_in_which_the_controller_stood_still_is_not_held_against_its_nodes(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        await s.node("cn01")
+        s.ctl._timer.cancel()  # type: ignore[union-attr]
+        links, clock = s.ctl.links, Clock()
+        links._clock = clock
+        links._heard = {"cn01": 1000.0, "cn02": 1000.0}  # type: ignore[dict-item]
+        links._checked = 1000.0
+        clock.time += 5000
+        assert links.check_silence() == []
+        for _ in range(301):
+            clock.time += 1.0
+            lost = links.check_silence()
+        assert sorted(lost) == ["cn01", "cn02"]
+
+    play(scene)
+
+
+def test_a_node_that_leaves_the_configuration_ends_what_it_runs(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        await s.node("cn01")
+        two = await s.node("cn02")
+        job = await s.client().submit(nodelist="cn02", requeue=False)
+        await s.until(lambda: two.of(n.LaunchBatch))
+        two.report(n.BatchLaunched, job=job, attempt=1)
+        await s.until(lambda: s.ctl.cluster.job(job).launched)
+        s.config = parse(CONF.replace("cn[01-02]", "cn01"))
+        reply = await s.client(ROOT).ask("Reconfigure")
+        assert reply["type"] == "Done", reply
+        assert list(s.ctl.cluster.nodes) == ["cn01"]
+        await s.until(lambda: two.of(n.TerminateJob))
+        assert s.state(job) == "NODE_FAIL"
+        await s.until(lambda: two.refused)
+        assert "cn02" not in s.ctl.links.endpoints
+
+    play(scene)
+
+
+def test_a_second_slurmd_of_the_same_name_takes_over_and_the_first_is_disconnected(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        first = await s.node("cn01")
+        peer: Peer | None = first.link.peer
+        second = FakeNode(s, "cn01")
+        s.nodes.append(second)
+        await s.until(lambda: second.of(n.NodeAccepted))
+        assert peer is not None
+        await s.until(lambda: peer.closed)
+        await first.link.close()
+        await asyncio.sleep(0.05)
+        assert s.ctl.cluster.nodes["cn01"].responding
+
+    play(scene)
+
+
+def test_a_script_that_cannot_be_read_fails_its_job_and_no_other(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        client = s.client()
+        bad = await client.submit(hold=True, requeue=False)
+        s.disk.payloads.clear()
+        await client.ask("ReleaseJobs", ids=[str(bad)])
+        await s.until(lambda: s.ctl.cluster.job(bad).state.finished)
+        assert s.state(bad) == "FAILED"
+        good = await client.submit(name="good")
+        await s.until(lambda: node.of(n.LaunchBatch))
+        assert node.of(n.LaunchBatch)[0].job == good
+
+    play(scene)
+
+
+def test_steps_are_given_where_slurmd_can_be_reached_and_hold_only_their_own_devices(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        client = s.client()
+        job = await client.submit(gres="gpu:2")
+        await s.until(lambda: node.of(n.LaunchBatch))
+        assert node.of(n.LaunchBatch)[0].devices == ["/dev/g0", "/dev/g1"]
+        granted = await client.ask("CreateStep", job_id=job, request={"name": "s", "ntasks": 1, "gres": "gpu:1"})
+        assert granted["type"] == "StepGranted", granted
+        assert verify_step(s.ctl.credential_key, granted["credential"]).devices == {"cn01": ["/dev/g0"]}
+        assert granted["layout"][0]["address"] == "unix:/run/cn01.sock"
+        assert (await s.client(BOB).ask("FinishStep", job_id=job, step_id=0))["type"] == "Failure"
+        assert (await client.ask("FinishStep", job_id=job, step_id=0, status=0))["type"] == "Done"
+        assert 0 not in s.ctl.cluster.job(job).steps
+
+    conf = CONF.replace("NodeHostname=localhost", "NodeHostname=localhost Gres=gpu:2") + "GresTypes=gpu\n"
+    play(scene, conf=conf, gres="Name=gpu File=/dev/g[0-1]\n")
