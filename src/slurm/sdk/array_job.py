@@ -11,6 +11,7 @@ from slurm.sdk.errors import NotFinished
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.job import Home, Job
 from slurm.sdk.pickling import RESULTS, Promise, Reference
+from slurm.sdk.status import Status
 
 T = TypeVar("T")
 
@@ -58,15 +59,15 @@ class ArrayJob(Promise, Generic[T]):
 
     def status(self) -> dict[str, int]:
         """How many elements are in which state."""
-        return dict(Counter(job.status() for job in self._jobs))
+        return dict(Counter(status.state for status in self._statuses()))
 
     def done(self) -> bool:
         """Whether all elements have ended."""
-        return all(job.done() for job in self._jobs)
+        return all(status.finished for status in self._statuses())
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all have ended, at most `timeout` seconds in all; True when all have ended well."""
-        return self.cluster.tracker.wait([job.id for job in self._jobs], timeout) and all(job.is_successful() for job in self._jobs)
+        return self.cluster.tracker.wait([job.id for job in self._jobs], timeout) and all(one.successful for one in self._statuses())
 
     def results(self, timeout: float | None = None) -> list[T]:
         """What all elements returned, in the order of the items; raises as `Job.result` for the first that failed. `timeout` is for all."""
@@ -119,6 +120,9 @@ class ArrayJob(Promise, Generic[T]):
 
     async def _awaited(self) -> list[T]:
         return [await job for job in self._jobs]
+
+    def _statuses(self) -> list[Status]:
+        return list(self.cluster.tracker.statuses([job.id for job in self._jobs]).values())
 
     def __repr__(self) -> str:
         return f"ArrayJob(id={self.id!r}, name={self.name!r}, elements={len(self._jobs)})"

@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
     """Make the call that lies in these files, `index` being the element of an array; 0 when its result was written."""
     rank = int(environ.get("SLURM_PROCID") or 0)
+    if environ.get("SLURM_RESTART_COUNT", "0") != "0" and os.path.exists(files.error):
+        os.unlink(files.error)  # what an earlier attempt left
     try:
         envelope, function, args, kwargs = _load(files, index, environ)
         if envelope.inject or envelope.cluster:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import sysconfig
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -154,7 +155,7 @@ def _pickled(call: Call) -> tuple[bytes, list[Promise]]:
 def _is_users(module: Any) -> bool:
     """Whether a module may be unknown to another interpreter: it lies in no place that all of them look into."""
     file = getattr(module, "__file__", None)
-    return file is not None and not file.startswith((sys.prefix, sys.base_prefix))
+    return file is not None and not _is_usual(os.path.dirname(file))
 
 
 def folder_name(name: str) -> str:
@@ -183,8 +184,13 @@ def _depend(options: dict[str, str | None], jobs: Sequence[Promise], task: Slurm
 def _extra_path() -> list[str]:
     """Where this process finds modules and another of the same interpreter would not, the folder of the main script included."""
     own = [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]
-    usual = tuple({sys.prefix, sys.base_prefix, sys.exec_prefix})
-    return [entry for entry in dict.fromkeys(own) if not entry.startswith(usual)]
+    return [entry for entry in dict.fromkeys(own) if not _is_usual(entry)]
+
+
+def _is_usual(folder: str) -> bool:
+    """Whether every interpreter of the same installation looks there by itself."""
+    library = sysconfig.get_path("stdlib")
+    return folder.endswith(".zip") or "site-packages" in folder or "dist-packages" in folder or f"{folder}/".startswith(f"{library}/")
 
 
 def _write(cluster: Place, contents: Iterable[tuple[str, bytes, int]], files: JobFiles) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -44,14 +45,20 @@ class Tracker:
 
     def status(self, job: str) -> Status:
         """How a job stands now; BackendError when the cluster cannot be asked."""
+        return self.statuses([job])[job]
+
+    def statuses(self, ids: Sequence[str]) -> dict[str, Status]:
+        """How jobs stand now: known, or asked for in one question with all others that have not ended."""
         with self._changed:
-            known = self._known.get(job)
-            if known is not None and (known.finished or (self._thread is not None and self._failure is None)):
-                return known
-        self.add([job])
-        self._take(self._ask())
+            listening = self._thread is not None and self._failure is None
+            fresh = all((known := self._known.get(job)) is not None and (known.finished or listening) for job in ids)
+        if not fresh:
+            self.add(ids)
+            with self._changed:
+                live = list(self._live)
+            self._take(self._backend.states(live))
         with self._changed:
-            return self._known.get(job) or Status("PENDING")
+            return {job: self._known.get(job) or Status("PENDING") for job in ids}
 
     def wait(self, ids: Sequence[str], timeout: float | None = None) -> bool:
         """Return True once all these jobs have ended, False after `timeout` seconds; BackendError when the cluster stays away."""
@@ -74,7 +81,7 @@ class Tracker:
             if known is None or not known.finished:
                 self._waiting.setdefault(job, []).append(told)
                 told = _nothing
-        told()
+        _call(told)
         self.follow([job])
 
     def follow(self, ids: Iterable[str]) -> None:
@@ -86,11 +93,6 @@ class Tracker:
                 self._thread = threading.Thread(target=self._run, name="slurm-tracker", daemon=True)
                 self._thread.start()
 
-    def _ask(self) -> dict[str, Status]:
-        with self._changed:
-            live = list(self._live)
-        return self._backend.states(live)
-
     def _run(self) -> None:
         away_since = 0.0
         pause = 0.1
@@ -99,6 +101,7 @@ class Tracker:
                 live = list(self._live)
                 if not live:
                     self._thread = None
+                    self._backend.rest()
                     return
             try:
                 self._take(self._backend.changes(live, LOOK_SECONDS))
@@ -115,11 +118,12 @@ class Tracker:
         with self._changed:
             self._failure = error
             self._thread = None
+            self._backend.rest()
             waiting = [told for each in self._waiting.values() for told in each]
             self._waiting.clear()
             self._changed.notify_all()
         for told in waiting:
-            told()
+            _call(told)
 
     def _take(self, found: dict[str, Status]) -> None:
         told: list[Told] = []
@@ -133,7 +137,16 @@ class Tracker:
                     told += self._waiting.pop(job, [])
             self._changed.notify_all()
         for one in told:
-            one()
+            _call(one)
+
+
+def _call(told: Told) -> None:
+    """A callback that raises is shown as a thread's exception is; those of other jobs still have their turn."""
+    try:
+        told()
+    except Exception:
+        # It is the user's function: it may raise anything.
+        sys.excepthook(*sys.exc_info())
 
 
 def _nothing() -> None:

@@ -34,8 +34,12 @@ class Backend(Protocol):
         """Make a `changes` that waits in another thread return."""
         ...
 
+    def rest(self) -> None:
+        """Nobody waits for news any more: stop listening until `changes` is called again."""
+        ...
+
     def cancel(self, ids: Sequence[str]) -> None:
-        """End these jobs; those that have ended already are no error."""
+        """End these jobs; those that have ended already are no error. BackendError when one may not be ended."""
         ...
 
     def read(self, path: str) -> BinaryIO:

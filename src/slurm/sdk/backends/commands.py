@@ -61,6 +61,9 @@ class CommandsBackend(SharedDisk):
             found.update(self._accounted(forgotten))
         return {one: found.get(one, Status(UNKNOWN)) for one in ids}
 
+    def rest(self) -> None:
+        """Nothing listens between questions."""
+
     def cancel(self, ids: Sequence[str]) -> None:
         """scancel."""
         self._run("scancel", "--quiet", *ids)

@@ -53,6 +53,9 @@ class InlineBackend(SharedDisk):
     def wake(self) -> None:
         """Nobody ever waits."""
 
+    def rest(self) -> None:
+        """Nothing listens between questions."""
+
     def cancel(self, ids: Sequence[str]) -> None:
         """Everything has ended: there is nothing to cancel."""
 

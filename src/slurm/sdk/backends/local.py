@@ -24,7 +24,7 @@ from slurm.sdk.errors import BackendError, BackendTimeout, SubmissionError
 from slurm.sdk.status import UNKNOWN, Status
 
 START_SECONDS = 60.0
-LISTED = ["JobArrayId", "StateLong", "exit_code", "Reason"]
+LISTED = ["JobArrayId", "State", "exit_code", "Reason"]
 RECHECK_SECONDS = (0.25, 2.0, 15.0)
 """When everything is asked again after the stream of events began: the first time for what happened as it was opened."""
 _KEPT = (INSTANCE_VARIABLE, "SLURM_CONF")
@@ -122,9 +122,18 @@ class LocalBackend(SharedDisk):
         except BlockingIOError:
             return  # so many wakes are waiting that one more changes nothing
 
+    def rest(self) -> None:
+        """Hang up the stream of events."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
     def cancel(self, ids: Sequence[str]) -> None:
-        """scancel."""
-        self._ask({"type": "CancelJobs", "filter": {"ids": list(ids)}})
+        """scancel; BackendError when a job is somebody else's."""
+        reply = self._ask({"type": "CancelJobs", "filter": {"ids": list(ids)}})
+        refused = [f"{job}: {message}" for job, name, message in reply.get("refused", ()) if name != "ESLURM_ALREADY_DONE"]
+        if refused:
+            raise BackendError(f"not cancelled: {'; '.join(refused)}")
 
     def max_array(self) -> int:
         """MaxArraySize of the cluster: the ids of an array run from 0 to one below it."""
@@ -133,12 +142,9 @@ class LocalBackend(SharedDisk):
         return int(found[1]) if found else DEFAULT_MAX_ARRAY
 
     def close(self) -> None:
-        """Hang up."""
+        """Hang up; the stream of events ends by itself when nobody waits."""
         with self._lock:
-            for connection in (self._connection, self._stream):
-                if connection is not None:
-                    connection.close()
-            self._connection = self._stream = None
+            self._drop()
 
     def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """One question on the kept connection. A connection that broke is opened again once, except for submissions: they may have arrived."""
@@ -185,12 +191,10 @@ class LocalBackend(SharedDisk):
             frames = stream.ready()
             told = [client.decode(payload) for _, payload in frames]
         except SlurmError as error:
-            stream.close()
-            self._stream = None
+            self.rest()
             raise _backend_error(error) from error
         if stream.closed:
-            stream.close()
-            self._stream = None
+            self.rest()
         return {str(one["shown_id"]): _status(one) for one in told if one.get("type") == "Changed"}
 
     def _environment(self, work_dir: object) -> dict[str, str]:

@@ -59,7 +59,8 @@ class SubprocessBackend(SharedDisk):
         """Queue a process for the job, or one for each element."""
         name = str(next(self._ids))
         after = _targets(options.get("dependency") or "", path)
-        seconds = float(duration.parse(limit) or -1) if (limit := options.get("time")) else -1.0
+        allowed = options.get("time")
+        seconds = float(duration.parse(allowed) or -1) if allowed else -1.0
         files = JobFiles(os.path.dirname(path), os.path.basename(path).removeprefix("slurm_job_").removesuffix("_script.sh"))
         with self._lock:
             for index in range(array) if array else (None,):
@@ -78,6 +79,9 @@ class SubprocessBackend(SharedDisk):
         with self._lock:
             self._advance()
             return {one: self._status.get(one, Status(UNKNOWN)) for one in ids}
+
+    def rest(self) -> None:
+        """Nothing listens between questions."""
 
     def cancel(self, ids: Sequence[str]) -> None:
         """End the processes of these jobs, or take them from the queue."""
