@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -28,7 +27,7 @@ RETRY_SECONDS = 1.0
 
 
 class _Batch:
-    __slots__ = ("durable", "effects", "events", "payloads", "records")
+    __slots__ = ("durable", "effects", "events", "number", "payloads", "records")
 
     def __init__(self, events: list[Event], records: list[Record], payloads: Sequence[bytes], effects: list[Effect],
                  durable: asyncio.Future[None]) -> None:
@@ -37,6 +36,7 @@ class _Batch:
         self.payloads = payloads
         self.effects = effects
         self.durable = durable
+        self.number = 0  # of its submission
 
 
 class Engine:
@@ -59,7 +59,7 @@ class Engine:
         self._broken = broken
         self._retry_seconds = retry_seconds
         self._encoder = msgspec.msgpack.Encoder()
-        self._backlog: deque[_Batch] = deque()
+        self._backlog: list[_Batch] = []
         self._retrying: asyncio.TimerHandle | None = None
         self._is_broken = False
         self._last: asyncio.Future[None] | None = None
@@ -92,6 +92,7 @@ class Engine:
         finally:
             if batch.records:
                 self.events_recorded += len(batch.records)
+                batch.number = self.events_recorded
                 self._last = batch.durable
                 self._submit(batch)
             else:
@@ -166,6 +167,7 @@ class Engine:
             self._retrying = asyncio.get_running_loop().call_later(self._retry_seconds, self._retry)
 
     def _retry(self) -> None:
-        waiting, self._backlog = self._backlog, deque()
+        # What was on its way to the disk when the first refusal was told came back behind what was kept here since then.
+        waiting, self._backlog = sorted(self._backlog, key=lambda batch: batch.number), []
         for batch in waiting:
             self._submit(batch)

@@ -145,6 +145,21 @@ def test_a_full_disk_keeps_events_in_order_and_acknowledges_none_until_there_is_
     play(scene)
 
 
+def test_whoever_asked_is_told_when_the_disk_is_full_and_not_kept_waiting() -> None:
+    async def scene(s: Scene) -> None:
+        s.disk.faults = [Fault.FULL, Fault.FULL]
+        first = s.engine.record(s.submitted())
+        with pytest.raises(StoreError) as raised:
+            await s.engine.promised(first, "ask again")
+        assert raised.value.hints[-1] == "ask again"
+        assert not first.done()
+        await first
+        await s.engine.promised(s.engine.record(e.Held(at=b.T0, job=JobId(1))))
+        assert s.written == ["Submitted", "Held"]
+
+    play(scene)
+
+
 def test_what_was_recorded_between_a_failed_write_and_the_news_of_it_keeps_its_place() -> None:
     async def scene(s: Scene) -> None:
         s.disk.faults = [Fault.FULL]

@@ -1,0 +1,141 @@
+"""When the planner plans: at once when that costs nothing, a bounded share of the time when it does."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+
+from slurm.core import events as e
+from slurm.model.ids import JobId, NodeName, Uid
+from slurm.slurmctld import planner as planning
+from slurm.slurmctld.engine import Engine
+from slurm.slurmctld.planner import Planner
+from slurm.store.group_commit import GroupCommit
+from slurm.store.memory import Fault, MemoryDisk, MemoryJournal
+from slurm.testing import builders as b
+
+
+class Slow(Planner):
+    """A planner whose passes take `cost` seconds; `began` are their starts."""
+
+    cost = 0.0
+
+    def run(self, *, full: bool) -> int:
+        """Plan, slowly."""
+        if not full:
+            self.began.append(time.monotonic())
+            time.sleep(self.cost)
+        return super().run(full=full)
+
+    began: list[float]
+
+
+def play(scene: Callable[[Engine, Slow], Coroutine[None, None, None]], disk: MemoryDisk | None = None) -> None:
+    async def main() -> None:
+        commit = GroupCommit(MemoryJournal(disk), asyncio.get_running_loop())
+        planner: Slow | None = None
+        engine = Engine(
+            b.cluster(1, cpus=2), commit, lambda effect: None, lambda: planner.trigger() if planner else None, lambda error: None,
+            retry_seconds=0.005)
+        planner = Slow(engine, lambda: b.T0)
+        planner.began = []
+        await asyncio.wait_for(scene(engine, planner), 10)
+        planner.stop()
+        await engine.settled()
+        await commit.close()
+
+    asyncio.run(main())
+
+
+def submitted(engine: Engine) -> e.Submitted:
+    other = b.cluster(1, cpus=2)
+    other.next_job_id = engine.cluster.next_job_id
+    return e.Submitted(at=b.T0, job=b.submit(other))
+
+
+def test_a_job_is_started_in_the_turn_after_its_submission() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        engine.record(submitted(engine))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert engine.cluster.jobs[JobId(1)].state.name == "RUNNING"
+
+    play(scene)
+
+
+def test_many_triggers_of_one_turn_are_one_pass() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        for _ in range(50):
+            planner.trigger()
+        await asyncio.sleep(0.01)
+        assert planner.passes == 1
+
+    play(scene)
+
+
+def test_passes_that_take_long_are_kept_apart() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        planner.cost = 0.02
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:
+            planner.trigger()
+            await asyncio.sleep(0.001)
+        gaps = [later - earlier for earlier, later in zip(planner.began, planner.began[1:], strict=False)]
+        assert len(planner.began) <= 8
+        assert min(gaps) >= planner.cost * (1 + planning.QUICK_REST) * 0.9
+
+    play(scene)
+
+
+def test_verdicts_of_jobs_that_are_gone_do_not_pile_up() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        for _ in range(20):
+            engine.record(submitted(engine))
+        planner.run(full=False)
+        waiting = set(engine.cluster.pending)
+        assert waiting and waiting == set(planner.verdicts)
+        for job in list(waiting):
+            engine.record(e.Cancelled(at=b.T0, job=job, by=Uid(0)))
+        planner.run(full=True)
+        assert planner.verdicts == {}
+
+    play(scene)
+
+
+def test_no_job_is_started_while_it_rests_and_they_are_afterwards() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        planner.rest(0.2)
+        engine.record(submitted(engine))
+        await asyncio.sleep(0.1)
+        assert engine.cluster.jobs[JobId(1)].state.name == "PENDING"
+        await asyncio.sleep(0.2)
+        assert engine.cluster.jobs[JobId(1)].state.name == "RUNNING"
+
+    play(scene)
+
+
+def test_after_stop_nothing_is_planned_any_more() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        planner.stop()
+        engine.record(submitted(engine))
+        await asyncio.sleep(0.1)
+        assert planner.began == []
+
+    play(scene)
+
+
+def test_nothing_is_started_while_the_disk_takes_nothing() -> None:
+    disk = MemoryDisk()
+
+    async def scene(engine: Engine, planner: Slow) -> None:
+        disk.faults = [Fault.FULL] * 20
+        engine.record(e.NodeUpdated(at=b.T0, node=NodeName("cn01"), by=Uid(0), comment="x"))
+        while not engine.stalled:
+            await asyncio.sleep(0.001)
+        engine.record(submitted(engine))
+        await asyncio.sleep(0.05)
+        assert engine.cluster.jobs[JobId(1)].state.name == "PENDING"
+        disk.faults.clear()
+        while engine.cluster.jobs[JobId(1)].state.name == "PENDING":
+            await asyncio.sleep(0.001)
+
+    play(scene, disk)

@@ -1,0 +1,84 @@
+"""From a configuration to settings, nodes and partitions."""
+
+import os
+
+import pytest
+
+from slurm.config.config import Config, parse
+from slurm.model.errors import ConfigError
+from slurm.model.states import NodeState
+from slurm.slurmctld import setup
+
+BASE = "ClusterName=test\nSlurmctldHost=head\nNodeName=cn[01-02] CPUs=4 RealMemory=4000{node}\nPartitionName=debug Nodes=ALL Default=YES\n{more}\n"
+
+
+def conf(*more: str, node: str = "", gres: str | None = None) -> Config:
+    return parse(BASE.format(node=f" {node}" if node else "", more="\n".join(more)), gres=gres)
+
+
+def test_times_sizes_and_switches_arrive_in_the_units_of_settings() -> None:
+    found = setup.settings_of(conf(
+        "KillWait=7", "SlurmdTimeout=60", "SchedulerParameters=bf_window=2880,bf_resolution=30,default_queue_depth=77",
+        "SelectTypeParameters=CR_CPU_Memory", "DefMemPerCPU=500", "SchedulerType=sched/builtin", "PriorityMaxAge=1-0"), [5])
+    assert (found.kill_wait, found.slurmd_timeout, found.backfill_window, found.backfill_resolution) == (7, 60, 2880 * 60, 30)
+    assert (found.default_queue_depth, found.select_unit, found.select_memory, found.def_mem_per_cpu) == (77, "cpu", True, 500)
+    assert (found.scheduler, found.priority_max_age, found.operators) == ("builtin", 86400, [5])
+
+
+def test_memory_is_no_resource_unless_the_configuration_says_so() -> None:
+    assert not setup.settings_of(conf("SelectTypeParameters=CR_Core"), []).select_memory
+
+
+def test_minjobage_zero_means_for_ever() -> None:
+    assert setup.settings_of(conf("MinJobAge=0"), []).min_job_age == setup.NEVER_SECONDS
+    assert setup.settings_of(conf("MinJobAge=2"), []).min_job_age == 2
+
+
+def test_exit_codes_that_requeue_are_codes_and_ranges() -> None:
+    found = setup.settings_of(conf("RequeueExit=1-3,142", "RequeueExitHold=9"), [])
+    assert (found.requeue_exit, found.requeue_exit_hold) == ([1, 2, 3, 142], [9])
+
+
+@pytest.mark.parametrize("text", ["x", "0", "256", "5-3", "1-", "-1", "1-2-3"])
+def test_what_is_no_exit_code_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="RequeueExit="):
+        setup.settings_of(conf(f"RequeueExit={text}"), [])
+
+
+def test_devices_become_pools_with_their_files_in_order() -> None:
+    found = conf("GresTypes=gpu", node="Gres=gpu:a100:2,gpu:h100:1", gres="Name=gpu Type=a100 File=/dev/nvidia[0-1]\nName=gpu Type=h100 File=/dev/nvidia2\n")
+    node = setup.configured(found, 0.0, []).nodes[0]
+    assert [(p.type, p.count, p.first, p.files) for p in node.gres] == [
+        ("a100", 2, 0, ["/dev/nvidia0", "/dev/nvidia1"]), ("h100", 1, 2, ["/dev/nvidia2"])]
+
+
+def test_resources_without_files_have_no_list_of_files() -> None:
+    found = conf("GresTypes=gpu,tape", node="Gres=gpu:2,tape:4", gres="Name=gpu File=/dev/g[0-1]\nName=tape Count=4\n")
+    assert {p.name: (p.count, p.files) for p in setup.configured(found, 0.0, []).nodes[0].gres} == {
+        "gpu": (2, ["/dev/g0", "/dev/g1"]), "tape": (4, [])}
+
+
+def test_a_resource_counted_in_billions_is_left_out_and_said() -> None:
+    found = conf("GresTypes=gpu,bandwidth", node="Gres=gpu:1,bandwidth:4G")
+    event = setup.configured(found, 0.0, [])
+    assert [p.name for p in event.nodes[0].gres] == ["gpu"]
+    (said,) = setup.left_out(found)
+    assert "bandwidth" in said and "not supported" in said
+
+
+def test_states_of_nodes_are_taken_from_their_lines() -> None:
+    node = setup.configured(conf(node="State=DRAIN Reason=cooling"), 0.0, []).nodes[0]
+    assert node.drain and node.reason == "cooling" and node.state is NodeState.UNKNOWN
+    assert setup.configured(conf(node="State=FUTURE"), 0.0, []).nodes[0].state is NodeState.FUTURE
+    assert setup.configured(conf(node="State=DOWN"), 0.0, []).nodes[0].state is NodeState.DOWN
+
+
+def test_slurmuser_and_the_daemons_own_user_administrate() -> None:
+    assert setup.operators(conf("SlurmUser=12345")) == sorted({12345, os.getuid()} - {0})
+    with pytest.raises(ConfigError, match="there is no such user"):
+        setup.operators(conf("SlurmUser=nobody-of-this-name"))
+
+
+def test_changes_that_need_a_restart_are_named() -> None:
+    said = setup.needs_restart(conf("SlurmctldPort=6817"), conf("SlurmctldPort=6900", "KillWait=3"))
+    assert len(said) == 1 and said[0].startswith("SlurmctldPort was changed")
