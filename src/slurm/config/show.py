@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from slurm import __version__
 from slurm.config.config import Config
 from slurm.config.schema import Row, section
 from slurm.config.values import INFINITE
+from slurm.model.version import SLURM_VERSION
 from slurm.notation.duration import show_clock
 
 TRACKED = ("cpu", "mem", "energy", "node", "billing", "fs/disk", "vmem", "pages")
@@ -60,7 +60,7 @@ def pairs(conf: Config, live: Mapping[str, str], uid_of: Callable[[str], int | N
 
 def _value(conf: Config, row: Row, live: Mapping[str, str], uid_of: Callable[[str], int | None]) -> str:
     if row.kind == "live":
-        known = {"SLURM_CONF": conf.path, "MULTIPLE_SLURMD": "yes", "HASH_VAL": "Match", "SLURM_VERSION": __version__, **live}
+        known = {"SLURM_CONF": conf.path, "MULTIPLE_SLURMD": "yes", "HASH_VAL": "Match", "SLURM_VERSION": SLURM_VERSION, **live}
         return _moment(known[row.name]) if row.name == "BOOT_TIME" and row.name in known else known.get(row.name, "(null)")
     if row.name in _COMPUTED and conf.written(row.name) is None:
         return str(_COMPUTED[row.name](conf))

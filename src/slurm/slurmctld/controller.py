@@ -31,7 +31,7 @@ from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.holders import Holders
 from slurm.slurmctld.nodes import Links
 from slurm.slurmctld.planner import Planner
-from slurm.slurmctld.session import Session, forget_names, user_name
+from slurm.slurmctld.session import Session, forget_names
 from slurm.slurmctld.watchers import Watchers
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal
@@ -221,5 +221,4 @@ class Controller:
 
     def dynamic_values(self) -> dict[str, str]:
         """What `scontrol show config` shows besides the configuration."""
-        return {"BOOT_TIME": str(int(self.started)), "NEXT_JOB_ID": str(self.cluster.next_job_id), "SLURM_CONF": self.conf_path,
-                "user": user_name(0)}
+        return {"BOOT_TIME": str(int(self.started)), "NEXT_JOB_ID": str(self.cluster.next_job_id), "SLURM_CONF": self.conf_path}
