@@ -74,6 +74,17 @@ def test_an_output_file_that_cannot_be_opened_fails_the_job_as_slurm_does(run):
     run(scene)
 
 
+def test_an_output_file_may_wait_a_moment_for_a_folder_named_after_the_job(run):
+    async def scene(stage):
+        folder = stage.root / "logs" / "15"
+        stage.send(stage.batch(15, "#!/bin/bash\necho here\n", stdout=str(folder / "out")))
+        await stage.until(lambda: stage.reports(n.BatchLaunched, 15))
+        folder.mkdir(parents=True)
+        assert (await stage.ended(15)).status == 0
+        assert (folder / "out").read_text() == "here\n"
+    run(scene)
+
+
 def test_a_script_whose_interpreter_is_missing_says_so_in_its_output(run):
     async def scene(stage):
         stage.send(stage.batch(6, "#!/no/such/shell\n"))

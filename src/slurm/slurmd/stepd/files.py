@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.user import acting_as
+
+FOLDER_SECONDS = 2.0
+"""How long an output file waits for its folder: clients such as submitit make one named after the job id that sbatch has just told them."""
+_LOOK_AGAIN_SECONDS = 0.02
 
 
 class CannotOpen(Exception):
@@ -40,6 +45,17 @@ class Files:
     def _open(self, path: str, flags: int, stream: str) -> int:
         try:
             with acting_as(self._record):
-                return os.open(path, flags | os.O_CLOEXEC, 0o666)
+                return _open_in_time(path, flags | os.O_CLOEXEC)
         except OSError as error:
             raise CannotOpen(f"Could not open {stream} file {path}: {error.strerror}") from error
+
+
+def _open_in_time(path: str, flags: int) -> int:
+    deadline = time.monotonic() + FOLDER_SECONDS if flags & os.O_CREAT else 0.0
+    while True:
+        try:
+            return os.open(path, flags, 0o666)
+        except FileNotFoundError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(_LOOK_AGAIN_SECONDS)
