@@ -16,8 +16,8 @@ from slurm.model.job import NodeShare
 from slurm.model.node import Node
 from slurm.model.settings import Settings
 from slurm.notation.gres import GresRequest
-from slurm.sched.need import Need
-from slurm.sched.room import Room, held_cpus
+from slurm.sched.need import MANY, Need
+from slurm.sched.room import Room, held_cpus, tasks_in, with_memory
 from slurm.sched.space import pool_mask
 
 Array = NDArray[np.int32]
@@ -79,6 +79,8 @@ class Board:
         self.settings = settings
         self.position: dict[NodeName, int] = {node.name: i for i, node in enumerate(self.nodes)}
         self.devices: list[Device] = sorted({key for node in self.nodes for pool in node.gres for key in ((pool.name, pool.type), (pool.name, ""))})
+        self.sockets = _column(node.sockets for node in self.nodes)
+        self.socket_cpus = _column(node.cores_per_socket * node.threads_per_core for node in self.nodes)
         self.total_memory = _column(node.memory for node in self.nodes)
         self.now = Free(
             _column(node.cpus - node.cpus_used.bit_count() for node in self.nodes),
@@ -104,6 +106,10 @@ class Board:
             tasks = cpus // _bounded(need.cpus_per_task) if need.cpus_per_task > 1 else np.maximum(cpus, 0)
         if need.tasks_per_node:
             np.minimum(tasks, _bounded(need.tasks_per_node), out=tasks)
+        if need.tasks_per_socket:
+            a_socket = MANY if need.overcommit else self.socket_cpus[at] // _bounded(need.cpus_per_task)
+            a_socket = np.minimum(a_socket, _bounded(need.tasks_per_socket))
+            np.minimum(tasks, self.sockets[at] * a_socket, out=tasks)
         if need.min_cpus > 1:
             tasks[cpus < need.min_cpus] = 0
         if need.whole:
@@ -117,17 +123,25 @@ class Board:
             else:
                 np.minimum(tasks, memory // _bounded(need.mem_cpu * need.cpus_per_task), out=tasks)
         for item in need.gres_node:
-            tasks[self._free(free, item, at) < item.count] = 0
+            tasks[self._free(free, item, at, need) < item.count] = 0
         for item in need.gres_task:
-            np.minimum(tasks, self._free(free, item, at) // max(1, _bounded(item.count)), out=tasks)
+            np.minimum(tasks, self._free(free, item, at, need) // max(1, _bounded(item.count)), out=tasks)
         if need.gpus_job:
             tasks[self._gpus(free, need, at) == 0] = 0
         return np.maximum(tasks, 0, out=tasks)
 
     def rooms(self, free: Free, need: Need, at: Index, tasks: Array) -> list[Room]:
-        """Rooms of the nodes at these positions, without spaces: for times to come."""
-        gpus = self._gpus(free, need, at) if need.gpus_job else tasks
-        return [Room(self.nodes[i], int(t), int(g) if need.gpus_job else 0) for i, t, g in zip(at, tasks, gpus, strict=True)]
+        """Rooms of the nodes at these positions, without spaces: for times to come. Hyperthreads are looked at closer here."""
+        gpus = self._gpus(free, need, at).tolist() if need.gpus_job else [0] * len(at)
+        found = []
+        for place, count, devices in zip(at.tolist(), tasks.tolist(), gpus, strict=True):
+            node = self.nodes[place]
+            if node.threads_per_core > 1 and not need.overcommit:
+                cpus = with_memory(int(free.cpus[place]), int(free.memory[place]), node, need, self.settings)
+                count = min(count, tasks_in(cpus, node, need, self.settings))
+            if count:
+                found.append(Room(node, count, devices))
+        return found
 
     def future(self, chosen: Sequence[tuple[Room, int]], need: Need) -> Usage:
         """What a job will hold that is to get these nodes with so many tasks each."""
@@ -149,14 +163,22 @@ class Board:
             memory.append(_memory(one.node, need, cpus[-1], count))
         return Usage(at, _column(cpus), _column(memory), gres if any(column.any() for column in gres.values()) else {})
 
-    def _free(self, free: Free, item: GresRequest, at: Index) -> Array:
+    def _free(self, free: Free, item: GresRequest, at: Index, need: Need) -> Array:
+        """Free devices, of GPUs no more than there are CPUs and memory for."""
         column = free.gres.get((item.name, item.type))
-        return column[at] if column is not None else np.zeros(len(at), np.int32)
+        if column is None:
+            return np.zeros(len(at), np.int32)
+        found = column[at]
+        if item.name == "gpu" and need.cpus_per_gpu:
+            found = np.minimum(found, free.cpus[at] // _bounded(need.cpus_per_gpu))
+        if item.name == "gpu" and need.mem_gpu:
+            found = np.minimum(found, free.memory[at] // _bounded(need.mem_gpu))
+        return found
 
     def _gpus(self, free: Free, need: Need, at: Index) -> Array:
         found = np.zeros(len(at), np.int32)
         for item in need.gpus_job:
-            found += np.clip(self._free(free, item, at), 0, _bounded(item.count))
+            found += np.clip(self._free(free, item, at, need), 0, _bounded(item.count))
         return found
 
 

@@ -48,6 +48,8 @@ def _counted(rooms: Sequence[Room], parts: Sequence[features.Counted]) -> list[R
 
 def _chosen(rooms: list[Room], first: list[Room], need: Need) -> list[tuple[Room, int]] | None:
     wanted = need.site.wanted
+    if not need.tasks and need.tasks_per_node:
+        rooms = [one for one in rooms if one.tasks >= need.tasks_per_node]
     if wanted:
         named = [one for one in rooms if one.node.name in wanted]
         if len(named) < len(wanted):
@@ -72,26 +74,24 @@ def _contiguous(rooms: list[Room], first: list[Room], need: Need) -> list[Room] 
         stop = start + 1
         while stop < len(rooms) and rooms[stop].node.position == rooms[stop - 1].node.position + 1:
             stop += 1
-        for end in range(start + need.nodes_min, stop + 1):
+        for end in range(start + need.nodes_min, min(stop, start + need.most_nodes) + 1):
             run = rooms[start:end]
-            if all(one in run for one in first) and _picked(run, 0, need, all_of_them=True) is not None:
+            if all(one in run for one in first) and _enough(run, len(run), len(run), need) is not None:
                 return run
     return None
 
 
-def _picked(rooms: list[Room], first: int, need: Need, *, all_of_them: bool = False) -> list[Room] | None:
+def _picked(rooms: list[Room], first: int, need: Need) -> list[Room] | None:
     least, most = max(need.nodes_min, first), need.most_nodes
-    if not need.tasks and need.tasks_per_node:
-        rooms = [one for one in rooms if one.tasks >= need.tasks_per_node]
     if len(rooms) < least or least > most:
         return None
     tasks, gpus = need.total_tasks, need.gpus
     stretch = need.spread or (need.nodes_max > need.nodes_min and not need.fewest)
-    if least == 1 and not stretch and not all_of_them:
+    if least == 1 and not stretch:
         for one in rooms[:1] if first else rooms:
             if one.tasks >= tasks and one.gpus >= gpus:
                 return [one]
-    picked = _enough(rooms, len(rooms) if all_of_them else least, most, need)
+    picked = _enough(rooms, least, most, need)
     if picked is None and most < len(rooms):
         largest: list[Callable[[Room], tuple[int, int]]] = [lambda one: (-one.gpus, -one.tasks), lambda one: (-one.tasks, -one.gpus)]
         for key in largest[0 if gpus else 1:]:

@@ -106,12 +106,21 @@ def need_of(request: JobRequest, settings: Settings) -> Need:
             tasks = job_gpus * per_gpu
         elif per_task:
             tasks = max(1, job_gpus // max(1, sum(item.count for item in per_task)))
+    per_node, tasks_per_node = _per_node(request), request.ntasks_per_node
+    on_node = _same_devices(per_node, per_job)
+    if on_node and per_job:
+        nodes_min, per_job = max(nodes_min, -(-job_gpus // on_node)), ()
+        tasks = tasks and max(tasks, nodes_min)
+    on_node = _same_devices(per_node, per_task)
+    if on_node and per_task and per_task[0].count <= on_node:
+        fit = on_node // max(1, per_task[0].count)
+        tasks_per_node, per_task = min(tasks_per_node or fit, fit), ()
     return Need(
         nodes_min=nodes_min, nodes_max=nodes_max, tasks=tasks, cpus_per_task=max(1, request.cpus_per_task),
-        tasks_per_node=request.ntasks_per_node, tasks_per_socket=request.ntasks_per_socket, tasks_per_core=request.ntasks_per_core,
+        tasks_per_node=tasks_per_node, tasks_per_socket=request.ntasks_per_socket, tasks_per_core=request.ntasks_per_core,
         tasks_per_gpu=per_gpu, min_cpus=request.mincpus, threads=request.threads_per_core,
-        mem_node=mem_node, mem_cpu=mem_cpu, mem_gpu=mem_gpu, gres_node=_per_node(request), gres_task=per_task,
-        gpus_job=() if per_task else per_job, cpus_per_gpu=request.cpus_per_gpu,
+        mem_node=mem_node, mem_cpu=mem_cpu, mem_gpu=mem_gpu, gres_node=per_node, gres_task=per_task,
+        gpus_job=() if request.gpus_per_task else per_job, cpus_per_gpu=request.cpus_per_gpu,
         whole=request.exclusive == "node" or settings.select == "linear", own_user=request.exclusive == "user",
         shares=request.oversubscribe, overcommit=request.overcommit, contiguous=request.contiguous, spread=request.spread_job,
         fewest=request.use_min_nodes, site=_site(request, wanted, nodes_max))
@@ -134,6 +143,13 @@ def _per_node(request: JobRequest) -> Items:
         sockets = max(1, request.sockets_per_node)
         found += [item._replace(count=item.count * sockets) for item in gres.parse_gpus(request.gpus_per_socket)]
     return tuple(item for item in found if item.count)
+
+
+def _same_devices(per_node: Items, others: Items) -> int:
+    """GPUs on each node that are also those of a count per job or task: both hold then, they do not add up. 0 when they are others."""
+    if len(others) != 1:
+        return 0
+    return next((item.count for item in per_node if item.name == "gpu" and (item.type == others[0].type or not others[0].type)), 0)
 
 
 def _site(request: JobRequest, wanted: frozenset[str], nodes_max: int) -> Site:

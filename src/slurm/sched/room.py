@@ -44,6 +44,14 @@ def free_cpus(space: NodeSpace, settings: Settings) -> int:
     return min(sum(unit.bit_count() for unit in free_units(space, settings)), space.most // size * size)
 
 
+def with_memory(cpus: int, memory: int, node: Node, need: Need, settings: Settings) -> int:
+    """How many of these CPUs, in whole units, there is memory for."""
+    if not need.mem_cpu:
+        return cpus
+    size = unit_size(node, settings)
+    return min(cpus, memory // need.mem_cpu // size * size)
+
+
 def _apart(need: Need, settings: Settings) -> int:
     """How many tasks may share a core, 0 for no such rule."""
     return need.tasks_per_core or int(settings.select_one_task_per_core)
@@ -71,6 +79,9 @@ def held_cpus(tasks: int, gpus: int, node: Node, need: Need, settings: Settings)
         used = min(threads, need.threads or threads)
         cores = tasks * -(-need.cpus_per_task // used) if apart == 1 else max(-(-tasks // (apart or MANY)), -(-cpus // used))
         cpus = cores * threads
+    elif threads > 1 and need.tasks_per_socket:
+        full, rest = divmod(tasks, need.tasks_per_socket)
+        cpus = sum(times * -(-count * need.cpus_per_task // threads) * threads for times, count in ((full, need.tasks_per_socket), (1, rest)))
     cpus = max(cpus, need.min_cpus, need.cpus_per_gpu * gpus)
     size = unit_size(node, settings)
     return -(-cpus // size) * size if size > 1 else cpus
@@ -80,10 +91,7 @@ def room(space: NodeSpace, need: Need, settings: Settings) -> Room | None:
     """What a node can take of a job; None when not even one task."""
     if need.whole and not space.empty:
         return None
-    cpus = free_cpus(space, settings)
-    if need.mem_cpu:
-        size = unit_size(space.node, settings)
-        cpus = min(cpus, space.memory // need.mem_cpu // size * size)
+    cpus = with_memory(free_cpus(space, settings), space.memory, space.node, need, settings)
     if cpus < max(1, need.min_cpus) or not _memory_fits(space, need):
         return None
     tasks = settings.max_tasks_per_node if need.overcommit else tasks_in(cpus, space.node, need, settings)
@@ -91,6 +99,8 @@ def room(space: NodeSpace, need: Need, settings: Settings) -> Room | None:
         tasks = min(tasks, need.tasks_per_node)
     if need.tasks_per_socket:
         tasks = min(tasks, _tasks_on_sockets(space, need))
+        while need.mem_cpu and tasks > 0 and need.mem_cpu * held_cpus(tasks, 0, space.node, need, settings) > space.memory:
+            tasks -= 1
     if need.gres_node or need.gres_task or need.gpus_job:
         return _room_with_gres(space, need, cpus, tasks)
     return Room(space.node, tasks, 0, space) if tasks > 0 else None
@@ -104,6 +114,8 @@ def _memory_fits(space: NodeSpace, need: Need) -> bool:
 
 def _tasks_on_sockets(space: NodeSpace, need: Need) -> int:
     node = space.node
+    if need.overcommit:
+        return need.tasks_per_socket * node.sockets
     sockets = units_of(node.cpus, node.cores_per_socket * node.threads_per_core)
     return sum(min(need.tasks_per_socket, (space.cpus & socket).bit_count() // need.cpus_per_task) for socket in sockets)
 

@@ -44,7 +44,7 @@ def _memory(space: NodeSpace, need: Need, cpus: int, gpus: int) -> int:
 
 def _cpus(space: NodeSpace, settings: Settings, count: int, tasks: int, need: Need, near: int) -> int:
     """CPUs for a share: near the devices first, nobody else's before those that others share, then the lowest."""
-    if need.tasks_per_socket:
+    if need.tasks_per_socket and not need.overcommit:
         return _cpus_by_socket(space, count, tasks, need)
     if unit_size(space.node, settings) <= 1:
         taken = 0

@@ -105,9 +105,9 @@ class Timeline:
         return found
 
     def place(self, need: Need, at: Index, seconds: float, *, sparing: bool = False) -> Reservation | None:
-        """The earliest time at which a job of this length fits on the nodes at these positions; None when none is found.
+        """The earliest time after now at which a job of this length fits on the nodes at these positions; None when none is found.
 
-        `sparing`: of equal nodes rather those that are not free now, so that others can start there meanwhile.
+        Now itself is not asked: that was found wanting by a closer look than counts allow. `sparing`: of equal nodes rather those that are not free now, so that others can start there meanwhile.
         """
         if not len(at):
             return None
@@ -115,8 +115,6 @@ class Timeline:
             self._releases.sort()
         moments = self._releases.moments
         low, high = bisect_right(moments, self.now), len(moments)
-        if self._fit(self._free_at(self.now), need, at, sparing) is not None:
-            low = high = -1
         while low < high:
             middle = (low + high) // 2
             if self._fit(self._free_at(moments[middle]), need, at, sparing) is not None:
@@ -125,8 +123,7 @@ class Timeline:
                 low = middle + 1
         if low >= len(moments):
             return None
-        first = self.now if low < 0 else moments[low]
-        return self._from(first, need, at, seconds, sparing)
+        return self._from(moments[low], need, at, seconds, sparing)
 
     def _from(self, first: float, need: Need, at: Index, seconds: float, sparing: bool) -> Reservation | None:
         """The earliest place from `first` on that leaves the promises alone."""

@@ -161,6 +161,13 @@ def test_gpus_per_task_bound_the_tasks_on_a_node() -> None:
     assert found is not None and [(share.tasks, share.gres["gpu"].bit_count()) for share in found.shares] == [(2, 2), (1, 1)]
 
 
+def test_gpus_per_node_and_per_task_or_job_hold_together_and_do_not_add_up() -> None:
+    per_task = start_on(b.cluster(3, gpus=2), gpus_per_node="2", gpus_per_task="1", ntasks=4)
+    assert per_task is not None and [(share.tasks, share.gres["gpu"]) for share in per_task.shares] == [(2, 0b11), (2, 0b11)]
+    per_job = start_on(b.cluster(3, gpus=2), gpus_per_node="1", gpus="3")
+    assert per_job is not None and [share.gres["gpu"] for share in per_job.shares] == [1, 1, 1]
+
+
 def test_cpus_and_memory_per_gpu_count_with_the_gpus() -> None:
     found = start_on(b.cluster(1, gpus=2), gpus="2", cpus_per_gpu=3, mem_per_gpu=4000)
     assert found is not None and (found.cpu_count, found.memory) == (6, 8000)
