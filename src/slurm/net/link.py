@@ -17,7 +17,7 @@ from slurm.model.errors import SlurmError
 from slurm.net.endpoint import Endpoint, short_path
 from slurm.net.framing import FrameBuffer
 from slurm.wire import frames
-from slurm.wire.messages import Hello
+from slurm.wire.messages import UNREADABLE, Hello
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
@@ -184,7 +184,7 @@ class _Wire(asyncio.Protocol):
             while not self._why and (frame := self._buffer.take()) is not None:
                 self.heard = True
                 self._listener.on_message(*frame)
-        except (SlurmError, msgspec.DecodeError) as error:
+        except (SlurmError, *UNREADABLE) as error:
             self.fail(str(error))
 
     def connection_lost(self, error: Exception | None) -> None:

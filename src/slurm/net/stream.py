@@ -19,7 +19,7 @@ from slurm.net.gate import Gate
 from slurm.net.peer import OnMessage, Peer
 from slurm.wire import frames
 from slurm.wire.credentials import Identity
-from slurm.wire.messages import Hello
+from slurm.wire.messages import UNREADABLE, Hello
 
 Verify = Callable[[str], Identity]
 
@@ -146,7 +146,7 @@ class Stream(asyncio.Protocol):
             raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=["this daemon takes connections on its unix socket only"])
         try:
             hello = (msgspec.json if codec == frames.JSON else msgspec.msgpack).decode(payload, type=Hello)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise ProtocolError(hints=["the first message must be a Hello"]) from error
         self._known(self._verify(hello.token), local=False)
 
@@ -157,7 +157,7 @@ class Stream(asyncio.Protocol):
     def _deliver(self, peer: Peer, codec: int, payload: bytes) -> None:
         try:
             request = self._on_message(peer, codec, payload)
-        except (SlurmError, msgspec.DecodeError) as error:
+        except (SlurmError, *UNREADABLE) as error:
             self._declined(codec, error)
             return
         except Exception:
@@ -175,7 +175,7 @@ class Stream(asyncio.Protocol):
         was_full = self._running >= self._gate.limits.requests
         self._running -= 1
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, SlurmError | msgspec.DecodeError):
+        if isinstance(error, (SlurmError, *UNREADABLE)):
             self._declined(codec, error)
         elif error is not None:
             self._gate.log.error("a message from %s could not be handled", self._place, exc_info=error)
@@ -185,8 +185,8 @@ class Stream(asyncio.Protocol):
 
     # --- what went wrong ---------------------------------------------------------------------------------------------------
 
-    def _declined(self, codec: int, error: SlurmError | msgspec.DecodeError) -> None:
-        if isinstance(error, msgspec.DecodeError):
+    def _declined(self, codec: int, error: BaseException) -> None:
+        if not isinstance(error, SlurmError):
             error = ProtocolError(hints=[str(error)])
         if isinstance(error, ProtocolError):
             self._refuse(error, codec)

@@ -12,6 +12,9 @@ import msgspec
 from slurm.model.errors import SlurmError, describe
 from slurm.model.request import BatchPayload, JobRequest, StepRequest
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for bytes that are no message: malformed, not UTF-8, nested without end."""
+
 
 class Message(msgspec.Struct, kw_only=True, omit_defaults=True, tag=True):
     """A request or a reply."""
