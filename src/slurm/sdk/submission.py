@@ -165,15 +165,12 @@ def folder_name(name: str) -> str:
 
 def _depend(options: dict[str, str | None], jobs: Sequence[Promise], task: SlurmTask[..., Any]) -> None:
     """Add the ids of jobs to --dependency; dependents of a job that failed are to end, not to wait for ever."""
-    ids: list[str] = []
-    for job in jobs:
-        if isinstance(job, ArrayJob):
-            ids += job.ids
-        elif isinstance(job, Job):
-            ids.append(job.id)
+    arrays = dict.fromkeys(one for job in jobs if isinstance(job, ArrayJob) for one in job.ids)
+    singles = dict.fromkeys(job.id for job in jobs if isinstance(job, Job) and job.id.partition("_")[0] not in arrays)
+    ids = [*arrays, *singles]
     if not ids:
         return
-    clause = "afterok:" + ":".join(dict.fromkeys(ids))
+    clause = "afterok:" + ":".join(ids)
     own = options.get("dependency")
     if own and "?" in own:
         raise InvalidOption(f"@task of {task.name}: dependency={own!r} cannot be joined with that on jobs {', '.join(ids)}: it holds a `?`")

@@ -41,6 +41,7 @@ class Tracker:
 
     def settle(self, job: str, status: Status) -> None:
         """Say how a job stands without asking: it is known from its files."""
+        self.add([job])
         self._take({job: status})
 
     def status(self, job: str) -> Status:

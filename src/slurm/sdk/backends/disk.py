@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from typing import BinaryIO
 
 from slurm.sdk.folder import whole
+
+OWN_IDS = count(os.getpid() * 100_000 + 1)
+"""Ids for jobs that no cluster numbers; a workflow's jobs and its own, in another process, differ."""
 
 
 class SharedDisk:

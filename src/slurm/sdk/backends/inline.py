@@ -8,11 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
-from itertools import count
 
 from slurm.sdk import runner
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
-from slurm.sdk.backends.disk import SharedDisk
+from slurm.sdk.backends.disk import OWN_IDS, SharedDisk
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.status import UNKNOWN, Status
 
@@ -23,12 +22,11 @@ class InlineBackend(SharedDisk):
     name = "inline"
 
     def __init__(self) -> None:
-        self._ids = count(1)
         self._status: dict[str, Status] = {}
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
         """Run the job, or the elements of the array one after the other."""
-        name = str(next(self._ids))
+        name = str(next(OWN_IDS))
         files = JobFiles(os.path.dirname(path), os.path.basename(path).removeprefix("slurm_job_").removesuffix("_script.sh"))
         base = _base(script)
         for index in range(array) if array else (None,):

@@ -11,12 +11,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from itertools import count
 from typing import NamedTuple
 
 from slurm.notation import duration
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
-from slurm.sdk.backends.disk import SharedDisk
+from slurm.sdk.backends.disk import OWN_IDS, SharedDisk
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.errors import SubmissionError
 from slurm.sdk.folder import JobFiles
@@ -48,7 +47,6 @@ class SubprocessBackend(SharedDisk):
         self._environ = os.environ if environ is None else environ
         self._most = processes or os.cpu_count() or 1
         self._lock = threading.RLock()
-        self._ids = count(1)
         self._waiting: list[_Waiting] = []
         self._running: dict[str, _Running] = {}
         self._status: dict[str, Status] = {}
@@ -57,7 +55,7 @@ class SubprocessBackend(SharedDisk):
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
         """Queue a process for the job, or one for each element."""
-        name = str(next(self._ids))
+        name = str(next(OWN_IDS))
         after = _targets(options.get("dependency") or "", path)
         allowed = options.get("time")
         seconds = float(duration.parse(allowed) or -1) if allowed else -1.0

@@ -1,0 +1,89 @@
+"""What is said to sbatch, squeue, sacct, scancel and scontrol, and how their answers are read; not where the commands run, which subclasses know.
+
+Holds for Slurm 22.05 and later. One question for all jobs, never one a job.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+
+from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
+from slurm.sdk.errors import BackendCommandError
+from slurm.sdk.status import UNKNOWN, Status, normal
+
+JOBS_A_QUESTION = 1000
+"""How many ids one command line may name."""
+NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH")
+_SUBMITTED = re.compile(r"^(\d+)(?:;\S+)?$", re.MULTILINE)
+
+
+class SlurmCommands(ABC):
+    """The `states`, `cancel` and `max_array` of a Backend, and the words for its `submit`."""
+
+    _accounting = True
+
+    @abstractmethod
+    def _run(self, *words: str) -> str:
+        """What a command printed; BackendCommandError with its standard error when it failed, BackendTimeout when it took too long."""
+
+    def states(self, ids: Sequence[str]) -> dict[str, Status]:
+        """squeue, and sacct for those that it has forgotten; UNKNOWN for those that both have."""
+        found: dict[str, Status] = {}
+        for bases in _bases(ids):
+            found.update(self._queued(bases))
+        forgotten = [one for one in ids if one not in found]
+        for bases in _bases(forgotten):
+            found.update(self._accounted(bases))
+        return {one: found.get(one, Status(UNKNOWN)) for one in ids}
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """scancel, once for all of them."""
+        self._run("scancel", "--quiet", *ids)
+
+    def max_array(self) -> int:
+        """MaxArraySize of the cluster."""
+        found = re.search(r"^MaxArraySize\s*=\s*(\d+)", self._run("scontrol", "show", "config"), re.MULTILINE)
+        return int(found[1]) if found else DEFAULT_MAX_ARRAY
+
+    def _queued(self, bases: str) -> dict[str, Status]:
+        try:
+            out = self._run("squeue", "-h", "-r", "-t", "all", "-j", bases, "-o", "%i|%T|%r")
+        except BackendCommandError as error:
+            if "Invalid job id" not in str(error):
+                raise
+            return {}
+        rows = (line.split("|", 2) for line in out.splitlines())
+        return {row[0].strip(): Status(normal(row[1]), "", row[2].strip()) for row in rows if len(row) == 3}
+
+    def _accounted(self, bases: str) -> dict[str, Status]:
+        if not self._accounting:
+            return {}
+        try:
+            out = self._run("sacct", "-n", "-P", "-X", "-j", bases, "-o", "JobID,State,ExitCode")
+        except BackendCommandError as error:
+            if not any(words in str(error) for words in NO_ACCOUNTING):
+                raise
+            self._accounting = False  # such a site keeps no records: what lies in the job's folder has to tell
+            return {}
+        rows = (line.split("|") for line in out.splitlines())
+        return {row[0]: Status(normal(row[1]), row[2]) for row in rows if len(row) == 3}
+
+
+def sbatch(path: str, array: int, limit: int) -> list[str]:
+    """The command that submits a script; `array` elements, at most `limit` at once."""
+    return ["sbatch", "--parsable", *([f"--array=0-{array - 1}" + (f"%{limit}" if limit else "")] if array else []), path]
+
+
+def submitted(out: str) -> str | None:
+    """The job id that `sbatch --parsable` printed, alone or before the name of a cluster."""
+    found = _SUBMITTED.search(out)
+    return found[1] if found else None
+
+
+def _bases(ids: Sequence[str]) -> Iterable[str]:
+    """The jobs that these are, or are elements of, as lists for command lines."""
+    bases = sorted({one.partition("_")[0] for one in ids})
+    for start in range(0, len(bases), JOBS_A_QUESTION):
+        yield ",".join(bases[start:start + JOBS_A_QUESTION])

@@ -1,0 +1,61 @@
+"""Keywords of @task: which are taken, what they become, what is said about wrong ones."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from slurm.options import directives as notation
+from slurm.sdk import options
+from slurm.sdk.errors import InvalidOption
+from slurm.sdk.keywords import SbatchKeywords
+
+
+def test_the_typed_keywords_are_the_rows_of_the_option_table() -> None:
+    assert list(SbatchKeywords.__annotations__) == [*options.rows(), *options.ALIASES, "packaging"]
+
+
+@pytest.mark.parametrize(("keywords", "texts"), [
+    ({"time": "00:10:00", "mem": "4G", "cpus_per_task": 2}, {"time": "00:10:00", "mem": "4G", "cpus_per_task": "2"}),
+    ({"time": timedelta(hours=25, seconds=5)}, {"time": "25:00:05"}),
+    ({"memory": "2G", "name": "x"}, {"mem": "2G", "job_name": "x"}),
+    ({"memory": "2G", "mem": "4G"}, {"mem": "4G"}),
+    ({"exclusive": True, "hold": False}, {"exclusive": None}),
+    ({"exclusive": None}, {"exclusive": None}),
+    ({"account": None}, {}),
+    ({"nodelist": ["cn01", "cn02"], "chdir": Path("/tmp")}, {"nodelist": "cn01,cn02", "chdir": "/tmp"}),
+    ({"gpus-per-node": 2}, {"gpus_per_node": "2"}),
+    ({"contiguous": True}, {"contiguous": None}),
+])
+def test_keywords_become_the_texts_of_options(keywords: dict[str, object], texts: dict[str, str | None]) -> None:
+    assert options.checked(keywords, "@task of f") == texts
+
+
+@pytest.mark.parametrize(("keywords", "said"), [
+    ({"cpu_per_task": 2}, "did you mean cpus_per_task?"),
+    ({"array": "0-3"}, "call .map(items)"),
+    ({"time": "soon"}, "Invalid --time specification"),
+    ({"mem": "4Q"}, "a whole number with K, M"),
+    ({"hold": "x"}, "takes True or False"),
+    ({"time": True}, "takes a value"),
+    ({"comment": "a\nb"}, "no value that an option of sbatch can have"),
+    ({"frobnicate": 1}, "sbatch has no option frobnicate"),
+])
+def test_what_is_wrong_is_named_with_what_would_be_right(keywords: dict[str, object], said: str) -> None:
+    with pytest.raises(InvalidOption, match="@task of f") as caught:
+        options.checked(keywords, "@task of f")
+    assert said in str(caught.value)
+
+
+def test_other_options_lie_over_the_first_and_none_takes_one_away() -> None:
+    base = options.checked({"mem": "4G", "exclusive": True, "time": 5}, "")
+    assert options.merged(base, {"memory": "8G", "exclusive": False, "time": None}, "") == {"mem": "8G"}
+
+
+def test_a_directive_reads_back_as_the_text_it_was_made_of() -> None:
+    texts = {"comment": 'two words # and "quotes"', "output": "/a b/slurm-%j.out", "exclusive": None, "job_name": "it's"}
+    lines = list(options.directives(texts))
+    read = [word for given in notation.read("#!/bin/bash\n" + "\n".join(lines)).given for word in given.words]
+    assert read == ["--comment=" + str(texts["comment"]), "--output=/a b/slurm-%j.out", "--exclusive", "--job-name=it's"]

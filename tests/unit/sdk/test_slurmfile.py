@@ -1,0 +1,81 @@
+"""Slurmfiles: found upwards, environments over the default, wrong ones named."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from slurm import Cluster, SlurmfileError
+from slurm.sdk import slurmfile
+from slurm.sdk.errors import SlurmfileEnvironmentNotFoundError, SlurmfileInvalidError, SlurmfileNotFoundError
+
+TEXT = """
+[default.cluster]
+backend = "inline"
+job_base_dir = "{base}"
+[default.submit]
+partition = "debug"
+time = "00:10:00"
+[gpu.cluster.backend_config]
+default_account = "lab"
+[gpu.submit]
+partition = "gpu"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder with a Slurmfile, and a folder in it as the present one."""
+    for name in ("SLURMFILE", "SLURM_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "Slurmfile.toml").write_text(TEXT.format(base=tmp_path / "jobs"))
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    return tmp_path
+
+
+def test_the_nearest_slurmfile_upwards_makes_the_cluster(project: Path) -> None:
+    cluster = Cluster.from_env()
+    assert (cluster.backend_type, cluster.job_base_dir) == ("inline", str(project / "jobs"))
+    assert cluster.defaults() == {"partition": "debug", "time": "00:10:00"}
+
+
+def test_an_environment_lies_over_the_default(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for cluster in (Cluster.from_env("gpu"), Cluster.from_env(project / "Slurmfile.toml", env="gpu"), Cluster.from_file(project / "Slurmfile.toml")):
+        assert cluster.defaults()["time"] == "00:10:00"
+    assert Cluster.from_env("gpu").defaults() == {"account": "lab", "partition": "gpu", "time": "00:10:00"}
+    monkeypatch.setenv("SLURM_ENV", "gpu")
+    assert Cluster.from_env(overrides={"partition": "long"}).defaults()["partition"] == "long"
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("[default.cluster]\njob_base_dir='x'", "a key `backend` is missing"),
+    ("[default.cluster]\nbackend='inline'\n[default.clutser]\n", "clutser is unknown; valid: cluster, submit"),
+    ("no toml", "is no TOML"),
+    ("[default.cluster]\nbackend='inline'\n[[default.callbacks]]\ntarget='a:b'", "callbacks are not supported by slurm-py yet"),
+])
+def test_a_wrong_slurmfile_is_named_with_what_is_wrong(project: Path, text: str, said: str) -> None:
+    (project / "Slurmfile.toml").write_text(text)
+    with pytest.raises(SlurmfileInvalidError, match="Slurmfile.toml") as caught:
+        Cluster.from_env()
+    assert said in str(caught.value)
+
+
+def test_what_is_missing_is_named_with_what_there_is(project: Path) -> None:
+    with pytest.raises(SlurmfileEnvironmentNotFoundError, match="no environment cpu; it has default, gpu"):
+        Cluster.from_env("cpu")
+    with pytest.raises(SlurmfileNotFoundError, match="looked for ./other.toml"):
+        Cluster.from_env("./other.toml")
+    with pytest.raises(SlurmfileError):
+        slurmfile.flat(project / "nothing.toml")
+
+
+def test_a_flat_file_and_a_command_line_make_clusters_too(project: Path) -> None:
+    (project / "flat.toml").write_text(f'backend = "inline"\njob_base_dir = "{project}"\ndefault_partition = "gpu"\n')
+    assert Cluster.from_file(project / "flat.toml").defaults() == {"partition": "gpu"}
+    parser = argparse.ArgumentParser()
+    Cluster.add_argparse_args(parser)
+    args = parser.parse_args(["--backend", "inline", "--partition", "gpu", "--hostname", "ignored-without-ssh"])
+    assert Cluster.from_args(args, job_base_dir=project).defaults() == {"partition": "gpu"}

@@ -1,0 +1,77 @@
+"""The subprocess backend: jobs as real processes, without a cluster."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from slurm import Cluster, DependencyFailed, JobCancelled, JobTimeLimit, NotFinished, SubmissionError, TaskFailed, task, workflow
+
+
+@task
+def where(number: int = 0) -> tuple[int, int, str | None]:
+    return number, os.getpid(), os.environ.get("SLURM_ARRAY_TASK_ID")
+
+
+@task
+def asleep(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+@workflow
+def flow(count: int) -> list[int]:
+    return [number for number, _, _ in where.map(range(count)).results()]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with Cluster("subprocess", job_base_dir=tmp_path) as found:
+        yield found
+    found.close()
+
+
+def test_a_job_is_a_process_and_an_array_one_an_item(cluster: Cluster) -> None:
+    number, pid, index = where(5).result(20)
+    assert (number, index) == (5, None)
+    assert pid != os.getpid()
+    assert [(number, index) for number, _, index in where.map([7, 8]).results(20)] == [(7, "0"), (8, "1")]
+
+
+def test_a_job_that_runs_too_long_is_ended(cluster: Cluster) -> None:
+    with pytest.raises(JobTimeLimit):
+        asleep.with_options(time="00:00:01")(60).result(20)
+
+
+def test_a_cancelled_job_says_so_and_those_after_it_never_run(cluster: Cluster) -> None:
+    job = asleep(60)
+    after = where.after(job)()
+    with pytest.raises(NotFinished, match="it is RUNNING"):
+        job.result(0.2)
+    assert job.cancel()
+    with pytest.raises(JobCancelled):
+        job.result(20)
+    with pytest.raises(DependencyFailed):
+        after.result(20)
+    assert not job.cancel()
+
+
+def test_a_process_that_kills_itself_has_failed_without_a_word(cluster: Cluster) -> None:
+    def killed() -> None:
+        os.kill(os.getpid(), 9)
+
+    with pytest.raises(TaskFailed, match="Exit Code: 0:9"):
+        task(killed)().result(20)
+
+
+def test_a_workflow_runs_in_a_process_of_its_own(cluster: Cluster) -> None:
+    assert flow(3).result(30) == [0, 1, 2]
+
+
+def test_a_dependency_it_cannot_keep_is_refused(cluster: Cluster) -> None:
+    with pytest.raises(SubmissionError, match="no dependency but afterok"):
+        where.with_options(dependency="singleton")()

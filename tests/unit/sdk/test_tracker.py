@@ -1,0 +1,102 @@
+"""The tracker: who waits is woken, nobody waits for ever, one question serves all."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from slurm.sdk.backends.backend import Backend
+from slurm.sdk.errors import BackendError
+from slurm.sdk.status import Status
+from slurm.sdk.tracker import Tracker
+
+
+class Played:
+    """A backend whose news the test plays; an exception among the news is raised."""
+
+    def __init__(self) -> None:
+        self.news: queue.SimpleQueue[dict[str, Status] | BackendError] = queue.SimpleQueue()
+        self.questions: list[Sequence[str]] = []
+        self.present: dict[str, Status] = {}
+        self.rested = threading.Event()
+
+    def states(self, ids: Sequence[str]) -> dict[str, Status]:
+        self.questions.append(tuple(ids))
+        return {one: self.present.get(one, Status("PENDING")) for one in ids}
+
+    def changes(self, ids: Sequence[str], timeout: float) -> dict[str, Status]:
+        told = self.news.get(timeout=5)
+        if isinstance(told, BackendError):
+            raise told
+        return told
+
+    def wake(self) -> None:
+        self.news.put({})
+
+    def rest(self) -> None:
+        self.rested.set()
+
+
+def _tracker() -> tuple[Tracker, Played]:
+    played = Played()
+    return Tracker(cast(Backend, cast(Any, played))), played
+
+
+def test_a_wait_ends_with_the_news_of_the_last_job_and_the_listener_rests() -> None:
+    tracker, played = _tracker()
+    played.news.put({"1": Status("COMPLETED"), "9": Status("RUNNING")})
+    played.news.put({"2": Status("RUNNING")})
+    played.news.put({"2": Status("FAILED", "1:0")})
+    assert tracker.wait(["1", "2"], 5)
+    assert tracker.statuses(["1", "2"]) == {"1": Status("COMPLETED"), "2": Status("FAILED", "1:0")}
+    assert played.rested.wait(5)
+    assert played.questions == []
+
+
+def test_a_wait_gives_up_at_its_time() -> None:
+    tracker, played = _tracker()
+    assert not tracker.wait(["1"], 0.01)
+    played.news.put({"1": Status("COMPLETED")})
+    assert tracker.wait(["1"], 5)
+
+
+def test_one_question_asks_for_all_jobs_that_have_not_ended() -> None:
+    tracker, played = _tracker()
+    tracker.add(["1", "2", "3"])
+    played.present = {"1": Status("COMPLETED")}
+    assert tracker.status("1").finished
+    assert tracker.status("2").state == "PENDING"
+    assert played.questions == [("1", "2", "3"), ("2", "3")]
+
+
+def test_a_cluster_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker, played = _tracker()
+    played.news.put(BackendError("away"))
+    played.news.put({"1": Status("COMPLETED")})
+    assert tracker.wait(["1"], 5)
+
+
+def test_a_cluster_that_stays_away_is_told_to_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slurm.sdk.tracker.GONE_SECONDS", -1.0)
+    tracker, played = _tracker()
+    played.news.put(BackendError("away for good"))
+    with pytest.raises(BackendError, match="away for good"):
+        tracker.wait(["1"], 5)
+
+
+def test_a_callback_is_called_once_and_one_that_raises_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: list[object] = []
+    monkeypatch.setattr("sys.excepthook", lambda kind, *rest: raised.append(kind))
+    tracker, played = _tracker()
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    tracker.when_done("1", lambda: 1 / 0)  # type: ignore[arg-type,return-value]
+    tracker.when_done("1", lambda: told.put("second"))
+    played.news.put({"1": Status("COMPLETED")})
+    assert told.get(timeout=5) == "second"
+    assert raised == [ZeroDivisionError]
+    tracker.when_done("1", lambda: told.put("late"))
+    assert told.get(timeout=5) == "late"
