@@ -131,15 +131,15 @@ class Board:
         return np.maximum(tasks, 0, out=tasks)
 
     def rooms(self, free: Free, need: Need, at: Index, tasks: Array) -> list[Room]:
-        """Rooms of the nodes at these positions, without spaces: for times to come. Hyperthreads are looked at closer here."""
+        """Rooms of the nodes at these positions, without spaces: for times to come. Cores and their memory are looked at closer here."""
         gpus = self._gpus(free, need, at).tolist() if need.gpus_job else [0] * len(at)
         found = []
         for place, count, devices in zip(at.tolist(), tasks.tolist(), gpus, strict=True):
             node = self.nodes[place]
-            if node.threads_per_core > 1 and not need.overcommit:
-                cpus = with_memory(int(free.cpus[place]), int(free.memory[place]), node, need, self.settings)
+            cpus = with_memory(int(free.cpus[place]), int(free.memory[place]), node, need, self.settings)
+            if not need.overcommit:
                 count = min(count, tasks_in(cpus, node, need, self.settings))
-            if count:
+            if count and cpus >= need.min_cpus:
                 found.append(Room(node, count, devices))
         return found
 

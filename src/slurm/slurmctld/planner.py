@@ -17,6 +17,7 @@ from slurm.core.illegal import IllegalTransition
 from slurm.model.ids import JobId
 from slurm.sched import priority
 from slurm.sched.plan import Forecast, Plan, plan
+from slurm.sched.queue import Queue
 from slurm.sched.refusal import Refusal
 from slurm.slurmctld.engine import Engine
 
@@ -37,6 +38,7 @@ class Planner:
     def __init__(self, engine: Engine, now: Callable[[], float]) -> None:
         self._engine = engine
         self._now = now
+        self._queue = Queue()
         self._quick: asyncio.Handle | None = None
         self._full: asyncio.TimerHandle | None = None
         self._quick_after = 0.0  # loop time before which none of the kind begins
@@ -108,7 +110,7 @@ class Planner:
         now = self._now()
         self._show_priorities(now, everything=full)
         depth = None if full else cluster.settings.default_queue_depth
-        outcome = plan(cluster, now, depth=depth, backfill=full and cluster.settings.scheduler == "backfill")
+        outcome = plan(cluster, now, depth=depth, backfill=full and cluster.settings.scheduler == "backfill", queue=self._queue)
         if full:
             self.verdicts = {}
             self.forecasts = dict(outcome.forecasts)
