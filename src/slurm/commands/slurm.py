@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
@@ -35,6 +36,11 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _stop(number: int, _: object) -> None:
+    """End as after ctrl-C, so that what was begun is cleaned up."""
+    raise SystemExit(128 + number)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; exit status."""
     console = Console()
@@ -43,6 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not options.command:
         top.print_help()
         return 0
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     try:
         return SUBCOMMANDS[options.command][0](options, dict(os.environ), console)
     except SlurmError as error:

@@ -26,9 +26,9 @@ class EmbeddedCluster:
         try:
             with open(f"{self.instance.root}/shape.json") as file:
                 values = json.load(file)
-        except (OSError, ValueError):
+            return Shape(**{**values, "gpu_files": tuple(values["gpu_files"])})
+        except (OSError, ValueError, TypeError, KeyError):  # none, half written, or of another version: `slurm up` writes it anew
             return None
-        return Shape(**{**values, "gpu_files": tuple(values["gpu_files"])})
 
     def write(self, shape: Shape, texts: dict[str, str]) -> None:
         """Make the folders and files of a cluster of this shape; StoreError when the disk refuses."""

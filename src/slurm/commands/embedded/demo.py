@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 
-from slurm.commands.embedded import down, up
+from slurm.commands.embedded import down, processes, up
 from slurm.commands.embedded.cluster import EmbeddedCluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.embedded.shape import emulated
@@ -53,7 +52,6 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     # The commands of this very installation come first, and `python` is the one that has numpy.
     env["PATH"] = os.pathsep.join((programs, os.path.dirname(sys.executable), environ.get("PATH", "/usr/bin:/bin")))
     work = keep or f"{cluster.instance.root}/work"
-    before = signal.signal(signal.SIGTERM, _stop)
     try:
         with cluster.locked():
             shape = emulated(up.machine(), nodes=4, cpus=16, memory=64 * 1024, gpus=2, gpu_type="h100")
@@ -63,7 +61,6 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         status = _main_job(env, work, console)
     finally:
         _remove(cluster, env)
-        signal.signal(signal.SIGTERM, before)
     console.line("The demo's cluster is stopped and removed. A cluster of your own:  slurm up")
     if keep:
         console.line(f"Outputs and models: {keep}")
@@ -77,10 +74,6 @@ def _programs() -> str:
         if os.path.exists(os.path.join(folder, "sbatch")):
             return folder
     raise InvalidRequest(message=f"sbatch is not installed in {folder}", hints=["the demo uses the Slurm commands: `pip install .` installs them"])
-
-
-def _stop(number: int, _: object) -> None:
-    raise SystemExit(128 + number)
 
 
 def _new_folder(path: str) -> str:
@@ -100,7 +93,7 @@ def _sweep(environ: Mapping[str, str]) -> None:
 
 
 def _remove(cluster: EmbeddedCluster, environ: Mapping[str, str]) -> None:
-    with cluster.locked():
+    with processes.undisturbed(), cluster.locked():
         down.take_down(cluster, environ)
         shutil.rmtree(cluster.instance.root, ignore_errors=True)
 

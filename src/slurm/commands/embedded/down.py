@@ -6,14 +6,16 @@ import argparse
 import time
 from collections.abc import Mapping
 
-from slurm.commands.embedded import processes
+from slurm.commands.embedded import leftovers, processes
 from slurm.commands.embedded.cluster import EmbeddedCluster
 from slurm.commands.embedded.console import Console
+from slurm.commands.embedded.shape import KILL_WAIT
 from slurm.model.errors import SlurmError
 from slurm.net import client
 from slurm.net.client import Connection
 
 DRAIN_SECONDS = 15.0
+CALL_SECONDS = 10.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +27,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     """Bring the cluster down; exit status."""
     cluster = EmbeddedCluster(environ, options.name)
     with cluster.locked():
-        running = [daemon for daemon in cluster.daemons if daemon.pid]
-        if not running:
+        if not any(daemon.pid for daemon in cluster.daemons) and not _steps_left(cluster):
             console.line(f"Cluster {cluster.instance.name} is not up. Nothing was changed.")
             return 0
         for note in take_down(cluster, environ, keep_jobs=options.keep_jobs):
@@ -37,21 +38,38 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
 
 def take_down(cluster: EmbeddedCluster, environ: Mapping[str, str], *, keep_jobs: bool = False) -> list[str]:
     """Cancel the jobs and stop every daemon of a cluster whose lock the caller holds; what is worth a word, one line each."""
+    if keep_jobs:
+        return processes.stop(cluster.daemons)
     notes = []
-    ended = 0 if keep_jobs else _end_jobs(environ, cluster)
+    ended = _end_jobs(environ, cluster) if any(daemon.pid for daemon in cluster.daemons if not daemon.node) else 0
     if ended:
         notes.append(f"Cancelled {ended} running job{'s' if ended > 1 else ''}")
-    return notes + processes.stop(cluster.daemons)
+    notes += processes.stop(cluster.daemons)
+    shape = cluster.shape
+    if shape is not None:
+        found, left = leftovers.end_all(cluster.instance, shape.names, KILL_WAIT)
+        if found:
+            notes.append(f"Ended {found} job step{'s' if found > 1 else ''} that had outlived the daemons")
+        if left:
+            notes.append(f"{left} of them did not end: see ps for slurmstepd")
+    return notes
+
+
+def _steps_left(cluster: EmbeddedCluster) -> bool:
+    shape = cluster.shape
+    return shape is not None and bool(leftovers.supervisors(cluster.instance, shape.names))
 
 
 def _end_jobs(environ: Mapping[str, str], cluster: EmbeddedCluster) -> int:
-    """Cancel what runs and wait until its processes are gone; how many jobs ran. A dead controller cannot be asked: 0."""
+    """Cancel what runs and wait until its processes are gone; how many jobs ran. 0 when the controller does not answer."""
     try:
         with client.connect({**environ, "SLURM_CONF": cluster.instance.conf}) as connection:
+            # What waits would start on what the cancelled jobs give back.
+            connection.call({"type": "Quiesce", "seconds": 2 * DRAIN_SECONDS}, CALL_SECONDS)
             running = _running(connection)
             if not running:
                 return 0
-            connection.call({"type": "CancelJobs", "filter": {"states": ["running", "suspended"]}})
+            connection.call({"type": "CancelJobs", "filter": {"states": ["running", "suspended"]}}, CALL_SECONDS)
             deadline = time.monotonic() + DRAIN_SECONDS
             while time.monotonic() < deadline and _running(connection):
                 time.sleep(0.05)
@@ -61,6 +79,6 @@ def _end_jobs(environ: Mapping[str, str], cluster: EmbeddedCluster) -> int:
 
 
 def _running(connection: Connection) -> list[list[str]]:
-    reply = connection.call({"type": "ListJobs", "fields": ["JobID"], "filter": {"states": ["running", "suspended", "completing"]}})
+    reply = connection.call({"type": "ListJobs", "fields": ["JobID"], "filter": {"states": ["running", "suspended", "completing"]}}, CALL_SECONDS)
     rows: list[list[str]] = reply["rows"]
     return rows

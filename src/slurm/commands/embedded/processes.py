@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from slurm.daemon.process import holder_of
@@ -50,28 +52,48 @@ def _last_lines(path: str, count: int = 5) -> list[str]:
         return []
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Finish what is begun although somebody presses ctrl-C once more: for cleaning up."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
 def start(found: list[Daemon], conf: str) -> None:
     """Start daemons in the background and wait until each reported that it is ready; Unreachable names the one that is not and its log."""
     running: list[tuple[Daemon, subprocess.Popen[bytes]]] = []
-    for daemon in found:
-        words = [sys.executable, "-m", f"slurm.{daemon.program}", "-f", conf]
-        if daemon.node:
-            words += ["-N", daemon.node]
-        running.append((daemon, subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)))
-    failed: list[tuple[Daemon, str]] = []
-    for daemon, process in running:
-        try:
-            _, errors = process.communicate(timeout=START_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            failed.append((daemon, f"it was not ready within {START_SECONDS:.0f} s"))
-            continue
-        if process.returncode:
-            failed.append((daemon, errors.decode(errors="replace").strip()))
+    try:
+        for daemon in found:
+            words = [sys.executable, "-m", f"slurm.{daemon.program}", "-f", conf]
+            if daemon.node:
+                words += ["-N", daemon.node]
+            running.append((daemon, subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)))
+        failed = [(daemon, why) for daemon, process in running if (why := _outcome(process)) is not None]
+    except BaseException:
+        # Whoever stops the daemons after this finds those by their pid files that have come so far: wait until all have.
+        with undisturbed():
+            for _, process in running:
+                _outcome(process)
+        raise
     if failed:
         daemon, why = failed[0]
         raise Unreachable(message=f"{daemon.name} did not start: {why or 'see its log'}", hints=[f"log: {daemon.log}", *_last_lines(daemon.log)])
+
+
+def _outcome(process: subprocess.Popen[bytes]) -> str | None:
+    """None once the daemon is ready, else why it is not."""
+    try:
+        _, errors = process.communicate(timeout=START_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return f"it was not ready within {START_SECONDS:.0f} s"
+    return errors.decode(errors="replace").strip() if process.returncode else None
 
 
 def stop(found: list[Daemon], seconds: float = STOP_SECONDS) -> list[str]:

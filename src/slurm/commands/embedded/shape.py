@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 DEFAULT_GPU_TYPE = "emulated"
+KILL_WAIT = 5
+"""Seconds from SIGTERM to SIGKILL: people at a laptop wait for it."""
 
 
 class Shape(NamedTuple):
@@ -48,14 +50,14 @@ def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str) -> st
         f"SlurmdUser={user}",
         "# Peers are on this machine and the kernel says who they are; no port is opened.",
         "AuthType=auth/local",
-        f"StateSaveLocation={folder}/state",
-        f"SlurmctldPidFile={folder}/run/slurmctld.pid",
-        f"SlurmdPidFile={folder}/run/slurmd-%n.pid",
-        f"SlurmctldLogFile={folder}/log/slurmctld.log",
-        f"SlurmdLogFile={folder}/log/slurmd-%n.log",
-        f"SlurmdSpoolDir={folder}/spool/%n",
+        f'StateSaveLocation="{folder}/state"',
+        f'SlurmctldPidFile="{folder}/run/slurmctld.pid"',
+        f'SlurmdPidFile="{folder}/run/slurmd-%n.pid"',
+        f'SlurmctldLogFile="{folder}/log/slurmctld.log"',
+        f'SlurmdLogFile="{folder}/log/slurmd-%n.log"',
+        f'SlurmdSpoolDir="{folder}/spool/%n"',
         "ReturnToService=2",
-        "KillWait=5",
+        f"KillWait={KILL_WAIT}",
         "MaxArraySize=1000001",
         "MaxJobCount=1000000",
         "SelectType=select/cons_tres",

@@ -91,12 +91,20 @@ def bring_up(cluster: EmbeddedCluster, wanted: shape.Shape, environ: Mapping[str
         processes.start(cluster.daemons, cluster.instance.conf)
         wait_ready(environ, cluster)
     except (SlurmError, KeyboardInterrupt, SystemExit):
-        processes.stop(cluster.daemons, 5.0)
+        with processes.undisturbed():
+            processes.stop(cluster.daemons, 5.0)
         raise
 
 
 def _write(cluster: EmbeddedCluster, wanted: shape.Shape) -> None:
-    user = pwd.getpwuid(os.getuid()).pw_name
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container often runs as a uid without a name
+        user = str(os.getuid())
+    strange = [mark for mark in '"#%\\\n' if mark in cluster.instance.root]
+    if strange:
+        raise InvalidRequest(message=f"{cluster.instance.root} holds {strange[0]!r}, which a slurm.conf cannot say in a path",
+                             hints=["XDG_STATE_HOME names another place for the cluster's state"])
     host = socket.gethostname()
     cluster.write(wanted, {
         "slurm.conf": shape.slurm_conf(wanted, cluster.instance.name, cluster.instance.root, host, user),
@@ -110,10 +118,9 @@ def wait_ready(environ: Mapping[str, str], cluster: EmbeddedCluster) -> None:
     waiting = names
     with client.connect({**environ, "SLURM_CONF": cluster.instance.conf}) as connection:
         while time.monotonic() < deadline:
-            reply = connection.call({"type": "ListNodes", "fields": ["NodeList", "StateLong"], "by_node": True})
+            reply = connection.call({"type": "ListNodes", "fields": ["NodeList", "StateLong"], "by_node": True}, READY_SECONDS)
             states = {row[0]: row[1] for row in reply["rows"]}
-            waiting = [name for name in names if not states.get(name, "unknown").startswith(("idle", "mixed", "allocated", "drain", "completing"))
-                       or states[name].endswith("*")]
+            waiting = [name for name in names if states.get(name, "unknown").startswith("unknown") or states[name].endswith("*")]
             if not waiting:
                 return
             time.sleep(0.03)
