@@ -147,14 +147,15 @@ class Board:
         """What a job will hold that is to get these nodes with so many tasks each."""
         at = np.fromiter((self.position[one.node.name] for one, _ in chosen), np.intp, len(chosen))
         gres = {key: np.zeros(len(chosen), np.int32) for key in self.devices}
-        left = need.gpus
+        left = {item: item.count for item in need.gpus_job}
         cpus, memory = [], []
         for i, (one, tasks) in enumerate(chosen):
-            gpus = min(left, one.gpus)
-            left -= gpus
             asked = [*((item, item.count) for item in need.gres_node), *((item, item.count * tasks) for item in need.gres_task)]
-            if gpus:
-                asked.append((GresRequest("gpu", need.gpus_job[0].type), gpus))
+            here = one.gpus
+            for item, count in left.items():
+                asked.append((item, min(count, here)))
+                left[item] -= asked[-1][1]
+                here -= asked[-1][1]
             for item, count in asked:
                 for key in {(item.name, item.type), (item.name, "")} & gres.keys():
                     gres[key][i] += count

@@ -232,9 +232,12 @@ def narrowed(space: NodeSpace, limits: Free, at: int) -> NodeSpace:
     twin.most = min(twin.most, max(0, cpus))
     twin.memory = min(twin.memory, memory)
     twin.empty = twin.empty and not limits.tenants[at]
+    totals: dict[str, int] = {}
     for pool in space.node.gres:
         free = pool_mask(pool) & ~twin.gres.get(pool.name, 0)
-        left = int(min(limits.gres[pool.name, pool.type][at], limits.gres[pool.name, ""][at]))
-        if free.bit_count() > left:
-            twin.gres = {**twin.gres, pool.name: twin.gres.get(pool.name, 0) | (free & ~lowest_bits(free, max(0, left)))}
+        total = totals.get(pool.name, int(limits.gres[pool.name, ""][at]))
+        left = lowest_bits(free, max(0, min(int(limits.gres[pool.name, pool.type][at]), total)))
+        totals[pool.name] = total - left.bit_count()
+        if left != free:
+            twin.gres = {**twin.gres, pool.name: twin.gres.get(pool.name, 0) | (free & ~left)}
     return twin
