@@ -166,17 +166,20 @@ class Cluster:
         found = []
         for process in psutil.process_iter():
             try:
-                environ = process.environ()
-                words = process.cmdline()
-                # setproctitle overwrites the environment that the kernel shows; a stepd still stands in its step's folder.
-                folder = process.cwd()
-            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                if process.pid != os.getpid() and self._owns(process):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess, FileNotFoundError):
                 continue
-            ours = str(self.folder)
-            if process.pid != os.getpid() and (
-                    environ.get("SLURM_CONF", "").startswith(ours) or any(ours in word for word in words) or folder.startswith(ours)):
-                found.append(process)
         return found
+
+    def _owns(self, process: psutil.Process) -> bool:
+        ours = str(self.folder)
+        words = process.cmdline()
+        # setproctitle overwrites the environment that the kernel shows; a stepd still stands in its step's folder.
+        if process.environ().get("SLURM_CONF", "").startswith(ours) or any(ours in word for word in words) or process.cwd().startswith(ours):
+            return True
+        # Daemons stand in / and are known by what they keep open: log, lock, journal.
+        return bool(words) and words[0].startswith("slurm") and any(file.path.startswith(ours) for file in process.open_files())
 
     def stepds(self, job: str = "") -> list[psutil.Process]:
         """The slurmstepds of this cluster, or of one job."""

@@ -31,3 +31,9 @@ def test_a_node_message_comes_back_through_messagepack() -> None:
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(sent), type=node_messages.FromNode) == sent
     order = node_messages.TerminateJob(job=1, attempt=1, why="cancelled", kill_wait=5)
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(order), type=node_messages.ToNode) == order
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b'{"type": "\xff"}', b'{"type": "Ping", "x": ' + b"[" * 50_000, b'{"type": "NoSuch"}', b"[]"])
+def test_whatever_is_no_message_is_unreadable_and_nothing_else(payload: bytes) -> None:
+    with pytest.raises(messages.UNREADABLE):
+        msgspec.json.decode(payload, type=messages.Request)
