@@ -143,8 +143,8 @@ class Board:
                 found.append(Room(node, count, devices))
         return found
 
-    def future(self, chosen: Sequence[tuple[Room, int]], need: Need) -> Usage:
-        """What a job will hold that is to get these nodes with so many tasks each."""
+    def future(self, chosen: Sequence[tuple[Room, int]], need: Need, free: Free) -> Usage | None:
+        """What a job will hold that is to get these nodes with so many tasks each; None when its devices are not all free there."""
         at = np.fromiter((self.position[one.node.name] for one, _ in chosen), np.intp, len(chosen))
         gres = {key: np.zeros(len(chosen), np.int32) for key in self.devices}
         left = {item: item.count for item in need.gpus_job}
@@ -153,7 +153,7 @@ class Board:
             asked = [*((item, item.count) for item in need.gres_node), *((item, item.count * tasks) for item in need.gres_task)]
             here = one.gpus
             for item, count in left.items():
-                asked.append((item, min(count, here)))
+                asked.append((item, min(count, here, int(self._free(free, item, at[i: i + 1], need)[0]))))
                 left[item] -= asked[-1][1]
                 here -= asked[-1][1]
             for item, count in asked:
@@ -162,6 +162,8 @@ class Board:
             count = sum(count for item, count in asked if item.name == "gpu")
             cpus.append(one.node.cpus if need.whole else held_cpus(tasks, count, one.node, need, self.settings))
             memory.append(_memory(one.node, need, cpus[-1], count))
+        if any(left.values()):
+            return None
         return Usage(at, _column(cpus), _column(memory), gres if any(column.any() for column in gres.values()) else {})
 
     def _free(self, free: Free, item: GresRequest, at: Index, need: Need) -> Array:

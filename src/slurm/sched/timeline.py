@@ -144,9 +144,11 @@ class Timeline:
                         earliest = moment + 1e-6
                         break
             else:
-                found = self._fit(self._window(start, start + seconds), need, at, sparing)
-                if found is not None:
-                    return Reservation(start, start + seconds, found, self.board.future(found, need))
+                free = self._window(start, start + seconds)
+                found = self._fit(free, need, at, sparing)
+                usage = self.board.future(found, need, free) if found is not None else None
+                if found is not None and usage is not None:
+                    return Reservation(start, start + seconds, found, usage)
         return None
 
     def reserve(self, reservation: Reservation) -> None:
