@@ -1,6 +1,7 @@
 """The three tables: every row says what it is, every row that is not carried out says so, and the compatibility page repeats them all."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -10,8 +11,10 @@ from slurm.config import schema, values
 from slurm.options import option as options
 from slurm.options import tables
 from slurm.render import fields
-from tests.meta.source import ROOT, SRC
+from tests.meta.source import ROOT, SRC, modules
 
+TESTS = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py"))}
+ABOUT_ITSELF = {"help", "usage", "version"}  # shown for every command by tests/unit/options
 FIELD_TABLES = {"JOB": fields.JOB, "STEP": fields.STEP, "NODE": fields.NODE}
 
 
@@ -21,6 +24,27 @@ def test_every_option_says_what_it_does_and_why_it_does_not(command: str) -> Non
     assert len({row.name for row in rows}) == len(rows), f"{command} has an option twice"
     assert not [row for row in rows if not row.help]
     assert not [row for row in rows if row.status != options.EFFECTIVE and not row.note]
+
+
+@pytest.mark.parametrize("command", tables.COMMANDS)
+def test_every_option_that_is_carried_out_is_given_in_a_test(command: str) -> None:
+    untested = [row.name for row in tables.rows(command) if row.status == options.EFFECTIVE and row.name not in ABOUT_ITSELF and not _given(row, command)]
+    assert not untested, f"{command} carries these out, and no test gives them: {untested}"
+
+
+def _given(row: options.Option, command: str) -> bool:
+    """Whether a test that knows the command has a word that is this option. What fills a request is the same for all that submit."""
+    knowing = [name for name in row.commands.split() if row.sets] or [command]
+    short = rf"|(?<=[\"' ])-{re.escape(row.short)}" if row.short else ""
+    word = re.compile(rf"--{re.escape(row.name)}(?![\w-]){short}")
+    return any(word.search(text) for text in TESTS.values() if any(name in text for name in knowing))
+
+
+@pytest.mark.parametrize("command", tables.COMMANDS)
+def test_every_setting_of_a_command_is_looked_at_by_one(command: str) -> None:
+    text = "".join(module.text for module in modules() if module.room == "commands" or module.name == "slurm.options.resolve")
+    ignored = [row.name for row in tables.rows(command) if row.status == options.EFFECTIVE and not row.sets and f'"{row.key}"' not in text]
+    assert not ignored, f"accepted by {command} and then forgotten: {ignored}"
 
 
 @pytest.mark.parametrize("name", schema.SECTIONS)

@@ -61,9 +61,11 @@ def _describe(shell: Shell, resolved: Resolved, what: str, names: list[str]) -> 
     request.pop("convert", None)
     if names:
         request["names"] = _split(what, names)
-    for flag, field in (("details", "detail"), ("oneliner", "oneline")):
+    for flag, field in (("details", "detail"), ("oneliner", "oneline"), ("future", "future"), ("all", "hidden")):
         if resolved.flag(flag):
             request[field] = True
+    if resolved.flag("hide"):
+        request["hidden"] = False
     channel = shell.channel()
     try:
         reply = channel.call(request)

@@ -21,6 +21,11 @@ def _sinfo(shell: Shell) -> int:
     if resolved.flag("helpFormat") or resolved.flag("helpformat"):
         shell.stdout.write("".join(f"{line}\n" for line in format.names_in_columns(fields.NODE.names())))
         return 0
+    if resolved.flag("helpstate"):
+        from slurm.render.node_state import STATE_WORDS
+
+        shell.stdout.write("".join(f"{name}\n" for name in STATE_WORDS))
+        return 0
     notes(shell, resolved)
     style = wanted_style.structure(resolved)
     if style:

@@ -29,7 +29,7 @@ def completed_request(resolved: Resolved, argv: Sequence[str], environ: Mapping[
         request["name"] = default_name
     here = present_folder()
     request["work_dir"] = os.path.join(here, str(request["work_dir"])) if request.get("work_dir") else here
-    _read_host_files(resolved, request)
+    read_host_files(resolved, request)
     request["umask"] = _umask(environ)
     request["rlimits"] = soft_limits(resolved.texts("propagate") or ["ALL"])
     request["submit_line"] = " ".join((resolved.command, *argv))
@@ -56,7 +56,7 @@ def present_folder() -> str:
         raise SlurmError("ESLURM_INVALID_OPTION", message, hints=["the present folder is gone: cd to one that exists"]) from error
 
 
-def _read_host_files(resolved: Resolved, request: dict[str, object]) -> None:
+def read_host_files(resolved: Resolved, request: dict[str, object]) -> None:
     """A list of hosts with a slash in it names a file of hosts, as --nodefile does."""
     if resolved.text("nodefile"):
         request["nodelist"] = hosts_in(resolved.text("nodefile"))

@@ -12,7 +12,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("array", "r", commands="squeue", env="SQUEUE_ARRAY", help="one line a task of an array"),
     Option("clusters", "M", "text", commands="squeue", metavar="NAMES", env="SLURM_CLUSTERS",
            refused="a command speaks to one cluster, the one of SLURM_CONF", help="which cluster to ask"),
-    Option("expand-patterns", commands="squeue", help="show file names with their % patterns filled in"),
+    Option("expand-patterns", commands="squeue", harmless="file names are always shown with their % patterns filled in", help="show file names with their % patterns filled in"),
     Option("federation", commands="squeue", env="SQUEUE_FEDERATION", harmless=_NO_FEDERATION, help="jobs of the whole federation"),
     Option("format", "o", "text", commands="squeue", metavar="FORMAT", env="SQUEUE_FORMAT", help="columns, as %-letters"),
     Option("Format", "O", "text", commands="squeue", metavar="FIELDS", env="SQUEUE_FORMAT2", help="columns, by name"),

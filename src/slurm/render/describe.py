@@ -113,7 +113,7 @@ def _nodes(view: View, message: Describe, caller: Caller) -> Text:
         else:
             nodes.append(node)
     if not message.names:
-        nodes = [node for node in view.nodes_in_order if node.state.value != "future"]
+        nodes = [node for node in view.nodes_in_order if message.future or node.state.value != "future"]
     if message.format:
         return _structured("nodes", [json_cluster.node_record(node, view) for node in nodes], view, message, caller)
     blocks = [scontrol_cluster.show_node(node, view, message.detail) for node in nodes]
@@ -130,7 +130,8 @@ def _partitions(view: View, message: Describe, caller: Caller) -> Text:
         else:
             partitions.append(partition)
     if not message.names:
-        partitions = [partition for partition in view.partitions_in_order if not partition.hidden or caller.uid == 0]
+        hidden = caller.uid == 0 if message.hidden is None else message.hidden
+        partitions = [partition for partition in view.partitions_in_order if hidden or not partition.hidden]
     if message.format:
         records: list[Value] = [json_cluster.partition_record(partition, view) for partition in partitions]
         return _structured("partitions", records, view, message, caller)

@@ -381,6 +381,8 @@ class Describe(Message):
     arguments: list[str] = []  # the command's own argument list, for the "meta" part of JSON
     array_length: int = 64  # SLURM_BITSTR_LEN: longest list of array task ids, 0: whole
     time_format: str = ""  # SLURM_TIME_FORMAT
+    hidden: bool | None = None  # hidden partitions too; None: for root
+    future: bool = False  # nodes in state FUTURE too
 
 
 class WatchEvents(Message):

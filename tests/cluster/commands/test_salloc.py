@@ -35,6 +35,25 @@ def test_a_command_runs_inside_the_allocation(tmp_path: Path) -> None:
         assert cluster.asked("Relinquish")[0]["status"] == 7 << 8
 
 
+def test_quiet_leaves_only_errors(tmp_path: Path) -> None:
+    with fake_cluster(tmp_path) as cluster:
+        assert salloc(cluster, "--quiet", "true") == (0, "", "")
+
+
+def test_hosts_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("cn01\n")
+    with fake_cluster(tmp_path) as cluster:
+        assert salloc(cluster, "--nodefile", str(tmp_path / "hosts"), "true").code == 0
+        assert cluster.asked("AllocateJob")[0]["request"]["nodelist"] == "cn01"
+
+
+def test_the_bell_rings_when_asked_and_not_for_a_quick_grant(tmp_path: Path) -> None:
+    with fake_cluster(tmp_path) as cluster:
+        assert salloc(cluster, "--bell", "true").err.count("\a") == 1
+        assert salloc(cluster, "true", environ={"SALLOC_BELL": "1"}).err.count("\a") == 1
+        assert "\a" not in salloc(cluster, "--no-bell", "true").err + salloc(cluster, "true").err
+
+
 def test_without_a_command_the_users_shell_runs(tmp_path: Path) -> None:
     with fake_cluster(tmp_path) as cluster:
         assert salloc(cluster, input=b"echo $SLURM_JOB_NAME\n", environ={"SHELL": "/bin/sh"}).out == "interactive\n"

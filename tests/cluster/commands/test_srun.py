@@ -57,6 +57,40 @@ def test_waiting_for_resources_is_said_when_it_takes_time(tmp_path: Path) -> Non
             0, "login1\n", "srun: job 65 queued and waiting for resources\nsrun: job 65 has been allocated resources\n")
 
 
+def test_quiet_leaves_only_errors(tmp_path: Path) -> None:
+    def later(talk: Talk, request: dict[str, object]) -> None:
+        talk.say({"type": "Pending", "job_id": 65})
+        time.sleep(0.4)
+        talk.say(cluster.granted(waited=True))
+
+    with fake_cluster(tmp_path) as cluster:
+        cluster.answers["AllocateJob"] = later
+        assert cluster.run("--quiet", "hostname") == (0, "login1\n", "")
+
+
+def test_only_the_expected_start_is_asked_for(tmp_path: Path) -> None:
+    with fake_cluster(tmp_path) as cluster:
+        cluster.answers["TestJob"] = lambda talk, request: talk.say(
+            {"type": "WillRun", "job_id": 61, "start": 1795222023.0, "processors": 1, "nodes": "cn01", "partition": "debug"})
+        ran = cluster.run("--test-only", "hostname")
+        assert (ran.code, ran.out) == (0, "")
+        assert ran.err.startswith("srun: Job 61 to start at 2026-") and ran.err.endswith(" using 1 processors on nodes cn01 in partition debug\n")
+        assert not cluster.asked("AllocateJob")
+
+
+def test_limits_go_along_as_far_as_asked(tmp_path: Path) -> None:
+    sent: list[dict[str, int]] = []
+
+    def looking(node: NodeSide) -> None:
+        sent.append(node.launch["rlimits"])
+        completed(node)
+
+    with fake_cluster(tmp_path, cn01=looking) as cluster:
+        for limits in ("NONE", "NOFILE", "ALL"):
+            assert cluster.run(f"--propagate={limits}", "hostname").code == 0
+    assert [len(limits) for limits in sent[:2]] == [0, 1] and len(sent[2]) > 5
+
+
 def test_a_moment_in_the_queue_is_not_worth_a_line(tmp_path: Path) -> None:
     def soon(talk: Talk, request: dict[str, object]) -> None:
         talk.say({"type": "Pending", "job_id": 65})
@@ -433,6 +467,14 @@ def test_the_first_ctrl_c_goes_to_the_tasks_when_no_status_is_wanted(tmp_path: P
         srun = Signalled(cluster, "-X")
         srun.send(signal.SIGINT)
         assert srun.ended() == (130, ["srun: sending Ctrl-C to StepId=65.0", "srun: error: cn01: tasks 0-1: Interrupt"])
+
+
+def test_one_ctrl_c_ends_the_step_when_that_was_asked_for(tmp_path: Path) -> None:
+    with fake_cluster(tmp_path, {"cn01": [0, 1]}, cn01=obedient) as cluster:
+        srun = Signalled(cluster, "--quit-on-interrupt")
+        srun.send(signal.SIGINT)
+        code, lines = srun.ended()
+        assert (code, lines[-2:]) == (130, [ABORTED, "srun: error: cn01: tasks 0-1: Interrupt"])
 
 
 def test_sigterm_ends_the_step(tmp_path: Path) -> None:

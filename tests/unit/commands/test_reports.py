@@ -8,7 +8,9 @@ import pytest
 
 from slurm.commands import report, sinfo, squeue
 from slurm.commands.shell import Shell, connect
-from slurm.model.ids import JobId
+from slurm.model.ids import JobId, NodeName
+from slurm.model.states import NodeState
+from slurm.options.resolve import resolve
 from tests.compat import lab
 
 
@@ -59,6 +61,46 @@ def test_states_may_be_letters_in_any_case() -> None:
     assert _squeue("-h", "-o", "%i", "-t", "r,cg", "-p", "gpu").stdout == _squeue("-h", "-o", "%i", "-t", "RUNNING", "-p", "gpu").stdout == "93\n"
 
 
+def test_jobs_of_others_are_what_is_left_without_ones_own() -> None:
+    everything = set(_squeue("-h", "-a", "-o", "%i", user="alice").stdout.split())
+    own = set(_squeue("-h", "-a", "-o", "%i", "--me", user="alice").stdout.split())
+    assert own and set(_squeue("-h", "-a", "-o", "%i", "--notme", user="alice").stdout.split()) == everything - own
+
+
+def test_running_jobs_are_parted_by_how_long_they_have_run() -> None:
+    running = set(_squeue("-h", "-a", "-t", "R", "-o", "%i").stdout.split())
+    longer = set(_squeue("-h", "-a", "--running-over=0:20", "-o", "%i").stdout.split())
+    shorter = set(_squeue("-h", "-a", "--running-under=0:20", "-o", "%i").stdout.split())
+    assert longer and shorter and not longer & shorter and longer | shorter <= running
+
+
+def test_states_and_fields_are_listed_without_asking_anybody() -> None:
+    assert "RUNNING" in _squeue("--helpstate").stdout.upper().split()
+    assert "IDLE" in _sinfo("--helpstate").stdout.upper().split()
+    assert _squeue("--helpformat").stdout == _squeue("--helpFormat").stdout
+    assert _sinfo("--helpformat").stdout == _sinfo("--helpFormat").stdout
+
+
+def test_jobs_that_hold_licences_are_none_where_there_are_none() -> None:
+    assert _squeue("-h", "--licenses", "matlab").stdout == ""
+
+
+def test_only_ids_and_states_are_shown_on_request() -> None:
+    assert [line.split() for line in _squeue("-h", "--only-job-state", "-j", "86,93").stdout.splitlines()] == [["86", "R"], ["93", "R"]]
+
+
+def test_nodes_of_the_future_are_counted_on_request() -> None:
+    view = lab.view()
+    view.nodes[NodeName("cn02")].state = NodeState.FUTURE
+    assert "cn02" not in _sinfo("-h", "-N", "-o", "%N", of=view).stdout.split()
+    assert "cn02" in _sinfo("-h", "-N", "-o", "%N", "--future", of=view).stdout.split()
+
+
+@pytest.mark.parametrize("call", [_squeue, _sinfo])
+def test_hide_takes_back_all(call: Any) -> None:
+    assert call("-h", "--all", "--hide").stdout == call("-h").stdout
+
+
 def test_an_unknown_field_is_named_with_the_nearest_and_the_others_are_shown() -> None:
     outcome = _squeue("-h", "-j", "86", "-O", "jobid:4,statee:4,name:5")
     assert outcome.stdout == "86  train\n"
@@ -101,6 +143,7 @@ def test_iterating_repeats_until_interrupted() -> None:
         if len(naps) == 2:
             raise KeyboardInterrupt
 
+    assert resolve("squeue", ["--iterate=7"], {}).number("iterate") == 7
     view = lab.view()
     shell = Shell("squeue", [], {}, io.BytesIO(), io.StringIO(), io.StringIO(), connect=lambda environ: lab.Answering(view, lab.CALLERS["root"]))
     asked: list[object] = []

@@ -54,6 +54,12 @@ def sbatch(*argv: str) -> Resolved:
         ("--kill-on-invalid-dep=yes", {"kill_on_invalid_dep": True}),
         ("-a 1-20%4 -d afterok:1", {"array": "1-20%4", "dependency": "afterok:1"}),
         ("-H -s", {"hold": True, "oversubscribe": True}),
+        ("--wckey=thesis --mincpus=8 --overcommit", {"wckey": "thesis", "mincpus": 8, "overcommit": True}),
+        ("--extra=a=b", {"extra": "a=b"}),
+        ("--sockets-per-node=2 --cores-per-socket=8 --threads-per-core=1",
+         {"sockets_per_node": 2, "cores_per_socket": 8, "threads_per_core": 1}),
+        ("--cpus-per-gpu=4 --gpus-per-socket=a100:1", {"cpus_per_gpu": 4, "gpus_per_socket": "a100:1"}),
+        ("--deadline=now+3600", {"deadline": NOW + 3600}),
     ],
 )
 def test_a_text_means(argv: str, fields: dict[str, object]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from slurm.model.errors import InvalidRequest, NotFound, Unsupported
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Step
-from slurm.model.states import JobState
+from slurm.model.states import JobState, NodeState
 from slurm.render.describe import describe
 from slurm.render.view import View
 from slurm.wire.messages import Describe
@@ -41,6 +41,23 @@ def test_what_is_not_there_is_named() -> None:
         _show("bogus")
     with pytest.raises(Unsupported, match="assoc_mgr is not supported"):
         _show("assoc_mgr")
+
+
+def test_hidden_partitions_are_shown_to_root_and_on_request() -> None:
+    view = lab.view()
+    view.partitions["gpu"].hidden = True
+
+    def shown(user: str, hidden: bool | None) -> bool:
+        return "PartitionName=gpu" in describe(view, Describe(what="partition", hidden=hidden), lab.CALLERS[user], view.now).text
+
+    assert [shown("root", None), shown("alice", None), shown("alice", True), shown("root", False)] == [True, False, True, False]
+
+
+def test_nodes_of_the_future_are_shown_on_request() -> None:
+    view = lab.view()
+    view.nodes[NodeName("cn02")].state = NodeState.FUTURE
+    assert "NodeName=cn02" not in _show("node", view=view)
+    assert "NodeName=cn02" in _show("node", view=view, future=True)
 
 
 def test_found_and_missing_nodes_are_shown_together() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 
-from slurm.commands.submission import completed_request
+from slurm.commands.submission import completed_request, read_host_files
 from slurm.notation import hostlist
 from slurm.options.resolve import Resolved
 
@@ -30,6 +30,8 @@ def of_job(resolved: Resolved, argv: Sequence[str], environ: Mapping[str, str], 
 def of_step(resolved: Resolved, argv: Sequence[str], *, nodes: int = 0) -> dict[str, object]:
     """The StepRequest of srun. `nodes`: of the allocation that srun made for it, 0 inside a job."""
     request = {name: value for name, value in resolved.step.items() if not nodes or name in _OF_OWN_JOB}
+    if not nodes:
+        read_host_files(resolved, request)
     if nodes:
         request["nodes_min"] = request["nodes_max"] = nodes
     elif _only_nodelist_was_meant(resolved):

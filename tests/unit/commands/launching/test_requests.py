@@ -1,5 +1,7 @@
 """From options to the job and the step that are asked for."""
 
+from pathlib import Path
+
 from slurm.commands.launching.requests import fit_nodes_to_tasks, of_job, of_step
 from slurm.options.resolve import Resolved, resolve
 
@@ -25,6 +27,17 @@ def test_a_step_of_an_own_job_asks_for_all_its_nodes_and_for_nothing_twice() -> 
 def test_a_step_inside_a_job_takes_what_the_job_says_of_its_size() -> None:
     request = of_step(srun("./prog", environ=IN_JOB), ["./prog"])
     assert (request["nodes_min"], request["ntasks"], request["name"], request["submit_line"]) == (2, 4, "prog", "srun ./prog")
+
+
+def test_hosts_of_a_step_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("cn01\ncn02 # the fast one\n")
+    for words in (["--nodefile", f"{tmp_path}/hosts"], ["-w", f"{tmp_path}/hosts"]):
+        assert of_step(srun(*words, "./prog", environ=IN_JOB), [])["nodelist"] == "cn01,cn02"
+
+
+def test_a_step_that_wants_only_its_own_cpus_says_so() -> None:
+    assert of_step(srun("--exact", "-n1", "./prog", environ=IN_JOB), [])["exact"] is True
+    assert of_step(srun("-n1", "./prog", environ={**IN_JOB, "SLURM_EXACT": "1"}), [])["exact"] is True
 
 
 def test_a_host_named_inside_a_job_is_the_whole_step() -> None:
