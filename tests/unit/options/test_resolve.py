@@ -4,6 +4,8 @@ import pytest
 
 from slurm.model.errors import Unsupported
 from slurm.options.errors import OptionError, UsageError
+from slurm.options import tables
+from slurm.options.option import EFFECTIVE
 from slurm.options.resolve import resolve
 
 SCRIPT = "#!/bin/bash\n#SBATCH -p debug -n2\n#SBATCH --time=5\nsrun hostname\n"
@@ -124,3 +126,31 @@ def test_filters_of_looking_commands_are_lists() -> None:
     resolved = resolve("scancel", ["12", "-u", "alice,bob", "13_[1-3]", "-v"], {"SCANCEL_PARTITION": "gpu"})
     assert resolved.settings == {"partition": ["gpu"], "user": ["alice", "bob"], "verbose": 1}
     assert resolved.rest == ["12", "13_[1-3]"]
+
+
+SAMPLES = {
+    "text": "x", "nodes": "2-3", "count": "2", "hint": "nomultithread", "memory": "1G", "gres": "gpu:1", "gpus": "2", "tres_per_task": "cpu=2",
+    "exclusive": "user", "distribution": "cyclic", "duration": "10", "no_kill": "on", "signal": "USR1@5", "open_mode": "append", "number": "3",
+    "job": "12", "yesno": "1", "immediate": "5", "list": "a,b", "requeue": "1", "level": "1",
+}
+"""A text for each kind of value that a variable may hold."""
+
+
+def _variables() -> list[tuple[str, str, str]]:
+    """Command, option and variable, of all that is carried out and may stand in the environment."""
+    return [
+        (command, row.name, variable)
+        for command in tables.COMMANDS for row in tables.rows(command) if row.status == EFFECTIVE
+        for variable in row.variables(command)]
+
+
+@pytest.mark.parametrize(("command", "name", "variable"), _variables())
+def test_every_variable_says_what_its_option_says(command: str, name: str, variable: str) -> None:
+    row = next(row for row in tables.rows(command) if row.name == name)
+    text = SAMPLES.get(row.value, "1")
+    word = f"--{name}" if row.value in ("flag", "level", "requeue") else f"--{name}={text}"
+    by_option, by_variable = resolve(command, [word], {}), resolve(command, [], {variable: text})
+    assert by_variable.request == by_option.request
+    assert by_variable.settings == by_option.settings
+    assert by_variable.step == by_option.step
+    assert by_option.request or by_option.step or by_option.settings
