@@ -60,6 +60,11 @@ class SqliteJournal:
             raise
 
     def _open(self, cluster: str, now: float) -> None:
+        try:
+            # Before SQLite makes it: the files beside it get the mode that it has then.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StoreError(message=f"{self.path}: {error.strerror}", hints=["the StateSaveLocation must be writable for SlurmUser"]) from error
         with reading(self.path):
             check_wal(self.path)
             self._writer = self._connect()

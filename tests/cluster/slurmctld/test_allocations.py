@@ -42,16 +42,37 @@ def test_one_that_waits_is_told_so_first(play: Play) -> None:
 def test_no_grant_leaves_before_the_start_is_on_disk(play: Play) -> None:
     async def scene(s: Stage) -> None:
         await s.node("cn01")
+        blocker = await s.client().submit(cpus_per_task=4, nodelist="cn01")
+        await s.until(lambda: s.state(blocker) == "RUNNING")
         client = s.client()
-        s.disk.faults = [Fault.FULL]
         waiting = client.begin("AllocateJob", request=ALLOC)
+        await s.until(lambda: client.said)
+        await s.ctl.engine.settled()
+        s.disk.faults = [Fault.FULL] * 2
+        s.nodes[0].finish(blocker)
+        job = client.said[0]["job_id"]
         await s.until(lambda: s.ctl.engine.stalled)
         await asyncio.sleep(0.05)
-        assert client.said == []
-        await s.until(lambda: client.said)
-        kinds = [record.kind for record in s.disk.events.values()]
-        assert "Started" in kinds
+        assert len(client.said) == 1
+        await s.until(lambda: len(client.said) == 2)
+        assert client.said[1]["type"] == "Granted"
+        assert "Started" in [record.kind for record in s.disk.events.values()] and s.state(job) == "RUNNING"
         waiting.cancel()
+
+    play(scene)
+
+
+def test_one_who_asks_while_the_disk_is_full_is_refused_and_holds_nothing(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        await s.node("cn01")
+        client = s.client()
+        s.disk.faults = [Fault.FULL]
+        for _ in range(2):
+            reply = await client.ask("AllocateJob", request=ALLOC)
+            assert reply["type"] == "Failure" and reply["kind"] == "StoreError", reply
+        await s.until(lambda: not s.ctl.engine.stalled)
+        assert client.said == [] and len(s.ctl.holders) == 0
+        assert all(job.state.name == "CANCELLED" for job in s.ctl.cluster.jobs.values())
 
     play(scene)
 

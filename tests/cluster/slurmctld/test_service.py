@@ -1,0 +1,187 @@
+"""The whole service in this process: sockets, files, start, end, and what stops it from starting."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from slurm.config.config import Config, load
+from slurm.core import events as e
+from slurm.model.errors import StoreError
+from slurm.model.ids import JobId, Uid
+from slurm.net import client
+from slurm.net.discovery import read_site
+from slurm.slurmctld.service import Service, credential_key, forget, open_journal, restore
+from slurm.store.journal import Record
+from slurm.store.memory import MemoryDisk, MemoryJournal
+from slurm.testing import builders as b
+
+CONF = """
+ClusterName=test
+SlurmctldHost=localhost(127.0.0.1)
+AuthType=auth/local
+SlurmUser={uid}
+StateSaveLocation={root}/state
+SlurmctldPidFile={root}/slurmctld.pid
+NodeName=cn01 CPUs=4 RealMemory=4000
+PartitionName=debug Nodes=ALL Default=YES
+"""
+JOB = {"type": "SubmitJob", "request": {"name": "job", "work_dir": "/tmp"},
+       "payload": {"script": "#!/bin/sh\n", "argv": [], "environment": {}}}
+
+
+def conf_of(root: Path) -> Config:
+    path = root / "slurm.conf"
+    if not path.exists():
+        path.write_text(CONF.format(root=root, uid=os.getuid()))
+    return load(str(path))
+
+
+def serve(root: Path, scene: Callable[[Service, Callable[..., Coroutine[Any, Any, dict[str, Any]]]], Coroutine[None, None, None]]) -> None:
+    """Start a service, play, end it in order."""
+    config = conf_of(root)
+    site = read_site(config.path, {})
+
+    async def ask(kind: str, **fields: object) -> dict[str, Any]:
+        def call() -> dict[str, Any]:
+            with client.reach(site) as connection:
+                return connection.call({"type": kind, **fields}, 10.0)
+
+        return await asyncio.to_thread(call)
+
+    async def main() -> None:
+        ready = asyncio.Event()
+        service = Service(config, lambda _: logging.INFO, "")
+        running = asyncio.create_task(service.run(ready.set))
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            waiting.cancel()
+            await running
+        try:
+            await asyncio.wait_for(scene(service, ask), 20)
+        finally:
+            service.stop()
+            await asyncio.wait_for(running, 20)
+
+    asyncio.run(main())
+
+
+def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path) -> None:
+    async def first(service: Service, ask: Any) -> None:
+        assert (await ask(**_split(JOB)))["job_id"] == 1
+        assert (await ask("Ping"))["pid"] == os.getpid()
+
+    async def second(service: Service, ask: Any) -> None:
+        rows = (await ask("ListJobs", fields=["JobID", "State"]))["rows"]
+        assert rows == [["1", "PENDING"]]
+        assert (await ask(**_split(JOB)))["job_id"] == 2
+
+    serve(tmp_path, first)
+    serve(tmp_path, second)
+
+
+def test_state_is_for_its_owner_alone_and_sockets_for_everybody(tmp_path: Path) -> None:
+    async def scene(service: Service, ask: Any) -> None:
+        modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in (
+            "state", "state/journal.db", "state/journal.db-wal", "state/credential.key", "slurmctld.sock")}
+        assert modes == {
+            "state": 0o700, "state/journal.db": 0o600, "state/journal.db-wal": 0o600, "state/credential.key": 0o600, "slurmctld.sock": 0o666}
+
+    before = os.umask(0)
+    try:
+        serve(tmp_path, scene)
+    finally:
+        os.umask(before)
+    assert not (tmp_path / "slurmctld.sock").exists()
+
+
+def test_a_second_controller_on_the_same_state_is_refused(tmp_path: Path) -> None:
+    async def scene(service: Service, ask: Any) -> None:
+        with pytest.raises(StoreError, match="in use by another slurmctld"):
+            open_journal(str(tmp_path / "state"), "test", 0.0)
+        with pytest.raises(StoreError, match="in use by another slurmctld"):
+            forget(str(tmp_path / "state"))
+
+    serve(tmp_path, scene)
+
+
+def test_the_state_of_the_last_run_can_be_put_aside(tmp_path: Path) -> None:
+    async def first(service: Service, ask: Any) -> None:
+        await ask(**_split(JOB))
+
+    async def second(service: Service, ask: Any) -> None:
+        assert (await ask("ListJobs", fields=["JobID"]))["rows"] == []
+
+    serve(tmp_path, first)
+    forget(str(tmp_path / "state"))
+    assert (tmp_path / "state" / "journal.db.old").exists()
+    serve(tmp_path, second)
+    forget(str(tmp_path / "state"))
+    forget(str(tmp_path / "nowhere"))
+
+
+def test_orders_of_operators_are_carried_out_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(service: Service, ask: Any) -> None:
+        await ask("UpdateNode", nodes="cn01", changes={"State": "DRAIN", "Reason": "fan"})
+        conf = tmp_path / "slurm.conf"
+        conf.write_text(conf.read_text() + "KillWait=3\nSlurmctldPort=7000\n")
+        lines = (await ask("Reconfigure"))["lines"]
+        assert any("SlurmctldPort was changed" in line for line in lines)
+        assert service.controller.cluster.settings.kill_wait == 3
+        assert service.controller.cluster.nodes["cn01"].drain  # type: ignore[index]
+        conf.write_text("NodeName=cn01 CPUs=nonsense\n")
+        with pytest.raises(Exception, match="nonsense|CPUs"):
+            await ask("Reconfigure")
+        assert service.controller.cluster.settings.kill_wait == 3
+
+    with caplog.at_level(logging.INFO):
+        serve(tmp_path, scene)
+    assert "Node cn01 set to drain by" in caplog.text.replace("DRAIN", "drain")
+    assert "was read again" in caplog.text
+
+
+def test_garbage_requests_are_answered_and_change_nothing(tmp_path: Path) -> None:
+    async def scene(service: Service, ask: Any) -> None:
+        for kind, fields in (("Nonsense", {}), ("SubmitJob", {}), ("WaitJob", {"job_id": "x"}), ("UpdateJob", {"ids": 5, "changes": []})):
+            with pytest.raises(Exception, match="Malformed|closed"):
+                await ask(kind, **fields)
+        assert (await ask("Ping"))["type"] == "Pong"
+
+    serve(tmp_path, scene)
+
+
+def test_a_key_that_others_could_read_is_not_used(tmp_path: Path) -> None:
+    made = credential_key(str(tmp_path))
+    assert credential_key(str(tmp_path)) == made and len(made) == 64
+    (tmp_path / "credential.key").chmod(0o640)
+    with pytest.raises(StoreError, match="others may read it"):
+        credential_key(str(tmp_path))
+    (tmp_path / "credential.key").chmod(0o600)
+    (tmp_path / "credential.key").write_bytes(b"short")
+    with pytest.raises(StoreError, match="5 bytes instead of 64"):
+        credential_key(str(tmp_path))
+
+
+@pytest.mark.parametrize(("body", "said"), [
+    (msgspec.msgpack.encode({"type": "Teleported", "at": 1.0}), "cannot be read"),
+    (msgspec.msgpack.encode(e.Cancelled(at=1.0, job=JobId(5), by=Uid(0))), "cannot follow those before it"),
+    (b"\xc1", "cannot be read")])
+def test_a_journal_that_makes_no_sense_stops_the_start_with_the_number_of_the_event(body: bytes, said: str) -> None:
+    disk = MemoryDisk()
+    disk.events[1] = Record(at=1.0, kind="Configured", body=msgspec.msgpack.encode(e.Configured(
+        at=b.T0, settings=b.cluster().settings, nodes=[b.node("cn01")], partitions=[])))
+    disk.events[2] = Record(at=1.0, kind="x", body=body)
+    with pytest.raises(StoreError, match=f"event 2 of the journal {said}"):
+        restore(MemoryJournal(disk))
+
+
+def _split(message: dict[str, Any]) -> dict[str, Any]:
+    return {"kind" if key == "type" else key: value for key, value in message.items()}
