@@ -3,8 +3,8 @@
 import pytest
 
 from slurm.model.errors import Unsupported
-from slurm.options.errors import OptionError, UsageError
 from slurm.options import tables
+from slurm.options.errors import OptionError, UsageError
 from slurm.options.option import EFFECTIVE
 from slurm.options.resolve import resolve
 
