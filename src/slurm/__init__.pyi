@@ -15,6 +15,7 @@ from slurm.sdk.errors import JobNodeFailed as JobNodeFailed
 from slurm.sdk.errors import JobOutOfMemory as JobOutOfMemory
 from slurm.sdk.errors import JobPreempted as JobPreempted
 from slurm.sdk.errors import JobTimeLimit as JobTimeLimit
+from slurm.sdk.errors import LoginRefused as LoginRefused
 from slurm.sdk.errors import NoCluster as NoCluster
 from slurm.sdk.errors import NotFinished as NotFinished
 from slurm.sdk.errors import PackagingError as PackagingError

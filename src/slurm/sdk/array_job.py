@@ -14,6 +14,8 @@ from slurm.sdk.pickling import RESULTS, Promise, Reference
 from slurm.sdk.status import Status
 
 T = TypeVar("T")
+FETCHED_TOGETHER = 200
+"""Results that are fetched at once from a distant cluster: the slowness of each way is paid once for all of them."""
 
 
 class Chunk(NamedTuple):
@@ -73,13 +75,13 @@ class ArrayJob(Promise, Generic[T]):
         """What all elements returned, in the order of the items; raises as `Job.result` for the first that failed. `timeout` is for all."""
         if not self.cluster.tracker.wait([job.id for job in self._jobs], timeout):
             raise NotFinished(f"array {self.id} ({self.name}) did not end within timeout={timeout} s: {self.status()}")
-        return [job.result() for job in self._jobs]
+        return [job.result() for job in self._at_hand()]
 
     def get_results(self, timeout: float | None = None) -> list[T]:
         """As `results`, but every failure is a DownloadError: the published SDK's contract."""
         if not self.cluster.tracker.wait([job.id for job in self._jobs], timeout):
             raise NotFinished(f"array {self.id} ({self.name}) did not reach a terminal state within timeout={timeout} s: {self.status()}")
-        return [job.get_result() for job in self._jobs]
+        return [job.get_result() for job in self._at_hand()]
 
     def exceptions(self, timeout: float | None = None) -> dict[int, BaseException]:
         """What the elements that failed raised, by number; waits for all."""
@@ -97,6 +99,13 @@ class ArrayJob(Promise, Generic[T]):
             return False
         self.cluster.backend.cancel(self.ids)
         return True
+
+    def _at_hand(self) -> Iterator[Job[T]]:
+        """The elements, the results of those that come next having been fetched together."""
+        for start in range(0, len(self._jobs), FETCHED_TOGETHER):
+            some = self._jobs[start:start + FETCHED_TOGETHER]
+            self.cluster.backend.prefetch([job.files.result for job in some])
+            yield from some
 
     def reference(self) -> Reference:
         """How the results are found from within another job."""

@@ -27,19 +27,20 @@ from slurm.sdk.tracker import Tracker
 BACKENDS = ("local", "commands", "subprocess", "inline", "ssh")
 DEFAULT_BASE = "~/slurm_jobs"
 SSH_WORDS = frozenset((
-    "hostname", "username", "password", "key_filename", "port", "host_key_policy", "banner_timeout", "timeout", "connection_attempts",
-    "retry_delay", "allow_agent", "look_for_keys", "auth_timeout", "remote_workdir"))
-_SSH = ("backend_type=\"ssh\" is not supported by slurm-py yet: use backend_type=\"local\" on a machine with Slurm's commands, or with no "
-        "cluster at all")
+    "hostname", "username", "password", "key_filename", "passphrase", "port", "known_hosts", "host_key_policy", "timeout", "connection_attempts",
+    "retry_delay", "allow_agent", "look_for_keys", "auth_timeout", "remote_workdir", "env"))
+SSH_ALIASES = {"ssh_key_path": "key_filename", "banner_timeout": "auth_timeout"}
+"""Words of the published SDK → ours."""
 
 
 class Cluster:
     """A cluster to run tasks on; `with cluster:` makes it the active one.
 
     `backend_type`: `local` is the cluster of this machine as sbatch finds it, started with `slurm up` when there is none; `commands` any
-    Slurm by its commands on PATH; `subprocess` and `inline` need no cluster. Folders of jobs are made below `job_base_dir`. Any option of sbatch
-    given by keyword (partition="gpu", account="lab", time="1:00:00") holds for every job that does not say otherwise. `python` runs the jobs,
-    `setup` are shell lines before it.
+    Slurm by its commands on PATH; `ssh` any Slurm behind a login node (hostname, username, key_filename …: see `backends.ssh_login.Login`);
+    `subprocess` and `inline` need no cluster. Folders of jobs are made below `job_base_dir`. Any option of sbatch
+    given by keyword (partition="gpu", account="lab", time="1:00:00") holds for every job that does not say otherwise. `python` runs the jobs
+    (this interpreter; over ssh python3), `setup` are shell lines before it.
     """
 
     backend: Backend
@@ -50,21 +51,26 @@ class Cluster:
                  python: str = "", setup: str = "", backend: Backend | None = None, **keywords: Any) -> None:
         if callbacks:
             raise BackendError("callbacks are not supported by slurm-py yet: use job.add_done_callback(function)")
-        _refuse_words(backend_type, keywords)
+        login = _login(backend_type, keywords)
         if default_packaging is not None:
             SlurmTask(_no_task, packaging=default_packaging)
         self.backend_type = backend_type
-        self.job_base_dir = os.path.abspath(os.path.expandvars(os.path.expanduser(os.fspath(job_base_dir or DEFAULT_BASE))))
+        self._base = os.fspath(job_base_dir or DEFAULT_BASE)
         self.default_packaging = default_packaging
         self.default_account = default_account
         self.default_partition = default_partition
-        self.python = python or sys.executable
+        self.python = python or ("python3" if backend_type == "ssh" else sys.executable)
         self.setup = setup
         given = {"account": default_account, "partition": default_partition, **keywords}
         self._defaults = options.checked({name: value for name, value in given.items() if value is not None}, "Cluster")
-        self.backend = backend if backend is not None else make_backend(backend_type)
+        self.backend = backend if backend is not None else make_backend(backend_type, login)
         self.tracker = Tracker(self.backend)
         self._tokens: list[Token[context.Submitter | None]] = []
+
+    @property
+    def job_base_dir(self) -> str:
+        """Below which the folders of jobs are made, as the jobs see it."""
+        return self.backend.base(self._base)
 
     @classmethod
     def from_env(cls, slurmfile_path_or_env: str | os.PathLike[str] | None = None, *, env: str | None = None,
@@ -98,6 +104,10 @@ class Cluster:
         parser.add_argument("--packaging", help="how code gets to the jobs (auto)")
         parser.add_argument("--hostname", help="login node, for ssh")
         parser.add_argument("--username", help="user there, for ssh")
+        parser.add_argument("--port", type=int, help="port there, for ssh (22)")
+        parser.add_argument("--password", help="password there, for ssh; others may see it while this program runs: keys are better")
+        parser.add_argument("--host-key-policy", choices=("auto", "warn", "reject"), help="what to do with hosts that known_hosts lacks (reject)")
+        parser.add_argument("--banner-timeout", type=float, help="seconds that logging in may take, for ssh (30)")
 
     @classmethod
     def from_args(cls, args: argparse.Namespace, **extra: Any) -> Self:
@@ -105,7 +115,7 @@ class Cluster:
         names = {"backend": "backend_type", "job_base_dir": "job_base_dir", "account": "default_account", "partition": "default_partition",
                  "packaging": "default_packaging"}
         if args.backend == "ssh":
-            names |= {"hostname": "hostname", "username": "username"}
+            names |= {name: name for name in ("hostname", "username", "port", "password", "host_key_policy", "banner_timeout")}
         found = {argument: getattr(args, name) for name, argument in names.items() if getattr(args, name, None) is not None}
         return cls(**{**found, **extra})
 
@@ -138,8 +148,8 @@ class Cluster:
         return self._defaults
 
     def spec(self) -> dict[str, Any]:
-        """The arguments that make such a cluster elsewhere; jobs of a workflow do."""
-        return {"backend_type": self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.default_packaging,
+        """The arguments that make such a cluster inside a job, as a workflow does: there ssh's cluster is that of the commands on PATH."""
+        return {"backend_type": "commands" if self.backend_type == "ssh" else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.default_packaging,
                 "python": self.python, "setup": self.setup, **{name: text if text is not None else True for name, text in self._defaults.items()}}
 
     def settle(self, job: str) -> None:
@@ -154,13 +164,13 @@ class Cluster:
         return _made, (self.spec(),)
 
     def __repr__(self) -> str:
-        return f"Cluster(backend_type={self.backend_type!r}, job_base_dir={self.job_base_dir!r})"
+        return f"Cluster(backend_type={self.backend_type!r}, job_base_dir={self._base!r})"
 
 
-def make_backend(kind: str) -> Backend:
-    """The backend of this name; for `local` the one that reaches the Slurm which is there."""
+def make_backend(kind: str, login: Mapping[str, Any]) -> Backend:
+    """The backend of this name; for `local` the one that reaches the Slurm which is there. `login` is for ssh."""
     if kind == "ssh":
-        raise BackendError(_SSH)
+        return _ssh(login)
     if kind == "commands":
         return CommandsBackend()
     if kind == "subprocess":
@@ -187,14 +197,26 @@ def _real_slurm() -> bool:
         return False
 
 
-def _refuse_words(backend_type: str, keywords: Mapping[str, object]) -> None:
+def _ssh(login: Mapping[str, Any]) -> Backend:
+    try:
+        from slurm.sdk.backends.ssh import SshBackend
+    except ImportError as error:
+        raise BackendError(f"backend_type=\"ssh\" needs a package that is not installed ({error}): pip install 'slurm-py[sdk]'") from error
+    return SshBackend(**login)
+
+
+def _login(backend_type: str, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Take from the keywords those that are about ssh; ValueError or InvalidOption when they do not go with the backend."""
     if backend_type not in BACKENDS:
         raise ValueError(f"Invalid backend_type: {backend_type}. Must be one of: {', '.join(BACKENDS)}")
-    words = SSH_WORDS & keywords.keys() - {"timeout"}
-    if words and backend_type != "ssh":
-        raise InvalidOption(f"Cluster: {', '.join(sorted(words))} only means something with backend_type=\"ssh\"")
+    words = (SSH_WORDS | SSH_ALIASES.keys()) & keywords.keys()
     if backend_type == "ssh":
-        raise BackendError(_SSH)
+        taken = {word: keywords.pop(word) for word in words}
+        return {SSH_ALIASES.get(word, word): value for word, value in taken.items() if value is not None}
+    words -= {"timeout"}
+    if words:
+        raise InvalidOption(f"Cluster: {', '.join(sorted(words))} only means something with backend_type=\"ssh\"")
+    return {}
 
 
 def _no_task() -> None:

@@ -19,7 +19,7 @@ NAMES: dict[str, str] = {
     "Job": "job", "ArrayJob": "array_job", "as_completed": "array_job", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
     "JobContext": "runtime", "WorkflowContext": "workflow", "Executor": "executor",
     **dict.fromkeys((
-        "SdkError", "InvalidOption", "NoCluster", "SubmissionError", "DownloadError", "BackendError", "BackendTimeout", "BackendCommandError",
+        "SdkError", "InvalidOption", "NoCluster", "SubmissionError", "DownloadError", "BackendError", "BackendTimeout", "BackendCommandError", "LoginRefused",
         "PackagingError", "SlurmfileError", "NotFinished", "ResultUnreadable", "JobFailed", "TaskFailed", "JobCancelled", "JobTimeLimit",
         "JobOutOfMemory", "JobNodeFailed", "JobPreempted", "DependencyFailed", "RemoteTraceback"), "errors"),
 }

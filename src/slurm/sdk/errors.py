@@ -7,7 +7,8 @@
     ├── PackagingError          a way of packaging that cannot be carried out
     ├── BackendError            the cluster cannot be asked
     │   ├── BackendTimeout      … it did not answer in time (a TimeoutError)
-    │   └── BackendCommandError … its command failed
+    │   ├── BackendCommandError … its command failed
+    │   └── LoginRefused        … its login node is not the one it should be, or does not let the user in
     ├── SlurmfileError          a Slurmfile is missing or wrong
     │   ├── SlurmfileNotFoundError, SlurmfileInvalidError, SlurmfileEnvironmentNotFoundError
     └── DownloadError           there is no result to give
@@ -60,6 +61,10 @@ class BackendTimeout(BackendError, TimeoutError):
 
 class BackendCommandError(BackendError):
     """A Slurm command failed."""
+
+
+class LoginRefused(BackendError):
+    """The login node is not the one it should be, or does not let the user in: asking again does not help."""
 
 
 class SlurmfileError(SdkError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sysconfig
 from collections.abc import Mapping
 
 from slurm.sdk import options
@@ -12,16 +11,16 @@ from slurm.sdk.folder import JobFiles
 
 
 def render(files: JobFiles, task: str, asked: Mapping[str, str | None], python: str, *, array: bool = False, base: int = 0,
-           setup: str = "") -> str:
-    """The text of the script. `asked` are the options with all defaults in, `setup` shell lines to run before the task.
+           setup: str = "", source: str = "") -> str:
+    """The text of the script. `asked` are the options with all defaults in, `setup` shell lines to run before the task, `source` the folder
+    that slurm-py is found in, "" where `python` finds it by itself.
 
     With several tasks every one of them runs the runner, by srun. `base` is added to the ids of an array's elements.
     """
     lines = ["#!/bin/bash", *options.directives(asked), "", f"export JOB_DIR={shlex.quote(files.folder)}"]
     lines.append(f"export SLURM_JOBS_DIR={shlex.quote(os.path.dirname(os.path.dirname(files.folder)))}")
-    place = _source()
-    if place:
-        lines.append(f"export PYTHONPATH={shlex.quote(place)}${{PYTHONPATH:+:$PYTHONPATH}}")
+    if source:
+        lines.append(f"export PYTHONPATH={shlex.quote(source)}${{PYTHONPATH:+:$PYTHONPATH}}")
     lines += ["export PYTHONUNBUFFERED=1", *([setup] if setup else [])]
     words = [*_launcher(asked), shlex.quote(python), "-m", "slurm.runner", "--task", shlex.quote(task), "--folder", shlex.quote(files.folder),
              "--key", files.array_key]
@@ -34,9 +33,3 @@ def _launcher(asked: Mapping[str, str | None]) -> list[str]:
     """srun where the job has more than one task."""
     tasks = any((asked.get(name) or "1").partition("-")[0] != "1" for name in ("ntasks", "ntasks_per_node", "nodes"))
     return ["srun", "--kill-on-bad-exit=1"] if tasks else []
-
-
-def _source() -> str:
-    """The folder that this package was imported from, "" when every Python with the same prefix finds it by itself."""
-    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return "" if folder in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")) else folder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import sysconfig
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import cloudpickle
 
-from slurm.sdk import injection, loading
+from slurm.sdk import injection, loading, shipping
 from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.errors import InvalidOption, SubmissionError
 from slurm.sdk.folder import JobFiles, pack_items
@@ -30,6 +29,7 @@ class Place(Home, Protocol):
 
     python: str
     setup: str
+    default_packaging: str | None
 
     def defaults(self) -> Mapping[str, str | None]:
         """Options for every job."""
@@ -46,6 +46,7 @@ class Prepared(NamedTuple):
     files: JobFiles
     options: dict[str, str | None]
     call: bytes
+    source: str
 
 
 def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
@@ -56,12 +57,12 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     files, options = prepared.files, prepared.options
     options.setdefault("output", files.stdout)
     options.setdefault("error", files.stderr)
-    script = render(files, task.name, options, cluster.python, setup=cluster.setup)
+    script = render(files, task.name, options, cluster.python, setup=cluster.setup, source=prepared.source)
     _write(cluster, [(files.call, prepared.call, 0o600), (files.script, script.encode(), 0o700)], files)
     name = cluster.backend.submit(script, files.script, options)
     cluster.tracker.add([name])
-    return Job(name, cluster, files, name=str(task), options=options, stdout_path=_shown(options["output"], name, task),
-               stderr_path=_shown(options["error"], name, task))
+    return Job(name, cluster, files, name=str(task), options=options, stdout_path=_shown(cluster, options["output"], name, task),
+               stderr_path=_shown(cluster, options["error"], name, task))
 
 
 def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequence[Any], limit: int) -> ArrayJob[Any]:
@@ -96,7 +97,7 @@ def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any],
     stem = f"{files.folder}/slurm_{files.array_key}_" + ("%a" if chunk.start == 0 else f"{chunk.start}+%a")
     options.setdefault("output", f"{stem}.out")
     options.setdefault("error", f"{stem}.err")
-    script = render(files, task.name, options, cluster.python, array=True, base=chunk.start, setup=cluster.setup)
+    script = render(files, task.name, options, cluster.python, array=True, base=chunk.start, setup=cluster.setup, source=prepared.source)
     cluster.backend.write(files.script, script.encode(), 0o700)
     return cluster.backend.submit(script, files.script, options, chunk.size, limit)
 
@@ -131,10 +132,11 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
     data, inside = _pickled(call)
     options = {**cluster.defaults(), **task.sbatch_options}
     _depend(options, [*found, *inside, *task.dependencies], task)
-    envelope = Envelope(data, task.name, python_version(), _extra_path(), inject, cluster.spec() if task.workflow else {})
+    code = shipping.placed(cluster, base, task.packaging if task.packaging != "auto" else cluster.default_packaging or "auto")
+    envelope = Envelope(data, task.name, python_version(), code.path, inject, cluster.spec() if task.workflow else {})
     key = f"{time.strftime('%Y%m%d_%H%M%S')}_{uuid.uuid4().hex[:8]}"
     files = JobFiles(os.path.join(base, folder_name(str(options["job_name"])), key), key)
-    return Prepared(files, options, cloudpickle.dumps(envelope, PROTOCOL))
+    return Prepared(files, options, cloudpickle.dumps(envelope, PROTOCOL), code.runner)
 
 
 def _pickled(call: Call) -> tuple[bytes, list[Promise]]:
@@ -155,7 +157,7 @@ def _pickled(call: Call) -> tuple[bytes, list[Promise]]:
 def _is_users(module: Any) -> bool:
     """Whether a module may be unknown to another interpreter: it lies in no place that all of them look into."""
     file = getattr(module, "__file__", None)
-    return file is not None and not _is_usual(os.path.dirname(file))
+    return file is not None and not shipping.is_usual(os.path.dirname(file))
 
 
 def folder_name(name: str) -> str:
@@ -178,18 +180,6 @@ def _depend(options: dict[str, str | None], jobs: Sequence[Promise], task: Slurm
     options.setdefault("kill_on_invalid_dep", "yes")
 
 
-def _extra_path() -> list[str]:
-    """Where this process finds modules and another of the same interpreter would not, the folder of the main script included."""
-    own = [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]
-    return [entry for entry in dict.fromkeys(own) if not _is_usual(entry)]
-
-
-def _is_usual(folder: str) -> bool:
-    """Whether every interpreter of the same installation looks there by itself."""
-    library = sysconfig.get_path("stdlib")
-    return folder.endswith(".zip") or "site-packages" in folder or "dist-packages" in folder or f"{folder}/".startswith(f"{library}/")
-
-
 def _write(cluster: Place, contents: Iterable[tuple[str, bytes, int]], files: JobFiles) -> None:
     try:
         for path, data, mode in contents:
@@ -198,9 +188,9 @@ def _write(cluster: Place, contents: Iterable[tuple[str, bytes, int]], files: Jo
         raise SubmissionError(f"the job's folder cannot be written: {error}", metadata={"target_job_dir": files.folder}) from error
 
 
-def _shown(pattern: str | None, job: str, task: SlurmTask[..., Any]) -> str:
+def _shown(cluster: Place, pattern: str | None, job: str, task: SlurmTask[..., Any]) -> str:
     """Where the output goes that a pattern names."""
     from slurm.notation import filenames
 
-    name = filenames.expand(pattern or "", filenames.Fields(int(job), str(task), os.environ.get("USER", "")))
-    return os.path.join(os.getcwd(), name)
+    around = cluster.backend.around()
+    return os.path.join(around.folder, filenames.expand(pattern or "", filenames.Fields(int(job), str(task), around.user)))

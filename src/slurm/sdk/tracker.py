@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.errors import BackendError
+from slurm.sdk.errors import BackendError, LoginRefused
 from slurm.sdk.status import Status
 
 LOOK_SECONDS = 30.0
@@ -109,7 +109,7 @@ class Tracker:
                 away_since, pause = 0.0, 0.1
             except BackendError as error:
                 away_since = away_since or time.monotonic()
-                if time.monotonic() - away_since > GONE_SECONDS:
+                if time.monotonic() - away_since > GONE_SECONDS or isinstance(error, LoginRefused):
                     self._give_up(error)
                     return
                 time.sleep(pause)

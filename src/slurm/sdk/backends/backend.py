@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from slurm.sdk.status import Status
 
 DEFAULT_MAX_ARRAY = 1001
+
+
+class Around(NamedTuple):
+    """Where and as whom a backend's jobs are submitted: what relative paths and %u in the names of their files mean."""
+
+    folder: str
+    user: str
 
 
 class Backend(Protocol):
@@ -50,10 +57,35 @@ class Backend(Protocol):
         """Write a file of a job whole, making its folder."""
         ...
 
+    def prefetch(self, paths: Sequence[str]) -> None:
+        """Say which files will be read next, one after the other, so that a distant backend fetches them together."""
+        ...
+
+    def base(self, path: str) -> str:
+        """The absolute folder that `path`, perhaps with a `~` or variables, names where the jobs run."""
+        ...
+
+    def around(self) -> Around:
+        """Where and as whom jobs are submitted."""
+        ...
+
     def max_array(self) -> int:
         """How many elements one array may have."""
         ...
 
     def close(self) -> None:
         """Let go of connections; they are made again when needed."""
+        ...
+
+
+@runtime_checkable
+class Distant(Backend, Protocol):
+    """A backend whose jobs do not see this process's disk: their code has to be brought to them (`sdk.shipping`)."""
+
+    def unpack(self, archive: bytes, folder: str) -> None:
+        """Make `folder` of a .tar.gz unless it is there."""
+        ...
+
+    def say(self, command: str) -> str:
+        """What a shell command line printed there; BackendCommandError when it failed."""
         ...

@@ -1,0 +1,244 @@
+"""SshConnection: one connection to a login node, opened when it is first needed and again after it was cut; commands and files over it.
+
+Nothing of Slurm here. A password is kept in memory for as long as the connection may have to be opened again, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
+from uuid import uuid4
+
+import asyncssh
+
+from slurm.sdk.backends.ssh_login import Login
+from slurm.sdk.errors import BackendError, BackendTimeout, LoginRefused
+
+T = TypeVar("T")
+COMMAND_SECONDS = 60.0
+QUIET_SECONDS = 60.0
+"""How long a file may take without a byte moving."""
+KEEPALIVE_SECONDS, KEEPALIVES = 15, 3
+CHANNELS = 8
+"""How much goes on at once: OpenSSH allows 10 sessions a connection unless told otherwise."""
+PIECE = 4 << 20
+IN_MEMORY = 16 << 20
+"""Larger files are kept on this machine's disk while they are read."""
+_CUT = (asyncssh.ConnectionLost, asyncssh.ChannelOpenError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, ConnectionError)
+_ABSENT = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
+
+
+class Answer(NamedTuple):
+    """What a command did."""
+
+    status: int
+    out: str
+    err: str
+
+
+class SshConnection:
+    """Blocking face of a connection that lives in a thread of its own. Everything that is asked of it may be asked twice when it is cut."""
+
+    def __init__(self, login: Login) -> None:
+        self.login = login
+        self._guard = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = 0
+        self._opening = asyncio.Lock()
+        self._channels = asyncio.Semaphore(CHANNELS)
+        self._open: asyncssh.SSHClientConnection | None = None
+        self._sftp: asyncssh.SFTPClient | None = None
+
+    def run(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
+        """Run a shell command line to its end; BackendTimeout when it takes longer than `seconds`."""
+        return self._call(self._again(lambda: self._run(command), seconds, command))
+
+    def read(self, path: str) -> BinaryIO:
+        """A file, fetched whole; FileNotFoundError when it is not there, OSError when it cannot be read."""
+        return self._call(self._again(lambda: self._fetch(path), None, path))
+
+    def read_many(self, paths: Iterable[str]) -> dict[str, BinaryIO | OSError]:
+        """Several files at once, each as `read` gives it or what it raised."""
+        return self._call(self._read_many(list(paths)))
+
+    def write(self, path: str, data: bytes, mode: int) -> None:
+        """Write a file that appears whole under its name, making its folder; OSError as the server gives it."""
+        self._call(self._again(lambda: self._put(path, data, mode), None, path))
+
+    def exists(self, path: str) -> bool:
+        """Whether there is something under this name."""
+        return self._call(self._again(lambda: self._exists(path), COMMAND_SECONDS, path))
+
+    def close(self) -> None:
+        """Hang up. The next question opens the connection again."""
+        with self._guard:
+            loop = self._loop if self._process == os.getpid() else None
+            self._loop = None
+        if loop is not None:
+            asyncio.run_coroutine_threadsafe(self._hang_up(), loop).result(COMMAND_SECONDS)
+            loop.call_soon_threadsafe(loop.stop)
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(work, self._running())
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        """The loop of the thread, begun when there is none; after a fork there is none."""
+        with self._guard:
+            if self._loop is None or self._process != os.getpid():
+                self._loop, self._process = asyncio.new_event_loop(), os.getpid()
+                self._opening, self._channels = asyncio.Lock(), asyncio.Semaphore(CHANNELS)
+                self._open = self._sftp = None
+                threading.Thread(target=_turn, args=(self._loop,), name="slurm-ssh", daemon=True).start()
+            return self._loop
+
+    async def _again(self, action: Callable[[], Awaitable[T]], seconds: float | None, what: str) -> T:
+        """Do it, and once more on a fresh connection each time that the connection is cut meanwhile, as often as the login allows."""
+        problem: Exception = ConnectionError("it was never open")
+        for _ in range(self.login.attempts):
+            used = await self._connected()
+            try:
+                async with self._channels, asyncio.timeout(seconds):
+                    return await action()
+            except _CUT as error:
+                problem = error
+                await self._drop(used)
+            except TimeoutError as error:
+                raise BackendTimeout(f"{self.login}: no answer within {seconds or QUIET_SECONDS:.0f} s: {what}") from error
+            except asyncssh.SFTPError as error:
+                raise _os_error(error, what) from error
+        raise BackendError(f"{self.login}: the connection is cut again and again: {problem}")
+
+    async def _connected(self) -> asyncssh.SSHClientConnection:
+        async with self._opening:
+            if self._open is not None and not self._open.is_closed():
+                return self._open
+            self._sftp = None
+            pause = self.login.retry_delay
+            for attempt in range(self.login.attempts):
+                try:
+                    self._open = await self.login.open(keepalive=KEEPALIVE_SECONDS, keepalives=KEEPALIVES)
+                    return self._open
+                except LoginRefused:
+                    raise
+                except BackendError:
+                    if attempt + 1 == self.login.attempts:
+                        raise
+                await asyncio.sleep(pause)
+                pause *= 2
+            raise BackendError(f"{self.login}: connection_attempts={self.login.attempts} leaves nothing to try")
+
+    async def _drop(self, used: asyncssh.SSHClientConnection) -> None:
+        if self._open is used:
+            self._open = self._sftp = None
+        used.abort()
+
+    async def _hang_up(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            await self._open.wait_closed()
+        self._open = self._sftp = None
+
+    async def _run(self, command: str) -> Answer:
+        done = await (await self._connected()).run(command, check=False, stdin=asyncssh.DEVNULL, encoding="utf-8", errors="replace")
+        if done.exit_status is None:
+            raise ConnectionError("the connection was cut while a command ran")
+        return Answer(-1 if done.exit_signal else done.exit_status, str(done.stdout or ""), str(done.stderr or ""))
+
+    async def _files(self) -> asyncssh.SFTPClient:
+        connection = await self._connected()
+        if self._sftp is None:
+            self._sftp = await connection.start_sftp_client()
+        return self._sftp
+
+    async def _fetch(self, path: str) -> BinaryIO:
+        kept = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 — it is the caller's
+        sftp = await self._files()
+        async with _moving() as still, sftp.open(path, "rb") as file:
+            while piece := cast(bytes, await file.read(PIECE)):
+                kept.write(piece)
+                still()
+                if len(piece) < PIECE:
+                    break
+        kept.seek(0)
+        return cast(BinaryIO, kept)
+
+    async def _read_many(self, paths: list[str]) -> dict[str, BinaryIO | OSError]:
+        async def one(path: str) -> BinaryIO | OSError:
+            try:
+                return await self._again(lambda: self._fetch(path), None, path)
+            except BackendTimeout:
+                raise
+            except OSError as error:
+                return error
+
+        return dict(zip(paths, await asyncio.gather(*map(one, paths)), strict=True))
+
+    async def _put(self, path: str, data: bytes, mode: int) -> None:
+        sftp = await self._files()
+        new = f"{path}.{uuid4().hex[:8]}.new"
+        attributes = asyncssh.SFTPAttrs(permissions=mode)
+        async with _moving() as still:
+            try:
+                file = await sftp.open(new, "wb", attributes)
+            except _ABSENT:
+                await sftp.makedirs(os.path.dirname(path), asyncssh.SFTPAttrs(permissions=0o700), exist_ok=True)
+                file = await sftp.open(new, "wb", attributes)
+            async with file:
+                for start in range(0, len(data), PIECE):
+                    await file.write(data[start:start + PIECE])
+                    still()
+            await sftp.posix_rename(new, path)
+
+    async def _exists(self, path: str) -> bool:
+        return await (await self._files()).exists(path)
+
+
+def _turn(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+class _moving:
+    """A time limit that begins anew each time that the function it gives is called."""
+
+    def __init__(self) -> None:
+        self._limit = asyncio.timeout(QUIET_SECONDS)
+
+    async def __aenter__(self) -> Callable[[], None]:
+        await self._limit.__aenter__()
+        return lambda: self._limit.reschedule(asyncio.get_running_loop().time() + QUIET_SECONDS)
+
+    async def __aexit__(self, *reason: Any) -> None:
+        await self._limit.__aexit__(*reason)
+
+
+def _os_error(error: asyncssh.SFTPError, path: str) -> OSError:
+    if isinstance(error, _ABSENT):
+        return FileNotFoundError(2, "No such file or directory on the remote side", path)
+    if isinstance(error, asyncssh.SFTPPermissionDenied):
+        return PermissionError(13, "Permission denied on the remote side", path)
+    return OSError(5, f"{error.reason or type(error).__name__} on the remote side", path)
+
+
+def one_line(words: Iterable[str], environment: Iterable[tuple[str, str]], folder: str) -> str:
+    """A command as text for `sh -c`: these words, quoted, with these variables, in this folder."""
+    return f"{prelude(environment, folder)}exec {shlex.join(words)}"
+
+
+def prelude(environment: Iterable[tuple[str, str]], folder: str) -> str:
+    """Shell text that sets variables and goes to a folder."""
+    exports = "".join(f"export {name}={shlex.quote(value)}; " for name, value in environment)
+    return exports + (f"cd {shlex.quote(folder)} && " if folder else "")

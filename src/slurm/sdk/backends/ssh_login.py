@@ -1,0 +1,142 @@
+"""Login: who logs in where, and whether the host that answers is the right one. Opens connections; keeps none.
+
+~/.ssh/config is read as ssh reads it. The host's key has to stand in known_hosts; what happens when it does not, `host_key_policy` says.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import asyncssh
+
+from slurm.sdk.errors import BackendError, BackendTimeout, InvalidOption, LoginRefused
+
+POLICIES = ("reject", "warn", "auto")
+KNOWN_HOSTS = "~/.ssh/known_hosts"
+SITE_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts"
+
+
+class Login:
+    """How to reach a login node; a name that ~/.ssh/config knows will do. The password and the passphrase are never shown.
+
+    `host_key_policy` is for hosts that known_hosts does not list: `reject` refuses, `warn` accepts with a warning for this process, `auto`
+    adds them. A host whose key is another than the one listed is always refused. Without `look_for_keys` and `key_filename` only the password
+    counts. Times are in seconds.
+    """
+
+    def __init__(self, hostname: str, *, port: int | None = None, username: str | None = None, password: str | None = None,
+                 key_filename: str | os.PathLike[str] | Sequence[str] | None = None, passphrase: str | None = None,
+                 known_hosts: str | os.PathLike[str] | None = None, host_key_policy: str = "reject", allow_agent: bool = True,
+                 look_for_keys: bool = True, timeout: float = 10.0, auth_timeout: float = 30.0, connection_attempts: int = 3,
+                 retry_delay: float = 1.0) -> None:
+        if not hostname:
+            raise InvalidOption("Cluster: backend_type=\"ssh\" needs hostname=\"…\", the login node")
+        if host_key_policy not in POLICIES:
+            raise InvalidOption(f"Cluster: host_key_policy={host_key_policy!r} is unknown; valid: {', '.join(POLICIES)}")
+        if connection_attempts < 1:
+            raise InvalidOption(f"Cluster: connection_attempts={connection_attempts}: at least one has to be made")
+        self.hostname, self.port, self.username = hostname, port, username
+        self.timeout, self.auth_timeout = timeout, auth_timeout
+        self.attempts, self.retry_delay = connection_attempts, retry_delay
+        self.policy = host_key_policy
+        self.known_hosts = os.path.expanduser(os.fspath(known_hosts or KNOWN_HOSTS))
+        self._password, self._passphrase = password, passphrase
+        keys = [key_filename] if isinstance(key_filename, str | os.PathLike) else list(key_filename or ())
+        self._keys = [os.path.expanduser(os.fspath(key)) for key in keys]
+        self._allow_agent, self._look_for_keys = allow_agent, look_for_keys
+        self._accepted: list[asyncssh.SSHKey] = []
+
+    def __str__(self) -> str:
+        return (f"{self.username}@" if self.username else "") + self.hostname + (f":{self.port}" if self.port not in (None, 22) else "")
+
+    def __repr__(self) -> str:
+        return f"Login({str(self)!r})"
+
+    async def open(self, keepalive: float, keepalives: int) -> asyncssh.SSHClientConnection:
+        """A connection. LoginRefused when host or user are not accepted, another BackendError when the host cannot be reached now."""
+        doorman = Doorman(self, self._files(), self._accepted)
+        try:
+            return await asyncssh.connect(
+                self.hostname, client_factory=lambda: doorman, known_hosts=doorman.files or ([], [], []), connect_timeout=self.timeout,
+                login_timeout=self.auth_timeout, keepalive_interval=keepalive, keepalive_count_max=keepalives, **self._credentials())
+        except asyncssh.HostKeyNotVerifiable as error:
+            raise LoginRefused(doorman.refusal or f"{self}: {error}") from error
+        except asyncssh.PermissionDenied as error:
+            raise LoginRefused(self._denied(error)) from error
+        except (asyncssh.KeyImportError, asyncssh.ConfigParseError) as error:
+            raise LoginRefused(f"{self}: {error}{' (passphrase=… opens a key)' if 'assphrase' in str(error) else ''}") from error
+        except asyncssh.KeyExchangeFailed as error:
+            raise LoginRefused(f"{self}: {error}; perhaps the host shows another kind of key than {self.known_hosts} lists") from error
+        except TimeoutError as error:
+            raise BackendTimeout(f"{self} did not answer within {self.timeout:.0f} s") from error
+        except FileNotFoundError as error:
+            raise LoginRefused(f"{self}: there is no key {error.filename}") from error
+        except (OSError, asyncssh.Error) as error:
+            raise BackendError(f"{self} cannot be reached: {error}") from error
+
+    def _files(self) -> list[str]:
+        return [path for path in (self.known_hosts, SITE_KNOWN_HOSTS) if os.path.exists(path)]
+
+    def _credentials(self) -> dict[str, Any]:
+        """Only what was given: the rest stays as ~/.ssh/config and ssh's defaults have it."""
+        found: dict[str, Any] = {"port": self.port, "username": self.username, "password": self._password, "passphrase": self._passphrase}
+        found = {name: value for name, value in found.items() if value is not None}
+        if self._keys:
+            found["client_keys"] = self._keys
+        elif not self._look_for_keys:
+            found["client_keys"] = None
+        if not self._allow_agent:
+            found["agent_path"] = None
+        return found
+
+    def _denied(self, error: asyncssh.PermissionDenied) -> str:
+        tried = [f"the keys {', '.join(self._keys)}" if self._keys else "the keys in ~/.ssh" if self._look_for_keys else "",
+                 "the agent's" if self._allow_agent and os.environ.get("SSH_AUTH_SOCK") else "", "the password" if self._password else ""]
+        return (f"{self} does not let you in: {error.reason}. Tried: {', '.join(filter(None, tried)) or 'nothing'}. "
+                "What it takes: username=…, key_filename=…, passphrase=…, password=…, or a key in the agent (ssh-add)")
+
+
+class Doorman(asyncssh.SSHClient):
+    """Decides about a host key that known_hosts does not vouch for; `refusal` says why one was refused and what to do."""
+
+    def __init__(self, login: Login, files: list[str], accepted: list[asyncssh.SSHKey]) -> None:
+        self.files = files
+        self.refusal = ""
+        self._login = login
+        self._accepted = accepted
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        """Whether to go on."""
+        if key in self._accepted:
+            return True
+        listed = asyncssh.match_known_hosts(self.files, host, addr, port)[0] if self.files else []
+        where = host if port == 22 else f"[{host}]:{port}"
+        shown = f"{key.get_algorithm()} {key.get_fingerprint()}"
+        if listed or self._accepted:
+            self.refusal = (
+                f"the key of {where} HAS CHANGED: it shows {shown}, but known is "
+                f"{', '.join(f'{one.get_algorithm()} {one.get_fingerprint()}' for one in (*listed, *self._accepted))}. "
+                f"Either the host was set up anew, or somebody is in between. If its administrators confirm the new key: "
+                f"ssh-keygen -R '{where}' -f {self._login.known_hosts}, then connect with ssh once")
+            return False
+        if self._login.policy == "reject":
+            self.refusal = (
+                f"the host {where} is unknown: {self._login.known_hosts} has no key of it. It shows {shown}. If that is right: "
+                f"ssh-keyscan {f'-p {port} ' if port != 22 else ''}{host} >> {self._login.known_hosts}, or connect with ssh once, "
+                "or Cluster(…, host_key_policy=\"auto\")")
+            return False
+        self._accepted.append(key)
+        if self._login.policy == "auto":
+            _remember(self._login.known_hosts, f"{where} {key.export_public_key().decode().strip()}\n")
+        else:
+            print(f"slurm: the host {where} is unknown and is trusted unseen: it shows {shown}", file=sys.stderr)
+        return True
+
+
+def _remember(path: str, line: str) -> None:
+    os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
+        file.write(line)

@@ -1,0 +1,176 @@
+"""Getting code to a cluster that does not see this disk: the runner, and the modules of the user that this process has imported.
+
+Both travel as archives named by their content, once, into `.code` below the folders of the jobs. What lies in site-packages does not travel: the Python there
+has to have it. With packaging="inherit" or "none" nothing travels, and that Python has to have slurm-py and the task's modules itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import io
+import os
+import re
+import sys
+import sysconfig
+import tarfile
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+from weakref import WeakKeyDictionary
+
+import cloudpickle
+
+import slurm
+from slurm.sdk.backends.backend import Backend, Distant
+from slurm.sdk.errors import BackendCommandError, PackagingError
+from slurm.sdk.pickling import python_version
+
+LARGEST = 64 << 20
+"""More bytes of the user's modules are not sent along: somebody imports from a folder of data."""
+OWN = frozenset(("slurm", "cloudpickle", "__main__", "__mp_main__"))
+_VERSION = re.compile(r"^slurm-python=(\d+)\.(\d+)$", re.MULTILINE)
+
+
+class Code(NamedTuple):
+    """Where a job finds code: `runner` goes before PYTHONPATH ("" when the interpreter finds it by itself), `path` before sys.path."""
+
+    runner: str
+    path: list[str]
+
+
+class Target(Protocol):
+    """What is needed of a cluster."""
+
+    backend: Backend
+    python: str
+    setup: str
+
+
+def placed(cluster: Target, base: str, packaging: str) -> Code:
+    """Code for jobs of this cluster whose folders are made below `base`, sent there when it is not there yet; PackagingError when the Python there cannot run it."""
+    backend = cluster.backend
+    if not isinstance(backend, Distant):
+        return Code(_source(), extra_path())
+    if packaging in ("none", "inherit"):
+        return Code("", [])
+    folder = f"{base}/.code"
+    runner = f"{folder}/slurm-{slurm.__version__}-{_name(_runtime())}"
+    python = (cluster.python, cluster.setup)
+    checked = _checked.setdefault(backend, set())
+    if python not in checked:
+        _check(backend, *python)
+        checked.add(python)
+    backend.unpack(_runtime(), runner)
+    files = modules()
+    if not files:
+        return Code(runner, [])
+    archive = _archive(tuple((name, path, os.stat(path).st_mtime_ns) for name, path in sorted(files.items())))
+    own = f"{folder}/modules-{_name(archive)}"
+    backend.unpack(archive, own)
+    return Code(runner, [own])
+
+
+def modules() -> dict[str, str]:
+    """The user's modules that this process has imported, as names of files below a folder of sys.path → the files here.
+
+    Of a package all modules count. A module that is not found by its name, such as one loaded from a file, is left out: what a task needs of
+    it travels by value.
+    """
+    found: dict[str, str] = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not file or not file.endswith(".py") or name.partition(".")[0] in OWN or is_usual(os.path.dirname(os.path.abspath(file))):
+            continue
+        file = os.path.abspath(file)
+        stem = name.replace(".", "/")
+        inside = next((one for one in (f"{stem}.py", f"{stem}/__init__.py") if file.endswith(f"/{one}")), None)
+        if inside is None:
+            continue
+        found[inside] = file
+        if inside.endswith("/__init__.py"):
+            found.update(_below(os.path.dirname(file), stem))
+    return found
+
+
+def extra_path() -> list[str]:
+    """Where this process finds modules and another of the same interpreter would not, the folder of the main script included."""
+    own = [os.path.abspath(entry) if entry else os.getcwd() for entry in sys.path]
+    return [entry for entry in dict.fromkeys(own) if not is_usual(entry)]
+
+
+def is_usual(folder: str) -> bool:
+    """Whether every interpreter of the same installation looks there by itself."""
+    library = sysconfig.get_path("stdlib")
+    return folder.endswith(".zip") or "site-packages" in folder or "dist-packages" in folder or f"{folder}/".startswith(f"{library}/")
+
+
+_checked: WeakKeyDictionary[Distant, set[tuple[str, str]]] = WeakKeyDictionary()
+
+
+def _check(backend: Distant, python: str, setup: str) -> None:
+    """Find out which Python would run the jobs. Where it cannot be found on the login node, the job itself has to tell."""
+    here = ".".join(map(str, python_version()))
+    try:
+        out = backend.say(f"{setup}\n{python} -c 'import sys; print(\"slurm-python=%d.%d\" % sys.version_info[:2])'")
+    except BackendCommandError as error:
+        if setup:
+            return
+        raise PackagingError(f"{python} does not run on the login node: {error}. Name the Python {here} that is there: "
+                             "Cluster(…, python=\"/path/to/python\"), or the lines that load it: setup=\"module load python\"") from error
+    found = _VERSION.search(out)
+    if found is not None and (int(found[1]), int(found[2])) != python_version():
+        raise PackagingError(f"{python} on the login node is Python {found[1]}.{found[2]}, this is {here}: functions travel as compiled code, which "
+                             f"another version cannot run. Name a Python {here} with Cluster(…, python=\"…\"), or run this program with {found[1]}.{found[2]}")
+
+
+@functools.cache
+def _runtime() -> bytes:
+    """slurm-py and cloudpickle."""
+    found: dict[str, str] = {}
+    for package in (slurm, cloudpickle):
+        folder = os.path.dirname(os.path.abspath(str(package.__file__)))
+        found.update(_below(folder, os.path.basename(folder)))
+    return _packed(found)
+
+
+@functools.lru_cache(maxsize=8)
+def _archive(files: tuple[tuple[str, str, int], ...]) -> bytes:
+    return _packed({name: path for name, path, _ in files})
+
+
+def _below(folder: str, stem: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for place, folders, names in os.walk(folder):
+        folders[:] = [one for one in folders if one.isidentifier() and one != "__pycache__"]
+        inside = stem + place[len(folder):]
+        found.update((f"{inside}/{name}", f"{place}/{name}") for name in names if name.endswith(".py"))
+    return found
+
+
+def _packed(files: Mapping[str, str]) -> bytes:
+    """A .tar.gz that is the same for the same files."""
+    size = 0
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, path in sorted(files.items()):
+            with open(path, "rb") as file:
+                data = file.read()
+            size += len(data)
+            if size > LARGEST:
+                raise PackagingError(f"the modules that this program has imported are more than {LARGEST >> 20} MB of source, {path} among them: "
+                                     "install them there and use packaging=\"none\"")
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o600
+            archive.addfile(entry, io.BytesIO(data))
+    return gzip.compress(packed.getvalue(), 6, mtime=0)
+
+
+def _name(archive: bytes) -> str:
+    return hashlib.sha256(archive).hexdigest()[:16]
+
+
+def _source() -> str:
+    """The folder that this package was imported from, "" when every Python with the same prefix finds it by itself."""
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(str(slurm.__file__))))
+    return "" if folder in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")) else folder
