@@ -55,6 +55,12 @@ def test_every_configuration_key_has_a_reader_and_a_reason_where_it_is_not_carri
     assert not [row.name for row in rows if row.standing == schema.NOT_YET and not row.note]
 
 
+def test_every_key_of_slurm_conf_that_is_carried_out_is_read_by_somebody() -> None:
+    text = "".join(module.text for module in modules() if not module.name.startswith("slurm.config.schema"))
+    unread = [row.name for row in schema.section("slurm.conf") if row.standing == schema.EFFECTIVE and not re.search(rf"\b{row.name}\b", text, re.IGNORECASE)]
+    assert not unread, f"accepted and then forgotten: {unread}"
+
+
 @pytest.mark.parametrize("name", schema.SECTIONS)
 def test_every_default_of_a_configuration_key_is_a_value_its_reader_takes(name: str) -> None:
     refused = []

@@ -215,7 +215,7 @@ TaskEpilog | text | | later | prologs and epilogs are not run
 TaskPlugin | plugins | | later | tasks are not bound to CPUs or confined to cgroups
 TaskPluginParam | list | | later | tasks are not bound to CPUs or confined to cgroups
 TaskProlog | text | | later | prologs and epilogs are not run
-TCPTimeout | sec | 2 | yes |
+TCPTimeout | sec | 2 | later | an attempt to connect lasts five seconds and is repeated
 TLSParameters | list | | later | connections are not encrypted
 TLSType | text | tls/none | later | connections are not encrypted
 TmpFS | text | /tmp | yes |

@@ -129,7 +129,7 @@ async def _serve(options: Options, chosen: NodeSettings, ready: Callable[[], Non
     def reread() -> None:
         _reread(options, node)
 
-    node = Node(chosen, hardware.look(), stop=stop.set, reread=reread)
+    node = Node(chosen, hardware.look(chosen.tmp_fs), stop=stop.set, reread=reread)
     notary = _notary(chosen)
     server = StepServer(node, notary.verify if notary is not None else None)
     node.link = SocketLink(chosen.site.endpoints, node, log=log, token=(

@@ -32,10 +32,10 @@ class Hardware(NamedTuple):
                 f"ThreadsPerCore={self.threads_per_core} RealMemory={self.memory}")
 
 
-def look() -> Hardware:
-    """What there is now."""
+def look(tmp_fs: str = "/tmp") -> Hardware:
+    """What there is now; `tmp_fs` lies on the disk for temporary files. OSError when it does not exist."""
     sockets, cores, threads = _topology()
-    disk = os.statvfs("/tmp")
+    disk = os.statvfs(tmp_fs)
     system = os.uname()
     return Hardware(
         cpus=sockets * cores * threads, boards=1, sockets=sockets, cores_per_socket=cores, threads_per_core=threads,

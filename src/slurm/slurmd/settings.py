@@ -28,6 +28,7 @@ class NodeSettings(NamedTuple):
     site: Site
     bind_cpus: bool
     cgroups: bool
+    tmp_fs: str
 
     @property
     def endpoint(self) -> str:
@@ -68,4 +69,5 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
     return NodeSettings(
         node=node.name, hostname=hostname, conf=os.path.abspath(conf), spool=config.for_node("SlurmdSpoolDir", node), pid_file=pid_file,
         log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"), listen=listen, port=node.port, site=site,
-        bind_cpus="task/affinity" in config.text("TaskPlugin"), cgroups=config.text("ProctrackType") == "proctrack/cgroup"), config
+        bind_cpus="task/affinity" in config.text("TaskPlugin"), cgroups=config.text("ProctrackType") == "proctrack/cgroup",
+        tmp_fs=config.for_node("TmpFS", node)), config

@@ -91,7 +91,8 @@ def test_a_slurmd_finds_its_node_by_name_or_host_name_and_says_what_it_looked_fo
 
 
 def test_this_machine_is_described_as_slurmd_minus_c_does():
-    found = hardware.look()
+    found = hardware.look("/")
+    assert found.tmp_disk > 0
     assert found.cpus == found.sockets * found.cores_per_socket * found.threads_per_core
     assert re.fullmatch(r"NodeName=x CPUs=\d+ Boards=1 SocketsPerBoard=\d+ CoresPerSocket=\d+ ThreadsPerCore=\d+ RealMemory=\d+",
                         found.conf_line("x"))
