@@ -27,6 +27,7 @@ from slurm.model.states import JobState
 from slurm.notation import jobref
 from slurm.render.view import View
 from slurm.slurmctld import launch, setup
+from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.holders import Holders
 from slurm.slurmctld.nodes import Links
@@ -63,6 +64,7 @@ class Controller:
         self.planner = Planner(self.engine, now)
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, credential_key)
         self.holders = Holders(self._give_up)
+        self.beside = Beside()
         self._timer: asyncio.TimerHandle | None = None
         # Few are enough: what is launched together was mostly submitted alike. One script may be 4 MB.
         self.payload = lru_cache(maxsize=32)(self._read_payload)

@@ -15,7 +15,8 @@ from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
 
 log = logging.getLogger("slurmctld.dispatch")
-Handler = Callable[[Controller, Session, Any], Awaitable[m.Message]]
+Handler = Callable[[Controller, Session, Any], Awaitable[m.Message | bytes]]
+"""A reply, or a large one as JSON already (handlers.looking)."""
 
 HANDLERS: dict[type[m.Message], Handler] = {
     m.SubmitJob: jobs.on_submit,
@@ -54,7 +55,7 @@ CHANGING: frozenset[type[m.Message]] = frozenset({
 _decode = msgspec.json.Decoder(m.Request).decode
 
 
-async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message:
+async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message | bytes:
     """The reply to one request; refusals are replies, surprises are logged and told as such."""
     try:
         try:

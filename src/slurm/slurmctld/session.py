@@ -65,10 +65,10 @@ class Session:
         self.waiting: set[asyncio.Event] = set()  # set when the connection ends
         peer.on_close(self._ended)
 
-    def send(self, message: Message) -> None:
-        """Queue a message to the caller; nothing happens when it has gone."""
+    def send(self, message: Message | bytes) -> None:
+        """Queue a message (bytes: JSON already) to the caller; nothing happens when it has gone."""
         if not self.closed:
-            self.peer.send(frames.pack(frames.JSON, _json.encode(message)))
+            self.peer.send(frames.pack(frames.JSON, message if isinstance(message, bytes) else _json.encode(message)))
 
     def _ended(self) -> None:
         self.closed = True

@@ -83,7 +83,7 @@ class Client:
     async def ask(self, kind: str, **fields: object) -> dict[str, Any]:
         """The reply to a request."""
         reply = await answer(self._ctl, self.session, json.dumps({"type": kind, **fields}).encode())
-        decoded: dict[str, Any] = json.loads(msgspec.json.encode(reply))
+        decoded: dict[str, Any] = json.loads(reply if isinstance(reply, bytes) else msgspec.json.encode(reply))
         return decoded
 
     def begin(self, kind: str, **fields: object) -> asyncio.Task[dict[str, Any]]:

@@ -3,18 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+
+import msgspec
 
 from slurm.config import show as config_show
+from slurm.model.errors import SlurmError
 from slurm.model.ids import JobId
 from slurm.render import describe, job_list, node_list
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
 
+MANY = 20_000
+"""Rows of which the answer takes longer than others should have to wait for theirs (about 2 µs a row)."""
+LONG_ROW = 20
+"""How many rows of squeue one job takes as long as, when all of it is told."""
+_json = msgspec.json.Encoder()
 
-async def on_list_jobs(ctl: Controller, session: Session, message: m.ListJobs) -> m.Rows:
+
+def _rows(ctl: Controller, *, expand_arrays: bool) -> int:
+    """About how many jobs a list of all of them has."""
+    tasks = sum(ledger.shape.count for ledger in ctl.cluster.arrays.values()) if expand_arrays else 0
+    return len(ctl.cluster.jobs) + tasks
+
+
+async def _answered(ctl: Controller, rows: int, work: Callable[[], m.Message]) -> m.Message | bytes:
+    """The answer of `work`, made in a process beside when it is large."""
+    if rows <= MANY:
+        return work()
+
+    def encoded() -> bytes:
+        try:
+            return _json.encode(work())
+        except SlurmError as error:
+            return _json.encode(m.failure(error))
+
+    return await ctl.beside.run(encoded)
+
+
+async def on_list_jobs(ctl: Controller, session: Session, message: m.ListJobs) -> m.Message | bytes:
     """squeue."""
-    return m.Rows(rows=job_list.list_jobs(ctl.view(), message, session.caller, ctl.now()))
+    view, now = ctl.view(), ctl.now()
+    rows = 0 if message.filter.ids else _rows(ctl, expand_arrays=message.expand_arrays)
+    return await _answered(ctl, rows, lambda: m.Rows(
+        rows=job_list.list_jobs(view, message, session.caller, now)))
 
 
 async def on_list_nodes(ctl: Controller, session: Session, message: m.ListNodes) -> m.Rows:
@@ -22,11 +55,13 @@ async def on_list_nodes(ctl: Controller, session: Session, message: m.ListNodes)
     return m.Rows(rows=node_list.list_nodes(ctl.view(), message, ctl.now()))
 
 
-async def on_describe(ctl: Controller, session: Session, message: m.Describe) -> m.Text:
+async def on_describe(ctl: Controller, session: Session, message: m.Describe) -> m.Message | bytes:
     """scontrol show and --json."""
     if message.what == "config":
         return m.Text(text=config_show.show(ctl.config, ctl.dynamic_values()))
-    return describe.describe(ctl.view(), message, session.caller, ctl.now())
+    view, now = ctl.view(), ctl.now()
+    rows = _rows(ctl, expand_arrays=False) * LONG_ROW if message.what in ("job", "jobs_json") and not message.names else 0
+    return await _answered(ctl, rows, lambda: describe.describe(view, message, session.caller, now))
 
 
 async def on_watch(ctl: Controller, session: Session, message: m.WatchEvents) -> m.Done:
