@@ -14,9 +14,15 @@ T = TypeVar("T")
 
 
 @overload
-def task(func: Callable[P, T], **options: Unpack[SbatchKeywords]) -> SlurmTask[P, T]: ...
+def task(func: Callable[P, T], **options: Unpack[SbatchKeywords]) -> SlurmTask[P, T]:
+    """The task of a function."""
+
+
 @overload
-def task(func: None = None, **options: Unpack[SbatchKeywords]) -> Callable[[Callable[P, T]], SlurmTask[P, T]]: ...
+def task(func: None = None, **options: Unpack[SbatchKeywords]) -> Callable[[Callable[P, T]], SlurmTask[P, T]]:
+    """A decorator."""
+
+
 def task(func: Any = None, **options: Any) -> Any:
     """Make a function a task: called on a cluster it becomes a job. Options are those of sbatch, with underscores.
 
@@ -32,11 +38,20 @@ def task(func: Any = None, **options: Any) -> Any:
 
 
 @overload
-def workflow(func: Callable[Concatenate[WorkflowContext, P], T], **options: Unpack[SbatchKeywords]) -> WorkflowTask[P, T]: ...
+def workflow(func: Callable[Concatenate[WorkflowContext, P], T], **options: Unpack[SbatchKeywords]) -> WorkflowTask[P, T]:
+    """The workflow of a function whose first parameter is the context, which callers leave out."""
+
+
 @overload
-def workflow(func: Callable[P, T], **options: Unpack[SbatchKeywords]) -> WorkflowTask[P, T]: ...
+def workflow(func: Callable[P, T], **options: Unpack[SbatchKeywords]) -> WorkflowTask[P, T]:
+    """The workflow of a function without a context."""
+
+
 @overload
-def workflow(func: None = None, **options: Unpack[SbatchKeywords]) -> Callable[[Callable[..., T]], WorkflowTask[..., T]]: ...
+def workflow(func: None = None, **options: Unpack[SbatchKeywords]) -> Callable[[Callable[..., T]], WorkflowTask[..., T]]:
+    """A decorator."""
+
+
 def workflow(func: Any = None, **options: Any) -> Any:
     """Make a function a workflow: a job that submits other tasks and combines their results. Its time limit is an hour unless given.
 

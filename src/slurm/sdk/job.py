@@ -228,7 +228,8 @@ class Job(Promise, Generic[T]):
 
     def _failure(self, status: Status, raised: str = "") -> JobFailed:
         """The error for a job that ended badly; the cluster is asked once more, for its reason."""
-        status = self.cluster.backend.states([self.id]).get(self.id, status) if not status.reason else status
+        if not status.reason:
+            status = status._replace(reason=self.cluster.backend.states([self.id])[self.id].reason)
         kind = errors.BY_STATE.get(status.state, JobFailed)
         if status.state == "CANCELLED" and status.reason.startswith("Dependency"):
             kind = errors.DependencyFailed

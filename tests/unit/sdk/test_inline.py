@@ -256,8 +256,6 @@ def test_what_is_not_carried_out_is_refused_with_that_sentence() -> None:
         task(packaging="container:image:tag")(len)
     with pytest.raises(InvalidOption, match="valid: auto, none, inherit"):
         task(packaging="zip")(len)
-    with pytest.raises(Exception, match='"ssh" is not supported by slurm-py yet'):
-        Cluster(backend_type="ssh", hostname="login")
     with pytest.raises(ValueError, match="Must be one of: local"):
         Cluster("cloud")
     with pytest.raises(InvalidOption, match='hostname only means something with backend_type="ssh"'):
