@@ -139,12 +139,12 @@ class Board:
             cpus = with_memory(int(free.cpus[place]), int(free.memory[place]), node, need, self.settings)
             if not need.overcommit:
                 count = min(count, tasks_in(cpus, node, need, self.settings))
-            if count and cpus >= need.min_cpus:
+            if count and cpus >= max(1, need.min_cpus):
                 found.append(Room(node, count, devices))
         return found
 
     def future(self, chosen: Sequence[tuple[Room, int]], need: Need, free: Free) -> Usage | None:
-        """What a job will hold that is to get these nodes with so many tasks each; None when its devices are not all free there."""
+        """What a job will hold that is to get these nodes with so many tasks each; None when that much is not free there after all."""
         at = np.fromiter((self.position[one.node.name] for one, _ in chosen), np.intp, len(chosen))
         gres = {key: np.zeros(len(chosen), np.int32) for key in self.devices}
         left = {item: item.count for item in need.gpus_job}
@@ -162,7 +162,7 @@ class Board:
             count = sum(count for item, count in asked if item.name == "gpu")
             cpus.append(one.node.cpus if need.whole else held_cpus(tasks, count, one.node, need, self.settings))
             memory.append(_memory(one.node, need, cpus[-1], count))
-        if any(left.values()):
+        if any(left.values()) or (free.cpus[at] < cpus).any() or (free.memory[at] < memory).any():
             return None
         return Usage(at, _column(cpus), _column(memory), gres if any(column.any() for column in gres.values()) else {})
 
