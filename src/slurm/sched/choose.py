@@ -99,8 +99,6 @@ def _picked(rooms: list[Room], first: int, need: Need) -> list[Room] | None:
             if picked is not None:
                 break
     if picked is not None and stretch and len(picked) < most:
-        # with fewer GPUs than nodes some would have none
-        most = min(most, gpus or most)
         picked += [one for one in rooms if one not in picked][: max(0, most - len(picked))]
     return picked
 

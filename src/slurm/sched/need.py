@@ -77,8 +77,8 @@ class Need(NamedTuple):
 
     @property
     def most_nodes(self) -> int:
-        """The most nodes it may get: what it says, no more than it has tasks."""
-        most = min(self.nodes_max or MANY, self.nodes_cap)
+        """The most nodes it may get: what it says, no more than it has tasks or GPUs, of which each node gets one at least."""
+        most = min(self.nodes_max or MANY, self.nodes_cap, self.gpus or MANY)
         return min(most, max(self.nodes_min, self.tasks)) if self.tasks else most
 
     @property
