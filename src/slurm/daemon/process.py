@@ -43,11 +43,11 @@ class PidFile:
 
     def release(self) -> None:
         """Remove the file; a second call does nothing."""
-        if self._descriptor >= 0:
-            if _is_at(self._descriptor, self.path):
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            if _is_at(descriptor, self.path):
                 os.unlink(self.path)
-            os.close(self._descriptor)
-            self._descriptor = -1
+            os.close(descriptor)
 
     def _open(self) -> int:
         try:

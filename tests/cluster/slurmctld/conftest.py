@@ -213,7 +213,7 @@ class Stage:
         await self.until(lambda: node.of(n.NodeAccepted))
         return node
 
-    async def until(self, what: Callable[[], object], seconds: float = 5.0) -> None:
+    async def until(self, what: Callable[[], object], seconds: float = 30.0) -> None:
         """Wait until `what` is true."""
         deadline = time.monotonic() + seconds
         while not what():
@@ -235,7 +235,7 @@ def play() -> Play:
         async def main() -> None:
             stage = Stage(conf, gres)
             try:
-                await asyncio.wait_for(scene(stage), 20)
+                await asyncio.wait_for(scene(stage), 90)
             finally:
                 await stage.close()
 

@@ -71,7 +71,7 @@ def test_a_caller_who_goes_leaves_nothing_behind(play: Play) -> None:
         waiting = [client.begin("WaitJob", job_id=job), client.begin("WaitReady", job_id=job), client.begin("WatchEvents")]
         await s.until(lambda: len(s.ctl.watchers) == 3)
         client.hang_up()
-        await asyncio.wait(waiting, timeout=5)
+        await asyncio.wait(waiting, timeout=30)
         assert all(task.done() for task in waiting)
         assert len(s.ctl.watchers) == 0
         assert s.state(job) == "PENDING"

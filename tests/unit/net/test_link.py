@@ -37,7 +37,7 @@ class Diary:
 
 
 async def until(check: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not check():
         assert time.monotonic() < deadline, "it never came true"
         await asyncio.sleep(0.005)

@@ -29,7 +29,7 @@ from slurm.wire import frames
 from tests.unit.net.serving import LOOPS, Running, echo, serving
 
 PING = {"type": "Ping"}
-PATIENT = 5.0
+PATIENT = 30.0
 
 
 @pytest.fixture

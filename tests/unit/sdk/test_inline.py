@@ -248,7 +248,7 @@ def test_jobs_can_be_awaited(cluster: Cluster) -> None:
 
 
 def test_as_completed_gives_each_job_once(cluster: Cluster) -> None:
-    assert sorted(job.result() for job in as_completed([add(1), add(2)], 5)) == [2, 3]
+    assert sorted(job.result() for job in as_completed([add(1), add(2)], 30)) == [2, 3]
 
 
 def test_what_is_not_carried_out_is_refused_with_that_sentence() -> None:
