@@ -116,10 +116,18 @@ def find_site(environ: Mapping[str, str]) -> Site:
         return read_site(named, environ)
     if environ.get(INSTANCE_VARIABLE) is None and os.path.exists(SYSTEM_CONF):
         return read_site(SYSTEM_CONF, environ)
-    embedded = instance(environ)
+    embedded = instance(environ, _job_cluster(environ))
     if os.path.exists(embedded.conf):
         return read_site(embedded.conf, environ)._replace(embedded=True)
     raise Unreachable(message="no cluster here: start one with `slurm up`, or set SLURM_CONF")
+
+
+def _job_cluster(environ: Mapping[str, str]) -> str:
+    """The embedded cluster inside whose job we are: workflow systems take SLURM_CONF from a job's environment and leave its id and cluster."""
+    name = environ.get("SLURM_CLUSTER_NAME", "")
+    if not environ.get("SLURM_JOB_ID") or environ.get(INSTANCE_VARIABLE) or not name or "/" in name or name.startswith("."):
+        return ""
+    return name if os.path.exists(instance(environ, name).conf) else ""
 
 
 def read_site(conf: str, environ: Mapping[str, str]) -> Site:

@@ -75,6 +75,17 @@ def test_an_embedded_cluster_is_found_without_any_variable_and_opens_no_port(tmp
     assert site.minters == (f"{embedded.run}/slurmctld.sack", f"{embedded.run}/slurmd-cn01.sack")
 
 
+def test_inside_a_job_the_cluster_is_found_by_its_name_when_slurm_conf_was_taken_away(tmp_path: Path) -> None:
+    found = discovery.instance({"XDG_STATE_HOME": str(tmp_path)}, "lab")
+    Path(found.root).mkdir(parents=True)
+    Path(found.conf).write_text("ClusterName=lab\nAuthType=auth/local\n")
+    environ = {"XDG_STATE_HOME": str(tmp_path), "SLURM_JOB_ID": "7", "SLURM_CLUSTER_NAME": "lab"}
+    assert discovery.find_site(environ).conf == found.conf
+    for other in ({"SLURM_PY_INSTANCE": "default"}, {"SLURM_JOB_ID": ""}, {"SLURM_CLUSTER_NAME": "../lab"}):
+        with pytest.raises(Unreachable):
+            discovery.find_site({**environ, **other})
+
+
 def test_without_any_cluster_it_says_how_to_start_one(tmp_path: Path) -> None:
     with pytest.raises(Unreachable) as caught:
         discovery.find_site({"XDG_STATE_HOME": str(tmp_path), "SLURM_PY_INSTANCE": "default"})
