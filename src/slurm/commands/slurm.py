@@ -25,7 +25,9 @@ SUBCOMMANDS: dict[str, tuple[Run, Arguments, str]] = {
 
 def parser() -> argparse.ArgumentParser:
     """The command line of `slurm`."""
-    top = argparse.ArgumentParser(prog="slurm", description="Slurm in Python: a cluster on this machine in one command.")
+    top = argparse.ArgumentParser(prog="slurm", description="Slurm in Python: a cluster on this machine in one command.", epilog=(
+        "Begin with `slurm up`; then sbatch, srun, squeue, sinfo, scancel and scontrol find the cluster by themselves. With SLURM_CONF or "
+        "/etc/slurm/slurm.conf they mean that cluster instead."))
     top.add_argument("--version", action="version", version=f"slurm-py {VERSION}")
     top.add_argument("--name", default="", metavar="NAME", help="which embedded cluster (default: $SLURM_PY_INSTANCE, else `default`)")
     commands = top.add_subparsers(dest="command", metavar="COMMAND")

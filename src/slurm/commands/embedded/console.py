@@ -9,9 +9,9 @@ from typing import TextIO
 class Console:
     """Standard output and error of a human command; rich is imported only when a terminal will show it."""
 
-    def __init__(self, out: TextIO = sys.stdout, err: TextIO = sys.stderr) -> None:
-        self.out = out
-        self.err = err
+    def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self.out = out or sys.stdout
+        self.err = err or sys.stderr
 
     @property
     def fancy(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Mapping
 
@@ -26,6 +27,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
     """Bring the cluster down; exit status."""
     cluster = EmbeddedCluster(environ, options.name)
+    if not os.path.isdir(cluster.instance.root):
+        console.line(f"Cluster {cluster.instance.name} does not exist. Nothing was changed.")
+        return 0
     with cluster.locked():
         if not any(daemon.pid for daemon in cluster.daemons) and not _steps_left(cluster):
             console.line(f"Cluster {cluster.instance.name} is not up. Nothing was changed.")

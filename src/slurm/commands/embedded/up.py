@@ -18,6 +18,7 @@ from slurm.notation import size
 from slurm.slurmd import hardware
 
 READY_SECONDS = 20.0
+MAX_NODES = 256
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,8 @@ def _wanted(options: argparse.Namespace) -> shape.Shape:
     for name, value, least in (("nodes", options.nodes, 1), ("cpus", options.cpus, 1)):
         if value is not None and value < least:
             raise InvalidRequest(message=f"--{name} {value}: it takes a whole number of at least {least}")
+    if (options.nodes or 1) > MAX_NODES:
+        raise InvalidRequest(message=f"--nodes {options.nodes}: each is a slurmd of its own on this machine, {MAX_NODES} are the most")
     kind, _, count = (options.gpus or "0").rpartition(":")
     if not count.isdigit():
         raise InvalidRequest(message=f"--gpus {options.gpus}: it takes a number, or a type and a number such as h100:8")
