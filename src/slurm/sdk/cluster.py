@@ -1,4 +1,7 @@
-"""Cluster: where tasks run, with what every job there shares. The backends that do it stand in `backends`."""
+"""Cluster: where tasks run, with what every job there shares. The backends that do it stand in `backends`.
+
+Modules of tasks import Cluster beside `task`, and every job imports such a module: what only submitting needs is imported then.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,9 @@ from contextvars import Token
 from typing import Any, Self
 
 from slurm.model.errors import SlurmError
-from slurm.net.discovery import find_site
-from slurm.sdk import context, options, slurmfile, submission
+from slurm.sdk import context, options
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.backends.commands import CommandsBackend
-from slurm.sdk.backends.inline import InlineBackend
-from slurm.sdk.backends.local import LocalBackend
-from slurm.sdk.backends.subprocess import SubprocessBackend
 from slurm.sdk.errors import BackendError, InvalidOption
 from slurm.sdk.job import Job
 from slurm.sdk.status import Status
@@ -76,12 +74,16 @@ class Cluster:
     def from_env(cls, slurmfile_path_or_env: str | os.PathLike[str] | None = None, *, env: str | None = None,
                  overrides: Mapping[str, Any] | None = None, callbacks: Sequence[object] | None = None) -> Self:
         """The cluster that a Slurmfile describes: found as `slurmfile.find` says, in the environment `env` ($SLURM_ENV, else `default`)."""
+        from slurm.sdk import slurmfile
+
         found = slurmfile.settings(slurmfile_path_or_env, env, os.environ)
         return cls(**{**found, **(overrides or {})}, callbacks=callbacks)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **extra: Any) -> Self:
         """The cluster that a TOML file describes: the arguments of this class by name, `backend` for backend_type."""
+        from slurm.sdk import slurmfile
+
         return cls(**{**slurmfile.flat(path), **extra})
 
     @classmethod
@@ -128,10 +130,14 @@ class Cluster:
 
     def submit_call(self, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
         """Submit one call of a task."""
+        from slurm.sdk import submission
+
         return submission.submit_call(self, self.job_base_dir, task, args, kwargs)
 
     def submit_map(self, task: SlurmTask[..., Any], items: list[Any], limit: int) -> ArrayJob[Any]:
         """Submit an array, a call an item."""
+        from slurm.sdk import submission
+
         return submission.submit_map(self, self.job_base_dir, task, items, limit)
 
     def submit(self, task: SlurmTask[..., Any], packaging_config: object = None, after: Any = None, **keywords: Any) -> Any:
@@ -171,12 +177,20 @@ def make_backend(kind: str, login: Mapping[str, Any]) -> Backend:
     """The backend of this name; for `local` the one that reaches the Slurm which is there. `login` is for ssh."""
     if kind == "ssh":
         return _ssh(login)
-    if kind == "commands":
-        return CommandsBackend()
     if kind == "subprocess":
+        from slurm.sdk.backends.subprocess import SubprocessBackend
+
         return SubprocessBackend()
     if kind == "inline":
+        from slurm.sdk.backends.inline import InlineBackend
+
         return InlineBackend()
+    from slurm.sdk.backends.commands import CommandsBackend
+
+    if kind == "commands":
+        return CommandsBackend()
+    from slurm.sdk.backends.local import LocalBackend
+
     local = LocalBackend()
     try:
         local.ensure()
@@ -190,6 +204,8 @@ def make_backend(kind: str, login: Mapping[str, Any]) -> Backend:
 
 def _real_slurm() -> bool:
     import shutil
+
+    from slurm.net.discovery import find_site
 
     try:
         return not find_site(os.environ).embedded and shutil.which("sbatch") is not None

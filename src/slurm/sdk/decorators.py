@@ -1,26 +1,11 @@
-"""@task and @workflow."""
+"""@task and @workflow. Their types stand in decorators.pyi: what those need would cost every job that imports a task's module 30 ms."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
+from typing import Any
 
-from slurm.sdk.keywords import SbatchKeywords
 from slurm.sdk.tasks import SlurmTask, WorkflowTask
-from slurm.sdk.workflow import WorkflowContext
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-@overload
-def task(func: Callable[P, T], **options: Unpack[SbatchKeywords]) -> SlurmTask[P, T]:
-    """The task of a function."""
-
-
-@overload
-def task(func: None = None, **options: Unpack[SbatchKeywords]) -> Callable[[Callable[P, T]], SlurmTask[P, T]]:
-    """A decorator."""
 
 
 def task(func: Any = None, **options: Any) -> Any:
@@ -35,21 +20,6 @@ def task(func: Any = None, **options: Any) -> Any:
         return SlurmTask(function, options, packaging)
 
     return made if func is None else made(func)
-
-
-@overload
-def workflow(func: Callable[Concatenate[WorkflowContext, P], T], **options: Unpack[SbatchKeywords]) -> WorkflowTask[P, T]:
-    """The workflow of a function whose first parameter is the context, which callers leave out."""
-
-
-@overload
-def workflow(func: Callable[P, T], **options: Unpack[SbatchKeywords]) -> WorkflowTask[P, T]:
-    """The workflow of a function without a context."""
-
-
-@overload
-def workflow(func: None = None, **options: Unpack[SbatchKeywords]) -> Callable[[Callable[..., T]], WorkflowTask[..., T]]:
-    """A decorator."""
 
 
 def workflow(func: Any = None, **options: Any) -> Any:

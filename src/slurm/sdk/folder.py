@@ -14,6 +14,7 @@ The names are those of the published SDK, whose programs find results by them. I
 from __future__ import annotations
 
 import os
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -95,6 +96,11 @@ def whole(path: str, mode: int = 0o600) -> Iterator[BinaryIO]:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def folder_name(name: str) -> str:
+    """A job's name as the name of a folder: lower case, with nothing but letters, digits, _ and -."""
+    return re.sub(r"_+", "_", re.sub(r"[^\w-]+", "_", name.lower())).strip("_") or "task"
 
 
 def pack_items(items: Sequence[bytes]) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import pickle
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -138,9 +137,11 @@ class Job(Promise, Generic[T]):
         return self._awaited().__await__()
 
     async def _awaited(self) -> T:
+        import asyncio  # most programs, and all jobs, do without
+
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
-        self.cluster.tracker.when_done(self.id, lambda: None if loop.is_closed() else _wake(loop, ended))
+        self.cluster.tracker.when_done(self.id, lambda: None if loop.is_closed() else _wake(loop.call_soon_threadsafe, ended.set))
         await ended.wait()
         return await loop.run_in_executor(None, self.result, 0)
 
@@ -268,5 +269,5 @@ def _tell(told: Callable[[Job[T]], object], job: Job[T]) -> None:
     told(job)
 
 
-def _wake(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
-    loop.call_soon_threadsafe(event.set)
+def _wake(soon: Callable[..., object], set_event: Callable[[], object]) -> None:
+    soon(set_event)

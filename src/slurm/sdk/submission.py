@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 import uuid
@@ -15,13 +14,11 @@ import cloudpickle
 from slurm.sdk import injection, loading, shipping
 from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.errors import InvalidOption, SubmissionError
-from slurm.sdk.folder import JobFiles, pack_items
+from slurm.sdk.folder import JobFiles, folder_name, pack_items
 from slurm.sdk.job import Home, Job
 from slurm.sdk.pickling import PROTOCOL, Call, Envelope, Promise, dumps, python_version
 from slurm.sdk.script import render
 from slurm.sdk.tasks import SlurmTask
-
-_UNCLEAN = re.compile(r"[^\w-]+")
 
 
 class Place(Home, Protocol):
@@ -158,11 +155,6 @@ def _is_users(module: Any) -> bool:
     """Whether a module may be unknown to another interpreter: it lies in no place that all of them look into."""
     file = getattr(module, "__file__", None)
     return file is not None and not shipping.is_usual(os.path.dirname(file))
-
-
-def folder_name(name: str) -> str:
-    """A job's name as the name of a folder."""
-    return re.sub(r"_+", "_", _UNCLEAN.sub("_", name.lower())).strip("_") or "task"
 
 
 def _depend(options: dict[str, str | None], jobs: Sequence[Promise], task: SlurmTask[..., Any]) -> None:

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slurm.sdk import submission
 from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.cluster import Cluster
-from slurm.sdk.folder import JobFiles, whole
+from slurm.sdk.folder import JobFiles, folder_name, whole
 from slurm.sdk.job import Job
 from slurm.sdk.tasks import SlurmTask
 
@@ -43,7 +42,7 @@ class WorkflowContext:
 
     def get_task_output_dir(self, task_name: str) -> Path:
         """Where the runs of one task lie."""
-        return self.tasks_dir / submission.folder_name(task_name)
+        return self.tasks_dir / folder_name(task_name)
 
     def list_task_runs(self, task_name: str) -> list[Path]:
         """The folders of the runs of one task, the latest first."""
@@ -63,6 +62,8 @@ class WorkflowContext:
         found = self._found(record, task)
         if isinstance(found, Job):
             return found
+        from slurm.sdk import submission
+
         job = submission.submit_call(self.cluster, str(self.tasks_dir), task, args, kwargs)
         _remember(record, job.files, [Chunk(job.id, 0, 0)])
         return job
@@ -73,12 +74,14 @@ class WorkflowContext:
         found = self._found(record, task)
         if isinstance(found, ArrayJob) and len(found) == len(items):
             return found
+        from slurm.sdk import submission
+
         array = submission.submit_map(self.cluster, str(self.tasks_dir), task, items, limit)
         _remember(record, array.files, array.chunks)
         return array
 
     def _record(self, task: SlurmTask[..., Any]) -> Path:
-        name = submission.folder_name(str(task))
+        name = folder_name(str(task))
         self._calls[name] += 1
         return self.tasks_dir / name / f"call_{self._calls[name]}.json"
 
