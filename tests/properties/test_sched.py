@@ -186,8 +186,8 @@ def test_with_exact_run_times_no_promise_to_the_first_blocked_job_is_broken(seed
         if "%" in str(request.get("array")) or "ntasks_per_socket" in request or {"gres", "gpus"} <= request.keys():
             # tasks held back by a limit come before what was promised meanwhile; promises count, they know no sockets and no overlapping types
             continue
-        if {"contiguous", "features"} <= request.keys():
-            continue  # counted features are picked first and may not be neighbours then
+        if {"contiguous", "features"} <= request.keys() or "," in str(request.get("gpus")):
+            continue  # counted features are picked first and may not be neighbours; GPUs of two types are taken from the first nodes that have them
         job = submit(probe, request, b.ALICE)
         if job is None or not accepted(probe, job):
             continue
