@@ -16,6 +16,7 @@ from slurm.sdk.status import UNKNOWN, Status, normal
 JOBS_A_QUESTION = 1000
 """How many ids one command line may name."""
 NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH")
+"""Errors of sacct after which it is not asked again."""
 _SUBMITTED = re.compile(r"^(\d+)(?:;\S+)?$", re.MULTILINE)
 
 
@@ -63,9 +64,8 @@ class SlurmCommands(ABC):
         try:
             out = self._run("sacct", "-n", "-P", "-X", "-j", bases, "-o", "JobID,State,ExitCode")
         except BackendCommandError as error:
-            if not any(words in str(error) for words in NO_ACCOUNTING):
-                raise
-            self._accounting = False  # such a site keeps no records: what lies in the job's folder has to tell
+            # What squeue has forgotten has ended; where no records are kept or can be had, the job's folder has to tell how.
+            self._accounting = not any(words in str(error) for words in NO_ACCOUNTING)
             return {}
         rows = (line.split("|") for line in out.splitlines())
         return {row[0]: Status(normal(row[1]), row[2]) for row in rows if len(row) == 3}

@@ -1,0 +1,54 @@
+"""Tasks that tests run on the other side of an ssh connection, where only Python itself is installed."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from slurm.sdk.decorators import task, workflow
+
+SECONDS = 60.0
+
+
+@task
+def add(a: float, b: float) -> float:
+    """The sum."""
+    return a + b
+
+
+@task
+def double(number: int) -> int:
+    """Twice the number."""
+    return 2 * number
+
+
+@task
+def total(numbers: list[int]) -> int:
+    """The sum of a list."""
+    return sum(numbers)
+
+
+@task
+def fails(why: str) -> None:
+    """Raises."""
+    raise ValueError(why)
+
+
+@task
+def sleeps(seconds: float) -> float:
+    """Takes a while."""
+    time.sleep(seconds)
+    return seconds
+
+
+@task
+def speaks() -> str:
+    """Prints; the job's id."""
+    print("said on the node")
+    return os.environ["SLURM_JOB_ID"]
+
+
+@workflow
+def sums() -> float:
+    """Submits two jobs, the second on the result of the first."""
+    return add(double(2), 1).result(SECONDS)

@@ -1,0 +1,227 @@
+"""The SDK over a real sshd, on Debian's real Slurm and on our embedded cluster: the same tests on both."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from bench import real_slurm
+from slurm.sdk import errors
+from slurm.sdk.cluster import Cluster
+from slurm.sdk.decorators import task
+from slurm.sdk.errors import JobCancelled, LoginRefused, SubmissionError, TaskFailed
+from tests.system import login_node
+from tests.system.harness import Cluster as Embedded
+from tests.system.login_node import LoginNode
+from tests.system.remote_tasks import SECONDS, add, double, fails, sleeps, speaks, sums, total
+
+
+class Side(NamedTuple):
+    """A login node with a Slurm behind it."""
+
+    node: LoginNode
+    folder: Path
+    variables: dict[str, str]
+
+    def cluster(self, **changes: object) -> Cluster:
+        """A cluster that logs in with the right key."""
+        given = {
+            "hostname": "127.0.0.1", "port": self.node.port, "key_filename": str(self.node.folder / "key"), "allow_agent": False,
+            "known_hosts": self.node.folder / "known_hosts", "job_base_dir": str(self.folder / "jobs"), "env": self.variables,
+            "time": "00:05:00", "mem": "50M", "retry_delay": 0.1, **changes}
+        return Cluster("ssh", **given)
+
+
+def _require(missing: str) -> None:
+    if missing:
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+
+
+@pytest.fixture(scope="module", params=["real Slurm", "slurm-py"])
+def side(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
+    """A login node of each kind."""
+    _require(login_node.missing())
+    folder = tmp_path_factory.mktemp("ssh")
+    if request.param == "real Slurm":
+        _require(real_slurm.missing())
+        real = real_slurm.RealSlurm()
+        start, stop, variables = real.start, real.stop, {"SLURM_CONF": f"{real.folder}/slurm.conf"}
+    else:
+        embedded = Embedded(folder / "c", "--nodes", "2", "--cpus", "8")
+        start, stop = embedded.up, embedded.close
+        variables = {name: embedded.environment[name] for name in ("XDG_STATE_HOME", "SLURM_PY_INSTANCE", "PYTHONPATH", "PATH")}
+    node = LoginNode(folder / "login")
+    try:
+        start()
+        node.start()
+        yield Side(node, folder, variables)
+    finally:
+        node.stop()
+        stop()
+
+
+@pytest.fixture
+def cluster(side: Side) -> Iterator[Cluster]:
+    """The active cluster of a test."""
+    with side.cluster() as found:
+        yield found
+    found.close()
+
+
+def test_a_call_comes_back_with_its_value(cluster: Cluster) -> None:
+    job = add(1, 2)
+    assert job.id.isdigit()
+    assert job.result(SECONDS) == 3
+
+
+def test_what_a_task_prints_is_read_from_there(cluster: Cluster) -> None:
+    job = speaks()
+    assert job.result(SECONDS) == job.id
+    assert job.stdout() == "said on the node\n"
+
+
+def test_an_array_comes_back_in_order_and_its_results_go_into_another_job(cluster: Cluster) -> None:
+    doubled = double.map(range(12))
+    summed = total(doubled)
+    assert doubled.results(SECONDS) == [2 * number for number in range(12)]
+    assert summed.result(SECONDS) == 132
+
+
+def test_what_a_task_raises_is_raised_here_with_its_traceback(cluster: Cluster) -> None:
+    with pytest.raises(ValueError, match="no good") as raised:
+        fails("no good").result(SECONDS)
+    assert "in fails" in str(raised.value.__cause__)
+
+
+def test_a_closure_travels(cluster: Cluster) -> None:
+    offset = 40
+    job = task(lambda number: number + offset, job_name="closure")(2)
+    assert job.result(SECONDS) == 42
+
+
+def test_a_program_that_dies_is_a_failed_task(cluster: Cluster) -> None:
+    job = task(lambda: os._exit(3), job_name="dies")()
+    with pytest.raises(TaskFailed, match=f"Job {job.id} did not succeed"):
+        job.result(SECONDS)
+
+
+def test_a_cancelled_job_says_so(cluster: Cluster) -> None:
+    job = sleeps(300)
+    deadline = time.monotonic() + SECONDS
+    while not job.is_running() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert job.cancel()
+    with pytest.raises(JobCancelled):
+        job.result(SECONDS)
+
+
+def test_one_scancel_ends_a_whole_array(cluster: Cluster) -> None:
+    array = sleeps.map([300.0] * 4)
+    assert array.cancel()
+    assert not array.wait(SECONDS)
+    assert array.status() == {"CANCELLED": 4}
+
+
+def test_a_workflow_submits_from_its_job(cluster: Cluster) -> None:
+    assert sums().result(SECONDS) == 5
+
+
+def test_what_sbatch_refuses_is_told(cluster: Cluster) -> None:
+    with pytest.raises(SubmissionError, match="(?i)partition"):
+        double.with_options(partition="nowhere")(1)
+
+
+def test_a_job_is_waited_for_across_a_cut_connection(side: Side, cluster: Cluster) -> None:
+    job = sleeps(2.0)
+    cutter = threading.Timer(0.5, side.node.cut)
+    cutter.start()
+    assert job.result(SECONDS) == 2.0
+    cutter.join()
+
+
+def test_a_login_node_that_goes_away_and_comes_back_is_waited_for(side: Side, cluster: Cluster) -> None:
+    job = sleeps(1.0)
+    side.node.stop()
+    back = threading.Timer(3.0, side.node.start)
+    back.start()
+    assert job.wait(SECONDS)
+    assert job.result(SECONDS) == 1.0
+    back.join()
+
+
+def test_nothing_is_submitted_twice_when_the_connection_is_cut_meanwhile(side: Side) -> None:
+    with side.cluster(job_base_dir=str(side.folder / "once"), connection_attempts=8) as cluster:
+        double(0).result(SECONDS)
+        stop = threading.Event()
+
+        def cut() -> None:
+            while not stop.wait(0.15):
+                side.node.cut()
+
+        cutter = threading.Thread(target=cut)
+        cutter.start()
+        try:
+            jobs = {}
+            for number in range(6):
+                try:
+                    jobs[number] = double(number)
+                except SubmissionError:
+                    continue  # cut too often to go on: it says so
+        finally:
+            stop.set()
+            cutter.join()
+        assert all(job.result(SECONDS) == 2 * number for number, job in jobs.items())
+        said = list((side.folder / "once").glob("double/*/*.sbatch/out"))
+        assert len({path.parent.parent for path in said}) == len(said)
+        assert {job.id for job in jobs.values()} <= {path.read_text().strip() for path in said}
+    cluster.close()
+
+
+def test_a_login_node_with_another_key_than_known_is_refused_and_told_apart(side: Side) -> None:
+    with side.cluster(known_hosts=side.node.known_hosts("wrong", "other_host_key")), pytest.raises(LoginRefused, match="HAS CHANGED.*ssh-keygen -R"):
+        double(1)
+
+
+def test_an_unknown_login_node_is_refused_until_it_is_made_known(side: Side) -> None:
+    unknown = side.node.folder / "unknown_hosts"
+    with side.cluster(known_hosts=unknown), pytest.raises(LoginRefused, match="is unknown.*ssh-keyscan"):
+        double(1)
+    with side.cluster(known_hosts=unknown, host_key_policy="auto") as found:
+        assert double(4).result(SECONDS) == 8
+    found.close()
+    assert unknown.read_text().startswith(f"[127.0.0.1]:{side.node.port} ssh-ed25519 ")
+
+
+def test_a_key_that_is_not_authorized_is_refused_within_seconds(side: Side) -> None:
+    began = time.monotonic()
+    with side.cluster(key_filename=str(side.node.folder / "other_key")), pytest.raises(LoginRefused, match="does not let you in.*key_filename"):
+        double(1)
+    assert time.monotonic() - began < 5
+
+
+def test_a_job_that_the_queue_has_forgotten_is_known_by_its_files(side: Side, cluster: Cluster) -> None:
+    job = double(21)
+    assert job.result(SECONDS) == 42
+    gone = type(job)("999999", cluster, job.files)
+    assert gone.result(SECONDS) == 42
+    lost = type(job)("999998", cluster, job.files.element(7))
+    with pytest.raises(errors.ResultUnreadable, match="no longer remembers"):
+        lost.result(SECONDS)
+
+
+def test_with_inherit_the_python_there_has_to_have_slurm_py(side: Side, cluster: Cluster) -> None:
+    job = double.with_options(packaging="inherit")(1)
+    if "PYTHONPATH" in side.variables:
+        with pytest.raises(ModuleNotFoundError, match="tests"):
+            job.result(SECONDS)
+        return
+    with pytest.raises(TaskFailed, match="slurm.runner|No module named"):
+        job.result(SECONDS)
