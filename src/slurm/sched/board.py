@@ -7,6 +7,7 @@ last word has `room`, on the few nodes that are left.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from slurm.model.job import NodeShare
 from slurm.model.node import Node
 from slurm.model.settings import Settings
 from slurm.notation.gres import GresRequest
+from slurm.sched.choose import gpus_here
 from slurm.sched.need import MANY, Need
 from slurm.sched.room import Room, held_cpus, tasks_in, with_memory
 from slurm.sched.space import pool_mask
@@ -151,11 +153,7 @@ class Board:
         cpus, memory = [], []
         for i, (one, tasks) in enumerate(chosen):
             asked = [*((item, item.count) for item in need.gres_node), *((item, item.count * tasks) for item in need.gres_task)]
-            here = one.gpus
-            for item, count in left.items():
-                asked.append((item, min(count, here, int(self._free(free, item, at[i: i + 1], need)[0]))))
-                left[item] -= asked[-1][1]
-                here -= asked[-1][1]
+            asked += gpus_here(one, left, len(chosen) - 1 - i, partial(self._free_on, free, int(at[i])))
             for item, count in asked:
                 for key in {(item.name, item.type), (item.name, "")} & gres.keys():
                     gres[key][i] += count
@@ -165,6 +163,10 @@ class Board:
         if any(left.values()) or (free.cpus[at] < cpus).any() or (free.memory[at] < memory).any():
             return None
         return Usage(at, _column(cpus), _column(memory), gres if any(column.any() for column in gres.values()) else {})
+
+    def _free_on(self, free: Free, place: int, item: GresRequest) -> int:
+        column = free.gres.get((item.name, item.type))
+        return int(column[place]) if column is not None else 0
 
     def _free(self, free: Free, item: GresRequest, at: Index, need: Need) -> Array:
         """Free devices, of GPUs no more than there are CPUs and memory for."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from slurm.notation import features
+from slurm.notation.gres import GresRequest
 from slurm.sched.need import Need
 from slurm.sched.room import Room
 
@@ -150,3 +151,19 @@ def _unsaid(one: Room, need: Need) -> int:
     if need.tasks_per_gpu:
         return min(one.tasks, need.tasks_per_gpu * max(1, sum(item.count for item in need.gres_node if item.name == "gpu")))
     return min(one.tasks, max(1, need.min_cpus // need.cpus_per_task))
+
+
+def gpus_here(one: Room, left: dict[GresRequest, int], behind: int, free: Callable[[GresRequest], int]) -> list[tuple[GresRequest, int]]:
+    """How many of the job's GPUs to take on a node: as many as there are, one kept for each of the `behind` nodes still to come.
+
+    `left` counts down what is still to be taken; `free` says how many devices of a kind are free there.
+    """
+    found = []
+    bound = one.gpus
+    for item, count in left.items():
+        keep = behind if len(left) == 1 else 0
+        here = min(free(item), max(count - keep, min(count, 1)), bound)
+        left[item] = count - here
+        bound -= here
+        found.append((item, here))
+    return found

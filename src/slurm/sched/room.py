@@ -125,15 +125,15 @@ def _room_with_gres(space: NodeSpace, need: Need, cpus: int, tasks: int) -> Room
     gpus_by_memory = space.memory // need.mem_gpu if need.mem_gpu else MANY
     bound = min(gpus_by_cpus, gpus_by_memory)
     for item in need.gres_node:
-        if space.free_gres(item.name, item.type).bit_count() < item.count or (item.name == "gpu" and item.count > bound):
+        if space.devices(item) < item.count or (item.name == "gpu" and item.count > bound):
             return None
         if item.name == "gpu" and need.tasks_per_gpu:
             tasks = min(tasks, item.count * need.tasks_per_gpu)
     for item in need.gres_task:
-        tasks = min(tasks, min(space.free_gres(item.name, item.type).bit_count(), bound) // max(1, item.count))
+        tasks = min(tasks, min(space.devices(item), bound) // max(1, item.count))
     gpus = 0
     if need.gpus_job:
-        gpus = sum(min(space.free_gres(item.name, item.type).bit_count(), item.count) for item in need.gpus_job)
+        gpus = sum(min(space.devices(item), item.count) for item in need.gpus_job)
         gpus = min(gpus, bound)
         if not gpus:
             return None

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from slurm.model.job import Allocation
 from slurm.model.settings import Settings
-from slurm.notation.gres import GresRequest
-from slurm.sched.choose import choose, tasks_on
+from slurm.sched.choose import choose, gpus_here, tasks_on
 from slurm.sched.need import Need
 from slurm.sched.room import Room
 from slurm.sched.share import share
@@ -22,7 +21,7 @@ def allocate(rooms: Sequence[Room], need: Need, settings: Settings, partition: s
     shares = []
     for behind, (one, tasks) in zip(range(len(chosen) - 1, -1, -1), chosen, strict=True):
         assert one.space is not None
-        found = share(one.space, tasks, need, settings, _gpus_here(one, left, behind))
+        found = share(one.space, tasks, need, settings, gpus_here(one, left, behind, one.space.devices))
         if found is None:
             return None
         shares.append(found)
@@ -36,17 +35,3 @@ def allocate_alone(one: Room, need: Need, settings: Settings, partition: str) ->
     assert one.space is not None
     found = share(one.space, tasks_on([one], need)[0], need, settings, [(item, item.count) for item in need.gpus_job])
     return Allocation(shares=[found], partition=partition, exclusive=need.whole) if found is not None else None
-
-
-def _gpus_here(one: Room, left: dict[GresRequest, int], behind: int) -> list[tuple[GresRequest, int]]:
-    """How many of the job's GPUs to take here: as many as there are, one kept for each of the `behind` nodes still to come."""
-    assert one.space is not None
-    found = []
-    bound = one.gpus
-    for item, count in left.items():
-        keep = behind if len(left) == 1 else 0
-        here = min(one.space.free_gres(item.name, item.type).bit_count(), max(count - keep, min(count, 1)), bound)
-        left[item] = count - here
-        bound -= here
-        found.append((item, here))
-    return found

@@ -11,6 +11,7 @@ from functools import lru_cache
 from slurm.model.ids import NodeName
 from slurm.model.job import NodeShare
 from slurm.model.node import GresPool, Node
+from slurm.notation.gres import GresRequest
 
 
 def lowest_bits(mask: int, count: int) -> int:
@@ -84,6 +85,10 @@ class NodeSpace:
             if pool.name == name and (not type or pool.type == type):
                 mask |= pool_mask(pool)
         return mask & ~self.gres.get(name, 0)
+
+    def devices(self, item: GresRequest) -> int:
+        """How many devices of this kind are free."""
+        return self.free_gres(item.name, item.type).bit_count()
 
     def near(self, gres: Mapping[str, int]) -> int:
         """CPUs that gres.conf calls near to these devices."""
