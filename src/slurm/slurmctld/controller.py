@@ -41,6 +41,8 @@ from slurm.wire.messages import Message
 
 log = logging.getLogger("slurmctld")
 TICK_SECONDS = 1.0
+NAMES_SECONDS = 600.0
+"""Names of users and their groups are looked up anew after so long, as GroupUpdateTime has it."""
 
 
 class Controller:
@@ -65,7 +67,9 @@ class Controller:
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, credential_key)
         self.holders = Holders(self._give_up)
         self.beside = Beside()
+        self.reconfigured: Callable[[Config], None] = lambda config: None  # told after a new configuration holds
         self._timer: asyncio.TimerHandle | None = None
+        self._names_until = 0.0
         # Few are enough: what is launched together was mostly submitted alike. One script may be 4 MB.
         self.payload = lru_cache(maxsize=32)(self._read_payload)
         self._environment = lru_cache(maxsize=32)(self._read_environment)
@@ -97,6 +101,9 @@ class Controller:
                 for event in events:
                     self._record_due(event)
                 self.links.check_silence()
+            if loop.time() > self._names_until:
+                self._names_until = loop.time() + NAMES_SECONDS
+                forget_names()
         finally:
             following = None if self.engine.stalled else timers.next_due(self.cluster)
             wait = TICK_SECONDS if following is None else min(TICK_SECONDS, max(0.005, following - self.now()))
@@ -128,6 +135,7 @@ class Controller:
         forget_names()
         await durable
         self.links.reconfigured(leaving)
+        self.reconfigured(config)
         log.info("configuration %s was read again", config.path)
         for warning in warnings:
             log.warning("%s", warning)

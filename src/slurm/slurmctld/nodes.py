@@ -172,7 +172,8 @@ class Links:
         log.info("node %s registered with %d steps", name, len(message.holdings))
 
     def _heartbeat(self) -> float:
-        return min(HEARTBEAT_SECONDS, max(0.2, self._engine.cluster.settings.slurmd_timeout / 4))
+        timeout = self._engine.cluster.settings.slurmd_timeout  # 0: nodes are never given up
+        return min(HEARTBEAT_SECONDS, max(0.2, timeout / 4)) if timeout else HEARTBEAT_SECONDS
 
     def _known(self, peer: Peer, message: n.RegisterNode) -> Node:
         if not peer.trusted or peer.identity.node not in ("", message.node):

@@ -188,6 +188,7 @@ class Service:
     async def _serve(self, ctl: Controller, commit: GroupCommit, ready: Callable[[], None]) -> None:
         try:
             await self._listen()
+            ctl.reconfigured = self._on_reconfigured
             ctl.begin()
             self._spawn(self._snapshots(commit))
             if not self._stopping.is_set():
@@ -274,6 +275,10 @@ class Service:
                 last = time.monotonic()
                 if not self.controller.engine.stalled:
                     self._snapshot(commit)
+
+    def _on_reconfigured(self, config: Config) -> None:
+        self.config = config
+        logging.getLogger().setLevel(self._log_level_of(config))
 
     def _hang_up(self) -> None:
         """SIGHUP: the log file is opened again (it may have been rotated), and the configuration is read again."""

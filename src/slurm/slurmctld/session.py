@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import grp
+import os
 import pwd
 from functools import lru_cache
 
@@ -38,7 +39,8 @@ def group_name(gid: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _groups(user: str, gid: int) -> tuple[str, ...]:
-    return tuple(sorted({group_name(gid), *(entry.gr_name for entry in grp.getgrall() if user in entry.gr_mem)}))
+    # Asks for this user's groups, not for all groups of a directory service.
+    return tuple(sorted({group_name(each) for each in os.getgrouplist(user, gid)}))
 
 
 def forget_names() -> None:
