@@ -6,7 +6,7 @@ What tells of the allocation (nodes, CPUs, task counts …) is added by slurmctl
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from slurm.model.errors import SlurmError
 
@@ -19,10 +19,12 @@ _OF_THE_JOB_AROUND = (
 """Beginnings of the variables that describe the job which sbatch is called in; they would lie about the new one."""
 
 
-def submitted_environment(environ: Mapping[str, str], export: str | None, export_file: str, submit_dir: str) -> dict[str, str]:
+def submitted_environment(
+    environ: Mapping[str, str], export: str | None, export_file: str, submit_dir: str, leave_out: Callable[[str], None],
+) -> dict[str, str]:
     """Every variable of the job as far as the submitter decides it. `export` is --export's text, None when it was not given.
 
-    Variables that are no UTF-8 text are left out. SlurmError when the file of --export-file cannot be read.
+    `leave_out` hears the name of each variable that is no UTF-8 text and cannot be sent. SlurmError when the file of --export-file cannot be read.
     """
     chosen = _exported(_own(environ), "NONE" if export is None and export_file else export)
     if export_file:
@@ -32,7 +34,10 @@ def submitted_environment(environ: Mapping[str, str], export: str | None, export
     chosen["SLURM_PRIO_PROCESS"] = str(os.getpriority(os.PRIO_PROCESS, 0))
     chosen["SLURM_SUBMIT_DIR"] = submit_dir
     chosen["SLURM_SUBMIT_HOST"] = os.uname().nodename
-    return {name: value for name, value in chosen.items() if _is_text(name) and _is_text(value)}
+    for name in [name for name, value in chosen.items() if not (_is_text(name) and _is_text(value))]:
+        leave_out(name)
+        del chosen[name]
+    return chosen
 
 
 def _own(environ: Mapping[str, str]) -> Mapping[str, str]:

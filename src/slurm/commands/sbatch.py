@@ -49,7 +49,8 @@ def _script(shell: Shell, wrap: str | None, rest: list[str]) -> BatchScript:
 
 def _submit(shell: Shell, resolved: Resolved, request: Message, script: BatchScript) -> int:
     export = resolved.text("export") if "export" in resolved.settings else None
-    environment = submitted_environment(shell.environ, export, resolved.text("export_file"), present_folder())
+    environment = submitted_environment(
+        shell.environ, export, resolved.text("export_file"), present_folder(), leave_out=lambda name: _tell_left_out(shell, resolved, name))
     payload: Message = {"script": script.text, "argv": resolved.rest[1:], "environment": environment}
     channel = shell.channel()
     try:
@@ -65,6 +66,12 @@ def _submit(shell: Shell, resolved: Resolved, request: Message, script: BatchScr
         shell.out(f"Submitted batch job {job}")
     shell.stdout.flush()
     return _wait(shell, channel, job) if resolved.flag("wait") else 0
+
+
+def _tell_left_out(shell: Shell, resolved: Resolved, name: str) -> None:
+    if not resolved.number("quiet"):
+        shown = name.encode(errors="surrogateescape").decode(errors="replace")
+        shell.say(f"warning: variable {shown} is no UTF-8 text, the job does not get it")
 
 
 def _refused(shell: Shell, failure: SlurmError) -> int:

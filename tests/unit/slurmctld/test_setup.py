@@ -18,9 +18,10 @@ def conf(*more: str, node: str = "", gres: str | None = None) -> Config:
 
 def test_times_sizes_and_switches_arrive_in_the_units_of_settings() -> None:
     found = setup.settings_of(conf(
-        "KillWait=7", "SlurmdTimeout=60", "SchedulerParameters=bf_window=2880,bf_resolution=30,default_queue_depth=77",
+        "KillWait=7", "SlurmdTimeout=60", "SchedulerParameters=bf_window=2880,bf_resolution=30,default_queue_depth=77,max_script_size=5000",
         "SelectTypeParameters=CR_CPU_Memory", "DefMemPerCPU=500", "SchedulerType=sched/builtin", "PriorityMaxAge=1-0"), [5])
     assert (found.kill_wait, found.slurmd_timeout, found.backfill_window, found.backfill_resolution) == (7, 60, 2880 * 60, 30)
+    assert found.max_script_size == 5000
     assert (found.default_queue_depth, found.select_unit, found.select_memory, found.def_mem_per_cpu) == (77, "cpu", True, 500)
     assert (found.scheduler, found.priority_max_age, found.operators) == ("builtin", 86400, [5])
 

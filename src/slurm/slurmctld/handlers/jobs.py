@@ -6,7 +6,7 @@ import msgspec
 
 from slurm.core import admission, cancel, hold, requeue, update
 from slurm.core.events import Cancelled
-from slurm.model.errors import NotFound, StoreError
+from slurm.model.errors import NotFound, SlurmError, StoreError
 from slurm.model.ids import Digest
 from slurm.model.request import BatchPayload, PayloadRef
 from slurm.notation import hostlist
@@ -28,9 +28,17 @@ def _store(payload: BatchPayload) -> tuple[PayloadRef, list[bytes]]:
     return ref, [script, environment]
 
 
+def _require_small(size: int, largest: int) -> None:
+    if size > largest:
+        raise SlurmError(
+            "ESLURM_SCRIPT_TOO_BIG",
+            hints=[f"it has {size} bytes, {largest} is the largest (max_script_size in SchedulerParameters): let it read its data from a file"])
+
+
 async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob) -> m.Submitted:
     """Admit, write, answer: the id is only told once the job is on disk."""
     ref, payloads = _store(message.payload)
+    _require_small(len(payloads[0]), ctl.cluster.settings.max_script_size)
     admitted = admission.admit(ctl.cluster, message.request, ref, session.caller, ctl.now())
     warnings = [*admitted.warnings, *check_request(ctl.cluster, admitted.event.job)]
     durable = ctl.engine.record(admitted.event, payloads=payloads)
