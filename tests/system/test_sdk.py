@@ -208,6 +208,16 @@ def test_who_waits_does_not_notice_that_the_controller_was_restarted(local: Clus
     assert add(1).result(30) == 2
 
 
+def test_a_forked_process_waits_by_itself(local: Cluster, tmp_path: Path) -> None:
+    slow = asleep(1)
+    slow.add_done_callback(lambda _: None)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if slow.result(30) == 1 and add(1).result(30) == 2 else 1)
+    assert (slow.result(30), add(2).result(30)) == (1, 3)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_futures_and_await(local: Cluster) -> None:
     async def both() -> list[int]:
         return [*await asyncio.gather(_of(add(1)), _of(add(2)))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, BinaryIO, Generic, Protocol, TypeVar
+from typing import Any, BinaryIO, Generic, NoReturn, Protocol, TypeVar
 
 from slurm.sdk import errors
 from slurm.sdk.backends.backend import Backend
@@ -74,8 +74,7 @@ class Job(Promise, Generic[T]):
         raised = self._raised() if status.state == "FAILED" else None
         if raised is None:
             raise self._failure(status)
-        error, traceback = raised
-        raise error from RemoteTraceback(traceback)
+        self._raise(*raised)
 
     def get_result(self, timeout: float | None = None) -> T:
         """As `result`, but every failure is a DownloadError, what the task raised being its cause: the published SDK's contract."""
@@ -214,10 +213,17 @@ class Job(Promise, Generic[T]):
                 time.sleep(0.05)
         raised = self._raised()
         if raised is not None:
-            raise raised[0] from RemoteTraceback(raised[1])
+            self._raise(*raised)
         raise ResultUnreadable(
             f"job {self.id} ({self.name}) is {status.state}, but there is no result at {self.files.result}"
             + ("; the cluster no longer remembers how it ended" if status.state == UNKNOWN else ""))
+
+    def _raise(self, error: BaseException, traceback: str) -> NoReturn:
+        """Raise what the task raised; what would end this program too, as sys.exit does, only as the cause of a TaskFailed."""
+        if isinstance(error, Exception):
+            raise error from RemoteTraceback(traceback)
+        error.__cause__ = RemoteTraceback(traceback)
+        raise self._failure(self._status(), f"the task raised {type(error).__name__}: {error}") from error
 
     def _raised(self) -> tuple[BaseException, str] | None:
         """What the task raised and where, or None when it wrote nothing."""

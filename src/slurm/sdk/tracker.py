@@ -35,7 +35,7 @@ class Tracker:
         """Remember jobs that were just submitted."""
         with self._changed:
             self._live.update((job, None) for job in ids if job not in self._known or not self._known[job].finished)
-            running = self._thread is not None
+            running = self._listening()
         if running:
             self._backend.wake()
 
@@ -51,7 +51,7 @@ class Tracker:
     def statuses(self, ids: Sequence[str]) -> dict[str, Status]:
         """How jobs stand now: known, or asked for in one question with all others that have not ended."""
         with self._changed:
-            listening = self._thread is not None and self._failure is None
+            listening = self._listening() and self._failure is None
             fresh = all((known := self._known.get(job)) is not None and (known.finished or listening) for job in ids)
         if not fresh:
             self.add(ids)
@@ -89,10 +89,14 @@ class Tracker:
         """See to it that news of these jobs comes in."""
         self.add(ids)
         with self._changed:
-            if self._live and self._thread is None:
+            if self._live and not self._listening():
                 self._failure = None
                 self._thread = threading.Thread(target=self._run, name="slurm-tracker", daemon=True)
                 self._thread.start()
+
+    def _listening(self) -> bool:
+        """Whether the thread lives; after a fork it does so only in the parent."""
+        return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
         away_since = 0.0
@@ -114,6 +118,12 @@ class Tracker:
                     return
                 time.sleep(pause)
                 pause = min(2.0, pause * 2)
+            except Exception as error:
+                # Nobody else can tell those who wait that nothing will come any more.
+                problem = BackendError(f"waiting for jobs failed: {type(error).__name__}: {error}")
+                problem.__cause__ = error
+                self._give_up(problem)
+                return
 
     def _give_up(self, error: BackendError) -> None:
         with self._changed:

@@ -170,7 +170,7 @@ def test_sys_exit_with_zero_is_a_result_of_none_and_any_other_a_failure(cluster:
 
     leave = task(leaving)
     assert leave(0).result() is None
-    with pytest.raises(SystemExit):
+    with pytest.raises(TaskFailed, match=r"Exit Code: 3:0[\s\S]*the task raised SystemExit: 3"):
         leave(3).result()
 
 

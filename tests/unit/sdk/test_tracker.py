@@ -30,7 +30,7 @@ class Played:
 
     def changes(self, ids: Sequence[str], timeout: float) -> dict[str, Status]:
         told = self.news.get(timeout=30)
-        if isinstance(told, BackendError):
+        if isinstance(told, Exception):
             raise told
         return told
 
@@ -86,6 +86,15 @@ def test_a_cluster_that_stays_away_is_told_to_those_who_wait(monkeypatch: pytest
     played.news.put(BackendError("away for good"))
     with pytest.raises(BackendError, match="away for good"):
         tracker.wait(["1"], 30)
+
+
+def test_whatever_breaks_the_listener_is_told_to_those_who_wait() -> None:
+    tracker, played = _tracker()
+    played.news.put(cast(Any, OSError("no more descriptors")))
+    with pytest.raises(BackendError, match="waiting for jobs failed: OSError: no more descriptors"):
+        tracker.wait(["1"], 5)
+    played.news.put({"1": Status("COMPLETED")})
+    assert tracker.wait(["1"], 5)
 
 
 def test_a_callback_is_called_once_and_one_that_raises_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,10 @@ class LocalBackend(SharedDisk):
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self.environ = os.environ if environ is None else environ
+        self._begin()
+
+    def _begin(self) -> None:
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._stream: Connection | None = None
@@ -45,6 +49,12 @@ class LocalBackend(SharedDisk):
         self._rechecks: list[float] = []
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
+
+    def _after_fork(self) -> None:
+        """A child has connections of its own: on shared ones each would read the other's replies."""
+        if self._process != os.getpid():
+            self.__del__()
+            self._begin()
 
     def __del__(self) -> None:
         for descriptor in (self._wake_read, self._wake_write):
@@ -58,7 +68,10 @@ class LocalBackend(SharedDisk):
             if self.environ.get("SLURM_CONF"):
                 raise
             words = [sys.executable, "-m", "slurm.commands.slurm", "up"]
-            done = subprocess.run(words, env=dict(self.environ), capture_output=True, text=True, timeout=START_SECONDS, check=False)
+            try:
+                done = subprocess.run(words, env=dict(self.environ), capture_output=True, text=True, timeout=START_SECONDS, check=False)
+            except subprocess.TimeoutExpired as error:
+                raise BackendTimeout(f"no cluster here, and `slurm up` did not end within {START_SECONDS:.0f} s") from error
             if done.returncode:
                 raise BackendError(f"no cluster here, and `slurm up` failed: {done.stderr.strip() or done.stdout.strip()}") from None
 
@@ -94,6 +107,7 @@ class LocalBackend(SharedDisk):
 
     def changes(self, ids: Sequence[str], timeout: float) -> dict[str, Status]:
         """What the cluster tells within `timeout` seconds, at once when it tells something."""
+        self._after_fork()
         new = [one for one in ids if one not in self._seen]
         if self._stream is None:
             self._listen()
@@ -148,6 +162,7 @@ class LocalBackend(SharedDisk):
 
     def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """One question on the kept connection. A connection that broke is opened again once, except for submissions: they may have arrived."""
+        self._after_fork()
         with self._lock:
             fresh = self._connection is None
             try:
