@@ -162,6 +162,10 @@ class Cluster:
         """Say that a job has ended well: its result lies there."""
         self.tracker.settle(job, Status("COMPLETED", "0:0"))
 
+    def reconnect(self) -> None:
+        """Open connections anew when they are needed next."""
+        self.backend.close()
+
     def close(self) -> None:
         """Let go of connections; the cluster and its jobs stay usable."""
         self.backend.close()

@@ -52,7 +52,7 @@ class SshBackend(SlurmCommands):
         self._remote_workdir = remote_workdir
         self._surroundings: Surroundings | None = None
         self._bases: dict[str, str] = {}
-        self._fetched: dict[str, BinaryIO | OSError] = {}
+        self._fetched: dict[str, BinaryIO] = {}
         poll = Poll(self.states, SHORTEST, LONGEST)
         self.changes, self.wake = poll.changes, poll.wake
 
@@ -84,11 +84,7 @@ class SshBackend(SlurmCommands):
     def read(self, path: str) -> BinaryIO:
         """A file of a job, fetched."""
         found = self._fetched.pop(path, None)
-        if found is None:
-            return self.connection.read(path)
-        if isinstance(found, OSError):
-            raise found
-        return found
+        return found if found is not None else self.connection.read(path)
 
     def prefetch(self, paths: Sequence[str]) -> None:
         """Fetch files at once that will be read next, one after the other."""

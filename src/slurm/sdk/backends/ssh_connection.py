@@ -6,6 +6,7 @@ Nothing of Slurm here. A password is kept in memory for as long as the connectio
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shlex
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 from uuid import uuid4
+from weakref import finalize
 
 import asyncssh
 
@@ -23,6 +25,9 @@ T = TypeVar("T")
 COMMAND_SECONDS = 60.0
 QUIET_SECONDS = 60.0
 """How long a file may take without a byte moving."""
+CLOSE_SECONDS = 3.0
+STOP_SECONDS = 0.05
+"""What is aborted is gone after a few turns of the loop."""
 KEEPALIVE_SECONDS, KEEPALIVES = 15, 3
 CHANNELS = 8
 """How much goes on at once: OpenSSH allows 10 sessions a connection unless told otherwise."""
@@ -53,6 +58,7 @@ class SshConnection:
         self._channels = asyncio.Semaphore(CHANNELS)
         self._open: asyncssh.SSHClientConnection | None = None
         self._sftp: asyncssh.SFTPClient | None = None
+        self._held: list[asyncssh.SSHClientConnection] = []
 
     def run(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
         """Run a shell command line to its end; BackendTimeout when it takes longer than `seconds`."""
@@ -62,8 +68,8 @@ class SshConnection:
         """A file, fetched whole; FileNotFoundError when it is not there, OSError when it cannot be read."""
         return self._call(self._again(lambda: self._fetch(path), None, path))
 
-    def read_many(self, paths: Iterable[str]) -> dict[str, BinaryIO | OSError]:
-        """Several files at once, each as `read` gives it or what it raised."""
+    def read_many(self, paths: Iterable[str]) -> dict[str, BinaryIO]:
+        """Those of several files that can be read, fetched at once."""
         return self._call(self._read_many(list(paths)))
 
     def write(self, path: str, data: bytes, mode: int) -> None:
@@ -81,7 +87,7 @@ class SshConnection:
             self._loop = None
         if loop is not None:
             asyncio.run_coroutine_threadsafe(self._hang_up(), loop).result(COMMAND_SECONDS)
-            loop.call_soon_threadsafe(loop.stop)
+            _let_go(loop, self._held, os.getpid())
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         future = asyncio.run_coroutine_threadsafe(work, self._running())
@@ -98,6 +104,8 @@ class SshConnection:
                 self._loop, self._process = asyncio.new_event_loop(), os.getpid()
                 self._opening, self._channels = asyncio.Lock(), asyncio.Semaphore(CHANNELS)
                 self._open = self._sftp = None
+                self._held = []
+                finalize(self, _let_go, self._loop, self._held, self._process)
                 threading.Thread(target=_turn, args=(self._loop,), name="slurm-ssh", daemon=True).start()
             return self._loop
 
@@ -127,6 +135,7 @@ class SshConnection:
             for attempt in range(self.login.attempts):
                 try:
                     self._open = await self.login.open(keepalive=KEEPALIVE_SECONDS, keepalives=KEEPALIVES)
+                    self._held[:] = [self._open]
                     return self._open
                 except LoginRefused:
                     raise
@@ -145,7 +154,8 @@ class SshConnection:
     async def _hang_up(self) -> None:
         if self._open is not None:
             self._open.close()
-            await self._open.wait_closed()
+            with contextlib.suppress(TimeoutError):  # what is left of it is aborted
+                await asyncio.wait_for(self._open.wait_closed(), CLOSE_SECONDS)
         self._open = self._sftp = None
 
     async def _run(self, command: str) -> Answer:
@@ -172,16 +182,15 @@ class SshConnection:
         kept.seek(0)
         return cast(BinaryIO, kept)
 
-    async def _read_many(self, paths: list[str]) -> dict[str, BinaryIO | OSError]:
-        async def one(path: str) -> BinaryIO | OSError:
+    async def _read_many(self, paths: list[str]) -> dict[str, BinaryIO]:
+        async def one(path: str) -> BinaryIO | None:
             try:
                 return await self._again(lambda: self._fetch(path), None, path)
-            except BackendTimeout:
-                raise
-            except OSError as error:
-                return error
+            except (FileNotFoundError, PermissionError):
+                return None  # whoever reads it is told then
 
-        return dict(zip(paths, await asyncio.gather(*map(one, paths)), strict=True))
+        fetched = await asyncio.gather(*map(one, paths))
+        return {path: file for path, file in zip(paths, fetched, strict=True) if file is not None}
 
     async def _put(self, path: str, data: bytes, mode: int) -> None:
         sftp = await self._files()
@@ -201,6 +210,19 @@ class SshConnection:
 
     async def _exists(self, path: str) -> bool:
         return await (await self._files()).exists(path)
+
+
+def _let_go(loop: asyncio.AbstractEventLoop, held: list[asyncssh.SSHClientConnection], process: int) -> None:
+    """Abort what is still open and end the thread; also when nobody closed a connection that nobody has any more."""
+    if loop.is_closed() or process != os.getpid():
+        return
+
+    def stop() -> None:
+        for connection in held:
+            connection.abort()
+        loop.call_later(STOP_SECONDS, loop.stop)
+
+    loop.call_soon_threadsafe(stop)
 
 
 def _turn(loop: asyncio.AbstractEventLoop) -> None:
