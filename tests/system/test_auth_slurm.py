@@ -136,7 +136,7 @@ class Lab:
 
     def close(self) -> None:
         """Stop everything; no daemon may have failed."""
-        for pid in self.pids():
+        for pid in set(self.pids()) - {process.pid for process in self.processes}:
             os.kill(pid, signal.SIGTERM)
         for process in reversed(self.processes):
             process.send_signal(signal.SIGTERM)
