@@ -17,6 +17,10 @@ from slurm.model.job import Job
 from slurm.model.states import JobState, Reason
 
 
+ON_THE_WAY_SECONDS = 10.0
+"""How long a granted step may take to reach its nodes."""
+
+
 class Held(NamedTuple):
     """One step that a slurmd says it has, running or ended and not yet acknowledged."""
 
@@ -100,11 +104,15 @@ def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now
 
 
 def _lost_steps(job: Job, node: NodeName, held: list[Held], now: float) -> list[e.Event]:
-    """Steps that should run on the node and left no trace there; killed is the best that can be said of them."""
+    """Steps that should run on the node and left no trace there; killed is the best that can be said of them.
+
+    One that was granted a moment ago may be on its way: its srun brings it to the node, or says that it could not.
+    """
     have = {each.step for each in held if (each.job, each.attempt) == (job.id, job.attempt)}
     return [
         e.StepExited(at=now, job=job.id, attempt=job.attempt, step=step.id, node=node, status=9)
-        for step in job.steps.values() if step.id >= 0 and node in step.nodes_left and step.id not in have
+        for step in job.steps.values()
+        if step.id >= 0 and node in step.nodes_left and step.id not in have and now - step.start_time > ON_THE_WAY_SECONDS
     ]
 
 

@@ -117,3 +117,14 @@ def test_an_allocation_without_steps_is_not_lost_by_a_restart_of_its_node() -> N
     job = b.started(c, kind="alloc")
     assert reconcile(c) == ([], [], [])
     assert job.state is JobState.RUNNING
+
+
+def test_a_step_that_was_granted_a_moment_ago_is_not_lost_because_its_node_does_not_know_it_yet() -> None:
+    c = b.cluster(1)
+    job = b.started(c, "cn01")
+    assert job.allocation is not None
+    for number, granted in ((0, b.T0 + 1), (1, b.T0 + 99)):
+        c.apply(e.StepCreated(at=granted, job=job.id, step=Step(
+            id=StepId(number), name="s", start_time=granted, shares=[job.allocation.shares[0]], nodes_left=[CN01])))
+    found = recovery.reconcile(c, CN01, [Held(job.id, 1, BATCH_STEP)], b.T0 + 100)
+    assert [event.step for event in found.events if isinstance(event, e.StepExited)] == [0]
