@@ -8,7 +8,7 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 SOURCES := $(shell find src scripts -type f -not -name '*.pyc' 2>/dev/null)
 SUITES  := $(wildcard tests/unit tests/properties tests/simulation tests/cluster tests/compat tests/meta)
 
-.PHONY: demo test check system bench docs clean
+.PHONY: demo test check system clients bench docs clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/slurm demo
@@ -22,7 +22,10 @@ check: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m pytest -q tests/meta
 
 system: $(VENV)/.installed $(VENV)/.dev
-	$(PY) -m pytest tests/system
+	$(PY) -m pytest tests/system -m "not clients"
+
+clients: $(VENV)/.installed $(VENV)/.dev $(VENV)/.clients
+	$(PY) -m pytest tests/system -m clients
 
 bench: $(VENV)/.installed
 	$(PIP) install --quiet hyperqueue || echo "HyperQueue cannot be installed here: the table goes without it"
@@ -48,4 +51,8 @@ $(VENV)/.installed: pyproject.toml $(SOURCES) | $(PY)
 # Order-only on .installed: a changed source file reinstalls the package, not the tools.
 $(VENV)/.dev: pyproject.toml | $(VENV)/.installed
 	$(PIP) install --quiet '.[dev]'
+	@touch $@
+
+$(VENV)/.clients: pyproject.toml | $(VENV)/.installed
+	$(PIP) install --quiet '.[clients]'
 	@touch $@
