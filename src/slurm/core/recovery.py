@@ -16,7 +16,6 @@ from slurm.model.ids import JobId, NodeName, StepId
 from slurm.model.job import Job
 from slurm.model.states import JobState, Reason
 
-
 ON_THE_WAY_SECONDS = 10.0
 """How long a granted step may take to reach its nodes."""
 
