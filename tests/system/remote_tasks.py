@@ -6,6 +6,7 @@ import os
 import time
 
 from slurm.sdk.decorators import task, workflow
+from slurm.sdk.runtime import JobContext
 
 SECONDS = 60.0
 
@@ -39,6 +40,12 @@ def sleeps(seconds: float) -> float:
     """Takes a while."""
     time.sleep(seconds)
     return seconds
+
+
+@task
+def rank(job: JobContext) -> tuple[int | None, int | None]:
+    """Which task of how many this is."""
+    return job.rank, job.world_size
 
 
 @task

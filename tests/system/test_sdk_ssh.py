@@ -16,10 +16,11 @@ from slurm.sdk import errors
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task
 from slurm.sdk.errors import JobCancelled, LoginRefused, SubmissionError, TaskFailed
+from slurm.sdk.executor import Executor
 from tests.system import login_node
 from tests.system.harness import Cluster as Embedded
 from tests.system.login_node import LoginNode
-from tests.system.remote_tasks import SECONDS, add, double, fails, sleeps, speaks, sums, total
+from tests.system.remote_tasks import SECONDS, add, double, fails, rank, sleeps, speaks, sums, total
 
 
 class Side(NamedTuple):
@@ -132,6 +133,28 @@ def test_one_scancel_ends_a_whole_array(cluster: Cluster) -> None:
 
 def test_a_workflow_submits_from_its_job(cluster: Cluster) -> None:
     assert sums().result(SECONDS) == 5
+
+
+def test_every_rank_of_a_job_with_several_tasks_answers(cluster: Cluster) -> None:
+    job = rank.with_options(ntasks=2)()
+    assert job.result(SECONDS) == (0, 2)
+    assert job.rank_results() == [(0, 2), (1, 2)]
+
+
+def test_functions_of_the_library_run_as_futures(cluster: Cluster) -> None:
+    with Executor(cluster) as executor:
+        assert list(executor.map(pow, [2, 3], [5, 5], timeout=SECONDS)) == [32, 243]
+
+
+def test_a_slurmfile_names_a_login_node(side: Side, tmp_path: Path) -> None:
+    file = tmp_path / "Slurmfile.toml"
+    file.write_text(
+        f'[default.cluster]\nbackend = "ssh"\njob_base_dir = "{side.folder}/named"\n[default.submit]\nmem = "50M"\n[default.cluster.backend_config]\n'
+        f'hostname = "127.0.0.1"\nport = {side.node.port}\nkey_filename = "{side.node.folder}/key"\nknown_hosts = "{side.node.folder}/known_hosts"\n'
+        f'[default.cluster.backend_config.env]\n' + "".join(f'{name} = "{value}"\n' for name, value in side.variables.items()))
+    with Cluster.from_env(file) as cluster:
+        assert double(3).result(SECONDS) == 6
+    cluster.close()
 
 
 def test_what_sbatch_refuses_is_told(cluster: Cluster) -> None:
