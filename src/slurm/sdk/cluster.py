@@ -29,6 +29,8 @@ SSH_WORDS = frozenset((
     "retry_delay", "allow_agent", "look_for_keys", "auth_timeout", "remote_workdir", "env"))
 SSH_ALIASES = {"ssh_key_path": "key_filename", "banner_timeout": "auth_timeout"}
 """Words of the published SDK → ours."""
+SSH_REFUSED = frozenset(("gss_auth", "gss_kex", "gss_deleg_creds", "gss_host", "disabled_algorithms"))
+"""Words of the published SDK that mean nothing to asyncssh."""
 
 
 class Cluster:
@@ -231,6 +233,8 @@ def _login(backend_type: str, keywords: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"Invalid backend_type: {backend_type}. Must be one of: {', '.join(BACKENDS)}")
     words = (SSH_WORDS | SSH_ALIASES.keys()) & keywords.keys()
     if backend_type == "ssh":
+        if refused := SSH_REFUSED & keywords.keys():
+            raise InvalidOption(f"Cluster: {', '.join(sorted(refused))} is not supported by slurm-py: say such things in ~/.ssh/config")
         taken = {word: keywords.pop(word) for word in words}
         return {SSH_ALIASES.get(word, word): value for word, value in taken.items() if value is not None}
     words -= {"timeout"}

@@ -79,8 +79,8 @@ def modules() -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if not file or not file.endswith(".py") or name.partition(".")[0] in OWN or is_usual(os.path.dirname(os.path.abspath(file))):
+        file = getattr(module, "__dict__", {}).get("__file__")  # lazy modules raise when asked for what they lack
+        if not isinstance(file, str) or not file.endswith(".py") or name.partition(".")[0] in OWN or is_usual(os.path.dirname(os.path.abspath(file))):
             continue
         file = os.path.abspath(file)
         stem = name.replace(".", "/")

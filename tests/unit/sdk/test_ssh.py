@@ -87,6 +87,7 @@ def test_many_files_are_fetched_together_and_the_missing_ones_stay_missing(far: 
 def test_folders_are_those_of_the_other_side(far: FarSide, backend: SshBackend) -> None:
     assert backend.base("~/jobs") == f"{far.home}/jobs"
     assert backend.base("$HOME/jobs/") == f"{far.home}/jobs"
+    assert backend.base("${GREETING:+/scratch}/jobs") == "/scratch/jobs"
     assert backend.base("jobs") == f"{far.home}/jobs"
     with pytest.raises(InvalidOption, match="job_base_dir"):
         backend.base("$(rm -rf x)/jobs")
@@ -180,6 +181,22 @@ def test_a_password_is_in_no_log(far: FarSide, caplog: pytest.LogCaptureFixture)
     backend.close()
     assert "asyncssh" in caplog.text or caplog.records
     assert PASSWORD not in caplog.text
+
+
+def test_those_who_wait_are_told_at_once_when_the_login_node_no_longer_lets_them_in(far: FarSide) -> None:
+    far.script("squeue", 'echo "1|PENDING|None"')
+    with Cluster("ssh", **login(far)) as cluster:
+        job = task(lambda: None, job_name="it")()
+        assert job.status() == "PENDING"
+        backend = cluster.backend
+        assert isinstance(backend, SshBackend)
+        backend.connection.login = SshBackend(**login(far, password="changed")).connection.login
+        far.cut()
+        began = time.monotonic()
+        with pytest.raises(LoginRefused):
+            job.wait(30)
+        assert time.monotonic() - began < 10
+    cluster.close()
 
 
 def test_a_host_that_stays_away_is_given_up_after_the_attempts_that_were_asked_for(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_inside_a_job_the_cluster_is_reached_by_its_commands(tmp_path: Path) -> 
 @pytest.mark.parametrize(("words", "said"), [
     ({}, "needs hostname"), ({"hostname": "x", "host_key_policy": "never"}, "valid: reject, warn, auto"),
     ({"hostname": "x", "connection_attempts": 0}, "at least one"), ({"hostname": "x", "env": {"A B": "1"}}, "no name of a variable"),
-    ({"hostname": "x", "hostnam": "y"}, "no option hostnam")])
+    ({"hostname": "x", "hostnam": "y"}, "no option hostnam"), ({"hostname": "x", "gss_auth": True}, "gss_auth is not supported.*ssh/config")])
 def test_wrong_arguments_are_refused_before_anything_is_opened(words: dict[str, object], said: str) -> None:
     with pytest.raises(InvalidOption, match=said):
         Cluster("ssh", **words)

@@ -23,7 +23,7 @@ UNSURE = 75
 """Exit status of a submission that was begun before the connection was cut and has not been heard of since."""
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 _PATH = re.compile(r"[\w@%+=:,./~{}$-]+")
-_FOUND = re.compile(r"^slurm-(home|user|sbatch)=(.*)$", re.MULTILINE)
+_FOUND = re.compile(r"^slurm-(home|user|sbatch|base)=(.*)$", re.MULTILINE)
 
 
 class Surroundings(NamedTuple):
@@ -107,7 +107,7 @@ class SshBackend(SlurmCommands):
             if "$" in path:
                 if not _PATH.fullmatch(path):
                     raise InvalidOption(f"job_base_dir={path!r}: beside variables it may hold letters, digits and @%+=:,./~{{}}- only")
-                found = self._shell(f"{self._prelude()}printf %s \"{path}\"").out
+                found = dict(_FOUND.findall(self.say(f"echo \"slurm-base={path}\""))).get("base", "")
             if found == "~" or found.startswith("~/"):
                 found = self.surroundings().home + found[1:]
             if not found.startswith("/"):
