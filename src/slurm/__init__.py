@@ -3,13 +3,15 @@
 import sys
 from types import ModuleType
 
-__version__ = "0.1.0"
-
 
 class _FrontDoor(ModuleType):
     """This package: its SDK names are found when asked for, and stay what they are when a submodule of the same name is imported."""
 
     def __getattr__(self, name: str) -> object:
+        if name == "__version__":
+            from slurm.model.version import VERSION
+
+            return VERSION
         if name.startswith("__"):
             raise AttributeError(f"module 'slurm' has no attribute {name!r}")
         from slurm.sdk import doors
