@@ -30,6 +30,18 @@ def total(numbers: list[int]) -> int:
 
 
 @task
+def train_model(config: object = None, dataset: str = "") -> dict[str, object]:
+    """What a trained model is, for the samples of the concept page."""
+    return {"model": dataset or config}
+
+
+@task
+def same(value: object) -> object:
+    """The value."""
+    return value
+
+
+@task
 def fails(why: str) -> None:
     """Raises."""
     raise ValueError(why)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,7 +21,7 @@ from slurm.sdk.executor import Executor
 from tests.system import login_node
 from tests.system.harness import Cluster as Embedded
 from tests.system.login_node import LoginNode
-from tests.system.remote_tasks import SECONDS, add, double, fails, rank, sleeps, speaks, sums, total
+from tests.system.remote_tasks import SECONDS, add, double, fails, rank, same, sleeps, speaks, sums, total, train_model
 
 
 class Side(NamedTuple):
@@ -56,7 +57,7 @@ def side(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         real = real_slurm.RealSlurm()
         start, stop, variables = real.start, real.stop, {"SLURM_CONF": f"{real.folder}/slurm.conf"}
     else:
-        embedded = Embedded(folder / "c", "--nodes", "2", "--cpus", "8")
+        embedded = Embedded(folder / "c", "--nodes", "2", "--cpus", "16", "--memory", "64G", "--gpus", "h100:2")
         start, stop = embedded.up, embedded.close
         variables = {name: embedded.environment[name] for name in ("XDG_STATE_HOME", "SLURM_PY_INSTANCE", "PYTHONPATH", "PATH")}
     node = LoginNode(folder / "login")
@@ -206,6 +207,33 @@ def test_nothing_is_submitted_twice_when_the_connection_is_cut_meanwhile(side: S
         assert len({path.parent.parent for path in said}) == len(said)
         assert {job.id for job in jobs.values()} <= {path.read_text().strip() for path in said}
     cluster.close()
+
+
+def test_the_samples_of_the_concept_page_run_unchanged_but_for_the_cluster(side: Side) -> None:
+    page = (Path(__file__).parent / "sdk_samples.md").read_text(encoding="utf-8")
+    samples = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+
+    def behind_ssh(backend_type: str, hostname: str, **options: Any) -> Cluster:
+        return side.cluster(mem=None, **options)
+
+    names: dict[str, Any] = {"task": task, "Cluster": behind_ssh, "train_model": train_model, "model_config": {"lr": 0.1}, "metrics": ["loss"],
+                             "preprocess": same, "evaluate": same, "data": [1, 2]}
+    with side.cluster() as cluster:
+        for sample in samples:
+            if "train_model.after" in sample:
+                names["train_model"] = train_model  # a sample before has put one in its place that takes a GPU
+            exec(compile(sample, "sample", "exec"), names)
+        assert names["job3"].result(SECONDS) == {"model": "imagenet"}
+        assert names["train_job"].result(SECONDS) == {"model": {"lr": 0.1}}
+        assert names["eval_job"].result(SECONDS) == ["loss"]
+        assert names["array_job"].results(SECONDS) == [{"chunk": number, "processed": True} for number in range(10)]
+        assert names["process_data"].with_options(mem="1G")("in.csv").result(SECONDS) == {"result": "processed"}
+    cluster.close()
+    job = names["job"]
+    assert job.sbatch_options["partition"] == "gpu"
+    assert job.result(SECONDS) == {"accuracy": 0.95}
+    for one in (names["cluster"], job.cluster):
+        one.close()
 
 
 def test_a_login_node_with_another_key_than_known_is_refused_and_told_apart(side: Side) -> None:
