@@ -183,7 +183,15 @@ class Cluster:
 
     def stepds(self, job: str = "") -> list[psutil.Process]:
         """The slurmstepds of this cluster, or of one job."""
-        return [p for p in self.processes() if any(word.startswith(f"slurmstepd: [{job}") for word in p.cmdline()[:1])]
+        found = []
+        for process in self.processes():
+            try:
+                title = process.cmdline()[:1]
+            except psutil.NoSuchProcess:
+                continue
+            if any(word.startswith(f"slurmstepd: [{job}") for word in title):
+                found.append(process)
+        return found
 
     def logs(self) -> str:
         """The last lines of each daemon's log."""

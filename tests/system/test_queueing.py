@@ -15,6 +15,11 @@ def waits(cluster: Cluster, job: str) -> str:
     return cluster.ok("squeue", "-h", "-t", "all", "-j", job, "-o", "%t %r %E").strip()
 
 
+def until_given_up(cluster: Cluster, job: str) -> None:
+    """Wait until a job says that its dependency can not come true any more."""
+    cluster.until(lambda: waits(cluster, job).startswith("PD DependencyNeverSatisfied"), why=f"the dependency of job {job} is not given up")
+
+
 # --- dependencies ---------------------------------------------------------------------------------------------------------
 
 
@@ -31,7 +36,7 @@ def test_each_kind_of_dependency_lets_through_what_it_says(cluster: Cluster) -> 
         if wanted[text] == "COMPLETED":
             assert cluster.until_ended(job) == {job: "COMPLETED"}, text
         else:
-            cluster.until(lambda job=job: waits(cluster, job).startswith("PD DependencyNeverSatisfied"), why=f"{text} is not given up")
+            until_given_up(cluster, job)
             cluster.ok("scancel", job)
 
 
@@ -41,7 +46,7 @@ def test_a_dependency_is_shown_as_slurm_shows_it(cluster: Cluster) -> None:
     assert waits(cluster, second) == f"PD Dependency afterok:{first}(unfulfilled)"
     assert cluster.field(second, "Dependency") == f"afterok:{first}(unfulfilled)"
     cluster.ok("scancel", first)
-    cluster.until(lambda: waits(cluster, second).startswith("PD DependencyNeverSatisfied"))
+    until_given_up(cluster, second)
     cluster.ok("scancel", second)
 
 
