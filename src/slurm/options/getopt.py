@@ -72,8 +72,13 @@ def _long(word: str, following: Sequence[str], table: tuple[Option, ...], given:
     return 0
 
 
+OTHER_SPELLINGS = {"tasks-per-node": "ntasks-per-node", "cluster": "clusters"}
+"""Long names that Slurm takes and its manual does not list → the option. Source: a real sbatch 22.05."""
+
+
 def find(name: str, table: Iterable[Option]) -> Option | None:
     """The option of this long name or unambiguous beginning; UsageError lists the possibilities of an ambiguous one."""
+    name = OTHER_SPELLINGS.get(name, name)
     candidates = [option for option in table if option.name.startswith(name)] if name else []
     for option in candidates:
         if option.name == name:

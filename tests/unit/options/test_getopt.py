@@ -26,6 +26,11 @@ def test_the_beginning_of_a_long_name_is_enough_when_nothing_else_begins_so() ->
     assert pairs(["--part", "gpu", "--ntasks-per-n=2"]) == [("partition", "gpu"), ("ntasks-per-node", "2")]
 
 
+def test_spellings_that_only_scripts_know_are_understood() -> None:
+    assert pairs(["--tasks-per-node=4", "--cluster", "all"]) == [("ntasks-per-node", "4"), ("clusters", "all")]
+    assert pairs(["--tasks-per-node", "4"], "srun") == [("ntasks-per-node", "4")]
+
+
 def test_letters_cluster_until_one_takes_a_value() -> None:
     assert pairs(["-HvN2"]) == [("hold", None), ("verbose", None), ("nodes", "2")]
 
