@@ -24,6 +24,7 @@ from slurm.slurmd.stepd.user import can_become
 from slurm.slurmd.steps import Prepared
 from slurm.wire import frames, step_io
 from slurm.wire.credentials import Identity, StepCredential, verify_step
+from slurm.wire.messages import UNREADABLE
 from slurm.wire.node_messages import LaunchStep
 
 log = logging.getLogger("slurmd.steps")
@@ -60,7 +61,7 @@ class StepServer:
             self._take_over(peer, self._decode(payload))
         except SlurmError as error:
             self._answer(peer, error)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             self._answer(peer, InvalidRequest("SLURM_MALFORMED_MESSAGE", hints=[str(error)]))
 
     def _answer(self, peer: Peer, error: SlurmError) -> None:
