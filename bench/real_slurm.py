@@ -11,12 +11,13 @@ import time
 
 from bench.contestant import SlurmCommands
 
+START_SECONDS = 60.0
 PROGRAMS = ("/usr/sbin/munged", "/usr/sbin/slurmctld", "/usr/sbin/slurmd", "/usr/bin/sbatch")
 CONF = """
 ClusterName=bench
 SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort=46817
-SlurmdPort=46818
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
 SlurmUser=root
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge/munge.socket
@@ -51,6 +52,15 @@ def missing() -> str:
     return "" if os.getuid() == 0 else "real Slurm needs root"
 
 
+def free_ports(count: int) -> list[int]:
+    """TCP ports that nobody listens at now."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports: list[int] = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
 class RealSlurm(SlurmCommands):
     """slurmctld and slurmd of Debian."""
 
@@ -76,10 +86,10 @@ class RealSlurm(SlurmCommands):
         with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
             file.write(os.urandom(1024))
         with open(f"{self.folder}/slurm.conf", "w") as conf:
-            conf.write(CONF.format(host=socket.gethostname(), folder=self.folder))
+            conf.write(CONF.format(host=socket.gethostname(), folder=self.folder, ports=free_ports(2)))
         self._spawn("/usr/sbin/munged", "--foreground", "--force", f"--key-file={key}", f"--socket={self.folder}/munge/munge.socket",
                     f"--pid-file={self.folder}/munge/pid", f"--seed-file={self.folder}/munge/seed", f"--log-file={self.folder}/munge/log")
-        end = time.monotonic() + 20
+        end = time.monotonic() + START_SECONDS
         while not os.path.exists(f"{self.folder}/munge/munge.socket") and time.monotonic() < end:
             time.sleep(0.05)
         self._spawn("/usr/sbin/slurmctld", "-D", "-f", f"{self.folder}/slurm.conf")
@@ -89,10 +99,11 @@ class RealSlurm(SlurmCommands):
             if self.call("sinfo", "-h", "-o", "%t", check=False).strip() == "idle":
                 return
             time.sleep(0.1)
-        raise RuntimeError(f"real Slurm did not come up: see {self.folder}")
+        self.stop_daemons()
+        raise RuntimeError(f"real Slurm did not come up in {START_SECONDS:.0f} s: see {self.folder}")
 
-    def stop(self) -> None:
-        """End the daemons and remove what they wrote."""
+    def stop_daemons(self) -> None:
+        """End what was started; its files stay."""
         for process in reversed(self._processes):
             process.terminate()
         for process in reversed(self._processes):
@@ -100,4 +111,8 @@ class RealSlurm(SlurmCommands):
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+    def stop(self) -> None:
+        """End the daemons and remove what they wrote."""
+        self.stop_daemons()
         shutil.rmtree(self.folder, ignore_errors=True)
