@@ -183,7 +183,8 @@ def test_a_login_node_that_goes_away_and_comes_back_is_waited_for(side: Side, cl
 
 def test_nothing_is_submitted_twice_when_the_connection_is_cut_meanwhile(side: Side) -> None:
     with side.cluster(job_base_dir=str(side.folder / "once"), connection_attempts=8) as cluster:
-        double(0).result(SECONDS)
+        once = double.with_options(job_name="once")
+        once(0).result(SECONDS)
         stop = threading.Event()
 
         def cut() -> None:
@@ -196,16 +197,17 @@ def test_nothing_is_submitted_twice_when_the_connection_is_cut_meanwhile(side: S
             jobs = {}
             for number in range(6):
                 try:
-                    jobs[number] = double(number)
+                    jobs[number] = once(number)
                 except SubmissionError:
                     continue  # cut too often to go on: it says so
         finally:
             stop.set()
             cutter.join()
         assert all(job.result(SECONDS) == 2 * number for number, job in jobs.items())
-        said = list((side.folder / "once").glob("double/*/*.sbatch/out"))
-        assert len({path.parent.parent for path in said}) == len(said)
-        assert {job.id for job in jobs.values()} <= {path.read_text().strip() for path in said}
+        said = [path.read_text().strip() for path in (side.folder / "once").glob("once/*/*.sbatch/out")]
+        queued = cluster.backend.say("squeue -h -t all -n once -o %i").split()  # type: ignore[attr-defined]
+        assert sorted(queued) == sorted(said)
+        assert jobs and {job.id for job in jobs.values()} <= set(said)
     cluster.close()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ class FarSide:
         self.commands: list[str] = []
         self.logins = 0
         self._connections: set[Any] = set()
+        self._processes: set[asyncio.subprocess.Process] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -42,8 +45,8 @@ class FarSide:
         """Drop every connection, as a network does."""
         self._loop.call_soon_threadsafe(lambda: [connection.abort() for connection in list(self._connections)])
 
-    def stop(self) -> None:
-        """Listen no longer."""
+    def stop_listening(self) -> None:
+        """Drop every connection and take no other."""
 
         async def end() -> None:
             for connection in list(self._connections):
@@ -52,8 +55,22 @@ class FarSide:
             await self._acceptor.wait_closed()
 
         asyncio.run_coroutine_threadsafe(end(), self._loop).result(10)
+
+    def stop(self) -> None:
+        """End, and everything that still runs."""
+        self.stop_listening()
+
+        async def end() -> None:
+            for process in self._processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            await asyncio.wait([task for task in asyncio.all_tasks() if task is not asyncio.current_task()] or [asyncio.ensure_future(asyncio.sleep(0))],
+                               timeout=10)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result(20)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
+        self._loop.close()
 
     async def _listen(self) -> Any:
         side = self
@@ -83,8 +100,10 @@ class FarSide:
         environment = {"HOME": str(self.home), "PATH": f"{self.bin}:{os.environ['PATH']}"}
         started = await asyncio.create_subprocess_shell(
             process.command, cwd=self.home, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE)
+            stderr=asyncio.subprocess.PIPE, start_new_session=True)
+        self._processes.add(started)
         out, err = await started.communicate()
+        self._processes.discard(started)
         if not process.is_closing():
             process.stdout.write(out)
             process.stderr.write(err)

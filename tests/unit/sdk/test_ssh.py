@@ -129,6 +129,24 @@ def test_a_submission_that_is_cut_off_happens_once_and_its_id_is_found_again(far
     assert len(calls(far)) == 1
 
 
+def test_a_submission_that_cannot_be_asked_about_any_more_is_not_called_refused(far: FarSide) -> None:
+    far.script("sbatch", f'touch "$HOME/begun"; sleep 0.3; {SBATCH}')
+    backend = SshBackend(**login(far, connection_attempts=2))
+    backend.write(f"{far.home}/s.sh", b"")
+
+    def end() -> None:
+        deadline = time.monotonic() + 10
+        while not (far.home / "begun").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        far.stop_listening()
+
+    ender = threading.Thread(target=end)
+    ender.start()
+    with pytest.raises(SubmissionError, match=r"is unknown.*s\.sh\.\*\.sbatch/out"):
+        backend.submit("", f"{far.home}/s.sh", {})
+    ender.join()
+
+
 def test_what_sbatch_says_is_what_the_error_says(far: FarSide, backend: SshBackend) -> None:
     far.script("sbatch", 'echo "sbatch: error: invalid partition specified: x" >&2; exit 1')
     backend.write(f"{far.home}/s.sh", b"")

@@ -68,10 +68,9 @@ class SshBackend(SlurmCommands):
         try:
             answer = self._shell(command)
         except BackendError as error:
-            raise SubmissionError(f"the cluster did not take the job: {error}", script=script, metadata=told) from error
+            raise SubmissionError(self._unsure(path, str(error)), script=script, metadata=told) from error
         if answer.status == UNSURE:
-            raise SubmissionError(f"the connection was cut during sbatch, and what became of it is unknown: see squeue on "
-                                  f"{self.connection.login} and {path}.*.sbatch there", script=script, metadata=told)
+            raise SubmissionError(self._unsure(path, answer.err.strip() or "sbatch began and did not end"), script=script, metadata=told)
         found = submitted(answer.out)
         if answer.status or found is None:
             said = answer.err.strip() or f"sbatch printed no job id: {answer.out.strip()!r}"
@@ -154,6 +153,10 @@ class SshBackend(SlurmCommands):
         if answer.status:
             raise BackendCommandError(answer.err.strip() or f"it ended with {answer.status}")
         return answer.out
+
+    def _unsure(self, path: str, problem: str) -> str:
+        return (f"whether the cluster took the job is unknown: {problem}. If it did, its id is in {path}.*.sbatch/out on "
+                f"{self.connection.login.hostname}: look there and in squeue before you submit again")
 
     def _run(self, *words: str) -> str:
         answer = self._shell(one_line(words, self._env.items(), self._remote_workdir or ""))
