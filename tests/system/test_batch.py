@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 
 import pytest
@@ -120,8 +121,10 @@ def test_export_decides_what_of_the_submitters_environment_comes_along(cluster: 
 
 
 def test_export_none_gives_the_users_login_environment_and_nothing_else(cluster: Cluster) -> None:
-    job, status = cluster.finish("--export=NONE", "-o", "none_%j.out", "--wrap", 'echo "${MINE-unset}|${SLURM_JOB_ID:+job}|${SLURM_EXPORT_ENV}"', env={"MINE": "1"})
-    assert (status, cluster.output(f"none_{job}.out").strip()) == (0, "unset|job|NONE")
+    job, status = cluster.finish(
+        "--export=NONE", "-o", "none_%j.out", "--wrap", 'echo "${MINE-unset}|${SLURM_JOB_ID:+job}|${SLURM_EXPORT_ENV}|$HOME|$USER"', env={"MINE": "1"})
+    account = pwd.getpwuid(os.getuid())
+    assert (status, cluster.output(f"none_{job}.out").strip()) == (0, f"unset|job|NONE|{account.pw_dir}|{account.pw_name}")
 
 
 def test_export_by_variable_is_export_by_option(cluster: Cluster) -> None:

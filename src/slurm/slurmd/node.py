@@ -214,10 +214,11 @@ class Node:
     def batch_record(self, order: n.LaunchBatch) -> StepRecord:
         """What the slurmstepd of a batch script is told."""
         key = StepKey(order.job, order.attempt, BATCH)
+        given = {**environment.of_account(order.uid, order.environment.get("SLURM_EXPORT_ENV", "")), **order.environment}
         return StepRecord(
             job=order.job, attempt=order.attempt, step=BATCH, node=self.settings.node, uid=order.uid, gid=order.gid, user=order.user,
             argv=[os.path.join(self.steps.path_of(key), SCRIPT), *order.argv],
-            environment=environment.of_batch(order.environment, self.settings.node, order.cpus), work_dir=order.work_dir,
+            environment=environment.of_batch(given, self.settings.node, order.cpus), work_dir=order.work_dir,
             rlimits=order.rlimits, stdin=order.stdin or os.devnull, stdout=order.stdout or os.devnull,
             stderr="" if order.stderr == order.stdout else order.stderr, append=order.append, umask=order.umask,
             cpus=self.binding(order.cpus), memory=order.memory, cgroup=self._cgroup, kill_wait=order.kill_wait)

@@ -49,6 +49,13 @@ def test_the_batch_environment_keeps_what_the_controller_gave():
     assert environment.of_batch({}, "cn01", 1)["TMPDIR"] == "/tmp"
 
 
+@pytest.mark.parametrize(("export", "found"), [("NONE", True), ("A=1,B", True), ("ALL", False), ("ALL,A=1", False), ("", False), ("NIL", False)])
+def test_a_job_without_its_submitters_environment_gets_what_a_login_sets(export: str, found: bool) -> None:
+    made = environment.of_account(0, export)
+    assert (made.get("HOME"), made.get("USER")) == (("/root", "root") if found else (None, None))
+    assert environment.of_account(2**31 - 5, export) == {}
+
+
 def test_a_steps_gpus_replace_those_of_the_job():
     made = environment.of_step({"CUDA_VISIBLE_DEVICES": "0,1,2,3"}, "cn02", 1, [2, 3], 0b11, [1, 3], 2)
     assert made["CUDA_VISIBLE_DEVICES"] == "1,3"
