@@ -10,7 +10,8 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"sched"}),
     frozenset({"net", "store", "render", "daemon"}),
     frozenset({"slurmctld", "slurmd", "slurmdbd", "slurmrestd"}),
-    frozenset({"commands", "sdk", "sim"}),
+    frozenset({"sdk", "sim"}),
+    frozenset({"commands"}),
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 
