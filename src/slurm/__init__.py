@@ -37,7 +37,7 @@ class _AliasFinder:
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> object:
         """The spec of an alias, or None."""
-        if not name.startswith("slurm.") or name.count(".") > 1:
+        if not name.startswith("slurm."):
             return None
         from slurm.sdk import doors
 

@@ -1,5 +1,6 @@
 from slurm.sdk.array_job import ArrayJob as ArrayJob
 from slurm.sdk.array_job import as_completed as as_completed
+from slurm.sdk.callbacks.base import BaseCallback as BaseCallback
 from slurm.sdk.cluster import Cluster as Cluster
 from slurm.sdk.decorators import task as task
 from slurm.sdk.decorators import workflow as workflow

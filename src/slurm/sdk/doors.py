@@ -1,5 +1,7 @@
 """Which names and modules of `slurm` lead into the SDK. The front door asks here; the published SDK's import paths are aliases, no files.
 
+An alias with another below it ("callbacks", "callbacks.debug") is a package.
+
 `slurm.workflow` and `slurm.task` are decorators and modules: as attributes they stay decorators, `from slurm.workflow import WorkflowContext`
 works all the same, and so does `slurm.workflow.WorkflowContext`.
 """
@@ -17,7 +19,7 @@ from typing import Any
 NAMES: dict[str, str] = {
     "task": "decorators", "workflow": "decorators",
     "Job": "job", "ArrayJob": "array_job", "as_completed": "array_job", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
-    "JobContext": "runtime", "WorkflowContext": "workflow", "Executor": "executor",
+    "JobContext": "runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base",
     **dict.fromkeys((
         "SdkError", "InvalidOption", "NoCluster", "SubmissionError", "DownloadError", "BackendError", "BackendTimeout", "BackendCommandError", "LoginRefused",
         "PackagingError", "SlurmfileError", "NotFinished", "ResultUnreadable", "JobFailed", "TaskFailed", "JobCancelled", "JobTimeLimit",
@@ -28,14 +30,16 @@ NAMES: dict[str, str] = {
 MODULES: dict[str, tuple[str, ...]] = {
     "decorators": ("decorators",), "task": ("tasks", "decorators"), "job": ("job",), "array_job": ("array_job",), "cluster": ("cluster",),
     "workflow": ("workflow", "decorators"), "runtime": ("runtime",), "errors": ("errors",), "context": ("context",), "runner": ("runner",),
-    "executor": ("executor",),
+    "executor": ("executor",), "callbacks": ("callbacks.base", "callbacks.contexts"), "callbacks.callbacks": ("callbacks.base", "callbacks.contexts"),
 }
-"""Module below `slurm` → the modules of this room whose public names it shows, the first one winning."""
+"""Module below `slurm`, perhaps dotted → the modules of this room whose public names it shows, the first one winning; none for a mere package."""
 
 
 def name(wanted: str) -> Any:
-    """What `slurm.<wanted>` is; AttributeError when the SDK has no such name."""
+    """What `slurm.<wanted>` is, a name or a module; AttributeError when the SDK has no such thing."""
     if wanted not in NAMES:
+        if wanted in MODULES:
+            return import_module(f"slurm.{wanted}")
         raise AttributeError(f"module 'slurm' has no attribute {wanted!r}")
     found = getattr(import_module(f"slurm.sdk.{NAMES[wanted]}"), wanted)
     if wanted in MODULES:
@@ -50,8 +54,9 @@ def spec(full_name: str) -> ModuleSpec | None:
     if alias not in MODULES:
         return None
     loader: Any = Alias()
-    behind = find_spec(f"slurm.sdk.{MODULES[alias][0]}")
-    return ModuleSpec(full_name, loader, origin=behind.origin if behind is not None else None)
+    behind = find_spec(f"slurm.sdk.{MODULES[alias][0]}") if MODULES[alias] else None
+    return ModuleSpec(full_name, loader, origin=behind.origin if behind is not None else None,
+                      is_package=any(other.startswith(f"{alias}.") for other in MODULES))
 
 
 class Alias:
@@ -81,4 +86,4 @@ def _public(module: ModuleType) -> dict[str, Any]:
 
 def listed() -> Sequence[str]:
     """All names, for dir(slurm)."""
-    return sorted({*NAMES, *(name for name in MODULES if f"slurm.{name}" in sys.modules)})
+    return sorted({*NAMES, *(name for name in MODULES if "." not in name and f"slurm.{name}" in sys.modules)})

@@ -63,6 +63,15 @@ def test_aliases_show_the_very_same_things() -> None:
     assert importlib.import_module("slurm.workflow").WorkflowContext is workflow.WorkflowContext
 
 
+def test_an_alias_with_others_below_it_is_a_package_and_an_attribute() -> None:
+    code = ("import slurm.callbacks.callbacks, slurm\nfrom slurm.callbacks import BaseCallback\n"
+            "assert slurm.callbacks.callbacks.BaseCallback is BaseCallback\nprint(BaseCallback.__module__)")
+    assert _python(code) == "slurm.sdk.callbacks.base"
+    assert _python("import slurm; print(slurm.callbacks.BaseCallback.__name__)") == "BaseCallback"
+    with pytest.raises(ImportError):
+        importlib.import_module("slurm.callbacks.nothing")
+
+
 def test_the_room_config_keeps_its_meaning() -> None:
     assert importlib.import_module("slurm.config.reader").__name__ == "slurm.config.reader"
 
