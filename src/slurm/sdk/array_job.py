@@ -93,6 +93,12 @@ class ArrayJob(Promise, Generic[T]):
         """The elements in the order in which they end; NotFinished when it takes longer than `timeout` seconds in all."""
         return as_completed(self._jobs, timeout)
 
+    def logs(self, *, follow: bool = True, stderr: bool = False, lines: int | None = None) -> Iterator[str]:
+        """The lines that all elements write, as `Job.logs`, each behind the id of its element, in the order in which they are written."""
+        from slurm.sdk import logs
+
+        return logs.lines(self.cluster, [job.written(stderr=stderr, prefix=f"{job.id}: ") for job in self._jobs], follow=follow, last=lines)
+
     def cancel(self) -> bool:
         """End all elements that have not ended; whether there were any."""
         if not self._jobs or self.done():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Callable, Generator, Mapping
-from typing import Any, BinaryIO, Generic, NoReturn, Protocol, TypeVar
+from collections.abc import Callable, Generator, Iterator, Mapping
+from typing import Any, BinaryIO, Generic, NoReturn, Protocol, TextIO, TypeVar
 
 from slurm.sdk import errors
-from slurm.sdk.backends.backend import Backend
+from slurm.sdk.backends.backend import Backend, File
 from slurm.sdk.errors import DownloadError, JobFailed, NotFinished, RemoteTraceback, ResultUnreadable, SdkError
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.pickling import RESULT, Promise, Reference, load_result
@@ -123,6 +123,25 @@ class Job(Promise, Generic[T]):
     def stderr(self) -> str:
         """What it has written to standard error so far."""
         return self._text(self.stderr_path)
+
+    def logs(self, *, follow: bool = True, stderr: bool = False, lines: int | None = None) -> Iterator[str]:
+        """The lines that it writes to standard output, or error, until it has ended; without `follow` those that are there.
+
+        `lines` is how many of those that are there are given, all unless said. Needs no thread and nothing of the cluster but its news.
+        """
+        from slurm.sdk import logs
+
+        return logs.lines(self.cluster, [self.written(stderr=stderr)], follow=follow, last=lines)
+
+    def stream(self, output: TextIO | None = None, *, stderr: bool = False, follow: bool = True, lines: int | None = None) -> None:
+        """Write what `logs` gives to a text file, standard output unless said, as it comes: half a line too, as progress bars print them."""
+        from slurm.sdk import logs
+
+        logs.stream(self.cluster, [self.written(stderr=stderr)], output, follow=follow, last=lines)
+
+    def written(self, *, stderr: bool = False, prefix: str = "") -> File:
+        """The file of its output or errors, with what is to stand before each line of it when it is shown among others."""
+        return File(self.id, self.stderr_path if stderr else self.stdout_path, prefix)
 
     def script(self) -> str:
         """The batch script."""

@@ -96,7 +96,7 @@ def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any],
     options.setdefault("error", f"{stem}.err")
     script = render(files, task.name, options, cluster.python, array=True, base=chunk.start, setup=cluster.setup, source=prepared.source)
     cluster.backend.write(files.script, script.encode(), 0o700)
-    return cluster.backend.submit(script, files.script, options, chunk.size, limit)
+    return cluster.backend.submit(script, files.script, options, range(chunk.size), limit)
 
 
 def _guard(task: SlurmTask[..., Any]) -> None:

@@ -22,6 +22,7 @@ class Far:
     """A distant backend that remembers what was unpacked and says which Python it has."""
 
     name = "far"
+    pace = (0.0, 0.0)
 
     def __init__(self, python: str = "", failure: str = "") -> None:
         here = "{}.{}".format(*sys.version_info[:2])
@@ -38,7 +39,7 @@ class Far:
             raise BackendCommandError(self.failure)
         return self.answer
 
-    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
+    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         return "1"
 
     def states(self, ids: Sequence[str]) -> dict[str, Status]:
@@ -53,6 +54,9 @@ class Far:
     def prefetch(self, paths: Sequence[str]) -> None: ...
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None: ...
     def close(self) -> None: ...
+
+    def grown(self, files: Mapping[str, int]) -> dict[str, tuple[int, bytes]]:
+        return {}
 
     def read(self, path: str) -> BinaryIO:
         return io.BytesIO()

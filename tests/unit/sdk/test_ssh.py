@@ -49,7 +49,7 @@ def calls(far: FarSide) -> list[str]:
 def test_a_script_is_submitted_from_home_with_every_word_and_variable_as_given(far: FarSide, backend: SshBackend) -> None:
     path = f"{far.home}/it's a job/s.sh"
     backend.write(path, b"#!/bin/sh\n", 0o700)
-    assert backend.submit("", path, {}, array=10, limit=2) == "1"
+    assert backend.submit("", path, {}, array=range(10), limit=2) == "1"
     assert calls(far) == [f"{far.home}|--parsable --array=0-9%2 {path}|it's \"me\" $HOME"]
 
 
@@ -108,6 +108,19 @@ def test_a_cut_connection_is_opened_again_without_anybody_noticing(far: FarSide,
     far.cut()
     assert backend.read(f"{far.home}/x").read() == b"1"
     assert far.logins == 2
+
+
+def test_only_what_was_added_to_a_file_is_fetched_over_a_cut_too(far: FarSide, backend: SshBackend) -> None:
+    path, other = f"{far.home}/log", f"{far.home}/none"
+    backend.write(path, b"one\n")
+    assert backend.grown({path: 0, other: 0}) == {path: (4, b"one\n")}
+    with open(path, "ab") as file:
+        file.write(b"two\n")
+    far.cut()
+    assert backend.grown({path: 4}) == {path: (8, b"two\n")}
+    assert backend.grown({path: 8}) == {}
+    assert backend.grown({path: -3}) == {path: (8, b"wo\n")}
+    assert backend.grown({path: 100}) == {path: (8, b"one\ntwo\n")}
 
 
 def test_a_submission_that_is_cut_off_happens_once_and_its_id_is_found_again(far: FarSide, backend: SshBackend) -> None:

@@ -79,8 +79,8 @@ def test_the_size_of_arrays_is_that_of_the_configuration() -> None:
 
 
 def test_an_array_is_submitted_with_its_limit() -> None:
-    assert sbatch("/a b/s.sh", 10, 3) == ["sbatch", "--parsable", "--array=0-9%3", "/a b/s.sh"]
-    assert sbatch("s.sh", 0, 0) == ["sbatch", "--parsable", "s.sh"]
+    assert sbatch("/a b/s.sh", [0, 1, 2, 5, 7, 8], 3) == ["sbatch", "--parsable", "--array=0-2,5,7-8%3", "/a b/s.sh"]
+    assert sbatch("s.sh", (), 0) == ["sbatch", "--parsable", "s.sh"]
 
 
 @pytest.mark.parametrize(("out", "job"), [("12\n", "12"), ("motd\n12;alpha\n", "12"), ("Submitted batch job 12\n", None), ("", None)])

@@ -17,13 +17,23 @@ class Around(NamedTuple):
     user: str
 
 
+class File(NamedTuple):
+    """Where a job writes, and what stands before each of its lines where it is shown among others."""
+
+    job: str
+    path: str
+    prefix: str = ""
+
+
 class Backend(Protocol):
     """One way to run jobs. Ids are texts: "12", and "12_3" for an element of an array. Every method may raise BackendError."""
 
     name: str
+    pace: tuple[float, float]
+    """Seconds: the shortest and the longest pause between two looks at a file that grows."""
 
-    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
-        """Hand in a script that has been written to `path`; its id. `array` elements from 0 on, at most `limit` at once (0: no limit).
+    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
+        """Hand in a script that has been written to `path`; its id. `array` are the numbers of elements, at most `limit` at once (0: no limit).
 
         The options stand as #SBATCH lines in the script too, which is what a cluster reads. Raises SubmissionError.
         """
@@ -51,6 +61,13 @@ class Backend(Protocol):
 
     def read(self, path: str) -> BinaryIO:
         """A file of a job, open for reading; FileNotFoundError when it is not there."""
+        ...
+
+    def grown(self, files: Mapping[str, int]) -> dict[str, tuple[int, bytes]]:
+        """What was added to files behind so many bytes (below 0: the last so many bytes), some of it, and where that ends.
+
+        Files to which nothing was added, or which are not there, are left out; one that has become shorter is read from its beginning.
+        """
         ...
 
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
@@ -89,3 +106,17 @@ class Distant(Backend, Protocol):
     def say(self, command: str) -> str:
         """What a shell command line printed there; BackendCommandError when it failed."""
         ...
+
+
+def array_words(array: Sequence[int], limit: int) -> list[str]:
+    """The option that makes an array of elements with these numbers; none for a job that is no array."""
+    if not array:
+        return []
+    runs: list[list[int]] = []
+    for number in array:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    numbers = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+    return [f"--array={numbers}" + (f"%{limit}" if limit else "")]

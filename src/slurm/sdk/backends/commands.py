@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.polling import Poll
@@ -27,7 +27,7 @@ class CommandsBackend(SharedDisk, SlurmCommands):
         poll = Poll(self.states, SHORTEST, LONGEST)
         self.changes, self.wake = poll.changes, poll.wake
 
-    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
+    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """sbatch."""
         try:
             out = self._run(*sbatch(path, array, limit))

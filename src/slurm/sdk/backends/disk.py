@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import BinaryIO
 
@@ -12,14 +12,32 @@ from slurm.sdk.folder import whole
 
 OWN_IDS = count(os.getpid() * 100_000 + 1)
 """Ids for jobs that no cluster numbers; a workflow's jobs and its own, in another process, differ."""
+PIECE = 1 << 20
+"""Bytes of a growing file that are read at once."""
 
 
 class SharedDisk:
-    """The `read`, `write`, `prefetch`, `base` and `around` of a Backend."""
+    """The `read`, `grown`, `write`, `prefetch`, `base` and `around` of a Backend."""
+
+    pace = (0.05, 1.0)
 
     def read(self, path: str) -> BinaryIO:
         """A file, open for reading."""
         return open(path, "rb")
+
+    def grown(self, files: Mapping[str, int]) -> dict[str, tuple[int, bytes]]:
+        """What was added to these files."""
+        found: dict[str, tuple[int, bytes]] = {}
+        for path, start in files.items():
+            try:
+                with open(path, "rb") as file:
+                    size = os.fstat(file.fileno()).st_size
+                    file.seek(place := begin(start, size))
+                    if data := file.read(PIECE) if place < size else b"":
+                        found[path] = place + len(data), data
+            except FileNotFoundError:
+                continue  # it may come yet
+        return found
 
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
         """Write a file whole, making its folder; OSError as the disk gives it."""
@@ -37,3 +55,8 @@ class SharedDisk:
     def around(self) -> Around:
         """Where and as whom this process runs."""
         return Around(os.getcwd(), os.environ.get("USER", ""))
+
+
+def begin(start: int, size: int) -> int:
+    """Where to read on in a file of this size, `start` being what `Backend.grown` was given."""
+    return max(0, size + start) if start < 0 else start if start <= size else 0

@@ -24,12 +24,12 @@ class InlineBackend(SharedDisk):
     def __init__(self) -> None:
         self._status: dict[str, Status] = {}
 
-    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
+    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """Run the job, or the elements of the array one after the other."""
         name = str(next(OWN_IDS))
         files = JobFiles(os.path.dirname(path), os.path.basename(path).removeprefix("slurm_job_").removesuffix("_script.sh"))
         base = _base(script)
-        for index in range(array) if array else (None,):
+        for index in array or (None,):
             job = name if index is None else f"{name}_{index}"
             if self._blocked(options.get("dependency") or ""):
                 self._status[job] = Status("CANCELLED", "0:0", "DependencyNeverSatisfied")

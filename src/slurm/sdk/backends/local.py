@@ -18,7 +18,7 @@ from slurm.net import client
 from slurm.net.client import Connection
 from slurm.net.discovery import INSTANCE_VARIABLE
 from slurm.options.resolve import resolve
-from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
+from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.errors import BackendError, BackendTimeout, SubmissionError
 from slurm.sdk.status import UNKNOWN, Status
@@ -75,9 +75,9 @@ class LocalBackend(SharedDisk):
             if done.returncode:
                 raise BackendError(f"no cluster here, and `slurm up` failed: {done.stderr.strip() or done.stdout.strip()}") from None
 
-    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
+    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """Hand the script in and return the id; the reply means that the job is on disk."""
-        words = [f"--array=0-{array - 1}" + (f"%{limit}" if limit else "")] if array else []
+        words = array_words(array, limit)
         try:
             resolved = resolve("sbatch", words, {}, script=script, script_name=path, now=time.time())
             request = {**resolved.request, **self._circumstances(resolved.request), "command": path}

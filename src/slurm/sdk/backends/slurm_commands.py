@@ -9,7 +9,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
-from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
+from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words
 from slurm.sdk.errors import BackendCommandError
 from slurm.sdk.status import UNKNOWN, Status, normal
 
@@ -71,9 +71,9 @@ class SlurmCommands(ABC):
         return {row[0]: Status(normal(row[1]), row[2]) for row in rows if len(row) == 3}
 
 
-def sbatch(path: str, array: int, limit: int) -> list[str]:
-    """The command that submits a script; `array` elements, at most `limit` at once."""
-    return ["sbatch", "--parsable", *([f"--array=0-{array - 1}" + (f"%{limit}" if limit else "")] if array else []), path]
+def sbatch(path: str, array: Sequence[int], limit: int) -> list[str]:
+    """The command that submits a script; with elements of these numbers, at most `limit` at once."""
+    return ["sbatch", "--parsable", *array_words(array, limit), path]
 
 
 def submitted(out: str) -> str | None:

@@ -42,6 +42,7 @@ class SshBackend(SlurmCommands):
     """
 
     name = "ssh"
+    pace = (0.3, 3.0)
 
     def __init__(self, hostname: str = "", *, env: Mapping[str, str] | None = None, remote_workdir: str | None = None, **login: Any) -> None:
         for name in env or ():
@@ -56,7 +57,7 @@ class SshBackend(SlurmCommands):
         poll = Poll(self.states, SHORTEST, LONGEST)
         self.changes, self.wake = poll.changes, poll.wake
 
-    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
+    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """sbatch, once, however often the connection is cut meanwhile: what it says is kept beside the script and found again."""
         mark = shlex.quote(f"{path}.{uuid4().hex[:8]}.sbatch")
         command = (
@@ -88,6 +89,10 @@ class SshBackend(SlurmCommands):
     def prefetch(self, paths: Sequence[str]) -> None:
         """Fetch files at once that will be read next, one after the other."""
         self._fetched = self.connection.read_many(paths)
+
+    def grown(self, files: Mapping[str, int]) -> dict[str, tuple[int, bytes]]:
+        """What was added to these files, fetched at once."""
+        return self.connection.grown(files)
 
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
         """Write a file of a job whole."""

@@ -10,7 +10,7 @@ import contextlib
 import os
 import shlex
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 from uuid import uuid4
@@ -18,6 +18,8 @@ from weakref import finalize
 
 import asyncssh
 
+from slurm.sdk.backends.disk import PIECE as GROWN
+from slurm.sdk.backends.disk import begin
 from slurm.sdk.backends.ssh_login import Login
 from slurm.sdk.errors import BackendError, BackendTimeout, LoginRefused
 
@@ -71,6 +73,10 @@ class SshConnection:
     def read_many(self, paths: Iterable[str]) -> dict[str, BinaryIO]:
         """Those of several files that can be read, fetched at once."""
         return self._call(self._read_many(list(paths)))
+
+    def grown(self, files: Mapping[str, int]) -> dict[str, tuple[int, bytes]]:
+        """What was added to files behind so many bytes, as `Backend.grown` says, fetched at once."""
+        return self._call(self._grown(files))
 
     def write(self, path: str, data: bytes, mode: int) -> None:
         """Write a file that appears whole under its name, making its folder; OSError as the server gives it."""
@@ -191,6 +197,22 @@ class SshConnection:
 
         fetched = await asyncio.gather(*map(one, paths))
         return {path: file for path, file in zip(paths, fetched, strict=True) if file is not None}
+
+    async def _grown(self, files: Mapping[str, int]) -> dict[str, tuple[int, bytes]]:
+        async def one(path: str, start: int) -> tuple[int, bytes]:
+            sftp = await self._files()
+            try:
+                async with _moving(), sftp.open(path, "rb") as file:
+                    size = (await file.stat()).size or 0
+                    place = begin(start, size)
+                    data = cast(bytes, await file.read(GROWN, place)) if place < size else b""
+                    return place + len(data), data
+            except _ABSENT:
+                return 0, b""  # it may come yet
+
+        told = await asyncio.gather(*(self._again(lambda path=path, start=start: one(path, start), None, path)  # type: ignore[misc]
+                                      for path, start in files.items()))
+        return {path: answer for path, answer in zip(files, told, strict=True) if answer[1]}
 
     async def _put(self, path: str, data: bytes, mode: int) -> None:
         sftp = await self._files()

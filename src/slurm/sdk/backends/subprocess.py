@@ -53,7 +53,7 @@ class SubprocessBackend(SharedDisk):
         poll = Poll(self.states, SHORTEST, LONGEST)
         self.changes, self.wake = poll.changes, poll.wake
 
-    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: int = 0, limit: int = 0) -> str:
+    def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """Queue a process for the job, or one for each element."""
         name = str(next(OWN_IDS))
         after = _targets(options.get("dependency") or "", path)
@@ -61,11 +61,11 @@ class SubprocessBackend(SharedDisk):
         seconds = float(duration.parse(allowed) or -1) if allowed else -1.0
         files = JobFiles(os.path.dirname(path), os.path.basename(path).removeprefix("slurm_job_").removesuffix("_script.sh"))
         with self._lock:
-            for index in range(array) if array else (None,):
+            for index in array or (None,):
                 job = name if index is None else f"{name}_{index}"
                 variables = {"SLURM_JOB_ID": name, "SLURM_JOB_NAME": options.get("job_name") or "", "SLURM_NTASKS": options.get("ntasks") or "1"}
                 if index is not None:
-                    variables |= {"SLURM_ARRAY_JOB_ID": name, "SLURM_ARRAY_TASK_ID": str(index), "SLURM_ARRAY_TASK_COUNT": str(array)}
+                    variables |= {"SLURM_ARRAY_JOB_ID": name, "SLURM_ARRAY_TASK_ID": str(index), "SLURM_ARRAY_TASK_COUNT": str(len(array))}
                 own = files if index is None else files.element(index)
                 self._waiting.append(_Waiting(job, path, variables, after, own, seconds))
                 self._status[job] = Status("PENDING")
