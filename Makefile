@@ -24,7 +24,7 @@ check: $(VENV)/.installed $(VENV)/.dev
 system: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m pytest tests/system -m "not clients"
 
-clients: $(VENV)/.installed $(VENV)/.dev $(VENV)/.clients
+clients: $(VENV)/.installed $(VENV)/.dev $(VENV)/.clients $(VENV)/published/.installed
 	$(PY) -m pytest tests/system -m clients
 
 bench: $(VENV)/.installed
@@ -55,4 +55,10 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.installed
 
 $(VENV)/.clients: pyproject.toml | $(VENV)/.installed
 	$(PIP) install --quiet '.[clients]'
+	@touch $@
+
+# The published SDK has the import name of ours, so it needs an environment of its own.
+$(VENV)/published/.installed: | $(PY)
+	$(PYTHON) -m venv $(VENV)/published
+	$(VENV)/published/bin/python -m pip --disable-pip-version-check install --quiet slurm-sdk==0.4.6
 	@touch $@

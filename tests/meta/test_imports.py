@@ -90,10 +90,13 @@ def test_a_slurm_command_starts_without_slow_modules(command: str) -> None:
     assert not slow, f"{name} loads {slow}"
 
 
-def test_each_command_script_calls_the_command_of_its_name() -> None:
+def test_each_command_script_calls_the_command_of_its_name_and_looks_into_pythonpath_last() -> None:
     for command in _commands():
         script = (ROOT / "scripts" / command).read_text(encoding="utf-8")
-        assert script == f"#!python\nimport sys\n\nfrom slurm.commands.{command} import main\n\nsys.exit(main())\n"
+        assert script == (
+            "#!python\nimport os\nimport sys\n\n# A job of the published SDK has a PYTHONPATH on which another package is called slurm.\n"
+            'sys.path.sort(key=os.environ.get("PYTHONPATH", "").split(os.pathsep).__contains__)\n\n'
+            f"from slurm.commands.{command} import main  # noqa: E402\n\nsys.exit(main())\n")
 
 
 def test_every_entry_point_exists() -> None:

@@ -17,6 +17,7 @@ import psutil
 
 COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "slurm")
 WAIT_SECONDS = 30.0
+SOURCE = str(Path(__file__).resolve().parents[2] / "src")
 
 
 class Result(NamedTuple):
@@ -36,7 +37,7 @@ def commands_folder(tmp: Path) -> Path:
     folder.mkdir(exist_ok=True)
     for name in COMMANDS:
         script = folder / name
-        script.write_text(f"#!{sys.executable}\nimport sys\nfrom slurm.commands.{name} import main\nsys.exit(main())\n")
+        script.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {SOURCE!r})\nfrom slurm.commands.{name} import main\nsys.exit(main())\n")
         script.chmod(0o755)
     return folder
 
@@ -49,10 +50,9 @@ class Cluster:
         self.work = root / "work"
         self.work.mkdir(parents=True)
         self.flags = flags
-        source = Path(__file__).resolve().parents[2] / "src"
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH", "SRUN", "SQUEUE", "SINFO"))}
         self.environment = {
-            **kept, "XDG_STATE_HOME": str(root), "PYTHONPATH": str(source), "SLURM_PY_INSTANCE": "test",
+            **kept, "XDG_STATE_HOME": str(root), "PYTHONPATH": SOURCE, "SLURM_PY_INSTANCE": "test",
             "PATH": f"{commands_folder(root)}{os.pathsep}{os.environ['PATH']}", **(environment or {})}
 
     @property
