@@ -22,6 +22,7 @@ from slurm.sdk.errors import NotFinished as NotFinished
 from slurm.sdk.errors import PackagingError as PackagingError
 from slurm.sdk.errors import RemoteTraceback as RemoteTraceback
 from slurm.sdk.errors import ResultUnreadable as ResultUnreadable
+from slurm.sdk.errors import ResultUnwritten as ResultUnwritten
 from slurm.sdk.errors import SdkError as SdkError
 from slurm.sdk.errors import SlurmfileError as SlurmfileError
 from slurm.sdk.errors import SubmissionError as SubmissionError

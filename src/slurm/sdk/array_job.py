@@ -12,6 +12,7 @@ from slurm.sdk.folder import JobFiles
 from slurm.sdk.job import Home, Job
 from slurm.sdk.pickling import RESULTS, Promise, Reference
 from slurm.sdk.status import Status
+from slurm.sdk.tracker import goes_on
 
 T = TypeVar("T")
 FETCHED_TOGETHER = 200
@@ -156,6 +157,9 @@ def as_completed(jobs: Sequence[Job[T]], timeout: float | None = None) -> Iterat
             yield ended.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             raise NotFinished(f"not all of {len(jobs)} jobs ended within timeout={timeout} s") from None
+        except KeyboardInterrupt as stop:
+            stop.add_note(goes_on(job.id for job in jobs if not job.done()))
+            raise
 
 
 def stdout_of(element: JobFiles, chunk: Chunk, index: int) -> str:

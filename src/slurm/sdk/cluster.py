@@ -20,7 +20,7 @@ from slurm.sdk.errors import BackendError, InvalidOption
 from slurm.sdk.job import Job
 from slurm.sdk.status import Status
 from slurm.sdk.tasks import SlurmTask
-from slurm.sdk.tracker import Tracker
+from slurm.sdk.tracker import GONE_SECONDS, Tracker
 
 BACKENDS = ("local", "commands", "subprocess", "inline", "ssh")
 DEFAULT_BASE = "~/slurm_jobs"
@@ -40,7 +40,8 @@ class Cluster:
     Slurm by its commands on PATH; `ssh` any Slurm behind a login node (hostname, username, key_filename …: see `backends.ssh_login.Login`);
     `subprocess` and `inline` need no cluster. Folders of jobs are made below `job_base_dir`. Any option of sbatch
     given by keyword (partition="gpu", account="lab", time="1:00:00") holds for every job that does not say otherwise. `python` runs the jobs
-    (this interpreter; over ssh python3), `setup` are shell lines before it.
+    (this interpreter; over ssh python3), `setup` are shell lines before it. `patience` is for how many seconds the cluster may be away before
+    those who wait get a BackendError.
     """
 
     backend: Backend
@@ -48,7 +49,7 @@ class Cluster:
 
     def __init__(self, backend_type: str = "local", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
                  default_packaging: str | None = None, default_account: str | None = None, default_partition: str | None = None, *,
-                 python: str = "", setup: str = "", backend: Backend | None = None, **keywords: Any) -> None:
+                 python: str = "", setup: str = "", patience: float = GONE_SECONDS, backend: Backend | None = None, **keywords: Any) -> None:
         if callbacks:
             raise BackendError("callbacks are not supported by slurm-py yet: use job.add_done_callback(function)")
         login = _login(backend_type, keywords)
@@ -61,10 +62,11 @@ class Cluster:
         self.default_partition = default_partition
         self.python = python or ("python3" if backend_type == "ssh" else sys.executable)
         self.setup = setup
+        self.patience = patience
         given = {"account": default_account, "partition": default_partition, **keywords}
         self._defaults = options.checked({name: value for name, value in given.items() if value is not None}, "Cluster")
         self.backend = backend if backend is not None else make_backend(backend_type, login)
-        self.tracker = Tracker(self.backend)
+        self.tracker = Tracker(self.backend, patience)
         self._tokens: list[Token[context.Submitter | None]] = []
 
     @property
@@ -158,7 +160,7 @@ class Cluster:
     def spec(self) -> dict[str, Any]:
         """The arguments that make such a cluster inside a job, as a workflow does: there ssh's cluster is that of the commands on PATH."""
         return {"backend_type": "commands" if self.backend_type == "ssh" else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.default_packaging,
-                "python": self.python, "setup": self.setup, **{name: text if text is not None else True for name, text in self._defaults.items()}}
+                "python": self.python, "setup": self.setup, "patience": self.patience, **{name: text if text is not None else True for name, text in self._defaults.items()}}
 
     def settle(self, job: str) -> None:
         """Say that a job has ended well: its result lies there."""

@@ -22,7 +22,7 @@ NAMES: dict[str, str] = {
     "JobContext": "runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base",
     **dict.fromkeys((
         "SdkError", "InvalidOption", "NoCluster", "SubmissionError", "DownloadError", "BackendError", "BackendTimeout", "BackendCommandError", "LoginRefused",
-        "PackagingError", "SlurmfileError", "NotFinished", "ResultUnreadable", "JobFailed", "TaskFailed", "JobCancelled", "JobTimeLimit",
+        "PackagingError", "SlurmfileError", "NotFinished", "ResultUnreadable", "ResultUnwritten", "JobFailed", "TaskFailed", "JobCancelled", "JobTimeLimit",
         "JobOutOfMemory", "JobNodeFailed", "JobPreempted", "DependencyFailed", "RemoteTraceback"), "errors"),
 }
 """Name in `slurm` → module of this room that has it."""

@@ -14,6 +14,7 @@
     └── DownloadError           there is no result to give
         ├── NotFinished         … not yet, within the time given (a TimeoutError)
         ├── ResultUnreadable    … the file is missing, cut or cannot be unpickled here
+        ├── ResultUnwritten     … the task returned, but what it returned cannot be pickled, or the disk is full
         └── JobFailed           … the job ended badly; its state says how:
             └── TaskFailed, JobCancelled, JobTimeLimit, JobOutOfMemory, JobNodeFailed, JobPreempted, DependencyFailed
 
@@ -98,6 +99,10 @@ class ResultUnreadable(DownloadError):
     """The result's file is missing, cut, or cannot be unpickled here."""
 
 
+class ResultUnwritten(DownloadError):
+    """The task has returned, but its result could not be written: it cannot be pickled, or the disk does not take it."""
+
+
 class JobFailed(DownloadError):
     """A job ended badly. `exit_code` as Slurm shows it ("1:0"), `reason` Slurm's word, `stderr` the end of its standard error."""
 
@@ -149,6 +154,8 @@ class RemoteTraceback(Exception):
         return f'\n"""\n{self.text}"""'
 
 
+UNTOLD = 74
+"""Exit status of a job that could write neither a result nor an error (EX_IOERR of sysexits.h)."""
 BY_STATE: dict[str, type[JobFailed]] = {
     "FAILED": TaskFailed, "CANCELLED": JobCancelled, "TIMEOUT": JobTimeLimit, "DEADLINE": JobTimeLimit, "OUT_OF_MEMORY": JobOutOfMemory,
     "NODE_FAIL": JobNodeFailed, "BOOT_FAIL": JobNodeFailed, "PREEMPTED": JobPreempted,

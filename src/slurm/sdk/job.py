@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import Any, BinaryIO, Generic, NoReturn, Protocol, TextIO, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TextIO, TypeVar
 
 from slurm.sdk import errors
 from slurm.sdk.backends.backend import Backend, File
-from slurm.sdk.errors import DownloadError, JobFailed, NotFinished, RemoteTraceback, ResultUnreadable, SdkError
+from slurm.sdk.errors import JobFailed, NotFinished, RemoteTraceback, ResultUnreadable, SdkError
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.pickling import RESULT, Promise, Reference, load_result
+from slurm.sdk.raised import read_error
 from slurm.sdk.status import UNKNOWN, Status
 from slurm.sdk.tracker import Tracker
 
@@ -248,7 +248,7 @@ class Job(Promise, Generic[T]):
         """What the task raised and where, or None when it wrote nothing."""
         try:
             with self.cluster.backend.read(self.files.error) as file:
-                return _revived(file, self.id, self.files.error)
+                return read_error(file, self.id, self.files.error)
         except FileNotFoundError:
             return None
 
@@ -266,28 +266,14 @@ class Job(Promise, Generic[T]):
         lines = [f"Job {self.id} did not succeed. State: {status.state}, Exit Code: {status.exit_code or 'none'}"
                  + (f", Reason: {status.reason}" if status.reason not in ("", "None") else ""), f"job: {self.name}, folder: {self.files.folder}"]
         lines += [raised] if raised else []
+        if status.exit_code == f"{errors.UNTOLD}:0":
+            lines.append("it could write neither its result nor an error into that folder: the disk may be full")
         lines += [f"the end of {self.stderr_path}:", tail] if tail else []
         return kind("\n".join(lines), job_id=self.id, state=status.state, exit_code=status.exit_code, reason=status.reason, stderr=tail)
 
     def _text(self, path: str) -> str:
         with self.cluster.backend.read(path) as file:
             return file.read().decode(errors="replace")
-
-
-def _revived(file: BinaryIO, job: str, path: str) -> tuple[BaseException, str]:
-    try:
-        record = pickle.load(file)
-    except (pickle.UnpicklingError, EOFError) as error:
-        raise DownloadError(f"what job {job} raised cannot be read from {path}: {error}") from error
-    text = str(record["traceback"])
-    try:
-        raised = pickle.loads(record["exception"])
-        if isinstance(raised, BaseException):
-            return raised, text
-    except Exception as problem:
-        # The class may be missing here, or its constructor may refuse; its name and text are still worth raising.
-        text += f"\n(it could not be unpickled here: {type(problem).__name__}: {problem})"
-    return errors.TaskFailed(f"{record['type']}: {record['message']}", job_id=job, state="FAILED", stderr=text), text
 
 
 def _tell(told: Callable[[Job[T]], object], job: Job[T]) -> None:

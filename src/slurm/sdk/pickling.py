@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
-from slurm.sdk.errors import ResultUnreadable
+from slurm.sdk.errors import ResultUnreadable, ResultUnwritten
 from slurm.sdk.folder import whole
 
 PROTOCOL = 5
@@ -71,14 +71,17 @@ def loads(data: bytes) -> Any:
 
 
 def write_result(path: str, value: object) -> None:
-    """Write what a task returned; TypeError when it cannot be pickled. Arrays go to disk without a copy in memory."""
-    with whole(path) as file:
-        try:
-            pickle.dump(value, file, PROTOCOL)
-        except (pickle.PicklingError, AttributeError, TypeError, ImportError):
-            file.seek(0)
-            file.truncate()
-            _dump_by_value(value, file)
+    """Write what a task returned; ResultUnwritten when it cannot be pickled or the disk does not take it. Arrays go to disk without a copy in memory."""
+    try:
+        with whole(path) as file:
+            try:
+                pickle.dump(value, file, PROTOCOL)
+            except (pickle.PicklingError, AttributeError, TypeError, ImportError):
+                file.seek(0)
+                file.truncate()
+                _dump_by_value(value, file)
+    except OSError as error:
+        raise ResultUnwritten(f"the task has returned, but its result cannot be written to {path}: {error}") from error
 
 
 def read_result(path: str, job: str) -> Any:
@@ -97,39 +100,15 @@ def load_result(file: BinaryIO, path: str, job: str) -> Any:
         raise ResultUnreadable(f"the result of job {job} cannot be read from {path}: {type(error).__name__}: {error}") from error
 
 
-def write_error(path: str, error: BaseException, traceback: str) -> None:
-    """Write what a task raised: the exception itself where it can be pickled, and always its type, text and traceback."""
-    kind = type(error)
-    try:
-        body = pickle.dumps(error, PROTOCOL)
-        pickle.loads(body)
-    except Exception:
-        # Exceptions whose constructor takes other arguments than `args` cannot be loaded; ours to find out, not to fail of.
-        body = _by_value(error)
-    record = {"exception": body, "type": f"{kind.__module__}.{kind.__qualname__}", "message": str(error), "traceback": traceback}
-    with whole(path) as file:
-        pickle.dump(record, file, PROTOCOL)
-
-
-def _by_value(error: BaseException) -> bytes:
-    import cloudpickle
-
-    try:
-        body: bytes = cloudpickle.dumps(error, PROTOCOL)
-        pickle.loads(body)
-    except Exception:
-        # Its type and text are told in the record beside it.
-        return b""
-    return body
-
-
 def _dump_by_value(value: object, file: BinaryIO) -> None:
     import cloudpickle
 
     try:
         cloudpickle.dump(value, file, PROTOCOL)
     except Exception as error:
-        raise TypeError(f"what the task returned cannot be pickled: {type(error).__name__}: {error}") from error
+        kind = type(value)
+        raise ResultUnwritten(
+            f"what the task returned cannot be pickled, a {kind.__module__}.{kind.__qualname__}: {type(error).__name__}: {error}") from error
 
 
 def _skip_header(file: BinaryIO) -> None:

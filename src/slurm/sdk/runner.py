@@ -16,8 +16,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slurm.sdk import loading
+from slurm.sdk.errors import UNTOLD, ResultUnwritten
 from slurm.sdk.folder import JobFiles, read_item
-from slurm.sdk.pickling import Call, Envelope, loads, python_version, write_error, write_result
+from slurm.sdk.pickling import Call, Envelope, loads, python_version, write_result
 
 USAGE_ERROR = 2
 _OPTIONS = ("task", "args", "folder", "key", "base")
@@ -54,11 +55,7 @@ def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
     except BaseException as error:
         # Whatever it is, the submitter is told.
         return _failed(files, error)
-    try:
-        write_result(files.rank_result(rank), value)
-    except (TypeError, OSError) as error:
-        return _failed(files, error)
-    return 0
+    return _returned(files, rank, value)
 
 
 def _load(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> tuple[Envelope, Any, tuple[Any, ...], dict[str, Any]]:
@@ -79,14 +76,24 @@ def _load(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> tup
 def _exited(files: JobFiles, rank: int, exit: SystemExit) -> int:
     """A task that calls sys.exit(0) has returned None; any other status is a failure."""
     if exit.code is None or exit.code == 0:
-        write_result(files.rank_result(rank), None)
-        return 0
+        return _returned(files, rank, None)
     _failed(files, exit)
     return exit.code if isinstance(exit.code, int) else 1
 
 
+def _returned(files: JobFiles, rank: int, value: Any) -> int:
+    try:
+        write_result(files.rank_result(rank), value)
+    except ResultUnwritten as error:
+        return _failed(files, error)
+    return 0
+
+
 def _failed(files: JobFiles, error: BaseException) -> int:
+    """Tell the submitter, in a file, and whoever reads standard error; the exit status."""
     import traceback
+
+    from slurm.sdk.raised import write_error
 
     # The first frames are the runner's own.
     frames = error.__traceback__
@@ -99,6 +106,7 @@ def _failed(files: JobFiles, error: BaseException) -> int:
         write_error(files.error, error, text)
     except OSError as problem:
         print(f"slurm.runner: the error could not be written to {files.error}: {problem}", file=sys.stderr)
+        return UNTOLD
     return 1
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import cloudpickle
 
-from slurm.sdk import injection, loading, shipping
+from slurm.sdk import blame, injection, loading, shipping
 from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.errors import InvalidOption, SubmissionError
 from slurm.sdk.folder import JobFiles, folder_name, pack_items
@@ -95,7 +95,7 @@ def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any],
     options.setdefault("output", f"{stem}.out")
     options.setdefault("error", f"{stem}.err")
     script = render(files, task.name, options, cluster.python, array=True, base=chunk.start, setup=cluster.setup, source=prepared.source)
-    cluster.backend.write(files.script, script.encode(), 0o700)
+    _write(cluster, [(files.script, script.encode(), 0o700)], files)
     return cluster.backend.submit(script, files.script, options, range(chunk.size), limit)
 
 
@@ -119,14 +119,17 @@ def _pickled_items(task: SlurmTask[..., Any], calls: Iterable[tuple[tuple[Any, .
         try:
             data, found = dumps(call)
         except TypeError as error:
-            raise TypeError(f"item {number} of {task.name}.map(): {error}") from error
+            raise TypeError(f"item {number} of {task.name}.map(): {blame.named(task.unwrapped, *call, error)}") from error
         pickled.append(data)
         jobs.update((id(job), job) for job in found)
     return pickled, list(jobs.values())
 
 
 def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, inject: dict[str, str], found: Iterable[Promise]) -> Prepared:
-    data, inside = _pickled(call)
+    try:
+        data, inside = _pickled(call)
+    except TypeError as error:
+        raise blame.named(task.unwrapped, call.args, call.kwargs, error) from error
     options = {**cluster.defaults(), **task.sbatch_options}
     _depend(options, [*found, *inside, *task.dependencies], task)
     code = shipping.placed(cluster, base, task.packaging if task.packaging != "auto" else cluster.default_packaging or "auto")

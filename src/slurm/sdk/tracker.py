@@ -14,7 +14,12 @@ from slurm.sdk.status import Status
 LOOK_SECONDS = 30.0
 """How long the thread waits for news before it asks whether anybody still cares."""
 GONE_SECONDS = 120.0
-"""How long a cluster may be away before those who wait are told; it may be restarting."""
+"""How long a cluster may be away before waiting for it ends with an error; it may be restarting."""
+NOTICE_SECONDS = 5.0
+"""How long it may be away before those who wait are told that it is."""
+
+SHOWN = 10
+"""So many jobs are listed by their ids."""
 
 Told = Callable[[], None]
 
@@ -22,8 +27,10 @@ Told = Callable[[], None]
 class Tracker:
     """States of the jobs of one cluster. The thread lives while somebody waits for a job that has not ended."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, patience: float = GONE_SECONDS) -> None:
         self._backend = backend
+        self._patience = patience
+        self._trouble = ""
         self._changed = threading.Condition()
         self._known: dict[str, Status] = {}
         self._live: dict[str, None] = {}  # in the order of submission
@@ -72,7 +79,11 @@ class Tracker:
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
                     return False
-                self._changed.wait(left)
+                try:
+                    self._changed.wait(left)
+                except KeyboardInterrupt as stop:
+                    stop.add_note(goes_on(job for job in ids if job in self._live))
+                    raise
         return True
 
     def when_done(self, job: str, told: Told) -> None:
@@ -99,8 +110,7 @@ class Tracker:
         return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
-        away_since = 0.0
-        pause = 0.1
+        away_since = pause = 0.0
         while True:
             with self._changed:
                 live = list(self._live)
@@ -110,14 +120,17 @@ class Tracker:
                     return
             try:
                 self._take(self._backend.changes(live, LOOK_SECONDS))
-                away_since, pause = 0.0, 0.1
+                self._back(away_since)
+                away_since = pause = 0.0
             except BackendError as error:
                 away_since = away_since or time.monotonic()
-                if time.monotonic() - away_since > GONE_SECONDS or isinstance(error, LoginRefused):
-                    self._give_up(error)
+                away = time.monotonic() - away_since
+                if away > self._patience or isinstance(error, LoginRefused):
+                    self._give_up(error if isinstance(error, LoginRefused) else _gone(error, away))
                     return
-                time.sleep(pause)
-                pause = min(2.0, pause * 2)
+                self._away(error, away)
+                pause = min(2.0, pause * 2 or 0.1)
+                time.sleep(min(pause, max(0.01, self._patience - away)))
             except Exception as error:
                 # Nobody else can tell those who wait that nothing will come any more.
                 problem = BackendError(f"waiting for jobs failed: {type(error).__name__}: {error}")
@@ -125,9 +138,21 @@ class Tracker:
                 self._give_up(problem)
                 return
 
+    def _away(self, error: BackendError, seconds: float) -> None:
+        if seconds >= NOTICE_SECONDS and not self._trouble:
+            print(f"slurm: the cluster has not answered for {seconds:.0f} s ({error}); it is asked for {self._patience:.0f} s, jobs go on meanwhile",
+                  file=sys.stderr, flush=True)
+            self._trouble = str(error)
+
+    def _back(self, since: float) -> None:
+        if self._trouble:
+            print(f"slurm: the cluster answers again, after {time.monotonic() - since:.0f} s", file=sys.stderr, flush=True)
+            self._trouble = ""
+
     def _give_up(self, error: BackendError) -> None:
         with self._changed:
             self._failure = error
+            self._trouble = ""
             self._thread = None
             self._backend.rest()
             waiting = [told for each in self._waiting.values() for told in each]
@@ -149,6 +174,21 @@ class Tracker:
             self._changed.notify_all()
         for one in told:
             _call(one)
+
+
+def goes_on(ids: Iterable[str]) -> str:
+    """What to know of jobs for which nobody waits any more."""
+    jobs = list(dict.fromkeys(job.partition("_")[0] for job in ids))
+    shown = ",".join(jobs[:SHOWN]) + (" …" if len(jobs) > SHOWN else "")
+    return (f"job {shown} goes on" if len(jobs) == 1 else f"{len(jobs)} jobs go on") + (
+        f" without this program: `squeue -j {shown}` shows, `scancel {shown.replace(',', ' ')}` ends what is left of it, "
+        f"Cluster.get_job({jobs[0]!r}).result() waits for it again") if jobs else ""
+
+
+def _gone(error: BackendError, seconds: float) -> BackendError:
+    gone = type(error)(f"the cluster has not answered for {seconds:.0f} s: {error}. Jobs go on without it; ask again when it is back")
+    gone.__cause__ = error
+    return gone
 
 
 def _call(told: Told) -> None:

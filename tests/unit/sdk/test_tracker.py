@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 import threading
 from collections.abc import Sequence
 from typing import Any, cast
@@ -10,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.errors import BackendError
+from slurm.sdk.errors import BackendError, BackendTimeout
 from slurm.sdk.status import Status
 from slurm.sdk.tracker import Tracker
 
@@ -41,9 +42,9 @@ class Played:
         self.rested.set()
 
 
-def _tracker() -> tuple[Tracker, Played]:
+def _tracker(**how: float) -> tuple[Tracker, Played]:
     played = Played()
-    return Tracker(cast(Backend, cast(Any, played))), played
+    return Tracker(cast(Backend, cast(Any, played)), **how), played
 
 
 def test_a_wait_ends_with_the_news_of_the_last_job_and_the_listener_rests() -> None:
@@ -73,19 +74,33 @@ def test_one_question_asks_for_all_jobs_that_have_not_ended() -> None:
     assert played.questions == [("1", "2", "3"), ("2", "3")]
 
 
-def test_a_cluster_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_comes_back_is_waited_for() -> None:
     tracker, played = _tracker()
     played.news.put(BackendError("away"))
     played.news.put({"1": Status("COMPLETED")})
     assert tracker.wait(["1"], 30)
 
 
-def test_a_cluster_that_stays_away_is_told_to_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("slurm.sdk.tracker.GONE_SECONDS", -1.0)
-    tracker, played = _tracker()
-    played.news.put(BackendError("away for good"))
-    with pytest.raises(BackendError, match="away for good"):
+def test_a_cluster_that_stays_away_is_told_to_those_who_wait() -> None:
+    tracker, played = _tracker(patience=0.05)
+    for _ in range(3):
+        played.news.put(BackendTimeout("away for good"))
+    with pytest.raises(BackendTimeout, match="the cluster has not answered for 0 s: away for good. Jobs go on without it"):
         tracker.wait(["1"], 30)
+
+
+def test_who_stops_waiting_with_control_c_is_told_how_to_find_the_jobs_again() -> None:
+    tracker, played = _tracker()
+    played.news.put({"1": Status("COMPLETED")})
+    done = threading.Event()
+    tracker.when_done("1", done.set)
+    assert done.wait(5)
+    threading.Timer(0.1, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        tracker.wait(["1", "2", "3_0", "3_1"], 30)
+    (note,) = stopped.value.__notes__
+    assert note.startswith("2 jobs go on without this program: `squeue -j 2,3` shows, `scancel 2 3` ends")
+    played.news.put({})
 
 
 def test_whatever_breaks_the_listener_is_told_to_those_who_wait() -> None:
