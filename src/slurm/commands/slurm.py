@@ -1,4 +1,8 @@
-"""`slurm`: the command for people. up, down, status and demo of an embedded cluster."""
+"""`slurm`: the command for people. The table of its subcommands, and what all of them share; each lives in the module that its row names.
+
+A module is imported when its subcommand is called: `slurm status` loads neither the SDK nor textual. It has `arguments(parser)`, which adds its
+options, and `run(options, environ, console)`, which returns the exit status.
+"""
 
 from __future__ import annotations
 
@@ -7,35 +11,88 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
 
-from slurm.commands.embedded import demo, down, status, up
 from slurm.commands.embedded.console import Console
 from slurm.model.errors import SlurmError
 from slurm.model.version import VERSION
 
 Run = Callable[[argparse.Namespace, Mapping[str, str], Console], int]
-Arguments = Callable[[argparse.ArgumentParser], None]
-SUBCOMMANDS: dict[str, tuple[Run, Arguments, str]] = {
-    "up": (up.run, up.arguments, "start a cluster on this machine, or what is missing of it"),
-    "down": (down.run, down.arguments, "cancel its jobs and stop it"),
-    "status": (status.run, status.arguments, "show its daemons, nodes and jobs"),
-    "demo": (demo.run, demo.arguments, "run a sweep on four emulated nodes, visibly, and clean up"),
+
+
+class Row(NamedTuple):
+    """A subcommand: what it does, and the module below `slurm.commands` that does it, or the subcommands that it has itself."""
+
+    text: str
+    module: str = ""
+    rows: Mapping[str, Row] = {}
+
+
+SUBCOMMANDS: Mapping[str, Row] = {
+    "up": Row("start a cluster on this machine, or what is missing of it", "embedded.up"),
+    "down": Row("cancel its jobs and stop it", "embedded.down"),
+    "status": Row("show its daemons, nodes and jobs", "embedded.status"),
+    "demo": Row("run a sweep on four emulated nodes, visibly, and clean up", "embedded.demo"),
 }
 
 
-def parser() -> argparse.ArgumentParser:
+class LazyParser(argparse.ArgumentParser):
+    """A parser that learns its options from `fill` when it is used."""
+
+    fill: Callable[[LazyParser], None] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does, with the options there are."""
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
+        return super().parse_known_args(args, namespace)
+
+
+def parser() -> LazyParser:
     """The command line of `slurm`."""
-    top = argparse.ArgumentParser(prog="slurm", description="Slurm in Python: a cluster on this machine in one command.", epilog=(
+    top = LazyParser(prog="slurm", description="Slurm in Python: a cluster on this machine in one command.", epilog=(
         "Begin with `slurm up`; then sbatch, srun, squeue, sinfo, scancel and scontrol find the cluster by themselves. With SLURM_CONF or "
         "/etc/slurm/slurm.conf they mean that cluster instead."))
     top.add_argument("--version", action="version", version=f"slurm-py {VERSION}")
     top.add_argument("--name", default="", metavar="NAME", help="which embedded cluster (default: $SLURM_PY_INSTANCE, else `default`)")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    for name, (_, arguments, text) in SUBCOMMANDS.items():
-        one = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        one.add_argument("--name", default=argparse.SUPPRESS, metavar="NAME", help="which embedded cluster")
-        arguments(one)
+    top.set_defaults(run=_help_of(top), json=False)
+    _add(top, SUBCOMMANDS)
     return top
+
+
+def _add(parent: LazyParser, rows: Mapping[str, Row]) -> None:
+    commands = parent.add_subparsers(metavar="COMMAND", parser_class=LazyParser)
+    for name, row in rows.items():
+        one = commands.add_parser(name, help=row.text, description=row.text[0].upper() + row.text[1:] + ".")
+        one.fill = _group(row) if row.rows else _leaf(row)
+
+
+def _group(row: Row) -> Callable[[LazyParser], None]:
+    def fill(one: LazyParser) -> None:
+        one.set_defaults(run=_help_of(one))
+        _add(one, row.rows)
+
+    return fill
+
+
+def _leaf(row: Row) -> Callable[[LazyParser], None]:
+    def fill(one: LazyParser) -> None:
+        module = import_module(f"slurm.commands.{row.module}")
+        one.set_defaults(run=module.run)
+        one.add_argument("--name", default=argparse.SUPPRESS, metavar="NAME", help="which embedded cluster")
+        module.arguments(one)
+
+    return fill
+
+
+def _help_of(one: argparse.ArgumentParser) -> Run:
+    def show(_: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
+        one.print_help(console.out)
+        return 0
+
+    return show
 
 
 def _stop(number: int, _: object) -> None:
@@ -46,16 +103,13 @@ def _stop(number: int, _: object) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; exit status."""
     console = Console()
-    top = parser()
-    options = top.parse_args(argv)
-    if not options.command:
-        top.print_help()
-        return 0
+    options = parser().parse_args(argv)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
     try:
-        return SUBCOMMANDS[options.command][0](options, dict(os.environ), console)
+        run: Run = options.run
+        return run(options, dict(os.environ), console)
     except SlurmError as error:
         console.error(error.lines())
         return 1
