@@ -67,6 +67,9 @@ class Far:
     def around(self) -> Around:
         return Around("/", "user")
 
+    def ask(self, words: Sequence[str]) -> str:
+        raise AssertionError("nothing is asked of Slurm to ship code")
+
     def max_array(self) -> int:
         return 10
 

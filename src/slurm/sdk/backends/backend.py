@@ -59,6 +59,10 @@ class Backend(Protocol):
         """End these jobs; those that have ended already are no error. BackendError when one may not be ended."""
         ...
 
+    def ask(self, words: Sequence[str]) -> str:
+        """What one of Slurm's commands printed, such as ["squeue", "-h"]; BackendCommandError with what it said when it failed."""
+        ...
+
     def read(self, path: str) -> BinaryIO:
         """A file of a job, open for reading; FileNotFoundError when it is not there."""
         ...

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.polling import Poll
+from slurm.sdk.backends.program import plain, said
 from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
 from slurm.sdk.errors import BackendCommandError, BackendTimeout, SubmissionError
 
-SECONDS = 30.0
 SHORTEST, LONGEST = 0.2, 5.0
 _OF_THE_JOB_AROUND = ("SLURM_JOB", "SLURM_ARRAY", "SLURM_STEP", "SLURM_TASK", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS",
                       "SLURM_NNODES", "SLURM_NODE", "SLURM_CPUS", "SLURM_MEM", "SLURM_GPUS", "SLURM_NPROCS")
@@ -47,12 +46,4 @@ class CommandsBackend(SharedDisk, SlurmCommands):
 
     def _run(self, *words: str) -> str:
         environ = {name: value for name, value in self.environ.items() if not name.startswith(_OF_THE_JOB_AROUND)}
-        try:
-            done = subprocess.run(words, env=environ, capture_output=True, text=True, timeout=SECONDS, check=False)
-        except FileNotFoundError as error:
-            raise BackendCommandError(f"{words[0]} is not on PATH") from error
-        except subprocess.TimeoutExpired as error:
-            raise BackendTimeout(f"{words[0]} did not answer within {SECONDS:.0f} s") from error
-        if done.returncode:
-            raise BackendCommandError(done.stderr.strip() or f"{words[0]} ended with {done.returncode}")
-        return done.stdout
+        return said(words, environ if words[0] == "sbatch" else plain(environ))

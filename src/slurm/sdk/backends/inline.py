@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from slurm.sdk import runner
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
 from slurm.sdk.backends.disk import OWN_IDS, SharedDisk
+from slurm.sdk.errors import BackendError
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.status import UNKNOWN, Status
 
@@ -56,6 +57,10 @@ class InlineBackend(SharedDisk):
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Everything has ended: there is nothing to cancel."""
+
+    def ask(self, words: Sequence[str]) -> str:
+        """There is nobody to ask."""
+        raise BackendError(f"{words[0]}: the inline backend has no queue, its jobs are calls of this process")
 
     def max_array(self) -> int:
         """As on a cluster that was not told otherwise."""

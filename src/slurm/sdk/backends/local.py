@@ -20,7 +20,8 @@ from slurm.net.discovery import INSTANCE_VARIABLE
 from slurm.options.resolve import resolve
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words
 from slurm.sdk.backends.disk import SharedDisk
-from slurm.sdk.errors import BackendError, BackendTimeout, SubmissionError
+from slurm.sdk.backends.program import plain, said
+from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, SubmissionError
 from slurm.sdk.status import UNKNOWN, Status
 
 START_SECONDS = 60.0
@@ -148,6 +149,16 @@ class LocalBackend(SharedDisk):
         refused = [f"{job}: {message}" for job, name, message in reply.get("refused", ()) if name != "ESLURM_ALREADY_DONE"]
         if refused:
             raise BackendError(f"not cancelled: {'; '.join(refused)}")
+
+    def ask(self, words: Sequence[str]) -> str:
+        """What one of our commands printed; it is run by this interpreter, so that it need not be on PATH."""
+        code = f"import sys; from slurm.commands.{words[0]} import main; sys.argv[0] = {words[0]!r}; sys.exit(main())"
+        try:
+            return said([sys.executable, "-P", "-c", code, *words[1:]], plain(self.environ), words[0])
+        except BackendCommandError as error:
+            if f"No module named 'slurm.commands.{words[0]}'" in str(error):
+                raise BackendCommandError(f"slurm-py has no {words[0]} yet") from None
+            raise
 
     def max_array(self) -> int:
         """MaxArraySize of the cluster: the ids of an array run from 0 to one below it."""

@@ -15,13 +15,13 @@ from slurm.sdk.status import UNKNOWN, Status, normal
 
 JOBS_A_QUESTION = 1000
 """How many ids one command line may name."""
-NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH")
+NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH", "slurm-py has no sacct")
 """Errors of sacct after which it is not asked again."""
 _SUBMITTED = re.compile(r"^(\d+)(?:;\S+)?$", re.MULTILINE)
 
 
 class SlurmCommands(ABC):
-    """The `states`, `cancel` and `max_array` of a Backend, and the words for its `submit`."""
+    """The `states`, `cancel`, `ask` and `max_array` of a Backend, and the words for its `submit`."""
 
     _accounting = True
 
@@ -42,6 +42,10 @@ class SlurmCommands(ABC):
     def cancel(self, ids: Sequence[str]) -> None:
         """scancel, once for all of them."""
         self._run("scancel", "--quiet", *ids)
+
+    def ask(self, words: Sequence[str]) -> str:
+        """What a command printed."""
+        return self._run(*words)
 
     def max_array(self) -> int:
         """MaxArraySize of the cluster."""

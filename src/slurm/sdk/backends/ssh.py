@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from slurm.sdk.backends.backend import Around
 from slurm.sdk.backends.polling import Poll
+from slurm.sdk.backends.program import FILTERS, PLAIN
 from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
 from slurm.sdk.backends.ssh_connection import Answer, SshConnection, one_line, prelude
 from slurm.sdk.backends.ssh_login import Login
@@ -164,7 +165,8 @@ class SshBackend(SlurmCommands):
                 f"{self.connection.login.hostname}: look there and in squeue before you submit again")
 
     def _run(self, *words: str) -> str:
-        answer = self._shell(one_line(words, self._env.items(), self._remote_workdir or ""))
+        asking = one_line(words, {**self._env, **PLAIN}.items(), self._remote_workdir or "")
+        answer = self._shell(f"unset {' '.join(FILTERS)}; {asking}")
         if answer.status:
             raise BackendCommandError(answer.err.strip() or f"{words[0]} ended with {answer.status} on {self.connection.login}")
         return answer.out

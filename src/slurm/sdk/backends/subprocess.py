@@ -17,7 +17,7 @@ from slurm.notation import duration
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
 from slurm.sdk.backends.disk import OWN_IDS, SharedDisk
 from slurm.sdk.backends.polling import Poll
-from slurm.sdk.errors import SubmissionError
+from slurm.sdk.errors import BackendError, SubmissionError
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.status import UNKNOWN, Status
 
@@ -88,6 +88,10 @@ class SubprocessBackend(SharedDisk):
                 if not self._status[one].finished:
                     self._end(one, Status("CANCELLED", "0:15"))
             self._advance()
+
+    def ask(self, words: Sequence[str]) -> str:
+        """There is nobody to ask."""
+        raise BackendError(f"{words[0]}: the subprocess backend has no queue, its jobs are processes that end with the program that started them")
 
     def max_array(self) -> int:
         """As on a cluster that was not told otherwise."""
