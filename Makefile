@@ -8,7 +8,7 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 SOURCES := $(shell find src scripts -type f -not -name '*.pyc' 2>/dev/null)
 SUITES  := $(wildcard tests/unit tests/properties tests/simulation tests/cluster tests/compat tests/meta)
 
-.PHONY: demo test check system clients bench docs clean
+.PHONY: demo test check system clients bench docs site clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/slurm demo
@@ -34,8 +34,12 @@ bench: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(PY) docs/compatibility.py
 
+site: $(VENV)/.installed $(VENV)/.site
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@echo "the site begins at site/index.html"
+
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -61,4 +65,8 @@ $(VENV)/.clients: pyproject.toml | $(VENV)/.installed
 $(VENV)/published/.installed: | $(PY)
 	$(PYTHON) -m venv $(VENV)/published
 	$(VENV)/published/bin/python -m pip --disable-pip-version-check install --quiet slurm-sdk==0.4.6
+	@touch $@
+
+$(VENV)/.site: pyproject.toml | $(VENV)/.installed
+	$(PIP) install --quiet '.[docs]'
 	@touch $@

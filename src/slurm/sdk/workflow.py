@@ -20,7 +20,7 @@ from slurm.sdk.tasks import SlurmTask
 class WorkflowContext:
     """A workflow at work: `cluster`, its own `workflow_job_id` and `workflow_job_dir`, and `shared_dir` for files that its tasks exchange.
 
-    The n-th call of a task is recorded in tasks/<task>/call_<n>.json. When the workflow runs again after a requeue, a recorded call whose
+    The n-th call of a task is recorded in `tasks/<task>/call_<n>.json`. When the workflow runs again after a requeue, a recorded call whose
     job has not failed is not made a second time. So a workflow has to call its tasks in the same order each time.
     """
 

@@ -1,0 +1,93 @@
+"""No code block of the documentation escapes the tests: what kind it is decides how it is checked, and an exemption has a reason."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from slurm.config.config import load
+from slurm.model.errors import SlurmError
+from tests import pages
+from tests.pages import Block
+
+BLOCKS = [block for page in pages.PAGES for block in pages.blocks(page)]
+RUN = frozenset({"python", "console"})
+READ = frozenset({"toml", "json", "ini"})
+SHOWN = frozenset({"text", "mermaid"})
+
+
+def _of(*languages: str) -> list[Block]:
+    return [block for block in BLOCKS if block.language in languages]
+
+
+def test_every_block_is_of_a_kind_that_is_run_read_or_only_shown() -> None:
+    wrong = [f"{block.where}: {block.language or 'no language'}" for block in BLOCKS
+             if block.language not in RUN | READ | SHOWN and not (block.language in ("bash", "sh") and block.title)]
+    assert not wrong, "see tests/pages.py for the kinds of blocks; a bash block is a file with a title, commands are console blocks:\n" + "\n".join(wrong)
+
+
+def test_a_block_is_exempt_only_for_a_reason_that_counts() -> None:
+    wrong = [f"{block.where}: {block.reason}" for block in BLOCKS if block.reason and block.reason not in pages.REASONS and not _tested(block.reason)]
+    assert not wrong, f"valid reasons: {sorted(pages.REASONS)}\n" + "\n".join(wrong)
+
+
+def _tested(reason: str) -> bool:
+    words = reason.split(" ")
+    return words[:2] == ["run", "by"] and words[2].startswith("tests/") and (pages.ROOT / words[2]).is_file()
+
+
+def test_commands_do_not_hide_in_blocks_that_are_only_shown() -> None:
+    assert not [block.where for block in _of("text") if re.search(r"^\$ ", block.text, re.MULTILINE)]
+
+
+def test_every_mark_of_an_exemption_stands_above_a_block() -> None:
+    for page in pages.PAGES:
+        marks = len(re.findall("<!-- *(?:not )?run", page.read_text(encoding="utf-8")))
+        assert marks == sum(1 for block in pages.blocks(page) if block.reason or block.needs), page
+
+
+@pytest.mark.parametrize("block", _of("python"), ids=lambda block: block.where)
+def test_python_can_be_parsed_and_says_what_it_prints(block: Block) -> None:
+    tree = ast.parse(block.text, block.where)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"]
+    inside_tasks = [node for function in ast.walk(tree) if isinstance(function, ast.FunctionDef) for node in ast.walk(function) if node in calls]
+    if not block.title and len(calls) > len(inside_tasks):
+        assert pages.printed(block.text), f"{block.where}: it prints, and no `# prints` says what"
+
+
+@pytest.mark.parametrize("block", _of("toml"), ids=lambda block: block.where)
+def test_toml_can_be_read(block: Block) -> None:
+    assert tomllib.loads(block.text)
+
+
+@pytest.mark.parametrize("block", _of("json"), ids=lambda block: block.where)
+def test_json_can_be_read(block: Block) -> None:
+    assert json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", _of("ini"), ids=lambda block: block.where)
+def test_a_configuration_is_one_that_the_daemons_take(block: Block, tmp_path: Path) -> None:
+    assert block.title == "slurm.conf", "only slurm.conf is checked so far"
+    conf = tmp_path / "slurm.conf"
+    conf.write_text(block.text)
+    try:
+        found = load(str(conf))
+    except SlurmError as error:
+        pytest.fail("\n".join([block.where, *error.lines()]))
+    assert found.cluster_name
+
+
+def test_what_a_block_needs_is_known() -> None:
+    assert {block.needs for block in BLOCKS if block.needs} <= {"torch"}
+
+
+def test_pip_is_asked_for_extras_that_exist() -> None:
+    project = tomllib.loads((pages.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for page in pages.PAGES:
+        for extras in re.findall(rf"pip install [^`\n]*{project['name']}\[([\w,]+)\]", page.read_text(encoding="utf-8")):
+            assert set(extras.split(",")) <= project["optional-dependencies"].keys(), page
