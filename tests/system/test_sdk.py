@@ -1,4 +1,4 @@
-"""The SDK on an embedded cluster: the samples of its concept page, the pages of the tutorial, results, failures, arrays, workflows."""
+"""The SDK on an embedded cluster: the samples of its concept page, results, failures, arrays, workflows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,6 @@ from slurm import (
 from tests.system.harness import Cluster as Daemons
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 QUICK = 0.4
 """Seconds that an empty task may take from its call to its result."""
@@ -277,16 +276,6 @@ def test_every_sample_of_the_concept_page_runs_as_it_stands(daemons: Daemons, tm
     assert names["job"].result(60) == {"accuracy": 0.95}
     assert names["job"].sbatch_options["partition"] == "gpu"
     assert [cluster.defaults().get("partition") for cluster in made] == ["gpu", None]
-
-
-def test_the_tutorial_does_what_it_says(daemons: Daemons, tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "sdk.md").read_text(encoding="utf-8")
-    for number, block in enumerate(BLOCK.findall(page)):
-        shown = re.findall(r"# prints (.*)", block)
-        script = tmp_path / f"page_{number}.py"
-        script.write_text(block)
-        printed = daemons.ok(sys.executable, str(script), env={"HOME": str(tmp_path)}, timeout=120)
-        assert printed.splitlines() == shown, f"block {number}:\n{block}"
 
 
 def test_the_seeds_script_runs_by_hand(daemons: Daemons) -> None:
