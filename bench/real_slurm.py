@@ -62,11 +62,12 @@ def free_ports(count: int) -> list[int]:
 
 
 class RealSlurm(SlurmCommands):
-    """slurmctld and slurmd of Debian."""
+    """slurmctld and slurmd of Debian; `lines` are added to its slurm.conf."""
 
     name = "real Slurm"
 
-    def __init__(self) -> None:
+    def __init__(self, *lines: str) -> None:
+        self._lines = lines
         self.folder = tempfile.mkdtemp(prefix="bench-slurm-")
         os.chmod(self.folder, 0o755)
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -86,7 +87,7 @@ class RealSlurm(SlurmCommands):
         with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
             file.write(os.urandom(1024))
         with open(f"{self.folder}/slurm.conf", "w") as conf:
-            conf.write(CONF.format(host=socket.gethostname(), folder=self.folder, ports=free_ports(2)))
+            conf.write(CONF.format(host=socket.gethostname(), folder=self.folder, ports=free_ports(2)) + "".join(f"{line}\n" for line in self._lines))
         self._spawn("/usr/sbin/munged", "--foreground", "--force", f"--key-file={key}", f"--socket={self.folder}/munge/munge.socket",
                     f"--pid-file={self.folder}/munge/pid", f"--seed-file={self.folder}/munge/seed", f"--log-file={self.folder}/munge/log")
         end = time.monotonic() + START_SECONDS

@@ -71,9 +71,9 @@ HealthCheckTimeout | sec | 0 | later | no health check program is run
 HttpParserType | plugin | | later | the daemons do not answer HTTP
 InactiveLimit | sec | 0 | later | allocations whose command went away are kept until their time limit
 InteractiveStepOptions | text | --interactive --preserve-env --pty $SHELL | later | salloc starts the shell itself
-JobAcctGatherFrequency | text | 30 | later | usage is read once, when a step ends
+JobAcctGatherFrequency | text | 30 | yes |
 JobAcctGatherType | plugin | | later | usage is read once, when a step ends
-JobAcctGatherParams | list | | later | usage is read once, when a step ends
+JobAcctGatherParams | list | | yes |
 JobCompHost | text | localhost | later | finished jobs are not sent to a job completion service
 JobCompLoc | text | | later | finished jobs are not sent to a job completion service
 JobCompParams | list | | later | finished jobs are not sent to a job completion service
@@ -267,6 +267,7 @@ ALIASES = {
 
 PARAMETERS: dict[str, dict[str, str]] = {
     "DependencyParameters": {"kill_invalid_depend": "yes", "disable_remote_singleton": "ok", "max_depend_depth": "later"},
+    "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "ok", "NoShared": "ok", "NoOverMemoryKill": "ok"},
     "SchedulerParameters": {
         "bf_max_job_test": "yes", "bf_resolution": "yes", "bf_window": "yes", "default_queue_depth": "yes",
         "max_script_size": "yes",

@@ -221,7 +221,8 @@ class Node:
             environment=environment.of_batch(given, self.settings.node, order.cpus), work_dir=order.work_dir,
             rlimits=order.rlimits, stdin=order.stdin or os.devnull, stdout=order.stdout or os.devnull,
             stderr="" if order.stderr == order.stdout else order.stderr, append=order.append, umask=order.umask,
-            cpus=self.binding(order.cpus), memory=order.memory, cgroup=self._cgroup, kill_wait=order.kill_wait)
+            cpus=self.binding(order.cpus), memory=order.memory, memory_looks=self.settings.memory_looks, cgroup=self._cgroup,
+            kill_wait=order.kill_wait)
 
     def binding(self, cpus: int) -> list[int]:
         """The CPUs to bind to; none where tasks are not bound or the node is only emulated and has more CPUs than the machine."""

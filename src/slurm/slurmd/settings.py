@@ -28,6 +28,7 @@ class NodeSettings(NamedTuple):
     site: Site
     bind_cpus: bool
     cgroups: bool
+    memory_looks: float
     tmp_fs: str
 
     @property
@@ -70,4 +71,15 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
         node=node.name, hostname=hostname, conf=os.path.abspath(conf), spool=config.for_node("SlurmdSpoolDir", node), pid_file=pid_file,
         log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"), listen=listen, port=node.port, site=site,
         bind_cpus="task/affinity" in config.text("TaskPlugin"), cgroups=config.text("ProctrackType") == "proctrack/cgroup",
-        tmp_fs=config.for_node("TmpFS", node)), config
+        memory_looks=_memory_looks(config), tmp_fs=config.for_node("TmpFS", node)), config
+
+
+def _memory_looks(config: Config) -> float:
+    """Seconds between looks at the memory of steps: JobAcctGatherFrequency ("30", or among others "task=30") where OverMemoryKill is set, else 0."""
+    if "overmemorykill" not in (word.lower() for word in config.words("JobAcctGatherParams")):
+        return 0.0
+    text = config.text("JobAcctGatherFrequency")
+    given = dict(word.split("=", 1) for word in text.split(",") if "=" in word).get("task", text)
+    if not given.isdigit():
+        raise ConfigError(message=f"JobAcctGatherFrequency={text}: no number of seconds", hints=["write 30, or task=30"])
+    return float(given)

@@ -128,7 +128,8 @@ class StepServer:
             environment=environment.of_step(
                 message.environment, node.settings.node, message.node_rank, message.ranks, share.cpus, gpus, _DEBUG_LEVEL),
             work_dir=message.work_dir, rlimits=message.rlimits, stdin=message.stdin, stdout=message.stdout, stderr=message.stderr,
-            append=message.append, umask=message.umask, cpus=node.binding(share.cpus), memory=share.memory, cgroup=node.cgroup,
+            append=message.append, umask=message.umask, cpus=node.binding(share.cpus), memory=share.memory,
+            memory_looks=node.settings.memory_looks, cgroup=node.cgroup,
             ranks=message.ranks, node_rank=message.node_rank, task_environment=message.task_environment, multi_prog=message.multi_prog,
             pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait)
 

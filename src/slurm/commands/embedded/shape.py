@@ -63,6 +63,9 @@ def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str) -> st
         "SelectType=select/cons_tres",
         "SelectTypeParameters=CR_Core_Memory",
         f"DefMemPerCPU={max(1, shape.memory // shape.cpus)}",
+        "# Whoever holds more memory than asked for is killed within a second, as on a cluster with cgroups.",
+        "JobAcctGatherParams=OverMemoryKill",
+        "JobAcctGatherFrequency=1",
         "SchedulerType=sched/backfill",
     ]
     if shape.gpus:

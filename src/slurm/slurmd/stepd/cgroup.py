@@ -1,6 +1,6 @@
 """A step's control group (version 2), where the machine lets slurmd make one: a sure way to find its processes, limit and judge their memory.
 
-Without one the step's processes are found by their descent from slurmstepd, and memory is not limited.
+Without one the step's processes are found by their descent from slurmstepd, and `memory` sees to their limit.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ class Cgroup:
     def __init__(self, parent: str, name: str, memory: int) -> None:
         self.path = os.path.join(parent, name)
         os.makedirs(self.path, exist_ok=True)
-        if memory and os.path.exists(os.path.join(self.path, "memory.max")):
+        self.limits_memory = os.path.exists(os.path.join(self.path, "memory.max"))
+        if memory and self.limits_memory:
             self._write("memory.max", str(memory * 1024 * 1024))
             if os.path.exists(os.path.join(self.path, "memory.swap.max")):
                 self._write("memory.swap.max", "0")

@@ -95,6 +95,7 @@ class StepRecord(NamedTuple):
     rows: int = 24
     cols: int = 80
     kill_on_bad_exit: bool = False
+    memory_looks: float = 0.0  # seconds from one look at the memory in use to the next; 0: nobody looks
     kill_wait: int = 30  # seconds from SIGTERM to SIGKILL when the step is ended without an order that says otherwise
 
     @property

@@ -27,6 +27,14 @@ def ended_from_outside(record: StepRecord, why: str, at: float, now: float) -> s
     return _cancelled(record, ENDINGS.get(why, f"DUE TO {why.upper()}"), at, now)
 
 
+def over_memory(record: StepRecord, used: int, now: float) -> str:
+    """What Slurm says of a step that holds more memory (bytes) than it may, and what to do about it."""
+    limit = record.memory << 20
+    return "".join(error(text, now) for text in (
+        f"StepId={record.key.shown} exceeded memory limit ({used} > {limit}), being killed", "Exceeded job memory limit",
+        f"it held {-(-used >> 20)}M, its limit on this node is {record.memory}M: ask for more with --mem or --mem-per-cpu"))
+
+
 def signalled(record: StepRecord, number: int, now: float) -> str:
     """The same for a signal that ends processes."""
     return _cancelled(record, f"DUE to SIGNAL {exitstatus.signal_words(number)}", now, now)

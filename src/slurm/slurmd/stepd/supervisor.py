@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from slurm.slurmd.stepd import folder, kernel, messages, tasks
+from slurm.slurmd.stepd import folder, kernel, memory, messages, tasks, tree
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.control import Control
 from slurm.slurmd.stepd.ending import Ending
@@ -44,6 +44,7 @@ class Supervisor:
         self.refusal_status = 0
         self.io: StepIO | None = None
         self.cgroup: Cgroup | None = None
+        self.over_memory = False
 
     def run(self) -> None:
         """Do all of it."""
@@ -94,6 +95,11 @@ class Supervisor:
         self.plumbing.close_ends()
         if self.io is not None:
             self.io.started({task.rank: task.pid for task in self.tasks})
+
+    def watch_memory(self) -> None:
+        """Where the kernel does not see to the memory limit, look now and then."""
+        if self.record.memory and self.record.memory_looks and not (self.cgroup is not None and self.cgroup.limits_memory):
+            self.loop.at(time.monotonic() + self.record.memory_looks, self._look_at_memory)
 
     # --- while it runs ---------------------------------------------------------------------------------------------------
 
@@ -175,8 +181,18 @@ class Supervisor:
         if self.children:
             self.ending.kill()
 
+    def _look_at_memory(self) -> None:
+        limit = self.record.memory << 20
+        used = memory.held(tree.descendants(os.getpid()), limit)
+        if used <= limit:
+            self.loop.at(time.monotonic() + self.record.memory_looks, self._look_at_memory)
+            return
+        self.over_memory = True
+        self._tell(messages.over_memory(self.record, used, time.time()))
+        self.ending.kill()
+
     def _out_of_memory(self) -> bool:
-        return self.cgroup is not None and self.cgroup.out_of_memory()
+        return self.over_memory or (self.cgroup is not None and self.cgroup.out_of_memory())
 
     # --- clean-up --------------------------------------------------------------------------------------------------------
 
@@ -223,7 +239,8 @@ class Supervisor:
 
 
 SETUP: tuple[Callable[[Supervisor], None], ...] = (
-    Supervisor.take_name, Supervisor.listen, Supervisor.make_durable, Supervisor.make_cgroup, Supervisor.start_tasks)
+    Supervisor.take_name, Supervisor.listen, Supervisor.make_durable, Supervisor.make_cgroup, Supervisor.start_tasks,
+    Supervisor.watch_memory)
 CLEANUP: tuple[Callable[[Supervisor], None], ...] = (
     Supervisor.write_last_line, Supervisor.remove_cgroup, Supervisor.release_srun, Supervisor.stop_listening,
     Supervisor.close_files)
