@@ -1,0 +1,70 @@
+"""ClusterSource: what `slurm top` shows, asked of a cluster through its backend; one squeue a look, and the nodes when that is not too often."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from slurm.commands.top.source import Part, Snapshot
+from slurm.sdk import ending, inspection
+from slurm.sdk.backends.backend import Backend
+from slurm.sdk.inspection import JobRecord, NodeRow
+
+TAIL = 1 << 16
+"""Bytes of a log that are shown of what it held before."""
+NODE_PAUSE = 5.0
+"""So many times as long as the last question about all nodes took, none is asked: a big cluster's are asked about seldom."""
+
+
+class ClusterSource:
+    """A Source on a backend; `name` is what the cluster is called."""
+
+    def __init__(self, backend: Backend, name: str, interval: float) -> None:
+        self.name, self.interval = name, interval
+        self.user = ""
+        self._backend = backend
+        self._nodes: Sequence[NodeRow] = ()
+        self._nodes_due = 0.0
+
+    def snapshot(self) -> Snapshot:
+        """Queue and nodes."""
+        self.user = self.user or self._backend.around().user
+        jobs = inspection.queue(self._backend.ask)
+        began = time.monotonic()
+        if began >= self._nodes_due:
+            self._nodes = inspection.nodes(self._backend.ask)
+            self._nodes_due = time.monotonic() + NODE_PAUSE * (time.monotonic() - began)
+        return Snapshot(time.time(), jobs, self._nodes)
+
+    def job(self, job: str) -> JobRecord:
+        """The record of this id; of an array's waiting elements the one that they share."""
+        found = inspection.job(self._backend.ask, job)
+        return next((record for record in found if ending.plain(record.id) == ending.plain(job)), found[0])
+
+    def log(self, path: str, start: int) -> Part:
+        """What was added to the file; over ssh only that travels."""
+        told = self._backend.grown({path: start if start >= 0 else -TAIL}).get(path)
+        if told is None:
+            return Part("", max(start, 0))
+        end, data = told
+        return Part(data.decode(errors="replace"), end, max(0, end - len(data)) if start < 0 else 0)
+
+    def cancel(self, job: str) -> str:
+        """scancel, and how the job stands then."""
+        return ending.cancel(self._backend, [job])[0].message
+
+    def hold(self, job: str) -> str:
+        """scontrol hold."""
+        return self._control("hold", job, f"job {job} is held: it does not start before it is released (u)")
+
+    def release(self, job: str) -> str:
+        """scontrol release."""
+        return self._control("release", job, f"job {job} is released: it may start")
+
+    def requeue(self, job: str) -> str:
+        """scontrol requeue."""
+        return self._control("requeue", job, f"job {job} was put back in the queue")
+
+    def _control(self, verb: str, job: str, done: str) -> str:
+        self._backend.ask(["scontrol", verb, ending.plain(job)])
+        return done

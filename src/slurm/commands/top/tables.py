@@ -1,0 +1,71 @@
+"""Which columns the two tables have, how each is shown and sorted."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rich.style import Style
+
+from slurm.commands.top.heading import EMPTY, FULL, size
+from slurm.commands.top.listing import PLAIN, Column
+from slurm.sdk.inspection import NodeRow, QueueRow
+
+CODES = {"PENDING": "PD", "RUNNING": "R", "COMPLETING": "CG", "SUSPENDED": "S", "CONFIGURING": "CF", "COMPLETED": "CD", "FAILED": "F",
+         "CANCELLED": "CA", "TIMEOUT": "TO", "NODE_FAIL": "NF", "PREEMPTED": "PR", "OUT_OF_MEMORY": "OOM", "STOPPED": "ST"}
+"""State → what stands in a narrow column, as squeue's ST."""
+_STATE_STYLES = {"RUNNING": Style(color="green"), "PENDING": Style(color="yellow"), "COMPLETING": Style(color="cyan"), "CONFIGURING": Style(color="cyan"),
+                 "FAILED": Style(color="red"), "NODE_FAIL": Style(color="red"), "OUT_OF_MEMORY": Style(color="red"), "TIMEOUT": Style(color="red")}
+_NODE_STYLES = (("down", Style(color="red")), ("drain", Style(color="magenta")), ("fail", Style(color="red")), ("alloc", Style(color="green")),
+                ("mix", Style(color="green")))
+
+
+def natural(text: str) -> list[Any]:
+    """A key that orders node9 before node10 and 12_3 before 12_10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text) if part]
+
+
+def _seconds(text: str) -> list[int]:
+    """A key that orders times as squeue writes them, 1-02:03:04 behind 59:59; UNLIMITED is the longest, none the shortest."""
+    parts = [int(part) for part in re.split(r"[-:]", text) if part.isdigit()]
+    return [int(text == "UNLIMITED"), *([0] * (4 - len(parts))), *parts]
+
+
+def _job_style(job: QueueRow) -> Style:
+    return _STATE_STYLES.get(job.state, PLAIN)
+
+
+def _node_style(node: NodeRow) -> Style:
+    return next((style for word, style in _NODE_STYLES if word in node.state.lower()), PLAIN)
+
+
+def _meter(used: int, total: int, width: int) -> str:
+    full = round(width * min(used, total) / total) if total else 0
+    full = max(1, full) if used else full
+    return FULL * full + EMPTY * (width - full)
+
+
+JOB_COLUMNS: list[Column[QueueRow]] = [
+    Column("JOBID", 11, lambda job: job.id, lambda job: natural(job.id)),
+    Column("USER", 8, lambda job: job.user, lambda job: job.user),
+    Column("PARTITION", 9, lambda job: job.partition, lambda job: job.partition),
+    Column("NAME", 14, lambda job: job.name, lambda job: job.name.lower()),
+    Column("ST", 3, lambda job: CODES.get(job.state, job.state[:3]), lambda job: job.state, _job_style),
+    Column("TIME", 10, lambda job: job.used, lambda job: _seconds(job.used), right=True),
+    Column("LIMIT", 10, lambda job: job.limit, lambda job: _seconds(job.limit), right=True, from_width=100),
+    Column("NODES", 5, lambda job: str(job.nodes), lambda job: job.nodes, right=True, from_width=90),
+    Column("CPUS", 4, lambda job: str(job.cpus), lambda job: job.cpus, right=True),
+    Column("ACCOUNT", 10, lambda job: job.account, lambda job: job.account, from_width=110),
+    Column("NODELIST(REASON)", 0, lambda job: job.nodelist or f"({job.reason})", lambda job: (bool(job.nodelist), natural(job.nodelist or job.reason))),
+]
+NODE_COLUMNS: list[Column[NodeRow]] = [
+    Column("NODE", 12, lambda node: node.name, lambda node: natural(node.name)),
+    Column("STATE", 10, lambda node: node.state, lambda node: node.state, _node_style),
+    Column("CPUS", 7, lambda node: f"{node.cpus_allocated}/{node.cpus}", lambda node: node.cpus_allocated / max(1, node.cpus), right=True),
+    Column("", 6, lambda node: _meter(node.cpus_allocated, node.cpus, 6), lambda node: node.cpus_allocated / max(1, node.cpus), _node_style),
+    Column("MEMORY", 10, lambda node: f"{size(node.memory_allocated)}/{size(node.memory)}", lambda node: node.memory_allocated / max(1, node.memory), right=True),
+    Column("GPUS", 5, lambda node: f"{node.gpus_allocated}/{node.gpus}" if node.gpus else "-", lambda node: node.gpus_allocated, right=True),
+    Column("LOAD", 6, lambda node: "-" if node.load is None else f"{node.load:.2f}", lambda node: -1.0 if node.load is None else node.load, right=True, from_width=90),
+    Column("PARTITIONS, OR WHY DOWN", 0, lambda node: node.reason or ",".join(node.partitions), lambda node: (not node.reason, node.partitions)),
+]
+
