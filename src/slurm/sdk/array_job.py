@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from slurm.sdk.errors import NotFinished
@@ -29,6 +30,8 @@ class Chunk(NamedTuple):
 
 class ArrayJob(Promise, Generic[T]):
     """Elements are jobs: `array[3]`, `array[-1]`, `array[2:5]`, iteration, `len`. Handed to a task it becomes the list of all results."""
+
+    max_concurrent: int | None = None
 
     def __init__(self, cluster: Home, files: JobFiles, chunks: Sequence[Chunk], *, name: str = "",
                  options: Mapping[str, str | None] | None = None, patterns: tuple[str, str] = ("", "")) -> None:
@@ -56,9 +59,20 @@ class ArrayJob(Promise, Generic[T]):
         return [chunk.id for chunk in self.chunks]
 
     @property
-    def array_dir(self) -> str:
-        """The folder in which everything of it lies."""
-        return self.files.folder
+    def array_dir(self) -> Path | None:
+        """The folder in which everything of it lies; None without elements, where nothing was submitted."""
+        return Path(self.files.folder) if self._jobs else None
+
+    @property
+    def _array_job_id(self) -> str | None:
+        """The published SDK's name of it: `12_[0-9%2]`."""
+        return f"{self.id}_[0-{len(self) - 1}{f'%{self.max_concurrent}' if self.max_concurrent else ''}]" if self._jobs else None
+
+    def get_results_dir(self) -> Path:
+        """Where the published SDK would look; results lie beside it, in `array_dir`. RuntimeError without elements."""
+        if self.array_dir is None:
+            raise RuntimeError("an array without elements has no folder")
+        return self.array_dir / "results"
 
     def status(self) -> dict[str, int]:
         """How many elements are in which state."""

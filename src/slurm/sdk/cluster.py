@@ -47,11 +47,12 @@ class Cluster:
     backend: Backend
     tracker: Tracker
 
-    def __init__(self, backend_type: str = "local", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
+    def __init__(self, backend_type: str = "", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
                  default_packaging: str | None = None, default_account: str | None = None, default_partition: str | None = None, *,
                  python: str = "", setup: str = "", patience: float = GONE_SECONDS, backend: Backend | None = None, **keywords: Any) -> None:
         if callbacks:
             raise BackendError("callbacks are not supported by slurm-py yet: use job.add_done_callback(function)")
+        backend_type = backend_type or ("ssh" if keywords.get("hostname") else "local")
         login = _login(backend_type, keywords)
         if default_packaging is not None:
             SlurmTask(_no_task, packaging=default_packaging)
@@ -65,7 +66,7 @@ class Cluster:
         self.patience = patience
         given = {"account": default_account, "partition": default_partition, **keywords}
         self._defaults = options.checked({name: value for name, value in given.items() if value is not None}, "Cluster")
-        self.backend = backend if backend is not None else make_backend(backend_type, login)
+        self.backend = _given(backend) if backend is not None else make_backend(backend_type, login)
         self.tracker = Tracker(self.backend, patience)
         self._tokens: list[Token[context.Submitter | None]] = []
 
@@ -91,9 +92,10 @@ class Cluster:
         return cls(**{**slurmfile.flat(path), **extra})
 
     @classmethod
-    def from_backend(cls, backend: Backend, **keywords: Any) -> Self:
-        """A cluster on a backend of your own."""
-        return cls(backend.name, backend=backend, **keywords)
+    def from_backend(cls, backend: Any, **keywords: Any) -> Self:
+        """A cluster on a backend of your own: a `Backend`, or an object with the methods of the published SDK's backends."""
+        ours = _given(backend)
+        return cls(**{"backend_type": ours.name, **keywords, "backend": ours})
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> Self:
@@ -103,7 +105,7 @@ class Cluster:
     @staticmethod
     def add_argparse_args(parser: argparse.ArgumentParser) -> None:
         """Add the options that `from_args` reads."""
-        parser.add_argument("--backend", choices=BACKENDS, default="local", help="how jobs are run (local)")
+        parser.add_argument("--backend", choices=BACKENDS, help="how jobs are run (ssh with --hostname, else local)")
         parser.add_argument("--job-base-dir", help=f"where the folders of jobs are made ({DEFAULT_BASE})")
         parser.add_argument("--account", help="account to charge")
         parser.add_argument("--partition", help="partition to run in")
@@ -120,7 +122,7 @@ class Cluster:
         """The cluster that the options of `add_argparse_args` describe; `extra` arguments win."""
         names = {"backend": "backend_type", "job_base_dir": "job_base_dir", "account": "default_account", "partition": "default_partition",
                  "packaging": "default_packaging"}
-        if args.backend == "ssh":
+        if args.backend == "ssh" or (args.backend is None and args.hostname):
             names |= {name: name for name in ("hostname", "username", "port", "password", "host_key_policy", "banner_timeout")}
         found = {argument: getattr(args, name) for name, argument in names.items() if getattr(args, name, None) is not None}
         return cls(**{**found, **extra})
@@ -152,6 +154,34 @@ class Cluster:
         jobs = () if after is None else tuple(after) if isinstance(after, list | tuple) else (after,)
         made = task.with_options(**keywords, **packaging).after(*jobs)
         return lambda *args, **kwargs: self.submit_call(made, args, kwargs)
+
+    def get_job(self, job_id: str) -> Job[Any]:
+        """A job by its id ("12", "12_3"), also one that another program submitted; where it lies is asked when that is needed."""
+        return Job(job_id, self)
+
+    def get_jobs(self) -> list[Job[Any]]:
+        """Your jobs that have not ended, the elements of arrays singly."""
+        from slurm.sdk.published.questions import jobs
+
+        return jobs(self)
+
+    def get_queue(self) -> list[dict[str, str]]:
+        """The queue, jobs of all users: JOBID, NAME, STATE, USER, START_TIME, TIME, TIME_LIMIT, PARTITION, ACCOUNT, NODES, REASON."""
+        methods: Any = self.backend
+        rows: list[dict[str, str]] = methods.get_queue()
+        return rows
+
+    def get_cluster_info(self) -> dict[str, list[dict[str, str]]]:
+        """The partitions, a row for each state that nodes of it are in: PARTITION, AVAIL, TIMELIMIT, NODES, STATE."""
+        methods: Any = self.backend
+        rows: dict[str, list[dict[str, str]]] = methods.get_cluster_info()
+        return rows
+
+    def diagnose(self) -> dict[str, Any]:
+        """What can be said of this cluster, and what stands in the way; never raises: errors are listed under `errors`."""
+        from slurm.sdk.published.questions import diagnose
+
+        return diagnose(self)
 
     def defaults(self) -> Mapping[str, str | None]:
         """The options of sbatch that hold for every job."""
@@ -208,6 +238,12 @@ def make_backend(kind: str, login: Mapping[str, Any]) -> Backend:
             return CommandsBackend()
         raise
     return local
+
+
+def _given(backend: Any) -> Backend:
+    from slurm.sdk.published.backends import ours
+
+    return ours(backend)
 
 
 def _real_slurm() -> bool:

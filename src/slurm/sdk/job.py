@@ -12,7 +12,7 @@ from slurm.sdk.errors import JobFailed, NotFinished, RemoteTraceback, ResultUnre
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.pickling import RESULT, Promise, Reference, load_result
 from slurm.sdk.raised import read_error
-from slurm.sdk.status import UNKNOWN, Status
+from slurm.sdk.status import UNKNOWN, JobSnapshot, Status
 from slurm.sdk.tracker import Tracker
 
 T = TypeVar("T")
@@ -37,16 +37,37 @@ class Job(Promise, Generic[T]):
 
     TERMINAL_STATES = frozenset({*errors.BY_STATE, "COMPLETED"})
 
-    def __init__(self, id: str, cluster: Home, files: JobFiles, *, name: str = "", options: Mapping[str, str | None] | None = None,
-                 stdout_path: str = "", stderr_path: str = "") -> None:
+    files: JobFiles
+    name: str
+    stdout_path: str
+    stderr_path: str
+
+    def __init__(self, id: str, cluster: Home | None = None, files: JobFiles | None = None, *, name: str = "",
+                 options: Mapping[str, str | None] | None = None, stdout_path: str | None = None, stderr_path: str | None = None,
+                 **published: Any) -> None:
+        """A job that exists. Without `files`, the cluster is asked where it lies when that is needed.
+
+        `target_job_dir`, `pre_submission_id`, `task_func`, `args`, `kwargs`, `sbatch_options` and `backend` are taken as the published SDK does.
+        """
         self.id = id
-        self.cluster = cluster
-        self.files = files
-        self.name = name
         self.sbatch_options = dict(options or {})
-        self.stdout_path = stdout_path or files.stdout
-        self.stderr_path = stderr_path or files.stderr
+        if published or cluster is None:
+            from slurm.sdk.published.construction import taken
+
+            cluster, files = taken(self, cluster, files, published)
+        self.cluster = cluster
         self.created_at = time.time()
+        if files is not None:
+            self.files, self.name = files, name
+            self.stdout_path, self.stderr_path = stdout_path or files.stdout, stderr_path or files.stderr
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("files", "name", "stdout_path", "stderr_path"):
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
+        from slurm.sdk.published.questions import located
+
+        vars(self).update(located(self.cluster, self.id))
+        return vars(self)[name]
 
     def status(self) -> str:
         """The state in Slurm's words: PENDING, RUNNING, COMPLETED, FAILED …; UNKNOWN when the cluster has forgotten the job."""
@@ -166,10 +187,20 @@ class Job(Promise, Generic[T]):
     # The published SDK's names.
 
     def get_status(self) -> dict[str, str]:
-        """The state as `scontrol show job` names its parts."""
-        status = self._status()
-        return {"JobId": self.id, "JobState": status.state, "ExitCode": status.exit_code or "0:0", "Reason": status.reason or "None",
-                "WorkDir": self.files.folder, "StdOut": self.stdout_path, "StdErr": self.stderr_path, "JobName": self.name}
+        """What `scontrol show job` says, by its keys, or accounting once that has forgotten the job; each time asked anew."""
+        from slurm.sdk.published.questions import status
+
+        return status(self)
+
+    def snapshot(self, tail_lines: int = 80) -> JobSnapshot:
+        """How it stands now, with the last lines that it has written."""
+        from slurm.sdk.published.questions import snapshot
+
+        return snapshot(self, tail_lines)
+
+    def tail(self, *, follow: bool = True, stderr: bool = False, lines: int = 10, output: TextIO | None = None, poll_interval: float = 1.0) -> None:
+        """As `stream`, beginning with the last lines. `poll_interval` is taken for the published SDK's sake."""
+        self.stream(output, stderr=stderr, follow=follow, lines=lines)
 
     def is_running(self) -> bool:
         """Whether it runs now."""

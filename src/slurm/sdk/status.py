@@ -1,4 +1,4 @@
-"""Status: what is known of a job at one moment."""
+"""Status and JobSnapshot: what is known of a job at one moment."""
 
 from __future__ import annotations
 
@@ -27,6 +27,20 @@ class Status(NamedTuple):
     def successful(self) -> bool:
         """Whether it ended well."""
         return self.state == "COMPLETED"
+
+
+class JobSnapshot(NamedTuple):
+    """A job at one moment. `elapsed_seconds` is None before it has started; the tails are the last lines that it has written."""
+
+    job_id: str
+    state: str
+    exit_code: str | None
+    reason: str | None
+    stdout_tail: str
+    stderr_tail: str
+    elapsed_seconds: float | None
+    is_terminal: bool
+    is_successful: bool
 
 
 def normal(state: str) -> str:

@@ -48,7 +48,7 @@ def calls(cluster: Cluster) -> None:
     print(status["JobState"], status["ExitCode"], status["JobName"], status["Partition"], status["TimeLimit"])
     print(Path(job.target_job_dir).parent.name, Path(job.result_path).name == f"slurm_job_{job.pre_submission_id}_result.pkl")
     print("adding 1 2" in job.get_stdout(), job.stdout_path.endswith(f"slurm_{job.pre_submission_id}.out"))
-    print(job.get_script().startswith("#!/bin/bash\n#SBATCH --job-name=add\n"))
+    print(job.get_script().startswith("#!/bin/bash\n#SBATCH --"), "\n#SBATCH --job-name=add\n" in job.get_script())
     print(add.unwrapped(5), add.__name__, add.__doc__, repr(add), str(add), isinstance(add, SlurmTask))
     again = cluster.get_job(job.id)
     print(again.id == job.id, again.get_result(), again.pre_submission_id == job.pre_submission_id)
@@ -93,8 +93,8 @@ def failures() -> None:
     try:
         bad.get_result()
     except DownloadError as error:
-        lines = str(error).splitlines()
-        print(lines[0] == f"Job {bad.id} did not succeed.", lines[1], "|", lines[2], "| ValueError: no luck" if "ValueError: no luck" in str(error) else "")
+        wanted = (f"Job {bad.id} did not succeed.", "State: FAILED", "Exit Code: 1:0", bad.target_job_dir, "ValueError: no luck")
+        print([text in str(error) for text in wanted])
     long = asleep(600)
     print(until(long.is_running))
     try:

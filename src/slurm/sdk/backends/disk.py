@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from slurm.sdk.backends.backend import Around
 from slurm.sdk.folder import whole
+from slurm.sdk.published.methods import PublishedMethods
 
 OWN_IDS = count(os.getpid() * 100_000 + 1)
 """Ids for jobs that no cluster numbers; a workflow's jobs and its own, in another process, differ."""
@@ -16,7 +17,7 @@ PIECE = 1 << 20
 """Bytes of a growing file that are read at once."""
 
 
-class SharedDisk:
+class SharedDisk(PublishedMethods):
     """The `read`, `grown`, `write`, `prefetch`, `base` and `around` of a Backend."""
 
     pace = (0.05, 1.0)

@@ -18,6 +18,7 @@ from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
 from slurm.sdk.backends.ssh_connection import Answer, SshConnection, one_line, prelude
 from slurm.sdk.backends.ssh_login import Login
 from slurm.sdk.errors import BackendCommandError, BackendError, InvalidOption, SubmissionError
+from slurm.sdk.published.methods import PublishedMethods
 
 SHORTEST, LONGEST = 0.3, 5.0
 UNSURE = 75
@@ -35,7 +36,7 @@ class Surroundings(NamedTuple):
     shell: str
 
 
-class SshBackend(SlurmCommands):
+class SshBackend(SlurmCommands, PublishedMethods):
     """Jobs on the cluster behind a login node. Nothing is asked of the host before it is needed.
 
     `env` are variables for Slurm's commands, and so for the jobs; `remote_workdir` is where jobs are submitted from, home otherwise. The other
@@ -49,6 +50,7 @@ class SshBackend(SlurmCommands):
         for name in env or ():
             if not _VARIABLE.fullmatch(name):
                 raise InvalidOption(f"Cluster: env={{{name!r}: …}} is no name of a variable")
+        self.hostname = hostname
         self.connection = SshConnection(Login(hostname, **login))
         self._env = dict(env or {})
         self._remote_workdir = remote_workdir

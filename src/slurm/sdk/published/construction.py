@@ -1,0 +1,40 @@
+"""Job(…) as the published SDK's programs call it: folder and key by name, and clusters or backends that only have its methods."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from slurm.sdk.folder import JobFiles
+from slurm.sdk.job import Home, Job
+
+_WORDS = ("task_func", "args", "kwargs", "target_job_dir", "pre_submission_id", "sbatch_options", "backend")
+
+
+def taken(job: Job[Any], cluster: Any, files: JobFiles | None, words: Mapping[str, Any]) -> tuple[Home, JobFiles | None]:
+    """Its cluster and files, its attributes having been set; TypeError for words that nobody knows, ValueError for an id or a cluster that is none."""
+    unknown = words.keys() - set(_WORDS)
+    if unknown:
+        raise TypeError(f"Job() got an unexpected keyword argument {min(unknown)!r}; valid: {', '.join(_WORDS)}")
+    if not isinstance(job.id, str) or not job.id.strip():
+        raise ValueError(f"a job has an id such as '12' or '12_3', not {job.id!r}")
+    job.sbatch_options.update(words.get("sbatch_options") or {})
+    vars(job).update(task_func=words.get("task_func"), args=tuple(words.get("args") or ()), kwargs=dict(words.get("kwargs") or {}))
+    folder, key = words.get("target_job_dir"), words.get("pre_submission_id")
+    if files is None and folder and key:
+        element = job.id.partition("_")[2]
+        array_key = key.removesuffix(f"_{element}") if element else key
+        files = JobFiles(os.fspath(folder), array_key, int(element) if array_key != key else None)
+    return _home(cluster, words.get("backend")), files
+
+
+def _home(cluster: Any, backend: Any) -> Home:
+    if cluster is None and backend is None:
+        raise ValueError("a job belongs to a cluster: Job(id, cluster)")
+    if hasattr(cluster, "tracker"):
+        home: Home = cluster
+        return home
+    from slurm.sdk.cluster import Cluster
+
+    return Cluster.from_backend(backend if backend is not None else cluster.backend)

@@ -1,0 +1,173 @@
+"""What a cluster says, in the published SDK's dictionaries, whose keys are those of Slurm's commands. How it is asked stands in `inspection`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from slurm.sdk import inspection
+from slurm.sdk.backends.backend import Backend
+from slurm.sdk.errors import BackendError, SdkError
+from slurm.sdk.folder import JobFiles
+from slurm.sdk.job import Home, Job
+from slurm.sdk.status import JobSnapshot
+
+_SCRIPT = re.compile(r"^slurm_job_(\w+)_script\.sh$")
+_OUTPUT = re.compile(r"^slurm_(\d{8}_\d{6}_[0-9a-f]{8})(?:_\d+)?\.out$")
+_BASE = re.compile(r" --base (\d+)")
+
+
+def queue(backend: Backend) -> list[dict[str, str]]:
+    """The queue, every job of every user; a raw id for each element of an array that has started."""
+    return [{"JOBID": row.raw_id, "NAME": row.name, "STATE": row.state, "USER": row.user, "START_TIME": row.start or "N/A", "TIME": row.used,
+             "TIME_LIMIT": row.limit, "PARTITION": row.partition, "ACCOUNT": row.account or "(null)", "NODES": str(row.nodes),
+             "REASON": row.reason or "None"} for row in inspection.queue(backend.ask)]
+
+
+def cluster_info(backend: Backend) -> dict[str, list[dict[str, str]]]:
+    """The partitions, a row for each state that nodes of it are in."""
+    return {"partitions": [
+        {"PARTITION": row.name, "AVAIL": row.available, "TIMELIMIT": row.limit or "infinite", "NODES": str(count), "STATE": state}
+        for row in inspection.partitions(backend.ask) for state, count in row.states.items()]}
+
+
+def job_status(backend: Backend, job: str) -> dict[str, str]:
+    """What `scontrol show job` says, by its keys; BackendCommandError when the cluster has forgotten the job."""
+    return dict(_record(backend, job).fields)
+
+
+def accounting(backend: Backend, job: str) -> dict[str, str]:
+    """What accounting kept of a job; BackendError when it kept nothing."""
+    rows = inspection.history(backend.ask, [job])
+    if not rows:
+        raise BackendError(f"no accounting record of job {job}")
+    return {"JobID": rows[0].id, "JobState": rows[0].state, "ExitCode": rows[0].exit_code, "StartTime": rows[0].start, "EndTime": rows[0].end,
+            "Elapsed": rows[0].used}
+
+
+def status(job: Job[Any]) -> dict[str, str]:
+    """As `job_status`; where the cluster has forgotten the job, or has no such commands, the keys that are known of it here."""
+    known = job.cluster.tracker.status(job.id)
+    methods: Any = job.cluster.backend
+    told = {"JobId": job.id, "JobName": job.name, "JobState": known.state, "ExitCode": known.exit_code or "0:0", "Reason": known.reason or "None",
+            "WorkDir": job.files.folder, "StdOut": job.stdout_path, "StdErr": job.stderr_path}
+    try:
+        return {**told, **methods.get_job_status(job.id)}
+    except BackendError:
+        # The tracker has just had an answer: it is this job that the cluster cannot speak of any more.
+        pass
+    try:
+        return {**told, **methods.get_job_accounting(job.id)}
+    except BackendError:
+        return told
+
+
+def snapshot(job: Job[Any], lines: int) -> JobSnapshot:
+    """How a job stands, with the last `lines` that it wrote."""
+    known = job.cluster.tracker.status(job.id)
+    told = status(job)
+    return JobSnapshot(job.id, known.state, told.get("ExitCode"), told.get("Reason"), _tail(job.stdout, lines), _tail(job.stderr, lines),
+                       _seconds(told.get("RunTime") or told.get("Elapsed") or ""), known.finished, known.successful)
+
+
+def located(cluster: Home, job: str) -> dict[str, Any]:
+    """What the cluster says of where a job lies: its `files`, `name`, `stdout_path` and `stderr_path`. For jobs of both SDKs.
+
+    RuntimeError when it has forgotten the job, or when the job is none of a task; BackendError when it cannot be asked.
+    """
+    try:
+        record = _record(cluster.backend, job)
+    except inspection.UnknownJob as error:
+        raise RuntimeError(f"where job {job} lies is not known: {error}") from error
+    script = _SCRIPT.match(os.path.basename(record.command))
+    output = _OUTPUT.match(os.path.basename(record.stdout))
+    if script is not None:
+        files = JobFiles(os.path.dirname(record.command), script[1])
+    elif output is not None:  # over ssh, the published SDK submits a copy of the script
+        files = JobFiles(record.work_dir, output[1])
+    else:
+        raise RuntimeError(f"job {job} is none of a task: its script is {record.command or 'not known'}")
+    element = job.partition("_")[2]
+    if element:
+        files = files.element(_base(cluster.backend, files) + int(element))
+    return {"files": files, "name": record.name, "stdout_path": record.stdout, "stderr_path": record.stderr}
+
+
+def jobs(cluster: Home) -> list[Job[Any]]:
+    """The user's own jobs that have not ended, elements of arrays singly."""
+    return [Job(row.id, cluster) for row in inspection.queue(cluster.backend.ask, mine=True, elements=True)]
+
+
+class Questioned(Home, Protocol):
+    """A cluster, as `diagnose` looks at it."""
+
+    backend_type: str
+    default_account: str | None
+    default_partition: str | None
+    default_packaging: Any
+
+    @property
+    def job_base_dir(self) -> str:
+        """Where the folders of jobs are made."""
+        ...
+
+
+def diagnose(cluster: Questioned) -> dict[str, Any]:
+    """Whether the cluster can be reached and what it says, without ever raising: what went wrong stands in `errors`."""
+    errors: list[str] = []
+    methods: Any = cluster.backend
+
+    def tried(what: str, question: Any, otherwise: Any) -> Any:
+        try:
+            return question()
+        except (SdkError, OSError) as error:
+            errors.append(f"{what}: {error}")
+            return otherwise
+
+    said = tried("connectivity", lambda: cluster.backend.ask(["sbatch", "--version"]).strip(), "")
+    base = tried("job_base_dir", lambda: cluster.job_base_dir, None)
+    rows = tried("queue", methods.get_queue, [])
+    return {
+        "backend_type": cluster.backend_type,
+        "backend_config": {"job_base_dir": base, "default_packaging": cluster.default_packaging, "default_account": cluster.default_account,
+                           "default_partition": cluster.default_partition},
+        "connectivity": {"success": bool(said), "message": said or (errors[0] if errors else "")},
+        "cluster_info": tried("cluster_info", methods.get_cluster_info, {}),
+        "queue": rows, "queue_summary": {"total_jobs": len(rows), "by_state": dict(Counter(row["STATE"] for row in rows))},
+        "slurm_commands": {"sbatch": "available" if said else "not found"}, "errors": errors}
+
+
+def _record(backend: Backend, job: str) -> inspection.JobRecord:
+    records: Sequence[inspection.JobRecord] = inspection.job(backend.ask, job)
+    if not records:
+        raise inspection.UnknownJob(f"the cluster knows no job {job}")
+    return next((record for record in records if record.id == job), records[0])
+
+
+def _base(backend: Backend, files: JobFiles) -> int:
+    """The number of the first element: not 0 in the later parts of an array that was cut, whose script says so."""
+    try:
+        with backend.read(files.script) as file:
+            found = _BASE.search(file.read().decode(errors="replace"))
+    except OSError:
+        return 0
+    return int(found[1]) if found is not None else 0
+
+
+def _tail(read: Any, lines: int) -> str:
+    try:
+        return "\n".join(str(read()).splitlines()[-lines:])
+    except OSError:
+        return ""  # it has not started, so it wrote nothing
+
+
+def _seconds(text: str) -> float | None:
+    """Seconds of `[days-]hours:minutes:seconds`."""
+    found = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):(\d+)", text)
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
