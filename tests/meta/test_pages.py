@@ -36,6 +36,13 @@ def test_a_block_is_exempt_only_for_a_reason_that_counts() -> None:
     assert not wrong, f"valid reasons: {sorted(pages.REASONS)}\n" + "\n".join(wrong)
 
 
+@pytest.mark.parametrize("block", [block for block in _of("python", "bash", "sh") if block.title], ids=lambda block: block.where)
+def test_a_file_on_a_page_is_used_there(block: Block) -> None:
+    others = "\n".join(other.text for other in BLOCKS if other.page == block.page and other != block and other.language in RUN)
+    name = Path(block.title)
+    assert block.reason or re.search(rf"{re.escape(block.title)}|\b(from|import) {name.stem}\b", others), f"{block.where}: {block.title} is neither run nor imported"
+
+
 def _tested(reason: str) -> bool:
     words = reason.split(" ")
     return words[:2] == ["run", "by"] and words[2].startswith("tests/") and (pages.ROOT / words[2]).is_file()
@@ -83,7 +90,7 @@ def test_a_configuration_is_one_that_the_daemons_take(block: Block, tmp_path: Pa
 
 
 def test_what_a_block_needs_is_known() -> None:
-    assert {block.needs for block in BLOCKS if block.needs} <= {"torch"}
+    assert {block.needs for block in BLOCKS if block.needs} <= {"submitit", "torch"}
 
 
 def test_pip_is_asked_for_extras_that_exist() -> None:

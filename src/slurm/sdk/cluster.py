@@ -261,7 +261,7 @@ def _ssh(login: Mapping[str, Any]) -> Backend:
     try:
         from slurm.sdk.backends.ssh import SshBackend
     except ImportError as error:
-        raise BackendError(f"backend_type=\"ssh\" needs a package that is not installed ({error}): pip install 'slurm-py[sdk]'") from error
+        raise BackendError(f'backend_type="ssh" needs asyncssh, which is not installed ({error}): pip install asyncssh') from error
     return SshBackend(**login)
 
 
