@@ -50,8 +50,8 @@ class Cluster:
     def __init__(self, backend_type: str = "", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
                  default_packaging: str | None = None, default_account: str | None = None, default_partition: str | None = None, *,
                  python: str = "", setup: str = "", patience: float = GONE_SECONDS, backend: Backend | None = None, **keywords: Any) -> None:
-        if callbacks:
-            raise BackendError("callbacks are not supported by slurm-py yet: use job.add_done_callback(function)")
+        self.callbacks = _callbacks(callbacks)
+        self._audience: Any = None
         backend_type = backend_type or ("ssh" if keywords.get("hostname") else "local")
         login = _login(backend_type, keywords)
         if default_packaging is not None:
@@ -82,7 +82,7 @@ class Cluster:
         from slurm.sdk import slurmfile
 
         found = slurmfile.settings(slurmfile_path_or_env, env, os.environ)
-        return cls(**{**found, **(overrides or {})}, callbacks=callbacks)
+        return cls(**{**found, **({} if callbacks is None else {"callbacks": callbacks}), **(overrides or {})})
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **extra: Any) -> Self:
@@ -187,6 +187,14 @@ class Cluster:
         """The options of sbatch that hold for every job."""
         return self._defaults
 
+    def audience(self) -> Any:
+        """Who tells the callbacks of this cluster (`callbacks.client.Client`); None when it has none."""
+        if self.callbacks and self._audience is None:
+            from slurm.sdk.callbacks.client import Client
+
+            self._audience = Client(self)
+        return self._audience if self.callbacks else None
+
     def spec(self) -> dict[str, Any]:
         """The arguments that make such a cluster inside a job, as a workflow does: there ssh's cluster is that of the commands on PATH."""
         return {"backend_type": "commands" if self.backend_type == "ssh" else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.default_packaging,
@@ -279,6 +287,20 @@ def _login(backend_type: str, keywords: dict[str, Any]) -> dict[str, Any]:
     if words:
         raise InvalidOption(f"Cluster: {', '.join(sorted(words))} only means something with backend_type=\"ssh\"")
     return {}
+
+
+def _callbacks(given: Sequence[object] | None) -> list[Any]:
+    if not given:
+        return []
+    from slurm.sdk.callbacks.base import BaseCallback
+
+    if isinstance(given, BaseCallback):
+        raise TypeError(f"callbacks=[{type(given).__name__}(…)]: give a list of them")
+    for one in given:
+        if not isinstance(one, BaseCallback):
+            what = f"the class {one.__name__}: give an instance, {one.__name__}()" if isinstance(one, type) else f"{one!r}, no BaseCallback"
+            raise TypeError(f"Cluster: callbacks has {what}")
+    return list(given)
 
 
 def _no_task() -> None:

@@ -19,7 +19,8 @@ from typing import Any
 NAMES: dict[str, str] = {
     "task": "decorators", "workflow": "decorators",
     "Job": "job", "ArrayJob": "array_job", "as_completed": "array_job", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
-    "JobContext": "runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base",
+    "JobContext": "runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base", "LoggerCallback": "callbacks.logger",
+    "BenchmarkCallback": "callbacks.benchmark", "RichLoggerCallback": "callbacks.rich_logger",
     **dict.fromkeys((
         "SdkError", "InvalidOption", "NoCluster", "SubmissionError", "DownloadError", "BackendError", "BackendTimeout", "BackendCommandError", "LoginRefused",
         "PackagingError", "SlurmfileError", "NotFinished", "ResultUnreadable", "ResultUnwritten", "JobFailed", "TaskFailed", "JobCancelled", "JobTimeLimit",
@@ -27,10 +28,14 @@ NAMES: dict[str, str] = {
 }
 """Name in `slurm` → module of this room that has it."""
 
+_CALLBACKS = tuple(f"callbacks.{module}" for module in ("base", "contexts", "logger", "rich_logger", "benchmark", "debug", "graph"))
+
 MODULES: dict[str, tuple[str, ...]] = {
     "decorators": ("decorators",), "task": ("tasks", "decorators"), "job": ("job",), "array_job": ("array_job",), "cluster": ("cluster",),
     "workflow": ("workflow", "decorators"), "runtime": ("runtime",), "errors": ("errors",), "context": ("context",), "runner": ("runner",),
-    "executor": ("executor",), "callbacks": ("callbacks.base", "callbacks.contexts"), "callbacks.callbacks": ("callbacks.base", "callbacks.contexts"),
+    "executor": ("executor",),
+    "callbacks": _CALLBACKS, "callbacks.callbacks": _CALLBACKS, "callbacks.debug": ("callbacks.debug",),
+    "examples": (), "examples.workflow_graph_visualization": ("callbacks.graph",),
 }
 """Module below `slurm`, perhaps dotted → the modules of this room whose public names it shows, the first one winning; none for a mere package."""
 

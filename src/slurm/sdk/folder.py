@@ -4,6 +4,7 @@
         slurm_job_<key>_script.sh       the batch script
         slurm_job_<key>_call.pkl        what is to be called, pickled (`pickling`)
         slurm_job_<key>_items.pkl       the items of an array, each pickled by itself
+        slurm_job_<key>_callbacks.pkl   callbacks that are called in the job, where there are any
         slurm_job_<key>_result.pkl      what the task returned; <key>_<index> in an array
         slurm_job_<key>_error.pkl       what it raised
         slurm_<key>.out, .err           standard output and error; <key>_<index> in an array
@@ -51,6 +52,11 @@ class JobFiles:
     def items(self) -> str:
         """The items of an array."""
         return f"{self.folder}/slurm_job_{self.array_key}_items.pkl"
+
+    @property
+    def callbacks(self) -> str:
+        """The pickled callbacks, one file for a whole array."""
+        return f"{self.folder}/slurm_job_{self.array_key}_callbacks.pkl"
 
     @property
     def result(self) -> str:

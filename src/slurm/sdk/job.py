@@ -35,6 +35,8 @@ class Job(Promise, Generic[T]):
     `stderr_path` what it writes. `await job` gives its result.
     """
 
+    workflow = False
+    """Whether it is a workflow's."""
     TERMINAL_STATES = frozenset({*errors.BY_STATE, "COMPLETED"})
 
     files: JobFiles

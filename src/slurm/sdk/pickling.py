@@ -49,6 +49,7 @@ class Envelope(NamedTuple):
     path: list[str]  # where modules are found besides the usual places
     inject: dict[str, str]  # parameter → "job" or "workflow": contexts that the runner supplies
     cluster: dict[str, Any]  # how a workflow reaches the cluster
+    callbacks: bool = False  # whether callbacks came with it
 
 
 def dumps(value: object) -> tuple[bytes, list[Promise]]:

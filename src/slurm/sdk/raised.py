@@ -18,7 +18,7 @@ def write_error(path: str, error: BaseException, traceback: str) -> None:
     """Write what a task raised; OSError when the disk does not take it."""
     kind = type(error)
     body, problem = _portable(error)
-    record = {"exception": body, "type": f"{kind.__module__}.{kind.__qualname__}", "message": _text(error), "traceback": traceback, "problem": problem}
+    record = {"exception": body, "type": f"{kind.__module__}.{kind.__qualname__}", "message": text_of(error), "traceback": traceback, "problem": problem}
     with whole(path) as file:
         pickle.dump(record, file, PROTOCOL)
 
@@ -77,7 +77,7 @@ class _Stripped:
     def __reduce__(self) -> Any:
         kept = {name: value for name, value in vars(self._error).items() if _travels(value)}
         args = tuple(one for one in self._error.args if _travels(one))
-        return _remade, (type(self._error), args if args == self._error.args else (_text(self._error),), kept)
+        return _remade, (type(self._error), args if args == self._error.args else (text_of(self._error),), kept)
 
 
 def _remade(kind: type[BaseException], args: tuple[Any, ...], attributes: Mapping[str, Any]) -> BaseException:
@@ -98,7 +98,8 @@ def _travels(value: object) -> bool:
     return True
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """The text of an exception, whatever its class does."""
     try:
         return str(error)
     except Exception as problem:

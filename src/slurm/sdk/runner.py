@@ -42,23 +42,29 @@ def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
     rank = int(environ.get("SLURM_PROCID") or 0)
     if environ.get("SLURM_RESTART_COUNT", "0") != "0" and os.path.exists(files.error):
         os.unlink(files.error)  # what an earlier attempt left
+    told = None
     try:
-        envelope, function, args, kwargs = _load(files, index, environ)
-        if envelope.inject or envelope.cluster:
+        envelope = _envelope(files)
+        if envelope.callbacks:
+            from slurm.sdk.callbacks.inside import Inside
+
+            told = Inside(files, environ)
+        function, args, kwargs = _load(envelope, files, index)
+        if envelope.inject or envelope.cluster or told is not None:
             from slurm.sdk.injection import called  # few tasks need it
 
-            value = called(envelope, files, environ, function, args, kwargs)
+            value = called(envelope, files, environ, function, args, kwargs, told)
         else:
             value = function(*args, **kwargs)
     except SystemExit as exit:
-        return _exited(files, rank, exit)
+        return _exited(files, rank, exit, told)
     except BaseException as error:
         # Whatever it is, the submitter is told.
-        return _failed(files, error)
-    return _returned(files, rank, value)
+        return _failed(files, error, told)
+    return _returned(files, rank, value, told)
 
 
-def _load(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> tuple[Envelope, Any, tuple[Any, ...], dict[str, Any]]:
+def _envelope(files: JobFiles) -> Envelope:
     with open(files.call, "rb") as file:
         envelope: Envelope = pickle.load(file)
     if envelope.python != python_version():
@@ -66,31 +72,37 @@ def _load(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> tup
             f"the task was submitted from Python {'.'.join(map(str, envelope.python))} and cannot run in {sys.executable}, which is Python "
             f"{'.'.join(map(str, python_version()))}: name another with Cluster(python=…)")
     sys.path[:0] = [entry for entry in envelope.path if entry not in sys.path]
+    return envelope
+
+
+def _load(envelope: Envelope, files: JobFiles, index: int | None) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     with loading.imports():
         call: Call = loads(envelope.call)
         args, kwargs = (call.args, call.kwargs) if index is None else loads(read_item(files.items, index))
         function = loading.function(call.target)
-    return envelope, function, args, kwargs
+    return function, args, kwargs
 
 
-def _exited(files: JobFiles, rank: int, exit: SystemExit) -> int:
+def _exited(files: JobFiles, rank: int, exit: SystemExit, told: Any) -> int:
     """A task that calls sys.exit(0) has returned None; any other status is a failure."""
     if exit.code is None or exit.code == 0:
-        return _returned(files, rank, None)
-    _failed(files, exit)
+        return _returned(files, rank, None, told)
+    _failed(files, exit, told)
     return exit.code if isinstance(exit.code, int) else 1
 
 
-def _returned(files: JobFiles, rank: int, value: Any) -> int:
+def _returned(files: JobFiles, rank: int, value: Any, told: Any) -> int:
     try:
         write_result(files.rank_result(rank), value)
     except ResultUnwritten as error:
-        return _failed(files, error)
+        return _failed(files, error, told)
+    if told is not None:
+        told.end()
     return 0
 
 
-def _failed(files: JobFiles, error: BaseException) -> int:
-    """Tell the submitter, in a file, and whoever reads standard error; the exit status."""
+def _failed(files: JobFiles, error: BaseException, told: Any) -> int:
+    """Tell the submitter, in a file, whoever reads standard error, and the callbacks; the exit status."""
     import traceback
 
     from slurm.sdk.raised import write_error
@@ -102,12 +114,15 @@ def _failed(files: JobFiles, error: BaseException) -> int:
     text = "".join(traceback.format_exception(type(error), error, frames))
     sys.stderr.write(text)
     sys.stderr.flush()
+    status = 1
     try:
         write_error(files.error, error, text)
     except OSError as problem:
         print(f"slurm.runner: the error could not be written to {files.error}: {problem}", file=sys.stderr)
-        return UNTOLD
-    return 1
+        status = UNTOLD
+    if told is not None:
+        told.end(error, text)
+    return status
 
 
 def _options(argv: Sequence[str]) -> dict[str, str] | str:

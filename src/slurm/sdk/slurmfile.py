@@ -75,12 +75,14 @@ def _arguments(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     cluster = table.get("cluster")
     if not isinstance(cluster, dict) or not cluster.get("backend"):
         raise SlurmfileInvalidError(f'{where}: the table `cluster` with a key `backend` is missing, such as backend = "local"')
-    if table.get("callbacks"):
-        raise SlurmfileInvalidError(f"{where}: callbacks are not supported by slurm-py yet")
     found = {key: value for key, value in cluster.items() if key not in ("backend", "backend_config")}
     found |= {"backend_type": cluster["backend"], **cluster.get("backend_config", {})}
     if table.get("packaging"):
         found.setdefault("default_packaging", table["packaging"].get("type"))
+    if table.get("callbacks"):
+        from slurm.sdk.callbacks.named import made
+
+        found["callbacks"] = made(table["callbacks"], where)
     return {**table.get("submit", {}), **found}
 
 

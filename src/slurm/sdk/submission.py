@@ -36,6 +36,10 @@ class Place(Home, Protocol):
         """How a job can make such a cluster for itself."""
         ...
 
+    def audience(self) -> Any:
+        """Who tells its callbacks; None when it has none."""
+        ...
+
 
 class Prepared(NamedTuple):
     """A job ready to be handed in."""
@@ -54,12 +58,17 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     files, options = prepared.files, prepared.options
     options.setdefault("output", files.stdout)
     options.setdefault("error", files.stderr)
+    callbacks = _tell_begin(cluster, task, files, options)
     script = render(files, task.name, options, cluster.python, setup=cluster.setup, source=prepared.source)
-    _write(cluster, [(files.call, prepared.call, 0o600), (files.script, script.encode(), 0o700)], files)
+    _write(cluster, [(files.call, prepared.call, 0o600), (files.script, script.encode(), 0o700), *callbacks], files)
     name = cluster.backend.submit(script, files.script, options)
     cluster.tracker.add([name])
-    return Job(name, cluster, files, name=str(task), options=options, stdout_path=_shown(cluster, options["output"], name, task),
+    job: Job[Any] = Job(name, cluster, files, name=str(task), options=options, stdout_path=_shown(cluster, options["output"], name, task),
                stderr_path=_shown(cluster, options["error"], name, task))
+    job.workflow = task.workflow
+    if cluster.audience() is not None:
+        cluster.audience().submitted(task, job, options)
+    return job
 
 
 def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequence[Any], limit: int) -> ArrayJob[Any]:
@@ -80,13 +89,17 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
         return ArrayJob(cluster, files, [], name=str(task))
     own = (prepared.options.get("output") or "", prepared.options.get("error") or "")
     most = cluster.backend.max_array() if len(items) > 100 else len(items)
-    _write(cluster, [(files.items, pack_items(pickled), 0o600), (files.call, prepared.call, 0o600)], files)
+    callbacks = _tell_begin(cluster, task, files, prepared.options)
+    _write(cluster, [(files.items, pack_items(pickled), 0o600), (files.call, prepared.call, 0o600), *callbacks], files)
     chunks = []
     for start in range(0, len(items), most):
         chunk = Chunk("", start, min(most, len(items) - start))
         chunks.append(chunk._replace(id=_submit_chunk(cluster, prepared, task, chunk, limit)))
     cluster.tracker.add(f"{chunk.id}_{local}" for chunk in chunks for local in range(chunk.size))
-    return ArrayJob(cluster, files, chunks, name=str(task), options=prepared.options, patterns=own)
+    array: ArrayJob[Any] = ArrayJob(cluster, files, chunks, name=str(task), options=prepared.options, patterns=own)
+    if cluster.audience() is not None:
+        cluster.audience().submitted(task, array, prepared.options)
+    return array
 
 
 def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], chunk: Chunk, limit: int) -> str:
@@ -97,6 +110,15 @@ def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any],
     script = render(files, task.name, options, cluster.python, array=True, base=chunk.start, setup=cluster.setup, source=prepared.source)
     _write(cluster, [(files.script, script.encode(), 0o700)], files)
     return cluster.backend.submit(script, files.script, options, range(chunk.size), limit)
+
+
+def _tell_begin(cluster: Place, task: SlurmTask[..., Any], files: JobFiles, options: Mapping[str, str | None]) -> list[tuple[str, bytes, int]]:
+    """Tell the callbacks that a job is about to be handed in; the file of those that go with it."""
+    told = cluster.audience()
+    if told is None:
+        return []
+    told.submitting(task, files, options)
+    return [(files.callbacks, told.parcel(task), 0o600)] if told.ships(task) else []
 
 
 def _guard(task: SlurmTask[..., Any]) -> None:
@@ -132,24 +154,34 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
         raise blame.named(task.unwrapped, call.args, call.kwargs, error) from error
     options = {**cluster.defaults(), **task.sbatch_options}
     _depend(options, [*found, *inside, *task.dependencies], task)
-    code = shipping.placed(cluster, base, task.packaging if task.packaging != "auto" else cluster.default_packaging or "auto")
-    envelope = Envelope(data, task.name, python_version(), code.path, inject, cluster.spec() if task.workflow else {})
+    packaging = task.packaging if task.packaging != "auto" else cluster.default_packaging or "auto"
+    told = cluster.audience()
+    began = told.packaging(task, {"type": packaging}) if told is not None else 0.0
+    code = shipping.placed(cluster, base, packaging)
+    if told is not None:
+        told.packaged(task, code, began)
+    envelope = Envelope(data, task.name, python_version(), code.path, inject, cluster.spec() if task.workflow else {},
+                        told is not None and told.ships(task))
     key = f"{time.strftime('%Y%m%d_%H%M%S')}_{uuid.uuid4().hex[:8]}"
     files = JobFiles(os.path.join(base, folder_name(str(options["job_name"])), key), key)
     return Prepared(files, options, cloudpickle.dumps(envelope, PROTOCOL), code.runner)
 
 
 def _pickled(call: Call) -> tuple[bytes, list[Promise]]:
-    """The call; a function that travels by value takes what its own, unimportable module defines with it."""
-    module = sys.modules.get(getattr(call.target, "__module__", "") or "")
-    if isinstance(call.target, tuple) or module is None or module.__name__ == "__main__" or hasattr(module, "__path__"):
-        return dumps(call)
+    return dumps(call) if isinstance(call.target, tuple) else pickled(call.target, call)
+
+
+def pickled(defined: object, value: object) -> tuple[bytes, list[Promise]]:
+    """The bytes of `value`, and the jobs in it. `defined`, a function or class of it that travels by value, takes along what its own module defines."""
+    module = sys.modules.get(getattr(defined, "__module__", "") or "")
+    if module is None or module.__name__ == "__main__" or hasattr(module, "__path__"):
+        return dumps(value)
     by_value = module.__name__ in cloudpickle.list_registry_pickle_by_value()
     if by_value or not _is_users(module):
-        return dumps(call)
+        return dumps(value)
     cloudpickle.register_pickle_by_value(module)
     try:
-        return dumps(call)
+        return dumps(value)
     finally:
         cloudpickle.unregister_pickle_by_value(module)
 

@@ -87,7 +87,7 @@ class SlurmTask(Generic[P, T]):
         """How a job finds the function: (module, name) where it can be imported under it, else the function, to travel by value."""
         module, name = self.func.__module__, getattr(self.func, "__qualname__", "<nameless>")
         loaded = sys.modules.get(module or "")
-        if loaded is None or module == "__main__" or "<" in name or not _importable(module, getattr(loaded, "__file__", None)):
+        if loaded is None or module == "__main__" or "<" in name or not importable(module, getattr(loaded, "__file__", None)):
             return self.func
         found: Any = loaded
         for part in name.split("."):
@@ -134,7 +134,8 @@ def _rebuilt(kind: type[SlurmTask[Any, Any]], target: Any, state: dict[str, Any]
     return made
 
 
-def _importable(module: str, file: str | None) -> bool:
+def importable(module: str, file: str | None) -> bool:
+    """Whether this module is what an import of its name finds."""
     try:
         spec = find_spec(module)
     except (ImportError, ValueError):

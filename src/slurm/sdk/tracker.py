@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError, LoginRefused
@@ -24,6 +25,18 @@ SHOWN = 10
 Told = Callable[[], None]
 
 
+class Listener(Protocol):
+    """Who hears of all changes."""
+
+    def news(self, found: Mapping[str, Status]) -> None:
+        """How jobs stand that had not ended before; called by whichever thread has heard."""
+        ...
+
+    def caught_up(self, ids: Iterable[str]) -> None:
+        """Return once the ends of these jobs have been dealt with; called by who has waited for them."""
+        ...
+
+
 class Tracker:
     """States of the jobs of one cluster. The thread lives while somebody waits for a job that has not ended."""
 
@@ -31,6 +44,7 @@ class Tracker:
         self._backend = backend
         self._patience = patience
         self._trouble = ""
+        self.listener: Listener | None = None
         self._changed = threading.Condition()
         self._known: dict[str, Status] = {}
         self._live: dict[str, None] = {}  # in the order of submission
@@ -68,6 +82,11 @@ class Tracker:
         with self._changed:
             return {job: self._known.get(job) or Status("PENDING") for job in ids}
 
+    def known(self, ids: Iterable[str]) -> dict[str, Status]:
+        """What has been heard of these jobs so far."""
+        with self._changed:
+            return {job: self._known[job] for job in ids if job in self._known}
+
     def wait(self, ids: Sequence[str], timeout: float | None = None) -> bool:
         """Return True once all these jobs have ended, False after `timeout` seconds; BackendError when the cluster stays away."""
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -84,6 +103,8 @@ class Tracker:
                 except KeyboardInterrupt as stop:
                     stop.add_note(goes_on(job for job in ids if job in self._live))
                     raise
+        if self.listener is not None:
+            self.listener.caught_up(ids)
         return True
 
     def when_done(self, job: str, told: Told) -> None:
@@ -163,15 +184,18 @@ class Tracker:
 
     def _take(self, found: dict[str, Status]) -> None:
         told: list[Told] = []
+        fresh: dict[str, Status] = {}
         with self._changed:
             for job, status in found.items():
                 if job not in self._live:
                     continue
-                self._known[job] = status
+                self._known[job] = fresh[job] = status
                 if status.finished:
                     del self._live[job]
                     told += self._waiting.pop(job, [])
             self._changed.notify_all()
+        if self.listener is not None:
+            self.listener.news(fresh)
         for one in told:
             _call(one)
 

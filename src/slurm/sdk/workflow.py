@@ -6,7 +6,7 @@ import json
 import os
 import pickle
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,20 @@ from slurm.sdk.tasks import SlurmTask
 
 
 class WorkflowContext:
-    """A workflow at work: `cluster`, its own `workflow_job_id` and `workflow_job_dir`, and `shared_dir` for files that its tasks exchange.
+    """A workflow at work: its `name`, its `cluster`, its own `workflow_job_id` and `workflow_job_dir`, and `shared_dir` for files that its tasks exchange.
 
     The n-th call of a task is recorded in `tasks/<task>/call_<n>.json`. When the workflow runs again after a requeue, a recorded call whose
     job has not failed is not made a second time. So a workflow has to call its tasks in the same order each time.
     """
 
     def __init__(self, cluster: Cluster, workflow_job_id: str, workflow_job_dir: str | Path, shared_dir: str | Path | None = None,
-                 local_mode: bool = False) -> None:
+                 local_mode: bool = False, name: str = "") -> None:
         self.cluster = cluster
         self.workflow_job_id = workflow_job_id
         self.workflow_job_dir = Path(workflow_job_dir)
         self.shared_dir = Path(shared_dir) if shared_dir is not None else self.workflow_job_dir / "shared"
         self.local_mode = local_mode
+        self.name = name
         self._calls: Counter[str] = Counter()
         for folder in (self.shared_dir, self.tasks_dir):
             folder.mkdir(parents=True, exist_ok=True)
@@ -66,6 +67,7 @@ class WorkflowContext:
 
         job = submission.submit_call(self.cluster, str(self.tasks_dir), task, args, kwargs)
         _remember(record, job.files, [Chunk(job.id, 0, 0)])
+        self._tell(task, job)
         return job
 
     def submit_map(self, task: SlurmTask[..., Any], items: list[Any], limit: int) -> ArrayJob[Any]:
@@ -78,7 +80,13 @@ class WorkflowContext:
 
         array = submission.submit_map(self.cluster, str(self.tasks_dir), task, items, limit)
         _remember(record, array.files, array.chunks)
+        self._tell(task, array)
         return array
+
+    def _tell(self, task: SlurmTask[..., Any], job: Job[Any] | ArrayJob[Any]) -> None:
+        told = self.cluster.audience()
+        if told is not None:
+            told.child(self, task, job)
 
     def _record(self, task: SlurmTask[..., Any]) -> Path:
         name = folder_name(str(task))
@@ -113,6 +121,7 @@ def _remember(record: Path, files: JobFiles, chunks: Any) -> None:
         file.write(json.dumps({"folder": files.folder, "key": files.array_key, "chunks": [list(chunk) for chunk in chunks]}).encode())
 
 
-def workflow_context(spec: Mapping[str, Any], files: JobFiles, environ: Mapping[str, str]) -> WorkflowContext:
-    """The context of the workflow whose job this process is; its cluster is made as `spec` says."""
-    return WorkflowContext(Cluster.from_spec(spec), environ.get("SLURM_JOB_ID", ""), files.folder, local_mode=spec["backend_type"] != "ssh")
+def workflow_context(spec: Mapping[str, Any], files: JobFiles, environ: Mapping[str, str], name: str = "", callbacks: Sequence[Any] = ()) -> WorkflowContext:
+    """The context of the workflow `name` whose job this process is; its cluster is made as `spec` says and reports to these callbacks."""
+    cluster = Cluster.from_spec({**spec, "callbacks": callbacks})
+    return WorkflowContext(cluster, environ.get("SLURM_JOB_ID", ""), files.folder, local_mode=spec["backend_type"] != "ssh", name=name)

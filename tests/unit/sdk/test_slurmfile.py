@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slurm import Cluster, SlurmfileError
+from slurm import BenchmarkCallback, Cluster, LoggerCallback, SlurmfileError
 from slurm.sdk import slurmfile
 from slurm.sdk.errors import SlurmfileEnvironmentNotFoundError, SlurmfileInvalidError, SlurmfileNotFoundError
 
@@ -54,13 +54,28 @@ def test_an_environment_lies_over_the_default(project: Path, monkeypatch: pytest
     ("[default.cluster]\njob_base_dir='x'", "a key `backend` is missing"),
     ("[default.cluster]\nbackend='inline'\n[default.clutser]\n", "clutser is unknown; valid: cluster, submit"),
     ("no toml", "is no TOML"),
-    ("[default.cluster]\nbackend='inline'\n[[default.callbacks]]\ntarget='a:b'", "callbacks are not supported by slurm-py yet"),
+    ("[default.cluster]\nbackend='inline'\n[[default.callbacks]]\ntarget='a:b'", "callbacks[0]: a:b cannot be made: ModuleNotFoundError: No module named 'a'"),
+    ("[default]\ncallbacks=['slurm.callbacks:LoggerCallback', 'math.pi']\n[default.cluster]\nbackend='inline'", "callbacks[1]: math.pi gives 3.14"),
+    ("[default]\ncallbacks='x:y'\n[default.cluster]\nbackend='inline'", "callbacks is no list"),
+    ("[default]\ncallbacks=[{args=[]}]\n[default.cluster]\nbackend='inline'", "callbacks[0] is {'args': []}, neither"),
 ])
 def test_a_wrong_slurmfile_is_named_with_what_is_wrong(project: Path, text: str, said: str) -> None:
     (project / "Slurmfile.toml").write_text(text)
     with pytest.raises(SlurmfileInvalidError, match="Slurmfile.toml") as caught:
         Cluster.from_env()
     assert said in str(caught.value)
+
+
+def test_callbacks_are_made_and_those_given_in_python_win(project: Path) -> None:
+    (project / "Slurmfile.toml").write_text(
+        "[default.cluster]\nbackend='inline'\n[[default.callbacks]]\ntarget='slurm.callbacks:LoggerCallback'\nkwargs={poll_interval=5}\n"
+        "[gpu]\ncallbacks=['slurm.callbacks.BenchmarkCallback']\n")
+    first, = Cluster.from_env().callbacks
+    assert (type(first), first.get_poll_interval()) == (LoggerCallback, 5.0)
+    assert [type(one) for one in Cluster.from_env("gpu").callbacks] == [BenchmarkCallback]
+    own = BenchmarkCallback()
+    assert Cluster.from_env(callbacks=[own]).callbacks == [own]
+    assert Cluster.from_env(callbacks=[own], overrides={"callbacks": []}).callbacks == []
 
 
 def test_what_is_missing_is_named_with_what_there_is(project: Path) -> None:

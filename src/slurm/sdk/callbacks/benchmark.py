@@ -1,0 +1,99 @@
+"""BenchmarkCallback: how fast workflows submit their children, and how long those take."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from slurm.sdk.array_job import ArrayJob
+from slurm.sdk.callbacks import contexts, workflow_file
+from slurm.sdk.callbacks.base import BaseCallback
+from slurm.sdk.callbacks.contexts import ExecutionLocus
+
+WORKFLOW_METRICS_FILENAME = ".slurm_benchmark_metrics.json"
+
+Metrics = dict[str, Any]
+
+
+class _Workflow:
+    """What is noted of one workflow. An array is one submission of as many children as it has elements."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.began = time.time()
+        self.ended: float | None = None
+        self.submitted: list[float] = []
+        self.children: dict[str, None] = {}
+        self.durations: dict[str, float] = {}
+
+    def metrics(self) -> Metrics:
+        """As `BenchmarkCallback` describes them."""
+        duration = (self.ended or time.time()) - self.began
+        gaps = [1000 * (after - before) for before, after in zip(self.submitted, self.submitted[1:], strict=False)]
+        durations = list(self.durations.values())
+        return {
+            "name": self.name, "child_count": len(self.children), "completed_count": len(self.durations), "duration_seconds": duration,
+            "submission_throughput": len(self.children) / duration if duration > 0 else 0.0, "orchestration_overhead_ms": _mean(gaps),
+            "min_submission_interval_ms": min(gaps, default=None), "max_submission_interval_ms": max(gaps, default=None),
+            "child_avg_duration": _mean(durations), "child_min_duration": min(durations, default=None),
+            "child_max_duration": max(durations, default=None)}
+
+
+class BenchmarkCallback(BaseCallback):
+    """Measures workflows from inside their jobs; once one has ended, the client has its metrics too.
+
+    Keys: name, child_count, completed_count, duration_seconds, submission_throughput (children a second), orchestration_overhead_ms (mean
+    gap between submissions), min_ and max_submission_interval_ms, child_avg_, child_min_ and child_max_duration (seconds from submission to the end,
+    as the workflow saw them). What cannot be known, as the gaps of a single submission, is None.
+    """
+
+    def __init__(self) -> None:
+        self._workflows: dict[str, _Workflow] = {}
+        self._fetched: dict[str, Metrics] = {}
+        self._parent = ""
+        self._since: dict[str, float] = {}
+
+    def get_workflow_metrics(self, workflow_id: str) -> Metrics | None:
+        """The metrics of a workflow by the id of its job; None when nothing is known of it."""
+        found = self._workflows.get(workflow_id)
+        return self._fetched.get(workflow_id) or (found.metrics() if found is not None else None)
+
+    def get_all_workflow_metrics(self) -> dict[str, Metrics]:
+        """All that is known, by id."""
+        return {**{job: found.metrics() for job, found in self._workflows.items()}, **self._fetched}
+
+    def on_workflow_begin_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
+        """In the workflow's job: begin anew."""
+        self._parent = ctx.workflow_job_id
+        self._workflows = {self._parent: _Workflow(ctx.workflow_name)}
+
+    def on_end_submit_job_ctx(self, ctx: contexts.SubmitEndContext) -> None:
+        """Note the moment, and in a workflow the children."""
+        jobs = list(ctx.job) if isinstance(ctx.job, ArrayJob) else [ctx.job]
+        parent = self._workflows.get(self._parent)
+        if parent is not None:
+            parent.submitted.append(ctx.timestamp)
+            parent.children.update((job.id, None) for job in jobs)
+            self._since.update((job.id, ctx.timestamp) for job in jobs)
+
+    def on_completed_ctx(self, ctx: contexts.CompletedContext) -> None:
+        """In a workflow: a child has ended. Elsewhere: perhaps a workflow has, and left its metrics."""
+        if ctx.emitted_by == ExecutionLocus.RUNNER or ctx.job_id is None:
+            return
+        parent = self._workflows.get(self._parent)
+        if parent is not None and ctx.job_id in self._since:
+            parent.durations[ctx.job_id] = (ctx.end_time or time.time()) - self._since.pop(ctx.job_id)
+        metrics = workflow_file.fetch(ctx, WORKFLOW_METRICS_FILENAME)
+        if isinstance(metrics, dict):
+            self._fetched[ctx.job_id] = metrics
+
+    def on_workflow_end_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
+        """In the workflow's job: leave the metrics for the client."""
+        found = self._workflows.get(ctx.workflow_job_id)
+        if found is not None:
+            found.ended = time.time()
+            workflow_file.leave(ctx, WORKFLOW_METRICS_FILENAME, found.metrics())
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None
