@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from slurm.commands.embedded.console import Console
+from slurm.commands.failure import Failure
 from slurm.model.errors import SlurmError
 from slurm.model.version import VERSION
 
@@ -35,6 +36,13 @@ SUBCOMMANDS: Mapping[str, Row] = {
     "status": Row("show its daemons, nodes and jobs", "embedded.status"),
     "top": Row("show queue and nodes on the whole screen, and act on jobs", "top.command"),
     "demo": Row("run a sweep on four emulated nodes, visibly, and clean up", "embedded.demo"),
+    "jobs": Row("see and steer jobs, on this machine's cluster or on one of a Slurmfile, also over ssh", rows={
+        "list": Row("list the queue", "jobs.list"),
+        "show": Row("show everything about a job, and why it waits", "jobs.show"),
+        "logs": Row("show what a job has written, and follow it", "jobs.logs"),
+        "tail": Row("follow what a job writes", "jobs.tail"),
+        "cancel": Row("end jobs", "jobs.cancel"),
+    }),
 }
 
 
@@ -103,8 +111,8 @@ def _stop(number: int, _: object) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; exit status."""
-    console = Console()
     options = parser().parse_args(argv)
+    console = Console(json=options.json)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
@@ -112,10 +120,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         run: Run = options.run
         return run(options, dict(os.environ), console)
     except SlurmError as error:
-        console.error(error.lines())
+        console.failure(error)
         return 1
     except KeyboardInterrupt:
-        console.error(["interrupted"])
+        console.failure(Failure("Interrupted", "interrupted"))
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

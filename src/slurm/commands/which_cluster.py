@@ -1,17 +1,25 @@
-"""Which cluster a subcommand of `slurm` means: one of a Slurmfile, or that of this machine, which is never started for it."""
+"""Which cluster `slurm jobs`, `slurm top` and their like mean, and how what goes wrong with it is told. None is ever started for a look.
+
+The one of --env and --slurmfile; else of the Slurmfile that $SLURMFILE names or that lies here or above; else the one of this machine, as sbatch finds it.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
-import shutil
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
 
+from slurm.commands.failure import Failure
+from slurm.model.errors import SlurmError
 from slurm.net.discovery import INSTANCE_VARIABLE, find_site
 from slurm.sdk import slurmfile
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.errors import BackendError, SlurmfileNotFoundError
+from slurm.sdk.cluster import Cluster
+from slurm.sdk.errors import BackendError, SdkError, SlurmfileNotFoundError
+
+WITHOUT_QUEUE = ("inline", "subprocess")
 
 
 class Meant(NamedTuple):
@@ -22,50 +30,79 @@ class Meant(NamedTuple):
     distant: bool
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that say which cluster."""
+def arguments(parser: argparse.ArgumentParser, *, slurmfile_flags: tuple[str, ...] = ("-f", "-s"), json: str = "") -> None:
+    """The options that say which cluster is meant; and --json, where it is said what that prints."""
     parser.add_argument("-e", "--env", metavar="NAME", help="environment of the Slurmfile (default: $SLURM_ENV, else `default`)")
-    parser.add_argument("-f", "--slurmfile", metavar="PATH", help="the Slurmfile (default: $SLURMFILE, else Slurmfile.toml here or above)")
+    parser.add_argument(*slurmfile_flags, "--slurmfile", metavar="PATH", help="the Slurmfile (default: $SLURMFILE, else Slurmfile.toml here or above)")
+    if json:
+        parser.add_argument("--json", action="store_true", help=json)
+
+
+@contextmanager
+def opened(options: argparse.Namespace) -> Iterator[Cluster]:
+    """The cluster, whose connections are closed at the end; errors of the SDK become Failures."""
+    with told():
+        cluster = _cluster(options)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Errors of the SDK, and of files that it reads, become Failures of the same name."""
+    try:
+        yield
+    except SlurmError:
+        raise
+    except SdkError as error:
+        below = error.__cause__
+        if isinstance(below, SlurmError):
+            raise Failure(type(error).__name__, below.message, below.hints) from error
+        first, *more = str(error).splitlines() or [type(error).__name__]
+        raise Failure(type(error).__name__, first, more) from error
+    except ValueError as error:
+        raise Failure(type(error).__name__, str(error)) from error
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise Failure(type(error).__name__, f"{error.filename}: {error.strerror}") from error
 
 
 def meant(options: argparse.Namespace, environ: Mapping[str, str]) -> Meant:
-    """The cluster of the Slurmfile that the options name or that is found from here upwards, else that of this machine.
+    """The cluster and what to call it; SdkError when it cannot be had."""
+    cluster = _cluster(options)
+    return Meant(name(options, cluster), cluster.backend, cluster.backend_type == "ssh")
 
-    Unreachable when there is none here, SlurmfileError for a Slurmfile that is missing or wrong, BackendError for a backend without a queue.
-    """
+
+def name(options: argparse.Namespace, cluster: Cluster) -> str:
+    """What a cluster is called: its environment in the Slurmfile, else its host, else the name in its slurm.conf."""
+    named = options.env or os.environ.get("SLURM_ENV", "")
+    if named:
+        return named
+    if cluster.backend_type == "ssh":
+        from slurm.sdk.backends.ssh import SshBackend  # asyncssh is loaded by now
+
+        return str(cluster.backend.connection.login) if isinstance(cluster.backend, SshBackend) else cluster.backend_type
     try:
-        settings = slurmfile.settings(options.slurmfile, options.env, environ)
+        return find_site(os.environ).cluster
+    except SlurmError:
+        return cluster.backend_type  # a real Slurm whose slurm.conf lies where only its commands look
+
+
+def _cluster(options: argparse.Namespace) -> Cluster:
+    if options.name:
+        os.environ[INSTANCE_VARIABLE] = options.name
+        os.environ.pop("SLURM_CONF", None)
+    try:
+        settings = slurmfile.settings(os.path.abspath(options.slurmfile) if options.slurmfile else None, options.env, os.environ)
     except SlurmfileNotFoundError:
-        if options.slurmfile or options.env or environ.get("SLURMFILE"):
+        if options.env or options.slurmfile or os.environ.get("SLURMFILE"):
             raise
-        settings = {"backend_type": "local"}
-    kind = settings["backend_type"]
-    if kind == "local":
-        return _here({**environ, INSTANCE_VARIABLE: options.name} if options.name else environ, options.env or "")
-    if kind in ("inline", "subprocess"):
-        raise BackendError(f"the environment {options.env or 'default'} of the Slurmfile has backend = \"{kind}\", which has no queue to look at")
-    from slurm.sdk.cluster import Cluster
-
-    cluster = Cluster(**settings)
-    return Meant(options.env or environ.get("SLURM_ENV") or str(settings.get("hostname", kind)), cluster.backend, kind == "ssh")
-
-
-def _here(environ: Mapping[str, str], name: str) -> Meant:
-    """The cluster of this machine: ours by its protocol, a real Slurm by its commands."""
-    from slurm.sdk.backends.local import LocalBackend
-
-    site = find_site(environ)
-    local: Any = LocalBackend(environ)
-    if not site.embedded and shutil.which("squeue", path=environ.get("PATH", os.defpath)) and not _answers(local):
-        from slurm.sdk.backends.commands import CommandsBackend
-
-        local = CommandsBackend(environ)
-    return Meant(name or site.cluster, local, False)
-
-
-def _answers(backend: Backend) -> bool:
-    try:
-        backend.max_array()
-    except BackendError:
-        return False
-    return True
+        settings = {}
+    kind = settings.get("backend_type", "local")
+    if kind in WITHOUT_QUEUE:
+        raise BackendError(f"the environment {options.env or os.environ.get('SLURM_ENV') or 'default'} of the Slurmfile has backend = \"{kind}\", "
+                           "which has no queue to look at")
+    return Cluster(**settings, start=False)

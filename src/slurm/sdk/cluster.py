@@ -41,7 +41,7 @@ class Cluster:
     `subprocess` and `inline` need no cluster. Folders of jobs are made below `job_base_dir`. Any option of sbatch
     given by keyword (partition="gpu", account="lab", time="1:00:00") holds for every job that does not say otherwise. `python` runs the jobs
     (this interpreter; over ssh python3), `setup` are shell lines before it. `patience` is for how many seconds the cluster may be away before
-    those who wait get a BackendError.
+    those who wait get a BackendError. With start=False no cluster is started: BackendError when there is none.
     """
 
     backend: Backend
@@ -49,7 +49,8 @@ class Cluster:
 
     def __init__(self, backend_type: str = "", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
                  default_packaging: str | None = None, default_account: str | None = None, default_partition: str | None = None, *,
-                 python: str = "", setup: str = "", patience: float = GONE_SECONDS, backend: Backend | None = None, **keywords: Any) -> None:
+                 python: str = "", setup: str = "", patience: float = GONE_SECONDS, backend: Backend | None = None, start: bool = True,
+                 **keywords: Any) -> None:
         self.callbacks = _callbacks(callbacks)
         self._audience: Any = None
         backend_type = backend_type or ("ssh" if keywords.get("hostname") else "local")
@@ -66,7 +67,7 @@ class Cluster:
         self.patience = patience
         given = {"account": default_account, "partition": default_partition, **keywords}
         self._defaults = options.checked({name: value for name, value in given.items() if value is not None}, "Cluster")
-        self.backend = _given(backend) if backend is not None else make_backend(backend_type, login)
+        self.backend = _given(backend) if backend is not None else make_backend(backend_type, login, start)
         self.tracker = Tracker(self.backend, patience)
         self._tokens: list[Token[context.Submitter | None]] = []
 
@@ -219,8 +220,8 @@ class Cluster:
         return f"Cluster(backend_type={self.backend_type!r}, job_base_dir={self._base!r})"
 
 
-def make_backend(kind: str, login: Mapping[str, Any]) -> Backend:
-    """The backend of this name; for `local` the one that reaches the Slurm which is there. `login` is for ssh."""
+def make_backend(kind: str, login: Mapping[str, Any], start: bool = True) -> Backend:
+    """The backend of this name; for `local` the one that reaches the Slurm which is there, with `start` begun when there is none. `login` is for ssh."""
     if kind == "ssh":
         return _ssh(login)
     if kind == "subprocess":
@@ -239,7 +240,7 @@ def make_backend(kind: str, login: Mapping[str, Any]) -> Backend:
 
     local = LocalBackend()
     try:
-        local.ensure()
+        local.ensure(start)
     except BackendError:
         # A cluster that does not speak our protocol is a real Slurm; its commands do.
         if _real_slurm():

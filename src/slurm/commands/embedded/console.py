@@ -1,17 +1,28 @@
-"""Console: what `slurm …` says to people: rich where there is a terminal, plain lines elsewhere."""
+"""Console: what `slurm …` says to people: rich where there is a terminal, plain lines elsewhere; and to programs: one JSON document."""
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
+
+from slurm.commands.failure import kind_of
+from slurm.model.errors import SlurmError
+
+STYLES = {"RUNNING": "green", "COMPLETED": "green", "COMPLETING": "green", "PENDING": "yellow", "CONFIGURING": "yellow", "SUSPENDED": "yellow",
+          "REQUEUED": "yellow", "CANCELLED": "magenta", "UP": "green", "IDLE": "green", "MIXED": "green", "ALLOCATED": "green"}
+"""Words of a column called STATE → how a terminal shows them; all other words there are bad news."""
+BAD = "bold red"
 
 
 class Console:
-    """Standard output and error of a human command; rich is imported only when a terminal will show it."""
+    """Standard output and error of a human command; rich is imported only when a terminal will show it. With `json` people's lines are left out."""
 
-    def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
+    def __init__(self, out: TextIO | None = None, err: TextIO | None = None, json: bool = False) -> None:
         self.out = out or sys.stdout
         self.err = err or sys.stderr
+        self.json = json
 
     @property
     def fancy(self) -> bool:
@@ -20,7 +31,24 @@ class Console:
 
     def line(self, text: str = "") -> None:
         """One line of output."""
-        print(text, file=self.out, flush=True)
+        if not self.json:
+            print(text, file=self.out, flush=True)
+
+    def note(self, text: str) -> None:
+        """One line about the output, beside it."""
+        if not self.json:
+            print(f"slurm: {text}", file=self.err, flush=True)
+
+    def answer(self, value: object) -> None:
+        """The answer as JSON, on one line."""
+        print(json.dumps(value), file=self.out, flush=True)
+
+    def failure(self, error: SlurmError) -> None:
+        """An error in the form that was asked for: as JSON it is the answer."""
+        if self.json:
+            self.answer({"error": {"kind": kind_of(error), "message": error.message, "hint": "; ".join(error.hints)}})
+        else:
+            self.error(error.lines())
 
     def error(self, lines: list[str]) -> None:
         """An error: what is wrong, then what to do."""
@@ -29,19 +57,64 @@ class Console:
             print(f"  {line}", file=self.err)
         self.err.flush()
 
-    def table(self, header: list[str], rows: list[list[str]], title: str = "") -> None:
-        """A table: drawn on a terminal, aligned columns elsewhere."""
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", free: Iterable[str] = ()) -> None:
+        """A table: drawn on a terminal, where the columns `free` are cut until a row fits a line; aligned columns elsewhere."""
+        if self.json:
+            return
+        shown = [[printable(cell) for cell in row] for row in rows]
         if self.fancy:
             from rich.console import Console as Rich
-            from rich.table import Table
 
-            drawn = Table(*header, title=title or None)
-            for row in rows:
-                drawn.add_row(*row)
-            Rich(file=self.out).print(drawn)
+            Rich(file=self.out).print(drawn(header, shown, title, free))
             return
         if title:
             self.line(title)
-        widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-        for row in [header, *rows]:
+        widths = [max(len(row[i]) for row in [header, *shown]) for i in range(len(header))]
+        for row in [header, *shown]:
             self.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def sheet(self, values: Mapping[str, str], title: str = "") -> None:
+        """Names with their values, one a line; those without a value are left out."""
+        shown = {name: printable(value) for name, value in values.items() if value}
+        width = max(map(len, shown), default=0)
+        if self.fancy and not self.json:
+            from rich.console import Console as Rich
+            from rich.table import Table
+            from rich.text import Text
+
+            grid = Table.grid(padding=(0, 2))
+            for name, value in shown.items():
+                grid.add_row(Text(name, style="bold"), Text(value, style=style(value) if name == "State" else "", overflow="fold"))
+            Rich(file=self.out).print(Text(title, style="bold underline"), grid, sep="\n")
+            return
+        if title:
+            self.line(title)
+        for name, value in shown.items():
+            self.line(f"  {name.ljust(width)}  {value}")
+
+
+def drawn(header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", free: Iterable[str] = ()) -> object:
+    """A table as rich draws it. Cells are text, whatever they look like; none is more than a line."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    loose = set(free) or set(header)
+    for name in header:
+        table.add_column(name, no_wrap=name not in loose, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*(Text(cell, style=style(cell) if name == "STATE" else "", no_wrap=True, overflow="ellipsis")
+                        for name, cell in zip(header, row, strict=True)))
+    return table
+
+
+def style(state: str) -> str:
+    """How a terminal shows a state."""
+    base, _, more = state.upper().partition("+")
+    return STYLES.get(base.partition(" ")[0], BAD) if not any(word in more for word in ("DRAIN", "DOWN", "FAIL")) else BAD
+
+
+def printable(text: str) -> str:
+    """Text that cannot move the cursor, whoever named it: control characters become escapes, as \\n."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -27,6 +27,7 @@ MARKS = {"PENDING": "·", "RUNNING": "▶", "COMPLETED": "✔", "COMPLETING": "�
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm demo`."""
     parser.add_argument("--keep", metavar="FOLDER", help="keep outputs and models in FOLDER, which is made (default: they are removed at the end)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def examples_folder() -> str:
@@ -58,13 +59,16 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
             up.bring_up(cluster, shape, env)
         console.line(f"A cluster for the demo is up: {up.describe(shape)}")
         shutil.copytree(examples_folder(), work, dirs_exist_ok=True)
-        status = _main_job(env, work, console)
+        states = _main_job(env, work, console)
     finally:
         _remove(cluster, env)
     console.line("The demo's cluster is stopped and removed. A cluster of your own:  slurm up")
     if keep:
         console.line(f"Outputs and models: {keep}")
-    return status
+    completed = all(state == "COMPLETED" for state in states.values())
+    if console.json:
+        console.answer({"jobs": states, "completed": completed, "kept": keep})
+    return 0 if completed else 1
 
 
 def _programs() -> str:
@@ -108,7 +112,7 @@ def _command(words: list[str], env: Mapping[str, str], work: str, console: Conso
     return found.stdout.strip()
 
 
-def _main_job(env: Mapping[str, str], work: str, console: Console) -> int:
+def _main_job(env: Mapping[str, str], work: str, console: Console) -> dict[str, str]:
     _command(["sinfo"], env, work, console)
     sweep = _command(["sbatch", "--parsable", "sweep.slurm"], env, work, console)
     report = _command(["sbatch", "--parsable", f"--dependency=afterok:{sweep}", "report.slurm", sweep], env, work, console)
@@ -123,9 +127,9 @@ def _main_job(env: Mapping[str, str], work: str, console: Console) -> int:
     bad = {name: state for name, state in states.items() if state != "COMPLETED"}
     if bad:
         console.error([f"not completed: {', '.join(f'{name} {state}' for name, state in sorted(bad.items()))}", *_last_words(work)])
-        return 1
-    console.line(f"\nAll {len(states)} jobs completed.")
-    return 0
+    else:
+        console.line(f"\nAll {len(states)} jobs completed.")
+    return states
 
 
 def _last_words(work: str) -> list[str]:
@@ -164,7 +168,7 @@ def _follow(env: Mapping[str, str], sweep: str, report: str, console: Console) -
         while time.monotonic() - began < RUN_SECONDS:
             states = _states(connection, sweep, report)
             picture = _picture(states, began)
-            if console.fancy:
+            if console.fancy and not console.json:
                 console.out.write("\r" + picture)
                 console.out.flush()
             elif picture.partition("  ")[0] != last:

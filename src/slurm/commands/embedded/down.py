@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from slurm.commands.embedded import leftovers, processes
 from slurm.commands.embedded.cluster import EmbeddedCluster
@@ -22,6 +22,7 @@ CALL_SECONDS = 10.0
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm down`."""
     parser.add_argument("--keep-jobs", action="store_true", help="let running jobs go on without daemons; the next `slurm up` finds them")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
@@ -29,14 +30,21 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     cluster = EmbeddedCluster(environ, options.name)
     if not os.path.isdir(cluster.instance.root):
         console.line(f"Cluster {cluster.instance.name} does not exist. Nothing was changed.")
-        return 0
+        return _answer(cluster, console, changed=False)
     with cluster.locked():
         if not any(daemon.pid for daemon in cluster.daemons) and not _steps_left(cluster):
             console.line(f"Cluster {cluster.instance.name} is not up. Nothing was changed.")
-            return 0
-        for note in take_down(cluster, environ, keep_jobs=options.keep_jobs):
+            return _answer(cluster, console, changed=False)
+        notes = take_down(cluster, environ, keep_jobs=options.keep_jobs)
+        for note in notes:
             console.line(note)
     console.line(f"Cluster {cluster.instance.name} is down; its state stays in {cluster.instance.root}")
+    return _answer(cluster, console, changed=True, notes=notes)
+
+
+def _answer(cluster: EmbeddedCluster, console: Console, *, changed: bool, notes: Sequence[str] = ()) -> int:
+    if console.json:
+        console.answer({"name": cluster.instance.name, "folder": cluster.instance.root, "changed": changed, "notes": list(notes)})
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 
 from slurm.commands.embedded.cluster import EmbeddedCluster
@@ -35,10 +34,10 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         except SlurmError as error:
             silence = error.message
     if options.json:
-        console.line(json.dumps({
+        console.answer({
             "name": cluster.instance.name, "folder": cluster.instance.root, "conf": cluster.instance.conf, "up": whole,
             "daemons": [{"name": name, "pid": pid, "log": log} for name, pid, log in daemons],
-            "nodes": [{"name": row[0], "state": row[1], "cpus": row[2], "memory": row[3], "gres": row[4]} for row in nodes], "jobs": jobs}))
+            "nodes": [{"name": row[0], "state": row[1], "cpus": row[2], "memory": row[3], "gres": row[4]} for row in nodes], "jobs": jobs})
         return 0 if whole and not silence else 3
     if shape is None:
         console.line(f"Cluster {cluster.instance.name} does not exist: start one with `slurm up`")

@@ -27,6 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cpus", type=int, default=None, metavar="N", help="CPUs that each node claims to have")
     parser.add_argument("--memory", default=None, metavar="SIZE", help="memory that each node claims to have (64G)")
     parser.add_argument("--gpus", default=None, metavar="[TYPE:]N", help="GPUs that each node claims to have (2, h100:8)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def machine() -> shape.Shape:
@@ -71,12 +72,12 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
             missing = [daemon for daemon in cluster.daemons if not daemon.pid]
             if not missing:
                 console.line(f"Cluster {cluster.instance.name} is already up: {describe(before)}. Nothing was changed.")
-                return 0
+                return _answer(cluster, before, console, changed=False)
             console.line(f"Starting again what had ended: {', '.join(daemon.name for daemon in missing)}")
             processes.start(missing, cluster.instance.conf)
             wait_ready(environ, cluster)
             console.line(f"Cluster {cluster.instance.name} is up: {describe(before)}")
-            return 0
+            return _answer(cluster, before, console, changed=True)
         wanted = _wanted(options) if asked or before is None or not before.emulated else before
         began = time.monotonic()
         bring_up(cluster, wanted, environ)
@@ -84,6 +85,15 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     console.line("Try:  sinfo;  srun hostname;  sbatch --wrap 'sleep 5';  squeue;  slurm status;  slurm down")
     if options.name or environ.get("SLURM_PY_INSTANCE"):
         console.line(f"It is not the default one:  export SLURM_CONF={cluster.instance.conf}")
+    return _answer(cluster, wanted, console, changed=True)
+
+
+def _answer(cluster: EmbeddedCluster, found: shape.Shape, console: Console, *, changed: bool) -> int:
+    if console.json:
+        console.answer({
+            "name": cluster.instance.name, "folder": cluster.instance.root, "conf": cluster.instance.conf, "changed": changed, "nodes": found.names,
+            "cpus": found.cpus, "memory_mb": found.memory, "gpus": found.gpus, "gpu_type": found.gpu_type if found.gpus else "",
+            "emulated": found.emulated})
     return 0
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Mapping
 
 from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
+from slurm.commands.failure import Failure
 from slurm.commands.top.cluster_source import ClusterSource
 from slurm.commands.top.source import Snapshot
-from slurm.sdk.errors import SdkError
 
 HERE_SECONDS, DISTANT_SECONDS = 1.0, 5.0
 SHORTEST = 0.2
@@ -30,13 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
     """Show the cluster until the user leaves; exit status."""
     if not options.json and not (sys.stdin.isatty() and console.out.isatty()):
-        console.error(["slurm top needs a terminal", "`slurm top --json` prints one snapshot, squeue and sinfo print lists"])
-        return 1
-    try:
+        raise Failure("NotATerminal", "slurm top needs a terminal", ["`slurm top --json` prints one snapshot, squeue and sinfo print lists"])
+    with which_cluster.told():
         return _shown(options, environ, console)
-    except SdkError as error:
-        console.error(str(error).splitlines() or [type(error).__name__])
-        return 1
 
 
 def _shown(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
@@ -44,7 +39,7 @@ def _shown(options: argparse.Namespace, environ: Mapping[str, str], console: Con
     slow = meant.distant or "SSH_CONNECTION" in environ
     source = ClusterSource(meant.backend, meant.name, options.interval or (DISTANT_SECONDS if slow else HERE_SECONDS))
     if options.json:
-        console.line(json.dumps(_as_json(meant.name, source.snapshot())))
+        console.answer(_as_json(meant.name, source.snapshot()))
         return 0
     os.environ.setdefault("ESCDELAY", "25")
     from slurm.commands.top.app import TopApp

@@ -61,12 +61,12 @@ class LocalBackend(SharedDisk):
         for descriptor in (self._wake_read, self._wake_write):
             os.close(descriptor)
 
-    def ensure(self) -> None:
-        """Start a cluster on this machine unless one answers; BackendError says what `slurm up` said."""
+    def ensure(self, start: bool = True) -> None:
+        """Start a cluster on this machine unless one answers, or with start=False only see whether one does; BackendError says why there is none."""
         try:
             self._ask({"type": "Ping"})
         except BackendError:
-            if self.environ.get("SLURM_CONF"):
+            if not start or self.environ.get("SLURM_CONF"):
                 raise
             words = [sys.executable, "-m", "slurm.commands.slurm", "up"]
             try:

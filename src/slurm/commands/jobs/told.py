@@ -1,0 +1,54 @@
+"""How jobs are told: rows as JSON, times, states and reasons for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from slurm.sdk import reasons
+from slurm.sdk.inspection import HistoryRow, JobRecord, QueueRow
+from slurm.sdk.status import Status
+
+HEADER = ("JOB ID", "NAME", "STATE", "USER", "TIME", "PARTITION", "NODES", "WHERE OR WHY")
+FREE = ("NAME", "WHERE OR WHY")
+
+
+def line(row: QueueRow) -> list[str]:
+    """A row of the queue in the columns of HEADER."""
+    return [row.id, row.name, row.state, row.user, row.used, row.partition, str(row.nodes), row.nodelist or row.reason]
+
+
+def facts(row: QueueRow | JobRecord | HistoryRow) -> dict[str, object]:
+    """A row as JSON: its fields by their names, `why` in words."""
+    return {**row._asdict(), "why": why(row)}
+
+
+def why(row: QueueRow | JobRecord | HistoryRow) -> str:
+    """Why it waits or how it ended, in words."""
+    if isinstance(row, HistoryRow):
+        return ""
+    return reasons.sentence(Status(row.state, "", row.reason))
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Counts by state in words."""
+    total = sum(counts.values())
+    parts = ", ".join(f"{number} {state.lower()}" for state, number in counts.items())
+    return f"{total} job{'' if total == 1 else 's'}: {parts}" if total else "no jobs"
+
+
+def ending(code: str) -> str:
+    """An exit code as Slurm writes it, with what it means."""
+    status, _, signal = code.partition(":")
+    if signal not in ("", "0"):
+        return f"{code} (signal {signal} ended it)"
+    return code if status in ("", "0") else f"{code} (its program ended with {status})"
+
+
+def shell_status(states: Sequence[str], codes: Sequence[str]) -> int:
+    """What a command exits with that waited for jobs: 0 when all completed, else the exit code of the first that did not, as a shell has it; at least 1."""
+    for state, code in zip(states, codes, strict=True):
+        if state != "COMPLETED":
+            status, _, signal = code.partition(":")
+            number = int(status) if status.isdigit() else 0
+            return number or (128 + int(signal) if signal.isdigit() and signal != "0" else 1)
+    return 0

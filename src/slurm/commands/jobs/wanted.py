@@ -1,0 +1,67 @@
+"""Which jobs a user means: ids as they are typed, and how the cluster's queue answers to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from slurm.commands.failure import Failure
+from slurm.notation import jobref
+from slurm.notation.errors import NotationError
+from slurm.notation.jobref import JobRef
+from slurm.sdk import inspection
+from slurm.sdk.backends.backend import Backend
+from slurm.sdk.inspection import JobRecord, QueueRow
+
+KNOWN = ["all"]
+"""The states to ask for when ended jobs count as well, as long as the cluster remembers them."""
+
+
+def parse(texts: Iterable[str]) -> list[JobRef]:
+    """The jobs named by `12`, `12_3`, `12_[1-5]` or several with commas between them; a Failure names the first word that is none."""
+    found: list[JobRef] = []
+    for text in texts:
+        try:
+            found += jobref.parse_list(text)
+        except NotationError as error:
+            raise Failure("InvalidJobId", f"{text!r} is no job id", ["valid: 12, 12_3 for an element of an array, 12_[1-5,8] for several"]) from error
+    for one in found:
+        if one.step or one.het is not None:
+            raise Failure("InvalidJobId", f"{one.show()!r} names a part of a job", ["give the job's own id, such as 12 or 12_3"])
+    return found
+
+
+def single(text: str) -> JobRef:
+    """The one job that is meant."""
+    refs = parse([text])
+    if len(refs) != 1:
+        raise Failure("InvalidJobId", f"{text!r} names {len(refs)} jobs", ["give one"])
+    return refs[0]
+
+
+def rows(backend: Backend, refs: Sequence[JobRef]) -> list[QueueRow]:
+    """Those of these jobs that the cluster still knows, each element of an array singly, ended ones too."""
+    bases = list(dict.fromkeys(str(ref.job) for ref in refs))
+    return [row for row in inspection.queue(backend.ask, states=KNOWN, ids=bases, elements=True) if any(covers(ref, row.id, row.raw_id) for ref in refs)]
+
+
+def records(backend: Backend, ref: JobRef) -> list[JobRecord]:
+    """What the cluster knows of a job, or of the elements that are meant; UnknownJob when it knows none of them."""
+    found = [one for one in inspection.job(backend.ask, str(ref.job)) if _meant(ref, one)]
+    if not found:
+        raise inspection.UnknownJob(f"the cluster knows job {ref.job}, but no element {ref.show()} of it")
+    return found
+
+
+def covers(ref: JobRef, shown: str, raw: str) -> bool:
+    """Whether a reference means the job that is shown as `12` or `12_3`, whose number of its own is `raw`."""
+    base, _, task = shown.partition("_")
+    if ref.tasks is not None:
+        return base == str(ref.job) and task.isdigit() and int(task) in ref.tasks
+    return str(ref.job) in (base, raw)
+
+
+def _meant(ref: JobRef, record: JobRecord) -> bool:
+    if ref.tasks is None or "[" not in record.id:
+        return covers(ref, record.id, record.raw_id)
+    waiting = jobref.parse(record.id).tasks
+    return waiting is not None and any(task in waiting for task in ref.tasks)
