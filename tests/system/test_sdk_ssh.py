@@ -270,8 +270,8 @@ def test_a_job_that_the_queue_has_forgotten_is_known_by_its_files(side: Side, cl
         lost.result(SECONDS)
 
 
-def test_with_inherit_the_python_there_has_to_have_slurm_py(side: Side, cluster: Cluster) -> None:
-    job = double.with_options(packaging="inherit")(1)
+def test_with_none_the_python_there_has_to_have_slurm_py(side: Side, cluster: Cluster) -> None:
+    job = double.with_options(packaging="none")(1)
     if "PYTHONPATH" in side.variables:
         with pytest.raises(ModuleNotFoundError, match="tests"):
             job.result(SECONDS)

@@ -18,6 +18,7 @@ from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError, InvalidOption
 from slurm.sdk.job import Job
+from slurm.sdk.packaging import settings
 from slurm.sdk.status import Status
 from slurm.sdk.tasks import SlurmTask
 from slurm.sdk.tracker import GONE_SECONDS, Tracker
@@ -42,21 +43,22 @@ class Cluster:
     given by keyword (partition="gpu", account="lab", time="1:00:00") holds for every job that does not say otherwise. `python` runs the jobs
     (this interpreter; over ssh python3), `setup` are shell lines before it. `patience` is for how many seconds the cluster may be away before
     those who wait get a BackendError. With start=False no cluster is started: BackendError when there is none.
+    `default_packaging` and `default_packaging_…` hold for tasks that do not say how their code travels.
     """
 
     backend: Backend
     tracker: Tracker
 
     def __init__(self, backend_type: str = "", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
-                 default_packaging: str | None = None, default_account: str | None = None, default_partition: str | None = None, *,
+                 default_packaging: str | Mapping[str, Any] | None = None, default_account: str | None = None, default_partition: str | None = None, *,
                  python: str = "", setup: str = "", patience: float = GONE_SECONDS, backend: Backend | None = None, start: bool = True,
                  **keywords: Any) -> None:
         self.callbacks = _callbacks(callbacks)
         self._audience: Any = None
         backend_type = backend_type or ("ssh" if keywords.get("hostname") else "local")
         login = _login(backend_type, keywords)
-        if default_packaging is not None:
-            SlurmTask(_no_task, packaging=default_packaging)
+        self.default_packaging_kwargs = settings.taken(keywords, f"default_{settings.PREFIX}")
+        self.packaging_defaults = settings.default_of(default_packaging, self.default_packaging_kwargs)
         self.backend_type = backend_type
         self._base = os.fspath(job_base_dir or DEFAULT_BASE)
         self.default_packaging = default_packaging
@@ -110,7 +112,10 @@ class Cluster:
         parser.add_argument("--job-base-dir", help=f"where the folders of jobs are made ({DEFAULT_BASE})")
         parser.add_argument("--account", help="account to charge")
         parser.add_argument("--partition", help="partition to run in")
-        parser.add_argument("--packaging", help="how code gets to the jobs (auto)")
+        parser.add_argument("--packaging", help="how code gets to the jobs: auto, wheel, none, container:IMAGE (auto)")
+        parser.add_argument("--packaging-registry", help="where images of containers are pushed and pulled")
+        parser.add_argument("--packaging-platform", help="platform that images are built for, such as linux/amd64")
+        parser.add_argument("--packaging-tls-verify", choices=("true", "false"), help="whether the registry has to prove who it is (true)")
         parser.add_argument("--hostname", help="login node, for ssh")
         parser.add_argument("--username", help="user there, for ssh")
         parser.add_argument("--port", type=int, help="port there, for ssh (22)")
@@ -122,7 +127,7 @@ class Cluster:
     def from_args(cls, args: argparse.Namespace, **extra: Any) -> Self:
         """The cluster that the options of `add_argparse_args` describe; `extra` arguments win."""
         names = {"backend": "backend_type", "job_base_dir": "job_base_dir", "account": "default_account", "partition": "default_partition",
-                 "packaging": "default_packaging"}
+                 "packaging": "default_packaging", **{f"packaging_{key}": f"default_packaging_{key}" for key in ("registry", "platform", "tls_verify")}}
         if args.backend == "ssh" or (args.backend is None and args.hostname):
             names |= {name: name for name in ("hostname", "username", "port", "password", "host_key_policy", "banner_timeout")}
         found = {argument: getattr(args, name) for name, argument in names.items() if getattr(args, name, None) is not None}
@@ -198,7 +203,7 @@ class Cluster:
 
     def spec(self) -> dict[str, Any]:
         """The arguments that make such a cluster inside a job, as a workflow does: there ssh's cluster is that of the commands on PATH."""
-        return {"backend_type": "commands" if self.backend_type == "ssh" else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.default_packaging,
+        return {"backend_type": "commands" if self.backend_type == "ssh" else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.packaging_defaults or None,
                 "python": self.python, "setup": self.setup, "patience": self.patience, **{name: text if text is not None else True for name, text in self._defaults.items()}}
 
     def settle(self, job: str) -> None:
@@ -302,10 +307,6 @@ def _callbacks(given: Sequence[object] | None) -> list[Any]:
             what = f"the class {one.__name__}: give an instance, {one.__name__}()" if isinstance(one, type) else f"{one!r}, no BaseCallback"
             raise TypeError(f"Cluster: callbacks has {what}")
     return list(given)
-
-
-def _no_task() -> None:
-    """Stands for a task where only the packaging is looked at."""
 
 
 def _made(spec: dict[str, Any]) -> Cluster:

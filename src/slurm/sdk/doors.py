@@ -29,11 +29,13 @@ NAMES: dict[str, str] = {
 """Name in `slurm` → module of this room that has it."""
 
 _CALLBACKS = tuple(f"callbacks.{module}" for module in ("base", "contexts", "logger", "rich_logger", "benchmark", "debug", "graph"))
+_PACKAGING = tuple(f"packaging.{module}" for module in ("base", "auto", "none", "inherit", "wheel"))
 
 MODULES: dict[str, tuple[str, ...]] = {
     "decorators": ("decorators",), "task": ("tasks", "decorators"), "job": ("job",), "array_job": ("array_job",), "cluster": ("cluster",),
     "workflow": ("workflow", "decorators"), "runtime": ("runtime",), "errors": ("errors",), "context": ("context",), "runner": ("runner",),
     "executor": ("executor",),
+    "packaging": ("packaging.choice", "packaging.settings", *_PACKAGING), **{module: (module,) for module in _PACKAGING},
     "callbacks": _CALLBACKS, "callbacks.callbacks": _CALLBACKS, "callbacks.debug": ("callbacks.debug",),
     "examples": (), "examples.workflow_graph_visualization": ("callbacks.graph",),
 }

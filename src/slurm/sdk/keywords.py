@@ -6,7 +6,7 @@ One line an option of `options.rows()`, in its order; a test holds the two toget
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypedDict
 
@@ -132,4 +132,33 @@ class SbatchKeywords(TypedDict, total=False):
     timeout: Time
     cpus: Number
 
-    packaging: str | None
+    packaging: str | Mapping[str, object] | None
+    packaging_python_executable: str | Sequence[str]
+    packaging_python_version: str
+    packaging_build_tool: str
+    packaging_extra_index_url: str | Sequence[str]
+    packaging_extras: str | Sequence[str]
+    packaging_dependencies: str | Sequence[str]
+    packaging_upgrade_pip: bool
+    packaging_install: str
+    packaging_image: str
+    packaging_runtime: str
+    packaging_run_args: str | Sequence[str]
+    packaging_srun_args: str | Sequence[str]
+    packaging_mounts: str | Sequence[str | Mapping[str, object]]
+    packaging_mount_job_dir: bool
+    packaging_workdir: str
+    packaging_env: Mapping[str, str]
+    packaging_modules: str | Sequence[str]
+    packaging_dockerfile: str
+    packaging_context: str
+    packaging_name: str
+    packaging_tag: str
+    packaging_registry: str
+    packaging_platform: str
+    packaging_build_args: Mapping[str, str]
+    packaging_build_secrets: str | Sequence[str | Mapping[str, object]]
+    packaging_no_cache: bool
+    packaging_push: bool
+    packaging_tls_verify: bool
+    packaging_use_digest: bool

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 from slurm.sdk.errors import ResultUnreadable, ResultUnwritten
@@ -50,6 +50,7 @@ class Envelope(NamedTuple):
     inject: dict[str, str]  # parameter → "job" or "workflow": contexts that the runner supplies
     cluster: dict[str, Any]  # how a workflow reaches the cluster
     callbacks: bool = False  # whether callbacks came with it
+    behind: Sequence[str] = ()  # where modules are found that the usual places lack
 
 
 def dumps(value: object) -> tuple[bytes, list[Promise]]:

@@ -72,6 +72,7 @@ def _envelope(files: JobFiles) -> Envelope:
             f"the task was submitted from Python {'.'.join(map(str, envelope.python))} and cannot run in {sys.executable}, which is Python "
             f"{'.'.join(map(str, python_version()))}: name another with Cluster(python=…)")
     sys.path[:0] = [entry for entry in envelope.path if entry not in sys.path]
+    sys.path += [entry for entry in envelope.behind if entry not in sys.path]
     return envelope
 
 

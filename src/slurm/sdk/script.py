@@ -8,25 +8,24 @@ from collections.abc import Mapping
 
 from slurm.sdk import options
 from slurm.sdk.folder import JobFiles
+from slurm.sdk.packaging.base import PackagingStrategy, quoted
 
 
-def render(files: JobFiles, task: str, asked: Mapping[str, str | None], python: str, *, array: bool = False, base: int = 0,
-           setup: str = "", source: str = "") -> str:
-    """The text of the script. `asked` are the options with all defaults in, `setup` shell lines to run before the task, `source` the folder
-    that slurm-py is found in, "" where `python` finds it by itself.
+def render(files: JobFiles, task: str, asked: Mapping[str, str | None], packaging: PackagingStrategy, *, array: bool = False, base: int = 0,
+           setup: str = "") -> str:
+    """The text of the script. `asked` are the options with all defaults in, `packaging` is prepared and says how the runner is run, `setup`
+    are shell lines before that.
 
     With several tasks every one of them runs the runner, by srun. `base` is added to the ids of an array's elements.
     """
     lines = ["#!/bin/bash", *options.directives(asked), "", f"export JOB_DIR={shlex.quote(files.folder)}"]
     lines.append(f"export SLURM_JOBS_DIR={shlex.quote(os.path.dirname(os.path.dirname(files.folder)))}")
-    if source:
-        lines.append(f"export PYTHONPATH={shlex.quote(source)}${{PYTHONPATH:+:$PYTHONPATH}}")
+    if packaging.source:
+        lines.append(f"export PYTHONPATH={shlex.quote(packaging.source)}${{PYTHONPATH:+:$PYTHONPATH}}")
     lines += ["export PYTHONUNBUFFERED=1", *([setup] if setup else [])]
-    words = [*_launcher(asked), shlex.quote(python), "-m", "slurm.runner", "--task", shlex.quote(task), "--folder", shlex.quote(files.folder),
-             "--key", files.array_key]
-    if array:
-        words += ["--base", str(base)]
-    return "\n".join((*lines, f"exec {' '.join(words)}")) + "\n"
+    lines += packaging.lines(files, base if array else None)
+    words = [*packaging.command(), "--task", task, "--folder", files.folder, "--key", files.array_key, *(["--base", str(base)] if array else [])]
+    return "\n".join((*lines, *packaging.launch(quoted(words), " ".join(_launcher(asked)), files))) + "\n"
 
 
 def _launcher(asked: Mapping[str, str | None]) -> list[str]:

@@ -1,7 +1,7 @@
 """Getting code to a cluster that does not see this disk: the runner, and the modules of the user that this process has imported.
 
 Both travel as archives named by their content, once, into `.code` below the folders of the jobs. What lies in site-packages does not travel: the Python there
-has to have it. With packaging="inherit" or "none" nothing travels, and that Python has to have slurm-py and the task's modules itself.
+has to have it. What travels when is for `packaging` to say.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import hashlib
 import io
 import os
 import re
+import shlex
+import shutil
 import sys
 import sysconfig
 import tarfile
-from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+import uuid
+from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 import cloudpickle
@@ -32,43 +34,50 @@ OWN = frozenset(("slurm", "cloudpickle", "__main__", "__mp_main__"))
 _VERSION = re.compile(r"^slurm-python=(\d+)\.(\d+)$", re.MULTILINE)
 
 
-class Code(NamedTuple):
-    """Where a job finds code: `runner` goes before PYTHONPATH ("" when the interpreter finds it by itself), `path` before sys.path."""
-
-    runner: str
-    path: list[str]
+def here() -> tuple[str, list[str]]:
+    """Where jobs that see this disk find code as this process does: a folder to go before PYTHONPATH, "" where none is needed, and folders before sys.path."""
+    return _source(), extra_path()
 
 
-class Target(Protocol):
-    """What is needed of a cluster."""
+def runner(backend: Backend, base: str) -> str:
+    """The folder below `base` that holds slurm-py and cloudpickle, made when it is not there yet."""
+    folder = f"{base}/.code/slurm-{slurm.__version__}-{name_of(_runtime())}"
+    deposit(backend, _runtime(), folder)
+    return folder
 
-    backend: Backend
-    python: str
-    setup: str
 
-
-def placed(cluster: Target, base: str, packaging: str) -> Code:
-    """Code for jobs of this cluster whose folders are made below `base`, sent there when it is not there yet; PackagingError when the Python there cannot run it."""
-    backend = cluster.backend
-    if not isinstance(backend, Distant):
-        return Code(_source(), extra_path())
-    if packaging in ("none", "inherit"):
-        return Code("", [])
-    folder = f"{base}/.code"
-    runner = f"{folder}/slurm-{slurm.__version__}-{_name(_runtime())}"
-    python = (cluster.python, cluster.setup)
-    checked = _checked.setdefault(backend, set())
-    if python not in checked:
-        _check(backend, *python)
-        checked.add(python)
-    backend.unpack(_runtime(), runner)
+def sources(backend: Backend, base: str) -> list[str]:
+    """The folder below `base` that holds the user's modules, made when it is not there yet; [] when there are none."""
     files = modules()
     if not files:
-        return Code(runner, [])
+        return []
     archive = _archive(tuple((name, path, os.stat(path).st_mtime_ns) for name, path in sorted(files.items())))
-    own = f"{folder}/modules-{_name(archive)}"
-    backend.unpack(archive, own)
-    return Code(runner, [own])
+    folder = f"{base}/.code/modules-{name_of(archive)}"
+    deposit(backend, archive, folder)
+    return [folder]
+
+
+def deposit(backend: Backend, archive: bytes, folder: str) -> None:
+    """Unpack a .tar.gz into `folder` where the jobs run, unless it is there; it appears whole or not at all. PackagingError when it cannot be made here."""
+    if isinstance(backend, Distant):
+        backend.unpack(archive, folder)
+        return
+    if os.path.isdir(folder):
+        return
+    new = f"{folder}.{uuid.uuid4().hex[:8]}"
+    try:
+        os.makedirs(new, mode=0o700)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
+            packed.extractall(new, filter="data")
+        try:
+            os.rename(new, folder)
+        except OSError:
+            if not os.path.isdir(folder):  # else somebody was faster
+                raise
+    except OSError as error:
+        raise PackagingError(f"{folder} cannot be made: {error}") from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def modules() -> dict[str, str]:
@@ -108,8 +117,19 @@ def is_usual(folder: str) -> bool:
 _checked: WeakKeyDictionary[Distant, set[tuple[str, str]]] = WeakKeyDictionary()
 
 
+def check(backend: Distant, interpreter: Sequence[str], setup: str) -> None:
+    """Find out, once, which Python would run the jobs; PackagingError when it is another version than this one.
+
+    Where it cannot be found on the login node, but `setup` may load it on the node, the job itself has to tell.
+    """
+    python = shlex.join(interpreter)
+    checked = _checked.setdefault(backend, set())
+    if (python, setup) not in checked:
+        _check(backend, python, setup)
+        checked.add((python, setup))
+
+
 def _check(backend: Distant, python: str, setup: str) -> None:
-    """Find out which Python would run the jobs. Where it cannot be found on the login node, the job itself has to tell."""
     here = ".".join(map(str, python_version()))
     try:
         out = backend.say(f"{setup}\n{python} -c 'import sys; print(\"slurm-python=%d.%d\" % sys.version_info[:2])'")
@@ -127,16 +147,16 @@ def _check(backend: Distant, python: str, setup: str) -> None:
 @functools.cache
 def _runtime() -> bytes:
     """slurm-py and cloudpickle."""
-    found: dict[str, str] = {}
+    found: dict[str, str | bytes] = {}
     for package in (slurm, cloudpickle):
         folder = os.path.dirname(os.path.abspath(str(package.__file__)))
         found.update(_below(folder, os.path.basename(folder)))
-    return _packed(found)
+    return packed(found)
 
 
 @functools.lru_cache(maxsize=8)
 def _archive(files: tuple[tuple[str, str, int], ...]) -> bytes:
-    return _packed({name: path for name, path, _ in files})
+    return packed({name: path for name, path, _ in files})
 
 
 def _below(folder: str, stem: str) -> dict[str, str]:
@@ -148,25 +168,30 @@ def _below(folder: str, stem: str) -> dict[str, str]:
     return found
 
 
-def _packed(files: Mapping[str, str]) -> bytes:
-    """A .tar.gz that is the same for the same files."""
+def packed(files: Mapping[str, str | bytes], largest: int = LARGEST) -> bytes:
+    """A .tar.gz that is the same for the same files: names in it → paths here, or contents. PackagingError for more than `largest` bytes."""
     size = 0
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name, path in sorted(files.items()):
-            with open(path, "rb") as file:
-                data = file.read()
+            data = path if isinstance(path, bytes) else _content(path)
             size += len(data)
-            if size > LARGEST:
-                raise PackagingError(f"the modules that this program has imported are more than {LARGEST >> 20} MB of source, {path} among them: "
-                                     "install them there and use packaging=\"none\"")
+            if size > largest:
+                raise PackagingError(f"what would travel to the cluster is more than {largest >> 20} MB, {name} among it: "
+                                     "install it there and use packaging=\"none\"")
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(data), 0o600
             archive.addfile(entry, io.BytesIO(data))
     return gzip.compress(packed.getvalue(), 6, mtime=0)
 
 
-def _name(archive: bytes) -> str:
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def name_of(archive: bytes) -> str:
+    """The name of a content."""
     return hashlib.sha256(archive).hexdigest()[:16]
 
 

@@ -78,7 +78,7 @@ def _arguments(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     found = {key: value for key, value in cluster.items() if key not in ("backend", "backend_config")}
     found |= {"backend_type": cluster["backend"], **cluster.get("backend_config", {})}
     if table.get("packaging"):
-        found.setdefault("default_packaging", table["packaging"].get("type"))
+        found.setdefault("default_packaging", dict(table["packaging"]))
     if table.get("callbacks"):
         from slurm.sdk.callbacks.named import made
 

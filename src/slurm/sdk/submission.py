@@ -16,6 +16,8 @@ from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.errors import InvalidOption, SubmissionError
 from slurm.sdk.folder import JobFiles, folder_name, pack_items
 from slurm.sdk.job import Home, Job
+from slurm.sdk.packaging import choice
+from slurm.sdk.packaging.base import PackagingStrategy
 from slurm.sdk.pickling import PROTOCOL, Call, Envelope, Promise, dumps, python_version
 from slurm.sdk.script import render
 from slurm.sdk.tasks import SlurmTask
@@ -26,7 +28,12 @@ class Place(Home, Protocol):
 
     python: str
     setup: str
-    default_packaging: str | None
+    packaging_defaults: dict[str, Any]
+
+    @property
+    def job_base_dir(self) -> str:
+        """Below which the folders of jobs are made."""
+        ...
 
     def defaults(self) -> Mapping[str, str | None]:
         """Options for every job."""
@@ -47,7 +54,7 @@ class Prepared(NamedTuple):
     files: JobFiles
     options: dict[str, str | None]
     call: bytes
-    source: str
+    packaging: PackagingStrategy
 
 
 def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
@@ -59,7 +66,7 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     options.setdefault("output", files.stdout)
     options.setdefault("error", files.stderr)
     callbacks = _tell_begin(cluster, task, files, options)
-    script = render(files, task.name, options, cluster.python, setup=cluster.setup, source=prepared.source)
+    script = render(files, task.name, options, prepared.packaging, setup=cluster.setup)
     _write(cluster, [(files.call, prepared.call, 0o600), (files.script, script.encode(), 0o700), *callbacks], files)
     name = cluster.backend.submit(script, files.script, options)
     cluster.tracker.add([name])
@@ -107,7 +114,7 @@ def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any],
     stem = f"{files.folder}/slurm_{files.array_key}_" + ("%a" if chunk.start == 0 else f"{chunk.start}+%a")
     options.setdefault("output", f"{stem}.out")
     options.setdefault("error", f"{stem}.err")
-    script = render(files, task.name, options, cluster.python, array=True, base=chunk.start, setup=cluster.setup, source=prepared.source)
+    script = render(files, task.name, options, prepared.packaging, array=True, base=chunk.start, setup=cluster.setup)
     _write(cluster, [(files.script, script.encode(), 0o700)], files)
     return cluster.backend.submit(script, files.script, options, range(chunk.size), limit)
 
@@ -154,17 +161,17 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
         raise blame.named(task.unwrapped, call.args, call.kwargs, error) from error
     options = {**cluster.defaults(), **task.sbatch_options}
     _depend(options, [*found, *inside, *task.dependencies], task)
-    packaging = task.packaging if task.packaging != "auto" else cluster.default_packaging or "auto"
+    packaging = choice.chosen(task, cluster, cluster.packaging_defaults)
     told = cluster.audience()
-    began = told.packaging(task, {"type": packaging}) if told is not None else 0.0
-    code = shipping.placed(cluster, base, packaging)
+    began = told.packaging(task, packaging.config) if told is not None else 0.0
+    packaging.prepare(task, cluster)
     if told is not None:
-        told.packaged(task, code, began)
-    envelope = Envelope(data, task.name, python_version(), code.path, inject, cluster.spec() if task.workflow else {},
-                        told is not None and told.ships(task))
+        told.packaged(task, packaging, began)
+    inside_job = {**cluster.spec(), "default_packaging": choice.for_children(packaging, cluster.packaging_defaults)} if task.workflow else {}
+    envelope = Envelope(data, task.name, python_version(), packaging.path, inject, inside_job, told is not None and told.ships(task), packaging.behind)
     key = f"{time.strftime('%Y%m%d_%H%M%S')}_{uuid.uuid4().hex[:8]}"
     files = JobFiles(os.path.join(base, folder_name(str(options["job_name"])), key), key)
-    return Prepared(files, options, cloudpickle.dumps(envelope, PROTOCOL), code.runner)
+    return Prepared(files, options, cloudpickle.dumps(envelope, PROTOCOL), packaging)
 
 
 def _pickled(call: Call) -> tuple[bytes, list[Promise]]:

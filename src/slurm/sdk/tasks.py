@@ -11,13 +11,11 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 from slurm.sdk import context, options
 from slurm.sdk.array_job import ArrayJob
-from slurm.sdk.errors import InvalidOption, PackagingError
 from slurm.sdk.job import Job
+from slurm.sdk.packaging import settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
-PACKAGING = ("auto", "none", "inherit")
-"""Ways of packaging that are carried out: the job finds what this process finds, by the paths and the interpreter of this process."""
 
 
 class SlurmTask(Generic[P, T]):
@@ -30,9 +28,10 @@ class SlurmTask(Generic[P, T]):
             raise TypeError(f"a task is made of a function, not of {func!r}")
         functools.update_wrapper(self, func)
         self.func = func
-        self.packaging = _packaging(packaging)
         where = f"@task of {self.name}"
-        self.sbatch_options = options.checked(dict(sbatch_options or {}), where)
+        keywords = dict(sbatch_options or {})
+        self.packaging = settings.checked(packaging, settings.taken(keywords), where)
+        self.sbatch_options = options.checked(keywords, where)
         self.sbatch_options.setdefault("job_name", self.name)
         self.dependencies: tuple[Job[Any] | ArrayJob[Any], ...] = ()
 
@@ -77,9 +76,9 @@ class SlurmTask(Generic[P, T]):
     def with_options(self, **keywords: object) -> Self:
         """This task with other options; None or False takes one away. InvalidOption as in @task."""
         made = self._copy()
-        if "packaging" in keywords:
-            made.packaging = _packaging(keywords.pop("packaging"))
-        made.sbatch_options = options.merged(self.sbatch_options, keywords, f"with_options of {self.name}")
+        where = f"with_options of {self.name}"
+        made.packaging = settings.over(self.packaging, keywords.pop("packaging", None), settings.taken(keywords), where)
+        made.sbatch_options = options.merged(self.sbatch_options, keywords, where)
         made.sbatch_options.setdefault("job_name", self.name)
         return made
 
@@ -141,14 +140,3 @@ def importable(module: str, file: str | None) -> bool:
     except (ImportError, ValueError):
         return False
     return spec is not None and spec.origin == file
-
-
-def _packaging(value: object) -> str:
-    """The kind of packaging; PackagingError for those that are not carried out yet."""
-    kind = str(value.get("type", "auto") if isinstance(value, Mapping) else value or "auto")
-    if kind not in PACKAGING:
-        if kind in ("wheel", "container") or ":" in kind or "/" in kind:
-            raise PackagingError(
-                f"packaging={kind!r} is not supported by slurm-py yet: the job uses this process's interpreter and paths (packaging=\"auto\")")
-        raise InvalidOption(f"packaging={kind!r} is unknown; valid: {', '.join(PACKAGING)}")
-    return kind

@@ -15,6 +15,8 @@ from slurm.sdk import shipping
 from slurm.sdk.backends.backend import Around, Distant
 from slurm.sdk.backends.inline import InlineBackend
 from slurm.sdk.errors import BackendCommandError, PackagingError
+from slurm.sdk.packaging.base import PackagingStrategy
+from slurm.sdk.packaging.choice import get_packaging_strategy
 from slurm.sdk.status import Status
 
 
@@ -33,7 +35,7 @@ class Far:
     def unpack(self, archive: bytes, folder: str) -> None:
         self.folders[folder] = archive
 
-    def say(self, command: str) -> str:
+    def say(self, command: str, seconds: float = 60.0) -> str:
         self.said.append(command)
         if self.failure:
             raise BackendCommandError(self.failure)
@@ -78,7 +80,13 @@ class Place:
     """A cluster as far as shipping looks at it."""
 
     def __init__(self, backend: Far | InlineBackend, setup: str = "") -> None:
-        self.backend, self.python, self.setup = backend, "python3", setup
+        self.backend, self.python, self.setup, self.job_base_dir = backend, "python3", setup, "/scratch/jobs"
+
+
+def _placed(place: Place, kind: str = "auto") -> PackagingStrategy:
+    strategy = get_packaging_strategy({"type": kind})
+    strategy.prepare(None, place)
+    return strategy
 
 
 @pytest.fixture
@@ -110,40 +118,45 @@ def test_all_modules_of_an_imported_package_travel_and_nothing_of_the_library_do
 
 def test_the_runner_and_the_users_modules_travel_under_names_of_their_content(package: str) -> None:
     far = Far()
-    code = shipping.placed(Place(far), "/scratch/jobs", "auto")
-    assert code.runner.startswith("/scratch/jobs/.code/slurm-") and code.path[0].startswith("/scratch/jobs/.code/modules-")
-    assert {"slurm/__init__.py", "slurm/sdk/runner.py", "cloudpickle/__init__.py"} <= _names(far.folders[code.runner])
+    code = _placed(Place(far))
+    assert code.source.startswith("/scratch/jobs/.code/slurm-") and code.path[0].startswith("/scratch/jobs/.code/modules-")
+    assert {"slurm/__init__.py", "slurm/sdk/runner.py", "cloudpickle/__init__.py"} <= _names(far.folders[code.source])
     assert "ofusers/later.py" in _names(far.folders[code.path[0]])
-    assert shipping.placed(Place(Far()), "/scratch/jobs", "auto") == code
+    assert _placed(Place(Far())).made() == code.made()
 
 
 def test_the_python_there_is_asked_for_once(package: str) -> None:
     far = Far()
     for _ in range(3):
-        shipping.placed(Place(far), "/jobs", "auto")
+        _placed(Place(far))
     assert len(far.said) == 1
 
 
 def test_another_version_of_python_is_refused_before_anything_is_submitted() -> None:
     with pytest.raises(PackagingError, match=r"python3 on the login node is Python 3\.6.*Cluster\(…, python="):
-        shipping.placed(Place(Far("3.6")), "/jobs", "auto")
+        _placed(Place(Far("3.6")))
 
 
 def test_a_python_that_is_missing_is_refused_but_not_when_setup_may_load_it_on_the_node() -> None:
     with pytest.raises(PackagingError, match="does not run on the login node"):
-        shipping.placed(Place(Far(failure="python3: not found")), "/jobs", "auto")
-    assert shipping.placed(Place(Far(failure="module: not found"), setup="module load python"), "/jobs", "auto").runner
+        _placed(Place(Far(failure="python3: not found")))
+    assert _placed(Place(Far(failure="module: not found"), setup="module load python")).source
 
 
-@pytest.mark.parametrize("packaging", ["inherit", "none"])
-def test_nothing_travels_when_the_python_there_has_everything(packaging: str) -> None:
+def test_nothing_travels_when_the_python_there_has_everything() -> None:
     far = Far()
-    assert shipping.placed(Place(far), "/jobs", packaging) == shipping.Code("", [])
+    code = _placed(Place(far), "none")
+    assert (code.source, code.path, code.interpreter) == ("", [], ["python3"])
     assert far.folders == {} and far.said == []
+
+
+def test_the_environment_of_this_program_cannot_be_inherited_where_nobody_sees_it() -> None:
+    with pytest.raises(PackagingError, match="this is no workflow"):
+        _placed(Place(Far()), "inherit")
 
 
 def test_where_the_disk_is_shared_the_jobs_look_where_this_process_looks() -> None:
     backend = InlineBackend()
     assert not isinstance(backend, Distant)
-    code = shipping.placed(Place(backend), "/jobs", "auto")
+    code = _placed(Place(backend))
     assert code.path == shipping.extra_path()

@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 from slurm.sdk.status import Status
 
 DEFAULT_MAX_ARRAY = 1001
+SAY_SECONDS = 60.0
 
 
 class Around(NamedTuple):
@@ -107,8 +108,8 @@ class Distant(Backend, Protocol):
         """Make `folder` of a .tar.gz unless it is there."""
         ...
 
-    def say(self, command: str) -> str:
-        """What a shell command line printed there; BackendCommandError when it failed."""
+    def say(self, command: str, seconds: float = SAY_SECONDS) -> str:
+        """What a shell command line printed there; BackendCommandError when it failed, BackendTimeout when it took longer than `seconds`."""
         ...
 
 

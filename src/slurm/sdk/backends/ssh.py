@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
-from slurm.sdk.backends.backend import Around
+from slurm.sdk.backends.backend import SAY_SECONDS, Around
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import FILTERS, PLAIN
 from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
-from slurm.sdk.backends.ssh_connection import Answer, SshConnection, one_line, prelude
+from slurm.sdk.backends.ssh_connection import COMMAND_SECONDS, Answer, SshConnection, one_line, prelude
 from slurm.sdk.backends.ssh_login import Login
 from slurm.sdk.errors import BackendCommandError, BackendError, InvalidOption, SubmissionError
 from slurm.sdk.published.methods import PublishedMethods
@@ -155,9 +155,9 @@ class SshBackend(SlurmCommands, PublishedMethods):
         if answer.status:
             raise BackendError(f"{self.connection.login}: {folder} cannot be made: {answer.err.strip()}")
 
-    def say(self, command: str) -> str:
+    def say(self, command: str, seconds: float = SAY_SECONDS) -> str:
         """What a shell command line printed, with this cluster's variables, in the folder that jobs are submitted from."""
-        answer = self._shell(self._prelude() + command)
+        answer = self._shell(self._prelude() + command, seconds)
         if answer.status:
             raise BackendCommandError(answer.err.strip() or f"it ended with {answer.status}")
         return answer.out
@@ -173,8 +173,8 @@ class SshBackend(SlurmCommands, PublishedMethods):
             raise BackendCommandError(answer.err.strip() or f"{words[0]} ended with {answer.status} on {self.connection.login}")
         return answer.out
 
-    def _shell(self, command: str) -> Answer:
-        return self.connection.run(f"exec {self.surroundings().shell} {shlex.quote(command)}")
+    def _shell(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
+        return self.connection.run(f"exec {self.surroundings().shell} {shlex.quote(command)}", seconds)
 
     def _prelude(self) -> str:
         return prelude(self._env.items(), self._remote_workdir or "")

@@ -1,0 +1,85 @@
+"""What a way of packaging is: told of a call, it brings there what the job needs, and has its say in the job's script."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from slurm.sdk.backends.backend import Backend
+from slurm.sdk.errors import PackagingError
+from slurm.sdk.folder import JobFiles
+from slurm.sdk.packaging.settings import Config
+from slurm.sdk.pickling import python_version
+
+
+class Site(Protocol):
+    """What is needed of a cluster."""
+
+    backend: Backend
+    python: str
+    setup: str
+
+    @property
+    def job_base_dir(self) -> str:
+        """Below which everything of the jobs lies."""
+        ...
+
+
+class PackagingStrategy:
+    """One way of packaging for one call.
+
+    After `prepare`: `source` is the folder that slurm-py is found in ("" where the interpreter finds it by itself), `path` what goes before
+    sys.path and `behind` what goes after it.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = dict(config)
+        self.source = ""
+        self.path: list[str] = []
+        self.behind: list[str] = []
+        self.interpreter: list[str] = []
+
+    def prepare(self, task: Any, cluster: Site) -> None:
+        """Make and bring what the job needs, once a content; PackagingError when that cannot be done."""
+        raise PackagingError(f"packaging={self.config.get('type')!r} cannot be carried out")
+
+    def command(self) -> list[str]:
+        """The words that run the runner; its own arguments follow."""
+        return [*self.interpreter, "-m", "slurm.runner"]
+
+    def lines(self, files: JobFiles, base: int | None) -> list[str]:
+        """Lines of the script before the runner; `base` as in `script.render`, None when the job is no array."""
+        return []
+
+    def launch(self, command: str, launcher: str, files: JobFiles) -> list[str]:
+        """The lines that run the runner's command line; `launcher` is srun's where the job has several tasks, else ""."""
+        return [f"exec {launcher} {command}" if launcher else f"exec {command}"]
+
+    def made(self) -> dict[str, Any]:
+        """What `prepare` has made, for the children of a workflow."""
+        return {name: getattr(self, name) for name in ("source", "path", "behind", "interpreter")}
+
+    def take(self, made: dict[str, Any]) -> None:
+        """Use what `made` tells of instead of making it."""
+        for name, value in made.items():
+            setattr(self, name, value)
+
+
+def asked_python(config: Config, cluster: Site) -> list[str]:
+    """The interpreter that is asked for, as words; PackagingError when it is known to be another version than this one."""
+    here = "{}.{}".format(*python_version())
+    version = config.get("python_version")
+    if version is not None and ".".join(str(version).split(".")[:2]) != here:
+        raise PackagingError(f"packaging_python_version={version!r}, but this program is Python {here}: functions travel as compiled code, which another "
+                             f"version cannot run. Say python_version=\"{here}\", or run this program with Python {version}")
+    asked = config.get("python_executable")
+    if asked is not None:
+        return shlex.split(asked) if isinstance(asked, str) else list(asked)
+    return [f"python{here}"] if version is not None else [cluster.python or sys.executable]
+
+
+def quoted(words: Sequence[str]) -> str:
+    """Words as the shell reads them."""
+    return " ".join(shlex.quote(word) for word in words)

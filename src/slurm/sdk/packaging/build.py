@@ -1,0 +1,95 @@
+"""Building the wheel of a project, once a content, into a cache of this user. What becomes of it on the cluster: `wheel`."""
+
+from __future__ import annotations
+
+import fcntl
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+
+from slurm.sdk.errors import PackagingError
+from slurm.sdk.packaging import content
+from slurm.sdk.packaging.environment import tail
+
+SECONDS = 1800.0
+
+
+def project(*starts: str) -> str:
+    """The folder of the nearest pyproject.toml or setup.py, from each start upwards; PackagingError when there is none."""
+    for start in starts:
+        folder = os.path.abspath(start)
+        while True:
+            if any(os.path.isfile(os.path.join(folder, name)) for name in ("pyproject.toml", "setup.py")):
+                return folder
+            if folder == os.path.dirname(folder):
+                break
+            folder = os.path.dirname(folder)
+    raise PackagingError(f'packaging="wheel" builds the project around, and there is no pyproject.toml in {" or ".join(dict.fromkeys(starts))} or above. '
+                         'packaging="auto" needs none')
+
+
+def wheel(root: str, tool: str | None, environ: Mapping[str, str]) -> str:
+    """The wheel of the project in `root`, built if this content never was; PackagingError with what the tool said when that fails.
+
+    `tool` is uv, build or pip; None, or uv where there is none, takes the first of them that is there. The cache lies in $XDG_CACHE_HOME/slurm-py/wheels.
+    """
+    cache = os.path.join(environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "slurm-py", "wheels")
+    found = _cached(cache, root)
+    if found:
+        return found
+    try:
+        os.makedirs(cache, mode=0o700, exist_ok=True)
+        with open(f"{cache}/{os.path.basename(root)}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another program of this user may be building it
+            return _cached(cache, root) or _built(cache, root, tool, environ)
+    except OSError as error:
+        raise PackagingError(f"the wheel of {root} cannot be kept in {cache}: {error}") from error
+
+
+def _cached(cache: str, root: str) -> str:
+    return next(iter(glob.glob(f"{glob.escape(_place(cache, root))}/*.whl")), "")
+
+
+def _place(cache: str, root: str) -> str:
+    # A wheel with compiled parts belongs to one version of Python.
+    return f"{cache}/{content.digest(root, content.listing(root))}-{sys.implementation.cache_tag}"
+
+
+def _built(cache: str, root: str, tool: str | None, environ: Mapping[str, str]) -> str:
+    place = _place(cache, root)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="new-") as new:
+        command = _command(tool, root, new, environ)
+        try:
+            done = subprocess.run(command, cwd=root, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  text=True, timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise PackagingError(f"building the wheel of {root} took more than {SECONDS:.0f} s: {' '.join(command)}") from error
+        made = glob.glob(f"{glob.escape(new)}/*.whl")
+        if done.returncode or len(made) != 1:
+            said = tail(done.stdout) if done.returncode else f"it left {len(made)} wheels"
+            raise PackagingError(f"the wheel of {root} cannot be built: `{' '.join(command)}` ended with {done.returncode}:\n{said}")
+        name = os.path.basename(made[0])
+        # Some builds write a file into the project, such as its version: what lies there now is built too.
+        for folder in dict.fromkeys((place, _place(cache, root))):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            shutil.copyfile(made[0], f"{folder}/{name}.new")
+            os.replace(f"{folder}/{name}.new", f"{folder}/{name}")
+    return f"{place}/{name}"
+
+
+def _command(tool: str | None, root: str, out: str, environ: Mapping[str, str]) -> Sequence[str]:
+    uv = shutil.which("uv", path=environ.get("PATH")) if tool in (None, "uv") else None
+    if uv:
+        return [uv, "build", "--wheel", "--python", sys.executable, "-o", out, root]
+    if tool == "build" or (tool is None and find_spec("build") is not None):
+        if find_spec("build") is None:
+            raise PackagingError(f"packaging_build_tool=\"build\": {sys.executable} has no module build; pip install build, or say \"pip\"")
+        return [sys.executable, "-m", "build", "--wheel", "--outdir", out, root]
+    if find_spec("pip") is None:
+        raise PackagingError(f"a wheel is built by uv, build or pip, and {sys.executable} has none of them: pip install uv")
+    return [sys.executable, "-m", "pip", "wheel", "--disable-pip-version-check", "--no-deps", "-w", out, root]

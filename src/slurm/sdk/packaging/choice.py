@@ -1,0 +1,48 @@
+"""Which way of packaging a call takes, and what the children of a workflow are told of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slurm.sdk.errors import PackagingError
+from slurm.sdk.packaging.base import PackagingStrategy, Site
+from slurm.sdk.packaging.none import NonePackagingStrategy
+from slurm.sdk.packaging.settings import Config, effective
+
+
+def get_packaging_strategy(config: Config | None) -> PackagingStrategy:
+    """The way of packaging that this table names; none for None."""
+    kind = (config or {"type": "none"})["type"]
+    if kind == "wheel":
+        from slurm.sdk.packaging.wheel import WheelPackagingStrategy
+
+        return WheelPackagingStrategy(config or {})
+    if kind == "container":
+        raise PackagingError('packaging="container" is not supported by slurm-py yet')
+    if kind == "inherit":
+        from slurm.sdk.packaging.inherit import InheritPackagingStrategy
+
+        return InheritPackagingStrategy(config or {})
+    if kind == "auto":
+        from slurm.sdk.packaging.auto import AutoPackagingStrategy
+
+        return AutoPackagingStrategy(config or {})
+    return NonePackagingStrategy(config or {})
+
+
+def chosen(task: Any, cluster: Site, default: Config) -> PackagingStrategy:
+    """The strategy for a call of `task` on this cluster, not prepared yet; `default` is what the cluster says about packaging."""
+    config = effective(task.packaging, default, f"@task of {task.name}")
+    if cluster.backend.name == "inline":
+        return NonePackagingStrategy(config)  # the job is this very process
+    parent = default.get("parent")
+    if parent is not None and config == parent["config"]:
+        config = {"type": "inherit", "parent": parent}  # as the workflow around: not made a second time, and not of files edited since
+    return get_packaging_strategy(config)
+
+
+def for_children(strategy: PackagingStrategy, default: Config) -> Config:
+    """The default of the cluster that a workflow makes inside its job."""
+    if strategy.config["type"] == "inherit" or strategy.config["type"] == "auto":
+        return default
+    return {"type": "inherit", "parent": {"config": strategy.config, "made": strategy.made()}, "before": default.get("before", default)}
