@@ -62,7 +62,9 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         states = _main_job(env, work, console)
     finally:
         _remove(cluster, env)
-    console.line("The demo's cluster is stopped and removed. A cluster of your own:  slurm up")
+    found = shutil.which("slurm", path=environ.get("PATH"))
+    own = "slurm" if found and os.path.dirname(os.path.realpath(found)) == os.path.realpath(programs) else f"{programs}/slurm"
+    console.line(f"The demo's cluster is stopped and removed. A cluster of your own:  {own} up")
     if keep:
         console.line(f"Outputs and models: {keep}")
     completed = all(state == "COMPLETED" for state in states.values())
