@@ -118,7 +118,9 @@ class ArrayJob(Promise, Generic[T]):
         """End all elements that have not ended; whether there were any."""
         if not self._jobs or self.done():
             return False
-        self.cluster.backend.cancel(self.ids)
+        self.cluster.tracker.unguard(job.id for job in self._jobs)
+        again = {job.id.partition("_")[0] for job in self._jobs} - set(self.ids)
+        self.cluster.backend.cancel([*self.ids, *sorted(again)])
         return True
 
     def _at_hand(self) -> Iterator[Job[T]]:

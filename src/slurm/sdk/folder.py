@@ -34,6 +34,12 @@ class JobFiles:
         self.array_key = key
         self.key = key if index is None else f"{key}_{index}"
 
+    @classmethod
+    def of(cls, script: str) -> JobFiles:
+        """The files of the job whose script lies there; scripts of further attempts and parts of arrays have something behind their names."""
+        folder, _, name = script.rpartition("/")
+        return cls(folder, name.removeprefix("slurm_job_").partition("_script.sh")[0])
+
     def element(self, index: int) -> JobFiles:
         """The files of one element of this array."""
         return JobFiles(self.folder, self.array_key, index)

@@ -31,8 +31,7 @@ class Home(Protocol):
 class Job(Promise, Generic[T]):
     """A submitted call. Handed to another task as an argument, at any depth, it becomes its result there.
 
-    `id` as Slurm knows it ("12", "12_3" in an array), `name` the job's name, `files` where everything of it lies, `stdout_path` and
-    `stderr_path` what it writes. `await job` gives its result.
+    `name` is the job's name, `files` where everything of it lies, `stdout_path` and `stderr_path` what it writes. `await job` gives its result.
     """
 
     workflow = False
@@ -51,7 +50,7 @@ class Job(Promise, Generic[T]):
 
         `target_job_dir`, `pre_submission_id`, `task_func`, `args`, `kwargs`, `sbatch_options` and `backend` are taken as the published SDK does.
         """
-        self.id = id
+        self._id = id
         self.sbatch_options = dict(options or {})
         if published or cluster is None:
             from slurm.sdk.published.construction import taken
@@ -70,6 +69,17 @@ class Job(Promise, Generic[T]):
 
         vars(self).update(located(self.cluster, self.id))
         return vars(self)[name]
+
+    @property
+    def id(self) -> str:
+        """As Slurm knows it: "12", "12_3" in an array. Of a job that was tried again the latest attempt's."""
+        home = vars(self).get("cluster")
+        return self._id if home is None else home.tracker.current(self._id)
+
+    @property
+    def attempts(self) -> list[str]:
+        """The ids under which it was submitted, the first one first: more than one when it was tried again on another node, with more memory …"""
+        return self.cluster.tracker.attempts(self._id)
 
     def status(self) -> str:
         """The state in Slurm's words: PENDING, RUNNING, COMPLETED, FAILED …; UNKNOWN when the cluster has forgotten the job."""
@@ -136,6 +146,7 @@ class Job(Promise, Generic[T]):
         """End the job; whether the cluster took the wish. A job that has ended already stays as it is."""
         if self._status().finished:
             return False
+        self.cluster.tracker.unguard([self.id])
         self.cluster.backend.cancel([self.id])
         return True
 
@@ -298,6 +309,8 @@ class Job(Promise, Generic[T]):
             tail = ""  # it never started, so it wrote nothing
         lines = [f"Job {self.id} did not succeed. State: {status.state}, Exit Code: {status.exit_code or 'none'}"
                  + (f", Reason: {status.reason}" if status.reason not in ("", "None") else ""), f"job: {self.name}, folder: {self.files.folder}"]
+        lines += [f"attempts: {', '.join(self.attempts)}"] if len(self.attempts) > 1 else []
+        lines += [note] if (note := self.cluster.tracker.noted(self.id)) else []
         lines += [raised] if raised else []
         if status.exit_code == f"{errors.UNTOLD}:0":
             lines.append("it could write neither its result nor an error into that folder: the disk may be full")

@@ -162,3 +162,9 @@ class SbatchKeywords(TypedDict, total=False):
     packaging_push: bool
     packaging_tls_verify: bool
     packaging_use_digest: bool
+    retries: int | None
+    retry_on: str | type[BaseException] | Sequence[str | type[BaseException]] | None
+    retry_delay: float | timedelta | None
+    retry_backoff: float | None
+    retry_memory: float | None
+    retry_time: float | None

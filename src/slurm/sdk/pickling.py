@@ -33,11 +33,15 @@ class Promise:
 
 
 class Call(NamedTuple):
-    """What a job has to do: `target` is (module, name) or the function itself; an array's `args` and `kwargs` lie with its items."""
+    """What a job has to do: `target` is (module, name) or the function itself; an array's `args` and `kwargs` lie with its items.
+
+    `retry` is the task's wish to be tried again (a `retry.Retry`), None without one.
+    """
 
     target: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    retry: Any = None
 
 
 class Envelope(NamedTuple):

@@ -21,6 +21,7 @@ from slurm.sdk.folder import JobFiles, read_item
 from slurm.sdk.pickling import Call, Envelope, loads, python_version, write_result
 
 USAGE_ERROR = 2
+_HERE = os.path.dirname(__file__)
 _OPTIONS = ("task", "args", "folder", "key", "base")
 
 
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
     """Make the call that lies in these files, `index` being the element of an array; 0 when its result was written."""
     rank = int(environ.get("SLURM_PROCID") or 0)
-    if environ.get("SLURM_RESTART_COUNT", "0") != "0" and os.path.exists(files.error):
+    again = environ.get("SLURM_RESTART_COUNT", "0") != "0" or "SLURM_SDK_ATTEMPT" in environ
+    if again and os.path.exists(files.error):
         os.unlink(files.error)  # what an earlier attempt left
     told = None
     try:
@@ -49,19 +51,36 @@ def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
             from slurm.sdk.callbacks.inside import Inside
 
             told = Inside(files, environ)
-        function, args, kwargs = _load(envelope, files, index)
-        if envelope.inject or envelope.cluster or told is not None:
-            from slurm.sdk.injection import called  # few tasks need it
-
-            value = called(envelope, files, environ, function, args, kwargs, told)
-        else:
-            value = function(*args, **kwargs)
+        value = _called(envelope, files, index, environ, told)
     except SystemExit as exit:
         return _exited(files, rank, exit, told)
     except BaseException as error:
         # Whatever it is, the submitter is told.
         return _failed(files, error, told)
     return _returned(files, rank, value, told)
+
+
+def _called(envelope: Envelope, files: JobFiles, index: int | None, environ: Mapping[str, str], told: Any) -> Any:
+    """What the task returns, tried as often as it wishes. Ranks of a job are not tried again one by one: the others would wait for them."""
+    function, args, kwargs, retry = _load(envelope, files, index)
+
+    def call() -> Any:
+        if not envelope.inject and not envelope.cluster and told is None:
+            return function(*args, **kwargs)
+        from slurm.sdk.injection import called  # few tasks need it
+
+        return called(envelope, files, environ, function, args, kwargs, told)
+
+    if retry is None or environ.get("SLURM_NTASKS", "1") != "1":
+        return call()
+    from slurm.sdk.retry import tried
+
+    def again() -> Any:
+        nonlocal function, args, kwargs
+        function, args, kwargs, _ = _load(envelope, files, index)
+        return call()
+
+    return tried(retry, environ, call, again)
 
 
 def _envelope(files: JobFiles) -> Envelope:
@@ -76,12 +95,12 @@ def _envelope(files: JobFiles) -> Envelope:
     return envelope
 
 
-def _load(envelope: Envelope, files: JobFiles, index: int | None) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+def _load(envelope: Envelope, files: JobFiles, index: int | None) -> tuple[Any, tuple[Any, ...], dict[str, Any], Any]:
     with loading.imports():
         call: Call = loads(envelope.call)
         args, kwargs = (call.args, call.kwargs) if index is None else loads(read_item(files.items, index))
         function = loading.function(call.target)
-    return function, args, kwargs
+    return function, args, kwargs, call.retry
 
 
 def _exited(files: JobFiles, rank: int, exit: SystemExit, told: Any) -> int:
@@ -110,7 +129,7 @@ def _failed(files: JobFiles, error: BaseException, told: Any) -> int:
 
     # The first frames are the runner's own.
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+    while frames is not None and os.path.dirname(frames.tb_frame.f_code.co_filename) == _HERE:
         frames = frames.tb_next
     text = "".join(traceback.format_exception(type(error), error, frames))
     sys.stderr.write(text)

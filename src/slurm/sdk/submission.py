@@ -13,13 +13,15 @@ import cloudpickle
 
 from slurm.sdk import blame, injection, loading, shipping
 from slurm.sdk.array_job import ArrayJob, Chunk
-from slurm.sdk.errors import InvalidOption, SubmissionError
+from slurm.sdk.attempts import Attempts, Submission
+from slurm.sdk.dependencies import depend
+from slurm.sdk.errors import SubmissionError
 from slurm.sdk.folder import JobFiles, folder_name, pack_items
 from slurm.sdk.job import Home, Job
 from slurm.sdk.packaging import choice
 from slurm.sdk.packaging.base import PackagingStrategy
 from slurm.sdk.pickling import PROTOCOL, Call, Envelope, Promise, dumps, python_version
-from slurm.sdk.script import render
+from slurm.sdk.script import render, several_tasks
 from slurm.sdk.tasks import SlurmTask
 
 
@@ -55,26 +57,29 @@ class Prepared(NamedTuple):
     options: dict[str, str | None]
     call: bytes
     packaging: PackagingStrategy
+    awaits: tuple[Promise, ...]
 
 
 def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
     """Submit one call; its folder is made below `base`. TypeError for arguments that do not fit or cannot travel, SubmissionError else."""
     _guard(task)
     bound = injection.bound(task.unwrapped, args, kwargs, workflow=task.workflow)
-    prepared = _prepare(cluster, base, task, Call(task.target(), bound.args, bound.kwargs), bound.inject, ())
+    prepared = _prepare(cluster, base, task, Call(task.target(), bound.args, bound.kwargs, task.retry), bound.inject, ())
     files, options = prepared.files, prepared.options
     options.setdefault("output", files.stdout)
     options.setdefault("error", files.stderr)
     callbacks = _tell_begin(cluster, task, files, options)
-    script = render(files, task.name, options, prepared.packaging, setup=cluster.setup)
-    _write(cluster, [(files.call, prepared.call, 0o600), (files.script, script.encode(), 0o700), *callbacks], files)
-    name = cluster.backend.submit(script, files.script, options)
-    cluster.tracker.add([name])
-    job: Job[Any] = Job(name, cluster, files, name=str(task), options=options, stdout_path=_shown(cluster, options["output"], name, task),
-               stderr_path=_shown(cluster, options["error"], name, task))
+    _write(cluster, [(files.call, prepared.call, 0o600), *callbacks], files)
+    made = _submission(cluster, prepared, task, None)
+    asked = dict(options)
+    depend(asked, prepared.awaits, f"@task of {task.name}")
+    name = made.submit(asked, (), 0, "")
+    job: Job[Any] = Job(name, cluster, files, name=str(task), options=asked, stdout_path=_shown(cluster, options["output"], name, task),
+                        stderr_path=_shown(cluster, options["error"], name, task))
     job.workflow = task.workflow
+    _track(cluster, task, made._replace(options={**options, "output": _literal(job.stdout_path), "error": _literal(job.stderr_path)}), {name: None})
     if cluster.audience() is not None:
-        cluster.audience().submitted(task, job, options)
+        cluster.audience().submitted(task, job, asked)
     return job
 
 
@@ -90,33 +95,68 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
         except TypeError as error:
             raise TypeError(f"item {number} of {task.name}.map(): {error}") from None
     pickled, found = _pickled_items(task, calls)
-    prepared = _prepare(cluster, base, task, Call(task.target(), (), {}), inject, found)
+    prepared = _prepare(cluster, base, task, Call(task.target(), (), {}, task.retry), inject, found)
     files = prepared.files
     if not items:
         return ArrayJob(cluster, files, [], name=str(task))
     own = (prepared.options.get("output") or "", prepared.options.get("error") or "")
     most = cluster.backend.max_array() if len(items) > 100 else len(items)
-    callbacks = _tell_begin(cluster, task, files, prepared.options)
+    asked = dict(prepared.options)
+    depend(asked, prepared.awaits, f"@task of {task.name}")
+    callbacks = _tell_begin(cluster, task, files, asked)
     _write(cluster, [(files.items, pack_items(pickled), 0o600), (files.call, prepared.call, 0o600), *callbacks], files)
-    chunks = []
+    chunks: list[Chunk] = []
     for start in range(0, len(items), most):
         chunk = Chunk("", start, min(most, len(items) - start))
-        chunks.append(chunk._replace(id=_submit_chunk(cluster, prepared, task, chunk, limit)))
-    cluster.tracker.add(f"{chunk.id}_{local}" for chunk in chunks for local in range(chunk.size))
-    array: ArrayJob[Any] = ArrayJob(cluster, files, chunks, name=str(task), options=prepared.options, patterns=own)
+        chunks.append(_submit_chunk(cluster, prepared, task, chunk, limit, chunks))
+    array: ArrayJob[Any] = ArrayJob(cluster, files, chunks, name=str(task), options=asked, patterns=own)
     if cluster.audience() is not None:
-        cluster.audience().submitted(task, array, prepared.options)
+        cluster.audience().submitted(task, array, asked)
     return array
 
 
-def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], chunk: Chunk, limit: int) -> str:
+def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], chunk: Chunk, limit: int, before: list[Chunk]) -> Chunk:
+    """Submit a part of an array. Where only so many may run at once, the parts run one after the other, and what is tried again after all of them."""
     files, options = prepared.files, dict(prepared.options)
     stem = f"{files.folder}/slurm_{files.array_key}_" + ("%a" if chunk.start == 0 else f"{chunk.start}+%a")
     options.setdefault("output", f"{stem}.out")
     options.setdefault("error", f"{stem}.err")
-    script = render(files, task.name, options, prepared.packaging, array=True, base=chunk.start, setup=cluster.setup)
-    _write(cluster, [(files.script, script.encode(), 0o700)], files)
-    return cluster.backend.submit(script, files.script, options, range(chunk.size), limit)
+    made = _submission(cluster, prepared, task, chunk, limit, before)
+    asked = dict(options)
+    depend(asked, prepared.awaits, f"@task of {task.name}", [one.id for one in before[-1:]] if limit else ())
+    done = chunk._replace(id=made.submit(asked, range(chunk.size), 0, f".{chunk.start}" if chunk.start else ""))
+    for name in ("output", "error"):
+        options[name] = (options[name] or "").replace("%A", done.id)
+    _track(cluster, task, made._replace(options=options), {f"{done.id}_{local}": local for local in range(chunk.size)})
+    return done
+
+
+def _submission(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], chunk: Chunk | None, limit: int = 0,
+                chunks: Sequence[Chunk] = ()) -> Submission:
+    """What can be submitted, and perhaps again; `chunks` are the parts of its array, as far as they have been submitted."""
+    files = prepared.files
+
+    def again(options: dict[str, str | None]) -> None:
+        depend(options, prepared.awaits, f"@task of {task.name}", [one.id for one in chunks] if limit else (), left=True)
+
+    def submit(options: dict[str, str | None], elements: Sequence[int], attempt: int, mark: str) -> str:
+        script = render(files, task.name, options, prepared.packaging, array=chunk is not None, base=chunk.start if chunk else 0, setup=cluster.setup,
+                        attempt=attempt)
+        _write(cluster, [(files.script + mark, script.encode(), 0o700)], files)
+        return cluster.backend.submit(script, files.script + mark, options, elements, limit)
+
+    return Submission(files, prepared.options, prepared.awaits, again, submit, chunk.start if chunk else 0, several_tasks(prepared.options))
+
+
+def _track(cluster: Place, task: SlurmTask[..., Any], made: Submission, ids: Mapping[str, int | None]) -> None:
+    if Attempts.needed(cluster, task.retry, made.awaits):
+        cluster.tracker.guard(ids, Attempts(cluster, task.retry, made, ids))
+    cluster.tracker.add(ids)
+
+
+def _literal(path: str) -> str:
+    """A path as a pattern that means it."""
+    return path.replace("%", "%%")
 
 
 def _tell_begin(cluster: Place, task: SlurmTask[..., Any], files: JobFiles, options: Mapping[str, str | None]) -> list[tuple[str, bytes, int]]:
@@ -160,7 +200,7 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
     except TypeError as error:
         raise blame.named(task.unwrapped, call.args, call.kwargs, error) from error
     options = {**cluster.defaults(), **task.sbatch_options}
-    _depend(options, [*found, *inside, *task.dependencies], task)
+    awaits = (*found, *inside, *task.dependencies)
     packaging = choice.chosen(task, cluster, cluster.packaging_defaults)
     told = cluster.audience()
     began = told.packaging(task, packaging.config) if told is not None else 0.0
@@ -171,7 +211,7 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
     envelope = Envelope(data, task.name, python_version(), packaging.path, inject, inside_job, told is not None and told.ships(task), packaging.behind)
     key = f"{time.strftime('%Y%m%d_%H%M%S')}_{uuid.uuid4().hex[:8]}"
     files = JobFiles(os.path.join(base, folder_name(str(options["job_name"])), key), key)
-    return Prepared(files, options, cloudpickle.dumps(envelope, PROTOCOL), packaging)
+    return Prepared(files, options, cloudpickle.dumps(envelope, PROTOCOL), packaging, awaits)
 
 
 def _pickled(call: Call) -> tuple[bytes, list[Promise]]:
@@ -197,21 +237,6 @@ def _is_users(module: Any) -> bool:
     """Whether a module may be unknown to another interpreter: it lies in no place that all of them look into."""
     file = getattr(module, "__file__", None)
     return file is not None and not shipping.is_usual(os.path.dirname(file))
-
-
-def _depend(options: dict[str, str | None], jobs: Sequence[Promise], task: SlurmTask[..., Any]) -> None:
-    """Add the ids of jobs to --dependency; dependents of a job that failed are to end, not to wait for ever."""
-    arrays = dict.fromkeys(one for job in jobs if isinstance(job, ArrayJob) for one in job.ids)
-    singles = dict.fromkeys(job.id for job in jobs if isinstance(job, Job) and job.id.partition("_")[0] not in arrays)
-    ids = [*arrays, *singles]
-    if not ids:
-        return
-    clause = "afterok:" + ":".join(ids)
-    own = options.get("dependency")
-    if own and "?" in own:
-        raise InvalidOption(f"@task of {task.name}: dependency={own!r} cannot be joined with that on jobs {', '.join(ids)}: it holds a `?`")
-    options["dependency"] = f"{own},{clause}" if own else clause
-    options.setdefault("kill_on_invalid_dep", "yes")
 
 
 def _write(cluster: Place, contents: Iterable[tuple[str, bytes, int]], files: JobFiles) -> None:

@@ -1,4 +1,7 @@
-"""Tracker: one place that knows how a cluster's jobs stand, fed by one thread for all who wait."""
+"""Tracker: one place that knows how a cluster's jobs stand, fed by one thread for all who wait.
+
+A job may have several attempts, each with an id of its own. Whoever asks by any of them hears of the job: it has ended when nobody tries it again.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ NOTICE_SECONDS = 5.0
 
 SHOWN = 10
 """So many jobs are listed by their ids."""
+LATER = ""
+"""Instead of a new id: what becomes of the job cannot be said before more is known of others."""
 
 Told = Callable[[], None]
 
@@ -37,6 +42,14 @@ class Listener(Protocol):
         ...
 
 
+class Guard(Protocol):
+    """Whoever may try jobs again that ended badly (`attempts`)."""
+
+    def again(self, ended: Mapping[str, Status]) -> Mapping[str, str]:
+        """Jobs by their first ids → the ids under which they were submitted again, or LATER. Those left out have ended for good."""
+        ...
+
+
 class Tracker:
     """States of the jobs of one cluster. The thread lives while somebody waits for a job that has not ended."""
 
@@ -46,8 +59,15 @@ class Tracker:
         self._trouble = ""
         self.listener: Listener | None = None
         self._changed = threading.Condition()
+        self._judging = threading.RLock()
         self._known: dict[str, Status] = {}
-        self._live: dict[str, None] = {}  # in the order of submission
+        self._live: dict[str, str] = {}  # first id → present id, in the order of submission
+        self._first: dict[str, str] = {}  # present id → first id, of live jobs; of ended ones where it is another
+        self._attempts: dict[str, list[str]] = {}  # first id → all ids, where there are several
+        self._guards: dict[str, Guard] = {}
+        self._held: dict[str, Status] = {}  # ended badly, and not yet known whether for good
+        self._notes: dict[str, str] = {}
+        self._asked: list[str] = []  # present ids of live jobs, and perhaps some that have ended
         self._waiting: dict[str, list[Told]] = {}
         self._thread: threading.Thread | None = None
         self._failure: BackendError | None = None
@@ -55,15 +75,55 @@ class Tracker:
     def add(self, ids: Iterable[str]) -> None:
         """Remember jobs that were just submitted."""
         with self._changed:
-            self._live.update((job, None) for job in ids if job not in self._known or not self._known[job].finished)
+            for job in ids:
+                key = self._first.get(job, job)
+                known = self._known.get(key)
+                if key not in self._live and (known is None or not known.finished):
+                    self._live[key], self._first[key] = key, key
+                    self._asked = []
             running = self._listening()
         if running:
             self._backend.wake()
 
+    def guard(self, ids: Iterable[str], guard: Guard) -> None:
+        """Ask `guard` when one of these jobs has ended badly, before anybody is told."""
+        with self._changed:
+            self._guards.update((job, guard) for job in ids)
+
+    def guarded(self, job: str) -> bool:
+        """Whether the job may be tried again."""
+        with self._changed:
+            return self._first.get(job, job) in self._guards
+
+    def unguard(self, ids: Iterable[str]) -> None:
+        """See to it that these jobs are not tried again: their present attempts are the last ones."""
+        with self._judging:
+            with self._changed:
+                for job in ids:
+                    self._guards.pop(self._first.get(job, job), None)
+            self._judge()
+
+    def current(self, job: str) -> str:
+        """The id of a job's latest attempt."""
+        attempts = self._attempts.get(self._first.get(job, job))
+        return attempts[-1] if attempts else job
+
+    def attempts(self, job: str) -> list[str]:
+        """The ids of all attempts, the first one first."""
+        return list(self._attempts.get(self._first.get(job, job), (job,)))
+
+    def note(self, job: str, text: str) -> None:
+        """Keep a sentence for those who are told that the job has failed."""
+        self._notes[self._first.get(job, job)] = text
+
+    def noted(self, job: str) -> str:
+        """That sentence, or ""."""
+        return self._notes.get(self._first.get(job, job), "")
+
     def settle(self, job: str, status: Status) -> None:
         """Say how a job stands without asking: it is known from its files."""
         self.add([job])
-        self._take({job: status})
+        self._take({self.current(job): status})
 
     def status(self, job: str) -> Status:
         """How a job stands now; BackendError when the cluster cannot be asked."""
@@ -72,47 +132,56 @@ class Tracker:
     def statuses(self, ids: Sequence[str]) -> dict[str, Status]:
         """How jobs stand now: known, or asked for in one question with all others that have not ended."""
         with self._changed:
+            keys = {job: self._first.get(job, job) for job in ids}
             listening = self._listening() and self._failure is None
-            fresh = all((known := self._known.get(job)) is not None and (known.finished or listening) for job in ids)
+            fresh = all((known := self._known.get(key)) is not None and (known.finished or listening) for key in keys.values())
         if not fresh:
             self.add(ids)
             with self._changed:
-                live = list(self._live)
+                live = list(self._live.values())
             self._take(self._backend.states(live))
         with self._changed:
-            return {job: self._known.get(job) or Status("PENDING") for job in ids}
+            return {job: self._known.get(key) or Status("PENDING") for job, key in keys.items()}
 
     def known(self, ids: Iterable[str]) -> dict[str, Status]:
         """What has been heard of these jobs so far."""
         with self._changed:
-            return {job: self._known[job] for job in ids if job in self._known}
+            keys = {job: self._first.get(job, job) for job in ids}
+            return {job: self._known[key] for job, key in keys.items() if key in self._known}
 
     def wait(self, ids: Sequence[str], timeout: float | None = None) -> bool:
         """Return True once all these jobs have ended, False after `timeout` seconds; BackendError when the cluster stays away."""
         deadline = None if timeout is None else time.monotonic() + timeout
         self.follow(ids)
         with self._changed:
-            while any(job in self._live for job in ids):
+            keys = [self._first.get(job, job) for job in ids]
+            left = list(keys)
+            while True:
+                while left and left[-1] not in self._live:
+                    left.pop()
+                if not left:
+                    break
                 if self._failure is not None:
                     raise self._failure
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
+                seconds = None if deadline is None else deadline - time.monotonic()
+                if seconds is not None and seconds <= 0:
                     return False
                 try:
-                    self._changed.wait(left)
+                    self._changed.wait(seconds)
                 except KeyboardInterrupt as stop:
-                    stop.add_note(goes_on(job for job in ids if job in self._live))
+                    stop.add_note(goes_on(self._live[key] for key in left if key in self._live))
                     raise
         if self.listener is not None:
-            self.listener.caught_up(ids)
+            self.listener.caught_up(keys)
         return True
 
     def when_done(self, job: str, told: Told) -> None:
         """Call `told` once, from the tracker's thread, when the job has ended; at once when it has."""
         with self._changed:
-            known = self._known.get(job)
+            key = self._first.get(job, job)
+            known = self._known.get(key)
             if known is None or not known.finished:
-                self._waiting.setdefault(job, []).append(told)
+                self._waiting.setdefault(key, []).append(told)
                 told = _nothing
         _call(told)
         self.follow([job])
@@ -134,13 +203,15 @@ class Tracker:
         away_since = pause = 0.0
         while True:
             with self._changed:
-                live = list(self._live)
-                if not live:
+                if not self._live:
                     self._thread = None
                     self._backend.rest()
                     return
+                if len(self._asked) < len(self._live) or len(self._asked) > 2 * len(self._live):
+                    self._asked = list(self._live.values())
+                asked = self._asked
             try:
-                self._take(self._backend.changes(live, LOOK_SECONDS))
+                self._take(self._backend.changes(asked, LOOK_SECONDS))
                 self._back(away_since)
                 away_since = pause = 0.0
             except BackendError as error:
@@ -182,20 +253,67 @@ class Tracker:
         for told in waiting:
             _call(told)
 
-    def _take(self, found: dict[str, Status]) -> None:
-        told: list[Told] = []
-        fresh: dict[str, Status] = {}
+    def _take(self, found: Mapping[str, Status]) -> None:
+        final: dict[str, Status] = {}
         with self._changed:
             for job, status in found.items():
-                if job not in self._live:
-                    continue
-                self._known[job] = fresh[job] = status
+                key = self._first.get(job, job)
+                if self._live.get(key) != job:
+                    continue  # late news of an earlier attempt, or of somebody else's job
+                if status.finished and not status.successful and key in self._guards:
+                    self._held[key] = status
+                else:
+                    final[key] = status
+        self._settle(final)
+        if self._held:
+            self._judge()
+
+    def _judge(self) -> None:
+        """Let the guards decide what becomes of jobs that ended badly, again as long as that decides anything for others."""
+        with self._judging:
+            decided = True
+            while decided:
+                with self._changed:
+                    self._held = {key: status for key, status in self._held.items() if key in self._live}
+                    each: dict[int, tuple[Guard | None, dict[str, Status]]] = {}
+                    for key, status in self._held.items():
+                        guard = self._guards.get(key)
+                        each.setdefault(id(guard), (guard, {}))[1][key] = status
+                decided = False
+                for guard, ended in each.values():
+                    again = guard.again(ended) if guard is not None else {}
+                    new = {key: job for key, job in again.items() if job != LATER}
+                    self._renew(new)
+                    over = {key: status for key, status in ended.items() if key not in again}
+                    self._settle(over)
+                    decided = decided or bool(new or over)
+
+    def _renew(self, new: Mapping[str, str]) -> None:
+        with self._changed:
+            for key, job in new.items():
+                self._attempts.setdefault(key, [key]).append(job)
+                self._first[job], self._live[key] = key, job
+                self._known[key] = Status("PENDING")
+                self._held.pop(key, None)
+            self._asked = []
+            self._changed.notify_all()
+            running = self._listening()
+        if new and running:
+            self._backend.wake()
+
+    def _settle(self, statuses: Mapping[str, Status]) -> None:
+        told: list[Told] = []
+        with self._changed:
+            for key, status in statuses.items():
+                self._known[key] = status
                 if status.finished:
-                    del self._live[job]
-                    told += self._waiting.pop(job, [])
+                    self._live.pop(key, None)
+                    self._held.pop(key, None)
+                    self._guards.pop(key, None)
+                    told += self._waiting.pop(key, [])
             self._changed.notify_all()
         if self.listener is not None:
-            self.listener.news(fresh)
+            self.listener.news(statuses)
         for one in told:
             _call(one)
 

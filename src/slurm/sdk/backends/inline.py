@@ -6,7 +6,6 @@ Everything is pickled and written as on a cluster, so that what could not travel
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping, Sequence
 
 from slurm.sdk import runner
@@ -28,7 +27,7 @@ class InlineBackend(SharedDisk):
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """Run the job, or the elements of the array one after the other."""
         name = str(next(OWN_IDS))
-        files = JobFiles(os.path.dirname(path), os.path.basename(path).removeprefix("slurm_job_").removesuffix("_script.sh"))
+        files = JobFiles.of(path)
         base = _base(script)
         for index in array or (None,):
             job = name if index is None else f"{name}_{index}"
@@ -38,7 +37,7 @@ class InlineBackend(SharedDisk):
             variables = {"SLURM_JOB_ID": name, "SLURM_NTASKS": options.get("ntasks") or "1", "JOB_DIR": files.folder}
             if index is not None:
                 variables |= {"SLURM_ARRAY_JOB_ID": name, "SLURM_ARRAY_TASK_ID": str(index)}
-            self._status[job] = self._run(files, None if index is None else base + index, variables)
+            self._status[job] = self._run(files, None if index is None else base + index, variables, _mode(options))
         return name
 
     def states(self, ids: Sequence[str]) -> dict[str, Status]:
@@ -69,15 +68,16 @@ class InlineBackend(SharedDisk):
     def close(self) -> None:
         """There is nothing to let go of."""
 
-    def _run(self, files: JobFiles, index: int | None, variables: Mapping[str, str]) -> Status:
+    def _run(self, files: JobFiles, index: int | None, variables: Mapping[str, str], mode: str) -> Status:
         own = files if index is None else files.element(index)
-        with (open(own.stdout, "w", encoding="utf-8") as out, open(own.stderr, "w", encoding="utf-8") as errors,
+        with (open(own.stdout, mode, encoding="utf-8") as out, open(own.stderr, mode, encoding="utf-8") as errors,
               contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors)):
             code = runner.run(own, index, variables)
         return Status("COMPLETED" if code == 0 else "FAILED", f"{code}:0")
 
     def _blocked(self, dependency: str) -> bool:
-        targets = [target for clause in dependency.split(",") for target in clause.split(":")[1:]]
+        targets = [target for clause in dependency.split(",") if clause.startswith("afterok:")
+                   for target in clause.split(":")[1:]]
         return any(not status.successful for job, status in self._status.items() for target in targets
                    if job == target or job.startswith(f"{target}_"))
 
@@ -86,3 +86,8 @@ def _base(script: str) -> int:
     """Where the elements of this array begin, as its script says."""
     words = script.split()
     return int(words[words.index("--base") + 1]) if "--base" in words else 0
+
+
+def _mode(options: Mapping[str, str | None]) -> str:
+    """How the files of output are opened."""
+    return "a" if options.get("open_mode") == "append" else "w"

@@ -31,6 +31,8 @@ class _Waiting(NamedTuple):
     after: tuple[str, ...]
     files: JobFiles
     seconds: float
+    start: float
+    mode: str
 
 
 class _Running(NamedTuple):
@@ -59,7 +61,9 @@ class SubprocessBackend(SharedDisk):
         after = _targets(options.get("dependency") or "", path)
         allowed = options.get("time")
         seconds = float(duration.parse(allowed) or -1) if allowed else -1.0
-        files = JobFiles(os.path.dirname(path), os.path.basename(path).removeprefix("slurm_job_").removesuffix("_script.sh"))
+        files = JobFiles.of(path)
+        mode = "ab" if options.get("open_mode") == "append" else "wb"
+        start = _moment(options.get("begin") or "", path)
         with self._lock:
             for index in array or (None,):
                 job = name if index is None else f"{name}_{index}"
@@ -67,7 +71,7 @@ class SubprocessBackend(SharedDisk):
                 if index is not None:
                     variables |= {"SLURM_ARRAY_JOB_ID": name, "SLURM_ARRAY_TASK_ID": str(index), "SLURM_ARRAY_TASK_COUNT": str(len(array))}
                 own = files if index is None else files.element(index)
-                self._waiting.append(_Waiting(job, path, variables, after, own, seconds))
+                self._waiting.append(_Waiting(job, path, variables, after, own, seconds, start, mode))
                 self._status[job] = Status("PENDING")
             self._advance()
         return name
@@ -115,7 +119,7 @@ class SubprocessBackend(SharedDisk):
             before = [status for job, status in self._status.items() for target in one.after if job == target or job.startswith(f"{target}_")]
             if any(status.finished and not status.successful for status in before):
                 self._status[one.job] = Status("CANCELLED", "0:0", "DependencyNeverSatisfied")
-            elif len(self._running) < self._most and all(status.finished for status in before):
+            elif time.monotonic() >= one.start and len(self._running) < self._most and all(status.finished for status in before):
                 self._start(one)
             else:
                 left.append(one)
@@ -123,7 +127,7 @@ class SubprocessBackend(SharedDisk):
 
     def _start(self, one: _Waiting) -> None:
         environ = {name: value for name, value in self._environ.items() if not name.startswith("SLURM_")}
-        with open(one.files.stdout, "wb") as out, open(one.files.stderr, "wb") as errors:
+        with open(one.files.stdout, one.mode) as out, open(one.files.stderr, one.mode) as errors:
             process = subprocess.Popen(
                 ["/bin/bash", one.path], env={**environ, **one.variables}, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
                 start_new_session=True)
@@ -148,3 +152,13 @@ def _targets(text: str, path: str) -> tuple[str, ...]:
             raise SubmissionError(f"the subprocess backend knows no dependency but afterok, not {clause}", metadata={"path": path})
         found += ids
     return tuple(found)
+
+
+def _moment(begin: str, path: str) -> float:
+    """When a job may start at the earliest, by the monotonic clock; times of day are refused."""
+    if not begin:
+        return 0.0
+    words, plus, seconds = begin.partition("+")
+    if words != "now" or not (not plus or seconds.isdecimal()):
+        raise SubmissionError(f"the subprocess backend knows no begin but now+SECONDS, not {begin}", metadata={"path": path})
+    return time.monotonic() + int(seconds or 0)
