@@ -291,5 +291,7 @@ def test_a_cluster_is_started_when_there_is_none(fresh: Callable[..., Daemons]) 
     machine = fresh()
     script = machine.script("first.py", "from slurm import Cluster, task\n@task\ndef hello(): return 'hello'\n"
                             f"with Cluster(job_base_dir={str(machine.work)!r}):\n    print(hello().result(60))\n")
-    assert machine.ok(sys.executable, script, timeout=120) == "hello\n"
+    done = machine.run(sys.executable, script, timeout=120)
+    assert (done.status, done.out) == (0, "hello\n")
+    assert re.fullmatch(r"slurm: there was no cluster here\. Cluster \w+ is up after .*: 1 node .*\. It stays up; `slurm down` stops it\n", done.err)
     assert "slurmctld" in machine.ok("slurm", "status")

@@ -63,7 +63,7 @@ class Prepared(NamedTuple):
 def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
     """Submit one call; its folder is made below `base`. TypeError for arguments that do not fit or cannot travel, SubmissionError else."""
     _guard(task)
-    bound = injection.bound(task.unwrapped, args, kwargs, workflow=task.workflow)
+    bound = _bound(task, args, kwargs, f"{task.name}()")
     prepared = _prepare(cluster, base, task, Call(task.target(), bound.args, bound.kwargs, task.retry), bound.inject, ())
     files, options = prepared.files, prepared.options
     options.setdefault("output", files.stdout)
@@ -83,17 +83,22 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     return job
 
 
+def _bound(task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], what: str) -> injection.Bound:
+    """The arguments of a call; TypeError begins with `what` when they do not fit the function."""
+    try:
+        return injection.bound(task.unwrapped, args, kwargs, workflow=task.workflow)
+    except TypeError as error:
+        raise TypeError(f"{what}: {error}") from None
+
+
 def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequence[Any], limit: int) -> ArrayJob[Any]:
     """Submit one call an item, in as few arrays as the cluster allows. Without items nothing is submitted."""
     _guard(task)
     calls = [_arguments(item) for item in items]
     inject: dict[str, str] = {}
     for number, (args, kwargs) in enumerate(calls):
-        try:
-            bound = injection.bound(task.unwrapped, args, kwargs, workflow=task.workflow)
-            calls[number], inject = (bound.args, bound.kwargs), bound.inject
-        except TypeError as error:
-            raise TypeError(f"item {number} of {task.name}.map(): {error}") from None
+        bound = _bound(task, args, kwargs, f"item {number} of {task.name}.map()")
+        calls[number], inject = (bound.args, bound.kwargs), bound.inject
     pickled, found = _pickled_items(task, calls)
     prepared = _prepare(cluster, base, task, Call(task.target(), (), {}, task.retry), inject, found)
     files = prepared.files

@@ -75,6 +75,7 @@ class LocalBackend(SharedDisk):
                 raise BackendTimeout(f"no cluster here, and `slurm up` did not end within {START_SECONDS:.0f} s") from error
             if done.returncode:
                 raise BackendError(f"no cluster here, and `slurm up` failed: {done.stderr.strip() or done.stdout.strip()}") from None
+            print(f"slurm: there was no cluster here. {done.stdout.partition(chr(10))[0]}. It stays up; `slurm down` stops it", file=sys.stderr)
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """Hand the script in and return the id; the reply means that the job is on disk."""
