@@ -42,6 +42,7 @@ SUBCOMMANDS: Mapping[str, Row] = {
         "logs": Row("show what a job has written, and follow it", "jobs.logs"),
         "tail": Row("follow what a job writes", "jobs.tail"),
         "cancel": Row("end jobs", "jobs.cancel"),
+        "watch": Row("watch jobs until they have ended", "jobs.watch"),
     }),
 }
 

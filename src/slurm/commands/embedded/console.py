@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from slurm.commands.failure import kind_of
 from slurm.model.errors import SlurmError
@@ -14,6 +14,10 @@ STYLES = {"RUNNING": "green", "COMPLETED": "green", "COMPLETING": "green", "PEND
           "REQUEUED": "yellow", "CANCELLED": "magenta", "UP": "green", "IDLE": "green", "MIXED": "green", "ALLOCATED": "green"}
 """Words of a column called STATE → how a terminal shows them; all other words there are bad news."""
 BAD = "bold red"
+
+
+Drawing = Any
+"""What rich can draw; its own name for that would load it."""
 
 
 class Console:
@@ -61,12 +65,12 @@ class Console:
         """A table: drawn on a terminal, where the columns `free` are cut until a row fits a line; aligned columns elsewhere."""
         if self.json:
             return
-        shown = [[printable(cell) for cell in row] for row in rows]
         if self.fancy:
             from rich.console import Console as Rich
 
-            Rich(file=self.out).print(drawn(header, shown, title, free))
+            Rich(file=self.out).print(drawn(header, rows, title, free))
             return
+        shown = [[printable(cell) for cell in row] for row in rows]
         if title:
             self.line(title)
         widths = [max(len(row[i]) for row in [header, *shown]) for i in range(len(header))]
@@ -75,38 +79,46 @@ class Console:
 
     def sheet(self, values: Mapping[str, str], title: str = "") -> None:
         """Names with their values, one a line; those without a value are left out."""
-        shown = {name: printable(value) for name, value in values.items() if value}
-        width = max(map(len, shown), default=0)
         if self.fancy and not self.json:
             from rich.console import Console as Rich
-            from rich.table import Table
-            from rich.text import Text
 
-            grid = Table.grid(padding=(0, 2))
-            for name, value in shown.items():
-                grid.add_row(Text(name, style="bold"), Text(value, style=style(value) if name == "State" else "", overflow="fold"))
-            Rich(file=self.out).print(Text(title, style="bold underline"), grid, sep="\n")
+            Rich(file=self.out).print(laid_out(values, title))
             return
+        shown = {name: printable(value) for name, value in values.items() if value}
+        width = max(map(len, shown), default=0)
         if title:
             self.line(title)
         for name, value in shown.items():
             self.line(f"  {name.ljust(width)}  {value}")
 
 
-def drawn(header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", free: Iterable[str] = ()) -> object:
+def drawn(header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", free: Iterable[str] = ()) -> Drawing:
     """A table as rich draws it. Cells are text, whatever they look like; none is more than a line."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     loose = set(free) or set(header)
     for name in header:
         table.add_column(name, no_wrap=name not in loose, overflow="ellipsis")
     for row in rows:
-        table.add_row(*(Text(cell, style=style(cell) if name == "STATE" else "", no_wrap=True, overflow="ellipsis")
+        table.add_row(*(Text(printable(cell), style=style(cell) if name == "STATE" else "", no_wrap=True, overflow="ellipsis")
                         for name, cell in zip(header, row, strict=True)))
     return table
+
+
+def laid_out(values: Mapping[str, str], title: str = "") -> Drawing:
+    """A sheet as rich draws it."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    for name, value in values.items():
+        if value:
+            grid.add_row(Text(name, style="bold"), Text(printable(value), style=style(value) if name == "State" else "", overflow="fold"))
+    return Group(Text(title, style="bold underline"), grid)
 
 
 def style(state: str) -> str:

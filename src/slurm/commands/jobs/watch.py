@@ -1,0 +1,124 @@
+"""`slurm jobs watch`: jobs as they begin and end, until all of them have; it exits as they did."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+
+from slurm.commands import live, which_cluster
+from slurm.commands.embedded.console import Console, Drawing, drawn, laid_out, printable
+from slurm.commands.jobs import show, told, wanted
+from slurm.commands.live import Picture
+from slurm.notation.jobref import JobRef
+from slurm.sdk import inspection
+from slurm.sdk.backends.backend import Backend
+from slurm.sdk.cluster import Cluster
+from slurm.sdk.inspection import QueueRow, UnknownJob
+from slurm.sdk.status import UNKNOWN, Status
+
+AROUND = 6
+"""Lines of a screen that are not rows of the table."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `slurm jobs watch`."""
+    which_cluster.arguments(parser, json="print JSON: an object for each change")
+    parser.add_argument("filter", metavar="JOB_FILTER", nargs="?", default="", help="ids such as 12 or 12_[1-5], or a part of the job's name")
+    parser.add_argument("-a", "--account", metavar="NAME", help="jobs of this account")
+    parser.add_argument("-u", "--user", metavar="USER", help="this user's jobs")
+    parser.add_argument("--all", action="store_true", help="everybody's jobs")
+    parser.add_argument("-i", "--poll-interval", type=float, default=0.0, metavar="SECONDS", help=(
+        f"how often to look ({live.HERE_SECONDS:g}, over ssh {live.DISTANT_SECONDS:g})"))
+
+
+def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
+    """Watch until every job that was seen has ended; exit status 0 when all completed, else as the first that did not."""
+    refs = wanted.parse([options.filter]) if options.filter[:1].isdigit() else []
+    with which_cluster.opened(options) as cluster:
+        watching = Watching(cluster, refs, options)
+        interval = options.poll_interval or (live.DISTANT_SECONDS if cluster.backend_type == "ssh" else live.HERE_SECONDS)
+        live.watch(console, lambda: watching.look(console), watching.pause, interval, cluster.patience)
+        if not watching.seen:
+            if refs:
+                raise UnknownJob(f"the cluster knows no job {options.filter}: it never was, or it ended too long ago")
+            console.line("No jobs in queue to watch.")
+        return watching.status()
+
+
+class Watching:
+    """What has been seen of the jobs so far, by id."""
+
+    def __init__(self, cluster: Cluster, refs: Sequence[JobRef], options: argparse.Namespace) -> None:
+        self._cluster = cluster
+        self._refs = refs
+        self._options = options
+        self.seen: dict[str, QueueRow] = {}
+
+    def look(self, console: Console) -> Picture:
+        """Ask how they stand now."""
+        before, self.seen = self.seen, self._now()
+        changed = [row for id, row in self.seen.items() if id not in before or before[id].state != row.state]
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
+        lines = [f"{stamp[11:]}  {row.id}  {printable(row.name)}  {f'{before[row.id].state} → ' if row.id in before else ''}{row.state}"
+                 f"{f'  {row.nodelist}' if row.nodelist else ''}{f'  ({told.why(row)})' if told.why(row) else ''}" for row in changed]
+        return Picture(self._drawing, lines, [{"time": stamp, **told.facts(row)} for row in changed], all(map(_over, self.seen.values())))
+
+    def pause(self, seconds: float) -> None:
+        """Wait for a while, not longer than until all have ended."""
+        waiting = [row.id for row in self.seen.values() if not _over(row) and "[" not in row.id]
+        if len(waiting) == len([row for row in self.seen.values() if not _over(row)]):
+            self._cluster.tracker.wait(waiting, seconds)
+        else:
+            time.sleep(seconds)
+
+    def status(self) -> int:
+        """What to exit with: asks how the first job ended that did not end well."""
+        for row in self.seen.values():
+            if row.state != "COMPLETED":
+                return told.shell_status([row.state], [_code(self._cluster.backend, row.id)])
+        return 0
+
+    def _now(self) -> dict[str, QueueRow]:
+        ask, options = self._cluster.backend.ask, self._options
+        if self._refs:
+            ids = list(dict.fromkeys(str(ref.job) for ref in self._refs))
+            single = any(ref.tasks is not None for ref in self._refs)
+            rows = [row for row in inspection.queue(ask, states=wanted.KNOWN, ids=ids, elements=single)
+                    if any(wanted.covers(ref, row.id, row.raw_id) for ref in self._refs)]
+        else:
+            rows = inspection.queue(ask, mine=not (options.all or options.user or options.account), users=[options.user] if options.user else [])
+            rows = [row for row in rows if options.filter in row.name and options.account in (None, row.account)]
+        now = {row.id: row for row in rows}
+        gone = {id: row for id, row in self.seen.items() if id not in now and "[" not in id}
+        return {**self._ended(gone), **now}
+
+    def _ended(self, gone: Mapping[str, QueueRow]) -> dict[str, QueueRow]:
+        """How those stand that the queue no longer shows."""
+        left = [id for id, row in gone.items() if not _over(row)]
+        bases = list(dict.fromkeys(id.partition("_")[0] for id in left))
+        rows = {row.id: row for row in inspection.queue(self._cluster.backend.ask, states=wanted.KNOWN, ids=bases, elements=True)} if left else {}
+        return {id: rows.get(id, row._replace(state=UNKNOWN)) if id in left else row for id, row in gone.items()}
+
+    def _drawing(self) -> Drawing:
+        import shutil
+
+        rows = sorted(self.seen.values(), key=lambda row: (_over(row), row.state == "PENDING"))
+        if len(rows) == 1 and self._refs and not _over(rows[0]):
+            return laid_out(show.sheet(wanted.records(self._cluster.backend, self._refs[0])[0]), f"Job {rows[0].id}")
+        room = max(3, shutil.get_terminal_size().lines - AROUND)
+        more = f", {len(rows) - room} more lines" if len(rows) > room else ""
+        title = f"{time.strftime('%H:%M:%S')}  {told.counted(inspection.counts(rows))}{more}"
+        return drawn(told.HEADER, [told.line(row) for row in rows[:room]], title, told.FREE)
+
+
+def _over(row: QueueRow) -> bool:
+    return Status(row.state).finished
+
+
+def _code(backend: Backend, id: str) -> str:
+    try:
+        return wanted.records(backend, wanted.single(id))[0].exit_code
+    except UnknownJob:
+        kept = inspection.history(backend.ask, [id])
+        return kept[0].exit_code if kept else ""
