@@ -43,6 +43,7 @@ SUBCOMMANDS: Mapping[str, Row] = {
         "tail": Row("follow what a job writes", "jobs.tail"),
         "cancel": Row("end jobs", "jobs.cancel"),
         "watch": Row("watch jobs until they have ended", "jobs.watch"),
+        "connect": Row("open a shell where a job runs", "jobs.connect"),
     }),
 }
 

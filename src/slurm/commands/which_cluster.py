@@ -96,7 +96,7 @@ def _cluster(options: argparse.Namespace) -> Cluster:
         os.environ[INSTANCE_VARIABLE] = options.name
         os.environ.pop("SLURM_CONF", None)
     try:
-        settings = slurmfile.settings(os.path.abspath(options.slurmfile) if options.slurmfile else None, options.env, os.environ)
+        settings = slurmfile.settings(os.path.abspath(options.slurmfile) if options.slurmfile else None, options.env, os.environ, submitting=False)
     except SlurmfileNotFoundError:
         if options.env or options.slurmfile or os.environ.get("SLURMFILE"):
             raise

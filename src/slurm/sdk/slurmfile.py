@@ -36,15 +36,17 @@ def find(start: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Pa
     raise SlurmfileNotFoundError(f"no Slurmfile: looked for {named or f'{NAMES[0]} in {Path.cwd()} and above it, and $SLURMFILE is not set'}")
 
 
-def settings(path_or_env: str | os.PathLike[str] | None, env: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments of Cluster that an environment of a Slurmfile stands for; a SlurmfileError says what is wrong."""
+def settings(path_or_env: str | os.PathLike[str] | None, env: str | None, environ: Mapping[str, str], *, submitting: bool = True) -> dict[str, Any]:
+    """The arguments of Cluster that an environment of a Slurmfile stands for; a SlurmfileError says what is wrong.
+
+    With submitting=False the callbacks, which are the user's own code, are neither imported nor made.
+    """
     start = path_or_env if path_or_env is not None and _is_path(os.fspath(path_or_env)) else None
     if path_or_env is not None and start is None:
         env = env or os.fspath(path_or_env)
     path = find(start, environ)
     content = _read(path)
-    root = content.get("tool", {}).get("slurm", content)
-    environments = root.get("environments", root) if isinstance(root.get("environments", root), dict) else root
+    root, environments = _environments(content)
     name = env or environ.get("SLURM_ENV") or "default"
     if name != "default" and name not in environments:
         known = ", ".join(sorted(key for key, value in environments.items() if isinstance(value, dict)))
@@ -54,7 +56,16 @@ def settings(path_or_env: str | os.PathLike[str] | None, env: str | None, enviro
         if not isinstance(table, dict):
             raise SlurmfileInvalidError(f"{path}: {name} is no table")
         merged = _over(merged, table)
-    return _arguments(merged, f"{path}: [{name}]")
+    return _arguments(merged, f"{path}: [{name}]", submitting)
+
+
+def names(start: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> tuple[Path, list[str]]:
+    """The Slurmfile and the environments that it has, in its order; SlurmfileError when it cannot be found or read."""
+    path = find(start, environ)
+    root, environments = _environments(_read(path))
+    found = dict.fromkeys(["default"] if isinstance(root.get("default"), dict) else [])
+    found |= dict.fromkeys(key for key, value in environments.items() if isinstance(value, dict))
+    return path, list(found)
 
 
 def flat(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -68,7 +79,14 @@ def flat(path: str | os.PathLike[str]) -> dict[str, Any]:
     return {"backend_type" if key == "backend" else key: value for key, value in content.items()}
 
 
-def _arguments(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _environments(content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The table that holds `default`, and the one that holds the environments; often they are the same."""
+    root = content.get("tool", {}).get("slurm", content)
+    environments = root.get("environments", root)
+    return root, environments if isinstance(environments, dict) else root
+
+
+def _arguments(table: Mapping[str, Any], where: str, submitting: bool) -> dict[str, Any]:
     unknown = sorted(table.keys() - set(_PARTS))
     if unknown:
         raise SlurmfileInvalidError(f"{where}: {', '.join(unknown)} is unknown; valid: {', '.join(_PARTS)}")
@@ -79,7 +97,7 @@ def _arguments(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     found |= {"backend_type": cluster["backend"], **cluster.get("backend_config", {})}
     if table.get("packaging"):
         found.setdefault("default_packaging", dict(table["packaging"]))
-    if table.get("callbacks"):
+    if table.get("callbacks") and submitting:
         from slurm.sdk.callbacks.named import made
 
         found["callbacks"] = made(table["callbacks"], where)

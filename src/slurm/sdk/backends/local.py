@@ -20,7 +20,7 @@ from slurm.net.discovery import INSTANCE_VARIABLE
 from slurm.options.resolve import resolve
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words
 from slurm.sdk.backends.disk import SharedDisk
-from slurm.sdk.backends.program import plain, said
+from slurm.sdk.backends.program import ours, plain, said
 from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, SubmissionError
 from slurm.sdk.status import UNKNOWN, Status
 
@@ -152,10 +152,9 @@ class LocalBackend(SharedDisk):
             raise BackendError(f"not cancelled: {'; '.join(refused)}")
 
     def ask(self, words: Sequence[str]) -> str:
-        """What one of our commands printed; it is run by this interpreter, so that it need not be on PATH."""
-        code = f"import sys; from slurm.commands.{words[0]} import main; sys.argv[0] = {words[0]!r}; sys.exit(main())"
+        """What one of our commands printed."""
         try:
-            return said([sys.executable, "-P", "-c", code, *words[1:]], plain(self.environ), words[0])
+            return said(ours(words), plain(self.environ), words[0])
         except BackendCommandError as error:
             if f"No module named 'slurm.commands.{words[0]}'" in str(error):
                 raise BackendCommandError(f"slurm-py has no {words[0]} yet") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 
 from slurm.sdk.errors import BackendCommandError, BackendTimeout
@@ -18,6 +19,12 @@ FILTERS = ("SQUEUE_ACCOUNT", "SQUEUE_ALL", "SQUEUE_ARRAY", "SQUEUE_LICENSES", "S
 def plain(environ: Mapping[str, str]) -> dict[str, str]:
     """Variables for a command whose answer is read; not for sbatch, which hands them on to the job."""
     return {name: value for name, value in environ.items() if name not in FILTERS} | PLAIN
+
+
+def ours(words: Sequence[str]) -> list[str]:
+    """One of our own commands, run by this interpreter, so that it need not be on PATH."""
+    code = f"import sys; from slurm.commands.{words[0]} import main; sys.argv[0] = {words[0]!r}; sys.exit(main())"
+    return [sys.executable, "-P", "-c", code, *words[1:]]
 
 
 def said(words: Sequence[str], environ: Mapping[str, str], name: str = "") -> str:

@@ -166,6 +166,10 @@ class SshBackend(SlurmCommands, PublishedMethods):
         return (f"whether the cluster took the job is unknown: {problem}. If it did, its id is in {path}.*.sbatch/out on "
                 f"{self.connection.login.hostname}: look there and in squeue before you submit again")
 
+    def typed(self, words: Sequence[str]) -> str:
+        """A command as it would be typed at the login node, with this cluster's variables."""
+        return self._in_shell(one_line(words, self._env.items(), self._remote_workdir or ""))
+
     def _run(self, *words: str) -> str:
         asking = one_line(words, {**self._env, **PLAIN}.items(), self._remote_workdir or "")
         answer = self._shell(f"unset {' '.join(FILTERS)}; {asking}")
@@ -174,7 +178,10 @@ class SshBackend(SlurmCommands, PublishedMethods):
         return answer.out
 
     def _shell(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
-        return self.connection.run(f"exec {self.surroundings().shell} {shlex.quote(command)}", seconds)
+        return self.connection.run(self._in_shell(command), seconds)
+
+    def _in_shell(self, command: str) -> str:
+        return f"exec {self.surroundings().shell} {shlex.quote(command)}"
 
     def _prelude(self) -> str:
         return prelude(self._env.items(), self._remote_workdir or "")
