@@ -5,15 +5,18 @@ A cluster that is away for a while, as when it restarts, does not end a watch: t
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from slurm.commands.embedded.console import Console, Drawing
+from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import BackendError, LoginRefused
 
 HERE_SECONDS, DISTANT_SECONDS = 1.0, 5.0
+SHORTEST = 0.2
 
 
 class Picture(NamedTuple):
@@ -23,6 +26,17 @@ class Picture(NamedTuple):
     lines: Sequence[str]
     objects: Sequence[object]
     over: bool = False
+
+
+def interval(parser: argparse.ArgumentParser) -> None:
+    """The option that says how often to look."""
+    parser.add_argument("-i", "--poll-interval", type=_pause, default=0.0, metavar="SECONDS", help=(
+        f"how often to look ({HERE_SECONDS:g}, over ssh {DISTANT_SECONDS:g})"))
+
+
+def seconds(options: argparse.Namespace, cluster: Cluster) -> float:
+    """How often to look, as was asked or as is kind to the cluster."""
+    return float(options.poll_interval) or (DISTANT_SECONDS if cluster.backend_type == "ssh" else HERE_SECONDS)
 
 
 def watch(console: Console, look: Callable[[], Picture], pause: Callable[[float], object], interval: float, patience: float) -> None:
@@ -46,6 +60,16 @@ def watch(console: Console, look: Callable[[], Picture], pause: Callable[[float]
                 if live is not None:
                     live.update(_without(last, str(error)), refresh=True)
                 time.sleep(min(interval, patience / 10))
+
+
+def _pause(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not SHORTEST <= found < 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from {SHORTEST:g} on, such as 2 or 0.5")
+    return found
 
 
 def _screen(console: Console) -> Any:

@@ -45,6 +45,12 @@ SUBCOMMANDS: Mapping[str, Row] = {
         "watch": Row("watch jobs until they have ended", "jobs.watch"),
         "connect": Row("open a shell where a job runs", "jobs.connect"),
     }),
+    "cluster": Row("see clusters: those of a Slurmfile, or this machine's", rows={
+        "list": Row("list the environments of the Slurmfile", "cluster.list"),
+        "show": Row("show partitions and nodes, and why some do not work", "cluster.show"),
+        "watch": Row("watch partitions and nodes", "cluster.watch"),
+        "connect": Row("open a shell on a login node", "cluster.connect"),
+    }),
 }
 
 

@@ -82,13 +82,18 @@ def name(options: argparse.Namespace, cluster: Cluster) -> str:
     if named:
         return named
     if cluster.backend_type == "ssh":
-        from slurm.sdk.backends.ssh import SshBackend  # asyncssh is loaded by now
-
-        return str(cluster.backend.connection.login) if isinstance(cluster.backend, SshBackend) else cluster.backend_type
+        return host(cluster)
     try:
         return find_site(os.environ).cluster
     except SlurmError:
         return cluster.backend_type  # a real Slurm whose slurm.conf lies where only its commands look
+
+
+def host(cluster: Cluster) -> str:
+    """The login node of a cluster behind ssh, with the user and the port where they are said."""
+    from slurm.sdk.backends.ssh import SshBackend  # asyncssh is loaded by now
+
+    return str(cluster.backend.connection.login) if isinstance(cluster.backend, SshBackend) else cluster.backend_type
 
 
 def _cluster(options: argparse.Namespace) -> Cluster:

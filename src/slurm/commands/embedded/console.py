@@ -98,7 +98,7 @@ def drawn(header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "",
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     loose = set(free) or set(header)
     for name in header:
         table.add_column(name, no_wrap=name not in loose, overflow="ellipsis")

@@ -28,8 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-a", "--account", metavar="NAME", help="jobs of this account")
     parser.add_argument("-u", "--user", metavar="USER", help="this user's jobs")
     parser.add_argument("--all", action="store_true", help="everybody's jobs")
-    parser.add_argument("-i", "--poll-interval", type=float, default=0.0, metavar="SECONDS", help=(
-        f"how often to look ({live.HERE_SECONDS:g}, over ssh {live.DISTANT_SECONDS:g})"))
+    live.interval(parser)
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
@@ -37,8 +36,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     refs = wanted.parse([options.filter]) if options.filter[:1].isdigit() else []
     with which_cluster.opened(options) as cluster:
         watching = Watching(cluster, refs, options)
-        interval = options.poll_interval or (live.DISTANT_SECONDS if cluster.backend_type == "ssh" else live.HERE_SECONDS)
-        live.watch(console, lambda: watching.look(console), watching.pause, interval, cluster.patience)
+        live.watch(console, watching.look, watching.pause, live.seconds(options, cluster), cluster.patience)
         if not watching.seen:
             if refs:
                 raise UnknownJob(f"the cluster knows no job {options.filter}: it never was, or it ended too long ago")
@@ -55,7 +53,7 @@ class Watching:
         self._options = options
         self.seen: dict[str, QueueRow] = {}
 
-    def look(self, console: Console) -> Picture:
+    def look(self) -> Picture:
         """Ask how they stand now."""
         before, self.seen = self.seen, self._now()
         changed = [row for id, row in self.seen.items() if id not in before or before[id].state != row.state]
