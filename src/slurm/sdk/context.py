@@ -34,6 +34,11 @@ def active(task: str) -> Submitter:
     return found
 
 
+def current() -> Submitter | None:
+    """The active context, None where there is none."""
+    return _active.get()
+
+
 def enter(context: Submitter | None) -> Token[Submitter | None]:
     """Make a context the active one; the token takes it back."""
     return _active.set(context)

@@ -99,7 +99,7 @@ def read_result(path: str, job: str) -> Any:
 def load_result(file: BinaryIO, path: str, job: str) -> Any:
     """As `read_result`, from an open file; `path` is for messages."""
     try:
-        _skip_header(file)
+        skip_header(file)
         return pickle.load(file)
     except Exception as error:
         # Unpickling runs constructors of the user's classes, which may raise anything.
@@ -117,8 +117,8 @@ def _dump_by_value(value: object, file: BinaryIO) -> None:
             f"what the task returned cannot be pickled, a {kind.__module__}.{kind.__qualname__}: {type(error).__name__}: {error}") from error
 
 
-def _skip_header(file: BinaryIO) -> None:
-    """The published SDK, from 0.4.6 on, writes a line of text before its pickles."""
+def skip_header(file: BinaryIO) -> None:
+    """Go to where the pickle begins: the published SDK, from 0.4.6 on, writes a line of text before its pickles."""
     start = file.read(2)
     if start == b"# ":
         file.readline()
