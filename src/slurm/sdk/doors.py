@@ -19,6 +19,7 @@ from typing import Any
 NAMES: dict[str, str] = {
     "task": "decorators", "workflow": "decorators",
     "Job": "job", "ArrayJob": "array_job", "as_completed": "array_job", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
+    "JobSnapshot": "status", "PackagingConfig": "published.words", "parse_packaging_config": "published.words",
     "JobContext": "runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base", "LoggerCallback": "callbacks.logger",
     "BenchmarkCallback": "callbacks.benchmark", "RichLoggerCallback": "callbacks.rich_logger",
     **dict.fromkeys((
@@ -32,9 +33,14 @@ _CALLBACKS = tuple(f"callbacks.{module}" for module in ("base", "contexts", "log
 _PACKAGING = tuple(f"packaging.{module}" for module in ("base", "auto", "none", "inherit", "wheel"))
 
 MODULES: dict[str, tuple[str, ...]] = {
-    "decorators": ("decorators",), "task": ("tasks", "decorators"), "job": ("job",), "array_job": ("array_job",), "cluster": ("cluster",),
-    "workflow": ("workflow", "decorators"), "runtime": ("runtime",), "errors": ("errors",), "context": ("context",), "runner": ("runner",),
-    "executor": ("executor",),
+    "decorators": ("decorators", "published.words"), "task": ("tasks", "decorators", "published.words"), "job": ("job",), "array_job": ("array_job",),
+    "cluster": ("cluster",), "workflow": ("workflow", "decorators"), "runtime": ("runtime", "published.runtime"),
+    "errors": ("errors",), "context": ("context", "published.context"), "executor": ("executor",),
+    "runner": ("runner", "published.runner"), "runner.__main__": ("runner",), "runner.argument_loader": ("published.runner",),
+    "runner.initialization": ("published.runner",), "runner.placeholder": ("published.runner",),
+    "runner.result_saver": ("published.metadata",),
+    **{module: (f"published.{module}",) for module in ("array_items", "logging", "rendering", "ui", "validation")},
+    "api": ("published.backends",), "api.base": ("published.backends",), "api.local": ("published.backends",), "api.ssh": ("published.ssh",),
     "packaging": ("packaging.choice", "packaging.settings", *_PACKAGING), **{module: (module,) for module in _PACKAGING},
     "callbacks": _CALLBACKS, "callbacks.callbacks": _CALLBACKS, "callbacks.debug": ("callbacks.debug",),
     "examples": (), "examples.workflow_graph_visualization": ("callbacks.graph",),
@@ -50,7 +56,7 @@ def name(wanted: str) -> Any:
         raise AttributeError(f"module 'slurm' has no attribute {wanted!r}")
     found = getattr(import_module(f"slurm.sdk.{NAMES[wanted]}"), wanted)
     if wanted in MODULES:
-        for module in MODULES[wanted]:
+        for module in filter(_is_plain, MODULES[wanted]):
             vars(found).update((key, value) for key, value in _public(import_module(f"slurm.sdk.{module}")).items() if key != wanted)
     return found
 
@@ -75,8 +81,17 @@ class Alias:
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill it, from the last to the first so that the first wins."""
-        for target in reversed(MODULES[module.__name__.removeprefix("slurm.")]):
+        targets = MODULES[module.__name__.removeprefix("slurm.")]
+        for target in reversed([one for one in targets if one == targets[0] or _is_plain(one)]):
             vars(module).update(_public(import_module(f"slurm.sdk.{target}")))
+
+        def later(name: str) -> Any:
+            for target in targets[1:]:
+                if name in (names := _public(import_module(f"slurm.sdk.{target}"))):
+                    return names[name]
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+        vars(module)["__getattr__"] = later
 
     def get_code(self, fullname: str) -> CodeType | None:
         """The code of the module behind it, for `python -m`."""
@@ -88,7 +103,14 @@ class Alias:
 
 
 def _public(module: ModuleType) -> dict[str, Any]:
+    if "__all__" in vars(module):
+        return {key: getattr(module, key) for key in module.__all__}
     return {key: value for key, value in vars(module).items() if not key.startswith("_") and not isinstance(value, ModuleType)}
+
+
+def _is_plain(target: str) -> bool:
+    """Whether a module is loaded with the alias; those with the published SDK's names are when one of these is asked for, so that jobs do not pay."""
+    return not target.startswith("published.")
 
 
 def listed() -> Sequence[str]:

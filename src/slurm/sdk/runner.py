@@ -3,6 +3,7 @@
     --task NAME --folder DIR --key KEY [--base N]    a job that the SDK submitted; --base: element N + SLURM_ARRAY_TASK_ID of an array
     --task NAME --args JSON                          by hand: NAME is module:function, file.py:function, or a function of a file here;
                                                      a JSON object holds keyword arguments, a list positional ones
+    --module M --function F …                        a job that the published SDK submitted: `published.runner`
 
 Every element of an array pays for what is imported here: nothing heavy at the top.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from slurm.sdk import loading
@@ -22,13 +23,20 @@ from slurm.sdk.pickling import Call, Envelope, loads, python_version, write_resu
 
 USAGE_ERROR = 2
 _HERE = os.path.dirname(__file__)
+Loaded = tuple[Any, tuple[Any, ...], dict[str, Any], Any]
+"""A function, what to call it with, and how it wants to be tried again."""
 _OPTIONS = ("task", "args", "folder", "key", "base")
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run one task; the exit status of its job."""
     environ = os.environ if environ is None else environ
-    options = _options(sys.argv[1:] if argv is None else argv)
+    argv = sys.argv[1:] if argv is None else argv
+    if "--module" in argv or any(word.startswith("--module=") for word in argv):
+        from slurm.sdk.published import runner as published
+
+        return published.main(argv, environ)
+    options = _options(argv)
     if isinstance(options, str):
         print(f"slurm.runner: {options}", file=sys.stderr)
         return USAGE_ERROR
@@ -40,18 +48,23 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
     """Make the call that lies in these files, `index` being the element of an array; 0 when its result was written."""
+    return make(files, environ, lambda: _envelope(files), lambda envelope: _load(envelope, files, index))
+
+
+def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelope], load: Callable[[Envelope], Loaded], callbacks: str = "") -> int:
+    """Make a call and write what comes of it into these files; `callbacks` is where they lie when the envelope does not know of them."""
     rank = int(environ.get("SLURM_PROCID") or 0)
     again = environ.get("SLURM_RESTART_COUNT", "0") != "0" or "SLURM_SDK_ATTEMPT" in environ
     if again and os.path.exists(files.error):
         os.unlink(files.error)  # what an earlier attempt left
     told = None
     try:
-        envelope = _envelope(files)
-        if envelope.callbacks:
+        envelope = find()
+        if envelope.callbacks or callbacks:
             from slurm.sdk.callbacks.inside import Inside
 
-            told = Inside(files, environ)
-        value = _called(envelope, files, index, environ, told)
+            told = Inside(files, environ, callbacks)
+        value = _called(envelope, load, files, environ, told)
     except SystemExit as exit:
         return _exited(files, rank, exit, told)
     except BaseException as error:
@@ -60,9 +73,9 @@ def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
     return _returned(files, rank, value, told)
 
 
-def _called(envelope: Envelope, files: JobFiles, index: int | None, environ: Mapping[str, str], told: Any) -> Any:
+def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFiles, environ: Mapping[str, str], told: Any) -> Any:
     """What the task returns, tried as often as it wishes. Ranks of a job are not tried again one by one: the others would wait for them."""
-    function, args, kwargs, retry = _load(envelope, files, index)
+    function, args, kwargs, retry = load(envelope)
 
     def call() -> Any:
         if not envelope.inject and not envelope.cluster and told is None:
@@ -77,7 +90,7 @@ def _called(envelope: Envelope, files: JobFiles, index: int | None, environ: Map
 
     def again() -> Any:
         nonlocal function, args, kwargs
-        function, args, kwargs, _ = _load(envelope, files, index)
+        function, args, kwargs, _ = load(envelope)
         return call()
 
     return tried(retry, environ, call, again)
@@ -95,7 +108,7 @@ def _envelope(files: JobFiles) -> Envelope:
     return envelope
 
 
-def _load(envelope: Envelope, files: JobFiles, index: int | None) -> tuple[Any, tuple[Any, ...], dict[str, Any], Any]:
+def _load(envelope: Envelope, files: JobFiles, index: int | None) -> Loaded:
     with loading.imports():
         call: Call = loads(envelope.call)
         args, kwargs = (call.args, call.kwargs) if index is None else loads(read_item(files.items, index))

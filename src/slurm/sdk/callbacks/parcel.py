@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from slurm.sdk.callbacks.base import HOOKS, BaseCallback, overrides
-from slurm.sdk.pickling import PROTOCOL, Reference, dumps
+from slurm.sdk.pickling import PROTOCOL, Reference, dumps, skip_header
 
 
 def travels(callback: BaseCallback, workflow: bool) -> bool:
@@ -43,8 +43,10 @@ def unpack(data: bytes) -> list[BaseCallback]:
     """The callbacks in such a file, or in one of the published SDK's; one that cannot be loaded is said on standard error and left out."""
     if not data:
         return []
+    file = io.BytesIO(data)
+    skip_header(file)
     found = []
-    for entry in pickle.loads(data):
+    for entry in pickle.load(file):
         try:
             found.append(_Loader(io.BytesIO(entry[1])).load() if isinstance(entry, tuple) else entry)
         except Exception as error:

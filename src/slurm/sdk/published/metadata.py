@@ -1,0 +1,70 @@
+"""metadata.json of a job's folder: where the published SDK, given a job's id, finds the file of its result.
+
+    {"job_id": …, "task_name": …, …, "12": {"result_file": "slurm_job_<key>_result.pkl", "timestamp": …}}
+
+Its runner adds an entry when a result is there. Ours are written by the submitter, once for all elements: the names are known before.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from slurm.sdk.pickling import write_result
+
+__all__ = ["save_result", "update_job_metadata"]
+
+FILE = "metadata.json"
+save_result = write_result
+"""`save_result(path, value)`."""
+
+
+def submitted(folder: str, key: str, job: str, elements: Iterable[tuple[str, str]], *, name: str, workflow: bool, parent: str | None) -> None:
+    """Write what the published client writes, and the results' names: `elements` are (id, path of the result). OSError as the disk gives it."""
+    now = time.time()
+    record = {"job_id": job, "pre_submission_id": key, "task_name": name, "timestamp": key.rpartition("_")[0], "submitted_at": now, "status": "PENDING",
+              "is_workflow": workflow, "parent_workflow": parent,
+              **{one: {"result_file": os.path.basename(path), "timestamp": now} for one, path in elements}}
+    _write(f"{folder}/{FILE}", record)
+
+
+def update_job_metadata(output_file: str, job_id: str, timestamp: float | None = None) -> None:
+    """Add the result of a job to the metadata.json beside it, which others may be writing too; OSError as the disk gives it."""
+    path = os.path.join(os.path.dirname(os.path.abspath(output_file)), FILE)
+    with open(f"{path}.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        record = _read(path)
+        record[job_id] = {"result_file": os.path.basename(output_file), "timestamp": time.time() if timestamp is None else timestamp}
+        _write(path, record)
+
+
+def found(job: str, below: str) -> str | None:
+    """The path of a job's result by its id, from the metadata.json files below a folder; the newest folders of each level are looked at first."""
+    entry = _read(f"{below}/{FILE}").get(job)
+    if isinstance(entry, dict):
+        return f"{below}/{entry['result_file']}"
+    try:
+        inside = sorted((one for one in os.scandir(below) if one.is_dir(follow_symlinks=False)), key=lambda one: one.name, reverse=True)
+    except OSError:
+        return None
+    return next((path for one in inside if (path := found(job, one.path))), None)
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            record = json.load(file)
+    except (FileNotFoundError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _write(path: str, record: Mapping[str, Any]) -> None:
+    new = f"{path}.{os.getpid()}.new"
+    with open(new, "w", encoding="utf-8") as file:
+        json.dump(record, file)
+    os.replace(new, path)

@@ -1,0 +1,192 @@
+"""`python -m slurm.runner --module M --function F …`: a job as the published SDK's scripts start it, its arguments in files of theirs.
+
+    --module --function --output-file --callbacks-file                            always
+    --args-file --kwargs-file                                                     of a call
+    --array-index --array-items-file                                              of an element of an array
+    --sys-path --loglevel --job-dir --stdout-path --stderr-path --pre-submission-id
+
+How a call is made and what is written of it stands in `sdk.runner`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import os
+import pickle
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slurm.sdk import injection, loading
+from slurm.sdk.folder import JobFiles
+from slurm.sdk.pickling import Envelope, python_version, read_result, skip_header
+from slurm.sdk.published.array_items import load_array_item
+from slurm.sdk.published.metadata import found, save_result, update_job_metadata
+from slurm.sdk.published.words import JobResultPlaceholder
+from slurm.sdk.runner import make
+
+__all__ = ["RunnerArgs", "create_argument_parser", "get_job_id_from_env", "load_function", "load_task_arguments", "parse_args", "resolve_placeholder",
+           "resolve_task_arguments", "restore_sys_path", "save_result", "update_job_metadata"]
+
+RunnerArgs = argparse.Namespace
+Call = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+class TheirFiles(JobFiles):
+    """A job's folder in which the result has a name that was told."""
+
+    __slots__ = ("_result",)
+
+    def __init__(self, folder: str, key: str, index: int | None, result: str) -> None:
+        super().__init__(folder, key, index)
+        self._result = result
+
+    def rank_result(self, rank: int) -> str:
+        """As told; the others of a job of several tasks beside it."""
+        return f"{self._result}{f'.{rank}' if rank else ''}"
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run one task; the exit status of its job."""
+    args = parse_args(argv)
+    folder = os.path.abspath(args.job_dir or environ.get("JOB_DIR") or ".")
+    output = os.path.join(folder, args.output_file)
+    key = args.pre_submission_id or os.path.basename(output).removeprefix("slurm_job_").removesuffix("_result.pkl")
+    files = TheirFiles(folder, key, args.array_index, output)
+    made = Published(args, folder, environ)
+    callbacks = os.path.join(folder, args.callbacks_file)
+    status = make(files, environ, made.envelope, made.load, callbacks if os.path.exists(callbacks) and os.path.getsize(callbacks) else "")
+    if status == 0 and not int(environ.get("SLURM_PROCID") or 0):
+        try:
+            update_job_metadata(output, get_job_id_from_env(environ) or "")
+        except OSError as error:
+            print(f"slurm.runner: the result is written, but not its entry in metadata.json: {error}", file=sys.stderr)
+    return status
+
+
+class Published:
+    """What `runner.make` needs of a job, from a command line of the published SDK."""
+
+    def __init__(self, args: RunnerArgs, folder: str, environ: Mapping[str, str]) -> None:
+        self._args, self._folder, self._environ = args, folder, environ
+        self._call: Call = ((), {})
+        self._function: Any = None
+
+    def envelope(self) -> Envelope:
+        """The function is imported and its arguments are loaded, for what it wants of its job decides what stands in the envelope."""
+        restore_sys_path(self._args.sys_path)
+        with loading.imports():
+            task, self._function = _loaded(self._args.module, self._args.function)
+            self._call = resolve_task_arguments(*load_task_arguments(self._args, self._folder), self._environ)
+        workflow = bool(getattr(task, "workflow", False))
+        bound = injection.bound(self._function, *self._call, workflow=workflow)
+        self._call = bound.args, bound.kwargs
+        return Envelope(b"", self._args.function, python_version(), [], bound.inject, self._cluster() if workflow else {})
+
+    def load(self, envelope: Envelope) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+        """The function and what to call it with."""
+        return self._function, *self._call
+
+    def _cluster(self) -> dict[str, Any]:
+        """The cluster of a workflow's children: that of the Slurmfile which came with the job, else the one that this job runs on."""
+        from slurm.sdk.cluster import Cluster
+        from slurm.sdk.errors import SlurmfileNotFoundError
+
+        try:
+            return Cluster.from_env(self._environ.get("SLURM_SDK_SLURMFILE"), env=self._environ.get("SLURM_SDK_ENV")).spec()
+        except SlurmfileNotFoundError:
+            return Cluster(job_base_dir=os.path.dirname(os.path.dirname(self._folder))).spec()
+
+
+def create_argument_parser() -> argparse.ArgumentParser:
+    """The options of the command line."""
+    parser = argparse.ArgumentParser(prog="slurm.runner", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    for name in ("module", "function", "output-file", "callbacks-file"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("args-file", "kwargs-file", "array-items-file", "sys-path", "job-dir", "stdout-path", "stderr-path", "pre-submission-id"):
+        parser.add_argument(f"--{name}")
+    parser.add_argument("--array-index", type=int)
+    parser.add_argument("--loglevel", default="INFO", help="taken; this runner writes nothing to the log")
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None = None) -> RunnerArgs:
+    """The options as attributes, and `is_array_job`."""
+    args = create_argument_parser().parse_args(argv)
+    args.is_array_job = args.array_index is not None
+    return args
+
+
+def restore_sys_path(encoded: str | None) -> None:
+    """Put the folders of a base64 pickled list before sys.path, as far as they are not in it."""
+    if encoded:
+        entries = _unpickled(base64.b64decode(encoded))
+        sys.path[:0] = [entry for entry in entries if entry not in sys.path]
+
+
+def load_task_arguments(args: RunnerArgs, folder: str = ".") -> Call:
+    """The positional and keyword arguments in the files of a call, or those that an array's item stands for."""
+    if args.array_index is not None:
+        item = load_array_item(os.path.join(folder, args.array_items_file or "array_items.pkl"), args.array_index)
+        if isinstance(item, dict):
+            return (), item
+        return (item if isinstance(item, tuple) else (item,)), {}
+    read = [_read(os.path.join(folder, name)) if name else None for name in (args.args_file, args.kwargs_file)]
+    return tuple(read[0] or ()), dict(read[1] or {})
+
+
+def resolve_task_arguments(args: tuple[Any, ...], kwargs: dict[str, Any], environ: Mapping[str, str] = os.environ) -> Call:
+    """The arguments with results in the place of placeholders, at any depth of lists, tuples and dictionaries."""
+
+    def resolved(value: Any) -> Any:
+        if isinstance(value, JobResultPlaceholder) or type(value).__name__ == "JobResultPlaceholder":
+            return resolve_placeholder(value, environ)
+        if isinstance(value, dict):
+            return {key: resolved(one) for key, one in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(resolved(one) for one in value)
+        return value
+
+    return resolved(args), resolved(kwargs)
+
+
+def resolve_placeholder(placeholder: JobResultPlaceholder, environ: Mapping[str, str] = os.environ) -> Any:
+    """The result of the job that it stands for; FileNotFoundError when no metadata.json below $SLURM_JOBS_DIR tells of it."""
+    below = environ.get("SLURM_JOBS_DIR") or os.path.expanduser("~/slurm_jobs")
+    path = found(placeholder.job_id, below)
+    if path is None:
+        raise FileNotFoundError(f"Could not find result file for job_id={placeholder.job_id}: no metadata.json below {below} names it")
+    return read_result(path, placeholder.job_id)
+
+
+def load_function(module: str, function: str) -> Any:
+    """The plain function of a module, a task's own where it is one."""
+    return _loaded(module, function)[1]
+
+
+def get_job_id_from_env(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The id of this job, "12" or "12_3"; None outside of jobs."""
+    array = environ.get("SLURM_ARRAY_JOB_ID")
+    return f"{array}_{environ.get('SLURM_ARRAY_TASK_ID')}" if array else environ.get("SLURM_JOB_ID")
+
+
+def _loaded(module: str, function: str) -> tuple[Any, Any]:
+    from importlib import import_module
+
+    named: Any = import_module(module)
+    for part in function.split("."):
+        named = getattr(named, part)
+    return named, loading.function(named)
+
+
+def _read(path: str) -> Any:
+    with open(path, "rb") as file:
+        return _unpickled(file.read())
+
+
+def _unpickled(data: bytes) -> Any:
+    file = io.BytesIO(data)
+    skip_header(file)
+    return pickle.load(file)
