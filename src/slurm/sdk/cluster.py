@@ -143,14 +143,20 @@ class Cluster:
     def submit_call(self, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
         """Submit one call of a task."""
         from slurm.sdk import submission
+        from slurm.sdk.published import metadata
 
-        return submission.submit_call(self, self.job_base_dir, task, args, kwargs)
+        job = submission.submit_call(self, self.job_base_dir, task, args, kwargs)
+        metadata.submitted(self, job, task)
+        return job
 
     def submit_map(self, task: SlurmTask[..., Any], items: list[Any], limit: int) -> ArrayJob[Any]:
         """Submit an array, a call an item."""
         from slurm.sdk import submission
+        from slurm.sdk.published import metadata
 
-        return submission.submit_map(self, self.job_base_dir, task, items, limit)
+        array = submission.submit_map(self, self.job_base_dir, task, items, limit)
+        metadata.submitted(self, array, task)
+        return array
 
     def submit(self, task: SlurmTask[..., Any], packaging_config: object = None, after: Any = None, **keywords: Any) -> Any:
         """A function that submits `task` here with these options, after these jobs, when it is called with the task's arguments."""

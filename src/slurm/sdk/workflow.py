@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import pickle
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +14,7 @@ from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.folder import JobFiles, folder_name, whole
 from slurm.sdk.job import Job
+from slurm.sdk.pickling import read_result
 from slurm.sdk.tasks import SlurmTask
 
 
@@ -41,6 +42,20 @@ class WorkflowContext:
         """Where the folders of the submitted tasks lie."""
         return self.workflow_job_dir / "tasks"
 
+    @property
+    def result_path(self) -> Path:
+        """Where the workflow's own result lies once it has ended well: its folder is named by its key."""
+        return Path(JobFiles(str(self.workflow_job_dir), self.workflow_job_dir.name).result)
+
+    @property
+    def metadata_path(self) -> Path:
+        """What is known of the workflow's job, as JSON."""
+        return self.workflow_job_dir / "metadata.json"
+
+    def load_workflow_result(self, path: str | os.PathLike[str]) -> Any:
+        """What the workflow whose folder this is returned; FileNotFoundError when it has not."""
+        return _result(Path(path))
+
     def get_task_output_dir(self, task_name: str) -> Path:
         """Where the runs of one task lie."""
         return self.tasks_dir / folder_name(task_name)
@@ -53,8 +68,8 @@ class WorkflowContext:
     def get_latest_task_result(self, task_name: str) -> Any:
         """What the latest run of a task returned; FileNotFoundError when none has."""
         for run in self.list_task_runs(task_name):
-            for path in run.glob("slurm_job_*_result.pkl"):
-                return pickle.loads(path.read_bytes())
+            with contextlib.suppress(FileNotFoundError):
+                return _result(run)
         raise FileNotFoundError(f"no run of {task_name} below {self.tasks_dir} has left a result")
 
     def submit_call(self, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
@@ -84,6 +99,9 @@ class WorkflowContext:
         return array
 
     def _tell(self, task: SlurmTask[..., Any], job: Job[Any] | ArrayJob[Any]) -> None:
+        from slurm.sdk.published import metadata
+
+        metadata.submitted(self.cluster, job, task, self.workflow_job_id)
         told = self.cluster.audience()
         if told is not None:
             told.child(self, task, job)
@@ -113,6 +131,14 @@ class WorkflowContext:
             self.cluster.settle(job.id)
             return True
         return not job.done()
+
+
+def _result(folder: Path) -> Any:
+    """The result in the folder of a job."""
+    found = sorted(folder.glob("slurm_job_*_result.pkl"))
+    if not found:
+        raise FileNotFoundError(f"there is no result in {folder}")
+    return read_result(str(found[0]), folder.name)
 
 
 def _remember(record: Path, files: JobFiles, chunks: Any) -> None:

@@ -11,10 +11,15 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
+from slurm.sdk.array_job import ArrayJob
+from slurm.sdk.backends.backend import Distant
+from slurm.sdk.job import Home, Job
 from slurm.sdk.pickling import write_result
+from slurm.sdk.tasks import SlurmTask
 
 __all__ = ["save_result", "update_job_metadata"]
 
@@ -23,13 +28,19 @@ save_result = write_result
 """`save_result(path, value)`."""
 
 
-def submitted(folder: str, key: str, job: str, elements: Iterable[tuple[str, str]], *, name: str, workflow: bool, parent: str | None) -> None:
-    """Write what the published client writes, and the results' names: `elements` are (id, path of the result). OSError as the disk gives it."""
-    now = time.time()
-    record = {"job_id": job, "pre_submission_id": key, "task_name": name, "timestamp": key.rpartition("_")[0], "submitted_at": now, "status": "PENDING",
-              "is_workflow": workflow, "parent_workflow": parent,
-              **{one: {"result_file": os.path.basename(path), "timestamp": now} for one, path in elements}}
-    _write(f"{folder}/{FILE}", record)
+def submitted(cluster: Home, job: Job[Any] | ArrayJob[Any], task: SlurmTask[..., Any], parent: str | None = None) -> None:
+    """Write what the published client writes, and the names of the results. Where jobs see another disk nothing is written: nobody looks there."""
+    if isinstance(cluster.backend, Distant) or not job.id:
+        return
+    files, now = job.files, time.time()
+    entries = {one.id: one.files.result for one in (job if isinstance(job, ArrayJob) else (job,))}
+    record = {"job_id": job.id, "pre_submission_id": files.array_key, "task_name": task.name, "timestamp": files.array_key.rpartition("_")[0],
+              "submitted_at": now, "status": "PENDING", "is_workflow": task.workflow, "parent_workflow": parent,
+              **{one: {"result_file": os.path.basename(path), "timestamp": now} for one, path in entries.items()}}
+    try:
+        _write(f"{files.folder}/{FILE}", record)
+    except OSError as error:
+        warnings.warn(f"the published SDK will not find job {job.id}, which is submitted: {error}", RuntimeWarning, stacklevel=2)
 
 
 def update_job_metadata(output_file: str, job_id: str, timestamp: float | None = None) -> None:

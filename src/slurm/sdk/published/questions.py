@@ -15,7 +15,7 @@ from slurm.sdk.folder import JobFiles
 from slurm.sdk.job import Home, Job
 from slurm.sdk.status import JobSnapshot
 
-_SCRIPT = re.compile(r"^slurm_job_(\w+)_script\.sh$")
+_SCRIPT = re.compile(r"^slurm_job_(\w+)_script\.sh(?:\.\d+)?$")
 _OUTPUT = re.compile(r"^slurm_(\d{8}_\d{6}_[0-9a-f]{8})(?:_\d+)?\.out$")
 _BASE = re.compile(r" --base (\d+)")
 
@@ -92,7 +92,7 @@ def located(cluster: Home, job: str) -> dict[str, Any]:
         raise RuntimeError(f"job {job} is none of a task: its script is {record.command or 'not known'}")
     element = job.partition("_")[2]
     if element:
-        files = files.element(_base(cluster.backend, files) + int(element))
+        files = files.element(_base(cluster.backend, record.command) + int(element))
     return {"files": files, "name": record.name, "stdout_path": record.stdout, "stderr_path": record.stderr}
 
 
@@ -147,10 +147,10 @@ def _record(backend: Backend, job: str) -> inspection.JobRecord:
     return next((record for record in records if record.id == job), records[0])
 
 
-def _base(backend: Backend, files: JobFiles) -> int:
-    """The number of the first element: not 0 in the later parts of an array that was cut, whose script says so."""
+def _base(backend: Backend, script: str) -> int:
+    """The number of an array's first element: not 0 in the later parts of one that was cut, whose script says so."""
     try:
-        with backend.read(files.script) as file:
+        with backend.read(script) as file:
             found = _BASE.search(file.read().decode(errors="replace"))
     except OSError:
         return 0
