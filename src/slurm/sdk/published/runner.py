@@ -25,7 +25,7 @@ from slurm.sdk.pickling import Envelope, python_version, read_result, skip_heade
 from slurm.sdk.published.array_items import load_array_item
 from slurm.sdk.published.metadata import found, save_result, update_job_metadata
 from slurm.sdk.published.words import JobResultPlaceholder
-from slurm.sdk.runner import make
+from slurm.sdk.runner import Loaded, make
 
 __all__ = ["RunnerArgs", "create_argument_parser", "get_job_id_from_env", "load_function", "load_task_arguments", "parse_args", "resolve_placeholder",
            "resolve_task_arguments", "restore_sys_path", "save_result", "update_job_metadata"]
@@ -73,6 +73,7 @@ class Published:
         self._args, self._folder, self._environ = args, folder, environ
         self._call: Call = ((), {})
         self._function: Any = None
+        self._retry: Any = None
 
     def envelope(self) -> Envelope:
         """The function is imported and its arguments are loaded, for what it wants of its job decides what stands in the envelope."""
@@ -81,13 +82,14 @@ class Published:
             task, self._function = _loaded(self._args.module, self._args.function)
             self._call = resolve_task_arguments(*load_task_arguments(self._args, self._folder), self._environ)
         workflow = bool(getattr(task, "workflow", False))
+        self._retry = getattr(task, "retry", None)
         bound = injection.bound(self._function, *self._call, workflow=workflow)
         self._call = bound.args, bound.kwargs
         return Envelope(b"", self._args.function, python_version(), [], bound.inject, self._cluster() if workflow else {})
 
-    def load(self, envelope: Envelope) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-        """The function and what to call it with."""
-        return self._function, *self._call
+    def load(self, envelope: Envelope) -> Loaded:
+        """The function, what to call it with, and how it wants to be tried again."""
+        return self._function, *self._call, self._retry
 
     def _cluster(self) -> dict[str, Any]:
         """The cluster of a workflow's children: that of the Slurmfile which came with the job, else the one that this job runs on."""
