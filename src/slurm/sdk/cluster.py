@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextvars import Token
+from datetime import timedelta
 from typing import Any, Self
 
 from slurm.model.errors import SlurmError
@@ -19,6 +20,7 @@ from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError, InvalidOption
 from slurm.sdk.job import Job
 from slurm.sdk.packaging import settings
+from slurm.sdk.removed import Cleanup
 from slurm.sdk.status import Status
 from slurm.sdk.tasks import SlurmTask
 from slurm.sdk.tracker import GONE_SECONDS, Tracker
@@ -215,6 +217,16 @@ class Cluster:
     def settle(self, job: str) -> None:
         """Say that a job has ended well: its result lies there."""
         self.tracker.settle(job, Status("COMPLETED", "0:0"))
+
+    def cleanup(self, *, older_than: float | timedelta = 7 * 86400.0, keep_failed: bool = False, dry_run: bool = False, cache: bool = False) -> Cleanup:
+        """Remove the folders of jobs that have ended and in which nothing was written for `older_than` (seconds or a timedelta, a week), and old copies of code.
+
+        Never those of this user's jobs that have not ended, nor those whose results such a job was handed. `keep_failed` keeps folders of jobs without
+        a result, `cache` removes cached results too, `dry_run` only says what would be removed. BackendError when the cluster cannot say what is live.
+        """
+        from slurm.sdk import cleanup
+
+        return cleanup.cleanup(self, older_than=older_than, keep_failed=keep_failed, dry_run=dry_run, cache=cache)
 
     def reconnect(self) -> None:
         """Open connections anew when they are needed next."""
