@@ -30,7 +30,7 @@ NAMES: dict[str, str] = {
 """Name in `slurm` → module of this room that has it."""
 
 _CALLBACKS = tuple(f"callbacks.{module}" for module in ("base", "contexts", "logger", "rich_logger", "benchmark", "debug", "graph"))
-_PACKAGING = tuple(f"packaging.{module}" for module in ("base", "auto", "none", "inherit", "wheel"))
+_PACKAGING = tuple(f"packaging.{module}" for module in ("base", "auto", "none", "inherit", "wheel", "container"))
 
 MODULES: dict[str, tuple[str, ...]] = {
     "decorators": ("decorators", "published.words"), "task": ("tasks", "decorators", "published.words"), "job": ("job",), "array_job": ("array_job",),

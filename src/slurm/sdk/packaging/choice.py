@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from slurm.sdk.errors import PackagingError
 from slurm.sdk.packaging.base import PackagingStrategy, Site
 from slurm.sdk.packaging.none import NonePackagingStrategy
 from slurm.sdk.packaging.settings import Config, effective
@@ -18,7 +17,9 @@ def get_packaging_strategy(config: Config | None) -> PackagingStrategy:
 
         return WheelPackagingStrategy(config or {})
     if kind == "container":
-        raise PackagingError('packaging="container" is not supported by slurm-py yet')
+        from slurm.sdk.packaging.container import ContainerPackagingStrategy
+
+        return ContainerPackagingStrategy(config or {})
     if kind == "inherit":
         from slurm.sdk.packaging.inherit import InheritPackagingStrategy
 
