@@ -36,6 +36,10 @@ SUBCOMMANDS: Mapping[str, Row] = {
     "status": Row("show its daemons, nodes and jobs", "embedded.status"),
     "top": Row("show queue and nodes on the whole screen, and act on jobs", "top.command"),
     "demo": Row("run a sweep on four emulated nodes, visibly, and clean up", "embedded.demo"),
+    "mcp": Row("tools for agents, by the Model Context Protocol", rows={
+        "run": Row("serve the tools to a client", "mcp.run"),
+        "status": Row("say whether they can be served, and how a client is told of them", "mcp.status"),
+    }),
     "jobs": Row("see and steer jobs, on this machine's cluster or on one of a Slurmfile, also over ssh", rows={
         "list": Row("list the queue", "jobs.list"),
         "show": Row("show everything about a job, and why it waits", "jobs.show"),

@@ -61,7 +61,10 @@ class Backend(Protocol):
         ...
 
     def ask(self, words: Sequence[str]) -> str:
-        """What one of Slurm's commands printed, such as ["squeue", "-h"]; BackendCommandError with what it said when it failed."""
+        """What one of Slurm's commands printed, such as ["squeue", "-h"]; BackendCommandError with what it said when it failed.
+
+        What `sbatch --test-only` says counts as printed, though it says that on standard error.
+        """
         ...
 
     def read(self, path: str) -> BinaryIO:

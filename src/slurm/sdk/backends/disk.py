@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import BinaryIO
@@ -55,7 +56,11 @@ class SharedDisk(PublishedMethods):
 
     def around(self) -> Around:
         """Where and as whom this process runs."""
-        return Around(os.getcwd(), os.environ.get("USER", ""))
+        try:
+            user = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            user = str(os.getuid())
+        return Around(os.getcwd(), user)
 
 
 def begin(start: int, size: int) -> int:

@@ -175,7 +175,7 @@ class SshBackend(SlurmCommands, PublishedMethods):
         answer = self._shell(f"unset {' '.join(FILTERS)}; {asking}")
         if answer.status:
             raise BackendCommandError(answer.err.strip() or f"{words[0]} ended with {answer.status} on {self.connection.login}")
-        return answer.out
+        return answer.out or (answer.err if "--test-only" in words else "")
 
     def _shell(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
         return self.connection.run(self._in_shell(command), seconds)

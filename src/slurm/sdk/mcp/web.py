@@ -1,0 +1,83 @@
+"""The server over http: who is let in, and on which address it listens."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from ipaddress import ip_address
+from typing import Any
+
+from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+
+from slurm.sdk.mcp.problems import Problem
+
+PATH = "/mcp"
+TOKEN_LETTERS = 16
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there; OSError when the address is taken or not of this machine. Port 0 takes a free one."""
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        found.listen(128)
+    except OSError:
+        found.close()
+        raise
+    return found
+
+
+def url(listener: socket.socket) -> str:
+    """Where clients find it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
+
+
+def serve(made: MCPServer[Any], listener: socket.socket, token: str) -> None:
+    """Serve until the process is told to end. Who does not show the token gets 401 and nothing else."""
+    import uvicorn
+
+    host, port = listener.getsockname()[:2]
+    # A browser does not send the token by itself, so names that lead here are no danger; on loopback there are few, so others are refused all the same.
+    names = [f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")]
+    guard = TransportSecuritySettings(enable_dns_rebinding_protection=is_loopback(host), allowed_hosts=names, allowed_origins=[f"http://{name}" for name in names])
+    app: Any = made.streamable_http_app(streamable_http_path=PATH, transport_security=guard, host=host)
+    uvicorn.Server(uvicorn.Config(with_token(app, token), log_level="warning", timeout_graceful_shutdown=2)).run(sockets=[listener])
+
+
+def with_token(app: App, token: str) -> App:
+    """The same application for those who show the token."""
+    expected = f"Bearer {token}".encode()
+    refusal = Problem("not_permitted", "this server lets in who shows its token", "send the header `Authorization: Bearer TOKEN`; `slurm mcp run` says which")
+    body = json.dumps(refusal.as_json()).encode()
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        shown = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        if hmac.compare_digest(shown, expected):
+            await app(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 401, "headers": [
+            (b"content-type", b"application/json"), (b"www-authenticate", b"Bearer"), (b"content-length", str(len(body)).encode())]})
+        await send({"type": "http.response.body", "body": body})
+
+    return guarded
