@@ -29,15 +29,21 @@ class Queue:
         self._settings: Settings | None = None
         self._ordered: list[tuple[Key, Job]] = []
         self._known: set[JobId] = set()
+        self.looked: list[tuple[Key, Job]] = []
+        """Every waiting job in order, the ineligible ones too, as of the last fresh look."""
 
     def all(self, view: View, now: float) -> list[Job]:
         """Every waiting job in order, the ineligible ones too; this is the fresh look."""
         scale = Scale(view, now)
-        ordered = sorted(((scale.key(job), job) for job in view.pending.values()), key=lambda pair: pair[0])
-        self._settings = view.settings
-        self._ordered = [pair for pair in ordered if eligible(pair[1])]
+        self.adopt(view.settings, sorted(((scale.key(job), job) for job in view.pending.values()), key=lambda pair: pair[0]))
+        return [job for _, job in self.looked]
+
+    def adopt(self, settings: Settings, looked: list[tuple[Key, Job]]) -> None:
+        """Take over a fresh look that somebody else had: all waiting jobs, in order."""
+        self._settings = settings
+        self.looked = looked
+        self._ordered = [pair for pair in looked if eligible(pair[1])]
         self._known = {job.id for _, job in self._ordered}
-        return [job for _, job in ordered]
 
     def first(self, view: View, now: float) -> Iterator[Job]:
         """Eligible jobs in order, from memory where possible."""

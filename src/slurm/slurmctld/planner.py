@@ -2,8 +2,9 @@
 
 A quick pass follows every event that may let a job start (many events, one pass: it runs once a loop turn). Passes that take long are kept
 apart, so that planning never takes more than a fixed part of the time and requests are answered between them. The full pass, with
-backfill and forecasts, follows when something changed and its interval went by. Verdicts say of each pending job why it waits; they are
-derived, so they are not in the journal.
+backfill and forecasts, follows when something changed and its interval went by; one that takes long is made in a process beside, which sees
+the cluster as it was at that moment, and what it found is taken over in small parts. Verdicts say of each pending job why it waits; they
+are derived, so they are not in the journal.
 """
 
 from __future__ import annotations
@@ -11,14 +12,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import TypeVar
 
 from slurm.core.illegal import IllegalTransition
 from slurm.model.ids import JobId
+from slurm.model.job import Job
 from slurm.sched import priority
-from slurm.sched.plan import Forecast, Plan, plan
+from slurm.sched.plan import Forecast, Proposal, plan
+from slurm.sched.priority import Key
 from slurm.sched.queue import Queue
 from slurm.sched.refusal import Refusal
+from slurm.slurmctld import full_pass
+from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.engine import Engine
 
 log = logging.getLogger("slurmctld.planner")
@@ -30,6 +37,13 @@ FULL_REST = 10.0
 """The same for full passes."""
 UNNOTICED_SECONDS = 0.002
 """A quick pass as short as this needs no rest: with few jobs waiting, each end starts the next one at once."""
+LONG_SECONDS = 0.02
+"""A full pass as long as this would keep others waiting: the next one is made beside."""
+MANY = 300
+"""So many waiting jobs are taken to need a long pass before one was seen."""
+PART = 500
+"""Of so many jobs at a time is taken over what was found beside (about 1 ms); between two parts, others have their turn."""
+T = TypeVar("T")
 
 
 class Planner:
@@ -43,12 +57,20 @@ class Planner:
         self._full: asyncio.TimerHandle | None = None
         self._quick_after = 0.0  # loop time before which none of the kind begins
         self._full_after = 0.0
+        self.beside = Beside()
+        self._looking: asyncio.Task[None] | None = None  # a full pass beside
+        self._long = False  # whether the last full pass took long
         self._stopped = False
         self.verdicts: dict[JobId, Refusal] = {}
         self.forecasts: dict[JobId, Forecast] = {}
         self.last_pass = 0.0
         self.passes = 0
         self.seconds = 0.0
+
+    @property
+    def looking(self) -> bool:
+        """Whether a full pass is being made beside."""
+        return self._looking is not None
 
     def trigger(self) -> None:
         """Plan soon: one quick pass, at the end of this loop turn if it may, and one full pass when its interval is over."""
@@ -74,6 +96,8 @@ class Planner:
         """No more passes."""
         self._stopped = True
         self._cancel()
+        if self._looking is not None:
+            self._looking.cancel()
 
     def _cancel(self) -> None:
         for handle in (self._quick, self._full):
@@ -88,10 +112,65 @@ class Planner:
             self._quick_after = max(self._quick_after, asyncio.get_running_loop().time() + QUICK_REST * took)
 
     def _run_full(self) -> None:
+        loop = asyncio.get_running_loop()
         self._full = None
-        began = asyncio.get_running_loop().time()
-        took = self._timed(full=True)
+        if self._looking is not None:
+            self._full = loop.call_later(FULL_SECONDS, self._run_full)
+        elif self._long or len(self._engine.cluster.pending) > MANY:
+            self._looking = loop.create_task(self._look_beside())
+        else:
+            self._rest_after_full(loop.time(), self._timed(full=True))
+
+    def _rest_after_full(self, began: float, took: float) -> None:
+        self._long = took > LONG_SECONDS
         self._full_after = max(self._full_after, began + max(FULL_SECONDS, FULL_REST * took))
+
+    async def _look_beside(self) -> None:
+        """A full pass in a process beside; a failure is in the log, and the next pass follows as after any other."""
+        loop = asyncio.get_running_loop()
+        began, now = loop.time(), self._now()
+        cluster = self._engine.cluster
+        try:
+            found = full_pass.read(await self.beside.run(lambda: full_pass.made(cluster, now)))
+            started = await self._take_over(found, now)
+            log.debug("full pass beside: %d jobs started, %d wait, %.3f s", started, len(cluster.pending), loop.time() - began)
+        except (RuntimeError, TimeoutError, OSError) as error:
+            log.error("a full pass failed: %s", error)
+            self._full = self._full or loop.call_later(FULL_REST, self._run_full)
+        finally:
+            self._looking = None
+            self._rest_after_full(began, loop.time() - began)
+
+    async def _take_over(self, found: full_pass.Found, now: float) -> int:
+        """Make what was found beside hold, part by part; returns how many jobs were started."""
+        cluster = self._engine.cluster
+        order: list[tuple[Key, Job]] = []
+        for some in _parts(found.order):
+            for job_id, key in some:
+                job = cluster.pending.get(job_id)
+                if job is not None:
+                    job.priority = -key[1]
+                    order.append((key, job))
+            await asyncio.sleep(0)
+        self._queue.adopt(cluster.settings, order)
+        started = 0
+        for proposals in _parts(found.proposals, PART // 10):
+            if self._engine.stalled:
+                return started
+            started += self._apply(proposals, self._now())
+            await asyncio.sleep(0)
+        verdicts: dict[JobId, Refusal] = {}
+        for refused in _parts(found.refused):
+            verdicts.update((job_id, found.refusals[which]) for job_id, which in refused)
+            await asyncio.sleep(0)
+        # What has left the queue meanwhile has no verdict; of what has joined, quick passes know.
+        joined = cluster.pending.keys() - {job_id for job_id, _ in found.order}
+        verdicts.update((job_id, self.verdicts[job_id]) for job_id in joined if job_id in self.verdicts)
+        self.verdicts = {job_id: refusal for job_id, refusal in verdicts.items() if job_id in cluster.pending}
+        self.forecasts = found.forecasts
+        self.last_pass = now
+        self.passes += 1
+        return started
 
     def _timed(self, *, full: bool) -> float:
         began = time.perf_counter()
@@ -117,15 +196,15 @@ class Planner:
         for proposal in outcome.proposals:
             self.verdicts.pop(proposal.job, None)
         self.verdicts.update(outcome.verdicts)
-        started = self._apply(outcome, now)
+        started = self._apply(outcome.proposals, now)
         self.last_pass = now
         self.passes += 1
         return started
 
-    def _apply(self, outcome: Plan, now: float) -> int:
+    def _apply(self, proposals: Iterable[Proposal], now: float) -> int:
         cluster = self._engine.cluster
         started = 0
-        for proposal in outcome.proposals:
+        for proposal in proposals:
             event = cluster.starting(proposal.job, proposal.task, proposal.allocation, now)
             if event is None:
                 log.debug("proposal for job %s is out of date", proposal.job)
@@ -145,3 +224,9 @@ class Planner:
         for job in cluster.pending_jobs():
             if everything or not job.priority:
                 job.priority = scale.value(job)
+
+
+def _parts(all_of_it: Sequence[T], size: int = PART) -> Iterable[list[T]]:
+    rest = iter(all_of_it)
+    while part := list(islice(rest, size)):
+        yield part

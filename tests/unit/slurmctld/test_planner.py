@@ -4,9 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 
+import pytest
+
 from slurm.core import events as e
 from slurm.model.ids import JobId, NodeName, Uid
 from slurm.slurmctld import planner as planning
+from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.planner import Planner
 from slurm.store.group_commit import GroupCommit
@@ -19,14 +22,25 @@ class Slow(Planner):
 
     cost = 0.0
 
+    full_passes_here = 0
+
     def run(self, *, full: bool) -> int:
         """Plan, slowly."""
+        self.full_passes_here += full
         if not full:
             self.began.append(time.monotonic())
             time.sleep(self.cost)
         return super().run(full=full)
 
     began: list[float]
+
+
+class Failing(Beside):
+    """No process can be made."""
+
+    async def run(self, work: Callable[[], bytes]) -> bytes:
+        """Fail."""
+        raise OSError("no memory")
 
 
 def play(scene: Callable[[Engine, Slow], Coroutine[None, None, None]], disk: MemoryDisk | None = None) -> None:
@@ -139,3 +153,50 @@ def test_nothing_is_started_while_the_disk_takes_nothing() -> None:
             await asyncio.sleep(0.001)
 
     play(scene, disk)
+
+
+def test_a_full_pass_of_many_jobs_is_made_beside_and_taken_over_in_parts() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        waiting = planning.MANY + planning.PART
+        for _ in range(waiting):
+            engine.record(submitted(engine))
+        inline = planner.passes
+        while not planner.forecasts:
+            await asyncio.sleep(0.001)
+        assert planner.passes > inline and not planner.full_passes_here
+        pending = engine.cluster.pending
+        assert len(pending) < waiting and set(planner.verdicts) == set(pending)
+        assert all(job.priority for job in pending.values())
+        assert set(planner.forecasts) <= set(pending)
+
+    play(scene)
+
+
+def test_what_changed_while_a_pass_was_made_beside_is_respected() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        for _ in range(planning.MANY + 20):
+            engine.record(submitted(engine))
+        while not planner.looking:
+            await asyncio.sleep(0.001)
+        gone = list(engine.cluster.pending)[:50]
+        for job in gone:
+            engine.record(e.Cancelled(at=b.T0, job=job, by=Uid(0)))
+        while not planner.forecasts:
+            await asyncio.sleep(0.001)
+        assert not set(gone) & set(planner.verdicts)
+        assert all(engine.cluster.jobs[job].state.name == "CANCELLED" for job in gone)
+
+    play(scene)
+
+
+def test_a_pass_beside_that_fails_is_logged_and_made_again(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        planner.beside = Failing()
+        for _ in range(planning.MANY + 20):
+            engine.record(submitted(engine))
+        while not caplog.records:
+            await asyncio.sleep(0.001)
+        assert "a full pass failed: no memory" in caplog.text
+        assert planner.looking is False
+
+    play(scene)

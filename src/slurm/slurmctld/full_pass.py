@@ -1,0 +1,43 @@
+"""The full pass as a process beside makes it: what it found, as bytes, in a form that takes the controller little time to take over.
+
+Most refusals are said of many jobs, so each is written once.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.core.cluster import Cluster
+from slurm.model.ids import JobId
+from slurm.sched.plan import Forecast, Plan, Proposal, plan
+from slurm.sched.priority import Key
+from slurm.sched.queue import Queue
+from slurm.sched.refusal import Refusal
+
+
+class Found(msgspec.Struct, array_like=True):
+    """A plan, `refused` telling each job's refusal by its number, and `order`: all waiting jobs, the first to start first."""
+
+    proposals: list[Proposal]
+    forecasts: dict[JobId, Forecast]
+    refusals: list[Refusal]
+    refused: list[tuple[JobId, int]]
+    order: list[tuple[JobId, Key]]
+
+
+def made(cluster: Cluster, now: float) -> bytes:
+    """Plan with all waiting jobs of this moment (`now` in seconds since the epoch)."""
+    queue = Queue()
+    outcome = plan(cluster, now, depth=None, backfill=cluster.settings.scheduler == "backfill", queue=queue)
+    return msgspec.msgpack.encode(_found(outcome, [(job.id, key) for key, job in queue.looked]))
+
+
+def read(data: bytes) -> Found:
+    """What `made` returned."""
+    return msgspec.msgpack.decode(data, type=Found)
+
+
+def _found(outcome: Plan, order: list[tuple[JobId, Key]]) -> Found:
+    numbers: dict[Refusal, int] = {}
+    refused = [(job, numbers.setdefault(refusal, len(numbers))) for job, refusal in outcome.verdicts.items()]
+    return Found(outcome.proposals, outcome.forecasts, list(numbers), refused, order)
