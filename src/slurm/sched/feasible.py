@@ -30,7 +30,7 @@ def check_request(view: View, job: Job) -> list[str]:
     for name in job.partition.split(","):
         partition = view.partitions[name]
         need = within(needs.of(job.request, view.settings), partition)
-        refusal = partition_limits.refuse(Gate(view, job, need, partition, 0.0))
+        refusal = partition_limits.refuse(Gate(view, job, need, partition, 0.0, ground.cpus))
         if refusal is not None:
             warnings.append(f"this job can not start as things are: {refusal.sentence}")
         elif fits_empty(ground.suited(partition, need.site), need, view.settings, partition):

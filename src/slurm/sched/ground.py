@@ -28,6 +28,15 @@ class Ground:
         self._suited: dict[tuple[str, Site], list[Node]] = {}
         self._usable: dict[tuple[str, Site], list[Node]] = {}
         self._positions: dict[tuple[str, Site], Index] = {}
+        self._cpus: dict[str, int] = {}
+
+    def cpus(self, partition: Partition) -> int:
+        """CPUs of all nodes of a partition, in service or not."""
+        found = self._cpus.get(partition.name)
+        if found is None:
+            nodes = self.view.nodes
+            found = self._cpus[partition.name] = sum(nodes[name].cpus for name in partition.nodes if name in nodes)
+        return found
 
     def suited(self, partition: Partition, site: Site) -> list[Node]:
         """Nodes of a partition that suit by what they are, in service or not."""

@@ -86,7 +86,7 @@ class _Pass:
         refusal: Refusal | None = None
         for partition in self._partitions(job):
             need = within(needs.of(job.request, self.view.settings), partition)
-            one = stack.refuse(Gate(self.view, job, need, partition, self.now)) or self._start_in(job, need, partition)
+            one = stack.refuse(Gate(self.view, job, need, partition, self.now, self.ground.cpus)) or self._start_in(job, need, partition)
             if one is None:
                 return
             refusal = refusal or one

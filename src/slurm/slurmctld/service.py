@@ -36,6 +36,8 @@ from slurm.wire import frames
 log = logging.getLogger("slurmctld")
 SNAPSHOT_EVENTS = 20_000
 """A snapshot is written after so many events, and at the end."""
+SNAPSHOT_BESIDE = 1000
+"""With so many jobs, putting the state into bytes would keep others waiting (about 20 µs a job)."""
 JOURNAL = "journal.db"
 KEY_BYTES = 64
 MAX_SNAPSHOT_SECONDS = 300.0
@@ -125,7 +127,8 @@ def _read_key(path: str) -> bytes:
 class Service:
     """Everything between `run` and its end. `log_level_of` tells the level that a configuration asks for."""
 
-    def __init__(self, config: Config, log_level_of: Callable[[Config], int], log_path: str) -> None:
+    def __init__(self, config: Config, log_level_of: Callable[[Config], int], log_path: str, *, snapshot_events: int = SNAPSHOT_EVENTS,
+                 snapshot_beside: int = SNAPSHOT_BESIDE) -> None:
         self.config = config
         self._log_level_of = log_level_of
         self._log_path = log_path
@@ -134,6 +137,8 @@ class Service:
         self._servers: list[Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._snapshot_at = 0
+        self._snapshot_events = snapshot_events
+        self._snapshot_of_many = snapshot_beside
         self._error: StoreError | None = None
         self.controller: Controller
 
@@ -258,23 +263,38 @@ class Service:
     def _snapshot(self, commit: GroupCommit) -> None:
         if commit.submitted_seq == self._snapshot_at:
             return
-        began = time.perf_counter()
-        cluster = self.controller.cluster
-        body = msgspec.msgpack.encode(freeze(cluster))
-        self._snapshot_at = commit.snapshot(body, _log_snapshot)
-        live = {name for job in cluster.jobs.values() for name in (job.payload.script, job.payload.environment) if name}
+        self._write_snapshot(commit, msgspec.msgpack.encode(freeze(self.controller.cluster)), commit.submitted_seq)
+
+    async def _snapshot_beside(self, commit: GroupCommit) -> None:
+        """As `_snapshot`, of many jobs: put into bytes in a process beside, which sees the state of this moment."""
+        cluster, upto = self.controller.cluster, commit.submitted_seq
+        body = await self.controller.beside.run(lambda: msgspec.msgpack.encode(freeze(cluster)))
+        # While the disk refuses events, those of the snapshot may not be there yet: nothing may stand on disk without them.
+        if not self.controller.engine.stalled:
+            self._write_snapshot(commit, body, upto)
+
+    def _write_snapshot(self, commit: GroupCommit, body: bytes, upto: int) -> None:
+        self._snapshot_at = commit.snapshot(body, _log_snapshot, upto)
+        live = {name for job in self.controller.cluster.jobs.values() for name in (job.payload.script, job.payload.environment) if name}
         commit.sweep(live, _log_snapshot)
-        log.debug("snapshot of %d bytes in %.3f s", len(body), time.perf_counter() - began)
+        log.debug("snapshot of %d bytes", len(body))
 
     async def _snapshots(self, commit: GroupCommit) -> None:
         last = time.monotonic()
         while True:
             await asyncio.sleep(1.0)
             behind = commit.submitted_seq - self._snapshot_at
-            if behind >= SNAPSHOT_EVENTS or (behind and time.monotonic() - last > MAX_SNAPSHOT_SECONDS):
+            if behind >= self._snapshot_events or (behind and time.monotonic() - last > MAX_SNAPSHOT_SECONDS):
                 last = time.monotonic()
-                if not self.controller.engine.stalled:
+                if self.controller.engine.stalled:
+                    continue
+                if len(self.controller.cluster.jobs) < self._snapshot_of_many:
                     self._snapshot(commit)
+                    continue
+                try:
+                    await self._snapshot_beside(commit)
+                except (RuntimeError, TimeoutError, OSError) as error:
+                    log.error("no snapshot was made: %s", error)
 
     def _on_reconfigured(self, config: Config) -> None:
         self.config = config

@@ -76,12 +76,12 @@ class GroupCommit:
         self._put(_Write(on_durable, records, payloads))
         return self._submitted
 
-    def snapshot(self, body: bytes, on_durable: OnDurable) -> int:
-        """Write a snapshot of everything submitted so far; the sequence number up to which it counts."""
+    def snapshot(self, body: bytes, on_durable: OnDurable, upto: int | None = None) -> int:
+        """Write a snapshot of everything submitted up to event `upto` (None: so far); the sequence number up to which it counts."""
         write = _Write(on_durable)
-        write.snapshot = (self._submitted, body)
+        write.snapshot = (self._submitted if upto is None else upto, body)
         self._put(write)
-        return self._submitted
+        return write.snapshot[0]
 
     def sweep(self, live: set[Digest], on_durable: OnDurable) -> None:
         """Drop payloads that neither `live` nor a later submission names."""

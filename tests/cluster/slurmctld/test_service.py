@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,8 @@ def conf_of(root: Path) -> Config:
     return load(str(path))
 
 
-def serve(root: Path, scene: Callable[[Service, Callable[..., Coroutine[Any, Any, dict[str, Any]]]], Coroutine[None, None, None]]) -> None:
+def serve(root: Path, scene: Callable[[Service, Callable[..., Coroutine[Any, Any, dict[str, Any]]]], Coroutine[None, None, None]],
+          **limits: int) -> None:
     """Start a service, play, end it in order."""
     config = conf_of(root)
     site = read_site(config.path, {})
@@ -58,7 +60,7 @@ def serve(root: Path, scene: Callable[[Service, Callable[..., Coroutine[Any, Any
 
     async def main() -> None:
         ready = asyncio.Event()
-        service = Service(config, lambda _: logging.INFO, "")
+        service = Service(config, lambda _: logging.INFO, "", **limits)
         running = asyncio.create_task(service.run(ready.set))
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
@@ -86,6 +88,27 @@ def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path) -> None:
 
     serve(tmp_path, first)
     serve(tmp_path, second)
+
+
+def test_a_snapshot_made_beside_and_the_events_after_it_are_the_state(tmp_path: Path) -> None:
+    async def first(service: Service, ask: Any) -> None:
+        for _ in range(8):
+            await ask(**_split(JOB))
+        path = f"file:{tmp_path}/state/journal.db?mode=ro"
+        with sqlite3.connect(path, uri=True) as looked:
+            while not looked.execute("SELECT count(*) FROM snapshots").fetchone()[0]:
+                await asyncio.sleep(0.05)
+            await ask(**_split(JOB))
+            (tmp_path / "copy").mkdir()
+            with sqlite3.connect(tmp_path / "copy/journal.db") as copy:
+                looked.backup(copy)
+
+    serve(tmp_path, first, snapshot_events=5, snapshot_beside=3)
+    journal = open_journal(str(tmp_path / "copy"), "test", 0.0)
+    try:
+        assert sorted(restore(journal).jobs) == list(range(1, 10))
+    finally:
+        journal.close()
 
 
 def test_state_is_for_its_owner_alone_and_sockets_for_everybody(tmp_path: Path) -> None:

@@ -5,12 +5,10 @@ Reason codes as real Slurm gives them: PartitionConfig for more CPUs than the pa
 
 from __future__ import annotations
 
-from slurm.model.partition import Partition
 from slurm.model.states import Reason
 from slurm.notation import duration
 from slurm.sched.filters.gate import Gate
 from slurm.sched.refusal import Refusal
-from slurm.sched.view import View
 
 CURES = ("JobUpdated", "PartitionUpdated")
 
@@ -19,7 +17,7 @@ def refuse(gate: Gate) -> Refusal | None:
     """Why this job may not start, None when this filter has nothing against it."""
     partition, need = gate.partition, gate.need
     cpus = need.total_cpus
-    if cpus > len(partition.nodes) and cpus > (has := cpus_of(gate.view, partition)):
+    if cpus > len(partition.nodes) and cpus > (has := gate.cpus(partition)):
         return _refusal(Reason.PARTITION_CONFIG, f"it asks for {cpus} CPUs and partition {partition.name} has {has}", str(cpus), str(has))
     most = len(partition.nodes) if partition.max_nodes < 0 else min(partition.max_nodes, len(partition.nodes))
     if need.nodes_min > most:
@@ -33,12 +31,6 @@ def refuse(gate: Gate) -> Refusal | None:
         shown, allowed = duration.show(asked if asked > 0 else -1), duration.show(partition.max_time)
         return _refusal(Reason.PARTITION_TIME_LIMIT, f"it asks for {shown} and partition {partition.name} allows {allowed}", shown, allowed)
     return None
-
-
-def cpus_of(view: View, partition: Partition) -> int:
-    """CPUs of all nodes of a partition, in service or not."""
-    nodes = view.nodes
-    return sum(nodes[name].cpus for name in partition.nodes if name in nodes)
 
 
 def _refusal(reason: str, sentence: str, asked: str, allowed: str) -> Refusal:
