@@ -12,10 +12,12 @@ class _FrontDoor(ModuleType):
             from slurm.model.version import VERSION
 
             return VERSION
-        if name.startswith("__"):
+        if name.startswith("__") and name != "__all__":
             raise AttributeError(f"module 'slurm' has no attribute {name!r}")
         from slurm.sdk import doors
 
+        if name == "__all__":
+            return sorted(doors.NAMES)
         found = doors.name(name)
         self.__dict__[name] = found
         return found

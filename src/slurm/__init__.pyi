@@ -32,6 +32,7 @@ from slurm.sdk.errors import SubmissionError as SubmissionError
 from slurm.sdk.errors import TaskFailed as TaskFailed
 from slurm.sdk.executor import Executor as Executor
 from slurm.sdk.job import Job as Job
+from slurm.sdk.progress import progress as progress
 from slurm.sdk.published.words import PackagingConfig as PackagingConfig
 from slurm.sdk.published.words import parse_packaging_config as parse_packaging_config
 from slurm.sdk.runtime import JobContext as JobContext

@@ -82,13 +82,16 @@ class ArrayJob(Promise, Generic[T]):
         """Whether all elements have ended."""
         return all(status.finished for status in self._statuses())
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until all have ended, at most `timeout` seconds in all; True when all have ended well."""
-        return self.cluster.tracker.wait([job.id for job in self._jobs], timeout) and all(one.successful for one in self._statuses())
+    def wait(self, timeout: float | None = None, *, progress: bool = False) -> bool:
+        """Wait until all have ended, at most `timeout` seconds in all; True when all have ended well. `progress` shows a bar meanwhile."""
+        return self._wait(timeout, progress) and all(one.successful for one in self._statuses())
 
-    def results(self, timeout: float | None = None) -> list[T]:
-        """What all elements returned, in the order of the items; raises as `Job.result` for the first that failed. `timeout` is for all."""
-        if not self.cluster.tracker.wait([job.id for job in self._jobs], timeout):
+    def results(self, timeout: float | None = None, *, progress: bool = False) -> list[T]:
+        """What all elements returned, in the order of the items; raises as `Job.result` for the first that failed. `timeout` is for all.
+
+        `progress` shows meanwhile how many have ended, how fast, and how long it may take yet.
+        """
+        if not self._wait(timeout, progress):
             raise NotFinished(f"array {self.id} ({self.name}) did not end within timeout={timeout} s: {self.status()}")
         return [job.result() for job in self._at_hand()]
 
@@ -152,6 +155,13 @@ class ArrayJob(Promise, Generic[T]):
 
     async def _awaited(self) -> list[T]:
         return [await job for job in self._jobs]
+
+    def _wait(self, timeout: float | None, progress: bool) -> bool:
+        if progress:
+            from slurm.sdk.progress import show
+
+            return show(self, timeout)
+        return self.cluster.tracker.wait([job.id for job in self._jobs], timeout)
 
     def _statuses(self) -> list[Status]:
         return list(self.cluster.tracker.statuses([job.id for job in self._jobs]).values())

@@ -19,7 +19,7 @@ from typing import Any
 NAMES: dict[str, str] = {
     "task": "decorators", "workflow": "decorators",
     "Job": "job", "ArrayJob": "array_job", "as_completed": "array_job", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
-    "JobSnapshot": "status", "PackagingConfig": "published.words", "parse_packaging_config": "published.words",
+    "progress": "progress", "JobSnapshot": "status", "PackagingConfig": "published.words", "parse_packaging_config": "published.words",
     "JobContext": "runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base", "LoggerCallback": "callbacks.logger",
     "BenchmarkCallback": "callbacks.benchmark", "RichLoggerCallback": "callbacks.rich_logger",
     **dict.fromkeys((

@@ -89,19 +89,20 @@ class Job(Promise, Generic[T]):
         """Whether it has ended, well or badly."""
         return self._status().finished
 
-    def wait(self, timeout: float | None = None, poll_interval: float | None = None) -> bool:
+    def wait(self, timeout: float | None = None, poll_interval: float | None = None, *, progress: bool = False) -> bool:
         """Wait for the end, at most `timeout` seconds; True when the job has ended well. What else it may be, `status` says.
 
-        `poll_interval` is taken for the published SDK's sake: news comes by itself.
+        `poll_interval` is taken for the published SDK's sake: news comes by itself. `progress` as in `result`.
         """
-        return self.cluster.tracker.wait([self.id], timeout) and self.is_successful()
+        return self._wait(timeout, progress) and self.is_successful()
 
-    def result(self, timeout: float | None = None) -> T:
+    def result(self, timeout: float | None = None, *, progress: bool = False) -> T:
         """What the task returned. What it raised is raised here, with its own type and with the traceback from the job as its cause.
 
-        NotFinished (a TimeoutError) after `timeout` seconds; a JobFailed of the kind that its state names when the job ended badly otherwise.
+        NotFinished (a TimeoutError) after `timeout` seconds; a JobFailed of the kind that its state names when the job ended badly otherwise. `progress`
+        shows a bar meanwhile, of a workflow one for each task that it submits.
         """
-        status = self._ended(timeout)
+        status = self._ended(timeout, progress)
         if status.successful or status.state == UNKNOWN:
             return self._value(status)
         raised = self._raised() if status.state == "FAILED" else None
@@ -256,8 +257,15 @@ class Job(Promise, Generic[T]):
     def _status(self) -> Status:
         return self.cluster.tracker.status(self.id)
 
-    def _ended(self, timeout: float | None) -> Status:
-        if not self.cluster.tracker.wait([self.id], timeout):
+    def _wait(self, timeout: float | None, progress: bool) -> bool:
+        if progress:
+            from slurm.sdk.progress import show
+
+            return show(self, timeout)
+        return self.cluster.tracker.wait([self.id], timeout)
+
+    def _ended(self, timeout: float | None, progress: bool) -> Status:
+        if not self._wait(timeout, progress):
             state = self._status().state
             raise NotFinished(f"job {self.id} ({self.name}) did not reach a terminal state within timeout={timeout} s: it is {state}")
         return self._status()

@@ -372,3 +372,12 @@ def test_a_repeated_call_comes_no_sooner_than_the_interval(tmp_path: Path) -> No
             job.result(SECONDS)
         found.close()
     assert all(later - earlier >= 0.19 for earlier, later in zip(times, times[1:], strict=False))
+
+
+def test_a_job_without_callbacks_loads_nothing_of_them(tmp_path: Path) -> None:
+    def loaded() -> list[str]:
+        return [name for name in __import__("sys").modules if name.startswith("slurm.sdk.callbacks")]
+
+    with Cluster("subprocess", job_base_dir=tmp_path / "jobs") as found:
+        assert task(loaded)().result(SECONDS) == []
+        found.close()

@@ -72,6 +72,10 @@ def test_an_alias_with_others_below_it_is_a_package_and_an_attribute() -> None:
         importlib.import_module("slurm.callbacks.nothing")
 
 
+def test_a_star_brings_all_names() -> None:
+    assert _python("from slurm import *\nprint(Cluster.__name__, task.__name__, LoggerCallback.__name__)") == "Cluster task LoggerCallback"
+
+
 def test_the_room_config_keeps_its_meaning() -> None:
     assert importlib.import_module("slurm.config.reader").__name__ == "slurm.config.reader"
 

@@ -13,7 +13,7 @@ from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.callbacks import contexts
 from slurm.sdk.callbacks.base import BaseCallback
 from slurm.sdk.callbacks.contexts import ExecutionLocus
-from slurm.sdk.callbacks.logger import INFO, LoggerCallback
+from slurm.sdk.callbacks.logger import INFO, PLAIN, LoggerCallback
 from slurm.sdk.job import Job
 
 PHASES = {
@@ -32,6 +32,7 @@ class _Row:
         self.job: Job[Any] | ArrayJob[Any] | None = None
         self.states: dict[str, str] = {}
         self.size = 1
+        self.slow = False  # whether its packaging is worth a line of text
         self.said = ""
 
     @property
@@ -100,6 +101,7 @@ class RichLoggerCallback(BaseCallback):
             if before is not None:
                 self._show(before, 0, "not submitted", True)
             row = self._new[threading.get_ident()] = _Row(str(ctx.task))
+            row.slow = (ctx.packaging_config or {}).get("type", "auto") not in PLAIN
             self._show(row, PHASES["PACKAGING"], "PACKAGING")
 
     def on_end_package_ctx(self, ctx: contexts.PackagingEndContext) -> None:
@@ -184,7 +186,7 @@ class RichLoggerCallback(BaseCallback):
     def _show(self, row: _Row, percent: float, text: str, last: bool = False) -> None:
         out = self._out()
         if not out.is_terminal and not out.is_jupyter:
-            if text != row.said and (row.size == 1 or last or not row.said):
+            if text != row.said and (row.size == 1 or last or not row.states) and (row.job is not None or row.slow or last):
                 row.said = text
                 out.print(f"{row.title}: {text}", markup=False, highlight=False, soft_wrap=True)
             return
