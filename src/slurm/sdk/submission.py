@@ -68,7 +68,7 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     files, options = prepared.files, prepared.options
     options.setdefault("output", files.stdout)
     options.setdefault("error", files.stderr)
-    callbacks = _tell_begin(cluster, task, files, options)
+    callbacks = _tell_begin(cluster, task, prepared, options)
     _write(cluster, [(files.call, prepared.call, 0o600), *callbacks], files)
     made = _submission(cluster, prepared, task, None)
     asked = dict(options)
@@ -108,7 +108,7 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
     most = cluster.backend.max_array() if len(items) > 100 else len(items)
     asked = dict(prepared.options)
     depend(asked, prepared.awaits, f"@task of {task.name}")
-    callbacks = _tell_begin(cluster, task, files, asked)
+    callbacks = _tell_begin(cluster, task, prepared, asked)
     _write(cluster, [(files.items, pack_items(pickled), 0o600), (files.call, prepared.call, 0o600), *callbacks], files)
     chunks: list[Chunk] = []
     for start in range(0, len(items), most):
@@ -164,13 +164,13 @@ def _literal(path: str) -> str:
     return path.replace("%", "%%")
 
 
-def _tell_begin(cluster: Place, task: SlurmTask[..., Any], files: JobFiles, options: Mapping[str, str | None]) -> list[tuple[str, bytes, int]]:
+def _tell_begin(cluster: Place, task: SlurmTask[..., Any], prepared: Prepared, options: Mapping[str, str | None]) -> list[tuple[str, bytes, int]]:
     """Tell the callbacks that a job is about to be handed in; the file of those that go with it."""
     told = cluster.audience()
     if told is None:
         return []
-    told.submitting(task, files, options)
-    return [(files.callbacks, told.parcel(task), 0o600)] if told.ships(task) else []
+    told.submitting(task, prepared.files, options, prepared.packaging)
+    return [(prepared.files.callbacks, told.parcel(task), 0o600)] if told.ships(task) else []
 
 
 def _guard(task: SlurmTask[..., Any]) -> None:

@@ -300,6 +300,8 @@ class Tracker:
             running = self._listening()
         if new and running:
             self._backend.wake()
+        if self.listener is not None:
+            self.listener.news(dict.fromkeys(new, Status("PENDING")))
 
     def _settle(self, statuses: Mapping[str, Status]) -> None:
         told: list[Told] = []

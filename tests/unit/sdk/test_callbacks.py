@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from slurm import BaseCallback, Cluster, JobCancelled, LoggerCallback, SubmissionError, WorkflowContext, task, workflow
-from slurm.callbacks import BenchmarkCallback, DebugCallback, ExecutionLocus, JobStatusUpdatedContext
+from slurm.callbacks import BenchmarkCallback, CompletedContext, DebugCallback, ExecutionLocus, JobStatusUpdatedContext
 from slurm.examples.workflow_graph_visualization import WorkflowGraphCallback
 from slurm.sdk.callbacks import parcel
 from slurm.sdk.callbacks.base import HOOKS
@@ -381,3 +381,33 @@ def test_a_job_without_callbacks_loads_nothing_of_them(tmp_path: Path) -> None:
     with Cluster("subprocess", job_base_dir=tmp_path / "jobs") as found:
         assert task(loaded)().result(SECONDS) == []
         found.close()
+
+
+def test_a_job_that_is_tried_again_is_one_job_until_its_last_attempt(tmp_path: Path) -> None:
+    states: list[str] = []
+    ends: list[str] = []
+
+    class Watching(BaseCallback):
+        """Notes changes and ends."""
+
+        requires_pickling = False
+
+        def on_job_status_update_ctx(self, ctx: JobStatusUpdatedContext) -> None:
+            states.append(ctx.status["JobState"])
+
+        def on_completed_ctx(self, ctx: CompletedContext) -> None:
+            ends.append(f"{ctx.job_state} {ctx.job_id == ctx.job.attempts[-1]}")
+
+    def dies_once() -> str:
+        import os
+
+        if "SLURM_SDK_ATTEMPT" not in os.environ:
+            os.kill(os.getpid(), 9)
+        return "lives"
+
+    with Cluster("subprocess", job_base_dir=tmp_path / "jobs", callbacks=[Watching()]) as found:
+        job = task(dies_once, retries=1, retry_on="FAILED")()
+        assert job.result(SECONDS) == "lives" and len(job.attempts) == 2
+        found.close()
+    assert states[-1] == "COMPLETED" and "FAILED" not in states and "PENDING" in states
+    assert ends == ["COMPLETED True"]

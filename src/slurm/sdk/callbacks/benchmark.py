@@ -23,17 +23,17 @@ class _Workflow:
         self.began = time.time()
         self.ended: float | None = None
         self.submitted: list[float] = []
-        self.children: dict[str, None] = {}
-        self.durations: dict[str, float] = {}
+        self.children = 0
+        self.durations: list[float] = []
 
     def metrics(self) -> Metrics:
         """As `BenchmarkCallback` describes them."""
         duration = (self.ended or time.time()) - self.began
         gaps = [1000 * (after - before) for before, after in zip(self.submitted, self.submitted[1:], strict=False)]
-        durations = list(self.durations.values())
+        durations = self.durations
         return {
-            "name": self.name, "child_count": len(self.children), "completed_count": len(self.durations), "duration_seconds": duration,
-            "submission_throughput": len(self.children) / duration if duration > 0 else 0.0, "orchestration_overhead_ms": _mean(gaps),
+            "name": self.name, "child_count": self.children, "completed_count": len(self.durations), "duration_seconds": duration,
+            "submission_throughput": self.children / duration if duration > 0 else 0.0, "orchestration_overhead_ms": _mean(gaps),
             "min_submission_interval_ms": min(gaps, default=None), "max_submission_interval_ms": max(gaps, default=None),
             "child_avg_duration": _mean(durations), "child_min_duration": min(durations, default=None),
             "child_max_duration": max(durations, default=None)}
@@ -73,16 +73,17 @@ class BenchmarkCallback(BaseCallback):
         parent = self._workflows.get(self._parent)
         if parent is not None:
             parent.submitted.append(ctx.timestamp)
-            parent.children.update((job.id, None) for job in jobs)
-            self._since.update((job.id, ctx.timestamp) for job in jobs)
+            parent.children += len(jobs)
+            self._since.update((job.files.key, ctx.timestamp) for job in jobs)
 
     def on_completed_ctx(self, ctx: contexts.CompletedContext) -> None:
         """In a workflow: a child has ended. Elsewhere: perhaps a workflow has, and left its metrics."""
         if ctx.emitted_by == ExecutionLocus.RUNNER or ctx.job_id is None:
             return
         parent = self._workflows.get(self._parent)
-        if parent is not None and ctx.job_id in self._since:
-            parent.durations[ctx.job_id] = (ctx.end_time or time.time()) - self._since.pop(ctx.job_id)
+        since = self._since.pop(ctx.job.files.key, None)
+        if parent is not None and since is not None:
+            parent.durations.append((ctx.end_time or time.time()) - since)
         metrics = workflow_file.fetch(ctx, WORKFLOW_METRICS_FILENAME)
         if isinstance(metrics, dict):
             self._fetched[ctx.job_id] = metrics

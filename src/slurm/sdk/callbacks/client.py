@@ -36,7 +36,7 @@ _all: WeakSet[Client] = WeakSet()
 
 
 class _Watched:
-    """A job whose states are told."""
+    """A job whose states are told, by all its attempts as one."""
 
     __slots__ = ("began", "coming", "heard", "job", "started", "status", "workflow")
 
@@ -81,7 +81,7 @@ class Client:
         now = time.time()
         call(self.callbacks, CLIENT, "on_end_package_ctx", contexts.PackagingEndContext(task, result, self._cluster, now, now - began))
 
-    def submitting(self, task: SlurmTask[..., Any], files: JobFiles, options: Mapping[str, Any], packaging: object = None) -> None:
+    def submitting(self, task: SlurmTask[..., Any], files: JobFiles, options: Mapping[str, Any], packaging: object) -> None:
         """Tell that a job or an array is about to be handed in."""
         call(self.callbacks, CLIENT, "on_begin_submit_job_ctx", contexts.SubmitBeginContext(
             task, dict(options), files.array_key, files.folder, self._cluster, packaging, self._cluster.backend_type))

@@ -57,17 +57,17 @@ class LoggerCallback(BaseCallback):
         """The id and the folder."""
         if isinstance(ctx.job, ArrayJob):
             array = _Array(ctx.job)
-            self._arrays.update((one, array) for one in ctx.job.ids)
+            self._arrays[ctx.pre_submission_id] = array
             self._log(f"array {ctx.job_id} ({array.name}, {array.size} elements) submitted: {ctx.target_job_dir}")
         else:
             self._log(f"job {ctx.job_id} ({ctx.job.name}) submitted: {ctx.target_job_dir}")
 
     def on_job_status_update_ctx(self, ctx: contexts.JobStatusUpdatedContext) -> None:
         """A change, of jobs that are no elements of arrays."""
-        state = str(ctx.status["JobState"])
-        if ctx.is_terminal or "_" in ctx.job_id or self._states.get(ctx.job_id) == state:
+        state, files = str(ctx.status["JobState"]), ctx.job.files
+        if ctx.is_terminal or files.key != files.array_key or self._states.get(files.key) == state:
             return
-        self._states[ctx.job_id] = state
+        self._states[files.key] = state
         reason = ctx.status.get("Reason", "None")
         self._log(f"job {ctx.job_id} ({ctx.job.name}): {state}" + (f", reason: {reason}" if state == "PENDING" and reason not in ("None", "") else ""))
 
@@ -84,9 +84,9 @@ class LoggerCallback(BaseCallback):
         """The end as the cluster tells it."""
         if ctx.emitted_by == ExecutionLocus.RUNNER or ctx.job_id is None:
             return
-        self._states.pop(ctx.job_id, None)
+        self._states.pop(ctx.job.files.key, None)
         good = ctx.job_state == "COMPLETED"
-        array = self._arrays.get(ctx.job_id.partition("_")[0]) if "_" in ctx.job_id else None
+        array = self._arrays.get(ctx.job.files.array_key)
         if not good or array is None:
             after = f" after {ctx.duration:.1f} s" if ctx.duration is not None else ""
             told = f", exit code {ctx.exit_code or 'none'}, {ctx.error_type}: {ctx.error_message}" if not good else ""

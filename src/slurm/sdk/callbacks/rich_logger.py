@@ -76,7 +76,7 @@ class RichLoggerCallback(BaseCallback):
     def _begin(self, console: Any) -> None:
         self._console = console
         self._progress: Any = None
-        self._rows: dict[str, _Row] = {}  # by the id of the job, or of each part of the array
+        self._rows: dict[str, _Row] = {}  # by what the files of a job or an array have in common
         self._new: dict[int, _Row] = {}  # by the thread that submits
         self._lock = threading.RLock()
         self._before: dict[signal.Signals, Any] = {}
@@ -117,21 +117,20 @@ class RichLoggerCallback(BaseCallback):
         with self._lock:
             row = self._new.pop(threading.get_ident(), None) or _Row(ctx.job.name)
             row.job = ctx.job
-            array = isinstance(ctx.job, ArrayJob)
-            row.size = len(ctx.job) if array else 1
-            self._rows.update((one, row) for one in (ctx.job.ids if array else [ctx.job.id]))
+            row.size = len(ctx.job) if isinstance(ctx.job, ArrayJob) else 1
+            self._rows[ctx.pre_submission_id] = row
             self._show(row, row.percent(), "SUBMITTED")
         self._catch()
 
     def on_job_status_update_ctx(self, ctx: contexts.JobStatusUpdatedContext) -> None:
         """The bar moves."""
         state = str(ctx.status["JobState"])
-        self._state(ctx.job_id, "PENDING_SLURM" if state == "PENDING" else state)
+        self._state(ctx.job, "PENDING_SLURM" if state == "PENDING" else state)
 
     def on_completed_ctx(self, ctx: contexts.CompletedContext) -> None:
         """The bar is full."""
-        if ctx.emitted_by == ExecutionLocus.CLIENT and ctx.job_id is not None:
-            self._state(ctx.job_id, ctx.job_state or "COMPLETED")
+        if ctx.emitted_by == ExecutionLocus.CLIENT:
+            self._state(ctx.job, ctx.job_state or "COMPLETED")
             if threading.current_thread() is threading.main_thread():
                 self.waited()
 
@@ -168,17 +167,15 @@ class RichLoggerCallback(BaseCallback):
             if row is not None:
                 self._show(row, PHASES[phase], phase)
 
-    def _state(self, job: str, state: str) -> None:
-        key = job if job in self._rows else job.partition("_")[0]
+    def _state(self, job: Job[Any], state: str) -> None:
         with self._lock:
-            row = self._rows.get(key)
+            row = self._rows.get(job.files.array_key)
             if row is None:
                 return
-            row.states[job] = state
+            row.states[job.files.key] = state
             self._show(row, row.percent(), row.text(), not row.left)
             if not row.left:
-                for one in [one for one, other in self._rows.items() if other is row]:
-                    del self._rows[one]
+                del self._rows[job.files.array_key]
                 if not self._rows and not self._new and self._progress is not None:
                     self._progress.stop()
                     self._progress = None
@@ -214,7 +211,7 @@ class RichLoggerCallback(BaseCallback):
         self._before = {signal.SIGINT: signal.signal(signal.SIGINT, self._detach), signal.SIGQUIT: signal.signal(signal.SIGQUIT, self._cancel)}
 
     def _alive(self) -> list[Job[Any] | ArrayJob[Any]]:
-        return list({id(row): row.job for row in list(self._rows.values()) if row.job is not None}.values())
+        return [row.job for row in list(self._rows.values()) if row.job is not None]
 
     def _detach(self, number: int, frame: FrameType | None) -> None:
         jobs = self._alive()
