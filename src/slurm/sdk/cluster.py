@@ -39,13 +39,21 @@ SSH_REFUSED = frozenset(("gss_auth", "gss_kex", "gss_deleg_creds", "gss_host", "
 class Cluster:
     """A cluster to run tasks on; `with cluster:` makes it the active one.
 
-    `backend_type`: `local` is the cluster of this machine as sbatch finds it, started with `slurm up` when there is none; `commands` any
-    Slurm by its commands on PATH; `ssh` any Slurm behind a login node (hostname, username, key_filename …: see `backends.ssh_login.Login`);
-    `subprocess` and `inline` need no cluster. Folders of jobs are made below `job_base_dir`. Any option of sbatch
-    given by keyword (partition="gpu", account="lab", time="1:00:00") holds for every job that does not say otherwise. `python` runs the jobs
-    (this interpreter; over ssh python3), `setup` are shell lines before it. `patience` is for how many seconds the cluster may be away before
-    those who wait get a BackendError. With start=False no cluster is started: BackendError when there is none.
-    `default_packaging` and `default_packaging_…` hold for tasks that do not say how their code travels.
+    Args:
+        backend_type: `local`, the cluster of this machine as sbatch finds it, started with `slurm up` when there is none; `commands`, any Slurm by its
+            commands on PATH; `ssh`, any Slurm behind a login node (hostname, username, key_filename …: see `backends.ssh_login.Login`); `subprocess`
+            and `inline` need no cluster. By default `ssh` where there is a hostname, else `local`.
+        callbacks: Who is told what becomes of the jobs.
+        job_base_dir: Below which the folders of jobs are made; `~/slurm_jobs`.
+        default_packaging: How code travels for tasks that do not say so; `default_packaging_…` as `packaging_…` in @task.
+        default_account: The account to charge; `account` does the same.
+        default_partition: The partition to run in; `partition` does the same.
+        python: The interpreter of the jobs: this one; over ssh `python3`.
+        setup: Shell lines before it, such as `module load python`.
+        patience: Seconds that the cluster may be away before those who wait get a BackendError.
+        backend: A backend of your own.
+        start: With False no cluster is started: BackendError when there is none.
+        keywords: Options of sbatch (time="1:00:00", mem="4G") for every job that does not say otherwise, and the words of `ssh`.
     """
 
     backend: Backend

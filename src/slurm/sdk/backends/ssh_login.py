@@ -20,11 +20,24 @@ SITE_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts"
 
 
 class Login:
-    """How to reach a login node; a name that ~/.ssh/config knows will do. The password and the passphrase are never shown.
+    """How to reach a login node. The password and the passphrase are never shown.
 
-    `host_key_policy` is for hosts that known_hosts does not list: `reject` refuses, `warn` accepts with a warning for this process, `auto`
-    adds them. A host whose key is another than the one listed is always refused. Without `look_for_keys` and `key_filename` only the password
-    counts. Times are in seconds.
+    Args:
+        hostname: The login node; a name that ~/.ssh/config knows will do.
+        port: 22, or what ~/.ssh/config says.
+        username: You, or what ~/.ssh/config says.
+        password: Where keys are not accepted.
+        key_filename: A private key, or several.
+        passphrase: Of the keys.
+        known_hosts: The file that lists known hosts, beside that of the machine.
+        host_key_policy: For hosts that known_hosts does not list: `reject` refuses, `warn` accepts with a warning for this process, `auto` adds them. A host
+            whose key is another than the one listed is always refused.
+        allow_agent: Whether the keys of the agent count.
+        look_for_keys: Whether those in ~/.ssh count. Without these and `key_filename` only the password does.
+        timeout: Seconds that connecting may take.
+        auth_timeout: Seconds that logging in may take.
+        connection_attempts: How often a host that cannot be reached is tried.
+        retry_delay: Seconds between the attempts.
     """
 
     def __init__(self, hostname: str, *, port: int | None = None, username: str | None = None, password: str | None = None,
