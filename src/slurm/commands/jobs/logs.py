@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 from collections.abc import Iterator, Mapping, Sequence
 
 from slurm.commands import which_cluster
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         if console.json:
             _answer(cluster, found, options, console)
         elif len(found) == 1:
-            logs.stream(cluster, found, console.out, follow=options.follow, last=options.lines)
+            _one(cluster, found[0], options, console)
         else:
             for line in logs.lines(cluster, found, follow=options.follow, last=options.lines):
                 console.line(line)
@@ -70,6 +71,21 @@ def files(ref: JobRef, records: Sequence[JobRecord], *, stderr: bool) -> Iterato
         for task in jobref.parse(record.id).tasks or ():
             if ref.tasks is None or task in ref.tasks:
                 yield File(f"{record.array_id}_{task}", path.replace("%a", str(task)), f"{record.array_id}_{task}: ")
+
+
+def _one(cluster: Cluster, file: File, options: argparse.Namespace, console: Console) -> None:
+    """A single log as it is, progress bars and all; and a word where a file is missing, which an empty one is not."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    shown = False
+    for _, data in logs.pieces(cluster, [file], follow=options.follow, lines=options.lines):
+        shown = True
+        console.out.write(decoder.decode(data))
+        console.out.flush()
+    if not shown:
+        try:
+            cluster.backend.read(file.path).close()
+        except FileNotFoundError:
+            console.note(f"{file.path} is not there")
 
 
 def _answer(cluster: Cluster, found: Sequence[File], options: argparse.Namespace, console: Console) -> None:

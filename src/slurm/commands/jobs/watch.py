@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from slurm.commands import live, which_cluster
 from slurm.commands.embedded.console import Console, Drawing, drawn, laid_out, printable
 from slurm.commands.jobs import show, told, wanted
 from slurm.commands.live import Picture
+from slurm.notation import jobref
 from slurm.notation.jobref import JobRef
 from slurm.sdk import inspection
 from slurm.sdk.backends.backend import Backend
@@ -88,8 +89,7 @@ class Watching:
             rows = inspection.queue(ask, mine=not (options.all or options.user or options.account), users=[options.user] if options.user else [])
             rows = [row for row in rows if options.filter in row.name and options.account in (None, row.account)]
         now = {row.id: row for row in rows}
-        gone = {id: row for id, row in self.seen.items() if id not in now and "[" not in id}
-        return {**self._ended(gone), **now}
+        return {**self._ended({id: row for id, row in _each(self.seen, now) if id not in now}), **now}
 
     def _ended(self, gone: Mapping[str, QueueRow]) -> dict[str, QueueRow]:
         """How those stand that the queue no longer shows."""
@@ -108,6 +108,18 @@ class Watching:
         more = f", {len(rows) - room} more lines" if len(rows) > room else ""
         title = f"{time.strftime('%H:%M:%S')}  {told.counted(inspection.counts(rows))}{more}"
         return drawn(told.HEADER, [told.line(row) for row in rows[:room]], title, told.FREE)
+
+
+def _each(seen: Mapping[str, QueueRow], now: Mapping[str, QueueRow]) -> Iterator[tuple[str, QueueRow]]:
+    """What was seen, element by element where several waited on one line; but those that wait still."""
+    waiting = {row.array_id: jobref.parse(id).tasks or () for id, row in now.items() if "[" in id}
+    for id, row in seen.items():
+        if "[" not in id:
+            yield id, row
+        elif id not in now:
+            for task in jobref.parse(id).tasks or ():
+                if task not in waiting.get(row.array_id, ()):
+                    yield f"{row.array_id}_{task}", row._replace(id=f"{row.array_id}_{task}")
 
 
 def _over(row: QueueRow) -> bool:
