@@ -307,6 +307,9 @@ def _ssh(login: Mapping[str, Any]) -> Backend:
 
 def _login(backend_type: str, keywords: dict[str, Any]) -> dict[str, Any]:
     """Take from the keywords those that are about ssh; ValueError or InvalidOption when they do not go with the backend."""
+    if backend_type == "rest":
+        raise BackendError('backend_type="rest" is not supported by slurm-py yet: it needs slurmrestd. Use "ssh", or "commands" on a login node; '
+                           "Cluster.from_backend takes a backend of your own")
     if backend_type not in BACKENDS:
         raise ValueError(f"Invalid backend_type: {backend_type}. Must be one of: {', '.join(BACKENDS)}")
     words = (SSH_WORDS | SSH_ALIASES.keys()) & keywords.keys()

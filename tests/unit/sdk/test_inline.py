@@ -12,6 +12,7 @@ import pytest
 
 from slurm import (
     ArrayJob,
+    BackendError,
     Cluster,
     DependencyFailed,
     DownloadError,
@@ -256,6 +257,8 @@ def test_what_is_not_carried_out_is_refused_with_that_sentence() -> None:
         task(packaging="zip")(len)
     with pytest.raises(ValueError, match="Must be one of: local"):
         Cluster("cloud")
+    with pytest.raises(BackendError, match="not supported by slurm-py yet: it needs slurmrestd"):
+        Cluster("rest", hostname="login")
     with pytest.raises(InvalidOption, match='hostname only means something with backend_type="ssh"'):
         Cluster("inline", hostname="login")
 
