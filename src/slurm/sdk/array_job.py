@@ -48,6 +48,11 @@ class ArrayJob(Promise, Generic[T]):
                 self._jobs.append(Job(f"{chunk.id}_{local}", cluster, element, name=name, options=options,
                                       stdout_path=out or stdout_of(element, chunk, index), stderr_path=err or stderr_of(element, chunk, index)))
 
+    def insert(self, others: Mapping[int, Job[T]]) -> None:
+        """Put jobs that were found in the cache where they belong; those that were submitted keep their order around them."""
+        submitted = iter(self._jobs)
+        self._jobs = [others[number] if number in others else next(submitted) for number in range(len(self._jobs) + len(others))]
+
     @property
     def id(self) -> str:
         """The id of the array, of its first part where it was cut; "" without elements."""

@@ -39,13 +39,15 @@ def depend(options: dict[str, str | None], promises: Sequence[Promise], where: s
 
 def _awaited(promise: Promise, left: bool) -> list[str]:
     if isinstance(promise, Job):
-        return [] if left and _ended_well(promise.cluster.tracker, promise) else [promise.id]
+        return [] if promise.cached or left and _ended_well(promise.cluster.tracker, promise) else [promise.id]
     if not isinstance(promise, ArrayJob):
         return []
     tracker = promise.cluster.tracker
     parts: dict[str, list[Job[object]]] = {}
     whole: dict[str, bool] = {}
     for job in promise:
+        if job.cached:
+            continue
         base, first = job.id.partition("_")[0], tracker.attempts(job.id)[0].partition("_")[0]
         whole[first] = whole.get(first, True) and base == first
         parts.setdefault(first, []).append(job)

@@ -27,11 +27,12 @@ _WORD = 8
 class JobFiles:
     """The paths of one job, or with `index` of one element of an array, below `folder`; `key` is <stamp>_<id>."""
 
-    __slots__ = ("array_key", "folder", "key")
+    __slots__ = ("array_key", "folder", "index", "key")
 
     def __init__(self, folder: str, key: str, index: int | None = None) -> None:
         self.folder = folder
         self.array_key = key
+        self.index = index
         self.key = key if index is None else f"{key}_{index}"
 
     @classmethod
@@ -63,6 +64,11 @@ class JobFiles:
     def callbacks(self) -> str:
         """The pickled callbacks, one file for a whole array."""
         return f"{self.folder}/slurm_job_{self.array_key}_callbacks.pkl"
+
+    @property
+    def cache(self) -> str:
+        """Where the results go that are cached, one path for each element."""
+        return f"{self.folder}/slurm_job_{self.array_key}_cache.pkl"
 
     @property
     def result(self) -> str:

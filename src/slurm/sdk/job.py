@@ -42,6 +42,10 @@ class Job(Promise, Generic[T]):
     name: str
     stdout_path: str
     stderr_path: str
+    cache_key = ""
+    """Under what its result is cached; "" where it is not."""
+    cached = False
+    """Whether the result was found in the cache: then there never was a job."""
 
     def __init__(self, id: str, cluster: Home | None = None, files: JobFiles | None = None, *, name: str = "",
                  options: Mapping[str, str | None] | None = None, stdout_path: str | None = None, stderr_path: str | None = None,
@@ -326,6 +330,8 @@ class Job(Promise, Generic[T]):
         return kind("\n".join(lines), job_id=self.id, state=status.state, exit_code=status.exit_code, reason=status.reason, stderr=tail)
 
     def _text(self, path: str) -> str:
+        if self.cached:
+            return ""  # it never ran
         with self.cluster.backend.read(path) as file:
             return file.read().decode(errors="replace")
 

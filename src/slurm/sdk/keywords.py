@@ -162,6 +162,9 @@ class SbatchKeywords(TypedDict, total=False):
     packaging_push: bool
     packaging_tls_verify: bool
     packaging_use_digest: bool
+    cache: bool | str | os.PathLike[str] | None
+    cache_version: object
+    cache_ignore: str | Sequence[str] | None
     retries: int | None
     retry_on: str | type[BaseException] | Sequence[str | type[BaseException]] | None
     retry_delay: float | timedelta | None

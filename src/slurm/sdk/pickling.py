@@ -55,6 +55,7 @@ class Envelope(NamedTuple):
     cluster: dict[str, Any]  # how a workflow reaches the cluster
     callbacks: bool = False  # whether callbacks came with it
     behind: Sequence[str] = ()  # where modules are found that the usual places lack
+    keep: bool = False  # whether results go into a cache too
 
 
 def dumps(value: object) -> tuple[bytes, list[Promise]]:

@@ -70,7 +70,12 @@ def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelop
     except BaseException as error:
         # Whatever it is, the submitter is told.
         return _failed(files, error, told)
-    return _returned(files, rank, value, told)
+    status = _returned(files, rank, value, told)
+    if envelope.keep and status == 0 and rank == 0:
+        from slurm.sdk.keeping import keep
+
+        keep(files)
+    return status
 
 
 def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFiles, environ: Mapping[str, str], told: Any) -> Any:

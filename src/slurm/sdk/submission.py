@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import cloudpickle
 
-from slurm.sdk import blame, injection, loading, shipping
+from slurm.sdk import blame, caching, injection, loading, shipping
 from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.attempts import Attempts, Submission
 from slurm.sdk.dependencies import depend
@@ -64,19 +64,23 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     """Submit one call; its folder is made below `base`. TypeError for arguments that do not fit or cannot travel, SubmissionError else."""
     _guard(task)
     bound = _bound(task, args, kwargs, f"{task.name}()")
-    prepared = _prepare(cluster, base, task, Call(task.target(), bound.args, bound.kwargs, task.retry), bound.inject, ())
+    kept = caching.Kept(cluster, task, bound.inject) if task.cache is not None else None
+    key = kept.key(bound.args, bound.kwargs) if kept is not None else ""
+    if kept is not None and (hit := kept.found([key])):
+        return hit[key]
+    prepared = _prepare(cluster, base, task, Call(task.target(), bound.args, bound.kwargs, task.retry), bound.inject, (), keep=bool(key))
     files, options = prepared.files, prepared.options
     options.setdefault("output", files.stdout)
     options.setdefault("error", files.stderr)
     callbacks = _tell_begin(cluster, task, prepared, options)
-    _write(cluster, [(files.call, prepared.call, 0o600), *callbacks], files)
+    _write(cluster, [(files.call, prepared.call, 0o600), *callbacks, *_kept(kept, files, [key])], files)
     made = _submission(cluster, prepared, task, None)
     asked = dict(options)
     depend(asked, prepared.awaits, f"@task of {task.name}")
     name = made.submit(asked, (), 0, "")
     job: Job[Any] = Job(name, cluster, files, name=str(task), options=asked, stdout_path=_shown(cluster, options["output"], name, task),
                         stderr_path=_shown(cluster, options["error"], name, task))
-    job.workflow = task.workflow
+    job.workflow, job.cache_key = task.workflow, key
     _track(cluster, task, made._replace(options={**options, "output": _literal(job.stdout_path), "error": _literal(job.stderr_path)}), {name: None})
     if cluster.audience() is not None:
         cluster.audience().submitted(task, job, asked)
@@ -92,29 +96,44 @@ def _bound(task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
 
 
 def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequence[Any], limit: int) -> ArrayJob[Any]:
-    """Submit one call an item, in as few arrays as the cluster allows. Without items nothing is submitted."""
+    """Submit one call an item, in as few arrays as the cluster allows; not those whose results are cached. Without items nothing is submitted."""
     _guard(task)
     calls = [_arguments(item) for item in items]
     inject: dict[str, str] = {}
     for number, (args, kwargs) in enumerate(calls):
         bound = _bound(task, args, kwargs, f"item {number} of {task.name}.map()")
         calls[number], inject = (bound.args, bound.kwargs), bound.inject
+    kept = caching.Kept(cluster, task, inject) if task.cache is not None else None
+    keys = [kept.key(*call) for call in calls] if kept is not None else [""] * len(calls)
+    hits = kept.found(keys) if kept is not None else {}
+    left = [number for number, key in enumerate(keys) if key not in hits]
+    array = _submit_calls(cluster, base, task, [calls[number] for number in left], inject, limit, kept, [keys[number] for number in left])
+    if hits:
+        array.insert({number: hits[key] for number, key in enumerate(keys) if key in hits})
+    return array
+
+
+def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]], inject: dict[str, str],
+                  limit: int, kept: caching.Kept | None, keys: Sequence[str]) -> ArrayJob[Any]:
+    """Submit these calls as elements; the results of those with `keys` go into the cache."""
     pickled, found = _pickled_items(task, calls)
-    prepared = _prepare(cluster, base, task, Call(task.target(), (), {}, task.retry), inject, found)
+    prepared = _prepare(cluster, base, task, Call(task.target(), (), {}, task.retry), inject, found, keep=any(keys))
     files = prepared.files
-    if not items:
+    if not calls:
         return ArrayJob(cluster, files, [], name=str(task))
     own = (prepared.options.get("output") or "", prepared.options.get("error") or "")
-    most = cluster.backend.max_array() if len(items) > 100 else len(items)
+    most = cluster.backend.max_array() if len(calls) > 100 else len(calls)
     asked = dict(prepared.options)
     depend(asked, prepared.awaits, f"@task of {task.name}")
     callbacks = _tell_begin(cluster, task, prepared, asked)
-    _write(cluster, [(files.items, pack_items(pickled), 0o600), (files.call, prepared.call, 0o600), *callbacks], files)
+    _write(cluster, [(files.items, pack_items(pickled), 0o600), (files.call, prepared.call, 0o600), *callbacks, *_kept(kept, files, keys)], files)
     chunks: list[Chunk] = []
-    for start in range(0, len(items), most):
-        chunk = Chunk("", start, min(most, len(items) - start))
+    for start in range(0, len(calls), most):
+        chunk = Chunk("", start, min(most, len(calls) - start))
         chunks.append(_submit_chunk(cluster, prepared, task, chunk, limit, chunks))
     array: ArrayJob[Any] = ArrayJob(cluster, files, chunks, name=str(task), options=asked, patterns=own)
+    for job, key in zip(array, keys, strict=True):
+        job.cache_key = key
     if cluster.audience() is not None:
         cluster.audience().submitted(task, array, asked)
     return array
@@ -173,6 +192,11 @@ def _tell_begin(cluster: Place, task: SlurmTask[..., Any], prepared: Prepared, o
     return [(prepared.files.callbacks, told.parcel(task), 0o600)] if told.ships(task) else []
 
 
+def _kept(kept: caching.Kept | None, files: JobFiles, keys: Sequence[str]) -> list[tuple[str, bytes, int]]:
+    """The file that tells the jobs where their results are cached."""
+    return [(files.cache, pack_items([kept.path(key).encode() for key in keys]), 0o600)] if kept is not None and any(keys) else []
+
+
 def _guard(task: SlurmTask[..., Any]) -> None:
     if loading.going_on():
         raise SubmissionError(
@@ -199,7 +223,8 @@ def _pickled_items(task: SlurmTask[..., Any], calls: Iterable[tuple[tuple[Any, .
     return pickled, list(jobs.values())
 
 
-def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, inject: dict[str, str], found: Iterable[Promise]) -> Prepared:
+def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, inject: dict[str, str], found: Iterable[Promise], *,
+             keep: bool) -> Prepared:
     try:
         data, inside = _pickled(call)
     except TypeError as error:
@@ -213,7 +238,8 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
     if told is not None:
         told.packaged(task, packaging, began)
     inside_job = {**cluster.spec(), "default_packaging": choice.for_children(packaging, cluster.packaging_defaults)} if task.workflow else {}
-    envelope = Envelope(data, task.name, python_version(), packaging.path, inject, inside_job, told is not None and told.ships(task), packaging.behind)
+    envelope = Envelope(data, task.name, python_version(), packaging.path, inject, inside_job, told is not None and told.ships(task), packaging.behind,
+                        keep)
     key = f"{time.strftime('%Y%m%d_%H%M%S')}_{uuid.uuid4().hex[:8]}"
     files = JobFiles(os.path.join(base, folder_name(str(options["job_name"])), key), key)
     return Prepared(files, options, cloudpickle.dumps(envelope, PROTOCOL), packaging, awaits)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from types import MethodType
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
-from slurm.sdk import context, options, retry
+from slurm.sdk import caching, context, options, retry
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.job import Job
 from slurm.sdk.packaging import settings
@@ -32,6 +32,7 @@ class SlurmTask(Generic[P, T]):
         keywords = dict(sbatch_options or {})
         self.packaging = settings.checked(packaging, settings.taken(keywords), where)
         self.retry = retry.taken(keywords, where)
+        self.cache = caching.taken(keywords, func, where)
         self.sbatch_options = options.checked(keywords, where)
         self.sbatch_options.setdefault("job_name", self.name)
         self.dependencies: tuple[Job[Any] | ArrayJob[Any], ...] = ()
@@ -80,6 +81,7 @@ class SlurmTask(Generic[P, T]):
         where = f"with_options of {self.name}"
         made.packaging = settings.over(self.packaging, keywords.pop("packaging", None), settings.taken(keywords), where)
         made.retry = retry.taken(keywords, where, self.retry)
+        made.cache = caching.taken(keywords, self.func, where, self.cache)
         made.sbatch_options = options.merged(self.sbatch_options, keywords, where)
         made.sbatch_options.setdefault("job_name", self.name)
         return made

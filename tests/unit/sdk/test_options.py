@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slurm.options import directives as notation
-from slurm.sdk import options, retry
+from slurm.sdk import caching, options, retry
 from slurm.sdk.errors import InvalidOption
 from slurm.sdk.keywords import SbatchKeywords
 from slurm.sdk.packaging.settings import KEYS
@@ -16,7 +16,7 @@ from slurm.sdk.packaging.settings import KEYS
 
 def test_the_typed_keywords_are_the_rows_of_the_option_table() -> None:
     assert list(SbatchKeywords.__annotations__) == [*options.rows(), *options.ALIASES, "packaging", *(f"packaging_{key}" for key in KEYS["auto"]),
-                                                      *retry.WORDS]
+                                                      *caching.WORDS, *retry.WORDS]
 
 
 @pytest.mark.parametrize(("keywords", "texts"), [

@@ -57,6 +57,9 @@ class Far:
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None: ...
     def close(self) -> None: ...
 
+    def present(self, paths: Sequence[str]) -> set[str]:
+        return set()
+
     def grown(self, files: Mapping[str, int]) -> dict[str, tuple[int, bytes]]:
         return {}
 

@@ -71,6 +71,10 @@ class Backend(Protocol):
         """A file of a job, open for reading; FileNotFoundError when it is not there."""
         ...
 
+    def present(self, paths: Sequence[str]) -> set[str]:
+        """Those of these files that are there."""
+        ...
+
     def grown(self, files: Mapping[str, int]) -> dict[str, tuple[int, bytes]]:
         """What was added to files behind so many bytes (below 0: the last so many bytes), some of it, and where that ends.
 

@@ -19,13 +19,17 @@ PIECE = 1 << 20
 
 
 class SharedDisk(PublishedMethods):
-    """The `read`, `grown`, `write`, `prefetch`, `base` and `around` of a Backend."""
+    """The `read`, `present`, `grown`, `write`, `prefetch`, `base` and `around` of a Backend."""
 
     pace = (0.05, 1.0)
 
     def read(self, path: str) -> BinaryIO:
         """A file, open for reading."""
         return open(path, "rb")
+
+    def present(self, paths: Sequence[str]) -> set[str]:
+        """Those of these files that are there."""
+        return {path for path in paths if os.path.exists(path)}
 
     def grown(self, files: Mapping[str, int]) -> dict[str, tuple[int, bytes]]:
         """What was added to these files."""

@@ -93,6 +93,10 @@ class SshBackend(SlurmCommands, PublishedMethods):
         """Fetch files at once that will be read next, one after the other."""
         self._fetched = self.connection.read_many(paths)
 
+    def present(self, paths: Sequence[str]) -> set[str]:
+        """Those of these files that are there."""
+        return self.connection.present(paths)
+
     def grown(self, files: Mapping[str, int]) -> dict[str, tuple[int, bytes]]:
         """What was added to these files, fetched at once."""
         return self.connection.grown(files)

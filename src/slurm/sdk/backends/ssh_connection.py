@@ -10,7 +10,7 @@ import contextlib
 import os
 import shlex
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 from uuid import uuid4
@@ -85,6 +85,16 @@ class SshConnection:
     def exists(self, path: str) -> bool:
         """Whether there is something under this name."""
         return self._call(self._again(lambda: self._exists(path), COMMAND_SECONDS, path))
+
+    def present(self, paths: Sequence[str]) -> set[str]:
+        """Those of several names under which there is something, asked for at once."""
+
+        async def all_of_them() -> list[bool]:
+            sftp = await self._files()
+            return await asyncio.gather(*(sftp.exists(path) for path in paths))
+
+        told = self._call(self._again(all_of_them, COMMAND_SECONDS, f"{len(paths)} files"))
+        return {path for path, there in zip(paths, told, strict=True) if there}
 
     def close(self) -> None:
         """Hang up. The next question opens the connection again."""

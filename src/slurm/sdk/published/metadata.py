@@ -33,7 +33,9 @@ def submitted(cluster: Home, job: Job[Any] | ArrayJob[Any], task: SlurmTask[...,
     if isinstance(cluster.backend, Distant) or not job.id:
         return
     files, now = job.files, time.time()
-    entries = {one.id: one.files.result for one in (job if isinstance(job, ArrayJob) else (job,))}
+    entries = {one.id: one.files.result for one in (job if isinstance(job, ArrayJob) else (job,)) if not one.cached}
+    if not entries:
+        return
     record = {"job_id": job.id, "pre_submission_id": files.array_key, "task_name": task.name, "timestamp": files.array_key.rpartition("_")[0],
               "submitted_at": now, "status": "PENDING", "is_workflow": task.workflow, "parent_workflow": parent,
               **{one: {"result_file": os.path.basename(path), "timestamp": now} for one, path in entries.items()}}
