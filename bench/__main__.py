@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from bench import hyperqueue, real_slurm
+from bench import hyperqueue, published_sdk, real_slurm
 from bench.contestant import Contestant
 from bench.slurm_py import SlurmPy
 
 
 class Workload(NamedTuple):
-    """One line of the table: `method` of a contestant called with `size` (or `short`); `unit` of its figure; what ours must reach."""
+    """One line of the table: `method` of a contestant called with `size` (or `short`); `unit` of its figure; what ours must reach, and beside whom."""
 
     title: str
     method: str
@@ -23,6 +23,7 @@ class Workload(NamedTuple):
     short: int
     unit: str
     target: str
+    peer: str = "real Slurm"
 
 
 WORKLOADS = (
@@ -31,6 +32,7 @@ WORKLOADS = (
     Workload("squeue, empty queue", "empty_queue", 20, 2, "s", "0.045 s"),
     Workload("array of 100,000 tasks submitted", "big_array", 100_000, 100, "s", "0.3 s"),
     Workload("srun -n16 true", "srun", 7, 1, "s", "real Slurm's"),
+    Workload("map of 1,000 empty Python tasks", "map", 1000, 5, "s", "a quarter of slurm-sdk's", "slurm-sdk"),
 )
 
 
@@ -75,16 +77,17 @@ def main() -> int:
     workloads = tuple(w for w in WORKLOADS if not only or w.method in only)
     columns: dict[str, dict[str, float]] = {"slurm-py": contest(SlurmPy, workloads, options.short)}
     peers: tuple[tuple[str, Callable[[], str], Callable[[], Contestant]], ...] = (
-        ("real Slurm", real_slurm.missing, real_slurm.RealSlurm), ("HyperQueue", hyperqueue.missing, hyperqueue.HyperQueue))
+        ("real Slurm", real_slurm.missing, real_slurm.RealSlurm), ("HyperQueue", hyperqueue.missing, hyperqueue.HyperQueue),
+        ("slurm-sdk", published_sdk.missing, published_sdk.PublishedSdk))
     for name, missing, make in peers if not options.ours else ():
         why = missing()
         if why:
             print(f"  {name}: {why}", file=sys.stderr)
         else:
-            columns[name] = contest(make, workloads, options.short)
-    print(f"\n{'workload':<36}" + "".join(f"{name:>14}" for name in columns) + f"{'ours/real':>11}  must reach")
+            columns[name] = contest(make, tuple(w for w in workloads if (name == "slurm-sdk") == (w.method == "map")), options.short)
+    print(f"\n{'workload':<36}" + "".join(f"{name:>14}" for name in columns) + f"{'ours/peer':>11}  must reach")
     for workload in workloads:
-        ours, real = columns["slurm-py"].get(workload.method), columns.get("real Slurm", {}).get(workload.method)
+        ours, real = columns["slurm-py"].get(workload.method), columns.get(workload.peer, {}).get(workload.method)
         ratio = f"{ours / real:.2f}" if ours and real else "-"
         cells = "".join(f"{shown(column.get(workload.method), workload.unit):>14}" for column in columns.values())
         print(f"{workload.title:<36}{cells}{ratio:>11}  {workload.target}")

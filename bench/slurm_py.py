@@ -9,22 +9,46 @@ import tempfile
 
 from bench.contestant import SlurmCommands
 
+MAP = """
+import sys, time
+from slurm import Cluster
+from slurm.decorators import task
+@task(time="00:10:00", mem="200M", packaging="none")
+def same(number):
+    return number
+if __name__ == "__main__":
+    with Cluster(backend_type="local", job_base_dir="jobs"):
+        began = time.monotonic()
+        found = same.map(list(range(int(sys.argv[1])))).get_results()
+        print(time.monotonic() - began)
+    assert found == list(range(int(sys.argv[1])))
+"""
+"""A program that both Python SDKs run as it stands."""
+
 
 class SlurmPy(SlurmCommands):
     """The slurm-py of the interpreter that runs the bench."""
 
     name = "slurm-py"
+    python = sys.executable
 
     def __init__(self) -> None:
         self.folder = tempfile.mkdtemp(prefix="bench-slurm-py-")
         environment = {**os.environ, "XDG_STATE_HOME": self.folder, "USER": os.environ.get("USER", "root")}
         environment.pop("SLURM_CONF", None)
         environment["SLURM_PY_INSTANCE"] = "bench"
-        super().__init__(environment, self.folder, _programs())
+        self.prefix = _programs()
+        super().__init__(environment, self.folder, self.prefix)
 
     def start(self) -> None:
         """slurm up."""
         self.call("slurm", "up", "--nodes", "1", "--cpus", "64", "--memory", "64G")
+
+    def map(self, count: int) -> float:
+        """Seconds of a `map` of empty tasks from Python, from its call to the last result."""
+        with open(os.path.join(self.folder, "program.py"), "w", encoding="utf-8") as file:
+            file.write(MAP)
+        return float(self.call(self.python, "program.py", str(count)))
 
     def stop(self) -> None:
         """slurm down, and nothing is left."""

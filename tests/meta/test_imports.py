@@ -90,6 +90,16 @@ def test_a_slurm_command_starts_without_slow_modules(command: str) -> None:
     assert not slow, f"{name} loads {slow}"
 
 
+def test_a_job_starts_without_slow_modules() -> None:
+    code = "import slurm.sdk.runner; from slurm.decorators import task; from slurm import Cluster, Job, SlurmTask; print(json.dumps(sorted(sys.modules)))"
+    result = _run(f"import json, sys\n{code}")
+    assert result.returncode == 0, result.stderr
+    loaded = json.loads(result.stdout)
+    slow = [module for module in (*SLOW, "cloudpickle", "importlib.abc") if module in loaded]
+    assert not slow, f"a job whose module imports task and Cluster loads {slow}"
+    assert not [module for module in loaded if module.startswith("slurm.sdk.published.")]
+
+
 def test_each_command_script_calls_the_command_of_its_name_and_looks_into_pythonpath_last() -> None:
     for command in _commands():
         script = (ROOT / "scripts" / command).read_text(encoding="utf-8")

@@ -74,7 +74,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def ran(cluster: Cluster, python: str, program: str, path: str) -> str:
     """What a program printed, `path` being its PYTHONPATH."""
     return cluster.ok(python, f"{program}.py", timeout=120, env={"PYTHONPATH": path, "SLURMFILE": str(cluster.work / "Slurmfile.toml"),
-                                                                  "PATH": f"{cluster.environment['PATH']}:{Path(python).parent}"})
+                                                                  "PATH": f"{Path(python).parent}:{cluster.environment['PATH']}"})
 
 
 @pytest.mark.clients

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from slurm.sdk.errors import NotFinished
@@ -64,8 +63,10 @@ class ArrayJob(Promise, Generic[T]):
         return [chunk.id for chunk in self.chunks]
 
     @property
-    def array_dir(self) -> Path | None:
+    def array_dir(self) -> Any:
         """The folder in which everything of it lies; None without elements, where nothing was submitted."""
+        from pathlib import Path  # no job needs it, and it takes longer to import than all of this
+
         return Path(self.files.folder) if self._jobs else None
 
     @property
@@ -73,7 +74,7 @@ class ArrayJob(Promise, Generic[T]):
         """The published SDK's name of it: `12_[0-9%2]`."""
         return f"{self.id}_[0-{len(self) - 1}{f'%{self.max_concurrent}' if self.max_concurrent else ''}]" if self._jobs else None
 
-    def get_results_dir(self) -> Path:
+    def get_results_dir(self) -> Any:
         """Where the published SDK would look; results lie beside it, in `array_dir`. RuntimeError without elements."""
         if self.array_dir is None:
             raise RuntimeError("an array without elements has no folder")

@@ -5,7 +5,6 @@ Modules of tasks import Cluster beside `task`, and every job imports such a modu
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -116,8 +115,8 @@ class Cluster:
         return cls(**spec)
 
     @staticmethod
-    def add_argparse_args(parser: argparse.ArgumentParser) -> None:
-        """Add the options that `from_args` reads."""
+    def add_argparse_args(parser: Any) -> None:
+        """Add the options that `from_args` reads to an argparse.ArgumentParser."""
         parser.add_argument("--backend", choices=BACKENDS, help="how jobs are run (ssh with --hostname, else local)")
         parser.add_argument("--job-base-dir", help=f"where the folders of jobs are made ({DEFAULT_BASE})")
         parser.add_argument("--account", help="account to charge")
@@ -134,7 +133,7 @@ class Cluster:
         parser.add_argument("--banner-timeout", type=float, help="seconds that logging in may take, for ssh (30)")
 
     @classmethod
-    def from_args(cls, args: argparse.Namespace, **extra: Any) -> Self:
+    def from_args(cls, args: Any, **extra: Any) -> Self:
         """The cluster that the options of `add_argparse_args` describe; `extra` arguments win."""
         names = {"backend": "backend_type", "job_base_dir": "job_base_dir", "account": "default_account", "partition": "default_partition",
                  "packaging": "default_packaging", **{f"packaging_{key}": f"default_packaging_{key}" for key in ("registry", "platform", "tls_verify")}}

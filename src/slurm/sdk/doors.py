@@ -86,7 +86,7 @@ class Alias:
             vars(module).update(_public(import_module(f"slurm.sdk.{target}")))
 
         def later(name: str) -> Any:
-            for target in targets[1:]:
+            for target in targets[1:] if not name.startswith("__") else ():
                 if name in (names := _public(import_module(f"slurm.sdk.{target}"))):
                     return names[name]
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
