@@ -14,6 +14,8 @@ import pytest
 
 from bench import real_slurm
 from slurm.sdk import errors
+from slurm.sdk.callbacks.benchmark import BenchmarkCallback
+from slurm.sdk.callbacks.logger import LoggerCallback
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task
 from slurm.sdk.errors import JobCancelled, LoginRefused, SubmissionError, TaskFailed
@@ -134,6 +136,19 @@ def test_one_scancel_ends_a_whole_array(cluster: Cluster) -> None:
 
 def test_a_workflow_submits_from_its_job(cluster: Cluster) -> None:
     assert sums().result(SECONDS) == 5
+
+
+def test_callbacks_travel_and_a_workflow_shows_its_children(side: Side, capsys: pytest.CaptureFixture[str]) -> None:
+    measured = BenchmarkCallback()
+    with side.cluster(callbacks=[measured, LoggerCallback()]) as found:
+        job = sums()
+        assert job.result(SECONDS, progress=True) == 5
+        metrics = measured.get_workflow_metrics(job.id)
+        assert metrics is not None and metrics["completed_count"] == metrics["child_count"] == 2
+        assert f"workflow {job.id} (sums) begins" in job.stderr()
+        found.close()
+    shown = [line.split(" ended ")[0] for line in capsys.readouterr().err.splitlines() if " ended (" in line]
+    assert {f"sums {job.id}: 1/1", "  add: 1/1", "  double: 1/1"} <= set(shown), shown
 
 
 def test_every_rank_of_a_job_with_several_tasks_answers(cluster: Cluster) -> None:

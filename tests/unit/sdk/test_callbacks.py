@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
@@ -14,6 +17,8 @@ from slurm.callbacks import BenchmarkCallback, CompletedContext, DebugCallback, 
 from slurm.examples.workflow_graph_visualization import WorkflowGraphCallback
 from slurm.sdk.callbacks import parcel
 from slurm.sdk.callbacks.base import HOOKS
+from slurm.sdk.callbacks.inside import Inside
+from slurm.sdk.folder import JobFiles
 from slurm.sdk.tasks import SlurmTask
 
 SECONDS = 20.0
@@ -320,7 +325,8 @@ def test_workflows_are_measured_and_drawn_and_the_client_knows(tmp_path: Path) -
     assert 0 <= metrics["child_min_duration"] <= metrics["child_avg_duration"] <= metrics["child_max_duration"] <= metrics["duration_seconds"]
     single, array = drawn.submission_order[1:]
     assert drawn.get_workflow_roots() == [job.id]
-    assert drawn.graph[job.id]["children"] == [single, array]
+    assert drawn.graph[job.id]["children"] == [{"job_id": one, "name": "double", "is_workflow": False} for one in (single, array)]
+    assert drawn.graph[array] == {"name": "double", "type": "task", "children": [], "parent": job.id}
     assert f'"{job.id}" -> "{array}";' in drawn.export_dot()
     assert f'"{single}"' in drawn.export_json()
 
@@ -338,6 +344,23 @@ def test_a_workflow_that_fails_still_says_what_it_did(tmp_path: Path) -> None:
             job.result(SECONDS)
     metrics = measured.get_workflow_metrics(job.id)
     assert metrics is not None and metrics["completed_count"] == 1
+
+
+def test_each_task_on_a_node_listens_for_a_debugger_at_a_port_of_its_own(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[Any] = []
+    debugger: Any = ModuleType("debugpy")
+    debugger.listen, debugger.wait_for_client = told.append, lambda: told.append("waits")
+    monkeypatch.setitem(sys.modules, "debugpy", debugger)
+    files = JobFiles(str(tmp_path), "k")
+    Path(files.callbacks).write_bytes(parcel.pack([DebugCallback(port=7000, host="127.0.0.1")], False))
+    for rank in ("0", "1"):
+        Inside(files, {"SLURM_JOB_ID": "5", "SLURM_LOCALID": rank, "SLURM_PROCID": rank}).begin(len)
+    monkeypatch.setenv("DEBUGPY_PORT", "7100")
+    monkeypatch.setenv("DEBUGPY_WAIT", "1")
+    Inside(files, {"SLURM_JOB_ID": "5"}).begin(len)
+    assert told == [("127.0.0.1", 7000), ("127.0.0.1", 7001), ("127.0.0.1", 7100), "waits"]
+    assert re.search(r"job 5 listens for a debugger at \S+:7100, and waits for one", capsys.readouterr().err)
 
 
 def test_without_a_debugger_the_job_says_so(tmp_path: Path) -> None:

@@ -23,28 +23,29 @@ class _Workflow:
         self.began = time.time()
         self.ended: float | None = None
         self.submitted: list[float] = []
-        self.children = 0
+        self.children = self.completed = 0
         self.durations: list[float] = []
 
     def metrics(self) -> Metrics:
-        """As `BenchmarkCallback` describes them."""
+        """As `BenchmarkCallback` describes them, without those that are None."""
         duration = (self.ended or time.time()) - self.began
         gaps = [1000 * (after - before) for before, after in zip(self.submitted, self.submitted[1:], strict=False)]
         durations = self.durations
-        return {
-            "name": self.name, "child_count": self.children, "completed_count": len(self.durations), "duration_seconds": duration,
+        found = {
+            "name": self.name, "child_count": self.children, "completed_count": self.completed, "duration_seconds": duration,
             "submission_throughput": self.children / duration if duration > 0 else 0.0, "orchestration_overhead_ms": _mean(gaps),
             "min_submission_interval_ms": min(gaps, default=None), "max_submission_interval_ms": max(gaps, default=None),
             "child_avg_duration": _mean(durations), "child_min_duration": min(durations, default=None),
             "child_max_duration": max(durations, default=None)}
+        return {key: value for key, value in found.items() if value is not None}
 
 
 class BenchmarkCallback(BaseCallback):
     """Measures workflows from inside their jobs; once one has ended, the client has its metrics too.
 
     Keys: name, child_count, completed_count, duration_seconds, submission_throughput (children a second), orchestration_overhead_ms (mean
-    gap between submissions), min_ and max_submission_interval_ms, child_avg_, child_min_ and child_max_duration (seconds from submission to the end,
-    as the workflow saw them). What cannot be known, as the gaps of a single submission, is None.
+    gap between submissions), min_ and max_submission_interval_ms, child_avg_, child_min_ and child_max_duration (seconds for
+    which the workflow saw a child run; from its submission, where it was not seen before it had ended). What cannot be known, as the gaps of a single submission, is left out.
     """
 
     def __init__(self) -> None:
@@ -52,6 +53,7 @@ class BenchmarkCallback(BaseCallback):
         self._fetched: dict[str, Metrics] = {}
         self._parent = ""
         self._since: dict[str, float] = {}
+        self._sizes: dict[str, int] = {}
 
     def get_workflow_metrics(self, workflow_id: str) -> Metrics | None:
         """The metrics of a workflow by the id of its job; None when nothing is known of it."""
@@ -68,22 +70,28 @@ class BenchmarkCallback(BaseCallback):
         self._workflows = {self._parent: _Workflow(ctx.workflow_name)}
 
     def on_end_submit_job_ctx(self, ctx: contexts.SubmitEndContext) -> None:
-        """Note the moment, and in a workflow the children."""
-        jobs = list(ctx.job) if isinstance(ctx.job, ArrayJob) else [ctx.job]
-        parent = self._workflows.get(self._parent)
-        if parent is not None:
-            parent.submitted.append(ctx.timestamp)
-            parent.children += len(jobs)
+        """In a workflow: note when the children were submitted."""
+        if self._parent:
+            jobs = list(ctx.job) if isinstance(ctx.job, ArrayJob) else [ctx.job]
+            self._sizes[ctx.job_id] = len(jobs)
             self._since.update((job.files.key, ctx.timestamp) for job in jobs)
+
+    def on_workflow_task_submitted_ctx(self, ctx: contexts.WorkflowTaskSubmitContext) -> None:
+        """In a workflow: count them."""
+        parent = self._workflows.setdefault(ctx.parent_workflow_id, _Workflow(ctx.parent_workflow_name))
+        parent.submitted.append(ctx.timestamp)
+        parent.children += self._sizes.pop(ctx.child_job_id, 1)
 
     def on_completed_ctx(self, ctx: contexts.CompletedContext) -> None:
         """In a workflow: a child has ended. Elsewhere: perhaps a workflow has, and left its metrics."""
         if ctx.emitted_by == ExecutionLocus.RUNNER or ctx.job_id is None:
             return
         parent = self._workflows.get(self._parent)
-        since = self._since.pop(ctx.job.files.key, None)
-        if parent is not None and since is not None:
-            parent.durations.append((ctx.end_time or time.time()) - since)
+        if parent is not None:
+            parent.completed += 1
+            since = self._since.pop(ctx.job.files.key, None) if ctx.job is not None else None
+            seconds = (ctx.end_time or time.time()) - since if ctx.duration is None and since is not None else ctx.duration
+            parent.durations += [] if seconds is None else [seconds]
         metrics = workflow_file.fetch(ctx, WORKFLOW_METRICS_FILENAME)
         if isinstance(metrics, dict):
             self._fetched[ctx.job_id] = metrics

@@ -12,31 +12,28 @@ GRAPH_FILE = ".slurm_workflow_graph.json"
 
 
 class WorkflowGraphCallback(BaseCallback):
-    """Notes what is submitted. The children of a workflow are there once it has ended, or at once inside its job.
+    """Notes what workflows submit. On the client it is there once a workflow has ended, inside the workflow's job at once.
 
-    `graph`: id of a job or an array → {"name", "parent" (the id of its workflow or None), "children" (ids), "is_workflow", "submitted" (seconds since
-    the epoch)}; `submission_order`: the ids in the order of submission.
+    `graph`: id of a job or an array → {"name", "type" ("workflow" or "task"), "children" (each {"job_id", "name", "is_workflow"})}, of a child with
+    "parent", of a workflow that has begun with "start_time" (seconds since the epoch); `submission_order`: the ids in the order of submission.
     """
 
     def __init__(self) -> None:
         self.graph: dict[str, dict[str, Any]] = {}
         self.submission_order: list[str] = []
 
-    def on_end_submit_job_ctx(self, ctx: contexts.SubmitEndContext) -> None:
-        """A node."""
-        self._add(ctx.job_id, {"name": ctx.job.name, "parent": None, "children": [], "is_workflow": False, "submitted": ctx.timestamp})
-
     def on_workflow_begin_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
         """In the workflow's job: begin with the workflow itself."""
         self.graph, self.submission_order = {}, []
-        self._add(ctx.workflow_job_id, {"name": ctx.workflow_name, "parent": None, "children": [], "is_workflow": True, "submitted": ctx.timestamp})
+        self._add(ctx.workflow_job_id, {"name": ctx.workflow_name, "type": "workflow", "children": [], "start_time": ctx.timestamp})
 
     def on_workflow_task_submitted_ctx(self, ctx: contexts.WorkflowTaskSubmitContext) -> None:
-        """An edge."""
-        node = self.graph.get(ctx.child_job_id)
-        if node is not None and ctx.parent_workflow_id in self.graph:
-            node.update(parent=ctx.parent_workflow_id, is_workflow=ctx.child_is_workflow)
-            self.graph[ctx.parent_workflow_id]["children"].append(ctx.child_job_id)
+        """A child, and the edge to it."""
+        parent, child = ctx.parent_workflow_id, ctx.child_job_id
+        if parent not in self.graph:
+            self._add(parent, {"name": ctx.parent_workflow_name, "type": "workflow", "children": []})
+        self.graph[parent]["children"].append({"job_id": child, "name": ctx.child_task_name, "is_workflow": ctx.child_is_workflow})
+        self._add(child, {"name": ctx.child_task_name, "type": "workflow" if ctx.child_is_workflow else "task", "children": [], "parent": parent})
 
     def on_workflow_end_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
         """In the workflow's job: leave the graph for the client."""
@@ -47,12 +44,11 @@ class WorkflowGraphCallback(BaseCallback):
         found = workflow_file.fetch(ctx, GRAPH_FILE)
         if isinstance(found, dict):
             for job in found["submission_order"]:
-                before = self.graph.get(job, {})
-                self._add(job, {**found["graph"][job], "parent": before.get("parent") or found["graph"][job]["parent"]})
+                self._add(job, {**self.graph.get(job, {}), **found["graph"][job]})
 
     def get_workflow_roots(self) -> list[str]:
         """The ids of what no workflow submitted."""
-        return [job for job in self.submission_order if self.graph[job]["parent"] is None]
+        return [job for job in self.submission_order if "parent" not in self.graph[job]]
 
     def export_json(self) -> str:
         """Graph and order as JSON."""
@@ -62,10 +58,9 @@ class WorkflowGraphCallback(BaseCallback):
         """The graph in the language of Graphviz: `dot -Tsvg`."""
         lines = ["digraph workflow {", "  rankdir=TB;", "  node [style=filled];"]
         for job in self.submission_order:
-            node = self.graph[job]
-            shape = "box, fillcolor=lightblue" if node["is_workflow"] else "ellipse, fillcolor=lightgrey"
-            lines.append(f"  {_quoted(job)} [label={_quoted(node['name'] + chr(10) + job)}, shape={shape}];")
-        lines += [f"  {_quoted(job)} -> {_quoted(child)};" for job in self.submission_order for child in self.graph[job]["children"]]
+            look = "shape=box fillcolor=lightblue" if self.graph[job]["type"] == "workflow" else "shape=ellipse fillcolor=lightgray"
+            lines.append(f"  {_quoted(job)} [label={_quoted(self.graph[job]['name'])} {look}];")
+        lines += [f"  {_quoted(job)} -> {_quoted(child['job_id'])};" for job in self.submission_order for child in self.graph[job]["children"]]
         return "\n".join([*lines, "}"])
 
     def _add(self, job: str, node: dict[str, Any]) -> None:
