@@ -67,7 +67,8 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     kept = caching.Kept(cluster, task, bound.inject) if task.cache is not None else None
     key = kept.key(bound.args, bound.kwargs) if kept is not None else ""
     if kept is not None and (hit := kept.found([key])):
-        return hit[key]
+        found: Job[Any] = hit[key]
+        return found
     prepared = _prepare(cluster, base, task, Call(task.target(), bound.args, bound.kwargs, task.retry), bound.inject, (), keep=bool(key))
     files, options = prepared.files, prepared.options
     options.setdefault("output", files.stdout)
