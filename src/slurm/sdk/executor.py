@@ -25,7 +25,7 @@ class Executor(futures.Executor):
         self._open = True
         self._live: set[futures.Future[Any]] = set()
 
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> futures.Future[T]:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> JobFuture[T]:
         """Submit a call; its Future, whose `job` is the Job."""
         with self._lock:
             if not self._open:
@@ -59,7 +59,7 @@ class Executor(futures.Executor):
     def _task(self, fn: Callable[..., T]) -> SlurmTask[..., T]:
         return fn.with_options(**self._options) if isinstance(fn, SlurmTask) else SlurmTask(fn, self._options)
 
-    def _future(self, job: Job[T]) -> futures.Future[T]:
+    def _future(self, job: Job[T]) -> JobFuture[T]:
         future: JobFuture[T] = JobFuture(job)
         with self._lock:
             self._live.add(future)
