@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -247,3 +248,22 @@ def test_up_and_down_answer_programs_too(cluster: Cluster) -> None:
     assert (up["changed"], up["nodes"], up["gpus"], up["emulated"]) == (False, ["cn01", "cn02", "cn03", "cn04"], 2, True)
     assert "runs with 4 emulated nodes" in answer(cluster, "up", "--nodes", "9", status=1)["error"]["message"]
     assert answer(cluster, "--name", "absent", "down")["changed"] is False
+
+
+def test_cleanup_removes_what_it_said_it_would(cluster: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "Slurmfile.toml").write_text(f'[default.cluster]\nbackend = "local"\njob_base_dir = "{tmp_path}/jobs"\n')
+    (tmp_path / "once.py").write_text(
+        "from slurm import Cluster, task\n\n@task(mem='50M')\ndef once():\n    return 1\n\nwith Cluster.from_env():\n    print(once().result())\n")
+    env = {"SLURMFILE": str(tmp_path / "Slurmfile.toml")}
+    assert cluster.ok("python3", str(tmp_path / "once.py"), env={**env, "PATH": f"{Path(sys.executable).parent}:{cluster.environment['PATH']}"}) == "1\n"
+    planned = json.loads(cluster.ok("slurm", "jobs", "cleanup", "--older-than", "0", "--dry-run", "--json", env=env))
+    (folder,) = [one["path"] for one in planned["removed"] if one["kind"] == "job"]
+    assert planned["dry_run"] and planned["size"] > 0 and Path(folder).is_dir()
+    assert "removed nothing" in cluster.ok("slurm", "jobs", "cleanup", env=env)
+    terminal = Terminal(["slurm", "jobs", "cleanup", "--older-than", "0"], {**cluster.environment, **env}, cluster.work)
+    terminal.until("Remove them? [y/N]")
+    terminal.type("\r")
+    assert terminal.status() == 1 and Path(folder).is_dir()
+    assert "removed 1 folders of jobs" in cluster.ok("slurm", "jobs", "cleanup", "--older-than", "0", env=env)
+    assert not Path(folder).exists()
+    assert "'soon' is no age" in cluster.run("slurm", "jobs", "cleanup", "--older-than", "soon").err

@@ -48,6 +48,7 @@ SUBCOMMANDS: Mapping[str, Row] = {
         "cancel": Row("end jobs", "jobs.cancel"),
         "watch": Row("watch jobs until they have ended", "jobs.watch"),
         "connect": Row("open a shell where a job runs", "jobs.connect"),
+        "cleanup": Row("remove the folders of jobs that have ended", "jobs.cleanup"),
     }),
     "cluster": Row("see clusters: those of a Slurmfile, or this machine's", rows={
         "list": Row("list the environments of the Slurmfile", "cluster.list"),
