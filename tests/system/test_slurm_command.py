@@ -255,7 +255,7 @@ def test_cleanup_removes_what_it_said_it_would(cluster: Cluster, tmp_path: Path)
     (tmp_path / "once.py").write_text(
         "from slurm import Cluster, task\n\n@task(mem='50M')\ndef once():\n    return 1\n\nwith Cluster.from_env():\n    print(once().result())\n")
     env = {"SLURMFILE": str(tmp_path / "Slurmfile.toml")}
-    assert cluster.ok("python3", str(tmp_path / "once.py"), env={**env, "PATH": f"{Path(sys.executable).parent}:{cluster.environment['PATH']}"}) == "1\n"
+    assert cluster.ok(sys.executable, str(tmp_path / "once.py"), env=env) == "1\n"
     planned = json.loads(cluster.ok("slurm", "jobs", "cleanup", "--older-than", "0", "--dry-run", "--json", env=env))
     (folder,) = [one["path"] for one in planned["removed"] if one["kind"] == "job"]
     assert planned["dry_run"] and planned["size"] > 0 and Path(folder).is_dir()

@@ -46,7 +46,9 @@ _ENDED = {
 def sentence(status: Status) -> str:
     """Why a job waits or how it ended, in words; "" when there is nothing to say. Words that are not known here come back as they are."""
     word = status.reason
-    if word in ("", "None") or status.state in ("RUNNING", "COMPLETED"):
+    if word in ("", "None"):
+        return "the scheduler has not looked at it yet" if status.state == "PENDING" else ""
+    if status.state in ("RUNNING", "COMPLETED"):
         return ""
     if status.finished:
         if word.startswith("RaisedSignal"):

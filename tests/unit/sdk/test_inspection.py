@@ -174,6 +174,7 @@ def test_accounting_tells_of_ended_jobs_where_there_is_any() -> None:
     (Status("PENDING", "", "QOSMaxJobsPerUserLimit"), "a limit of its QOS is reached (QOSMaxJobsPerUserLimit)"),
     (Status("PENDING", "", "SomethingNew"), "SomethingNew"),
     (Status("RUNNING", "", "None"), ""),
+    (Status("PENDING", "", ""), "the scheduler has not looked at it yet"),
     (Status("FAILED", "0:9", "RaisedSignal:9(Killed)"), "signal 9(Killed) ended it"),
     (Status("TIMEOUT", "0:15", "TimeLimit"), "it reached its time limit"),
 ])

@@ -45,9 +45,9 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         begun = any(record.state != "PENDING" for record in records)
         if not options.follow and not begun:
             raise Failure("NothingWritten", f"job {ref.show()} has written nothing yet: it is PENDING",
-                          [*filter(None, [told.why(records[0])]), "-f waits for it to begin"])
+                          [told.why(records[0]), "-f waits for it to begin"])
         if options.follow and not begun:
-            console.note(f"job {ref.show()} is PENDING: {told.why(records[0]) or 'it has not been looked at yet'}")
+            console.note(f"job {ref.show()} is PENDING: {told.why(records[0])}")
         if console.json:
             _answer(cluster, found, options, console)
         elif len(found) == 1:

@@ -56,7 +56,7 @@ def _raw() -> Iterator[None]:
 
     before = termios.tcgetattr(0)
     blocking = [os.get_blocking(descriptor) for descriptor in (0, 1, 2)]
-    tty.setraw(0)
+    tty.setraw(0, termios.TCSADRAIN)  # what was typed ahead stays
     try:
         yield
     finally:
