@@ -20,6 +20,9 @@ from slurm.commands.top.tables import JOB_COLUMNS, NODE_COLUMNS
 from slurm.sdk.inspection import NodeRow, QueueRow
 
 OF_TABLES = frozenset(("filter", "mine", "show", "other", "clear", "open_log", "pause"))
+OF_JOBS = frozenset(("mine", "open_log", "cancel", "hold", "release", "requeue"))
+BREATH = 3.0
+"""A cluster that takes long to answer is asked so many times less often."""
 STUCK_SECONDS = 10.0
 """After which a question that has no answer yet is told of."""
 
@@ -53,7 +56,7 @@ class TopApp(App[int]):
         self.mine = mine
         self.snapshot: Snapshot | None = None
         self.paused = False
-        self._asked = 0.0
+        self._asked = self._took = 0.0
         self._asking = False
         self._away_since = 0.0
 
@@ -102,11 +105,12 @@ class TopApp(App[int]):
         if self._asking:
             if waited > STUCK_SECONDS:
                 self._banner(f"no answer for {waited:.0f} s")
-        elif not self.paused and waited >= self.interval:
+        elif not self.paused and waited >= max(self.interval, BREATH * self._took):
             self.refresh_now()
 
     def _fresh(self, snapshot: Snapshot) -> None:
         self._asking, self._away_since = False, 0.0
+        self._took = time.monotonic() - self._asked
         self.snapshot = snapshot
         self._banner("")
         self._fill()
@@ -132,7 +136,8 @@ class TopApp(App[int]):
             self.queue.empty = self._why_no_jobs(found)
             self.nodes.empty = "no node matches the filter: Esc drops it" if found.nodes else "this cluster has no nodes"
             self.nodes.fill(found.nodes)
-        self.queue.fill(jobs)
+        # squeue has the waiting ones first, of which there may be thousands.
+        self.queue.fill(sorted(jobs, key=lambda job: job.state == "PENDING"))
         self._show_heading()
 
     def _why_no_jobs(self, found: Snapshot) -> str:
@@ -158,11 +163,15 @@ class TopApp(App[int]):
         """What belongs to the tables is offered only there, and nothing but its own below a dialog."""
         if isinstance(self.screen, Question | Keys):
             return action in ("quit", "focus_next")
-        return action not in OF_TABLES or self.screen is self.screen_stack[0]
+        here = self.screen is self.screen_stack[0]
+        if here and action in OF_JOBS and self._switch.current == "nodes":
+            return False
+        return here or action not in OF_TABLES
 
     def action_show(self, which: str) -> None:
         """Show the queue or the nodes."""
         self._switch.current = which
+        self.refresh_bindings()
         (self.queue if which == "queue" else self.nodes).focus()
         self._show_heading()
 

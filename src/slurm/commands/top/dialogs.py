@@ -11,7 +11,7 @@ from textual.widgets import Button, Static
 KEYS = """\
 [b]Everywhere[/b]
   q            quit                      ?       these keys
-  1 2 Tab      queue, nodes              space   stop and go on refreshing
+  1 2 Tab      queue, nodes              space   pause, go on
   /            filter by typing; several words must all be there
   Esc          leave the filter, then drop it
   m            only my jobs, all jobs

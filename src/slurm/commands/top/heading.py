@@ -61,7 +61,8 @@ def tabs(current: str, jobs: int, nodes: int, mine: str, words: str) -> Text:
     for name, word, count in (("queue", "Queue", jobs), ("nodes", "Nodes", nodes)):
         style = Style.from_meta({"@click": f"app.show('{name}')"}) + (CHOSEN if name == current else Style.null())
         text.append(f" {1 if name == 'queue' else 2} {word} ({count}) ", style).append(" ")
-    text.append(f"  only jobs of {mine}" if mine else "  jobs of all users", "dim")
+    if current == "queue":
+        text.append(f"  only jobs of {mine}" if mine else "  jobs of all users", "dim")
     return text.append(f"   filter: {words}", "yellow") if words else text
 
 

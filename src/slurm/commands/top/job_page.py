@@ -161,7 +161,7 @@ def _drawn(found: list[Section]) -> Table:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for section in found:
-        grid.add_row(Text(section.title, "bold underline"), "")
+        grid.add_row(Text(section.title, "bold"), "")
         for name, value in section.rows:
             grid.add_row(Text(f"  {name}", "dim"), Text(value))
     return grid

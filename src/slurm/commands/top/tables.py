@@ -62,7 +62,7 @@ NODE_COLUMNS: list[Column[NodeRow]] = [
     Column("NODE", 12, lambda node: node.name, lambda node: natural(node.name)),
     Column("STATE", 10, lambda node: node.state, lambda node: node.state, _node_style),
     Column("CPUS", 7, lambda node: f"{node.cpus_allocated}/{node.cpus}", lambda node: node.cpus_allocated / max(1, node.cpus), right=True),
-    Column("", 6, lambda node: _meter(node.cpus_allocated, node.cpus, 6), lambda node: node.cpus_allocated / max(1, node.cpus), _node_style),
+    Column("BUSY", 6, lambda node: _meter(node.cpus_allocated, node.cpus, 6), lambda node: node.cpus_allocated / max(1, node.cpus), _node_style),
     Column("MEMORY", 10, lambda node: f"{size(node.memory_allocated)}/{size(node.memory)}", lambda node: node.memory_allocated / max(1, node.memory), right=True),
     Column("GPUS", 5, lambda node: f"{node.gpus_allocated}/{node.gpus}" if node.gpus else "-", lambda node: node.gpus_allocated, right=True),
     Column("LOAD", 6, lambda node: "-" if node.load is None else f"{node.load:.2f}", lambda node: -1.0 if node.load is None else node.load, right=True, from_width=90),

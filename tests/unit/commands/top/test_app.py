@@ -54,6 +54,7 @@ def test_the_screen_shows_cluster_jobs_and_nodes_within_80_columns() -> None:
     async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
         text = screen(app)
         assert "test" in text and "2 running" in text and "1 pending" in text and "4/32" in text
+        assert [row.id for row in app.queue.shown] == ["7", "9", "12"], "those that wait come last"
         assert "(Resources)" in text and "cn01" in text and "sweep" in text
         assert all(len(line) <= 80 for line in text.splitlines())
         await pilot.press("2")
@@ -78,11 +79,11 @@ def test_a_click_on_a_heading_sorts_times_by_their_length_and_the_second_turns_r
 
 def test_the_cursor_stays_on_its_job_when_others_come_and_go() -> None:
     async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
-        await pilot.press("down", "down")
+        await pilot.press("down")
         assert app.queue.current is not None and app.queue.current.id == "9"
         source.jobs = [job("1"), job("2"), *source.jobs[1:]]
         await until(pilot, lambda: len(app.queue.shown) == 4)
-        assert app.queue.current.id == "9" and app.queue.cursor == 3
+        assert app.queue.current.id == "9" and app.queue.cursor == 2
 
     on(busy(), play)
 
@@ -121,7 +122,7 @@ def test_an_empty_queue_says_so() -> None:
 
 def test_a_job_is_cancelled_after_a_question_and_what_became_of_it_is_told() -> None:
     async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
-        await pilot.press("down", "c")
+        await pilot.press("end", "c")
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("enter")  # the harmless button has the focus
         await until(pilot, lambda: not isinstance(app.screen, Question))
@@ -163,7 +164,7 @@ def test_a_cluster_that_never_answered_leaves_no_empty_tables_without_a_word() -
 
 def test_enter_shows_why_a_job_waits_and_escape_goes_back() -> None:
     async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
-        await pilot.press("down", "enter")
+        await pilot.press("end", "enter")
         await until(pilot, lambda: "Why it waits" in screen(app) and "until enough processors" in screen(app))
         assert "/home/ada/train.sh" in screen(app)
         await pilot.press("escape")
