@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from slurm.commands.batch_environment import submitted_environment
 from slurm.commands.batch_script import BatchScript, from_file, from_stream, wrapped
 from slurm.commands.estimate import tell_start
 from slurm.commands.shell import INTERRUPTED, Channel, Message, Shell, informed, notes, run
-from slurm.commands.submission import completed_request, present_folder, submit_prefix
+from slurm.commands.submission import submit_prefix
 from slurm.model.errors import SlurmError, Unreachable
+from slurm.net.batch_environment import submitted_environment
+from slurm.net.circumstances import completed_request, present_folder
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve, split
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from slurm.commands.shell import Message, Shell, informed, notes, run
-from slurm.commands.submission import hosts_in
 from slurm.model.errors import MESSAGES, NotationError
+from slurm.net.circumstances import hosts_in
 from slurm.notation import jobref
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve, split

@@ -20,8 +20,9 @@ from slurm.commands.launching.step import Plan, Step
 from slurm.commands.launching.terminal import RawTerminal, window
 from slurm.commands.launching.voice import Voice
 from slurm.commands.shell import Shell, informed, notes, run
-from slurm.commands.submission import present_folder, soft_limits, submit_prefix
+from slurm.commands.submission import submit_prefix
 from slurm.model.errors import NotFound, SlurmError
+from slurm.net.circumstances import present_folder, soft_limits
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve
 

@@ -1,13 +1,8 @@
-"""What sbatch, srun and salloc have in common when they ask for a job: the parts of a JobRequest that come from this process."""
+"""What the commands that submit say when the cluster refuses."""
 
 from __future__ import annotations
 
-import os
-import resource
-from collections.abc import Mapping, Sequence
-
 from slurm.model.errors import SlurmError
-from slurm.options.resolve import Resolved
 
 _PREFIX = {"ESLURM_INVALID_GRES": ""}
 """Errors that Slurm finds before it submits, so that nothing stands before its sentence."""
@@ -16,82 +11,3 @@ _PREFIX = {"ESLURM_INVALID_GRES": ""}
 def submit_prefix(failure: SlurmError, prefix: str) -> str:
     """`prefix`, such as "Batch job submission failed: ", unless Slurm prints this error bare."""
     return _PREFIX.get(failure.name, prefix)
-
-
-def completed_request(resolved: Resolved, argv: Sequence[str], environ: Mapping[str, str], default_name: str) -> dict[str, object]:
-    """The JobRequest fields of `resolved` with working directory, limits, umask, host and session of this process added.
-
-    SlurmError when a word of the command line is no text: nobody could show such a job.
-    """
-    _require_text(argv)
-    request = dict(resolved.request)
-    if not request.get("name"):
-        request["name"] = default_name
-    here = present_folder()
-    request["work_dir"] = os.path.join(here, str(request["work_dir"])) if request.get("work_dir") else here
-    read_host_files(resolved, request)
-    request["umask"] = _umask(environ)
-    request["rlimits"] = soft_limits(resolved.texts("propagate") or ["ALL"])
-    request["submit_line"] = " ".join((resolved.command, *argv))
-    request["submit_host"] = os.uname().nodename
-    request["alloc_sid"] = os.getsid(0)
-    if "export" in resolved.settings:
-        request["export_env"] = resolved.text("export")
-    return request
-
-
-def _require_text(argv: Sequence[str]) -> None:
-    for word in argv:
-        if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
-            message = f"the argument {word.encode('utf-8', 'surrogateescape')!r} is not UTF-8 text"
-            raise SlurmError("ESLURM_INVALID_OPTION", message, hints=["rename the file, or pass its name in a file"])
-
-
-def present_folder() -> str:
-    """The folder this process is in; SlurmError when somebody has deleted it."""
-    try:
-        return os.getcwd()
-    except OSError as error:
-        message = f"getcwd failed: {os.strerror(error.errno or 0)}"
-        raise SlurmError("ESLURM_INVALID_OPTION", message, hints=["the present folder is gone: cd to one that exists"]) from error
-
-
-def read_host_files(resolved: Resolved, request: dict[str, object]) -> None:
-    """A list of hosts with a slash in it names a file of hosts, as --nodefile does."""
-    if resolved.text("nodefile"):
-        request["nodelist"] = hosts_in(resolved.text("nodefile"))
-    for field in ("nodelist", "exclude"):
-        if "/" in str(request.get(field, "")):
-            request[field] = hosts_in(str(request[field]))
-
-
-def hosts_in(path: str) -> str:
-    """The host list in a file: names or ranges parted by blanks, commas or line breaks, `#` begins a remark."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            words = [word for line in file for word in line.partition("#")[0].split()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise SlurmError("ESLURM_INVALID_NODE_NAME", f"Unable to read the host file {path}", hints=[str(error)]) from error
-    return ",".join(word.strip(",") for word in words if word.strip(","))
-
-
-def _umask(environ: Mapping[str, str]) -> int:
-    wanted = environ.get("SLURM_UMASK", "")
-    if wanted and all(digit in "01234567" for digit in wanted):
-        return int(wanted, 8) & 0o777
-    present = os.umask(0)
-    os.umask(present)
-    return present
-
-
-def soft_limits(names: Sequence[str]) -> dict[str, int]:
-    """The soft limits of this process that --propagate names, "nofile" → 1024; -1: unlimited."""
-    if list(names) == ["NONE"]:
-        return {}
-    known = {name.removeprefix("RLIMIT_").lower() for name in dir(resource) if name.startswith("RLIMIT_")}
-    chosen = known & _PROPAGATED if list(names) == ["ALL"] else known & {name.lower() for name in names}
-    return {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))[0] for name in sorted(chosen)}
-
-
-_PROPAGATED = frozenset(("as", "core", "cpu", "data", "fsize", "memlock", "nofile", "nproc", "rss", "stack"))
-"""What PropagateResourceLimits=ALL stands for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 
-from slurm.commands.submission import completed_request, read_host_files
+from slurm.net.circumstances import completed_request, read_host_files
 from slurm.notation import hostlist
 from slurm.options.resolve import Resolved
 

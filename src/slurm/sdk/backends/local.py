@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import select
 import subprocess
 import sys
@@ -15,6 +14,8 @@ from typing import Any
 
 from slurm.model.errors import NotFound, SlurmError, Unreachable
 from slurm.net import client
+from slurm.net.batch_environment import submitted_environment
+from slurm.net.circumstances import completed_request, present_folder
 from slurm.net.client import Connection
 from slurm.net.discovery import INSTANCE_VARIABLE
 from slurm.options.resolve import resolve
@@ -29,7 +30,8 @@ LISTED = ["JobArrayId", "State", "exit_code", "Reason"]
 RECHECK_SECONDS = (0.25, 2.0, 15.0)
 """When everything is asked again after the stream of events began: the first time for what happened as it was opened."""
 _KEPT = (INSTANCE_VARIABLE, "SLURM_CONF")
-_LIMITS = ("as", "core", "cpu", "data", "fsize", "memlock", "nofile", "nproc", "rss", "stack")
+_OF_SLURM = ("SLURM_", "SLURMD_", "SBATCH_")
+"""Variables of the job around this process: not for those that it submits, but for those in `_KEPT`."""
 
 
 class LocalBackend(SharedDisk):
@@ -82,8 +84,11 @@ class LocalBackend(SharedDisk):
         words = array_words(array, limit)
         try:
             resolved = resolve("sbatch", words, {}, script=script, script_name=path, now=time.time())
-            request = {**resolved.request, **self._circumstances(resolved.request), "command": path}
-            payload = {"script": script, "argv": [], "environment": self._environment(request["work_dir"])}
+            own = {name: value for name, value in self.environ.items() if not name.startswith(_OF_SLURM) or name in _KEPT}
+            request = {**completed_request(resolved, [*words, path], own, os.path.basename(path)), "command": path}
+            export = resolved.text("export") if "export" in resolved.settings else None
+            environment = submitted_environment(own, export, resolved.text("export_file"), present_folder(), leave_out=_tell_left_out)
+            payload = {"script": script, "argv": [], "environment": environment}
             reply = self._ask({"type": "SubmitJob", "request": request, "payload": payload})
         except (SlurmError, BackendError) as error:
             lines = error.lines() if isinstance(error, SlurmError) else [str(error)]
@@ -223,24 +228,10 @@ class LocalBackend(SharedDisk):
             self.rest()
         return {str(one["shown_id"]): _status(one) for one in told if one.get("type") == "Changed"}
 
-    def _environment(self, work_dir: object) -> dict[str, str]:
-        """What the job inherits: everything but what Slurm said about the job around this process."""
-        own = {name: value for name, value in self.environ.items() if not name.startswith(("SLURM_", "SLURMD_", "SBATCH_")) or name in _KEPT}
-        own |= {"SLURM_SUBMIT_DIR": str(work_dir), "SLURM_SUBMIT_HOST": os.uname().nodename}
-        return {name: value for name, value in own.items() if (name + value).isascii() or not _surrogates(name + value)}
 
-    def _circumstances(self, request: Mapping[str, object]) -> dict[str, object]:
-        mask = os.umask(0)
-        os.umask(mask)
-        here = os.getcwd()
-        limits = {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))[0] for name in _LIMITS}
-        return {
-            "work_dir": os.path.join(here, str(request.get("work_dir", ""))).rstrip("/") or "/", "umask": mask, "rlimits": limits,
-            "submit_host": os.uname().nodename, "alloc_sid": os.getsid(0), "submit_line": " ".join(sys.argv)}
-
-
-def _surrogates(text: str) -> bool:
-    return any("\ud800" <= char <= "\udfff" for char in text)
+def _tell_left_out(name: str) -> None:
+    shown = name.encode(errors="surrogateescape").decode(errors="replace")
+    print(f"slurm: the variable {shown} is no UTF-8 text, the job does not get it", file=sys.stderr)
 
 
 def _status(changed: Mapping[str, Any]) -> Status:

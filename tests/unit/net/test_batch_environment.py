@@ -1,6 +1,6 @@
 """What of the submitter's environment sbatch sends along."""
 
-from slurm.commands.batch_environment import submitted_environment
+from slurm.net.batch_environment import submitted_environment
 
 
 def test_a_variable_that_is_no_text_is_left_out_and_named() -> None:
