@@ -21,7 +21,7 @@ from slurm.sdk.job import Job
 from slurm.sdk.packaging import settings
 from slurm.sdk.removed import Cleanup
 from slurm.sdk.status import Status
-from slurm.sdk.tasks import SlurmTask
+from slurm.sdk.tasks import P, SlurmTask, Submittable, T
 from slurm.sdk.tracker import GONE_SECONDS, Tracker
 
 BACKENDS = ("local", "commands", "subprocess", "inline", "ssh")
@@ -152,8 +152,11 @@ class Cluster:
     def submit_call(self, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
         """Submit one call of a task."""
         from slurm.sdk import submission
+        from slurm.sdk.packaging import choice
         from slurm.sdk.published import metadata
 
+        for other in task.prepared:
+            choice.chosen(other, self, self.packaging_defaults).prepare(other, self)
         job = submission.submit_call(self, self.job_base_dir, task, args, kwargs)
         metadata.submitted(self, job, task)
         return job
@@ -167,14 +170,14 @@ class Cluster:
         metadata.submitted(self, array, task)
         return array
 
-    def submit(self, task: SlurmTask[..., Any], packaging_config: object = None, after: Any = None, **keywords: Any) -> Any:
-        """A function that submits `task` here with these options, after these jobs, when it is called with the task's arguments."""
+    def submit(self, task: SlurmTask[P, T], packaging_config: object = None, after: Any = None, **options: Any) -> Submittable[P, T]:
+        """What submits `task` here with these options, after these jobs, when it is called with the task's arguments."""
         if not isinstance(task, SlurmTask):
             raise ValueError(f"Expected SlurmTask instance, got {type(task).__name__}: put @task over the function")
-        packaging = {"packaging": packaging_config} if packaging_config is not None else {}
+        if packaging_config is not None:
+            options["packaging"] = packaging_config
         jobs = () if after is None else tuple(after) if isinstance(after, list | tuple) else (after,)
-        made = task.with_options(**keywords, **packaging).after(*jobs)
-        return lambda *args, **kwargs: self.submit_call(made, args, kwargs)
+        return Submittable(self, task.with_options(**options).after(*jobs))
 
     def get_job(self, job_id: str) -> Job[Any]:
         """A job by its id ("12", "12_3"), also one that another program submitted; where it lies is asked when that is needed."""

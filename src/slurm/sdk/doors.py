@@ -34,7 +34,7 @@ _PACKAGING = tuple(f"packaging.{module}" for module in ("base", "auto", "none", 
 
 MODULES: dict[str, tuple[str, ...]] = {
     "decorators": ("decorators", "published.words"), "task": ("tasks", "decorators", "published.words"), "job": ("job",), "array_job": ("array_job",),
-    "cluster": ("cluster",), "workflow": ("workflow", "decorators"), "runtime": ("runtime", "published.runtime"),
+    "cluster": ("cluster", "published.words"), "workflow": ("workflow", "decorators"), "runtime": ("runtime", "published.runtime"),
     "errors": ("errors",), "context": ("context", "published.context"), "executor": ("executor",),
     "runner": ("runner", "published.runner"), "runner.__main__": ("runner",), "runner.argument_loader": ("published.runner",),
     "runner.initialization": ("published.runner",), "runner.placeholder": ("published.runner",),

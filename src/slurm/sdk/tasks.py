@@ -4,21 +4,45 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from types import MethodType
-from typing import Any, Generic, ParamSpec, Self, TypeVar
+from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, overload
 
-from slurm.sdk import caching, context, options, retry
+from slurm.sdk import caching, context, retry
+from slurm.sdk import options as texts
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.job import Job
+from slurm.sdk.keywords import SbatchKeywords
 from slurm.sdk.packaging import settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Promised = Job[Any] | ArrayJob[Any] | Sequence[Job[Any]] | Mapping[str, Job[Any]]
+"""Arguments that will be values when the task runs; for type checkers, which see them where the task's own parameter types stand."""
 
 
-class SlurmTask(Generic[P, T]):
+class Submits(Generic[P, T]):
+    """Something that submits a call of a task when it is called itself, as the task's function would be."""
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Job[T]: ...
+    @overload
+    def __call__(self, first: Promised, /, *args: Any, **kwargs: Any) -> Job[T]: ...
+    @overload
+    def __call__(self, first: Any, second: Promised, /, *args: Any, **kwargs: Any) -> Job[T]: ...
+    @overload
+    def __call__(self, **kwargs: Promised) -> Job[T]: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Job[T]:
+        """Submit this call. Jobs among the arguments, at any depth, become dependencies; the task gets their results."""
+        return self.submitted(args, kwargs)
+
+    def submitted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[T]:
+        """Submit a call with these arguments."""
+        raise TypeError(f"{type(self).__name__} submits nothing")
+
+
+class SlurmTask(Submits[P, T]):
     """A task: `unwrapped` is the function, `sbatch_options` what it asks for by keyword, `packaging` how its code gets to the job."""
 
     workflow = False
@@ -33,9 +57,10 @@ class SlurmTask(Generic[P, T]):
         self.packaging = settings.checked(packaging, settings.taken(keywords), where)
         self.retry = retry.taken(keywords, where)
         self.cache = caching.taken(keywords, func, where)
-        self.sbatch_options = options.checked(keywords, where)
+        self.sbatch_options = texts.checked(keywords, where)
         self.sbatch_options.setdefault("job_name", self.name)
         self.dependencies: tuple[Job[Any] | ArrayJob[Any], ...] = ()
+        self.prepared: tuple[SlurmTask[..., Any], ...] = ()
 
     @property
     def name(self) -> str:
@@ -47,11 +72,8 @@ class SlurmTask(Generic[P, T]):
         """The plain function, to call here and now."""
         return self.func
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Job[T]:
-        """Submit a call on the active cluster; NoCluster where there is none, SubmissionError when it does not take the job.
-
-        Jobs among the arguments, at any depth, become dependencies; the task gets their results.
-        """
+    def submitted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[T]:
+        """Submit a call on the active cluster; NoCluster where there is none, SubmissionError when it does not take the job."""
         job: Job[T] = context.active(self.name).submit_call(self, args, kwargs)
         return job
 
@@ -75,15 +97,22 @@ class SlurmTask(Generic[P, T]):
         made.dependencies = (*self.dependencies, *jobs)
         return made
 
-    def with_options(self, **keywords: object) -> Self:
+    def with_options(self, **options: Unpack[SbatchKeywords]) -> Self:
         """This task with other options; None or False takes one away. InvalidOption as in @task."""
+        keywords: dict[str, object] = {**options}
         made = self._copy()
         where = f"with_options of {self.name}"
         made.packaging = settings.over(self.packaging, keywords.pop("packaging", None), settings.taken(keywords), where)
         made.retry = retry.taken(keywords, where, self.retry)
         made.cache = caching.taken(keywords, self.func, where, self.cache)
-        made.sbatch_options = options.merged(self.sbatch_options, keywords, where)
+        made.sbatch_options = texts.merged(self.sbatch_options, keywords, where)
         made.sbatch_options.setdefault("job_name", self.name)
+        return made
+
+    def with_dependencies(self, tasks: Sequence[SlurmTask[..., Any]]) -> Self:
+        """This task; what the jobs of `tasks` need, which it will submit from its own, is made before it is submitted: wheels, images."""
+        made = self._copy()
+        made.prepared = (*self.prepared, *tasks)
         return made
 
     def target(self) -> Any:
@@ -104,7 +133,7 @@ class SlurmTask(Generic[P, T]):
 
     def __reduce__(self) -> Any:
         target = self.target()
-        state = {**self.__dict__, "dependencies": ()}
+        state = {**self.__dict__, "dependencies": (), "prepared": ()}
         for name in ("func", "__wrapped__"):
             state.pop(name, None)
         return _rebuilt, (type(self), target, state)
@@ -126,6 +155,24 @@ class WorkflowTask(SlurmTask[P, T]):
 
     workflow = True
     _is_workflow = True
+
+
+class Submittable(Submits[P, T]):
+    """A task on one cluster, as `Cluster.submit` gives it; in `task` it has its options and dependencies."""
+
+    def __init__(self, cluster: context.Submitter, task: SlurmTask[P, T]) -> None:
+        self.cluster = cluster
+        self.task = task
+
+    def submitted(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[T]:
+        """Submit a call there."""
+        job: Job[T] = self.cluster.submit_call(self.task, args, kwargs)
+        return job
+
+    def with_dependencies(self, tasks: Sequence[SlurmTask[..., Any]]) -> Self:
+        """As of the task."""
+        self.task = self.task.with_dependencies(tasks)
+        return self
 
 
 def _rebuilt(kind: type[SlurmTask[Any, Any]], target: Any, state: dict[str, Any]) -> SlurmTask[Any, Any]:

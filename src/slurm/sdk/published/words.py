@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from slurm.sdk.tasks import SlurmTask
+from slurm.sdk.tasks import SlurmTask, Submittable
 
-__all__ = ["JobResultPlaceholder", "PackagingConfig", "SlurmTaskWithDependencies", "_parse_packaging_config", "normalize_sbatch_key",
+__all__ = ["JobResultPlaceholder", "PackagingConfig", "SlurmTaskWithDependencies", "SubmittableWorkflow", "_parse_packaging_config", "normalize_sbatch_key",
            "normalize_sbatch_options", "parse_packaging_config"]
 
 _KINDS = ("auto", "wheel", "none", "inherit")
 SlurmTaskWithDependencies = SlurmTask
 """What `.after()` returns: a task like any other."""
+SubmittableWorkflow = Submittable
+"""What `Cluster.submit` gives, of tasks too."""
 
 
 class PackagingConfig(TypedDict, total=False):
