@@ -19,6 +19,7 @@ test: $(VENV)/.installed $(VENV)/.dev
 check: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m ruff check src tests examples docs bench
 	$(PY) -m mypy
+	$(PY) -m mypy tests/unit/sdk/typed_program.py
 	$(PY) -m pytest -q tests/meta
 
 system: $(VENV)/.installed $(VENV)/.dev
