@@ -43,7 +43,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "api": ("published.backends",), "api.base": ("published.backends",), "api.local": ("published.backends",), "api.ssh": ("published.ssh",),
     "packaging": ("packaging.choice", "packaging.settings", *_PACKAGING), **{module: (module,) for module in _PACKAGING},
     "callbacks": _CALLBACKS, "callbacks.callbacks": _CALLBACKS, "callbacks.debug": ("callbacks.debug",),
-    "examples": (), "examples.workflow_graph_visualization": ("callbacks.graph",),
+    "mcp_server": ("mcp.server",), "examples": (), "examples.workflow_graph_visualization": ("callbacks.graph",),
 }
 """Module below `slurm`, perhaps dotted → the modules of this room whose public names it shows, the first one winning; none for a mere package."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 
@@ -30,33 +29,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
     """Serve until the client goes or the process is told to end; exit status."""
     needed()
-    from slurm.sdk.mcp import server
+    from slurm.sdk.mcp.server import run_server
 
     if options.name:
         os.environ[INSTANCE_VARIABLE] = options.name
         os.environ.pop("SLURM_CONF", None)
-    made = server.create_mcp_server("slurm", options.slurmfile, options.env, read_only=options.read_only)
-    if options.transport == "stdio":
-        if sys.stdin.isatty():
-            console.note("the tools wait for a client on standard input; `slurm mcp status` says how to add them to one, ctrl-C ends this")
-        made.run("stdio")
-        return 0
-    from slurm.sdk.mcp import web
-
-    given = _token(options.token_file, environ)
-    if not given and not web.is_loopback(options.host):
-        raise Failure("TokenMissing", f"--host {options.host} lets other machines in, and whoever is let in runs jobs as you: give a token", [
-            f"export {TOKEN_VARIABLE}=\"$(openssl rand -hex 32)\", or --token-file PATH",
-            "the token travels unencrypted: better stay on 127.0.0.1 and let clients come through ssh -L or a proxy with TLS"])
-    token = given or secrets.token_urlsafe(32)
-    try:
-        listener = web.listening(options.host, options.port)
-    except (OSError, OverflowError) as error:
-        raise Failure("CannotListen", f"cannot listen on {options.host} port {options.port}: {getattr(error, 'strerror', '') or error}",
-                      ["--port 0 takes a free port"]) from error
-    console.note(f"tools for agents at {web.url(listener)}")
-    console.note(f"clients must send the header  Authorization: Bearer {token}" if not given else "clients must send the token that was given")
-    web.serve(made, listener, token)
+    if options.transport == "stdio" and sys.stdin.isatty():
+        console.note("the tools wait for a client on standard input; `slurm mcp status` says how to add them to one, ctrl-C ends this")
+    token = _token(options.token_file, environ) if options.transport == "http" else ""
+    with which_cluster.told():
+        run_server(options.transport, options.host, options.port, options.slurmfile, options.env, token=token, read_only=options.read_only, tell=console.note)
     return 0
 
 

@@ -262,3 +262,9 @@ def test_environments_are_listed_without_secrets(tmp_path: Path) -> None:
 def test_a_script_without_interpreter_is_a_problem_before_any_cluster_is_asked() -> None:
     with pytest.raises(Problem, match="does not look like a batch script"):
         script.with_options("echo", {})
+
+
+def test_the_published_sdk_finds_its_server_where_it_looks_for_it() -> None:
+    from slurm.mcp_server import create_mcp_server as published
+
+    assert published is create_mcp_server
