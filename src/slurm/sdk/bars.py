@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from slurm.model.states import JobState
 from slurm.sdk.status import Status
 
 FIRST_LINE_SECONDS, LAST_LINE_SECONDS, GROWTH = 2.0, 60.0, 1.6
 """Between plain lines: at first, at most, and how it grows."""
+WIDE = 120
+"""Columns from which on states are written out, with rates; below, states are squeue's short ones."""
 COLOURS = {"COMPLETED": "green", "RUNNING": "cyan", "PENDING": "dim"}
 """Of all other states: red when a job has ended in them."""
 
@@ -48,11 +51,7 @@ class Bars:
         console = self._console = self._console or Console(stderr=True)
         self._due = time.monotonic() + self._interval
         if console.is_terminal or console.is_jupyter:
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-            self._live = Progress(
-                TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), MofNCompleteColumn(), TextColumn("{task.fields[states]}"),
-                TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("eta"), TimeRemainingColumn(), console=console, speed_estimate_period=120)
+            self._live = _live(console)
             self._live.start()
 
     def show(self, counts: Sequence[Count]) -> None:
@@ -69,7 +68,7 @@ class Bars:
         for count in counts:
             if count.title not in self._bars:
                 self._bars[count.title] = self._live.add_task(count.title, total=count.total, states="", rate="")
-            self._live.update(self._bars[count.title], completed=count.ended, total=count.total, states=_coloured(count), rate=self._rate(count))
+            self._live.update(self._bars[count.title], completed=count.ended, total=count.total, states=_coloured(count, self._console.width < WIDE), rate=self._rate(count))
 
     def stop(self) -> None:
         """Leave the last numbers there."""
@@ -111,15 +110,33 @@ class Bars:
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
+def _live(console: Any) -> Any:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    def text(field: str, markup: bool = True) -> Any:
+        return TextColumn(f"{{task.{field}}}", markup=markup, table_column=Column(no_wrap=True))
+
+    def whole() -> Any:
+        return Column(no_wrap=True)
+
+    wide = console.width >= WIDE
+    columns = [text("description", markup=False), BarColumn(20 if wide else 8, table_column=whole()), MofNCompleteColumn(table_column=whole()),
+               *([TimeElapsedColumn(table_column=whole())] if wide else []), text("fields[states]"), *([text("fields[rate]")] if wide else []),
+               TimeRemainingColumn(table_column=whole())]
+    return Progress(*columns, console=console, speed_estimate_period=120)
+
+
 def _ordered(count: Count) -> list[tuple[str, int]]:
     """What is at work first, what waits next, then ends, the good ones first."""
     order = ["RUNNING", "PENDING", "COMPLETED"]
     return sorted(count.states.items(), key=lambda one: (order.index(one[0]) if one[0] in order else 1.5 if not Status(one[0]).finished else 3, one[0]))
 
 
-def _coloured(count: Count) -> str:
+def _coloured(count: Count, short: bool) -> str:
     found = []
     for state, number in _ordered(count):
         colour = COLOURS.get(state) or ("red" if Status(state).finished else "yellow")
-        found.append(f"[{colour}]{number} {state.lower()}[/]")
+        word = JobState[state].compact if short and state in JobState.__members__ else state.lower()
+        found.append(f"[{colour}]{number} {word}[/]")
     return " ".join(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +18,7 @@ from slurm.callbacks import BenchmarkCallback, CompletedContext, DebugCallback, 
 from slurm.examples.workflow_graph_visualization import WorkflowGraphCallback
 from slurm.sdk.callbacks import parcel
 from slurm.sdk.callbacks.base import HOOKS
+from slurm.sdk.callbacks.client import Client
 from slurm.sdk.callbacks.inside import Inside
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.tasks import SlurmTask
@@ -434,3 +436,24 @@ def test_a_job_that_is_tried_again_is_one_job_until_its_last_attempt(tmp_path: P
         found.close()
     assert states[-1] == "COMPLETED" and "FAILED" not in states and "PENDING" in states
     assert ends == ["COMPLETED True"]
+
+
+def test_who_waits_does_not_wait_for_a_callback_that_hangs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    go = threading.Event()
+
+    class Hanging(BaseCallback):
+        """Does not return from hearing of an end."""
+
+        requires_pickling = False
+
+        def on_completed_ctx(self, ctx: Any) -> None:
+            go.wait(SECONDS)
+
+    with cluster(tmp_path, Hanging()) as found:
+        found._audience = Client(found, patience=0.3)
+        array = double.map(range(20))
+        began = time.monotonic()
+        assert array.results(SECONDS) == list(range(0, 40, 2))
+        assert time.monotonic() - began < SECONDS / 2
+        go.set()
+    assert capsys.readouterr().err == "slurm: a callback has been at work for 0.3 s; not waiting for it\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -80,6 +81,16 @@ def test_the_time_that_waiting_may_take_counts_for_showing_too(tmp_path: Path, c
 def test_what_is_no_job_is_refused() -> None:
     with pytest.raises(TypeError, match="takes jobs and arrays of jobs, not int"):
         next(progress([1]))  # type: ignore[list-item]
+
+
+def test_a_narrow_terminal_gets_the_short_words_of_squeue_on_one_line() -> None:
+    out = io.StringIO()
+    bars = Bars(Console(file=out, force_terminal=True, width=80))
+    bars.start()
+    bars.show([Count("train-resnet 12345", Counter({"COMPLETED": 2500, "FAILED": 84, "RUNNING": 16, "PENDING": 7400}), 10_000)])
+    bars.stop()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+    assert re.search(r"train-resnet 12345 ━.* 2584/10000 16 R 7400 PD 2500 CD 84 F [-:0-9]+ *$", text, re.MULTILINE)
 
 
 def test_a_terminal_gets_bars_with_counts_by_state() -> None:

@@ -31,7 +31,7 @@ from slurm.sdk.tasks import SlurmTask
 CLIENT = ExecutionLocus.CLIENT
 STATUS, COMPLETED, BEGIN, END = "on_job_status_update_ctx", "on_completed_ctx", "on_workflow_begin_ctx", "on_workflow_end_ctx"
 PATIENCE_SECONDS = 10.0
-"""How long who waited for a job stays for callbacks that have not returned from hearing of its end."""
+"""How long one call of a callback may keep those who wait for a job."""
 _all: WeakSet[Client] = WeakSet()
 
 
@@ -51,15 +51,18 @@ class _Watched:
 
 
 class Client:
-    """Tells the callbacks of one cluster."""
+    """Tells the callbacks of one cluster. No call of one keeps those who wait for a job longer than `patience` seconds."""
 
-    def __init__(self, cluster: Any) -> None:
+    def __init__(self, cluster: Any, patience: float = PATIENCE_SECONDS) -> None:
         self._cluster = cluster
+        self._patience = patience
         self._changed = threading.Condition()
         self._news: deque[tuple[str, Status]] = deque()
         self._watched: dict[str, _Watched] = {}
         self._alone: dict[str, _Watched] = {}  # those that are no elements of arrays, of which only changes are told
         self._thread: threading.Thread | None = None
+        self._since = 0.0  # when the call began that goes on now
+        self._late = False  # whether it was said to take too long
         if not _all:
             atexit.register(_drain)
         _all.add(self)
@@ -135,8 +138,14 @@ class Client:
             return
         wanted = set(ids)
         with self._changed:
-            if not self._changed.wait_for(lambda: wanted.isdisjoint(self._watched), PATIENCE_SECONDS):
-                print(f"slurm: a callback is still at work {PATIENCE_SECONDS:.0f} s after a job has ended; not waiting for it", file=sys.stderr)
+            while self._thread is not None and self._thread.is_alive() and not wanted.isdisjoint(self._watched):
+                left = self._patience - (time.monotonic() - self._since if self._since else 0.0)
+                if left <= 0:
+                    if not self._late:
+                        print(f"slurm: a callback has been at work for {self._patience:g} s; not waiting for it", file=sys.stderr, flush=True)
+                    self._late = True
+                    break
+                self._changed.wait(left)
         for callback in self.callbacks:
             callback.waited()
 
@@ -155,12 +164,14 @@ class Client:
                     due = min((when for when, _, _ in self._repeating()), default=None)
                     self._changed.wait(None if due is None else max(0.0, due - time.monotonic()))
                 told = self._news[0] if self._news else None
+                self._since, self._late = time.monotonic(), False
             if told is None:
                 self._repeat()
                 continue
             self._tell(*told)
             with self._changed:
                 self._news.popleft()
+                self._since = 0.0
                 if told[1].finished:
                     self._watched.pop(told[0], None)
                     self._alone.pop(told[0], None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from slurm.sdk.raised import text_of
 from slurm.sdk.runtime import build_job_context
 
 RUNNER = ExecutionLocus.RUNNER
+VERSION = ".".join(map(str, sys.version_info[:3]))
 _SHOWN = ("CUDA_VISIBLE_DEVICES", "JOB_DIR", "PATH", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX")
 """Variables besides SLURM_* that callbacks are told of."""
 
@@ -45,7 +45,7 @@ class Inside:
         self._call("on_begin_run_job_ctx", contexts.RunBeginContext(
             module=getattr(function, "__module__", ""), function=getattr(function, "__qualname__", repr(function)), args_file=arguments,
             kwargs_file=arguments, output_file=files.rank_result(self._rank), job_id=self._job, job_dir=files.folder, hostname=self._host,
-            python_executable=sys.executable, python_version=platform.python_version(), working_directory=os.getcwd(), environment_snapshot=shown,
+            python_executable=sys.executable, python_version=VERSION, working_directory=os.getcwd(), environment_snapshot=shown,
             start_time=self._started, job_context=self._context))
 
     def workflow(self, around: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -73,7 +73,7 @@ class Inside:
             return  # the others may still be at work: the first one, or one that failed, speaks for the job
         state, code = ("COMPLETED", "0:0") if error is None else ("FAILED", "1:0")
         status = {"JobState": state, "ExitCode": code, "PreSubmissionId": files.key, "Hostname": self._host,
-                  "PythonVersion": platform.python_version(), "Platform": sys.platform, "ErrorType": raised, "ErrorMessage": message}
+                  "PythonVersion": VERSION, "Platform": sys.platform, "ErrorType": raised, "ErrorMessage": message}
         self._call("on_completed_ctx", contexts.CompletedContext(
             job=None, job_id=self._job, job_dir=files.folder, job_state=state, exit_code=code, reason=None, stdout_path=out, stderr_path=err,
             start_time=self._started, end_time=ended, duration=ended - self._started, status=status, error_type=raised, error_message=message,

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from types import FrameType
 from typing import Any
 
@@ -30,7 +31,8 @@ class _Row:
         self.name = name
         self.bar: Any = None
         self.job: Job[Any] | ArrayJob[Any] | None = None
-        self.states: dict[str, str] = {}
+        self._states: dict[str, str] = {}
+        self.counts: Counter[str] = Counter()
         self.size = 1
         self.slow = False  # whether its packaging is worth a line of text
         self.said = ""
@@ -41,18 +43,21 @@ class _Row:
 
     @property
     def left(self) -> bool:
-        return self.job is None or len(self.states) < self.size or any(state in PHASES for state in self.states.values())
+        return sum(count for state, count in self.counts.items() if state not in PHASES) < self.size
+
+    def take(self, element: str, state: str) -> None:
+        if element in self._states:
+            self.counts[self._states[element]] -= 1
+        self._states[element] = state
+        self.counts[state] += 1
 
     def percent(self) -> float:
-        return sum(PHASES.get(state, ENDED) for state in self.states.values()) / self.size + PHASES["SUBMITTED"] * (1 - len(self.states) / self.size)
+        phases = sum(PHASES.get(state, ENDED) * count for state, count in self.counts.items())
+        return (phases + PHASES["SUBMITTED"] * (self.size - len(self._states))) / self.size
 
     def text(self) -> str:
-        if self.size == 1:
-            return next(iter(self.states.values()), "SUBMITTED")
-        counts: dict[str, int] = {}
-        for state in self.states.values():
-            counts[state] = counts.get(state, 0) + 1
-        return ", ".join(f"{count} {state}" for state, count in counts.items()) or "SUBMITTED"
+        some = [(count, state) for state, count in self.counts.items() if count]
+        return ", ".join(state if self.size == 1 else f"{count} {state}" for count, state in some) or "SUBMITTED"
 
 
 class RichLoggerCallback(BaseCallback):
@@ -172,7 +177,7 @@ class RichLoggerCallback(BaseCallback):
             row = self._rows.get(job.files.array_key)
             if row is None:
                 return
-            row.states[job.files.key] = state
+            row.take(job.files.key, state)
             self._show(row, row.percent(), row.text(), not row.left)
             if not row.left:
                 del self._rows[job.files.array_key]
@@ -183,7 +188,7 @@ class RichLoggerCallback(BaseCallback):
     def _show(self, row: _Row, percent: float, text: str, last: bool = False) -> None:
         out = self._out()
         if not out.is_terminal and not out.is_jupyter:
-            if text != row.said and (row.size == 1 or last or not row.states) and (row.job is not None or row.slow or last):
+            if text != row.said and (row.size == 1 or last or not row.counts) and (row.job is not None or row.slow or last):
                 row.said = text
                 out.print(f"{row.title}: {text}", markup=False, highlight=False, soft_wrap=True)
             return
@@ -239,9 +244,10 @@ class RichLoggerCallback(BaseCallback):
 
 def _progress(console: Any) -> Any:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.table import Column
 
-    return Progress(TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[state]}", markup=False), TimeElapsedColumn(),
-                    console=console)
+    return Progress(TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)), BarColumn(bar_width=20), TimeElapsedColumn(),
+                    TextColumn("{task.fields[state]}", markup=False, table_column=Column(no_wrap=True)), console=console)
 
 
 def _cancel(jobs: list[Job[Any] | ArrayJob[Any]]) -> None:
