@@ -20,7 +20,7 @@ from slurm.sdk.bars import Bars, Count
 from slurm.sdk.errors import BackendError, NotFinished
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.job import Job
-from slurm.sdk.status import UNKNOWN
+from slurm.sdk.status import UNKNOWN, Status
 from slurm.sdk.tracker import goes_on
 
 T = TypeVar("T")
@@ -174,7 +174,7 @@ def _may_have_children(job: Job[Any]) -> bool:
 
 def _children(parent: Job[Any]) -> Iterator[tuple[str, list[Job[Any]]]]:
     """What a workflow has submitted, by the names of the tasks."""
-    for record in _records(parent):
+    for name, record in _records(parent):
         if not record.get("chunks"):
             continue  # about to be submitted
         files = JobFiles(record["folder"], record["key"])
@@ -183,18 +183,23 @@ def _children(parent: Job[Any]) -> Iterator[tuple[str, list[Job[Any]]]]:
             jobs: list[Job[Any]] = [Job(f"{job}_{local}", parent.cluster, files.element(start + local)) for job, start, size in chunks for local in range(size)]
         else:
             jobs = [Job(chunks[0][0], parent.cluster, files)]
-        yield os.path.basename(os.path.dirname(files.folder)), jobs
+            if not chunks[0][0][:1].isdigit():  # its result was found in a cache: the cluster has never heard of it
+                parent.cluster.tracker.settle(chunks[0][0], Status("COMPLETED", "0:0"))
+        yield name, jobs
 
 
-def _records(parent: Job[Any]) -> Iterator[dict[str, Any]]:
+def _records(parent: Job[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a workflow has noted of its calls (`workflow`), each with the name of its task."""
     folder, backend = f"{parent.files.folder}/tasks", parent.cluster.backend
     if isinstance(backend, Distant):
-        texts = backend.say(f"cd {shlex.quote(folder)} 2>/dev/null && for one in */call_*.json; do test -f \"$one\" && cat \"$one\" && echo; done; true").splitlines()
+        said = backend.say(f"cd {shlex.quote(folder)} 2>/dev/null && for one in */call_*.json; do "
+                           'test -f "$one" && printf "%s " "${one%%/*}" && cat "$one" && echo; done; true')
+        texts = [line.partition(" ")[::2] for line in said.splitlines() if line.strip()]
     else:
         from glob import escape, glob
 
         texts = []
         for path in sorted(glob(f"{escape(folder)}/*/call_*.json")):
             with open(path, encoding="utf-8") as file:
-                texts.append(file.read())
-    yield from (json.loads(text) for text in texts if text.strip())
+                texts.append((os.path.basename(os.path.dirname(path)), file.read()))
+    yield from ((name, json.loads(text)) for name, text in texts)

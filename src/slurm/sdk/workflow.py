@@ -103,7 +103,8 @@ class WorkflowContext:
 
         metadata.submitted(self.cluster, job, task, self.workflow_job_id)
         told = self.cluster.audience()
-        if told is not None:
+        submitted = job.ids if isinstance(job, ArrayJob) else not job.cached
+        if told is not None and submitted:
             told.child(self, task, job)
 
     def _record(self, task: SlurmTask[..., Any]) -> Path:

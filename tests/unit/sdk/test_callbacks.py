@@ -457,3 +457,16 @@ def test_who_waits_does_not_wait_for_a_callback_that_hangs(tmp_path: Path, capsy
         assert time.monotonic() - began < SECONDS / 2
         go.set()
     assert capsys.readouterr().err == "slurm: a callback has been at work for 0.3 s; not waiting for it\n"
+
+
+def test_what_is_found_in_the_cache_was_not_submitted_and_counts_as_ended(
+        tmp_path: Path, recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    @workflow
+    def kept() -> int:
+        once = task(lambda: 3, cache="kept", job_name="once")
+        return once().result() + once().result()
+
+    with cluster(tmp_path, recorder):
+        assert kept().result(SECONDS, progress=True) == 6
+    assert recorder.lines().count("child kept <lambda> False") == 1
+    assert "  once: 2/2 ended (2 completed)" in capsys.readouterr().err
