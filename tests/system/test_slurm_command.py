@@ -75,7 +75,9 @@ def test_words_that_mean_nothing_are_refused_with_those_that_do(cluster: Cluster
     assert answer(cluster, "jobs", "show", "999999", status=1)["error"]["kind"] == "UnknownJob"
     assert "node_fail" in answer(cluster, "jobs", "list", "--state", "lazy", status=1)["error"]["hint"]
     result = cluster.run("slurm", "jobs", "list", "--nonsense")
-    assert result.status == 2 and "--nonsense" in result.err
+    assert result.status == 2 and result.err.startswith("usage: slurm jobs list") and "unrecognized arguments: --nonsense" in result.err
+    wrong = answer(cluster, "jobs", "lst", status=2)["error"]
+    assert wrong["kind"] == "UsageError" and "cleanup" in wrong["message"] and wrong["hint"].startswith("usage: slurm jobs")
     assert answer(cluster, "jobs", "cancel", status=1)["error"]["message"] == "name the jobs to cancel, or --all-mine"
 
 

@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
@@ -59,17 +59,32 @@ SUBCOMMANDS: Mapping[str, Row] = {
 }
 
 
+class WrongUsage(Exception):
+    """A command line that `parser` does not understand."""
+
+    def __init__(self, parser: argparse.ArgumentParser, message: str) -> None:
+        super().__init__(message)
+        self.parser = parser
+
+
 class LazyParser(argparse.ArgumentParser):
-    """A parser that learns its options from `fill` when it is used."""
+    """A parser that learns its options from `fill` when it is used; what it does not understand is raised, to be told in the form that was asked for."""
 
     fill: Callable[[LazyParser], None] | None = None
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse does, with the options there are."""
+        """As argparse does, with the options there are; what is left over is refused by the subcommand that was given it."""
         if self.fill is not None:
             fill, self.fill = self.fill, None
             fill(self)
-        return super().parse_known_args(args, namespace)
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, left
+
+    def error(self, message: str) -> NoReturn:
+        """Raise WrongUsage."""
+        raise WrongUsage(self, message)
 
 
 def parser() -> LazyParser:
@@ -117,6 +132,17 @@ def _help_of(one: argparse.ArgumentParser) -> Run:
     return show
 
 
+def _refused(wrong: WrongUsage, json: bool) -> int:
+    """Tell what is wrong with the command line and what would be right."""
+    console = Console(json=json)
+    if json:
+        console.failure(Failure("UsageError", str(wrong), [" ".join(wrong.parser.format_usage().split())]))
+    else:
+        wrong.parser.print_usage(console.err)
+        console.error([str(wrong)])
+    return 2
+
+
 def _stop(number: int, _: object) -> None:
     """End as after ctrl-C, so that what was begun is cleaned up."""
     raise SystemExit(128 + number)
@@ -124,7 +150,11 @@ def _stop(number: int, _: object) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; exit status."""
-    options = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        options = parser().parse_args(words)
+    except WrongUsage as wrong:
+        return _refused(wrong, "--json" in words)
     console = Console(json=options.json)
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
