@@ -52,7 +52,7 @@ def heading(found: Overview) -> str:
 def partitions(found: Overview) -> list[list[str]]:
     """The rows of the table PARTITIONS; the default one has Slurm's star."""
     return [[row.name + ("*" if row.default else ""), row.available, row.limit, str(row.nodes), f"{row.cpus['allocated']}/{row.cpus['total']}", row.gres,
-             ", ".join(f"{count} {state}" for state, count in row.states.items())] for row in found.partitions]
+             ", ".join(f"{count} {state}" for state, count in sorted(row.states.items(), key=lambda item: -item[1]))] for row in found.partitions]
 
 
 def nodes(found: Overview, every: bool = False) -> list[list[str]]:

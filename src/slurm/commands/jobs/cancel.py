@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     refs = wanted.parse(options.jobs)
     with which_cluster.opened(options) as cluster:
         backend = cluster.backend
-        before = wanted.rows(backend, refs) if refs else inspection.queue(backend.ask, mine=True, elements=True)
+        before = wanted.rows(backend, refs) if refs else sorted(inspection.queue(backend.ask, mine=True, elements=True), key=wanted.order)
         live = [row for row in before if not _status(row).finished]
         if live and not _agreed(options, live, console):
             console.line("Nothing was cancelled.")

@@ -10,7 +10,7 @@ from slurm.notation.errors import NotationError
 from slurm.notation.jobref import JobRef
 from slurm.sdk import inspection
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.inspection import JobRecord, QueueRow
+from slurm.sdk.inspection import HistoryRow, JobRecord, QueueRow
 
 KNOWN = ["all"]
 """The states to ask for when ended jobs count as well, as long as the cluster remembers them."""
@@ -39,9 +39,16 @@ def single(text: str) -> JobRef:
 
 
 def rows(backend: Backend, refs: Sequence[JobRef]) -> list[QueueRow]:
-    """Those of these jobs that the cluster still knows, each element of an array singly, ended ones too."""
+    """Those of these jobs that the cluster still knows, each element of an array singly, ended ones too; in the order of the references."""
     bases = list(dict.fromkeys(str(ref.job) for ref in refs))
-    return [row for row in inspection.queue(backend.ask, states=KNOWN, ids=bases, elements=True) if any(covers(ref, row.id, row.raw_id) for ref in refs)]
+    known = sorted(inspection.queue(backend.ask, states=KNOWN, ids=bases, elements=True), key=order)
+    return list(dict.fromkeys(row for ref in refs for row in known if covers(ref, row.id, row.raw_id)))
+
+
+def order(row: QueueRow | JobRecord | HistoryRow) -> tuple[int, int]:
+    """By number, an array's elements by theirs and those that wait on one line last."""
+    base, _, task = row.id.partition("_")
+    return int(base), int(task) if task.isdigit() else 1 << 32 if task else -1
 
 
 def records(backend: Backend, ref: JobRef) -> list[JobRecord]:
