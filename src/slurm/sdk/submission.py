@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import cloudpickle
@@ -50,6 +50,9 @@ class Place(Home, Protocol):
         ...
 
 
+Begun = Callable[[JobFiles], None]
+
+
 class Prepared(NamedTuple):
     """A job ready to be handed in."""
 
@@ -60,8 +63,12 @@ class Prepared(NamedTuple):
     awaits: tuple[Promise, ...]
 
 
-def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
-    """Submit one call; its folder is made below `base`. TypeError for arguments that do not fit or cannot travel, SubmissionError else."""
+def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+                begun: Begun | None = None) -> Job[Any]:
+    """Submit one call; its folder is made below `base`. TypeError for arguments that do not fit or cannot travel, SubmissionError else.
+
+    `begun` hears of the files before the job is handed in, unless its result is cached.
+    """
     _guard(task)
     bound = _bound(task, args, kwargs, f"{task.name}()")
     kept = caching.Kept(cluster, task, bound.inject) if task.cache is not None else None
@@ -75,6 +82,8 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     options.setdefault("error", files.stderr)
     callbacks = _tell_begin(cluster, task, prepared, options)
     _write(cluster, [(files.call, prepared.call, 0o600), *callbacks, *_kept(kept, files, [key])], files)
+    if begun is not None:
+        begun(files)
     made = _submission(cluster, prepared, task, None)
     asked = dict(options)
     depend(asked, prepared.awaits, f"@task of {task.name}")
@@ -96,7 +105,8 @@ def _bound(task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: Mapping[str
         raise TypeError(f"{what}: {error}") from None
 
 
-def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequence[Any], limit: int) -> ArrayJob[Any]:
+def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequence[Any], limit: int,
+               begun: Begun | None = None) -> ArrayJob[Any]:
     """Submit one call an item, in as few arrays as the cluster allows; not those whose results are cached. Without items nothing is submitted."""
     _guard(task)
     calls = [_arguments(item) for item in items]
@@ -108,14 +118,14 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
     keys = [kept.key(*call) for call in calls] if kept is not None else [""] * len(calls)
     hits = kept.found(keys) if kept is not None else {}
     left = [number for number, key in enumerate(keys) if key not in hits]
-    array = _submit_calls(cluster, base, task, [calls[number] for number in left], inject, limit, kept, [keys[number] for number in left])
+    array = _submit_calls(cluster, base, task, [calls[number] for number in left], inject, limit, kept, [keys[number] for number in left], begun)
     if hits:
         array.insert({number: hits[key] for number, key in enumerate(keys) if key in hits})
     return array
 
 
 def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]], inject: dict[str, str],
-                  limit: int, kept: caching.Kept | None, keys: Sequence[str]) -> ArrayJob[Any]:
+                  limit: int, kept: caching.Kept | None, keys: Sequence[str], begun: Begun | None) -> ArrayJob[Any]:
     """Submit these calls as elements; the results of those with `keys` go into the cache."""
     pickled, found = _pickled_items(task, calls)
     prepared = _prepare(cluster, base, task, Call(task.target(), (), {}, task.retry), inject, found, keep=any(keys))
@@ -128,6 +138,8 @@ def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: S
     depend(asked, prepared.awaits, f"@task of {task.name}")
     callbacks = _tell_begin(cluster, task, prepared, asked)
     _write(cluster, [(files.items, pack_items(pickled), 0o600), (files.call, prepared.call, 0o600), *callbacks, *_kept(kept, files, keys)], files)
+    if begun is not None:
+        begun(files)
     chunks: list[Chunk] = []
     for start in range(0, len(calls), most):
         chunk = Chunk("", start, min(most, len(calls) - start))
@@ -149,7 +161,7 @@ def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any],
     made = _submission(cluster, prepared, task, chunk, limit, before)
     asked = dict(options)
     depend(asked, prepared.awaits, f"@task of {task.name}", [one.id for one in before[-1:]] if limit else ())
-    done = chunk._replace(id=made.submit(asked, range(chunk.size), 0, f".{chunk.start}" if chunk.start else ""))
+    done = chunk._replace(id=made.submit(asked, range(chunk.size), 0, ""))
     for name in ("output", "error"):
         options[name] = (options[name] or "").replace("%A", done.id)
     _track(cluster, task, made._replace(options=options), {f"{done.id}_{local}": local for local in range(chunk.size)})
@@ -167,8 +179,9 @@ def _submission(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], c
     def submit(options: dict[str, str | None], elements: Sequence[int], attempt: int, mark: str) -> str:
         script = render(files, task.name, options, prepared.packaging, array=chunk is not None, base=chunk.start if chunk else 0, setup=cluster.setup,
                         attempt=attempt)
-        _write(cluster, [(files.script + mark, script.encode(), 0o700)], files)
-        return cluster.backend.submit(script, files.script + mark, options, elements, limit)
+        path = files.script + (f".{chunk.start}" if chunk is not None and chunk.start else "") + mark
+        _write(cluster, [(path, script.encode(), 0o700)], files)
+        return cluster.backend.submit(script, path, options, elements, limit)
 
     return Submission(files, prepared.options, prepared.awaits, again, submit, chunk.start if chunk else 0, several_tasks(prepared.options))
 

@@ -283,12 +283,13 @@ class Tracker:
                 for guard, ended in each.values():
                     again = guard.again(ended) if guard is not None else {}
                     new = {key: job for key, job in again.items() if job != LATER}
-                    self._renew(new)
+                    self.renew(new)
                     over = {key: status for key, status in ended.items() if key not in again}
                     self._settle(over)
                     decided = decided or bool(new or over)
 
-    def _renew(self, new: Mapping[str, str]) -> None:
+    def renew(self, new: Mapping[str, str]) -> None:
+        """Say under which ids jobs, by their first ones, have been submitted again."""
         with self._changed:
             for key, job in new.items():
                 self._attempts.setdefault(key, [key]).append(job)

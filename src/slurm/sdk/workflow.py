@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from slurm.sdk.array_job import ArrayJob, Chunk
+from slurm.sdk import records
+from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.cluster import Cluster
-from slurm.sdk.folder import JobFiles, folder_name, whole
+from slurm.sdk.folder import JobFiles, folder_name
 from slurm.sdk.job import Job
 from slurm.sdk.pickling import read_result
 from slurm.sdk.tasks import SlurmTask
@@ -75,26 +75,26 @@ class WorkflowContext:
     def submit_call(self, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
         """Submit a call, unless this very call was submitted before this workflow was requeued."""
         record = self._record(task)
-        found = self._found(record, task)
+        found = records.found(record, self.cluster, task, None)
         if isinstance(found, Job):
             return found
         from slurm.sdk import submission
 
-        job = submission.submit_call(self.cluster, str(self.tasks_dir), task, args, kwargs)
-        _remember(record, job.files, [Chunk(job.id, 0, 0)])
+        job = submission.submit_call(self.cluster, str(self.tasks_dir), task, args, kwargs, lambda files: records.begin(record, files))
+        records.remember(record, job)
         self._tell(task, job)
         return job
 
     def submit_map(self, task: SlurmTask[..., Any], items: list[Any], limit: int) -> ArrayJob[Any]:
         """Submit an array, unless this very one was submitted before."""
         record = self._record(task)
-        found = self._found(record, task)
-        if isinstance(found, ArrayJob) and len(found) == len(items):
+        found = records.found(record, self.cluster, task, len(items))
+        if isinstance(found, ArrayJob):
             return found
         from slurm.sdk import submission
 
-        array = submission.submit_map(self.cluster, str(self.tasks_dir), task, items, limit)
-        _remember(record, array.files, array.chunks)
+        array = submission.submit_map(self.cluster, str(self.tasks_dir), task, items, limit, lambda files: records.begin(record, files))
+        records.remember(record, array)
         self._tell(task, array)
         return array
 
@@ -112,27 +112,6 @@ class WorkflowContext:
         self._calls[name] += 1
         return self.tasks_dir / name / f"call_{self._calls[name]}.json"
 
-    def _found(self, record: Path, task: SlurmTask[..., Any]) -> Job[Any] | ArrayJob[Any] | None:
-        """What the record tells of, unless any of it ended badly."""
-        try:
-            told = json.loads(record.read_text())
-        except FileNotFoundError:
-            return None
-        files = JobFiles(told["folder"], told["key"])
-        chunks = [Chunk(*chunk) for chunk in told["chunks"]]
-        if len(chunks) == 1 and chunks[0].size == 0:
-            job: Job[Any] = Job(chunks[0].id, self.cluster, files, name=str(task), options=task.sbatch_options)
-            return job if self._good(job) else None
-        array: ArrayJob[Any] = ArrayJob(self.cluster, files, chunks, name=str(task), options=task.sbatch_options)
-        return array if all(self._good(job) for job in array) else None
-
-    def _good(self, job: Job[Any]) -> bool:
-        """Whether a job has its result, or may still get one."""
-        if os.path.exists(job.files.result):
-            self.cluster.settle(job.id)
-            return True
-        return not job.done()
-
 
 def _result(folder: Path) -> Any:
     """The result in the folder of a job."""
@@ -140,12 +119,6 @@ def _result(folder: Path) -> Any:
     if not found:
         raise FileNotFoundError(f"there is no result in {folder}")
     return read_result(str(found[0]), folder.name)
-
-
-def _remember(record: Path, files: JobFiles, chunks: Any) -> None:
-    record.parent.mkdir(parents=True, exist_ok=True)
-    with whole(str(record)) as file:
-        file.write(json.dumps({"folder": files.folder, "key": files.array_key, "chunks": [list(chunk) for chunk in chunks]}).encode())
 
 
 def workflow_context(spec: Mapping[str, Any], files: JobFiles, environ: Mapping[str, str], name: str = "", callbacks: Sequence[Any] = ()) -> WorkflowContext:
