@@ -2,6 +2,7 @@
 
 import re
 
+from slurm.sdk import caching, doors, retry
 from tests.meta.source import ROOT, SRC
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
@@ -33,6 +34,18 @@ def test_every_make_target_that_a_document_names_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = {(page.name, target) for page in DOCUMENTS for target in re.findall(r"`make (\w+)", page.read_text(encoding="utf-8"))}
     assert not {(page, target) for page, target in named if target not in targets}
+
+
+def test_every_name_of_the_front_door_stands_in_the_reference() -> None:
+    reference = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "reference").glob("*.md"))
+    shown = set(re.findall(r"^::: slurm\.sdk\.([\w.]+)$", reference, re.MULTILINE))
+    missing = {name: module for name, module in doors.NAMES.items() if not {module, f"{module}.{name}"} & shown}
+    assert not missing, f"a page of docs/reference needs a line `::: slurm.sdk.MODULE.NAME` for each of these: {missing}"
+
+
+def test_every_keyword_of_tasks_that_is_not_sbatchs_stands_in_the_reference() -> None:
+    page = (ROOT / "docs" / "reference" / "tasks.md").read_text(encoding="utf-8")
+    assert not [word for word in (*retry.WORDS, *caching.WORDS) if f"`{word}`" not in page]
 
 
 def test_every_decision_record_has_a_number_of_its_own() -> None:
