@@ -62,10 +62,10 @@ $(VENV)/.clients: pyproject.toml | $(VENV)/.installed
 	$(PIP) install --quiet '.[clients]'
 	@touch $@
 
-# The published SDK has the import name of ours, so it needs an environment of its own.
+# The published SDK has the import name of ours, so it needs an environment of its own; it hands words to paramiko that this has not since 4.
 $(VENV)/published/.installed: | $(PY)
 	$(PYTHON) -m venv $(VENV)/published
-	$(VENV)/published/bin/python -m pip --disable-pip-version-check install --quiet slurm-sdk==0.4.6
+	$(VENV)/published/bin/python -m pip --disable-pip-version-check install --quiet slurm-sdk==0.4.6 'paramiko<4'
 	@touch $@
 
 $(VENV)/.site: pyproject.toml | $(VENV)/.installed

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -33,9 +34,9 @@ def missing() -> str:
 
 
 class LoginNode:
-    """sshd with one authorized key; on a port of 127.0.0.1."""
+    """sshd with one authorized key; on a port of 127.0.0.1. `variables` stand in the environment of every session."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         folder.mkdir(parents=True)
         for name in ("host_key", "other_host_key", "key", "other_key"):
@@ -45,7 +46,7 @@ class LoginNode:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.known_hosts("known_hosts", "host_key")
-        (folder / "sshd_config").write_text(CONFIG.format(port=self.port, folder=folder))
+        (folder / "sshd_config").write_text(CONFIG.format(port=self.port, folder=folder) + (f"SetEnv {' '.join(f'{name}={value}' for name, value in variables.items())}\n" if variables else ""))
         self._process: subprocess.Popen[bytes] | None = None
 
     def known_hosts(self, name: str, key: str) -> Path:

@@ -6,6 +6,7 @@ the environment of the tests, or $PUBLISHED_SDK_PYTHON names its interpreter.
 
 from __future__ import annotations
 
+import getpass
 import os
 import shutil
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.harness import SOURCE, Cluster
+from tests.system.login_node import LoginNode
 
 PROGRAMS = Path(__file__).parent / "published"
 PUBLISHED = os.environ.get("PUBLISHED_SDK_PYTHON") or f"{sys.prefix}/published/bin/python"
@@ -57,6 +59,12 @@ debug ['AVAIL', 'NODES', 'PARTITION', 'STATE', 'TIMELIMIT']
 True
 {'first': 16, 'total': 14, 'file': '14', 'runs': True, 'tasks': True, 'id': True, 'nested': True}
 """}
+SWEEP = """\
+True [('a', 2), ('b', 1)]
+['begin package', 'end package', 'begin submit ssh', 'end submit True', 'completed COMPLETED True']
+{'a': 3, 'b': 1, 'c': 2}
+ssh True True
+"""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +72,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Four emulated nodes, and a folder with the programs."""
     found = Cluster(tmp_path_factory.mktemp("published") / "c", "--nodes", "4", "--cpus", "8")
     found.up()
-    for program in PRINTS:
+    for program in (*PRINTS, "sweep"):
         shutil.copy(PROGRAMS / f"{program}.py", found.work)
     (found.work / "Slurmfile.toml").write_text(SLURMFILE.format(found.work / "jobs"))
     yield found
@@ -88,3 +96,29 @@ def test_the_published_package_runs_on_our_cluster(cluster: Cluster, program: st
 @pytest.mark.parametrize("program", PRINTS)
 def test_its_programs_run_unchanged_on_ours(cluster: Cluster, program: str) -> None:
     assert ran(cluster, sys.executable, program, SOURCE) == PRINTS[program]
+
+
+def over_ssh(cluster: Cluster, python: str, path: str, folder: Path) -> str:
+    """What the program with a command line printed, its cluster being behind a real sshd whose sessions find this Python."""
+    folder = folder / "login"
+    variables = {"HOME": str(folder), **{name: cluster.environment[name] for name in ("XDG_STATE_HOME", "SLURM_PY_INSTANCE")}}
+    node = LoginNode(folder, {**variables, "PATH": f"{Path(python).parent}:{cluster.environment['PATH']}", **({"PYTHONPATH": path} if path else {})})
+    (folder / ".ssh").mkdir()
+    (folder / ".ssh/config").write_text(f"Host *\n  IdentityFile {folder}/key\n  UserKnownHostsFile {folder}/known_hosts\n")
+    (folder / ".ssh/known_hosts").write_text((folder / "known_hosts").read_text())
+    node.start()
+    try:
+        return cluster.ok(python, "sweep.py", "--text", "a b a", "--text", "a c c", "--backend", "ssh", "--hostname", "127.0.0.1", "--port", str(node.port),
+                          "--username", getpass.getuser(), "--host-key-policy", "auto", "--job-base-dir", str(folder / "jobs"), "--packaging", "none",
+                          timeout=120, env={"PYTHONPATH": path, "HOME": str(folder)})
+    finally:
+        node.stop()
+
+
+@pytest.mark.clients
+def test_the_published_package_reaches_our_cluster_over_ssh(cluster: Cluster, tmp_path: Path) -> None:
+    assert over_ssh(cluster, PUBLISHED, "", tmp_path) == SWEEP
+
+
+def test_a_program_with_its_command_line_and_callbacks_runs_over_ssh_on_ours(cluster: Cluster, tmp_path: Path) -> None:
+    assert over_ssh(cluster, sys.executable, SOURCE, tmp_path) == SWEEP
