@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+# PyTorch for processors alone: a tenth of what the package index has.
+TORCH  ?= https://download.pytorch.org/whl/cpu
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check
 
@@ -60,6 +62,7 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/.installed
 
 $(VENV)/.clients: pyproject.toml | $(VENV)/.installed
 	$(PIP) install --quiet '.[clients]'
+	$(PIP) install -qq --retries 1 'torch==2.13.0' --extra-index-url $(TORCH)
 	@touch $@
 
 # The published SDK has the import name of ours, so it needs an environment of its own; it hands words to paramiko that this has not since 4.

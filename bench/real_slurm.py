@@ -93,7 +93,7 @@ class RealSlurm(SlurmCommands):
         end = time.monotonic() + START_SECONDS
         while not os.path.exists(f"{self.folder}/munge/munge.socket") and time.monotonic() < end:
             time.sleep(0.05)
-        self._spawn("/usr/sbin/slurmctld", "-D", "-f", f"{self.folder}/slurm.conf")
+        self.start_controller()
         time.sleep(1.0)
         self._spawn("/usr/sbin/slurmd", "-D", "-f", f"{self.folder}/slurm.conf", "-N", socket.gethostname())
         while time.monotonic() < end:
@@ -102,6 +102,16 @@ class RealSlurm(SlurmCommands):
             time.sleep(0.1)
         self.stop_daemons()
         raise RuntimeError(f"real Slurm did not come up in {START_SECONDS:.0f} s: see {self.folder}")
+
+    def start_controller(self) -> None:
+        """slurmctld, at first or again."""
+        self._spawn("/usr/sbin/slurmctld", "-D", "-f", f"{self.folder}/slurm.conf")
+        self._controller = self._processes[-1]
+
+    def kill_controller(self) -> None:
+        """kill -9, and it is gone."""
+        self._controller.kill()
+        self._controller.wait()
 
     def stop_daemons(self) -> None:
         """End what was started; its files stay."""

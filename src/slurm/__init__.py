@@ -3,6 +3,9 @@
 import sys
 from types import ModuleType
 
+if sys.version_info < (3, 11):  # noqa: UP036 — Cluster(python=…) brings in interpreters that pip would have refused
+    raise ImportError(f"slurm-py needs Python 3.11 or newer, {sys.executable} is {sys.version.split()[0]}: name another with Cluster(python=…)")
+
 
 class _FrontDoor(ModuleType):
     """This package: its SDK names are found when asked for, and stay what they are when a submodule of the same name is imported."""

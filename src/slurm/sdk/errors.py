@@ -154,6 +154,20 @@ class RemoteTraceback(Exception):
         return f'\n"""\n{self.text}"""'
 
 
+def kind_of(state: str, exit_code: str, reason: str, stderr: str) -> type[JobFailed]:
+    """The error for a job that ended in this state; what slurmstepd wrote counts where Slurm calls by another name what happened.
+
+    A Slurm that limits memory without cgroups (OverMemoryKill) kills with SIGKILL, and the job is FAILED.
+    """
+    if state == "CANCELLED" and reason.startswith("Dependency"):
+        return DependencyFailed
+    if state == "FAILED" and exit_code in _KILLED and _OVER_MEMORY in stderr:
+        return JobOutOfMemory
+    return BY_STATE.get(state, JobFailed)
+
+
+_KILLED = frozenset(("", "0:9", "137:0"))
+_OVER_MEMORY = "error: Exceeded job memory limit"
 UNTOLD = 74
 """Exit status of a job that could write neither a result nor an error (EX_IOERR of sysexits.h)."""
 BY_STATE: dict[str, type[JobFailed]] = {

@@ -312,13 +312,11 @@ class Job(Promise, Generic[T]):
         """The error for a job that ended badly; the cluster is asked once more, for its reason."""
         if not status.reason:
             status = status._replace(reason=self.cluster.backend.states([self.id])[self.id].reason)
-        kind = errors.BY_STATE.get(status.state, JobFailed)
-        if status.state == "CANCELLED" and status.reason.startswith("Dependency"):
-            kind = errors.DependencyFailed
         try:
             tail = self.stderr()[-TAIL:].strip()
         except (OSError, SdkError):
             tail = ""  # it never started, so it wrote nothing
+        kind = errors.kind_of(status.state, status.exit_code, status.reason, tail)
         lines = [f"Job {self.id} did not succeed. State: {status.state}, Exit Code: {status.exit_code or 'none'}"
                  + (f", Reason: {status.reason}" if status.reason not in ("", "None") else ""), f"job: {self.name}, folder: {self.files.folder}"]
         lines += [f"attempts: {', '.join(self.attempts)}"] if len(self.attempts) > 1 else []

@@ -38,7 +38,8 @@ def rows() -> dict[str, Option]:
 def checked(keywords: Mapping[str, object], where: str) -> Texts:
     """The options that these keywords stand for; InvalidOption names what is wrong and what is near. `where` begins the message.
 
-    False and None leave an option out, but None sets one that needs no argument (`exclusive=None`, as the published SDK writes it).
+    False and None leave an option out, but False says no where sbatch has a word for it (`requeue=False` is --no-requeue), and None sets one that
+    needs no argument (`exclusive=None`, as the published SDK writes it).
     """
     known = rows()
     found: Texts = {}
@@ -47,6 +48,9 @@ def checked(keywords: Mapping[str, object], where: str) -> Texts:
         row = known.get(key)
         if row is None:
             raise InvalidOption(_unknown(word, key, known, where))
+        if value is False and f"no_{key}" in known:
+            found[f"no_{key}"] = None
+            continue
         if value is False or (value is None and row.takes_argument):
             continue
         text = None if value is None or value is True else _text(word, value, where)
@@ -58,8 +62,10 @@ def checked(keywords: Mapping[str, object], where: str) -> Texts:
 
 def merged(base: Mapping[str, str | None], keywords: Mapping[str, object], where: str) -> Texts:
     """`base` with these keywords over it; False or None takes an option away."""
-    taken = {key for word, value in keywords.items() if (value is None or value is False) and (key := _key(word)) in base}
-    return {**{key: text for key, text in base.items() if key not in taken}, **checked(keywords, where)}
+    over = checked(keywords, where)
+    taken = {_key(word) for word, value in keywords.items() if value is None or value is False}
+    taken |= {f"no_{key}" for key in over} | {key.removeprefix("no_") for key in over}
+    return {**{key: text for key, text in base.items() if key not in taken}, **over}
 
 
 def directives(options: Mapping[str, str | None]) -> Iterable[str]:

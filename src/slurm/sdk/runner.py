@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from slurm.sdk import loading
-from slurm.sdk.errors import UNTOLD, ResultUnwritten
+from slurm.sdk.errors import UNTOLD, PackagingError, ResultUnwritten
 from slurm.sdk.folder import JobFiles, read_item
 from slurm.sdk.pickling import Call, Envelope, loads, python_version, write_result
 
@@ -80,6 +80,10 @@ def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelop
 
 def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFiles, environ: Mapping[str, str], told: Any) -> Any:
     """What the task returns, tried as often as it wishes. Ranks of a job are not tried again one by one: the others would wait for them."""
+    if environ is os.environ and environ.get("SLURM_NTASKS", "1") != "1":
+        from slurm.sdk.runtime import export_ranks
+
+        export_ranks(os.environ)
     function, args, kwargs, retry = load(envelope)
 
     def call() -> Any:
@@ -105,7 +109,7 @@ def _envelope(files: JobFiles) -> Envelope:
     with open(files.call, "rb") as file:
         envelope: Envelope = pickle.load(file)
     if envelope.python != python_version():
-        raise RuntimeError(
+        raise PackagingError(
             f"the task was submitted from Python {'.'.join(map(str, envelope.python))} and cannot run in {sys.executable}, which is Python "
             f"{'.'.join(map(str, python_version()))}: name another with Cluster(python=…)")
     sys.path[:0] = [entry for entry in envelope.path if entry not in sys.path]
@@ -114,10 +118,15 @@ def _envelope(files: JobFiles) -> Envelope:
 
 
 def _load(envelope: Envelope, files: JobFiles, index: int | None) -> Loaded:
-    with loading.imports():
-        call: Call = loads(envelope.call)
-        args, kwargs = (call.args, call.kwargs) if index is None else loads(read_item(files.items, index))
-        function = loading.function(call.target)
+    try:
+        with loading.imports():
+            call: Call = loads(envelope.call)
+            args, kwargs = (call.args, call.kwargs) if index is None else loads(read_item(files.items, index))
+            function = loading.function(call.target)
+    except Exception as error:
+        # Whatever the user's modules raise when they are imported: that it was there is worth saying.
+        error.add_note(f"(raised on {os.uname().nodename} while {sys.executable} loaded what it was to call, before {envelope.task} began)")
+        raise
     return function, args, kwargs, call.retry
 
 
@@ -150,14 +159,17 @@ def _failed(files: JobFiles, error: BaseException, told: Any) -> int:
     while frames is not None and os.path.dirname(frames.tb_frame.f_code.co_filename) == _HERE:
         frames = frames.tb_next
     text = "".join(traceback.format_exception(type(error), error, frames))
-    sys.stderr.write(text)
-    sys.stderr.flush()
     status = 1
     try:
         write_error(files.error, error, text)
     except OSError as problem:
-        print(f"slurm.runner: the error could not be written to {files.error}: {problem}", file=sys.stderr)
+        text += f"slurm.runner: the error could not be written to {files.error}: {problem}\n"
         status = UNTOLD
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the disk is full for it too; the exit code still arrives
     if told is not None:
         told.end(error, text)
     return status

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import NamedTuple
 
 from slurm.notation import hostlist
 
 DEFAULT_MASTER_PORT = 29500
+FIRST_PORT, PORTS = 20000, 12000
+"""Where the tasks of a job meet when nobody says otherwise: one of these, by its id."""
 
 
 class JobContext(NamedTuple):
@@ -32,13 +34,30 @@ class JobContext(NamedTuple):
     environment: dict[str, str] = {}
     created_at: str = ""
     output_dir: Path | None = None
+    rendezvous_port: int = 0
 
     def torch_distributed_env(self, *, master_port: int | None = None) -> dict[str, str]:
-        """The variables that torch.distributed's env:// reads; those that are not known are left out."""
+        """The variables that torch.distributed's env:// reads; those that are not known are left out.
+
+        MASTER_PORT is that of the environment, else one of this job's own: jobs that share a node must not meet at the same port. MASTER_ADDR is
+        the first node, or where a resolver does not know that (as with emulated nodes), the address from which srun was called.
+        """
         found = {
-            "MASTER_ADDR": self.master_addr, "MASTER_PORT": master_port or self.master_port, "WORLD_SIZE": self.world_size, "RANK": self.rank,
+            "MASTER_ADDR": self._meeting_point(), "MASTER_PORT": master_port or self.rendezvous_port or self.master_port, "WORLD_SIZE": self.world_size, "RANK": self.rank,
             "LOCAL_RANK": self.local_rank, "LOCAL_WORLD_SIZE": self.local_world_size, "NODE_RANK": self.node_rank}
         return {name: str(value) for name, value in found.items() if value is not None and value != ""}
+
+    def _meeting_point(self) -> str | None:
+        launched = self.environment.get("SLURM_LAUNCH_NODE_IPADDR")
+        if self.master_addr is None or not launched or self.master_addr not in self.hostnames:
+            return self.master_addr
+        import socket
+
+        try:
+            socket.getaddrinfo(self.master_addr, None)
+        except socket.gaierror:
+            return launched
+        return self.master_addr
 
 
 def build_job_context(env: Mapping[str, str] | None = None) -> JobContext:
@@ -55,7 +74,19 @@ def build_job_context(env: Mapping[str, str] | None = None) -> JobContext:
         master_addr=env.get("MASTER_ADDR") or (hosts[0] if hosts else env.get("SLURM_LAUNCH_NODE_IPADDR")),
         master_port=_number(env, "MASTER_PORT", "SLURM_SRUN_COMM_PORT") or DEFAULT_MASTER_PORT,
         environment={name: value for name, value in env.items() if name.startswith("SLURM_")},
-        created_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), output_dir=Path(env["JOB_DIR"]) if env.get("JOB_DIR") else None)
+        created_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), output_dir=Path(env["JOB_DIR"]) if env.get("JOB_DIR") else None,
+        rendezvous_port=_number(env, "MASTER_PORT") or _own_port(env.get("SLURM_JOB_ID", "")))
+
+
+def export_ranks(environ: MutableMapping[str, str]) -> None:
+    """Set what torch.distributed and its relatives look for, in a task of several; an address or a port that is set already stays."""
+    found = build_job_context(environ).torch_distributed_env()
+    environ.update({**found, **{name: environ[name] for name in ("MASTER_ADDR", "MASTER_PORT") if name in environ}})
+
+
+def _own_port(job: str) -> int:
+    """The same on all nodes of a job; below those that the kernel gives away by itself."""
+    return FIRST_PORT + int(job) % PORTS if job.isdigit() else 0
 
 
 def current_job_context() -> JobContext:

@@ -6,7 +6,8 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import cloudpickle
@@ -15,7 +16,7 @@ from slurm.sdk import blame, caching, injection, loading, shipping
 from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.attempts import Attempts, Submission
 from slurm.sdk.dependencies import depend
-from slurm.sdk.errors import SubmissionError
+from slurm.sdk.errors import BackendError, SubmissionError
 from slurm.sdk.folder import JobFiles, folder_name, pack_items
 from slurm.sdk.job import Home, Job
 from slurm.sdk.packaging import choice
@@ -248,7 +249,8 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
     packaging = choice.chosen(task, cluster, cluster.packaging_defaults)
     told = cluster.audience()
     began = told.packaging(task, packaging.config) if told is not None else 0.0
-    packaging.prepare(task, cluster)
+    with _disk(base):
+        packaging.prepare(task, cluster)
     if told is not None:
         told.packaged(task, packaging, began)
     inside_job = {**cluster.spec(), "default_packaging": choice.for_children(packaging, cluster.packaging_defaults)} if task.workflow else {}
@@ -285,11 +287,20 @@ def _is_users(module: Any) -> bool:
 
 
 def _write(cluster: Place, contents: Iterable[tuple[str, bytes, int]], files: JobFiles) -> None:
-    try:
+    with _disk(files.folder):
         for path, data, mode in contents:
             cluster.backend.write(path, data, mode)
+
+
+@contextmanager
+def _disk(folder: str) -> Iterator[None]:
+    """What the disk refuses becomes a SubmissionError; a cluster that does not answer is none of that."""
+    try:
+        yield
+    except BackendError:
+        raise
     except OSError as error:
-        raise SubmissionError(f"the job's folder cannot be written: {error}", metadata={"target_job_dir": files.folder}) from error
+        raise SubmissionError(f"the job's folder cannot be written: {error}", metadata={"target_job_dir": folder}) from error
 
 
 def _shown(cluster: Place, pattern: str | None, job: str, task: SlurmTask[..., Any]) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from slurm.sdk import forking
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError, LoginRefused
 from slurm.sdk.status import Status
@@ -58,8 +59,8 @@ class Tracker:
         self._patience = patience
         self._trouble = ""
         self.listener: Listener | None = None
-        self._changed = threading.Condition()
-        self._judging = threading.RLock()
+        self.after_fork()
+        forking.remember(self)
         self._known: dict[str, Status] = {}
         self._live: dict[str, str] = {}  # first id → present id, in the order of submission
         self._first: dict[str, str] = {}  # present id → first id, of live jobs; of ended ones where it is another
@@ -69,8 +70,13 @@ class Tracker:
         self._notes: dict[str, str] = {}
         self._asked: list[str] = []  # present ids of live jobs, and perhaps some that have ended
         self._waiting: dict[str, list[Told]] = {}
-        self._thread: threading.Thread | None = None
         self._failure: BackendError | None = None
+
+    def after_fork(self) -> None:
+        """The thread lives on in the parent only."""
+        self._changed = threading.Condition()
+        self._judging = threading.RLock()
+        self._thread: threading.Thread | None = None
 
     def add(self, ids: Iterable[str]) -> None:
         """Remember jobs that were just submitted."""

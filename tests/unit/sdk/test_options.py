@@ -63,3 +63,9 @@ def test_a_directive_reads_back_as_the_text_it_was_made_of() -> None:
     lines = list(options.directives(texts))
     read = [word for given in notation.read("#!/bin/bash\n" + "\n".join(lines)).given for word in given.words]
     assert read == ["--comment=" + str(texts["comment"]), "--output=/a b/slurm-%j.out", "--exclusive", "--job-name=it's"]
+
+
+def test_false_says_no_where_sbatch_has_a_word_for_it() -> None:
+    assert options.checked({"requeue": False}, "here") == {"no_requeue": None}
+    assert options.merged({"requeue": None, "mem": "1G"}, {"requeue": False}, "here") == {"mem": "1G", "no_requeue": None}
+    assert options.merged({"no_requeue": None}, {"requeue": True}, "here") == {"requeue": None}

@@ -215,7 +215,7 @@ def test_a_password_is_in_no_log(far: FarSide, caplog: pytest.LogCaptureFixture)
 
 
 def test_those_who_wait_are_told_at_once_when_the_login_node_no_longer_lets_them_in(far: FarSide) -> None:
-    far.script("squeue", 'echo "1|PENDING|None"')
+    far.script("squeue", 'echo "1|PENDING|0:0|None|"')
     with Cluster("ssh", **login(far)) as cluster:
         job = task(lambda: None, job_name="it")()
         assert job.status() == "PENDING"

@@ -26,15 +26,15 @@ class Scripted(SlurmCommands):
 
 
 def test_one_squeue_tells_of_all_jobs_and_elements() -> None:
-    slurm = Scripted({"squeue": "12|RUNNING|None\n13_0|PENDING|Resources\n13_1|COMPLETED|None\n"})
+    slurm = Scripted({"squeue": "12    |RUNNING |0:0 |None  |\n13_0|PENDING|0|Resources|\n13_1|FAILED|768|NonZeroExitCode|\n"})
     assert slurm.states(["12", "13_0", "13_1"]) == {
-        "12": Status("RUNNING", "", "None"), "13_0": Status("PENDING", "", "Resources"), "13_1": Status("COMPLETED", "", "None")}
+        "12": Status("RUNNING", "", "None"), "13_0": Status("PENDING", "", "Resources"), "13_1": Status("FAILED", "3:0", "NonZeroExitCode")}
     assert [words[0] for words in slurm.asked] == ["squeue"]
     assert "12,13" in slurm.asked[0]
 
 
 def test_sacct_is_asked_once_for_what_squeue_has_forgotten() -> None:
-    slurm = Scripted({"squeue": "12|RUNNING|None\n", "sacct": "13|CANCELLED by 1000|0:15\n14|FAILED|3:0\n"})
+    slurm = Scripted({"squeue": "12|RUNNING|0|None|\n", "sacct": "13|CANCELLED by 1000|0:15\n14|FAILED|3:0\n"})
     found = slurm.states(["12", "13", "14"])
     assert found["13"] == Status("CANCELLED", "0:15") and found["14"] == Status("FAILED", "3:0")
     assert [words[0] for words in slurm.asked] == ["squeue", "sacct"]
@@ -59,7 +59,7 @@ def test_a_sacct_that_will_never_help_is_asked_once(said: str, asked: int) -> No
 
 
 def test_what_a_login_shell_prints_besides_is_no_state() -> None:
-    assert Scripted({"squeue": "Welcome!\n12|RUNNING|None\n"}).states(["12"])["12"].state == "RUNNING"
+    assert Scripted({"squeue": "Welcome!\n12|RUNNING|0:0|None|\n"}).states(["12"])["12"].state == "RUNNING"
 
 
 def test_very_many_jobs_are_asked_for_in_several_lines() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import threading
@@ -124,3 +125,25 @@ def test_a_callback_is_called_once_and_one_that_raises_harms_no_other(monkeypatc
     assert raised == [ZeroDivisionError]
     tracker.when_done("1", lambda: told.put("late"))
     assert told.get(timeout=30) == "late"
+
+
+def test_a_child_that_was_forked_while_another_thread_had_the_lock_can_go_on() -> None:
+    tracker, played = _tracker()
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with tracker._changed:
+            held.set()
+            let_go.wait(10)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(5)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(5)
+        played.present["1"] = Status("COMPLETED")
+        os._exit(0 if tracker.status("1").successful else 1)
+    let_go.set()
+    holder.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -173,6 +173,7 @@ class LocalBackend(SharedDisk):
 
     def close(self) -> None:
         """Hang up; the stream of events ends by itself when nobody waits."""
+        self._after_fork()
         with self._lock:
             self._drop()
 

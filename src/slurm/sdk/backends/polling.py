@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from slurm.sdk import forking
 from slurm.sdk.status import Status
 
 GROWTH = 1.5
@@ -17,8 +18,13 @@ class Poll:
         self._states = states
         self._shortest, self._longest = shortest, longest
         self._pause = shortest
-        self._woken = threading.Event()
         self._last: dict[str, Status] = {}
+        self.after_fork()
+        forking.remember(self)
+
+    def after_fork(self) -> None:
+        """Nobody waits in the child yet."""
+        self._woken = threading.Event()
 
     def changes(self, ids: Sequence[str], timeout: float) -> dict[str, Status]:
         """The states after a pause."""

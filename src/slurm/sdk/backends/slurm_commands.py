@@ -17,6 +17,7 @@ JOBS_A_QUESTION = 1000
 """How many ids one command line may name."""
 NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH", "slurm-py has no sacct")
 """Errors of sacct after which it is not asked again."""
+QUEUED = "JobArrayID:24|,State:16|,exit_code:8|,Reason:60|"
 _SUBMITTED = re.compile(r"^(\d+)(?:;\S+)?$", re.MULTILINE)
 
 
@@ -54,13 +55,14 @@ class SlurmCommands(ABC):
 
     def _queued(self, bases: str) -> dict[str, Status]:
         try:
-            out = self._run("squeue", "-h", "-r", "-t", "all", "-j", bases, "-o", "%i|%T|%r")
+            out = self._run("squeue", "-h", "-r", "-t", "all", "-j", bases, "-O", QUEUED)
         except BackendCommandError as error:
             if "Invalid job id" not in str(error):
                 raise
             return {}
-        rows = (line.split("|", 2) for line in out.splitlines())
-        return {row[0].strip(): Status(normal(row[1]), "", row[2].strip()) for row in rows if len(row) == 3}
+        rows = ([field.strip() for field in line.split("|", 3)] for line in out.splitlines())
+        found = {row[0]: Status(normal(row[1]), _exit_code(row[2]), row[3].rstrip("| ")) for row in rows if len(row) == 4}
+        return {job: one if one.finished else one._replace(exit_code="") for job, one in found.items()}
 
     def _accounted(self, bases: str) -> dict[str, Status]:
         if not self._accounting:
@@ -73,6 +75,11 @@ class SlurmCommands(ABC):
             return {}
         rows = (line.split("|") for line in out.splitlines())
         return {row[0]: Status(normal(row[1]), row[2]) for row in rows if len(row) == 3}
+
+
+def _exit_code(text: str) -> str:
+    """As "3:0"; Slurm 22.05 shows the wait status as one number."""
+    return f"{int(text) >> 8}:{int(text) & 0x7F}" if text.isdigit() else text
 
 
 def sbatch(path: str, array: Sequence[int], limit: int) -> list[str]:

@@ -18,6 +18,7 @@ from weakref import finalize
 
 import asyncssh
 
+from slurm.sdk import forking
 from slurm.sdk.backends.disk import PIECE as GROWN
 from slurm.sdk.backends.disk import begin
 from slurm.sdk.backends.ssh_login import Login
@@ -53,7 +54,8 @@ class SshConnection:
 
     def __init__(self, login: Login) -> None:
         self.login = login
-        self._guard = threading.Lock()
+        self.after_fork()
+        forking.remember(self)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = 0
         self._opening = asyncio.Lock()
@@ -61,6 +63,10 @@ class SshConnection:
         self._open: asyncssh.SSHClientConnection | None = None
         self._sftp: asyncssh.SFTPClient | None = None
         self._held: list[asyncssh.SSHClientConnection] = []
+
+    def after_fork(self) -> None:
+        """The loop's thread lives on in the parent only; `_running` begins another."""
+        self._guard = threading.Lock()
 
     def run(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
         """Run a shell command line to its end; BackendTimeout when it takes longer than `seconds`."""
@@ -234,11 +240,17 @@ class SshConnection:
             except _ABSENT:
                 await sftp.makedirs(os.path.dirname(path), asyncssh.SFTPAttrs(permissions=0o700), exist_ok=True)
                 file = await sftp.open(new, "wb", attributes)
-            async with file:
-                for start in range(0, len(data), PIECE):
-                    await file.write(data[start:start + PIECE])
-                    still()
-            await sftp.posix_rename(new, path)
+            try:
+                async with file:
+                    for start in range(0, len(data), PIECE):
+                        await file.write(data[start:start + PIECE])
+                        still()
+                await sftp.posix_rename(new, path)
+            except asyncssh.SFTPFailure as error:
+                # SFTP has no word for a full disk, and what was written of the file makes it no emptier.
+                with contextlib.suppress(asyncssh.SFTPError):
+                    await sftp.remove(new)
+                raise OSError(5, f"it cannot be written on {self.login}, where the disk or the quota may be full", path) from error
 
     async def _exists(self, path: str) -> bool:
         return await (await self._files()).exists(path)

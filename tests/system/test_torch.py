@@ -1,0 +1,71 @@
+"""PyTorch on two emulated nodes: the sample of the concept page with gloo instead of NCCL, and the example, at the same time."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.harness import Cluster
+
+pytestmark = pytest.mark.clients
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = re.findall(r"^```python\n(.*?)^```$", (Path(__file__).parent / "sdk_samples.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+TRAINING = """
+    import torch
+    from torch.nn.parallel import DistributedDataParallel
+    torch.set_num_threads(1)
+    assert (rank, world_size) == (dist.get_rank(), dist.get_world_size()) and local_rank == int(os.environ["LOCAL_RANK"])
+    torch.manual_seed(rank)
+    inputs = torch.randn(64, 4)
+    model = DistributedDataParallel(torch.nn.Linear(4, 1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=config["lr"])
+    losses = []
+    for _ in range(30):
+        optimizer.zero_grad()
+        loss = ((model(inputs) - inputs.sum(1, keepdim=True)) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    weights = [one.detach() for one in model.parameters()]
+    gathered = [None] * world_size
+    dist.all_gather_object(gathered, torch.cat([one.flatten() for one in weights]).tolist())
+    assert losses[-1] < 0.1 * losses[0], losses
+    assert all(one == gathered[0] for one in gathered), gathered
+    dist.destroy_process_group()
+    final_loss = losses[-1]
+"""
+"""What stands for `# ... training code ...`: data of each rank's own, so that equal weights come of gradients that met."""
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two emulated nodes that are large enough for the sample."""
+    found = Cluster(tmp_path_factory.mktemp("torch") / "c", "--nodes", "2", "--cpus", "48", "--memory", "64G", "--gpus", "h100:4")
+    found.up()
+    yield found
+    found.close()
+
+
+def test_the_sample_of_the_concept_page_trains_beside_the_example(nodes: Cluster) -> None:
+    (sample,) = [sample for sample in SAMPLES if "def train_distributed" in sample]
+    changed = sample.replace('"nccl"', '"gloo"').replace("    # ... training code ...\n", TRAINING)
+    assert changed.count("gloo") == 1 and "all_gather_object" in changed
+    nodes.script("sample.py", "import os\nfrom slurm import Cluster, task\n" + changed
+                 + f"with Cluster(job_base_dir={str(nodes.work)!r}):\n    job = train_distributed({{'lr': 0.1}})\n    loss = job.result(300)['loss']\n"
+                 "    print(len(job.rank_results()), 0 <= loss < 1)\n")
+    beside = nodes.spawn(sys.executable, str(ROOT / "examples" / "hello_distributed.py"), env={"HOME": str(nodes.work)})
+    assert nodes.ok(sys.executable, "sample.py", timeout=300) == "8 True\n"
+    said, errors = beside.communicate(timeout=300)
+    first, *ranks = said.splitlines()
+    assert re.fullmatch(r"job \d+: 2 nodes, 4 ranks", first), errors
+    found = [re.fullmatch(r"rank (\d) on (\w+): loss (\S+) -> (\S+), y = (\S+) x (\S+)", line) for line in ranks]
+    assert [one and one.group(1, 2) for one in found] == [("0", "cn01"), ("1", "cn01"), ("2", "cn02"), ("3", "cn02")]
+    for one in filter(None, found):
+        assert float(one[4]) < 0.1 * float(one[3])
+        assert (float(one[5]), float(one[6])) == (pytest.approx(3, abs=0.1), pytest.approx(-1, abs=0.1))
+    assert len({one.group(5, 6) for one in found if one}) == 1
