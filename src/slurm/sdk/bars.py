@@ -50,7 +50,7 @@ class Bars:
 
         console = self._console = self._console or Console(stderr=True)
         self._due = time.monotonic() + self._interval
-        if console.is_terminal or console.is_jupyter:
+        if draws(console):
             self._live = _live(console)
             self._live.start()
 
@@ -108,6 +108,13 @@ class Bars:
             return ""
         seconds = round((count.total - count.ended) / speed)
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def draws(console: Any) -> bool:
+    """Whether bars can be drawn on a console of rich's; in a notebook ipywidgets does it."""
+    from importlib.util import find_spec
+
+    return bool(console.is_terminal) if not console.is_jupyter else find_spec("ipywidgets") is not None
 
 
 def _live(console: Any) -> Any:

@@ -17,11 +17,12 @@ from typing import Any
 from weakref import WeakSet
 
 from slurm.sdk.array_job import ArrayJob
+from slurm.sdk.backends.backend import Distant
 from slurm.sdk.callbacks import contexts, parcel
 from slurm.sdk.callbacks.base import BaseCallback, overrides
 from slurm.sdk.callbacks.calling import call, listens
 from slurm.sdk.callbacks.contexts import ExecutionLocus
-from slurm.sdk.errors import RemoteTraceback
+from slurm.sdk.errors import BackendError, RemoteTraceback
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.job import Job
 from slurm.sdk.raised import text_of
@@ -228,7 +229,11 @@ def described(job: Job[Any], status: Status) -> dict[str, Any]:
 
 def _completed(watched: _Watched, status: Status) -> contexts.CompletedContext:
     job, ended = watched.job, time.time()
-    error = None if status.successful else _raised(job)
+    error = None
+    # Of the elements of a distant array nothing is fetched one by one: there may be thousands.
+    if not status.successful and (job.files.key == job.files.array_key or not isinstance(job.cluster.backend, Distant)):
+        error = _raised(job)
+        status = status._replace(reason=status.reason or getattr(error, "reason", "") or _reason(job))
     return contexts.CompletedContext(
         job=job, job_id=job.id, job_dir=job.files.folder, job_state=status.state, exit_code=status.exit_code, reason=status.reason,
         stdout_path=job.stdout_path, stderr_path=job.stderr_path, start_time=watched.started, end_time=ended,
@@ -244,6 +249,14 @@ def _raised(job: Job[Any]) -> BaseException | None:
     except Exception as error:
         # The cluster may be away, the file unreadable: that, too, is told.
         return error
+
+
+def _reason(job: Job[Any]) -> str:
+    """Slurm's word for why a job ended, which events do not carry."""
+    try:
+        return job.cluster.backend.states([job.id])[job.id].reason
+    except BackendError:
+        return ""
 
 
 def _drain() -> None:

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from slurm.sdk.array_job import ArrayJob
+from slurm.sdk.bars import draws
 from slurm.sdk.callbacks import contexts
 from slurm.sdk.callbacks.base import BaseCallback
 from slurm.sdk.callbacks.contexts import ExecutionLocus
@@ -187,7 +188,7 @@ class RichLoggerCallback(BaseCallback):
 
     def _show(self, row: _Row, percent: float, text: str, last: bool = False) -> None:
         out = self._out()
-        if not out.is_terminal and not out.is_jupyter:
+        if not draws(out):
             if text != row.said and (row.size == 1 or last or not row.counts) and (row.job is not None or row.slow or last):
                 row.said = text
                 out.print(f"{row.title}: {text}", markup=False, highlight=False, soft_wrap=True)
