@@ -24,6 +24,11 @@ def where(job: JobContext) -> str | None:
     return job.job_id
 
 
+@task(ntasks=1)
+def rank(job: JobContext, offset: int) -> int:
+    return offset + (job.rank or 0)
+
+
 @workflow(time="01:00:00")
 def flow(ctx: WorkflowContext, count: int) -> list[int]:
     return length.map(["x" * number for number in range(count)]).results()
@@ -43,6 +48,9 @@ def known(cluster: Cluster) -> None:
     assert_type([one.result() for one in sweep.as_completed()], list[tuple[float, int]])
     assert_type(cluster.submit(length, time="00:01:00")("x").result(), int)
     assert_type(flow(2).result(), list[int])
+    assert_type(where().result(), str | None)
+    assert_type(rank(3).result(), int)
+    assert_type(rank.map([1, 2]).results(), list[int])
     assert_type(length.unwrapped("x"), int)
     assert_type(cluster.get_job("1"), Job[Any])
 
@@ -59,6 +67,7 @@ def refused() -> None:
     """What is wrong, and is seen before it runs."""
     wrongs: tuple[Callable[[], object], ...] = (
         lambda: length(1, 2),  # type: ignore[call-overload]
+        lambda: rank(3, 4, 5),  # type: ignore[call-overload]
         lambda: train(0.1, sed=1),  # type: ignore[call-overload]
         lambda: length.with_options(memm="1G"),  # type: ignore[call-arg]
         lambda: task(timee="1")(length.unwrapped),  # type: ignore[call-overload]
