@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
@@ -47,13 +48,34 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         if live and not _agreed(options, live, console):
             console.line("Nothing was cancelled.")
             return 1
-        problem = _cancel(backend, refs, live)
-        after = _after(backend, live)
-    outcomes = [_outcome(row, after.get(row.id), problem) for row in before]
-    outcomes += [{"id": ref.show(), "before": UNKNOWN, "after": UNKNOWN, "cancelled": False, "message": "the cluster knows no such job"}
-                 for ref in refs if not any(wanted.covers(ref, row.id, row.raw_id) for row in before)]
+        outcomes = end(backend, refs, before)
     _tell(console, outcomes)
-    return 0 if all(one["after"] != UNKNOWN and Status(str(one["after"])).finished or one["after"] == "COMPLETING" for one in outcomes) else 1
+    return 0 if all(one.done for one in outcomes) else 1
+
+
+class Outcome(NamedTuple):
+    """What became of a job: its states, whether it was this that ended it, and that in words."""
+
+    id: str
+    before: str
+    after: str
+    cancelled: bool
+    message: str
+
+    @property
+    def done(self) -> bool:
+        """Whether it goes on no more."""
+        return self.cancelled or (self.after != UNKNOWN and Status(self.after).finished)
+
+
+def end(backend: Backend, refs: Sequence[JobRef], before: Sequence[QueueRow], patience: float = PATIENCE) -> list[Outcome]:
+    """End those of these jobs that have not ended, which are all that `refs` name; what became of each, unknown ones too."""
+    live = [row for row in before if not _status(row).finished]
+    problem = _cancel(backend, refs, live)
+    after = _after(backend, live, patience)
+    return [*(_outcome(row, after.get(row.id), problem) for row in before),
+            *(Outcome(ref.show(), UNKNOWN, UNKNOWN, False, "the cluster knows no such job")
+              for ref in refs if not any(wanted.covers(ref, row.id, row.raw_id) for row in before))]
 
 
 def _agreed(options: argparse.Namespace, live: Sequence[QueueRow], console: Console) -> bool:
@@ -79,7 +101,7 @@ def _cancel(backend: Backend, refs: Sequence[JobRef], live: Sequence[QueueRow]) 
     return ""
 
 
-def _after(backend: Backend, live: Sequence[QueueRow]) -> dict[str, Status]:
+def _after(backend: Backend, live: Sequence[QueueRow], patience: float) -> dict[str, Status]:
     """How they stand once all have ended, or when that takes too long."""
     left = [row.id for row in live]
     found: dict[str, Status] = {}
@@ -88,17 +110,17 @@ def _after(backend: Backend, live: Sequence[QueueRow]) -> dict[str, Status]:
         found.update(backend.states(left))
         waited = time.monotonic() - began
         left = [id for id in left if not found[id].finished and (found[id].state != "COMPLETING" or waited < ENDING)]
-        if not left or waited > PATIENCE:
+        if not left or waited > patience:
             break
         time.sleep(pause)
         pause *= GROWTH
     return found
 
 
-def _outcome(row: QueueRow, after: Status | None, problem: str) -> dict[str, object]:
+def _outcome(row: QueueRow, after: Status | None, problem: str) -> Outcome:
     """What became of a job. One that the cluster no longer knows has ended."""
     if after is None:
-        return {"id": row.id, "before": row.state, "after": row.state, "cancelled": False, "message": f"it had ended already: {row.state}"}
+        return Outcome(row.id, row.state, row.state, False, f"it had ended already: {row.state}")
     state = "CANCELLED" if after.state == UNKNOWN else after.state
     cancelled = state in ("CANCELLED", "COMPLETING")
     if cancelled:
@@ -107,19 +129,19 @@ def _outcome(row: QueueRow, after: Status | None, problem: str) -> dict[str, obj
         message = f"it ended by itself meanwhile: {state}"
     else:
         message = f"it is still {state}: {problem or 'the cluster took the wish and has not carried it out yet'}"
-    return {"id": row.id, "before": row.state, "after": state, "cancelled": cancelled, "message": message}
+    return Outcome(row.id, row.state, state, cancelled, message)
 
 
-def _tell(console: Console, outcomes: Sequence[Mapping[str, object]]) -> None:
+def _tell(console: Console, outcomes: Sequence[Outcome]) -> None:
     if console.json:
-        console.answer({"jobs": list(outcomes)})
+        console.answer({"jobs": [one._asdict() for one in outcomes]})
         return
-    bad = [one for one in outcomes if not one["cancelled"]]
-    done = sum(1 for one in outcomes if one["cancelled"])
+    bad = [one for one in outcomes if not one.done]
+    done = sum(1 for one in outcomes if one.cancelled)
     for one in outcomes if len(outcomes) <= SHOWN else bad[:SHOWN]:
-        console.line(f"{one['id']}: {one['message']}")
+        console.line(f"{one.id}: {one.message}")
     if len(outcomes) > SHOWN:
-        console.line(f"{done} of {len(outcomes)} jobs cancelled" + (f"; {len(bad) - SHOWN} more were not" if len(bad) > SHOWN else ""))
+        console.line(f"{done} of {len(outcomes)} jobs cancelled" + (f"; {len(bad) - SHOWN} more go on" if len(bad) > SHOWN else ""))
     if not outcomes:
         console.line("You have no jobs to cancel.")
 
