@@ -12,7 +12,6 @@ from slurm.commands.live import Picture
 from slurm.sdk.errors import BackendError, LoginRefused
 
 
-
 def watched(*pictures: Picture | BackendError, json: bool = False, patience: float = 5.0) -> tuple[str, list[float]]:
     """What is printed, and the pauses."""
     out, pauses, left = io.StringIO(), [], list(pictures)
