@@ -204,6 +204,8 @@ def test_connect_opens_a_shell_in_the_job(cluster: Cluster) -> None:
     assert "needs a terminal" in cluster.run("slurm", "jobs", "connect", job).err
     held = cluster.sbatch("--mem=50M", "--hold", "--wrap", "true")
     assert f"job {held} is PENDING" in cluster.run("slurm", "jobs", "connect", held).err
+    assert answer(cluster, "jobs", "debug", job) == {"job": job, "node": "cn01", "host": "127.0.0.1", "port": 5678}
+    assert "--wait waits for it" in answer(cluster, "jobs", "debug", held, status=1)["error"]["hint"]
 
 
 def test_the_cluster_is_shown_with_what_keeps_its_nodes_from_working(cluster: Cluster) -> None:

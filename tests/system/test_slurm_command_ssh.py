@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -132,3 +135,24 @@ def test_a_shell_is_opened_in_a_job_there_and_on_the_login_node(desk: Desk) -> N
     login.until("over-127.0.0.1")
     assert login.status() == 3
     desk.run("jobs", "cancel", job)
+
+
+def test_a_debugger_is_led_to_the_job(desk: Desk) -> None:
+    (port,) = real_slurm.free_ports(1)
+    code = f'import socket; listening = socket.create_server(("127.0.0.1", {port})); listening.accept()[0].sendall(b"found")'
+    job = desk.submit("--wrap", f"{sys.executable} -c '{code}'")
+    leading = subprocess.Popen(["slurm", "jobs", "debug", job, "--wait", "--port", "0", "--remote-port", str(port), "--json"], cwd=desk.folder,
+                               env=desk.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert leading.stdout is not None
+        place = json.loads(leading.stdout.readline())
+        assert place["job"] == job and place["host"] == "127.0.0.1"
+        deadline, said = time.monotonic() + 30, b""
+        while said != b"found":
+            assert time.monotonic() < deadline, f"the job was not reached: {said!r}"
+            with socket.create_connection(("127.0.0.1", place["port"]), 10) as connection:
+                said = connection.recv(16)  # nothing when the job does not listen yet
+    finally:
+        leading.send_signal(signal.SIGINT)
+        out, err = leading.communicate(timeout=20)
+    assert leading.returncode == 130 and json.loads(out)["error"]["kind"] == "Interrupted" and not err, (out, err)

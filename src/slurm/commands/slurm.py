@@ -48,6 +48,7 @@ SUBCOMMANDS: Mapping[str, Row] = {
         "cancel": Row("end jobs", "jobs.cancel"),
         "watch": Row("watch jobs until they have ended", "jobs.watch"),
         "connect": Row("open a shell where a job runs", "jobs.connect"),
+        "debug": Row("lead a debugger to a job that has a DebugCallback", "jobs.debug"),
         "cleanup": Row("remove the folders of jobs that have ended", "jobs.cleanup"),
     }),
     "cluster": Row("see clusters: those of a Slurmfile, or this machine's", rows={

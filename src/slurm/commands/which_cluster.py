@@ -9,7 +9,7 @@ import argparse
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from slurm.commands.failure import Failure
 from slurm.model.errors import SlurmError
@@ -82,18 +82,20 @@ def name(options: argparse.Namespace, cluster: Cluster) -> str:
     if named:
         return named
     if cluster.backend_type == "ssh":
-        return host(cluster)
+        return str(login(cluster))
     try:
         return find_site(os.environ).cluster
     except SlurmError:
         return cluster.backend_type  # a real Slurm whose slurm.conf lies where only its commands look
 
 
-def host(cluster: Cluster) -> str:
-    """The login node of a cluster behind ssh, with the user and the port where they are said."""
+def login(cluster: Cluster) -> Any:
+    """The `Login` of a cluster behind ssh; as text it is user@host:port, as far as they are said. TypeError for another cluster."""
     from slurm.sdk.backends.ssh import SshBackend  # asyncssh is loaded by now
 
-    return str(cluster.backend.connection.login) if isinstance(cluster.backend, SshBackend) else cluster.backend_type
+    if not isinstance(cluster.backend, SshBackend):
+        raise TypeError(f"{cluster!r} has no login node")
+    return cluster.backend.connection.login
 
 
 def _cluster(options: argparse.Namespace) -> Cluster:

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
             raise Failure("NoLoginNode", f"the environment {options.env} has backend = \"{cluster.backend_type}\": there is no login node to connect to",
                           ["the shell that you are in is one of its shells"])
         if console.json:
-            console.answer({"environment": options.env, "host": which_cluster.host(cluster)})
+            console.answer({"environment": options.env, "host": str(which_cluster.login(cluster))})
             return 0
         if not (sys.stdin.isatty() and console.fancy):
             raise Failure("NotATerminal", "slurm cluster connect needs a terminal", ["a command can be run there with ssh"])
