@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from slurm.sdk import options
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.packaging.base import PackagingStrategy, quoted
+from slurm.sdk.pickling import python_version
 from slurm.sdk.retry import ATTEMPT
 
 
@@ -23,7 +24,7 @@ def render(files: JobFiles, task: str, asked: Mapping[str, str | None], packagin
     lines.append(f"export SLURM_JOBS_DIR={shlex.quote(os.path.dirname(os.path.dirname(files.folder)))}")
     if packaging.source:
         lines.append(f"export PYTHONPATH={shlex.quote(packaging.source)}${{PYTHONPATH:+:$PYTHONPATH}}")
-    lines += ["export PYTHONUNBUFFERED=1", *([f"export {ATTEMPT}={attempt}"] if attempt else []), *([setup] if setup else [])]
+    lines += [f"export SLURM_SDK_PYTHON={'.'.join(map(str, python_version()))}", "export PYTHONUNBUFFERED=1", *([f"export {ATTEMPT}={attempt}"] if attempt else []), *([setup] if setup else [])]
     lines += packaging.lines(files, base if array else None)
     words = [*packaging.command(), "--task", task, "--folder", files.folder, "--key", files.array_key, *(["--base", str(base)] if array else [])]
     return "\n".join((*lines, *packaging.launch(quoted(words), " ".join(_launcher(asked)), files))) + "\n"

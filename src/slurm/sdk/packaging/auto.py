@@ -5,6 +5,7 @@ A pyproject.toml does not change that: see docs/decisions/0011.
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from slurm.sdk import shipping
@@ -24,3 +25,5 @@ class AutoPackagingStrategy(PackagingStrategy):
             self.path = shipping.sources(cluster.backend, cluster.job_base_dir)
         else:
             self.source, self.path = shipping.here()
+            if self.interpreter != [sys.executable]:
+                self.source = shipping.runner(cluster.backend, cluster.job_base_dir)  # another may have another cloudpickle, or none
