@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,9 +20,9 @@ from slurm.sdk.callbacks.benchmark import BenchmarkCallback
 from slurm.sdk.callbacks.logger import LoggerCallback
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task
-from slurm.sdk.errors import JobCancelled, LoginRefused, SubmissionError, TaskFailed
+from slurm.sdk.errors import JobCancelled, LoginRefused, PackagingError, SubmissionError, TaskFailed
 from slurm.sdk.executor import Executor
-from tests.system import login_node
+from tests.system import flowers, login_node
 from tests.system.harness import Cluster as Embedded
 from tests.system.login_node import LoginNode
 from tests.system.remote_tasks import SECONDS, add, double, fails, rank, same, sleeps, speaks, sums, total, train_model
@@ -283,6 +285,25 @@ def test_a_job_that_the_queue_has_forgotten_is_known_by_its_files(side: Side, cl
     lost = type(job)("999998", cluster, job.files.element(7))
     with pytest.raises(errors.ResultUnreadable, match="no longer remembers"):
         lost.result(SECONDS)
+
+
+def test_a_wheel_travels_with_a_wheel_that_it_needs_and_is_installed_there_once(side: Side, tmp_path: Path) -> None:
+    root = flowers.project(tmp_path)
+    with pytest.MonkeyPatch.context() as patch, side.cluster(
+            env={**side.variables, "PIP_NO_INDEX": "1"}, mem="200M", default_packaging_dependencies=["../wheels/petals-1.0-py3-none-any.whl"]) as cluster:
+        patch.chdir(root)
+        patch.setenv("PIP_NO_INDEX", "1")
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        patch.syspath_prepend(str(root / "src"))
+        garden = importlib.import_module("flowers")
+        array, flow = garden.count.map(range(4)), garden.garden()
+        results = array.results(SECONDS)
+        [prefix] = {prefix for _, prefix in results}
+        assert [value for value, _ in results] == [0, 5, 10, 15] and prefix.startswith(f"{cluster.job_base_dir}/.code/venv-")
+        assert {found for found, _ in flow.result(SECONDS)} == {prefix}
+        with pytest.raises(PackagingError, match="No matching distribution found for thorns"):
+            garden.count.with_options(packaging_dependencies=["thorns"], packaging_install="submit")(1)
+        sys.modules.pop("flowers")
 
 
 def test_with_none_the_python_there_has_to_have_slurm_py(side: Side, cluster: Cluster) -> None:

@@ -34,10 +34,10 @@ echo wheel > "$out/flowers-1.0-py3-none-any.whl"
 """
 PIP = """#!/bin/sh
 # Stands for the Python below an environment: makes "environments" whose Python is this very script.
-echo "$$ $@" >> {log}
+case "$1" in -c) echo "$$ -c";; *) echo "$$ $@";; esac >> {log}
 case "$1 $2" in
 -c*) echo {version};;
-"-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python";;
+"-m venv") for last; do :; done; mkdir -p "$last/bin" && cp "$0" "$last/bin/python";;
 "-m pip") {pip};;
 esac
 """
@@ -199,8 +199,16 @@ ENVIRON = {"PATH": "/usr/bin:/bin", "SLURM_JOB_ID": "5"}
 def test_an_environment_is_made_once_and_its_index_is_on_no_command_line(recipe: Path, tmp_path: Path) -> None:
     for _ in range(2):
         environment.make(str(recipe), str(tmp_path / "venv"), ENVIRON, lambda text: None)
-    assert [call.split()[:3] for call in _calls(tmp_path)] == [["-c", "import", "sys;"], ["-m", "venv", str(tmp_path / "venv")], ["-m", "pip", "install"]]
+    assert [call.split()[:3] for call in _calls(tmp_path)] == [["-c"], ["-m", "venv", str(tmp_path / "venv")], ["-m", "pip", "install"]]
     assert _calls(tmp_path)[-1].endswith(f"{tmp_path}/flowers.whl numpy") and "secret" not in "".join(_calls(tmp_path))
+
+
+def test_a_pip_of_today_installs_from_outside(tmp_path: Path) -> None:
+    recipe = _written(tmp_path, "true", f"{HERE} 23.0.1")
+    environment.make(str(recipe), str(tmp_path / "venv"), ENVIRON, lambda text: None)
+    _, venv, install = _calls(tmp_path)
+    assert venv == f"-m venv --without-pip {tmp_path}/venv"
+    assert install == f"-m pip --python {tmp_path}/venv/bin/python install --quiet {tmp_path}/flowers.whl numpy"
 
 
 def test_many_at_once_make_one_and_the_others_wait_for_it(tmp_path: Path) -> None:
