@@ -84,8 +84,9 @@ def test_a_configuration_is_one_that_the_daemons_take(block: Block, tmp_path: Pa
     assert found.cluster_name
 
 
-def test_what_a_block_needs_is_known() -> None:
-    assert {block.needs for block in BLOCKS if block.needs} <= {"submitit", "torch"}
+def test_make_clients_installs_what_a_block_needs() -> None:
+    recipe = "".join((pages.ROOT / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "Makefile"))
+    assert not {block.where for block in BLOCKS if block.needs and not re.search(rf"[\"']{block.needs}\b", recipe)}
 
 
 def test_pip_is_asked_for_extras_that_exist() -> None:
