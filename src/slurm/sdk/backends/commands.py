@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import plain, said
 from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
 from slurm.sdk.errors import BackendCommandError, BackendTimeout, SubmissionError
+from slurm.sdk.folder import JobFiles
+from slurm.sdk.script import several_tasks
+from slurm.sdk.status import Status
 
 SHORTEST, LONGEST = 0.2, 5.0
+WATCHED = 50
+"""So many results are looked for."""
 _OF_THE_JOB_AROUND = ("SLURM_JOB", "SLURM_ARRAY", "SLURM_STEP", "SLURM_TASK", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NTASKS",
                       "SLURM_NNODES", "SLURM_NODE", "SLURM_CPUS", "SLURM_MEM", "SLURM_GPUS", "SLURM_NPROCS")
 
@@ -23,7 +29,8 @@ class CommandsBackend(SharedDisk, SlurmCommands):
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self.environ = os.environ if environ is None else environ
-        poll = Poll(self.states, SHORTEST, LONGEST)
+        poll = Poll(self.states, SHORTEST, LONGEST, self._ended)
+        self._results: dict[str, str] = {}
         self.changes, self.wake = poll.changes, poll.wake
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
@@ -35,7 +42,14 @@ class CommandsBackend(SharedDisk, SlurmCommands):
         found = submitted(out)
         if found is None:
             raise SubmissionError(f"sbatch printed no job id: {out.strip()!r}", script=script, metadata={"path": path})
+        if not array and not several_tasks(options):
+            self._results[found] = JobFiles.of(path).result
         return found
+
+    def _ended(self, ids: Sequence[str]) -> dict[str, Status]:
+        """Those of a few jobs whose results are there: quicker to see than what squeue says. Of several tasks others may still run then."""
+        some = list(islice((one for one in ids if one in self._results), WATCHED))
+        return {one: Status("COMPLETED", "0:0") for one in some if os.path.exists(self._results[one])}
 
     def rest(self) -> None:
         """Nothing listens between questions."""
