@@ -49,7 +49,7 @@ class BaseCallback:
         """The state of a job, or of an element of an array, has changed, or `poll_interval_secs` have passed."""
 
     def on_begin_run_job_ctx(self, ctx: contexts.RunBeginContext) -> None:
-        """In the job: the task's function is about to be called."""
+        """In the job: the task's function is about to be called; once more before each further try that its `retries` allow there."""
 
     def on_end_run_job_ctx(self, ctx: contexts.RunEndContext) -> None:
         """In the job: it has returned or raised, and what came of it is written."""

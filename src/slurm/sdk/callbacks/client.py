@@ -193,12 +193,12 @@ class Client:
             if listens(self.callbacks, COMPLETED):
                 call(self.callbacks, CLIENT, COMPLETED, _completed(watched, status))
 
-    def _update(self, watched: _Watched, before: str | None, callbacks: Iterable[BaseCallback]) -> None:
+    def _update(self, watched: _Watched, before: str | None, callbacks: Sequence[BaseCallback]) -> None:
         assert watched.status is not None
-        now = time.monotonic()
-        watched.heard.update((id(callback), now) for callback in callbacks)
         call(callbacks, CLIENT, STATUS, contexts.JobStatusUpdatedContext(
             watched.job, watched.job.id, described(watched.job, watched.status), time.time(), before, watched.status.finished))
+        now = time.monotonic()
+        watched.heard.update((id(callback), now) for callback in callbacks)
 
     def _workflow(self, watched: _Watched, hook: str) -> None:
         job = watched.job
