@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from bench import real_slurm
+from slurm.commands.top.cluster_source import ClusterSource
 from slurm.sdk import errors
 from slurm.sdk.callbacks.benchmark import BenchmarkCallback
 from slurm.sdk.callbacks.logger import LoggerCallback
@@ -22,6 +23,7 @@ from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task
 from slurm.sdk.errors import JobCancelled, LoginRefused, PackagingError, SubmissionError, TaskFailed
 from slurm.sdk.executor import Executor
+from slurm.sdk.mcp.tools import Tools
 from tests.system import flowers, login_node
 from tests.system.harness import Cluster as Embedded
 from tests.system.login_node import LoginNode
@@ -314,3 +316,19 @@ def test_with_none_the_python_there_has_to_have_slurm_py(side: Side, cluster: Cl
         return
     with pytest.raises(TaskFailed, match="slurm.runner|No module named"):
         job.result(SECONDS)
+
+
+def test_tools_for_agents_and_the_screen_work_over_ssh(cluster: Cluster) -> None:
+    tools = Tools(lambda: cluster)
+    job = tools.submit_command("echo hello; exit 3", {"time": "00:05:00", "mem": "50M"}).job_id
+    [end] = tools.wait_for_jobs([job], SECONDS).jobs
+    assert (end.state, end.exit_code) == ("FAILED", "3:0")
+    assert tools.job_output(job).text == "hello\n"
+    assert not tools.validate_script("#!/bin/sh\n#SBATCH -n 100000\n").valid
+    assert tools.validate_script("#!/bin/sh\n#SBATCH --mem=50M\n").message.startswith("Job ")
+    source = ClusterSource(cluster.backend, "hpc", 1.0)
+    waiting = tools.submit_command("true", {"begin": "now+1hour", "mem": "50M"}).job_id
+    assert source.hold(waiting).startswith(f"job {waiting} is held")
+    assert [row.state for row in source.snapshot().jobs if row.id == waiting] == ["PENDING"]
+    assert source.cancel(waiting) == f"job {waiting} is cancelled"
+    assert source.log(source.job(job).stdout, -1).text == "hello\n"

@@ -100,7 +100,14 @@ class TopApp(App[int]):
         self._asking, self._asked = True, time.monotonic()
         errand.send(self, self.source.snapshot, self._fresh, self._away)
 
+    @property
+    def _stands(self) -> bool:
+        """Whether the main screen is there still: an answer may come while it is taken down."""
+        return bool(self.screen_stack) and bool(self.screen_stack[0].query("#banner"))
+
     def _tick(self) -> None:
+        if not self._stands:
+            return
         waited = time.monotonic() - self._asked
         if self._asking:
             if waited > STUCK_SECONDS:
@@ -112,11 +119,14 @@ class TopApp(App[int]):
         self._asking, self._away_since = False, 0.0
         self._took = time.monotonic() - self._asked
         self.snapshot = snapshot
-        self._banner("")
-        self._fill()
+        if self._stands:
+            self._banner("")
+            self._fill()
 
     def _away(self, error: Exception) -> None:
         self._asking = False
+        if not self._stands:
+            return
         self._away_since = self._away_since or time.time()
         since = time.strftime("%H:%M:%S", time.localtime(self._away_since))
         self._banner(f"since {since}: {errand.sentence(error)}. Asking again every {self.interval:g} s{'; what you see is old' if self.snapshot else ''}")

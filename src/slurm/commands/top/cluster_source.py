@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from slurm.commands.top.source import Part, Snapshot
+from slurm.notation import jobref
 from slurm.sdk import ending, inspection
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.inspection import JobRecord, NodeRow
@@ -54,17 +55,25 @@ class ClusterSource:
         return ending.cancel(self._backend, [job])[0].message
 
     def hold(self, job: str) -> str:
-        """scontrol hold."""
-        return self._control("hold", job, f"job {job} is held: it does not start before it is released (u)")
+        """scontrol hold, which real Slurm also grants for a job that runs."""
+        states = self._after("hold", job)
+        return f"job {job} is held: it does not start before it is released (u)" if states == {"PENDING"} else f"job {job} goes on ({_words(states)}): to hold keeps jobs from starting"
 
     def release(self, job: str) -> str:
         """scontrol release."""
-        return self._control("release", job, f"job {job} is released: it may start")
+        states = self._after("release", job)
+        return f"job {job} is released: it may start" if states == {"PENDING"} else f"job {job} is released, and {_words(states)}"
 
     def requeue(self, job: str) -> str:
         """scontrol requeue."""
-        return self._control("requeue", job, f"job {job} was put back in the queue")
+        return f"job {job} was put back in the queue, and is {_words(self._after('requeue', job))}"
 
-    def _control(self, verb: str, job: str, done: str) -> str:
+    def _after(self, verb: str, job: str) -> set[str]:
+        """Do it; the states that the job, or an array's elements, are in then."""
         self._backend.ask(["scontrol", verb, ending.plain(job)])
-        return done
+        ref = jobref.parse(ending.plain(job))
+        return {row.state for row in inspection.queue(self._backend.ask, ids=[str(ref.job)], states=["all"]) if ending.covers(ref, row)}
+
+
+def _words(states: set[str]) -> str:
+    return ", ".join(sorted(states)) or "no longer in the queue"

@@ -10,7 +10,7 @@ from textual.widgets import Button, Static
 
 KEYS = """\
 [b]Everywhere[/b]
-  q            quit                      ?       these keys
+  q            quit, or leave a page     ?       these keys
   1 2 Tab      queue, nodes              space   pause, go on
   /            filter by typing; several words must all be there
   Esc          leave the filter, then drop it

@@ -56,7 +56,7 @@ JOB_COLUMNS: list[Column[QueueRow]] = [
     Column("NODES", 5, lambda job: str(job.nodes), lambda job: job.nodes, right=True, from_width=90),
     Column("CPUS", 4, lambda job: str(job.cpus), lambda job: job.cpus, right=True),
     Column("ACCOUNT", 10, lambda job: job.account, lambda job: job.account, from_width=110),
-    Column("NODELIST(REASON)", 0, lambda job: job.nodelist or f"({job.reason})", lambda job: (bool(job.nodelist), natural(job.nodelist or job.reason))),
+    Column("NODELIST(REASON)", 0, lambda job: job.nodelist or (f"({job.reason})" if job.reason else ""), lambda job: (bool(job.nodelist), natural(job.nodelist or job.reason))),
 ]
 NODE_COLUMNS: list[Column[NodeRow]] = [
     Column("NODE", 12, lambda node: node.name, lambda node: natural(node.name)),

@@ -113,7 +113,7 @@ class JobEnd(BaseModel):
 
     job_id: str
     state: str = Field(description="UNKNOWN when the cluster has forgotten it")
-    exit_code: str
+    exit_code: str = Field(description='"code:signal"; empty while it has not ended, or where nobody remembers')
     successful: bool
     why: str
 

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -29,6 +30,8 @@ JobId = Annotated[str, Field(description='a job ("12"), an element of an array (
 Options = Annotated[dict[str, str | int | bool | list[str]] | None, Field(
     description='options of sbatch by name, such as {"time": "01:00:00", "cpus_per_task": 4, "mem": "8G", "gpus": 1, "array": "0-9"}; they win over #SBATCH lines')]
 Folder = Annotated[str, Field(description="where the job runs and writes relative paths to, on the cluster; empty: where these tools run, or home over ssh")]
+MOST_RECORDS = 20
+"""Of so many ended jobs scontrol is asked for the exit code, where accounting has none."""
 MOST_JOBS, MOST_BYTES, MOST_SECONDS = 1000, 65536, 300.0
 SHORTEST, LONGEST, GROWTH = 0.2, 3.0, 1.5
 
@@ -137,6 +140,9 @@ class Tools:
         ended = [id for id, status in statuses.items() if status.finished]
         for id, status in backend.states([*ended, *(one for one, some in found.items() if not some)]).items():
             statuses[id] = statuses[id]._replace(exit_code=status.exit_code) if id in statuses else status
+        for id in [id for id in ended if not statuses[id].exit_code][:MOST_RECORDS]:
+            with suppress(UnknownJob):  # forgotten since
+                statuses[id] = statuses[id]._replace(exit_code=inspection.job(backend.ask, ending.plain(id))[0].exit_code)
         return answers.Waited(finished=finished, waited_seconds=round(time.monotonic() - began, 3),
                               jobs=[_end(id, status) for id, status in list(statuses.items())[:MOST_JOBS]])
 
