@@ -109,7 +109,7 @@ def test_ctrl_c_leaves_the_jobs_alone(tmp_path: Path) -> None:
     program.send_signal(signal.SIGINT)
     out, errors = program.communicate(timeout=SECONDS)
     assert (program.returncode, out) == (0, ""), errors
-    assert re.search(r"^Detached; on the cluster go on: \d+$", errors, re.MULTILINE)
+    assert re.search(r"^Detached: job \d+ goes on without this program: ", errors, re.MULTILINE)
     (tmp_path / "go").touch()
     deadline = time.monotonic() + SECONDS
     while not list(tmp_path.glob("jobs/*/*/*_result.pkl")):

@@ -17,6 +17,7 @@ from slurm.sdk.callbacks.base import BaseCallback
 from slurm.sdk.callbacks.contexts import ExecutionLocus
 from slurm.sdk.callbacks.logger import INFO, PLAIN, LoggerCallback
 from slurm.sdk.job import Job
+from slurm.sdk.tracker import goes_on
 
 PHASES = {
     "PENDING": 0, "PACKAGING": 10, "PACKAGED": 20, "SUBMITTING": 30, "SUBMITTED": 40, "PENDING_SLURM": 45, "CONFIGURING": 50, "RUNNING": 60,
@@ -225,14 +226,14 @@ class RichLoggerCallback(BaseCallback):
         if jobs:
             if self._progress is not None:
                 self._progress.stop()
-            self._out().print(f"Detached; on the cluster go on: {', '.join(job.id for job in jobs)}", markup=False, highlight=False)
+            self._out().print(f"Detached: {goes_on(job.id for job in jobs)}", markup=False, highlight=False, soft_wrap=True)
             sys.exit(0)
 
     def _cancel(self, number: int, frame: FrameType | None) -> None:
         jobs = self._alive()
         self._give_way(number, bool(jobs))
         if jobs:
-            self._out().print(f"Cancelling: {', '.join(job.id for job in jobs)}", markup=False, highlight=False)
+            self._out().print(f"Cancelling: {', '.join(job.id for job in jobs)}", markup=False, highlight=False, soft_wrap=True)
             # Not here: what this thread was doing when the signal came may hold what cancelling needs.
             threading.Thread(target=_cancel, args=(jobs,), name="slurm-cancel", daemon=True).start()
 
