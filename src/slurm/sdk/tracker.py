@@ -65,7 +65,6 @@ class Tracker:
         self._live: dict[str, str] = {}  # first id → present id, in the order of submission
         self._first: dict[str, str] = {}  # present id → first id, of live jobs; of ended ones where it is another
         self._attempts: dict[str, list[str]] = {}  # first id → all ids, where there are several
-        self._guards: dict[str, Guard] = {}
         self._held: dict[str, Status] = {}  # ended badly, and not yet known whether for good
         self._notes: dict[str, str] = {}
         self._asked: list[str] = []  # present ids of live jobs, and perhaps some that have ended
@@ -73,7 +72,8 @@ class Tracker:
         self._failure: BackendError | None = None
 
     def after_fork(self) -> None:
-        """The thread lives on in the parent only."""
+        """The thread lives on in the parent only, and only the parent tries jobs again: both would submit them."""
+        self._guards: dict[str, Guard] = {}
         self._changed = threading.Condition()
         self._judging = threading.RLock()
         self._thread: threading.Thread | None = None

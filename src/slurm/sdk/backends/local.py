@@ -19,6 +19,7 @@ from slurm.net.circumstances import completed_request, present_folder
 from slurm.net.client import Connection
 from slurm.net.discovery import INSTANCE_VARIABLE
 from slurm.options.resolve import resolve
+from slurm.sdk import whereabouts
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.program import ours, plain, said
@@ -34,10 +35,16 @@ _OF_SLURM = ("SLURM_", "SLURMD_", "SBATCH_")
 """Variables of the job around this process: not for those that it submits, but for those in `_KEPT`."""
 
 
+class _Unsure(BackendError):
+    """The controller went after it was asked for something that must not be done twice."""
+
+
 class LocalBackend(SharedDisk):
     """Jobs on the cluster that `environ` leads to, as sbatch finds it."""
 
     name = "local"
+    unsure_seconds = 30.0
+    """How long a controller that went during a submission may take to come back and tell whether it took the job."""
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         self.environ = os.environ if environ is None else environ
@@ -89,13 +96,30 @@ class LocalBackend(SharedDisk):
             export = resolved.text("export") if "export" in resolved.settings else None
             environment = submitted_environment(own, export, resolved.text("export_file"), present_folder(), leave_out=_tell_left_out)
             payload = {"script": script, "argv": [], "environment": environment}
-            reply = self._ask({"type": "SubmitJob", "request": request, "payload": payload})
+            reply = self._handed_in({"type": "SubmitJob", "request": request, "payload": payload}, path)
         except (SlurmError, BackendError) as error:
             lines = error.lines() if isinstance(error, SlurmError) else [str(error)]
             raise SubmissionError("the cluster did not take the job: " + "; ".join(lines), script=script, metadata={"path": path}) from error
         for warning in reply.get("warnings", ()):
             print(f"slurm: job {reply['job_id']}: {warning}", file=sys.stderr)
         return str(reply["job_id"])
+
+    def _handed_in(self, message: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """The reply to a submission. When the controller goes before it replies, the job is looked for by its script, and handed in again if it is not there."""
+        try:
+            return self._ask(message)
+        except _Unsure as error:
+            problem: BackendError = error
+        deadline, pause = time.monotonic() + self.unsure_seconds, 0.1
+        while time.monotonic() < deadline:
+            time.sleep(pause)
+            pause = min(2.0, pause * 2)
+            try:
+                taken = whereabouts.latest(whereabouts.rows(self), path)
+                return {"job_id": taken} if taken else self._ask(message)
+            except BackendError as error:
+                problem = error
+        raise BackendError(f"whether it did is unknown: {problem}. If it did, squeue -o '%A %o' shows the script {path}") from problem
 
     def states(self, ids: Sequence[str]) -> dict[str, Status]:
         """How these jobs stand."""
@@ -183,10 +207,16 @@ class LocalBackend(SharedDisk):
         with self._lock:
             fresh = self._connection is None
             try:
-                return self._kept().call(message)
+                connection = self._kept()
+            except SlurmError as error:
+                raise _backend_error(error) from error
+            try:
+                return connection.call(message)
             except Unreachable as error:
                 self._drop()
-                if fresh or message["type"] == "SubmitJob":
+                if message["type"] == "SubmitJob":
+                    raise _Unsure("; ".join(error.lines())) from error
+                if fresh:
                     raise _backend_error(error) from error
             except SlurmError as error:
                 raise _backend_error(error) from error

@@ -1,0 +1,65 @@
+"""The local backend's submissions: taken once, also when the controller goes before it has replied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slurm.sdk.backends import local
+from slurm.sdk.backends.local import LocalBackend
+from slurm.sdk.errors import BackendError, SubmissionError
+
+SCRIPT = "#!/bin/bash\n#SBATCH --job-name=j\n#SBATCH --export=PATH\ntrue\n"
+
+
+class Going(LocalBackend):
+    """Its controller goes during the first submission, having taken it or not, and is back for the `back`th question."""
+
+    def __init__(self, taken: bool, back: int = 2) -> None:
+        super().__init__({"HOME": "/", "PATH": "/bin", "OTHER": "1", "SLURM_JOB_ID": "3"})
+        self.taken, self.back = taken, back
+        self.sent: list[Mapping[str, Any]] = []
+        self.questions = 0
+
+    def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        self.sent.append(message)
+        if len(self.sent) == 1:
+            raise local._Unsure("slurmctld went")
+        return {"job_id": 8}
+
+    def ask(self, words: Sequence[str]) -> str:
+        self.questions += 1
+        if self.questions < self.back:
+            raise BackendError("no controller")
+        return "6|N/A|/x/other.sh\n" + (f"7|N/A|{self.sent[0]['request']['command']}\n" if self.taken else "")
+
+
+def test_a_submission_that_was_taken_before_the_controller_went_is_found(tmp_path: Path) -> None:
+    backend = Going(taken=True)
+    assert backend.submit(SCRIPT, str(tmp_path / "s.sh"), {}) == "7"
+    assert len(backend.sent) == 1 and backend.questions == 2
+
+
+def test_one_that_was_not_taken_is_handed_in_again(tmp_path: Path) -> None:
+    backend = Going(taken=False)
+    assert backend.submit(SCRIPT, str(tmp_path / "s.sh"), {}) == "8"
+    assert len(backend.sent) == 2
+
+
+def test_a_controller_that_stays_away_leaves_a_clear_error(tmp_path: Path) -> None:
+    backend = Going(taken=True, back=10**6)
+    backend.unsure_seconds = 0.3
+    with pytest.raises(SubmissionError, match=r"whether it did is unknown: no controller.*squeue -o"):
+        backend.submit(SCRIPT, str(tmp_path / "s.sh"), {})
+
+
+def test_what_the_job_gets_of_the_environment_is_what_sbatch_would_send(tmp_path: Path) -> None:
+    backend = Going(taken=False)
+    backend.submit(SCRIPT, str(tmp_path / "s.sh"), {})
+    sent = backend.sent[0]
+    assert sent["payload"]["environment"].keys() >= {"PATH", "SLURM_SUBMIT_DIR", "SLURM_EXPORT_ENV"}
+    assert not sent["payload"]["environment"].keys() & {"OTHER", "SLURM_JOB_ID"}
+    assert sent["request"]["export_env"] == "PATH" and sent["request"]["rlimits"]["nofile"] > 0
