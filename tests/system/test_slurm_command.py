@@ -159,7 +159,7 @@ def test_cancel_asks_on_a_terminal(cluster: Cluster) -> None:
     job = sleeper(cluster, "-J", "precious")
     no = on_terminal(cluster, "jobs", "cancel", job)
     no.until(f"Cancel 1 job: 1 running ({job} precious)? [y/N]")
-    no.type("\r")
+    no.type("\x04")
     assert no.status() == 1 and "Nothing was cancelled." in no.seen
     assert cluster.state(job) == "RUNNING"
     yes = on_terminal(cluster, "jobs", "cancel", job)

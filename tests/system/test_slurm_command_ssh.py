@@ -113,6 +113,9 @@ def test_jobs_are_listed_shown_and_cancelled_there(desk: Desk) -> None:
 def test_logs_and_watch_follow_a_job_there(desk: Desk) -> None:
     job = desk.submit("--wrap", "for i in 1 2 3; do echo line $i; sleep 0.5; done; exit 6")
     assert desk.run("jobs", "logs", "-f", job)[:2] == (0, "line 1\nline 2\nline 3\n")
+    array = desk.submit("--array=8-9%1", "-o", "of %x on %N %4a.txt", "-J", "a name", "--wrap", "echo $SLURM_ARRAY_TASK_ID")
+    desk.until_state(f"{array}_9", "COMPLETED")
+    assert desk.run("jobs", "logs", array).out == f"{array}_8: 8\n{array}_9: 9\n"
     watched = desk.run("jobs", "watch", job, "-i", "0.5")
     assert watched.status == 6 and "FAILED" in watched.out
 

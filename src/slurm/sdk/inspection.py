@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from slurm.notation import array, tres
+from slurm.notation import array, filenames, tres
 from slurm.notation.errors import NotationError
+from slurm.notation.filenames import Fields
 from slurm.sdk.backends.slurm_commands import JOBS_A_QUESTION, NO_ACCOUNTING
 from slurm.sdk.errors import BackendCommandError
 from slurm.sdk.status import normal
@@ -24,8 +25,6 @@ PARTITIONS = ("%P", "%a", "%l", "%D", "%T", "%C", "%m", "%G", "%N")
 HISTORY = ("JobID", "State", "ExitCode", "User", "Account", "Partition", "NNodes", "NodeList", "Submit", "Start", "End", "Elapsed", "Timelimit", "JobName")
 _TEXTS = frozenset(("Command", "SubmitLine", "WorkDir", "StdErr", "StdIn", "StdOut", "Comment", "AdminComment", "SystemComment", "Extra", "OS", "Reason"))
 """Keys of scontrol whose value is the rest of its line."""
-_NO_TASK = str(0xFFFFFFFE)
-"""What Slurm writes for %a in the names of files of elements that wait."""
 _PAIR = re.compile(r"(\S+?)=(\S*)")
 
 
@@ -289,12 +288,14 @@ def _job_record(fields: Mapping[str, str]) -> JobRecord:
 
     raw, base, tasks = of("JobId"), of("ArrayJobId"), of("ArrayTaskId")
     shown = raw if not base else f"{base}_{tasks}" if tasks.isdigit() else f"{base}_[{tasks}]"
-    out = of("StdOut").replace(_NO_TASK, "%a")
+    task = int(tasks) if tasks.isdigit() else None
+    names = Fields(_number(raw), fields.get("JobName", ""), of("UserId").partition("(")[0], int(base or raw), task, node_name=of("BatchHost") or "%N")
+    out, err = (_expanded(of(name), names, waits=bool(base) and task is None) for name in ("StdOut", "StdErr"))
     return JobRecord(
         shown, raw, base, fields.get("JobName", ""), of("UserId").partition("(")[0], of("JobState"), _reason(of("Reason")), of("ExitCode"), of("Dependency"), of("Partition"), of("Account"), of("QOS"), of("SubmitTime"),
         of("StartTime"), of("EndTime"), of("RunTime"), of("TimeLimit"), _number(of("NumNodes")), _number(of("NumCPUs")), of("NodeList"),
         of("ReqTRES") or of("TRES"), of("AllocTRES") or (of("TRES") if of("NodeList") else ""), of("Command"), of("WorkDir"), out,
-        of("StdErr").replace(_NO_TASK, "%a") or out, dict(fields))
+        err or out, dict(fields))
 
 
 def _partition_row(name: str, rows: list[list[str]]) -> PartitionRow:
@@ -342,6 +343,13 @@ def _allocated_gpus(text: str) -> int:
 
 def _given(text: str) -> str:
     return "" if text in NOTHING else text
+
+
+def _expanded(path: str, names: Fields, waits: bool) -> str:
+    """Where a job writes: Slurm leaves in a path what only the node fills in, as %N, and writes a number for the %a of elements that wait."""
+    if waits:
+        return path.replace(str(filenames.NO_TASK), "%a")
+    return filenames.expand(path, names) if "%" in path else path
 
 
 def _reason(text: str) -> str:

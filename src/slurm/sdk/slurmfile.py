@@ -39,7 +39,7 @@ def find(start: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Pa
 def settings(path_or_env: str | os.PathLike[str] | None, env: str | None, environ: Mapping[str, str], *, submitting: bool = True) -> dict[str, Any]:
     """The arguments of Cluster that an environment of a Slurmfile stands for; a SlurmfileError says what is wrong.
 
-    With submitting=False the callbacks, which are the user's own code, are neither imported nor made.
+    With submitting=False what only new jobs need is left out: packaging, and callbacks, which are the user's own code.
     """
     start = path_or_env if path_or_env is not None and _is_path(os.fspath(path_or_env)) else None
     if path_or_env is not None and start is None:
@@ -95,7 +95,7 @@ def _arguments(table: Mapping[str, Any], where: str, submitting: bool) -> dict[s
         raise SlurmfileInvalidError(f'{where}: the table `cluster` with a key `backend` is missing, such as backend = "local"')
     found = {key: value for key, value in cluster.items() if key not in ("backend", "backend_config")}
     found |= {"backend_type": cluster["backend"], **cluster.get("backend_config", {})}
-    if table.get("packaging"):
+    if table.get("packaging") and submitting:
         found.setdefault("default_packaging", dict(table["packaging"]))
     if table.get("callbacks") and submitting:
         from slurm.sdk.callbacks.named import made

@@ -103,6 +103,16 @@ def test_a_name_may_hold_line_ends_and_records_follow_one_another() -> None:
     assert waiting.id == "3_[4-9%2]"
 
 
+def test_what_slurm_leaves_in_the_names_of_files_is_filled_in() -> None:
+    said = RECORD.replace("slurm-1.out", "%N-%4a-%s-%x.out").replace("NodeList=\n", "NodeList=cn[02-03]\n   BatchHost=cn02\n").replace(
+        'a | b "c" JobState=FAKE', "name")
+    (found,) = inspection.job(Cluster(said.replace("JobId=1 JobName", "JobId=5 ArrayJobId=3 ArrayTaskId=2 JobName")).ask, "3_2")
+    assert found.stdout == "/home/ada/my work/cn02-0002-batch-name.out"
+    (waiting,) = inspection.job(Cluster(RECORD.replace("slurm-1.out", "%N-4294967294.out").replace(
+        "JobId=1 JobName", "JobId=3 ArrayJobId=3 ArrayTaskId=4-9 JobName")).ask, "3")
+    assert waiting.stdout == "/home/ada/my work/%N-%a.out"
+
+
 def test_an_unknown_job_is_an_error_of_its_own() -> None:
     with pytest.raises(UnknownJob, match="knows no job 99"):
         inspection.job(Cluster(BackendCommandError("slurm_load_jobs error: Invalid job id specified")).ask, "99")

@@ -47,6 +47,18 @@ class Console:
         """The answer as JSON, on one line."""
         print(json.dumps(value), file=self.out, flush=True)
 
+    def ask(self, question: str) -> str:
+        """What the user answers, "" also for ctrl-D."""
+        try:
+            return input(question).strip()
+        except EOFError:
+            self.line()
+            return ""
+
+    def agreed(self, question: str) -> bool:
+        """Whether the user says yes."""
+        return self.ask(f"{question} [y/N] ").lower() in ("y", "yes")
+
     def failure(self, error: SlurmError) -> None:
         """An error in the form that was asked for: as JSON it is the answer."""
         if self.json:

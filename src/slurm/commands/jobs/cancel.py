@@ -84,8 +84,7 @@ def _agreed(options: argparse.Namespace, live: Sequence[QueueRow], console: Cons
         return True
     counts = told.counted(inspection.counts(live))
     names = f" ({live[0].id} {live[0].name})" if len(live) == 1 else ""
-    answer = input(f"Cancel {counts}{names}? [y/N] ")
-    return answer.strip().lower() in ("y", "yes")
+    return console.agreed(f"Cancel {counts}{names}?")
 
 
 def _cancel(backend: Backend, refs: Sequence[JobRef], live: Sequence[QueueRow]) -> str:

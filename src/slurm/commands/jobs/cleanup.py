@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         found = clean(options.dry_run or asks)
         if asks and not options.dry_run and found.removed:
             console.line(f"{cluster.job_base_dir}: {found}")
-            if input("Remove them? [y/N] ").strip().lower() not in ("y", "yes"):
+            if not console.agreed("Remove them?"):
                 console.line("Nothing was removed.")
                 return 1
             found = clean(False)

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
             raise Failure("UnknownNode", f"job {record.id} does not run on {options.node}", [f"it runs on {record.nodelist}"])
         if not console.json and not (sys.stdin.isatty() and console.fancy):
             raise Failure("NotATerminal", "slurm jobs connect needs a terminal", [f"a program can be run there with: srun --jobid={record.raw_id} --overlap …"])
-        node = options.node or (nodes[0] if len(nodes) == 1 or console.json else _asked(record, nodes))
+        node = options.node or (nodes[0] if len(nodes) == 1 or console.json else _asked(record, nodes, console))
         words = ["srun", f"--jobid={record.raw_id}", "--overlap", "--pty", *(["-w", node] if len(nodes) > 1 else [])]
         container = "" if options.no_container else _container(cluster.backend, record)
         words += [f"--container-name={container}"] if container else []
@@ -59,13 +59,11 @@ def _running(records: Sequence[JobRecord]) -> JobRecord:
     raise Failure("NotRunning", f"job {first.id} is {first.state}: a shell needs a job that runs", filter(None, [told.why(first)]))
 
 
-def _asked(record: JobRecord, nodes: Sequence[str]) -> str:
+def _asked(record: JobRecord, nodes: Sequence[str], console: Console) -> str:
     """The node that the user names."""
-    while True:
-        answer = input(f"Job {record.id} runs on {record.nodelist}. Which node? [{nodes[0]}] ").strip() or nodes[0]
-        if answer in nodes:
-            return answer
-        print(f"{answer} is not one of its nodes.")
+    while (answer := console.ask(f"Job {record.id} runs on {record.nodelist}. Which node? [{nodes[0]}] ") or nodes[0]) not in nodes:
+        console.line(f"{answer} is not one of its nodes.")
+    return answer
 
 
 def _container(backend: Backend, record: JobRecord) -> str:

@@ -10,7 +10,8 @@ from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
 from slurm.commands.jobs import told, wanted
-from slurm.notation import jobref
+from slurm.notation import filenames, jobref
+from slurm.notation.filenames import Fields
 from slurm.notation.jobref import JobRef
 from slurm.sdk import logs
 from slurm.sdk.backends.backend import File
@@ -70,7 +71,8 @@ def files(ref: JobRef, records: Sequence[JobRecord], *, stderr: bool) -> Iterato
             continue
         for task in jobref.parse(record.id).tasks or ():
             if ref.tasks is None or task in ref.tasks:
-                yield File(f"{record.array_id}_{task}", path.replace("%a", str(task)), f"{record.array_id}_{task}: ")
+                own = filenames.expand(path, Fields(int(record.raw_id), array_job=int(record.array_id), array_task=task, node_name="%N"))
+                yield File(f"{record.array_id}_{task}", own, f"{record.array_id}_{task}: ")
 
 
 def _one(cluster: Cluster, file: File, options: argparse.Namespace, console: Console) -> None:

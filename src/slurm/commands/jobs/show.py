@@ -68,7 +68,7 @@ def _several(console: Console, id: str, records: Sequence[JobRecord | HistoryRow
                    "Time limit": first.limit, "Command": first.command if isinstance(first, JobRecord) else "",
                    "Work dir": first.work_dir if isinstance(first, JobRecord) else ""}, title=f"Job {id}, {len(records)} lines")
     console.line()
-    rows = [[one.id, one.state, one.used, told.ending(one.exit_code) if _over(one.state) else "", one.nodelist, told.why(one)] for one in sorted(records, key=wanted.order)]
+    rows = [[one.id, one.state, one.used, told.ending(one.exit_code) if _over(one.state) else "", one.nodelist, told.why(one)] for one in records]
     console.table(["JOB ID", "STATE", "TIME", "EXIT CODE", "NODES", "WHY"], rows, free=("NODES", "WHY", "EXIT CODE"))
 
 

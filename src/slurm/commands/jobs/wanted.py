@@ -53,7 +53,7 @@ def order(row: QueueRow | JobRecord | HistoryRow) -> tuple[int, int]:
 
 def records(backend: Backend, ref: JobRef) -> list[JobRecord]:
     """What the cluster knows of a job, or of the elements that are meant; UnknownJob when it knows none of them."""
-    found = [one for one in inspection.job(backend.ask, str(ref.job)) if _meant(ref, one)]
+    found = sorted((one for one in inspection.job(backend.ask, str(ref.job)) if _meant(ref, one)), key=order)
     if not found:
         raise inspection.UnknownJob(f"the cluster knows job {ref.job}, but no element {ref.show()} of it")
     return found
