@@ -17,7 +17,26 @@ FIRST_PORT, PORTS = 20000, 12000
 
 
 class JobContext(NamedTuple):
-    """The job around a task. Numbers are None where Slurm did not set them, such as outside a job."""
+    """The job around a task. What Slurm did not set, as outside a job, is None.
+
+    Attributes:
+        job_id: The job's number.
+        step_id: That of the step in it.
+        node_rank: Which of the job's nodes this one is, from 0.
+        rank: Which of all tasks this one is, from 0.
+        local_rank: Which of the tasks on this node.
+        world_size: How many tasks there are.
+        num_nodes: How many nodes.
+        local_world_size: How many tasks on each node.
+        gpus_per_node: How many GPUs on each node.
+        hostnames: The nodes, in Slurm's order.
+        master_addr: Where rank 0 can be reached.
+        master_port: The port that the environment names for that, else 29500.
+        environment: All `SLURM_*` variables.
+        created_at: When this was read: UTC, ISO 8601, to the second.
+        output_dir: The job's folder.
+        rendezvous_port: A port of this job's own, for `torch_distributed_env`; 0 where there is none.
+    """
 
     job_id: str | None
     step_id: str | None
