@@ -152,11 +152,8 @@ class Cluster:
     def submit_call(self, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
         """Submit one call of a task."""
         from slurm.sdk import submission
-        from slurm.sdk.packaging import choice
         from slurm.sdk.published import metadata
 
-        for other in task.prepared:
-            choice.chosen(other, self, self.packaging_defaults).prepare(other, self)
         job = submission.submit_call(self, self.job_base_dir, task, args, kwargs)
         metadata.submitted(self, job, task)
         return job

@@ -253,7 +253,7 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
         packaging.prepare(task, cluster)
     if told is not None:
         told.packaged(task, packaging, began)
-    inside_job = {**cluster.spec(), "default_packaging": choice.for_children(packaging, cluster.packaging_defaults)} if task.workflow else {}
+    inside_job = {**cluster.spec(), "default_packaging": choice.for_children(packaging, cluster, cluster.packaging_defaults, task)} if task.workflow else {}
     envelope = Envelope(data, task.name, python_version(), packaging.path, inject, inside_job, told is not None and told.ships(task), packaging.behind,
                         keep)
     key = f"{time.strftime('%Y%m%d_%H%M%S')}_{uuid.uuid4().hex[:8]}"

@@ -36,14 +36,30 @@ def chosen(task: Any, cluster: Site, default: Config) -> PackagingStrategy:
     config = effective(task.packaging, default, f"@task of {task.name}")
     if cluster.backend.name == "inline":
         return NonePackagingStrategy(config)  # the job is this very process
-    parent = default.get("parent")
-    if parent is not None and config == parent["config"]:
-        config = {"type": "inherit", "parent": parent}  # as the workflow around: not made a second time, and not of files edited since
+    for made in (default.get("prebuilt", {}).get(_full_name(task)), default.get("parent")):
+        if made is not None and config == made["config"]:
+            # As the workflow around, or made with it: not made a second time, and not of files edited since.
+            return get_packaging_strategy({"type": "inherit", "parent": made})
     return get_packaging_strategy(config)
 
 
-def for_children(strategy: PackagingStrategy, default: Config) -> Config:
-    """The default of the cluster that a workflow makes inside its job."""
-    if strategy.config["type"] == "inherit" or strategy.config["type"] == "auto":
-        return default
-    return {"type": "inherit", "parent": {"config": strategy.config, "made": strategy.made()}, "before": default.get("before", default)}
+def for_children(strategy: PackagingStrategy, cluster: Site, default: Config, workflow: Any) -> Config:
+    """The default of the cluster that a workflow makes inside its job; what its `with_dependencies` names is made now."""
+    found = default
+    if strategy.config["type"] not in ("inherit", "auto"):
+        found = {"type": "inherit", "parent": _record(strategy), "before": default.get("before", default)}
+    made = dict(default.get("prebuilt", {}))
+    for task in workflow.prepared:
+        own = chosen(task, cluster, default)
+        own.prepare(task, cluster)
+        if own.config["type"] not in ("inherit", "auto"):
+            made[_full_name(task)] = _record(own)
+    return {**found, "prebuilt": made} if made else found
+
+
+def _record(strategy: PackagingStrategy) -> dict[str, Any]:
+    return {"config": strategy.config, "made": strategy.made()}
+
+
+def _full_name(task: Any) -> str:
+    return f"{getattr(task.func, '__module__', '')}.{getattr(task.func, '__qualname__', '')}"

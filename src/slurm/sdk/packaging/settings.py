@@ -111,7 +111,7 @@ def over(before: Config, packaging: object, keywords: Mapping[str, object], wher
 
 def default_of(packaging: object, keywords: Config) -> Config:
     """What a cluster says about packaging, checked; {} for nothing."""
-    if isinstance(packaging, dict) and "parent" in packaging:
+    if isinstance(packaging, dict) and packaging.keys() & set(_INSIDE):
         return dict(packaging)
     if packaging is None and not keywords:
         return {}
@@ -135,8 +135,8 @@ def effective(task: Config, default: Config, where: str = "packaging") -> Config
     return checked({key: value for key, value in merged.items() if key not in _INSIDE}, where=where) | {key: merged[key] for key in _INSIDE if key in merged}
 
 
-_INSIDE = ("parent", "before")
-"""Keys that a workflow sets for its children: see `inherit`."""
+_INSIDE = ("parent", "before", "prebuilt")
+"""Keys that a workflow sets for its children: what it runs in, what its cluster said, what else was made with it."""
 
 
 def _read(kind: str, key: str, value: object, where: str) -> object:

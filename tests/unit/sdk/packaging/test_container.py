@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from slurm.sdk.backends.subprocess import SubprocessBackend
-from slurm.sdk.decorators import task
+from slurm.sdk.decorators import task, workflow
 from slurm.sdk.errors import InvalidOption, PackagingError
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.packaging import image
-from slurm.sdk.packaging.choice import for_children, get_packaging_strategy
+from slurm.sdk.packaging.choice import chosen, for_children, get_packaging_strategy
 from slurm.sdk.packaging.container import ContainerPackagingStrategy
+from slurm.sdk.packaging.settings import default_of
 from slurm.sdk.script import render
 
 HERE = "{}.{}".format(*sys.version_info[:2])
@@ -210,7 +211,32 @@ def test_another_python_in_the_image_is_named_with_both_versions(tmp_path: Path)
 
 def test_children_of_a_workflow_run_in_its_image(tmp_path: Path) -> None:
     parent = _prepared(tmp_path, {"image": "x"})
-    child = get_packaging_strategy(for_children(parent, {}))
-    child.prepare(None, Site(tmp_path))  # type: ignore[arg-type]
+    site: Any = Site(tmp_path)
+    child = get_packaging_strategy(for_children(parent, site, {}, workflow(len)))
+    child.prepare(None, site)
     files = JobFiles("/jobs/f/1", "key")
     assert render(files, "f", {}, child) == render(files, "f", {}, parent)
+
+
+def test_images_of_a_workflows_tasks_are_built_before_it_is_submitted_and_not_again_inside(built: Built) -> None:
+    site: Any = Site(built.folder)
+    step = task(packaging="container", packaging_dockerfile=str(built.folder / "context" / "Dockerfile"))(_step)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in built.environ.items():
+            patch.setenv(name, value)
+        parent = chosen(task(_step), site, {})
+        parent.prepare(None, site)
+        default = default_of(for_children(parent, site, {}, workflow(len).with_dependencies([step])), {})
+        before = built.calls()
+        patch.setenv("PATH", "/nowhere")
+        child = chosen(step, site, default)
+        child.prepare(step, site)
+        assert "CONTAINER_IMAGE=localhost/slurm-task-step:build-" in render(JobFiles("/jobs/f/1", "key"), "f", {}, child)
+        assert built.calls() == before and len(built.calls("build")) == 1
+        with pytest.raises(PackagingError, match="neither is on PATH"):
+            chosen(step.with_options(packaging_build_args={"A": "1"}), site, default).prepare(step, site)
+        assert chosen(step.with_options(packaging="none"), site, default).config["type"] == "none"
+
+
+def _step() -> None:
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 import pytest
@@ -85,3 +86,23 @@ def test_every_key_has_a_reader_that_refuses_nonsense() -> None:
         for key in keys:
             with pytest.raises(InvalidOption):
                 checked(kind, {key: object()})
+
+
+def test_a_slurmfile_and_a_command_line_speak_of_packaging(tmp_path: Any) -> None:
+    (tmp_path / "Slurmfile.toml").write_text(
+        '[default.cluster]\nbackend = "inline"\n[default.packaging]\ntype = "wheel"\nextras = ["gpu"]\n[lab.packaging]\ntype = "container:a/b:1"\nextras = []\n')
+    assert Cluster.from_env(tmp_path / "Slurmfile.toml").packaging_defaults == {"type": "wheel", "extras": ["gpu"]}
+    with pytest.raises(InvalidOption, match="packaging_extras is for packaging='wheel', not for 'container'"):
+        Cluster.from_env(tmp_path / "Slurmfile.toml", env="lab")
+    parser = argparse.ArgumentParser()
+    Cluster.add_argparse_args(parser)
+    args = parser.parse_args(["--backend", "inline", "--packaging", "container:x", "--packaging-registry", "ghcr.io/lab", "--packaging-tls-verify", "false"])
+    assert Cluster.from_args(args).packaging_defaults == {"type": "container", "image": "x", "registry": "ghcr.io/lab", "tls_verify": False}
+    assert Cluster.from_args(parser.parse_args(["--backend", "inline"])).packaging_defaults == {}
+
+
+def test_what_submit_says_is_packaging_and_no_option_of_sbatch(tmp_path: Any) -> None:
+    cluster = Cluster("inline", job_base_dir=tmp_path)
+    for said in (cluster.submit(task(len), packaging="none"), cluster.submit(task(len), packaging_config={"type": "none"})):
+        assert said.task.packaging == {"type": "none"} and "packaging" not in said.task.sbatch_options
+        assert said("four").result() == 4

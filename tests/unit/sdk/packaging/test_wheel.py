@@ -16,7 +16,7 @@ import pytest
 
 import slurm
 from slurm.sdk.backends.subprocess import SubprocessBackend
-from slurm.sdk.decorators import task
+from slurm.sdk.decorators import task, workflow
 from slurm.sdk.errors import PackagingError
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.packaging import build, content, environment
@@ -153,7 +153,7 @@ def test_another_version_of_python_is_refused_before_anything_is_built(project: 
 def test_the_children_of_a_workflow_take_its_environment_even_when_the_project_has_changed(project: Path) -> None:
     site = Site(project.parent)
     parent = _prepared(project)
-    default = for_children(parent, {"type": "wheel"})
+    default = for_children(parent, site, {"type": "wheel"}, workflow(len))  # type: ignore[arg-type]
     (project / "src" / "flowers.py").write_text("PETALS = 7\n")
     for said in ("auto", "inherit", "wheel"):
         child = chosen(task(packaging=said)(len), site, default)  # type: ignore[arg-type]
@@ -167,7 +167,7 @@ def test_none_is_inherited_too(tmp_path: Path) -> None:
     site = Site(tmp_path)
     parent = get_packaging_strategy({"type": "none"})
     parent.prepare(None, site)  # type: ignore[arg-type]
-    child = chosen(task(len), site, for_children(parent, {}))  # type: ignore[arg-type]
+    child = chosen(task(len), site, for_children(parent, site, {}, workflow(len)))  # type: ignore[arg-type]
     child.prepare(None, site)  # type: ignore[arg-type]
     assert child.config["type"] == "inherit" and child.interpreter == [sys.executable] and child.path == parent.path
 
