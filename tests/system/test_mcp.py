@@ -78,6 +78,23 @@ def test_without_a_cluster_every_tool_says_so_and_the_server_goes_on(cluster: Cl
     on_stdio(cluster, play, SLURM_PY_INSTANCE="nobody")
 
 
+def test_a_server_whose_client_has_gone_ends_though_a_tool_waits(cluster: Cluster) -> None:
+    job = cluster.sbatch("--hold", "--wrap", "true")
+    server = cluster.spawn("slurm", "mcp", "run")
+    assert server.stdin is not None and server.stdout is not None
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "an older client", "version": "1"}}
+    wait = {"name": "wait_for_jobs", "arguments": {"job_ids": [job], "timeout_seconds": 300}}
+    for message in ({"id": 1, "method": "initialize", "params": hello}, {"method": "notifications/initialized"},
+                    {"id": 2, "method": "tools/call", "params": wait}, {"id": 3, "method": "tools/call", "params": {"name": "list_jobs", "arguments": {}}}):
+        print(json.dumps({"jsonrpc": "2.0", **message}), file=server.stdin, flush=True)
+    assert json.loads(server.stdout.readline())["id"] == 1
+    answer = json.loads(server.stdout.readline())
+    assert answer["id"] == 3 and answer["result"]["structuredContent"]["total"] == 1, "another tool was kept waiting"
+    server.stdin.close()
+    assert server.wait(SECONDS) == 0
+    cluster.ok("scancel", job)
+
+
 def test_over_http_only_who_shows_the_token_is_let_in(cluster: Cluster) -> None:
     server = cluster.spawn("slurm", "mcp", "run", "--transport", "http", "--port", "0", "--read-only")
     assert server.stderr is not None

@@ -59,12 +59,12 @@ class Screen:
 
 
 @contextmanager
-def opened(cluster: Cluster, *words: str) -> Iterator[Screen]:
+def opened(cluster: Cluster, *words: str, term: str = "xterm-256color") -> Iterator[Screen]:
     """`slurm top` in a terminal."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     process = subprocess.Popen(["slurm", "top", *words], cwd=cluster.work, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-                               env={**cluster.environment, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"})
+                               env={**cluster.environment, "TERM": term, "COLUMNS": "80", "LINES": "24"})
     os.close(theirs)
     try:
         yield Screen(process, ours)
@@ -110,6 +110,12 @@ def test_a_controller_that_goes_away_is_told_of_and_comes_back(cluster: Cluster)
         cluster.ok("scancel", job)
         screen.press("\x03")
         assert screen.end() == 0
+
+
+def test_a_terminal_that_cannot_show_a_screen_is_told_so(cluster: Cluster) -> None:
+    with opened(cluster, term="dumb") as screen:
+        assert screen.end() == 1
+        assert "TERM is dumb" in screen.text
 
 
 def test_without_a_terminal_a_snapshot_can_be_had_as_json(cluster: Cluster) -> None:

@@ -36,6 +36,7 @@ SUBCOMMANDS: Mapping[str, Row] = {
     "status": Row("show its daemons, nodes and jobs", "embedded.status"),
     "top": Row("show queue and nodes on the whole screen, and act on jobs", "top.command"),
     "demo": Row("run a sweep on four emulated nodes, visibly, and clean up", "embedded.demo"),
+    "dash": Row("the same as top, by the published SDK's name", "top.command"),
     "mcp": Row("tools for agents, by the Model Context Protocol", rows={
         "run": Row("serve the tools to a client", "mcp.run"),
         "status": Row("say whether they can be served, and how a client is told of them", "mcp.status"),

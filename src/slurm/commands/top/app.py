@@ -68,7 +68,7 @@ class TopApp(App[int]):
         yield Static(id="tabs")
         yield Input(placeholder="words that a row must hold; Enter or Esc leaves", id="filter", compact=True)
         with ContentSwitcher(initial="queue"):
-            yield Listing(JOB_COLUMNS, lambda job: job.id, "asking the cluster …", id="queue")
+            yield Listing(JOB_COLUMNS, lambda job: job.raw_id or job.id, "asking the cluster …", id="queue")
             yield Listing(NODE_COLUMNS, lambda node: node.name, "asking the cluster …", id="nodes")
         yield Footer(compact=True)
 
@@ -239,7 +239,8 @@ class TopApp(App[int]):
     def action_cancel(self) -> None:
         """Cancel the job, after a question."""
         if (job := self._job()) is not None:
-            self._asked_first(f"Cancel job {job.id} ({job.name}) of {job.user}, which is {job.state}?", "Cancel it", lambda: self.source.cancel(job.id))
+            many = f", {job.tasks} elements" if job.tasks > 1 else ""
+            self._asked_first(f"Cancel job {job.id} ({job.name}{many}) of {job.user}, which is {job.state}?", "Cancel it", lambda: self.source.cancel(job.id))
 
     def action_requeue(self) -> None:
         """Requeue the job, after a question."""

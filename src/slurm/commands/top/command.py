@@ -20,7 +20,7 @@ SHORTEST = 0.2
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm top`."""
     which_cluster.arguments(parser)
-    parser.add_argument("-i", "--interval", type=_seconds, metavar="SECONDS",
+    parser.add_argument("-i", "--interval", "--refresh-interval", type=_seconds, metavar="SECONDS",
                         help=f"how often to ask ({HERE_SECONDS:g}; {DISTANT_SECONDS:g} over ssh or when you are logged in by it)")
     parser.add_argument("-m", "--mine", action="store_true", help="begin with your own jobs only")
     parser.add_argument("--json", action="store_true", help="print one snapshot as JSON instead")
@@ -30,6 +30,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     """Show the cluster until the user leaves; exit status."""
     if not options.json and not (sys.stdin.isatty() and console.out.isatty()):
         raise Failure("NotATerminal", "slurm top needs a terminal", ["`slurm top --json` prints one snapshot, squeue and sinfo print lists"])
+    if not options.json and environ.get("TERM", "dumb") in ("", "dumb"):
+        raise Failure("NotATerminal", f"this terminal cannot show a screen: TERM is {environ.get('TERM') or 'not set'}", ["such as TERM=xterm-256color slurm top"])
     with which_cluster.told():
         return _shown(options, environ, console)
 

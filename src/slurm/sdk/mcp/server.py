@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -114,16 +116,43 @@ def _in_thread(call: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(call)
     async def called(*args: Any, **keywords: Any) -> Any:
-        return await asyncio.to_thread(call, *args, **keywords)
+        return await _aside(functools.partial(call, *args, **keywords))
 
     return called
+
+
+async def _aside(work: Callable[[], Any]) -> Any:
+    """What `work` returns or raises, from a thread that nobody waits for at the end: a client that has gone must not be served on."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def told(found: Any, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(found)
+        else:
+            future.set_exception(error)
+
+    def run() -> None:
+        found, error = None, None
+        try:
+            found = work()
+        except BaseException as problem:
+            # It belongs to the one who called.
+            error = problem
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(told, found, error)
+
+    threading.Thread(target=run, daemon=True, name="slurm-mcp-tool").start()
+    return await future
 
 
 def _as_resource(call: Callable[..., BaseModel]) -> Callable[..., Any]:
     @functools.wraps(call)
     async def read(*args: Any, **keywords: Any) -> str:
         try:
-            return (await asyncio.to_thread(call, *args, **keywords)).model_dump_json()
+            return str((await _aside(functools.partial(call, *args, **keywords))).model_dump_json())
         except Exception as error:
             found = problem(error)
             if found is None:
