@@ -126,6 +126,8 @@ def _load(envelope: Envelope, files: JobFiles, index: int | None) -> Loaded:
     except Exception as error:
         # Whatever the user's modules raise when they are imported: that it was there is worth saying.
         error.add_note(f"(raised on {os.uname().nodename} while {sys.executable} loaded what it was to call, before {envelope.task} began)")
+        if isinstance(error, ModuleNotFoundError):
+            error.add_note(f'(to have {error.name} there: packaging="wheel" installs what your project depends on and packaging_dependencies= names)')
         raise
     return function, args, kwargs, call.retry
 

@@ -10,8 +10,8 @@ from slurm.sdk.packaging.settings import Config, effective
 
 
 def get_packaging_strategy(config: Config | None) -> PackagingStrategy:
-    """The way of packaging that this table names; none for None."""
-    kind = (config or {"type": "none"})["type"]
+    """The way of packaging that this table names; `none` where it names none."""
+    kind = (config or {}).get("type")
     if kind == "wheel":
         from slurm.sdk.packaging.wheel import WheelPackagingStrategy
 

@@ -83,7 +83,7 @@ def _install(path: str, folder: str, environ: Mapping[str, str], lock: IO[str]) 
         recipe: dict[str, Any] = json.load(file)
     base = recipe["python"]
     variables = {name: value for name, value in environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
-    variables |= {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    variables |= {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     if recipe["index"]:
         # Not on the command line, which everybody on the node can read: addresses of indexes may hold passwords.
         before = [environ[name] for name in ("PIP_EXTRA_INDEX_URL",) if environ.get(name)]

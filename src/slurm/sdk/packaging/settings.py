@@ -91,11 +91,6 @@ def checked(packaging: object, keywords: Mapping[str, object] | None = None, whe
     return found
 
 
-def parse_packaging_config(packaging: object, kwargs: Mapping[str, object] | None = None) -> Config | None:
-    """As `checked`, None for nothing. Source: the published SDK."""
-    return checked(packaging, kwargs) if packaging else None
-
-
 def taken(keywords: dict[str, Any], prefix: str = PREFIX) -> Config:
     """Take the keywords that begin with `prefix`, without it."""
     return {name[len(prefix):]: keywords.pop(name) for name in list(keywords) if name.startswith(prefix)}

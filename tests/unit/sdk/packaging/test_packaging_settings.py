@@ -10,7 +10,7 @@ import pytest
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task, workflow
 from slurm.sdk.errors import InvalidOption
-from slurm.sdk.packaging.settings import KEYS, checked, effective, parse_packaging_config
+from slurm.sdk.packaging.settings import KEYS, checked, effective
 
 
 @pytest.mark.parametrize(("said", "meant"), [
@@ -24,11 +24,6 @@ from slurm.sdk.packaging.settings import KEYS, checked, effective, parse_packagi
 ])
 def test_a_kind_an_image_or_a_table_is_understood(said: object, meant: dict[str, Any]) -> None:
     assert checked(said) == meant
-
-
-def test_nothing_said_is_nothing_for_the_published_name() -> None:
-    assert parse_packaging_config(None) is None
-    assert parse_packaging_config("container:x", {"push": False}) == {"type": "container", "image": "x", "push": False}
 
 
 @pytest.mark.parametrize(("said", "keywords", "answer"), [

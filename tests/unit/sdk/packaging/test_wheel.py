@@ -16,6 +16,7 @@ import pytest
 
 import slurm
 from slurm.sdk.backends.subprocess import SubprocessBackend
+from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task, workflow
 from slurm.sdk.errors import PackagingError
 from slurm.sdk.folder import JobFiles
@@ -295,3 +296,19 @@ def test_the_wheel_and_its_environment_are_named_alike_and_slurm_py_lies_beside(
     place = os.path.dirname(strategy.recipe)
     assert os.path.basename(place).removeprefix("wheel-") == os.path.basename(strategy.folder).removeprefix("venv-")
     assert os.path.isdir(f"{strategy.source}/slurm")
+
+
+def test_a_module_that_the_job_lacks_says_what_would_bring_it(tmp_path: Path) -> None:
+    path = tmp_path / "needy.py"
+    path.write_text("import slurm_needs_this\ndef f(): return 1\n")
+    (tmp_path / "slurm_needs_this.py").write_text("")
+    with pytest.MonkeyPatch.context() as patch, Cluster("subprocess", job_base_dir=tmp_path / "jobs", python=sys.executable) as cluster:
+        patch.syspath_prepend(str(tmp_path))
+        function = __import__("needy").f
+        (tmp_path / "slurm_needs_this.py").unlink()
+        with pytest.raises(ModuleNotFoundError) as raised:
+            task(function)().result(60)
+        assert any('to have slurm_needs_this there: packaging="wheel"' in note for note in raised.value.__notes__)
+        for name in ("needy", "slurm_needs_this"):
+            del sys.modules[name]
+    cluster.close()
