@@ -71,3 +71,21 @@ def speaks() -> str:
 def sums() -> float:
     """Submits two jobs, the second on the result of the first."""
     return add(double(2), 1).result(SECONDS)
+
+
+@task(retries=1, open_mode="append")
+def dies_once(mark: str) -> str:
+    """Dies without a word the first time."""
+    print("at work", flush=True)
+    if not os.path.exists(mark):
+        os.mkdir(mark)
+        os._exit(7)
+    return "done"
+
+
+@task(cache=True, cache_ignore="log")
+def measures(number: int, log: str) -> int:
+    """Counts how often it is run."""
+    with open(log, "a", encoding="utf-8") as file:
+        file.write("x")
+    return number * number

@@ -27,7 +27,7 @@ from slurm.sdk.mcp.tools import Tools
 from tests.system import flowers, login_node
 from tests.system.harness import Cluster as Embedded
 from tests.system.login_node import LoginNode
-from tests.system.remote_tasks import SECONDS, add, double, fails, rank, same, sleeps, speaks, sums, total, train_model
+from tests.system.remote_tasks import SECONDS, add, dies_once, double, fails, measures, rank, same, sleeps, speaks, sums, total, train_model
 
 
 class Side(NamedTuple):
@@ -153,6 +153,31 @@ def test_callbacks_travel_and_a_workflow_shows_its_children(side: Side, capsys: 
         found.close()
     shown = [line.split(" ended ")[0] for line in capsys.readouterr().err.splitlines() if " ended (" in line]
     assert {f"sums {job.id}: 1/1", "  add: 1/1", "  double: 1/1"} <= set(shown), shown
+
+
+def test_a_job_that_died_is_tried_again_there_and_what_waits_for_it_follows(side: Side, cluster: Cluster) -> None:
+    job = dies_once(str(side.folder / "died"))
+    dependent = same([job])
+    assert dependent.result(SECONDS) == ["done"]
+    assert (len(job.attempts), len(dependent.attempts)) == (2, 2)
+    assert list(job.logs()) == ["at work", "at work"]
+
+
+def test_results_are_cached_there_and_old_folders_are_removed_there(side: Side) -> None:
+    log = str(side.folder / "measured")
+    with side.cluster(job_base_dir=str(side.folder / "kept")) as cluster:
+        assert measures(3, log).result(SECONDS) == 9
+        array = measures.map([(3, log), (4, log)])
+        assert array.results(SECONDS) == [9, 16] and [job.cached for job in array] == [True, False]
+        assert os.path.getsize(log) == 2
+        running = sleeps(600.0)
+        planned = cluster.cleanup(older_than=0, dry_run=True)
+        done = cluster.cleanup(older_than=0)
+        assert done.removed == planned.removed and [one.kind for one in done.removed] == ["job", "job"] and done.kept >= 1
+        assert os.path.exists(running.target_job_dir) and not os.path.exists(array.array_dir)
+        assert measures(4, log).cached
+        running.cancel()
+    cluster.close()
 
 
 def test_every_rank_of_a_job_with_several_tasks_answers(cluster: Cluster) -> None:
