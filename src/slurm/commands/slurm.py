@@ -91,9 +91,10 @@ class LazyParser(argparse.ArgumentParser):
 
 def parser() -> LazyParser:
     """The command line of `slurm`."""
-    top = LazyParser(prog="slurm", description="Slurm in Python: a cluster on this machine in one command.", epilog=(
+    top = LazyParser(prog="slurm", description=(
+        "Slurm in Python: a cluster on this machine in one command, and a view of the jobs of any Slurm."), epilog=(
         "Begin with `slurm up`; then sbatch, srun, squeue, sinfo, scancel and scontrol find the cluster by themselves. With SLURM_CONF or "
-        "/etc/slurm/slurm.conf they mean that cluster instead."))
+        "/etc/slurm/slurm.conf they mean that cluster instead. `slurm jobs`, `cluster`, `top` and `mcp` see the cluster of a Slurmfile too, also over ssh."))
     top.add_argument("--version", action="version", version=f"slurm-py {VERSION}")
     top.add_argument("--name", default="", metavar="NAME", help="which embedded cluster (default: $SLURM_PY_INSTANCE, else `default`)")
     top.set_defaults(run=_help_of(top), json=False)
