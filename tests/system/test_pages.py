@@ -86,6 +86,15 @@ def _path(before: str) -> str:
     return f"{Path(sys.executable).parent}{os.pathsep}{before}"
 
 
+def _controller(folder: Path) -> str:
+    """A folder with our slurmctld, which this machine may have from another Slurm too."""
+    program = folder / "sbin" / "slurmctld"
+    program.parent.mkdir()
+    program.write_text(f"#!{sys.executable}\nimport sys\nfrom slurm.slurmctld.__main__ import main\nsys.exit(main())\n")
+    program.chmod(0o755)
+    return str(program.parent)
+
+
 @pytest.fixture
 def desk(page: Path, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Desk]:
     """A folder, a home and a cluster for one page; a page that says `slurm up` has none before."""
@@ -105,6 +114,7 @@ def desk(page: Path, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
         cluster: Cluster = request.getfixturevalue("shared")
         found |= {name: cluster.environment[name] for name in ("XDG_STATE_HOME", "SLURM_PY_INSTANCE")}
         found["PATH"] = _path(cluster.environment["PATH"])
+    found["PATH"] = f"{_controller(tmp_path)}{os.pathsep}{found['PATH']}"
     if LOGIN_HOST in page.read_text(encoding="utf-8"):
         found["HOME"] = str(request.getfixturevalue("login"))
     made = Desk(work, found)
