@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
 import cloudpickle
@@ -249,7 +249,7 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
     packaging = choice.chosen(task, cluster, cluster.packaging_defaults)
     told = cluster.audience()
     began = told.packaging(task, packaging.config) if told is not None else 0.0
-    with _disk(base):
+    with _disk(base), told.builds() if told is not None else nullcontext():
         packaging.prepare(task, cluster)
     if told is not None:
         told.packaged(task, packaging, began)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -20,17 +21,19 @@ from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.backends.backend import Distant
 from slurm.sdk.callbacks import contexts, parcel
 from slurm.sdk.callbacks.base import BaseCallback, overrides
-from slurm.sdk.callbacks.calling import call, listens
+from slurm.sdk.callbacks.calling import call, listens, report
 from slurm.sdk.callbacks.contexts import ExecutionLocus
 from slurm.sdk.errors import BackendError, RemoteTraceback
 from slurm.sdk.folder import JobFiles
 from slurm.sdk.job import Job
+from slurm.sdk.packaging import aloud
 from slurm.sdk.raised import text_of
 from slurm.sdk.status import Status
 from slurm.sdk.tasks import SlurmTask
 
 CLIENT = ExecutionLocus.CLIENT
 STATUS, COMPLETED, BEGIN, END = "on_job_status_update_ctx", "on_completed_ctx", "on_workflow_begin_ctx", "on_workflow_end_ctx"
+OUTPUT = "update_packaging_output"
 PATIENCE_SECONDS = 10.0
 """How long one call of a callback may keep those who wait for a job."""
 _all: WeakSet[Client] = WeakSet()
@@ -79,6 +82,11 @@ class Client:
         now = time.time()
         call(self.callbacks, CLIENT, "on_begin_package_ctx", contexts.PackagingBeginContext(task, dict(config), self._cluster, now))
         return now
+
+    def builds(self) -> AbstractContextManager[None]:
+        """While this lasts, what builds say is told to the callbacks with a method `update_packaging_output`."""
+        listening = [callback for callback in self.callbacks if getattr(callback, OUTPUT, None) is not None]
+        return aloud.heard(lambda line: _said(listening, line)) if listening else nullcontext()
 
     def packaged(self, task: SlurmTask[..., Any], result: object, began: float) -> None:
         """Tell that the packaging that began then has ended."""
@@ -219,6 +227,15 @@ class Client:
         for watched, callback in due:
             assert watched.status is not None
             self._update(watched, watched.status.state, [callback])
+
+
+def _said(callbacks: Iterable[BaseCallback], line: str) -> None:
+    for callback in callbacks:
+        try:
+            getattr(callback, OUTPUT)(line)
+        except Exception as error:
+            # As with hooks: it is the user's code.
+            report(callback, OUTPUT, error)
 
 
 def described(job: Job[Any], status: Status) -> dict[str, Any]:

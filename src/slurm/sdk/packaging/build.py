@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 from slurm.sdk.errors import PackagingError
-from slurm.sdk.packaging import content
+from slurm.sdk.packaging import aloud, content
 from slurm.sdk.packaging.environment import tail
 
 SECONDS = 1800.0
@@ -65,8 +65,7 @@ def _built(cache: str, root: str, tool: str | None, environ: Mapping[str, str]) 
     with tempfile.TemporaryDirectory(dir=cache, prefix="new-") as new:
         command = _command(tool, root, new, environ)
         try:
-            done = subprocess.run(command, cwd=root, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                  text=True, timeout=SECONDS, check=False)
+            done = aloud.run(command, environ, SECONDS, cwd=root)
         except subprocess.TimeoutExpired as error:
             raise PackagingError(f"building the wheel of {root} took more than {SECONDS:.0f} s: {' '.join(command)}") from error
         made = glob.glob(f"{glob.escape(new)}/*.whl")

@@ -12,7 +12,7 @@ from typing import Any
 
 from slurm.sdk.errors import PackagingError
 from slurm.sdk.folder import folder_name
-from slurm.sdk.packaging import content
+from slurm.sdk.packaging import aloud, content
 from slurm.sdk.packaging.environment import tail
 from slurm.sdk.packaging.settings import Config
 
@@ -40,7 +40,7 @@ def ready(config: Config, task: str, environ: Mapping[str, str]) -> tuple[str, s
     if config.get("use_digest"):
         if not config.get("push"):
             raise PackagingError("packaging_use_digest=True needs packaging_push=True: the digest is the registry's")
-        found = _run([tool, "image", "inspect", "--format", "{{index .RepoDigests 0}}", found], environ).strip()
+        found = _run([tool, "image", "inspect", "--format", "{{index .RepoDigests 0}}", found], environ, quiet=True).strip()
     return found, tool if dockerfile else ""
 
 
@@ -125,11 +125,14 @@ def _succeeds(words: Sequence[str], environ: Mapping[str, str]) -> bool:
     return subprocess.run(words, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False).returncode == 0
 
 
-def _run(words: Sequence[str], environ: Mapping[str, str]) -> str:
+def _run(words: Sequence[str], environ: Mapping[str, str], quiet: bool = False) -> str:
     try:
-        done = subprocess.run(words, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False)
+        if quiet:
+            done = subprocess.run(words, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False)
+        else:
+            done = aloud.run(words, environ, SECONDS)
     except subprocess.TimeoutExpired as error:
         raise PackagingError(f"`{' '.join(words)}` took more than {SECONDS:.0f} s") from error
     if done.returncode:
-        raise PackagingError(f"`{' '.join(words)}` ended with {done.returncode}:\n{tail(done.stdout + done.stderr)}")
+        raise PackagingError(f"`{' '.join(words)}` ended with {done.returncode}:\n{tail(done.stdout + (done.stderr or ''))}")
     return done.stdout
