@@ -99,7 +99,7 @@ class RichLoggerCallback(BaseCallback):
     def update_packaging_output(self, line: str) -> None:
         """Show a line that a build has printed, with `verbose` only."""
         if self.verbose:
-            self._out().print(line, markup=False, highlight=False)
+            self._out().print(line, markup=False, highlight=False, soft_wrap=True)
 
     def on_begin_package_ctx(self, ctx: contexts.PackagingBeginContext) -> None:
         """A new line."""
