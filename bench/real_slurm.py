@@ -23,11 +23,11 @@ AuthType=auth/munge
 AuthInfo=socket={folder}/munge/munge.socket
 CryptoType=crypto/munge
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool/%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 ReturnToService=2
@@ -40,7 +40,6 @@ SchedulerParameters=bf_interval=2,sched_interval=2
 SlurmdParameters=config_overrides
 NodeName={host} NodeAddr=127.0.0.1 CPUs=64 Sockets=1 CoresPerSocket=64 ThreadsPerCore=1 RealMemory=64000 State=UNKNOWN
 PartitionName=debug Nodes={host} Default=YES MaxTime=INFINITE State=UP
-PartitionName=gpu Nodes={host} MaxTime=INFINITE State=UP
 """
 
 
@@ -62,12 +61,16 @@ def free_ports(count: int) -> list[int]:
 
 
 class RealSlurm(SlurmCommands):
-    """slurmctld and slurmd of Debian; `lines` are added to its slurm.conf."""
+    """slurmctld and slurmd of Debian; `lines` are added to its slurm.conf. With `nodes`, n1 … are there beside this host, and preferred to it.
+
+    Those have 32 CPUs and 4 GPUs each, which nothing stands behind.
+    """
 
     name = "real Slurm"
 
-    def __init__(self, *lines: str) -> None:
+    def __init__(self, *lines: str, nodes: int = 0) -> None:
         self._lines = lines
+        self._nodes = nodes
         self.folder = tempfile.mkdtemp(prefix="bench-slurm-")
         os.chmod(self.folder, 0o755)
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -86,8 +89,9 @@ class RealSlurm(SlurmCommands):
         key = f"{self.folder}/munge/munge.key"
         with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
             file.write(os.urandom(1024))
+        more = [*self._lines, *self._more_nodes()]
         with open(f"{self.folder}/slurm.conf", "w") as conf:
-            conf.write(CONF.format(host=socket.gethostname(), folder=self.folder, ports=free_ports(2)) + "".join(f"{line}\n" for line in self._lines))
+            conf.write(CONF.format(host=socket.gethostname(), folder=self.folder, ports=free_ports(2)) + "".join(f"{line}\n" for line in more))
         self._spawn("/usr/sbin/munged", "--foreground", "--force", f"--key-file={key}", f"--socket={self.folder}/munge/munge.socket",
                     f"--pid-file={self.folder}/munge/pid", f"--seed-file={self.folder}/munge/seed", f"--log-file={self.folder}/munge/log")
         end = time.monotonic() + START_SECONDS
@@ -96,12 +100,28 @@ class RealSlurm(SlurmCommands):
         self.start_controller()
         time.sleep(1.0)
         self._spawn("/usr/sbin/slurmd", "-D", "-f", f"{self.folder}/slurm.conf", "-N", socket.gethostname())
+        for number in range(self._nodes):
+            self._spawn("/usr/sbin/slurmd", "-D", "-f", f"{self.folder}/slurm.conf", "-N", f"n{number + 1}")
         while time.monotonic() < end:
-            if self.call("sinfo", "-h", "-o", "%t", check=False).strip() == "idle":
+            if set(self.call("sinfo", "-h", "-N", "-o", "%t", check=False).split()) == {"idle"}:
                 return
             time.sleep(0.1)
         self.stop_daemons()
         raise RuntimeError(f"real Slurm did not come up in {START_SECONDS:.0f} s: see {self.folder}")
+
+    def _more_nodes(self) -> list[str]:
+        if not self._nodes:
+            return [f"PartitionName=gpu Nodes={socket.gethostname()} MaxTime=INFINITE State=UP"]
+        shown = f"n[1-{self._nodes}]"
+        with open(f"{self.folder}/gres.conf", "w") as conf:
+            conf.write(f"NodeName={shown} Name=gpu File={self.folder}/gpu[0-3]\n")
+        for number in range(4):
+            open(f"{self.folder}/gpu{number}", "w").close()
+        ports = ",".join(map(str, free_ports(self._nodes)))
+        return ["GresTypes=gpu", f"NodeName={shown} NodeHostname={socket.gethostname()} NodeAddr=127.0.0.1 Port=[{ports}] CPUs=32 Sockets=1 "
+                f"CoresPerSocket=32 ThreadsPerCore=1 RealMemory=64000 Gres=gpu:4 State=UNKNOWN",
+                f"PartitionName=nodes Nodes={shown} Default=YES MaxTime=INFINITE State=UP",
+                f"PartitionName=gpu Nodes={shown} MaxTime=INFINITE State=UP"]
 
     def start_controller(self) -> None:
         """slurmctld, at first or again."""

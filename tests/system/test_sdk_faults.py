@@ -74,7 +74,7 @@ from tests.system.login_node import LoginNode
 SECONDS = 60.0
 QUICK = 20.0
 """Within so many seconds after the fault the exception is there, this machine being busy."""
-LINES = ("SlurmdTimeout=4", "JobAcctGatherType=jobacct_gather/linux", "JobAcctGatherParams=OverMemoryKill", "JobAcctGatherFrequency=task=1")
+LINES = ("MessageTimeout=5", "JobAcctGatherType=jobacct_gather/linux", "JobAcctGatherParams=OverMemoryKill", "JobAcctGatherFrequency=task=1")
 
 
 class World(Protocol):
@@ -464,6 +464,13 @@ def test_a_controller_that_is_killed_is_waited_for_and_one_that_stays_away_is_to
             one.close()
 
 
+def test_a_job_whose_time_is_over_is_told(world: World, overdue: Job[float] | None) -> None:
+    if overdue is None:
+        pytest.skip("test_sdk.py waits for it")
+    with pytest.raises(JobTimeLimit, match=rf"^Job {overdue.id} did not succeed\. State: TIMEOUT"):
+        overdue.result(2 * SECONDS)
+
+
 def test_a_lost_node_is_told(world: World, cluster: Cluster, tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     job = faulty.waits.with_options(no_requeue=True)(300, str(mark))
@@ -478,13 +485,6 @@ def test_a_lost_node_is_told(world: World, cluster: Cluster, tmp_path: Path) -> 
     if psutil.pid_exists(int(mark.read_text())):
         _until(lambda: not psutil.pid_exists(int(mark.read_text())))
     assert faulty.takes(1).result(SECONDS) == "1"
-
-
-def test_a_job_whose_time_is_over_is_told(world: World, overdue: Job[float] | None) -> None:
-    if overdue is None:
-        pytest.skip("test_sdk.py waits for it")
-    with pytest.raises(JobTimeLimit, match=rf"^Job {overdue.id} did not succeed\. State: TIMEOUT"):
-        overdue.result(2 * SECONDS)
 
 
 def test_a_job_that_the_controller_has_forgotten_still_has_its_result(world: Any, cluster: Cluster) -> None:

@@ -1,15 +1,21 @@
-"""PyTorch on two emulated nodes: the sample of the concept page with gloo instead of NCCL, and the example, at the same time."""
+"""PyTorch on two nodes: the sample of the concept page with gloo instead of NCCL, on emulated nodes beside the example, and on Debian's Slurm over ssh."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bench.real_slurm import RealSlurm
+from bench.real_slurm import missing as no_real_slurm
+from tests.system import login_node
 from tests.system.harness import Cluster
+from tests.system.login_node import LoginNode
 
 pytestmark = pytest.mark.clients
 
@@ -51,13 +57,36 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     found.close()
 
 
-def test_the_sample_of_the_concept_page_trains_beside_the_example(nodes: Cluster) -> None:
+def program(cluster: str) -> str:
+    """The sample, and a call of it on this cluster."""
     (sample,) = [sample for sample in SAMPLES if "def train_distributed" in sample]
     changed = sample.replace('"nccl"', '"gloo"').replace("    # ... training code ...\n", TRAINING)
     assert changed.count("gloo") == 1 and "all_gather_object" in changed
-    nodes.script("sample.py", "import os\nfrom slurm import Cluster, task\n" + changed
-                 + f"with Cluster(job_base_dir={str(nodes.work)!r}):\n    job = train_distributed({{'lr': 0.1}})\n    loss = job.result(300)['loss']\n"
-                 "    print(len(job.rank_results()), 0 <= loss < 1)\n")
+    return ("import os\nfrom slurm import Cluster, task\n" + changed + f"with {cluster}:\n    job = train_distributed({{'lr': 0.1}})\n"
+            "    loss = job.result(300)['loss']\n    print(len(job.rank_results()), 0 <= loss < 1)\n")
+
+
+def test_the_sample_trains_on_debians_slurm_over_ssh(tmp_path: Path) -> None:
+    missing = login_node.missing() or no_real_slurm()
+    if missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    real, node = RealSlurm(nodes=2), LoginNode(tmp_path / "login")
+    (tmp_path / "sample.py").write_text(program(
+        f"Cluster('ssh', hostname='127.0.0.1', port={node.port}, key_filename='{node.folder}/key', known_hosts='{node.folder}/known_hosts', "
+        f"job_base_dir='{tmp_path}/jobs', python={sys.executable!r}, env={{'SLURM_CONF': '{real.folder}/slurm.conf'}})"))
+    try:
+        real.start()
+        node.start()
+        done = subprocess.run([sys.executable, tmp_path / "sample.py"], capture_output=True, text=True, timeout=300, check=False, env={
+            **os.environ, "PYTHONPATH": str(ROOT / "src")})
+        assert (done.stdout, done.returncode) == ("8 True\n", 0), done.stderr
+    finally:
+        node.stop()
+        real.stop()
+
+
+def test_the_sample_trains_beside_the_example(nodes: Cluster) -> None:
+    nodes.script("sample.py", program(f"Cluster(job_base_dir={str(nodes.work)!r})"))
     beside = nodes.spawn(sys.executable, str(ROOT / "examples" / "hello_distributed.py"), env={"HOME": str(nodes.work)})
     assert nodes.ok(sys.executable, "sample.py", timeout=300) == "8 True\n"
     said, errors = beside.communicate(timeout=300)
