@@ -51,7 +51,7 @@ $(PY):
 	  { echo "make: $(PYTHON) cannot create a virtual environment: on Debian, apt-get install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml $(SOURCES) | $(PY)
+$(VENV)/.installed: pyproject.toml hatch_build.py $(SOURCES) | $(PY)
 	$(PIP) install --quiet .
 	@touch $@
 

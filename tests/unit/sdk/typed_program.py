@@ -1,4 +1,7 @@
-"""A user's program for type checkers, which `make check` runs over it: `assert_type` says what is to be known, and an ignore that is not needed is an error."""
+"""A user's program for type checkers, which `make check` runs over it: `assert_type` says what is to be known, and an ignore that is not needed is an error.
+
+The types of the published SDK's import paths come with an installed slurm-py (`hatch_build.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, assert_type
 
-from slurm import ArrayJob, Cluster, InvalidOption, Job, JobContext, WorkflowContext, task, workflow
+from slurm import ArrayJob, Cluster, InvalidOption, Job, JobContext, task
+from slurm.decorators import workflow
+from slurm.workflow import WorkflowContext
 
 
 @task
