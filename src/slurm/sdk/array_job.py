@@ -128,7 +128,7 @@ class ArrayJob(Promise, Generic[T]):
         if not self._jobs or self.done():
             return False
         self.cluster.tracker.unguard(job.id for job in self._jobs)
-        again = {job.id.partition("_")[0] for job in self._jobs} - set(self.ids)
+        again = {job.id.partition("_")[0] for job in self._jobs if not job.cached} - set(self.ids)
         self.cluster.backend.cancel([*self.ids, *sorted(again)])
         return True
 

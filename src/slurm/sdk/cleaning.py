@@ -43,6 +43,8 @@ def clean(base: str, wish: Mapping[str, Any], seconds: float = SECONDS) -> dict[
         if time.monotonic() > deadline:
             told["more"] = True
             break
+        if kind == "code" and path.endswith(".lock") and os.path.exists(path.removesuffix(".lock")):
+            continue  # somebody may hold it
         name = os.path.basename(path)
         inside = os.path.realpath(path) + "/"
         if any(script.startswith(inside) for script in live) or (name in keys if kind == "job" else name in code):

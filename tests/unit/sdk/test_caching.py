@@ -138,6 +138,7 @@ def test_of_an_array_only_the_elements_that_are_missing_are_submitted(tmp_path: 
         assert [job.cached for job in array] == [False, True, False, True, False]
         assert array.results() == [[0], [1], [2], [3], [4]] and array.chunks[0].size == 3
         assert _runs(tmp_path) == 5
+        assert not array.cancel()
         known = cached.map([(folder, number) for number in range(5)])
         assert known.chunks == () and known.results() == array.results() and known.status() == {"COMPLETED": 5}
         assert task(sum)(known, start=[]).result() == [0, 1, 2, 3, 4]

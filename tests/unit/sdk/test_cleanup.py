@@ -75,6 +75,7 @@ def test_what_live_jobs_are_and_need_stays(queued: tuple[Cluster, Queued]) -> No
     (code := Path(cluster.job_base_dir, ".code", "modules-1")).mkdir(parents=True)
     Path(live.files.script + ".again1").write_text(f"export PYTHONPATH={code}\n")
     Path(code.parent, "slurm-0.1-old").mkdir()
+    Path(code.parent, "modules-1.lock").touch()
     _old(cluster.job_base_dir)
     backend.live = [live.files.script + ".again1"]
     done = cluster.cleanup(older_than=timedelta(days=1))

@@ -110,6 +110,19 @@ def test_a_cut_connection_is_opened_again_without_anybody_noticing(far: FarSide,
     assert far.logins == 2
 
 
+def test_of_large_files_only_some_are_fetched_ahead(far: FarSide, backend: SshBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("slurm.sdk.backends.ssh_connection.TOGETHER", 1000)
+    paths = [f"{far.home}/{number}" for number in range(30)]
+    for number, path in enumerate(paths):
+        backend.write(path, bytes([number]) * 500)
+    fetched = backend.connection.read_many(paths)
+    assert 2 <= len(fetched) < 30
+    backend.prefetch(paths)
+    for number, path in enumerate(paths):
+        with backend.read(path) as file:
+            assert file.read() == bytes([number]) * 500
+
+
 def test_only_what_was_added_to_a_file_is_fetched_over_a_cut_too(far: FarSide, backend: SshBackend) -> None:
     path, other = f"{far.home}/log", f"{far.home}/none"
     backend.write(path, b"one\n")

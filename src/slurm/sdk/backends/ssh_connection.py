@@ -35,6 +35,8 @@ KEEPALIVE_SECONDS, KEEPALIVES = 15, 3
 CHANNELS = 8
 """How much goes on at once: OpenSSH allows 10 sessions a connection unless told otherwise."""
 PIECE = 4 << 20
+TOGETHER = 256 << 20
+"""So many bytes of several files are fetched ahead of being read."""
 IN_MEMORY = 16 << 20
 """Larger files are kept on this machine's disk while they are read."""
 _CUT = (asyncssh.ConnectionLost, asyncssh.ChannelOpenError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, ConnectionError)
@@ -205,11 +207,20 @@ class SshConnection:
         return cast(BinaryIO, kept)
 
     async def _read_many(self, paths: list[str]) -> dict[str, BinaryIO]:
+        room, turn = TOGETHER, asyncio.Semaphore(CHANNELS)
+
         async def one(path: str) -> BinaryIO | None:
-            try:
-                return await self._again(lambda: self._fetch(path), None, path)
-            except (FileNotFoundError, PermissionError):
-                return None  # whoever reads it is told then
+            nonlocal room
+            async with turn:
+                if room <= 0:
+                    return None  # large ones are fetched when they are read, one at a time
+                try:
+                    file = await self._again(lambda: self._fetch(path), None, path)
+                except (FileNotFoundError, PermissionError):
+                    return None  # whoever reads it is told then
+            room -= file.seek(0, os.SEEK_END)
+            file.seek(0)
+            return file
 
         fetched = await asyncio.gather(*map(one, paths))
         return {path: file for path, file in zip(paths, fetched, strict=True) if file is not None}
