@@ -42,6 +42,7 @@ class Desk(NamedTuple):
     folder: Path
     environment: dict[str, str]
     submit: Callable[..., str]
+    node: LoginNode
 
     def run(self, *words: str) -> Result:
         """A subcommand of slurm."""
@@ -88,7 +89,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     try:
         real.start()
         node.start()
-        yield Desk(folder, environment, submit)
+        yield Desk(folder, environment, submit, node)
     finally:
         node.stop()
         real.stop()
@@ -137,6 +138,11 @@ def test_a_shell_is_opened_in_a_job_there_and_on_the_login_node(desk: Desk) -> N
     login.type("echo over-${SSH_CONNECTION%% *}; exit 3\r")
     login.until("over-127.0.0.1")
     assert login.status() == 3
+    cut = Terminal(["slurm", "cluster", "connect"], desk.environment, desk.folder)
+    cut.type("echo over-${SSH_CONNECTION%% *}\r")
+    cut.until("over-127.0.0.1")
+    assert desk.node.cut()
+    assert cut.status() == 1 and "the connection was cut" in cut.seen
     desk.run("jobs", "cancel", job)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.backends.local import LocalBackend
 from slurm.sdk.backends.program import ours
-from slurm.sdk.errors import BackendCommandError
+from slurm.sdk.errors import BackendCommandError, BackendError
 
 KEEPALIVE_SECONDS, KEEPALIVES = 15, 3
 
@@ -44,8 +44,10 @@ async def _session(backend: Any, words: Sequence[str]) -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, lambda: process.change_terminal_size(*os.get_terminal_size()))
         done = await process.wait(check=False)
     if done.exit_signal:
-        return 128
-    return done.exit_status if done.exit_status is not None else 255
+        return 128 + int(getattr(signal, f"SIG{done.exit_signal[0]}", 0))
+    if done.exit_status is None:
+        raise BackendError(f"{backend.connection.login}: the connection was cut")
+    return int(done.exit_status)
 
 
 @contextmanager
