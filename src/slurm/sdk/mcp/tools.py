@@ -102,10 +102,13 @@ class Tools:
                    tail_lines: Annotated[int, Field(ge=1, le=5000, description="the last so many lines; only without offset")] = 100,
                    offset: Annotated[int | None, Field(ge=0, description="read on from this byte: `end` of an earlier answer")] = None,
                    max_bytes: Annotated[int, Field(ge=256, le=MOST_BYTES)] = 16384) -> answers.Output:
-        """Read what a job has written so far: its end, or from a byte on. Never waits; at most max_bytes at once."""
+        """Read what a job of yours has written so far: its end, or from a byte on. Never waits; at most max_bytes at once."""
         backend = self._backend()
         job = self._single(backend, job_id)
         path = job.stderr if stream == "stderr" else job.stdout
+        if job.user != backend.around().user:
+            # Whoever submits a job says what its output is called: that must not make these tools read a file of somebody else's choice.
+            raise Problem("not_permitted", f"job {job.id} is a job of {job.user}: only output of the user's own jobs is read", f"it is said to be in {path}")
         if path in ("", "/dev/null"):
             raise Problem("no_output", f"job {job.id} writes no {stream} to a file", "interactive jobs write to the terminal that they were started from")
         told = backend.grown({path: -max_bytes if offset is None else offset}).get(path)

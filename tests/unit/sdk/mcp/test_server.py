@@ -12,6 +12,7 @@ import pytest
 from mcp import Client, MCPError
 
 from slurm.model.errors import Unreachable
+from slurm.sdk.backends.backend import Around
 from slurm.sdk.backends.inline import InlineBackend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import BackendCommandError, BackendError, SubmissionError
@@ -43,7 +44,7 @@ class Told(InlineBackend):
 
     def __init__(self, says: Mapping[str, str | Exception]) -> None:
         super().__init__()
-        self.says = says
+        self.says, self.user = says, "ada"
         self.submitted: list[str] = []
         self.refusal: Exception | None = None
 
@@ -53,6 +54,10 @@ class Told(InlineBackend):
         if isinstance(found, Exception):
             raise found
         return found
+
+    def around(self) -> Around:
+        """The user of all these jobs."""
+        return Around("/home/ada", self.user)
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """Kept."""
@@ -200,6 +205,18 @@ def test_what_a_job_has_written_is_read_from_its_end_and_on_from_a_byte(tmp_path
             assert part["start"] == place and len(part["text"].encode()) <= 256
             text, place, more = text + part["text"], part["end"], part["more"]
         assert text == out.read_text()
+
+    on(backend, tmp_path, play)
+
+
+def test_output_that_somebody_elses_job_points_to_is_not_read(tmp_path: Path) -> None:
+    secret = tmp_path / "id_ed25519"
+    secret.write_text("my key")
+    backend = Told({"scontrol show job 7": RECORD.format(id=7, state="RUNNING", reason="None", out=secret)})
+    backend.user = "grace"
+
+    async def play(client: Client) -> None:
+        assert (await refused(client, "job_output", job_id="7"))["code"] == "not_permitted"
 
     on(backend, tmp_path, play)
 
