@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from bench import real_slurm
 from tests import pages
 from tests.system import login_node
 from tests.system.harness import Cluster, commands_folder
@@ -64,22 +66,35 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def login(shared: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home folder from which ssh reaches a login node of the shared cluster under the name that the pages use."""
-    if lacking := login_node.missing():
-        pytest.fail(lacking) if os.environ.get("CI") else pytest.skip(lacking)
-    node = LoginNode(tmp_path_factory.mktemp("login") / "node")
+    _require(login_node.missing())
     variables = {**{name: shared.environment[name] for name in ("XDG_STATE_HOME", "SLURM_PY_INSTANCE", "PYTHONPATH")},
                  "PATH": _path(shared.environment["PATH"]), "SCRATCH": str(shared.root / "scratch")}
-    with (node.folder / "sshd_config").open("a") as config:
+    with _reachable(tmp_path_factory.mktemp("login") / "node", variables) as home:
+        yield home
+
+
+def _require(lacking: str) -> None:
+    if lacking:
+        pytest.fail(lacking) if os.environ.get("CI") else pytest.skip(lacking)
+
+
+@contextmanager
+def _reachable(folder: Path, variables: dict[str, str]) -> Iterator[Path]:
+    """A login node whose sessions have these variables, and the home of somebody whose ssh knows it by the name that the pages use."""
+    node = LoginNode(folder)
+    with (folder / "sshd_config").open("a") as config:
         config.write("SetEnv " + " ".join(f'"{name}={value}"' for name, value in variables.items()) + "\n")
-    (node.folder / ".ssh").mkdir(mode=0o700)
-    known = (node.folder / "known_hosts").read_text().split(" ", 1)[1]
-    (node.folder / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{node.port} {known}{LOGIN_HOST} {known}[{LOGIN_HOST}]:{node.port} {known}")
-    config_file = node.folder / ".ssh" / "config"
-    config_file.write_text(f"Host {LOGIN_HOST}\n  HostName 127.0.0.1\n  Port {node.port}\n  IdentityFile {node.folder}/key\n  User {getpass.getuser()}\n")
+    (folder / ".ssh").mkdir(mode=0o700)
+    known = (folder / "known_hosts").read_text().split(" ", 1)[1]
+    (folder / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{node.port} {known}{LOGIN_HOST} {known}[{LOGIN_HOST}]:{node.port} {known}")
+    config_file = folder / ".ssh" / "config"
+    config_file.write_text(f"Host {LOGIN_HOST}\n  HostName 127.0.0.1\n  Port {node.port}\n  IdentityFile {folder}/key\n  User {getpass.getuser()}\n")
     config_file.chmod(0o600)
     node.start()
-    yield node.folder
-    node.stop()
+    try:
+        yield folder
+    finally:
+        node.stop()
 
 
 def _path(before: str) -> str:
@@ -135,6 +150,19 @@ def test_a_page_that_needs_another_package_does_what_it_says(page: Path, desk: D
     if absent:
         pytest.fail(f"not installed: {absent}") if os.environ.get("CI") else pytest.skip(f"not installed: {absent}")
     _check_page(page, desk, with_others=True)
+
+
+def test_the_page_on_ssh_holds_on_a_real_slurm_too(tmp_path: Path) -> None:
+    _require(login_node.missing() or real_slurm.missing())
+    real = real_slurm.RealSlurm()
+    try:
+        real.start()
+        with _reachable(tmp_path / "node", {"SLURM_CONF": f"{real.folder}/slurm.conf", "SCRATCH": str(tmp_path)}) as home:
+            source = {"PYTHONPATH": str(pages.ROOT / "src"), "PATH": _path(os.environ["PATH"])}
+            (tmp_path / "work").mkdir()
+            _check_page(pages.ROOT / "docs" / "how-to" / "ssh.md", Desk(tmp_path / "work", {**source, "HOME": str(home)}), with_others=False)
+    finally:
+        real.stop()
 
 
 def _check_page(page: Path, desk: Desk, with_others: bool) -> None:
