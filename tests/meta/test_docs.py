@@ -48,6 +48,12 @@ def test_every_keyword_of_tasks_that_is_not_sbatchs_stands_in_the_reference() ->
     assert not [word for word in (*retry.WORDS, *caching.WORDS) if f"`{word}`" not in page]
 
 
+def test_every_how_to_stands_in_the_list_of_questions() -> None:
+    folder = ROOT / "docs" / "how-to"
+    listed = set(LINK.findall((folder / "index.md").read_text(encoding="utf-8")))
+    assert {path.name for path in folder.glob("*.md")} - {"index.md"} <= listed
+
+
 def test_every_decision_record_has_a_number_of_its_own() -> None:
     numbers = [path.name[:4] for path in sorted((ROOT / "docs" / "decisions").glob("*.md")) if path.name != "index.md"]
     assert all(number.isdigit() for number in numbers)
