@@ -57,6 +57,8 @@ class Cluster:
 
     backend: Backend
     tracker: Tracker
+    slurmfile_path: os.PathLike[str] | None = None
+    env_name: str | None = None
 
     def __init__(self, backend_type: str = "", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
                  default_packaging: str | Mapping[str, Any] | None = None, default_account: str | None = None, default_partition: str | None = None, *,
@@ -90,11 +92,20 @@ class Cluster:
     @classmethod
     def from_env(cls, slurmfile_path_or_env: str | os.PathLike[str] | None = None, *, env: str | None = None,
                  overrides: Mapping[str, Any] | None = None, callbacks: Sequence[object] | None = None) -> Self:
-        """The cluster that a Slurmfile describes: found as `slurmfile.find` says, in the environment `env` ($SLURM_ENV, else `default`)."""
+        """The cluster that a Slurmfile describes: found as `slurmfile.find` says, in the environment `env` ($SLURM_ENV, else `default`).
+
+        `overrides` are arguments of Cluster that win; `backend` may stand for backend_type, and `backend_config` holds more of them.
+        """
         from slurm.sdk import slurmfile
 
-        found = slurmfile.settings(slurmfile_path_or_env, env, os.environ)
-        return cls(**{**found, **({} if callbacks is None else {"callbacks": callbacks}), **(overrides or {})})
+        path, name = slurmfile.where(slurmfile_path_or_env, env, os.environ)
+        found = slurmfile.settings(path, name, os.environ) | ({} if callbacks is None else {"callbacks": callbacks})
+        changed = {**(overrides or {})}
+        found |= changed.pop("backend_config", None) or {}
+        found |= {"backend_type" if key == "backend" and isinstance(value, str) else key: value for key, value in changed.items()}
+        made = cls(**found)
+        made.slurmfile_path, made.env_name = path, name
+        return made
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **extra: Any) -> Self:

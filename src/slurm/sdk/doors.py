@@ -40,7 +40,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "runner.initialization": ("published.runner",), "runner.placeholder": ("published.runner",),
     "runner.result_saver": ("published.metadata",),
     **{module: (f"published.{module}",) for module in ("array_items", "logging", "rendering", "ui", "validation")},
-    "api": ("published.backends",), "api.base": ("published.backends",), "api.local": ("published.backends",), "api.ssh": ("published.ssh",),
+    "api": ("published.backends", "published.ssh"), "api.base": ("published.backends",), "api.local": ("published.backends",), "api.ssh": ("published.ssh",),
     "packaging": ("packaging.choice", "packaging.settings", *_PACKAGING), **{module: (module,) for module in _PACKAGING},
     "callbacks": _CALLBACKS, "callbacks.callbacks": _CALLBACKS, "callbacks.debug": ("callbacks.debug",),
     "mcp_server": ("mcp.server",), "examples": (), "examples.workflow_graph_visualization": ("callbacks.graph",),

@@ -36,18 +36,22 @@ def find(start: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Pa
     raise SlurmfileNotFoundError(f"no Slurmfile: looked for {named or f'{NAMES[0]} in {Path.cwd()} and above it, and $SLURMFILE is not set'}")
 
 
+def where(path_or_env: str | os.PathLike[str] | None, env: str | None, environ: Mapping[str, str]) -> tuple[Path, str]:
+    """The Slurmfile and the name of the environment that are meant; SlurmfileNotFoundError. The environment may be missing there."""
+    start = path_or_env if path_or_env is not None and _is_path(os.fspath(path_or_env)) else None
+    if path_or_env is not None and start is None:
+        env = env or os.fspath(path_or_env)
+    return find(start, environ), env or environ.get("SLURM_ENV") or "default"
+
+
 def settings(path_or_env: str | os.PathLike[str] | None, env: str | None, environ: Mapping[str, str], *, submitting: bool = True) -> dict[str, Any]:
     """The arguments of Cluster that an environment of a Slurmfile stands for; a SlurmfileError says what is wrong.
 
     With submitting=False what only new jobs need is left out: packaging, and callbacks, which are the user's own code.
     """
-    start = path_or_env if path_or_env is not None and _is_path(os.fspath(path_or_env)) else None
-    if path_or_env is not None and start is None:
-        env = env or os.fspath(path_or_env)
-    path = find(start, environ)
+    path, name = where(path_or_env, env, environ)
     content = _read(path)
     root, environments = _environments(content)
-    name = env or environ.get("SLURM_ENV") or "default"
     if name != "default" and name not in environments:
         known = ", ".join(sorted(key for key, value in environments.items() if isinstance(value, dict)))
         raise SlurmfileEnvironmentNotFoundError(f"{path} has no environment {name}; it has {known}")

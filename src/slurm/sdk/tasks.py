@@ -68,6 +68,11 @@ class SlurmTask(Submits[P, T]):
         return str(getattr(self.func, "__name__", type(self.func).__name__))
 
     @property
+    def pending_dependencies(self) -> list[Job[Any] | ArrayJob[Any]]:
+        """What `after` was given: the published SDK's name of `dependencies`."""
+        return list(self.dependencies)
+
+    @property
     def unwrapped(self) -> Callable[P, T]:
         """The plain function, to call here and now."""
         return self.func

@@ -97,6 +97,11 @@ def test_a_backend_with_the_published_methods_runs_calls_and_arrays(tmp_path: Pa
     assert (status["JobState"], status["Account"]) == ("FAILED", "lab")
 
 
+def test_what_is_no_backend_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="backend='local' is no object that submits jobs"):
+        Cluster(backend="local", job_base_dir=tmp_path)  # type: ignore[arg-type]
+
+
 def test_a_job_is_made_by_hand_from_its_folder_and_key(tmp_path: Path) -> None:
     backend = Theirs()
     with Cluster.from_backend(backend, job_base_dir=tmp_path):

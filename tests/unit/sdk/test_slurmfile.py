@@ -50,6 +50,12 @@ def test_an_environment_lies_over_the_default(project: Path, monkeypatch: pytest
     assert Cluster.from_env(overrides={"partition": "long"}).defaults()["partition"] == "long"
 
 
+def test_overrides_win_by_the_names_of_a_slurmfile_and_of_cluster(project: Path) -> None:
+    cluster = Cluster.from_env("gpu", overrides={"backend": "subprocess", "backend_config": {"default_account": "other"}, "job_base_dir": str(project)})
+    assert (cluster.backend_type, cluster.default_account, cluster.job_base_dir) == ("subprocess", "other", str(project))
+    assert (cluster.env_name, cluster.slurmfile_path) == ("gpu", project / "Slurmfile.toml")
+
+
 @pytest.mark.parametrize(("text", "said"), [
     ("[default.cluster]\njob_base_dir='x'", "a key `backend` is missing"),
     ("[default.cluster]\nbackend='inline'\n[default.clutser]\n", "clutser is unknown; valid: cluster, submit"),

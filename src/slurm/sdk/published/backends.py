@@ -183,6 +183,8 @@ def ours(backend: Any) -> Backend:
     if isinstance(backend, Adapted) or hasattr(backend, "changes"):
         found: Backend = backend
         return found
+    if not hasattr(backend, "submit_job"):
+        raise TypeError(f"backend={backend!r} is no object that submits jobs; a kind of backend is named by backend_type: {', '.join(KINDS)} …")
     return Adapted(backend)
 
 
