@@ -229,10 +229,15 @@ def test_nothing_is_submitted_twice_when_the_connection_is_cut_meanwhile(side: S
     with side.cluster(job_base_dir=str(side.folder / "once"), connection_attempts=8) as cluster:
         once = double.with_options(job_name="once")
         once(0).result(SECONDS)
+        cluster.reconnect()
+        began = time.monotonic()
+        cluster.backend.say("true")  # type: ignore[attr-defined]
+        # A login and a command must fit between two cuts, on a busy machine too; a submission, which is several, does not.
+        pause = max(0.15, 2 * (time.monotonic() - began))
         stop = threading.Event()
 
         def cut() -> None:
-            while not stop.wait(0.15):
+            while not stop.wait(pause):
                 side.node.cut()
 
         cutter = threading.Thread(target=cut)
