@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -37,20 +38,27 @@ def cancel(backend: Backend, ids: Sequence[str], patience: float = PATIENCE) -> 
     refs = {one: jobref.parse(plain(one)) for one in ids}
     before = _standing(backend, refs)
     living = [one for one in ids if any(_lives(row) for row in before[one])]
-    refusal = ""
+    refused: dict[str, str] = {}
     if living:
         try:
             backend.cancel([plain(one) for one in living])
         except BackendTimeout:
             raise
         except BackendError as error:
-            refusal = str(error)
+            refused = _refused(living, refs, str(error))
     after, pause, deadline = _standing(backend, refs) if living else before, SHORTEST, time.monotonic() + patience
-    while not refusal and time.monotonic() < deadline and any(_lives(row) for one in living for row in after[one]):
+    while time.monotonic() < deadline and any(_lives(row) for one in living if one not in refused for row in after[one]):
         time.sleep(pause)
         pause *= GROWTH
         after = _standing(backend, refs)
-    return [_ending(one, one in living, before[one], after[one], refusal) for one in refs]
+    return [_ending(one, one in living, before[one], after[one], refused.get(one, "")) for one in refs]
+
+
+def _refused(ids: Sequence[str], refs: dict[str, JobRef], said: str) -> dict[str, str]:
+    """Those of the jobs that the cluster's words name, all when they name none, with what it said."""
+    parts = [part.strip() for part in re.split(r"[;\n]", said)]
+    named = {one: part for one in ids for part in parts if re.search(rf"\b{refs[one].job}\b", part)}
+    return named or dict.fromkeys(ids, said)
 
 
 def plain(id: str) -> str:

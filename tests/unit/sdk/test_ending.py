@@ -82,6 +82,15 @@ def test_a_refusal_is_told_in_the_words_of_the_cluster_and_not_waited_for() -> N
     assert found.result == "refused" and "Access/permission denied" in found.message and "RUNNING" in found.message
 
 
+def test_of_several_jobs_only_those_that_the_cluster_names_are_refused() -> None:
+    def refuse() -> None:
+        raise BackendError("not cancelled: 8: Access/permission denied")
+
+    backend = Queue(line("7", "RUNNING") + line("8", "RUNNING"), line("7", "COMPLETING") + line("8", "RUNNING"), line("7", "CANCELLED") + line("8", "RUNNING"),
+                    cancelled=refuse)
+    assert [(one.id, one.result) for one in ending.cancel(backend, ["7", "8"])] == [("7", "cancelled"), ("8", "refused")]
+
+
 def test_the_waiting_elements_of_an_array_are_named_without_their_limit() -> None:
     backend = Queue(line("3_[4-9%2]", "PENDING", "3") + line("3_1", "RUNNING", "5"), line("3_1", "RUNNING", "5") + line("3_4", "CANCELLED", "3"))
     assert only(backend, "3_[4-9%2]").result == "cancelled"
