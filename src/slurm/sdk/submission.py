@@ -188,9 +188,12 @@ def _submission(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], c
 
 
 def _track(cluster: Place, task: SlurmTask[..., Any], made: Submission, ids: Mapping[str, int | None]) -> None:
+    """Let the tracker know of jobs; of those that may have to be submitted again it hears the news also when nobody waits."""
     if Attempts.needed(cluster, task.retry, made.awaits):
         cluster.tracker.guard(ids, Attempts(cluster, task.retry, made, ids))
-    cluster.tracker.add(ids)
+        cluster.tracker.follow(ids)
+    else:
+        cluster.tracker.add(ids)
 
 
 def _literal(path: str) -> str:

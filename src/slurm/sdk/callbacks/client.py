@@ -107,13 +107,13 @@ class Client:
             return
         jobs = [job] if isinstance(job, Job) else list(job)
         with self._changed:
-            new = {one.id: _Watched(one, task.workflow) for one in jobs}
+            new = {one.attempts[0]: _Watched(one, task.workflow) for one in jobs}
             self._watched.update(new)
             self._alone.update(new if isinstance(job, Job) else {})
         self._cluster.tracker.listener = self
         self._cluster.tracker.follow([one.id for one in jobs])
         # What is known already is not told again.
-        self.news(self._cluster.tracker.known([one.id for one in jobs]))
+        self.news(self._cluster.tracker.known(new))
 
     def child(self, around: Any, task: SlurmTask[..., Any], job: Job[Any] | ArrayJob[Any]) -> None:
         """Tell that the workflow `around` has submitted a child."""
