@@ -158,9 +158,13 @@ def test_callbacks_travel_and_a_workflow_shows_its_children(side: Side, capsys: 
 def test_a_job_that_died_is_tried_again_there_and_what_waits_for_it_follows(side: Side, cluster: Cluster) -> None:
     job = dies_once(str(side.folder / "died"))
     dependent = same([job])
+    (side.folder / "died before").mkdir(exist_ok=True)
+    array = dies_once.map([str(side.folder / "died before"), str(side.folder / "dies")])
     assert dependent.result(SECONDS) == ["done"]
     assert (len(job.attempts), len(dependent.attempts)) == (2, 2)
     assert list(job.logs()) == ["at work", "at work"]
+    assert array.results(SECONDS) == ["done", "done"] and [len(one.attempts) for one in array] == [1, 2]
+    assert array[1].stdout() == "at work\nat work\n"
 
 
 def test_results_are_cached_there_and_old_folders_are_removed_there(side: Side) -> None:
