@@ -5,6 +5,7 @@ Not here: results (`pickling`), and what a job's end without an exception become
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Mapping
 from typing import Any, BinaryIO
@@ -21,6 +22,16 @@ def write_error(path: str, error: BaseException, traceback: str) -> None:
     record = {"exception": body, "type": f"{kind.__module__}.{kind.__qualname__}", "message": text_of(error), "traceback": traceback, "problem": problem}
     with whole(path) as file:
         pickle.dump(record, file, PROTOCOL)
+
+
+def story(error: BaseException) -> str:
+    """The traceback as Python prints it, without the frames of the runner, which come first."""
+    import traceback
+
+    frames = error.__traceback__
+    while frames is not None and os.path.dirname(frames.tb_frame.f_code.co_filename) == os.path.dirname(__file__):
+        frames = frames.tb_next
+    return "".join(traceback.format_exception(type(error), error, frames))
 
 
 def read_error(file: BinaryIO, job: str, path: str) -> tuple[BaseException, str]:

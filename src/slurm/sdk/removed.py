@@ -38,6 +38,9 @@ class Cleanup(NamedTuple):
 
 def shown(size: int) -> str:
     """Bytes for people."""
-    from slurm.notation import size as sizes
-
-    return f"{sizes.show_scaled(-(-size // 1024), 'K')}B" if size else "0 bytes"
+    amount, unit = float(size), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"

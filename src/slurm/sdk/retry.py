@@ -75,12 +75,11 @@ def tried(policy: Retry, environ: Mapping[str, str], call: Callable[[], Any], ag
     for number in range(1, left + 1):
         try:
             return call()
-        except policy.errors:
-            import traceback
+        except policy.errors as error:
+            from slurm.sdk.raised import story
 
             pause = policy.pause(number)
-            traceback.print_exc()
-            print(f"slurm.runner: trying again{f' in {pause:g} s' if pause else ''} ({number} of {left})", file=sys.stderr, flush=True)
+            print(f"{story(error)}slurm.runner: trying again{f' in {pause:g} s' if pause else ''} ({number} of {left})", file=sys.stderr, flush=True)
             time.sleep(pause)
             call = again
     return call()

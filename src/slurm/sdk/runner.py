@@ -22,7 +22,6 @@ from slurm.sdk.folder import JobFiles, read_item
 from slurm.sdk.pickling import Call, Envelope, loads, python_version, write_result
 
 USAGE_ERROR = 2
-_HERE = os.path.dirname(__file__)
 Loaded = tuple[Any, tuple[Any, ...], dict[str, Any], Any]
 """A function, what to call it with, and how it wants to be tried again."""
 _OPTIONS = ("task", "args", "folder", "key", "base")
@@ -152,15 +151,9 @@ def _returned(files: JobFiles, rank: int, value: Any, told: Any) -> int:
 
 def _failed(files: JobFiles, error: BaseException, told: Any) -> int:
     """Tell the submitter, in a file, whoever reads standard error, and the callbacks; the exit status."""
-    import traceback
+    from slurm.sdk.raised import story, write_error
 
-    from slurm.sdk.raised import write_error
-
-    # The first frames are the runner's own.
-    frames = error.__traceback__
-    while frames is not None and os.path.dirname(frames.tb_frame.f_code.co_filename) == _HERE:
-        frames = frames.tb_next
-    text = "".join(traceback.format_exception(type(error), error, frames))
+    text = story(error)
     status = 1
     try:
         write_error(files.error, error, text)
