@@ -128,10 +128,10 @@ class RealSlurm(SlurmCommands):
         self._spawn("/usr/sbin/slurmctld", "-D", "-f", f"{self.folder}/slurm.conf")
         self._controller = self._processes[-1]
 
-    def kill_controller(self) -> None:
-        """kill -9, and it is gone."""
-        self._controller.kill()
-        self._controller.wait()
+    def stop_controller(self) -> None:
+        """SIGTERM, and it is gone. After kill -9 it would give away anew the job ids that it has not saved, which slurmd then refuses to run."""
+        self._controller.terminate()
+        self._controller.wait(START_SECONDS)
 
     def stop_daemons(self) -> None:
         """End what was started; its files stay."""
