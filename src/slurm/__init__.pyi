@@ -31,12 +31,12 @@ from slurm.sdk.errors import SlurmfileError as SlurmfileError
 from slurm.sdk.errors import SubmissionError as SubmissionError
 from slurm.sdk.errors import TaskFailed as TaskFailed
 from slurm.sdk.executor import Executor as Executor
+from slurm.sdk.following.progress import progress as progress
+from slurm.sdk.following.status import JobSnapshot as JobSnapshot
+from slurm.sdk.inside.runtime import JobContext as JobContext
 from slurm.sdk.job import Job as Job
-from slurm.sdk.progress import progress as progress
 from slurm.sdk.published.words import PackagingConfig as PackagingConfig
 from slurm.sdk.published.words import parse_packaging_config as parse_packaging_config
-from slurm.sdk.runtime import JobContext as JobContext
-from slurm.sdk.status import JobSnapshot as JobSnapshot
 from slurm.sdk.tasks import SlurmTask as SlurmTask
 from slurm.sdk.tasks import WorkflowTask as WorkflowTask
 from slurm.sdk.workflow import WorkflowContext as WorkflowContext

@@ -2,7 +2,9 @@
 
 import re
 
-from slurm.sdk import caching, doors, retry
+from slurm.sdk import doors
+from slurm.sdk.calls import caching
+from slurm.sdk.following import retry
 from tests.meta.source import ROOT, SRC
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]

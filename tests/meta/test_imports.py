@@ -91,7 +91,7 @@ def test_a_slurm_command_starts_without_slow_modules(command: str) -> None:
 
 
 def test_a_job_starts_without_slow_modules() -> None:
-    code = "import slurm.sdk.runner; from slurm.decorators import task; from slurm import Cluster, Job, SlurmTask; print(json.dumps(sorted(sys.modules)))"
+    code = "import slurm.sdk.inside.runner; from slurm.decorators import task; from slurm import Cluster, Job, SlurmTask; print(json.dumps(sorted(sys.modules)))"
     result = _run(f"import json, sys\n{code}")
     assert result.returncode == 0, result.stderr
     loaded = json.loads(result.stdout)

@@ -6,7 +6,7 @@ import os
 import time
 
 from slurm.sdk.decorators import task, workflow
-from slurm.sdk.runtime import JobContext
+from slurm.sdk.inside.runtime import JobContext
 
 SECONDS = 60.0
 

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.pickling import RESULTS, Promise, Reference
 from slurm.sdk.errors import NotFinished
-from slurm.sdk.folder import JobFiles
+from slurm.sdk.following.status import Status
+from slurm.sdk.following.tracker import goes_on
 from slurm.sdk.job import Home, Job
-from slurm.sdk.pickling import RESULTS, Promise, Reference
-from slurm.sdk.status import Status
-from slurm.sdk.tracker import goes_on
 
 T = TypeVar("T")
 FETCHED_TOGETHER = 200
@@ -119,7 +119,7 @@ class ArrayJob(Promise, Generic[T]):
 
     def logs(self, *, follow: bool = True, stderr: bool = False, lines: int | None = None) -> Iterator[str]:
         """The lines that all elements write, as `Job.logs`, each behind the id of its element, in the order in which they are written."""
-        from slurm.sdk import logs
+        from slurm.sdk.following import logs
 
         return logs.lines(self.cluster, [job.written(stderr=stderr, prefix=f"{job.id}: ") for job in self._jobs], follow=follow, last=lines)
 
@@ -164,7 +164,7 @@ class ArrayJob(Promise, Generic[T]):
 
     def _wait(self, timeout: float | None, progress: bool) -> bool:
         if progress:
-            from slurm.sdk.progress import show
+            from slurm.sdk.following.progress import show
 
             return show(self, timeout)
         return self.cluster.tracker.wait([job.id for job in self._jobs], timeout)

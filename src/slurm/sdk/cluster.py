@@ -17,12 +17,12 @@ from slurm.sdk import context, options
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError, InvalidOption
+from slurm.sdk.following.status import Status
+from slurm.sdk.following.tracker import GONE_SECONDS, Tracker
 from slurm.sdk.job import Job
 from slurm.sdk.packaging import settings
-from slurm.sdk.removed import Cleanup
-from slurm.sdk.status import Status
 from slurm.sdk.tasks import P, SlurmTask, Submittable, T
-from slurm.sdk.tracker import GONE_SECONDS, Tracker
+from slurm.sdk.tidying.removed import Cleanup
 
 BACKENDS = ("local", "commands", "subprocess", "inline", "ssh")
 DEFAULT_BASE = "~/slurm_jobs"
@@ -162,7 +162,7 @@ class Cluster:
 
     def submit_call(self, task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Job[Any]:
         """Submit one call of a task."""
-        from slurm.sdk import submission
+        from slurm.sdk.calls import submission
         from slurm.sdk.published import metadata
 
         job = submission.submit_call(self, self.job_base_dir, task, args, kwargs)
@@ -171,7 +171,7 @@ class Cluster:
 
     def submit_map(self, task: SlurmTask[..., Any], items: list[Any], limit: int) -> ArrayJob[Any]:
         """Submit an array, a call an item."""
-        from slurm.sdk import submission
+        from slurm.sdk.calls import submission
         from slurm.sdk.published import metadata
 
         array = submission.submit_map(self, self.job_base_dir, task, items, limit)
@@ -242,7 +242,7 @@ class Cluster:
         Never those of this user's jobs that have not ended, nor those whose results such a job was handed. `keep_failed` keeps folders of jobs without
         a result, `cache` removes cached results too, `dry_run` only says what would be removed. BackendError when the cluster cannot say what is live.
         """
-        from slurm.sdk import cleanup
+        from slurm.sdk.tidying import cleanup
 
         return cleanup.cleanup(self, older_than=older_than, keep_failed=keep_failed, dry_run=dry_run, cache=cache)
 

@@ -1,8 +1,8 @@
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar, Unpack, overload
 
+from slurm.sdk.inside.runtime import JobContext
 from slurm.sdk.keywords import SbatchKeywords
-from slurm.sdk.runtime import JobContext
 from slurm.sdk.tasks import SlurmTask, WorkflowTask
 from slurm.sdk.workflow import WorkflowContext
 

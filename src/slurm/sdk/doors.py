@@ -19,8 +19,8 @@ from typing import Any
 NAMES: dict[str, str] = {
     "task": "decorators", "workflow": "decorators",
     "Job": "job", "ArrayJob": "array_job", "as_completed": "array_job", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
-    "progress": "progress", "JobSnapshot": "status", "PackagingConfig": "published.words", "parse_packaging_config": "published.words",
-    "JobContext": "runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base", "LoggerCallback": "callbacks.logger",
+    "progress": "following.progress", "JobSnapshot": "following.status", "PackagingConfig": "published.words", "parse_packaging_config": "published.words",
+    "JobContext": "inside.runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base", "LoggerCallback": "callbacks.logger",
     "BenchmarkCallback": "callbacks.benchmark", "RichLoggerCallback": "callbacks.rich_logger",
     **dict.fromkeys((
         "SdkError", "InvalidOption", "NoCluster", "SubmissionError", "DownloadError", "BackendError", "BackendTimeout", "BackendCommandError", "LoginRefused",
@@ -34,9 +34,9 @@ _PACKAGING = tuple(f"packaging.{module}" for module in ("base", "auto", "none", 
 
 MODULES: dict[str, tuple[str, ...]] = {
     "decorators": ("decorators", "published.words"), "task": ("tasks", "decorators", "published.words"), "job": ("job",), "array_job": ("array_job",),
-    "cluster": ("cluster", "published.words"), "workflow": ("workflow", "decorators"), "runtime": ("runtime", "published.runtime"),
+    "cluster": ("cluster", "published.words"), "workflow": ("workflow", "decorators"), "runtime": ("inside.runtime", "published.runtime"),
     "errors": ("errors",), "context": ("context", "published.context"), "executor": ("executor",),
-    "runner": ("runner", "published.runner"), "runner.__main__": ("runner",), "runner.argument_loader": ("published.runner",),
+    "runner": ("inside.runner", "published.runner"), "runner.__main__": ("inside.runner",), "runner.argument_loader": ("published.runner",),
     "runner.initialization": ("published.runner",), "runner.placeholder": ("published.runner",),
     "runner.result_saver": ("published.metadata",),
     **{module: (f"published.{module}",) for module in ("array_items", "logging", "rendering", "ui", "validation")},

@@ -8,12 +8,12 @@ from typing import Any, Generic, NoReturn, Protocol, TextIO, TypeVar
 
 from slurm.sdk import errors
 from slurm.sdk.backends.backend import Backend, File
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.pickling import RESULT, Promise, Reference, load_result
+from slurm.sdk.calls.raised import read_error
 from slurm.sdk.errors import JobFailed, NotFinished, RemoteTraceback, ResultUnreadable, SdkError
-from slurm.sdk.folder import JobFiles
-from slurm.sdk.pickling import RESULT, Promise, Reference, load_result
-from slurm.sdk.raised import read_error
-from slurm.sdk.status import UNKNOWN, JobSnapshot, Status
-from slurm.sdk.tracker import Tracker
+from slurm.sdk.following.status import UNKNOWN, JobSnapshot, Status
+from slurm.sdk.following.tracker import Tracker
 
 T = TypeVar("T")
 SHARED_DISK_SECONDS = 5.0
@@ -168,13 +168,13 @@ class Job(Promise, Generic[T]):
 
         `lines` is how many of those that are there are given, all unless said. Needs no thread and nothing of the cluster but its news.
         """
-        from slurm.sdk import logs
+        from slurm.sdk.following import logs
 
         return logs.lines(self.cluster, [self.written(stderr=stderr)], follow=follow, last=lines)
 
     def stream(self, output: TextIO | None = None, *, stderr: bool = False, follow: bool = True, lines: int | None = None) -> None:
         """Write what `logs` gives to a text file, standard output unless said, as it comes: half a line too, as progress bars print them."""
-        from slurm.sdk import logs
+        from slurm.sdk.following import logs
 
         logs.stream(self.cluster, [self.written(stderr=stderr)], output, follow=follow, last=lines)
 
@@ -263,7 +263,7 @@ class Job(Promise, Generic[T]):
 
     def _wait(self, timeout: float | None, progress: bool) -> bool:
         if progress:
-            from slurm.sdk.progress import show
+            from slurm.sdk.following.progress import show
 
             return show(self, timeout)
         return self.cluster.tracker.wait([self.id], timeout)

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from slurm.sdk import whereabouts
 from slurm.sdk.array_job import ArrayJob, Chunk
+from slurm.sdk.calls import whereabouts
+from slurm.sdk.calls.folder import JobFiles, whole
 from slurm.sdk.cluster import Cluster
-from slurm.sdk.folder import JobFiles, whole
 from slurm.sdk.job import Job
 from slurm.sdk.tasks import SlurmTask
 
@@ -88,7 +88,7 @@ def _handed_in(cluster: Cluster, seen: Sequence[whereabouts.Row], files: JobFile
 
 def _made(cluster: Cluster, files: JobFiles, chunks: Sequence[Chunk], task: SlurmTask[..., Any], count: int | None,
           cached: list[list[str]] | None) -> Job[Any] | ArrayJob[Any] | None:
-    from slurm.sdk.caching import cached_job
+    from slurm.sdk.calls.caching import cached_job
 
     name, options = str(task), task.sbatch_options
     if count is None:

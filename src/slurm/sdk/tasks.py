@@ -9,9 +9,11 @@ from importlib.util import find_spec
 from types import MethodType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, Unpack, overload
 
-from slurm.sdk import caching, context, retry
+from slurm.sdk import context
 from slurm.sdk import options as texts
 from slurm.sdk.array_job import ArrayJob
+from slurm.sdk.calls import caching
+from slurm.sdk.following import retry
 from slurm.sdk.job import Job
 from slurm.sdk.keywords import SbatchKeywords
 from slurm.sdk.packaging import settings
@@ -181,7 +183,7 @@ class Submittable(Submits[P, T]):
 
 
 def _rebuilt(kind: type[SlurmTask[Any, Any]], target: Any, state: dict[str, Any]) -> SlurmTask[Any, Any]:
-    from slurm.sdk import loading
+    from slurm.sdk.inside import loading
 
     made = object.__new__(kind)
     made.__dict__.update(state)

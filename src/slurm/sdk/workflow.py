@@ -11,10 +11,10 @@ from typing import Any
 
 from slurm.sdk import records
 from slurm.sdk.array_job import ArrayJob
+from slurm.sdk.calls.folder import JobFiles, folder_name
+from slurm.sdk.calls.pickling import read_result
 from slurm.sdk.cluster import Cluster
-from slurm.sdk.folder import JobFiles, folder_name
 from slurm.sdk.job import Job
-from slurm.sdk.pickling import read_result
 from slurm.sdk.tasks import SlurmTask
 
 
@@ -78,7 +78,7 @@ class WorkflowContext:
         found = records.found(record, self.cluster, task, None)
         if isinstance(found, Job):
             return found
-        from slurm.sdk import submission
+        from slurm.sdk.calls import submission
 
         job = submission.submit_call(self.cluster, str(self.tasks_dir), task, args, kwargs, lambda files: records.begin(record, files))
         records.remember(record, job)
@@ -91,7 +91,7 @@ class WorkflowContext:
         found = records.found(record, self.cluster, task, len(items))
         if isinstance(found, ArrayJob):
             return found
-        from slurm.sdk import submission
+        from slurm.sdk.calls import submission
 
         array = submission.submit_map(self.cluster, str(self.tasks_dir), task, items, limit, lambda files: records.begin(record, files))
         records.remember(record, array)

@@ -12,8 +12,8 @@ from slurm.commands.jobs import cancel, told, wanted
 from slurm.notation import jobref
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError
-from slurm.sdk.inspection import CELL, QUEUE, ROW, QueueRow
-from slurm.sdk.status import UNKNOWN, Status
+from slurm.sdk.following.inspection import CELL, QUEUE, ROW, QueueRow
+from slurm.sdk.following.status import UNKNOWN, Status
 
 
 class Cluster:

@@ -21,7 +21,7 @@ from slurm.sdk.callbacks import parcel
 from slurm.sdk.callbacks.base import HOOKS
 from slurm.sdk.callbacks.client import Client
 from slurm.sdk.callbacks.inside import Inside
-from slurm.sdk.folder import JobFiles
+from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.tasks import SlurmTask
 
 SECONDS = 20.0

@@ -142,7 +142,7 @@ def test_what_a_task_raises_is_raised_here_with_its_type_and_its_traceback(clust
         job.result()
     assert isinstance(caught.value.__cause__, RemoteTraceback)
     assert "raise KeyError(text)" in caught.value.__cause__.text
-    assert "slurm/sdk/runner.py" not in caught.value.__cause__.text
+    assert "slurm/sdk/inside/runner.py" not in caught.value.__cause__.text
     assert isinstance(job.exception(), KeyError)
     with pytest.raises(DownloadError, match=r"Job \d+ did not succeed[\s\S]*State: FAILED[\s\S]*KeyError"):
         job.get_result()
@@ -264,7 +264,7 @@ def test_what_is_not_carried_out_is_refused_with_that_sentence() -> None:
 
 
 def test_a_module_that_submits_while_a_job_imports_it_is_stopped(cluster: Cluster) -> None:
-    from slurm.sdk import loading
+    from slurm.sdk.inside import loading
 
     with loading.imports(), pytest.raises(SubmissionError, match=r'under `if __name__ == "__main__":`'):
         add(1)

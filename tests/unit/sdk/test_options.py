@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from slurm.options import directives as notation
-from slurm.sdk import caching, options, retry
+from slurm.sdk import options
+from slurm.sdk.calls import caching
 from slurm.sdk.errors import InvalidOption
+from slurm.sdk.following import retry
 from slurm.sdk.packaging.settings import KEYS
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from slurm.sdk.backends.commands import CommandsBackend
 from slurm.sdk.backends.polling import Poll
-from slurm.sdk.folder import JobFiles
-from slurm.sdk.status import Status
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.following.status import Status
 
 RUNNING, DONE = Status("RUNNING"), Status("COMPLETED", "0:0")
 

@@ -14,7 +14,7 @@ import pytest
 
 import slurm
 from slurm import Cluster, Job, JobContext, task, workflow
-from slurm.sdk import runner
+from slurm.sdk.inside import runner
 from slurm.sdk.published import array_items, metadata, rendering
 from slurm.sdk.published.runner import resolve_task_arguments
 from slurm.sdk.published.words import JobResultPlaceholder, normalize_sbatch_key, normalize_sbatch_options, parse_packaging_config

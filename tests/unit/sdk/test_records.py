@@ -11,7 +11,7 @@ import pytest
 from slurm import Cluster, WorkflowContext, task
 from slurm.sdk import context
 from slurm.sdk.backends.inline import InlineBackend
-from slurm.sdk.status import Status
+from slurm.sdk.following.status import Status
 
 
 class Killed(BaseException):

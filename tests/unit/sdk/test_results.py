@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from slurm import Cluster, Job, ResultUnreadable, WorkflowContext, task
-from slurm.sdk.folder import JobFiles
-from slurm.sdk.pickling import read_result, write_result
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.pickling import read_result, write_result
 
 
 @task

@@ -261,4 +261,4 @@ def test_a_call_is_written_shipped_and_submitted_with_the_paths_of_the_other_sid
     assert "#SBATCH --partition=gpu" in script and "export A=1" in script and "exec python3 -m slurm.runner" in script
     assert f"PYTHONPATH='{far.home}/slurm_jobs/.code/slurm-" in script
     assert Path(job.files.call).exists()
-    assert list((far.home / "slurm_jobs" / ".code").glob("slurm-*/slurm/sdk/runner.py"))
+    assert list((far.home / "slurm_jobs" / ".code").glob("slurm-*/slurm/sdk/inside/runner.py"))

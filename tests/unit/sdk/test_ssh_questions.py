@@ -8,7 +8,7 @@ import pytest
 
 from slurm.sdk.backends.slurm_commands import JOBS_A_QUESTION, SlurmCommands, sbatch, submitted
 from slurm.sdk.errors import BackendCommandError
-from slurm.sdk.status import Status
+from slurm.sdk.following.status import Status
 
 
 class Scripted(SlurmCommands):

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from slurm.commands.embedded.console import Console, Drawing, drawn
 from slurm.notation import hostlist, size
-from slurm.sdk import inspection
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.inspection import NodeRow, PartitionRow, QueueRow
+from slurm.sdk.following import inspection
+from slurm.sdk.following.inspection import NodeRow, PartitionRow, QueueRow
 
 PARTITIONS = ("PARTITION", "STATE", "TIME LIMIT", "NODES", "CPUS USED", "GPUS", "NODE STATES")
 NODES = ("NODE", "STATE", "CPUS USED", "MEMORY USED", "GPUS USED", "LOAD", "WHY")

@@ -13,11 +13,11 @@ from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
 from slurm.commands.jobs import told, wanted
 from slurm.notation.jobref import JobRef
-from slurm.sdk import inspection
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError
-from slurm.sdk.inspection import QueueRow
-from slurm.sdk.status import UNKNOWN, Status
+from slurm.sdk.following import inspection
+from slurm.sdk.following.inspection import QueueRow
+from slurm.sdk.following.status import UNKNOWN, Status
 
 PATIENCE = 10.0
 """Seconds within which a job that was told to end mostly has."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
-from slurm.sdk.removed import Cleanup
+from slurm.sdk.tidying.removed import Cleanup
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 

@@ -14,7 +14,7 @@ from slurm.commands.jobs import told, wanted
 from slurm.notation import hostlist
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.backends.terminal import attach
-from slurm.sdk.inspection import JobRecord
+from slurm.sdk.following.inspection import JobRecord
 
 _CONTAINER = re.compile(r"--container-name=[\"']?([\w.-]+)")
 

@@ -12,10 +12,10 @@ from slurm.commands.failure import Failure
 from slurm.commands.jobs import told, wanted
 from slurm.notation import hostlist
 from slurm.notation.jobref import JobRef
-from slurm.sdk import inspection
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.inspection import JobRecord
-from slurm.sdk.status import Status
+from slurm.sdk.following import inspection
+from slurm.sdk.following.inspection import JobRecord
+from slurm.sdk.following.status import Status
 
 DEBUGPY = 5678
 PAUSE, LONGEST, GROWTH = 0.5, 10.0, 1.5

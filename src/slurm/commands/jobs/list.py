@@ -9,8 +9,8 @@ from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
 from slurm.commands.jobs import told
-from slurm.sdk import inspection
 from slurm.sdk.backends.backend import Backend
+from slurm.sdk.following import inspection
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,10 +13,10 @@ from slurm.commands.jobs import told, wanted
 from slurm.notation import filenames, jobref
 from slurm.notation.filenames import Fields
 from slurm.notation.jobref import JobRef
-from slurm.sdk import logs
 from slurm.sdk.backends.backend import File
 from slurm.sdk.cluster import Cluster
-from slurm.sdk.inspection import JobRecord
+from slurm.sdk.following import logs
+from slurm.sdk.following.inspection import JobRecord
 
 NOWHERE = ("", "/dev/null")
 

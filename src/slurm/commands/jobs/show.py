@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.jobs import told, wanted
-from slurm.sdk import inspection
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.inspection import HistoryRow, JobRecord, UnknownJob
+from slurm.sdk.following import inspection
+from slurm.sdk.following.inspection import HistoryRow, JobRecord, UnknownJob
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from slurm.sdk import reasons
-from slurm.sdk.inspection import HistoryRow, JobRecord, QueueRow
-from slurm.sdk.status import Status
+from slurm.sdk.following import reasons
+from slurm.sdk.following.inspection import HistoryRow, JobRecord, QueueRow
+from slurm.sdk.following.status import Status
 
 HEADER = ("JOB ID", "NAME", "STATE", "USER", "TIME", "PARTITION", "NODES", "WHERE OR WHY")
 FREE = ("NAME", "WHERE OR WHY")

@@ -8,9 +8,9 @@ from slurm.commands.failure import Failure
 from slurm.notation import jobref
 from slurm.notation.errors import NotationError
 from slurm.notation.jobref import JobRef
-from slurm.sdk import inspection
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.inspection import HistoryRow, JobRecord, QueueRow
+from slurm.sdk.following import inspection
+from slurm.sdk.following.inspection import HistoryRow, JobRecord, QueueRow
 
 KNOWN = ["all"]
 """The states to ask for when ended jobs count as well, as long as the cluster remembers them."""

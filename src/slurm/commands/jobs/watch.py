@@ -12,11 +12,11 @@ from slurm.commands.jobs import show, told, wanted
 from slurm.commands.live import Picture
 from slurm.notation import jobref
 from slurm.notation.jobref import JobRef
-from slurm.sdk import inspection
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.cluster import Cluster
-from slurm.sdk.inspection import QueueRow, UnknownJob
-from slurm.sdk.status import UNKNOWN, Status
+from slurm.sdk.following import inspection
+from slurm.sdk.following.inspection import QueueRow, UnknownJob
+from slurm.sdk.following.status import UNKNOWN, Status
 
 AROUND = 6
 """Lines of a screen that are not rows of the table."""

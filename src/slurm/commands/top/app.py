@@ -17,7 +17,7 @@ from slurm.commands.top.listing import Listing
 from slurm.commands.top.node_page import NodePage
 from slurm.commands.top.source import Snapshot, Source
 from slurm.commands.top.tables import JOB_COLUMNS, NODE_COLUMNS
-from slurm.sdk.inspection import NodeRow, QueueRow
+from slurm.sdk.following.inspection import NodeRow, QueueRow
 
 OF_TABLES = frozenset(("filter", "mine", "show", "other", "clear", "open_log", "pause"))
 OF_JOBS = frozenset(("mine", "open_log", "cancel", "hold", "release", "requeue"))

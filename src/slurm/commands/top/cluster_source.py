@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from slurm.commands.top.source import Part, Snapshot
 from slurm.notation import jobref
-from slurm.sdk import ending, inspection
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.inspection import JobRecord, NodeRow
+from slurm.sdk.following import ending, inspection
+from slurm.sdk.following.inspection import JobRecord, NodeRow
 
 TAIL = 1 << 16
 """Bytes of a log that are shown of what it held before."""

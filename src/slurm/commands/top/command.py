@@ -51,7 +51,7 @@ def _shown(options: argparse.Namespace, environ: Mapping[str, str], console: Con
 
 def _as_json(name: str, found: Snapshot) -> dict[str, object]:
     from slurm.commands.top.heading import shares
-    from slurm.sdk.inspection import counts
+    from slurm.sdk.following.inspection import counts
 
     return {"cluster": name, "taken": found.taken, "jobs_by_state": counts(found.jobs),
             "resources": {name: {"allocated": used, "total": total} for name, (used, total) in shares(found.nodes).items()},

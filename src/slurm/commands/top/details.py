@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from slurm.sdk.inspection import JobRecord
-from slurm.sdk.reasons import sentence
-from slurm.sdk.status import Status
+from slurm.sdk.following.inspection import JobRecord
+from slurm.sdk.following.reasons import sentence
+from slurm.sdk.following.status import Status
 
 SAYS_NOTHING = frozenset(("", "(null)", "N/A", "Unknown", "None", "0:0", "00:00:00", "OK"))
 

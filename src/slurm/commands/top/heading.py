@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.text import Text
 
 from slurm.commands.top.source import Snapshot
-from slurm.sdk.inspection import NodeRow, counts
+from slurm.sdk.following.inspection import NodeRow, counts
 
 SHOWN_STATES = (("RUNNING", "running", "green"), ("PENDING", "pending", "yellow"), ("COMPLETING", "completing", "cyan"), ("SUSPENDED", "suspended", "magenta"))
 CHOSEN = Style(reverse=True, bold=True)

@@ -16,7 +16,7 @@ from textual.widgets import ContentSwitcher, Footer, Log, Static
 from slurm.commands.top import errand
 from slurm.commands.top.details import Section, sections
 from slurm.commands.top.source import Part, Source
-from slurm.sdk.inspection import JobRecord, QueueRow
+from slurm.sdk.following.inspection import JobRecord, QueueRow
 
 LINES_KEPT = 20_000
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")

@@ -10,7 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from slurm.commands.top.heading import bar, size
-from slurm.sdk.inspection import NodeRow
+from slurm.sdk.following.inspection import NodeRow
 
 
 class NodePage(Screen[None]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from slurm.sdk.inspection import JobRecord, NodeRow, QueueRow
+from slurm.sdk.following.inspection import JobRecord, NodeRow, QueueRow
 
 
 class Snapshot(NamedTuple):

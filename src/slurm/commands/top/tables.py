@@ -9,7 +9,7 @@ from rich.style import Style
 
 from slurm.commands.top.heading import EMPTY, FULL, size
 from slurm.commands.top.listing import PLAIN, Column
-from slurm.sdk.inspection import NodeRow, QueueRow
+from slurm.sdk.following.inspection import NodeRow, QueueRow
 
 CODES = {"PENDING": "PD", "RUNNING": "R", "COMPLETING": "CG", "SUSPENDED": "S", "CONFIGURING": "CF", "COMPLETED": "CD", "FAILED": "F",
          "CANCELLED": "CA", "TIMEOUT": "TO", "NODE_FAIL": "NF", "PREEMPTED": "PR", "OUT_OF_MEMORY": "OOM", "STOPPED": "ST"}

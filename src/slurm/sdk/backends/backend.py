@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
-from slurm.sdk.status import Status
+from slurm.sdk.following.status import Status
 
 DEFAULT_MAX_ARRAY = 1001
 SAY_SECONDS = 60.0

@@ -10,10 +10,10 @@ from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import plain, said
 from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.script import several_tasks
 from slurm.sdk.errors import BackendCommandError, BackendTimeout, SubmissionError
-from slurm.sdk.folder import JobFiles
-from slurm.sdk.script import several_tasks
-from slurm.sdk.status import Status
+from slurm.sdk.following.status import Status
 
 SHORTEST, LONGEST = 0.2, 5.0
 WATCHED = 50

@@ -9,7 +9,7 @@ from itertools import count
 from typing import BinaryIO
 
 from slurm.sdk.backends.backend import Around
-from slurm.sdk.folder import whole
+from slurm.sdk.calls.folder import whole
 from slurm.sdk.published.methods import PublishedMethods
 
 OWN_IDS = count(os.getpid() * 100_000 + 1)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 
-from slurm.sdk import runner
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
 from slurm.sdk.backends.disk import OWN_IDS, SharedDisk
+from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendError
-from slurm.sdk.folder import JobFiles
-from slurm.sdk.status import UNKNOWN, Status
+from slurm.sdk.following.status import UNKNOWN, Status
+from slurm.sdk.inside import runner
 
 
 class InlineBackend(SharedDisk):

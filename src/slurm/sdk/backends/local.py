@@ -19,12 +19,12 @@ from slurm.net.circumstances import completed_request, present_folder
 from slurm.net.client import Connection
 from slurm.net.discovery import INSTANCE_VARIABLE
 from slurm.options.resolve import resolve
-from slurm.sdk import whereabouts
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.program import ours, plain, said
+from slurm.sdk.calls import whereabouts
 from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, SubmissionError
-from slurm.sdk.status import UNKNOWN, Status
+from slurm.sdk.following.status import UNKNOWN, Status
 
 START_SECONDS = 60.0
 LISTED = ["JobArrayId", "State", "exit_code", "Reason"]

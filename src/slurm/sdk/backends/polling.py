@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from slurm.sdk import forking
-from slurm.sdk.status import Status
+from slurm.sdk.following import forking
+from slurm.sdk.following.status import Status
 
 GROWTH = 1.5
 LOOKS = (0.02, 0.25)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words
 from slurm.sdk.errors import BackendCommandError
-from slurm.sdk.status import UNKNOWN, Status, normal
+from slurm.sdk.following.status import UNKNOWN, Status, normal
 
 JOBS_A_QUESTION = 1000
 """How many ids one command line may name."""

@@ -18,11 +18,11 @@ from weakref import finalize
 
 import asyncssh
 
-from slurm.sdk import forking
 from slurm.sdk.backends.disk import PIECE as GROWN
 from slurm.sdk.backends.disk import begin
 from slurm.sdk.backends.ssh_login import Login
 from slurm.sdk.errors import BackendError, BackendTimeout, LoginRefused
+from slurm.sdk.following import forking
 
 T = TypeVar("T")
 COMMAND_SECONDS = 60.0

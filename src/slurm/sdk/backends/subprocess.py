@@ -17,9 +17,9 @@ from slurm.notation import duration
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
 from slurm.sdk.backends.disk import OWN_IDS, SharedDisk
 from slurm.sdk.backends.polling import Poll
+from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendError, SubmissionError
-from slurm.sdk.folder import JobFiles
-from slurm.sdk.status import UNKNOWN, Status
+from slurm.sdk.following.status import UNKNOWN, Status
 
 SHORTEST, LONGEST = 0.01, 0.1
 

@@ -23,12 +23,12 @@ from slurm.sdk.callbacks import contexts, parcel
 from slurm.sdk.callbacks.base import BaseCallback, overrides
 from slurm.sdk.callbacks.calling import call, listens, report
 from slurm.sdk.callbacks.contexts import ExecutionLocus
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.raised import text_of
 from slurm.sdk.errors import BackendError, RemoteTraceback
-from slurm.sdk.folder import JobFiles
+from slurm.sdk.following.status import Status
 from slurm.sdk.job import Job
 from slurm.sdk.packaging import aloud
-from slurm.sdk.raised import text_of
-from slurm.sdk.status import Status
 from slurm.sdk.tasks import SlurmTask
 
 CLIENT = ExecutionLocus.CLIENT

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from slurm.sdk.runtime import JobContext
+from slurm.sdk.inside.runtime import JobContext
 
 
 class ExecutionLocus(StrEnum):

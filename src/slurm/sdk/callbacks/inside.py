@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from slurm.sdk import loading
 from slurm.sdk.callbacks import contexts, parcel
 from slurm.sdk.callbacks.base import BaseCallback
 from slurm.sdk.callbacks.calling import call
 from slurm.sdk.callbacks.contexts import ExecutionLocus
-from slurm.sdk.folder import JobFiles
-from slurm.sdk.raised import text_of
-from slurm.sdk.runtime import build_job_context
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.raised import text_of
+from slurm.sdk.inside import loading
+from slurm.sdk.inside.runtime import build_job_context
 
 RUNNER = ExecutionLocus.RUNNER
 VERSION = ".".join(map(str, sys.version_info[:3]))

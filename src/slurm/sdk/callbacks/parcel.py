@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from slurm.sdk.callbacks.base import HOOKS, BaseCallback, overrides
-from slurm.sdk.pickling import PROTOCOL, Reference, dumps, skip_header
+from slurm.sdk.calls.pickling import PROTOCOL, Reference, dumps, skip_header
 
 
 def travels(callback: BaseCallback, workflow: bool) -> bool:
@@ -23,7 +23,7 @@ def travels(callback: BaseCallback, workflow: bool) -> bool:
 
 def pack(callbacks: Sequence[BaseCallback], workflow: bool) -> bytes:
     """The file of those that travel. One that cannot be pickled stays here, with a RuntimeWarning that says so."""
-    from slurm.sdk.submission import pickled
+    from slurm.sdk.calls.submission import pickled
     from slurm.sdk.tasks import importable
 
     packed: list[tuple[str, bytes]] = []

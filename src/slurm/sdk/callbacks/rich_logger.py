@@ -11,13 +11,13 @@ from types import FrameType
 from typing import Any
 
 from slurm.sdk.array_job import ArrayJob
-from slurm.sdk.bars import draws
 from slurm.sdk.callbacks import contexts
 from slurm.sdk.callbacks.base import BaseCallback
 from slurm.sdk.callbacks.contexts import ExecutionLocus
 from slurm.sdk.callbacks.logger import INFO, PLAIN, LoggerCallback
+from slurm.sdk.following.bars import draws
+from slurm.sdk.following.tracker import goes_on
 from slurm.sdk.job import Job
-from slurm.sdk.tracker import goes_on
 
 PHASES = {
     "PENDING": 0, "PACKAGING": 10, "PACKAGED": 20, "SUBMITTING": 30, "SUBMITTED": 40, "PENDING_SLURM": 45, "CONFIGURING": 50, "RUNNING": 60,

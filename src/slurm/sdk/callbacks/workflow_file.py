@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from slurm.sdk.callbacks import contexts
-from slurm.sdk.folder import whole
+from slurm.sdk.calls.folder import whole
 from slurm.sdk.job import SHARED_DISK_SECONDS
 
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from slurm.sdk.inspection import JobRecord, NodeRow, PartitionRow, QueueRow
-from slurm.sdk.reasons import sentence
-from slurm.sdk.status import Status
+from slurm.sdk.following.inspection import JobRecord, NodeRow, PartitionRow, QueueRow
+from slurm.sdk.following.reasons import sentence
+from slurm.sdk.following.status import Status
 
 
 class JobLine(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from slurm.model.errors import NotFound, NotPermitted, SlurmError, Unreachable, Unsupported
 from slurm.notation.errors import NotationError
 from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, InvalidOption, LoginRefused, SlurmfileError, SubmissionError
-from slurm.sdk.inspection import UnknownJob
+from slurm.sdk.following.inspection import UnknownJob
 
 Code = Literal[
     "invalid_arguments", "invalid_job_id", "job_not_found", "invalid_option", "submission_refused", "no_output", "not_permitted", "no_cluster",

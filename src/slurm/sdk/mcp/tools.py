@@ -14,17 +14,17 @@ from pydantic import Field
 
 from slurm.notation import jobref
 from slurm.notation.jobref import JobRef
-from slurm.sdk import ending, inspection
 from slurm.sdk import slurmfile as slurmfiles
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import BackendCommandError, SlurmfileInvalidError, SlurmfileNotFoundError
-from slurm.sdk.inspection import HistoryRow, JobRecord, UnknownJob
+from slurm.sdk.following import ending, inspection
+from slurm.sdk.following.inspection import HistoryRow, JobRecord, UnknownJob
+from slurm.sdk.following.reasons import sentence
+from slurm.sdk.following.status import UNKNOWN, Status
 from slurm.sdk.mcp import answers
 from slurm.sdk.mcp import script as scripts
 from slurm.sdk.mcp.problems import Problem, problem
-from slurm.sdk.reasons import sentence
-from slurm.sdk.status import UNKNOWN, Status
 
 JobId = Annotated[str, Field(description='a job ("12"), an element of an array ("12_3"), or some of them ("12_[1-5]")', pattern=r"^\s*\d+(_.+)?\s*$")]
 Options = Annotated[dict[str, str | int | bool | list[str]] | None, Field(

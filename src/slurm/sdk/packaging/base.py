@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from slurm.sdk.backends.backend import Backend
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.pickling import python_version
 from slurm.sdk.errors import PackagingError
-from slurm.sdk.folder import JobFiles
 from slurm.sdk.packaging.settings import Config
-from slurm.sdk.pickling import python_version
 
 
 class Site(Protocol):

@@ -12,15 +12,15 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from slurm.sdk import shipping
 from slurm.sdk.backends.backend import Distant
+from slurm.sdk.calls import shipping
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.pickling import python_version
 from slurm.sdk.errors import InvalidOption, PackagingError
-from slurm.sdk.folder import JobFiles
 from slurm.sdk.packaging import image, runtimes
 from slurm.sdk.packaging.base import PackagingStrategy, Site, quoted
 from slurm.sdk.packaging.runtimes import Container, Mount
 from slurm.sdk.packaging.settings import Config
-from slurm.sdk.pickling import python_version
 
 PYTHON = "python3"
 _BOOT = """import os, signal, sys

@@ -19,8 +19,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any
 
+from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import PackagingError
-from slurm.sdk.folder import JobFiles
 
 READY = ".ready"
 LINES, LETTERS = 30, 4000
@@ -138,7 +138,7 @@ def _where(environ: Mapping[str, str]) -> str:
 def _failed(error: PackagingError, given: Mapping[str, str], environ: Mapping[str, str]) -> int:
     print(f"slurm: {error}", file=sys.stderr, flush=True)
     if "--folder" in given:
-        from slurm.sdk.raised import write_error
+        from slurm.sdk.calls.raised import write_error
 
         index = int(given["--base"]) + int(environ["SLURM_ARRAY_TASK_ID"]) if "--base" in given else None
         try:

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from slurm.sdk.calls.folder import folder_name
 from slurm.sdk.errors import PackagingError
-from slurm.sdk.folder import folder_name
 from slurm.sdk.packaging import aloud, content
 from slurm.sdk.packaging.environment import tail
 from slurm.sdk.packaging.settings import Config

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from slurm.sdk import shipping
 from slurm.sdk.backends.backend import Distant
+from slurm.sdk.calls import shipping
+from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import PackagingError
-from slurm.sdk.folder import JobFiles
 from slurm.sdk.packaging.base import PackagingStrategy, Site, asked_python
 from slurm.sdk.packaging.settings import Config
 

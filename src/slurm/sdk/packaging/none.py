@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from slurm.sdk import shipping
 from slurm.sdk.backends.backend import Distant
+from slurm.sdk.calls import shipping
 from slurm.sdk.packaging.base import PackagingStrategy, Site, asked_python
 
 

@@ -12,15 +12,15 @@ import subprocess
 import sys
 from typing import Any
 
-from slurm.sdk import shipping
 from slurm.sdk.backends.backend import Distant
+from slurm.sdk.calls import shipping
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.pickling import python_version
 from slurm.sdk.errors import BackendError, PackagingError
-from slurm.sdk.folder import JobFiles
 from slurm.sdk.packaging import build
 from slurm.sdk.packaging.base import PackagingStrategy, Site, asked_python, quoted
 from slurm.sdk.packaging.environment import READY
 from slurm.sdk.packaging.settings import Config
-from slurm.sdk.pickling import python_version
 
 INSTALL_SECONDS = 3600.0
 RECIPE = "recipe.json"

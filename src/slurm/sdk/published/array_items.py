@@ -7,9 +7,9 @@ import pickle
 from typing import Any
 
 from slurm.sdk.array_job import ArrayJob
-from slurm.sdk.folder import whole
+from slurm.sdk.calls.folder import whole
+from slurm.sdk.calls.pickling import PROTOCOL, skip_header
 from slurm.sdk.job import Job
-from slurm.sdk.pickling import PROTOCOL, skip_header
 from slurm.sdk.published.words import JobResultPlaceholder
 
 __all__ = ["convert_job_items_to_placeholders", "generate_array_spec", "load_array_item", "serialize_array_items"]

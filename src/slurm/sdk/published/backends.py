@@ -14,8 +14,8 @@ from slurm.sdk.backends.commands import CommandsBackend
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.errors import BackendCommandError, BackendError, SubmissionError
+from slurm.sdk.following.status import UNKNOWN, Status, normal
 from slurm.sdk.published.methods import PublishedMethods
-from slurm.sdk.status import UNKNOWN, Status, normal
 
 __all__ = ["BackendBase", "LocalBackend", "create_backend", "get_backend_from_config"]
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from slurm.sdk.folder import JobFiles
+from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.job import Home, Job
 
 _WORDS = ("task_func", "args", "kwargs", "target_job_dir", "pre_submission_id", "sbatch_options", "backend")

@@ -17,8 +17,8 @@ from typing import Any
 
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.backends.backend import Distant
+from slurm.sdk.calls.pickling import write_result
 from slurm.sdk.job import Home, Job
-from slurm.sdk.pickling import write_result
 from slurm.sdk.tasks import SlurmTask
 
 __all__ = ["save_result", "update_job_metadata"]

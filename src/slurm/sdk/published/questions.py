@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from slurm.sdk import inspection
 from slurm.sdk.backends.backend import Backend
+from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendError, SdkError
-from slurm.sdk.folder import JobFiles
+from slurm.sdk.following import inspection
+from slurm.sdk.following.status import JobSnapshot
 from slurm.sdk.job import Home, Job
-from slurm.sdk.status import JobSnapshot
 
 _SCRIPT = re.compile(r"^slurm_job_(\w+)_script\.sh(?:\.\d+)?$")
 _OUTPUT = re.compile(r"^slurm_(\d{8}_\d{6}_[0-9a-f]{8})(?:_\d+)?\.out$")

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from slurm.sdk import shipping
-from slurm.sdk.folder import JobFiles
-from slurm.sdk.pickling import PROTOCOL
+from slurm.sdk.calls import shipping
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.pickling import PROTOCOL
 from slurm.sdk.published.words import normalize_sbatch_options
 
 __all__ = ["ARGS_FILENAME", "CALLBACKS_FILENAME", "KWARGS_FILENAME", "RESULT_FILENAME", "RenderContext", "render_job_script"]

@@ -19,13 +19,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slurm.sdk import injection, loading
-from slurm.sdk.folder import JobFiles
-from slurm.sdk.pickling import Envelope, python_version, read_result, skip_header
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.pickling import Envelope, python_version, read_result, skip_header
+from slurm.sdk.inside import injection, loading
+from slurm.sdk.inside.runner import Loaded, make
 from slurm.sdk.published.array_items import load_array_item
 from slurm.sdk.published.metadata import found, save_result, update_job_metadata
 from slurm.sdk.published.words import JobResultPlaceholder
-from slurm.sdk.runner import Loaded, make
 
 __all__ = ["RunnerArgs", "create_argument_parser", "get_job_id_from_env", "load_function", "load_task_arguments", "parse_args", "resolve_placeholder",
            "resolve_task_arguments", "restore_sys_path", "save_result", "update_job_metadata"]

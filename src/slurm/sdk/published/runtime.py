@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from slurm.sdk.runtime import JobContext
+from slurm.sdk.inside.runtime import JobContext
 
 __all__ = ["_bind_job_context", "_function_wants_job_context"]
 

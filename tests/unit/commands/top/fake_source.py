@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from slurm.commands.top.source import Part, Snapshot
 from slurm.sdk.errors import BackendError
-from slurm.sdk.inspection import JobRecord, NodeRow, QueueRow
+from slurm.sdk.following.inspection import JobRecord, NodeRow, QueueRow
 
 
 def job(id: str, state: str = "RUNNING", *, user: str = "ada", name: str = "train", used: str = "1:00", cpus: int = 4, reason: str = "None",

@@ -16,7 +16,7 @@ from slurm.sdk.backends.backend import Around
 from slurm.sdk.backends.inline import InlineBackend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import BackendCommandError, BackendError, SubmissionError
-from slurm.sdk.inspection import CELL, QUEUE, ROW
+from slurm.sdk.following.inspection import CELL, QUEUE, ROW
 from slurm.sdk.mcp import script
 from slurm.sdk.mcp.problems import CODES, Problem
 from slurm.sdk.mcp.server import TOOLS, create_mcp_server, server

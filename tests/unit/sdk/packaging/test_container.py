@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from slurm.sdk.backends.subprocess import SubprocessBackend
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.script import render
 from slurm.sdk.decorators import task, workflow
 from slurm.sdk.errors import InvalidOption, PackagingError
-from slurm.sdk.folder import JobFiles
 from slurm.sdk.packaging import image
 from slurm.sdk.packaging.choice import chosen, for_children, get_packaging_strategy
 from slurm.sdk.packaging.container import ContainerPackagingStrategy
 from slurm.sdk.packaging.settings import default_of
-from slurm.sdk.script import render
 
 HERE = "{}.{}".format(*sys.version_info[:2])
 BUILDER = f"""#!{sys.executable}

@@ -16,14 +16,14 @@ import pytest
 
 import slurm
 from slurm.sdk.backends.subprocess import SubprocessBackend
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.raised import read_error
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task, workflow
 from slurm.sdk.errors import PackagingError
-from slurm.sdk.folder import JobFiles
 from slurm.sdk.packaging import build, content, environment
 from slurm.sdk.packaging.choice import chosen, for_children, get_packaging_strategy
 from slurm.sdk.packaging.wheel import WheelPackagingStrategy
-from slurm.sdk.raised import read_error
 
 SOURCE = Path(slurm.__file__).resolve().parents[1]
 HERE = "{}.{}".format(*sys.version_info[:2])

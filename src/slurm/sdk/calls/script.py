@@ -1,0 +1,39 @@
+"""The batch script of a task: #SBATCH lines, a few variables, and one call of the runner."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+
+from slurm.sdk import options
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.pickling import python_version
+from slurm.sdk.following.retry import ATTEMPT
+from slurm.sdk.packaging.base import PackagingStrategy, quoted
+
+
+def render(files: JobFiles, task: str, asked: Mapping[str, str | None], packaging: PackagingStrategy, *, array: bool = False, base: int = 0,
+           setup: str = "", attempt: int = 0) -> str:
+    """The text of the script. `asked` are the options with all defaults in, `packaging` is prepared and says how the runner is run, `setup`
+    are shell lines before that.
+
+    With several tasks every one of them runs the runner, by srun. `base` is added to the ids of an array's elements, `attempt` counts those before.
+    """
+    lines = ["#!/bin/bash", *options.directives(asked), "", f"export JOB_DIR={shlex.quote(files.folder)}"]
+    lines.append(f"export SLURM_JOBS_DIR={shlex.quote(os.path.dirname(os.path.dirname(files.folder)))}")
+    if packaging.source:
+        lines.append(f"export PYTHONPATH={shlex.quote(packaging.source)}${{PYTHONPATH:+:$PYTHONPATH}}")
+    lines += [f"export SLURM_SDK_PYTHON={'.'.join(map(str, python_version()))}", "export PYTHONUNBUFFERED=1", *([f"export {ATTEMPT}={attempt}"] if attempt else []), *([setup] if setup else [])]
+    lines += packaging.lines(files, base if array else None)
+    words = [*packaging.command(), "--task", task, "--folder", files.folder, "--key", files.array_key, *(["--base", str(base)] if array else [])]
+    return "\n".join((*lines, *packaging.launch(quoted(words), " ".join(_launcher(asked)), files))) + "\n"
+
+
+def _launcher(asked: Mapping[str, str | None]) -> list[str]:
+    return ["srun", "--kill-on-bad-exit=1"] if several_tasks(asked) else []
+
+
+def several_tasks(asked: Mapping[str, str | None]) -> bool:
+    """Whether the job has more than one task."""
+    return any((asked.get(name) or "1").partition("-")[0] != "1" for name in ("ntasks", "ntasks_per_node", "nodes"))

@@ -1,0 +1,94 @@
+"""Parameters that a task does not get from its caller but from its job: which they are, and what they get."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.pickling import Envelope
+
+JOB, WORKFLOW = "job", "workflow"
+_WORKFLOW_NAMES = ("ctx", "context", "workflow_context")
+_POSITIONAL_ONLY = inspect.Parameter.POSITIONAL_ONLY
+_COLLECTING = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+class Bound(NamedTuple):
+    """A call that fits its function: what to call it with, and the parameters that the job supplies, each with its kind."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    inject: dict[str, str]
+
+
+def bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], *, workflow: bool) -> Bound:
+    """Check a call against the function's signature; TypeError when it does not fit.
+
+    JobContext goes to a parameter annotated with it or, having no annotation, called `job`; WorkflowContext, in a workflow only, to one annotated
+    with it or called `ctx`, `context` or `workflow_context`. The caller counts his positions without them. Source: the published SDK, whose plain
+    tasks lose a parameter called `context`.
+    """
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return Bound(args, dict(kwargs), {})  # some builtins tell nothing about themselves
+    wanted = {name: kind for name, parameter in signature.parameters.items() if name not in kwargs and (kind := _kind(parameter, workflow))}
+    if wanted:
+        others = signature.replace(parameters=[one for name, one in signature.parameters.items() if name not in wanted])
+        try:
+            found = others.bind(*args, **kwargs)
+        except TypeError:
+            found = None  # perhaps the caller supplied the context himself
+        if found is not None:
+            if found.args and any(name in wanted for name in list(signature.parameters)[:len(found.args)]):
+                return Bound((), {**found.arguments}, wanted)
+            return Bound(args, dict(kwargs), wanted)
+    given = signature.bind_partial(*args, **kwargs).arguments
+    job = signature.parameters.get("job")
+    by_name = {"job": JOB} if job is not None and "job" not in given and job.annotation is job.empty and job.kind not in _COLLECTING else {}
+    signature.bind(*args, **{**dict.fromkeys(by_name), **kwargs})
+    return Bound(args, dict(kwargs), by_name)
+
+
+def _kind(parameter: inspect.Parameter, workflow: bool) -> str:
+    if parameter.kind in (_POSITIONAL_ONLY, *_COLLECTING):
+        return ""
+    if parameter.annotation is inspect.Parameter.empty:
+        return WORKFLOW if workflow and parameter.name in _WORKFLOW_NAMES else ""
+    text = parameter.annotation if isinstance(parameter.annotation, str) else inspect.formatannotation(parameter.annotation)
+    if "WorkflowContext" in text:
+        if not workflow:
+            raise TypeError(f"the parameter {parameter.name} is a WorkflowContext: only a function under @workflow gets one")
+        return WORKFLOW
+    return JOB if "JobContext" in text else ""
+
+
+def called(envelope: Envelope, files: JobFiles, environ: Mapping[str, str], function: Callable[..., Any], args: tuple[Any, ...],
+           kwargs: Mapping[str, Any], told: Any = None) -> Any:
+    """Inside the job: call the task with the contexts it asked for; within a workflow, tasks that it calls are submitted.
+
+    `told` is who tells the callbacks that came with the job (`callbacks.inside.Inside`).
+    """
+    from slurm.sdk.inside.runtime import build_job_context
+
+    supplied: dict[str, Any] = {name: build_job_context({**environ, "JOB_DIR": files.folder})
+                                for name, kind in envelope.inject.items() if kind == JOB}
+    if not envelope.cluster:
+        if told is not None:
+            told.begin(function)
+        return function(*args, **{**supplied, **kwargs})
+    from slurm.sdk import context
+    from slurm.sdk.workflow import workflow_context
+
+    around = workflow_context(envelope.cluster, files, environ, envelope.task, told.callbacks if told is not None else ())
+    supplied.update((name, around) for name, kind in envelope.inject.items() if kind == WORKFLOW)
+    token = context.enter(around)
+    try:
+        if told is not None:
+            return told.workflow(around, function, args, {**supplied, **kwargs})
+        return function(*args, **{**supplied, **kwargs})
+    finally:
+        context.leave(token)
+        around.cluster.close()

@@ -1,0 +1,215 @@
+"""`python -m slurm.runner`: what a job's script calls. Loads the call, makes it, writes what came of it.
+
+    --task NAME --folder DIR --key KEY [--base N]    a job that the SDK submitted; --base: element N + SLURM_ARRAY_TASK_ID of an array
+    --task NAME --args JSON                          by hand: NAME is module:function, file.py:function, or a function of a file here;
+                                                     a JSON object holds keyword arguments, a list positional ones
+    --module M --function F …                        a job that the published SDK submitted: `published.runner`
+
+Every element of an array pays for what is imported here: nothing heavy at the top.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from slurm.sdk.calls.folder import JobFiles, read_item
+from slurm.sdk.calls.pickling import Call, Envelope, loads, python_version, write_result
+from slurm.sdk.errors import UNTOLD, PackagingError, ResultUnwritten
+from slurm.sdk.inside import loading
+
+USAGE_ERROR = 2
+Loaded = tuple[Any, tuple[Any, ...], dict[str, Any], Any]
+"""A function, what to call it with, and how it wants to be tried again."""
+_OPTIONS = ("task", "args", "folder", "key", "base")
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run one task; the exit status of its job."""
+    environ = os.environ if environ is None else environ
+    argv = sys.argv[1:] if argv is None else argv
+    if "--module" in argv or any(word.startswith("--module=") for word in argv):
+        from slurm.sdk.published import runner as published
+
+        return published.main(argv, environ)
+    options = _options(argv)
+    if isinstance(options, str):
+        print(f"slurm.runner: {options}", file=sys.stderr)
+        return USAGE_ERROR
+    if "folder" not in options:
+        return _by_hand(options["task"], options.get("args", "{}"))
+    index = int(options["base"]) + int(environ["SLURM_ARRAY_TASK_ID"]) if "base" in options else None
+    return run(JobFiles(options["folder"], options["key"], index), index, environ)
+
+
+def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
+    """Make the call that lies in these files, `index` being the element of an array; 0 when its result was written."""
+    return make(files, environ, lambda: _envelope(files), lambda envelope: _load(envelope, files, index))
+
+
+def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelope], load: Callable[[Envelope], Loaded], callbacks: str = "") -> int:
+    """Make a call and write what comes of it into these files; `callbacks` is where they lie when the envelope does not know of them."""
+    rank = int(environ.get("SLURM_PROCID") or 0)
+    again = environ.get("SLURM_RESTART_COUNT", "0") != "0" or "SLURM_SDK_ATTEMPT" in environ
+    if again and os.path.exists(files.error):
+        os.unlink(files.error)  # what an earlier attempt left
+    told = None
+    try:
+        envelope = find()
+        if envelope.callbacks or callbacks:
+            from slurm.sdk.callbacks.inside import Inside
+
+            told = Inside(files, environ, callbacks)
+        value = _called(envelope, load, files, environ, told)
+    except SystemExit as exit:
+        return _exited(files, rank, exit, told)
+    except BaseException as error:
+        # Whatever it is, the submitter is told.
+        return _failed(files, error, told)
+    status = _returned(files, rank, value, told)
+    if envelope.keep and status == 0 and rank == 0:
+        from slurm.sdk.inside.keeping import keep
+
+        keep(files)
+    return status
+
+
+def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFiles, environ: Mapping[str, str], told: Any) -> Any:
+    """What the task returns, tried as often as it wishes. Ranks of a job are not tried again one by one: the others would wait for them."""
+    if environ is os.environ and environ.get("SLURM_NTASKS", "1") != "1":
+        from slurm.sdk.inside.runtime import export_ranks
+
+        export_ranks(os.environ)
+    function, args, kwargs, retry = load(envelope)
+
+    def call() -> Any:
+        if not envelope.inject and not envelope.cluster and told is None:
+            return function(*args, **kwargs)
+        from slurm.sdk.inside.injection import called  # few tasks need it
+
+        return called(envelope, files, environ, function, args, kwargs, told)
+
+    if retry is None or environ.get("SLURM_NTASKS", "1") != "1":
+        return call()
+    from slurm.sdk.following.retry import tried
+
+    def again() -> Any:
+        nonlocal function, args, kwargs
+        function, args, kwargs, _ = load(envelope)
+        return call()
+
+    return tried(retry, environ, call, again)
+
+
+def _envelope(files: JobFiles) -> Envelope:
+    with open(files.call, "rb") as file:
+        envelope: Envelope = pickle.load(file)
+    if envelope.python != python_version():
+        raise PackagingError(
+            f"the task was submitted from Python {'.'.join(map(str, envelope.python))} and cannot run in {sys.executable}, which is Python "
+            f"{'.'.join(map(str, python_version()))}: name another with Cluster(python=…)")
+    sys.path[:0] = [entry for entry in envelope.path if entry not in sys.path]
+    sys.path += [entry for entry in envelope.behind if entry not in sys.path]
+    return envelope
+
+
+def _load(envelope: Envelope, files: JobFiles, index: int | None) -> Loaded:
+    try:
+        with loading.imports():
+            call: Call = loads(envelope.call)
+            args, kwargs = (call.args, call.kwargs) if index is None else loads(read_item(files.items, index))
+            function = loading.function(call.target)
+    except Exception as error:
+        # Whatever the user's modules raise when they are imported: that it was there is worth saying.
+        error.add_note(f"(raised on {os.uname().nodename} while {sys.executable} loaded what it was to call, before {envelope.task} began)")
+        if isinstance(error, ModuleNotFoundError):
+            error.add_note(f'(to have {error.name} there: packaging="wheel" installs what your project depends on and packaging_dependencies= names)')
+        raise
+    return function, args, kwargs, call.retry
+
+
+def _exited(files: JobFiles, rank: int, exit: SystemExit, told: Any) -> int:
+    """A task that calls sys.exit(0) has returned None; any other status is a failure."""
+    if exit.code is None or exit.code == 0:
+        return _returned(files, rank, None, told)
+    _failed(files, exit, told)
+    return exit.code if isinstance(exit.code, int) else 1
+
+
+def _returned(files: JobFiles, rank: int, value: Any, told: Any) -> int:
+    try:
+        write_result(files.rank_result(rank), value)
+    except ResultUnwritten as error:
+        return _failed(files, error, told)
+    if told is not None:
+        told.end()
+    return 0
+
+
+def _failed(files: JobFiles, error: BaseException, told: Any) -> int:
+    """Tell the submitter, in a file, whoever reads standard error, and the callbacks; the exit status."""
+    from slurm.sdk.calls.raised import story, write_error
+
+    text = story(error)
+    status = 1
+    try:
+        write_error(files.error, error, text)
+    except OSError as problem:
+        text += f"slurm.runner: the error could not be written to {files.error}: {problem}\n"
+        status = UNTOLD
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the disk is full for it too; the exit code still arrives
+    if told is not None:
+        told.end(error, text)
+    return status
+
+
+def _options(argv: Sequence[str]) -> dict[str, str] | str:
+    """The options of the command line, or what is wrong with it."""
+    found: dict[str, str] = {}
+    words = iter(argv)
+    for word in words:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not word.startswith("--") or name not in _OPTIONS:
+            return f"unknown option {word}; valid: {', '.join('--' + one for one in _OPTIONS)}"
+        given = value if equals else next(words, None)
+        if given is None:
+            return f"{word} takes a value"
+        found[name] = given
+    if "task" not in found:
+        return "--task NAME is missing"
+    if ("folder" in found) != ("key" in found):
+        return "--folder and --key belong together"
+    return found
+
+
+def _by_hand(task: str, text: str) -> int:
+    import json
+
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        print(f"slurm.runner: --args is no JSON: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    if not isinstance(given, dict | list):
+        print('slurm.runner: --args takes an object of keyword arguments or a list, such as \'{"lr": 0.001}\'', file=sys.stderr)
+        return USAGE_ERROR
+    try:
+        with loading.imports():
+            function = loading.function(loading.named(task))
+    except LookupError as error:
+        print(f"slurm.runner: {error.args[0]}", file=sys.stderr)
+        return USAGE_ERROR
+    value = function(**given) if isinstance(given, dict) else function(*given)
+    print(json.dumps(value, default=repr))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Removing what ended jobs left behind."""

@@ -1,0 +1,83 @@
+"""The runner by hand, as the seed shows it, and what it makes of calls that cannot be made."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.pickling import Call, Envelope, dumps, python_version
+from slurm.sdk.inside import runner
+
+TRAINING = """
+from slurm import task
+
+@task(time="00:10:00", mem="4G", partition="gpu")
+def train(lr: float) -> dict:
+    return {"accuracy": 0.95, "lr": lr}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "runner_sample_training.py").write_text(TRAINING)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["train", "runner_sample_training.py:train", "runner_sample_training:train"])
+def test_a_task_is_found_by_its_name_and_its_result_printed(project: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert runner.main(["--task", name, "--args", '{"lr": 0.001}'], {}) == 0
+    assert capsys.readouterr().out == '{"accuracy": 0.95, "lr": 0.001}\n'
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["--task", "tain"], "no *.py here defines it"),
+    (["--task", "x.py:f"], "there is no file x.py"),
+    (["--task", "train", "--args", "{lr}"], "--args is no JSON"),
+    (["--task", "train", "--args", "3"], "takes an object of keyword arguments or a list"),
+    (["--task"], "--task takes a value"),
+    (["--tsk", "x"], "unknown option --tsk; valid: --task"),
+    (["--task", "f", "--key", "k"], "--folder and --key belong together"),
+])
+def test_a_wrong_command_line_is_told(project: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert runner.main(words, {}) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_name_that_two_files_define_is_asked_about(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "runner_sample_other.py").write_text("def train(): ...\n")
+    assert runner.main(["--task", "train"], {}) == 2
+    assert "runner_sample_other.py, runner_sample_training.py" in capsys.readouterr().err
+
+
+def _submitted(folder: Path, python: tuple[int, int]) -> JobFiles:
+    files = JobFiles(str(folder), "k")
+    data, _ = dumps(Call(len, ([1, 2],), {}))
+    Path(files.call).write_bytes(pickle.dumps(Envelope(data, "len", python, [], {}, {})))
+    return files
+
+
+def test_another_python_than_the_submitters_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = _submitted(tmp_path, (3, 1))
+    assert runner.run(files, None, {}) == 1
+    assert "submitted from Python 3.1 and cannot run in" in capsys.readouterr().err
+    assert Path(files.error).exists()
+
+
+def test_each_rank_writes_a_result_of_its_own(tmp_path: Path) -> None:
+    files = _submitted(tmp_path, python_version())
+    for rank in range(3):
+        assert runner.run(files, None, {"SLURM_PROCID": str(rank)}) == 0
+    assert sorted(path.name for path in tmp_path.glob("*_result*")) == [
+        "slurm_job_k_result.1.pkl", "slurm_job_k_result.2.pkl", "slurm_job_k_result.pkl"]
+
+
+def test_a_second_attempt_forgets_what_the_first_one_raised(tmp_path: Path) -> None:
+    files = _submitted(tmp_path, python_version())
+    Path(files.error).write_bytes(b"of the first attempt")
+    assert runner.run(files, None, {"SLURM_RESTART_COUNT": "1"}) == 0
+    assert not Path(files.error).exists()
