@@ -14,6 +14,7 @@ from slurm.sdk import options as texts
 from slurm.sdk.array_job import ArrayJob
 from slurm.sdk.calls import caching
 from slurm.sdk.following import retry
+from slurm.sdk.inside import awaiting
 from slurm.sdk.job import Job
 from slurm.sdk.keywords import SbatchKeywords
 from slurm.sdk.packaging import settings
@@ -55,6 +56,7 @@ class SlurmTask(Submits[P, T]):
         functools.update_wrapper(self, func)
         self.func = func
         where = f"@task of {self.name}"
+        awaiting.check(func, where)
         keywords = dict(sbatch_options or {})
         self.packaging = settings.checked(packaging, settings.taken(keywords), where)
         self.retry = retry.taken(keywords, where)

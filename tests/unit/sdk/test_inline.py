@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -268,3 +270,44 @@ def test_a_module_that_submits_while_a_job_imports_it_is_stopped(cluster: Cluste
 
     with loading.imports(), pytest.raises(SubmissionError, match=r'under `if __name__ == "__main__":`'):
         add(1)
+
+
+async def doubled(number: int) -> int:
+    await asyncio.sleep(0)
+    return 2 * number
+
+
+class Doubling:
+    """A callable that is awaited."""
+
+    async def __call__(self, number: int) -> int:
+        return await doubled(number)
+
+
+@pytest.mark.parametrize("function", [doubled, functools.partial(doubled), Doubling(), Doubling().__call__])
+def test_an_async_function_is_run_to_its_end(cluster: Cluster, function: Any) -> None:
+    assert task(function)(21).result() == 42
+    assert task(function).map([1, 2]).results() == [2, 4]
+
+
+def test_an_async_task_runs_inline_within_a_loop_too(cluster: Cluster) -> None:
+    @workflow
+    async def both(ctx: WorkflowContext, number: int) -> int:
+        return await task(doubled)(number) + 1
+
+    async def main() -> int:
+        return await both(4)
+
+    assert asyncio.run(main()) == 9
+
+
+def test_a_task_that_yields_is_refused_where_it_is_written() -> None:
+    async def ticks() -> Any:
+        yield 1
+
+    with pytest.raises(TypeError, match=r"@task of numbers: it yields, .* return a list"):
+        @task
+        def numbers() -> Any:
+            yield 1
+    with pytest.raises(TypeError, match="@task of ticks: it yields"):
+        task(ticks)

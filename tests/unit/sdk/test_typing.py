@@ -15,4 +15,5 @@ def test_the_typed_program_runs_as_its_types_say(tmp_path: Path) -> None:
         assert typed_program.flow(3).result() == [0, 1, 2]
         assert typed_program.where().result()
         assert typed_program.rank(3).result() == 3
+        assert typed_program.later(3).result() == 3
         assert cluster.submit(typed_program.length, time="00:01:00")("x").result() == 1

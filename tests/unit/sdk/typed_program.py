@@ -34,6 +34,11 @@ def rank(job: JobContext, offset: int) -> int:
     return offset + (job.rank or 0)
 
 
+@task(ntasks=1)
+async def later(number: int) -> int:
+    return number
+
+
 @workflow(time="01:00:00")
 def flow(ctx: WorkflowContext, count: int) -> list[int]:
     return length.map(["x" * number for number in range(count)]).results()
@@ -53,6 +58,7 @@ def known(cluster: Cluster) -> None:
     assert_type([one.result() for one in sweep.as_completed()], list[tuple[float, int]])
     assert_type(cluster.submit(length, time="00:01:00")("x").result(), int)
     assert_type(flow(2).result(), list[int])
+    assert_type(later(2).result(), int)
     assert_type(where().result(), str | None)
     assert_type(rank(3).result(), int)
     assert_type(rank.map([1, 2]).results(), list[int])

@@ -19,7 +19,7 @@ from typing import Any
 from slurm.sdk.calls.folder import JobFiles, read_item
 from slurm.sdk.calls.pickling import Call, Envelope, loads, python_version, write_result
 from slurm.sdk.errors import UNTOLD, PackagingError, ResultUnwritten
-from slurm.sdk.inside import loading
+from slurm.sdk.inside import awaiting, loading
 
 USAGE_ERROR = 2
 Loaded = tuple[Any, tuple[Any, ...], dict[str, Any], Any]
@@ -121,7 +121,7 @@ def _load(envelope: Envelope, files: JobFiles, index: int | None) -> Loaded:
         with loading.imports():
             call: Call = loads(envelope.call)
             args, kwargs = (call.args, call.kwargs) if index is None else loads(read_item(files.items, index))
-            function = loading.function(call.target)
+            function = awaiting.waited(loading.function(call.target))
     except Exception as error:
         # Whatever the user's modules raise when they are imported: that it was there is worth saying.
         error.add_note(f"(raised on {os.uname().nodename} while {sys.executable} loaded what it was to call, before {envelope.task} began)")
@@ -202,7 +202,7 @@ def _by_hand(task: str, text: str) -> int:
         return USAGE_ERROR
     try:
         with loading.imports():
-            function = loading.function(loading.named(task))
+            function = awaiting.waited(loading.function(loading.named(task)))
     except LookupError as error:
         print(f"slurm.runner: {error.args[0]}", file=sys.stderr)
         return USAGE_ERROR

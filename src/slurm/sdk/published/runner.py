@@ -21,7 +21,7 @@ from typing import Any
 
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import Envelope, python_version, read_result, skip_header
-from slurm.sdk.inside import injection, loading
+from slurm.sdk.inside import awaiting, injection, loading
 from slurm.sdk.inside.runner import Loaded, make
 from slurm.sdk.published.array_items import load_array_item
 from slurm.sdk.published.metadata import found, save_result, update_job_metadata
@@ -180,7 +180,7 @@ def _loaded(module: str, function: str) -> tuple[Any, Any]:
     named: Any = import_module(module)
     for part in function.split("."):
         named = getattr(named, part)
-    return named, loading.function(named)
+    return named, awaiting.waited(loading.function(named))
 
 
 def _read(path: str) -> Any:
