@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import BinaryIO, Protocol, TextIO
 
+from slurm.commands import streams
 from slurm.model.errors import SlurmError
 from slurm.model.version import version_line
 from slurm.options.errors import OptionError, UsageError
@@ -82,6 +83,7 @@ class Shell:
     @classmethod
     def of_process(cls, name: str) -> Shell:
         """The call that started this process."""
+        streams.opened()
         return cls(name, sys.argv[1:], os.environ, sys.stdin.buffer, sys.stdout, sys.stderr)
 
     def channel(self) -> Channel:
@@ -178,5 +180,11 @@ def run(shell: Shell, body: Callable[[Shell], int], *, usage_code: int = 255) ->
         return INTERRUPTED
     except BrokenPipeError:
         # The reader has gone, as in `squeue | head`; the interpreter must not try to flush again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.let_go()
         return BROKEN_PIPE
+    except OSError as problem:
+        said = streams.unwritable(problem)
+        if not said:
+            raise
+        shell.error(said)
+        return shell.failure_code(1)

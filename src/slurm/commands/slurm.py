@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, NoReturn
 
+from slurm.commands import streams
 from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
 from slurm.model.errors import SlurmError
@@ -153,7 +154,22 @@ def _stop(number: int, _: object) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; exit status."""
+    streams.opened()
     words = sys.argv[1:] if argv is None else argv
+    try:
+        return _run(words)
+    except BrokenPipeError:
+        streams.let_go()
+        return 141
+    except OSError as problem:
+        said = streams.unwritable(problem)
+        if not said:
+            raise
+        Console().error([said])
+        return 1
+
+
+def _run(words: Sequence[str]) -> int:
     try:
         options = parser().parse_args(words)
     except WrongUsage as wrong:
@@ -171,9 +187,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.failure(Failure("Interrupted", "interrupted"))
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
 
 
 if __name__ == "__main__":

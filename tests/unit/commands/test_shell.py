@@ -50,6 +50,26 @@ def test_the_status_of_errors_can_be_chosen_by_variable() -> None:
     assert failing(SlurmError(), SLURM_EXIT_ERROR="many").status == 1
 
 
+def started(module: str, *argv: str) -> list[str]:
+    return [sys.executable, "-c", f"import sys\nfrom slurm.commands.{module} import main\nsys.argv[1:] = {list(argv)}\nsys.exit(main())"]
+
+
+@pytest.mark.parametrize(("module", "argv"), [("sbatch", ["--help"]), ("slurm", ["jobs", "list", "--json"]), ("slurm", ["status", "--bogus", "--json"])])
+def test_a_full_disk_behind_standard_output_is_told_in_one_line(module: str, argv: list[str], tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(started(module, *argv), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+                              env={**os.environ, "PYTHONPATH": str(SRC), "XDG_STATE_HOME": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (1, f"{module}: error: standard output cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize(("module", "argv", "status"), [("squeue", ["--version"], 0), ("slurm", ["--help"], 0), ("slurm", ["bogus"], 2)])
+def test_streams_that_are_closed_need_not_be_there(module: str, argv: list[str], status: int) -> None:
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        done = subprocess.run(["bash", "-c", f'"$@" {closed}', "bash", *started(module, *argv)], capture_output=True, text=True,
+                              env={**os.environ, "PYTHONPATH": str(SRC)}, timeout=60, check=False)
+        assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+
+
 def test_a_reader_that_goes_away_ends_the_command_without_a_traceback() -> None:
     read, write = os.pipe()
     os.close(read)
