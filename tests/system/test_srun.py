@@ -42,6 +42,21 @@ def test_cyclic_distribution_deals_tasks_out_in_turn(cluster: Cluster) -> None:
     assert sorted(lines) == ["0: cn01", "1: cn02", "2: cn01", "3: cn01"]  # as recorded
 
 
+def test_tasks_are_counted_by_socket_and_core_too_spread_and_kept_together(cluster: Cluster) -> None:
+    places = "srun bash -c 'echo $SLURMD_NODENAME' | sort | uniq -c | xargs"
+    for words, expected in (
+        (["-n4", "--ntasks-per-socket=2"], "2 cn01 2 cn02"),
+        (["-n3", "--ntasks-per-core=1"], "3 cn01"),
+        (["-n4", "--spread-job"], "1 cn01 1 cn02 1 cn03 1 cn04"),
+        (["-N2", "--contiguous"], "1 cn01 1 cn02"),
+    ):
+        for command in ("sbatch", "salloc"):
+            ask = ["sbatch", "-W", "-o", "places.txt", *words, "--wrap", places] if command == "sbatch" else ["salloc", *words, "bash", "-c", places]
+            out = cluster.ok(*ask)
+            assert (cluster.output("places.txt") if command == "sbatch" else out).strip() == expected, (command, words)
+        assert cluster.ok("srun", *words, "bash", "-c", "echo $SLURMD_NODENAME").split() != []
+
+
 def test_input_reaches_every_task_and_much_of_it_comes_back_whole(cluster: Cluster) -> None:
     assert cluster.ok("srun", "-n2", "cat", stdin="hi\n") == "hi\nhi\n"
     text = "".join(f"line {number} of a long text\n" for number in range(200_000))
