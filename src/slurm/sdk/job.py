@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Generic, NoReturn, Protocol, TextIO, TypeVar
 
 from slurm.sdk import errors
@@ -44,6 +44,8 @@ class Job(Promise, Generic[T]):
     stderr_path: str
     cache_key = ""
     """Under what its result is cached; "" where it is not."""
+    awaits: Sequence[Promise] = ()
+    """Jobs whose end it was submitted to wait for."""
     cached = False
     """Whether the result was found in the cache: then there never was a job."""
 
@@ -325,7 +327,18 @@ class Job(Promise, Generic[T]):
         if status.exit_code == f"{errors.UNTOLD}:0":
             lines.append("it could write neither its result nor an error into that folder: the disk may be full")
         lines += [f"the end of {self.stderr_path}:", tail] if tail else []
-        return kind("\n".join(lines), job_id=self.id, state=status.state, exit_code=status.exit_code, reason=status.reason, stderr=tail)
+        earlier = self._earlier() if kind is errors.DependencyFailed else None
+        lines += [earlier[0]] if earlier is not None else []
+        failure = kind("\n".join(lines), job_id=self.id, state=status.state, exit_code=status.exit_code, reason=status.reason, stderr=tail)
+        failure.__cause__ = earlier[1] if earlier is not None else None
+        return failure
+
+    def _earlier(self) -> tuple[str, BaseException] | None:
+        """What failed before it, in a line, and the error of that; None where it is not known."""
+        from slurm.sdk.following import origin
+
+        found = origin.found(self.awaits)
+        return None if found is None else (origin.told(*found), found[1])
 
     def _text(self, path: str) -> str:
         if self.cached:

@@ -180,6 +180,9 @@ def test_sys_exit_with_zero_is_a_result_of_none_and_any_other_a_failure(cluster:
 def test_a_task_after_one_that_failed_never_runs(cluster: Cluster) -> None:
     with pytest.raises(DependencyFailed):
         add.after(fail("x"))(1).result()
+    with pytest.raises(DependencyFailed, match=r"it waited for job \d+ \(fail\), which failed: ") as caught:
+        add(1, add.map([(1, add(1, fail("deep")))])[0]).result()
+    assert str(caught.value.__cause__) in str(caught.value)
     with pytest.raises(TypeError, match=r"\.after\(\) expects Job or ArrayJob arguments"):
         add.after(3)  # type: ignore[arg-type]
 

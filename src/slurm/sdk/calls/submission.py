@@ -92,7 +92,7 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     name = made.submit(asked, (), 0, "")
     job: Job[Any] = Job(name, cluster, files, name=str(task), options=asked, stdout_path=_shown(cluster, options["output"], name, task),
                         stderr_path=_shown(cluster, options["error"], name, task))
-    job.workflow, job.cache_key = task.workflow, key
+    job.workflow, job.cache_key, job.awaits = task.workflow, key, prepared.awaits
     _track(cluster, task, made._replace(options={**options, "output": _literal(job.stdout_path), "error": _literal(job.stderr_path)}), {name: None})
     if cluster.audience() is not None:
         cluster.audience().submitted(task, job, asked)
@@ -148,7 +148,7 @@ def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: S
         chunks.append(_submit_chunk(cluster, prepared, task, chunk, limit, chunks))
     array: ArrayJob[Any] = ArrayJob(cluster, files, chunks, name=str(task), options=asked, patterns=own)
     for job, key in zip(array, keys, strict=True):
-        job.cache_key = key
+        job.cache_key, job.awaits = key, prepared.awaits
     if cluster.audience() is not None:
         cluster.audience().submitted(task, array, asked)
     return array
