@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,3 +77,41 @@ def test_a_workflow_runs_in_a_process_of_its_own(cluster: Cluster) -> None:
 def test_a_dependency_it_cannot_keep_is_refused(cluster: Cluster) -> None:
     with pytest.raises(SubmissionError, match="no dependency but afterok"):
         where.with_options(dependency="singleton")()
+
+
+POOLS = """
+import multiprocessing, pickle, sys
+from concurrent.futures import ProcessPoolExecutor
+from slurm import Cluster, task
+
+class Part:
+    def __init__(self, number): self.number = number
+
+def square(number): return Part(number * number)
+
+def stored(function):
+    def around(*args): return function(*args)
+    around.__wrapped__ = function
+    return around
+
+@task
+@stored
+def spread(count, how):
+    with ProcessPoolExecutor(2, multiprocessing.get_context(how)) as pool:
+        parts = list(pool.map(square, range(count)))
+    return pickle.loads(pickle.dumps(parts))
+
+@task
+def summed(parts): return sum(part.number for part in parts)
+
+with Cluster("subprocess", job_base_dir=sys.argv[1]):
+    forked, spawned = spread(3, "fork"), spread(3, "spawn")
+    print(isinstance(forked.result(60)[0], Part), summed(forked).result(60), summed(spawned).result(60))
+"""
+
+
+def test_processes_that_a_task_of_a_script_starts_find_what_the_script_defines(tmp_path: Path) -> None:
+    script = tmp_path / "pools.py"
+    script.write_text(POOLS)
+    done = subprocess.run([sys.executable, str(script), str(tmp_path / "jobs")], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "True 5 5\n"), done.stderr

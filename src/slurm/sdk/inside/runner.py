@@ -19,7 +19,7 @@ from typing import Any
 from slurm.sdk.calls.folder import JobFiles, read_item
 from slurm.sdk.calls.pickling import Call, Envelope, loads, python_version, write_result
 from slurm.sdk.errors import UNTOLD, PackagingError, ResultUnwritten
-from slurm.sdk.inside import awaiting, loading
+from slurm.sdk.inside import awaiting, loading, program
 
 USAGE_ERROR = 2
 Loaded = tuple[Any, tuple[Any, ...], dict[str, Any], Any]
@@ -86,6 +86,12 @@ def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFi
     function, args, kwargs, retry = load(envelope)
 
     def call() -> Any:
+        if environ is not os.environ:
+            return within()
+        with program.standing_in(function, files.call):
+            return within()
+
+    def within() -> Any:
         if not envelope.inject and not envelope.cluster and told is None:
             return function(*args, **kwargs)
         from slurm.sdk.inside.injection import called  # few tasks need it
