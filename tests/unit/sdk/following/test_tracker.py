@@ -96,7 +96,7 @@ def test_who_stops_waiting_with_control_c_is_told_how_to_find_the_jobs_again() -
     done = threading.Event()
     tracker.when_done("1", done.set)
     assert done.wait(5)
-    threading.Timer(0.1, signal.raise_signal, [signal.SIGINT]).start()
+    threading.Timer(0.1, signal.pthread_kill, [threading.get_ident(), signal.SIGINT]).start()  # raised in the timer's thread it would wake nobody
     with pytest.raises(KeyboardInterrupt) as stopped:
         tracker.wait(["1", "2", "3_0", "3_1"], 30)
     (note,) = stopped.value.__notes__
