@@ -19,6 +19,7 @@ from slurm import Cluster, PackagingError, TaskFailed
 from tests.system import flowers
 from tests.system.contained_tasks import inside, sleeps, within
 from tests.system.harness import Cluster as Daemons
+from tests.system.harness import commands_folder
 
 SECONDS = 90.0
 QUICK = 0.6
@@ -30,7 +31,7 @@ def daemons(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemons]:
     """Four emulated nodes, as the cluster that this process finds."""
     folder = tmp_path_factory.mktemp("packaging")
     found = Daemons(folder / "c", "--nodes", "4", "--cpus", "16", "--memory", "64G", environment={"PATH": f"{folder}/podman/bin:{os.environ['PATH']}"})
-    found.environment["PATH"] = f"{found.root}/bin:{found.environment['PATH']}"
+    found.environment["PATH"] = f"{commands_folder(found.root)}:{found.environment['PATH']}"
     found.up()
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("SLURM", "SBATCH"))]:

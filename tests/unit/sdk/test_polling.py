@@ -65,3 +65,15 @@ def test_a_result_that_is_there_is_seen_before_squeue_tells_of_it(tmp_path: Path
     Path(files.result).touch()
     assert backend.changes(["7"], 30) == {"7": DONE}
     assert (tmp_path / "asked").read_text() == "asked\n"
+
+
+def test_a_result_is_told_once_so_that_the_others_are_asked_for(tmp_path: Path) -> None:
+    for name, text in (("sbatch", "echo 7"), ("squeue", "echo '8|FAILED|256|NonZeroExitCode'")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(stat.S_IRWXU)
+    backend = CommandsBackend({"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    files = JobFiles(str(tmp_path), "k")
+    backend.submit("", files.script, {})
+    Path(files.result).touch()
+    assert backend.changes(["7", "8"], 30) == {"7": DONE}
+    assert backend.changes(["7", "8"], 30)["8"].state == "FAILED"

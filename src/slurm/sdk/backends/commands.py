@@ -48,8 +48,11 @@ class CommandsBackend(SharedDisk, SlurmCommands):
 
     def _ended(self, ids: Sequence[str]) -> dict[str, Status]:
         """Those of a few jobs whose results are there: quicker to see than what squeue says. Of several tasks others may still run then."""
-        some = list(islice((one for one in ids if one in self._results), WATCHED))
-        return {one: Status("COMPLETED", "0:0") for one in some if os.path.exists(self._results[one])}
+        some = islice((one for one in ids if one in self._results), WATCHED)
+        ended = [one for one in some if os.path.exists(self._results[one])]
+        for one in ended:
+            del self._results[one]  # told once: what is told again and again would keep squeue from being asked about the others
+        return dict.fromkeys(ended, Status("COMPLETED", "0:0"))
 
     def rest(self) -> None:
         """Nothing listens between questions."""
