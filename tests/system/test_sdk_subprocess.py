@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from slurm import Cluster, DependencyFailed, JobCancelled, JobTimeLimit, NotFinished, SubmissionError, TaskFailed, task, workflow
+from slurm import Cluster, DependencyFailed, Executor, JobCancelled, JobTimeLimit, NotFinished, SubmissionError, TaskFailed, task, workflow
 
 
 @task
@@ -60,6 +60,22 @@ def test_a_cancelled_job_says_so_and_those_after_it_never_run(cluster: Cluster) 
     with pytest.raises(DependencyFailed):
         after.result(20)
     assert not job.cancel()
+
+
+def test_who_stops_waiting_for_a_job_in_the_queue_is_told_why_it_waits(cluster: Cluster) -> None:
+    first = asleep(60)
+    with pytest.raises(NotFinished, match="it is PENDING: it waits for other jobs"):
+        where.after(first)().result(0.1)
+    first.cancel()
+
+
+def test_control_c_leaves_an_executor_at_once(cluster: Cluster) -> None:
+    with pytest.raises(KeyboardInterrupt) as stopped, Executor(cluster) as executor:
+        future = executor.submit(time.sleep, 60)
+        raise KeyboardInterrupt
+    assert not future.done()
+    assert stopped.value.__notes__[0].startswith(f"job {future.job.id} goes on without this program")
+    future.job.cancel()
 
 
 def test_a_process_that_kills_itself_has_failed_without_a_word(cluster: Cluster) -> None:

@@ -8,6 +8,7 @@ from concurrent import futures
 from typing import Any, ParamSpec, TypeVar
 
 from slurm.sdk.cluster import Cluster
+from slurm.sdk.following.tracker import goes_on
 from slurm.sdk.job import Job
 from slurm.sdk.tasks import SlurmTask
 
@@ -23,7 +24,7 @@ class Executor(futures.Executor):
         self._options = keywords if cluster is not None else {}
         self._lock = threading.Lock()
         self._open = True
-        self._live: set[futures.Future[Any]] = set()
+        self._live: set[JobFuture[Any]] = set()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> JobFuture[T]:
         """Submit a call; its Future, whose `job` is the Job."""
@@ -55,6 +56,16 @@ class Executor(futures.Executor):
                 one.cancel()
         if wait:
             futures.wait(live)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        """Wait for all calls; after control-C not: jobs may take days, and go on by themselves."""
+        if not isinstance(error, KeyboardInterrupt):
+            return self.shutdown()
+        with self._lock:
+            live = [one.job.id for one in self._live]
+        if live and not hasattr(error, "__notes__"):
+            error.add_note(goes_on(live))
+        self.shutdown(wait=False)
 
     def _task(self, fn: Callable[..., T]) -> SlurmTask[..., T]:
         return fn.with_options(**self._options) if isinstance(fn, SlurmTask) else SlurmTask(fn, self._options)

@@ -272,9 +272,16 @@ class Job(Promise, Generic[T]):
 
     def _ended(self, timeout: float | None, progress: bool) -> Status:
         if not self._wait(timeout, progress):
-            state = self._status().state
-            raise NotFinished(f"job {self.id} ({self.name}) did not reach a terminal state within timeout={timeout} s: it is {state}")
+            status = self._status()
+            why = f": {self._waits()}" if status.state == "PENDING" else ""
+            raise NotFinished(f"job {self.id} ({self.name}) did not reach a terminal state within timeout={timeout} s: it is {status.state}{why}")
         return self._status()
+
+    def _waits(self) -> str:
+        """Why it waits, in words; the cluster is asked."""
+        from slurm.sdk.following.reasons import sentence
+
+        return sentence(self.cluster.backend.states([self.id])[self.id])
 
     def _value(self, status: Status) -> T:
         """The result, waiting for it where the disk is slower than the cluster's word."""

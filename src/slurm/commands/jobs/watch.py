@@ -41,7 +41,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         if not watching.seen:
             if refs:
                 raise UnknownJob(f"the cluster knows no job {options.filter}: it never was, or it ended too long ago")
-            console.line("No jobs in queue to watch.")
+            console.line(f"No jobs in queue to watch{f' with {options.filter} in their name' if options.filter else ''}.")
         return watching.status()
 
 

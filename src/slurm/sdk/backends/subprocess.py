@@ -119,10 +119,14 @@ class SubprocessBackend(SharedDisk):
             before = [status for job, status in self._status.items() for target in one.after if job == target or job.startswith(f"{target}_")]
             if any(status.finished and not status.successful for status in before):
                 self._status[one.job] = Status("CANCELLED", "0:0", "DependencyNeverSatisfied")
-            elif time.monotonic() >= one.start and len(self._running) < self._most and all(status.finished for status in before):
-                self._start(one)
-            else:
+                continue
+            why = "BeginTime" if time.monotonic() < one.start else "Dependency" if not all(status.finished for status in before) else ""
+            why = why or ("Resources" if len(self._running) >= self._most else "")
+            if why:
+                self._status[one.job] = Status("PENDING", reason=why)
                 left.append(one)
+            else:
+                self._start(one)
         self._waiting = left
 
     def _start(self, one: _Waiting) -> None:
