@@ -22,7 +22,6 @@ check: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m ruff check src tests examples docs bench
 	$(PY) -m mypy
 	$(PY) -m mypy tests/unit/sdk/typed_program.py
-	$(PY) -m pytest -q tests/meta
 
 system: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m pytest tests/system -m "not clients"

@@ -33,7 +33,7 @@ SLOW = [
 
 ALONE = """
 import os, sys
-for library in ("asyncio", "logging", "msgspec", "numpy", "uvloop", "psutil"):
+for library in ("asyncio", "logging", "msgspec", "numpy", "uvloop", "psutil", "textual.app", "asyncssh", "mcp.server.mcpserver"):
     __import__(library)
 failed = 0
 for name in sys.argv[1:]:

@@ -115,7 +115,7 @@ def desk(page: Path, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator
     """A folder, a home and a cluster for one page; a page that says `slurm up` has none before."""
     alone = "slurm up" in _text_of_commands(page)
     source = str(pages.ROOT / "src")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "SBATCH", "SRUN", "SQUEUE", "SINFO"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "SBATCH", "SRUN", "SQUEUE", "SINFO", "PYTEST_"))}
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     if page.parent.name == "examples":

@@ -205,7 +205,7 @@ def test_a_slurmstepd_that_takes_step_after_step_keeps_nothing_of_them(run):
             umask = 0o077 if job % 2 else 0o022
             stage.send(stage.batch(job, "#!/bin/bash\numask; ls /proc/$PPID/fd | wc -l; cat /proc/$PPID/status | grep -c SigBlk\n", umask=umask))
             await stage.ended(job)
-            if job % 5 == 0:
+            if job % 20 == 0:
                 stage.send(stage.batch(job + 100, "#!/bin/bash\n", stdout="/nonexistent/x"))
                 await stage.ended(job + 100)
         outputs = [stage.output(job).split() for job in range(20, 60)]
