@@ -57,6 +57,24 @@ def test_tasks_are_counted_by_socket_and_core_too_spread_and_kept_together(clust
         assert cluster.ok("srun", *words, "bash", "-c", "echo $SLURMD_NODENAME").split() != []
 
 
+def test_each_task_sees_the_gpus_that_it_is_bound_to(cluster: Cluster) -> None:
+    show = "echo $SLURM_PROCID $SLURMD_NODENAME $CUDA_VISIBLE_DEVICES $SLURM_STEP_GPUS"
+    for words, expected in (
+        (["-n2", "--gpus-per-task=1"], ["0 cn01 0 0", "1 cn01 1 1"]),
+        (["-N1", "-n2", "--gres=gpu:2"], ["0 cn01 0,1 0,1", "1 cn01 0,1 0,1"]),
+        (["-N1", "-n2", "--gres=gpu:2", "--gpu-bind=closest"], ["0 cn01 0,1 0,1", "1 cn01 0,1 0,1"]),
+        (["-N1", "-n2", "--gres=gpu:2", "--gpu-bind=map_gpu:1,0"], ["0 cn01 1 1", "1 cn01 0 0"]),
+        (["-N1", "-n2", "--gpus=2", "--ntasks-per-gpu=1"], ["0 cn01 0 0", "1 cn01 1 1"]),
+    ):
+        assert sorted(cluster.ok("srun", *words, "bash", "-c", show).splitlines()) == expected, words
+    inside = cluster.ok("salloc", "-n2", "--gpus-per-task=1", "srun", "bash", "-c", show)
+    assert sorted(inside.splitlines()) == ["0 cn01 0 0", "1 cn01 1 1"]
+    cluster.ok("sbatch", "-W", "-N1", "-n2", "--gres=gpu:2", "--gpu-bind=single:1", "-o", "bound.txt", "--wrap", f"srun bash -c '{show}'")
+    assert sorted(cluster.output("bound.txt").splitlines()) == ["0 cn01 0 0", "1 cn01 1 1"]
+    refused = cluster.run("srun", "-N1", "--gres=gpu:1", "--gpu-bind=map_gpu:7", "true")
+    assert refused.status and "names GPU 7" in refused.err
+
+
 def test_input_reaches_every_task_and_much_of_it_comes_back_whole(cluster: Cluster) -> None:
     assert cluster.ok("srun", "-n2", "cat", stdin="hi\n") == "hi\nhi\n"
     text = "".join(f"line {number} of a long text\n" for number in range(200_000))

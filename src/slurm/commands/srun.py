@@ -215,7 +215,7 @@ class Call:
             "credential": granted["credential"], "argv": resolved.rest, "work_dir": folder,
             "stdin": streams.stdin.remote, "stdout": streams.stdout.remote, "stderr": streams.stderr.remote, "append": append,
             "umask": _umask(), "rlimits": soft_limits(resolved.texts("propagate") or ["ALL"]),
-            "kill_on_bad_exit": bool(resolved.step.get("kill_on_bad_exit")),
+            "kill_on_bad_exit": bool(resolved.step.get("kill_on_bad_exit")), "gpu_bind": requests.gpu_bind(asked),
             "environment": self._environment(granted, allocation),
         }
         if terminal:

@@ -51,6 +51,7 @@ class JobRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknow
     gpus_per_node: str = ""
     gpus_per_socket: str = ""
     gpus_per_task: str = ""
+    gpu_bind: str = ""  # as given; srun reads it (notation.gpu_bind)
     cpus_per_gpu: int = 0
 
     features: str = ""

@@ -70,6 +70,9 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("tres-per-task", "", "tres_per_task", "cpus_per_task gpus_per_task", metavar="cpu=N,gres/gpu[:TYPE]=N",
            env="SBATCH_TRES_PER_TASK SLURM_TRES_PER_TASK SALLOC_TRES_PER_TASK", help="CPUs and GPUs for each task"),
 
+    Option("gpu-bind", "", "gpu_bind", "gpu_bind", metavar="TYPE[:VALUE]", env="SBATCH_GPU_BIND SLURM_GPU_BIND SALLOC_GPU_BIND",
+           help="which GPUs of a step each task sees, such as single:1 or per_task:1"),
+
     # Which nodes, and how they are shared
     Option("constraint", "C", "text", "features", metavar="FEATURES", env="SBATCH_CONSTRAINT SLURM_CONSTRAINT SALLOC_CONSTRAINT",
            update="Features", help="features that the nodes must have"),
@@ -155,8 +158,6 @@ JOB_OPTIONS: tuple[Option, ...] = (
            harmless="CPUs near a GPU are preferred and never required", help="how CPUs and GRES belong together"),
     Option("mem-bind", "", "binding", metavar="none", env="SBATCH_MEM_BIND SLURM_MEM_BIND SALLOC_MEM_BIND",
            harmless="memory is bound to nothing, as none says; other values are refused", help="bind tasks to memory"),
-    Option("gpu-bind", "", "binding", metavar="none", env="SBATCH_GPU_BIND SLURM_GPU_BIND SALLOC_GPU_BIND",
-           harmless="every task sees all GPUs of its step, as none says; other values are refused", help="bind tasks to GPUs"),
     Option("profile", "", "binding", metavar="none", env="SBATCH_PROFILE SLURM_PROFILE SALLOC_PROFILE",
            harmless="no profile is written, as none says; other values are refused", help="kinds of profile to write"),
 

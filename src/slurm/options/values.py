@@ -262,6 +262,16 @@ def _signal(option: Option, text: str, reading: Reading) -> Fields:
         raise _invalid(option, text, error) from error
 
 
+def _gpu_bind(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import gpu_bind
+
+    try:
+        gpu_bind.parse(text)
+    except NotationError as error:
+        raise OptionError(f"Invalid --gpu-bind argument: gpu:{text}", hints=error.lines()) from error
+    return {"gpu_bind": text}
+
+
 def _open_mode(option: Option, text: str, reading: Reading) -> Fields:
     for mode in ("append", "truncate"):
         if text and mode.startswith(text.lower()):
@@ -321,7 +331,7 @@ READERS: dict[str, Callable[[Option, str, Reading], Fields]] = {
     "memory": _memory, "size": _memory, "duration": _duration, "moment": _moment, "gres": _gres, "gpus": _gpus,
     "tres_per_task": _tres_per_task, "hosts": _hosts, "node_info": _node_info, "hint": _hint, "exclusive": _exclusive,
     "distribution": _distribution, "nice": _nice, "priority": _priority, "yesno": _yesno, "no_kill": _no_kill, "requeue": _requeue,
-    "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "binding": _binding, "gres_flags": _gres_flags,
+    "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "binding": _binding, "gpu_bind": _gpu_bind, "gres_flags": _gres_flags,
     "switches": _switches, "propagate": _propagate, "job": _job, "immediate": _count,
 }
 """Kind of value → its reader. The one place that knows the kinds."""

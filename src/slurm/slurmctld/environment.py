@@ -48,7 +48,7 @@ def _sizes(job: Job, allocation: Allocation) -> dict[str, str]:
         ("ntasks_per_core", ("SLURM_NTASKS_PER_CORE",)), ("ntasks_per_socket", ("SLURM_NTASKS_PER_SOCKET",)),
         ("ntasks_per_gpu", ("SLURM_NTASKS_PER_GPU",)), ("threads_per_core", ("SLURM_THREADS_PER_CORE",)),
         ("gpus", ("SLURM_GPUS",)), ("gpus_per_node", ("SLURM_GPUS_PER_NODE",)), ("gpus_per_socket", ("SLURM_GPUS_PER_SOCKET",)),
-        ("gpus_per_task", ("SLURM_GPUS_PER_TASK",)), ("cpus_per_gpu", ("SLURM_CPUS_PER_GPU",)),
+        ("gpus_per_task", ("SLURM_GPUS_PER_TASK",)), ("cpus_per_gpu", ("SLURM_CPUS_PER_GPU",)), ("gpu_bind", ("SLURM_GPU_BIND",)),
         ("distribution", ("SLURM_DISTRIBUTION",)), ("dependency", ("SLURM_JOB_DEPENDENCY",)), ("licenses", ("SLURM_JOB_LICENSES",)),
     ):
         value = getattr(request, field)

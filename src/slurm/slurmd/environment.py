@@ -6,6 +6,8 @@ from __future__ import annotations
 import pwd
 from collections.abc import Mapping, Sequence
 
+from slurm.notation import gpu_bind
+
 _GPU_LISTS = ("CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES")
 
 
@@ -64,6 +66,19 @@ def of_step(
         environment["SLURM_GPUS_ON_NODE"] = str(len(gpus))
         environment["SLURM_STEP_GPUS"] = shown
     return environment
+
+
+def of_tasks(given: Sequence[Mapping[str, str]], bind: str, gpus: Sequence[int] | None, tasks: int) -> list[dict[str, str]]:
+    """What differs from task to task on this node, over `of_step`: what srun sent (or nothing), and by `bind` the GPUs that each sees.
+
+    NotationError for a binding to GPUs that are not there.
+    """
+    own = [dict(one) for one in given] or [{} for _ in range(tasks)]
+    if gpus is None or gpu_bind.parse(bind).kind in ("none", "closest"):
+        return own if given else []
+    for task, some in zip(own, gpu_bind.seen(gpu_bind.parse(bind), gpus, tasks), strict=True):
+        task.update(dict.fromkeys((*_GPU_LISTS, "SLURM_STEP_GPUS"), ",".join(map(str, some))))
+    return own
 
 
 def numbers(bitmap: int) -> list[int]:

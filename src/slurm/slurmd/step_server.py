@@ -130,7 +130,8 @@ class StepServer:
             work_dir=message.work_dir, rlimits=message.rlimits, stdin=message.stdin, stdout=message.stdout, stderr=message.stderr,
             append=message.append, umask=message.umask, cpus=node.binding(share.cpus), memory=share.memory,
             memory_looks=node.settings.memory_looks, cgroup=node.cgroup,
-            ranks=message.ranks, node_rank=message.node_rank, task_environment=message.task_environment, multi_prog=message.multi_prog,
+            ranks=message.ranks, node_rank=message.node_rank,
+            task_environment=environment.of_tasks(message.task_environment, message.gpu_bind, gpus, len(message.ranks)), multi_prog=message.multi_prog,
             pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait)
 
 

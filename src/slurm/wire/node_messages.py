@@ -206,6 +206,7 @@ class LaunchStep(Message):
     task_environment: list[dict[str, str]] = []  # per rank of this node, over `environment`
     multi_prog: list[list[str]] = []  # per rank of this node, its own argv
     kill_on_bad_exit: bool = False
+    gpu_bind: str = ""  # notation.gpu_bind: which of the step's GPUs here each task sees
 
 
 FromNode = RegisterNode | Heartbeat | BatchLaunched | LaunchRefused | StepEnded | JobGone

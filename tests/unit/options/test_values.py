@@ -94,6 +94,7 @@ def test_a_text_means(argv: str, fields: dict[str, object]) -> None:
         ("--priority=x", "Invalid --priority specification", 255),
         ("-w cn[1", "Invalid --nodelist specification", 255),
         ("--no-kill=x", "Invalid --no-kill specification", 255),
+        ("--gpu-bind=nearest", "Invalid --gpu-bind argument: gpu:nearest", 255),
         ("--mem=1G --mem-per-cpu=1G", "--mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive.", 1),
     ],
 )
@@ -105,7 +106,7 @@ def test_a_wrong_text_gets_the_words_and_the_exit_code_of_slurm(argv: str, messa
 
 @pytest.mark.parametrize(
     "argv",
-    ["-N 1,3", "--hint=compute_bound", "--exclusive=mcs", "-m arbitrary", "--requeue=expedite", "--mem-bind=local", "--gpu-bind=closest",
+    ["-N 1,3", "--hint=compute_bound", "--exclusive=mcs", "-m arbitrary", "--requeue=expedite", "--mem-bind=local",
      "--gres-flags=enforce-binding", "--tres-per-task=license/x=1", "-M other", "--bb=x", "--uid=alice"],
 )  # fmt: skip
 def test_what_is_not_carried_out_is_refused_by_name(argv: str) -> None:

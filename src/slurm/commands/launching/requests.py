@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from slurm.net.circumstances import completed_request, read_host_files
 from slurm.notation import hostlist
+from slurm.notation.gpu_bind import implied
 from slurm.options.resolve import Resolved
 
 _STREAM_FIELDS = ("stdin", "stdout", "stderr", "open_mode")
@@ -41,6 +42,12 @@ def of_step(resolved: Resolved, argv: Sequence[str], *, nodes: int = 0) -> dict[
     request["submit_line"] = " ".join((resolved.command, *argv))
     request["launcher"] = f"{os.uname().nodename}:{os.getpid()}"
     return request
+
+
+def gpu_bind(asked: Mapping[str, object]) -> str:
+    """How tasks are bound to GPUs: as asked, else as what each task or each GPU gets implies."""
+    each = str(asked.get("gpus_per_task") or "0").rpartition(":")[2]
+    return str(asked.get("gpu_bind") or "") or implied(int(each), int(str(asked.get("ntasks_per_gpu") or 0)))
 
 
 def _only_nodelist_was_meant(resolved: Resolved) -> bool:
