@@ -28,12 +28,15 @@ def find(start: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> Pa
         path = Path(named).expanduser()
         places = [path / name for name in NAMES] if path.is_dir() else [path]
     else:
-        here = Path.cwd()
+        try:
+            here = Path.cwd()
+        except FileNotFoundError:
+            raise SlurmfileNotFoundError("no Slurmfile: the present folder is gone, and $SLURMFILE is not set") from None
         places = [folder / name for folder in (here, *here.parents) for name in NAMES]
     for place in places:
         if place.is_file():
             return place
-    raise SlurmfileNotFoundError(f"no Slurmfile: looked for {named or f'{NAMES[0]} in {Path.cwd()} and above it, and $SLURMFILE is not set'}")
+    raise SlurmfileNotFoundError(f"no Slurmfile: looked for {named or f'{NAMES[0]} in {here} and above it, and $SLURMFILE is not set'}")
 
 
 def where(path_or_env: str | os.PathLike[str] | None, env: str | None, environ: Mapping[str, str]) -> tuple[Path, str]:

@@ -177,6 +177,12 @@ def test_sys_exit_with_zero_is_a_result_of_none_and_any_other_a_failure(cluster:
         leave(3).result()
 
 
+def test_a_folder_that_cannot_be_made_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with Cluster("inline", job_base_dir=tmp_path / "file") as cluster, pytest.raises(SubmissionError, match=r"cannot be written: .*/file.*job_base_dir=…"):
+        cluster.submit(add)(1)
+
+
 def test_a_task_after_one_that_failed_never_runs(cluster: Cluster) -> None:
     with pytest.raises(DependencyFailed):
         add.after(fail("x"))(1).result()

@@ -42,6 +42,12 @@ def test_the_nearest_slurmfile_upwards_makes_the_cluster(project: Path) -> None:
     assert cluster.defaults() == {"partition": "debug", "time": "00:10:00"}
 
 
+def test_in_a_folder_that_was_removed_there_is_no_slurmfile(project: Path) -> None:
+    (project / "deep").rmdir()
+    with pytest.raises(SlurmfileNotFoundError, match="the present folder is gone"):
+        slurmfile.find(None, {})
+
+
 def test_an_environment_lies_over_the_default(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for cluster in (Cluster.from_env("gpu"), Cluster.from_env(project / "Slurmfile.toml", env="gpu"), Cluster.from_file(project / "Slurmfile.toml")):
         assert cluster.defaults()["time"] == "00:10:00"

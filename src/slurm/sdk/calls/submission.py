@@ -304,7 +304,7 @@ def _disk(folder: str) -> Iterator[None]:
     except BackendError:
         raise
     except OSError as error:
-        raise SubmissionError(f"the job's folder cannot be written: {error}", metadata={"target_job_dir": folder}) from error
+        raise SubmissionError(f"the job's folder cannot be written: {error}. Cluster(job_base_dir=…) names another place", metadata={"target_job_dir": folder}) from error
 
 
 def _shown(cluster: Place, pattern: str | None, job: str, task: SlurmTask[..., Any]) -> str:
