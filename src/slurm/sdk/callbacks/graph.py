@@ -33,7 +33,8 @@ class WorkflowGraphCallback(BaseCallback):
         if parent not in self.graph:
             self._add(parent, {"name": ctx.parent_workflow_name, "type": "workflow", "children": []})
         self.graph[parent]["children"].append({"job_id": child, "name": ctx.child_task_name, "is_workflow": ctx.child_is_workflow})
-        self._add(child, {"name": ctx.child_task_name, "type": "workflow" if ctx.child_is_workflow else "task", "children": [], "parent": parent})
+        known = self.graph.get(child, {})  # a child may have ended before anybody is told that it was submitted
+        self._add(child, {"name": ctx.child_task_name, "type": "workflow" if ctx.child_is_workflow else "task", "children": [], **known, "parent": parent})
 
     def on_workflow_end_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
         """In the workflow's job: leave the graph for the client."""
