@@ -1,4 +1,4 @@
-"""What building a wheel adds to what lies in the repository: types for the import paths that are no files, such as `slurm.decorators` (`slurm/sdk/doors.py`)."""
+"""What building a wheel adds to what lies in the repository: types for the import paths that are no files, such as `slurm.decorators` (`slurm/doors.py`)."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ class Types(BuildHookInterface):
 
 def stubs(root: Path) -> dict[str, str]:
     """The files of the stub package, by their names in it."""
-    modules = runpy.run_path(str(root / "src/slurm/sdk/doors.py"))["MODULES"]
+    doors = runpy.run_path(str(root / "src/slurm/doors.py"))
+    modules, full = doors["MODULES"], doors["full"]
     found = {"py.typed": "partial\n"}
     for alias, shown in modules.items():
         package = any(other.startswith(f"{alias}.") for other in modules)
         name = alias.replace(".", "/") + ("/__init__.pyi" if package else ".pyi")
-        found[name] = "".join(f"from slurm.sdk.{module} import *\n" for module in reversed(shown))
+        found[name] = "".join(f"from {full(module)} import *\n" for module in reversed(shown))
     return found

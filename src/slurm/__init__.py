@@ -1,4 +1,4 @@
-"""Front door of slurm-py. Names are imported when first asked for; nothing else lives here. Which names there are stands in `sdk.doors`."""
+"""Front door of slurm-py. Names are imported when first asked for; nothing else lives here. Which names there are stands in `slurm.doors`."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ class _FrontDoor(ModuleType):
             return VERSION
         if name.startswith("__") and name != "__all__":
             raise AttributeError(f"module 'slurm' has no attribute {name!r}")
-        from slurm.sdk import doors
+        import slurm.doors as doors
 
         if name == "__all__":
             return sorted(doors.NAMES)
@@ -33,7 +33,7 @@ class _FrontDoor(ModuleType):
         super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
-        from slurm.sdk import doors
+        import slurm.doors as doors
 
         return sorted({*super().__dir__(), *doors.listed()})
 
@@ -46,7 +46,7 @@ class _AliasFinder:
         """The spec of an alias, or None."""
         if not name.startswith("slurm."):
             return None
-        from slurm.sdk import doors
+        import slurm.doors as doors
 
         return doors.spec(name)
 

@@ -2,7 +2,7 @@
 
 import re
 
-from slurm.sdk import doors
+from slurm import doors
 from slurm.sdk.calls import caching
 from slurm.sdk.following import retry
 from tests.meta.source import ROOT, SRC

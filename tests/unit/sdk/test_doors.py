@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import slurm
-from slurm.sdk import decorators, doors, tasks, workflow
+from slurm import doors
+from slurm.sdk import decorators, tasks, workflow
 
 SRC = str(Path(slurm.__file__).resolve().parents[1])
 

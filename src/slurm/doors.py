@@ -1,4 +1,6 @@
-"""Which names and modules of `slurm` lead into the SDK. The front door asks here; the published SDK's import paths are aliases, no files.
+"""Which names and modules of `slurm` lead where. The front door asks here; the published SDK's import paths are aliases, no files.
+
+It stands beside the front door, above all rooms, because some paths lead into the commands; nothing but the front door imports it.
 
 An alias with another below it ("callbacks", "callbacks.debug") is a package.
 
@@ -8,6 +10,7 @@ works all the same, and so does `slurm.workflow.WorkflowContext`.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -27,7 +30,7 @@ NAMES: dict[str, str] = {
         "PackagingError", "SlurmfileError", "NotFinished", "ResultUnreadable", "ResultUnwritten", "JobFailed", "TaskFailed", "JobCancelled", "JobTimeLimit",
         "JobOutOfMemory", "JobNodeFailed", "JobPreempted", "DependencyFailed", "RemoteTraceback"), "errors"),
 }
-"""Name in `slurm` → module of this room that has it."""
+"""Name in `slurm` → module below `slurm.sdk` that has it."""
 
 _CALLBACKS = tuple(f"callbacks.{module}" for module in ("base", "contexts", "logger", "rich_logger", "benchmark", "debug", "graph"))
 _PACKAGING = tuple(f"packaging.{module}" for module in ("base", "auto", "none", "inherit", "wheel", "container"))
@@ -43,9 +46,31 @@ MODULES: dict[str, tuple[str, ...]] = {
     "api": ("published.backends", "published.ssh"), "api.base": ("published.backends",), "api.local": ("published.backends",), "api.ssh": ("published.ssh",),
     "packaging": ("packaging.choice", "packaging.settings", *_PACKAGING), **{module: (module,) for module in _PACKAGING},
     "callbacks": _CALLBACKS, "callbacks.callbacks": _CALLBACKS, "callbacks.debug": ("callbacks.debug",),
-    "mcp_server": ("mcp.server",), "examples": (), "examples.workflow_graph_visualization": ("callbacks.graph",),
+    "mcp_server": ("mcp.server",), "examples": (), "examples.hello_torch": ("slurm.examples.hello_distributed",),
+    "cli": ("slurm.commands.published",), "cli.app": ("slurm.commands.published.app",), "cli.utils": ("slurm.commands.published.clusters",),
+    **dict.fromkeys(("cli.formatters", "cli.jobs", "cli.cluster"), ("slurm.commands.published.formatters",)),
+    "cli.dash": ("slurm.commands.top.command",), "cli.mcp": ("slurm.commands.mcp.run",), "cli.live": ("slurm.commands.live",),
+    "tui": ("slurm.commands.published.screen",), "tui.dashboard": (), "tui.dashboard.app": ("slurm.commands.published.dashboard",),
 }
-"""Module below `slurm`, perhaps dotted → the modules of this room whose public names it shows, the first one winning; none for a mere package."""
+"""Module below `slurm`, perhaps dotted → the modules whose public names it shows, below `slurm.sdk` unless they begin with `slurm.`, the first one winning; none
+for a mere package."""
+
+ELSEWHERE: dict[str, str] = {
+    **dict.fromkeys(("cli.docs", "tui.docs"), "the documentation is a site, which `make site` builds; docs/index.md begins it"),
+    "tui.dashboard.data": "slurm.sdk.following.inspection has the rows of queue and partitions, `slurm top --json` prints them",
+    **dict.fromkeys(("examples.integration_test_task", "examples.integration_test_workflow", "examples.container_test_functions"),
+                    "it serves the published SDK's own tests; slurm.examples.hello_world and slurm.examples.hello_container are programs to try a cluster with"),
+}
+"""Modules of the published SDK that are none here → what there is instead."""
+
+NAMES_ELSEWHERE: dict[str, dict[str, str]] = {
+    module: dict.fromkeys(names.split(), f"`{instead}` is called by slurm.cli.app.app([…]), and finds its cluster in a Slurmfile") for module, names, instead in (
+        ("cli.jobs", "get_cluster list_jobs show_job watch_jobs connect_job tail_job cancel_job debug_job", "slurm jobs"),
+        ("cli.cluster", "get_cluster list_clusters show_cluster watch_cluster connect_cluster", "slurm cluster"),
+        ("cli.dash", "dash", "slurm top"), ("cli.mcp", "run_mcp status_mcp", "slurm mcp"),
+        ("cli.live", "JobsDashboard ClusterDashboard", "slurm jobs watch"))
+}
+"""Names of the published SDK that a module here has not → what there is instead."""
 
 
 def name(wanted: str) -> Any:
@@ -57,19 +82,30 @@ def name(wanted: str) -> Any:
     found = getattr(import_module(f"slurm.sdk.{NAMES[wanted]}"), wanted)
     if wanted in MODULES:
         for module in filter(_is_plain, MODULES[wanted]):
-            vars(found).update((key, value) for key, value in _public(import_module(f"slurm.sdk.{module}")).items() if key != wanted)
+            vars(found).update((key, value) for key, value in _public(import_module(full(module))).items() if key != wanted)
     return found
 
 
 def spec(full_name: str) -> ModuleSpec | None:
-    """How the module `slurm.<alias>` is loaded; None when it is no alias."""
+    """How the module `slurm.<alias>` is loaded; None when it is no alias, ImportError when there is something else instead."""
     alias = full_name.removeprefix("slurm.")
+    if alias in ELSEWHERE:
+        raise ModuleNotFoundError(f"there is no {full_name} here: {ELSEWHERE[alias]}", name=full_name)
     if alias not in MODULES:
         return None
     loader: Any = Alias()
-    behind = find_spec(f"slurm.sdk.{MODULES[alias][0]}") if MODULES[alias] else None
-    return ModuleSpec(full_name, loader, origin=behind.origin if behind is not None else None,
-                      is_package=any(other.startswith(f"{alias}.") for other in MODULES))
+    behind = find_spec(full(MODULES[alias][0])) if MODULES[alias] else None
+    found = ModuleSpec(full_name, loader, origin=behind.origin if behind is not None else None,
+                       is_package=any(other.startswith(f"{alias}.") for other in MODULES))
+    if alias == "examples" and found.submodule_search_locations is not None:
+        # In a clone; a wheel has them in the package, where they are found before anybody asks here.
+        found.submodule_search_locations.append(os.path.join(os.path.dirname(__file__), "..", "..", "examples"))
+    return found
+
+
+def full(target: str) -> str:
+    """The whole name of a module in a row of MODULES."""
+    return target if target.startswith("slurm.") else f"slurm.sdk.{target}"
 
 
 class Alias:
@@ -81,21 +117,24 @@ class Alias:
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill it, from the last to the first so that the first wins."""
-        targets = MODULES[module.__name__.removeprefix("slurm.")]
+        alias = module.__name__.removeprefix("slurm.")
+        targets = MODULES[alias]
         for target in reversed([one for one in targets if one == targets[0] or _is_plain(one)]):
-            vars(module).update(_public(import_module(f"slurm.sdk.{target}")))
+            vars(module).update(_public(import_module(full(target))))
 
         def later(name: str) -> Any:
             for target in targets[1:] if not name.startswith("__") else ():
-                if name in (names := _public(import_module(f"slurm.sdk.{target}"))):
+                if name in (names := _public(import_module(full(target)))):
                     return names[name]
+            if name in (instead := NAMES_ELSEWHERE.get(alias, {})):
+                raise ImportError(f"there is no {module.__name__}.{name} here: {instead[name]}", name=module.__name__)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         vars(module)["__getattr__"] = later
 
     def get_code(self, fullname: str) -> CodeType | None:
         """The code of the module behind it, for `python -m`."""
-        target = f"slurm.sdk.{MODULES[fullname.removeprefix('slurm.')][0]}"
+        target = full(MODULES[fullname.removeprefix("slurm.")][0])
         found = find_spec(target)
         loader: Any = found.loader if found is not None else None
         code: CodeType | None = loader.get_code(target)
