@@ -9,9 +9,11 @@ Needs PyTorch, which for processors alone is smaller: pip install torch --extra-
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 from slurm import Cluster, JobContext, task
+from slurm.errors import SdkError
 
 
 @task(nodes=2, ntasks_per_node=2, cpus_per_task=1, mem="2G", time="00:10:00")
@@ -41,22 +43,27 @@ def train_distributed(steps: int, job: JobContext) -> dict:
     return {"rank": job.rank, "node": os.environ["SLURMD_NODENAME"], "first": losses[0], "last": losses[-1], "weight": weight, "bias": bias}
 
 
-def main() -> int:
-    """Submits one job and shows what its ranks have learned."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Submits one job and shows what its ranks have learned; exit status."""
     parser = argparse.ArgumentParser(description="Trains one model on the tasks of one job.")
     parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--tasks-per-node", type=int, default=2)
     parser.add_argument("--steps", type=int, default=50)
-    wish = parser.parse_args()
+    Cluster.add_argparse_args(parser)
+    wish = parser.parse_args(argv)
     if find_spec("torch") is None:
         print("This example needs PyTorch: pip install torch --extra-index-url https://download.pytorch.org/whl/cpu", file=sys.stderr)
         return 1
-    with Cluster():
-        job = train_distributed.with_options(nodes=wish.nodes, ntasks_per_node=wish.tasks_per_node)(wish.steps)
-        print(f"job {job.id}: {wish.nodes} nodes, {wish.nodes * wish.tasks_per_node} ranks", flush=True)
-        job.wait()
-        for one in job.rank_results():
-            print(f"rank {one['rank']} on {one['node']}: loss {one['first']:.3f} -> {one['last']:.3f}, y = {one['weight']:.2f} x {one['bias']:+.2f}")
+    try:
+        with Cluster.from_args(wish):
+            job = train_distributed.with_options(nodes=wish.nodes, ntasks_per_node=wish.tasks_per_node)(wish.steps)
+            print(f"job {job.id}: {wish.nodes} nodes, {wish.nodes * wish.tasks_per_node} ranks", flush=True)
+            job.result()
+            for one in job.rank_results():
+                print(f"rank {one['rank']} on {one['node']}: loss {one['first']:.3f} -> {one['last']:.3f}, y = {one['weight']:.2f} x {one['bias']:+.2f}")
+    except SdkError as error:
+        print(f"hello_distributed: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

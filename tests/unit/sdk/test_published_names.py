@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+from slurm import doors
 
 NAMES = {
     "slurm":
@@ -51,7 +57,23 @@ NAMES = {
     "slurm.validation": "validate_job_id",
     "slurm.ui": "status progress_task",
     "slurm.mcp_server": "create_mcp_server run_server",
-    "slurm.examples.workflow_graph_visualization": "WorkflowGraphCallback",
+    "slurm.cli": "main",
+    "slurm.cli.app": "app main",
+    "slurm.cli.jobs": "print_jobs_table print_job_details",
+    "slurm.cli.cluster": "print_environments_table print_cluster_info",
+    "slurm.cli.dash": "run",
+    "slurm.cli.mcp": "run",
+    "slurm.cli.formatters": "print_jobs_table print_job_details print_environments_table print_cluster_info",
+    "slurm.cli.utils": "get_cluster get_slurmfile_path list_slurmfile_environments",
+    "slurm.cli.live": "watch",
+    "slurm.tui": "check_textual_available",
+    "slurm.tui.dashboard.app": "DashboardApp",
+    "slurm.examples.workflow_graph_visualization": "WorkflowGraphCallback main",
+    **{f"slurm.examples.{name}": "main" for name in (
+        "hello_world", "hello_container", "hello_torch", "map_reduce", "parallelization_patterns", "parallel_train_eval.workflow")},
+    "slurm.examples.parallel_train_eval.train_task": "train",
+    "slurm.examples.parallel_train_eval.eval_task": "evaluate",
+    "slurm.examples.parallel_train_eval.state": "State load save",
 }
 
 
@@ -64,3 +86,38 @@ def test_every_published_name_can_be_imported(module: str) -> None:
 def test_a_name_that_an_alias_has_not_is_said_as_python_says_it() -> None:
     with pytest.raises(ImportError, match="cannot import name 'finish' from 'slurm.runtime'"):
         exec("from slurm.runtime import finish")
+
+
+@pytest.mark.parametrize("module", doors.ELSEWHERE)
+def test_a_module_that_is_none_here_says_what_to_use(module: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match="there is no slurm") as caught:
+        importlib.import_module(f"slurm.{module}")
+    assert str(caught.value).endswith(doors.ELSEWHERE[module])
+    assert caught.value.name == f"slurm.{module}"
+
+
+@pytest.mark.parametrize("module", doors.NAMES_ELSEWHERE)
+def test_a_name_that_is_none_here_says_what_to_use(module: str) -> None:
+    found = importlib.import_module(f"slurm.{module}")
+    for name, instead in doors.NAMES_ELSEWHERE[module].items():
+        with pytest.raises(ImportError, match="there is no slurm") as caught:
+            getattr(found, name)
+        assert str(caught.value).endswith(instead)
+        assert name not in vars(found)
+
+
+def test_an_installed_slurm_py_has_all_of_them_too(tmp_path: Path) -> None:
+    code = f"""if 1:
+        import importlib, sys
+        import slurm
+        assert "site-packages" in slurm.__file__, slurm.__file__
+        for module, names in {NAMES!r}.items():
+            found = importlib.import_module(module)
+            assert all(getattr(found, name, None) is not None for name in names.split()), (module, names)
+    """
+    # Isolated: neither PYTHONPATH nor the folder, both of which would show the sources.
+    python = [sys.executable, "-I", "-c"]
+    if subprocess.run([*python, "import slurm"], cwd=tmp_path, capture_output=True, check=False).returncode:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("slurm-py is not installed beside this Python")
+    done = subprocess.run([*python, code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
