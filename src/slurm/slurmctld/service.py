@@ -266,9 +266,13 @@ class Service:
         self._write_snapshot(commit, msgspec.msgpack.encode(freeze(self.controller.cluster)), commit.submitted_seq)
 
     async def _snapshot_beside(self, commit: GroupCommit) -> None:
-        """As `_snapshot`, of many jobs: put into bytes in a process beside, which sees the state of this moment."""
-        cluster, upto = self.controller.cluster, commit.submitted_seq
-        body = await self.controller.beside.run(lambda: msgspec.msgpack.encode(freeze(cluster)))
+        """As `_snapshot`, of many jobs: put into bytes in a process beside, which sees the state of the moment when it begins.
+
+        That may be later than now, when others are being served beside: so it is the process that says up to which event its state goes.
+        """
+        cluster = self.controller.cluster
+        upto, body = msgspec.msgpack.decode(
+            await self.controller.beside.run(lambda: msgspec.msgpack.encode((commit.submitted_seq, msgspec.msgpack.encode(freeze(cluster))))), type=tuple[int, bytes])
         # While the disk refuses events, those of the snapshot may not be there yet: nothing may stand on disk without them.
         if not self.controller.engine.stalled:
             self._write_snapshot(commit, body, upto)

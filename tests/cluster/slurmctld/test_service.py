@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from slurm.model.errors import StoreError
 from slurm.model.ids import JobId, Uid
 from slurm.net import client
 from slurm.net.discovery import read_site
+from slurm.slurmctld.beside import AT_ONCE
 from slurm.slurmctld.service import Service, credential_key, forget, open_journal, restore
 from slurm.store.journal import Record
 from slurm.store.memory import MemoryDisk, MemoryJournal
@@ -107,6 +109,38 @@ def test_a_snapshot_made_beside_and_the_events_after_it_are_the_state(tmp_path: 
     journal = open_journal(str(tmp_path / "copy"), "test", 0.0)
     try:
         assert sorted(restore(journal).jobs) == list(range(1, 10))
+    finally:
+        journal.close()
+
+
+def test_a_snapshot_that_had_to_wait_for_its_turn_counts_the_events_that_came_meanwhile(tmp_path: Path) -> None:
+    async def first(service: Service, ask: Any) -> None:
+        go = tmp_path / "go"
+
+        def hold() -> bytes:
+            while not go.exists():
+                time.sleep(0.01)
+            return b""
+
+        others = [asyncio.ensure_future(service.controller.beside.run(hold)) for _ in range(AT_ONCE)]
+        for _ in range(8):
+            await ask(**_split(JOB))
+        await asyncio.sleep(1.5)  # the snapshot is due once a second, and waits now
+        for _ in range(4):
+            await ask(**_split(JOB))
+        go.touch()
+        await asyncio.gather(*others)
+        with sqlite3.connect(f"file:{tmp_path}/state/journal.db?mode=ro", uri=True) as looked:
+            while not looked.execute("SELECT count(*) FROM snapshots").fetchone()[0]:
+                await asyncio.sleep(0.05)
+            (tmp_path / "copy").mkdir()
+            with sqlite3.connect(tmp_path / "copy/journal.db") as copy:
+                looked.backup(copy)
+
+    serve(tmp_path, first, snapshot_events=5, snapshot_beside=3)
+    journal = open_journal(str(tmp_path / "copy"), "test", 0.0)
+    try:
+        assert sorted(restore(journal).jobs) == list(range(1, 13))
     finally:
         journal.close()
 
