@@ -2,8 +2,8 @@
 
     python3 - BASE < this file, with the wish as JSON in its first argument
 
-Only what is ours is looked at: folders <base>/<task>/<stamp>_<id>/ with a job's script in them that belong to this user, what lies in `.code` and, when
-asked for, in `.cache`. Never followed: links.
+Only what is ours is looked at, by its name and its owner: folders <base>/<task>/<stamp>_<id>/ with a job's script in them, what we put into `.code` and,
+when asked for, results in `.cache`. The base may be anybody's home, where ~/.cache and ~/.code hold other things. Never followed: links.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import mmap
 import os
 import re
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,9 @@ from typing import Any, BinaryIO
 
 KEY = re.compile(r"\d{8}_\d{6}_[0-9a-f]{8}")
 _REFERRED = re.compile(rb"\d{8}_\d{6}_[0-9a-f]{8}")
-_CODE = re.compile(rb"\.code/([\w.-]+)")
+_CODE = re.compile(rb"\.code/([\w.+-]+)")
+_DEPOSITED = re.compile(r"(slurm-\w[\w.+-]*-[0-9a-f]{16}|(modules|wheel|venv|image)-[0-9a-f]{16}(\.tar)?)(\.lock|\.[0-9a-f]{8}(\.tgz.*)?|\.\d+\.new)?")
+_KEPT = re.compile(r"slurm_job_[0-9a-f]{40}_result\.pkl(\..+\.new)?")
 SECONDS = 40.0
 """How long one run may take; the rest is left to the next."""
 
@@ -76,17 +79,20 @@ def ended_well(folder: str, key: str) -> bool:
 
 def _candidates(base: str, cache: bool) -> Iterator[tuple[str, str]]:
     for name in _listed(base):
-        if name == ".code" or (name == ".cache" and cache):
-            for one in _listed(f"{base}/{name}"):
-                if name == ".code":
-                    yield "code", f"{base}/{name}/{one}"
-                else:
-                    yield from (("cache", f"{base}/{name}/{one}/{file}") for file in _listed(f"{base}/{name}/{one}"))
-        elif not name.startswith(".") and _is_folder(f"{base}/{name}"):
-            for key in _listed(f"{base}/{name}"):
-                folder = f"{base}/{name}/{key}"
-                if KEY.fullmatch(key) and _is_folder(folder) and os.path.exists(f"{folder}/slurm_job_{key}_script.sh"):
-                    yield "job", folder
+        folder = f"{base}/{name}"
+        if not _is_folder(folder):
+            continue
+        if name == ".code":
+            yield from (("code", f"{folder}/{one}") for one in _listed(folder) if _DEPOSITED.fullmatch(one))
+        elif name == ".cache":
+            for one in _listed(folder) if cache else ():
+                if _is_folder(f"{folder}/{one}"):
+                    yield from (("cache", f"{folder}/{one}/{file}") for file in _listed(f"{folder}/{one}") if _KEPT.fullmatch(file))
+        elif not name.startswith("."):
+            for key in _listed(folder):
+                job = f"{folder}/{key}"
+                if KEY.fullmatch(key) and _is_folder(job) and os.path.exists(f"{job}/slurm_job_{key}_script.sh"):
+                    yield "job", job
 
 
 def _needed(live: list[str]) -> tuple[set[str], set[str]]:
@@ -115,8 +121,12 @@ def _listed(folder: str) -> list[str]:
 
 
 def _is_folder(path: str) -> bool:
-    found = os.lstat(path)
-    return os.path.isdir(path) and not os.path.islink(path) and found.st_uid == os.getuid()
+    """Whether it is a folder of this user's, and no link to one."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False  # it went meanwhile
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
 def _measured(path: str) -> tuple[int, float]:

@@ -72,14 +72,14 @@ def test_what_live_jobs_are_and_need_stays(queued: tuple[Cluster, Queued]) -> No
     with cluster:
         needed, array, other = add(1), add.map([1, 2]), add(3)
         live = add(needed, right=array[1])  # type: ignore[arg-type]
-    (code := Path(cluster.job_base_dir, ".code", "modules-1")).mkdir(parents=True)
+    (code := Path(cluster.job_base_dir, ".code", f"modules-{'1' * 16}")).mkdir(parents=True)
     Path(live.files.script + ".again1").write_text(f"export PYTHONPATH={code}\n")
-    Path(code.parent, "slurm-0.1-old").mkdir()
-    Path(code.parent, "modules-1.lock").touch()
+    (former := Path(code.parent, f"slurm-0.1-{'0' * 16}")).mkdir()
+    Path(f"{code}.lock").touch()
     _old(cluster.job_base_dir)
     backend.live = [live.files.script + ".again1"]
     done = cluster.cleanup(older_than=timedelta(days=1))
-    assert sorted(one.path for one in done.removed) == sorted([other.target_job_dir, f"{code.parent}/slurm-0.1-old"])
+    assert sorted(one.path for one in done.removed) == sorted([other.target_job_dir, str(former)])
     assert done.kept == 4 and "4 kept for jobs that have not ended" in str(done)
     assert live.result() == 5
 
@@ -108,6 +108,37 @@ def test_what_is_not_ours_is_not_looked_at(queued: tuple[Cluster, Queued], tmp_p
     _old(base, elsewhere)
     assert not cluster.cleanup(older_than=0, cache=True).removed
     assert plain.exists() and named.exists() and elsewhere.exists()
+
+
+def test_a_home_folder_as_the_base_keeps_the_caches_and_folders_of_other_programs(queued: tuple[Cluster, Queued]) -> None:
+    cluster, _ = queued
+    base = Path(cluster.job_base_dir)
+    others = [base / ".cache" / "pip" / "wheel.whl", base / ".cache" / "models" / "slurm_job_results.pkl", base / ".code" / "editor" / "settings.json", base / ".code" / "venv"]
+    for one in others:
+        one.parent.mkdir(parents=True, exist_ok=True)
+        one.write_text("x")
+    (base / ".cache" / "add").mkdir()
+    (result := base / ".cache" / "add" / f"slurm_job_{'a' * 40}_result.pkl").write_text("x")
+    _old(base)
+    assert [one.path for one in cluster.cleanup(older_than=0, cache=True).removed] == [str(result)]
+    assert all(one.exists() for one in others)
+
+
+def test_links_in_the_place_of_our_folders_lead_nowhere(queued: tuple[Cluster, Queued], tmp_path: Path) -> None:
+    cluster, _ = queued
+    (base := Path(cluster.job_base_dir)).mkdir()
+    (code := tmp_path / "other" / f"venv-{'1' * 16}").mkdir(parents=True)
+    (result := tmp_path / "other" / f"slurm_job_{'a' * 40}_result.pkl").touch()
+    (base / ".code").symlink_to(tmp_path / "other")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "add").symlink_to(tmp_path / "other")
+    (base / ".cache").symlink_to(tmp_path / "cache")
+    _old(base, tmp_path / "other")
+    assert not cluster.cleanup(older_than=0, cache=True).removed
+    os.unlink(base / ".cache")
+    (tmp_path / "cache").rename(base / ".cache")
+    assert not cluster.cleanup(older_than=0, cache=True).removed
+    assert code.exists() and result.exists()
 
 
 def test_jobs_that_failed_can_be_kept(queued: tuple[Cluster, Queued]) -> None:
