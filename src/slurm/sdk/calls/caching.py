@@ -130,7 +130,7 @@ class Kept:
         found: list[tuple[str, Any]] = []
         for name, value in bound.arguments.items():
             many = bound.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
-            found += sorted((f"**{key}", one) for key, one in value.items() if key not in self._policy.ignore) if many else [(name, value)]
+            found += [(f"**{key}", one) for key, one in value.items() if key not in self._policy.ignore] if many else [(name, value)]
         return [(name, value) for name, value in found if name not in self._policy.ignore and name not in self._inject]
 
     def _job(self, key: str) -> Any:

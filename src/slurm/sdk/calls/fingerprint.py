@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import copyreg
 import hashlib
-import os
 import pickle
 import struct
 import sys
 import types
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-from slurm.sdk.calls import shipping
+from slurm.sdk.calls import origins
 from slurm.sdk.calls.pickling import Promise
 from slurm.sdk.tasks import SlurmTask
 
 _BYTES = (bytes, bytearray, memoryview)
-_OWN = ("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__", "__annotations__", "__abstractmethods__", "_abc_impl")
+_OWN = ("__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__", "__abstractmethods__", "_abc_impl")
 """Attributes of a class that are not its meaning."""
 
 
@@ -30,41 +30,90 @@ class Unknown(TypeError):
     """A value that has no fingerprint."""
 
 
+class TooDeep(Unknown):
+    """A value nested more deeply than can be walked."""
+
+
+class _Known(NamedTuple):
+    """Code that was walked, kept alive for its id; `reach` is how far up the path it refers back, NOWHERE when its fingerprint tells all of it."""
+
+    value: object
+    found: bytes
+    reach: int
+
+
+NOWHERE = sys.maxsize
+DEPTH = 8000
+"""Frames of Python that a walk may be deep: functions that refer to functions make long ways."""
+
+
 class Fingerprint:
     """Makes fingerprints; `promised` gives that of a job that stands for its result, or raises Unknown. Code is walked once."""
 
     def __init__(self, promised: Callable[[Promise], bytes]) -> None:
         self._promised = promised
-        self._code: dict[int, tuple[object, bytes]] = {}
-        self._sources: dict[str, bytes] = {}
+        self._code: dict[int, _Known] = {}
+        self._open: list[int] = []  # ids of code whose fingerprint does not tell all of it yet
+        self._modules: dict[str, bytes] = {}
         self._path: dict[int, int] = {}
+        self._reach = NOWHERE
+        self._aside_of = 0
 
     def of(self, value: object) -> bytes:
         """32 bytes; Unknown names the kind of value that cannot be told apart."""
         kind = type(value)
-        if value is None or kind in (bool, int, complex, type(Ellipsis), type(NotImplemented)):
+        if kind is int:
+            return _hash("int", f"{value:x}".encode())
+        if value is None or kind in (bool, complex, type(Ellipsis), type(NotImplemented)):
             return _hash(kind.__name__, repr(value).encode())
         if kind is float:
             return _hash("float", struct.pack("<d", value))
         if isinstance(value, str) and kind is str:
             return _hash("str", value.encode("utf-8", "surrogatepass"))
         if isinstance(value, _BYTES) and kind in _BYTES:
-            return _hash(kind.__name__, value)
+            return _hash(kind.__name__, value.tobytes() if isinstance(value, memoryview) else value)
         if isinstance(value, Promise):
             return self._promised(value)
         if id(value) in self._code:
-            return self._code[id(value)][1]
+            self._reach = min(self._reach, self._code[id(value)].reach)
+            return self._code[id(value)].found
         if id(value) in self._path:
+            self._reach = min(self._reach, self._path[id(value)])
             return _hash("back", struct.pack("<q", len(self._path) - self._path[id(value)]))
-        self._path[id(value)] = len(self._path)
+        if not self._path:
+            with _deep():
+                return self._entered(value, kind)
+        return self._entered(value, kind)
+
+    def _entered(self, value: object, kind: type) -> bytes:
+        """The fingerprint of what is made of others. Those found inside that refer back to it tell nothing without it, so they are kept no longer than it takes."""
+        depth, opened, outer = len(self._path), len(self._open), self._reach
+        self._path[id(value)], self._reach = depth, NOWHERE
         try:
             found = self._walked(value, kind)
         except RecursionError:
-            raise Unknown(f"a {kind.__qualname__} is nested too deeply") from None
+            raise TooDeep(f"a {kind.__qualname__} is nested too deeply") from None
+        except TooDeep:
+            raise
+        except Unknown:
+            if not self._aside_of:
+                raise
+            found = _hash("kind", f"{kind.__module__}.{kind.__qualname__}".encode())
         finally:
             del self._path[id(value)]
+            reach = self._reach if self._reach < depth else NOWHERE
+            self._reach = min(outer, reach)
+            inner = self._open[opened:]
+            if reach == NOWHERE:
+                del self._open[opened:]
+                for one in inner:
+                    del self._code[one]
+            else:
+                self._code.update((one, self._code[one]._replace(reach=min(reach, self._code[one].reach))) for one in inner)
         if isinstance(value, types.FunctionType | types.CodeType | type | types.ModuleType):
-            self._code[id(value)] = (value, found)
+            self._code[id(value)] = _Known(value, found, reach)
+            if reach != NOWHERE:
+                self._open.append(id(value))
         return found
 
     def _walked(self, value: Any, kind: type) -> bytes:
@@ -79,7 +128,7 @@ class Fingerprint:
         if isinstance(value, types.CodeType):
             return self._code_of(value)
         if isinstance(value, types.ModuleType):
-            return self._module(value)
+            return self._module(value.__name__)
         if isinstance(value, type):
             return self._class(value)
         if isinstance(value, SlurmTask):
@@ -92,7 +141,7 @@ class Fingerprint:
         return self._reduced(value, kind)
 
     def _function(self, function: types.FunctionType) -> bytes:
-        if _installed(function.__module__):
+        if origins.installed(function.__module__):
             return _hash("function", f"{function.__module__}.{function.__qualname__}".encode())
         cells = []
         for cell in function.__closure__ or ():
@@ -102,7 +151,9 @@ class Fingerprint:
                 cells.append(b"")  # not filled yet
         around = [name for name in sorted(_names(function.__code__)) if name in function.__globals__]
         return _hash("function", self.of(function.__code__), self.of(function.__defaults__), self.of(function.__kwdefaults__), *cells,
-                     *(part for name in around for part in (name.encode(), self._aside(function.__globals__[name]))))
+                     *(part for name in around for part in (name.encode(), self._aside(function.__globals__[name]))),
+                     *map(self._module, sorted(origins.imported(function.__code__, function.__globals__.get("__package__") or ""))),
+                     *([self._aside(function.__dict__)] if function.__dict__ else []))
 
     def _code_of(self, code: types.CodeType) -> bytes:
         table = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
@@ -111,36 +162,29 @@ class Fingerprint:
 
     def _class(self, kind: type) -> bytes:
         name = f"{kind.__module__}.{kind.__qualname__}".encode()
-        if _installed(kind.__module__):
+        if origins.installed(kind.__module__):
             return _hash("class", name)
         inside = sorted((key, one) for key, one in vars(kind).items() if key not in _OWN)
-        return _hash("class", name, *map(self.of, kind.__bases__), *(part for key, one in inside for part in (key.encode(), self._aside(one))))
+        return _hash("class", name, self.of(type(kind)), *map(self.of, kind.__bases__), *(part for key, one in inside for part in (key.encode(), self._aside(one))))
 
-    def _module(self, module: types.ModuleType) -> bytes:
-        """A module that the code names: of the user's the source, and that of those of the user's modules which it knows."""
-        name = module.__name__
-        if _installed(name):
+    def _module(self, name: str) -> bytes:
+        """A module that code names: of the user's the source, and that of those of the user's modules which it may use."""
+        if origins.installed(name):
             return _hash("module", name.encode())
-        if name not in self._sources:
-            self._sources[name] = b""
-            with open(str(module.__file__), "rb") as file:
-                own = file.read()
-            others = {other for one in list(vars(module).values())
-                      if (other := one.__name__ if isinstance(one, types.ModuleType) else getattr(one, "__module__", None)) and other != name}
-            known = sorted(other for other in others if isinstance(other, str) and other in sys.modules and not _installed(other))
-            self._sources[name] = _hash("module", name.encode(), own, *(self._module(sys.modules[other]) for other in known))
-        return self._sources[name]
+        if name not in self._modules:
+            parts = (part for one in sorted(origins.reached(name)) for part in (one.encode(), origins.content(one)))
+            self._modules[name] = _hash("module", name.encode(), *parts)
+        return self._modules[name]
 
     def _aside(self, value: object) -> bytes:
-        """What code refers to besides its arguments; of what cannot be told apart, such as a lock or a logger, only the kind counts."""
+        """What code refers to besides its arguments; of what in it cannot be told apart, such as a lock or a logger, only the kind counts."""
         if (type(value).__module__ or "").partition(".")[0] == "slurm" and not isinstance(value, SlurmTask | Promise):
             return _hash("kind", type(value).__qualname__.encode())
+        self._aside_of += 1
         try:
             return self.of(value)
-        except Unknown:
-            if isinstance(value, Promise):
-                raise
-            return _hash("kind", f"{type(value).__module__}.{type(value).__qualname__}".encode())
+        finally:
+            self._aside_of -= 1
 
     def _reduced(self, value: Any, kind: type) -> bytes:
         try:
@@ -154,10 +198,20 @@ class Fingerprint:
             # What a __reduce_ex__ of somebody else's may raise is not ours to list.
             raise Unknown(f"a {kind.__module__}.{kind.__qualname__} cannot be told from others: {type(error).__name__}: {error}") from error
         if isinstance(said, str):
-            return _hash("name", f"{getattr(value, '__module__', '')}.{said}".encode())
-        made, args, state, items, pairs = (*said, None, None, None)[:5]
-        return _hash("object", self.of(kind), self.of(made), self.of(tuple(args)), self.of(state),
-                     *map(self.of, items or ()), *(self.of(tuple(pair)) for pair in pairs or ()))
+            return self._named(value, said)
+        made, args, state, items, pairs, *setter = (*said, None, None, None)[:max(5, len(said))]
+        return _hash("object", self.of(kind), self.of(made), self.of(tuple(args)), self.of(state), *map(self.of, items or ()), b"",
+                     *(self.of(tuple(pair)) for pair in pairs or ()), b"", *map(self.of, setter))
+
+    def _named(self, value: Any, said: str) -> bytes:
+        """What pickles by its name: of an installed module that name, of the user's also what is behind it, such as the function that a cache wraps."""
+        module = getattr(value, "__module__", None)
+        name = _hash("name", f"{module or ''}.{said}".encode())
+        if not isinstance(module, str) or origins.installed(module):
+            return name
+        wrapped = getattr(value, "__wrapped__", None)
+        behind = self.of(wrapped) if wrapped is not None else self._module(module) if module in sys.modules and module != "__main__" else b""
+        return _hash("named", name, self.of(type(value)), behind)
 
 
 def _hash(kind: str, *parts: Any) -> bytes:
@@ -179,16 +233,15 @@ def _names(code: types.CodeType) -> set[str]:
     return found
 
 
-def _installed(module: str | None) -> bool:
-    """Whether a module is no user's own: installed, built in, or ours."""
-    if module is None or module in ("__main__", "__mp_main__"):
-        return False
-    if module.partition(".")[0] == "slurm":
-        return True
-    file = getattr(sys.modules.get(module), "__file__", None)
-    if file is None:
-        return module in sys.builtin_module_names or module in sys.modules
-    return shipping.is_usual(os.path.dirname(os.path.abspath(file)))
+@contextmanager
+def _deep() -> Iterator[None]:
+    """Room for walks of DEPTH frames."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, DEPTH))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def joined(parts: Iterable[bytes]) -> bytes:

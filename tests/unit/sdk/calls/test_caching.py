@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from slurm import Cluster, InvalidOption, JobContext, WorkflowContext, task, workflow
 from slurm.sdk.calls.fingerprint import Fingerprint, Unknown
@@ -78,6 +84,98 @@ def test_functions_count_by_what_they_refer_to() -> None:
 
     assert _of(outer("1", 5)) == _of(outer("1", 5))
     assert len({_of(outer("1", 5)), _of(outer("2", 5)), _of(outer("1", 6))}) == 3
+
+
+_LOCK = "import threading\nTABLE = {'lock': threading.Lock(), 'rate': 1}\ndef f(): return TABLE['rate']\n"
+_EDITS = {
+    "what stands beside a lock": (_LOCK, "'rate': 1", "'rate': 2"),
+    "a helper behind a cache": ("import functools\n@functools.lru_cache\ndef helper(): return 1\ndef f(): return helper()\n", "return 1", "return 2"),
+    "a cached property": ("import functools\nclass K:\n    @functools.cached_property\n    def x(self): return 1\ndef f(): return K().x\n", "return 1", "return 2"),
+    "an attribute of a function": ("def helper(): return helper.rate\nhelper.rate = 1\ndef f(): return helper()\n", "rate = 1", "rate = 2"),
+    "a metaclass": ("class M(type):\n    def size(cls): return 1\nclass K(metaclass=M): pass\ndef f(): return K.size()\n", "return 1", "return 2"),
+    "a long chain of helpers": ("".join(f"def f{n}(): return f{n + 1}()\n" for n in range(400)) + "def f400(): return 1\ndef f(): return f0()\n", "return 1", "return 2"),
+}
+
+
+@pytest.mark.parametrize("edit", _EDITS)
+def test_an_edit_makes_another_function(edit: str) -> None:
+    source, old, new = _EDITS[edit]
+
+    def made(text: str) -> bytes:
+        around: dict[str, Any] = {"__name__": "__main__"}
+        exec(text, around)
+        return _of(around["f"])
+
+    assert made(source) == made(source) != made(source.replace(old, new))
+
+
+@pytest.mark.parametrize("statement", ["import late_one; return late_one.value()", "from late_one import value; return value()", "from late_folder import inner; return inner.value()",
+                                       "import late_folder.inner as inner; return inner.value()"])
+def test_a_module_that_is_imported_only_inside_the_task_counts_with_those_that_it_imports(tmp_path: Path, statement: str) -> None:
+    (tmp_path / "late_one.py").write_text("def value():\n    from late_two import TWO\n    return TWO\n")
+    (tmp_path / "late_folder").mkdir()  # without __init__.py
+    (tmp_path / "late_folder" / "inner.py").write_text("import late_two\ndef value(): return late_two.TWO\n")
+    (tmp_path / "late_two.py").write_text("TWO = 2\n")
+    code = f"import sys\nfrom tests.unit.sdk.calls.test_caching import _of\ndef f():\n    {statement}\nprint(_of(f).hex(), *(one for one in sys.modules if 'late' in one))"
+
+    def told() -> str:
+        return subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+                              capture_output=True, text=True, timeout=120, check=True).stdout
+
+    before = told()
+    assert before == told() and "late" not in before
+    (tmp_path / "late_two.py").write_text("TWO = 3\n")
+    assert told() != before
+
+
+def test_functions_that_call_each_other_are_told_apart_in_whatever_order_they_are_asked_for() -> None:
+    def made(constant: int) -> dict[str, Any]:
+        around: dict[str, Any] = {"__name__": "__main__"}
+        exec(f"def even(n): return {constant} if n == 0 else odd(n - 1)\ndef odd(n): return 0 if n == 0 else even(n - 1)\n", around)
+        return around
+
+    found = []
+    for constant in (1, 2):
+        one, functions = _fingerprint(), made(constant)
+        found.append([one.of(functions["even"]), one.of(functions["odd"]), one.of([functions["odd"]])])
+    assert len({*found[0], *found[1]}) == 6
+
+
+def test_the_order_of_further_keywords_and_very_large_numbers_count(tmp_path: Path) -> None:
+    @task(cache=True)
+    def names(number: int, **columns: int) -> list[str]:
+        return list(columns)
+
+    with Cluster("inline", job_base_dir=tmp_path / "jobs"):
+        assert names(10**5000, a=1, b=2).result() == ["a", "b"]
+        assert names(10**5000, b=2, a=1).result() == ["b", "a"]
+        assert names(10**5000, a=1, b=2).cached and not names(10**5000 + 1, a=1, b=2).cached
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.complex_numbers() | st.text(max_size=4) | st.binary(max_size=4) | st.dates() | st.decimals() | st.fractions(),
+    lambda inner: (st.lists(inner, max_size=3) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=2), inner, max_size=3)
+                   | st.lists(inner, max_size=3).map(deque) | st.builds(partial, st.just(max), inner)), max_leaves=8)
+_VIEWS = arrays("f8", (4, 4)).flatmap(lambda whole: st.sampled_from([whole.T, whole[::2], whole[:, ::2], numpy.asfortranarray(whole), whole[::-1]]))
+_ARRAYS = (arrays(st.sampled_from(["i4", "i8", "f4", "f8", "c16", "?", "U3", "M8[s]"]), array_shapes(max_dims=2, max_side=3)) | _VIEWS
+           | arrays("O", 2, elements=st.integers() | st.text()))
+
+
+def _plain(value: Any) -> bytes:
+    """Bytes by which nothing is hidden: a copy, so that what is one object twice does not show."""
+    return pickle.dumps(pickle.loads(cloudpickle.dumps(value)), 5) if not isinstance(value, numpy.ndarray) else cloudpickle.dumps((value.dtype.str, value.shape, value.tolist()))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.tuples(_VALUES | _ARRAYS, _VALUES | _ARRAYS))
+def test_whatever_pickles_to_something_else_has_another_fingerprint(values: tuple[Any, Any]) -> None:
+    left, right = values
+    again = pickle.loads(cloudpickle.dumps(left))
+    assert _of(left) == _of(left)
+    if not isinstance(left, numpy.ndarray):
+        assert _of(again) == _of(left)
+    if _of(left) == _of(right):
+        assert repr(left) == repr(right) and _plain(left) == _plain(right)
 
 
 def test_what_has_no_fingerprint_is_named() -> None:
