@@ -124,6 +124,22 @@ def test_a_table_for_a_pipe_is_aligned_text() -> None:
     assert out.getvalue() == "Nodes\nNODE         STATE\ncn01         idle\na-long-name  down\n"
 
 
+class Terminal(io.StringIO):
+    """Output that a person looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("columns", "name"), [(60, "a-very-long-name-of-a-node"), (30, "a-very…"), (18, "a-very-long-name-of-a-node")])
+def test_a_table_on_a_narrow_terminal_keeps_all_its_columns(columns: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = Terminal()
+    Console(out, out).table(["NODE", "STATE", "PARTITION"], [["a-very-long-name-of-a-node", "idle", "debug"]], free=["NODE"])
+    assert name.rstrip("…") in out.getvalue()
+    assert ("…" in out.getvalue()) == name.endswith("…")
+
+
 def test_a_shape_reads_as_words() -> None:
     assert up.describe(MACHINE._replace(memory=65536)) == "1 node (cn01) with 16 CPUs, 64G of memory, 2 GPUs (a100)"
     four = shape.emulated(MACHINE, nodes=4, cpus=1, memory=1024, gpus=None, gpu_type="")

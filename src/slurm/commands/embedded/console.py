@@ -18,6 +18,9 @@ DRAWN = 1000
 """Rows up to which a table is drawn, which takes 0.4 ms each."""
 
 
+CUT = 4
+"""Letters to which a column of a drawn table may be cut."""
+
 Drawing = Any
 """What rich can draw; its own name for that would load it."""
 
@@ -76,18 +79,23 @@ class Console:
         self.err.flush()
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", free: Iterable[str] = ()) -> None:
-        """A table: drawn on a terminal, where the columns `free` are cut until a row fits a line; aligned columns elsewhere, and where it is very long."""
+        """A table: drawn on a terminal, where the columns `free` are cut until a row fits a line; aligned columns elsewhere, and where it is very long.
+
+        So it is on a terminal that is too narrow: rows on several lines rather than columns that are not there.
+        """
         if self.json:
             return
+        shown = [[printable(cell) for cell in row] for row in rows]
+        widths = [max(len(row[i]) for row in [header, *shown]) for i in range(len(header))]
         if self.fancy and len(rows) <= DRAWN:
             from rich.console import Console as Rich
 
-            Rich(file=self.out).print(drawn(header, rows, title, free))
-            return
-        shown = [[printable(cell) for cell in row] for row in rows]
+            rich = Rich(file=self.out)
+            if least(header, widths, free) <= rich.width:
+                rich.print(drawn(header, rows, title, free))
+                return
         if title:
             self.line(title)
-        widths = [max(len(row[i]) for row in [header, *shown]) for i in range(len(header))]
         for row in [header, *shown]:
             self.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
@@ -104,6 +112,12 @@ class Console:
             self.line(title)
         for name, value in shown.items():
             self.line(f"  {name.ljust(width)}  {value}")
+
+
+def least(header: Sequence[str], widths: Sequence[int], free: Iterable[str] = ()) -> int:
+    """The columns of a terminal that a table needs at the least, where those that are `free`, or else all, may be cut to a few letters."""
+    loose = set(free) or set(header)
+    return sum((min(width, CUT) if name in loose else width) + 2 for name, width in zip(header, widths, strict=True)) - 1
 
 
 def drawn(header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", free: Iterable[str] = ()) -> Drawing:
