@@ -22,7 +22,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from slurm import Cluster, InvalidOption, JobContext, WorkflowContext, task, workflow
 from slurm.sdk.calls.fingerprint import Fingerprint, Unknown
-from tests.unit.sdk.far_side import FarSide
+from tests.cluster.sdk.far_side import FarSide
 
 
 @dataclass

@@ -13,7 +13,7 @@ import pytest
 
 from slurm import BackendError, Cluster, InvalidOption, task
 from slurm.sdk.backends.inline import InlineBackend
-from tests.unit.sdk.far_side import FarSide
+from tests.cluster.sdk.far_side import FarSide
 
 
 class Queued(InlineBackend):

@@ -14,7 +14,7 @@ from slurm.sdk.backends.ssh import SshBackend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task
 from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, InvalidOption, LoginRefused, SubmissionError
-from tests.unit.sdk.far_side import PASSWORD, FarSide
+from tests.cluster.sdk.far_side import PASSWORD, FarSide
 
 SBATCH = 'echo "$PWD|$*|$GREETING" >> "$HOME/calls"; echo $(wc -l < "$HOME/calls")'
 

@@ -12,7 +12,7 @@ from textual.widgets import Log, Static
 from slurm.commands.top.app import TopApp
 from slurm.commands.top.dialogs import Question
 from slurm.commands.top.job_page import JobPage, clean
-from tests.unit.commands.top.fake_source import FakeSource, job, node
+from tests.cluster.commands.top.fake_source import FakeSource, job, node
 
 Play = Callable[[TopApp, FakeSource, Pilot[int]], Awaitable[None]]
 SECONDS = 15.0
