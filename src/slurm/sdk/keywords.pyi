@@ -54,6 +54,7 @@ class SbatchKeywords(TypedDict, total=False):
     gpus_per_task: Number
     cpus_per_gpu: Number
     tres_per_task: Texts
+    gpu_bind: Texts
     constraint: Texts
     prefer: Texts
     nodelist: Texts
@@ -95,7 +96,6 @@ class SbatchKeywords(TypedDict, total=False):
     wait_all_nodes: Number
     gres_flags: Texts
     mem_bind: Texts
-    gpu_bind: Texts
     profile: Texts
     batch: Texts
     bb: Texts
