@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -165,6 +166,11 @@ def test_a_task_runs_in_an_image_that_holds_nothing_but_python(cluster: Cluster,
     assert job.result(SECONDS) == (1, "hello", "a,b c", 0)
     assert job.stdout() == "said inside\n"
     assert [value for value, *_ in inside.map(range(3)).results(SECONDS)] == [0, 1, 2]
+
+
+def test_the_example_says_where_it_runs(containers: Path, daemons: Daemons) -> None:
+    said = daemons.ok(sys.executable, "-m", "slurm.examples.hello_container", "--image", "localhost/tiny:1", "--job-base-dir", str(daemons.work))
+    assert re.fullmatch(r"here: .*\njob \d+ runs in localhost/tiny:1\nin the job: .*, Python 3\.\d+\.\d+\n", said), said
 
 
 def test_every_rank_runs_in_a_container_and_a_workflow_hands_its_own_on(cluster: Cluster, containers: Path) -> None:

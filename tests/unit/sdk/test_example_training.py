@@ -8,6 +8,8 @@ import pytest
 
 from slurm.examples.parallel_train_eval.state import State, load, save
 from slurm.examples.parallel_train_eval.train_task import improved, train
+from slurm.sdk.backends.inline import InlineBackend
+from slurm.sdk.calls import shipping
 
 
 def test_a_training_that_was_requeued_does_only_the_steps_that_are_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,3 +35,8 @@ def test_the_checkpoint_of_another_goal_is_not_taken(tmp_path: Path) -> None:
     first = train.unwrapped(State(), 20, str(tmp_path))
     assert train.unwrapped(first, 20, str(tmp_path)).step == 40
     assert sorted(path.name for path in tmp_path.iterdir()) == ["until-20.json", "until-40.json"]
+
+
+def test_the_examples_go_where_their_jobs_do(tmp_path: Path) -> None:
+    folder = Path(shipping.runner(InlineBackend(), str(tmp_path)))
+    assert (folder / "slurm/examples/parallel_train_eval/state.py").is_file() and (folder / "slurm/doors.py").is_file()

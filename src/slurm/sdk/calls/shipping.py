@@ -151,6 +151,8 @@ def _runtime() -> bytes:
     for package in (slurm, cloudpickle):
         folder = os.path.dirname(os.path.abspath(str(package.__file__)))
         found.update(_below(folder, os.path.basename(folder)))
+    if "slurm.examples" in sys.modules:  # which in a clone lies elsewhere
+        found.update(_below(next(iter(sys.modules["slurm.examples"].__path__)), "slurm/examples"))
     return packed(found)
 
 
