@@ -99,7 +99,7 @@ def spec(full_name: str) -> ModuleSpec | None:
                        is_package=any(other.startswith(f"{alias}.") for other in MODULES))
     if alias == "examples" and found.submodule_search_locations is not None:
         # In a clone; a wheel has them in the package, where they are found before anybody asks here.
-        found.submodule_search_locations.append(os.path.join(os.path.dirname(__file__), "..", "..", "examples"))
+        found.submodule_search_locations.append(os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "examples"))
     return found
 
 
