@@ -20,30 +20,41 @@ class Submitter(Protocol):
         ...
 
 
-_active: ContextVar[Submitter | None] = ContextVar("slurm_active_context", default=None)
+_active: ContextVar[Submitter | None] = ContextVar("slurm_active_context")
+_entered: list[Submitter] = []
+"""Those that are active somewhere in this program: threads begin without variables of a context, and get it when there is only one."""
 
 
 def active(task: str) -> Submitter:
     """The active context; NoCluster says how a task is called."""
-    found = _active.get()
+    found = current()
     if found is None:
+        several = f"\n{len(_entered)} are active in other threads; to choose: Cluster.submit({task})(...)" if len(_entered) > 1 else ""
         raise NoCluster(
             f"@task decorated function '{task}' must be called within a Cluster context or @workflow:\n"
             f"    with Cluster(backend_type=\"local\"):\n        job = {task}(...)\n"
-            f"To call it here and now, as a plain function: {task}.unwrapped(...)")
+            f"To call it here and now, as a plain function: {task}.unwrapped(...){several}")
     return found
 
 
 def current() -> Submitter | None:
-    """The active context, None where there is none."""
-    return _active.get()
+    """The active context of this thread, else the only one of the program; None where there is none."""
+    try:
+        return _active.get()
+    except LookupError:
+        return _entered[0] if _entered and all(one is _entered[0] for one in _entered) else None
 
 
 def enter(context: Submitter | None) -> Token[Submitter | None]:
     """Make a context the active one; the token takes it back."""
+    if context is not None:
+        _entered.append(context)
     return _active.set(context)
 
 
 def leave(token: Token[Submitter | None]) -> None:
     """Return to the context before."""
+    left = _active.get()
     _active.reset(token)
+    if left is not None:
+        _entered.remove(left)

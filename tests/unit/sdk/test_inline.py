@@ -6,6 +6,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,18 @@ def test_outside_a_cluster_a_call_says_what_to_do() -> None:
     with pytest.raises(NoCluster, match=r"must be called within a Cluster context or @workflow[\s\S]*add.unwrapped"):
         add(1)
     assert add.unwrapped(1) == 2
+
+
+def test_threads_have_the_only_active_cluster_and_choose_among_several(cluster: Cluster, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        assert [job.result() for job in threads.map(add, [1, 2])] == [1 + add.unwrapped(0), 2 + add.unwrapped(0)]
+        with cluster:
+            assert threads.submit(add, 1).result().cluster is cluster
+        with Cluster("inline", job_base_dir=tmp_path / "other") as other:
+            with pytest.raises(NoCluster, match=r"2 are active in other threads; to choose: Cluster.submit\(add\)"):
+                threads.submit(add, 1).result()
+            assert threads.submit(other.submit(add), 1).result().cluster is other
+        assert threads.submit(add, 1).result().cluster is cluster
 
 
 def test_a_wrong_call_is_refused_before_anything_is_submitted(cluster: Cluster, tmp_path: Path) -> None:
