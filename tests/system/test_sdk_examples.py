@@ -58,7 +58,7 @@ def test_a_wrong_wish_is_refused_before_anything_is_submitted(cluster: Cluster) 
                            "parallelization_patterns --pattern ring": "'fanout', 'pipeline', 'sweep', 'dynamic-deps', 'all'"}.items():
         done = cluster.run(*_started(command))
         assert done.status == 2 and error in done.err, done
-    done = cluster.run(*_started("hello_world --partition nowhere"))
+    done = cluster.run(*_started("hello_world --partition nowhere", "--job-base-dir", str(cluster.work / "jobs")))
     assert done.status == 1 and done.err.startswith("hello_world: ") and "partitions of this cluster: debug" in done.err, done
 
 
