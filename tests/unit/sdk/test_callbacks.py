@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -479,3 +481,26 @@ def test_what_is_found_in_the_cache_was_not_submitted_and_counts_as_ended(
         assert kept().result(SECONDS, progress=True) == 6
     assert recorder.lines().count("child kept <lambda> False") == 1
     assert "  once: 2/2 ended (2 completed)" in capsys.readouterr().err
+
+
+def test_a_forked_child_tells_of_its_own_jobs_only_and_waits_for_no_lock_of_the_parent(tmp_path: Path, recorder: Recorder) -> None:
+    with cluster(tmp_path, recorder) as found:
+        client = found.audience()
+        double(1).result()
+        held, let_go = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with client._changed:
+                held.set()
+                let_go.wait(10)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        assert held.wait(5)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            os._exit(0 if double(2).result() == 4 else 1)
+        let_go.set()
+        holder.join()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

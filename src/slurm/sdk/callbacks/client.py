@@ -26,6 +26,7 @@ from slurm.sdk.callbacks.contexts import ExecutionLocus
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.raised import text_of
 from slurm.sdk.errors import BackendError, RemoteTraceback
+from slurm.sdk.following import forking
 from slurm.sdk.following.status import Status
 from slurm.sdk.job import Job
 from slurm.sdk.packaging import aloud
@@ -60,6 +61,14 @@ class Client:
     def __init__(self, cluster: Any, patience: float = PATIENCE_SECONDS) -> None:
         self._cluster = cluster
         self._patience = patience
+        self.after_fork()
+        forking.remember(self)
+        if not _all:
+            atexit.register(_drain)
+        _all.add(self)
+
+    def after_fork(self) -> None:
+        """The jobs so far are the parent's: it tells of them."""
         self._changed = threading.Condition()
         self._news: deque[tuple[str, Status]] = deque()
         self._watched: dict[str, _Watched] = {}
@@ -67,9 +76,6 @@ class Client:
         self._thread: threading.Thread | None = None
         self._since = 0.0  # when the call began that goes on now
         self._late = False  # whether it was said to take too long
-        if not _all:
-            atexit.register(_drain)
-        _all.add(self)
 
     @property
     def callbacks(self) -> Sequence[BaseCallback]:

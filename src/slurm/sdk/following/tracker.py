@@ -103,11 +103,15 @@ class Tracker:
 
     def unguard(self, ids: Iterable[str]) -> None:
         """See to it that these jobs are not tried again: their present attempts are the last ones."""
-        with self._judging:
-            with self._changed:
-                for job in ids:
-                    self._guards.pop(self._first.get(job, job), None)
-            self._judge()
+        told: list[Told] = []
+        try:
+            with self._judging:
+                with self._changed:
+                    for job in ids:
+                        self._guards.pop(self._first.get(job, job), None)
+                self._judge(told)
+        finally:
+            _call_all(told)
 
     def current(self, job: str) -> str:
         """The id of a job's latest attempt."""
@@ -256,8 +260,7 @@ class Tracker:
             waiting = [told for each in self._waiting.values() for told in each]
             self._waiting.clear()
             self._changed.notify_all()
-        for told in waiting:
-            _call(told)
+        _call_all(waiting)
 
     def _take(self, found: Mapping[str, Status]) -> None:
         final: dict[str, Status] = {}
@@ -270,12 +273,15 @@ class Tracker:
                     self._held[key] = status
                 else:
                     final[key] = status
-        self._settle(final)
-        if self._held:
-            self._judge()
+        told = self._settle(final)
+        try:
+            if self._held:
+                self._judge(told)
+        finally:
+            _call_all(told)
 
-    def _judge(self) -> None:
-        """Let the guards decide what becomes of jobs that ended badly, again as long as that decides anything for others."""
+    def _judge(self, told: list[Told]) -> None:
+        """Let the guards decide what becomes of jobs that ended badly, again as long as that decides anything for others. `told` gets who is to be called."""
         with self._judging:
             decided = True
             while decided:
@@ -291,7 +297,7 @@ class Tracker:
                     new = {key: job for key, job in again.items() if job != LATER}
                     self.renew(new)
                     over = {key: status for key, status in ended.items() if key not in again}
-                    self._settle(over)
+                    told += self._settle(over)
                     decided = decided or bool(new or over)
 
     def renew(self, new: Mapping[str, str]) -> None:
@@ -310,7 +316,8 @@ class Tracker:
         if self.listener is not None:
             self.listener.news(dict.fromkeys(new, Status("PENDING")))
 
-    def _settle(self, statuses: Mapping[str, Status]) -> None:
+    def _settle(self, statuses: Mapping[str, Status]) -> list[Told]:
+        """Write down how jobs stand; who is to be called, once no lock is held."""
         told: list[Told] = []
         with self._changed:
             for key, status in statuses.items():
@@ -323,8 +330,7 @@ class Tracker:
             self._changed.notify_all()
         if self.listener is not None:
             self.listener.news(statuses)
-        for one in told:
-            _call(one)
+        return told
 
 
 def goes_on(ids: Iterable[str]) -> str:
@@ -349,6 +355,11 @@ def _call(told: Told) -> None:
     except Exception:
         # It is the user's function: it may raise anything.
         sys.excepthook(*sys.exc_info())
+
+
+def _call_all(told: Iterable[Told]) -> None:
+    for one in told:
+        _call(one)
 
 
 def _nothing() -> None:

@@ -147,3 +147,29 @@ def test_a_child_that_was_forked_while_another_thread_had_the_lock_can_go_on() -
     let_go.set()
     holder.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_who_is_told_of_an_end_may_wait_for_another_thread_that_cancels_a_job() -> None:
+    tracker, played = _tracker()
+    cancelled = threading.Event()
+
+    class Never:
+        def again(self, ended: Any) -> dict[str, str]:
+            return {}
+
+    def told() -> None:
+        def cancel() -> None:
+            tracker.unguard(["2"])
+            cancelled.set()
+
+        threading.Thread(target=cancel, daemon=True).start()
+        seen.put(cancelled.wait(5))
+
+    seen: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    tracker.add(["1", "2"])
+    tracker.guard(["1", "2"], Never())
+    tracker.when_done("1", told)
+    played.news.put({"1": Status("FAILED", "1:0")})
+    assert seen.get(timeout=10)
+    played.news.put({"2": Status("COMPLETED")})
+    assert tracker.wait(["1", "2"], 30)
