@@ -130,8 +130,13 @@ def test_a_job_of_another_program_is_found_by_what_scontrol_says_of_it(tmp_path:
         "scontrol show job 7_1": said.format("9 ArrayJobId=7 ArrayTaskId=1", array.files.script, array[1].stdout_path),
         "scontrol show job 7": said.format(7, job.files.script, job.stdout_path),
         "scontrol show job 8": said.format(8, "/home/ada/other.sh", "/home/ada/slurm-8.out"),
+        "scontrol show job 10": said.format(10, f"{job.files.script}.again1", job.stdout_path),
+        "scontrol show job 11": said.format("11 UserId=mallory(1002)", job.files.script, job.stdout_path),
         "squeue -h -r -t all -j 7": "7|COMPLETED|None\n7_1|COMPLETED|None\n"}
     cluster = Cluster.from_backend(Asked(answers))
+    assert cluster.get_job("10").files.key == job.files.key
+    with pytest.raises(RuntimeError, match="job 11 is a job of mallory: reading its result runs whatever code they put there"):
+        cluster.get_job("11").get_result()
     found = cluster.get_job("7")
     assert (found.name, found.get_result(), found.target_job_dir, found.pre_submission_id) == ("twice", 6, job.target_job_dir, job.pre_submission_id)
     assert cluster.get_job("7_1").get_result() == 12

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from slurm.sdk.backends import local
+from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.local import LocalBackend
 from slurm.sdk.errors import BackendError, SubmissionError
 
@@ -63,3 +65,15 @@ def test_what_the_job_gets_of_the_environment_is_what_sbatch_would_send(tmp_path
     assert sent["payload"]["environment"].keys() >= {"PATH", "SLURM_SUBMIT_DIR", "SLURM_EXPORT_ENV"}
     assert not sent["payload"]["environment"].keys() & {"OTHER", "SLURM_JOB_ID"}
     assert sent["request"]["export_env"] == "PATH" and sent["request"]["rlimits"]["nofile"] > 0
+
+
+def test_all_folders_that_are_made_for_a_job_are_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        SharedDisk().write(f"{tmp_path}/base/task/key/call.pkl", b"x")
+    finally:
+        os.umask(before)
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("base", "base/task", "base/task/key", "base/task/key/call.pkl")] == [0o700, 0o700, 0o700, 0o600]
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="Not a directory"):
+        SharedDisk().write(f"{tmp_path}/file/task/call.pkl", b"x")

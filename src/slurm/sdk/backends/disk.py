@@ -9,7 +9,7 @@ from itertools import count
 from typing import BinaryIO
 
 from slurm.sdk.backends.backend import Around
-from slurm.sdk.calls.folder import whole
+from slurm.sdk.calls.folder import make_private, whole
 from slurm.sdk.published.methods import PublishedMethods
 
 OWN_IDS = count(os.getpid() * 100_000 + 1)
@@ -46,8 +46,8 @@ class SharedDisk(PublishedMethods):
         return found
 
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
-        """Write a file whole, making its folder; OSError as the disk gives it."""
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        """Write a file whole, making its folder and those above it, for this user only; OSError as the disk gives it."""
+        make_private(os.path.dirname(path))
         with whole(path, mode) as file:
             file.write(data)
 

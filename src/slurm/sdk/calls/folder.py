@@ -18,7 +18,7 @@ import os
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 _WORD = 8
@@ -114,6 +114,18 @@ def whole(path: str, mode: int = 0o600) -> Iterator[BinaryIO]:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def make_private(folder: str) -> None:
+    """Make a folder and those above it, as far as they are missing, for this user only, whatever the umask; OSError as the disk gives it.
+
+    Whoever may write into a folder above a job's can put another into its place, with a result that runs their code when it is read.
+    """
+    if os.path.isdir(folder):
+        return
+    make_private(os.path.dirname(os.path.abspath(folder)))
+    with suppress(FileExistsError):  # somebody was faster, or it is a file: then the next step says so
+        os.mkdir(folder, 0o700)
 
 
 def folder_name(name: str) -> str:

@@ -6,6 +6,7 @@ has to have it. What travels when is for `packaging` to say.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import hashlib
@@ -25,6 +26,7 @@ import cloudpickle
 
 import slurm
 from slurm.sdk.backends.backend import Backend, Distant
+from slurm.sdk.calls.folder import make_private
 from slurm.sdk.calls.pickling import python_version
 from slurm.sdk.errors import BackendCommandError, PackagingError
 
@@ -63,10 +65,12 @@ def deposit(backend: Backend, archive: bytes, folder: str) -> None:
         backend.unpack(archive, folder)
         return
     if os.path.isdir(folder):
+        with contextlib.suppress(PermissionError):  # it is a colleague's
+            os.utime(folder)  # clean-up counts from the last use
         return
     new = f"{folder}.{uuid.uuid4().hex[:8]}"
     try:
-        os.makedirs(new, mode=0o700)
+        make_private(new)
         with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
             packed.extractall(new, filter="data")
         try:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 
-from slurm.sdk.calls.folder import JobFiles, read_item
+from slurm.sdk.calls.folder import JobFiles, make_private, read_item
 
 
 def keep(files: JobFiles) -> None:
@@ -16,7 +16,7 @@ def keep(files: JobFiles) -> None:
         return
     new = f"{path}.{os.uname().nodename}.{os.getpid()}.new"
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        make_private(os.path.dirname(path))
         try:
             os.link(files.result, new)
         except OSError:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slurm.sdk.calls.folder import folder_name
+from slurm.sdk.calls.folder import folder_name, make_private
 from slurm.sdk.errors import PackagingError
 from slurm.sdk.packaging import aloud, content
 from slurm.sdk.packaging.environment import tail
@@ -50,7 +50,7 @@ def saved(tool: str, image: str, path: str, environ: Mapping[str, str]) -> None:
         return
     new = f"{path}.{os.getpid()}.new"
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        make_private(os.path.dirname(path))
         _run([tool, "save", *(["--format", "docker-archive"] if _is_podman(tool) else []), "-o", new, image], environ)
         os.replace(new, path)
     except OSError as error:

@@ -15,7 +15,7 @@ from slurm.sdk.following import inspection
 from slurm.sdk.following.status import JobSnapshot
 from slurm.sdk.job import Home, Job
 
-_SCRIPT = re.compile(r"^slurm_job_(\w+)_script\.sh(?:\.\d+)?$")
+_SCRIPT = re.compile(r"^slurm_job_(\w+)_script\.sh(?:\.\d+)?(?:\.again\d+)?$")
 _OUTPUT = re.compile(r"^slurm_(\d{8}_\d{6}_[0-9a-f]{8})(?:_\d+)?\.out$")
 _BASE = re.compile(r" --base (\d+)")
 
@@ -76,12 +76,16 @@ def snapshot(job: Job[Any], lines: int) -> JobSnapshot:
 def located(cluster: Home, job: str) -> dict[str, Any]:
     """What the cluster says of where a job lies: its `files`, `name`, `stdout_path` and `stderr_path`. For jobs of both SDKs.
 
-    RuntimeError when it has forgotten the job, or when the job is none of a task; BackendError when it cannot be asked.
+    RuntimeError when it has forgotten the job, when the job is none of a task, or not this user's; BackendError when it cannot be asked.
     """
     try:
         record = _record(cluster.backend, job)
     except inspection.UnknownJob as error:
         raise RuntimeError(f"where job {job} lies is not known: {error}") from error
+    own = cluster.backend.around().user
+    if record.user not in ("", own) and not own.isdecimal():
+        # Results are pickles, and whoever submits a job says where it lies.
+        raise RuntimeError(f"job {job} is a job of {record.user}: reading its result runs whatever code they put there. Its output is said to be in {record.stdout}")
     script = _SCRIPT.match(os.path.basename(record.command))
     output = _OUTPUT.match(os.path.basename(record.stdout))
     if script is not None:
