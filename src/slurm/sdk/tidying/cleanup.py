@@ -68,7 +68,7 @@ def _cleaned(cluster: Place, wish: dict[str, Any]) -> dict[str, Any]:
     path = f"{wish['base']}/.cleanup.{uuid4().hex[:8]}.json"
     cluster.backend.write(path, json.dumps(wish).encode())
     quoted = shlex.quote(path)
-    out = cluster.backend.say(f"{cluster.python} - {quoted} <<'END-OF-PROGRAM'\n{program}\nEND-OF-PROGRAM\nstatus=$?; rm -f {quoted}; exit $status")
+    out = cluster.backend.say(f"{shlex.quote(cluster.python)} - {quoted} <<'END-OF-PROGRAM'\n{program}\nEND-OF-PROGRAM\nstatus=$?; rm -f {quoted}; exit $status")
     for line in out.splitlines():
         if line.startswith("slurm-cleaned="):
             told: dict[str, Any] = json.loads(line.partition("=")[2])
