@@ -134,8 +134,9 @@ class Planner:
             found = full_pass.read(await self.beside.run(lambda: full_pass.made(cluster, now)))
             started = await self._take_over(found, now)
             log.debug("full pass beside: %d jobs started, %d wait, %.3f s", started, len(cluster.pending), loop.time() - began)
-        except (RuntimeError, TimeoutError, OSError) as error:
-            log.error("a full pass failed: %s", error)
+        except Exception as error:
+            # Whatever it was, jobs go on being planned.
+            log.error("a full pass failed: %s", error, exc_info=not isinstance(error, RuntimeError | TimeoutError | OSError))
             self._full = self._full or loop.call_later(FULL_REST, self._run_full)
         finally:
             self._looking = None
