@@ -22,9 +22,9 @@ def test_a_controller_killed_anywhere_loses_no_job_and_runs_none_twice(fresh: Ca
     cluster.up(SLURM_PY_CRASH_AT=point)
     cluster.script("once.sh", RUN_ONCE)
     # 400 tasks on 200 CPUs: 200 run, 200 wait, and the controller dies somewhere among it.
-    acknowledged = [
-        result.out.strip() for _ in range(8)
-        if (result := cluster.run("sbatch", "--parsable", "-a", "0-49", "-o", "/dev/null", "once.sh", "4")).status == 0]
+    acknowledged = []
+    while len(acknowledged) < 8 and (result := cluster.run("sbatch", "--parsable", "-a", "0-49", "-o", "/dev/null", "once.sh", "4")).status == 0:
+        acknowledged.append(result.out.strip())
     controller = cluster.pid("slurmctld")
     cluster.until(lambda: not psutil.pid_exists(controller), seconds=40, why=f"the controller passed {point} alive")
     cluster.up()
