@@ -22,6 +22,11 @@ class _Room(NamedTuple):
     gres: dict[str, int]
 
 
+def asked_before(job: Job, request: StepRequest) -> Step | None:
+    """The step that this very request got before, when its srun did not hear of it and asks again."""
+    return next((step for step in job.steps.values() if request.key and step.request.key == request.key), None)
+
+
 def plan_step(state: ClusterState, job: Job, request: StepRequest, now: float) -> Step:
     """The step that a request gets. NotNow while other steps use what it needs, InvalidRequest when the job never had it."""
     if job.next_step >= state.settings.max_step_count:

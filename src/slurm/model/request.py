@@ -146,3 +146,4 @@ class StepRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkno
     kill_on_bad_exit: bool = False
     submit_line: str = ""
     launcher: str = ""  # host and pid of the srun, for scontrol show step
+    key: str = ""  # the request's own, the same each time it is sent, so that a step whose grant got lost is granted again instead of made twice

@@ -186,6 +186,20 @@ def test_busy_resources_are_waited_for(tmp_path: Path) -> None:
             "srun: Job 65 step creation temporarily disabled, retrying (Requested nodes are busy)\nsrun: Step created for StepId=65.0\n")
 
 
+def test_a_grant_that_got_lost_is_asked_for_by_the_same_key(tmp_path: Path) -> None:
+    def create(talk: Talk, request: dict[str, object]) -> None:
+        if len(cluster.asked("CreateStep")) == 1:
+            talk.hang_up()
+        else:
+            talk.say(cluster.step_granted())
+
+    with fake_cluster(tmp_path) as cluster:
+        cluster.answers["CreateStep"] = create
+        assert [cluster.run("hostname", environ=IN_JOB) for _ in range(2)] == [(0, "login1\n", "")] * 2
+        first, again, other = (asked["request"]["key"] for asked in cluster.asked("CreateStep"))
+        assert first and first == again != other
+
+
 def test_busy_resources_are_not_waited_for_with_immediate(tmp_path: Path) -> None:
     with fake_cluster(tmp_path) as cluster:
         cluster.answers["CreateStep"] = lambda talk, request: talk.say(BUSY)

@@ -221,6 +221,22 @@ def test_a_script_that_cannot_be_read_fails_its_job_and_no_other(play: Play) -> 
     play(scene)
 
 
+def test_a_step_whose_grant_got_lost_is_granted_again_and_not_made_twice(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        job = await s.client().submit()
+        await s.until(lambda: node.of(n.LaunchBatch))
+        request = {"name": "s", "ntasks": 1, "key": "77"}
+        first = await s.client().ask("CreateStep", job_id=job, request=request)
+        await s.restart()
+        await s.until(lambda: s.ctl.links.endpoints)
+        again, other = [await s.client().ask("CreateStep", job_id=job, request={**request, "key": key}) for key in ("77", "78")]
+        assert again["step_id"] == first["step_id"] == 0 and again["layout"] == first["layout"]
+        assert other["type"] == "Failure" and other["name"] == "ESLURM_NODES_BUSY"
+
+    play(scene)
+
+
 def test_steps_are_given_where_slurmd_can_be_reached_and_hold_only_their_own_devices(play: Play) -> None:
     async def scene(s: Stage) -> None:
         node = await s.node("cn01")

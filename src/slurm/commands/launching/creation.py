@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from slurm.commands.launching.controller import Controller
@@ -29,7 +30,7 @@ class StepCreation:
         self._controller = controller
         self._voice = voice
         self._job_id = job_id
-        self._message = {"type": "CreateStep", "job_id": job_id, "request": request}
+        self._message = {"type": "CreateStep", "job_id": job_id, "request": {**request, "key": os.urandom(8).hex()}}
         immediate = request.get("immediate", 0)
         self._patience = immediate if isinstance(immediate, int) else 0
         self._connection: Connection | None = None

@@ -27,8 +27,12 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
     if missing:
         raise NotNow("ESLURM_NODES_BUSY", hints=[f"node {missing[0]} has not registered yet"])
     now = ctl.now()
-    step = steps.plan_step(ctl.cluster, job, message.request, now)
-    await ctl.engine.record(StepCreated(at=now, job=job.id, step=step))
+    step = steps.asked_before(job, message.request)
+    if step is not None:
+        await ctl.engine.settled()
+    else:
+        step = steps.plan_step(ctl.cluster, job, message.request, now)
+        await ctl.engine.record(StepCreated(at=now, job=job.id, step=step))
     credential = StepCredential(
         job=job.id, attempt=job.attempt, step=step.id, uid=job.owner.uid, gid=job.owner.gid, user=job.owner.user,
         job_shown=job.shown_id, shares=step.shares, issued=now, time_limit=message.request.time_limit or -1,
