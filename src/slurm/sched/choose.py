@@ -6,7 +6,7 @@ nodes (-N1-4) and --spread-job ask for as many as there are. Not here: how much 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from slurm.notation import features
 from slurm.notation.gres import GresRequest
@@ -33,6 +33,22 @@ def choose(rooms: Sequence[Room], need: Need) -> list[tuple[Room, int]] | None:
 def plain(need: Need) -> bool:
     """Whether the first nodes that suffice are the ones: nothing asked for that needs a look at the others."""
     return not (need.contiguous or need.spread or need.site.wanted or need.site.constraint or (need.nodes_max > need.nodes_min and not need.fewest))
+
+
+def sufficient(rooms: Iterable[Room | None], need: Need) -> list[Room]:
+    """The rooms to choose from, in order; where the first that suffice are the ones, no more than those."""
+    found: list[Room] = []
+    stop, most = plain(need), need.most_nodes
+    tasks, gpus = need.total_tasks, need.gpus
+    for one in rooms:
+        if one is None:
+            continue
+        found.append(one)
+        tasks -= one.tasks
+        gpus -= one.gpus
+        if stop and tasks <= 0 and gpus <= 0 and need.nodes_min <= len(found) <= most:
+            break
+    return found
 
 
 def _counted(rooms: Sequence[Room], parts: Sequence[features.Counted]) -> list[Room] | None:

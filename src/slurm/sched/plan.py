@@ -107,7 +107,7 @@ class _Pass:
             return PRIORITY
         key = need, partition.name, job.owner.uid
         seconds = length(job)
-        if seconds >= self.unfit.get(key, seconds + 1):
+        if seconds >= self.unfit.get(key, seconds + 1) or self._too_few(need, partition):
             return self._no_room(job, need, partition)
         search = Search(self._field(), job, need, partition)
         tasks: Iterable[int | None] = arrays.tasks(job.array_part.ranges) if job.array_part is not None else (None,)
@@ -124,6 +124,10 @@ class _Pass:
             self._propose(job, task, allocation, search)
             left = None if left is None else left - 1
         return None
+
+    def _too_few(self, need: Need, partition: Partition) -> bool:
+        """Whether even all CPUs that are free anywhere do not make up the job; asked once somebody waits, as it counts them."""
+        return bool(self.blocked) and partition.oversubscribe == "NO" and need.total_cpus > self.space.free_cpus
 
     def _field(self) -> Field:
         return Field(self.ground, self.space, self.sharing, set() if self.backfill else self.closed, self.timeline, self.now)

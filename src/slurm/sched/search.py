@@ -5,7 +5,7 @@ What is free only shrinks during a pass, so a search goes on where it stopped: t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.sched import select
 from slurm.sched.board import Array, Free, Index
-from slurm.sched.choose import plain
+from slurm.sched.choose import plain, sufficient
 from slurm.sched.ground import Ground
 from slurm.sched.need import Need
 from slurm.sched.room import Room, room
@@ -161,24 +161,8 @@ class Search:
 
     def _together(self, end: int) -> Allocation | None:
         """Several of the first nodes."""
-        rooms = self._rooms(islice(iter(self.nodes), end))
+        rooms = sufficient(map(self._room, islice(iter(self.nodes), end)), self.need)
         return select.allocate(rooms, self.need, self.settings, self.partition.name) if rooms else None
-
-    def _rooms(self, nodes: Iterable[Node]) -> list[Room]:
-        """Rooms in order; where the first that suffice are taken anyway, no more than those."""
-        need, rooms = self.need, []
-        stop, most = plain(need), need.most_nodes
-        tasks, gpus = need.total_tasks, need.gpus
-        for node in nodes:
-            one = self._room(node)
-            if one is None:
-                continue
-            rooms.append(one)
-            tasks -= one.tasks
-            gpus -= one.gpus
-            if stop and tasks <= 0 and gpus <= 0 and need.nodes_min <= len(rooms) <= most:
-                break
-        return rooms
 
     def _room(self, node: Node) -> Room | None:
         space = self.field.space.of(node.name)

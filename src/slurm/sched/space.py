@@ -105,6 +105,16 @@ class Space:
     def __init__(self, nodes: Mapping[NodeName, Node]) -> None:
         self._nodes = nodes
         self._spaces: dict[NodeName, NodeSpace] = {}
+        self._free: int | None = None
+
+    @property
+    def free_cpus(self) -> int:
+        """CPUs that nobody has, on all nodes together, in service or not: no partition has more. Counted when first asked."""
+        if self._free is None:
+            spaces = self._spaces
+            self._free = sum(node.cpus - node.cpus_used.bit_count() for name, node in self._nodes.items() if name not in spaces)
+            self._free += sum(space.cpus.bit_count() for space in spaces.values())
+        return self._free
 
     def of(self, name: NodeName) -> NodeSpace:
         """The space of a node."""
@@ -117,5 +127,7 @@ class Space:
         """Hold an allocation for a user, who with `own_user` wants no other user there."""
         for share in shares:
             space = self.of(share.node)
+            if self._free is not None:
+                self._free -= (space.cpus & share.cpus).bit_count()
             space.take(share)
             space.guests = (*space.guests, (user, own_user))

@@ -10,11 +10,11 @@ from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.model.states import Reason
 from slurm.sched import select
-from slurm.sched.choose import plain
+from slurm.sched.choose import sufficient
 from slurm.sched.ground import Ground
 from slurm.sched.need import Need
 from slurm.sched.refusal import Refusal
-from slurm.sched.room import room
+from slurm.sched.room import Room, room
 from slurm.sched.space import NodeSpace
 
 PRIORITY = Refusal(Reason.PRIORITY, "jobs of higher priority wait for this partition", cures=("Started", "Cancelled"))
@@ -68,16 +68,13 @@ def first_blocked(ground: Ground, need: Need, partition: Partition, closed: Coll
 
 def fits_empty(nodes: Sequence[Node], need: Need, settings: Settings, partition: Partition) -> bool:
     """Whether a job would fit on these nodes of a partition if they were empty."""
-    rooms = []
-    for node in nodes:
+    def vacant(node: Node) -> Room | None:
         space = NodeSpace(node, vacant=True)
         if partition.max_cpus_per_node >= 0:
             space.most = min(space.most, partition.max_cpus_per_node)
-        one = room(space, need, settings)
-        if one is not None:
-            rooms.append(one)
-            if plain(need) and need.nodes_min == 1 and one.tasks >= need.total_tasks and not need.gpus_job:
-                return True
+        return room(space, need, settings)
+
+    rooms = sufficient(map(vacant, nodes), need)
     return bool(rooms) and select.allocate(rooms, need, settings, partition.name) is not None
 
 
