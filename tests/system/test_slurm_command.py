@@ -92,6 +92,22 @@ def test_show_tells_why_a_job_waits_where_it_writes_and_how_it_ended(cluster: Cl
     assert "3:0 (its program ended with 3)" in cluster.ok("slurm", "jobs", "show", failed)
 
 
+def test_explain_tells_why_a_job_waits_and_for_whom(cluster: Cluster) -> None:
+    assert cluster.ok("slurm", "explain") == "No job of yours waits.\n"
+    job = sleeper(cluster, "-J", NASTY, "--exclusive", "-w", "cn01", "-t", "10")
+    waits = cluster.sbatch("--mem=50M", "-J", "next", "-w", "cn01", "--wrap", "true")
+    later = cluster.sbatch("--mem=50M", "-J", "last", "-d", f"afterok:{waits}", "--wrap", "true")
+    cluster.until(lambda: "expected to start" in cluster.ok("slurm", "explain", waits))
+    out = cluster.ok("slurm", "explain")
+    assert f"Job {waits} (next, " in out and "It is expected to start in " in out and " on cn01, after\n  job " + job in out
+    assert f"Job {later} (last, " in out and "it waits for other jobs (Dependency)" in out and "\x1b" not in out
+    found = answer(cluster, "explain", waits, job)
+    assert [one["state"] for one in found["jobs"]] == ["PENDING", "RUNNING"]
+    assert [one["job"] for one in found["jobs"][0]["holders"]] == [job] and found["unknown"] == []
+    assert answer(cluster, "explain", "99999", status=1) == {"jobs": [], "unknown": ["99999"]}
+    assert answer(cluster, "explain", "x", status=1)["error"]["kind"] == "InvalidJobId"
+
+
 def test_show_has_a_line_for_each_element_of_an_array(cluster: Cluster) -> None:
     job = sleeper(cluster, "--array=1-6%2")
     found = answer(cluster, "jobs", "show", job)["jobs"]

@@ -35,6 +35,7 @@ SUBCOMMANDS: Mapping[str, Row] = {
     "up": Row("start a cluster on this machine, or what is missing of it", "embedded.up"),
     "down": Row("cancel its jobs and stop it", "embedded.down"),
     "status": Row("show its daemons, nodes and jobs", "embedded.status"),
+    "explain": Row("say why a job waits, what would start it, and when", "explain"),
     "top": Row("show queue and nodes on the whole screen, and act on jobs", "top.command"),
     "demo": Row("run a sweep on four emulated nodes, visibly, and clean up", "embedded.demo"),
     "dash": Row("the same as top, by the published SDK's name", "top.command"),

@@ -1,11 +1,23 @@
-"""Explanation: why a job waits, what would change that and when it is expected to start, as plain sentences from verdict and forecast."""
+"""Explanation: why a job waits, what would change that and when it is expected to start; from the cluster, the planner's verdict and its forecast."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from slurm.model.explanation import Explanation, Other
 from slurm.model.job import Job
+from slurm.model.partition import Partition
+from slurm.model.states import JobState, Reason
 from slurm.notation import hostlist, moment
+from slurm.sched import need as needs
+from slurm.sched.filters import stack
+from slurm.sched.filters.gate import Gate
+from slurm.sched.ground import Ground
 from slurm.sched.plan import Forecast
 from slurm.sched.refusal import Refusal
+from slurm.sched.timeline import YEAR, expected_end
+from slurm.sched.verdicts import state_of
+from slurm.sched.view import View
 
 EVENTS: dict[str, str] = {
     "BatchExited": "a job that runs ends",
@@ -21,17 +33,99 @@ EVENTS: dict[str, str] = {
     "Started": "a job before it starts",
 }
 """What each curing event means to a person."""
+SHOWN = 10
+"""So many jobs, and kinds of unsuited nodes, are named."""
+NEW = Refusal("", "the scheduler has not looked at it yet")
 
 
-def explain(job: Job, refusal: Refusal | None, forecast: Forecast | None) -> list[str]:
-    """Sentences about a waiting job, the most important first; without a verdict: that it has not been looked at yet."""
-    if refusal is None:
-        return [f"job {job.shown_id} has not been looked at since it was submitted or changed"]
-    lines = [f"job {job.shown_id} waits ({refusal.reason}): {refusal.sentence}"]
-    lines += [f"  {what}: {text}" for what, text in refusal.evidence]
-    cures = [EVENTS[event] for event in refusal.cures if event in EVENTS]
-    if cures:
-        lines.append(f"it can start when {' or '.join(cures)}")
-    if forecast is not None:
-        lines.append(f"it is expected to start at {moment.show(forecast.start)} on {hostlist.compress(forecast.nodes)}")
-    return lines
+def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None, forecast: Forecast | None = None,
+            queue: Iterable[Job] = ()) -> Explanation:
+    """Explain a job as of `now`. `refusal` and `forecast` are what the last pass of the planner said of it, `queue` the eligible jobs in order."""
+    found = Explanation(job=job.shown_id, name=job.request.name, user=job.owner.user, partition=job.partition, state=job.state.name, at=now)
+    if job.state is not JobState.PENDING:
+        _tell_active(view, found, job)
+        return found
+    partitions = [view.partitions[name] for name in job.partition.split(",") if name in view.partitions]
+    ground = Ground(view)
+    kept = _kept(ground, job, partitions, now)
+    why = kept or refusal or NEW
+    found.reason, found.sentence, found.evidence = why.reason, why.sentence, list(why.evidence)
+    found.cures = [EVENTS[event] for event in why.cures if event in EVENTS]
+    found.waits_for = [_other(view, view.jobs[clause.job]) for clause in job.dependency
+                       if clause.state != "fulfilled" and clause.job in view.jobs][:SHOWN]
+    if kept is None:
+        found.unsuited = _unsuited(ground, job, partitions)
+        _tell_queue(view, found, job, queue)
+        if forecast is not None:
+            _tell_start(view, found, forecast)
+    return found
+
+
+def _kept(ground: Ground, job: Job, partitions: list[Partition], now: float) -> Refusal | None:
+    """What keeps it from being looked at at all, in every partition that it may start in; None where it waits for room only."""
+    refusals = [stack.refuse(Gate(ground.view, job, _need(ground, job, partition), partition, now, ground.cpus)) for partition in partitions]
+    return refusals[0] if refusals and None not in refusals else None
+
+
+def _need(ground: Ground, job: Job, partition: Partition) -> needs.Need:
+    return needs.within(needs.need_of(job.request, ground.view.settings), partition)
+
+
+def _unsuited(ground: Ground, job: Job, partitions: list[Partition]) -> list[tuple[str, str]]:
+    """The nodes that do not come into question, those with one reason together, the most of them first."""
+    by_reason: dict[str, list[str]] = {}
+    for partition in partitions:
+        site = _need(ground, job, partition).site
+        for node in ground.suited(partition, stack.ANYWHERE):
+            why = stack.unsuited(node, site) or ("" if node.usable else state_of(node))
+            if why:
+                by_reason.setdefault(why, []).append(node.name)
+    grouped = sorted(by_reason.items(), key=lambda pair: -len(pair[1]))
+    return [(hostlist.compress(sorted(set(names))), why) for why, names in grouped[:SHOWN]]
+
+
+def _tell_queue(view: View, found: Explanation, job: Job, queue: Iterable[Job]) -> None:
+    """How many are before it where it waits, and the first of them."""
+    wanted = set(job.partition.split(","))
+    for other in queue:
+        if other.id == job.id:
+            break
+        if not wanted.isdisjoint(other.partition.split(",")):
+            found.before += 1
+            found.first = found.first or _other(view, other)
+
+
+def _tell_start(view: View, found: Explanation, forecast: Forecast) -> None:
+    """When and where, and who has to leave for it. What waits for jobs without a time limit waits for nobody knows how long."""
+    wanted = set(forecast.nodes)
+    there = [other for other in view.active.values() if other.allocation is not None and not wanted.isdisjoint(other.allocation.nodes)]
+    endless = [other for other in there if _without_end(view, other)]
+    if any(other.start_time + YEAR <= forecast.start for other in endless):
+        found.holders = [_other(view, other) for other in endless][:SHOWN]
+        return
+    found.start, found.nodes = forecast.start, hostlist.compress(forecast.nodes)
+    leaving = [_other(view, other) for other in there if expected_end(view, other, found.at) <= forecast.start]
+    found.holders = sorted(leaving, key=lambda one: (one.end, one.job))[:SHOWN]
+
+
+def _without_end(view: View, job: Job) -> bool:
+    return not job.completing and view.expected_end(job) is None
+
+
+def _tell_active(view: View, found: Explanation, job: Job) -> None:
+    """What there is to say of a job that does not wait."""
+    found.reason = "" if job.reason == Reason.NONE else job.reason
+    found.nodes = hostlist.compress(job.allocation.nodes) if job.allocation is not None else ""
+    found.start = job.start_time
+    if job.state.finished:
+        found.sentence = f"it ended at {moment.show(job.end_time)}"
+    else:
+        end = view.expected_end(job)
+        until = f"until {moment.show(end)} at the latest" if end is not None else "without a time limit"
+        found.sentence = f"it has had {found.nodes} since {moment.show(job.start_time)}, {until}"
+
+
+def _other(view: View, job: Job) -> Other:
+    end = job.end_time if job.state.finished else view.expected_end(job) or 0.0
+    nodes = hostlist.compress(job.allocation.nodes) if job.allocation is not None else ""
+    return Other(job.shown_id, job.request.name, job.owner.user, job.state.name, nodes, end)

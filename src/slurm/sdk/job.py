@@ -188,6 +188,13 @@ class Job(Promise, Generic[T]):
         """The batch script."""
         return self._text(self.files.script)
 
+    def explain(self) -> str:
+        """Why it waits, what would start it and when, in plain words; a real Slurm tells less of that than ours."""
+        from slurm.render.explanation import lines
+        from slurm.sdk.following.explaining import explanation
+
+        return "\n".join(lines(explanation(self.cluster.backend, self.id)))
+
     def add_done_callback(self, told: Callable[[Job[T]], object]) -> None:
         """Call `told(job)` when the job has ended, from another thread; at once when it has."""
         self.cluster.tracker.when_done(self.id, lambda: _tell(told, self))

@@ -43,6 +43,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.ListJobs: looking.on_list_jobs,
     m.ListNodes: looking.on_list_nodes,
     m.Describe: looking.on_describe,
+    m.ExplainJob: looking.on_explain,
     m.WatchEvents: looking.on_watch,
 }
 

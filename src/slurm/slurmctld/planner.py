@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
@@ -71,6 +71,10 @@ class Planner:
     def looking(self) -> bool:
         """Whether a full pass is being made beside."""
         return self._looking is not None
+
+    def waiting(self) -> Iterator[Job]:
+        """The jobs that only room keeps from starting, the first to start first."""
+        return self._queue.first(self._engine.cluster, self._now())
 
     def trigger(self) -> None:
         """Plan soon: one quick pass, at the end of this loop turn if it may, and one full pass when its interval is over."""

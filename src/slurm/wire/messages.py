@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from slurm.model.errors import SlurmError, describe
+from slurm.model.explanation import Explanation
 from slurm.model.request import BatchPayload, JobRequest, StepRequest
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -385,6 +386,18 @@ class Describe(Message):
     future: bool = False  # nodes in state FUTURE too
 
 
+class ExplainJob(Message):
+    """Why a job waits, what would start it and when → Explained. `job_id`: "12" or "12_3"."""
+
+    job_id: str
+
+
+class Explained(Message):
+    """What there is to say of the job."""
+
+    explanation: Explanation
+
+
 class WatchEvents(Message):
     """Follow the cluster: Changed messages for every visible change, until the connection closes."""
 
@@ -403,8 +416,8 @@ class Changed(Message):
 Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | FinishStep | CancelJobs
     | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | Ping | Reconfigure | Shutdown | Quiesce | BatchScript
-    | ListJobs | ListNodes | Describe | WatchEvents
+    | ListJobs | ListNodes | Describe | ExplainJob | WatchEvents
 )
 Reply = (
-    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Cancelled | Pong | Changed
+    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Cancelled | Pong | Changed | Explained
 )

@@ -1,28 +1,85 @@
-"""What a person is told about a waiting job."""
+"""What is said of a waiting job."""
 
 from __future__ import annotations
 
+from slurm.core import events as e
+from slurm.core.cluster import Cluster
+from slurm.model.explanation import Explanation
+from slurm.model.job import Job
+from slurm.render.explanation import lines
 from slurm.sched.explain import EVENTS, explain
 from slurm.sched.plan import plan
+from slurm.sched.queue import Queue
 from slurm.testing import builders as b
 
 
-def test_a_waiting_job_is_explained_with_nodes_cures_and_expected_start() -> None:
+def explained(c: Cluster, job: Job) -> Explanation:
+    """The job after one full pass."""
+    queue = Queue()
+    outcome = plan(c, b.T0, queue=queue)
+    return explain(c, job, b.T0, refusal=outcome.verdicts.get(job.id), forecast=outcome.forecasts.get(job.id), queue=queue.first(c, b.T0))
+
+
+def test_the_next_job_is_explained_with_evidence_cure_start_and_who_has_to_leave() -> None:
     c = b.cluster(1)
     b.start(c, b.submit(c, ntasks=16, time_limit=600), "cn01", cpus=16)
-    job = b.submit(c, ntasks=4)
-    outcome = plan(c, b.T0)
-    lines = explain(job, outcome.verdicts[job.id], outcome.forecasts[job.id])
-    assert lines[:3] == [
-        "job 2 waits (Resources): not enough is free on the nodes that suit it",
-        "  cn01: 0 of 16 CPUs, 64000 of 64000 MB free",
-        "it can start when a job that runs there ends"]
-    assert lines[3].startswith("it is expected to start at ") and lines[3].endswith(" on cn01")
+    found = explained(c, b.submit(c, ntasks=4))
+    assert (found.reason, found.sentence) == ("Resources", "not enough is free on the nodes that suit it")
+    assert found.evidence == [("cn01", "0 of 16 CPUs, 64000 of 64000 MB free")]
+    assert found.cures == ["a job that runs there ends"]
+    assert (found.start, found.nodes, [one.job for one in found.holders]) == (b.T0 + 600, "cn01", ["1"])
+    assert lines(found)[-2].startswith("It is expected to start in 10:00, at ") and lines(found)[-2].endswith(" on cn01, after")
+    assert lines(found)[-1].startswith("  job 1 (") and lines(found)[-1].endswith(" at the latest")
+
+
+def test_those_behind_it_are_told_how_many_are_before_them_and_which_is_next() -> None:
+    c = b.lab_cluster()
+    for name in ("cn01", "cn02", "cn03"):
+        b.start(c, b.submit(c, partition="batch", time_limit=600), name, cpus=16)
+    waiting = [b.submit(c, partition="batch", ntasks=4) for _ in range(3)]
+    b.submit(c, partition="gpu", hold=True)
+    found = explained(c, waiting[2])
+    assert found.reason == "Priority" and found.before == 2 and found.first is not None and found.first.job == str(waiting[0].id)
+    assert any(line.startswith("2 jobs are before it in partition batch; the next one is job 4 ") for line in lines(found))
+
+
+def test_no_start_is_promised_behind_jobs_without_a_time_limit() -> None:
+    c = b.cluster(1)
+    b.start(c, b.submit(c, ntasks=16, time_limit=-1), "cn01", cpus=16)
+    found = explained(c, b.submit(c, ntasks=4))
+    assert found.start == 0 and [one.job for one in found.holders] == ["1"]
+    assert lines(found)[-2:] == ["When it will start cannot be told: these jobs have no time limit", f"  {lines(found)[-1].strip()}"]
+
+
+def test_what_keeps_it_from_being_looked_at_is_known_without_a_pass() -> None:
+    c = b.cluster(1)
+    first = b.submit(c, hold=True)
+    second = b.submit(c, dependency=f"afterok:{first.id}")
+    assert explain(c, first, b.T0).reason == "JobHeldUser" and explain(c, first, b.T0).cures == [EVENTS["Released"]]
+    found = explain(c, second, b.T0)
+    assert found.reason == "Dependency" and [(one.job, one.state) for one in found.waits_for] == [("1", "PENDING")]
+    assert f"  job 1 ({first.request.name}, {first.owner.user}), PENDING" in lines(found)
+
+
+def test_nodes_that_do_not_come_into_question_are_told_by_reason() -> None:
+    c = b.lab_cluster()
+    c.apply(e.NodeUpdated(at=b.T0, node=b.NodeName("cn04"), by=b.Uid(0), state="drain", reason="bad dimm"))
+    found = explained(c, b.submit(c, features="amd"))
+    assert dict(found.unsuited) == {"cn[01-03]": "its features intel,ib do not satisfy amd", "cn04": "idle, drained: bad dimm"}
+    assert "  cn[01-03]: its features intel,ib do not satisfy amd" in lines(found)
 
 
 def test_a_job_that_was_not_looked_at_is_said_to_be_so() -> None:
     c = b.cluster(1)
-    assert explain(b.submit(c), None, None) == ["job 1 has not been looked at since it was submitted or changed"]
+    assert lines(explain(c, b.submit(c, name="new"), b.T0))[0].endswith("is PENDING: the scheduler has not looked at it yet")
+
+
+def test_a_job_that_does_not_wait_has_only_its_place_and_end() -> None:
+    c = b.cluster(1)
+    job = b.submit(c, ntasks=4, time_limit=600)
+    b.start(c, job, "cn01", cpus=4)
+    [line] = lines(explain(c, job, b.T0))
+    assert "is RUNNING: it has had cn01 since " in line and line.endswith(" at the latest")
 
 
 def test_every_cure_that_a_verdict_names_is_explained() -> None:

@@ -189,6 +189,11 @@ class LocalBackend(SharedDisk):
                 raise BackendCommandError(f"slurm-py has no {words[0]} yet") from None
             raise
 
+    def explain(self, id: str) -> Mapping[str, Any]:
+        """The fields of a `model.explanation.Explanation`; a BackendError because of NotFound where there is no such job."""
+        explained: Mapping[str, Any] = self._ask({"type": "ExplainJob", "job_id": id})["explanation"]
+        return explained
+
     def max_array(self) -> int:
         """MaxArraySize of the cluster: the ids of an array run from 0 to one below it."""
         text = str(self._ask({"type": "Describe", "what": "config"}).get("text", ""))

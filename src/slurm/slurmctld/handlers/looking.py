@@ -11,6 +11,7 @@ from slurm.config import show as config_show
 from slurm.model.errors import SlurmError
 from slurm.model.ids import JobId
 from slurm.render import describe, job_list, node_list
+from slurm.sched.explain import explain
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
@@ -62,6 +63,14 @@ async def on_describe(ctl: Controller, session: Session, message: m.Describe) ->
     view, now = ctl.view(), ctl.now()
     rows = _rows(ctl, expand_arrays=False) * LONG_ROW if message.what in ("job", "jobs_json") and not message.names else 0
     return await _answered(ctl, rows, lambda: describe.describe(view, message, session.caller, now))
+
+
+async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -> m.Message | bytes:
+    """Why a job waits, from the same verdicts as squeue's reasons."""
+    started = ctl.cluster.tasks_of(int(message.job_id)) if message.job_id.isdecimal() else []
+    job, planner, now = started[-1] if started else ctl.find_job(message.job_id), ctl.planner, ctl.now()
+    return await _answered(ctl, len(ctl.cluster.pending), lambda: m.Explained(explanation=explain(
+        ctl.cluster, job, now, refusal=planner.verdicts.get(job.id), forecast=planner.forecasts.get(job.id), queue=planner.waiting())))
 
 
 async def on_watch(ctl: Controller, session: Session, message: m.WatchEvents) -> m.Done:

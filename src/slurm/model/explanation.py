@@ -1,0 +1,41 @@
+"""Explanation: all that can be said of why a job waits, what would start it and when; for commands, pages and programs alike."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Other(msgspec.Struct):
+    """Another job, as an explanation names it. `end` is when it gives its nodes back at the latest, in seconds since the epoch; 0: not known."""
+
+    job: str
+    name: str
+    user: str
+    state: str
+    nodes: str = ""
+    end: float = 0.0
+
+
+class Explanation(msgspec.Struct, kw_only=True):
+    """Of one job at one moment, `at`. Times are seconds since the epoch, 0 where there is none; nodes are host lists.
+
+    `reason` is Slurm's word, `sentence` what it means here, `evidence` what that is seen from (what → how it is), `cures` what would let the job start.
+    """
+
+    job: str
+    name: str
+    user: str
+    partition: str
+    state: str
+    at: float
+    reason: str = ""
+    sentence: str = ""
+    evidence: list[tuple[str, str]] = []
+    cures: list[str] = []
+    unsuited: list[tuple[str, str]] = []  # nodes of its partition that do not come into question → why
+    before: int = 0  # jobs that are looked at before it, in its partition
+    first: Other | None = None  # the one of them that is next
+    waits_for: list[Other] = []  # jobs that it depends on
+    start: float = 0.0  # when it is expected to start, and where
+    nodes: str = ""
+    holders: list[Other] = []  # jobs that have to end there before

@@ -1,0 +1,44 @@
+"""An explanation as lines for people."""
+
+from __future__ import annotations
+
+from slurm.model.explanation import Explanation, Other
+from slurm.notation import duration, moment
+
+
+def lines(found: Explanation) -> list[str]:
+    """What there is to say of a job, the most important first; lines that begin with blanks belong to the one above them."""
+    told = [f"Job {found.job} ({found.name}, {found.user}) is {found.state}: {found.sentence}" + (f" ({found.reason})" if found.reason else "")]
+    told += [f"  {what}: {how}" for what, how in found.evidence]
+    told += [f"  {_named(one)}" for one in found.waits_for]
+    if found.unsuited:
+        told.append(f"Nodes of partition {found.partition} that do not come into question:")
+        told += [f"  {nodes}: {why}" for nodes, why in found.unsuited]
+    if found.first is not None:
+        jobs = "1 job is" if found.before == 1 else f"{found.before} jobs are"
+        told.append(f"{jobs} before it in partition {found.partition}; the next one is job {found.first.job} ({found.first.name}, {found.first.user})")
+    if found.cures:
+        told.append(f"It can start when {_listed(found.cures)}")
+    if found.state == "PENDING":
+        told += _start(found)
+    return told
+
+
+def _start(found: Explanation) -> list[str]:
+    """When it is expected to start, and after whom."""
+    holders = [f"  {_named(one)}" for one in found.holders]
+    if found.start:
+        ahead = f"in {duration.show(found.start - found.at)}" if found.start - found.at >= 1 else "any moment"
+        where = f", on {found.nodes}" if found.nodes else ""
+        return [f"It is expected to start {ahead}, at {moment.show(found.start)}{where}" + (", after" if holders else ""), *holders]
+    return ["When it will start cannot be told: these jobs have no time limit", *holders] if holders else []
+
+
+def _named(one: Other) -> str:
+    where = f" on {one.nodes}" if one.nodes and one.state == "RUNNING" else ""
+    until = f", until {moment.show(one.end)} at the latest" if one.end and one.state == "RUNNING" else ""
+    return f"job {one.job} ({one.name}, {one.user}), {one.state}{where}{until}"
+
+
+def _listed(texts: list[str]) -> str:
+    return " or ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
