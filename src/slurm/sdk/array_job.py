@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import RESULTS, Promise, Reference
+from slurm.sdk.context import Submitter
 from slurm.sdk.errors import NotFinished
 from slurm.sdk.following.status import Status
 from slurm.sdk.following.tracker import goes_on
@@ -30,10 +31,28 @@ class Chunk(NamedTuple):
 class ArrayJob(Promise, Generic[T]):
     """Elements are jobs: `array[3]`, `array[-1]`, `array[2:5]`, iteration, `len`. Handed to a task it becomes the list of all results."""
 
+    cluster: Home
+    task: Any = None
+    """The task that was called for each of `items`."""
+    items: Sequence[Any] = ()
     max_concurrent: int | None = None
 
-    def __init__(self, cluster: Home, files: JobFiles, chunks: Sequence[Chunk], *, name: str = "",
-                 options: Mapping[str, str | None] | None = None, patterns: tuple[str, str] = ("", "")) -> None:
+    def __init__(self, task: Any, items: Sequence[Any], cluster: Submitter, max_concurrent: int | None = None,
+                 dependencies: Sequence[Any] | None = None) -> None:
+        """Submit it, as `task.after(*dependencies).map(items, max_concurrent)` does on that cluster."""
+        array: ArrayJob[T] = cluster.submit_map(task.after(*dependencies or ()), list(items), max_concurrent or 0)
+        vars(self).update(vars(array))
+
+    @classmethod
+    def of(cls, cluster: Home, files: JobFiles, chunks: Sequence[Chunk], *, name: str = "", options: Mapping[str, str | None] | None = None,
+           patterns: tuple[str, str] = ("", "")) -> Self:
+        """One that was submitted, in these parts."""
+        made = object.__new__(cls)
+        made._begin(cluster, files, chunks, name, options, patterns)
+        return made
+
+    def _begin(self, cluster: Home, files: JobFiles, chunks: Sequence[Chunk], name: str, options: Mapping[str, str | None] | None,
+               patterns: tuple[str, str]) -> None:
         self.cluster = cluster
         self.files = files
         self.chunks = tuple(chunks)
@@ -52,6 +71,17 @@ class ArrayJob(Promise, Generic[T]):
         submitted = iter(self._jobs)
         self._jobs = [others[number] if number in others else next(submitted) for number in range(len(self._jobs) + len(others))]
 
+    def remember(self, task: Any, items: Sequence[Any], calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]]) -> None:
+        """Keep what was called with what: `calls` are the items as arguments."""
+        self.task, self.items = task, items
+        for job, (args, kwargs) in zip(self._jobs, calls, strict=True):
+            job.remember(task, args, kwargs)
+
+    @property
+    def dependencies(self) -> list[Promise]:
+        """The jobs and arrays that it waits for: those of `after`, and those among its items."""
+        return list(self._jobs[0].awaits) if self._jobs else []
+
     @property
     def id(self) -> str:
         """The id of the array, of its first part where it was cut; "" without elements."""
@@ -68,6 +98,10 @@ class ArrayJob(Promise, Generic[T]):
         from pathlib import Path  # no job needs it, and it takes longer to import than all of this
 
         return Path(self.files.folder) if self._jobs else None
+
+    @property
+    def _submitted(self) -> bool:
+        return bool(self._jobs)
 
     @property
     def _array_job_id(self) -> str | None:

@@ -58,6 +58,7 @@ class Job(Promise, Generic[T]):
         """
         self._id = id
         self.sbatch_options = dict(options or {})
+        self.remember(None, (), {})
         if published or cluster is None:
             from slurm.sdk.published.construction import taken
 
@@ -75,6 +76,10 @@ class Job(Promise, Generic[T]):
 
         vars(self).update(located(self.cluster, self.id))
         return vars(self)[name]
+
+    def remember(self, task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Keep in `task_func`, `args` and `kwargs` what was called with what: that of a job which another program submitted is not known."""
+        self.task_func, self.args, self.kwargs = task, args, kwargs
 
     @property
     def id(self) -> str:
@@ -259,6 +264,25 @@ class Job(Promise, Generic[T]):
     def result_path(self) -> str:
         """Where the result lies once the job has ended well."""
         return self.files.result
+
+    @property
+    def started_at(self) -> float | None:
+        """When it began to run, in seconds since the epoch; None while it waits, and where nobody knows any more. The cluster is asked."""
+        from slurm.sdk.published.questions import moment
+
+        return moment(self, "StartTime")
+
+    @property
+    def finished_at(self) -> float | None:
+        """When it ended, as `started_at`."""
+        from slurm.sdk.published.questions import moment
+
+        return moment(self, "EndTime")
+
+    @property
+    def backend(self) -> Backend:
+        """How its cluster is reached."""
+        return self.cluster.backend
 
     def reference(self) -> Reference:
         """How the result is found from within another job."""

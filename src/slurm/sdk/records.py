@@ -100,7 +100,7 @@ def _made(cluster: Cluster, files: JobFiles, chunks: Sequence[Chunk], task: Slur
         job = Job(chunks[0].id, cluster, files, name=name, options=options)
         job.cache_key = cached[0][0] if cached else ""
         return job
-    array: ArrayJob[Any] = ArrayJob(cluster, files, chunks, name=name, options=options)
+    array: ArrayJob[Any] = ArrayJob.of(cluster, files, chunks, name=name, options=options)
     if cached:
         array.insert({number: cached_job(cluster, folder, key, name, options) for number, (key, folder) in enumerate(cached) if folder})
         for one, (key, _) in zip(array, cached, strict=False):

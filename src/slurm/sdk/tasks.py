@@ -94,7 +94,6 @@ class SlurmTask(Submits[P, T]):
         if max_concurrent is not None and max_concurrent < 1:
             raise ValueError(f"max_concurrent={max_concurrent}: at least one element has to run")
         array: ArrayJob[T] = context.active(self.name).submit_map(self, list(items), max_concurrent or 0)
-        array.max_concurrent = max_concurrent
         return array
 
     def after(self, *jobs: Job[Any] | ArrayJob[Any]) -> Self:

@@ -77,6 +77,7 @@ class WorkflowContext:
         record = self._record(task)
         found = records.found(record, self.cluster, task, None)
         if isinstance(found, Job):
+            found.remember(task, args, kwargs)
             return found
         from slurm.sdk.calls import submission
 
@@ -89,10 +90,11 @@ class WorkflowContext:
         """Submit an array, unless this very one was submitted before."""
         record = self._record(task)
         found = records.found(record, self.cluster, task, len(items))
-        if isinstance(found, ArrayJob):
-            return found
         from slurm.sdk.calls import submission
 
+        if isinstance(found, ArrayJob):
+            found.remember(task, items, [submission.arguments(item) for item in items])
+            return found
         array = submission.submit_map(self.cluster, str(self.tasks_dir), task, items, limit, lambda files: records.begin(record, files))
         records.remember(record, array)
         self._tell(task, array)

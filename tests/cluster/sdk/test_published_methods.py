@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import subprocess
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from slurm import BackendCommandError, Cluster, Job, JobFailed, task
+from slurm import ArrayJob, BackendCommandError, Cluster, Job, JobFailed, task
 from slurm.sdk.backends.commands import CommandsBackend
 from slurm.sdk.errors import BackendError
 from slurm.sdk.published.backends import BackendBase, LocalBackend, create_backend, get_backend_from_config
@@ -95,6 +96,35 @@ def test_a_backend_with_the_published_methods_runs_calls_and_arrays(tmp_path: Pa
             bad.get_result(30)
         status = bad.get_status()
     assert (status["JobState"], status["Account"]) == ("FAILED", "lab")
+
+
+def test_jobs_and_arrays_say_what_was_called_with_what(tmp_path: Path) -> None:
+    with Cluster("inline", job_base_dir=tmp_path) as cluster:
+        job, array, none = twice(number=4), twice.map([1, (job_of := twice(2),), {"number": 3}], max_concurrent=2), twice.map([])
+    assert (job.task_func, job.args, job.kwargs, job.backend) == (twice, (), {"number": 4}, cluster.backend)
+    assert (array.task, array.items, array.max_concurrent) == (twice, [1, (job_of,), {"number": 3}], 2)
+    assert [(one.task_func, one.args, one.kwargs) for one in array] == [(twice, (1,), {}), (twice, (job_of,), {}), (twice, (), {"number": 3})]
+    assert array.dependencies == [job_of]
+    assert (none.task, none.items, none.dependencies, none._submitted) == (twice, [], [], False)
+    other: Job[int] = cluster.get_job("12")
+    assert (other.task_func, other.args, other.kwargs) == (None, (), {})
+
+
+def test_an_array_made_by_hand_is_submitted(tmp_path: Path) -> None:
+    cluster = Cluster("inline", job_base_dir=tmp_path)
+    first: ArrayJob[int] = ArrayJob(twice, [1, 2], cluster)
+    after: ArrayJob[int] = ArrayJob(task=twice, items=[(5,)], cluster=cluster, max_concurrent=1, dependencies=[first])
+    assert first.get_results() == [2, 4] and after.get_results() == [10]
+    assert (after.cluster, after.max_concurrent, after.dependencies) == (cluster, 1, [first])
+
+
+def test_a_job_says_when_it_began_and_ended_but_not_what_slurm_expects_of_it(tmp_path: Path) -> None:
+    said = "JobId=7 JobName=twice\n   JobState={0} Reason=None\n   StartTime=2026-11-21T06:35:11 EndTime=2026-11-21T07:35:11\n"
+    began, ended = (datetime(2026, 11, 21, hour, 35, 11).timestamp() for hour in (6, 7))
+    for state, expected in (("PENDING", (None, None)), ("RUNNING", (began, None)), ("COMPLETED", (began, ended))):
+        backend = Asked({"scontrol show job 7": said.format(state), "squeue": f"7|{state}|0:0|None\n"})
+        job: Job[int] = Job("7", Cluster.from_backend(backend), target_job_dir=tmp_path, pre_submission_id="key")
+        assert (job.started_at, job.finished_at) == expected, state
 
 
 def test_what_is_no_backend_is_refused(tmp_path: Path) -> None:

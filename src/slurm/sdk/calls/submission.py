@@ -77,6 +77,7 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     key = kept.key(bound.args, bound.kwargs) if kept is not None else ""
     if kept is not None and (hit := kept.found([key])):
         found: Job[Any] = hit[key]
+        found.remember(task, args, kwargs)
         return found
     prepared = _prepare(cluster, base, task, Call(task.target(), bound.args, bound.kwargs, task.retry), bound.inject, (), keep=bool(key))
     files, options = prepared.files, prepared.options
@@ -93,6 +94,7 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     job: Job[Any] = Job(name, cluster, files, name=str(task), options=asked, stdout_path=_shown(cluster, options["output"], name, task),
                         stderr_path=_shown(cluster, options["error"], name, task))
     job.workflow, job.cache_key, job.awaits = task.workflow, key, prepared.awaits
+    job.remember(task, args, kwargs)
     _track(cluster, task, made._replace(options={**options, "output": _literal(job.stdout_path), "error": _literal(job.stderr_path)}), {name: None})
     if cluster.audience() is not None:
         cluster.audience().submitted(task, job, asked)
@@ -111,7 +113,8 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
                begun: Begun | None = None) -> ArrayJob[Any]:
     """Submit one call an item, in as few arrays as the cluster allows; not those whose results are cached. Without items nothing is submitted."""
     _guard(task)
-    calls = [_arguments(item) for item in items]
+    given = [arguments(item) for item in items]
+    calls = list(given)
     inject: dict[str, str] = {}
     for number, (args, kwargs) in enumerate(calls):
         bound = _bound(task, args, kwargs, f"item {number} of {task.name}.map()")
@@ -120,20 +123,29 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
     keys = [kept.key(*call) for call in calls] if kept is not None else [""] * len(calls)
     hits = kept.found(keys) if kept is not None else {}
     left = [number for number, key in enumerate(keys) if key not in hits]
-    array = _submit_calls(cluster, base, task, [calls[number] for number in left], inject, limit, kept, [keys[number] for number in left], begun)
+
+    def remembered(array: ArrayJob[Any], numbers: Sequence[int]) -> None:
+        array.remember(task, [items[number] for number in numbers], [given[number] for number in numbers])
+        array.max_concurrent = limit or None
+
+    array = _submit_calls(cluster, base, task, [calls[number] for number in left], inject, limit, kept, [keys[number] for number in left], begun,
+                          lambda made: remembered(made, left))
     if hits:
         array.insert({number: hits[key] for number, key in enumerate(keys) if key in hits})
+        remembered(array, range(len(items)))
     return array
 
 
 def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]], inject: dict[str, str],
-                  limit: int, kept: caching.Kept | None, keys: Sequence[str], begun: Begun | None) -> ArrayJob[Any]:
-    """Submit these calls as elements; the results of those with `keys` go into the cache."""
+                  limit: int, kept: caching.Kept | None, keys: Sequence[str], begun: Begun | None, made: Callable[[ArrayJob[Any]], None]) -> ArrayJob[Any]:
+    """Submit these calls as elements; the results of those with `keys` go into the cache. `made` gets the array before callbacks hear of it."""
     pickled, found = _pickled_items(task, calls)
     prepared = _prepare(cluster, base, task, Call(task.target(), (), {}, task.retry), inject, found, keep=any(keys))
     files = prepared.files
     if not calls:
-        return ArrayJob(cluster, files, [], name=str(task))
+        empty: ArrayJob[Any] = ArrayJob.of(cluster, files, [], name=str(task))
+        made(empty)
+        return empty
     own = (prepared.options.get("output") or "", prepared.options.get("error") or "")
     most = cluster.backend.max_array() if len(calls) > 100 else len(calls)
     asked = dict(prepared.options)
@@ -146,9 +158,10 @@ def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: S
     for start in range(0, len(calls), most):
         chunk = Chunk("", start, min(most, len(calls) - start))
         chunks.append(_submit_chunk(cluster, prepared, task, chunk, limit, chunks))
-    array: ArrayJob[Any] = ArrayJob(cluster, files, chunks, name=str(task), options=asked, patterns=own)
+    array: ArrayJob[Any] = ArrayJob.of(cluster, files, chunks, name=str(task), options=asked, patterns=own)
     for job, key in zip(array, keys, strict=True):
         job.cache_key, job.awaits = key, prepared.awaits
+    made(array)
     if cluster.audience() is not None:
         cluster.audience().submitted(task, array, asked)
     return array
@@ -223,7 +236,8 @@ def _guard(task: SlurmTask[..., Any]) -> None:
             'under `if __name__ == "__main__":`')
 
 
-def _arguments(item: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def arguments(item: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """An item of `.map` as the arguments that it stands for."""
     if isinstance(item, dict) and all(isinstance(key, str) for key in item):
         return (), item
     return (item if type(item) is tuple else (item,)), {}

@@ -20,7 +20,7 @@ def taken(job: Job[Any], cluster: Any, files: JobFiles | None, words: Mapping[st
     if not isinstance(job.id, str) or not job.id.strip():
         raise ValueError(f"a job has an id such as '12' or '12_3', not {job.id!r}")
     job.sbatch_options.update(words.get("sbatch_options") or {})
-    vars(job).update(task_func=words.get("task_func"), args=tuple(words.get("args") or ()), kwargs=dict(words.get("kwargs") or {}))
+    job.remember(words.get("task_func"), tuple(words.get("args") or ()), dict(words.get("kwargs") or {}))
     folder, key = words.get("target_job_dir"), words.get("pre_submission_id")
     if files is None and folder and key:
         element = job.id.partition("_")[2]

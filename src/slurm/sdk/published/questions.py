@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from slurm.sdk.backends.backend import Backend
@@ -63,6 +64,19 @@ def status(job: Job[Any]) -> dict[str, str]:
         return {**told, **methods.get_job_accounting(job.id)}
     except BackendError:
         return told
+
+
+def moment(job: Job[Any], key: str) -> float | None:
+    """When a job began (`StartTime`) or ended (`EndTime`); None before that, when Slurm says what it expects, and for what is not known."""
+    if job.cached:
+        return None
+    known = job.cluster.tracker.status(job.id)
+    if known.state == "PENDING" or (key == "EndTime" and not known.finished):
+        return None
+    try:
+        return datetime.fromisoformat(status(job).get(key, "")).timestamp()
+    except ValueError:
+        return None  # Unknown, or nothing: it never began
 
 
 def snapshot(job: Job[Any], lines: int) -> JobSnapshot:
