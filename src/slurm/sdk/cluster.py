@@ -116,8 +116,14 @@ class Cluster:
 
     @classmethod
     def from_backend(cls, backend: Any, **keywords: Any) -> Self:
-        """A cluster on a backend of your own: a `Backend`, or an object with the methods of the published SDK's backends."""
+        """A cluster on a backend of your own: a `Backend`, or an object with the methods of the published SDK's backends.
+
+        `default_packaging_kwargs` and `packaging_defaults` are taken as there: `packaging_…` words as a table, and packaging unless `default_packaging` says it.
+        """
         ours = _given(backend)
+        keywords |= {f"default_{settings.PREFIX}{name}": value for name, value in (keywords.pop("default_packaging_kwargs", None) or {}).items()}
+        lowest = keywords.pop("packaging_defaults", None)
+        keywords["default_packaging"] = keywords.get("default_packaging") or lowest
         return cls(**{"backend_type": ours.name, **keywords, "backend": ours})
 
     @classmethod
@@ -189,6 +195,8 @@ class Cluster:
 
     def get_job(self, job_id: str) -> Job[Any]:
         """A job by its id ("12", "12_3"), also one that another program submitted; where it lies is asked when that is needed."""
+        if not isinstance(job_id, str) or not job_id.strip():
+            raise ValueError(f"a job has an id such as '12' or '12_3', not {job_id!r}")
         return Job(job_id, self)
 
     def get_jobs(self) -> list[Job[Any]]:

@@ -98,6 +98,31 @@ def test_a_backend_with_the_published_methods_runs_calls_and_arrays(tmp_path: Pa
     assert (status["JobState"], status["Account"]) == ("FAILED", "lab")
 
 
+def test_a_job_on_a_backend_of_ones_own_lies_where_its_status_says(tmp_path: Path) -> None:
+    backend = Theirs()
+    cluster = Cluster.from_backend(backend, job_base_dir=tmp_path, default_packaging_kwargs={"python_executable": "python3"}, packaging_defaults={"type": "none"})
+    seen: Any = cluster.backend
+    assert cluster.packaging_defaults == {"type": "none", "python_executable": "python3"} and seen.remote is False
+    with Cluster.from_backend(backend, job_base_dir=tmp_path):
+        job = twice(4)
+    backend.states["7"] = {"JobState": "COMPLETED", "ExitCode": "0:0"}
+    assert cluster.get_job("7").get_status()["JobState"] == "COMPLETED" and cluster.get_job("7").is_successful()
+    with pytest.raises(RuntimeError, match="job 7 is none of a task"):
+        cluster.get_job("7").get_result()
+    with pytest.raises(RuntimeError, match="where job 99 lies is not known: Job 99 not found"):
+        cluster.get_job("99").target_job_dir  # noqa: B018
+    backend.states["7"] |= {"WorkDir": job.target_job_dir, "StdOut": job.stdout_path, "StdErr": job.stderr_path}
+    found: Job[int] = cluster.get_job("7")
+    assert (found.target_job_dir, found.pre_submission_id, found.stdout_path) == (job.target_job_dir, job.pre_submission_id, job.stdout_path)
+    assert found.get_result() == 8
+
+
+@pytest.mark.parametrize("id", [12, "", " ", None])
+def test_what_is_no_id_of_a_job_is_refused(tmp_path: Path, id: Any) -> None:
+    with pytest.raises(ValueError, match="a job has an id such as '12'"):
+        Cluster("inline", job_base_dir=tmp_path).get_job(id)
+
+
 def test_jobs_and_arrays_say_what_was_called_with_what(tmp_path: Path) -> None:
     with Cluster("inline", job_base_dir=tmp_path) as cluster:
         job, array, none = twice(number=4), twice.map([1, (job_of := twice(2),), {"number": 3}], max_concurrent=2), twice.map([])

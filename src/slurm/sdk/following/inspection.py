@@ -190,7 +190,7 @@ def job(ask: Ask, id: str) -> list[JobRecord]:
         if "Invalid job id" in str(error):
             raise UnknownJob(f"the cluster knows no job {id}: it never was, or it ended too long ago") from error
         raise
-    return [_job_record(fields) for fields in records(said, "JobId")]
+    return [job_record(fields) for fields in records(said, "JobId")]
 
 
 def partitions(ask: Ask) -> list[PartitionRow]:
@@ -282,7 +282,8 @@ def _cells(said: str, count: int) -> Iterable[list[str]]:
             yield [*map(_given, cells[:-1]), cells[-1]]
 
 
-def _job_record(fields: Mapping[str, str]) -> JobRecord:
+def job_record(fields: Mapping[str, str]) -> JobRecord:
+    """What these words of scontrol say of a job."""
     def of(name: str) -> str:
         return _given(fields.get(name, "").strip())
 

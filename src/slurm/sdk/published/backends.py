@@ -96,6 +96,11 @@ class Adapted(SharedDisk):
         poll = Poll(self.states, 0.2, 5.0)
         self.changes, self.wake = poll.changes, poll.wake
 
+    def __getattr__(self, name: str) -> Any:
+        if name == "theirs":
+            raise AttributeError(name)  # unpickled, it has nothing yet
+        return getattr(self.theirs, name)
+
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """submit_job, with the elements of an array as `0-9%2`."""
         key = os.path.basename(path).removeprefix("slurm_job_").removesuffix("_script.sh")

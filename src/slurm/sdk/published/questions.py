@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.calls.folder import JobFiles
-from slurm.sdk.errors import BackendError, SdkError
+from slurm.sdk.errors import BackendCommandError, BackendError, SdkError
 from slurm.sdk.following import inspection
 from slurm.sdk.following.status import JobSnapshot
 from slurm.sdk.job import Home, Job
@@ -53,8 +53,9 @@ def status(job: Job[Any]) -> dict[str, str]:
     """As `job_status`; where the cluster has forgotten the job, or has no such commands, the keys that are known of it here."""
     known = job.cluster.tracker.status(job.id)
     methods: Any = job.cluster.backend
-    told = {"JobId": job.id, "JobName": job.name, "JobState": known.state, "ExitCode": known.exit_code or "0:0", "Reason": known.reason or "None",
-            "WorkDir": job.files.folder, "StdOut": job.stdout_path, "StdErr": job.stderr_path}
+    told = {"JobId": job.id, "JobState": known.state, "ExitCode": known.exit_code or "0:0", "Reason": known.reason or "None"}
+    if "files" in vars(job):
+        told |= {"JobName": job.name, "WorkDir": job.files.folder, "StdOut": job.stdout_path, "StdErr": job.stderr_path}
     try:
         return {**told, **methods.get_job_status(job.id)}
     except BackendError:
@@ -94,7 +95,7 @@ def located(cluster: Home, job: str) -> dict[str, Any]:
     """
     try:
         record = _record(cluster.backend, job)
-    except inspection.UnknownJob as error:
+    except BackendCommandError as error:
         raise RuntimeError(f"where job {job} lies is not known: {error}") from error
     own = cluster.backend.around().user
     if record.user not in ("", own) and not own.isdecimal():
@@ -159,6 +160,10 @@ def diagnose(cluster: Questioned) -> dict[str, Any]:
 
 
 def _record(backend: Backend, job: str) -> inspection.JobRecord:
+    from slurm.sdk.published.backends import Adapted
+
+    if isinstance(backend, Adapted):
+        return inspection.job_record({"JobId": job, **{key: str(value) for key, value in backend.get_job_status(job).items()}})
     records: Sequence[inspection.JobRecord] = inspection.job(backend.ask, job)
     if not records:
         raise inspection.UnknownJob(f"the cluster knows no job {job}")
