@@ -59,6 +59,10 @@ class Cluster:
     tracker: Tracker
     slurmfile_path: os.PathLike[str] | None = None
     env_name: str | None = None
+    environment_config: Mapping[str, Any] | None = None
+    """The tables of the Slurmfile's environment, the user's own too; None where it was no Slurmfile that described the cluster."""
+    submit_defaults: Mapping[str, Any] | None = None
+    """Its table `submit`, as it stands there."""
 
     def __init__(self, backend_type: str = "", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
                  default_packaging: str | Mapping[str, Any] | None = None, default_account: str | None = None, default_partition: str | None = None, *,
@@ -99,12 +103,15 @@ class Cluster:
         from slurm.sdk import slurmfile
 
         path, name = slurmfile.where(slurmfile_path_or_env, env, os.environ)
-        found = slurmfile.settings(path, name, os.environ) | ({} if callbacks is None else {"callbacks": callbacks})
+        tables = slurmfile.environment(path, name)
+        found = slurmfile.arguments(tables, f"{path}: [{name}]") | ({} if callbacks is None else {"callbacks": callbacks})
         changed = {**(overrides or {})}
         found |= changed.pop("backend_config", None) or {}
         found |= {"backend_type" if key == "backend" and isinstance(value, str) else key: value for key, value in changed.items()}
         made = cls(**found)
         made.slurmfile_path, made.env_name = path, name
+        made.environment_config = {key: value for key, value in tables.items() if key != "callbacks"}
+        made.submit_defaults = tables.get("submit")
         return made
 
     @classmethod

@@ -5,6 +5,7 @@
     [default.cluster.backend_config]  more of them
     [default.submit]                  options of sbatch for every job
     [gpu.cluster]                     another environment; what it does not say comes from `default`
+    [gpu.ours]                        any other table is the user's own: it stands in `Cluster.environment_config`
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from slurm.notation.nearest import nearest
 from slurm.sdk.errors import SlurmfileEnvironmentNotFoundError, SlurmfileInvalidError, SlurmfileNotFoundError
 
 NAMES = ("Slurmfile.toml", "Slurmfile", "slurmfile.toml", "slurmfile")
@@ -53,6 +55,11 @@ def settings(path_or_env: str | os.PathLike[str] | None, env: str | None, enviro
     With submitting=False what only new jobs need is left out: packaging, and callbacks, which are the user's own code.
     """
     path, name = where(path_or_env, env, environ)
+    return arguments(environment(path, name), f"{path}: [{name}]", submitting)
+
+
+def environment(path: Path, name: str) -> dict[str, Any]:
+    """The tables of an environment of this Slurmfile, above those of `default`; a SlurmfileError says what is wrong."""
     content = _read(path)
     root, environments = _environments(content)
     if name != "default" and name not in environments:
@@ -63,7 +70,7 @@ def settings(path_or_env: str | os.PathLike[str] | None, env: str | None, enviro
         if not isinstance(table, dict):
             raise SlurmfileInvalidError(f"{path}: {name} is no table")
         merged = _over(merged, table)
-    return _arguments(merged, f"{path}: [{name}]", submitting)
+    return merged
 
 
 def names(start: str | os.PathLike[str] | None, environ: Mapping[str, str]) -> tuple[Path, list[str]]:
@@ -93,10 +100,12 @@ def _environments(content: dict[str, Any]) -> tuple[dict[str, Any], dict[str, An
     return root, environments if isinstance(environments, dict) else root
 
 
-def _arguments(table: Mapping[str, Any], where: str, submitting: bool) -> dict[str, Any]:
-    unknown = sorted(table.keys() - set(_PARTS))
-    if unknown:
-        raise SlurmfileInvalidError(f"{where}: {', '.join(unknown)} is unknown; valid: {', '.join(_PARTS)}")
+def arguments(table: Mapping[str, Any], where: str, submitting: bool = True) -> dict[str, Any]:
+    """The arguments of Cluster that the tables of an environment stand for. Tables that resemble none of these are the user's own."""
+    for unknown in sorted(table.keys() - set(_PARTS)):
+        meant = nearest(unknown, _PARTS)
+        if meant is not None:
+            raise SlurmfileInvalidError(f"{where}: {unknown} is unknown; did you mean {meant}? valid: {', '.join(_PARTS)}")
     cluster = table.get("cluster")
     if not isinstance(cluster, dict) or not cluster.get("backend"):
         raise SlurmfileInvalidError(f'{where}: the table `cluster` with a key `backend` is missing, such as backend = "local"')

@@ -36,6 +36,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_a_table_of_the_users_own_stays_his(project: Path) -> None:
+    with (project / "Slurmfile.toml").open("a") as file:
+        file.write('[default.data]\nroot = "/scratch"\n[gpu.data]\nshards = 8\n')
+    cluster = Cluster.from_env("gpu")
+    assert cluster.environment_config is not None and cluster.environment_config["data"] == {"root": "/scratch", "shards": 8}
+    assert cluster.environment_config["cluster"]["backend"] == "inline"
+    assert cluster.submit_defaults == {"partition": "gpu", "time": "00:10:00"} and cluster.defaults()["partition"] == "gpu"
+    other = Cluster("inline", job_base_dir=project)
+    assert (other.environment_config, other.submit_defaults) == (None, None)
+
+
 def test_the_nearest_slurmfile_upwards_makes_the_cluster(project: Path) -> None:
     cluster = Cluster.from_env()
     assert (cluster.backend_type, cluster.job_base_dir) == ("inline", str(project / "jobs"))
@@ -64,7 +75,7 @@ def test_overrides_win_by_the_names_of_a_slurmfile_and_of_cluster(project: Path)
 
 @pytest.mark.parametrize(("text", "said"), [
     ("[default.cluster]\njob_base_dir='x'", "a key `backend` is missing"),
-    ("[default.cluster]\nbackend='inline'\n[default.clutser]\n", "clutser is unknown; valid: cluster, submit"),
+    ("[default.cluster]\nbackend='inline'\n[default.clutser]\n", "clutser is unknown; did you mean cluster? valid: cluster, submit"),
     ("no toml", "is no TOML"),
     ("[default.cluster]\nbackend='inline'\n[[default.callbacks]]\ntarget='a:b'", "callbacks[0]: a:b cannot be made: ModuleNotFoundError: No module named 'a'"),
     ("[default]\ncallbacks=['slurm.callbacks:LoggerCallback', 'math.pi']\n[default.cluster]\nbackend='inline'", "callbacks[1]: math.pi gives 3.14"),
