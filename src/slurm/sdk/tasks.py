@@ -49,6 +49,8 @@ class SlurmTask(Submits[P, T]):
     """A task: `unwrapped` is the function, `sbatch_options` what it asks for by keyword, `packaging` how its code gets to the job."""
 
     workflow = False
+    __name__: str
+    __wrapped__: Callable[P, T]
 
     def __init__(self, func: Callable[P, T], sbatch_options: Mapping[str, object] | None = None, packaging: object = None) -> None:
         if not callable(func):
@@ -188,7 +190,7 @@ def _rebuilt(kind: type[SlurmTask[Any, Any]], target: Any, state: dict[str, Any]
 
     made = object.__new__(kind)
     made.__dict__.update(state)
-    made.func = made.__wrapped__ = loading.function(target)  # type: ignore[attr-defined]
+    made.func = made.__wrapped__ = loading.function(target)
     return made
 
 

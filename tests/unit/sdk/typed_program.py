@@ -44,6 +44,38 @@ def flow(ctx: WorkflowContext, count: int) -> list[int]:
     return length.map(["x" * number for number in range(count)]).results()
 
 
+@workflow(time="01:00:00")
+def summed(numbers: list[int], scale: int, ctx: WorkflowContext) -> int:
+    assert ctx.workflow_job_id is not None
+    return scale * sum(later.map(numbers).results())
+
+
+@workflow
+async def longest(words: list[str], ctx: WorkflowContext) -> str:
+    return max(words, key=len)
+
+
+@task
+def placed(name: str, job: JobContext) -> str:
+    return f"{name} of {job.job_id}"
+
+
+@task(ntasks=1)
+def anything(number: int, value: object) -> int:
+    return number
+
+
+def contexts_at_the_end() -> None:
+    """A context may be the last parameter too, and is left out of the call."""
+    assert_type(summed([1, 2], 10).result(), int)
+    assert_type(summed(numbers=[1, 2], scale=10).result(), int)
+    assert_type(longest(["a", "bb"]).result(), str)
+    assert_type(placed("one").result(), str)
+    assert_type(placed.map(["one"]).results(), list[str])
+    assert_type(anything(1, "x").result(), int)
+    assert_type(length.__name__, str)
+
+
 def known(cluster: Cluster) -> None:
     """What is known of results, however they were asked for."""
     job = length("abc")
