@@ -49,10 +49,11 @@ class Cluster:
         default_partition: The partition to run in; `partition` does the same.
         python: The interpreter of the jobs: this one; over ssh `python3`.
         setup: Shell lines before it, such as `module load python`.
-        patience: Seconds that the cluster may be away before those who wait get a BackendError.
+        patience: Seconds that the cluster may be away before those who wait get a BackendError; without `ssh`, `timeout=` a number is the same.
         backend: A backend of your own.
         start: With False no cluster is started: BackendError when there is none.
-        keywords: Options of sbatch (time="1:00:00", mem="4G") for every job that does not say otherwise, and the words of `ssh`.
+        keywords: Options of sbatch (time="1:00:00", mem="4G") for every job that does not say otherwise, and the words of `ssh`; of these `local` and
+            `commands` have `env`, variables for the commands and the jobs.
     """
 
     backend: Backend
@@ -72,6 +73,8 @@ class Cluster:
         self._audience: Any = None
         backend_type = backend_type or ("ssh" if keywords.get("hostname") else "local")
         login = _login(backend_type, keywords)
+        if backend_type != "ssh" and isinstance(keywords.get("timeout"), int | float):
+            patience = keywords.pop("timeout")  # as in the published SDK; text is a job's time, as in @task
         self.default_packaging_kwargs = settings.taken(keywords, f"default_{settings.PREFIX}")
         self.packaging_defaults = settings.default_of(default_packaging, self.default_packaging_kwargs)
         self.backend_type = backend_type
@@ -277,9 +280,11 @@ class Cluster:
 
 
 def make_backend(kind: str, login: Mapping[str, Any], start: bool = True) -> Backend:
-    """The backend of this name; for `local` the one that reaches the Slurm which is there, with `start` begun when there is none. `login` is for ssh."""
+    """The backend of this name; for `local` the one that reaches the Slurm which is there, with `start` begun when there is none. `login` is for ssh,
+    of which the others have `env`."""
     if kind == "ssh":
         return _ssh(login)
+    environ = {**os.environ, **login["env"]} if login.get("env") else None
     if kind == "subprocess":
         from slurm.sdk.backends.subprocess import SubprocessBackend
 
@@ -291,16 +296,16 @@ def make_backend(kind: str, login: Mapping[str, Any], start: bool = True) -> Bac
     from slurm.sdk.backends.commands import CommandsBackend
 
     if kind == "commands":
-        return CommandsBackend()
+        return CommandsBackend(environ)
     from slurm.sdk.backends.local import LocalBackend
 
-    local = LocalBackend()
+    local = LocalBackend(environ)
     try:
         local.ensure(start)
     except BackendError:
         # A cluster that does not speak our protocol is a real Slurm; its commands do.
         if _real_slurm():
-            return CommandsBackend()
+            return CommandsBackend(environ)
         raise
     return local
 
@@ -344,9 +349,10 @@ def _login(backend_type: str, keywords: dict[str, Any]) -> dict[str, Any]:
         taken = {word: keywords.pop(word) for word in words}
         return {SSH_ALIASES.get(word, word): value for word, value in taken.items() if value is not None}
     words -= {"timeout"}
-    if words:
+    own = {"env": keywords.pop("env")} if "env" in words and backend_type in ("local", "commands") else {}
+    if words := words - own.keys():
         raise InvalidOption(f"Cluster: {', '.join(sorted(words))} only means something with backend_type=\"ssh\"")
-    return {}
+    return own
 
 
 def _callbacks(given: Sequence[object] | None) -> list[Any]:

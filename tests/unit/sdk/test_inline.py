@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -333,3 +334,13 @@ def test_a_task_that_yields_is_refused_where_it_is_written() -> None:
             yield 1
     with pytest.raises(TypeError, match="@task of ticks: it yields"):
         task(ticks)
+
+
+def test_a_cluster_takes_the_variables_and_the_patience_of_the_published_sdk() -> None:
+    cluster = Cluster("commands", env={"PROJECT": "moon"}, timeout=30)
+    backend: Any = cluster.backend
+    assert backend.environ["PROJECT"] == "moon" and backend.environ["PATH"] == os.environ["PATH"]
+    assert cluster.patience == 30 and cluster.defaults() == {}
+    assert Cluster("commands", timeout="00:30:00").defaults() == {"time": "00:30:00"}
+    with pytest.raises(InvalidOption, match="env only means something"):
+        Cluster("inline", env={"PROJECT": "moon"})
