@@ -7,24 +7,32 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate closest to `word`, case aside; None when nothing is close.
 
     Close: at most a third of the longer word's letters inserted, dropped, changed or swapped with a neighbour, or the word
-    is the beginning of just this candidate. The first of equals wins.
+    is the beginning of just this candidate. Of equals the first in which letters were only left out wins, else the first.
     """
     lowered = word.lower()
     best: str | None = None
     best_distance = 1_000_000
+    left_out = False
     begins: list[str] = []
     for candidate in candidates:
         other = candidate.lower()
-        allowed = min(max(len(lowered), len(other)) // 3, best_distance - 1)
+        allowed = min(max(len(lowered), len(other)) // 3, best_distance - left_out)
         if len(lowered) >= 3 and other.startswith(lowered):
             begins.append(candidate)
         if abs(len(lowered) - len(other)) <= allowed:
             distance = _distance(lowered, other, allowed)
-            if distance <= allowed:
-                best, best_distance = candidate, distance
+            inside = _is_inside(lowered, other)
+            if distance <= allowed and (distance < best_distance or inside):
+                best, best_distance, left_out = candidate, distance, inside
     if best_distance > 1 and len(begins) == 1:
         return begins[0]
     return best
+
+
+def _is_inside(word: str, other: str) -> bool:
+    """Whether the other word has all letters of this one in their order."""
+    letters = iter(other)
+    return all(letter in letters for letter in word)
 
 
 def _distance(a: str, b: str, limit: int) -> int:

@@ -31,6 +31,9 @@ SSH_WORDS = frozenset((
     "retry_delay", "allow_agent", "look_for_keys", "auth_timeout", "remote_workdir", "env"))
 SSH_ALIASES = {"ssh_key_path": "key_filename", "banner_timeout": "auth_timeout"}
 """Words of the published SDK → ours."""
+_WORDS = ("backend_type", "callbacks", "job_base_dir", "default_packaging", "default_account", "default_partition", "python", "setup", "patience", "backend", "start",
+          *sorted(SSH_WORDS))
+"""What Cluster knows beside the options of sbatch."""
 SSH_REFUSED = frozenset(("gss_auth", "gss_kex", "gss_deleg_creds", "gss_host", "disabled_algorithms"))
 """Words of the published SDK that mean nothing to asyncssh."""
 
@@ -86,7 +89,7 @@ class Cluster:
         self.setup = setup
         self.patience = patience
         given = {"account": default_account, "partition": default_partition, **keywords}
-        self._defaults = options.checked({name: value for name, value in given.items() if value is not None}, "Cluster")
+        self._defaults = options.checked({name: value for name, value in given.items() if value is not None}, "Cluster", _WORDS)
         self.backend = _given(backend) if backend is not None else make_backend(backend_type, login, start)
         self.tracker = Tracker(self.backend, patience)
         self._tokens: list[Token[context.Submitter | None]] = []

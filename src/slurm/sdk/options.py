@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from slurm.model.errors import SlurmError, Unsupported
@@ -26,6 +26,10 @@ NOT_FOR_TASKS = {
 }
 """Options of sbatch that concern the command itself, and what to do instead."""
 
+ELSEWHERE = {"walltime": "time", "queue": "partition", "project": "account", "cores": "cpus_per_task", "ncpus": "cpus_per_task", "email": "mail_user",
+             "retry": "retries", "host": "hostname", "packaging": "default_packaging"}
+"""Words of other systems, and of other places here → what is meant where that is known."""
+
 Texts = dict[str, str | None]
 """Options by name ("cpus_per_task") with their texts; None: a flag that is set."""
 
@@ -35,8 +39,10 @@ def rows() -> dict[str, Option]:
     return {row.key: row for row in tables.rows("sbatch") if row.key not in NOT_FOR_TASKS}
 
 
-def checked(keywords: Mapping[str, object], where: str) -> Texts:
+def checked(keywords: Mapping[str, object], where: str, others: Iterable[str] = ()) -> Texts:
     """The options that these keywords stand for; InvalidOption names what is wrong and what is near. `where` begins the message.
+
+    `others` are the words that mean something there without being options of sbatch.
 
     False and None leave an option out, but False says no where sbatch has a word for it (`requeue=False` is --no-requeue), and None sets one that
     needs no argument (`exclusive=None`, as the published SDK writes it).
@@ -47,7 +53,7 @@ def checked(keywords: Mapping[str, object], where: str) -> Texts:
         key = _key(word)
         row = known.get(key)
         if row is None:
-            raise InvalidOption(_unknown(word, key, known, where))
+            raise InvalidOption(_unknown(word, key, (*known, *ALIASES, *others), where))
         if value is False and f"no_{key}" in known:
             found[f"no_{key}"] = None
             continue
@@ -60,9 +66,9 @@ def checked(keywords: Mapping[str, object], where: str) -> Texts:
     return found
 
 
-def merged(base: Mapping[str, str | None], keywords: Mapping[str, object], where: str) -> Texts:
+def merged(base: Mapping[str, str | None], keywords: Mapping[str, object], where: str, others: Iterable[str] = ()) -> Texts:
     """`base` with these keywords over it; False or None takes an option away."""
-    over = checked(keywords, where)
+    over = checked(keywords, where, others)
     taken = {_key(word) for word, value in keywords.items() if value is None or value is False}
     taken |= {f"no_{key}" for key in over} | {key.removeprefix("no_") for key in over}
     return {**{key: text for key, text in base.items() if key not in taken}, **over}
@@ -84,10 +90,10 @@ def _needs_quotes(text: str) -> bool:
     return not text or any(char in text for char in " \t#'\"\\")
 
 
-def _unknown(word: str, key: str, known: Mapping[str, Option], where: str) -> str:
+def _unknown(word: str, key: str, known: Sequence[str], where: str) -> str:
     if key in NOT_FOR_TASKS:
         return f"{where}: the option {word} is not for tasks: {NOT_FOR_TASKS[key]}"
-    meant = nearest(key, [*known, *ALIASES])
+    meant = ELSEWHERE[key] if ELSEWHERE.get(key) in known else nearest(key, known)
     return f"{where}: sbatch has no option {word}" + (f"; did you mean {meant}?" if meant else "; see sbatch --help for those it has")
 
 

@@ -21,6 +21,8 @@ from slurm.sdk.packaging import settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_WORDS = ("packaging", *caching.WORDS, *retry.WORDS)
+"""What @task knows beside the options of sbatch."""
 Promised = Job[Any] | ArrayJob[Any] | Sequence[Job[Any]] | Mapping[str, Job[Any]]
 """Arguments that will be values when the task runs; for type checkers, which see them where the task's own parameter types stand."""
 
@@ -63,7 +65,7 @@ class SlurmTask(Submits[P, T]):
         self.packaging = settings.checked(packaging, settings.taken(keywords), where)
         self.retry = retry.taken(keywords, where)
         self.cache = caching.taken(keywords, func, where)
-        self.sbatch_options = texts.checked(keywords, where)
+        self.sbatch_options = texts.checked(keywords, where, _WORDS)
         self.sbatch_options.setdefault("job_name", self.name)
         self.dependencies: tuple[Job[Any] | ArrayJob[Any], ...] = ()
         self.prepared: tuple[SlurmTask[..., Any], ...] = ()
@@ -115,7 +117,7 @@ class SlurmTask(Submits[P, T]):
         made.packaging = settings.over(self.packaging, keywords.pop("packaging", None), settings.taken(keywords), where)
         made.retry = retry.taken(keywords, where, self.retry)
         made.cache = caching.taken(keywords, self.func, where, self.cache)
-        made.sbatch_options = texts.merged(self.sbatch_options, keywords, where)
+        made.sbatch_options = texts.merged(self.sbatch_options, keywords, where, _WORDS)
         made.sbatch_options.setdefault("job_name", self.name)
         return made
 

@@ -4,7 +4,7 @@ import pytest
 
 from slurm.notation.nearest import nearest
 
-OPTIONS = ["ntasks", "ntasks-per-node", "nodes", "nodelist", "mem", "mem-per-cpu", "time", "time-min", "partition", "cpus-per-task"]
+OPTIONS = ["ntasks", "ntasks-per-node", "nodes", "nodelist", "mem", "mem-per-cpu", "tmp", "time", "time-min", "partition", "cpus-per-task"]
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,7 @@ OPTIONS = ["ntasks", "ntasks-per-node", "nodes", "nodelist", "mem", "mem-per-cpu
         ("--ntasks-per-node", "ntasks-per-node"),
         ("ntask-per-node", "ntasks-per-node"),
         ("tiem", "time"),
+        ("tme", "time"),
         ("Partition", "partition"),
         ("partiton", "partition"),
         ("cpu-per-task", "cpus-per-task"),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import inspect
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from slurm import Cluster, task
 from slurm.options import directives as notation
-from slurm.sdk import options
+from slurm.sdk import cluster, options
 from slurm.sdk.calls import caching
 from slurm.sdk.errors import InvalidOption
 from slurm.sdk.following import retry
@@ -41,6 +44,9 @@ def test_keywords_become_the_texts_of_options(keywords: dict[str, object], texts
 
 @pytest.mark.parametrize(("keywords", "said"), [
     ({"cpu_per_task": 2}, "did you mean cpus_per_task?"),
+    ({"tme": "1:00:00"}, "did you mean time?"),
+    ({"walltime": "1:00:00"}, "did you mean time?"),
+    ({"queue": "gpu"}, "did you mean partition?"),
     ({"array": "0-3"}, "call .map(items)"),
     ({"time": "soon"}, "Invalid --time specification"),
     ({"mem": "4Q"}, "a whole number with K, M"),
@@ -53,6 +59,24 @@ def test_what_is_wrong_is_named_with_what_would_be_right(keywords: dict[str, obj
     with pytest.raises(InvalidOption, match="@task of f") as caught:
         options.checked(keywords, "@task of f")
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("make", "said"), [
+    (lambda: task(retry=3)(len), "@task of len: sbatch has no option retry; did you mean retries?"),
+    (lambda: task(cach=True)(len), "did you mean cache?"),
+    (lambda: task(len).with_options(packagin="none"), "with_options of len: sbatch has no option packagin; did you mean packaging?"),
+    (lambda: Cluster("inline", job_basedir="/scratch"), "Cluster: sbatch has no option job_basedir; did you mean job_base_dir?"),
+    (lambda: Cluster("inline", host="login"), "did you mean hostname?"),
+])
+def test_a_slip_in_a_word_that_is_no_option_of_sbatch_is_named_too(make: Callable[[], object], said: str) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        make()
+    assert said in str(caught.value)
+
+
+def test_every_word_of_cluster_is_known_as_one() -> None:
+    words = {name for name, one in inspect.signature(Cluster).parameters.items() if one.kind is not one.VAR_KEYWORD}
+    assert words <= set(cluster._WORDS)
 
 
 def test_other_options_lie_over_the_first_and_none_takes_one_away() -> None:
