@@ -7,7 +7,8 @@ from slurm.notation.nearest import nearest
 
 KINDS = ("after", "afterok", "afternotok", "afterany", "aftercorr", "singleton")
 UNFULFILLED, FULFILLED, FAILED = "unfulfilled", "fulfilled", "failed"
-_REFUSED = ("afterburstbuffer", "expand")
+REFUSED = ("afterburstbuffer", "expand")
+"""Kinds that other clusters know."""
 _VALID = '"afterok:123:124,afterany:7" (all must hold) or "afterok:123?afterany:7" (any is enough); kinds: ' + ", ".join(KINDS)
 _MAX_DIGITS = 9
 
@@ -72,7 +73,7 @@ def show(clauses: tuple[Clause, ...] | list[Clause], any: bool = False) -> str:
 def _parse_piece(text: str, place: int, piece: str) -> list[Clause]:
     kind, *ids = piece.split(":")
     word = kind.strip().lower()
-    if word in _REFUSED:
+    if word in REFUSED:
         raise NotationError(f'dependency "{word}" is not supported yet', text=text, position=place, valid=", ".join(KINDS))
     if word == "singleton" and not ids:
         return [Clause("singleton")]

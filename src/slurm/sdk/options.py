@@ -90,6 +90,19 @@ def _needs_quotes(text: str) -> bool:
     return not text or any(char in text for char in " \t#'\"\\")
 
 
+def _as_controller(key: str, text: str) -> None:
+    """Read what sbatch leaves to the controller to read; NotationError where no cluster would take it."""
+    if key == "dependency":
+        from slurm.notation import dependency
+
+        if not any(kind in text for kind in dependency.REFUSED):
+            dependency.parse(text)
+    elif key == "constraint":
+        from slurm.notation import features
+
+        features.parse(text)
+
+
 def _unknown(word: str, key: str, known: Sequence[str], where: str) -> str:
     if key in NOT_FOR_TASKS:
         return f"{where}: the option {word} is not for tasks: {NOT_FOR_TASKS[key]}"
@@ -122,6 +135,7 @@ def _read(row: Option, text: str | None, where: str) -> str | None:
         raise InvalidOption(f"{where}: {row.key} takes True or False, not {text!r}")
     try:
         values.read(row, text if text is not None else row.optional, values.Reading(0.0))
+        _as_controller(row.key, text or "")
     except Unsupported:
         return text
     except SlurmError as error:

@@ -37,6 +37,9 @@ def test_the_typed_keywords_are_the_rows_of_the_option_table() -> None:
     ({"nodelist": ["cn01", "cn02"], "chdir": Path("/tmp")}, {"nodelist": "cn01,cn02", "chdir": "/tmp"}),
     ({"gpus-per-node": 2}, {"gpus_per_node": "2"}),
     ({"contiguous": True}, {"contiguous": None}),
+    ({"dependency": "afterok:12_3:14?afterany:7", "constraint": "[(knl&flat)*4&haswell*1]"},
+     {"dependency": "afterok:12_3:14?afterany:7", "constraint": "[(knl&flat)*4&haswell*1]"}),
+    ({"dependency": "expand:12"}, {"dependency": "expand:12"}),
 ])
 def test_keywords_become_the_texts_of_options(keywords: dict[str, object], texts: dict[str, str | None]) -> None:
     assert options.checked(keywords, "@task of f") == texts
@@ -51,6 +54,9 @@ def test_keywords_become_the_texts_of_options(keywords: dict[str, object], texts
     ({"time": "soon"}, "Invalid --time specification"),
     ({"mem": "4Q"}, "a whole number with K, M"),
     ({"hold": "x"}, "takes True or False"),
+    ({"dependency": "afterok:job"}, "valid: "),
+    ({"dependency": "afterokay:12"}, 'did you mean "afterok"'),
+    ({"constraint": "intel&"}, "a feature name is missing"),
     ({"time": True}, "takes a value"),
     ({"comment": "a\nb"}, "no value that an option of sbatch can have"),
     ({"frobnicate": 1}, "sbatch has no option frobnicate"),
