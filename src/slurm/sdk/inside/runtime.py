@@ -6,8 +6,8 @@ import os
 import re
 import time
 from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from slurm.notation import hostlist
 
@@ -16,7 +16,8 @@ FIRST_PORT, PORTS = 20000, 12000
 """Where the tasks of a job meet when nobody says otherwise: one of these, by its id."""
 
 
-class JobContext(NamedTuple):
+@dataclass(frozen=True)
+class JobContext:
     """The job around a task. What Slurm did not set, as outside a job, is None.
 
     Attributes:
@@ -50,7 +51,7 @@ class JobContext(NamedTuple):
     hostnames: tuple[str, ...] = ()
     master_addr: str | None = None
     master_port: int = DEFAULT_MASTER_PORT
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = field(default_factory=dict)
     created_at: str = ""
     output_dir: Path | None = None
     rendezvous_port: int = 0

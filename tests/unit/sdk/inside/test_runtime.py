@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import pytest
+
 from slurm.sdk.inside.runtime import FIRST_PORT, build_job_context, export_ranks
 
 SECOND = {
@@ -22,6 +26,14 @@ def test_a_port_and_an_address_of_the_environment_count() -> None:
     context = build_job_context({**SECOND, "MASTER_PORT": "29500", "MASTER_ADDR": "10.0.0.7"})
     assert (context.master_port, context.torch_distributed_env()["MASTER_PORT"]) == (29500, "29500")
     assert context.torch_distributed_env()["MASTER_ADDR"] == "10.0.0.7"
+
+
+def test_a_context_is_a_dataclass_as_in_the_published_sdk() -> None:
+    context = build_job_context(SECOND)
+    assert dataclasses.asdict(context)["hostnames"] == ("localhost", "elsewhere")
+    assert dataclasses.replace(context, rank=5).rank == 5
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        context.rank = 5  # type: ignore[misc]
 
 
 def test_outside_a_job_the_port_is_the_usual_one() -> None:
