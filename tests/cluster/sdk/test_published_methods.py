@@ -240,6 +240,13 @@ def test_a_script_submitted_by_hand_runs_from_its_folder(tmp_path: Path) -> None
     assert backend.words == [("sbatch", "--parsable", "--array=0-9%2", str(path))]
 
 
+def test_the_jobs_of_an_account_are_those_that_accounting_kept() -> None:
+    backend = Asked({"sacct": "7|ada|lab|COMPLETED|0:0|cpu=1|1|2026-11-21T06:35:11|2026-11-21T06:36:11|00:01:00|debug|a|b\n"})
+    (row,) = backend.get_account_jobs("lab", "2026-11-01")
+    assert (row["JobID"], row["JobName"], row["State"], row["AllocGRES"], row["Partition"]) == ("7", "a|b", "COMPLETED", "cpu=1", "debug")
+    assert backend.words[0][4:10] == ("-A", "lab", "-S", "2026-11-01", "-E", "now")
+
+
 def test_diagnose_never_raises_and_says_what_is_wrong(tmp_path: Path) -> None:
     told = Cluster.from_backend(Asked({}), job_base_dir=tmp_path).diagnose()
     assert not told["connectivity"]["success"] and told["slurm_commands"] == {"sbatch": "not found"}

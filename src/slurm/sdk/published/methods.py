@@ -45,6 +45,12 @@ class PublishedMethods:
 
         return accounting(self, job_id)
 
+    def get_account_jobs(self: Any, account: str, start_time: str, end_time: str = "now") -> list[dict[str, str]]:
+        """What accounting kept of an account's jobs between two times, as sacct writes times: a dictionary a job; BackendError without accounting."""
+        from slurm.sdk.published.questions import account_jobs
+
+        return account_jobs(self, account, start_time, end_time)
+
     def get_queue(self: Any) -> list[dict[str, str]]:
         """The queue, a dictionary a line."""
         from slurm.sdk.published.questions import queue

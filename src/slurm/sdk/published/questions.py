@@ -18,6 +18,7 @@ from slurm.sdk.job import Home, Job
 
 _SCRIPT = re.compile(r"^slurm_job_(\w+)_script\.sh(?:\.\d+)?(?:\.again\d+)?$")
 _OUTPUT = re.compile(r"^slurm_(\d{8}_\d{6}_[0-9a-f]{8})(?:_\d+)?\.out$")
+_OF_ACCOUNTS = ("JobID", "User", "Account", "State", "ExitCode", "AllocTRES", "AllocNodes", "Start", "End", "Elapsed", "Partition", "JobName")
 _BASE = re.compile(r" --base (\d+)")
 
 
@@ -47,6 +48,14 @@ def accounting(backend: Backend, job: str) -> dict[str, str]:
         raise BackendError(f"no accounting record of job {job}")
     return {"JobID": rows[0].id, "JobState": rows[0].state, "ExitCode": rows[0].exit_code, "StartTime": rows[0].start, "EndTime": rows[0].end,
             "Elapsed": rows[0].used}
+
+
+def account_jobs(backend: Backend, account: str, start: str, end: str) -> list[dict[str, str]]:
+    """What accounting kept of the jobs of an account in that time; BackendError when it cannot be asked."""
+    said = backend.ask(["sacct", "-n", "-P", "-X", "-A", account, "-S", start, "-E", end, "-o", ",".join(_OF_ACCOUNTS)])
+    rows = (line.split("|", len(_OF_ACCOUNTS) - 1) for line in said.splitlines())
+    found = (dict(zip(_OF_ACCOUNTS, row, strict=True)) for row in rows if len(row) == len(_OF_ACCOUNTS))
+    return [{**row, "AllocGRES": row["AllocTRES"]} for row in found]
 
 
 def status(job: Job[Any]) -> dict[str, str]:
