@@ -142,7 +142,11 @@ class Cluster:
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> Self:
         """The cluster that `spec` of another described."""
-        return cls(**spec)
+        words = dict(spec)
+        described = words.pop("described", {})
+        made = cls(**words)
+        vars(made).update(described)
+        return made
 
     @staticmethod
     def add_argparse_args(parser: Any) -> None:
@@ -249,8 +253,14 @@ class Cluster:
         return self._audience if self.callbacks else None
 
     def spec(self) -> dict[str, Any]:
-        """The arguments that make such a cluster inside a job, as a workflow does: there ssh's cluster is that of the commands on PATH."""
-        return {"backend_type": "commands" if self.backend_type == "ssh" else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.packaging_defaults or None,
+        """The arguments that make such a cluster inside a job, as a workflow does: there ssh's cluster is that of the commands on PATH.
+
+        What a Slurmfile says comes along, but for its table `cluster`: passwords stay here.
+        """
+        described = {name: value for name in ("slurmfile_path", "env_name", "submit_defaults") if (value := getattr(self, name)) is not None}
+        if self.environment_config is not None:
+            described["environment_config"] = {name: table for name, table in self.environment_config.items() if name != "cluster"}
+        return {**({"described": described} if described else {}), "backend_type": "commands" if self.backend_type == "ssh" else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.packaging_defaults or None,
                 "python": self.python, "setup": self.setup, "patience": self.patience, **{name: text if text is not None else True for name, text in self._defaults.items()}}
 
     def settle(self, job: str) -> None:
@@ -373,4 +383,4 @@ def _callbacks(given: Sequence[object] | None) -> list[Any]:
 
 
 def _made(spec: dict[str, Any]) -> Cluster:
-    return Cluster(**spec)
+    return Cluster.from_spec(spec)

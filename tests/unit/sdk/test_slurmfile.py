@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from slurm import BenchmarkCallback, Cluster, LoggerCallback, SlurmfileError
+from slurm import BenchmarkCallback, Cluster, LoggerCallback, SlurmfileError, WorkflowContext, workflow
 from slurm.sdk import slurmfile
 from slurm.sdk.errors import SlurmfileEnvironmentNotFoundError, SlurmfileInvalidError, SlurmfileNotFoundError
 
@@ -23,6 +24,11 @@ default_account = "lab"
 [gpu.submit]
 partition = "gpu"
 """
+
+
+@workflow
+def told(ctx: WorkflowContext) -> tuple[Any, ...]:
+    return ctx.cluster.environment_config, ctx.cluster.env_name, ctx.cluster.submit_defaults
 
 
 @pytest.fixture
@@ -43,6 +49,9 @@ def test_a_table_of_the_users_own_stays_his(project: Path) -> None:
     assert cluster.environment_config is not None and cluster.environment_config["data"] == {"root": "/scratch", "shards": 8}
     assert cluster.environment_config["cluster"]["backend"] == "inline"
     assert cluster.submit_defaults == {"partition": "gpu", "time": "00:10:00"} and cluster.defaults()["partition"] == "gpu"
+    with cluster:
+        own, name, submit = told().result()
+    assert own == {"data": {"root": "/scratch", "shards": 8}, "submit": dict(cluster.submit_defaults)} and name == "gpu" and submit == cluster.submit_defaults
     other = Cluster("inline", job_base_dir=project)
     assert (other.environment_config, other.submit_defaults) == (None, None)
 
