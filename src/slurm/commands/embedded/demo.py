@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 
-from slurm.commands.embedded import down, processes, up
+from slurm.commands.embedded import down, processes, programs, up
 from slurm.commands.embedded.cluster import EmbeddedCluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.embedded.shape import emulated
@@ -43,7 +43,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     """Run the demo; exit status 0 when every job of it completed. Everything lies in one folder beside the user's clusters, and goes with it."""
     if options.name:
         raise InvalidRequest(message="`slurm demo` takes no --name", hints=["it makes a cluster of its own and removes it at the end"])
-    programs = _programs()
+    commands = programs.folder()
+    programs.check(commands)
     keep = _new_folder(options.keep) if options.keep else ""
     _sweep(environ)
     name = f"{PREFIX}{os.getpid()}"
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     env = {**environ, INSTANCE_VARIABLE: name}
     env.pop("SLURM_CONF", None)
     # The commands of this very installation come first, and `python` is the one that has numpy.
-    env["PATH"] = os.pathsep.join((programs, os.path.dirname(sys.executable), environ.get("PATH", "/usr/bin:/bin")))
+    env["PATH"] = os.pathsep.join((commands, os.path.dirname(sys.executable), environ.get("PATH", "/usr/bin:/bin")))
     work = keep or f"{cluster.instance.root}/work"
     try:
         with cluster.locked():
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     finally:
         _remove(cluster, env)
     found = shutil.which("slurm", path=environ.get("PATH"))
-    own = "slurm" if found and os.path.dirname(os.path.realpath(found)) == os.path.realpath(programs) else f"{programs}/slurm"
+    own = "slurm" if found and os.path.dirname(os.path.realpath(found)) == os.path.realpath(commands) else f"{commands}/slurm"
     console.line(f"The demo's cluster is stopped and removed. A cluster of your own:  {own} up")
     if keep:
         console.line(f"Outputs and models: {keep}")
@@ -71,15 +72,6 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     if console.json:
         console.answer({"jobs": states, "completed": completed, "kept": keep})
     return 0 if completed else 1
-
-
-def _programs() -> str:
-    """The folder where this very installation's commands are: where `slurm` itself is, or Python."""
-    for program in (sys.argv[0], sys.executable):
-        folder = os.path.dirname(os.path.abspath(program))
-        if os.path.exists(os.path.join(folder, "sbatch")):
-            return folder
-    raise InvalidRequest(message=f"sbatch is not installed in {folder}", hints=["the demo uses the Slurm commands: `pip install .` installs them"])
 
 
 def _new_folder(path: str) -> str:

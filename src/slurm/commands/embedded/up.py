@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Mapping
 
-from slurm.commands.embedded import processes, shape
+from slurm.commands.embedded import processes, programs, shape
 from slurm.commands.embedded.cluster import EmbeddedCluster
 from slurm.commands.embedded.console import Console
 from slurm.model.errors import InvalidRequest, SlurmError, Unreachable
@@ -83,6 +83,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         bring_up(cluster, wanted, environ)
     console.line(f"Cluster {cluster.instance.name} is up after {time.monotonic() - began:.1f} s: {describe(wanted)}")
     console.line("Try:  sinfo;  srun hostname;  sbatch --wrap 'sleep 5';  squeue;  slurm status;  slurm down")
+    for line in [] if console.json else programs.advice(environ):
+        console.note(line)
     if options.name or environ.get("SLURM_PY_INSTANCE"):
         console.line(f"It is not the default one:  export SLURM_CONF={cluster.instance.conf}")
     return _answer(cluster, wanted, console, changed=True)
