@@ -211,7 +211,10 @@ class Cluster:
         return Submittable(self, task.with_options(**options).after(*jobs))
 
     def get_job(self, job_id: str) -> Job[Any]:
-        """A job by its id ("12", "12_3"), also one that another program submitted; where it lies is asked when that is needed."""
+        """A job by its id ("12", or "12_3" for an element of an array), also one that another program submitted.
+
+        Where it lies is asked when that is needed, as for its result: RuntimeError when the cluster has forgotten it, or it is an array or none of a task.
+        """
         if not isinstance(job_id, str) or not job_id.strip():
             raise ValueError(f"a job has an id such as '12' or '12_3', not {job_id!r}")
         return Job(job_id, self)

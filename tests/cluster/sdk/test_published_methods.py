@@ -186,6 +186,7 @@ def test_a_job_of_another_program_is_found_by_what_scontrol_says_of_it(tmp_path:
         "scontrol show job 7": said.format(7, job.files.script, job.stdout_path),
         "scontrol show job 8": said.format(8, "/home/ada/other.sh", "/home/ada/slurm-8.out"),
         "scontrol show job 10": said.format(10, f"{job.files.script}.again1", job.stdout_path),
+        "scontrol show job 12": said.format("13 ArrayJobId=12 ArrayTaskId=0", array.files.script, array[0].stdout_path),
         "scontrol show job 11": said.format("11 UserId=mallory(1002)", job.files.script, job.stdout_path),
         "squeue -h -r -t all -j 7": "7|COMPLETED|None\n7_1|COMPLETED|None\n"}
     cluster = Cluster.from_backend(Asked(answers))
@@ -198,6 +199,8 @@ def test_a_job_of_another_program_is_found_by_what_scontrol_says_of_it(tmp_path:
     assert found.get_status()["WorkDir"] == "/home/ada"
     with pytest.raises(RuntimeError, match="job 8 is none of a task: its script is /home/ada/other.sh"):
         cluster.get_job("8").get_result()
+    with pytest.raises(RuntimeError, match='job 12 is an array; each of its elements is a job: cluster.get_job\\("12_0"\\)'):
+        cluster.get_job("12").get_result()
     with pytest.raises(RuntimeError, match="where job 99 lies is not known"):
         cluster.get_job("99").get_result()
     with pytest.raises(AttributeError, match="'Job' object has no attribute 'finish'"):

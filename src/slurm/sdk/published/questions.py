@@ -100,7 +100,7 @@ def snapshot(job: Job[Any], lines: int) -> JobSnapshot:
 def located(cluster: Home, job: str) -> dict[str, Any]:
     """What the cluster says of where a job lies: its `files`, `name`, `stdout_path` and `stderr_path`. For jobs of both SDKs.
 
-    RuntimeError when it has forgotten the job, when the job is none of a task, or not this user's; BackendError when it cannot be asked.
+    RuntimeError when it has forgotten the job, when the job is none of a task, a whole array, or not this user's; BackendError when it cannot be asked.
     """
     try:
         record = _record(cluster.backend, job)
@@ -110,6 +110,8 @@ def located(cluster: Home, job: str) -> dict[str, Any]:
     if record.user not in ("", own) and not own.isdecimal():
         # Results are pickles, and whoever submits a job says where it lies.
         raise RuntimeError(f"job {job} is a job of {record.user}: reading its result runs whatever code they put there. Its output is said to be in {record.stdout}")
+    if record.array_id == job:
+        raise RuntimeError(f'job {job} is an array; each of its elements is a job: cluster.get_job("{job}_0") …')
     script = _SCRIPT.match(os.path.basename(record.command))
     output = _OUTPUT.match(os.path.basename(record.stdout))
     if script is not None:
