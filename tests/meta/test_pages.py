@@ -52,6 +52,10 @@ def test_commands_do_not_hide_in_blocks_that_are_only_shown() -> None:
     assert not [block.where for block in _of("text") if re.search(r"^\$ ", block.text, re.MULTILINE)]
 
 
+def test_a_block_with_a_title_is_a_file_and_no_console() -> None:
+    assert not [block.where for block in _of("console") if block.title], "a titled block is written and not run"
+
+
 def test_every_mark_of_an_exemption_stands_above_a_block() -> None:
     for page in pages.PAGES:
         marks = len(re.findall("<!-- *(?:not )?run", page.read_text(encoding="utf-8")))
@@ -92,5 +96,5 @@ def test_make_clients_installs_what_a_block_needs() -> None:
 def test_pip_is_asked_for_extras_that_exist() -> None:
     project = tomllib.loads((pages.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for page in pages.PAGES:
-        for extras in re.findall(rf"pip install [^`\n]*{project['name']}\[([\w,]+)\]", page.read_text(encoding="utf-8")):
+        for extras in re.findall(rf"pip install [^`\n]*(?:{project['name']}|\.)\[([\w,]+)\]", page.read_text(encoding="utf-8")):
             assert set(extras.split(",")) <= project["optional-dependencies"].keys(), page
