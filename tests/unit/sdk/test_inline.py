@@ -165,6 +165,17 @@ def test_what_a_task_raises_is_raised_here_with_its_type_and_its_traceback(clust
     assert "KeyError" in job.stderr()
 
 
+def test_the_traceback_of_code_that_travels_names_the_line_in_the_program_it_came_from(cluster: Cluster) -> None:
+    def divided(left: int) -> float:
+        return left / zero
+
+    zero = 0
+    raised = task(divided)(1).exception()
+    assert isinstance(raised, ZeroDivisionError)
+    assert isinstance(raised.__cause__, RemoteTraceback)
+    assert f'File "{__file__}", line {divided.__code__.co_firstlineno + 1}, in divided\n    return left / zero\n' in raised.__cause__.text
+
+
 def test_an_exception_that_its_arguments_do_not_make_again_keeps_its_type(cluster: Cluster) -> None:
     def raising() -> None:
         raise Odd(1, 2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+import types
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
@@ -140,16 +141,32 @@ class _Loader(pickle.Unpickler):
             raise ResultUnreadable(f"job {job} left no result at {error.filename}") from error
 
 
+def code_of_file(parts: tuple[Any, ...], filename: str) -> types.CodeType:
+    """Code again, knowing the file it was written in."""
+    return types.CodeType(*parts).replace(co_filename=filename)
+
+
 _made: list[Callable[[BinaryIO], Any]] = []
 
 
 def _pickler() -> Callable[[BinaryIO], Any]:
     """A class, made when it is first needed: its base is cloudpickle's."""
     if not _made:
+        from collections import ChainMap
+
         import cloudpickle
 
+        reduced = cloudpickle.Pickler.dispatch_table[types.CodeType]
+
+        def reduce_code(code: types.CodeType) -> Any:
+            # cloudpickle leaves out the file, and a traceback from the job would name no place in the program
+            _, parts, *_ = reduced(code)
+            return code_of_file, (parts, code.co_filename)
+
         class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-            """Replaces jobs by references, and remembers them."""
+            """Replaces jobs by references, and remembers them. Code keeps the name of its file."""
+
+            dispatch_table = ChainMap({types.CodeType: reduce_code}, cloudpickle.Pickler.dispatch_table)
 
             def __init__(self, file: BinaryIO) -> None:
                 super().__init__(file, PROTOCOL)
