@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import Any, ParamSpec, TypeVar
 
+from slurm.sdk.calls import batches
 from slurm.sdk.cluster import Cluster
+from slurm.sdk.errors import InvalidOption
 from slurm.sdk.following.tracker import goes_on
 from slurm.sdk.job import Job
 from slurm.sdk.tasks import SlurmTask
@@ -16,10 +19,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_OWN_PROCESS = "each call is a process of its own on a node: let the function begin with it"
+OF_OTHERS = {
+    "max_workers": "jobs run as many at once as the cluster has room for; task.map(items, max_concurrent=N) limits an array",
+    "initializer": _OWN_PROCESS, "initargs": _OWN_PROCESS, "max_tasks_per_child": "each call is a process of its own", "mp_context": "jobs are started by Slurm",
+    "thread_name_prefix": "there are no threads; job_name=… names the jobs",
+}
+"""Arguments of other executors that mean nothing here, and what there is instead."""
+
+
 class Executor(futures.Executor):
     """Each submitted call is a job, each `map` an array. Takes a Cluster, or the arguments of one, and options of sbatch for its jobs."""
 
     def __init__(self, cluster: Cluster | None = None, **keywords: Any) -> None:
+        for word in OF_OTHERS:
+            if keywords.pop(word, None) not in (None, (), ""):
+                raise InvalidOption(f"Executor: {word} means nothing on a cluster: {OF_OTHERS[word]}")
         self.cluster = cluster if cluster is not None else Cluster(**keywords)
         self._options = keywords if cluster is not None else {}
         self._lock = threading.Lock()
@@ -28,21 +43,33 @@ class Executor(futures.Executor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> JobFuture[T]:
         """Submit a call; its Future, whose `job` is the Job."""
-        with self._lock:
-            if not self._open:
-                raise RuntimeError("cannot schedule new futures after shutdown")
+        self._check_open()
         return self._future(self.cluster.submit_call(self._task(fn), args, kwargs))
 
     def map(self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int = 1,
             buffersize: int | None = None) -> Iterator[T]:
-        """As Executor.map, in one array; `timeout` is for all. Chunks and buffers mean nothing here: the cluster does both."""
-        array = self.cluster.submit_map(self._task(fn), [tuple(item) for item in zip(*iterables, strict=False)], 0)
-        results = [self._future(job) for job in array]
+        """As Executor.map, in one array: results in the order of the items, each as soon as it is there; `timeout` counts from this call.
+
+        `chunksize` calls are made one after the other in one job, but each in its own where it is cached or wants a context. When the first error is raised,
+        or nobody wants the rest, what has not started is cancelled. All items are taken at once, whatever `buffersize`.
+        """
+        if chunksize < 1:
+            raise ValueError(f"chunksize={chunksize}: at least one call has to be in each job")
+        self._check_open()
+        end = None if timeout is None else time.monotonic() + timeout
+        task, calls = self._task(fn), list(zip(*iterables, strict=False))
+        batched = batches.cut(task, calls, chunksize)
+        jobs = self.cluster.submit_map(task, calls, 0) if batched is None else self.cluster.submit_map(*batched, 0)
+        left = [self._future(job) for job in jobs]
+        left.reverse()
 
         def each() -> Iterator[T]:
-            futures.wait(results, timeout)
-            for one in results:
-                yield one.result(0)
+            try:
+                while left:
+                    result = left.pop().result(None if end is None else end - time.monotonic())
+                    yield from [result] if batched is None else result
+            finally:
+                self._cancel(left)
 
         return each()
 
@@ -52,8 +79,7 @@ class Executor(futures.Executor):
             self._open = False
             live = list(self._live)
         if cancel_futures:
-            for one in live:
-                one.cancel()
+            self._cancel(live)
         if wait:
             futures.wait(live)
 
@@ -66,6 +92,20 @@ class Executor(futures.Executor):
         if live and not hasattr(error, "__notes__"):
             error.add_note(goes_on(live))
         self.shutdown(wait=False)
+
+    def _check_open(self) -> None:
+        with self._lock:
+            if not self._open:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+
+    def _cancel(self, some: Iterable[JobFuture[Any]]) -> None:
+        """Cancel those whose jobs have not started: one question and one order for all of them."""
+        waiting = {one.job.id: one for one in some if not one.done()}
+        statuses = self.cluster.tracker.statuses(list(waiting))
+        ids = [job for job, one in waiting.items() if statuses[job].state == "PENDING" and futures.Future.cancel(one)]
+        if ids:
+            self.cluster.tracker.unguard(ids)
+            self.cluster.backend.cancel(ids)
 
     def _task(self, fn: Callable[..., T]) -> SlurmTask[..., T]:
         return fn.with_options(**self._options) if isinstance(fn, SlurmTask) else SlurmTask(fn, self._options)
@@ -92,10 +132,10 @@ class JobFuture(futures.Future[T]):
 
     def cancel(self) -> bool:
         """Cancel the job too when it has not started; False when it runs or has ended."""
-        if self.done() or self.job.status() != "PENDING":
-            return False
-        self.job.cancel()
-        return super().cancel()
+        if not self.done() and self.job.status() == "PENDING" and super().cancel():
+            # first the Future, then the job: its end would settle the Future as a failure
+            self.job.cancel()
+        return self.cancelled()
 
     def running(self) -> bool:
         """Whether the job runs."""
