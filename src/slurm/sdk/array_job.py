@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import RESULTS, Promise, Reference
 from slurm.sdk.context import Submitter
-from slurm.sdk.errors import NotFinished
+from slurm.sdk.errors import BackendError, NotFinished
 from slurm.sdk.following.status import Status
 from slurm.sdk.following.tracker import goes_on
 from slurm.sdk.job import Home, Job
@@ -211,21 +214,38 @@ class ArrayJob(Promise, Generic[T]):
 
 
 def as_completed(jobs: Sequence[Job[T]], timeout: float | None = None) -> Iterator[Job[T]]:
-    """Jobs in the order in which they end; NotFinished when it takes longer than `timeout` seconds in all."""
-    import queue
-
-    ended: queue.SimpleQueue[Job[T]] = queue.SimpleQueue()
+    """Jobs in the order in which they end; NotFinished when it takes longer than `timeout` seconds in all, BackendError when the cluster stays away."""
     deadline = None if timeout is None else time.monotonic() + timeout
-    for job in jobs:
-        job.add_done_callback(ended.put)
-    for _ in jobs:
-        try:
-            yield ended.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
-        except queue.Empty:
-            raise NotFinished(f"not all of {len(jobs)} jobs ended within timeout={timeout} s") from None
-        except KeyboardInterrupt as stop:
-            stop.add_note(goes_on(job.id for job in jobs if not job.done()))
-            raise
+    with ends(jobs) as ended:
+        for _ in jobs:
+            try:
+                yield ended(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            except Empty:
+                raise NotFinished(f"not all of {len(jobs)} jobs ended within timeout={timeout} s") from None
+            except KeyboardInterrupt as stop:
+                stop.add_note(goes_on(job.id for job in jobs if not job.done()))
+                raise
+
+
+@contextmanager
+def ends(jobs: Sequence[Job[T]]) -> Iterator[Callable[[float | None], Job[T]]]:
+    """What gives the next of these jobs that has ended; queue.Empty after so many seconds, BackendError when the cluster stays away."""
+    ended: SimpleQueue[Job[T] | BackendError] = SimpleQueue()
+    told = [(job, partial(ended.put, job)) for job in jobs]
+
+    def following(seconds: float | None) -> Job[T]:
+        found = ended.get(timeout=seconds)
+        if isinstance(found, BackendError):
+            raise found
+        return found
+
+    try:
+        for job, one in told:
+            job.cluster.tracker.when_done(job.id, one, ended.put)
+        yield following
+    finally:
+        for job, one in told:
+            job.cluster.tracker.forget(job.id, one)
 
 
 def stdout_of(element: JobFiles, chunk: Chunk, index: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from slurm.sdk.calls import batches
 from slurm.sdk.cluster import Cluster
-from slurm.sdk.errors import InvalidOption
+from slurm.sdk.errors import BackendError, InvalidOption
 from slurm.sdk.following.tracker import goes_on
 from slurm.sdk.job import Job
 from slurm.sdk.tasks import SlurmTask
@@ -115,7 +115,7 @@ class Executor(futures.Executor):
         with self._lock:
             self._live.add(future)
         future.add_done_callback(self._forget)
-        job.add_done_callback(future.settle)
+        job.cluster.tracker.when_done(job.id, future.settle, future.settle)
         return future
 
     def _forget(self, future: futures.Future[Any]) -> None:
@@ -141,12 +141,14 @@ class JobFuture(futures.Future[T]):
         """Whether the job runs."""
         return not self.done() and self.job.is_running()
 
-    def settle(self, job: Job[T]) -> None:
-        """Take over what became of the job."""
+    def settle(self, lost: BackendError | None = None) -> None:
+        """Take over what became of the job, or that this cannot be known: the cluster stays away."""
         if not self.set_running_or_notify_cancel():
             return
         try:
-            self.set_result(job.result(0))
+            if lost is not None:
+                raise lost
+            self.set_result(self.job.result(0))
         except BaseException as error:
             # Whatever the task raised is the Future's to raise.
             self.set_exception(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Generic, NoReturn, Protocol, TextIO, TypeVar
 
 from slurm.sdk import errors
@@ -11,7 +12,7 @@ from slurm.sdk.backends.backend import Backend, File
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import RESULT, Promise, Reference, load_result
 from slurm.sdk.calls.raised import read_error
-from slurm.sdk.errors import JobFailed, NotFinished, RemoteTraceback, ResultUnreadable, SdkError
+from slurm.sdk.errors import BackendError, JobFailed, NotFinished, RemoteTraceback, ResultUnreadable, SdkError
 from slurm.sdk.following.status import UNKNOWN, JobSnapshot, Status
 from slurm.sdk.following.tracker import Tracker
 
@@ -211,9 +212,21 @@ class Job(Promise, Generic[T]):
         import asyncio  # most programs, and all jobs, do without
 
         loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
-        self.cluster.tracker.when_done(self.id, lambda: None if loop.is_closed() else _wake(loop.call_soon_threadsafe, ended.set))
-        await ended.wait()
+        ended: asyncio.Future[None] = loop.create_future()
+
+        def settle(lost: BackendError | None) -> None:
+            if not ended.done():
+                ended.set_result(None) if lost is None else ended.set_exception(lost)
+
+        def told(lost: BackendError | None = None) -> None:
+            with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+                loop.call_soon_threadsafe(settle, lost)
+
+        self.cluster.tracker.when_done(self.id, told, told)
+        try:
+            await ended
+        finally:
+            self.cluster.tracker.forget(self.id, told)
         return await loop.run_in_executor(None, self.result, 0)
 
     # The published SDK's names.
@@ -387,7 +400,3 @@ class Job(Promise, Generic[T]):
 
 def _tell(told: Callable[[Job[T]], object], job: Job[T]) -> None:
     told(job)
-
-
-def _wake(soon: Callable[..., object], set_event: Callable[[], object]) -> None:
-    soon(set_event)

@@ -12,9 +12,10 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from queue import Empty
 from typing import Any, NamedTuple, TypeVar
 
-from slurm.sdk.array_job import ArrayJob
+from slurm.sdk.array_job import ArrayJob, ends
 from slurm.sdk.backends.backend import Distant
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendError, NotFinished
@@ -33,23 +34,18 @@ NEAR_SECONDS, FAR_SECONDS = 1.0, 5.0
 def progress(jobs: Job[T] | ArrayJob[T] | Iterable[Job[T] | ArrayJob[T]], timeout: float | None = None) -> Iterator[Job[T]]:
     """Jobs, and elements of arrays, in the order in which they end, while bars on standard error show how many have.
 
-    NotFinished when it takes longer than `timeout` seconds in all.
+    NotFinished when it takes longer than `timeout` seconds in all, BackendError when the cluster stays away.
     """
-    import queue
-
     given = _listed(jobs)
     elements = _elements(given)
-    ended: queue.SimpleQueue[Job[T]] = queue.SimpleQueue()
     deadline = None if timeout is None else time.monotonic() + timeout
-    with _Display(given) as display:
-        for job in elements:
-            job.add_done_callback(ended.put)
+    with _Display(given) as display, ends(elements) as ended:
         missing = len(elements)
         while missing:
             left = None if deadline is None else deadline - time.monotonic()
             try:
-                job = ended.get(timeout=LOOK_SECONDS if left is None else max(0.0, min(LOOK_SECONDS, left)))
-            except queue.Empty:
+                job = ended(LOOK_SECONDS if left is None else max(0.0, min(LOOK_SECONDS, left)))
+            except Empty:
                 if left is not None and left <= 0:
                     raise NotFinished(f"{missing} of {len(elements)} jobs did not end within timeout={timeout} s") from None
                 display.update()

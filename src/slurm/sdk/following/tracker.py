@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from slurm.sdk.backends.backend import Backend
@@ -29,6 +30,7 @@ LATER = ""
 """Instead of a new id: what becomes of the job cannot be said before more is known of others."""
 
 Told = Callable[[], None]
+Lost = Callable[[BackendError], None]
 
 
 class Listener(Protocol):
@@ -68,7 +70,7 @@ class Tracker:
         self._held: dict[str, Status] = {}  # ended badly, and not yet known whether for good
         self._notes: dict[str, str] = {}
         self._asked: list[str] = []  # present ids of live jobs, and perhaps some that have ended
-        self._waiting: dict[str, list[Told]] = {}
+        self._waiting: dict[str, list[tuple[Told, Lost | None]]] = {}
         self._failure: BackendError | None = None
 
     def after_fork(self) -> None:
@@ -185,16 +187,27 @@ class Tracker:
             self.listener.caught_up(keys)
         return True
 
-    def when_done(self, job: str, told: Told) -> None:
-        """Call `told` once, from the tracker's thread, when the job has ended; at once when it has."""
+    def when_done(self, job: str, told: Told, lost: Lost | None = None) -> None:
+        """Call `told` once, from the tracker's thread, when the job has ended; at once when it has.
+
+        `lost`, or `told` without it, is called instead when the cluster stays away.
+        """
         with self._changed:
             key = self._first.get(job, job)
             known = self._known.get(key)
             if known is None or not known.finished:
-                self._waiting.setdefault(key, []).append(told)
+                self._waiting.setdefault(key, []).append((told, lost))
                 told = _nothing
         _call(told)
         self.follow([job])
+
+    def forget(self, job: str, told: Told) -> None:
+        """Do not call `told` any more: nobody waits for it."""
+        with self._changed:
+            key = self._first.get(job, job)
+            left = [one for one in self._waiting.pop(key, []) if one[0] is not told]
+            if left:
+                self._waiting[key] = left
 
     def follow(self, ids: Iterable[str]) -> None:
         """See to it that news of these jobs comes in."""
@@ -257,7 +270,7 @@ class Tracker:
             self._trouble = ""
             self._thread = None
             self._backend.rest()
-            waiting = [told for each in self._waiting.values() for told in each]
+            waiting = [partial(lost, error) if lost is not None else told for each in self._waiting.values() for told, lost in each]
             self._waiting.clear()
             self._changed.notify_all()
         _call_all(waiting)
@@ -326,7 +339,7 @@ class Tracker:
                     self._live.pop(key, None)
                     self._held.pop(key, None)
                     self._guards.pop(key, None)
-                    told += self._waiting.pop(key, [])
+                    told += [one for one, _ in self._waiting.pop(key, [])]
             self._changed.notify_all()
         if self.listener is not None:
             self.listener.news(statuses)
