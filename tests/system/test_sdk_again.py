@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from slurm import Cluster, DependencyFailed, JobNodeFailed, WorkflowContext, task, workflow
+from slurm import Cluster, DependencyFailed, JobContext, JobNodeFailed, WorkflowContext, task, workflow
 from tests.system.harness import Cluster as Daemons
 
 SECONDS = 120.0
@@ -123,6 +123,26 @@ def test_what_a_workflow_computed_is_found_by_the_next_program(cluster: Cluster,
     array = measure.map([(number, log) for number in range(5)])
     assert [job.cached for job in array] == [True, True, True, True, False]
     assert array.results(SECONDS) == [0, 1, 4, 9, 16] and os.path.getsize(log) == 5
+
+
+@task(cache=True, ntasks=2)
+def ranked(gate: str, job: JobContext) -> int | None:
+    """Rank 1 fails as long as the gate is closed, after rank 0 has ended well."""
+    if job.rank == 1 and not os.path.exists(gate):
+        while not list(Path(str(job.output_dir)).glob("*_result.pkl")):
+            time.sleep(0.05)
+        raise OSError("the gate is closed")
+    return job.rank
+
+
+def test_the_ranks_of_a_job_are_cached_together_and_not_when_one_failed(cluster: Cluster, tmp_path: Path) -> None:
+    gate = str(tmp_path / "gate")
+    assert isinstance(ranked(gate).exception(SECONDS), OSError)
+    Path(gate).touch()
+    again = ranked(gate)
+    assert (again.rank_results(SECONDS), again.cached) == ([0, 1], False)
+    cached = ranked(gate)
+    assert (cached.rank_results(SECONDS), cached.cached) == ([0, 1], True)
 
 
 def test_cleanup_leaves_what_runs_and_what_it_needs(cluster: Cluster, tmp_path: Path) -> None:

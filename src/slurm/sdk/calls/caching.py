@@ -42,6 +42,10 @@ class Place(Protocol):
         """Below which the folders of jobs are made."""
         ...
 
+    def defaults(self) -> Mapping[str, str | None]:
+        """Options for every job."""
+        ...
+
 
 def taken(words: dict[str, object], function: Callable[..., Any], where: str, base: Cache | None = None) -> Cache | None:
     """Take the words that are about caching from the others, and what they mean on top of `base`; InvalidOption when they mean nothing.
@@ -80,6 +84,7 @@ class Kept:
 
     def __init__(self, cluster: Place, task: Any, inject: Mapping[str, str]) -> None:
         from slurm.sdk.calls.fingerprint import Fingerprint
+        from slurm.sdk.calls.script import TASKS, several_tasks
 
         policy: Cache = task.cache
         self._cluster = cluster
@@ -90,6 +95,9 @@ class Kept:
         self.folder = cluster.backend.base(policy.where) if "/" in policy.where else f"{cluster.job_base_dir}/.cache/{folder_name(name)}"
         self._fingerprint = Fingerprint(_key_of)
         self._base = self._fingerprint.of((FORMAT, sys.version_info[:2], f"{task.func.__module__}.{task.name}", policy.version)) + self._fingerprint.of(task.func)
+        options = {**cluster.defaults(), **task.sbatch_options}
+        if several_tasks(options):  # each has a result of its own, which may hang on how many there are
+            self._base += self._fingerprint.of([options.get(name) for name in TASKS])
 
     def key(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         """The key of a call, as text; "" when it was handed a job whose result has none. TypeError names an argument that cannot be told from others."""

@@ -82,7 +82,12 @@ class JobFiles:
 
     def rank_result(self, rank: int) -> str:
         """The result of one rank of a job of several tasks; rank 0's is the job's."""
-        return f"{self.folder}/slurm_job_{self.key}_result{f'.{rank}' if rank else ''}.pkl"
+        return self.beside(f"{self.folder}/slurm_job_{self.key}_result.pkl", rank)
+
+    @staticmethod
+    def beside(result: str, rank: int) -> str:
+        """Where the result of a rank lies when that of rank 0 is `result`."""
+        return f"{result.removesuffix('.pkl')}.{rank}.pkl" if rank else result
 
     @property
     def stdout(self) -> str:

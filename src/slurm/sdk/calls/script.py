@@ -12,6 +12,9 @@ from slurm.sdk.calls.pickling import python_version
 from slurm.sdk.following.retry import ATTEMPT
 from slurm.sdk.packaging.base import PackagingStrategy, quoted
 
+TASKS = ("ntasks", "ntasks_per_node", "nodes")
+"""Options that say how many tasks a job has."""
+
 
 def render(files: JobFiles, task: str, asked: Mapping[str, str | None], packaging: PackagingStrategy, *, array: bool = False, base: int = 0,
            setup: str = "", attempt: int = 0) -> str:
@@ -36,4 +39,4 @@ def _launcher(asked: Mapping[str, str | None]) -> list[str]:
 
 def several_tasks(asked: Mapping[str, str | None]) -> bool:
     """Whether the job has more than one task."""
-    return any((asked.get(name) or "1").partition("-")[0] != "1" for name in ("ntasks", "ntasks_per_node", "nodes"))
+    return any((asked.get(name) or "1").partition("-")[0] != "1" for name in TASKS)

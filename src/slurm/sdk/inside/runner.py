@@ -54,8 +54,9 @@ def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelop
     """Make a call and write what comes of it into these files; `callbacks` is where they lie when the envelope does not know of them."""
     rank = int(environ.get("SLURM_PROCID") or 0)
     again = environ.get("SLURM_RESTART_COUNT", "0") != "0" or "SLURM_SDK_ATTEMPT" in environ
-    if again and os.path.exists(files.error):
-        os.unlink(files.error)  # what an earlier attempt left
+    for left in (files.error, files.rank_result(rank)):
+        if again and os.path.exists(left):
+            os.unlink(left)  # by an earlier attempt
     told = None
     try:
         envelope = find()
@@ -70,10 +71,10 @@ def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelop
         # Whatever it is, the submitter is told.
         return _failed(files, error, told)
     status = _returned(files, rank, value, told)
-    if envelope.keep and status == 0 and rank == 0:
+    if envelope.keep and status == 0:
         from slurm.sdk.inside.keeping import keep
 
-        keep(files)
+        keep(files, int(environ.get("SLURM_NTASKS") or 1) if environ is os.environ else 1)  # inline there is rank 0 only
     return status
 
 

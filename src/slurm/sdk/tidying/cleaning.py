@@ -24,7 +24,7 @@ KEY = re.compile(r"\d{8}_\d{6}_[0-9a-f]{8}")
 _REFERRED = re.compile(rb"\d{8}_\d{6}_[0-9a-f]{8}")
 _CODE = re.compile(rb"\.code/([\w.+-]+)")
 _DEPOSITED = re.compile(r"(slurm-\w[\w.+-]*-[0-9a-f]{16}|(modules|wheel|venv|image)-[0-9a-f]{16}(\.tar)?)(\.lock|\.[0-9a-f]{8}(\.tgz.*)?|\.\d+\.new)?")
-_KEPT = re.compile(r"slurm_job_[0-9a-f]{40}_result\.pkl(\..+\.new)?")
+_KEPT = re.compile(r"slurm_job_[0-9a-f]{40}_result(\.\d+)?\.pkl(\..+\.new)?")
 SECONDS = 40.0
 """How long one run may take; the rest is left to the next."""
 

@@ -283,6 +283,14 @@ def test_contexts_that_the_job_supplies_do_not_count(tmp_path: Path) -> None:
         assert flow(3).result() == 3 and flow(3).cached
 
 
+def test_how_many_tasks_a_job_has_counts(tmp_path: Path) -> None:
+    counted = task(lambda job: job.world_size, cache=True)
+    with Cluster("inline", job_base_dir=tmp_path / "jobs"):
+        one, three, four = (counted.with_options(ntasks=ntasks) for ntasks in (None, 3, 4))
+        assert [three().result(), four().result(), three().cached, four().cached] == [3, 4, True, True]
+        assert not one().cached and one().cached and one.with_options(ntasks=1)().cached
+
+
 def test_several_jobs_may_keep_the_same_result_and_leave_one_file(tmp_path: Path) -> None:
     with Cluster("subprocess", job_base_dir=tmp_path / "jobs") as cluster:
         jobs = [cached(str(tmp_path), 7) for _ in range(3)]

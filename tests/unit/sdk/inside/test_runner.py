@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.folder import JobFiles, pack_items
 from slurm.sdk.calls.pickling import Call, Envelope, dumps, python_version
 from slurm.sdk.inside import runner
+from slurm.sdk.inside.keeping import keep
 
 TRAINING = """
 from slurm import task
@@ -76,8 +77,25 @@ def test_each_rank_writes_a_result_of_its_own(tmp_path: Path) -> None:
         "slurm_job_k_result.1.pkl", "slurm_job_k_result.2.pkl", "slurm_job_k_result.pkl"]
 
 
-def test_a_second_attempt_forgets_what_the_first_one_raised(tmp_path: Path) -> None:
+def test_the_results_of_all_ranks_are_cached_together_once_there_are_all(tmp_path: Path) -> None:
+    files = _submitted(tmp_path, python_version())
+    cached = tmp_path / "cache" / "slurm_job_c_result.pkl"
+    Path(files.cache).write_bytes(pack_items([bytes(cached)]))
+    for rank in (2, 0):
+        Path(files.rank_result(rank)).write_text(str(rank))
+        keep(files, 3)
+        assert not cached.parent.exists(), "rank 1 may fail yet"
+    Path(files.rank_result(1)).write_text("1")
+    keep(files, 3)
+    assert {path.name: path.read_text() for path in cached.parent.iterdir()} == {
+        "slurm_job_c_result.pkl": "0", "slurm_job_c_result.1.pkl": "1", "slurm_job_c_result.2.pkl": "2"}
+
+
+def test_a_further_attempt_forgets_what_came_of_the_one_before(tmp_path: Path) -> None:
     files = _submitted(tmp_path, python_version())
     Path(files.error).write_bytes(b"of the first attempt")
     assert runner.run(files, None, {"SLURM_RESTART_COUNT": "1"}) == 0
     assert not Path(files.error).exists()
+    Path(files.call).write_bytes(b"half")
+    assert runner.run(files, None, {"SLURM_RESTART_COUNT": "2"}) == 1
+    assert not Path(files.result).exists()
