@@ -90,6 +90,12 @@ def test_a_workflow_runs_in_a_process_of_its_own(cluster: Cluster) -> None:
     assert flow(3).result(30) == [0, 1, 2]
 
 
+def test_a_job_of_several_tasks_is_refused(cluster: Cluster) -> None:
+    with pytest.raises(SubmissionError, match=r"makes one process a job: several tasks \(ntasks, nodes\) take a cluster with srun"):
+        where.with_options(ntasks=2)()
+    assert where.with_options(ntasks=1)(3).result(20)[0] == 3
+
+
 def test_a_dependency_it_cannot_keep_is_refused(cluster: Cluster) -> None:
     with pytest.raises(SubmissionError, match="no dependency but afterok"):
         where.with_options(dependency="singleton")()

@@ -18,6 +18,7 @@ from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
 from slurm.sdk.backends.disk import OWN_IDS, SharedDisk
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.script import several_tasks
 from slurm.sdk.errors import BackendError, SubmissionError
 from slurm.sdk.following.status import UNKNOWN, Status
 
@@ -57,6 +58,9 @@ class SubprocessBackend(SharedDisk):
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """Queue a process for the job, or one for each element."""
+        if several_tasks(options):
+            raise SubmissionError("the subprocess backend makes one process a job: several tasks (ntasks, nodes) take a cluster with srun, such as the one that "
+                                  "Cluster() starts", metadata={"path": path})
         name = str(next(OWN_IDS))
         after = _targets(options.get("dependency") or "", path)
         allowed = options.get("time")
