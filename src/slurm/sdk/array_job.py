@@ -162,11 +162,12 @@ class ArrayJob(Promise, Generic[T]):
 
     def cancel(self) -> bool:
         """End all elements that have not ended; whether there were any."""
-        if not self._jobs or self.done():
+        statuses = self.cluster.tracker.statuses([job.id for job in self._jobs])
+        left = [job for job, status in statuses.items() if not status.finished]
+        if not left:
             return False
-        self.cluster.tracker.unguard(job.id for job in self._jobs)
         again = {job.id.partition("_")[0] for job in self._jobs if not job.cached} - set(self.ids)
-        self.cluster.backend.cancel([*self.ids, *sorted(again)])
+        self.cluster.tracker.cancel(left, [*self.ids, *sorted(again)])
         return True
 
     def _at_hand(self) -> Iterator[Job[T]]:

@@ -104,8 +104,7 @@ class Executor(futures.Executor):
         statuses = self.cluster.tracker.statuses(list(waiting))
         ids = [job for job, one in waiting.items() if statuses[job].state == "PENDING" and futures.Future.cancel(one)]
         if ids:
-            self.cluster.tracker.unguard(ids)
-            self.cluster.backend.cancel(ids)
+            self.cluster.tracker.cancel(ids)
 
     def _task(self, fn: Callable[..., T]) -> SlurmTask[..., T]:
         return fn.with_options(**self._options) if isinstance(fn, SlurmTask) else SlurmTask(fn, self._options)

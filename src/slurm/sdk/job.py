@@ -159,8 +159,7 @@ class Job(Promise, Generic[T]):
         """End the job; whether the cluster took the wish. A job that has ended already stays as it is."""
         if self._status().finished:
             return False
-        self.cluster.tracker.unguard([self.id])
-        self.cluster.backend.cancel([self.id])
+        self.cluster.tracker.cancel([self.id])
         return True
 
     def stdout(self) -> str:

@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError, LoginRefused
 from slurm.sdk.following import forking
-from slurm.sdk.following.status import Status
+from slurm.sdk.following.status import UNKNOWN, Status
 
 LOOK_SECONDS = 30.0
 """How long the thread waits for news before it asks whether anybody still cares."""
@@ -69,6 +70,7 @@ class Tracker:
         self._attempts: dict[str, list[str]] = {}  # first id → all ids, where there are several
         self._held: dict[str, Status] = {}  # ended badly, and not yet known whether for good
         self._notes: dict[str, str] = {}
+        self._cancelled: set[str] = set()  # first ids of jobs that were told to end
         self._asked: list[str] = []  # present ids of live jobs, and perhaps some that have ended
         self._waiting: dict[str, list[tuple[Told, Lost | None]]] = {}
         self._failure: BackendError | None = None
@@ -114,6 +116,25 @@ class Tracker:
                 self._judge(told)
         finally:
             _call_all(told)
+
+    def cancel(self, ids: Sequence[str], orders: Sequence[str] = ()) -> None:
+        """Have the cluster end these jobs, `orders` being ids that mean the same; they are not tried again. BackendError when it refuses.
+
+        How they stand is asked at once. One that the cluster forgets over this, as Slurm does with elements that had not started, is CANCELLED.
+        """
+        self.unguard(ids)
+        with self._changed:
+            keys = [self._first.get(job, job) for job in ids]
+            self._cancelled.update(keys)
+        try:
+            self._backend.cancel(orders or [self.current(job) for job in ids])
+        except BackendError:
+            with self._changed:
+                self._cancelled.difference_update(keys)
+            raise
+        self.add(ids)
+        with suppress(BackendError):  # who waits asks again
+            self._take(self._backend.states([self.current(job) for job in ids]))
 
     def current(self, job: str) -> str:
         """The id of a job's latest attempt."""
@@ -282,6 +303,8 @@ class Tracker:
                 key = self._first.get(job, job)
                 if self._live.get(key) != job:
                     continue  # late news of an earlier attempt, or of somebody else's job
+                if status.state == UNKNOWN and key in self._cancelled:
+                    status = Status("CANCELLED", "0:0")
                 if status.finished and not status.successful and key in self._guards:
                     self._held[key] = status
                 else:

@@ -25,6 +25,12 @@ class Played:
         self.questions: list[Sequence[str]] = []
         self.present: dict[str, Status] = {}
         self.rested = threading.Event()
+        self.orders: list[Sequence[str]] = []
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        self.orders.append(ids)
+        if "refused" in ids:
+            raise BackendError("not yours")
 
     def states(self, ids: Sequence[str]) -> dict[str, Status]:
         self.questions.append(tuple(ids))
@@ -173,3 +179,16 @@ def test_who_is_told_of_an_end_may_wait_for_another_thread_that_cancels_a_job() 
     assert seen.get(timeout=10)
     played.news.put({"2": Status("COMPLETED")})
     assert tracker.wait(["1", "2"], 30)
+
+
+def test_a_job_that_the_cluster_forgets_when_it_is_cancelled_counts_as_cancelled() -> None:
+    tracker, played = _tracker()
+    tracker.add(["7_0", "7_1", "refused"])
+    played.present = {"7_0": Status("UNKNOWN"), "7_1": Status("UNKNOWN"), "refused": Status("RUNNING")}
+    tracker.cancel(["7_0", "7_1"], ["7"])
+    assert tracker.known(["7_0", "7_1"]) == dict.fromkeys(["7_0", "7_1"], Status("CANCELLED", "0:0"))
+    with pytest.raises(BackendError, match="not yours"):
+        tracker.cancel(["refused"])
+    played.present["refused"] = Status("UNKNOWN")
+    assert tracker.status("refused") == Status("UNKNOWN")
+    assert played.orders == [["7"], ["refused"]]
