@@ -16,7 +16,9 @@ def cut(task: SlurmTask[..., Any], calls: Sequence[Arguments], size: int) -> tup
 
     None where every call has to be a job of its own: results are cached one by one, and contexts are those of a job.
     """
-    if size == 1 or task.cache is not None or task.workflow or not calls or injection.bound(task.unwrapped, calls[0], {}, workflow=False).inject:
+    if size == 1 or task.cache is not None or task.workflow or not calls:
+        return None
+    if injection.bound(injection.signature_of(task.unwrapped), calls[0], {}, workflow=False).inject:
         return None
     made = task.with_options()
     made.func = Batch(task)

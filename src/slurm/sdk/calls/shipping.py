@@ -114,8 +114,7 @@ def extra_path() -> list[str]:
 
 def is_usual(folder: str) -> bool:
     """Whether every interpreter of the same installation looks there by itself."""
-    library = sysconfig.get_path("stdlib")
-    return folder.endswith(".zip") or "site-packages" in folder or "dist-packages" in folder or f"{folder}/".startswith(f"{library}/")
+    return folder.endswith(".zip") or "site-packages" in folder or "dist-packages" in folder or f"{folder}/".startswith(f"{_installed('stdlib')}/")
 
 
 _checked: WeakKeyDictionary[Distant, set[tuple[str, str]]] = WeakKeyDictionary()
@@ -204,4 +203,10 @@ def name_of(archive: bytes) -> str:
 def _source() -> str:
     """The folder that this package was imported from, "" when every Python with the same prefix finds it by itself."""
     folder = os.path.dirname(os.path.dirname(os.path.abspath(str(slurm.__file__))))
-    return "" if folder in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")) else folder
+    return "" if folder in (_installed("purelib"), _installed("platlib")) else folder
+
+
+@functools.cache
+def _installed(kind: str) -> str:
+    """Where this interpreter has things of this kind. Each call is asked for it, and `sysconfig` takes a millisecond to say."""
+    return sysconfig.get_path(kind)

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from inspect import Signature
 from typing import Any, NamedTuple, Protocol
 
 import cloudpickle
@@ -21,6 +22,7 @@ from slurm.sdk.calls.script import render, several_tasks
 from slurm.sdk.errors import BackendError, SubmissionError
 from slurm.sdk.following.attempts import Attempts, Submission
 from slurm.sdk.inside import injection, loading
+from slurm.sdk.inside.injection import signature_of
 from slurm.sdk.job import Home, Job
 from slurm.sdk.packaging import choice
 from slurm.sdk.packaging.base import PackagingStrategy
@@ -72,7 +74,7 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     `begun` hears of the files before the job is handed in, unless its result is cached.
     """
     _guard(task)
-    bound = _bound(task, args, kwargs, f"{task.name}()")
+    bound = _bound(task, signature_of(task.unwrapped), args, kwargs, f"{task.name}()")
     kept = caching.Kept(cluster, task, bound.inject) if task.cache is not None else None
     key = kept.key(bound.args, bound.kwargs) if kept is not None else ""
     if kept is not None and (hit := kept.found([key])):
@@ -101,10 +103,10 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     return job
 
 
-def _bound(task: SlurmTask[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], what: str) -> injection.Bound:
+def _bound(task: SlurmTask[..., Any], signature: Signature | None, args: tuple[Any, ...], kwargs: Mapping[str, Any], what: str) -> injection.Bound:
     """The arguments of a call; TypeError begins with `what` when they do not fit the function."""
     try:
-        return injection.bound(task.unwrapped, args, kwargs, workflow=task.workflow)
+        return injection.bound(signature, args, kwargs, workflow=task.workflow)
     except TypeError as error:
         raise TypeError(f"{what}: {error}") from None
 
@@ -116,8 +118,9 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
     given = [arguments(item) for item in items]
     calls = list(given)
     inject: dict[str, str] = {}
+    signature = signature_of(task.unwrapped)
     for number, (args, kwargs) in enumerate(calls):
-        bound = _bound(task, args, kwargs, f"item {number} of {task.name}.map()")
+        bound = _bound(task, signature, args, kwargs, f"item {number} of {task.name}.map()")
         calls[number], inject = (bound.args, bound.kwargs), bound.inject
     kept = caching.Kept(cluster, task, inject) if task.cache is not None else None
     keys = [kept.key(*call) for call in calls] if kept is not None else [""] * len(calls)

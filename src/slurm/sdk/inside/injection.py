@@ -23,17 +23,23 @@ class Bound(NamedTuple):
     inject: dict[str, str]
 
 
-def bound(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], *, workflow: bool) -> Bound:
-    """Check a call against the function's signature; TypeError when it does not fit.
+def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
+    """The parameters of a function; None for builtins that tell nothing about themselves."""
+    try:
+        return inspect.signature(function)
+    except ValueError:
+        return None
+
+
+def bound(signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, workflow: bool) -> Bound:
+    """Check a call against the signature of its function; TypeError when it does not fit.
 
     JobContext goes to a parameter annotated with it or, having no annotation, called `job`; WorkflowContext, in a workflow only, to one annotated
     with it or called `ctx`, `context` or `workflow_context`. The caller counts his positions without them. Source: the published SDK, whose plain
     tasks lose a parameter called `context`.
     """
-    try:
-        signature = inspect.signature(function)
-    except ValueError:
-        return Bound(args, dict(kwargs), {})  # some builtins tell nothing about themselves
+    if signature is None:
+        return Bound(args, dict(kwargs), {})
     wanted = {name: kind for name, parameter in signature.parameters.items() if name not in kwargs and (kind := _kind(parameter, workflow))}
     if wanted:
         others = signature.replace(parameters=[one for name, one in signature.parameters.items() if name not in wanted])

@@ -83,7 +83,7 @@ class Published:
             self._call = resolve_task_arguments(*load_task_arguments(self._args, self._folder), self._environ)
         workflow = bool(getattr(task, "workflow", False))
         self._retry = getattr(task, "retry", None)
-        bound = injection.bound(self._function, *self._call, workflow=workflow)
+        bound = injection.bound(injection.signature_of(self._function), *self._call, workflow=workflow)
         self._call = bound.args, bound.kwargs
         return Envelope(b"", self._args.function, python_version(), [], bound.inject, self._cluster() if workflow else {})
 
