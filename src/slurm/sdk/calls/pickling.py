@@ -12,6 +12,7 @@ import sys
 import types
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import _lru_cache_wrapper, lru_cache
 from typing import Any, BinaryIO, NamedTuple
 
 from slurm.sdk.calls.folder import whole
@@ -166,6 +167,11 @@ def completed(function: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> No
         setattr(function, name, value)
 
 
+def cached_of(function: Callable[..., Any], parameters: dict[str, Any]) -> Any:
+    """A function under `functools.lru_cache` again, with nothing in its cache."""
+    return lru_cache(**parameters)(function)
+
+
 def cell_of(*content: Any) -> types.CellType:
     """A variable of a closure again."""
     return types.CellType(*content)
@@ -201,6 +207,8 @@ def _pickler() -> Callable[[BinaryIO], Any]:
             dispatch_table = ChainMap({types.CodeType: reduce_code, types.CellType: reduce_cell}, cloudpickle.Pickler.dispatch_table)
 
             def reducer_override(self, value: Any) -> Any:
+                if isinstance(value, _lru_cache_wrapper) and (value.__module__ == "__main__" or "<" in value.__qualname__):
+                    return cached_of, (value.__wrapped__, value.cache_parameters())  # left to itself it would claim that it can be imported
                 reduced = super().reducer_override(value)
                 if isinstance(value, types.FunctionType) and isinstance(reduced, tuple) and len(reduced) == 6:
                     _, parts, state, items, pairs, _ = reduced

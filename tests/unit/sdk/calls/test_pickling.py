@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import cloudpickle
@@ -78,6 +79,17 @@ def test_a_function_does_there_what_it_does_here(make: Callable[[], Callable[[in
     assert [there(number) for number in (1, 3)] == [here(number) for number in (1, 3)]
     for name in ("__name__", "__qualname__", "__module__", "__doc__", "__defaults__", "__kwdefaults__", "__annotations__", "__dict__"):
         assert getattr(there, name) == getattr(here, name)
+
+
+def test_a_function_with_a_cache_of_its_own_travels_without_what_is_in_it() -> None:
+    @lru_cache(maxsize=5)
+    def fibonacci(number: int) -> int:
+        return number if number < 2 else fibonacci(number - 1) + fibonacci(number - 2)
+
+    assert fibonacci(20) == 6765
+    there = _there(fibonacci)
+    assert (there.cache_parameters()["maxsize"], there.cache_info().currsize) == (5, 0)
+    assert _there(lambda: fibonacci(20))() == there(20) == 6765
 
 
 def test_functions_of_one_module_have_one_set_of_globals_there() -> None:
