@@ -10,15 +10,16 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, TextContent, Tool, ToolAnnotations
 from pydantic import BaseModel, ValidationError
 
 from slurm.model.version import VERSION
+from slurm.notation.nearest import nearest
 from slurm.sdk import slurmfile as slurmfiles
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import SlurmfileNotFoundError
@@ -46,20 +47,29 @@ def _to_stderr(text: str) -> None:
 class SlurmServer(MCPServer[Any]):
     """An MCP server whose refusals are structured: errors of the SDK by their codes, and arguments that do not fit the schema."""
 
+    async def list_tools(self) -> list[Tool]:
+        """The tools. None takes an argument that its schema does not name: a filter that is misspelt must not be left out."""
+        return [tool.model_copy(update={"input_schema": {**tool.input_schema, "additionalProperties": False}}) for tool in await super().list_tools()]
+
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Call a tool; what it raises becomes an answer that says so."""
+        tools = {tool.name: tool for tool in await self.list_tools()}
+        if name not in tools:
+            return _refusal(Problem("invalid_arguments", f"there is no tool {name}{_meant(name, tools)}", valid=list(tools)))
+        known = list(tools[name].input_schema["properties"])
+        strange = [f"{name} takes no argument {one}{_meant(one, known)}" for one in arguments if one not in known]
+        if strange:
+            return _refusal(Problem("invalid_arguments", "; ".join(strange), valid=known))
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
             found = problem(error.__cause__) if error.__cause__ is not None else None
             if isinstance(error.__cause__, ValidationError):
                 found = _unfit(error.__cause__)
-            elif found is None and name not in (tool.name for tool in await self.list_tools()):
-                found = Problem("invalid_arguments", f"there is no tool {name}", valid=[tool.name for tool in await self.list_tools()])
             elif found is None:
                 traceback.print_exception(error, file=sys.stderr)
                 found = Problem("internal_error", f"{type(error.__cause__ or error).__name__}: {error.__cause__ or error}", "this is a defect of slurm-py: please report it")
-            return CallToolResult(content=[TextContent(type="text", text=json.dumps(found.as_json()))], structured_content=found.as_json(), is_error=True)
+            return _refusal(found)
 
 
 def server(tools: Tools, name: str = "slurm", *, read_only: bool = False) -> MCPServer[Any]:
@@ -160,6 +170,16 @@ def _as_resource(call: Callable[..., BaseModel]) -> Callable[..., Any]:
             raise ResourceError(json.dumps(found.as_json())) from error
 
     return read
+
+
+def _refusal(found: Problem) -> CallToolResult:
+    """A problem as a tool's answer, as text and as structure."""
+    return CallToolResult(content=[TextContent(type="text", text=json.dumps(found.as_json()))], structured_content=found.as_json(), is_error=True)
+
+
+def _meant(word: str, valid: Iterable[str]) -> str:
+    found = nearest(word, valid)
+    return f"; did you mean {found}?" if found else ""
 
 
 def _unfit(error: ValidationError) -> Problem:

@@ -143,6 +143,19 @@ def test_what_cannot_be_submitted_is_refused_with_a_code(tmp_path: Path, argumen
     on(backend, tmp_path, play)
 
 
+def test_an_argument_that_a_tool_has_not_is_refused_and_the_schema_says_so(tmp_path: Path) -> None:
+    backend = Told({"squeue": line("7", "RUNNING")})
+
+    async def play(client: Client) -> None:
+        error = await refused(client, "list_jobs", state=["FAILED"])
+        assert error["code"] == "invalid_arguments" and error["message"] == "list_jobs takes no argument state; did you mean states?"
+        assert error["valid"] == ["user", "states", "partition", "limit", "offset"]
+        assert (await refused(client, "cluster_status", all=True))["message"] == "cluster_status takes no argument all"
+        assert all(tool.input_schema["additionalProperties"] is False for tool in (await client.list_tools()).tools)
+
+    on(backend, tmp_path, play)
+
+
 def test_a_clusters_refusal_comes_in_its_own_words(tmp_path: Path) -> None:
     backend = Told({})
     backend.refusal = SubmissionError("the cluster did not take the job: Invalid partition name specified")
