@@ -7,9 +7,7 @@ from collections.abc import Mapping
 
 from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
-from slurm.commands.failure import Failure
 from slurm.commands.jobs import told
-from slurm.sdk.backends.backend import Backend
 from slurm.sdk.following import inspection
 
 
@@ -28,8 +26,6 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         rows = inspection.queue(
             cluster.backend.ask, mine=not (options.all or options.user), users=_words(options.user), states=_words(options.state),
             partitions=_words(options.partition))
-        if options.partition and not rows:
-            _known(cluster.backend, _words(options.partition))
     if console.json:
         console.answer({"jobs": [told.facts(row) for row in rows], "counts": inspection.counts(rows)})
         return 0
@@ -39,14 +35,6 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     console.table(told.HEADER, [told.line(row) for row in rows], free=told.FREE)
     console.line(told.counted(inspection.counts(rows)))
     return 0
-
-
-def _known(backend: Backend, names: list[str]) -> None:
-    """Refuse partitions that there are not, for which squeue only shows an empty queue."""
-    valid = [row.name for row in inspection.partitions(backend.ask)]
-    for name in names:
-        if name not in valid:
-            raise Failure("UnknownPartition", f"there is no partition {name}", [f"valid: {', '.join(valid)}"])
 
 
 def _words(text: str | None) -> list[str]:

@@ -129,7 +129,8 @@ class TopApp(App[int]):
             return
         self._away_since = self._away_since or time.time()
         since = time.strftime("%H:%M:%S", time.localtime(self._away_since))
-        self._banner(f"since {since}: {errand.sentence(error)}. Asking again every {self.interval:g} s{'; what you see is old' if self.snapshot else ''}")
+        old = "; what you see is old" if self.snapshot else ""
+        self._banner(f"since {since}{old}. Asking again every {self.interval:g} s: {errand.sentence(error)}")
         if self.snapshot is None:
             self.queue.empty = self.nodes.empty = "nothing is known of the cluster yet"
             self._fill()

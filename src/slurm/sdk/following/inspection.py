@@ -14,6 +14,7 @@ from slurm.notation.errors import NotationError
 from slurm.notation.filenames import Fields
 from slurm.sdk.backends.slurm_commands import JOBS_A_QUESTION, NO_ACCOUNTING
 from slurm.sdk.errors import BackendCommandError
+from slurm.sdk.following import refusals
 from slurm.sdk.following.status import normal
 
 Ask = Callable[[Sequence[str]], str]
@@ -168,17 +169,25 @@ def queue(ask: Ask, *, mine: bool = False, users: Sequence[str] = (), states: Se
     """The queue, or those of it that meet every condition given; `elements` gives each waiting element of an array a line of its own.
 
     `states` by their names, or ["all"] for ended jobs too, as long as the cluster remembers them. Ids that it does not know are left out.
+    UnknownUser, UnknownState, and UnknownPartition where there is no job and the cluster has no such partition.
     """
     words = ["squeue", "-h", "-o", ROW + CELL.join(QUEUE)]
     words += ["--me"] if mine else []
     words += ["-r"] if elements else []
     for flag, given in (("-u", users), ("-t", states), ("-p", partitions)):
         words += [flag, ",".join(given)] if given else []
-    if not ids:
-        return _queue_rows(ask(words))
-    found: list[QueueRow] = []
-    for start in range(0, len(ids), JOBS_A_QUESTION):
-        found += _queue_of(ask, words, ids[start:start + JOBS_A_QUESTION])
+    try:
+        if not ids:
+            found = _queue_rows(ask(words))
+        else:
+            found = [row for start in range(0, len(ids), JOBS_A_QUESTION) for row in _queue_of(ask, words, ids[start:start + JOBS_A_QUESTION])]
+    except BackendCommandError as error:
+        known = refusals.told(error)
+        if known is error:
+            raise
+        raise known from error
+    if partitions and not found:
+        partitions_known(ask, partitions)
     return found
 
 
@@ -199,6 +208,14 @@ def partitions(ask: Ask) -> list[PartitionRow]:
     for cells in _cells(ask(["sinfo", "-h", "-o", ROW + CELL.join(PARTITIONS)]), len(PARTITIONS)):
         found.setdefault(cells[0], []).append(cells)
     return [_partition_row(name, rows) for name, rows in found.items()]
+
+
+def partitions_known(ask: Ask, names: Sequence[str]) -> None:
+    """UnknownPartition unless the cluster has them all: squeue only shows an empty queue for one that it has not."""
+    valid = [row.name for row in partitions(ask)]
+    for name in names:
+        if name not in valid:
+            raise refusals.UnknownPartition(name, valid)
 
 
 def nodes(ask: Ask, names: str = "") -> list[NodeRow]:

@@ -8,14 +8,16 @@ from typing import Any, Literal, get_args
 from slurm.model.errors import NotFound, NotPermitted, SlurmError, Unreachable, Unsupported
 from slurm.notation.errors import NotationError
 from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, InvalidOption, LoginRefused, SlurmfileError, SubmissionError
+from slurm.sdk.following import refusals
 from slurm.sdk.following.inspection import UnknownJob
+from slurm.sdk.following.refusals import UnknownName
 
 Code = Literal[
     "invalid_arguments", "invalid_job_id", "job_not_found", "invalid_option", "submission_refused", "no_output", "not_permitted", "no_cluster",
     "cluster_timeout", "login_refused", "slurmfile_error", "unsupported", "command_failed", "cluster_error", "file_error", "internal_error"]
 CODES: tuple[str, ...] = get_args(Code)
 _KINDS: list[tuple[type[BaseException], Code]] = [
-    (UnknownJob, "job_not_found"), (NotationError, "invalid_job_id"), (InvalidOption, "invalid_option"), (SubmissionError, "submission_refused"),
+    (UnknownJob, "job_not_found"), (UnknownName, "invalid_arguments"), (NotationError, "invalid_job_id"), (InvalidOption, "invalid_option"), (SubmissionError, "submission_refused"),
     (BackendTimeout, "cluster_timeout"), (LoginRefused, "login_refused"), (BackendCommandError, "command_failed"), (BackendError, "cluster_error"),
     (SlurmfileError, "slurmfile_error"), (Unreachable, "no_cluster"), (NotFound, "job_not_found"), (NotPermitted, "not_permitted"),
     (Unsupported, "unsupported"), (SlurmError, "cluster_error"), (OSError, "file_error"),
@@ -57,11 +59,13 @@ def problem(error: BaseException) -> Problem | None:
         return None
     cause = error.__cause__
     told = cause if isinstance(error, SubmissionError) and isinstance(cause, SlurmError) else error
-    first, *rest = told.lines() if isinstance(told, SlurmError) else str(told).splitlines() or [type(told).__name__]
+    first, *rest = told.lines() if isinstance(told, SlurmError) else refusals.lines(str(told)) or [type(told).__name__]
     text = str(error).lower()
     if code in ("cluster_error", "command_failed") and any(words in text for words in _PERMISSION):
         code = "not_permitted"
     if code in ("cluster_error", "command_failed") and (isinstance(cause, Unreachable) or any(words in text for words in _UNREACHABLE)):
         code = "no_cluster"
+    if isinstance(error, UnknownName):
+        return Problem(code, first, valid=error.valid)
     valid = [error.valid] if isinstance(error, NotationError) and error.valid else []
     return Problem(code, first, "; ".join(line.strip() for line in rest), valid)

@@ -18,7 +18,7 @@ from slurm.sdk import slurmfile as slurmfiles
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import BackendCommandError, SlurmfileInvalidError, SlurmfileNotFoundError
-from slurm.sdk.following import ending, inspection
+from slurm.sdk.following import ending, inspection, refusals
 from slurm.sdk.following.inspection import HistoryRow, JobRecord, UnknownJob
 from slurm.sdk.following.reasons import sentence
 from slurm.sdk.following.status import UNKNOWN, Status
@@ -72,8 +72,8 @@ class Tools:
             known = problem(error)
             if known is None or known.code != "command_failed":
                 raise
-            return answers.Validated(valid=False, message=_without_name(known.message), hint=_without_name(known.hint))
-        return answers.Validated(valid=True, message=_without_name(said.strip()), hint="")
+            return answers.Validated(valid=False, message=known.message, hint=known.hint)
+        return answers.Validated(valid=True, message="\n".join(refusals.lines(said.strip())), hint="")
 
     def list_jobs(self, user: Annotated[str, Field(description='a user\'s name, "me", or "all"')] = "me",
                   states: Annotated[list[str] | None, Field(description='such as ["PENDING", "RUNNING"]; ["all"] for ended ones too')] = None,
@@ -164,7 +164,10 @@ class Tools:
 
     def list_nodes(self, partition: str = "", only_unusable: bool = False, limit: Annotated[int, Field(ge=1, le=MOST_JOBS)] = 100) -> answers.Nodes:
         """List nodes with what of them is given to jobs, and why some are down."""
-        rows = [row for row in inspection.nodes(self._backend().ask) if (not partition or partition in row.partitions) and not (only_unusable and row.usable)]
+        ask = self._backend().ask
+        if partition:
+            inspection.partitions_known(ask, [partition])
+        rows = [row for row in inspection.nodes(ask) if (not partition or partition in row.partitions) and not (only_unusable and row.usable)]
         return answers.Nodes(nodes=[answers.node(row) for row in rows[:limit]], total=len(rows))
 
     def cluster_status(self) -> answers.ClusterStatus:
@@ -254,8 +257,3 @@ def _whole_letters(data: bytes) -> bytes:
     decoder.decode(data)
     pending = len(decoder.getstate()[0])
     return data[:len(data) - pending] if pending < len(data) else data
-
-
-def _without_name(said: str) -> str:
-    """What sbatch said, without its name before each line."""
-    return "\n".join(line.removeprefix("sbatch: ").removeprefix("error: ").removeprefix("hint: ") for line in said.splitlines())

@@ -155,9 +155,24 @@ def test_a_cluster_that_goes_away_is_told_and_comes_back_by_itself() -> None:
     on(busy(), play)
 
 
+def test_a_cluster_that_is_away_is_told_with_what_to_do_within_three_lines() -> None:
+    source = busy()
+    source.away = ("squeue: error: Unable to contact slurm controller (connect failure)\n"
+                   f"squeue: hint: tried unix:/home/ada/{'x' * 100}/slurmctld.sock: Connection refused\n"
+                   "squeue: hint: the cluster default is not running: start it with `slurm up`")
+
+    async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
+        await until(pilot, lambda: "start it with" in screen(app))
+        text = " ".join(screen(app).split())
+        assert "Unable to contact slurm controller (connect failure); the cluster default is not running: start it with `slurm up`" in text
+        assert "squeue:" not in text and "tried" not in text
+
+    on(source, play)
+
+
 def test_a_cluster_that_never_answered_leaves_no_empty_tables_without_a_word() -> None:
     async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
-        await until(pilot, lambda: "no slurmctld" in screen(app) and "nothing is known" in screen(app))
+        await until(pilot, lambda: "no slurmctld" in " ".join(screen(app).split()) and "nothing is known" in screen(app))
 
     on(FakeSource(away="no slurmctld"), play)
 

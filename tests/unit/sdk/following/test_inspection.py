@@ -48,8 +48,8 @@ def test_the_elements_that_wait_in_one_line_are_counted() -> None:
 
 
 def test_what_is_asked_for_stands_on_the_command_line() -> None:
-    cluster = Cluster("")
-    assert inspection.queue(cluster.ask, mine=True, users=["ada", "bob"], states=["all"], partitions=["gpu"], ids=["1", "2_3"], elements=True) == []
+    cluster = Cluster(line(i="1"))
+    assert len(inspection.queue(cluster.ask, mine=True, users=["ada", "bob"], states=["all"], partitions=["gpu"], ids=["1", "2_3"], elements=True)) == 1
     assert cluster.asked[0][4:] == ["--me", "-r", "-u", "ada,bob", "-t", "all", "-p", "gpu", "-j", "1,2_3"]
 
 

@@ -156,6 +156,27 @@ def test_an_argument_that_a_tool_has_not_is_refused_and_the_schema_says_so(tmp_p
     on(backend, tmp_path, play)
 
 
+@pytest.mark.parametrize(("tool", "arguments", "message", "valid"), [
+    ("list_jobs", {"user": "eve"}, "there is no user eve", []),
+    ("list_jobs", {"states": ["bogus"]}, "there is no job state bogus", ["pending", "running"]),
+    ("list_jobs", {"partition": "nope"}, "there is no partition nope", ["gpu"]),
+    ("list_nodes", {"partition": "nope"}, "there is no partition nope", ["gpu"]),
+])
+def test_a_name_that_the_cluster_has_not_is_refused_with_those_it_has(
+        tmp_path: Path, tool: str, arguments: dict[str, Any], message: str, valid: list[str]) -> None:
+    said = "squeue: error: Invalid job state specified: bogus\nsqueue: error: Valid job states include: pending,running"
+    backend = Told({
+        "squeue -h -o": "", "sinfo": ROW + CELL.join(("gpu*", "up", "infinite", "1", "idle", "0/1/0/1", "1", "", "cn01")) + "\n", "scontrol -d show node": ""})
+    if "user" in arguments or "states" in arguments:
+        backend.says = {"squeue": BackendCommandError(said if "states" in arguments else "squeue: error: Invalid user: eve")}
+
+    async def play(client: Client) -> None:
+        error = await refused(client, tool, **arguments)
+        assert (error["code"], error["message"], error["valid"]) == ("invalid_arguments", message, valid)
+
+    on(backend, tmp_path, play)
+
+
 def test_a_clusters_refusal_comes_in_its_own_words(tmp_path: Path) -> None:
     backend = Told({})
     backend.refusal = SubmissionError("the cluster did not take the job: Invalid partition name specified")
