@@ -1,8 +1,9 @@
-"""A process's standard streams where they are closed, gone or full."""
+"""A process's standard streams where they are closed, gone, full, or in a locale that lacks letters."""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 
@@ -10,10 +11,16 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def opened() -> None:
-    """Let /dev/null stand for streams that the caller closed, as `<&-` and `>&-` do; no file of ours then gets their number."""
+    """Let /dev/null stand for streams that the caller closed, as `<&-` and `>&-` do; no file of ours then gets their number.
+
+    Letters that the locale lacks are written as \\u65e5: what somebody calls a job must not keep others from listing theirs.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def unwritable(error: OSError) -> str:

@@ -70,6 +70,15 @@ def test_streams_that_are_closed_need_not_be_there(module: str, argv: list[str],
         assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_letter_that_the_locale_lacks_is_written_as_its_number(encoding: str) -> None:
+    code = "from slurm.commands.shell import Shell\nshell = Shell.of_process('squeue')\nshell.out('caf\\u00e9 \\u65e5')\nshell.stdout.flush()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False,
+                          env={**os.environ, "PYTHONPATH": str(SRC), "PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == (b"caf\\xe9" if encoding == "ascii" else b"caf\xe9") + b" \\u65e5\n"
+
+
 def test_a_reader_that_goes_away_ends_the_command_without_a_traceback() -> None:
     read, write = os.pipe()
     os.close(read)
