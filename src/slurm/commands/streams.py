@@ -18,9 +18,14 @@ def opened() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    write_what_lacks("backslashreplace")
+
+
+def write_what_lacks(errors: str) -> None:
+    """How letters that the locale lacks are written: a screen takes "replace", with which each stays as wide as it was."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=errors)
 
 
 def unwritable(error: OSError) -> str:

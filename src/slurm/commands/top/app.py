@@ -47,6 +47,7 @@ class TopApp(App[int]):
         Binding("1", "show('queue')", "Queue", show=False), Binding("2", "show('nodes')", "Nodes", show=False),
         Binding("tab", "other", "Nodes", show=False, priority=False), Binding("space", "pause", "Pause", show=False),
         Binding("escape", "clear", "No filter", show=False), Binding("ctrl+c", "quit", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", show=False, priority=True),
     ]
 
     def __init__(self, source: Source, *, mine: bool = False, interval: float = 0.0) -> None:
@@ -167,13 +168,13 @@ class TopApp(App[int]):
             screen.query_one("#filter", Input).value))
 
     def on_resize(self) -> None:
-        """Fit the headings."""
-        self._show_heading()
+        """Fit the headings, once the screen has its new size."""
+        self.call_after_refresh(self._show_heading)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What belongs to the tables is offered only there, and nothing but its own below a dialog."""
         if isinstance(self.screen, Question | Keys):
-            return action in ("quit", "focus_next")
+            return action in ("quit", "suspend_process", "focus_next")
         here = self.screen is self.screen_stack[0]
         if here and action in OF_JOBS and self._switch.current == "nodes":
             return False

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from slurm.commands import which_cluster
+from slurm.commands import streams, which_cluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
 from slurm.commands.top.cluster_source import ClusterSource
@@ -44,6 +44,7 @@ def _shown(options: argparse.Namespace, environ: Mapping[str, str], console: Con
         console.answer(_as_json(meant.name, source.snapshot()))
         return 0
     os.environ.setdefault("ESCDELAY", "25")
+    streams.write_what_lacks("replace")
     from slurm.commands.top.app import TopApp
 
     return TopApp(source, mine=options.mine).run() or 0

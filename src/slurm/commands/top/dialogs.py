@@ -11,6 +11,7 @@ from textual.widgets import Button, Static
 KEYS = """\
 [b]Everywhere[/b]
   q            quit, or leave a page     ?       these keys
+  Ctrl-Z       back to the shell; fg comes back
   1 2 Tab      queue, nodes              space   pause, go on
   /            filter by typing; several words must all be there
   Esc          leave the filter, then drop it

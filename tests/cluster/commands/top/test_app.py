@@ -64,6 +64,21 @@ def test_the_screen_shows_cluster_jobs_and_nodes_within_80_columns() -> None:
     on(busy(), play)
 
 
+def test_on_a_narrow_terminal_state_time_and_reason_stay_and_the_headings_fit() -> None:
+    async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
+        source.interval = app.interval = 3600.0
+        await pilot.resize_terminal(60, 15)
+        await until(pilot, lambda: "(Resources)" in screen(app))
+        lines = screen(app).splitlines()
+        assert "1:00:00" in screen(app) and "TIME" in screen(app) and "cn01" in screen(app)
+        assert all(word in lines[1] for word in ("CPU", "MEM", "GPU")) and ":" in lines[0]
+        assert all(len(line) <= 60 for line in lines)
+        await pilot.press("2")
+        await until(pilot, lambda: "Not respondin" in screen(app))
+
+    on(busy(), play)
+
+
 def test_a_click_on_a_heading_sorts_times_by_their_length_and_the_second_turns_round() -> None:
     async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
         time_at = screen(app).splitlines()[3].index("TIME")
