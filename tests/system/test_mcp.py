@@ -114,6 +114,8 @@ def test_over_http_only_who_shows_the_token_is_let_in(cluster: Cluster) -> None:
         port = int(url.rpartition(":")[2].partition("/")[0])
         taken = cluster.run("slurm", "mcp", "run", "-t", "http", "-p", str(port))
         assert taken.status == 1 and "cannot listen" in taken.err
+        beyond = cluster.run("slurm", "mcp", "run", "-t", "http", "-p", "99999")
+        assert beyond.status == 1 and "there is no port 99999" in beyond.err
     finally:
         server.send_signal(signal.SIGINT)
         assert server.wait(SECONDS) == 130
@@ -143,6 +145,8 @@ def test_status_says_how_a_client_is_told(cluster: Cluster) -> None:
     assert found["answers"] and "submit_script" in found["tools"] and found["client"]["slurm"]["args"] == ["mcp", "run"]
     away = cluster.run("slurm", "mcp", "status", "--name", "nobody")
     assert away.status == 1 and "slurm up" in away.out
+    named = json.loads(cluster.run("slurm", "--name", "nobody", "mcp", "status", "--json").out)
+    assert named["client"]["slurm"]["args"] == ["mcp", "run", "--name", "nobody"]
 
 
 def _status(url: str, headers: dict[str, str]) -> int:

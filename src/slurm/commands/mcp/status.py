@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     except SlurmError as error:
         trouble = "; ".join(error.lines())
     server = {"command": os.path.abspath(sys.argv[0]) if os.path.basename(sys.argv[0]) == "slurm" else "slurm",
-              "args": ["mcp", "run", *(["--env", options.env] if options.env else []),
+              "args": ["mcp", "run", *(["--name", options.name] if options.name else []), *(["--env", options.env] if options.env else []),
                        *(["--slurmfile", os.path.abspath(options.slurmfile)] if options.slurmfile else [])]}
     if options.json:
         console.answer({"mcp": version("mcp"), "cluster": name, "answers": not trouble, "trouble": trouble, "tools": list(TOOLS), "client": {"slurm": server}})

@@ -65,6 +65,8 @@ def serve(made: MCPServer[Any], host: str, port: int, token: str, tell: Callable
 
 def _listening(host: str, port: int) -> socket.socket:
     """A socket that listens there; port 0 takes a free one."""
+    if not 0 <= port <= 65535:
+        raise CannotListen(f"there is no port {port}: ports are 0 to 65535, and 0 takes a free one")  # getaddrinfo would take the lower bits of it
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         found = socket.socket(family, socket.SOCK_STREAM)
@@ -75,7 +77,7 @@ def _listening(host: str, port: int) -> socket.socket:
         except OSError:
             found.close()
             raise
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise CannotListen(f"cannot listen on {host} port {port}: {getattr(error, 'strerror', '') or error}\n--port 0 takes a free port") from error
     return found
 
