@@ -68,6 +68,9 @@ def test_outputs_and_models_are_kept_only_in_a_folder_of_their_own(home: DemoHom
     (home.work / "mine" / "thesis.txt").write_text("x")
     result = home.run("slurm", "demo", "--keep", "mine")
     assert (result.status, result.err.splitlines()[0]) == (1, "slurm: error: --keep mine: it exists and is not an empty folder")
+    result = home.run("slurm", "demo", "--keep", "mine/thesis.txt/here")
+    assert (result.status, result.err.splitlines()[0]) == (1, "slurm: error: --keep mine/thesis.txt/here: Not a directory")
+    assert not result.out, "no cluster is started for it"
 
 
 @pytest.mark.parametrize("words", [["--name", "mine", "demo"], ["demo", "--name", "mine"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shutil
 import subprocess
@@ -78,6 +79,12 @@ def _new_folder(path: str) -> str:
     folder = os.path.abspath(path)
     if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
         raise InvalidRequest(message=f"--keep {path}: it exists and is not an empty folder", hints=["name a folder that does not exist yet"])
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise InvalidRequest(message=f"--keep {path}: {error.strerror}", hints=["name a folder in which you may write"]) from error
     return folder
 
 
