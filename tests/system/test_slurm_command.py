@@ -198,6 +198,7 @@ def test_watch_ends_with_the_job_and_as_the_job(cluster: Cluster) -> None:
     assert mine.status == 0 and f"{array}_2" in mine.out, mine
     assert cluster.run("slurm", "jobs", "watch", "999999").status == 1
     assert cluster.ok("slurm", "jobs", "watch") == "No jobs in queue to watch.\n"
+    assert cluster.ok("slurm", "jobs", "watch", array, "--account", "nobody") == f"No jobs in queue to watch of account nobody among {array}.\n"
 
 
 def test_watch_draws_on_a_terminal(cluster: Cluster) -> None:

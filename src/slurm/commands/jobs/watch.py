@@ -39,9 +39,9 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         watching = Watching(cluster, refs, options)
         live.watch(console, watching.look, watching.pause, live.seconds(options, cluster), cluster.patience)
         if not watching.seen:
-            if refs:
+            if refs and not (options.user or options.account):
                 raise UnknownJob(f"the cluster knows no job {options.filter}: it never was, or it ended too long ago")
-            console.line(f"No jobs in queue to watch{f' with {options.filter} in their name' if options.filter else ''}.")
+            console.line(f"No jobs in queue to watch{_condition(options, refs)}.")
         return watching.status()
 
 
@@ -80,15 +80,16 @@ class Watching:
 
     def _now(self) -> dict[str, QueueRow]:
         ask, options = self._cluster.backend.ask, self._options
+        users = [options.user] if options.user else []
         if self._refs:
             ids = list(dict.fromkeys(str(ref.job) for ref in self._refs))
             single = any(ref.tasks is not None for ref in self._refs)
-            rows = [row for row in inspection.queue(ask, states=wanted.KNOWN, ids=ids, elements=single)
+            rows = [row for row in inspection.queue(ask, states=wanted.KNOWN, ids=ids, elements=single, users=users)
                     if any(wanted.covers(ref, row.id, row.raw_id) for ref in self._refs)]
         else:
-            rows = inspection.queue(ask, mine=not (options.all or options.user or options.account), users=[options.user] if options.user else [])
-            rows = [row for row in rows if options.filter in row.name and options.account in (None, row.account)]
-        now = {row.id: row for row in rows}
+            rows = inspection.queue(ask, mine=not (options.all or options.user or options.account), users=users)
+            rows = [row for row in rows if options.filter in row.name]
+        now = {row.id: row for row in rows if options.account in (None, row.account)}
         return {**self._ended({id: row for id, row in _each(self.seen, now) if id not in now}), **now}
 
     def _ended(self, gone: Mapping[str, QueueRow]) -> dict[str, QueueRow]:
@@ -108,6 +109,12 @@ class Watching:
         more = f", {len(rows) - room} more lines" if len(rows) > room else ""
         title = f"{time.strftime('%H:%M:%S')}  {told.counted(inspection.counts(rows))}{more}"
         return drawn(told.HEADER, [told.line(row) for row in rows[:room]], title, told.FREE)
+
+
+def _condition(options: argparse.Namespace, refs: Sequence[JobRef]) -> str:
+    """What the jobs were narrowed to, for an answer that there is none."""
+    named = f"among {options.filter}" if refs else f"with {options.filter} in their name" if options.filter else ""
+    return "".join(f" {part}" for part in (f"of {options.user}" if options.user else "", f"of account {options.account}" if options.account else "", named) if part)
 
 
 def _each(seen: Mapping[str, QueueRow], now: Mapping[str, QueueRow]) -> Iterator[tuple[str, QueueRow]]:
