@@ -186,16 +186,26 @@ def test_cancel_asks_on_a_terminal(cluster: Cluster) -> None:
     assert on_terminal(cluster, "jobs", "cancel", "-f", again).status() == 0
 
 
+def watched(cluster: Cluster, word: str, held: str) -> tuple[int, str]:
+    """What `slurm jobs watch` exits with and prints, where the held job is released once it is seen."""
+    watch = cluster.spawn("slurm", "jobs", "watch", word, "-i", "0.2")
+    assert watch.stdout is not None
+    first = watch.stdout.readline()
+    cluster.ok("scontrol", "release", held)
+    rest, _ = watch.communicate(timeout=60)
+    return watch.returncode, first + rest
+
+
 def test_watch_ends_with_the_job_and_as_the_job(cluster: Cluster) -> None:
-    job = cluster.sbatch("--mem=50M", "-J", "short", "--wrap", "sleep 0.5; exit 4")
-    result = cluster.run("slurm", "jobs", "watch", job, "-i", "0.3")
-    assert result.status == 4
-    assert "short" in result.out and "→ FAILED" in result.out
+    job = cluster.sbatch("--mem=50M", "-J", "short", "--hold", "--wrap", "exit 4")
+    status, out = watched(cluster, job, job)
+    assert status == 4
+    assert "short" in out and "→ FAILED" in out
     last = json.loads(cluster.run("slurm", "jobs", "watch", job, "--json").out.splitlines()[-1])
     assert (last["id"], last["state"]) == (job, "FAILED")
-    array = cluster.sbatch("--mem=50M", "--array=0-2%1", "-J", "sweep", "--wrap", "sleep 0.2")
-    mine = cluster.run("slurm", "jobs", "watch", "swe", "-i", "0.2")
-    assert mine.status == 0 and f"{array}_2" in mine.out, mine
+    array = cluster.sbatch("--mem=50M", "--array=0-2%1", "-J", "sweep", "--hold", "--wrap", "sleep 0.2")
+    status, out = watched(cluster, "swe", array)
+    assert status == 0 and f"{array}_2" in out, out
     assert cluster.run("slurm", "jobs", "watch", "999999").status == 1
     assert cluster.ok("slurm", "jobs", "watch") == "No jobs in queue to watch.\n"
     assert cluster.ok("slurm", "jobs", "watch", array, "--account", "nobody") == f"No jobs in queue to watch of account nobody among {array}.\n"
