@@ -19,6 +19,7 @@ from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
 from slurm.model.errors import SlurmError
 from slurm.model.version import VERSION
+from slurm.notation.nearest import nearest
 
 Run = Callable[[argparse.Namespace, Mapping[str, str], Console], int]
 
@@ -33,7 +34,7 @@ class Row(NamedTuple):
 
 SUBCOMMANDS: Mapping[str, Row] = {
     "up": Row("start a cluster on this machine, or what is missing of it", "embedded.up"),
-    "down": Row("cancel its jobs and stop it", "embedded.down"),
+    "down": Row("cancel its running jobs and stop it", "embedded.down"),
     "status": Row("show its daemons, nodes and jobs", "embedded.status"),
     "explain": Row("say why a job waits, what would start it, and when", "explain"),
     "top": Row("show queue and nodes on the whole screen, and act on jobs", "top.command"),
@@ -85,6 +86,15 @@ class LazyParser(argparse.ArgumentParser):
         if left:
             self.error(f"unrecognized arguments: {' '.join(left)}")
         return found, left
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a subcommand that there is not with the nearest that there is, where argparse lists them all."""
+        if action.option_strings or action.choices is None or value in action.choices:
+            super()._check_value(action, value)
+            return
+        valid = list(map(str, action.choices))
+        found = nearest(str(value), valid)
+        raise argparse.ArgumentError(None, f"{self.prog} has no command {value}; {f'did you mean {found}?' if found else 'it has ' + ', '.join(valid)}")
 
     def error(self, message: str) -> NoReturn:
         """Raise WrongUsage."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from pathlib import Path
 
@@ -116,6 +117,16 @@ def test_down_and_status_of_a_cluster_that_does_not_exist_say_so_and_make_nothin
     assert capsys.readouterr().out == (
         "Cluster default does not exist. Nothing was changed.\nCluster default does not exist: start one with `slurm up`\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["job", "list"], "slurm has no command job; did you mean jobs?"), (["jobs", "lst"], "slurm jobs has no command lst; did you mean list?"),
+    (["mcp", "xyzzy"], "slurm mcp has no command xyzzy; it has run, status")])
+def test_a_subcommand_that_there_is_not_is_refused_with_the_nearest_that_there_is(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert slurm.main(words) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"slurm: error: {said}"
+    assert slurm.main([*words, "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["message"] == said
 
 
 def test_a_table_for_a_pipe_is_aligned_text() -> None:
