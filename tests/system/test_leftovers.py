@@ -34,7 +34,8 @@ def test_down_does_not_start_what_waits_for_the_cancelled(fresh: Maker) -> None:
     jobs = [cluster.sbatch("-n2", "--wrap", "sleep 1000") for _ in range(4)]
     cluster.until_state(jobs[0], "RUNNING")
     began = time.monotonic()
-    assert "Cancelled 1 running job\n" in cluster.ok("slurm", "down")
+    cluster.sbatch("--hold", "--array=1-3", "--wrap", "true")
+    assert "Cancelled 1 running job\n6 jobs wait for the next `slurm up`\n" in cluster.ok("slurm", "down")
     assert time.monotonic() - began < 12
     assert not cluster.processes()
     cluster.up()

@@ -52,10 +52,7 @@ def take_down(cluster: EmbeddedCluster, environ: Mapping[str, str], *, keep_jobs
     """Cancel the jobs and stop every daemon of a cluster whose lock the caller holds; what is worth a word, one line each."""
     if keep_jobs:
         return processes.stop(cluster.daemons)
-    notes = []
-    ended = _end_jobs(environ, cluster) if any(daemon.pid for daemon in cluster.daemons if not daemon.node) else 0
-    if ended:
-        notes.append(f"Cancelled {ended} running job{'s' if ended > 1 else ''}")
+    notes = _end_jobs(environ, cluster) if any(daemon.pid for daemon in cluster.daemons if not daemon.node) else []
     notes += processes.stop(cluster.daemons)
     shape = cluster.shape
     if shape is not None:
@@ -72,25 +69,25 @@ def _steps_left(cluster: EmbeddedCluster) -> bool:
     return shape is not None and bool(leftovers.supervisors(cluster.instance, shape.names))
 
 
-def _end_jobs(environ: Mapping[str, str], cluster: EmbeddedCluster) -> int:
-    """Cancel what runs and wait until its processes are gone; how many jobs ran. 0 when the controller does not answer."""
+def _end_jobs(environ: Mapping[str, str], cluster: EmbeddedCluster) -> list[str]:
+    """Cancel what runs and wait until its processes are gone; how many jobs ran, and how many wait still. [] when the controller does not answer."""
     try:
         with client.connect({**environ, "SLURM_CONF": cluster.instance.conf}) as connection:
             # What waits would start on what the cancelled jobs give back.
             connection.call({"type": "Quiesce", "seconds": 2 * DRAIN_SECONDS}, CALL_SECONDS)
-            running = _running(connection)
-            if not running:
-                return 0
-            connection.call({"type": "CancelJobs", "filter": {"states": ["running", "suspended"]}}, CALL_SECONDS)
+            running, waiting = _jobs(connection, "running", "suspended", "completing"), _jobs(connection, "pending")
+            if running:
+                connection.call({"type": "CancelJobs", "filter": {"states": ["running", "suspended"]}}, CALL_SECONDS)
             deadline = time.monotonic() + DRAIN_SECONDS
-            while time.monotonic() < deadline and _running(connection):
+            while running and time.monotonic() < deadline and _jobs(connection, "running", "suspended", "completing"):
                 time.sleep(0.05)
-            return len(running)
     except SlurmError:
-        return 0
+        return []
+    return [*([f"Cancelled {running} running job{'s' if running > 1 else ''}"] if running else []),
+            *([f"{waiting} job{'s wait' if waiting > 1 else ' waits'} for the next `slurm up`"] if waiting else [])]
 
 
-def _running(connection: Connection) -> list[list[str]]:
-    reply = connection.call({"type": "ListJobs", "fields": ["JobID"], "filter": {"states": ["running", "suspended", "completing"]}}, CALL_SECONDS)
-    rows: list[list[str]] = reply["rows"]
-    return rows
+def _jobs(connection: Connection, *states: str) -> int:
+    """How many jobs are in these states, an array's elements singly."""
+    reply = connection.call({"type": "ListJobs", "fields": ["JobID"], "filter": {"states": list(states)}, "expand_arrays": True}, CALL_SECONDS)
+    return len(reply["rows"])
