@@ -7,12 +7,14 @@ from typing import cast
 
 import pytest
 
+from slurm.commands.cluster import overview
+from slurm.commands.cluster.overview import Overview
 from slurm.commands.failure import Failure
 from slurm.commands.jobs import cancel, told, wanted
 from slurm.notation import jobref
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError
-from slurm.sdk.following.inspection import CELL, QUEUE, ROW, QueueRow
+from slurm.sdk.following.inspection import CELL, QUEUE, ROW, NodeRow, QueueRow
 from slurm.sdk.following.status import UNKNOWN, Status
 
 
@@ -106,3 +108,8 @@ def test_a_whole_array_is_one_wish_and_some_of_its_elements_are_each_one() -> No
     (["CANCELLED"], ["0:0"], 1), ([UNKNOWN], [""], 1)])
 def test_a_watch_exits_as_the_first_job_that_did_not_complete(states: list[str], codes: list[str], status: int) -> None:
     assert told.shell_status(states, codes) == status
+
+
+def test_why_a_node_is_down_is_told_in_letters_only() -> None:
+    node = NodeRow("cn1", "DOWN", ("gpu",), 4, 0, None, 1024, 0, None, 0, 0, "", "", "bad \x1b[31mdisk", "root@now")
+    assert overview.troubles(Overview("lab", [], [node], {})) == ["", "cn1 is DOWN: bad \\x1b[31mdisk (root@now)"]

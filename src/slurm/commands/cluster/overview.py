@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from slurm.commands.embedded.console import Console, Drawing, drawn
+from slurm.commands.embedded.console import Console, Drawing, drawn, printable
 from slurm.notation import hostlist, size
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.following import inspection
@@ -94,7 +94,7 @@ def troubles(found: Overview) -> list[str]:
     lines = [f"{hostlist.compress(names)} {'is' if len(names) == 1 else 'are'} {state}: {reason or 'no reason is given'}{f' ({since})' if since else ''}"
              for (state, reason, since), names in alike.items()]
     lines += [f"partition {row.name} is {row.available}: its jobs do not start" for row in found.partitions if row.available != "up"]
-    return ["", *lines] if lines else []
+    return ["", *map(printable, lines)] if lines else []
 
 
 def _row(name: str, group: Sequence[NodeRow]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from slurm.commands import which_cluster
-from slurm.commands.embedded.console import Console
+from slurm.commands.embedded.console import Console, printable
 from slurm.commands.failure import Failure
 from slurm.commands.jobs import told, wanted
 from slurm.notation.jobref import JobRef
@@ -83,7 +83,7 @@ def _agreed(options: argparse.Namespace, live: Sequence[QueueRow], console: Cons
     if options.yes or console.json or not (sys.stdin.isatty() and console.fancy):
         return True
     counts = told.counted(inspection.counts(live))
-    names = f" ({live[0].id} {live[0].name})" if len(live) == 1 else ""
+    names = f" ({live[0].id} {printable(live[0].name)})" if len(live) == 1 else ""
     return console.agreed(f"Cancel {counts}{names}?")
 
 

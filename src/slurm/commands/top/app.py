@@ -10,6 +10,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
+from slurm.commands.embedded.console import printable
 from slurm.commands.top import errand, heading
 from slurm.commands.top.dialogs import Keys, Question
 from slurm.commands.top.job_page import JobPage
@@ -139,7 +140,7 @@ class TopApp(App[int]):
     def _banner(self, text: str) -> None:
         banner = self.screen_stack[0].query_one("#banner", Static)
         banner.display = bool(text)
-        banner.update(Text(f"The cluster does not answer {text}" if text else ""))
+        banner.update(Text(printable(f"The cluster does not answer {text}") if text else ""))
 
     def _fill(self) -> None:
         found = self.snapshot
@@ -273,7 +274,7 @@ class TopApp(App[int]):
 
     def _do(self, work: Callable[[], str]) -> None:
         def done(told: str) -> None:
-            self.notify(told, markup=False)
+            self.notify(printable(told), markup=False)
             self.refresh_now()
 
-        errand.send(self, work, done, lambda error: self.notify(errand.sentence(error), severity="error", timeout=10, markup=False))
+        errand.send(self, work, done, lambda error: self.notify(printable(errand.sentence(error)), severity="error", timeout=10, markup=False))

@@ -8,6 +8,8 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from slurm.commands.embedded.console import printable
+
 KEYS = """\
 [b]Everywhere[/b]
   q            quit, or leave a page     ?       these keys
@@ -50,7 +52,7 @@ class Question(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """The question over two buttons, the harmless one first."""
         with Vertical():
-            yield Static(self._question, markup=False)
+            yield Static(printable(self._question), markup=False)
             with Horizontal():
                 yield Button("No (n)", id="no", variant="default")
                 yield Button(f"{self._yes} (y)", id="yes", variant="warning")

@@ -13,6 +13,7 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Log, Static
 
+from slurm.commands.embedded.console import printable
 from slurm.commands.top import errand
 from slurm.commands.top.details import Section, sections
 from slurm.commands.top.source import Part, Source
@@ -144,16 +145,17 @@ class JobPage(Screen[None]):
     def _show_title(self) -> None:
         state = self.record.state if self.record is not None else self.job.state
         path = f"  {self._path(self.view)}" if self.view in FILES else ""
-        self.query_one("#job-title", Static).update(f"job {self.job.id}  {self.job.name}  {state}{path}")
+        self.query_one("#job-title", Static).update(printable(f"job {self.job.id}  {self.job.name}  {state}{path}"))
         note = self.query_one("#job-note", Static)
         note.display = bool(self._note[self.view])
-        note.update(self._note[self.view])
+        note.update(printable(self._note[self.view]))
 
 
 def clean(text: str) -> str:
-    """A log without colours and other orders to a terminal; of a line that overwrote itself, its last state."""
+    """A log without colours and other orders to a terminal, also half ones; of a line that overwrote itself, its last state."""
     lines = _ESCAPES.sub("", text).replace("\r\n", "\n").split("\n")
-    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+    last = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
+    return "\n".join(line if line.isprintable() else "".join(letter for letter in line if letter.isprintable() or letter == "\t") for line in last)
 
 
 def _drawn(found: list[Section]) -> Table:
@@ -163,5 +165,5 @@ def _drawn(found: list[Section]) -> Table:
     for section in found:
         grid.add_row(Text(section.title, "bold"), "")
         for name, value in section.rows:
-            grid.add_row(Text(f"  {name}", "dim"), Text(value))
+            grid.add_row(Text(f"  {name}", "dim"), Text(printable(value)))
     return grid

@@ -9,6 +9,7 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from slurm.commands.embedded.console import printable
 from slurm.commands.top.heading import bar, size
 from slurm.sdk.following.inspection import NodeRow
 
@@ -35,7 +36,7 @@ def _drawn(node: NodeRow) -> Table:
     grid = Table.grid(padding=(0, 2))
     grid.add_row("state", node.state)
     if node.reason:
-        grid.add_row("why", node.reason + (f"  ({node.since})" if node.since else ""))
+        grid.add_row("why", printable(node.reason + (f"  ({node.since})" if node.since else "")))
     for name, used, total, shown in (("CPUs", node.cpus_allocated, node.cpus, str), ("memory", node.memory_allocated, node.memory, size),
                                      ("GPUs", node.gpus_allocated, node.gpus, str)):
         if total:
@@ -43,5 +44,5 @@ def _drawn(node: NodeRow) -> Table:
     for name, text in (("load", "" if node.load is None else f"{node.load:.2f}"), ("memory free", "" if node.memory_free is None else size(node.memory_free)),
                        ("kind of GPU", node.gpu_type), ("partitions", ", ".join(node.partitions)), ("features", node.features)):
         if text:
-            grid.add_row(name, text)
+            grid.add_row(name, printable(text))
     return grid

@@ -221,6 +221,27 @@ def test_a_progress_bar_in_a_log_shows_its_last_state() -> None:
     assert clean("a\r\n 10%\r 50%\r100%\nend") == "a\n100%\nend"
 
 
+def test_what_others_call_their_jobs_gives_no_orders_to_the_terminal() -> None:
+    async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
+        seen = [screen(app)]
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, JobPage) and app.screen.record is not None)
+        seen.append(screen(app))
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, Question) and "Cancel job" in screen(app))
+        seen.append(screen(app))
+        await pilot.press("n", "escape", "2", "enter")
+        await until(pilot, lambda: "disk" in screen(app))
+        seen.append(screen(app))
+        assert all("red" in text for text in seen) and not any(letter in text for text in seen for letter in "\x1b\x07\x9b")
+
+    on(FakeSource([job("7", "PENDING", name="\x1b[31mred\x1b]0;title\x07")], [node("cn1", 0, state="DOWN", reason="\x1b[31mred\x9b disk")]), play)
+
+
+def test_half_an_order_to_the_terminal_at_the_end_of_a_piece_of_log_is_left_out() -> None:
+    assert clean("a\x1b[31mb\tc\n\x07d\x9b\x1b") == "ab\tc\nd"
+
+
 def test_space_stops_the_questions_and_starts_them_again() -> None:
     async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
         await pilot.press("space")
