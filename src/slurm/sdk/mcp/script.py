@@ -24,6 +24,8 @@ def with_options(script: str, asked: Asked, working_directory: str = "", name: s
     if not script.startswith("#!"):
         raise Problem("submission_refused", "this does not look like a batch script: its first line must be #! and the path of an interpreter",
                       "begin with #!/bin/bash, or hand in a single command with submit_command")
+    if "\0" in script:
+        raise Problem("submission_refused", "the script holds a NUL character, at which a shell would end it", "write \\0 in the shell's own notation")
     if len(script.encode()) > MAX_BYTES:
         raise Problem("submission_refused", f"the script is longer than {MAX_BYTES} bytes", "put data into files, and let the script read them")
     chdir = {"chdir": working_directory} if working_directory else {}

@@ -129,6 +129,7 @@ def test_a_submission_carries_the_options_behind_those_of_the_script(tmp_path: P
     ({"script": "#!/bin/sh\n", "options": {"time": "soon"}}, "invalid_option", "time"),
     ({"script": "#!/bin/sh\n", "options": {"array": "a-b"}}, "invalid_option", "array"),
     ({"script": "true\n"}, "submission_refused", "does not look like a batch script"),
+    ({"script": "#!/bin/sh\necho a\0b\n"}, "submission_refused", "NUL"),
     ({"script": 3}, "invalid_arguments", "script"),
     ({}, "invalid_arguments", "script"),
 ])
