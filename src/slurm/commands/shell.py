@@ -14,6 +14,7 @@ from typing import BinaryIO, Protocol, TextIO
 from slurm.commands import streams
 from slurm.model.errors import SlurmError
 from slurm.model.version import version_line
+from slurm.net import other_slurm
 from slurm.options.errors import OptionError, UsageError
 from slurm.options.option import JOB_COMMANDS
 from slurm.options.resolve import Resolved
@@ -82,8 +83,10 @@ class Shell:
 
     @classmethod
     def of_process(cls, name: str) -> Shell:
-        """The call that started this process."""
+        """The call that started this process; on a site of a real Slurm, where its own command is behind ours on PATH, that one takes its place."""
         streams.opened()
+        if other := other_slurm.instead(name, os.environ):
+            os.execv(other, [name, *sys.argv[1:]])
         return cls(name, sys.argv[1:], os.environ, sys.stdin.buffer, sys.stdout, sys.stderr)
 
     def channel(self) -> Channel:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
+from slurm.net import other_slurm
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import plain, said
@@ -31,6 +32,7 @@ class CommandsBackend(SharedDisk, SlurmCommands):
         self.environ = os.environ if environ is None else environ
         poll = Poll(self.states, SHORTEST, LONGEST, self._ended)
         self._results: dict[str, str] = {}
+        self._programs: dict[str, str] = {}  # command → what is called for it: the site's own, where ours are before it on PATH
         self.changes, self.wake = poll.changes, poll.wake
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
@@ -63,4 +65,8 @@ class CommandsBackend(SharedDisk, SlurmCommands):
 
     def _run(self, *words: str) -> str:
         environ = {name: value for name, value in self.environ.items() if not name.startswith(_OF_THE_JOB_AROUND)}
-        return said(words, environ if words[0] == "sbatch" else plain(environ))
+        name, *rest = words
+        program = self._programs.get(name)
+        if program is None:
+            program = self._programs[name] = other_slurm.instead(name, self.environ) or name
+        return said([program, *rest], environ if name == "sbatch" else plain(environ), name)
