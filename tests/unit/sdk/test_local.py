@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from slurm.net.client import Connection
 from slurm.sdk.backends import local
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.local import LocalBackend
@@ -56,6 +57,41 @@ def test_a_controller_that_stays_away_leaves_a_clear_error(tmp_path: Path) -> No
     backend.unsure_seconds = 0.3
     with pytest.raises(SubmissionError, match=r"whether it did is unknown: no controller.*squeue -o"):
         backend.submit(SCRIPT, str(tmp_path / "s.sh"), {})
+
+
+class Interrupted(Connection):
+    """A connection on which control-C comes before the reply."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def ready(self) -> list[tuple[int, bytes]]:
+        """Nothing has come yet."""
+        return []
+
+    def call(self, message: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
+        """Control-C."""
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        """Hung up."""
+        self.closed = True
+
+
+def test_the_reply_to_a_question_that_control_c_ended_is_nobody_elses() -> None:
+    backend, connection = LocalBackend({}), Interrupted()
+    backend._connection = connection
+    with pytest.raises(KeyboardInterrupt):
+        backend.states(["1"])
+    assert connection.closed and backend._connection is None
+
+
+def test_who_stops_a_submission_with_control_c_is_told_how_to_find_the_job(tmp_path: Path) -> None:
+    backend = LocalBackend({"HOME": "/", "PATH": "/bin"})
+    backend._connection = Interrupted()
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        backend.submit(SCRIPT, str(tmp_path / "s.sh"), {})
+    assert stopped.value.__notes__ == [f"whether the cluster took a job is unknown: if it did, `squeue -o '%A %o'` shows the script {tmp_path}/s.sh"]
 
 
 def test_what_the_job_gets_of_the_environment_is_what_sbatch_would_send(tmp_path: Path) -> None:

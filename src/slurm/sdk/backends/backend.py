@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from slurm.sdk.following.status import Status
@@ -118,6 +119,16 @@ class Distant(Backend, Protocol):
     def say(self, command: str, seconds: float = SAY_SECONDS) -> str:
         """What a shell command line printed there; BackendCommandError when it failed, BackendTimeout when it took longer than `seconds`."""
         ...
+
+
+@contextmanager
+def handing_in(path: str) -> Iterator[None]:
+    """While a script is handed in: who stops that with control-C is told how to find out whether it was taken."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        stop.add_note(f"whether the cluster took a job is unknown: if it did, `squeue -o '%A %o'` shows the script {path}")
+        raise
 
 
 def array_words(array: Sequence[int], limit: int) -> list[str]:

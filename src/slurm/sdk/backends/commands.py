@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from slurm.net import other_slurm
+from slurm.sdk.backends.backend import handing_in
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import plain, said
@@ -38,7 +39,8 @@ class CommandsBackend(SharedDisk, SlurmCommands):
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """sbatch."""
         try:
-            out = self._run(*sbatch(path, array, limit))
+            with handing_in(path):
+                out = self._run(*sbatch(path, array, limit))
         except (BackendCommandError, BackendTimeout) as error:
             raise SubmissionError(f"the cluster did not take the job: {error}", script=script, metadata={"path": path}) from error
         found = submitted(out)

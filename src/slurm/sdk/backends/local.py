@@ -19,7 +19,7 @@ from slurm.net.circumstances import completed_request, present_folder
 from slurm.net.client import Connection
 from slurm.net.discovery import INSTANCE_VARIABLE
 from slurm.options.resolve import resolve
-from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words
+from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words, handing_in
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.program import ours, plain, said
 from slurm.sdk.calls import whereabouts
@@ -96,7 +96,8 @@ class LocalBackend(SharedDisk):
             export = resolved.text("export") if "export" in resolved.settings else None
             environment = submitted_environment(own, export, resolved.text("export_file"), present_folder(), leave_out=_tell_left_out)
             payload = {"script": script, "argv": [], "environment": environment}
-            reply = self._handed_in({"type": "SubmitJob", "request": request, "payload": payload}, path)
+            with handing_in(path):
+                reply = self._handed_in({"type": "SubmitJob", "request": request, "payload": payload}, path)
         except (SlurmError, BackendError) as error:
             lines = error.lines() if isinstance(error, SlurmError) else [str(error)]
             raise SubmissionError("the cluster did not take the job: " + "; ".join(lines), script=script, metadata={"path": path}) from error
@@ -225,10 +226,15 @@ class LocalBackend(SharedDisk):
                     raise _backend_error(error) from error
             except SlurmError as error:
                 raise _backend_error(error) from error
+            except KeyboardInterrupt:
+                self._drop()  # its reply is still to come, and the next question would take it for its own
+                raise
             try:
                 return self._kept().call(message)
-            except SlurmError as error:
+            except (SlurmError, KeyboardInterrupt) as error:
                 self._drop()
+                if isinstance(error, KeyboardInterrupt):
+                    raise
                 raise _backend_error(error) from error
 
     def _kept(self) -> Connection:

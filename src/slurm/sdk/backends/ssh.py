@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
-from slurm.sdk.backends.backend import SAY_SECONDS, Around
+from slurm.sdk.backends.backend import SAY_SECONDS, Around, handing_in
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import FILTERS, PLAIN
 from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
@@ -70,7 +70,8 @@ class SshBackend(SlurmCommands, PublishedMethods):
             f"[ -e {mark}/status ] || exit {UNSURE}; cat {mark}/out; cat {mark}/err >&2; exit \"$(cat {mark}/status)\"")
         told = {"path": path, "host": self.connection.login.hostname}
         try:
-            answer = self._shell(command)
+            with handing_in(path):
+                answer = self._shell(command)
         except BackendError as error:
             raise SubmissionError(self._unsure(path, str(error)), script=script, metadata=told) from error
         if answer.status == UNSURE:
