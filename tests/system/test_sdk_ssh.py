@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -311,6 +313,29 @@ def test_a_key_that_is_not_authorized_is_refused_within_seconds(side: Side) -> N
     with side.cluster(key_filename=str(side.node.folder / "other_key")), pytest.raises(LoginRefused, match="does not let you in.*key_filename"):
         double(1)
     assert time.monotonic() - began < 5
+
+
+def test_the_agent_lets_in_alone_and_beside_a_key_that_only_it_can_open(side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encrypted = tmp_path / "key"
+    shutil.copy(side.node.folder / "key", encrypted)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "hidden", "-f", encrypted], check=True, stdout=subprocess.DEVNULL)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", tmp_path / "agent"], stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + SECONDS
+        while subprocess.run(["ssh-add", "-q", side.node.folder / "key"], check=False, capture_output=True).returncode:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        for words in ({"key_filename": None, "look_for_keys": False}, {"key_filename": str(encrypted)}):
+            with side.cluster(allow_agent=True, **words) as found:
+                assert found.backend.present(["/etc/passwd", "/nowhere"]) == {"/etc/passwd"}
+            found.close()
+    finally:
+        agent.kill()
+        agent.wait()
+    with side.cluster(key_filename=None, look_for_keys=False) as found, pytest.raises(LoginRefused, match="Tried: nothing"):
+        found.backend.present(["/etc/passwd"])
+    found.close()
 
 
 def test_a_job_that_the_queue_has_forgotten_is_known_by_its_files(side: Side, cluster: Cluster) -> None:

@@ -97,3 +97,31 @@ def test_a_host_that_does_not_listen_is_no_refusal(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="127.0.0.1:1 cannot be reached") as raised:
         asyncio.run(login.open(0, 1))
     assert not isinstance(raised.value, LoginRefused)
+
+
+def test_an_encrypted_key_whose_passphrase_is_wrong_or_missing_is_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    key = tmp_path / "key"
+    key.write_bytes(asyncssh.generate_private_key("ssh-ed25519").export_private_key("openssh", "right", "aes256-ctr"))
+    for given, said in (("wrong", "[Ii]ncorrect passphrase"), (None, "passphrase=… opens a key")):
+        with pytest.raises(LoginRefused, match=said):
+            asyncio.run(Login("127.0.0.1", port=1, key_filename=key, passphrase=given, known_hosts=tmp_path / "known").open(0, 1))
+    with pytest.raises(BackendError, match="127.0.0.1:1 cannot be reached"):
+        asyncio.run(Login("127.0.0.1", port=1, key_filename=key, passphrase="right", known_hosts=tmp_path / "known").open(0, 1))
+
+
+def test_a_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LoginRefused, match=f"{tmp_path} cannot be read: Is a directory"):
+        asyncio.run(Login("127.0.0.1", port=1, key_filename=tmp_path, known_hosts=tmp_path / "known").open(0, 1))
+
+
+def test_known_hosts_are_where_the_users_configuration_says_unless_told_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("Host hpc\n  UserKnownHostsFile ~/hpc_hosts ~/lab_hosts\n")
+    for name in ("hpc_hosts", "lab_hosts"):
+        (tmp_path / name).touch()
+    login, other, told = Login("hpc"), Login("elsewhere"), Login("hpc", known_hosts=tmp_path / "lab_hosts")
+    assert login._files()[:2] == [f"{tmp_path}/hpc_hosts", f"{tmp_path}/lab_hosts"] and login.known_hosts == f"{tmp_path}/hpc_hosts"
+    assert f"{tmp_path}/hpc_hosts" not in (*other._files(), *told._files())
+    assert (other.known_hosts, told.known_hosts) == (f"{tmp_path}/.ssh/known_hosts", f"{tmp_path}/lab_hosts")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncssh
@@ -29,7 +30,7 @@ class Login:
         password: Where keys are not accepted.
         key_filename: A private key, or several.
         passphrase: Of the keys.
-        known_hosts: The file that lists known hosts, beside that of the machine.
+        known_hosts: The file that lists known hosts, beside that of the machine; otherwise those that ~/.ssh/config names, or ~/.ssh/known_hosts.
         host_key_policy: For hosts that known_hosts does not list: `reject` refuses, `warn` accepts with a warning for this process, `auto` adds them. A host
             whose key is another than the one listed is always refused.
         allow_agent: Whether the keys of the agent count.
@@ -55,7 +56,8 @@ class Login:
         self.timeout, self.auth_timeout = timeout, auth_timeout
         self.attempts, self.retry_delay = connection_attempts, retry_delay
         self.policy = host_key_policy
-        self.known_hosts = os.path.expanduser(os.fspath(known_hosts or KNOWN_HOSTS))
+        self._given = os.path.expanduser(os.fspath(known_hosts)) if known_hosts else ""
+        self.known_hosts = self._given or os.path.expanduser(KNOWN_HOSTS)
         self._password, self._passphrase = password, passphrase
         keys = [key_filename] if isinstance(key_filename, str | os.PathLike) else list(key_filename or ())
         self._keys = [os.path.expanduser(os.fspath(key)) for key in keys]
@@ -70,44 +72,71 @@ class Login:
 
     async def open(self, keepalive: float, keepalives: int) -> asyncssh.SSHClientConnection:
         """A connection. LoginRefused when host or user are not accepted, another BackendError when the host cannot be reached now."""
-        doorman = Doorman(self, self._files(), self._accepted)
+        doorman = Doorman(self, [], self._accepted)
         try:
-            return await asyncssh.connect(
-                self.hostname, client_factory=lambda: doorman, known_hosts=doorman.files or ([], [], []), connect_timeout=self.timeout,
-                login_timeout=self.auth_timeout, keepalive_interval=keepalive, keepalive_count_max=keepalives, **self._credentials())
+            doorman.files = self._files()
+            async with self._keys_of_agent() as keys:
+                return await asyncssh.connect(
+                    self.hostname, client_factory=lambda: doorman, known_hosts=doorman.files or ([], [], []), connect_timeout=self.timeout,
+                    login_timeout=self.auth_timeout, keepalive_interval=keepalive, keepalive_count_max=keepalives, **self._credentials(keys))
         except asyncssh.HostKeyNotVerifiable as error:
             raise LoginRefused(doorman.refusal or f"{self}: {error}") from error
         except asyncssh.PermissionDenied as error:
             raise LoginRefused(self._denied(error)) from error
-        except (asyncssh.KeyImportError, asyncssh.ConfigParseError) as error:
-            raise LoginRefused(f"{self}: {error}{' (passphrase=… opens a key)' if 'assphrase' in str(error) else ''}") from error
+        except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, asyncssh.ConfigParseError) as error:
+            hint = " (pip install bcrypt)" if "bcrypt" in str(error) else " (passphrase=… opens a key)" if "assphrase" in str(error) else ""
+            raise LoginRefused(f"{self}: {error}{hint}") from error
         except asyncssh.KeyExchangeFailed as error:
             raise LoginRefused(f"{self}: {error}; perhaps the host shows another kind of key than {self.known_hosts} lists") from error
         except TimeoutError as error:
             raise BackendTimeout(f"{self} did not answer within {self.timeout:.0f} s") from error
-        except FileNotFoundError as error:
-            raise LoginRefused(f"{self}: there is no key {error.filename}") from error
         except (OSError, asyncssh.Error) as error:
+            file = str(getattr(error, "filename", None) or "")
+            if file in self._keys and isinstance(error, FileNotFoundError):
+                raise LoginRefused(f"{self}: there is no key {file}") from error
+            if file in (*self._keys, *doorman.files) and isinstance(error, OSError):
+                raise LoginRefused(f"{self}: {file} cannot be read: {error.strerror}") from error
             raise BackendError(f"{self} cannot be reached: {error}") from error
 
     def _files(self) -> list[str]:
-        return [path for path in (self.known_hosts, SITE_KNOWN_HOSTS) if os.path.exists(path)]
+        """Those that list known hosts, as far as they are there; `known_hosts` becomes the first of those that ~/.ssh/config names."""
+        named: list[str] = []
+        if not self._given:
+            configured = asyncssh.SSHClientConnectionOptions(host=self.hostname, client_keys=None, config=()).known_hosts
+            named = [os.path.expanduser(str(file)) for file in configured] if isinstance(configured, list) else []
+            self.known_hosts = named[0] if named else self.known_hosts
+        return [path for path in dict.fromkeys((self.known_hosts, *named, SITE_KNOWN_HOSTS)) if os.path.exists(path)]
 
-    def _credentials(self) -> dict[str, Any]:
+    @asynccontextmanager
+    async def _keys_of_agent(self) -> AsyncIterator[list[asyncssh.SSHKeyPair]]:
+        """The agent's keys where no others count; beside others asyncssh asks the agent itself."""
+        if self._keys or self._look_for_keys or not self._agent():
+            yield []
+            return
+        async with await asyncssh.connect_agent(self._agent()) as agent:
+            yield list(await agent.get_keys())
+
+    def _agent(self) -> str:
+        """Where an agent that counts listens, "" when none does."""
+        return os.environ.get("SSH_AUTH_SOCK", "") if self._allow_agent else ""
+
+    def _credentials(self, agents: list[asyncssh.SSHKeyPair]) -> dict[str, Any]:
         """Only what was given: the rest stays as ~/.ssh/config and ssh's defaults have it."""
         found: dict[str, Any] = {"port": self.port, "username": self.username, "password": self._password, "passphrase": self._passphrase}
         found = {name: value for name, value in found.items() if value is not None}
         if self._keys:
             found["client_keys"] = self._keys
+            if self._passphrase is None and self._agent():
+                found["ignore_encrypted"] = True  # the agent may have opened it
         elif not self._look_for_keys:
-            found["client_keys"] = None
+            found["client_keys"] = agents or None
         if not self._allow_agent:
             found["agent_path"] = None
         return found
 
     def _denied(self, error: asyncssh.PermissionDenied) -> str:
         tried = [f"the keys {', '.join(self._keys)}" if self._keys else "the keys in ~/.ssh" if self._look_for_keys else "",
-                 "the agent's" if self._allow_agent and os.environ.get("SSH_AUTH_SOCK") else "", "the password" if self._password else ""]
+                 "the agent's" if self._agent() else "", "the password" if self._password else ""]
         return (f"{self} does not let you in: {error.reason}. Tried: {', '.join(filter(None, tried)) or 'nothing'}. "
                 "What it takes: username=…, key_filename=…, passphrase=…, password=…, or a key in the agent (ssh-add)")
 
@@ -131,7 +160,7 @@ class Doorman(asyncssh.SSHClient):
         if listed or self._accepted:
             self.refusal = (
                 f"the key of {where} HAS CHANGED: it shows {shown}, but known is "
-                f"{', '.join(f'{one.get_algorithm()} {one.get_fingerprint()}' for one in (*listed, *self._accepted))}. "
+                f"{', '.join(dict.fromkeys(f'{one.get_algorithm()} {one.get_fingerprint()}' for one in (*listed, *self._accepted)))}. "
                 f"Either the host was set up anew, or somebody is in between. If its administrators confirm the new key: "
                 f"ssh-keygen -R '{where}' -f {self._login.known_hosts}, then connect with ssh once")
             return False
