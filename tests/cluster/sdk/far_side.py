@@ -16,9 +16,14 @@ PASSWORD = "hunter2"
 
 
 class FarSide:
-    """Listens on a loopback port; `home` is the user's folder there, `bin` is on PATH. `cut` drops every connection."""
+    """Listens on a loopback port; `home` is the user's folder there, `bin` is on PATH. `cut` drops every connection.
 
-    def __init__(self, folder: Path) -> None:
+    `greeting` is what a start-up file of the login shell prints before each command does, on both outputs.
+    """
+
+    def __init__(self, folder: Path, sftp: bool = True) -> None:
+        self.greeting = b""
+        self._sftp = sftp
         self.home, self.bin = folder / "a home", folder / "bin"
         for one in (self.home, self.bin):
             one.mkdir(parents=True)
@@ -93,7 +98,7 @@ class FarSide:
                 return password == PASSWORD
 
         return await asyncssh.listen(
-            "127.0.0.1", 0, server_factory=Server, server_host_keys=[self.key], process_factory=self._process, sftp_factory=True, encoding=None)
+            "127.0.0.1", 0, server_factory=Server, server_host_keys=[self.key], process_factory=self._process, sftp_factory=self._sftp, encoding=None)
 
     async def _process(self, process: Any) -> None:
         self.commands.append(process.command)
@@ -105,6 +110,6 @@ class FarSide:
         out, err = await started.communicate()
         self._processes.discard(started)
         if not process.is_closing():
-            process.stdout.write(out)
-            process.stderr.write(err)
+            process.stdout.write(self.greeting + out)
+            process.stderr.write(self.greeting + err)
             process.exit(started.returncode or 0)

@@ -198,6 +198,41 @@ def test_a_host_without_slurm_is_told_apart(far: FarSide) -> None:
     found.close()
 
 
+def test_what_a_login_shell_prints_is_part_of_no_answer(far: FarSide, backend: SshBackend) -> None:
+    far.greeting = b"12345\nWelcome\n"
+    path = f"{far.home}/s.sh"
+    backend.write(path, b"")
+    assert backend.submit("", path, {}) == "1"
+    assert backend.say("echo this; echo that >&2") == "this\n"
+    with pytest.raises(BackendCommandError, match="^not so$"):
+        backend.say("echo not so >&2; exit 1")
+
+
+def test_no_login_shell_sees_what_only_some_of_them_understand(far: FarSide, backend: SshBackend) -> None:
+    text = "it's \"two\"\nlines! of \\n `x` $X 100% é"
+    assert backend.say(f"X=1\ncat <<'end'\n{text}\nend\n") == f"{text}\n"
+    assert not any(character in command for command in far.commands for character in "\n!")
+
+
+def test_a_host_without_sftp_is_told_apart_at_once(tmp_path: Path) -> None:
+    far = FarSide(tmp_path / "far", sftp=False)
+    far.script("sbatch", SBATCH)
+    found = SshBackend(**login(far))
+    try:
+        with pytest.raises(BackendError, match="does not answer by SFTP, by which files travel"):
+            found.write(f"{far.home}/s.sh", b"")
+        assert far.logins == 1
+    finally:
+        found.close()
+        far.stop()
+
+
+def test_an_archive_that_cannot_be_unpacked_leaves_nothing_and_one_sentence(far: FarSide, backend: SshBackend) -> None:
+    with pytest.raises(OSError, match=r"gzip|tar") as raised:
+        backend.unpack(b"no archive", f"{far.home}/code")
+    assert "\n" not in str(raised.value) and not list(far.home.iterdir())
+
+
 def test_slurm_that_only_a_login_shell_knows_is_found(far: FarSide, backend: SshBackend, tmp_path: Path) -> None:
     hidden = tmp_path / "opt"
     hidden.mkdir()

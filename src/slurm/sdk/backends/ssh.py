@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
 from slurm.sdk.backends.backend import SAY_SECONDS, Around, handing_in
+from slurm.sdk.backends.login_shell import behind_mark, marked, through
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import FILTERS, PLAIN
 from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
@@ -138,27 +139,27 @@ class SshBackend(SlurmCommands, PublishedMethods):
             probe = (f"{prelude(self._env.items(), '')}echo slurm-home=$HOME; echo slurm-user=$(id -un); "
                      f"echo slurm-sbatch=$(command -v sbatch)")
             for shell in ("sh -c", "bash -lc"):
-                answer = self.connection.run(f"{shell} {shlex.quote(probe)}")
+                answer = self._heard(through(shell, marked(probe)))
                 found = dict(_FOUND.findall(answer.out))
                 if found.get("sbatch"):
                     self._surroundings = Surroundings(found["home"], found["user"], shell)
                     return self._surroundings
+            said = answer.err.strip() or _FOUND.sub("", answer.out).strip()
             raise BackendError(
-                f"{self.connection.login} has no sbatch on PATH, in a login shell neither{f': {said}' if (said := answer.err.strip()) else ''}. "
+                f"{self.connection.login} has no sbatch on PATH, in a login shell neither{f': {said}' if said else ''}. "
                 "If Slurm is installed elsewhere: Cluster(…, env={\"PATH\": \"/opt/slurm/bin:/usr/bin:/bin\"})")
         return self._surroundings
 
     def unpack(self, archive: bytes, folder: str) -> None:
-        """Make `folder` of a .tar.gz unless it is there; others may do the same at the same time."""
+        """Make `folder` of a .tar.gz unless it is there; others may do the same at the same time. OSError with what tar said."""
         if self.connection.exists(folder):
             return
         token = f"{folder}.{uuid4().hex[:8]}"
         self.write(f"{token}.tgz", archive)
         new, packed, final = (shlex.quote(one) for one in (token, f"{token}.tgz", folder))
-        answer = self._shell(f"mkdir -p {new} && tar -xzf {packed} -C {new} && rm -f {packed} && {{ mv -T {new} {final} 2>/dev/null || rm -rf {new}; }} "
-                             f"&& [ -d {final} ]")
+        answer = self._shell(f"mkdir -p {new} && tar -xzf {packed} -C {new} && mv -T {new} {final}; rm -rf {packed} {new}; [ -d {final} ]")
         if answer.status:
-            raise BackendError(f"{self.connection.login}: {folder} cannot be made: {answer.err.strip()}")
+            raise OSError(5, f"{answer.err.strip().partition(chr(10))[0]} on the remote side", folder)
 
     def say(self, command: str, seconds: float = SAY_SECONDS) -> str:
         """What a shell command line printed, with this cluster's variables, in the folder that jobs are submitted from."""
@@ -183,10 +184,14 @@ class SshBackend(SlurmCommands, PublishedMethods):
         return answer.out or (answer.err if "--test-only" in words else "")
 
     def _shell(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
-        return self.connection.run(self._in_shell(command), seconds)
+        return self._heard(self._in_shell(marked(command)), seconds)
+
+    def _heard(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
+        status, out, err = self.connection.run(command, seconds)
+        return Answer(status, behind_mark(out), behind_mark(err))
 
     def _in_shell(self, command: str) -> str:
-        return f"exec {self.surroundings().shell} {shlex.quote(command)}"
+        return through(self.surroundings().shell, command)
 
     def _prelude(self) -> str:
         return prelude(self._env.items(), self._remote_workdir or "")

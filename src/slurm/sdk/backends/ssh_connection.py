@@ -17,9 +17,11 @@ from uuid import uuid4
 from weakref import finalize
 
 import asyncssh
+from asyncssh.constants import OPEN_REQUEST_SESSION_FAILED
 
 from slurm.sdk.backends.disk import PIECE as GROWN
 from slurm.sdk.backends.disk import begin
+from slurm.sdk.backends.login_shell import behind_mark, marked, through
 from slurm.sdk.backends.ssh_login import Login
 from slurm.sdk.errors import BackendError, BackendTimeout, LoginRefused
 from slurm.sdk.following import forking
@@ -191,7 +193,13 @@ class SshConnection:
     async def _files(self) -> asyncssh.SFTPClient:
         connection = await self._connected()
         if self._sftp is None:
-            self._sftp = await connection.start_sftp_client()
+            try:
+                self._sftp = await connection.start_sftp_client()
+            except (asyncssh.SFTPBadMessage, asyncssh.SFTPConnectionLost, asyncssh.ChannelOpenError) as error:
+                if connection.is_closed() or (isinstance(error, asyncssh.ChannelOpenError) and error.code != OPEN_REQUEST_SESSION_FAILED):
+                    raise
+                raise BackendError(f"{self.login} does not answer by SFTP, by which files travel ({error}): its sshd has that switched off, or a start-up "
+                                   "file of the login shell prints something, which it may do only where it is interactive") from error
         return self._sftp
 
     async def _fetch(self, path: str) -> BinaryIO:
@@ -249,7 +257,7 @@ class SshConnection:
             try:
                 file = await sftp.open(new, "wb", attributes)
             except _ABSENT:
-                await sftp.makedirs(os.path.dirname(path), asyncssh.SFTPAttrs(permissions=0o700), exist_ok=True)
+                await self._make(sftp, os.path.dirname(path))
                 file = await sftp.open(new, "wb", attributes)
             try:
                 async with file:
@@ -262,6 +270,16 @@ class SshConnection:
                 with contextlib.suppress(asyncssh.SFTPError):
                     await sftp.remove(new)
                 raise OSError(5, f"it cannot be written on {self.login}, where the disk or the quota may be full", path) from error
+
+    async def _make(self, sftp: asyncssh.SFTPClient, folder: str) -> None:
+        """Make a folder and those above it."""
+        try:
+            await sftp.makedirs(folder, asyncssh.SFTPAttrs(permissions=0o700), exist_ok=True)
+        except (asyncssh.SFTPFailure, *_ABSENT) as error:
+            # SFTP has no word for a disk that is full or read-only; mkdir has.
+            answer = await self._run(through("sh -c", marked(f"umask 077; mkdir -p {shlex.quote(folder)}")))
+            if answer.status:
+                raise OSError(5, f"{behind_mark(answer.err).strip() or error.reason} on the remote side", folder) from error
 
     async def _exists(self, path: str) -> bool:
         return await (await self._files()).exists(path)
