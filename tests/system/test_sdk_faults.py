@@ -14,6 +14,7 @@
     the disk is full at submission            SubmissionError     the job's folder cannot be written: [Errno 28] No space left on device
     sys.exit(3), os._exit(7)                  TaskFailed          Job 1 did not succeed. State: FAILED, Exit Code: 3:0, …
     os._exit(0)                               ResultUnreadable    job 1 (vanishes) is COMPLETED, but there is no result at …
+    its output's folder is missing            TaskFailed          Job 1 did not succeed. … its node could not open …
     segmentation fault, kill -9 of the task   TaskFailed          Job 1 did not succeed. State: FAILED, Exit Code: 0:11, …
     kill -9 of its slurmstepd                 TaskFailed          Job 1 did not succeed. State: FAILED … (real Slurm believes that it runs)
     too much memory                           JobOutOfMemory      Job 1 did not succeed. State: OUT_OF_MEMORY (FAILED on real Slurm) …
@@ -234,6 +235,8 @@ FAULTS: dict[str, Fault] = {
     "sys.exit(3)": Fault(lambda: faulty.exits(3), TaskFailed, r"^Job \d+ did not succeed\. State: FAILED, Exit Code: 3:0, Reason: NonZeroExitCode"),
     "os._exit(7)": Fault(lambda: faulty.vanishes(7), TaskFailed, r"^Job \d+ did not succeed\. State: FAILED, Exit Code: 7:0"),
     "os._exit(0)": Fault(lambda: faulty.vanishes(0), ResultUnreadable, r"^job \d+ \(vanishes\) is COMPLETED, but there is no result at /"),
+    "nowhere to print": Fault(lambda: faulty.takes.with_options(output="/proc/nowhere/out")(1), TaskFailed,
+                              r"^Job \d+ did not succeed\. State: FAILED, Exit Code: \d+:53[\s\S]*its node could not open /proc/nowhere/out or /.*writable on every node"),
     "crashes": Fault(lambda: faulty.crashes(), TaskFailed, r"^Job \d+ did not succeed\. State: FAILED, Exit Code: 0:11"),
     "is killed": Fault(lambda: faulty.is_killed(), TaskFailed, r"^Job \d+ did not succeed\. State: FAILED, Exit Code: 0:9"),
     "out of memory": Fault(lambda: faulty.is_greedy(), JobOutOfMemory,

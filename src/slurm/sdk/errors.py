@@ -170,6 +170,8 @@ _KILLED = frozenset(("", "0:9", "137:0"))
 _OVER_MEMORY = "error: Exceeded job memory limit"
 UNTOLD = 74
 """Exit status of a job that could write neither a result nor an error (EX_IOERR of sysexits.h)."""
+NO_OUTPUT = 53
+"""The signal that Slurm names for a job whose files of output its node could not open."""
 BY_STATE: dict[str, type[JobFailed]] = {
     "FAILED": TaskFailed, "CANCELLED": JobCancelled, "TIMEOUT": JobTimeLimit, "DEADLINE": JobTimeLimit, "OUT_OF_MEMORY": JobOutOfMemory,
     "NODE_FAIL": JobNodeFailed, "BOOT_FAIL": JobNodeFailed, "PREEMPTED": JobPreempted,

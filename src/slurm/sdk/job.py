@@ -376,6 +376,8 @@ class Job(Promise, Generic[T]):
         lines += [raised] if raised else []
         if status.exit_code == f"{errors.UNTOLD}:0":
             lines.append("it could write neither its result nor an error into that folder: the disk may be full")
+        if status.exit_code.endswith(f":{errors.NO_OUTPUT}"):
+            lines.append(f"its node could not open {self.stdout_path} or {self.stderr_path}: their folders have to be there and to be writable on every node")
         lines += [f"the end of {self.stderr_path}:", tail] if tail else []
         earlier = self._earlier() if kind is errors.DependencyFailed else None
         lines += [earlier[0]] if earlier is not None else []
