@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from slurm.model.errors import Unreachable
 from slurm.net.client import Connection
 from slurm.sdk.backends import local
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.local import LocalBackend
-from slurm.sdk.errors import BackendError, SubmissionError
+from slurm.sdk.errors import BackendError, BackendTimeout, SubmissionError
 
 SCRIPT = "#!/bin/bash\n#SBATCH --job-name=j\n#SBATCH --export=PATH\ntrue\n"
 
@@ -84,6 +85,25 @@ def test_the_reply_to_a_question_that_control_c_ended_is_nobody_elses() -> None:
     with pytest.raises(KeyboardInterrupt):
         backend.states(["1"])
     assert connection.closed and backend._connection is None
+
+
+class Silent(Interrupted):
+    """A connection to a controller that hangs."""
+
+    waited: float | None = 0.0
+
+    def call(self, message: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
+        """No reply."""
+        self.waited = timeout
+        raise Unreachable(message="Socket timed out on send/recv operation")
+
+
+def test_a_controller_that_hangs_is_not_asked_a_second_time_before_it_is_told() -> None:
+    backend, connection = LocalBackend({}), Silent()
+    backend._connection = connection
+    with pytest.raises(BackendTimeout, match="timed out"):
+        backend.states(["1"])
+    assert connection.waited == LocalBackend.look_seconds and connection.closed and backend._connection is None
 
 
 def test_who_stops_a_submission_with_control_c_is_told_how_to_find_the_job(tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str) -> st
         f'SlurmctldLogFile="{folder}/log/slurmctld.log"',
         f'SlurmdLogFile="{folder}/log/slurmd-%n.log"',
         f'SlurmdSpoolDir="{folder}/spool/%n"',
+        "# Nodes lie on this machine: one that says nothing for so long has died, and its jobs with it.",
+        "SlurmdTimeout=30",
         "ReturnToService=2",
         f"KillWait={KILL_WAIT}",
         "MaxArraySize=1000001",

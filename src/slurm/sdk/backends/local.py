@@ -16,7 +16,7 @@ from slurm.model.errors import NotFound, SlurmError, Unreachable
 from slurm.net import client
 from slurm.net.batch_environment import submitted_environment
 from slurm.net.circumstances import completed_request, present_folder
-from slurm.net.client import Connection
+from slurm.net.client import CALL_SECONDS, Connection
 from slurm.net.discovery import INSTANCE_VARIABLE
 from slurm.options.resolve import resolve
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words, handing_in
@@ -30,6 +30,8 @@ START_SECONDS = 60.0
 LISTED = ["JobArrayId", "State", "exit_code", "Reason"]
 RECHECK_SECONDS = (0.25, 2.0, 15.0)
 """When everything is asked again after the stream of events began: the first time for what happened as it was opened."""
+_LOOKS = ("Ping", "ListJobs", "Describe", "ExplainJob")
+"""Questions that change nothing."""
 _KEPT = (INSTANCE_VARIABLE, "SLURM_CONF")
 _OF_SLURM = ("SLURM_", "SLURMD_", "SBATCH_")
 """Variables of the job around this process: not for those that it submits, but for those in `_KEPT`."""
@@ -43,6 +45,8 @@ class LocalBackend(SharedDisk):
     """Jobs on the cluster that `environ` leads to, as sbatch finds it."""
 
     name = "local"
+    look_seconds = 15.0
+    """How long a look may take; whoever waits for jobs would wait as long for a controller that hangs."""
     unsure_seconds = 30.0
     """How long a controller that went during a submission may take to come back and tell whether it took the job."""
 
@@ -216,13 +220,14 @@ class LocalBackend(SharedDisk):
                 connection = self._kept()
             except SlurmError as error:
                 raise _backend_error(error) from error
+            patience = self.look_seconds if message["type"] in _LOOKS else CALL_SECONDS
             try:
-                return connection.call(message)
+                return connection.call(message, patience)
             except Unreachable as error:
                 self._drop()
                 if message["type"] == "SubmitJob":
                     raise _Unsure("; ".join(error.lines())) from error
-                if fresh:
+                if fresh or _timed_out(error):
                     raise _backend_error(error) from error
             except SlurmError as error:
                 raise _backend_error(error) from error
@@ -230,7 +235,7 @@ class LocalBackend(SharedDisk):
                 self._drop()  # its reply is still to come, and the next question would take it for its own
                 raise
             try:
-                return self._kept().call(message)
+                return self._kept().call(message, patience)
             except (SlurmError, KeyboardInterrupt) as error:
                 self._drop()
                 if isinstance(error, KeyboardInterrupt):
@@ -282,5 +287,9 @@ def _status(changed: Mapping[str, Any]) -> Status:
 
 
 def _backend_error(error: SlurmError) -> BackendError:
-    kind = BackendTimeout if "timed out" in error.message else BackendError
+    kind = BackendTimeout if _timed_out(error) else BackendError
     return kind("; ".join(error.lines()))
+
+
+def _timed_out(error: SlurmError) -> bool:
+    return "timed out" in error.message
