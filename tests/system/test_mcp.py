@@ -57,6 +57,9 @@ def test_an_agent_submits_waits_reads_and_cancels(cluster: Cluster) -> None:
         array = (await told(client, "submit_script", script="#!/bin/sh\nsleep 300\n", options={"array": "0-5%2"}))["job_id"]
         elements = (await told(client, "get_job", job_id=array))["jobs"]
         assert any(job["why"].startswith("as many elements of its array") for job in elements)
+        waits = await told(client, "explain_job", job_id=f"{array}_[2-5%2]")
+        assert waits["reason"] == "JobArrayTaskLimit" and waits["explanation"][0].endswith("(JobArrayTaskLimit)")
+        assert await refused(client, "explain_job", job_id="999999") == "job_not_found"
         ends = (await told(client, "cancel_jobs", job_ids=[array, job, "999999"]))["jobs"]
         assert [one["result"] for one in ends] == ["cancelled", "ended", "unknown"]
         assert (await told(client, "wait_for_jobs", job_ids=[array], timeout_seconds=30))["finished"]

@@ -28,7 +28,8 @@ class Explaining(Protocol):
 
 
 def explanation(backend: Backend, id: str) -> Explanation:
-    """What the cluster says of a job, "12" or "12_3"; UnknownJob."""
+    """What the cluster says of a job, "12" or "12_3", or of the elements of an array that wait, "12_[4-9]"; UnknownJob."""
+    id = id.partition("_[")[0]
     if isinstance(backend, Explaining):
         try:
             return msgspec.convert(backend.explain(id), Explanation)

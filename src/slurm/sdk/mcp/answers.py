@@ -6,6 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from slurm.model.explanation import Explanation
+from slurm.notation import moment
+from slurm.render.explanation import lines
 from slurm.sdk.following.inspection import JobRecord, NodeRow, PartitionRow, QueueRow
 from slurm.sdk.following.reasons import sentence
 from slurm.sdk.following.status import Status
@@ -74,6 +77,28 @@ class Jobs(BaseModel):
 
     jobs: list[JobDetails]
     total: int
+
+
+class Explained(BaseModel):
+    """Why a job waits, what would start it and when."""
+
+    job_id: str
+    state: str
+    reason: str = Field(description="Slurm's word for why it waits")
+    explanation: list[str] = Field(description="all there is to say, in plain sentences; lines that begin with blanks belong to the one above them")
+    jobs_before: int = Field(description="jobs that are looked at before it in its partition")
+    waits_for_jobs: list[str] = Field(description="jobs that it depends on, and jobs that have to end where it is to start")
+    unsuited_nodes: dict[str, str] = Field(description="nodes of its partition that do not come into question, and why")
+    expected_start: str = Field(description="empty when it cannot be told")
+    expected_nodes: str
+
+
+def explained(found: Explanation) -> Explained:
+    """An explanation as an answer."""
+    waits = found.state == "PENDING"
+    return Explained(job_id=found.job, state=found.state, reason=found.reason, explanation=lines(found), jobs_before=found.before,
+                     waits_for_jobs=list(dict.fromkeys(one.job for one in (*found.waits_for, *found.holders))), unsuited_nodes=dict(found.unsuited),
+                     expected_start=moment.show(found.start) if waits and found.start else "", expected_nodes=found.nodes if waits else "")
 
 
 class Output(BaseModel):

@@ -18,7 +18,7 @@ from slurm.sdk import slurmfile as slurmfiles
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import BackendCommandError, SlurmfileInvalidError, SlurmfileNotFoundError
-from slurm.sdk.following import ending, inspection, refusals
+from slurm.sdk.following import ending, explaining, inspection, refusals
 from slurm.sdk.following.inspection import HistoryRow, JobRecord, UnknownJob
 from slurm.sdk.following.reasons import sentence
 from slurm.sdk.following.status import UNKNOWN, Status
@@ -97,6 +97,10 @@ class Tools:
         if not found:
             raise UnknownJob(f"the cluster knows no job {job_id}: it never was, or it ended too long ago")
         return answers.Jobs(jobs=found[:limit], total=len(found))
+
+    def explain_job(self, job_id: JobId) -> answers.Explained:
+        """Say why a job waits, what it lacks where, who is before it, what would start it, and when that is expected."""
+        return answers.explained(explaining.explanation(self._backend(), ending.plain(job_id)))
 
     def job_output(self, job_id: JobId, stream: Literal["stdout", "stderr"] = "stdout",
                    tail_lines: Annotated[int, Field(ge=1, le=5000, description="the last so many lines; only without offset")] = 100,
