@@ -54,7 +54,8 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
     found.waits_for = [_other(view, view.jobs[clause.job]) for clause in job.dependency
                        if clause.state != "fulfilled" and clause.job in view.jobs][:SHOWN]
     if kept is None:
-        found.unsuited = _unsuited(ground, job, partitions)
+        told = {how for _, how in why.evidence}
+        found.unsuited = [(nodes, how) for nodes, how in _unsuited(ground, job, partitions) if how not in told]
         _tell_queue(view, found, job, queue)
         if forecast is not None:
             _tell_start(view, found, forecast)

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 
 from slurm.commands.top.source import Part, Snapshot
 from slurm.notation import jobref
+from slurm.render.explanation import lines
 from slurm.sdk.backends.backend import Backend
-from slurm.sdk.following import ending, inspection
+from slurm.sdk.following import ending, explaining, inspection
+from slurm.sdk.following.explaining import Explaining
 from slurm.sdk.following.inspection import JobRecord, NodeRow
+from slurm.sdk.following.reasons import sentence
+from slurm.sdk.following.status import Status
 
 TAIL = 1 << 16
 """Bytes of a log that are shown of what it held before."""
@@ -42,6 +46,14 @@ class ClusterSource:
         found = inspection.job(self._backend.ask, job)
         # The elements that wait become fewer while they are looked at.
         return next((record for record in found if record.id == job), None) or next((record for record in found if ("[" in record.id) == ("[" in job)), found[0])
+
+    def why(self, job: JobRecord) -> Sequence[str]:
+        """The cluster's explanation of a job that waits where it has one, else what Slurm's word for it means."""
+        if job.state == "PENDING" and isinstance(self._backend, Explaining):
+            found = explaining.explanation(self._backend, job.id)
+            return [found.sentence, *lines(found)[1:]]
+        told = sentence(Status(job.state, job.exit_code, job.reason))
+        return [told] if told else []
 
     def log(self, path: str, start: int) -> Part:
         """What was added to the file; over ssh only that travels."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from slurm.sdk.following.inspection import JobRecord
-from slurm.sdk.following.reasons import sentence
-from slurm.sdk.following.status import Status
 
 SAYS_NOTHING = frozenset(("", "(null)", "N/A", "Unknown", "None", "0:0", "00:00:00", "OK"))
 
@@ -18,14 +17,14 @@ class Section(NamedTuple):
     rows: list[tuple[str, str]]
 
 
-def sections(job: JobRecord) -> list[Section]:
-    """Why a job waits, its state, resources, times, files and relations; what says nothing is left out."""
+def sections(job: JobRecord, why: Sequence[str]) -> list[Section]:
+    """Why a job waits, in these lines, its state, resources, times, files and relations; what says nothing is left out."""
 
     def of(name: str) -> str:
         return job.fields.get(name, "")
 
     found = [
-        Section("Why it waits" if job.state == "PENDING" else "Why it ended", [("", sentence(Status(job.state, job.exit_code, job.reason)))]),
+        Section("Why it waits" if job.state == "PENDING" else "Why it ended", [("", line) for line in why]),
         Section("State", [("state", job.state), ("reason", job.reason), ("exit code", job.exit_code), ("restarts", of("Restarts").strip("0")),
                           ("priority", of("Priority")), ("user", job.user), ("account", job.account), ("QOS", job.qos), ("comment", of("Comment"))]),
         Section("Resources", [("partition", job.partition), ("nodes", job.nodelist or str(job.nodes)), ("CPUs", str(job.cpus)), ("tasks", of("NumTasks")),

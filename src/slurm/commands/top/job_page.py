@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 
+from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
@@ -22,6 +25,8 @@ from slurm.sdk.following.inspection import JobRecord, QueueRow
 LINES_KEPT = 20_000
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 FILES = ("stdout", "stderr")
+NAMES = 14
+"""Cells that names of facts take."""
 
 
 class JobPage(Screen[None]):
@@ -79,15 +84,19 @@ class JobPage(Screen[None]):
         self._asked = time.monotonic()
         if not self._asking:
             self._asking = True
-            errand.send(self.app, lambda: self.source.job(self.job.id), self._told, self._failed)
+            errand.send(self.app, self._look, self._told, self._failed)
 
-    def _told(self, record: JobRecord) -> None:
+    def _look(self) -> tuple[JobRecord, Sequence[str]]:
+        record = self.source.job(self.job.id)
+        return record, self.source.why(record)
+
+    def _told(self, found: tuple[JobRecord, Sequence[str]]) -> None:
         self._asking = False
         if not self.is_attached:
             return
-        self.record = record
+        self.record, why = found
         self._say("details", "")
-        self.query_one("#sections", Static).update(_drawn(sections(record)))
+        self.query_one("#sections", Static).update(_drawn(sections(self.record, why)))
         self._show_title()
         self._read()
 
@@ -158,12 +167,18 @@ def clean(text: str) -> str:
     return "\n".join(line if line.isprintable() else "".join(letter for letter in line if letter.isprintable() or letter == "\t") for line in last)
 
 
-def _drawn(found: list[Section]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
+def _drawn(found: list[Section]) -> Group:
+    """Sections below each other; lines without a name have the whole width."""
+    drawn: list[Text | Padding | Table] = []
     for section in found:
-        grid.add_row(Text(section.title, "bold"), "")
+        drawn.append(Text(section.title, "bold"))
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True, min_width=NAMES)
+        grid.add_column(overflow="fold")
         for name, value in section.rows:
-            grid.add_row(Text(f"  {name}", "dim"), Text(printable(value)))
-    return grid
+            if name:
+                grid.add_row(Text(f"  {name}", "dim"), Text(printable(value)))
+            else:
+                drawn.append(Padding(Text(printable(value)), (0, 0, 0, 2)))
+        drawn.append(grid)
+    return Group(*drawn)

@@ -39,6 +39,10 @@ class Source(Protocol):
         """All about one job, or about the waiting elements of an array that share a line of the queue."""
         ...
 
+    def why(self, job: JobRecord) -> Sequence[str]:
+        """Why it waits or how it ended, in lines; none where there is nothing to say."""
+        ...
+
     def log(self, path: str, start: int) -> Part:
         """What stands in a file from byte `start` on; its end when `start` is below 0."""
         ...

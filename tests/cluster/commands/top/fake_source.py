@@ -54,6 +54,10 @@ class FakeSource:
         self._answer()
         return record(next(row for row in self.jobs if row.id == job), "/home/ada/slurm-1.out")
 
+    def why(self, job: JobRecord) -> list[str]:
+        """Why it waits, in two lines."""
+        return [f"{job.reason} is lacking", "It can start when a job that runs there ends"] if job.state == "PENDING" else []
+
     def log(self, path: str, start: int) -> Part:
         """The rest of the log."""
         self._answer()

@@ -195,7 +195,7 @@ def test_a_cluster_that_never_answered_leaves_no_empty_tables_without_a_word() -
 def test_enter_shows_why_a_job_waits_and_escape_goes_back() -> None:
     async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
         await pilot.press("end", "enter")
-        await until(pilot, lambda: "Why it waits" in screen(app) and "until enough processors" in screen(app))
+        await until(pilot, lambda: "Why it waits" in screen(app) and "Resources is lacking" in screen(app) and "It can start when" in screen(app))
         assert "/home/ada/train.sh" in screen(app)
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, JobPage))
