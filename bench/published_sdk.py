@@ -27,3 +27,10 @@ class PublishedSdk(SlurmPy):
         super().__init__()
         self.environment.pop("PYTHONPATH", None)
         self.environment["PATH"] = os.pathsep.join((os.path.dirname(PYTHON), self.prefix, self.environment["PATH"]))
+
+    def start(self) -> None:
+        """slurm up; jobs stay known for long, since it asks about each when those before it are done, and has nothing but the queue to ask."""
+        super().start()
+        with open(f"{self.folder}/slurm/bench/slurm.conf", "a", encoding="utf-8") as conf:
+            conf.write("MinJobAge=3600\n")
+        self.call("scontrol", "reconfigure")
