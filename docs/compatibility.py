@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 
 from slurm.config import schema
+from slurm.options import later, tables, usage
 from slurm.options import option as options
-from slurm.options import tables
 from slurm.render import fields
 
 HERE = Path(__file__).resolve().parent
@@ -21,8 +21,8 @@ INTRODUCTION = """\
 # Compatibility
 
 What of Slurm works here, row by row. Written by `make docs` from `src/slurm/options`, `src/slurm/config` and `src/slurm/render`; the first
-part is `docs/differences.md`. *Works* is what Slurm does; *accepted* changes nothing, and the note says why; *not yet* is refused (an
-option) or warned of (a configuration key) with the sentence in the note. What stands in no row is refused as unknown.
+part is `docs/differences.md`. *Works* is what Slurm does; *accepted* changes nothing, and the note says why; *not yet* is refused (a
+command, an option) or warned of (a configuration key) with the sentence in the note. What stands in no row is refused as unknown.
 
 """
 
@@ -37,7 +37,14 @@ STANDING = {
 def page() -> str:
     """The whole page."""
     differences = (HERE / "differences.md").read_text(encoding="utf-8")
-    return INTRODUCTION + "\n".join(chain([differences], _options(), _keys(), _fields())) + "\n"
+    return INTRODUCTION + "\n".join(chain([differences], _commands(), _options(), _keys(), _fields())) + "\n"
+
+
+def _commands() -> Iterator[str]:
+    yield "## Commands\n"
+    works = ((f"`{name}`", STANDING[options.EFFECTIVE], usage.PURPOSE[name], "") for name in tables.COMMANDS)
+    refused = ((f"`{name}`", STANDING[options.REFUSED], one.help, one.note) for name, one in later.COMMANDS.items())
+    yield from _table(("command", "standing", "what it does", "note"), chain(works, refused))
 
 
 def _options() -> Iterator[str]:

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from slurm.options import later
 from tests.meta.source import ROOT, SRC, modules
 
 # Each of these costs a command between 2 and 100 ms of the 45 it has.
@@ -69,6 +70,10 @@ def _commands() -> list[str]:
     return sorted(project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-scripts"].values())
 
 
+def _module(command: str) -> str:
+    return f"slurm.commands.{'later' if command in later.COMMANDS else command}"
+
+
 def _exists(name: str) -> bool:
     return any(module.name == name for module in modules())
 
@@ -80,9 +85,7 @@ def test_every_module_can_be_imported_alone() -> None:
 
 @pytest.mark.parametrize("command", _commands())
 def test_a_slurm_command_starts_without_slow_modules(command: str) -> None:
-    name = f"slurm.commands.{command}"
-    if not _exists(name):
-        pytest.skip(f"{name} is not written yet")
+    name = _module(command)
     result = _run(LOADED, name)
     assert result.returncode == 0, result.stderr
     loaded = set(json.loads(result.stdout))
@@ -100,18 +103,18 @@ def test_a_job_starts_without_slow_modules() -> None:
     assert not [module for module in loaded if module.startswith("slurm.sdk.published.")]
 
 
-def test_each_command_script_calls_the_command_of_its_name_and_looks_into_pythonpath_last() -> None:
+def test_each_command_script_calls_its_command_and_looks_into_pythonpath_last() -> None:
     for command in _commands():
         script = (ROOT / "scripts" / command).read_text(encoding="utf-8")
         assert script == (
             "#!python\nimport os\nimport sys\n\n# A job of the published SDK has a PYTHONPATH on which another package is called slurm.\n"
             'sys.path.sort(key=os.environ.get("PYTHONPATH", "").split(os.pathsep).__contains__)\n\n'
-            f"from slurm.commands.{command} import main  # noqa: E402\n\nsys.exit(main())\n")
+            f"from {_module(command)} import main  # noqa: E402\n\nsys.exit(main())\n")
 
 
 def test_every_entry_point_exists() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     entries = [entry.partition(":")[0] for entry in project["project"]["scripts"].values()]
-    missing = [name for name in (*entries, *(f"slurm.commands.{command}" for command in _commands())) if not _exists(name)]
+    missing = [name for name in (*entries, *map(_module, _commands())) if not _exists(name)]
     assert not missing, f"installed but not written: {missing}"
     assert find_spec("slurm") is not None

@@ -48,7 +48,8 @@ def said(environ: Mapping[str, str], *words: str, given: str = "") -> str:
 
 
 def test_commands_of_ours_give_way_to_the_sites_own(environ: Mapping[str, str]) -> None:
-    assert said(environ, "sinfo", "--version").startswith("slurm-wlm ")
+    for command in ("sinfo", "sacct", "sprio"):
+        assert said(environ, command, "--version").startswith("slurm-wlm ")
     job = said(environ, "sbatch", "--ntasks=2", "--parsable", "--wait", "--output=out", given="#!/bin/bash\nsrun echo ran\n").strip()
     assert Path(environ["HOME"], "out").read_text() == "ran\n" * 2
     assert said(environ, "slurm", "explain", job).startswith(f"Job {job} (sbatch, ")

@@ -11,7 +11,7 @@ _OPERANDS = {
     "sbatch": "[script [argument...]]", "srun": "program [argument...]", "salloc": "[program [argument...]]", "squeue": "", "sinfo": "",
     "scancel": "[job[_tasks][.step]...]", "scontrol": "[command [argument...]]",
 }
-_PURPOSE = {
+PURPOSE = {
     "sbatch": "Submits a batch script; it runs when its resources are there.",
     "srun": "Runs a program as parallel tasks, in a job of its own or as a step of the present one.",
     "salloc": "Gets resources and runs a program, or a shell, that may use them.",
@@ -30,7 +30,7 @@ def usage_text(command: str) -> str:
 
 def help_text(command: str) -> str:
     """Purpose, call and one line an option that is carried out; the others are named at the end."""
-    lines = [f"Usage: {command} [options] {_OPERANDS[command]}".rstrip(), _PURPOSE[command], ""]
+    lines = [f"Usage: {command} [options] {_OPERANDS[command]}".rstrip(), PURPOSE[command], ""]
     options = tables.rows(command)
     for option in options:
         if option.status == REFUSED:

@@ -18,6 +18,7 @@ from slurm.net.batch_environment import submitted_environment
 from slurm.net.circumstances import completed_request, present_folder
 from slurm.net.client import CALL_SECONDS, Connection
 from slurm.net.discovery import INSTANCE_VARIABLE
+from slurm.options import later
 from slurm.options.resolve import resolve
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words, handing_in
 from slurm.sdk.backends.disk import SharedDisk
@@ -187,12 +188,10 @@ class LocalBackend(SharedDisk):
 
     def ask(self, words: Sequence[str]) -> str:
         """What one of our commands printed."""
-        try:
-            return said(ours(words), plain(self.environ), words[0])
-        except BackendCommandError as error:
-            if f"No module named 'slurm.commands.{words[0]}'" in str(error):
-                raise BackendCommandError(f"slurm-py has no {words[0]} yet") from None
-            raise
+        if words[0] in later.COMMANDS:
+            refusal = later.refusal(words[0])
+            raise BackendCommandError("\n".join((*refusal.preface, *refusal.lines())))
+        return said(ours(words), plain(self.environ), words[0])
 
     def explain(self, id: str) -> Mapping[str, Any]:
         """The fields of a `model.explanation.Explanation`; a BackendError because of NotFound where there is no such job."""

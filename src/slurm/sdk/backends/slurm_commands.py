@@ -15,7 +15,7 @@ from slurm.sdk.following.status import UNKNOWN, Status, normal
 
 JOBS_A_QUESTION = 1000
 """How many ids one command line may name."""
-NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH", "slurm-py has no sacct")
+NO_ACCOUNTING = ("accounting storage is disabled", "not found", "not on PATH")
 """Errors of sacct after which it is not asked again."""
 QUEUED = "JobArrayID:24|,State:16|,exit_code:8|,Reason:60|"
 _SUBMITTED = re.compile(r"^(\d+)(?:;\S+)?$", re.MULTILINE)

@@ -173,7 +173,7 @@ def test_accounting_tells_of_ended_jobs_where_there_is_any() -> None:
     assert len(HISTORY) == 14
     (row,) = inspection.history(Cluster(said).ask, ["7"])
     assert (row.id, row.state, row.nodes, row.start, row.name) == ("7", "CANCELLED", 2, "", "a | b")
-    assert inspection.history(Cluster(BackendCommandError("slurm-py has no sacct yet")).ask, ["7"]) == []
+    assert inspection.history(Cluster(BackendCommandError("Slurm accounting storage is disabled")).ask, ["7"]) == []
     with pytest.raises(BackendCommandError, match="Invalid user"):
         inspection.history(Cluster(BackendCommandError("sacct: error: Invalid user id")).ask, ["7"])
 
