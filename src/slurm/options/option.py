@@ -28,7 +28,7 @@ class Option:
     """
 
     __slots__ = (
-        "commands", "constant", "env", "help", "metavar", "name", "note", "notice", "optional", "sets", "short", "status", "update",
+        "commands", "constant", "env", "help", "metavar", "name", "note", "notice", "optional", "plugin", "sets", "short", "status", "update",
         "value",
     )
 
@@ -49,6 +49,7 @@ class Option:
         harmless: str = "",
         refused: str = "",
         notice: bool = False,
+        plugin: str = "",
     ) -> None:
         self.name = name
         self.short = short
@@ -64,6 +65,7 @@ class Option:
         self.status = REFUSED if refused else HARMLESS if harmless else EFFECTIVE
         self.note = refused or harmless
         self.notice = notice  # say the note on standard error when the option is used
+        self.plugin = plugin  # what adds the option to Slurm, which by itself has it not
 
     def __repr__(self) -> str:
         return f"<Option --{self.name}>"

@@ -13,8 +13,9 @@ def rows(command: str) -> tuple[Option, ...]:
     if command in JOB_COMMANDS:
         from slurm.options.table import JOB_OPTIONS
         from slurm.options.table_launch import LAUNCH_OPTIONS
+        from slurm.options.table_pyxis import PYXIS_OPTIONS
 
-        return tuple(option for option in (*JOB_OPTIONS, *LAUNCH_OPTIONS) if option.of(command))
+        return tuple(option for option in (*JOB_OPTIONS, *LAUNCH_OPTIONS, *PYXIS_OPTIONS) if option.of(command))
     if command == "squeue":
         from slurm.options.table_squeue import OPTIONS as SQUEUE
 

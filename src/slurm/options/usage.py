@@ -29,7 +29,7 @@ def usage_text(command: str) -> str:
 
 
 def help_text(command: str) -> str:
-    """Purpose, call and one line an option that is carried out; the others are named at the end."""
+    """Purpose, call and one line an option that is carried out; the others are named at the end, but for those of plugins."""
     lines = [f"Usage: {command} [options] {_OPERANDS[command]}".rstrip(), PURPOSE[command], ""]
     options = tables.rows(command)
     for option in options:
@@ -38,7 +38,7 @@ def help_text(command: str) -> str:
         head = f"  {'-' + option.short + ',' if option.short else '   '} --{option.name}{_argument(option)}"
         gap = " " * (_COLUMN - len(head)) if len(head) < _COLUMN else "\n" + " " * _COLUMN
         lines.append(f"{head}{gap}{option.help}")
-    refused = [f"--{option.name}" for option in options if option.status == REFUSED]
+    refused = [f"--{option.name}" for option in options if option.status == REFUSED and not option.plugin]
     if refused:
         lines += ["", _filled("Not supported yet: ", [name + "," for name in refused[:-1]] + refused[-1:]).rstrip("\n")]
     return "\n".join(lines) + "\n"

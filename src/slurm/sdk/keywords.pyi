@@ -126,6 +126,21 @@ class SbatchKeywords(TypedDict, total=False):
     propagate: Choice
     ignore_pbs: Flag
     get_user_env: Choice
+    container_image: Texts
+    container_mounts: Texts
+    container_workdir: Texts
+    container_name: Texts
+    container_save: Texts
+    container_mount_home: Flag
+    no_container_mount_home: Flag
+    container_remap_root: Flag
+    no_container_remap_root: Flag
+    container_entrypoint: Flag
+    no_container_entrypoint: Flag
+    container_entrypoint_log: Flag
+    container_env: Texts
+    container_writable: Flag
+    container_readonly: Flag
 
     memory: Number
     name: Texts

@@ -47,11 +47,16 @@ def test_every_update_key_of_a_row_is_one_that_the_core_reads() -> None:
 def test_help_names_every_option_once(command: str) -> None:
     text = usage.help_text(command)
     for row in tables.rows(command):
-        assert f"--{row.name}" in text
+        assert (f"--{row.name}" in text) is not bool(row.plugin)
         if row.status != REFUSED:
             assert row.help in text
     assert text.isascii()
     assert usage.usage_text(command).startswith(f"Usage: {command} ")
+
+
+def test_the_help_of_srun_promises_no_pyxis_to_those_who_look_there_for_it() -> None:
+    assert "--container-image" in {f"--{row.name}" for row in tables.rows("srun")}
+    assert "container-image" not in usage.help_text("srun") + usage.usage_text("srun")
 
 
 def test_a_command_without_a_table_is_unknown() -> None:
