@@ -4,19 +4,51 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
 
 from slurm.notation import array
 from slurm.notation.errors import NotationError
 from slurm.sdk import options
 from slurm.sdk.errors import InvalidOption
-from slurm.sdk.mcp.problems import Problem
+from slurm.sdk.mcp.problems import Problem, problem
 
 MAX_BYTES = 1 << 20
 Asked = Mapping[str, str | int | bool | list[str]]
 
 
-def with_options(script: str, asked: Asked, working_directory: str = "", name: str = "agent") -> str:
+class Whole(NamedTuple):
+    """A script as it is handed in; `added` are the lines, counted from 1, that are not the agent's."""
+
+    text: str
+    added: frozenset[int]
+
+    def as_written(self, said: str, path: str) -> str:
+        """What was said of the script at `path` as it is of what the agent wrote: by its own lines, and without a file that it knows nothing of."""
+
+        def own(found: re.Match[str]) -> str:
+            numbers = [int(number) for number in found["numbers"].split(", ")]
+            if self.added.issuperset(numbers):
+                return "the options"
+            return f"the script: {found['which']}line {', '.join(str(number - sum(one < number for one in self.added)) for number in numbers)}"
+
+        return re.sub(rf"{re.escape(path)}: (?P<which>(?:#\w+ in )?)line (?P<numbers>\d+(?:, \d+)*)", own, said).replace(path, "the script")
+
+    @contextmanager
+    def told(self, path: str) -> Iterator[None]:
+        """Refusals of the script at `path` become Problems that speak of what the agent wrote."""
+        try:
+            yield
+        except Exception as error:
+            known = problem(error)
+            if known is None:
+                raise
+            raise Problem(known.code, self.as_written(known.message, path), self.as_written(known.hint, path), known.valid) from error
+
+
+def with_options(script: str, asked: Asked, working_directory: str = "", name: str = "agent") -> Whole:
     """The script with these options behind those that it has, so that these win; Problem for options that sbatch has not.
 
     `name` is what the job is called unless the script or the options say otherwise.
@@ -39,14 +71,15 @@ def with_options(script: str, asked: Asked, working_directory: str = "", name: s
         raise Problem("invalid_option", str(error), valid=known) from error
     except NotationError as error:
         raise Problem("invalid_option", f"options: array: {error.message}", valid=[error.valid]) from error
-    added = options.directives({**elements, **others})
+    added = list(options.directives({**elements, **others}))
     lines = script.split("\n")
     last = 0
     for number, line in enumerate(lines[1:], 1):
         if line.strip() and not line.startswith("#"):
             break
         last = number if line.startswith("#SBATCH") else last
-    return "\n".join([lines[0], *options.directives({"job_name": name}), *lines[1:last + 1], *added, *lines[last + 1:]])
+    text = "\n".join([lines[0], *options.directives({"job_name": name}), *lines[1:last + 1], *added, *lines[last + 1:]])
+    return Whole(text, frozenset((2, *range(last + 3, last + 3 + len(added)))))
 
 
 def of_command(command: str) -> str:

@@ -17,14 +17,14 @@ from slurm.notation.jobref import JobRef
 from slurm.sdk import slurmfile as slurmfiles
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.cluster import Cluster
-from slurm.sdk.errors import BackendCommandError, SlurmfileInvalidError, SlurmfileNotFoundError
+from slurm.sdk.errors import SlurmfileInvalidError, SlurmfileNotFoundError
 from slurm.sdk.following import ending, explaining, inspection, refusals
 from slurm.sdk.following.inspection import HistoryRow, JobRecord, UnknownJob
 from slurm.sdk.following.reasons import sentence
 from slurm.sdk.following.status import UNKNOWN, Status
 from slurm.sdk.mcp import answers
 from slurm.sdk.mcp import script as scripts
-from slurm.sdk.mcp.problems import Problem, problem
+from slurm.sdk.mcp.problems import Problem
 
 JobId = Annotated[str, Field(description='a job ("12"), an element of an array ("12_3"), or some of them ("12_[1-5]")', pattern=r"^\s*\d+(_.+)?\s*$")]
 Options = Annotated[dict[str, str | int | bool | list[str]] | None, Field(
@@ -64,16 +64,16 @@ class Tools:
         """Say whether the cluster would accept a script, and when and where it would start now (sbatch --test-only). Submits nothing."""
         whole = scripts.with_options(script, options or {}, working_directory)
         cluster = self._cluster()
-        path = scripts.path(cluster.job_base_dir, whole)
-        cluster.backend.write(path, whole.encode(), 0o700)
+        path = scripts.path(cluster.job_base_dir, whole.text)
+        cluster.backend.write(path, whole.text.encode(), 0o700)
         try:
-            said = cluster.backend.ask(["sbatch", "--test-only", path])
-        except BackendCommandError as error:
-            known = problem(error)
-            if known is None or known.code != "command_failed":
+            with whole.told(path):
+                said = cluster.backend.ask(["sbatch", "--test-only", path])
+        except Problem as refused:
+            if refused.code != "command_failed":
                 raise
-            return answers.Validated(valid=False, message=known.message, hint=known.hint)
-        return answers.Validated(valid=True, message="\n".join(refusals.lines(said.strip())), hint="")
+            return answers.Validated(valid=False, message=refused.message, hint=refused.hint)
+        return answers.Validated(valid=True, message=whole.as_written("\n".join(refusals.lines(said.strip())), path), hint="")
 
     def list_jobs(self, user: Annotated[str, Field(description='a user\'s name, "me", or "all"')] = "me",
                   states: Annotated[list[str] | None, Field(description='such as ["PENDING", "RUNNING"]; ["all"] for ended ones too')] = None,
@@ -207,11 +207,12 @@ class Tools:
             told.append(answers.Environment(name=name, backend=str(settings["backend_type"]), hostname=str(settings.get("hostname", "")), current=name == current))
         return answers.Environments(slurmfile=str(path), environments=told)
 
-    def _submitted(self, script: str) -> answers.Submitted:
+    def _submitted(self, script: scripts.Whole) -> answers.Submitted:
         cluster = self._cluster()
-        path = scripts.path(cluster.job_base_dir, script)
-        cluster.backend.write(path, script.encode(), 0o700)
-        job = cluster.backend.submit(script, path, {})
+        path = scripts.path(cluster.job_base_dir, script.text)
+        cluster.backend.write(path, script.text.encode(), 0o700)
+        with script.told(path):
+            job = cluster.backend.submit(script.text, path, {})
         record = inspection.job(cluster.backend.ask, job)[0]
         return answers.Submitted(job_id=job, script_path=path, working_directory=record.work_dir, stdout=record.stdout, stderr=record.stderr, state=record.state,
                                  why=sentence(Status(record.state, "", record.reason)))

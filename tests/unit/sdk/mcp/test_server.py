@@ -288,6 +288,30 @@ def test_a_script_that_the_cluster_would_refuse_is_not_valid_and_that_is_no_erro
     on(Told({"sbatch --test-only": said}), tmp_path, play)
 
 
+def test_a_refusal_names_the_lines_that_the_agent_wrote_and_no_file(tmp_path: Path) -> None:
+    wrote = "#!/bin/sh\n#SBATCH -t 5\n#SBATCH --bogus\ntrue\n#SBATCH -N 9\n#SBATCH -N 8\n"
+    whole = script.with_options(wrote, {"mem": "2G"})
+    numbers = {line: number for number, line in enumerate(whole.text.split("\n"), 1)}
+    path = script.path(str(tmp_path), whole.text)
+
+    def at(line: str) -> str:
+        return f"{path}: line {numbers[line]}: {line}"
+
+    hints = [at("#SBATCH --bogus"), at("#SBATCH --mem=2G"), f"{path}: #SBATCH in line {numbers['#SBATCH -N 9']}, {numbers['#SBATCH -N 8']} has no effect", f"see {path}"]
+    own = "the script: line 3: #SBATCH --bogus; the options: #SBATCH --mem=2G; the script: #SBATCH in line 5, 6 has no effect; see the script"
+    said = "\n".join(["sbatch: unrecognized option '--bogus'", *(f"sbatch: hint: {one}" for one in hints)])
+    backend = Told({"sbatch --test-only": BackendCommandError(said)})
+    backend.refusal = SubmissionError(said, script=whole.text, metadata={})
+
+    async def play(client: Client) -> None:
+        given = {"script": wrote, "options": {"mem": "2G"}}
+        found = (await client.call_tool("validate_script", given)).structured_content
+        assert found == {"valid": False, "message": "unrecognized option '--bogus'", "hint": own}
+        assert (await refused(client, "submit_script", **given))["hint"] == own
+
+    on(backend, tmp_path, play)
+
+
 def test_resources_are_json_and_refuse_with_the_same_codes(tmp_path: Path) -> None:
     async def play(client: Client) -> None:
         queue = json.loads((await client.read_resource("slurm://queue")).contents[0].text)  # type: ignore[union-attr]
