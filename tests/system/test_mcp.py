@@ -81,6 +81,16 @@ def test_without_a_cluster_every_tool_says_so_and_the_server_goes_on(cluster: Cl
     on_stdio(cluster, play, SLURM_PY_INSTANCE="nobody")
 
 
+def test_an_environment_that_the_slurmfile_has_not_is_refused_at_the_start(cluster: Cluster) -> None:
+    (cluster.work / "Slurmfile.toml").write_text('[default]\nbackend = "local"\n[lab]\nbackend = "local"\n')
+    for transport in ("stdio", "http"):
+        done = cluster.run("slurm", "mcp", "run", "-e", "wrong", "-t", transport, "-p", "0", stdin="")
+        assert done.status == 1 and "wrong" in done.err and "lab" in done.err, done
+    (cluster.work / "Slurmfile.toml").unlink()
+    done = cluster.run("slurm", "mcp", "run", "-e", "wrong", stdin="")
+    assert done.status == 1 and "Slurmfile" in done.err, done
+
+
 def test_a_server_whose_client_has_gone_ends_though_a_tool_waits(cluster: Cluster) -> None:
     job = cluster.sbatch("--hold", "--wrap", "true")
     server = cluster.spawn("slurm", "mcp", "run")

@@ -100,17 +100,22 @@ def login(cluster: Cluster) -> Any:
 
 
 def _cluster(options: argparse.Namespace) -> Cluster:
+    return Cluster(**settings(options), start=False)
+
+
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What a Slurmfile says of the cluster that is meant, {} for the one of this machine; asks no cluster. SdkError for one that has no queue or is not described."""
     if options.name:
         os.environ[INSTANCE_VARIABLE] = options.name
         os.environ.pop("SLURM_CONF", None)
     try:
-        settings = slurmfile.settings(os.path.abspath(options.slurmfile) if options.slurmfile else None, options.env, os.environ, submitting=False)
+        found = slurmfile.settings(os.path.abspath(options.slurmfile) if options.slurmfile else None, options.env, os.environ, submitting=False)
     except SlurmfileNotFoundError:
         if options.env or options.slurmfile or os.environ.get("SLURMFILE"):
             raise
-        settings = {}
-    kind = settings.get("backend_type", "local")
+        found = {}
+    kind = found.get("backend_type", "local")
     if kind in WITHOUT_QUEUE:
         raise BackendError(f"the environment {options.env or os.environ.get('SLURM_ENV') or 'default'} of the Slurmfile has backend = \"{kind}\", "
                            "which has no queue to look at")
-    return Cluster(**settings, start=False)
+    return found

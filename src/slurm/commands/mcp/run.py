@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
-from slurm.net.discovery import INSTANCE_VARIABLE
 
 TOKEN_VARIABLE = "SLURM_MCP_TOKEN"
 SHORTEST_TOKEN = 16
@@ -31,9 +30,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     needed()
     from slurm.sdk.mcp.server import run_server
 
-    if options.name:
-        os.environ[INSTANCE_VARIABLE] = options.name
-        os.environ.pop("SLURM_CONF", None)
+    with which_cluster.told():
+        which_cluster.settings(options)  # an environment that there is not is better told now than by each tool
     if options.transport == "stdio" and sys.stdin.isatty():
         console.note("the tools wait for a client on standard input; `slurm mcp status` says how to add them to one, ctrl-C ends this")
     token = _token(options.token_file, environ) if options.transport == "http" else ""

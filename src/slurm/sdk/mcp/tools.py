@@ -116,7 +116,8 @@ class Tools:
         if path in ("", "/dev/null"):
             raise Problem("no_output", f"job {job.id} writes no {stream} to a file", "interactive jobs write to the terminal that they were started from")
         told = backend.grown({path: -max_bytes if offset is None else offset}).get(path)
-        if told is None:
+        shorter = told is not None and offset is not None and told[0] - len(told[1]) < offset  # `grown` begins anew then
+        if told is None or shorter:
             if not offset and job.state == "PENDING":
                 raise Problem("no_output", f"job {job.id} waits still; when it runs it writes to {path}", "wait_for_jobs waits for it")
             return answers.Output(job_id=job.id, path=path, text="", start=offset or 0, end=offset or 0, more=False, state=job.state)

@@ -240,6 +240,8 @@ def test_what_a_job_has_written_is_read_from_its_end_and_on_from_a_byte(tmp_path
             assert part["start"] == place and len(part["text"].encode()) <= 256
             text, place, more = text + part["text"], part["end"], part["more"]
         assert text == out.read_text()
+        beyond = (await client.call_tool("job_output", {"job_id": "7", "offset": place + 1000})).structured_content
+        assert (beyond["text"], beyond["start"], beyond["end"], beyond["more"]) == ("", place + 1000, place + 1000, False)
 
     on(backend, tmp_path, play)
 
