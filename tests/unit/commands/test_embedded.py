@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -127,6 +130,20 @@ def test_a_subcommand_that_there_is_not_is_refused_with_the_nearest_that_there_i
     assert capsys.readouterr().err.splitlines()[-1] == f"slurm: error: {said}"
     assert slurm.main([*words, "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["message"] == said
+
+
+def test_every_subcommand_has_json_but_the_one_that_speaks_a_protocol() -> None:
+    def leaves(rows: Mapping[str, slurm.Row], *above: str) -> Iterator[tuple[str, str]]:
+        for name, row in rows.items():
+            yield from leaves(row.rows, *above, name) if row.rows else [(" ".join((*above, name)), row.module)]
+
+    without = []
+    for name, module in leaves(slurm.SUBCOMMANDS):
+        options = argparse.ArgumentParser()
+        import_module(f"slurm.commands.{module}").arguments(options)
+        if "--json" not in options.format_help():
+            without.append(name)
+    assert without == ["mcp run"]
 
 
 def test_a_table_for_a_pipe_is_aligned_text() -> None:
