@@ -43,7 +43,9 @@ def named(word: str) -> tuple[str, str]:
 
     LookupError when it leads nowhere.
     """
-    place, _, name = word.rpartition(":")
+    place, colon, name = word.rpartition(":")
+    if not name or (colon and not place):
+        raise LookupError(f"{word!r} names no function: say MODULE:FUNCTION or FILE.py:FUNCTION")
     if not place:
         files = _defining(word)
         if len(files) != 1:
@@ -57,7 +59,28 @@ def named(word: str) -> tuple[str, str]:
         place = os.path.basename(place).removesuffix(".py")
     elif "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    return place, name or word
+    return place, name
+
+
+def by_hand(word: str) -> Any:
+    """The function that `named` finds; LookupError where the module is not there or has none of that name."""
+    module, name = named(word)
+    try:
+        loaded = import_module(module)
+    except ModuleNotFoundError as error:
+        if not error.name or not f"{module}.".startswith(f"{error.name}."):
+            raise  # a module that this one imports
+        raise LookupError(f"there is no module {error.name} in this folder or on PYTHONPATH") from error
+    try:
+        found = function((module, name))
+    except AttributeError as error:
+        from slurm.notation.nearest import nearest
+
+        meant = nearest(name, [one for one, value in vars(loaded).items() if callable(value)])
+        raise LookupError(f"{module} has no function {name}" + (f"; did you mean {meant}?" if meant else "")) from error
+    if not callable(found):
+        raise LookupError(f"{module}:{name} is no function but {found!r}")
+    return found
 
 
 def _defining(name: str) -> list[str]:

@@ -25,16 +25,28 @@ USAGE_ERROR = 2
 Loaded = tuple[Any, tuple[Any, ...], dict[str, Any], Any]
 """A function, what to call it with, and how it wants to be tried again."""
 _OPTIONS = ("task", "args", "folder", "key", "base")
+_HELP = """\
+usage: python -m slurm.runner --task NAME [--args JSON]
+
+Calls a function by hand, as its job would, and prints as JSON what it returns.
+NAME is MODULE:FUNCTION, FILE.py:FUNCTION, or a function that one file of this folder defines.
+JSON is an object of keyword arguments or a list of positional ones, such as '{"lr": 0.001}'.
+
+Jobs of the SDK call it with --folder, --key and --base too, those of the published SDK with
+--module (`python -m slurm.runner --module M --help`)."""
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run one task; the exit status of its job."""
     environ = os.environ if environ is None else environ
-    argv = sys.argv[1:] if argv is None else argv
+    argv = sys.argv[1:] if argv is None else list(argv)
     if "--module" in argv or any(word.startswith("--module=") for word in argv):
         from slurm.sdk.published import runner as published
 
         return published.main(argv, environ)
+    if argv[:1] in (["--help"], ["-h"]):
+        print(_HELP)
+        return 0
     options = _options(argv)
     if isinstance(options, str):
         print(f"slurm.runner: {options}", file=sys.stderr)
@@ -209,7 +221,7 @@ def _by_hand(task: str, text: str) -> int:
         return USAGE_ERROR
     try:
         with loading.imports():
-            function = awaiting.waited(loading.function(loading.named(task)))
+            function = awaiting.waited(loading.by_hand(task))
     except LookupError as error:
         print(f"slurm.runner: {error.args[0]}", file=sys.stderr)
         return USAGE_ERROR

@@ -38,6 +38,12 @@ def test_a_task_is_found_by_its_name_and_its_result_printed(project: Path, name:
 @pytest.mark.parametrize(("words", "said"), [
     (["--task", "tain"], "no *.py here defines it"),
     (["--task", "x.py:f"], "there is no file x.py"),
+    (["--task", "runner_sample_training:trian"], "runner_sample_training has no function trian; did you mean train?"),
+    (["--task", "runner_sample_training.py:train.x"], "runner_sample_training has no function train.x"),
+    (["--task", "runner_sample_training:__name__"], "is no function but 'runner_sample_training'"),
+    (["--task", "runner_sample_nowhere.deep:train"], "there is no module runner_sample_nowhere in this folder"),
+    (["--task", "runner_sample_training:"], "names no function: say MODULE:FUNCTION"),
+    (["--task", ":train"], "names no function: say MODULE:FUNCTION"),
     (["--task", "train", "--args", "{lr}"], "--args is no JSON"),
     (["--task", "train", "--args", "3"], "takes an object of keyword arguments or a list"),
     (["--task"], "--task takes a value"),
@@ -46,7 +52,19 @@ def test_a_task_is_found_by_its_name_and_its_result_printed(project: Path, name:
 ])
 def test_a_wrong_command_line_is_told(project: Path, words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert runner.main(words, {}) == 2
-    assert said in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("slurm.runner: ") and said in line
+
+
+def test_a_module_that_the_file_lacks_is_told_with_the_line_that_imports_it(project: Path) -> None:
+    (project / "runner_sample_importing.py").write_text("import runner_sample_nowhere\ndef importing(): ...\n")
+    with pytest.raises(ModuleNotFoundError, match="runner_sample_nowhere"):
+        runner.main(["--task", "importing"], {})
+
+
+def test_help_says_how_a_function_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert runner.main(["--help"], {}) == 0
+    assert "FILE.py:FUNCTION" in capsys.readouterr().out
 
 
 def test_a_name_that_two_files_define_is_asked_about(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
