@@ -9,6 +9,7 @@ from itertools import islice
 from slurm.net import other_slurm
 from slurm.sdk.backends.backend import handing_in
 from slurm.sdk.backends.disk import SharedDisk
+from slurm.sdk.backends.overdue import Overdue
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import plain, said
 from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
@@ -35,6 +36,7 @@ class CommandsBackend(SharedDisk, SlurmCommands):
         self._results: dict[str, str] = {}
         self._programs: dict[str, str] = {}  # command → what is called for it: the site's own, where ours are before it on PATH
         self.changes, self.wake = poll.changes, poll.wake
+        self._overdue: Overdue = Overdue(self.present)
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """sbatch."""
@@ -48,6 +50,7 @@ class CommandsBackend(SharedDisk, SlurmCommands):
             raise SubmissionError(f"sbatch printed no job id: {out.strip()!r}", script=script, metadata={"path": path})
         if not array and not several_tasks(options):
             self._results[found] = JobFiles.of(path).result
+        self._overdue.submitted(found, path, options)
         return found
 
     def _ended(self, ids: Sequence[str]) -> dict[str, Status]:

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words
+from slurm.sdk.backends.overdue import Overdue
 from slurm.sdk.errors import BackendCommandError
 from slurm.sdk.following.status import UNKNOWN, Status, normal
 
@@ -25,20 +26,22 @@ class SlurmCommands(ABC):
     """The `states`, `cancel`, `ask` and `max_array` of a Backend, and the words for its `submit`."""
 
     _accounting = True
+    _overdue: Overdue | None = None
 
     @abstractmethod
     def _run(self, *words: str) -> str:
         """What a command printed; BackendCommandError with its standard error when it failed, BackendTimeout when it took too long."""
 
     def states(self, ids: Sequence[str]) -> dict[str, Status]:
-        """squeue, and sacct for those that it has forgotten; UNKNOWN for those that both have."""
+        """squeue, and sacct for those that it has forgotten; UNKNOWN for those that both have, and the word of their files for those that are overdue."""
         found: dict[str, Status] = {}
         for bases in _bases(ids):
             found.update(self._queued(bases))
         forgotten = [one for one in ids if one not in found]
         for bases in _bases(forgotten):
             found.update(self._accounted(bases))
-        return {one: found.get(one, Status(UNKNOWN)) for one in ids}
+        told = {one: found.get(one, Status(UNKNOWN)) for one in ids}
+        return told if self._overdue is None else self._overdue.judged(told)
 
     def cancel(self, ids: Sequence[str]) -> None:
         """scancel, once for all of them."""

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from slurm.sdk.backends.backend import SAY_SECONDS, Around, handing_in
 from slurm.sdk.backends.login_shell import behind_mark, marked, through
+from slurm.sdk.backends.overdue import Overdue
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.backends.program import FILTERS, PLAIN
 from slurm.sdk.backends.slurm_commands import SlurmCommands, sbatch, submitted
@@ -60,6 +61,7 @@ class SshBackend(SlurmCommands, PublishedMethods):
         self._fetched: dict[str, BinaryIO] = {}
         poll = Poll(self.states, SHORTEST, LONGEST)
         self.changes, self.wake = poll.changes, poll.wake
+        self._overdue: Overdue = Overdue(self.present)
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """sbatch, once, however often the connection is cut meanwhile: what it says is kept beside the script and found again."""
@@ -81,6 +83,7 @@ class SshBackend(SlurmCommands, PublishedMethods):
         if answer.status or found is None:
             said = answer.err.strip() or f"sbatch printed no job id: {answer.out.strip()!r}"
             raise SubmissionError(f"the cluster did not take the job: {said}", script=script, metadata=told)
+        self._overdue.submitted(found, path, options)
         return found
 
     def rest(self) -> None:

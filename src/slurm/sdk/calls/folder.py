@@ -41,6 +41,12 @@ class JobFiles:
         folder, _, name = script.rpartition("/")
         return cls(folder, name.removeprefix("slurm_job_").partition("_script.sh")[0])
 
+    @staticmethod
+    def first_element(script: str) -> int:
+        """The number of the first element of the part of an array whose script lies there."""
+        part = script.partition("_script.sh.")[2].partition(".")[0]
+        return int(part) if part.isdigit() else 0
+
     def element(self, index: int) -> JobFiles:
         """The files of one element of this array."""
         return JobFiles(self.folder, self.array_key, index)

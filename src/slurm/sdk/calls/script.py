@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -40,3 +41,10 @@ def _launcher(asked: Mapping[str, str | None]) -> list[str]:
 def several_tasks(asked: Mapping[str, str | None]) -> bool:
     """Whether the job has more than one task."""
     return any((asked.get(name) or "1").partition("-")[0] != "1" for name in TASKS)
+
+
+def tasks(asked: Mapping[str, str | None]) -> int:
+    """How many tasks the job has; 0 when it leaves that to the cluster, as `nodes="2-4"` does."""
+    total, per_node, nodes = (asked.get(name) or "" for name in TASKS)
+    counts = [total] if total else [per_node or "1", nodes or "1"]
+    return math.prod(map(int, counts)) if all(count.isdigit() for count in counts) else 0
