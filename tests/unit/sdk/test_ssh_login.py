@@ -9,7 +9,7 @@ import asyncssh
 import pytest
 
 from slurm.sdk.backends.ssh import SshBackend
-from slurm.sdk.backends.ssh_login import Doorman, Login
+from slurm.sdk.backends.ssh_login import Doorman, Login, _taken
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import BackendError, InvalidOption, LoginRefused
 
@@ -41,6 +41,22 @@ def test_a_host_whose_key_has_changed_is_refused_whatever_the_policy(tmp_path: P
     assert not doorman.validate_host_public_key("login", "", 22, keys[1])
     assert "HAS CHANGED" in doorman.refusal
     assert all(key.get_fingerprint() in doorman.refusal for key in keys)
+
+
+@pytest.mark.parametrize("policy", ["reject", "warn", "auto"])
+def test_a_host_that_shows_another_kind_of_key_than_is_listed_is_refused_in_these_words(tmp_path: Path, keys: list[asyncssh.SSHKey], policy: str) -> None:
+    listed = asyncssh.generate_private_key("ecdsa-sha2-nistp256").convert_to_public()
+    doorman, path = _doorman(tmp_path, [listed], policy)
+    assert not doorman.validate_host_public_key("login", "", 22, keys[0])
+    assert "shows a key of another kind than known_hosts lists" in doorman.refusal and f"ssh-keyscan login >> {path}" in doorman.refusal
+    assert all(key.get_fingerprint() in doorman.refusal for key in (listed, keys[0]))
+
+
+@pytest.mark.parametrize(("kind", "configured", "taken"), [
+    ("ssh-ed25519", "rsa-sha2-512", False), ("ssh-ed25519", "rsa-*,ssh-ed*", True), ("ssh-ed25519", "-ssh-ed25519", False),
+    ("ssh-ed25519", "-ssh-rsa", True), ("ssh-ed25519", "^ssh-rsa", True), ("ssh-rsa", "rsa-sha2-256", True), ("ssh-rsa", "-ssh-rsa", True)])
+def test_kinds_of_host_keys_are_those_that_the_users_configuration_leaves(kind: str, configured: str, taken: bool) -> None:
+    assert _taken(kind, configured) == taken
 
 
 def test_auto_remembers_a_host_and_believes_nobody_else_afterwards(tmp_path: Path, keys: list[asyncssh.SSHKey]) -> None:

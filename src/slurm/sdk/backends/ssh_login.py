@@ -5,19 +5,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from fnmatch import fnmatchcase
 from typing import Any
 
 import asyncssh
+from asyncssh.public_key import get_default_public_key_algs
 
 from slurm.sdk.errors import BackendError, BackendTimeout, InvalidOption, LoginRefused
 
 POLICIES = ("reject", "warn", "auto")
 KNOWN_HOSTS = "~/.ssh/known_hosts"
 SITE_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts"
+ALL_KINDS = "+" + ",".join(algorithm.decode() for algorithm in get_default_public_key_algs())
+"""Behind the kinds of host keys that known_hosts lists: else a host that has none of those hangs up, and nobody learns why."""
+CUT = (asyncssh.ConnectionLost, ConnectionError)
 
 
 class Login:
@@ -73,12 +79,14 @@ class Login:
     async def open(self, keepalive: float, keepalives: int) -> asyncssh.SSHClientConnection:
         """A connection. LoginRefused when host or user are not accepted, another BackendError when the host cannot be reached now."""
         doorman = Doorman(self, [], self._accepted)
+        kinds = ""
         try:
-            doorman.files = self._files()
+            doorman.files, kinds = self._files(), self._configured("HostKeyAlgorithms")
             async with self._keys_of_agent() as keys:
                 return await asyncssh.connect(
                     self.hostname, client_factory=lambda: doorman, known_hosts=doorman.files or ([], [], []), connect_timeout=self.timeout,
-                    login_timeout=self.auth_timeout, keepalive_interval=keepalive, keepalive_count_max=keepalives, **self._credentials(keys))
+                    login_timeout=self.auth_timeout, keepalive_interval=keepalive, keepalive_count_max=keepalives,
+                    **({} if kinds else {"server_host_key_algs": ALL_KINDS}), **self._credentials(keys))
         except asyncssh.HostKeyNotVerifiable as error:
             raise LoginRefused(doorman.refusal or f"{self}: {error}") from error
         except asyncssh.PermissionDenied as error:
@@ -87,7 +95,7 @@ class Login:
             hint = " (pip install bcrypt)" if "bcrypt" in str(error) else " (passphrase=… opens a key)" if "assphrase" in str(error) else ""
             raise LoginRefused(f"{self}: {error}{hint}") from error
         except asyncssh.KeyExchangeFailed as error:
-            raise LoginRefused(f"{self}: {error}; perhaps the host shows another kind of key than {self.known_hosts} lists") from error
+            raise LoginRefused(f"{self}: {error}") from error
         except TimeoutError as error:
             raise BackendTimeout(f"{self} did not answer within {self.timeout:.0f} s") from error
         except (OSError, asyncssh.Error) as error:
@@ -96,7 +104,23 @@ class Login:
                 raise LoginRefused(f"{self}: there is no key {file}") from error
             if file in (*self._keys, *doorman.files) and isinstance(error, OSError):
                 raise LoginRefused(f"{self}: {file} cannot be read: {error.strerror}") from error
+            if kinds and isinstance(error, CUT) and (kind := await self._kind_shown()) and not _taken(kind, kinds):
+                raise LoginRefused(f"{self} shows a key of the kind {kind}, and HostKeyAlgorithms {kinds} of ~/.ssh/config leaves that out") from error
             raise BackendError(f"{self} cannot be reached: {error}") from error
+
+    def _configured(self, keyword: str) -> Any:
+        """What ~/.ssh/config says of this host; "" when it says nothing."""
+        return asyncssh.SSHClientConnectionOptions(host=self.hostname, client_keys=None, config=()).config.get(keyword) or ""
+
+    async def _kind_shown(self) -> str:
+        """The kind of key that the host shows to who takes any; "" when that cannot be seen now."""
+        port: dict[str, Any] = {"port": self.port} if self.port else {}
+        try:
+            async with asyncio.timeout(self.timeout):
+                key = await asyncssh.get_server_host_key(self.hostname, server_host_key_algs="default", **port)
+        except (OSError, asyncssh.Error):
+            return ""
+        return key.get_algorithm() if key is not None else ""
 
     def _files(self) -> list[str]:
         """Those that list known hosts, as far as they are there; `known_hosts` becomes the first of those that ~/.ssh/config names."""
@@ -157,17 +181,23 @@ class Doorman(asyncssh.SSHClient):
         listed = asyncssh.match_known_hosts(self.files, host, addr, port)[0] if self.files else []
         where = host if port == 22 else f"[{host}]:{port}"
         shown = f"{key.get_algorithm()} {key.get_fingerprint()}"
+        known = ", ".join(dict.fromkeys(f"{one.get_algorithm()} {one.get_fingerprint()}" for one in (*listed, *self._accepted)))
+        scan = f"ssh-keyscan {f'-p {port} ' if port != 22 else ''}{host} >> {self._login.known_hosts}"
+        if listed and key.algorithm not in {one.algorithm for one in (*listed, *self._accepted)}:
+            self.refusal = (
+                f"{where} shows a key of another kind than known_hosts lists for it: it shows {shown}, but known is {known}. "
+                f"If its administrators confirm the new key: {scan}, or connect with ssh once")
+            return False
         if listed or self._accepted:
             self.refusal = (
-                f"the key of {where} HAS CHANGED: it shows {shown}, but known is "
-                f"{', '.join(dict.fromkeys(f'{one.get_algorithm()} {one.get_fingerprint()}' for one in (*listed, *self._accepted)))}. "
+                f"the key of {where} HAS CHANGED: it shows {shown}, but known is {known}. "
                 f"Either the host was set up anew, or somebody is in between. If its administrators confirm the new key: "
                 f"ssh-keygen -R '{where}' -f {self._login.known_hosts}, then connect with ssh once")
             return False
         if self._login.policy == "reject":
             self.refusal = (
                 f"the host {where} is unknown: {self._login.known_hosts} has no key of it. It shows {shown}. If that is right: "
-                f"ssh-keyscan {f'-p {port} ' if port != 22 else ''}{host} >> {self._login.known_hosts}, or connect with ssh once, "
+                f"{scan}, or connect with ssh once, "
                 "or Cluster(…, host_key_policy=\"auto\")")
             return False
         self._accepted.append(key)
@@ -182,3 +212,13 @@ def _remember(path: str, line: str) -> None:
     os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
         file.write(line)
+
+
+def _taken(kind: str, configured: str) -> bool:
+    """Whether HostKeyAlgorithms leaves room for keys of this kind, those of RSA being used under several names."""
+    if configured[0] in "+^":
+        return True
+    names = ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512") if kind == "ssh-rsa" else (kind,)
+    patterns = configured.lstrip("-").split(",")
+    left = [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns) != configured.startswith("-")]
+    return bool(left)

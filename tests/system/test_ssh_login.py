@@ -1,0 +1,68 @@
+"""Logging in at a real sshd, with no Slurm behind it: what is said when the two sides do not come together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from slurm.sdk.backends.ssh_login import Login
+from slurm.sdk.errors import LoginRefused
+from tests.system import login_node
+from tests.system.login_node import LoginNode
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoginNode]:
+    """A host with one ed25519 key."""
+    if missing := login_node.missing():
+        pytest.fail(missing)
+    found = LoginNode(tmp_path_factory.mktemp("login") / "node")
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's ~/.ssh, empty, without an agent."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    (tmp_path / ".ssh").mkdir(mode=0o700)
+    return tmp_path / ".ssh"
+
+
+def opened(node: LoginNode, **words: object) -> None:
+    """Log in once."""
+
+    async def once() -> None:
+        given = {"key_filename": node.folder / "key", **words}
+        (await Login("127.0.0.1", port=node.port, **given).open(0, 1)).abort()  # type: ignore[arg-type]
+
+    asyncio.run(once())
+
+
+def list_hosts(node: LoginNode, home: Path, *keys: bytes) -> None:
+    """Have known_hosts list these keys for the node."""
+    (home / "known_hosts").write_bytes(b"".join(f"[127.0.0.1]:{node.port} ".encode() + key for key in keys))
+
+
+def test_a_host_of_which_another_kind_of_key_is_listed_is_refused_and_beside_the_right_one_that_does_no_harm(node: LoginNode, home: Path) -> None:
+    other = asyncssh.generate_private_key("ecdsa-sha2-nistp256").export_public_key()
+    list_hosts(node, home, other)
+    with pytest.raises(LoginRefused, match="shows ssh-ed25519 SHA256:.*but known is ecdsa-sha2-nistp256 SHA256"):
+        opened(node)
+    list_hosts(node, home, other, (node.folder / "host_key.pub").read_bytes())
+    opened(node)
+
+
+def test_a_host_whose_kind_of_key_the_users_configuration_leaves_out_is_refused_in_these_words(node: LoginNode, home: Path) -> None:
+    list_hosts(node, home, (node.folder / "host_key.pub").read_bytes())
+    (home / "config").write_text("Host 127.0.0.1\n  HostKeyAlgorithms rsa-sha2-512\n")
+    with pytest.raises(LoginRefused, match=r"a key of the kind ssh-ed25519, and HostKeyAlgorithms rsa-sha2-512 of ~/.ssh/config leaves that out"):
+        opened(node)
