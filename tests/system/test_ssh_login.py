@@ -66,3 +66,33 @@ def test_a_host_whose_kind_of_key_the_users_configuration_leaves_out_is_refused_
     (home / "config").write_text("Host 127.0.0.1\n  HostKeyAlgorithms rsa-sha2-512\n")
     with pytest.raises(LoginRefused, match=r"a key of the kind ssh-ed25519, and HostKeyAlgorithms rsa-sha2-512 of ~/.ssh/config leaves that out"):
         opened(node)
+
+
+@pytest.mark.parametrize("word", ["accept-new", "no", "off"])
+def test_an_unknown_host_is_added_where_the_users_configuration_says_so(node: LoginNode, home: Path, word: str) -> None:
+    (home / "config").write_text(f"Host elsewhere\n  StrictHostKeyChecking yes\nHost 127.*\n  StrictHostKeyChecking {word}\n")
+    opened(node)
+    assert (home / "known_hosts").read_bytes().split()[1:3] == (node.folder / "host_key.pub").read_bytes().split()[:2]
+
+
+def test_what_is_given_counts_before_the_users_configuration_and_a_changed_key_is_refused_all_the_same(node: LoginNode, home: Path) -> None:
+    (home / "config").write_text("StrictHostKeyChecking no\n")
+    with pytest.raises(LoginRefused, match="is unknown"):
+        opened(node, host_key_policy="reject")
+    list_hosts(node, home, (node.folder / "other_host_key.pub").read_bytes())
+    with pytest.raises(LoginRefused, match="HAS CHANGED"):
+        opened(node)
+
+
+@pytest.mark.parametrize("lines", ["", "Host 127.*\n  StrictHostKeyChecking yes\n", "Host elsewhere\n  StrictHostKeyChecking accept-new\n"])
+def test_an_unknown_host_is_refused_where_the_users_configuration_does_not_trust_it(node: LoginNode, home: Path, lines: str) -> None:
+    (home / "config").write_text(lines)
+    with pytest.raises(LoginRefused, match="is unknown"):
+        opened(node)
+    assert not (home / "known_hosts").exists()
+
+
+def test_a_mistake_in_the_users_configuration_is_told_in_the_words_of_ssh(node: LoginNode, home: Path) -> None:
+    (home / "config").write_text("StrictHostKeyChecking perhaps\n")
+    with pytest.raises(LoginRefused, match="ssh says of .*perhaps"):
+        opened(node)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +22,8 @@ from asyncssh.public_key import get_default_public_key_algs
 from slurm.sdk.errors import BackendError, BackendTimeout, InvalidOption, LoginRefused
 
 POLICIES = ("reject", "warn", "auto")
+TRUSTING = ("accept-new", "false", "no", "off")
+"""Values of StrictHostKeyChecking, as `ssh -G` prints them or did, with which unknown hosts are added unasked."""
 KNOWN_HOSTS = "~/.ssh/known_hosts"
 SITE_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts"
 ALL_KINDS = "+" + ",".join(algorithm.decode() for algorithm in get_default_public_key_algs())
@@ -37,7 +42,8 @@ class Login:
         key_filename: A private key, or several.
         passphrase: Of the keys.
         known_hosts: The file that lists known hosts, beside that of the machine; otherwise those that ~/.ssh/config names, or ~/.ssh/known_hosts.
-        host_key_policy: For hosts that known_hosts does not list: `reject` refuses, `warn` accepts with a warning for this process, `auto` adds them. A host
+        host_key_policy: For hosts that known_hosts does not list: `reject` refuses, `warn` accepts with a warning for this process, `auto` adds them. Unless
+            given, StrictHostKeyChecking of ~/.ssh/config decides, as for ssh: `accept-new` and `no` mean `auto`, all else, and nothing, `reject`. A host
             whose key is another than the one listed is always refused.
         allow_agent: Whether the keys of the agent count.
         look_for_keys: Whether those in ~/.ssh count. Without these and `key_filename` only the password does.
@@ -49,19 +55,19 @@ class Login:
 
     def __init__(self, hostname: str, *, port: int | None = None, username: str | None = None, password: str | None = None,
                  key_filename: str | os.PathLike[str] | Sequence[str] | None = None, passphrase: str | None = None,
-                 known_hosts: str | os.PathLike[str] | None = None, host_key_policy: str = "reject", allow_agent: bool = True,
+                 known_hosts: str | os.PathLike[str] | None = None, host_key_policy: str | None = None, allow_agent: bool = True,
                  look_for_keys: bool = True, timeout: float = 10.0, auth_timeout: float = 30.0, connection_attempts: int = 3,
                  retry_delay: float = 1.0) -> None:
         if not hostname:
             raise InvalidOption("Cluster: backend_type=\"ssh\" needs hostname=\"…\", the login node")
-        if host_key_policy not in POLICIES:
+        if host_key_policy not in (None, *POLICIES):
             raise InvalidOption(f"Cluster: host_key_policy={host_key_policy!r} is unknown; valid: {', '.join(POLICIES)}")
         if connection_attempts < 1:
             raise InvalidOption(f"Cluster: connection_attempts={connection_attempts}: at least one has to be made")
         self.hostname, self.port, self.username = hostname, port, username
         self.timeout, self.auth_timeout = timeout, auth_timeout
         self.attempts, self.retry_delay = connection_attempts, retry_delay
-        self.policy = host_key_policy
+        self._policy = host_key_policy
         self._given = os.path.expanduser(os.fspath(known_hosts)) if known_hosts else ""
         self.known_hosts = self._given or os.path.expanduser(KNOWN_HOSTS)
         self._password, self._passphrase = password, passphrase
@@ -75,6 +81,23 @@ class Login:
 
     def __repr__(self) -> str:
         return f"Login({str(self)!r})"
+
+    def policy(self) -> str:
+        """What is done about a host that known_hosts does not list; LoginRefused when ssh finds a mistake in ~/.ssh/config."""
+        config = os.path.expanduser("~/.ssh/config")
+        if self._policy is not None or not os.path.exists(config) or shutil.which("ssh") is None:
+            return self._policy or "reject"
+        # asyncssh knows nothing of this keyword, and which of the blocks are meant ssh says best
+        port, user = (["-p", str(self.port)] if self.port else []), (["-l", self.username] if self.username else [])
+        try:
+            done = subprocess.run(["ssh", "-G", "-T", "-F", config, *port, *user, "--", self.hostname], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=self.timeout, check=False)
+        except subprocess.TimeoutExpired:
+            raise LoginRefused(f"{self}: `ssh -G -F {config} {self.hostname}` does not say within {self.timeout:.0f} s what StrictHostKeyChecking is") from None
+        if done.returncode:
+            raise LoginRefused(f"{self}: ssh says of {config}: {done.stderr.strip()}")
+        found = re.search(r"^stricthostkeychecking (\S+)$", done.stdout, re.MULTILINE)
+        return "auto" if found and found[1] in TRUSTING else "reject"
 
     async def open(self, keepalive: float, keepalives: int) -> asyncssh.SSHClientConnection:
         """A connection. LoginRefused when host or user are not accepted, another BackendError when the host cannot be reached now."""
@@ -194,14 +217,15 @@ class Doorman(asyncssh.SSHClient):
                 f"Either the host was set up anew, or somebody is in between. If its administrators confirm the new key: "
                 f"ssh-keygen -R '{where}' -f {self._login.known_hosts}, then connect with ssh once")
             return False
-        if self._login.policy == "reject":
+        policy = self._login.policy()
+        if policy == "reject":
             self.refusal = (
                 f"the host {where} is unknown: {self._login.known_hosts} has no key of it. It shows {shown}. If that is right: "
                 f"{scan}, or connect with ssh once, "
                 "or Cluster(…, host_key_policy=\"auto\")")
             return False
         self._accepted.append(key)
-        if self._login.policy == "auto":
+        if policy == "auto":
             _remember(self._login.known_hosts, f"{where} {key.export_public_key().decode().strip()}\n")
         else:
             print(f"slurm: the host {where} is unknown and is trusted unseen: it shows {shown}", file=sys.stderr)
