@@ -11,6 +11,8 @@ import os
 import shlex
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 from uuid import uuid4
@@ -74,27 +76,27 @@ class SshConnection:
 
     def run(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
         """Run a shell command line to its end; BackendTimeout when it takes longer than `seconds`."""
-        return self._call(self._again(lambda: self._run(command), seconds, command))
+        return self._call(lambda: self._again(lambda: self._run(command), seconds, command))
 
     def read(self, path: str) -> BinaryIO:
         """A file, fetched whole; FileNotFoundError when it is not there, OSError when it cannot be read."""
-        return self._call(self._again(lambda: self._fetch(path), None, path))
+        return self._call(lambda: self._again(lambda: self._fetch(path), None, path))
 
     def read_many(self, paths: Iterable[str]) -> dict[str, BinaryIO]:
         """Those of several files that can be read, fetched at once."""
-        return self._call(self._read_many(list(paths)))
+        return self._call(lambda: self._read_many(list(paths)))
 
     def grown(self, files: Mapping[str, int]) -> dict[str, tuple[int, bytes]]:
         """What was added to files behind so many bytes, as `Backend.grown` says, fetched at once."""
-        return self._call(self._grown(files))
+        return self._call(lambda: self._grown(files))
 
     def write(self, path: str, data: bytes, mode: int) -> None:
         """Write a file that appears whole under its name, making its folder; OSError as the server gives it."""
-        self._call(self._again(lambda: self._put(path, data, mode), None, path))
+        self._call(lambda: self._again(lambda: self._put(path, data, mode), None, path))
 
     def exists(self, path: str) -> bool:
         """Whether there is something under this name."""
-        return self._call(self._again(lambda: self._exists(path), COMMAND_SECONDS, path))
+        return self._call(lambda: self._again(lambda: self._exists(path), COMMAND_SECONDS, path))
 
     def present(self, paths: Sequence[str]) -> set[str]:
         """Those of several names under which there is something, asked for at once."""
@@ -103,7 +105,7 @@ class SshConnection:
             sftp = await self._files()
             return await asyncio.gather(*(sftp.exists(path) for path in paths))
 
-        told = self._call(self._again(all_of_them, COMMAND_SECONDS, f"{len(paths)} files"))
+        told = self._call(lambda: self._again(all_of_them, COMMAND_SECONDS, f"{len(paths)} files"))
         return {path for path, there in zip(paths, told, strict=True) if there}
 
     def close(self) -> None:
@@ -115,12 +117,26 @@ class SshConnection:
             asyncio.run_coroutine_threadsafe(self._hang_up(), loop).result(COMMAND_SECONDS)
             _let_go(loop, self._held, os.getpid())
 
-    def _call(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._running())
+    def _call(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Have the thread do what `begin` makes there. Made here, it would be left over when control-C comes before the thread has it."""
+        loop, answer, tasks = self._running(), Future[T](), list[asyncio.Task[T]]()
+
+        def start() -> None:
+            if not answer.cancelled():
+                tasks.append(loop.create_task(begin()))
+                tasks[0].add_done_callback(partial(_hand_over, answer))
+
+        def stop() -> None:
+            answer.cancel()
+            for task in tasks:
+                task.cancel()
+
         try:
-            return future.result()
+            loop.call_soon_threadsafe(start)
+            return answer.result()
         except BaseException:
-            future.cancel()
+            if not answer.done() and not loop.is_closed():
+                loop.call_soon_threadsafe(stop)
             raise
 
     def _running(self) -> asyncio.AbstractEventLoop:
@@ -283,6 +299,16 @@ class SshConnection:
 
     async def _exists(self, path: str) -> bool:
         return await (await self._files()).exists(path)
+
+
+def _hand_over(answer: Future[T], task: asyncio.Task[T]) -> None:
+    """Give who waits in another thread what became of a task, unless nobody waits any more."""
+    if task.cancelled() or answer.cancelled():
+        answer.cancel()
+    elif (error := task.exception()) is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(task.result())
 
 
 def _let_go(loop: asyncio.AbstractEventLoop, held: list[asyncssh.SSHClientConnection], process: int) -> None:
