@@ -96,3 +96,28 @@ def test_a_mistake_in_the_users_configuration_is_told_in_the_words_of_ssh(node: 
     (home / "config").write_text("StrictHostKeyChecking perhaps\n")
     with pytest.raises(LoginRefused, match="ssh says of .*perhaps"):
         opened(node)
+
+
+def own_key(node: LoginNode, home: Path, name: str, passphrase: str) -> Path:
+    """The key that the node lets in, put into ~/.ssh, locked."""
+    key = asyncssh.read_private_key(node.folder / "key")
+    (home / name).write_bytes(key.export_private_key("openssh", passphrase, "aes256-ctr"))
+    (home / name).chmod(0o600)
+    return home / name
+
+
+def test_a_locked_key_that_was_looked_for_is_named_with_what_opens_it(node: LoginNode, home: Path) -> None:
+    list_hosts(node, home, (node.folder / "host_key.pub").read_bytes())
+    for name, lines in (("id_ed25519", ""), ("odd", "Host 127.*\n  IdentityFile ~/.ssh/odd\n")):
+        key = own_key(node, home, name, "right")
+        (home / "config").write_text(lines)
+        with pytest.raises(LoginRefused, match=f"Locked, and so not tried: {key}; `ssh-add {key}` or passphrase=… opens"):
+            opened(node, key_filename=None)
+        opened(node, key_filename=None, passphrase="right")
+
+
+def test_nothing_is_said_to_be_locked_where_nothing_is(node: LoginNode, home: Path) -> None:
+    list_hosts(node, home, (node.folder / "host_key.pub").read_bytes())
+    with pytest.raises(LoginRefused) as raised:
+        opened(node, key_filename=node.folder / "other_key")
+    assert "does not let you in" in str(raised.value) and "Locked" not in str(raised.value)

@@ -26,6 +26,7 @@ TRUSTING = ("accept-new", "false", "no", "off")
 """Values of StrictHostKeyChecking, as `ssh -G` prints them or did, with which unknown hosts are added unasked."""
 KNOWN_HOSTS = "~/.ssh/known_hosts"
 SITE_KNOWN_HOSTS = "/etc/ssh/ssh_known_hosts"
+KEY_NAMES = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk", "id_ed448", "id_dsa")
 ALL_KINDS = "+" + ",".join(algorithm.decode() for algorithm in get_default_public_key_algs())
 """Behind the kinds of host keys that known_hosts lists: else a host that has none of those hangs up, and nobody learns why."""
 CUT = (asyncssh.ConnectionLost, ConnectionError)
@@ -181,10 +182,19 @@ class Login:
             found["agent_path"] = None
         return found
 
+    def _key_files(self) -> list[str]:
+        """The files that keys are looked for in."""
+        if self._keys or not self._look_for_keys:
+            return self._keys
+        return [os.path.expanduser(path) for path in self._configured("IdentityFile") or [f"~/.ssh/{name}" for name in KEY_NAMES]]
+
     def _denied(self, error: asyncssh.PermissionDenied) -> str:
         tried = [f"the keys {', '.join(self._keys)}" if self._keys else "the keys in ~/.ssh" if self._look_for_keys else "",
                  "the agent's" if self._agent() else "", "the password" if self._password else ""]
-        return (f"{self} does not let you in: {error.reason}. Tried: {', '.join(filter(None, tried)) or 'nothing'}. "
+        locked = [path for path in self._key_files() if self._passphrase is None and _locked(path)]
+        shut = (f"Locked, and so not tried{' unless the agent has them' if self._agent() else ''}: {', '.join(locked)}; "
+                f"`ssh-add {locked[0]}` or passphrase=… opens. " if locked else "")
+        return (f"{self} does not let you in: {error.reason}. Tried: {', '.join(filter(None, tried)) or 'nothing'}. {shut}"
                 "What it takes: username=…, key_filename=…, passphrase=…, password=…, or a key in the agent (ssh-add)")
 
 
@@ -230,6 +240,17 @@ class Doorman(asyncssh.SSHClient):
         else:
             print(f"slurm: the host {where} is unknown and is trusted unseen: it shows {shown}", file=sys.stderr)
         return True
+
+
+def _locked(path: str) -> bool:
+    """Whether a private key opens by a passphrase only."""
+    try:
+        asyncssh.read_private_key(path)
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        return "assphrase" in str(error)
+    except OSError:
+        return False
+    return False
 
 
 def _remember(path: str, line: str) -> None:
