@@ -14,13 +14,12 @@ from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import RESULTS, Promise, Reference
 from slurm.sdk.context import Submitter
 from slurm.sdk.errors import BackendError, NotFinished
+from slurm.sdk.following.ahead import FETCHED_TOGETHER
 from slurm.sdk.following.status import Status
 from slurm.sdk.following.tracker import goes_on
 from slurm.sdk.job import Home, Job
 
 T = TypeVar("T")
-FETCHED_TOGETHER = 200
-"""Results that are fetched at once from a distant cluster: the slowness of each way is paid once for all of them."""
 
 
 class Chunk(NamedTuple):
@@ -198,7 +197,12 @@ class ArrayJob(Promise, Generic[T]):
         return self._awaited().__await__()
 
     async def _awaited(self) -> list[T]:
-        return [await job for job in self._jobs]
+        import asyncio  # most programs, and all jobs, do without
+
+        for job in self._jobs:
+            if not (await job.end()).successful:
+                await job  # which raises what it raised, without waiting for the others
+        return await asyncio.get_running_loop().run_in_executor(None, self.results, 0)
 
     def _wait(self, timeout: float | None, progress: bool) -> bool:
         if progress:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import Any, ParamSpec, TypeVar
 
+from slurm.sdk.backends.backend import Distant
 from slurm.sdk.calls import batches
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import BackendError, InvalidOption
+from slurm.sdk.following.ahead import Ahead
 from slurm.sdk.following.tracker import goes_on
 from slurm.sdk.job import Job
 from slurm.sdk.tasks import SlurmTask
@@ -40,6 +42,7 @@ class Executor(futures.Executor):
         self._lock = threading.Lock()
         self._open = True
         self._live: set[JobFuture[Any]] = set()
+        self._ahead = Ahead(self.cluster) if isinstance(self.cluster.backend, Distant) else None
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> JobFuture[T]:
         """Submit a call; its Future, whose `job` is the Job."""
@@ -110,12 +113,20 @@ class Executor(futures.Executor):
         return fn.with_options(**self._options) if isinstance(fn, SlurmTask) else SlurmTask(fn, self._options)
 
     def _future(self, job: Job[T]) -> JobFuture[T]:
-        future: JobFuture[T] = JobFuture(job)
+        future: JobFuture[T] = JobFuture(job, self._reading)
         with self._lock:
             self._live.add(future)
         future.add_done_callback(self._forget)
         job.cluster.tracker.when_done(job.id, future.settle, future.settle)
         return future
+
+    def _reading(self, job: Job[Any]) -> None:
+        if self._ahead is not None:
+            self._ahead.reading(job, self._jobs)
+
+    def _jobs(self) -> list[Job[Any]]:
+        with self._lock:
+            return [one.job for one in self._live]
 
     def _forget(self, future: futures.Future[Any]) -> None:
         with self._lock:
@@ -125,9 +136,11 @@ class Executor(futures.Executor):
 class JobFuture(futures.Future[T]):
     """The Future of a job."""
 
-    def __init__(self, job: Job[T]) -> None:
+    def __init__(self, job: Job[T], reading: Callable[[Job[Any]], None] | None = None) -> None:
+        """`reading` is told before the result is read."""
         super().__init__()
         self.job = job
+        self._reading = reading
 
     def cancel(self) -> bool:
         """Cancel the job too when it has not started; False when it runs or has ended."""
@@ -147,6 +160,8 @@ class JobFuture(futures.Future[T]):
         try:
             if lost is not None:
                 raise lost
+            if self._reading is not None:
+                self._reading(self.job)
             self.set_result(self.job.result(0))
         except BaseException as error:
             # Whatever the task raised is the Future's to raise.

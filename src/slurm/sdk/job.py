@@ -210,6 +210,13 @@ class Job(Promise, Generic[T]):
     async def _awaited(self) -> T:
         import asyncio  # most programs, and all jobs, do without
 
+        await self.end()
+        return await asyncio.get_running_loop().run_in_executor(None, self.result, 0)
+
+    async def end(self) -> Status:
+        """Wait for the end in a coroutine, and only for that: how it ended. BackendError when the cluster stays away."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
 
@@ -226,7 +233,7 @@ class Job(Promise, Generic[T]):
             await ended
         finally:
             self.cluster.tracker.forget(self.id, told)
-        return await loop.run_in_executor(None, self.result, 0)
+        return self._status()
 
     # The published SDK's names.
 
