@@ -121,3 +121,12 @@ def test_nothing_is_said_to_be_locked_where_nothing_is(node: LoginNode, home: Pa
     with pytest.raises(LoginRefused) as raised:
         opened(node, key_filename=node.folder / "other_key")
     assert "does not let you in" in str(raised.value) and "Locked" not in str(raised.value)
+
+
+def test_keys_that_the_users_configuration_names_and_that_are_not_there_are_passed_over(node: LoginNode, home: Path) -> None:
+    list_hosts(node, home, (node.folder / "host_key.pub").read_bytes())
+    (home / "config").write_text(f"Host 127.*\n  IdentityFile ~/.ssh/nowhere\n  IdentityFile {node.folder}/key\n")
+    opened(node, key_filename=None)
+    (home / "config").write_text("Host 127.*\n  IdentityFile ~/.ssh/nowhere\n")
+    with pytest.raises(LoginRefused, match="does not let you in"):
+        opened(node, key_filename=None)

@@ -158,7 +158,9 @@ class Login:
     @asynccontextmanager
     async def _keys_of_agent(self) -> AsyncIterator[list[asyncssh.SSHKeyPair]]:
         """The agent's keys where no others count; beside others asyncssh asks the agent itself."""
-        if self._keys or self._look_for_keys or not self._agent():
+        named = self._named_keys()
+        others = self._keys or named or (self._look_for_keys and named is None)
+        if others or not self._agent() or (self._look_for_keys and self._configured("IdentitiesOnly")):
             yield []
             return
         async with await asyncssh.connect_agent(self._agent()) as agent:
@@ -176,17 +178,25 @@ class Login:
             found["client_keys"] = self._keys
             if self._passphrase is None and self._agent():
                 found["ignore_encrypted"] = True  # the agent may have opened it
-        elif not self._look_for_keys:
+        elif named := self._named_keys():
+            found |= {"client_keys": named, "ignore_encrypted": True}
+        elif not self._look_for_keys or named is not None:
             found["client_keys"] = agents or None
         if not self._allow_agent:
             found["agent_path"] = None
         return found
 
+    def _named_keys(self) -> list[str] | None:
+        """The keys that ~/.ssh/config names, as far as they are there: ssh passes over the others. None where it names none, or they do not count."""
+        named = self._configured("IdentityFile") if self._look_for_keys and not self._keys else []
+        return [path for path in map(os.path.expanduser, named) if os.path.exists(path)] if named else None
+
     def _key_files(self) -> list[str]:
         """The files that keys are looked for in."""
         if self._keys or not self._look_for_keys:
             return self._keys
-        return [os.path.expanduser(path) for path in self._configured("IdentityFile") or [f"~/.ssh/{name}" for name in KEY_NAMES]]
+        named = self._named_keys()
+        return [os.path.expanduser(f"~/.ssh/{name}") for name in KEY_NAMES] if named is None else named
 
     def _denied(self, error: asyncssh.PermissionDenied) -> str:
         tried = [f"the keys {', '.join(self._keys)}" if self._keys else "the keys in ~/.ssh" if self._look_for_keys else "",
