@@ -59,6 +59,15 @@ def test_kinds_of_host_keys_are_those_that_the_users_configuration_leaves(kind: 
     assert _taken(kind, configured) == taken
 
 
+@pytest.mark.parametrize("policy", ["reject", "warn", "auto"])
+def test_a_key_that_is_revoked_for_one_port_of_a_host_is_refused_whatever_the_policy(tmp_path: Path, keys: list[asyncssh.SSHKey], policy: str) -> None:
+    path = tmp_path / "known_hosts"
+    path.write_bytes(b"@revoked [login]:2222 " + keys[0].export_public_key())
+    doorman = Doorman(Login("login", known_hosts=path, host_key_policy=policy), [str(path)], [])
+    assert not doorman.validate_host_public_key("login", "10.0.0.1", 2222, keys[0])
+    assert "is REVOKED in known_hosts" in doorman.refusal and path.read_bytes().count(b"\n") == 1
+
+
 def test_auto_remembers_a_host_and_believes_nobody_else_afterwards(tmp_path: Path, keys: list[asyncssh.SSHKey]) -> None:
     doorman, path = _doorman(tmp_path, [], "auto")
     assert doorman.validate_host_public_key("login", "", 2222, keys[0])

@@ -224,6 +224,10 @@ class Doorman(asyncssh.SSHClient):
         listed = asyncssh.match_known_hosts(self.files, host, addr, port)[0] if self.files else []
         where = host if port == 22 else f"[{host}]:{port}"
         shown = f"{key.get_algorithm()} {key.get_fingerprint()}"
+        # asyncssh forgets what is revoked for one port of a host when nothing else is listed for that
+        if self.files and key in asyncssh.match_known_hosts(self.files, where, "", None)[2]:
+            self.refusal = f"the key of {where} is REVOKED in known_hosts: it shows {shown}. Whoever has that key may be anybody: ask the host's administrators"
+            return False
         known = ", ".join(dict.fromkeys(f"{one.get_algorithm()} {one.get_fingerprint()}" for one in (*listed, *self._accepted)))
         scan = f"ssh-keyscan {f'-p {port} ' if port != 22 else ''}{host} >> {self._login.known_hosts}"
         if listed and key.algorithm not in {one.algorithm for one in (*listed, *self._accepted)}:
