@@ -14,7 +14,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from slurm.sdk.calls.folder import JobFiles, read_item
 from slurm.sdk.calls.pickling import Call, Envelope, loads, python_version, write_result
@@ -24,6 +24,14 @@ from slurm.sdk.inside import awaiting, loading, program
 USAGE_ERROR = 2
 Loaded = tuple[Any, tuple[Any, ...], dict[str, Any], Any]
 """A function, what to call it with, and how it wants to be tried again."""
+class Rank(NamedTuple):
+    """One of the tasks of a job, of how many; `again`: after an earlier attempt."""
+
+    number: int
+    of: int
+    again: bool
+
+
 _OPTIONS = ("task", "args", "folder", "key", "base")
 _HELP = """\
 usage: python -m slurm.runner --task NAME [--args JSON]
@@ -64,10 +72,9 @@ def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
 
 def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelope], load: Callable[[Envelope], Loaded], callbacks: str = "") -> int:
     """Make a call and write what comes of it into these files; `callbacks` is where they lie when the envelope does not know of them."""
-    rank = int(environ.get("SLURM_PROCID") or 0)
-    again = environ.get("SLURM_RESTART_COUNT", "0") != "0" or "SLURM_SDK_ATTEMPT" in environ
-    for left in (files.error, files.rank_result(rank)):
-        if again and os.path.exists(left):
+    rank = _rank(environ)
+    for left in (files.rank_result(rank.number), *([files.error] if rank.number == 0 else [])):
+        if rank.again and os.path.exists(left):
             os.unlink(left)  # by an earlier attempt
     told = None
     try:
@@ -81,18 +88,18 @@ def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelop
         return _exited(files, rank, exit, told)
     except BaseException as error:
         # Whatever it is, the submitter is told.
-        return _failed(files, error, told)
+        return _failed(files, rank, error, told)
     status = _returned(files, rank, value, told)
     if envelope.keep and status == 0:
         from slurm.sdk.inside.keeping import keep
 
-        keep(files, int(environ.get("SLURM_NTASKS") or 1) if environ is os.environ else 1)  # inline there is rank 0 only
+        keep(files, rank.of)
     return status
 
 
 def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFiles, environ: Mapping[str, str], told: Any) -> Any:
     """What the task returns, tried as often as it wishes. Ranks of a job are not tried again one by one: the others would wait for them."""
-    if environ is os.environ and environ.get("SLURM_NTASKS", "1") != "1":
+    if _rank(environ).of > 1:
         from slurm.sdk.inside.runtime import export_ranks
 
         export_ranks(os.environ)
@@ -150,32 +157,44 @@ def _load(envelope: Envelope, files: JobFiles, index: int | None) -> Loaded:
     return function, args, kwargs, call.retry
 
 
-def _exited(files: JobFiles, rank: int, exit: SystemExit, told: Any) -> int:
+def _rank(environ: Mapping[str, str]) -> Rank:
+    """Which of the job's tasks this is; inline there is rank 0 only."""
+    again = environ.get("SLURM_RESTART_COUNT", "0") != "0" or "SLURM_SDK_ATTEMPT" in environ
+    return Rank(int(environ.get("SLURM_PROCID") or 0), int(environ.get("SLURM_NTASKS") or 1) if environ is os.environ else 1, again)
+
+
+def _exited(files: JobFiles, rank: Rank, exit: SystemExit, told: Any) -> int:
     """A task that calls sys.exit(0) has returned None; any other status is a failure."""
     if exit.code is None or exit.code == 0:
         return _returned(files, rank, None, told)
-    _failed(files, exit, told)
+    _failed(files, rank, exit, told)
     return exit.code if isinstance(exit.code, int) else 1
 
 
-def _returned(files: JobFiles, rank: int, value: Any, told: Any) -> int:
+def _returned(files: JobFiles, rank: Rank, value: Any, told: Any) -> int:
     try:
-        write_result(files.rank_result(rank), value)
+        write_result(files.rank_result(rank.number), value)
     except ResultUnwritten as error:
-        return _failed(files, error, told)
+        return _failed(files, rank, error, told)
     if told is not None:
         told.end()
     return 0
 
 
-def _failed(files: JobFiles, error: BaseException, told: Any) -> int:
-    """Tell the submitter, in a file, whoever reads standard error, and the callbacks; the exit status."""
+def _failed(files: JobFiles, rank: Rank, error: BaseException, told: Any) -> int:
+    """Tell the submitter, in a file, whoever reads standard error, and the callbacks; the exit status.
+
+    Of several tasks the first that fails is told: the others often fail because it did.
+    """
     from slurm.sdk.calls.raised import story, write_error
 
+    if rank.of > 1:
+        error.add_note(f"(raised by rank {rank.number} of {rank.of}, on {os.uname().nodename})")
     text = story(error)
     status = 1
     try:
-        write_error(files.error, error, text)
+        if rank.of == 1 or rank.again or not os.path.exists(files.error):
+            write_error(files.error, error, text)
     except OSError as problem:
         text += f"slurm.runner: the error could not be written to {files.error}: {problem}\n"
         status = UNTOLD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from slurm.sdk.calls.folder import JobFiles, pack_items
 from slurm.sdk.calls.pickling import Call, Envelope, dumps, python_version
+from slurm.sdk.calls.raised import read_error
 from slurm.sdk.inside import runner
 from slurm.sdk.inside.keeping import keep
 
@@ -93,6 +95,17 @@ def test_each_rank_writes_a_result_of_its_own(tmp_path: Path) -> None:
         assert runner.run(files, None, {"SLURM_PROCID": str(rank)}) == 0
     assert sorted(path.name for path in tmp_path.glob("*_result*")) == [
         "slurm_job_k_result.1.pkl", "slurm_job_k_result.2.pkl", "slurm_job_k_result.pkl"]
+
+
+def test_of_several_ranks_that_fail_the_first_is_told_with_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = _submitted(tmp_path, (3, 1))
+    monkeypatch.setenv("SLURM_NTASKS", "3")
+    for rank in (2, 1):
+        monkeypatch.setenv("SLURM_PROCID", str(rank))
+        assert runner.run(files, None, os.environ) == 1
+    with open(files.error, "rb") as file:
+        error, text = read_error(file, "7", files.error)
+    assert error.__notes__ == [f"(raised by rank 2 of 3, on {os.uname().nodename})"] and error.__notes__[0] in text
 
 
 def test_the_results_of_all_ranks_are_cached_together_once_there_are_all(tmp_path: Path) -> None:
