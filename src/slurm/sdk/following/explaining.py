@@ -46,6 +46,15 @@ def _of_record(record: JobRecord, now: float) -> Explanation:
     start = moment.parse(record.start, now, past=True) if record.start else 0.0
     return Explanation(
         job=record.id, name=record.name, user=record.user, partition=record.partition, state=record.state, at=now, reason=record.reason,
-        sentence=reasons.sentence(Status(record.state, record.exit_code, record.reason)) or ("it waits" if pending else "it does not wait"),
+        sentence=reasons.sentence(Status(record.state, record.exit_code, record.reason)) or _otherwise(record),
         evidence=[("depends on", record.dependency)] if pending and record.dependency else [],
         start=start, nodes=record.nodelist or record.fields.get("SchedNodeList", "").replace("(null)", ""))
+
+
+def _otherwise(record: JobRecord) -> str:
+    """What to say of a job whose reason says nothing."""
+    if record.state == "PENDING":
+        return "it waits"
+    if Status(record.state).finished:
+        return f"it ended at {record.end}" if record.end else "it has ended"
+    return f"it does not wait: it has {record.nodelist}" if record.nodelist else "it does not wait"
