@@ -33,6 +33,8 @@ EVENTS: dict[str, str] = {
     "Started": "a job before it starts",
 }
 """What each curing event means to a person."""
+OF_DEPENDENCY = "those have started or ended as it asks"
+"""The same of the jobs that it depends on, which are named before."""
 SHOWN = 10
 """So many jobs, and kinds of unsuited nodes, are named."""
 NEW = Refusal("", "the scheduler has not looked at it yet")
@@ -50,7 +52,7 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
     kept = _kept(ground, job, partitions, now)
     why = kept or refusal or NEW
     found.reason, found.sentence, found.evidence = why.reason, why.sentence, list(why.evidence)
-    found.cures = [EVENTS[event] for event in why.cures if event in EVENTS]
+    found.cures = [OF_DEPENDENCY] if why.reason == Reason.DEPENDENCY else [EVENTS[event] for event in why.cures if event in EVENTS]
     found.waits_for = [_other(view, view.jobs[clause.job]) for clause in job.dependency
                        if clause.state != "fulfilled" and clause.job in view.jobs][:SHOWN]
     if kept is None:

@@ -58,6 +58,7 @@ def test_what_keeps_it_from_being_looked_at_is_known_without_a_pass() -> None:
     assert explain(c, first, b.T0).reason == "JobHeldUser" and explain(c, first, b.T0).cures == [EVENTS["Released"]]
     found = explain(c, second, b.T0)
     assert found.reason == "Dependency" and [(one.job, one.state) for one in found.waits_for] == [("1", "PENDING")]
+    assert lines(found)[-1] == "It can start when those have started or ended as it asks"
     assert f"  job 1 ({first.request.name}, {first.owner.user}), PENDING" in lines(found)
 
 
