@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
-from slurm.model.errors import ConfigError, NotPermitted, ProtocolError, SlurmError, Unreachable
+from slurm.model.errors import ConfigError, ProtocolError, SlurmError, Unreachable
 from slurm.net.discovery import Site, find_site
 
-PING_SECONDS = 5.0
+SECONDS = 5.0
 _OF_OURS = b"from slurm.commands."
 _HEAD = 1024
 _WITHOUT_SERVER = ("/run/slurm/conf/slurm.conf",)
@@ -56,22 +56,20 @@ def is_meant(environ: Mapping[str, str], other: str) -> bool:
 
 
 def _answers(site: Site) -> bool:
-    """Whether there is a controller of ours, or none at all."""
-    from slurm.net import client  # most calls need no look
+    """Whether there is a controller of ours, or none at all. Ours says to whoever does not prove who he is that he has to."""
+    from slurm.net.client import Connection  # most calls need no look
+    from slurm.net.endpoint import connected
 
-    try:
-        connection = client.reach(site, 0.0)
-    except NotPermitted:
-        return False  # no daemon of ours is on this machine
-    except SlurmError:
-        return True
-    with connection:
+    for endpoint in site.endpoints:
         try:
-            connection.call({"type": "Ping"}, PING_SECONDS)
+            with Connection(connected(endpoint, SECONDS), endpoint) as connection:
+                connection.call({"type": "Hello", "token": ""}, SECONDS)
         except (Unreachable, ProtocolError):
             return False
         except SlurmError:
             return True
+        except OSError:
+            continue  # nobody listens there
     return True
 
 
