@@ -77,7 +77,7 @@ def test_words_that_mean_nothing_are_refused_with_those_that_do(cluster: Cluster
     result = cluster.run("slurm", "jobs", "list", "--nonsense")
     assert result.status == 2 and result.err.startswith("usage: slurm jobs list") and "unrecognized arguments: --nonsense" in result.err
     wrong = answer(cluster, "jobs", "lst", status=2)["error"]
-    assert wrong["kind"] == "UsageError" and "cleanup" in wrong["message"] and wrong["hint"].startswith("usage: slurm jobs")
+    assert wrong["kind"] == "UsageError" and wrong["message"] == "slurm jobs has no command lst; did you mean list?" and wrong["hint"].startswith("usage: slurm jobs")
     assert answer(cluster, "jobs", "cancel", status=1)["error"]["message"] == "name the jobs to cancel, or --all-mine"
 
 
@@ -252,11 +252,11 @@ def test_the_cluster_is_shown_with_what_keeps_its_nodes_from_working(cluster: Cl
 def test_a_slurmfile_says_which_cluster_is_meant(cluster: Cluster, tmp_path: Path) -> None:
     file = tmp_path / "Slurmfile.toml"
     file.write_text('[default.cluster]\nbackend = "local"\n[far.cluster]\nbackend = "ssh"\nhostname = "127.0.0.1"\nport = 1\npassword = "hunter2"\n'
-                    '[alone.cluster]\nbackend = "inline"\n[wrong]\nnonsense = 1\n')
+                    '[alone.cluster]\nbackend = "inline"\n[wrong]\nclutser = 1\n')
     listed = answer(cluster, "cluster", "list", "-f", str(file))
     assert [one["name"] for one in listed["environments"]] == ["default", "far", "alone", "wrong"]
     assert listed["environments"][1]["hostname"] == "127.0.0.1" and "hunter2" not in json.dumps(listed)
-    assert "nonsense is unknown" in listed["environments"][3]["error"]
+    assert "clutser is unknown; did you mean cluster?" in listed["environments"][3]["error"]
     assert answer(cluster, "jobs", "list", "-f", str(file)) == {"jobs": [], "counts": {}}
     assert "cannot be reached" in answer(cluster, "jobs", "list", "-f", str(file), "-e", "far", status=1)["error"]["message"]
     assert "no queue to look at" in answer(cluster, "jobs", "list", "-f", str(file), "-e", "alone", status=1)["error"]["message"]

@@ -73,6 +73,10 @@ class ArrayJob(Promise, Generic[T]):
         submitted = iter(self._jobs)
         self._jobs = [others[number] if number in others else next(submitted) for number in range(len(self._jobs) + len(others))]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """As of a Job: what was called with what stays here."""
+        return {name: value for name, value in vars(self).items() if name not in ("task", "items")}
+
     def remember(self, task: Any, items: Sequence[Any], calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]]) -> None:
         """Keep what was called with what: `calls` are the items as arguments."""
         self.task, self.items = task, items

@@ -78,6 +78,10 @@ class Job(Promise, Generic[T]):
         vars(self).update(located(self.cluster, self.id))
         return vars(self)[name]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What was called with what stays here: functions of a main script and large arguments would not travel with a job's id."""
+        return {**vars(self), "task_func": None, "args": (), "kwargs": {}}
+
     def remember(self, task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Keep in `task_func`, `args` and `kwargs` what was called with what: that of a job which another program submitted is not known."""
         self.task_func, self.args, self.kwargs = task, args, kwargs

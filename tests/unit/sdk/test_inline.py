@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import pickle
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -355,3 +356,13 @@ def test_a_cluster_takes_the_variables_and_the_patience_of_the_published_sdk() -
     assert Cluster("commands", timeout="00:30:00").defaults() == {"time": "00:30:00"}
     with pytest.raises(InvalidOption, match="env only means something"):
         Cluster("inline", env={"PROJECT": "moon"})
+
+
+def test_a_job_that_is_pickled_leaves_behind_what_was_called_with_what(tmp_path: Path) -> None:
+    local = task(lambda number: number)
+    with Cluster("inline", job_base_dir=tmp_path):
+        job, array = local(3), local.map([1, 2])
+        assert job.args == (3,) and array.items == [1, 2]
+        again, both = pickle.loads(pickle.dumps((job, array)))
+    assert again.id == job.id and again.result_path == job.result_path and (again.task_func, again.args) == (None, ())
+    assert [one.id for one in both] == [one.id for one in array] and both.task is None
