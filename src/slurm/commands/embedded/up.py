@@ -79,11 +79,12 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
             console.line(f"Cluster {cluster.instance.name} is up: {describe(before)}")
             return _answer(cluster, before, console, changed=True)
         wanted = _wanted(options) if asked or before is None or not before.emulated else before
+        advice = [] if console.json else programs.advice(environ)  # it takes a while: ctrl-C must not find a cluster that is up
         began = time.monotonic()
         bring_up(cluster, wanted, environ)
     console.line(f"Cluster {cluster.instance.name} is up after {time.monotonic() - began:.1f} s: {describe(wanted)}")
     console.line("Try:  sinfo;  srun hostname;  sbatch --wrap 'sleep 5';  squeue;  slurm status;  slurm down")
-    for line in [] if console.json else programs.advice(environ):
+    for line in advice:
         console.note(line)
     if options.name or environ.get("SLURM_PY_INSTANCE"):
         console.line(f"It is not the default one:  export SLURM_CONF={cluster.instance.conf}")
