@@ -36,6 +36,14 @@ def train_model(config: object = None, dataset: str = "") -> dict[str, object]:
 
 
 @task
+def writes(name: str) -> str:
+    """The folder in which it has written a file of that name."""
+    with open(name, "w") as file:
+        file.write(name)
+    return os.getcwd()
+
+
+@task
 def same(value: object) -> object:
     """The value."""
     return value

@@ -49,6 +49,8 @@ False FAILED
 True
 True
 True True CANCELLED False
+[True, True, True]
+['alone', 'first', 'second']
 True
 ['ACCOUNT', 'JOBID', 'NAME', 'NODES', 'PARTITION', 'REASON', 'START_TIME', 'STATE', 'TIME', 'TIME_LIMIT', 'USER'] asleep RUNNING 5:00 debug 1 None
 True

@@ -113,6 +113,29 @@ def pipeline(ctx: WorkflowContext, count: int, log: str) -> tuple[int, str]:
     return total(parts).result(30), ctx.workflow_job_id
 
 
+@task
+def kept(text: str) -> str:
+    print(text)
+    Path(f"{text}.txt").write_text(text)
+    return os.getcwd()
+
+
+def test_a_job_runs_in_its_own_folder(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    alone = kept.with_options(output="own-%j.txt")("one")
+    array = kept.with_options(output="own-%a.txt").map(["two", "three"])
+    numbered = kept.with_options(output="%j.txt").map(["four"])
+    there = kept.with_options(chdir=".")("five")
+    assert [one.result(60) for one in (alone, *array)] == [one.target_job_dir for one in (alone, *array)]
+    assert Path(array[0].target_job_dir, "three.txt").read_text() == "three"
+    assert [one.stdout() for one in (alone, *array)] == ["one\n", "two\n", "three\n"]
+    assert Path(alone.stdout_path) == Path(alone.target_job_dir, f"own-{alone.id}.txt")
+    assert numbered.wait(60) and numbered[0].stdout() == "four\n"
+    assert there.result(60) == str(tmp_path) and Path("five.txt").exists()
+    with Executor(cluster) as executor:
+        assert executor.submit(os.getcwd).result(60) == str(tmp_path)
+
+
 def test_a_call_a_failure_and_a_fan_in(cluster: Cluster) -> None:
     first = add(1, right=2)
     array = add.map([10, (20, 2), {"left": 30, "right": 3}])

@@ -26,7 +26,7 @@ from slurm.sdk.decorators import task
 from slurm.sdk.errors import JobCancelled, LoginRefused, PackagingError, SubmissionError, TaskFailed
 from slurm.sdk.executor import Executor
 from slurm.sdk.mcp.tools import Tools
-from tests.system import flowers, login_node
+from tests.system import flowers, login_node, remote_tasks
 from tests.system.harness import Cluster as Embedded
 from tests.system.login_node import LoginNode
 from tests.system.remote_tasks import SECONDS, add, dies_once, double, fails, measures, rank, same, sleeps, speaks, sums, total, train_model
@@ -96,6 +96,14 @@ def test_what_a_task_prints_is_read_from_there(cluster: Cluster) -> None:
     job = speaks()
     assert job.result(SECONDS) == job.id
     assert job.stdout() == "said on the node\n"
+
+
+def test_a_job_runs_in_its_own_folder(cluster: Cluster) -> None:
+    job = remote_tasks.writes.with_options(output="own-%j.txt")("note.txt")
+    assert job.result(SECONDS) == job.target_job_dir
+    with cluster.backend.read(f"{job.target_job_dir}/note.txt") as file:
+        assert file.read() == b"note.txt"
+    assert job.stdout_path == f"{job.target_job_dir}/own-{job.id}.txt" and job.stdout() == ""
 
 
 def test_an_array_comes_back_in_order_and_its_results_go_into_another_job(cluster: Cluster) -> None:

@@ -90,6 +90,51 @@ def test_a_workflow_runs_in_a_process_of_its_own(cluster: Cluster) -> None:
     assert flow(3).result(30) == [0, 1, 2]
 
 
+@task
+def noted(text: str) -> str:
+    print(text)
+    Path(f"{text}.txt").write_text(text)
+    return os.getcwd()
+
+
+@task
+def size(name: str) -> int:
+    return len(Path(name).read_text())
+
+
+def test_a_job_runs_in_its_own_folder_or_where_it_is_told_to(cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [noted("one"), *noted.map(["two", "three"])]
+    for job, text in zip(jobs, ("one", "two", "three"), strict=True):
+        assert job.result(20) == job.target_job_dir and Path(job.target_job_dir, f"{text}.txt").read_text() == text
+    (here := tmp_path / "here").mkdir()
+    (here / "data").write_text("12345")
+    monkeypatch.chdir(here)
+    assert size.with_options(chdir=".")("data").result(20) == 5
+    with Executor(cluster) as executor:
+        assert executor.submit(os.getcwd).result(20) == str(here)
+    with pytest.raises(FileNotFoundError) as caught:
+        size("data").result(20)
+    assert f"; there is one in {here}, from where it was submitted. Relative paths begin there" in caught.value.__notes__[0]
+    with pytest.raises(FileNotFoundError) as caught:
+        size("nowhere").result(20)
+    assert "there is one" not in caught.value.__notes__[0]
+    with pytest.raises(SubmissionError, match="chdir=/nowhere: there is no such folder"):
+        size.with_options(chdir="/nowhere")("data")
+
+
+def test_output_goes_where_it_was_told_to(cluster: Cluster, tmp_path: Path) -> None:
+    alone = noted.with_options(output="%x-%j.log", error=str(tmp_path / "%u.err"))("one")
+    alone.result(20)
+    assert alone.stdout_path == f"{alone.target_job_dir}/noted-{alone.id}.log" and alone.stdout() == Path(alone.stdout_path).read_text() == "one\n"
+    assert alone.stderr() == "" and Path(alone.stderr_path).parent == tmp_path
+    array = noted.with_options(output="all-%a.log", error="all-%a.log")
+    elements = array.map(["two", "three"])
+    assert elements.wait(20) and [job.stdout() for job in elements] == ["two\n", "three\n"]
+    lost = noted.with_options(output="/proc/nowhere/out")("four")
+    with pytest.raises(TaskFailed, match="its node could not open /proc/nowhere/out"):
+        lost.result(20)
+
+
 def test_a_job_of_several_tasks_is_refused(cluster: Cluster) -> None:
     with pytest.raises(SubmissionError, match=r"makes one process a job: several tasks \(ntasks, nodes\) take a cluster with srun"):
         where.with_options(ntasks=2)()

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, Self, TypeVar, overload
 
 from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.outputs import Outputs
 from slurm.sdk.calls.pickling import RESULTS, Promise, Reference
 from slurm.sdk.context import Submitter
 from slurm.sdk.errors import BackendError, NotFinished
@@ -47,14 +48,14 @@ class ArrayJob(Promise, Generic[T]):
 
     @classmethod
     def of(cls, cluster: Home, files: JobFiles, chunks: Sequence[Chunk], *, name: str = "", options: Mapping[str, str | None] | None = None,
-           patterns: tuple[str, str] = ("", "")) -> Self:
+           outputs: Outputs | None = None) -> Self:
         """One that was submitted, in these parts."""
         made = object.__new__(cls)
-        made._begin(cluster, files, chunks, name, options, patterns)
+        made._begin(cluster, files, chunks, name, options, outputs)
         return made
 
     def _begin(self, cluster: Home, files: JobFiles, chunks: Sequence[Chunk], name: str, options: Mapping[str, str | None] | None,
-               patterns: tuple[str, str]) -> None:
+               outputs: Outputs | None) -> None:
         self.cluster = cluster
         self.files = files
         self.chunks = tuple(chunks)
@@ -64,9 +65,10 @@ class ArrayJob(Promise, Generic[T]):
             for local in range(chunk.size):
                 index = chunk.start + local
                 element = files.element(index)
-                out, err = (pattern.replace("%A", chunk.id).replace("%a", str(local)) if "%" in pattern else "" for pattern in patterns)
+                out, err = outputs.paths(chunk.id, local) if outputs is not None else (None, None)
                 self._jobs.append(Job(f"{chunk.id}_{local}", cluster, element, name=name, options=options,
-                                      stdout_path=out or stdout_of(element, chunk, index), stderr_path=err or stderr_of(element, chunk, index)))
+                                      stdout_path=stdout_of(element, chunk, index) if out is None else out,
+                                      stderr_path=stderr_of(element, chunk, index) if err is None else err))
 
     def insert(self, others: Mapping[int, Job[T]]) -> None:
         """Put jobs that were found in the cache where they belong; those that were submitted keep their order around them."""

@@ -86,6 +86,8 @@ class Cluster:
         self.default_account = default_account
         self.default_partition = default_partition
         self.python = python or ("python3" if backend_type == "ssh" else sys.executable)
+        if "/" in self.python and backend_type != "ssh":
+            self.python = os.path.abspath(self.python)  # jobs run in other folders
         self.setup = setup
         self.patience = patience
         given = {"account": default_account, "partition": default_partition, **keywords}

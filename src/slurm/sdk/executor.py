@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +32,10 @@ OF_OTHERS = {
 
 
 class Executor(futures.Executor):
-    """Each submitted call is a job, each `map` an array. Takes a Cluster, or the arguments of one, and options of sbatch for its jobs."""
+    """Each submitted call is a job, each `map` an array. Takes a Cluster, or the arguments of one, and options of sbatch for its jobs.
+
+    Plain functions run in the folder in which the program stands, as with other executors, where the jobs see it: not behind ssh.
+    """
 
     def __init__(self, cluster: Cluster | None = None, **keywords: Any) -> None:
         for word in OF_OTHERS:
@@ -110,7 +114,10 @@ class Executor(futures.Executor):
             self.cluster.tracker.cancel(ids)
 
     def _task(self, fn: Callable[..., T]) -> SlurmTask[..., T]:
-        return fn.with_options(**self._options) if isinstance(fn, SlurmTask) else SlurmTask(fn, self._options)
+        if isinstance(fn, SlurmTask):
+            return fn.with_options(**self._options)
+        here = {} if self._ahead is not None or "chdir" in self.cluster.defaults() else {"chdir": os.getcwd()}
+        return SlurmTask(fn, {**here, **self._options})
 
     def _future(self, job: Job[T]) -> JobFuture[T]:
         future: JobFuture[T] = JobFuture(job, self._reading)

@@ -55,6 +55,8 @@ class Job(Promise, Generic[T]):
                  **published: Any) -> None:
         """A job that exists. Without `files`, the cluster is asked where it lies when that is needed.
 
+        A path that is "" is asked for too, one that is None lies beside the other files.
+
         `target_job_dir`, `pre_submission_id`, `task_func`, `args`, `kwargs`, `sbatch_options` and `backend` are taken as the published SDK does.
         """
         self._id = id
@@ -68,7 +70,10 @@ class Job(Promise, Generic[T]):
         self.created_at = time.time()
         if files is not None:
             self.files, self.name = files, name
-            self.stdout_path, self.stderr_path = stdout_path or files.stdout, stderr_path or files.stderr
+            if stdout_path != "":
+                self.stdout_path = stdout_path or files.stdout
+            if stderr_path != "":
+                self.stderr_path = stderr_path or files.stderr
 
     def __getattr__(self, name: str) -> Any:
         if name not in ("files", "name", "stdout_path", "stderr_path"):

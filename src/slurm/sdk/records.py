@@ -14,6 +14,7 @@ from typing import Any
 from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.calls import whereabouts
 from slurm.sdk.calls.folder import JobFiles, whole
+from slurm.sdk.calls.outputs import Outputs
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.job import Job
 from slurm.sdk.tasks import SlurmTask
@@ -90,17 +91,19 @@ def _made(cluster: Cluster, files: JobFiles, chunks: Sequence[Chunk], task: Slur
           cached: list[list[str]] | None) -> Job[Any] | ArrayJob[Any] | None:
     from slurm.sdk.calls.caching import cached_job
 
-    name, options = str(task), task.sbatch_options
+    name, options = str(task), {"chdir": files.folder, **cluster.defaults(), **task.sbatch_options}
+    outputs = Outputs.of(options, name, cluster.backend.around())
     if count is None:
         if len(chunks) != 1 or chunks[0].size:
             return None
         if cached and cached[0][1]:
             job: Job[Any] = cached_job(cluster, cached[0][1], cached[0][0], name, options)
             return job
-        job = Job(chunks[0].id, cluster, files, name=name, options=options)
+        out, err = outputs.paths(chunks[0].id) if chunks[0].id.isdigit() else (None, None)
+        job = Job(chunks[0].id, cluster, files, name=name, options=options, stdout_path=out, stderr_path=err)
         job.cache_key = cached[0][0] if cached else ""
         return job
-    array: ArrayJob[Any] = ArrayJob.of(cluster, files, chunks, name=name, options=options)
+    array: ArrayJob[Any] = ArrayJob.of(cluster, files, chunks, name=name, options=options, outputs=outputs)
     if cached:
         array.insert({number: cached_job(cluster, folder, key, name, options) for number, (key, folder) in enumerate(cached) if folder})
         for one, (key, _) in zip(array, cached, strict=False):

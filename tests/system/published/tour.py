@@ -33,6 +33,12 @@ def asleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
+@task(time="00:05:00", mem="100M", packaging="none")
+def keep(text: str) -> str:
+    Path(f"{text}.txt").write_text(text)
+    return str(Path.cwd())
+
+
 def until(what) -> bool:
     for _ in range(100):
         if what():
@@ -104,6 +110,14 @@ def failures() -> None:
     print(long.cancel(), until(long.is_completed), long.get_status()["JobState"], long.is_successful())
 
 
+def files() -> None:
+    jobs = [keep("alone"), *keep.map(["first", "second"])]
+    for job in jobs:
+        job.wait(poll_interval=0.2)
+    print([Path(job.get_result()).samefile(job.target_job_dir) for job in jobs])
+    print([Path(job.target_job_dir, f"{text}.txt").read_text() for job, text in zip(jobs, ("alone", "first", "second"), strict=True)])
+
+
 def outside() -> None:
     for call in (lambda: add(1), lambda: add.map([1])):
         try:
@@ -137,4 +151,5 @@ if __name__ == "__main__":
         chains(cluster)
         arrays()
         failures()
+        files()
         questions(cluster)

@@ -88,7 +88,7 @@ def test_it_travels_without_its_console(tmp_path: Path) -> None:
 
 def _started(tmp_path: Path, *paths: str) -> subprocess.Popen[str]:
     (tmp_path / "program.py").write_text(SCRIPT)
-    program = subprocess.Popen([sys.executable, "program.py", *paths], cwd=tmp_path, env={"PYTHONPATH": SRC}, stdout=subprocess.PIPE,
+    program = subprocess.Popen([sys.executable, "program.py", *(str(tmp_path / path) for path in paths)], cwd=tmp_path, env={"PYTHONPATH": SRC}, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
     assert program.stdout is not None
     assert program.stdout.readline().strip()

@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from slurm.sdk.backends.backend import Around
 from slurm.sdk.calls.folder import make_private, whole
+from slurm.sdk.calls.outputs import Outputs
+from slurm.sdk.errors import SubmissionError
 from slurm.sdk.published.methods import PublishedMethods
 
 OWN_IDS = count(os.getpid() * 100_000 + 1)
@@ -65,6 +67,14 @@ class SharedDisk(PublishedMethods):
         except KeyError:
             user = str(os.getuid())
         return Around(os.getcwd(), user)
+
+
+def outputs(options: Mapping[str, str | None], around: Around, path: str) -> Outputs:
+    """Where a job runs and writes that no cluster starts; SubmissionError, for the script at `path`, when its folder is not there."""
+    found = Outputs.of(options, options.get("job_name") or "", around)
+    if not os.path.isdir(found.folder):
+        raise SubmissionError(f"chdir={options['chdir']}: there is no such folder", metadata={"path": path})
+    return found
 
 
 def begin(start: int, size: int) -> int:

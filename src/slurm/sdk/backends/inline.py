@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
-from slurm.sdk.backends.disk import OWN_IDS, SharedDisk
+from slurm.sdk.backends.disk import OWN_IDS, SharedDisk, outputs
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following.status import UNKNOWN, Status
@@ -17,7 +17,7 @@ from slurm.sdk.inside import runner
 
 
 class InlineBackend(SharedDisk):
-    """Jobs as calls. What a task prints goes to its files, as on a cluster."""
+    """Jobs as calls. What a task prints goes to its files, as on a cluster; the present folder is the process's, which threads share."""
 
     name = "inline"
 
@@ -29,15 +29,17 @@ class InlineBackend(SharedDisk):
         name = str(next(OWN_IDS))
         files = JobFiles.of(path)
         base = _base(script)
+        written = outputs(options, self.around(), path)
         for index in array or (None,):
             job = name if index is None else f"{name}_{index}"
             if self._blocked(options.get("dependency") or ""):
                 self._status[job] = Status("CANCELLED", "0:0", "DependencyNeverSatisfied")
                 continue
-            variables = {"SLURM_JOB_ID": name, "SLURM_NTASKS": options.get("ntasks") or "1", "JOB_DIR": files.folder}
+            variables = {"SLURM_JOB_ID": name, "SLURM_NTASKS": options.get("ntasks") or "1", "JOB_DIR": files.folder, "SLURM_SUBMIT_DIR": self.around().folder}
             if index is not None:
                 variables |= {"SLURM_ARRAY_JOB_ID": name, "SLURM_ARRAY_TASK_ID": str(index)}
-            self._status[job] = self._run(files, None if index is None else base + index, variables, _mode(options))
+            own = None if index is None else base + index
+            self._status[job] = self._run(files, own, variables, _mode(options), written.paths(name, index))
         return name
 
     def states(self, ids: Sequence[str]) -> dict[str, Status]:
@@ -68,9 +70,11 @@ class InlineBackend(SharedDisk):
     def close(self) -> None:
         """There is nothing to let go of."""
 
-    def _run(self, files: JobFiles, index: int | None, variables: Mapping[str, str], mode: str) -> Status:
+    def _run(self, files: JobFiles, index: int | None, variables: Mapping[str, str], mode: str,
+             written: tuple[str | None, str | None] = (None, None)) -> Status:
         own = files if index is None else files.element(index)
-        with (open(own.stdout, mode, encoding="utf-8") as out, open(own.stderr, mode, encoding="utf-8") as errors,
+        stdout, stderr = written[0] or own.stdout, written[1] or own.stderr
+        with (open(stdout, mode, encoding="utf-8") as out, open(stderr, "a" if stderr == stdout else mode, encoding="utf-8") as errors,
               contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors)):
             code = runner.run(own, index, variables)
         return Status("COMPLETED" if code == 0 else "FAILED", f"{code}:0")

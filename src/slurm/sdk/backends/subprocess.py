@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from slurm.notation import duration
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY
-from slurm.sdk.backends.disk import OWN_IDS, SharedDisk
+from slurm.sdk.backends.disk import OWN_IDS, SharedDisk, outputs
 from slurm.sdk.backends.polling import Poll
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.script import several_tasks
-from slurm.sdk.errors import BackendError, SubmissionError
+from slurm.sdk.errors import NO_OUTPUT, BackendError, SubmissionError
 from slurm.sdk.following.status import UNKNOWN, Status
 
 SHORTEST, LONGEST = 0.01, 0.1
@@ -30,7 +30,9 @@ class _Waiting(NamedTuple):
     path: str
     variables: dict[str, str]
     after: tuple[str, ...]
-    files: JobFiles
+    folder: str
+    out: str
+    err: str
     seconds: float
     start: float
     mode: str
@@ -66,16 +68,19 @@ class SubprocessBackend(SharedDisk):
         allowed = options.get("time")
         seconds = float(duration.parse(allowed) or -1) if allowed else -1.0
         files = JobFiles.of(path)
+        written = outputs(options, self.around(), path)
         mode = "ab" if options.get("open_mode") == "append" else "wb"
         start = _moment(options.get("begin") or "", path)
         with self._lock:
             for index in array or (None,):
                 job = name if index is None else f"{name}_{index}"
-                variables = {"SLURM_JOB_ID": name, "SLURM_JOB_NAME": options.get("job_name") or "", "SLURM_NTASKS": options.get("ntasks") or "1"}
+                variables = {"SLURM_JOB_ID": name, "SLURM_JOB_NAME": options.get("job_name") or "", "SLURM_NTASKS": options.get("ntasks") or "1",
+                             "SLURM_SUBMIT_DIR": self.around().folder}
                 if index is not None:
                     variables |= {"SLURM_ARRAY_JOB_ID": name, "SLURM_ARRAY_TASK_ID": str(index), "SLURM_ARRAY_TASK_COUNT": str(len(array))}
                 own = files if index is None else files.element(index)
-                self._waiting.append(_Waiting(job, path, variables, after, own, seconds, start, mode))
+                out, err = written.paths(name, index)
+                self._waiting.append(_Waiting(job, path, variables, after, written.folder, out or own.stdout, err or own.stderr, seconds, start, mode))
                 self._status[job] = Status("PENDING")
             self._advance()
         return name
@@ -135,10 +140,14 @@ class SubprocessBackend(SharedDisk):
 
     def _start(self, one: _Waiting) -> None:
         environ = {name: value for name, value in self._environ.items() if not name.startswith("SLURM_")}
-        with open(one.files.stdout, one.mode) as out, open(one.files.stderr, one.mode) as errors:
-            process = subprocess.Popen(
-                ["/bin/bash", one.path], env={**environ, **one.variables}, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
-                start_new_session=True)
+        try:
+            with open(one.out, one.mode) as out, open(one.err, "ab" if one.err == one.out else one.mode) as errors:
+                process = subprocess.Popen(
+                    ["/bin/bash", one.path], env={**environ, **one.variables}, cwd=one.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+                    start_new_session=True)
+        except OSError:
+            self._status[one.job] = Status("FAILED", f"0:{NO_OUTPUT}")
+            return
         self._running[one.job] = _Running(process, time.monotonic() + one.seconds if one.seconds > 0 else 0.0)
         self._status[one.job] = Status("RUNNING")
 

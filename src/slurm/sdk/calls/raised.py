@@ -26,6 +26,17 @@ def write_error(path: str, error: BaseException, traceback: str) -> None:
         pickle.dump(record, file, PROTOCOL)
 
 
+def note_where(error: BaseException, environ: Mapping[str, str]) -> None:
+    """Tell of a file that was not found by a relative path, in the job's folder, whether there is one from where the job was submitted."""
+    name = error.filename if isinstance(error, FileNotFoundError) else None
+    job, home = environ.get("JOB_DIR"), environ.get("SLURM_SUBMIT_DIR")
+    if not isinstance(name, str) or not name or os.path.isabs(name) or not job or not os.path.exists(job) or not os.path.samefile(job, "."):
+        return
+    there = f"; there is one in {home}, from where it was submitted" if home and os.path.exists(os.path.join(home, name)) else ""
+    error.add_note(f"({name} was looked for in the job's folder, {job}{there}. Relative paths begin there: hand over a whole path, or let the task run where the "
+                   'program stands, with @task(chdir="."))')
+
+
 def story(error: BaseException) -> str:
     """The traceback as Python prints it, without the frames of the runner, which come first."""
     import traceback

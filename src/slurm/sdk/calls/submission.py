@@ -17,6 +17,7 @@ from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.calls import blame, caching, shipping
 from slurm.sdk.calls.dependencies import depend
 from slurm.sdk.calls.folder import JobFiles, folder_name, pack_items
+from slurm.sdk.calls.outputs import Outputs
 from slurm.sdk.calls.pickling import PROTOCOL, Call, Envelope, Promise, dumps, python_version
 from slurm.sdk.calls.script import render, several_tasks
 from slurm.sdk.errors import BackendError, SubmissionError
@@ -83,8 +84,8 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
         return found
     prepared = _prepare(cluster, base, task, Call(task.target(), bound.args, bound.kwargs, task.retry), bound.inject, (), keep=bool(key))
     files, options = prepared.files, prepared.options
-    options.setdefault("output", files.stdout)
-    options.setdefault("error", files.stderr)
+    options.setdefault("output", _literal(files.stdout))
+    options.setdefault("error", _literal(files.stderr))
     callbacks = _tell_begin(cluster, task, prepared, options)
     _write(cluster, [(files.call, prepared.call, 0o600), *callbacks, *_kept(kept, files, [key])], files)
     if begun is not None:
@@ -93,11 +94,12 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     asked = dict(options)
     depend(asked, prepared.awaits, f"@task of {task.name}")
     name = made.submit(asked, (), 0, "")
-    job: Job[Any] = Job(name, cluster, files, name=str(task), options=asked, stdout_path=_shown(cluster, options["output"], name, task),
-                        stderr_path=_shown(cluster, options["error"], name, task))
+    out, err = Outputs.of(options, str(task), cluster.backend.around()).paths(name)
+    job: Job[Any] = Job(name, cluster, files, name=str(task), options=asked, stdout_path=out, stderr_path=err)
     job.workflow, job.cache_key, job.awaits = task.workflow, key, prepared.awaits
     job.remember(task, args, kwargs)
-    _track(cluster, task, made._replace(options={**options, "output": _literal(job.stdout_path), "error": _literal(job.stderr_path)}), {name: None})
+    same = {"output": _literal(out or "") or options["output"], "error": _literal(err or "") or options["error"]}
+    _track(cluster, task, made._replace(options={**options, **same}), {name: None})
     if cluster.audience() is not None:
         cluster.audience().submitted(task, job, asked)
     return job
@@ -149,7 +151,7 @@ def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: S
         empty: ArrayJob[Any] = ArrayJob.of(cluster, files, [], name=str(task))
         made(empty)
         return empty
-    own = (prepared.options.get("output") or "", prepared.options.get("error") or "")
+    outputs = Outputs.of(prepared.options, str(task), cluster.backend.around())
     most = cluster.backend.max_array() if len(calls) > 100 else len(calls)
     asked = dict(prepared.options)
     depend(asked, prepared.awaits, f"@task of {task.name}")
@@ -161,7 +163,7 @@ def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: S
     for start in range(0, len(calls), most):
         chunk = Chunk("", start, min(most, len(calls) - start))
         chunks.append(_submit_chunk(cluster, prepared, task, chunk, limit, chunks))
-    array: ArrayJob[Any] = ArrayJob.of(cluster, files, chunks, name=str(task), options=asked, patterns=own)
+    array: ArrayJob[Any] = ArrayJob.of(cluster, files, chunks, name=str(task), options=asked, outputs=outputs)
     for job, key in zip(array, keys, strict=True):
         job.cache_key, job.awaits = key, prepared.awaits
     made(array)
@@ -173,7 +175,7 @@ def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: S
 def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], chunk: Chunk, limit: int, before: list[Chunk]) -> Chunk:
     """Submit a part of an array. Where only so many may run at once, the parts run one after the other, and what is tried again after all of them."""
     files, options = prepared.files, dict(prepared.options)
-    stem = f"{files.folder}/slurm_{files.array_key}_" + ("%a" if chunk.start == 0 else f"{chunk.start}+%a")
+    stem = _literal(f"{files.folder}/slurm_{files.array_key}_") + ("%a" if chunk.start == 0 else f"{chunk.start}+%a")
     options.setdefault("output", f"{stem}.out")
     options.setdefault("error", f"{stem}.err")
     made = _submission(cluster, prepared, task, chunk, limit, before)
@@ -265,7 +267,10 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
         data, inside = _pickled(call)
     except TypeError as error:
         raise blame.named(task.unwrapped, call.args, call.kwargs, error) from error
+    key = f"{time.strftime('%Y%m%d_%H%M%S')}_{uuid.uuid4().hex[:8]}"
+    files = JobFiles(os.path.join(base, folder_name(str(task)), key), key)
     options = {**cluster.defaults(), **task.sbatch_options}
+    options.setdefault("chdir", files.folder)
     awaits = (*found, *inside, *task.dependencies)
     packaging = choice.chosen(task, cluster, cluster.packaging_defaults)
     told = cluster.audience()
@@ -277,8 +282,6 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
     inside_job = {**cluster.spec(), "default_packaging": choice.for_children(packaging, cluster, cluster.packaging_defaults, task)} if task.workflow else {}
     envelope = Envelope(data, task.name, python_version(), packaging.path, inject, inside_job, told is not None and told.ships(task), packaging.behind,
                         keep)
-    key = f"{time.strftime('%Y%m%d_%H%M%S')}_{uuid.uuid4().hex[:8]}"
-    files = JobFiles(os.path.join(base, folder_name(str(options["job_name"])), key), key)
     return Prepared(files, options, cloudpickle.dumps(envelope, PROTOCOL), packaging, awaits)
 
 
@@ -322,11 +325,3 @@ def _disk(folder: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise SubmissionError(f"the job's folder cannot be written: {error}. Cluster(job_base_dir=…) names another place", metadata={"target_job_dir": folder}) from error
-
-
-def _shown(cluster: Place, pattern: str | None, job: str, task: SlurmTask[..., Any]) -> str:
-    """Where the output goes that a pattern names."""
-    from slurm.notation import filenames
-
-    around = cluster.backend.around()
-    return os.path.join(around.folder, filenames.expand(pattern or "", filenames.Fields(int(job), str(task), around.user)))

@@ -85,11 +85,11 @@ def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelop
             told = Inside(files, environ, callbacks)
         value = _called(envelope, load, files, environ, told)
     except SystemExit as exit:
-        return _exited(files, rank, exit, told)
+        return _exited(files, environ, rank, exit, told)
     except BaseException as error:
         # Whatever it is, the submitter is told.
-        return _failed(files, rank, error, told)
-    status = _returned(files, rank, value, told)
+        return _failed(files, environ, rank, error, told)
+    status = _returned(files, environ, rank, value, told)
     if envelope.keep and status == 0:
         from slurm.sdk.inside.keeping import keep
 
@@ -163,31 +163,32 @@ def _rank(environ: Mapping[str, str]) -> Rank:
     return Rank(int(environ.get("SLURM_PROCID") or 0), int(environ.get("SLURM_NTASKS") or 1) if environ is os.environ else 1, again)
 
 
-def _exited(files: JobFiles, rank: Rank, exit: SystemExit, told: Any) -> int:
+def _exited(files: JobFiles, environ: Mapping[str, str], rank: Rank, exit: SystemExit, told: Any) -> int:
     """A task that calls sys.exit(0) has returned None; any other status is a failure."""
     if exit.code is None or exit.code == 0:
-        return _returned(files, rank, None, told)
-    _failed(files, rank, exit, told)
+        return _returned(files, environ, rank, None, told)
+    _failed(files, environ, rank, exit, told)
     return exit.code if isinstance(exit.code, int) else 1
 
 
-def _returned(files: JobFiles, rank: Rank, value: Any, told: Any) -> int:
+def _returned(files: JobFiles, environ: Mapping[str, str], rank: Rank, value: Any, told: Any) -> int:
     try:
         write_result(files.rank_result(rank.number), value)
     except ResultUnwritten as error:
-        return _failed(files, rank, error, told)
+        return _failed(files, environ, rank, error, told)
     if told is not None:
         told.end()
     return 0
 
 
-def _failed(files: JobFiles, rank: Rank, error: BaseException, told: Any) -> int:
+def _failed(files: JobFiles, environ: Mapping[str, str], rank: Rank, error: BaseException, told: Any) -> int:
     """Tell the submitter, in a file, whoever reads standard error, and the callbacks; the exit status.
 
     Of several tasks the first that fails is told: the others often fail because it did.
     """
-    from slurm.sdk.calls.raised import story, write_error
+    from slurm.sdk.calls.raised import note_where, story, write_error
 
+    note_where(error, environ)
     if rank.of > 1:
         error.add_note(f"(raised by rank {rank.number} of {rank.of}, on {os.uname().nodename})")
     text = story(error)
