@@ -98,11 +98,12 @@ def test_what_a_task_prints_is_read_from_there(cluster: Cluster) -> None:
     assert job.stdout() == "said on the node\n"
 
 
-def test_a_job_runs_in_its_own_folder(cluster: Cluster) -> None:
+def test_a_job_runs_in_its_own_folder_and_its_files_are_fetched(cluster: Cluster, tmp_path: Path) -> None:
     job = remote_tasks.writes.with_options(output="own-%j.txt")("note.txt")
     assert job.result(SECONDS) == job.target_job_dir
-    with cluster.backend.read(f"{job.target_job_dir}/note.txt") as file:
-        assert file.read() == b"note.txt"
+    assert job.download("note.txt", tmp_path) == tmp_path / "note.txt" and (tmp_path / "note.txt").read_text() == "note.txt"
+    with pytest.raises(FileNotFoundError):
+        job.download("none.txt", tmp_path)
     assert job.stdout_path == f"{job.target_job_dir}/own-{job.id}.txt" and job.stdout() == ""
 
 

@@ -107,6 +107,11 @@ def test_a_job_runs_in_its_own_folder_or_where_it_is_told_to(cluster: Cluster, t
     for job, text in zip(jobs, ("one", "two", "three"), strict=True):
         assert job.result(20) == job.target_job_dir and Path(job.target_job_dir, f"{text}.txt").read_text() == text
     (here := tmp_path / "here").mkdir()
+    assert jobs[0].download("one.txt", here).read_text() == "one" and (here / "one.txt").exists()
+    assert jobs[1].download("three.txt", here / "other").samefile(here / "other")
+    with pytest.raises(FileNotFoundError):
+        jobs[0].download("none.txt", here / "none")
+    assert sorted(os.listdir(here)) == ["one.txt", "other"]
     (here / "data").write_text("12345")
     monkeypatch.chdir(here)
     assert size.with_options(chdir=".")("data").result(20) == 5

@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Generic, NoReturn, Protocol, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TextIO, TypeVar
 
 from slurm.sdk import errors
 from slurm.sdk.backends.backend import Backend, File
-from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.folder import JobFiles, whole
 from slurm.sdk.calls.pickling import RESULT, Promise, Reference, load_result
 from slurm.sdk.calls.raised import read_error
 from slurm.sdk.errors import BackendError, JobFailed, NotFinished, RemoteTraceback, ResultUnreadable, SdkError
 from slurm.sdk.following.status import UNKNOWN, JobSnapshot, Status
 from slurm.sdk.following.tracker import Tracker
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from pathlib import Path
 
 T = TypeVar("T")
 SHARED_DISK_SECONDS = 5.0
@@ -178,6 +182,19 @@ class Job(Promise, Generic[T]):
     def stderr(self) -> str:
         """What it has written to standard error so far."""
         return self._text(self.stderr_path)
+
+    def download(self, name: str, to: str | PathLike[str] = ".") -> Path:
+        """Copy a file from the job's folder, such as one that its task wrote there, near or over ssh; where the copy lies.
+
+        `to` is a folder that is there, or the name of the copy, which appears whole. FileNotFoundError when there is no such file.
+        """
+        from pathlib import Path
+        from shutil import copyfileobj
+
+        target = Path(to, name.rpartition("/")[2]) if Path(to).is_dir() else Path(to)
+        with self.cluster.backend.read(f"{self.files.folder}/{name}") as file, whole(str(target), 0o666) as copy:
+            copyfileobj(file, copy, 1 << 20)
+        return target
 
     def logs(self, *, follow: bool = True, stderr: bool = False, lines: int | None = None) -> Iterator[str]:
         """The lines that it writes to standard output, or error, until it has ended; without `follow` those that are there.
