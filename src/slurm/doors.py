@@ -37,7 +37,7 @@ _PACKAGING = tuple(f"packaging.{module}" for module in ("base", "auto", "none", 
 
 MODULES: dict[str, tuple[str, ...]] = {
     "decorators": ("decorators", "published.words"), "task": ("tasks", "decorators", "published.words"), "job": ("job",), "array_job": ("array_job",),
-    "cluster": ("cluster", "published.words"), "workflow": ("workflow", "decorators"), "runtime": ("inside.runtime", "published.runtime"),
+    "cluster": ("cluster", "published.words", "published.cluster"), "workflow": ("workflow", "decorators"), "runtime": ("inside.runtime", "published.runtime"),
     "errors": ("errors",), "context": ("context", "published.context"), "executor": ("executor",),
     "runner": ("inside.runner", "published.runner"), "runner.__main__": ("inside.runner",), "runner.argument_loader": ("published.runner",),
     "runner.initialization": ("published.runner",), "runner.placeholder": ("published.runner",),
@@ -108,12 +108,26 @@ def full(target: str) -> str:
     return target if target.startswith("slurm.") else f"slurm.sdk.{target}"
 
 
+class Shown(ModuleType):
+    """A module that shows what others hold. What is set in it is set where it comes from as well: tests patch names there, and ours are to be moved."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        shown = vars(self).get(name)
+        super().__setattr__(name, value)
+        if shown is None or name.startswith("__") or isinstance(value, ModuleType):
+            return
+        for target in MODULES[self.__name__.removeprefix("slurm.")]:
+            behind = sys.modules.get(full(target))
+            if behind is not None and vars(behind).get(name) is shown:
+                setattr(behind, name, value)
+
+
 class Alias:
     """A loader of modules that show what others hold. Not one of importlib.abc's, whose import costs a job 12 ms."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Python's own kind of module."""
-        return None
+        """One through which names can be patched."""
+        return Shown(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
         """Fill it, from the last to the first so that the first wins."""

@@ -31,8 +31,8 @@ SSH_WORDS = frozenset((
     "retry_delay", "allow_agent", "look_for_keys", "auth_timeout", "remote_workdir", "env"))
 SSH_ALIASES = {"ssh_key_path": "key_filename", "banner_timeout": "auth_timeout"}
 """Words of the published SDK → ours."""
-_WORDS = ("backend_type", "callbacks", "job_base_dir", "default_packaging", "default_account", "default_partition", "python", "setup", "patience", "backend", "start",
-          *sorted(SSH_WORDS))
+_WORDS = ("backend_type", "callbacks", "job_base_dir", "default_packaging", "default_account", "default_partition", "python", "setup", "script_permissions",
+          "patience", "backend", "start", *sorted(SSH_WORDS))
 """What Cluster knows beside the options of sbatch."""
 SSH_REFUSED = frozenset(("gss_auth", "gss_kex", "gss_deleg_creds", "gss_host", "disabled_algorithms"))
 """Words of the published SDK that mean nothing to asyncssh."""
@@ -52,6 +52,7 @@ class Cluster:
         default_partition: The partition to run in; `partition` does the same.
         python: The interpreter of the jobs: this one; over ssh `python3`.
         setup: Shell lines before it, such as `module load python`.
+        script_permissions: The mode of the jobs' scripts; 0o700. Their folders are this user's alone.
         patience: Seconds that the cluster may be away before those who wait get a BackendError; without `ssh`, `timeout=` a number is the same.
         backend: A backend of your own.
         start: With False no cluster is started: BackendError when there is none.
@@ -70,8 +71,8 @@ class Cluster:
 
     def __init__(self, backend_type: str = "", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
                  default_packaging: str | Mapping[str, Any] | None = None, default_account: str | None = None, default_partition: str | None = None, *,
-                 python: str = "", setup: str = "", patience: float = GONE_SECONDS, backend: Backend | None = None, start: bool = True,
-                 **keywords: Any) -> None:
+                 python: str = "", setup: str = "", script_permissions: int = 0o700, patience: float = GONE_SECONDS, backend: Backend | None = None,
+                 start: bool = True, **keywords: Any) -> None:
         self.callbacks = _callbacks(callbacks)
         self._audience: Any = None
         backend_type = backend_type or ("ssh" if keywords.get("hostname") else "local")
@@ -89,10 +90,11 @@ class Cluster:
         if "/" in self.python and backend_type != "ssh":
             self.python = os.path.abspath(self.python)  # jobs run in other folders
         self.setup = setup
+        self.script_permissions = script_permissions
         self.patience = patience
         given = {"account": default_account, "partition": default_partition, **keywords}
         self._defaults = options.checked({name: value for name, value in given.items() if value is not None}, "Cluster", _WORDS)
-        self.backend = _given(backend) if backend is not None else make_backend(backend_type, login, start)
+        self.backend = _given(backend if backend is not None else create_backend(backend_type, start=start, **login))
         self.tracker = Tracker(self.backend, patience)
         self._tokens: list[Token[context.Submitter | None]] = []
 
@@ -266,7 +268,8 @@ class Cluster:
         if self.environment_config is not None:
             described["environment_config"] = {name: table for name, table in self.environment_config.items() if name != "cluster"}
         return {**({"described": described} if described else {}), "backend_type": "commands" if self.backend_type == "ssh" else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.packaging_defaults or None,
-                "python": self.python, "setup": self.setup, "patience": self.patience, **{name: text if text is not None else True for name, text in self._defaults.items()}}
+                "python": self.python, "setup": self.setup, "script_permissions": self.script_permissions, "patience": self.patience,
+                **{name: text if text is not None else True for name, text in self._defaults.items()}}
 
     def settle(self, job: str) -> None:
         """Say that a job has ended well: its result lies there."""
@@ -297,23 +300,23 @@ class Cluster:
         return f"Cluster(backend_type={self.backend_type!r}, job_base_dir={self._base!r})"
 
 
-def make_backend(kind: str, login: Mapping[str, Any], start: bool = True) -> Backend:
+def create_backend(backend_type: str, *, start: bool = True, **login: Any) -> Backend:
     """The backend of this name; for `local` the one that reaches the Slurm which is there, with `start` begun when there is none. `login` is for ssh,
-    of which the others have `env`."""
-    if kind == "ssh":
+    of which `local` and `commands` have `env`. Every Cluster without a backend of its own gets it here."""
+    if backend_type == "ssh":
         return _ssh(login)
     environ = {**os.environ, **login["env"]} if login.get("env") else None
-    if kind == "subprocess":
+    if backend_type == "subprocess":
         from slurm.sdk.backends.subprocess import SubprocessBackend
 
         return SubprocessBackend()
-    if kind == "inline":
+    if backend_type == "inline":
         from slurm.sdk.backends.inline import InlineBackend
 
         return InlineBackend()
     from slurm.sdk.backends.commands import CommandsBackend
 
-    if kind == "commands":
+    if backend_type == "commands":
         return CommandsBackend(environ)
     from slurm.sdk.backends.local import LocalBackend
 
@@ -329,6 +332,10 @@ def make_backend(kind: str, login: Mapping[str, Any], start: bool = True) -> Bac
 
 
 def _given(backend: Any) -> Backend:
+    """A backend as one of ours."""
+    if hasattr(backend, "changes"):
+        found: Backend = backend
+        return found
     from slurm.sdk.published.backends import ours
 
     return ours(backend)

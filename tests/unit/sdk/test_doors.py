@@ -7,6 +7,8 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -75,6 +77,38 @@ def test_an_alias_with_others_below_it_is_a_package_and_an_attribute() -> None:
 
 def test_a_star_brings_all_names() -> None:
     assert _python("from slurm import *\nprint(Cluster.__name__, task.__name__, LoggerCallback.__name__)") == "Cluster task LoggerCallback"
+
+
+class Theirs:
+    """A backend that only has the published SDK's methods."""
+
+    def __init__(self, kind: str, **words: object) -> None:
+        self.told = kind, words
+
+    def submit_job(self, script: str, target_job_dir: str, pre_submission_id: str, account: str | None = None, partition: str | None = None) -> str:
+        return "12"
+
+    def get_job_status(self, job_id: str) -> dict[str, str]:
+        return {"JobState": "COMPLETED", "ExitCode": "0:0"}
+
+
+def test_a_name_that_is_patched_in_an_alias_moves_what_is_behind_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shown, behind = importlib.import_module("slurm.cluster"), importlib.import_module("slurm.sdk.cluster")
+    own = behind.create_backend
+    with monkeypatch.context() as patched:
+        patched.setattr("slurm.cluster.create_backend", Theirs)
+        cluster = slurm.Cluster(backend_type="ssh", hostname="login", username="me", job_base_dir=tmp_path)
+        made: Any = cluster.backend
+        assert made.theirs.told == ("ssh", {"start": True, "hostname": "login", "username": "me"})
+        with cluster:
+            assert slurm.task(len)("abc").id == "12"
+    with mock.patch("slurm.cluster.create_backend", Theirs):
+        assert behind.create_backend is Theirs
+    assert shown.create_backend is behind.create_backend is own
+
+
+def test_a_module_below_a_package_of_aliases_is_no_patch() -> None:
+    assert _python("import slurm.sdk.callbacks.debug as ours, slurm.sdk.callbacks, slurm.callbacks.debug\nprint(slurm.sdk.callbacks.debug is ours)") == "True"
 
 
 def test_the_room_config_keeps_its_meaning() -> None:

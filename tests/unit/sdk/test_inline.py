@@ -366,3 +366,10 @@ def test_a_job_that_is_pickled_leaves_behind_what_was_called_with_what(tmp_path:
         again, both = pickle.loads(pickle.dumps((job, array)))
     assert again.id == job.id and again.result_path == job.result_path and (again.task_func, again.args) == (None, ())
     assert [one.id for one in both] == [one.id for one in array] and both.task is None
+
+
+def test_scripts_have_the_mode_that_the_cluster_names(tmp_path: Path) -> None:
+    with Cluster("inline", job_base_dir=tmp_path, script_permissions=0o500) as cluster:
+        job = task(len)("abc")
+    assert Path(job.files.script).stat().st_mode & 0o777 == 0o500
+    assert cluster.spec()["script_permissions"] == 0o500

@@ -19,7 +19,7 @@ NAMES = {
         "SlurmfileError parse_packaging_config JobSnapshot WorkflowTask PackagingConfig __version__ __all__",
     "slurm.decorators": "task workflow _parse_packaging_config parse_packaging_config",
     "slurm.task": "SlurmTask SlurmTaskWithDependencies JobResultPlaceholder normalize_sbatch_key normalize_sbatch_options WorkflowTask",
-    "slurm.cluster": "Cluster SubmittableWorkflow",
+    "slurm.cluster": "Cluster SubmittableWorkflow create_backend get_packaging_strategy logger",
     "slurm.job": "Job JobSnapshot",
     "slurm.array_job": "ArrayJob",
     "slurm.array_items": "convert_job_items_to_placeholders serialize_array_items load_array_item generate_array_spec",

@@ -35,6 +35,7 @@ class Place(Home, Protocol):
 
     python: str
     setup: str
+    script_permissions: int
     packaging_defaults: dict[str, Any]
 
     @property
@@ -200,7 +201,7 @@ def _submission(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], c
         script = render(files, task.name, options, prepared.packaging, array=chunk is not None, base=chunk.start if chunk else 0, setup=cluster.setup,
                         attempt=attempt)
         path = files.script + (f".{chunk.start}" if chunk is not None and chunk.start else "") + mark
-        _write(cluster, [(path, script.encode(), 0o700)], files)
+        _write(cluster, [(path, script.encode(), cluster.script_permissions)], files)
         return cluster.backend.submit(script, path, options, elements, limit)
 
     return Submission(files, prepared.options, prepared.awaits, again, submit, chunk.start if chunk else 0, several_tasks(prepared.options))

@@ -184,10 +184,7 @@ class Adapted(SharedDisk):
 
 
 def ours(backend: Any) -> Backend:
-    """The backend itself when it is one of ours, else what adapts it."""
-    if isinstance(backend, Adapted) or hasattr(backend, "changes"):
-        found: Backend = backend
-        return found
+    """What adapts an object that is no backend of ours; TypeError when it has not the published SDK's methods either."""
     if not hasattr(backend, "submit_job"):
         raise TypeError(f"backend={backend!r} is no object that submits jobs; a kind of backend is named by backend_type: {', '.join(KINDS)} …")
     return Adapted(backend)
