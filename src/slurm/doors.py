@@ -39,9 +39,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     "decorators": ("decorators", "published.words"), "task": ("tasks", "decorators", "published.words"), "job": ("job",), "array_job": ("array_job",),
     "cluster": ("cluster", "published.words", "published.cluster"), "workflow": ("workflow", "decorators"), "runtime": ("inside.runtime", "published.runtime"),
     "errors": ("errors",), "context": ("context", "published.context"), "executor": ("executor",),
-    "runner": ("inside.runner", "published.runner"), "runner.__main__": ("inside.runner",), "runner.argument_loader": ("published.runner",),
-    "runner.initialization": ("published.runner",), "runner.placeholder": ("published.runner",),
-    "runner.result_saver": ("published.metadata",),
+    "_workflow": ("published.words",),
+    "runner": ("inside.runner", "published.runner", "published.calling", "published.workflow_run"), "runner.__main__": ("inside.runner",),
+    **dict.fromkeys(("runner.argument_loader", "runner.initialization"), ("published.runner", "published.calling")),
+    "runner.placeholder": ("published.runner",), "runner.callbacks": ("published.calling",), "runner.context_manager": ("published.calling",),
+    "runner.workflow_builder": ("published.workflow_run",), "runner.result_saver": ("published.metadata", "published.workflow_run"),
     **{module: (f"published.{module}",) for module in ("array_items", "logging", "rendering", "ui", "validation")},
     "api": ("published.backends", "published.ssh"), "api.base": ("published.backends",), "api.local": ("published.backends",), "api.ssh": ("published.ssh",),
     "packaging": ("packaging.choice", "packaging.settings", *_PACKAGING), **{module: (module,) for module in _PACKAGING},
@@ -69,6 +71,9 @@ NAMES_ELSEWHERE: dict[str, dict[str, str]] = {
         ("cli.cluster", "get_cluster list_clusters show_cluster watch_cluster connect_cluster", "slurm cluster"),
         ("cli.dash", "dash", "slurm top"), ("cli.mcp", "run_mcp status_mcp", "slurm mcp"),
         ("cli.live", "JobsDashboard ClusterDashboard", "slurm jobs watch"))
+} | {
+    "runner": {"run_task_with_callbacks": "the published SDK called it nowhere; slurm.runner.main carries out a job"},
+    "runtime": {"_CONTEXT": "nothing is remembered; current_job_context() reads the variables each time"},
 }
 """Names of the published SDK that a module here has not → what there is instead."""
 

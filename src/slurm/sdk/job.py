@@ -61,7 +61,7 @@ class Job(Promise, Generic[T]):
 
         A path that is "" is asked for too, one that is None lies beside the other files.
 
-        `target_job_dir`, `pre_submission_id`, `task_func`, `args`, `kwargs`, `sbatch_options` and `backend` are taken as the published SDK does.
+        `target_job_dir`, `pre_submission_id`, `task_func`, `args`, `kwargs`, `sbatch_options`, `backend` and `on_completed` are taken as the published SDK does.
         """
         self._id = id
         self.sbatch_options = dict(options or {})

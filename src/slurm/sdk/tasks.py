@@ -80,6 +80,12 @@ class SlurmTask(Submits[P, T]):
         """What `after` was given: the published SDK's name of `dependencies`."""
         return list(self.dependencies)
 
+    _pending_dependencies = pending_dependencies
+
+    @property
+    def _container_dependencies(self) -> list[SlurmTask[..., Any]]:
+        return list(self.prepared)
+
     @property
     def unwrapped(self) -> Callable[P, T]:
         """The plain function, to call here and now."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from slurm import ArrayJob, BackendCommandError, Cluster, Job, JobFailed, task
+from slurm import ArrayJob, BackendCommandError, BackendTimeout, Cluster, Job, JobFailed, task
 from slurm.sdk.backends.commands import CommandsBackend
 from slurm.sdk.errors import BackendError
 from slurm.sdk.published.backends import BackendBase, LocalBackend, create_backend, get_backend_from_config
@@ -115,6 +115,19 @@ def test_a_job_on_a_backend_of_ones_own_lies_where_its_status_says(tmp_path: Pat
     found: Job[int] = cluster.get_job("7")
     assert (found.target_job_dir, found.pre_submission_id, found.stdout_path) == (job.target_job_dir, job.pre_submission_id, job.stdout_path)
     assert found.get_result() == 8
+
+
+def test_a_local_backend_runs_commands_as_the_published_one_does(tmp_path: Path) -> None:
+    backend = LocalBackend(job_base_dir=str(tmp_path / "base"), env={"WORD": "two words"}, timeout=20)
+    assert backend._run_command(["echo", "$WORD"]) == ("$WORD\n", "", 0)
+    assert backend._run_command("echo $WORD; exit 3", check=False) == ("two words\n", "", 3)
+    assert backend.execute_command("echo $WORD | tr t T") == "Two words\n"
+    assert backend._resolve_path("~/x") == str(Path("~/x").expanduser())
+    for wrong in ("exit 3", ["no-such-command-here"]):
+        with pytest.raises(BackendCommandError, match=r"ended with 3|cannot be run"):
+            backend._run_command(wrong)
+    with pytest.raises(BackendTimeout, match=r"sleep 5 did not end within 0.1 s"):
+        backend._run_command("sleep 5", timeout=0.1)
 
 
 @pytest.mark.parametrize("id", [12, "", " ", None])

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 
@@ -102,8 +101,6 @@ def test_a_name_that_is_patched_in_an_alias_moves_what_is_behind_it(monkeypatch:
         assert made.theirs.told == ("ssh", {"start": True, "hostname": "login", "username": "me"})
         with cluster:
             assert slurm.task(len)("abc").id == "12"
-    with mock.patch("slurm.cluster.create_backend", Theirs):
-        assert behind.create_backend is Theirs
     assert shown.create_backend is behind.create_backend is own
 
 

@@ -115,16 +115,15 @@ def test_wrong_words_are_refused_with_what_is_valid(capsys: pytest.CaptureFixtur
 
 def test_a_placeholder_of_an_unknown_job_names_where_was_looked(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=f"Could not find result file for job_id=7: no metadata.json below {tmp_path}"):
-        resolve_task_arguments((JobResultPlaceholder("7"),), {}, {"SLURM_JOBS_DIR": str(tmp_path)})
+        resolve_task_arguments((JobResultPlaceholder("7"),), {}, str(tmp_path))
 
 
 def test_jobs_of_ours_are_found_by_their_ids(tmp_path: Path) -> None:
     with Cluster("inline", job_base_dir=tmp_path):
         job, array = twice(4), twice.map([1, 2])
         child, runs, text = outer().result()
-    environ = {"SLURM_JOBS_DIR": str(tmp_path)}
     given = ([JobResultPlaceholder(job.id)], {"k": (JobResultPlaceholder(array[1].id),)}, JobResultPlaceholder(child))
-    assert resolve_task_arguments(given, {}, environ)[0] == ([8], {"k": (4,)}, 10)
+    assert resolve_task_arguments(given, {}, str(tmp_path))[0] == ([8], {"k": (4,)}, 10)
     told = json.loads((Path(job.target_job_dir) / "metadata.json").read_text())
     assert (told["job_id"], told["task_name"], told["is_workflow"], told["pre_submission_id"]) == (job.id, "twice", False, job.pre_submission_id)
     assert runs == 10 and text.startswith("{")
@@ -143,6 +142,26 @@ def test_a_rendered_script_runs_by_itself(folder: Path, array: bool) -> None:
                                                       "PYTHONPATH": str(Path(slurm.__file__).parents[1])}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert pickle.loads((folder / f"slurm_job_{KEY}{'_0' if array else ''}_result.pkl").read_bytes()) == ((3, 4) if array else (1, 2))
+
+
+def test_a_rendered_script_says_what_the_way_of_packaging_says(folder: Path, tmp_path: Path) -> None:
+    import theirs
+
+    strategy: Any = slurm.packaging.get_packaging_strategy({"type": "auto"})  # type: ignore[attr-defined]
+    assert (strategy.generate_setup_commands(theirs.plain), strategy.generate_cleanup_commands(theirs.plain)) == ([], [])
+    assert strategy.wrap_execution_command("run it", theirs.plain) == "run it"
+    strategy.prepare(theirs.decorated, Cluster("subprocess", job_base_dir=tmp_path))
+    script = rendering.render_job_script(rendering.RenderContext(theirs.plain, (1,), {}, {}, {}, strategy, str(folder), KEY))
+    done = subprocess.run(["bash", "-c", script], env={"PATH": "/usr/bin:/bin", "SLURM_JOB_ID": "12"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert pickle.loads((folder / f"slurm_job_{KEY}_result.pkl").read_bytes()) == (1, 1)
+
+
+def test_a_container_stands_around_the_command_of_a_rendered_script() -> None:
+    strategy: Any = slurm.packaging.get_packaging_strategy({"type": "container", "runtime": "podman"})  # type: ignore[attr-defined]
+    strategy.image = "img"
+    wrapped = strategy.wrap_execution_command("run it", None, job_id=KEY, job_dir="/jobs/it")
+    assert wrapped.startswith("(\nexport CONTAINER_IMAGE=img\n") and wrapped.endswith("\n)") and "run it" in wrapped
 
 
 def test_array_items_are_converted_counted_and_read(tmp_path: Path) -> None:

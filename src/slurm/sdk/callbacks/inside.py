@@ -35,17 +35,17 @@ class Inside:
         self._host = os.uname().nodename
         array = environ.get("SLURM_ARRAY_JOB_ID")
         self._job = f"{array}_{environ.get('SLURM_ARRAY_TASK_ID')}" if array else environ.get("SLURM_JOB_ID")
-        self.callbacks = _loaded(path or files.callbacks)
+        self.callbacks = loaded(path or files.callbacks)
 
     def begin(self, function: Callable[..., Any]) -> None:
         """Tell that the task's function is about to be called."""
         self._started = time.time()
-        files, shown = self._files, {name: text for name, text in self._environ.items() if name.startswith("SLURM_") or name in _SHOWN}
+        files = self._files
         arguments = files.call if files.key == files.array_key else files.items
         self._call("on_begin_run_job_ctx", contexts.RunBeginContext(
             module=getattr(function, "__module__", ""), function=getattr(function, "__qualname__", repr(function)), args_file=arguments,
             kwargs_file=arguments, output_file=files.rank_result(self._rank), job_id=self._job, job_dir=files.folder, hostname=self._host,
-            python_executable=sys.executable, python_version=VERSION, working_directory=os.getcwd(), environment_snapshot=shown,
+            python_executable=sys.executable, python_version=VERSION, working_directory=os.getcwd(), environment_snapshot=snapshot(self._environ),
             start_time=self._started, job_context=self._context))
 
     def workflow(self, around: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -88,7 +88,13 @@ class Inside:
         sys.stderr.flush()
 
 
-def _loaded(path: str) -> list[BaseCallback]:
+def snapshot(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that callbacks are told of."""
+    return {name: text for name, text in environ.items() if name.startswith("SLURM_") or name in _SHOWN}
+
+
+def loaded(path: str) -> list[BaseCallback]:
+    """The callbacks in a file; said on standard error when it cannot be read."""
     try:
         with open(path, "rb") as file, loading.imports():
             return parcel.unpack(file.read())

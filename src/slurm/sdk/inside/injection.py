@@ -40,7 +40,7 @@ def bound(signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: Ma
     """
     if signature is None:
         return Bound(args, dict(kwargs), {})
-    wanted = {name: kind for name, parameter in signature.parameters.items() if name not in kwargs and (kind := _kind(parameter, workflow))}
+    wanted = {name: kind for name, parameter in signature.parameters.items() if name not in kwargs and (kind := kind_of(parameter, workflow))}
     if wanted:
         others = signature.replace(parameters=[one for name, one in signature.parameters.items() if name not in wanted])
         try:
@@ -58,7 +58,8 @@ def bound(signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: Ma
     return Bound(args, dict(kwargs), by_name)
 
 
-def _kind(parameter: inspect.Parameter, workflow: bool) -> str:
+def kind_of(parameter: inspect.Parameter, workflow: bool) -> str:
+    """Which context a parameter takes in a task, or in a workflow; "" for none, TypeError for one that no task gets."""
     if parameter.kind in (_POSITIONAL_ONLY, *_COLLECTING):
         return ""
     if parameter.annotation is inspect.Parameter.empty:

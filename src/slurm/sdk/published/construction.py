@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.errors import BackendError
 from slurm.sdk.job import Home, Job
 
-_WORDS = ("task_func", "args", "kwargs", "target_job_dir", "pre_submission_id", "sbatch_options", "backend")
+_WORDS = ("task_func", "args", "kwargs", "target_job_dir", "pre_submission_id", "sbatch_options", "backend", "on_completed")
 
 
 def taken(job: Job[Any], cluster: Any, files: JobFiles | None, words: Mapping[str, Any]) -> tuple[Home, JobFiles | None]:
-    """Its cluster and files, its attributes having been set; TypeError for words that nobody knows, ValueError for an id or a cluster that is none."""
+    """Its cluster and files, its attributes having been set; TypeError for words that nobody knows, ValueError for an id or a cluster that is none.
+
+    `on_completed` is called once the job has ended, in another thread, with the job, what `get_status` says of it, and the time.
+    """
     unknown = words.keys() - set(_WORDS)
     if unknown:
         raise TypeError(f"Job() got an unexpected keyword argument {min(unknown)!r}; valid: {', '.join(_WORDS)}")
@@ -26,7 +31,17 @@ def taken(job: Job[Any], cluster: Any, files: JobFiles | None, words: Mapping[st
         element = job.id.partition("_")[2]
         array_key = key.removesuffix(f"_{element}") if element else key
         files = JobFiles(os.fspath(folder), array_key, int(element) if array_key != key else None)
-    return _home(cluster, words.get("backend")), files
+    home = _home(cluster, words.get("backend"))
+    if (told := words.get("on_completed")) is not None:
+        job.cluster = home
+        home.tracker.when_done(job.id, lambda: told(job, job.get_status(), time.time()), lambda lost: _untold(job, lost))
+    return home, files
+
+
+def _untold(job: Job[Any], lost: BackendError) -> None:
+    import warnings
+
+    warnings.warn(f"on_completed of job {job.id} is not called: {lost}", RuntimeWarning, stacklevel=2)
 
 
 def _home(cluster: Any, backend: Any) -> Home:

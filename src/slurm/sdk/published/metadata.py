@@ -24,8 +24,11 @@ from slurm.sdk.tasks import SlurmTask
 __all__ = ["save_result", "update_job_metadata"]
 
 FILE = "metadata.json"
-save_result = write_result
-"""`save_result(path, value)`."""
+
+
+def save_result(output_file: str, result: Any) -> None:
+    """Write a result, whole; ResultUnwritten when it cannot be."""
+    write_result(output_file, result)
 
 
 def submitted(cluster: Home, job: Job[Any] | ArrayJob[Any], task: SlurmTask[..., Any], parent: str | None = None) -> None:
@@ -45,8 +48,11 @@ def submitted(cluster: Home, job: Job[Any] | ArrayJob[Any], task: SlurmTask[...,
         warnings.warn(f"the published SDK will not find job {job.id}, which is submitted: {error}", RuntimeWarning, stacklevel=2)
 
 
-def update_job_metadata(output_file: str, job_id: str, timestamp: float | None = None) -> None:
-    """Add the result of a job to the metadata.json beside it, which others may be writing too; OSError as the disk gives it."""
+def update_job_metadata(output_file: str, job_id: str, timestamp: float | None = None, max_retries: int = 10, initial_retry_delay: float = 0.1) -> None:
+    """Add the result of a job to the metadata.json beside it; OSError as the disk gives it.
+
+    Others may be writing there too: their turn is awaited for as long as it takes, `max_retries` and `initial_retry_delay` are taken for the published SDK's sake.
+    """
     path = os.path.join(os.path.dirname(os.path.abspath(output_file)), FILE)
     with open(f"{path}.lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

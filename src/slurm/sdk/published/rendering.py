@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from slurm.sdk.calls import shipping
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.calls.pickling import PROTOCOL
+from slurm.sdk.published.strategies import PublishedStrategy
 from slurm.sdk.published.words import normalize_sbatch_options
 
 __all__ = ["ARGS_FILENAME", "CALLBACKS_FILENAME", "KWARGS_FILENAME", "RESULT_FILENAME", "RenderContext", "render_job_script"]
@@ -25,7 +26,7 @@ RESULT_FILENAME, ARGS_FILENAME, KWARGS_FILENAME, CALLBACKS_FILENAME = "result.pk
 
 
 class RenderContext(NamedTuple):
-    """What a script is made of; `packaging_strategy` is None, or has generate_setup_commands, generate_cleanup_commands and wrap_execution_command."""
+    """What a script is made of; `packaging_strategy` is None, one of ours that is prepared, or has generate_setup_commands, generate_cleanup_commands and wrap_execution_command."""
 
     task_func: Any
     task_args: tuple[Any, ...]
@@ -104,9 +105,11 @@ def _packaged(ctx: RenderContext, runner: str) -> tuple[list[str], list[str], st
     strategy, task, key = ctx.packaging_strategy, ctx.task_func, ctx.pre_submission_id
     if strategy is None:
         return [], [], runner
-    setup = list(strategy.generate_setup_commands(task, job_id=key, job_dir="$JOB_DIR"))
-    cleanup = [] if ctx.is_array_job else list(strategy.generate_cleanup_commands(task, job_id=key, job_dir="$JOB_DIR"))
-    return setup, cleanup, str(strategy.wrap_execution_command(runner, task, job_id=key, job_dir='"$JOB_DIR"'))
+    ours = isinstance(strategy, PublishedStrategy)  # they quote the folder themselves
+    folder = os.fspath(ctx.target_job_dir) if ours else "$JOB_DIR"
+    setup = list(strategy.generate_setup_commands(task, job_id=key, job_dir=folder))
+    cleanup = [] if ctx.is_array_job else list(strategy.generate_cleanup_commands(task, job_id=key, job_dir=folder))
+    return setup, cleanup, str(strategy.wrap_execution_command(runner, task, job_id=key, job_dir=folder if ours else '"$JOB_DIR"'))
 
 
 def _module(function: Any) -> str:

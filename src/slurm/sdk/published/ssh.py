@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from slurm.sdk.backends.ssh import SshBackend
-from slurm.sdk.cluster import SSH_ALIASES, SSH_REFUSED
+from slurm.sdk.cluster import DEFAULT_BASE, SSH_ALIASES, SSH_REFUSED
 from slurm.sdk.errors import InvalidOption
 
 __all__ = ["SSHCommandBackend"]
@@ -20,3 +20,12 @@ class SSHCommandBackend(SshBackend):
             raise InvalidOption(f"{', '.join(refused)} is not supported by slurm-py: say such things in ~/.ssh/config")
         super().__init__(hostname, **{SSH_ALIASES.get(word, word): value for word, value in keywords.items() if word not in SSH_REFUSED})
         self.job_base_dir = job_base_dir
+
+    def get_remote_upload_base_path(self) -> str:
+        """Below which folders of jobs are made, as the other side sees it."""
+        return self.base(self.job_base_dir or DEFAULT_BASE)
+
+    def _upload_string_to_file(self, content: str, file_path: str) -> None:
+        self.write_file(file_path, content)
+
+    _upload_file = SshBackend.upload_file

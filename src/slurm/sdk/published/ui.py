@@ -10,12 +10,12 @@ __all__ = ["progress_task", "status"]
 
 
 @contextmanager
-def status(console: Any, message: str) -> Iterator[None]:
+def status(console: Any, msg: str) -> Iterator[None]:
     """A line that lives while the block runs."""
     if console is None:
         yield
         return
-    with console.status(message):
+    with console.status(msg):
         yield
 
 
