@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from slurm.sdk.backends.commands import CommandsBackend
-from slurm.sdk.backends.overdue import LOOKED_FOR, PATIENCE, Overdue
+from slurm.sdk.backends.disk import SharedDisk
+from slurm.sdk.backends.overdue import FOUND, LOOKED_FOR, PATIENCE, Overdue, Submitted
 from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.errors import BackendError
 from slurm.sdk.following.status import Status
 
 RUNNING, DONE, FAILED = Status("RUNNING"), Status("COMPLETED", "0:0"), Status("FAILED", "1:0")
@@ -24,11 +26,19 @@ class Watched:
         self.now = 0.0
         self.there: set[str] = set()
         self.asked: list[Sequence[str]] = []
-        self.overdue = Overdue(self._present, lambda: self.now)
+        self.lying: dict[str, Submitted] = {}
+        self.looked_up: list[str] = []
+        self.overdue = Overdue(self._present, self._find, lambda: self.now)
 
     def _present(self, paths: Sequence[str]) -> set[str]:
         self.asked.append(paths)
         return self.there.intersection(paths)
+
+    def _find(self, job: str) -> Submitted | None:
+        self.looked_up.append(job)
+        if job == "away":
+            raise BackendError("the cluster is away")
+        return self.lying.get(job)
 
     def later(self, seconds: float, *jobs: str, state: Status = RUNNING) -> Mapping[str, Status]:
         self.now += seconds
@@ -96,15 +106,56 @@ def test_one_look_asks_for_a_bounded_number_of_files_and_all_jobs_get_their_turn
     assert found[jobs[-1]] == DONE and found[jobs[0]] == RUNNING
 
 
+def test_a_job_of_another_program_is_looked_up_once_and_then_judged_as_the_others() -> None:
+    watched = Watched()
+    watched.lying = {"7": Submitted(FILES, 0, 1), "8": Submitted(JobFiles("/jobs", "l"), 1000, 1)}
+    watched.there = {FILES.result, JobFiles("/jobs", "l", 1003).error}
+    for _ in range(3):
+        found = watched.later(PATIENCE, "7", "8_3", "8_4", "9")
+    assert found == {"7": DONE, "8_3": FAILED, "8_4": RUNNING, "9": RUNNING}
+    assert watched.looked_up == ["7", "8", "9"]
+
+
+def test_few_jobs_of_other_programs_are_looked_up_at_a_time_and_a_cluster_that_is_away_spoils_nothing() -> None:
+    watched = Watched()
+    watched.overdue.submitted("7", FILES.script, {})
+    watched.there = {FILES.result}
+    for _ in range(2):
+        watched.later(PATIENCE, *map(str, range(100, 200)))
+    assert watched.looked_up == [str(number) for number in range(100, 100 + FOUND)]
+    for _ in range(3):
+        found = watched.later(PATIENCE, "away", "7")
+    assert found == {"away": RUNNING, "7": DONE}
+    assert watched.looked_up[FOUND:] == ["away", "away"]
+
+
 def test_a_folder_that_may_not_be_looked_into_leaves_the_clusters_word() -> None:
     def denied(paths: Sequence[str]) -> set[str]:
         raise PermissionError(13, "Permission denied", paths[0])
 
     now = [0.0]
-    overdue = Overdue(denied, lambda: now[0])
+    overdue = Overdue(denied, lambda job: None, lambda: now[0])
     overdue.submitted("7", FILES.script, {})
     for now[0] in (0, PATIENCE, 2 * PATIENCE):
         assert overdue.judged({"7": RUNNING}) == {"7": RUNNING}
+
+
+@pytest.mark.parametrize(("line", "told"), [("", "COMPLETED"), ("NumTasks=2", "RUNNING"), ("UserId=other(5)", "RUNNING"), ("Command=/bin/sleep", "RUNNING"), ("nothing", "RUNNING")])
+def test_who_waits_for_a_job_of_another_program_hears_of_an_end_that_the_cluster_missed(tmp_path: Path, line: str, told: str) -> None:
+    files = JobFiles(str(tmp_path), "k")
+    user = SharedDisk().around().user
+    fields = {"JobId": "7", "UserId": f"{user}(1)", "NumTasks": "1", "Command": files.script, **dict([line.split("=")] if "=" in line else [])}
+    said = "" if line == "nothing" else " ".join(map("=".join, fields.items()))
+    for name, text in (("squeue", "echo '7|RUNNING|0|None|'"), ("scontrol", f"echo '{said}'")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(stat.S_IRWXU)
+    backend = CommandsBackend({"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    now = [0.0]
+    backend._overdue._clock = lambda: now[0]
+    Path(files.result).touch()
+    for now[0] in (0, PATIENCE, 2 * PATIENCE):
+        found = backend.states(["7"])["7"].state
+    assert found == told
 
 
 def test_states_of_the_commands_are_judged_by_the_files_of_what_was_submitted(tmp_path: Path) -> None:

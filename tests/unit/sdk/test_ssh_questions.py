@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from slurm.sdk.backends.backend import Around
 from slurm.sdk.backends.slurm_commands import JOBS_A_QUESTION, SlurmCommands, sbatch, submitted
 from slurm.sdk.errors import BackendCommandError
 from slurm.sdk.following.status import Status
@@ -17,6 +18,9 @@ class Scripted(SlurmCommands):
     def __init__(self, answers: Mapping[str, str], failures: Mapping[str, str] | None = None) -> None:
         self.answers, self.failures = answers, failures or {}
         self.asked: list[tuple[str, ...]] = []
+
+    def around(self) -> Around:
+        return Around("/home/me", "me")
 
     def _run(self, *words: str) -> str:
         self.asked.append(words)

@@ -36,7 +36,7 @@ class CommandsBackend(SharedDisk, SlurmCommands):
         self._results: dict[str, str] = {}
         self._programs: dict[str, str] = {}  # command → what is called for it: the site's own, where ours are before it on PATH
         self.changes, self.wake = poll.changes, poll.wake
-        self._overdue: Overdue = Overdue(self.present)
+        self._overdue: Overdue = Overdue(self.present, self._lies)
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """sbatch."""

@@ -9,8 +9,9 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
-from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words
-from slurm.sdk.backends.overdue import Overdue
+from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, Around, array_words
+from slurm.sdk.backends.overdue import Overdue, Submitted
+from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendCommandError
 from slurm.sdk.following.status import UNKNOWN, Status, normal
 
@@ -31,6 +32,10 @@ class SlurmCommands(ABC):
     @abstractmethod
     def _run(self, *words: str) -> str:
         """What a command printed; BackendCommandError with its standard error when it failed, BackendTimeout when it took too long."""
+
+    @abstractmethod
+    def around(self) -> Around:
+        """Where and as whom it runs."""
 
     def states(self, ids: Sequence[str]) -> dict[str, Status]:
         """squeue, and sacct for those that it has forgotten; UNKNOWN for those that both have, and the word of their files for those that are overdue."""
@@ -55,6 +60,19 @@ class SlurmCommands(ABC):
         """MaxArraySize of the cluster."""
         found = re.search(r"^MaxArraySize\s*=\s*(\d+)", self._run("scontrol", "show", "config"), re.MULTILINE)
         return int(found[1]) if found else DEFAULT_MAX_ARRAY
+
+    def _lies(self, job: str) -> Submitted | None:
+        """Where a job lies that another program submitted, as the name of its script says; None when it is none of a task, or not this user's."""
+        from slurm.sdk.following import inspection  # only who waits for jobs of others needs it
+
+        try:
+            record = next(iter(inspection.job(self.ask, job)), None)
+        except inspection.UnknownJob:
+            return None
+        if record is None or record.user != self.around().user or "_script.sh" not in record.command:
+            return None
+        count = record.fields.get("NumTasks", "")
+        return Submitted(JobFiles.of(record.command), JobFiles.first_element(record.command), int(count) if count.isdigit() else 0)
 
     def _queued(self, bases: str) -> dict[str, Status]:
         try:

@@ -61,7 +61,7 @@ class SshBackend(SlurmCommands, PublishedMethods):
         self._fetched: dict[str, BinaryIO] = {}
         poll = Poll(self.states, SHORTEST, LONGEST)
         self.changes, self.wake = poll.changes, poll.wake
-        self._overdue: Overdue = Overdue(self.present)
+        self._overdue: Overdue = Overdue(self.present, self._lies)
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """sbatch, once, however often the connection is cut meanwhile: what it says is kept beside the script and found again."""
