@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Self
 
-from slurm.model.errors import NotPermitted, ProtocolError, Unreachable, Unsupported, revive
+from slurm.model.errors import NotPermitted, ProtocolError, SlurmError, Unreachable, Unsupported, revive
 from slurm.net.discovery import Site, find_site
 from slurm.net.endpoint import Endpoint, connected, unix
 from slurm.net.framing import FrameBuffer
@@ -24,6 +24,7 @@ CONNECT_SECONDS = 3.0
 RETRY_SECONDS = 0.1
 DIAL_SECONDS = 10.0
 CALL_SECONDS = 60.0
+PING_SECONDS = 5.0
 _READ_SIZE = 256 * 1024
 
 
@@ -54,7 +55,12 @@ class Connection:
     def call(self, message: Mapping[str, Any], timeout: float | None = CALL_SECONDS) -> dict[str, Any]:
         """Send a request and return its reply; raises the SlurmError that a Failure carries, Unreachable when none comes in `timeout` s."""
         self.send(message)
-        return self.receive(timeout)
+        try:
+            return self.receive(timeout)
+        except ProtocolError as error:
+            if message.get("type") == "Ping":
+                raise
+            raise self._explained(error) from None
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a JSON object."""
@@ -92,6 +98,16 @@ class Connection:
         while (frame := self._buffer.take()) is not None:
             found.append(frame)
         return found
+
+    def _explained(self, error: ProtocolError) -> ProtocolError:
+        """A refusal of what the peer could not read; when it is of another version, it says so."""
+        from slurm.net import generations
+
+        try:
+            told = generations.hints(self.call({"type": "Ping"}, PING_SECONDS), generations.installed())
+        except SlurmError:
+            return error  # it has hung up, or is no slurmctld
+        return ProtocolError(error.name, message=error.message, hints=[*error.hints, *told], preface=error.preface)
 
     def _read(self) -> bool:
         try:

@@ -305,6 +305,7 @@ class Pong(Message):
     host: str
     mode: str = "primary"
     version: str = ""
+    release: str = ""  # of slurm-py; "" of those before it said so
     pid: int = 0
     started: float = 0.0
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from slurm.model.errors import NotFound, NotPermitted, ProtocolError, Unreachable, Unsupported, describe
+from slurm.model.version import VERSION
 from slurm.net import endpoint as endpoints
 from slurm.net.client import connect, dial, reach, token
 from slurm.net.discovery import Site
@@ -54,6 +55,26 @@ def test_a_refusal_of_the_controller_is_raised_as_what_it_is(tmp_path: Path) -> 
         connection.call(PING)
     assert caught.value.hints == ("job 12 ended and was forgotten",)
     assert caught.value.preface == ("a line before",)
+
+
+@pytest.mark.parametrize(("pong", "told"), [
+    ({"started": 5.0}, "the running slurmctld is an earlier slurm-py than this one"),
+    ({"release": "0.0.9", "started": 5.0}, "the running slurmctld is slurm-py 0.0.9 and this is slurm-py"),
+    ({"release": VERSION, "started": 5.0}, "this slurm-py was installed at"),
+    ({"release": VERSION, "started": 4e9}, ""), (None, "")])
+def test_a_controller_of_another_version_that_knows_no_such_request_is_told_of(tmp_path: Path, pong: dict[str, Any] | None, told: str) -> None:
+    def refuse(peer: Peer, codec: int, payload: bytes) -> None:
+        reply: dict[str, Any] = {"type": "Failure", **describe(ProtocolError(hints=["Invalid value 'ListDreams' - at `$.type`"]))}
+        if json.loads(payload) == PING and pong is not None:
+            reply = {"type": "Pong", **pong}
+        peer.send(frames.pack(codec, json.dumps(reply).encode()))
+
+    place = endpoints.unix(str(tmp_path / "x.sock"))
+    with serving(place, refuse), dial(place) as connection, pytest.raises(ProtocolError, match="Malformed message") as caught:
+        connection.call({"type": "ListDreams"})
+    first, *more = caught.value.hints
+    assert first.startswith("Invalid value 'ListDreams'")
+    assert (told in more[0] and "`slurm down` and `slurm up`" in more[1]) if told else more == []
 
 
 def test_a_socket_that_refuses_is_tried_again_until_its_controller_is_back(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import socket
 
 from slurm.core import node_update, partition_update
 from slurm.model.errors import NotPermitted
-from slurm.model.version import SLURM_VERSION
+from slurm.model.version import SLURM_VERSION, VERSION
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers.jobs import LATER
 from slurm.slurmctld.session import Session
@@ -36,7 +36,7 @@ async def on_update_partition(ctl: Controller, session: Session, message: m.Upda
 
 async def on_ping(ctl: Controller, session: Session, message: m.Ping) -> m.Pong:
     """Here I am."""
-    return m.Pong(host=socket.gethostname(), mode="primary", version=SLURM_VERSION, pid=os.getpid(), started=ctl.started)
+    return m.Pong(host=socket.gethostname(), mode="primary", version=SLURM_VERSION, release=VERSION, pid=os.getpid(), started=ctl.started)
 
 
 async def on_reconfigure(ctl: Controller, session: Session, message: m.Reconfigure) -> m.Done:
