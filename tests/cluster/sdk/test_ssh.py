@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slurm.sdk.backends.ssh import SshBackend
+from slurm.sdk.backends.ssh_connection import Answer
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task
 from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, InvalidOption, LoginRefused, SubmissionError
@@ -186,6 +188,20 @@ def test_a_command_that_fails_says_why_and_one_that_hangs_is_given_up(far: FarSi
         backend.cancel(["1"])
     with pytest.raises(BackendTimeout, match="no answer within 0"):
         backend.connection.run("sleep 30", 0.2)
+
+
+def test_a_command_that_hangs_is_named_and_not_the_shell_line_around_it(far: FarSide, backend: SshBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend.surroundings()
+    far.script("scancel", "sleep 30")
+    monkeypatch.setattr(backend.connection, "run", partial(_soon, backend.connection.run))
+    with pytest.raises(BackendTimeout, match=r"no answer within 0 s: scancel$"):
+        backend.cancel(["1"])
+    with pytest.raises(BackendTimeout, match=r"no answer within 0 s: sleep 30; echo (this is a long line ){2}this  …$"):
+        backend.say("sleep 30;\necho " + "this is a long line " * 9)
+
+
+def _soon(run: Callable[..., Answer], command: str, seconds: float, name: str) -> Answer:
+    return run(command, 0.4, name)
 
 
 def test_a_host_without_slurm_is_told_apart(far: FarSide) -> None:

@@ -25,6 +25,8 @@ from slurm.sdk.published.methods import PublishedMethods
 SHORTEST, LONGEST = 0.3, 5.0
 UNSURE = 75
 """Exit status of a submission that was begun before the connection was cut and has not been heard of since."""
+NAMED = 60
+"""So many characters of a command are shown in errors."""
 _VARIABLE = re.compile(r"[A-Za-z_]\w*")
 _PATH = re.compile(r"[\w@%+=:,./~{}$-]+")
 _FOUND = re.compile(r"^slurm-(home|user|sbatch|base)=(.*)$", re.MULTILINE)
@@ -74,7 +76,7 @@ class SshBackend(SlurmCommands, PublishedMethods):
         told = {"path": path, "host": self.connection.login.hostname}
         try:
             with handing_in(path):
-                answer = self._shell(command)
+                answer = self._shell(command, "sbatch")
         except BackendError as error:
             raise SubmissionError(self._unsure(path, str(error)), script=script, metadata=told) from error
         if answer.status == UNSURE:
@@ -142,7 +144,7 @@ class SshBackend(SlurmCommands, PublishedMethods):
             probe = (f"{prelude(self._env.items(), '')}echo slurm-home=$HOME; echo slurm-user=$(id -un); "
                      f"echo slurm-sbatch=$(command -v sbatch)")
             for shell in ("sh -c", "bash -lc"):
-                answer = self._heard(through(shell, marked(probe)))
+                answer = self._heard(through(shell, marked(probe)), "command -v sbatch")
                 found = dict(_FOUND.findall(answer.out))
                 if found.get("sbatch"):
                     self._surroundings = Surroundings(found["home"], found["user"], shell)
@@ -160,13 +162,14 @@ class SshBackend(SlurmCommands, PublishedMethods):
         token = f"{folder}.{uuid4().hex[:8]}"
         self.write(f"{token}.tgz", archive)
         new, packed, final = (shlex.quote(one) for one in (token, f"{token}.tgz", folder))
-        answer = self._shell(f"mkdir -p {new} && tar -xzf {packed} -C {new} && mv -T {new} {final}; rm -rf {packed} {new}; [ -d {final} ]")
+        answer = self._shell(f"mkdir -p {new} && tar -xzf {packed} -C {new} && mv -T {new} {final}; rm -rf {packed} {new}; [ -d {final} ]",
+                             f"tar -xzf {packed}")
         if answer.status:
             raise OSError(5, f"{answer.err.strip().partition(chr(10))[0]} on the remote side", folder)
 
     def say(self, command: str, seconds: float = SAY_SECONDS) -> str:
         """What a shell command line printed, with this cluster's variables, in the folder that jobs are submitted from."""
-        answer = self._shell(self._prelude() + command, seconds)
+        answer = self._shell(self._prelude() + command, shortened(command), seconds)
         if answer.status:
             raise BackendCommandError(answer.err.strip() or f"it ended with {answer.status}")
         return answer.out
@@ -181,16 +184,16 @@ class SshBackend(SlurmCommands, PublishedMethods):
 
     def _run(self, *words: str) -> str:
         asking = one_line(words, {**self._env, **PLAIN}.items(), self._remote_workdir or "")
-        answer = self._shell(f"unset {' '.join(FILTERS)}; {asking}")
+        answer = self._shell(f"unset {' '.join(FILTERS)}; {asking}", words[0])
         if answer.status:
             raise BackendCommandError(answer.err.strip() or f"{words[0]} ended with {answer.status} on {self.connection.login}")
         return answer.out or (answer.err if "--test-only" in words else "")
 
-    def _shell(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
-        return self._heard(self._in_shell(marked(command)), seconds)
+    def _shell(self, command: str, name: str, seconds: float = COMMAND_SECONDS) -> Answer:
+        return self._heard(self._in_shell(marked(command)), name, seconds)
 
-    def _heard(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
-        status, out, err = self.connection.run(command, seconds)
+    def _heard(self, command: str, name: str, seconds: float = COMMAND_SECONDS) -> Answer:
+        status, out, err = self.connection.run(command, seconds, name)
         return Answer(status, behind_mark(out), behind_mark(err))
 
     def _in_shell(self, command: str) -> str:
@@ -198,3 +201,9 @@ class SshBackend(SlurmCommands, PublishedMethods):
 
     def _prelude(self) -> str:
         return prelude(self._env.items(), self._remote_workdir or "")
+
+
+def shortened(command: str) -> str:
+    """A shell line, or several, as an error names them."""
+    text = " ".join(command.split())
+    return text if len(text) <= NAMED else f"{text[:NAMED]} …"

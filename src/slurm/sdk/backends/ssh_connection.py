@@ -74,9 +74,9 @@ class SshConnection:
         """The loop's thread lives on in the parent only; `_running` begins another."""
         self._guard = threading.Lock()
 
-    def run(self, command: str, seconds: float = COMMAND_SECONDS) -> Answer:
-        """Run a shell command line to its end; BackendTimeout when it takes longer than `seconds`."""
-        return self._call(lambda: self._again(lambda: self._run(command), seconds, command))
+    def run(self, command: str, seconds: float = COMMAND_SECONDS, name: str = "") -> Answer:
+        """Run a shell command line to its end; BackendTimeout when it takes longer than `seconds`, where it is called `name`."""
+        return self._call(lambda: self._again(lambda: self._run(command), seconds, name or command))
 
     def read(self, path: str) -> BinaryIO:
         """A file, fetched whole; FileNotFoundError when it is not there, OSError when it cannot be read."""
