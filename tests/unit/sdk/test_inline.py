@@ -373,3 +373,17 @@ def test_scripts_have_the_mode_that_the_cluster_names(tmp_path: Path) -> None:
         job = task(len)("abc")
     assert Path(job.files.script).stat().st_mode & 0o777 == 0o500
     assert cluster.spec()["script_permissions"] == 0o500
+
+
+@pytest.mark.parametrize("items", [[1, {"number": 2, "job": None}], [(1, None), 2]])
+def test_a_context_is_given_in_all_items_of_a_map_or_in_none(tmp_path: Path, items: list[Any]) -> None:
+    with Cluster("inline", job_base_dir=tmp_path):
+        with pytest.raises(TypeError, match=r"item 1 of placed.map\(\): job is given by some items and has to come from the job for others"):
+            placed.map(items)
+        assert placed.map([(1, None), {"number": 2, "job": None}]).results() == [(1, True), (2, True)]
+        assert placed.map([1, {"number": 2}]).results() == [(1, False), (2, False)]
+
+
+@task
+def placed(number: int, job: JobContext) -> tuple[int, bool]:
+    return number, job is None

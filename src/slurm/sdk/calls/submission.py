@@ -124,6 +124,9 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
     signature = signature_of(task.unwrapped)
     for number, (args, kwargs) in enumerate(calls):
         bound = _bound(task, signature, args, kwargs, f"item {number} of {task.name}.map()")
+        if number and bound.inject != inject:
+            odd = ", ".join(sorted(bound.inject.keys() ^ inject.keys()))
+            raise TypeError(f"item {number} of {task.name}.map(): {odd} is given by some items and has to come from the job for others: give it in all or in none")
         calls[number], inject = (bound.args, bound.kwargs), bound.inject
     kept = caching.Kept(cluster, task, inject) if task.cache is not None else None
     keys = [kept.key(*call) for call in calls] if kept is not None else [""] * len(calls)
