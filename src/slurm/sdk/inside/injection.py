@@ -67,7 +67,7 @@ def kind_of(parameter: inspect.Parameter, workflow: bool) -> str:
     text = parameter.annotation if isinstance(parameter.annotation, str) else inspect.formatannotation(parameter.annotation)
     if "WorkflowContext" in text:
         if not workflow:
-            raise TypeError(f"the parameter {parameter.name} is a WorkflowContext: only a function under @workflow gets one")
+            raise TypeError(f"the parameter {parameter.name} is a WorkflowContext: only the job of a function under @workflow gets one")
         return WORKFLOW
     return JOB if "JobContext" in text else ""
 

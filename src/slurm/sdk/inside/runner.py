@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         print(f"slurm.runner: {options}", file=sys.stderr)
         return USAGE_ERROR
     if "folder" not in options:
-        return _by_hand(options["task"], options.get("args", "{}"))
+        return _by_hand(options["task"], options.get("args", "{}"), environ)
     index = int(options["base"]) + int(environ["SLURM_ARRAY_TASK_ID"]) if "base" in options else None
     return run(JobFiles(options["folder"], options["key"], index), index, environ)
 
@@ -228,8 +228,11 @@ def _options(argv: Sequence[str]) -> dict[str, str] | str:
     return found
 
 
-def _by_hand(task: str, text: str) -> int:
+def _by_hand(task: str, text: str, environ: Mapping[str, str]) -> int:
     import json
+
+    from slurm.sdk.inside import injection
+    from slurm.sdk.inside.runtime import build_job_context
 
     try:
         given = json.loads(text)
@@ -241,11 +244,20 @@ def _by_hand(task: str, text: str) -> int:
         return USAGE_ERROR
     try:
         with loading.imports():
-            function = awaiting.waited(loading.by_hand(task))
+            function = loading.by_hand(task)
     except LookupError as error:
         print(f"slurm.runner: {error.args[0]}", file=sys.stderr)
         return USAGE_ERROR
-    value = function(**given) if isinstance(given, dict) else function(*given)
+    args, kwargs = ((), given) if isinstance(given, dict) else (tuple(given), {})
+    signature = injection.signature_of(function)
+    try:
+        if signature is not None:
+            signature.bind_partial(*args, **kwargs)  # an argument that there is not is told before one that is missing
+        call = injection.bound(signature, args, kwargs, workflow=False)
+    except TypeError as error:
+        print(f"slurm.runner: --args does not fit {task}{signature}: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    value = awaiting.waited(function)(*call.args, **{**dict.fromkeys(call.inject, build_job_context(environ)), **call.kwargs})
     print(json.dumps(value, default=repr))
     return 0
 

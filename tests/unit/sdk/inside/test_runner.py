@@ -15,11 +15,19 @@ from slurm.sdk.inside import runner
 from slurm.sdk.inside.keeping import keep
 
 TRAINING = """
-from slurm import task
+from __future__ import annotations
+from slurm import JobContext, WorkflowContext, task, workflow
 
 @task(time="00:10:00", mem="4G", partition="gpu")
 def train(lr: float) -> dict:
     return {"accuracy": 0.95, "lr": lr}
+
+@task
+def placed(a, job: JobContext, b=2):
+    return [a, b, job.job_id]
+
+@workflow
+def flow(n: int, ctx: WorkflowContext): ...
 """
 
 
@@ -37,6 +45,17 @@ def test_a_task_is_found_by_its_name_and_its_result_printed(project: Path, name:
     assert capsys.readouterr().out == '{"accuracy": 0.95, "lr": 0.001}\n'
 
 
+def test_a_task_gets_its_context_by_hand_too(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert runner.main(["--task", "placed", "--args", "[1, 3]"], {"SLURM_JOB_ID": "12"}) == 0
+    assert capsys.readouterr().out == '[1, 3, "12"]\n'
+
+
+def test_what_a_task_raises_itself_by_hand_keeps_its_traceback(project: Path) -> None:
+    (project / "runner_sample_failing.py").write_text("def failing(a): return a + 'b'\n")
+    with pytest.raises(TypeError, match="unsupported operand"):
+        runner.main(["--task", "failing", "--args", "[1]"], {})
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (["--task", "tain"], "no *.py here defines it"),
     (["--task", "x.py:f"], "there is no file x.py"),
@@ -48,6 +67,10 @@ def test_a_task_is_found_by_its_name_and_its_result_printed(project: Path, name:
     (["--task", ":train"], "names no function: say MODULE:FUNCTION"),
     (["--task", "train", "--args", "{lr}"], "--args is no JSON"),
     (["--task", "train", "--args", "3"], "takes an object of keyword arguments or a list"),
+    (["--task", "train", "--args", '{"wrong": 1}'], "--args does not fit train(lr: 'float') -> 'dict': got an unexpected keyword argument 'wrong'"),
+    (["--task", "train", "--args", "[1, 2]"], "too many positional arguments"),
+    (["--task", "train"], "missing a required argument: 'lr'"),
+    (["--task", "flow", "--args", '{"n": 1}'], "the parameter ctx is a WorkflowContext: only the job of a function under @workflow gets one"),
     (["--task"], "--task takes a value"),
     (["--tsk", "x"], "unknown option --tsk; valid: --task"),
     (["--task", "f", "--key", "k"], "--folder and --key belong together"),
