@@ -111,6 +111,7 @@ class Output(BaseModel):
     end: int = Field(description="byte of the file behind the text")
     more: bool = Field(description="whether there was more behind it already")
     state: str = Field(description="how the job stands; what has not ended may write more")
+    restarts: int = Field(description="how often it was started anew, which empties the file unless the job appends; while it is PENDING then, the text is that of the run before")
 
 
 class Submitted(BaseModel):

@@ -106,7 +106,10 @@ class Tools:
                    tail_lines: Annotated[int, Field(ge=1, le=5000, description="the last so many lines; only without offset")] = 100,
                    offset: Annotated[int | None, Field(ge=0, description="read on from this byte: `end` of an earlier answer")] = None,
                    max_bytes: Annotated[int, Field(ge=256, le=MOST_BYTES)] = 16384) -> answers.Output:
-        """Read what a job of yours has written so far: its end, or from a byte on. Never waits; at most max_bytes at once."""
+        """Read what a job of yours has written so far: its end, or from a byte on. Never waits; at most max_bytes at once.
+
+        A job that is started anew (`restarts`) writes its file anew: when the file has become shorter than the offset, the text begins at byte 0.
+        """
         backend = self._backend()
         job = self._single(backend, job_id)
         path = job.stderr if stream == "stderr" else job.stdout
@@ -116,11 +119,12 @@ class Tools:
         if path in ("", "/dev/null"):
             raise Problem("no_output", f"job {job.id} writes no {stream} to a file", "interactive jobs write to the terminal that they were started from")
         told = backend.grown({path: -max_bytes if offset is None else offset}).get(path)
+        restarts = int(job.fields.get("Restarts") or 0)
         shorter = told is not None and offset is not None and told[0] - len(told[1]) < offset  # `grown` begins anew then
-        if told is None or shorter:
+        if told is None or (shorter and not restarts):
             if not offset and job.state == "PENDING":
                 raise Problem("no_output", f"job {job.id} waits still; when it runs it writes to {path}", "wait_for_jobs waits for it")
-            return answers.Output(job_id=job.id, path=path, text="", start=offset or 0, end=offset or 0, more=False, state=job.state)
+            return answers.Output(job_id=job.id, path=path, text="", start=offset or 0, end=offset or 0, more=False, state=job.state, restarts=restarts)
         end, data = told
         if offset is None:
             kept = b"\n".join(data.split(b"\n")[-tail_lines - data.endswith(b"\n"):])
@@ -128,7 +132,7 @@ class Tools:
         else:
             start, kept = end - len(data), _whole_letters(data[:max_bytes])
         return answers.Output(job_id=job.id, path=path, text=kept.decode(errors="replace"), start=start, end=start + len(kept), more=start + len(kept) < end,
-                              state=job.state)
+                              state=job.state, restarts=restarts)
 
     def wait_for_jobs(self, job_ids: Annotated[list[JobId], Field(min_length=1, max_length=MOST_JOBS)],
                       timeout_seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] = 50.0) -> answers.Waited:

@@ -246,6 +246,23 @@ def test_what_a_job_has_written_is_read_from_its_end_and_on_from_a_byte(tmp_path
     on(backend, tmp_path, play)
 
 
+def test_the_output_of_a_job_that_was_started_anew_is_read_from_its_beginning_and_said_to_be_that(tmp_path: Path) -> None:
+    out = tmp_path / "slurm-7.out"
+    out.write_text("first run\n" * 3)
+    told = RECORD.format(id=7, state="PENDING", reason="BeginTime", out=out).replace("JobName", "Requeue=1 Restarts=1 JobName")
+    backend = Told({"scontrol show job 7": told})
+
+    async def play(client: Client) -> None:
+        waiting = (await client.call_tool("job_output", {"job_id": "7"})).structured_content
+        assert (waiting["state"], waiting["restarts"], waiting["text"]) == ("PENDING", 1, "first run\n" * 3)
+        out.write_text("second run\n")
+        anew = (await client.call_tool("job_output", {"job_id": "7", "offset": waiting["end"]})).structured_content
+        assert (anew["text"], anew["start"], anew["end"], anew["restarts"]) == ("second run\n", 0, 11, 1)
+        assert (await client.call_tool("job_output", {"job_id": "7", "offset": 11})).structured_content["text"] == ""
+
+    on(backend, tmp_path, play)
+
+
 def test_output_that_somebody_elses_job_points_to_is_not_read(tmp_path: Path) -> None:
     secret = tmp_path / "id_ed25519"
     secret.write_text("my key")
