@@ -192,6 +192,10 @@ class Submittable(Submits[P, T]):
         self.task = self.task.with_dependencies(tasks)
         return self
 
+    @property
+    def _dependent_tasks(self) -> list[SlurmTask[..., Any]]:
+        return list(self.task.prepared)
+
 
 def _rebuilt(kind: type[SlurmTask[Any, Any]], target: Any, state: dict[str, Any]) -> SlurmTask[Any, Any]:
     from slurm.sdk.inside import loading

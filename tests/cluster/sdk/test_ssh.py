@@ -16,6 +16,7 @@ from slurm.sdk.backends.ssh_connection import Answer
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.decorators import task
 from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, InvalidOption, LoginRefused, SubmissionError
+from slurm.sdk.published.ssh import SSHCommandBackend
 from tests.cluster.sdk.far_side import PASSWORD, FarSide
 
 SBATCH = 'echo "$PWD|$*|$GREETING" >> "$HOME/calls"; echo $(wc -l < "$HOME/calls")'
@@ -202,6 +203,15 @@ def test_a_command_that_hangs_is_named_and_not_the_shell_line_around_it(far: Far
 
 def _soon(run: Callable[..., Answer], command: str, seconds: float, name: str) -> Answer:
     return run(command, 0.4, name)
+
+
+def test_the_backend_by_its_published_name_runs_commands_and_writes_files(far: FarSide) -> None:
+    backend = SSHCommandBackend(**login(far), job_base_dir="~/jobs")
+    assert backend.get_remote_upload_base_path() == f"{far.home}/jobs"
+    assert backend._run_command("echo out; echo err >&2; exit 3") == ("out\n", "err\n", 3)
+    backend._upload_string_to_file("text", f"{far.home}/deep/file")
+    assert (far.home / "deep/file").read_text() == "text"
+    backend.close()
 
 
 def test_a_host_without_slurm_is_told_apart(far: FarSide) -> None:

@@ -96,7 +96,7 @@ MEMBERS = {
     "slurm.task:SlurmTask": "__call__ unwrapped map after with_options with_dependencies pending_dependencies _pending_dependencies _container_dependencies",
     "slurm.workflow:WorkflowContext":
         "result_path metadata_path tasks_dir get_task_output_dir list_task_runs get_latest_task_result load_workflow_result",
-    "slurm.cluster:SubmittableWorkflow": "with_dependencies __call__",
+    "slurm.cluster:SubmittableWorkflow": "with_dependencies __call__ _dependent_tasks",
     "slurm:JobContext": "torch_distributed_env",
     "slurm:Job":
         "TERMINAL_STATES result_path get_status is_running is_completed is_successful wait get_result cancel get_stdout get_stderr get_script tail snapshot",
@@ -105,7 +105,7 @@ MEMBERS = {
         "from_env from_file add_argparse_args from_args from_backend submit get_job get_jobs get_queue get_cluster_info diagnose reconnect __enter__ __exit__",
     "slurm.api:BackendBase": _BACKEND,
     "slurm.api:LocalBackend": f"{_BACKEND} _run_command _resolve_path",
-    "slurm.api:SSHCommandBackend": f"{_BACKEND} get_remote_upload_base_path _upload_string_to_file _upload_file",
+    "slurm.api:SSHCommandBackend": f"{_BACKEND} _run_command get_remote_upload_base_path _upload_string_to_file _upload_file",
     "slurm:BaseCallback":
         "execution_loci poll_interval_secs requires_pickling get_execution_locus should_run_on_client should_run_on_runner get_poll_interval "
         "requires_runner_transport on_begin_package_ctx on_end_package_ctx on_begin_submit_job_ctx on_end_submit_job_ctx on_job_status_update_ctx "
@@ -115,7 +115,7 @@ MEMBERS = {
     "slurm:BenchmarkCallback": "get_workflow_metrics get_all_workflow_metrics",
     "slurm.packaging:PackagingStrategy": "prepare generate_setup_commands generate_cleanup_commands wrap_execution_command",
 }
-"""Class → what it has. Of the ssh backend `_run_command` is left out: what it returned was never told."""
+"""Class → what it has."""
 
 PARAMETERS = {
     "slurm.decorators:parse_packaging_config": "packaging kwargs",
@@ -144,6 +144,7 @@ PARAMETERS = {
     "slurm.api:BackendBase.tail_file": "path follow lines on_line stop_event poll_interval",
     "slurm.api:LocalBackend": "job_base_dir env timeout script_permissions",
     "slurm.api:LocalBackend._run_command": "cmd timeout check",
+    "slurm.api:SSHCommandBackend._run_command": "cmd timeout retry_count",
     "slurm:LoggerCallback": "logger poll_interval log_level configure_logging",
     "slurm:RichLoggerCallback": "console poll_interval verbose log_level configure_logging",
     "slurm.callbacks:DebugCallback": "port wait_for_client host log_connection_info",
@@ -200,6 +201,14 @@ def test_every_published_class_has_its_members(reference: str) -> None:
 @pytest.mark.parametrize("reference", PARAMETERS)
 def test_what_is_published_takes_its_arguments_by_name(reference: str) -> None:
     assert [name for name in PARAMETERS[reference].split() if name not in inspect.signature(_found(reference)).parameters] == []
+
+
+def test_private_names_of_tasks_say_what_ours_know() -> None:
+    first, second = slurm.task(len), slurm.task(abs)
+    job: slurm.Job[int] = slurm.Job("1", slurm.Cluster("inline"))
+    made = first.with_dependencies([second]).after(job)
+    assert (made._pending_dependencies, made._container_dependencies) == ([job], [second])
+    assert slurm.Cluster("inline").submit(first).with_dependencies([second])._dependent_tasks == [second]
 
 
 def test_what_calls_and_clusters_of_ours_have_has_the_published_names(tmp_path: Path) -> None:
