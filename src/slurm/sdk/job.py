@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TextIO, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TextIO, TypeVar
 
 from slurm.sdk import errors
 from slurm.sdk.backends.backend import Backend, File
@@ -15,10 +16,6 @@ from slurm.sdk.calls.raised import read_error
 from slurm.sdk.errors import BackendError, JobFailed, NotFinished, RemoteTraceback, ResultUnreadable, SdkError
 from slurm.sdk.following.status import UNKNOWN, JobSnapshot, Status
 from slurm.sdk.following.tracker import Tracker
-
-if TYPE_CHECKING:
-    from os import PathLike
-    from pathlib import Path
 
 T = TypeVar("T")
 SHARED_DISK_SECONDS = 5.0
@@ -183,12 +180,12 @@ class Job(Promise, Generic[T]):
         """What it has written to standard error so far."""
         return self._text(self.stderr_path)
 
-    def download(self, name: str, to: str | PathLike[str] = ".") -> Path:
-        """Copy a file from the job's folder, such as one that its task wrote there, near or over ssh; where the copy lies.
+    def download(self, name: str, to: str | os.PathLike[str] = ".") -> Any:
+        """Copy a file from the job's folder, such as one that its task wrote there, near or over ssh; the Path of the copy.
 
         `to` is a folder that is there, or the name of the copy, which appears whole. FileNotFoundError when there is no such file.
         """
-        from pathlib import Path
+        from pathlib import Path  # no job needs them
         from shutil import copyfileobj
 
         target = Path(to, name.rpartition("/")[2]) if Path(to).is_dir() else Path(to)
