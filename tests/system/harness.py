@@ -30,6 +30,11 @@ class Result(NamedTuple):
     err: str
 
 
+def gate(name: str) -> str:
+    """Shell that waits in a job's working folder until `Cluster.open_gate` is called with this name."""
+    return f"until [ -e {name}.gate ]; do sleep 0.1; done"
+
+
 def commands_folder(tmp: Path) -> Path:
     """Where the commands are: installed beside this interpreter, or written into `tmp` for a run from the sources."""
     beside = Path(sys.executable).parent
@@ -112,6 +117,10 @@ class Cluster:
         path.chmod(0o755)
         return name
 
+    def open_gate(self, name: str) -> None:
+        """Let the jobs go on that wait at a `gate`."""
+        (self.work / f"{name}.gate").touch()
+
     def states(self, *ids: str) -> dict[str, str]:
         """Job id as shown → state of every job the controller remembers, array tasks singly."""
         words = ["squeue", "-h", "-r", "-t", "all", "-o", "%i %T"]
@@ -130,13 +139,13 @@ class Cluster:
 
     def until(self, what: Callable[[], object], *, seconds: float = WAIT_SECONDS, why: str = "") -> None:
         """Wait until `what` is true; the failure shows what was last seen and the logs."""
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
         seen: object = None
-        while time.monotonic() < deadline:
+        while (waited := time.monotonic() - began) < seconds:
             seen = what()
             if seen:
                 return
-            time.sleep(0.05)
+            time.sleep(min(max(0.05, waited / 10), 0.5))  # often a command is asked, which takes a processor from the tests beside this one
         raise AssertionError(f"{why or 'it did not happen'} within {seconds} s; last seen {seen!r}; {self.run('squeue', '-t', 'all')}\n{self.logs()}")
 
     def until_state(self, job: str, *wanted: str, seconds: float = WAIT_SECONDS) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.compat.transcript import transcript
-from tests.system.harness import Cluster
+from tests.system.harness import Cluster, gate
 
 NOTHING = ("-o", "/dev/null")
 
@@ -245,12 +245,13 @@ def test_a_changed_configuration_holds_after_reconfigure_and_a_broken_one_change
 def test_shutdown_stops_all_daemons_and_leaves_the_jobs(fresh: Callable[..., Cluster]) -> None:
     cluster = fresh("--nodes", "2", "--cpus", "4")
     cluster.up()
-    job = cluster.sbatch("-o", "out.txt", "--wrap", "sleep 2; echo survived; exit 3")
+    job = cluster.sbatch("-o", "out.txt", "--wrap", f"{gate('go')}; echo survived; exit 3")
     cluster.until_state(job, "RUNNING")
     cluster.ok("scontrol", "shutdown")
     cluster.until(lambda: cluster.run("slurm", "status").out.count("not running") == 3, why="some daemon still runs")
     assert cluster.run("squeue").status != 0
     assert "DOWN" in cluster.run("scontrol", "ping").out
+    cluster.open_gate("go")
     cluster.up()
     cluster.until_ended(job)
     assert cluster.field(job, "ExitCode") == "3:0"

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from tests.system.harness import Cluster
+from tests.system.harness import Cluster, gate
 
 KILL_WAIT = 5.0
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
@@ -189,7 +189,7 @@ def test_a_limit_of_one_minute_and_a_half_is_what_it_says(cluster: Cluster) -> N
 
 
 def test_a_longer_limit_may_be_given_while_the_job_runs(cluster: Cluster) -> None:
-    job = run_until_ready(cluster, "longer.out", "-t", "0:02", "--wrap", "echo ready; sleep 3; echo done")
+    job = run_until_ready(cluster, "longer.out", "-t", "0:05", "--wrap", "echo ready; sleep 6; echo done")
     cluster.ok("scontrol", "update", f"jobid={job}", "timelimit=+1")
     cluster.until_ended(job)
     assert cluster.state(job) == "COMPLETED"
@@ -216,13 +216,14 @@ def test_without_b_the_warning_goes_to_the_steps(cluster: Cluster) -> None:
 
 
 def test_an_interrupted_wait_leaves_the_job_alone(cluster: Cluster) -> None:
-    waiting = cluster.spawn("sbatch", "-W", "--parsable", "-o", "waited.out", "--wrap", "echo ready; sleep 2; echo done")
+    waiting = cluster.spawn("sbatch", "-W", "--parsable", "-o", "waited.out", "--wrap", f"echo ready; {gate('waited')}; echo done")
     until_text(cluster, "waited.out", "ready")
     waiting.send_signal(signal.SIGINT)
     assert waiting.wait(timeout=10) != 0
     assert waiting.stdout is not None and waiting.stderr is not None
     job = waiting.stdout.read().strip()
     assert "Traceback" not in waiting.stderr.read()
+    cluster.open_gate("waited")
     cluster.until_ended(job)
     assert cluster.output("waited.out").splitlines() == ["ready", "done"]
 
@@ -237,8 +238,9 @@ def test_waiting_for_a_cancelled_job_fails(cluster: Cluster) -> None:
 def test_waiting_survives_a_controller_that_is_restarted(fresh: Callable[..., Cluster]) -> None:
     cluster = fresh("--nodes", "1", "--cpus", "4")
     cluster.up()
-    waiting = cluster.spawn("sbatch", "-W", "--parsable", "-o", "w.out", "--wrap", "echo ready; sleep 2; exit 4")
+    waiting = cluster.spawn("sbatch", "-W", "--parsable", "-o", "w.out", "--wrap", f"echo ready; {gate('go')}; exit 4")
     until_text(cluster, "w.out", "ready")
     cluster.kill("slurmctld")
     cluster.up()
+    cluster.open_gate("go")
     assert waiting.wait(timeout=30) == 4

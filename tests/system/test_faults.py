@@ -10,7 +10,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.system.harness import Cluster
+from tests.system.harness import Cluster, gate
 
 POINTS = ("before-append:260", "after-append:260", "before-launch:120", "after-launch:120", "on-completion:40")
 RUN_ONCE = "#!/bin/bash\necho run $SLURM_ARRAY_JOB_ID $SLURM_ARRAY_TASK_ID >> ran.txt\nsleep ${1:-3}\nexit $((SLURM_ARRAY_TASK_ID % 3))\n"
@@ -40,10 +40,11 @@ def test_a_controller_killed_anywhere_loses_no_job_and_runs_none_twice(fresh: Ca
 def test_running_jobs_are_not_disturbed_by_a_controller_that_dies_and_their_exit_codes_arrive(fresh: Callable[..., Cluster]) -> None:
     cluster = fresh("--nodes", "2", "--cpus", "4")
     cluster.up()
-    job = cluster.sbatch("-o", "out.txt", "--wrap", "echo $$; sleep 3; echo done; exit 7")
+    job = cluster.sbatch("-o", "out.txt", "--wrap", f"echo $$; {gate('go')}; echo done; exit 7")
     cluster.until_state(job, "RUNNING")
     cluster.kill("slurmctld")
     cluster.up()
+    cluster.open_gate("go")
     cluster.until_ended(job)
     assert cluster.state(job) == "FAILED"
     assert cluster.field(job, "ExitCode") == "7:0"
@@ -53,11 +54,12 @@ def test_running_jobs_are_not_disturbed_by_a_controller_that_dies_and_their_exit
 def test_a_job_that_ends_while_the_controller_is_dead_is_reported_afterwards(fresh: Callable[..., Cluster]) -> None:
     cluster = fresh("--nodes", "1", "--cpus", "4")
     cluster.up()
-    job = cluster.sbatch("--wrap", "sleep 1; exit 3")
+    job = cluster.sbatch("--wrap", f"{gate('go')}; exit 3")
     cluster.until_state(job, "RUNNING")
     cluster.kill("slurmctld")
     stepd = cluster.stepds()
     assert stepd
+    cluster.open_gate("go")
     psutil.wait_procs(stepd, timeout=15)
     cluster.up()
     cluster.until_ended(job)
@@ -67,11 +69,12 @@ def test_a_job_that_ends_while_the_controller_is_dead_is_reported_afterwards(fre
 def test_jobs_of_a_killed_slurmd_go_on_and_are_attached_again(fresh: Callable[..., Cluster]) -> None:
     cluster = fresh("--nodes", "1", "--cpus", "4")
     cluster.up()
-    job = cluster.sbatch("-o", "out.txt", "--wrap", "sleep 3; echo survived; exit 5")
+    job = cluster.sbatch("-o", "out.txt", "--wrap", f"{gate('go')}; echo survived; exit 5")
     cluster.until_state(job, "RUNNING")
     cluster.kill("slurmd-cn01")
     said = cluster.ok("slurm", "up")
     assert "slurmd cn01" in said
+    cluster.open_gate("go")
     cluster.until_ended(job)
     assert cluster.field(job, "ExitCode") == "5:0"
     assert cluster.output("out.txt") == "survived\n"
@@ -80,11 +83,12 @@ def test_jobs_of_a_killed_slurmd_go_on_and_are_attached_again(fresh: Callable[..
 def test_a_job_that_ends_while_its_slurmd_is_dead_is_reported_when_it_is_back(fresh: Callable[..., Cluster]) -> None:
     cluster = fresh("--nodes", "1", "--cpus", "4")
     cluster.up()
-    job = cluster.sbatch("-o", "out.txt", "--wrap", "sleep 1; exit 6")
+    job = cluster.sbatch("-o", "out.txt", "--wrap", f"{gate('go')}; exit 6")
     cluster.until_state(job, "RUNNING")
     cluster.kill("slurmd-cn01")
     stepd = cluster.stepds()
     assert stepd
+    cluster.open_gate("go")
     psutil.wait_procs(stepd, timeout=15)
     cluster.up()
     cluster.until_ended(job)

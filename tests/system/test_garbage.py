@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.system.harness import Cluster
+from tests.system.harness import Cluster, gate
 
 MEGABYTE = 1 << 20
 GROWTH = 48 * MEGABYTE
@@ -80,7 +80,7 @@ def many_files(count: int) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def job(cluster: Cluster) -> str:
     """A job that runs through all of it."""
-    found = cluster.sbatch("-w", "cn01", "-o", "through.out", "--wrap", "sleep 8; echo through; exit 5")
+    found = cluster.sbatch("-w", "cn01", "-o", "through.out", "--wrap", f"{gate('go')}; echo through; exit 5")
     cluster.until_state(found, "RUNNING")
     return found
 
@@ -137,6 +137,8 @@ def test_a_thousand_idle_connections_and_half_frames_leave_room_for_users(cluste
 
 
 def test_the_job_noticed_nothing(cluster: Cluster, job: str) -> None:
+    assert cluster.state(job) == "RUNNING"
+    cluster.open_gate("go")
     cluster.until_ended(job)
     assert cluster.field(job, "ExitCode") == "5:0"
     assert cluster.output("through.out") == "through\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from tests.system.harness import Cluster
+from tests.system.harness import Cluster, gate
 
 NOTHING = ("-o", "/dev/null")
 
@@ -75,9 +75,10 @@ def test_tasks_of_one_array_follow_the_same_tasks_of_another(cluster: Cluster) -
 
 
 def test_singletons_of_a_name_run_one_after_another(cluster: Cluster) -> None:
-    line = 'echo "$SLURM_JOB_ID in" >> single.txt; sleep 0.4; echo "$SLURM_JOB_ID out" >> single.txt'
+    line = f'echo "$SLURM_JOB_ID in" >> single.txt; {gate("single")}; sleep 0.4; echo "$SLURM_JOB_ID out" >> single.txt'
     jobs = [cluster.sbatch("-J", "single", "-d", "singleton", *NOTHING, "--wrap", line) for _ in range(3)]
     assert waits(cluster, jobs[2]) == "PD Dependency singleton(unfulfilled)"
+    cluster.open_gate("single")
     cluster.until_ended(*jobs)
     assert cluster.output("single.txt").splitlines() == [f"{job} {word}" for job in jobs for word in ("in", "out")]
 
@@ -95,10 +96,11 @@ def test_a_chain_by_parsable_runs_in_order(cluster: Cluster) -> None:
 
 
 def test_no_more_tasks_of_an_array_run_at_once_than_its_limit(cluster: Cluster) -> None:
-    cluster.script("limit.sh", "#!/bin/bash\necho + >> limit.txt; sleep 0.3; echo - >> limit.txt\n")
+    cluster.script("limit.sh", f"#!/bin/bash\necho + >> limit.txt; {gate('limit')}; sleep 0.3; echo - >> limit.txt\n")
     job = cluster.sbatch("-a", "0-11%3", *NOTHING, "limit.sh")
     shown = cluster.ok("squeue", "-h", "-j", job, "-t", "PD", "-o", "%i %r").strip()
     assert re.fullmatch(rf"{job}_\[\d+-11%3\] (JobArrayTaskLimit|None|Resources)", shown), shown
+    cluster.open_gate("limit")
     assert set(cluster.until_ended(job).values()) == {"COMPLETED"}
     running = most = 0
     for sign in cluster.output("limit.txt").split():

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.system.harness import Cluster
+from tests.system.harness import Cluster, gate
 
 SECONDS = 40.0
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[P_^][^\x1b]*\x1b\\|[@-_])")
@@ -76,12 +76,14 @@ def opened(cluster: Cluster, *words: str, term: str = "xterm-256color") -> Itera
 
 
 def test_the_queue_is_watched_a_log_followed_and_a_job_cancelled(cluster: Cluster) -> None:
-    job = cluster.sbatch("-J", "growing", "--wrap", "echo begun; while sleep 0.2; do echo still here; done")
+    job = cluster.sbatch("-J", "growing", "--wrap", f"echo begun; {gate('grow')}; echo still here; sleep 300")
     cluster.until_state(job, "RUNNING")
     with opened(cluster, "--interval", "0.5") as screen:
         screen.until("growing", "1 running", "CPU")
         screen.press("l")
-        screen.until("begun", "still here")
+        screen.until("begun")
+        cluster.open_gate("grow")
+        screen.until("still here")
         screen.press("i")
         screen.until("asked for")
         screen.press("c")

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.system.harness import Cluster
+from tests.system.harness import Cluster, gate
 
 Maker = Callable[..., Cluster]
 
@@ -149,10 +149,11 @@ def test_down_ends_jobs_and_leaves_nothing_running(fresh: Maker) -> None:
 def test_jobs_may_outlive_the_daemons_when_asked_to(fresh: Maker) -> None:
     cluster = fresh("--nodes", "1", "--cpus", "4")
     cluster.up()
-    job = cluster.sbatch("-o", "kept.out", "--wrap", "sleep 2; echo kept")
+    job = cluster.sbatch("-o", "kept.out", "--wrap", f"{gate('go')}; echo kept")
     cluster.until_state(job, "RUNNING")
     cluster.ok("slurm", "down", "--keep-jobs")
     cluster.up()
+    cluster.open_gate("go")
     assert cluster.until_ended(job) == {job: "COMPLETED"}
     assert cluster.output("kept.out") == "kept\n"
 
@@ -211,7 +212,7 @@ def test_a_full_disk_refuses_new_work_and_loses_nothing(small_disk: Path) -> Non
     cluster = Cluster(small_disk / "c", "--nodes", "1", "--cpus", "4")
     try:
         cluster.up()
-        running = cluster.sbatch("-o", "/dev/null", "--wrap", "sleep 4; exit 9")
+        running = cluster.sbatch("-o", "/dev/null", "--wrap", f"{gate('go')}; exit 9")
         waiting = cluster.sbatch("-H", "-o", "/dev/null", "--wrap", "true")
         cluster.until_state(running, "RUNNING")
         cluster.script("big.sh", "#!/bin/bash\n" + "true\n" * 50_000)
@@ -222,6 +223,7 @@ def test_a_full_disk_refuses_new_work_and_loses_nothing(small_disk: Path) -> Non
         assert cluster.ok("squeue", "-h", "-j", f"{running},{waiting}", "-t", "all", "-o", "%i").split()
         filler.unlink()
         cluster.until(lambda: cluster.run("sbatch", "-H", "--wrap", "true").status == 0, why="nothing is taken although there is space again")
+        cluster.open_gate("go")
         cluster.until_ended(running)
         assert cluster.field(running, "ExitCode") == "9:0"
         cluster.ok("scontrol", "release", waiting)
