@@ -118,7 +118,7 @@ class Ours:
         self.folder = folder
         self.daemons = Embedded(folder / "c", "--nodes", "3", "--cpus", "8", "--memory", "16G")
         self.daemons.up()
-        self.configure("SlurmdTimeout=4")
+        self.configure("SlurmdTimeout=10")  # less, and a busy machine loses nodes when the controller comes back
         self._patch = pytest.MonkeyPatch()
         for name in [name for name in os.environ if name.startswith(("SLURM", "SBATCH"))]:
             self._patch.delenv(name)

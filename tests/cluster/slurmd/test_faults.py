@@ -40,14 +40,17 @@ async def started(stage, job):
 
 def test_jobs_go_on_without_slurmd_and_are_taken_up_again(run):
     async def scene(stage):
-        stage.send(stage.batch(1, LONG))
-        stage.send(stage.batch(2, "#!/bin/bash\necho start\nsleep 0.3\nexit 5\n"))
+        for job in (1, 2):
+            stage.send(stage.batch(job, f"#!/bin/bash\necho start\nuntil [ -e go-{job} ]; do sleep 0.05; done\necho end\nexit {job + 3}\n"))
         await started(stage, 1)
         await started(stage, 2)
         stage.kill_slurmd(signal.SIGKILL)
-        await asyncio.sleep(0.6)
+        ending = stepd_of(stage, "2.batch")
+        (stage.root / "go-2").touch()
+        await stage.until(lambda: not ending.is_running() or ending.status() == psutil.STATUS_ZOMBIE)
         stage.start_slurmd()
         await stage.until(lambda: len(stage.registrations) == 2)
+        (stage.root / "go-1").touch()
         held = {(holding.job, holding.running) for holding in stage.registrations[1].holdings}
         assert held == {(1, True), (2, False)}
         assert (await stage.ended(2)).status == 5 << 8

@@ -158,10 +158,10 @@ def test_ten_thousand_jobs_are_listed_quickly() -> None:
     base = view.jobs[JobId(91)]
     view.jobs = {JobId(n): msgspec.structs.replace(base, id=JobId(n), priority=n % 97) for n in range(1000, 11000)}
     message = ListJobs(fields=["JobArrayId", "Partition", "Name", "UserName", "StateCompact", "TimeUsed", "NumNodes", "ReasonList"])
-    started = time.perf_counter()
+    started = time.process_time()
     rows = job_list.list_jobs(view, message, ROOT, view.now)
     # 16 ms on a free 2-core machine; the bound leaves room for a busy one.
-    assert len(rows) == 10_000 and time.perf_counter() - started < 0.5
+    assert len(rows) == 10_000 and time.process_time() - started < 0.5
 
 
 def test_steps_of_srun_are_listed_with_the_batch_script() -> None:

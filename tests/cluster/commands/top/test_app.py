@@ -107,7 +107,7 @@ def test_typing_filters_and_escape_drops_the_filter() -> None:
     async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
         await pilot.press("slash", "S", "w", "space", "a", "d", "a", "enter")
         assert [row.id for row in app.queue.shown] == ["12"]
-        assert "filter: Sw ada" in screen(app)
+        await until(pilot, lambda: "filter: Sw ada" in screen(app))
         await pilot.press("escape")
         assert len(app.queue.shown) == 3
         await pilot.press("slash", "z", "z")
