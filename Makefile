@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+# Tests run at the same time. They wait more than they compute, so there is one more than there are processors.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 # PyTorch for processors alone: a tenth of what the package index has.
 TORCH  ?= https://download.pytorch.org/whl/cpu
 PY     := $(VENV)/bin/python
@@ -16,7 +18,7 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/slurm demo
 
 test: $(VENV)/.installed $(VENV)/.dev
-	$(PY) -m pytest $(SUITES)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(SUITES)
 
 check: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m ruff check src tests examples docs bench
@@ -24,7 +26,8 @@ check: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m mypy tests/unit/sdk/typed_program.py
 
 system: $(VENV)/.installed $(VENV)/.dev
-	$(PY) -m pytest tests/system -m "not clients"
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile tests/system -m "not clients and not alone"
+	$(PY) -m pytest tests/system -m "alone and not clients"
 
 clients: $(VENV)/.installed $(VENV)/.dev $(VENV)/.clients $(VENV)/published/.installed
 	$(PY) -m pytest tests/system -m clients

@@ -8,6 +8,8 @@ import signal
 import time
 from collections.abc import Callable
 
+import pytest
+
 from tests.system.harness import Cluster, gate
 
 KILL_WAIT = 5.0
@@ -62,6 +64,7 @@ def test_a_pending_job_is_cancelled_at_once_and_never_runs(cluster: Cluster) -> 
     assert not (cluster.work / "never.out").exists()
 
 
+@pytest.mark.alone
 def test_a_job_that_ignores_termination_is_killed_after_kill_wait(cluster: Cluster) -> None:
     job = run_until_ready(cluster, "stubborn.out", "--wrap", STUBBORN)
     began = time.monotonic()
@@ -169,6 +172,7 @@ def test_scancel_speaks_only_when_asked_or_needed(cluster: Cluster) -> None:
 # --- time limits ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_time_limits_are_kept_to_the_second_and_told(cluster: Cluster) -> None:
     job = cluster.sbatch("-t", "0:02", "-o", "tl.out", "--wrap", "echo start; srun sleep 300")
     assert cluster.until_ended(job) == {job: "TIMEOUT"}
@@ -196,6 +200,7 @@ def test_a_longer_limit_may_be_given_while_the_job_runs(cluster: Cluster) -> Non
     assert cluster.output("longer.out").splitlines()[-1] == "done"
 
 
+@pytest.mark.alone
 def test_the_warning_signal_comes_so_many_seconds_before_the_end(cluster: Cluster) -> None:
     cluster.script("warn.sh", "#!/bin/bash\n#SBATCH --signal=B:USR1@2 -t 0:04\ntrap 'echo got USR1 after $SECONDS; exit 0' USR1\nwhile :; do sleep 0.1; done\n")
     job, status = cluster.finish("-o", "warn.out", "warn.sh")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
+
 from tests.system.harness import Cluster, gate
 
 NOTHING = ("-o", "/dev/null")
@@ -118,6 +120,7 @@ def test_the_limit_of_an_array_may_be_changed_while_it_runs(cluster: Cluster) ->
     cluster.until_ended(job)
 
 
+@pytest.mark.alone
 def test_a_hundred_thousand_tasks_are_submitted_at_once_and_cancelled_at_once(cluster: Cluster) -> None:
     began = time.monotonic()
     job = cluster.sbatch("-H", "-a", "0-99999", *NOTHING, "--wrap", "true")

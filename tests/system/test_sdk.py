@@ -254,6 +254,7 @@ async def _of(job: slurm.Job[int]) -> int:
     return await job
 
 
+@pytest.mark.alone
 def test_an_empty_task_is_back_before_one_notices(local: Cluster) -> None:
     def timed() -> float:
         began = time.monotonic()

@@ -84,6 +84,7 @@ def test_an_array_of_twenty_shares_one_environment_that_was_made_once(daemons: D
     assert (project / "BUILDS").read_text() == "built\n"
 
 
+@pytest.mark.alone
 def test_a_second_submission_builds_and_installs_nothing(daemons: Daemons, cluster: Cluster, garden: Any, project: Path) -> None:
     garden.count(1).result(SECONDS)
     before = (project / "BUILDS").read_text(), [os.stat(path).st_mtime_ns for path in _environments(daemons)]
