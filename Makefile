@@ -9,6 +9,13 @@ TORCH  ?= https://download.pytorch.org/whl/cpu
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check
 
+# pip install '.[...]' would build and install this package once more for each extra. What is imported of the others is compiled then.
+define extra
+@echo "installing what pyproject.toml names as $(1)"
+@$(PY) -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]], sep="\n")' $(1) \
+  | xargs -d '\n' $(PIP) install --quiet --no-compile
+endef
+
 SOURCES := $(shell find src scripts -type f -not -name '*.pyc' 2>/dev/null)
 SUITES  := $(wildcard tests/unit tests/properties tests/simulation tests/cluster tests/compat tests/meta)
 
@@ -59,20 +66,20 @@ $(VENV)/.installed: pyproject.toml hatch_build.py $(SOURCES) | $(PY)
 
 # Order-only on .installed: a changed source file reinstalls the package, not the tools.
 $(VENV)/.dev: pyproject.toml | $(VENV)/.installed
-	$(PIP) install --quiet '.[dev]'
+	$(call extra,dev)
 	@touch $@
 
 $(VENV)/.clients: pyproject.toml | $(VENV)/.installed
-	$(PIP) install --quiet '.[clients]'
-	$(PIP) install -qq --retries 1 'torch==2.13.0' --extra-index-url $(TORCH)
+	$(call extra,clients)
+	$(PIP) install -qq --no-compile --retries 1 'torch==2.13.0' --extra-index-url $(TORCH)
 	@touch $@
 
 # The published SDK has the import name of ours, so it needs an environment of its own; it hands words to paramiko that this has not since 4.
 $(VENV)/published/.installed: | $(PY)
-	$(PYTHON) -m venv $(VENV)/published
-	$(VENV)/published/bin/python -m pip --disable-pip-version-check install --quiet slurm-sdk==0.4.6 'paramiko<4'
+	$(PYTHON) -m venv --without-pip $(VENV)/published
+	$(PIP) --python $(VENV)/published/bin/python install --quiet --no-compile slurm-sdk==0.4.6 'paramiko<4'
 	@touch $@
 
 $(VENV)/.site: pyproject.toml | $(VENV)/.installed
-	$(PIP) install --quiet '.[docs]'
+	$(call extra,docs)
 	@touch $@
