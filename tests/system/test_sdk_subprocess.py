@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -125,6 +126,34 @@ def test_a_job_runs_in_its_own_folder_or_where_it_is_told_to(cluster: Cluster, t
     assert "there is one" not in caught.value.__notes__[0]
     with pytest.raises(SubmissionError, match="chdir=/nowhere: there is no such folder"):
         size.with_options(chdir="/nowhere")("data")
+
+
+@task
+def found() -> list[str | None]:
+    beside = subprocess.run([sys.executable, "-c", "import beside; print(beside.WORD)"], capture_output=True, text=True, check=False).stdout.strip()
+    return [shutil.which("tool"), beside, os.environ.get("SAID"), os.environ.get("WRAPPED"), os.getcwd()]
+
+
+@workflow
+def found_below() -> list[str | None]:
+    return found.with_options(chdir=".")().result()
+
+
+def test_relative_paths_that_are_for_jobs_begin_where_the_program_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "the program"
+    for name, text in {"bin/tool": "#!/bin/sh\n", "bin/python": f'#!/bin/sh\nWRAPPED=yes exec {sys.executable} "$@"\n', "src/beside.py": "WORD = 'beside'\n",
+                       "env.sh": "export SAID=hello\n"}.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+        (home / name).chmod(0o755)
+    monkeypatch.chdir(home)
+    for name, folder in (("PATH", "bin"), ("PYTHONPATH", "src")):
+        monkeypatch.setenv(name, f"{folder}:{os.environ.get(name, '/')}")
+    with Cluster("subprocess", job_base_dir="jobs", setup="source env.sh", default_packaging="none", default_packaging_python_executable="bin/python"):
+        for job, folder in ((call := found(), call.target_job_dir), (found_below(), str(home))):
+            assert job.result(30) == [f"{home}/bin/tool", "beside", "hello", "yes", folder]
+    with Cluster("subprocess", job_base_dir=tmp_path, setup="cd /usr"):
+        assert found().result(20)[-1] == "/usr"
 
 
 def test_output_goes_where_it_was_told_to(cluster: Cluster, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Self
 from slurm.model.errors import SlurmError
 from slurm.sdk import context, options
 from slurm.sdk.array_job import ArrayJob
-from slurm.sdk.backends.backend import Backend
+from slurm.sdk.backends.backend import Backend, Distant
 from slurm.sdk.errors import BackendError, InvalidOption
 from slurm.sdk.following.status import Status
 from slurm.sdk.following.tracker import GONE_SECONDS, Tracker
@@ -51,7 +51,7 @@ class Cluster:
         default_account: The account to charge; `account` does the same.
         default_partition: The partition to run in; `partition` does the same.
         python: The interpreter of the jobs: this one; over ssh `python3`.
-        setup: Shell lines before it, such as `module load python`.
+        setup: Shell lines before it, such as `module load python` or `source venv/bin/activate`. Relative paths begin where the program stands, over ssh at home.
         script_permissions: The mode of the jobs' scripts; 0o700. Their folders are this user's alone.
         patience: Seconds that the cluster may be away before those who wait get a BackendError; without `ssh`, `timeout=` a number is the same.
         backend: A backend of your own.
@@ -68,6 +68,7 @@ class Cluster:
     """The tables of the Slurmfile's environment, the user's own too; None where it was no Slurmfile that described the cluster."""
     submit_defaults: Mapping[str, Any] | None = None
     """Its table `submit`, as it stands there."""
+    _home = ""
 
     def __init__(self, backend_type: str = "", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
                  default_packaging: str | Mapping[str, Any] | None = None, default_account: str | None = None, default_partition: str | None = None, *,
@@ -102,6 +103,11 @@ class Cluster:
     def job_base_dir(self) -> str:
         """Below which the folders of jobs are made, as the jobs see it."""
         return self.backend.base(self._base)
+
+    @property
+    def home(self) -> str:
+        """Where relative paths begin that are for jobs: where the program stands, for a workflow where its program stood, over ssh the folder of the login."""
+        return self._home or self.backend.around().folder
 
     @classmethod
     def from_env(cls, slurmfile_path_or_env: str | os.PathLike[str] | None = None, *, env: str | None = None,
@@ -265,6 +271,8 @@ class Cluster:
         What a Slurmfile says comes along, but for its table `cluster`: passwords stay here.
         """
         described = {name: value for name in ("slurmfile_path", "env_name", "submit_defaults") if (value := getattr(self, name)) is not None}
+        if self.setup or not isinstance(self.backend, Distant):
+            described["_home"] = self.home
         if self.environment_config is not None:
             described["environment_config"] = {name: table for name, table in self.environment_config.items() if name != "cluster"}
         return {**({"described": described} if described else {}), "backend_type": "commands" if self.backend_type == "ssh" else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.packaging_defaults or None,

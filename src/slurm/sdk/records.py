@@ -14,7 +14,7 @@ from typing import Any
 from slurm.sdk.array_job import ArrayJob, Chunk
 from slurm.sdk.calls import whereabouts
 from slurm.sdk.calls.folder import JobFiles, whole
-from slurm.sdk.calls.outputs import Outputs
+from slurm.sdk.calls.outputs import Outputs, chdir
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.job import Job
 from slurm.sdk.tasks import SlurmTask
@@ -91,7 +91,8 @@ def _made(cluster: Cluster, files: JobFiles, chunks: Sequence[Chunk], task: Slur
           cached: list[list[str]] | None) -> Job[Any] | ArrayJob[Any] | None:
     from slurm.sdk.calls.caching import cached_job
 
-    name, options = str(task), {"chdir": files.folder, **cluster.defaults(), **task.sbatch_options}
+    name, options = str(task), {**cluster.defaults(), **task.sbatch_options}
+    options["chdir"] = chdir(options, cluster.home, files.folder)
     outputs = Outputs.of(options, name, cluster.backend.around())
     if count is None:
         if len(chunks) != 1 or chunks[0].size:

@@ -10,6 +10,13 @@ from typing import NamedTuple
 from slurm.notation import filenames
 from slurm.sdk.backends.backend import Around
 
+
+def chdir(options: Mapping[str, str | None], home: str, own: str) -> str:
+    """The folder that a job runs in: what its options say, relative to `home`, else its own."""
+    asked = options.get("chdir")
+    return os.path.normpath(os.path.join(home, asked)) if asked else own
+
+
 _OF_NODES = re.compile(r"%[0-9]*[Nnt]")
 _OF_ELEMENTS = re.compile(r"%[0-9]*[jJNnt]")
 """What is filled in where the job runs; an element of an array has an id of its own (%j), which its array's submitter is not told."""

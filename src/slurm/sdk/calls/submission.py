@@ -14,12 +14,13 @@ from typing import Any, NamedTuple, Protocol
 import cloudpickle
 
 from slurm.sdk.array_job import ArrayJob, Chunk
+from slurm.sdk.backends.backend import Distant
 from slurm.sdk.calls import blame, caching, shipping
 from slurm.sdk.calls.dependencies import depend
 from slurm.sdk.calls.folder import JobFiles, folder_name, pack_items
-from slurm.sdk.calls.outputs import Outputs
+from slurm.sdk.calls.outputs import Outputs, chdir
 from slurm.sdk.calls.pickling import PROTOCOL, Call, Envelope, Promise, dumps, python_version
-from slurm.sdk.calls.script import render, several_tasks
+from slurm.sdk.calls.script import NOTHING, render, several_tasks
 from slurm.sdk.errors import BackendError, SubmissionError
 from slurm.sdk.following.attempts import Attempts, Submission
 from slurm.sdk.inside import injection, loading
@@ -41,6 +42,11 @@ class Place(Home, Protocol):
     @property
     def job_base_dir(self) -> str:
         """Below which the folders of jobs are made."""
+        ...
+
+    @property
+    def home(self) -> str:
+        """Where relative paths begin that are for jobs."""
         ...
 
     def defaults(self) -> Mapping[str, str | None]:
@@ -195,14 +201,15 @@ def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any],
 def _submission(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], chunk: Chunk | None, limit: int = 0,
                 chunks: Sequence[Chunk] = ()) -> Submission:
     """What can be submitted, and perhaps again; `chunks` are the parts of its array, as far as they have been submitted."""
-    files = prepared.files
+    files, home = prepared.files, cluster.home
+    environ = NOTHING if isinstance(cluster.backend, Distant) else os.environ
 
     def again(options: dict[str, str | None]) -> None:
         depend(options, prepared.awaits, f"@task of {task.name}", [one.id for one in chunks] if limit else (), left=True)
 
     def submit(options: dict[str, str | None], elements: Sequence[int], attempt: int, mark: str) -> str:
         script = render(files, task.name, options, prepared.packaging, array=chunk is not None, base=chunk.start if chunk else 0, setup=cluster.setup,
-                        attempt=attempt)
+                        home=home, environ=environ, attempt=attempt)
         path = files.script + (f".{chunk.start}" if chunk is not None and chunk.start else "") + mark
         _write(cluster, [(path, script.encode(), cluster.script_permissions)], files)
         return cluster.backend.submit(script, path, options, elements, limit)
@@ -274,7 +281,7 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
     key = f"{time.strftime('%Y%m%d_%H%M%S')}_{uuid.uuid4().hex[:8]}"
     files = JobFiles(os.path.join(base, folder_name(str(task)), key), key)
     options = {**cluster.defaults(), **task.sbatch_options}
-    options.setdefault("chdir", files.folder)
+    options["chdir"] = chdir(options, cluster.home, files.folder)
     awaits = (*found, *inside, *task.dependencies)
     packaging = choice.chosen(task, cluster, cluster.packaging_defaults)
     told = cluster.audience()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,11 @@ class Site(Protocol):
     @property
     def job_base_dir(self) -> str:
         """Below which everything of the jobs lies."""
+        ...
+
+    @property
+    def home(self) -> str:
+        """Where relative paths begin that are for jobs."""
         ...
 
 
@@ -77,7 +83,8 @@ def asked_python(config: Config, cluster: Site) -> list[str]:
                              f"version cannot run. Say python_version=\"{here}\", or run this program with Python {version}")
     asked = config.get("python_executable")
     if asked is not None:
-        return shlex.split(asked) if isinstance(asked, str) else list(asked)
+        first, *words = shlex.split(asked) if isinstance(asked, str) else asked
+        return [os.path.join(cluster.home, first) if "/" in first else first, *words]
     return [f"python{here}"] if version is not None else [cluster.python or sys.executable]
 
 
