@@ -136,10 +136,10 @@ class Job(Promise, Generic[T]):
         """As `result`, but every failure is a DownloadError, what the task raised being its cause: the published SDK's contract."""
         try:
             return self.result(timeout)
-        except SdkError:
-            raise
         except Exception as error:
-            # What a task raises may be anything.
+            # What a task raises may be anything, an error of this package too: a workflow whose child failed raises the child's.
+            if isinstance(error, SdkError) and not (isinstance(error.__cause__, RemoteTraceback) and getattr(error, "job_id", "") != self.id):
+                raise
             raise self._failure(self._status(), f"{type(error).__name__}: {error}") from error
 
     def exception(self, timeout: float | None = None) -> BaseException | None:

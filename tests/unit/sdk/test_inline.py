@@ -166,6 +166,22 @@ def test_what_a_task_raises_is_raised_here_with_its_type_and_its_traceback(clust
     assert "KeyError" in job.stderr()
 
 
+def test_a_workflow_whose_child_failed_and_a_result_that_cannot_travel_have_not_succeeded_themselves(cluster: Cluster) -> None:
+    def child_fails(way: str) -> object:
+        return getattr(fail("no such key"), way)()
+
+    for way, cause in (("get_result", TaskFailed), ("result", KeyError)):
+        whole = workflow(child_fails)(way)
+        with pytest.raises(TaskFailed, match=rf"^Job {whole.id} did not succeed[\s\S]*no such key") as caught:
+            whole.get_result()
+        assert caught.value.job_id == whole.id and isinstance(caught.value.__cause__, cause)
+    nothing = task(lambda: (number for number in ()))()
+    with pytest.raises(TaskFailed, match=rf"^Job {nothing.id} did not succeed[\s\S]*ResultUnwritten"):
+        nothing.get_result()
+    with pytest.raises(ResultUnwritten):
+        nothing.result()
+
+
 def test_the_traceback_of_code_that_travels_names_the_line_in_the_program_it_came_from(cluster: Cluster) -> None:
     def divided(left: int) -> float:
         return left / zero
