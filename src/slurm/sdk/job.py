@@ -261,7 +261,7 @@ class Job(Promise, Generic[T]):
     # The published SDK's names.
 
     def get_status(self) -> dict[str, str]:
-        """What `scontrol show job` says, by its keys, or accounting once that has forgotten the job; each time asked anew."""
+        """What `scontrol show job` says, by its keys, or accounting once that has forgotten the job; BackendError when both have. Each time asked anew."""
         from slurm.sdk.published.questions import status
 
         return status(self)

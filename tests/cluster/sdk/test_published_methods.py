@@ -165,6 +165,14 @@ def test_a_job_says_when_it_began_and_ended_but_not_what_slurm_expects_of_it(tmp
         assert (job.started_at, job.finished_at) == expected, state
 
 
+def test_a_job_that_nobody_knows_has_no_status(tmp_path: Path) -> None:
+    unknown: Job[int] = Cluster.from_backend(Asked({"squeue": ""}), job_base_dir=tmp_path).get_job("99")
+    with pytest.raises(BackendError, match="the cluster knows no job 99, nor does its accounting"):
+        unknown.get_status()
+    with Cluster("inline", job_base_dir=tmp_path):
+        assert twice(1).get_status()["JobState"] == "COMPLETED"
+
+
 def test_what_is_no_backend_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="backend='local' is no object that submits jobs"):
         Cluster(backend="local", job_base_dir=tmp_path)  # type: ignore[arg-type]

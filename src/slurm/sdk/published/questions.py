@@ -13,7 +13,7 @@ from slurm.sdk.backends.backend import Backend
 from slurm.sdk.calls.folder import JobFiles
 from slurm.sdk.errors import BackendCommandError, BackendError, SdkError
 from slurm.sdk.following import inspection
-from slurm.sdk.following.status import JobSnapshot
+from slurm.sdk.following.status import UNKNOWN, JobSnapshot
 from slurm.sdk.job import Home, Job
 
 _SCRIPT = re.compile(r"^slurm_job_(\w+)_script\.sh(?:\.\d+)?(?:\.again\d+)?$")
@@ -59,7 +59,14 @@ def account_jobs(backend: Backend, account: str, start: str, end: str) -> list[d
 
 
 def status(job: Job[Any]) -> dict[str, str]:
-    """As `job_status`; where the cluster has forgotten the job, or has no such commands, the keys that are known of it here."""
+    """As `job_status`; where the cluster has no such commands, the keys that are known of it here. BackendError when nobody knows the job any more."""
+    told = _told(job)
+    if told["JobState"] == UNKNOWN:
+        raise BackendError(f"the cluster knows no job {job.id}, nor does its accounting: it never was, or it ended too long ago")
+    return told
+
+
+def _told(job: Job[Any]) -> dict[str, str]:
     known = job.cluster.tracker.status(job.id)
     methods: Any = job.cluster.backend
     told = {"JobId": job.id, "JobState": known.state, "ExitCode": known.exit_code or "0:0", "Reason": known.reason or "None"}
@@ -84,7 +91,7 @@ def moment(job: Job[Any], key: str) -> float | None:
     if known.state == "PENDING" or (key == "EndTime" and not known.finished):
         return None
     try:
-        return datetime.fromisoformat(status(job).get(key, "")).timestamp()
+        return datetime.fromisoformat(_told(job).get(key, "")).timestamp()
     except ValueError:
         return None  # Unknown, or nothing: it never began
 
@@ -92,7 +99,7 @@ def moment(job: Job[Any], key: str) -> float | None:
 def snapshot(job: Job[Any], lines: int) -> JobSnapshot:
     """How a job stands, with the last `lines` that it wrote."""
     known = job.cluster.tracker.status(job.id)
-    told = status(job)
+    told = _told(job)
     return JobSnapshot(job.id, known.state, told.get("ExitCode"), told.get("Reason"), _tail(job.stdout, lines), _tail(job.stderr, lines),
                        _seconds(told.get("RunTime") or told.get("Elapsed") or ""), known.finished, known.successful)
 
