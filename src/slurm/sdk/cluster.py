@@ -211,14 +211,14 @@ class Cluster:
         metadata.submitted(self, array, task)
         return array
 
-    def submit(self, task: SlurmTask[P, T], packaging_config: object = None, after: Any = None, **options: Any) -> Submittable[P, T]:
-        """What submits `task` here with these options, after these jobs, when it is called with the task's arguments."""
-        if not isinstance(task, SlurmTask):
-            raise ValueError(f"Expected SlurmTask instance, got {type(task).__name__}: put @task over the function")
+    def submit(self, task_func: SlurmTask[P, T], packaging_config: object = None, after: Any = None, **options: Any) -> Submittable[P, T]:
+        """What submits this task here with these options, after these jobs, when it is called with the task's arguments."""
+        if not isinstance(task_func, SlurmTask):
+            raise ValueError(f"Expected SlurmTask instance, got {type(task_func).__name__}: put @task over the function")
         if packaging_config is not None:
             options["packaging"] = packaging_config
         jobs = () if after is None else tuple(after) if isinstance(after, list | tuple) else (after,)
-        return Submittable(self, task.with_options(**options).after(*jobs))
+        return Submittable(self, task_func.with_options(**options).after(*jobs))
 
     def get_job(self, job_id: str) -> Job[Any]:
         """A job by its id ("12", or "12_3" for an element of an array), also one that another program submitted.

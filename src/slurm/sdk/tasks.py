@@ -97,12 +97,12 @@ class SlurmTask(Submits[P, T]):
         return job
 
     def map(self, items: Iterable[Any], max_concurrent: int | None = None) -> ArrayJob[T]:
-        """Submit one array with a call for each item, at most `max_concurrent` at once.
+        """Submit one array with a call for each item, at most `max_concurrent` at once; 0 is no limit.
 
         A dict holds keyword arguments, a tuple positional ones, anything else is the one argument.
         """
-        if max_concurrent is not None and max_concurrent < 1:
-            raise ValueError(f"max_concurrent={max_concurrent}: at least one element has to run")
+        if max_concurrent is not None and max_concurrent < 0:
+            raise ValueError(f"max_concurrent={max_concurrent} is no number of elements; 0 and None mean that all may run at once")
         array: ArrayJob[T] = context.active(self.name).submit_map(self, list(items), max_concurrent or 0)
         return array
 

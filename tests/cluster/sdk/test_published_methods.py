@@ -153,6 +153,11 @@ def test_an_array_made_by_hand_is_submitted(tmp_path: Path) -> None:
     first: ArrayJob[int] = ArrayJob(twice, [1, 2], cluster)
     after: ArrayJob[int] = ArrayJob(task=twice, items=[(5,)], cluster=cluster, max_concurrent=1, dependencies=[first])
     assert first.get_results() == [2, 4] and after.get_results() == [10]
+    with cluster:
+        assert twice.map([3], max_concurrent=0).get_results() == [6]  # no limit
+        with pytest.raises(ValueError, match="max_concurrent=-1 is no number of elements"):
+            twice.map([3], max_concurrent=-1)
+    assert cluster.submit(task_func=twice)(4).get_result() == 8
     assert (after.cluster, after.max_concurrent, after.dependencies) == (cluster, 1, [first])
 
 
