@@ -11,7 +11,7 @@ from typing import Any
 
 from slurm.sdk import records
 from slurm.sdk.array_job import ArrayJob
-from slurm.sdk.calls.folder import JobFiles, folder_name
+from slurm.sdk.calls.folder import CALLS, JobFiles, folder_name
 from slurm.sdk.calls.pickling import read_result
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.job import Job
@@ -21,7 +21,7 @@ from slurm.sdk.tasks import SlurmTask
 class WorkflowContext:
     """A workflow at work: its `name`, its `cluster`, its own `workflow_job_id` and `workflow_job_dir`, and `shared_dir` for files that its tasks exchange.
 
-    The n-th call of a task is recorded in `tasks/<task>/call_<n>.json`. When the workflow runs again after a requeue, a recorded call whose
+    The n-th call of a task is recorded in `.calls/<task>/<n>.json`. When the workflow runs again after a requeue, a recorded call whose
     job has not failed is not made a second time. So a workflow has to call its tasks in the same order each time.
     """
 
@@ -112,7 +112,7 @@ class WorkflowContext:
     def _record(self, task: SlurmTask[..., Any]) -> Path:
         name = folder_name(str(task))
         self._calls[name] += 1
-        return self.tasks_dir / name / f"call_{self._calls[name]}.json"
+        return self.workflow_job_dir / CALLS / name / f"{self._calls[name]}.json"
 
 
 def _result(folder: Path) -> Any:

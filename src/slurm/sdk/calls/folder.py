@@ -22,6 +22,8 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 _WORD = 8
+CALLS = ".calls"
+"""Where in its folder a workflow records its calls: what lies below `tasks` belongs to its tasks alone, whose runs programs list."""
 
 
 class JobFiles:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from slurm.sdk.array_job import ArrayJob, ends
 from slurm.sdk.backends.backend import Distant
-from slurm.sdk.calls.folder import JobFiles
+from slurm.sdk.calls.folder import CALLS, JobFiles
 from slurm.sdk.errors import BackendError, NotFinished
 from slurm.sdk.following.bars import Bars, Count
 from slurm.sdk.following.status import UNKNOWN, Status
@@ -186,16 +186,16 @@ def _children(parent: Job[Any]) -> Iterator[tuple[str, list[Job[Any]]]]:
 
 def _records(parent: Job[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """What a workflow has noted of its calls (`workflow`), each with the name of its task."""
-    folder, backend = f"{parent.files.folder}/tasks", parent.cluster.backend
+    folder, backend = f"{parent.files.folder}/{CALLS}", parent.cluster.backend
     if isinstance(backend, Distant):
-        said = backend.say(f"cd {shlex.quote(folder)} 2>/dev/null && for one in */call_*.json; do "
+        said = backend.say(f"cd {shlex.quote(folder)} 2>/dev/null && for one in */*.json; do "
                            'test -f "$one" && printf "%s " "${one%%/*}" && cat "$one" && echo; done; true')
         texts = [line.partition(" ")[::2] for line in said.splitlines() if line.strip()]
     else:
         from glob import escape, glob
 
         texts = []
-        for path in sorted(glob(f"{escape(folder)}/*/call_*.json")):
+        for path in sorted(glob(f"{escape(folder)}/*/*.json")):
             with open(path, encoding="utf-8") as file:
                 texts.append((os.path.basename(os.path.dirname(path)), file.read()))
     yield from ((name, json.loads(text)) for name, text in texts)
