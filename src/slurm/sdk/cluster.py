@@ -15,7 +15,7 @@ from typing import Any, Self
 from slurm.model.errors import SlurmError
 from slurm.sdk import context, options
 from slurm.sdk.array_job import ArrayJob
-from slurm.sdk.backends.backend import Backend, Distant
+from slurm.sdk.backends.backend import DEFAULT_BASE, Backend, Distant
 from slurm.sdk.errors import BackendError, InvalidOption
 from slurm.sdk.following.status import Status
 from slurm.sdk.following.tracker import GONE_SECONDS, Tracker
@@ -25,7 +25,6 @@ from slurm.sdk.tasks import P, SlurmTask, Submittable, T
 from slurm.sdk.tidying.removed import Cleanup
 
 BACKENDS = ("local", "commands", "subprocess", "inline", "ssh")
-DEFAULT_BASE = "~/slurm_jobs"
 SSH_WORDS = frozenset((
     "hostname", "username", "password", "key_filename", "passphrase", "port", "known_hosts", "host_key_policy", "timeout", "connection_attempts",
     "retry_delay", "allow_agent", "look_for_keys", "auth_timeout", "remote_workdir", "env"))
@@ -83,7 +82,7 @@ class Cluster:
         self.default_packaging_kwargs = settings.taken(keywords, f"default_{settings.PREFIX}")
         self.packaging_defaults = settings.default_of(default_packaging, self.default_packaging_kwargs)
         self.backend_type = backend_type
-        self._base = os.fspath(job_base_dir or DEFAULT_BASE)
+        self._base = os.fspath(job_base_dir or _base_of(backend) or DEFAULT_BASE)
         self.default_packaging = default_packaging
         self.default_account = default_account
         self.default_partition = default_partition
@@ -96,6 +95,11 @@ class Cluster:
         given = {"account": default_account, "partition": default_partition, **keywords}
         self._defaults = options.checked({name: value for name, value in given.items() if value is not None}, "Cluster", _WORDS)
         self.backend = _given(backend if backend is not None else create_backend(backend_type, start=start, **login))
+        if not isinstance(self.backend, Distant):
+            self._base = self.backend.base(self._base)  # the program may go elsewhere
+        if backend is None:
+            asked: Any = self.backend
+            asked.base_dir = self._base
         self.tracker = Tracker(self.backend, patience)
         self._tokens: list[Token[context.Submitter | None]] = []
 
@@ -276,6 +280,7 @@ class Cluster:
         if self.environment_config is not None:
             described["environment_config"] = {name: table for name, table in self.environment_config.items() if name != "cluster"}
         return {**({"described": described} if described else {}), "backend_type": "commands" if self.backend_type == "ssh" else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.packaging_defaults or None,
+                "default_account": self.default_account, "default_partition": self.default_partition,
                 "python": self.python, "setup": self.setup, "script_permissions": self.script_permissions, "patience": self.patience,
                 **{name: text if text is not None else True for name, text in self._defaults.items()}}
 
@@ -337,6 +342,19 @@ def create_backend(backend_type: str, *, start: bool = True, **login: Any) -> Ba
             return CommandsBackend(environ)
         raise
     return local
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError
+    return text.lower() == "true"
+
+
+def _base_of(backend: Any) -> Any:
+    """Where a backend that a program brings has the folders of jobs made; None where it does not say."""
+    theirs = getattr(backend, "theirs", backend)
+    found = getattr(theirs, "__dict__", {}).get("job_base_dir") or getattr(theirs, "base_dir", None)
+    return found if isinstance(found, str | os.PathLike) else None
 
 
 def _given(backend: Any) -> Backend:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from slurm import ArrayJob, BackendCommandError, BackendTimeout, Cluster, Job, JobFailed, task
+from slurm.sdk.backends import local
 from slurm.sdk.backends.commands import CommandsBackend
 from slurm.sdk.errors import BackendError
 from slurm.sdk.published.backends import BackendBase, LocalBackend, create_backend, get_backend_from_config
@@ -176,6 +177,21 @@ def test_a_job_that_nobody_knows_has_no_status(tmp_path: Path) -> None:
         unknown.get_status()
     with Cluster("inline", job_base_dir=tmp_path):
         assert twice(1).get_status()["JobState"] == "COMPLETED"
+
+
+def test_the_folder_of_all_jobs_is_the_backends_and_stays_when_the_program_goes_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    theirs = Theirs()
+    theirs.job_base_dir = f"{tmp_path}/theirs"
+    assert Cluster.from_backend(theirs).job_base_dir == f"{tmp_path}/theirs"
+    assert Cluster.from_backend(create_backend("local", job_base_dir="ours")).job_base_dir == f"{tmp_path}/ours"
+    assert Cluster.from_backend(theirs, job_base_dir="own").job_base_dir == f"{tmp_path}/own"
+    cluster = Cluster("inline", job_base_dir="jobs")
+    monkeypatch.chdir("/")
+    backend: Any = cluster.backend
+    assert cluster.job_base_dir == backend.job_base_dir == f"{tmp_path}/jobs"
+    assert isinstance(backend, BackendBase) and not isinstance(backend, LocalBackend)
+    assert isinstance(local.LocalBackend({}), LocalBackend)
 
 
 def test_what_is_no_backend_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from slurm.sdk.following.status import Status
 
+DEFAULT_BASE = "~/slurm_jobs"
 DEFAULT_MAX_ARRAY = 1001
 SAY_SECONDS = 60.0
 

@@ -6,12 +6,13 @@ import os
 import re
 import shlex
 import subprocess
-from abc import ABC, abstractmethod
+from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any, BinaryIO
 
-from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, Backend, array_words
+from slurm.sdk.backends import local
+from slurm.sdk.backends.backend import DEFAULT_BASE, DEFAULT_MAX_ARRAY, Backend, array_words
 from slurm.sdk.backends.commands import CommandsBackend
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.polling import Poll
@@ -22,7 +23,6 @@ from slurm.sdk.published.methods import PublishedMethods
 __all__ = ["BackendBase", "LocalBackend", "create_backend", "get_backend_from_config"]
 
 KINDS = ("ssh", "local")
-DEFAULT_BASE = "~/slurm_jobs"
 
 
 class BackendBase(PublishedMethods, ABC):
@@ -57,13 +57,13 @@ class BackendBase(PublishedMethods, ABC):
         """Let go of connections."""
 
 
-class LocalBackend(CommandsBackend):
+class LocalBackend(CommandsBackend, metaclass=ABCMeta):
     """A Slurm by its commands on PATH, with the published SDK's arguments."""
 
     def __init__(self, job_base_dir: str | None = None, env: Mapping[str, str] | None = None, timeout: float = 30, script_permissions: int = 0o750) -> None:
         super().__init__({**os.environ, **(env or {})})
         self.env, self.timeout, self.script_permissions = dict(env or {}), timeout, script_permissions
-        self.job_base_dir = self.base(job_base_dir or DEFAULT_BASE)
+        self.base_dir = job_base_dir or DEFAULT_BASE
         os.makedirs(self.job_base_dir, exist_ok=True)
 
     def execute_command(self, command: str) -> str:
@@ -90,6 +90,10 @@ class LocalBackend(CommandsBackend):
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
         """As on any shared disk; scripts as `script_permissions` says."""
         super().write(path, data, self.script_permissions if path.endswith("_script.sh") else mode)
+
+
+BackendBase.register(SharedDisk)
+LocalBackend.register(local.LocalBackend)
 
 
 def create_backend(backend_type: str, **keywords: Any) -> Any:

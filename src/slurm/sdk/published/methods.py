@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from slurm.notation import array
-from slurm.sdk.backends.backend import Backend, Distant
+from slurm.sdk.backends.backend import DEFAULT_BASE, Backend, Distant
 from slurm.sdk.errors import BackendCommandError
 
 SECONDS = 30.0
@@ -18,6 +19,13 @@ class PublishedMethods:
     """A base of backends; of the instance it needs what `Backend` has."""
 
     hostname = "localhost"
+    base_dir = DEFAULT_BASE
+    """Below which its cluster has the folders of jobs made, as that was said."""
+
+    @cached_property
+    def job_base_dir(self: Any) -> str:
+        """The same as the jobs see it."""
+        return str(self.base(self.base_dir))
 
     def submit_job(self: Any, script: str, target_job_dir: str, pre_submission_id: str, account: str | None = None, partition: str | None = None,
                    array_spec: str | None = None) -> str:
