@@ -61,7 +61,7 @@ class Cluster:
 
     backend: Backend
     tracker: Tracker
-    slurmfile_path: os.PathLike[str] | None = None
+    slurmfile_path: str | None = None
     env_name: str | None = None
     environment_config: Mapping[str, Any] | None = None
     """The tables of the Slurmfile's environment, the user's own too; None where it was no Slurmfile that described the cluster."""
@@ -129,7 +129,7 @@ class Cluster:
         found |= changed.pop("backend_config", None) or {}
         found |= {"backend_type" if key == "backend" and isinstance(value, str) else key: value for key, value in changed.items()}
         made = cls(**found)
-        made.slurmfile_path, made.env_name = path, name
+        made.slurmfile_path, made.env_name = os.path.abspath(path), name
         made.environment_config = {key: value for key, value in tables.items() if key != "callbacks"}
         made.submit_defaults = tables.get("submit")
         return made
@@ -169,10 +169,10 @@ class Cluster:
         parser.add_argument("--job-base-dir", help=f"where the folders of jobs are made ({DEFAULT_BASE})")
         parser.add_argument("--account", help="account to charge")
         parser.add_argument("--partition", help="partition to run in")
-        parser.add_argument("--packaging", help="how code gets to the jobs: auto, wheel, none, container:IMAGE (auto)")
+        parser.add_argument("--packaging", default="auto", help="how code gets to the jobs: auto, wheel, none, container:IMAGE (auto)")
         parser.add_argument("--packaging-registry", help="where images of containers are pushed and pulled")
         parser.add_argument("--packaging-platform", help="platform that images are built for, such as linux/amd64")
-        parser.add_argument("--packaging-tls-verify", choices=("true", "false"), help="whether the registry has to prove who it is (true)")
+        parser.add_argument("--packaging-tls-verify", type=_truth, default=True, metavar="{true,false}", help="whether the registry has to prove who it is (true)")
         parser.add_argument("--hostname", help="login node, for ssh")
         parser.add_argument("--username", help="user there, for ssh")
         parser.add_argument("--port", type=int, help="port there, for ssh (22)")
@@ -187,7 +187,8 @@ class Cluster:
                  "packaging": "default_packaging", **{f"packaging_{key}": f"default_packaging_{key}" for key in ("registry", "platform", "tls_verify")}}
         if args.backend == "ssh" or (args.backend is None and args.hostname):
             names |= {name: name for name in ("hostname", "username", "port", "password", "host_key_policy", "banner_timeout")}
-        found = {argument: getattr(args, name) for name, argument in names.items() if getattr(args, name, None) is not None}
+        usual = {"packaging": "auto", "packaging_tls_verify": True}  # which not every packaging knows
+        found = {argument: value for name, argument in names.items() if (value := getattr(args, name, None)) not in (None, usual.get(name))}
         return cls(**{**found, **extra})
 
     def __enter__(self) -> Self:
@@ -229,8 +230,6 @@ class Cluster:
 
         Where it lies is asked when that is needed, as for its result: RuntimeError when the cluster has forgotten it, or it is an array or none of a task.
         """
-        if not isinstance(job_id, str) or not job_id.strip():
-            raise ValueError(f"a job has an id such as '12' or '12_3', not {job_id!r}")
         return Job(job_id, self)
 
     def get_jobs(self) -> list[Job[Any]]:

@@ -60,6 +60,8 @@ class Job(Promise, Generic[T]):
 
         `target_job_dir`, `pre_submission_id`, `task_func`, `args`, `kwargs`, `sbatch_options`, `backend` and `on_completed` are taken as the published SDK does.
         """
+        if not isinstance(id, str) or not id.strip():
+            raise ValueError(f"a job has an id such as '12' or '12_3', not {id!r}")
         self._id = id
         self.sbatch_options = dict(options or {})
         self.remember(None, (), {})

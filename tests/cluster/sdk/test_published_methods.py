@@ -212,8 +212,9 @@ def test_a_job_is_made_by_hand_from_its_folder_and_key(tmp_path: Path) -> None:
     assert element.get_script() == array[0].get_script()
     with pytest.raises(ValueError, match="belongs to a cluster"):
         Job("1")
-    with pytest.raises(ValueError, match="has an id"):
-        Job(" ", backend=backend)
+    for nothing in (" ", None, 12):
+        with pytest.raises(ValueError, match="has an id"):
+            Job(nothing, Cluster.from_backend(backend))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="unexpected keyword argument 'target_dir'"):
         Job("1", backend=backend, target_dir=tmp_path)
 

@@ -79,7 +79,8 @@ def test_an_environment_lies_over_the_default(project: Path, monkeypatch: pytest
 def test_overrides_win_by_the_names_of_a_slurmfile_and_of_cluster(project: Path) -> None:
     cluster = Cluster.from_env("gpu", overrides={"backend": "subprocess", "backend_config": {"default_account": "other"}, "job_base_dir": str(project)})
     assert (cluster.backend_type, cluster.default_account, cluster.job_base_dir) == ("subprocess", "other", str(project))
-    assert (cluster.env_name, cluster.slurmfile_path) == ("gpu", project / "Slurmfile.toml")
+    assert Cluster.from_spec(cluster.spec()).default_account == "other"  # as in a workflow
+    assert (cluster.env_name, cluster.slurmfile_path) == ("gpu", str(project / "Slurmfile.toml"))
 
 
 @pytest.mark.parametrize(("text", "said"), [

@@ -15,15 +15,13 @@ _WORDS = ("task_func", "args", "kwargs", "target_job_dir", "pre_submission_id", 
 
 
 def taken(job: Job[Any], cluster: Any, files: JobFiles | None, words: Mapping[str, Any]) -> tuple[Home, JobFiles | None]:
-    """Its cluster and files, its attributes having been set; TypeError for words that nobody knows, ValueError for an id or a cluster that is none.
+    """Its cluster and files, its attributes having been set; TypeError for words that nobody knows, ValueError without a cluster.
 
     `on_completed` is called once the job has ended, in another thread, with the job, what `get_status` says of it, and the time.
     """
     unknown = words.keys() - set(_WORDS)
     if unknown:
         raise TypeError(f"Job() got an unexpected keyword argument {min(unknown)!r}; valid: {', '.join(_WORDS)}")
-    if not isinstance(job.id, str) or not job.id.strip():
-        raise ValueError(f"a job has an id such as '12' or '12_3', not {job.id!r}")
     job.sbatch_options.update(words.get("sbatch_options") or {})
     job.remember(words.get("task_func"), tuple(words.get("args") or ()), dict(words.get("kwargs") or {}))
     folder, key = words.get("target_job_dir"), words.get("pre_submission_id")

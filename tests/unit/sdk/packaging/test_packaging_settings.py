@@ -93,7 +93,11 @@ def test_a_slurmfile_and_a_command_line_speak_of_packaging(tmp_path: Any) -> Non
     Cluster.add_argparse_args(parser)
     args = parser.parse_args(["--backend", "inline", "--packaging", "container:x", "--packaging-registry", "ghcr.io/lab", "--packaging-tls-verify", "false"])
     assert Cluster.from_args(args).packaging_defaults == {"type": "container", "image": "x", "registry": "ghcr.io/lab", "tls_verify": False}
-    assert Cluster.from_args(parser.parse_args(["--backend", "inline"])).packaging_defaults == {}
+    assert args.packaging_tls_verify is False
+    usual = parser.parse_args(["--backend", "inline"])
+    assert (usual.packaging, usual.packaging_tls_verify, Cluster.from_args(usual).packaging_defaults) == ("auto", True, {})
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--packaging-tls-verify", "perhaps"])
 
 
 def test_what_submit_says_is_packaging_and_no_option_of_sbatch(tmp_path: Any) -> None:
