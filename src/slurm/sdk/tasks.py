@@ -157,7 +157,7 @@ class SlurmTask(Submits[P, T]):
         return _rebuilt, (type(self), target, state)
 
     def __repr__(self) -> str:
-        return f"SlurmTask(name='{self.sbatch_options['job_name']}')"
+        return f"{type(self).__name__}(name='{self.sbatch_options['job_name']}')"
 
     def __str__(self) -> str:
         return str(self.sbatch_options["job_name"])
