@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -154,6 +155,20 @@ def test_relative_paths_that_are_for_jobs_begin_where_the_program_stands(tmp_pat
             assert job.result(30) == [f"{home}/bin/tool", "beside", "hello", "yes", folder]
     with Cluster("subprocess", job_base_dir=tmp_path, setup="cd /usr"):
         assert found().result(20)[-1] == "/usr"
+
+
+@task
+def told() -> None:
+    logging.getLogger("of.mine").info("this far")
+    logging.getLogger("of.mine").debug("too much")
+    logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("of.mine").info("not this")
+
+
+def test_what_a_task_logs_reaches_its_errors_until_it_says_otherwise(cluster: Cluster) -> None:
+    job = told()
+    job.result(20)
+    assert job.stderr() == "INFO:of.mine:this far\n"
 
 
 def test_output_goes_where_it_was_told_to(cluster: Cluster, tmp_path: Path) -> None:

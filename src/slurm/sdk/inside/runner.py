@@ -104,6 +104,8 @@ def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFi
 
         export_ranks(os.environ)
     function, args, kwargs, retry = load(envelope)
+    if environ is os.environ:
+        _log()
 
     def call() -> Any:
         if environ is not os.environ:
@@ -128,6 +130,15 @@ def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFi
         return call()
 
     return tried(retry, environ, call, again)
+
+
+def _log() -> None:
+    """Let what is logged from INFO on reach standard error, as people expect of a job, until the task sets `logging` up itself. To import it costs too much."""
+    logging = sys.modules.get("logging")
+    if logging is not None and not logging.root.handlers and logging.root.level == logging.WARNING and logging.lastResort is not None:
+        logging.root.setLevel(logging.INFO)
+        logging.lastResort.setLevel(logging.INFO)
+        logging.lastResort.setFormatter(logging.Formatter(logging.BASIC_FORMAT))
 
 
 def _envelope(files: JobFiles) -> Envelope:
