@@ -60,6 +60,12 @@ debug ['AVAIL', 'NODES', 'PARTITION', 'STATE', 'TIMELIMIT']
 """, "flow": """\
 True
 {'first': 16, 'total': 14, 'file': '14', 'runs': True, 'tasks': True, 'id': True, 'nested': True}
+""", "edges": """\
+True True True
+[True, True]
+['beside', True, 2, 3] [4, 5] [True, True, True]
+True
+unknown
 """}
 SWEEP = """\
 True [('a', 2), ('b', 1)]
