@@ -139,7 +139,7 @@ PARAMETERS = {
     "slurm.array_items:serialize_array_items": "items target_dir max_concurrent",
     "slurm:Cluster": "backend_type callbacks job_base_dir default_packaging default_account default_partition",
     "slurm:Cluster.from_env": "slurmfile_path_or_env env overrides callbacks",
-    "slurm:Cluster.submit": "task packaging_config after",
+    "slurm:Cluster.submit": "task_func packaging_config after",
     "slurm.api:BackendBase.submit_job": "script target_job_dir pre_submission_id account partition array_spec",
     "slurm.api:BackendBase.tail_file": "path follow lines on_line stop_event poll_interval",
     "slurm.api:LocalBackend": "job_base_dir env timeout script_permissions",
