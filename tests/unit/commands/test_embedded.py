@@ -6,6 +6,7 @@ import argparse
 import io
 import json
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from slurm.commands import slurm
-from slurm.commands.embedded import shape, up
+from slurm.commands.embedded import processes, shape, up
 from slurm.commands.embedded.cluster import EmbeddedCluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.embedded.processes import daemons
@@ -172,3 +173,27 @@ def test_a_shape_reads_as_words() -> None:
     assert up.describe(MACHINE._replace(memory=65536)) == "1 node (cn01) with 16 CPUs, 64G of memory, 2 GPUs (a100)"
     four = shape.emulated(MACHINE, nodes=4, cpus=1, memory=1024, gpus=None, gpu_type="")
     assert up.describe(four) == "4 emulated nodes (cn[01-04]) with 1 CPU, 1G of memory each"
+
+
+def test_a_stop_takes_effect_only_where_it_is_heeded() -> None:
+    for number, stopped in ((signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)):
+        before = signal.getsignal(number)
+        with processes.held() as heed:
+            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number)
+            begun = "a process"  # what would be lost, had the signal raised
+            with pytest.raises(stopped):
+                heed()
+            heed()  # it was told
+        assert begun and signal.getsignal(number) is before
+
+
+def test_a_stop_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with processes.held() as heed:
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGHUP)
+            heed()
+    finally:
+        signal.signal(signal.SIGHUP, before)

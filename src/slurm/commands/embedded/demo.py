@@ -56,9 +56,9 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     env["PATH"] = os.pathsep.join((commands, os.path.dirname(sys.executable), environ.get("PATH", "/usr/bin:/bin")))
     work = keep or f"{cluster.instance.root}/work"
     try:
-        with cluster.locked():
+        with cluster.locked(), processes.held() as heed:
             shape = emulated(up.machine(), nodes=4, cpus=16, memory=64 * 1024, gpus=2, gpu_type="h100")
-            up.bring_up(cluster, shape, env)
+            up.bring_up(cluster, shape, env, heed)
         console.line(f"A cluster for the demo is up: {up.describe(shape)}")
         shutil.copytree(examples_folder(), work, dirs_exist_ok=True)
         states = _main_job(env, work, console)

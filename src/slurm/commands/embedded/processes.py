@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -17,6 +17,10 @@ from slurm.net.discovery import Instance
 
 START_SECONDS = 20.0
 STOP_SECONDS = 20.0
+HEED_SECONDS = 0.1
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+Heed = Callable[[], None]
+"""Called where a stop may come: it raises when one was asked for."""
 
 
 class Daemon(NamedTuple):
@@ -55,17 +59,42 @@ def _last_lines(path: str, count: int = 5) -> list[str]:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Finish what is begun although somebody presses ctrl-C once more: for cleaning up."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    before = [signal.signal(number, signal.SIG_IGN) for number in STOPPING]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(STOPPING, before, strict=True):
             signal.signal(number, handler)
 
 
-def start(found: list[Daemon], conf: str) -> None:
-    """Start daemons in the background and wait until each reported that it is ready; Unreachable names the one that is not and its log."""
+@contextmanager
+def held() -> Iterator[Heed]:
+    """While this lasts, ctrl-C and its like take effect only where what it gives is called: never between a process and the note that it was begun."""
+    came: list[int] = []
+    before = {number: handler for number in STOPPING if (handler := signal.getsignal(number)) is not signal.SIG_IGN}
+
+    def heed() -> None:
+        for number in came[:1]:
+            came.clear()
+            handler = before[signal.Signals(number)]
+            if not callable(handler):
+                raise SystemExit(128 + number)
+            handler(number, None)
+
+    for number in before:
+        signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield heed
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def start(found: list[Daemon], conf: str, heed: Heed) -> None:
+    """Start daemons in the background and wait until each reported that it is ready; Unreachable names the one that is not and its log.
+
+    Within `held`, which gives `heed`.
+    """
     running: list[tuple[Daemon, subprocess.Popen[bytes]]] = []
     try:
         for daemon in found:
@@ -74,25 +103,31 @@ def start(found: list[Daemon], conf: str) -> None:
                 words += ["-N", daemon.node]
             running.append((daemon, subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)))
-        failed = [(daemon, why) for daemon, process in running if (why := _outcome(process)) is not None]
+            heed()
+        failed = [(daemon, why) for daemon, process in running if (why := _outcome(process, heed)) is not None]
     except BaseException:
         # Whoever stops the daemons after this finds those by their pid files that have come so far: wait until all have.
-        with undisturbed():
-            for _, process in running:
-                _outcome(process)
+        for _, process in running:
+            _outcome(process)
         raise
     if failed:
         daemon, why = failed[0]
         raise Unreachable(message=f"{daemon.name} did not start: {why or 'see its log'}", hints=[f"log: {daemon.log}", *_last_lines(daemon.log)])
 
 
-def _outcome(process: subprocess.Popen[bytes]) -> str | None:
+def _outcome(process: subprocess.Popen[bytes], heed: Heed | None = None) -> str | None:
     """None once the daemon is ready, else why it is not."""
-    try:
-        _, errors = process.communicate(timeout=START_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return f"it was not ready within {START_SECONDS:.0f} s"
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            _, errors = process.communicate(timeout=HEED_SECONDS)
+            break
+        except subprocess.TimeoutExpired:
+            if heed is not None:
+                heed()
+            if time.monotonic() > deadline:
+                process.kill()
+                return f"it was not ready within {START_SECONDS:.0f} s"
     return errors.decode(errors="replace").strip() if process.returncode else None
 
 

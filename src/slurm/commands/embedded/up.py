@@ -61,7 +61,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     """Bring the cluster up; exit status."""
     cluster = EmbeddedCluster(environ, options.name)
     asked = any(value is not None for value in (options.nodes, options.cpus, options.memory, options.gpus))
-    with cluster.locked():
+    with cluster.locked(), processes.held() as heed:
         before = cluster.shape
         running = [daemon for daemon in cluster.daemons if daemon.pid]
         if before is not None and running:
@@ -74,14 +74,15 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
                 console.line(f"Cluster {cluster.instance.name} is already up: {describe(before)}. Nothing was changed.")
                 return _answer(cluster, before, console, changed=False)
             console.line(f"Starting again what had ended: {', '.join(daemon.name for daemon in missing)}")
-            processes.start(missing, cluster.instance.conf)
-            wait_ready(environ, cluster)
+            processes.start(missing, cluster.instance.conf, heed)
+            wait_ready(environ, cluster, heed)
             console.line(f"Cluster {cluster.instance.name} is up: {describe(before)}")
             return _answer(cluster, before, console, changed=True)
         wanted = _wanted(options) if asked or before is None or not before.emulated else before
         advice = [] if console.json else programs.advice(environ)  # it takes a while: ctrl-C must not find a cluster that is up
+        heed()
         began = time.monotonic()
-        bring_up(cluster, wanted, environ)
+        bring_up(cluster, wanted, environ, heed)
     console.line(f"Cluster {cluster.instance.name} is up after {time.monotonic() - began:.1f} s: {describe(wanted)}")
     console.line("Try:  sinfo;  srun hostname;  sbatch --wrap 'sleep 5';  squeue;  slurm status;  slurm down")
     for line in advice:
@@ -100,15 +101,18 @@ def _answer(cluster: EmbeddedCluster, found: shape.Shape, console: Console, *, c
     return 0
 
 
-def bring_up(cluster: EmbeddedCluster, wanted: shape.Shape, environ: Mapping[str, str]) -> None:
-    """Start a cluster of this shape whose lock the caller holds; when it does not come up, nothing of it runs and the reason is raised."""
+def bring_up(cluster: EmbeddedCluster, wanted: shape.Shape, environ: Mapping[str, str], heed: processes.Heed) -> None:
+    """Start a cluster of this shape whose lock the caller holds; when it does not come up, nothing of it runs and the reason is raised.
+
+    Within `processes.held`, which gives `heed`.
+    """
     _write(cluster, wanted)
     try:
-        processes.start(cluster.daemons, cluster.instance.conf)
-        wait_ready(environ, cluster)
+        processes.start(cluster.daemons, cluster.instance.conf, heed)
+        wait_ready(environ, cluster, heed)
+        heed()
     except (SlurmError, KeyboardInterrupt, SystemExit):
-        with processes.undisturbed():
-            processes.stop(cluster.daemons, 5.0)
+        processes.stop(cluster.daemons, 5.0)
         raise
 
 
@@ -127,8 +131,8 @@ def _write(cluster: EmbeddedCluster, wanted: shape.Shape) -> None:
         "gres.conf": shape.gres_conf(wanted)})
 
 
-def wait_ready(environ: Mapping[str, str], cluster: EmbeddedCluster) -> None:
-    """Return when every node has registered; Unreachable names those that have not."""
+def wait_ready(environ: Mapping[str, str], cluster: EmbeddedCluster, heed: processes.Heed) -> None:
+    """Return when every node has registered; Unreachable names those that have not. `heed` is called again and again."""
     names = cluster.shape.names if cluster.shape is not None else []
     deadline = time.monotonic() + READY_SECONDS
     waiting = names
@@ -139,6 +143,7 @@ def wait_ready(environ: Mapping[str, str], cluster: EmbeddedCluster) -> None:
             waiting = [name for name in names if states.get(name, "unknown").startswith("unknown") or states[name].endswith("*")]
             if not waiting:
                 return
+            heed()
             time.sleep(0.03)
     raise Unreachable(message=f"nodes did not register: {', '.join(waiting)}", hints=[f"logs: {cluster.instance.log}"])
 
