@@ -25,7 +25,8 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/slurm demo
 
 test: $(VENV)/.installed $(VENV)/.dev
-	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(SUITES)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not alone" $(SUITES)
+	$(PY) -m pytest -m alone $(SUITES)
 
 check: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m ruff check src tests examples docs bench

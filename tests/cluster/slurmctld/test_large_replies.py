@@ -43,6 +43,7 @@ def test_the_state_is_that_of_the_moment_of_asking() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.alone
 def test_others_are_answered_while_a_hundred_thousand_rows_are_made(play: Play, caplog: pytest.LogCaptureFixture) -> None:
     async def scene(s: Stage) -> None:
         client = s.client(ALICE)

@@ -147,6 +147,7 @@ def test_an_array_of_100000_tasks_is_submitted_in_less_than_a_megabyte() -> None
     invariants.assert_valid(c)
 
 
+@pytest.mark.alone
 def test_a_thousand_tasks_pass_through_the_fold_quickly() -> None:
     c = b.cluster()
     array = b.submit(c, array="1-1000")

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -82,10 +81,9 @@ def in_background(body: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_caller_goes_on_once_the_daemon_is_ready(tmp_path: Path) -> None:
-    began = time.monotonic()
-    done = in_background(f"r.ready()\nr.failed(['nobody hears this'])\ntime.sleep(0.5)\nopen({str(tmp_path / 'late')!r}, 'w').close()")
+    done = in_background(f"r.ready()\nr.failed(['nobody hears this'])\ntime.sleep(5)\nopen({str(tmp_path / 'late')!r}, 'w').close()")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert time.monotonic() - began < 0.5 or not (tmp_path / "late").exists()
+    assert not (tmp_path / "late").exists()
 
 
 def test_every_line_of_a_failure_reaches_the_caller() -> None:

@@ -153,6 +153,7 @@ def test_tres_of_a_request_count_gpus_of_every_kind() -> None:
     assert job_facts.requested(job, view) == {"cpu": 16, "mem": 8000, "node": 4, "billing": 16, "gres/gpu": 11}
 
 
+@pytest.mark.alone
 def test_ten_thousand_jobs_are_listed_quickly() -> None:
     view = lab.view()
     base = view.jobs[JobId(91)]
