@@ -113,12 +113,14 @@ def test_what_a_command_sends_may_be_cut_or_changed_anywhere(cluster: Cluster, j
     path = cluster.folder / "run" / f"{daemon}.sock"
     from slurm.wire import frames
     good = frames.pack(frames.JSON, b'{"type": "ListJobs", "fields": ["JobID"], "filter": {}}')
+    pid = cluster.pid(daemon)
     for cut in range(0, len(good), 3):
         throw(path, good[:cut])
     for place in range(len(good)):
         changed = bytearray(good)
         changed[place] ^= 1 << chance.randrange(8)
         throw(path, bytes(changed))
+    assert cluster.pid(daemon) == pid
     serves(cluster)
 
 

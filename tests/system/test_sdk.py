@@ -132,6 +132,9 @@ def test_a_job_runs_in_its_own_folder(cluster: Cluster, tmp_path: Path, monkeypa
     assert Path(alone.stdout_path) == Path(alone.target_job_dir, f"own-{alone.id}.txt")
     assert numbered.wait(60) and numbered[0].stdout() == "four\n"
     assert there.result(60) == str(tmp_path) and Path("five.txt").exists()
+    with pytest.raises(FileNotFoundError) as missed:
+        task(os.stat)("five.txt").result(60)
+    assert f"; there is one in {tmp_path}, from where it was submitted" in missed.value.__notes__[0]
     with Executor(cluster) as executor:
         assert executor.submit(os.getcwd).result(60) == str(tmp_path)
 

@@ -50,10 +50,13 @@ def batch_order(
     share = job.allocation.shares[0]
     stdin, stdout, stderr = output_paths(job, share.node)
     request = job.request
+    variables = batch_variables(job, shape, settings, conf_path)
+    if "SLURM_SUBMIT_DIR" in environment:
+        del variables["SLURM_SUBMIT_DIR"]  # sbatch knows where it was called; the job may run elsewhere (--chdir)
     append = request.open_mode == "append" or (not request.open_mode and (settings.job_file_append or job.restarts > 0))
     return n.LaunchBatch(
         job=job.id, attempt=effect.attempt, shown_id=job.shown_id, uid=job.owner.uid, gid=job.owner.gid, user=job.owner.user,
-        script=script, argv=job.payload.argv, environment={**environment, **batch_variables(job, shape, settings, conf_path)},
+        script=script, argv=job.payload.argv, environment={**environment, **variables},
         work_dir=request.work_dir, stdin=stdin, stdout=stdout, stderr=stderr, append=append, umask=request.umask,
         rlimits=request.rlimits, cpus=share.cpus, memory=share.memory if settings.select_memory else 0,
         devices=device_files(node, share), job_nodes=list(job.allocation.nodes), kill_wait=settings.kill_wait)
