@@ -104,10 +104,9 @@ def node_names(draft: Draft) -> None:
 
 def constraints(draft: Draft) -> None:
     """Every feature named must be one that some node has."""
-    known = {feature for node in draft.state.nodes.values() for feature in node.features}
-    for text in (draft.request.features, draft.request.prefer):
-        if not text:
-            continue
+    texts = [text for text in (draft.request.features, draft.request.prefer) if text]
+    known = {feature for node in draft.state.nodes.values() for feature in node.features} if texts else set()
+    for text in texts:
         try:
             tree = features.parse(text)
         except NotationError as error:

@@ -111,6 +111,7 @@ class Search:
                 if len(alone):
                     self.rest = every
                     return _Picked(board.nodes, alone)
+                self.alone_from = len(every)  # the arrays have just said that no node suffices by itself
             return every
         return nodes
 

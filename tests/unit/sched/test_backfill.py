@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from slurm.core.cluster import Cluster
+from slurm.model.ids import NodeName
 from slurm.model.job import Job
+from slurm.sched.ground import Ground
+from slurm.sched.need import Needs
 from slurm.sched.plan import plan, plan_one
+from slurm.sched.search import MANY_NODES, Field, Search
+from slurm.sched.sharing import Sharing
+from slurm.sched.space import NodeSpace, Space
+from slurm.sched.timeline import Timeline
 from slurm.testing import builders as b
 
 
@@ -139,3 +146,21 @@ def test_planning_changes_nothing() -> None:
     before = repr(c.nodes), repr(c.jobs)
     plan(c, b.T0)
     assert (repr(c.nodes), repr(c.jobs)) == before
+
+
+def test_a_job_for_several_nodes_does_not_look_at_each_node_by_itself_on_a_large_cluster() -> None:
+    c = b.cluster(MANY_NODES * 4, cpus=4)
+    job = b.submit(c, ntasks=10, time_limit=100)
+    ground = Ground(c)
+    looked: list[str] = []
+
+    class Counted(Space):
+        def of(self, name: NodeName) -> NodeSpace:
+            looked.append(name)
+            return super().of(name)
+
+    field = Field(ground, Counted(c.nodes), Sharing(c), set(), Timeline(c, ground.board, b.T0), b.T0)
+    search = Search(field, job, Needs().of(job.request, c.settings), c.partitions[job.partition])
+    found = search.find()
+    assert found is not None and found.cpu_count == 10
+    assert len(looked) < MANY_NODES
