@@ -96,7 +96,7 @@ def test_a_call_gives_a_job_and_the_job_its_result(cluster: Cluster) -> None:
     assert (job.result(), job.status(), job.done(), job.is_successful(), job.wait()) == (3, "COMPLETED", True, True, True)
     script = job.script()
     assert script.startswith("#!/bin/bash\n#SBATCH --time=00:10:00\n#SBATCH --mem=4G\n#SBATCH --cpus-per-task=2\n#SBATCH --job-name=add\n")
-    assert "-m slurm.runner --task add" in script
+    assert "-P -m slurm.runner --task add" in script
 
 
 def test_outside_a_cluster_a_call_says_what_to_do() -> None:

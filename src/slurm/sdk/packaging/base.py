@@ -53,8 +53,11 @@ class PackagingStrategy(PublishedStrategy):
         raise PackagingError(f"packaging={self.config.get('type')!r} cannot be carried out")
 
     def command(self) -> list[str]:
-        """The words that run the runner; its own arguments follow."""
-        return [*self.interpreter, "-m", "slurm.runner"]
+        """The words that run the runner; its own arguments follow.
+
+        -P: the working folder is that of the results, which grows by every task; on sys.path each import would list it anew.
+        """
+        return [*self.interpreter, "-P", "-m", "slurm.runner"]
 
     def lines(self, files: JobFiles, base: int | None) -> list[str]:
         """Lines of the script before the runner; `base` as in `script.render`, None when the job is no array."""

@@ -74,7 +74,7 @@ class ContainerPackagingStrategy(PackagingStrategy):
     def command(self) -> list[str]:
         """A Python that says so when it is another version; not by PYTHONPATH, which images set too."""
         here = "{}.{}".format(*python_version())
-        return [*self.interpreter, "-c", _BOOT.format(here=here, image=self.image, source=self.runner)]
+        return [*self.interpreter, "-P", "-c", _BOOT.format(here=here, image=self.image, source=self.runner)]
 
     def lines(self, files: JobFiles, base: int | None) -> list[str]:
         """Modules of the node. Packages of a home folder that the runtime mounts are not for the container."""
