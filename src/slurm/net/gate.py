@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 import resource
-from typing import NamedTuple, Protocol
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
 
+from slurm.net.shares import Guest, Holder, Share, Shares, Turns
 from slurm.wire import frames
 
 MEGABYTE = 1024 * 1024
@@ -26,30 +30,29 @@ class Limits(NamedTuple):
     stalled: float = 60.0  # from the first byte of a message to its last, and from hanging up to the end
     strangers: int = 512  # connections without a first message; a further one replaces the oldest
     requests: int = 256  # being carried out for one connection; it is not read from meanwhile
+    places: int = 0  # connections in all, 0: as many as open files allow
     complaints: int = 10  # log lines a second about ill-behaved peers
+    # What one user may have of it; root and the daemon's own user are not bounded.
+    user_places: float = 0.25  # part of the places for connections
+    user_unfinished: float = 0.25  # part of `unfinished`
+    user_requests: int = 4096  # being carried out, those that wait for a job's end included
+    user_unsent: int = 256 * MEGABYTE  # written to all his connections and not read
 
 
-class Guest(Protocol):
-    """A connection, as the gate sees it."""
-
-    deadline: float
-
-    def drop(self, why: str) -> None:
-        """End it now, with a line in the log."""
-
-    def expire(self) -> None:
-        """Its deadline has passed."""
-
-    def hang_up(self) -> None:
-        """End it in order."""
+def trusted(uid: int) -> bool:
+    """Whether a user always gets in: root, and the user that this daemon runs as."""
+    return uid in (0, os.geteuid())
 
 
 class Gate:
     """Keeps count of the connections of one server. Times are the event loop's."""
 
-    def __init__(self, limits: Limits, log: logging.Logger) -> None:
+    def __init__(self, limits: Limits, log: logging.Logger, first: Callable[[int], bool] = trusted) -> None:
         self.limits = limits
         self.log = log
+        self.turns = Turns()
+        self._first = first
+        self._shares = Shares()
         self.guests: set[Guest] = set()
         self.unfinished = 0  # bytes of parts of messages, all connections together
         self._strangers: dict[Guest, None] = {}  # in order of arrival
@@ -70,19 +73,53 @@ class Gate:
         for guest in list(self.guests):
             guest.hang_up()
 
-    def enter(self, guest: Guest) -> bool:
-        """A connection was accepted; False when there is no place for it."""
-        places = max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_FILES)
-        if len(self.guests) >= places and not self._strangers:
-            self.complain("too many connections: one more was refused")
+    @property
+    def _places(self) -> int:
+        return self.limits.places or max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_FILES)
+
+    def enter(self, guest: Guest, holder: Holder, *, first: bool = False) -> bool:
+        """A connection was accepted; False when there is no place for it. `holder`: its uid, else whence it comes; `first`: goes before others."""
+        share = self._shares.enter(guest, holder, first=first or (isinstance(holder, int) and self._first(holder)))
+        guest.share = share
+        if not self._within_share(share) or not self._room_for(share):
+            self.leave(guest)
             return False
-        if len(self.guests) >= places or len(self._strangers) >= self.limits.strangers:
-            oldest = next(iter(self._strangers))
-            del self._strangers[oldest]
-            oldest.drop("made room for others: it had not sent anything")
         self.guests.add(guest)
         self._strangers[guest] = None
         return True
+
+    def known(self, guest: Guest, uid: int) -> bool:
+        """A connection that came without a uid has said whose it is; False when that user has his share already."""
+        if guest.share is not None:
+            self._shares.leave(guest, guest.share)
+        guest.share = self._shares.enter(guest, uid, first=self._first(uid))
+        return self._within_share(guest.share)
+
+    def _within_share(self, share: Share) -> bool:
+        most = max(16, int(self._places * self.limits.user_places))
+        if share.first or not isinstance(share.holder, int) or len(share.guests) <= most:
+            return True
+        self.complain(f"too many connections of {share}: it has {most}, the share of one user, and one more was refused")
+        return False
+
+    def _room_for(self, newcomer: Share) -> bool:
+        """Make room where there is none: whoever holds most gives a place away."""
+        if len(self._strangers) >= self.limits.strangers:
+            crowd = Counter(guest.share for guest in self._strangers)
+            largest = max(crowd, key=lambda share: (share is not None and not share.first, crowd[share]))
+            self._replace(next(guest for guest in self._strangers if guest.share is largest), "it had not sent anything")
+        elif len(self.guests) >= self._places:
+            leaving = self._shares.to_make_room(newcomer) or next(
+                (guest for guest in self._strangers if newcomer.first or guest.share is newcomer), None)
+            if leaving is None:
+                self.complain(f"too many connections: one more, of {newcomer}, was refused")
+                return False
+            self._replace(leaving, f"nobody has more of them than {leaving.share}")
+        return True
+
+    def _replace(self, guest: Guest, why: str) -> None:
+        self.leave(guest)
+        guest.drop(f"made room for others: {why}")
 
     def spoke(self, guest: Guest) -> None:
         """A connection has sent its first message."""
@@ -93,6 +130,8 @@ class Gate:
         self.guests.discard(guest)
         self._strangers.pop(guest, None)
         self._timed.discard(guest)
+        if guest.share is not None:
+            self._shares.leave(guest, guest.share)
 
     def expect(self, guest: Guest, seconds: float | None) -> None:
         """Call the guest's `expire` unless it is told otherwise within so many seconds; None: no longer."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 
 from slurm.net.endpoint import Endpoint
-from slurm.net.gate import Gate, Limits
+from slurm.net.gate import Gate, Limits, trusted
 from slurm.net.listening import BACKLOG, listen, unlink_own
 from slurm.net.peer import OnMessage, Peer
 from slurm.net.stream import Stream, Verify
@@ -24,15 +25,16 @@ _GRACE_SECONDS = 2.0
 class Server:
     """Accepts connections and calls `on_message(peer, codec, payload)` for each message.
 
-    `verify` turns the token of a TCP peer into its identity (net.identity.Notary.verify); without it TCP peers are refused. A SlurmError
-    that the handler raises is sent back as Failure; any other exception is logged, and told as a failure of the daemon.
+    `verify` turns the token of a TCP peer into its identity (net.identity.Notary.verify); without it TCP peers are refused. `first` says
+    which users are never bounded by a share (net.shares). A SlurmError that the handler raises is sent back as Failure; any other exception is
+    logged, and told as a failure of the daemon.
     """
 
     def __init__(self, on_message: OnMessage, *, verify: Verify | None = None, limits: Limits | None = None,
-                 log: logging.Logger | None = None) -> None:
+                 log: logging.Logger | None = None, first: Callable[[int], bool] = trusted) -> None:
         self._on_message = on_message
         self._verify = verify
-        self._gate = Gate(limits or Limits(), log or logging.getLogger("slurm.net"))
+        self._gate = Gate(limits or Limits(), log or logging.getLogger("slurm.net"), first)
         self._listeners: list[asyncio.Server] = []
         self._files: list[tuple[str, int]] = []
 

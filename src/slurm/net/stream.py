@@ -7,16 +7,18 @@ import json
 import os
 import socket
 import struct
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import cast
 
 import msgspec
 
-from slurm.model.errors import NotPermitted, ProtocolError, SlurmError, describe
+from slurm.model.errors import NotNow, NotPermitted, ProtocolError, SlurmError, describe
 from slurm.net.framing import FrameBuffer
 from slurm.net.gate import Gate
 from slurm.net.peer import OnMessage, Peer
+from slurm.net.shares import Share
 from slurm.wire import frames
 from slurm.wire.credentials import Identity
 from slurm.wire.messages import UNREADABLE, Hello
@@ -34,6 +36,7 @@ class Stream(asyncio.Protocol):
     def __init__(self, gate: Gate, on_message: OnMessage, verify: Verify | None, place: str) -> None:
         self.peer: Peer | None = None
         self.deadline = 0.0
+        self.share: Share | None = None
         self._gate = gate
         self._on_message = on_message
         self._verify = verify
@@ -43,8 +46,10 @@ class Stream(asyncio.Protocol):
         self._spoke = False
         self._held = 0  # bytes counted in gate.unfinished
         self._running = 0
+        self._in_turn = False  # a turn was asked for
         self._tasks: set[asyncio.Future[None]] = set()
         self._leaving = False
+        self._lost = False  # the connection has ended by itself: whole messages that came before are still taken
         self._writable = asyncio.Event()
         self._writable.set()
 
@@ -54,27 +59,29 @@ class Stream(asyncio.Protocol):
         """Called by the loop: somebody connected."""
         # uvloop's transports are not of asyncio's classes.
         self._transport = cast(asyncio.Transport, transport)
-        if not self._gate.enter(self):
+        stream = self._transport.get_extra_info("socket")
+        local = stream.family == socket.AF_UNIX
+        address = None if local else self._transport.get_extra_info("peername")
+        pid, uid, gid = _PEERCRED.unpack(stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size)) if local else (0, 0, 0)
+        if not self._gate.enter(self, uid if local else str(address[0]) if address else ""):
+            self._leaving = True
             self._transport.abort()
             return
         self._transport.set_write_buffer_limits(high=4 * _LOW_WATER, low=_LOW_WATER)
         self._gate.expect(self, self._gate.limits.silent)
-        stream = self._transport.get_extra_info("socket")
-        if stream.family == socket.AF_UNIX:
-            pid, uid, gid = _PEERCRED.unpack(stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size))
-            self._known(Identity(uid=uid, gid=gid, host=_HOST, issued=time.time()), local=True, pid=pid)
+        if local:
+            self._know(Identity(uid=uid, gid=gid, host=_HOST, issued=time.time()), local=True, pid=pid)
             self._place += f" (uid {uid}, pid {pid})"
         else:
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000)
-            address = self._transport.get_extra_info("peername")
             self._place += f" ({address[0]})" if address else ""
 
     def data_received(self, data: bytes) -> None:
         """Called by the loop: bytes came."""
         if not self._leaving:
             self._buffer.feed(data)
-            self._take()
+            self._go_on()
 
     def eof_received(self) -> bool:
         """Called by the loop: the peer will send no more. It is answered no longer: our commands read their replies before they hang up."""
@@ -82,8 +89,10 @@ class Stream(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Called by the loop: it is over."""
+        self._lost = self._in_turn and not self._leaving
         self._leaving = True
-        self._count(0)
+        if not self._lost:
+            self._count(0)
         self._gate.leave(self)
         self._writable.set()
         if self.peer is not None:
@@ -99,15 +108,34 @@ class Stream(asyncio.Protocol):
 
     # --- in ----------------------------------------------------------------------------------------------------------------
 
-    def _take(self) -> None:
-        """Hand over the messages that are whole, as long as the handlers keep up."""
-        took = False
+    def _go_on(self) -> None:
+        """Take what has come: at once for those who go before others, else when it is this user's turn."""
+        if self.peer is None or self.share is None or self.share.first:
+            self._take()
+            return
+        if not self._in_turn and len(self._buffer):
+            self._in_turn = True
+            self._gate.turns.ask(self.share.holder, self._turn)
+        self._pace(False)
+
+    def _turn(self) -> None:
+        self._in_turn = False
+        if self._leaving and not self._lost:
+            return
+        if self._take(1) and len(self._buffer) and self._running < self._gate.limits.requests:
+            self._go_on()
+        elif self._lost:
+            self._count(0)
+
+    def _take(self, most: int = sys.maxsize) -> bool:
+        """Hand over the messages that are whole, as long as the handlers keep up, at most so many; whether there was one."""
+        took = 0
         try:
-            while not self._leaving and self._running < self._gate.limits.requests:
+            while took < most and (self._lost or not self._leaving) and self._running < self._gate.limits.requests:
                 frame = self._buffer.take()
                 if frame is None:
                     break
-                took = True
+                took += 1
                 if self.peer is None:
                     self._hello(*frame)
                 else:
@@ -117,14 +145,16 @@ class Stream(asyncio.Protocol):
                     self._gate.spoke(self)
         except SlurmError as error:
             self._refuse(error)
-        if not self._leaving:
-            self._pace(took)
+        self._pace(bool(took))
+        return bool(took)
 
     def _pace(self, took: bool) -> None:
         """Count what is left over, set its deadline, and read on only if the handlers keep up."""
+        if self._leaving:
+            return
         assert self._transport is not None
         waiting = bool(len(self._buffer))
-        busy = self._running >= self._gate.limits.requests
+        busy = self._running >= self._gate.limits.requests or (self._in_turn and len(self._buffer) > _LOW_WATER)
         if busy:
             self._transport.pause_reading()
         elif not self._transport.is_reading():
@@ -134,11 +164,18 @@ class Stream(asyncio.Protocol):
         elif waiting and self.peer is not None and (took or not self._held):
             self._gate.expect(self, self._gate.limits.stalled)
         self._count(len(self._buffer))
-        if self._gate.unfinished > self._gate.limits.unfinished and self._held > frames.MAX_HELLO:
+        if self._held <= frames.MAX_HELLO:
+            return
+        limits, share = self._gate.limits, self.share
+        if self._gate.unfinished > limits.unfinished:
             self.drop("too much is being received at once by all connections together")
+        elif share is not None and not share.first and share.unfinished > limits.unfinished * limits.user_unfinished:
+            self.drop(f"too much is being received at once by all connections of {share}")
 
     def _count(self, held: int) -> None:
         self._gate.unfinished += held - self._held
+        if self.share is not None:
+            self.share.unfinished += held - self._held
         self._held = held
 
     def _hello(self, codec: int, payload: bytes) -> None:
@@ -148,13 +185,22 @@ class Stream(asyncio.Protocol):
             hello = (msgspec.json if codec == frames.JSON else msgspec.msgpack).decode(payload, type=Hello)
         except UNREADABLE as error:
             raise ProtocolError(hints=["the first message must be a Hello"]) from error
-        self._known(self._verify(hello.token), local=False)
+        identity = self._verify(hello.token)
+        self._count(0)
+        if not self._gate.known(self, identity.uid):
+            raise NotNow(message="You have as many connections as one user may have", hints=["close some of them"])
+        self._know(identity, local=False)
 
-    def _known(self, identity: Identity, *, local: bool, pid: int = 0) -> None:
+    def _know(self, identity: Identity, *, local: bool, pid: int = 0) -> None:
         self.peer = Peer(self, identity, local=local, pid=pid)
         self._buffer.limit = self._gate.limits.payload
 
     def _deliver(self, peer: Peer, codec: int, payload: bytes) -> None:
+        share, most = self.share, self._gate.limits.user_requests
+        if share is not None and not share.first and share.requests >= most:
+            self._answer(codec, NotNow(message=f"{most} requests of yours are being carried out, as many as one user may have", hints=[
+                "wait until some of them are answered"]))
+            return
         try:
             request = self._on_message(peer, codec, payload)
         except (SlurmError, *UNREADABLE) as error:
@@ -166,14 +212,18 @@ class Stream(asyncio.Protocol):
             return
         if request is not None:
             self._running += 1
+            if share is not None:
+                share.requests += 1
             task = asyncio.ensure_future(_owned(request))
             self._tasks.add(task)
-            task.add_done_callback(lambda done: self._carried_out(done, codec))
+            task.add_done_callback(lambda done: self._carried_out(done, codec, share))
 
-    def _carried_out(self, task: asyncio.Future[None], codec: int) -> None:
+    def _carried_out(self, task: asyncio.Future[None], codec: int, share: Share | None) -> None:
         self._tasks.discard(task)
         was_full = self._running >= self._gate.limits.requests
         self._running -= 1
+        if share is not None:
+            share.requests -= 1
         error = None if task.cancelled() else task.exception()
         if isinstance(error, (SlurmError, *UNREADABLE)):
             self._declined(codec, error)
@@ -181,7 +231,7 @@ class Stream(asyncio.Protocol):
             self._gate.log.error("a message from %s could not be handled", self._place, exc_info=error)
             self._answer(codec, _surprise())
         if was_full and not self._leaving:
-            self._take()
+            self._go_on()
 
     # --- what went wrong ---------------------------------------------------------------------------------------------------
 
@@ -221,6 +271,18 @@ class Stream(asyncio.Protocol):
         else:
             self.drop(f"nothing came within {self._gate.limits.silent:g} s")
 
+    # --- what the gate asks (net.shares.Guest) -----------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is carried out for it and no message is on its way."""
+        return not self._running and not len(self._buffer)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for it to read them."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
     # --- out (net.peer.Line) -----------------------------------------------------------------------------------------------
 
     def write(self, frame: bytes) -> None:
@@ -230,6 +292,9 @@ class Stream(asyncio.Protocol):
         unsent = self._transport.get_write_buffer_size()
         if unsent > self._gate.limits.unsent:
             self.drop(f"it does not read: {unsent} bytes wait for it")
+            return
+        if self.share is not None and not self.share.wrote(len(frame), self._gate.limits.user_unsent):
+            self.drop(f"all connections of {self.share} together do not read what waits for them")
             return
         self._transport.write(frame)
 

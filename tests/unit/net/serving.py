@@ -14,6 +14,7 @@ from typing import Any
 import uvloop
 
 from slurm.net.endpoint import Endpoint
+from slurm.net.gate import trusted
 from slurm.net.peer import OnMessage, Peer
 from slurm.net.server import Limits, Server
 from slurm.wire import frames
@@ -63,12 +64,12 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def serving(endpoint: Endpoint, on_message: OnMessage = echo, *, limits: Limits | None = None,
-            verify: Callable[[str], Identity] | None = None, loop: str = "uvloop") -> Iterator[Running]:
+            verify: Callable[[str], Identity] | None = None, loop: str = "uvloop", first: Callable[[int], bool] = trusted) -> Iterator[Running]:
     """Serve `endpoint` until the context ends."""
     log = logging.getLogger(f"test.{next(_NUMBERS)}")
     log.propagate = False
     event_loop = LOOPS[loop]()
-    running = Running(Server(on_message, verify=verify, limits=limits, log=log), event_loop)
+    running = Running(Server(on_message, verify=verify, limits=limits, log=log, first=first), event_loop)
     log.addHandler(_Lines(running.lines))
     thread = threading.Thread(target=event_loop.run_forever)
     thread.start()
