@@ -27,7 +27,7 @@ AcctGatherProfileType | plugin | | later | jobs are not profiled
 AllowSpecResourcesUsage | yesno | no | later | core specialization is not carried out
 AuthAltTypes | list | | later | connections are vouched for by the kernel of the host they come from
 AuthAltParameters | list | | later | connections are vouched for by the kernel of the host they come from
-AuthInfo | list | | later | connections are vouched for by the kernel of the host they come from
+AuthInfo | list | | yes |
 AuthType | text | auth/munge | yes |
 BatchStartTimeout | sec | 10 | yes |
 BcastExclude | list | /lib,/usr/lib,/lib64,/usr/lib64 | later | sbcast does not exist yet
@@ -45,7 +45,7 @@ CommunicationParameters | list | | later | connections are made the one way ther
 CompleteWait | sec | 0 | later | nodes are given to the next job as soon as each is free
 CpuFreqDef | text | Unknown | later | CPU frequencies are left alone
 CpuFreqGovernors | list | OnDemand,Performance,UserSpace | later | CPU frequencies are left alone
-CredType | text | cred/munge | ok | launches carry no credential file of their own: they come down the connection that the node opened
+CredType | text | cred/munge | ok | step credentials are signed with Ed25519 by a key of slurmctld's own, whatever AuthType is
 DataParserParameters | list | | later | one version of the JSON output exists
 DebugFlags | list | | later | log lines are chosen by level only
 DefMemPerCPU | mb | 0 | yes |
@@ -266,6 +266,7 @@ ALIASES = {
 """Older names → the name in the table."""
 
 PARAMETERS: dict[str, dict[str, str]] = {
+    "AuthInfo": {"cred_expire": "yes", "socket": "later", "ttl": "later", "disable_sack": "later", "use_client_ids": "later"},
     "DependencyParameters": {"kill_invalid_depend": "yes", "disable_remote_singleton": "ok", "max_depend_depth": "later"},
     "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "ok", "NoShared": "ok", "NoOverMemoryKill": "ok"},
     "SchedulerParameters": {

@@ -88,7 +88,9 @@ MESSAGES: dict[str, tuple[int, str]] = {
     "SLURM_COMMUNICATIONS_ERROR": (1000, "Unable to contact slurm controller (connect failure)"),
     "SLURM_MALFORMED_MESSAGE": (1001, "Malformed message"),
     "SLURM_AUTHENTICATION_ERROR": (1007, "Protocol authentication error"),
-    "ESLURMD_CREDENTIAL_REVOKED": (4001, "Job credential revoked"),
+    "ESLURMD_INVALID_JOB_CREDENTIAL": (4004, "Invalid job credential"),
+    "ESLURMD_CREDENTIAL_EXPIRED": (4007, "Job credential expired"),
+    "ESLURMD_CREDENTIAL_REVOKED": (4008, "Job credential revoked"),
     "ESLURMD_JOB_NOTRUNNING": (4018, "Job step not running"),
     "ESLURM_STATE_STORE": (2113, "Unable to write the state of the cluster"),
 }

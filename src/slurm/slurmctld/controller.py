@@ -24,6 +24,7 @@ from slurm.model.ids import Digest, JobId, Uid
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
 from slurm.model.states import JobState
+from slurm.net.signing import Signer
 from slurm.notation import jobref
 from slurm.render.view import View
 from slurm.slurmctld import launch, setup
@@ -48,14 +49,15 @@ NAMES_SECONDS = 600.0
 class Controller:
     """One running slurmctld. `stop` asks its owner to end it; `conf_path` is what jobs see as SLURM_CONF."""
 
-    def __init__(self, config: Config, cluster: Cluster, journal: Journal, commit: GroupCommit, *, operators: list[int], credential_key: bytes,
+    def __init__(self, config: Config, cluster: Cluster, journal: Journal, commit: GroupCommit, *, operators: list[int], signer: Signer,
                  stop: Callable[[], None], broken: Callable[[StoreError], None], read: Callable[[str], Config] = load,
                  now: Callable[[], float] = time.time) -> None:
         self.config = config
         self.cluster = cluster
         self.journal = journal
         self.operators = operators
-        self.credential_key = credential_key
+        self.signer = signer
+        self.credential_lifetime = setup.credential_lifetime(config)
         self.stop = stop
         self._read = read
         self.now = now
@@ -64,7 +66,7 @@ class Controller:
         self.watchers = Watchers()
         self.engine = Engine(cluster, commit, self.carry_out, self._replan, broken)
         self.planner = Planner(self.engine, now)
-        self.links = Links(self.engine, now, self._order_for, config.cluster_name, credential_key)
+        self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public)
         self.holders = Holders(self._give_up)
         self.beside = Beside()
         self.reconfigured: Callable[[Config], None] = lambda config: None  # told after a new configuration holds

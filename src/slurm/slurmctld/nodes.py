@@ -53,7 +53,7 @@ class Links:
     """The connected slurmds. `order_for(effect, node)` builds the message of an effect."""
 
     def __init__(
-        self, engine: Engine, now: Callable[[], float], order_for: Callable[[Effect, Node], Message | None], cluster_name: str, key: bytes,
+        self, engine: Engine, now: Callable[[], float], order_for: Callable[[Effect, Node], Message | None], cluster_name: str, step_key: bytes,
         *, clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
@@ -62,7 +62,7 @@ class Links:
         self._checked = clock()
         self._order_for = order_for
         self._cluster_name = cluster_name
-        self._key = key
+        self._step_key = step_key
         self._peers: dict[NodeName, Peer] = {}
         self._names: dict[Peer, NodeName] = {}
         self._heard: dict[NodeName, float] = {}
@@ -86,7 +86,7 @@ class Links:
         if isinstance(message, n.Heartbeat):
             node = self._engine.cluster.nodes[name]
             node.cpu_load, node.free_memory = message.load, message.free_memory
-            self.send(name, n.Alive())
+            self.send(name, n.Alive(now=self._now()))
             return
         self._report(name, message)
 
@@ -164,7 +164,7 @@ class Links:
         if found.events:
             await self._engine.record(*found.events)
         self.send(name, n.NodeAccepted(
-            kill_wait=cluster.settings.kill_wait, heartbeat=self._heartbeat(), credential_key=self._key,
+            kill_wait=cluster.settings.kill_wait, heartbeat=self._heartbeat(), step_key=self._step_key, now=self._now(),
             unknown=[(job, attempt) for job, attempt in found.unknown], cluster_name=self._cluster_name))
         for effect in found.effects:
             if isinstance(effect, Launch | Terminate | Signal | EndStep):

@@ -23,7 +23,7 @@ from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.identity import Notary, minter, read_key
 from slurm.net.peer import Peer
 from slurm.net.server import Server
-from slurm.slurmctld import setup
+from slurm.slurmctld import credential_key, setup
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
 from slurm.slurmctld.session import Session
@@ -39,7 +39,6 @@ SNAPSHOT_EVENTS = 20_000
 SNAPSHOT_BESIDE = 1000
 """With so many jobs, putting the state into bytes would keep others waiting (about 20 µs a job)."""
 JOURNAL = "journal.db"
-KEY_BYTES = 64
 MAX_SNAPSHOT_SECONDS = 300.0
 
 
@@ -94,36 +93,6 @@ def forget(folder: str) -> None:
         lock.release()
 
 
-def credential_key(folder: str) -> bytes:
-    """The key that signs step credentials; made at the first start, kept beside the state. StoreError when it cannot be."""
-    path = os.path.join(folder, "credential.key")
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return _read_key(path)
-    except OSError as error:
-        raise StoreError(message=f"cannot write {path}: {error.strerror}") from error
-    key = os.urandom(KEY_BYTES)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
-    return key
-
-
-def _read_key(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            key = file.read()
-            open_to_others = os.fstat(file.fileno()).st_mode & 0o077
-    except OSError as error:
-        raise StoreError(message=f"cannot read {path}: {error.strerror}") from error
-    if len(key) != KEY_BYTES or open_to_others:
-        why = "others may read it" if open_to_others else f"it has {len(key)} bytes instead of {KEY_BYTES}"
-        raise StoreError(message=f"{path} cannot be trusted: {why}", hints=["remove it: a new one is made, and steps that start just then are refused"])
-    return key
-
-
 class Service:
     """Everything between `run` and its end. `log_level_of` tells the level that a configuration asks for."""
 
@@ -155,8 +124,9 @@ class Service:
         try:
             cluster = self._restore(journal)
             commit = GroupCommit(journal, loop)
+            operators = setup.operators(self.config)
             ctl = self.controller = Controller(
-                self.config, cluster, journal, commit, operators=setup.operators(self.config), credential_key=credential_key(folder),
+                self.config, cluster, journal, commit, operators=operators, signer=credential_key.load(folder, {0, os.geteuid(), *operators}),
                 stop=self.stop, broken=self._broken)
             await self._serve(ctl, commit, ready)
         finally:

@@ -38,14 +38,20 @@ def group_name(gid: int) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _groups(user: str, gid: int) -> tuple[str, ...]:
+def group_ids(user: str, gid: int) -> tuple[int, ...]:
+    """All groups of a user, `gid` first; only that for a user whom the system does not know."""
     # Asks for this user's groups, not for all groups of a directory service.
-    return tuple(sorted({group_name(each) for each in os.getgrouplist(user, gid)}))
+    return tuple(os.getgrouplist(user, gid))
+
+
+@lru_cache(maxsize=1024)
+def _groups(user: str, gid: int) -> tuple[str, ...]:
+    return tuple(sorted({group_name(each) for each in group_ids(user, gid)}))
 
 
 def forget_names() -> None:
     """Users and groups may have changed: look them up again."""
-    for cache in (user_name, group_name, _groups):
+    for cache in (user_name, group_name, group_ids, _groups):
         cache.cache_clear()
 
 

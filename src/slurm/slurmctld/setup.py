@@ -19,6 +19,7 @@ from slurm.model.node import GresPool, Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.model.states import NodeState
+from slurm.wire.step_credential import LIFETIME, LONGEST_LIFETIME
 
 NEVER_SECONDS = 100 * 365 * 86400
 """MinJobAge=0 means that ended jobs are never forgotten."""
@@ -91,6 +92,16 @@ def exit_codes(conf: Config, key: str) -> list[int]:
             raise ConfigError(message=f"{conf.path}: {key}={word} is no exit code", hints=["write codes of 1 to 255 such as 142, or 1-3,142"])
         codes.extend(range(int(first), int(last or first) + 1))
     return codes
+
+
+def credential_lifetime(conf: Config) -> float:
+    """Seconds for which a step credential may start its step: cred_expire of AuthInfo. ConfigError."""
+    text = conf.options("AuthInfo").get("cred_expire", "")
+    if not text:
+        return LIFETIME
+    if not text.isascii() or not text.isdigit() or not 5 <= int(text) <= LONGEST_LIFETIME:
+        raise ConfigError(message=f"{conf.path}: AuthInfo=cred_expire={text} is no number of seconds from 5 to {LONGEST_LIFETIME:.0f}")
+    return float(text)
 
 
 def operators(conf: Config) -> list[int]:

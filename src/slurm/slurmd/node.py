@@ -17,6 +17,8 @@ from slurm.model.errors import SlurmError
 from slurm.model.version import SLURM_VERSION
 from slurm.net.link import Link
 from slurm.slurmd import environment, hardware, reattach
+from slurm.slurmd.answers import Answers
+from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.hardware import Hardware
 from slurm.slurmd.outbox import Outbox
 from slurm.slurmd.roster import Roster, StepHere
@@ -47,7 +49,8 @@ class Node:
         self.roster = Roster()
         self.outbox = Outbox(int(now() * 1000))
         self.steps = Steps(settings.spool, self.roster, self._on_ended)
-        self.credential_key = b""
+        self.credentials = Credentials(settings.spool, settings.site.cluster)
+        self.answers = Answers(settings.spool, lambda: self.credentials.now)
         self.kill_wait = 30
         self.accepted = asyncio.Event()
         self._machine = machine
@@ -73,6 +76,9 @@ class Node:
     def open(self) -> None:
         """Prepare the spool and take up the steps that are in it. OSError, StoreError."""
         self.steps.open()
+        self.credentials.open()
+        for job, attempt in self.answers.open():
+            self.roster.forbid(job, attempt)
         if self.settings.cgroups:
             self._cgroup = cgroup.parent_for(f"slurmd_{self.settings.node}")
             if not self._cgroup:
@@ -85,6 +91,7 @@ class Node:
             else:
                 log.info("step %s is taken up again", step.key.shown)
                 self.steps.adopt(step)
+        self.answers.keep_begun(self.roster.has_seen)
 
     async def close(self) -> None:
         """Let go of everything; steps go on."""
@@ -93,6 +100,7 @@ class Node:
         for task in list(self._tasks):
             task.cancel()
         self.steps.close()
+        self.answers.close()
 
     def doing(self) -> str:
         """One plain sentence of what this node is doing."""
@@ -131,7 +139,7 @@ class Node:
         self.link.send(frames.pack(frames.MSGPACK, self._encode(message)))
 
     def _on_accepted(self, message: n.NodeAccepted) -> None:
-        self.credential_key = message.credential_key
+        self.credentials.learn(message.step_key, message.now)
         for job, attempt in message.unknown:
             self._abandon(job, attempt)
         self.outbox.open(self._send)
@@ -146,7 +154,7 @@ class Node:
         self._heartbeat = asyncio.get_running_loop().create_task(self._beat(heartbeat))
 
     def _on_alive(self, message: n.Alive) -> None:
-        log.debug("slurmctld lives")
+        self.credentials.heard(message.now)
 
     def _on_acknowledged(self, message: n.Acknowledged) -> None:
         self.outbox.acknowledge(message.serial)
@@ -240,6 +248,7 @@ class Node:
 
     def _on_terminate(self, order: n.TerminateJob) -> None:
         here = self.roster.close(order.job, order.attempt)
+        self.answers.over(order.job, order.attempt)
         for step in here.running:
             self._end(step, order.why, order.kill_wait, order.at)
         if not here.running and not here.gone_told:
@@ -264,6 +273,7 @@ class Node:
     def _abandon(self, job: int, attempt: int) -> None:
         """slurmctld does not know this attempt: end it without a report."""
         here = self.roster.close(job, attempt)
+        self.answers.over(job, attempt)
         here.unwanted = True
         self.outbox.withdraw(job, attempt)
         log.error("slurmctld does not know job %s attempt %s: it is ended", job, attempt)
@@ -279,6 +289,12 @@ class Node:
     def _on_ended(self, step: StepHere, ended: Ended) -> None:
         key = step.key
         nothing_left = self.roster.end(step, ended)
+        if key.step == BATCH:
+            self.answers.over(key.job, key.attempt)
+        elif ended.note:
+            self.answers.failed(key, {"message": ended.note, "name": "", "hints": []})
+        else:
+            self.answers.ended(key, {int(rank): status for rank, status in ended.statuses.items()})
         log.info("step %s ended with status %d%s", key.shown, ended.status, f": {ended.note}" if ended.note else "")
         here = self.roster.jobs[key.job, key.attempt]
         if here.unwanted:

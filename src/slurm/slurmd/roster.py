@@ -57,6 +57,10 @@ class Roster:
         here = self.jobs.get((job, attempt))
         return (job, attempt) in self._past or (here is not None and here.over)
 
+    def forbid(self, job: int, attempt: int) -> None:
+        """This attempt was ended before slurmd was restarted."""
+        self._past[job, attempt] = None
+
     def begin(self, key: StepKey, path: str) -> StepHere:
         """A step is about to be started."""
         here = self.jobs.setdefault((key.job, key.attempt), JobHere(key.job, key.attempt))

@@ -14,18 +14,20 @@ from collections.abc import Callable
 
 import msgspec
 
-from slurm.model.errors import InvalidRequest, NotNow, NotPermitted, SlurmError
+from slurm.model.errors import InvalidRequest, NotNow, NotPermitted, SlurmError, describe
 from slurm.model.job import NodeShare
 from slurm.net.server import Peer, Server
-from slurm.slurmd import environment
+from slurm.slurmd import control, environment
+from slurm.slurmd.answers import Answer
 from slurm.slurmd.node import Node
 from slurm.slurmd.stepd.folder import StepKey, StepRecord
 from slurm.slurmd.stepd.user import can_become
 from slurm.slurmd.steps import Prepared
 from slurm.wire import frames, step_io
-from slurm.wire.credentials import Identity, StepCredential, verify_step
+from slurm.wire.credentials import Identity
 from slurm.wire.messages import UNREADABLE
 from slurm.wire.node_messages import LaunchStep
+from slurm.wire.step_credential import StepCredential
 
 log = logging.getLogger("slurmd.steps")
 _DEBUG_LEVEL = 2
@@ -40,6 +42,7 @@ class StepServer:
         self._server = Server(self._on_message, verify=verify, log=log)
         self._verify = verify
         self._decode = msgspec.json.Decoder(LaunchStep).decode
+        self._retold: set[Peer] = set()
 
     async def open(self) -> None:
         """Listen. ConfigError when a place is taken."""
@@ -55,6 +58,8 @@ class StepServer:
 
     def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
         # Not a coroutine: the connection must be taken over before the server reads on, since what follows is step input.
+        if peer in self._retold:
+            return  # input for tasks that have theirs from another connection
         try:
             if codec != frames.JSON:
                 raise InvalidRequest("SLURM_MALFORMED_MESSAGE")
@@ -71,39 +76,74 @@ class StepServer:
 
     def _take_over(self, peer: Peer, message: LaunchStep) -> None:
         node = self._node
-        if not node.credential_key:
-            raise NotNow(message="slurmd is not registered with slurmctld yet")
-        credential = verify_step(node.credential_key, message.credential)
-        share = self._allowed(peer, credential, message)
+        credential = node.credentials.check(message.credential)
+        self._may_use(peer, credential)
+        key = StepKey(credential.job, credential.attempt, credential.step)
+        answer = node.answers.find(key)
+        if answer is not None:
+            self._tell_again(peer, key, answer)
+            return
+        share = self._allowed(key, credential, message)
         record = self._record(credential, share, message)
+        try:
+            node.answers.begun(key, credential.expires)
+        except OSError as error:
+            raise self._cannot_write(error) from error
         connection, early = peer.detach()
         # From here on the connection is ours: a refusal is written to it directly.
         try:
             prepared = node.steps.prepare(record, early=early)
-        except FileExistsError:
-            _send_last(connection, InvalidRequest("ESLURM_DUPLICATE_STEP_ID"))
         except OSError as error:
-            _send_last(connection, NotNow(message=f"cannot write the step's files to {node.settings.spool}: {error.strerror}"))
+            self._give_up(connection, key, self._cannot_write(error))
         else:
             node.spawn(self._launch(prepared, connection))
+
+    def _cannot_write(self, error: OSError) -> NotNow:
+        return NotNow(message=f"cannot write the step's files to {self._node.settings.spool}: {error.strerror}")
+
+    def _give_up(self, connection: socket.socket, key: StepKey, error: SlurmError) -> None:
+        self._node.answers.failed(key, describe(error))
+        _send_last(connection, error)
 
     async def _launch(self, prepared: Prepared, connection: socket.socket) -> None:
         try:
             await self._node.steps.launch(prepared, connection.fileno())
         except SlurmError as error:
-            _send_last(connection, error)
+            self._give_up(connection, prepared.step.key, error)
             self._node.not_begun(prepared.step.key)
         finally:
             connection.close()
 
-    def _allowed(self, peer: Peer, credential: StepCredential, message: LaunchStep) -> NodeShare:
-        """The share of this node, after every check of who may do what."""
-        node = self._node
+    # --- a credential that comes again -----------------------------------------------------------------------------------
+
+    def _tell_again(self, peer: Peer, key: StepKey, answer: Answer) -> None:
+        """The step was begun by this credential: say what came of it, as it is known. Its output goes where it went at first."""
+        log.info("step %s was begun before: its srun is told what came of it", key.shown)
+        self._retold.add(peer)
+        peer.on_close(lambda: self._retold.discard(peer))
+        if answer.known:
+            _tell_end(peer, answer)
+        else:
+            self._node.spawn(self._tell_present(peer, key, answer))
+
+    async def _tell_present(self, peer: Peer, key: StepKey, answer: Answer) -> None:
+        present = await control.ask(self._node.steps.path_of(key), {"op": "status"})
+        pids = present.get("pids") if present is not None else None
+        if isinstance(pids, dict) and all(pids.values()) and not answer.known:
+            _say(peer, step_io.STARTED, {"pids": pids})
+        answer.when_known(lambda known: _tell_end(peer, known))
+
+    # --- who may do what -------------------------------------------------------------------------------------------------
+
+    def _may_use(self, peer: Peer, credential: StepCredential) -> None:
         if peer.identity.uid not in (0, credential.uid):
             raise NotPermitted(hints=[f"the step belongs to uid {credential.uid}, you are uid {peer.identity.uid}"])
         if not can_become(credential.uid):
             raise NotPermitted(hints=[f"slurmd runs as uid {os.geteuid()} and cannot run steps of uid {credential.uid}"])
-        key = StepKey(credential.job, credential.attempt, credential.step)
+
+    def _allowed(self, key: StepKey, credential: StepCredential, message: LaunchStep) -> NodeShare:
+        """The share of this node, after every check of who may do what."""
+        node = self._node
         if node.roster.is_past(key.job, key.attempt):
             raise NotPermitted("ESLURMD_CREDENTIAL_REVOKED", hints=[f"job {credential.job_shown} has ended"])
         if node.roster.has_seen(key):
@@ -124,7 +164,7 @@ class StepServer:
         gpus = environment.numbers(share.gres["gpu"]) if "gpu" in share.gres else None
         return StepRecord(
             job=credential.job, attempt=credential.attempt, step=credential.step, node=node.settings.node, uid=credential.uid,
-            gid=credential.gid, user=credential.user, argv=message.argv,
+            gid=credential.gid, user=credential.user, groups=credential.groups, argv=message.argv,
             environment=environment.of_step(
                 message.environment, node.settings.node, message.node_rank, message.ranks, share.cpus, gpus, _DEBUG_LEVEL),
             work_dir=message.work_dir, rlimits=message.rlimits, stdin=message.stdin, stdout=message.stdout, stderr=message.stderr,
@@ -135,9 +175,26 @@ class StepServer:
             pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait)
 
 
+def _frame(kind: int, what: object, rank: int = step_io.ALL_TASKS) -> bytes:
+    return frames.pack(frames.STEP_IO, step_io.pack(kind, rank, json.dumps(what).encode()))
+
+
 def _failed(error: SlurmError) -> bytes:
-    text = json.dumps({"message": error.message, "name": error.name, "hints": list(error.hints)}).encode()
-    return frames.pack(frames.STEP_IO, step_io.pack(step_io.FAILED, step_io.ALL_TASKS, text))
+    return _frame(step_io.FAILED, describe(error))
+
+
+def _say(peer: Peer, kind: int, what: object, rank: int = step_io.ALL_TASKS) -> None:
+    peer.send(_frame(kind, what, rank))
+
+
+def _tell_end(peer: Peer, answer: Answer) -> None:
+    if answer.failed is not None:
+        _say(peer, step_io.FAILED, answer.failed)
+    else:
+        for rank, status in (answer.statuses or {}).items():
+            _say(peer, step_io.EXITED, {"status": status, "oom": False}, rank)
+        peer.send(frames.pack(frames.STEP_IO, step_io.pack(step_io.DONE, step_io.ALL_TASKS)))
+    peer.close()
 
 
 def _send_last(connection: socket.socket, error: SlurmError) -> None:

@@ -50,7 +50,8 @@ class NodeAccepted(Message):
 
     kill_wait: int
     heartbeat: float
-    credential_key: bytes = b""  # to check step credentials with
+    step_key: bytes = b""  # public half of the Ed25519 key that signs step credentials
+    now: float = 0.0  # slurmctld's clock, by which credentials expire
     unknown: list[tuple[int, int]] = []
     cluster_name: str = ""
 
@@ -63,7 +64,9 @@ class Heartbeat(Message):
 
 
 class Alive(Message):
-    """So does slurmctld."""
+    """So does slurmctld; `now` is what its clock shows."""
+
+    now: float = 0.0
 
 
 class Acknowledged(Message):

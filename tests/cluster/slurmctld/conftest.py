@@ -17,6 +17,7 @@ from slurm.core.cluster import Cluster
 from slurm.model.errors import StoreError
 from slurm.net.memory import MemoryNetwork
 from slurm.net.peer import Peer
+from slurm.net.signing import Signer
 from slurm.slurmctld import setup
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
@@ -173,7 +174,7 @@ class Stage:
         cluster: Cluster = restore(journal)
         self.commit = GroupCommit(journal, asyncio.get_running_loop())
         self.ctl = Controller(
-            self.config, cluster, journal, self.commit, operators=[], credential_key=b"k" * 64, stop=self._stop, broken=self.broken.append,
+            self.config, cluster, journal, self.commit, operators=[], signer=Signer(b"k" * 32), stop=self._stop, broken=self.broken.append,
             read=lambda path: self.config)
         self.ctl.engine.record(setup.configured(self.config, time.time(), []))
         self.network.serve("slurmctld", self._on_message)

@@ -1,15 +1,17 @@
 """Nodes as the controller sees them: who may speak for one, what it reports, how it goes and comes back."""
 
 import asyncio
+import os
 
 import msgspec
 import pytest
 
 from slurm.config.config import parse
 from slurm.net.peer import Peer
+from slurm.net.signing import Checker
 from slurm.store.memory import Fault
 from slurm.wire import node_messages as n
-from slurm.wire.credentials import verify_step
+from slurm.wire.step_credential import opened
 from tests.cluster.slurmctld.conftest import BOB, CONF, ROOT, FakeNode, Play, Stage
 
 
@@ -246,11 +248,17 @@ def test_steps_are_given_where_slurmd_can_be_reached_and_hold_only_their_own_dev
         assert node.of(n.LaunchBatch)[0].devices == ["/dev/g0", "/dev/g1"]
         granted = await client.ask("CreateStep", job_id=job, request={"name": "s", "ntasks": 1, "gres": "gpu:1"})
         assert granted["type"] == "StepGranted", granted
-        assert verify_step(s.ctl.credential_key, granted["credential"]).devices == {"cn01": ["/dev/g0"]}
+        accepted = node.of(n.NodeAccepted)[0]
+        credential = opened(granted["credential"], Checker(accepted.step_key).genuine)
+        assert (credential.cluster, credential.job, credential.attempt, credential.step) == ("test", job, 1, 0)
+        assert credential.devices == {"cn01": ["/dev/g0"]} and [share.node for share in credential.shares] == ["cn01"]
+        assert credential.groups == os.getgrouplist(credential.user, credential.gid)
+        assert credential.expires == credential.issued + 90.0, "AuthInfo=cred_expire= says so"
+        assert s.ctl.signer.public == accepted.step_key != b"k" * 32, "nodes hold the public half only"
         assert granted["layout"][0]["address"] == "unix:/run/cn01.sock"
         assert (await s.client(BOB).ask("FinishStep", job_id=job, step_id=0))["type"] == "Failure"
         assert (await client.ask("FinishStep", job_id=job, step_id=0, status=0))["type"] == "Done"
         assert 0 not in s.ctl.cluster.job(job).steps
 
-    conf = CONF.replace("NodeHostname=localhost", "NodeHostname=localhost Gres=gpu:2") + "GresTypes=gpu\n"
+    conf = CONF.replace("NodeHostname=localhost", "NodeHostname=localhost Gres=gpu:2") + "GresTypes=gpu\nAuthInfo=cred_expire=90\n"
     play(scene, conf=conf, gres="Name=gpu File=/dev/g[0-1]\n")

@@ -21,7 +21,7 @@ from slurm.model.ids import JobId, Uid
 from slurm.net import client
 from slurm.net.discovery import read_site
 from slurm.slurmctld.beside import AT_ONCE
-from slurm.slurmctld.service import Service, credential_key, forget, open_journal, restore
+from slurm.slurmctld.service import Service, forget, open_journal, restore
 from slurm.store.journal import Record
 from slurm.store.memory import MemoryDisk, MemoryJournal
 from slurm.testing import builders as b
@@ -213,18 +213,6 @@ def test_garbage_requests_are_answered_and_change_nothing(tmp_path: Path) -> Non
         assert (await ask("Ping"))["type"] == "Pong"
 
     serve(tmp_path, scene)
-
-
-def test_a_key_that_others_could_read_is_not_used(tmp_path: Path) -> None:
-    made = credential_key(str(tmp_path))
-    assert credential_key(str(tmp_path)) == made and len(made) == 64
-    (tmp_path / "credential.key").chmod(0o640)
-    with pytest.raises(StoreError, match="others may read it"):
-        credential_key(str(tmp_path))
-    (tmp_path / "credential.key").chmod(0o600)
-    (tmp_path / "credential.key").write_bytes(b"short")
-    with pytest.raises(StoreError, match="5 bytes instead of 64"):
-        credential_key(str(tmp_path))
 
 
 @pytest.mark.parametrize(("body", "said"), [

@@ -10,20 +10,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 import slurm
+from slurm.model.ids import NodeName
 from slurm.model.job import NodeShare
 from slurm.net.endpoint import unix
 from slurm.net.server import Peer, Server
+from slurm.net.signing import Signer
 from slurm.wire import frames
 from slurm.wire import node_messages as n
-from slurm.wire.credentials import StepCredential, sign
 from slurm.wire.messages import Message
+from slurm.wire.step_credential import StepCredential, seal
 
-KEY = b"k" * 32
+SIGNER = Signer(b"k" * 32)
 CONF = """
 ClusterName=test
 SlurmctldHost=localhost
@@ -50,6 +53,7 @@ class Stage:
         self.registrations: list[n.RegisterNode] = []
         self.unknown: list[tuple[int, int]] = []
         self.acknowledging = True
+        self.ahead = 0.0  # seconds by which the controller's clock is ahead of this machine's
         self.peer: Peer | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.server = Server(self._on_message)
@@ -60,9 +64,9 @@ class Stage:
         if isinstance(message, n.RegisterNode):
             self.peer = peer
             self.registrations.append(message)
-            self.send(n.NodeAccepted(kill_wait=2, heartbeat=5.0, credential_key=KEY, unknown=self.unknown, cluster_name="test"))
+            self.send(n.NodeAccepted(kill_wait=2, heartbeat=5.0, step_key=SIGNER.public, now=time.time() + self.ahead, unknown=self.unknown, cluster_name="test"))
         elif isinstance(message, n.Heartbeat):
-            self.send(n.Alive())
+            self.send(n.Alive(now=time.time() + self.ahead))
         else:
             self.heard.append(message)
             if self.acknowledging:
@@ -119,11 +123,13 @@ class Stage:
         """What a batch job has written."""
         return (self.root / f"out-{job}").read_text()
 
-    def credential(self, job: int, step: int, tasks: int, *, uid: int | None = None, node: str = "cn01") -> str:
-        """A step credential for one node."""
-        return sign(KEY, StepCredential(
-            job=job, attempt=1, step=step, uid=os.getuid() if uid is None else uid, gid=os.getgid(), user="root", job_shown=str(job),
-            shares=[NodeShare(node=node, cpus=0b11, tasks=tasks)]))
+    def credential(self, job: int, step: int, tasks: int, *, node: str = "cn01", signer: Signer = SIGNER, age: float = 0.0, **changes: Any) -> str:
+        """A step credential for one node, made `age` seconds ago by the controller's clock."""
+        issued = time.time() + self.ahead - age
+        credential = StepCredential(
+            cluster="test", job=job, attempt=1, step=step, uid=os.getuid(), gid=os.getgid(), user="root", job_shown=str(job), issued=issued,
+            expires=issued + 120.0, shares=[NodeShare(node=NodeName(node), cpus=0b11, tasks=tasks)])
+        return seal(msgspec.structs.replace(credential, **changes), signer.sign)
 
     @property
     def srun_socket(self) -> str:

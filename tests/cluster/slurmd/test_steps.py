@@ -11,6 +11,7 @@ import signal
 import msgspec
 import psutil
 
+from slurm.net.signing import Signer
 from slurm.wire import frames, step_io
 from slurm.wire import node_messages as n
 
@@ -240,20 +241,89 @@ def test_every_task_may_have_its_own_program(run):
 
 def test_a_step_is_refused_without_a_right_to_it(run):
     async def scene(stage):
+        genuine = stage.credential(1, 0, 1)
         for credential, message in (
-            ("bm90aGluZw==", "Protocol authentication error"),
-            (stage.credential(1, 0, 1)[:-4] + "AAA=", "Protocol authentication error"),
+            ("bm90aGluZw==", "Invalid job credential"),
+            ("nothing", "Invalid job credential"),
+            (genuine[:-4] + "AAA=", "Invalid job credential"),
+            (stage.credential(1, 0, 1, signer=Signer(b"x" * 32)), "Invalid job credential"),
+            (stage.credential(1, 0, 1, cluster="other"), "Invalid job credential"),
             (stage.credential(1, 0, 1, node="cn02"), "Access/permission denied"),
             (stage.credential(1, 0, 2), "Task count specification invalid"),
+            (stage.credential(1, 0, 1, age=121.0), "Job credential expired"),
+            (stage.credential(1, 0, 1, age=1e9, expires=9e9), "Job credential expired"),
         ):
             srun = await (await Srun.call(stage, 1, ["true"], credential=credential)).finish()
-            assert srun.failed["message"] == message
+            assert srun.failed["message"] == message, credential
         if os.getuid() != 0:
             srun = await (await Srun.call(stage, 1, ["true"], credential=stage.credential(1, 0, 1, uid=4711))).finish()
             assert srun.failed["message"] == "Access/permission denied"
+        assert not stage.folders(), "nothing was begun"
+        assert (await (await Srun.call(stage, 1, ["true"], credential=genuine)).finish()).exits == {0: 0}
+    run(scene)
+
+
+def test_a_credential_is_judged_by_the_clock_of_the_controller_not_by_that_of_the_node(run):
+    run.stage.ahead = -86400.0
+
+    async def scene(stage):
         assert (await (await Srun.call(stage, 1, ["true"])).finish()).exits == {0: 0}
-        again = await (await Srun.call(stage, 1, ["true"])).finish()
-        assert again.failed["message"] == "Duplicate step id"
+        late = await (await Srun.call(stage, 1, ["true"], step=1, credential=stage.credential(1, 1, 1, age=125.0))).finish()
+        assert late.failed["message"] == "Job credential expired" and "5 s ago" in late.failed["hints"][0]
+    run(scene)
+
+
+def test_a_credential_starts_a_step_once_and_who_comes_again_hears_what_came_of_it(run):
+    async def scene(stage):
+        first = await Srun.call(stage, 1, ["bash", "-c", "echo $SLURM_PROCID >> ran; read; exit $SLURM_PROCID"], ranks=(2, 3))
+        await first.until(step_io.STARTED)
+        while_it_runs = await Srun.call(stage, 1, ["touch", "never"], ranks=(2, 3))
+        await while_it_runs.until(step_io.STARTED)
+        assert while_it_runs.pids == first.pids
+        first.say(step_io.STDIN, step_io.ALL_TASKS, b"\n")
+        await first.finish()
+        for again in (while_it_runs, await Srun.call(stage, 1, ["touch", "never"], ranks=(2, 3))):
+            await again.finish()
+            assert again.exits == first.exits == {2: 2 << 8, 3: 3 << 8} and again.kinds[-1] == step_io.DONE
+        await stage.until(lambda: not stage.folders())
+        assert (stage.root / "ran").read_text().split() in (["2", "3"], ["3", "2"]) and not (stage.root / "never").exists()
+    run(scene)
+
+
+def test_what_came_of_a_credential_is_told_after_a_restart_of_slurmd_too_when_nothing_else_is_left_of_the_step(run):
+    async def scene(stage):
+        used, refused, unused = (stage.credential(1, step, 1) for step in range(3))
+        assert (await (await Srun.call(stage, 1, ["bash", "-c", "echo x >> ran; exit 3"], credential=used)).finish()).exits == {0: 3 << 8}
+        failed = (await (await Srun.call(stage, 1, ["true"], step=1, credential=refused, stdout="/no/such/place/f")).finish()).failed
+        assert "Could not open stdout file" in failed["message"]
+        await stage.until(lambda: not stage.folders())
+        for kept in (True, False):
+            stage.kill_slurmd()
+            registered = len(stage.registrations)
+            stage.start_slurmd()
+            await stage.until(lambda before=registered: len(stage.registrations) > before)
+            again = await (await Srun.call(stage, 1, ["touch", "never"], credential=used)).finish()
+            assert again.exits == {0: 3 << 8} and again.kinds[-1] == step_io.DONE
+            again = await (await Srun.call(stage, 1, ["touch", "never"], step=1, credential=refused)).finish()
+            assert again.failed["message"] == failed["message"]
+            if kept:
+                stage.send(n.TerminateJob(job=1, attempt=1, why="", kill_wait=1))
+                await stage.until(lambda: stage.reports(n.JobGone, 1))
+            else:  # the job ended before the restart: a credential that was never used is worth nothing
+                late = await (await Srun.call(stage, 1, ["touch", "never"], step=2, credential=unused)).finish()
+                assert late.failed["message"] == "Job credential revoked"
+        assert (stage.root / "ran").read_text() == "x\n" and not (stage.root / "never").exists()
+    run(scene)
+
+
+def test_a_restarted_slurmd_takes_credentials_before_it_reaches_the_controller(run):
+    async def scene(stage):
+        credential = stage.credential(1, 0, 1)
+        stage.kill_slurmd()
+        await stage.server.close()
+        stage.start_slurmd()
+        await stage.until(lambda: (stage.root / "slurmd.out").read_text().count("started: cn01 is not registered") == 2)
+        assert (await (await Srun.call(stage, 1, ["true"], credential=credential)).finish()).exits == {0: 0}
     run(scene)
 
 

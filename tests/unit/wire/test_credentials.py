@@ -7,29 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slurm.model.errors import NotPermitted
-from slurm.model.ids import NodeName
-from slurm.model.job import NodeShare
-from slurm.wire.credentials import Identity, StepCredential, sign, verify_identity, verify_step
+from slurm.wire.credentials import Identity, sign, verify_identity
 
 KEY = b"k" * 32
 ALICE = Identity(uid=1001, gid=1001, host="login", issued=1000.0, nonce="n1")
-STEP = StepCredential(
-    job=12, attempt=1, step=0, uid=1001, gid=1001, user="alice", job_shown="12", shares=[NodeShare(node=NodeName("cn01"), cpus=3)])
 
 
-def test_an_identity_and_a_step_come_back() -> None:
+def test_an_identity_comes_back() -> None:
     assert verify_identity(KEY, sign(KEY, ALICE), 1010.0) == ALICE
-    assert verify_step(KEY, sign(KEY, STEP)) == STEP
 
 
 def test_another_key_is_refused() -> None:
     with pytest.raises(NotPermitted, match="Protocol authentication error"):
         verify_identity(b"x" * 32, sign(KEY, ALICE), 1000.0)
-
-
-def test_one_kind_of_credential_is_not_taken_for_the_other() -> None:
-    with pytest.raises(NotPermitted):
-        verify_identity(KEY, sign(KEY, STEP), 1000.0)
 
 
 @pytest.mark.parametrize("now", [939.0, 1061.0])
@@ -50,4 +40,4 @@ def test_a_changed_byte_is_noticed(position: int, change: int) -> None:
 @given(st.text())
 def test_any_text_is_refused_as_a_credential(text: str) -> None:
     with pytest.raises(NotPermitted):
-        verify_step(KEY, text)
+        verify_identity(KEY, text, 1000.0)

@@ -10,9 +10,9 @@ from slurm.model.states import JobState
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.environment import step_variables
 from slurm.slurmctld.launch import device_files
-from slurm.slurmctld.session import Session
+from slurm.slurmctld.session import Session, group_ids
 from slurm.wire import messages as m
-from slurm.wire.credentials import StepCredential, sign
+from slurm.wire.step_credential import StepCredential, seal
 
 
 async def on_create(ctl: Controller, session: Session, message: m.CreateStep) -> m.StepGranted:
@@ -33,16 +33,18 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
     else:
         step = steps.plan_step(ctl.cluster, job, message.request, now)
         await ctl.engine.record(StepCreated(at=now, job=job.id, step=step))
+    owner = job.owner
     credential = StepCredential(
-        job=job.id, attempt=job.attempt, step=step.id, uid=job.owner.uid, gid=job.owner.gid, user=job.owner.user,
-        job_shown=job.shown_id, shares=step.shares, issued=now, time_limit=message.request.time_limit or -1,
+        cluster=ctl.cluster.settings.cluster_name, job=job.id, attempt=job.attempt, step=step.id, uid=owner.uid, gid=owner.gid, user=owner.user,
+        groups=list(group_ids(owner.user, owner.gid)), job_shown=job.shown_id, shares=step.shares, issued=now,
+        expires=now + ctl.credential_lifetime, time_limit=message.request.time_limit or -1,
         devices={share.node: device_files(ctl.cluster.nodes[share.node], share) for share in step.shares if share.gres})
     layout = [
         m.TaskLayout(node=share.node, address=ctl.links.endpoints[share.node], ranks=ranks, cpus=share.cpu_count)
         for share, ranks in zip(step.shares, steps.ranks(step), strict=True)
     ]
     return m.StepGranted(
-        job_id=job.id, attempt=job.attempt, step_id=step.id, layout=layout, credential=sign(ctl.credential_key, credential),
+        job_id=job.id, attempt=job.attempt, step_id=step.id, layout=layout, credential=seal(credential, ctl.signer.sign),
         environment=step_variables(job, ctl.shape_of(job), step, ctl.cluster.settings, ctl.conf_path), time_limit=job.time_limit,
         kill_wait=ctl.cluster.settings.kill_wait)
 

@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 BATCH = -5
@@ -96,6 +96,7 @@ class StepRecord(NamedTuple):
     cols: int = 80
     kill_on_bad_exit: bool = False
     memory_looks: float = 0.0  # seconds from one look at the memory in use to the next; 0: nobody looks
+    groups: Sequence[int] | None = None  # all groups of the user; None: they are looked up here
     kill_wait: int = 30  # seconds from SIGTERM to SIGKILL when the step is ended without an order that says otherwise
 
     @property
@@ -119,6 +120,7 @@ class Ended(NamedTuple):
     max_rss: int = 0
     at: float = 0.0
     note: str = ""
+    statuses: Mapping[str, int] = {}  # of a step of srun: rank → wait status of each task that was started
 
 
 class Journal(NamedTuple):
@@ -187,10 +189,14 @@ def _record_of(line: bytes) -> StepRecord:
 def read_ended(path: str) -> Ended | None:
     """The last line of the journal in a folder, if the step has ended; cheaper than reading all of it."""
     with open(os.path.join(path, JOURNAL), "rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - 1024))
+        start = max(0, os.fstat(file.fileno()).st_size - 1024)
+        file.seek(start)
         tail = file.read()
-    if not tail.endswith(b"\n"):
-        return None
+        if not tail.endswith(b"\n"):
+            return None
+        if start and b"\n" not in tail[:-1]:  # the last line is long
+            file.seek(0)
+            tail = file.read()
     line = tail[tail.rfind(b"\n", 0, -1) + 1:]
     if not line.startswith(b'{"ended"'):
         return None

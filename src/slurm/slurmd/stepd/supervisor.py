@@ -151,7 +151,8 @@ class Supervisor:
             self._signal(int(str(order["signal"])), first=bool(order.get("first")), everything=bool(order.get("all")))
         elif operation != "status":
             raise ValueError(f"unknown operation {operation}")
-        return {"ok": True, "pid": os.getpid(), "tasks": [task.pid for task in self.tasks if task.status is None], "ending": self.ending.why}
+        return {"ok": True, "pid": os.getpid(), "tasks": [task.pid for task in self.tasks if task.status is None], "ending": self.ending.why,
+                "pids": {str(task.rank): task.pid for task in self.tasks}}
 
     def _signal(self, number: int, *, first: bool, everything: bool) -> None:
         if number in (signal.SIGTERM, signal.SIGKILL):
@@ -202,7 +203,8 @@ class Supervisor:
         status = self.refusal_status or max(statuses, default=0)
         used = self.usage
         ended = folder.Ended(
-            status, self._out_of_memory(), round(used.user_seconds, 3), round(used.system_seconds, 3), used.max_rss, time.time(), self.refusal)
+            status, self._out_of_memory(), round(used.user_seconds, 3), round(used.system_seconds, 3), used.max_rss, time.time(), self.refusal,
+            {} if self.record.is_batch else {str(task.rank): task.status for task in self.tasks if task.status is not None})
         while not self._wrote(ended):
             time.sleep(_FULL_DISK_SECONDS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from slurm.slurmd.stepd.folder import StepRecord
@@ -18,6 +18,10 @@ def _must_change(record: StepRecord) -> bool:
     return os.geteuid() == 0 and record.uid != 0
 
 
+def _groups(record: StepRecord) -> Sequence[int]:
+    return os.getgrouplist(record.user, record.gid) if record.groups is None else record.groups
+
+
 @contextmanager
 def acting_as(record: StepRecord) -> Iterator[None]:
     """The step's owner for file access while inside, ourselves again afterwards."""
@@ -25,7 +29,7 @@ def acting_as(record: StepRecord) -> Iterator[None]:
         yield
         return
     own_groups, own_gid = os.getgroups(), os.getegid()
-    os.setgroups(os.getgrouplist(record.user, record.gid))
+    os.setgroups(_groups(record))
     os.setegid(record.gid)
     os.seteuid(record.uid)
     try:
@@ -39,6 +43,6 @@ def acting_as(record: StepRecord) -> Iterator[None]:
 def become(record: StepRecord) -> None:
     """The step's owner for good, with all of his groups."""
     if _must_change(record):
-        os.setgroups(os.getgrouplist(record.user, record.gid))
+        os.setgroups(_groups(record))
         os.setgid(record.gid)
         os.setuid(record.uid)

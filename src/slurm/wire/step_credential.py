@@ -1,0 +1,60 @@
+"""A step credential: what a step may use where, as whom, until when; and how it lies in a token. Bytes only: who signs and checks is passed in.
+
+slurmctld signs it with its Ed25519 key, nodes hold the public half (net.signing). srun carries it and cannot alter it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+import msgspec
+
+from slurm.model.errors import NotPermitted
+from slurm.model.job import NodeShare
+
+SIGNATURE = 64
+"""Bytes of an Ed25519 signature."""
+LIFETIME = 120.0
+"""Seconds for which a credential may start a step, unless AuthInfo=cred_expire= says otherwise."""
+LONGEST_LIFETIME = 3600.0
+"""Seconds at most: a node remembers for so long what it has started."""
+_PURPOSE = b"slurm-py step credential 1\0"
+
+
+class StepCredential(msgspec.Struct, kw_only=True):
+    """A step and what it may use. Times in seconds since the epoch by slurmctld's clock; `groups` are all groups of its user, as slurmctld
+    sees them (None: nodes look them up)."""
+
+    cluster: str
+    job: int
+    attempt: int
+    step: int
+    uid: int
+    gid: int
+    user: str
+    groups: list[int] | None = None
+    job_shown: str
+    shares: list[NodeShare]  # the step's nodes, and CPUs, memory and GRES on each
+    devices: dict[str, list[str]] = {}  # node → device files
+    issued: float
+    expires: float
+    time_limit: int = -1
+
+
+def seal(credential: StepCredential, sign: Callable[[bytes], bytes]) -> str:
+    """The credential and its signature as one printable token."""
+    body = msgspec.msgpack.encode(credential)
+    return base64.urlsafe_b64encode(sign(_PURPOSE + body) + body).decode()
+
+
+def opened(token: str, genuine: Callable[[bytes, bytes], bool]) -> StepCredential:
+    """The credential in a token, if `genuine(signature, text)`; NotPermitted otherwise. Nothing of it is read before the signature."""
+    try:
+        raw = base64.b64decode(token.encode(), altchars=b"-_", validate=True)
+    except ValueError as error:
+        raise NotPermitted("ESLURMD_INVALID_JOB_CREDENTIAL", hints=["it is not a step credential of slurm-py"]) from error
+    signature, body = raw[:SIGNATURE], raw[SIGNATURE:]
+    if not genuine(signature, _PURPOSE + body):
+        raise NotPermitted("ESLURMD_INVALID_JOB_CREDENTIAL", hints=["this cluster's slurmctld did not sign it"])
+    return msgspec.msgpack.decode(body, type=StepCredential)
