@@ -21,7 +21,7 @@ from slurm.commands.launching.terminal import RawTerminal, window
 from slurm.commands.launching.voice import Voice
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.commands.submission import submit_prefix
-from slurm.model.errors import NotFound, SlurmError
+from slurm.model.errors import NotFound, SlurmError, Unsupported
 from slurm.net.circumstances import present_folder, soft_limits
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve
@@ -39,6 +39,9 @@ def main(shell: Shell | None = None) -> int:
 def _srun(shell: Shell) -> int:
     resolved = resolve("srun", shell.argv, shell.environ, now=shell.now())
     if informed(shell, resolved):
+        return 0
+    if "list" in resolved.text("mpi").split(","):
+        shell.out("MPI plugin types are...\n\tnone")
         return 0
     notes(shell, resolved)
     if not resolved.rest:
@@ -91,6 +94,7 @@ class Call:
         shell, resolved = self._shell, self._resolved
         request = requests.of_job(resolved, shell.argv, shell.environ, os.path.basename(resolved.rest[0]))
         requests.fit_nodes_to_tasks(request, self._voice.info)
+        _require_no_mpi(resolved, max(_positive(request.get("ntasks")), _positive(request.get("nodes_min"))))
         if resolved.flag("test_only"):
             return tell_start(shell, request)
         allocation = Allocation(self._loop, self._controller, self._voice)
@@ -211,6 +215,7 @@ class Call:
         append = asked.get("open_mode") == "append"
         folder = _work_dir(asked.get("work_dir"))
         ntasks = sum(len(place["ranks"]) for place in granted["layout"])
+        _require_no_mpi(resolved, ntasks)
         launch = {
             "credential": granted["credential"], "argv": resolved.rest, "work_dir": folder,
             "stdin": streams.stdin.remote, "stdout": streams.stdout.remote, "stderr": streams.stderr.remote, "append": append,
@@ -247,6 +252,14 @@ class Call:
             self._voice.error(f"ioctl(TIOCGWINSZ): {os.strerror(error.errno or 0)}")
             self._voice.error("Not using a pseudo-terminal, disregarding --pty option")
             return None
+
+
+def _require_no_mpi(resolved: Resolved, ntasks: int) -> None:
+    """Several tasks of an MPI program would each take themselves for the only one, and compute something else than was meant."""
+    asked = resolved.text("mpi")
+    if ntasks > 1 and asked not in ("", "none"):
+        message = f"--mpi={asked} is not supported by slurm-py yet: {ntasks} tasks would not find each other"
+        raise Unsupported(message=message, hints=["without --mpi, tasks are started side by side; mpirun inside the job starts them over ssh or on one node"])
 
 
 def _program_file(resolved: Resolved) -> str:

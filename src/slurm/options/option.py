@@ -4,6 +4,7 @@ from __future__ import annotations
 
 EFFECTIVE = "effective"
 HARMLESS = "harmless"  # accepted; leaving it out would change nothing, `note` says why
+HINT = "hint"  # it only hints: accepted with one warning, which is `note`; leaving it out makes no wrong result
 REFUSED = "refused"  # known to Slurm, not carried out yet; `note` is the sentence
 
 JOB_COMMANDS = ("sbatch", "srun", "salloc")
@@ -28,8 +29,8 @@ class Option:
     """
 
     __slots__ = (
-        "commands", "constant", "env", "help", "metavar", "name", "note", "notice", "optional", "plugin", "sets", "short", "status", "update",
-        "value",
+        "choices", "commands", "constant", "env", "help", "metavar", "name", "note", "optional", "plain", "plugin", "sets", "short", "status",
+        "update", "value",
     )
 
     def __init__(
@@ -47,8 +48,10 @@ class Option:
         constant: object = True,
         update: str = "",
         harmless: str = "",
+        hint: str = "",
         refused: str = "",
-        notice: bool = False,
+        choices: str = "",
+        plain: str = "",
         plugin: str = "",
     ) -> None:
         self.name = name
@@ -62,9 +65,10 @@ class Option:
         self.optional = optional
         self.constant = constant  # what a flag sets
         self.update = update
-        self.status = REFUSED if refused else HARMLESS if harmless else EFFECTIVE
-        self.note = refused or harmless
-        self.notice = notice  # say the note on standard error when the option is used
+        self.status = REFUSED if refused else HINT if hint else HARMLESS if harmless else EFFECTIVE
+        self.note = refused or hint or harmless
+        self.plain = frozenset(plain.split())  # words of a hint that ask for what is done anyway, so that nothing is to be said
+        self.choices = self.plain | frozenset(choices.split())  # every word of a hint's argument
         self.plugin = plugin  # what adds the option to Slurm, which by itself has it not
 
     def __repr__(self) -> str:

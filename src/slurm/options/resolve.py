@@ -98,7 +98,7 @@ def resolve(
     _apply_script(resolved, found, script_name, reading)
     _apply_environment(resolved, environ, reading)
     _apply(resolved, [(one, "command line", ()) for one in given], reading)
-    resolved.notes += [*reading.notes, *_without_effect(resolved, found, script_name)]
+    resolved.notes += [*reading.notes, *(f"--{name}: {why}" for name, why in reading.hints.items()), *_without_effect(resolved, found, script_name)]
     for field, value in resolved.request.items():
         if field in STEP_FIELDS:
             resolved.step[field] = value == "node" if field == "exclusive" else value
@@ -186,8 +186,6 @@ def _apply(resolved: Resolved, sourced: list[_Sourced], reading: values.Reading,
         except SlurmError as error:
             error.hints = (*hints, *error.hints)
             raise
-        if option.notice:
-            resolved.notes.append(f"--{option.name}: {option.note}")
         if option.sets:
             fields.update(found)
         else:

@@ -9,7 +9,7 @@ from slurm.options.option import Option
 
 _ONE_SWITCH = "the network counts as one switch, so every allocation satisfies it"
 _CONTAINERS = "container bundles are not run yet"
-_TOPOLOGY = "block topology is not planned for yet"
+_TOPOLOGY = "the network counts as one block, in which nodes are chosen freely"
 
 JOB_OPTIONS: tuple[Option, ...] = (
     # What the job is called and who pays
@@ -72,12 +72,14 @@ JOB_OPTIONS: tuple[Option, ...] = (
 
     Option("gpu-bind", "", "gpu_bind", "gpu_bind", metavar="TYPE[:VALUE]", env="SBATCH_GPU_BIND SLURM_GPU_BIND SALLOC_GPU_BIND",
            help="which GPUs of a step each task sees, such as single:1 or per_task:1"),
+    Option("tres-bind", "", "tres_bind", "gpu_bind", metavar="gres/gpu:TYPE[:VALUE]", env="SBATCH_TRES_BIND SLURM_TRES_BIND SALLOC_TRES_BIND",
+           help="the same as --gpu-bind, in general words"),
 
     # Which nodes, and how they are shared
     Option("constraint", "C", "text", "features", metavar="FEATURES", env="SBATCH_CONSTRAINT SLURM_CONSTRAINT SALLOC_CONSTRAINT",
            update="Features", help="features that the nodes must have"),
-    Option("prefer", "", "text", "prefer", metavar="FEATURES", notice=True,
-           harmless="any node may be given; those with the features are not looked for first",
+    Option("prefer", "", "text", "prefer", metavar="FEATURES",
+           hint="any node may be given; those with the features are not looked for first",
            help="features that are wished for, not required"),
     Option("nodelist", "w", "hosts", "nodelist", metavar="HOSTS", update="ReqNodeList", help="nodes that must be among the job's"),
     Option("nodefile", "F", "text", metavar="FILE", help="like --nodelist, read from a file"),
@@ -134,8 +136,8 @@ JOB_OPTIONS: tuple[Option, ...] = (
            help="standard error, by default where --output goes"),
     Option("open-mode", "", "open_mode", "open_mode", metavar="append|truncate", commands="sbatch srun",
            env="SBATCH_OPEN_MODE SLURM_OPEN_MODE", help="what to do with output files that exist"),
-    Option("mail-type", "", "mail_type", "mail_type", metavar="END,FAIL,...", update="MailType", notice=True,
-           harmless="slurm-py sends no mail yet; the wish is kept with the job", help="when to send mail"),
+    Option("mail-type", "", "mail_type", "mail_type", metavar="END,FAIL,...", update="MailType", plain="none",
+           hint="slurm-py sends no mail yet; the wish is kept with the job", help="when to send mail"),
     Option("mail-user", "", "text", "mail_user", metavar="ADDRESS", update="MailUser", harmless="without mail there is no receiver",
            help="who gets the mail"),
 
@@ -154,12 +156,30 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("wait-all-nodes", "", "number", "wait_all_nodes", metavar="0|1", commands="sbatch salloc",
            env="SBATCH_WAIT_ALL_NODES SALLOC_WAIT_ALL_NODES", harmless="a job starts only on nodes that are ready",
            help="start when all nodes are ready"),
-    Option("gres-flags", "", "gres_flags", metavar="disable-binding", env="SBATCH_GRES_FLAGS SLURM_GRES_FLAGS SALLOC_GRES_FLAGS",
-           harmless="CPUs near a GPU are preferred and never required", help="how CPUs and GRES belong together"),
-    Option("mem-bind", "", "binding", metavar="none", env="SBATCH_MEM_BIND SLURM_MEM_BIND SALLOC_MEM_BIND",
-           harmless="memory is bound to nothing, as none says; other values are refused", help="bind tasks to memory"),
-    Option("profile", "", "binding", metavar="none", env="SBATCH_PROFILE SLURM_PROFILE SALLOC_PROFILE",
-           harmless="no profile is written, as none says; other values are refused", help="kinds of profile to write"),
+
+    # Hints: taken with a warning
+    Option("gres-flags", "", "hint_words", metavar="enforce-binding|disable-binding", env="SBATCH_GRES_FLAGS SLURM_GRES_FLAGS SALLOC_GRES_FLAGS",
+           plain="disable-binding", choices="enforce-binding allow-task-sharing multiple-tasks-per-sharing one-task-per-sharing",
+           hint="CPUs near a GPU are preferred and never required", help="how CPUs and GRES belong together"),
+    Option("mem-bind", "", "hint_words", metavar="[quiet|verbose,]TYPE", env="SBATCH_MEM_BIND SLURM_MEM_BIND SALLOC_MEM_BIND",
+           plain="none no nosort q quiet", choices="local rank map_mem mask_mem prefer p sort v verbose",
+           hint="tasks are not bound to memory; each may use that of the whole node", help="bind tasks to memory"),
+    Option("profile", "", "hint_words", metavar="all|none|TYPE,...", env="SBATCH_PROFILE SLURM_PROFILE SALLOC_PROFILE",
+           plain="none", choices="all energy task filesystem lustre network", hint="no profile is written", help="kinds of profile to write"),
+    Option("cpu-freq", "", "hint_words", metavar="LOW[-HIGH[:GOVERNOR]]", env="SLURM_CPU_FREQ_REQ",
+           choices="low medium high highm1 conservative ondemand performance powersave schedutil userspace",
+           hint="CPUs run at the frequency that the node gives them", help="frequency of the CPUs"),
+    Option("gpu-freq", "", "hint_words", metavar="[memory=]FREQUENCY[,verbose]", env="SBATCH_GPU_FREQ SLURM_GPU_FREQ SALLOC_GPU_FREQ",
+           choices="low medium high highm1 memory verbose", hint="GPUs run at the frequency that the node gives them",
+           help="frequency of the GPUs"),
+    Option("core-spec", "S", "number", metavar="N", env="SBATCH_CORE_SPEC SLURM_CORE_SPEC SALLOC_CORE_SPEC", plain="0",
+           hint="no cores are set aside for the system (AllowSpecResourcesUsage=No)", help="cores of each node to leave to the system"),
+    Option("thread-spec", "", "number", metavar="N", env="SBATCH_THREAD_SPEC SLURM_THREAD_SPEC SALLOC_THREAD_SPEC", plain="0",
+           hint="no threads are set aside for the system (AllowSpecResourcesUsage=No)", help="threads of each node to leave to the system"),
+    Option("segment", "", "number", metavar="N", env="SBATCH_SEGMENT_SIZE SRUN_SEGMENT_SIZE SALLOC_SEGMENT_SIZE", plain="0",
+           hint=_TOPOLOGY, help="size of a segment of nodes"),
+    Option("spread-segments", "", "flag", hint=_TOPOLOGY, help="segments in different blocks"),
+    Option("consolidate-segments", "", "flag", hint=_TOPOLOGY, help="segments in as few blocks as possible"),
 
     # Not carried out yet
     Option("batch", "", "text", metavar="FEATURES", commands="sbatch", env="SBATCH_BATCH",
@@ -170,19 +190,12 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("cluster-constraint", "", "text", metavar="FEATURES", refused="there are no federations", help="clusters of a federation"),
     Option("clusters", "M", "text", metavar="NAMES", env="SBATCH_CLUSTERS SLURM_CLUSTERS SALLOC_CLUSTERS",
            refused="a command speaks to one cluster, the one of SLURM_CONF", help="which cluster to ask"),
-    Option("consolidate-segments", "", "flag", refused=_TOPOLOGY, help="segments in as few blocks as possible"),
     Option("container", "", "text", metavar="FOLDER", env="SBATCH_CONTAINER SRUN_CONTAINER SALLOC_CONTAINER", refused=_CONTAINERS,
            help="OCI bundle to run in"),
     Option("container-id", "", "text", metavar="ID", env="SBATCH_CONTAINER_ID SRUN_CONTAINER_ID SALLOC_CONTAINER_ID", refused=_CONTAINERS,
            help="name of the container"),
-    Option("core-spec", "S", "text", metavar="N", env="SBATCH_CORE_SPEC SLURM_CORE_SPEC SALLOC_CORE_SPEC",
-           refused="no cores are set aside for the system", help="cores of each node to leave to the system"),
-    Option("cpu-freq", "", "text", metavar="FREQUENCY", env="SLURM_CPU_FREQ_REQ", refused="CPU frequencies are not set",
-           help="frequency of the CPUs"),
     Option("gid", "", "text", metavar="GROUP", commands="sbatch", refused="a job runs as the group that submits it",
            help="submit as another group"),
-    Option("gpu-freq", "", "text", metavar="FREQUENCY", env="SBATCH_GPU_FREQ SLURM_GPU_FREQ SALLOC_GPU_FREQ",
-           refused="GPU frequencies are not set", help="frequency of the GPUs"),
     Option("mcs-label", "", "text", metavar="LABEL", refused="there is no multi-category security", help="security label"),
     Option("mem-update", "", "text", metavar="SIZE", refused="the memory of a running job stays as it was given",
            help="change memory while running"),
@@ -193,13 +206,6 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("resv-ports", "", "flag", env="SLURM_RESV_PORTS", refused="no ports are set aside for steps", help="set ports aside"),
     Option("runtime", "", "text", metavar="NAME", env="SBATCH_RUNTIME SRUN_RUNTIME SALLOC_RUNTIME", refused=_CONTAINERS,
            help="container runtime"),
-    Option("segment", "", "text", metavar="N", env="SBATCH_SEGMENT_SIZE SRUN_SEGMENT_SIZE SALLOC_SEGMENT_SIZE", refused=_TOPOLOGY,
-           help="size of a segment of nodes"),
-    Option("spread-segments", "", "flag", refused=_TOPOLOGY, help="segments in different blocks"),
-    Option("thread-spec", "", "text", metavar="N", env="SBATCH_THREAD_SPEC SLURM_THREAD_SPEC SALLOC_THREAD_SPEC",
-           refused="no threads are set aside for the system", help="threads of each node to leave to the system"),
-    Option("tres-bind", "", "text", metavar="SPEC", env="SBATCH_TRES_BIND SLURM_TRES_BIND SALLOC_TRES_BIND",
-           refused="tasks are not bound to devices", help="bind tasks to devices"),
     Option("uid", "", "text", metavar="USER", commands="sbatch", refused="a job runs as the user that submits it",
            help="submit as another user"),
 )

@@ -5,11 +5,11 @@ Notations are imported by the readers that need them, so that a command pays onl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from slurm.model.errors import NotationError, Unsupported
 from slurm.options.errors import OptionError
-from slurm.options.option import Option
+from slurm.options.option import HINT, Option
 
 _MAX_NUMBER = 2**31 - 4
 _YES = frozenset({"yes", "y", "1", "true", "on"})
@@ -22,13 +22,14 @@ _LIMITS = ("AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "
 
 
 class Reading:
-    """What readers may look at and leave behind: the present moment, and `notes` for standard error."""
+    """What readers may look at and leave behind: the present moment, `notes` for standard error, and `hints`, option → why it is not followed."""
 
-    __slots__ = ("notes", "now")
+    __slots__ = ("hints", "notes", "now")
 
     def __init__(self, now: float) -> None:
         self.now = now
         self.notes: list[str] = []
+        self.hints: dict[str, str] = {}
 
 
 Fields = dict[str, object]
@@ -36,7 +37,11 @@ Fields = dict[str, object]
 
 def read(option: Option, text: str | None, reading: Reading) -> Fields:
     """The fields that an option sets, by name; OptionError or Unsupported where the text stands for nothing."""
-    return READERS[option.value](option, text or "", reading)
+    reading.hints.pop(option.name, None)
+    fields = READERS[option.value](option, text or "", reading)
+    if option.status == HINT and not (text and option.plain.issuperset(_words(text, option.plain))):
+        reading.hints[option.name] = option.note
+    return fields
 
 
 def unsupported(option: Option, text: str, why: str) -> Unsupported:
@@ -189,12 +194,12 @@ def _node_info(option: Option, text: str, reading: Reading) -> Fields:
 
 
 def _hint(option: Option, text: str, reading: Reading) -> Fields:
-    if text in ("compute_bound", "memory_bound"):
-        raise unsupported(option, text, "tasks are not bound to cores; use --ntasks-per-core or --ntasks-per-socket")
-    if text not in ("nomultithread", "multithread", "none"):
+    if text not in ("compute_bound", "memory_bound", "nomultithread", "multithread", "none"):
         message = f'unrecognized --hint argument "{text}", see --hint=help'
-        raise OptionError(message, exit_code=1, hints=["valid: nomultithread, multithread"])
-    return {"threads_per_core": 1} if text == "nomultithread" else {}
+        raise OptionError(message, exit_code=1, hints=["valid: compute_bound, memory_bound, nomultithread, multithread"])
+    if text == "memory_bound":
+        reading.hints[option.name] = "one thread a core is used, but not just one core of each socket: --ntasks-per-socket=1 asks for that"
+    return {"threads_per_core": 1} if text in ("nomultithread", "compute_bound", "memory_bound") else {}
 
 
 def _exclusive(option: Option, text: str, reading: Reading) -> Fields:
@@ -207,13 +212,17 @@ def _exclusive(option: Option, text: str, reading: Reading) -> Fields:
 
 def _distribution(option: Option, text: str, reading: Reading) -> Fields:
     nodes, comma, pack = text.lower().partition(",")
+    if nodes in ("pack", "nopack"):
+        nodes, comma, pack = "*", ",", nodes
     first, *inner = nodes.split(":")
     name, equals, size = first.partition("=")
-    if name == "arbitrary" or pack == "pack":
+    if name == "arbitrary":
         raise unsupported(option, text, "tasks are dealt out as block, cyclic or plane=N")
+    if pack == "pack":
+        reading.hints[option.name] = "nodes are filled one after another as block says; pack changes nothing more"
     known = name in ("block", "cyclic", "*") if not equals else name == "plane" and size.isdigit() and int(size) > 0
     inner_known = len(inner) < 3 and all(word in ("block", "cyclic", "fcyclic", "*") for word in inner)
-    if not (known and inner_known) or (comma and pack != "nopack"):
+    if not (known and inner_known) or (comma and pack not in ("pack", "nopack")):
         raise _invalid(option, text, valid="block, cyclic, plane=N")
     return {"distribution": "" if first == "*" else first}
 
@@ -286,17 +295,41 @@ def _mail_type(option: Option, text: str, reading: Reading) -> Fields:
     return {"mail_type": ",".join(words)}
 
 
-def _binding(option: Option, text: str, reading: Reading) -> Fields:
-    words = {word.strip().lower() for word in text.split(",")}
-    if not words <= {"", "none", "no", "off", "q", "quiet", "v", "verbose"}:
-        raise unsupported(option, text, option.note.partition(";")[0])
+def _hint_words(option: Option, text: str, reading: Reading) -> Fields:
+    """Words that say how to do it: "verbose,map_cpu:0,2", "low-high:performance"; none is followed, all must exist."""
+    words = _words(text, option.choices)
+    for word in words:
+        if not (word in option.choices or _is_amount(word)):
+            message = f'unrecognized --{option.name} argument "{text}"'
+            raise OptionError(message, hints=[*_meant(word, option.choices), f"valid: {', '.join(sorted(option.choices))}"])
     return {option.key: text}
 
 
-def _gres_flags(option: Option, text: str, reading: Reading) -> Fields:
-    if text.lower() != "disable-binding":
-        raise unsupported(option, text, option.note)
-    return {option.key: text}
+def _words(text: str, known: frozenset[str]) -> list[str]:
+    """The words of a hint; one that has a dash itself, such as enforce-binding, is one word."""
+    pieces = text.strip().lower().replace(":", ",").replace("=", ",").split(",")
+    return [word for piece in pieces for word in ([piece] if piece in known else piece.split("-"))]
+
+
+def _is_amount(word: str) -> bool:
+    return word in ("", "*") or set(word.removeprefix("0x")) <= set("0123456789abcdef")
+
+
+def _meant(word: str, known: Iterable[str]) -> list[str]:
+    from slurm.notation.nearest import nearest
+
+    meant = nearest(word, list(known))
+    return [f"did you mean {meant}?"] if meant else []
+
+
+def _tres_bind(option: Option, text: str, reading: Reading) -> Fields:
+    for one in text.split("+"):
+        kind, colon, bind = one.partition(":")
+        if kind.lower() != "gres/gpu":
+            raise unsupported(option, text, "tasks are given GPUs, no other devices of their own")
+        if not colon:
+            raise _invalid(option, text, valid="gres/gpu:TYPE, such as gres/gpu:single:1")
+    return _gpu_bind(option, bind, reading)
 
 
 def _switches(option: Option, text: str, reading: Reading) -> Fields:
@@ -331,7 +364,7 @@ READERS: dict[str, Callable[[Option, str, Reading], Fields]] = {
     "memory": _memory, "size": _memory, "duration": _duration, "moment": _moment, "gres": _gres, "gpus": _gpus,
     "tres_per_task": _tres_per_task, "hosts": _hosts, "node_info": _node_info, "hint": _hint, "exclusive": _exclusive,
     "distribution": _distribution, "nice": _nice, "priority": _priority, "yesno": _yesno, "no_kill": _no_kill, "requeue": _requeue,
-    "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "binding": _binding, "gpu_bind": _gpu_bind, "gres_flags": _gres_flags,
+    "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "hint_words": _hint_words, "gpu_bind": _gpu_bind, "tres_bind": _tres_bind,
     "switches": _switches, "propagate": _propagate, "job": _job, "immediate": _count,
 }
 """Kind of value → its reader. The one place that knows the kinds."""

@@ -522,3 +522,12 @@ def test_many_tasks_on_many_nodes_come_together(tmp_path: Path) -> None:
         ran = cluster.run("-N4", "-n64", "-l", "hostname")
         assert (ran.code, ran.err) == (0, "")
         assert sorted(ran.out.splitlines()) == sorted(f"{rank:2}: login1" for rank in range(64))
+
+
+def test_one_task_runs_though_an_mpi_was_named_and_several_would_not_find_each_other(tmp_path: Path) -> None:
+    with fake_cluster(tmp_path) as cluster:
+        alone = cluster.run("--mpi=pmi2", "-n1", "hostname")
+        assert (alone.code, alone.out, alone.err.count("\n")) == (0, "login1\n", 1)
+        several = cluster.run("--mpi=pmix", "-n2", "hostname")
+        assert (several.code, "2 tasks would not find each other" in several.err) == (1, True)
+        assert cluster.run("-n2", "--mpi=list").out == "MPI plugin types are...\n\tnone\n"
