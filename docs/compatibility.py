@@ -22,7 +22,8 @@ INTRODUCTION = """\
 
 What of Slurm works here, row by row. Written by `make docs` from `src/slurm/options`, `src/slurm/config` and `src/slurm/render`; the first
 part is `docs/differences.md`. *Works* is what Slurm does; *accepted* changes nothing, and the note says why; *only hints*: taken with one
-warning, which is the note, since no result is wrong without it; *not yet* is refused (a command, an option) or warned of (a configuration key) with the sentence in the note. What stands in no row is refused as unknown.
+warning, which is the note, since no result is wrong without it; *not yet* is refused (a command, an option) or warned of (a configuration key) with
+the sentence in the note; *obsolete* is a key that Slurm had once: one warning, and nothing else. What stands in no row is refused as unknown.
 
 """
 
@@ -32,6 +33,7 @@ STANDING = {
     options.HINT: "only hints",
     options.REFUSED: "not yet",
     schema.NOT_YET: "not yet",
+    schema.OBSOLETE: "obsolete",
 }
 
 

@@ -177,7 +177,7 @@ def test_ps_shows_who_is_who(fresh: Maker) -> None:
     job = cluster.sbatch("-o", "/dev/null", "--wrap", "srun sleep 60")
     cluster.until(lambda: len(cluster.stepds(f"{job}.")) == 2, why="there are not two slurmstepds")
     titles = {" ".join(process.cmdline()).strip() for process in [*cluster.processes(), *map(psutil.Process, pids(cluster).values())]}
-    assert {"slurmctld", "slurmd cn01", "slurmd cn02", f"slurmstepd: [{job}.batch]", f"slurmstepd: [{job}.0]"} <= titles
+    assert {"slurmctld", "slurmd -N cn01", "slurmd -N cn02", f"slurmstepd: [{job}.batch]", f"slurmstepd: [{job}.0]"} <= titles
     cluster.ok("scancel", job)
 
 

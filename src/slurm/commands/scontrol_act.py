@@ -51,13 +51,11 @@ def _jobs(shell: Shell, word: str, words: list[str], request: Message) -> int:
 
 
 def ping(shell: Shell, resolved: Resolved, words: list[str]) -> int:
-    """`ping`: whether the controller answers."""
+    """`ping`: whether the controller answers now; one that is starting is not waited for."""
     try:
-        channel = shell.channel()
+        channel = shell.channel(patient=False)
     except Unreachable as error:
-        shell.out("Slurmctld(primary) is DOWN")
-        shell.hints(error.hints)
-        return 1
+        return _down(shell, error)
     try:
         return show_ping(shell, channel)
     finally:
@@ -69,11 +67,21 @@ def show_ping(shell: Shell, channel: Channel) -> int:
     try:
         reply = channel.call({"type": "Ping"})
     except Unreachable as error:
-        shell.out("Slurmctld(primary) is DOWN")
-        shell.hints(error.hints)
-        return 1
+        return _down(shell, error)
     shell.out(f"Slurmctld({reply.get('mode', 'primary')}) at {reply.get('host', '')} is UP")
     return 0
+
+
+def _down(shell: Shell, error: Unreachable) -> int:
+    from slurm.net.discovery import find_site
+
+    try:
+        host = find_site(shell.environ).host
+    except SlurmError:
+        host = ""  # no cluster is meant: the hints say so
+    shell.out(f"Slurmctld(primary) at {host} is DOWN" if host else "Slurmctld(primary) is DOWN")
+    shell.hints(error.hints)
+    return 1
 
 
 def reconfigure(shell: Shell, resolved: Resolved, words: list[str]) -> int:

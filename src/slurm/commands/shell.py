@@ -53,6 +53,13 @@ def connect(environ: Mapping[str, str]) -> Channel:
     return client.connect(environ)
 
 
+def connect_at_once(environ: Mapping[str, str]) -> Channel:
+    """As `connect`, but a controller that refuses is not tried again."""
+    from slurm.net import client, discovery
+
+    return client.reach(discovery.find_site(environ), 0.0)
+
+
 class Shell:
     """One call of a command: its name, words, variables and streams, and the way to slurmctld. Tests make their own."""
 
@@ -89,9 +96,9 @@ class Shell:
             os.execv(other, [name, *sys.argv[1:]])
         return cls(name, sys.argv[1:], os.environ, sys.stdin.buffer, sys.stdout, sys.stderr)
 
-    def channel(self) -> Channel:
-        """A new connection to slurmctld."""
-        return self.connect(self.environ)
+    def channel(self, *, patient: bool = True) -> Channel:
+        """A new connection to slurmctld; one that is just starting is waited for if `patient`."""
+        return self.connect(self.environ) if patient or self.connect is not connect else connect_at_once(self.environ)
 
     def out(self, text: str) -> None:
         """Writes a line to standard output."""

@@ -50,6 +50,7 @@ class Config(Keys):
         self.gres_lines = read_gres(gres, problems)
         self._verify()
         self._verify_gres()
+        self._warn_of_memory()
         self.raise_problems()
 
     @cached_property
@@ -74,6 +75,9 @@ class Config(Keys):
                 if row.standing == schema.NOT_YET and (record.section, row.name) not in seen and (row.always or not _says_default(entry)):
                     seen.add((record.section, row.name))
                     self.warnings.append(f"{entry.origin}: {row.name} is not carried out yet: {row.note}")
+                elif row.standing == schema.OBSOLETE and (record.section, row.name) not in seen:
+                    seen.add((record.section, row.name))
+                    self.warnings.append(f"{entry.origin}: Ignoring obsolete {row.name}={entry.text} option. Please remove it from your configuration: {row.note}")
                 if record.section == "slurm.conf":
                     self._warn_of_switches(entry)
 
@@ -121,6 +125,20 @@ class Config(Keys):
             strange = sorted(name for name in line.nodes or () if name not in known)
             if strange:
                 self.warnings.append(f"{line.origin}: NodeName={strange[0]} is no node of {self.path}")
+
+
+    def _warn_of_memory(self) -> None:
+        """The usual trap: memory is counted, and a job that does not ask for any gets all of a node, so that every node runs one job."""
+        written = self.written("SelectTypeParameters")
+        if written is None or "MEMORY" not in self.text("SelectTypeParameters").upper() or self.number("DefMemPerCPU") or self.number("DefMemPerNode"):
+            return
+        without = [part for part in self.partitions if not part.def_mem_per_cpu and not part.def_mem_per_node and part.nodes]
+        if not without:
+            return
+        least = min(node.real_memory // max(node.cpus, 1) for node in (self.nodes_by_name[name] for part in without for name in part.nodes))
+        self.warnings.append(
+            f"{written}: memory is counted, but partition {without[0].name} has no DefMemPerCPU: a job that does not ask for memory gets all of its node, "
+            f"so that each node runs one job at a time; write DefMemPerCPU={max(least, 1)}")
 
 
 def _says_default(entry: Entry) -> bool:

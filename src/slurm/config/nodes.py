@@ -162,8 +162,8 @@ def _nodes_of(record: Record, line: Settled, port: int, problems: list[Problem],
     hostnames = _dealt("NodeHostname", line, names, names, problems, origin)
     addresses = _dealt("NodeAddr", line, names, hostnames, problems, origin)
     broadcast = _dealt("BcastAddr", line, names, [""] * len(names), problems, origin)
-    ports = [int(each.partition("-")[0]) for each in _dealt("Port", line, names, [str(port)] * len(names), problems, origin)]
-    boards, sockets, cores, threads, cpus = _topology(line, origin, problems, warnings)
+    ports = _ports(line, names, port, problems, origin)
+    boards, sockets, cores, threads, cpus = _topology(record, line, warnings)
     memory, disk, weight = line.number("RealMemory"), line.number("TmpDisk"), line.number("Weight")
     state, reason, gres = line.text("State"), line.text("Reason"), line.text("Gres")
     features = line.words("Features")
@@ -190,12 +190,30 @@ def _dealt(key: str, line: Settled, names: list[str], default: list[str], proble
     return dealt
 
 
-def _topology(line: Settled, origin: Origin, problems: list[Problem], warnings: list[str]) -> tuple[int, int, int, int, int]:
+def _ports(line: Settled, names: list[str], port: int, problems: list[Problem], origin: Origin) -> list[int]:
+    """The port of each node: Port=6821-6822 and Port=[6821-6822] deal one to each."""
+    text = line.text("Port")
+    if text and not text.startswith("["):
+        line.read["Port"] = f"[{text}]"
+    dealt = _dealt("Port", line, names, [str(port)] * len(names), problems, origin)
+    wrong = [each for each in dealt if not (each.isdecimal() and 0 < int(each) < 65536)]
+    if wrong:
+        problems.append(Problem(origin, f"Port={text}: {wrong[0]} is no port", "write 6818, or a range such as 6821-6822 that deals one to each node"))
+        return [port] * len(names)
+    return [int(each) for each in dealt]
+
+
+def _topology(record: Record, line: Settled, warnings: list[str]) -> tuple[int, int, int, int, int]:
     """Boards, sockets of the node, cores a socket, threads a core, CPUs; what is missing follows from what is written."""
+    origin = record.origin
     boards, cores, threads = (max(line.number(key), 1) for key in ("Boards", "CoresPerSocket", "ThreadsPerCore"))
-    if "Sockets" in line.read and "SocketsPerBoard" in line.read:
-        problems.append(Problem(origin, "Sockets and SocketsPerBoard are mutually exclusive", "write one of them"))
     written = line.maybe("Sockets") or line.maybe("SocketsPerBoard")
+    if "Sockets" in line.read and "SocketsPerBoard" in line.read:
+        # Where one of them comes from a DEFAULT line, the node's own word wins.
+        own = {entry.row.name for entry in record.entries}
+        key = "Sockets" if "Sockets" in own and "SocketsPerBoard" not in own else "SocketsPerBoard"
+        warnings.append(f"{origin}: NodeNames={line.text('NodeName')} Sockets=# and SocketsPerBoard=# is invalid, using {key}")
+        written = line.maybe(key)
     cpus = line.maybe("CPUs")
     name = line.text("NodeName")
     sockets = written * boards if written else boards

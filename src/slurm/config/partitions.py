@@ -103,6 +103,7 @@ def _members(
 def _partition(name: str, line: Settled, members: list[str], disable_root_jobs: bool, origin: Origin) -> PartitionConf:
     over = line.maybe("OverTimeLimit")
     max_time = line.maybe("MaxTime")
+    priority = line.maybe("Priority")  # an older key that stood for both
     return PartitionConf(
         name=name, nodes=members, nodes_text=line.text("Nodes"), default=line.flag("Default"), state=line.text("State"),
         max_time=-1 if max_time is None else max_time, default_time=line.maybe("DefaultTime"),
@@ -115,9 +116,13 @@ def _partition(name: str, line: Settled, members: list[str], disable_root_jobs: 
         allow_groups=line.text("AllowGroups"), allow_accounts=line.text("AllowAccounts"), deny_accounts=line.text("DenyAccounts"),
         allow_qos=line.text("AllowQos"), deny_qos=line.text("DenyQos"), alloc_nodes=line.text("AllocNodes"),
         alternate=line.text("Alternate"), qos=line.text("QOS"),
-        priority_tier=line.number("PriorityTier"), priority_job_factor=line.number("PriorityJobFactor"),
+        priority_tier=_number_or(line, "PriorityTier", priority), priority_job_factor=_number_or(line, "PriorityJobFactor", priority),
         oversubscribe=line.text("OverSubscribe"), exclusive_user=line.flag("ExclusiveUser"), hidden=line.flag("Hidden"),
         root_only=line.flag("RootOnly"), disable_root_jobs=line.flag("DisableRootJobs") if "DisableRootJobs" in line.read else disable_root_jobs,
         req_resv=line.flag("ReqResv"), lln=line.flag("LLN"), grace_time=line.number("GraceTime"), preempt_mode=line.text("PreemptMode"),
         tres_billing_weights=line.text("TRESBillingWeights"), job_defaults=line.text("JobDefaults"), origin=origin,
     )
+
+
+def _number_or(line: Settled, key: str, otherwise: int | None) -> int:
+    return line.number(key) if key in line.read or otherwise is None else otherwise

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 EFFECTIVE = "effective"
 HARMLESS = "harmless"
 NOT_YET = "not yet"
+OBSOLETE = "obsolete"
 
 UNITS = {"sec": "sec", "min": "min", "usec": "usec", "percent": "percent", "rate": "nodes/min"}
 """Kind of value → the unit that `scontrol show config` prints behind it; kinds that are missing here print none."""
@@ -21,8 +22,8 @@ class Row:
     """One configuration key: what it holds and what we do with it.
 
     `kind` is a key of `values.READERS`; `default` is the text that stands when the key is not written ("" for none);
-    `standing` is EFFECTIVE, HARMLESS (accepted, `note` says why it changes nothing) or NOT_YET (one warning when it is
-    written, `note` says what does not happen). `always` warns even where the value written is the default, because that default
+    `standing` is EFFECTIVE, HARMLESS (accepted, `note` says why it changes nothing), NOT_YET (one warning when it is
+    written, `note` says what does not happen) or OBSOLETE (Slurm itself has it no more; one warning, `note` says what took its place). `always` warns even where the value written is the default, because that default
     is not carried out either. `choices` lists the words a "choice" takes. `shown` says that `scontrol show config` prints it.
     """
 
@@ -113,4 +114,4 @@ def _build(name: str) -> Section:
     return Section(name, ((schema_lines.TEXTS[name], False),), schema_lines.ALIASES.get(name, {}))
 
 
-_STANDINGS = {"yes": EFFECTIVE, "ok": HARMLESS, "later": NOT_YET}
+_STANDINGS = {"yes": EFFECTIVE, "ok": HARMLESS, "later": NOT_YET, "old": OBSOLETE}

@@ -71,6 +71,7 @@ OverSubscribe | share | NO | yes |
 OverTimeLimit | min | | yes |
 PowerDownOnIdle | yesno | NO | later | nodes are not powered up and down
 PreemptMode | upper | | later | no job is preempted
+Priority | int | | yes |
 PriorityJobFactor | int | 1 | yes |
 PriorityTier | int | 1 | yes |
 QOS | text | | later | partition QOS are not applied
@@ -131,6 +132,7 @@ AllowedSwapSpace | text | 0 | later | jobs are not confined to cgroups
 CgroupAutomount | yesno | no | later | jobs are not confined to cgroups
 CgroupMountpoint | text | /sys/fs/cgroup | later | jobs are not confined to cgroups
 CgroupPlugin | choice:cgroup/v1,cgroup/v2,autodetect,disabled | autodetect | later | jobs are not confined to cgroups
+CgroupReleaseAgentDir | text | | old | the kernel's empty cgroups are removed by slurmd
 CgroupSlice | text | system.slice | later | jobs are not confined to cgroups
 ConstrainCores | yesno | no | later | jobs are not confined to cgroups
 ConstrainDevices | yesno | no | later | jobs are not confined to cgroups
@@ -149,6 +151,7 @@ MinKmemSpace | text | 30 | later | jobs are not confined to cgroups
 MinRAMSpace | text | 30 | later | jobs are not confined to cgroups
 SignalChildrenProcesses | yesno | no | later | jobs are not confined to cgroups
 SystemdTimeout | text | 1000 | later | jobs are not confined to cgroups
+TaskAffinity | yesno | no | old | TaskPlugin=task/affinity took its place
 """
 
 TOPOLOGY = """

@@ -1,7 +1,7 @@
 """The keys of slurm.conf that stand on lines of their own: rows of the table in `schema`.
 
 One row a line: name | kind | default | standing | note. Standing is `yes` (carried out), `ok` (accepted, the note says why it
-changes nothing here) or `later` (known, not carried out; the note completes "… is not carried out yet: "); `later!` warns even
+changes nothing here), `later` (known, not carried out; the note completes "… is not carried out yet: ") or `old` (sites still carry it); `later!` warns even
 where the file writes the default. SHOWN is in the order of `scontrol show config` of Slurm 26.11, with its names and defaults;
 UNSHOWN are keys that Slurm accepts and shows elsewhere, under another name, or not at all. Defaults are from slurm.conf(5) and
 that output.
@@ -189,7 +189,7 @@ SlurmdPort | port | 6818 | yes |
 SlurmdSpoolDir | text | /var/spool/slurmd | yes |
 SlurmdSyslogDebug | level | | later | nothing is written to syslog
 SlurmdTimeout | sec | 300 | yes |
-SlurmdUser | user | root | ok | slurmd runs as the user who started it
+SlurmdUser | user | root | yes |
 SlurmrestdHttpAuthParameters | list | | later | slurmrestd does not exist yet
 SlurmrestdParameters | list | | later | slurmrestd does not exist yet
 SlurmSchedLogFile | text | | later | the scheduler has no log file of its own
@@ -233,31 +233,64 @@ X11Parameters | list | | later | X11 is not forwarded
 """
 
 UNSHOWN = """
+AccountingStorageLoc | text | | old | slurmdbd.conf names the database
 AccountingStoragePass | text | | later | no accounting daemon is contacted
 AccountingStorageUser | text | | later | no accounting daemon is contacted
+AccountingStoreJobComment | yesno | yes | old | AccountingStoreFlags=job_comment took its place
+AcctGatherInfinibandType | text | | old | AcctGatherInterconnectType took its place
 BackupAddr | text | | later | there is one controller
 BackupController | text | | later | there is one controller
-ControlAddr | text | | later | the address is read from SlurmctldHost=host(address)
+CacheGroups | text | | old | groups are always looked up anew after a while
+CheckpointType | text | | old | Slurm has no checkpoints any more
+ControlAddr | text | | yes |
 CoreSpecPlugin | plugin | | later | core specialization is not carried out
+CryptoType | text | | old | CredType took its place
+DefaultStorageHost | text | | old | AccountingStorageHost took its place
+DefaultStorageLoc | text | | old | slurmdbd.conf names the database
+DefaultStoragePass | text | | old | AccountingStoragePass took its place
+DefaultStoragePort | text | | old | AccountingStoragePort took its place
+DefaultStorageType | text | | old | AccountingStorageType took its place
+DefaultStorageUser | text | | old | AccountingStorageUser took its place
 DefCpuPerGPU | int | | later | CPUs are not derived from GPUs
 DefMemPerGPU | mb | 0 | later | memory is not derived from GPUs
 DefMemPerNode | mb | 0 | yes |
+DynAllocPort | text | | old | Slurm has no such port any more
+DynAllocTimeout | text | | old | Slurm has no such port any more
 Epilog | text | | later | prologs and epilogs are not run
 EpilogSlurmctld | text | | later | prologs and epilogs are not run
 EpilogTimeout | int | 65534 | later | prologs and epilogs are not run
 ExtSensorsFreq | sec | 0 | later | no sensors are read
 ExtSensorsType | plugin | | later | no sensors are read
+FastSchedule | text | | old | nodes are as configured; SlurmdParameters=config_overrides was FastSchedule=2
 GetEnvTimeout | sec | 2 | later | the login environment is read without a limit of its own
+HeartbeatInterval | text | | old | nodes are told how often to speak
+JobAcctFrequency | text | | old | JobAcctGatherFrequency took its place
+JobAcctLogFile | text | | old | JobCompLoc took its place
+JobAcctParameters | text | | old | JobAcctGatherParams took its place
+JobAcctType | text | | old | JobAcctGatherType took its place
+JobCheckpointDir | text | | old | Slurm has no checkpoints any more
 JobContainerType | plugin | | later | jobs get no private filesystem
+JobCredentialPrivateKey | text | | old | the controller makes the key that signs steps
+JobCredentialPublicCertificate | text | | old | nodes are told the key that proves steps
+KeepAliveTime | text | | old | CommunicationParameters=keepalivetime took its place
 LaunchType | choice:launch/slurm | launch/slurm | ok | srun launches steps itself, which is the only value Slurm had
+LayoutsPath | text | | old | Slurm has no layouts any more
 MaxMemPerCPU | mb | 0 | yes |
+MemLimitEnforce | text | | old | JobAcctGatherParams=OverMemoryKill took its place
+MsgAggregationParams | text | | old | every node has one connection
 PowerParameters | list | | later | power is not managed
 PowerPlugin | plugin | | later | power is not managed
 Prolog | text | | later | prologs and epilogs are not run
 PrologSlurmctld | text | | later | prologs and epilogs are not run
 PrologTimeout | int | 65534 | later | prologs and epilogs are not run
 RoutePlugin | text | route/default | ok | every node holds its own connection to slurmctld, so nothing is routed
+SallocDefaultCommand | text | | old | LaunchParameters=use_interactive_step took its place
+SbcastParameters | text | | old | BcastParameters took its place
+SchedulerPort | text | | old | Slurm has no such port any more
+SchedulerRootFilter | text | | old | a partition's RootOnly took its place
 SlurmctldPlugstack | list | | later | slurmctld loads no plugins
+SrunIOTimeout | text | | old | EioTimeout took its place
+UseSpecResources | text | | old | AllowSpecResourcesUsage took its place
 """
 
 ALIASES = {

@@ -47,17 +47,28 @@ class _Lines(logging.Formatter):
 
 
 def start(program: str, level: int, path: str = "") -> None:
-    """Log to `path`, or to standard error when it is empty; may be called again to reopen a rotated file."""
+    """Log to `path`, or to standard error when it is empty. OSError leaves it as it was."""
     for name, number in (("VERBOSE", VERBOSE), *((f"DEBUG{k}", 11 - k) for k in range(2, 6))):
         logging.addLevelName(number, name)
-    root = logging.getLogger()
-    for former in list(root.handlers):
-        root.removeHandler(former)
-        former.close()
     if path:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     handler = logging.FileHandler(path) if path else logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(program, stamped=bool(path)))
+    root = logging.getLogger()
+    for former in list(root.handlers):
+        root.removeHandler(former)
+        former.close()
     root.addHandler(handler)
     root.setLevel(level)
     logging.getLogger("asyncio").setLevel(max(level, logging.WARNING))
+
+
+def reopen(program: str, level: int, path: str) -> None:
+    """As `start` for a running daemon: where the new file cannot be opened, the old one is kept and told."""
+    logging.getLogger().setLevel(level)
+    if not path:
+        return
+    try:
+        start(program, level, path)
+    except OSError as error:
+        logging.getLogger(program).error("the log file %s cannot be opened again, the former one is kept: %s", path, error.strerror)

@@ -2,59 +2,93 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import struct
 import sys
 import time
 
 from slurm.model.errors import StoreError
 
-LOOKED_AT_SECONDS = 0.5
-"""A lock that is held no longer was somebody looking (`holder_of`), or the predecessor's last breath."""
+LAST_BREATH_SECONDS = 0.5
+"""How long a pid file may still be locked by a predecessor that is ending."""
 
 
 class PidFile:
-    """A file with this process's number, locked while it runs: a stale one is simply taken over, a live one refuses."""
+    """A file with this process's number, locked while it runs: a stale one is simply taken over, a live one refuses.
+
+    The lock is one that only a descriptor opened for writing can take, so that nobody who may merely read the file can be taken for a daemon.
+    Locks of readers do not count either: each start puts a new file, which nobody could open before it was locked, in the place of the old one.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self._descriptor = -1
 
-    def acquire(self, program: str) -> None:
-        """Write our number; StoreError when a running process holds the file or it cannot be written."""
-        deadline = time.monotonic() + LOOKED_AT_SECONDS
-        while True:
-            descriptor = self._open()
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                number = os.read(descriptor, 32).decode(errors="replace").strip()
+    def acquire(self, program: str, owner: int = -1) -> None:
+        """Write our number; `owner` is the uid that the file shall belong to. StoreError when a running process holds the file or it cannot be written."""
+        deadline = time.monotonic() + LAST_BREATH_SECONDS
+        while not self._taken(owner):
+            if time.monotonic() > deadline:
+                raise StoreError(message=f"{program} is already running (pid {holder_of(self.path) or 'unknown'}, {self.path})")
+            time.sleep(0.02)
+
+    def _taken(self, owner: int) -> bool:
+        """One attempt. Whoever starts holds the new file's lock first, so that only one at a time looks at the old one and replaces it."""
+        new = self.path + ".new"
+        descriptor = self._open(new)
+        try:
+            if not _lock(descriptor) or not _is_at(descriptor, new):
                 os.close(descriptor)
-                if time.monotonic() > deadline:
-                    raise StoreError(message=f"{program} is already running (pid {number}, {self.path})") from error
-                time.sleep(0.02)
-                continue
-            if _is_at(descriptor, self.path):
-                break
-            os.close(descriptor)  # its last holder removed it while we waited: what we locked is nobody's
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+                return False
+            if holder_of(self.path):
+                os.unlink(new)
+                os.close(descriptor)
+                return False
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            if owner >= 0:
+                os.fchown(descriptor, owner, -1)
+            os.fchmod(descriptor, 0o644)
+            os.replace(new, self.path)
+        except OSError as error:
+            raise StoreError(message=f"cannot write the pid file {self.path}: {error.strerror}") from error
         self._descriptor = descriptor
+        return True
 
     def release(self) -> None:
-        """Remove the file; a second call does nothing."""
+        """Remove the file, or empty it where its folder is not ours any more; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             if _is_at(descriptor, self.path):
-                os.unlink(self.path)
+                try:
+                    os.unlink(self.path)
+                except PermissionError:
+                    os.ftruncate(descriptor, 0)
             os.close(descriptor)
 
-    def _open(self) -> int:
+    def _open(self, path: str) -> int:
         try:
-            os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
-            return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            if os.path.islink(self.path):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise StoreError(message=f"cannot write the pid file {self.path}: {error.strerror}") from error
+
+
+_LOCK = struct.Struct("hhqqi4x")
+"""struct flock of 64-bit Linux: type, whence, start, length, pid."""
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the write lock of an open file description, as `lockf` does, but one that survives other descriptors of the same file being closed."""
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 def _is_at(descriptor: int, path: str) -> bool:
@@ -67,17 +101,15 @@ def _is_at(descriptor: int, path: str) -> bool:
 
 
 def holder_of(path: str) -> int:
-    """The pid of the running process that holds this pid file, 0 when there is none."""
+    """The pid of the running process that holds this pid file, 0 when there is none. Takes no lock itself."""
     try:
         with open(path, "rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except OSError:
-                text = file.read(32).decode(errors="replace").strip()
-                return int(text) if text.isdigit() else 0
+            # Whether a reader's lock would be possible: only a write lock, a daemon's, is in its way.
+            kind = _LOCK.unpack(fcntl.fcntl(file, fcntl.F_OFD_GETLK, _LOCK.pack(fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)))[0]
+            text = file.read(32).decode(errors="replace").strip()
     except OSError:
         return 0
-    return 0
+    return int(text) if kind != fcntl.F_UNLCK and text.isdigit() else 0
 
 
 class Readiness:

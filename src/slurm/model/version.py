@@ -4,10 +4,10 @@ from __future__ import annotations
 
 VERSION = "0.1.0"
 """Of slurm-py."""
-SLURM_VERSION = "25.11.0"
-"""The Slurm whose behaviour users and tools may expect; `sbatch --version` prints `slurm 25.11.0`."""
+SLURM_VERSION = "26.05.0"
+"""The Slurm whose behaviour users and tools may expect; `sbatch --version` prints `slurm 26.05.0`."""
 
 
 def version_line() -> str:
-    """What --version prints: "slurm 25.11.0 (slurm-py 0.1.0)"; tools read the second word."""
-    return f"slurm {SLURM_VERSION} (slurm-py {VERSION})"
+    """What --version of every program prints: "slurm 26.05.0" alone, as its readers split it; `slurm --version` tells the product's own."""
+    return f"slurm {SLURM_VERSION}"

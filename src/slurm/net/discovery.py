@@ -76,6 +76,7 @@ class Site(NamedTuple):
     auth: str = ""
     key: str = ""  # where slurm.key is
     embedded: bool = False
+    host: str = ""  # of the first controller, as slurm.conf names it
 
 
 def state_home(environ: Mapping[str, str]) -> str:
@@ -147,7 +148,8 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
         cluster=values["clustername"], conf=conf,
         endpoints=(*(unix(path) for path in sockets), *_ports(hosts, values["slurmctldport"], values["authtype"])),
         minters=(minter_beside(pid_file), *_existing(minter_beside(values["slurmdpidfile"]))),
-        auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"))
+        auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"),
+        host=hosts[0].partition("(")[0] if hosts else "")
 
 
 def _ports(hosts: list[str], port: str, auth: str) -> Iterator[Endpoint]:
@@ -160,14 +162,19 @@ def _ports(hosts: list[str], port: str, auth: str) -> Iterator[Endpoint]:
 
 
 def _existing(path: str) -> Iterator[str]:
-    """The path itself, or where it holds %n or %h (a socket a node) every one there is."""
-    folder, name = os.path.split(path)
-    if "%" not in name:
+    """The path itself, or where it holds %n or %h (a socket a node, or a folder a node) every one there is."""
+    if "%" not in path:
         yield path
         return
-    pattern = re.compile(re.sub(r"%[nh]", ".+", re.escape(name).replace(r"\%", "%")) + "$")
-    if os.path.isdir(folder):
-        yield from (os.path.join(folder, entry) for entry in sorted(os.listdir(folder)) if pattern.match(entry))
+    found = [""]
+    for part in os.path.abspath(path).split("/")[1:]:
+        if "%" in part:
+            pattern = re.compile(re.sub("%[nh]", ".+", re.escape(part).replace(r"\%", "%")) + "$")
+            found = [f"{folder}/{entry}" for folder in found if os.path.isdir(folder or "/") for entry in sorted(os.listdir(folder or "/"))
+                     if pattern.match(entry)]
+        else:
+            found = [f"{folder}/{part}" for folder in found]
+    yield from filter(os.path.exists, found)
 
 
 def _keys(path: str, folder: str, opened: list[int]) -> Iterator[tuple[str, str]]:

@@ -76,8 +76,8 @@ def _clear(endpoint: Endpoint) -> None:
 
 
 def unlink_own(path: str, inode: int) -> None:
-    """Remove a socket file unless somebody has put another in its place."""
-    with suppress(FileNotFoundError):
+    """Remove a socket file unless somebody has put another in its place, or its folder is not ours any more: the next daemon replaces it then."""
+    with suppress(FileNotFoundError, PermissionError):
         if os.lstat(path).st_ino == inode:
             os.unlink(path)
 

@@ -16,12 +16,12 @@ import uvloop
 from slurm.config import check
 from slurm.config.config import Config, load
 from slurm.config.keys import find_conf
-from slurm.daemon import logs
+from slurm.daemon import logs, signals, user
 from slurm.daemon.process import PidFile, Readiness, to_background
 from slurm.model.errors import SlurmError, Unreachable
-from slurm.model.version import SLURM_VERSION
+from slurm.model.version import SLURM_VERSION, version_line
 from slurm.net.listening import raise_open_files
-from slurm.slurmctld import faultpoints
+from slurm.slurmctld import faultpoints, setup
 from slurm.slurmctld.service import Service, forget
 
 log = logging.getLogger("slurmctld")
@@ -33,11 +33,15 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-D", action="store_true", dest="foreground", help="stay in the foreground and log to standard error")
     top.add_argument("-c", action="store_true", dest="clean", help="forget all jobs and node states of the last run (kept as a backup beside it)")
     top.add_argument("-f", metavar="FILE", dest="conf", help="the slurm.conf to use")
+    top.add_argument("-i", action="store_true", dest="ignore", help="(nothing is ever dropped: a state that cannot be read is named and left as it is)")
     top.add_argument("-L", metavar="FILE", dest="log_file", help="the log file to use")
     top.add_argument("-n", metavar="VALUE", dest="nice", type=int, default=0, help="run at this nice value")
+    top.add_argument("-r", action="store_true", help="recover the state of the last run (it always is)")
+    top.add_argument("-R", action="store_true", help="recover the whole state of the last run (it always is)")
+    top.add_argument("-s", action="store_true", dest="at_log", help="work in the folder of the log file, else in StateSaveLocation, else in /var/tmp")
     top.add_argument("-t", action="store_true", dest="test", help="check the configuration and say what is wrong with it")
     top.add_argument("-v", action="count", dest="verbose", default=0, help="log more; twice: still more")
-    top.add_argument("-V", "--version", action="version", version=f"slurm {SLURM_VERSION}")
+    top.add_argument("-V", "--version", action="version", version=version_line())
     return top
 
 
@@ -84,26 +88,47 @@ def _run(options: argparse.Namespace, config: Config, log_path: str, readiness: 
     def level_of(of: Config) -> int:
         return logs.level_of(of.text("SlurmctldDebug"), options.verbose)
 
+    signals.calm()
+    account = setup.account_of(config)
     pid_file = PidFile(config.text("SlurmctldPidFile"))
-    pid_file.acquire("slurmctld")
+    pid_file.acquire("slurmctld", account.uid if account.is_wanted else -1)
+    heeded = signals.Signals()
     try:
         logs.start("slurmctld", level_of(config), log_path)
+        if log_path and account.is_wanted:
+            user.hand_over(log_path, account)
         setproctitle.setproctitle("slurmctld")
         if options.nice:
             os.nice(options.nice)
+        if options.at_log:
+            _work_at(os.path.dirname(log_path), config.state_save_location, "/var/tmp")
         for warning in config.warnings:
             log.warning("%s", warning)
         log.info("slurmctld version %s of cluster %s starts with %s", SLURM_VERSION, config.cluster_name, config.path)
         if options.clean:
             forget(config.state_save_location)
+        if options.ignore:
+            log.warning("-i: nothing of the state is ever dropped; what cannot be read is named, and -c begins with an empty cluster")
         raise_open_files()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Service(config, level_of, log_path).run(readiness.ready))
+            runner.run(Service(config, level_of, log_path, signals=heeded, account=account).run(readiness.ready))
     finally:
         pid_file.release()
+    heeded.end()
     return 0
+
+
+def _work_at(*folders: str) -> None:
+    """Change to the first of these folders that can be entered."""
+    for folder in filter(None, folders):
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            log.warning("cannot work in %s: %s", folder, error.strerror)
+        else:
+            return
 
 
 def _complain(lines: list[str]) -> None:

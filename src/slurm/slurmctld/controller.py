@@ -86,6 +86,7 @@ class Controller:
         silent = [NodeSilent(at=self.now(), node=name) for name, node in self.cluster.nodes.items() if node.responding]
         if silent:
             self.engine.record(*silent)
+        self.links.miss(event.node for event in silent)
         self.links.expect_all()
         for effect in recovery.pending_effects(self.cluster):
             self.carry_out(effect)

@@ -42,6 +42,8 @@ from slurm.wire.messages import Message, failure
 
 log = logging.getLogger("slurmctld.nodes")
 HEARTBEAT_SECONDS = 10.0
+COME_BACK_SECONDS = 8.0
+"""A slurmd whose connection was lost tries again in less."""
 STALL_SECONDS = 3.0
 """A controller that did not run for so long (stopped, suspended, busy) has not listened either: that time is not held against the nodes."""
 
@@ -69,6 +71,8 @@ class Links:
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(n.FromNode).decode
         self.endpoints: dict[NodeName, str] = {}
+        self._missed: set[NodeName] = set()  # those that were connected and are to come back, as after a restart of this daemon
+        self._ending = False
 
     # --- messages in -----------------------------------------------------------------------------------------------------
 
@@ -170,6 +174,9 @@ class Links:
             if isinstance(effect, Launch | Terminate | Signal | EndStep):
                 self.carry_out(effect)
         log.info("node %s registered with %d steps", name, len(message.holdings))
+        self._missed.discard(name)
+        if self._ending:
+            self.send(name, n.ShutdownNode())
 
     def _heartbeat(self) -> float:
         timeout = self._engine.cluster.settings.slurmd_timeout  # 0: nodes are never given up
@@ -189,6 +196,7 @@ class Links:
             return
         del self._peers[name]
         log.info("connection of node %s closed", name)
+        self._missed.add(name)
         if name in self._engine.cluster.nodes:
             self._engine.record(NodeSilent(at=self._now(), node=name))
 
@@ -252,6 +260,22 @@ class Links:
         self.expect_all()
         self.broadcast(n.ReconfigureNode(kill_wait=self._engine.cluster.settings.kill_wait, heartbeat=self._heartbeat()))
 
+    def miss(self, names: Iterable[NodeName]) -> None:
+        """These were connected when this daemon ended last, and will be again soon."""
+        self._missed.update(names)
+
+    async def shut_down(self, seconds: float = COME_BACK_SECONDS) -> None:
+        """Have every slurmd end, also those that come back within `seconds` from a lost connection; returns when all were told."""
+        self._ending = True
+        self.broadcast(n.ShutdownNode())
+        deadline = self._clock() + seconds
+        if self._missed:
+            log.info("before this daemon ends, %s are to register once more and be told to end", ",".join(sorted(self._missed)))
+        while self._missed and self._clock() < deadline:
+            await asyncio.sleep(0.05)
+        for name in sorted(self._missed):
+            log.warning("node %s did not come back in time: its slurmd was not told to end", name)
+
     def broadcast(self, message: Message) -> None:
         """Send to every connected node."""
         for name in list(self._peers):
@@ -278,6 +302,7 @@ class Links:
         for name in lost:
             log.error("node %s has not been heard of for %d s: down", name, limit)
             self._engine.record(NodeLost(at=self._now(), node=name))
+            self._missed.discard(name)
             peer = self._peers.get(name)
             if peer is not None:
                 peer.close()

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import time
 from collections.abc import Callable, Coroutine
 
 import msgspec
 
-from slurm.config.config import Config
+from slurm.config.config import Config, load
 from slurm.core import events
 from slurm.core.cluster import Cluster
 from slurm.core.illegal import IllegalTransition
 from slurm.core.snapshot import Snapshot, freeze, thaw
-from slurm.daemon import logs
+from slurm.daemon import logs, user
+from slurm.daemon.signals import Signals
 from slurm.model.errors import SlurmError, StoreError
 from slurm.net.discovery import minter_beside, socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
@@ -28,7 +28,7 @@ from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
 from slurm.slurmctld.session import Session
 from slurm.store.group_commit import GroupCommit
-from slurm.store.journal import Journal, Record
+from slurm.store.journal import Journal, Record, StoreBusy
 from slurm.store.lock import FileLock
 from slurm.store.sqlite_journal import SqliteJournal
 from slurm.wire import frames
@@ -40,6 +40,8 @@ SNAPSHOT_BESIDE = 1000
 """With so many jobs, putting the state into bytes would keep others waiting (about 20 µs a job)."""
 JOURNAL = "journal.db"
 MAX_SNAPSHOT_SECONDS = 300.0
+STATE_LOOK_SECONDS = 2.0
+"""How often the state files are looked at while nothing is written."""
 
 
 def restore(journal: Journal) -> Cluster:
@@ -66,12 +68,16 @@ def restore(journal: Journal) -> Cluster:
     return cluster
 
 
-def open_journal(folder: str, cluster_name: str, now: float) -> SqliteJournal:
-    """The journal of the StateSaveLocation `folder`, which is made when it is not there. StoreError."""
+def open_journal(folder: str, cluster_name: str, now: float, owners: frozenset[int] = frozenset()) -> SqliteJournal:
+    """The journal of the StateSaveLocation `folder`, which is made when it is not there and must belong to one of `owners` or root. StoreError."""
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
+        why = user.distrusted(os.stat(folder), owners | {0, os.geteuid()}, 0o022)
     except OSError as error:
         raise StoreError(message=f"StateSaveLocation {folder}: {error.strerror}") from error
+    if why:
+        raise StoreError(message=f"StateSaveLocation {folder} cannot be trusted: {why}", hints=[
+            f"others could put a state of theirs there: chown it to SlurmUser, and chmod 0700 {folder}"])
     return SqliteJournal(os.path.join(folder, JOURNAL), cluster=cluster_name, now=now)
 
 
@@ -93,14 +99,26 @@ def forget(folder: str) -> None:
         lock.release()
 
 
-class Service:
-    """Everything between `run` and its end. `log_level_of` tells the level that a configuration asks for."""
+def hand_over(folder: str, account: user.Account) -> None:
+    """Give the state to SlurmUser: the folder and the files that slurmctld makes in it. StoreError."""
+    beside = (f"{JOURNAL}{suffix}" for suffix in ("", "-wal", "-shm", ".lock", ".old", ".old-wal", ".old-shm"))
+    for name in ("", credential_key.NAME, *beside):
+        user.hand_over(os.path.join(folder, name), account)
 
-    def __init__(self, config: Config, log_level_of: Callable[[Config], int], log_path: str, *, snapshot_events: int = SNAPSHOT_EVENTS,
-                 snapshot_beside: int = SNAPSHOT_BESIDE) -> None:
+
+class Service:
+    """Everything between `run` and its end. `log_level_of` tells the level that a configuration asks for.
+
+    `account` is SlurmUser: where root started it, it becomes that user once files and sockets are open.
+    """
+
+    def __init__(self, config: Config, log_level_of: Callable[[Config], int], log_path: str, *, signals: Signals | None = None,
+                 account: user.Account | None = None, snapshot_events: int = SNAPSHOT_EVENTS, snapshot_beside: int = SNAPSHOT_BESIDE) -> None:
         self.config = config
         self._log_level_of = log_level_of
         self._log_path = log_path
+        self._signals = signals or Signals()
+        self._account = account
         self._stopping = asyncio.Event()
         self._sessions: dict[Peer, Session] = {}
         self._servers: list[Server] = []
@@ -117,16 +135,15 @@ class Service:
         ConfigError or StoreError when it cannot start, StoreError when the disk fails for good.
         """
         loop = asyncio.get_running_loop()
-        for number, action in ((signal.SIGTERM, self.stop), (signal.SIGINT, self.stop), (signal.SIGHUP, self._hang_up)):
-            loop.add_signal_handler(number, action)
+        self._signals.attach(stop=self.stop, reread=self._hang_up, reopen=self._reopen)
         folder = self.config.state_save_location
-        journal = open_journal(folder, self.config.cluster_name, time.time())
+        owners = frozenset(setup.operators(self.config))
+        journal = open_journal(folder, self.config.cluster_name, time.time(), owners)
         try:
             cluster = self._restore(journal)
             commit = GroupCommit(journal, loop)
-            operators = setup.operators(self.config)
             ctl = self.controller = Controller(
-                self.config, cluster, journal, commit, operators=operators, signer=credential_key.load(folder, {0, os.geteuid(), *operators}),
+                self.config, cluster, journal, commit, operators=setup.operators(self.config), signer=credential_key.load(folder, {*owners, 0, os.geteuid()}),
                 stop=self.stop, broken=self._broken)
             await self._serve(ctl, commit, ready)
         finally:
@@ -163,9 +180,11 @@ class Service:
     async def _serve(self, ctl: Controller, commit: GroupCommit, ready: Callable[[], None]) -> None:
         try:
             await self._listen()
+            self._become_user()
             ctl.reconfigured = self._on_reconfigured
             ctl.begin()
             self._spawn(self._snapshots(commit))
+            self._spawn(self._watch_state(commit))
             if not self._stopping.is_set():
                 ready()
             await self._stopping.wait()
@@ -182,6 +201,18 @@ class Service:
             if not ctl.engine.stalled:
                 self._snapshot(commit)
             await commit.close()
+
+    def _become_user(self) -> None:
+        """Lay root's rights down. What was opened stays open: ports, sockets, the key, the log."""
+        account = self._account
+        if account is None:
+            return
+        if account.is_wanted:
+            hand_over(self.config.state_save_location, account)
+            user.become(account)
+            log.info("slurmctld runs as SlurmUser %s (uid %d) from here on", account.name, account.uid)
+        elif account.uid != os.geteuid():
+            log.warning("SlurmUser is %s (uid %d), but slurmctld was started by uid %d, which cannot change that", account.name, account.uid, os.geteuid())
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -270,14 +301,37 @@ class Service:
                 except (RuntimeError, TimeoutError, OSError) as error:
                     log.error("no snapshot was made: %s", error)
 
+    async def _watch_state(self, commit: GroupCommit) -> None:
+        """Look at the state files also while nothing is written: it is said at once when somebody removed them."""
+        told = ""
+        while True:
+            await asyncio.sleep(STATE_LOOK_SECONDS)
+            looked: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+            commit.submit([], looked.set_result)
+            error = await looked
+            if error is not None and error.message != told:
+                log.error("%s", "; ".join(error.lines()))
+            told = error.message if error is not None else ""
+            if error is not None and not isinstance(error, StoreBusy):
+                self._broken(error)
+
     def _on_reconfigured(self, config: Config) -> None:
         self.config = config
         logging.getLogger().setLevel(self._log_level_of(config))
 
     def _hang_up(self) -> None:
-        """SIGHUP: the log file is opened again (it may have been rotated), and the configuration is read again."""
-        logs.start("slurmctld", self._log_level_of(self.config), self._log_path)
+        """SIGHUP: the configuration is read again, and the log file opened again."""
+        self._reopen()
         self._spawn(self._reread())
+
+    def _reopen(self) -> None:
+        """SIGUSR2: the log's level is read again, then its file opened again, which may have been rotated."""
+        try:
+            level = self._log_level_of(load(self.config.path))
+        except SlurmError as error:
+            log.error("the log level was not read again: %s", "; ".join(error.lines()))
+            level = logging.getLogger().level
+        logs.reopen("slurmctld", level, self._log_path)
 
     async def _reread(self) -> None:
         try:

@@ -6,13 +6,13 @@ The one place that knows both `config` and `model`; core and planner never see a
 from __future__ import annotations
 
 import os
-import pwd
 
 from slurm.config.config import Config
 from slurm.config.gres import GresDevice
 from slurm.config.nodes import NodeConf
 from slurm.config.partitions import PartitionConf
 from slurm.core.events import Configured
+from slurm.daemon.user import Account, find
 from slurm.model.errors import ConfigError
 from slurm.model.ids import NodeName
 from slurm.model.node import GresPool, Node
@@ -106,13 +106,12 @@ def credential_lifetime(conf: Config) -> float:
 
 def operators(conf: Config) -> list[int]:
     """Uids besides root that administrate: SlurmUser, and whoever runs this daemon. ConfigError for a user that is none."""
-    found = {os.getuid()}
-    name = conf.text("SlurmUser") or "root"
-    try:
-        found.add(int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid)
-    except KeyError as error:
-        raise ConfigError(message=f"SlurmUser={name}: there is no such user", hints=[f"set SlurmUser in {conf.path}"]) from error
-    return sorted(found - {0})
+    return sorted({os.getuid(), account_of(conf).uid} - {0})
+
+
+def account_of(conf: Config) -> Account:
+    """SlurmUser. ConfigError for a user that is none or cannot be looked up."""
+    return find(conf.text("SlurmUser") or "root", "SlurmUser")
 
 
 def needs_restart(before: Config, after: Config) -> list[str]:

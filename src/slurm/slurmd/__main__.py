@@ -9,19 +9,19 @@ import asyncio
 import getopt
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 import uvloop
-from setproctitle import setproctitle
+from setproctitle import setproctitle, setthreadtitle
 
 from slurm.config.keys import find_conf
-from slurm.daemon import logs, process
+from slurm.daemon import logs, process, signals
+from slurm.daemon.user import become, hand_over
 from slurm.model.errors import ConfigError, SlurmError
-from slurm.model.version import SLURM_VERSION
+from slurm.model.version import SLURM_VERSION, version_line
 from slurm.net.discovery import minter_beside
 from slurm.net.endpoint import unix
 from slurm.net.identity import Notary, minter, read_key
@@ -40,12 +40,14 @@ USAGE = """Usage: slurmd [OPTIONS]
   -f slurm.conf       the configuration to read
   -h, --help          this text
   -L logfile          log to this file
+  -n value            run at this nice value
   -N node             which node of the configuration this slurmd is
+  -s                  work in the folder of the log file, else in SlurmdSpoolDir, else in /var/tmp
   -v                  log more; may be repeated
   -V, --version       print the version
 """
 _UNSUPPORTED = {"-b": "reporting a reboot", "-d": "another slurmstepd", "-F": "a future node", "-G": "printing the GRES", "-M": "locking memory",
-                "-n": "a nice value", "-s": "sending to syslog", "-S": "a shared namespace", "-Z": "dynamic nodes", "-B": "reporting a reboot"}
+                "-S": "a shared namespace", "-Z": "dynamic nodes", "-B": "reporting a reboot"}
 
 
 class Options(NamedTuple):
@@ -56,12 +58,14 @@ class Options(NamedTuple):
     log_file: str = ""
     foreground: bool = False
     more: int = 0
+    nice: int = 0
+    at_log: bool = False
 
 
 def main() -> int:
     """Run slurmd; its exit status."""
     try:
-        found, rest = getopt.getopt(sys.argv[1:], "bBcCd:Df:F:GhL:MnN:sSvVZ", ["help", "version"])
+        found, rest = getopt.getopt(sys.argv[1:], "bBcCd:Df:F:GhL:Mn:N:sSvVZ", ["help", "version"])
         if rest:
             raise getopt.GetoptError(f"unexpected argument {rest[0]}")
     except getopt.GetoptError as error:
@@ -76,13 +80,18 @@ def main() -> int:
         sys.stdout.write(USAGE)
         return 0
     if "-V" in names or "--version" in names:
-        print(f"slurm {SLURM_VERSION}")
+        print(version_line())
         return 0
     if "-C" in names:
         print(hardware.look().conf_line(names.get("-N") or os.uname().nodename.partition(".")[0]))
         print(f"UpTime={hardware.uptime(time.time())}")
         return 0
-    options = Options(names.get("-f", ""), names.get("-N", ""), names.get("-L", ""), "-D" in names, sum(name == "-v" for name, _ in found))
+    nice = names.get("-n", "0")
+    if not nice.removeprefix("-").isdecimal():
+        sys.stderr.write(f"slurmd: error: -n {nice}: it takes a nice value, such as -5\n")
+        return 1
+    options = Options(names.get("-f", ""), names.get("-N", ""), names.get("-L", ""), "-D" in names, sum(name == "-v" for name, _ in found),
+                      int(nice), "-s" in names)
     return _start(options)
 
 
@@ -100,17 +109,23 @@ def _start(options: Options) -> int:
             sys.stderr.write(f"slurmd: error: {line}\n")
         return 1
     os.umask(0o022)
+    signals.calm()
     pid_file = process.PidFile(chosen.pid_file)
+    account = chosen.account
     try:
         _start_log(options, chosen)
-        pid_file.acquire("slurmd")
+        pid_file.acquire("slurmd", account.uid if account.is_wanted else -1)
+        _prepare(options, chosen)
     except (SlurmError, OSError) as error:
+        pid_file.release()
         return _fail(readiness, error)
+    heeded = signals.Signals()
     try:
         for warning in config.warnings:
             log.warning("%s", warning)
-        setproctitle(f"slurmd {chosen.node}")
-        uvloop.run(_serve(options, chosen, readiness.ready))
+        setproctitle(f"slurmd -N {chosen.node}")
+        setthreadtitle("slurmd")  # what `pkill -x slurmd` goes by
+        uvloop.run(_serve(options, chosen, heeded, readiness.ready))
     except (SlurmError, OSError) as error:
         return _fail(readiness, error)
     except Exception as error:
@@ -119,11 +134,24 @@ def _start(options: Options) -> int:
         return 1
     finally:
         pid_file.release()
+    heeded.end()
     return 0
 
 
-async def _serve(options: Options, chosen: NodeSettings, ready: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
+def _prepare(options: Options, chosen: NodeSettings) -> None:
+    """What the command line and the configuration want of this process and this machine before anything is served. SlurmError, OSError."""
+    if options.nice:
+        os.nice(options.nice)
+    if options.at_log:
+        folder = next((folder for folder in (os.path.dirname(options.log_file or chosen.log_file), chosen.spool, "/var/tmp") if os.path.isdir(folder)), "/")
+        os.chdir(folder)
+    missing = hardware.missing_devices(chosen.devices)
+    if missing:
+        raise ConfigError(message=missing[0], hints=[*missing[1:], (
+            f"is the driver loaded? node {chosen.node} would give its jobs devices that it has not; File= of gres.conf names them")])
+
+
+async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals, ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
 
     def reread() -> None:
@@ -135,14 +163,17 @@ async def _serve(options: Options, chosen: NodeSettings, ready: Callable[[], Non
     node.link = SocketLink(chosen.site.endpoints, node, log=log, token=(
         None if notary is None else lambda: notary.mint(os.geteuid(), os.getegid(), node=chosen.node)))
     sack = None if notary is None else Server(minter(notary), log=log)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reread)
+    heeded.attach(stop=stop.set, reread=reread, reopen=lambda: _reopen(options, node))
+    wanted = chosen.account.is_wanted
     try:
-        node.open()
+        if not wanted:
+            node.open()
         await server.open()
         if sack is not None:
             await sack.listen(unix(minter_beside(chosen.pid_file)))
+        if wanted:
+            _become_user(chosen)
+            node.open()
         node.link.start()
         log.info("slurmd version %s started: %s", SLURM_VERSION, node.doing())
         ready()
@@ -156,6 +187,14 @@ async def _serve(options: Options, chosen: NodeSettings, ready: Callable[[], Non
         await node.close()
 
 
+def _become_user(chosen: NodeSettings) -> None:
+    """SlurmdUser is not root: ports, sockets and log are open, the spool becomes that user's, and jobs of other users cannot run here."""
+    os.makedirs(chosen.spool, mode=0o755, exist_ok=True)
+    hand_over(chosen.spool, chosen.account)
+    become(chosen.account)
+    log.info("slurmd runs as SlurmdUser %s (uid %d) from here on: only that user's jobs can run here", chosen.account.name, chosen.account.uid)
+
+
 def _reread(options: Options, node: Node) -> None:
     """Take over what may change while running: the log and its level. Everything else needs a restart, as in Slurm."""
     try:
@@ -163,26 +202,42 @@ def _reread(options: Options, node: Node) -> None:
     except SlurmError as error:
         log.error("the configuration was not read again: %s", "; ".join(error.lines()))
         return
-    _start_log(options, chosen)
+    _reopen_log(options, chosen)
     for warning in config.warnings:
         log.warning("%s", warning)
     log.info("configuration %s was read again", chosen.conf)
 
 
+def _reopen(options: Options, node: Node) -> None:
+    """SIGUSR2: the log's level is read again, then its file opened again, which may have been rotated."""
+    try:
+        chosen, _ = settings.read(node.settings.conf, node.settings.node)
+    except SlurmError as error:
+        log.error("the log level was not read again: %s", "; ".join(error.lines()))
+        chosen = node.settings
+    _reopen_log(options, chosen)
+
+
+def _reopen_log(options: Options, chosen: NodeSettings) -> None:
+    logs.reopen("slurmd", logs.level_of(chosen.debug, options.more), _log_path(options, chosen))
+
+
+def _log_path(options: Options, chosen: NodeSettings) -> str:
+    return options.log_file or ("" if options.foreground else chosen.log_file)
+
+
 def _start_log(options: Options, chosen: NodeSettings) -> None:
-    path = options.log_file or ("" if options.foreground else chosen.log_file)
+    path = _log_path(options, chosen)
     logs.start("slurmd", logs.level_of(chosen.debug, options.more), path)
+    if path and chosen.account.is_wanted:
+        hand_over(path, chosen.account)
 
 
 def _notary(chosen: NodeSettings) -> Notary | None:
-    """Who proves identities on TCP; None where only this machine's sockets are used."""
+    """Who proves identities on TCP; None where only this machine's sockets are used. ConfigError: a node that nobody reaches must not register."""
     if chosen.site.auth.lower() != "auth/slurm":
         return None
-    try:
-        return Notary(read_key(chosen.site.key, {0, os.geteuid()}))
-    except ConfigError as error:
-        log.error("%s: only the sockets of this machine are used", "; ".join(error.lines()))
-        return None
+    return Notary(read_key(chosen.site.key, chosen.owners))
 
 
 def _fail(readiness: process.Readiness, error: SlurmError | OSError) -> int:

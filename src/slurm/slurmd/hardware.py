@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import psutil
 
+from slurm.config.gres import GresDevice
+from slurm.model.errors import ConfigError
 from slurm.model.node import GresPool
 
 _MEGABYTE = 1 << 20
@@ -33,14 +36,30 @@ class Hardware(NamedTuple):
 
 
 def look(tmp_fs: str = "/tmp") -> Hardware:
-    """What there is now; `tmp_fs` lies on the disk for temporary files. OSError when it does not exist."""
+    """What there is now; `tmp_fs` lies on the disk for temporary files. ConfigError when it does not exist."""
     sockets, cores, threads = _topology()
-    disk = os.statvfs(tmp_fs)
+    try:
+        disk = os.statvfs(tmp_fs)
+    except OSError as error:
+        raise ConfigError(message=f"TmpFS={tmp_fs} cannot be looked at: {error.strerror}", hints=[
+            f"make the folder {tmp_fs} on this node, or set TmpFS in slurm.conf to the one that jobs use (default: /tmp)"]) from error
     system = os.uname()
     return Hardware(
         cpus=sockets * cores * threads, boards=1, sockets=sockets, cores_per_socket=cores, threads_per_core=threads,
         memory=psutil.virtual_memory().total // _MEGABYTE, tmp_disk=disk.f_frsize * disk.f_blocks // _MEGABYTE,
         arch=system.machine, os=f"{system.sysname} {system.release} {system.version}", boot_time=psutil.boot_time())
+
+
+def missing_devices(devices: Iterable[GresDevice]) -> list[str]:
+    """One sentence for each device file of gres.conf that is not on this machine."""
+    told: dict[str, str] = {}
+    for device in devices:
+        for file in filter(None, device.file.split(",")):
+            try:
+                os.stat(file)
+            except OSError as error:
+                told.setdefault(file, f"can't stat gres.conf file {file}: {error.strerror}")
+    return list(told.values())
 
 
 def load() -> tuple[float, int]:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from slurm.config.config import Config, load
+from slurm.config.gres import GresDevice
+from slurm.daemon.user import Account, find
 from slurm.model.errors import ConfigError
 from slurm.net.discovery import Site, read_site, socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
@@ -30,6 +32,9 @@ class NodeSettings(NamedTuple):
     cgroups: bool
     memory_looks: float
     tmp_fs: str
+    devices: Sequence[GresDevice]
+    account: Account  # SlurmdUser
+    owners: frozenset[int]  # uids to whom the cluster's keys may belong
 
     @property
     def endpoint(self) -> str:
@@ -71,7 +76,9 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
         node=node.name, hostname=hostname, conf=os.path.abspath(conf), spool=config.for_node("SlurmdSpoolDir", node), pid_file=pid_file,
         log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"), listen=listen, port=node.port, site=site,
         bind_cpus="task/affinity" in config.text("TaskPlugin"), cgroups=config.text("ProctrackType") == "proctrack/cgroup",
-        memory_looks=_memory_looks(config), tmp_fs=config.for_node("TmpFS", node)), config
+        memory_looks=_memory_looks(config), tmp_fs=config.for_node("TmpFS", node), devices=config.devices(node.name),
+        account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
+        owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid})), config
 
 
 def _memory_looks(config: Config) -> float:

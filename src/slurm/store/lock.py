@@ -13,21 +13,37 @@ class FileLock:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._fd = self._take()
+
+    def _take(self) -> int:
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreError(message=f"{path}: {error.strerror}", hints=["the StateSaveLocation must exist and be writable"]) from error
+            raise StoreError(message=f"{self.path}: {error.strerror}", hints=["the StateSaveLocation must exist and be writable"]) from error
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
-            os.close(self._fd)
-            self._fd = -1
+            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
             raise StoreError(
-                message=f"{path.removesuffix('.lock')} is in use by another slurmctld (pid {holder})",
+                message=f"{self.path.removesuffix('.lock')} is in use by another slurmctld (pid {holder})",
                 hints=["stop that one first, or use another StateSaveLocation"]) from error
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        return descriptor
+
+    def keep(self) -> None:
+        """Take it again where somebody removed the file; StoreError when another process has it meanwhile."""
+        here = os.fstat(self._fd)
+        try:
+            there = os.stat(self.path)
+            kept = (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+        except FileNotFoundError:
+            kept = False
+        if not kept:
+            descriptor = self._take()
+            os.close(self._fd)
+            self._fd = descriptor
 
     def release(self) -> None:
         """Let others have it; may be called twice."""

@@ -6,20 +6,24 @@ write-ahead log is whole (`sqlite_wal`), who else has it open (`lock`), what a p
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
-from slurm.store.journal import Record
+from slurm.store.in_place import Files, Place
+from slurm.store.journal import Record, StoreBusy
 from slurm.store.lock import FileLock
 from slurm.store.payloads import digest, expand, shrink
 from slurm.store.sqlite_errors import reading, writing
 from slurm.store.sqlite_wal import check_wal
 
+log = logging.getLogger("slurm.store")
 FORMAT = 1
 APPLICATION_ID = 0x534C5059
 RECENT_PAYLOADS = 4096
@@ -41,6 +45,15 @@ def _checksum(seq: int, kind: str, body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(f"{seq} {kind}".encode()))
 
 
+def sync(path: str) -> None:
+    """Wait until a file or folder is on disk. OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 class SqliteJournal:
     """The journal in the file `path`, made when it is not there; the file is this process's alone until `close`.
 
@@ -53,6 +66,8 @@ class SqliteJournal:
         self._lock = FileLock(path + ".lock")
         self._mutex = threading.Lock()
         self._recent: dict[bytes, None] = {}
+        self._files = Files((path, path + "-wal"))
+        self._unsure = False  # the newest events may be on disk although their write was told as refused
         try:
             self._open(cluster, now)
         except BaseException:
@@ -74,6 +89,7 @@ class SqliteJournal:
                 self._check_cluster(cluster, now)
                 self.last_seq = self._newest()
                 self._reader = self._connect()
+                self._files.look()
             except BaseException:
                 self._writer.close()
                 raise
@@ -94,11 +110,7 @@ class SqliteJournal:
             return
         os.chmod(self.path, 0o600)
         self._writer.executescript(_SCHEMA)
-        folder = os.open(os.path.dirname(self.path) or ".", os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(os.path.dirname(self.path) or ".")
 
     def _meta(self, key: str) -> str | None:
         row = self._writer.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
@@ -175,12 +187,20 @@ class SqliteJournal:
         first = self.last_seq + 1
         rows = [(seq, at, kind, body, _checksum(seq, kind, body)) for seq, (at, kind, body) in enumerate(records, first)]
         with self._mutex:
+            self._stay()
+            if not rows and not payloads:
+                return self.last_seq
             blobs = {name: content for content in payloads if (name := bytes.fromhex(digest(content))) not in self._recent}
             with writing(self.path, self._writer):
                 if blobs:
                     self._writer.executemany(
                         "INSERT OR IGNORE INTO payloads VALUES (?, ?)", ((name, shrink(content)) for name, content in blobs.items()))
+                if self._unsure:
+                    self._writer.execute("DELETE FROM events WHERE seq >= ?", (first,))
                 self._writer.executemany(_INSERT, rows)
+            self._unsure = True
+            self._stay()
+            self._unsure = False
             self._remember(blobs)
         self.last_seq += len(rows)
         return self.last_seq
@@ -192,7 +212,12 @@ class SqliteJournal:
 
     def snapshot(self, seq: int, body: bytes) -> None:
         """Keep a snapshot up to event `seq`, then drop events that the snapshot before it covers, and older snapshots."""
-        with self._mutex, writing(self.path, self._writer):
+        with self._mutex:
+            self._stay()
+            self._keep_snapshot(seq, body)
+
+    def _keep_snapshot(self, seq: int, body: bytes) -> None:
+        with writing(self.path, self._writer):
             self._writer.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (seq, body, _checksum(seq, "snapshot", body)))
             before = self._writer.execute("SELECT max(seq) FROM snapshots WHERE seq < ?", (seq,)).fetchone()[0]
             if before is not None:
@@ -203,11 +228,56 @@ class SqliteJournal:
         """Drop payloads that nothing names any more; how many."""
         keep = {bytes.fromhex(name) for name in live if name}
         with self._mutex:
+            self._stay()
             self._recent.clear()
             with writing(self.path, self._writer):
                 dead = [(name,) for (name,) in self._writer.execute("SELECT digest FROM payloads") if name not in keep]
                 self._writer.executemany("DELETE FROM payloads WHERE digest = ?", dead)
         return len(dead)
+
+    def _stay(self) -> None:
+        """Be sure that what is written can be found again: what was removed is written anew, from the files that are still open here.
+
+        StoreBusy while that is not possible, so that nothing is acknowledged; StoreError when another slurmctld has the state.
+        """
+        place = self._files.look()
+        if place is Place.REPLACED:
+            raise StoreBusy(message=f"{self.path} was replaced by another file while slurmctld runs", hints=[
+                "move that file away, and slurmctld writes its own anew; to use that file, stop slurmctld before it is put there"])
+        if place is Place.GONE:
+            if not os.path.isdir(os.path.dirname(self.path) or "."):
+                raise StoreBusy(message=f"{self.path} is gone with its folder", hints=["make the StateSaveLocation again: slurmctld writes its state anew"])
+            self._lock.keep()
+            self._write_anew()
+        else:
+            self._lock.keep()
+
+    def _write_anew(self) -> None:
+        rescue = self.path + ".rescue"
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(rescue)
+            os.close(os.open(rescue, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            with closing(sqlite3.connect(rescue)) as copy:
+                self._writer.backup(copy)
+            sync(rescue)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreBusy(message=f"{self.path} was removed while slurmctld runs and cannot be written anew: {error}",
+                            hints=["the StateSaveLocation must exist and be writable for SlurmUser"]) from error
+        # Before the new one is there: SQLite removes what lies beside a database, by name, when its last user goes.
+        self._reader.close()
+        self._writer.close()
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.unlink(self.path + suffix)
+        os.replace(rescue, self.path)
+        sync(os.path.dirname(self.path) or ".")
+        self._files = Files((self.path, self.path + "-wal"))
+        with reading(self.path):
+            self._writer = self._connect()
+            self._reader = self._connect()
+        self._files.look()
+        log.error("%s was removed by somebody while slurmctld runs: it was written anew, with everything that was acknowledged", self.path)
 
     def close(self) -> None:
         """Let go of the file and its lock; may be called twice."""

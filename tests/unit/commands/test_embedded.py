@@ -67,8 +67,11 @@ def test_names_have_as_many_digits_as_they_need() -> None:
     assert MACHINE._replace(nodes=120).names[-1] == "cn120" and MACHINE._replace(nodes=120).names[0] == "cn001"
 
 
-def test_memory_that_is_not_said_is_a_fair_share_of_the_machine() -> None:
-    assert shape.emulated(MACHINE, nodes=4, cpus=None, memory=None, gpus=None, gpu_type="").memory == 16000
+def test_memory_that_is_not_said_is_enough_for_ordinary_programs_on_each_node() -> None:
+    assert shape.emulated(MACHINE, nodes=4, cpus=None, memory=None, gpus=None, gpu_type="").memory == 64000
+    small = MACHINE._replace(memory=8000)
+    assert shape.emulated(small, nodes=4, cpus=16, memory=None, gpus=None, gpu_type="").memory_per_cpu == 2048
+    assert shape.emulated(small, nodes=4, cpus=16, memory=8000, gpus=None, gpu_type="").memory_per_cpu == 500
 
 
 @pytest.mark.parametrize(("given", "said"), [

@@ -34,6 +34,52 @@ def test_addresses_and_ports_are_dealt_out_along_the_range() -> None:
         ("n1", "10.0.0.1", "localhost", 7001), ("n2", "10.0.0.2", "localhost", 7002), ("n3", "10.0.0.3", "localhost", 7003)]
 
 
+@pytest.mark.parametrize("text", ["7001-7002", "[7001-7002]", "7001,7002", "[7001,7002]"])
+def test_a_range_of_ports_is_dealt_out_with_brackets_and_without(text: str) -> None:
+    assert [n.port for n in conf_of(f"NodeName=n[1-2] Port={text}").nodes] == [7001, 7002]
+
+
+def test_a_range_of_ports_that_is_too_short_is_told() -> None:
+    assert "names 2, but NodeName=n[1-3] names 3" in refused("NodeName=n[1-3] Port=7001-7002")[0]
+
+
+@pytest.mark.parametrize(("default", "own", "sockets"), [("Sockets=2", "SocketsPerBoard=1", 1), ("SocketsPerBoard=2", "Sockets=1", 1), ("Sockets=2", "Sockets=4 SocketsPerBoard=1", 1)])
+def test_of_sockets_and_sockets_per_board_the_nodes_own_word_wins_with_a_warning(default: str, own: str, sockets: int) -> None:
+    conf = conf_of(f"NodeName=DEFAULT {default}\nNodeName=a {own} CoresPerSocket=2")
+    assert (conf.nodes[0].sockets, conf.nodes[0].cpus) == (sockets, 2 * sockets)
+    assert any("Sockets=# and SocketsPerBoard=# is invalid, using Sockets" in line for line in conf.warnings)
+
+
+def test_a_wrong_gres_of_a_range_is_told_once() -> None:
+    assert sum("xpu is not in GresTypes" in line for line in refused("NodeName=n[1-2] Gres=xpu:2")) == 1
+
+
+def test_an_old_priority_of_a_partition_is_its_tier_and_its_factor() -> None:
+    lines = "PartitionName=p Nodes=ALL Priority=5\nPartitionName=q Nodes=ALL Priority=5 PriorityTier=2\n"
+    assert [(p.priority_tier, p.priority_job_factor) for p in conf_of("NodeName=a", lines).partitions] == [(5, 5), (2, 5)]
+
+
+OLD = """ControlMachine=head\nControlAddr=10.0.0.1\nCryptoType=crypto/munge\nFastSchedule=1\nCacheGroups=0\nMemLimitEnforce=no\nSchedulerPort=7321
+SchedulerRootFilter=1\nJobCredentialPrivateKey=/etc/key\nCheckpointType=checkpoint/none\nAccountingStorageLoc=x\nSallocDefaultCommand="srun --pty bash"
+"""
+
+
+def test_keys_that_slurm_had_once_are_taken_with_one_line_each() -> None:
+    conf = parse(OLD + "NodeName=a\nPartitionName=p Nodes=ALL\n")
+    told = [line for line in conf.warnings if "obsolete" in line]
+    assert len(told) == 10 and all("Ignoring obsolete " in line for line in told)
+    assert any("FastSchedule=1" in line and "config_overrides" in line for line in told)
+
+
+@pytest.mark.parametrize(("keys", "partition", "told"), [
+    ("SelectTypeParameters=CR_Core_Memory", "", True), ("SelectTypeParameters=CR_Core", "", False), ("", "", False),
+    ("SelectTypeParameters=CR_Core_Memory\nDefMemPerCPU=100", "", False), ("SelectTypeParameters=CR_CPU_Memory\nDefMemPerNode=100", "", False),
+    ("SelectTypeParameters=CR_Memory", "DefMemPerCPU=100", False)])
+def test_memory_that_is_counted_without_a_default_is_warned_of(keys: str, partition: str, told: bool) -> None:
+    warnings = conf_of(f"{keys}\nNodeName=a CPUs=4 RealMemory=8000", f"PartitionName=p Nodes=ALL {partition}\n").warnings
+    assert any(line.endswith("so that each node runs one job at a time; write DefMemPerCPU=2000") for line in warnings) == told
+
+
 def test_a_node_is_reached_by_its_host_name_unless_it_has_an_address() -> None:
     found = node("NodeName=a NodeHostname=b")
     assert (found.addr, found.hostname, found.port) == ("b", "b", 6818)

@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -35,16 +37,18 @@ def test_a_stale_pid_file_is_taken_over(tmp_path: Path) -> None:
     file.release()
 
 
-def test_one_who_only_looks_does_not_keep_a_daemon_from_starting(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lock", [lambda file: fcntl.flock(file, fcntl.LOCK_EX), lambda file: fcntl.lockf(file, fcntl.LOCK_SH)])
+def test_no_lock_of_one_who_may_only_read_the_file_keeps_a_daemon_from_starting(tmp_path: Path, lock: Callable[[BinaryIO], None]) -> None:
     path = tmp_path / "d.pid"
-    path.write_text("1\n")
-    with open(path, "rb") as looking:
-        fcntl.flock(looking, fcntl.LOCK_SH)
-        threading.Timer(0.1, lambda: fcntl.flock(looking, fcntl.LOCK_UN)).start()
+    path.write_text("1\n")  # as a daemon leaves it that was killed
+    with open(path, "rb") as reader:
+        lock(reader)
         file = PidFile(str(path))
         file.acquire("slurmd")
-    assert holder_of(str(path)) == os.getpid()
-    file.release()
+        assert path.read_text() == f"{os.getpid()}\n" and path.stat().st_mode & 0o777 == 0o644
+        assert holder_of(str(path)) == os.getpid()
+        file.release()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_its_last_holder_removed_meanwhile_is_not_taken_for_ours(tmp_path: Path) -> None:

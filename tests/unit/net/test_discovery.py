@@ -75,6 +75,15 @@ def test_an_embedded_cluster_is_found_without_any_variable_and_opens_no_port(tmp
     assert site.minters == (f"{embedded.run}/slurmctld.sack", f"{embedded.run}/slurmd-cn01.sack")
 
 
+def test_a_folder_a_node_is_found_as_a_file_a_node_is(tmp_path: Path) -> None:
+    conf = tmp_path / "slurm.conf"
+    conf.write_text(f"ClusterName=c\nSlurmdPidFile={tmp_path}/run/%n/slurmd-%h.pid\n")
+    for name in ("cn01", "cn02"):
+        (tmp_path / "run" / name).mkdir(parents=True)
+    (tmp_path / "run" / "cn02" / "slurmd-here.sack").touch()
+    assert discovery.read_site(str(conf), {}).minters[1:] == (f"{tmp_path}/run/cn02/slurmd-here.sack",)
+
+
 def test_inside_a_job_the_cluster_is_found_by_its_name_when_slurm_conf_was_taken_away(tmp_path: Path) -> None:
     found = discovery.instance({"XDG_STATE_HOME": str(tmp_path)}, "lab")
     Path(found.root).mkdir(parents=True)

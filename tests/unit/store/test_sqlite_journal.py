@@ -332,3 +332,75 @@ def test_no_space_left_is_told_as_such(path: str) -> None:
     journal._writer.execute("PRAGMA max_page_count = 100000")
     assert journal.append([record("a")]) == 1
     journal.close()
+
+
+def reopened(path: str) -> list[bytes]:
+    journal = SqliteJournal(path)
+    try:
+        return [body for _, body in journal.replay()]
+    finally:
+        journal.close()
+
+
+@pytest.mark.parametrize("removed", [["journal.db"], ["journal.db-wal"], ["journal.db", "journal.db-wal", "journal.db-shm"], ["journal.db.lock"], None])
+def test_what_somebody_removed_is_written_anew_with_all_that_was_acknowledged(tmp_path: Path, removed: list[str] | None) -> None:
+    path = str(tmp_path / "journal.db")
+    journal = SqliteJournal(path, cluster="c")
+    journal.append([record("a"), record("b")], [b"script"])
+    for name in os.listdir(tmp_path) if removed is None else removed:
+        (tmp_path / name).unlink()
+    journal.append([record("c")])
+    assert [body for _, body in journal.replay()] == [b"a", b"b", b"c"]
+    with pytest.raises(StoreError, match="in use by another slurmctld"):
+        SqliteJournal(path, cluster="c")
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert journal.payload(digest(b"script")) == b"script"
+    journal.close()
+    assert reopened(path) == [b"a", b"b", b"c"]
+    assert sorted(os.listdir(tmp_path)) == ["journal.db", "journal.db.lock"]
+
+
+def test_while_the_folder_is_gone_nothing_is_taken_and_afterwards_everything(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    path = str(folder / "journal.db")
+    journal = SqliteJournal(path)
+    journal.append([record("a")])
+    folder.rename(tmp_path / "elsewhere")
+    for _ in range(2):
+        with pytest.raises(StoreBusy, match="gone with its folder"):
+            journal.append([record("b")])
+    with pytest.raises(StoreBusy):
+        journal.append([])
+    folder.mkdir()
+    assert journal.append([record("b")]) == 2
+    journal.close()
+    assert reopened(path) == [b"a", b"b"]
+
+
+def test_a_file_that_took_the_journals_place_is_neither_written_nor_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = SqliteJournal(str(path))
+    journal.append([record("a")])
+    filled(str(tmp_path / "backup.db"), 1)
+    before = (tmp_path / "backup.db").read_bytes()
+    os.replace(tmp_path / "backup.db", path)
+    with pytest.raises(StoreBusy, match="was replaced by another file"):
+        journal.append([record("b")])
+    assert path.read_bytes() == before
+    path.rename(tmp_path / "aside.db")
+    assert journal.append([record("b")]) == 2
+    journal.close()
+    assert reopened(str(path)) == [b"a", b"b"]
+
+
+def test_when_another_slurmctld_took_the_state_meanwhile_this_one_ends(tmp_path: Path) -> None:
+    path = str(tmp_path / "journal.db")
+    journal = SqliteJournal(path)
+    os.unlink(path + ".lock")
+    other = SqliteJournal(path)
+    with pytest.raises(StoreError, match="in use by another slurmctld") as caught:
+        journal.append([record("a")])
+    assert not isinstance(caught.value, StoreBusy)
+    other.close()
+    journal.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 DEFAULT_GPU_TYPE = "emulated"
+ORDINARY_MB = 2048
+"""A CPU of an emulated node has so much memory where nothing else was asked for: what ordinary programs need (`import torch` takes 0.4 GB)."""
 KILL_WAIT = 5
 """Seconds from SIGTERM to SIGKILL: people at a laptop wait for it."""
 
@@ -26,6 +28,11 @@ class Shape(NamedTuple):
     def cpus(self) -> int:
         """CPUs of one node."""
         return self.sockets * self.cores_per_socket * self.threads_per_core
+
+    @property
+    def memory_per_cpu(self) -> int:
+        """What a job gets for each CPU when it does not say how much memory it needs."""
+        return max(1, self.memory // self.cpus)
 
     @property
     def names(self) -> list[str]:
@@ -64,7 +71,7 @@ def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str) -> st
         "MaxJobCount=1000000",
         "SelectType=select/cons_tres",
         "SelectTypeParameters=CR_Core_Memory",
-        f"DefMemPerCPU={max(1, shape.memory // shape.cpus)}",
+        f"DefMemPerCPU={shape.memory_per_cpu}",
         "# Whoever holds more memory than asked for is killed within a second, as on a cluster with cgroups.",
         "JobAcctGatherParams=OverMemoryKill",
         "JobAcctGatherFrequency=1",
@@ -94,9 +101,9 @@ def gres_conf(shape: Shape) -> str:
 
 
 def emulated(real: Shape, *, nodes: int, cpus: int | None, memory: int | None, gpus: int | None, gpu_type: str) -> Shape:
-    """Nodes that claim what was asked for, whatever this machine has; what was not asked for is this machine's share."""
+    """Nodes that claim what was asked for, whatever this machine has; where nothing was, this machine's CPUs and memory for each CPU in plenty."""
     count = cpus or max(1, real.cpus)
-    size = memory or max(1, real.memory // nodes)
+    size = memory or max(real.memory, count * ORDINARY_MB)
     return Shape(
         nodes=nodes, sockets=1, cores_per_socket=count, threads_per_core=1, memory=size, gpus=gpus or 0,
         gpu_type=gpu_type or DEFAULT_GPU_TYPE, gpu_files=("",) * (gpus or 0), emulated=True)

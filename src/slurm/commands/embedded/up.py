@@ -84,6 +84,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         began = time.monotonic()
         bring_up(cluster, wanted, environ, heed)
     console.line(f"Cluster {cluster.instance.name} is up after {time.monotonic() - began:.1f} s: {describe(wanted)}")
+    console.line(f"A job has {size.show_mb(wanted.memory_per_cpu)} of memory a CPU unless it asks for more (--mem, --mem-per-cpu); one that holds more is ended.")
     console.line("Try:  sinfo;  srun hostname;  sbatch --wrap 'sleep 5';  squeue;  slurm status;  slurm down")
     for line in advice:
         console.note(line)

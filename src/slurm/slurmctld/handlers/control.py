@@ -14,10 +14,11 @@ from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers.jobs import LATER
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
-from slurm.wire.node_messages import ShutdownNode
 
 log = logging.getLogger("slurmctld")
 MAX_QUIET_SECONDS = 300.0
+ANSWER_SECONDS = 0.1
+"""For what was sent to leave."""
 
 
 async def on_update_node(ctl: Controller, session: Session, message: m.UpdateNode) -> m.Done:
@@ -47,12 +48,17 @@ async def on_reconfigure(ctl: Controller, session: Session, message: m.Reconfigu
 
 
 async def on_shutdown(ctl: Controller, session: Session, message: m.Shutdown) -> m.Done:
-    """Stop in order: everything acknowledged is on disk, jobs go on."""
+    """Stop in order: everything acknowledged is on disk, jobs go on. A slurmd that is just coming back is waited for, or it would stay."""
     _require_operator(ctl, session, "slurm_shutdown error:Invalid user id")
-    if not message.controller_only:
-        ctl.links.broadcast(ShutdownNode())
-    asyncio.get_running_loop().call_later(0.1, ctl.stop)
+    if message.controller_only:
+        _stop_soon(ctl)
+    else:
+        asyncio.ensure_future(ctl.links.shut_down()).add_done_callback(lambda _: _stop_soon(ctl))
     return m.Done()
+
+
+def _stop_soon(ctl: Controller) -> None:
+    asyncio.get_running_loop().call_later(ANSWER_SECONDS, ctl.stop)
 
 
 async def on_quiesce(ctl: Controller, session: Session, message: m.Quiesce) -> m.Done:
