@@ -142,7 +142,7 @@ PriorityWeightPartition | int | 0 | yes |
 PriorityWeightQOS | int | 0 | later | QOS do not enter the priority
 PriorityWeightTRES | text | | later | TRES do not enter the priority
 PrivateData | list | none | later | every user sees every job
-ProctrackType | text | proctrack/linuxproc | later! | a step's processes are found by their descent and session
+ProctrackType | text | proctrack/linuxproc | yes |
 PrologEpilogTimeout | int | 65534 | later | prologs and epilogs are not run
 PrologFlags | list | | later | prologs and epilogs are not run
 PropagatePrioProcess | int | 0 | later | jobs run at the daemon's nice value
@@ -224,8 +224,8 @@ TopologyPlugin | text | topology/flat | later | every node is as near as any oth
 TrackWCKey | yesno | no | later | workload characterization keys are not tracked
 TreeWidth | int | 16 | ok | every node holds its own connection to slurmctld, so there is no tree
 UsePam | yesno | no | later | PAM is not asked
-UnkillableStepProgram | text | | later | nothing is called when processes cannot be killed
-UnkillableStepTimeout | sec | 60 | later | nothing is called when processes cannot be killed
+UnkillableStepProgram | text | | yes |
+UnkillableStepTimeout | sec | 60 | yes |
 UrlParserType | plugin | | later | the daemons do not answer HTTP
 VSizeFactor | percent | 0 | later | virtual memory is not limited
 WaitTime | sec | 0 | later | srun goes by its own options
@@ -313,7 +313,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "CR_SOCKET_MEMORY": "yes", "CR_MEMORY": "yes", "CR_ONE_TASK_PER_CORE": "yes", "CR_CORE_DEFAULT_DIST_BLOCK": "later",
         "CR_LLN": "later", "CR_PACK_NODES": "later",
     },
-    "SlurmdParameters": {"config_overrides": "yes"},
+    "SlurmdParameters": {"config_overrides": "yes", "start_timeout": "yes"},
 }
 """Keys that hold a list of switches of which some are carried out → switch → standing; every other switch is not carried out yet.
 

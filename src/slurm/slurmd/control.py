@@ -6,23 +6,39 @@ import asyncio
 import json
 import os
 import socket
+import struct
 
 from slurm.net.endpoint import short_path
 from slurm.slurmd.stepd.folder import SOCKET
 
 _RETRY_SECONDS = 0.02
+_CREDENTIAL = struct.Struct("3i")
 
 
-async def connect(folder: str) -> socket.socket | None:
-    """A connection to the slurmstepd of a step folder; None when nobody listens (not yet, or not any more)."""
+def connect(folder: str) -> socket.socket | None:
+    """A connection to the slurmstepd of a step folder; None when nobody listens (not yet, or not any more) or it has no place for another.
+
+    Connecting to a unix socket is done at once or not at all, so there is nothing to wait for.
+    """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         with short_path(os.path.join(folder, SOCKET)) as path:
-            await asyncio.get_running_loop().sock_connect(connection, path)
-    except (FileNotFoundError, ConnectionError, BlockingIOError):
+            connection.connect(path)
+    except OSError:
         connection.close()
         return None
     return connection
+
+
+def pid_of(folder: str) -> int:
+    """The process that listens at a step's socket, whether it answers or not; 0 when none does."""
+    connection = connect(folder)
+    if connection is None:
+        return 0
+    with connection:
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIAL.size)
+    pid: int = _CREDENTIAL.unpack(raw)[0]
+    return pid
 
 
 async def ask(folder: str, order: dict[str, object], seconds: float = 10.0) -> dict[str, object] | None:
@@ -30,7 +46,7 @@ async def ask(folder: str, order: dict[str, object], seconds: float = 10.0) -> d
     try:
         async with asyncio.timeout(seconds):
             while os.path.isdir(folder):
-                connection = await connect(folder)
+                connection = connect(folder)
                 if connection is not None:
                     return await _exchange(connection, order)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -50,7 +66,7 @@ async def _exchange(connection: socket.socket, order: dict[str, object]) -> dict
                 if not data:
                     return None
                 answer += data
-        except ConnectionError:
+        except OSError:
             return None
     found: dict[str, object] = json.loads(answer)
     return found
@@ -63,5 +79,5 @@ async def until_closed(connection: socket.socket) -> None:
         try:
             while await loop.sock_recv(connection, 4096):
                 continue
-        except ConnectionError:
+        except OSError:
             return

@@ -1,31 +1,13 @@
-"""The variables that only the node knows. What the controller knows comes with the order; SLURM_PROCID, SLURM_LOCALID and SLURM_TASK_PID are
-set by slurmstepd in each task."""
+"""The variables that only the node knows. What the controller knows comes with the order; SLURM_PROCID, SLURM_LOCALID, SLURM_TASK_PID and what
+a login would set come from slurmstepd in each task."""
 
 from __future__ import annotations
 
-import pwd
 from collections.abc import Mapping, Sequence
 
 from slurm.notation import gpu_bind
 
 _GPU_LISTS = ("CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES")
-
-
-_LOGIN_PATH = "/usr/local/bin:/usr/bin:/bin"
-
-
-def of_account(uid: int, export: str) -> dict[str, str]:
-    """What a login would set, for a job that did not bring its submitter's environment; `export` is the text of --export.
-
-    Empty for ALL (and no --export), which bring it, for NIL, which asks for nothing, and for a uid that has no account.
-    """
-    if not export or not {"ALL", "NIL"}.isdisjoint(export.split(",")):
-        return {}
-    try:
-        account = pwd.getpwuid(uid)
-    except KeyError:
-        return {}
-    return {"HOME": account.pw_dir, "SHELL": account.pw_shell, "USER": account.pw_name, "LOGNAME": account.pw_name, "PATH": _LOGIN_PATH}
 
 
 def of_batch(given: Mapping[str, str], node: str, cpus: int) -> dict[str, str]:

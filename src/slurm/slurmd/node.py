@@ -16,7 +16,7 @@ import msgspec
 from slurm.model.errors import SlurmError
 from slurm.model.version import SLURM_VERSION
 from slurm.net.link import Link
-from slurm.slurmd import environment, hardware, reattach
+from slurm.slurmd import environment, hardware, reattach, remains, unkillable
 from slurm.slurmd.answers import Answers
 from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.hardware import Hardware
@@ -79,10 +79,9 @@ class Node:
         self.credentials.open()
         for job, attempt in self.answers.open():
             self.roster.forbid(job, attempt)
-        if self.settings.cgroups:
-            self._cgroup = cgroup.parent_for(f"slurmd_{self.settings.node}")
-            if not self._cgroup:
-                log.warning("ProctrackType=proctrack/cgroup: no cgroup can be made here; processes are found by their descent instead")
+        self._cgroup = cgroup.parent_for(f"slurmd_{self.settings.node}.{self.steps.instance}")
+        if not self._cgroup and self.settings.limit_memory:
+            log.warning("ProctrackType=proctrack/cgroup: no cgroup can be made here; processes are found by their descent instead")
         for step, ended in reattach.scan(self.steps.root, self.roster):
             if step.key.step == BATCH:
                 self.outbox.put(n.BatchLaunched(serial=0, job=step.key.job, attempt=step.key.attempt))
@@ -92,6 +91,7 @@ class Node:
                 log.info("step %s is taken up again", step.key.shown)
                 self.steps.adopt(step)
         self.answers.keep_begun(self.roster.has_seen)
+        self.spawn(self.steps.end_unknown(self._cgroup))
 
     async def close(self) -> None:
         """Let go of everything; steps go on."""
@@ -101,6 +101,8 @@ class Node:
             task.cancel()
         self.steps.close()
         self.answers.close()
+        if self._cgroup:
+            cgroup.remove_empty(self._cgroup)
 
     def doing(self) -> str:
         """One plain sentence of what this node is doing."""
@@ -222,25 +224,27 @@ class Node:
     def batch_record(self, order: n.LaunchBatch) -> StepRecord:
         """What the slurmstepd of a batch script is told."""
         key = StepKey(order.job, order.attempt, BATCH)
-        given = {**environment.of_account(order.uid, order.environment.get("SLURM_EXPORT_ENV", "")), **order.environment}
-        return StepRecord(
+        return self.completed(StepRecord(
             job=order.job, attempt=order.attempt, step=BATCH, node=self.settings.node, uid=order.uid, gid=order.gid, user=order.user,
             argv=[os.path.join(self.steps.path_of(key), SCRIPT), *order.argv],
-            environment=environment.of_batch(given, self.settings.node, order.cpus), work_dir=order.work_dir,
+            environment=environment.of_batch(order.environment, self.settings.node, order.cpus), work_dir=order.work_dir,
             rlimits=order.rlimits, stdin=order.stdin or os.devnull, stdout=order.stdout or os.devnull,
             stderr="" if order.stderr == order.stdout else order.stderr, append=order.append, umask=order.umask,
-            cpus=self.binding(order.cpus), memory=order.memory, memory_looks=self.settings.memory_looks, cgroup=self._cgroup,
-            kill_wait=order.kill_wait)
+            cpus=self.binding(order.cpus), memory=order.memory, login=order.environment.get("SLURM_EXPORT_ENV", ""),
+            kill_wait=order.kill_wait))
+
+    def completed(self, record: StepRecord) -> StepRecord:
+        """A record with what is the same for every step of this node, and the mark by which its processes are known."""
+        settings = self.settings
+        return record._replace(
+            memory_looks=settings.memory_looks, cgroup=self._cgroup, cgroup_memory=settings.limit_memory,
+            mark=remains.mark_of(self.steps.instance, record.key), start_seconds=settings.start_seconds,
+            unkillable_seconds=settings.unkillable_seconds)
 
     def binding(self, cpus: int) -> list[int]:
         """The CPUs to bind to; none where tasks are not bound or the node is only emulated and has more CPUs than the machine."""
         numbers = environment.numbers(cpus)
         return numbers if self.settings.bind_cpus and self._cpus.issuperset(numbers) else []
-
-    @property
-    def cgroup(self) -> str:
-        """Where steps make their cgroups; "" where they cannot."""
-        return self._cgroup
 
     def _refuse(self, order: n.LaunchBatch, why: str, *, drain: bool = False) -> None:
         log.error("job %s attempt %s cannot be started: %s", order.job, order.attempt, why)
@@ -261,14 +265,14 @@ class Node:
             self._end(step, order.why, order.kill_wait, self._now())
 
     def _end(self, step: StepHere, why: str, kill_wait: int, at: float) -> None:
-        self.steps.order(step, {"op": "terminate", "why": why, "kill_wait": kill_wait, "at": at})
+        self.steps.orders.terminate(step, why, kill_wait, at)
 
     def _on_signal(self, order: n.SignalJob) -> None:
         here = self.roster.find(order.job, order.attempt)
         for step in here.running if here is not None else []:
             is_batch = step.key.step == BATCH
             if order.step == step.key.step or (order.step is None and (order.full or is_batch == order.batch)):
-                self.steps.order(step, {"op": "signal", "signal": order.signal, "first": is_batch and not order.full, "all": order.full})
+                self.steps.orders.signal(step, order.signal, first=is_batch and not order.full, everything=order.full)
 
     def _abandon(self, job: int, attempt: int) -> None:
         """slurmctld does not know this attempt: end it without a report."""
@@ -304,8 +308,11 @@ class Node:
         self.outbox.put(
             n.StepEnded(
                 serial=0, job=key.job, attempt=key.attempt, step=key.step, status=ended.status, oom=ended.oom,
-                user_seconds=ended.user_seconds, system_seconds=ended.system_seconds, max_rss=ended.max_rss),
+                user_seconds=ended.user_seconds, system_seconds=ended.system_seconds, max_rss=ended.max_rss, why=ended.note,
+                began=ended.began, drain=unkillable.reason(self.settings.node, key, ended.unkillable)),
             lambda: self.steps.remove(step))
+        if ended.unkillable:
+            self.spawn(unkillable.look_after(self.settings, key, ended.unkillable, self.steps.helpers))
         if nothing_left:
             self._tell_gone(key.job, key.attempt)
 

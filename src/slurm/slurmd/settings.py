@@ -29,9 +29,12 @@ class NodeSettings(NamedTuple):
     port: int
     site: Site
     bind_cpus: bool
-    cgroups: bool
+    limit_memory: bool  # by cgroups, where the kernel grants it
     memory_looks: float
     tmp_fs: str
+    start_seconds: float
+    unkillable_seconds: float
+    unkillable_program: str
     devices: Sequence[GresDevice]
     account: Account  # SlurmdUser
     owners: frozenset[int]  # uids to whom the cluster's keys may belong
@@ -75,10 +78,19 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
     return NodeSettings(
         node=node.name, hostname=hostname, conf=os.path.abspath(conf), spool=config.for_node("SlurmdSpoolDir", node), pid_file=pid_file,
         log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"), listen=listen, port=node.port, site=site,
-        bind_cpus="task/affinity" in config.text("TaskPlugin"), cgroups=config.text("ProctrackType") == "proctrack/cgroup",
-        memory_looks=_memory_looks(config), tmp_fs=config.for_node("TmpFS", node), devices=config.devices(node.name),
-        account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
+        bind_cpus="task/affinity" in config.text("TaskPlugin"), limit_memory=config.text("ProctrackType") == "proctrack/cgroup",
+        memory_looks=_memory_looks(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config),
+        unkillable_seconds=float(config.seconds("UnkillableStepTimeout")), unkillable_program=config.text("UnkillableStepProgram"),
+        devices=config.devices(node.name), account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid})), config
+
+
+def _start_seconds(config: Config) -> float:
+    """SlurmdParameters=start_timeout=SECONDS: how long finding a job's owner, opening its files and entering its folder may take."""
+    given = dict(word.split("=", 1) for word in config.words("SlurmdParameters") if "=" in word).get("start_timeout", "60")
+    if not given.isdigit() or not int(given):
+        raise ConfigError(message=f"SlurmdParameters=start_timeout={given}: no number of seconds", hints=["write start_timeout=60"])
+    return float(given)
 
 
 def _memory_looks(config: Config) -> float:

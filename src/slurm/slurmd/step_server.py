@@ -162,17 +162,16 @@ class StepServer:
     def _record(self, credential: StepCredential, share: NodeShare, message: LaunchStep) -> StepRecord:
         node = self._node
         gpus = environment.numbers(share.gres["gpu"]) if "gpu" in share.gres else None
-        return StepRecord(
+        return node.completed(StepRecord(
             job=credential.job, attempt=credential.attempt, step=credential.step, node=node.settings.node, uid=credential.uid,
             gid=credential.gid, user=credential.user, groups=credential.groups, argv=message.argv,
             environment=environment.of_step(
                 message.environment, node.settings.node, message.node_rank, message.ranks, share.cpus, gpus, _DEBUG_LEVEL),
             work_dir=message.work_dir, rlimits=message.rlimits, stdin=message.stdin, stdout=message.stdout, stderr=message.stderr,
             append=message.append, umask=message.umask, cpus=node.binding(share.cpus), memory=share.memory,
-            memory_looks=node.settings.memory_looks, cgroup=node.cgroup,
             ranks=message.ranks, node_rank=message.node_rank,
             task_environment=environment.of_tasks(message.task_environment, message.gpu_bind, gpus, len(message.ranks)), multi_prog=message.multi_prog,
-            pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait)
+            pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait))
 
 
 def _frame(kind: int, what: object, rank: int = step_io.ALL_TASKS) -> bytes:

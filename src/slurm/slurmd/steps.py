@@ -1,11 +1,12 @@
 """The life of steps as slurmd sees it: their folders, their slurmstepds, and learning how they ended, whoever was killed meanwhile.
 
-Not here: what slurmctld or srun ask for (`node`, `step_server`), what a slurmstepd does (`stepd`).
+Not here: what slurmctld or srun ask for (`node`, `step_server`), what a slurmstepd does (`stepd`), how what one left is found (`remains`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -17,18 +18,21 @@ from typing import NamedTuple
 import msgspec
 
 from slurm.model.errors import SlurmError
-from slurm.slurmd import control
-from slurm.slurmd.nursery import Nursery, ZygoteLost
+from slurm.slurmd import control, remains
+from slurm.slurmd.aside import aside
+from slurm.slurmd.orders import Orders
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.stepd import folder, tree
-from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.folder import Ended, StepKey, StepRecord
+from slurm.slurmd.zygote_client import ZygoteClient, ZygoteLost
 
 log = logging.getLogger("slurmd.steps")
+_LOOK_SECONDS = 0.2
 _AGAIN_SECONDS = 0.05
+_SELDOM_SECONDS = 1.0
 _FULL_DISK_SECONDS = 1.0
-_MARKS = ("SLURM_CONF", "SLURM_CLUSTER_NAME", "SLURM_JOB_ID", "SLURM_JOB_SLUID", "SLURM_STEP_ID", "SLURMD_NODENAME")
-"""Variables that together tell a step's processes from all others of this machine."""
+_SCAN_SECONDS = 60.0
+_REAP_SECONDS = 5.0
 
 
 class Prepared(NamedTuple):
@@ -45,20 +49,32 @@ class Steps:
         self.root = os.path.join(spool, "steps")
         self._roster = roster
         self._on_ended = on_ended
-        self._nursery = Nursery(self._on_gone, self._on_orphaned)
+        self.orders = Orders()
+        self.instance = ""
+        self.helpers: set[int] = set()  # processes that slurmd itself started, but the zygote
+        self._zygote = ZygoteClient(self._on_gone, self._on_orphaned)
         self._encode = msgspec.json.Encoder().encode
         self._tasks: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
         """Make the folder and start the zygote. OSError."""
         os.makedirs(self.root, mode=0o755, exist_ok=True)
-        self._nursery.start()
+        self.instance = remains.instance_of(self.root)
+        self._zygote.start()
+        self._spawn(self._reap())
 
     def close(self) -> None:
         """Let go; steps go on."""
         for task in self._tasks:
             task.cancel()
-        self._nursery.close()
+        self.orders.close()
+        self._zygote.close()
+
+    async def end_unknown(self, cgroup: str) -> None:
+        """End processes of steps that this spool does not know (any more), below slurmd's cgroup or marked as its own."""
+        found = await aside(lambda: remains.kill_unknown(self.root, self.instance, cgroup), _SCAN_SECONDS)
+        if found:
+            log.error("%d processes of steps that ended earlier were still there: they are ended", found)
 
     def path_of(self, key: StepKey) -> str:
         """Where the step's folder is."""
@@ -85,7 +101,7 @@ class Steps:
         try:
             while journal >= 0:
                 try:
-                    await self._nursery.launch(step.path, journal, connection)
+                    await self._zygote.launch(step.path, journal, connection)
                     return
                 except ZygoteLost:
                     os.close(journal)
@@ -98,15 +114,6 @@ class Steps:
         finally:
             if journal >= 0:
                 os.close(journal)
-
-    def order(self, step: StepHere, order: dict[str, object]) -> None:
-        """Give an order to a running step, as soon as its slurmstepd listens."""
-        self._spawn(self._order(step, order))
-
-    async def _order(self, step: StepHere, order: dict[str, object]) -> None:
-        answer = await control.ask(step.path, order)
-        if step.ended is None and (answer is None or not answer.get("ok")):
-            log.error("slurmstepd of %s did not take the order %s: %s", step.key.shown, order, answer)
 
     def remove(self, step: StepHere) -> None:
         """slurmctld knows how it ended: nothing of it is needed any more."""
@@ -125,7 +132,7 @@ class Steps:
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.error("watching a step failed", exc_info=task.exception())
+            log.error("something that goes on beside failed", exc_info=task.exception())
 
     # --- how they end ----------------------------------------------------------------------------------------------------
 
@@ -145,35 +152,74 @@ class Steps:
             self.adopt(step)
 
     async def _watch(self, step: StepHere) -> None:
-        while True:
-            connection = await control.connect(step.path)
-            if connection is not None:
-                await control.until_closed(connection)
-            ended = folder.read_ended(step.path)
-            if ended is not None:
-                self._on_ended(step, ended)
-                return
-            journal = folder.abandoned(step.path)
-            if journal >= 0:
-                os.close(journal)
-                await self._bury(step)
-                return
-            await asyncio.sleep(_AGAIN_SECONDS)
+        """Until it is known how the step ended: a look that fails is begun again."""
+        told = False
+        while step.ended is None:
+            try:
+                if await self._look(step):
+                    return
+            except (OSError, ValueError) as error:
+                if not told:
+                    told = True
+                    log.error("watching step %s failed, it is begun again: %r", step.key.shown, error)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _look(self, step: StepHere) -> bool:
+        connection = control.connect(step.path)
+        if connection is not None:
+            await control.until_closed(connection)
+        ended = folder.read_ended(step.path)
+        if ended is not None:
+            self._on_ended(step, ended)
+            return True
+        journal = folder.abandoned(step.path)
+        if journal < 0:
+            return False
+        os.close(journal)
+        await self._bury(step)
+        return True
 
     async def _bury(self, step: StepHere) -> None:
         """The slurmstepd was killed: end what it left, and write its journal's last line for it."""
         log.error("slurmstepd of %s was killed: its processes are ended", step.key.shown)
         found = folder.read(step.path)
-        if found is not None:
-            marks = {name: value for name in _MARKS if (value := found.record.environment.get(name)) is not None}
-            group = Cgroup(found.record.cgroup, step.key.folder_name, 0) if found.record.cgroup else None
-            while tree.send(tree.belonging(marks), signal.SIGKILL) or (group is not None and not group.cleared()):
-                await asyncio.sleep(_AGAIN_SECONDS)
-        ended = Ended(signal.SIGKILL, at=time.time(), note="slurmstepd was killed")
+        left = await self._end_remains(step, found.record) if found is not None else []
+        note = "slurmstepd was killed"
+        if left:
+            note += f"; processes that SIGKILL does not end are left: {', '.join(map(str, left))}"
+        ended = Ended(signal.SIGKILL, at=time.time(), note=note, unkillable=left)
         while not self._wrote(step, ended):
             await asyncio.sleep(_FULL_DISK_SECONDS)
         if step.ended is None:
             self._on_ended(step, ended)
+
+    async def _end_remains(self, step: StepHere, record: StepRecord) -> list[int]:
+        """Kill until nothing is left; what is left after UnkillableStepTimeout."""
+        began = time.monotonic()
+        while True:
+            strays = self._strays()
+            left = await aside(lambda strays=strays: remains.kill(step.path, record, strays), _SCAN_SECONDS)  # type: ignore[misc]
+            lasted = time.monotonic() - began
+            if not left or lasted > record.unkillable_seconds:
+                return left
+            await asyncio.sleep(_AGAIN_SECONDS if lasted < _SELDOM_SECONDS else _SELDOM_SECONDS)
+
+    def _strays(self) -> list[int]:
+        """Our children that we did not start: left by a slurmstepd that was killed after the zygote was."""
+        own = self._zygote.own_processes() | self.helpers
+        for step in self._roster.by_path.values():
+            if step.ended is None and (pid := control.pid_of(step.path)):
+                own.add(pid)
+        return [pid for pid in tree.children(os.getpid()) if pid not in own]
+
+    async def _reap(self) -> None:
+        """Wait for what became our child when the zygote was killed, and has ended."""
+        while True:
+            await asyncio.sleep(_REAP_SECONDS)
+            for pid in tree.children(os.getpid()):
+                if pid != self._zygote.pid and pid not in self.helpers:
+                    with contextlib.suppress(ChildProcessError):
+                        os.waitpid(pid, os.WNOHANG)
 
     def _wrote(self, step: StepHere, ended: Ended) -> bool:
         journal = folder.abandoned(step.path)

@@ -20,6 +20,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
 
 from slurm.slurmd.stepd import kernel, limits, passing, tree, worker
@@ -27,6 +28,8 @@ from slurm.slurmd.stepd.loop import catch_signals
 
 MOST_IDLE = 8
 IDLE_MILLISECONDS = 500
+HUNT_SECONDS = 3.0
+"""So long is a killed slurmstepd's end kept back while what it left is being ended; then slurmd is told, and looks for itself."""
 
 
 class Stepd:
@@ -47,6 +50,7 @@ class Zygote:
         self._by_descriptor: dict[int, Stepd] = {}
         self._idle: list[Stepd] = []
         self._unsaid: list[dict[str, object]] = []
+        self._unsaid_until = 0.0
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
@@ -57,9 +61,11 @@ class Zygote:
         catch_signals()
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         while self._channel is not None or self._stepds or self._unsaid:
-            ready = self._poll.poll(IDLE_MILLISECONDS if self._idle else None)
+            ready = self._poll.poll(IDLE_MILLISECONDS if self._idle or self._unsaid else None)
             if not ready or self._channel is None:
                 self._dismiss()
+            if self._unsaid and not ready:
+                self._reap()
             for descriptor, _ in ready:
                 if descriptor == self._wake:
                     os.read(self._wake, 4096)
@@ -170,9 +176,10 @@ class Zygote:
                 self._forget_channel(stepd)
                 hunt = hunt or status != 0
                 if stepd.busy:
+                    self._unsaid_until = self._unsaid_until if self._unsaid else time.monotonic() + HUNT_SECONDS
                     self._unsaid.append({"gone": pid, "status": status})
         # A child that is no stepd is what a killed stepd left behind. Each one killed wakes us again, until none is left.
-        if hunt and tree.kill_descendants(os.getpid(), skip=self._stepds):
+        if hunt and tree.kill_descendants(os.getpid(), skip=self._stepds) and time.monotonic() < self._unsaid_until:
             return
         for notice in self._unsaid:
             self._say(notice)

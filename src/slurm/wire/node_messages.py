@@ -120,7 +120,10 @@ class LaunchRefused(Message):
 
 
 class StepEnded(Message):
-    """All tasks of a step on this node ended; step -5 is the batch script. Usage: CPU seconds, MB."""
+    """All tasks of a step on this node ended; step -5 is the batch script. Usage: CPU seconds, MB.
+
+    `why`: a sentence for the job's owner; `began` False: it could not run. `drain`: why the node must be drained, "" when it need not.
+    """
 
     serial: int
     job: int
@@ -131,6 +134,9 @@ class StepEnded(Message):
     user_seconds: float = 0.0
     system_seconds: float = 0.0
     max_rss: int = 0
+    why: str = ""
+    began: bool = True
+    drain: str = ""
 
 
 class JobGone(Message):

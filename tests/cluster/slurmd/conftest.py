@@ -168,7 +168,7 @@ class Run:
 def step_processes(root: Path) -> list[int]:
     """Pids of processes whose environment names this stage's configuration."""
     from slurm.slurmd.stepd import tree
-    return tree.belonging({"SLURM_CONF": str(root / "slurm.conf")})
+    return tree.belonging("SLURM_CONF", str(root / "slurm.conf"))
 
 
 @pytest.fixture

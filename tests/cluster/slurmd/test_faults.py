@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 
 import psutil
 import pytest
 
+from slurm.slurmd import remains
 from slurm.slurmd.stepd import cgroup, folder
 from slurm.slurmd.stepd.folder import Ended, StepKey
 from slurm.wire import node_messages as n
@@ -218,6 +220,11 @@ def test_a_slurmstepd_that_takes_step_after_step_keeps_nothing_of_them(run):
     run(scene)
 
 
+def parent_of(stage):
+    """slurmd's own cgroup."""
+    return cgroup.parent_for("slurmd_cn01." + remains.instance_of(str(stage.spool / "steps")))
+
+
 def cgroups_can_be_made():
     made = cgroup.parent_for("slurm_py_test")
     if made:
@@ -230,7 +237,7 @@ def test_a_cgroup_finds_what_descent_and_environment_cannot(run):
     async def scene(stage):
         stage.send(stage.batch(3, "#!/bin/bash\n(setsid env -i /bin/sleep 1000 &)\nsleep 0.3; cat /proc/self/cgroup; echo start\nsleep 1000\n"))
         await stage.until(lambda: (stage.root / "out-3").exists() and "start" in stage.output(3))
-        assert "slurmd_cn01/job00003.1.batch" in stage.output(3)
+        assert re.search(r"/slurmd_cn01\.\w+\.\w+/job00003\.1\.batch$", stage.output(3), re.MULTILINE)
         hidden = [child for child in stepd_of(stage, "3.batch").children(recursive=True) if child.name() == "sleep"]
         zygote = next(child for child in psutil.Process(stage.process.pid).children() if "zygote" in title(child))
         zygote.kill()
@@ -240,5 +247,9 @@ def test_a_cgroup_finds_what_descent_and_environment_cannot(run):
         assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in hidden)
         stage.send(stage.batch(4, "#!/bin/bash\nexit 2\n"))
         assert (await stage.ended(4)).status == 2 << 8
-        assert not [name for name in os.listdir(cgroup.parent_for("slurmd_cn01")) if name.startswith("job")]
-    run(scene, conf="ProctrackType=proctrack/cgroup\n")
+        parent = parent_of(stage)
+        assert not [name for name in os.listdir(parent) if name.startswith("job")]
+        stage.kill_slurmd(signal.SIGTERM)
+        assert not os.path.exists(parent), "the empty folder is removed at the end"
+        stage.start_slurmd()
+    run(scene)

@@ -150,7 +150,7 @@ def test_output_files_follow_their_patterns(run):
         assert (stage.root / "o_7_0_1_cn01_0").read_text() == "1\n"
         assert (stage.root / "both").read_text() == "e\ne\n"
         refused = await (await Srun.call(stage, 7, ["true"], step=1, stdout="/nonexistent/x")).finish()
-        assert refused.failed["message"] == "Could not open stdout file /nonexistent/x: No such file or directory"
+        assert refused.failed["message"].startswith("Could not open stdout file /nonexistent/x: No such file or directory: folder /nonexistent ")
         assert (await stage.ended(7, 1)).status == 53
     run(scene)
 

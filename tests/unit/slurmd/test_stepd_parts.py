@@ -12,7 +12,7 @@ import pytest
 from slurm.config.config import parse
 from slurm.model.errors import ConfigError
 from slurm.slurmd import environment, hardware, settings
-from slurm.slurmd.stepd import limits, messages
+from slurm.slurmd.stepd import limits, messages, user
 from slurm.slurmd.stepd.folder import StepRecord
 
 BATCH = StepRecord(122, 1, -5, "cn01", 0, 0, "root", [], {}, "/", {})
@@ -51,9 +51,9 @@ def test_the_batch_environment_keeps_what_the_controller_gave():
 
 @pytest.mark.parametrize(("export", "found"), [("NONE", True), ("A=1,B", True), ("ALL", False), ("ALL,A=1", False), ("", False), ("NIL", False)])
 def test_a_job_without_its_submitters_environment_gets_what_a_login_sets(export: str, found: bool) -> None:
-    made = environment.of_account(0, export)
+    made = user.login_variables(0, export)
     assert (made.get("HOME"), made.get("USER")) == (("/root", "root") if found else (None, None))
-    assert environment.of_account(2**31 - 5, export) == {}
+    assert user.login_variables(2**31 - 5, export) == {}
 
 
 def test_a_steps_gpus_replace_those_of_the_job():
@@ -70,13 +70,12 @@ def test_bitmaps_become_numbers():
     assert environment.numbers(0) == []
 
 
-def test_soft_limits_are_set_and_unknown_ones_refused():
+def test_soft_limits_are_set_and_unknown_ones_are_told():
     code = ("from slurm.slurmd.stepd import limits; import resource as r; print(limits.apply({'nofile': 50, 'core': 0}));"
             "print(r.getrlimit(r.RLIMIT_NOFILE)[0], r.getrlimit(r.RLIMIT_CORE)[0])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n50 0\n"
-    with pytest.raises(ValueError, match="valid: cpu"):
-        limits.apply({"nonsense": 1})
+    assert limits.apply({"nonsense": 1})[0].startswith("nonsense is no resource limit and was not set; valid: cpu")
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] != 50
 
 

@@ -33,7 +33,7 @@ class Control:
         self._connections: dict[int, socket.socket] = {}
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self._listener.bind(SOCKET)  # relative: the path of a deep spool does not fit into a socket address
-        self._listener.listen(16)
+        self._listener.listen(128)
         loop.watch(self._listener.fileno(), READ, self._accept)
 
     def close(self) -> None:
@@ -45,7 +45,10 @@ class Control:
         os.unlink(SOCKET)
 
     def _accept(self, _: int) -> None:
-        connection, _address = self._listener.accept()
+        try:
+            connection, _address = self._listener.accept()
+        except OSError:  # it went again, or no descriptor is left: slurmd tries anew
+            return
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIAL.size)
         if _CREDENTIAL.unpack(raw)[1] not in (0, os.geteuid()):
             connection.close()

@@ -1,4 +1,7 @@
-"""Ending a step's processes: SIGCONT and SIGTERM to the whole tree, SIGKILL after KillWait, and again until none is left."""
+"""Ending a step's processes: SIGCONT and SIGTERM to the whole tree, SIGKILL after KillWait, and again until none is left.
+
+What SIGKILL does not end within UnkillableStepTimeout is given up: the kernel holds it. Its node is then drained, by slurmd.
+"""
 
 from __future__ import annotations
 
@@ -11,21 +14,25 @@ from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.loop import Loop
 
 _AGAIN_SECONDS = 0.2
-_COMPLAIN_SECONDS = 60.0
+_SELDOM_SECONDS = 2.0
 _DRAIN_SECONDS = 5.0
 
 
 class Ending:
-    """How the step is being ended; `why` "" with `asked` False: it is not."""
+    """How the step is being ended; `why` "" with `asked` False: it is not. `cgroup` is set by whoever makes one.
 
-    def __init__(self, loop: Loop, cgroup: Cgroup | None) -> None:
+    `unkillable` are the processes that were given up after `unkillable_seconds` of SIGKILL.
+    """
+
+    def __init__(self, loop: Loop, unkillable_seconds: float) -> None:
         self._loop = loop
-        self._cgroup = cgroup
+        self._unkillable_seconds = unkillable_seconds
         self._deadline = 0.0
         self._killing_since = 0.0
-        self._complained = 0.0
+        self.cgroup: Cgroup | None = None
         self.asked = False
         self.why = ""
+        self.unkillable: list[int] = []
 
     def ask(self, why: str, kill_wait: float) -> bool:
         """Begin, or shorten the grace when it has begun; whether it begins with this call."""
@@ -42,14 +49,15 @@ class Ending:
     def kill(self) -> None:
         """SIGKILL to every process of the step, repeated until somebody finds that none is left (the loop then ends)."""
         now = time.monotonic()
-        if self._cgroup is not None:
-            self._cgroup.kill()
+        if self.cgroup is not None:
+            self.cgroup.kill()
         left = tree.kill_descendants(os.getpid())
         self._killing_since = self._killing_since or now
-        if left and now - max(self._killing_since, self._complained) > _COMPLAIN_SECONDS:
-            self._complained = now
-            os.write(2, f"slurmstepd: error: {left} processes do not end after SIGKILL\n".encode())
-        self._loop.at(now + _AGAIN_SECONDS, self.kill)
+        since = now - self._killing_since
+        if left and since > self._unkillable_seconds:
+            self.unkillable = tree.descendants(os.getpid())
+        # Each look costs a walk through /proc: what did not end at once is looked after more seldom.
+        self._loop.at(now + (_AGAIN_SECONDS if since < _SELDOM_SECONDS else _SELDOM_SECONDS), self.kill)
 
     @property
     def grace(self) -> bool:
@@ -59,7 +67,7 @@ class Ending:
     @property
     def overdue(self) -> bool:
         """Whether nobody is to be waited for any more, not even a srun that does not take what is left of the output."""
-        return self.asked and time.monotonic() > self._deadline + _DRAIN_SECONDS
+        return bool(self.unkillable) or (self.asked and time.monotonic() > self._deadline + _DRAIN_SECONDS)
 
     def signal_all(self, number: int) -> None:
         """A signal to every process of the step."""

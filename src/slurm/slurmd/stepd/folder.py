@@ -3,6 +3,7 @@
     <spool>/steps/job00012.1.batch/journal       first line the StepRecord, second how it ended; each a JSON object
                                   /slurm_script  the batch script, the owner's
                                   /step.sock     where the step's slurmstepd takes orders while it lives
+                                  /processes     where there is no cgroup: pid and start of each process that became slurmstepd's child
 
 Whoever owns the step holds a lock on the open journal: slurmd while it prepares, then slurmstepd until it ends. A journal that can be
 locked and has no last line belongs to nobody any more. Light on purpose: the zygote imports it. Not here: what the step does.
@@ -22,8 +23,11 @@ BATCH = -5
 JOURNAL = "journal"
 SCRIPT = "slurm_script"
 SOCKET = "step.sock"
+PROCESSES = "processes"
 EARLY = "early_input"
 """What srun had sent already when its connection was taken over."""
+_LONGEST_NOTE = 2000
+_MOSTLY_ENOUGH = 1024
 _NAMES = {BATCH: "batch", -4: "extern", -6: "interactive"}
 _NUMBERS = {name: number for number, name in _NAMES.items()}
 _FOLDER = re.compile(rf"job([0-9]{{5,}})\.([0-9]+)\.([0-9]+|{'|'.join(_NUMBERS)})")
@@ -98,6 +102,11 @@ class StepRecord(NamedTuple):
     memory_looks: float = 0.0  # seconds from one look at the memory in use to the next; 0: nobody looks
     groups: Sequence[int] | None = None  # all groups of the user; None: they are looked up here
     kill_wait: int = 30  # seconds from SIGTERM to SIGKILL when the step is ended without an order that says otherwise
+    mark: str = ""  # what slurmd put into the environment of its tasks to know them by; no request can choose it
+    cgroup_memory: bool = False  # whether its cgroup limits `memory`
+    login: str = "ALL"  # the text of --export: whether a task gets what a login would set
+    start_seconds: float = 60.0  # how long finding the owner, opening files and entering the folder may take
+    unkillable_seconds: float = 60.0  # how long after the first SIGKILL processes may be left
 
     @property
     def key(self) -> StepKey:
@@ -111,7 +120,11 @@ class StepRecord(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How a step's tasks on this node ended: the highest wait status, usage in CPU seconds and MB, time since the epoch."""
+    """How a step's tasks on this node ended: the highest wait status, usage in CPU seconds and MB, time since the epoch.
+
+    `note` is a sentence for the job's owner, "" when there is nothing to say; `began` False: none of its programs ran. `unkillable` are
+    processes that SIGKILL did not end.
+    """
 
     status: int
     oom: bool = False
@@ -121,6 +134,8 @@ class Ended(NamedTuple):
     at: float = 0.0
     note: str = ""
     statuses: Mapping[str, int] = {}  # of a step of srun: rank → wait status of each task that was started
+    began: bool = True
+    unkillable: Sequence[int] = ()
 
 
 class Journal(NamedTuple):
@@ -151,7 +166,7 @@ def create(path: str, record: bytes) -> int:
 def append_ended(journal: int, ended: Ended) -> None:
     """Add the last line to an open journal and wait until it is on disk. OSError leaves the journal as it was."""
     size = os.fstat(journal).st_size
-    line = json.dumps({"ended": ended._asdict()}).encode() + b"\n"
+    line = json.dumps({"ended": ended._replace(note=ended.note[:_LONGEST_NOTE])._asdict()}).encode() + b"\n"
     try:
         if os.write(journal, line) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -171,7 +186,7 @@ def read(path: str) -> Journal | None:
     if not lines:
         return None
     record = _record_of(lines[0])
-    ended = Ended(**json.loads(lines[1])["ended"]) if len(lines) > 1 else None
+    ended = _ended_of(lines[1]) if len(lines) > 1 else None
     return Journal(record, ended)
 
 
@@ -186,10 +201,16 @@ def _record_of(line: bytes) -> StepRecord:
     return StepRecord(**{name: value for name, value in fields.items() if name in StepRecord._fields})
 
 
+def _ended_of(line: bytes) -> Ended:
+    fields = json.loads(line)["ended"]
+    ended = Ended(**{name: value for name, value in fields.items() if name in Ended._fields})
+    return ended._replace(unkillable=tuple(ended.unkillable))
+
+
 def read_ended(path: str) -> Ended | None:
     """The last line of the journal in a folder, if the step has ended; cheaper than reading all of it."""
     with open(os.path.join(path, JOURNAL), "rb") as file:
-        start = max(0, os.fstat(file.fileno()).st_size - 1024)
+        start = max(0, os.fstat(file.fileno()).st_size - _MOSTLY_ENOUGH)
         file.seek(start)
         tail = file.read()
         if not tail.endswith(b"\n"):
@@ -200,7 +221,7 @@ def read_ended(path: str) -> Ended | None:
     line = tail[tail.rfind(b"\n", 0, -1) + 1:]
     if not line.startswith(b'{"ended"'):
         return None
-    return Ended(**json.loads(line)["ended"])
+    return _ended_of(line)
 
 
 def read_early(path: str) -> bytes:
@@ -210,6 +231,21 @@ def read_early(path: str) -> bytes:
             return file.read()
     except FileNotFoundError:
         return b""
+
+
+def note_processes(path: str, found: Sequence[tuple[int, int]]) -> None:
+    """Add (pid, start) pairs to those that are known of a step. OSError."""
+    with open(os.path.join(path, PROCESSES), "a", encoding="ascii") as file:
+        file.writelines(f"{pid} {started}\n" for pid, started in found)
+
+
+def noted_processes(path: str) -> list[tuple[int, int]]:
+    """The (pid, start) pairs that slurmstepd noted; mostly none."""
+    try:
+        with open(os.path.join(path, PROCESSES), encoding="ascii") as file:
+            return [(int(words[0]), int(words[1])) for line in file if len(words := line.split()) == 2]
+    except FileNotFoundError:
+        return []
 
 
 def abandoned(path: str) -> int:
@@ -227,7 +263,7 @@ def abandoned(path: str) -> int:
 
 def remove(path: str) -> None:
     """Remove a folder and what the step left in it; nothing happens when it is gone."""
-    for name in (SCRIPT, SOCKET, EARLY, JOURNAL):  # the journal last: a folder without one counts as never begun
+    for name in (SCRIPT, SOCKET, EARLY, PROCESSES, JOURNAL):  # the journal last: a folder without one counts as never begun
         try:
             os.unlink(os.path.join(path, name))
         except FileNotFoundError:

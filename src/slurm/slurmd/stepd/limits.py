@@ -21,23 +21,28 @@ def raise_own() -> None:
 
 
 def apply(limits: dict[str, int]) -> list[str]:
-    """Set soft limits (-1: none); what the hard limit forbids is cut to it, in root's case raised. Returns a sentence for each one cut."""
+    """Set soft limits (-1: none); what is above the hard limit raises it where that is allowed (root has CAP_SYS_RESOURCE outside containers).
+
+    Returns a sentence for each one that could not be set as asked: it is cut to the hard limit, or left where it is.
+    """
     for number, own in _first.items():
         resource.setrlimit(number, own)
     cut = []
     for name, wanted in limits.items():
         if name not in NAMES:
-            raise ValueError(f"{name} is no resource limit; valid: {', '.join(NAMES)}")
+            cut.append(f"{name} is no resource limit and was not set; valid: {', '.join(NAMES)}")
+            continue
         number = getattr(resource, f"RLIMIT_{name.upper()}")
         _, hard = resource.getrlimit(number)
         soft = resource.RLIM_INFINITY if wanted < 0 else wanted
-        if not _exceeds(soft, hard):
-            resource.setrlimit(number, (soft, hard))
-        elif os.geteuid() == 0:
-            resource.setrlimit(number, (soft, soft))
-        else:
-            resource.setrlimit(number, (hard, hard))
-            cut.append(f"cannot set RLIMIT_{name.upper()} to {_shown(soft)}, it stays at the hard limit {_shown(hard)}")
+        try:
+            if not _exceeds(soft, hard):
+                resource.setrlimit(number, (soft, hard))
+            elif not _raised(number, soft):
+                resource.setrlimit(number, (hard, hard))
+                cut.append(f"cannot set RLIMIT_{name.upper()} to {_shown(soft)}, it stays at the hard limit {_shown(hard)}")
+        except (OSError, ValueError, OverflowError) as error:
+            cut.append(f"cannot set RLIMIT_{name.upper()} to {_shown(soft)}: {error}")
     return cut
 
 
@@ -45,6 +50,17 @@ def bind(cpus: Sequence[int]) -> None:
     """Run only on these CPUs; an empty list leaves all."""
     if cpus:
         os.sched_setaffinity(0, cpus)
+
+
+def _raised(number: int, soft: int) -> bool:
+    """Whether the hard limit could be raised to what is asked."""
+    if os.geteuid() != 0:
+        return False
+    try:
+        resource.setrlimit(number, (soft, soft))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _exceeds(soft: int, hard: int) -> bool:

@@ -69,8 +69,8 @@ class Loop:
                     callback(events)
             now = time.monotonic()
             for callback_due in [c for c, when in self._timers.items() if when <= now]:
-                del self._timers[callback_due]
-                callback_due()
+                if self._timers.pop(callback_due, None) is not None:  # one before it may have called it off
+                    callback_due()
 
     def _patience(self) -> float | None:
         if not self._timers:

@@ -50,6 +50,11 @@ def error(text: str, now: float) -> str:
     return f"[{_stamp(now)}.{int(now * 1000) % 1000:03d}] error: {text}\n"
 
 
+def text_of(line: str) -> str:
+    """The text of a line that `error` made."""
+    return line.partition("] error: ")[2].rstrip("\n")
+
+
 def no_exec(name: str, failure: OSError, now: float) -> str:
     """What a task says that cannot become its program."""
     return error(f"execve(): {name}: {os.strerror(failure.errno or 0)}", now)

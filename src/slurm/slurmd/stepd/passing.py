@@ -7,7 +7,7 @@ import struct
 
 LONGEST = 8192
 """Bytes of a packet at most."""
-_MOST_DESCRIPTORS = 2
+_MOST_DESCRIPTORS = 128
 _INT = struct.Struct("i")
 
 
@@ -16,11 +16,14 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
-def receive(channel: socket.socket) -> tuple[bytes, list[int]]:
-    """A packet, b"" at the end, and the descriptors that came with it, closed on exec: socket.recv_fds drops that flag, and a job would inherit them."""
+def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
+    """A packet, b"" at the end, and the descriptors that came with it, closed on exec: socket.recv_fds drops that flag, and a job would inherit them.
+
+    BlockingIOError when the channel does not block and is empty.
+    """
     try:
         packet, ancillary, _flags, _sender = channel.recvmsg(
-            LONGEST, socket.CMSG_SPACE(_MOST_DESCRIPTORS * _INT.size), socket.MSG_CMSG_CLOEXEC)
+            LONGEST, socket.CMSG_SPACE(_MOST_DESCRIPTORS * _INT.size), socket.MSG_CMSG_CLOEXEC | flags)
     except ConnectionError:
         return b"", []
     descriptors: list[int] = []

@@ -1,11 +1,12 @@
-"""Which streams each task of a step gets: files, /dev/null, pipes to srun, or a pseudo terminal. Nothing is forwarded here."""
+"""Which streams each task of a step gets: files, /dev/null, pipes to srun, or a pseudo terminal. Nothing is forwarded here, no file is opened."""
 
 from __future__ import annotations
 
 import os
 
 from slurm.notation import filenames
-from slurm.slurmd.stepd.files import Files
+from slurm.slurmd.stepd import files
+from slurm.slurmd.stepd.files import File
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.io import StepIO, set_window
 from slurm.slurmd.stepd.tasks import Streams, Task
@@ -15,33 +16,29 @@ from slurm.wire import step_io
 class Plumbing:
     """Makes the streams of the tasks; `close_ends` closes what only the tasks need, once they have started."""
 
-    def __init__(self, record: StepRecord, files: Files, io: StepIO | None) -> None:
+    def __init__(self, record: StepRecord, io: StepIO | None) -> None:
         self._record = record
-        self._files = files
         self._io = io
         self._ends: list[int] = []
-        self.error_file = -1
-        """Where the step's own messages go: the batch script's standard error, -1 when srun takes them."""
+        self._outputs: dict[str, File] = {}
 
     def connect(self, task: Task) -> Streams:
-        """The streams of a task, opened and, where they lead to srun, watched. files.CannotOpen."""
+        """The streams of a task: files, or what leads to srun, made and watched."""
         record = self._record
         if record.pty and task.local == 0 and record.node_rank == 0 and self._io is not None:
             return self._terminal(task, self._io)
         stdin = self._input(task)
         stdout = self._output(task, record.stdout, step_io.STDOUT)
         stderr = stdout if record.is_batch and not record.stderr else self._output(task, record.stderr, step_io.STDERR)
-        if record.is_batch:
-            self.error_file = stderr
         return Streams(stdin, stdout, stderr)
 
     def close_ends(self) -> None:
-        """Close the tasks' ends of pipes, so that their end is seen when the tasks end."""
+        """Close the tasks' ends of pipes, so that their end is seen when the tasks end. Again: nothing happens."""
         for descriptor in self._ends:
             os.close(descriptor)
         self._ends.clear()
 
-    def _input(self, task: Task) -> int:
+    def _input(self, task: Task) -> int | File:
         wanted = self._record.stdin
         if self._io is not None and (wanted in ("all", "") or wanted == str(task.rank)):
             reading, writing = os.pipe()
@@ -49,18 +46,18 @@ class Plumbing:
             self._io.add_inlet(task.rank, writing)
             return reading
         path = os.devnull if wanted in ("none", "all", "") or wanted.isdigit() else self._expand(wanted, task)
-        descriptor = self._files.input(path)
-        self._ends.append(descriptor)
-        return descriptor
+        return files.source(os.path.join(self._record.work_dir, path), task.rank)
 
-    def _output(self, task: Task, wanted: str, kind: int) -> int:
+    def _output(self, task: Task, wanted: str, kind: int) -> int | File:
         if self._io is not None and (not wanted or wanted == str(task.rank)):
             reading, writing = os.pipe()
             self._ends.append(writing)
             self._io.add_outlet(task.rank, kind, reading)
             return writing
         path = os.devnull if wanted in ("none", "") or (wanted.isdigit() and self._io is not None) else self._expand(wanted, task)
-        return self._files.output(path, "stdout" if kind == step_io.STDOUT else "stderr")
+        whole = os.path.join(self._record.work_dir, path)
+        file = files.output(whole, "stdout" if kind == step_io.STDOUT else "stderr", append=self._record.append)
+        return self._outputs.setdefault(whole, file)
 
     def _terminal(self, task: Task, io: StepIO) -> Streams:
         master, slave = os.openpty()

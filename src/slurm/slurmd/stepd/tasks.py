@@ -1,27 +1,45 @@
-"""Starting a task: fork, then a fixed list of changes in the new process, then exec. What the task's streams are is decided elsewhere."""
+"""Starting a task: fork, then a fixed list of changes in the new process, then exec. What the task's streams are is decided elsewhere.
+
+Whatever may take long (finding the owner's groups, opening files, entering a folder, reading the program) happens in the new process. It
+notes where it is, says through `report` what its supervisor must know, and whoever has waited too long kills it. `report` closes with exec.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import json
+import mmap
 import os
 import signal
+import socket
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from slurm.slurmd.stepd import kernel, limits, messages
+from slurm.slurmd.stepd import files, kernel, limits, messages, passing
 from slurm.slurmd.stepd.cgroup import Cgroup
+from slurm.slurmd.stepd.files import CannotOpen, File
 from slurm.slurmd.stepd.folder import StepRecord
-from slurm.slurmd.stepd.user import become
+from slurm.slurmd.stepd.user import become, login_variables
+
+BEGINNING, OWNER, FILES, FOLDER, PROGRAM = range(5)
+"""What a new task is at: `Birth.stage` has it, with the index of the file when it is FILES."""
+CANNOT_OPEN_STATUS = 53
+"""Wait status of a step whose files cannot be opened: Slurm's well-known ExitCode 0:53."""
+FAILED_STATUS = 1 << 8
+SENT_AT_ONCE = 100
+"""Descriptors in one packet; the kernel's limit is 253."""
+MARK = "SLURM_PY_STEP"
+"""The variable by which a step's processes are known: slurmd made its value, nobody's request can change it."""
 
 
 class Streams(NamedTuple):
-    """Descriptors that become 0, 1 and 2 of a task; `terminal`: they are a pseudo terminal's, to be its controlling one."""
+    """What becomes 0, 1 and 2 of a task: open descriptors, or files that it opens; `terminal`: a pseudo terminal, to be its controlling one."""
 
-    stdin: int
-    stdout: int
-    stderr: int
+    stdin: int | File
+    stdout: int | File
+    stderr: int | File
     terminal: bool = False
 
 
@@ -44,35 +62,85 @@ class Task:
 
 
 class Birth(NamedTuple):
-    """What a task is started with."""
+    """What a task is started with: it opens `opening` and hands `handed` of them to its supervisor."""
 
     record: StepRecord
     task: Task
     streams: Streams
+    stage: mmap.mmap
     cgroup: Cgroup | None = None
+    opening: Sequence[File] = ()
+    handed: Sequence[File] = ()
+
+    def at(self, stage: int, index: int = 0) -> None:
+        """Note what the task is at."""
+        self.stage[2 * self.task.local] = stage
+        self.stage[2 * self.task.local + 1] = min(index, 255)
 
 
-def start(birth: Birth) -> None:
-    """Start the task and note its pid; OSError when the machine has no room for another process."""
+class Newborn:
+    """A task before its exec: what it has opened, what it has to say once it can, and whom it tells what it cannot do."""
+
+    def __init__(self, birth: Birth, report: socket.socket) -> None:
+        self.birth = birth
+        self.record = birth.record
+        self.report = report
+        self.opened: dict[File, int] = {}
+        self.unsaid: list[str] = []
+
+
+def start(birth: Birth) -> socket.socket:
+    """Start the task and note its pid; its end of `report`, which does not block. OSError when the machine has no room for another process."""
     argv, environment = argv_of(birth), environment_of(birth)  # before the fork: each page that a child touches costs it a copy
-    pid = os.fork()
-    if pid == 0:
+    ours, theirs = passing.pair()
+    with theirs:
         try:
-            _become_task(birth, argv, environment)
-        finally:
-            os._exit(1)
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            raise
+        if pid == 0:
+            try:
+                _become_task(Newborn(birth, theirs), argv, environment)
+            finally:
+                os._exit(1)
     birth.task.pid = pid
+    ours.setblocking(False)
+    return ours
 
 
-def _become_task(birth: Birth, argv: list[str], environment: dict[str, str]) -> None:
+def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str]) -> None:
     try:
         for change in CHANGES:
-            change(birth)
+            change(newborn)
+        newborn.birth.at(PROGRAM)
         environment["SLURM_TASK_PID"] = str(os.getpid())
+        for name, value in login_variables(newborn.record.uid, newborn.record.login).items():
+            environment.setdefault(name, value)
+    except CannotOpen as error:
+        _refuse(newborn, str(error), CANNOT_OPEN_STATUS)
+    except Exception as error:  # noqa: BLE001 - it is told; the task has nobody else to raise to
+        _refuse(newborn, f"cannot start: {getattr(error, 'strerror', None) or error}", FAILED_STATUS)
+    try:
         os.execvpe(argv[0], argv, environment)
     except OSError as failure:
-        _say(messages.no_exec(argv[0], failure, time.time()))
+        line = messages.no_exec(argv[0], failure, time.time())
+        _say(line)
+        _report(newborn, {"note": messages.text_of(line)})
         os._exit(failure.errno or 1)
+    except (ValueError, TypeError) as error:  # NUL in an argument, no name or "=" in the name of a variable
+        sentence = f"cannot start {argv[0]!r}: {error}"
+        _say(messages.error(sentence, time.time()))
+        _refuse(newborn, sentence, FAILED_STATUS)
+
+
+def _refuse(newborn: Newborn, sentence: str, status: int) -> None:
+    _report(newborn, {"refused": sentence, "status": status})
+    os._exit(1)
+
+
+def _report(newborn: Newborn, message: dict[str, object]) -> None:
+    passing.send(newborn.report, json.dumps(message).encode()[:passing.LONGEST])
 
 
 def argv_of(birth: Birth) -> list[str]:
@@ -82,68 +150,83 @@ def argv_of(birth: Birth) -> list[str]:
 
 
 def environment_of(birth: Birth) -> dict[str, str]:
-    """Everything but SLURM_TASK_PID, which only the task itself knows."""
+    """Everything but SLURM_TASK_PID, which only the task itself knows, and what a login would set."""
     record, task = birth.record, birth.task
     environment = dict(record.environment)
     if record.task_environment:
         environment.update(record.task_environment[task.local])
     environment["SLURM_PROCID"] = str(task.rank)
     environment["SLURM_LOCALID"] = str(task.local)
+    if record.mark:
+        environment[MARK] = record.mark
     return environment
 
 
-def _lead_session(birth: Birth) -> None:
+def _lead_session(newborn: Newborn) -> None:
     os.setsid()
 
 
-def _connect_streams(birth: Birth) -> None:
-    for target, source in enumerate(birth.streams[:3]):
-        os.dup2(source, target)
-    if birth.streams.terminal:
+def _restore_signals(newborn: Newborn) -> None:
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):  # Python handles these, and what is ignored stays so through exec
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what stepd.loop holds back: from here on the task can be ended, whatever it waits for
+
+
+def _enter_cgroup(newborn: Newborn) -> None:
+    if newborn.birth.cgroup is not None:
+        newborn.birth.cgroup.enter()
+
+
+def _bind(newborn: Newborn) -> None:
+    limits.bind(newborn.record.cpus)
+
+
+def _limit(newborn: Newborn) -> None:
+    newborn.unsaid += limits.apply(newborn.record.rlimits)
+
+
+def _become_owner(newborn: Newborn) -> None:
+    newborn.birth.at(OWNER)
+    become(newborn.record)
+    os.umask(newborn.record.umask)
+
+
+def _stay_with_stepd(newborn: Newborn) -> None:
+    kernel.die_with_parent(signal.SIGKILL)
+
+
+def _open_files(newborn: Newborn) -> None:
+    birth = newborn.birth
+    newborn.opened = dict(zip(birth.opening, files.open_all(birth.opening, lambda index: birth.at(FILES, index)), strict=True))
+    for first in range(0, len(birth.handed), SENT_AT_ONCE):
+        descriptors = [newborn.opened[file] for file in birth.handed[first: first + SENT_AT_ONCE]]
+        passing.send(newborn.report, b"files", descriptors)
+
+
+def _connect_streams(newborn: Newborn) -> None:
+    streams = newborn.birth.streams
+    for target, given in enumerate(streams[:3]):
+        os.dup2(newborn.opened[given] if isinstance(given, File) else given, target)
+    if streams.terminal:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for sentence in newborn.unsaid:
+        _say(messages.error(sentence, time.time()))
 
 
-def _enter_cgroup(birth: Birth) -> None:
-    if birth.cgroup is not None:
-        birth.cgroup.enter()
-
-
-def _bind(birth: Birth) -> None:
-    limits.bind(birth.record.cpus)
-
-
-def _limit(birth: Birth) -> None:
-    now = time.time()
-    for sentence in limits.apply(birth.record.rlimits):
-        _say(messages.error(sentence, now))
-
-
-def _become_owner(birth: Birth) -> None:
-    become(birth.record)
-
-
-def _stay_with_stepd(birth: Birth) -> None:
-    kernel.die_with_parent(signal.SIGKILL)  # after the change of user, which resets it
-
-
-def _enter_work_dir(birth: Birth) -> None:
+def _enter_work_dir(newborn: Newborn) -> None:
+    newborn.birth.at(FOLDER)
     try:
-        os.chdir(birth.record.work_dir)
+        os.chdir(newborn.record.work_dir)
     except OSError as failure:
-        _say(messages.no_work_dir(birth.record.work_dir, failure, time.time()))
+        _say(messages.no_work_dir(newborn.record.work_dir, failure, time.time()))
         os.chdir("/tmp")
 
 
-def _restore_signals(birth: Birth) -> None:
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores these, and what is ignored stays so through exec
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what stepd.loop holds back; one that came already ends the task here
-
-
-CHANGES: tuple[Callable[[Birth], None], ...] = (
-    _lead_session, _connect_streams, _enter_cgroup, _bind, _limit, _become_owner, _stay_with_stepd, _enter_work_dir, _restore_signals)
-"""What happens in a new task before exec, in this order: streams first, so that what fails later can be said."""
+CHANGES: tuple[Callable[[Newborn], None], ...] = (
+    _lead_session, _stay_with_stepd, _restore_signals, _enter_cgroup, _bind, _limit, _become_owner, _stay_with_stepd, _open_files,
+    _connect_streams, _enter_work_dir)
+"""What happens in a new task before exec, in this order. A change of user resets what `_stay_with_stepd` asks for: hence twice."""
 
 
 def _say(line: str) -> None:
-    os.write(2, line.encode())
+    os.write(2, line.encode(errors="backslashreplace"))

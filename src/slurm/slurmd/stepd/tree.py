@@ -12,12 +12,16 @@ from typing import NamedTuple
 
 
 class Process(NamedTuple):
-    """One line of the process table; `state` is the letter of /proc/PID/stat, "Z" for one that ended and was not waited for."""
+    """One line of the process table; `state` is the letter of /proc/PID/stat, "Z" for one that ended and was not waited for.
+
+    `started` (clock ticks since boot) tells a process from a later one of the same number.
+    """
 
     pid: int
     parent: int
     session: int
     state: str
+    started: int = 0
 
 
 def processes() -> list[Process]:
@@ -38,8 +42,8 @@ def look(pid: int) -> Process | None:
             text = file.read()
     except OSError:
         return None
-    fields = text[text.rfind(b")") + 2:].split(b" ", 5)
-    return Process(pid, int(fields[1]), int(fields[3]), fields[0].decode())
+    fields = text[text.rfind(b")") + 2:].split(b" ", 20)
+    return Process(pid, int(fields[1]), int(fields[3]), fields[0].decode(), int(fields[19]))
 
 
 def descendants(root: int, table: Iterable[Process] | None = None, *, skip: Iterable[int] = ()) -> list[int]:
@@ -77,24 +81,32 @@ def kill_descendants(root: int, *, skip: Iterable[int] = ()) -> int:
     return send(descendants(root, skip=skip), signal.SIGKILL)
 
 
-def belonging(variables: dict[str, str]) -> list[int]:
-    """Pids of processes whose environment has all these variables, and of what descends from them; none for no variables.
+def belonging(variable: str, value: str, table: Iterable[Process] | None = None) -> list[int]:
+    """Pids of processes in whose environment this variable has this value, and of what descends from them.
 
     This finds the processes of a step whose slurmstepd was killed and is no ancestor any more.
     """
-    wanted = [f"{name}={value}".encode() for name, value in variables.items()]
-    table = processes()
+    wanted = f"{variable}={value}".encode()
+    known = processes() if table is None else list(table)
     found: set[int] = set()
-    for process in table:
-        if process.state != "Z" and process.pid != os.getpid() and _has(process.pid, wanted):
-            found.update((process.pid, *descendants(process.pid, table)))
+    for process in known:
+        if process.state != "Z" and process.pid not in found and process.pid != os.getpid() and _has(process.pid, wanted):
+            found.update((process.pid, *descendants(process.pid, known)))
     return sorted(found)
 
 
-def _has(pid: int, wanted: list[bytes]) -> bool:
+def children(pid: int) -> list[int]:
+    """Pids of the direct children of a process, cheaply where the kernel lists them."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return [process.pid for process in processes() if process.parent == pid]
+
+
+def _has(pid: int, wanted: bytes) -> bool:
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
-            entries = set(file.read().split(b"\0"))
+            return wanted in file.read().split(b"\0")
     except OSError:
         return False
-    return bool(wanted) and entries.issuperset(wanted)

@@ -11,7 +11,7 @@ import socket
 
 from slurm.slurmd.stepd import kernel, passing
 from slurm.slurmd.stepd.loop import Loop
-from slurm.slurmd.stepd.supervisor import Supervisor
+from slurm.slurmd.stepd.supervisor import supervise
 
 MOST_STEPS = 64
 """After so many steps a new process takes over, whatever the old one may have gathered."""
@@ -21,7 +21,7 @@ IDLE_TITLE = "slurmd: idle slurmstepd"
 
 
 def work(channel: socket.socket, path: str, descriptors: list[int]) -> None:
-    """Supervise the step in the folder `path`, then those whose paths come through `channel`, until it closes.
+    """Supervise the step in the folder `path`, then those whose paths come through `channel`, until it closes or one left something behind.
 
     The descriptors are the step's open, locked journal and, for a step of srun, its connection. ENDED or LAST answers each step.
     """
@@ -30,11 +30,11 @@ def work(channel: socket.socket, path: str, descriptors: list[int]) -> None:
     loop = Loop()
     for left in range(MOST_STEPS, 0, -1):
         connection = socket.socket(fileno=descriptors[1]) if len(descriptors) > 1 else None
-        Supervisor(loop, path, descriptors[0], connection).run()
+        clean = supervise(loop, path, descriptors[0], connection)
         loop.clear()
         os.close(descriptors[0])
         os.chdir("/")
-        if left == 1 or not passing.send(channel, ENDED):
+        if left == 1 or not clean or not passing.send(channel, ENDED):
             passing.send(channel, LAST)
             return
         kernel.set_title(IDLE_TITLE)

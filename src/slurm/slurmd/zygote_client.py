@@ -12,17 +12,20 @@ import sys
 from collections.abc import Callable
 
 from slurm.model.errors import NotNow
-from slurm.slurmd.stepd import passing
+from slurm.slurmd.stepd import kernel, passing
+from slurm.slurmd.stepd.tasks import MARK
 
-log = logging.getLogger("slurmd.nursery")
+log = logging.getLogger("slurmd.zygote")
 _FULL_SECONDS = 0.002
+_ANSWER_SECONDS = 30.0
+"""A zygote that does not fork within so long is stopped or stuck: it is replaced."""
 
 
 class ZygoteLost(Exception):
     """The zygote died before it said whether it forked."""
 
 
-class Nursery:
+class ZygoteClient:
     """One zygote, started anew when it dies. `on_gone(folder)` is called once nothing is left of a step's slurmstepd and its processes.
 
     `on_orphaned(folder)` is called for each running step when the zygote dies: its end must be learned in another way.
@@ -35,9 +38,11 @@ class Nursery:
         self._process: subprocess.Popen[bytes] | None = None
         self._folders: dict[int, str] = {}
         self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._heirs: set[int] = set()
 
     def start(self) -> None:
-        """Start the zygote."""
+        """Start the zygote. What a killed one leaves arrives at this process, so that nothing of it can hide."""
+        kernel.adopt_orphans()
         ours, theirs = passing.pair()
         with theirs:
             self._process = subprocess.Popen(
@@ -57,7 +62,11 @@ class Nursery:
         self._waiting[folder] = born
         try:
             await self._send(json.dumps({"folder": folder}).encode(), [journal] if connection < 0 else [journal, connection])
-            await born
+            await asyncio.wait_for(asyncio.shield(born), _ANSWER_SECONDS)
+        except TimeoutError:
+            self._replace()
+            if born.exception() is not None:
+                raise ZygoteLost("the zygote did not answer") from None
         finally:
             self._waiting.pop(folder, None)
 
@@ -69,6 +78,22 @@ class Nursery:
                 return
             except BlockingIOError:
                 await asyncio.sleep(_FULL_SECONDS)
+
+    def _replace(self) -> None:
+        log.error("the zygote did not answer for %d s: it is ended", _ANSWER_SECONDS)
+        if self._process is not None and self._channel is not None:
+            self._process.kill()
+            self._process.wait()
+            self._read()
+
+    @property
+    def pid(self) -> int:
+        """The zygote's process number, 0 before the first start."""
+        return self._process.pid if self._process is not None else 0
+
+    def own_processes(self) -> set[int]:
+        """Pids of the zygote and of slurmstepds that it left to us when it was killed: not what a killed slurmstepd left."""
+        return {self.pid} | self._heirs | self._folders.keys()
 
     def close(self) -> None:
         """Let go of the zygote; it stays until its last step has ended."""
@@ -111,6 +136,7 @@ class Nursery:
         self.close()
         if self._process is not None:
             self._process.poll()
+        self._heirs.update(self._folders)
         orphans, self._folders = list(self._folders.values()), {}
         for born in self._waiting.values():
             if not born.done():
@@ -120,7 +146,8 @@ class Nursery:
 
 
 def _environment() -> dict[str, str]:
-    """slurmd's own, with what Python needs to find this package."""
+    """slurmd's own, with what Python needs to find this package, and without the mark of a step that slurmd may have been started in."""
     source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     path = os.environ.get("PYTHONPATH", "")
-    return {**os.environ, "PYTHONPATH": f"{source}:{path}" if path else source, "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {name: value for name, value in os.environ.items() if name != MARK}
+    return {**own, "PYTHONPATH": f"{source}:{path}" if path else source, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,0 +1,120 @@
+"""What a killed slurmstepd left on this node: found by the step's cgroup, by the mark in its environment, by what slurmstepd had noted, by descent.
+
+All of it rests on slurmd's own record of the step, nothing on what its user sent. Each call walks through /proc: not for the event loop.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+
+from slurm.slurmd.stepd import folder, tree
+from slurm.slurmd.stepd.cgroup import Cgroup
+from slurm.slurmd.stepd.folder import StepKey, StepRecord
+from slurm.slurmd.stepd.tasks import MARK
+
+
+def instance_of(root: str) -> str:
+    """What tells this slurmd's steps from those of any other on this machine: the identity of its steps folder. OSError."""
+    found = os.stat(root)
+    return f"{found.st_dev:x}.{found.st_ino:x}"
+
+
+def mark_of(instance: str, key: StepKey) -> str:
+    """The value by which a step's processes are known."""
+    return f"{instance}:{key.folder_name}"
+
+
+def kill(path: str, record: StepRecord, strays: Iterable[int]) -> list[int]:
+    """SIGKILL to all that is left of the step whose folder is `path`; their pids, none once nothing is left and its cgroup is removed.
+
+    `strays` came to us when slurmstepd and zygote were killed.
+    """
+    table = [process for process in tree.processes() if process.state != "Z"]
+    found = {process.pid for process in table if process.pid in set(strays)}
+    found.update(tree.belonging(MARK, record.mark, table) if record.mark else ())
+    found.update(_noted(path, record, table))
+    for pid in list(found):
+        found.update(tree.descendants(pid, table))
+    found.discard(os.getpid())
+    tree.send(found, signal.SIGKILL)
+    if record.cgroup:
+        found.update(clear(Cgroup(record.cgroup, record.key.folder_name)))
+    return sorted(found)
+
+
+def clear(group: Cgroup) -> list[int]:
+    """SIGKILL to all in a cgroup, which is removed when none is left; the pids that were in it."""
+    left = group.pids()
+    if left:
+        group.kill()
+        return left
+    try:
+        group.remove()
+    except OSError:
+        return group.pids()  # somebody came in meanwhile, or the kernel still holds it: the next look tells
+    return []
+
+
+def kill_unknown(root: str, instance: str, cgroup: str) -> int:
+    """End what is marked as of this slurmd's steps, or in a cgroup of theirs, but of none that runs; how many processes there were."""
+    table = [process for process in tree.processes() if process.state != "Z"]
+    prefix = f"{MARK}={instance}:".encode()
+    found: set[int] = set()
+    for process in table:
+        mark = _mark(process.pid, prefix)
+        if mark is not None and not _runs(root, mark) and process.pid != os.getpid():
+            found.update((process.pid, *tree.descendants(process.pid, table)))
+    found.discard(os.getpid())
+    tree.send(found, signal.SIGKILL)
+    for name in _groups(cgroup):
+        if not _runs(root, name):
+            found.update(clear(Cgroup(cgroup, name)))
+    return len(found)
+
+
+def _runs(root: str, name: str) -> bool:
+    """Whether a step of this folder name has begun and has not ended, as its folder says now."""
+    if folder.parse_folder_name(name) is None:
+        return False
+    try:
+        return folder.read_ended(os.path.join(root, name)) is None
+    except FileNotFoundError:
+        return False
+
+
+def _groups(cgroup: str) -> list[str]:
+    try:
+        return [entry.name for entry in os.scandir(cgroup) if entry.is_dir()] if cgroup else []
+    except OSError:
+        return []
+
+
+def _mark(pid: int, prefix: bytes) -> str | None:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            entries = file.read().split(b"\0")
+    except OSError:
+        return None
+    return next((entry[len(prefix):].decode(errors="replace") for entry in entries if entry.startswith(prefix)), None)
+
+
+def _noted(path: str, record: StepRecord, table: list[tree.Process]) -> set[int]:
+    """Processes that slurmstepd had noted and what is in their sessions; a number that was given anew meanwhile is somebody else's."""
+    noted = dict(folder.noted_processes(path))
+    by_pid = {process.pid: process for process in table}
+    same = {pid for pid, started in noted.items() if pid in by_pid and by_pid[pid].started == started}
+    # A session's number is not given anew while one process is in it; with its leader gone, its members are of the step if they are its owner's.
+    for process in table:
+        leader = noted.get(process.session)
+        if leader is not None and process.started >= leader and (process.session in same or process.session not in by_pid) and _owner(process.pid) == record.uid:
+            same.add(process.pid)
+    return same
+
+
+def _owner(pid: int) -> int:
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return -1

@@ -1,0 +1,39 @@
+"""A cgroup for the step's tasks, where slurmd found that it may make some."""
+
+from __future__ import annotations
+
+import time
+
+from slurm.slurmd.stepd.cgroup import Cgroup
+from slurm.slurmd.stepd.hooks.hook import Hook
+from slurm.slurmd.stepd.step import Step
+
+_PATIENCE_SECONDS = 2.0
+_AGAIN_SECONDS = 0.02
+
+
+class Group(Hook):
+    """Whatever its processes do, in it they are found."""
+
+    def set_up(self, step: Step) -> None:
+        """Make it."""
+        if step.record.cgroup:
+            group = Cgroup(step.record.cgroup, step.record.key.folder_name)
+            group.make(step.record.memory if step.record.cgroup_memory else 0)
+            step.cgroup = step.ending.cgroup = group
+
+    def clean_up(self, step: Step) -> None:
+        """End what is still in it and remove it, with the groups that its processes made below. The kernel may take a moment to let go."""
+        if step.cgroup is None or step.ending.unkillable:
+            return  # what cannot be killed keeps its cgroup; slurmd looks after it
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            step.cgroup.kill()
+            try:
+                step.cgroup.remove()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_AGAIN_SECONDS)
+            else:
+                return

@@ -1,0 +1,203 @@
+"""A step under supervision: what is known of it, and what can be done to it. What is set up before it and cleaned up after it are `hooks`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+import traceback
+
+from slurm.slurmd.stepd import folder, memory, messages, telling, tree
+from slurm.slurmd.stepd.cgroup import Cgroup
+from slurm.slurmd.stepd.control import Control
+from slurm.slurmd.stepd.ending import Ending
+from slurm.slurmd.stepd.folder import Ended
+from slurm.slurmd.stepd.io import StepIO
+from slurm.slurmd.stepd.loop import Loop
+from slurm.slurmd.stepd.plumbing import Plumbing
+from slurm.slurmd.stepd.starting import Starting
+from slurm.slurmd.stepd.tasks import FAILED_STATUS, Task
+from slurm.slurmd.stepd.usage import Usage, reap
+
+_FAULTS = 20
+"""So many faults of our own are told and survived; then the step is given up."""
+
+
+class Step:
+    """One step. `journal` is its open, locked journal, `connection` srun's socket for a step of srun; the current folder is the step's.
+
+    `control`, `io`, `cgroup`, `plumbing` and `starting` are there once their hooks have set them up.
+    """
+
+    def __init__(self, loop: Loop, journal: int, connection: socket.socket | None) -> None:
+        self.loop = loop
+        self.record = folder.read_record(journal)
+        self.journal = journal
+        self.connection = connection
+        self.tasks = [Task(rank, local) for local, rank in enumerate(self.record.ranks)]
+        self.usage = Usage()
+        self.ending = Ending(loop, self.record.unkillable_seconds)
+        self.children = False
+        self.refusal = ""
+        self.refusal_status = 0
+        self.note = ""
+        self.recorded = False  # whether the last line of its journal is on disk
+        self.io: StepIO | None = None
+        self.cgroup: Cgroup | None = None
+        self.plumbing: Plumbing | None = None
+        self.starting: Starting | None = None
+        self.control: Control | None = None
+        self._over_memory = False
+        self._killed_for_memory = False
+        self._faults = 0
+
+    # --- its life --------------------------------------------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Until no process of it is left, or the kernel does not let go of one."""
+        while not self._is_over():
+            try:
+                self.loop.run(self._is_over)
+            except Exception as error:  # noqa: BLE001 - it ends this step, in order, and no other
+                self.fail("while it ran", error)
+        self._killed_for_memory = self.out_of_memory()
+
+    def _is_over(self) -> bool:
+        return self._faults > _FAULTS or bool(self.ending.unkillable) or (not self.children and self.is_said())
+
+    def is_said(self) -> bool:
+        """Whether srun has all there is, or nobody is to be waited for."""
+        return self.io is None or self.io.drained or self.ending.overdue
+
+    def begin(self) -> None:
+        """Start its tasks. OSError."""
+        self.starting = Starting(
+            self.loop, self.record, self.tasks, on_started=self._on_started, on_refused=self.refuse, on_note=self._on_note)
+        self.plumbing = Plumbing(self.record, self.io)
+        streams = [self.plumbing.connect(task) for task in self.tasks]
+        self.children = True
+        try:
+            self.starting.begin(streams, self.cgroup)
+        except OSError:
+            self.children = any(task.pid for task in self.tasks)
+            raise
+
+    def _on_started(self) -> None:
+        if self.plumbing is not None:
+            self.plumbing.close_ends()
+        if self.io is not None:
+            self.io.started({task.rank: task.pid for task in self.tasks})
+
+    def _on_note(self, sentence: str) -> None:
+        self.note = self.note or sentence
+
+    def on_child(self) -> None:
+        """A child has ended."""
+        ended, self.children = reap(self.usage)
+        for task in self.tasks:
+            if task.status is None and task.pid in ended:
+                task.status = ended[task.pid]
+                self._on_task_ended(task)
+        if self.children and all(task.status is not None for task in self.tasks if task.pid) and not self.ending.grace:
+            self.ending.kill()
+
+    def _on_task_ended(self, task: Task) -> None:
+        assert task.status is not None
+        if self.starting is not None:
+            self.starting.hear(task)
+        if self.refusal:
+            return
+        if self.io is not None:
+            self.io.exited(task.rank, task.status, oom=self.out_of_memory())
+            if not all(other.pid for other in self.tasks):
+                self.refuse("the step was ended before all of its tasks had started", task.status)
+        if task.status and self.record.kill_on_bad_exit and len(self.tasks) > 1:
+            self.end("task_failure", self.record.kill_wait, 0.0)
+
+    # --- what is done to it ----------------------------------------------------------------------------------------------
+
+    def end(self, why: str, kill_wait: float, at: float) -> None:
+        """End the step from outside its tasks, and say why where its user looks."""
+        if not self.ending.asked:
+            self._tell(messages.ended_from_outside(self.record, why, at, time.time()))
+            if self.io is not None and why:
+                self.io.aborted(why)
+        self.ending.ask(why, kill_wait)
+
+    def signal(self, number: int, *, first: bool, everything: bool) -> None:
+        """Signal its tasks (or only the first process of each), or every process."""
+        if number in (signal.SIGTERM, signal.SIGKILL):
+            self._tell(messages.signalled(self.record, number, time.time()))
+        if everything:
+            self.ending.signal_all(number)
+            return
+        for task in self.tasks:
+            task.signal(number, alone=first)
+
+    def refuse(self, sentence: str, status: int) -> None:
+        """It cannot run: nothing of it goes on, and its user reads this sentence. Only the first one counts."""
+        if self.refusal:
+            return
+        self.complain(sentence)
+        self.refusal, self.refusal_status = sentence, status
+        if self.plumbing is not None:
+            self.plumbing.close_ends()
+        if self.io is not None:
+            self.io.failed(sentence)
+        if self.children:
+            self.ending.kill()
+
+    def fail(self, where: str, error: Exception) -> None:
+        """A fault of our own: it is in the log with its story, its user is told, and the step ends in order."""
+        self._faults += 1
+        if self._faults > 1:
+            return
+        self.complain(f"slurmstepd failed {where}: {error!r}")
+        traceback.print_exception(error)
+        self.refuse(f"slurmstepd failed {where}: {error}; the log of slurmd on {self.record.node} has the details", FAILED_STATUS)
+        self.loop.at(time.monotonic(), self.ending.kill)
+
+    def complain(self, sentence: str) -> None:
+        """A line in slurmd's log."""
+        os.write(2, f"slurmstepd: error: {self.record.key.shown}: {sentence}\n".encode(errors="backslashreplace"))
+
+    def _tell(self, line: str) -> None:
+        if line and self.io is not None:
+            if self.record.node_rank == 0:
+                self.io.notice(line)
+        elif line and self.record.is_batch and self.starting is not None:
+            report = self.starting.report_of(self.tasks[0])
+            if report is not None:
+                telling.write_line(report, line)
+
+    # --- memory ----------------------------------------------------------------------------------------------------------
+
+    def look_at_memory(self) -> None:
+        """End it when it holds more memory than it may; look again later when it does not."""
+        limit = self.record.memory << 20
+        used = memory.held(tree.descendants(os.getpid()), limit)
+        if used <= limit:
+            self.loop.at(time.monotonic() + self.record.memory_looks, self.look_at_memory)
+            return
+        self._over_memory = True
+        self._tell(messages.over_memory(self.record, used, time.time()))
+        self.ending.kill()
+
+    def out_of_memory(self) -> bool:
+        """Whether it, or a process of it, was killed for memory."""
+        return self._over_memory or self._killed_for_memory or (self.cgroup is not None and self.cgroup.out_of_memory())
+
+    # --- how it ended ----------------------------------------------------------------------------------------------------
+
+    def ended(self) -> Ended:
+        """The last line of its journal."""
+        statuses = [task.status for task in self.tasks if task.status is not None]
+        left = self.ending.unkillable
+        status = self.refusal_status or (signal.SIGKILL if left else 0) or max(statuses, default=0)
+        used = self.usage
+        note = self.refusal or self.note or (f"processes that SIGKILL does not end are left: {', '.join(map(str, left))}" if left else "")
+        return Ended(
+            status, self.out_of_memory(), round(used.user_seconds, 3), round(used.system_seconds, 3), used.max_rss, time.time(), note,
+            statuses={} if self.record.is_batch else {str(task.rank): task.status for task in self.tasks if task.status is not None},
+            began=not self.refusal, unkillable=left)
