@@ -319,11 +319,13 @@ def test_what_came_of_a_credential_is_told_after_a_restart_of_slurmd_too_when_no
 def test_a_restarted_slurmd_takes_credentials_before_it_reaches_the_controller(run):
     async def scene(stage):
         credential = stage.credential(1, 0, 1)
+        await stage.until(lambda: "is registered with cluster" in (stage.root / "slurmd.out").read_text())
         stage.kill_slurmd()
         await stage.server.close()
         stage.start_slurmd()
         await stage.until(lambda: (stage.root / "slurmd.out").read_text().count("started: cn01 is not registered") == 2)
-        assert (await (await Srun.call(stage, 1, ["true"], credential=credential)).finish()).exits == {0: 0}
+        done = await (await Srun.call(stage, 1, ["true"], credential=credential)).finish()
+        assert done.exits == {0: 0}, (done.failed, (stage.root / "slurmd.out").read_text())
     run(scene)
 
 

@@ -90,7 +90,8 @@ class Step:
             self.io.started({task.rank: task.pid for task in self.tasks})
 
     def _on_note(self, sentence: str) -> None:
-        self.note = self.note or sentence
+        if self.record.is_batch:  # srun shows what its tasks say
+            self.note = self.note or sentence
 
     def on_child(self) -> None:
         """A child has ended."""
