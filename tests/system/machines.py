@@ -361,8 +361,9 @@ def _environment() -> dict[str, str]:
     paths = [path for path in sys.path if path.endswith("site-packages") and os.path.isdir(path)]
     sources = str(Path(__file__).resolve().parents[2] / "src")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "SBATCH", "SRUN", "SQUEUE", "SINFO", "PYTHON", "VIRTUAL"))}
-    return {**kept, "SLURM_CONF": "/run/slurm/slurm.conf", "PYTHONPATH": os.pathsep.join(dict.fromkeys([sources, *paths])), "HOME": "/",
-            "PATH": f"/run/bin{os.pathsep}{os.defpath}{os.pathsep}/usr/sbin{os.pathsep}/sbin"}
+    # A Python that is a shared library looks for it where it was installed, where an ordinary user may not be allowed to look.
+    return {**kept, "LD_LIBRARY_PATH": "/run/python0/lib", "SLURM_CONF": "/run/slurm/slurm.conf", "HOME": "/",
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys([sources, *paths])), "PATH": f"/run/bin{os.pathsep}{os.defpath}{os.pathsep}/usr/sbin{os.pathsep}/sbin"}
 
 
 def _module(command: str) -> str:

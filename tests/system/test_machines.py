@@ -16,7 +16,8 @@ def test_jobs_of_users_run_on_machines_that_can_be_cut_off_and_rebooted() -> Non
         machines.up()
         head, node = machines["head"], machines["nd1"]
         job = head.ok("sbatch", "--parsable", "-W", "-N2", "--wrap", "srun -l hostname; id -u", user=ALICE).strip()
-        assert sorted((machines.work / f"slurm-{job}.out").read_text().split()) == ["0:", "1:", str(ALICE), "nd1", "nd2"]
+        out = (machines.work / f"slurm-{job}.out").read_text()
+        assert sorted(out.split()) == ["0:", "1:", str(ALICE), "nd1", "nd2"], out
         boot = (node.folder / "boot_id").read_text()
         assert node.ok("cat", "/proc/sys/kernel/random/boot_id") == boot
         node.cut()

@@ -25,6 +25,7 @@ RETRY_SECONDS = 0.1
 DIAL_SECONDS = 10.0
 CALL_SECONDS = 60.0
 PING_SECONDS = 5.0
+CONTROLLER = "slurmctld"
 _READ_SIZE = 256 * 1024
 
 
@@ -92,8 +93,8 @@ class Connection:
 
     def ready(self) -> list[tuple[int, bytes]]:
         """The frames that are here now, after one read that does not wait; sets `closed` once the peer has gone."""
-        if select.select([self._stream], [], [], 0)[0]:
-            self.closed = not self._read()
+        if self._held() or select.select([self._stream], [], [], 0)[0]:
+            self.closed = not self._read_now()
         found = []
         while (frame := self._buffer.take()) is not None:
             found.append(frame)
@@ -116,6 +117,26 @@ class Connection:
             raise self._lost(error) from error
         self._buffer.feed(data)
         return bool(data)
+
+    def _held(self) -> int:
+        """Bytes that TLS has taken from the socket and not handed out."""
+        return int(self._stream.pending()) if hasattr(self._stream, "pending") else 0
+
+    def _read_now(self) -> bool:
+        """Read what is here; False when the peer has gone. What TLS says to itself is readable, and nothing for us."""
+        if not hasattr(self._stream, "pending"):
+            return self._read()
+        from ssl import SSLWantReadError
+
+        self._stream.settimeout(0.0)
+        try:
+            while data := self._stream.recv(_READ_SIZE):
+                self._buffer.feed(data)
+            return False
+        except SSLWantReadError:
+            return True
+        except OSError as error:
+            raise self._lost(error) from error
 
     def _lost(self, error: OSError | None) -> Unreachable:
         if isinstance(error, TimeoutError):
@@ -150,7 +171,7 @@ def reach(site: Site, patience: float = CONNECT_SECONDS) -> Connection:
         tried = []
         for endpoint in site.endpoints:
             try:
-                return _dial(endpoint, site)
+                return _dial(endpoint, site, controller=True)
             except OSError as error:
                 refused = refused or isinstance(error, ConnectionRefusedError | BlockingIOError)
                 tried.append(f"{endpoint}: {error.strerror or error}")
@@ -167,33 +188,59 @@ def dial(endpoint: Endpoint, site: Site | None = None, timeout: float = DIAL_SEC
         raise Unreachable(hints=[f"tried {endpoint}: {error.strerror or error}"]) from error
 
 
-def _dial(endpoint: Endpoint, site: Site | None, timeout: float = DIAL_SECONDS) -> Connection:
-    connection = Connection(connected(endpoint, timeout), endpoint)
-    if not endpoint.is_unix:
-        try:
-            connection.send({"type": "Hello", "token": token(site)})
-        except BaseException:
-            connection.close()
-            raise
+def _dial(endpoint: Endpoint, site: Site | None, timeout: float = DIAL_SECONDS, *, controller: bool = False) -> Connection:
+    stream = connected(endpoint, timeout)
+    if endpoint.is_unix:
+        return Connection(stream, endpoint)
+    try:
+        proof, authorities = vouched(site, CONTROLLER if controller else str(endpoint))
+        if controller and site is not None:
+            stream = _secured(stream, site.cluster, authorities)
+        connection = Connection(stream, endpoint)
+        connection.send({"type": "Hello", "token": proof})
+    except BaseException:
+        stream.close()
+        raise
     return connection
 
 
-def token(site: Site | None) -> str:
-    """A one-time proof of who we are, from a local daemon or our own copy of the key; NotPermitted when there is neither."""
+def _secured(stream: socket.socket, cluster: str, authorities: bytes) -> socket.socket:
+    """The connection as TLS, once the other side has proved to be the cluster's slurmctld: before that it is told nothing. NotPermitted."""
+    import ssl
+
+    from slurm.net.tls import Credentials, Trust, refused
+
+    trust = Trust(Credentials(cluster, None, authorities))
+    try:
+        secured = trust.client_context.wrap_socket(stream)
+    except ssl.SSLError as error:
+        raise refused(error) from error
+    party = trust.party_of(secured)
+    if party is not None:  # a client demands a certificate
+        party.require(CONTROLLER)
+    return secured
+
+
+def vouched(site: Site | None, to: str) -> tuple[str, bytes]:
+    """A one-time proof of who we are for the daemon `to`, and the authorities (PEM) by which to know a daemon; from a local daemon or our own
+    copy of the key; NotPermitted when there is neither."""
     if site is None or site.auth.lower() not in ("", "auth/slurm"):
         raise Unsupported(message=f"AuthType={site.auth if site else ''} is not supported by slurm-py yet between machines", hints=[
             "use AuthType=auth/slurm, or a command on the controller's own machine"])
     for path in site.minters:
         try:
             with Connection(connected(unix(path), 2.0), unix(path)) as minter:
-                return str(minter.call({"type": "MintToken"}, 5.0)["token"])
+                told = minter.call({"type": "MintToken", "to": to}, 5.0)
+                return str(told["token"]), str(told["authorities"]).encode()
         except (OSError, Unreachable):
             continue
     if os.access(site.key, os.R_OK):
         # Who may read the key may say who he is; this import is slow and happens only here.
+        from slurm.net.authority import Authority
         from slurm.net.identity import Notary, read_key
 
-        return Notary(read_key(site.key, (os.getuid(), 0))).mint(os.getuid(), os.getgid())
+        key = read_key(site.key, (os.getuid(), 0))
+        return Notary(key).mint(os.getuid(), os.getgid(), to=to), Authority(key, site.cluster).certificate
     raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[
         f"no local daemon vouches for you: is slurmd running here? (tried {', '.join(site.minters)})"])
 

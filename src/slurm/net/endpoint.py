@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from slurm.model.errors import InvalidRequest
 
+_PEERCRED = struct.Struct("3i")
 _SUN_PATH = 107
 """Longest path in bytes that a unix socket address holds."""
 
@@ -52,6 +54,11 @@ def parse(text: str) -> Endpoint:
         if bracketed or ":" not in host:
             return Endpoint(host=host[1:-1] if bracketed else host, port=int(port))
     raise InvalidRequest(message=f"Invalid endpoint: {text}", hints=["an endpoint is unix:/path or tcp://host:port"])
+
+
+def peer_uid(stream: socket.socket) -> int:
+    """The user whose process is at the other end of a unix socket, as the kernel says: where it listens, whoever began to listen."""
+    return int(_PEERCRED.unpack(stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size))[1])
 
 
 @contextmanager

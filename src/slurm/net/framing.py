@@ -8,11 +8,13 @@ from slurm.wire import frames
 class FrameBuffer:
     """Bytes that came and were not taken yet, never more than one read beyond one frame of `limit` bytes."""
 
-    __slots__ = ("_bytes", "limit")
+    __slots__ = ("_bytes", "limit", "version")
 
     def __init__(self, limit: int = frames.MAX_PAYLOAD) -> None:
         self._bytes = bytearray()
         self.limit = limit
+        self.version = frames.VERSION
+        """The protocol version of the frame that was taken last."""
 
     def __len__(self) -> int:
         return len(self._bytes)
@@ -33,6 +35,7 @@ class FrameBuffer:
         end = frames.HEADER_SIZE + length
         if len(held) < end:
             return None
+        self.version = held[2]
         payload = bytes(memoryview(held)[frames.HEADER_SIZE:end])
         del held[:end]
         return codec, payload

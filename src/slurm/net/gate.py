@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+from slurm.net.handshakes import Handshakes
 from slurm.net.shares import Guest, Holder, Share, Shares, Turns
 from slurm.wire import frames
 
 MEGABYTE = 1024 * 1024
 TICK_SECONDS = 1.0
+PRIVILEGED_PORTS = 1024
 _SPARE_FILES = 64
 
 
@@ -26,9 +28,11 @@ class Limits(NamedTuple):
     payload: int = frames.MAX_PAYLOAD  # longest message of a known one
     unfinished: int = 256 * MEGABYTE  # parts of messages, all connections together
     unsent: int = 64 * MEGABYTE  # written to one connection and not read by it
-    silent: float = 10.0  # until a new connection has sent its first message
+    silent: float = 10.0  # until a new connection has sent its first message, a handshake included; the time that we take is not counted
     stalled: float = 60.0  # from the first byte of a message to its last, and from hanging up to the end
-    strangers: int = 512  # connections without a first message; a further one replaces the oldest
+    strangers: int = 512  # connections without a first message; a further one replaces the oldest of whoever has most
+    source_strangers: int = 64  # of them from one address; a further one replaces the oldest
+    party: int = 16  # connections of one party that a certificate proved
     requests: int = 256  # being carried out for one connection; it is not read from meanwhile
     places: int = 0  # connections in all, 0: as many as open files allow
     complaints: int = 10  # log lines a second about ill-behaved peers
@@ -51,6 +55,9 @@ class Gate:
         self.limits = limits
         self.log = log
         self.turns = Turns()
+        self.handshakes = Handshakes()
+        self.nodes: frozenset[str] = frozenset()
+        """Addresses of configured nodes: their daemons, known by ports that only root may use, have places and time of their own."""
         self._first = first
         self._shares = Shares()
         self.guests: set[Guest] = set()
@@ -81,18 +88,28 @@ class Gate:
         """A connection was accepted; False when there is no place for it. `holder`: its uid, else whence it comes; `first`: goes before others."""
         share = self._shares.enter(guest, holder, first=first or (isinstance(holder, int) and self._first(holder)))
         guest.share = share
+        if isinstance(holder, str) and len(share.guests) > self.limits.source_strangers:
+            self._replace(next(iter(share.guests)), f"{share} has {self.limits.source_strangers} that sent nothing")
         if not self._within_share(share) or not self._room_for(share):
             self.leave(guest)
             return False
         self.guests.add(guest)
-        self._strangers[guest] = None
+        if not (share.first and isinstance(holder, str)):  # nodes may all come at once, when the controller is back
+            self._strangers[guest] = None
         return True
 
-    def known(self, guest: Guest, uid: int) -> bool:
-        """A connection that came without a uid has said whose it is; False when that user has his share already."""
+    def is_node(self, address: str, port: int) -> bool:
+        """Whether a connection comes from a configured node and from a port that only root has there."""
+        return port < PRIVILEGED_PORTS and address in self.nodes
+
+    def known(self, guest: Guest, holder: Holder) -> bool:
+        """A connection that came without a uid has said whose it is (uid, or a proven party); False when that one has his share already."""
         if guest.share is not None:
             self._shares.leave(guest, guest.share)
-        guest.share = self._shares.enter(guest, uid, first=self._first(uid))
+        guest.share = self._shares.enter(guest, holder, first=isinstance(holder, int) and self._first(holder))
+        if isinstance(holder, str) and len(guest.share.guests) > self.limits.party:
+            self.complain(f"too many connections of {holder}: it has {self.limits.party}, and one more was refused")
+            return False
         return self._within_share(guest.share)
 
     def _within_share(self, share: Share) -> bool:

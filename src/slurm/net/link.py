@@ -1,27 +1,33 @@
 """Link: a daemon's own connection to another daemon, kept open: connected again whenever it breaks.
 
-Lives here: the interface, and the link over sockets. Not here: the one in memory (`memory`), what is said on it.
+Lives here: the interface, and the link over sockets. The other side must prove itself too: on TCP by its certificate, on a unix socket by
+the uid of its process. Not here: the link in memory (`memory`), what is said on it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
+import random
 import socket
-from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+import ssl
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol, cast
 
-import msgspec
-
-from slurm.model.errors import SlurmError
-from slurm.net.endpoint import Endpoint, short_path
+from slurm.model.errors import NotPermitted, SlurmError
+from slurm.net.endpoint import Endpoint, peer_uid, short_path
 from slurm.net.framing import FrameBuffer
-from slurm.wire import frames
-from slurm.wire.messages import UNREADABLE, Hello
+from slurm.net.tls import Party, Tls, Trust
+from slurm.wire.messages import UNREADABLE
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 CONNECT_SECONDS = 5.0
+HANDSHAKE_SECONDS = 30.0
+"""Ten thousand nodes that come back at once wait for one another."""
+_ROOTS_PORTS = range(600, 1024)
 UNSENT_LIMIT = 64 * 1024 * 1024
 
 
@@ -60,14 +66,28 @@ class Link(Protocol):
         """Send what is queued, hang up, stay down."""
 
 
-class SocketLink:
-    """A link to the first of `endpoints` that answers. `token` makes the proof of identity that TCP needs, for every connection a new one."""
+class Wanted(NamedTuple):
+    """Who the other side must be: this role (and name, where one is given) on TCP, a process of one of these users on a unix socket."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], listener: Listener, *, token: Callable[[], str] | None = None,
+    role: str = "slurmctld"
+    name: str = ""
+    owners: Collection[int] = (0,)
+
+
+class SocketLink:
+    """A link to the first of `endpoints` that answers and is who is wanted (default: this user's or root's slurmctld).
+
+    `trust` proves both ends on TCP; without it TCP endpoints are not tried. Pauses between tries are of random length: those of ten thousand
+    nodes spread.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint], listener: Listener, *, trust: Trust | None = None, wanted: Wanted | None = None,
                  log: logging.Logger | None = None) -> None:
         self._endpoints = tuple(endpoints)
         self._listener = listener
-        self._token = token
+        self._trust = trust
+        self._wanted = wanted or Wanted(owners=(0, os.geteuid()))
+        self._session: ssl.SSLSession | None = None
         self._log = log or logging.getLogger("slurm.net")
         self._wire: _Wire | None = None
         self._task: asyncio.Task[None] | None = None
@@ -93,6 +113,13 @@ class SocketLink:
         if self._wire is not None:
             self._wire.fail(why)
 
+    def recheck(self) -> None:
+        """What is trusted has changed: break the connection to one that is not any more."""
+        party = self._wire.party if self._wire is not None else None
+        why = self._trust.refusal(party) if party is not None and self._trust is not None else ""
+        if why:
+            self.reconnect(why)
+
     async def close(self) -> None:
         """Send what is queued, hang up, stay down."""
         self._closing = True
@@ -106,38 +133,37 @@ class SocketLink:
         pause = FIRST_PAUSE
         while not self._closing:
             wire = await self._connect()
-            if wire is None:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
-                continue
-            why = await wire.ended
-            self._wire = None
-            if wire.heard:
-                pause = FIRST_PAUSE
-            if not self._closing:
-                self._log.info("connection to %s lost: %s", wire.endpoint, why)
-                self._listener.on_down(why)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+            if wire is not None:
+                why = await wire.ended
+                self._wire = None
+                self._session = wire.session or self._session
+                if wire.heard:
+                    pause = FIRST_PAUSE
+                if not self._closing:
+                    self._log.info("connection to %s lost: %s", wire.endpoint, why)
+                    self._listener.on_down(why)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _connect(self) -> _Wire | None:
         """The first endpoint that answers; the reasons of all are logged once, not at every attempt."""
         tried = []
         for endpoint in self._endpoints:
-            if not endpoint.is_unix and self._token is None:
-                tried.append(f"{endpoint}: there is no key to prove who we are with (AuthType=auth/slurm)")
+            if not endpoint.is_unix and self._trust is None:
+                tried.append(f"{endpoint}: there is neither slurm.key nor a certificate to prove who we are with (AuthType=auth/slurm)")
                 continue
             try:
-                token = "" if endpoint.is_unix or self._token is None else self._token()
-                wire = await asyncio.wait_for(self._open(endpoint), CONNECT_SECONDS)
-            except (OSError, SlurmError) as error:
-                tried.append(f"{endpoint}: {error}")
+                wire = await self._open(endpoint)
+            except SlurmError as error:
+                tried.append(f"{endpoint}: {'; '.join(error.lines())}")
+                continue
+            except OSError as error:
+                tried.append(f"{endpoint}: {error.strerror or str(error) or 'it does not answer in time'}")
                 continue
             self._told = ""
             self._wire = wire
-            if token:
-                wire.write(frames.pack(frames.MSGPACK, msgspec.msgpack.encode(Hello(token=token))))
             self._listener.on_up()
+            wire.begin()
             return wire
         told = "; ".join(tried)
         if told != self._told:
@@ -146,24 +172,71 @@ class SocketLink:
         return None
 
     async def _open(self, endpoint: Endpoint) -> _Wire:
+        """A connection whose other end has proved who it is; OSError, SlurmError."""
         loop = asyncio.get_running_loop()
-        wire = _Wire(endpoint, self._listener, loop.create_future())
-        if endpoint.is_unix:
-            with short_path(endpoint.path) as path:
-                await loop.create_unix_connection(lambda: wire, path)
-        else:
-            await loop.create_connection(lambda: wire, endpoint.host, endpoint.port)
+        tls = None if endpoint.is_unix or self._trust is None else Tls(self._trust, server=False, session=self._session)
+        wire = _Wire(endpoint, self._listener, self._wanted, tls)
+        try:
+            if endpoint.is_unix:
+                with short_path(endpoint.path) as path:
+                    await asyncio.wait_for(loop.create_unix_connection(lambda: wire, path), CONNECT_SECONDS)
+            else:
+                stream = await asyncio.wait_for(_dialled(endpoint), CONNECT_SECONDS)
+                await loop.create_connection(lambda: wire, sock=stream)
+            await asyncio.wait_for(asyncio.shield(wire.proved), HANDSHAKE_SECONDS)
+        except BaseException:
+            wire.fail("it did not prove who it is")
+            raise
         return wire
 
 
-class _Wire(asyncio.Protocol):
-    """One connection of a link."""
+async def _dialled(endpoint: Endpoint) -> socket.socket:
+    """A connected TCP socket; root's comes from a port that only root may use, by which a node's daemon is known before its handshake."""
+    loop = asyncio.get_running_loop()
+    failed: OSError | None = None
+    for family, kind, number, _, address in await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM):
+        stream = socket.socket(family, kind, number)
+        try:
+            stream.setblocking(False)
+            if os.geteuid() == 0:
+                _take_roots_port(stream)
+            await loop.sock_connect(stream, address)
+            return stream
+        except OSError as error:
+            stream.close()
+            failed = error
+        except BaseException:
+            stream.close()
+            raise
+    raise failed or OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
 
-    def __init__(self, endpoint: Endpoint, listener: Listener, ended: asyncio.Future[str]) -> None:
+
+def _take_roots_port(stream: socket.socket) -> None:
+    """Bind to a free port below 1024; without one left, or without the right to it, it goes by any port."""
+    stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for port in random.sample(_ROOTS_PORTS, len(_ROOTS_PORTS)):
+        try:
+            stream.bind(("", port))
+            return
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return
+
+
+class _Wire(asyncio.Protocol):
+    """One connection of a link. `proved` is done once the other end has shown to be the wanted one; no message is delivered before `begin`."""
+
+    def __init__(self, endpoint: Endpoint, listener: Listener, wanted: Wanted, tls: Tls | None) -> None:
+        loop = asyncio.get_running_loop()
         self.endpoint = endpoint
-        self.ended = ended
+        self.proved: asyncio.Future[None] = loop.create_future()
+        self.proved.add_done_callback(lambda proved: proved.cancelled() or proved.exception())  # nobody may wait for it any more
+        self.ended: asyncio.Future[str] = loop.create_future()
         self.heard = False
         self._listener = listener
+        self._wanted = wanted
+        self._tls = tls
+        self._began = False
         self._buffer = FrameBuffer()
         self._transport: asyncio.Transport | None = None
         self._why = ""
@@ -173,13 +246,79 @@ class _Wire(asyncio.Protocol):
         # uvloop's transports are not of asyncio's classes.
         self._transport = cast(asyncio.Transport, transport)
         stream = self._transport.get_extra_info("socket")
-        if stream.family != socket.AF_UNIX:
-            stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000)
+        if stream.family == socket.AF_UNIX:
+            uid = peer_uid(stream)
+            if uid in self._wanted.owners:
+                self.proved.set_result(None)
+            else:
+                self._refuse(NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[f"who listens there is uid {uid}: neither root nor SlurmUser"]))
+            return
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000)
+        self._shake(b"")
+
+    def _shake(self, data: bytes) -> None:
+        assert self._tls is not None, "there is no TCP without TLS"
+        try:
+            self._tls.feed(data)
+            if self._tls.handshake():
+                assert self._tls.party is not None, "a client demands a certificate"
+                self._tls.party.require(self._wanted.role, self._wanted.name)
+                self.proved.set_result(None)
+        except SlurmError as error:
+            self._flush()
+            self._refuse(error)
+            return
+        self._flush()
+
+    def _refuse(self, error: SlurmError) -> None:
+        if not self.proved.done():
+            self.proved.set_exception(error)
+        self.fail("; ".join(error.lines()))
+
+    def _flush(self) -> None:
+        data = self._tls.outgoing() if self._tls is not None else b""
+        if data and self._transport is not None:
+            self._transport.write(data)
+
+    @property
+    def party(self) -> Party | None:
+        """Who is at the other end; None on a unix socket."""
+        return self._tls.party if self._tls is not None else None
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """What the next connection may begin with."""
+        return self._tls.session if self._tls is not None and self.heard else None
+
+    def begin(self) -> None:
+        """The listener has been told that it is up: from now on messages are delivered."""
+        self._began = True
+        self._deliver()
 
     def data_received(self, data: bytes) -> None:
         """Called by the loop."""
+        if self._why:
+            return
+        if self._tls is not None:
+            if not self._tls.finished:
+                self._shake(data)
+                data = b""
+                if not self._tls.finished:
+                    return
+            try:
+                self._tls.feed(data)
+                data = self._tls.read()
+            except SlurmError as error:
+                self.fail("; ".join(error.lines()))
+                return
+            self._flush()
         self._buffer.feed(data)
+        if self._began:
+            self._deliver()
+
+    def _deliver(self) -> None:
         try:
             while not self._why and (frame := self._buffer.take()) is not None:
                 self.heard = True
@@ -189,8 +328,11 @@ class _Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Called by the loop."""
+        why = self._why or (str(error) if error else "the other side closed it")
+        if not self.proved.done():
+            self.proved.set_exception(ConnectionError(errno.ECONNRESET, why))
         if not self.ended.done():
-            self.ended.set_result(self._why or (str(error) if error else "the other side closed it"))
+            self.ended.set_result(why)
 
     def write(self, frame: bytes) -> bool:
         """Queue a frame; False when the connection is ending."""
@@ -199,6 +341,9 @@ class _Wire(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > UNSENT_LIMIT:
             self.fail("the other side does not read")
             return False
+        if self._tls is not None:
+            self._tls.write(frame)
+            frame = self._tls.outgoing()
         self._transport.write(frame)
         return True
 

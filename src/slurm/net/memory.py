@@ -15,6 +15,7 @@ from slurm.model.errors import Unsupported
 from slurm.net.framing import FrameBuffer
 from slurm.net.link import Listener
 from slurm.net.peer import OnMessage, Peer
+from slurm.net.tls import Party
 from slurm.wire import frames
 from slurm.wire.credentials import Identity
 
@@ -51,10 +52,11 @@ class MemoryNetwork:
             if link.name == name:
                 link.reconnect("the server died")
 
-    def link(self, name: str, listener: Listener, *, uid: int | None = None, gid: int | None = None, node: str = "") -> MemoryLink:
-        """A link to the server of this name; `start` it."""
+    def link(self, name: str, listener: Listener, *, uid: int | None = None, gid: int | None = None,
+             party: Party | None = None) -> MemoryLink:
+        """A link to the server of this name; `start` it. `party`: it comes from another machine, where this one proved itself."""
         uid = os.getuid() if uid is None else uid
-        link = MemoryLink(self, name, listener, Identity(uid=uid, gid=os.getgid() if gid is None else gid, host="memory", issued=0.0, node=node))
+        link = MemoryLink(self, name, listener, Identity(uid=uid, gid=os.getgid() if gid is None else gid, host="memory", issued=0.0), party)
         self.links.append(link)
         return link
 
@@ -76,12 +78,13 @@ class MemoryNetwork:
 class MemoryLink:
     """A link whose other end is a Peer in the same process."""
 
-    def __init__(self, network: MemoryNetwork, name: str, listener: Listener, identity: Identity) -> None:
+    def __init__(self, network: MemoryNetwork, name: str, listener: Listener, identity: Identity, party: Party | None = None) -> None:
         self.name = name
         self.peer: Peer | None = None
         self._network = network
         self._listener = listener
         self._identity = identity
+        self._party = party
         self._closed = False
         self._started = False
 
@@ -129,7 +132,7 @@ class MemoryLink:
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._connect)
             return
         back = _Back(self)
-        self.peer = back.peer = Peer(back, self._identity, local=True, pid=os.getpid())
+        self.peer = back.peer = Peer(back, self._identity, local=self._party is None, pid=os.getpid(), party=self._party)
         self._listener.on_up()
 
     def _to_server(self, peer: Peer, codec: int, payload: bytes) -> None:

@@ -56,7 +56,7 @@ def is_meant(environ: Mapping[str, str], other: str) -> bool:
 
 
 def _answers(site: Site) -> bool:
-    """Whether there is a controller of ours, or none at all. Ours says to whoever does not prove who he is that he has to."""
+    """Whether there is a controller of ours, or none at all. Ours says to whoever speaks no TLS that he has to."""
     from slurm.net.client import Connection  # most calls need no look
     from slurm.net.endpoint import connected
 
@@ -64,7 +64,9 @@ def _answers(site: Site) -> bool:
         try:
             with Connection(connected(endpoint, SECONDS), endpoint) as connection:
                 connection.call({"type": "Hello", "token": ""}, SECONDS)
-        except (Unreachable, ProtocolError):
+        except ProtocolError as error:
+            return error.name == "SLURM_PROTOCOL_VERSION_ERROR"
+        except Unreachable:
             return False
         except SlurmError:
             return True

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from slurm.net.tls import Party
 from slurm.wire.credentials import Identity
 
 OnMessage = Callable[["Peer", int, bytes], Awaitable[None] | None]
@@ -31,14 +32,18 @@ class Line(Protocol):
 
 
 class Peer:
-    """Who is connected. `local`: on this machine, known by the kernel; `pid` 0 when not local."""
+    """Who is connected. `local`: on this machine, known by the kernel; `pid` 0 when not local.
 
-    __slots__ = ("_goodbyes", "_line", "closed", "identity", "local", "pid")
+    `party`: whom its certificate names, None where it showed none. A party is no user: its identity has uid -1.
+    """
 
-    def __init__(self, line: Line, identity: Identity, *, local: bool, pid: int = 0) -> None:
+    __slots__ = ("_goodbyes", "_line", "closed", "identity", "local", "party", "pid")
+
+    def __init__(self, line: Line, identity: Identity, *, local: bool, pid: int = 0, party: Party | None = None) -> None:
         self.identity = identity
         self.local = local
         self.pid = pid
+        self.party = party
         self.closed = False
         self._line = line
         self._goodbyes: list[Callable[[], None]] = []

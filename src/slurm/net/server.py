@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from slurm.net.endpoint import Endpoint
 from slurm.net.gate import Gate, Limits, trusted
 from slurm.net.listening import BACKLOG, listen, unlink_own
 from slurm.net.peer import OnMessage, Peer
 from slurm.net.stream import Stream, Verify
+from slurm.net.tls import Trust
 
 __all__ = ["Limits", "OnMessage", "Peer", "Server"]
 
@@ -25,15 +26,17 @@ _GRACE_SECONDS = 2.0
 class Server:
     """Accepts connections and calls `on_message(peer, codec, payload)` for each message.
 
-    `verify` turns the token of a TCP peer into its identity (net.identity.Notary.verify); without it TCP peers are refused. `first` says
+    With `trust` TCP connections are TLS, and a peer with a certificate is known by that (Peer.party). `verify` turns the token of a TCP peer
+    without one into its identity (net.identity.Notary.verify); without it such peers are refused. `first` says
     which users are never bounded by a share (net.shares). A SlurmError that the handler raises is sent back as Failure; any other exception is
     logged, and told as a failure of the daemon.
     """
 
-    def __init__(self, on_message: OnMessage, *, verify: Verify | None = None, limits: Limits | None = None,
+    def __init__(self, on_message: OnMessage, *, verify: Verify | None = None, limits: Limits | None = None, trust: Trust | None = None,
                  log: logging.Logger | None = None, first: Callable[[int], bool] = trusted) -> None:
         self._on_message = on_message
         self._verify = verify
+        self._trust = trust
         self._gate = Gate(limits or Limits(), log or logging.getLogger("slurm.net"), first)
         self._listeners: list[asyncio.Server] = []
         self._files: list[tuple[str, int]] = []
@@ -42,6 +45,18 @@ class Server:
     def connections(self) -> int:
         """How many are connected, known or not."""
         return len(self._gate.guests)
+
+    def reserve(self, addresses: Iterable[str]) -> None:
+        """These are the addresses of nodes: their daemons are served before strangers."""
+        self._gate.nodes = frozenset(addresses)
+
+    def recheck(self) -> None:
+        """What is trusted has changed: end the connections of those that are not any more."""
+        for guest in list(self._gate.guests):
+            party = guest.peer.party if isinstance(guest, Stream) and guest.peer is not None else None
+            why = self._trust.refusal(party) if party is not None and self._trust is not None else ""
+            if why:
+                guest.drop(why)
 
     async def listen(self, endpoint: Endpoint, *, mode: int = 0o666) -> Endpoint:
         """Serve this endpoint too; where it really is (port 0 becomes a free one). ConfigError when the place is taken.
@@ -53,7 +68,7 @@ class Server:
         place = str(endpoint)
 
         def accept() -> Stream:
-            return Stream(self._gate, self._on_message, self._verify, place)
+            return Stream(self._gate, self._on_message, self._verify, self._trust, place)
 
         if endpoint.is_unix:
             self._files.append((endpoint.path, os.lstat(endpoint.path).st_ino))

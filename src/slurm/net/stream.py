@@ -1,4 +1,8 @@
-"""Stream: one accepted connection: who it is, its frames in order, its limits, its end."""
+"""Stream: one accepted connection: who it is, its frames in order, its limits, its end.
+
+A connection from another machine is TLS from its first byte where the server has a `Trust`. The gate (`gate`) decides who may come in at all,
+and when the work of its handshake is done (`handshakes`).
+"""
 
 from __future__ import annotations
 
@@ -14,11 +18,12 @@ from typing import cast
 
 import msgspec
 
-from slurm.model.errors import NotNow, NotPermitted, ProtocolError, SlurmError, describe
+from slurm.model.errors import NotNow, NotPermitted, ProtocolError, SlurmError, Unsupported, describe
 from slurm.net.framing import FrameBuffer
 from slurm.net.gate import Gate
 from slurm.net.peer import OnMessage, Peer
 from slurm.net.shares import Share
+from slurm.net.tls import Party, Tls, Trust
 from slurm.wire import frames
 from slurm.wire.credentials import Identity
 from slurm.wire.messages import UNREADABLE, Hello
@@ -28,18 +33,27 @@ Verify = Callable[[str], Identity]
 _PEERCRED = struct.Struct("3i")
 _HOST = socket.gethostname()
 _LOW_WATER = 256 * 1024
+MAX_HANDSHAKE = 32 * 1024
+"""Bytes of a handshake from the other side: two certificates have less than 2 kB."""
+_NO_USER = -1
 
 
 class Stream(asyncio.Protocol):
-    """The bytes of one connection. A unix peer is known at once; a TCP peer by the Hello that must come first."""
+    """The bytes of one connection. A unix peer is known at once; a TCP peer by its certificate, or by the Hello that must come first."""
 
-    def __init__(self, gate: Gate, on_message: OnMessage, verify: Verify | None, place: str) -> None:
+    def __init__(self, gate: Gate, on_message: OnMessage, verify: Verify | None, trust: Trust | None, place: str) -> None:
         self.peer: Peer | None = None
         self.deadline = 0.0
         self.share: Share | None = None
         self._gate = gate
         self._on_message = on_message
         self._verify = verify
+        self._trust = trust  # None: the bytes are not TLS
+        self._tls: Tls | None = None
+        self._shaking = False  # a turn for the handshake was asked for
+        self._shook = 0  # bytes of the handshake
+        self._patience = gate.limits.silent
+        self._waiting_since = 0.0
         self._place = place
         self._transport: asyncio.Transport | None = None
         self._buffer = FrameBuffer(gate.limits.hello)
@@ -63,13 +77,16 @@ class Stream(asyncio.Protocol):
         local = stream.family == socket.AF_UNIX
         address = None if local else self._transport.get_extra_info("peername")
         pid, uid, gid = _PEERCRED.unpack(stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size)) if local else (0, 0, 0)
-        if not self._gate.enter(self, uid if local else str(address[0]) if address else ""):
+        source, port = (str(address[0]), int(address[1])) if address else ("", 0)
+        node = not local and self._gate.is_node(source, port)
+        if not self._gate.enter(self, uid if local else f"node {source}" if node else source, first=node):
             self._leaving = True
             self._transport.abort()
             return
         self._transport.set_write_buffer_limits(high=4 * _LOW_WATER, low=_LOW_WATER)
-        self._gate.expect(self, self._gate.limits.silent)
+        self._wait()
         if local:
+            self._trust = None
             self._know(Identity(uid=uid, gid=gid, host=_HOST, issued=time.time()), local=True, pid=pid)
             self._place += f" (uid {uid}, pid {pid})"
         else:
@@ -79,7 +96,11 @@ class Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the loop: bytes came."""
-        if not self._leaving:
+        if self._leaving:
+            return
+        if self._trust is not None:
+            self._secured(self._trust, data)
+        else:
             self._buffer.feed(data)
             self._go_on()
 
@@ -105,6 +126,90 @@ class Stream(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Called by the loop: little is queued."""
         self._writable.set()
+
+    # --- TLS ---------------------------------------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        """From here on it is the other side that we wait for."""
+        self._waiting_since = asyncio.get_running_loop().time()
+        self._gate.expect(self, max(0.01, self._patience))
+
+    def _secured(self, trust: Trust, data: bytes) -> None:
+        if self._tls is None:
+            if data.startswith(frames.MAGIC):
+                self._refuse_plain()
+                return
+            self._tls = Tls(trust, server=True, anonymous=self._verify is not None)
+        self._tls.feed(data)
+        if self._tls.finished:
+            self._decrypt(self._tls)
+            return
+        self._shook += len(data)
+        if self._shook > MAX_HANDSHAKE:
+            self.drop("its handshake has no end")
+        elif not self._shaking and self.share is not None:
+            self._shaking = True
+            self._patience -= asyncio.get_running_loop().time() - self._waiting_since
+            self._gate.expect(self, None)
+            self._gate.handshakes.ask(self.share, self._shake)
+
+    def _shake(self) -> None:
+        """The public-key work of a handshake, when it is this connection's turn."""
+        self._shaking = False
+        if self._leaving or self._tls is None:
+            return
+        try:
+            finished = self._tls.handshake()
+            if finished and self._tls.party is not None:
+                self._prove(self._tls.party)
+        except SlurmError as error:
+            self._flush()
+            self._refuse(error)
+            return
+        self._flush()
+        if not self._spoke:
+            self._wait()
+        if finished:
+            self._decrypt(self._tls)
+
+    def _prove(self, party: Party) -> None:
+        """Its certificate says who it is."""
+        self._place += f" ({party})"
+        if not self._gate.known(self, str(party)):
+            raise NotNow(message=f"{party} has as many connections as one may have")
+        self._know(Identity(uid=_NO_USER, gid=_NO_USER, host=party.name, issued=time.time()), local=False, party=party)
+        self._spoke = True
+        self._gate.spoke(self)
+        self._gate.expect(self, None)
+
+    def _decrypt(self, tls: Tls) -> None:
+        try:
+            plain = tls.read()
+        except SlurmError as error:
+            self.drop("; ".join(error.lines()))
+            return
+        self._flush()
+        if plain:
+            self._buffer.feed(plain)
+            self._go_on()
+        if tls.ended and not self._leaving:
+            self.hang_up()
+
+    def _flush(self) -> None:
+        """Send what TLS itself has to say."""
+        data = self._tls.outgoing() if self._tls is not None else b""
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _refuse_plain(self) -> None:
+        """A slurm-py before the secured channel, or one that takes this for another daemon: it reads plain frames and is told in one."""
+        error = ProtocolError("SLURM_PROTOCOL_VERSION_ERROR", hints=[
+            f"this daemon takes TLS only on this port (protocol version {frames.VERSION}): install the same slurm-py on both sides"])
+        self._gate.complain(f"connection to {self._place} closed: {'; '.join(error.lines())}")
+        reply = frames.pack(frames.JSON, json.dumps({"type": "Failure", **describe(error)}).encode())
+        if self._transport is not None:
+            self._transport.write(_of_version(reply, frames.OLDEST))
+        self.hang_up()
 
     # --- in ----------------------------------------------------------------------------------------------------------------
 
@@ -191,8 +296,8 @@ class Stream(asyncio.Protocol):
             raise NotNow(message="You have as many connections as one user may have", hints=["close some of them"])
         self._know(identity, local=False)
 
-    def _know(self, identity: Identity, *, local: bool, pid: int = 0) -> None:
-        self.peer = Peer(self, identity, local=local, pid=pid)
+    def _know(self, identity: Identity, *, local: bool, pid: int = 0, party: Party | None = None) -> None:
+        self.peer = Peer(self, identity, local=local, pid=pid, party=party)
         self._buffer.limit = self._gate.limits.payload
 
     def _deliver(self, peer: Peer, codec: int, payload: bytes) -> None:
@@ -289,6 +394,8 @@ class Stream(asyncio.Protocol):
         """Queue a whole frame; a peer that has not read what was queued before is dropped."""
         if self._transport is None or self._transport.is_closing():
             return
+        if self._trust is not None and (self._tls is None or not self._tls.established):
+            return  # nobody is there to whom it could be said
         unsent = self._transport.get_write_buffer_size()
         if unsent > self._gate.limits.unsent:
             self.drop(f"it does not read: {unsent} bytes wait for it")
@@ -296,6 +403,11 @@ class Stream(asyncio.Protocol):
         if self.share is not None and not self.share.wrote(len(frame), self._gate.limits.user_unsent):
             self.drop(f"all connections of {self.share} together do not read what waits for them")
             return
+        if self._buffer.version != frames.VERSION:
+            frame = _of_version(frame, self._buffer.version)
+        if self._tls is not None:
+            self._tls.write(frame)
+            frame = self._tls.outgoing()
         self._transport.write(frame)
 
     async def drained(self) -> None:
@@ -311,8 +423,10 @@ class Stream(asyncio.Protocol):
             self._transport.close()
 
     def detach(self) -> tuple[socket.socket, bytes]:
-        """Give the connection away: a socket of its own, and bytes that were read but not taken."""
+        """Give the connection away: a socket of its own, and bytes that were read but not taken. Unsupported when it is TLS."""
         assert self._transport is not None
+        if self._tls is not None:
+            raise Unsupported(message="a TLS connection cannot be handed to another process")
         self._transport.pause_reading()
         self._leaving = True
         self._count(0)
@@ -328,6 +442,11 @@ class Stream(asyncio.Protocol):
 
 async def _owned(request: Awaitable[None]) -> None:
     await request
+
+
+def _of_version(frame: bytes, version: int) -> bytes:
+    """The frame with the version byte of a peer that speaks an earlier one."""
+    return frame[:2] + bytes((version,)) + frame[3:]
 
 
 def _surprise() -> SlurmError:

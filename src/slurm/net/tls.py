@@ -135,7 +135,9 @@ class Tls:
     def __init__(self, trust: Trust, *, server: bool, anonymous: bool = False, session: ssl.SSLSession | None = None) -> None:
         self.party: Party | None = None
         self.finished = False
-        """Whether the handshake is over."""
+        """Whether the handshake is over and the other end trusted."""
+        self.established = False
+        """Whether the handshake is over: a party that is not trusted can be told so."""
         self.ended = False
         """Whether the other end has said that it will send no more."""
         self._trust = trust
@@ -173,6 +175,7 @@ class Tls:
             return False
         except ssl.SSLError as error:
             raise refused(error) from error
+        self.established = True
         self.party = self._trust.party_of(self._tls)
         self.finished = True
         return True

@@ -183,7 +183,9 @@ class Links:
         return min(HEARTBEAT_SECONDS, max(0.2, timeout / 4)) if timeout else HEARTBEAT_SECONDS
 
     def _known(self, peer: Peer, message: n.RegisterNode) -> Node:
-        if not peer.trusted or peer.identity.node not in ("", message.node):
+        if peer.party is not None:
+            peer.party.require("slurmd", message.node)
+        elif not peer.local or not peer.trusted:
             raise NotPermitted(hints=[f"uid {peer.identity.uid} may not speak for a node"])
         node = self._engine.cluster.nodes.get(NodeName(message.node))
         if node is None:

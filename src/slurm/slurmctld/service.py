@@ -17,7 +17,7 @@ from slurm.core.illegal import IllegalTransition
 from slurm.core.snapshot import Snapshot, freeze, thaw
 from slurm.daemon import logs, user
 from slurm.daemon.signals import Signals
-from slurm.model.errors import SlurmError, StoreError
+from slurm.model.errors import NotPermitted, SlurmError, StoreError
 from slurm.net.discovery import minter_beside, socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.identity import Notary, minter, read_key
@@ -26,6 +26,7 @@ from slurm.net.server import Server
 from slurm.slurmctld import credential_key, setup
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
+from slurm.slurmctld.secured import ROLE, Secured, key_path, reserve
 from slurm.slurmctld.session import Session
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
@@ -231,18 +232,25 @@ class Service:
         notary = None
         pid_file = conf.text("SlurmctldPidFile")
         endpoints: list[Endpoint] = [unix(socket_beside(pid_file))]
+        secured = None
         if conf.text("AuthType").lower() == "auth/slurm":
-            path = os.environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(os.path.abspath(conf.path)), "slurm.key")
-            notary = Notary(read_key(path, {0, os.getuid(), *self.controller.operators}))
+            owners = {0, os.getuid(), *self.controller.operators}
+            secured = Secured(conf, owners)
+            notary = Notary(read_key(key_path(conf), owners), here=ROLE)
             endpoints.append(tcp("0.0.0.0", conf.slurmctld_port))
         elif conf.text("AuthType").lower() != "auth/local":
             log.warning("AuthType=%s is not supported between machines yet: only this machine is served (use auth/slurm)", conf.text("AuthType"))
-        server = Server(self._on_message, verify=notary.verify if notary else None, log=logging.getLogger("slurmctld.net"))
+        server = Server(
+            self._on_message, verify=notary.verify if notary else None, trust=secured.trust if secured else None,
+            log=logging.getLogger("slurmctld.net"))
         self._servers.append(server)
+        if secured is not None:
+            self._spawn(secured.follow(server))
+            self._spawn(reserve(server, [node.addr for node in conf.nodes]))
         for endpoint in endpoints:
             log.info("listening at %s", await server.listen(endpoint))
         if notary is not None:
-            sack = Server(minter(notary), log=logging.getLogger("slurmctld.net"))
+            sack = Server(minter(notary, secured.trust if secured else None), log=logging.getLogger("slurmctld.net"))
             self._servers.append(sack)
             await sack.listen(unix(minter_beside(pid_file)))
 
@@ -250,6 +258,8 @@ class Service:
         if codec == frames.MSGPACK:
             await self.controller.links.on_message(peer, payload)
             return
+        if peer.party is not None:
+            raise NotPermitted(hints=[f"{peer.party} is a daemon: what users ask for comes from users"])
         session = self._sessions.get(peer)
         if session is None:
             session = self._sessions[peer] = Session(peer)
@@ -317,6 +327,7 @@ class Service:
 
     def _on_reconfigured(self, config: Config) -> None:
         self.config = config
+        self._spawn(reserve(self._servers[0], [node.addr for node in config.nodes]))
         logging.getLogger().setLevel(self._log_level_of(config))
 
     def _hang_up(self) -> None:

@@ -22,17 +22,20 @@ from slurm.daemon import logs, process, signals
 from slurm.daemon.user import become, hand_over
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import SLURM_VERSION, version_line
+from slurm.net import certificates
 from slurm.net.discovery import minter_beside
 from slurm.net.endpoint import unix
 from slurm.net.identity import Notary, minter, read_key
-from slurm.net.link import SocketLink
+from slurm.net.link import SocketLink, Wanted
 from slurm.net.server import Server
+from slurm.net.tls import Credentials, Trust
 from slurm.slurmd import hardware, settings
 from slurm.slurmd.node import Node
 from slurm.slurmd.settings import NodeSettings
 from slurm.slurmd.step_server import StepServer
 
 log = logging.getLogger("slurmd")
+ROLE = "slurmd"
 USAGE = """Usage: slurmd [OPTIONS]
   -c                  clear what a crashed slurmd left (nothing is needed for that: accepted)
   -C                  print this machine's hardware as a NodeName line and exit
@@ -160,9 +163,9 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
     node = Node(chosen, hardware.look(chosen.tmp_fs), stop=stop.set, reread=reread)
     notary = _notary(chosen)
     server = StepServer(node, notary.verify if notary is not None else None)
-    node.link = SocketLink(chosen.site.endpoints, node, log=log, token=(
-        None if notary is None else lambda: notary.mint(os.geteuid(), os.getegid(), node=chosen.node)))
-    sack = None if notary is None else Server(minter(notary), log=log)
+    trust = _trust(chosen)
+    node.link = link = SocketLink(chosen.site.endpoints, node, log=log, trust=trust, wanted=Wanted(owners=chosen.owners))
+    sack = None if notary is None else Server(minter(notary, trust), log=log)
     heeded.attach(stop=stop.set, reread=reread, reopen=lambda: _reopen(options, node))
     wanted = chosen.account.is_wanted
     try:
@@ -174,6 +177,8 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
         if wanted:
             _become_user(chosen)
             node.open()
+        if trust is not None:
+            node.spawn(_follow(chosen, trust, link))
         node.link.start()
         log.info("slurmd version %s started: %s", SLURM_VERSION, node.doing())
         ready()
@@ -233,11 +238,29 @@ def _start_log(options: Options, chosen: NodeSettings) -> None:
         hand_over(path, chosen.account)
 
 
+def _credentials(chosen: NodeSettings) -> Credentials:
+    return certificates.load(chosen.files, chosen.site.cluster, ROLE, chosen.node, chosen.owners)
+
+
+def _trust(chosen: NodeSettings) -> Trust | None:
+    """What this node proves itself by to other machines; None where only this machine's sockets are used. ConfigError when it has nothing."""
+    return Trust(_credentials(chosen)) if chosen.site.auth.lower() == "auth/slurm" else None
+
+
+async def _follow(chosen: NodeSettings, trust: Trust, link: SocketLink) -> None:
+    """Take up changed certificates, keys and revocations while running."""
+    def changed() -> None:
+        trust.replace(_credentials(chosen))
+        link.recheck()
+
+    await certificates.follow(chosen.files, changed, log)
+
+
 def _notary(chosen: NodeSettings) -> Notary | None:
-    """Who proves identities on TCP; None where only this machine's sockets are used. ConfigError: a node that nobody reaches must not register."""
-    if chosen.site.auth.lower() != "auth/slurm":
+    """Who proves identities of srun's callers on TCP; None where only this machine's sockets are used, or the node has a certificate instead of the key."""
+    if chosen.site.auth.lower() != "auth/slurm" or not os.path.exists(chosen.site.key):
         return None
-    return Notary(read_key(chosen.site.key, chosen.owners))
+    return Notary(read_key(chosen.site.key, chosen.owners), here=chosen.endpoint)
 
 
 def _fail(readiness: process.Readiness, error: SlurmError | OSError) -> int:

@@ -10,13 +10,14 @@ from slurm.config.config import Config, load
 from slurm.config.gres import GresDevice
 from slurm.daemon.user import Account, find
 from slurm.model.errors import ConfigError
+from slurm.net.certificates import Files, files_of
 from slurm.net.discovery import Site, read_site, socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.notation.nearest import nearest
 
 
 class NodeSettings(NamedTuple):
-    """The settings of one slurmd; `listen` is where srun reaches it, `site` where the controller is."""
+    """The settings of one slurmd; `listen` is where srun reaches it, `site` where the controller is, `files` what it proves itself by."""
 
     node: str
     hostname: str
@@ -37,7 +38,8 @@ class NodeSettings(NamedTuple):
     unkillable_program: str
     devices: Sequence[GresDevice]
     account: Account  # SlurmdUser
-    owners: frozenset[int]  # uids to whom the cluster's keys may belong
+    owners: frozenset[int]  # uids to whom the cluster's keys may belong, and who may listen as slurmctld on this machine
+    files: Files
 
     @property
     def endpoint(self) -> str:
@@ -82,7 +84,8 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
         memory_looks=_memory_looks(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config),
         unkillable_seconds=float(config.seconds("UnkillableStepTimeout")), unkillable_program=config.text("UnkillableStepProgram"),
         devices=config.devices(node.name), account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
-        owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid})), config
+        owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
+        files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name)), config
 
 
 def _start_seconds(config: Config) -> float:

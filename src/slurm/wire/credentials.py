@@ -23,7 +23,7 @@ class Identity(msgspec.Struct, kw_only=True):
     issued: float
     ttl: float = 60.0
     nonce: str = ""
-    node: str = ""  # set when a slurmd speaks for its node
+    to: str = ""  # the daemon that it is for: "slurmctld", or the endpoint of a slurmd
 
 
 def sign(key: bytes, record: Identity) -> str:

@@ -14,7 +14,9 @@ import struct
 from slurm.model.errors import ProtocolError
 
 MAGIC = b"SP"
-VERSION = 1
+VERSION = 2
+OLDEST = 1
+"""The protocol version before, which is understood too and answered in itself: daemons and commands need not be replaced at one moment."""
 JSON = ord("J")
 MSGPACK = ord("M")
 STEP_IO = ord("B")
@@ -39,9 +41,9 @@ def unpack_header(header: bytes, limit: int = MAX_PAYLOAD) -> tuple[int, int]:
     magic, version, codec, length = HEADER.unpack(header)
     if magic != MAGIC:
         raise ProtocolError(message="these bytes are not slurm-py's protocol")
-    if version != VERSION:
+    if not OLDEST <= version <= VERSION:
         raise ProtocolError("SLURM_PROTOCOL_VERSION_ERROR", hints=[
-            f"the peer speaks protocol version {version}, this one speaks {VERSION}: install the same slurm-py on both sides"])
+            f"the peer speaks protocol version {version}, this one speaks {VERSION} and {OLDEST}: install the same slurm-py on both sides"])
     if codec not in CODECS:
         raise ProtocolError(message=f"unknown codec {codec}")
     if length > limit:

@@ -28,13 +28,16 @@ class Hello(Message):
 
 
 class MintToken(Message):
-    """Asked of a local daemon's identity socket → Token, for whom the kernel says is calling."""
+    """Asked of a local daemon's identity socket → Token, for whom the kernel says is calling; `to` is the daemon that will be shown it."""
+
+    to: str = ""
 
 
 class Token(Message):
-    """An identity token, good once and for a minute."""
+    """An identity token, good once and for a minute; `authorities` (PEM) are those under which this cluster's daemons have certificates."""
 
     token: str
+    authorities: str = ""
 
 
 class Failure(Message):

@@ -17,6 +17,7 @@ from slurm.net.endpoint import Endpoint
 from slurm.net.gate import trusted
 from slurm.net.peer import OnMessage, Peer
 from slurm.net.server import Limits, Server
+from slurm.net.tls import Trust
 from slurm.wire import frames
 from slurm.wire.credentials import Identity
 
@@ -64,12 +65,13 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def serving(endpoint: Endpoint, on_message: OnMessage = echo, *, limits: Limits | None = None,
-            verify: Callable[[str], Identity] | None = None, loop: str = "uvloop", first: Callable[[int], bool] = trusted) -> Iterator[Running]:
+            verify: Callable[[str], Identity] | None = None, loop: str = "uvloop", first: Callable[[int], bool] = trusted,
+            trust: Trust | None = None) -> Iterator[Running]:
     """Serve `endpoint` until the context ends."""
     log = logging.getLogger(f"test.{next(_NUMBERS)}")
     log.propagate = False
     event_loop = LOOPS[loop]()
-    running = Running(Server(on_message, verify=verify, limits=limits, log=log, first=first), event_loop)
+    running = Running(Server(on_message, verify=verify, limits=limits, log=log, first=first, trust=trust), event_loop)
     log.addHandler(_Lines(running.lines))
     thread = threading.Thread(target=event_loop.run_forever)
     thread.start()

@@ -15,11 +15,14 @@ import pytest
 from slurm.model.errors import NotFound, NotPermitted, ProtocolError, Unreachable, Unsupported, describe
 from slurm.model.version import VERSION
 from slurm.net import endpoint as endpoints
-from slurm.net.client import connect, dial, reach, token
+from slurm.net.authority import Authority
+from slurm.net.client import connect, dial, reach, vouched
 from slurm.net.discovery import Site
 from slurm.net.identity import Notary, make_key, minter
 from slurm.net.peer import Peer
+from slurm.net.tls import Trust
 from slurm.wire import frames
+from slurm.wire.credentials import Identity
 from tests.unit.net.serving import serving
 
 PING = {"type": "Ping"}
@@ -143,27 +146,52 @@ def test_frames_that_are_here_are_taken_without_waiting(tmp_path: Path) -> None:
 
 
 def test_a_local_daemon_vouches_for_a_command_that_calls_another_machine(tmp_path: Path) -> None:
-    notary = Notary(make_key(str(tmp_path / "slurm.key")))
-    sack = str(tmp_path / "slurmd.sack")
-    with (serving(endpoints.tcp("127.0.0.1", 0), verify=notary.verify) as controller,
-          serving(endpoints.unix(sack), minter(notary))):
-        there = site(controller.endpoint, minters=(str(tmp_path / "none.sack"), sack), auth="auth/slurm")
+    notary = Notary(make_key(str(tmp_path / "slurm.key")), here="slurmctld")
+    authority, sack = Authority(b"k" * 32, "lab"), str(tmp_path / "slurmd.sack")
+    trust = Trust(authority.credentials("slurmctld", "head"))
+    with (serving(endpoints.tcp("127.0.0.1", 0), verify=notary.verify, trust=trust) as controller,
+          serving(endpoints.unix(sack), minter(notary, trust))):
+        there = site(controller.endpoint, minters=(str(tmp_path / "none.sack"), sack), auth="auth/slurm")._replace(cluster="lab")
         with reach(there) as connection:
             assert connection.call(PING) == {"echo": PING, "uid": os.getuid(), "pid": 0}
+            assert connection.ready() == []
+            large = {"type": "Ping", "text": "x" * 500_000}
+            connection.send(large)
+            found: list[tuple[int, bytes]] = []
+            while not found:
+                found = connection.ready()
+            assert json.loads(found[0][1])["echo"] == large
+
+
+def test_a_token_is_shown_to_nobody_who_is_not_the_clusters_slurmctld(tmp_path: Path) -> None:
+    notary, authority = Notary(b"k" * 32, here="slurmctld"), Authority(b"k" * 32, "lab")
+    shown: list[str] = []
+
+    def verify(token: str) -> Identity:
+        shown.append(token)
+        return notary.verify(token)
+
+    sack = str(tmp_path / "slurmd.sack")
+    with serving(endpoints.unix(sack), minter(notary, Trust(authority.credentials("slurmd", "nd1")))):
+        for false in (authority.credentials("slurmd", "nd1"), Authority(b"x" * 32, "lab").credentials("slurmctld", "head")):
+            with serving(endpoints.tcp("127.0.0.1", 0), verify=verify, trust=Trust(false)) as attacker, pytest.raises(NotPermitted):
+                reach(site(attacker.endpoint, minters=(sack,), auth="auth/slurm")._replace(cluster="lab"))
+    assert not shown
 
 
 def test_who_may_read_the_key_needs_no_local_daemon(tmp_path: Path) -> None:
-    notary = Notary(make_key(str(tmp_path / "slurm.key")))
-    proof = token(site(auth="auth/slurm", key=str(tmp_path / "slurm.key")))
+    notary = Notary(make_key(str(tmp_path / "slurm.key")), here="slurmctld")
+    proof, authorities = vouched(site(auth="auth/slurm", key=str(tmp_path / "slurm.key")), "slurmctld")
     assert notary.verify(proof).uid == os.getuid()
+    assert b"BEGIN CERTIFICATE" in authorities
 
 
 def test_without_anybody_to_vouch_the_caller_is_told_what_to_look_at(tmp_path: Path) -> None:
     with pytest.raises(NotPermitted, match="Protocol authentication error") as caught:
-        token(site(auth="auth/slurm", minters=("/none.sack",), key="/none.key"))
+        vouched(site(auth="auth/slurm", minters=("/none.sack",), key="/none.key"), "slurmctld")
     assert caught.value.hints == ("no local daemon vouches for you: is slurmd running here? (tried /none.sack)",)
     with pytest.raises(Unsupported, match="AuthType=auth/munge is not supported by slurm-py yet"):
-        token(site(auth="auth/munge"))
+        vouched(site(auth="auth/munge"), "slurmctld")
 
 
 def test_the_client_loads_nothing_slow() -> None:

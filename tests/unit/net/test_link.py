@@ -8,12 +8,13 @@ from pathlib import Path
 import uvloop
 
 from slurm.net import endpoint as endpoints
+from slurm.net.authority import Authority
 from slurm.net.endpoint import Endpoint
-from slurm.net.identity import Notary
 from slurm.net.link import Link, SocketLink
 from slurm.net.memory import Fate, MemoryNetwork
 from slurm.net.peer import Peer
 from slurm.net.server import Server
+from slurm.net.tls import Party, Trust
 from slurm.wire import frames
 
 
@@ -121,17 +122,18 @@ def test_a_link_waits_for_a_server_that_is_not_there_yet_and_for_one_that_restar
 
 
 def test_a_link_over_tcp_proves_who_it_is_anew_each_time() -> None:
-    notary = Notary(b"k" * 32)
+    authority = Authority(b"k" * 32, "lab")
     seen: list[tuple[int, str, bool]] = []
 
     def note(peer: Peer, codec: int, payload: bytes) -> None:
-        seen.append((peer.identity.uid, peer.identity.node, peer.local))
+        assert peer.party is not None
+        seen.append((peer.identity.uid, str(peer.party), peer.local))
         peer.close()
 
     async def main() -> None:
-        server, diary = Server(note, verify=notary.verify), Diary()
+        server, diary = Server(note, trust=Trust(authority.credentials("slurmctld", "head"))), Diary()
         place: Endpoint = await server.listen(endpoints.tcp("127.0.0.1", 0))
-        link = SocketLink([place], diary, token=lambda: notary.mint(0, 0, node="cn01"))
+        link = SocketLink([place], diary, trust=Trust(authority.credentials("slurmd", "cn01")))
         link.start()
         for count in (1, 2):
             await until(lambda: link.up)
@@ -141,7 +143,7 @@ def test_a_link_over_tcp_proves_who_it_is_anew_each_time() -> None:
         await server.close()
 
     uvloop.run(main())
-    assert seen == [(0, "cn01", False)] * 2
+    assert seen == [(-1, "slurmd cn01", False)] * 2
 
 
 def test_garbage_from_a_server_breaks_the_link_and_nothing_else(tmp_path: Path) -> None:
@@ -195,11 +197,11 @@ def test_a_server_in_memory_that_dies_takes_its_links_down_until_it_is_back() ->
             raise ValueError("a bug")
 
         network.serve("d", serve)
-        link = network.link("d", diary, uid=1001, node="cn01")
+        link = network.link("d", diary, uid=1001, party=Party("lab", "slurmd", "cn01"))
         link.start()
         await until(lambda: link.up)
         assert link.peer is not None
-        assert (link.peer.identity.uid, link.peer.identity.node, link.peer.local) == (1001, "cn01", True)
+        assert (link.peer.identity.uid, link.peer.party, link.peer.local) == (1001, Party("lab", "slurmd", "cn01"), False)
         link.send(frame("x"))
         await until(lambda: bool(network.errors))
         network.stop("d")

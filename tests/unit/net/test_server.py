@@ -139,7 +139,7 @@ def test_a_wrong_version_is_told_which_version_is_spoken(running: Running) -> No
         with pytest.raises(ProtocolError, match="Incompatible versions") as caught:
             Connection(stream, running.endpoint).receive(PATIENT)
     assert caught.value.name == "SLURM_PROTOCOL_VERSION_ERROR"
-    assert "the peer speaks protocol version 99, this one speaks 1" in caught.value.hints[0]
+    assert "the peer speaks protocol version 99, this one speaks 2 and 1" in caught.value.hints[0]
 
 
 def test_half_a_message_is_dropped_after_a_while_and_given_back(running: Running) -> None:
