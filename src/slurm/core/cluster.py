@@ -23,6 +23,7 @@ _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.Purged: purging.on_purged,
 }
 """Events that are not about one known job."""
+_CHANGES_NODES = frozenset({e.Configured, e.PartitionUpdated, e.NodeRegistered, e.NodeSilent, e.NodeLost, e.NodeUpdated})
 
 
 class Cluster(ClusterState):
@@ -34,7 +35,11 @@ class Cluster(ClusterState):
         IllegalTransition, with nothing changed, when it cannot happen now. Late news is passed over: [] and no change.
         """
         fold = _WORLD.get(type(event))
-        return fold(self, event) if fold is not None else lifecycle.step(self, event)
+        if fold is None:
+            return lifecycle.step(self, event)
+        if type(event) in _CHANGES_NODES:
+            self.generation += 1
+        return fold(self, event)
 
     def starting(self, job: JobId, task: int | None, allocation: Allocation, at: float) -> e.Started | None:
         """The event that carries out a proposal; None when the proposal is out of date (see `starting.refusal` for why)."""

@@ -7,8 +7,9 @@ from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.node import Node
 
 
-def hold(node: Node, job: Job, share: NodeShare, *, exclusive_user: bool = False) -> None:
+def hold(state: ClusterState, node: Node, job: Job, share: NodeShare, *, exclusive_user: bool = False) -> None:
     """Give a share of a node to a job."""
+    state.touched.add(node.name)
     node.jobs.add(job.id)
     node.cpus_used |= share.cpus
     node.memory_used += share.memory
@@ -20,6 +21,7 @@ def hold(node: Node, job: Job, share: NodeShare, *, exclusive_user: bool = False
 
 def free(state: ClusterState, node: Node, job: Job, share: NodeShare, at: float) -> None:
     """Take a job's share of a node back; CPUs that another job shares (OverSubscribe) stay held."""
+    state.touched.add(node.name)
     node.jobs.discard(job.id)
     node.completing.discard(job.id)
     node.cpus_used &= ~share.cpus

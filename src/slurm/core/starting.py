@@ -71,7 +71,7 @@ def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effec
     job.launched = job.signalled = False
     exclusive_user = job.request.exclusive == "user"
     for share in allocation.shares:
-        resources.hold(state.nodes[share.node], job, share, exclusive_user=exclusive_user)
+        resources.hold(state, state.nodes[share.node], job, share, exclusive_user=exclusive_user)
     state.active[job.id] = job
     state.names.runs(job)
     if job.array_task is not None:

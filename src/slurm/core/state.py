@@ -33,6 +33,8 @@ class ClusterState:
         self.active: dict[JobId, Job] = {}
         self.arrays: dict[JobId, Ledger] = {}
         self.dependents: dict[JobId, set[JobId]] = {}
+        self.generation = 0  # of nodes and partitions: another number whenever they change, other than by what jobs hold
+        self.touched: set[NodeName] = set()  # nodes on which jobs have begun or ended since the planner last took their names away
         self.names = NameIndex()
         self.timers = Timers()
 

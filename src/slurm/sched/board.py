@@ -90,6 +90,18 @@ class Board:
             _column(len(node.jobs) for node in self.nodes),
             {key: _column(_free_devices(node, key) for node in self.nodes) for key in self.devices})
 
+    def rewrite(self, nodes: Iterable[Node]) -> None:
+        """What is free on these nodes now, again; those that are not on the board are left out."""
+        now = self.now
+        for node in nodes:
+            at = self.position.get(node.name)
+            if at is not None:
+                now.cpus[at] = node.cpus - node.cpus_used.bit_count()
+                now.memory[at] = node.memory - node.memory_used
+                now.tenants[at] = len(node.jobs)
+                for key, column in now.gres.items():
+                    column[at] = _free_devices(node, key)
+
     def usage(self, shares: Sequence[NodeShare]) -> Usage:
         """What an allocation holds; nodes that are not on the board are left out."""
         known = [share for share in shares if share.node in self.position]
@@ -98,6 +110,17 @@ class Board:
         if any(share.gres for share in known):
             gres = {key: _column(_held_devices(self.nodes[i], key, share.gres) for i, share in zip(at, known, strict=True)) for key in self.devices}
         return Usage(at, _column(share.cpus.bit_count() for share in known), _column(share.memory for share in known), gres)
+
+    def marked(self, names: Iterable[NodeName]) -> NDArray[np.bool_]:
+        """True at the positions of these nodes."""
+        found = np.zeros(len(self.nodes), np.bool_)
+        found[[self.position[name] for name in names if name in self.position]] = True
+        return found
+
+    @property
+    def free_cpus(self) -> int:
+        """CPUs that nobody has now, on all nodes together."""
+        return int(np.maximum(self.now.cpus, 0).sum())
 
     def tasks(self, free: Free, need: Need, at: Index) -> Array:
         """How many tasks the nodes at these positions can take at most; 0 for none."""
@@ -185,6 +208,29 @@ class Board:
         for item in need.gpus_job:
             found += np.clip(self._free(free, item, at, need), 0, _bounded(item.count))
         return found
+
+
+def few(tasks: Array, need: Need) -> Index | None:
+    """Which nodes `choose` would take if these counts of tasks a node were exact, in the order in which it should see them; None when they do not suffice.
+
+    For requests that ask nothing of their nodes together (`choose.plain`) and no GPUs of the job's own count.
+    """
+    total, least, most = need.tasks, need.nodes_min, min(need.most_nodes, len(tasks))
+    if need.tasks_per_node and not total:
+        able = np.flatnonzero(tasks >= need.tasks_per_node)
+        return able[:least] if least <= min(most, len(able)) else None
+    if least > most:
+        return None
+    if least == 1:
+        alone = np.flatnonzero(tasks >= need.total_tasks)
+        if len(alone):
+            return alone[:1]
+    for order in (None, np.argsort(-tasks, kind="stable")):
+        sums = np.cumsum(tasks[:most] if order is None else tasks[order[:most]], dtype=np.int64)
+        if sums[-1] >= total:
+            count = max(least, int(np.searchsorted(sums, total)) + 1 if total else 0)
+            return np.arange(count) if order is None else order[:count]
+    return None
 
 
 def _memory(node: Node, need: Need, cpus: int, gpus: int) -> int:

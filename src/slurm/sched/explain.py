@@ -12,9 +12,9 @@ from slurm.notation import hostlist, moment
 from slurm.sched import need as needs
 from slurm.sched.filters import stack
 from slurm.sched.filters.gate import Gate
-from slurm.sched.ground import Ground
 from slurm.sched.plan import Forecast
 from slurm.sched.refusal import Refusal
+from slurm.sched.terrain import Terrain
 from slurm.sched.timeline import YEAR, expected_end
 from slurm.sched.verdicts import state_of
 from slurm.sched.view import View
@@ -48,8 +48,8 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
         _tell_active(view, found, job)
         return found
     partitions = [view.partitions[name] for name in job.partition.split(",") if name in view.partitions]
-    ground = Ground(view)
-    kept = _kept(ground, job, partitions, now)
+    terrain = Terrain(view)
+    kept = _kept(terrain, job, partitions, now)
     why = kept or refusal or NEW
     found.reason, found.sentence, found.evidence = why.reason, why.sentence, list(why.evidence)
     found.cures = [OF_DEPENDENCY] if why.reason == Reason.DEPENDENCY else [EVENTS[event] for event in why.cures if event in EVENTS]
@@ -57,29 +57,29 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
                        if clause.state != "fulfilled" and clause.job in view.jobs][:SHOWN]
     if kept is None:
         told = {how for _, how in why.evidence}
-        found.unsuited = [(nodes, how) for nodes, how in _unsuited(ground, job, partitions) if how not in told]
+        found.unsuited = [(nodes, how) for nodes, how in _unsuited(terrain, job, partitions) if how not in told]
         _tell_queue(view, found, job, queue)
         if forecast is not None:
             _tell_start(view, found, forecast)
     return found
 
 
-def _kept(ground: Ground, job: Job, partitions: list[Partition], now: float) -> Refusal | None:
+def _kept(terrain: Terrain, job: Job, partitions: list[Partition], now: float) -> Refusal | None:
     """What keeps it from being looked at at all, in every partition that it may start in; None where it waits for room only."""
-    refusals = [stack.refuse(Gate(ground.view, job, _need(ground, job, partition), partition, now, ground.cpus)) for partition in partitions]
+    refusals = [stack.refuse(Gate(terrain.view, job, _need(terrain, job, partition), partition, now, terrain.cpus)) for partition in partitions]
     return refusals[0] if refusals and None not in refusals else None
 
 
-def _need(ground: Ground, job: Job, partition: Partition) -> needs.Need:
-    return needs.within(needs.need_of(job.request, ground.view.settings), partition)
+def _need(terrain: Terrain, job: Job, partition: Partition) -> needs.Need:
+    return needs.within(needs.need_of(job.request, terrain.view.settings), partition)
 
 
-def _unsuited(ground: Ground, job: Job, partitions: list[Partition]) -> list[tuple[str, str]]:
+def _unsuited(terrain: Terrain, job: Job, partitions: list[Partition]) -> list[tuple[str, str]]:
     """The nodes that do not come into question, those with one reason together, the most of them first."""
     by_reason: dict[str, list[str]] = {}
     for partition in partitions:
-        site = _need(ground, job, partition).site
-        for node in ground.suited(partition, stack.ANYWHERE):
+        site = _need(terrain, job, partition).site
+        for node in terrain.suited(partition, stack.ANYWHERE):
             why = stack.unsuited(node, site) or ("" if node.usable else state_of(node))
             if why:
                 by_reason.setdefault(why, []).append(node.name)

@@ -11,42 +11,41 @@ from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.sched.filters import partition_limits, stack
 from slurm.sched.filters.gate import Gate
-from slurm.sched.ground import Ground
 from slurm.sched.need import Need, within
 from slurm.sched.plan import needs
 from slurm.sched.space import NodeSpace
-from slurm.sched.verdicts import fits_empty
-from slurm.sched.view import View
+from slurm.sched.terrain import Terrain
+from slurm.sched.verdicts import would_fit
 
 
-def check_request(view: View, job: Job) -> list[str]:
+def check_request(terrain: Terrain, job: Job) -> list[str]:
     """Warnings for a job that was admitted and can never start; InvalidRequest for what Slurm refuses.
 
     More CPUs, nodes or time than the partition has are accepted, as in Slurm: the partition may change.
     """
-    ground = Ground(view)
+    view = terrain.view
     error: InvalidRequest | None = None
     warnings: list[str] = []
     for name in job.partition.split(","):
         partition = view.partitions[name]
         need = within(needs.of(job.request, view.settings), partition)
-        refusal = partition_limits.refuse(Gate(view, job, need, partition, 0.0, ground.cpus))
+        refusal = partition_limits.refuse(Gate(view, job, need, partition, 0.0, terrain.cpus))
         if refusal is not None:
             warnings.append(f"this job can not start as things are: {refusal.sentence}")
-        elif fits_empty(ground.suited(partition, need.site), need, view.settings, partition):
+        elif would_fit(terrain, terrain.suited(partition, need.site), need, partition, "suited"):
             return []
         else:
-            error = error or _refused(ground, need, partition)
+            error = error or _refused(terrain, need, partition)
     if error is not None and not warnings:
         raise error
     return warnings[:1]
 
 
-def _refused(ground: Ground, need: Need, partition: Partition) -> InvalidRequest:
+def _refused(terrain: Terrain, need: Need, partition: Partition) -> InvalidRequest:
     """Slurm's error, with what is missing."""
-    suited = ground.suited(partition, need.site)
+    suited = terrain.suited(partition, need.site)
     if not suited:
-        why = {stack.unsuited(node, need.site) for node in ground.suited(partition, stack.ANYWHERE)}
+        why = {stack.unsuited(node, need.site) for node in terrain.suited(partition, stack.ANYWHERE)}
         return _error([f"no node of partition {partition.name} suits the request: {'; '.join(sorted(why))}"])
     absent = need.site.wanted - {node.name for node in suited}
     if absent:

@@ -13,19 +13,19 @@ from collections.abc import Iterable
 import msgspec
 
 from slurm.core import arrays
-from slurm.model.ids import JobId, NodeName
+from slurm.model.ids import JobId
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.partition import Partition
 from slurm.model.states import Reason
 from slurm.sched.filters import stack
 from slurm.sched.filters.gate import Gate
-from slurm.sched.ground import Ground
 from slurm.sched.need import Need, Needs, within
 from slurm.sched.queue import Queue
 from slurm.sched.refusal import Refusal
-from slurm.sched.search import Field, Search
+from slurm.sched.search import MANY_NODES, Field, Search
 from slurm.sched.sharing import Sharing
 from slurm.sched.space import Space
+from slurm.sched.terrain import Terrain
 from slurm.sched.timeline import Reservation, Timeline, length
 from slurm.sched.verdicts import PRIORITY, first_blocked, too_large, unavailable
 from slurm.sched.view import View
@@ -63,30 +63,30 @@ class Plan(msgspec.Struct):
 class _Pass:
     """One pass over the queue."""
 
-    def __init__(self, view: View, now: float, backfill: bool) -> None:
+    def __init__(self, view: View, now: float, backfill: bool, terrain: Terrain) -> None:
         self.view = view
         self.now = now
-        self.ground = Ground(view)
+        self.terrain = terrain
         self.space = Space(view.nodes)
         self.sharing = Sharing(view)
         self.plan = Plan()
         self.backfill = backfill
         self.timeline: Timeline | None = None
         self.blocked: set[str] = set()
-        self.closed: set[NodeName] = set()
         self.behind: list[tuple[Job, Need, Partition]] = []
         self.unfit: dict[tuple[Need, str, int], float] = {}
         large = len(view.nodes) >= 1000
+        self.counts = backfill or len(view.nodes) > MANY_NODES  # whether the board is kept right while this pass proposes
         self.forecasts = FORECASTS // 10 if large else FORECASTS
         if backfill and large:
-            self.timeline = Timeline(view, self.ground.board, now)
+            self.timeline = Timeline(view, self.terrain.board, now)
 
     def consider(self, job: Job) -> None:
         """Propose the job, or as many of its tasks as fit, or write down why not."""
         refusal: Refusal | None = None
         for partition in self._partitions(job):
             need = within(needs.of(job.request, self.view.settings), partition)
-            one = stack.refuse(Gate(self.view, job, need, partition, self.now, self.ground.cpus)) or self._start_in(job, need, partition)
+            one = stack.refuse(Gate(self.view, job, need, partition, self.now, self.terrain.cpus)) or self._start_in(job, need, partition)
             if one is None:
                 return
             refusal = refusal or one
@@ -127,33 +127,37 @@ class _Pass:
 
     def _too_few(self, need: Need, partition: Partition) -> bool:
         """Whether even all CPUs that are free anywhere do not make up the job; asked once somebody waits, as it counts them."""
-        return bool(self.blocked) and partition.oversubscribe == "NO" and need.total_cpus > self.space.free_cpus
+        if not self.blocked or partition.oversubscribe != "NO":
+            return False
+        return need.total_cpus > (self.terrain.board.free_cpus if self.counts else self.space.free_cpus)
 
     def _field(self) -> Field:
-        return Field(self.ground, self.space, self.sharing, set() if self.backfill else self.closed, self.timeline, self.now)
+        return Field(self.terrain, self.space, self.sharing, frozenset() if self.backfill else frozenset(self.blocked), self.timeline, self.now)
 
     def _propose(self, job: Job, task: int | None, allocation: Allocation, search: Search) -> None:
         self.space.take(allocation.shares, job.owner.uid, own_user=search.need.own_user)
         if search.per_cpu > 1:
             self.sharing.take(allocation)
-        if self.timeline is not None:
-            self.timeline.take(self.ground.board.usage(allocation.shares), search.ends)
+        if self.counts:
+            usage = self.terrain.board.usage(allocation.shares)
+            self.terrain.board.now.take(usage)
+            if self.timeline is not None:
+                self.timeline.take(usage, search.ends)
         self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation))
 
     def _no_room(self, job: Job, need: Need, partition: Partition) -> Refusal:
-        refusal = unavailable(self.ground, need, partition)
+        refusal = unavailable(self.terrain, need, partition)
         if refusal is not None:
             return refusal
         if partition.name in self.blocked:
             if self.backfill and len(self.behind) < self.forecasts:
                 self.behind.append((job, need, partition))
             return PRIORITY
-        refusal = too_large(self.ground, need, partition)
+        refusal = too_large(self.terrain, need, partition)
         if refusal is not None:
             return refusal
-        refusal = first_blocked(self.ground, need, partition, self.closed)
+        refusal = first_blocked(self.terrain, need, partition, frozenset(self.blocked))
         self.blocked.add(partition.name)
-        self.closed.update(partition.nodes)
         if self.backfill:
             self._reserve(job, need, partition)
         return refusal
@@ -162,7 +166,7 @@ class _Pass:
         """Promise the first blocked job of a partition the earliest place there is."""
         if self.timeline is None:
             self.timeline = self._timeline()
-        at = self.ground.positions(partition, need.site)
+        at = self.terrain.positions(partition, need.site)
         reservation = self.timeline.place(need, at, length(job), sparing=True)
         if reservation is not None:
             self.timeline.reserve(reservation)
@@ -170,9 +174,9 @@ class _Pass:
 
     def _timeline(self) -> Timeline:
         """The timeline as of now with what this pass has proposed so far."""
-        timeline = Timeline(self.view, self.ground.board, self.now)
+        timeline = Timeline(self.view, self.terrain.board, self.now)
         for proposal in self.plan.proposals:
-            timeline.take(self.ground.board.usage(proposal.allocation.shares), self.now + length(self.view.jobs[proposal.job]))
+            timeline.take(self.terrain.board.usage(proposal.allocation.shares), self.now + length(self.view.jobs[proposal.job]))
         return timeline
 
     def forecast(self, job: Job, partition: Partition, reservation: Reservation) -> None:
@@ -181,13 +185,27 @@ class _Pass:
         if known is None or reservation.start < known.start:
             self.plan.forecasts[job.id] = Forecast(reservation.start, reservation.nodes, _counted(reservation, partition.name))
 
+    def go(self, queue: Queue, depth: int | None, forecasts: int | None) -> None:
+        """Look at the jobs of the queue in order."""
+        view, now = self.view, self.now
+        if forecasts is not None:
+            self.forecasts = forecasts
+        if depth is None:
+            for job in queue.all(view, now)[: view.settings.backfill_max_jobs if self.backfill else None]:
+                self.consider(job)
+        else:
+            for job, _ in zip(queue.first(view, now), range(depth), strict=False):
+                self.consider(job)
+        if self.backfill:
+            self.look_ahead()
+
     def look_ahead(self) -> None:
         """Forecasts for the jobs behind the first ones, each in the earliest place that those before it leave."""
         if self.timeline is None:
             return
         latest = self.now + self.view.settings.backfill_window
         for job, need, partition in self.behind:
-            found = self.timeline.place(need, self.ground.positions(partition, need.site), length(job))
+            found = self.timeline.place(need, self.terrain.positions(partition, need.site), length(job))
             if found is not None and found.start <= latest and job.id not in self.plan.forecasts:
                 self.timeline.reserve(found)
                 self.forecast(job, partition, found)
@@ -203,30 +221,29 @@ def _counted(reservation: Reservation, partition: str) -> Allocation:
 
 
 def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = True, queue: Queue | None = None,
-         forecasts: int | None = None) -> Plan:
+         forecasts: int | None = None, terrain: Terrain | None = None) -> Plan:
     """One pass over the pending jobs, with backfill, or without up to the first that is blocked in its partition.
 
     With `depth` only the so many first eligible jobs; then `queue`, kept from pass to pass, saves sorting all of them again.
-    `forecasts` bounds for how many jobs behind the first blocked ones a start is foretold.
+    `forecasts` bounds for how many jobs behind the first blocked ones a start is foretold. `terrain` of this view, kept from pass to pass, saves
+    looking at all nodes again.
     """
-    work = _Pass(view, now, backfill)
-    if forecasts is not None:
-        work.forecasts = forecasts
-    queue = queue or Queue()
-    if depth is None:
-        for job in queue.all(view, now)[: view.settings.backfill_max_jobs if backfill else None]:
-            work.consider(job)
+    if terrain is None:
+        terrain = Terrain(view)
     else:
-        for job, _ in zip(queue.first(view, now), range(depth), strict=False):
-            work.consider(job)
-    if backfill:
-        work.look_ahead()
+        terrain.refresh()
+    work = _Pass(view, now, backfill, terrain)
+    try:
+        work.go(queue or Queue(), depth, forecasts)
+    finally:
+        terrain.restore(share.node for proposal in work.plan.proposals for share in proposal.allocation.shares)
     return work.plan
 
 
-def plan_one(view: View, job: Job, now: float) -> Forecast | None:
+def plan_one(terrain: Terrain, job: Job, now: float) -> Forecast | None:
     """When a job that is not queued could start, as if nobody waited before it; None when no time is in sight."""
-    work = _Pass(view, now, True)
+    view = terrain.view
+    work = _Pass(view, now, True, terrain)
     for partition in work._partitions(job):
         need = within(needs.of(job.request, view.settings), partition)
         allocation = Search(work._field(), job, need, partition).find()

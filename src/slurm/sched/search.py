@@ -11,19 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slurm.model.ids import NodeName
 from slurm.model.job import Allocation, Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.sched import select
-from slurm.sched.board import Array, Free, Index
+from slurm.sched.board import Array, Free, Index, few
 from slurm.sched.choose import plain, sufficient
-from slurm.sched.ground import Ground
 from slurm.sched.need import Need
 from slurm.sched.room import Room, room
 from slurm.sched.sharing import Sharing, jobs_per_cpu
 from slurm.sched.space import NodeSpace, Space, lowest_bits, pool_mask
+from slurm.sched.terrain import Terrain
 from slurm.sched.timeline import Timeline, length
 
 MANY_NODES = 64
@@ -31,12 +30,12 @@ MANY_NODES = 64
 
 
 class Field(NamedTuple):
-    """What the searches of one pass share. `closed`: nodes kept for others; `timeline` None: a pass without reservations."""
+    """What the searches of one pass share. `closed`: partitions whose nodes are kept for others; `timeline` None: a pass without reservations."""
 
-    ground: Ground
+    terrain: Terrain
     space: Space
     sharing: Sharing
-    closed: set[NodeName]
+    closed: frozenset[str]
     timeline: Timeline | None
     now: float
 
@@ -46,17 +45,17 @@ class _Picked:
 
     def __init__(self, nodes: list[Node], at: Index) -> None:
         self._nodes = nodes
-        self._at = at
+        self.at = at
 
     def __len__(self) -> int:
-        return len(self._at)
+        return len(self.at)
 
     def __getitem__(self, place: int) -> Node:
-        return self._nodes[int(self._at[place])]
+        return self._nodes[int(self.at[place])]
 
     def __iter__(self) -> Iterator[Node]:
         nodes = self._nodes
-        return (nodes[i] for i in self._at)
+        return (nodes[i] for i in self.at)
 
 
 def _enough(tasks: Array, need: Need) -> bool:
@@ -77,11 +76,12 @@ class Search:
         self.job = job
         self.need = need
         self.partition = partition
-        self.settings: Settings = field.ground.view.settings
+        self.settings: Settings = field.terrain.view.settings
         self.per_cpu = jobs_per_cpu(job, partition) if partition.oversubscribe != "NO" else 1
         self.ends = field.now + length(job)
         self.limits = self._limits()
         self.alone_from = 0
+        self.counted = False  # whether the board's counts tell which nodes to look at
         self.rest: _Picked | None = None
         self.nodes = self._candidates()
 
@@ -93,27 +93,30 @@ class Search:
     def _candidates(self) -> Sequence[Node] | _Picked:
         """Nodes worth a look, in order; on large clusters only those that may have room."""
         field, need = self.field, self.need
-        nodes = field.ground.usable(self.partition, need.site)
+        nodes = field.terrain.usable(self.partition, need.site)
+        if len(nodes) <= MANY_NODES or self.per_cpu > 1:
+            closed = field.terrain.nodes_of(field.closed)
+            return [node for node in nodes if node.name not in closed] if closed else nodes
+        board = field.terrain.board
+        at = field.terrain.positions(self.partition, need.site)
+        free = self.limits or board.now
+        some = free.cpus[at] > 0
         if field.closed:
-            nodes = [node for node in nodes if node.name not in field.closed]
-        elif field.timeline is not None and len(nodes) > MANY_NODES and self.per_cpu == 1:
-            board = field.ground.board
-            at = field.ground.positions(self.partition, need.site)
-            free = self.limits or board.now
-            at = at[free.cpus[at] > 0]
-            tasks = board.tasks(free, need, at)
-            able = np.flatnonzero(tasks)
-            if not _enough(tasks[able], need):
-                return []
-            every = _Picked(board.nodes, at[able])
-            if plain(need) and need.nodes_min == 1 and not need.gpus_job:
-                alone = at[tasks >= need.total_tasks]
-                if len(alone):
-                    self.rest = every
-                    return _Picked(board.nodes, alone)
-                self.alone_from = len(every)  # the arrays have just said that no node suffices by itself
-            return every
-        return nodes
+            some &= ~field.terrain.marked(field.closed)[at]
+        at = at[some]
+        tasks = board.tasks(free, need, at)
+        able = np.flatnonzero(tasks)
+        if not _enough(tasks[able], need):
+            return []
+        every = _Picked(board.nodes, at[able])
+        self.counted = plain(need) and not need.gpus_job
+        if self.counted and need.nodes_min == 1:
+            alone = at[tasks >= need.total_tasks]
+            if len(alone):
+                self.rest = every
+                return _Picked(board.nodes, alone)
+            self.alone_from = len(every)  # the arrays have just said that no node suffices by itself
+        return every
 
     def find(self) -> Allocation | None:
         """An allocation out of what is free now; None when there is none."""
@@ -162,6 +165,18 @@ class Search:
 
     def _together(self, end: int) -> Allocation | None:
         """Several of the first nodes."""
+        if self.counted and isinstance(self.nodes, _Picked):
+            at = self.nodes.at[:end]
+            board = self.field.terrain.board
+            some = few(board.tasks(self.limits or board.now, self.need, at), self.need)
+            if some is None:
+                return None
+            # The board may promise too much; then all of the nodes are looked at closer.
+            if len(some) < len(at):
+                rooms = [one for one in map(self._room, _Picked(board.nodes, at[some])) if one is not None]
+                found = select.allocate(rooms, self.need, self.settings, self.partition.name)
+                if found is not None:
+                    return found
         rooms = sufficient(map(self._room, islice(iter(self.nodes), end)), self.need)
         return select.allocate(rooms, self.need, self.settings, self.partition.name) if rooms else None
 
@@ -172,7 +187,7 @@ class Search:
         if (node.exclusive_user >= 0 or self.need.own_user or space.guests) and self._foreign(space):
             return None
         if self.limits is not None:
-            space = narrowed(space, self.limits, self.field.ground.board.position[node.name])
+            space = narrowed(space, self.limits, self.field.terrain.board.position[node.name])
         if self.partition.max_cpus_per_node >= 0 or self.per_cpu > 1:
             space = self._by_partition(space)
         return room(space, self.need, self.settings)
@@ -184,7 +199,7 @@ class Search:
             return True
         if any(guest != uid and (own or alone) for guest, alone in space.guests):
             return True
-        jobs = self.field.ground.view.jobs
+        jobs = self.field.terrain.view.jobs
         return own and any(jobs[other].owner.uid != uid for other in node.jobs)
 
     def _by_partition(self, space: NodeSpace) -> NodeSpace:
@@ -200,7 +215,7 @@ class Search:
 
     def _held_by_partition(self, space: NodeSpace) -> int:
         """CPUs of a node that jobs of this partition hold, what this pass proposed there included."""
-        view, node = self.field.ground.view, space.node
+        view, node = self.field.terrain.view, space.node
         held = 0
         for job_id in node.jobs:
             allocation = view.jobs[job_id].allocation

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right, insort
 import numpy as np
 
 from slurm.model.job import Job
-from slurm.sched.board import Board, Free, Index, Usage
+from slurm.sched.board import Board, Free, Index, Usage, few
 from slurm.sched.choose import choose, plain
 from slurm.sched.need import Need
 from slurm.sched.room import Room
@@ -68,7 +68,7 @@ class _Releases:
 
 
 class Timeline:
-    """The board from `now` on. `take` and `reserve` are the ways to write on it; both keep `board.now` and the checkpoints right."""
+    """The board from `now` on. `take` and `reserve` are the ways to write on it; both keep the checkpoints right."""
 
     def __init__(self, view: View, board: Board, now: float) -> None:
         self.board = board
@@ -83,8 +83,7 @@ class Timeline:
                 self._releases.add(expected_end(view, job, now), board.usage(held))
 
     def take(self, usage: Usage, end: float) -> None:
-        """A job starts now and is expected to end at `end`."""
-        self.board.now.take(usage)
+        """A job starts now and is expected to end at `end`; the board knows already."""
         self._releases.add(end, usage)
         for moment, _, spare in self._checkpoints:
             if moment < end:
@@ -207,9 +206,9 @@ class Timeline:
             order = np.argsort(self.board.now.cpus[at] > 0, kind="stable")
             at, tasks = at[order], tasks[order]
         if plain(need) and not need.gpus_job:
-            alone = np.flatnonzero(tasks >= total)[: need.nodes_min == 1]
-            cut = max(need.nodes_min, int(np.searchsorted(np.cumsum(tasks), total)) + 1)
-            some = alone if len(alone) else np.arange(min(cut, len(at)))
+            some = few(tasks, need)
+            if some is None:
+                return None
             found = choose(self.board.rooms(free, need, at[some], tasks[some]), need)
             if found is not None or len(some) == len(at):
                 return found

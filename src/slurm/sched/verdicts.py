@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from itertools import islice
 
 from slurm.model.ids import NodeName
 from slurm.model.node import Node
@@ -11,11 +12,11 @@ from slurm.model.settings import Settings
 from slurm.model.states import Reason
 from slurm.sched import select
 from slurm.sched.choose import sufficient
-from slurm.sched.ground import Ground
 from slurm.sched.need import Need
 from slurm.sched.refusal import Refusal
 from slurm.sched.room import Room, room
 from slurm.sched.space import NodeSpace
+from slurm.sched.terrain import Terrain
 
 PRIORITY = Refusal(Reason.PRIORITY, "jobs of higher priority wait for this partition", cures=("Started", "Cancelled"))
 REQUESTED_AWAY = Reason.REQ_NODE_NOT_AVAIL + ", May be reserved for other job"
@@ -24,46 +25,51 @@ SHOWN = 16
 """Nodes named as evidence."""
 
 
-def unavailable(ground: Ground, need: Need, partition: Partition) -> Refusal | None:
+def unavailable(terrain: Terrain, need: Need, partition: Partition) -> Refusal | None:
     """What is wrong with the nodes themselves, whatever runs there; None when enough of them are in service. Cheap."""
-    usable, suited = ground.usable(partition, need.site), ground.suited(partition, need.site)
+    usable, suited = terrain.usable(partition, need.site), terrain.suited(partition, need.site)
     if need.site.wanted:
         missing = sorted(need.site.wanted - {node.name for node in usable})
         if missing:
-            nodes = ground.view.nodes
+            nodes = terrain.view.nodes
             return Refusal(REQUESTED_AWAY, f"it names {', '.join(missing)}, which cannot be used now",
                            tuple((name, state_of(nodes.get(NodeName(name)))) for name in missing), NODE_CURES)
     if len(suited) < need.nodes_min:
         return Refusal(Reason.BAD_CONSTRAINTS, f"{len(suited)} nodes of partition {partition.name} suit it, {need.nodes_min} are needed",
                        (("suited", str(len(suited))), ("needed", str(need.nodes_min))), ("JobUpdated", "NodeUpdated"))
     if len(usable) < need.nodes_min:
-        return _out_of_service(suited, f"of {len(suited)} nodes that suit it only {len(usable)} can be used now")
+        return _out_of_service(terrain, need, partition, f"of {len(suited)} nodes that suit it only {len(usable)} can be used now")
     return None
 
 
-def too_large(ground: Ground, need: Need, partition: Partition) -> Refusal | None:
+def too_large(terrain: Terrain, need: Need, partition: Partition) -> Refusal | None:
     """Why a job would not fit even if nothing ran; None when it would. It need not be waited for."""
-    settings = ground.view.settings
-    usable, suited = ground.usable(partition, need.site), ground.suited(partition, need.site)
-    if fits_empty(usable, need, settings, partition):
+    usable, suited = terrain.usable(partition, need.site), terrain.suited(partition, need.site)
+    if would_fit(terrain, usable, need, partition, "usable"):
         return None
-    if len(usable) < len(suited) and fits_empty(suited, need, settings, partition):
-        return _out_of_service(suited, "it does not fit on the nodes that are in service, even when they are empty")
+    if len(usable) < len(suited) and would_fit(terrain, suited, need, partition, "suited"):
+        return _out_of_service(terrain, need, partition, "it does not fit on the nodes that are in service, even when they are empty")
     return Refusal(Reason.BAD_CONSTRAINTS, f"it does not fit on the nodes of partition {partition.name}, even when they are empty",
                    (("nodes", str(len(suited))),), ("JobUpdated", "NodeUpdated"))
 
 
-def first_blocked(ground: Ground, need: Need, partition: Partition, closed: Collection[NodeName]) -> Refusal:
-    """Why the first job of a partition waits: for room, or for jobs before it in other partitions, whose nodes are `closed`."""
-    usable = ground.usable(partition, need.site)
+def first_blocked(terrain: Terrain, need: Need, partition: Partition, blocked: frozenset[str]) -> Refusal:
+    """Why the first job of a partition waits: for room, or for jobs before it in other partitions, those that are `blocked`."""
+    usable = terrain.usable(partition, need.site)
+    closed = terrain.nodes_of(blocked)
     if closed:
-        left = [node for node in usable if node.name not in closed]
-        if not fits_empty(left, need, ground.view.settings, partition):
-            kept = tuple((str(node.name), "kept for a job of higher priority in another partition") for node in usable if node.name in closed)
-            return Refusal(Reason.UNAVAILABLE_NODES, "jobs of higher priority in other partitions wait for nodes that it needs", kept[:SHOWN],
-                           ("Started", "NodeFreed"))
+        left = terrain.kept(("left", partition.name, need.site, blocked), lambda: [node for node in usable if node.name not in closed])
+        if not would_fit(terrain, left, need, partition, blocked):
+            kept = ((str(node.name), "kept for a job of higher priority in another partition") for node in usable if node.name in closed)
+            return Refusal(Reason.UNAVAILABLE_NODES, "jobs of higher priority in other partitions wait for nodes that it needs",
+                           tuple(islice(kept, SHOWN)), ("Started", "NodeFreed"))
     free = tuple((str(node.name), free_of(node)) for node in usable[:SHOWN])
     return Refusal(Reason.RESOURCES, "not enough is free on the nodes that suit it", free, ("NodeFreed",))
+
+
+def would_fit(terrain: Terrain, nodes: Sequence[Node], need: Need, partition: Partition, which: str | frozenset[str]) -> bool:
+    """`fits_empty`, remembered; `which` tells the nodes from others that suit the same job."""
+    return terrain.kept(("fits", need, partition.name, which), lambda: fits_empty(nodes, need, terrain.view.settings, partition))
 
 
 def fits_empty(nodes: Sequence[Node], need: Need, settings: Settings, partition: Partition) -> bool:
@@ -94,6 +100,8 @@ def free_of(node: Node) -> str:
     return f"{node.cpus - node.cpus_used.bit_count()} of {node.cpus} CPUs, {node.memory - node.memory_used} of {node.memory} MB{devices} free"
 
 
-def _out_of_service(suited: Sequence[Node], sentence: str) -> Refusal:
-    down = tuple((str(node.name), state_of(node)) for node in suited if not node.usable)
-    return Refusal(Reason.UNAVAILABLE_NODES, sentence, down[:SHOWN], NODE_CURES)
+def _out_of_service(terrain: Terrain, need: Need, partition: Partition, sentence: str) -> Refusal:
+    suited = terrain.suited(partition, need.site)
+    down = terrain.kept(("down", partition.name, need.site), lambda: tuple(
+        (str(node.name), state_of(node)) for node in islice((node for node in suited if not node.usable), SHOWN)))
+    return Refusal(Reason.UNAVAILABLE_NODES, sentence, down, NODE_CURES)

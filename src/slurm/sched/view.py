@@ -22,6 +22,14 @@ class View(Protocol):
     @property
     def partitions(self) -> Mapping[str, Partition]: ...
     @property
+    def generation(self) -> int:
+        """Another number whenever nodes or partitions have changed, other than by what jobs hold."""
+        ...
+    @property
+    def touched(self) -> set[NodeName]:
+        """Nodes on which jobs have begun or ended since a `Terrain` last took their names away."""
+        ...
+    @property
     def jobs(self) -> Mapping[JobId, Job]: ...
     @property
     def pending(self) -> Mapping[JobId, Job]:

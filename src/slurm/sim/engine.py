@@ -19,6 +19,7 @@ from slurm.model.ids import Digest, JobId
 from slurm.model.request import JobRequest, PayloadRef
 from slurm.sched.plan import plan
 from slurm.sched.queue import Queue
+from slurm.sched.terrain import Terrain
 
 PAYLOAD = PayloadRef(script=Digest("0" * 64), environment=Digest("0" * 64))
 
@@ -62,6 +63,7 @@ class Simulator:
         self._exits: list[tuple[float, int, JobId, int]] = []
         self._serial = count()
         self._queue = Queue()
+        self._terrain = Terrain(cluster)
         self._check = check
         self._planned = planned
 
@@ -117,7 +119,7 @@ class Simulator:
         if not self.cluster.pending:
             return
         self.passes += 1
-        outcome = plan(self.cluster, self.now, queue=self._queue, forecasts=0)
+        outcome = plan(self.cluster, self.now, queue=self._queue, forecasts=0, terrain=self._terrain)
         if self._planned is not None:
             self._planned(outcome, self.now)
         for proposal in outcome.proposals:

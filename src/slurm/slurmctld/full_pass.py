@@ -13,6 +13,7 @@ from slurm.sched.plan import Forecast, Plan, Proposal, plan
 from slurm.sched.priority import Key
 from slurm.sched.queue import Queue
 from slurm.sched.refusal import Refusal
+from slurm.sched.terrain import Terrain
 
 
 class Found(msgspec.Struct, array_like=True):
@@ -25,10 +26,10 @@ class Found(msgspec.Struct, array_like=True):
     order: list[tuple[JobId, Key]]
 
 
-def made(cluster: Cluster, now: float) -> bytes:
-    """Plan with all waiting jobs of this moment (`now` in seconds since the epoch)."""
+def made(cluster: Cluster, now: float, terrain: Terrain | None = None) -> bytes:
+    """Plan with all waiting jobs of this moment (`now` in seconds since the epoch); `terrain` as `plan` takes it."""
     queue = Queue()
-    outcome = plan(cluster, now, depth=None, backfill=cluster.settings.scheduler == "backfill", queue=queue)
+    outcome = plan(cluster, now, depth=None, backfill=cluster.settings.scheduler == "backfill", queue=queue, terrain=terrain)
     return msgspec.msgpack.encode(_found(outcome, [(job.id, key) for key, job in queue.looked]))
 
 

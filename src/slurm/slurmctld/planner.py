@@ -24,6 +24,7 @@ from slurm.sched.plan import Forecast, Proposal, plan
 from slurm.sched.priority import Key
 from slurm.sched.queue import Queue
 from slurm.sched.refusal import Refusal
+from slurm.sched.terrain import Terrain
 from slurm.slurmctld import full_pass
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.engine import Engine
@@ -53,6 +54,7 @@ class Planner:
         self._engine = engine
         self._now = now
         self._queue = Queue()
+        self._terrain = Terrain(engine.cluster)
         self._quick: asyncio.Handle | None = None
         self._full: asyncio.TimerHandle | None = None
         self._quick_after = 0.0  # loop time before which none of the kind begins
@@ -75,6 +77,11 @@ class Planner:
     def waiting(self) -> Iterator[Job]:
         """The jobs that only room keeps from starting, the first to start first."""
         return self._queue.first(self._engine.cluster, self._now())
+
+    def terrain(self) -> Terrain:
+        """The nodes as they are now, for looks at them between passes."""
+        self._terrain.refresh()
+        return self._terrain
 
     def trigger(self) -> None:
         """Plan soon: one quick pass, at the end of this loop turn if it may, and one full pass when its interval is over."""
@@ -135,7 +142,7 @@ class Planner:
         began, now = loop.time(), self._now()
         cluster = self._engine.cluster
         try:
-            found = full_pass.read(await self.beside.run(lambda: full_pass.made(cluster, now)))
+            found = full_pass.read(await self.beside.run(lambda: full_pass.made(cluster, now, self._terrain)))
             started = await self._take_over(found, now)
             log.debug("full pass beside: %d jobs started, %d wait, %.3f s", started, len(cluster.pending), loop.time() - began)
         except Exception as error:
@@ -194,7 +201,8 @@ class Planner:
         now = self._now()
         self._show_priorities(now, everything=full)
         depth = None if full else cluster.settings.default_queue_depth
-        outcome = plan(cluster, now, depth=depth, backfill=full and cluster.settings.scheduler == "backfill", queue=self._queue)
+        outcome = plan(cluster, now, depth=depth, backfill=full and cluster.settings.scheduler == "backfill", queue=self._queue,
+                       terrain=self._terrain)
         if full:
             self.verdicts = {}
             self.forecasts = dict(outcome.forecasts)

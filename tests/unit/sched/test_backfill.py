@@ -5,12 +5,12 @@ from __future__ import annotations
 from slurm.core.cluster import Cluster
 from slurm.model.ids import NodeName
 from slurm.model.job import Job
-from slurm.sched.ground import Ground
 from slurm.sched.need import Needs
 from slurm.sched.plan import plan, plan_one
 from slurm.sched.search import MANY_NODES, Field, Search
 from slurm.sched.sharing import Sharing
 from slurm.sched.space import NodeSpace, Space
+from slurm.sched.terrain import Terrain
 from slurm.sched.timeline import Timeline
 from slurm.testing import builders as b
 
@@ -129,11 +129,11 @@ def test_forecasts_end_with_the_backfill_window() -> None:
 def test_a_job_that_would_be_submitted_is_told_its_start() -> None:
     c = b.cluster(1)
     job = b.submit(c, ntasks=4, time_limit=100)
-    now = plan_one(c, job, b.T0)
+    now = plan_one(Terrain(c), job, b.T0)
     assert now is not None and (now.start, now.nodes) == (b.T0, ["cn01"])
     assert now.allocation is not None and now.allocation.cpu_count == 4
     busy(c, "cn01", 16, 1000)
-    later = plan_one(c, job, b.T0 + 5)
+    later = plan_one(Terrain(c), job, b.T0 + 5)
     assert later is not None and later.start == b.T0 + 1000
     assert later.allocation is not None and (later.allocation.cpu_count, later.allocation.partition) == (4, "debug")
 
@@ -151,7 +151,7 @@ def test_planning_changes_nothing() -> None:
 def test_a_job_for_several_nodes_does_not_look_at_each_node_by_itself_on_a_large_cluster() -> None:
     c = b.cluster(MANY_NODES * 4, cpus=4)
     job = b.submit(c, ntasks=10, time_limit=100)
-    ground = Ground(c)
+    terrain = Terrain(c)
     looked: list[str] = []
 
     class Counted(Space):
@@ -159,7 +159,7 @@ def test_a_job_for_several_nodes_does_not_look_at_each_node_by_itself_on_a_large
             looked.append(name)
             return super().of(name)
 
-    field = Field(ground, Counted(c.nodes), Sharing(c), set(), Timeline(c, ground.board, b.T0), b.T0)
+    field = Field(terrain, Counted(c.nodes), Sharing(c), set(), Timeline(c, terrain.board, b.T0), b.T0)
     search = Search(field, job, Needs().of(job.request, c.settings), c.partitions[job.partition])
     found = search.find()
     assert found is not None and found.cpu_count == 10

@@ -9,6 +9,7 @@ from slurm.model.errors import InvalidRequest
 from slurm.model.job import Job
 from slurm.model.request import JobRequest, PayloadRef
 from slurm.sched.feasible import check_request
+from slurm.sched.terrain import Terrain
 from slurm.testing import builders as b
 
 
@@ -35,7 +36,7 @@ def asked(cluster: b.Cluster, **request: object) -> Job:
 def test_what_no_node_could_take_is_refused_as_by_real_slurm(request_: dict[str, object]) -> None:
     c = b.lab_cluster()
     with pytest.raises(InvalidRequest) as caught:
-        check_request(c, asked(c, **request_))
+        check_request(Terrain(c), asked(c, **request_))
     assert caught.value.name == "ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE"
     assert caught.value.hints
 
@@ -44,7 +45,7 @@ def test_what_no_node_could_take_is_refused_as_by_real_slurm(request_: dict[str,
 def test_too_much_memory_is_named_first(request_: dict[str, object]) -> None:
     c = b.lab_cluster()
     with pytest.raises(InvalidRequest) as caught:
-        check_request(c, asked(c, **request_))
+        check_request(Terrain(c), asked(c, **request_))
     assert caught.value.preface == ("Memory specification can not be satisfied",)
     assert caught.value.message == "Requested node configuration is not available"
 
@@ -54,26 +55,26 @@ def test_too_much_memory_is_named_first(request_: dict[str, object]) -> None:
 ])
 def test_what_slurm_accepts_although_it_can_not_start_is_warned_of(request_: dict[str, object]) -> None:
     c = b.lab_cluster()
-    warnings = check_request(c, asked(c, **request_))
+    warnings = check_request(Terrain(c), asked(c, **request_))
     assert len(warnings) == 1 and warnings[0].startswith("this job can not start as things are: it asks for")
 
 
 def test_a_job_that_fits_in_one_of_its_partitions_is_accepted_in_silence() -> None:
     c = b.lab_cluster()
-    assert check_request(c, asked(c, partition="batch,gpu", gres="gpu:1")) == []
+    assert check_request(Terrain(c), asked(c, partition="batch,gpu", gres="gpu:1")) == []
 
 
 def test_nodes_out_of_service_and_running_jobs_do_not_matter() -> None:
     c = b.lab_cluster()
     b.start(c, b.submit(c), "cn04", gpus=2)
     c.nodes[b.NodeName("cn04")].drain = True
-    assert check_request(c, asked(c, gres="gpu:2")) == []
+    assert check_request(Terrain(c), asked(c, gres="gpu:2")) == []
 
 
 def test_the_cap_of_cpus_on_a_node_counts() -> None:
     c = b.lab_cluster()
     c.partitions["batch"].max_cpus_per_node = 4
-    assert check_request(c, asked(c, partition="batch", ntasks=12)) == []
+    assert check_request(Terrain(c), asked(c, partition="batch", ntasks=12)) == []
     with pytest.raises(InvalidRequest) as caught:
-        check_request(c, asked(c, partition="batch", cpus_per_task=5))
+        check_request(Terrain(c), asked(c, partition="batch", cpus_per_task=5))
     assert caught.value.hints == ("5 CPUs a task are asked for, a node of partition batch has at most 4",)

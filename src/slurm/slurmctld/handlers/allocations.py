@@ -64,7 +64,7 @@ async def on_allocate(ctl: Controller, session: Session, message: m.AllocateJob)
     """Queue, tell at once whether it waits, then hold it for this connection."""
     admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, ctl.now())
     job_id = admitted.event.job.id
-    notes = [*admitted.warnings, *check_request(ctl.cluster, admitted.event.job)]
+    notes = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job)]
     durable = ctl.engine.record(admitted.event)
     try:
         await ctl.engine.promised(durable, "nothing was allocated; ask again when there is space")

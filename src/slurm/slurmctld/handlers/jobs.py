@@ -40,7 +40,7 @@ async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob) -> 
     ref, payloads = _store(message.payload)
     _require_small(len(payloads[0]), ctl.cluster.settings.max_script_size)
     admitted = admission.admit(ctl.cluster, message.request, ref, session.caller, ctl.now())
-    warnings = [*admitted.warnings, *check_request(ctl.cluster, admitted.event.job)]
+    warnings = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job)]
     durable = ctl.engine.record(admitted.event, payloads=payloads)
     try:
         await ctl.engine.promised(durable, "the job was not submitted; submit it again when there is space")
@@ -55,9 +55,9 @@ async def on_test(ctl: Controller, session: Session, message: m.TestJob) -> m.Wi
     """When would this job start? Nothing is written."""
     now = ctl.now()
     admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, now)
-    check_request(ctl.cluster, admitted.event.job)
+    check_request(ctl.planner.terrain(), admitted.event.job)
     job = admitted.event.job
-    found = plan_one(ctl.cluster, job, now)
+    found = plan_one(ctl.planner.terrain(), job, now)
     if found is None or found.allocation is None:
         raise NotFound("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=["no time at which it could start is in sight"])
     return m.WillRun(
