@@ -71,7 +71,7 @@ class Call:
         """Get the allocation, run the program, give the allocation back."""
         shell, resolved = self._shell, self._resolved
         request = requests.of_job(resolved, shell.argv, shell.environ, _JOB_NAME)
-        requests.fit_nodes_to_tasks(request, self._voice.info)
+        requests.fit_nodes(request, self._voice.info)
         if resolved.flag("no_shell"):
             request["no_shell"] = True
         allocation = Allocation(self._loop, self._controller, self._voice)

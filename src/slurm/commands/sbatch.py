@@ -59,7 +59,7 @@ def _submit(shell: Shell, resolved: Resolved, request: Message, script: BatchScr
     except SlurmError as failure:
         return _refused(shell, failure)
     for warning in _texts(reply.get("warnings")):
-        shell.say(f"warning: {warning}")
+        shell.say(warning if warning.startswith("Warning: ") else f"warning: {warning}")
     job = _number(reply["job_id"])
     if resolved.flag("parsable"):
         shell.out(str(job))

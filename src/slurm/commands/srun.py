@@ -93,7 +93,7 @@ class Call:
         """Get an allocation, run the step in it, give it back."""
         shell, resolved = self._shell, self._resolved
         request = requests.of_job(resolved, shell.argv, shell.environ, os.path.basename(resolved.rest[0]))
-        requests.fit_nodes_to_tasks(request, self._voice.info)
+        requests.fit_nodes(request, self._voice.info)
         _require_no_mpi(resolved, max(_positive(request.get("ntasks")), _positive(request.get("nodes_min"))))
         if resolved.flag("test_only"):
             return tell_start(shell, request)
@@ -144,7 +144,7 @@ class Call:
         """Run a step in job `job_id`."""
         environ = self._shell.environ
         request = requests.of_step(self._resolved, self._shell.argv)
-        requests.fit_nodes_to_tasks(request, self._voice.info)
+        requests.fit_nodes(request, self._voice.info)
         if "SLURM_JOB_NODELIST" in environ and environ.get("SLURM_JOB_ID") == str(job_id):
             self._tell_of_nodes(
                 job_id, int(environ.get("SLURM_JOB_NUM_NODES", "1")), environ["SLURM_JOB_NODELIST"], environ.get("SLURM_JOB_CPUS_PER_NODE", "1"))

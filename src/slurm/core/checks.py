@@ -12,6 +12,7 @@ from slurm.core.draft import Draft
 from slurm.core.rights import is_operator
 from slurm.model.errors import InvalidRequest, NotationError, NotNow, NotPermitted
 from slurm.model.partition import Partition
+from slurm.model.request import JobRequest
 from slurm.notation import duration, features, gres, hostlist
 from slurm.notation import signal as signals
 
@@ -120,13 +121,24 @@ def constraints(draft: Draft) -> None:
 def resource_names(draft: Draft) -> None:
     """Every generic resource asked for must be in GresTypes."""
     request, types = draft.request, draft.state.settings.gres_types
-    asked = [item.name for item in gres.parse(request.gres)] if request.gres else []
-    if request.gpus or request.gpus_per_node or request.gpus_per_socket or request.gpus_per_task:
+    asked = [item.name for item in gres.positive(gres.parse(request.gres))]
+    if any(gres.positive(gres.parse_gpus(text)) for text in _gpu_texts(request)):
         asked.append("gpu")
     for name in asked:
         if name not in types:
             shown = f"GresTypes of this cluster: {','.join(types)}" if types else "this cluster has no generic resources (GresTypes)"
             raise InvalidRequest("ESLURM_INVALID_GRES", hints=[f'there is no resource "{name}"', *resolving.meant(name, types), shown])
+
+
+def _gpu_texts(request: JobRequest) -> tuple[str, ...]:
+    return request.gpus, request.gpus_per_node, request.gpus_per_socket, request.gpus_per_task
+
+
+def tasks_per_gpu(draft: Draft) -> None:
+    """Tasks for each GPU are a number of tasks only with a number of GPUs, and the other way round."""
+    request = draft.request
+    if request.ntasks_per_gpu and not (request.gres or any(_gpu_texts(request)) or request.nodes_min or request.ntasks):
+        raise InvalidRequest("ESLURM_INVALID_GRES", hints=["--ntasks-per-gpu needs a number of GPUs (--gpus, --gres …) or of tasks (--ntasks)"])
 
 
 def counts(draft: Draft) -> None:
@@ -201,4 +213,4 @@ def warning_signal(draft: Draft) -> None:
 
 STEPS: tuple[Callable[[Draft], None], ...] = (
     room_in_queue, partition_open, partition_rights, quality_of_service, reservation, licenses, node_names, constraints, resource_names,
-    counts, times, partition_limits, priority, warning_signal)
+    tasks_per_gpu, counts, times, partition_limits, priority, warning_signal)

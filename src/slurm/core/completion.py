@@ -75,15 +75,15 @@ def dependency(draft: Draft) -> None:
 def nodes(draft: Draft) -> None:
     """No more nodes than tasks; as many nodes as --nodelist names."""
     request = draft.request
+    named = list(dict.fromkeys(resolving.hosts(request.nodelist))) if request.nodelist else []
+    if 0 < request.nodes_max < len(named):
+        raise InvalidRequest("ESLURM_INVALID_NODE_COUNT", hints=[f"{len(named)} nodes are named, at most {request.nodes_max} are asked for"])
+    request.nodes_min = max(request.nodes_min, len(named))
     if request.ntasks and request.nodes_min > request.ntasks:
         draft.warnings.append(
             f"Warning: can't run {request.ntasks} processes on {request.nodes_min} nodes, setting nnodes to {request.ntasks}")
         request.nodes_min = request.nodes_max = request.ntasks
-    if request.nodelist:
-        named = len(set(resolving.hosts(request.nodelist)))
-        request.nodes_min = max(request.nodes_min, named)
-        if 0 < request.nodes_max < named:
-            request.nodes_max = named
+        request.nodelist = hostlist.compress(named[: request.ntasks])
 
 
 def generic_resources(draft: Draft) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from slurm.core import resolving
+from slurm.core import resolving, step_gres
 from slurm.core.state import ClusterState
+from slurm.core.step_gres import StepGres
 from slurm.model.errors import InvalidRequest, NotNow
 from slurm.model.ids import NodeName, StepId
 from slurm.model.job import Job, NodeShare, Step
+from slurm.model.node import Node
 from slurm.model.request import StepRequest
-from slurm.notation import gres
+from slurm.notation.gres import GresRequest
 
 
 class _Room(NamedTuple):
     """What a step may take on one node of the job."""
 
     share: NodeShare
+    node: Node
     cpus: int
     memory: int
     gres: dict[str, int]
@@ -35,12 +38,16 @@ def plan_step(state: ClusterState, job: Job, request: StepRequest, now: float) -
     _check_size(full, job, request)
     rooms = _candidates(state, job, request, free=not request.overlap)
     per_task = _cpus_per_task(job, request)
-    picked = _pick(rooms, job, request, per_task)
+    wanted = step_gres.of(request, job.request)
+    picked = _pick(rooms, job, request, per_task, wanted)
     if picked is None:
-        if _pick(full, job, request, per_task) is None:
-            raise InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=_lacking(full, request, per_task))
-        raise NotNow("ESLURM_NODES_BUSY", hints=["other steps of the job use what this one needs; --overlap shares it"])
-    shares = [_share(room, tasks, job, request, per_task) for room, tasks in picked]
+        if _pick(full, job, request, per_task, wanted) is not None:
+            raise NotNow("ESLURM_NODES_BUSY", hints=["other steps of the job use what this one needs; --overlap shares it"])
+        if _pick(full, job, request, per_task, StepGres(asked=True)) is not None:
+            raise InvalidRequest("ESLURM_INVALID_GRES", hints=[*wanted.shown(), _devices(full)])
+        raise InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=_lacking(full, per_task, wanted))
+    in_all = _dealt_devices(picked, wanted)
+    shares = [_share(room, tasks, request, per_task, wanted, here) for (room, tasks), here in zip(picked, in_all, strict=True)]
     return Step(
         id=StepId(job.next_step), name=request.name, start_time=now, request=request, shares=shares,
         ntasks=sum(share.tasks for share in shares), nodes_left=[share.node for share in shares], launcher=request.launcher)
@@ -69,7 +76,8 @@ def _task_count(rooms: list[_Room], job: Job, request: StepRequest) -> int:
     nodes = request.nodes_min or len(rooms)
     if request.ntasks_per_node:
         return nodes * request.ntasks_per_node
-    if nodes < len(rooms) or not (job.request.ntasks or job.request.ntasks_per_node):
+    asked = job.request
+    if nodes < len(rooms) or not (asked.ntasks or asked.ntasks_per_node or asked.ntasks_per_gpu):
         return nodes
     return max(nodes, sum(room.share.tasks for room in rooms))
 
@@ -95,11 +103,12 @@ def _candidates(state: ClusterState, job: Job, request: StepRequest, *, free: bo
     for share in shares:
         if share.node in excluded or (wanted is not None and share.node not in wanted) or share.node not in job.nodes_left:
             continue
-        rooms.append(_room(job, share) if free else _Room(share, share.cpus, share.memory, dict(share.gres)))
+        node = state.nodes[share.node]
+        rooms.append(_room(job, share, node) if free else _Room(share, node, share.cpus, share.memory, dict(share.gres)))
     return rooms
 
 
-def _room(job: Job, share: NodeShare) -> _Room:
+def _room(job: Job, share: NodeShare, node: Node) -> _Room:
     cpus, memory, devices = share.cpus, share.memory, dict(share.gres)
     for step in job.steps.values():
         if step.id < 0 or step.request.overlap or share.node not in step.nodes_left:
@@ -110,7 +119,7 @@ def _room(job: Job, share: NodeShare) -> _Room:
                 memory -= taken.memory
                 for name, mask in taken.gres.items():
                     devices[name] = devices.get(name, 0) & ~mask
-    return _Room(share, cpus, max(0, memory), devices)
+    return _Room(share, node, cpus, max(0, memory), devices)
 
 
 def _check_size(rooms: list[_Room], job: Job, request: StepRequest) -> None:
@@ -121,7 +130,7 @@ def _check_size(rooms: list[_Room], job: Job, request: StepRequest) -> None:
         raise InvalidRequest("ESLURM_INVALID_NODE_COUNT", hints=[f"at least {request.nodes_min} and at most {request.nodes_max} nodes"])
 
 
-def _slots(room: _Room, job: Job, request: StepRequest, per_task: int) -> int:
+def _slots(room: _Room, job: Job, request: StepRequest, per_task: int, wanted: StepGres) -> int:
     """How many tasks of the step this node could take."""
     if not room.cpus:
         return 0
@@ -130,24 +139,36 @@ def _slots(room: _Room, job: Job, request: StepRequest, per_task: int) -> int:
         most = min(most, room.memory // (request.mem_per_cpu * per_task))
     if request.mem_per_node and room.share.memory and request.mem_per_node > room.memory:
         return 0
-    for item in _per_node(request):
-        if room.gres.get(item.name, 0).bit_count() < item.count:
-            return 0
-    for item in _per_task(request):
-        most = min(most, room.gres.get(item.name, 0).bit_count() // max(1, item.count))
+    if not wanted.asked and any(mask & ~room.gres.get(name, 0) for name, mask in room.share.gres.items()):
+        return 0
+    by_devices = step_gres.tasks_on(room.node, room.gres, wanted)
+    if by_devices is not None:
+        most = min(most, by_devices)
     return min(most, request.ntasks_per_node) if request.ntasks_per_node else most
 
 
-def _pick(rooms: list[_Room], job: Job, request: StepRequest, per_task: int) -> list[tuple[_Room, int]] | None:
-    """Nodes and their tasks, as many nodes as asked for, else all that get a task; None when there is not enough."""
+def _pick(rooms: list[_Room], job: Job, request: StepRequest, per_task: int, wanted: StepGres) -> list[tuple[_Room, int]] | None:
+    """Nodes and their tasks, as many nodes as asked for, else all that get a task and, of a count of devices, one; None when there is not enough."""
     tasks = _task_count(rooms, job, request)
-    slots = [(room, most) for room in rooms if (most := _slots(room, job, request, per_task)) > 0]
-    wanted = request.nodes_max or request.nodes_min or len(rooms)
+    slots = [(room, most) for room in rooms if (most := _slots(room, job, request, per_task, wanted)) > 0]
+    nodes = request.nodes_max or request.nodes_min or len(rooms)
     least = request.nodes_min or 1
-    chosen = slots[: min(wanted, tasks)]
+    chosen = slots[: min(nodes, tasks, wanted.total or tasks)]
     if not chosen or len(chosen) < min(least, tasks) or sum(most for _, most in chosen) < tasks:
         return None
+    if any(sum(step_gres.there(room.node, room.gres, item).bit_count() for room, _ in chosen) < item.count for item in wanted.in_all):
+        return None
     return _spread(chosen, tasks, request)
+
+
+def _dealt_devices(picked: list[tuple[_Room, int]], wanted: StepGres) -> list[list[tuple[GresRequest, int]]]:
+    """How many devices of the step's own count come from each node."""
+    here: list[list[tuple[GresRequest, int]]] = [[] for _ in picked]
+    for item in wanted.in_all:
+        counts = step_gres.dealt([step_gres.there(room.node, room.gres, item).bit_count() for room, _ in picked], item.count)
+        for place, count in enumerate(counts or []):
+            here[place].append((item, count))
+    return here
 
 
 def _spread(chosen: list[tuple[_Room, int]], tasks: int, request: StepRequest) -> list[tuple[_Room, int]]:
@@ -168,7 +189,9 @@ def _spread(chosen: list[tuple[_Room, int]], tasks: int, request: StepRequest) -
     return [(room, count) for (room, _), count in zip(chosen, counts, strict=True)]
 
 
-def _share(room: _Room, tasks: int, job: Job, request: StepRequest, per_task: int) -> NodeShare:
+def _share(
+    room: _Room, tasks: int, request: StepRequest, per_task: int, wanted: StepGres, in_all: list[tuple[GresRequest, int]],
+) -> NodeShare:
     """What the step gets on one node: every CPU that is free there; just what its tasks need with --exact, --exclusive or -c."""
     exact = request.exact or request.exclusive or bool(request.cpus_per_task)
     cpus = _lowest(room.cpus, tasks * per_task) if exact else room.cpus
@@ -180,26 +203,25 @@ def _share(room: _Room, tasks: int, job: Job, request: StepRequest, per_task: in
     elif room.share.memory and room.share.cpus:
         memory = min(room.memory, room.share.memory * cpus.bit_count() // room.share.cpus.bit_count())
     devices: dict[str, int] = {}
-    asked = [(item.name, item.count) for item in _per_node(request)] + [(item.name, item.count * tasks) for item in _per_task(request)]
-    for name, count in asked:
-        devices[name] = _lowest(room.gres.get(name, 0), count)
-    if not asked and request.gres.lower() != "none":
+    counts = [(item, item.count) for item in wanted.per_node] + [(item, item.count * tasks) for item in wanted.per_task] + in_all
+    for item, count in sorted(counts, key=lambda pair: not pair[0].type):  # two counts of the same devices hold both, they do not add up
+        there, held = step_gres.there(room.node, room.gres, item), devices.get(item.name, 0)
+        devices[item.name] = held | _lowest(there & ~held, count - (held & there).bit_count())
+    if not wanted.asked:
         devices = {name: mask for name, mask in room.gres.items() if mask}
     return NodeShare(node=NodeName(room.share.node), cpus=cpus, memory=min(memory, room.memory), gres=devices, tasks=tasks)
 
 
-def _per_node(request: StepRequest) -> list[gres.GresRequest]:
-    return gres.parse(request.gres) + (gres.parse_gpus(request.gpus_per_node) if request.gpus_per_node else [])
-
-
-def _per_task(request: StepRequest) -> list[gres.GresRequest]:
-    return gres.parse_gpus(request.gpus_per_task) if request.gpus_per_task else []
-
-
-def _lacking(rooms: list[_Room], request: StepRequest, per_task: int) -> list[str]:
+def _lacking(rooms: list[_Room], per_task: int, wanted: StepGres) -> list[str]:
     cpus = sum(room.cpus.bit_count() for room in rooms)
     hints = [f"the step may use {len(rooms)} nodes with {cpus} CPUs of the job; it needs {per_task} CPUs a task"]
-    return hints + [f"{item.show()} is asked for on each node" for item in _per_node(request)]
+    return hints + wanted.shown()
+
+
+def _devices(rooms: list[_Room]) -> str:
+    """What the job has of generic resources, for whoever asked for more."""
+    held = [f"{room.share.node}: {', '.join(f'{name}:{mask.bit_count()}' for name, mask in room.gres.items() if mask) or 'none'}" for room in rooms]
+    return f"the job has {'; '.join(held)}"
 
 
 def _dealt(counts: list[int], size: int) -> list[list[int]]:

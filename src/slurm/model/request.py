@@ -132,7 +132,9 @@ class StepRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkno
     gres: str = ""
     gpus: str = ""
     gpus_per_node: str = ""
+    gpus_per_socket: str = ""
     gpus_per_task: str = ""
+    sockets_per_node: int = 0
     nodelist: str = ""
     exclude: str = ""
     relative: int | None = None

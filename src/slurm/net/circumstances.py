@@ -22,6 +22,8 @@ def completed_request(resolved: Resolved, argv: Sequence[str], environ: Mapping[
     here = present_folder()
     request["work_dir"] = os.path.join(here, str(request["work_dir"])) if request.get("work_dir") else here
     read_host_files(resolved, request)
+    if resolved.command != "srun":
+        _require_enough_nodes(request)
     request["umask"] = _umask(environ)
     request["rlimits"] = soft_limits(resolved.texts("propagate") or ["ALL"])
     request["submit_line"] = " ".join((resolved.command, *argv))
@@ -55,6 +57,19 @@ def read_host_files(resolved: Resolved, request: dict[str, object]) -> None:
     for field in ("nodelist", "exclude"):
         if "/" in str(request.get(field, "")):
             request[field] = hosts_in(str(request[field]))
+
+
+def _require_enough_nodes(request: dict[str, object]) -> None:
+    """More nodes named than --nodes allows: nobody knows which was meant. srun leaves the last names out, see `launching.requests`."""
+    most = request.get("nodes_max")
+    if not (request.get("nodelist") and isinstance(most, int) and most):
+        return
+    from slurm.notation import hostlist  # few submissions name nodes
+
+    named = hostlist.count(str(request["nodelist"]))
+    if most < named:
+        message = f"invalid number of nodes (-N {named}-{most})"
+        raise SlurmError("ESLURM_INVALID_NODE_COUNT", message, hints=[f"{named} nodes are named, at most {most} are asked for"])
 
 
 def hosts_in(path: str) -> str:

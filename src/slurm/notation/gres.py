@@ -54,6 +54,11 @@ def parse_gpus(text: str) -> list[GresRequest]:
     return requests
 
 
+def positive(requests: Iterable[GresRequest]) -> tuple[GresRequest, ...]:
+    """Those that ask for something: a count of 0 is a way to say none."""
+    return tuple(request for request in requests if request.count)
+
+
 def show(requests: Iterable[GresRequest], prefix: str = "") -> str:
     """Requests joined by commas, each behind `prefix`: with "gres/" as in TresPerNode=gres/gpu:a100:2."""
     return ",".join(prefix + request.show() for request in requests)

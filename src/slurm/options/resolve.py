@@ -20,10 +20,14 @@ _NAMES_JOB_ONLY = frozenset({"SLURM_JOB_NAME"})
 _ONE_OF: tuple[tuple[tuple[str, ...], str], ...] = (
     (("mem_per_node", "mem_per_cpu", "mem_per_gpu"), "--mem, --mem-per-cpu, and --mem-per-gpu are mutually exclusive."),
     (("gpus_per_task", "ntasks_per_gpu"), "--gpus-per-task is mutually exclusive with --ntasks-per-gpu and SLURM_NTASKS_PER_GPU"),
+    (("gpus_per_socket", "ntasks_per_gpu"), "--gpus-per-socket is mutually exclusive with --ntasks-per-gpu and SLURM_NTASKS_PER_GPU"),
     (("cpus_per_task", "cpus_per_gpu"), "--cpus-per-task, --tres-per-task=cpu:#, and --cpus-per-gpu are mutually exclusive"),
     (("exclusive", "oversubscribe"), "--exclusive and --oversubscribe are mutually exclusive"),
 )
 """Fields that one source may not set together, and what Slurm says when it does; a stronger source takes the others' place."""
+
+_STEP_DEVICES = ("gres", "gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_task")
+"""What the variables of a job say of its devices does not count in a step that asks for some of its own, or for none."""
 
 
 class Resolved:
@@ -97,6 +101,9 @@ def resolve(
     found = directives.read(script or "", script_name)
     _apply_script(resolved, found, script_name, reading)
     _apply_environment(resolved, environ, reading)
+    if command == "srun" and "SLURM_JOB_ID" in environ and any(one.option.sets in _STEP_DEVICES for one in given):
+        for field in _STEP_DEVICES:
+            resolved.request.pop(field, None)
     _apply(resolved, [(one, "command line", ()) for one in given], reading)
     resolved.notes += [*reading.notes, *(f"--{name}: {why}" for name, why in reading.hints.items()), *_without_effect(resolved, found, script_name)]
     for field, value in resolved.request.items():

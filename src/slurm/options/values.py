@@ -141,7 +141,7 @@ def _gres(option: Option, text: str, reading: Reading) -> Fields:
     from slurm.notation import gres
 
     try:
-        return {"gres": gres.show(gres.parse(text))}
+        return {"gres": "none" if text.strip().lower() == "none" else gres.show(gres.parse(text))}
     except NotationError as error:
         raise OptionError("Invalid generic resource (gres) specification", exit_code=1, hints=[error.message]) from error
 

@@ -55,6 +55,7 @@ class Need(NamedTuple):
     gpus_job: Items
     cpus_per_gpu: int
     whole: bool  # whole nodes, nobody else on them
+    all_gres: bool  # and with them all their generic resources
     own_user: bool  # --exclusive=user
     shares: bool  # --oversubscribe
     overcommit: bool
@@ -95,10 +96,12 @@ def need_of(request: JobRequest, settings: Settings) -> Need:
     mem_node, mem_cpu, mem_gpu = request.mem_per_node, request.mem_per_cpu, request.mem_per_gpu
     if not settings.select_memory:
         mem_node = mem_cpu = mem_gpu = None
-    per_task = tuple(gres.parse_gpus(request.gpus_per_task)) if request.gpus_per_task else ()
-    per_job = tuple(gres.parse_gpus(request.gpus)) if request.gpus else ()
+    per_task = gres.positive(gres.parse_gpus(request.gpus_per_task))
+    per_job = gres.positive(gres.parse_gpus(request.gpus))
     tasks, per_gpu = request.ntasks, request.ntasks_per_gpu
-    if per_gpu and tasks and not (per_job or per_task or request.gpus_per_node):
+    per_node, tasks_per_node = _per_node(request), request.ntasks_per_node
+    gpus_on_node = sum(item.count for item in per_node if item.name == "gpu")
+    if per_gpu and tasks and not (per_job or per_task or gpus_on_node):
         per_job = (GresRequest("gpu", "", -(-tasks // per_gpu)),)
     job_gpus = sum(item.count for item in per_job)
     if job_gpus and not tasks:
@@ -106,7 +109,8 @@ def need_of(request: JobRequest, settings: Settings) -> Need:
             tasks = job_gpus * per_gpu
         elif per_task:
             tasks = max(1, job_gpus // max(1, sum(item.count for item in per_task)))
-    per_node, tasks_per_node = _per_node(request), request.ntasks_per_node
+    if per_gpu and gpus_on_node and not (tasks or per_job or tasks_per_node):
+        tasks_per_node = per_gpu * gpus_on_node
     on_node = _same_devices(per_node, per_job)
     if on_node and per_job:
         nodes_min, per_job = max(nodes_min, -(-job_gpus // on_node)), ()
@@ -120,8 +124,8 @@ def need_of(request: JobRequest, settings: Settings) -> Need:
         tasks_per_node=tasks_per_node, tasks_per_socket=request.ntasks_per_socket, tasks_per_core=request.ntasks_per_core,
         tasks_per_gpu=per_gpu, min_cpus=request.mincpus, threads=request.threads_per_core,
         mem_node=mem_node, mem_cpu=mem_cpu, mem_gpu=mem_gpu, gres_node=per_node, gres_task=per_task,
-        gpus_job=() if request.gpus_per_task else per_job, cpus_per_gpu=request.cpus_per_gpu,
-        whole=request.exclusive == "node" or settings.select == "linear", own_user=request.exclusive == "user",
+        gpus_job=() if per_task else per_job, cpus_per_gpu=request.cpus_per_gpu,
+        whole=request.exclusive == "node" or settings.select == "linear", all_gres=request.exclusive == "node", own_user=request.exclusive == "user",
         shares=request.oversubscribe, overcommit=request.overcommit, contiguous=request.contiguous, spread=request.spread_job,
         fewest=request.use_min_nodes, site=_site(request, wanted, nodes_max))
 
@@ -142,7 +146,7 @@ def _per_node(request: JobRequest) -> Items:
     if request.gpus_per_socket:
         sockets = max(1, request.sockets_per_node)
         found += [item._replace(count=item.count * sockets) for item in gres.parse_gpus(request.gpus_per_socket)]
-    return tuple(item for item in found if item.count)
+    return gres.positive(found)
 
 
 def _same_devices(per_node: Items, others: Items) -> int:

@@ -31,6 +31,8 @@ def share(space: NodeSpace, tasks: int, need: Need, settings: Settings, gpus: li
         if not need.whole or need.mem_cpu is None:
             return None
         memory = space.memory
+    if need.all_gres:
+        gres = {pool.name: mask for pool in space.node.gres if (mask := space.free_gres(pool.name))}
     return NodeShare(node=space.node.name, cpus=cpus, memory=memory, gres=gres, tasks=tasks)
 
 

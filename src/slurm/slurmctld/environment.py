@@ -9,8 +9,8 @@ from itertools import groupby
 
 from slurm.model.job import Allocation, ArrayPart, Job, NodeShare, Step
 from slurm.model.settings import Settings
+from slurm.notation import gpu_bind, hostlist, sluid
 from slurm.notation import gres as gres_notation
-from slurm.notation import hostlist, sluid
 
 
 def repeated(counts: list[int]) -> str:
@@ -41,7 +41,7 @@ def _sizes(job: Job, allocation: Allocation) -> dict[str, str]:
         "SLURM_TASKS_PER_NODE": repeated([share.tasks for share in allocation.shares]),
     }
     tasks = sum(share.tasks for share in allocation.shares)
-    if request.ntasks or request.ntasks_per_node or request.cpus_per_task:
+    if request.ntasks or request.ntasks_per_node or request.cpus_per_task or request.ntasks_per_gpu:
         env["SLURM_NTASKS"] = env["SLURM_NPROCS"] = str(request.ntasks or tasks)
     for field, names in (
         ("cpus_per_task", ("SLURM_CPUS_PER_TASK",)), ("ntasks_per_node", ("SLURM_NTASKS_PER_NODE",)),
@@ -100,9 +100,7 @@ def gpu_variables(share: NodeShare) -> dict[str, str]:
     return {
         "SLURM_GPUS_ON_NODE": str(mask.bit_count()),
         "SLURM_JOB_GPUS": indexes,
-        "CUDA_VISIBLE_DEVICES": indexes,
-        "GPU_DEVICE_ORDINAL": indexes,
-        "ROCR_VISIBLE_DEVICES": indexes,
+        **dict.fromkeys(gpu_bind.SEEN_BY, indexes),
     }
 
 
@@ -176,6 +174,8 @@ def step_variables(job: Job, shape: ArrayPart | None, step: Step, settings: Sett
         **job_variables(job, shape, settings, conf_path),
         "SLURM_DISTRIBUTION": request.distribution or job.request.distribution or "block",
         "SLURM_JOB_GROUP": job.owner.group,
+        "SLURM_NNODES": str(len(step.shares)),
+        "SLURM_TASKS_PER_NODE": per_node,
         "SLURM_STEPID": str(step.id),
         "SLURM_STEP_ID": str(step.id),
         "SLURM_STEP_NODELIST": nodes,

@@ -9,7 +9,7 @@ from slurm.model.ids import BATCH_STEP
 from slurm.model.job import ArrayPart, Job, NodeShare
 from slurm.model.node import Node
 from slurm.model.settings import Settings
-from slurm.notation import filenames
+from slurm.notation import filenames, gpu_bind
 from slurm.slurmctld.environment import batch_variables
 from slurm.wire import node_messages as n
 
@@ -53,6 +53,8 @@ def batch_order(
     variables = batch_variables(job, shape, settings, conf_path)
     if "SLURM_SUBMIT_DIR" in environment:
         del variables["SLURM_SUBMIT_DIR"]  # sbatch knows where it was called; the job may run elsewhere (--chdir)
+    if "gpu" in settings.gres_types:
+        environment = {name: value for name, value in environment.items() if name not in gpu_bind.OF_A_JOB}
     append = request.open_mode == "append" or (not request.open_mode and (settings.job_file_append or job.restarts > 0))
     return n.LaunchBatch(
         job=job.id, attempt=effect.attempt, shown_id=job.shown_id, uid=job.owner.uid, gid=job.owner.gid, user=job.owner.user,

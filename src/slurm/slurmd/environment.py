@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from slurm.notation import gpu_bind
 
-_GPU_LISTS = ("CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES")
-
 
 def of_batch(given: Mapping[str, str], node: str, cpus: int) -> dict[str, str]:
     """The environment of a batch script: what the controller gave, completed; `cpus` is the bitmap of its CPUs here."""
@@ -26,13 +24,15 @@ def of_batch(given: Mapping[str, str], node: str, cpus: int) -> dict[str, str]:
 
 def of_step(
     given: Mapping[str, str], node: str, node_rank: int, ranks: Sequence[int], cpus: int, gpus: Sequence[int] | None, debug: int,
+    *, gpus_given_out: bool = True,
 ) -> dict[str, str]:
     """The environment of a step's tasks on this node: what srun sent, with what differs from node to node set anew.
 
-    `gpus`: indexes of the step's GPUs here; None where the job has none.
+    `gpus`: indexes of the step's GPUs here; None where it has none. What the submitter's own variables say of GPUs goes, unless the cluster
+    gives none out.
     """
     environment = {
-        **given,
+        **(_without_gpus(given) if gpus_given_out else given),
         "SLURMD_NODENAME": node,
         "SLURMD_DEBUG": str(debug),
         "SLURM_NODEID": str(node_rank),
@@ -44,10 +44,14 @@ def of_step(
     environment.setdefault("TMPDIR", "/tmp")
     if gpus is not None:
         shown = ",".join(map(str, gpus))
-        environment.update({name: shown for name in _GPU_LISTS})
+        environment.update(dict.fromkeys(gpu_bind.SEEN_BY, shown))
         environment["SLURM_GPUS_ON_NODE"] = str(len(gpus))
         environment["SLURM_STEP_GPUS"] = shown
     return environment
+
+
+def _without_gpus(given: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in given.items() if name == "SLURM_JOB_GPUS" or name not in gpu_bind.OF_A_JOB}
 
 
 def of_tasks(given: Sequence[Mapping[str, str]], bind: str, gpus: Sequence[int] | None, tasks: int) -> list[dict[str, str]]:
@@ -59,7 +63,7 @@ def of_tasks(given: Sequence[Mapping[str, str]], bind: str, gpus: Sequence[int] 
     if gpus is None or gpu_bind.parse(bind).kind in ("none", "closest"):
         return own if given else []
     for task, some in zip(own, gpu_bind.seen(gpu_bind.parse(bind), gpus, tasks), strict=True):
-        task.update(dict.fromkeys((*_GPU_LISTS, "SLURM_STEP_GPUS"), ",".join(map(str, some))))
+        task.update(dict.fromkeys((*gpu_bind.SEEN_BY, "SLURM_STEP_GPUS"), ",".join(map(str, some))))
     return own
 
 

@@ -20,6 +20,7 @@ class NodeSettings(NamedTuple):
     """The settings of one slurmd; `listen` is where srun reaches it, `site` where the controller is, `files` what it proves itself by."""
 
     node: str
+    gpus_given_out: bool  # nobody's own CUDA_VISIBLE_DEVICES counts
     hostname: str
     conf: str
     spool: str
@@ -78,6 +79,7 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
     if config.text("AuthType").lower() == "auth/slurm":  # by nothing else can a caller on TCP prove who he is yet
         listen.append(tcp(node.addr, node.port))
     return NodeSettings(
+        gpus_given_out="gpu" in config.words("GresTypes"),
         node=node.name, hostname=hostname, conf=os.path.abspath(conf), spool=config.for_node("SlurmdSpoolDir", node), pid_file=pid_file,
         log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"), listen=listen, port=node.port, site=site,
         bind_cpus="task/affinity" in config.text("TaskPlugin"), limit_memory=config.text("ProctrackType") == "proctrack/cgroup",

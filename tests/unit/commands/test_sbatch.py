@@ -228,3 +228,8 @@ def test_a_misspelled_file_gets_its_neighbour_proposed() -> None:
 def test_arguments_of_unreadable_bytes_are_refused() -> None:
     done = sbatch("hello.sh", "caf\udce9")
     assert (done.status, done.complaints) == (1, ("sbatch: error: the argument b'caf\\xe9' is not UTF-8 text",))
+
+
+def test_more_nodes_named_than_asked_for_are_refused_in_slurms_words() -> None:
+    done = sbatch("-N1", "-w", "cn[01-02]", "hello.sh")
+    assert (done.status, done.stderr.splitlines()[0], done.sent) == (1, "sbatch: error: invalid number of nodes (-N 2-1)", [])

@@ -192,3 +192,17 @@ def test_ids_begin_again_after_the_highest_and_are_never_given_twice() -> None:
     c.apply(e.Cancelled(at=b.T0, job=b.JobId(2), by=b.ROOT.uid))
     c.apply(e.Purged(at=b.T0, jobs=[b.JobId(2)]))
     assert b.submit(c).id == 2
+
+
+def test_more_named_nodes_than_asked_for_are_refused_and_more_than_tasks_left_out() -> None:
+    c = b.cluster()
+    with pytest.raises(SlurmError) as refused:
+        b.submit(c, nodelist="cn[01-02]", nodes_min=1, nodes_max=1)
+    assert refused.value.message == "Node count specification invalid"
+    assert b.submit(c, nodelist="cn[01-02]", ntasks=1).request.nodelist == "cn01"
+
+
+def test_tasks_per_gpu_without_a_number_of_either_say_nothing() -> None:
+    with pytest.raises(SlurmError) as refused:
+        b.submit(b.cluster(gpus=2), ntasks_per_gpu=2)
+    assert refused.value.message == "Invalid generic resource (gres) specification"

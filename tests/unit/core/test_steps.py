@@ -114,7 +114,7 @@ def test_what_the_job_never_had_is_refused_for_good() -> None:
     c = b.cluster(gpus=2)
     job = running(c, gpus=1)
     assert refusal(c, job, ntasks=5) == "Requested node configuration is not available"
-    assert refusal(c, job, gres="gpu:2") == "Requested node configuration is not available"
+    assert refusal(c, job, gres="gpu:2") == "Invalid generic resource (gres) specification"
     assert refusal(c, job, nodes_min=2) == "Node count specification invalid"
     assert refusal(c, job, nodelist="cn02") == "Requested node configuration is not available"
     assert refusal(c, job, nodelist="nosuch") == "Invalid node name specified"
@@ -154,3 +154,58 @@ def test_a_step_id_is_not_given_twice() -> None:
     step = create(c, job)
     with pytest.raises(IllegalTransition, match="step 0 was created before"):
         c.apply(e.StepCreated(at=b.T0, job=job.id, step=step))
+
+
+def devices(step: Step) -> list[int]:
+    return [share.gres.get("gpu", 0) for share in step.shares]
+
+
+@pytest.mark.parametrize("words", [
+    {"gpus": "1"}, {"gpus_per_node": "1"}, {"gpus_per_task": "1"}, {"gres": "gpu:1"}, {"gpus": "a100:1"}, {"gpus_per_socket": "1"}])
+def test_a_step_gets_the_devices_it_asks_for_by_whatever_option_and_the_next_gets_others(words: dict[str, str]) -> None:
+    c = b.cluster(gpus=2)
+    job = running(c, gpus=2, gres="gpu:2")
+    assert devices(create(c, job, ntasks=1, exact=True, **words)) == [0b01]
+    assert devices(create(c, job, ntasks=1, exact=True, **words)) == [0b10]
+    assert refusal(c, job, ntasks=1, overlap=False, exact=True, **words) == "Requested nodes are busy"
+    assert devices(create(c, job, ntasks=1, overlap=True, **words)) == [0b01]
+
+
+@pytest.mark.parametrize("words", [
+    {"gpus": "0"}, {"gpus_per_node": "0"}, {"gpus_per_task": "0"}, {"gpus_per_socket": "0"}, {"gres": "gpu:0"}, {"gres": "none"}, {"gpus": "none"}])
+def test_zero_devices_are_none_of_the_jobs(words: dict[str, str]) -> None:
+    c = b.cluster(gpus=2)
+    assert create(c, running(c, gpus=2, gres="gpu:2"), ntasks=1, **words).shares[0].gres == {}
+
+
+@pytest.mark.parametrize("words", [
+    {"gpus": "3"}, {"gpus_per_node": "3"}, {"gpus_per_task": "3"}, {"gres": "gpu:3"}, {"gres": "disk:1"}, {"gpus": "h100:1"}, {"gpus_per_socket": "3"}])
+def test_more_devices_than_the_job_has_are_an_invalid_request(words: dict[str, str]) -> None:
+    c = b.cluster(gpus=2)
+    assert refusal(c, running(c, gpus=2, gres="gpu:2"), ntasks=1, **words) == "Invalid generic resource (gres) specification"
+
+
+def test_devices_of_a_step_are_dealt_to_its_nodes_one_at_least() -> None:
+    c = b.cluster(gpus=2)
+    job = running(c, "cn01", "cn02", gpus=2, gres="gpu:2")
+    assert devices(create(c, job, gpus="3", overlap=True)) == [0b11, 0b01]
+    assert devices(create(c, job, gpus="2", overlap=True)) == [0b01, 0b01]
+    assert refusal(c, job, gpus="1", nodes_min=2) == "Invalid generic resource (gres) specification"
+    assert devices(create(c, job, gpus="1", ntasks=1, overlap=True)) == [0b01]
+
+
+def test_without_a_word_a_step_has_all_that_its_job_asked_for_or_waits_for_it() -> None:
+    c = b.cluster(gpus=2)
+    job = running(c, gpus=2, gres="gpu:2")
+    assert devices(create(c, job, ntasks=1, exact=True)) == [0b11]
+    assert refusal(c, job, ntasks=1, exact=True) == "Requested nodes are busy"
+    assert devices(create(c, job, ntasks=1, exact=True, gres="none")) == [0]
+
+
+def test_what_an_exclusive_job_has_beyond_what_it_asked_for_goes_to_steps_that_ask() -> None:
+    c = b.cluster(gpus=2)
+    asked = running(c, gpus=2, exclusive="node", gres="gpu:1")
+    assert devices(create(c, asked, ntasks=1, overlap=True)) == [0b01]
+    nothing = running(c, "cn02", gpus=2, exclusive="node")
+    assert devices(create(c, nothing, ntasks=1, overlap=True)) == [0]
+    assert devices(create(c, nothing, ntasks=1, overlap=True, gpus="2")) == [0b11]

@@ -279,3 +279,21 @@ def test_select_linear_gives_whole_nodes() -> None:
     b.start(c, b.submit(c), "cn01")
     found = start_on(c)
     assert found is not None and found.nodes == ["cn02"] and found.cpu_count == 16
+
+
+@pytest.mark.parametrize("words", [{"gpus_per_node": "2"}, {"gres": "gpu:2"}])
+def test_tasks_per_gpu_say_how_many_tasks_each_nodes_gpus_get(words: dict[str, str]) -> None:
+    found = start_on(b.cluster(gpus=2), nodes_min=2, nodes_max=2, ntasks_per_gpu=2, **words)
+    assert found is not None and shape(found) == [("cn01", 4, 4), ("cn02", 4, 4)]
+
+
+@pytest.mark.parametrize("words", [{"gpus": "0"}, {"gpus_per_node": "0"}, {"gpus_per_task": "0"}, {"gres": "gpu:0"}, {"gpus": "none"}])
+def test_zero_of_something_is_none_of_it(words: dict[str, str]) -> None:
+    found = start_on(b.cluster(), nodes_min=2, nodes_max=2, ntasks=2, **words)
+    assert found is not None and [share.gres for share in found.shares] == [{}, {}]
+
+
+def test_an_exclusive_job_has_all_cpus_and_all_generic_resources_of_its_nodes() -> None:
+    for words in ({}, {"gres": "gpu:1"}, {"gpus": "1"}):
+        found = start_on(b.cluster(gpus=2), exclusive="node", **words)
+        assert found is not None and [(share.cpu_count, share.gres) for share in found.shares] == [(16, {"gpu": 0b11})]

@@ -116,3 +116,31 @@ def test_signals_go_to_a_step_to_the_script_or_to_everything() -> None:
     assert (to_step.step, to_step.full, to_step.attempt) == (4, True, 2)
     ending = launch.terminate_order(Terminate(job=base.job, attempt=2, nodes=(node,), why="timeout", at=5.0), b.cluster(1, kill_wait=7).settings)
     assert (ending.why, ending.kill_wait, ending.at) == ("timeout", 7, 5.0)
+
+
+def test_inside_a_step_the_counts_of_nodes_and_tasks_are_the_steps() -> None:
+    cluster = b.cluster(3)
+    job = b.started(cluster, "cn01", "cn02", "cn03")
+    assert job.allocation is not None
+    step = Step(id=StepId(0), name="s", start_time=b.T0, shares=job.allocation.shares[:2], ntasks=2)
+    found = env.step_variables(job, None, step, cluster.settings, "")
+    assert (found["SLURM_NNODES"], found["SLURM_TASKS_PER_NODE"]) == ("2", "1(x2)")
+    assert (found["SLURM_JOB_NUM_NODES"], found["SLURM_NODELIST"]) == ("3", "cn[01-03]")
+
+
+def test_tasks_per_gpu_make_a_number_of_tasks_that_the_job_is_told() -> None:
+    cluster = b.cluster(1, gpus=2)
+    job = b.started(cluster, "cn01", gpus="2", ntasks_per_gpu=2)
+    assert job.allocation is not None
+    job.allocation.shares[0].tasks = 4
+    assert env.job_variables(job, None, cluster.settings, "")["SLURM_NTASKS"] == "4"
+
+
+@pytest.mark.parametrize(("gpus", "handed_on"), [(2, False), (0, True)])
+def test_the_submitters_gpus_are_not_the_jobs_where_the_cluster_gives_gpus_out(gpus: int, handed_on: bool) -> None:
+    cluster = b.cluster(1, gpus=gpus)
+    job = b.started(cluster, "cn01")
+    node = next(iter(cluster.nodes.values()))
+    own = {"CUDA_VISIBLE_DEVICES": "5", "ROCR_VISIBLE_DEVICES": "5", "ZE_AFFINITY_MASK": "5", "GPU_DEVICE_ORDINAL": "5", "SLURM_JOB_GPUS": "5"}
+    order = launch.batch_order(job, None, Launch(job=job.id, attempt=1, node=node.name), node, cluster.settings, "", "", own)
+    assert (own.items() <= order.environment.items(), bool(own.keys() & order.environment.keys())) == (handed_on, handed_on)

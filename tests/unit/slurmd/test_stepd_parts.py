@@ -108,3 +108,9 @@ def test_the_zygote_stays_small():
     code = "import sys, slurm.slurmd.zygote; print(sorted({'threading', 'asyncio', 'msgspec', 'logging', 'subprocess', 'random'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n", "each of these costs every fork time: threading alone doubles it"
+
+
+def test_a_step_without_gpus_sees_none_of_the_submitters_unless_the_cluster_gives_none_out():
+    own = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "GPU_DEVICE_ORDINAL", "SLURM_STEP_GPUS"), "5")
+    assert not own.keys() & environment.of_step(own, "cn01", 0, [0], 1, None, 2).keys()
+    assert own.items() <= environment.of_step(own, "cn01", 0, [0], 1, None, 2, gpus_given_out=False).items()

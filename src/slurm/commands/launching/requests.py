@@ -58,9 +58,18 @@ def _only_nodelist_was_meant(resolved: Resolved) -> bool:
         and "/" not in str(resolved.step.get("nodelist", "")))
 
 
-def fit_nodes_to_tasks(request: dict[str, object], warn: Callable[[str], None]) -> None:
-    """No node stays without a task: asks for fewer nodes, and says so as Slurm does."""
-    nodes, tasks = request.get("nodes_min"), request.get("ntasks")
-    if isinstance(nodes, int) and isinstance(tasks, int) and 0 < tasks < nodes:
+def fit_nodes(request: dict[str, object], warn: Callable[[str], None]) -> None:
+    """No more nodes named than asked for, and no node without a task: leaves out what is too much, and says so as Slurm does."""
+    text, most = str(request.get("nodelist", "")), request.get("nodes_max")
+    named = hostlist.count(text) if text else 0
+    if isinstance(most, int) and 0 < most < named:
+        warn(f"error: Required nodelist includes more nodes than permitted by max-node count ({named} > {most}). Eliminating nodes from the nodelist.")
+        request["nodelist"] = hostlist.compress(hostlist.expand(text)[:most])
+        named = most
+    tasks, least = request.get("ntasks"), request.get("nodes_min")
+    nodes = max(named, least if isinstance(least, int) else 0)
+    if isinstance(tasks, int) and 0 < tasks < nodes:
         warn(f"Warning: can't run {tasks} processes on {nodes} nodes, setting nnodes to {tasks}")
         request["nodes_min"] = request["nodes_max"] = tasks
+        if tasks < named:
+            request["nodelist"] = hostlist.compress(hostlist.expand(text)[:tasks])

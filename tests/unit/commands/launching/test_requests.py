@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from slurm.commands.launching.requests import fit_nodes_to_tasks, of_job, of_step
+from slurm.commands.launching.requests import fit_nodes, of_job, of_step
 from slurm.options.resolve import Resolved, resolve
 
 IN_JOB = {"SLURM_JOB_ID": "12", "SLURM_NNODES": "2", "SLURM_NTASKS": "4", "SLURM_JOB_NAME": "batch"}
@@ -49,9 +49,27 @@ def test_a_host_named_inside_a_job_is_the_whole_step() -> None:
 def test_no_node_is_asked_for_without_a_task() -> None:
     said: list[str] = []
     request: dict[str, object] = {"nodes_min": 2, "nodes_max": 2, "ntasks": 1}
-    fit_nodes_to_tasks(request, said.append)
+    fit_nodes(request, said.append)
     assert request == {"nodes_min": 1, "nodes_max": 1, "ntasks": 1}
     assert said == ["Warning: can't run 1 processes on 2 nodes, setting nnodes to 1"]
-    fit_nodes_to_tasks({"nodes_min": 2, "ntasks": 4}, said.append)
-    fit_nodes_to_tasks({"nodes_min": 2}, said.append)
+    fit_nodes({"nodes_min": 2, "ntasks": 4}, said.append)
+    fit_nodes({"nodes_min": 2}, said.append)
     assert len(said) == 1
+
+
+def test_nodes_named_beyond_what_is_asked_for_are_left_out_with_a_word() -> None:
+    said: list[str] = []
+    request: dict[str, object] = {"nodes_min": 1, "nodes_max": 1, "nodelist": "cn[01-02]"}
+    fit_nodes(request, said.append)
+    assert request["nodelist"] == "cn01" and said[0].startswith("error: Required nodelist includes more nodes than permitted by max-node count (2 > 1)")
+    request = {"nodelist": "cn[01-02]", "ntasks": 1}
+    fit_nodes(request, said.append)
+    assert request == {"nodelist": "cn01", "ntasks": 1, "nodes_min": 1, "nodes_max": 1}
+
+
+def test_devices_of_a_steps_own_take_the_place_of_those_its_job_was_given() -> None:
+    inside = {**IN_JOB, "SLURM_GPUS": "2", "SLURM_GPUS_PER_TASK": "1"}
+    assert of_step(srun("prog", environ=inside), [])["gpus"] == "2"
+    for word in ("--gres=none", "--gpus-per-node=1", "--gres=gpu:1"):
+        assert not {"gpus", "gpus_per_task"} & of_step(srun(word, "prog", environ=inside), []).keys()
+    assert of_step(srun("--gres=none", "prog", environ=inside), [])["gres"] == "none"
