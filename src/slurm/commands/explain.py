@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from slurm.commands import which_cluster
-from slurm.commands.embedded.console import Console, printable
+from slurm.commands.embedded.console import Console
 from slurm.commands.jobs import wanted
+from slurm.notation.printable import printable
 from slurm.render import explanation
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.following import explaining, inspection

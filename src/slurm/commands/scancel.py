@@ -6,6 +6,7 @@ from slurm.commands.shell import Message, Shell, informed, notes, run
 from slurm.model.errors import MESSAGES, NotationError
 from slurm.net.circumstances import hosts_in
 from slurm.notation import jobref
+from slurm.notation.printable import printable
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve, split
 
@@ -135,7 +136,7 @@ def _confirmed(shell: Shell, wanted: dict[str, object]) -> list[str]:
     rows = listed.get("rows")
     chosen: list[str] = []
     for job, name, partition in rows if isinstance(rows, list) else []:
-        shell.stdout.write(f"Cancel job_id={job} name={name} partition={partition} [y/n]? ")
+        shell.stdout.write(printable(f"Cancel job_id={job} name={name} partition={partition} [y/n]? "))
         shell.stdout.flush()
         answer = shell.stdin.readline()
         if not answer:

@@ -6,6 +6,7 @@ import os
 
 from slurm.commands.shell import Channel, Message, Shell
 from slurm.model.errors import MESSAGES, SlurmError, Unreachable
+from slurm.notation.printable import printable_lines
 from slurm.options.resolve import Resolved
 
 
@@ -125,6 +126,7 @@ def write(shell: Shell, resolved: Resolved, words: list[str]) -> int:
         channel.close()
     name = words[2] if len(words) > 2 else f"slurm-{job}.sh"
     if name == "-":
+        text = printable_lines(text) if shell.stdout.isatty() else text
         shell.stdout.write(text + ("" if text.endswith("\n") else "\n"))
         return 0
     try:

@@ -15,6 +15,7 @@ from slurm.commands import streams
 from slurm.model.errors import SlurmError
 from slurm.model.version import version_line
 from slurm.net import other_slurm
+from slurm.notation.printable import printable_lines
 from slurm.options.errors import OptionError, UsageError
 from slurm.options.option import JOB_COMMANDS
 from slurm.options.resolve import Resolved
@@ -101,12 +102,12 @@ class Shell:
         return self.connect(self.environ) if patient or self.connect is not connect else connect_at_once(self.environ)
 
     def out(self, text: str) -> None:
-        """Writes a line to standard output."""
-        self.stdout.write(text + "\n")
+        """Writes a line to standard output; control characters are escaped."""
+        self.stdout.write(printable_lines(text) + "\n")
 
     def raw(self, line: str) -> None:
-        """Writes a line to standard error as it is."""
-        self.stderr.write(line + "\n")
+        """Writes a line to standard error without anything before it; control characters are escaped."""
+        self.stderr.write(printable_lines(line) + "\n")
 
     def say(self, line: str) -> None:
         """Writes a line to standard error behind the command's name."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from slurm.core import resolving
 from slurm.core.draft import Draft
 from slurm.core.rights import is_operator
+from slurm.model import bounds
 from slurm.model.errors import InvalidRequest, NotationError, NotNow, NotPermitted
 from slurm.model.partition import Partition
 from slurm.model.request import JobRequest
@@ -202,6 +203,11 @@ def priority(draft: Draft) -> None:
         raise NotPermitted("ESLURM_ACCESS_DENIED", hints=["only operators and administrators can set the priority of a job"])
 
 
+def reserved(draft: Draft) -> None:
+    """Fields that only operators may set."""
+    bounds.require_rights(draft.request, operator=is_operator(draft.state, draft.caller))
+
+
 def warning_signal(draft: Draft) -> None:
     """--signal must read well: it is read again when the time comes."""
     if draft.request.signal:
@@ -213,4 +219,4 @@ def warning_signal(draft: Draft) -> None:
 
 STEPS: tuple[Callable[[Draft], None], ...] = (
     room_in_queue, partition_open, partition_rights, quality_of_service, reservation, licenses, node_names, constraints, resource_names,
-    tasks_per_gpu, counts, times, partition_limits, priority, warning_signal)
+    tasks_per_gpu, counts, times, partition_limits, reserved, priority, warning_signal)

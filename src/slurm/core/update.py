@@ -16,6 +16,7 @@ from slurm.core.draft import Draft
 from slurm.core.rights import is_operator, require_owner
 from slurm.core.state import ClusterState
 from slurm.core.update_keys import KEYS, Key
+from slurm.model import bounds
 from slurm.model.errors import InvalidRequest, NotNow, NotPermitted, SlurmError
 from slurm.model.job import Job
 from slurm.model.request import JobRequest
@@ -72,6 +73,7 @@ def _events(
             raise
         except ValueError as error:
             raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid {key} value: {text}", hints=[str(error)]) from error
+    bounds.check_fields(JobRequest, fields, state.settings)
     _check_increase(state, job, fields, caller)
     fields |= _hold(job, fields, caller)
     if "dependency" in fields:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from slurm.core.state import ClusterState
+from slurm.model.bounds import COUNT_MAX
 from slurm.model.errors import InvalidRequest
 from slurm.model.job import Job
 from slurm.notation import duration, moment, nodecount, size
@@ -50,7 +51,7 @@ def _flag(field: str) -> Read:
 
 
 def _whole(text: str, least: int = 0) -> int:
-    if not text.isdecimal() or int(text) < least:
+    if not (text.isascii() and text.isdigit() and len(text) <= 19) or int(text) < least:
         raise ValueError(f"a whole number, {least} or more")
     return int(text)
 
@@ -87,7 +88,7 @@ def _nodes(state: ClusterState, job: Job, text: str, now: float) -> dict[str, ob
 def _throttle(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:
     if not job.array_job:
         raise InvalidRequest("ESLURM_INVALID_ARRAY", hints=[f"job {job.shown_id} is no array"])
-    return {"array_limit": _whole(text)}
+    return {"array_limit": min(_whole(text), COUNT_MAX)}
 
 
 def _nice(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Slurm's log levels and line format for the daemons.
 
-A line in a file is `[2026-11-21T00:42:43.299] error: text`; on a terminal `slurmctld: error: text`, as Slurm writes them.
+A line in a file is `[2026-11-21T00:42:43.299] error: text`; on a terminal `slurmctld: error: text`, as Slurm writes them. What a user
+chose cannot begin a line of its own there, nor drive the terminal of whoever reads it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ import logging
 import os
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
+
+from slurm.notation.printable import printable, printable_lines
 
 VERBOSE = 15
 LEVELS: dict[str, int] = {
@@ -26,6 +31,30 @@ def level_of(text: str, more: int = 0) -> int:
     return LEVELS[_ORDER[min(position + more, len(_ORDER) - 1)]]
 
 
+class Seldom:
+    """A few lines a second about each of many, the rest counted: nobody fills a log with nonsense, nor hides behind another's."""
+
+    def __init__(self, log: logging.Logger, most: int = 5, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
+        self._most = most
+        self._clock = clock
+        self._since = -1.0
+        self._lines: Counter[object] = Counter()
+
+    def warning(self, about: object, text: str) -> None:
+        """One line about somebody, unless there were many just before."""
+        now = self._clock()
+        if now - self._since >= 1.0:
+            self._since = now
+            for one, lines in self._lines.items():
+                if lines > self._most:
+                    self._log.warning("%s: %d further lines were left out", one, lines - self._most)
+            self._lines.clear()
+        self._lines[about] += 1
+        if self._lines[about] <= self._most:
+            self._log.warning("%s: %s", about, text)
+
+
 class _Lines(logging.Formatter):
     def __init__(self, program: str, *, stamped: bool) -> None:
         super().__init__()
@@ -37,9 +66,9 @@ class _Lines(logging.Formatter):
         prefix = next((text for level, text in _PREFIXES if record.levelno >= level), "")
         if record.levelno < logging.INFO:
             prefix = f"{record.levelname.lower()}: "
-        text = prefix + record.getMessage()
+        text = prefix + printable(record.getMessage())
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
+            text += "\n" + printable_lines(self.formatException(record.exc_info))
         if not self._stamped:
             return f"{self._program}: {text}"
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(record.created))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from slurm.model.bounds import Count, Many, Name, Path, Whole
 from slurm.model.ids import JobId, NodeName
 from slurm.model.states import NodeState
+
+Files = Annotated[list[Path], Many(65_536)]
+Bitmap = Annotated[int, Whole(0, 2**64 - 1)]
 
 
 class GresPool(msgspec.Struct):
@@ -14,12 +20,12 @@ class GresPool(msgspec.Struct):
     `files` are the device files in index order ("" where there is none); `cores` a bitmap of near CPUs or 0.
     """
 
-    name: str
-    type: str
-    count: int
-    first: int = 0
-    files: list[str] = msgspec.field(default_factory=list)
-    cores: int = 0
+    name: Name
+    type: Name
+    count: Count
+    first: Count = 0
+    files: Files = msgspec.field(default_factory=list)
+    cores: Bitmap = 0
 
 
 class Node(msgspec.Struct, kw_only=True):

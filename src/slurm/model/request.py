@@ -2,14 +2,55 @@
 
 `options/table.py` sets these fields (and the REST API, the SDK and `scontrol update` through it); `core/admission.py` completes
 and checks them; nothing else writes them. The script, its arguments and the environment are not here: they are kept on
-disk by content (see BatchPayload).
+disk by content (see BatchPayload). What each may hold stands in its type (model.bounds).
 """
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from slurm.model.bounds import (
+    COUNT_MAX,
+    Argument,
+    Arguments,
+    Count,
+    Environment,
+    Hosts,
+    Many,
+    Memory,
+    Moment,
+    Name,
+    Note,
+    Operator,
+    Path,
+    Seconds,
+    Text,
+    Whole,
+    Word,
+)
 from slurm.model.ids import Digest
+
+LIMIT_NAMES = ("cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as")
+"""The resource limits that travel with a job: setrlimit(2)'s names without RLIMIT_."""
+
+Kind = Annotated[str, Text(words=("batch", "alloc"))]
+Exclusive = Annotated[str, Text(words=("", "node", "user"))]
+OpenMode = Annotated[str, Text(words=("", "append", "truncate"))]
+AdminNote = Annotated[str, Text(1024, plain=False), Operator()]
+Binding = Annotated[str, Text(8_192)]
+Dependencies = Annotated[str, Text(131_072)]
+TaskIds = Annotated[str, Text(65_536)]
+Priority = Annotated[int, Whole(0, 2**32 - 2)]
+Nice = Annotated[int, Whole(2 - COUNT_MAX, COUNT_MAX - 2)]
+Umask = Annotated[int, Whole(0, 0o777)]
+Limits = Annotated[dict[Annotated[str, Text(words=LIMIT_NAMES)], Annotated[int, Whole(-1, 2**63 - 1)]], Many(len(LIMIT_NAMES))]
+Script = Annotated[str, Text(
+    in_bytes=True, plain=False, setting="max_script_size", key="max_script_size in SchedulerParameters", error="ESLURM_SCRIPT_TOO_BIG",
+    advice="let it read its data from a file")]
+SubmitLine = Annotated[str, Text(
+    in_bytes=True, plain=False, setting="max_submit_line_size", key="max_submit_line_size in SchedulerParameters")]
 
 
 class JobRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -18,96 +59,96 @@ class JobRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknow
     Times are seconds since the epoch, durations seconds (-1: unlimited), memory and disk MB.
     """
 
-    name: str = ""
-    kind: str = "batch"  # batch | alloc (salloc, srun outside a job)
-    account: str = ""
-    partition: str = ""  # one name, or several with commas: the first that can start the job wins
-    qos: str = ""
-    reservation: str = ""
-    licenses: str = ""
-    comment: str = ""
-    admin_comment: str = ""
-    wckey: str = ""
-    extra: str = ""
+    name: Name = ""
+    kind: Kind = "batch"  # batch | alloc (salloc, srun outside a job)
+    account: Name = ""
+    partition: Name = ""  # one name, or several with commas: the first that can start the job wins
+    qos: Name = ""
+    reservation: Name = ""
+    licenses: Name = ""
+    comment: Note = ""
+    admin_comment: AdminNote = ""
+    wckey: Name = ""
+    extra: Note = ""
 
-    nodes_min: int = 0
-    nodes_max: int = 0  # 0 with nodes_min set: as many as needed
-    ntasks: int = 0
-    cpus_per_task: int = 0
-    ntasks_per_node: int = 0
-    ntasks_per_socket: int = 0
-    ntasks_per_core: int = 0
-    ntasks_per_gpu: int = 0
-    mincpus: int = 0
-    sockets_per_node: int = 0
-    cores_per_socket: int = 0
-    threads_per_core: int = 0
-    mem_per_node: int | None = None  # 0: all of the node's memory
-    mem_per_cpu: int | None = None
-    mem_per_gpu: int | None = None
-    tmp_disk: int = 0
-    gres: str = ""  # per node, canonical "gpu:a100:2,shard:4"
-    gpus: str = ""  # per job "2" or "a100:2"
-    gpus_per_node: str = ""
-    gpus_per_socket: str = ""
-    gpus_per_task: str = ""
-    gpu_bind: str = ""  # as given; srun reads it (notation.gpu_bind)
-    cpus_per_gpu: int = 0
+    nodes_min: Count = 0
+    nodes_max: Count = 0  # 0 with nodes_min set: as many as needed
+    ntasks: Count = 0
+    cpus_per_task: Count = 0
+    ntasks_per_node: Count = 0
+    ntasks_per_socket: Count = 0
+    ntasks_per_core: Count = 0
+    ntasks_per_gpu: Count = 0
+    mincpus: Count = 0
+    sockets_per_node: Count = 0
+    cores_per_socket: Count = 0
+    threads_per_core: Count = 0
+    mem_per_node: Memory | None = None  # 0: all of the node's memory
+    mem_per_cpu: Memory | None = None
+    mem_per_gpu: Memory | None = None
+    tmp_disk: Memory = 0
+    gres: Name = ""  # per node, canonical "gpu:a100:2,shard:4"
+    gpus: Name = ""  # per job "2" or "a100:2"
+    gpus_per_node: Name = ""
+    gpus_per_socket: Name = ""
+    gpus_per_task: Name = ""
+    gpu_bind: Binding = ""  # as given; srun reads it (notation.gpu_bind)
+    cpus_per_gpu: Count = 0
 
-    features: str = ""
-    prefer: str = ""
-    nodelist: str = ""
-    exclude: str = ""
+    features: Name = ""
+    prefer: Name = ""
+    nodelist: Hosts = ""
+    exclude: Hosts = ""
     contiguous: bool = False
-    exclusive: str = ""  # "" | node | user
+    exclusive: Exclusive = ""  # "" | node | user
     oversubscribe: bool = False
     overcommit: bool = False
     spread_job: bool = False
     use_min_nodes: bool = False
-    distribution: str = ""
+    distribution: Word = ""
 
-    time_limit: int | None = None
-    time_min: int | None = None
-    begin: float = 0.0
-    deadline: float = 0.0
+    time_limit: Seconds | None = None
+    time_min: Seconds | None = None
+    begin: Moment = 0.0
+    deadline: Moment = 0.0
     hold: bool = False
-    priority: int | None = None
-    nice: int = 0
-    dependency: str = ""
+    priority: Priority | None = None
+    nice: Nice = 0
+    dependency: Dependencies = ""
     kill_on_invalid_dep: bool | None = None
-    array: str = ""
+    array: TaskIds = ""
     requeue: bool | None = None
     no_kill: bool = False
-    signal: str = ""  # "[R][B:]NAME[@SECONDS]"
-    immediate: int = 0  # seconds the caller is willing to wait, 0: any time
+    signal: Word = ""  # "[R][B:]NAME[@SECONDS]"
+    immediate: Count = 0  # seconds the caller is willing to wait, 0: any time
     reboot: bool = False
 
-    work_dir: str = ""
-    stdin: str = ""
-    stdout: str = ""
-    stderr: str = ""
-    open_mode: str = ""  # "" | append | truncate
-    umask: int = 0o022
-    rlimits: dict[str, int] = msgspec.field(default_factory=dict)  # soft limits to set in the job: "nofile" → 1024
-    export_env: str = ""  # what --export said, for SLURM_EXPORT_ENV
-    mail_type: str = ""
-    mail_user: str = ""
-    wait_all_nodes: int = 0
+    work_dir: Path = ""
+    stdin: Path = ""
+    stdout: Path = ""
+    stderr: Path = ""
+    open_mode: OpenMode = ""  # "" | append | truncate
+    umask: Umask = 0o022
+    rlimits: Limits = msgspec.field(default_factory=dict)  # soft limits to set in the job: "nofile" → 1024
+    export_env: Argument = ""  # what --export said, for SLURM_EXPORT_ENV
+    mail_type: Name = ""
+    mail_user: Name = ""
+    wait_all_nodes: Count = 0
     kill_on_bad_exit: bool | None = None
     no_shell: bool = False  # of an allocation: nobody holds it, it lasts until it is cancelled
 
-    command: str = ""  # absolute path of the script, "" for --wrap and standard input
-    submit_line: str = ""
-    submit_host: str = ""
-    alloc_sid: int = 0
+    command: Path = ""  # absolute path of the script, "" for --wrap and standard input
+    submit_line: SubmitLine = ""
+    submit_host: Name = ""
+    alloc_sid: Count = 0
 
 
 class BatchPayload(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The heavy part of a batch submission: script text, its arguments, the environment to run in."""
 
-    script: str = ""
-    argv: list[str] = msgspec.field(default_factory=list)
-    environment: dict[str, str] = msgspec.field(default_factory=dict)
+    script: Script = ""
+    argv: Arguments = msgspec.field(default_factory=list)
+    environment: Environment = msgspec.field(default_factory=dict)
 
 
 class PayloadRef(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -121,31 +162,31 @@ class PayloadRef(msgspec.Struct, kw_only=True, omit_defaults=True):
 class StepRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What an srun inside an allocation asks for. Same units as JobRequest; unset values come from the job."""
 
-    name: str = ""
-    nodes_min: int = 0
-    nodes_max: int = 0
-    ntasks: int = 0
-    cpus_per_task: int = 0
-    ntasks_per_node: int = 0
-    mem_per_node: int | None = None
-    mem_per_cpu: int | None = None
-    gres: str = ""
-    gpus: str = ""
-    gpus_per_node: str = ""
-    gpus_per_socket: str = ""
-    gpus_per_task: str = ""
-    sockets_per_node: int = 0
-    nodelist: str = ""
-    exclude: str = ""
-    relative: int | None = None
+    name: Name = ""
+    nodes_min: Count = 0
+    nodes_max: Count = 0
+    ntasks: Count = 0
+    cpus_per_task: Count = 0
+    ntasks_per_node: Count = 0
+    mem_per_node: Memory | None = None
+    mem_per_cpu: Memory | None = None
+    gres: Name = ""
+    gpus: Name = ""
+    gpus_per_node: Name = ""
+    gpus_per_socket: Name = ""
+    gpus_per_task: Name = ""
+    sockets_per_node: Count = 0
+    nodelist: Hosts = ""
+    exclude: Hosts = ""
+    relative: Count | None = None
     exact: bool = False
     overlap: bool = False
     exclusive: bool = False
     overcommit: bool = False
-    distribution: str = ""
-    time_limit: int | None = None
-    immediate: int = 0
+    distribution: Word = ""
+    time_limit: Seconds | None = None
+    immediate: Count = 0
     kill_on_bad_exit: bool = False
-    submit_line: str = ""
-    launcher: str = ""  # host and pid of the srun, for scontrol show step
-    key: str = ""  # the request's own, the same each time it is sent, so that a step whose grant got lost is granted again instead of made twice
+    submit_line: SubmitLine = ""
+    launcher: Name = ""  # host and pid of the srun, for scontrol show step
+    key: Name = ""  # the request's own, the same each time it is sent, so that a step whose grant got lost is granted again instead of made twice

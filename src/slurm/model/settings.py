@@ -18,6 +18,7 @@ class Settings(msgspec.Struct, kw_only=True):
     max_array_size: int = 1001  # task ids must be below it
     max_step_count: int = 40000
     max_script_size: int = 4 * 1024 * 1024  # bytes
+    max_submit_line_size: int = 1024 * 1024  # bytes
     max_tasks_per_node: int = 512
     first_job_id: int = 1
     max_job_id: int = 67043328

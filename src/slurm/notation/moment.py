@@ -53,8 +53,8 @@ def parse(text: str, now: float, *, past: bool = False) -> float:
 
 
 def show(epoch: float) -> str:
-    """A moment as "2026-11-21T00:42:27", local time."""
-    return datetime.fromtimestamp(int(epoch)).isoformat()
+    """A moment as "2026-11-21T00:42:27", local time; one beyond the calendar as its end."""
+    return _local(epoch).isoformat()
 
 
 def show_as(style: str, epoch: float, now: float) -> str:
@@ -65,7 +65,7 @@ def show_as(style: str, epoch: float, now: float) -> str:
     """
     if style in ("", "standard"):
         return show(epoch)
-    moment = datetime.fromtimestamp(int(epoch))
+    moment = _local(epoch)
     if style != "relative":
         return moment.strftime(style) if "%" in style else show(epoch)
     today = datetime.fromtimestamp(now).date()
@@ -77,6 +77,10 @@ def show_as(style: str, epoch: float, now: float) -> str:
     names = {1: "Tomorr", -1: "Ystday"}
     name = names.get(days) or (moment.strftime("%a") if 0 < days < 7 else f"{moment.day} {moment:%b}")
     return f"{name} {moment:%H:%M}"
+
+
+def _local(epoch: float) -> datetime:
+    return datetime.fromtimestamp(int(min(max(epoch, 0.0), _LAST_MOMENT)))
 
 
 def _within_calendar(moment: float, text: str) -> float:

@@ -16,6 +16,7 @@ from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.notation import hostlist, jobref
 from slurm.notation.jobref import JobRef
+from slurm.notation.printable import printable
 from slurm.render import json_cluster, json_job, json_text, node_list, scontrol_cluster, scontrol_job
 from slurm.render.job_filter import matches, select
 from slurm.render.job_list import in_order
@@ -173,11 +174,12 @@ def _structured(key: str, records: Iterable[Value], view: View, message: Describ
 
 def _blocks(blocks: list[list[str]], message: Describe, none: str = "", missing: list[str] | None = None) -> Text:
     """Records one below the other, each with a blank line behind it; --oneliner: one line each."""
+    blocks = [[printable(line) for line in block] for block in blocks]
     if message.oneline:
         text = "".join(" ".join(line.lstrip() for line in block) + "\n" for block in blocks)
     else:
         text = "".join("\n   ".join(block) + "\n\n" for block in blocks)
-    text += "".join(f"{line}\n" for line in missing or ())
+    text += "".join(f"{printable(line)}\n" for line in missing or ())
     if not blocks and not missing and none:
         text = f"{none}\n"
     return Text(text=text, exit_code=1 if missing else 0)

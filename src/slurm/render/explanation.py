@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slurm.model.explanation import Explanation, Other
 from slurm.notation import duration, moment
+from slurm.notation.printable import printable
 
 
 def lines(found: Explanation) -> list[str]:
@@ -21,7 +22,7 @@ def lines(found: Explanation) -> list[str]:
         told.append(f"It can start when {_listed(found.cures)}")
     if found.state == "PENDING":
         told += _start(found)
-    return told
+    return [printable(line) for line in told]
 
 
 def _start(found: Explanation) -> list[str]:

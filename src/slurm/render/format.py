@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from slurm.notation.printable import printable
 from slurm.render.fields import Field, Table
 
 LONG_WIDTH = 20
@@ -112,7 +113,7 @@ def lines(layout: Layout, rows: Iterable[Sequence[str]], *, header: bool = True)
     top = tuple(layout.header)
     widths = _widths(layout, [top, *cells] if header else cells)
     pattern = _pattern(layout, widths, all_cut=False)
-    shown = [pattern % row for row in cells]
+    shown = [line if (line := pattern % row).isprintable() else pattern % tuple(map(printable, row)) for row in cells]
     return [_pattern(layout, widths, all_cut=True) % top, *shown] if header else shown
 
 

@@ -71,7 +71,7 @@ def _tests(view: View, wanted: JobFilter, caller: Caller, refs: list[JobRef]) ->
     if refs:
         tests.append(lambda job: matches(job, refs))
     if wanted.users:
-        names, uids = set(wanted.users), {int(user) for user in wanted.users if user.isdigit()}
+        names, uids = set(wanted.users), {int(user) for user in wanted.users if user.isdecimal()}
         tests.append(lambda job: job.owner.user in names or job.owner.uid in uids)
     if wanted.mine:
         tests.append(lambda job: job.owner.uid == caller.uid)

@@ -19,6 +19,7 @@ from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect, EndStep, Launch, Signal, Terminate
 from slurm.core.events import AllocationRelinquished, Cancelled, Event, NodeSilent
 from slurm.core.illegal import IllegalTransition
+from slurm.daemon.logs import Seldom
 from slurm.model.errors import NotFound, NotPermitted, StoreError
 from slurm.model.ids import Digest, JobId, Uid
 from slurm.model.job import ArrayPart, Job
@@ -69,6 +70,8 @@ class Controller:
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public)
         self.holders = Holders(self._give_up)
         self.beside = Beside()
+        self.complaints = Seldom(log)
+        self.reading = Beside()  # long requests: they do not wait for heavy looks, nor these for them
         self.reconfigured: Callable[[Config], None] = lambda config: None  # told after a new configuration holds
         self._timer: asyncio.TimerHandle | None = None
         self._names_until = 0.0

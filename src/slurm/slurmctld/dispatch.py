@@ -6,11 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
-
-from slurm.model.errors import ProtocolError, SlurmError
+from slurm.model import bounds
+from slurm.model.errors import SlurmError
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers import allocations, control, jobs, looking, steps
+from slurm.slurmctld.reading import read_any
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
 
@@ -18,8 +18,8 @@ log = logging.getLogger("slurmctld.dispatch")
 Handler = Callable[[Controller, Session, Any], Awaitable[m.Message | bytes]]
 """A reply, or a large one as JSON already (handlers.looking)."""
 
+# SubmitJob goes to jobs.on_submit with its payload in the form in which it is kept.
 HANDLERS: dict[type[m.Message], Handler] = {
-    m.SubmitJob: jobs.on_submit,
     m.TestJob: jobs.on_test,
     m.CancelJobs: jobs.on_cancel,
     m.HoldJobs: jobs.on_hold,
@@ -53,18 +53,22 @@ CHANGING: frozenset[type[m.Message]] = frozenset({
 })
 """Requests that are refused while the disk takes nothing. Those that only tell what has happened (Relinquish, FinishStep) wait for it."""
 
-_decode = msgspec.json.Decoder(m.Request).decode
+for _request in (m.SubmitJob, *HANDLERS):
+    bounds.checker(_request)  # a field without bounds ends here, before anybody is served
 
 
 async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message | bytes:
     """The reply to one request; refusals are replies, surprises are logged and told as such."""
     try:
         try:
-            request = _decode(payload)
-        except m.UNREADABLE as error:
-            raise ProtocolError(hints=[str(error)]) from error
+            request, kept = await read_any(payload, ctl.cluster.settings, ctl.reading)
+        except SlurmError as error:
+            ctl.complaints.warning(f"uid {session.caller.uid}", f"sent what is no valid request: {'; '.join(error.lines())}")
+            raise
         if type(request) in CHANGING:
             ctl.engine.refuse_when_stalled()
+        if isinstance(request, m.SubmitJob) and kept is not None:
+            return await jobs.on_submit(ctl, session, request.request, kept)
         return await HANDLERS[type(request)](ctl, session, request)
     except SlurmError as error:
         log.debug("uid %s is refused: %s", session.caller.uid, error.message)

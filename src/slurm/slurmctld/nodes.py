@@ -28,6 +28,7 @@ from slurm.core.events import (
     StepExited,
 )
 from slurm.core.illegal import IllegalTransition
+from slurm.model import bounds
 from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import BATCH_STEP, JobId, NodeName, StepId, Uid
 from slurm.model.job import Job
@@ -79,6 +80,7 @@ class Links:
     async def on_message(self, peer: Peer, payload: bytes) -> None:
         """Take one MessagePack message from a slurmd; the connection is closed when it is not allowed or not understood."""
         message = self._decode(payload)
+        bounds.check(message, self._engine.cluster.settings)
         if isinstance(message, n.RegisterNode):
             await self._register(peer, message)
             return

@@ -76,6 +76,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         backfill_resolution=scheduler("bf_resolution", default.backfill_resolution),
         backfill_max_jobs=scheduler("bf_max_job_test", default.backfill_max_jobs),
         max_script_size=scheduler("max_script_size", default.max_script_size),
+        max_submit_line_size=scheduler("max_submit_line_size", default.max_submit_line_size),
         default_queue_depth=scheduler("default_queue_depth", default.default_queue_depth),
         priority_type="basic" if "basic" in conf.text("PriorityType") else "multifactor",
         priority_weight_age=conf.number("PriorityWeightAge"), priority_weight_job_size=conf.number("PriorityWeightJobSize"),

@@ -14,8 +14,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from slurm.model import bounds
 from slurm.model.errors import InvalidRequest, NotNow, NotPermitted, SlurmError, describe
 from slurm.model.job import NodeShare
+from slurm.model.settings import Settings
 from slurm.net.server import Peer, Server
 from slurm.slurmd import control, environment
 from slurm.slurmd.answers import Answer
@@ -30,6 +32,7 @@ from slurm.wire.node_messages import LaunchStep
 from slurm.wire.step_credential import StepCredential
 
 log = logging.getLogger("slurmd.steps")
+_SETTINGS = Settings()  # what bounds a LaunchStep is the same everywhere
 _DEBUG_LEVEL = 2
 """SLURMD_DEBUG in a step's environment, as a Slurm at its usual level has it."""
 
@@ -63,7 +66,9 @@ class StepServer:
         try:
             if codec != frames.JSON:
                 raise InvalidRequest("SLURM_MALFORMED_MESSAGE")
-            self._take_over(peer, self._decode(payload))
+            message = self._decode(payload)
+            bounds.check(message, _SETTINGS)
+            self._take_over(peer, message)
         except SlurmError as error:
             self._answer(peer, error)
         except UNREADABLE as error:

@@ -2,19 +2,54 @@
 
 Commands send JSON objects {"type": "SubmitJob", ...} (they do not import this module: it needs msgspec); slurmctld decodes them into
 these structs. A reply is {"type": "Submitted", ...} or {"type": "Failure", ...}. What slurmd speaks is in wire.node_messages.
-New fields always have defaults. Nothing here says who the caller is: net establishes that (see wire.credentials).
+New fields always have defaults. What each field of a request may hold stands in its type (model.bounds), and slurmctld.dispatch enforces
+it. Nothing here says who the caller is: net establishes that (see wire.credentials).
 """
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from slurm.model import bounds
+from slurm.model.bounds import (
+    Arguments,
+    Count,
+    Hosts,
+    JobNumber,
+    JobText,
+    Many,
+    Name,
+    Real,
+    Seconds,
+    Status,
+    StepNumber,
+    Whole,
+    Word,
+)
 from slurm.model.errors import SlurmError, describe
 from slurm.model.explanation import Explanation
 from slurm.model.request import BatchPayload, JobRequest, StepRequest
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for bytes that are no message: malformed, not UTF-8, nested without end."""
+
+TokenText = Annotated[str, bounds.Text(16_384)]
+Signal = Annotated[int, Whole(0, 64)]
+JobTexts = Annotated[list[JobText], Many(10_000)]
+JobNumbers = Annotated[list[JobNumber], Many(10_000)]
+Names = Annotated[list[Name], Many(1_000)]
+Words = Annotated[list[Word], Many(100)]
+NodeNames = Annotated[list[Name], Many(65_536)]
+Entities = Annotated[list[Hosts], Many(1_000)]
+"""Names of jobs, nodes or partitions; host lists among them."""
+Fields = Annotated[list[Word], Many(256)]
+"""Columns of a table."""
+TimeFormat = Annotated[str, bounds.Text(128)]
+Changes = Annotated[dict[Word, Annotated[str, bounds.Text(131_072, plain=False)]], Many(64)]
+"""Keys of `scontrol update` and their texts; what they set has the bounds of its field."""
+Patience = Annotated[float, Real(0, 86_400)]
 
 
 class Message(msgspec.Struct, kw_only=True, omit_defaults=True, tag=True):
@@ -24,7 +59,7 @@ class Message(msgspec.Struct, kw_only=True, omit_defaults=True, tag=True):
 class Hello(Message):
     """First message on a TCP connection: a token (wire.credentials) that says who calls. On a unix socket the kernel says it. No reply."""
 
-    token: str = ""
+    token: TokenText = ""
 
 
 class MintToken(Message):
@@ -36,7 +71,7 @@ class MintToken(Message):
 class Token(Message):
     """An identity token, good once and for a minute; `authorities` (PEM) are those under which this cluster's daemons have certificates."""
 
-    token: str
+    token: TokenText
     authorities: str = ""
 
 
@@ -121,7 +156,7 @@ class AllocateJob(Message):
 class AttachAllocation(Message):
     """A client that lost its connection takes its allocation up again → Pending or Granted."""
 
-    job_id: int
+    job_id: JobNumber
 
 
 class Pending(Message):
@@ -158,20 +193,20 @@ class JobEnded(Message):
 class Relinquish(Message):
     """Give an allocation back with a final wait status → Done."""
 
-    job_id: int
-    status: int = 0
+    job_id: JobNumber
+    status: Status = 0
 
 
 class WaitJob(Message):
     """sbatch -W: answers JobEnded when the job (all tasks of an array) has ended; exit status the highest among tasks."""
 
-    job_id: int
+    job_id: JobNumber
 
 
 class WaitReady(Message):
     """scontrol wait_job → Done when its nodes are ready, Failure when it ended."""
 
-    job_id: int
+    job_id: JobNumber
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
@@ -180,7 +215,7 @@ class WaitReady(Message):
 class CreateStep(Message):
     """srun inside an allocation → StepGranted, or Failure (NotNow: resources busy; srun retries when `immediate` is 0)."""
 
-    job_id: int
+    job_id: JobNumber
     request: StepRequest
 
 
@@ -209,9 +244,9 @@ class StepGranted(Message):
 class FinishStep(Message):
     """srun says that the step's tasks all ended or could not start → Done; slurmd's own reports come first when nodes live."""
 
-    job_id: int
-    step_id: int
-    status: int = 0
+    job_id: JobNumber
+    step_id: StepNumber
+    status: Status = 0
 
 
 # --- control ----------------------------------------------------------------------------------------------------------
@@ -220,21 +255,21 @@ class FinishStep(Message):
 class JobFilter(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Which jobs; empty lists: any. `ids` as written: "12", "12_3", "12_[1-3]", "12.0"."""
 
-    ids: list[str] = []
-    users: list[str] = []  # names or uids
-    accounts: list[str] = []
-    partitions: list[str] = []
-    names: list[str] = []
-    states: list[str] = []  # words of states.STATE_NAMES; squeue's default is pending, running, suspended, completing
-    qos: list[str] = []
-    reservations: list[str] = []
-    licenses: list[str] = []
-    nodes: list[str] = []  # expanded host names
-    wckeys: list[str] = []
+    ids: JobTexts = []
+    users: Names = []  # names or uids
+    accounts: Names = []
+    partitions: Names = []
+    names: Names = []
+    states: Words = []  # words of states.STATE_NAMES; squeue's default is pending, running, suspended, completing
+    qos: Names = []
+    reservations: Names = []
+    licenses: Names = []
+    nodes: NodeNames = []  # expanded host names
+    wckeys: Names = []
     mine: bool = False
     not_mine: bool = False
-    running_over: int = -1  # seconds a running job must have run for at least, -1: any
-    running_under: int = -1  # … at most
+    running_over: Seconds = -1  # seconds a running job must have run for at least, -1: any
+    running_under: Seconds = -1  # … at most
     visible_only: bool = False  # no jobs of hidden partitions
     all_states: bool = False
 
@@ -243,7 +278,7 @@ class CancelJobs(Message):
     """scancel → Cancelled. `signal` 0: end them; `steps` as "12.0". Jobs the caller has no right to come back as errors."""
 
     filter: JobFilter
-    signal: int = 0
+    signal: Signal = 0
     batch: bool = False
     full: bool = False
     hurry: bool = False
@@ -260,42 +295,42 @@ class Cancelled(Message):
 class UpdateJob(Message):
     """scontrol update jobid=: keys as Slurm spells them (options.table knows them) with their texts → Done."""
 
-    ids: str
-    changes: dict[str, str]
+    ids: JobText
+    changes: Changes
 
 
 class HoldJobs(Message):
     """scontrol hold/uhold → Done."""
 
-    ids: list[str]
+    ids: JobTexts
     user: bool = False
 
 
 class ReleaseJobs(Message):
     """scontrol release → Done."""
 
-    ids: list[str]
+    ids: JobTexts
 
 
 class RequeueJobs(Message):
     """scontrol requeue / requeuehold → Done."""
 
-    ids: list[str]
+    ids: JobTexts
     hold: bool = False
 
 
 class UpdateNode(Message):
     """scontrol update nodename= → Done."""
 
-    nodes: str
-    changes: dict[str, str]
+    nodes: Hosts
+    changes: Changes
 
 
 class UpdatePartition(Message):
     """scontrol update partitionname= → Done."""
 
-    name: str
-    changes: dict[str, str]
+    name: Name
+    changes: Changes
 
 
 class Ping(Message):
@@ -326,13 +361,13 @@ class Shutdown(Message):
 class Quiesce(Message):
     """Start no job for so many seconds, since an orderly end of the cluster follows (`slurm down`) → Done."""
 
-    seconds: float
+    seconds: Patience
 
 
 class BatchScript(Message):
     """scontrol write batch_script → Text."""
 
-    job_id: str
+    job_id: JobText
 
 
 # --- looking ----------------------------------------------------------------------------------------------------------
@@ -341,33 +376,33 @@ class BatchScript(Message):
 class ListJobs(Message):
     """squeue → Rows of the named fields (names of render.fields), filtered and sorted by the controller."""
 
-    fields: list[str]
+    fields: Fields
     filter: JobFilter = msgspec.field(default_factory=JobFilter)
-    sort: str = ""  # as squeue -S
+    sort: Name = ""  # as squeue -S
     expand_arrays: bool = False  # -r
     steps: bool = False  # -s: rows are steps
     start: bool = False  # --start
     per_partition: bool = False  # -P
-    array_length: int = 64  # SLURM_BITSTR_LEN: longest list of array task ids, 0: whole
-    time_format: str = ""  # SLURM_TIME_FORMAT
+    array_length: Count = 64  # SLURM_BITSTR_LEN: longest list of array task ids, 0: whole
+    time_format: TimeFormat = ""  # SLURM_TIME_FORMAT
     convert: bool = True  # False: --noconvert
 
 
 class ListNodes(Message):
     """sinfo → Rows; lines are grouped by equal fields unless `by_node`."""
 
-    fields: list[str]
-    partitions: list[str] = []
-    nodes: list[str] = []
-    states: list[str] = []
+    fields: Fields
+    partitions: Names = []
+    nodes: NodeNames = []
+    states: Words = []
     by_node: bool = False
     exact: bool = False
     responding: bool | None = None
-    sort: str = ""
+    sort: Name = ""
     reasons: bool = False
     show_hidden: bool = False
     summarize: bool = False
-    time_format: str = ""  # SLURM_TIME_FORMAT
+    time_format: TimeFormat = ""  # SLURM_TIME_FORMAT
     convert: bool = True  # False: --noconvert
 
 
@@ -377,15 +412,15 @@ class Describe(Message):
     `what`: job | step | node | partition | config | daemons | jobs_json | nodes_json | partitions_json | sinfo_json …
     """
 
-    what: str
-    names: list[str] = []
+    what: Word
+    names: Entities = []
     detail: bool = False
     oneline: bool = False
-    format: str = ""  # "" | json | yaml
+    format: Word = ""  # "" | json | yaml
     filter: JobFilter | None = None
-    arguments: list[str] = []  # the command's own argument list, for the "meta" part of JSON
-    array_length: int = 64  # SLURM_BITSTR_LEN: longest list of array task ids, 0: whole
-    time_format: str = ""  # SLURM_TIME_FORMAT
+    arguments: Arguments = []  # the command's own argument list, for the "meta" part of JSON
+    array_length: Count = 64  # SLURM_BITSTR_LEN: longest list of array task ids, 0: whole
+    time_format: TimeFormat = ""  # SLURM_TIME_FORMAT
     hidden: bool | None = None  # hidden partitions too; None: for root
     future: bool = False  # nodes in state FUTURE too
 
@@ -393,7 +428,7 @@ class Describe(Message):
 class ExplainJob(Message):
     """Why a job waits, what would start it and when → Explained. `job_id`: "12" or "12_3"."""
 
-    job_id: str
+    job_id: JobText
 
 
 class Explained(Message):
@@ -405,7 +440,7 @@ class Explained(Message):
 class WatchEvents(Message):
     """Follow the cluster: Changed messages for every visible change, until the connection closes."""
 
-    jobs: list[int] = []
+    jobs: JobNumbers = []
 
 
 class Changed(Message):

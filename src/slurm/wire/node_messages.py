@@ -7,42 +7,76 @@ event is in its journal. Orders (what slurmctld sends) may come twice: slurmd an
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from slurm.model.bounds import (
+    Arguments,
+    Attempt,
+    Count,
+    Environment,
+    JobNumber,
+    Many,
+    Memory,
+    Moment,
+    Name,
+    Path,
+    Real,
+    Status,
+    StepNumber,
+    Text,
+    Whole,
+)
 from slurm.model.node import GresPool
+from slurm.model.request import Binding, Limits, Umask
 from slurm.wire.messages import Failure, Message
 
+Port = Annotated[int, Whole(0, 65_535)]
+Serial = Annotated[int, Whole(0, 2**53)]
+Load = Annotated[float, Real(0, 1e6)]
+CpuSeconds = Annotated[float, Real(0, 1e12)]
+Sentence = Annotated[str, Text(65_536, plain=False)]
+Signed = Annotated[str, Text(4 * 1024 * 1024)]
+Ranks = Annotated[list[Count], Many(65_536)]
+Lines = Annotated[int, Whole(0, 65_535)]
+TaskEnvironments = Annotated[list[Environment], Many(65_536)]
+Programs = Annotated[list[Arguments], Many(65_536)]
+Pools = Annotated[list[GresPool], Many(1_000)]
 
 class Holding(msgspec.Struct):
     """A step that slurmd has on its node, running or ended but not yet acknowledged."""
 
-    job: int
-    attempt: int
-    step: int
+    job: JobNumber
+    attempt: Attempt
+    step: StepNumber
     running: bool = True
+
+
+Holdings = Annotated[list[Holding], Many(100_000)]
 
 
 class RegisterNode(Message):
     """First message of a slurmd → NodeAccepted or Failure. Memory and disk MB."""
 
-    node: str
-    cpus: int
-    boards: int
-    sockets: int
-    cores_per_socket: int
-    threads_per_core: int
-    memory: int
-    tmp_disk: int
-    arch: str
-    os: str
-    version: str
-    boot_time: float
-    slurmd_start_time: float
-    endpoint: str  # "unix:/path" or "tcp://host:port" where srun reaches this slurmd
-    hostname: str
-    port: int
-    gres: list[GresPool] | None = None
-    holdings: list[Holding] = []
+    node: Name
+    cpus: Count
+    boards: Count
+    sockets: Count
+    cores_per_socket: Count
+    threads_per_core: Count
+    memory: Memory
+    tmp_disk: Memory
+    arch: Name
+    os: Name
+    version: Name
+    boot_time: Moment
+    slurmd_start_time: Moment
+    endpoint: Path  # "unix:/path" or "tcp://host:port" where srun reaches this slurmd
+    hostname: Name
+    port: Port
+    gres: Pools | None = None
+    holdings: Holdings = []
 
 
 class NodeAccepted(Message):
@@ -59,8 +93,8 @@ class NodeAccepted(Message):
 class Heartbeat(Message):
     """slurmd lives → Alive. Load as os.getloadavg()[0], memory MB."""
 
-    load: float
-    free_memory: int
+    load: Load
+    free_memory: Memory
 
 
 class Alive(Message):
@@ -104,18 +138,18 @@ class LaunchBatch(Message):
 class BatchLaunched(Message):
     """The script of this attempt runs, since the durable record of it was written."""
 
-    serial: int
-    job: int
-    attempt: int
+    serial: Serial
+    job: JobNumber
+    attempt: Attempt
 
 
 class LaunchRefused(Message):
     """It cannot run here and nothing of it does; `drain` asks that the node be drained."""
 
-    serial: int
-    job: int
-    attempt: int
-    why: str
+    serial: Serial
+    job: JobNumber
+    attempt: Attempt
+    why: Sentence
     drain: bool = False
 
 
@@ -125,26 +159,26 @@ class StepEnded(Message):
     `why`: a sentence for the job's owner; `began` False: it could not run. `drain`: why the node must be drained, "" when it need not.
     """
 
-    serial: int
-    job: int
-    attempt: int
-    step: int
-    status: int
+    serial: Serial
+    job: JobNumber
+    attempt: Attempt
+    step: StepNumber
+    status: Status
     oom: bool = False
-    user_seconds: float = 0.0
-    system_seconds: float = 0.0
-    max_rss: int = 0
-    why: str = ""
+    user_seconds: CpuSeconds = 0.0
+    system_seconds: CpuSeconds = 0.0
+    max_rss: Memory = 0
+    why: Sentence = ""
     began: bool = True
-    drain: str = ""
+    drain: Sentence = ""
 
 
 class JobGone(Message):
     """Answer to TerminateJob: no process of this attempt is left here."""
 
-    serial: int
-    job: int
-    attempt: int
+    serial: Serial
+    job: JobNumber
+    attempt: Attempt
 
 
 class TerminateJob(Message):
@@ -196,26 +230,26 @@ class LaunchStep(Message):
     task), "none", a rank as text, or a path.
     """
 
-    credential: str
-    ranks: list[int]
-    node_rank: int
-    ntasks: int
-    argv: list[str]
-    environment: dict[str, str]
-    work_dir: str
-    stdin: str = "all"
-    stdout: str = ""
-    stderr: str = ""
+    credential: Signed
+    ranks: Ranks
+    node_rank: Count
+    ntasks: Count
+    argv: Arguments
+    environment: Environment
+    work_dir: Path
+    stdin: Path = "all"
+    stdout: Path = ""
+    stderr: Path = ""
     append: bool = False
-    umask: int = 0o022
-    rlimits: dict[str, int] = {}
+    umask: Umask = 0o022
+    rlimits: Limits = {}
     pty: bool = False
-    rows: int = 24
-    cols: int = 80
-    task_environment: list[dict[str, str]] = []  # per rank of this node, over `environment`
-    multi_prog: list[list[str]] = []  # per rank of this node, its own argv
+    rows: Lines = 24
+    cols: Lines = 80
+    task_environment: TaskEnvironments = []  # per rank of this node, over `environment`
+    multi_prog: Programs = []  # per rank of this node, its own argv
     kill_on_bad_exit: bool = False
-    gpu_bind: str = ""  # notation.gpu_bind: which of the step's GPUs here each task sees
+    gpu_bind: Binding = ""  # notation.gpu_bind: which of the step's GPUs here each task sees
 
 
 FromNode = RegisterNode | Heartbeat | BatchLaunched | LaunchRefused | StepEnded | JobGone

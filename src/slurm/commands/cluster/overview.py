@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from slurm.commands.embedded.console import Console, Drawing, drawn, printable
+from slurm.commands.embedded.console import Console, Drawing, drawn
 from slurm.notation import hostlist, size
+from slurm.notation.printable import printable
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.following import inspection
 from slurm.sdk.following.inspection import NodeRow, PartitionRow, QueueRow

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from slurm.commands.failure import kind_of
 from slurm.model.errors import SlurmError
+from slurm.notation.printable import printable, printable_lines
 
 STYLES = {"RUNNING": "green", "COMPLETED": "green", "COMPLETING": "green", "PENDING": "yellow", "CONFIGURING": "yellow", "SUSPENDED": "yellow",
           "REQUEUED": "yellow", "CANCELLED": "magenta", "UP": "green", "IDLE": "green", "MIXED": "green", "ALLOCATED": "green"}
@@ -41,12 +42,12 @@ class Console:
     def line(self, text: str = "") -> None:
         """One line of output."""
         if not self.json:
-            print(text, file=self.out, flush=True)
+            print(printable_lines(text), file=self.out, flush=True)
 
     def note(self, text: str) -> None:
         """One line about the output, beside it."""
         if not self.json:
-            print(f"slurm: {text}", file=self.err, flush=True)
+            print(f"slurm: {printable_lines(text)}", file=self.err, flush=True)
 
     def answer(self, value: object) -> None:
         """The answer as JSON, on one line."""
@@ -55,7 +56,7 @@ class Console:
     def ask(self, question: str) -> str:
         """What the user answers, "" also for ctrl-D."""
         try:
-            return input(question).strip()
+            return input(printable(question)).strip()
         except EOFError:
             self.line()
             return ""
@@ -73,9 +74,9 @@ class Console:
 
     def error(self, lines: list[str]) -> None:
         """An error: what is wrong, then what to do."""
-        print(f"slurm: error: {lines[0]}", file=self.err)
+        print(f"slurm: error: {printable_lines(lines[0])}", file=self.err)
         for line in lines[1:]:
-            print(f"  {line}", file=self.err)
+            print(f"  {printable_lines(line)}", file=self.err)
         self.err.flush()
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", free: Iterable[str] = ()) -> None:
@@ -126,7 +127,7 @@ def drawn(header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "",
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = Table(title=Text(printable(title), style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     loose = set(free) or set(header)
     for name in header:
         table.add_column(name, no_wrap=name not in loose, overflow="ellipsis")
@@ -146,15 +147,10 @@ def laid_out(values: Mapping[str, str], title: str = "") -> Drawing:
     for name, value in values.items():
         if value:
             grid.add_row(Text(name, style="bold"), Text(printable(value), style=style(value) if name == "State" else "", overflow="fold"))
-    return Group(Text(title, style="bold underline"), grid)
+    return Group(Text(printable(title), style="bold underline"), grid)
 
 
 def style(state: str) -> str:
     """How a terminal shows a state."""
     base, _, more = state.upper().partition("+")
     return STYLES.get(base.partition(" ")[0], BAD) if not any(word in more for word in ("DRAIN", "DOWN", "FAIL")) else BAD
-
-
-def printable(text: str) -> str:
-    """Text that cannot move the cursor, whoever named it: control characters become escapes, as \\n."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

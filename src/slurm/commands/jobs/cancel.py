@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from slurm.commands import which_cluster
-from slurm.commands.embedded.console import Console, printable
+from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
 from slurm.commands.jobs import told, wanted
 from slurm.notation.jobref import JobRef
+from slurm.notation.printable import printable
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following import inspection

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from slurm.commands import live, which_cluster
-from slurm.commands.embedded.console import Console, Drawing, drawn, laid_out, printable
+from slurm.commands.embedded.console import Console, Drawing, drawn, laid_out
 from slurm.commands.jobs import show, told, wanted
 from slurm.commands.live import Picture
 from slurm.notation import jobref
 from slurm.notation.jobref import JobRef
+from slurm.notation.printable import printable
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.following import inspection

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from slurm.notation.printable import printable_lines
+
 
 class Voice:
     """Says lines as Slurm does. `level` is how often -v was given less how often -Q; `raw`: the terminal needs its own line ends."""
@@ -30,8 +32,8 @@ class Voice:
             self.line(f"{self.name}: {text}")
 
     def line(self, text: str) -> None:
-        """A line as it is."""
-        data = (text.removesuffix("\n") + "\n").encode(errors="surrogateescape")
+        """A line without anything before it; control characters are escaped."""
+        data = (printable_lines(text).removesuffix("\n") + "\n").encode(errors="surrogateescape")
         self._write(data.replace(b"\n", b"\r\n") if self.raw else data)
 
 

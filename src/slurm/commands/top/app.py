@@ -10,7 +10,6 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
-from slurm.commands.embedded.console import printable
 from slurm.commands.top import errand, heading
 from slurm.commands.top.dialogs import Keys, Question
 from slurm.commands.top.job_page import JobPage
@@ -18,6 +17,7 @@ from slurm.commands.top.listing import Listing
 from slurm.commands.top.node_page import NodePage
 from slurm.commands.top.source import Snapshot, Source
 from slurm.commands.top.tables import JOB_COLUMNS, NODE_COLUMNS
+from slurm.notation.printable import printable
 from slurm.sdk.following.inspection import NodeRow, QueueRow
 
 OF_TABLES = frozenset(("filter", "mine", "show", "other", "clear", "open_log", "pause"))

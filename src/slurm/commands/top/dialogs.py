@@ -8,7 +8,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from slurm.commands.embedded.console import printable
+from slurm.notation.printable import printable
 
 KEYS = """\
 [b]Everywhere[/b]

@@ -16,10 +16,10 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer, Log, Static
 
-from slurm.commands.embedded.console import printable
 from slurm.commands.top import errand
 from slurm.commands.top.details import Section, sections
 from slurm.commands.top.source import Part, Source
+from slurm.notation.printable import printable
 from slurm.sdk.following.inspection import JobRecord, QueueRow
 
 LINES_KEPT = 20_000

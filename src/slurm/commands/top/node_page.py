@@ -9,8 +9,8 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from slurm.commands.embedded.console import printable
 from slurm.commands.top.heading import bar, size
+from slurm.notation.printable import printable
 from slurm.sdk.following.inspection import NodeRow
 
 

@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from slurm.core import admission, cancel, hold, requeue, update
 from slurm.core.events import Cancelled
-from slurm.model.errors import NotFound, SlurmError, StoreError
-from slurm.model.ids import Digest
-from slurm.model.request import BatchPayload, PayloadRef
+from slurm.model.errors import NotFound, StoreError
+from slurm.model.request import JobRequest, PayloadRef
 from slurm.notation import hostlist
 from slurm.sched.feasible import check_request
 from slurm.sched.plan import plan_one
 from slurm.slurmctld.controller import Controller
+from slurm.slurmctld.reading import StoredPayload
 from slurm.slurmctld.session import Session
-from slurm.store.payloads import digest
 from slurm.wire import messages as m
 
-_json = msgspec.json.Encoder()
 LATER = "it is done as soon as there is space, unless slurmctld ends before"
 
 
-def _store(payload: BatchPayload) -> tuple[PayloadRef, list[bytes]]:
-    script = payload.script.encode()
-    environment = _json.encode(payload.environment)
-    ref = PayloadRef(script=Digest(digest(script)), environment=Digest(digest(environment)), argv=payload.argv)
-    return ref, [script, environment]
-
-
-def _require_small(size: int, largest: int) -> None:
-    if size > largest:
-        raise SlurmError(
-            "ESLURM_SCRIPT_TOO_BIG",
-            hints=[f"it has {size} bytes, {largest} is the largest (max_script_size in SchedulerParameters): let it read its data from a file"])
-
-
-async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob) -> m.Submitted:
+async def on_submit(ctl: Controller, session: Session, request: JobRequest, payload: StoredPayload) -> m.Submitted:
     """Admit, write, answer: the id is only told once the job is on disk."""
-    ref, payloads = _store(message.payload)
-    _require_small(len(payloads[0]), ctl.cluster.settings.max_script_size)
-    admitted = admission.admit(ctl.cluster, message.request, ref, session.caller, ctl.now())
+    admitted = admission.admit(ctl.cluster, request, payload.ref, session.caller, ctl.now())
     warnings = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job)]
-    durable = ctl.engine.record(admitted.event, payloads=payloads)
+    durable = ctl.engine.record(admitted.event, payloads=payload.blobs)
     try:
         await ctl.engine.promised(durable, "the job was not submitted; submit it again when there is space")
     except StoreError:
