@@ -40,6 +40,12 @@ SUBCOMMANDS: Mapping[str, Row] = {
     "top": Row("show queue and nodes on the whole screen, and act on jobs", "top.command"),
     "demo": Row("run a sweep on four emulated nodes, visibly, and clean up", "embedded.demo"),
     "dash": Row("the same as top, by the published SDK's name", "top.command"),
+    "cert": Row("certificates of daemons, where the cluster's slurm.key is", rows={
+        "make": Row("make a certificate for one daemon, to have instead of the key", "cert.make"),
+        "show": Row("show the keys, and the certificates that were made", "cert.show"),
+        "revoke": Row("have a certificate refused from now on", "cert.revoke"),
+        "rotate": Row("replace slurm.key, without stopping anything", "cert.rotate"),
+    }),
     "mcp": Row("tools for agents, by the Model Context Protocol", rows={
         "run": Row("serve the tools to a client", "mcp.run"),
         "status": Row("say whether they can be served, and how a client is told of them", "mcp.status"),

@@ -34,10 +34,10 @@ BcastExclude | list | /lib,/usr/lib,/lib64,/usr/lib64 | later | sbcast does not 
 BcastParameters | list | | later | sbcast does not exist yet
 BOOT_TIME | live | | ok |
 BurstBufferType | plugin | | later | there are no burst buffers
-CertgenParameters | list | | later | connections are not encrypted
-CertgenType | plugin | | later | connections are not encrypted
-CertmgrParameters | list | | later | connections are not encrypted
-CertmgrType | plugin | | later | connections are not encrypted
+CertgenParameters | list | | later | daemons issue their own certificates from slurm.key: no script is called
+CertgenType | plugin | | later | daemons issue their own certificates from slurm.key: no script is called
+CertmgrParameters | list | | later | certificates come from slurm.key or from `slurm cert make`: no script is called
+CertmgrType | plugin | | later | certificates come from slurm.key or from `slurm cert make`: no script is called
 CliFilterParameters | list | | later | command line filters are not called
 CliFilterPlugins | list | | later | command line filters are not called
 ClusterName | text | cluster | yes |
@@ -216,8 +216,8 @@ TaskPlugin | plugins | | later | tasks are not bound to CPUs or confined to cgro
 TaskPluginParam | list | | later | tasks are not bound to CPUs or confined to cgroups
 TaskProlog | text | | later | prologs and epilogs are not run
 TCPTimeout | sec | 2 | later | an attempt to connect lasts five seconds and is repeated
-TLSParameters | list | | later | connections are not encrypted
-TLSType | text | tls/none | later | connections are not encrypted
+TLSParameters | list | | yes |
+TLSType | text | tls/none | ok | connections between machines are mutual TLS 1.3 always, whatever is written here
 TmpFS | text | /tmp | yes |
 TopologyParam | list | | later | every node is as near as any other
 TopologyPlugin | text | topology/flat | later | every node is as near as any other
@@ -312,6 +312,10 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "NONE": "yes", "CR_CPU": "yes", "CR_CPU_MEMORY": "yes", "CR_CORE": "yes", "CR_CORE_MEMORY": "yes", "CR_SOCKET": "yes",
         "CR_SOCKET_MEMORY": "yes", "CR_MEMORY": "yes", "CR_ONE_TASK_PER_CORE": "yes", "CR_CORE_DEFAULT_DIST_BLOCK": "later",
         "CR_LLN": "later", "CR_PACK_NODES": "later",
+    },
+    "TLSParameters": {
+        **dict.fromkeys((f"{name}_file" for prefix in ("ctld", "slurmd", "sackd", "dbd", "restd") for name in (f"{prefix}_cert", f"{prefix}_cert_key")), "yes"),
+        "ca_cert_file": "yes", "load_system_certificates": "later", "security_policy_version": "ok",
     },
     "SlurmdParameters": {"config_overrides": "yes", "start_timeout": "yes"},
 }
