@@ -23,7 +23,9 @@ from slurm.sdk.packaging.runtimes import Container, Mount
 from slurm.sdk.packaging.settings import Config
 
 PYTHON = "python3"
-_BOOT = """import os, signal, sys
+_BOOT = """import sys
+del sys.path[:sys.path[:1] == [""]]
+import os, signal
 found = "%d.%d" % sys.version_info[:2]
 if found != {here!r}:
     sys.exit("slurm: the task was submitted from Python {here}, and %s in the image {image} is Python %s: take an image with Python {here}, or name its Python "
@@ -74,7 +76,7 @@ class ContainerPackagingStrategy(PackagingStrategy):
     def command(self) -> list[str]:
         """A Python that says so when it is another version; not by PYTHONPATH, which images set too."""
         here = "{}.{}".format(*python_version())
-        return [*self.interpreter, "-P", "-c", _BOOT.format(here=here, image=self.image, source=self.runner)]
+        return [*self.interpreter, "-c", _BOOT.format(here=here, image=self.image, source=self.runner)]
 
     def lines(self, files: JobFiles, base: int | None) -> list[str]:
         """Modules of the node. Packages of a home folder that the runtime mounts are not for the container."""
