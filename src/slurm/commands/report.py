@@ -15,11 +15,12 @@ from slurm.render.format import Layout
 def layout_of(shell: Shell, resolved: Resolved, table: Table, otherwise: str, all_fields: str) -> Layout:
     """The layout that -O, -o, or else the command itself asks for. Unknown fields are said on standard error and left out."""
     if resolved.settings.get("Format") is not None:
-        layout = format.parse_long(resolved.text("Format"), table)
-        every = len(layout.unknown) == 1 and not layout.columns and layout.unknown[0].upper() == "ALL" and shell.name == "sinfo"
-        if every:
-            shell.error(f"Invalid job format specification: {layout.unknown[0]}")
+        asked = resolved.text("Format").strip()
+        if shell.name == "sinfo" and asked.lower() == "all":
+            if asked != "all":
+                shell.error(f"Invalid job format specification: {asked}")
             return format.parse_short(all_fields, table)
+        layout = format.parse_long(resolved.text("Format"), table)
     else:
         text = resolved.text("format") if resolved.settings.get("format") is not None else otherwise
         layout = format.parse_short(text, table, all_fields)

@@ -162,7 +162,10 @@ def _cancel(shell: Shell, resolved: Resolved, request: Message) -> int:
         _complain(shell, shown, message)
         if name != _ENDED:
             code = shell.failure_code(MESSAGES[name][0] & 255 if name in MESSAGES else 1)
+    signalled = bool(signal or request.get("batch") or request.get("full"))
     for shown in _items(reply.get("unknown")):
+        if signalled or "." in str(shown):
+            code = shell.failure_code(1)  # a signal was wanted somewhere, and arrived nowhere; a job that is to end and is not there has ended
         if not quiet:
             _complain(shell, shown, MESSAGES["ESLURM_INVALID_JOB_ID"][1])
     return code

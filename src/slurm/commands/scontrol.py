@@ -54,7 +54,7 @@ def keyword(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     word = words[0].lower()
     found = KEYWORDS.get(word) or _by_beginning(word)
     if found is not None:
-        return found(shell, resolved, words[1:])
+        return found(shell.silent() if resolved.number("quiet") else shell, resolved, words[1:])
     if word in LATER:
         raise Unsupported(message=f"scontrol {words[0]} is not supported by slurm-py yet", hints=[f"missing: {LATER[word]}"])
     shell.raw(f"invalid keyword: {words[0]}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from slurm.commands import scontrol_act, wanted_style
 from slurm.commands.shell import Message, Shell
 from slurm.model.errors import InvalidRequest, NotationError, NotFound, SlurmError
+from slurm.net.circumstances import hosts_in
 from slurm.notation import hostlist
 from slurm.options.resolve import Resolved
 
 ENTITIES: dict[str, str] = {
-    "job": "job", "jobs": "job", "step": "step", "steps": "step", "node": "node", "nodes": "node", "partition": "partition",
-    "partitions": "partition", "config": "config", "daemons": "daemons", "licenses": "licenses", "license": "licenses",
+    "job": "job", "jobs": "job", "jobid": "job", "step": "step", "steps": "step", "node": "node", "nodes": "node", "partition": "partition",
+    "partitions": "partition", "partitionname": "partition", "config": "config", "daemons": "daemons", "licenses": "licenses", "license": "licenses",
     "topology": "topology", "topoconf": "topology", "aliases": "aliases", "federation": "federation", "reservation": "reservation",
     "reservations": "reservation", "assoc_mgr": "assoc_mgr", "burstbuffer": "burstbuffer", "dwstat": "dwstat", "slurmd": "slurmd",
     "bbstat": "burstbuffer",
@@ -69,7 +70,10 @@ def _describe(shell: Shell, resolved: Resolved, what: str, names: list[str]) -> 
     channel = shell.channel()
     try:
         reply = channel.call(request)
-        shell.stdout.write(str(reply.get("text", "")))
+        text = str(reply.get("text", ""))
+        if resolved.number("quiet"):
+            text = "".join(line for line in text.splitlines(keepends=True) if not line.endswith(" not found\n"))
+        shell.stdout.write(text)
         for line in scontrol_act.texts(reply.get("errors")):
             shell.raw(line)
         code = reply.get("exit_code", 0)
@@ -111,6 +115,13 @@ def _not_found(shell: Shell, error: SlurmError) -> int:
 def _hosts(shell: Shell, entity: str, names: list[str]) -> int:
     """Host lists are read here: no controller is asked, so that job scripts may do it at any rate."""
     text = ",".join(names)
+    if text.startswith("/") and entity.startswith("hostlist"):
+        try:
+            text = hosts_in(text)
+        except SlurmError as error:
+            shell.raw(f"Can not open {text}")
+            shell.hints(error.hints)
+            return 1
     if not text and not entity.startswith("hostlist"):
         text = shell.environ.get("SLURM_JOB_NODELIST") or shell.environ.get("SLURM_NODELIST") or ""
         if not text:

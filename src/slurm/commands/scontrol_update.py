@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.commands import scontrol_act
 from slurm.commands.shell import Message, Shell
-from slurm.model.errors import SlurmError, Unsupported
+from slurm.model.errors import NotFound, SlurmError, Unsupported
 from slurm.options.resolve import Resolved
 
 _TARGETS = {
@@ -29,7 +29,7 @@ def update(shell: Shell, resolved: Resolved, words: list[str]) -> int:
             shell.raw(f"invalid option:{word}")
             shell.hints([f"write {key}=value"])
             return 1
-        changes[key] = value
+        changes[key.rstrip("+-")] = key[len(key.rstrip("+-")) :] + value  # TimeLimit+=10 is TimeLimit=+10
     return _send(shell, changes)
 
 
@@ -45,11 +45,28 @@ def _send(shell: Shell, changes: dict[str, str]) -> int:
             return _call(shell, {"type": "UpdatePartition", "name": changes.pop(key), "changes": changes}, prefix="slurm_update error: ")
         if target in ("reservation", "step", "suspendexc", "frontend"):
             raise Unsupported(message=f"scontrol update {key}= is not supported by slurm-py yet")
-    if any(_TARGETS.get(key.lower()) == "job_name" for key in changes):
-        raise Unsupported(message="scontrol update by job name is not supported by slurm-py yet", hints=["give jobid=ID"])
+    for key in changes:
+        if _TARGETS.get(key.lower()) == "job_name":
+            return _of_name(shell, changes.pop(key), changes)
     shell.raw("No valid entity in update command")
     shell.raw('Input line must include "NodeName", "JobId" or "PartitionName"')
     return 1
+
+
+def _of_name(shell: Shell, name: str, changes: dict[str, str]) -> int:
+    """Every job of this name."""
+    channel = shell.channel()
+    try:
+        scontrol_act.say_lines(shell, channel.call({"type": "UpdateJob", "ids": f"name={name}", "changes": changes}))
+        return 0
+    except NotFound as error:
+        shell.error(f"No jobs with name '{name}'")
+        shell.hints(error.hints)
+        return shell.failure_code(1)
+    except SlurmError as error:
+        return scontrol_act.refused(shell, error, "", f" for job {name}")
+    finally:
+        channel.close()
 
 
 def _call(shell: Shell, request: Message, *, prefix: str = "", suffix: str = "") -> int:

@@ -5,6 +5,7 @@ What a command does lives in the file of its name; what its options mean, in `op
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -96,6 +97,11 @@ class Shell:
         if other := other_slurm.instead(name, os.environ):
             os.execv(other, [name, *sys.argv[1:]])
         return cls(name, sys.argv[1:], os.environ, sys.stdin.buffer, sys.stdout, sys.stderr)
+
+    def silent(self) -> Shell:
+        """The same call with nowhere to tell what is wrong; its exit status still does."""
+        return Shell(
+            self.name, self.argv, self.environ, self.stdin, self.stdout, io.StringIO(), connect=self.connect, now=self.now, sleep=self.sleep)
 
     def channel(self, *, patient: bool = True) -> Channel:
         """A new connection to slurmctld; one that is just starting is waited for if `patient`."""

@@ -167,5 +167,12 @@ def host_texts(draft: Draft) -> None:
             setattr(draft.request, field, hostlist.compress(resolving.hosts(text)))
 
 
+def files(draft: Draft) -> None:
+    """The word none, in any case of letters, is no file of a batch job."""
+    for field in ("stdin", "stdout", "stderr"):
+        if str(getattr(draft.request, field)).lower() == "none":
+            setattr(draft.request, field, "/dev/null")
+
+
 STEPS: tuple[Callable[[Draft], None], ...] = (
-    name, partitions, qos, array, dependency, host_texts, nodes, generic_resources, exclusive, memory, memory_per_cpu, time_limit, begin, nice)
+    name, files, partitions, qos, array, dependency, host_texts, nodes, generic_resources, exclusive, memory, memory_per_cpu, time_limit, begin, nice)

@@ -31,6 +31,7 @@ _RECHECKS: tuple[tuple[frozenset[str], tuple[Callable[[Draft], None], ...]], ...
     (frozenset({"time_limit", "nodes_min", "partition"}), (checks.partition_limits,)),
     (frozenset({"qos"}), (checks.quality_of_service,)),
     (frozenset({"nice"}), (completion.nice,)),
+    (frozenset({"stdin", "stdout", "stderr"}), (completion.files,)),
 )
 """Which steps of admission are taken again when these fields change."""
 

@@ -27,6 +27,10 @@ def _text(field: str) -> Read:
     return lambda state, job, text, now: {field: "" if text.lower() in ("(null)", "none") else text}
 
 
+def _file(field: str) -> Read:
+    return lambda state, job, text, now: {field: "" if text.lower() == "(null)" else text}
+
+
 def _number(field: str, least: int = 0) -> Read:
     return lambda state, job, text, now: {field: _whole(text, least)}
 
@@ -59,7 +63,9 @@ def _whole(text: str, least: int = 0) -> int:
 def _time_limit(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:
     if text[:1] in ("+", "-") and text != "-1":
         if job.time_limit < 0:
-            raise InvalidRequest("ESLURM_INVALID_TIME_LIMIT", hints=["the job has no limit to add to"])
+            if text[0] == "+":
+                return {"time_limit": -1}
+            raise InvalidRequest("ESLURM_INVALID_TIME_LIMIT", hints=["the job has no limit to take something from"])
         change = duration.parse(text[1:].lstrip("="))
         limit = job.time_limit + (change if text[0] == "+" else -change)
         if limit < 0:
@@ -115,8 +121,8 @@ _ROWS: tuple[Key, ...] = (
     Key("MinTmpDiskNode", _number("tmp_disk")), Key("Gres", _text("gres")), Key("TresPerNode", _text("gres")),
     Key("ReqNodeList", _text("nodelist")), Key("ExcNodeList", _text("exclude")), Key("Contiguous", _flag("contiguous")),
     Key("OverSubscribe", _oversubscribe), Key("Shared", _oversubscribe), Key("Requeue", _flag("requeue"), waiting=False),
-    Key("KillOnInvalidDependent", _flag("kill_on_invalid_dep")), Key("WorkDir", _text("work_dir")), Key("StdOut", _text("stdout")),
-    Key("StdErr", _text("stderr")), Key("StdIn", _text("stdin")), Key("MailType", _text("mail_type"), waiting=False),
+    Key("KillOnInvalidDependent", _flag("kill_on_invalid_dep")), Key("WorkDir", _text("work_dir")), Key("StdOut", _file("stdout")),
+    Key("StdErr", _file("stderr")), Key("StdIn", _file("stdin")), Key("MailType", _text("mail_type"), waiting=False),
     Key("MailUser", _text("mail_user"), waiting=False),
 )
 

@@ -31,11 +31,12 @@ class TaskSet:
 
     @classmethod
     def parse(cls, text: str, max_id: int = MAX_TASK_ID) -> "TaskSet":
-        """Reads "1,3,5-7" and "0-15:4"; NotationError for anything else, for backward ranges and ids above `max_id`."""
+        """Reads "1,3,5-7" and "0-15:4", commas too much passed over; NotationError for anything else, for backward ranges and ids above `max_id`."""
         runs = []
         place = 0
         for piece in text.split(","):
-            runs.append(_parse_run(text, place, piece, max_id))
+            if piece.strip() or not text.strip(" ,"):
+                runs.append(_parse_run(text, place, piece, max_id))
             place += len(piece) + 1
         return cls(runs)
 

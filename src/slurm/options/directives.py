@@ -37,27 +37,31 @@ def read(script: str, name: str = "script") -> Directives:
     found = Directives()
     commands = False
     for number, line in enumerate(script.split("\n"), start=1):
-        if _is_directive(line, "#SBATCH"):
+        if line.startswith("#SBATCH"):
             if commands:
                 found.late.append(number)
                 continue
-            words = list(_words(line[len("#SBATCH") :], f"{name}: line {number}: {line}"))
+            where = f"{name}: line {number}"
+            text = line[len("#SBATCH") :]
+            if text.startswith(":"):
+                raise OptionError(f"{where}: Unexpected `:` in [{text}]", exit_code=1, fatal=True, hints=["write #SBATCH, a blank, and the options"])
+            words = list(_words(text, f"{where}: {line}"))
             if words[:1] in (["hetjob"], ["packjob"]):
                 raise Unsupported(message="heterogeneous jobs are not supported by slurm-py yet", hints=[f"{name}: line {number}: {line}"])
             found.given.append(Directive(number, line, words))
-        elif _is_directive(line, "#PBS") and not commands:
+        elif _is_pbs(line) and not commands:
             found.pbs.append(number)
         elif line.strip(_BLANK) and not line.lstrip(_BLANK).startswith("#"):
             commands = True
     return found
 
 
-def _is_directive(line: str, mark: str) -> bool:
-    return line.startswith(mark) and line[len(mark) : len(mark) + 1] in ("", " ", "\t")
+def _is_pbs(line: str) -> bool:
+    return line.startswith("#PBS") and line[4:5] in ("", " ", "\t")
 
 
 def _words(text: str, where: str) -> Iterator[str]:
-    """Words between blanks; quotes and backslashes keep blanks, a `#` that begins a word begins a comment."""
+    """Words between blanks; quotes and backslashes keep blanks and `#`, any other `#` begins a comment."""
     word: list[str] = []
     inside = False
     quote = ""
@@ -80,8 +84,8 @@ def _words(text: str, where: str) -> Iterator[str]:
             if inside:
                 yield "".join(word)
             word, inside = [], False
-        elif char == "#" and not inside:
-            return
+        elif char == "#":
+            break
         else:
             word.append(char)
             inside = True

@@ -72,19 +72,23 @@ def _long(word: str, following: Sequence[str], table: tuple[Option, ...], given:
     return 0
 
 
-OTHER_SPELLINGS = {"tasks-per-node": "ntasks-per-node", "cluster": "clusters"}
-"""Long names that Slurm takes and its manual does not list → the option. Source: a real sbatch 22.05."""
+OTHER_SPELLINGS = {
+    "tasks-per-node": "ntasks-per-node", "cluster": "clusters", "pack-group": "het-group", "accounts": "account", "partitions": "partition",
+    "users": "user", "nodes": "nodelist",
+}
+"""Long names that Slurm takes and its manual does not list → the option, where a command has it. Source: real commands of 22.05."""
 
 
 def find(name: str, table: Iterable[Option]) -> Option | None:
     """The option of this long name or unambiguous beginning; UsageError lists the possibilities of an ambiguous one."""
-    name = OTHER_SPELLINGS.get(name, name)
-    candidates = [option for option in table if option.name.startswith(name)] if name else []
-    for option in candidates:
-        if option.name == name:
-            return option
+    rows = {option.name: option for option in table}
+    spelled = {other: rows[own] for other, own in OTHER_SPELLINGS.items() if own in rows} | rows
+    if name in spelled:
+        return spelled[name]
+    begun = {word: option for word, option in spelled.items() if name and word.startswith(name)}
+    candidates = list(dict.fromkeys(begun.values()))
     if len(candidates) > 1:
-        names = " ".join(f"'--{option.name}'" for option in sorted(candidates, key=lambda o: o.name))
+        names = " ".join(f"'--{word}'" for word in sorted(begun))
         raise UsageError(f"option '--{name}' is ambiguous; possibilities: {names}")
     return candidates[0] if candidates else None
 

@@ -136,7 +136,7 @@ def _apply_script(resolved: Resolved, found: directives.Directives, name: str, r
             raise
         if rest:
             message = f"Invalid directive found in batch script: {rest[0]}"
-            raise OptionError(message, exit_code=1, hints=[where, "options begin with - or --"])
+            raise OptionError(message, hints=[where, "options begin with - or --"])
         sourced += [(one, f"{name} line {directive.line}", (where,)) for one in given]
     _apply(resolved, sourced, reading)
 

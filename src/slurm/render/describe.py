@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+import msgspec
+
 from slurm.core.events import Caller
 from slurm.model.errors import InvalidRequest, NotFound, SlurmError, Unsupported
 from slurm.model.ids import NodeName, step_name
@@ -17,6 +19,7 @@ from slurm.model.partition import Partition
 from slurm.notation import hostlist, jobref
 from slurm.notation.jobref import JobRef
 from slurm.notation.printable import printable
+from slurm.notation.taskset import TaskSet
 from slurm.render import json_cluster, json_job, json_text, node_list, scontrol_cluster, scontrol_job
 from slurm.render.job_filter import matches, select
 from slurm.render.job_list import in_order
@@ -72,7 +75,17 @@ def _named_jobs(view: View, ref: JobRef) -> list[Job]:
     found = [job for job in jobs if matches(job, [ref])]
     if not found:
         raise NotFound("ESLURM_INVALID_JOB_ID", f"Job {ref.show()} not found")
-    return sorted(found, key=_array_order)
+    return [_part_of(job, ref) for job in sorted(found, key=_array_order)]
+
+
+def _part_of(job: Job, ref: JobRef) -> Job:
+    """Of the waiting tasks that share one record those that are meant."""
+    if ref.tasks is None or job.array_part is None:
+        return job
+    meant = TaskSet(job.array_part.ranges).intersection(ref.tasks)
+    if len(meant) == 1:
+        return msgspec.structs.replace(job, array_part=None, array_task=meant.first)
+    return msgspec.structs.replace(job, array_part=msgspec.structs.replace(job.array_part, ranges=list(meant.runs)))
 
 
 def _array_order(job: Job) -> tuple[bool, int]:

@@ -11,12 +11,13 @@ from __future__ import annotations
 class Field:
     """One reportable field. `name` is that of -O and of the protocol, `letter` that of -o ("" where there is none).
 
-    `listed`: --helpFormat shows it. `cut` False: a text longer than its column is shown whole, as Slurm does with lengths of time.
+    `alias`: another name that -O takes. `listed`: --helpFormat shows it. `cut` False: a text longer than its column is shown whole, as Slurm does with lengths of time.
     """
 
-    __slots__ = ("cut", "doc", "header", "letter", "listed", "name")
+    __slots__ = ("alias", "cut", "doc", "header", "letter", "listed", "name")
 
-    def __init__(self, name: str, letter: str, header: str, doc: str, listed: bool = True, cut: bool = True) -> None:
+    def __init__(self, name: str, letter: str, header: str, doc: str, listed: bool = True, cut: bool = True, alias: str = "") -> None:
+        self.alias = alias
         self.name = name
         self.letter = letter
         self.header = header
@@ -32,7 +33,7 @@ class Table:
 
     def __init__(self, *fields: Field) -> None:
         self.fields = fields
-        self.by_name = {field.name.lower(): field for field in fields}
+        self.by_name = {name.lower(): field for field in fields for name in (field.alias, field.name) if name}
         self.by_letter = {field.letter: field for field in fields if field.letter}
 
     def names(self) -> list[str]:
@@ -160,7 +161,7 @@ JOB = Table(
     Field("Wait4Switch", "", "WAIT4SWITCH", "How long the job waits for its switches."),
     Field("WCKey", "w", "WCKEY", "Workload characterization key."),
     Field("WorkDir", "Z", "WORK_DIR", "Working directory."),
-    Field("tres-per-node", "b", "TRES_PER_NODE", "GRES asked for on each node.", False),
+    Field("tres-per-node", "b", "TRES_PER_NODE", "GRES asked for on each node.", False, alias="gres"),
     Field("JobArrayIdBare", "", "JOBID", "Job id without the array's % limit, as --only-job-state shows it.", False),
 )
 """Fields of jobs; those listed are in the order of `squeue --helpFormat`."""
@@ -178,7 +179,7 @@ STEP = Table(
     Field("NumNodes", "D", "NODES", "How many nodes."),
     Field("NumCPUs", "C", "CPUS", "CPUs of the step."),
     Field("NumTasks", "A", "TASKS", "Tasks of the step."),
-    Field("tres-per-node", "b", "TRES_PER_NODE", "GRES asked for on each node."),
+    Field("tres-per-node", "b", "TRES_PER_NODE", "GRES asked for on each node.", alias="gres"),
     Field("StepState", "t", "STATE", "State of the step."),
     Field("JobId", "", "JOBID", "Job id of the step's job."),
     Field("JobArrayId", "", "JOBID", "Job id of the step's job, ARRAY_TASK in an array."),

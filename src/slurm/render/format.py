@@ -90,11 +90,11 @@ def parse_short(text: str, table: Table, all_fields: str = "") -> Layout:
 
 
 def parse_long(text: str, table: Table) -> Layout:
-    """Reads -O: `name[:[.][width][suffix]],…`; without a width LONG_WIDTH, and text that is no number is the suffix."""
+    """Reads -O: `name[:[.][width][suffix]],…`; without a colon LONG_WIDTH, with one and no width the whole text, then the suffix."""
     columns: list[Column] = []
     unknown: list[str] = []
     for piece in text.split(","):
-        name, _, rest = piece.partition(":")
+        name, colon, rest = piece.partition(":")
         field = table.by_name.get(name.strip().lower())
         if field is None:
             unknown.append(name.strip())
@@ -102,7 +102,7 @@ def parse_long(text: str, table: Table) -> Layout:
         right = rest.startswith(".")
         rest = rest[1:] if right else rest
         suffix = rest.lstrip("0123456789")
-        width = int(rest[: len(rest) - len(suffix)][:6] or LONG_WIDTH)
+        width = int(rest[: len(rest) - len(suffix)][:6] or (0 if colon else LONG_WIDTH))
         columns.append(Column(field, width, right, suffix))
     return Layout(columns, "", tuple(unknown))
 

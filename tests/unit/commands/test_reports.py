@@ -177,3 +177,8 @@ def test_a_controller_that_is_not_there_is_said_with_what_to_do() -> None:
     shell = Shell("squeue", [], {"SLURM_CONF": "/nonexistent/slurm.conf"}, io.BytesIO(), io.StringIO(), errors, connect=connect)
     assert squeue.main(shell) == 1
     assert errors.getvalue().startswith("squeue: error: ")
+
+
+def test_all_fields_of_sinfo_come_without_a_complaint() -> None:
+    shown = _sinfo("-O", "all")
+    assert shown.stdout.startswith("AVAIL|ACTIVE_FEATURES|CPUS|") and shown.stderr == ""

@@ -111,3 +111,10 @@ def test_hosts_may_stand_in_a_file(tmp_path: Path) -> None:
 def test_a_wrong_option_ends_with_status_1() -> None:
     assert scancel("--bogus", "1").status == 1
     assert scancel("-c", "1").complaints == ("scancel: error: --cron is not supported by slurm-py yet: there are no scrontab jobs",)
+
+
+@pytest.mark.parametrize(("words", "status"), [
+    (("999",), 0), (("999_1",), 0), (("-s", "KILL", "999"), 1), (("-Q", "-s", "KILL", "999"), 1), (("--batch", "999"), 1), (("--full", "999"), 1),
+    (("999.0",), 1)])
+def test_a_signal_that_finds_nobody_has_failed_and_an_end_that_finds_nobody_has_not(words: tuple[str, ...], status: int) -> None:
+    assert scancel(*words, answers=[{"type": "Cancelled", "unknown": [words[-1]]}]).status == status

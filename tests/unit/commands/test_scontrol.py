@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -188,3 +189,36 @@ def test_version_and_help_need_nobody() -> None:
     assert Call("version", alone=True).out.startswith("slurm ")
     assert "requeuehold" in Call("help", alone=True).out
     assert Call("--version", alone=True).status == 0
+
+
+@pytest.mark.parametrize("words", [
+    ("jobid", "-dd", "12"), ("jobid=12", "-d"), ("JobId", "12", "-d"), ("JobId=12", "-d"), ("job=12", "-d"), ("job", "12", "-dd")])
+def test_a_job_is_shown_however_site_guides_write_it(words: tuple[str, ...]) -> None:
+    done = Call("show", *words, answer={"type": "Text", "text": "JobId=12\n"})
+    assert done.out == "JobId=12\n"
+    assert [(one["what"], one["names"], one["detail"]) for one in done.asked] == [("job", ["12"], True)]
+
+
+def test_a_host_list_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("cn01,cn02\ncn04\n")
+    assert Call("show", "hostlist", f"{tmp_path}/hosts").out == "cn[01-02,04]\n"
+    assert Call("show", "hostlistsorted", f"{tmp_path}/hosts").out == "cn[01-02,04]\n"
+    missing = Call("show", "hostlist", "/nosuch/hosts")
+    assert (missing.status, missing.err.splitlines()[0]) == (1, "Can not open /nosuch/hosts")
+    assert Call("show", "hostnames", "/nosuch/hosts").out == "/nosuch/hosts\n"
+
+
+def test_quiet_leaves_the_exit_status_to_tell() -> None:
+    gone = Call("-Q", "show", "job", "99999", answer=NotFound("ESLURM_INVALID_JOB_ID"))
+    assert (gone.status, gone.out, gone.err) == (1, "", "")
+    node = Call("-Q", "show", "node", "nosuch", answer={"type": "Text", "text": "Node nosuch not found\n", "exit_code": 1})
+    assert (node.status, node.out, node.err) == (1, "", "")
+
+
+def test_jobs_are_changed_by_their_name() -> None:
+    done = Call("update", "jobname=sim", "TimeLimit+=10")
+    assert done.asked == [{"type": "UpdateJob", "ids": "name=sim", "changes": {"TimeLimit": "+10"}}]
+    none = Call("update", "jobname=nosuch", "TimeLimit=10", answer=NotFound("ESLURM_INVALID_JOB_ID"))
+    assert (none.status, none.err) == (1, "scontrol: error: No jobs with name 'nosuch'\n")
+    both = Call("update", "jobid=12", "jobname=sim")
+    assert both.asked == [{"type": "UpdateJob", "ids": "12", "changes": {"jobname": "sim"}}]

@@ -199,3 +199,21 @@ def test_a_new_name_is_judged_for_singleton() -> None:
     assert job.reason == Reason.NONE
     change(c, "2", JobName="one")
     assert job.reason == Reason.DEPENDENCY
+
+
+def test_a_limit_that_is_none_stays_none_when_something_is_added() -> None:
+    c = b.cluster()
+    job = b.started(c, time_limit=-1)
+    assert update.update_job(c, str(job.id), {"TimeLimit": "+10"}, b.ROOT, b.T0)
+    for event in update.update_job(c, str(job.id), {"TimeLimit": "+10"}, b.ROOT, b.T0):
+        c.apply(event)
+    assert job.time_limit == -1
+
+
+def test_the_word_none_is_no_file_in_any_case_of_letters() -> None:
+    c = b.cluster()
+    job = b.submit(c, stdout="none", stderr="NONE", stdin="None")
+    assert (job.request.stdout, job.request.stderr, job.request.stdin) == ("/dev/null",) * 3
+    for event in update.update_job(c, str(job.id), {"StdOut": "None"}, b.ROOT, b.T0):
+        c.apply(event)
+    assert c.jobs[job.id].request.stdout == "/dev/null"

@@ -22,6 +22,9 @@ MIXED = "0-999:3,1-999:5"
         ("[1-3]", [1, 2, 3], 0),
         ("0-8:4,2-3%1", [0, 2, 3, 4, 8], 1),
         ("7%0", [7], 0),
+        ("1-3,", [1, 2, 3], 0),
+        ("1-3%", [1, 2, 3], 0),
+        (",1,,3", [1, 3], 0),
     ],
 )
 def test_an_array_specification_names_its_tasks_and_limit(text: str, ids: list[int], limit: int) -> None:
@@ -31,7 +34,7 @@ def test_an_array_specification_names_its_tasks_and_limit(text: str, ids: list[i
     assert len(spec.tasks) == len(list(ids))
 
 
-@pytest.mark.parametrize("text", ["5-1", "bogus", "", "1-", "1--2", "1,,2", "1-5:0", "1-5%", "1-5%x", "3:2", "-1", "99999999", "1%2%3"])
+@pytest.mark.parametrize("text", ["5-1", "bogus", "", "1-", "1--2", ",", "%", "1-5:0", "1-5%x", "3:2", "-1", "99999999", "1%2%3"])
 def test_a_malformed_array_is_refused(text: str) -> None:
     with pytest.raises(NotationError):
         array.parse(text)

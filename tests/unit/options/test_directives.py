@@ -20,7 +20,7 @@ def test_lines_count_up_to_the_first_command() -> None:
     assert found.late == [8]
 
 
-@pytest.mark.parametrize("line", ["# SBATCH -N1", "##SBATCH -N1", "#SBATCHX -N1", " #SBATCH -N1", "#sbatch -N1"])
+@pytest.mark.parametrize("line", ["# SBATCH -N1", "##SBATCH -N1", " #SBATCH -N1", "#sbatch -N1"])
 def test_what_only_looks_like_a_directive_is_a_remark(line: str) -> None:
     assert words(line) == []
 
@@ -32,7 +32,7 @@ def test_what_only_looks_like_a_directive_is_a_remark(line: str) -> None:
         ("#SBATCH --job-name='a b'", ["--job-name=a b"]),
         ('#SBATCH --comment="it\'s # here" -N2', ["--comment=it's # here", "-N2"]),
         ("#SBATCH --time=5 # five minutes", ["--time=5"]),
-        ("#SBATCH --comment=a#b", ["--comment=a#b"]),
+        ("#SBATCH --comment=a#b", ["--comment=a"]),
         ("#SBATCH --job-name=a\\ b", ["--job-name=a b"]),
         ("#SBATCH", []),
         ('#SBATCH --comment=""', ["--comment="]),
@@ -73,3 +73,20 @@ def test_any_script_is_either_read_or_refused_with_a_sentence(script: list[str])
 
 def test_only_line_breaks_end_a_line() -> None:
     assert words("#SBATCH --comment=a\x0cb -N2") == ["--comment=a\x0cb", "-N2"]
+
+
+@pytest.mark.parametrize(("line", "expected"), [
+    ("#SBATCH--time=5", ["--time=5"]), ("#SBATCH-t 5", ["-t", "5"]), ("#SBATCH-t5 -J x", ["-t5", "-J", "x"]), ("#SBATCH#-t 5", []),
+    ("#SBATCHtest", ["test"]), ("#SBATCH --mem=2G#mb", ["--mem=2G"]), ("#SBATCH --job-name=a#b", ["--job-name=a"]),
+    ('#SBATCH --job-name="a#b"', ["--job-name=a#b"]), (r"#SBATCH --job-name=a\#b", ["--job-name=a#b"]), ("#SBATCH -t 5 # five", ["-t", "5"]),
+])
+def test_what_follows_the_seven_characters_is_read_up_to_a_bare_hash(line: str, expected: list[str]) -> None:
+    assert words(line) == expected
+
+
+def test_what_is_no_option_behind_them_is_refused_in_slurms_words() -> None:
+    with pytest.raises(OptionError, match="Invalid directive found in batch script: test"):
+        resolve("sbatch", [], {}, script="#!/bin/sh\n#SBATCHtest\n")
+    with pytest.raises(OptionError) as refused:
+        read("#!/bin/sh\n#SBATCH:-t 5\n", "job.sh")
+    assert (refused.value.message, refused.value.exit_code) == ("job.sh: line 2: Unexpected `:` in [:-t 5]", 1)

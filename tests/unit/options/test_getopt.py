@@ -31,6 +31,14 @@ def test_spellings_that_only_scripts_know_are_understood() -> None:
     assert pairs(["--tasks-per-node", "4"], "srun") == [("ntasks-per-node", "4")]
 
 
+@pytest.mark.parametrize(("command", "word", "name"), [
+    ("sbatch", "--tasks=2", "ntasks-per-node"), ("srun", "--tasks-p=2", "ntasks-per-node"), ("squeue", "--nodes=cn01", "nodelist"),
+    ("squeue", "--users=alice", "user"), ("squeue", "--partitions=debug", "partition"), ("squeue", "--accounts=a", "account"),
+    ("sbatch", "--nodes=2", "nodes"), ("scancel", "--cluster=c", "clusters")])
+def test_other_spellings_may_be_shortened_as_others(command: str, word: str, name: str) -> None:
+    assert pairs([word], command)[0][0] == name
+
+
 def test_letters_cluster_until_one_takes_a_value() -> None:
     assert pairs(["-HvN2"]) == [("hold", None), ("verbose", None), ("nodes", "2")]
 

@@ -127,3 +127,12 @@ def test_limits_of_partitions_are_shown() -> None:
     text = _show("partition", "gpu", view=view)
     for part in ("DefMemPerCPU=1000 MaxMemPerNode=UNLIMITED", "MaxNodes=3", "DenyAccounts=x", "OverTimeLimit=5"):
         assert part in text
+
+
+def test_of_waiting_tasks_that_share_a_record_those_that_are_meant_are_shown() -> None:
+    view = lab.view()
+    array = next(job for job in view.jobs.values() if job.array_part is not None)
+    first = array.array_part.ranges[0][0] if array.array_part is not None else 0
+    assert f" ArrayTaskId={first} " in _show("job", f"{array.id}_{first}", view=view)
+    assert f" ArrayTaskId={first}-{first + 1}%2 " in _show("job", f"{array.id}_[{first}-{first + 1}]", view=view)
+    assert array.array_part is not None and array.array_part.ranges[0][0] == first

@@ -1,5 +1,7 @@
 """How -o and -O are read and rows laid out."""
 
+import pytest
+
 from slurm.render import fields, format
 
 
@@ -40,7 +42,7 @@ def test_names_have_twenty_characters_unless_they_say_otherwise() -> None:
 
 
 def test_text_after_the_colon_that_is_no_number_is_a_suffix() -> None:
-    assert _line("jobid:###,name:4#", ["1", "abc"], long=True) == f"{'1':<20}###abc #"
+    assert _line("jobid:###,name:4#", ["1", "abc"], long=True) == "1###abc #"
 
 
 def test_unknown_names_are_reported_and_left_out() -> None:
@@ -58,3 +60,18 @@ def test_an_automatic_width_follows_the_longest_cell() -> None:
 def test_all_stands_for_every_letter() -> None:
     layout = format.parse_short("%all", fields.JOB, format.ALL_JOBS)
     assert len(layout.names) == len(set(layout.names)) == 52
+
+
+@pytest.mark.parametrize(("text", "line"), [
+    ("JobID:|,WorkDir:|", "7|/a/folder/of/more/than/twenty/letters|"), ("JobID,WorkDir", "7                   /a/folder/of/more/th"),
+    ("WorkDir:###x###,JobID:3x", "/a/folder/of/more/than/twenty/letters###x###7  x"), ("JobID:.,WorkDir: ", "7/a/folder/of/more/than/twenty/letters "),
+    ("JobID:0|,WorkDir:.9abc5", "7|/a/folderabc5"),
+])
+def test_a_colon_without_a_number_asks_for_the_whole_value_and_then_its_suffix(text: str, line: str) -> None:
+    layout = format.parse_long(text, fields.JOB)
+    row = ["7" if name == "JobId" else "/a/folder/of/more/than/twenty/letters" for name in layout.names]
+    assert format.lines(layout, [row], header=False) == [line]
+
+
+def test_generic_resources_have_their_old_name_too() -> None:
+    assert format.parse_long("gres,JobID", fields.JOB).names == ["tres-per-node", "JobId"]

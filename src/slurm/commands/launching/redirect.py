@@ -44,8 +44,8 @@ def plan(stdin: str, stdout: str, stderr: str, fields: filenames.Fields) -> Stre
 def _output(wanted: str, fields: filenames.Fields) -> Stream:
     if wanted in ("", "all"):
         return Stream("")
-    if wanted == "none" or wanted.isdigit():
-        return Stream(wanted)
+    if wanted.lower() == "none" or wanted.isdigit():
+        return Stream(wanted.lower())
     if filenames.needs_per_node(wanted):
         return Stream(wanted)
     return Stream("", filenames.expand(wanted, fields))
@@ -54,8 +54,8 @@ def _output(wanted: str, fields: filenames.Fields) -> Stream:
 def _input(wanted: str, fields: filenames.Fields) -> Stream:
     if wanted in ("", "all"):
         return Stream("all")
-    if wanted == "none" or wanted.isdigit():
-        return Stream(wanted)
+    if wanted.lower() == "none" or wanted.isdigit():
+        return Stream(wanted.lower())
     if filenames.needs_per_node(wanted):
         return Stream(wanted)
     return Stream("all", filenames.expand(wanted, fields))

@@ -55,8 +55,10 @@ def text_of(line: str) -> str:
     return line.partition("] error: ")[2].rstrip("\n")
 
 
-def no_exec(name: str, failure: OSError, now: float) -> str:
-    """What a task says that cannot become its program."""
+def no_exec(name: str, failure: OSError, now: float, interpreter: str = "") -> str:
+    """What a task says that cannot become its program; `interpreter`: what the first line of the file names, when it is that which is missing."""
+    if interpreter:
+        return error(f"execve(): bad interpreter({interpreter}): {os.strerror(failure.errno or 0)}", now)
     return error(f"execve(): {name}: {os.strerror(failure.errno or 0)}", now)
 
 

@@ -6,6 +6,7 @@ notes where it is, says through `report` what its supervisor must know, and whoe
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import mmap
@@ -28,6 +29,7 @@ BEGINNING, OWNER, FILES, FOLDER, PROGRAM = range(5)
 CANNOT_OPEN_STATUS = 53
 """Wait status of a step whose files cannot be opened: Slurm's well-known ExitCode 0:53."""
 FAILED_STATUS = 1 << 8
+_LONGEST_FIRST_LINE = 256
 SENT_AT_ONCE = 100
 """Descriptors in one packet; the kernel's limit is 253."""
 MARK = "SLURM_PY_STEP"
@@ -124,7 +126,8 @@ def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str])
     try:
         os.execvpe(argv[0], argv, environment)
     except OSError as failure:
-        line = messages.no_exec(argv[0], failure, time.time())
+        missing = _interpreter(argv[0], environment) if failure.errno == errno.ENOENT else ""
+        line = messages.no_exec(argv[0], failure, time.time(), missing)
         _say(line)
         _report(newborn, {"note": messages.text_of(line)})
         os._exit(failure.errno or 1)
@@ -141,6 +144,19 @@ def _refuse(newborn: Newborn, sentence: str, status: int) -> None:
 
 def _report(newborn: Newborn, message: dict[str, object]) -> None:
     passing.send(newborn.report, json.dumps(message).encode()[:passing.LONGEST])
+
+
+def _interpreter(program: str, environment: dict[str, str]) -> str:
+    """What the first line of a program that is there names as its interpreter, "" for one that is not there or names none."""
+    folders = environment.get("PATH", os.defpath).split(":") if "/" not in program else [""]
+    for folder in folders:
+        try:
+            with open(os.path.join(folder, program), "rb") as file:
+                first = file.readline(_LONGEST_FIRST_LINE)
+        except OSError:
+            continue
+        return first[2:].decode(errors="replace").strip() if first.startswith(b"#!") else ""
+    return ""
 
 
 def argv_of(birth: Birth) -> list[str]:
