@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from slurm.core import cancel, hold, invariants, node_update, recovery, requeue, steps, timers, update
+from slurm.core import cancel, hold, invariants, node_update, proof, recovery, requeue, steps, timers, update
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
+from slurm.core.effects import Terminate
 from slurm.core.snapshot import Snapshot, freeze, thaw
 from slurm.model.errors import SlurmError
 from slurm.model.job import Allocation, Job
@@ -44,6 +45,8 @@ class ClusterLife(RuleBasedStateMachine):
         self.now = b.T0
         self.live = Cluster()
         self.mirror = Cluster()
+        self.alive: dict[tuple[int, int], set[str]] = {}  # attempt → where processes of it may be, whatever the controller thinks
+        self.waived: set[tuple[int, int]] = set()
         self.record(e.Configured(at=self.now, settings=rules, nodes=nodes, partitions=[b.partition("debug", nodes, default=True)]))
         for node in nodes:
             self.record(b.registered(node, self.now))
@@ -56,6 +59,26 @@ class ClusterLife(RuleBasedStateMachine):
             self.mirror.apply(DECODE(before))
             invariants.assert_valid(self.live)
             assert freeze(self.mirror) == freeze(self.live)
+            self.watch_processes(event)
+
+    def watch_processes(self, event: e.Event) -> None:
+        """What machines do, told by the events that prove something: no attempt begins while an earlier one may run, unless that was waived."""
+        if isinstance(event, e.Started):
+            job = self.live.jobs[event.started or event.job]
+            earlier = [key for key, nodes in self.alive.items() if key[0] == job.id and nodes and key not in self.waived]
+            assert not earlier, f"attempt {job.attempt} of {job.id} starts while {earlier} may run"
+            self.alive[job.id, job.attempt] = set(event.allocation.nodes)
+        elif isinstance(event, e.NodeFreed | e.LaunchFailed):
+            self.alive.get((event.job, event.attempt), set()).discard(event.node)
+        elif isinstance(event, e.ProofWaived):
+            self.waived.add((event.job, event.attempt))
+        elif isinstance(event, e.NodeFenced):
+            for key in event.attempts:
+                self.alive.get(key, set()).discard(event.node)
+        elif (isinstance(event, e.NodeRegistered) and event.rebooted) or (
+                isinstance(event, e.NodeUpdated) and event.state == "DOWN" and str(event.reason).startswith("fenced")):
+            for nodes in self.alive.values():
+                nodes.discard(event.node)
 
     def ask(self, operation: object, *arguments: object, **options: object) -> None:
         """An operation may refuse with a SlurmError; whatever it returns instead must be applicable."""
@@ -72,7 +95,7 @@ class ClusterLife(RuleBasedStateMachine):
         return found
 
     def active(self, *, completing: bool) -> list[Job]:
-        return [job for job in self.live.active.values() if job.completing == completing]
+        return [job for job in self.live.active.values() if job.completing == completing and job.lost is None]
 
     @rule(data=st.data(), by=CALLERS, name=st.sampled_from(["a", "b"]), array=ARRAYS, hold=st.sampled_from([False, False, True]), begin=st.sampled_from([0, 0, 0, 20]), deadline=st.sampled_from([0, 0, 0, 90]),
           singleton=st.sampled_from([False, False, True]), kill=st.booleans(), requeue=st.booleans(), limit=st.sampled_from([30, 60, None]), any_=st.booleans(),
@@ -152,7 +175,7 @@ class ClusterLife(RuleBasedStateMachine):
         job = data.draw(st.sampled_from(list(self.live.jobs.values())))
         attempt = max(0, job.attempt - 1)
         before = ENCODE(freeze(self.live))
-        if attempt == job.attempt:
+        if attempt == job.attempt or any((r.job, r.attempt) == (job.id, attempt) for n in self.live.nodes.values() for r in n.remains):
             return
         self.record(e.BatchExited(at=self.now, job=job.id, attempt=attempt, status=0))
         self.record(e.NodeFreed(at=self.now, job=job.id, attempt=attempt, node=node))
@@ -210,13 +233,15 @@ class ClusterLife(RuleBasedStateMachine):
         else:
             self.record(*cancel.cancel(self.live, JobFilter(ids=[text]), by, self.now, signal=10 if what == "signal" else 0).events)
 
-    @rule(node=NODES, what=st.sampled_from(["lost", "silent", "registered", "registered", "rebooted", "drain", "down", "resume"]))
+    @rule(node=NODES, what=st.sampled_from(["lost", "silent", "registered", "registered", "rebooted", "drain", "down", "fenced", "resume"]))
     def machines(self, node: str, what: str) -> None:
         record = self.live.nodes[b.NodeName(node)]
         if what == "lost" and any(not other.usable for other in self.live.nodes.values()):
             what = "resume"
         if what == "lost":
-            self.record(e.NodeLost(at=self.now, node=record.name))
+            self.record(e.NodeSilent(at=self.now, node=record.name), e.NodeLost(at=self.now, node=record.name, may_run=True))
+        elif what == "fenced":
+            self.ask(node_update.update_nodes, node, {"State": "down", "Reason": "fenced: unplugged"}, b.ROOT)
         elif what == "silent":
             self.record(e.NodeSilent(at=self.now, node=record.name))
         elif what in ("registered", "rebooted"):
@@ -230,6 +255,56 @@ class ClusterLife(RuleBasedStateMachine):
         held = data.draw(st.lists(st.sampled_from(jobs), max_size=3)) if jobs else []
         holdings = [recovery.Held(job, self.live.jobs[job].attempt, b.JobId(-5)) for job in held]  # type: ignore[arg-type]
         self.record(*recovery.reconcile(self.live, b.NodeName(node), holdings, self.now).events)
+
+    @rule(data=st.data(), others=st.booleans())
+    def a_switch_fails_and_its_nodes_return(self, data: st.DataObject, others: bool) -> None:
+        """Two nodes are lost at one moment; with what they really hold they come back, one after the other, or later."""
+        names = data.draw(st.lists(NODES, min_size=1, max_size=2, unique=True))
+        together = [b.NodeName(name) for name in names]
+        self.record(*(e.NodeLost(at=self.now, node=name, may_run=True, together=together) for name in together))
+        for name in together[:1] if others else together:
+            self.comes_back(name)
+
+    @rule(node=NODES)
+    def a_node_comes_back_as_it_is(self, node: str) -> None:
+        self.comes_back(b.NodeName(node))
+
+    def comes_back(self, name: b.NodeName) -> None:
+        held = [recovery.Held(job, attempt, b.JobId(-5)) for (job, attempt), nodes in self.alive.items() if name in nodes]  # type: ignore[arg-type]
+        self.record(b.registered(self.live.nodes[name], self.now))
+        found = recovery.reconcile(self.live, name, held, self.now)
+        self.record(*found.events)
+        for effect in found.effects:
+            if isinstance(effect, Terminate):
+                self.record(e.NodeFreed(at=self.now, job=effect.job, attempt=effect.attempt, node=name))
+        for job, attempt in found.unknown:
+            self.alive[job, attempt].discard(name)
+
+    @precondition(lambda self: any(job.lost for job in self.live.active.values()))
+    @rule(data=st.data(), what=st.sampled_from(["exit", "lease", "timeout", "launched", "failed", "gone"]), status=st.sampled_from([0, 256, 42 << 8]))
+    def news_of_lost(self, data: st.DataObject, what: str, status: int) -> None:
+        job = data.draw(st.sampled_from([job for job in self.live.active.values() if job.lost is not None]))
+        assert job.lost is not None
+        common = {"at": self.now, "job": job.id, "attempt": job.attempt}
+        if what == "launched":
+            self.record(e.Launched(**common, lease=60))
+        elif what == "failed":
+            self.record(e.LaunchFailed(**common, node=data.draw(st.sampled_from(job.nodes_left)), why="no trace"))
+        elif what == "gone":
+            self.record(e.NodeFreed(**common, node=data.draw(st.sampled_from(job.nodes_left))))
+        else:
+            self.record(e.BatchExited(**common, status=status, limit=what if what != "exit" else ""))
+
+    @rule(data=st.data(), how=st.sampled_from(["fenced", "waived"]))
+    def proofs(self, data: st.DataObject, how: str) -> None:
+        waiting = [job for job in self.live.jobs.values() if proof.awaited(job)]
+        if not waiting:
+            return
+        job = data.draw(st.sampled_from(waiting))
+        if how == "waived":
+            self.record(e.ProofWaived(at=self.now, job=job.id, attempt=job.attempt, why="requeue_unproven"))
+        else:
+            self.record(e.NodeFenced(at=self.now, node=proof.awaited(job)[0], attempts=[(job.id, n) for n in range(job.attempt + 1)]))
 
     @rule(seconds=st.sampled_from([1, 10, 30, 60, 250]))
     def time_passes(self, seconds: int) -> None:

@@ -70,6 +70,8 @@ def show_ping(shell: Shell, channel: Channel) -> int:
     except Unreachable as error:
         return _down(shell, error)
     shell.out(f"Slurmctld({reply.get('mode', 'primary')}) at {reply.get('host', '')} is UP")
+    if reply.get("trouble"):
+        shell.hints([str(reply["trouble"])])
     return 0
 
 

@@ -148,7 +148,7 @@ PrologFlags | list | | later | prologs and epilogs are not run
 PropagatePrioProcess | int | 0 | later | jobs run at the daemon's nice value
 PropagateResourceLimits | list | ALL | later! | jobs get the limits of the node daemon
 PropagateResourceLimitsExcept | list | | later | jobs get the limits of the node daemon
-RebootProgram | text | | later | nodes are not rebooted
+RebootProgram | text | | later | scontrol reboot does not exist; with SlurmctldParameters=reboot_from_controller it is run on nodes that fell silent
 ReconfigFlags | list | | later | a changed partition is kept until slurmctld reads the file again
 RequeueExit | list | | yes |
 RequeueExitHold | list | | yes |
@@ -179,7 +179,7 @@ SlurmctldSyslogDebug | level | | later | nothing is written to syslog
 SlurmctldPrimaryOffProg | text | | later | there is one controller
 SlurmctldPrimaryOnProg | text | | later | there is one controller
 SlurmctldTimeout | sec | 120 | later | there is one controller
-SlurmctldParameters | list | | later | slurmctld has no such switches
+SlurmctldParameters | list | | yes |
 SlurmdDebug | level | info | yes |
 SlurmdHttpAuthParameters | list | | later | slurmd does not answer HTTP
 SlurmdLogFile | text | | yes |
@@ -283,6 +283,8 @@ PowerPlugin | plugin | | later | power is not managed
 Prolog | text | | later | prologs and epilogs are not run
 PrologSlurmctld | text | | later | prologs and epilogs are not run
 PrologTimeout | int | 65534 | later | prologs and epilogs are not run
+FenceProgram | text | | yes |
+FenceProgramTimeout | sec | 60 | yes |
 RoutePlugin | text | route/default | ok | every node holds its own connection to slurmctld, so nothing is routed
 SallocDefaultCommand | text | | old | LaunchParameters=use_interactive_step took its place
 SbcastParameters | text | | old | BcastParameters took its place
@@ -317,7 +319,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
         **dict.fromkeys((f"{name}_file" for prefix in ("ctld", "slurmd", "sackd", "dbd", "restd") for name in (f"{prefix}_cert", f"{prefix}_cert_key")), "yes"),
         "ca_cert_file": "yes", "load_system_certificates": "later", "security_policy_version": "ok",
     },
-    "SlurmdParameters": {"config_overrides": "yes", "start_timeout": "yes"},
+    "SlurmctldParameters": {"reboot_from_controller": "yes", "requeue_unproven": "yes"},
+    "SlurmdParameters": {"config_overrides": "yes", "fence_timeout": "yes", "start_timeout": "yes"},
 }
 """Keys that hold a list of switches of which some are carried out → switch → standing; every other switch is not carried out yet.
 

@@ -11,7 +11,7 @@ import msgspec
 
 from slurm.core import dependencies, standing, starting
 from slurm.core import events as e
-from slurm.core.effects import Effect
+from slurm.core.effects import Effect, SetLimit
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
 from slurm.model.job import DependencyClause, Job
@@ -60,6 +60,7 @@ def apply(state: ClusterState, job: Job, event: e.JobUpdated, effects: list[Effe
         job.time_limit = asked["time_limit"]
         if job.state is JobState.RUNNING:
             starting.set_limit_timer(state, job)
+            effects.append(SetLimit(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left)))
     if job.state is JobState.RUNNING and ("time_limit" in asked or "signal" in asked):
         starting.set_warning_timer(state, job)
     if "array_limit" in values and job.array_job:

@@ -19,6 +19,7 @@ _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.NodeRegistered: machines.on_registered,
     e.NodeSilent: machines.on_silent,
     e.NodeLost: machines.on_lost,
+    e.NodeFenced: machines.on_fenced,
     e.NodeUpdated: machines.on_updated,
     e.Purged: purging.on_purged,
 }

@@ -7,7 +7,15 @@ from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
 from slurm.model.ids import NodeName
 from slurm.model.job import Job
+from slurm.model.settings import Settings
 from slurm.model.states import JobState
+
+
+def may_run_again(settings: Settings, job: Job) -> bool:
+    """Whether a job may be run again after a failure or on request: batch, and --requeue or JobRequeue=1."""
+    if job.request.kind != "batch":
+        return False
+    return settings.job_requeue if job.request.requeue is None else job.request.requeue
 
 
 def record_end(state: ClusterState, job: Job, at: float) -> None:

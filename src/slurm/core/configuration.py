@@ -18,8 +18,8 @@ from slurm.model.states import NodeState
 _PARTITION_TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Partition)}
 _KEPT = (
     "state", "drain", "responding", "reason", "reason_user", "reason_uid", "reason_time", "comment", "extra", "registered", "arch", "os",
-    "version", "boot_time", "slurmd_start_time", "last_busy_time", "last_heard", "cpu_load", "free_memory", "cpus_used", "memory_used",
-    "gres_used", "jobs", "completing", "exclusive_user",
+    "version", "boot_time", "boot_id", "slurmd_start_time", "last_busy_time", "last_heard", "cpu_load", "free_memory", "cpus_used", "memory_used",
+    "gres_used", "jobs", "completing", "remains", "exclusive_user",
 )
 """What a node keeps when its configuration is read again: all that was not configured."""
 
@@ -27,18 +27,18 @@ _KEPT = (
 def on_configured(state: ClusterState, event: e.Configured) -> list[Effect]:
     """Take the configuration over; nodes and partitions that still exist keep what operators and jobs made of them.
 
-    Jobs that hold a node which is not in the configuration any more lose it.
+    Jobs that hold a node which is not in the configuration any more lose it; its record stays until nothing of theirs can be left there.
     """
     first = not state.nodes
     effects: list[Effect] = []
     wanted = {node.name for node in event.nodes}
     for name in [name for name in state.nodes if name not in wanted]:
-        effects += machines.on_lost(state, e.NodeLost(at=event.at, node=name, why="removed from the configuration"))
-        del state.nodes[name]
+        effects += machines.on_removed(state, state.nodes[name], event)
+    kept = {name: node for name, node in state.nodes.items() if name not in wanted and (node.jobs or node.remains)}
     state.settings = event.settings
     if first:
         state.next_job_id = max(state.next_job_id, type(state.next_job_id)(event.settings.first_job_id))
-    state.nodes = {node.name: _merged(state.nodes.get(node.name), node) for node in event.nodes}
+    state.nodes = {node.name: _merged(state.nodes.get(node.name), node) for node in event.nodes} | kept
     previous = state.partitions
     state.partitions = {}
     for partition in event.partitions:
@@ -74,7 +74,7 @@ def encode(changes: dict[str, object]) -> dict[str, msgspec.Raw]:
 def _merged(before: Node | None, configured: Node) -> Node:
     fresh = msgspec.structs.replace(configured, gres=[msgspec.structs.replace(pool) for pool in configured.gres])
     if before is None:
-        fresh.jobs, fresh.completing, fresh.gres_used = set(), set(), {}
+        fresh.jobs, fresh.completing, fresh.gres_used, fresh.remains = set(), set(), {}, []
         return fresh
     for field in _KEPT:
         setattr(fresh, field, getattr(before, field))

@@ -35,6 +35,14 @@ class Terminate(Effect, frozen=True):
     at: float = 0.0
 
 
+class SetLimit(Effect, frozen=True):
+    """Tell these nodes when the time limit of this attempt is: they keep it also when they hear nobody."""
+
+    job: JobId
+    attempt: int
+    nodes: tuple[NodeName, ...]
+
+
 class Signal(Effect, frozen=True):
     """Send a signal number to a step (None: all steps, not the batch shell), the batch script (`batch`) or everything (`full`)."""
 
@@ -67,4 +75,4 @@ class Plan(Effect, frozen=True):
     """Something changed that may let a pending job start."""
 
 
-AnyEffect = Launch | Terminate | Signal | EndStep | Announce | Plan
+AnyEffect = Launch | Terminate | SetLimit | Signal | EndStep | Announce | Plan

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.core import concluding, dependencies, resources
+from slurm.core import concluding, dependencies, parking, resources
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Plan, Signal, Terminate
 from slurm.core.state import ClusterState
@@ -31,6 +31,12 @@ def on_batch_exited(state: ClusterState, job: Job, event: e.BatchExited) -> list
     _end_batch_step(job, event)
     job.launched = True
     job.exit_status = event.status
+    if event.limit == "timeout":
+        job.exit_status = 0
+        return end(state, job, event.at, JobState.TIMEOUT, Reason.TIME_LIMIT, why="timeout")
+    if event.limit == "lease":
+        job.requeue_after = concluding.may_run_again(state.settings, job)
+        return end(state, job, event.at, JobState.NODE_FAIL, Reason.NODE_DOWN, why="node_fail")
     final, reason = verdict_of(event.status, event.oom)
     code = exitstatus.from_wait(event.status).code
     if code and code in state.settings.requeue_exit:
@@ -72,7 +78,7 @@ def on_cancelled_late(state: ClusterState, job: Job, event: e.Cancelled) -> list
     job.state = JobState.CANCELLED
     job.reason_text = str(event.by)
     job.flags = ["completing"]
-    return [Announce(job=job.id)]
+    return [Announce(job=job.id), *write_off(state, job, event.at)]
 
 
 def on_warned(state: ClusterState, job: Job, event: e.Warned) -> list[Effect]:
@@ -112,9 +118,20 @@ def free_node(state: ClusterState, job: Job, name: NodeName, at: float) -> list[
     if name not in job.nodes_left:
         return []
     release(state, job, name, at)
+    if job.nodes_left and job.requeue_after and parking.all_lost(state, job):
+        return parking.park(state, job, at, intact=False)
     if job.nodes_left:
         return [Plan()]
     return settle(state, job, at)
+
+
+def write_off(state: ClusterState, job: Job, at: float) -> list[Effect]:
+    """A job ends for good: nodes that were given up do not keep it."""
+    effects: list[Effect] = []
+    for name in [name for name in job.nodes_left if parking.is_lost(state, name)]:
+        parking.leave(state, job, name)
+        effects += free_node(state, job, name, at)
+    return effects
 
 
 def release(state: ClusterState, job: Job, name: NodeName, at: float) -> None:

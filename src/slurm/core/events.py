@@ -30,6 +30,7 @@ class Configured(Event):
     settings: Settings
     nodes: list[Node]
     partitions: list[Partition]
+    may_run: bool = False  # see NodeLost; of nodes that are not configured any more
 
 
 class Submitted(Event):
@@ -58,6 +59,7 @@ class Launched(Event):
 
     job: JobId
     attempt: int
+    lease: int = 0  # Job.lease
 
 
 class LaunchFailed(Event):
@@ -76,6 +78,7 @@ class BatchExited(Event):
     attempt: int
     status: int
     oom: bool = False
+    limit: str = ""  # timeout | lease: its slurmstepd ended it for that by itself
 
 
 class AllocationRelinquished(Event):
@@ -186,19 +189,50 @@ class NodeRegistered(Event):
     os: str = ""
     version: str = ""
     boot_time: float = 0.0
+    boot_id: str = ""
     slurmd_start_time: float = 0.0
     address: str = ""
     hostname: str = ""
     port: int = 0
     gres: list[GresPool] | None = None
-    rebooted: bool = False  # boot_time is newer than at the last registration: nothing survived there
+    rebooted: bool = False  # the machine was started anew since its last registration: nothing survived there
 
 
 class NodeLost(Event):
-    """A node did not answer for SlurmdTimeout."""
+    """A node did not answer for SlurmdTimeout.
+
+    `may_run`: what it ran may still run there (False in journals of before this was known, which took it for over). `together`: every node that
+    is lost at this moment.
+    """
 
     node: NodeName
     why: str = "Not responding"
+    may_run: bool = False
+    together: list[NodeName] = []
+
+
+class NodeReturned(Event):
+    """A node that was lost registered with this attempt still on it."""
+
+    job: JobId
+    attempt: int
+    node: NodeName
+
+
+class NodeFenced(Event):
+    """It is proven that nothing is left of these attempts, (job, attempt), on a node; `why` says by what."""
+
+    node: NodeName
+    attempts: list[tuple[JobId, int]]
+    why: str = ""
+
+
+class ProofWaived(Event):
+    """The next attempt of a job does not wait any longer for the proof that the earlier one is over; `why`: lease | requeue_unproven."""
+
+    job: JobId
+    attempt: int
+    why: str = ""
 
 
 class NodeSilent(Event):
@@ -219,6 +253,7 @@ class NodeUpdated(Event):
     features: list[str] | None = None
     comment: str | None = None
     extra: str | None = None
+    may_run: bool = False  # as in NodeLost, when it is set DOWN while nobody hears of it
 
 
 class PartitionUpdated(Event):
@@ -237,7 +272,7 @@ class Purged(Event):
 AnyEvent = (
     Configured | Submitted | Eligible | Started | Launched | LaunchFailed | BatchExited | AllocationRelinquished | NodeFreed | Warned
     | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepExited | NodeRegistered
-    | NodeLost | NodeSilent | NodeUpdated | PartitionUpdated | Purged
+    | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
 )
 
 

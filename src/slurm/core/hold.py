@@ -40,7 +40,7 @@ def _waiting(state: ClusterState, ids: Iterable[str], caller: e.Caller) -> list[
     waiting = []
     for chosen in found:
         require_owner(state, caller, chosen.job)
-        if chosen.job.id in state.pending:
+        if chosen.job.id in state.pending or chosen.job.lost is not None:
             waiting.append(chosen)
     groups = {chosen.job.array_job or chosen.job.id for chosen in waiting}
     for chosen in found:

@@ -21,7 +21,7 @@ class BrokenInvariant(AssertionError):
 def check(state: ClusterState) -> list[str]:
     """Every contradiction in the state, as sentences; [] when it is sound. Looks at everything: not for each event of a large cluster."""
     found: list[str] = []
-    for part in (_jobs, _queue, _nodes, _arrays, _dependents, _names):
+    for part in (_jobs, _queue, _nodes, _remains, _arrays, _dependents, _names):
         found += part(state)
     return found
 
@@ -38,17 +38,19 @@ def _jobs(state: ClusterState) -> Iterator[str]:
         if job.id != job_id:
             yield f"record {job_id} says it is job {job.id}"
         over = job.state.finished and not job.completing
-        waits = job.state is JobState.PENDING and not job.completing
+        waits = job.state is JobState.PENDING and not job.completing and job.lost is None
         holds = not over and not waits
         if holds != (job_id in state.active):
             yield f"job {job_id} is {job.state.name}{job.flags} but {'not ' if holds else ''}among the active"
         if waits != (job_id in state.pending):
             yield f"job {job_id} is {job.state.name}{job.flags} but {'not ' if waits else ''}in the queue"
+        if job.lost is not None and (job.state is not JobState.PENDING or job.completing or job.allocation is not None or not job.nodes_left):
+            yield f"job {job_id} is lost and {job.state.name}{job.flags} on {job.nodes_left}"
         if waits and job.allocation is not None:
             yield f"job {job_id} waits and holds an allocation"
         if not holds and job.nodes_left:
             yield f"job {job_id} runs nowhere but has nodes left"
-        if holds and (job.allocation is None or not set(job.nodes_left) <= set(job.allocation.nodes)):
+        if holds and (job.holding is None or not set(job.nodes_left) <= set(job.holding.nodes)):
             yield f"job {job_id} runs outside its allocation"
         if job.next_step < 0 or any(step.id != key for key, step in job.steps.items()):
             yield f"job {job_id} has steps under wrong ids"
@@ -77,9 +79,9 @@ def _node(state: ClusterState, node: Node, jobs: list[Job]) -> Iterator[str]:
     cpus = memory = 0
     gres: dict[str, int] = {}
     for job in jobs:
-        assert job.allocation is not None
-        share = next(share for share in job.allocation.shares if share.node == node.name)
-        if cpus & share.cpus and not may_share(state, job, job.allocation.partition):
+        assert job.holding is not None
+        share = next(share for share in job.holding.shares if share.node == node.name)
+        if cpus & share.cpus and not may_share(state, job, job.holding.partition):
             yield f"CPUs of {node.name} are given twice, the second time to job {job.id}"
         cpus |= share.cpus
         memory += share.memory
@@ -99,6 +101,22 @@ def _node(state: ClusterState, node: Node, jobs: list[Job]) -> Iterator[str]:
         yield f"{node.name} lists jobs {sorted(node.jobs)}, it is held by {sorted(job.id for job in jobs)}"
     if node.completing != {job.id for job in jobs if job.completing}:
         yield f"{node.name} lists completing {sorted(node.completing)}"
+
+
+def _remains(state: ClusterState) -> Iterator[str]:
+    """No attempt runs while an earlier one may, unless the site waived the proof."""
+    open_: dict[JobId, dict[NodeName, set[int]]] = {}
+    for node in state.nodes.values():
+        for each in node.remains:
+            if not each.waived:
+                open_.setdefault(each.job, {}).setdefault(node.name, set()).add(each.attempt)
+    for job_id, job in state.pending.items():
+        if set(job.unproven) != set(open_.get(job_id, ())):
+            yield f"job {job_id} waits for proof on {job.unproven}, remains are on {sorted(open_.get(job_id, ()))}"
+    for job_id, job in state.active.items():
+        earlier = [name for name, attempts in open_.get(job_id, {}).items() if min(attempts) < job.attempt]
+        if earlier:
+            yield f"job {job_id} has attempt {job.attempt} while an earlier one may run on {earlier}"
 
 
 def _arrays(state: ClusterState) -> Iterator[str]:

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from slurm.core import ending, requeuing, starting, stepping, waiting
+from slurm.core import ending, proof, requeuing, starting, stepping, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition, story
@@ -21,15 +21,18 @@ from slurm.model.states import JobState
 
 
 class Phase(enum.Enum):
-    """Where in its life a job is: waits, holds resources and runs, ended with processes left on nodes, ended for good."""
+    """Where in its life a job is: waits, holds resources and runs, is to run again but lost sight of its nodes, ended with processes left on
+    nodes, ended for good.
+    """
 
     WAITING = "waiting"
     RUNNING = "running"
+    LOST = "lost"
     ENDING = "ending"
     ENDED = "ended"
 
 
-WAITING, RUNNING, ENDING, ENDED = Phase
+WAITING, RUNNING, LOST, ENDING, ENDED = Phase
 
 Handler = Callable[[ClusterState, Job, Any], list[Effect]]
 
@@ -38,6 +41,8 @@ def phase(job: Job) -> Phase:
     """The phase of a job, from its state and the completing flag."""
     if "completing" in job.flags:
         return ENDING
+    if job.lost is not None:
+        return LOST
     if job.state is JobState.PENDING:
         return WAITING
     return ENDED if job.state.finished else RUNNING
@@ -51,6 +56,7 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (WAITING, e.JobUpdated): waiting.on_updated,
     (WAITING, e.DeadlinePassed): waiting.on_deadline_passed,
     (WAITING, e.Cancelled): waiting.on_cancelled,
+    (WAITING, e.ProofWaived): proof.on_waived_waiting,
     (RUNNING, e.Launched): starting.on_launched,
     (RUNNING, e.LaunchFailed): requeuing.on_launch_failed,
     (RUNNING, e.BatchExited): ending.on_batch_exited,
@@ -62,6 +68,18 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (RUNNING, e.JobUpdated): waiting.on_updated,
     (RUNNING, e.StepCreated): stepping.on_created,
     (RUNNING, e.StepExited): stepping.on_exited,
+    (LOST, e.NodeReturned): proof.on_returned,
+    (LOST, e.NodeFreed): proof.on_node_over,
+    (LOST, e.LaunchFailed): proof.on_node_over,
+    (LOST, e.ProofWaived): proof.on_waived,
+    (LOST, e.Launched): proof.on_launched,
+    (LOST, e.BatchExited): proof.on_batch_exited,
+    (LOST, e.StepExited): proof.on_step_exited,
+    (LOST, e.Cancelled): proof.on_cancelled,
+    (LOST, e.Requeued): proof.on_requeued,
+    (LOST, e.Held): proof.on_held,
+    (LOST, e.Released): proof.on_released,
+    (LOST, e.JobUpdated): waiting.on_updated,
     (ENDING, e.NodeFreed): ending.on_node_freed,
     (ENDING, e.StepExited): stepping.on_exited,
     (ENDING, e.BatchExited): ending.on_batch_exited_late,
@@ -76,6 +94,12 @@ IGNORED: dict[tuple[Phase, type[e.Event]], str] = {
     (WAITING, e.Requeued): "it waits already",
     (RUNNING, e.NodeFreed): "a node speaks only for processes that were to end; these were not",
     (RUNNING, e.Eligible): "the delay ended after the job was started by hand",
+    (RUNNING, e.NodeReturned): "it runs as if the node had never been away",
+    (RUNNING, e.ProofWaived): "its attempt goes on: nothing is waited for",
+    (LOST, e.Warned): "nobody hears of its nodes",
+    (LOST, e.TimedOut): "its nodes keep its time limit",
+    (ENDING, e.NodeReturned): "it was ended while the node was away",
+    (ENDING, e.ProofWaived): "its nodes are heard of: they end it",
     (ENDING, e.Launched): "the script ran, but its end was already decided",
     (ENDING, e.Warned): "it ended before the warning",
     (ENDING, e.TimedOut): "it ended before its limit",
@@ -85,6 +109,8 @@ IGNORED: dict[tuple[Phase, type[e.Event]], str] = {
     (ENDED, e.LaunchFailed): "late news of a job that ended",
     (ENDED, e.BatchExited): "late news of a job that ended",
     (ENDED, e.AllocationRelinquished): "late news of a job that ended",
+    (ENDED, e.NodeReturned): "it was ended while the node was away",
+    (ENDED, e.ProofWaived): "it ended meanwhile",
     (ENDED, e.NodeFreed): "late news of a job that ended",
     (ENDED, e.Warned): "late news of a job that ended",
     (ENDED, e.TimedOut): "late news of a job that ended",
@@ -99,12 +125,20 @@ GONE = "news of a job that left memory"
 
 ATTEMPT_EVENTS: frozenset[type[e.Event]] = frozenset({
     e.Launched, e.LaunchFailed, e.BatchExited, e.NodeFreed, e.Warned, e.TimedOut, e.StepExited,
+    e.NodeReturned, e.ProofWaived,
 })
 """Events that speak of one attempt; those of an earlier attempt are ignored, those of a later one are illegal."""
 
 
 def step(state: ClusterState, event: Any) -> list[Effect]:
     """Carry out one job event; IllegalTransition, with nothing changed, when it cannot happen to this job now."""
+    kind = type(event)
+    if kind is e.NodeFreed:
+        return proof.note_clean(state, event.node, event.job, event.attempt) + _step(state, event)
+    return _step(state, event)
+
+
+def _step(state: ClusterState, event: Any) -> list[Effect]:
     kind = type(event)
     job = state.jobs.get(event.job)
     if job is None:

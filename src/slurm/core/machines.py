@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from slurm.core import ending, requeuing
+from collections.abc import Sequence
+
+from slurm.core import ending, proof, requeuing
 from slurm.core import events as e
 from slurm.core.effects import Effect, Plan
 from slurm.core.illegal import IllegalTransition
+from slurm.core.requeuing import Loss
 from slurm.core.state import ClusterState
 from slurm.model.ids import NodeName
+from slurm.model.job import Job
 from slurm.model.node import GresPool, Node
 from slurm.model.settings import Settings
-from slurm.model.states import JobState, NodeState
+from slurm.model.states import NodeState
 
 NOT_RESPONDING = "Not responding"
 REBOOTED = "Node unexpectedly rebooted"
@@ -21,8 +25,9 @@ def on_registered(state: ClusterState, event: e.NodeRegistered) -> list[Effect]:
     node = _node(state, event.node)
     effects: list[Effect] = []
     if event.rebooted:
-        effects += _lose_jobs(state, node, REBOOTED, event.at)
-    for field in ("arch", "os", "version", "boot_time", "slurmd_start_time", "address", "hostname", "port"):
+        effects += _lose_jobs(state, node, event, REBOOTED, Loss.PROVEN)
+        effects += proof.clear(state, node)
+    for field in ("arch", "os", "version", "boot_time", "boot_id", "slurmd_start_time", "address", "hostname", "port"):
         value = getattr(event, field)
         if value:
             setattr(node, field, value)
@@ -48,13 +53,36 @@ def on_silent(state: ClusterState, event: e.NodeSilent) -> list[Effect]:
 
 
 def on_lost(state: ClusterState, event: e.NodeLost) -> list[Effect]:
-    """The node is DOWN and what ran there is lost."""
+    """The node is DOWN; what ran there is not known to be over."""
     node = _node(state, event.node)
     node.responding = False
     node.state = NodeState.DOWN
     if not node.reason:
         _set_reason(node, event.why, 0, state.settings.slurm_user, event.at)
-    return _lose_jobs(state, node, event.why, event.at)
+    loss = Loss.SILENT if event.may_run else Loss.PROVEN
+    return _lose_jobs(state, node, event, event.why, loss, together=event.together)
+
+
+def on_fenced(state: ClusterState, event: e.NodeFenced) -> list[Effect]:
+    """It is proven that nothing of these attempts is left on a node."""
+    node = _node(state, event.node)
+    effects: list[Effect] = []
+    for job_id, attempt in event.attempts:
+        effects += proof.note_clean(state, node.name, job_id, attempt)
+        job = state.jobs.get(job_id)
+        if job is not None and job.attempt == attempt and job_id in node.jobs:
+            effects += _lose_job(state, node, job, event, event.why or "fenced", Loss.PROVEN)
+    return effects
+
+
+def on_removed(state: ClusterState, node: Node, event: e.Configured) -> list[Effect]:
+    """The configuration has no such node any more: what it runs is to end. Its record stays, out of sight, while that is not proven."""
+    node.responding = False
+    why = "removed from the configuration"
+    effects = _lose_jobs(state, node, event, why, Loss.SILENT if event.may_run else Loss.PROVEN, intact=False)
+    node.state = NodeState.FUTURE
+    _set_reason(node, why, 0, state.settings.slurm_user, event.at)
+    return effects
 
 
 def on_updated(state: ClusterState, event: e.NodeUpdated) -> list[Effect]:
@@ -76,7 +104,12 @@ def on_updated(state: ClusterState, event: e.NodeUpdated) -> list[Effect]:
         node.drain = True
     elif word == "DOWN":
         node.state = NodeState.DOWN
-        effects += _lose_jobs(state, node, node.reason or "set DOWN", event.at, gone=not node.responding)
+        fenced = event.may_run and (event.reason or "").lower().startswith("fenced")
+        silent = Loss.SILENT if event.may_run else Loss.PROVEN
+        loss = Loss.PROVEN if fenced else Loss.ORDERED if node.responding else silent
+        effects += _lose_jobs(state, node, event, node.reason or "set DOWN", loss, intact=False)
+        if fenced:
+            effects += proof.clear(state, node)
     elif word in ("RESUME", "IDLE", "UNDRAIN"):
         node.drain = False
         if word != "UNDRAIN" and node.state is NodeState.DOWN:
@@ -102,16 +135,26 @@ def _set_reason(node: Node, reason: str, uid: int, user: str, at: float) -> None
     node.reason_time = at if reason else 0.0
 
 
-def _lose_jobs(state: ClusterState, node: Node, why: str, at: float, *, gone: bool = True) -> list[Effect]:
-    """End what runs on a node; unless the node is `gone` its slurmd ends the processes first, so that nothing runs twice."""
+def _lose_jobs(
+    state: ClusterState, node: Node, event: e.Event, why: str, loss: Loss, *, together: Sequence[NodeName] = (), intact: bool = True,
+) -> list[Effect]:
+    """End what runs on a node, as far as that is known or can be ordered."""
     effects: list[Effect] = []
     for job_id in sorted(node.jobs):
-        job = state.jobs[job_id]
-        if job.completing:
-            effects += ending.free_node(state, job, node.name, at) if gone else []
-        elif job.state in (JobState.RUNNING, JobState.SUSPENDED):
-            effects += requeuing.lose_node(state, job, node.name, at, why, gone=gone)
+        effects += _lose_job(state, node, state.jobs[job_id], event, why, loss, together=together, intact=intact)
     return effects
+
+
+def _lose_job(
+    state: ClusterState, node: Node, job: Job, event: e.Event, why: str, loss: Loss, *, together: Sequence[NodeName] = (), intact: bool = True,
+) -> list[Effect]:
+    if job.lost is not None:
+        return proof.lose_again(state, job, node.name, event.at, proven=loss is Loss.PROVEN, intact=intact)
+    if job.completing:
+        if loss is Loss.SILENT:
+            return proof.lose_ending(state, job, node.name, event.at)
+        return ending.free_node(state, job, node.name, event.at) if loss is Loss.PROVEN else []
+    return requeuing.lose_node(state, job, event, node.name, why, loss, together=together, intact=intact)
 
 
 def _returns(node: Node, settings: Settings) -> bool:

@@ -36,7 +36,7 @@ def update_nodes(state: ClusterState, nodes: str, changes: Mapping[str, str], ca
         raise InvalidRequest(
             "ESLURM_INVALID_NODE_STATE", f"You must specify a reason when {_NEED_REASON[wanted]} a node. Request denied",
             hints=[f'for example: scontrol update nodename={nodes} state={wanted.lower()} reason="bad dimm"'])
-    return [e.NodeUpdated(at=now, node=name, by=caller.uid, by_name=caller.user, **fields) for name in names]  # type: ignore[arg-type]
+    return [e.NodeUpdated(at=now, node=name, by=caller.uid, by_name=caller.user, may_run=True, **fields) for name in names]  # type: ignore[arg-type]
 
 
 def _state(text: str) -> str:

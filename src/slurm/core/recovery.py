@@ -13,7 +13,7 @@ from slurm.core import events as e
 from slurm.core.effects import Effect, Launch, Terminate
 from slurm.core.state import ClusterState
 from slurm.model.ids import JobId, NodeName, StepId
-from slurm.model.job import Job
+from slurm.model.job import Job, LostAttempt
 from slurm.model.states import JobState, Reason
 
 ON_THE_WAY_SECONDS = 10.0
@@ -76,17 +76,25 @@ def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now
     held = list(holdings)
     have = {(each.job, each.attempt) for each in held}
     result = Reconciled([], [], [])
-    for pair in sorted(have):
+    known = state.nodes.get(node)
+    remains = {(each.job, each.attempt) for each in known.remains} if known is not None else set()
+    for pair in sorted(have - remains):
         job = state.jobs.get(pair[0])
         if job is None or job.attempt != pair[1] or node not in job.nodes_left:
             result.unknown.append(pair)
-    known = state.nodes.get(node)
+    for pair in sorted(remains):
+        if pair in have:
+            result.effects.append(Terminate(job=pair[0], attempt=pair[1], nodes=(node,), why="node_fail"))
+        else:
+            result.events.append(e.NodeFreed(at=now, job=pair[0], attempt=pair[1], node=node))
     for job_id in sorted(known.jobs) if known is not None else ():
         job = state.jobs[job_id]
         if node not in job.nodes_left:
             continue
         present = (job.id, job.attempt) in have
-        if job.completing:
+        if job.lost is not None:
+            _of_lost(job, job.lost, node, now, result, present=present)
+        elif job.completing:
             if present:
                 result.effects.extend(_expected(job, [node]))
             else:
@@ -102,6 +110,18 @@ def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now
     return result
 
 
+def _of_lost(job: Job, lost: LostAttempt, node: NodeName, now: float, result: Reconciled, *, present: bool) -> None:
+    """A node is back that an attempt was waiting for: it goes on, or nothing of it is left there, or what is left is to end."""
+    if not lost.intact and present:
+        result.effects.append(Terminate(job=job.id, attempt=job.attempt, nodes=(node,), why="node_fail", at=lost.since))
+    elif not lost.intact or (node == lost.batch_host and not present):
+        result.events.append(e.NodeFreed(at=now, job=job.id, attempt=job.attempt, node=node))
+    else:
+        result.events.append(e.NodeReturned(at=now, job=job.id, attempt=job.attempt, node=node))
+        if node == lost.batch_host and not lost.launched:
+            result.events.append(e.Launched(at=now, job=job.id, attempt=job.attempt))
+
+
 def _lost_steps(job: Job, node: NodeName, held: list[Held], now: float) -> list[e.Event]:
     """Steps that should run on the node and left no trace there; killed is the best that can be said of them.
 
@@ -110,14 +130,14 @@ def _lost_steps(job: Job, node: NodeName, held: list[Held], now: float) -> list[
     have = {each.step for each in held if (each.job, each.attempt) == (job.id, job.attempt)}
     return [
         e.StepExited(at=now, job=job.id, attempt=job.attempt, step=step.id, node=node, status=9)
-        for step in job.steps.values()
+        for step in (job.lost.steps if job.lost is not None else job.steps).values()
         if step.id >= 0 and node in step.nodes_left and step.id not in have and now - step.start_time > ON_THE_WAY_SECONDS
     ]
 
 
 def _expected(job: Job, nodes: list[NodeName]) -> list[Effect]:
     if job.completing:
-        return [Terminate(job=job.id, attempt=job.attempt, nodes=tuple(nodes), why=why_ended(job), at=job.end_time)]
+        return [Terminate(job=job.id, attempt=job.attempt, nodes=tuple(nodes), why=why_ended(job), at=job.end_time)] if nodes else []
     if job.state is JobState.RUNNING and job.request.kind == "batch" and not job.launched and job.batch_host in nodes:
         return [Launch(job=job.id, attempt=job.attempt, node=job.batch_host)]
     return []

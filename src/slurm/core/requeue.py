@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from slurm.core import concluding, selection
 from slurm.core import events as e
-from slurm.core import requeuing, selection
 from slurm.core.rights import require_owner
 from slurm.core.state import ClusterState
 from slurm.model.errors import InvalidRequest, NotNow
@@ -35,5 +35,5 @@ def _check(state: ClusterState, job: Job, shown: str) -> None:
         raise InvalidRequest("ESLURM_BATCH_ONLY", hints=[f"job {shown} is an interactive allocation: there is no script to run again"])
     if job.array_part is not None:
         raise NotNow("ESLURM_ALREADY_DONE", hints=[f"the tasks of {shown} were cancelled before they started: submit them again"])
-    if not requeuing.allowed(state, job):
+    if not concluding.may_run_again(state.settings, job):
         raise NotNow("ESLURM_DISABLED", hints=[f"job {shown} was submitted with --no-requeue, or JobRequeue=0"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from slurm.core import concluding, dependencies, ending
+import enum
+from collections.abc import Sequence
+
+from slurm.core import concluding, dependencies, ending, parking, proof
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Plan
 from slurm.core.state import ClusterState
@@ -11,11 +14,12 @@ from slurm.model.job import Job
 from slurm.model.states import JobState, Reason
 
 
-def allowed(state: ClusterState, job: Job) -> bool:
-    """Whether a job may be run again: batch, and --requeue or JobRequeue=1."""
-    if job.request.kind != "batch":
-        return False
-    return state.settings.job_requeue if job.request.requeue is None else job.request.requeue
+class Loss(enum.Enum):
+    """How a node is taken from a job: with proof that nothing of it is left there, without being heard of, or with an order to end it there."""
+
+    PROVEN = "proven"
+    SILENT = "silent"
+    ORDERED = "ordered"
 
 
 def on_requeued(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect]:
@@ -39,6 +43,7 @@ def on_requeued_ended(state: ClusterState, job: Job, event: e.Requeued) -> list[
     """A job that ended for good is to run again."""
     job.hold_after = event.hold
     job.reason_text = event.why
+    proof.look_for_remains(state, job)
     effects: list[Effect] = [Announce(job=job.id), Plan()]
     concluding.back_to_queue(state, job, event.at)
     dependencies.look_for_namesakes(state, job, event.at, effects)
@@ -48,8 +53,8 @@ def on_requeued_ended(state: ClusterState, job: Job, event: e.Requeued) -> list[
 def on_launch_failed(state: ClusterState, job: Job, event: e.LaunchFailed) -> list[Effect]:
     """A node could not start the script, or lost all trace of it: run it again elsewhere, held after too many tries."""
     if job.launched:
-        return lose_node(state, job, event.node, event.at, event.why)
-    if not allowed(state, job):
+        return lose_node(state, job, event, event.node, event.why, Loss.PROVEN)
+    if not concluding.may_run_again(state.settings, job):
         effects = ending.end(state, job, event.at, JobState.FAILED, Reason.JOB_LAUNCH_FAILURE)
     else:
         job.requeue_after = True
@@ -64,25 +69,33 @@ def on_launch_failed(state: ClusterState, job: Job, event: e.LaunchFailed) -> li
     return effects
 
 
-def lose_node(state: ClusterState, job: Job, node: NodeName, at: float, why: str, *, gone: bool = True) -> list[Effect]:
+def lose_node(
+    state: ClusterState, job: Job, event: e.Event, node: NodeName, why: str, loss: Loss, *, together: Sequence[NodeName] = (), intact: bool = True,
+) -> list[Effect]:
     """A node of a running job is taken from it: go on without it, run again, or fail.
 
-    `gone`: with everything on it; otherwise the job stays there until slurmd has ended its processes.
+    `together`: nodes that are lost at the same moment; `intact`: an attempt that nobody hears of goes on when its nodes return.
     """
     job.last_node_failed = node
     assert job.allocation is not None
-    if gone and job.request.no_kill and node != job.batch_host and len(job.nodes_left) > 1:
-        ending.release(state, job, node, at)
+    if loss is not Loss.ORDERED and job.request.no_kill and node != job.batch_host and len(job.nodes_left) > 1:
+        if loss is Loss.SILENT:
+            parking.leave(state, job, node)
+        ending.release(state, job, node, event.at)
         return [Announce(job=job.id), Plan()]
     job.reason_text = f"{node}: {why}"
-    if allowed(state, job):
+    if concluding.may_run_again(state.settings, job):
         job.requeue_after = True
         if job.restarts >= state.settings.max_batch_requeue:
             job.hold_after = True
             job.held = "admin"
-    effects = ending.end(state, job, at, JobState.NODE_FAIL, Reason.NODE_DOWN, why="node_fail")
-    if gone:
-        effects += ending.free_node(state, job, node, at)
-    if job.held == "admin" and job.state is JobState.PENDING and not job.completing:
+        if loss is Loss.SILENT:
+            return proof.lose(state, job, event.at, together=together, intact=intact)
+    effects = ending.end(state, job, event.at, JobState.NODE_FAIL, Reason.NODE_DOWN, why="node_fail")
+    if loss is Loss.SILENT:
+        effects += proof.lose_ending(state, job, node, event.at)
+    elif loss is Loss.PROVEN:
+        effects += ending.free_node(state, job, node, event.at)
+    if job.held == "admin" and job.state is JobState.PENDING and not job.completing and job.lost is None:
         job.reason = Reason.JOB_HOLD_MAX_REQUEUE
     return effects

@@ -43,9 +43,9 @@ def free(state: ClusterState, node: Node, job: Job, share: NodeShare, at: float)
 
 def share_on(job: Job, node: Node) -> NodeShare | None:
     """What a job holds on a node, None when nothing."""
-    if job.allocation is None:
+    if job.holding is None:
         return None
-    for share in job.allocation.shares:
+    for share in job.holding.shares:
         if share.node == node.name:
             return share
     return None

@@ -84,7 +84,7 @@ def _index(cluster: Cluster, job: Job) -> None:
     if job.array_task is not None:
         ledger = cluster.arrays[job.array_job]
         ledger.records[job.array_task] = job.id
-        ledger.running += job.allocation is not None and not _over(job)
+        ledger.running += job.holding is not None and not _over(job)
     if job.id in cluster.pending:
         cluster.remember_targets(job)
         cluster.set_waiting_timers(job)

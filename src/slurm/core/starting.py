@@ -20,6 +20,9 @@ def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Al
     """Why a proposal cannot be carried out now, in a sentence; None when it can."""
     job = state.pending.get(job_id)
     if job is None:
+        lost = state.jobs.get(job_id)
+        if lost is not None and lost.lost is not None:
+            return f"attempt {lost.attempt} of job {job_id} may still run on {','.join(lost.nodes_left)}"
         return f"job {job_id} does not wait any more"
     part = job.array_part
     if (task is None) != (part is None):
@@ -28,6 +31,8 @@ def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Al
         return f"task {task} of array {job_id} does not wait any more"
     if job.held:
         return f"job {job_id} is held"
+    if job.unproven:
+        return f"attempt {job.attempt} of job {job_id} may still run on {','.join(job.unproven)}"
     if job.not_before:
         return f"job {job_id} waits for its begin time"
     if verdict(job) != READY:
@@ -69,6 +74,7 @@ def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effec
     job.nodes_left = allocation.nodes
     job.batch_host = job.nodes_left[0]
     job.launched = job.signalled = False
+    job.lease = 0
     exclusive_user = job.request.exclusive == "user"
     for share in allocation.shares:
         resources.hold(state, state.nodes[share.node], job, share, exclusive_user=exclusive_user)
@@ -90,6 +96,7 @@ def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effec
 
 def on_launched(state: ClusterState, job: Job, event: e.Launched) -> list[Effect]:
     """The script runs: its step exists from now on."""
+    job.lease = event.lease or job.lease
     if job.launched or job.allocation is None:
         return []
     job.launched = True

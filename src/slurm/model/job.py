@@ -103,6 +103,24 @@ class Step(msgspec.Struct, kw_only=True):
         return [share.node for share in self.shares]
 
 
+class LostAttempt(msgspec.Struct, kw_only=True):
+    """An attempt on nodes that are not heard of, while its job shows as requeued. It is open: it goes on when they return.
+
+    `intact`: none of its processes was ended by us. `returned`: nodes that have come back with it.
+    """
+
+    allocation: Allocation
+    partition: str
+    batch_host: NodeName
+    since: float
+    start_time: float
+    launched: bool
+    signalled: bool
+    steps: dict[int, Step]
+    intact: bool = True
+    returned: list[NodeName] = msgspec.field(default_factory=list)
+
+
 class Job(msgspec.Struct, kw_only=True):
     """A job, or the tasks of an array that have not started yet (`array_part` set).
 
@@ -145,6 +163,8 @@ class Job(msgspec.Struct, kw_only=True):
     allocation: Allocation | None = None
     batch_host: NodeName = NodeName("")
     nodes_left: list[NodeName] = msgspec.field(default_factory=list)  # nodes that still hold processes of this attempt
+    lost: LostAttempt | None = None  # set while its attempt is on silent nodes; allocation, batch_host and steps are in it then
+    unproven: list[NodeName] = msgspec.field(default_factory=list)  # of a waiting job: nodes where an earlier attempt may still run
     launched: bool = False  # the batch host confirmed that the script runs
     requeue_after: bool = False  # back to pending, once its nodes are clean
     hold_after: bool = False
@@ -154,11 +174,17 @@ class Job(msgspec.Struct, kw_only=True):
     next_step: int = 0
     steps: dict[int, Step] = msgspec.field(default_factory=dict)
     last_node_failed: str = ""
+    lease: int = 0  # seconds without a heartbeat after which its slurmstepds end this attempt, as its batch host confirmed; 0: never
 
     @property
     def completing(self) -> bool:
         """Whether it has ended but some of its nodes are not clean yet."""
         return "completing" in self.flags
+
+    @property
+    def holding(self) -> Allocation | None:
+        """What it holds, also while nobody hears of the nodes."""
+        return self.lost.allocation if self.lost is not None else self.allocation
 
     @property
     def shown_id(self) -> str:

@@ -28,6 +28,14 @@ class GresPool(msgspec.Struct):
     cores: Bitmap = 0
 
 
+class Remains(msgspec.Struct, frozen=True):
+    """An attempt of which processes may still be on a node that was not heard of. `waived`: the next attempt does not wait for a proof."""
+
+    job: JobId
+    attempt: int
+    waived: bool = False
+
+
 class Node(msgspec.Struct, kw_only=True):
     """A node. Memory and disk MB; `cpus_used` a bitmap of CPUs held, `gres_used` name → bitmap of device indexes held."""
 
@@ -62,6 +70,7 @@ class Node(msgspec.Struct, kw_only=True):
     os: str = ""
     version: str = ""
     boot_time: float = 0.0
+    boot_id: str = ""  # as the kernel made it for this boot, "" of a slurmd that does not say
     slurmd_start_time: float = 0.0
     last_busy_time: float = 0.0
     last_heard: float = 0.0  # not part of what replay restores exactly: set at registration and by NodeLost
@@ -73,9 +82,10 @@ class Node(msgspec.Struct, kw_only=True):
     gres_used: dict[str, int] = msgspec.field(default_factory=dict)
     jobs: set[JobId] = msgspec.field(default_factory=set)
     completing: set[JobId] = msgspec.field(default_factory=set)
+    remains: list[Remains] = msgspec.field(default_factory=list)
     exclusive_user: int = -1  # uid that holds the node with --exclusive=user, -1: none
 
     @property
     def usable(self) -> bool:
-        """Whether jobs may be started here now."""
-        return self.state is NodeState.IDLE and self.responding and not self.drain
+        """Whether jobs may be started here now: not while something is left of attempts that were given up elsewhere."""
+        return self.state is NodeState.IDLE and self.responding and not self.drain and not self.remains

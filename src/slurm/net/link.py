@@ -13,7 +13,7 @@ import os
 import random
 import socket
 import ssl
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol, cast
 
 from slurm.model.errors import NotPermitted, SlurmError
@@ -78,14 +78,15 @@ class SocketLink:
     """A link to the first of `endpoints` that answers and is who is wanted (default: this user's or root's slurmctld).
 
     `trust` proves both ends on TCP; without it TCP endpoints are not tried. Pauses between tries are of random length: those of ten thousand
-    nodes spread.
+    nodes spread. `refused` is called when every endpoint says that nobody serves there.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], listener: Listener, *, trust: Trust | None = None, wanted: Wanted | None = None,
-                 log: logging.Logger | None = None) -> None:
+                 log: logging.Logger | None = None, refused: Callable[[], None] | None = None) -> None:
         self._endpoints = tuple(endpoints)
         self._listener = listener
         self._trust = trust
+        self._refused = refused
         self._wanted = wanted or Wanted(owners=(0, os.geteuid()))
         self._session: ssl.SSLSession | None = None
         self._log = log or logging.getLogger("slurm.net")
@@ -148,16 +149,20 @@ class SocketLink:
     async def _connect(self) -> _Wire | None:
         """The first endpoint that answers; the reasons of all are logged once, not at every attempt."""
         tried = []
+        nobody = True
         for endpoint in self._endpoints:
             if not endpoint.is_unix and self._trust is None:
+                nobody = False
                 tried.append(f"{endpoint}: there is neither slurm.key nor a certificate to prove who we are with (AuthType=auth/slurm)")
                 continue
             try:
                 wire = await self._open(endpoint)
             except SlurmError as error:
+                nobody = False
                 tried.append(f"{endpoint}: {'; '.join(error.lines())}")
                 continue
             except OSError as error:
+                nobody = nobody and (isinstance(error, ConnectionRefusedError) or (endpoint.is_unix and isinstance(error, FileNotFoundError)))
                 tried.append(f"{endpoint}: {error.strerror or str(error) or 'it does not answer in time'}")
                 continue
             self._told = ""
@@ -165,6 +170,8 @@ class SocketLink:
             self._listener.on_up()
             wire.begin()
             return wire
+        if nobody and self._refused is not None:
+            self._refused()
         told = "; ".join(tried)
         if told != self._told:
             self._log.warning("cannot connect, trying on: %s", told)
@@ -204,7 +211,7 @@ async def _dialled(endpoint: Endpoint) -> socket.socket:
             return stream
         except OSError as error:
             stream.close()
-            failed = error
+            failed = error if failed is None or isinstance(failed, ConnectionRefusedError) else failed  # one that refuses tells the least
         except BaseException:
             stream.close()
             raise

@@ -25,10 +25,12 @@ EVENTS: dict[str, str] = {
     "Configured": "the configuration changes",
     "Eligible": "its time comes",
     "JobUpdated": "the job is changed (scontrol update)",
+    "NodeFenced": "a node is proven to run nothing of it (FenceProgram)",
     "NodeFreed": "a job that runs there ends",
     "NodeRegistered": "a node comes back",
     "NodeUpdated": "a node is resumed or changed (scontrol update)",
     "PartitionUpdated": "the partition is changed (scontrol update)",
+    "ProofWaived": "the site does not wait for a proof any longer (requeue_unproven, fence_timeout)",
     "Released": "the hold is lifted (scontrol release)",
     "Started": "a job before it starts",
 }

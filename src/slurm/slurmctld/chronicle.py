@@ -68,6 +68,8 @@ SENTENCES: dict[type[e.Event], tuple[int, Callable[[Cluster, Any], str]]] = {
     e.Requeued: (VERBOSE, _requeued),
     e.JobUpdated: (VERBOSE, lambda c, event: f"{_shown(c, event.job)}: {', '.join(sorted(event.changes))} changed"),
     e.StepCreated: (VERBOSE, lambda c, event: f"{_shown(c, event.job)}: step {event.step.id} on {hostlist.compress(event.step.nodes)}"),
+    e.NodeReturned: (logging.INFO, lambda c, event: f"{_shown(c, event.job)}: node {event.node} is back with its attempt {event.attempt}"),
+    e.NodeFenced: (logging.INFO, lambda c, event: f"Node {event.node} runs nothing any more of {len(event.attempts)} attempts: {event.why}"),
     e.NodeUpdated: (logging.INFO, _node_updated),
     e.PartitionUpdated: (logging.INFO, lambda c, event: f"Partition {event.partition}: {', '.join(sorted(event.changes))} changed"),
     e.Purged: (logging.DEBUG, lambda c, event: f"{len(event.jobs)} ended jobs left memory"),

@@ -16,7 +16,7 @@ import msgspec
 from slurm.config.config import Config, load
 from slurm.core import recovery, timers
 from slurm.core.cluster import Cluster
-from slurm.core.effects import Announce, Effect, EndStep, Launch, Signal, Terminate
+from slurm.core.effects import Announce, Effect, EndStep, Launch, SetLimit, Signal, Terminate
 from slurm.core.events import AllocationRelinquished, Cancelled, Event, NodeSilent
 from slurm.core.illegal import IllegalTransition
 from slurm.daemon.logs import Seldom
@@ -34,6 +34,7 @@ from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.holders import Holders
 from slurm.slurmctld.nodes import Links
 from slurm.slurmctld.planner import Planner
+from slurm.slurmctld.proofs import Proofs
 from slurm.slurmctld.session import Session, forget_names
 from slurm.slurmctld.watchers import Watchers
 from slurm.store.group_commit import GroupCommit
@@ -68,6 +69,8 @@ class Controller:
         self.engine = Engine(cluster, commit, self.carry_out, self._replan, broken)
         self.planner = Planner(self.engine, now)
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public)
+        self.proofs = Proofs(self.engine, now, self.links.silence.lasts)
+        self.proofs.programs = setup.programs_of(config)
         self.holders = Holders(self._give_up)
         self.beside = Beside()
         self.complaints = Seldom(log)
@@ -107,6 +110,7 @@ class Controller:
                 for event in events:
                     self._record_due(event)
                 self.links.check_silence()
+                self.proofs.look()
             if loop.time() > self._names_until:
                 self._names_until = loop.time() + NAMES_SECONDS
                 forget_names()
@@ -127,6 +131,7 @@ class Controller:
         if self._timer is not None:
             self._timer.cancel()
         self.holders.close()
+        self.proofs.close()
         self.planner.stop()
 
     async def reconfigure(self) -> list[str]:
@@ -136,7 +141,8 @@ class Controller:
         event = setup.configured(config, self.now(), operators)
         leaving = self.links.leaving(node.name for node in event.nodes)
         durable = self.engine.record(event)
-        warnings = [*setup.needs_restart(self.config, config), *setup.left_out(config), *config.warnings]
+        warnings = [*setup.needs_restart(self.config, config), *setup.left_out(config), *setup.risks(config), *config.warnings]
+        self.proofs.programs = setup.programs_of(config)
         self.config, self.operators = config, operators
         forget_names()
         await durable
@@ -184,7 +190,7 @@ class Controller:
         """Do what core wants done."""
         if isinstance(effect, Announce):
             self._announce(effect.job)
-        elif isinstance(effect, Launch | Terminate | Signal | EndStep):
+        elif isinstance(effect, Launch | Terminate | SetLimit | Signal | EndStep):
             if recovery.still_due(self.cluster, effect):
                 self.links.carry_out(effect)
         else:
@@ -219,15 +225,26 @@ class Controller:
             if job is None or job.attempt != effect.attempt or job.allocation is None or job.state is not JobState.RUNNING:
                 return None
             script = self.payload(job.payload.script).decode()
-            return launch.batch_order(job, self.shape_of(job), effect, node, settings, self.conf_path, script, self._environment(job.payload.environment))
+            return launch.batch_order(job, self.shape_of(job), effect, node, settings, self.conf_path, script, self._environment(job.payload.environment),
+                                      self.time_left(job))
         if isinstance(effect, Terminate):
             return launch.terminate_order(effect, settings)
+        if isinstance(effect, SetLimit):
+            job = self.cluster.jobs.get(effect.job)
+            if job is None or job.attempt != effect.attempt or job.state is not JobState.RUNNING or job.completing:
+                return None
+            return n.LimitJob(job=job.id, attempt=job.attempt, time_left=self.time_left(job))
         if isinstance(effect, Signal):
             return launch.signal_order(effect)
         if isinstance(effect, EndStep):
             return n.TerminateStep(
                 job=effect.job, attempt=effect.attempt, step=effect.step, why=effect.why, kill_wait=settings.kill_wait)
         return None
+
+    def time_left(self, job: Job) -> float:
+        """Seconds until a running job is ended for its time limit, -1 for one without."""
+        moment = self.cluster.kill_time(job)
+        return -1.0 if moment is None else max(0.0, moment - self.now())
 
     def _read_payload(self, digest: Digest) -> bytes:
         return self.journal.payload(digest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from slurm.core import concluding
 from slurm.core.effects import Launch, Signal, Terminate
 from slurm.model.ids import BATCH_STEP
 from slurm.model.job import ArrayPart, Job, NodeShare
@@ -44,8 +45,9 @@ def device_files(node: Node, share: NodeShare) -> list[str]:
 
 def batch_order(
     job: Job, shape: ArrayPart | None, effect: Launch, node: Node, settings: Settings, conf_path: str, script: str, environment: dict[str, str],
+    time_left: float = -1.0,
 ) -> n.LaunchBatch:
-    """The order that starts this attempt; script and environment as submitted."""
+    """The order that starts this attempt; script and environment as submitted. `time_left`: seconds to its time limit, negative: none."""
     assert job.allocation is not None
     share = job.allocation.shares[0]
     stdin, stdout, stderr = output_paths(job, share.node)
@@ -61,7 +63,8 @@ def batch_order(
         script=script, argv=job.payload.argv, environment={**environment, **variables},
         work_dir=request.work_dir, stdin=stdin, stdout=stdout, stderr=stderr, append=append, umask=request.umask,
         rlimits=request.rlimits, cpus=share.cpus, memory=share.memory if settings.select_memory else 0,
-        devices=device_files(node, share), job_nodes=list(job.allocation.nodes), kill_wait=settings.kill_wait)
+        devices=device_files(node, share), job_nodes=list(job.allocation.nodes), kill_wait=settings.kill_wait,
+        time_left=time_left, lease=settings.fence_timeout if concluding.may_run_again(settings, job) else 0)
 
 
 def terminate_order(effect: Terminate, settings: Settings) -> n.TerminateJob:

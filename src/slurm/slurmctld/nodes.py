@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from slurm.core import recovery
-from slurm.core.effects import Effect, EndStep, Launch, Signal, Terminate
+from slurm.core.effects import Effect, EndStep, Launch, SetLimit, Signal, Terminate
 from slurm.core.events import (
     BatchExited,
     Event,
@@ -33,10 +33,11 @@ from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import BATCH_STEP, JobId, NodeName, StepId, Uid
 from slurm.model.job import Job
 from slurm.model.node import Node
-from slurm.model.states import NodeState
+from slurm.model.states import JobState
 from slurm.net.server import Peer
 from slurm.slurmctld import faultpoints
 from slurm.slurmctld.engine import Engine
+from slurm.slurmctld.silence import Silence
 from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.messages import Message, failure
@@ -45,10 +46,7 @@ log = logging.getLogger("slurmctld.nodes")
 HEARTBEAT_SECONDS = 10.0
 COME_BACK_SECONDS = 8.0
 """A slurmd whose connection was lost tries again in less."""
-STALL_SECONDS = 3.0
-"""A controller that did not run for so long (stopped, suspended, busy) has not listened either: that time is not held against the nodes."""
-
-
+Order = Launch | Terminate | SetLimit | Signal | EndStep
 Report = n.BatchLaunched | n.LaunchRefused | n.StepEnded | n.JobGone
 
 
@@ -61,14 +59,13 @@ class Links:
     ) -> None:
         self._engine = engine
         self._now = now
-        self._clock = clock  # silence is measured with a clock that nobody sets
-        self._checked = clock()
+        self._clock = clock  # nobody sets it
+        self.silence = Silence(clock)
         self._order_for = order_for
         self._cluster_name = cluster_name
         self._step_key = step_key
         self._peers: dict[NodeName, Peer] = {}
         self._names: dict[Peer, NodeName] = {}
-        self._heard: dict[NodeName, float] = {}
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(n.FromNode).decode
         self.endpoints: dict[NodeName, str] = {}
@@ -88,7 +85,7 @@ class Links:
         if name is None:
             peer.close()
             return
-        self._heard[name] = self._clock()
+        self.silence.heard(name)
         if isinstance(message, n.Heartbeat):
             node = self._engine.cluster.nodes[name]
             node.cpu_load, node.free_memory = message.load, message.free_memory
@@ -121,12 +118,12 @@ class Links:
     def _events(self, name: NodeName, message: Report) -> list[Event]:
         at, job, attempt = self._now(), JobId(message.job), message.attempt
         if isinstance(message, n.BatchLaunched):
-            return [Launched(at=at, job=job, attempt=attempt)]
+            return [Launched(at=at, job=job, attempt=attempt, lease=message.lease)]
         if isinstance(message, n.JobGone):
             return [NodeFreed(at=at, job=job, attempt=attempt, node=name)]
         if isinstance(message, n.StepEnded):
             if message.step == BATCH_STEP:
-                return [BatchExited(at=at, job=job, attempt=attempt, status=message.status, oom=message.oom)]
+                return [BatchExited(at=at, job=job, attempt=attempt, status=message.status, oom=message.oom, limit=message.limit)]
             return [StepExited(
                 at=at, job=job, attempt=attempt, step=StepId(message.step), node=name, status=message.status, oom=message.oom)]
         log.error("node %s cannot start job %s: %s", name, job, message.why)
@@ -152,16 +149,15 @@ class Links:
             former.close()
         self._peers[name] = peer
         self._names[peer] = name
-        self._heard[name] = self._clock()
+        self.silence.heard(name)
         self.endpoints[name] = message.endpoint
         peer.on_close(lambda: self._closed(peer))
         cluster = self._engine.cluster
-        rebooted = bool(node.boot_time) and message.boot_time > node.boot_time + 1
         events: list[Event] = [NodeRegistered(
             at=now, node=name, cpus=message.cpus, boards=message.boards, sockets=message.sockets, cores_per_socket=message.cores_per_socket,
             threads_per_core=message.threads_per_core, memory=message.memory, tmp_disk=message.tmp_disk, arch=message.arch, os=message.os,
-            version=message.version, boot_time=message.boot_time, slurmd_start_time=message.slurmd_start_time,
-            hostname=message.hostname, port=message.port, gres=message.gres, rebooted=rebooted)]
+            version=message.version, boot_time=message.boot_time, boot_id=message.boot_id, slurmd_start_time=message.slurmd_start_time,
+            hostname=message.hostname, port=message.port, gres=message.gres, rebooted=_is_rebooted(node, message))]
         await self._engine.record(*events)
         if self._peers.get(name) is not peer:
             return  # it went, or registered anew, meanwhile: what it held then is old news
@@ -173,12 +169,21 @@ class Links:
             kill_wait=cluster.settings.kill_wait, heartbeat=self._heartbeat(), step_key=self._step_key, now=self._now(),
             unknown=[(job, attempt) for job, attempt in found.unknown], cluster_name=self._cluster_name))
         for effect in found.effects:
-            if isinstance(effect, Launch | Terminate | Signal | EndStep):
+            if isinstance(effect, Order):
                 self.carry_out(effect)
+        self._tell_limits(name)
         log.info("node %s registered with %d steps", name, len(message.holdings))
         self._missed.discard(name)
         if self._ending:
             self.send(name, n.ShutdownNode())
+
+    def _tell_limits(self, name: NodeName) -> None:
+        """The time limits of what runs on a node may have changed while it was away."""
+        cluster = self._engine.cluster
+        for job_id in sorted(cluster.nodes[name].jobs):
+            job = cluster.jobs[job_id]
+            if job.state is JobState.RUNNING and not job.completing:
+                self.carry_out(SetLimit(job=job.id, attempt=job.attempt, nodes=(name,)))
 
     def _heartbeat(self) -> float:
         timeout = self._engine.cluster.settings.slurmd_timeout  # 0: nodes are never given up
@@ -214,7 +219,7 @@ class Links:
         peer.send(frames.pack(frames.MSGPACK, self._encode(message)))
         return True
 
-    def carry_out(self, effect: Launch | Terminate | Signal | EndStep) -> None:
+    def carry_out(self, effect: Order) -> None:
         """Order the nodes of an effect to do their part."""
         names = (effect.node,) if isinstance(effect, Launch) else effect.nodes
         for name in names:
@@ -233,7 +238,7 @@ class Links:
             if isinstance(effect, Launch):
                 faultpoints.reached("after-launch")
 
-    def _cannot_launch(self, effect: Launch | Terminate | Signal | EndStep, name: NodeName, error: StoreError) -> None:
+    def _cannot_launch(self, effect: Order, name: NodeName, error: StoreError) -> None:
         log.error("job %s cannot be sent to %s: %s", effect.job, name, "; ".join(error.lines()))
         if isinstance(effect, Launch):
             self._engine.record(LaunchFailed(at=self._now(), job=effect.job, attempt=effect.attempt, node=name, why=error.message))
@@ -258,11 +263,13 @@ class Links:
                 self.send(name, order)
             if name in self._peers:
                 self._peers[name].close()
-        for name in [name for name in self._heard if name not in nodes]:
-            del self._heard[name]
-            self.endpoints.pop(name, None)
+        for name in [name for name in self.endpoints if name not in nodes]:
+            del self.endpoints[name]
         self.expect_all()
         self.broadcast(n.ReconfigureNode(kill_wait=self._engine.cluster.settings.kill_wait, heartbeat=self._heartbeat()))
+        for name in self._peers:
+            if name in nodes:
+                self._tell_limits(name)
 
     def miss(self, names: Iterable[NodeName]) -> None:
         """These were connected when this daemon ended last, and will be again soon."""
@@ -289,23 +296,19 @@ class Links:
 
     def expect_all(self) -> None:
         """Start counting SlurmdTimeout for the nodes of which nothing was heard yet."""
-        now = self._clock()
-        for name in self._engine.cluster.nodes:
-            self._heard.setdefault(name, now)
+        self.silence.expect(self._engine.cluster.nodes)
 
     def check_silence(self) -> list[NodeName]:
         """Nodes that became lost because nothing was heard of them for SlurmdTimeout."""
-        now = self._clock()
-        stalled, self._checked = now - self._checked, now
-        if stalled > STALL_SECONDS:
-            self._heard = {name: min(now, heard + stalled) for name, heard in self._heard.items()}
-        limit = self._engine.cluster.settings.slurmd_timeout
-        if not limit:
-            return []
-        lost = [name for name, node in self._engine.cluster.nodes.items() if _is_awaited(node) and now - self._heard.get(name, now) > limit]
+        cluster = self._engine.cluster
+        limit = cluster.settings.slurmd_timeout
+        lost = self.silence.look(
+            cluster.nodes, limit, self._heartbeat(), holds=lambda node: any(cluster.jobs[job].lost is None for job in node.jobs))
         for name in lost:
             log.error("node %s has not been heard of for %d s: down", name, limit)
-            self._engine.record(NodeLost(at=self._now(), node=name))
+        if lost:
+            self._engine.record(*(NodeLost(at=self._now(), node=name, may_run=True, together=lost) for name in lost))
+        for name in lost:
             self._missed.discard(name)
             peer = self._peers.get(name)
             if peer is not None:
@@ -319,9 +322,11 @@ class Links:
         await asyncio.sleep(0)
 
 
-def _is_awaited(node: Node) -> bool:
-    """Whether silence of a node means something. One that was set DOWN may still be expected to say that its jobs are gone."""
-    return node.state in (NodeState.IDLE, NodeState.UNKNOWN) or (node.state is NodeState.DOWN and bool(node.jobs))
+def _is_rebooted(node: Node, message: n.RegisterNode) -> bool:
+    """Whether the machine was started anew since it registered last. The time of the boot moves with the clock, the id does not."""
+    if node.boot_id and message.boot_id:
+        return node.boot_id != message.boot_id
+    return bool(node.boot_time) and message.boot_time > node.boot_time + 1
 
 
 def _may_speak(name: NodeName, job: Job, message: Report) -> bool:

@@ -169,7 +169,7 @@ class Service:
         cluster = restore(journal)
         self._snapshot_at = journal.last_seq
         log.info("state restored: %d jobs, event %d, %.2f s", len(cluster.jobs), journal.last_seq, time.perf_counter() - began)
-        for warning in setup.left_out(self.config):
+        for warning in (*setup.left_out(self.config), *setup.risks(self.config)):
             log.warning("%s", warning)
         event = setup.configured(self.config, time.time(), setup.operators(self.config))
         body = msgspec.msgpack.encode(event)

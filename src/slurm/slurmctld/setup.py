@@ -19,10 +19,12 @@ from slurm.model.node import GresPool, Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.model.states import NodeState
+from slurm.slurmctld.proofs import Programs
 from slurm.wire.step_credential import LIFETIME, LONGEST_LIFETIME
 
 NEVER_SECONDS = 100 * 365 * 86400
 """MinJobAge=0 means that ended jobs are never forgotten."""
+MAX_SECONDS_DIGITS = 9
 MAX_DEVICES = 65536
 """Resources are given out one by one; a node with more of a kind (bandwidth:4G) would need a bitmap of that many bits for each job."""
 RESTART_KEYS = (
@@ -33,7 +35,7 @@ RESTART_KEYS = (
 def configured(conf: Config, now: float, operators: list[int]) -> Configured:
     """The event that says this configuration holds from now on."""
     return Configured(
-        at=now,
+        at=now, may_run=True,
         settings=settings_of(conf, operators),
         nodes=[node_of(node, conf.devices(node.name), position) for position, node in enumerate(conf.nodes)],
         partitions=[partition_of(partition, position) for position, partition in enumerate(conf.partitions)],
@@ -61,6 +63,8 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         min_job_age=conf.seconds("MinJobAge") or NEVER_SECONDS, kill_wait=conf.seconds("KillWait"), over_time_limit=conf.seconds("OverTimeLimit"),
         inactive_limit=conf.seconds("InactiveLimit"), batch_start_timeout=conf.seconds("BatchStartTimeout"),
         complete_wait=conf.seconds("CompleteWait"), slurmd_timeout=conf.seconds("SlurmdTimeout"),
+        unkillable_step_timeout=conf.seconds("UnkillableStepTimeout"), requeue_unproven=_switch_seconds(conf, "SlurmctldParameters", "requeue_unproven"),
+        fence_timeout=_switch_seconds(conf, "SlurmdParameters", "fence_timeout") or 0,
         return_to_service=conf.number("ReturnToService"), job_requeue=conf.flag("JobRequeue"), max_batch_requeue=conf.number("MaxBatchRequeue"),
         kill_on_invalid_dep="kill_invalid_depend" in parameters or "kill_invalid_depend" in conf.words("DependencyParameters"),
         enforce_part_limits=conf.text("EnforcePartLimits") or "NO", disable_root_jobs=conf.flag("DisableRootJobs"),
@@ -82,6 +86,39 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         priority_weight_age=conf.number("PriorityWeightAge"), priority_weight_job_size=conf.number("PriorityWeightJobSize"),
         priority_weight_partition=conf.number("PriorityWeightPartition"), priority_max_age=conf.seconds("PriorityMaxAge"),
         priority_favor_small=conf.flag("PriorityFavorSmall"))
+
+
+def _switch_seconds(conf: Config, key: str, switch: str) -> int | None:
+    """The seconds of a switch such as requeue_unproven=600, None where it is not written; ConfigError for anything but a number."""
+    text = conf.options(key).get(switch)
+    if text is None:
+        return None
+    if not text.isdecimal() or len(text) > MAX_SECONDS_DIGITS:
+        raise ConfigError(message=f"{conf.path}: {key}={switch}={text} is no number of seconds", hints=[f"write for example {switch}=600"])
+    return int(text)
+
+
+def programs_of(conf: Config) -> Programs:
+    """What is run to get the proof that a silent node runs nothing; RebootProgram only where the controller may run it."""
+    reboots = "reboot_from_controller" in conf.words("SlurmctldParameters")
+    return Programs(
+        fence=conf.text("FenceProgram"), reboot=conf.text("RebootProgram") if reboots else "", seconds=conf.seconds("FenceProgramTimeout"))
+
+
+def risks(conf: Config) -> list[str]:
+    """One sentence for each setting that gives up a promise."""
+    found = []
+    seconds = _switch_seconds(conf, "SlurmctldParameters", "requeue_unproven")
+    if seconds is not None:
+        found.append(
+            f"SlurmctldParameters=requeue_unproven={seconds}: a job of a node that is not heard of starts again after {seconds} s without proof that "
+            "it is over there; where only the network failed it then runs twice at once")
+    lease = _switch_seconds(conf, "SlurmdParameters", "fence_timeout")
+    if lease:
+        found.append(
+            f"SlurmdParameters=fence_timeout={lease}: nodes end jobs that may be requeued {lease} s after they last heard of a slurmctld that serves; "
+            "a stopped slurmstepd or a paused machine cannot keep to that")
+    return found
 
 
 def exit_codes(conf: Config, key: str) -> list[int]:

@@ -164,7 +164,8 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
     notary = _notary(chosen)
     server = StepServer(node, notary.verify if notary is not None else None)
     trust = _trust(chosen)
-    node.link = link = SocketLink(chosen.site.endpoints, node, log=log, trust=trust, wanted=Wanted(owners=chosen.owners))
+    node.link = link = SocketLink(
+        chosen.site.endpoints, node, log=log, trust=trust, wanted=Wanted(owners=chosen.owners), refused=node.heartbeats.nobody_serves)
     sack = None if notary is None else Server(minter(notary, trust), log=log)
     heeded.attach(stop=stop.set, reread=reread, reopen=lambda: _reopen(options, node))
     wanted = chosen.account.is_wanted

@@ -28,6 +28,7 @@ class Hardware(NamedTuple):
     arch: str
     os: str
     boot_time: float
+    boot_id: str = ""
 
     def conf_line(self, node: str) -> str:
         """The NodeName line that describes it, as `slurmd -C` prints it."""
@@ -47,7 +48,7 @@ def look(tmp_fs: str = "/tmp") -> Hardware:
     return Hardware(
         cpus=sockets * cores * threads, boards=1, sockets=sockets, cores_per_socket=cores, threads_per_core=threads,
         memory=psutil.virtual_memory().total // _MEGABYTE, tmp_disk=disk.f_frsize * disk.f_blocks // _MEGABYTE,
-        arch=system.machine, os=f"{system.sysname} {system.release} {system.version}", boot_time=psutil.boot_time())
+        arch=system.machine, os=f"{system.sysname} {system.release} {system.version}", boot_time=psutil.boot_time(), boot_id=_boot_id())
 
 
 def missing_devices(devices: Iterable[GresDevice]) -> list[str]:
@@ -100,6 +101,14 @@ def gpus() -> list[GresPool]:
         pools[-1].count += 1
         pools[-1].files.append(f"/dev/nvidia{minor}")
     return pools
+
+
+def _boot_id() -> str:
+    """What the kernel calls this boot, "" where it does not say."""
+    try:
+        return _line("/proc/sys/kernel/random/boot_id")
+    except OSError:
+        return ""
 
 
 def _model(name: str | bytes) -> str:

@@ -20,11 +20,13 @@ from slurm.slurmd import environment, hardware, reattach, remains, unkillable
 from slurm.slurmd.answers import Answers
 from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.hardware import Hardware
+from slurm.slurmd.heartbeats import Heartbeats
 from slurm.slurmd.outbox import Outbox
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.settings import NodeSettings
 from slurm.slurmd.stepd import cgroup
 from slurm.slurmd.stepd.folder import BATCH, SCRIPT, Ended, StepKey, StepRecord
+from slurm.slurmd.stepd.timekeeping import boot_clock
 from slurm.slurmd.stepd.user import can_become
 from slurm.slurmd.steps import Prepared, Steps
 from slurm.wire import frames
@@ -51,6 +53,7 @@ class Node:
         self.steps = Steps(settings.spool, self.roster, self._on_ended)
         self.credentials = Credentials(settings.spool, settings.site.cluster)
         self.answers = Answers(settings.spool, lambda: self.credentials.now)
+        self.heartbeats = Heartbeats(settings.spool)
         self.kill_wait = 30
         self.accepted = asyncio.Event()
         self._machine = machine
@@ -67,7 +70,7 @@ class Node:
         self._decode = msgspec.msgpack.Decoder(n.ToNode).decode
         self._orders: dict[type[Message], Callable[..., None]] = {
             n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged, n.LaunchBatch: self._on_launch,
-            n.TerminateJob: self._on_terminate, n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step,
+            n.TerminateJob: self._on_terminate, n.LimitJob: self._on_limit, n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step,
             n.ShutdownNode: self._on_shutdown, n.ReconfigureNode: self._on_reconfigure, Failure: self._on_failure,
         }
 
@@ -79,12 +82,13 @@ class Node:
         self.credentials.open()
         for job, attempt in self.answers.open():
             self.roster.forbid(job, attempt)
+        self.heartbeats.open()
         self._cgroup = cgroup.parent_for(f"slurmd_{self.settings.node}.{self.steps.instance}")
         if not self._cgroup and self.settings.limit_memory:
             log.warning("ProctrackType=proctrack/cgroup: no cgroup can be made here; processes are found by their descent instead")
         for step, ended in reattach.scan(self.steps.root, self.roster):
             if step.key.step == BATCH:
-                self.outbox.put(n.BatchLaunched(serial=0, job=step.key.job, attempt=step.key.attempt))
+                self.outbox.put(n.BatchLaunched(serial=0, job=step.key.job, attempt=step.key.attempt, lease=self.steps.lease_of(step)))
             if ended is not None:
                 self._on_ended(step, ended)
             else:
@@ -103,6 +107,7 @@ class Node:
         self.answers.close()
         if self._cgroup:
             cgroup.remove_empty(self._cgroup)
+        self.heartbeats.close()
 
     def doing(self) -> str:
         """One plain sentence of what this node is doing."""
@@ -115,10 +120,11 @@ class Node:
         """Connected: register."""
         settings, machine = self.settings, self._machine
         self._heard = self._now()
+        self.heartbeats.asked()
         self._send(n.RegisterNode(
             node=settings.node, cpus=machine.cpus, boards=machine.boards, sockets=machine.sockets,
             cores_per_socket=machine.cores_per_socket, threads_per_core=machine.threads_per_core, memory=machine.memory,
-            tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=SLURM_VERSION, boot_time=machine.boot_time,
+            tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=SLURM_VERSION, boot_time=machine.boot_time, boot_id=machine.boot_id,
             slurmd_start_time=self._started, endpoint=settings.endpoint, hostname=settings.hostname, port=settings.port,
             holdings=self.roster.holdings()))
 
@@ -132,6 +138,7 @@ class Node:
         """Disconnected: reports wait, steps go on."""
         log.info("slurmctld is not connected: %s", why)
         self.accepted.clear()
+        self.heartbeats.disconnected()
         self.outbox.shut()
         if self._heartbeat is not None:
             self._heartbeat.cancel()
@@ -142,6 +149,7 @@ class Node:
 
     def _on_accepted(self, message: n.NodeAccepted) -> None:
         self.credentials.learn(message.step_key, message.now)
+        self.heartbeats.answered()
         for job, attempt in message.unknown:
             self._abandon(job, attempt)
         self.outbox.open(self._send)
@@ -157,6 +165,7 @@ class Node:
 
     def _on_alive(self, message: n.Alive) -> None:
         self.credentials.heard(message.now)
+        self.heartbeats.answered()
 
     def _on_acknowledged(self, message: n.Acknowledged) -> None:
         self.outbox.acknowledge(message.serial)
@@ -175,6 +184,7 @@ class Node:
     async def _beat(self, seconds: float) -> None:
         while True:
             load, free = hardware.load()
+            self.heartbeats.asked()
             self._send(n.Heartbeat(load=load, free_memory=free))
             await asyncio.sleep(seconds)
             if self._now() - self._heard > _SILENCE_HEARTBEATS * seconds:
@@ -186,7 +196,8 @@ class Node:
         here = self.roster.find(order.job, order.attempt)
         if here is not None and BATCH in here.seen:
             if BATCH in here.steps:  # a repeated order gets the same answer; how it ended waits in the outbox, if it has
-                self.outbox.put(n.BatchLaunched(serial=0, job=order.job, attempt=order.attempt))
+                self.outbox.put(n.BatchLaunched(
+                    serial=0, job=order.job, attempt=order.attempt, lease=self.steps.lease_of(here.steps[BATCH])))
             else:
                 self._refuse(order, "this attempt has run here already")
         elif self.roster.is_past(order.job, order.attempt):
@@ -213,7 +224,7 @@ class Node:
             self._refuse(order, error.message)
             self.not_begun(prepared.step.key)
         else:
-            self.outbox.put(n.BatchLaunched(serial=0, job=order.job, attempt=order.attempt))
+            self.outbox.put(n.BatchLaunched(serial=0, job=order.job, attempt=order.attempt, lease=order.lease))
 
     def not_begun(self, key: StepKey) -> None:
         """A step could not be forked: if its job is being ended meanwhile, nothing may be left of it to wait for."""
@@ -231,7 +242,7 @@ class Node:
             rlimits=order.rlimits, stdin=order.stdin or os.devnull, stdout=order.stdout or os.devnull,
             stderr="" if order.stderr == order.stdout else order.stderr, append=order.append, umask=order.umask,
             cpus=self.binding(order.cpus), memory=order.memory, login=order.environment.get("SLURM_EXPORT_ENV", ""),
-            kill_wait=order.kill_wait))
+            kill_wait=order.kill_wait, deadline=boot_clock() + order.time_left if order.time_left >= 0 else 0.0, lease=order.lease))
 
     def completed(self, record: StepRecord) -> StepRecord:
         """A record with what is the same for every step of this node, and the mark by which its processes are known."""
@@ -239,7 +250,7 @@ class Node:
         return record._replace(
             memory_looks=settings.memory_looks, cgroup=self._cgroup, cgroup_memory=settings.limit_memory,
             mark=remains.mark_of(self.steps.instance, record.key), start_seconds=settings.start_seconds,
-            unkillable_seconds=settings.unkillable_seconds)
+            unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path)
 
     def binding(self, cpus: int) -> list[int]:
         """The CPUs to bind to; none where tasks are not bound or the node is only emulated and has more CPUs than the machine."""
@@ -266,6 +277,11 @@ class Node:
 
     def _end(self, step: StepHere, why: str, kill_wait: int, at: float) -> None:
         self.steps.orders.terminate(step, why, kill_wait, at)
+
+    def _on_limit(self, order: n.LimitJob) -> None:
+        here = self.roster.find(order.job, order.attempt)
+        for step in here.running if here is not None else []:
+            self.steps.orders.limit(step, boot_clock() + order.time_left if order.time_left >= 0 else 0.0)
 
     def _on_signal(self, order: n.SignalJob) -> None:
         here = self.roster.find(order.job, order.attempt)
@@ -309,7 +325,7 @@ class Node:
             n.StepEnded(
                 serial=0, job=key.job, attempt=key.attempt, step=key.step, status=ended.status, oom=ended.oom,
                 user_seconds=ended.user_seconds, system_seconds=ended.system_seconds, max_rss=ended.max_rss, why=ended.note,
-                began=ended.began, drain=unkillable.reason(self.settings.node, key, ended.unkillable)),
+                began=ended.began, drain=unkillable.reason(self.settings.node, key, ended.unkillable), limit=ended.limit),
             lambda: self.steps.remove(step))
         if ended.unkillable:
             self.spawn(unkillable.look_after(self.settings, key, ended.unkillable, self.steps.helpers))

@@ -38,6 +38,13 @@ class Orders:
         order: dict[str, object] = {"op": "signal", "signal": number, "first": first, "all": everything}
         return self._give(step, f"signal {number} {first} {everything} {time.monotonic()}", self._until_taken(step, order))
 
+    def limit(self, step: StepHere, deadline: float) -> None:
+        """Move its job's time limit (boot clock, 0: none); an older order of this kind is given no more."""
+        older = self._tasks.pop((step.path, "limit"), None)
+        if older is not None:
+            older.cancel()
+        self._give(step, "limit", self._until_taken(step, {"op": "limit", "deadline": deadline}))
+
     def close(self) -> None:
         """Give no more: steps go on."""
         for task in self._tasks.values():
@@ -54,7 +61,8 @@ class Orders:
         return task
 
     def _finished(self, key: tuple[str, str], task: asyncio.Task[None]) -> None:
-        self._tasks.pop(key, None)
+        if self._tasks.get(key) is task:
+            del self._tasks[key]
         if not task.cancelled() and task.exception() is not None:
             log.error("order %s to %s failed", key[1], key[0], exc_info=task.exception())
 

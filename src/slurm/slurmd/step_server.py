@@ -23,6 +23,7 @@ from slurm.slurmd import control, environment
 from slurm.slurmd.answers import Answer
 from slurm.slurmd.node import Node
 from slurm.slurmd.stepd.folder import StepKey, StepRecord
+from slurm.slurmd.stepd.timekeeping import boot_clock
 from slurm.slurmd.stepd.user import can_become
 from slurm.slurmd.steps import Prepared
 from slurm.wire import frames, step_io
@@ -177,7 +178,8 @@ class StepServer:
             append=message.append, umask=message.umask, cpus=node.binding(share.cpus), memory=share.memory,
             ranks=message.ranks, node_rank=message.node_rank,
             task_environment=environment.of_tasks(message.task_environment, message.gpu_bind, gpus, len(message.ranks)), multi_prog=message.multi_prog,
-            pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait))
+            pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait,
+            deadline=boot_clock() + credential.time_left if credential.time_left >= 0 else 0.0, lease=credential.lease))
 
 
 def _frame(kind: int, what: object, rank: int = step_io.ALL_TASKS) -> bytes:

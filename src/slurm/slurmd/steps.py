@@ -115,6 +115,11 @@ class Steps:
             if journal >= 0:
                 os.close(journal)
 
+    def lease_of(self, step: StepHere) -> int:
+        """The lease with which a step was begun, as its folder says; 0 for none."""
+        found = folder.read(step.path)
+        return found.record.lease if found is not None else 0
+
     def remove(self, step: StepHere) -> None:
         """slurmctld knows how it ended: nothing of it is needed any more."""
         folder.remove(step.path)

@@ -346,6 +346,7 @@ class Pong(Message):
     release: str = ""  # of slurm-py; "" of those before it said so
     pid: int = 0
     started: float = 0.0
+    trouble: str = ""  # what an operator should know at once, a sentence
 
 
 class Reconfigure(Message):

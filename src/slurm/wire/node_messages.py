@@ -39,6 +39,7 @@ CpuSeconds = Annotated[float, Real(0, 1e12)]
 Sentence = Annotated[str, Text(65_536, plain=False)]
 Signed = Annotated[str, Text(4 * 1024 * 1024)]
 Ranks = Annotated[list[Count], Many(65_536)]
+Limit = Annotated[str, Text(words=("", "timeout", "lease"))]
 Lines = Annotated[int, Whole(0, 65_535)]
 TaskEnvironments = Annotated[list[Environment], Many(65_536)]
 Programs = Annotated[list[Arguments], Many(65_536)]
@@ -77,6 +78,7 @@ class RegisterNode(Message):
     port: Port
     gres: Pools | None = None
     holdings: Holdings = []
+    boot_id: Name = ""  # /proc/sys/kernel/random/boot_id; "": not known
 
 
 class NodeAccepted(Message):
@@ -133,14 +135,17 @@ class LaunchBatch(Message):
     devices: list[str] = []  # device files of its GRES
     job_nodes: list[str] = []
     kill_wait: int = 30
+    time_left: float = -1.0  # seconds until the time limit, at which the node ends it by itself; negative: none
+    lease: int = 0  # seconds without a heartbeat after which the node ends it; 0: never
 
 
 class BatchLaunched(Message):
-    """The script of this attempt runs, since the durable record of it was written."""
+    """The script of this attempt runs, since the durable record of it was written; `lease` as it was taken up."""
 
     serial: Serial
     job: JobNumber
     attempt: Attempt
+    lease: Count = 0
 
 
 class LaunchRefused(Message):
@@ -171,6 +176,7 @@ class StepEnded(Message):
     why: Sentence = ""
     began: bool = True
     drain: Sentence = ""
+    limit: Limit = ""  # timeout | lease: its slurmstepd ended it for that by itself
 
 
 class JobGone(Message):
@@ -189,6 +195,14 @@ class TerminateJob(Message):
     why: str
     kill_wait: int
     at: float = 0.0
+
+
+class LimitJob(Message):
+    """The time limit of an attempt is so many seconds away; negative: it has none."""
+
+    job: int
+    attempt: int
+    time_left: float
 
 
 class SignalJob(Message):
@@ -254,5 +268,5 @@ class LaunchStep(Message):
 
 FromNode = RegisterNode | Heartbeat | BatchLaunched | LaunchRefused | StepEnded | JobGone
 ToNode = (
-    NodeAccepted | Alive | Acknowledged | LaunchBatch | TerminateJob | SignalJob | TerminateStep | ShutdownNode | ReconfigureNode | Failure
+    NodeAccepted | Alive | Acknowledged | LaunchBatch | TerminateJob | LimitJob | SignalJob | TerminateStep | ShutdownNode | ReconfigureNode | Failure
 )

@@ -40,6 +40,8 @@ class StepCredential(msgspec.Struct, kw_only=True):
     issued: float
     expires: float
     time_limit: int = -1
+    time_left: float = -1.0  # seconds to the job's limit when it was issued; negative: none
+    lease: int = 0  # Job.lease
 
 
 def seal(credential: StepCredential, sign: Callable[[bytes], bytes]) -> str:

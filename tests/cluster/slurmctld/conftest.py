@@ -108,6 +108,7 @@ class FakeNode:
 
     def __init__(self, stage: Stage, name: str, *, uid: int | None = None) -> None:
         self.name = name
+        self.boot_id = "boot-1"
         self.orders: list[Message] = []
         self.holdings: list[n.Holding] = []
         self.refused: list[str] = []
@@ -122,7 +123,7 @@ class FakeNode:
         self.send(n.RegisterNode(
             node=self.name, cpus=4, boards=1, sockets=1, cores_per_socket=4, threads_per_core=1, memory=4000, tmp_disk=0, arch="x86_64",
             os="Linux", version="26.11", boot_time=self.boot_time, slurmd_start_time=self.started, endpoint=f"unix:/run/{self.name}.sock",
-            hostname="localhost", port=6818, holdings=self.holdings))
+            hostname="localhost", port=6818, holdings=self.holdings, boot_id=self.boot_id))
 
     def on_message(self, codec: int, payload: bytes) -> None:
         """Keep an order."""

@@ -7,8 +7,10 @@ import msgspec
 import pytest
 
 from slurm.config.config import parse
+from slurm.model.states import NodeState
 from slurm.net.peer import Peer
 from slurm.net.signing import Checker
+from slurm.slurmctld.silence import Silence
 from slurm.store.memory import Fault
 from slurm.wire import node_messages as n
 from slurm.wire.step_credential import opened
@@ -158,15 +160,16 @@ def test_the_time_in_which_the_controller_stood_still_is_not_held_against_its_no
         await s.node("cn01")
         s.ctl._timer.cancel()  # type: ignore[union-attr]
         links, clock = s.ctl.links, Clock()
-        links._clock = clock
-        links._heard = {"cn01": 1000.0, "cn02": 1000.0}  # type: ignore[dict-item]
-        links._checked = 1000.0
+        links.silence = Silence(clock)
+        links.expect_all()
         clock.time += 5000
         assert links.check_silence() == []
         for _ in range(301):
             clock.time += 1.0
             lost = links.check_silence()
         assert sorted(lost) == ["cn01", "cn02"]
+        clock.time += 1.0
+        assert links.check_silence() == [], "each is given up once"
 
     play(scene)
 
@@ -182,9 +185,13 @@ def test_a_node_that_leaves_the_configuration_ends_what_it_runs(play: Play) -> N
         s.config = parse(CONF.replace("cn[01-02]", "cn01"))
         reply = await s.client(ROOT).ask("Reconfigure")
         assert reply["type"] == "Done", reply
-        assert list(s.ctl.cluster.nodes) == ["cn01"]
+        assert s.ctl.cluster.nodes["cn02"].state is NodeState.FUTURE, "nobody sees it any more, but it may still run something"
         await s.until(lambda: two.of(n.TerminateJob))
         assert s.state(job) == "NODE_FAIL"
+        await s.until(lambda: len(two.of(n.NodeAccepted)) > 1)
+        await s.until(lambda: not s.ctl.cluster.nodes["cn02"].remains)
+        await s.client(ROOT).ask("Reconfigure")
+        assert list(s.ctl.cluster.nodes) == ["cn01"]
         await s.until(lambda: two.refused)
         assert "cn02" not in s.ctl.links.endpoints
 

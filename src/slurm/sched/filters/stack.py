@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slurm.model.node import Node
-from slurm.sched.filters import array_limit, begin, constraint, depends, hardware, held, named, partition_limits, partition_state
+from slurm.sched.filters import array_limit, begin, constraint, depends, hardware, held, named, partition_limits, partition_state, unproven
 from slurm.sched.filters.gate import Gate
 from slurm.sched.need import Site
 from slurm.sched.refusal import Refusal
 
 JOB_FILTERS: tuple[Callable[[Gate], Refusal | None], ...] = (
     held.refuse,
+    unproven.refuse,
     depends.refuse,
     begin.refuse,
     array_limit.refuse,

@@ -37,7 +37,8 @@ async def on_update_partition(ctl: Controller, session: Session, message: m.Upda
 
 async def on_ping(ctl: Controller, session: Session, message: m.Ping) -> m.Pong:
     """Here I am."""
-    return m.Pong(host=socket.gethostname(), mode="primary", version=SLURM_VERSION, release=VERSION, pid=os.getpid(), started=ctl.started)
+    return m.Pong(host=socket.gethostname(), mode="primary", version=SLURM_VERSION, release=VERSION, pid=os.getpid(), started=ctl.started,
+                  trouble=ctl.links.silence.isolated)
 
 
 async def on_reconfigure(ctl: Controller, session: Session, message: m.Reconfigure) -> m.Done:

@@ -37,7 +37,7 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
     credential = StepCredential(
         cluster=ctl.cluster.settings.cluster_name, job=job.id, attempt=job.attempt, step=step.id, uid=owner.uid, gid=owner.gid, user=owner.user,
         groups=list(group_ids(owner.user, owner.gid)), job_shown=job.shown_id, shares=step.shares, issued=now,
-        expires=now + ctl.credential_lifetime, time_limit=message.request.time_limit or -1,
+        expires=now + ctl.credential_lifetime, time_limit=message.request.time_limit or -1, time_left=ctl.time_left(job), lease=job.lease,
         devices={share.node: device_files(ctl.cluster.nodes[share.node], share) for share in step.shares if share.gres})
     layout = [
         m.TaskLayout(node=share.node, address=ctl.links.endpoints[share.node], ranks=ranks, cpus=share.cpu_count)

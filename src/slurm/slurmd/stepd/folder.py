@@ -107,6 +107,9 @@ class StepRecord(NamedTuple):
     login: str = "ALL"  # the text of --export: whether a task gets what a login would set
     start_seconds: float = 60.0  # how long finding the owner, opening files and entering the folder may take
     unkillable_seconds: float = 60.0  # how long after the first SIGKILL processes may be left
+    deadline: float = 0.0  # CLOCK_BOOTTIME at which its job's time limit comes; 0: none
+    lease: int = 0  # seconds after the last heartbeat at which it is ended; 0: never
+    heartbeat: str = ""  # the file in which slurmd notes the last one
 
     @property
     def key(self) -> StepKey:
@@ -136,6 +139,7 @@ class Ended(NamedTuple):
     statuses: Mapping[str, int] = {}  # of a step of srun: rank → wait status of each task that was started
     began: bool = True
     unkillable: Sequence[int] = ()
+    limit: str = ""  # timeout | lease: its slurmstepd ended it for that by itself
 
 
 class Journal(NamedTuple):

@@ -16,6 +16,7 @@ ENDINGS = {
     "requeue": "DUE TO JOB REQUEUE",
     "task_failure": "DUE TO TASK FAILURE",
     "deadline": "DUE TO DEADLINE",
+    "lease": "DUE TO FENCE_TIMEOUT: NOTHING WAS HEARD OF SLURMCTLD",
 }
 """Why something is ended (core.effects.Terminate.why) → Slurm's words for it. An empty reason says nothing."""
 

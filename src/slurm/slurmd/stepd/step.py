@@ -18,6 +18,7 @@ from slurm.slurmd.stepd.loop import Loop
 from slurm.slurmd.stepd.plumbing import Plumbing
 from slurm.slurmd.stepd.starting import Starting
 from slurm.slurmd.stepd.tasks import FAILED_STATUS, Task
+from slurm.slurmd.stepd.timekeeping import Timekeeping
 from slurm.slurmd.stepd.usage import Usage, reap
 
 _FAULTS = 20
@@ -27,7 +28,7 @@ _FAULTS = 20
 class Step:
     """One step. `journal` is its open, locked journal, `connection` srun's socket for a step of srun; the current folder is the step's.
 
-    `control`, `io`, `cgroup`, `plumbing` and `starting` are there once their hooks have set them up.
+    `control`, `timekeeping`, `io`, `cgroup`, `plumbing` and `starting` are there once their hooks have set them up.
     """
 
     def __init__(self, loop: Loop, journal: int, connection: socket.socket | None) -> None:
@@ -48,6 +49,7 @@ class Step:
         self.plumbing: Plumbing | None = None
         self.starting: Starting | None = None
         self.control: Control | None = None
+        self.timekeeping: Timekeeping | None = None
         self._over_memory = False
         self._killed_for_memory = False
         self._faults = 0
@@ -201,4 +203,5 @@ class Step:
         return Ended(
             status, self.out_of_memory(), round(used.user_seconds, 3), round(used.system_seconds, 3), used.max_rss, time.time(), note,
             statuses={} if self.record.is_batch else {str(task.rank): task.status for task in self.tasks if task.status is not None},
-            began=not self.refusal, unkillable=left)
+            began=not self.refusal, unkillable=left,
+            limit=self.timekeeping.ended_for if self.timekeeping is not None else "")

@@ -15,11 +15,12 @@ from slurm.slurmd.stepd.hooks.memory import Memory
 from slurm.slurmd.stepd.hooks.orders import Orders
 from slurm.slurmd.stepd.hooks.srun import Srun
 from slurm.slurmd.stepd.hooks.tasks import Tasks
+from slurm.slurmd.stepd.hooks.time_limit import TimeLimit
 from slurm.slurmd.stepd.hooks.title import Title
 from slurm.slurmd.stepd.step import Step
 from slurm.slurmd.stepd.tasks import FAILED_STATUS
 
-HOOKS: tuple[Hook, ...] = (Title(), Orders(), Srun(), Journal(), Group(), Tasks(), Descent(), Memory())
+HOOKS: tuple[Hook, ...] = (Title(), Orders(), TimeLimit(), Srun(), Journal(), Group(), Tasks(), Descent(), Memory())
 """Orders are taken first and last. Cleaned up from the end: its cgroup goes, then its end is on record, then srun hears of it, then slurmd."""
 
 

@@ -30,6 +30,10 @@ def _obey(step: Step, order: dict[str, object]) -> dict[str, object]:
         step.end(str(order["why"]), float(str(order["kill_wait"])), float(str(order.get("at", 0.0))))
     elif operation == "signal":
         step.signal(int(str(order["signal"])), first=bool(order.get("first")), everything=bool(order.get("all")))
+    elif operation == "limit":
+        if step.timekeeping is None:
+            raise ValueError("the step keeps no time yet")
+        step.timekeeping.set_deadline(float(str(order["deadline"])))
     elif operation != "status":
         raise ValueError(f"unknown operation {operation}")
     return {"ok": True, "pid": os.getpid(), "tasks": [task.pid for task in step.tasks if task.status is None], "ending": step.ending.why,
