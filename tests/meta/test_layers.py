@@ -9,7 +9,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core", "options", "config", "wire"}),
     frozenset({"sched"}),
     frozenset({"net", "store", "render", "daemon"}),
-    frozenset({"slurmctld", "slurmd", "slurmdbd", "slurmrestd"}),
+    frozenset({"slurmctld", "slurmd", "sackd", "slurmdbd", "slurmrestd"}),
     frozenset({"sdk", "sim"}),
     frozenset({"commands"}),
 )

@@ -67,11 +67,8 @@ class Lab:
             folder.mkdir()
             (folder / "slurm.conf").write_text(CONF.format(
                 host=socket.gethostname(), user=os.geteuid(), root=self.root, side=side, port=port, port1=port1, port2=port2))
-        # A login node knows no key; its commands ask the slurmd there who they are.
-        conf = self.conf("login")
-        conf.write_text(conf.read_text().replace("login/slurmd-", "nodes/slurmd-"))
         key = os.urandom(1024)
-        for side in ("head", "nodes"):
+        for side in SIDES:
             path = self.root / side / "slurm.key"
             path.write_bytes(key)
             path.chmod(0o600)
@@ -114,6 +111,7 @@ class Lab:
         self.foreground("slurmctld", "head")
         for name in ("cn01", "cn02"):
             self.foreground("slurmd", "nodes", "-N", name)
+        self.foreground("sackd", "login", "--admin")
         self.until_idle()
 
     def until_idle(self) -> None:
@@ -202,7 +200,7 @@ def test_without_key_and_without_a_local_daemon_nobody_is_believed(lab: Lab) -> 
     conf = lab.conf("login")
     alone = lab.root / "alone"
     alone.mkdir()
-    (alone / "slurm.conf").write_text(conf.read_text().replace("nodes/slurmd-", "alone/slurmd-"))
+    (alone / "slurm.conf").write_text(conf.read_text().replace("/login/", "/alone/"))
     result = lab.run("squeue", side="alone")
     assert result.status == 1 and "Protocol authentication error" in result.err and "vouches" in result.err
 
@@ -210,7 +208,7 @@ def test_without_key_and_without_a_local_daemon_nobody_is_believed(lab: Lab) -> 
 def test_another_key_opens_nothing(lab: Lab) -> None:
     forger = lab.root / "forger"
     forger.mkdir()
-    (forger / "slurm.conf").write_text(lab.conf("login").read_text().replace("nodes/slurmd-", "forger/slurmd-"))
+    (forger / "slurm.conf").write_text(lab.conf("login").read_text().replace("/login/", "/forger/"))
     key = forger / "slurm.key"
     key.write_bytes(os.urandom(1024))
     key.chmod(0o600)
@@ -230,12 +228,15 @@ def test_daemons_go_to_the_background_once_they_serve_and_refuse_a_second_start(
     assert quiet.daemon("slurmctld", "head") == Result(0, "", "")
     assert quiet.daemon("slurmd", "nodes", "-N", "cn01") == Result(0, "", "")
     assert quiet.daemon("slurmd", "nodes", "-N", "cn02") == Result(0, "", "")
+    assert quiet.daemon("sackd", "login", "--admin") == Result(0, "", "")
     quiet.until_idle()
     assert quiet.ok("srun", "-N2", "sh", "-c", "echo $SLURMD_NODENAME").split() in (["cn01", "cn02"], ["cn02", "cn01"])
     again = quiet.daemon("slurmctld", "head")
     assert again.status == 1 and "slurmctld is already running (pid " in again.err
     again = quiet.daemon("slurmd", "nodes", "-N", "cn01")
     assert again.status == 1 and "slurmd is already running (pid " in again.err
+    again = quiet.daemon("sackd", "login")
+    assert again.status == 1 and "sackd is already running (pid " in again.err
 
 
 def test_a_port_in_use_is_told_to_whoever_starts_the_daemon(quiet: Lab) -> None:

@@ -319,7 +319,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         **dict.fromkeys((f"{name}_file" for prefix in ("ctld", "slurmd", "sackd", "dbd", "restd") for name in (f"{prefix}_cert", f"{prefix}_cert_key")), "yes"),
         "ca_cert_file": "yes", "load_system_certificates": "later", "security_policy_version": "ok",
     },
-    "SlurmctldParameters": {"reboot_from_controller": "yes", "requeue_unproven": "yes"},
+    "SlurmctldParameters": {"allow_root_on_nodes": "yes", "reboot_from_controller": "yes", "requeue_unproven": "yes"},
     "SlurmdParameters": {"config_overrides": "yes", "fence_timeout": "yes", "start_timeout": "yes"},
 }
 """Keys that hold a list of switches of which some are carried out → switch → standing; every other switch is not carried out yet.

@@ -121,12 +121,24 @@ def _read(path: str, owners: Collection[int], *, secret: bool = False) -> bytes:
     return content
 
 
-def _must_name(pem: bytes, path: str, party: Party) -> None:
+def is_for(files: Files, party: Party) -> bool:
+    """Whether there is a certificate and it names this party; ConfigError when it cannot be read."""
+    if not files.has_certificate:
+        return False
+    with open(files.certificate, "rb") as file:
+        return _uris(file.read(), files.certificate) == [party.uri]
+
+
+def _uris(pem: bytes, path: str) -> list[str]:
     try:
         names = x509.load_pem_x509_certificate(pem).extensions.get_extension_for_class(x509.SubjectAlternativeName)
-        uris = names.value.get_values_for_type(x509.UniformResourceIdentifier)
+        return names.value.get_values_for_type(x509.UniformResourceIdentifier)
     except (ValueError, x509.ExtensionNotFound) as error:
         raise ConfigError(message=f"{path} is no certificate of slurm-py: {error}") from error
+
+
+def _must_name(pem: bytes, path: str, party: Party) -> None:
+    uris = _uris(pem, path)
     if uris != [party.uri]:
         raise ConfigError(message=f"the certificate {path} is for {', '.join(uris) or 'nobody'}, this is {party.uri}",
                           hints=[f"slurm cert make {party.role} {party.name}"])

@@ -169,11 +169,13 @@ def reach(site: Site, patience: float = CONNECT_SECONDS) -> Connection:
     while True:
         refused = False
         tried = []
-        for endpoint in site.endpoints:
+        for endpoint in site.ways:
             try:
                 return _dial(endpoint, site, controller=True)
             except OSError as error:
                 refused = refused or isinstance(error, ConnectionRefusedError | BlockingIOError)
+                if endpoint.path in site.relays and isinstance(error, FileNotFoundError):
+                    continue  # this machine has no such daemon
                 tried.append(f"{endpoint}: {error.strerror or error}")
         if not refused or time.monotonic() >= deadline:
             raise Unreachable(hints=[*(f"tried {line}" for line in tried), _advice(site)])

@@ -71,12 +71,19 @@ class Site(NamedTuple):
 
     cluster: str
     conf: str
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[Endpoint, ...]  # the controllers' own
+    relays: tuple[str, ...] = ()  # sockets at which daemons of this machine relay commands
     minters: tuple[str, ...] = ()  # sockets of local daemons that mint identity tokens
     auth: str = ""
     key: str = ""  # where slurm.key is
     embedded: bool = False
     host: str = ""  # of the first controller, as slurm.conf names it
+
+    @property
+    def ways(self) -> tuple[Endpoint, ...]:
+        """Where a command may try to reach a controller, best first: its sockets, a daemon's beside us, its ports."""
+        own = [endpoint for endpoint in self.endpoints if endpoint.is_unix]
+        return (*own, *map(unix, self.relays), *(endpoint for endpoint in self.endpoints if not endpoint.is_unix))
 
 
 def state_home(environ: Mapping[str, str]) -> str:
@@ -108,6 +115,16 @@ def socket_beside(pid_file: str) -> str:
 def minter_beside(pid_file: str) -> str:
     """The socket at which the daemon with this pid file says who its callers are (Slurm calls it sack)."""
     return pid_file.removesuffix(".pid") + ".sack"
+
+
+def relay_beside(pid_file: str) -> str:
+    """The socket at which the daemon with this pid file takes commands for slurmctld."""
+    return pid_file.removesuffix(".pid") + ".relay"
+
+
+def sackd_pid_file(slurmctld_pid_file: str) -> str:
+    """sackd's pid file lies in the folder that slurmctld's has on its own machine."""
+    return os.path.join(os.path.dirname(slurmctld_pid_file), "sackd.pid")
 
 
 def find_site(environ: Mapping[str, str]) -> Site:
@@ -144,10 +161,13 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
             values[key] = value
     pid_file = values["slurmctldpidfile"]
     sockets = (socket_beside(pid_file), os.path.join(values["statesavelocation"], "slurmctld.sock"))
+    # A sackd speaks for more people than a slurmd; of several slurmds the one inside whose job we are speaks for us.
+    relays = () if values["authtype"].lower() == "auth/local" else (
+        relay_beside(sackd_pid_file(pid_file)), *_existing(relay_beside(values["slurmdpidfile"]), environ.get("SLURMD_NODENAME", "")))
     return Site(
         cluster=values["clustername"], conf=conf,
         endpoints=(*(unix(path) for path in sockets), *_ports(hosts, values["slurmctldport"], values["authtype"])),
-        minters=(minter_beside(pid_file), *_existing(minter_beside(values["slurmdpidfile"]))),
+        relays=relays, minters=(minter_beside(pid_file), minter_beside(sackd_pid_file(pid_file)), *_existing(minter_beside(values["slurmdpidfile"]))),
         auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"),
         host=hosts[0].partition("(")[0] if hosts else "")
 
@@ -161,8 +181,8 @@ def _ports(hosts: list[str], port: str, auth: str) -> Iterator[Endpoint]:
         yield tcp(address or name, int(first) if first.isdigit() else CONTROLLER_PORT)
 
 
-def _existing(path: str) -> Iterator[str]:
-    """The path itself, or where it holds %n or %h (a socket a node, or a folder a node) every one there is."""
+def _existing(path: str, node: str = "") -> Iterator[str]:
+    """The path itself, or where it holds %n or %h (a socket a node, or a folder a node) every one there is, that of `node` first."""
     if "%" not in path:
         yield path
         return
@@ -174,7 +194,8 @@ def _existing(path: str) -> Iterator[str]:
                      if pattern.match(entry)]
         else:
             found = [f"{folder}/{part}" for folder in found]
-    yield from filter(os.path.exists, found)
+    own = os.path.abspath(path.replace("%n", node))
+    yield from sorted(filter(os.path.exists, found), key=lambda each: each != own)
 
 
 def _keys(path: str, folder: str, opened: list[int]) -> Iterator[tuple[str, str]]:

@@ -29,6 +29,8 @@ HANDSHAKE_SECONDS = 30.0
 """Ten thousand nodes that come back at once wait for one another."""
 _ROOTS_PORTS = range(600, 1024)
 UNSENT_LIMIT = 64 * 1024 * 1024
+HIGH_WATER = 256 * 1024
+"""Bytes queued from which on who sends much waits: what is sent then arrives soon."""
 
 
 class Listener(Protocol):
@@ -58,6 +60,9 @@ class Link(Protocol):
     def send(self, frame: bytes) -> bool:
         """Queue a frame (wire.frames.pack); False when the connection is down."""
         ...
+
+    async def drained(self) -> None:
+        """Wait until little is queued, or the connection is down: for those who send much."""
 
     def reconnect(self, why: str) -> None:
         """Break the connection, to be made anew: for who notices that the other side is silent."""
@@ -108,6 +113,11 @@ class SocketLink:
     def send(self, frame: bytes) -> bool:
         """Queue a frame; False when the connection is down."""
         return self._wire is not None and self._wire.write(frame)
+
+    async def drained(self) -> None:
+        """Wait until little is queued, or the connection is down."""
+        if self._wire is not None:
+            await self._wire.writable.wait()
 
     def reconnect(self, why: str) -> None:
         """Break the connection, to be made anew."""
@@ -240,6 +250,8 @@ class _Wire(asyncio.Protocol):
         self.proved.add_done_callback(lambda proved: proved.cancelled() or proved.exception())  # nobody may wait for it any more
         self.ended: asyncio.Future[str] = loop.create_future()
         self.heard = False
+        self.writable = asyncio.Event()
+        self.writable.set()
         self._listener = listener
         self._wanted = wanted
         self._tls = tls
@@ -252,6 +264,7 @@ class _Wire(asyncio.Protocol):
         """Called by the loop."""
         # uvloop's transports are not of asyncio's classes.
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
         stream = self._transport.get_extra_info("socket")
         if stream.family == socket.AF_UNIX:
             uid = peer_uid(stream)
@@ -335,11 +348,20 @@ class _Wire(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Called by the loop."""
+        self.writable.set()
         why = self._why or (str(error) if error else "the other side closed it")
         if not self.proved.done():
             self.proved.set_exception(ConnectionError(errno.ECONNRESET, why))
         if not self.ended.done():
             self.ended.set_result(why)
+
+    def pause_writing(self) -> None:
+        """Called by the loop: much is queued."""
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        """Called by the loop: little is queued."""
+        self.writable.set()
 
     def write(self, frame: bytes) -> bool:
         """Queue a frame; False when the connection is ending."""

@@ -108,6 +108,9 @@ class MemoryLink:
             asyncio.get_running_loop().call_soon(self._to_server, peer, codec, payload)
         return True
 
+    async def drained(self) -> None:
+        """Nothing queues here."""
+
     def reconnect(self, why: str) -> None:
         """Break the connection; it is made again a little later."""
         peer, self.peer = self.peer, None

@@ -50,7 +50,7 @@ def is_meant(environ: Mapping[str, str], other: str) -> bool:
         return False
     except Unreachable:
         return any(os.path.exists(path) for path in _found_without_us(other))
-    if site.embedded or site.auth.lower() == "auth/local" or any(point.is_unix and os.path.exists(point.path) for point in site.endpoints):
+    if site.embedded or site.auth.lower() == "auth/local" or any(point.is_unix and os.path.exists(point.path) for point in site.ways):
         return False
     return site.auth.lower() not in ("", "auth/slurm") or not _answers(site)
 

@@ -32,26 +32,32 @@ class Line(Protocol):
 
 
 class Peer:
-    """Who is connected. `local`: on this machine, known by the kernel; `pid` 0 when not local.
+    """Who is connected. `local`: on this machine, known by the kernel; `pid` 0 where no kernel told it.
 
     `party`: whom its certificate names, None where it showed none. A party is no user: its identity has uid -1.
+    `via` says which daemon relays for it, such as "slurmd of cn01". `left`, once it has ended: that its own end closed it, as a kernel says,
+    and not only the way to it broke. `confined_to` names a node to whose own jobs alone its requests may apply.
     """
 
-    __slots__ = ("_goodbyes", "_line", "closed", "identity", "local", "party", "pid")
+    __slots__ = ("_goodbyes", "_line", "closed", "confined_to", "identity", "left", "local", "party", "pid", "via")
 
-    def __init__(self, line: Line, identity: Identity, *, local: bool, pid: int = 0, party: Party | None = None) -> None:
+    def __init__(self, line: Line, identity: Identity, *, local: bool, pid: int = 0, party: Party | None = None, via: str = "",
+                 confined_to: str = "") -> None:
         self.identity = identity
         self.local = local
         self.pid = pid
         self.party = party
+        self.via = via
+        self.confined_to = confined_to
+        self.left = local
         self.closed = False
         self._line = line
         self._goodbyes: list[Callable[[], None]] = []
 
     @property
     def trusted(self) -> bool:
-        """Whether it may speak for a daemon of this cluster: root, or the user that this daemon runs as."""
-        return self.identity.uid in (0, os.geteuid())
+        """Whether it may speak for a daemon of this cluster: root, or the user that this daemon runs as. Never a command."""
+        return not self.via and self.identity.uid in (0, os.geteuid())
 
     def send(self, frame: bytes) -> None:
         """Queue a frame (wire.frames.pack); nothing happens when the peer has gone. One that does not read is dropped."""

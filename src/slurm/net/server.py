@@ -7,16 +7,21 @@ what (the handler, from `Peer.identity`).
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 from collections.abc import Callable, Iterable
 
+from slurm.model.errors import SlurmError, describe
+from slurm.net.channels import Channels
 from slurm.net.endpoint import Endpoint
 from slurm.net.gate import Gate, Limits, trusted
 from slurm.net.listening import BACKLOG, listen, unlink_own
 from slurm.net.peer import OnMessage, Peer
-from slurm.net.stream import Stream, Verify
+from slurm.net.relayed import Refused, RelayedTransport
+from slurm.net.stream import Relayed, Stream, Verify
 from slurm.net.tls import Trust
+from slurm.wire import frames
 
 __all__ = ["Limits", "OnMessage", "Peer", "Server"]
 
@@ -78,6 +83,18 @@ class Server:
             self._listeners.append(await loop.create_server(accept, sock=listener, backlog=BACKLOG))
         self._gate.open()
         return endpoint
+
+    def adopt(self, channels: Channels, number: int, relayed: Relayed) -> None:
+        """Serve a caller whose connection is this channel of another daemon's, under the same limits as every other."""
+        stream = Stream(self._gate, self._on_message, None, None, f"{relayed.via} (uid {relayed.identity.uid}, pid {relayed.pid})", relayed)
+        stream.connection_made(RelayedTransport(channels, number, stream))
+
+    def refuse(self, channels: Channels, number: int, relayed: Relayed, error: SlurmError) -> None:
+        """Answer a caller whom another daemon may not speak for, and hang up. It takes nobody's place."""
+        self._gate.complain(f"{relayed.via} may not speak for uid {relayed.identity.uid} (pid {relayed.pid}): {'; '.join(error.hints)}")
+        channel = channels.open(number, Refused())
+        channel.write(frames.pack(frames.JSON, json.dumps({"type": "Failure", **describe(error)}).encode()))
+        channel.close()
 
     async def close(self) -> None:
         """Stop listening, let handlers finish (up to 2 seconds), hang up on everybody once what was sent has left."""

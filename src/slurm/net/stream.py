@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import NamedTuple, cast
 
 import msgspec
 
@@ -38,10 +38,25 @@ MAX_HANDSHAKE = 32 * 1024
 _NO_USER = -1
 
 
-class Stream(asyncio.Protocol):
-    """The bytes of one connection. A unix peer is known at once; a TCP peer by its certificate, or by the Hello that must come first."""
+class Relayed(NamedTuple):
+    """Who is at the far end of a connection that another daemon relays, as that daemon's kernel says.
 
-    def __init__(self, gate: Gate, on_message: OnMessage, verify: Verify | None, trust: Trust | None, place: str) -> None:
+    `require` raises NotPermitted once that daemon may not speak for him any more; it is asked before every message. `confined_to`: Peer's.
+    """
+
+    identity: Identity
+    pid: int
+    via: str
+    require: Callable[[], None]
+    confined_to: str = ""
+
+
+class Stream(asyncio.Protocol):
+    """The bytes of one connection. A unix peer is known at once, as is a relayed one; a TCP peer by its certificate, or by the Hello that must come
+    first."""
+
+    def __init__(self, gate: Gate, on_message: OnMessage, verify: Verify | None, trust: Trust | None, place: str,
+                 relayed: Relayed | None = None) -> None:
         self.peer: Peer | None = None
         self.deadline = 0.0
         self.share: Share | None = None
@@ -55,6 +70,7 @@ class Stream(asyncio.Protocol):
         self._patience = gate.limits.silent
         self._waiting_since = 0.0
         self._place = place
+        self._relayed = relayed
         self._transport: asyncio.Transport | None = None
         self._buffer = FrameBuffer(gate.limits.hello)
         self._spoke = False
@@ -74,18 +90,22 @@ class Stream(asyncio.Protocol):
         # uvloop's transports are not of asyncio's classes.
         self._transport = cast(asyncio.Transport, transport)
         stream = self._transport.get_extra_info("socket")
-        local = stream.family == socket.AF_UNIX
+        local = stream is not None and stream.family == socket.AF_UNIX
         address = None if local else self._transport.get_extra_info("peername")
         pid, uid, gid = _PEERCRED.unpack(stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size)) if local else (0, 0, 0)
+        relayed = self._relayed
         source, port = (str(address[0]), int(address[1])) if address else ("", 0)
-        node = not local and self._gate.is_node(source, port)
-        if not self._gate.enter(self, uid if local else f"node {source}" if node else source, first=node):
+        node = bool(address) and self._gate.is_node(source, port)
+        holder = relayed.identity.uid if relayed is not None else uid if local else f"node {source}" if node else source
+        if not self._gate.enter(self, holder, first=node):
             self._leaving = True
             self._transport.abort()
             return
         self._transport.set_write_buffer_limits(high=4 * _LOW_WATER, low=_LOW_WATER)
         self._wait()
-        if local:
+        if relayed is not None:
+            self._know(relayed.identity, local=False, pid=relayed.pid, via=relayed.via, confined_to=relayed.confined_to)
+        elif local:
             self._trust = None
             self._know(Identity(uid=uid, gid=gid, host=_HOST, issued=time.time()), local=True, pid=pid)
             self._place += f" (uid {uid}, pid {pid})"
@@ -296,8 +316,8 @@ class Stream(asyncio.Protocol):
             raise NotNow(message="You have as many connections as one user may have", hints=["close some of them"])
         self._know(identity, local=False)
 
-    def _know(self, identity: Identity, *, local: bool, pid: int = 0, party: Party | None = None) -> None:
-        self.peer = Peer(self, identity, local=local, pid=pid, party=party)
+    def _know(self, identity: Identity, *, local: bool, pid: int = 0, party: Party | None = None, via: str = "", confined_to: str = "") -> None:
+        self.peer = Peer(self, identity, local=local, pid=pid, party=party, via=via, confined_to=confined_to)
         self._buffer.limit = self._gate.limits.payload
 
     def _deliver(self, peer: Peer, codec: int, payload: bytes) -> None:
@@ -307,6 +327,8 @@ class Stream(asyncio.Protocol):
                 "wait until some of them are answered"]))
             return
         try:
+            if self._relayed is not None:
+                self._relayed.require()
             request = self._on_message(peer, codec, payload)
         except (SlurmError, *UNREADABLE) as error:
             self._declined(codec, error)

@@ -35,6 +35,7 @@ from slurm.slurmctld.holders import Holders
 from slurm.slurmctld.nodes import Links
 from slurm.slurmctld.planner import Planner
 from slurm.slurmctld.proofs import Proofs
+from slurm.slurmctld.relays import ROOT_WORD, Relays, Rules
 from slurm.slurmctld.session import Session, forget_names
 from slurm.slurmctld.watchers import Watchers
 from slurm.store.group_commit import GroupCommit
@@ -68,7 +69,8 @@ class Controller:
         self.watchers = Watchers()
         self.engine = Engine(cluster, commit, self.carry_out, self._replan, broken)
         self.planner = Planner(self.engine, now)
-        self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public)
+        self.relays = Relays(cluster, self._relay_rules)
+        self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public, self.relays)
         self.proofs = Proofs(self.engine, now, self.links.silence.lasts)
         self.proofs.programs = setup.programs_of(config)
         self.holders = Holders(self._give_up)
@@ -180,6 +182,9 @@ class Controller:
     def is_operator(self, uid: int) -> bool:
         """Whether this uid may administrate the cluster."""
         return uid == 0 or uid in self.operators
+
+    def _relay_rules(self) -> Rules:
+        return Rules(self.operators, ROOT_WORD in self.config.words("SlurmctldParameters"))
 
     def require_owner(self, session: Session, job: Job) -> None:
         """NotPermitted unless the caller owns the job or administrates."""

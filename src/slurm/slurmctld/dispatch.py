@@ -11,6 +11,7 @@ from slurm.model.errors import SlurmError
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers import allocations, control, jobs, looking, steps
 from slurm.slurmctld.reading import read_any
+from slurm.slurmctld.relays import require_own
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
 
@@ -65,6 +66,8 @@ async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message
         except SlurmError as error:
             ctl.complaints.warning(f"uid {session.caller.uid}", f"sent what is no valid request: {'; '.join(error.lines())}")
             raise
+        if session.peer.confined_to:
+            require_own(request, session.peer.confined_to, ctl.cluster.jobs, session.caller.uid)
         if type(request) in CHANGING:
             ctl.engine.refuse_when_stalled()
         if isinstance(request, m.SubmitJob) and kept is not None:

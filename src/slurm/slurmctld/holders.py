@@ -15,7 +15,7 @@ from slurm.slurmctld.session import Session
 GRACE_SECONDS = 60.0
 """How long an allocation waits for its vanished holder."""
 PROMPT_SECONDS = 2.0
-"""The same when the kernel of this machine said that the holder closed: it cannot come back, a moment is for the order of messages."""
+"""The same when the kernel of the holder's machine said that it closed: it cannot come back, a moment is for the order of messages."""
 
 
 class Holders:
@@ -36,7 +36,7 @@ class Holders:
         """The connection of `session` broke; nothing happens when another one took over or it was given back before."""
         if self._sessions.get(job) is session:
             del self._sessions[job]
-            self.expect(job, PROMPT_SECONDS if session.peer.local else GRACE_SECONDS)
+            self.expect(job, PROMPT_SECONDS if session.peer.left else GRACE_SECONDS)
 
     def expect(self, job: JobId, seconds: float = GRACE_SECONDS) -> None:
         """Give the allocation up unless somebody attaches to it within `seconds`."""

@@ -37,10 +37,12 @@ from slurm.model.states import JobState
 from slurm.net.server import Peer
 from slurm.slurmctld import faultpoints
 from slurm.slurmctld.engine import Engine
+from slurm.slurmctld.relays import SLURMD, Relayer, Relays
 from slurm.slurmctld.silence import Silence
 from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.messages import Message, failure
+from slurm.wire.relay_messages import FromRelay, RegisterSackd, SackdAccepted, SackdAlive
 
 log = logging.getLogger("slurmctld.nodes")
 HEARTBEAT_SECONDS = 10.0
@@ -55,7 +57,7 @@ class Links:
 
     def __init__(
         self, engine: Engine, now: Callable[[], float], order_for: Callable[[Effect, Node], Message | None], cluster_name: str, step_key: bytes,
-        *, clock: Callable[[], float] = time.monotonic,
+        relays: Relays, *, clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
         self._now = now
@@ -69,6 +71,7 @@ class Links:
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(n.FromNode).decode
         self.endpoints: dict[NodeName, str] = {}
+        self.relays = relays
         self._missed: set[NodeName] = set()  # those that were connected and are to come back, as after a restart of this daemon
         self._ending = False
 
@@ -81,6 +84,9 @@ class Links:
         if isinstance(message, n.RegisterNode):
             await self._register(peer, message)
             return
+        if isinstance(message, FromRelay):
+            self._of_relay(peer, message)
+            return
         name = self._names.get(peer)
         if name is None:
             peer.close()
@@ -92,6 +98,24 @@ class Links:
             self.send(name, n.Alive(now=self._now()))
             return
         self._report(name, message)
+
+    def _of_relay(self, peer: Peer, message: FromRelay) -> None:
+        """From a sackd, or about a channel of a slurmd."""
+        if isinstance(message, RegisterSackd):
+            try:
+                self.relays.register(peer, message)
+            except SlurmError as error:
+                log.error("registration of sackd %s refused: %s", message.host, "; ".join(error.lines()))
+                peer.send(frames.pack(frames.MSGPACK, self._encode(failure(error))))
+                peer.close()
+                return
+            answer: Message = SackdAccepted(heartbeat=HEARTBEAT_SECONDS, cluster_name=self._cluster_name)
+        elif isinstance(message, SackdAlive):
+            answer = n.Alive()
+        else:
+            self.relays.on_message(peer, message)
+            return
+        peer.send(frames.pack(frames.MSGPACK, self._encode(answer)))
 
     def _report(self, name: NodeName, message: Report) -> None:
         if isinstance(message, n.StepEnded):
@@ -172,6 +196,7 @@ class Links:
             if isinstance(effect, Order):
                 self.carry_out(effect)
         self._tell_limits(name)
+        self.relays.attach(peer, Relayer(SLURMD, name))
         log.info("node %s registered with %d steps", name, len(message.holdings))
         self._missed.discard(name)
         if self._ending:

@@ -244,6 +244,7 @@ class Service:
             self._on_message, verify=notary.verify if notary else None, trust=secured.trust if secured else None,
             log=logging.getLogger("slurmctld.net"))
         self._servers.append(server)
+        self.controller.relays.server = server
         if secured is not None:
             self._spawn(secured.follow(server))
             self._spawn(reserve(server, [node.addr for node in conf.nodes]))

@@ -49,9 +49,19 @@ def _groups(user: str, gid: int) -> tuple[str, ...]:
     return tuple(sorted({group_name(each) for each in group_ids(user, gid)}))
 
 
+@lru_cache(maxsize=4096)
+def groups_of(uid: int) -> frozenset[int]:
+    """The gids of a user's groups as this machine knows them; none for a uid that it does not know."""
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return frozenset()
+    return frozenset(group_ids(user.pw_name, user.pw_gid))
+
+
 def forget_names() -> None:
     """Users and groups may have changed: look them up again."""
-    for cache in (user_name, group_name, group_ids, _groups):
+    for cache in (user_name, group_name, group_ids, _groups, groups_of):
         cache.cache_clear()
 
 

@@ -23,10 +23,11 @@ from slurm.daemon.user import become, hand_over
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import SLURM_VERSION, version_line
 from slurm.net import certificates
-from slurm.net.discovery import minter_beside
+from slurm.net.discovery import minter_beside, relay_beside
 from slurm.net.endpoint import unix
 from slurm.net.identity import Notary, minter, read_key
 from slurm.net.link import SocketLink, Wanted
+from slurm.net.relay import Relay
 from slurm.net.server import Server
 from slurm.net.tls import Credentials, Trust
 from slurm.slurmd import hardware, settings
@@ -160,7 +161,9 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
     def reread() -> None:
         _reread(options, node)
 
-    node = Node(chosen, hardware.look(chosen.tmp_fs), stop=stop.set, reread=reread)
+    # Where nobody calls from another machine, slurmctld is on this one.
+    relay = None if chosen.site.auth.lower() == "auth/local" else Relay(relay_beside(chosen.pid_file), log=logging.getLogger("slurmd.relay"))
+    node = Node(chosen, hardware.look(chosen.tmp_fs), stop=stop.set, reread=reread, relay=relay)
     notary = _notary(chosen)
     server = StepServer(node, notary.verify if notary is not None else None)
     trust = _trust(chosen)
@@ -173,6 +176,8 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
         if not wanted:
             node.open()
         await server.open()
+        if relay is not None:
+            relay.open(keep=wanted)
         if sack is not None:
             await sack.listen(unix(minter_beside(chosen.pid_file)))
         if wanted:
@@ -188,6 +193,8 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
     finally:
         if sack is not None:
             await sack.close()
+        if relay is not None:
+            relay.close()
         await server.close()
         await node.link.close()
         await node.close()

@@ -15,7 +15,9 @@ import msgspec
 
 from slurm.model.errors import SlurmError
 from slurm.model.version import SLURM_VERSION
+from slurm.net.channels import Channels
 from slurm.net.link import Link
+from slurm.net.relay import Relay
 from slurm.slurmd import environment, hardware, reattach, remains, unkillable
 from slurm.slurmd.answers import Answers
 from slurm.slurmd.credentials import Credentials
@@ -32,6 +34,7 @@ from slurm.slurmd.steps import Prepared, Steps
 from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.messages import Failure, Message
+from slurm.wire.relay_messages import OfChannel
 
 log = logging.getLogger("slurmd")
 _SILENCE_HEARTBEATS = 4
@@ -46,7 +49,7 @@ class Node:
     link: Link
 
     def __init__(self, settings: NodeSettings, machine: Hardware, *, stop: Callable[[], None], reread: Callable[[], None],
-                 now: Callable[[], float] = time.time) -> None:
+                 relay: Relay | None = None, now: Callable[[], float] = time.time) -> None:
         self.settings = settings
         self.roster = Roster()
         self.outbox = Outbox(int(now() * 1000))
@@ -57,6 +60,7 @@ class Node:
         self.kill_wait = 30
         self.accepted = asyncio.Event()
         self._machine = machine
+        self._relay = relay
         self._stop = stop
         self._reread = reread
         self._now = now
@@ -132,6 +136,10 @@ class Node:
         """An order or answer of slurmctld; what is not understood breaks the connection (the link does it)."""
         message = self._decode(payload)
         self._heard = self._now()
+        if isinstance(message, OfChannel):
+            if self._relay is not None and self._relay.channels is not None:
+                self._relay.channels.on_message(message)
+            return
         self._orders[type(message)](message)
 
     def on_down(self, why: str) -> None:
@@ -140,6 +148,8 @@ class Node:
         self.accepted.clear()
         self.heartbeats.disconnected()
         self.outbox.shut()
+        if self._relay is not None:
+            self._relay.down(why)
         if self._heartbeat is not None:
             self._heartbeat.cancel()
             self._heartbeat = None
@@ -154,6 +164,8 @@ class Node:
             self._abandon(job, attempt)
         self.outbox.open(self._send)
         self.accepted.set()
+        if self._relay is not None:
+            self._relay.up(Channels(self._send, self.link.drained))
         log.info("node %s is registered with cluster %s", self.settings.node, message.cluster_name)
         self._keep_time(message.kill_wait, message.heartbeat)
 

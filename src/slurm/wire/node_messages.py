@@ -31,6 +31,7 @@ from slurm.model.bounds import (
 from slurm.model.node import GresPool
 from slurm.model.request import Binding, Limits, Umask
 from slurm.wire.messages import Failure, Message
+from slurm.wire.relay_messages import ChannelData, ChannelGrant, CloseChannel, FromRelay
 
 Port = Annotated[int, Whole(0, 65_535)]
 Serial = Annotated[int, Whole(0, 2**53)]
@@ -266,7 +267,10 @@ class LaunchStep(Message):
     gpu_bind: Binding = ""  # notation.gpu_bind: which of the step's GPUs here each task sees
 
 
-FromNode = RegisterNode | Heartbeat | BatchLaunched | LaunchRefused | StepEnded | JobGone
+FromNode = (
+    RegisterNode | Heartbeat | BatchLaunched | LaunchRefused | StepEnded | JobGone | FromRelay
+)
 ToNode = (
     NodeAccepted | Alive | Acknowledged | LaunchBatch | TerminateJob | LimitJob | SignalJob | TerminateStep | ShutdownNode | ReconfigureNode | Failure
+    | ChannelData | ChannelGrant | CloseChannel
 )

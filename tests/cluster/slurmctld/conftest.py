@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import socket
 import time
 from collections.abc import Callable, Coroutine
@@ -15,9 +16,13 @@ import pytest
 from slurm.config.config import Config, parse
 from slurm.core.cluster import Cluster
 from slurm.model.errors import StoreError
+from slurm.net.channels import Channel, Channels
+from slurm.net.framing import FrameBuffer
 from slurm.net.memory import MemoryNetwork
 from slurm.net.peer import Peer
+from slurm.net.server import Server
 from slurm.net.signing import Signer
+from slurm.net.tls import Party
 from slurm.slurmctld import setup
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
@@ -29,6 +34,7 @@ from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.credentials import Identity
 from slurm.wire.messages import Failure, Message
+from slurm.wire.relay_messages import OfChannel, OpenChannel, SackdAccepted
 
 CONF = """
 ClusterName=test
@@ -103,10 +109,38 @@ class Client:
         return int(reply["job_id"])
 
 
+class Relayed:
+    """A command on a node's machine, at the node's end of its channel (net.channels.Holder). `gone`: slurmctld hung up."""
+
+    def __init__(self) -> None:
+        self.channel: Channel
+        self.heard: list[dict[str, Any]] = []
+        self.gone = False
+        self._buffer = FrameBuffer()
+
+    def on_data(self, data: bytes) -> None:
+        """An answer, or a part of it."""
+        self._buffer.feed(data)
+        self.channel.taken(len(data))
+        while (frame := self._buffer.take()) is not None:
+            self.heard.append(json.loads(frame[1]))
+
+    def on_progress(self) -> None:
+        """Nothing waits for that."""
+
+    def on_closed(self, by_other: bool) -> None:
+        """slurmctld hung up."""
+        self.gone = True
+
+    def say(self, kind: str, **fields: object) -> None:
+        """Ask."""
+        self.channel.write(frames.pack(frames.JSON, json.dumps({"type": kind, **fields}).encode()))
+
+
 class FakeNode:
     """A slurmd that keeps its orders; it runs nothing, the test reports for it."""
 
-    def __init__(self, stage: Stage, name: str, *, uid: int | None = None) -> None:
+    def __init__(self, stage: Stage, name: str, *, uid: int | None = None, party: Party | None = None) -> None:
         self.name = name
         self.boot_id = "boot-1"
         self.orders: list[Message] = []
@@ -115,7 +149,10 @@ class FakeNode:
         self.serial = 0
         self.started = time.time()
         self.boot_time = self.started - 1000
-        self.link = stage.network.link("slurmctld", self, uid=uid)
+        self._stage = stage
+        self.link = stage.network.link("slurmctld", self, uid=uid, party=party)
+        self.channels = Channels(self.send, self.link.drained)
+        self._opened = 0
         self.link.start()
 
     def on_up(self) -> None:
@@ -127,9 +164,11 @@ class FakeNode:
 
     def on_message(self, codec: int, payload: bytes) -> None:
         """Keep an order."""
-        message = msgspec.msgpack.decode(payload, type=n.ToNode)
+        message = msgspec.msgpack.decode(payload, type=n.ToNode | SackdAccepted)
         if isinstance(message, Failure):
             self.refused.append("; ".join([message.message, *message.hints]))
+        elif isinstance(message, OfChannel):
+            self.channels.on_message(message)
         else:
             self.orders.append(message)
 
@@ -139,6 +178,22 @@ class FakeNode:
     def send(self, message: Message) -> None:
         """Report."""
         self.link.send(frames.pack(frames.MSGPACK, msgspec.msgpack.encode(message)))
+
+    def relay(self, uid: int, gid: int | None = None) -> Relayed:
+        """A command of this user on the node's machine."""
+        command = Relayed()
+        self._opened += 1
+        self.send(OpenChannel(channel=self._opened, uid=uid, gid=uid if gid is None else gid, pid=4711))
+        command.channel = self.channels.open(self._opened, command)
+        return command
+
+    async def relayed(self, uid: int, kind: str, gid: int | None = None, **fields: object) -> dict[str, Any]:
+        """The answer to one request of this user on the node's machine."""
+        command = self.relay(uid, gid)
+        command.say(kind, **fields)
+        await self._stage.until(lambda: command.heard)
+        command.channel.close()
+        return command.heard[0]
 
     def of(self, kind: type[Message]) -> list[Any]:
         """Orders of one kind."""
@@ -167,6 +222,7 @@ class Stage:
         self.broken: list[StoreError] = []
         self.stops = 0
         self.nodes: list[FakeNode] = []
+        self.sessions: dict[Peer, Session] = {}
         self.open()
 
     def open(self) -> None:
@@ -178,6 +234,7 @@ class Stage:
             self.config, cluster, journal, self.commit, operators=[], signer=Signer(b"k" * 32), stop=self._stop, broken=self.broken.append,
             read=lambda path: self.config)
         self.ctl.engine.record(setup.configured(self.config, time.time(), []))
+        self.ctl.relays.server = self.server = Server(self._on_message, log=logging.getLogger("test.relays"))
         self.network.serve("slurmctld", self._on_message)
         self.ctl.begin()
 
@@ -185,7 +242,11 @@ class Stage:
         self.stops += 1
 
     async def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
-        await self.ctl.links.on_message(peer, payload)
+        if codec == frames.MSGPACK:
+            await self.ctl.links.on_message(peer, payload)
+            return
+        session = self.sessions.setdefault(peer, Session(peer))
+        session.send(await answer(self.ctl, session, payload))
 
     async def close(self) -> None:
         """End in order."""

@@ -49,7 +49,10 @@ def test_a_sites_slurm_conf_says_where_its_controllers_are(tmp_path: Path) -> No
     assert site.cluster == "lab"
     assert site.endpoints == (
         unix("/run/slurm/slurmctld.sock"), unix("/var/spool/slurmctld/slurmctld.sock"), tcp("10.0.0.1", 7817), tcp("head2", 7817))
-    assert site.minters == ("/run/slurm/slurmctld.sack", "/run/slurm/slurmd.sack")
+    assert site.relays == ("/run/slurm/sackd.relay", "/run/slurm/slurmd.relay")
+    assert [str(way) for way in site.ways[1:5]] == [
+        "unix:/var/spool/slurmctld/slurmctld.sock", "unix:/run/slurm/sackd.relay", "unix:/run/slurm/slurmd.relay", "tcp://10.0.0.1:7817"]
+    assert site.minters == ("/run/slurm/slurmctld.sack", "/run/slurm/sackd.sack", "/run/slurm/slurmd.sack")
     assert (site.auth, site.key, site.embedded) == ("auth/slurm", str(tmp_path / "slurm.key"), False)
     assert discovery.find_site({"SLURM_CONF": str(conf), "SLURM_SACK_KEY": "/k"}).key == "/k"
 
@@ -58,6 +61,15 @@ def test_old_names_of_the_controller_are_understood(tmp_path: Path) -> None:
     conf = tmp_path / "slurm.conf"
     conf.write_text("ControlMachine=head\nControlAddr=10.0.0.1\nSlurmctldPort=6820-6830\n")
     assert discovery.read_site(str(conf), {}).endpoints[2:] == (tcp("10.0.0.1", 6820),)
+
+
+def test_inside_a_job_the_slurmd_of_its_node_is_asked_before_others_on_the_machine(tmp_path: Path) -> None:
+    conf = tmp_path / "slurm.conf"
+    conf.write_text(f"SlurmctldHost=head\nAuthType=auth/slurm\nSlurmctldPidFile={tmp_path}/slurmctld.pid\nSlurmdPidFile={tmp_path}/slurmd-%n.pid\n")
+    for name in ("cn01", "cn02", "cn03"):
+        (tmp_path / f"slurmd-{name}.relay").touch()
+    names = [Path(path).name for path in discovery.read_site(str(conf), {"SLURMD_NODENAME": "cn02"}).relays]
+    assert names == ["sackd.relay", "slurmd-cn02.relay", "slurmd-cn01.relay", "slurmd-cn03.relay"]
 
 
 def test_an_embedded_cluster_is_found_without_any_variable_and_opens_no_port(tmp_path: Path) -> None:
@@ -72,7 +84,7 @@ def test_an_embedded_cluster_is_found_without_any_variable_and_opens_no_port(tmp
     assert site.embedded
     assert site.endpoints[0] == unix(embedded.socket)
     assert all(endpoint.is_unix for endpoint in site.endpoints)
-    assert site.minters == (f"{embedded.run}/slurmctld.sack", f"{embedded.run}/slurmd-cn01.sack")
+    assert site.minters == (f"{embedded.run}/slurmctld.sack", f"{embedded.run}/sackd.sack", f"{embedded.run}/slurmd-cn01.sack")
 
 
 def test_a_folder_a_node_is_found_as_a_file_a_node_is(tmp_path: Path) -> None:
@@ -81,7 +93,7 @@ def test_a_folder_a_node_is_found_as_a_file_a_node_is(tmp_path: Path) -> None:
     for name in ("cn01", "cn02"):
         (tmp_path / "run" / name).mkdir(parents=True)
     (tmp_path / "run" / "cn02" / "slurmd-here.sack").touch()
-    assert discovery.read_site(str(conf), {}).minters[1:] == (f"{tmp_path}/run/cn02/slurmd-here.sack",)
+    assert discovery.read_site(str(conf), {}).minters[2:] == (f"{tmp_path}/run/cn02/slurmd-here.sack",)
 
 
 def test_inside_a_job_the_cluster_is_found_by_its_name_when_slurm_conf_was_taken_away(tmp_path: Path) -> None:
