@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Collection, Iterable
+from pathlib import Path
 
 from tests.compat.transcript import transcript
-from tests.system.harness import Cluster
+from tests.system.harness import Cluster, commands_folder
 
 SHOWN = "env | grep -E '^(SLURM|SLURMD|CUDA|OMPI)'\n"
 OF_THE_HOST = {
@@ -18,8 +21,8 @@ ACCOUNTS = {"SLURM_JOB_ACCOUNT"}
 """An embedded cluster keeps no accounts."""
 STEP_CONNECTION = {"SLURM_SRUN_COMM_HOST", "SLURM_SRUN_COMM_PORT", "SLURM_STEP_LAUNCHER_PORT", "SLURMD_DEBUG"}
 """Ports on which Slurm's srun waits to be called by slurmstepd; ours calls, and listens on none."""
-OURS = {"SLURM_PY_INSTANCE"}
-"""Set by the harness for every command."""
+OURS = {"SLURM_PY_INSTANCE", "SLURM_PY_STEP"}
+"""Set by the harness for every command, and by slurmd to know a step's processes by."""
 
 
 def recorded(command: str, prefix: str = "") -> dict[str, str]:
@@ -101,3 +104,13 @@ def test_variables_of_an_outer_job_do_not_leak_into_one_submitted_from_it(cluste
     assert inner["SLURM_JOB_NAME"] == "inner.sh"
     assert not [name for name in inner if name.startswith("SLURM_ARRAY_")]
     assert "SLURM_NTASKS_PER_NODE" not in inner and "SLURM_CPUS_PER_TASK" not in inner
+
+
+def test_a_login_shell_finds_srun_of_the_right_cluster_although_etc_profile_sets_path_anew(cluster: Cluster, tmp_path: Path) -> None:
+    # As by an absolute path from a shell that has the commands nowhere; another Slurm's may be in /usr/bin.
+    sbatch = shutil.which("sbatch", path=cluster.environment["PATH"])
+    script = "#!/bin/bash -l\nexport PATH=/opt/conda/bin:$PATH\nsrun -n1 printenv SLURM_CLUSTER_NAME\nbash -c 'type -P sbatch'\n"
+    cluster.script("login.sh", script)
+    cluster.ok(str(sbatch), "-W", "-o", "login.out", "login.sh", env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)})
+    name, found = cluster.output("login.out").split()
+    assert name == "test" and os.path.realpath(found) == os.path.realpath(commands_folder(cluster.root) / "sbatch")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -37,6 +38,24 @@ def machines() -> Iterator[Machines]:
             node.start("slurmd", "-L", "/run/slurmd.log")
         made.until_idle()
         yield made
+
+
+def test_the_page_for_a_lab_works_on_one_small_machine_as_it_is_written() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "getting-started.md").read_text()
+    _, one_machine = re.findall(r"```ini[^\n]*\n(.*?)```", page, re.DOTALL)
+    text = one_machine.replace("/var/", "/run/").replace("=head", "=localhost").replace("SlurmUser=slurm", "SlurmUser=daemon")
+    with Machines(nodes=0) as machines:
+        head = machines["head"]
+        (head.run_folder / "slurm" / "slurm.conf").write_text(text + "SlurmctldPidFile=/run/slurmctld.pid\n")
+        checked = head.ok(head.python, "-m", "slurm.slurmctld", "-t", "-f", "/run/slurm/slurm.conf")
+        assert checked.endswith("2 nodes, 128 CPUs, 1 partition (default: main), 0 warnings\n")
+        head.start("slurmctld")
+        for node in ("node01", "node02"):
+            head.daemons[node] = head.start("slurmd", "-N", node)
+        del head.daemons["slurmd"]
+        machines.until_idle("node01", "node02")
+        seen = head.ok("srun", "-N2", "-n8", "--mem-per-cpu=1G", "printenv", "SLURMD_NODENAME", user=BOB)
+        assert sorted(set(seen.split())) == ["node01", "node02"]
 
 
 def _start(head: Machine) -> None:

@@ -50,7 +50,6 @@ class Config(Keys):
         self.gres_lines = read_gres(gres, problems)
         self._verify()
         self._verify_gres()
-        self._warn_of_memory()
         self.raise_problems()
 
     @cached_property
@@ -125,20 +124,6 @@ class Config(Keys):
             strange = sorted(name for name in line.nodes or () if name not in known)
             if strange:
                 self.warnings.append(f"{line.origin}: NodeName={strange[0]} is no node of {self.path}")
-
-
-    def _warn_of_memory(self) -> None:
-        """The usual trap: memory is counted, and a job that does not ask for any gets all of a node, so that every node runs one job."""
-        written = self.written("SelectTypeParameters")
-        if written is None or "MEMORY" not in self.text("SelectTypeParameters").upper() or self.number("DefMemPerCPU") or self.number("DefMemPerNode"):
-            return
-        without = [part for part in self.partitions if not part.def_mem_per_cpu and not part.def_mem_per_node and part.nodes]
-        if not without:
-            return
-        least = min(node.real_memory // max(node.cpus, 1) for node in (self.nodes_by_name[name] for part in without for name in part.nodes))
-        self.warnings.append(
-            f"{written}: memory is counted, but partition {without[0].name} has no DefMemPerCPU: a job that does not ask for memory gets all of its node, "
-            f"so that each node runs one job at a time; write DefMemPerCPU={max(least, 1)}")
 
 
 def _says_default(entry: Entry) -> bool:

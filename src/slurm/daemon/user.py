@@ -29,8 +29,9 @@ def find(name: str, key: str) -> Account:
     try:
         found = pwd.getpwuid(int(name)) if name.isdecimal() else pwd.getpwnam(name)
     except KeyError:
-        if name.isdecimal() and int(name) == os.geteuid():  # a container often runs as a uid without a name
-            return Account(name, os.geteuid(), os.getegid(), tuple(os.getgroups()))
+        if name.isdecimal():  # a uid without a name, as containers have them: its group has the same number
+            own = int(name) == os.geteuid()
+            return Account(name, int(name), os.getegid() if own else int(name), tuple(os.getgroups()) if own else ())
         raise ConfigError(message=f"{key}={name}: there is no such user", hints=[f"make it with useradd, or set {key} to a user that exists"]) from None
     except OSError as error:
         raise ConfigError(message=f"{key}={name}: the user cannot be looked up: {error.strerror or error}",

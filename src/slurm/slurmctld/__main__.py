@@ -102,7 +102,7 @@ def _run(options: argparse.Namespace, config: Config, log_path: str, readiness: 
             os.nice(options.nice)
         if options.at_log:
             _work_at(os.path.dirname(log_path), config.state_save_location, "/var/tmp")
-        for warning in config.warnings:
+        for warning in (*config.warnings, *check.traps(config)):
             log.warning("%s", warning)
         log.info("slurmctld version %s of cluster %s starts with %s", SLURM_VERSION, config.cluster_name, config.path)
         if options.clean:

@@ -18,7 +18,7 @@ from slurm.model.version import SLURM_VERSION
 from slurm.net.channels import Channels
 from slurm.net.link import Link
 from slurm.net.relay import Relay
-from slurm.slurmd import environment, hardware, reattach, remains, unkillable
+from slurm.slurmd import environment, hardware, job_commands, reattach, remains, unkillable
 from slurm.slurmd.answers import Answers
 from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.hardware import Hardware
@@ -66,6 +66,7 @@ class Node:
         self._now = now
         self._started = now()
         self._cgroup = ""
+        self.commands = ""  # the folder with this cluster's commands for jobs
         self._cpus = hardware.real_cpus()
         self._heartbeat: asyncio.Task[None] | None = None
         self._heard = now()
@@ -83,6 +84,7 @@ class Node:
     def open(self) -> None:
         """Prepare the spool and take up the steps that are in it. OSError, StoreError."""
         self.steps.open()
+        self.commands = job_commands.make(self.settings.spool)
         self.credentials.open()
         for job, attempt in self.answers.open():
             self.roster.forbid(job, attempt)
@@ -261,7 +263,7 @@ class Node:
         settings = self.settings
         return record._replace(
             memory_looks=settings.memory_looks, cgroup=self._cgroup, cgroup_memory=settings.limit_memory,
-            mark=remains.mark_of(self.steps.instance, record.key), start_seconds=settings.start_seconds,
+            commands=self.commands, mark=remains.mark_of(self.steps.instance, record.key), start_seconds=settings.start_seconds,
             unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path)
 
     def binding(self, cpus: int) -> list[int]:

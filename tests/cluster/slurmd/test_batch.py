@@ -89,7 +89,7 @@ def test_a_script_whose_interpreter_is_missing_says_so_in_its_output(run):
     async def scene(stage):
         stage.send(stage.batch(6, "#!/no/such/shell\n"))
         assert (await stage.ended(6)).status == 2 << 8
-        assert re.search(STAMP + r" error: execve\(\): .*slurm_script: No such file or directory\n", stage.output(6))
+        assert re.search(STAMP + r" error: execve\(\): bad interpreter\(/no/such/shell\): No such file or directory\n", stage.output(6))
     run(scene)
 
 

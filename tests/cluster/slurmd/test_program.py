@@ -57,7 +57,7 @@ def test_a_wrong_start_is_refused_with_a_sentence(run, arguments, said):
     ("TmpFS={root}/nowhere\n", "", "TmpFS={root}/nowhere cannot be looked at: No such file or directory"),
     ("SlurmUser=nobody-at-all\n", "", "SlurmUser=nobody-at-all: there is no such user"),
     ("SlurmdUser=nobody-at-all\n", "", "SlurmdUser=nobody-at-all: there is no such user"),
-    ("AuthType=auth/slurm\n", "", "slurm.key: No such file or directory")])
+    ("AuthType=auth/slurm\n", "", "slurmd cn01 has nothing to prove itself by: there is neither the key {root}/slurm.key")])
 def test_what_this_machine_lacks_ends_the_start_with_a_sentence(tmp_path, conf, gres, said):
     (tmp_path / "gpu0").touch()
     path = tmp_path / "slurm.conf"

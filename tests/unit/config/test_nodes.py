@@ -2,6 +2,7 @@
 
 import pytest
 
+from slurm.config.check import traps
 from slurm.config.config import Config, parse
 from slurm.config.nodes import NodeConf
 from slurm.model.errors import ConfigError
@@ -72,11 +73,11 @@ def test_keys_that_slurm_had_once_are_taken_with_one_line_each() -> None:
 
 
 @pytest.mark.parametrize(("keys", "partition", "told"), [
-    ("SelectTypeParameters=CR_Core_Memory", "", True), ("SelectTypeParameters=CR_Core", "", False), ("", "", False),
+    ("SelectTypeParameters=CR_Core_Memory", "", True), ("SelectTypeParameters=CR_Core", "", False), ("", "", True),
     ("SelectTypeParameters=CR_Core_Memory\nDefMemPerCPU=100", "", False), ("SelectTypeParameters=CR_CPU_Memory\nDefMemPerNode=100", "", False),
     ("SelectTypeParameters=CR_Memory", "DefMemPerCPU=100", False)])
 def test_memory_that_is_counted_without_a_default_is_warned_of(keys: str, partition: str, told: bool) -> None:
-    warnings = conf_of(f"{keys}\nNodeName=a CPUs=4 RealMemory=8000", f"PartitionName=p Nodes=ALL {partition}\n").warnings
+    warnings = traps(conf_of(f"{keys}\nNodeName=a CPUs=4 RealMemory=8000", f"PartitionName=p Nodes=ALL {partition}\n"))
     assert any(line.endswith("so that each node runs one job at a time; write DefMemPerCPU=2000") for line in warnings) == told
 
 

@@ -106,6 +106,7 @@ class StepRecord(NamedTuple):
     cgroup_memory: bool = False  # whether its cgroup limits `memory`
     login: str = "ALL"  # the text of --export: whether a task gets what a login would set
     start_seconds: float = 60.0  # how long finding the owner, opening files and entering the folder may take
+    commands: str = ""  # the folder with the Slurm commands that its tasks find first
     unkillable_seconds: float = 60.0  # how long after the first SIGKILL processes may be left
     deadline: float = 0.0  # CLOCK_BOOTTIME at which its job's time limit comes; 0: none
     lease: int = 0  # seconds after the last heartbeat at which it is ended; 0: never

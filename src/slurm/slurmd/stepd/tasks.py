@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from slurm.slurmd.stepd import files, kernel, limits, messages, passing
+from slurm.slurmd.stepd import files, kernel, limits, messages, passing, path
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.files import CannotOpen, File
 from slurm.slurmd.stepd.folder import StepRecord
@@ -119,6 +119,7 @@ def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str])
         environment["SLURM_TASK_PID"] = str(os.getpid())
         for name, value in login_variables(newborn.record.uid, newborn.record.login).items():
             environment.setdefault(name, value)
+        environment = path.first(environment, newborn.record.commands)
     except CannotOpen as error:
         _refuse(newborn, str(error), CANNOT_OPEN_STATUS)
     except Exception as error:  # noqa: BLE001 - it is told; the task has nobody else to raise to
