@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from slurm.commands.batch_script import BatchScript, from_file, from_stream, wrapped
 from slurm.commands.estimate import tell_start
 from slurm.commands.shell import INTERRUPTED, Channel, Message, Shell, informed, notes, run
@@ -60,6 +62,8 @@ def _submit(shell: Shell, resolved: Resolved, request: Message, script: BatchScr
         return _refused(shell, failure)
     for warning in _texts(reply.get("warnings")):
         shell.say(warning if warning.startswith("Warning: ") else f"warning: {warning}")
+    if not resolved.number("quiet"):
+        _tell_missing_folder(shell, request)
     job = _number(reply["job_id"])
     if resolved.flag("parsable"):
         shell.out(str(job))
@@ -73,6 +77,15 @@ def _tell_left_out(shell: Shell, resolved: Resolved, name: str) -> None:
     if not resolved.number("quiet"):
         shown = name.encode(errors="surrogateescape").decode(errors="replace")
         shell.say(f"warning: variable {shown} is no UTF-8 text, the job does not get it")
+
+
+def _tell_missing_folder(shell: Shell, request: Message) -> None:
+    """One line when --output or --error lies in a folder that is not there, which only the node would notice. Patterns are left to it."""
+    for name, option in (("stdout", "--output"), ("stderr", "--error")):
+        folder = os.path.join(str(request.get("work_dir", "")), os.path.dirname(str(request.get(name, ""))))
+        if request.get(name) and "%" not in folder and not os.path.isdir(folder):
+            shell.say(f"warning: the folder {folder} of {option} does not exist: if it is not there when the job starts, the job fails")
+            return
 
 
 def _refused(shell: Shell, failure: SlurmError) -> int:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from slurm.core import events as e
 from slurm.core import selection
-from slurm.core.effects import Effect, EndStep, Signal
+from slurm.core.effects import Effect, Signal
 from slurm.core.rights import may_touch
 from slurm.core.selection import Chosen, Wanted
 from slurm.core.state import ClusterState
@@ -46,7 +46,7 @@ def cancel(
             outcome.unknown.append(text)
             continue
         if ref.step:
-            _act_on_step(state, ref, found, caller, signal, outcome)
+            _act_on_step(state, ref, found, caller, now, signal, outcome)
             continue
         present = [chosen for chosen in found if selection.matches(chosen.job, wanted, caller)]
         living = [chosen for chosen in present if not chosen.job.state.finished]
@@ -90,7 +90,9 @@ def _signal(job: Job, signal: int, batch: bool, full: bool) -> Signal:
     return Signal(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left), signal=signal, batch=batch, full=full)
 
 
-def _act_on_step(state: ClusterState, ref: JobRef, found: list[Chosen], caller: e.Caller, signal: int, outcome: Outcome) -> None:
+def _act_on_step(
+    state: ClusterState, ref: JobRef, found: list[Chosen], caller: e.Caller, now: float, signal: int, outcome: Outcome,
+) -> None:
     wanted = {"batch": BATCH_STEP, "extern": EXTERN_STEP}.get(ref.step)
     step_id = wanted if wanted is not None else StepId(int(ref.step)) if ref.step.isdecimal() else StepId(-1)
     for chosen in found:
@@ -102,9 +104,8 @@ def _act_on_step(state: ClusterState, ref: JobRef, found: list[Chosen], caller: 
             error = NotPermitted("ESLURM_ACCESS_DENIED")
             outcome.refused.append((ref.show(), error.name, error.message))
         else:
-            nodes = tuple(step.nodes_left)
             if signal in (0, SIGKILL) and step_id >= 0:
-                outcome.effects.append(EndStep(job=job.id, attempt=job.attempt, step=step_id, nodes=nodes, why="cancelled"))
+                outcome.events.append(e.StepEnding(at=now, job=job.id, attempt=job.attempt, step=step_id))
             else:
-                outcome.effects.append(Signal(job=job.id, attempt=job.attempt, nodes=nodes, signal=signal or SIGKILL, step=step_id))
+                outcome.effects.append(Signal(job=job.id, attempt=job.attempt, nodes=tuple(step.nodes_left), signal=signal or SIGKILL, step=step_id))
             outcome.done.append(ref.show())

@@ -1,6 +1,7 @@
 """Effects: what is to be done outside, in imperatives. `core.cluster.apply` returns them; `slurmctld` carries them out after the event is on disk.
 
-Each can be lost (a crash after the journal entry) and must be found again from state alone: `core.recovery.pending_effects`.
+Each can be lost (a crash after the journal entry) and must be found again from state alone: `core.recovery.pending_effects`. Only Signal is in no
+state: whoever asks for one is told whether it arrived.
 """
 
 from __future__ import annotations

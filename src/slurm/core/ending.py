@@ -38,7 +38,10 @@ def on_batch_exited(state: ClusterState, job: Job, event: e.BatchExited) -> list
         job.requeue_after = concluding.may_run_again(state.settings, job)
         return end(state, job, event.at, JobState.NODE_FAIL, Reason.NODE_DOWN, why="node_fail")
     final, reason = verdict_of(event.status, event.oom)
-    code = exitstatus.from_wait(event.status).code
+    if not event.began:
+        final, reason = JobState.FAILED, Reason.JOB_LAUNCH_FAILURE
+    job.reason_text = event.why
+    code = exitstatus.from_wait(event.status).code if event.began else 0
     if code and code in state.settings.requeue_exit:
         job.requeue_after = True
     elif code and code in state.settings.requeue_exit_hold:

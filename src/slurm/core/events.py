@@ -79,6 +79,8 @@ class BatchExited(Event):
     status: int
     oom: bool = False
     limit: str = ""  # timeout | lease: its slurmstepd ended it for that by itself
+    why: str = ""  # a sentence for its owner: what kept it from running, what slurmstepd saw
+    began: bool = True  # False: it could not run
 
 
 class AllocationRelinquished(Event):
@@ -161,6 +163,15 @@ class StepCreated(Event):
 
     job: JobId
     step: Step
+
+
+class StepEnding(Event):
+    """Somebody ended one step; its nodes are told until each has said that it is over."""
+
+    job: JobId
+    attempt: int
+    step: StepId
+    why: str = "cancelled"
 
 
 class StepExited(Event):
@@ -271,7 +282,7 @@ class Purged(Event):
 
 AnyEvent = (
     Configured | Submitted | Eligible | Started | Launched | LaunchFailed | BatchExited | AllocationRelinquished | NodeFreed | Warned
-    | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepExited | NodeRegistered
+    | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepEnding | StepExited | NodeRegistered
     | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
 )
 

@@ -67,6 +67,7 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (RUNNING, e.Requeued): requeuing.on_requeued,
     (RUNNING, e.JobUpdated): waiting.on_updated,
     (RUNNING, e.StepCreated): stepping.on_created,
+    (RUNNING, e.StepEnding): stepping.on_ending,
     (RUNNING, e.StepExited): stepping.on_exited,
     (LOST, e.NodeReturned): proof.on_returned,
     (LOST, e.NodeFreed): proof.on_node_over,
@@ -103,6 +104,7 @@ IGNORED: dict[tuple[Phase, type[e.Event]], str] = {
     (ENDING, e.Launched): "the script ran, but its end was already decided",
     (ENDING, e.Warned): "it ended before the warning",
     (ENDING, e.TimedOut): "it ended before its limit",
+    (ENDING, e.StepEnding): "with its job it ends anyway",
     (ENDING, e.AllocationRelinquished): "it ended before its holder gave it back",
     (ENDED, e.Cancelled): "another job's end had ended it (--kill-on-invalid-dep)",
     (ENDED, e.Launched): "late news of a job that ended",
@@ -114,6 +116,8 @@ IGNORED: dict[tuple[Phase, type[e.Event]], str] = {
     (ENDED, e.NodeFreed): "late news of a job that ended",
     (ENDED, e.Warned): "late news of a job that ended",
     (ENDED, e.TimedOut): "late news of a job that ended",
+    (LOST, e.StepEnding): "its node is silent; its end was decided by whoever cancelled the job or proves the attempt over",
+    (ENDED, e.StepEnding): "late news of a job that ended",
     (ENDED, e.StepExited): "late news of a job that ended",
     (ENDED, e.Eligible): "the job ended while it waited",
     (ENDED, e.DeadlinePassed): "the job ended while it waited",
@@ -124,7 +128,7 @@ STALE = "news of an earlier attempt, whose end was decided without it"
 GONE = "news of a job that left memory"
 
 ATTEMPT_EVENTS: frozenset[type[e.Event]] = frozenset({
-    e.Launched, e.LaunchFailed, e.BatchExited, e.NodeFreed, e.Warned, e.TimedOut, e.StepExited,
+    e.Launched, e.LaunchFailed, e.BatchExited, e.NodeFreed, e.Warned, e.TimedOut, e.StepEnding, e.StepExited,
     e.NodeReturned, e.ProofWaived,
 })
 """Events that speak of one attempt; those of an earlier attempt are ignored, those of a later one are illegal."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from slurm.core import events as e
-from slurm.core.effects import Effect, Launch, Terminate
+from slurm.core.effects import Effect, EndStep, Launch, Signal, Terminate
 from slurm.core.state import ClusterState
 from slurm.model.ids import JobId, NodeName, StepId
 from slurm.model.job import Job, LostAttempt
@@ -48,23 +48,36 @@ def why_ended(job: Job) -> str:
 
 
 def pending_effects(state: ClusterState) -> list[Effect]:
-    """The effects that state still waits for, on all nodes: unconfirmed launches, jobs whose nodes are not clean yet."""
+    """The effects that state still waits for, on all nodes: unconfirmed launches, jobs whose nodes are not clean yet, steps that were ended."""
     effects: list[Effect] = []
     for job in state.active.values():
         effects += _expected(job, job.nodes_left)
+        effects += _ending_steps(job, job.nodes_left)
     return effects
 
 
 def still_due(state: ClusterState, effect: Effect) -> bool:
     """Whether an effect is still wanted when it is about to be carried out; a job may have moved on since its event."""
-    if not isinstance(effect, Launch | Terminate):
+    if not isinstance(effect, Launch | Terminate | EndStep | Signal):
+        return True
+    if isinstance(effect, Terminate) and _is_remains(state, effect):
         return True
     job = state.jobs.get(effect.job)
     if job is None or job.attempt != effect.attempt:
         return False
     if isinstance(effect, Launch):
         return job.state is JobState.RUNNING and not job.completing and not job.launched
-    return job.completing and bool(set(effect.nodes).intersection(job.nodes_left))
+    if isinstance(effect, EndStep):
+        step = job.steps.get(effect.step)
+        return step is not None and not job.completing and bool(set(effect.nodes).intersection(step.nodes_left))
+    ending = job.completing or (job.lost is not None and not job.lost.intact)
+    return (ending or isinstance(effect, Signal)) and bool(set(effect.nodes).intersection(job.nodes_left))
+
+
+def _is_remains(state: ClusterState, effect: Terminate) -> bool:
+    """Whether it ends what is left of an attempt that its job has long gone on without."""
+    nodes = [state.nodes[name] for name in effect.nodes if name in state.nodes]
+    return any((each.job, each.attempt) == (effect.job, effect.attempt) for node in nodes for each in node.remains)
 
 
 def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now: float) -> Reconciled:
@@ -106,6 +119,7 @@ def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now
             result.effects.extend(_expected(job, [node]))
         elif present and not job.launched and job.batch_host == node and job.request.kind == "batch":
             result.events.append(e.Launched(at=now, job=job.id, attempt=job.attempt))
+        result.effects.extend(_ending_steps(job, [node]))
         result.events.extend(_lost_steps(job, node, held, now))
     return result
 
@@ -133,6 +147,14 @@ def _lost_steps(job: Job, node: NodeName, held: list[Held], now: float) -> list[
         for step in (job.lost.steps if job.lost is not None else job.steps).values()
         if step.id >= 0 and node in step.nodes_left and step.id not in have and now - step.start_time > ON_THE_WAY_SECONDS
     ]
+
+
+def _ending_steps(job: Job, nodes: list[NodeName]) -> list[Effect]:
+    if job.completing:
+        return []
+    return [
+        EndStep(job=job.id, attempt=job.attempt, step=step.id, nodes=there, why=step.ending)
+        for step in job.steps.values() if step.ending and (there := tuple(name for name in step.nodes_left if name in nodes))]
 
 
 def _expected(job: Job, nodes: list[NodeName]) -> list[Effect]:

@@ -6,7 +6,7 @@ import msgspec
 
 from slurm.core import ending
 from slurm.core import events as e
-from slurm.core.effects import Announce, Effect
+from slurm.core.effects import Announce, Effect, EndStep
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.state import ClusterState
 from slurm.model.job import Job
@@ -21,6 +21,15 @@ def on_created(state: ClusterState, job: Job, event: e.StepCreated) -> list[Effe
     if step.id >= 0:
         job.next_step = step.id + 1
     return []
+
+
+def on_ending(state: ClusterState, job: Job, event: e.StepEnding) -> list[Effect]:
+    """Somebody ended a step: its nodes are to end it, and it is remembered until they have."""
+    step = job.steps.get(event.step)
+    if step is None or not step.nodes_left:
+        return []
+    step.ending = event.why
+    return [EndStep(job=job.id, attempt=job.attempt, step=step.id, nodes=tuple(step.nodes_left), why=event.why)]
 
 
 def on_exited(state: ClusterState, job: Job, event: e.StepExited) -> list[Effect]:

@@ -96,6 +96,7 @@ class Step(msgspec.Struct, kw_only=True):
     exit_status: int | None = None
     end_time: float = 0.0
     launcher: str = ""
+    ending: str = ""  # why it is being ended, "" when it is not
 
     @property
     def nodes(self) -> list[NodeName]:

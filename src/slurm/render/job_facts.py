@@ -51,6 +51,12 @@ def reason(job: Job, view: View) -> str:
     return verdict.reason if verdict is not None else job.reason
 
 
+def reason_words(job: Job, view: View) -> str:
+    """The reason, or where it is only that the job could not be started, the sentence that says why."""
+    found = reason(job, view)
+    return job.reason_text if found == Reason.JOB_LAUNCH_FAILURE and job.reason_text else found
+
+
 def reason_code(text: str) -> str:
     """The one-word reason that stands for a reason given as a sentence."""
     return Reason.RESOURCES if " " in text and not text.startswith(Reason.REQ_NODE_NOT_AVAIL) else text.partition(",")[0]

@@ -40,7 +40,7 @@ def _identity(job: Job, view: View) -> str:
 
 def _standing(job: Job, view: View, detail: bool) -> list[str]:
     request, owner = job.request, job.owner
-    reason = facts.reason(job, view).replace(" ", "_")
+    reason = facts.reason_words(job, view).replace(" ", "_")
     lines = [
         f"UserId={owner.user}({owner.uid}) GroupId={owner.group}({owner.gid}) MCS_label=N/A",
         f"Priority={job.priority} Nice={request.nice} Account={request.account or NULL} QOS={request.qos or view.settings.default_qos}",

@@ -123,7 +123,8 @@ def _tell_active(view: View, found: Explanation, job: Job) -> None:
     found.nodes = hostlist.compress(job.allocation.nodes) if job.allocation is not None else ""
     found.start = job.start_time
     if job.state.finished:
-        found.sentence = f"it ended at {moment.show(job.end_time)}"
+        why = job.reason_text if job.state is not JobState.CANCELLED else ""  # there it is who cancelled it
+        found.sentence = f"it ended at {moment.show(job.end_time)}" + (f": {why}" if why else "")
     else:
         end = view.expected_end(job)
         until = f"until {moment.show(end)} at the latest" if end is not None else "without a time limit"

@@ -8,7 +8,7 @@ Nothing is changed here; each proposal is checked again when it is applied.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -58,6 +58,7 @@ class Plan(msgspec.Struct):
     proposals: list[Proposal] = msgspec.field(default_factory=list)
     verdicts: dict[JobId, Refusal] = msgspec.field(default_factory=dict)
     forecasts: dict[JobId, Forecast] = msgspec.field(default_factory=dict)
+    faults: dict[JobId, str] = msgspec.field(default_factory=dict)  # of jobs at whose sight planning failed: a fault of the program
 
 
 class _Pass:
@@ -80,6 +81,15 @@ class _Pass:
         self.forecasts = FORECASTS // 10 if large else FORECASTS
         if backfill and large:
             self.timeline = Timeline(view, self.terrain.board, now)
+
+    def consider_safely(self, job: Job, without: Container[JobId]) -> None:
+        """As `consider`; what fails in it is written down, and that job waits."""
+        if job.id in without:
+            return
+        try:
+            self.consider(job)
+        except Exception as error:  # noqa: BLE001 - told by whoever asked for the plan
+            self.plan.faults[job.id] = repr(error)
 
     def consider(self, job: Job) -> None:
         """Propose the job, or as many of its tasks as fit, or write down why not."""
@@ -185,17 +195,17 @@ class _Pass:
         if known is None or reservation.start < known.start:
             self.plan.forecasts[job.id] = Forecast(reservation.start, reservation.nodes, _counted(reservation, partition.name))
 
-    def go(self, queue: Queue, depth: int | None, forecasts: int | None) -> None:
+    def go(self, queue: Queue, depth: int | None, forecasts: int | None, without: Container[JobId]) -> None:
         """Look at the jobs of the queue in order."""
         view, now = self.view, self.now
         if forecasts is not None:
             self.forecasts = forecasts
         if depth is None:
             for job in queue.all(view, now)[: view.settings.backfill_max_jobs if self.backfill else None]:
-                self.consider(job)
+                self.consider_safely(job, without)
         else:
             for job, _ in zip(queue.first(view, now), range(depth), strict=False):
-                self.consider(job)
+                self.consider_safely(job, without)
         if self.backfill:
             self.look_ahead()
 
@@ -221,12 +231,13 @@ def _counted(reservation: Reservation, partition: str) -> Allocation:
 
 
 def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = True, queue: Queue | None = None,
-         forecasts: int | None = None, terrain: Terrain | None = None) -> Plan:
+         forecasts: int | None = None, terrain: Terrain | None = None,
+         without: Container[JobId] = ()) -> Plan:
     """One pass over the pending jobs, with backfill, or without up to the first that is blocked in its partition.
 
     With `depth` only the so many first eligible jobs; then `queue`, kept from pass to pass, saves sorting all of them again.
     `forecasts` bounds for how many jobs behind the first blocked ones a start is foretold. `terrain` of this view, kept from pass to pass, saves
-    looking at all nodes again.
+    looking at all nodes again. Jobs of `without` are passed over. A job at whose sight planning fails keeps no other from being planned.
     """
     if terrain is None:
         terrain = Terrain(view)
@@ -234,7 +245,7 @@ def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = T
         terrain.refresh()
     work = _Pass(view, now, backfill, terrain)
     try:
-        work.go(queue or Queue(), depth, forecasts)
+        work.go(queue or Queue(), depth, forecasts, without)
     finally:
         terrain.restore(share.node for proposal in work.plan.proposals for share in proposal.allocation.shares)
     return work.plan

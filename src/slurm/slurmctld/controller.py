@@ -18,7 +18,7 @@ from slurm.core import recovery, timers
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect, EndStep, Launch, SetLimit, Signal, Terminate
 from slurm.core.events import AllocationRelinquished, Cancelled, Event, NodeSilent
-from slurm.core.illegal import IllegalTransition
+from slurm.core.illegal import IllegalTransition, story
 from slurm.daemon.logs import Seldom
 from slurm.model.errors import NotFound, NotPermitted, StoreError
 from slurm.model.ids import Digest, JobId, Uid
@@ -45,6 +45,7 @@ from slurm.wire.messages import Message
 
 log = logging.getLogger("slurmctld")
 TICK_SECONDS = 1.0
+DUE_AGAIN_SECONDS = 60.0
 NAMES_SECONDS = 600.0
 """Names of users and their groups are looked up anew after so long, as GroupUpdateTime has it."""
 
@@ -80,6 +81,7 @@ class Controller:
         self.reconfigured: Callable[[Config], None] = lambda config: None  # told after a new configuration holds
         self._timer: asyncio.TimerHandle | None = None
         self._names_until = 0.0
+        self._failed_due: set[str] = set()
         # Few are enough: what is launched together was mostly submitted alike. One script may be 4 MB.
         self.payload = lru_cache(maxsize=32)(self._read_payload)
         self._environment = lru_cache(maxsize=32)(self._read_environment)
@@ -97,7 +99,10 @@ class Controller:
         self.links.miss(event.node for event in silent)
         self.links.expect_all()
         for effect in recovery.pending_effects(self.cluster):
-            self.carry_out(effect)
+            try:
+                self.carry_out(effect)
+            except Exception:
+                log.exception("%s could not be carried out", effect)
         for job in self.cluster.jobs.values():
             if job.request.kind == "alloc" and not job.request.no_shell and not job.state.finished and job.array_part is None:
                 self.holders.expect(job.id)
@@ -113,6 +118,7 @@ class Controller:
                     self._record_due(event)
                 self.links.check_silence()
                 self.proofs.look()
+                self.links.repeat()
             if loop.time() > self._names_until:
                 self._names_until = loop.time() + NAMES_SECONDS
                 forget_names()
@@ -122,11 +128,20 @@ class Controller:
             self._timer = loop.call_later(wait, self._tick)
 
     def _record_due(self, event: Event) -> None:
+        # Each due event is given out once: one that fails must not take the others with it, and is not lost.
+        job = self.cluster.jobs.get(getattr(event, "job", JobId(0)))
+        told = story(job) if job is not None else type(event).__name__
         try:
             self.engine.record(event)
         except IllegalTransition:
-            # Each due event is given out once: one that cannot be must not take the others with it.
-            log.exception("what was due cannot be")
+            log.exception("what was due cannot be: %s", told)
+        except Exception:
+            if told not in self._failed_due:
+                self._failed_due.add(told)
+                log.exception("%s was due and failed, it is tried again every minute: %s", type(event).__name__, told)
+            asyncio.get_running_loop().call_later(DUE_AGAIN_SECONDS, self._record_due, event)
+        else:
+            self._failed_due.discard(told)
 
     async def close(self) -> None:
         """Stop what happens by itself; what was recorded is on disk when `engine.settled` returns."""

@@ -5,6 +5,8 @@ Most refusals are said of many jobs, so each is written once.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import msgspec
 
 from slurm.core.cluster import Cluster
@@ -24,12 +26,14 @@ class Found(msgspec.Struct, array_like=True):
     refusals: list[Refusal]
     refused: list[tuple[JobId, int]]
     order: list[tuple[JobId, Key]]
+    faults: dict[JobId, str]
 
 
-def made(cluster: Cluster, now: float, terrain: Terrain | None = None) -> bytes:
-    """Plan with all waiting jobs of this moment (`now` in seconds since the epoch); `terrain` as `plan` takes it."""
+def made(cluster: Cluster, now: float, terrain: Terrain | None = None, without: Container[JobId] = ()) -> bytes:
+    """Plan with all waiting jobs of this moment (`now` in seconds since the epoch) but those of `without`; `terrain` as `plan` takes it."""
     queue = Queue()
-    outcome = plan(cluster, now, depth=None, backfill=cluster.settings.scheduler == "backfill", queue=queue, terrain=terrain)
+    outcome = plan(
+        cluster, now, depth=None, backfill=cluster.settings.scheduler == "backfill", queue=queue, terrain=terrain, without=without)
     return msgspec.msgpack.encode(_found(outcome, [(job.id, key) for key, job in queue.looked]))
 
 
@@ -41,4 +45,4 @@ def read(data: bytes) -> Found:
 def _found(outcome: Plan, order: list[tuple[JobId, Key]]) -> Found:
     numbers: dict[Refusal, int] = {}
     refused = [(job, numbers.setdefault(refusal, len(numbers))) for job, refusal in outcome.verdicts.items()]
-    return Found(outcome.proposals, outcome.forecasts, list(numbers), refused, order)
+    return Found(outcome.proposals, outcome.forecasts, list(numbers), refused, order, outcome.faults)

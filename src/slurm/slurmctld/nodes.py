@@ -1,7 +1,7 @@
 """Nodes call in: one connection a slurmd; registration, heartbeats, reports in, orders out.
 
-A report is acknowledged once its event is on disk; slurmd repeats what was not. An order that cannot be sent now is not queued here: it
-follows from state and is sent again when the node registers (core.recovery).
+A report is acknowledged once its event is on disk; slurmd repeats what was not. An order follows from state: it is sent again when the node
+registers (core.recovery), and until state says that it was carried out (`unconfirmed`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from slurm.core import recovery
-from slurm.core.effects import Effect, EndStep, Launch, SetLimit, Signal, Terminate
+from slurm.core.effects import Effect, Launch, SetLimit, Signal
 from slurm.core.events import (
     BatchExited,
     Event,
@@ -27,7 +27,7 @@ from slurm.core.events import (
     NodeUpdated,
     StepExited,
 )
-from slurm.core.illegal import IllegalTransition
+from slurm.core.illegal import IllegalTransition, story
 from slurm.model import bounds
 from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import BATCH_STEP, JobId, NodeName, StepId, Uid
@@ -39,6 +39,7 @@ from slurm.slurmctld import faultpoints
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.relays import SLURMD, Relayer, Relays
 from slurm.slurmctld.silence import Silence
+from slurm.slurmctld.unconfirmed import Order, Unconfirmed
 from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.messages import Message, failure
@@ -46,9 +47,10 @@ from slurm.wire.relay_messages import FromRelay, RegisterSackd, SackdAccepted, S
 
 log = logging.getLogger("slurmctld.nodes")
 HEARTBEAT_SECONDS = 10.0
+CONFIRM_SECONDS = 10.0
+"""A node that has not confirmed an order for so long is sent it again; a launch, for BatchStartTimeout."""
 COME_BACK_SECONDS = 8.0
 """A slurmd whose connection was lost tries again in less."""
-Order = Launch | Terminate | SetLimit | Signal | EndStep
 Report = n.BatchLaunched | n.LaunchRefused | n.StepEnded | n.JobGone
 
 
@@ -74,6 +76,7 @@ class Links:
         self.relays = relays
         self._missed: set[NodeName] = set()  # those that were connected and are to come back, as after a restart of this daemon
         self._ending = False
+        self._unconfirmed = Unconfirmed(int(now() * 1000))
 
     # --- messages in -----------------------------------------------------------------------------------------------------
 
@@ -96,6 +99,9 @@ class Links:
             node = self._engine.cluster.nodes[name]
             node.cpu_load, node.free_memory = message.load, message.free_memory
             self.send(name, n.Alive(now=self._now()))
+            return
+        if isinstance(message, n.SignalTaken):
+            self._unconfirmed.confirm(message.number)
             return
         self._report(name, message)
 
@@ -146,10 +152,13 @@ class Links:
         if isinstance(message, n.JobGone):
             return [NodeFreed(at=at, job=job, attempt=attempt, node=name)]
         if isinstance(message, n.StepEnded):
+            drained: list[Event] = [] if not message.drain else [
+                NodeUpdated(at=at, node=name, by=Uid(0), by_name="slurm", state="drain", reason=message.drain)]
             if message.step == BATCH_STEP:
-                return [BatchExited(at=at, job=job, attempt=attempt, status=message.status, oom=message.oom, limit=message.limit)]
-            return [StepExited(
-                at=at, job=job, attempt=attempt, step=StepId(message.step), node=name, status=message.status, oom=message.oom)]
+                return [BatchExited(at=at, job=job, attempt=attempt, status=message.status, oom=message.oom, why=message.why,
+                                    began=message.began, limit=message.limit), *drained]
+            return [StepExited(at=at, job=job, attempt=attempt, step=StepId(message.step), node=name, status=message.status,
+                               oom=message.oom), *drained]
         log.error("node %s cannot start job %s: %s", name, job, message.why)
         events: list[Event] = [LaunchFailed(at=at, job=job, attempt=attempt, node=name, why=message.why)]
         if message.drain:
@@ -236,6 +245,10 @@ class Links:
 
     # --- orders out ------------------------------------------------------------------------------------------------------
 
+    def is_connected(self, name: NodeName) -> bool:
+        """Whether a node's slurmd can be told something now."""
+        return name in self._peers
+
     def send(self, name: NodeName, message: Message) -> bool:
         """Send to a node; False when it is not connected."""
         peer = self._peers.get(name)
@@ -244,24 +257,53 @@ class Links:
         peer.send(frames.pack(frames.MSGPACK, self._encode(message)))
         return True
 
-    def carry_out(self, effect: Order) -> None:
-        """Order the nodes of an effect to do their part."""
-        names = (effect.node,) if isinstance(effect, Launch) else effect.nodes
-        for name in names:
-            node = self._engine.cluster.nodes.get(name)
-            if node is None:
-                continue
-            if isinstance(effect, Launch):
-                faultpoints.reached("before-launch")
-            try:
-                order = self._order_for(effect, node)
-            except StoreError as error:
-                self._cannot_launch(effect, name, error)
-                continue
-            if order is not None and not self.send(name, order):
-                log.debug("%s is not connected: %s waits for its registration", name, type(effect).__name__)
-            if isinstance(effect, Launch):
-                faultpoints.reached("after-launch")
+    def carry_out(self, effect: Order) -> list[asyncio.Future[None]]:
+        """Order the nodes of an effect to do their part, again until state says that they have. One that fails keeps no other from its order.
+
+        For signals, which are in no state: a future for each node, done when it has taken it.
+        """
+        confirmed: list[asyncio.Future[None]] = []
+        for name in (effect.node,) if isinstance(effect, Launch) else effect.nodes:
+            number = 0
+            if isinstance(effect, Signal):
+                number, taken = self._unconfirmed.signal(effect, name, self._clock(), CONFIRM_SECONDS)
+                confirmed.append(taken)
+            elif not isinstance(effect, SetLimit):  # a node that did not hear it is told when it registers; meanwhile the controller counts too
+                wait = self._engine.cluster.settings.batch_start_timeout if isinstance(effect, Launch) else CONFIRM_SECONDS
+                self._unconfirmed.note(effect, name, self._clock(), wait)
+            self._give(effect, name, number)
+        return confirmed
+
+    def _give(self, effect: Order, name: NodeName, number: int) -> None:
+        node = self._engine.cluster.nodes.get(name)
+        if node is None:
+            return
+        if isinstance(effect, Launch):
+            faultpoints.reached("before-launch")
+        try:
+            order = self._order_for(effect, node)
+        except StoreError as error:
+            self._cannot_launch(effect, name, error)
+            return
+        except Exception as error:
+            job = self._engine.cluster.jobs.get(effect.job)
+            log.exception("%s for %s cannot be made, it is tried again: %s; %s", type(effect).__name__, name, error, story(job) if job else "")
+            return
+        if isinstance(order, n.SignalJob):
+            order.number = number
+        if order is not None and not self.send(name, order):
+            log.debug("%s is not connected: %s waits for its registration", name, type(effect).__name__)
+        if isinstance(effect, Launch):
+            faultpoints.reached("after-launch")
+
+    def repeat(self) -> None:
+        """Send again what was not confirmed in time and is still wanted."""
+        for effect, name, number in self._unconfirmed.due(self._clock()):
+            if not recovery.still_due(self._engine.cluster, effect):
+                self._unconfirmed.forget(effect, name, number)
+            elif name in self._peers:
+                log.info("node %s has not confirmed %s of job %s: it is sent again", name, type(effect).__name__, effect.job)
+                self._give(effect, name, number)
 
     def _cannot_launch(self, effect: Order, name: NodeName, error: StoreError) -> None:
         log.error("job %s cannot be sent to %s: %s", effect.job, name, "; ".join(error.lines()))

@@ -12,11 +12,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from slurm.core.illegal import IllegalTransition
 from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.sched import priority
@@ -25,7 +24,7 @@ from slurm.sched.priority import Key
 from slurm.sched.queue import Queue
 from slurm.sched.refusal import Refusal
 from slurm.sched.terrain import Terrain
-from slurm.slurmctld import full_pass
+from slurm.slurmctld import faults, full_pass
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.engine import Engine
 
@@ -63,6 +62,7 @@ class Planner:
         self._looking: asyncio.Task[None] | None = None  # a full pass beside
         self._long = False  # whether the last full pass took long
         self._stopped = False
+        self._faults = faults.Faults()
         self.verdicts: dict[JobId, Refusal] = {}
         self.forecasts: dict[JobId, Forecast] = {}
         self.last_pass = 0.0
@@ -142,7 +142,9 @@ class Planner:
         began, now = loop.time(), self._now()
         cluster = self._engine.cluster
         try:
-            found = full_pass.read(await self.beside.run(lambda: full_pass.made(cluster, now, self._terrain)))
+            barred = self._faults.barred(cluster.pending, loop.time())
+            found = full_pass.read(await self.beside.run(lambda: full_pass.made(cluster, now, self._terrain, barred)))
+            self._note_faults(found.faults)
             started = await self._take_over(found, now)
             log.debug("full pass beside: %d jobs started, %d wait, %.3f s", started, len(cluster.pending), loop.time() - began)
         except Exception as error:
@@ -178,7 +180,7 @@ class Planner:
         # What has left the queue meanwhile has no verdict; of what has joined, quick passes know.
         joined = cluster.pending.keys() - {job_id for job_id, _ in found.order}
         verdicts.update((job_id, self.verdicts[job_id]) for job_id in joined if job_id in self.verdicts)
-        self.verdicts = {job_id: refusal for job_id, refusal in verdicts.items() if job_id in cluster.pending}
+        self.verdicts = {job_id: refusal for job_id, refusal in verdicts.items() if job_id in cluster.pending} | self._faults.verdicts
         self.forecasts = found.forecasts
         self.last_pass = now
         self.passes += 1
@@ -202,7 +204,8 @@ class Planner:
         self._show_priorities(now, everything=full)
         depth = None if full else cluster.settings.default_queue_depth
         outcome = plan(cluster, now, depth=depth, backfill=full and cluster.settings.scheduler == "backfill", queue=self._queue,
-                       terrain=self._terrain)
+                       terrain=self._terrain, without=self._faults.barred(cluster.pending, asyncio.get_running_loop().time()))
+        self._note_faults(outcome.faults)
         if full:
             self.verdicts = {}
             self.forecasts = dict(outcome.forecasts)
@@ -210,6 +213,7 @@ class Planner:
             self.verdicts.pop(proposal.job, None)
         self.verdicts.update(outcome.verdicts)
         started = self._apply(outcome.proposals, now)
+        self.verdicts.update(self._faults.verdicts)
         self.last_pass = now
         self.passes += 1
         return started
@@ -218,17 +222,30 @@ class Planner:
         cluster = self._engine.cluster
         started = 0
         for proposal in proposals:
-            event = cluster.starting(proposal.job, proposal.task, proposal.allocation, now)
-            if event is None:
-                log.debug("proposal for job %s is out of date", proposal.job)
-                continue
             try:
+                event = cluster.starting(proposal.job, proposal.task, proposal.allocation, now)
+                if event is None:
+                    log.debug("proposal for job %s is out of date", proposal.job)
+                    continue
                 self._engine.record(event)
-            except IllegalTransition:
-                log.exception("job %s was proposed and cannot start", proposal.job)
+            except Exception as error:
+                self._note_fault(proposal.job, "starting it", error)
                 continue
             started += 1
         return started
+
+    def _note_faults(self, found: Mapping[JobId, str]) -> None:
+        for job_id, error in found.items():
+            self._note_fault(job_id, "planning it", error)
+
+    def _note_fault(self, job_id: JobId, what: str, error: Exception | str) -> None:
+        job = self._engine.cluster.jobs.get(job_id)
+        if job is None:
+            log.error("%s failed for job %s, which is not known: %s", what, job_id, error)
+            return
+        loop = asyncio.get_running_loop()
+        self._faults.note(job, what, error, loop.time())
+        loop.call_later(faults.REST_SECONDS, self.trigger)
 
     def _show_priorities(self, now: float, *, everything: bool) -> None:
         """Write down the priorities that users see. They follow from the records and the time, so they are in no event."""

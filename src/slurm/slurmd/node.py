@@ -38,6 +38,8 @@ from slurm.wire.relay_messages import OfChannel
 
 log = logging.getLogger("slurmd")
 _SILENCE_HEARTBEATS = 4
+_SIGNALS = 1000
+"""So many numbers of signals are remembered, in case that they come again."""
 
 
 class Node:
@@ -70,6 +72,7 @@ class Node:
         self._cpus = hardware.real_cpus()
         self._heartbeat: asyncio.Task[None] | None = None
         self._heard = now()
+        self._signals: dict[int, bool] = {}  # number → whether it has arrived
         self._tasks: set[asyncio.Task[None]] = set()
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(n.ToNode).decode
@@ -209,7 +212,9 @@ class Node:
     def _on_launch(self, order: n.LaunchBatch) -> None:
         here = self.roster.find(order.job, order.attempt)
         if here is not None and BATCH in here.seen:
-            if BATCH in here.steps:  # a repeated order gets the same answer; how it ended waits in the outbox, if it has
+            if BATCH in here.steps and not here.steps[BATCH].begun:
+                log.info("job %s attempt %s is being started; the answer follows", order.job, order.attempt)
+            elif BATCH in here.steps:  # a repeated order gets the same answer; how it ended waits in the outbox, if it has
                 self.outbox.put(n.BatchLaunched(
                     serial=0, job=order.job, attempt=order.attempt, lease=self.steps.lease_of(here.steps[BATCH])))
             else:
@@ -298,11 +303,29 @@ class Node:
             self.steps.orders.limit(step, boot_clock() + order.time_left if order.time_left >= 0 else 0.0)
 
     def _on_signal(self, order: n.SignalJob) -> None:
+        if order.number in self._signals:
+            if self._signals[order.number]:
+                self._send(n.SignalTaken(number=order.number))
+            return  # one that is on its way is confirmed when it has arrived
         here = self.roster.find(order.job, order.attempt)
+        sent = []
         for step in here.running if here is not None else []:
             is_batch = step.key.step == BATCH
             if order.step == step.key.step or (order.step is None and (order.full or is_batch == order.batch)):
-                self.steps.orders.signal(step, order.signal, first=is_batch and not order.full, everything=order.full)
+                sent.append(self.steps.orders.signal(step, order.signal, first=is_batch and not order.full, everything=order.full))
+        if order.number:
+            self._signals[order.number] = False
+            while len(self._signals) > _SIGNALS:
+                del self._signals[next(iter(self._signals))]
+            self.spawn(self._confirm(order.number, sent))
+
+    async def _confirm(self, number: int, sent: list[asyncio.Task[None]]) -> None:
+        """Say that a signal has arrived, once it has everywhere."""
+        if sent:
+            await asyncio.wait(sent)
+        self._signals[number] = True
+        if self.accepted.is_set():  # else it is asked again
+            self._send(n.SignalTaken(number=number))
 
     def _abandon(self, job: int, attempt: int) -> None:
         """slurmctld does not know this attempt: end it without a report."""

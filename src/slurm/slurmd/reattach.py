@@ -39,4 +39,6 @@ def _look(path: str, key: StepKey, roster: Roster) -> tuple[StepHere, Ended | No
     if journal is None:
         folder.remove(path)
         return None
-    return roster.begin(key, path), journal.ended
+    step = roster.begin(key, path)
+    step.begun = True
+    return step, journal.ended

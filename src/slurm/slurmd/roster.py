@@ -14,11 +14,12 @@ _REMEMBERED = 20_000
 
 
 class StepHere:
-    """A step on this node; `ended` is set once it has ended, its folder stays until that is acknowledged."""
+    """A step on this node; `begun` once its slurmstepd was forked; `ended` is set once it has ended, its folder stays until that is acknowledged."""
 
     def __init__(self, key: StepKey, path: str) -> None:
         self.key = key
         self.path = path
+        self.begun = False
         self.ended: Ended | None = None
 
 

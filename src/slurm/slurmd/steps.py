@@ -102,10 +102,12 @@ class Steps:
             while journal >= 0:
                 try:
                     await self._zygote.launch(step.path, journal, connection)
+                    step.begun = True
                     return
                 except ZygoteLost:
                     os.close(journal)
                     journal = folder.abandoned(step.path)
+            step.begun = True
             self.adopt(step)  # somebody holds the journal: it was forked after all
         except SlurmError:
             self._roster.never_begun(step)

@@ -215,6 +215,13 @@ class SignalJob(Message):
     step: int | None = None
     batch: bool = False
     full: bool = False
+    number: int = 0  # to be confirmed by SignalTaken; a number that came before is confirmed again and does nothing
+
+
+class SignalTaken(Message):
+    """A signal was sent to what it was for, or nothing of that is left here."""
+
+    number: int
 
 
 class TerminateStep(Message):
@@ -268,7 +275,7 @@ class LaunchStep(Message):
 
 
 FromNode = (
-    RegisterNode | Heartbeat | BatchLaunched | LaunchRefused | StepEnded | JobGone | FromRelay
+    RegisterNode | Heartbeat | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | FromRelay
 )
 ToNode = (
     NodeAccepted | Alive | Acknowledged | LaunchBatch | TerminateJob | LimitJob | SignalJob | TerminateStep | ShutdownNode | ReconfigureNode | Failure

@@ -44,6 +44,14 @@ def test_parsable_prints_just_the_number_and_quiet_nothing() -> None:
     assert sbatch("-Q", "hello.sh").stdout == ""
 
 
+def test_a_folder_of_the_output_that_is_not_there_is_told_once_and_patterns_are_left_to_the_node() -> None:
+    warning = f"sbatch: warning: the folder {os.getcwd()}/gone of --output does not exist: if it is not there when the job starts, the job fails\n"
+    assert sbatch("-o", "gone/x", "-e", "gone/y", "hello.sh").stderr == warning
+    assert sbatch("-Q", "-o", "gone/x", "hello.sh").stderr == ""
+    assert sbatch("-o", "%j/x", "-e", "here", "hello.sh").stderr == ""
+    assert "gone of --error " in sbatch("-e", "/nowhere/gone/y", "hello.sh").stderr
+
+
 def test_a_wrapped_command_becomes_a_script_without_a_file() -> None:
     [message] = sbatch("-N1", "-n4", "--wrap", "sleep 300").sent
     submit = msgspec.convert(message, messages.SubmitJob)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.core import cancel, steps
+from slurm.core import cancel, recovery, steps
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import EndStep, Signal
@@ -113,7 +113,9 @@ def test_one_step_is_ended_or_signalled() -> None:
     job = b.started(c)
     step = cancel_step(c, job.id)
     node = (b.NodeName("cn01"),)
-    assert ask(c, ids=["1.0"]).effects == [EndStep(job=job.id, attempt=1, step=step, nodes=node, why="cancelled")]
+    [ending] = ask(c, ids=["1.0"]).events
+    assert c.apply(ending) == [EndStep(job=job.id, attempt=1, step=step, nodes=node, why="cancelled")]
+    assert recovery.pending_effects(c)[-1:] == [EndStep(job=job.id, attempt=1, step=step, nodes=node, why="cancelled")], "also after a restart"
     assert ask(c, ids=["1.0"], signal=10).effects == [Signal(job=job.id, attempt=1, nodes=node, signal=10, step=step)]
     assert ask(c, ids=["1.batch"], signal=15).effects == [Signal(job=job.id, attempt=1, nodes=node, signal=15, step=BATCH_STEP)]
     assert ask(c, ids=["1.7"]).unknown == ["1.7"]

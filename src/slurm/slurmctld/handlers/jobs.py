@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from slurm.core import admission, cancel, hold, requeue, update
+from slurm.core.effects import Signal
 from slurm.core.events import Cancelled
 from slurm.model.errors import NotFound, StoreError
 from slurm.model.request import JobRequest, PayloadRef
@@ -14,6 +17,8 @@ from slurm.slurmctld.reading import StoredPayload
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
 
+SIGNAL_SECONDS = 5.0
+"""So long scancel waits for nodes to say that a signal was sent."""
 LATER = "it is done as soon as there is space, unless slurmctld ends before"
 
 
@@ -50,9 +55,27 @@ async def on_cancel(ctl: Controller, session: Session, message: m.CancelJobs) ->
     found = cancel.cancel(
         ctl.cluster, message.filter, session.caller, ctl.now(), signal=message.signal, batch=message.batch, full=message.full)
     await ctl.engine.promised(ctl.engine.record(*found.events), LATER)
-    for effect in found.effects:
-        ctl.carry_out(effect)
-    return m.Cancelled(done=found.done, refused=found.refused, unknown=found.unknown)
+    late = await _signal(ctl, [effect for effect in found.effects if isinstance(effect, Signal)])
+    return m.Cancelled(done=found.done, refused=[*found.refused, *late], unknown=found.unknown)
+
+
+async def _signal(ctl: Controller, wanted: list[Signal]) -> list[tuple[str, str, str]]:
+    """Send signals; (job, error name, sentence) for those that a node has not taken. They are sent again, which the sentence says."""
+    sent = [(effect, ctl.links.carry_out(effect)) for effect in wanted]
+    away = {name for effect in wanted for name in effect.nodes if not ctl.links.is_connected(name)}
+    waiting = [taken for effect, nodes in sent for name, taken in zip(effect.nodes, nodes, strict=True) if name not in away]
+    if waiting:
+        await asyncio.wait(waiting, timeout=SIGNAL_SECONDS)
+    late: list[tuple[str, str, str]] = []
+    for effect, nodes in sent:
+        names = [name for name, taken in zip(effect.nodes, nodes, strict=True) if not taken.done()]
+        if names:
+            job = ctl.cluster.jobs.get(effect.job)
+            where = hostlist.compress(names)
+            late.append((job.shown_id if job is not None else str(effect.job), "ESLURM_TRANSITION_STATE_NO_UPDATE", (
+                f"signal {effect.signal} has not reached {where} yet ({'not connected' if away.issuperset(names) else 'no answer'}); "
+                "it is sent as soon as it can be, unless slurmctld ends before")))
+    return late
 
 
 async def on_hold(ctl: Controller, session: Session, message: m.HoldJobs) -> m.Done:
