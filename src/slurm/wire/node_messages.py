@@ -215,13 +215,13 @@ class SignalJob(Message):
     step: int | None = None
     batch: bool = False
     full: bool = False
-    number: int = 0  # to be confirmed by SignalTaken; a number that came before is confirmed again and does nothing
+    number: Serial = 0  # to be confirmed by SignalTaken; a number that came before is confirmed again and does nothing
 
 
 class SignalTaken(Message):
     """A signal was sent to what it was for, or nothing of that is left here."""
 
-    number: int
+    number: Serial
 
 
 class TerminateStep(Message):
