@@ -18,6 +18,8 @@ _FAILED = "Batch job submission failed: "
 _RECONNECT_SECONDS = 300.0
 """How long --wait looks for a controller that has gone."""
 _RECONNECT_PAUSE = 0.5
+_UNSURE_SECONDS = 10.0
+"""How long a slurmctld that went while it was asked is looked for, outside a job; Slurm's sbatch gives up about as soon."""
 
 
 def main(shell: Shell | None = None) -> int:
@@ -55,9 +57,9 @@ def _submit(shell: Shell, resolved: Resolved, request: Message, script: BatchScr
     environment = submitted_environment(
         shell.environ, export, resolved.text("export_file"), present_folder(), leave_out=lambda name: _tell_left_out(shell, resolved, name))
     payload: Message = {"script": script.text, "argv": resolved.rest[1:], "environment": environment}
-    channel = shell.channel()
+    channel = shell.waiting_channel()
     try:
-        reply = channel.call({"type": "SubmitJob", "request": request, "payload": payload})
+        channel, reply = _handed_in(shell, channel, {"type": "SubmitJob", "request": request, "payload": payload, "key": os.urandom(16).hex()})
     except SlurmError as failure:
         return _refused(shell, failure)
     for warning in _texts(reply.get("warnings")):
@@ -71,6 +73,36 @@ def _submit(shell: Shell, resolved: Resolved, request: Message, script: BatchScr
         shell.out(f"Submitted batch job {job}")
     shell.stdout.flush()
     return _wait(shell, channel, job) if resolved.flag("wait") else 0
+
+
+def _handed_in(shell: Shell, channel: Channel, message: Message) -> tuple[Channel, Message]:
+    """The reply to a submission, and the connection it came by. Where it is not known whether slurmctld took it, it is handed in again: by its key
+    it makes one job.
+    """
+    deadline = shell.now() + _UNSURE_SECONDS
+    told = False
+    while True:
+        try:
+            return channel, channel.call(message)
+        except Unreachable:
+            channel.close()
+            if shell.now() >= deadline:
+                raise
+        if not told:
+            told = True
+            shell.say("slurmctld was lost before it answered: asking again (the job is made once)")
+        channel = _regained(shell, deadline)
+
+
+def _regained(shell: Shell, deadline: float) -> Channel:
+    """A connection to a slurmctld that was lost; Unreachable when it is not back by then (inside a job: some minutes later)."""
+    while True:
+        shell.sleep(_RECONNECT_PAUSE)
+        try:
+            return shell.waiting_channel()
+        except Unreachable:
+            if shell.now() >= deadline:
+                raise
 
 
 def _tell_left_out(shell: Shell, resolved: Resolved, name: str) -> None:

@@ -107,6 +107,14 @@ class Shell:
         """A new connection to slurmctld; one that is just starting is waited for if `patient`."""
         return self.connect(self.environ) if patient or self.connect is not connect else connect_at_once(self.environ)
 
+    def waiting_channel(self) -> Channel:
+        """A new connection to slurmctld; inside a job one that is away is waited for, with a line on standard error."""
+        if self.connect is not connect:
+            return self.connect(self.environ)
+        from slurm.net import client
+
+        return client.connect_waiting(self.environ, self.say)
+
     def out(self, text: str) -> None:
         """Writes a line to standard output; control characters are escaped."""
         self.stdout.write(printable_lines(text) + "\n")

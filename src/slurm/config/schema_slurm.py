@@ -178,7 +178,7 @@ SlurmctldPort | port | 6817 | yes |
 SlurmctldSyslogDebug | level | | later | nothing is written to syslog
 SlurmctldPrimaryOffProg | text | | later | there is one controller
 SlurmctldPrimaryOnProg | text | | later | there is one controller
-SlurmctldTimeout | sec | 120 | later | there is one controller
+SlurmctldTimeout | sec | 120 | later | there is one controller; programs inside jobs wait so long for it, 300 seconds at least
 SlurmctldParameters | list | | yes |
 SlurmdDebug | level | info | yes |
 SlurmdHttpAuthParameters | list | | later | slurmd does not answer HTTP

@@ -24,7 +24,7 @@ _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.Purged: purging.on_purged,
 }
 """Events that are not about one known job."""
-_CHANGES_NODES = frozenset({e.Configured, e.PartitionUpdated, e.NodeRegistered, e.NodeSilent, e.NodeLost, e.NodeUpdated})
+_CHANGES_NODES = frozenset({e.Configured, e.PartitionUpdated, e.NodeRegistered, e.NodeSilent, e.NodeLost, e.NodeFenced, e.NodeUpdated})
 
 
 class Cluster(ClusterState):

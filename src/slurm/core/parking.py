@@ -69,6 +69,7 @@ def leave(state: ClusterState, job: Job, name: NodeName, *, waived: bool = False
     node = state.nodes.get(name)
     if node is not None and not any((r.job, r.attempt) == (job.id, job.attempt) for r in node.remains):
         node.remains.append(Remains(job.id, job.attempt, waived))
+        state.generation += 1
 
 
 def _hide(job: Job, lost: LostAttempt) -> None:

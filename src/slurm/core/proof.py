@@ -212,6 +212,7 @@ def clear(state: ClusterState, node: Node) -> list[Effect]:
 
 def _forget(state: ClusterState, node: Node, gone: list[Remains]) -> list[Effect]:
     node.remains = [r for r in node.remains if r not in gone]
+    state.generation += 1
     for job_id in {r.job for r in gone}:
         job = state.pending.get(job_id)
         if job is not None and node.name in job.unproven and not any(r.job == job_id and not r.waived for r in node.remains):

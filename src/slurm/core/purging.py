@@ -18,11 +18,13 @@ def on_purged(state: ClusterState, event: e.Purged) -> list[Effect]:
         del state.jobs[job.id]
         ledger = state.arrays.get(job.array_job) if job.array_job else None
         if ledger is None:
+            state.keys.retire(job.owner.uid, job.key, event.at)
             continue
         if job.array_task is not None:
             ledger.records.pop(job.array_task, None)
         if not ledger.records and job.array_job not in state.jobs:
             del state.arrays[job.array_job]
+            state.keys.retire(job.owner.uid, job.key, event.at)
     if jobs and state.in_use(state.next_job_id):
         state.allocate_id()
     return []

@@ -8,7 +8,7 @@ from slurm.core.arrays import Ledger
 from slurm.core.cluster import Cluster
 from slurm.core.starting import set_limit_timer, set_warning_timer
 from slurm.core.timer_heap import Timer
-from slurm.model.ids import JobId
+from slurm.model.ids import JobId, Uid
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
@@ -29,6 +29,15 @@ class ArrayRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     done_badly: list[Run] = []
 
 
+class PastKey(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The key of a submission whose job left memory at this time."""
+
+    uid: Uid
+    key: str
+    job: JobId
+    at: float
+
+
 class Snapshot(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The state of a cluster. New fields always have defaults."""
 
@@ -39,6 +48,7 @@ class Snapshot(msgspec.Struct, kw_only=True, omit_defaults=True):
     jobs: list[Job] = []
     queue: list[JobId] = []
     arrays: list[ArrayRecord] = []
+    keys: list[PastKey] = []
 
 
 def freeze(cluster: Cluster) -> Snapshot:
@@ -54,7 +64,8 @@ def freeze(cluster: Cluster) -> Snapshot:
             ArrayRecord(id=array, shape=ledger.shape, started=ledger.started, done_well=list(ledger.done_well.runs),
                         done_badly=list(ledger.done_badly.runs))
             for array, ledger in cluster.arrays.items()
-        ])
+        ],
+        keys=[PastKey(uid=uid, key=key, job=job, at=at) for (uid, key), (job, at) in cluster.keys.past.items()])
 
 
 def thaw(snapshot: Snapshot) -> Cluster:
@@ -69,6 +80,8 @@ def thaw(snapshot: Snapshot) -> Cluster:
         ledger.started = record.started
         ledger.done_well = TaskSet(record.done_well)
         ledger.done_badly = TaskSet(record.done_badly)
+    for past in snapshot.keys:
+        cluster.keys.past[past.uid, past.key] = (past.job, past.at)
     for job_id in snapshot.queue:
         cluster.enter_queue(cluster.jobs[job_id])
     for job in snapshot.jobs:
@@ -81,6 +94,7 @@ def thaw(snapshot: Snapshot) -> Cluster:
 
 
 def _index(cluster: Cluster, job: Job) -> None:
+    cluster.keys.add(job.owner.uid, job.key, job.array_job or job.id)
     if job.array_task is not None:
         ledger = cluster.arrays[job.array_job]
         ledger.records[job.array_task] = job.id

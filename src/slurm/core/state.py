@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from slurm.core.arrays import Ledger
+from slurm.core.keys import Keys
 from slurm.core.names import NameIndex
 from slurm.core.timer_heap import Timer, Timers
 from slurm.model.errors import NotFound
@@ -36,6 +37,7 @@ class ClusterState:
         self.generation = 0  # of nodes and partitions: another number whenever they change, other than by what jobs hold
         self.touched: set[NodeName] = set()  # nodes on which jobs have begun or ended since the planner last took their names away
         self.names = NameIndex()
+        self.keys = Keys()
         self.timers = Timers()
 
     def job(self, job_id: int) -> Job:

@@ -24,6 +24,7 @@ def on_submitted(state: ClusterState, event: e.Submitted) -> list[Effect]:
         raise IllegalTransition(f"Submitted names an id in use: {story(state.jobs[job.id])}")
     state.allocate_id(job.id)
     state.jobs[job.id] = job
+    state.keys.add(job.owner.uid, job.key, job.id)
     if job.array_part is not None:
         job.array_part = msgspec.structs.replace(job.array_part, ranges=list(job.array_part.ranges))
         state.arrays[job.id] = arrays.new_ledger(job.array_part)

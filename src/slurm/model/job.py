@@ -131,6 +131,7 @@ class Job(msgspec.Struct, kw_only=True):
 
     id: JobId
     owner: Owner
+    key: str = ""  # of the submission, for a request that comes twice; the tasks of an array share it
     request: JobRequest  # shared by the tasks of an array; replaced, never changed in place, once shared
     payload: PayloadRef = msgspec.field(default_factory=PayloadRef)
     partition: str = ""  # the partition it waits in or runs in

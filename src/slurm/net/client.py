@@ -10,7 +10,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from slurm.model.errors import NotPermitted, ProtocolError, SlurmError, Unreachable, Unsupported, revive
@@ -22,6 +22,9 @@ from slurm.wire import frames
 CONNECT_SECONDS = 3.0
 """How long a connection is tried again while the controller's socket refuses: it may be starting."""
 RETRY_SECONDS = 0.1
+SELDOM_SECONDS = 0.5
+TELL_SECONDS = 1.0
+"""A wait so long is worth a line."""
 DIAL_SECONDS = 10.0
 CALL_SECONDS = 60.0
 PING_SECONDS = 5.0
@@ -163,9 +166,25 @@ def connect(environ: Mapping[str, str]) -> Connection:
     return reach(find_site(environ))
 
 
-def reach(site: Site, patience: float = CONNECT_SECONDS) -> Connection:
-    """A connection to the first controller of `site` that answers; tried again for `patience` seconds while one refuses."""
-    deadline = time.monotonic() + patience
+def connect_waiting(environ: Mapping[str, str], tell: Callable[[str], None]) -> Connection:
+    """As `connect`; inside a job of that cluster a controller that is away is waited for, some minutes, and `tell` gets one line of it."""
+    site = find_site(environ)
+    return reach(site, site.away_seconds, tell) if site.is_around(environ) else reach(site)
+
+
+def waiting_line(seconds: float) -> str:
+    """What a program says that begins to wait."""
+    return f"slurmctld does not answer: waiting up to {seconds:.0f} seconds for it"
+
+
+def reach(site: Site, patience: float = CONNECT_SECONDS, tell: Callable[[str], None] | None = None) -> Connection:
+    """A connection to the first controller of `site` that answers; tried again for `patience` seconds while one refuses.
+
+    With `tell`, whatever is wrong is waited for, and told of in one line.
+    """
+    began = time.monotonic()
+    deadline = began + patience
+    told = False
     while True:
         refused = False
         tried = []
@@ -177,9 +196,13 @@ def reach(site: Site, patience: float = CONNECT_SECONDS) -> Connection:
                 if endpoint.path in site.relays and isinstance(error, FileNotFoundError):
                     continue  # this machine has no such daemon
                 tried.append(f"{endpoint}: {error.strerror or error}")
-        if not refused or time.monotonic() >= deadline:
+        now = time.monotonic()
+        if now >= deadline or not (refused or tell is not None):
             raise Unreachable(hints=[*(f"tried {line}" for line in tried), _advice(site)])
-        time.sleep(RETRY_SECONDS)
+        if tell is not None and not told and now - began >= TELL_SECONDS:
+            told = True
+            tell(waiting_line(patience))
+        time.sleep(RETRY_SECONDS if now - began < CONNECT_SECONDS else SELDOM_SECONDS)
 
 
 def dial(endpoint: Endpoint, site: Site | None = None, timeout: float = DIAL_SECONDS) -> Connection:

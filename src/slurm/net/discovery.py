@@ -25,6 +25,7 @@ MAX_INCLUDES = 64
 _DEFAULTS = {
     "clustername": "cluster", "slurmctldport": str(CONTROLLER_PORT), "slurmctldpidfile": "/var/run/slurmctld.pid",
     "slurmdpidfile": "/var/run/slurmd.pid", "statesavelocation": "/var/spool", "authtype": "auth/munge", "authinfo": "",
+    "slurmctldtimeout": "120", "messagetimeout": "10",
 }
 _KEY = re.compile(r'([A-Za-z]+)[ \t]*=[ \t]*("[^"]*"|\S+)')
 _LINES = ("nodename", "partitionname", "nodeset", "downnodes")  # they may be many and tell nothing here
@@ -78,6 +79,12 @@ class Site(NamedTuple):
     key: str = ""  # where slurm.key is
     embedded: bool = False
     host: str = ""  # of the first controller, as slurm.conf names it
+    away_seconds: float = 300.0  # how long programs inside a job wait for a controller: SlurmctldTimeout, 5 minutes at least
+    message_seconds: float = 10.0  # MessageTimeout
+
+    def is_around(self, environ: Mapping[str, str]) -> bool:
+        """Whether `environ` is that of a job of this cluster."""
+        return bool(environ.get("SLURM_JOB_ID")) and environ.get("SLURM_CLUSTER_NAME", self.cluster) == self.cluster
 
     @property
     def ways(self) -> tuple[Endpoint, ...]:
@@ -165,11 +172,16 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
     relays = () if values["authtype"].lower() == "auth/local" else (
         relay_beside(sackd_pid_file(pid_file)), *_existing(relay_beside(values["slurmdpidfile"]), environ.get("SLURMD_NODENAME", "")))
     return Site(
+        away_seconds=_seconds(values["slurmctldtimeout"], 300.0), message_seconds=_seconds(values["messagetimeout"], 10.0),
         cluster=values["clustername"], conf=conf,
         endpoints=(*(unix(path) for path in sockets), *_ports(hosts, values["slurmctldport"], values["authtype"])),
         relays=relays, minters=(minter_beside(pid_file), minter_beside(sackd_pid_file(pid_file)), *_existing(minter_beside(values["slurmdpidfile"]))),
         auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"),
         host=hosts[0].partition("(")[0] if hosts else "")
+
+
+def _seconds(text: str, least: float) -> float:
+    return max(least, float(text)) if text.isdecimal() else least
 
 
 def _ports(hosts: list[str], port: str, auth: str) -> Iterator[Endpoint]:

@@ -71,7 +71,7 @@ async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message
         if type(request) in CHANGING:
             ctl.engine.refuse_when_stalled()
         if isinstance(request, m.SubmitJob) and kept is not None:
-            return await jobs.on_submit(ctl, session, request.request, kept)
+            return await jobs.on_submit(ctl, session, request, kept)
         return await HANDLERS[type(request)](ctl, session, request)
     except SlurmError as error:
         log.debug("uid %s is refused: %s", session.caller.uid, error.message)

@@ -36,6 +36,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for bytes that are no message: malformed, not UTF-8, nested without end."""
 
 TokenText = Annotated[str, bounds.Text(16_384)]
+RequestKey = Annotated[str, bounds.Text(64)]
 Signal = Annotated[int, Whole(0, 64)]
 JobTexts = Annotated[list[JobText], Many(10_000)]
 JobNumbers = Annotated[list[JobNumber], Many(10_000)]
@@ -114,10 +115,11 @@ class Rows(Message, omit_defaults=False):
 
 
 class SubmitJob(Message):
-    """Queue a batch job or array → Submitted."""
+    """Queue a batch job or array → Submitted. A request with the `key` of an earlier one of this user is answered with the job that one made."""
 
     request: JobRequest
     payload: BatchPayload
+    key: RequestKey = ""
 
 
 class Submitted(Message):
@@ -147,10 +149,11 @@ class AllocateJob(Message):
     """salloc, srun outside a job → Pending (at once, when it has to wait), then Granted on the same connection.
 
     While the connection is open the controller holds the allocation for it; when it breaks the client has 60 s to come back with
-    AttachAllocation, else the job is cancelled. A client that goes away in order sends Relinquish.
+    AttachAllocation, else the job is cancelled. A client that goes away in order sends Relinquish. `key` as in SubmitJob.
     """
 
     request: JobRequest
+    key: RequestKey = ""
 
 
 class AttachAllocation(Message):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,41 +20,45 @@ SCRIPT = "#!/bin/bash\n#SBATCH --job-name=j\n#SBATCH --export=PATH\ntrue\n"
 
 
 class Going(LocalBackend):
-    """Its controller goes during the first submission, having taken it or not, and is back for the `back`th question."""
+    """Its controller goes during the first submission, having taken it or not, and is back after `away` more questions."""
 
-    def __init__(self, taken: bool, back: int = 2) -> None:
+    def __init__(self, taken: bool, away: int = 2) -> None:
         super().__init__({"HOME": "/", "PATH": "/bin", "OTHER": "1", "SLURM_JOB_ID": "3"})
-        self.taken, self.back = taken, back
+        self.jobs: dict[str, int] = {}
+        self.taken, self.away = taken, away
         self.sent: list[Mapping[str, Any]] = []
-        self.questions = 0
 
     def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
         self.sent.append(message)
         if len(self.sent) == 1:
+            if self.taken:
+                self.jobs[message["key"]] = 7
             raise local._Unsure("slurmctld went")
-        return {"job_id": 8}
-
-    def ask(self, words: Sequence[str]) -> str:
-        self.questions += 1
-        if self.questions < self.back:
+        if len(self.sent) <= 1 + self.away:
             raise BackendError("no controller")
-        return "6|N/A|/x/other.sh\n" + (f"7|N/A|{self.sent[0]['request']['command']}\n" if self.taken else "")
+        return {"job_id": self.jobs.setdefault(message["key"], 8)}
 
 
-def test_a_submission_that_was_taken_before_the_controller_went_is_found(tmp_path: Path) -> None:
+def test_a_submission_that_was_taken_before_the_controller_went_is_not_made_twice(tmp_path: Path) -> None:
     backend = Going(taken=True)
     assert backend.submit(SCRIPT, str(tmp_path / "s.sh"), {}) == "7"
-    assert len(backend.sent) == 1 and backend.questions == 2
+    assert len({message["key"] for message in backend.sent}) == 1 and len(backend.sent) == 4
 
 
 def test_one_that_was_not_taken_is_handed_in_again(tmp_path: Path) -> None:
     backend = Going(taken=False)
     assert backend.submit(SCRIPT, str(tmp_path / "s.sh"), {}) == "8"
-    assert len(backend.sent) == 2
+
+
+def test_two_submissions_have_two_keys(tmp_path: Path) -> None:
+    backend = Going(taken=False, away=0)
+    for _ in range(2):
+        backend.submit(SCRIPT, str(tmp_path / "s.sh"), {})
+    assert len({message["key"] for message in backend.sent}) == 2
 
 
 def test_a_controller_that_stays_away_leaves_a_clear_error(tmp_path: Path) -> None:
-    backend = Going(taken=True, back=10**6)
+    backend = Going(taken=True, away=10**6)
     backend.unsure_seconds = 0.3
     with pytest.raises(SubmissionError, match=r"whether it did is unknown: no controller.*squeue -o"):
         backend.submit(SCRIPT, str(tmp_path / "s.sh"), {})

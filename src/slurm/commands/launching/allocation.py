@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +18,8 @@ _QUEUED_SECONDS = 0.15
 _UNAVAILABLE = MESSAGES["ESLURM_REQUESTED_PART_CONFIG_UNAVAILABLE"][1]
 """What Slurm says of a job that cannot start as things are; why not is told by the notes."""
 _ATTACH_SECONDS = 0.5
+_UNSURE_SECONDS = 10.0
+"""How long a slurmctld that went while it was asked is looked for, outside a job."""
 _RELINQUISH_SECONDS = 15.0
 
 
@@ -39,6 +43,8 @@ class Allocation:
         self._notes: list[str] = []
         self._said_queued = False
         self._released = False
+        self._request: dict[str, object] = {}
+        self._unsure_since = 0.0
 
     @property
     def settled(self) -> bool:
@@ -54,7 +60,8 @@ class Allocation:
         if isinstance(seconds, int) and seconds > 1:
             request = {name: value for name, value in request.items() if name != "immediate"}
             self._loop.after(seconds, "immediate", self._out_of_patience)
-        self._connect({"type": "AllocateJob", "request": request}, self._controller.open())
+        self._request = {"type": "AllocateJob", "request": request, "key": os.urandom(16).hex()}
+        self._connect(self._request, self._controller.open())
 
     def relinquish(self, status: int) -> None:
         """Give it back with a final wait status; says so when slurmctld cannot be told."""
@@ -148,11 +155,25 @@ class Allocation:
         self._disconnect()
         if self._released or self.ended is not None or self.refused is not None:
             return
-        if not self.job_id:
+        if self.job_id:
+            self._loop.after(_ATTACH_SECONDS, "attach", self._attach)
+            return
+        if not self._unsure_since:
+            self._unsure_since = time.monotonic()
+            self._voice.info("slurmctld was lost before it answered: asking again (the job is made once)")
+        self._loop.after(_ATTACH_SECONDS, "attach", self._ask_again)
+
+    def _ask_again(self) -> None:
+        """It is not known whether the request arrived: by its key it makes one job, however often it is sent."""
+        try:
+            self._connect(self._request, self._controller.open(0.0))
+        except Unreachable:
+            if time.monotonic() - self._unsure_since < max(_UNSURE_SECONDS, self._controller.away_seconds):
+                self._loop.after(_ATTACH_SECONDS, "attach", self._ask_again)
+                return
             self.refused = Unreachable(message="Zero Bytes were transmitted or received", hints=[
                 "slurmctld closed the connection before it answered: whether a job was queued is not known, `squeue --me` shows it"])
-            return
-        self._loop.after(_ATTACH_SECONDS, "attach", self._attach)
+            self.on_change()
 
     def _attach(self) -> None:
         try:

@@ -9,13 +9,13 @@ from slurm.commands.launching.controller import Controller
 from slurm.commands.launching.loop import READ, Loop
 from slurm.commands.launching.voice import Voice
 from slurm.model.errors import NotNow, SlurmError, Unreachable
-from slurm.net.client import Connection, decode
+from slurm.net.client import TELL_SECONDS, Connection, decode, waiting_line
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
 _GROWTH = 1.5
 _LOST_SECONDS = 60.0
-"""How long a controller that went away while it was asked is looked for."""
+"""How long a controller that went away while it was asked is looked for at least."""
 _FINAL = frozenset({"ESLURM_JOB_PENDING"})
 """Refusals for now that waiting does not cure within reason."""
 
@@ -36,6 +36,9 @@ class StepCreation:
         self._connection: Connection | None = None
         self._pause = _FIRST_PAUSE
         self._said = False
+        self._why = Unreachable()
+        self._told = False
+        self._reached = False
 
     @property
     def settled(self) -> bool:
@@ -43,14 +46,14 @@ class StepCreation:
         return self.granted is not None or self.refused is not None
 
     def ask(self) -> None:
-        """Begin. Unreachable when there is no controller now."""
+        """Begin. One that is away is waited for as long as the controller may be."""
         if self._patience > 1:
             self._loop.after(self._patience, "step immediate", self._out_of_patience)
-        self._send(self._controller.open())
+        self._again()
 
     def close(self) -> None:
         """Stop asking."""
-        for name in ("step retry", "step immediate", "step lost"):
+        for name in ("step retry", "step immediate", "step lost", "step wait", "step answer"):
             self._loop.cancel(name)
         if self._connection is not None:
             self._loop.unwatch(self._connection.fileno())
@@ -59,8 +62,14 @@ class StepCreation:
 
     def _send(self, connection: Connection) -> None:
         self._connection = connection
-        connection.send(self._message)
         self._loop.watch(connection.fileno(), READ, self._on_readable)
+        self._put(connection)
+
+    def _put(self, connection: Connection) -> None:
+        """Ask; a reply that does not come within MessageTimeout is asked for on another connection: by its key the step is made once."""
+        self._reached = True
+        self._loop.after(self._controller.site.message_seconds, "step answer", self._lost)
+        connection.send(self._message)
 
     def _on_readable(self, events: int) -> None:
         connection = self._connection
@@ -68,7 +77,8 @@ class StepCreation:
             return
         try:
             for _, payload in connection.ready():
-                self._loop.cancel("step lost")
+                for name in ("step lost", "step wait", "step answer"):
+                    self._loop.cancel(name)
                 self._take(decode(payload))
             if connection.closed and not self.settled:
                 self._lost()
@@ -99,24 +109,34 @@ class StepCreation:
             if self._connection is None:
                 self._send(self._controller.open(0.0))
             else:
-                self._connection.send(self._message)
-        except Unreachable:
+                self._put(self._connection)
+        except Unreachable as error:
+            self._why = error
             self._lost()
 
     def _lost(self) -> None:
-        """slurmctld went away: it comes back, or it does not."""
+        """slurmctld is away: it comes back, or it does not."""
+        self._loop.cancel("step answer")
         if self._connection is not None:
             self._loop.unwatch(self._connection.fileno())
             self._connection.close()
             self._connection = None
         if not self._loop.due("step lost"):
-            self._loop.after(_LOST_SECONDS, "step lost", self._give_up)
+            seconds = max(self._controller.away_seconds, _LOST_SECONDS if self._reached else 0.0)
+            self._loop.after(seconds, "step lost", self._give_up)
+            if seconds > TELL_SECONDS and not self._told:
+                self._loop.after(TELL_SECONDS, "step wait", lambda: self._tell(seconds))
         self._loop.after(self._pause, "step retry", self._again)
         self._pause = min(_LONGEST_PAUSE, self._pause * _GROWTH)
 
+    def _tell(self, seconds: float) -> None:
+        if not self.settled and self._connection is None:
+            self._told = True
+            self._voice.info(waiting_line(seconds))
+
     def _give_up(self) -> None:
         if not self.settled and self._connection is None:
-            self.refused = Unreachable()
+            self.refused = self._why
 
     def _out_of_patience(self) -> None:
         if not self.settled:

@@ -23,7 +23,6 @@ from slurm.options.resolve import resolve
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words, handing_in
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.program import ours, plain, said
-from slurm.sdk.calls import whereabouts
 from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, SubmissionError
 from slurm.sdk.following.status import UNKNOWN, Status
 
@@ -102,7 +101,7 @@ class LocalBackend(SharedDisk):
             environment = submitted_environment(own, export, resolved.text("export_file"), present_folder(), leave_out=_tell_left_out)
             payload = {"script": script, "argv": [], "environment": environment}
             with handing_in(path):
-                reply = self._handed_in({"type": "SubmitJob", "request": request, "payload": payload}, path)
+                reply = self._handed_in({"type": "SubmitJob", "request": request, "payload": payload, "key": os.urandom(16).hex()}, path)
         except (SlurmError, BackendError) as error:
             lines = error.lines() if isinstance(error, SlurmError) else [str(error)]
             raise SubmissionError("the cluster did not take the job: " + "; ".join(lines), script=script, metadata={"path": path}) from error
@@ -111,7 +110,7 @@ class LocalBackend(SharedDisk):
         return str(reply["job_id"])
 
     def _handed_in(self, message: Mapping[str, Any], path: str) -> dict[str, Any]:
-        """The reply to a submission. When the controller goes before it replies, the job is looked for by its script, and handed in again if it is not there."""
+        """The reply to a submission. When the controller goes before it replies, it is handed in again: by its key it makes one job."""
         try:
             return self._ask(message)
         except _Unsure as error:
@@ -121,8 +120,7 @@ class LocalBackend(SharedDisk):
             time.sleep(pause)
             pause = min(2.0, pause * 2)
             try:
-                taken = whereabouts.latest(whereabouts.rows(self), path)
-                return {"job_id": taken} if taken else self._ask(message)
+                return self._ask(message)
             except BackendError as error:
                 problem = error
         raise BackendError(f"whether it did is unknown: {problem}. If it did, squeue -o '%A %o' shows the script {path}") from problem
@@ -245,7 +243,7 @@ class LocalBackend(SharedDisk):
         if self._connection is not None and (self._connection.ready() or self._connection.closed):
             self._drop()  # the controller has gone since the last question
         if self._connection is None:
-            self._connection = client.connect(self.environ)
+            self._connection = client.connect_waiting(self.environ, _tell)
         return self._connection
 
     def _drop(self) -> None:
@@ -255,7 +253,7 @@ class LocalBackend(SharedDisk):
 
     def _listen(self) -> None:
         try:
-            self._stream = client.connect(self.environ)
+            self._stream = client.connect_waiting(self.environ, _tell)
             self._stream.send({"type": "WatchEvents"})
         except SlurmError as error:
             self._stream = None
@@ -273,6 +271,10 @@ class LocalBackend(SharedDisk):
         if stream.closed:
             self.rest()
         return {str(one["shown_id"]): _status(one) for one in told if one.get("type") == "Changed"}
+
+
+def _tell(line: str) -> None:
+    print(f"slurm: {line}", file=sys.stderr)
 
 
 def _tell_left_out(name: str) -> None:

@@ -62,7 +62,12 @@ async def _hold_for(ctl: Controller, session: Session, job_id: JobId, *, told: b
 
 async def on_allocate(ctl: Controller, session: Session, message: m.AllocateJob) -> m.Message:
     """Queue, tell at once whether it waits, then hold it for this connection."""
+    made = ctl.cluster.keys.find(session.caller.uid, message.key)
+    if made is not None:
+        await ctl.engine.settled()
+        return await _hold_again(ctl, session, made)
     admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, ctl.now())
+    admitted.event.job.key = message.key
     job_id = admitted.event.job.id
     notes = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job)]
     durable = ctl.engine.record(admitted.event)
@@ -84,6 +89,14 @@ async def on_allocate(ctl: Controller, session: Session, message: m.AllocateJob)
     elif waits:
         session.send(m.Pending(job_id=job_id, notes=notes))
     return await _hold_for(ctl, session, job_id, told=waits)
+
+
+async def _hold_again(ctl: Controller, session: Session, job_id: JobId) -> m.Message:
+    """A request that comes again: its allocation is held for this connection from now on."""
+    job = ctl.cluster.job(job_id)
+    if job.state is JobState.PENDING:
+        session.send(m.Pending(job_id=job_id))
+    return await _hold_for(ctl, session, job_id, told=job.state is JobState.PENDING)
 
 
 async def _start_within(ctl: Controller, session: Session, job: Job, seconds: float) -> None:

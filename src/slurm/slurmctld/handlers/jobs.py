@@ -8,7 +8,8 @@ from slurm.core import admission, cancel, hold, requeue, update
 from slurm.core.effects import Signal
 from slurm.core.events import Cancelled
 from slurm.model.errors import NotFound, StoreError
-from slurm.model.request import JobRequest, PayloadRef
+from slurm.model.ids import JobId
+from slurm.model.request import PayloadRef
 from slurm.notation import hostlist
 from slurm.sched.feasible import check_request
 from slurm.sched.plan import plan_one
@@ -22,10 +23,14 @@ SIGNAL_SECONDS = 5.0
 LATER = "it is done as soon as there is space, unless slurmctld ends before"
 
 
-async def on_submit(ctl: Controller, session: Session, request: JobRequest, payload: StoredPayload) -> m.Submitted:
-    """Admit, write, answer: the id is only told once the job is on disk."""
-    admitted = admission.admit(ctl.cluster, request, payload.ref, session.caller, ctl.now())
+async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob, payload: StoredPayload) -> m.Submitted:
+    """Admit, write, answer: the id is only told once the job is on disk. `payload` is that of the message, as it is kept."""
+    made = ctl.cluster.keys.find(session.caller.uid, message.key)
+    if made is not None:
+        return await _made_before(ctl, made)
+    admitted = admission.admit(ctl.cluster, message.request, payload.ref, session.caller, ctl.now())
     warnings = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job)]
+    admitted.event.job.key = message.key
     durable = ctl.engine.record(admitted.event, payloads=payload.blobs)
     try:
         await ctl.engine.promised(durable, "the job was not submitted; submit it again when there is space")
@@ -34,6 +39,14 @@ async def on_submit(ctl: Controller, session: Session, request: JobRequest, payl
         ctl.engine.record(Cancelled(at=ctl.now(), job=admitted.event.job.id, by=session.caller.uid))
         raise
     return m.Submitted(job_id=admitted.event.job.id, warnings=warnings)
+
+
+async def _made_before(ctl: Controller, made: JobId) -> m.Submitted:
+    """The reply to a request that comes again: its job is on disk, whatever has become of it."""
+    await ctl.engine.settled()
+    job = ctl.cluster.jobs.get(made)
+    ended = job is not None and job.state.finished and not job.attempt
+    return m.Submitted(job_id=made, warnings=[f"job {made} was cancelled meanwhile"] if ended else [])
 
 
 async def on_test(ctl: Controller, session: Session, message: m.TestJob) -> m.WillRun:

@@ -21,6 +21,8 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
     ctl.require_owner(session, job)
     if job.state.finished or job.completing:
         raise NotFound("ESLURM_ALREADY_DONE")
+    if job.lost is not None:
+        raise NotNow("ESLURM_NODES_BUSY", hints=[f"its nodes were lost and are coming back: {','.join(job.nodes_left)}"])
     if job.state is not JobState.RUNNING or job.allocation is None:
         raise NotNow("ESLURM_JOB_PENDING")
     missing = [name for name in job.allocation.nodes if name not in ctl.links.endpoints]
