@@ -389,14 +389,14 @@ def test_others_are_waited_for_only_so_long_after_the_first(tmp_path: Path) -> N
     def script(node: NodeSide) -> None:
         node.started()
         node.exited(0)
-        assert node.order()["end"] == "cancelled"
-        node.exited(1, signal.SIGTERM)
+        assert node.order() == {"signal": signal.SIGKILL}
+        node.exited(1, signal.SIGKILL)
         node.done()
 
     with fake_cluster(tmp_path, {"cn01": [0, 1]}, cn01=script) as cluster:
         assert cluster.run("-n2", "-W1", "x").err.splitlines() == [
             "srun: First task exited 1s ago", "srun: StepId=65.0 task 1: running", "srun: StepId=65.0 task 0: exited",
-            "srun: Terminating StepId=65.0", "srun: error: cn01: task 1: Terminated", "srun: Force Terminated StepId=65.0"]
+            "srun: Terminating StepId=65.0", ABORTED, "srun: error: cn01: task 1: Killed"]
 
 
 def test_a_time_limit_is_told_in_the_order_of_slurm(tmp_path: Path) -> None:
@@ -495,7 +495,20 @@ def test_sigterm_ends_the_step(tmp_path: Path) -> None:
     with fake_cluster(tmp_path, {"cn01": [0, 1]}, cn01=obedient) as cluster:
         srun = Signalled(cluster)
         srun.send(signal.SIGTERM)
-        assert srun.ended() == (143, ["srun: forcing job termination", ABORTED, "srun: error: cn01: tasks 0-1: Terminated"])
+        assert srun.ended() == (137, ["srun: forcing job termination", ABORTED, "srun: error: cn01: tasks 0-1: Killed"])
+
+
+def test_a_ctrl_c_that_tasks_do_not_mind_is_followed_by_sigkill(tmp_path: Path) -> None:
+    def deaf(node: NodeSide) -> None:
+        node.started()
+        assert node.order()["signal"] == signal.SIGINT
+        assert node.order()["signal"] == signal.SIGKILL
+        node.end(signal.SIGKILL)
+
+    with fake_cluster(tmp_path, {"cn01": [0, 1]}, cn01=deaf) as cluster:
+        srun = Signalled(cluster, "--quit-on-interrupt")
+        srun.send(signal.SIGINT)
+        assert srun.ended()[0] == 137
 
 
 def test_other_signals_are_passed_on(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from slurm.wire import step_io
 INTERRUPT_SECONDS = 1.0
 """Two ctrl-C within this time end the step."""
 _MERCY_SECONDS = 1.0
-"""From the last ctrl-C to SIGTERM for tasks that do not mind it."""
+"""From the last ctrl-C, or from a signal that ends srun, to SIGKILL for tasks that do not mind it."""
 _NEWS_SECONDS = 1.0
 """How long news from slurmctld waits for the same news from a node."""
 _MARGIN_SECONDS = 2
@@ -70,7 +70,7 @@ class Endgame:
             self._flush()
             self._voice.info("forcing job termination")
             self.abort()
-            self.end("cancelled")
+            self._loop.after(_MERCY_SECONDS, "end", self.kill)  # what ends srun with the whole job has asked its tasks to end already
         elif number == signal.SIGCONT:
             self._voice.info("got SIGCONT")
         elif number in FORWARDED:
@@ -86,7 +86,7 @@ class Endgame:
         if again or self._rules.quit_on_interrupt:
             self._send_interrupt()
             self.abort()
-            self._loop.after(_MERCY_SECONDS, "end", lambda: self.end("cancelled"))
+            self._loop.after(_MERCY_SECONDS, "end", self.kill)
         elif self._rules.quiet_interrupt:
             self._send_interrupt()
         else:
@@ -105,7 +105,7 @@ class Endgame:
         """Nobody reads srun's output: the tasks hear what writing into a closed pipe would have told them."""
         self._output_closed = True
         self.forward(signal.SIGPIPE)
-        self._loop.after(_MERCY_SECONDS, "end", lambda: self.end("cancelled"))
+        self._loop.after(_MERCY_SECONDS, "end", self.kill)
 
     # --- from the tasks --------------------------------------------------------------------------------------------------
 
@@ -127,7 +127,10 @@ class Endgame:
         self._flush()
         self._voice.info(f"First task exited {self._rules.wait}s ago")
         self._say_status()
-        self._terminate("cancelled")
+        if not self._asked:
+            self._voice.info(f"Terminating {self._step}")
+            self.kill()
+            self.abort()
 
     def _terminate(self, why: str) -> None:
         if not self._asked:
@@ -155,6 +158,12 @@ class Endgame:
             seconds = self._rules.kill_wait + _MARGIN_SECONDS
             self._voice.info(f"Job step aborted: Waiting up to {seconds} seconds for job step to finish.")
             self._loop.after(seconds, "abort", self._on_timeout)
+
+    def kill(self) -> None:
+        """End the tasks at once: whoever stops srun, or has waited for the last of them long enough, wants no more of them."""
+        if not self._asked:
+            self._asked = True
+            self._order({"signal": int(signal.SIGKILL)})
 
     def end(self, why: str) -> None:
         """Have the slurmstepds end the tasks: SIGCONT, SIGTERM, and SIGKILL after KillWait."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 from slurm.slurmd.stepd import folder
 from slurm.slurmd.stepd.hooks.hook import Hook
 from slurm.slurmd.stepd.io import StepIO
@@ -19,6 +21,8 @@ class Srun(Hook):
         def on_signal(number: int, end: str) -> None:
             if end:
                 step.end(end, step.record.kill_wait, 0.0)
+            elif number == signal.SIGKILL:
+                step.signal(number, first=False, everything=False)
             elif number:
                 for task in step.tasks:
                     task.signal(number)
