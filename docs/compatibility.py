@@ -31,6 +31,7 @@ STANDING = {
     options.EFFECTIVE: "works",
     options.HARMLESS: "accepted",
     options.HINT: "only hints",
+    options.DECLINED: "not yet",
     options.REFUSED: "not yet",
     schema.NOT_YET: "not yet",
     schema.OBSOLETE: "obsolete",

@@ -12,7 +12,7 @@ from slurm.model.errors import SlurmError, Unreachable
 from slurm.net.batch_environment import submitted_environment
 from slurm.net.circumstances import completed_request, present_folder
 from slurm.options.errors import OptionError
-from slurm.options.resolve import Resolved, resolve, split
+from slurm.options.resolve import Resolved, refuse_heterogeneous, resolve, split
 
 _FAILED = "Batch job submission failed: "
 _RECONNECT_SECONDS = 300.0
@@ -32,6 +32,7 @@ def _sbatch(shell: Shell) -> int:
     if any(one.option.name in ("help", "usage", "version") for one in given):
         informed(shell, resolve("sbatch", shell.argv, {}))
         return 0
+    refuse_heterogeneous("sbatch", rest)
     wrap = next((one.text for one in reversed(given) if one.option.name == "wrap"), None)
     script = _script(shell, wrap, rest)
     text = None if wrap is not None else script.text
@@ -46,10 +47,10 @@ def _sbatch(shell: Shell) -> int:
 
 def _script(shell: Shell, wrap: str | None, rest: list[str]) -> BatchScript:
     if wrap is not None:
-        if rest and rest[0] != ":":
+        if rest:
             raise OptionError("Script arguments not permitted with --wrap option", exit_code=1)
         return wrapped(wrap)
-    return from_file(rest[0], shell.environ) if rest and rest[0] != ":" else from_stream(shell.stdin)
+    return from_file(rest[0], shell.environ) if rest else from_stream(shell.stdin)
 
 
 def _submit(shell: Shell, resolved: Resolved, request: Message, script: BatchScript) -> int:

@@ -80,7 +80,7 @@ def _not_found(shell: Shell, error: SlurmError) -> int:
 
 
 def _layout(shell: Shell, resolved: Resolved) -> Layout:
-    if resolved.flag("only_job_state"):
+    if resolved.flag("only_job_state") and resolved.settings.get("format") is None and resolved.settings.get("Format") is None:
         return Layout([
             Column(fields.JOB.by_name["jobarrayidbare"], 18, True, " "), Column(fields.JOB.by_name["statecompact"], 2, True)])
     if _steps_wanted(resolved):

@@ -52,9 +52,9 @@ def _forbidden(draft: Draft, partition: Partition) -> str:
         return "only root may use it (RootOnly)"
     if caller.uid != 0 and not _listed(partition.allow_groups, *caller.groups, caller.group):
         return f"it is for the groups {partition.allow_groups} (AllowGroups), you are in {', '.join(caller.groups) or caller.group}"
-    if request.account and not _listed(partition.allow_accounts, request.account):
+    if request.account and not _listed(partition.allow_accounts.lower(), request.account):
         return f"it is for the accounts {partition.allow_accounts} (AllowAccounts)"
-    if request.account and _in(partition.deny_accounts, request.account):
+    if request.account and _in(partition.deny_accounts.lower(), request.account):
         return f"it is not for account {request.account} (DenyAccounts)"
     if request.qos and not _listed(partition.allow_qos, request.qos):
         return f"it is for the QOS {partition.allow_qos} (AllowQos)"
@@ -125,6 +125,10 @@ def resource_names(draft: Draft) -> None:
     asked = [item.name for item in gres.positive(gres.parse(request.gres))]
     if any(gres.positive(gres.parse_gpus(text)) for text in _gpu_texts(request)):
         asked.append("gpu")
+    shared = {"gpu", "mps", "shard"}.intersection(asked)
+    if len(shared) > 1:
+        raise InvalidRequest("ESLURM_INVALID_GRES", hints=[
+            f"a job has GPUs of its own or parts of them, not both: {' and '.join(sorted(shared))} are asked for"])
     for name in asked:
         if name not in types:
             shown = f"GresTypes of this cluster: {','.join(types)}" if types else "this cluster has no generic resources (GresTypes)"
@@ -183,6 +187,9 @@ def partition_limits(draft: Draft) -> None:
 
 def _over_limit(draft: Draft, partition: Partition) -> InvalidRequest | None:
     request, limit = draft.request, draft.time_limit
+    cpus, has = _least_cpus(request), sum(draft.state.nodes[name].cpus for name in partition.nodes)
+    if cpus > has:
+        return InvalidRequest("ESLURM_TOO_MANY_REQUESTED_CPUS", hints=[f"partition {partition.name} has {has} CPUs, {cpus} are asked for"])
     if partition.max_time >= 0 and (limit < 0 or limit > partition.max_time):
         return InvalidRequest("ESLURM_INVALID_TIME_LIMIT", hints=[
             f"at most {duration.show(partition.max_time)} in partition {partition.name}, {duration.show(limit)} asked for"])
@@ -194,6 +201,13 @@ def _over_limit(draft: Draft, partition: Partition) -> InvalidRequest | None:
         return InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=[
             f"partition {partition.name} has {len(partition.nodes)} nodes, {request.nodes_min} are asked for"])
     return None
+
+
+def _least_cpus(request: JobRequest) -> int:
+    """The CPUs that a job needs at least, as far as it says so itself."""
+    nodes = max(1, request.nodes_min)
+    tasks = nodes if request.overcommit else request.ntasks or nodes * max(1, request.ntasks_per_node)
+    return max(tasks * max(1, 1 if request.overcommit else request.cpus_per_task), nodes * max(1, request.mincpus))
 
 
 def priority(draft: Draft) -> None:

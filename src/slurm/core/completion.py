@@ -174,5 +174,10 @@ def files(draft: Draft) -> None:
             setattr(draft.request, field, "/dev/null")
 
 
+def account(draft: Draft) -> None:
+    """Names of accounts have small letters, however they are typed."""
+    draft.request.account = draft.request.account.lower()
+
+
 STEPS: tuple[Callable[[Draft], None], ...] = (
-    name, files, partitions, qos, array, dependency, host_texts, nodes, generic_resources, exclusive, memory, memory_per_cpu, time_limit, begin, nice)
+    name, files, account, partitions, qos, array, dependency, host_texts, nodes, generic_resources, exclusive, memory, memory_per_cpu, time_limit, begin, nice)

@@ -128,7 +128,7 @@ def matches(job: Job, wanted: Wanted, caller: Caller) -> bool:
     if (wanted.mine and job.owner.uid != caller.uid) or (wanted.not_mine and job.owner.uid == caller.uid):
         return False
     pairs = (
-        (wanted.users, (job.owner.user, str(job.owner.uid))), (wanted.accounts, (request.account,)),
+        (wanted.users, (job.owner.user, str(job.owner.uid))), ([name.lower() for name in wanted.accounts], (request.account,)),
         (wanted.partitions, tuple(job.partition.split(","))), (wanted.names, (request.name,)), (wanted.qos, (request.qos,)),
         (wanted.reservations, (request.reservation,)), (wanted.licenses, (request.licenses,)), (wanted.wckeys, (request.wckey,)),
         (wanted.nodes, tuple(job.allocation.nodes) if job.allocation is not None else ()),

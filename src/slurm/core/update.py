@@ -29,6 +29,7 @@ _RECHECKS: tuple[tuple[frozenset[str], tuple[Callable[[Draft], None], ...]], ...
     (frozenset({"nodes_min", "nodes_max", "ntasks", "mem_per_node", "partition"}), (completion.nodes, checks.counts)),
     (frozenset({"time_limit", "time_min", "deadline", "begin"}), (checks.times,)),
     (frozenset({"time_limit", "nodes_min", "partition"}), (checks.partition_limits,)),
+    (frozenset({"account"}), (completion.account,)),
     (frozenset({"qos"}), (checks.quality_of_service,)),
     (frozenset({"nice"}), (completion.nice,)),
     (frozenset({"stdin", "stdout", "stderr"}), (completion.files,)),

@@ -29,7 +29,7 @@ def completed_request(resolved: Resolved, argv: Sequence[str], environ: Mapping[
     request["submit_line"] = " ".join((resolved.command, *argv))
     request["submit_host"] = os.uname().nodename
     request["alloc_sid"] = os.getsid(0)
-    if "export" in resolved.settings:
+    if resolved.command == "sbatch" and "export" in resolved.settings:
         request["export_env"] = resolved.text("export")
     return request
 

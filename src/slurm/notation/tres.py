@@ -29,6 +29,17 @@ def parse(text: str) -> dict[str, int]:
     return amounts
 
 
+def parse_each(text: str) -> dict[str, int]:
+    """Reads what a task gets, `cpu:1,gres/gpu:a100:2`: a colon before the amount, or an equals sign; a resource alone is 1. Source: srun(1), --tres-per-task."""
+    items = []
+    for item in (piece.strip() for piece in text.split(",")):
+        if "=" not in item:
+            name, colon, amount = item.rpartition(":")
+            item = f"{name}={amount}" if colon and amount[:1].isdigit() else f"{item}=1"
+        items.append(item)
+    return parse(",".join(items))
+
+
 def show(amounts: Mapping[str, int], *, convert: bool = True, alphabetical: bool = False) -> str:
     """Amounts above 0 in Slurm's order: cpu, mem, energy, node, billing, fs/disk, vmem, pages, then gres by name.
 

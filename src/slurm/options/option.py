@@ -5,6 +5,7 @@ from __future__ import annotations
 EFFECTIVE = "effective"
 HARMLESS = "harmless"  # accepted; leaving it out would change nothing, `note` says why
 HINT = "hint"  # it only hints: accepted with one warning, which is `note`; leaving it out makes no wrong result
+DECLINED = "declined"  # the controller refuses every use in Slurm's own words, as on a site that has none of it; `note` says what is missing
 REFUSED = "refused"  # known to Slurm, not carried out yet; `note` is the sentence
 
 JOB_COMMANDS = ("sbatch", "srun", "salloc")
@@ -49,6 +50,7 @@ class Option:
         update: str = "",
         harmless: str = "",
         hint: str = "",
+        declined: str = "",
         refused: str = "",
         choices: str = "",
         plain: str = "",
@@ -65,8 +67,8 @@ class Option:
         self.optional = optional
         self.constant = constant  # what a flag sets
         self.update = update
-        self.status = REFUSED if refused else HINT if hint else HARMLESS if harmless else EFFECTIVE
-        self.note = refused or hint or harmless
+        self.status = REFUSED if refused else DECLINED if declined else HINT if hint else HARMLESS if harmless else EFFECTIVE
+        self.note = refused or declined or hint or harmless
         self.plain = frozenset(plain.split())  # words of a hint that ask for what is done anyway, so that nothing is to be said
         self.choices = self.plain | frozenset(choices.split())  # every word of a hint's argument
         self.plugin = plugin  # what adds the option to Slurm, which by itself has it not

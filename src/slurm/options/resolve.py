@@ -96,7 +96,7 @@ def resolve(
             resolved.settings[one.option.key] = True
             return resolved
     if command in JOB_COMMANDS:
-        _refuse_heterogeneous(command, rest)
+        refuse_heterogeneous(command, rest)
     reading = values.Reading(now)
     found = directives.read(script or "", script_name)
     _apply_script(resolved, found, script_name, reading)
@@ -118,7 +118,8 @@ _Sourced = tuple[Given, str, tuple[str, ...]]
 """An option, who gave it, and the hints that lead there when it is wrong."""
 
 
-def _refuse_heterogeneous(command: str, rest: list[str]) -> None:
+def refuse_heterogeneous(command: str, rest: list[str]) -> None:
+    """Unsupported when a lone colon parts the components of a job."""
     if ":" in (rest[:1] if command != "srun" else rest[:-1]):
         message = 'heterogeneous jobs (" : ") are not supported by slurm-py yet'
         raise Unsupported(message=message, hints=["submit the parts as jobs of their own"])

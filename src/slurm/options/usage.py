@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from slurm.options import tables
-from slurm.options.option import REFUSED, Option
+from slurm.options.option import DECLINED, REFUSED, Option
 
+_MISSING = (REFUSED, DECLINED)
 _WIDTH = 100
 _COLUMN = 36
 _OPERANDS = {
@@ -24,7 +25,7 @@ PURPOSE = {
 
 def usage_text(command: str) -> str:
     """The options in short, several a line."""
-    words = [_brief(option) for option in tables.rows(command) if option.status != REFUSED]
+    words = [_brief(option) for option in tables.rows(command) if option.status not in _MISSING]
     return _filled(f"Usage: {command} ", [*words, *_OPERANDS[command].split(" ", 1)])
 
 
@@ -33,12 +34,12 @@ def help_text(command: str) -> str:
     lines = [f"Usage: {command} [options] {_OPERANDS[command]}".rstrip(), PURPOSE[command], ""]
     options = tables.rows(command)
     for option in options:
-        if option.status == REFUSED:
+        if option.status in _MISSING:
             continue
         head = f"  {'-' + option.short + ',' if option.short else '   '} --{option.name}{_argument(option)}"
         gap = " " * (_COLUMN - len(head)) if len(head) < _COLUMN else "\n" + " " * _COLUMN
         lines.append(f"{head}{gap}{option.help}")
-    refused = [f"--{option.name}" for option in options if option.status == REFUSED and not option.plugin]
+    refused = [f"--{option.name}" for option in options if option.status in _MISSING and not option.plugin]
     if refused:
         lines += ["", _filled("Not supported yet: ", [name + "," for name in refused[:-1]] + refused[-1:]).rstrip("\n")]
     return "\n".join(lines) + "\n"

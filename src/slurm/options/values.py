@@ -159,7 +159,7 @@ def _tres_per_task(option: Option, text: str, reading: Reading) -> Fields:
     from slurm.notation import tres
 
     try:
-        amounts = tres.parse(text)
+        amounts = tres.parse_each(text)
     except NotationError as error:
         raise _invalid(option, text, error) from error
     fields: Fields = {}

@@ -19,14 +19,15 @@ _WORDS: dict[str, str] = {
     "planned": "planned", "plnd": "planned", "no_respond": "not_responding", "not_responding": "not_responding", "all": "all",
     "fail": "fail", "failing": "fail", "maint": "maint", "resv": "reserved", "reserved": "reserved", "reboot": "reboot",
     "power_down": "power_down", "powered_down": "power_down", "power_up": "power_up", "powering_down": "power_down",
-    "powering_up": "power_up", "npc": "npc", "perfctrs": "npc", "inval": "inval", "blocked": "blocked", "cloud": "cloud",
+    "powering_up": "power_up", "boot": "power_up", "inval": "inval", "blocked": "blocked", "cloud": "cloud",
 }
 STATE_WORDS: tuple[str, ...] = (
-    "all", "alloc", "allocated", "blocked", "cloud", "comp", "completing", "down", "drain", "drained", "draining", "drng", "fail", "future",
-    "futr", "idle", "inval", "maint", "mix", "mixed", "no_respond", "npc", "perfctrs", "planned", "power_down", "power_up", "reboot",
+    "all", "alloc", "allocated", "blocked", "boot", "cloud", "comp", "completing", "down", "drain", "drained", "draining", "drng", "fail", "future",
+    "futr", "idle", "inval", "maint", "mix", "mixed", "no_respond", "planned", "power_down", "power_up", "reboot",
     "reserved", "resv", "unk", "unknown",
 )
-"""What `sinfo --states` takes, besides combinations with `&`."""
+"""What `sinfo --states` takes, besides combinations with `&` or `+` and negations with `~` or `!`."""
+_NOT = "~!"
 
 
 class NodeStatus(NamedTuple):
@@ -102,17 +103,19 @@ def status(node: Node, view: View) -> NodeStatus:
 
 
 def parse_filter(words: Iterable[str]) -> list[list[str]]:
-    """sinfo's --states: each element is a combination, all of whose states a node must have."""
+    """sinfo's --states: each element is a combination, all of whose states a node must have; "~drain" and "!drain": must not."""
     combinations = []
     for word in words:
         combination = []
-        for part in word.lower().split("&"):
-            name = _WORDS.get(part.strip().rstrip("*"))
+        for part in word.lower().replace("+", "&").split("&"):
+            bare = part.strip().lstrip(_NOT)
+            name = _WORDS.get(bare.rstrip("*"))
             if name is None:
                 raise InvalidRequest("ESLURM_INVALID_NODE_STATE", f"Bad state string: \"{word}\"", hints=[f"valid: {','.join(STATE_WORDS)}"])
-            combination.append(name)
-            if part.strip().endswith("*"):
-                combination.append("not_responding")
+            sign = "~" if part.strip()[0] in _NOT else ""
+            combination.append(sign + name)
+            if bare.endswith("*"):
+                combination.append(sign + "not_responding")
         combinations.append(combination)
     return combinations
 
@@ -123,10 +126,10 @@ def passes(state: NodeStatus, combinations: list[list[str]]) -> bool:
 
 
 def _has(state: NodeStatus, word: str) -> bool:
+    if word.startswith("~"):
+        return not _has(state, word[1:])
     if word == "all":
         return True
-    if word == "idle":
-        return state.base == "idle" and "drain" not in state.flags
     if word in ("drained", "draining"):
         return "drain" in state.flags and state.busy == (word == "draining")
     return word == state.base or word in state.flags

@@ -17,6 +17,8 @@ from slurm.sched.space import NodeSpace
 from slurm.sched.terrain import Terrain
 from slurm.sched.verdicts import would_fit
 
+_NO_MEMORY = "Memory specification can not be satisfied"
+
 
 def check_request(terrain: Terrain, job: Job) -> list[str]:
     """Warnings for a job that was admitted and can never start; InvalidRequest for what Slurm refuses.
@@ -45,8 +47,10 @@ def _refused(terrain: Terrain, need: Need, partition: Partition) -> InvalidReque
     """Slurm's error, with what is missing."""
     suited = terrain.suited(partition, need.site)
     if not suited:
-        why = {stack.unsuited(node, need.site) for node in terrain.suited(partition, stack.ANYWHERE)}
-        return _error([f"no node of partition {partition.name} suits the request: {'; '.join(sorted(why))}"])
+        everywhere = terrain.suited(partition, stack.ANYWHERE)
+        why = {stack.unsuited(node, need.site) for node in everywhere}
+        preface: tuple[str, ...] = (_NO_MEMORY,) if all(node.memory < need.site.memory for node in everywhere) else ()
+        return _error([f"no node of partition {partition.name} suits the request: {'; '.join(sorted(why))}"], preface)
     absent = need.site.wanted - {node.name for node in suited}
     if absent:
         return _error([f"{', '.join(sorted(absent))}: not among the nodes of partition {partition.name} that suit the request"])
@@ -66,7 +70,7 @@ def _too_much(nodes: list[Node], need: Need, partition: Partition) -> tuple[list
     wanted = need.mem_node or (need.mem_cpu or 0) * need.cpus_per_task
     if wanted > memory:
         what.append(f"{wanted} MB of memory on a node are asked for, the largest node of partition {partition.name} has {memory} MB")
-        preface = ("Memory specification can not be satisfied",)
+        preface = (_NO_MEMORY,)
     spaces = [NodeSpace(node, vacant=True) for node in nodes]
     for item in (*need.gres_node, *need.gres_task):
         most = max(space.free_gres(item.name, item.type).bit_count() for space in spaces)

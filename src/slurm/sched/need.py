@@ -29,6 +29,7 @@ class Site(NamedTuple):
     sockets: int = 0
     cores: int = 0
     threads: int = 0
+    memory: int = 0  # MB that a node must have, where memory is not given out
 
 
 class Need(NamedTuple):
@@ -94,6 +95,7 @@ def need_of(request: JobRequest, settings: Settings) -> Need:
     nodes_min = max(1, request.nodes_min, len(wanted))
     nodes_max = max(request.nodes_max, nodes_min) if request.nodes_max else 0
     mem_node, mem_cpu, mem_gpu = request.mem_per_node, request.mem_per_cpu, request.mem_per_gpu
+    memory = 0 if settings.select_memory else mem_node or (mem_cpu or 0) * max(1, request.cpus_per_task)
     if not settings.select_memory:
         mem_node = mem_cpu = mem_gpu = None
     per_task = gres.positive(gres.parse_gpus(request.gpus_per_task))
@@ -127,7 +129,7 @@ def need_of(request: JobRequest, settings: Settings) -> Need:
         gpus_job=() if per_task else per_job, cpus_per_gpu=request.cpus_per_gpu,
         whole=request.exclusive == "node" or settings.select == "linear", all_gres=request.exclusive == "node", own_user=request.exclusive == "user",
         shares=request.oversubscribe, overcommit=request.overcommit, contiguous=request.contiguous, spread=request.spread_job,
-        fewest=request.use_min_nodes, site=_site(request, wanted, nodes_max))
+        fewest=request.use_min_nodes, site=_site(request, wanted, nodes_max, memory))
 
 
 def within(need: Need, partition: Partition) -> Need:
@@ -156,12 +158,12 @@ def _same_devices(per_node: Items, others: Items) -> int:
     return next((item.count for item in per_node if item.name == "gpu" and (item.type == others[0].type or not others[0].type)), 0)
 
 
-def _site(request: JobRequest, wanted: frozenset[str], nodes_max: int) -> Site:
+def _site(request: JobRequest, wanted: frozenset[str], nodes_max: int, memory: int) -> Site:
     return Site(
         wanted=wanted, only_wanted=bool(wanted) and 0 < nodes_max <= len(wanted),
         excluded=frozenset(hostlist.expand(request.exclude)) if request.exclude else frozenset(),
         constraint=features.parse(request.features) if request.features else None, tmp_disk=request.tmp_disk,
-        sockets=request.sockets_per_node, cores=request.cores_per_socket, threads=request.threads_per_core)
+        sockets=request.sockets_per_node, cores=request.cores_per_socket, threads=request.threads_per_core, memory=memory)
 
 
 class Needs:

@@ -209,7 +209,7 @@ class Search:
         if most >= 0:
             space.most = max(0, min(space.most, most - self._held_by_partition(space)))
         if self.per_cpu > 1:
-            space.busy = self.field.sharing.usable(space.node.name, self.per_cpu)
+            space.busy = self.field.sharing.usable(space.node.name, self.partition.name, self.per_cpu)
             space.cpus |= space.busy
         return space
 

@@ -24,23 +24,24 @@ class Sharing:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._layers: dict[NodeName, list[int]] = {}
+        self._layers: dict[tuple[NodeName, str], list[int]] = {}
 
-    def usable(self, node: NodeName, limit: int) -> int:
-        """CPUs that sharing jobs use and that take one more, as a bitmap."""
-        layers = self._of(node)
-        return layers[0] & ~(layers[limit - 1] if limit <= len(layers) else 0) if layers else 0
+    def usable(self, node: NodeName, partition: str, limit: int) -> int:
+        """CPUs that sharing jobs use and that take one more of this partition, as a bitmap. Only jobs of the same partition count against `limit`."""
+        mine, all_sharing = self._of(node, partition), self._of(node, "")
+        return all_sharing[0] & ~(mine[limit - 1] if limit <= len(mine) else 0) if all_sharing else 0
 
     def take(self, allocation: Allocation) -> None:
         """A sharing job is proposed."""
         for share in allocation.shares:
-            _add(self._of(share.node), share.cpus)
+            for of in (allocation.partition, ""):
+                _add(self._of(share.node, of), share.cpus)
 
-    def _of(self, name: NodeName) -> list[int]:
-        """Bitmaps: CPUs that at least one sharing job uses, at least two, …; those that another job has for itself are in none."""
-        found = self._layers.get(name)
+    def _of(self, name: NodeName, of: str) -> list[int]:
+        """Bitmaps: CPUs that at least one sharing job of partition `of` ("": of any) uses, at least two, …; those that a job has for itself are in none."""
+        found = self._layers.get((name, of))
         if found is None:
-            found = self._layers[name] = []
+            found = self._layers[name, of] = []
             alone = 0
             for job_id in sorted(self._view.nodes[name].jobs):
                 job = self._view.jobs[job_id]
@@ -51,9 +52,9 @@ class Sharing:
                 for share in job.allocation.shares:
                     if share.node != name:
                         continue
-                    if shared:
+                    if shared and of in (job.allocation.partition, ""):
                         _add(found, share.cpus)
-                    else:
+                    elif not shared:
                         alone |= share.cpus
             found[:] = [layer & ~alone for layer in found]
         return found

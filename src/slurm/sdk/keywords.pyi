@@ -55,6 +55,7 @@ class SbatchKeywords(TypedDict, total=False):
     cpus_per_gpu: Number
     tres_per_task: Texts
     gpu_bind: Texts
+    tres_bind: Texts
     constraint: Texts
     prefer: Texts
     nodelist: Texts
@@ -97,18 +98,21 @@ class SbatchKeywords(TypedDict, total=False):
     gres_flags: Texts
     mem_bind: Texts
     profile: Texts
+    cpu_freq: Texts
+    gpu_freq: Texts
+    core_spec: Number
+    thread_spec: Number
+    segment: Number
+    spread_segments: Flag
+    consolidate_segments: Flag
     batch: Texts
     bb: Texts
     bbf: Texts
     cluster_constraint: Texts
     clusters: Texts
-    consolidate_segments: Flag
     container: Texts
     container_id: Texts
-    core_spec: Texts
-    cpu_freq: Texts
     gid: Texts
-    gpu_freq: Texts
     mcs_label: Texts
     mem_update: Texts
     oom_kill_step: Choice
@@ -116,10 +120,6 @@ class SbatchKeywords(TypedDict, total=False):
     resources: Texts
     resv_ports: Flag
     runtime: Texts
-    segment: Texts
-    spread_segments: Flag
-    thread_spec: Texts
-    tres_bind: Texts
     uid: Texts
     export: Choice
     export_file: Texts

@@ -182,3 +182,9 @@ def test_a_controller_that_is_not_there_is_said_with_what_to_do() -> None:
 def test_all_fields_of_sinfo_come_without_a_complaint() -> None:
     shown = _sinfo("-O", "all")
     assert shown.stdout.startswith("AVAIL|ACTIVE_FEATURES|CPUS|") and shown.stderr == ""
+
+
+def test_only_job_state_shows_the_columns_that_are_asked_for() -> None:
+    assert _squeue("--only-job-state", "-h", "-j", "86", "-o", "%i|%T").stdout == "86|RUNNING\n"
+    assert _squeue("--only-job-state", "-h", "-j", "86", "--Format=JobID:|,State:|").stdout == "86|RUNNING|\n"
+    assert _squeue("--only-job-state", "-h", "-j", "86").stdout.split() == ["86", "R"]

@@ -241,3 +241,10 @@ def test_arguments_of_unreadable_bytes_are_refused() -> None:
 def test_more_nodes_named_than_asked_for_are_refused_in_slurms_words() -> None:
     done = sbatch("-N1", "-w", "cn[01-02]", "hello.sh")
     assert (done.status, done.stderr.splitlines()[0], done.sent) == (1, "sbatch: error: invalid number of nodes (-N 2-1)", [])
+
+
+def test_heterogeneous_jobs_are_refused_by_their_name() -> None:
+    for words in (("-n1", ":", "-n1", "--wrap", "true"), ("-n1", ":", "-n2", "hello.sh"), ("--wrap", "true", ":", "-n1")):
+        done = sbatch(*words)
+        assert (done.status, done.sent) == (1, [])
+        assert done.stderr.startswith('sbatch: error: heterogeneous jobs (" : ") are not supported by slurm-py yet')

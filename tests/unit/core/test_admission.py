@@ -81,7 +81,9 @@ def test_what_can_never_start_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(("request_", "name"), [
-    ({"time_limit": 99 * 86400}, "ESLURM_INVALID_TIME_LIMIT"), ({"nodes_min": 100}, "ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE"),
+    ({"time_limit": 99 * 86400}, "ESLURM_INVALID_TIME_LIMIT"), ({"nodes_min": 5}, "ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE"),
+    ({"nodes_min": 650_000}, "ESLURM_TOO_MANY_REQUESTED_CPUS"), ({"ntasks": 65}, "ESLURM_TOO_MANY_REQUESTED_CPUS"),
+    ({"ntasks": 33, "cpus_per_task": 2}, "ESLURM_TOO_MANY_REQUESTED_CPUS"),
 ])
 def test_limits_are_enforced_where_the_configuration_says_so(request_: dict[str, object], name: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
@@ -206,3 +208,18 @@ def test_tasks_per_gpu_without_a_number_of_either_say_nothing() -> None:
     with pytest.raises(SlurmError) as refused:
         b.submit(b.cluster(gpus=2), ntasks_per_gpu=2)
     assert refused.value.message == "Invalid generic resource (gres) specification"
+
+
+def test_accounts_have_small_letters() -> None:
+    c = b.cluster()
+    c.partitions["debug"].allow_accounts = "My_Acct"
+    assert b.submit(c, account="MY_ACCT").request.account == "my_acct"
+
+
+@pytest.mark.parametrize("gres", ["gpu:1,mps:10", "gpu:1,shard:1", "mps:1,shard:1"])
+def test_a_job_has_whole_gpus_or_parts_of_them(gres: str) -> None:
+    c = b.cluster(gpus=1)
+    c.settings.gres_types.extend(["mps", "shard"])
+    with pytest.raises(InvalidRequest) as refused:
+        b.submit(c, gres=gres)
+    assert refused.value.name == "ESLURM_INVALID_GRES"

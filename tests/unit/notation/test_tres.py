@@ -38,3 +38,11 @@ def test_sacct_orders_by_name() -> None:
 def test_malformed_amounts_are_refused(text: str) -> None:
     with pytest.raises(NotationError):
         tres.parse(text)
+
+
+@pytest.mark.parametrize(("text", "amounts"), [
+    ("gres/gpu:1", {"gres/gpu": 1}), ("cpu:2,gres/gpu:1", {"cpu": 2, "gres/gpu": 1}), ("gres/gpu:a100:2", {"gres/gpu:a100": 2}),
+    ("cpu=2,gres/gpu=1", {"cpu": 2, "gres/gpu": 1}), ("gres/gpu:a100=2", {"gres/gpu:a100": 2}), ("gres/gpu", {"gres/gpu": 1}),
+    ("gres/gpu:a100", {"gres/gpu:a100": 1})])
+def test_what_a_task_gets_is_written_with_colons_or_equals_signs(text: str, amounts: dict[str, int]) -> None:
+    assert tres.parse_each(text) == amounts

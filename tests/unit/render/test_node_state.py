@@ -38,18 +38,31 @@ def test_a_node_reads_as_slurm_shows_it(fields: dict[str, object], word: str, sh
 
 @pytest.mark.parametrize(("words", "fields", "through"), [
     (["idle"], {}, True),
-    (["idle"], {"drain": True}, False),
+    (["idle"], {"drain": True}, True),
+    (["idle&~drain"], {"drain": True}, False),
+    (["idle&!drain"], {}, True),
+    (["~drain"], {"drain": True}, False),
+    (["!drain"], {"cpus_used": 1}, True),
+    (["idle+drain"], {"drain": True}, True),
+    (["idle+drain"], {}, False),
+    (["BOOT"], {}, False),
     (["drain"], {"drain": True, "cpus_used": 1}, True),
     (["drained"], {"drain": True, "cpus_used": 1}, False),
     (["draining"], {"drain": True, "cpus_used": 1}, True),
     (["mix", "alloc"], {"cpus_used": 1}, True),
-    (["idle&drain"], {"drain": True}, False),
+    (["idle&drain"], {"drain": True}, True),
     (["down*"], {"state": NodeState.DOWN}, False),
     (["DOWN*"], {"state": NodeState.DOWN, "responding": False}, True),
     (["all"], {"state": NodeState.DOWN}, True),
 ])
 def test_filters_take_words_letters_and_combinations(words: list[str], fields: dict[str, object], through: bool) -> None:
     assert passes(_status(**fields), parse_filter(words)) is through
+
+
+@pytest.mark.parametrize("word", ["npc", "perfctrs", "~", "idle&"])
+def test_words_of_old_versions_and_halves_of_combinations_are_refused(word: str) -> None:
+    with pytest.raises(InvalidRequest):
+        parse_filter([word])
 
 
 def test_a_state_that_is_none_is_refused_with_the_valid_ones() -> None:

@@ -78,3 +78,13 @@ def test_the_cap_of_cpus_on_a_node_counts() -> None:
     with pytest.raises(InvalidRequest) as caught:
         check_request(Terrain(c), asked(c, partition="batch", cpus_per_task=5))
     assert caught.value.hints == ("5 CPUs a task are asked for, a node of partition batch has at most 4",)
+
+
+@pytest.mark.parametrize("request_", [{"mem_per_node": 999_999}, {"mem_per_cpu": 40_000, "cpus_per_task": 2}])
+def test_memory_that_is_not_given_out_must_exist_all_the_same(request_: dict[str, object]) -> None:
+    c = b.cluster(memory=64000, select_memory=False)
+    with pytest.raises(InvalidRequest) as refused:
+        check_request(Terrain(c), asked(c, **request_))
+    assert (refused.value.message, refused.value.preface) == (
+        "Requested node configuration is not available", ("Memory specification can not be satisfied",))
+    assert check_request(Terrain(c), asked(c, mem_per_node=64000)) == []

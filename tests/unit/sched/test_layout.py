@@ -297,3 +297,22 @@ def test_an_exclusive_job_has_all_cpus_and_all_generic_resources_of_its_nodes() 
     for words in ({}, {"gres": "gpu:1"}, {"gpus": "1"}):
         found = start_on(b.cluster(gpus=2), exclusive="node", **words)
         assert found is not None and [(share.cpu_count, share.gres) for share in found.shares] == [(16, {"gpu": 0b11})]
+
+
+def test_jobs_of_other_partitions_do_not_count_against_a_forced_partitions_share() -> None:
+    c = b.cluster(1, cpus=1)
+    node = next(iter(c.nodes.values()))
+    c.partitions["debug"].oversubscribe = "FORCE:2"
+    c.partitions["alone"] = b.partition("alone", [node])
+    for partition in ("debug", "debug"):
+        b.submit(c, partition=partition, mem_per_cpu=10)
+    for proposal in plan(c, b.T0).proposals:
+        event = c.starting(proposal.job, None, proposal.allocation, b.T0)
+        assert event is not None
+        c.apply(event)
+    c.partitions["second"] = b.partition("second", [node], oversubscribe="FORCE:2")
+    b.submit(c, partition="second", mem_per_cpu=10)
+    b.submit(c, partition="second", mem_per_cpu=10)
+    b.submit(c, partition="second", mem_per_cpu=10)
+    b.submit(c, partition="alone", mem_per_cpu=10)
+    assert [c.jobs[proposal.job].partition for proposal in plan(c, b.T0).proposals] == ["second", "second"]

@@ -1,4 +1,4 @@
-"""--sockets-per-node, --cores-per-socket, --threads-per-core, --tmp: what a node must have at least."""
+"""--sockets-per-node, --cores-per-socket, --threads-per-core, --tmp, and --mem where it is not given out: what a node must have at least."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ def unsuited(node: Node, site: Site) -> str:
     for what, has, wants in (
         ("sockets", node.sockets, site.sockets), ("cores a socket", node.cores_per_socket, site.cores),
         ("threads a core", node.threads_per_core, site.threads), ("MB of temporary disk", node.tmp_disk, site.tmp_disk),
+        ("MB of memory", node.memory, site.memory),
     ):
         if has < wants:
             return f"it has {has} {what}, {wants} are asked for"

@@ -73,3 +73,12 @@ def test_devices_of_a_steps_own_take_the_place_of_those_its_job_was_given() -> N
     for word in ("--gres=none", "--gpus-per-node=1", "--gres=gpu:1"):
         assert not {"gpus", "gpus_per_task"} & of_step(srun(word, "prog", environ=inside), []).keys()
     assert of_step(srun("--gres=none", "prog", environ=inside), [])["gres"] == "none"
+
+
+def test_only_the_export_of_sbatch_is_known_inside_the_job() -> None:
+    assert "export_env" not in of_job(srun("--export=NONE", "hostname"), [], {}, "hostname")
+
+
+def test_streams_may_be_named_by_the_old_variables() -> None:
+    found = srun("hostname", environ={"SLURM_STDOUTMODE": "out", "SLURM_STDERRMODE": "err", "SLURM_STDINMODE": "in"}).request
+    assert (found["stdout"], found["stderr"], found["stdin"]) == ("out", "err", "in")
