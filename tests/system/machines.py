@@ -15,6 +15,7 @@ Everything hangs on the first process of each machine: when those are killed, th
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -68,6 +70,17 @@ while True:
 """
 
 
+_SNIFF = """
+import socket, sys
+taken = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))  # ETH_P_ALL
+taken.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
+print("listening", flush=True)
+with open(sys.argv[1], "wb", buffering=0) as file:
+    while True:
+        file.write(taken.recv(65536))
+"""
+
+
 def why_not() -> str:
     """Why there can be no machines here, "" where there can."""
     if os.geteuid() != 0:
@@ -99,7 +112,7 @@ class Machine:
     def _boot(self) -> None:
         (self.folder / "boot_id").write_text(f"{uuid.uuid4()}\n")
         kinds = ["--net"] if self._switch is None else ["--net", "--mount", "--uts", "--pid", "--fork", "--kill-child"]
-        self._init = subprocess.Popen(["unshare", *kinds, sys.executable, "-c", _INIT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self._init = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", *kinds, sys.executable, "-c", _INIT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         assert self._init.stdout is not None
         assert self._init.stdout.readline() == "up\n", f"{self.name} does not start"
         self.pid = self._init.pid if self._switch is None else psutil.Process(self._init.pid).children()[0].pid
@@ -135,8 +148,9 @@ class Machine:
     def prefix(self, user: int = 0, folder: Path = Path("/")) -> list[str]:
         """What makes a command run in this machine, as this uid, in this folder."""
         kinds = ["--net"] if self._switch is None else ["--net", "--mount", "--uts", "--pid"]
-        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"] if user else []
-        return ["nsenter", f"--target={self.pid}", *kinds, "--", *become, "sh", "-c", 'cd "$0" && exec "$@"', str(folder)]
+        become = [f"--reuid={user}", f"--regid={pwd.getpwuid(user).pw_gid}", "--clear-groups"] if user else []
+        # nsenter forks for the process namespace: who kills it means the command.
+        return ["nsenter", f"--target={self.pid}", *kinds, "--", "setpriv", "--pdeathsig", "KILL", *become, "sh", "-c", 'cd "$0" && exec "$@"', str(folder)]
 
     @property
     def work(self) -> Path:
@@ -328,6 +342,18 @@ class Machines:
         while not (seen := what()):
             assert time.monotonic() < deadline, f"{why} within {seconds} s; last seen {seen!r}, {self.states()}\n{self.logs()}"
             time.sleep(0.1)
+
+    @contextmanager
+    def sniffed(self) -> Iterator[Path]:
+        """Write every packet that passes the switch, whole, into the file that this gives."""
+        path = self.root / "packets"
+        sniffer = subprocess.Popen([*self.switch.prefix(), sys.executable, "-c", _SNIFF, str(path)], stdout=subprocess.PIPE, text=True)
+        try:
+            assert sniffer.stdout is not None and sniffer.stdout.readline() == "listening\n"
+            yield path
+        finally:
+            sniffer.kill()
+            sniffer.wait()
 
     def logs(self) -> str:
         """What all daemons said last."""

@@ -145,11 +145,12 @@ class SocketLink:
         while not self._closing:
             wire = await self._connect()
             if wire is not None:
+                began = asyncio.get_running_loop().time()
                 why = await wire.ended
                 self._wire = None
                 self._session = wire.session or self._session
-                if wire.heard:
-                    pause = FIRST_PAUSE
+                if wire.heard and asyncio.get_running_loop().time() - began > LONGEST_PAUSE:
+                    pause = FIRST_PAUSE  # it was no refusal
                 if not self._closing:
                     self._log.info("connection to %s lost: %s", wire.endpoint, why)
                     self._listener.on_down(why)

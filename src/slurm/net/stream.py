@@ -184,7 +184,9 @@ class Stream(asyncio.Protocol):
                 self._prove(self._tls.party)
         except SlurmError as error:
             self._flush()
-            self._refuse(error)
+            # Whoever showed a certificate is a daemon and reads this; for all others there is nobody yet to whom it could be said.
+            self._spoke = self._tls.established
+            self._refuse(error, frames.MSGPACK)
             return
         self._flush()
         if not self._spoke:
