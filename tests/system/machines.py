@@ -43,7 +43,7 @@ PORT, NODE_PORT = 6817, 6818
 CONF = """
 ClusterName=lab
 SlurmctldHost=head({network}1)
-AuthType=auth/slurm
+AuthType={auth}
 SlurmUser=root
 StateSaveLocation=/run/state
 SlurmctldPidFile=/run/slurmctld.pid
@@ -210,7 +210,9 @@ class Machine:
     def environment(self) -> dict[str, str]:
         """What its programs see."""
         count = len(self._environment["PYTHONPATH"].split(os.pathsep))
-        return {**self._environment, "PYTHONPATH": os.pathsep.join(f"/run/python{number + 1}" for number in range(count))}
+        # A Python with a shared library looks for it where an ordinary user may not go, and would take the system's.
+        return {**self._environment, "PYTHONPATH": os.pathsep.join(f"/run/python{number + 1}" for number in range(count)),
+                "LD_LIBRARY_PATH": "/run/python0/lib"}
 
     @property
     def python(self) -> str:
@@ -255,7 +257,7 @@ class Machines:
     """A cluster of machines, its files in a folder of its own (`root`). `conf` is added to slurm.conf; `key` says who has slurm.key."""
 
     def __init__(self, *, nodes: int = 2, conf: str = "", login: bool = False, cpus: int = 2, memory: int = 2000,
-                 key: Callable[[str], bool] = lambda name: name != "login") -> None:
+                 key: Callable[[str], bool] = lambda name: name != "login", auth: str = "auth/slurm") -> None:
         why = why_not()
         assert not why, why
         # Not pytest's temporary folder: an ordinary user cannot enter that.
@@ -269,7 +271,7 @@ class Machines:
         folder = self.root / "machines"
         environment = _environment()
         self.switch = Machine(None, folder / "switch", "switch", "", environment)
-        self._conf = CONF.format(network=NETWORK) + conf
+        self._conf = CONF.format(network=NETWORK, auth=auth) + conf
         for number in range(nodes):
             self._conf += f"\nNodeName=nd{number + 1} NodeAddr={NETWORK}{FIRST_NODE + number} CPUs={cpus} RealMemory={memory}"
         try:

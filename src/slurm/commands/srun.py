@@ -170,7 +170,7 @@ class Call:
             self._shell.report(error)
             self._finish(job_id, int(granted["step_id"]), _FAILED_STATUS)
             return self._shell.failure_code(1), _FAILED_STATUS
-        step = self._step = Step(self._loop, self._voice, self._controller.site, granted, plan)
+        step = self._step = Step(self._loop, self._voice, self._controller, granted, plan)
         with RawTerminal(0) if plan.window is not None else nullcontext():
             self._voice.raw = plan.window is not None
             step.run()

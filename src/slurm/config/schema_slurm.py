@@ -301,7 +301,7 @@ ALIASES = {
 """Older names → the name in the table."""
 
 PARAMETERS: dict[str, dict[str, str]] = {
-    "AuthInfo": {"cred_expire": "yes", "socket": "later", "ttl": "later", "disable_sack": "later", "use_client_ids": "later"},
+    "AuthInfo": {"cred_expire": "yes", "socket": "yes", "ttl": "yes", "disable_sack": "later", "use_client_ids": "later"},
     "DependencyParameters": {"kill_invalid_depend": "yes", "disable_remote_singleton": "ok", "max_depend_depth": "later"},
     "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "ok", "NoShared": "ok", "NoOverMemoryKill": "ok"},
     "SchedulerParameters": {

@@ -217,12 +217,28 @@ def _dial(endpoint: Endpoint, site: Site | None, timeout: float = DIAL_SECONDS, 
     stream = connected(endpoint, timeout)
     if endpoint.is_unix:
         return Connection(stream, endpoint)
+    if site is not None and controller and site.auth.lower() == "auth/munge":
+        return _munged(stream, endpoint, site)
     try:
         proof, authorities = vouched(site, CONTROLLER if controller else str(endpoint))
         if controller and site is not None:
             stream = _secured(stream, site.cluster, authorities)
         connection = Connection(stream, endpoint)
         connection.send({"type": "Hello", "token": proof})
+    except BaseException:
+        stream.close()
+        raise
+    return connection
+
+
+def _munged(stream: socket.socket, endpoint: Endpoint, site: Site) -> Connection:
+    """The connection after both sides have proved by MUNGE who they are. NotPermitted, Unreachable."""
+    from slurm.net.munge_client import prove, secured
+
+    try:
+        safe = secured(stream)
+        connection = Connection(safe, endpoint)
+        prove(safe, connection.call, site, CONTROLLER)
     except BaseException:
         stream.close()
         raise

@@ -24,7 +24,7 @@ MAX_INCLUDES = 64
 
 _DEFAULTS = {
     "clustername": "cluster", "slurmctldport": str(CONTROLLER_PORT), "slurmctldpidfile": "/var/run/slurmctld.pid",
-    "slurmdpidfile": "/var/run/slurmd.pid", "statesavelocation": "/var/spool", "authtype": "auth/munge", "authinfo": "",
+    "slurmdpidfile": "/var/run/slurmd.pid", "statesavelocation": "/var/spool", "authtype": "auth/munge", "authinfo": "", "slurmuser": "root",
     "slurmctldtimeout": "120", "messagetimeout": "10",
 }
 _KEY = re.compile(r'([A-Za-z]+)[ \t]*=[ \t]*("[^"]*"|\S+)')
@@ -78,6 +78,9 @@ class Site(NamedTuple):
     auth: str = ""
     key: str = ""  # where slurm.key is
     embedded: bool = False
+    slurm_user: str = "root"
+    munge_socket: str = ""  # AuthInfo=socket=, "": where munged usually is
+    munge_ttl: int = 0  # AuthInfo=ttl=
     host: str = ""  # of the first controller, as slurm.conf names it
     away_seconds: float = 300.0  # how long programs inside a job wait for a controller: SlurmctldTimeout, 5 minutes at least
     message_seconds: float = 10.0  # MessageTimeout
@@ -167,6 +170,8 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
         else:
             values[key] = value
     pid_file = values["slurmctldpidfile"]
+    info = {name: value for name, _, value in (word.partition("=") for word in values["authinfo"].split(","))}
+    ttl = info.get("ttl", "")
     sockets = (socket_beside(pid_file), os.path.join(values["statesavelocation"], "slurmctld.sock"))
     # A sackd speaks for more people than a slurmd; of several slurmds the one inside whose job we are speaks for us.
     relays = () if values["authtype"].lower() == "auth/local" else (
@@ -176,6 +181,7 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
         cluster=values["clustername"], conf=conf,
         endpoints=(*(unix(path) for path in sockets), *_ports(hosts, values["slurmctldport"], values["authtype"])),
         relays=relays, minters=(minter_beside(pid_file), minter_beside(sackd_pid_file(pid_file)), *_existing(minter_beside(values["slurmdpidfile"]))),
+        slurm_user=values["slurmuser"], munge_socket=info.get("socket", ""), munge_ttl=int(ttl) if ttl.isdecimal() else 0,
         auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"),
         host=hosts[0].partition("(")[0] if hosts else "")
 

@@ -61,6 +61,28 @@ def peer_uid(stream: socket.socket) -> int:
     return int(_PEERCRED.unpack(stream.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEERCRED.size))[1])
 
 
+def mark_of(path: str) -> str:
+    """What tells this unix socket from any other, on whatever machine: the machine's boot id, the file's device and inode, its path."""
+    facts = os.stat(path)
+    return f"{_boot_id()} {facts.st_dev} {facts.st_ino} {path}"
+
+
+def beside(mark: str) -> Endpoint | None:
+    """The unix socket that `mark_of` marked, if it is on this machine and can be seen from here."""
+    path = mark.split(" ", 3)[-1]
+    if not path.startswith("/"):
+        return None
+    try:
+        return unix(path) if mark_of(path) == mark else None
+    except OSError:
+        return None
+
+
+def _boot_id() -> str:
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
 @contextmanager
 def short_path(path: str) -> Iterator[str]:
     """A name for `path` that fits a unix socket address while the context lasts; state folders may lie deep."""

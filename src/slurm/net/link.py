@@ -124,6 +124,10 @@ class SocketLink:
         if self._wire is not None:
             self._wire.fail(why)
 
+    def secure(self, trust: Trust) -> None:
+        """From now on TCP endpoints are tried too, both ends proved by this trust."""
+        self._trust = trust
+
     def recheck(self) -> None:
         """What is trusted has changed: break the connection to one that is not any more."""
         party = self._wire.party if self._wire is not None else None
@@ -164,7 +168,7 @@ class SocketLink:
         for endpoint in self._endpoints:
             if not endpoint.is_unix and self._trust is None:
                 nobody = False
-                tried.append(f"{endpoint}: there is neither slurm.key nor a certificate to prove who we are with (AuthType=auth/slurm)")
+                tried.append(f"{endpoint}: there is neither slurm.key nor a certificate to prove who we are with")
                 continue
             try:
                 wire = await self._open(endpoint)

@@ -19,7 +19,7 @@ from slurm.net.gate import Gate, Limits, trusted
 from slurm.net.listening import BACKLOG, listen, unlink_own
 from slurm.net.peer import OnMessage, Peer
 from slurm.net.relayed import Refused, RelayedTransport
-from slurm.net.stream import Relayed, Stream, Verify
+from slurm.net.stream import OnTicket, Relayed, Stream, Verify
 from slurm.net.tls import Trust
 from slurm.wire import frames
 
@@ -32,16 +32,17 @@ class Server:
     """Accepts connections and calls `on_message(peer, codec, payload)` for each message.
 
     With `trust` TCP connections are TLS, and a peer with a certificate is known by that (Peer.party). `verify` turns the token of a TCP peer
-    without one into its identity (net.identity.Notary.verify); without it such peers are refused. `first` says
-    which users are never bounded by a share (net.shares). A SlurmError that the handler raises is sent back as Failure; any other exception is
+    without one into its identity (net.identity.Notary.verify); without it such peers are refused. `on_ticket` takes TCP connections
+    that begin with a step's ticket (wire.step_io) instead of TLS. `first` says which users are never bounded by a share (net.shares). A SlurmError that the handler raises is sent back as Failure; any other exception is
     logged, and told as a failure of the daemon.
     """
 
     def __init__(self, on_message: OnMessage, *, verify: Verify | None = None, limits: Limits | None = None, trust: Trust | None = None,
-                 log: logging.Logger | None = None, first: Callable[[int], bool] = trusted) -> None:
+                 on_ticket: OnTicket | None = None, log: logging.Logger | None = None, first: Callable[[int], bool] = trusted) -> None:
         self._on_message = on_message
         self._verify = verify
         self._trust = trust
+        self._on_ticket = on_ticket
         self._gate = Gate(limits or Limits(), log or logging.getLogger("slurm.net"), first)
         self._listeners: list[asyncio.Server] = []
         self._files: list[tuple[str, int]] = []
@@ -54,6 +55,10 @@ class Server:
     def reserve(self, addresses: Iterable[str]) -> None:
         """These are the addresses of nodes: their daemons are served before strangers."""
         self._gate.nodes = frozenset(addresses)
+
+    def secure(self, trust: Trust) -> None:
+        """TCP connections that are accepted from now on are TLS by this trust."""
+        self._trust = trust
 
     def recheck(self) -> None:
         """What is trusted has changed: end the connections of those that are not any more."""
@@ -73,7 +78,7 @@ class Server:
         place = str(endpoint)
 
         def accept() -> Stream:
-            return Stream(self._gate, self._on_message, self._verify, self._trust, place)
+            return Stream(self._gate, self._on_message, self._verify, self._trust, place, on_ticket=self._on_ticket)
 
         if endpoint.is_unix:
             self._files.append((endpoint.path, os.lstat(endpoint.path).st_ino))

@@ -24,11 +24,22 @@ from slurm.net.gate import Gate
 from slurm.net.peer import OnMessage, Peer
 from slurm.net.shares import Share
 from slurm.net.tls import Party, Tls, Trust
-from slurm.wire import frames
+from slurm.wire import frames, step_io
 from slurm.wire.credentials import Identity
 from slurm.wire.messages import UNREADABLE, Hello
 
-Verify = Callable[[str], Identity]
+
+class Proved(NamedTuple):
+    """Who said Hello, and the frame that answers it."""
+
+    identity: Identity
+    answer: bytes
+
+
+Verify = Callable[[str], "Identity | Awaitable[Proved]"]
+"""What makes an identity of a Hello's token; what must be asked of another process is awaited, and nothing is heard of the peer meanwhile."""
+OnTicket = Callable[[bytes, Callable[[], tuple[socket.socket, bytes]]], None]
+"""Called with the secret of a ticket (wire.step_io) and what gives the connection away; a SlurmError ends the connection."""
 
 _PEERCRED = struct.Struct("3i")
 _HOST = socket.gethostname()
@@ -56,7 +67,7 @@ class Stream(asyncio.Protocol):
     first."""
 
     def __init__(self, gate: Gate, on_message: OnMessage, verify: Verify | None, trust: Trust | None, place: str,
-                 relayed: Relayed | None = None) -> None:
+                 relayed: Relayed | None = None, on_ticket: OnTicket | None = None) -> None:
         self.peer: Peer | None = None
         self.deadline = 0.0
         self.share: Share | None = None
@@ -64,8 +75,11 @@ class Stream(asyncio.Protocol):
         self._on_message = on_message
         self._verify = verify
         self._trust = trust  # None: the bytes are not TLS
+        self._on_ticket = on_ticket
         self._tls: Tls | None = None
+        self._head = b""  # what came before it was clear whether it is a ticket
         self._shaking = False  # a turn for the handshake was asked for
+        self._proving: asyncio.Future[Proved] | None = None
         self._shook = 0  # bytes of the handshake
         self._patience = gate.limits.silent
         self._waiting_since = 0.0
@@ -155,6 +169,14 @@ class Stream(asyncio.Protocol):
         self._gate.expect(self, max(0.01, self._patience))
 
     def _secured(self, trust: Trust, data: bytes) -> None:
+        if self._on_ticket is not None:
+            data = self._head + data
+            if step_io.TICKET_MARK.startswith(data[:len(step_io.TICKET_MARK)]) or data.startswith(step_io.TICKET_MARK):
+                self._head = data
+                if len(data) >= step_io.TICKET_SIZE:
+                    self._claim(self._on_ticket)
+                return
+            self._on_ticket, self._head = None, b""
         if self._tls is None:
             if data.startswith(frames.MAGIC):
                 self._refuse_plain()
@@ -172,6 +194,22 @@ class Stream(asyncio.Protocol):
             self._patience -= asyncio.get_running_loop().time() - self._waiting_since
             self._gate.expect(self, None)
             self._gate.handshakes.ask(self.share, self._shake)
+
+    def _claim(self, on_ticket: OnTicket) -> None:
+        """It began with a ticket: who gave that takes it, or it ends."""
+        secret = self._head[len(step_io.TICKET_MARK):step_io.TICKET_SIZE]
+        try:
+            on_ticket(secret, self._give_away)
+        except (SlurmError, OSError) as error:
+            self.drop("; ".join(error.lines()) if isinstance(error, SlurmError) else str(error))
+        except Exception:
+            self._gate.log.exception("a ticket from %s could not be taken", self._place)
+            self.drop("its ticket could not be taken")
+
+    def _give_away(self) -> tuple[socket.socket, bytes]:
+        """The connection after its ticket."""
+        stream, _ = self.detach()
+        return stream, self._head[step_io.TICKET_SIZE:]
 
     def _shake(self) -> None:
         """The public-key work of a handshake, when it is this connection's turn."""
@@ -258,7 +296,7 @@ class Stream(asyncio.Protocol):
         """Hand over the messages that are whole, as long as the handlers keep up, at most so many; whether there was one."""
         took = 0
         try:
-            while took < most and (self._lost or not self._leaving) and self._running < self._gate.limits.requests:
+            while took < most and (self._lost or not self._leaving) and self._running < self._gate.limits.requests and self._proving is None:
                 frame = self._buffer.take()
                 if frame is None:
                     break
@@ -281,7 +319,7 @@ class Stream(asyncio.Protocol):
             return
         assert self._transport is not None
         waiting = bool(len(self._buffer))
-        busy = self._running >= self._gate.limits.requests or (self._in_turn and len(self._buffer) > _LOW_WATER)
+        busy = self._running >= self._gate.limits.requests or self._proving is not None or (self._in_turn and len(self._buffer) > _LOW_WATER)
         if busy:
             self._transport.pause_reading()
         elif not self._transport.is_reading():
@@ -312,7 +350,33 @@ class Stream(asyncio.Protocol):
             hello = (msgspec.json if codec == frames.JSON else msgspec.msgpack).decode(payload, type=Hello)
         except UNREADABLE as error:
             raise ProtocolError(hints=["the first message must be a Hello"]) from error
-        identity = self._verify(hello.token)
+        found = self._verify(hello.token)
+        if isinstance(found, Identity):
+            self._admit(found)
+            return
+        self._proving = asyncio.ensure_future(found)
+        self._proving.add_done_callback(self._proved)
+
+    def _proved(self, done: asyncio.Future[Proved]) -> None:
+        self._proving = None
+        if self._leaving:
+            done.cancelled() or done.exception()
+            return
+        try:
+            found = done.result()
+            self._admit(found.identity)
+        except SlurmError as error:
+            self._refuse(error)
+        except Exception:
+            self._gate.log.exception("a Hello from %s could not be verified", self._place)
+            self._refuse(_surprise())
+        else:
+            self._spoke = True
+            self._gate.spoke(self)
+            self.write(found.answer)
+            self._go_on()
+
+    def _admit(self, identity: Identity) -> None:
         self._count(0)
         if not self._gate.known(self, identity.uid):
             raise NotNow(message="You have as many connections as one user may have", hints=["close some of them"])

@@ -19,7 +19,7 @@ from slurm.daemon.process import PidFile, Readiness, to_background
 from slurm.daemon.user import find
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import SLURM_VERSION
-from slurm.net import certificates
+from slurm.net import certificates, enrolment
 from slurm.net.discovery import Site, minter_beside, read_site, relay_beside, sackd_pid_file
 from slurm.net.endpoint import unix
 from slurm.net.identity import Notary, minter, read_key
@@ -31,6 +31,7 @@ from slurm.net.tls import Credentials, Party, Trust
 from slurm.sackd.kiosk import Kiosk
 
 log = logging.getLogger("sackd")
+MUNGE = "auth/munge"
 SACKD, ADMIN = "sackd", "sackd-admin"
 _CONFIGLESS = "a configuration from slurmctld (--conf-server) is not supported by slurm-py yet: copy slurm.conf here and name it with -f"
 
@@ -114,8 +115,8 @@ def _settings(options: argparse.Namespace, foreground: bool) -> Settings:
     conf = os.path.abspath(found)
     keys = read_keys(conf)
     site = read_site(conf, os.environ)
-    if site.auth.lower() != "auth/slurm":
-        raise ConfigError(message=f"{conf}: AuthType={site.auth}: commands are relayed between machines with auth/slurm only", hints=[
+    if site.auth.lower() not in ("auth/slurm", MUNGE):
+        raise ConfigError(message=f"{conf}: AuthType={site.auth}: commands are relayed between machines with auth/slurm and auth/munge only", hints=[
             "set AuthType=auth/slurm; on the controller's own machine commands need no sackd"])
     host = os.uname().nodename.partition(".")[0]
     files = certificates.files_of(site.key, SACKD, keys.options("TLSParameters"))
@@ -133,13 +134,13 @@ def _log_file(slurmctld_log: str) -> str:
 
 async def _serve(settings: Settings, heeded: signals.Signals, reopen: Callable[[], None], ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
-    trust = Trust(_credentials(settings))
+    trust = None if settings.site.auth.lower() == MUNGE else Trust(_credentials(settings))
     relay = Relay(relay_beside(settings.pid_file), log=logging.getLogger("sackd.relay"))
     kiosk = Kiosk(settings.host, relay)
     kiosk.link = link = SocketLink(settings.site.endpoints, kiosk, log=log, trust=trust, wanted=Wanted(owners=settings.owners))
     notary = _notary(settings)
     sack = None if notary is None else Server(minter(notary, trust), log=log)
-    following = asyncio.ensure_future(_follow(settings, trust, link))
+    following = asyncio.ensure_future(_enrol(settings, kiosk, link) if trust is None else _follow(settings, trust, link))
     heeded.attach(stop=stop.set, reread=reopen, reopen=reopen)
     try:
         relay.open()
@@ -169,6 +170,17 @@ async def _follow(settings: Settings, trust: Trust, link: SocketLink) -> None:
         link.recheck()
 
     await certificates.follow(settings.files, changed, log)
+
+
+async def _enrol(settings: Settings, kiosk: Kiosk, link: SocketLink) -> None:
+    """auth/munge: have slurmctld issue our certificate."""
+    async def begin(trust: Trust) -> None:
+        link.secure(trust)
+
+    def ask() -> Credentials:
+        return enrolment.ask(settings.site, settings.role, settings.host, settings.owners)
+
+    await enrolment.keep(ask, lambda: kiosk.accepted, begin, log)
 
 
 def _notary(settings: Settings) -> Notary | None:

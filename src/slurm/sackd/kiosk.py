@@ -38,6 +38,11 @@ class Kiosk:
         self._refused = ""
         self._heartbeat: asyncio.Task[None] | None = None
 
+    @property
+    def accepted(self) -> bool:
+        """Whether slurmctld has accepted it and is connected."""
+        return self._heartbeat is not None
+
     def on_up(self) -> None:
         """Connected: register."""
         self._heard = self._clock()

@@ -30,6 +30,7 @@ from slurm.notation import jobref
 from slurm.render.view import View
 from slurm.slurmctld import launch, setup
 from slurm.slurmctld.beside import Beside
+from slurm.slurmctld.certifying import Certifier
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.holders import Holders
 from slurm.slurmctld.nodes import Links
@@ -61,6 +62,8 @@ class Controller:
         self.journal = journal
         self.operators = operators
         self.signer = signer
+        self.certifier: Certifier | None = None  # who vouches for users on other machines; None where there are none, or no slurm.key
+        self.enrols = False  # whether daemons are given certificates by it, because MUNGE says whose they are
         self.credential_lifetime = setup.credential_lifetime(config)
         self.stop = stop
         self._read = read

@@ -1,6 +1,7 @@
-"""The key with which slurmctld signs step credentials: made at the first start, kept beside the state, known to nobody else.
+"""Secrets that slurmctld makes at its first start and keeps beside its state, known to nobody else.
 
-Nodes get its public half when they register. Not here: what is signed (`wire.step_credential`).
+`credential.key` signs step credentials (`wire.step_credential`): nodes get its public half when they register. `authority.key` is what certificates are
+issued under where there is no slurm.key (auth/munge).
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from slurm.net.signing import SEED_BYTES, Signer
 
 log = logging.getLogger("slurmctld")
 NAME = "credential.key"
+AUTHORITY = "authority.key"
 _SHARED_KEY_BYTES = 64
-"""What slurm-py kept here before it signed: a key that every node knew."""
+"""What slurm-py kept in credential.key before it signed: a key that every node knew."""
 
 
 def load(folder: str, owners: Collection[int]) -> Signer:
-    """The key in a StateSaveLocation; it must belong to one of `owners` (uids) and be nobody else's to read. StoreError."""
+    """The key that signs, in a StateSaveLocation; it must belong to one of `owners` (uids) and be nobody else's to read. StoreError."""
     path = os.path.join(folder, NAME)
     seed = _read(path, owners)
     if seed is not None and len(seed) == _SHARED_KEY_BYTES:
@@ -28,6 +30,12 @@ def load(folder: str, owners: Collection[int]) -> Signer:
         os.unlink(path)
         seed = None
     return Signer(_make(path) if seed is None else seed)
+
+
+def authority(folder: str, owners: Collection[int]) -> bytes:
+    """What the controller's own certificate authority follows from (net.authority). StoreError."""
+    path = os.path.join(folder, AUTHORITY)
+    return _read(path, owners) or _make(path)
 
 
 def _make(path: str) -> bytes:

@@ -77,6 +77,7 @@ class Links:
         self._missed: set[NodeName] = set()  # those that were connected and are to come back, as after a restart of this daemon
         self._ending = False
         self._unconfirmed = Unconfirmed(int(now() * 1000))
+        self.beside: dict[NodeName, str] = {}
 
     # --- messages in -----------------------------------------------------------------------------------------------------
 
@@ -184,6 +185,7 @@ class Links:
         self._names[peer] = name
         self.silence.heard(name)
         self.endpoints[name] = message.endpoint
+        self.beside[name] = message.beside
         peer.on_close(lambda: self._closed(peer))
         cluster = self._engine.cluster
         events: list[Event] = [NodeRegistered(

@@ -9,12 +9,19 @@ import socket
 from collections.abc import Collection, Iterable
 
 from slurm.config.config import Config
-from slurm.net import certificates
+from slurm.model.errors import ConfigError, SlurmError
+from slurm.net import certificates, munge
+from slurm.net.authority import Authority
+from slurm.net.identity import read_key
+from slurm.net.munge_server import MungeVerifier
 from slurm.net.server import Server
 from slurm.net.tls import Credentials, Trust
+from slurm.slurmctld import credential_key
+from slurm.slurmctld.certifying import Certifier
 
 log = logging.getLogger("slurmctld.net")
 ROLE = "slurmctld"
+_MUNGE_SECONDS = 10.0
 
 
 def key_path(conf: Config) -> str:
@@ -30,9 +37,21 @@ class Secured:
         self._cluster = conf.cluster_name
         self._owners = owners
         self._name = os.uname().nodename
+        self.authority: Authority | None = None
         self.trust = Trust(self._load())
 
+    def certifier(self) -> Certifier | None:
+        """Who vouches for users, None where there is only a certificate and no slurm.key."""
+        return Certifier(lambda: self._held, self.trust) if self.authority is not None else None
+
+    @property
+    def _held(self) -> Authority:
+        assert self.authority is not None
+        return self.authority
+
     def _load(self) -> Credentials:
+        if os.path.exists(self._files.key):
+            self.authority = Authority(read_key(self._files.key, self._owners), self._cluster)
         return certificates.load(self._files, self._cluster, ROLE, self._name, self._owners)
 
     async def follow(self, server: Server) -> None:
@@ -42,6 +61,35 @@ class Secured:
             server.recheck()
 
         await certificates.follow(self._files, changed, log)
+
+
+class Munged:
+    """The same with auth/munge, where there is no slurm.key: the controller makes itself an authority, and MUNGE says whose it is."""
+
+    def __init__(self, conf: Config, owners: Collection[int]) -> None:
+        info = conf.options("AuthInfo")
+        ttl = info.get("ttl", "")
+        if ttl and not ttl.isdecimal():
+            raise ConfigError(message=f"{conf.path}: AuthInfo=ttl={ttl} is no number of seconds")
+        self.socket = info.get("socket") or munge.SOCKET
+        self._munge = munge.Munge(self.socket, int(ttl or 0))
+        made = Authority(credential_key.authority(conf.state_save_location, owners), conf.cluster_name)
+        held = made.credentials(ROLE, os.uname().nodename)
+        assert held.own is not None
+        self.trust = Trust(held)
+        self.verify = MungeVerifier(self._munge, conf.cluster_name, ROLE, held.own.certificate)
+        self.certifier = Certifier(lambda: made, self.trust)
+
+    async def why_not(self) -> str:
+        """Why munged cannot be asked now, "" when it can."""
+        try:
+            async with asyncio.timeout(_MUNGE_SECONDS):
+                await self._munge.seal_beside(b"", reader=os.geteuid())
+        except SlurmError as error:
+            return "; ".join(error.hints or error.lines())
+        except TimeoutError:
+            return f"munged does not answer at {self.socket}"
+        return ""
 
 
 async def reserve(server: Server, names: Iterable[str]) -> None:

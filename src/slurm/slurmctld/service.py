@@ -26,7 +26,7 @@ from slurm.net.server import Server
 from slurm.slurmctld import credential_key, setup
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
-from slurm.slurmctld.secured import ROLE, Secured, key_path, reserve
+from slurm.slurmctld.secured import ROLE, Munged, Secured, key_path, reserve
 from slurm.slurmctld.session import Session
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
@@ -41,6 +41,8 @@ SNAPSHOT_BESIDE = 1000
 """With so many jobs, putting the state into bytes would keep others waiting (about 20 µs a job)."""
 JOURNAL = "journal.db"
 MAX_SNAPSHOT_SECONDS = 300.0
+MUNGE_SECONDS = 3.0
+"""How often a munged that is not there is looked for."""
 STATE_LOOK_SECONDS = 2.0
 """How often the state files are looked at while nothing is written."""
 
@@ -232,21 +234,27 @@ class Service:
         notary = None
         pid_file = conf.text("SlurmctldPidFile")
         endpoints: list[Endpoint] = [unix(socket_beside(pid_file))]
-        secured = None
+        secured = munged = None
+        owners = {0, os.getuid(), *self.controller.operators}
         if conf.text("AuthType").lower() == "auth/slurm":
-            owners = {0, os.getuid(), *self.controller.operators}
             secured = Secured(conf, owners)
+            self.controller.certifier = secured.certifier()
             notary = Notary(read_key(key_path(conf), owners), here=ROLE)
             endpoints.append(tcp("0.0.0.0", conf.slurmctld_port))
+        elif conf.text("AuthType").lower() == "auth/munge":
+            munged = Munged(conf, owners)
+            self.controller.certifier, self.controller.enrols = munged.certifier, True
         elif conf.text("AuthType").lower() != "auth/local":
-            log.warning("AuthType=%s is not supported between machines yet: only this machine is served (use auth/slurm)", conf.text("AuthType"))
+            log.warning("AuthType=%s is not supported between machines: only this machine is served (use auth/slurm or auth/munge)", conf.text("AuthType"))
+        verify = munged.verify if munged else notary.verify if notary else None
+        trusting = munged or secured
         server = Server(
-            self._on_message, verify=notary.verify if notary else None, trust=secured.trust if secured else None,
-            log=logging.getLogger("slurmctld.net"))
+            self._on_message, verify=verify, trust=trusting.trust if trusting else None, log=logging.getLogger("slurmctld.net"))
         self._servers.append(server)
         self.controller.relays.server = server
         if secured is not None:
             self._spawn(secured.follow(server))
+        if trusting is not None:
             self._spawn(reserve(server, [node.addr for node in conf.nodes]))
         for endpoint in endpoints:
             log.info("listening at %s", await server.listen(endpoint))
@@ -254,6 +262,23 @@ class Service:
             sack = Server(minter(notary, secured.trust if secured else None), log=logging.getLogger("slurmctld.net"))
             self._servers.append(sack)
             await sack.listen(unix(minter_beside(pid_file)))
+        if munged is not None:
+            await self._listen_for_munge(server, munged, tcp("0.0.0.0", conf.slurmctld_port))
+
+    async def _listen_for_munge(self, server: Server, munged: Munged, endpoint: Endpoint) -> None:
+        """Serve other machines as soon as munged answers here."""
+        why = await munged.why_not()
+        if not why:
+            log.info("listening at %s", await server.listen(endpoint))
+            return
+        log.warning("AuthType=auth/munge, but %s: only this machine is served until then", why)
+
+        async def later() -> None:
+            while await munged.why_not():
+                await asyncio.sleep(MUNGE_SECONDS)
+            log.info("munged answers: listening at %s", await server.listen(endpoint))
+
+        self._spawn(later())
 
     async def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
         if codec == frames.MSGPACK:

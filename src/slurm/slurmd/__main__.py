@@ -22,7 +22,7 @@ from slurm.daemon import logs, process, signals
 from slurm.daemon.user import become, hand_over
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import SLURM_VERSION, version_line
-from slurm.net import certificates
+from slurm.net import certificates, enrolment
 from slurm.net.discovery import minter_beside, relay_beside
 from slurm.net.endpoint import unix
 from slurm.net.identity import Notary, minter, read_key
@@ -165,8 +165,8 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
     relay = None if chosen.site.auth.lower() == "auth/local" else Relay(relay_beside(chosen.pid_file), log=logging.getLogger("slurmd.relay"))
     node = Node(chosen, hardware.look(chosen.tmp_fs), stop=stop.set, reread=reread, relay=relay)
     notary = _notary(chosen)
-    server = StepServer(node, notary.verify if notary is not None else None)
     trust = _trust(chosen)
+    server = StepServer(node, trust)
     node.link = link = SocketLink(
         chosen.site.endpoints, node, log=log, trust=trust, wanted=Wanted(owners=chosen.owners), refused=node.heartbeats.nobody_serves)
     sack = None if notary is None else Server(minter(notary, trust), log=log)
@@ -185,6 +185,8 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
             node.open()
         if trust is not None:
             node.spawn(_follow(chosen, trust, link))
+        if chosen.site.auth.lower() == "auth/munge":
+            node.spawn(_enrol(chosen, node, server, link))
         node.link.start()
         log.info("slurmd version %s started: %s", SLURM_VERSION, node.doing())
         ready()
@@ -262,6 +264,19 @@ async def _follow(chosen: NodeSettings, trust: Trust, link: SocketLink) -> None:
         link.recheck()
 
     await certificates.follow(chosen.files, changed, log)
+
+
+async def _enrol(chosen: NodeSettings, node: Node, server: StepServer, link: SocketLink) -> None:
+    """auth/munge: have slurmctld issue our certificate, then be there for other machines."""
+    async def begin(trust: Trust) -> None:
+        await server.secure(trust)
+        link.secure(trust)
+        link.reconnect("other machines can reach this node now")
+
+    def ask() -> Credentials:
+        return enrolment.ask(chosen.site, ROLE, chosen.node, chosen.owners)
+
+    await enrolment.keep(ask, node.accepted.is_set, begin, log)
 
 
 def _notary(chosen: NodeSettings) -> Notary | None:

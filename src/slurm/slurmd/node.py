@@ -16,6 +16,7 @@ import msgspec
 from slurm.model.errors import SlurmError
 from slurm.model.version import SLURM_VERSION
 from slurm.net.channels import Channels
+from slurm.net.endpoint import mark_of
 from slurm.net.link import Link
 from slurm.net.relay import Relay
 from slurm.slurmd import environment, hardware, job_commands, reattach, remains, unkillable
@@ -55,10 +56,12 @@ class Node:
         self.settings = settings
         self.roster = Roster()
         self.outbox = Outbox(int(now() * 1000))
-        self.steps = Steps(settings.spool, self.roster, self._on_ended)
+        self.steps = Steps(
+            settings.spool, self.roster, self._on_ended, secured=not all(endpoint.is_unix for endpoint in settings.listen))
         self.credentials = Credentials(settings.spool, settings.site.cluster)
         self.answers = Answers(settings.spool, lambda: self.credentials.now)
         self.heartbeats = Heartbeats(settings.spool)
+        self.endpoint = str(settings.listen[0])  # what is told to others; `step_server` says so when it is a port
         self.kill_wait = 30
         self.accepted = asyncio.Event()
         self._machine = machine
@@ -134,8 +137,15 @@ class Node:
             node=settings.node, cpus=machine.cpus, boards=machine.boards, sockets=machine.sockets,
             cores_per_socket=machine.cores_per_socket, threads_per_core=machine.threads_per_core, memory=machine.memory,
             tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=SLURM_VERSION, boot_time=machine.boot_time, boot_id=machine.boot_id,
-            slurmd_start_time=self._started, endpoint=settings.endpoint, hostname=settings.hostname, port=settings.port,
-            holdings=self.roster.holdings()))
+            slurmd_start_time=self._started, endpoint=self.endpoint, hostname=settings.hostname, port=settings.port,
+            holdings=self.roster.holdings(), beside=self._mark()))
+
+    def _mark(self) -> str:
+        """What tells srun that it is on this very machine."""
+        try:
+            return mark_of(next(endpoint.path for endpoint in self.settings.listen if endpoint.is_unix))
+        except (OSError, StopIteration):
+            return ""
 
     def on_message(self, codec: int, payload: bytes) -> None:
         """An order or answer of slurmctld; what is not understood breaks the connection (the link does it)."""

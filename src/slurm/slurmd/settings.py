@@ -44,7 +44,7 @@ class NodeSettings(NamedTuple):
 
     @property
     def endpoint(self) -> str:
-        """What is told to others: the TCP port where there is one, else the socket."""
+        """Where others reach it: the TCP port where there is one, else the socket."""
         return str(self.listen[-1])
 
 
@@ -76,7 +76,7 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
     site = read_site(conf, os.environ)
     pid_file = config.for_node("SlurmdPidFile", node)
     listen = [unix(socket_beside(pid_file))]
-    if config.text("AuthType").lower() == "auth/slurm":  # by nothing else can a caller on TCP prove who he is yet
+    if config.text("AuthType").lower() in ("auth/slurm", "auth/munge"):  # by nothing else can a caller on TCP prove who he is yet
         listen.append(tcp(node.addr, node.port))
     return NodeSettings(
         gpus_given_out="gpu" in config.words("GresTypes"),

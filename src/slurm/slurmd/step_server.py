@@ -1,7 +1,8 @@
 """Where srun reaches this node: it checks who calls with which credential, and hands the connection over to a slurmstepd.
 
-The first message of a connection is a LaunchStep; after it the connection is the slurmstepd's. What cannot be started is answered with a
-step_io FAILED frame, whose JSON has "message" and "name" (Slurm's error name).
+The first message of a connection is a LaunchStep. On this machine's socket the connection is the slurmstepd's after it. From another machine it
+came over TLS, which cannot be handed over: it is answered with a ticket, and the connection that begins with that ticket is the slurmstepd's.
+What cannot be started is answered with a step_io FAILED frame, whose JSON has "message" and "name" (Slurm's error name).
 """
 
 from __future__ import annotations
@@ -19,17 +20,19 @@ from slurm.model.errors import InvalidRequest, NotNow, NotPermitted, SlurmError,
 from slurm.model.job import NodeShare
 from slurm.model.settings import Settings
 from slurm.net.server import Peer, Server
+from slurm.net.tls import Trust
 from slurm.slurmd import control, environment
 from slurm.slurmd.answers import Answer
 from slurm.slurmd.node import Node
+from slurm.slurmd.step_tickets import Claim, Tickets
 from slurm.slurmd.stepd.folder import StepKey, StepRecord
+from slurm.slurmd.stepd.srun_line import Proof
 from slurm.slurmd.stepd.timekeeping import boot_clock
 from slurm.slurmd.stepd.user import can_become
 from slurm.slurmd.steps import Prepared
 from slurm.wire import frames, step_io
-from slurm.wire.credentials import Identity
 from slurm.wire.messages import UNREADABLE
-from slurm.wire.node_messages import LaunchStep
+from slurm.wire.node_messages import LaunchStep, StepTicket
 from slurm.wire.step_credential import StepCredential
 
 log = logging.getLogger("slurmd.steps")
@@ -39,22 +42,34 @@ _DEBUG_LEVEL = 2
 
 
 class StepServer:
-    """Serves the endpoints at which srun may call. `verify` proves who a TCP caller is; without it only the local socket is served."""
+    """Serves the endpoints at which srun may call. `trust` proves this node to callers on TCP and them to it; without it only the local socket
+    is served."""
 
-    def __init__(self, node: Node, verify: Callable[[str], Identity] | None = None) -> None:
+    def __init__(self, node: Node, trust: Trust | None = None) -> None:
         self._node = node
-        self._server = Server(self._on_message, verify=verify, log=log)
-        self._verify = verify
+        self._trust = trust
+        self._server = Server(self._on_message, trust=trust, on_ticket=self._on_ticket, log=log)
         self._decode = msgspec.json.Decoder(LaunchStep).decode
         self._retold: set[Peer] = set()
+        self._tickets = Tickets()
 
     async def open(self) -> None:
         """Listen. ConfigError when a place is taken."""
         for endpoint in self._node.settings.listen:
             if endpoint.is_unix:
                 os.makedirs(os.path.dirname(endpoint.path), exist_ok=True)
-            if endpoint.is_unix or self._verify is not None:
+            if endpoint.is_unix:
                 await self._server.listen(endpoint)
+        if self._trust is not None:
+            await self.secure(self._trust)
+
+    async def secure(self, trust: Trust) -> None:
+        """Serve other machines too, from now on. ConfigError when a port is taken."""
+        self._trust = trust
+        self._server.secure(trust)
+        for endpoint in self._node.settings.listen:
+            if not endpoint.is_unix:
+                self._node.endpoint = str(await self._server.listen(endpoint))
 
     async def close(self) -> None:
         """Stop listening; connections that were handed over are not ours any more."""
@@ -76,14 +91,15 @@ class StepServer:
             self._answer(peer, InvalidRequest("SLURM_MALFORMED_MESSAGE", hints=[str(error)]))
 
     def _answer(self, peer: Peer, error: SlurmError) -> None:
-        log.error("a step of uid %d is refused: %s", peer.identity.uid, error.message)
+        log.error("a step of %s is refused: %s", peer.party or f"uid {peer.identity.uid}", error.message)
         peer.send(_failed(error))
         peer.close()
 
     def _take_over(self, peer: Peer, message: LaunchStep) -> None:
         node = self._node
         credential = node.credentials.check(message.credential)
-        self._may_use(peer, credential)
+        uid = _uid_of(peer)
+        _may_use(uid, credential)
         key = StepKey(credential.job, credential.attempt, credential.step)
         answer = node.answers.find(key)
         if answer is not None:
@@ -91,34 +107,65 @@ class StepServer:
             return
         share = self._allowed(key, credential, message)
         record = self._record(credential, share, message)
+        if peer.local:
+            self._begin(Claim(key, credential, record, uid), peer.detach)
+        else:
+            ticket = self._tickets.give(key, credential, record, uid)
+            peer.send(frames.pack(frames.JSON, msgspec.json.encode(StepTicket(ticket=ticket.hex()))))
+            peer.close()
+
+    def _on_ticket(self, secret: bytes, detach: Callable[[], tuple[socket.socket, bytes]]) -> None:
+        """A connection that begins with a ticket came. NotPermitted, and whatever else keeps its step from beginning."""
+        claim = self._tickets.take(secret)
+        if claim is None:
+            raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=["it shows a ticket that is not good, or not any more"])
+        if self._node.roster.is_past(claim.key.job, claim.key.attempt):
+            raise NotPermitted("ESLURMD_CREDENTIAL_REVOKED", hints=[f"job {claim.credential.job_shown} has ended"])
+        self._begin(claim, detach)
+
+    def _begin(self, claim: Claim, detach: Callable[[], tuple[socket.socket, bytes]]) -> None:
+        """Have the step's slurmstepd forked for the connection that `detach` gives."""
+        node, key = self._node, claim.key
         try:
-            node.answers.begun(key, credential.expires)
+            node.answers.begun(key, claim.credential.expires)
         except OSError as error:
             raise self._cannot_write(error) from error
-        connection, early = peer.detach()
+        proof = -1 if self._trust is None or not claim.remote else _proof(self._trust, claim.uid)
+        connection, early = detach()
         # From here on the connection is ours: a refusal is written to it directly.
         try:
-            prepared = node.steps.prepare(record, early=early)
+            prepared = node.steps.prepare(claim.record, early=early)
         except OSError as error:
-            self._give_up(connection, key, self._cannot_write(error))
+            self._give_up(connection, claim, self._cannot_write(error))
+            connection.close()
         else:
-            node.spawn(self._launch(prepared, connection))
+            node.spawn(self._launch(claim, prepared, connection, proof))
 
     def _cannot_write(self, error: OSError) -> NotNow:
         return NotNow(message=f"cannot write the step's files to {self._node.settings.spool}: {error.strerror}")
 
-    def _give_up(self, connection: socket.socket, key: StepKey, error: SlurmError) -> None:
-        self._node.answers.failed(key, describe(error))
-        _send_last(connection, error)
-
-    async def _launch(self, prepared: Prepared, connection: socket.socket) -> None:
+    def _give_up(self, connection: socket.socket, claim: Claim, error: SlurmError) -> None:
+        """Say why; a srun that waits for TLS reads nothing but that the connection ends, asks again, and is told then."""
+        self._node.answers.failed(claim.key, describe(error))
+        log.error("a step cannot be started: %s", error.message)
+        if claim.remote:
+            return
         try:
-            await self._node.steps.launch(prepared, connection.fileno())
+            connection.send(_failed(error))
+        except OSError as failure:
+            log.info("srun did not wait for the answer: %s", failure.strerror)
+
+    async def _launch(self, claim: Claim, prepared: Prepared, connection: socket.socket, proof: int) -> None:
+        attached = [connection.fileno()] if proof < 0 else [connection.fileno(), proof]
+        try:
+            await self._node.steps.launch(prepared, attached)
         except SlurmError as error:
-            self._give_up(connection, prepared.step.key, error)
-            self._node.not_begun(prepared.step.key)
+            self._give_up(connection, claim, error)
+            self._node.not_begun(claim.key)
         finally:
             connection.close()
+            if proof >= 0:
+                os.close(proof)
 
     # --- a credential that comes again -----------------------------------------------------------------------------------
 
@@ -140,12 +187,6 @@ class StepServer:
         answer.when_known(lambda known: _tell_end(peer, known))
 
     # --- who may do what -------------------------------------------------------------------------------------------------
-
-    def _may_use(self, peer: Peer, credential: StepCredential) -> None:
-        if peer.identity.uid not in (0, credential.uid):
-            raise NotPermitted(hints=[f"the step belongs to uid {credential.uid}, you are uid {peer.identity.uid}"])
-        if not can_become(credential.uid):
-            raise NotPermitted(hints=[f"slurmd runs as uid {os.geteuid()} and cannot run steps of uid {credential.uid}"])
 
     def _allowed(self, key: StepKey, credential: StepCredential, message: LaunchStep) -> NodeShare:
         """The share of this node, after every check of who may do what."""
@@ -204,10 +245,25 @@ def _tell_end(peer: Peer, answer: Answer) -> None:
     peer.close()
 
 
-def _send_last(connection: socket.socket, error: SlurmError) -> None:
-    log.error("a step cannot be started: %s", error.message)
-    try:
-        connection.send(_failed(error))
-    except OSError as failure:
-        log.info("srun did not wait for the answer: %s", failure.strerror)
-    connection.close()
+def _uid_of(peer: Peer) -> int:
+    """Whose srun this is: the kernel says it, or a certificate. NotPermitted for anybody else's."""
+    if peer.local:
+        return peer.identity.uid
+    if peer.party is None or peer.party.role != "user" or not peer.party.name.isdecimal():
+        raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[f"steps are started for users, not for {peer.party or 'who shows no certificate'}"])
+    return int(peer.party.name)
+
+
+def _may_use(uid: int, credential: StepCredential) -> None:
+    if uid not in (0, credential.uid):
+        raise NotPermitted(hints=[f"the step belongs to uid {credential.uid}, you are uid {uid}"])
+    if not can_become(credential.uid):
+        raise NotPermitted(hints=[f"slurmd runs as uid {os.geteuid()} and cannot run steps of uid {credential.uid}"])
+
+
+def _proof(trust: Trust, uid: int) -> int:
+    """A descriptor of what a slurmstepd proves this node by, to a srun of this user."""
+    held = trust.credentials
+    assert held.own is not None, "a server has a certificate"
+    return Proof(
+        held.cluster, held.own.certificate.decode(), held.own.key.decode(), held.authorities.decode(), sorted(held.revoked), [uid]).to_memory()

@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -45,14 +45,14 @@ class Prepared(NamedTuple):
 class Steps:
     """Starts and buries the steps of a node whose folders lie under `spool`/steps. `on_ended(step, ended)` is called once for each."""
 
-    def __init__(self, spool: str, roster: Roster, on_ended: Callable[[StepHere, Ended], None]) -> None:
+    def __init__(self, spool: str, roster: Roster, on_ended: Callable[[StepHere, Ended], None], *, secured: bool = False) -> None:
         self.root = os.path.join(spool, "steps")
         self._roster = roster
         self._on_ended = on_ended
         self.orders = Orders()
         self.instance = ""
         self.helpers: set[int] = set()  # processes that slurmd itself started, but the zygote
-        self._zygote = ZygoteClient(self._on_gone, self._on_orphaned)
+        self._zygote = ZygoteClient(self._on_gone, self._on_orphaned, secured=secured)
         self._encode = msgspec.json.Encoder().encode
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -95,13 +95,13 @@ class Steps:
             raise
         return Prepared(self._roster.begin(record.key, path), journal)
 
-    async def launch(self, prepared: Prepared, connection: int = -1) -> None:
-        """Have the slurmstepd of a prepared step forked. NotNow when that fails: nothing of the step is left then."""
+    async def launch(self, prepared: Prepared, attached: Sequence[int] = ()) -> None:
+        """Have the slurmstepd of a prepared step forked; `attached`: what `SrunLine.of` takes, still the caller's. NotNow when that fails: nothing of the step is left then."""
         step, journal = prepared
         try:
             while journal >= 0:
                 try:
-                    await self._zygote.launch(step.path, journal, connection)
+                    await self._zygote.launch(step.path, [journal, *attached])
                     step.begun = True
                     return
                 except ZygoteLost:

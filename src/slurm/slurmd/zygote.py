@@ -2,7 +2,7 @@
 
 slurmd starts it with one end of a SOCK_SEQPACKET pair as standard input. Each packet is a JSON object:
 
-    slurmd → {"folder": "/…/steps/job00012.1.batch"} with the open, locked journal and, for a step of srun, its connection attached
+    slurmd → {"folder": "/…/steps/job00012.1.batch"} with the open, locked journal and, for a step of srun, its connection (and proof) attached
            ← {"folder": …, "pid": 4711} or {"folder": …, "error": "Resource temporarily unavailable"}
            ← {"gone": 4711, "status": 0}    once nothing of that step is left
 
@@ -199,6 +199,8 @@ def main() -> None:
     kernel.adopt_orphans()
     limits.raise_own()
     kernel.set_title("slurmd: zygote")
+    if "--secured" in sys.argv:
+        import slurm.net.tls  # noqa: F401 - 5 MB, and 15 ms for each step that would load it itself
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -9,7 +9,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from slurm.model.errors import NotNow
 from slurm.slurmd.stepd import kernel, passing
@@ -19,6 +19,8 @@ log = logging.getLogger("slurmd.zygote")
 _FULL_SECONDS = 0.002
 _ANSWER_SECONDS = 30.0
 """A zygote that does not fork within so long is stopped or stuck: it is replaced."""
+SECURED = "--secured"
+"""Tells the zygote that steps will speak TLS with srun, so that it loads what they need once for all of them."""
 
 
 class ZygoteLost(Exception):
@@ -28,10 +30,12 @@ class ZygoteLost(Exception):
 class ZygoteClient:
     """One zygote, started anew when it dies. `on_gone(folder)` is called once nothing is left of a step's slurmstepd and its processes.
 
-    `on_orphaned(folder)` is called for each running step when the zygote dies: its end must be learned in another way.
+    `on_orphaned(folder)` is called for each running step when the zygote dies: its end must be learned in another way. `secured`: srun may call
+    from other machines.
     """
 
-    def __init__(self, on_gone: Callable[[str], None], on_orphaned: Callable[[str], None]) -> None:
+    def __init__(self, on_gone: Callable[[str], None], on_orphaned: Callable[[str], None], *, secured: bool = False) -> None:
+        self._flags = [SECURED] if secured else []
         self._on_gone = on_gone
         self._on_orphaned = on_orphaned
         self._channel: socket.socket | None = None
@@ -46,13 +50,13 @@ class ZygoteClient:
         ours, theirs = passing.pair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "slurm.slurmd.zygote"], stdin=theirs.fileno(), start_new_session=True, env=_environment())
+                [sys.executable, "-m", "slurm.slurmd.zygote", *self._flags], stdin=theirs.fileno(), start_new_session=True, env=_environment())
         ours.setblocking(False)
         self._channel = ours
         asyncio.get_running_loop().add_reader(ours, self._read)
 
-    async def launch(self, folder: str, journal: int, connection: int = -1) -> None:
-        """Fork a slurmstepd for the step in `folder`. The descriptors stay the caller's.
+    async def launch(self, folder: str, descriptors: Sequence[int]) -> None:
+        """Fork a slurmstepd for the step in `folder`. The descriptors (its journal, what `SrunLine.of` takes) stay the caller's.
 
         NotNow when it cannot be forked; ZygoteLost when the zygote died meanwhile: whether it forked shows the lock of the journal.
         """
@@ -61,7 +65,7 @@ class ZygoteClient:
         born: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[folder] = born
         try:
-            await self._send(json.dumps({"folder": folder}).encode(), [journal] if connection < 0 else [journal, connection])
+            await self._send(json.dumps({"folder": folder}).encode(), list(descriptors))
             await asyncio.wait_for(asyncio.shield(born), _ANSWER_SECONDS)
         except TimeoutError:
             self._replace()

@@ -39,6 +39,7 @@ TokenText = Annotated[str, bounds.Text(16_384)]
 RequestKey = Annotated[str, bounds.Text(64)]
 Signal = Annotated[int, Whole(0, 64)]
 JobTexts = Annotated[list[JobText], Many(10_000)]
+DaemonRole = Annotated[str, bounds.Text(words=("slurmd", "sackd", "sackd-admin"))]
 JobNumbers = Annotated[list[JobNumber], Many(10_000)]
 Names = Annotated[list[Name], Many(1_000)]
 Words = Annotated[list[Word], Many(100)]
@@ -61,6 +62,12 @@ class Hello(Message):
     """First message on a TCP connection: a token (wire.credentials) that says who calls. On a unix socket the kernel says it. No reply."""
 
     token: TokenText = ""
+
+
+class Welcome(Message):
+    """What answers a Hello where both sides prove themselves by MUNGE: the server's credential (net.munge_proof)."""
+
+    token: str
 
 
 class MintToken(Message):
@@ -229,6 +236,7 @@ class TaskLayout(msgspec.Struct):
     address: str  # "unix:/path" or "tcp://host:port" of the node's slurmd
     ranks: list[int]
     cpus: int  # CPUs of the step on this node
+    beside: str = ""  # net.endpoint.mark_of the slurmd's unix socket, for a srun on the same machine
 
 
 class StepGranted(Message):
@@ -242,6 +250,31 @@ class StepGranted(Message):
     environment: dict[str, str] = {}
     time_limit: int = -1
     kill_wait: int = 30  # seconds, for what srun says when the step is ended
+
+
+class CertifyUser(Message):
+    """srun, which has a step on another machine: a certificate of the caller's uid, to prove it to that machine's slurmd → Certified.
+
+    `job_id` is a running job of the caller; the certificate has role `user` and his uid as name.
+    """
+
+    job_id: JobNumber
+
+
+class CertifyDaemon(Message):
+    """A daemon that has proved by MUNGE to be root's or SlurmUser's asks for its certificate → Certified."""
+
+    role: DaemonRole
+    name: Name
+
+
+class Certified(Message):
+    """A certificate, its private key, and the authorities by which to know others of this cluster. PEM."""
+
+    cluster: str
+    certificate: str
+    key: str
+    authorities: str
 
 
 class FinishStep(Message):
@@ -457,10 +490,10 @@ class Changed(Message):
 
 
 Request = (
-    SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | FinishStep | CancelJobs
+    SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon | FinishStep | CancelJobs
     | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | Ping | Reconfigure | Shutdown | Quiesce | BatchScript
     | ListJobs | ListNodes | Describe | ExplainJob | WatchEvents
 )
 Reply = (
-    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Cancelled | Pong | Changed | Explained
+    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | Changed | Explained
 )

@@ -45,6 +45,7 @@ Lines = Annotated[int, Whole(0, 65_535)]
 TaskEnvironments = Annotated[list[Environment], Many(65_536)]
 Programs = Annotated[list[Arguments], Many(65_536)]
 Pools = Annotated[list[GresPool], Many(1_000)]
+Mark = Annotated[str, Text(4_300)]
 
 class Holding(msgspec.Struct):
     """A step that slurmd has on its node, running or ended but not yet acknowledged."""
@@ -80,6 +81,7 @@ class RegisterNode(Message):
     gres: Pools | None = None
     holdings: Holdings = []
     boot_id: Name = ""  # /proc/sys/kernel/random/boot_id; "": not known
+    beside: Mark = ""  # net.endpoint.mark_of its unix socket, by which a srun on the same machine knows that it is
 
 
 class NodeAccepted(Message):
@@ -246,7 +248,8 @@ class ReconfigureNode(Message):
 
 
 class LaunchStep(Message):
-    """srun → slurmd, first message of its connection: run these tasks; afterwards the connection carries wire.step_io frames with stepd.
+    """srun → slurmd, first message of its connection: run these tasks. On a unix socket the connection carries wire.step_io frames with stepd
+    afterwards; over TLS a StepTicket is the answer. A step_io frame as answer tells what came of a step that was begun before.
 
     `ranks` are this node's global ranks. Paths with patterns expand per task in stepd; "" in stdout/stderr: to srun. `stdin`: "all" (every
     task), "none", a rank as text, or a path.
@@ -272,6 +275,15 @@ class LaunchStep(Message):
     multi_prog: Programs = []  # per rank of this node, its own argv
     kill_on_bad_exit: bool = False
     gpu_bind: Binding = ""  # notation.gpu_bind: which of the step's GPUs here each task sees
+
+
+class StepTicket(Message):
+    """slurmd → srun over TLS: the step begins when a second connection comes to the same port, soon, that begins with wire.step_io.ticket(ticket).
+
+    After the ticket follows the TLS handshake with the node's slurmstepd. `ticket` in hexadecimal digits; it is good once.
+    """
+
+    ticket: str
 
 
 FromNode = (

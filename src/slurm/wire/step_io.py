@@ -24,11 +24,22 @@ DONE = 10  # stepd → srun: all tasks ended, all output sent; the connection cl
 ABORTED = 11  # stepd → srun: JSON {"why": "timeout"|"cancelled"|...}: the step is being ended from outside
 ALL_TASKS = 0xFFFFFFFF
 PREFIX = struct.Struct("!BI")
+TICKET_MARK = b"TKT1"
+"""How the second connection of a step on another machine begins, before TLS: neither a TLS record nor a frame does."""
+TICKET_BYTES = 32
+TICKET_SIZE = len(TICKET_MARK) + TICKET_BYTES
 
 
 def pack(kind: int, task: int, data: bytes = b"") -> bytes:
     """The payload of one step message."""
     return PREFIX.pack(kind, task) + data
+
+
+def ticket(secret: bytes) -> bytes:
+    """The beginning of a connection that was announced by a StepTicket; ProtocolError for a secret of another size."""
+    if len(secret) != TICKET_BYTES:
+        raise ProtocolError(message="a step's ticket has another size")
+    return TICKET_MARK + secret
 
 
 def unpack(payload: bytes) -> tuple[int, int, bytes]:

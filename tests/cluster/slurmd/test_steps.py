@@ -54,6 +54,11 @@ class Srun:
         codec, length = frames.unpack_header(header)
         assert codec == frames.STEP_IO
         kind, rank, data = step_io.unpack(await self.reader.readexactly(length))
+        self.take(kind, rank, data)
+        return kind
+
+    def take(self, kind, rank, data):
+        """Note one message."""
         self.kinds.append(kind)
         if kind in (step_io.STDOUT, step_io.STDERR):
             into = self.out if kind == step_io.STDOUT else self.err
@@ -68,7 +73,6 @@ class Srun:
             self.pids = json.loads(data)["pids"]
         elif kind == step_io.ABORTED:
             self.aborted = json.loads(data)["why"]
-        return kind
 
     async def until(self, wanted):
         """Take messages until one of this kind (or the end) came."""

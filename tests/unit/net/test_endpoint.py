@@ -1,11 +1,14 @@
 """Endpoints: read and shown, and frames put together again from any pieces."""
 
+import socket
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from slurm.model.errors import InvalidRequest, ProtocolError
-from slurm.net.endpoint import Endpoint, parse, tcp, unix
+from slurm.net.endpoint import Endpoint, beside, mark_of, parse, tcp, unix
 from slurm.net.framing import FrameBuffer
 from slurm.wire import frames
 
@@ -47,3 +50,19 @@ def test_what_begins_wrong_is_refused_at_its_first_bytes(data: bytes) -> None:
     buffer.feed(data)
     with pytest.raises(ProtocolError):
         buffer.take()
+
+
+def test_a_socket_is_known_on_its_own_machine_only_and_only_while_it_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "d.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        mark = mark_of(str(path))
+        assert beside(mark) == unix(str(path))
+        boot, rest = mark.split(" ", 1)
+        assert beside(f"{'0' * len(boot)} {rest}") is None, "another machine"
+        path.rename(tmp_path / "old")  # it keeps its inode, so that the next has another
+        assert beside(mark) is None
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(str(path))
+            assert beside(mark) is None
+    assert beside("") is None and beside("nonsense") is None

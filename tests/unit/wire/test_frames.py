@@ -33,7 +33,7 @@ def test_a_payload_beyond_the_limit_is_not_packed() -> None:
 
 @pytest.mark.parametrize(("header", "sentence"), [
     (b"GET / HT", "these bytes are not slurm-py's protocol"),
-    (b"SP\x02J\0\0\0\0", "Incompatible versions of client and server code"),
+    (b"SP\x03J\0\0\0\0", "Incompatible versions of client and server code"),
     (b"SP\x01X\0\0\0\0", "unknown codec 88"),
     (b"SP\x01J\xff\xff\xff\xff", "a message of 4294967295 bytes is longer than the limit of 67108864"),
 ])

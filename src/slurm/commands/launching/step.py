@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slurm.commands.launching import redirect
+from slurm.commands.launching.controller import Controller
 from slurm.commands.launching.endgame import Endgame, Rules
 from slurm.commands.launching.ledger import Ending, Ledger, rank_ranges
-from slurm.commands.launching.link import Link
+from slurm.commands.launching.link import Link, Way
 from slurm.commands.launching.loop import Loop
 from slurm.commands.launching.output import Output
 from slurm.commands.launching.source import Source
 from slurm.commands.launching.voice import Voice
-from slurm.model.errors import SlurmError
-from slurm.net.discovery import Site
+from slurm.net import endpoint
 from slurm.wire import step_io
 
 _GROUP_SECONDS = 0.1
@@ -40,17 +40,20 @@ class Plan(NamedTuple):
 class Step:
     """`granted` is the reply StepGranted. `run` returns when no task is left; `ledger.worst` and `broken` say how it went."""
 
-    def __init__(self, loop: Loop, voice: Voice, site: Site, granted: Mapping[str, Any], plan: Plan) -> None:
+    def __init__(self, loop: Loop, voice: Voice, controller: Controller, granted: Mapping[str, Any], plan: Plan) -> None:
         self.name = f"StepId={granted['job_id']}.{granted['step_id']}"
         self.broken = False
         """Whether something besides a task failed: a launch, a node, a file of srun's."""
         self._loop = loop
         self._voice = voice
-        self._site = site
+        self._controller = controller
+        self._job_id = int(granted["job_id"])
+        self._ways: Callable[[Link, endpoint.Endpoint, bytes], Way] | None = None
         self._layout: list[dict[str, Any]] = list(granted["layout"])
         self._plan = plan
         self.ledger = Ledger((place["node"], place["ranks"]) for place in self._layout)
-        self.links = [Link(loop, place["node"], list(place["ranks"]), self._on_frame, self._on_gone) for place in self._layout]
+        self.links = [
+            Link(loop, place["node"], list(place["ranks"]), self._on_frame, self._on_gone, self._on_failed) for place in self._layout]
         self.endgame = Endgame(loop, voice, self.name, self.ledger, self.links, plan.rules, self._say_ended)
         self._output = Output(
             plan.opened, len(self.ledger), label=plan.label, unbuffered=plan.unbuffered,
@@ -90,11 +93,18 @@ class Step:
             own = {"ranks": ranks, "node_rank": number}
             if self._plan.programs:
                 own["multi_prog"] = [self._plan.programs[rank] for rank in ranks]
-            try:
-                link.open(str(place["address"]), self._site, {**shared, **own})
-            except SlurmError as error:
-                self._on_failed(link, error.message, list(error.hints))
+            address = endpoint.beside(str(place.get("beside", ""))) or endpoint.parse(str(place["address"]))
+            link.open(address, {**shared, **own}, self._secure)
+            if self.broken:
                 return
+
+    def _secure(self, link: Link, address: endpoint.Endpoint, launch: bytes) -> Way:
+        """The way to a node on another machine. SlurmError when the controller gives us no certificate."""
+        from slurm.commands.launching.secured import Ways  # loads ssl, which steps on this machine need not pay for
+
+        if self._ways is None:
+            self._ways = Ways(self._loop, self._controller, self._job_id).to
+        return self._ways(link, address, launch)
 
     # --- what nodes say --------------------------------------------------------------------------------------------------
 

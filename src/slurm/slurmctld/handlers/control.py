@@ -8,7 +8,7 @@ import os
 import socket
 
 from slurm.core import node_update, partition_update
-from slurm.model.errors import NotPermitted
+from slurm.model.errors import NotFound, NotPermitted
 from slurm.model.version import SLURM_VERSION, VERSION
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers.jobs import LATER
@@ -39,6 +39,17 @@ async def on_ping(ctl: Controller, session: Session, message: m.Ping) -> m.Pong:
     """Here I am."""
     return m.Pong(host=socket.gethostname(), mode="primary", version=SLURM_VERSION, release=VERSION, pid=os.getpid(), started=ctl.started,
                   trouble=ctl.links.silence.isolated)
+
+
+async def on_certify_daemon(ctl: Controller, session: Session, message: m.CertifyDaemon) -> m.Certified:
+    """Give a daemon of another machine its certificate: where MUNGE says that root or SlurmUser asks, since there is no slurm.key."""
+    if ctl.certifier is None or not ctl.enrols:
+        raise NotPermitted(message="daemons get no certificate here", hints=["only with AuthType=auth/munge; else `slurm cert make` makes one"])
+    _require_operator(ctl, session, "a certificate is for root's or SlurmUser's daemons")
+    if message.role == "slurmd" and message.name not in ctl.cluster.nodes:
+        raise NotFound("ESLURM_INVALID_NODE_NAME", hints=[f"node {message.name} is not in the controller's slurm.conf"])
+    log.info("%s %s gets a certificate: uid %d asked", message.role, message.name, session.caller.uid)
+    return ctl.certifier.certify(message.role, message.name)
 
 
 async def on_reconfigure(ctl: Controller, session: Session, message: m.Reconfigure) -> m.Done:

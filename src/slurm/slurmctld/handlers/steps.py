@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from slurm.core import steps
 from slurm.core.events import StepCreated, StepExited
-from slurm.model.errors import NotFound, NotNow
+from slurm.model.errors import NotFound, NotNow, Unsupported
 from slurm.model.ids import StepId
 from slurm.model.states import JobState
+from slurm.slurmctld.certifying import USER_SECONDS
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.environment import step_variables
 from slurm.slurmctld.launch import device_files
@@ -42,13 +43,25 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
         expires=now + ctl.credential_lifetime, time_limit=message.request.time_limit or -1, time_left=ctl.time_left(job), lease=job.lease,
         devices={share.node: device_files(ctl.cluster.nodes[share.node], share) for share in step.shares if share.gres})
     layout = [
-        m.TaskLayout(node=share.node, address=ctl.links.endpoints[share.node], ranks=ranks, cpus=share.cpu_count)
+        m.TaskLayout(node=share.node, address=ctl.links.endpoints[share.node], ranks=ranks, cpus=share.cpu_count, beside=ctl.links.beside.get(share.node, ""))
         for share, ranks in zip(step.shares, steps.ranks(step), strict=True)
     ]
     return m.StepGranted(
         job_id=job.id, attempt=job.attempt, step_id=step.id, layout=layout, credential=seal(credential, ctl.signer.sign),
         environment=step_variables(job, ctl.shape_of(job), step, ctl.cluster.settings, ctl.conf_path), time_limit=job.time_limit,
         kill_wait=ctl.cluster.settings.kill_wait)
+
+
+async def on_certify(ctl: Controller, session: Session, message: m.CertifyUser) -> m.Certified:
+    """Vouch for the caller to the machines of his job."""
+    job = ctl.find_job(str(message.job_id))
+    ctl.require_owner(session, job)
+    if job.state is not JobState.RUNNING:
+        raise NotFound("ESLURM_ALREADY_DONE")
+    if ctl.certifier is None:
+        raise Unsupported(message="this slurmctld cannot vouch for users on other machines", hints=[
+            "it needs slurm.key (AuthType=auth/slurm) or munged (AuthType=auth/munge)"])
+    return ctl.certifier.certify("user", str(session.caller.uid), USER_SECONDS)
 
 
 async def on_finish(ctl: Controller, session: Session, message: m.FinishStep) -> m.Done:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
 import struct
 import termios
+import time
 from collections.abc import Callable
 
-from slurm.model.errors import ProtocolError
+from slurm.model.errors import ProtocolError, SlurmError
 from slurm.slurmd.stepd.loop import READ, WRITE, Loop, broken, readable
+from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.wire import frames, step_io
 
+HANDSHAKE_SECONDS = 10.0
 _CHUNK = 65536
 _MUCH = 1 << 20
 _WINDOW_SIZE = struct.Struct("HHHH")
@@ -38,14 +40,13 @@ class StepIO:
     `early` is what had been read from the connection before.
     """
 
-    def __init__(self, loop: Loop, connection: socket.socket, on_signal: Callable[[int, str], None], on_gone: Callable[[], None],
+    def __init__(self, loop: Loop, line: SrunLine, on_signal: Callable[[int, str], None], on_gone: Callable[[], None],
                  early: bytes = b"") -> None:
         self._loop = loop
-        self._connection = connection
+        self._line = line
         self._on_signal = on_signal
         self._on_gone = on_gone
-        self._incoming = bytearray(early)
-        self._outgoing = bytearray()
+        self._incoming = bytearray(early if line.ready else b"")
         self._outlets: dict[int, tuple[int, int]] = {}
         self._inlets: dict[int, Inlet] = {}
         self._terminal = -1
@@ -53,8 +54,11 @@ class StepIO:
         self._stopped = False  # outlets are not read while srun does not take what there is
         self._interest = -1
         self.gone = False
-        connection.setblocking(False)
         self._watch_connection()
+        if not line.ready:
+            line.feed(early)
+            loop.at(time.monotonic(), self._begin_handshake)
+            loop.at(time.monotonic() + HANDSHAKE_SECONDS, self._check_ready)
 
     # --- streams of tasks ------------------------------------------------------------------------------------------------
 
@@ -74,7 +78,7 @@ class StepIO:
     @property
     def drained(self) -> bool:
         """Whether all output of the tasks has been read and sent, or nobody is there to take it."""
-        return self.gone or (not self._outlets and not self._outgoing)
+        return self.gone or (not self._outlets and not self._line.unsent)
 
     # --- what srun is told -----------------------------------------------------------------------------------------------
 
@@ -112,8 +116,8 @@ class StepIO:
             self._close_outlet(descriptor, tell=False)
         for rank in list(self._inlets):
             self._close_inlet(rank)
-        self._loop.unwatch(self._connection.fileno())
-        self._connection.close()
+        self._loop.unwatch(self._line.fileno())
+        self._line.close()
         self.gone = True
 
     # --- the connection --------------------------------------------------------------------------------------------------
@@ -121,46 +125,55 @@ class StepIO:
     def _send(self, kind: int, rank: int, data: bytes = b"") -> None:
         if self.gone:
             return
-        self._outgoing += frames.pack(frames.STEP_IO, step_io.pack(kind, rank, data))
+        self._line.put(frames.pack(frames.STEP_IO, step_io.pack(kind, rank, data)))
         self._flush()
 
     def _flush(self) -> None:
         try:
-            while self._outgoing:
-                del self._outgoing[:self._connection.send(self._outgoing[:_MUCH])]
-        except BlockingIOError:
-            pass  # the loop says when there is room again
+            self._line.flush()
         except OSError:
             self._lose()
             return
         self._watch_connection()
-        if self._stopped != (len(self._outgoing) > _MUCH):
+        if self._stopped != (self._line.unsent > _MUCH):
             self._stopped = not self._stopped
             for descriptor in self._outlets:
                 self._watch_outlet(descriptor)
 
     def _watch_connection(self) -> None:
-        interest = (READ if self._waiting <= _MUCH else 0) | (WRITE if self._outgoing else 0)
+        interest = (READ if self._waiting <= _MUCH else 0) | (WRITE if self._line.blocked else 0)
         if interest != self._interest:
             self._interest = interest
-            self._loop.watch(self._connection.fileno(), interest, self._on_connection)
+            self._loop.watch(self._line.fileno(), interest, self._on_connection)
 
     def _on_connection(self, events: int) -> None:
         if events & WRITE:
             self._flush()
-        if self.gone or not readable(events):
-            return
+        if not self.gone and readable(events):
+            self._read(self._line.take)
+
+    def _read(self, take: Callable[[], bytes]) -> None:
         try:
-            data = self._connection.recv(_CHUNK)
-        except BlockingIOError:
-            return
+            self._incoming += take()
         except OSError:
-            data = b""
-        if not data:
             self._lose()
             return
-        self._incoming += data
+        except SlurmError as error:
+            os.write(2, f"slurmstepd: error: the connection of a srun is closed: {'; '.join(error.lines())}\n".encode())
+            self._flush()
+            self._lose()
+            return
+        self._flush()
         self._take_all()
+
+    def _begin_handshake(self) -> None:
+        if not self.gone:
+            self._read(self._line.decoded)
+
+    def _check_ready(self) -> None:
+        if not self._line.ready and not self.gone:
+            os.write(2, b"slurmstepd: error: a srun did not prove who it is in time\n")
+            self._lose()
 
     def _take_all(self) -> None:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 import traceback
 
@@ -16,6 +15,7 @@ from slurm.slurmd.stepd.folder import Ended
 from slurm.slurmd.stepd.io import StepIO
 from slurm.slurmd.stepd.loop import Loop
 from slurm.slurmd.stepd.plumbing import Plumbing
+from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.slurmd.stepd.starting import Starting
 from slurm.slurmd.stepd.tasks import FAILED_STATUS, Task
 from slurm.slurmd.stepd.timekeeping import Timekeeping
@@ -26,12 +26,12 @@ _FAULTS = 20
 
 
 class Step:
-    """One step. `journal` is its open, locked journal, `connection` srun's socket for a step of srun; the current folder is the step's.
+    """One step. `journal` is its open, locked journal, `connection` that to srun for a step of srun; the current folder is the step's.
 
     `control`, `timekeeping`, `io`, `cgroup`, `plumbing` and `starting` are there once their hooks have set them up.
     """
 
-    def __init__(self, loop: Loop, journal: int, connection: socket.socket | None) -> None:
+    def __init__(self, loop: Loop, journal: int, connection: SrunLine | None) -> None:
         self.loop = loop
         self.record = folder.read_record(journal)
         self.journal = journal

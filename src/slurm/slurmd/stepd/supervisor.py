@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
 
 from slurm.slurmd.stepd import hooks
 from slurm.slurmd.stepd.loop import Loop
+from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.slurmd.stepd.step import Step
 
 
-def supervise(loop: Loop, path: str, journal: int, connection: socket.socket | None) -> bool:
+def supervise(loop: Loop, path: str, journal: int, connection: SrunLine | None) -> bool:
     """All of it, for the step whose folder is `path`; whether nothing of it is left."""
     os.chdir(path)
     step = Step(loop, journal, connection)

@@ -11,6 +11,7 @@ import socket
 
 from slurm.slurmd.stepd import kernel, passing
 from slurm.slurmd.stepd.loop import Loop
+from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.slurmd.stepd.supervisor import supervise
 
 MOST_STEPS = 64
@@ -23,14 +24,14 @@ IDLE_TITLE = "slurmd: idle slurmstepd"
 def work(channel: socket.socket, path: str, descriptors: list[int]) -> None:
     """Supervise the step in the folder `path`, then those whose paths come through `channel`, until it closes or one left something behind.
 
-    The descriptors are the step's open, locked journal and, for a step of srun, its connection. ENDED or LAST answers each step.
+    The descriptors are the step's open, locked journal and, for a step of srun, its connection, and its proof if that is TLS (srun_line). ENDED or
+    LAST answers each step.
     """
     os.setsid()
     kernel.adopt_orphans()
     loop = Loop()
     for left in range(MOST_STEPS, 0, -1):
-        connection = socket.socket(fileno=descriptors[1]) if len(descriptors) > 1 else None
-        clean = supervise(loop, path, descriptors[0], connection)
+        clean = supervise(loop, path, descriptors[0], SrunLine.of(descriptors[1:]))
         loop.clear()
         os.close(descriptors[0])
         os.chdir("/")
