@@ -28,7 +28,7 @@ def partitions(draft: Draft) -> None:
         draft.request.partition = state.default_partition()
         if not draft.request.partition:
             raise InvalidRequest("ESLURM_DEFAULT_PARTITION_NOT_SET", hints=_valid_partitions(draft))
-    names = list(dict.fromkeys(word for word in draft.request.partition.split(",") if word))
+    names = list(dict.fromkeys(word for word in draft.request.partition.split(",") if word)) or [draft.request.partition]
     draft.partitions = [_partition(draft, word) for word in names]
     draft.request.partition = ",".join(partition.name for partition in draft.partitions)
 
@@ -75,7 +75,7 @@ def dependency(draft: Draft) -> None:
 def nodes(draft: Draft) -> None:
     """No more nodes than tasks; as many nodes as --nodelist names."""
     request = draft.request
-    named = list(dict.fromkeys(resolving.hosts(request.nodelist))) if request.nodelist else []
+    named = list(dict.fromkeys(resolving.hosts(draft.state, request.nodelist))) if request.nodelist else []
     if 0 < request.nodes_max < len(named):
         raise InvalidRequest("ESLURM_INVALID_NODE_COUNT", hints=[f"{len(named)} nodes are named, at most {request.nodes_max} are asked for"])
     request.nodes_min = max(request.nodes_min, len(named))
@@ -164,7 +164,7 @@ def host_texts(draft: Draft) -> None:
     for field in ("nodelist", "exclude"):
         text = getattr(draft.request, field)
         if text:
-            setattr(draft.request, field, hostlist.compress(resolving.hosts(text)))
+            setattr(draft.request, field, hostlist.compress(resolving.hosts(draft.state, text)))
 
 
 def files(draft: Draft) -> None:

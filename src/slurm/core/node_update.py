@@ -8,6 +8,7 @@ from slurm.core import events as e
 from slurm.core import resolving
 from slurm.core.rights import require_operator
 from slurm.core.state import ClusterState
+from slurm.model.bounds import whole
 from slurm.model.errors import InvalidRequest, Unsupported
 from slurm.model.ids import NodeName
 
@@ -54,9 +55,10 @@ def _reason(text: str) -> str:
 
 
 def _weight(text: str) -> int:
-    if not text.isdecimal():
-        raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid Weight value: {text}", hints=["a whole number, 0 or more"])
-    return int(text)
+    try:
+        return whole(text)
+    except ValueError as error:
+        raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid Weight value: {text}", hints=[str(error)]) from error
 
 
 def _features(text: str) -> list[str]:

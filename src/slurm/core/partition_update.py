@@ -8,8 +8,9 @@ from slurm.core import configuration, resolving
 from slurm.core import events as e
 from slurm.core.rights import require_operator
 from slurm.core.state import ClusterState
-from slurm.model.errors import InvalidRequest, NotationError, NotFound
-from slurm.notation import duration, hostlist
+from slurm.model.bounds import whole
+from slurm.model.errors import InvalidRequest, NotFound
+from slurm.notation import duration
 
 Read = Callable[[ClusterState, str], dict[str, object]]
 
@@ -43,15 +44,15 @@ def _listed(field: str) -> Read:
 
 
 def _number(field: str) -> Read:
-    return lambda state, text: {field: _whole(text)}
+    return lambda state, text: {field: whole(text)}
 
 
 def _bounded(field: str) -> Read:
-    return lambda state, text: {field: -1 if text.upper() in ("UNLIMITED", "INFINITE", "-1") else _whole(text)}
+    return lambda state, text: {field: -1 if text.upper() in ("UNLIMITED", "INFINITE", "-1") else whole(text)}
 
 
 def _memory(field: str) -> Read:
-    return lambda state, text: {field: None if text.upper() in ("UNLIMITED", "NONE") else _whole(text)}
+    return lambda state, text: {field: None if text.upper() in ("UNLIMITED", "NONE") else whole(text)}
 
 
 def _yes_no(field: str) -> Read:
@@ -63,13 +64,7 @@ def _duration(field: str, *, none: int | None = -1) -> Read:
 
 
 def _seconds(field: str) -> Read:
-    return lambda state, text: {field: None if text.upper() == "NONE" else -1 if text.upper() == "UNLIMITED" else _whole(text) * 60}
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError("a whole number, 0 or more")
-    return int(text)
+    return lambda state, text: {field: None if text.upper() == "NONE" else -1 if text.upper() == "UNLIMITED" else whole(text) * 60}
 
 
 def _flag(text: str) -> bool:
@@ -90,17 +85,13 @@ def _state(state: ClusterState, text: str) -> dict[str, object]:
 def _nodes(state: ClusterState, text: str) -> dict[str, object]:
     if text.upper() == "ALL":
         return {"nodes": list(state.nodes), "nodes_text": "ALL"}
-    try:
-        wanted = set(hostlist.expand(text))
-    except NotationError as error:
-        raise ValueError(error.message) from error
-    resolving.known_nodes(state, text)
+    wanted = set(resolving.known_nodes(state, text))
     return {"nodes": [name for name in state.nodes if name in wanted], "nodes_text": text}
 
 
 def _oversubscribe(state: ClusterState, text: str) -> dict[str, object]:
     word, _, count = text.upper().partition(":")
-    if word not in ("NO", "YES", "FORCE", "EXCLUSIVE") or (count and not count.isdecimal()):
+    if word not in ("NO", "YES", "FORCE", "EXCLUSIVE") or (count and not (count.isascii() and count.isdigit() and len(count) < 6)):
         raise ValueError("NO, EXCLUSIVE, YES[:count] or FORCE[:count]")
     return {"oversubscribe": text.upper()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from slurm.core import correspond
 from slurm.core.state import ClusterState
@@ -13,24 +14,28 @@ from slurm.notation import dependency as dependencies
 from slurm.notation import hostlist
 from slurm.notation.nearest import nearest
 
+LOOKED_AT = 500
+LONGEST_MEANT = 64
+"""Looking for what was meant takes a few µs a candidate, more with long words."""
+
 
 def meant(word: str, candidates: Iterable[str]) -> list[str]:
-    """A hint that names the nearest valid word, [] when nothing is near."""
-    found = nearest(word, candidates)
+    """A hint that names the nearest valid word, [] when nothing is near; of very many only the first are looked at."""
+    found = nearest(word, islice(candidates, LOOKED_AT)) if len(word) <= LONGEST_MEANT else None
     return [f'did you mean "{found}"?'] if found is not None else []
 
 
-def hosts(text: str) -> list[str]:
-    """The names of a host list; InvalidRequest with Slurm's words when it does not parse."""
+def hosts(state: ClusterState, text: str) -> list[str]:
+    """The names of a host list; InvalidRequest with Slurm's words when it does not parse, or names far more than there are."""
     try:
-        return hostlist.expand(text)
+        return hostlist.expand(text, 2 * len(state.nodes) + 1_000)
     except NotationError as error:
         raise InvalidRequest("ESLURM_INVALID_NODE_NAME", hints=[error.message]) from error
 
 
 def known_nodes(state: ClusterState, text: str) -> list[str]:
     """The names of a host list, every one of them a node of this cluster."""
-    names = hosts(text)
+    names = hosts(state, text)
     for name in names:
         if name not in state.nodes:
             raise InvalidRequest(

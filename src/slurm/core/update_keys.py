@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from slurm.core.state import ClusterState
-from slurm.model.bounds import COUNT_MAX
+from slurm.model.bounds import whole
 from slurm.model.errors import InvalidRequest
 from slurm.model.job import Job
 from slurm.notation import duration, moment, nodecount, size
@@ -32,7 +32,7 @@ def _file(field: str) -> Read:
 
 
 def _number(field: str, least: int = 0) -> Read:
-    return lambda state, job, text, now: {field: _whole(text, least)}
+    return lambda state, job, text, now: {field: whole(text, least)}
 
 
 def _memory(field: str) -> Read:
@@ -52,12 +52,6 @@ def _flag(field: str) -> Read:
         return {field: word in ("1", "yes")}
 
     return read
-
-
-def _whole(text: str, least: int = 0) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 19) or int(text) < least:
-        raise ValueError(f"a whole number, {least} or more")
-    return int(text)
 
 
 def _time_limit(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:
@@ -94,12 +88,12 @@ def _nodes(state: ClusterState, job: Job, text: str, now: float) -> dict[str, ob
 def _throttle(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:
     if not job.array_job:
         raise InvalidRequest("ESLURM_INVALID_ARRAY", hints=[f"job {job.shown_id} is no array"])
-    return {"array_limit": min(_whole(text), COUNT_MAX)}
+    return {"array_limit": whole(text)}
 
 
 def _nice(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:
     digits = text[1:] if text[:1] in ("-", "+") else text
-    if not digits.isdecimal():
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 19):
         raise ValueError("a whole number")
     return {"nice": int(text)}
 

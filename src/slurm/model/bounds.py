@@ -170,6 +170,13 @@ def check_fields(kind: type[msgspec.Struct], fields: Mapping[str, object], setti
             found(value, name, settings)
 
 
+def whole(text: str, least: int = 0, most: int = COUNT_MAX) -> int:
+    """The number that a text of `scontrol update` stands for; ValueError says which are valid."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and least <= int(text) <= most):
+        raise ValueError(f"a whole number from {least} to {most}")
+    return int(text)
+
+
 def require_rights(message: msgspec.Struct, *, operator: bool) -> None:
     """NotPermitted when somebody who is no operator sets a field that only operators may set."""
     if operator:

@@ -120,7 +120,7 @@ def _steps(view: View, message: Describe, caller: Caller) -> Text:
 def _nodes(view: View, message: Describe, caller: Caller) -> Text:
     nodes: list[Node] = []
     missing = []
-    for name in [host for text in message.names for host in hostlist.expand(text)]:
+    for name in hostlist.expand(",".join(message.names), 2 * len(view.nodes) + 1_000):
         node = view.nodes.get(NodeName(name))
         if node is None:
             missing.append(f"Node {name} not found")

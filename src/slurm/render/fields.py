@@ -7,6 +7,8 @@ A new field is a row here, its function there, and its test.
 
 from __future__ import annotations
 
+from slurm.model.errors import InvalidRequest
+
 
 class Field:
     """One reportable field. `name` is that of -O and of the protocol, `letter` that of -o ("" where there is none).
@@ -242,3 +244,11 @@ NODE = Table(
     Field("Weight", "w", "WEIGHT", "Weight of the node: lower ones are used first."),
 )
 """Fields of nodes and their partitions, for sinfo."""
+
+
+def known(name: str, table: Table) -> Field:
+    """The row of the table with this name."""
+    field = table.by_name.get(name.lower())
+    if field is None:
+        raise InvalidRequest(message=f"unknown field: {name}")
+    return field

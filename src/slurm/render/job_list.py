@@ -13,7 +13,7 @@ from slurm.model.job import Job
 from slurm.model.states import JobState
 from slurm.notation.taskset import TaskSet
 from slurm.render import fields, job_facts, job_values, step_values
-from slurm.render.fields import Field, Table
+from slurm.render.fields import Table, known
 from slurm.render.job_filter import select
 from slurm.render.view import View
 from slurm.wire.messages import ListJobs
@@ -41,14 +41,6 @@ def list_jobs(view: View, message: ListJobs, caller: Caller, now: float) -> list
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def known(name: str, table: Table) -> Field:
-    """The row of the table with this name."""
-    field = table.by_name.get(name.lower())
-    if field is None:
-        raise InvalidRequest(message=f"unknown field: {name}")
-    return field
-
-
 def in_order(jobs: list[Job], sort: str, view: View) -> None:
     """Sorts in place by squeue's -S: letters of -o, each with `-` for descending, commas between; "" is squeue's own order.
 
@@ -68,14 +60,15 @@ def in_order(jobs: list[Job], sort: str, view: View) -> None:
 
 
 def sort_keys(sort: str, table: Table) -> list[tuple[bool, str]]:
-    """(descending, letter) for each key of -S, most important first. A letter that is no field raises InvalidRequest."""
-    keys = []
+    """(descending, letter) for each key of -S, most important first. A letter that is no field raises InvalidRequest; of doubles the first counts."""
+    keys: list[tuple[bool, str]] = []
     descending = False
     for char in sort:
         if char in "-+":
             descending = char == "-"
         elif char in table.by_letter:
-            keys.append((descending, char))
+            if char not in {letter for _, letter in keys}:
+                keys.append((descending, char))
             descending = False
         elif char not in ", #":
             raise InvalidRequest(message=f"Invalid sort specification: {char}", hints=[

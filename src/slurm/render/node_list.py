@@ -10,7 +10,8 @@ from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.notation import hostlist
 from slurm.render import fields, node_values
-from slurm.render.job_list import known, sort_keys
+from slurm.render.fields import known
+from slurm.render.job_list import sort_keys
 from slurm.render.node_state import NodeStatus, parse_filter, passes, status
 from slurm.render.node_values import Group
 from slurm.render.view import View

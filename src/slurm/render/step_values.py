@@ -95,7 +95,7 @@ def rows(view: View, jobs: list[Job], message: ListJobs) -> list[list[str]]:
     wanted = {(ref.job, ref.step) for ref in map(jobref.parse, message.filter.ids) if ref.step}
     entries = [entry for job in jobs for entry in running_steps(job) if not wanted or _is_wanted(entry, wanted)]
     entries.sort(key=_order)
-    getters = [GETTERS[fields.STEP.by_name[name.lower()].name] for name in message.fields]
+    getters = [GETTERS[fields.known(name, fields.STEP).name] for name in message.fields]
     return [[getter(entry, view) for getter in getters] for entry in entries]
 
 
