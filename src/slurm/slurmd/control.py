@@ -30,15 +30,28 @@ def connect(folder: str) -> socket.socket | None:
     return connection
 
 
+def listener(connection: socket.socket) -> int:
+    """The process that listens at the other end, whether it answers or not."""
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIAL.size)
+    pid: int = _CREDENTIAL.unpack(raw)[0]
+    return pid
+
+
 def pid_of(folder: str) -> int:
-    """The process that listens at a step's socket, whether it answers or not; 0 when none does."""
+    """The process that listens at a step's socket; 0 when none does, or it has no place for another connection."""
     connection = connect(folder)
     if connection is None:
         return 0
     with connection:
-        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIAL.size)
-    pid: int = _CREDENTIAL.unpack(raw)[0]
-    return pid
+        return listener(connection)
+
+
+def is_in(pid: int, folder: str) -> bool:
+    """Whether a process lives and has a step's folder as its current one, as its slurmstepd has."""
+    try:
+        return os.path.samefile(f"/proc/{pid}/cwd", folder)
+    except OSError:
+        return False
 
 
 async def ask(folder: str, order: dict[str, object], seconds: float = 10.0) -> dict[str, object] | None:

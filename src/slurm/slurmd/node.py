@@ -96,6 +96,7 @@ class Node:
             self.roster.forbid(job, attempt)
         self.heartbeats.open()
         self._cgroup = cgroup.parent_for(f"slurmd_{self.settings.node}.{self.steps.instance}")
+        self.steps.use_cgroup(self._cgroup)
         if not self._cgroup and self.settings.limit_memory:
             log.warning("ProctrackType=proctrack/cgroup: no cgroup can be made here; processes are found by their descent instead")
         for step, ended in reattach.scan(self.steps.root, self.roster):

@@ -82,8 +82,8 @@ class Orders:
             async with asyncio.timeout(kill_wait + PATIENCE_SECONDS):
                 await self._until_taken(step, order)
         except TimeoutError:
-            pid = control.pid_of(step.path)
-            log.error("slurmstepd of %s (pid %d) does not listen: it is killed", step.key.shown, pid)
-            if pid:
+            pid = step.pid or control.pid_of(step.path)
+            if pid and control.is_in(pid, step.path):
+                log.error("slurmstepd of %s (pid %d) does not listen: it is killed", step.key.shown, pid)
                 os.kill(pid, signal.SIGKILL)
             await self._until_taken(step, order)

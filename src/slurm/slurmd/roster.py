@@ -20,6 +20,7 @@ class StepHere:
         self.key = key
         self.path = path
         self.begun = False
+        self.pid = 0  # of its slurmstepd, where it is known
         self.ended: Ended | None = None
 
 

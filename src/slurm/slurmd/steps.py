@@ -70,6 +70,10 @@ class Steps:
         self.orders.close()
         self._zygote.close()
 
+    def use_cgroup(self, path: str) -> None:
+        """slurmd's own cgroup, below which steps make theirs."""
+        self._zygote.use_cgroup(path)
+
     async def end_unknown(self, cgroup: str) -> None:
         """End processes of steps that this spool does not know (any more), below slurmd's cgroup or marked as its own."""
         found = await aside(lambda: remains.kill_unknown(self.root, self.instance, cgroup), _SCAN_SECONDS)
@@ -101,7 +105,7 @@ class Steps:
         try:
             while journal >= 0:
                 try:
-                    await self._zygote.launch(step.path, [journal, *attached])
+                    step.pid = await self._zygote.launch(step.path, [journal, *attached])
                     step.begun = True
                     return
                 except ZygoteLost:
@@ -174,6 +178,7 @@ class Steps:
     async def _look(self, step: StepHere) -> bool:
         connection = control.connect(step.path)
         if connection is not None:
+            step.pid = control.listener(connection)
             await control.until_closed(connection)
         ended = folder.read_ended(step.path)
         if ended is not None:

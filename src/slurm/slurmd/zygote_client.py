@@ -41,8 +41,9 @@ class ZygoteClient:
         self._channel: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._folders: dict[int, str] = {}
-        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._waiting: dict[str, asyncio.Future[int]] = {}
         self._heirs: set[int] = set()
+        self._cgroup = ""
 
     def start(self) -> None:
         """Start the zygote. What a killed one leaves arrives at this process, so that nothing of it can hide."""
@@ -53,24 +54,35 @@ class ZygoteClient:
                 [sys.executable, "-m", "slurm.slurmd.zygote", *self._flags], stdin=theirs.fileno(), start_new_session=True, env=_environment())
         ours.setblocking(False)
         self._channel = ours
+        self._tell_cgroup()
         asyncio.get_running_loop().add_reader(ours, self._read)
 
-    async def launch(self, folder: str, descriptors: Sequence[int]) -> None:
-        """Fork a slurmstepd for the step in `folder`. The descriptors (its journal, what `SrunLine.of` takes) stay the caller's.
+    def use_cgroup(self, path: str) -> None:
+        """Have `path` removed by a zygote that ends after us, once no step is in it."""
+        self._cgroup = path
+        self._tell_cgroup()
+
+    def _tell_cgroup(self) -> None:
+        if self._cgroup and self._channel is not None:
+            passing.send(self._channel, json.dumps({"cgroup": self._cgroup}).encode())
+
+    async def launch(self, folder: str, descriptors: Sequence[int]) -> int:
+        """Fork a slurmstepd for the step in `folder`. Its pid. The descriptors (its journal, what `SrunLine.of` takes) stay the caller's.
 
         NotNow when it cannot be forked; ZygoteLost when the zygote died meanwhile: whether it forked shows the lock of the journal.
         """
         if self._channel is None:
             self.start()
-        born: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        born: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting[folder] = born
         try:
             await self._send(json.dumps({"folder": folder}).encode(), list(descriptors))
-            await asyncio.wait_for(asyncio.shield(born), _ANSWER_SECONDS)
+            return await asyncio.wait_for(asyncio.shield(born), _ANSWER_SECONDS)
         except TimeoutError:
             self._replace()
-            if born.exception() is not None:
+            if not born.done():
                 raise ZygoteLost("the zygote did not answer") from None
+            return born.result()
         finally:
             self._waiting.pop(folder, None)
 
@@ -133,7 +145,7 @@ class ZygoteClient:
             return
         self._folders[int(str(message["pid"]))] = folder
         if born is not None and not born.done():
-            born.set_result(None)
+            born.set_result(int(str(message["pid"])))
 
     def _lost(self) -> None:
         log.error("the zygote ended; its steps go on, a new one is started with the next step")

@@ -53,6 +53,7 @@ class Stage:
         self.registrations: list[n.RegisterNode] = []
         self.unknown: list[tuple[int, int]] = []
         self.acknowledging = True
+        self.prefix: list[str] = []  # what slurmd is started by
         self.ahead = 0.0  # seconds by which the controller's clock is ahead of this machine's
         self.peer: Peer | None = None
         self.process: subprocess.Popen[bytes] | None = None
@@ -82,7 +83,7 @@ class Stage:
         source = os.path.dirname(os.path.dirname(slurm.__file__))
         with open(self.root / "slurmd.out", "ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "slurm.slurmd", "-D", "-N", "cn01", "-f", str(self.conf), "-v"], stdout=out, stderr=out,
+                [*self.prefix, sys.executable, "-m", "slurm.slurmd", "-D", "-N", "cn01", "-f", str(self.conf), "-v"], stdout=out, stderr=out,
                 env={**os.environ, "PYTHONPATH": source})
 
     def kill_slurmd(self, number: int = signal.SIGKILL) -> int:

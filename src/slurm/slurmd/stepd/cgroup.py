@@ -26,7 +26,12 @@ class Cgroup:
 
     def make(self, memory: int) -> None:
         """Make it, limited to so many MB (0: not) where the kernel limits memory here. OSError when the kernel refuses."""
-        os.makedirs(self.path, exist_ok=True)
+        try:
+            os.mkdir(self.path)
+        except OSError:
+            os.makedirs(self.path, exist_ok=True)
+        if memory and not os.path.exists(os.path.join(self.path, "memory.max")):
+            _grant_memory(os.path.dirname(self.path))  # it may have been removed with a former slurmd's zygote, and made anew just now
         self.limits_memory = bool(memory) and os.path.exists(os.path.join(self.path, "memory.max"))
         if self.limits_memory:
             self._write("memory.max", str(memory * 1024 * 1024))
@@ -34,8 +39,13 @@ class Cgroup:
                 self._write("memory.swap.max", "0")
 
     def enter(self) -> None:
-        """Move the calling process into it; what it starts is born there. OSError."""
-        self._write("cgroup.procs", "0")
+        """Move the calling process into it; what it starts is born there. OSError.
+
+        In a process that was just forked: a file object would cost more than all the rest of its set-up.
+        """
+        descriptor = os.open(f"{self.path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
+        os.write(descriptor, b"0")
+        os.close(descriptor)
 
     def pids(self) -> list[int]:
         """The processes in it and in groups that its processes made below it."""
@@ -57,6 +67,8 @@ class Cgroup:
 
     def out_of_memory(self) -> bool:
         """Whether the kernel killed a process in it for memory."""
+        if not self.limits_memory:
+            return False
         try:
             with open(os.path.join(self.path, "memory.events"), encoding="ascii") as file:
                 counts = dict(line.split() for line in file)
@@ -66,6 +78,11 @@ class Cgroup:
 
     def remove(self) -> None:
         """Remove it with every group below it, which its processes may have made. OSError (EBUSY) while a process is in one."""
+        try:
+            os.rmdir(self.path)
+            return
+        except OSError:
+            pass  # the usual case is over; what follows says why not
         for folder in self._folders():
             with contextlib.suppress(FileNotFoundError):
                 os.rmdir(folder)

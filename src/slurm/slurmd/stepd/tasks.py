@@ -36,6 +36,9 @@ MARK = "SLURM_PY_STEP"
 """The variable by which a step's processes are known: slurmd made its value, nobody's request can change it."""
 
 
+_PYTHONS_OWN = (int(signal.SIGPIPE), int(signal.SIGXFSZ), int(signal.SIGINT))
+
+
 class Streams(NamedTuple):
     """What becomes 0, 1 and 2 of a task: open descriptors, or files that it opens; `terminal`: a pseudo terminal, to be its controlling one."""
 
@@ -184,9 +187,8 @@ def _lead_session(newborn: Newborn) -> None:
 
 
 def _restore_signals(newborn: Newborn) -> None:
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):  # Python handles these, and what is ignored stays so through exec
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # what stepd.loop holds back: from here on the task can be ended, whatever it waits for
+    # Python handles these, and what is ignored stays so through exec. What stepd.loop holds back comes: the task can be ended, whatever it waits for.
+    kernel.take_signals(_PYTHONS_OWN)
 
 
 def _enter_cgroup(newborn: Newborn) -> None:

@@ -28,12 +28,12 @@ class Group(Hook):
             return  # what cannot be killed keeps its cgroup; slurmd looks after it
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
-            step.cgroup.kill()
             try:
                 step.cgroup.remove()
             except OSError:
                 if time.monotonic() > deadline:
                     raise
+                step.cgroup.kill()
                 time.sleep(_AGAIN_SECONDS)
             else:
                 return
