@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,8 +45,10 @@ class Sniffer:
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Machines]:
-    with Machines(nodes=2, cpus=4) as found:
+    with Machines(nodes=2, cpus=4, login=True) as found:
         found.up()
+        found.give_key("login", found.key)
+        found["login"].start("sackd")
         yield found
 
 
@@ -78,6 +79,33 @@ def test_a_job_on_one_machine_has_tasks_on_another_with_input_labels_signals_and
     assert out == "got it\n" and waiting.returncode == 3, (out, err)
 
 
+def test_a_user_of_a_login_machine_runs_steps_on_the_nodes(machines: Machines) -> None:
+    login = machines["login"]
+    machines.until(lambda: login.run("sinfo", "-h", user=ALICE).status == 0, why="sackd carries no commands")
+    assert sorted(login.ok("srun", "-N2", "-l", "sh", "-c", "echo $(hostname) $(id -u)", user=ALICE).splitlines()) == [f"0: nd1 {ALICE}", f"1: nd2 {ALICE}"]
+
+
+@pytest.mark.parametrize("key", ["mine", "nd1's"])
+def test_a_false_slurmd_is_told_nothing(machines: Machines, key: str) -> None:
+    """Whoever has the port while slurmd is down, with a certificate of his own making; or root of another node, with that node's."""
+    head, node = machines["head"], machines["nd2"]
+    job = head.ok("sbatch", "--parsable", "-w", "nd2", "--wrap", "sleep 100", user=ALICE).strip()
+    head.ok("scontrol", "wait_job", job)
+    node.kill("slurmd")
+    authority = "6d696e65" * 8 if key == "mine" else machines.key.hex()
+    false = node.spawn(node.python, "-c", _FALSE_SLURMD, authority, "nd2" if key == "mine" else "nd1", user=BOB if key == "mine" else 0)
+    assert false.stdout is not None and false.stdout.readline() == "listening\n"
+    answer = head.run("srun", f"--jobid={job}", "hostname", user=ALICE, env={"SECRET": _SECRET})
+    why = "not issued under a key that is trusted here" if key == "mine" else "its certificate is that of slurmd nd1, not of slurmd nd2"
+    assert answer.status and why in answer.err, answer
+    for process in [*psutil.Process(false.pid).children(recursive=True), psutil.Process(false.pid)]:
+        process.kill()
+    assert "told" not in false.communicate()[0]
+    node.start("slurmd")
+    head.ok("scancel", job, user=ALICE)
+    machines.until_idle()
+
+
 def test_a_terminal_reaches_the_other_machine(machines: Machines) -> None:
     head = machines["head"]
     terminal = Terminal(
@@ -105,12 +133,15 @@ def test_output_goes_on_while_slurmd_is_killed_there(machines: Machines) -> None
 
 def test_a_srun_waits_for_a_slurmd_that_is_being_restarted(machines: Machines) -> None:
     head, node = machines["head"], machines["nd2"]
+    job = head.ok("sbatch", "--parsable", "-w", "nd2", "--wrap", "sleep 100", user=ALICE).strip()
+    head.ok("scontrol", "wait_job", job)
     node.kill("slurmd")
-    srun = head.spawn("srun", "-w", "nd2", "hostname", user=ALICE)
-    time.sleep(1.5)  # the controller has not noticed yet: the step is granted and the node refuses the connection
+    srun = head.spawn("srun", f"--jobid={job}", "hostname", user=ALICE)
+    machines.until(lambda: f"Job {job}: step 0" in head.log("slurmctld"), why="the step was not granted")
     node.start("slurmd")
     out, err = srun.communicate(timeout=60)
     assert out == "nd2\n" and srun.returncode == 0, err
+    head.ok("scancel", job, user=ALICE)
     machines.until_idle()
 
 
@@ -147,6 +178,24 @@ def test_much_output_passes_quickly_between_machines(machines: Machines) -> None
     assert 400 / (float(used[1]) + float(used[2])) > 150, f"{used} s of processor time for srun and wc"
 
 
+_FALSE_SLURMD = """
+import socket, ssl, sys
+from slurm.net.authority import Authority
+from slurm.net.tls import Trust
+held = Authority(bytes.fromhex(sys.argv[1]), "lab").credentials("slurmd", sys.argv[2])
+context = Trust(held).server_context(anonymous=True)
+context.verify_mode = ssl.CERT_NONE
+listener = socket.create_server(("0.0.0.0", 6818))
+print("listening", flush=True)
+while True:
+    stream, _ = listener.accept()
+    try:
+        data = context.wrap_socket(stream, server_side=True).recv(65536)
+    except OSError:
+        continue
+    if data:
+        print("told", data, flush=True)
+"""
 _STEAL = """
 import os, sys
 from slurm.net import client

@@ -5,11 +5,15 @@ import os
 
 import msgspec
 import pytest
+from cryptography import x509
 
 from slurm.config.config import parse
-from slurm.model.states import NodeState
+from slurm.model.states import JobState, NodeState
+from slurm.net.authority import Authority
 from slurm.net.peer import Peer
 from slurm.net.signing import Checker
+from slurm.net.tls import Trust
+from slurm.slurmctld.certifying import USER_SECONDS, Certifier
 from slurm.slurmctld.silence import Silence
 from slurm.store.memory import Fault
 from slurm.wire import node_messages as n
@@ -242,6 +246,34 @@ def test_a_step_whose_grant_got_lost_is_granted_again_and_not_made_twice(play: P
         again, other = [await s.client().ask("CreateStep", job_id=job, request={**request, "key": key}) for key in ("77", "78")]
         assert again["step_id"] == first["step_id"] == 0 and again["layout"] == first["layout"]
         assert other["type"] == "Failure" and other["name"] == "ESLURM_NODES_BUSY"
+
+    play(scene)
+
+
+def test_a_user_is_certified_for_his_own_running_job_only(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        client = s.client()
+        job = await client.submit()
+        await s.until(lambda: node.of(n.LaunchBatch))
+        without = await client.ask("CertifyUser", job_id=job)
+        assert without["type"] == "Failure" and "cannot vouch for users on other machines" in without["message"]
+        authority = Authority(b"k" * 64, "test")
+        s.ctl.certifier = Certifier(lambda: authority, Trust(authority.credentials("slurmctld", "head")))
+        given = await client.ask("CertifyUser", job_id=job)
+        own = x509.load_pem_x509_certificate(given["certificate"].encode())
+        assert own.subject.rfc4514_string() == f"CN=user {client.session.caller.uid}" and given["authorities"].encode() == authority.certificate
+        assert 86400 < own.not_valid_after_utc.timestamp() - s.ctl.now() <= USER_SECONDS + 1
+        for other, kind, fields in ((BOB, "CertifyUser", {"job_id": job}), (None, "CertifyUser", {"job_id": 4711}),
+                                    (ROOT, "CertifyDaemon", {"role": "slurmd", "name": "cn01"})):
+            refused = await (client if other is None else s.client(other)).ask(kind, **fields)
+            assert refused["type"] == "Failure", (kind, fields)
+        s.ctl.enrols = True  # as with auth/munge
+        assert (await s.client(ROOT).ask("CertifyDaemon", role="slurmd", name="cn01"))["type"] == "Certified"
+        assert (await s.client(BOB).ask("CertifyDaemon", role="slurmd", name="cn01"))["type"] == "Failure"
+        await client.ask("CancelJobs", filter={"ids": [str(job)]})
+        await s.until(lambda: s.ctl.cluster.job(job).state is not JobState.RUNNING)
+        assert (await client.ask("CertifyUser", job_id=job))["type"] == "Failure"
 
     play(scene)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from slurm.commands.launching.loop import READ, WRITE, Loop
-from slurm.model.errors import ProtocolError, SlurmError, Unreachable
+from slurm.model.errors import NotNow, ProtocolError, SlurmError, Unreachable
 from slurm.net.endpoint import Endpoint, connected
 from slurm.net.framing import FrameBuffer
 from slurm.wire import frames, step_io
@@ -114,7 +114,7 @@ class Link:
     def not_reached(self, error: SlurmError) -> None:
         """An attempt failed: try again while that may help."""
         self._way = None
-        if isinstance(error, Unreachable) and time.monotonic() < self._until:
+        if isinstance(error, Unreachable | NotNow) and time.monotonic() < self._until:
             self._loop.after(_PAUSE_SECONDS, f"reach {self.node}", self._again)
             return
         self.close()

@@ -40,7 +40,7 @@ class Arrived(NamedTuple):
 
 
 class Approach:
-    """One attempt to reach the step on one node. Ends with `arrived(Arrived)` or `failed(error)`, once; Unreachable: it may be tried again."""
+    """One attempt to reach the step on one node. Ends with `arrived(Arrived)` or `failed(error)`, once; Unreachable, NotNow: it may be tried again."""
 
     def __init__(
         self, loop: Loop, node: str, address: Endpoint, launch: bytes, trust: Trust,
