@@ -97,7 +97,7 @@ LATER: dict[str, str] = {
     "scontrol top 90": "reordering comes with its issue",
     "scontrol write batch_script 86 -": "needs a script; tested in tests/unit/commands",
     "scontrol version": "the version is ours",
-    "scontrol token username=alice": "auth/jwt comes with its issue",
+    "scontrol token username=alice": "decided by slurmctld; tested with it",
     "scontrol listpids": "asking a slurmd comes with its issue",
     "scontrol getent cn01 | head -3": "asking a slurmd comes with its issue",
     "scontrol show slurmd": "asking a slurmd comes with its issue",

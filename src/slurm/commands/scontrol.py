@@ -16,7 +16,7 @@ Keyword = Callable[[Shell, Resolved, list[str]], int]
 LATER = {
     "suspend": "suspending jobs", "resume": "suspending jobs", "top": "reordering a user's jobs", "create": "reservations",
     "delete": "reservations", "listpids": "asking a slurmd for process ids", "getent": "asking a slurmd for users",
-    "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps", "token": "auth/jwt", "setdebug": "changing log levels",
+    "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps", "setdebug": "changing log levels",
     "setdebugflags": "debug flags", "cancel_reboot": "rebooting nodes", "reboot": "rebooting nodes", "reboot_nodes": "rebooting nodes",
     "takeover": "several controllers", "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power saving",
     "abort": "aborting a daemon with a core file", "pidinfo": "asking a slurmd for process ids", "clusters": "several clusters",
@@ -106,6 +106,7 @@ KEYWORDS: dict[str, Keyword] = {
     "ping": scontrol_act.ping,
     "reconfigure": scontrol_act.reconfigure,
     "shutdown": scontrol_act.shutdown,
+    "token": scontrol_act.token,
     "write": scontrol_act.write,
     "wait_job": scontrol_act.wait_job,
     "completing": scontrol_show.completing,

@@ -1,4 +1,4 @@
-"""scontrol's words that do something: hold, release, requeue, ping, reconfigure, shutdown, write, wait_job."""
+"""scontrol's words that do something: hold, release, requeue, ping, reconfigure, shutdown, write, wait_job, token."""
 
 from __future__ import annotations
 
@@ -49,6 +49,29 @@ def _jobs(shell: Shell, word: str, words: list[str], request: Message) -> int:
         return refused(shell, error, "", f" for job {','.join(ids)}")
     finally:
         channel.close()
+
+
+def token(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`token [username=USER] [lifespan=SECONDS]`: what SLURM_JWT is set to on a machine without a daemon."""
+    given = {name.lower(): text for name, _, text in (word.partition("=") for word in words)}
+    lifespan = given.get("lifespan", "0")
+    if lifespan.lower() == "infinite":
+        lifespan = str(2**31 - 1)
+    if given.keys() - {"username", "lifespan"} or not lifespan.isdecimal():
+        shell.error(f"Invalid option for token: {' '.join(words)}")
+        shell.hints(["write scontrol token [username=USER] [lifespan=SECONDS]"])
+        return 1
+    channel = shell.channel()
+    try:
+        made = channel.call({"type": "MakeToken", "username": given.get("username", ""), "lifespan": int(lifespan)})
+    except SlurmError as error:
+        shell.error(f"slurm_fetch_token: error with request: {error.message}")
+        shell.hints(error.hints)
+        return 1
+    finally:
+        channel.close()
+    shell.out(f"SLURM_JWT={made['token']}")
+    return 0
 
 
 def ping(shell: Shell, resolved: Resolved, words: list[str]) -> int:

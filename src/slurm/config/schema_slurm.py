@@ -25,8 +25,8 @@ AcctGatherInterconnectType | plugin | | later | network traffic is not measured
 AcctGatherNodeFreq | sec | 0 | later | energy is not measured
 AcctGatherProfileType | plugin | | later | jobs are not profiled
 AllowSpecResourcesUsage | yesno | no | later | core specialization is not carried out
-AuthAltTypes | list | | later | connections are vouched for by the kernel of the host they come from
-AuthAltParameters | list | | later | connections are vouched for by the kernel of the host they come from
+AuthAltTypes | list | | yes |
+AuthAltParameters | list | | yes |
 AuthInfo | list | | yes |
 AuthType | text | auth/munge | yes |
 BatchStartTimeout | sec | 10 | yes |
@@ -301,6 +301,8 @@ ALIASES = {
 """Older names → the name in the table."""
 
 PARAMETERS: dict[str, dict[str, str]] = {
+    "AuthAltParameters": {"disable_token_creation": "yes", "jwks": "yes", "jwt_key": "yes", "max_token_lifespan": "yes", "userclaimfield": "yes"},
+    "AuthAltTypes": {"auth/jwt": "yes"},
     "AuthInfo": {"cred_expire": "yes", "socket": "yes", "ttl": "yes", "disable_sack": "later", "use_client_ids": "later"},
     "DependencyParameters": {"kill_invalid_depend": "yes", "disable_remote_singleton": "ok", "max_depend_depth": "later"},
     "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "ok", "NoShared": "ok", "NoOverMemoryKill": "ok"},

@@ -31,6 +31,7 @@ def submitted_environment(
         chosen.update(_from_file(export_file))
     if export is not None:
         chosen["SLURM_EXPORT_ENV"] = export
+    chosen.pop("SLURM_JWT", None)  # a secret of this machine: inside the job a daemon vouches for its owner
     chosen["SLURM_PRIO_PROCESS"] = str(os.getpriority(os.PRIO_PROCESS, 0))
     chosen["SLURM_SUBMIT_DIR"] = submit_dir
     chosen["SLURM_SUBMIT_HOST"] = os.uname().nodename

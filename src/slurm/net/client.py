@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from slurm.model.errors import NotPermitted, ProtocolError, SlurmError, Unreachable, Unsupported, revive
+from slurm.model.errors import ConfigError, NotPermitted, ProtocolError, SlurmError, Unreachable, Unsupported, revive
 from slurm.net.discovery import Site, find_site
 from slurm.net.endpoint import Endpoint, connected, unix
 from slurm.net.framing import FrameBuffer
@@ -217,12 +217,14 @@ def _dial(endpoint: Endpoint, site: Site | None, timeout: float = DIAL_SECONDS, 
     stream = connected(endpoint, timeout)
     if endpoint.is_unix:
         return Connection(stream, endpoint)
-    if site is not None and controller and site.auth.lower() == "auth/munge":
+    if site is not None and controller and site.auth.lower() == "auth/munge" and not site.token:
         return _munged(stream, endpoint, site)
     try:
-        proof, authorities = vouched(site, CONTROLLER if controller else str(endpoint))
         if controller and site is not None:
-            stream = _secured(stream, site.cluster, authorities)
+            proof = site.token
+            stream = _secured(stream, site.cluster, _authorities(site.authorities))
+        else:
+            proof, _ = vouched(site, str(endpoint))
         connection = Connection(stream, endpoint)
         connection.send({"type": "Hello", "token": proof})
     except BaseException:
@@ -243,6 +245,17 @@ def _munged(stream: socket.socket, endpoint: Endpoint, site: Site) -> Connection
         stream.close()
         raise
     return connection
+
+
+def _authorities(path: str) -> bytes:
+    """The certificates by which a machine without a daemon knows the controller; ConfigError."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ConfigError(message=f"cannot read {path}: {error.strerror}", hints=[
+            "a command with SLURM_JWT knows the controller by it: copy it from a machine of the cluster (`slurm cert show --authorities`)",
+            "where sackd or slurmd runs beside, unset SLURM_JWT instead"]) from error
 
 
 def _secured(stream: socket.socket, cluster: str, authorities: bytes) -> socket.socket:
@@ -289,6 +302,8 @@ def vouched(site: Site | None, to: str) -> tuple[str, bytes]:
 def _advice(site: Site) -> str:
     if site.embedded:
         return f"the cluster {site.cluster} is not running: start it with `slurm up`"
+    if site.relays and not site.token and not any(os.path.exists(way.path) for way in site.ways):
+        return f"no daemon of cluster {site.cluster} runs on this machine: start sackd here (or slurmctld, on {site.host or 'its machine'}), or set SLURM_JWT"
     return f"is slurmctld of cluster {site.cluster} running? ({site.conf})"
 
 

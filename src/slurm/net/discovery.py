@@ -25,6 +25,7 @@ MAX_INCLUDES = 64
 _DEFAULTS = {
     "clustername": "cluster", "slurmctldport": str(CONTROLLER_PORT), "slurmctldpidfile": "/var/run/slurmctld.pid",
     "slurmdpidfile": "/var/run/slurmd.pid", "statesavelocation": "/var/spool", "authtype": "auth/munge", "authinfo": "", "slurmuser": "root",
+    "tlsparameters": "",
     "slurmctldtimeout": "120", "messagetimeout": "10",
 }
 _KEY = re.compile(r'([A-Za-z]+)[ \t]*=[ \t]*("[^"]*"|\S+)')
@@ -84,6 +85,8 @@ class Site(NamedTuple):
     host: str = ""  # of the first controller, as slurm.conf names it
     away_seconds: float = 300.0  # how long programs inside a job wait for a controller: SlurmctldTimeout, 5 minutes at least
     message_seconds: float = 10.0  # MessageTimeout
+    token: str = ""  # SLURM_JWT: who we are on a machine without a daemon
+    authorities: str = ""  # the file by which a controller is known then
 
     def is_around(self, environ: Mapping[str, str]) -> bool:
         """Whether `environ` is that of a job of this cluster."""
@@ -91,9 +94,12 @@ class Site(NamedTuple):
 
     @property
     def ways(self) -> tuple[Endpoint, ...]:
-        """Where a command may try to reach a controller, best first: its sockets, a daemon's beside us, its ports."""
-        own = [endpoint for endpoint in self.endpoints if endpoint.is_unix]
-        return (*own, *map(unix, self.relays), *(endpoint for endpoint in self.endpoints if not endpoint.is_unix))
+        """Where a command may try to reach a controller, best first: its sockets, then a daemon's beside us; its ports with a token or munge only."""
+        ports = tuple(endpoint for endpoint in self.endpoints if not endpoint.is_unix)
+        if self.token:
+            return ports
+        own = (endpoint for endpoint in self.endpoints if endpoint.is_unix)
+        return (*own, *map(unix, self.relays), *(ports if self.auth.lower() == "auth/munge" else ()))
 
 
 def state_home(environ: Mapping[str, str]) -> str:
@@ -174,7 +180,7 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
     ttl = info.get("ttl", "")
     sockets = (socket_beside(pid_file), os.path.join(values["statesavelocation"], "slurmctld.sock"))
     # A sackd speaks for more people than a slurmd; of several slurmds the one inside whose job we are speaks for us.
-    relays = () if values["authtype"].lower() == "auth/local" else (
+    relays = () if values["authtype"].lower() != "auth/slurm" else (
         relay_beside(sackd_pid_file(pid_file)), *_existing(relay_beside(values["slurmdpidfile"]), environ.get("SLURMD_NODENAME", "")))
     return Site(
         away_seconds=_seconds(values["slurmctldtimeout"], 300.0), message_seconds=_seconds(values["messagetimeout"], 10.0),
@@ -183,7 +189,12 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
         relays=relays, minters=(minter_beside(pid_file), minter_beside(sackd_pid_file(pid_file)), *_existing(minter_beside(values["slurmdpidfile"]))),
         slurm_user=values["slurmuser"], munge_socket=info.get("socket", ""), munge_ttl=int(ttl) if ttl.isdecimal() else 0,
         auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"),
-        host=hosts[0].partition("(")[0] if hosts else "")
+        host=hosts[0].partition("(")[0] if hosts else "", token=environ.get("SLURM_JWT", ""),
+        authorities=_authorities(values["tlsparameters"]) or os.path.join(os.path.dirname(conf), "ca_cert.pem"))
+
+
+def _authorities(tls_parameters: str) -> str:
+    return next((word.partition("=")[2] for word in tls_parameters.split(",") if word.startswith("ca_cert_file=")), "")
 
 
 def _seconds(text: str, least: float) -> float:

@@ -59,6 +59,11 @@ class Peer:
         """Whether it may speak for a daemon of this cluster: root, or the user that this daemon runs as. Never a command."""
         return not self.via and self.identity.uid in (0, os.geteuid())
 
+    @property
+    def by_token(self) -> bool:
+        """Whether a token that it sent says who it is, and nobody else."""
+        return not (self.local or self.via) and self.party is None
+
     def send(self, frame: bytes) -> None:
         """Queue a frame (wire.frames.pack); nothing happens when the peer has gone. One that does not read is dropped."""
         if not self.closed:

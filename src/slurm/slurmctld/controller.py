@@ -25,6 +25,7 @@ from slurm.model.ids import Digest, JobId, Uid
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
 from slurm.model.states import JobState
+from slurm.net.jwt_tokens import Tokens
 from slurm.net.signing import Signer
 from slurm.notation import jobref
 from slurm.render.view import View
@@ -74,6 +75,7 @@ class Controller:
         self.engine = Engine(cluster, commit, self.carry_out, self._replan, broken)
         self.planner = Planner(self.engine, now)
         self.relays = Relays(cluster, self._relay_rules)
+        self.tokens: Tokens | None = None  # of auth/jwt
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public, self.relays)
         self.proofs = Proofs(self.engine, now, self.links.silence.lasts)
         self.proofs.programs = setup.programs_of(config)

@@ -9,7 +9,7 @@ from typing import Any
 from slurm.model import bounds
 from slurm.model.errors import SlurmError
 from slurm.slurmctld.controller import Controller
-from slurm.slurmctld.handlers import allocations, control, jobs, looking, steps
+from slurm.slurmctld.handlers import allocations, control, jobs, looking, steps, tokens
 from slurm.slurmctld.reading import read_any
 from slurm.slurmctld.relays import require_own
 from slurm.slurmctld.session import Session
@@ -40,6 +40,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.UpdatePartition: control.on_update_partition,
     m.Ping: control.on_ping,
     m.CertifyDaemon: control.on_certify_daemon,
+    m.MakeToken: tokens.on_make_token,
     m.Reconfigure: control.on_reconfigure,
     m.Shutdown: control.on_shutdown,
     m.Quiesce: control.on_quiesce,

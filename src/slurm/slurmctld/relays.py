@@ -31,7 +31,7 @@ from slurm.wire.relay_messages import CloseChannel, OfChannel, OpenChannel, Regi
 log = logging.getLogger("slurmctld.relays")
 _encode = msgspec.msgpack.Encoder().encode
 _LOOKING = (m.Ping, m.ListJobs, m.ListNodes, m.Describe, m.ExplainJob)
-_OF_JOB = (m.CreateStep, m.FinishStep, m.AttachAllocation, m.WaitJob, m.WaitReady)
+_OF_JOB = (m.CreateStep, m.CertifyUser, m.FinishStep, m.AttachAllocation, m.WaitJob, m.WaitReady)
 SLURMD, SACKD, ADMIN = "slurmd", "sackd", "sackd-admin"
 MOST_CHANNELS = 16384
 """What one connection may carry at once; a relay takes fewer."""

@@ -17,10 +17,11 @@ from slurm.core.illegal import IllegalTransition
 from slurm.core.snapshot import Snapshot, freeze, thaw
 from slurm.daemon import logs, user
 from slurm.daemon.signals import Signals
-from slurm.model.errors import NotPermitted, SlurmError, StoreError
+from slurm.model.errors import ConfigError, NotPermitted, SlurmError, StoreError
 from slurm.net.discovery import minter_beside, socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.identity import Notary, minter, read_key
+from slurm.net.jwt_tokens import Tokens
 from slurm.net.peer import Peer
 from slurm.net.server import Server
 from slurm.slurmctld import credential_key, setup
@@ -33,6 +34,7 @@ from slurm.store.journal import Journal, Record, StoreBusy
 from slurm.store.lock import FileLock
 from slurm.store.sqlite_journal import SqliteJournal
 from slurm.wire import frames
+from slurm.wire.credentials import Identity
 
 log = logging.getLogger("slurmctld")
 SNAPSHOT_EVENTS = 20_000
@@ -240,13 +242,17 @@ class Service:
             secured = Secured(conf, owners)
             self.controller.certifier = secured.certifier()
             notary = Notary(read_key(key_path(conf), owners), here=ROLE)
+            self.controller.tokens = self._tokens(conf)
             endpoints.append(tcp("0.0.0.0", conf.slurmctld_port))
+        elif "auth/jwt" in conf.words("AuthAltTypes"):
+            raise ConfigError(message="AuthAltTypes=auth/jwt needs AuthType=auth/slurm", hints=[
+                "a command with a token knows the controller by the certificates that follow from slurm.key"])
         elif conf.text("AuthType").lower() == "auth/munge":
             munged = Munged(conf, owners)
             self.controller.certifier, self.controller.enrols = munged.certifier, True
         elif conf.text("AuthType").lower() != "auth/local":
             log.warning("AuthType=%s is not supported between machines: only this machine is served (use auth/slurm or auth/munge)", conf.text("AuthType"))
-        verify = munged.verify if munged else notary.verify if notary else None
+        verify = munged.verify if munged else self._verify if self.controller.tokens is not None else None
         trusting = munged or secured
         server = Server(
             self._on_message, verify=verify, trust=trusting.trust if trusting else None, log=logging.getLogger("slurmctld.net"))
@@ -280,12 +286,27 @@ class Service:
 
         self._spawn(later())
 
+    def _tokens(self, conf: Config) -> Tokens | None:
+        """What makes and checks the tokens of commands without a daemon beside them; None without auth/jwt. ConfigError."""
+        if "auth/jwt" not in conf.words("AuthAltTypes"):
+            return None
+        owners = {0, os.getuid(), *self.controller.operators}
+        return Tokens(conf.options("AuthAltParameters"), conf.state_save_location, owners, time.time)
+
+    def _verify(self, token: str) -> Identity:
+        """Who a token speaks for; what the configuration says of them may have changed since we listen."""
+        if self.controller.tokens is None:
+            raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=["AuthAltTypes=auth/jwt was taken out of the configuration"])
+        return self.controller.tokens.verify(token)
+
     async def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
         if codec == frames.MSGPACK:
             await self.controller.links.on_message(peer, payload)
             return
         if peer.party is not None:
             raise NotPermitted(hints=[f"{peer.party} is a daemon: what users ask for comes from users"])
+        if peer.by_token and time.time() > peer.identity.issued + peer.identity.ttl:
+            raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=["the token has expired"])
         session = self._sessions.get(peer)
         if session is None:
             session = self._sessions[peer] = Session(peer)
@@ -353,6 +374,11 @@ class Service:
 
     def _on_reconfigured(self, config: Config) -> None:
         self.config = config
+        if self.controller.tokens is not None:
+            try:
+                self.controller.tokens = self._tokens(config)
+            except ConfigError as error:
+                log.error("the keys of auth/jwt were not read again: %s", "; ".join(error.lines()))
         self._spawn(reserve(self._servers[0], [node.addr for node in config.nodes]))
         logging.getLogger().setLevel(self._log_level_of(config))
 

@@ -161,8 +161,8 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
     def reread() -> None:
         _reread(options, node)
 
-    # Where nobody calls from another machine, slurmctld is on this one.
-    relay = None if chosen.site.auth.lower() == "auth/local" else Relay(relay_beside(chosen.pid_file), log=logging.getLogger("slurmd.relay"))
+    # With auth/local slurmctld is on this machine; munge vouches for commands without us.
+    relay = None if chosen.site.auth.lower() != "auth/slurm" else Relay(relay_beside(chosen.pid_file), log=logging.getLogger("slurmd.relay"))
     node = Node(chosen, hardware.look(chosen.tmp_fs), stop=stop.set, reread=reread, relay=relay)
     notary = _notary(chosen)
     trust = _trust(chosen)

@@ -369,6 +369,19 @@ class UpdatePartition(Message):
     changes: Changes
 
 
+class MakeToken(Message):
+    """scontrol token → UserToken: of `username` ("": the caller), for `lifespan` seconds (0: half an hour)."""
+
+    username: Name = ""
+    lifespan: Count = 0
+
+
+class UserToken(Message):
+    """What SLURM_JWT is set to on a machine without a daemon."""
+
+    token: str
+
+
 class Ping(Message):
     """scontrol ping → Pong."""
 
@@ -491,9 +504,10 @@ class Changed(Message):
 
 Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon | FinishStep | CancelJobs
-    | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | Ping | Reconfigure | Shutdown | Quiesce | BatchScript
+    | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | Ping | MakeToken | Reconfigure | Shutdown | Quiesce | BatchScript
     | ListJobs | ListNodes | Describe | ExplainJob | WatchEvents
 )
 Reply = (
-    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | Changed | Explained
+    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | UserToken
+    | Changed | Explained
 )

@@ -15,3 +15,8 @@ def test_what_describes_the_job_around_is_not_handed_on() -> None:
     sent = submitted_environment({"SLURM_JOB_ID": "7", "SLURM_NTASKS": "4", "HOME": "/h"}, None, "", "/here", list().append)
     assert "SLURM_NTASKS" not in sent
     assert (sent["HOME"], sent["SLURM_SUBMIT_DIR"]) == ("/h", "/here")
+
+
+def test_a_token_stays_on_the_machine_where_it_was_set() -> None:
+    assert "SLURM_JWT" not in submitted_environment({"SLURM_JWT": "a.b.c", "HOME": "/h"}, None, "", "/here", list().append)
+    assert "SLURM_JWT" not in submitted_environment({"SLURM_JWT": "a.b.c", "HOME": "/h"}, "SLURM_JWT", "", "/here", list().append)

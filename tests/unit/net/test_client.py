@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from slurm.model.errors import NotFound, NotPermitted, ProtocolError, Unreachable, Unsupported, describe
+from slurm.model.errors import ConfigError, NotFound, NotPermitted, ProtocolError, Unreachable, Unsupported, describe
 from slurm.model.version import VERSION
 from slurm.net import endpoint as endpoints
 from slurm.net.authority import Authority
 from slurm.net.client import connect, dial, reach, vouched
 from slurm.net.discovery import Site
-from slurm.net.identity import Notary, make_key, minter
+from slurm.net.identity import Notary, make_key
 from slurm.net.peer import Peer
 from slurm.net.tls import Trust
 from slurm.wire import frames
@@ -145,15 +145,17 @@ def test_frames_that_are_here_are_taken_without_waiting(tmp_path: Path) -> None:
         assert connection.closed
 
 
-def test_a_local_daemon_vouches_for_a_command_that_calls_another_machine(tmp_path: Path) -> None:
-    notary = Notary(make_key(str(tmp_path / "slurm.key")), here="slurmctld")
-    authority, sack = Authority(b"k" * 32, "lab"), str(tmp_path / "slurmd.sack")
-    trust = Trust(authority.credentials("slurmctld", "head"))
-    with (serving(endpoints.tcp("127.0.0.1", 0), verify=notary.verify, trust=trust) as controller,
-          serving(endpoints.unix(sack), minter(notary, trust))):
-        there = site(controller.endpoint, minters=(str(tmp_path / "none.sack"), sack), auth="auth/slurm")._replace(cluster="lab")
+def _anybody(token: str) -> Identity:
+    return Identity(uid=4711, gid=4711, host="", issued=0.0)
+
+
+def test_a_command_without_a_daemon_shows_its_token_to_the_controller_that_its_ca_file_names(tmp_path: Path) -> None:
+    authority, ca_file = Authority(b"k" * 32, "lab"), tmp_path / "ca_cert.pem"
+    ca_file.write_bytes(authority.certificate)
+    with serving(endpoints.tcp("127.0.0.1", 0), verify=_anybody, trust=Trust(authority.credentials("slurmctld", "head"))) as controller:
+        there = site(controller.endpoint, auth="auth/slurm", token="a.b.c", authorities=str(ca_file))._replace(cluster="lab")
         with reach(there) as connection:
-            assert connection.call(PING) == {"echo": PING, "uid": os.getuid(), "pid": 0}
+            assert connection.call(PING) == {"echo": PING, "uid": 4711, "pid": 0}
             assert connection.ready() == []
             large = {"type": "Ping", "text": "x" * 500_000}
             connection.send(large)
@@ -161,22 +163,32 @@ def test_a_local_daemon_vouches_for_a_command_that_calls_another_machine(tmp_pat
             while not found:
                 found = connection.ready()
             assert json.loads(found[0][1])["echo"] == large
+        with pytest.raises(ConfigError, match="cannot read /none.pem") as caught:
+            reach(there._replace(authorities="/none.pem"))
+        assert "slurm cert show --authorities" in caught.value.hints[0]
 
 
 def test_a_token_is_shown_to_nobody_who_is_not_the_clusters_slurmctld(tmp_path: Path) -> None:
-    notary, authority = Notary(b"k" * 32, here="slurmctld"), Authority(b"k" * 32, "lab")
+    authority, ca_file = Authority(b"k" * 32, "lab"), tmp_path / "ca_cert.pem"
+    ca_file.write_bytes(authority.certificate)
     shown: list[str] = []
 
     def verify(token: str) -> Identity:
         shown.append(token)
-        return notary.verify(token)
+        return _anybody(token)
 
-    sack = str(tmp_path / "slurmd.sack")
-    with serving(endpoints.unix(sack), minter(notary, Trust(authority.credentials("slurmd", "nd1")))):
-        for false in (authority.credentials("slurmd", "nd1"), Authority(b"x" * 32, "lab").credentials("slurmctld", "head")):
-            with serving(endpoints.tcp("127.0.0.1", 0), verify=verify, trust=Trust(false)) as attacker, pytest.raises(NotPermitted):
-                reach(site(attacker.endpoint, minters=(sack,), auth="auth/slurm")._replace(cluster="lab"))
+    for false in (authority.credentials("slurmd", "nd1"), Authority(b"x" * 32, "lab").credentials("slurmctld", "head")):
+        with serving(endpoints.tcp("127.0.0.1", 0), verify=verify, trust=Trust(false)) as attacker, pytest.raises(NotPermitted):
+            reach(site(attacker.endpoint, auth="auth/slurm", token="a.b.c", authorities=str(ca_file))._replace(cluster="lab"))
     assert not shown
+
+
+def test_without_a_token_no_port_is_tried_and_the_way_to_a_daemon_is_told() -> None:
+    with pytest.raises(Unreachable) as caught:
+        reach(site(endpoints.unix("/none.sock"), endpoints.tcp("127.0.0.1", 9), relays=("/none.relay",), host="head", auth="auth/slurm"))
+    assert caught.value.hints == (
+        "tried unix:/none.sock: No such file or directory",
+        "no daemon of cluster tux runs on this machine: start sackd here (or slurmctld, on head), or set SLURM_JWT")
 
 
 def test_who_may_read_the_key_needs_no_local_daemon(tmp_path: Path) -> None:

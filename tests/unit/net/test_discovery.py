@@ -50,8 +50,11 @@ def test_a_sites_slurm_conf_says_where_its_controllers_are(tmp_path: Path) -> No
     assert site.endpoints == (
         unix("/run/slurm/slurmctld.sock"), unix("/var/spool/slurmctld/slurmctld.sock"), tcp("10.0.0.1", 7817), tcp("head2", 7817))
     assert site.relays == ("/run/slurm/sackd.relay", "/run/slurm/slurmd.relay")
-    assert [str(way) for way in site.ways[1:5]] == [
-        "unix:/var/spool/slurmctld/slurmctld.sock", "unix:/run/slurm/sackd.relay", "unix:/run/slurm/slurmd.relay", "tcp://10.0.0.1:7817"]
+    assert [str(way) for way in site.ways[1:]] == [
+        "unix:/var/spool/slurmctld/slurmctld.sock", "unix:/run/slurm/sackd.relay", "unix:/run/slurm/slurmd.relay"]
+    assert site.authorities == str(tmp_path / "ca_cert.pem")
+    with_token = discovery.find_site({"SLURM_CONF": str(conf), "SLURM_JWT": "a.b.c"})
+    assert with_token.ways == (tcp("10.0.0.1", 7817), tcp("head2", 7817))
     assert site.minters == ("/run/slurm/slurmctld.sack", "/run/slurm/sackd.sack", "/run/slurm/slurmd.sack")
     assert (site.auth, site.key, site.embedded) == ("auth/slurm", str(tmp_path / "slurm.key"), False)
     assert discovery.find_site({"SLURM_CONF": str(conf), "SLURM_SACK_KEY": "/k"}).key == "/k"

@@ -32,6 +32,7 @@ def of_tasks(
         "SLURM_UMASK": f"{umask:04o}",
         "SRUN_DEBUG": str(_USUAL_LEVEL + level),
     }
+    tasks.pop("SLURM_JWT", None)  # as in net.batch_environment
     for name in [name for name, value in tasks.items() if not (_is_text(name) and _is_text(value))]:
         leave_out(name)
         del tasks[name]
