@@ -31,6 +31,8 @@ from typing import Self
 
 import psutil
 
+from slurm.slurmd.remains import instance_of
+from slurm.slurmd.stepd.cgroup import remove_empty
 from tests.system.harness import COMMANDS, WAIT_SECONDS, Result
 
 ALICE, BOB = 5, 65534
@@ -371,6 +373,8 @@ class Machines:
             assert not checked or "Traceback" not in self.logs(), self.logs()
         finally:
             self._power_off()
+        for node in self.nodes:
+            _remove_cgroups(node)
         assert not _mounts_below(self.root), f"mounts are left: {_mounts_below(self.root)}"
         shutil.rmtree(self.root)
 
@@ -398,6 +402,15 @@ def _module(command: str) -> str:
     from slurm.options import later
 
     return "later" if command in later.COMMANDS else command
+
+
+def _remove_cgroups(node: Machine) -> None:
+    """What slurmd made, on a machine whose power went off: a real one has forgotten its cgroups."""
+    steps = node.run_folder / "spool" / "steps"
+    if steps.is_dir():
+        name = f"slurmd_{node.name}.{instance_of(str(steps))}"
+        for path in [*Path("/sys/fs/cgroup").glob(name), *Path("/sys/fs/cgroup").glob(f"*/{name}")]:
+            remove_empty(str(path))
 
 
 def _mounts_below(folder: Path) -> list[str]:
