@@ -9,14 +9,17 @@ import ctypes
 import os
 import signal
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)
-_set_handler: Callable[[int, int], object] = getattr(signal.signal, "__wrapped__", signal.signal)
-_set_mask: Callable[[int, Iterable[int]], object] = getattr(signal.pthread_sigmask, "__wrapped__", signal.pthread_sigmask)
+_bare = import_module("_signal")
+_set_handler: Callable[[int, int], object] = _bare.signal
+_set_mask: Callable[[int, Iterable[int]], object] = _bare.pthread_sigmask
+_REPLACE = int(signal.SIG_SETMASK)
 
 
 def adopt_orphans() -> None:
@@ -30,10 +33,10 @@ def die_with_parent(number: int) -> None:
 
 
 def take_signals(back: Iterable[int]) -> None:
-    """Have these signals do what they do by default, and hold none back. Not by `signal`'s own functions: their enumerations cost 60 page faults."""
+    """Have these signals do what they do by default, and hold none back. Not by the functions of `signal`: their enumerations cost 60 page faults."""
     for number in back:
         _set_handler(number, 0)
-    _set_mask(signal.SIG_SETMASK, ())
+    _set_mask(_REPLACE, ())
 
 
 def _prctl(option: int, value: int) -> None:
