@@ -25,10 +25,11 @@ class GresDevice:
     """One device of a node, or one uncounted heap of a resource without files.
 
     `index` numbers the devices of this name on the node from 0; `file` is "" where there is none, several files of one device are
-    joined by commas; `cores` are the core numbers near it, empty for all; `count` is 1 but for a heap and for shared resources.
+    joined by commas; `cores` are the core numbers near it, empty for all; `count` is 1 but for a heap and for shared resources; `consumed` False:
+    it is there for every job that asks (no_consume).
     """
 
-    __slots__ = ("cores", "count", "file", "index", "name", "type")
+    __slots__ = ("consumed", "cores", "count", "file", "index", "name", "type")
 
     def __init__(self, name: str, type: str, file: str, cores: list[int], index: int, count: int) -> None:
         self.name = name
@@ -37,6 +38,7 @@ class GresDevice:
         self.cores = cores
         self.index = index
         self.count = count
+        self.consumed = True
 
     def __repr__(self) -> str:
         return f"GresDevice({self.name!r}, {self.type!r}, {self.file!r}, {self.cores!r}, {self.index}, {self.count})"
@@ -60,6 +62,7 @@ class Wanted(NamedTuple):
     name: str
     type: str
     number: int
+    consumed: bool = True
 
 
 def read_gres(records: list[Record], problems: list[Problem]) -> list[GresLine]:
@@ -98,7 +101,7 @@ def _line(record: Record, name: str, problems: list[Problem]) -> GresLine:
 
 
 def read_wanted(text: str) -> list[Wanted]:
-    """The parts of a node's Gres=; ValueError says what would be valid. "no_consume" is accepted and kept out of the result."""
+    """The parts of a node's Gres=; ValueError says what would be valid."""
     parts: list[Wanted] = []
     for part in text.split(",") if text else []:
         words = [word for word in part.strip().split(":") if word != "no_consume"]
@@ -107,7 +110,7 @@ def read_wanted(text: str) -> list[Wanted]:
         count = 1
         if len(words) > 1 and (len(words) == 3 or words[-1][:1].isdecimal()):
             count = _count(words.pop(), part)
-        parts.append(Wanted(words[0], words[1] if len(words) > 1 else "", count))
+        parts.append(Wanted(words[0], words[1] if len(words) > 1 else "", count, "no_consume" not in part.split(":")))
     return parts
 
 
@@ -135,6 +138,7 @@ def devices_of(node: NodeConf, lines: list[GresLine], warnings: list[str]) -> li
         if have < wanted.number:
             found.extend(_without_files(wanted, wanted.number - have))
         for device in found:
+            device.consumed = wanted.consumed
             device.index = used.get(wanted.name, 0)
             used[wanted.name] = device.index + 1
             devices.append(device)

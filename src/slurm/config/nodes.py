@@ -104,6 +104,13 @@ def settle(records: Iterable[Record], kind: str, problems: list[Problem]) -> lis
     return settled
 
 
+_STATES_LATER = {
+    "CLOUD": "nodes are not switched on for jobs; it is taken for one that will register by itself",
+    "EXTERNAL": "it is taken for a node with a slurmd", "FAIL": "write DRAIN", "FAILING": "write DRAIN",
+}
+"""States of a NodeName line that are known and change nothing, and what follows."""
+
+
 def read_nodes(records: list[Record], port: int, problems: list[Problem], warnings: list[str]) -> list[NodeConf]:
     """The nodes that the NodeName lines describe, in file order, with DownNodes applied.
 
@@ -159,6 +166,9 @@ def _nodes_of(record: Record, line: Settled, port: int, problems: list[Problem],
     if any(name.upper() in ("ALL", "DEFAULT") for name in names):
         problems.append(Problem(origin, "a node cannot be named ALL or DEFAULT", "both words have a meaning of their own in slurm.conf"))
         return []
+    for word in line.text("State").upper().split(","):
+        if word in _STATES_LATER:
+            warnings.append(f"{origin}: State={word} is not carried out yet: {_STATES_LATER[word]}")
     hostnames = _dealt("NodeHostname", line, names, names, problems, origin)
     addresses = _dealt("NodeAddr", line, names, hostnames, problems, origin)
     broadcast = _dealt("BcastAddr", line, names, [""] * len(names), problems, origin)

@@ -16,7 +16,7 @@ from slurm.model.job import Job
 from slurm.model.states import JobState
 from slurm.notation.jobref import JobRef
 
-SIGKILL = 9
+SIGKILL, SIGCONT, SIGSTOP = 9, 18, 19
 
 
 class Outcome(NamedTuple):
@@ -71,6 +71,8 @@ def _act(
             _end(chosen, caller, now, outcome)
         else:
             outcome.effects.append(_signal(chosen.job, signal or SIGKILL, batch, full))
+            if signal in (SIGSTOP, SIGCONT):
+                outcome.events.append(e.Stopped(at=now, job=chosen.job.id, attempt=chosen.job.attempt, stopped=signal == SIGSTOP))
     except SlurmError as error:
         outcome.refused.append((chosen.shown, error.name, error.message))
     else:

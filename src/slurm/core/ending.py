@@ -62,6 +62,14 @@ def on_relinquished(state: ClusterState, job: Job, event: e.AllocationRelinquish
     return end(state, job, event.at, *verdict_of(event.status, False))
 
 
+def on_stopped(state: ClusterState, job: Job, event: e.Stopped) -> list[Effect]:
+    """Its processes hold still, or go on; it keeps what it has, and its time runs."""
+    if event.stopped == ("stopped" in job.flags):
+        return []
+    job.flags = [*job.flags, "stopped"] if event.stopped else [flag for flag in job.flags if flag != "stopped"]
+    return [Announce(job=job.id)]
+
+
 def on_timed_out(state: ClusterState, job: Job, event: e.TimedOut) -> list[Effect]:
     """The time limit came."""
     return end(state, job, event.at, JobState.TIMEOUT, Reason.TIME_LIMIT, why="timeout")
@@ -106,7 +114,7 @@ def end(state: ClusterState, job: Job, at: float, final: JobState, reason: str, 
     job.state = JobState.PENDING if job.requeue_after else final
     job.reason = reason
     job.end_time = at
-    job.flags.append("completing")
+    job.flags = [flag for flag in job.flags if flag != "stopped"] + ["completing"]
     for name in job.nodes_left:
         state.nodes[name].completing.add(job.id)
     effects: list[Effect] = [Announce(job=job.id)]

@@ -105,6 +105,14 @@ class Warned(Event):
     attempt: int
 
 
+class Stopped(Event):
+    """Somebody sent SIGSTOP to a running job (`stopped`), or SIGCONT."""
+
+    job: JobId
+    attempt: int
+    stopped: bool
+
+
 class TimedOut(Event):
     """The time limit of this attempt was reached."""
 
@@ -282,7 +290,7 @@ class Purged(Event):
 
 AnyEvent = (
     Configured | Submitted | Eligible | Started | Launched | LaunchFailed | BatchExited | AllocationRelinquished | NodeFreed | Warned
-    | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepEnding | StepExited | NodeRegistered
+    | Stopped | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepEnding | StepExited | NodeRegistered
     | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
 )
 

@@ -62,6 +62,7 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (RUNNING, e.BatchExited): ending.on_batch_exited,
     (RUNNING, e.AllocationRelinquished): ending.on_relinquished,
     (RUNNING, e.Warned): ending.on_warned,
+    (RUNNING, e.Stopped): ending.on_stopped,
     (RUNNING, e.TimedOut): ending.on_timed_out,
     (RUNNING, e.Cancelled): ending.on_cancelled,
     (RUNNING, e.Requeued): requeuing.on_requeued,
@@ -98,11 +99,13 @@ IGNORED: dict[tuple[Phase, type[e.Event]], str] = {
     (RUNNING, e.NodeReturned): "it runs as if the node had never been away",
     (RUNNING, e.ProofWaived): "its attempt goes on: nothing is waited for",
     (LOST, e.Warned): "nobody hears of its nodes",
+    (LOST, e.Stopped): "nobody hears of its nodes",
     (LOST, e.TimedOut): "its nodes keep its time limit",
     (ENDING, e.NodeReturned): "it was ended while the node was away",
     (ENDING, e.ProofWaived): "its nodes are heard of: they end it",
     (ENDING, e.Launched): "the script ran, but its end was already decided",
     (ENDING, e.Warned): "it ended before the warning",
+    (ENDING, e.Stopped): "its processes are being ended",
     (ENDING, e.TimedOut): "it ended before its limit",
     (ENDING, e.StepEnding): "with its job it ends anyway",
     (ENDING, e.AllocationRelinquished): "it ended before its holder gave it back",
@@ -115,6 +118,7 @@ IGNORED: dict[tuple[Phase, type[e.Event]], str] = {
     (ENDED, e.ProofWaived): "it ended meanwhile",
     (ENDED, e.NodeFreed): "late news of a job that ended",
     (ENDED, e.Warned): "late news of a job that ended",
+    (ENDED, e.Stopped): "late news of a job that ended",
     (ENDED, e.TimedOut): "late news of a job that ended",
     (LOST, e.StepEnding): "its node is silent; its end was decided by whoever cancelled the job or proves the attempt over",
     (ENDED, e.StepEnding): "late news of a job that ended",
@@ -128,7 +132,7 @@ STALE = "news of an earlier attempt, whose end was decided without it"
 GONE = "news of a job that left memory"
 
 ATTEMPT_EVENTS: frozenset[type[e.Event]] = frozenset({
-    e.Launched, e.LaunchFailed, e.BatchExited, e.NodeFreed, e.Warned, e.TimedOut, e.StepEnding, e.StepExited,
+    e.Launched, e.LaunchFailed, e.BatchExited, e.NodeFreed, e.Warned, e.Stopped, e.TimedOut, e.StepEnding, e.StepExited,
     e.NodeReturned, e.ProofWaived,
 })
 """Events that speak of one attempt; those of an earlier attempt are ignored, those of a later one are illegal."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 
+import msgspec
+
 from slurm.core import concluding, dependencies, ending, parking, proof
 from slurm.core import events as e
-from slurm.core.effects import Announce, Effect, Plan
+from slurm.core.effects import Announce, Effect, Plan, Terminate
 from slurm.core.state import ClusterState
 from slurm.model.ids import NodeName
 from slurm.model.job import Job
@@ -69,6 +71,19 @@ def on_launch_failed(state: ClusterState, job: Job, event: e.LaunchFailed) -> li
     return effects
 
 
+def _go_on_without(state: ClusterState, job: Job, node: NodeName, at: float, loss: Loss) -> list[Effect]:
+    """--no-kill: the job has its other nodes; what it runs on this one is ended as soon as somebody there hears of it."""
+    effects: list[Effect] = [Announce(job=job.id), Plan()]
+    if loss is not Loss.PROVEN:
+        parking.leave(state, job, node)
+    if loss is Loss.ORDERED:
+        effects.append(Terminate(job=job.id, attempt=job.attempt, nodes=(node,), why="node_fail", at=at))
+    ending.release(state, job, node, at)
+    assert job.allocation is not None
+    job.allocation = msgspec.structs.replace(job.allocation, shares=[share for share in job.allocation.shares if share.node != node])
+    return effects
+
+
 def lose_node(
     state: ClusterState, job: Job, event: e.Event, node: NodeName, why: str, loss: Loss, *, together: Sequence[NodeName] = (), intact: bool = True,
 ) -> list[Effect]:
@@ -78,11 +93,8 @@ def lose_node(
     """
     job.last_node_failed = node
     assert job.allocation is not None
-    if loss is not Loss.ORDERED and job.request.no_kill and node != job.batch_host and len(job.nodes_left) > 1:
-        if loss is Loss.SILENT:
-            parking.leave(state, job, node)
-        ending.release(state, job, node, event.at)
-        return [Announce(job=job.id), Plan()]
+    if job.request.no_kill and node != job.batch_host and len(job.nodes_left) > 1:
+        return _go_on_without(state, job, node, event.at, loss)
     job.reason_text = f"{node}: {why}"
     if concluding.may_run_again(state.settings, job):
         job.requeue_after = True

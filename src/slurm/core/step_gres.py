@@ -64,13 +64,13 @@ def tasks_on(node: Node, devices: Mapping[str, int], wanted: StepGres) -> int | 
 
 
 def there(node: Node, devices: Mapping[str, int], item: GresRequest) -> int:
-    """The devices of this kind among those given, as a bitmap."""
-    mask = devices.get(item.name, 0)
-    if not item.type:
+    """The devices of this kind among those given, as a bitmap; all of the node's where none is anybody's own."""
+    mask = devices.get(item.name, 0) if node.consumes(item.name) else -1
+    if not item.type and mask >= 0:
         return mask
     typed = 0
     for pool in node.gres:
-        if pool.name == item.name and pool.type == item.type:
+        if pool.name == item.name and item.type in ("", pool.type):
             typed |= ((1 << pool.count) - 1) << pool.first
     return mask & typed
 

@@ -206,7 +206,8 @@ def _share(
     counts = [(item, item.count) for item in wanted.per_node] + [(item, item.count * tasks) for item in wanted.per_task] + in_all
     for item, count in sorted(counts, key=lambda pair: not pair[0].type):  # two counts of the same devices hold both, they do not add up
         there, held = step_gres.there(room.node, room.gres, item), devices.get(item.name, 0)
-        devices[item.name] = held | _lowest(there & ~held, count - (held & there).bit_count())
+        if room.node.consumes(item.name):
+            devices[item.name] = held | _lowest(there & ~held, count - (held & there).bit_count())
     if not wanted.asked:
         devices = {name: mask for name, mask in room.gres.items() if mask}
     return NodeShare(node=NodeName(room.share.node), cpus=cpus, memory=min(memory, room.memory), gres=devices, tasks=tasks)

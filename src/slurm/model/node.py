@@ -26,6 +26,7 @@ class GresPool(msgspec.Struct):
     first: Count = 0
     files: Files = msgspec.field(default_factory=list)
     cores: Bitmap = 0
+    consumed: bool = True  # False (no_consume): jobs ask for it and none has it for himself
 
 
 class Remains(msgspec.Struct, frozen=True):
@@ -84,6 +85,10 @@ class Node(msgspec.Struct, kw_only=True):
     completing: set[JobId] = msgspec.field(default_factory=set)
     remains: list[Remains] = msgspec.field(default_factory=list)
     exclusive_user: int = -1  # uid that holds the node with --exclusive=user, -1: none
+
+    def consumes(self, name: str) -> bool:
+        """Whether whoever gets this resource has it for himself."""
+        return all(pool.consumed for pool in self.gres if pool.name == name)
 
     @property
     def usable(self) -> bool:

@@ -49,7 +49,7 @@ def matches(job: Job, refs: Iterable[JobRef]) -> bool:
 
 def in_states(job: Job, states: frozenset[str]) -> bool:
     """Whether its base state, or one that lies over it, is among these (lower case)."""
-    return job.state.name.lower() in states or any(flag in states for flag in job.flags)
+    return (job.state.name.lower() in states and "stopped" not in job.flags) or any(flag in states for flag in job.flags)
 
 
 def _names(job: Job, number: int) -> bool:

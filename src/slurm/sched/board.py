@@ -178,7 +178,7 @@ class Board:
             asked = [*((item, item.count) for item in need.gres_node), *((item, item.count * tasks) for item in need.gres_task)]
             asked += gpus_here(one, left, len(chosen) - 1 - i, partial(self._free_on, free, int(at[i])))
             for item, count in asked:
-                for key in {(item.name, item.type), (item.name, "")} & gres.keys():
+                for key in {(item.name, item.type), (item.name, "")} & gres.keys() if one.node.consumes(item.name) else ():
                     gres[key][i] += count
             count = sum(count for item, count in asked if item.name == "gpu")
             cpus.append(one.node.cpus if need.whole else held_cpus(tasks, count, one.node, need, self.settings))

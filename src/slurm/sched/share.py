@@ -19,7 +19,7 @@ def share(space: NodeSpace, tasks: int, need: Need, settings: Settings, gpus: li
         taken = lowest_bits(free, count)
         if taken.bit_count() < count:
             return None
-        if taken:
+        if taken and space.node.consumes(item.name):
             gres[item.name] = gres.get(item.name, 0) | taken
     gpu_count = gres.get("gpu", 0).bit_count()
     count = held_cpus(tasks, gpu_count, space.node, need, settings)
@@ -32,7 +32,7 @@ def share(space: NodeSpace, tasks: int, need: Need, settings: Settings, gpus: li
             return None
         memory = space.memory
     if need.all_gres:
-        gres = {pool.name: mask for pool in space.node.gres if (mask := space.free_gres(pool.name))}
+        gres = {pool.name: mask for pool in space.node.gres if pool.consumed and (mask := space.free_gres(pool.name))}
     return NodeShare(node=space.node.name, cpus=cpus, memory=memory, gres=gres, tasks=tasks)
 
 

@@ -179,7 +179,8 @@ def _pools(devices: list[GresDevice]) -> list[GresPool]:
         last = pools[-1] if pools else None
         cores = sum(1 << core for core in device.cores)
         if last is None or (last.name, last.type, last.cores, bool(last.files)) != (device.name, device.type, cores, bool(device.file)):
-            last = GresPool(name=device.name, type=device.type, count=0, first=counted.get(device.name, 0), cores=cores)
+            last = GresPool(
+                name=device.name, type=device.type, count=0, first=counted.get(device.name, 0), cores=cores, consumed=device.consumed)
             pools.append(last)
         last.count += device.count
         if device.file:

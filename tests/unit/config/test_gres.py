@@ -20,7 +20,7 @@ def devices(gres: str, wanted: str = "gpu:2", node: str = "a1") -> list[tuple[st
     ("gpu:2", [Wanted("gpu", "", 2)]),
     ("gpu:a100:2,shard:8", [Wanted("gpu", "a100", 2), Wanted("shard", "", 8)]),
     ("gpu:a100", [Wanted("gpu", "a100", 1)]),
-    ("bandwidth:lustre:no_consume:4G", [Wanted("bandwidth", "lustre", 4 << 30)]),
+    ("bandwidth:lustre:no_consume:4G", [Wanted("bandwidth", "lustre", 4 << 30, False)]),
 ])
 def test_the_gres_of_a_node_are_read_part_by_part(text: str, parts: list[Wanted]) -> None:
     assert read_wanted(text) == parts

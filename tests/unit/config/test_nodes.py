@@ -172,3 +172,8 @@ def test_a_partition_reads_its_limits_in_our_units() -> None:
                     "PartitionName=p Nodes=a DefaultTime=30 MaxNodes=4 OverSubscribe=force:4 AllowGroups=x,y").partitions[0]
     assert (found.max_time, found.default_time, found.over_time_limit, found.def_mem_per_cpu) == (86400, 1800, 120, 1024)
     assert (found.max_nodes, found.oversubscribe, found.allow_groups, found.disable_root_jobs) == (4, "FORCE:4", "x,y", True)
+
+
+def test_a_state_that_changes_nothing_is_warned_of() -> None:
+    warnings = conf_of("NodeName=a CPUs=1 State=CLOUD", "PartitionName=p Nodes=ALL\n").warnings
+    assert any("State=CLOUD is not carried out yet" in line for line in warnings)

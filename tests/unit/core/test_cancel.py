@@ -8,6 +8,8 @@ from slurm.core.cluster import Cluster
 from slurm.core.effects import EndStep, Signal
 from slurm.model.ids import BATCH_STEP, StepId
 from slurm.model.request import StepRequest
+from slurm.model.states import JobState
+from slurm.render.job_filter import in_states
 from slurm.testing import builders as b
 from slurm.wire.messages import JobFilter
 
@@ -134,3 +136,18 @@ def test_a_job_that_is_ending_already_is_left_alone() -> None:
     c.apply(e.Requeued(at=b.T0, job=job.id, by=b.ROOT.uid))
     assert len(ask(c, ids=["1"]).events) == 1
     assert ask(c, ids=["1"]).events == []
+
+
+def test_a_job_that_is_stopped_shows_it_until_it_goes_on_or_ends() -> None:
+    c = b.cluster()
+    job = b.started(c)
+    assert [effect.signal for effect in ask(c, ids=["1"], signal=19).effects if isinstance(effect, Signal)] == [19]
+    assert job.flags == ["stopped"] and job.state is JobState.RUNNING
+    assert not in_states(job, frozenset({"running"})) and in_states(job, frozenset({"stopped"}))
+    ask(c, ids=["1"], signal=19)
+    assert job.flags == ["stopped"]
+    ask(c, ids=["1"], signal=18)
+    assert job.flags == [] and in_states(job, frozenset({"running"}))
+    ask(c, ids=["1"], signal=19, batch=True)
+    ask(c, ids=["1"])
+    assert job.flags == ["completing"]

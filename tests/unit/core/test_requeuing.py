@@ -7,6 +7,7 @@ import pytest
 from slurm.core import events as e
 from slurm.core import hold, requeue, timers
 from slurm.core.effects import Terminate
+from slurm.core.invariants import check
 from slurm.model.errors import InvalidRequest, NotNow, NotPermitted
 from slurm.model.states import JobState, Reason
 from slurm.testing import builders as b
@@ -122,6 +123,18 @@ def test_no_kill_lets_a_job_go_on_without_the_lost_node() -> None:
     assert job.state is JobState.RUNNING
     assert job.nodes_left == ["cn01"]
     assert c.nodes[b.NodeName("cn02")].cpus_used == 0
+
+
+def test_no_kill_lets_a_job_go_on_without_a_node_that_is_set_down_and_its_processes_there_are_ended() -> None:
+    c = b.cluster()
+    job = b.started(c, "cn01", "cn02", no_kill=True)
+    effects = c.apply(e.NodeUpdated(at=b.T0 + 9, node=b.NodeName("cn02"), state="DOWN", reason="broken", by=b.ROOT.uid, by_name="root"))
+    assert (job.state, job.nodes_left) == (JobState.RUNNING, ["cn01"])
+    assert job.allocation is not None and job.allocation.nodes == ["cn01"]
+    assert [effect.nodes for effect in effects if isinstance(effect, Terminate)] == [("cn02",)]
+    c.apply(e.NodeFreed(at=b.T0 + 10, job=job.id, attempt=job.attempt, node=b.NodeName("cn02")))
+    assert job.state is JobState.RUNNING and not c.nodes[b.NodeName("cn02")].remains
+    assert not list(check(c))
 
 
 def test_an_ending_job_is_free_of_a_lost_node() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from slurm.core import steps
 from slurm.core.cluster import Cluster
 from slurm.model.job import Allocation
+from slurm.model.node import GresPool
+from slurm.model.request import StepRequest
 from slurm.sched.plan import plan
 from slurm.testing import builders as b
 
@@ -316,3 +319,16 @@ def test_jobs_of_other_partitions_do_not_count_against_a_forced_partitions_share
     b.submit(c, partition="second", mem_per_cpu=10)
     b.submit(c, partition="alone", mem_per_cpu=10)
     assert [c.jobs[proposal.job].partition for proposal in plan(c, b.T0).proposals] == ["second", "second"]
+
+
+def test_what_nobody_consumes_is_there_for_every_job_that_asks() -> None:
+    c = b.cluster(1, cpus=4)
+    c.nodes[b.NodeName("cn01")].gres = [GresPool(name="r1", type="", count=1, consumed=False)]
+    c.settings.gres_types.append("r1")
+    for _ in range(2):
+        b.submit(c, gres="r1:1", mem_per_cpu=10)
+    shares = [proposal.allocation.shares[0] for proposal in plan(c, b.T0).proposals]
+    assert [(share.node, share.gres) for share in shares] == [("cn01", {}), ("cn01", {})]
+    assert start_on(c, gres="r1:2", mem_per_cpu=10) is None
+    step = steps.plan_step(c, b.started(c, gres="r1:1"), StepRequest(gres="r1:1"), b.T0)
+    assert step.shares[0].gres == {}
