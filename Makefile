@@ -17,9 +17,9 @@ define extra
 endef
 
 SOURCES := $(shell find src scripts -type f -not -name '*.pyc' 2>/dev/null)
-SUITES  := $(wildcard tests/unit tests/properties tests/simulation tests/cluster tests/compat tests/meta)
+SUITES  := $(wildcard tests/unit tests/properties tests/simulation tests/cluster tests/compat tests/campaign tests/meta)
 
-.PHONY: demo test check system clients bench docs site clean
+.PHONY: demo test check system clients bench campaign docs site clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/slurm demo
@@ -43,6 +43,10 @@ clients: $(VENV)/.installed $(VENV)/.dev $(VENV)/.clients $(VENV)/published/.ins
 bench: $(VENV)/.installed
 	$(PIP) install --quiet hyperqueue || echo "HyperQueue cannot be installed here: the table goes without it"
 	$(PY) -m bench
+
+# Half an hour of faults on a cluster of machines made of namespaces, as root; docs/reliability.md says what was tried and found.
+campaign: $(VENV)/.installed $(VENV)/.dev
+	$(PY) -m tests.campaign --seconds 1800 --report docs/reliability.md
 
 docs: $(VENV)/.installed
 	$(PY) docs/compatibility.py

@@ -298,3 +298,12 @@ def test_cleanup_removes_what_it_said_it_would(cluster: Cluster, tmp_path: Path)
     assert "removed 1 folders of jobs" in cluster.ok("slurm", "jobs", "cleanup", "--older-than", "0", env=env)
     assert not Path(folder).exists()
     assert "'soon' is no age" in cluster.run("slurm", "jobs", "cleanup", "--older-than", "soon").err
+
+
+def test_an_ended_job_is_explained_with_its_exit_status_what_helps_and_the_last_lines_of_its_error_file(cluster: Cluster) -> None:
+    job, status = cluster.finish("-e", "wrong.err", "-o", "wrong.out", "--wrap", "no-such-program-at-all")
+    assert status == 127
+    said = cluster.ok("slurm", "explain", job).splitlines()
+    assert "with exit status 127: a command of its script was not found" in said[0]
+    assert any(line.startswith("What may help: name the command by its whole path") for line in said)
+    assert said[-2] == f"The last lines of {cluster.work}/wrong.err:" and "no-such-program-at-all: " in said[-1]

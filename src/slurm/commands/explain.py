@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -13,11 +14,14 @@ from slurm.commands.jobs import wanted
 from slurm.notation.printable import printable
 from slurm.render import explanation
 from slurm.sdk.backends.backend import Backend
+from slurm.sdk.errors import BackendError
 from slurm.sdk.following import explaining, inspection
 from slurm.sdk.following.inspection import UnknownJob
 
 SHOWN = 10
 """So many jobs are explained unless they are named."""
+LAST, READ = 8, 8192
+"""So many lines of the error file are shown, from so many bytes at its end."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +41,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
                 found.append(explaining.explanation(backend, one))
             except UnknownJob:
                 unknown.append(one)
+        last = {one.job: [] if console.json else _last_lines(backend, one.error_file) for one in found}
     if console.json:
         console.answer({"jobs": [msgspec.to_builtins(one) for one in found], "unknown": unknown})
         return 1 if unknown else 0
@@ -45,13 +50,28 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     for number, explained in enumerate(found):
         if number:
             console.line()
-        for line in explanation.lines(explained):
+        for line in (*explanation.lines(explained), *last[explained.job]):
             console.line(printable(line))
     if len(ids) > len(found) + len(unknown):
         console.note(f"{len(ids) - SHOWN} more of your jobs wait: name those that are to be explained")
     for one in unknown:
         console.error([f"the cluster knows no job {one}: it never was, or it ended too long ago"])
     return 1 if unknown else 0
+
+
+def _last_lines(backend: Backend, path: str) -> list[str]:
+    """The end of what a job that failed wrote to its standard error, where it can be read from here."""
+    if not path or path == "/dev/null":
+        return []
+    try:
+        with backend.read(path) as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - READ))
+            lines = file.read().decode(errors="replace").splitlines()
+    except (OSError, BackendError):
+        return [f"What it wrote is in {path}"]
+    shown = [f"  {line}" for line in lines if line.strip()][-LAST:]
+    return [f"The last lines of {path}:", *shown] if shown else [f"{path} is empty"]
 
 
 def _named(texts: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ def lines(found: Explanation) -> list[str]:
         told.append(f"{jobs} before it in partition {found.partition}; the next one is job {found.first.job} ({found.first.name}, {found.first.user})")
     if found.cures:
         told.append(f"It can start when {_listed(found.cures)}")
+    told += [f"What may help: {what}" for what in found.advice]
     if found.state == "PENDING":
         told += _start(found)
     return [printable(line) for line in told]

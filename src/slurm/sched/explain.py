@@ -9,8 +9,9 @@ from slurm.model.job import Job
 from slurm.model.partition import Partition
 from slurm.model.states import JobState, Reason
 from slurm.notation import hostlist, moment
+from slurm.sched import ended
 from slurm.sched import need as needs
-from slurm.sched.filters import stack
+from slurm.sched.filters import named, stack
 from slurm.sched.filters.gate import Gate
 from slurm.sched.plan import Forecast
 from slurm.sched.refusal import Refusal
@@ -77,13 +78,13 @@ def _need(terrain: Terrain, job: Job, partition: Partition) -> needs.Need:
 
 
 def _unsuited(terrain: Terrain, job: Job, partitions: list[Partition]) -> list[tuple[str, str]]:
-    """The nodes that do not come into question, those with one reason together, the most of them first."""
+    """The nodes that do not come into question, those with one reason together, the most of them first; not those that the job itself left out."""
     by_reason: dict[str, list[str]] = {}
     for partition in partitions:
         site = _need(terrain, job, partition).site
         for node in terrain.suited(partition, stack.ANYWHERE):
             why = stack.unsuited(node, site) or ("" if node.usable else state_of(node))
-            if why:
+            if why and why not in named.ASKED:
                 by_reason.setdefault(why, []).append(node.name)
     grouped = sorted(by_reason.items(), key=lambda pair: -len(pair[1]))
     return [(hostlist.compress(sorted(set(names))), why) for why, names in grouped[:SHOWN]]
@@ -123,8 +124,8 @@ def _tell_active(view: View, found: Explanation, job: Job) -> None:
     found.nodes = hostlist.compress(job.allocation.nodes) if job.allocation is not None else ""
     found.start = job.start_time
     if job.state.finished:
-        why = job.reason_text if job.state is not JobState.CANCELLED else ""  # there it is who cancelled it
-        found.sentence = f"it ended at {moment.show(job.end_time)}" + (f": {why}" if why else "")
+        partition = view.partitions.get(job.partition)
+        ended.tell(found, job, lambda seconds: partition is None or not 0 <= partition.max_time < seconds)
     else:
         end = view.expected_end(job)
         until = f"until {moment.show(end)} at the latest" if end is not None else "without a time limit"

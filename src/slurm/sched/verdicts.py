@@ -9,7 +9,7 @@ from slurm.model.ids import NodeName
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
-from slurm.model.states import Reason
+from slurm.model.states import NodeState, Reason
 from slurm.sched import select
 from slurm.sched.choose import sufficient
 from slurm.sched.need import Need
@@ -88,7 +88,9 @@ def state_of(node: Node | None) -> str:
     """Why a node takes no jobs, for people."""
     if node is None:
         return "does not exist"
-    words = [node.state.value] + ["drained"] * node.drain + ["not responding"] * (not node.responding)
+    busy = node.cpus_used.bit_count()
+    base = node.state.value if not busy or node.state is not NodeState.IDLE else "allocated" if busy >= node.cpus else "mixed"
+    words = [base] + ["draining" if node.jobs else "drained"] * node.drain + ["not responding"] * (not node.responding)
     return f"{', '.join(words)}{': ' + node.reason if node.reason else ''}"
 
 

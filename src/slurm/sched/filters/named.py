@@ -5,11 +5,15 @@ from __future__ import annotations
 from slurm.model.node import Node
 from slurm.sched.need import Site
 
+EXCLUDED, NOT_NAMED = "the job excludes it", "it is not one of the nodes that the job names"
+ASKED = (EXCLUDED, NOT_NAMED)
+"""What the job itself asked for, and so knows."""
+
 
 def unsuited(node: Node, site: Site) -> str:
     """Why a node does not suit, "" when it does."""
     if node.name in site.excluded:
-        return "the job excludes it"
+        return EXCLUDED
     if site.only_wanted and node.name not in site.wanted:
-        return "it is not one of the nodes that the job names"
+        return NOT_NAMED
     return ""

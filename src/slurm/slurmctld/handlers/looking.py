@@ -10,7 +10,8 @@ import msgspec
 from slurm.config import show as config_show
 from slurm.model.errors import SlurmError
 from slurm.model.ids import JobId
-from slurm.render import describe, job_list, node_list
+from slurm.model.states import JobState
+from slurm.render import describe, job_list, job_values, node_list
 from slurm.sched.explain import explain
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.session import Session
@@ -69,8 +70,15 @@ async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -
     """Why a job waits, from the same verdicts as squeue's reasons."""
     started = ctl.cluster.tasks_of(int(message.job_id)) if message.job_id.isdecimal() else []
     job, planner, now = started[-1] if started else ctl.find_job(message.job_id), ctl.planner, ctl.now()
-    return await _answered(ctl, len(ctl.cluster.pending), lambda: m.Explained(explanation=explain(
-        ctl.cluster, job, now, refusal=planner.verdicts.get(job.id), forecast=planner.forecasts.get(job.id), queue=planner.waiting())))
+    view = ctl.view()
+
+    def explained() -> m.Explained:
+        found = explain(ctl.cluster, job, now, refusal=planner.verdicts.get(job.id), forecast=planner.forecasts.get(job.id), queue=planner.waiting())
+        if job.state.finished and job.state is not JobState.COMPLETED:
+            found.error_file = job_values.stderr(job, view) or job_values.stdout(job, view)
+        return m.Explained(explanation=found)
+
+    return await _answered(ctl, len(ctl.cluster.pending), explained)
 
 
 async def on_watch(ctl: Controller, session: Session, message: m.WatchEvents) -> m.Done:

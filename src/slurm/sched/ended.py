@@ -1,0 +1,86 @@
+"""What there is to say of a job that has ended: how, what it was allowed, and what to change before it is submitted again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slurm.model.explanation import Explanation
+from slurm.model.job import Job
+from slurm.model.states import JobState
+from slurm.notation import duration, exitstatus, moment, size
+
+_OF_CODE = {
+    126: ("a command of its script is there and cannot be executed", "chmod +x that file, and look at its first line"),
+    127: ("a command of its script was not found", "name the command by its whole path, or load the module or environment that has it within the script: PATH is that of sbatch"),
+}
+"""Exit codes that a shell gives, what they mean, what helps."""
+_OF_SIGNAL = {
+    6: "it aborted itself: its own last lines say why", 7: "bus error: a file it had mapped was cut short, or its node's shared memory is full",
+    9: "SIGKILL: by the kernel when memory was short, by an operator, or because its slurmstepd was killed", 11: "segmentation fault: an error in the program, or a stack limit (ulimit -s)",
+    15: "SIGTERM: somebody or something asked it to end", 24: "its limit of processor time (ulimit -t)", 25: "its limit of file size (ulimit -f)",
+}
+_SHELL_SIGNALS = 128
+"""A shell whose command was ended by signal N exits with 128 + N."""
+
+
+def tell(found: Explanation, job: Job, fits: Callable[[int], bool]) -> None:
+    """Complete the explanation of a job that has ended; `fits` says whether its partition lets a job have so many seconds."""
+    ended = f"it ended at {moment.show(job.end_time)}"
+    ran = duration.show(max(0.0, job.end_time - job.start_time)) if job.start_time else ""
+    if ran:
+        found.evidence.append(("it ran for", ran + (f" on {found.nodes}" if found.nodes else "")))
+    why = job.reason_text
+    match job.state:
+        case JobState.CANCELLED:
+            found.sentence = ended
+        case JobState.TIMEOUT:
+            limit = duration.show(job.time_limit)
+            found.sentence = f"{ended}, when its time limit of {limit} was over"
+            longer = duration.show(2 * job.time_limit)
+            found.advice = [f"ask for more time, such as --time={longer}" if fits(2 * job.time_limit) else f"partition {job.partition} allows no more than that: choose another one",
+                            "let it write what it has now and then, with --signal=B:USR1@300 as the last call"]
+        case JobState.OUT_OF_MEMORY:
+            found.sentence = f"{ended}: it held more memory than it may" + (f": {why}" if why else "")
+            _tell_memory(found, job)
+        case JobState.NODE_FAIL:
+            found.sentence = f"{ended}: a node it was on failed" + (f": {why}" if why else "")
+            found.advice = ["submit it again; with --requeue that is done for you"]
+        case JobState.FAILED:
+            _tell_failure(found, job, ended)
+        case _:
+            found.sentence = ended + (f": {why}" if why else "")
+
+
+def _tell_memory(found: Explanation, job: Job) -> None:
+    limits = {share.memory for share in job.allocation.shares} if job.allocation is not None else set()
+    if limits:
+        most = max(limits)
+        found.evidence.append(("memory that it might hold on a node", size.show_mb(most)))
+        found.advice = [f"ask for more memory, such as --mem={size.show_mb(2 * most)}, or more nodes with less on each"]
+    else:
+        found.advice = ["ask for more memory (--mem, --mem-per-cpu)"]
+
+
+def _tell_failure(found: Explanation, job: Job, ended: str) -> None:
+    status = exitstatus.from_wait(job.exit_status)
+    code, number = status.code, status.signal
+    why = job.reason_text
+    if why:
+        found.sentence = f"{ended}: {why}"
+        if "bad interpreter" in why:
+            found.advice = ["correct the first line of the script (#!…): that program must be on the node; a script from Windows ends its lines with \\r, which dos2unix removes"]
+        elif code in _OF_CODE:
+            found.advice = [_OF_CODE[code][1]]
+        return
+    if number or code > _SHELL_SIGNALS:
+        signal = number or code - _SHELL_SIGNALS
+        meaning = _OF_SIGNAL.get(signal, "")
+        what = "it was ended" if number else "the last command of its script was ended"
+        found.sentence = f"{ended}: {what} by signal {signal}" + (f", {meaning}" if meaning else "")
+        if signal == 9:
+            found.advice = ["if memory was short: ask for more (--mem), and let it hold less at once"]
+        return
+    meaning, helps = _OF_CODE.get(code, ("", ""))
+    found.sentence = f"{ended} with exit status {code}" + (f": {meaning}" if meaning else ", which is its own script's")
+    found.advice = [helps] if helps else []
+
