@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 
+from slurm.commands import wanted_style
 from slurm.commands.shell import Channel, Message, Shell
 from slurm.model.errors import MESSAGES, SlurmError, Unreachable
 from slurm.notation.printable import printable_lines
@@ -76,14 +78,45 @@ def token(shell: Shell, resolved: Resolved, words: list[str]) -> int:
 
 def ping(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     """`ping`: whether the controller answers now; one that is starting is not waited for."""
+    style = wanted_style.structure(resolved)
     try:
         channel = shell.channel(patient=False)
     except Unreachable as error:
-        return _down(shell, error)
+        return _structured_ping(shell, style, None) if style else _down(shell, error)
     try:
-        return show_ping(shell, channel)
+        return _structured_ping(shell, style, channel) if style else show_ping(shell, channel)
     finally:
         channel.close()
+
+
+def _structured_ping(shell: Shell, style: str, channel: Channel | None) -> int:
+    import grp
+    import pwd
+
+    from slurm.net.discovery import find_site
+    from slurm.render import json_text
+
+    began = time.monotonic()
+    try:
+        reply = channel.call({"type": "Ping"}) if channel is not None else {}
+    except Unreachable:
+        reply = {}
+    waited = int((time.monotonic() - began) * 1e6)
+    try:
+        site = find_site(shell.environ)
+        cluster, host = site.cluster, str(reply.get("host") or site.host)
+    except SlurmError:
+        cluster, host = "", str(reply.get("host", ""))
+    record: json_text.Value = {
+        "hostname": host, "pinged": "UP" if reply else "DOWN", "responding": bool(reply), "latency": waited if reply else 0,
+        "mode": str(reply.get("mode", "primary")), "primary": True}
+    try:
+        user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
+    except KeyError:
+        user, group = str(os.getuid()), str(os.getgid())
+    report = {"pings": [record], **json_text.closing(cluster, user, group, ["scontrol", *shell.argv])}
+    shell.stdout.write(json_text.encode(report, style))
+    return 0 if reply else 1
 
 
 def show_ping(shell: Shell, channel: Channel) -> int:

@@ -20,7 +20,9 @@ ENTITIES: dict[str, str] = {
 _HOSTLISTS = ("hostnames", "hostlist", "hostlistsorted")
 SHOWN = ("job", "step", "node", "partition", "config", "daemons", "licenses", "reservation", "topology", *_HOSTLISTS)
 """What hints name."""
-_STRUCTURED = {"job": "jobs_json", "node": "nodes_json", "partition": "partitions_json"}
+_STRUCTURED = {
+    "job": "job", "node": "nodes_json", "partition": "partitions_json", "step": "step", "licenses": "licenses", "reservation": "reservation",
+}
 
 
 def show(shell: Shell, resolved: Resolved, words: list[str]) -> int:
@@ -57,8 +59,7 @@ def _describe(shell: Shell, resolved: Resolved, what: str, names: list[str]) -> 
     request: Message = {"type": "Describe", "what": what, **wanted_style.request_style(shell, resolved)}
     style = wanted_style.structure(resolved)
     if style and what in _STRUCTURED:
-        # A filter-less jobs_json would leave finished jobs out; `scontrol show job` shows every job it knows.
-        request.update(what=what if what == "job" else _STRUCTURED[what], format=style, arguments=["scontrol", *shell.argv])
+        request.update(what=_STRUCTURED[what], format=style, arguments=["scontrol", *shell.argv])
     request.pop("convert", None)
     if names:
         request["names"] = _split(what, names)

@@ -20,7 +20,7 @@ from slurm.notation import hostlist, jobref
 from slurm.notation.jobref import JobRef
 from slurm.notation.printable import printable
 from slurm.notation.taskset import TaskSet
-from slurm.render import json_cluster, json_job, json_text, node_list, scontrol_cluster, scontrol_job
+from slurm.render import json_cluster, json_job, json_step, json_text, node_list, scontrol_cluster, scontrol_job
 from slurm.render.job_filter import matches, select
 from slurm.render.job_list import in_order
 from slurm.render.json_text import Value
@@ -105,6 +105,8 @@ def _filtered_jobs(view: View, message: Describe, caller: Caller) -> Text:
 def _steps(view: View, message: Describe, caller: Caller) -> Text:
     if not message.names:
         entries = [entry for job in sorted(view.jobs.values(), key=_record_order) for entry in running_steps(job)]
+        if message.format:
+            return _structured("steps", [json_step.step_record(entry, view) for entry in entries], view, message, caller)
         return _blocks([scontrol_job.show_step(entry, view) for entry in entries], message, "No job steps in the system")
     found: list[JobStep] = []
     for ref in map(_job_ref, message.names):
@@ -114,6 +116,8 @@ def _steps(view: View, message: Describe, caller: Caller) -> Text:
         if not mine:
             raise NotFound("ESLURM_INVALID_JOB_ID", f"Job step {ref.show()} not found")
         found += mine
+    if message.format:
+        return _structured("steps", [json_step.step_record(entry, view) for entry in found], view, message, caller)
     return _blocks([scontrol_job.show_step(entry, view) for entry in found], message)
 
 
@@ -180,6 +184,11 @@ def _fixed(text: str) -> Callable[[View, Describe, Caller], Text]:
     return lambda view, message, caller: Text(text=text)
 
 
+def _none(key: str, text: str) -> Callable[[View, Describe, Caller], Text]:
+    """What a cluster without any answers: a sentence, or an empty list."""
+    return lambda view, message, caller: _structured(key, [], view, message, caller) if message.format else Text(text=text)
+
+
 def _structured(key: str, records: Iterable[Value], view: View, message: Describe, caller: Caller) -> Text:
     report = json_text.envelope(key, list(records), view, caller, message.arguments)
     return Text(text=json_text.encode(report, message.format))
@@ -209,9 +218,9 @@ _ANSWERS: dict[str, Callable[[View, Describe, Caller], Text]] = {
     "sinfo_json": _sinfo,
     "completing": _completing,
     "daemons": _fixed("slurmctld slurmd\n"),
-    "licenses": _fixed("No licenses configured in Slurm.\n"),
+    "licenses": _none("licenses", "No licenses configured in Slurm.\n"),
     "topology": _fixed(""),
     "aliases": _fixed(""),
     "federation": _fixed(""),
-    "reservation": _fixed("No reservations in the system\n"),
+    "reservation": _none("reservations", "No reservations in the system\n"),
 }

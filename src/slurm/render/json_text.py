@@ -22,24 +22,27 @@ def number(value: float | None, *, infinite: bool = False) -> dict[str, Value]:
 
 def envelope(key: str, records: Sequence[Value], view: View, caller: Caller, arguments: Sequence[str]) -> dict[str, Value]:
     """A whole report: the records under their key, the times of the last changes, and who asked what."""
-    major, minor, micro = version.SLURM_VERSION.split(".")[:3]
     report: dict[str, Value] = {key: records}
     if key == "jobs":
         report["last_backfill"] = number(view.last_planned)
     report["last_update"] = number(view.now)
-    report["meta"] = {
+    return report | closing(view.settings.cluster_name, caller.user, caller.group, arguments)
+
+
+def closing(cluster: str, user: str, group: str, arguments: Sequence[str]) -> dict[str, Value]:
+    """The end of every report: who asked what of whom."""
+    major, minor, micro = version.SLURM_VERSION.split(".")[:3]
+    meta: Value = {
         "plugin": {"type": "", "name": "", "data_parser": "data_parser/v0.0.44", "accounting_storage": ""},
-        "client": {"source": "", "user": caller.user, "group": caller.group},
+        "client": {"source": "", "user": user, "group": group},
         "command": list(arguments),
         "slurm": {
             "version": {"major": major, "micro": micro.partition("-")[0], "minor": minor},
             "release": version.SLURM_VERSION,
-            "cluster": view.settings.cluster_name,
+            "cluster": cluster,
         },
     }
-    report["errors"] = []
-    report["warnings"] = []
-    return report
+    return {"meta": meta, "errors": [], "warnings": []}
 
 
 def encode(report: Value, style: str) -> str:

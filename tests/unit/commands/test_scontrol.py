@@ -1,6 +1,7 @@
 """scontrol: which words become which requests, and how refusals read."""
 
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -222,3 +223,22 @@ def test_jobs_are_changed_by_their_name() -> None:
     assert (none.status, none.err) == (1, "scontrol: error: No jobs with name 'nosuch'\n")
     both = Call("update", "jobid=12", "jobname=sim")
     assert both.asked == [{"type": "UpdateJob", "ids": "12", "changes": {"jobname": "sim"}}]
+
+
+@pytest.mark.parametrize("style", ["--json", "--yaml"])
+def test_ping_answers_in_structure_whether_the_controller_is_there_or_not(style: str) -> None:
+    here = Call(style, "ping", answer={"type": "Pong", "host": "head1", "mode": "primary"})
+    gone = Call("ping", style, alone=True)
+    assert (here.status, gone.status, here.err, gone.err) == (0, 1, "", "")
+    if style == "--json":
+        pings = [json.loads(call.out)["pings"] for call in (here, gone)]
+        assert [(one["responding"], one["pinged"], one["primary"]) for [one] in pings] == [(True, "UP", True), (False, "DOWN", True)]
+        assert pings[0][0]["hostname"] == "head1"
+    else:
+        assert here.out.startswith("%YAML 1.1\n") and "!!str pinged: !!str DOWN" in gone.out
+
+
+@pytest.mark.parametrize(("entity", "what"), [("licenses", "licenses"), ("steps", "step"), ("reservations", "reservation"), ("job", "job")])
+def test_whatever_slurm_tells_in_structure_is_asked_for_so(entity: str, what: str) -> None:
+    [asked] = Call("--json", "show", entity, answer={"type": "Text", "text": "{}"}).asked
+    assert (asked["what"], asked["format"], asked["arguments"]) == (what, "json", ["scontrol", "--json", "show", entity])

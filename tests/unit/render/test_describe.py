@@ -1,5 +1,7 @@
 """What scontrol show says of records that the recorded sessions do not have."""
 
+import json
+
 import pytest
 
 from slurm.model.errors import InvalidRequest, NotFound, Unsupported
@@ -136,3 +138,14 @@ def test_of_waiting_tasks_that_share_a_record_those_that_are_meant_are_shown() -
     assert f" ArrayTaskId={first} " in _show("job", f"{array.id}_{first}", view=view)
     assert f" ArrayTaskId={first}-{first + 1}%2 " in _show("job", f"{array.id}_[{first}-{first + 1}]", view=view)
     assert array.array_part is not None and array.array_part.ranges[0][0] == first
+
+
+def test_steps_licences_and_reservations_are_told_in_structure_too() -> None:
+    steps = json.loads(_show("step", format="json"))["steps"]
+    assert {"86.batch", "93.batch"} <= {f"{one['id']['job_id']['number']}.{one['id']['step_id']}" for one in steps}
+    assert all(one["state"] == ["RUNNING"] and one["nodes"]["list"] for one in steps)
+    [one] = json.loads(_show("step", "86.batch", format="json"))["steps"]
+    assert one["name"] == "batch"
+    for what, key in (("licenses", "licenses"), ("reservation", "reservations")):
+        report = json.loads(_show(what, format="json"))
+        assert (report[key], report["errors"], report["last_update"]["set"]) == ([], [], True)
