@@ -20,7 +20,6 @@ from slurm.net.framing import FrameBuffer
 from slurm.wire import frames, step_io
 
 _CHUNK = 1 << 18
-_RECORD = 1 << 16
 _MUCH = 1 << 18
 _CONNECT_SECONDS = 10.0
 _PATIENCE_SECONDS = 15.0
@@ -190,7 +189,7 @@ class Link:
             return
         try:
             while self._outgoing:
-                del self._outgoing[:self._stream.send(memoryview(self._outgoing)[:_RECORD].tobytes())]
+                del self._outgoing[:self._stream.send(memoryview(self._outgoing)[:_CHUNK].tobytes())]
         except BlockingIOError:
             self._loop.watch(self._stream.fileno(), READ | WRITE, self._on_event)
             return
