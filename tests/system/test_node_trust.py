@@ -33,7 +33,7 @@ job = int(sys.argv[1])
 site = discovery.find_site(os.environ)
 for words in ({"stdout": "/tmp/\\0"}, {"work_dir": "/\\0"}, {"argv": ["/bin/true\\0"]}, {"environment": {"": "x"}}):
     step = client.connect(os.environ).call({"type": "CreateStep", "job_id": job, "request": {"ntasks": 1, "nodes_min": 1}})
-    channel = client.dial(unix("/run/slurmd.sock"), site)
+    channel = client.dial(unix("/run/slurmd.sock"))
     channel.send({"type": "LaunchStep", "credential": step["credential"], "ranks": [0], "ntasks": 1, "node_rank": 0, "argv": ["/bin/true"],
                   "environment": {}, "work_dir": "/", **words})
     channel._stream.settimeout(5)

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from slurm.model.errors import ConfigError, NotPermitted, ProtocolError, SlurmError, Unreachable, Unsupported, revive
+from slurm.model.errors import ConfigError, ProtocolError, SlurmError, Unreachable, revive
 from slurm.net.discovery import Site, find_site
-from slurm.net.endpoint import Endpoint, connected, unix
+from slurm.net.endpoint import Endpoint, connected
 from slurm.net.framing import FrameBuffer
 from slurm.wire import frames
 
@@ -190,7 +190,7 @@ def reach(site: Site, patience: float = CONNECT_SECONDS, tell: Callable[[str], N
         tried = []
         for endpoint in site.ways:
             try:
-                return _dial(endpoint, site, controller=True)
+                return _dial(endpoint, site)
             except OSError as error:
                 refused = refused or isinstance(error, ConnectionRefusedError | BlockingIOError)
                 if endpoint.path in site.relays and isinstance(error, FileNotFoundError):
@@ -205,28 +205,24 @@ def reach(site: Site, patience: float = CONNECT_SECONDS, tell: Callable[[str], N
         time.sleep(RETRY_SECONDS if now - began < CONNECT_SECONDS else SELDOM_SECONDS)
 
 
-def dial(endpoint: Endpoint, site: Site | None = None, timeout: float = DIAL_SECONDS) -> Connection:
-    """A connection to one daemon, such as the slurmd of a step; `site` is needed for a token when it is not a unix socket."""
+def dial(endpoint: Endpoint, timeout: float = DIAL_SECONDS) -> Connection:
+    """A connection to one daemon of this machine."""
     try:
-        return _dial(endpoint, site, timeout)
+        return Connection(connected(endpoint, timeout), endpoint)
     except OSError as error:
         raise Unreachable(hints=[f"tried {endpoint}: {error.strerror or error}"]) from error
 
 
-def _dial(endpoint: Endpoint, site: Site | None, timeout: float = DIAL_SECONDS, *, controller: bool = False) -> Connection:
-    stream = connected(endpoint, timeout)
+def _dial(endpoint: Endpoint, site: Site) -> Connection:
+    stream = connected(endpoint, DIAL_SECONDS)
     if endpoint.is_unix:
         return Connection(stream, endpoint)
-    if site is not None and controller and site.auth.lower() == "auth/munge" and not site.token:
+    if site.auth.lower() == "auth/munge" and not site.token:
         return _munged(stream, endpoint, site)
     try:
-        if controller and site is not None:
-            proof = site.token
-            stream = _secured(stream, site.cluster, _authorities(site.authorities))
-        else:
-            proof, _ = vouched(site, str(endpoint))
+        stream = _secured(stream, site.cluster, _authorities(site.authorities))
         connection = Connection(stream, endpoint)
-        connection.send({"type": "Hello", "token": proof})
+        connection.send({"type": "Hello", "token": site.token})
     except BaseException:
         stream.close()
         raise
@@ -273,30 +269,6 @@ def _secured(stream: socket.socket, cluster: str, authorities: bytes) -> socket.
     if party is not None:  # a client demands a certificate
         party.require(CONTROLLER)
     return secured
-
-
-def vouched(site: Site | None, to: str) -> tuple[str, bytes]:
-    """A one-time proof of who we are for the daemon `to`, and the authorities (PEM) by which to know a daemon; from a local daemon or our own
-    copy of the key; NotPermitted when there is neither."""
-    if site is None or site.auth.lower() not in ("", "auth/slurm"):
-        raise Unsupported(message=f"AuthType={site.auth if site else ''} is not supported by slurm-py yet between machines", hints=[
-            "use AuthType=auth/slurm, or a command on the controller's own machine"])
-    for path in site.minters:
-        try:
-            with Connection(connected(unix(path), 2.0), unix(path)) as minter:
-                told = minter.call({"type": "MintToken", "to": to}, 5.0)
-                return str(told["token"]), str(told["authorities"]).encode()
-        except (OSError, Unreachable):
-            continue
-    if os.access(site.key, os.R_OK):
-        # Who may read the key may say who he is; this import is slow and happens only here.
-        from slurm.net.authority import Authority
-        from slurm.net.identity import Notary, read_key
-
-        key = read_key(site.key, (os.getuid(), 0))
-        return Notary(key).mint(os.getuid(), os.getgid(), to=to), Authority(key, site.cluster).certificate
-    raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[
-        f"no local daemon vouches for you: is slurmd running here? (tried {', '.join(site.minters)})"])
 
 
 def _advice(site: Site) -> str:

@@ -75,7 +75,6 @@ class Site(NamedTuple):
     conf: str
     endpoints: tuple[Endpoint, ...]  # the controllers' own
     relays: tuple[str, ...] = ()  # sockets at which daemons of this machine relay commands
-    minters: tuple[str, ...] = ()  # sockets of local daemons that mint identity tokens
     auth: str = ""
     key: str = ""  # where slurm.key is
     embedded: bool = False
@@ -126,11 +125,6 @@ def instance_dir(environ: Mapping[str, str], name: str = "") -> str:
 def socket_beside(pid_file: str) -> str:
     """The request socket of the daemon with this pid file."""
     return pid_file.removesuffix(".pid") + ".sock"
-
-
-def minter_beside(pid_file: str) -> str:
-    """The socket at which the daemon with this pid file says who its callers are (Slurm calls it sack)."""
-    return pid_file.removesuffix(".pid") + ".sack"
 
 
 def relay_beside(pid_file: str) -> str:
@@ -186,7 +180,7 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
         away_seconds=_seconds(values["slurmctldtimeout"], 300.0), message_seconds=_seconds(values["messagetimeout"], 10.0),
         cluster=values["clustername"], conf=conf,
         endpoints=(*(unix(path) for path in sockets), *_ports(hosts, values["slurmctldport"], values["authtype"])),
-        relays=relays, minters=(minter_beside(pid_file), minter_beside(sackd_pid_file(pid_file)), *_existing(minter_beside(values["slurmdpidfile"]))),
+        relays=relays,
         slurm_user=values["slurmuser"], munge_socket=info.get("socket", ""), munge_ttl=int(ttl) if ttl.isdecimal() else 0,
         auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"),
         host=hosts[0].partition("(")[0] if hosts else "", token=environ.get("SLURM_JWT", ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 import time
 
@@ -38,5 +39,5 @@ class MungeVerifier:
                 proof = await self._munge.seal_beside(answer.text(), reader=sealed.uid)
         except TimeoutError as error:
             raise NotNow(message="munged does not answer", hints=[f"it was waited for {_SECONDS:.0f} s: is it running, and not overloaded?"]) from error
-        identity = Identity(uid=sealed.uid, gid=sealed.gid, host="", issued=time.time())
+        identity = Identity(uid=sealed.uid, gid=sealed.gid, host="", issued=time.time(), ttl=math.inf)  # proved once for the whole connection
         return Proved(identity, frames.pack(frames.JSON, msgspec.json.encode(Welcome(token=proof))))

@@ -20,13 +20,10 @@ from slurm.daemon.user import find
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import SLURM_VERSION
 from slurm.net import certificates, enrolment
-from slurm.net.discovery import Site, minter_beside, read_site, relay_beside, sackd_pid_file
-from slurm.net.endpoint import unix
-from slurm.net.identity import Notary, minter, read_key
+from slurm.net.discovery import Site, read_site, relay_beside, sackd_pid_file
 from slurm.net.link import SocketLink, Wanted
 from slurm.net.listening import raise_open_files
 from slurm.net.relay import Relay
-from slurm.net.server import Server
 from slurm.net.tls import Credentials, Party, Trust
 from slurm.sackd.kiosk import Kiosk
 
@@ -138,14 +135,10 @@ async def _serve(settings: Settings, heeded: signals.Signals, reopen: Callable[[
     relay = Relay(relay_beside(settings.pid_file), log=logging.getLogger("sackd.relay"))
     kiosk = Kiosk(settings.host, relay)
     kiosk.link = link = SocketLink(settings.site.endpoints, kiosk, log=log, trust=trust, wanted=Wanted(owners=settings.owners))
-    notary = _notary(settings)
-    sack = None if notary is None else Server(minter(notary, trust), log=log)
     following = asyncio.ensure_future(_enrol(settings, kiosk, link) if trust is None else _follow(settings, trust, link))
     heeded.attach(stop=stop.set, reread=reopen, reopen=reopen)
     try:
         relay.open()
-        if sack is not None:
-            await sack.listen(unix(minter_beside(settings.pid_file)))
         link.start()
         log.info("sackd version %s started as %s %s: commands are taken at %s", SLURM_VERSION, settings.role, settings.host, relay.path)
         ready()
@@ -154,8 +147,6 @@ async def _serve(settings: Settings, heeded: signals.Signals, reopen: Callable[[
     finally:
         following.cancel()
         kiosk.close()
-        if sack is not None:
-            await sack.close()
         await link.close()
 
 
@@ -181,13 +172,6 @@ async def _enrol(settings: Settings, kiosk: Kiosk, link: SocketLink) -> None:
         return enrolment.ask(settings.site, settings.role, settings.host, settings.owners)
 
     await enrolment.keep(ask, lambda: kiosk.accepted, begin, log)
-
-
-def _notary(settings: Settings) -> Notary | None:
-    """Who proves to a slurmd whose srun calls; None where this machine has a certificate instead of the key."""
-    if not os.path.exists(settings.site.key):
-        return None
-    return Notary(read_key(settings.site.key, settings.owners), here="sackd")
 
 
 if __name__ == "__main__":

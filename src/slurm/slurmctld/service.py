@@ -18,16 +18,15 @@ from slurm.core.snapshot import Snapshot, freeze, thaw
 from slurm.daemon import logs, user
 from slurm.daemon.signals import Signals
 from slurm.model.errors import ConfigError, NotPermitted, SlurmError, StoreError
-from slurm.net.discovery import minter_beside, socket_beside
+from slurm.net.discovery import socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
-from slurm.net.identity import Notary, minter, read_key
 from slurm.net.jwt_tokens import Tokens
 from slurm.net.peer import Peer
 from slurm.net.server import Server
 from slurm.slurmctld import credential_key, setup
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
-from slurm.slurmctld.secured import ROLE, Munged, Secured, key_path, reserve
+from slurm.slurmctld.secured import Munged, Secured, reserve
 from slurm.slurmctld.session import Session
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
@@ -233,7 +232,6 @@ class Service:
 
     async def _listen(self) -> None:
         conf = self.config
-        notary = None
         pid_file = conf.text("SlurmctldPidFile")
         endpoints: list[Endpoint] = [unix(socket_beside(pid_file))]
         secured = munged = None
@@ -241,7 +239,6 @@ class Service:
         if conf.text("AuthType").lower() == "auth/slurm":
             secured = Secured(conf, owners)
             self.controller.certifier = secured.certifier()
-            notary = Notary(read_key(key_path(conf), owners), here=ROLE)
             self.controller.tokens = self._tokens(conf)
             endpoints.append(tcp("0.0.0.0", conf.slurmctld_port))
         elif "auth/jwt" in conf.words("AuthAltTypes"):
@@ -264,10 +261,6 @@ class Service:
             self._spawn(reserve(server, [node.addr for node in conf.nodes]))
         for endpoint in endpoints:
             log.info("listening at %s", await server.listen(endpoint))
-        if notary is not None:
-            sack = Server(minter(notary, secured.trust if secured else None), log=logging.getLogger("slurmctld.net"))
-            self._servers.append(sack)
-            await sack.listen(unix(minter_beside(pid_file)))
         if munged is not None:
             await self._listen_for_munge(server, munged, tcp("0.0.0.0", conf.slurmctld_port))
 

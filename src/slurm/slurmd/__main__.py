@@ -23,12 +23,9 @@ from slurm.daemon.user import become, hand_over
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import SLURM_VERSION, version_line
 from slurm.net import certificates, enrolment
-from slurm.net.discovery import minter_beside, relay_beside
-from slurm.net.endpoint import unix
-from slurm.net.identity import Notary, minter, read_key
+from slurm.net.discovery import relay_beside
 from slurm.net.link import SocketLink, Wanted
 from slurm.net.relay import Relay
-from slurm.net.server import Server
 from slurm.net.tls import Credentials, Trust
 from slurm.slurmd import hardware, settings
 from slurm.slurmd.node import Node
@@ -164,12 +161,10 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
     # With auth/local slurmctld is on this machine; munge vouches for commands without us.
     relay = None if chosen.site.auth.lower() != "auth/slurm" else Relay(relay_beside(chosen.pid_file), log=logging.getLogger("slurmd.relay"))
     node = Node(chosen, hardware.look(chosen.tmp_fs), stop=stop.set, reread=reread, relay=relay)
-    notary = _notary(chosen)
     trust = _trust(chosen)
     server = StepServer(node, trust)
     node.link = link = SocketLink(
         chosen.site.endpoints, node, log=log, trust=trust, wanted=Wanted(owners=chosen.owners), refused=node.heartbeats.nobody_serves)
-    sack = None if notary is None else Server(minter(notary, trust), log=log)
     heeded.attach(stop=stop.set, reread=reread, reopen=lambda: _reopen(options, node))
     wanted = chosen.account.is_wanted
     try:
@@ -178,8 +173,6 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
         await server.open()
         if relay is not None:
             relay.open(keep=wanted)
-        if sack is not None:
-            await sack.listen(unix(minter_beside(chosen.pid_file)))
         if wanted:
             _become_user(chosen)
             node.open()
@@ -193,8 +186,6 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
         await stop.wait()
         log.info("slurmd ends: %s; steps go on", node.doing())
     finally:
-        if sack is not None:
-            await sack.close()
         if relay is not None:
             relay.close()
         await server.close()
@@ -277,13 +268,6 @@ async def _enrol(chosen: NodeSettings, node: Node, server: StepServer, link: Soc
         return enrolment.ask(chosen.site, ROLE, chosen.node, chosen.owners)
 
     await enrolment.keep(ask, node.accepted.is_set, begin, log)
-
-
-def _notary(chosen: NodeSettings) -> Notary | None:
-    """Who proves identities of srun's callers on TCP; None where only this machine's sockets are used, or the node has a certificate instead of the key."""
-    if chosen.site.auth.lower() != "auth/slurm" or not os.path.exists(chosen.site.key):
-        return None
-    return Notary(read_key(chosen.site.key, chosen.owners), here=chosen.endpoint)
 
 
 def _fail(readiness: process.Readiness, error: SlurmError | OSError) -> int:

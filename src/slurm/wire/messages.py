@@ -70,19 +70,6 @@ class Welcome(Message):
     token: str
 
 
-class MintToken(Message):
-    """Asked of a local daemon's identity socket → Token, for whom the kernel says is calling; `to` is the daemon that will be shown it."""
-
-    to: str = ""
-
-
-class Token(Message):
-    """An identity token, good once and for a minute; `authorities` (PEM) are those under which this cluster's daemons have certificates."""
-
-    token: TokenText
-    authorities: str = ""
-
-
 class Failure(Message):
     """The request was refused; fields as `model.errors.describe` gives them."""
 

@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-from slurm.model.errors import ConfigError, NotFound, NotPermitted, ProtocolError, Unreachable, Unsupported, describe
+from slurm.model.errors import ConfigError, NotFound, NotPermitted, ProtocolError, Unreachable, describe
 from slurm.model.version import VERSION
 from slurm.net import endpoint as endpoints
 from slurm.net.authority import Authority
-from slurm.net.client import connect, dial, reach, vouched
+from slurm.net.client import connect, dial, reach
 from slurm.net.discovery import Site
-from slurm.net.identity import Notary, make_key
 from slurm.net.peer import Peer
 from slurm.net.tls import Trust
 from slurm.wire import frames
@@ -189,21 +188,6 @@ def test_without_a_token_no_port_is_tried_and_the_way_to_a_daemon_is_told() -> N
     assert caught.value.hints == (
         "tried unix:/none.sock: No such file or directory",
         "no daemon of cluster tux runs on this machine: start sackd here (or slurmctld, on head), or set SLURM_JWT")
-
-
-def test_who_may_read_the_key_needs_no_local_daemon(tmp_path: Path) -> None:
-    notary = Notary(make_key(str(tmp_path / "slurm.key")), here="slurmctld")
-    proof, authorities = vouched(site(auth="auth/slurm", key=str(tmp_path / "slurm.key")), "slurmctld")
-    assert notary.verify(proof).uid == os.getuid()
-    assert b"BEGIN CERTIFICATE" in authorities
-
-
-def test_without_anybody_to_vouch_the_caller_is_told_what_to_look_at(tmp_path: Path) -> None:
-    with pytest.raises(NotPermitted, match="Protocol authentication error") as caught:
-        vouched(site(auth="auth/slurm", minters=("/none.sack",), key="/none.key"), "slurmctld")
-    assert caught.value.hints == ("no local daemon vouches for you: is slurmd running here? (tried /none.sack)",)
-    with pytest.raises(Unsupported, match="AuthType=auth/munge is not supported by slurm-py yet"):
-        vouched(site(auth="auth/munge"), "slurmctld")
 
 
 def test_the_client_loads_nothing_slow() -> None:

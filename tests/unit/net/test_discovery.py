@@ -55,7 +55,6 @@ def test_a_sites_slurm_conf_says_where_its_controllers_are(tmp_path: Path) -> No
     assert site.authorities == str(tmp_path / "ca_cert.pem")
     with_token = discovery.find_site({"SLURM_CONF": str(conf), "SLURM_JWT": "a.b.c"})
     assert with_token.ways == (tcp("10.0.0.1", 7817), tcp("head2", 7817))
-    assert site.minters == ("/run/slurm/slurmctld.sack", "/run/slurm/sackd.sack", "/run/slurm/slurmd.sack")
     assert (site.auth, site.key, site.embedded) == ("auth/slurm", str(tmp_path / "slurm.key"), False)
     assert discovery.find_site({"SLURM_CONF": str(conf), "SLURM_SACK_KEY": "/k"}).key == "/k"
 
@@ -87,16 +86,15 @@ def test_an_embedded_cluster_is_found_without_any_variable_and_opens_no_port(tmp
     assert site.embedded
     assert site.endpoints[0] == unix(embedded.socket)
     assert all(endpoint.is_unix for endpoint in site.endpoints)
-    assert site.minters == (f"{embedded.run}/slurmctld.sack", f"{embedded.run}/sackd.sack", f"{embedded.run}/slurmd-cn01.sack")
 
 
 def test_a_folder_a_node_is_found_as_a_file_a_node_is(tmp_path: Path) -> None:
     conf = tmp_path / "slurm.conf"
-    conf.write_text(f"ClusterName=c\nSlurmdPidFile={tmp_path}/run/%n/slurmd-%h.pid\n")
+    conf.write_text(f"ClusterName=c\nAuthType=auth/slurm\nSlurmdPidFile={tmp_path}/run/%n/slurmd-%h.pid\n")
     for name in ("cn01", "cn02"):
         (tmp_path / "run" / name).mkdir(parents=True)
-    (tmp_path / "run" / "cn02" / "slurmd-here.sack").touch()
-    assert discovery.read_site(str(conf), {}).minters[2:] == (f"{tmp_path}/run/cn02/slurmd-here.sack",)
+    (tmp_path / "run" / "cn02" / "slurmd-here.relay").touch()
+    assert discovery.read_site(str(conf), {}).relays[1:] == (f"{tmp_path}/run/cn02/slurmd-here.relay",)
 
 
 def test_inside_a_job_the_cluster_is_found_by_its_name_when_slurm_conf_was_taken_away(tmp_path: Path) -> None:

@@ -1,9 +1,17 @@
 """What munged seals for a connection: good for one addressee, one purpose, one certificate, one question; and answered by the right user."""
 
+import asyncio
+import json
+import math
+import ssl
+
 import pytest
 
 from slurm.model.errors import NotPermitted
+from slurm.net.authority import Authority
+from slurm.net.munge import Munge, Sealed
 from slurm.net.munge_proof import Answer, Greeting, answered, fingerprint, greeting, heard
+from slurm.net.munge_server import MungeVerifier
 
 DER = b"the server's certificate"
 
@@ -45,3 +53,24 @@ def test_an_answer_is_taken_from_root_or_slurmuser_only_and_to_this_very_questio
             answered(wrong.text(), said, 0, {0})
     with pytest.raises(NotPermitted):
         answered(said.text(), said, 0, {0})  # a greeting is no answer
+
+
+class SealedByAlice(Munge):
+    """A munged that is not there: what it opens was sealed by uid 1001."""
+
+    async def seal_beside(self, text: bytes, *, reader: int) -> str:
+        return f"{reader}:{text.decode()}"
+
+    async def open_beside(self, credential: str) -> Sealed:
+        return Sealed(credential.encode(), 1001, 100)
+
+
+def test_who_proved_himself_once_is_known_for_as_long_as_the_connection_lasts_and_gets_an_answer_for_his_eyes() -> None:
+    own = Authority(b"k" * 32, "lab").issue("slurmctld", "head")
+    said = greeting("lab", "slurmctld", ssl.PEM_cert_to_DER_cert(own.certificate.decode()))
+    verify = MungeVerifier(SealedByAlice(), "lab", "slurmctld", own.certificate)
+    proved = asyncio.run(verify(said.text().decode()))
+    assert (proved.identity.uid, proved.identity.gid, proved.identity.ttl) == (1001, 100, math.inf)
+    reader, _, text = json.loads(proved.answer[8:])["token"].partition(":")
+    assert reader == "1001"
+    answered(text.encode(), said, 0, {0})

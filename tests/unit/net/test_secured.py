@@ -19,13 +19,13 @@ from slurm.net.client import Connection
 from slurm.net.endpoint import Endpoint
 from slurm.net.gate import Gate, Limits
 from slurm.net.handshakes import STRANGERS_PART, TURN_SECONDS, Handshakes
-from slurm.net.identity import Notary
 from slurm.net.link import SocketLink, Wanted
 from slurm.net.peer import Peer
 from slurm.net.server import Server
 from slurm.net.shares import Share
 from slurm.net.tls import Credentials, Tls, Trust
 from slurm.wire import frames
+from tests.unit.net.notary import Notary
 from tests.unit.net.serving import serving
 from tests.unit.net.test_link import Diary, frame, shout, until
 
@@ -163,11 +163,11 @@ def test_nobody_without_a_certificate_is_let_in_where_no_token_could_be_verified
 
 
 def test_a_token_within_tls_is_good_and_a_message_before_it_is_not() -> None:
-    notary = Notary(b"k" * 32, here="slurmctld")
+    notary = Notary(b"k" * 32)
     bare = Trust(Credentials("lab", None, AUTHORITY.certificate))
     with serving(HERE, trust=trust("slurmctld", "head"), verify=notary.verify) as running:
         client = Blocking(running.endpoint, bare)
-        client.send(frames.JSON, msgspec.json.encode({"type": "Hello", "token": notary.mint(1234, 1, to="slurmctld")}))
+        client.send(frames.JSON, msgspec.json.encode({"type": "Hello", "token": notary.mint(1234, 1)}))
         client.send(frames.JSON, b'{"type":"Ping"}')
         assert b'"uid": 1234' in client.answer()
         client.stream.close()

@@ -21,11 +21,11 @@ from slurm.model.errors import ConfigError, NotNow, NotPermitted, ProtocolError,
 from slurm.net import endpoint as endpoints
 from slurm.net.client import Connection, dial
 from slurm.net.endpoint import Endpoint, connected
-from slurm.net.identity import Notary
 from slurm.net.listening import raise_open_files
 from slurm.net.peer import Peer
 from slurm.net.server import Limits
 from slurm.wire import frames
+from tests.unit.net.notary import Notary
 from tests.unit.net.serving import LOOPS, Running, echo, serving
 
 PING = {"type": "Ping"}

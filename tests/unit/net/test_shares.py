@@ -18,10 +18,10 @@ from slurm.model.errors import NotNow, Unreachable
 from slurm.net import endpoint as endpoints
 from slurm.net.client import Connection, dial
 from slurm.net.endpoint import Endpoint, connected
-from slurm.net.identity import Notary
 from slurm.net.peer import Peer
 from slurm.net.server import Limits
 from slurm.wire import frames
+from tests.unit.net.notary import Notary
 from tests.unit.net.serving import LOOPS, Running, serving
 
 PATIENT = 30.0
