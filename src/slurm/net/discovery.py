@@ -1,7 +1,7 @@
 """Discovery: which cluster a command means, and where that cluster's files and sockets lie. The one place that knows this layout.
 
 A cluster is meant by SLURM_CONF, else /etc/slurm/slurm.conf, else it is the embedded one of `slurm up` below $XDG_STATE_HOME/slurm. A daemon's
-sockets lie beside its pid file (`/run/slurmctld.pid` → `/run/slurmctld.sock`, `/run/slurmctld.sack`), since everybody may enter that folder.
+sockets lie beside its pid file (`/run/slurmctld.pid` → `/run/slurmctld.sock`), since everybody may enter that folder.
 Not here: what slurm.conf means (`config`); commands need six of its keys and must start at once, so they are picked out here.
 """
 
