@@ -12,7 +12,8 @@ _HEAD = """\
 # Reliability
 
 Written by `make campaign`, which `tests/campaign` carries out: a controller and four nodes as machines of their own (namespaces of network, mounts, processes and host name on one switch),
-daemons as root, jobs of two ordinary users: scripts with exit codes, arrays, chains of `afterok` and `afterany`, steps on one and two nodes, jobs that may not be requeued. Meanwhile, at random
+daemons as root, jobs of two ordinary users: scripts with exit codes, arrays, chains of `afterok` and `afterany`, steps on one and two nodes, jobs that may not be requeued.
+Most scripts are told to end with an exit code other than 0, so that codes can be compared; hence so many FAILED. Meanwhile, at random
 times, what the first table names is done to them. Jobs write down themselves, by a clock that nobody sets, when they begin, that they are alive (five times a second) and how they end. When
 everything is mended and has ended, that history is read and compared with what the controller says.
 

@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -271,3 +272,15 @@ def test_an_interrupted_start_leaves_nothing_running(fresh: Maker) -> None:
     if starting.returncode != 0:  # It may have been up before the signal came.
         assert "Traceback" not in err
         cluster.until(lambda: cluster.processes() == [], seconds=10, why="some daemon was left")
+
+
+def test_an_ordinary_program_has_memory_enough_on_the_cluster_of_the_readme(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, "--nodes", "4", "--cpus", "16", "--gpus", "2")
+    try:
+        said = cluster.ok("slurm", "up", *cluster.flags).splitlines()
+        assert said[1].startswith("A job has ") and said[1].endswith(" of memory a CPU unless it asks for more (--mem, --mem-per-cpu); one that holds more is ended.")
+        # As much as `import torch` takes, and longer than a look at it.
+        code = "import time; held = bytearray(b'x') * (600 << 20); time.sleep(2.5); print(len(held) >> 20)"
+        assert cluster.ok("srun", sys.executable, "-c", code) == "600\n"
+    finally:
+        cluster.close()
