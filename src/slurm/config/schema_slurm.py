@@ -307,9 +307,9 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "DependencyParameters": {"kill_invalid_depend": "yes", "disable_remote_singleton": "ok", "max_depend_depth": "later"},
     "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "ok", "NoShared": "ok", "NoOverMemoryKill": "ok"},
     "SchedulerParameters": {
-        "bf_max_job_test": "yes", "bf_resolution": "yes", "bf_window": "yes", "default_queue_depth": "yes",
+        "bf_interval": "yes", "bf_max_job_test": "yes", "bf_resolution": "yes", "bf_window": "yes", "default_queue_depth": "yes",
         "max_script_size": "yes", "max_submit_line_size": "yes",
-        "bf_continue": "ok", "bf_interval": "ok", "bf_yield_interval": "ok", "bf_yield_sleep": "ok", "max_rpc_cnt": "ok", "sched_interval": "ok",
+        "bf_continue": "ok", "bf_yield_interval": "ok", "bf_yield_sleep": "ok", "max_rpc_cnt": "ok", "sched_interval": "ok",
         "sched_min_interval": "ok", "batch_sched_delay": "ok", "build_queue_timeout": "ok", "max_sched_time": "ok", "bf_max_time": "ok",
     },
     "SelectTypeParameters": {

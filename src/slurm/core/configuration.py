@@ -8,7 +8,7 @@ import msgspec
 
 from slurm.core import events as e
 from slurm.core import machines
-from slurm.core.effects import Effect, Plan
+from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition
 from slurm.core.state import ClusterState
 from slurm.model.node import Node
@@ -47,7 +47,7 @@ def on_configured(state: ClusterState, event: e.Configured) -> list[Effect]:
         if before is not None:
             fresh.state = before.state
         state.partitions[fresh.name] = fresh
-    return [*effects, Plan()]
+    return effects
 
 
 def on_partition_updated(state: ClusterState, event: e.PartitionUpdated) -> list[Effect]:
@@ -60,7 +60,7 @@ def on_partition_updated(state: ClusterState, event: e.PartitionUpdated) -> list
     if partition.default:
         for other in state.partitions.values():
             other.default = other is partition
-    return [Plan()]
+    return []
 
 
 def encode(changes: dict[str, object]) -> dict[str, msgspec.Raw]:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from slurm.core import correspond
 from slurm.core.concluding import retire
-from slurm.core.effects import Announce, Effect, Plan
-from slurm.core.standing import FAILED, FULFILLED, NEVER, OPEN, READY, refresh, verdict
+from slurm.core.effects import Announce, Effect
+from slurm.core.standing import FAILED, FULFILLED, NEVER, OPEN, refresh, verdict
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
 from slurm.model.ids import JobId
@@ -206,6 +206,4 @@ def _judge(state: ClusterState, jobs: Collection[Job], at: float, effects: list[
             effects.append(Announce(job=job.id))
             continue
         refresh(job, at)
-        if standing == READY:
-            effects.append(Plan())
     return dead

@@ -72,8 +72,4 @@ class Announce(Effect, frozen=True):
     job: JobId
 
 
-class Plan(Effect, frozen=True):
-    """Something changed that may let a pending job start."""
-
-
-AnyEffect = Launch | Terminate | SetLimit | Signal | EndStep | Announce | Plan
+AnyEffect = Launch | Terminate | SetLimit | Signal | EndStep | Announce

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.core import concluding, dependencies, parking, resources
 from slurm.core import events as e
-from slurm.core.effects import Announce, Effect, Plan, Signal, Terminate
+from slurm.core.effects import Announce, Effect, Signal, Terminate
 from slurm.core.state import ClusterState
 from slurm.model.ids import BATCH_STEP, NodeName
 from slurm.model.job import Job
@@ -132,7 +132,7 @@ def free_node(state: ClusterState, job: Job, name: NodeName, at: float) -> list[
     if job.nodes_left and job.requeue_after and parking.all_lost(state, job):
         return parking.park(state, job, at, intact=False)
     if job.nodes_left:
-        return [Plan()]
+        return []
     return settle(state, job, at)
 
 
@@ -169,7 +169,7 @@ def settle(state: ClusterState, job: Job, at: float) -> list[Effect]:
     state.names.ends(job)
     if job.array_task is not None:
         state.arrays[job.array_job].running -= 1
-    effects: list[Effect] = [Announce(job=job.id), Plan()]
+    effects: list[Effect] = [Announce(job=job.id)]
     if job.requeue_after:
         concluding.back_to_queue(state, job, at)
         dependencies.look_for_namesakes(state, job, at, effects)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from slurm.core import ending, proof, requeuing
 from slurm.core import events as e
-from slurm.core.effects import Effect, Plan
+from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition
 from slurm.core.requeuing import Loss
 from slurm.core.state import ClusterState
@@ -43,7 +43,7 @@ def on_registered(state: ClusterState, event: e.NodeRegistered) -> list[Effect]:
     if shortage and not node.drain:
         node.drain = True
         _set_reason(node, shortage, 0, state.settings.slurm_user, event.at)
-    return [*effects, Plan()]
+    return effects
 
 
 def on_silent(state: ClusterState, event: e.NodeSilent) -> list[Effect]:
@@ -118,7 +118,7 @@ def on_updated(state: ClusterState, event: e.NodeUpdated) -> list[Effect]:
             _set_reason(node, "", 0, "", event.at)
     elif word == "FUTURE":
         node.state = NodeState.FUTURE
-    return [*effects, Plan()]
+    return effects
 
 
 def _node(state: ClusterState, name: NodeName) -> Node:

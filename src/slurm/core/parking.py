@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from slurm.core.effects import Announce, Effect, Plan
+from slurm.core.effects import Announce, Effect
 from slurm.core.state import ClusterState
 from slurm.model.ids import NodeName
 from slurm.model.job import Job, LostAttempt
@@ -44,7 +44,7 @@ def park(state: ClusterState, job: Job, at: float, *, intact: bool) -> list[Effe
     job.requeue_after = True
     job.reason = Reason.NODE_DOWN
     _hide(job, lost)
-    return [Announce(job=job.id), Plan()]
+    return [Announce(job=job.id)]
 
 
 def repark(job: Job, lost: LostAttempt) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from slurm.core import ending, parking, starting, stepping
 from slurm.core import events as e
-from slurm.core.effects import Announce, Effect, Plan, Terminate
+from slurm.core.effects import Announce, Effect, Terminate
 from slurm.core.state import ClusterState
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job, LostAttempt
@@ -105,7 +105,7 @@ def on_waived_waiting(state: ClusterState, job: Job, event: e.ProofWaived) -> li
         node = state.nodes[name]
         node.remains = [Remains(r.job, r.attempt, True) if r.job == job.id else r for r in node.remains]
     job.unproven = []
-    return [Plan()]
+    return []
 
 
 def on_cancelled(state: ClusterState, job: Job, event: e.Cancelled) -> list[Effect]:
@@ -217,4 +217,4 @@ def _forget(state: ClusterState, node: Node, gone: list[Remains]) -> list[Effect
         job = state.pending.get(job_id)
         if job is not None and node.name in job.unproven and not any(r.job == job_id and not r.waived for r in node.remains):
             job.unproven.remove(node.name)
-    return [Plan()] if gone else []
+    return []

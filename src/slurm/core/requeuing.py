@@ -9,7 +9,7 @@ import msgspec
 
 from slurm.core import concluding, dependencies, ending, parking, proof
 from slurm.core import events as e
-from slurm.core.effects import Announce, Effect, Plan, Terminate
+from slurm.core.effects import Announce, Effect, Terminate
 from slurm.core.state import ClusterState
 from slurm.model.ids import NodeName
 from slurm.model.job import Job
@@ -46,7 +46,7 @@ def on_requeued_ended(state: ClusterState, job: Job, event: e.Requeued) -> list[
     job.hold_after = event.hold
     job.reason_text = event.why
     proof.look_for_remains(state, job)
-    effects: list[Effect] = [Announce(job=job.id), Plan()]
+    effects: list[Effect] = [Announce(job=job.id)]
     concluding.back_to_queue(state, job, event.at)
     dependencies.look_for_namesakes(state, job, event.at, effects)
     return effects
@@ -73,7 +73,7 @@ def on_launch_failed(state: ClusterState, job: Job, event: e.LaunchFailed) -> li
 
 def _go_on_without(state: ClusterState, job: Job, node: NodeName, at: float, loss: Loss) -> list[Effect]:
     """--no-kill: the job has its other nodes; what it runs on this one is ended as soon as somebody there hears of it."""
-    effects: list[Effect] = [Announce(job=job.id), Plan()]
+    effects: list[Effect] = [Announce(job=job.id)]
     if loss is not Loss.PROVEN:
         parking.leave(state, job, node)
     if loss is Loss.ORDERED:

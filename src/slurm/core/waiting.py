@@ -6,7 +6,7 @@ import msgspec
 
 from slurm.core import arrays, changes, concluding, dependencies, standing
 from slurm.core import events as e
-from slurm.core.effects import Announce, Effect, Plan
+from slurm.core.effects import Announce, Effect
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.splitting import split
 from slurm.core.state import ClusterState
@@ -32,14 +32,14 @@ def on_submitted(state: ClusterState, event: e.Submitted) -> list[Effect]:
     if job.not_before:
         state.timers.set(job.not_before, Timer.BEGIN, job.id)
     state.set_deadline_timer(job)
-    effects: list[Effect] = [Announce(job=job.id), Plan()]
+    effects: list[Effect] = [Announce(job=job.id)]
     dependencies.watch(state, job, event.at, effects)
     return effects
 
 
 def on_eligible(state: ClusterState, job: Job, event: e.Eligible) -> list[Effect]:
     """A begin time, a requeue delay or the delay of an after: has come."""
-    effects: list[Effect] = [Plan()]
+    effects: list[Effect] = []
     if job.not_before and event.at >= job.not_before:
         job.not_before = 0.0
     dependencies.delay_over(state, job, event.at, effects)
@@ -68,13 +68,13 @@ def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect
     if job.request.priority == 0:
         changes.set_request(job, priority=None)
     standing.refresh(job, event.at, anew=True)
-    return [Announce(job=job.id), Plan()]
+    return [Announce(job=job.id)]
 
 
 def on_updated(state: ClusterState, job: Job, event: e.JobUpdated) -> list[Effect]:
     """`scontrol update`."""
     job = own_record(state, job, event.task, event.at)
-    effects: list[Effect] = [Announce(job=job.id), Plan()]
+    effects: list[Effect] = [Announce(job=job.id)]
     job.priority = 0
     changes.apply(state, job, event, effects)
     return effects

@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, kw_only=True):
     backfill_window: int = 86400
     backfill_resolution: int = 60
     backfill_max_jobs: int = 10000
+    backfill_interval: int = 30
     default_queue_depth: int = 100
     priority_type: str = "multifactor"  # multifactor | basic
     priority_weight_age: int = 0

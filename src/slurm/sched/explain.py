@@ -21,23 +21,32 @@ from slurm.sched.verdicts import state_of
 from slurm.sched.view import View
 
 EVENTS: dict[str, str] = {
+    "AllocationRelinquished": "an allocation is given back",
     "BatchExited": "a job that runs ends",
     "Cancelled": "a job before it is cancelled",
     "Configured": "the configuration changes",
+    "DeadlinePassed": "a job before it misses its deadline",
     "Eligible": "its time comes",
+    "Held": "a job before it is held",
     "JobUpdated": "the job is changed (scontrol update)",
+    "LaunchFailed": "a job that was to start cannot",
     "NodeFenced": "a node is proven to run nothing of it (FenceProgram)",
     "NodeFreed": "a job that runs there ends",
+    "NodeLost": "a node is given up",
     "NodeRegistered": "a node comes back",
     "NodeUpdated": "a node is resumed or changed (scontrol update)",
     "PartitionUpdated": "the partition is changed (scontrol update)",
     "ProofWaived": "the site does not wait for a proof any longer (requeue_unproven, fence_timeout)",
     "Released": "the hold is lifted (scontrol release)",
     "Started": "a job before it starts",
+    "TimedOut": "a job reaches its time limit",
 }
 """What each curing event means to a person."""
-OF_DEPENDENCY = "those have started or ended as it asks"
-"""The same of the jobs that it depends on, which are named before."""
+OTHERS: dict[str, str] = {
+    Reason.DEPENDENCY: "those have started or ended as it asks",
+    Reason.JOB_ARRAY_TASK_LIMIT: "a task of the array ends, or its limit is raised (scontrol update ArrayTaskThrottle=)",
+}
+"""The same where many events are one thing to a person: what other jobs must do, which are named before."""
 SHOWN = 10
 """So many jobs, and kinds of unsuited nodes, are named."""
 NEW = Refusal("", "the scheduler has not looked at it yet")
@@ -55,7 +64,7 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
     kept = _kept(terrain, job, partitions, now)
     why = kept or refusal or NEW
     found.reason, found.sentence, found.evidence = why.reason, why.sentence, list(why.evidence)
-    found.cures = [OF_DEPENDENCY] if why.reason == Reason.DEPENDENCY else [EVENTS[event] for event in why.cures if event in EVENTS]
+    found.cures = [OTHERS[why.reason]] if why.reason in OTHERS else [EVENTS[event] for event in why.cures if event in EVENTS]
     found.waits_for = [_other(view, view.jobs[clause.job]) for clause in job.dependency
                        if clause.state != "fulfilled" and clause.job in view.jobs][:SHOWN]
     if kept is None:

@@ -17,10 +17,10 @@ from slurm.model.ids import JobId
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.partition import Partition
 from slurm.model.states import Reason
-from slurm.sched.filters import stack
+from slurm.sched.filters import array_limit, stack
 from slurm.sched.filters.gate import Gate
 from slurm.sched.need import Need, Needs, within
-from slurm.sched.queue import Queue
+from slurm.sched.queue import Queue, eligible
 from slurm.sched.refusal import Refusal
 from slurm.sched.search import MANY_NODES, Field, Search
 from slurm.sched.sharing import Sharing
@@ -53,12 +53,13 @@ class Forecast(msgspec.Struct):
 
 
 class Plan(msgspec.Struct):
-    """The outcome of one pass; `verdicts` only of jobs that were looked at."""
+    """The outcome of one pass; `verdicts` only of jobs that were looked at, which were `everybody` unless there were too many."""
 
     proposals: list[Proposal] = msgspec.field(default_factory=list)
     verdicts: dict[JobId, Refusal] = msgspec.field(default_factory=dict)
     forecasts: dict[JobId, Forecast] = msgspec.field(default_factory=dict)
     faults: dict[JobId, str] = msgspec.field(default_factory=dict)  # of jobs at whose sight planning failed: a fault of the program
+    everybody: bool = False
 
 
 class _Pass:
@@ -126,7 +127,7 @@ class _Pass:
         for task in tasks:
             if left is not None and left <= 0:
                 return Refusal(Reason.JOB_ARRAY_TASK_LIMIT, f"as many tasks of the array run as its limit of {limit} allows",
-                               (("limit", str(limit)),), ("BatchExited", "JobUpdated"))
+                               (("limit", str(limit)),), array_limit.CURES)
             allocation = search.find()
             if allocation is None:
                 self.unfit[key] = seconds
@@ -201,13 +202,24 @@ class _Pass:
         if forecasts is not None:
             self.forecasts = forecasts
         if depth is None:
-            for job in queue.all(view, now)[: view.settings.backfill_max_jobs if self.backfill else None]:
-                self.consider_safely(job, without)
+            self._consider_all(queue.all(view, now), without)
         else:
             for job, _ in zip(queue.first(view, now), range(depth), strict=False):
                 self.consider_safely(job, without)
         if self.backfill:
             self.look_ahead()
+
+    def _consider_all(self, jobs: list[Job], without: Container[JobId]) -> None:
+        """bf_max_job_test bounds how many that could start are looked at with backfill; those that may not start anyway cost little."""
+        left = self.view.settings.backfill_max_jobs if self.backfill else len(jobs)
+        self.plan.everybody = True
+        for job in jobs:
+            if eligible(job):
+                left -= 1
+                if left < 0:
+                    self.plan.everybody = False
+                    continue
+            self.consider_safely(job, without)
 
     def look_ahead(self) -> None:
         """Forecasts for the jobs behind the first ones, each in the earliest place that those before it leave."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+ENDINGS = ("BatchExited", "TimedOut", "Cancelled", "AllocationRelinquished", "DeadlinePassed", "LaunchFailed", "NodeFreed", "NodeLost")
+"""Events by which some job may end, for refusals that wait for one."""
+
 
 class Refusal(msgspec.Struct, frozen=True):
     """A reason code of `model.states.Reason`, a sentence, the evidence (what → text) and the events that could cure it."""

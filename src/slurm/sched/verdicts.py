@@ -18,9 +18,12 @@ from slurm.sched.room import Room, room
 from slurm.sched.space import NodeSpace
 from slurm.sched.terrain import Terrain
 
-PRIORITY = Refusal(Reason.PRIORITY, "jobs of higher priority wait for this partition", cures=("Started", "Cancelled"))
-REQUESTED_AWAY = Reason.REQ_NODE_NOT_AVAIL + ", May be reserved for other job"
 NODE_CURES = ("NodeRegistered", "NodeUpdated")
+ROOM_CURES = ("NodeFreed",)
+QUEUE_CURES = ("Started", "Cancelled", "Held", "DeadlinePassed", *ROOM_CURES)
+"""Who is before a job leaves the queue, or what that one waits for comes."""
+PRIORITY = Refusal(Reason.PRIORITY, "jobs of higher priority wait for this partition", cures=QUEUE_CURES)
+REQUESTED_AWAY = Reason.REQ_NODE_NOT_AVAIL + ", May be reserved for other job"
 SHOWN = 16
 """Nodes named as evidence."""
 
@@ -62,9 +65,9 @@ def first_blocked(terrain: Terrain, need: Need, partition: Partition, blocked: f
         if not would_fit(terrain, left, need, partition, blocked):
             kept = ((str(node.name), "kept for a job of higher priority in another partition") for node in usable if node.name in closed)
             return Refusal(Reason.UNAVAILABLE_NODES, "jobs of higher priority in other partitions wait for nodes that it needs",
-                           tuple(islice(kept, SHOWN)), ("Started", "NodeFreed"))
+                           tuple(islice(kept, SHOWN)), QUEUE_CURES)
     free = tuple((str(node.name), free_of(node)) for node in usable[:SHOWN])
-    return Refusal(Reason.RESOURCES, "not enough is free on the nodes that suit it", free, ("NodeFreed",))
+    return Refusal(Reason.RESOURCES, "not enough is free on the nodes that suit it", free, ROOM_CURES)
 
 
 def would_fit(terrain: Terrain, nodes: Sequence[Node], need: Need, partition: Partition, which: str | frozenset[str]) -> bool:

@@ -18,6 +18,7 @@ from slurm.core.events import Caller, Event
 from slurm.model.ids import Digest, JobId
 from slurm.model.request import JobRequest, PayloadRef
 from slurm.sched.plan import plan
+from slurm.sched.policy import Policy
 from slurm.sched.queue import Queue
 from slurm.sched.terrain import Terrain
 
@@ -64,6 +65,7 @@ class Simulator:
         self._serial = count()
         self._queue = Queue()
         self._terrain = Terrain(cluster)
+        self._policy = Policy()
         self._check = check
         self._planned = planned
 
@@ -71,12 +73,11 @@ class Simulator:
         """Go on until nothing is left to happen, or until a moment; returns the outcomes so far in order of their ends."""
         while (moment := self._soonest()) is not None and moment <= until:
             self.now = max(self.now, moment)
-            changed = self._exit_due()
+            self._exit_due()
             for event in timers.due(self.cluster, self.now):
                 self._apply(event)
-                changed = changed or not isinstance(event, e.Purged)
-            changed = self._arrive_due() or changed
-            if changed:
+            self._arrive_due()
+            while self._policy.full and self.cluster.pending:
                 self._plan()
         return self.outcomes
 
@@ -91,44 +92,39 @@ class Simulator:
                 moments.append(following)
         return min(moments, default=None)
 
-    def _exit_due(self) -> bool:
+    def _exit_due(self) -> None:
         """Scripts whose time has come end."""
-        found = False
         while self._exits and self._exits[0][0] <= self.now:
             _, _, job_id, attempt = heapq.heappop(self._exits)
             job = self.cluster.jobs.get(job_id)
             if job is not None and job.attempt == attempt and job_id in self.cluster.active and not job.completing:
                 self._apply(e.BatchExited(at=self.now, job=job_id, attempt=attempt, status=self._truth[job.array_job or job_id].status))
-                found = True
-        return found
 
-    def _arrive_due(self) -> bool:
+    def _arrive_due(self) -> None:
         """Submissions whose time has come are admitted; what admission refuses, it raises."""
-        found = False
         while self._next is not None and self._next.at <= self.now:
             arrival = self._next
             event = admission.admit(self.cluster, arrival.request, PAYLOAD, arrival.caller, self.now).event
             self._truth[event.job.id] = arrival
             self._apply(event)
             self._next = next(self._arrivals, None)
-            found = True
-        return found
 
     def _plan(self) -> None:
-        """One full pass, carried out."""
-        if not self.cluster.pending:
-            return
+        """One full pass, carried out; another one follows when that made one due."""
         self.passes += 1
+        self._policy.begin(full=True)
         outcome = plan(self.cluster, self.now, queue=self._queue, forecasts=0, terrain=self._terrain)
         if self._planned is not None:
             self._planned(outcome, self.now)
+        self._policy.looked(outcome.verdicts.values(), full=True, everybody=outcome.everybody)
         for proposal in outcome.proposals:
             event = self.cluster.starting(proposal.job, proposal.task, proposal.allocation, self.now)
             if event is not None:
-                self._apply(event)
+                self._apply(event, own=True)
 
-    def _apply(self, event: Event) -> None:
+    def _apply(self, event: Event, *, own: bool = False) -> None:
         effects = self.cluster.apply(event)
+        self._policy.noticed(type(event).__name__, own=own, awaited=bool(self.cluster.dependents))
         if self._check is not None:
             self._check(self.cluster)
         for effect in effects:

@@ -72,7 +72,7 @@ class Controller:
         self.started = now()
         self.conf_path = config.path
         self.watchers = Watchers()
-        self.engine = Engine(cluster, commit, self.carry_out, self._replan, broken)
+        self.engine = Engine(cluster, commit, self.carry_out, self._noticed, broken)
         self.planner = Planner(self.engine, now)
         self.relays = Relays(cluster, self._relay_rules)
         self.tokens: Tokens | None = None  # of auth/jwt
@@ -215,11 +215,8 @@ class Controller:
         """Do what core wants done."""
         if isinstance(effect, Announce):
             self._announce(effect.job)
-        elif isinstance(effect, Launch | Terminate | SetLimit | Signal | EndStep):
-            if recovery.still_due(self.cluster, effect):
-                self.links.carry_out(effect)
-        else:
-            self._replan()
+        elif isinstance(effect, Launch | Terminate | SetLimit | Signal | EndStep) and recovery.still_due(self.cluster, effect):
+            self.links.carry_out(effect)
 
     def _announce(self, job_id: JobId) -> None:
         job = self.cluster.jobs.get(job_id)
@@ -228,8 +225,8 @@ class Controller:
         else:
             self.watchers.announce(job_id)
 
-    def _replan(self) -> None:
-        self.planner.trigger()
+    def _noticed(self, event: Event | None) -> None:
+        self.planner.noticed(event)
 
     def _give_up(self, job_id: JobId) -> None:
         job = self.cluster.jobs.get(job_id)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from slurm.core.cluster import Cluster
-from slurm.core.effects import Effect, Plan
+from slurm.core.effects import Effect
 from slurm.core.events import Event
 from slurm.model.errors import StoreError
 from slurm.slurmctld import chronicle, faultpoints
@@ -42,12 +42,12 @@ class _Batch:
 class Engine:
     """Applies events to `cluster`, has them written by `commit`, then hands their effects to `carry_out`.
 
-    `replan` is called at once when an event may let a job start (planning reads memory and need not wait for the disk), and when the disk
+    `noticed` is called with each event as soon as it holds in memory (planning need not wait for the disk), and with None when the disk
     takes events again. `broken` is called once, with the error after which this process must end.
     """
 
     def __init__(
-        self, cluster: Cluster, commit: GroupCommit, carry_out: Callable[[Effect], None], replan: Callable[[], None],
+        self, cluster: Cluster, commit: GroupCommit, carry_out: Callable[[Effect], None], noticed: Callable[[Event | None], None],
         broken: Callable[[StoreError], None], *, retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self.cluster = cluster
@@ -55,7 +55,7 @@ class Engine:
         self.events_recorded = 0
         self._commit = commit
         self._carry_out = carry_out
-        self._replan = replan
+        self._noticed = noticed
         self._broken = broken
         self._retry_seconds = retry_seconds
         self._encoder = msgspec.msgpack.Encoder()
@@ -76,7 +76,6 @@ class Engine:
         IllegalTransition when one of them is not possible: those before it hold and are written, it and those behind it never were.
         """
         batch = _Batch([], [], payloads, [], asyncio.get_running_loop().create_future())
-        want_plan = False
         try:
             for event in events:
                 # Encoded before it is applied: the records that an event carries become the cluster's own, and change with it.
@@ -84,11 +83,8 @@ class Engine:
                 found = self.cluster.apply(event)
                 batch.events.append(event)
                 batch.records.append(Record(at=event.at, kind=type(event).__name__, body=body))
-                for effect in found:
-                    if isinstance(effect, Plan):
-                        want_plan = True
-                    else:
-                        batch.effects.append(effect)
+                batch.effects += found
+                self._noticed(event)
         finally:
             if batch.records:
                 self.events_recorded += len(batch.records)
@@ -97,8 +93,6 @@ class Engine:
                 self._submit(batch)
             else:
                 batch.durable.set_result(None)
-            if want_plan:
-                self._replan()
         return batch.durable
 
     async def promised(self, durable: asyncio.Future[None], *hints: str) -> None:
@@ -140,7 +134,7 @@ class Engine:
         if self.stalled:
             log.info("the journal takes events again")
             self.stalled = ""
-            self._replan()
+            self._noticed(None)
         faultpoints.reached("after-append")
         for effect in batch.effects:
             try:

@@ -27,6 +27,7 @@ class Found(msgspec.Struct, array_like=True):
     refused: list[tuple[JobId, int]]
     order: list[tuple[JobId, Key]]
     faults: dict[JobId, str]
+    everybody: bool
 
 
 def made(cluster: Cluster, now: float, terrain: Terrain | None = None, without: Container[JobId] = ()) -> bytes:
@@ -45,4 +46,4 @@ def read(data: bytes) -> Found:
 def _found(outcome: Plan, order: list[tuple[JobId, Key]]) -> Found:
     numbers: dict[Refusal, int] = {}
     refused = [(job, numbers.setdefault(refusal, len(numbers))) for job, refusal in outcome.verdicts.items()]
-    return Found(outcome.proposals, outcome.forecasts, list(numbers), refused, order, outcome.faults)
+    return Found(outcome.proposals, outcome.forecasts, list(numbers), refused, order, outcome.faults, outcome.everybody)

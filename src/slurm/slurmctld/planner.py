@@ -1,6 +1,6 @@
 """When to plan, and what becomes of a plan: proposals are checked against the present and applied as Started.
 
-A quick pass follows every event that may let a job start (many events, one pass: it runs once a loop turn). Passes that take long are kept
+A quick pass follows every event that may let a job start, as `sched.policy` says (many events, one pass: it runs once a loop turn). Passes that take long are kept
 apart, so that planning never takes more than a fixed part of the time and requests are answered between them. The full pass, with
 backfill and forecasts, follows when something changed and its interval went by; one that takes long is made in a process beside, which sees
 the cluster as it was at that moment, and what it found is taken over in small parts. Verdicts say of each pending job why it waits; they
@@ -13,13 +13,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
+from slurm.core.events import Event, Started
 from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.sched import priority
 from slurm.sched.plan import Forecast, Proposal, plan
+from slurm.sched.policy import Policy
 from slurm.sched.priority import Key
 from slurm.sched.queue import Queue
 from slurm.sched.refusal import Refusal
@@ -63,6 +66,9 @@ class Planner:
         self._long = False  # whether the last full pass took long
         self._stopped = False
         self._faults = faults.Faults()
+        self._policy = Policy()
+        self._applying = False  # whether events come from this planner's own proposals
+        self._net: asyncio.TimerHandle | None = None
         self.verdicts: dict[JobId, Refusal] = {}
         self.forecasts: dict[JobId, Forecast] = {}
         self.last_pass = 0.0
@@ -82,6 +88,14 @@ class Planner:
         """The nodes as they are now, for looks at them between passes."""
         self._terrain.refresh()
         return self._terrain
+
+    def noticed(self, event: Event | None) -> None:
+        """An event holds, or (None) the disk takes events again: plan soon if that may let a job start."""
+        cluster = self._engine.cluster
+        due = event is None or self._policy.noticed(
+            type(event).__name__, own=self._applying and isinstance(event, Started), awaited=bool(cluster.dependents))
+        if due and cluster.pending:
+            self.trigger()
 
     def trigger(self) -> None:
         """Plan soon: one quick pass, at the end of this loop turn if it may, and one full pass when its interval is over."""
@@ -111,10 +125,10 @@ class Planner:
             self._looking.cancel()
 
     def _cancel(self) -> None:
-        for handle in (self._quick, self._full):
+        for handle in (self._quick, self._full, self._net):
             if handle is not None:
                 handle.cancel()
-        self._quick = self._full = None
+        self._quick = self._full = self._net = None
 
     def _run_quick(self) -> None:
         self._quick = None
@@ -135,12 +149,19 @@ class Planner:
     def _rest_after_full(self, began: float, took: float) -> None:
         self._long = took > LONG_SECONDS
         self._full_after = max(self._full_after, began + max(FULL_SECONDS, FULL_REST * took))
+        if not self._stopped and self._engine.cluster.pending:
+            # Nothing but the passage of time may have changed, as when a job runs longer than it said.
+            interval = max(self._engine.cluster.settings.backfill_interval, FULL_SECONDS)
+            if self._net is not None:
+                self._net.cancel()
+            self._net = asyncio.get_running_loop().call_later(interval, self.trigger)
 
     async def _look_beside(self) -> None:
         """A full pass in a process beside; a failure is in the log, and the next pass follows as after any other."""
         loop = asyncio.get_running_loop()
         began, now = loop.time(), self._now()
         cluster = self._engine.cluster
+        self._policy.begin(full=True)
         try:
             barred = self._faults.barred(cluster.pending, loop.time())
             found = full_pass.read(await self.beside.run(lambda: full_pass.made(cluster, now, self._terrain, barred)))
@@ -171,7 +192,8 @@ class Planner:
         for proposals in _parts(found.proposals, PART // 10):
             if self._engine.stalled:
                 return started
-            started += self._apply(proposals, self._now())
+            with self._own_events():
+                started += self._apply(proposals, self._now())
             await asyncio.sleep(0)
         verdicts: dict[JobId, Refusal] = {}
         for refused in _parts(found.refused):
@@ -182,6 +204,7 @@ class Planner:
         verdicts.update((job_id, self.verdicts[job_id]) for job_id in joined if job_id in self.verdicts)
         self.verdicts = {job_id: refusal for job_id, refusal in verdicts.items() if job_id in cluster.pending} | self._faults.verdicts
         self.forecasts = found.forecasts
+        self._policy.looked(found.refusals, full=True, everybody=found.everybody)
         self.last_pass = now
         self.passes += 1
         return started
@@ -203,6 +226,7 @@ class Planner:
         now = self._now()
         self._show_priorities(now, everything=full)
         depth = None if full else cluster.settings.default_queue_depth
+        self._policy.begin(full=full)
         outcome = plan(cluster, now, depth=depth, backfill=full and cluster.settings.scheduler == "backfill", queue=self._queue,
                        terrain=self._terrain, without=self._faults.barred(cluster.pending, asyncio.get_running_loop().time()))
         self._note_faults(outcome.faults)
@@ -212,11 +236,22 @@ class Planner:
         for proposal in outcome.proposals:
             self.verdicts.pop(proposal.job, None)
         self.verdicts.update(outcome.verdicts)
-        started = self._apply(outcome.proposals, now)
+        self._policy.looked(outcome.verdicts.values(), full=full, everybody=outcome.everybody)
+        with self._own_events():
+            started = self._apply(outcome.proposals, now)
         self.verdicts.update(self._faults.verdicts)
         self.last_pass = now
         self.passes += 1
         return started
+
+    @contextmanager
+    def _own_events(self) -> Iterator[None]:
+        """What is recorded meanwhile are starts that the pass has reckoned with."""
+        self._applying = True
+        try:
+            yield
+        finally:
+            self._applying = False
 
     def _apply(self, proposals: Iterable[Proposal], now: float) -> int:
         cluster = self._engine.cluster

@@ -78,6 +78,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         scheduler="builtin" if "builtin" in conf.text("SchedulerType") else "backfill",
         backfill_window=scheduler("bf_window", default.backfill_window // 60) * 60,
         backfill_resolution=scheduler("bf_resolution", default.backfill_resolution),
+        backfill_interval=scheduler("bf_interval", default.backfill_interval),
         backfill_max_jobs=scheduler("bf_max_job_test", default.backfill_max_jobs),
         max_script_size=scheduler("max_script_size", default.max_script_size),
         max_submit_line_size=scheduler("max_submit_line_size", default.max_submit_line_size),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slurm.core import events as e
-from slurm.core.effects import Announce, Plan, Signal, Terminate
+from slurm.core.effects import Announce, Signal, Terminate
 from slurm.model.states import JobState, Reason
 from slurm.testing import builders as b
 
@@ -29,10 +29,10 @@ def test_an_ended_job_holds_its_nodes_until_each_is_clean() -> None:
     assert effects == [Announce(job=job.id), Terminate(job=job.id, attempt=1, nodes=("cn01", "cn02"), why="", at=b.T0 + 1)]  # type: ignore[arg-type]
     assert job.completing
     assert c.nodes[b.NodeName("cn01")].completing == {job.id}
-    assert c.apply(e.NodeFreed(at=b.T0 + 2, job=job.id, attempt=1, node=b.NodeName("cn02"))) == [Plan()]
+    assert c.apply(e.NodeFreed(at=b.T0 + 2, job=job.id, attempt=1, node=b.NodeName("cn02"))) == []
     assert c.nodes[b.NodeName("cn02")].cpus_used == 0
     assert c.nodes[b.NodeName("cn01")].cpus_used == 1
-    assert c.apply(e.NodeFreed(at=b.T0 + 2, job=job.id, attempt=1, node=b.NodeName("cn01"))) == [Announce(job=job.id), Plan()]
+    assert c.apply(e.NodeFreed(at=b.T0 + 2, job=job.id, attempt=1, node=b.NodeName("cn01"))) == [Announce(job=job.id)]
     assert not job.completing
     assert job.id not in c.active
 

@@ -48,7 +48,7 @@ def play(scene: Callable[[Engine, Slow], Coroutine[None, None, None]], disk: Mem
         commit = GroupCommit(MemoryJournal(disk), asyncio.get_running_loop())
         planner: Slow | None = None
         engine = Engine(
-            b.cluster(1, cpus=2), commit, lambda effect: None, lambda: planner.trigger() if planner else None, lambda error: None,
+            b.cluster(1, cpus=2), commit, lambda effect: None, lambda event: planner.noticed(event) if planner else None, lambda error: None,
             retry_seconds=0.005)
         planner = Slow(engine, lambda: b.T0)
         planner.began = []
@@ -60,10 +60,10 @@ def play(scene: Callable[[Engine, Slow], Coroutine[None, None, None]], disk: Mem
     asyncio.run(main())
 
 
-def submitted(engine: Engine) -> e.Submitted:
+def submitted(engine: Engine, **request: object) -> e.Submitted:
     other = b.cluster(1, cpus=2)
     other.next_job_id = engine.cluster.next_job_id
-    return e.Submitted(at=b.T0, job=b.submit(other))
+    return e.Submitted(at=b.T0, job=b.submit(other, **request))
 
 
 def test_a_job_is_started_in_the_turn_after_its_submission() -> None:
@@ -198,5 +198,38 @@ def test_a_pass_beside_that_fails_is_logged_and_made_again(caplog: pytest.LogCap
             await asyncio.sleep(0.001)
         assert "a full pass failed: no memory" in caplog.text
         assert planner.looking is False
+
+    play(scene)
+
+
+@pytest.mark.parametrize("leaving", [e.Cancelled(at=b.T0, job=JobId(2), by=Uid(0)), e.Held(at=b.T0, job=JobId(2))], ids=["cancelled", "held"])
+def test_who_is_behind_a_job_that_leaves_the_queue_starts_without_a_further_event(leaving: e.Event) -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        jobs = engine.cluster.jobs
+        for cpus, seconds in ((1, 600), (2, 600), (1, 60_000)):
+            engine.record(submitted(engine, ntasks=cpus, time_limit=seconds))
+            await asyncio.sleep(0.01)
+        while not planner.full_passes_here:
+            await asyncio.sleep(0.01)
+        assert [jobs[JobId(number)].state.name for number in (1, 2, 3)] == ["RUNNING", "PENDING", "PENDING"]
+        engine.record(leaving)
+        await asyncio.sleep(0.01)
+        assert jobs[JobId(3)].state.name == "RUNNING"
+
+    play(scene)
+
+
+def test_a_slow_pass_follows_when_nothing_happens_at_all() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        engine.cluster.settings.backfill_interval = 0
+        planning.FULL_SECONDS, former = 0.01, planning.FULL_SECONDS
+        try:
+            engine.record(submitted(engine, ntasks=2))
+            engine.record(submitted(engine, ntasks=2))
+            while planner.full_passes_here < 3:
+                await asyncio.sleep(0.01)
+        finally:
+            planning.FULL_SECONDS = former
+        assert len(engine.cluster.pending) == 1
 
     play(scene)

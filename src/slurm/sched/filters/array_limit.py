@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from slurm.model.states import Reason
 from slurm.sched.filters.gate import Gate
-from slurm.sched.refusal import Refusal
+from slurm.sched.refusal import ENDINGS, Refusal
+
+CURES = (*ENDINGS, "JobUpdated")
+"""A task of it ends, by whatever, or its limit is changed."""
 
 
 def refuse(gate: Gate) -> Refusal | None:
@@ -17,4 +20,4 @@ def refuse(gate: Gate) -> Refusal | None:
     if running < limit:
         return None
     return Refusal(Reason.JOB_ARRAY_TASK_LIMIT, f"{running} tasks of the array run and its limit is {limit}",
-                   (("running", str(running)), ("limit", str(limit))), ("BatchExited", "JobUpdated"))
+                   (("running", str(running)), ("limit", str(limit))), CURES)

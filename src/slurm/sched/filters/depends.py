@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from slurm.model.states import Reason
 from slurm.sched.filters.gate import Gate
-from slurm.sched.refusal import Refusal
+from slurm.sched.refusal import ENDINGS, Refusal
+
+CURES = ("Started", *ENDINGS)
+"""Another job starts or ends, by whatever."""
 
 
 def refuse(gate: Gate) -> Refusal | None:
@@ -21,4 +24,4 @@ def refuse(gate: Gate) -> Refusal | None:
     if never:
         return Refusal(Reason.DEPENDENCY_NEVER_SATISFIED, "a job that it depends on ended in a way that it does not accept", evidence,
                        ("JobUpdated", "Cancelled"))
-    return Refusal(Reason.DEPENDENCY, "it waits for other jobs", evidence, ("Started", "BatchExited"))
+    return Refusal(Reason.DEPENDENCY, "it waits for other jobs", evidence, CURES)
