@@ -25,8 +25,8 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/slurm demo
 
 test: $(VENV)/.installed $(VENV)/.dev
-	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not alone" $(SUITES)
-	$(PY) -m pytest -m alone $(SUITES)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not alone and not slow" $(SUITES)
+	$(PY) -m pytest -m "alone and not slow" $(SUITES)
 
 check: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m ruff check src tests examples docs bench
@@ -34,8 +34,8 @@ check: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m mypy tests/unit/sdk/typed_program.py
 
 system: $(VENV)/.installed $(VENV)/.dev
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile tests/system -m "not clients and not alone"
-	$(PY) -m pytest tests/system -m "alone and not clients"
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile tests/system -m "not clients and not alone and not slow"
+	$(PY) -m pytest tests/system -m "alone and not clients and not slow"
 
 clients: $(VENV)/.installed $(VENV)/.dev $(VENV)/.clients $(VENV)/published/.installed
 	$(PY) -m pytest tests/system -m clients

@@ -120,6 +120,7 @@ def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now
         elif present and not job.launched and job.batch_host == node and job.request.kind == "batch":
             result.events.append(e.Launched(at=now, job=job.id, attempt=job.attempt))
         result.effects.extend(_ending_steps(job, [node]))
+        result.effects.extend(_given_up_steps(job, node, held))
         result.events.extend(_lost_steps(job, node, held, now))
     return result
 
@@ -155,6 +156,16 @@ def _ending_steps(job: Job, nodes: list[NodeName]) -> list[Effect]:
     return [
         EndStep(job=job.id, attempt=job.attempt, step=step.id, nodes=there, why=step.ending)
         for step in job.steps.values() if step.ending and (there := tuple(name for name in step.nodes_left if name in nodes))]
+
+
+def _given_up_steps(job: Job, node: NodeName, held: list[Held]) -> list[Effect]:
+    """Steps that still run on the node and that their srun had called over, since it did not hear of the node any more."""
+    if job.completing or job.lost is not None:
+        return []
+    return [
+        EndStep(job=job.id, attempt=job.attempt, step=each.step, nodes=(node,))
+        for each in held
+        if each.running and (each.job, each.attempt) == (job.id, job.attempt) and 0 <= each.step < job.next_step and each.step not in job.steps]
 
 
 def _expected(job: Job, nodes: list[NodeName]) -> list[Effect]:

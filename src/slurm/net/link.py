@@ -87,11 +87,12 @@ class SocketLink:
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], listener: Listener, *, trust: Trust | None = None, wanted: Wanted | None = None,
-                 log: logging.Logger | None = None, refused: Callable[[], None] | None = None) -> None:
+                 log: logging.Logger | None = None, refused: Callable[[], None] | None = None, longest_pause: float = LONGEST_PAUSE) -> None:
         self._endpoints = tuple(endpoints)
         self._listener = listener
         self._trust = trust
         self._refused = refused
+        self._longest_pause = longest_pause
         self._wanted = wanted or Wanted(owners=(0, os.geteuid()))
         self._session: ssl.SSLSession | None = None
         self._log = log or logging.getLogger("slurm.net")
@@ -159,7 +160,7 @@ class SocketLink:
                     self._log.info("connection to %s lost: %s", wire.endpoint, why)
                     self._listener.on_down(why)
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, self._longest_pause)
 
     async def _connect(self) -> _Wire | None:
         """The first endpoint that answers; the reasons of all are logged once, not at every attempt."""

@@ -222,8 +222,9 @@ class Links:
                 self.carry_out(SetLimit(job=job.id, attempt=job.attempt, nodes=(name,)))
 
     def _heartbeat(self) -> float:
-        timeout = self._engine.cluster.settings.slurmd_timeout  # 0: nodes are never given up
-        return min(HEARTBEAT_SECONDS, max(0.2, timeout / 4)) if timeout else HEARTBEAT_SECONDS
+        settings = self._engine.cluster.settings
+        bounds = [seconds / 4 for seconds in (settings.slurmd_timeout, settings.fence_timeout) if seconds]  # 0: nodes are never given up; no lease
+        return max(0.2, min(HEARTBEAT_SECONDS, *bounds)) if bounds else HEARTBEAT_SECONDS
 
     def _known(self, peer: Peer, message: n.RegisterNode) -> Node:
         if peer.party is not None:

@@ -164,7 +164,8 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
     trust = _trust(chosen)
     server = StepServer(node, trust)
     node.link = link = SocketLink(
-        chosen.site.endpoints, node, log=log, trust=trust, wanted=Wanted(owners=chosen.owners), refused=node.heartbeats.nobody_serves)
+        chosen.site.endpoints, node, log=log, trust=trust, wanted=Wanted(owners=chosen.owners), refused=node.heartbeats.nobody_serves,
+        longest_pause=chosen.longest_pause)
     heeded.attach(stop=stop.set, reread=reread, reopen=lambda: _reopen(options, node))
     wanted = chosen.account.is_wanted
     try:

@@ -13,6 +13,7 @@ from slurm.model.errors import ConfigError
 from slurm.net.certificates import Files, files_of
 from slurm.net.discovery import Site, read_site, socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
+from slurm.net.link import LONGEST_PAUSE
 from slurm.notation.nearest import nearest
 
 
@@ -35,6 +36,7 @@ class NodeSettings(NamedTuple):
     memory_looks: float
     tmp_fs: str
     start_seconds: float
+    longest_pause: float  # between two tries to reach slurmctld: a lease needs to hear often enough that nobody serves
     unkillable_seconds: float
     unkillable_program: str
     devices: Sequence[GresDevice]
@@ -83,11 +85,17 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
         node=node.name, hostname=hostname, conf=os.path.abspath(conf), spool=config.for_node("SlurmdSpoolDir", node), pid_file=pid_file,
         log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"), listen=listen, port=node.port, site=site,
         bind_cpus="task/affinity" in config.text("TaskPlugin"), limit_memory=config.text("ProctrackType") == "proctrack/cgroup",
-        memory_looks=_memory_looks(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config),
+        memory_looks=_memory_looks(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config), longest_pause=_longest_pause(config),
         unkillable_seconds=float(config.seconds("UnkillableStepTimeout")), unkillable_program=config.text("UnkillableStepProgram"),
         devices=config.devices(node.name), account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
         files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name)), config
+
+
+def _longest_pause(config: Config) -> float:
+    """An eighth of SlurmdParameters=fence_timeout, where jobs have a lease; else as any link has it."""
+    text = config.options("SlurmdParameters").get("fence_timeout", "")
+    return min(LONGEST_PAUSE, max(0.2, int(text) / 8)) if text.isdecimal() and int(text) else LONGEST_PAUSE
 
 
 def _start_seconds(config: Config) -> float:

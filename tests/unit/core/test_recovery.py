@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from slurm.core import events as e
-from slurm.core import recovery
+from slurm.core import recovery, steps
 from slurm.core.cluster import Cluster
-from slurm.core.effects import Effect, Launch, Terminate
+from slurm.core.effects import Effect, EndStep, Launch, Terminate
 from slurm.core.recovery import Held
 from slurm.model.ids import BATCH_STEP, StepId
 from slurm.model.job import Step
+from slurm.model.request import StepRequest
 from slurm.model.states import JobState
 from slurm.testing import builders as b
 
@@ -128,3 +129,14 @@ def test_a_step_that_was_granted_a_moment_ago_is_not_lost_because_its_node_does_
             id=StepId(number), name="s", start_time=granted, shares=[job.allocation.shares[0]], nodes_left=[CN01])))
     found = recovery.reconcile(c, CN01, [Held(job.id, 1, BATCH_STEP)], b.T0 + 100)
     assert [event.step for event in found.events if isinstance(event, e.StepExited)] == [0]
+
+
+def test_a_step_that_its_srun_gave_up_while_the_node_was_away_is_ended_there() -> None:
+    c = b.cluster()
+    job = b.started(c)
+    step = steps.plan_step(c, job, StepRequest(ntasks=1), b.T0)
+    c.apply(e.StepCreated(at=b.T0, job=job.id, step=step))
+    c.apply(e.StepExited(at=b.T0 + 1, job=job.id, attempt=1, step=step.id, node=CN01, status=256))
+    held = [recovery.Held(job.id, 1, BATCH_STEP), recovery.Held(job.id, 1, step.id), recovery.Held(job.id, 1, step.id, running=False)]
+    found = recovery.reconcile(c, CN01, held, b.T0 + 60)
+    assert found.effects == [EndStep(job=job.id, attempt=1, step=step.id, nodes=(CN01,))]

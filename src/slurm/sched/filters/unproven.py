@@ -8,7 +8,7 @@ from slurm.notation import hostlist
 from slurm.sched.filters.gate import Gate
 from slurm.sched.refusal import Refusal
 
-CURES = ("NodeRegistered", "NodeFenced", "NodeUpdated", "ProofWaived")
+CURES = ("NodeRegistered", "NodeFreed", "NodeFenced", "NodeUpdated", "ProofWaived")
 
 
 def refuse(gate: Gate) -> Refusal | None:
