@@ -40,6 +40,7 @@ class Terrain:
     def _forget(self) -> None:
         self._settings, self._generation = self.view.settings, self.view.generation
         self._known: dict[tuple[object, ...], object] = {}
+        self._lately: dict[tuple[object, ...], object] = {}
         self._board: Board | None = None
 
     def refresh(self) -> None:
@@ -49,6 +50,7 @@ class Terrain:
             self._forget()
         elif self._board is not None:
             self._board.rewrite(view.nodes[name] for name in view.touched if name in view.nodes)
+        self._lately.clear()
         view.touched.clear()
 
     def kept(self, key: tuple[object, ...], work: Callable[[], Found]) -> Found:
@@ -59,6 +61,12 @@ class Terrain:
                 self._known.clear()
             found = self._known[key] = (work(),)
         return found[0]  # type: ignore[index, no-any-return]
+
+    def lately(self, key: tuple[object, ...], work: Callable[[], Found]) -> Found:
+        """The same since the last `refresh`, for what depends on what jobs hold."""
+        if key not in self._lately:
+            self._lately[key] = work()
+        return self._lately[key]  # type: ignore[return-value]
 
     def cpus(self, partition: Partition) -> int:
         """CPUs of all nodes of a partition, in service or not."""

@@ -107,6 +107,6 @@ def free_of(node: Node) -> str:
 
 def _out_of_service(terrain: Terrain, need: Need, partition: Partition, sentence: str) -> Refusal:
     suited = terrain.suited(partition, need.site)
-    down = terrain.kept(("down", partition.name, need.site), lambda: tuple(
-        (str(node.name), state_of(node)) for node in islice((node for node in suited if not node.usable), SHOWN)))
-    return Refusal(Reason.UNAVAILABLE_NODES, sentence, down, NODE_CURES)
+    down = terrain.kept(("down", partition.name, need.site), lambda: list(islice((node for node in suited if not node.usable), SHOWN)))
+    told = terrain.lately(("down", partition.name, need.site), lambda: tuple((str(node.name), state_of(node)) for node in down))
+    return Refusal(Reason.UNAVAILABLE_NODES, sentence, told, NODE_CURES)
