@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from slurm.core import events as e
@@ -31,11 +32,15 @@ class Outcome(NamedTuple):
 
 def cancel(
     state: ClusterState, wanted: Wanted, caller: e.Caller, now: float, *, signal: int = 0, batch: bool = False, full: bool = False,
+    among: Iterable[Job] | None = None, outcome: Outcome | None = None,
 ) -> Outcome:
-    """End (signal 0 or SIGKILL) or signal the jobs that are wanted; each that the caller may not touch is refused by name."""
-    outcome = Outcome([], [], [], [], [])
+    """End (signal 0 or SIGKILL) or signal the jobs that are wanted; each that the caller may not touch is refused by name.
+
+    `among`: without ids, only these are looked at; `outcome`: what is found is added to it. So a large request can be carried out in portions.
+    """
+    outcome = Outcome([], [], [], [], []) if outcome is None else outcome
     if not wanted.ids:
-        for job in selection.alive(state):
+        for job in selection.alive(state) if among is None else among:
             if selection.matches(job, wanted, caller):
                 _act(state, Chosen(job), caller, now, signal, batch, full, outcome)
         return outcome

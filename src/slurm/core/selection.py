@@ -15,6 +15,8 @@ from slurm.notation import jobref
 from slurm.notation.jobref import JobRef
 from slurm.notation.taskset import TaskSet
 
+TASKS_AT_ONCE = 1_000
+
 
 class Wanted(Protocol):
     """What jobs must have in common; empty lists ask for nothing. `wire.messages.JobFilter` is one."""
@@ -77,7 +79,10 @@ def named(state: ClusterState, ref: JobRef) -> list[Chosen]:
     ledger = state.arrays.get(JobId(ref.job))
     if ledger is None:
         return []
-    found = [Chosen(state.jobs[own]) for task, own in sorted(ledger.records.items()) if task in ref.tasks]
+    started = ledger.records
+    tasks = sorted(task for task in ref.tasks if task in started) if len(ref.tasks) < len(started) else sorted(
+        task for task in started if task in ref.tasks)
+    found = [Chosen(state.jobs[started[task]]) for task in tasks]
     master = state.jobs.get(JobId(ref.job))
     if master is not None and master.array_part is not None:
         waiting = TaskSet(master.array_part.ranges).intersection(ref.tasks)
@@ -110,10 +115,15 @@ def by_ids(state: ClusterState, texts: Iterable[str]) -> list[Chosen]:
 
 
 def each_task(chosen: Chosen) -> Iterator[int | None]:
-    """The waiting tasks that were picked one by one; a single None for a whole record."""
+    """The waiting tasks that were picked one by one; a single None for a whole record. InvalidRequest for very many: each becomes a record."""
     if chosen.tasks is None:
         yield None
     else:
+        count = len(TaskSet(chosen.tasks))
+        if count > TASKS_AT_ONCE:
+            raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[
+                f"at most {TASKS_AT_ONCE:,} waiting tasks of an array are changed one by one in a request; {count:,} were named",
+                f"{chosen.job.id} changes all that wait at once"])
         yield from arrays.tasks(chosen.tasks)
 
 

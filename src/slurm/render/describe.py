@@ -53,8 +53,9 @@ def _jobs(view: View, message: Describe, caller: Caller) -> Text:
             return _structured("jobs", [json_job.job_record(job, view) for job in jobs], view, message, caller)
         return _blocks([scontrol_job.show_job(job, view, message.detail) for job in jobs], message, "No jobs in the system")
     found: list[Job] = []
+    numbered = _numbered(view)
     for ref in map(_job_ref, message.names):
-        found += _named_jobs(view, ref)
+        found += _named_jobs(numbered, ref)
     if message.format:
         return _structured("jobs", [json_job.job_record(job, view) for job in found], view, message, caller)
     return _blocks([scontrol_job.show_job(job, view, message.detail) for job in found], message)
@@ -67,9 +68,19 @@ def _job_ref(text: str) -> JobRef:
         raise NotFound("ESLURM_INVALID_JOB_ID", hints=[error.message]) from error
 
 
-def _named_jobs(view: View, ref: JobRef) -> list[Job]:
+def _numbered(view: View) -> dict[int, list[Job]]:
+    """Jobs by their number, those of arrays also by their array's."""
+    found: dict[int, list[Job]] = {}
+    for job in view.jobs.values():
+        found.setdefault(job.id, []).append(job)
+        if job.array_job and job.array_job != job.id:
+            found.setdefault(job.array_job, []).append(job)
+    return found
+
+
+def _named_jobs(numbered: dict[int, list[Job]], ref: JobRef) -> list[Job]:
     """The jobs that a reference means: of an array its unstarted tasks first, then the others from the last."""
-    jobs = [job for job in view.jobs.values() if ref.job in (job.id, job.array_job)]
+    jobs = numbered.get(ref.job, [])
     if not jobs:
         raise NotFound("ESLURM_INVALID_JOB_ID")
     found = [job for job in jobs if matches(job, [ref])]
@@ -109,9 +120,10 @@ def _steps(view: View, message: Describe, caller: Caller) -> Text:
             return _structured("steps", [json_step.step_record(entry, view) for entry in entries], view, message, caller)
         return _blocks([scontrol_job.show_step(entry, view) for entry in entries], message, "No job steps in the system")
     found: list[JobStep] = []
+    numbered = _numbered(view)
     for ref in map(_job_ref, message.names):
         mine = [
-            entry for job in _named_jobs(view, ref._replace(step="")) for entry in running_steps(job)
+            entry for job in _named_jobs(numbered, ref._replace(step="")) for entry in running_steps(job)
             if not ref.step or step_name(entry.step.id) == ref.step]
         if not mine:
             raise NotFound("ESLURM_INVALID_JOB_ID", f"Job step {ref.show()} not found")

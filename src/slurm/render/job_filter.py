@@ -34,9 +34,11 @@ def select(view: View, wanted: JobFilter, caller: Caller) -> list[Job]:
 
 def matches(job: Job, refs: Iterable[JobRef]) -> bool:
     """Whether one of the references means this job, the array it belongs to, or tasks that it still holds."""
+    return _matches(job, [ref for ref in refs if _names(job, ref.job)])
+
+
+def _matches(job: Job, refs: Iterable[JobRef]) -> bool:
     for ref in refs:
-        if not _names(job, ref.job):
-            continue
         if ref.tasks is None:
             return True
         if job.array_task is not None:
@@ -69,7 +71,10 @@ def _tests(view: View, wanted: JobFilter, caller: Caller, refs: list[JobRef]) ->
     if not wanted.all_states and "all" not in wanted.states:
         tests.append(_state_test(wanted.states))
     if refs:
-        tests.append(lambda job: matches(job, refs))
+        by_number: dict[int, list[JobRef]] = {}
+        for ref in refs:
+            by_number.setdefault(ref.job, []).append(ref)
+        tests.append(lambda job: _matches(job, (*by_number.get(job.id, ()), *(by_number.get(job.array_job, ()) if job.array_job else ()))))
     if wanted.users:
         names, uids = set(wanted.users), {int(user) for user in wanted.users if user.isdecimal()}
         tests.append(lambda job: job.owner.user in names or job.owner.uid in uids)

@@ -20,7 +20,7 @@ from slurm.core.effects import Announce, Effect, EndStep, Launch, SetLimit, Sign
 from slurm.core.events import AllocationRelinquished, Cancelled, Event, NodeSilent
 from slurm.core.illegal import IllegalTransition, story
 from slurm.daemon.logs import Seldom
-from slurm.model.errors import NotFound, NotPermitted, StoreError
+from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import Digest, JobId, Uid
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
@@ -43,9 +43,10 @@ from slurm.slurmctld.watchers import Watchers
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal
 from slurm.wire import node_messages as n
-from slurm.wire.messages import Message
+from slurm.wire.messages import Message, failure
 
 log = logging.getLogger("slurmctld")
+_json = msgspec.json.Encoder()
 TICK_SECONDS = 1.0
 DUE_AGAIN_SECONDS = 60.0
 NAMES_SECONDS = 600.0
@@ -273,6 +274,19 @@ class Controller:
 
     def _read_environment(self, digest: Digest) -> dict[str, str]:
         return msgspec.json.decode(self.payload(digest), type=dict[str, str])
+
+    async def looked_beside(self, work: Callable[[], Message], heavy: bool) -> Message | bytes:
+        """The reply of `work`, made in a process beside when it is heavy."""
+        if not heavy:
+            return work()
+
+        def encoded() -> bytes:
+            try:
+                return _json.encode(work())
+            except SlurmError as error:
+                return _json.encode(failure(error))
+
+        return await self.beside.run(encoded)
 
     def dynamic_values(self) -> dict[str, str]:
         """What `scontrol show config` shows besides the configuration."""

@@ -46,7 +46,7 @@ Words = Annotated[list[Word], Many(100)]
 NodeNames = Annotated[list[Name], Many(65_536)]
 Entities = Annotated[list[Hosts], Many(1_000)]
 """Names of jobs, nodes or partitions; host lists among them."""
-Fields = Annotated[list[Word], Many(256)]
+Fields = Annotated[list[Word], Many(128)]
 """Columns of a table."""
 TimeFormat = Annotated[str, bounds.Text(128)]
 Changes = Annotated[dict[Word, Annotated[str, bounds.Text(131_072, plain=False)]], Many(64)]

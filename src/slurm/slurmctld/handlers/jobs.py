@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from slurm.core import admission, cancel, hold, requeue, update
+import msgspec
+
+from slurm.core import admission, cancel, hold, requeue, selection, update
 from slurm.core.effects import Signal
 from slurm.core.events import Cancelled
 from slurm.model.errors import NotFound, StoreError
 from slurm.model.ids import JobId
+from slurm.model.job import Job
 from slurm.model.request import PayloadRef
 from slurm.notation import hostlist
 from slurm.sched.feasible import check_request
 from slurm.sched.plan import plan_one
+from slurm.slurmctld import portions
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.reading import StoredPayload
 from slurm.slurmctld.session import Session
@@ -20,6 +26,9 @@ from slurm.wire import messages as m
 
 SIGNAL_SECONDS = 5.0
 """So long scancel waits for nodes to say that a signal was sent."""
+JOBS_AT_ONCE = 200
+PLANNED_BESIDE = 200
+"""Nodes and running jobs from which on a plan takes longer than others should have to wait."""
 LATER = "it is done as soon as there is space, unless slurmctld ends before"
 
 
@@ -49,27 +58,54 @@ async def _made_before(ctl: Controller, made: JobId) -> m.Submitted:
     return m.Submitted(job_id=made, warnings=[f"job {made} was cancelled meanwhile"] if ended else [])
 
 
-async def on_test(ctl: Controller, session: Session, message: m.TestJob) -> m.WillRun:
+async def on_test(ctl: Controller, session: Session, message: m.TestJob) -> m.Message | bytes:
     """When would this job start? Nothing is written."""
     now = ctl.now()
     admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, now)
     check_request(ctl.planner.terrain(), admitted.event.job)
     job = admitted.event.job
-    found = plan_one(ctl.planner.terrain(), job, now)
-    if found is None or found.allocation is None:
-        raise NotFound("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=["no time at which it could start is in sight"])
-    return m.WillRun(
-        job_id=job.id, start=found.start, processors=found.allocation.cpu_count,
-        nodes=hostlist.compress(found.allocation.nodes), partition=found.allocation.partition)
+
+    def planned() -> m.WillRun:
+        found = plan_one(ctl.planner.terrain(), job, now)
+        if found is None or found.allocation is None:
+            raise NotFound("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=["no time at which it could start is in sight"])
+        return m.WillRun(
+            job_id=job.id, start=found.start, processors=found.allocation.cpu_count,
+            nodes=hostlist.compress(found.allocation.nodes), partition=found.allocation.partition)
+
+    return await ctl.looked_beside(planned, len(ctl.cluster.nodes) + len(ctl.cluster.active) > PLANNED_BESIDE)
 
 
 async def on_cancel(ctl: Controller, session: Session, message: m.CancelJobs) -> m.Cancelled:
     """End or signal the jobs that match; what the caller may not touch comes back by name."""
-    found = cancel.cancel(
-        ctl.cluster, message.filter, session.caller, ctl.now(), signal=message.signal, batch=message.batch, full=message.full)
-    await ctl.engine.promised(ctl.engine.record(*found.events), LATER)
+    breath = portions.Breath()
+    found = cancel.Outcome([], [], [], [], [])
+    for part in _parts(ctl, message.filter):
+        cancel.cancel(
+            ctl.cluster, part.filter, session.caller, ctl.now(), signal=message.signal, batch=message.batch, full=message.full, among=part.among,
+            outcome=found)
+        await breath.taken()
+    await portions.record(ctl.engine, found.events, LATER)
     late = await _signal(ctl, [effect for effect in found.effects if isinstance(effect, Signal)])
     return m.Cancelled(done=found.done, refused=[*found.refused, *late], unknown=found.unknown)
+
+
+class _Part(NamedTuple):
+    """Some of the ids of a filter, or for one without ids some of the jobs that are to be looked at."""
+
+    filter: m.JobFilter
+    among: list[Job]
+
+
+def _parts(ctl: Controller, wanted: m.JobFilter) -> Iterator[_Part]:
+    if wanted.ids:
+        for text in dict.fromkeys(wanted.ids):
+            yield _Part(msgspec.structs.replace(wanted, ids=[text]), [])
+        return
+    numbers = [job.id for job in selection.alive(ctl.cluster)]
+    for start in range(0, len(numbers), JOBS_AT_ONCE):
+        present = (ctl.cluster.jobs.get(number) for number in numbers[start:start + JOBS_AT_ONCE])
+        yield _Part(wanted, [job for job in present if job is not None and not job.state.finished])
 
 
 async def _signal(ctl: Controller, wanted: list[Signal]) -> list[tuple[str, str, str]]:
@@ -93,29 +129,29 @@ async def _signal(ctl: Controller, wanted: list[Signal]) -> list[tuple[str, str,
 
 async def on_hold(ctl: Controller, session: Session, message: m.HoldJobs) -> m.Done:
     """Keep pending jobs from starting."""
-    events = hold.hold(ctl.cluster, message.ids, session.caller, ctl.now(), user=message.user)
-    await ctl.engine.promised(ctl.engine.record(*events), LATER)
+    events = await portions.found_for(message.ids, lambda ids: hold.hold(ctl.cluster, ids, session.caller, ctl.now(), user=message.user))
+    await portions.record(ctl.engine, events, LATER)
     return m.Done()
 
 
 async def on_release(ctl: Controller, session: Session, message: m.ReleaseJobs) -> m.Done:
     """Let held jobs start."""
-    events = hold.release(ctl.cluster, message.ids, session.caller, ctl.now())
-    await ctl.engine.promised(ctl.engine.record(*events), LATER)
+    events = await portions.found_for(message.ids, lambda ids: hold.release(ctl.cluster, ids, session.caller, ctl.now()))
+    await portions.record(ctl.engine, events, LATER)
     return m.Done()
 
 
 async def on_requeue(ctl: Controller, session: Session, message: m.RequeueJobs) -> m.Done:
     """Put running or ended jobs back into the queue."""
-    events = requeue.requeue(ctl.cluster, message.ids, session.caller, ctl.now(), hold=message.hold)
-    await ctl.engine.promised(ctl.engine.record(*events), LATER)
+    events = await portions.found_for(message.ids, lambda ids: requeue.requeue(ctl.cluster, ids, session.caller, ctl.now(), hold=message.hold))
+    await portions.record(ctl.engine, events, LATER)
     return m.Done()
 
 
 async def on_update(ctl: Controller, session: Session, message: m.UpdateJob) -> m.Done:
     """scontrol update jobid=."""
     events = update.update_job(ctl.cluster, message.ids, message.changes, session.caller, ctl.now())
-    await ctl.engine.promised(ctl.engine.record(*events), LATER)
+    await portions.record(ctl.engine, events, LATER)
     return m.Done()
 
 

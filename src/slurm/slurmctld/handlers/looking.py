@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-
-import msgspec
+from collections.abc import Callable, Sequence
 
 from slurm.config import show as config_show
-from slurm.model.errors import SlurmError
 from slurm.model.ids import JobId
 from slurm.model.states import JobState
 from slurm.render import describe, job_list, job_values, node_list
@@ -17,44 +14,54 @@ from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
 
-MANY = 20_000
-"""Rows of which the answer takes longer than others should have to wait for theirs (about 2 µs a row)."""
-LONG_ROW = 20
-"""How many rows of squeue one job takes as long as, when all of it is told."""
-_json = msgspec.json.Encoder()
+MICROSECONDS = 8_000
+"""What an answer may take of the loop; a longer one is made in a process beside. The numbers below were measured, µs each."""
+A_CELL = 1.0
+A_JOB = 2.0
+A_JOB_IN_FULL = 60.0
+A_NODE = 12.0
+A_NODE_IN_FULL = 30.0
+A_NODE_AS_JSON = 250.0
 
 
-def _rows(ctl: Controller, *, expand_arrays: bool) -> int:
-    """About how many jobs a list of all of them has."""
+def _jobs(ctl: Controller, ids: Sequence[str], *, expand_arrays: bool) -> int:
+    """About how many jobs are looked at: of plain ids only these, of arrays all."""
+    jobs = ctl.cluster.jobs
+    if ids and all(text.isascii() and text.isdigit() and len(text) < 10 and int(text) in jobs and not jobs[JobId(int(text))].array_job for text in ids):
+        return len(ids)
     tasks = sum(ledger.shape.count for ledger in ctl.cluster.arrays.values()) if expand_arrays else 0
-    return len(ctl.cluster.jobs) + tasks
+    return len(jobs) + tasks
 
 
-async def _answered(ctl: Controller, rows: int, work: Callable[[], m.Message]) -> m.Message | bytes:
-    """The answer of `work`, made in a process beside when it is large."""
-    if rows <= MANY:
-        return work()
-
-    def encoded() -> bytes:
-        try:
-            return _json.encode(work())
-        except SlurmError as error:
-            return _json.encode(m.failure(error))
-
-    return await ctl.beside.run(encoded)
+async def _answered(ctl: Controller, microseconds: float, work: Callable[[], m.Message]) -> m.Message | bytes:
+    """The answer of `work`, made in a process beside when it takes long."""
+    return await ctl.looked_beside(work, microseconds > MICROSECONDS)
 
 
 async def on_list_jobs(ctl: Controller, session: Session, message: m.ListJobs) -> m.Message | bytes:
     """squeue."""
     view, now = ctl.view(), ctl.now()
-    rows = 0 if message.filter.ids else _rows(ctl, expand_arrays=message.expand_arrays)
-    return await _answered(ctl, rows, lambda: m.Rows(
-        rows=job_list.list_jobs(view, message, session.caller, now)))
+    rows = _jobs(ctl, message.filter.ids, expand_arrays=message.expand_arrays)
+    each = A_JOB + A_CELL * (len(message.fields) + len(message.sort))
+    return await _answered(ctl, rows * each, lambda: m.Rows(rows=job_list.list_jobs(view, message, session.caller, now)))
 
 
-async def on_list_nodes(ctl: Controller, session: Session, message: m.ListNodes) -> m.Rows:
+async def on_list_nodes(ctl: Controller, session: Session, message: m.ListNodes) -> m.Message | bytes:
     """sinfo."""
-    return m.Rows(rows=node_list.list_nodes(ctl.view(), message, ctl.now()))
+    view, now = ctl.view(), ctl.now()
+    return await _answered(ctl, len(ctl.cluster.nodes) * (A_NODE + 4 * A_CELL * len(message.fields)), lambda: m.Rows(
+        rows=node_list.list_nodes(view, message, now)))
+
+
+def _cost(ctl: Controller, message: m.Describe) -> float:
+    """What a description takes, in µs."""
+    if message.what in ("job", "jobs_json", "step"):
+        return A_JOB_IN_FULL * (min(len(message.names), len(ctl.cluster.jobs)) or len(ctl.cluster.jobs)) + len(message.names and ctl.cluster.jobs)
+    if message.what in ("nodes_json", "sinfo_json") or (message.what == "node" and message.format):
+        return A_NODE_AS_JSON * len(ctl.cluster.nodes)
+    if message.what == "node" and message.names and all("[" not in name and "," not in name for name in message.names):
+        return A_NODE_IN_FULL * len(message.names)
+    return A_NODE_IN_FULL * len(ctl.cluster.nodes)
 
 
 async def on_describe(ctl: Controller, session: Session, message: m.Describe) -> m.Message | bytes:
@@ -62,8 +69,7 @@ async def on_describe(ctl: Controller, session: Session, message: m.Describe) ->
     if message.what == "config":
         return m.Text(text=config_show.show(ctl.config, ctl.dynamic_values()))
     view, now = ctl.view(), ctl.now()
-    rows = _rows(ctl, expand_arrays=False) * LONG_ROW if message.what in ("job", "jobs_json") and not message.names else 0
-    return await _answered(ctl, rows, lambda: describe.describe(view, message, session.caller, now))
+    return await _answered(ctl, _cost(ctl, message), lambda: describe.describe(view, message, session.caller, now))
 
 
 async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -> m.Message | bytes:
@@ -78,7 +84,7 @@ async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -
             found.error_file = job_values.stderr(job, view) or job_values.stdout(job, view)
         return m.Explained(explanation=found)
 
-    return await _answered(ctl, len(ctl.cluster.pending), explained)
+    return await _answered(ctl, A_JOB * len(ctl.cluster.pending) / 4, explained)
 
 
 async def on_watch(ctl: Controller, session: Session, message: m.WatchEvents) -> m.Done:

@@ -1,0 +1,56 @@
+"""Portions: long work of one request, done a few milliseconds at a time, so that nobody waits for it but who asked.
+
+What is found in one portion may have changed before it is carried out in a later one: then it is passed over, as if it had been asked later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from slurm.core.events import Event
+from slurm.core.illegal import IllegalTransition
+from slurm.slurmctld.engine import Engine
+
+SECONDS = 0.005
+"""Thread CPU after which others have their turn."""
+EVENTS = 25
+"""How many events are recorded between two looks at the clock."""
+
+
+class Breath:
+    """Lets others have their turn whenever this work has taken its portion."""
+
+    def __init__(self) -> None:
+        self._since = time.thread_time()
+
+    async def taken(self) -> None:
+        """Goes on, at once or when others had their turn."""
+        if time.thread_time() - self._since > SECONDS:
+            await asyncio.sleep(0)
+            self._since = time.thread_time()
+
+
+async def found_for(texts: Iterable[str], find: Callable[[list[str]], list[Event]]) -> list[Event]:
+    """The events that `find` makes of each text, doubles once."""
+    breath = Breath()
+    events: list[Event] = []
+    for text in dict.fromkeys(texts):
+        events += find([text])
+        await breath.taken()
+    return events
+
+
+async def record(engine: Engine, events: Sequence[Event], *hints: str) -> None:
+    """Record events and wait until they are on disk (Engine.promised). What became impossible after the first portion is passed over."""
+    durable = engine.record(*events[:EVENTS])
+    breath = Breath()
+    for start in range(EVENTS, len(events), EVENTS):
+        await breath.taken()
+        for event in events[start:start + EVENTS]:
+            try:
+                durable = engine.record(event)
+            except IllegalTransition:
+                continue
+    await engine.promised(durable, *hints)
