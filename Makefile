@@ -46,6 +46,7 @@ bench: $(VENV)/.installed
 
 # Half an hour of faults on a cluster of machines made of namespaces, as root; docs/reliability.md says what was tried and found.
 campaign: $(VENV)/.installed $(VENV)/.dev
+	$(PY) -m pytest tests/system -m slow
 	$(PY) -m tests.campaign --seconds 1800 --report docs/reliability.md
 
 docs: $(VENV)/.installed
