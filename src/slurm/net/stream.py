@@ -47,6 +47,8 @@ _LOW_WATER = 256 * 1024
 MAX_HANDSHAKE = 32 * 1024
 """Bytes of a handshake from the other side: two certificates have less than 2 kB."""
 _NO_USER = -1
+_NODES_PATIENCE = 3
+"""Ten thousand nodes that come at once may be slow to answer."""
 
 
 class Relayed(NamedTuple):
@@ -110,6 +112,8 @@ class Stream(asyncio.Protocol):
         relayed = self._relayed
         source, port = (str(address[0]), int(address[1])) if address else ("", 0)
         node = bool(address) and self._gate.is_node(source, port)
+        if node:
+            self._patience *= _NODES_PATIENCE
         holder = relayed.identity.uid if relayed is not None else uid if local else f"node {source}" if node else source
         if not self._gate.enter(self, holder, first=node):
             self._leaving = True

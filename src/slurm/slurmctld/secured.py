@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Coroutine, Iterable
 
 from slurm.config.config import Config
 from slurm.model.errors import ConfigError, SlurmError
@@ -92,14 +92,36 @@ class Munged:
         return ""
 
 
-async def reserve(server: Server, names: Iterable[str]) -> None:
-    """Give the nodes of these addresses (names or numbers) their own places. Names are looked up beside the event loop."""
-    server.reserve(await asyncio.to_thread(_addresses, list(names)))
+def reserve(server: Server, names: Iterable[str]) -> Coroutine[None, None, None] | None:
+    """Give the nodes of these addresses their own places: at once where they are numbers; what is returned looks up the names beside the event loop."""
+    numbers: set[str] = set()
+    others: list[str] = []
+    for name in dict.fromkeys(names):
+        if _is_number(name):
+            numbers.add(name)
+        else:
+            others.append(name)
+    server.reserve(numbers)
+    return _reserve_names(server, numbers, others) if others else None
+
+
+async def _reserve_names(server: Server, numbers: set[str], names: list[str]) -> None:
+    server.reserve(numbers | await asyncio.to_thread(_addresses, names))
+
+
+def _is_number(name: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, name)
+            return True
+        except OSError:
+            continue
+    return False
 
 
 def _addresses(names: list[str]) -> set[str]:
     found: set[str] = set()
-    for name in dict.fromkeys(names):
+    for name in names:
         try:
             found.update(str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM))
         except OSError as error:

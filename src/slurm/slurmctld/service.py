@@ -258,7 +258,7 @@ class Service:
         if secured is not None:
             self._spawn(secured.follow(server))
         if trusting is not None:
-            self._spawn(reserve(server, [node.addr for node in conf.nodes]))
+            self._reserve(server)
         for endpoint in endpoints:
             log.info("listening at %s", await server.listen(endpoint))
         if munged is not None:
@@ -365,6 +365,11 @@ class Service:
             if error is not None and not isinstance(error, StoreBusy):
                 self._broken(error)
 
+    def _reserve(self, server: Server) -> None:
+        looking_up = reserve(server, [node.addr for node in self.config.nodes])
+        if looking_up is not None:
+            self._spawn(looking_up)
+
     def _on_reconfigured(self, config: Config) -> None:
         self.config = config
         if self.controller.tokens is not None:
@@ -372,7 +377,7 @@ class Service:
                 self.controller.tokens = self._tokens(config)
             except ConfigError as error:
                 log.error("the keys of auth/jwt were not read again: %s", "; ".join(error.lines()))
-        self._spawn(reserve(self._servers[0], [node.addr for node in config.nodes]))
+        self._reserve(self._servers[0])
         logging.getLogger().setLevel(self._log_level_of(config))
 
     def _hang_up(self) -> None:
