@@ -30,6 +30,8 @@ class JobRef(NamedTuple):
 
 def parse(text: str) -> JobRef:
     """Reads one reference; "123_*" means every task, as "123" does. NotationError for anything else."""
+    if _is_number(text) and text != "0" * len(text):  # what nearly all are
+        return JobRef(int(text))
     stripped = text.strip()
     body, dot, step = stripped.partition(".")
     if dot and not (_is_number(step) or step in _STEP_NAMES):
