@@ -14,7 +14,7 @@ import pytest
 from tests.system.harness import Cluster
 from tests.system.terminal import Terminal
 
-NASTY = "a | b [red]JobState=FAILED[/red] \x1b[31m"
+NASTY = "a | b [red]JobState=FAILED[/red] [31m"
 
 
 @pytest.fixture(autouse=True)

@@ -319,7 +319,7 @@ def test_a_call_is_written_shipped_and_submitted_with_the_paths_of_the_other_sid
     cluster.close()
     assert job.id == "1"
     assert job.target_job_dir.startswith(f"{far.home}/slurm_jobs/it/")
-    assert "#SBATCH --partition=gpu" in script and "export A=1" in script and "exec python3 -P -m slurm.runner" in script
+    assert "#SBATCH --partition=gpu" in script and "export A=1" in script and "exec python3 -m slurm.runner" in script
     assert f"PYTHONPATH='{far.home}/slurm_jobs/.code/slurm-" in script
     assert Path(job.files.call).exists()
     assert list((far.home / "slurm_jobs" / ".code").glob("slurm-*/slurm/sdk/inside/runner.py"))

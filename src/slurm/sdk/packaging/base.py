@@ -55,9 +55,10 @@ class PackagingStrategy(PublishedStrategy):
     def command(self) -> list[str]:
         """The words that run the runner; its own arguments follow.
 
-        -P: the working folder is that of the results, which grows by every task; on sys.path each import would list it anew.
+        -P: the working folder is that of the results, which grows by every task; on sys.path each import would list it anew. Older Pythons do not know
+        -P: they get to the runner, which says so.
         """
-        return [*self.interpreter, "-P", "-m", "slurm.runner"]
+        return [*self.interpreter, *(["-P"] if self.interpreter == [sys.executable] else []), "-m", "slurm.runner"]
 
     def lines(self, files: JobFiles, base: int | None) -> list[str]:
         """Lines of the script before the runner; `base` as in `script.render`, None when the job is no array."""
