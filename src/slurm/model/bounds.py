@@ -85,7 +85,7 @@ class Variables(NamedTuple):
     `entries` bounds how many, `most` all names and values together, `longest` one of them with its name; bytes of UTF-8.
     """
 
-    entries: int = 10_000
+    entries: int = 32_768
     most: int = 2 * 1024 * 1024
     longest: int = 131_070
     error: str = "ESLURM_PATHNAME_TOO_LONG"

@@ -59,7 +59,7 @@ def test_a_forged_submission_is_refused_by_the_name_of_its_field(
 
 PAYLOADS = [
     ({"environment": {"A": "x" * 60_000_000}}, ""), ({"environment": {"A": "x" * 200_000}}, "environment"),
-    ({"environment": {f"V{n}": "x" * 100_000 for n in range(40)}}, "environment"), ({"environment": {f"V{n}": "" for n in range(20_000)}}, "environment"),
+    ({"environment": {f"V{n}": "x" * 100_000 for n in range(40)}}, "environment"), ({"environment": {f"V{n}": "" for n in range(33_000)}}, "environment"),
     ({"environment": {"": "x"}}, "environment"), ({"environment": {"A=B": "x"}}, "environment"), ({"environment": {"A": "x\0y"}}, "environment"),
     ({"environment": {"A\0": "x"}}, "environment"), ({"argv": ["x" * 20_000_000]}, ""), ({"argv": ["a\0b"]}, "argv"), ({"argv": ["x"] * 100_000}, "argv"),
     ({"argv": ["x" * 200_000]}, "argv"), ({"script": "#!/bin/sh\n\0"}, "script"), ({"script": "#!/bin/sh\n" + "#" * 4_194_304}, "script")]
