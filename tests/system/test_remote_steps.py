@@ -155,7 +155,7 @@ def test_another_user_does_not_get_into_a_step_by_its_credential(machines: Machi
     assert "uid=5(games)" in owner.out, owner
     again = head.run(head.python, "-c", _USE, stolen, user=ALICE)
     assert "uid=5(games)" not in again.out and '"status": 0' in again.out, again
-    assert "a step of user 65534 is refused: Access/permission denied" in machines["nd1"].log("slurmd")
+    assert "user 65534: a step is refused: Access/permission denied" in machines["nd1"].log("slurmd")
     head.ok("scancel", job, user=ALICE)
 
 

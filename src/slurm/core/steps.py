@@ -34,6 +34,7 @@ def plan_step(state: ClusterState, job: Job, request: StepRequest, now: float) -
     """The step that a request gets. NotNow while other steps use what it needs, InvalidRequest when the job never had it."""
     if job.next_step >= state.settings.max_step_count:
         raise NotNow("ESLURM_STEP_LIMIT", hints=[f"at most {state.settings.max_step_count} steps a job (MaxStepCount)"])
+    _check_distribution(request.distribution)
     full = _candidates(state, job, request, free=False)
     _check_size(full, job, request)
     rooms = _candidates(state, job, request, free=not request.overlap)
@@ -67,6 +68,13 @@ def ranks(step: Step) -> list[list[int]]:
         result.append(list(range(begin, begin + count)))
         begin += count
     return result
+
+
+def _check_distribution(text: str) -> None:
+    """plane=N needs a number: the commands have seen to it, and other programs may speak to us."""
+    word, sized, size = text.split(",")[0].split(":")[0].lower().partition("=")
+    if word.startswith("plane") and (word != "plane" or (sized and not (size.isascii() and size.isdecimal() and int(size)))):
+        raise InvalidRequest("ESLURM_BAD_DIST", hints=["valid: plane=N, N tasks in a row on each node"])
 
 
 def _task_count(rooms: list[_Room], job: Job, request: StepRequest) -> int:

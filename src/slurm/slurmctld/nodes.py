@@ -28,6 +28,7 @@ from slurm.core.events import (
     StepExited,
 )
 from slurm.core.illegal import IllegalTransition, story
+from slurm.daemon.logs import Seldom
 from slurm.model import bounds
 from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import BATCH_STEP, JobId, NodeName, StepId, Uid
@@ -74,6 +75,7 @@ class Links:
         self._decode = msgspec.msgpack.Decoder(n.FromNode).decode
         self.endpoints: dict[NodeName, str] = {}
         self.relays = relays
+        self._refusals = Seldom(log)
         self._missed: set[NodeName] = set()  # those that were connected and are to come back, as after a restart of this daemon
         self._ending = False
         self._unconfirmed = Unconfirmed(int(now() * 1000))
@@ -106,13 +108,18 @@ class Links:
             return
         self._report(name, message)
 
+    def _refused(self, peer: Peer, what: str, error: SlurmError) -> None:
+        """Say who wanted to be what; anybody may ask, so only a few lines a second."""
+        who = str(peer.party) if peer.party else f"uid {peer.identity.uid}"
+        self._refusals.warning(who, f"registration as {what} refused: {'; '.join(error.lines())}")
+
     def _of_relay(self, peer: Peer, message: FromRelay) -> None:
         """From a sackd, or about a channel of a slurmd."""
         if isinstance(message, RegisterSackd):
             try:
                 self.relays.register(peer, message)
             except SlurmError as error:
-                log.error("registration of sackd %s refused: %s", message.host, "; ".join(error.lines()))
+                self._refused(peer, f"sackd of {message.host}", error)
                 peer.send(frames.pack(frames.MSGPACK, self._encode(failure(error))))
                 peer.close()
                 return
@@ -170,7 +177,7 @@ class Links:
         try:
             node = self._known(peer, message)
         except SlurmError as error:
-            log.error("registration of %s refused: %s", message.node, error)
+            self._refused(peer, f"node {message.node}", error)
             peer.send(frames.pack(frames.MSGPACK, self._encode(failure(error))))
             peer.close()
             return

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from slurm.daemon.logs import Seldom
 from slurm.model import bounds
 from slurm.model.errors import InvalidRequest, NotNow, NotPermitted, SlurmError, describe
 from slurm.model.job import NodeShare
@@ -52,6 +53,7 @@ class StepServer:
         self._decode = msgspec.json.Decoder(LaunchStep).decode
         self._retold: set[Peer] = set()
         self._tickets = Tickets()
+        self._refusals = Seldom(log)
 
     async def open(self) -> None:
         """Listen. ConfigError when a place is taken."""
@@ -91,7 +93,7 @@ class StepServer:
             self._answer(peer, InvalidRequest("SLURM_MALFORMED_MESSAGE", hints=[str(error)]))
 
     def _answer(self, peer: Peer, error: SlurmError) -> None:
-        log.error("a step of %s is refused: %s", peer.party or f"uid {peer.identity.uid}", error.message)
+        self._refusals.warning(str(peer.party) if peer.party else f"uid {peer.identity.uid}", f"a step is refused: {error.message}")
         peer.send(_failed(error))
         peer.close()
 

@@ -36,12 +36,13 @@ def test_a_report_is_acknowledged_once_it_is_on_disk(play: Play) -> None:
     play(scene)
 
 
-def test_only_root_and_the_daemons_own_user_speak_for_a_node(play: Play) -> None:
+def test_only_root_and_the_daemons_own_user_speak_for_a_node(play: Play, caplog: pytest.LogCaptureFixture) -> None:
     async def scene(s: Stage) -> None:
         stranger = FakeNode(s, "cn01", uid=BOB)
         s.nodes.append(stranger)
         await s.until(lambda: stranger.refused)
         assert "may not speak for a node" in stranger.refused[0]
+        assert [line for line in caplog.messages if line.startswith("uid ") and "registration as node" in line and "may not speak" in line]
         assert not s.ctl.cluster.nodes["cn01"].registered
 
     play(scene)

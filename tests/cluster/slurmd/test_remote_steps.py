@@ -199,8 +199,8 @@ def test_nobody_gets_a_step_by_a_false_certificate_or_by_one_of_another_user(rem
         writer.close()
         assert not stage.folders()
         said_by_slurmd = (stage.root / "slurmd.out").read_text()
-        assert "a step of user 1235 is refused: Access/permission denied" in said_by_slurmd
-        assert "a step of slurmd cn01 is refused" in said_by_slurmd
+        assert "user 1235: a step is refused: Access/permission denied" in said_by_slurmd
+        assert "slurmd cn01: a step is refused" in said_by_slurmd
     remote(scene)
 
 

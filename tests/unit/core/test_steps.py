@@ -102,6 +102,13 @@ def test_ranks_follow_the_distribution(word: str, ranks: list[list[int]]) -> Non
     assert steps.ranks(step) == ranks
 
 
+@pytest.mark.parametrize("word", ["plane=x", "plane=0", "plane=-1", "plane=", "planet=2", "plane=\u0664"])
+def test_a_plane_without_a_number_is_refused_also_when_no_command_of_ours_sent_it(word: str) -> None:
+    c = b.cluster()
+    with pytest.raises(SlurmError, match="Task distribution specification invalid"):
+        steps.plan_step(c, running(c, "cn01"), StepRequest(distribution=word), b.T0)
+
+
 def test_uneven_shares_deal_cyclic_ranks_as_in_the_transcript() -> None:
     c = b.cluster()
     step = create(c, running(c, "cn01", "cn02"), ntasks=4)

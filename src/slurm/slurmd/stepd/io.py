@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from slurm.model.errors import ProtocolError, SlurmError
+from slurm.notation.printable import printable
 from slurm.slurmd.stepd.loop import READ, WRITE, Loop, broken, readable
 from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.wire import frames, step_io
@@ -159,7 +160,7 @@ class StepIO:
             self._lose()
             return
         except SlurmError as error:
-            os.write(2, f"slurmstepd: error: the connection of a srun is closed: {'; '.join(error.lines())}\n".encode())
+            os.write(2, f"slurmstepd: error: the connection of a srun is closed: {printable('; '.join(error.lines()))}\n".encode(errors="backslashreplace"))
             self._flush()
             self._lose()
             return
@@ -179,7 +180,7 @@ class StepIO:
         try:
             self._take_frames()
         except (ProtocolError, ValueError, KeyError) as error:
-            os.write(2, f"slurmstepd: error: srun sent what is not step input: {error}\n".encode())
+            os.write(2, f"slurmstepd: error: srun sent what is not step input: {printable(str(error))}\n".encode(errors="backslashreplace"))
             self._lose()
 
     def _take_frames(self) -> None:

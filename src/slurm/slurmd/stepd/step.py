@@ -7,6 +7,7 @@ import signal
 import time
 import traceback
 
+from slurm.notation.printable import printable
 from slurm.slurmd.stepd import folder, memory, messages, telling, tree
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.control import Control
@@ -163,7 +164,7 @@ class Step:
 
     def complain(self, sentence: str) -> None:
         """A line in slurmd's log."""
-        os.write(2, f"slurmstepd: error: {self.record.key.shown}: {sentence}\n".encode(errors="backslashreplace"))
+        os.write(2, f"slurmstepd: error: {self.record.key.shown}: {printable(sentence)}\n".encode(errors="backslashreplace"))
 
     def _tell(self, line: str) -> None:
         if line and self.io is not None:
