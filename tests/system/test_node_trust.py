@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from itertools import combinations
 
 import psutil
@@ -145,5 +146,10 @@ def _kill(machines: Machines, node: Machine, job: str, which: tuple[str, ...]) -
     for name, machine in (("slurmctld", machines["head"]), ("slurmd", node)):
         if name in which:
             entered = machine.daemons.pop(name)
-            entered.send_signal(signal.SIGCONT)  # nsenter stops with what it has started
-            entered.wait(30)
+
+            def gone(entered: subprocess.Popen[bytes] = entered) -> bool:
+                # nsenter stops with what it has started, perhaps only after this signal: then the next one wakes it.
+                entered.send_signal(signal.SIGCONT)
+                return entered.poll() is not None
+
+            machines.until(gone, why=f"{name} does not end")

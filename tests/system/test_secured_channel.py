@@ -179,7 +179,7 @@ print(json.dumps(end.receive()))
     answers = [json.loads(line) for line in said.splitlines()]
     assert [answer and answer["type"] for answer in answers] == ["Failure", "Failure", "Failure", None], answers
     assert "that of slurmd nd1, not of slurmd nd2" in str(answers[0])
-    assert "registration of nd2 refused" in machines["head"].log("slurmctld")
+    assert "registration as node nd2 refused" in machines["head"].log("slurmctld")
     assert machines.states() == {"nd1": "idle", "nd2": "idle"}
     refused = machines["nd1"].run(machines["nd1"].python, "-m", "slurm.slurmd", "-D", "-N", "nd2", env={"SLURM_CONF": "/run/slurm/slurm.conf"}, timeout=20)
     assert refused.status == 1

@@ -198,9 +198,9 @@ def test_many_steps_in_a_row_start_at_once(cluster: Cluster) -> None:
 
 def test_a_cancelled_batch_job_tells_its_srun(cluster: Cluster) -> None:
     # The task takes a second to obey, so that srun hears of the end while its step still lasts, as with a real program.
-    cluster.script("slow.sh", "#!/bin/bash\ntrap 'sleep 1; trap - TERM; kill $$' TERM\nsleep 60 & wait\n")
+    cluster.script("slow.sh", "#!/bin/bash\ntrap 'sleep 1; trap - TERM; kill $$' TERM\ntouch slow.ready\nsleep 60 & wait\n")
     job = cluster.sbatch("-o", "cx.out", "--wrap", "echo start; srun ./slow.sh")
-    cluster.until(lambda: len(cluster.stepds(job)) == 2, why="the step did not start")
+    cluster.until(lambda: (cluster.work / "slow.ready").exists(), why="the step did not start")
     cluster.ok("scancel", job)
     cluster.until(lambda: not cluster.stepds(job), why="it did not end")
     lines = cluster.output("cx.out").splitlines()
