@@ -1,0 +1,248 @@
+"""What accounting knows: records of jobs, steps, suspensions and nodes as they leave the controller, and as questions about the past find them.
+
+A record is complete: a later one of the same key replaces it. Times are seconds since the epoch (0: not yet), durations seconds, memory MB; TRES
+are name → count as Slurm names them ("cpu", "mem" in MB, "node", "billing", "gres/gpu", "gres/gpu:a100", "license/matlab").
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.model.ids import Digest, Gid, JobId, NodeName, StepId, Uid
+from slurm.model.states import JobState
+
+Tres = dict[str, int]
+
+
+class Extreme(msgspec.Struct, frozen=True):
+    """The largest or smallest value among the tasks of a step: whose it is (`task` its rank in the step) and where that ran."""
+
+    value: int
+    node: NodeName
+    task: int
+
+
+class TresUsage(msgspec.Struct, frozen=True):
+    """What the tasks of a step used of one thing: the sum over `tasks` tasks and the extremes among them.
+
+    Units: cpu milliseconds; mem, vmem, fs/disk, gres/gpumem bytes; pages faults; gres/gpuutil percent; energy joules.
+    """
+
+    total: int
+    tasks: int
+    most: Extreme
+    least: Extreme
+
+    def plus(self, other: TresUsage) -> TresUsage:
+        """Of both groups of tasks together."""
+        return TresUsage(
+            self.total + other.total, self.tasks + other.tasks,
+            max(self.most, other.most, key=lambda extreme: extreme.value), min(self.least, other.least, key=lambda extreme: extreme.value))
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a step used, on one node or on all: `taken` is Slurm's TRESUsageIn (read, consumed), `given` its TRESUsageOut (written)."""
+
+    user_seconds: float = 0.0
+    system_seconds: float = 0.0
+    taken: dict[str, TresUsage] = {}
+    given: dict[str, TresUsage] = {}
+
+    def plus(self, other: Usage) -> Usage:
+        """Of both together: other nodes of the same step."""
+        return Usage(
+            self.user_seconds + other.user_seconds, self.system_seconds + other.system_seconds,
+            _plus(self.taken, other.taken), _plus(self.given, other.given))
+
+
+def _plus(one: dict[str, TresUsage], other: dict[str, TresUsage]) -> dict[str, TresUsage]:
+    return {name: one[name].plus(other[name]) if name in one and name in other else one.get(name) or other[name] for name in one | other}
+
+
+class JobRecord(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="job"):
+    """A job in one of its lives; key (cluster, id, restarts). The waiting tasks of an array are one record with `array_tasks` set."""
+
+    id: JobId
+    restarts: int = 0
+    array_job: JobId = JobId(0)  # 0: not of an array
+    array_task: int | None = None
+    array_tasks: str = ""  # tasks that have not started, as in --array: "2-9%3"
+    het_job: JobId = JobId(0)
+    het_offset: int = 0
+
+    uid: Uid
+    gid: Gid
+    user: str
+    group: str
+    account: str = ""
+    association: int = 0  # its id in the database, 0: none
+    qos: str = ""
+    qos_requested: str = ""
+    wckey: str = ""
+    partition: str = ""
+    reservation: str = ""
+    reservation_id: int = 0
+    reservation_requested: str = ""
+
+    name: str = ""
+    kind: str = "batch"
+    submit_line: str = ""
+    work_dir: str = ""
+    stdin: str = ""
+    stdout: str = ""
+    stderr: str = ""
+    comment: str = ""
+    admin_comment: str = ""
+    system_comment: str = ""
+    extra: str = ""
+    container: str = ""
+    licenses: str = ""
+    constraints: str = ""
+    mcs_label: str = ""
+    script: Digest = Digest("")  # of a PayloadRecord, where AccountingStoreFlags keeps it
+    environment: Digest = Digest("")
+
+    state: JobState = JobState.PENDING
+    flags: list[str] = []  # of model.states.JOB_FLAGS that end with it (requeued …), and how it was started: "SchedMain", "SchedBackfill"
+    reason: str = ""  # Slurm's word why it last waited, or ended
+    killed_by: Uid | None = None  # who cancelled it
+    failed_node: str = ""
+    priority: int = 0
+    exclusive: str = ""
+    oversubscribe: str = ""
+    exit_status: int = 0  # wait statuses
+    derived_status: int = 0
+    submit_time: float = 0.0
+    eligible_time: float = 0.0
+    start_time: float = 0.0
+    end_time: float = 0.0
+    suspended_seconds: float = 0.0
+    time_limit: int = -1  # seconds, -1 unlimited
+
+    cpus_requested: int = 0
+    nodes_requested: int = 0
+    memory_requested: int = 0  # MB
+    memory_per_cpu: bool = False
+    requested: Tres = {}
+    allocated: Tres = {}
+    nodes: str = ""  # hostlist, "" while it waits
+    node_count: int = 0
+
+
+class StepRecord(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="step"):
+    """A step of a job; key (cluster, job, restarts, step). `usage` is None until something was measured."""
+
+    job: JobId
+    restarts: int = 0
+    step: StepId
+    name: str = ""
+    state: JobState = JobState.RUNNING
+    killed_by: Uid | None = None
+    exit_status: int = 0
+    start_time: float = 0.0
+    end_time: float = 0.0
+    suspended_seconds: float = 0.0
+    ntasks: int = 1
+    nodes: str = ""
+    node_count: int = 1
+    layout: str = ""  # distribution in Slurm's words: "Cyclic", "Block"
+    allocated: Tres = {}
+    submit_line: str = ""
+    work_dir: str = ""
+    stdin: str = ""
+    stdout: str = ""
+    stderr: str = ""
+    container: str = ""
+    cpu_freq_min: int = 0  # kHz, or 0
+    cpu_freq_max: int = 0
+    cpu_freq_governor: str = ""
+    average_frequency: int = 0  # kHz
+    usage: Usage | None = None
+
+
+class SuspensionRecord(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="suspension"):
+    """A time in which a job was suspended; key (cluster, job, restarts, start)."""
+
+    job: JobId
+    restarts: int = 0
+    start_time: float
+    end_time: float = 0.0
+
+
+class NodeEventRecord(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="node"):
+    """A time in which a node was down or drained; key (cluster, node, start). `state` as sinfo -N shows it in capitals."""
+
+    node: NodeName
+    start_time: float
+    end_time: float = 0.0
+    state: str = ""
+    reason: str = ""
+    reason_uid: Uid = Uid(0)
+    tres: Tres = {}
+
+
+class ClusterRecord(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="cluster"):
+    """What a cluster has from this moment on."""
+
+    start_time: float
+    nodes: str = ""
+    tres: Tres = {}
+
+
+class PayloadRecord(msgspec.Struct, kw_only=True, frozen=True, tag="payload"):
+    """A script or an environment ("NAME=value" with NUL between), kept once by content."""
+
+    digest: Digest
+    what: str  # script | environment
+    content: bytes
+
+
+AccountingRecord = JobRecord | StepRecord | SuspensionRecord | NodeEventRecord | ClusterRecord | PayloadRecord
+
+
+class Outgoing(msgspec.Struct, frozen=True):
+    """A record on its way to the database: `sequence` grows by one, without gaps, in one journal; a number that came before changes nothing."""
+
+    sequence: int
+    record: AccountingRecord
+
+
+class JobRow(msgspec.Struct, frozen=True):
+    """A job as the database answers for it: the record, its cluster, its steps in order; `index` is the database's own number of it."""
+
+    cluster: str
+    index: int
+    job: JobRecord
+    steps: list[StepRecord] = []
+
+
+class JobFilter(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """Which jobs are asked for; what is empty does not restrict. Several values of one field: any of them.
+
+    `since` and `until` bound the time in which a job was in one of `states` (without states: in which it waited or ran), as in sacct(1).
+    """
+
+    clusters: list[str] = []  # []: the asking cluster
+    all_clusters: bool = False
+    jobs: list[tuple[JobId, int | None, StepId | None]] = []  # (job or array, task, step)
+    users: list[str] = []
+    uids: list[Uid] = []
+    gids: list[Gid] = []
+    accounts: list[str] = []
+    associations: list[int] = []
+    partitions: list[str] = []
+    qos: list[str] = []
+    wckeys: list[str] = []
+    names: list[str] = []
+    reasons: list[str] = []
+    constraints: list[str] = []
+    nodes: list[NodeName] = []  # it ran on one of them
+    states: list[JobState] = []
+    flags: list[str] = []
+    since: float = 0.0
+    until: float = 0.0
+    cpus: tuple[int, int] | None = None
+    node_counts: tuple[int, int] | None = None
+    time_limits: tuple[int, int] | None = None  # seconds
+    duplicates: bool = False  # also lives that ended with a requeue, and earlier jobs of the same id
+    steps: bool = True
