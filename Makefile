@@ -51,6 +51,7 @@ campaign: $(VENV)/.installed $(VENV)/.dev
 
 docs: $(VENV)/.installed
 	$(PY) docs/compatibility.py
+	$(PY) docs/limits.py
 
 site: $(VENV)/.installed $(VENV)/.site
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet

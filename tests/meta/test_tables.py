@@ -78,8 +78,9 @@ def test_every_report_field_says_what_it_shows(name: str) -> None:
     assert not [field.name for field in FIELD_TABLES[name].fields if not field.doc.endswith(".")]
 
 
-def test_the_compatibility_page_is_what_the_tables_say() -> None:
+@pytest.mark.parametrize("generator", ["compatibility.py", "limits.py"])
+def test_a_page_that_is_made_from_tables_is_what_they_say(generator: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(SRC)}
-    command = [sys.executable, str(ROOT / "docs" / "compatibility.py"), "--check"]
+    command = [sys.executable, str(ROOT / "docs" / generator), "--check"]
     checked = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
     assert checked.returncode == 0, checked.stderr

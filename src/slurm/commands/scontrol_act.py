@@ -53,13 +53,16 @@ def _jobs(shell: Shell, word: str, words: list[str], request: Message) -> int:
         channel.close()
 
 
+_LONGEST_NUMBER = 18  # digits
+
+
 def token(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     """`token [username=USER] [lifespan=SECONDS]`: what SLURM_JWT is set to on a machine without a daemon."""
     given = {name.lower(): text for name, _, text in (word.partition("=") for word in words)}
     lifespan = given.get("lifespan", "0")
     if lifespan.lower() == "infinite":
         lifespan = str(2**31 - 1)
-    if given.keys() - {"username", "lifespan"} or not lifespan.isdecimal():
+    if given.keys() - {"username", "lifespan"} or not lifespan.isdecimal() or len(lifespan) > _LONGEST_NUMBER:
         shell.error(f"Invalid option for token: {' '.join(words)}")
         shell.hints(["write scontrol token [username=USER] [lifespan=SECONDS]"])
         return 1

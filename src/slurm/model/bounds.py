@@ -23,12 +23,14 @@ from slurm.model.settings import Settings
 _SHOWN = 40
 _CONTROL = frozenset(map(chr, (*range(32), 127, *range(128, 160))))
 """The control characters of ASCII and Latin-1: they move cursors and end lines."""
+_NO_OPTION = "no dash at its beginning or behind a comma"
 
 
 class Text(NamedTuple):
-    """A text of at most `most` characters, or `bytes_` as UTF-8; `plain`: without control characters; NUL is in none.
+    """A text of at most `most` characters, or bytes as UTF-8 (`in_bytes`); `plain`: without control characters; NUL is in none.
 
-    `setting` names the field of Settings, and `key` the key of slurm.conf, from which `most` comes. `words`: only these.
+    `setting` names the field of Settings, and `key` the key of slurm.conf, from which `most` comes. `words`: only these. `argument`: a program
+    gets it as an argument some day, so that nothing in it may read as an option: it, and what stands behind a comma, begins with no dash.
     """
 
     most: int = 0
@@ -39,12 +41,14 @@ class Text(NamedTuple):
     key: str = ""
     error: str = "ESLURM_PATHNAME_TOO_LONG"
     advice: str = ""
+    argument: bool = False
 
     def __str__(self) -> str:
         if self.words:
             return "one of: " + ", ".join(word or '""' for word in self.words)
         unit = "bytes" if self.in_bytes else "characters"
-        return f"at most {self.most:,} {unit}{f' ({self.key})' if self.key else ''}, {'no control characters' if self.plain else 'no NUL'}"
+        whole = f"at most {self.most:,} {unit}{f' ({self.key})' if self.key else ''}, {'no control characters' if self.plain else 'no NUL'}"
+        return f"{whole}, {_NO_OPTION}" if self.argument else whole
 
 
 class Whole(NamedTuple):
@@ -322,6 +326,8 @@ def _text(bound: Text) -> Check:
             raise _refusal(place, bound._replace(most=most), value, bound.error, bound.advice)
         if (bound.plain and not value.isprintable() and not _CONTROL.isdisjoint(value)) or "\0" in value:
             raise _refusal(place, "no control characters" if bound.plain else "no NUL", value, "ESLURM_INVALID_OPTION")
+        if bound.argument and any(part.lstrip().startswith("-") for part in value.split(",")):
+            raise _refusal(place, f"{_NO_OPTION}: a program would take it for an option", value, "ESLURM_INVALID_OPTION")
 
     return check_text
 

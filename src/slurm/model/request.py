@@ -39,6 +39,7 @@ Kind = Annotated[str, Text(words=("batch", "alloc"))]
 Exclusive = Annotated[str, Text(words=("", "node", "user"))]
 OpenMode = Annotated[str, Text(words=("", "append", "truncate"))]
 AdminNote = Annotated[str, Text(1024, plain=False), Operator()]
+MailUser = Annotated[str, Text(1024, argument=True)]
 Binding = Annotated[str, Text(8_192)]
 Dependencies = Annotated[str, Text(131_072)]
 TaskIds = Annotated[str, Text(65_536)]
@@ -132,7 +133,7 @@ class JobRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknow
     rlimits: Limits = msgspec.field(default_factory=dict)  # soft limits to set in the job: "nofile" → 1024
     export_env: Argument = ""  # what --export said, for SLURM_EXPORT_ENV
     mail_type: Name = ""
-    mail_user: Name = ""
+    mail_user: MailUser = ""
     wait_all_nodes: Count = 0
     kill_on_bad_exit: bool | None = None
     no_shell: bool = False  # of an allocation: nobody holds it, it lasts until it is cancelled

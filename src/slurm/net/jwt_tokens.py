@@ -22,6 +22,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import RSAAlgorithm
 
+from slurm.model import bounds
 from slurm.model.errors import ConfigError, NotPermitted
 from slurm.net.identity import read_key
 from slurm.wire.credentials import Identity
@@ -35,8 +36,11 @@ LEEWAY_SECONDS = 5.0
 """How far the clock of whoever made a token may be from ours."""
 DEFAULT_LIFESPAN = 1800
 """Seconds, as scontrol(1) has it."""
+USERS_LIFESPAN = 30 * 86_400
+"""Seconds that a user's token lasts at most unless max_token_lifespan says otherwise: a token cannot be taken back."""
 LONGEST_LIFESPAN = 2**31 - 1
 _FIELDS = ("sun", "username")
+_SHOWN = 40
 _WHY = (
     (jwt.ExpiredSignatureError, "the token has expired: `scontrol token` on a machine of the cluster makes another"),
     (jwt.ImmatureSignatureError, "the token was made in the future: are the clocks of both machines right?"),
@@ -136,10 +140,12 @@ def _public(path: str, owners: Collection[int]) -> dict[str, RSAPublicKey]:
 
 def _seconds(text: str) -> int:
     if not text:
-        return LONGEST_LIFESPAN
-    if not text.isdecimal() or not int(text):
-        raise ConfigError(message=f"AuthAltParameters=max_token_lifespan={text}: no number of seconds", hints=["write max_token_lifespan=3600"])
-    return int(text)
+        return USERS_LIFESPAN
+    try:
+        return bounds.whole(text, 1, LONGEST_LIFESPAN)
+    except ValueError as error:
+        raise ConfigError(message=f"AuthAltParameters=max_token_lifespan={text[:_SHOWN]}: no number of seconds", hints=[
+            f"write max_token_lifespan=3600: {error}"]) from error
 
 
 def _refused(why: str) -> NotPermitted:

@@ -28,7 +28,7 @@ FORGED = [
     ({"work_dir": "/" + "x" * 5000}, "work_dir"), ({"name": "a\nb"}, "name"), ({"name": "a\x1b]0;b\x07"}, "name"), ({"name": "a\x9b31m"}, "name"),
     ({"account": "a\rb"}, "account"), ({"comment": "a\0b"}, "comment"), ({"submit_line": "x" * 1_048_577}, "submit_line"),
     ({"command": "/a\x7f"}, "command"), ({"nodelist": "n" * 70_000}, "nodelist"), ({"signal": "x" * 100}, "signal"),
-    ({"mail_user": "a\nBcc: b"}, "mail_user")]
+    ({"mail_user": "a\nBcc: b"}, "mail_user"), ({"mail_user": "-oX"}, "mail_user"), ({"mail_user": "a@b, -oX"}, "mail_user")]
 
 
 async def forged(client: Client, request: dict[str, object], **payload: object) -> dict[str, Any]:

@@ -131,3 +131,14 @@ def test_keys_that_cannot_be_trusted_stop_the_start(tmp_path: Path) -> None:
         Tokens({"jwks": str(public)}, str(tmp_path), OWNERS, time.time)
     with pytest.raises(ConfigError, match="max_token_lifespan=soon"):
         hs(tmp_path, max_token_lifespan="soon")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "9" * 30, "9" * 5000, "\u0663", "1e3"])
+def test_a_lifespan_that_is_no_number_of_seconds_stops_the_start(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="max_token_lifespan="):
+        hs(tmp_path, max_token_lifespan=text)
+
+
+def test_without_a_limit_in_the_configuration_a_users_token_lasts_at_most_thirty_days(tmp_path: Path) -> None:
+    assert hs(tmp_path).longest == 30 * 86_400
+    assert hs(tmp_path, max_token_lifespan="31536000").longest == 365 * 86_400

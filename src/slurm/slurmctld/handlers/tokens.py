@@ -30,6 +30,7 @@ async def on_make_token(ctl: Controller, session: Session, message: m.MakeToken)
     most = LONGEST_LIFESPAN if operator else tokens.longest
     lifespan = message.lifespan or min(DEFAULT_LIFESPAN, most)
     if lifespan > most:
-        raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=[f"a token lasts at most {most} seconds (max_token_lifespan)"])
+        raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=[
+            f"a token lasts at most {most} seconds: AuthAltParameters=max_token_lifespan= sets that, and root and SlurmUser may ask for more"])
     log.info("uid %d has a token of user %s for %d s", caller.uid, user, lifespan)
     return m.UserToken(token=tokens.make(user, lifespan))
