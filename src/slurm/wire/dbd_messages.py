@@ -1,0 +1,91 @@
+"""THE protocol between slurmctld and slurmdbd, MessagePack on one connection that slurmctld keeps open: records leave, once each and in order.
+
+    slurmctld → slurmdbd    RegisterCluster; then TakeRecords, one at a time, the next when the one before was answered
+    slurmdbd → slurmctld    ClusterRegistered; RecordsTaken once they are committed; Failure: nothing of the message holds, it comes again later
+
+Records of one journal are numbered from 1 without gaps. slurmdbd keeps the last number it has of each (cluster, journal) in the transaction that
+keeps the records, so that what comes twice, after a lost answer or a kill, changes nothing: numbers up to that one are passed over. A record
+whose number is more than one above it is refused whole: something is missing in between. Records are not bounded field by field: what was
+acknowledged once is never refused afterwards, and who may send them has proved to be the cluster's slurmctld.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from slurm.model.accounting import Outgoing
+from slurm.model.bounds import COUNT_MAX, Count, Many, Name, Text, Whole, Word
+from slurm.model.ids import JobId
+from slurm.wire.messages import Failure, Message
+
+SLICE_RECORDS = 1000
+"""Records of one TakeRecords at most."""
+SLICE_BYTES = 4 * 1024 * 1024
+"""A slice ends with the record that makes it longer than this; one record may be as long as a frame."""
+
+Port = Annotated[int, Whole(0, 65_535)]
+JournalName = Annotated[str, Text(64)]
+TresCounts = Annotated[dict[Name, Annotated[int, Whole(0, 2**63 - 1)]], Many(10_000)]
+
+
+class RegisterCluster(Message):
+    """First message of a slurmctld → ClusterRegistered or Failure.
+
+    `journal` names the state folder (made once with it, for ever another): sequence numbers count within it. `time_zone` is an IANA name, as
+    "Europe/Berlin", by which days and months of this cluster are counted.
+    """
+
+    cluster: Name
+    journal: JournalName
+    control_host: Name = ""
+    control_port: Port = 0
+    rpc_version: Annotated[int, Whole(0, COUNT_MAX)] = 0
+    version: Word = ""
+    time_zone: Name = "UTC"
+    tres: TresCounts = {}
+    nodes: Annotated[str, Text(65_536)] = ""
+    first_job: Count = 0  # the id that the next job gets here
+    flags: Annotated[list[Word], Many(100)] = []
+
+
+class ClusterRegistered(Message):
+    """slurmdbd knows this cluster. `through`: the last sequence number that it has of this journal, 0: none.
+
+    `highest_job`: the highest job id that any journal of this cluster brought, 0: none; ids of a new journal begin above it.
+    """
+
+    through: int = 0
+    highest_job: JobId = JobId(0)
+    cluster_id: int = 0
+    version: str = ""
+
+
+class TakeRecords(Message):
+    """Keep these records, whose sequence numbers rise by one → RecordsTaken or Failure.
+
+    `complete_until`: no record to come tells of anything before this moment (seconds since the epoch; 0: not known): usage may be summed up
+    to it. Without records it says just that.
+    """
+
+    records: list[Outgoing] = []
+    complete_until: float = 0.0
+
+
+class RecordsTaken(Message):
+    """Everything up to this sequence number is committed."""
+
+    through: int
+
+
+FromController = RegisterCluster | TakeRecords
+"""What slurmdbd hears from a slurmctld. Questions of commands are in another union."""
+ToController = ClusterRegistered | RecordsTaken | Failure
+
+
+class EncodedRecords(msgspec.Struct, kw_only=True, omit_defaults=True, tag="TakeRecords"):
+    """A TakeRecords whose records are MessagePack already (Outgoing), as they lie in the controller's store."""
+
+    records: list[msgspec.Raw] = []
+    complete_until: float = 0.0
