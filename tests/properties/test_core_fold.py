@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from slurm.core import cancel, hold, invariants, node_update, proof, recovery, requeue, steps, timers, update
+from slurm.core import cancel, hold, invariants, node_update, recovery, requeue, steps, timers, update
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Terminate
@@ -297,14 +297,14 @@ class ClusterLife(RuleBasedStateMachine):
 
     @rule(data=st.data(), how=st.sampled_from(["fenced", "waived"]))
     def proofs(self, data: st.DataObject, how: str) -> None:
-        waiting = [job for job in self.live.jobs.values() if proof.awaited(job)]
+        waiting = [job for job in self.live.jobs.values() if job.awaited]
         if not waiting:
             return
         job = data.draw(st.sampled_from(waiting))
         if how == "waived":
             self.record(e.ProofWaived(at=self.now, job=job.id, attempt=job.attempt, why="requeue_unproven"))
         else:
-            self.record(e.NodeFenced(at=self.now, node=proof.awaited(job)[0], attempts=[(job.id, n) for n in range(job.attempt + 1)]))
+            self.record(e.NodeFenced(at=self.now, node=job.awaited[0], attempts=[(job.id, n) for n in range(job.attempt + 1)]))
 
     @rule(seconds=st.sampled_from([1, 10, 30, 60, 250]))
     def time_passes(self, seconds: int) -> None:

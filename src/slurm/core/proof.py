@@ -18,15 +18,6 @@ from slurm.model.job import Job, LostAttempt
 from slurm.model.node import Node, Remains
 from slurm.model.states import JobState, Reason
 
-HELP = "the node comes back or is started anew, FenceProgram succeeds, or an operator knows it to be off: scontrol update nodename={} state=down reason=fenced"
-
-
-def awaited(job: Job) -> list[NodeName]:
-    """The nodes on which an earlier attempt of a job may still run; [] when nothing of it is in the way of the next one."""
-    if job.lost is not None:
-        return [name for name in job.nodes_left if name not in job.lost.returned]
-    return job.unproven
-
 
 def lose(state: ClusterState, job: Job, at: float, *, together: Sequence[NodeName], intact: bool) -> list[Effect]:
     """A running job that is to run again lost a node: what can be told to end does, else the attempt waits as it is."""

@@ -65,8 +65,6 @@ def fits(state: ClusterState, job: Job, allocation: Allocation) -> str | None:
     partition = state.partitions.get(allocation.partition)
     if partition is None:
         return f"partition {allocation.partition} does not exist any more"
-    if partition.state not in ("UP", "DRAIN"):
-        return f"partition {partition.name} is {partition.state}"
     if not allocation.shares:
         return "the allocation names no node"
     sharing = may_share(state, job, allocation.partition)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from slurm.core import arrays, dependencies, resources
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Launch
+from slurm.core.gates import stack as gates
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.splitting import split
-from slurm.core.standing import READY, verdict
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
 from slurm.model.ids import BATCH_STEP, JobId
@@ -29,19 +29,11 @@ def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Al
         return f"job {job_id} is {'an array: name a task' if part is not None else 'no array'}"
     if part is not None and task is not None and not arrays.contains(part.ranges, task):
         return f"task {task} of array {job_id} does not wait any more"
-    if job.held:
-        return f"job {job_id} is held"
-    if job.unproven:
-        return f"attempt {job.attempt} of job {job_id} may still run on {','.join(job.unproven)}"
-    if job.not_before:
-        return f"job {job_id} waits for its begin time"
-    if verdict(job) != READY:
-        return f"job {job_id} waits for other jobs"
-    if job.array_job:
-        limit = state.array_limit(job.array_job)
-        if limit and state.running_tasks(job.array_job) >= limit:
-            return f"array {job.array_job} runs as many tasks as its limit of {limit} allows"
-    return resources.fits(state, job, allocation)
+    partition = state.partitions.get(allocation.partition)
+    if partition is None:
+        return f"partition {allocation.partition} does not exist any more"
+    shut = gates.refuse(state, job, partition)
+    return shut.sentence if shut is not None else resources.fits(state, job, allocation)
 
 
 def starting(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation, at: float) -> e.Started | None:

@@ -189,6 +189,13 @@ class Job(msgspec.Struct, kw_only=True):
         return self.lost.allocation if self.lost is not None else self.allocation
 
     @property
+    def awaited(self) -> list[NodeName]:
+        """The nodes on which an earlier attempt may still run; [] when nothing of it is in the way of the next one."""
+        if self.lost is not None:
+            return [name for name in self.nodes_left if name not in self.lost.returned]
+        return self.unproven
+
+    @property
     def shown_id(self) -> str:
         """`123`, or `123_4` for a task of an array; unstarted tasks show as `render` decides."""
         return f"{self.array_job}_{self.array_task}" if self.array_task is not None else str(self.id)

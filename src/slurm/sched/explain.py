@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from slurm.core.gates import stack as gates
 from slurm.model.explanation import Explanation, Other
 from slurm.model.job import Job
 from slurm.model.partition import Partition
+from slurm.model.refusal import Refusal
 from slurm.model.states import JobState, Reason
 from slurm.notation import hostlist, moment
 from slurm.sched import ended
 from slurm.sched import need as needs
-from slurm.sched.filters import named, stack
-from slurm.sched.filters.gate import Gate
+from slurm.sched.filters import named, partition_limits, stack
 from slurm.sched.plan import Forecast
-from slurm.sched.refusal import Refusal
 from slurm.sched.terrain import Terrain
 from slurm.sched.timeline import YEAR, expected_end
 from slurm.sched.verdicts import state_of
@@ -61,7 +61,7 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
         return found
     partitions = [view.partitions[name] for name in job.partition.split(",") if name in view.partitions]
     terrain = Terrain(view)
-    kept = _kept(terrain, job, partitions, now)
+    kept = _kept(terrain, job, partitions)
     why = kept or refusal or NEW
     found.reason, found.sentence, found.evidence = why.reason, why.sentence, list(why.evidence)
     found.cures = [OTHERS[why.reason]] if why.reason in OTHERS else [EVENTS[event] for event in why.cures if event in EVENTS]
@@ -76,9 +76,11 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
     return found
 
 
-def _kept(terrain: Terrain, job: Job, partitions: list[Partition], now: float) -> Refusal | None:
+def _kept(terrain: Terrain, job: Job, partitions: list[Partition]) -> Refusal | None:
     """What keeps it from being looked at at all, in every partition that it may start in; None where it waits for room only."""
-    refusals = [stack.refuse(Gate(terrain.view, job, _need(terrain, job, partition), partition, now, terrain.cpus)) for partition in partitions]
+    refusals = [
+        gates.refuse(terrain.view, job, partition) or partition_limits.refuse(job, _need(terrain, job, partition), partition, terrain.cpus)
+        for partition in partitions]
     return refusals[0] if refusals and None not in refusals else None
 
 

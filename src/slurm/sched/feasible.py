@@ -10,7 +10,6 @@ from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.sched.filters import partition_limits, stack
-from slurm.sched.filters.gate import Gate
 from slurm.sched.need import Need, within
 from slurm.sched.plan import needs
 from slurm.sched.space import NodeSpace
@@ -31,7 +30,7 @@ def check_request(terrain: Terrain, job: Job) -> list[str]:
     for name in job.partition.split(","):
         partition = view.partitions[name]
         need = within(needs.of(job.request, view.settings), partition)
-        refusal = partition_limits.refuse(Gate(view, job, need, partition, 0.0, terrain.cpus))
+        refusal = partition_limits.refuse(job, need, partition, terrain.cpus)
         if refusal is not None:
             warnings.append(f"this job can not start as things are: {refusal.sentence}")
         elif would_fit(terrain, terrain.suited(partition, need.site), need, partition, "suited"):

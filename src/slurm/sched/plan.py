@@ -13,15 +13,16 @@ from collections.abc import Container, Iterable
 import msgspec
 
 from slurm.core import arrays
+from slurm.core.gates import array_limit
+from slurm.core.gates import stack as gates
 from slurm.model.ids import JobId
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.partition import Partition
+from slurm.model.refusal import Refusal
 from slurm.model.states import Reason
-from slurm.sched.filters import array_limit, stack
-from slurm.sched.filters.gate import Gate
+from slurm.sched.filters import partition_limits
 from slurm.sched.need import Need, Needs, within
-from slurm.sched.queue import Queue, eligible
-from slurm.sched.refusal import Refusal
+from slurm.sched.queue import Queue
 from slurm.sched.search import MANY_NODES, Field, Search
 from slurm.sched.sharing import Sharing
 from slurm.sched.space import Space
@@ -97,7 +98,8 @@ class _Pass:
         refusal: Refusal | None = None
         for partition in self._partitions(job):
             need = within(needs.of(job.request, self.view.settings), partition)
-            one = stack.refuse(Gate(self.view, job, need, partition, self.now, self.terrain.cpus)) or self._start_in(job, need, partition)
+            one = (gates.refuse(self.view, job, partition) or partition_limits.refuse(job, need, partition, self.terrain.cpus)
+                   or self._start_in(job, need, partition))
             if one is None:
                 return
             refusal = refusal or one
@@ -122,18 +124,15 @@ class _Pass:
             return self._no_room(job, need, partition)
         search = Search(self._field(), job, need, partition)
         tasks: Iterable[int | None] = arrays.tasks(job.array_part.ranges) if job.array_part is not None else (None,)
-        limit = self.view.array_limit(job.array_job) if job.array_job else 0
-        left = limit - self.view.running_tasks(job.array_job) if limit else None
-        for task in tasks:
-            if left is not None and left <= 0:
-                return Refusal(Reason.JOB_ARRAY_TASK_LIMIT, f"as many tasks of the array run as its limit of {limit} allows",
-                               (("limit", str(limit)),), array_limit.CURES)
+        left = array_limit.tasks_left(self.view, job)
+        for begun, task in enumerate(tasks):
+            if left is not None and begun >= left:
+                return array_limit.refusal(self.view, job, partition, starting=begun)
             allocation = search.find()
             if allocation is None:
                 self.unfit[key] = seconds
                 return self._no_room(job, need, partition)
             self._propose(job, task, allocation, search)
-            left = None if left is None else left - 1
         return None
 
     def _too_few(self, need: Need, partition: Partition) -> bool:
@@ -214,7 +213,7 @@ class _Pass:
         left = self.view.settings.backfill_max_jobs if self.backfill else len(jobs)
         self.plan.everybody = True
         for job in jobs:
-            if eligible(job):
+            if gates.eligible(job):
                 left -= 1
                 if left < 0:
                     self.plan.everybody = False

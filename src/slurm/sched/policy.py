@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from slurm.sched.refusal import Refusal
+from slurm.model.refusal import Refusal
 
 ALWAYS = frozenset({"Submitted", "Eligible", "Released", "Requeued", "JobUpdated", "LaunchFailed", "Configured", "PartitionUpdated", "NodeRegistered", "NodeUpdated",
     "NodeFenced", "ProofWaived"})

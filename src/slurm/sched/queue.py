@@ -9,17 +9,12 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterator
 
-from slurm.core.standing import READY, verdict
+from slurm.core.gates.stack import eligible
 from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.settings import Settings
 from slurm.sched.priority import Key, Scale
 from slurm.sched.view import View
-
-
-def eligible(job: Job) -> bool:
-    """Whether nothing but room keeps a waiting job from starting: no hold, no time to come, no job to wait for."""
-    return not job.held and not job.not_before and (not job.dependency or verdict(job) == READY)
 
 
 class Queue:

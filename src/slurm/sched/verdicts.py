@@ -8,12 +8,12 @@ from itertools import islice
 from slurm.model.ids import NodeName
 from slurm.model.node import Node
 from slurm.model.partition import Partition
+from slurm.model.refusal import Refusal
 from slurm.model.settings import Settings
 from slurm.model.states import NodeState, Reason
 from slurm.sched import select
 from slurm.sched.choose import sufficient
 from slurm.sched.need import Need
-from slurm.sched.refusal import Refusal
 from slurm.sched.room import Room, room
 from slurm.sched.space import NodeSpace
 from slurm.sched.terrain import Terrain

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from slurm.core.illegal import story
 from slurm.model.ids import JobId
 from slurm.model.job import Job
+from slurm.model.refusal import Refusal
 from slurm.model.states import Reason
-from slurm.sched.refusal import Refusal
 
 log = logging.getLogger("slurmctld.planner")
 REST_SECONDS = 60.0

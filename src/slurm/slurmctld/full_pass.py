@@ -11,10 +11,10 @@ import msgspec
 
 from slurm.core.cluster import Cluster
 from slurm.model.ids import JobId
+from slurm.model.refusal import Refusal
 from slurm.sched.plan import Forecast, Plan, Proposal, plan
 from slurm.sched.priority import Key
 from slurm.sched.queue import Queue
-from slurm.sched.refusal import Refusal
 from slurm.sched.terrain import Terrain
 
 

@@ -20,12 +20,12 @@ from typing import TypeVar
 from slurm.core.events import Event, Started
 from slurm.model.ids import JobId
 from slurm.model.job import Job
+from slurm.model.refusal import Refusal
 from slurm.sched import priority
 from slurm.sched.plan import Forecast, Proposal, plan
 from slurm.sched.policy import Policy
 from slurm.sched.priority import Key
 from slurm.sched.queue import Queue
-from slurm.sched.refusal import Refusal
 from slurm.sched.terrain import Terrain
 from slurm.slurmctld import faults, full_pass
 from slurm.slurmctld.beside import Beside

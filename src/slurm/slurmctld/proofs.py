@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from slurm.core import proof
 from slurm.core.events import NodeFenced, ProofWaived
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
@@ -60,13 +59,13 @@ class Proofs:
     def look(self) -> None:
         """Do what is due; asked about once a second."""
         now = self._clock()
-        waiting = [job for job in self._engine.cluster.jobs.values() if proof.awaited(job)] if self._may_wait() else []
+        waiting = [job for job in self._engine.cluster.jobs.values() if job.awaited] if self._may_wait() else []
         since = {(job.id, job.attempt): self._since.get((job.id, job.attempt), now) for job in waiting}
         self._since = since
         nodes: dict[NodeName, list[tuple[JobId, int]]] = {}
         for job in waiting:
             if not self._waive(job, now - since[job.id, job.attempt]):
-                for name in proof.awaited(job):
+                for name in job.awaited:
                     nodes.setdefault(name, []).append((job.id, job.attempt))
         for name in [name for name, trial in self._trials.items() if name not in nodes and trial.running is None]:
             del self._trials[name]
@@ -86,13 +85,13 @@ class Proofs:
     def _waive(self, job: Job, waited: float) -> bool:
         settings = self._engine.cluster.settings
         lease = job.lease + settings.kill_wait + settings.unkillable_step_timeout + LEASE_MARGIN_SECONDS
-        if job.lost is not None and job.lease and all(self._silent_for(name) > lease for name in proof.awaited(job)):
+        if job.lost is not None and job.lease and all(self._silent_for(name) > lease for name in job.awaited):
             why = "lease"
         elif settings.requeue_unproven is not None and waited >= settings.requeue_unproven:
             why = "requeue_unproven"
         else:
             return False
-        nodes = ",".join(proof.awaited(job))
+        nodes = ",".join(job.awaited)
         log.warning(
             "job %s starts again without proof that its attempt %d is over on %s: %s", job.shown_id, job.attempt, nodes,
             f"its lease (fence_timeout={job.lease}) ran out there" if why == "lease" else

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from slurm.core import cancel, hold, invariants, node_update, proof, recovery, requeue
+from slurm.core import cancel, hold, invariants, node_update, recovery, requeue
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Terminate
@@ -270,7 +270,7 @@ def test_a_node_that_leaves_the_configuration_is_no_proof_either() -> None:
     left = [node for node in c.nodes.values() if node.name != CN01]
     c.apply(e.Configured(at=LATER, settings=c.settings, nodes=left, partitions=[b.partition("debug", left, default=True)], may_run=True))
     invariants.assert_valid(c)
-    assert job.lost is not None and proof.awaited(job) == [CN01]
+    assert job.lost is not None and job.awaited == [CN01]
     assert c.nodes[CN01].state is NodeState.FUTURE
     found = come_back(c, CN01, job)
     assert [effect for effect in found.effects if isinstance(effect, Terminate)]

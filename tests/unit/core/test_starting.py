@@ -47,7 +47,7 @@ def test_a_second_confirmation_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(("request_", "why"), [
-    ({"hold": True}, "is held"), ({"begin": b.T0 + 60}, "begin time"), ({"dependency": "afterok:1"}, "waits for other jobs"),
+    ({"hold": True}, "is held"), ({"begin": b.T0 + 60}, "may not start before"), ({"dependency": "afterok:1"}, "waits for other jobs"),
 ])
 def test_a_job_that_must_wait_is_not_started(request_: dict[str, object], why: str) -> None:
     c = b.cluster()

@@ -7,8 +7,8 @@ import pytest
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.model.job import Job
+from slurm.model.refusal import Refusal
 from slurm.sched.plan import plan
-from slurm.sched.refusal import Refusal
 from slurm.testing import builders as b
 
 UNAVAILABLE = "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions"

@@ -1,0 +1,32 @@
+"""What a gate is, and what of the cluster it may look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from slurm.model.ids import JobId
+from slurm.model.job import Job
+from slurm.model.partition import Partition
+from slurm.model.refusal import Refusal
+from slurm.model.settings import Settings
+
+
+class Scene(Protocol):
+    """What gates see of a cluster; `core.state.ClusterState` is one."""
+
+    @property
+    def settings(self) -> Settings: ...
+    def running_tasks(self, array: JobId) -> int: ...
+    def array_limit(self, array: JobId) -> int: ...
+
+
+class Gate(NamedTuple):
+    """`closed` is asked of every waiting job and must be cheap; `refusal` tells of one that is closed, for people.
+
+    `own`: closed or not follows from the job's record alone, and every event that opens it is about the job; such jobs are not in the planner's queue.
+    """
+
+    closed: Callable[[Scene, Job, Partition], bool]
+    refusal: Callable[[Scene, Job, Partition], Refusal]
+    own: bool = False
