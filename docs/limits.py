@@ -19,6 +19,7 @@ from slurm.net.gate import Limits
 from slurm.wire import frames
 from slurm.wire import messages as m
 from slurm.wire import node_messages as n
+from slurm.wire.relay_messages import SackdAccepted
 
 PAGE = Path(__file__).resolve().parent / "reference" / "limits.md"
 
@@ -37,7 +38,7 @@ RECORDS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("A step (`srun` inside a job)", StepRequest), ("What picks jobs (`squeue`, `scancel`)", m.JobFilter))
 MESSAGES: tuple[tuple[str, tuple[type[msgspec.Struct], ...]], ...] = (
     ("What commands ask of slurmctld", typing.get_args(m.Request)), ("What slurmd and sackd tell slurmctld", typing.get_args(n.FromNode)),
-    ("What srun asks of slurmd", (n.LaunchStep,)))
+    ("What slurmctld orders of slurmd and sackd", (*typing.get_args(n.ToNode), SackdAccepted)), ("What srun asks of slurmd", (n.LaunchStep,)))
 
 
 def page() -> str:

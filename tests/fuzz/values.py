@@ -86,6 +86,8 @@ def value_of(hint: Any, name: str) -> st.SearchStrategy[Any]:
         return _numbers(next(extra for extra in extras if isinstance(extra, bounds.Whole)))
     if kind is float:
         return _often(st.sampled_from([0.0, 1.0, 4102444800.0]), st.sampled_from(REALS))
+    if kind is tuple:
+        return st.tuples(*(value_of(part, name) for part in get_args(plain))).map(list)
     if kind is list:
         one = value_of(get_args(plain)[0], name)
         return _often(st.lists(one, max_size=3), one.flatmap(lambda item: st.just([item] * 300)))

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from slurm.model import bounds
+from slurm.model.settings import Settings
 from slurm.model.version import SLURM_VERSION
 from slurm.net.channels import Channels
 from slurm.net.link import Link
@@ -21,6 +23,7 @@ from slurm.wire.relay_messages import OfChannel, RegisterSackd, SackdAccepted, S
 log = logging.getLogger("sackd")
 SILENT_HEARTBEATS = 4
 """A slurmctld of which nothing was heard for so many heartbeats is connected anew."""
+_SETTINGS = Settings()
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(SackdAccepted | Alive | Failure | OfChannel).decode
 
@@ -51,6 +54,7 @@ class Kiosk:
     def on_message(self, codec: int, payload: bytes) -> None:
         """News of a channel, or of slurmctld; what is not understood breaks the connection (the link does it)."""
         message = _decode(payload)
+        bounds.check(message, _SETTINGS)
         self._heard = self._clock()
         if isinstance(message, OfChannel):
             if self._relay.channels is not None:

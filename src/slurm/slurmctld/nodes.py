@@ -30,20 +30,20 @@ from slurm.core.events import (
 from slurm.core.illegal import IllegalTransition, story
 from slurm.daemon.logs import Seldom
 from slurm.model import bounds
-from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
+from slurm.model.errors import InvalidRequest, NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import BATCH_STEP, JobId, NodeName, StepId, Uid
 from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.states import JobState
 from slurm.net.server import Peer
-from slurm.slurmctld import faultpoints
+from slurm.slurmctld import faultpoints, malformed
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.relays import SLURMD, Relayer, Relays
 from slurm.slurmctld.silence import Silence
 from slurm.slurmctld.unconfirmed import Order, Unconfirmed
 from slurm.wire import frames
 from slurm.wire import node_messages as n
-from slurm.wire.messages import Message, failure
+from slurm.wire.messages import UNREADABLE, Message, failure
 from slurm.wire.relay_messages import FromRelay, RegisterSackd, SackdAccepted, SackdAlive
 
 log = logging.getLogger("slurmctld.nodes")
@@ -52,7 +52,6 @@ CONFIRM_SECONDS = 10.0
 """A node that has not confirmed an order for so long is sent it again; a launch, for BatchStartTimeout."""
 COME_BACK_SECONDS = 8.0
 """A slurmd whose connection was lost tries again in less."""
-Report = n.BatchLaunched | n.LaunchRefused | n.StepEnded | n.JobGone
 
 
 class Links:
@@ -85,8 +84,14 @@ class Links:
 
     async def on_message(self, peer: Peer, payload: bytes) -> None:
         """Take one MessagePack message from a slurmd; the connection is closed when it is not allowed or not understood."""
-        message = self._decode(payload)
-        bounds.check(message, self._engine.cluster.settings)
+        settings = self._engine.cluster.settings
+        try:
+            message = self._decode(payload)
+            bounds.check(message, settings)
+        except (InvalidRequest, *UNREADABLE):
+            if not self._take_malformed(peer, payload):
+                raise
+            return
         if isinstance(message, n.RegisterNode):
             await self._register(peer, message)
             return
@@ -107,6 +112,22 @@ class Links:
             self._unconfirmed.confirm(message.number)
             return
         self._report(name, message)
+
+    def _take_malformed(self, peer: Peer, payload: bytes) -> bool:
+        """Take what is sound of a registered node's report, and answer it: it would be repeated for ever. Whether it was a report."""
+        name = self._names.get(peer)
+        found = malformed.salvage(payload, self._engine.cluster.settings) if name is not None else None
+        if name is None or found is None:
+            return False
+        self.silence.heard(name)
+        told = "; ".join(found.wrong)
+        if found.report is None:
+            self._refusals.warning(f"node {name}", f"a report that cannot be is passed over: {told}")
+            self.send(name, n.Acknowledged(serial=found.serial))
+        else:
+            self._refusals.warning(f"node {name}", f"{type(found.report).__name__} of job {found.report.job} is taken as far as it can be: {told}")
+            self._report(name, found.report)
+        return True
 
     def _refused(self, peer: Peer, what: str, error: SlurmError) -> None:
         """Say who wanted to be what; anybody may ask, so only a few lines a second."""
@@ -131,7 +152,7 @@ class Links:
             return
         peer.send(frames.pack(frames.MSGPACK, self._encode(answer)))
 
-    def _report(self, name: NodeName, message: Report) -> None:
+    def _report(self, name: NodeName, message: malformed.Report) -> None:
         if isinstance(message, n.StepEnded):
             faultpoints.reached("on-completion")
         job = self._engine.cluster.jobs.get(JobId(message.job))
@@ -153,7 +174,7 @@ class Links:
 
         durable.add_done_callback(acknowledge)
 
-    def _events(self, name: NodeName, message: Report) -> list[Event]:
+    def _events(self, name: NodeName, message: malformed.Report) -> list[Event]:
         at, job, attempt = self._now(), JobId(message.job), message.attempt
         if isinstance(message, n.BatchLaunched):
             return [Launched(at=at, job=job, attempt=attempt, lease=message.lease)]
@@ -406,7 +427,7 @@ def _is_rebooted(node: Node, message: n.RegisterNode) -> bool:
     return bool(node.boot_time) and message.boot_time > node.boot_time + 1
 
 
-def _may_speak(name: NodeName, job: Job, message: Report) -> bool:
+def _may_speak(name: NodeName, job: Job, message: malformed.Report) -> bool:
     """Whether a report about the present attempt of a job comes from a node that has a part in it."""
     if isinstance(message, n.BatchLaunched) or (isinstance(message, n.StepEnded) and message.step == BATCH_STEP):
         return name == job.batch_host or not job.batch_host

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable
 
-from slurm.model.errors import NotNow, NotPermitted
+from slurm.model.errors import NotNow, NotPermitted, ProtocolError
 from slurm.net.signing import Checker
 from slurm.wire import step_credential
 from slurm.wire.step_credential import StepCredential
@@ -55,11 +55,18 @@ class Credentials:
             self._public, self._checker, self._started = public, Checker(public), started
 
     def learn(self, public: bytes, now: float) -> None:
-        """slurmctld, proven, says with which key it signs and what its clock shows. OSError is logged: it is learned anew after a restart."""
+        """slurmctld, proven, says with which key it signs and what its clock shows. OSError is logged: it is learned anew after a restart.
+
+        ProtocolError when that is no key.
+        """
         started = now - self._clock()
         news = public != self._public or abs(started - self._started) > _MOVED_SECONDS
         if public != self._public:
-            self._public, self._checker = public, Checker(public)
+            try:
+                checker = Checker(public)
+            except ValueError as error:
+                raise ProtocolError(hints=[f"slurmctld signs with a key of {len(public)} bytes"]) from error
+            self._public, self._checker = public, checker
         self._started = started
         if news:
             self._keep()

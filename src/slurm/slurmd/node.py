@@ -13,7 +13,10 @@ from collections.abc import Callable, Coroutine
 
 import msgspec
 
-from slurm.model.errors import SlurmError
+from slurm.daemon.logs import Seldom
+from slurm.model import bounds
+from slurm.model.errors import InvalidRequest, ProtocolError, SlurmError
+from slurm.model.settings import Settings
 from slurm.model.version import SLURM_VERSION
 from slurm.net.channels import Channels
 from slurm.net.endpoint import mark_of
@@ -39,6 +42,7 @@ from slurm.wire.relay_messages import OfChannel
 
 log = logging.getLogger("slurmd")
 _SILENCE_HEARTBEATS = 4
+_SETTINGS = Settings()  # what bounds an order is the same everywhere
 _SIGNALS = 1000
 """So many numbers of signals are remembered, in case that they come again."""
 
@@ -75,6 +79,7 @@ class Node:
         self._cpus = hardware.real_cpus()
         self._heartbeat: asyncio.Task[None] | None = None
         self._heard = now()
+        self._strange = Seldom(log)
         self._signals: dict[int, bool] = {}  # number → whether it has arrived
         self._tasks: set[asyncio.Task[None]] = set()
         self._encode = msgspec.msgpack.Encoder().encode
@@ -152,11 +157,25 @@ class Node:
         """An order or answer of slurmctld; what is not understood breaks the connection (the link does it)."""
         message = self._decode(payload)
         self._heard = self._now()
+        try:
+            bounds.check(message, _SETTINGS)
+        except InvalidRequest as error:
+            self._out_of_bounds(message, error)
+            return
         if isinstance(message, OfChannel):
             if self._relay is not None and self._relay.channels is not None:
                 self._relay.channels.on_message(message)
             return
         self._orders[type(message)](message)
+
+    def _out_of_bounds(self, message: Message, error: InvalidRequest) -> None:
+        """Nothing of it is done. A connection broken for it would be made anew, and the same said again: a launch is refused instead, which ends it."""
+        told = "; ".join(error.hints)
+        if isinstance(message, OfChannel):
+            raise ProtocolError(hints=error.hints)
+        self._strange.warning("slurmctld", f"{type(message).__name__} is passed over: {told}")
+        if isinstance(message, n.LaunchBatch) and _names_an_attempt(message):
+            self._refuse(message, f"its order cannot be carried out: {told}")
 
     def on_down(self, why: str) -> None:
         """Disconnected: reports wait, steps go on."""
@@ -174,7 +193,8 @@ class Node:
         self.link.send(frames.pack(frames.MSGPACK, self._encode(message)))
 
     def _on_accepted(self, message: n.NodeAccepted) -> None:
-        self.credentials.learn(message.step_key, message.now)
+        if message.step_key:
+            self.credentials.learn(message.step_key, message.now)
         self.heartbeats.answered()
         for job, attempt in message.unknown:
             self._abandon(job, attempt)
@@ -394,3 +414,11 @@ class Node:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("an order failed", exc_info=task.exception())
+
+
+def _names_an_attempt(order: n.LaunchBatch) -> bool:
+    try:
+        bounds.check_fields(n.LaunchBatch, {"job": order.job, "attempt": order.attempt}, _SETTINGS)
+    except InvalidRequest:
+        return False
+    return True

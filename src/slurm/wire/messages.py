@@ -51,6 +51,8 @@ Fields = Annotated[list[Word], Many(128)]
 TimeFormat = Annotated[str, bounds.Text(128)]
 Changes = Annotated[dict[Word, Annotated[str, bounds.Text(131_072, plain=False)]], Many(64)]
 """Keys of `scontrol update` and their texts; what they set has the bounds of its field."""
+Told = Annotated[str, bounds.Text(1024 * 1024, plain=False)]
+ToldLines = Annotated[list[Told], Many(10_000)]
 Patience = Annotated[float, Real(0, 86_400)]
 
 
@@ -73,11 +75,11 @@ class Welcome(Message):
 class Failure(Message):
     """The request was refused; fields as `model.errors.describe` gives them."""
 
-    kind: str
-    name: str
-    message: str
-    hints: list[str] = []
-    preface: list[str] = []  # lines printed before it, each as an error of its own
+    kind: Word
+    name: Name
+    message: Told
+    hints: ToldLines = []
+    preface: ToldLines = []  # lines printed before it, each as an error of its own
 
 
 def failure(error: SlurmError) -> Failure:

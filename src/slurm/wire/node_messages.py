@@ -26,9 +26,12 @@ from slurm.model.bounds import (
     Status,
     StepNumber,
     Text,
+    UserId,
+    Variables,
     Whole,
+    Word,
 )
-from slurm.model.node import GresPool
+from slurm.model.node import Bitmap, GresPool
 from slurm.model.request import Binding, Limits, Umask
 from slurm.wire.messages import Failure, Message
 from slurm.wire.relay_messages import ChannelData, ChannelGrant, CloseChannel, FromRelay
@@ -46,6 +49,20 @@ TaskEnvironments = Annotated[list[Environment], Many(65_536)]
 Programs = Annotated[list[Arguments], Many(65_536)]
 Pools = Annotated[list[GresPool], Many(1_000)]
 Mark = Annotated[str, Text(4_300)]
+Wait = Annotated[int, Whole(0, 2**31 - 1)]
+Beat = Annotated[float, Real(0.01, 86_400)]
+TimeLeft = Annotated[float, Real(-1e12, 1e12)]
+SignalNumber = Annotated[int, Whole(0, 64)]
+Key = Annotated[bytes, Text(32)]
+Script = Annotated[str, Text(64 * 1024 * 1024, plain=False)]
+Expanded = Annotated[str, Text(65_536)]
+"""A path whose patterns were expanded: what is too long for Linux is told by the step."""
+WholeEnvironment = Annotated[dict[str, str], Variables(entries=65_536, most=8 * 1024 * 1024, longest=4 * 1024 * 1024)]
+"""What the submitter sent within its bounds, and SLURM_* variables: what is too long for Linux is told by the step."""
+NodeList = Annotated[list[Name], Many(65_536)]
+Devices = Annotated[list[Path], Many(65_536)]
+Attempts = Annotated[list[tuple[JobNumber, Attempt]], Many(100_000)]
+
 
 class Holding(msgspec.Struct):
     """A step that slurmd has on its node, running or ended but not yet acknowledged."""
@@ -87,12 +104,12 @@ class RegisterNode(Message):
 class NodeAccepted(Message):
     """slurmctld knows this node. `unknown`: (job, attempt) pairs to end without report; `kill_wait` seconds; `heartbeat` seconds."""
 
-    kill_wait: int
-    heartbeat: float
-    step_key: bytes = b""  # public half of the Ed25519 key that signs step credentials
-    now: float = 0.0  # slurmctld's clock, by which credentials expire
-    unknown: list[tuple[int, int]] = []
-    cluster_name: str = ""
+    kill_wait: Wait
+    heartbeat: Beat
+    step_key: Key = b""  # public half of the Ed25519 key that signs step credentials
+    now: Moment = 0.0  # slurmctld's clock, by which credentials expire
+    unknown: Attempts = []
+    cluster_name: Name = ""
 
 
 class Heartbeat(Message):
@@ -105,41 +122,41 @@ class Heartbeat(Message):
 class Alive(Message):
     """So does slurmctld; `now` is what its clock shows."""
 
-    now: float = 0.0
+    now: Moment = 0.0
 
 
 class Acknowledged(Message):
     """The report with this serial is in the journal."""
 
-    serial: int
+    serial: Serial
 
 
 class LaunchBatch(Message):
     """Run a batch script → BatchLaunched or LaunchRefused. `environment` is complete: the submitter's plus SLURM_*."""
 
-    job: int
-    attempt: int
-    shown_id: str
-    uid: int
-    gid: int
-    user: str
-    script: str
-    argv: list[str]
-    environment: dict[str, str]
-    work_dir: str
-    stdin: str  # paths with % patterns already expanded, relative to work_dir
-    stdout: str
-    stderr: str
+    job: JobNumber
+    attempt: Attempt
+    shown_id: Name
+    uid: UserId
+    gid: UserId
+    user: Name
+    script: Script
+    argv: Arguments
+    environment: WholeEnvironment
+    work_dir: Path
+    stdin: Expanded  # paths with % patterns already expanded, relative to work_dir
+    stdout: Expanded
+    stderr: Expanded
     append: bool
-    umask: int
-    rlimits: dict[str, int] = {}
-    cpus: int = 0  # bitmap on this node
-    memory: int = 0  # MB limit, 0 none
-    devices: list[str] = []  # device files of its GRES
-    job_nodes: list[str] = []
-    kill_wait: int = 30
-    time_left: float = -1.0  # seconds until the time limit, at which the node ends it by itself; negative: none
-    lease: int = 0  # seconds without a heartbeat after which the node ends it; 0: never
+    umask: Umask
+    rlimits: Limits = {}
+    cpus: Bitmap = 0  # bitmap on this node
+    memory: Memory = 0  # MB limit, 0 none
+    devices: Devices = []  # device files of its GRES
+    job_nodes: NodeList = []
+    kill_wait: Wait = 30
+    time_left: TimeLeft = -1.0  # seconds until the time limit, at which the node ends it by itself; negative: none
+    lease: Count = 0  # seconds without a heartbeat after which the node ends it; 0: never
 
 
 class BatchLaunched(Message):
@@ -193,28 +210,28 @@ class JobGone(Message):
 class TerminateJob(Message):
     """End every process of this attempt here; `why` as in core.effects.Terminate, `message` the line for the job's error file."""
 
-    job: int
-    attempt: int
-    why: str
-    kill_wait: int
-    at: float = 0.0
+    job: JobNumber
+    attempt: Attempt
+    why: Word
+    kill_wait: Wait
+    at: Moment = 0.0
 
 
 class LimitJob(Message):
     """The time limit of an attempt is so many seconds away; negative: it has none."""
 
-    job: int
-    attempt: int
-    time_left: float
+    job: JobNumber
+    attempt: Attempt
+    time_left: TimeLeft
 
 
 class SignalJob(Message):
     """Send a signal; see core.effects.Signal. step None: all steps but the batch shell."""
 
-    job: int
-    attempt: int
-    signal: int
-    step: int | None = None
+    job: JobNumber
+    attempt: Attempt
+    signal: SignalNumber
+    step: StepNumber | None = None
     batch: bool = False
     full: bool = False
     number: Serial = 0  # to be confirmed by SignalTaken; a number that came before is confirmed again and does nothing
@@ -229,11 +246,11 @@ class SignalTaken(Message):
 class TerminateStep(Message):
     """End one step's processes here."""
 
-    job: int
-    attempt: int
-    step: int
-    why: str
-    kill_wait: int
+    job: JobNumber
+    attempt: Attempt
+    step: StepNumber
+    why: Word
+    kill_wait: Wait
 
 
 class ShutdownNode(Message):
@@ -243,8 +260,8 @@ class ShutdownNode(Message):
 class ReconfigureNode(Message):
     """slurmd, read your configuration again; `kill_wait` and `heartbeat` as in NodeAccepted."""
 
-    kill_wait: int
-    heartbeat: float
+    kill_wait: Wait
+    heartbeat: Moment
 
 
 class LaunchStep(Message):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from slurm.model.bounds import COUNT_MAX, Text, UserId, Whole, Word
+from slurm.model.bounds import COUNT_MAX, Name, Real, Text, UserId, Whole, Word
 from slurm.wire.messages import Message
 
 WINDOW = 256 * 1024
@@ -37,8 +37,8 @@ class RegisterSackd(Message):
 class SackdAccepted(Message):
     """slurmctld takes this sackd's commands. It says something every `heartbeat` seconds and is answered Alive."""
 
-    heartbeat: float
-    cluster_name: str = ""
+    heartbeat: Annotated[float, Real(0.01, 86_400)]
+    cluster_name: Name = ""
 
 
 class SackdAlive(Message):

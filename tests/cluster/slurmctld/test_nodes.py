@@ -16,6 +16,7 @@ from slurm.net.tls import Trust
 from slurm.slurmctld.certifying import USER_SECONDS, Certifier
 from slurm.slurmctld.silence import Silence
 from slurm.store.memory import Fault
+from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.step_credential import opened
 from tests.cluster.slurmctld.conftest import BOB, CONF, ROOT, FakeNode, Play, Stage
@@ -302,3 +303,36 @@ def test_steps_are_given_where_slurmd_can_be_reached_and_hold_only_their_own_dev
 
     conf = CONF.replace("NodeHostname=localhost", "NodeHostname=localhost Gres=gpu:2") + "GresTypes=gpu\nAuthInfo=cred_expire=90\n"
     play(scene, conf=conf, gres="Name=gpu File=/dev/g[0-1]\n")
+
+
+def test_a_report_out_of_bounds_is_taken_as_far_as_it_can_be_and_answered_once(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        job = await s.client().submit()
+        await s.until(lambda: node.of(n.LaunchBatch))
+        node.report(n.BatchLaunched, job=job, attempt=1)
+        ended = node.report(n.StepEnded, job=job, attempt=1, step=-5, status=-1, max_rss=-5, why="x" * 100_000)
+        await s.until(lambda: ended in {one.serial for one in node.of(n.Acknowledged)})
+        node.report(n.JobGone, job=job, attempt=1)
+        await s.until(lambda: s.state(job) == "FAILED")
+        assert s.ctl.cluster.job(job).exit_status == 1 << 8
+        assert "status: a whole number from 0 to 65535; -1 was sent" in s.ctl.cluster.job(job).reason_text
+        assert node.link.up
+
+    play(scene)
+    told = [record.getMessage() for record in caplog.records if "taken as far as it can be" in record.getMessage()]
+    assert len(told) == 1 and "max_rss" in told[0] and "node cn01" in told[0]
+
+
+@pytest.mark.parametrize("report", [
+    {"type": "JobGone", "serial": 7, "job": -1, "attempt": 1}, {"type": "StepEnded", "serial": 7, "job": "x", "attempt": 1, "step": 0, "status": 0},
+    {"type": "LaunchRefused", "serial": 7, "attempt": 1}], ids=["out of bounds", "of another kind", "missing"])
+def test_a_report_of_which_not_even_the_attempt_is_known_is_answered_and_passed_over(play: Play, caplog: pytest.LogCaptureFixture, report: dict[str, object]) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        node.link.send(frames.pack(frames.MSGPACK, msgspec.msgpack.encode(report)))
+        await s.until(lambda: [one.serial for one in node.of(n.Acknowledged)] == [7])
+        assert node.link.up
+
+    play(scene)
+    assert len([record for record in caplog.records if "a report that cannot be is passed over" in record.getMessage()]) == 1
