@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
 from slurm.store.journal import Journal, Record
+from slurm.store.parcels import Parcel
 
 OnDurable = Callable[[StoreError | None], None]
 """Called in the event loop: None once the write is on disk, or the error with which it was not written."""
@@ -23,12 +24,15 @@ MAX_BATCH = 10_000
 
 
 class _Write:
-    __slots__ = ("done", "live", "payloads", "records", "snapshot")
+    __slots__ = ("done", "live", "outbox", "payloads", "records", "snapshot", "taken")
 
-    def __init__(self, done: OnDurable, records: Sequence[Record] = (), payloads: Sequence[bytes] = ()) -> None:
+    def __init__(self, done: OnDurable, records: Sequence[Record] = (), payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (),
+                 taken: int = 0) -> None:
         self.done = done
         self.records = records
         self.payloads = payloads
+        self.outbox = outbox
+        self.taken = taken
         self.snapshot: tuple[int, bytes] | None = None
         self.live: set[Digest] | None = None
 
@@ -70,10 +74,11 @@ class GroupCommit:
         """Writes whose callback has not been called."""
         return self._outstanding
 
-    def submit(self, records: Sequence[Record], on_durable: OnDurable, *, payloads: Sequence[bytes] = ()) -> int:
-        """Write events and the payloads that they name; the sequence number of the last one."""
+    def submit(self, records: Sequence[Record], on_durable: OnDurable, *, payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (),
+               taken: int = 0) -> int:
+        """Write events, the payloads that they name and the parcels that they send, and drop parcels up to `taken`; the sequence number of the last event."""
         self._submitted += len(records)
-        self._put(_Write(on_durable, records, payloads))
+        self._put(_Write(on_durable, records, payloads, outbox, taken))
         return self._submitted
 
     def snapshot(self, body: bytes, on_durable: OnDurable, upto: int | None = None) -> int:
@@ -162,7 +167,9 @@ class GroupCommit:
         elif first.live is not None:
             self._journal.sweep(first.live)
         else:
-            self._journal.append([r for write in batch for r in write.records], [p for write in batch for p in write.payloads])
+            self._journal.append(
+                [r for write in batch for r in write.records], [p for write in batch for p in write.payloads],
+                [p for write in batch for p in write.outbox], max(write.taken for write in batch))
 
     def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
         # An owner that closed its loop without close() has nobody left to tell; the writes themselves are on disk.

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
+from slurm.store.parcels import Kept, Parcel
 
 
 class Record(NamedTuple):
@@ -33,6 +34,15 @@ class Journal(Protocol):
     """
 
     @property
+    def id(self) -> str:
+        """What names this journal among all others, made with it: the numbers of its parcels count within it."""
+        ...
+
+    def rename(self) -> str:
+        """Give it another id, for when its numbers turn out to have been used: it was restored from a backup. The new one."""
+        ...
+
+    @property
     def last_seq(self) -> int:
         """The sequence number of the newest event on disk, 0 for none yet."""
         ...
@@ -45,8 +55,19 @@ class Journal(Protocol):
         """(sequence number, body) of every event after `after`, in order; StoreError at the first damaged or missing one."""
         ...
 
-    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = ()) -> int:
-        """Keep events and the payloads they name, all or nothing, on disk when this returns; the last sequence number."""
+    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
+        """Keep events, the payloads they name and the parcels they send, all or nothing, on disk when this returns; the last sequence number.
+
+        Parcels up to number `taken` have arrived and are dropped.
+        """
+        ...
+
+    def outbox(self, after: int, most: int, size: int) -> list[Parcel]:
+        """At most `most` parcels behind number `after`, in order, ending with the one by which they exceed `size` bytes. Any thread may ask."""
+        ...
+
+    def outbox_kept(self) -> Kept:
+        """Which parcels are kept. Any thread may ask."""
         ...
 
     def snapshot(self, seq: int, body: bytes) -> None:

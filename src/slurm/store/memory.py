@@ -6,12 +6,16 @@ Lives here: the fake with the interface of `journal`. Shipped, so that other roo
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Iterator, Sequence
 
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
 from slurm.store.journal import Record, StoreBusy
+from slurm.store.parcels import Kept, Parcel
 from slurm.store.payloads import digest
+
+_NUMBERS = itertools.count(1)
 
 
 class Fault(enum.Enum):
@@ -34,6 +38,8 @@ class MemoryDisk:
         self.events: dict[int, Record] = {}
         self.snapshots: dict[int, bytes] = {}
         self.payloads: dict[Digest, bytes] = {}
+        self.outbox: dict[int, bytes] = {}
+        self.id = f"memory-{next(_NUMBERS)}"
         self.faults: list[Fault] = []
         self.syncs = 0
 
@@ -51,6 +57,16 @@ class MemoryJournal:
         self._crash_after = False
 
     @property
+    def id(self) -> str:
+        """The name that this disk has now."""
+        return self.disk.id
+
+    def rename(self) -> str:
+        """Give it another one."""
+        self.disk.id = f"memory-{next(_NUMBERS)}"
+        return self.disk.id
+
+    @property
     def last_seq(self) -> int:
         """The sequence number of the newest event on the disk."""
         return self.disk.last_seq
@@ -66,12 +82,14 @@ class MemoryJournal:
                 raise StoreError(message=f"event {seq} is missing")
             yield seq, self.disk.events[seq].body
 
-    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = ()) -> int:
-        """Keep events and payloads."""
+    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
+        """Keep events, payloads and parcels; drop parcels up to number `taken`."""
         self._meet_fault()
         self.disk.payloads.update({digest(content): content for content in payloads})
         for record in records:
             self.disk.events[self.last_seq + 1] = record
+        self.disk.outbox.update(outbox)
+        self.disk.outbox = {sequence: body for sequence, body in self.disk.outbox.items() if sequence > taken}
         self._written()
         return self.last_seq
 
@@ -84,6 +102,19 @@ class MemoryJournal:
             self.disk.events = {number: record for number, record in self.disk.events.items() if number > before}
             self.disk.snapshots = {number: kept for number, kept in self.disk.snapshots.items() if number >= before}
         self._written()
+
+    def outbox(self, after: int, most: int, size: int) -> list[Parcel]:
+        """Parcels behind number `after`, in order."""
+        found: list[Parcel] = []
+        for sequence in sorted(sequence for sequence in self.disk.outbox if sequence > after)[:most]:
+            found.append(Parcel(sequence, self.disk.outbox[sequence]))
+            if sum(len(parcel.body) for parcel in found) > size:
+                break
+        return found
+
+    def outbox_kept(self) -> Kept:
+        """Which parcels are kept."""
+        return Kept(min(self.disk.outbox, default=0), max(self.disk.outbox, default=0))
 
     def payload(self, digest: Digest) -> bytes:
         """The content of this name."""

@@ -10,15 +10,18 @@ import logging
 import os
 import sqlite3
 import threading
+import uuid
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
+from slurm.store import sqlite_outbox
 from slurm.store.in_place import Files, Place
 from slurm.store.journal import Record, StoreBusy
 from slurm.store.lock import FileLock
+from slurm.store.parcels import Kept, Parcel
 from slurm.store.payloads import digest, expand, shrink
 from slurm.store.sqlite_errors import reading, writing
 from slurm.store.sqlite_wal import check_wal
@@ -35,6 +38,7 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE snapshots (seq INTEGER PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL);
 CREATE TABLE payloads (digest BLOB PRIMARY KEY, blob BLOB NOT NULL);
+{sqlite_outbox.SCHEMA}
 INSERT INTO meta VALUES ('format', '{FORMAT}');
 COMMIT;
 """
@@ -87,6 +91,7 @@ class SqliteJournal:
                 self._create()
                 self._check_format()
                 self._check_cluster(cluster, now)
+                self._prepare_outbox()
                 self.last_seq = self._newest()
                 self._reader = self._connect()
                 self._files.look()
@@ -137,6 +142,21 @@ class SqliteJournal:
                 message=f"{self.path} holds the state of cluster {known}, but ClusterName is {cluster}",
                 hints=[f"set ClusterName={known}, or another StateSaveLocation for {cluster}"])
 
+    def _prepare_outbox(self) -> None:
+        self._writer.execute(sqlite_outbox.SCHEMA)
+        if self._meta("id") is None:
+            self._writer.execute("INSERT INTO meta VALUES ('id', ?)", (uuid.uuid4().hex,))
+        self.id = str(self._meta("id"))
+        self._outbox = sqlite_outbox.Reader(self.path, self._connect)
+
+    def rename(self) -> str:
+        """Give it another id, for when its numbers turn out to have been used: it was restored from a backup. The new one."""
+        fresh = uuid.uuid4().hex
+        with self._mutex, writing(self.path, self._writer):
+            self._writer.execute("UPDATE meta SET value = ? WHERE key = 'id'", (fresh,))
+        self.id = fresh
+        return fresh
+
     def _newest(self) -> int:
         newest, snapshot = self._writer.execute("SELECT (SELECT max(seq) FROM events), (SELECT max(seq) FROM snapshots)").fetchone()
         return max(int(newest or 0), int(snapshot or 0))
@@ -177,18 +197,29 @@ class SqliteJournal:
             raise self._damaged(f"payload {digest} is missing")
         return expand(digest, row[0])
 
+    def outbox(self, after: int, most: int, size: int) -> list[Parcel]:
+        """At most `most` parcels behind number `after`, in order, ending with the one by which they exceed `size` bytes. Any thread may ask."""
+        return self._outbox.slice(after, most, size)
+
+    def outbox_kept(self) -> Kept:
+        """Which parcels are kept. Any thread may ask."""
+        return self._outbox.kept()
+
     def _damaged(self, what: str) -> StoreError:
         return StoreError(message=f"{self.path} is damaged: {what}", hints=[_RESTORE])
 
     # --- writing -----------------------------------------------------------------------------------------------------------
 
-    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = ()) -> int:
-        """Keep events and the payloads they name, all or nothing, on disk when this returns; the last sequence number."""
+    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
+        """Keep events, the payloads they name and the parcels they send, all or nothing, on disk when this returns; the last sequence number.
+
+        Parcels up to number `taken` have arrived and are dropped.
+        """
         first = self.last_seq + 1
         rows = [(seq, at, kind, body, _checksum(seq, kind, body)) for seq, (at, kind, body) in enumerate(records, first)]
         with self._mutex:
             self._stay()
-            if not rows and not payloads:
+            if not (rows or payloads or outbox or taken):
                 return self.last_seq
             blobs = {name: content for content in payloads if (name := bytes.fromhex(digest(content))) not in self._recent}
             with writing(self.path, self._writer):
@@ -198,6 +229,8 @@ class SqliteJournal:
                 if self._unsure:
                     self._writer.execute("DELETE FROM events WHERE seq >= ?", (first,))
                 self._writer.executemany(_INSERT, rows)
+                if outbox or taken:
+                    sqlite_outbox.write(self._writer, outbox, taken)
             self._unsure = True
             self._stay()
             self._unsure = False
@@ -266,6 +299,7 @@ class SqliteJournal:
                             hints=["the StateSaveLocation must exist and be writable for SlurmUser"]) from error
         # Before the new one is there: SQLite removes what lies beside a database, by name, when its last user goes.
         self._reader.close()
+        self._outbox.close()
         self._writer.close()
         for suffix in ("-wal", "-shm"):
             with suppress(FileNotFoundError):
@@ -283,6 +317,7 @@ class SqliteJournal:
         """Let go of the file and its lock; may be called twice."""
         with self._mutex:
             self._reader.close()
+            self._outbox.close()
             self._writer.close()
         self._lock.release()
 

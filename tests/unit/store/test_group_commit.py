@@ -12,6 +12,7 @@ from slurm.model.ids import Digest
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
 from slurm.store.memory import Crashed, Fault, MemoryDisk, MemoryJournal
+from slurm.store.parcels import Parcel
 from slurm.store.payloads import digest
 from slurm.store.sqlite_journal import SqliteJournal
 
@@ -28,11 +29,11 @@ class Slow(MemoryJournal):
         self.go = threading.Semaphore(0)
         self.begun = threading.Semaphore(0)
 
-    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = ()) -> int:
+    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
         """Say that it began, and wait."""
         self.begun.release()
         assert self.go.acquire(timeout=10)
-        return super().append(records, payloads)
+        return super().append(records, payloads, outbox, taken)
 
 
 def run(journal: Journal, test: Callable[[GroupCommit], Coroutine[None, None, None]]) -> None:
@@ -184,11 +185,11 @@ def test_a_callback_that_raises_does_not_silence_the_others() -> None:
 
 def test_a_bug_in_a_backend_is_told_as_an_error_and_the_writer_lives_on() -> None:
     class Buggy(MemoryJournal):
-        def append(self, records: Sequence[Record], payloads: Sequence[bytes] = ()) -> int:
+        def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
             """Fail on one body."""
             if records[0].body == b"bad":
                 raise ZeroDivisionError
-            return super().append(records, payloads)
+            return super().append(records, payloads, outbox, taken)
 
     told: list[str] = []
 
