@@ -76,7 +76,10 @@ class GroupCommit:
 
     def submit(self, records: Sequence[Record], on_durable: OnDurable, *, payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (),
                taken: int = 0) -> int:
-        """Write events, the payloads that they name and the parcels that they send, and drop parcels up to `taken`; the sequence number of the last event."""
+        """Write events, the payloads that they name and the parcels that they send, and drop parcels up to number `taken`.
+
+        Returns the sequence number of the last event.
+        """
         self._submitted += len(records)
         self._put(_Write(on_durable, records, payloads, outbox, taken))
         return self._submitted

@@ -63,7 +63,10 @@ class Journal(Protocol):
         ...
 
     def outbox(self, after: int, most: int, size: int) -> list[Parcel]:
-        """At most `most` parcels behind number `after`, in order, ending with the one by which they exceed `size` bytes. Any thread may ask."""
+        """At most `most` parcels behind number `after`, in order, ending with the one by which they exceed `size` bytes.
+
+        Any thread may ask.
+        """
         ...
 
     def outbox_kept(self) -> Kept:

@@ -19,6 +19,6 @@ class Kept(NamedTuple):
     last: int = 0
 
     @property
-    def count(self) -> int:
+    def waiting(self) -> int:
         """How many that are."""
         return self.last - self.first + 1 if self.last else 0

@@ -198,7 +198,10 @@ class SqliteJournal:
         return expand(digest, row[0])
 
     def outbox(self, after: int, most: int, size: int) -> list[Parcel]:
-        """At most `most` parcels behind number `after`, in order, ending with the one by which they exceed `size` bytes. Any thread may ask."""
+        """At most `most` parcels behind number `after`, in order, ending with the one by which they exceed `size` bytes.
+
+        Any thread may ask.
+        """
         return self._outbox.slice(after, most, size)
 
     def outbox_kept(self) -> Kept:

@@ -22,10 +22,10 @@ _AT_ONCE = 100
 
 def write(connection: sqlite3.Connection, parcels: Sequence[Parcel], taken: int) -> None:
     """Within a transaction: keep these, drop those up to number `taken`."""
-    if taken:
-        connection.execute("DELETE FROM outbox WHERE sequence <= ?", (taken,))
     # A write that was told as refused may have got through all the same: then the same parcels come again.
     connection.executemany(_KEEP, ((sequence, body, zlib.crc32(body, sequence)) for sequence, body in parcels))
+    if taken:
+        connection.execute("DELETE FROM outbox WHERE sequence <= ?", (taken,))
 
 
 class Reader:
@@ -38,7 +38,10 @@ class Reader:
         self._mutex = threading.Lock()
 
     def slice(self, after: int, most: int, size: int) -> list[Parcel]:
-        """At most `most` parcels behind number `after`, in order, ending with the one by which they exceed `size` bytes; StoreError for a damaged or missing one."""
+        """At most `most` parcels behind number `after`, in order, ending with the one by which they exceed `size` bytes.
+
+        StoreError for a damaged or missing one.
+        """
         found: list[Parcel] = []
         held = 0
         with self._mutex, reading(self._path):
@@ -49,7 +52,8 @@ class Reader:
                     break
                 for sequence, body, crc in rows:
                     if zlib.crc32(body, sequence) != crc or (found and sequence != found[-1].sequence + 1):
-                        raise StoreError(message=f"{self._path} is damaged: accounting record {sequence} has a wrong checksum or follows a missing one")
+                        raise StoreError(message=(
+                            f"{self._path} is damaged: accounting record {sequence} has a wrong checksum or follows a missing one"))
                     found.append(Parcel(sequence, body))
                     held += len(body)
                     if held > size:

@@ -39,7 +39,7 @@ def test_parcels_are_kept_with_their_events_and_come_back_in_slices(opened: Call
     journal.close()
     journal = opened()
     assert journal.outbox_kept() == Kept(1, 500)
-    assert journal.outbox_kept().count == 500
+    assert journal.outbox_kept().waiting == 500
     assert journal.outbox(0, 1000, MANY) == parcels(1, 500)
     assert journal.outbox(2, 250, MANY) == parcels(3, 252)
     assert journal.outbox(2, 1000, 35) == parcels(3, 6), "the slice ends with the parcel by which it exceeds the size"
