@@ -9,6 +9,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core", "options", "config", "wire"}),
     frozenset({"sched"}),
     frozenset({"net", "store", "render", "daemon"}),
+    frozenset({"client"}),
     frozenset({"slurmctld", "slurmd", "sackd", "slurmdbd", "slurmrestd"}),
     frozenset({"sdk", "sim"}),
     frozenset({"commands"}),

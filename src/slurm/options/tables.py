@@ -32,4 +32,8 @@ def rows(command: str) -> tuple[Option, ...]:
         from slurm.options.table_scontrol import OPTIONS as SCONTROL
 
         return SCONTROL
+    if command == "sacct":
+        from slurm.options.table_sacct import OPTIONS as SACCT
+
+        return SACCT
     raise KeyError(command)

@@ -13,12 +13,15 @@ from slurm.model.errors import InvalidRequest
 class Field:
     """One reportable field. `name` is that of -O and of the protocol, `letter` that of -o ("" where there is none).
 
-    `alias`: another name that -O takes. `listed`: --helpFormat shows it. `cut` False: a text longer than its column is shown whole, as Slurm does with lengths of time.
+    `alias`: another name that -O takes. `listed`: --helpFormat shows it. `cut` False: a text longer than its column is shown whole, as Slurm does with
+    lengths of time. `width`: characters of its column where a format names none; negative: justified left.
     """
 
-    __slots__ = ("alias", "cut", "doc", "header", "letter", "listed", "name")
+    __slots__ = ("alias", "cut", "doc", "header", "letter", "listed", "name", "width")
 
-    def __init__(self, name: str, letter: str, header: str, doc: str, listed: bool = True, cut: bool = True, alias: str = "") -> None:
+    def __init__(
+        self, name: str, letter: str, header: str, doc: str, listed: bool = True, cut: bool = True, alias: str = "", width: int = 0,
+    ) -> None:
         self.alias = alias
         self.name = name
         self.letter = letter
@@ -26,6 +29,7 @@ class Field:
         self.doc = doc
         self.listed = listed
         self.cut = cut
+        self.width = width
 
 
 class Table:

@@ -1,0 +1,272 @@
+"""What sacct's options ask of the past: a JobFilter, and what of the answer is to be left out here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from slurm.commands.shell import Shell
+from slurm.model.accounting import JobFilter, JobRow
+from slurm.model.errors import NotationError
+from slurm.model.ids import STEP_NAMES, Gid, JobId, StepId, Uid
+from slurm.model.states import JOB_FLAGS, STATE_NAMES, JobState
+from slurm.notation import jobref, moment
+from slurm.options.errors import OptionError
+from slurm.options.resolve import Resolved
+
+_MOST_TASKS = 100
+"""An array reference of more tasks asks for the whole array, of which the others are left out here."""
+_FLAGS_THAT_END_A_LIFE = ("requeued", "revoked", "resizing")
+_STARTED_BY = ("SchedSubmit", "SchedMain", "SchedBackfill")
+_STEP_IDS = {name: step for step, name in STEP_NAMES.items()}
+
+
+class Window(NamedTuple):
+    """The time that is looked at, seconds since the epoch; `since` 0: from the beginning, `until` 0: to the present."""
+
+    since: float
+    until: float
+
+
+class Question(NamedTuple):
+    """The filters to ask, one after another, and the references of --jobs that the answer is checked against ([]: all)."""
+
+    filters: list[JobFilter]
+    references: list[jobref.JobRef]
+    window: Window
+
+    def keeps(self, row: JobRow) -> JobRow | None:
+        """The row with the steps that were asked for; None when it is not asked for at all."""
+        if not self.references:
+            return row if row.job.eligible_time else None
+        found = [reference for reference in self.references if _means(reference, row)]
+        if not found:
+            return None
+        steps = {_step_id(reference.step) for reference in found if reference.step}
+        if not steps or any(not reference.step for reference in found):
+            return row
+        return JobRow(row.cluster, row.index, row.job, [step for step in row.steps if step.step in steps])
+
+    @property
+    def only_steps(self) -> bool:
+        """Whether every reference of --jobs is to a step: then the jobs themselves have no line."""
+        return bool(self.references) and all(reference.step for reference in self.references)
+
+
+def question(shell: Shell, resolved: Resolved) -> Question:
+    """What the options ask for; OptionError in Slurm's words where one is wrong."""
+    references = _references(resolved)
+    states, flags = _states(resolved.texts("state"))
+    window = _window(shell, resolved, bool(references), bool(states or flags))
+    users, uids = _users(resolved.texts("uid") + resolved.texts("user"))
+    gids = [_gid(word) for word in resolved.texts("gid") + resolved.texts("group")]
+    if not (users or uids or references or resolved.flag("allusers")):
+        uids = _own()
+    clusters = resolved.texts("clusters")
+    fields: dict[str, object] = {
+        "clusters": [] if "all" in clusters else clusters,
+        "all_clusters": resolved.flag("allclusters") or "all" in clusters,
+        "jobs": [triple for reference in references for triple in _triples(reference)],
+        "users": users, "uids": uids, "gids": gids,
+        "accounts": resolved.texts("accounts"), "associations": _numbers(resolved.texts("associations")), "partitions": resolved.texts("partition"),
+        "qos": resolved.texts("qos"), "wckeys": resolved.texts("wckeys"), "names": resolved.texts("name"), "reasons": resolved.texts("reason"),
+        "constraints": resolved.texts("constraints"), "nodes": _nodes(resolved), "since": window.since, "until": window.until,
+        "cpus": _range(resolved, "ncpus", "cpu"), "node_counts": _range(resolved, "nnodes", "node"), "time_limits": _limits(resolved),
+        "duplicates": resolved.flag("duplicates"), "steps": not resolved.flag("allocations"),
+    }
+    ways = _ways(resolved.texts("flags"))
+    filters = [JobFilter(**fields, states=states, flags=ways)] if states or not flags else []  # type: ignore[arg-type]
+    if flags:
+        fields["duplicates"] = True
+        filters.append(JobFilter(**fields, flags=flags))  # type: ignore[arg-type]
+    return Question(filters, references, window)
+
+
+def _references(resolved: Resolved) -> list[jobref.JobRef]:
+    if resolved.settings.get("jobs") is None:
+        return []
+    found = []
+    for text in _split(resolved.text("jobs")):
+        try:
+            found.append(jobref.parse(text))
+        except NotationError as error:
+            raise OptionError(_wrong_reference(text), exit_code=1, fatal=True, hints=[error.message]) from error
+    return found
+
+
+def _wrong_reference(text: str) -> str:
+    number, mark, _ = text.partition("." if "." in text else "_")
+    if number.isdigit() and mark:
+        return f"Bad {'step' if mark == '.' else 'job array element'} specified: {text}"
+    return f"Bad job/step specified: {text}"
+
+
+def _split(text: str) -> Iterator[str]:
+    """References between commas outside brackets."""
+    start = depth = 0
+    for place, char in enumerate(text):
+        depth += (char == "[") - (char == "]")
+        if char == "," and depth == 0:
+            yield text[start:place].strip()
+            start = place + 1
+    if text[start:].strip():
+        yield text[start:].strip()
+
+
+def _step_id(name: str) -> StepId:
+    return _STEP_IDS[name] if name in _STEP_IDS else StepId(int(name))
+
+
+def _triples(reference: jobref.JobRef) -> list[tuple[JobId, int | None, StepId | None]]:
+    job, step = JobId(reference.job), _step_id(reference.step) if reference.step else None
+    if reference.tasks is None or len(reference.tasks) > _MOST_TASKS:
+        return [(job, None, step)]
+    return [(job, task, step) for task in reference.tasks]
+
+
+def _means(reference: jobref.JobRef, row: JobRow) -> bool:
+    job = row.job
+    if reference.job not in (job.id, job.array_job, job.het_job):
+        return False
+    if reference.het is not None:
+        return job.het_offset == reference.het and bool(job.het_job)
+    if reference.tasks is None:
+        return True
+    if job.array_task is not None:
+        return job.array_task in reference.tasks
+    from slurm.notation import array
+
+    return bool(job.array_tasks) and any(task in reference.tasks for task in array.parse(job.array_tasks).tasks)
+
+
+def _states(words: list[str]) -> tuple[list[JobState], list[str]]:
+    """States and those that lie over one, given by name or letters in any case."""
+    states: list[JobState] = []
+    flags: list[str] = []
+    known = {state.name.lower(): state for state in JobState} | {state.compact.lower(): state for state in JobState}
+    over = {name: name for name in _FLAGS_THAT_END_A_LIFE} | {JOB_FLAGS[name].lower(): name for name in _FLAGS_THAT_END_A_LIFE}
+    for word in words:
+        if word.lower() in known:
+            states.append(known[word.lower()])
+        elif word.lower() in over:
+            flags.append(over[word.lower()])
+        else:
+            valid = [name for name in STATE_NAMES if name in known or name in over]
+            raise OptionError(f"unrecognized job state value '{word}'", exit_code=1, fatal=True, hints=[f"valid states: {', '.join(valid)}"])
+    return states, flags
+
+
+def _window(shell: Shell, resolved: Resolved, jobs: bool, states: bool) -> Window:
+    """The default window of sacct(1): since midnight; with --jobs since ever; with --state now; and with --state to --starttime where that is given."""
+    now = shell.now()
+    since = _moment(resolved, "starttime", now)
+    until = _moment(resolved, "endtime", now)
+    if since is None:
+        since_or = 0.0 if jobs else now if states else moment.parse("midnight", now, past=True)
+        return _checked(since_or, until if until is not None else now + 1 if states and not jobs else 0.0)
+    return _checked(since, until if until is not None else since + 1 if states else 0.0)
+
+
+def _checked(since: float, until: float) -> Window:
+    if until and since > until:
+        message = f"Start time ({moment.show(since)}) requested is after end time ({moment.show(until)})."
+        raise OptionError(message, exit_code=1, hints=["give --starttime, too: without it the window begins at midnight"])
+    return Window(since, until)
+
+
+def _moment(resolved: Resolved, key: str, now: float) -> float | None:
+    if resolved.settings.get(key) is None:
+        return None
+    try:
+        return moment.parse(resolved.text(key), now, past=True)
+    except NotationError as error:
+        first, _, rest = error.message.partition("; ")
+        raise OptionError(first, exit_code=1, bare=True, hints=[rest] if rest else []) from error
+
+
+def _users(words: list[str]) -> tuple[list[str], list[Uid]]:
+    """Users by name and by number."""
+    numbers = [word for word in words if word.isascii() and word.isdigit()]
+    return [word for word in words if word not in numbers], [Uid(int(word)) for word in numbers]
+
+
+def check_users(names: list[str]) -> None:
+    """An empty answer for a user whom this machine does not know is more likely a slip than the truth: OptionError."""
+    import pwd
+
+    for name in names:
+        try:
+            pwd.getpwnam(name)
+        except KeyError as error:
+            hint = "neither accounting nor this machine knows such a user"
+            raise OptionError(f"Invalid user id: {name}", exit_code=1, hints=[hint]) from error
+
+
+def _gid(name: str) -> Gid:
+    if name.isascii() and name.isdigit():
+        return Gid(int(name))
+    import grp
+
+    try:
+        return Gid(grp.getgrnam(name).gr_gid)
+    except KeyError as error:
+        raise OptionError(f"Invalid group id: {name}", exit_code=1, hints=["this machine knows no such group"]) from error
+
+
+def _own() -> list[Uid]:
+    """Whose jobs are shown when neither users nor jobs are named: of root everybody's, else one's own."""
+    import os
+
+    return [] if os.getuid() == 0 else [Uid(os.getuid())]
+
+
+def _numbers(words: list[str]) -> list[int]:
+    for word in words:
+        if not (word.isascii() and word.isdigit()):
+            raise OptionError(f'Invalid numeric value "{word}" for association id.', exit_code=1, hints=["sacct -o associd shows them"])
+    return [int(word) for word in words]
+
+
+def _nodes(resolved: Resolved) -> list[str]:
+    if resolved.settings.get("nodelist") is None:
+        return []
+    from slurm.notation import hostlist
+
+    return hostlist.expand(resolved.text("nodelist"))
+
+
+def _range(resolved: Resolved, key: str, what: str) -> tuple[int, int] | None:
+    if resolved.settings.get(key) is None:
+        return None
+    text = resolved.text(key)
+    low, dash, high = text.partition("-")
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in ((low, high) if dash else (low,))):
+        hint = "give a number, or a range such as 2-8"
+        raise OptionError(f'Invalid numeric value "{text}" for requested {what} range.', exit_code=1, hints=[hint])
+    return int(low), int(high or low)
+
+
+def _limits(resolved: Resolved) -> tuple[int, int] | None:
+    """Seconds; --timelimit-max alone is ignored, as in Slurm."""
+    if resolved.settings.get("timelimit_min") is None:
+        return None
+    low = resolved.number("timelimit_min")
+    return low, resolved.number("timelimit_max") if resolved.settings.get("timelimit_max") is not None else low
+
+
+def _ways(words: list[str]) -> list[str]:
+    known = {way.lower(): way for way in _STARTED_BY}
+    for word in words:
+        if word.lower() not in known:
+            raise OptionError(f"str_2_job_flags: Invalid job flag {word}", exit_code=1, hints=[f"valid flags: {', '.join(_STARTED_BY)}"])
+    return [known[word.lower()] for word in words]
+
+
+def shown_window(window: Window, states: list[str], now: float) -> str:
+    """What -v says: "Jobs Eligible in the time window from Epoch 0 to Mon Nov 30 07:46:03 2026"."""
+    import time
+
+    since = time.ctime(window.since) if window.since else "Epoch 0"
+    return f"Jobs {','.join(states) or 'Eligible'} in the time window from {since} to {time.ctime(window.until or now)}"
+
+
