@@ -83,7 +83,7 @@ State | choice:UP,DOWN,DRAIN,INACTIVE | UP | yes |
 SuspendTime | bare | | later | nodes are not powered up and down
 SuspendTimeout | bare | | later | nodes are not powered up and down
 Topology | text | | later | every node is as near as any other
-TRESBillingWeights | text | | later | billing is one per CPU
+TRESBillingWeights | weights | | yes |
 """
 
 NODESET = """

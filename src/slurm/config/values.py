@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slurm.config.schema import Row
-from slurm.notation import duration, size
+from slurm.notation import duration, size, tres
 
 Value = int | str | bool | list[str] | None
 """What a key holds: None where nothing is written and there is no default."""
@@ -51,6 +51,11 @@ def _choice(row: Row, text: str) -> str:
 
 def _text(text: str) -> str | None:
     return None if text.lower() == "(null)" else text
+
+
+def _weights(text: str) -> str | None:
+    tres.parse_weights("" if _text(text) is None else text)
+    return _text(text)
 
 
 def _plugin(text: str) -> str | None:
@@ -183,7 +188,7 @@ def read_cores(text: str) -> list[int]:
 
 
 READERS: dict[str, Callable[[str], Value]] = {
-    "text": _text, "plugin": _plugin, "plugins": _plugins, "list": _list, "tres": _list, "upper": _upper, "uplist": _upper_list,
+    "text": _text, "weights": _weights, "plugin": _plugin, "plugins": _plugins, "list": _list, "tres": _list, "upper": _upper, "uplist": _upper_list,
     "int": _int, "count": _count, "number": _number, "bit": _yesno, "yesno": _yesno, "sec": _seconds, "bare": _seconds,
     "usec": _int, "percent": _int, "rate": _int, "min": _minutes, "span": _span, "mb": _mb, "level": _level, "port": _port, "ports": _ports,
     "hosts": _hosts, "files": _text, "cores": _cores, "share": _share, "user": _text, "host": _text, "live": _text,

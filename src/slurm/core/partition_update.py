@@ -10,7 +10,7 @@ from slurm.core.rights import require_operator
 from slurm.core.state import ClusterState
 from slurm.model.bounds import whole
 from slurm.model.errors import InvalidRequest, NotFound
-from slurm.notation import duration
+from slurm.notation import duration, tres
 
 Read = Callable[[ClusterState, str], dict[str, object]]
 
@@ -100,6 +100,12 @@ def _exclusive_user(state: ClusterState, text: str) -> dict[str, object]:
     return {"exclusive": "USER" if _flag(text) else "NO"}
 
 
+def _weights(state: ClusterState, text: str) -> dict[str, object]:
+    written = "" if text in ("(null)", "NONE") else text
+    tres.parse_weights(written)
+    return {"tres_billing_weights": written}
+
+
 KEYS: dict[str, Read] = {
     "state": _state, "nodes": _nodes, "default": _yes_no("default"), "maxtime": _duration("max_time"),
     "defaulttime": _duration("default_time", none=None), "maxnodes": _bounded("max_nodes"), "minnodes": _number("min_nodes"),
@@ -112,5 +118,5 @@ KEYS: dict[str, Read] = {
     "shared": _oversubscribe, "exclusiveuser": _exclusive_user, "overtimelimit": _seconds("over_time_limit"),
     "defmempercpu": _memory("def_mem_per_cpu"), "defmempernode": _memory("def_mem_per_node"),
     "maxmempercpu": _memory("max_mem_per_cpu"), "maxmempernode": _memory("max_mem_per_node"),
-    "tresbillingweights": _text("tres_billing_weights"), "jobdefaults": _text("job_defaults"),
+    "tresbillingweights": _weights, "jobdefaults": _text("job_defaults"),
 }

@@ -67,3 +67,4 @@ class Settings(msgspec.Struct, kw_only=True):
     priority_weight_partition: int = 0
     priority_max_age: int = 7 * 86400
     priority_favor_small: bool = False
+    priority_max_tres: bool = False  # PriorityFlags=MAX_TRES: the dearest resource is billed, not the sum

@@ -8,6 +8,7 @@ from slurm.notation.errors import NotationError
 ORDER = ("cpu", "mem", "energy", "node", "billing", "fs/disk", "vmem", "pages")
 _RANK = {name: rank for rank, name in enumerate(ORDER)}
 _IN_MB = frozenset({"mem", "vmem", "bb"})
+_UNITS = {"K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0**2, "P": 1024.0**3}
 _VALID = '"cpu=4,mem=2000M,node=1,gres/gpu=2"'
 
 
@@ -38,6 +39,23 @@ def parse_each(text: str) -> dict[str, int]:
             item = f"{name}={amount}" if colon and amount[:1].isdigit() else f"{item}=1"
         items.append(item)
     return parse(",".join(items))
+
+
+def parse_weights(text: str) -> dict[str, float]:
+    """Weights by TRES name, `CPU=1.0,Mem=0.25G,GRES/gpu=2.0`; that of memory is for each MB unless a unit stands behind it. NotationError otherwise."""
+    weights: dict[str, float] = {}
+    for item in (piece.strip() for piece in text.split(",") if piece.strip()):
+        name, equals, amount = item.partition("=")
+        key = name.lower() if not name.lower().startswith(("gres/", "license/")) else name.partition("/")[0].lower() + "/" + name.partition("/")[2]
+        unit = amount[-1:].upper() if amount[-1:].upper() in _UNITS and key in _IN_MB else ""
+        try:
+            weight = float(amount[: len(amount) - len(unit)])
+        except ValueError:
+            weight = -1.0
+        if not equals or not key or not 0.0 <= weight < 1e15:
+            raise NotationError(f'"{item}" is no name=weight', text=text, position=text.find(item), valid='"CPU=1.0,Mem=0.25G,GRES/gpu=2.0"')
+        weights[key] = weight / _UNITS[unit or "M"]
+    return weights
 
 
 def show(amounts: Mapping[str, int], *, convert: bool = True, alphabetical: bool = False) -> str:

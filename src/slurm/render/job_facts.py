@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slurm.core import tres as amounts
 from slurm.model.job import Job, NodeShare
 from slurm.model.states import JobState, Reason
 from slurm.notation import array, gres, hostlist, tres
@@ -112,56 +113,14 @@ def eligible_time(job: Job) -> float:
     return job.not_before or job.eligible_time
 
 
-def tasks(job: Job) -> int:
-    """Tasks asked for; one a node unless said otherwise."""
-    request = job.request
-    return request.ntasks or max(1, request.nodes_min) * max(1, request.ntasks_per_node)
-
-
-def nodes_wanted(job: Job) -> int:
-    """The fewest nodes the request needs as far as it says so itself."""
-    request = job.request
-    wanted = max(1, request.nodes_min)
-    if request.ntasks_per_node and request.ntasks:
-        wanted = max(wanted, -(-request.ntasks // request.ntasks_per_node))
-    return wanted
-
-
 def node_count(job: Job) -> int:
     """Nodes held, or wanted while pending."""
-    return len(job.allocation.shares) if job.allocation is not None else nodes_wanted(job)
-
-
-def cpus_wanted(job: Job) -> int:
-    """CPUs the request needs as far as it says so itself."""
-    return max(tasks(job) * max(1, job.request.cpus_per_task), nodes_wanted(job) * min_cpus(job))
+    return len(job.allocation.shares) if job.allocation is not None else amounts.nodes_wanted(job)
 
 
 def cpu_count(job: Job) -> int:
     """CPUs held, or wanted while pending."""
-    return job.allocation.cpu_count if job.allocation is not None else cpus_wanted(job)
-
-
-def min_cpus(job: Job) -> int:
-    """Fewest CPUs on each node."""
-    request = job.request
-    return max(1, request.mincpus, max(1, request.cpus_per_task) * max(1, request.ntasks_per_node))
-
-
-def memory_rule(job: Job, view: View) -> tuple[int, bool]:
-    """(MB, whether for each CPU) asked for or given by default; the MB are for each node otherwise."""
-    request = job.request
-    if request.mem_per_node is not None:
-        return request.mem_per_node, False
-    if request.mem_per_cpu is not None:
-        return request.mem_per_cpu, True
-    partition = view.partitions.get(job.partition)
-    for source in (partition, view.settings):
-        if source is not None and source.def_mem_per_cpu is not None:
-            return source.def_mem_per_cpu, True
-        if source is not None and source.def_mem_per_node is not None:
-            return source.def_mem_per_node, False
-    return 0, False
+    return job.allocation.cpu_count if job.allocation is not None else amounts.cpus_wanted(job)
 
 
 def gres_per_node(job: Job) -> str:
@@ -175,37 +134,9 @@ def gpus_text(text: str) -> str:
     return gres.show(gres.parse_gpus(text), "gres/")
 
 
-def requested(job: Job, view: View) -> dict[str, int]:
-    """Trackable resources asked for; memory MB."""
-    nodes = nodes_wanted(job)
-    cpus = cpus_wanted(job)
-    memory, per_cpu = memory_rule(job, view)
-    amounts = {"cpu": cpus, "mem": memory * (cpus if per_cpu else nodes), "node": nodes, "billing": cpus}
-    per_node = [*gres.parse(job.request.gres), *gres.parse_gpus(job.request.gpus_per_node)]
-    for item in per_node:
-        _add(amounts, item.name, item.count * nodes)
-    for item in gres.parse_gpus(job.request.gpus):
-        _add(amounts, item.name, item.count)
-    for item in gres.parse_gpus(job.request.gpus_per_task):
-        _add(amounts, item.name, item.count * tasks(job))
-    return amounts
-
-
-def held(job: Job) -> dict[str, int]:
-    """Trackable resources of the allocation, memory MB; empty without one."""
-    if job.allocation is None:
-        return {}
-    cpus = job.allocation.cpu_count
-    amounts = {"cpu": cpus, "mem": job.allocation.memory, "node": len(job.allocation.shares), "billing": cpus}
-    for share in job.allocation.shares:
-        for name, devices in share.gres.items():
-            _add(amounts, name, devices.bit_count())
-    return amounts
-
-
-def tres_text(amounts: dict[str, int], view: View) -> str:
+def tres_text(counts: dict[str, int], view: View) -> str:
     """Trackable resources as `ReqTRES=` and `tres-alloc` show them."""
-    return tres.show(amounts, convert=view.convert)
+    return tres.show(counts, convert=view.convert)
 
 
 def indexes(bitmap: int) -> list[int]:
@@ -257,7 +188,3 @@ def forecast_nodes(job: Job, view: View) -> str:
     """Nodes a pending job is expected to start on, "" while there is no forecast."""
     forecast = view.forecasts.get(job.id) if job.state is JobState.PENDING else None
     return hostlist.compress(forecast.nodes) if forecast is not None else ""
-
-
-def _add(amounts: dict[str, int], name: str, count: int) -> None:
-    amounts[f"gres/{name}"] = amounts.get(f"gres/{name}", 0) + count

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import msgspec
 
+from slurm.core import tres as amounts
 from slurm.core.events import Caller
 from slurm.model.errors import InvalidRequest
 from slurm.model.job import Job
@@ -106,8 +107,8 @@ SORT_KEYS: dict[str, Callable[[Job, View], float | str | tuple[int, float]]] = {
     "L": lambda job, view: _LAST if job.time_limit < 0 else job.time_limit - job_facts.time_used(job, view),
     "D": lambda job, view: job_facts.node_count(job),
     "C": lambda job, view: job_facts.cpu_count(job),
-    "c": lambda job, view: job_facts.min_cpus(job),
-    "m": lambda job, view: job_facts.memory_rule(job, view)[0],
+    "c": lambda job, view: amounts.min_cpus(job),
+    "m": lambda job, view: amounts.memory_rule(view, job)[0],
     "d": lambda job, view: job.request.tmp_disk,
     "y": lambda job, view: job.request.nice,
     "U": lambda job, view: job.owner.uid,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from slurm.core import tres as amounts
 from slurm.model.job import Job
 from slurm.model.states import JOB_FLAGS, JobState, Reason
 from slurm.notation import dependency, duration, exitstatus, filenames, size, sluid
@@ -103,7 +104,7 @@ def stdin(job: Job, view: View) -> str:
 
 def min_memory(job: Job, view: View) -> str:
     """Memory on each node or for each CPU, "500M"."""
-    amount, _ = facts.memory_rule(job, view)
+    amount, _ = amounts.memory_rule(view, job)
     return size.show_mb(amount, convert=view.convert) if amount else "0"
 
 
@@ -118,7 +119,7 @@ def exclusive(job: Job) -> str:
 
 
 def _tres_alloc(job: Job, view: View) -> str:
-    return facts.tres_text(facts.held(job) if job.allocation is not None else facts.requested(job, view), view)
+    return facts.tres_text(amounts.held(view, job.allocation) if job.allocation is not None else amounts.requested(view, job), view)
 
 
 def _pending_seconds(job: Job, view: View) -> str:
@@ -192,7 +193,7 @@ GETTERS: dict[str, Getter] = {
     "MaxNodes": lambda job, view: str(job.request.nodes_max),
     "mem-per-tres": lambda job, view: f"gres/gpu:{job.request.mem_per_gpu}" if job.request.mem_per_gpu else NONE,
     "MCSLabel": _always(NONE),
-    "MinCPUs": lambda job, view: str(facts.min_cpus(job)),
+    "MinCPUs": lambda job, view: str(amounts.min_cpus(job)),
     "MinMemory": min_memory,
     "MinTime": lambda job, view: duration.show(job.request.time_min) if job.request.time_min else NONE,
     "MinTmpDisk": lambda job, view: str(job.request.tmp_disk),
@@ -206,7 +207,7 @@ GETTERS: dict[str, Getter] = {
     "NTPerBoard": _always(NONE),
     "NumCPUs": lambda job, view: str(facts.cpu_count(job)),
     "NumNodes": lambda job, view: str(facts.node_count(job)),
-    "NumTasks": lambda job, view: str(facts.tasks(job)),
+    "NumTasks": lambda job, view: str(amounts.tasks(job)),
     "Origin": _always(NULL),
     "OriginRaw": _always("0"),
     "OverSubscribe": lambda job, view: oversubscribe(job),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slurm.core import tres as amounts
 from slurm.model.job import Job, NodeShare
 from slurm.model.states import JobState, Reason
 from slurm.notation import dependency, exitstatus, gres, sluid
@@ -86,7 +87,7 @@ def _request_head(job: Job, view: View) -> Record:
     return {
         "cores_per_socket": number(request.cores_per_socket or None),
         "billable_tres": {
-            "set": job.allocation is not None, "infinite": False, "number": float(facts.held(job).get("billing", 0))},
+            "set": job.allocation is not None, "infinite": False, "number": float(amounts.held(view, job.allocation).get("billing", 0))},
         "cpus_per_task": number(request.cpus_per_task or 1),
         "cpu_frequency_minimum": unset,
         "cpu_frequency_maximum": unset,
@@ -149,7 +150,7 @@ def _job_resources(job: Job, view: View) -> Record:
             "whole": allocation.exclusive,
             "allocation": [_share(index, share, view) for index, share in enumerate(allocation.shares)],
         },
-        "cpus": facts.cpus_wanted(job),
+        "cpus": amounts.cpus_wanted(job),
         "threads_per_core": number(job.request.threads_per_core or None),
     }
 
@@ -195,7 +196,7 @@ def _limits(job: Job) -> Record:
         "tasks_per_board": number(0),
         "cpus": number(facts.cpu_count(job)),
         "node_count": number(facts.node_count(job)),
-        "tasks": number(facts.tasks(job)),
+        "tasks": number(amounts.tasks(job)),
         "partition": job.partition,
         "prefer": request.prefer,
     }
@@ -203,11 +204,11 @@ def _limits(job: Job) -> Record:
 
 def _standing(job: Job, view: View) -> Record:
     request = job.request
-    memory, per_cpu = facts.memory_rule(job, view)
+    memory, per_cpu = amounts.memory_rule(view, job)
     return {
         "memory_per_cpu": number(memory if per_cpu else None),
         "memory_per_node": number(None if per_cpu else memory),
-        "minimum_cpus_per_node": number(facts.min_cpus(job)),
+        "minimum_cpus_per_node": number(amounts.min_cpus(job)),
         "minimum_tmp_disk_per_node": number(request.tmp_disk),
         "preempt_time": number(0),
         "preemptable_time": number(0 if job.state is JobState.PENDING else job.start_time),
@@ -249,7 +250,7 @@ def _times_and_files(job: Job, view: View) -> Record:
     reason = facts.reason(job, view)
     code = facts.reason_code(reason)
     batch = request.kind == "batch"
-    held = facts.held(job)
+    held = amounts.held(view, job.allocation)
     limit = job.time_limit
     return {
         "sockets_per_board": 0,
@@ -276,7 +277,7 @@ def _times_and_files(job: Job, view: View) -> Record:
         "tres_per_node": facts.gres_per_node(job),
         "tres_per_socket": facts.gpus_text(request.gpus_per_socket),
         "tres_per_task": gres.show(gres.parse_gpus(request.gpus_per_task), "gres/"),
-        "tres_req_str": facts.tres_text(facts.requested(job, view), view),
+        "tres_req_str": facts.tres_text(amounts.requested(view, job), view),
         "tres_alloc_str": facts.tres_text(held, view) if held else "",
         "user_id": job.owner.uid,
         "user_name": job.owner.user,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from slurm.core import tres as amounts
 from slurm.model.ids import BATCH_STEP
 from slurm.model.job import Job, NodeShare
 from slurm.model.states import JobState
@@ -87,21 +88,21 @@ def _size(job: Job, view: View, detail: bool) -> list[str]:
     nodes_text = str(facts.node_count(job))
     if job.allocation is None and request.nodes_max:
         nodes_text = f"{nodes_text}-{request.nodes_max}"
-    memory, per_cpu = facts.memory_rule(job, view)
+    memory, per_cpu = amounts.memory_rule(view, job)
     memory_text = size.show_mb(memory) if memory else "0"
-    held = facts.held(job)
+    held = amounts.held(view, job.allocation)
     per_node = f"{request.ntasks_per_node}:0:{request.ntasks_per_socket or '*'}:{request.ntasks_per_core or '*'}"
     lines = [
-        (f"NumNodes={nodes_text} NumCPUs={facts.cpu_count(job)} NumTasks={facts.tasks(job)} CPUs/Task={request.cpus_per_task or 1} "
+        (f"NumNodes={nodes_text} NumCPUs={facts.cpu_count(job)} NumTasks={amounts.tasks(job)} CPUs/Task={request.cpus_per_task or 1} "
         f"ReqB:S:C:T=0:{request.sockets_per_node}:{request.cores_per_socket or '*'}:{request.threads_per_core or '*'}"),
-        f"ReqTRES={facts.tres_text(facts.requested(job, view), view)}",
+        f"ReqTRES={facts.tres_text(amounts.requested(view, job), view)}",
         f"AllocTRES={facts.tres_text(held, view) if held else NULL}",
         f"Socks/Node={request.sockets_per_node or '*'} NtasksPerN:B:S:C={per_node} CoreSpec=*",
     ]
     if detail:
         lines += _detail(job, view)
     lines += [
-        f"MinCPUsNode={facts.min_cpus(job)} MinMemory{'CPU' if per_cpu else 'Node'}={memory_text} MinTmpDiskNode={request.tmp_disk}",
+        f"MinCPUsNode={amounts.min_cpus(job)} MinMemory{'CPU' if per_cpu else 'Node'}={memory_text} MinTmpDiskNode={request.tmp_disk}",
         f"Features={request.features or NULL} DelayBoot=00:00:00",
         (f"OverSubscribe={values.oversubscribe(job)} Exclusive={values.exclusive(job)} Contiguous={int(request.contiguous)} "
         f"Licenses={request.licenses or NULL} LicensesAlloc=(null) Network=(null)"),

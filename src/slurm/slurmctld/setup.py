@@ -86,7 +86,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         priority_type="basic" if "basic" in conf.text("PriorityType") else "multifactor",
         priority_weight_age=conf.number("PriorityWeightAge"), priority_weight_job_size=conf.number("PriorityWeightJobSize"),
         priority_weight_partition=conf.number("PriorityWeightPartition"), priority_max_age=conf.seconds("PriorityMaxAge"),
-        priority_favor_small=conf.flag("PriorityFavorSmall"))
+        priority_favor_small=conf.flag("PriorityFavorSmall"), priority_max_tres="MAX_TRES" in conf.words("PriorityFlags"))
 
 
 def _switch_seconds(conf: Config, key: str, switch: str) -> int | None:

@@ -46,3 +46,15 @@ def test_malformed_amounts_are_refused(text: str) -> None:
     ("gres/gpu:a100", {"gres/gpu:a100": 1})])
 def test_what_a_task_gets_is_written_with_colons_or_equals_signs(text: str, amounts: dict[str, int]) -> None:
     assert tres.parse_each(text) == amounts
+
+
+def test_weights_are_for_each_and_of_memory_for_each_mb_unless_a_unit_is_named() -> None:
+    assert tres.parse_weights("CPU=1.0,Mem=0.25G,GRES/gpu=2.5") == {"cpu": 1.0, "mem": 0.25 / 1024, "gres/gpu": 2.5}
+    assert tres.parse_weights("mem=2,node=3") == {"mem": 2.0, "node": 3.0}
+    assert tres.parse_weights("") == {}
+
+
+@pytest.mark.parametrize("text", ["CPU", "CPU=", "CPU=x", "CPU=-1", "=1", "CPU=inf", "CPU=nan", "CPU=1G"])
+def test_malformed_weights_are_refused(text: str) -> None:
+    with pytest.raises(NotationError):
+        tres.parse_weights(text)

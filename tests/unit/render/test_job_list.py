@@ -5,6 +5,7 @@ import time
 import msgspec
 import pytest
 
+from slurm.core import tres as amounts
 from slurm.model.errors import InvalidRequest, NotFound
 from slurm.model.ids import JobId
 from slurm.model.job import Allocation, Job
@@ -150,7 +151,7 @@ def test_tres_of_a_request_count_gpus_of_every_kind() -> None:
     view = lab.view()
     job = view.jobs[JobId(97)]
     job.request = msgspec.structs.replace(job.request, gpus_per_node="a100:2", gpus="h100:3", ntasks=8, cpus_per_task=2)
-    assert job_facts.requested(job, view) == {"cpu": 16, "mem": 8000, "node": 4, "billing": 16, "gres/gpu": 11}
+    assert amounts.requested(view, job) == {"cpu": 16, "mem": 8000, "node": 4, "billing": 16, "gres/gpu": 11}
 
 
 @pytest.mark.alone
