@@ -17,7 +17,7 @@ define extra
 endef
 
 SOURCES := $(shell find src scripts -type f -not -name '*.pyc' 2>/dev/null)
-SUITES  := $(wildcard tests/unit tests/properties tests/simulation tests/cluster tests/compat tests/campaign tests/fuzz tests/meta)
+SUITES  := $(wildcard tests/unit tests/upgrade tests/properties tests/simulation tests/cluster tests/compat tests/campaign tests/fuzz tests/meta)
 
 .PHONY: demo test check system clients bench campaign docs site clean
 

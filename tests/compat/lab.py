@@ -13,6 +13,7 @@ import msgspec
 
 from slurm.commands.shell import Shell
 from slurm.core.events import Caller
+from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.errors import SlurmError, describe, revive
 from slurm.model.ids import Gid, JobId, NodeName, Uid
 from slurm.model.job import Allocation, ArrayPart, DependencyClause, Job, NodeShare, Owner
@@ -127,7 +128,7 @@ def _running(job: Job, started: float, *shares: NodeShare, exclusive: bool = Fal
 
 
 def _share(node: str, cpus: int, memory: int, gpus: int = 0) -> NodeShare:
-    return NodeShare(node=NodeName(node), cpus=cpus, memory=memory, gres={"gpu": gpus} if gpus else {})
+    return NodeShare(node=NodeName(node), cpus=CpuSet(cpus), memory=memory, gres={"gpu": CpuSet(gpus)} if gpus else {})
 
 
 def _tasks_of_63(first: int, numbers: list[int], started: float, cpus: list[int]) -> list[Job]:
@@ -177,7 +178,7 @@ def view(*, late: bool = False) -> View:
             node.cpus_used |= share.cpus
             node.memory_used += share.memory
             for name, devices in share.gres.items():
-                node.gres_used[name] = node.gres_used.get(name, 0) | devices
+                node.gres_used[name] = node.gres_used.get(name, NOTHING) | devices
     if late:
         draining = found_nodes[NodeName("cn03")]
         draining.drain, draining.reason, draining.reason_user, draining.reason_time = True, "bad dimm", "root", LATE

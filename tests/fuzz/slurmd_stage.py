@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from slurm.model import msgpack
+from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import NotNow, SlurmError
 from slurm.model.ids import NodeName
 from slurm.model.job import NodeShare
@@ -135,7 +137,7 @@ class Stage:
         assert not self.network.errors, self.network.errors
 
     def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
-        message = msgspec.msgpack.decode(payload, type=n.FromNode)
+        message = msgpack.decode(payload, type=n.FromNode)
         if isinstance(message, n.RegisterNode):
             self.tell(n.NodeAccepted(kill_wait=2, heartbeat=5.0, step_key=SIGNER.public, now=time.time(), cluster_name="test"))
         elif isinstance(message, n.BatchLaunched | n.LaunchRefused | n.StepEnded | n.JobGone):
@@ -144,7 +146,7 @@ class Stage:
 
     def tell(self, message: Message) -> None:
         """An order that is sound."""
-        self.give(msgspec.msgpack.encode(message))
+        self.give(msgpack.encode(message))
 
     def give(self, payload: bytes) -> None:
         """Bytes from slurmctld, as the link hands them over: what breaks the connection does so in one of the ways that are foreseen."""
@@ -164,12 +166,12 @@ class Stage:
         """The order for a script."""
         return n.LaunchBatch(
             job=job, attempt=1, shown_id=str(job), uid=os.getuid(), gid=os.getgid(), user="root", script="#!/bin/sh\n", argv=[], environment={"A": "b"},
-            work_dir=str(self.root), stdin="/dev/null", stdout="out", stderr="", append=False, umask=0o022, cpus=1)
+            work_dir=str(self.root), stdin="/dev/null", stdout="out", stderr="", append=False, umask=0o022, cpus=CpuSet(1))
 
     def credential(self, job: int, step: int, tasks: int = 1, **changes: Any) -> str:
         """A step credential that is good."""
         now = time.time()
         credential = StepCredential(
             cluster="test", job=job, attempt=1, step=step, uid=os.getuid(), gid=os.getgid(), user="root", job_shown=str(job), issued=now,
-            expires=now + 120.0, shares=[NodeShare(node=NodeName("cn01"), cpus=0b11, tasks=tasks)])
+            expires=now + 120.0, shares=[NodeShare(node=NodeName("cn01"), cpus=CpuSet(0b11), tasks=tasks)])
         return seal(msgspec.structs.replace(credential, **changes), SIGNER.sign)

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slurm.model import msgpack
 from slurm.wire import frames, step_io
 from slurm.wire import node_messages as n
 from tests.fuzz.seeds import fuzzed
@@ -94,12 +95,12 @@ def test_launches_with_many_fields_at_once(with_seed: WithSeed, staged: Callable
         async def scene(s: Stage) -> None:
             given: set[tuple[int, int]] = set()
             for changes in launches:
-                sound = msgspec.to_builtins(s.batch(7))
+                sound = msgpack.decode(msgpack.encode(s.batch(7)), type=dict[str, Any])
                 for name in list(changes)[:3]:
                     sound[name] = changes[name]
                 try:
                     payload = msgspec.msgpack.encode(sound)
-                    order = msgspec.msgpack.decode(payload, type=n.LaunchBatch)
+                    order = msgpack.decode(payload, type=n.LaunchBatch)
                 except (OverflowError, msgspec.DecodeError):
                     continue
                 s.give(payload)

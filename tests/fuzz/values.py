@@ -14,6 +14,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from slurm.model import bounds
+from slurm.model.cpu_set import CpuSet
 
 MEANT: dict[str, list[str]] = {
     "partition": ["debug", "", "debug,debug", "nosuch", ",", "all"], "dependency": [
@@ -82,6 +83,8 @@ def value_of(hint: Any, name: str) -> st.SearchStrategy[Any]:
         return _text(name, next(extra for extra in extras if isinstance(extra, bounds.Text)))
     if kind is bytes:  # only nodes send them, in MessagePack
         return st.sampled_from([b"", b"x", b"SP\x01J\0\0\0\2{}", b"x" * 40_000]) | st.binary(max_size=40)
+    if kind is CpuSet:  # only nodes send them, in MessagePack
+        return st.sampled_from([b"", b"\x01", 3, -1, 2**64 - 1, b"\xff" * 8_193]) | st.binary(max_size=40)
     if kind is int:
         return _numbers(next(extra for extra in extras if isinstance(extra, bounds.Whole)))
     if kind is float:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from slurm.core import arrays
-from slurm.core.resources import gres_total, may_share
+from slurm.core.resources import may_share
 from slurm.core.state import ClusterState
+from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
 from slurm.model.node import Node
@@ -76,26 +77,26 @@ def _nodes(state: ClusterState) -> Iterator[str]:
 
 
 def _node(state: ClusterState, node: Node, jobs: list[Job]) -> Iterator[str]:
-    cpus = memory = 0
-    gres: dict[str, int] = {}
+    cpus, memory = NOTHING, 0
+    gres: dict[str, CpuSet] = {}
     for job in jobs:
         assert job.holding is not None
         share = next(share for share in job.holding.shares if share.node == node.name)
-        if cpus & share.cpus and not may_share(state, job, job.holding.partition):
+        if not cpus.isdisjoint(share.cpus) and not may_share(state, job, job.holding.partition):
             yield f"CPUs of {node.name} are given twice, the second time to job {job.id}"
         cpus |= share.cpus
         memory += share.memory
-        for kind, mask in share.gres.items():
-            if gres.get(kind, 0) & mask:
+        for kind, devices in share.gres.items():
+            if not devices.isdisjoint(gres.get(kind, NOTHING)):
                 yield f"{kind} of {node.name} is given twice, the second time to job {job.id}"
-            gres[kind] = gres.get(kind, 0) | mask
-    if cpus != node.cpus_used or cpus >> node.cpus:
-        yield f"{node.name} counts CPUs {node.cpus_used:b}, its jobs hold {cpus:b}"
+            gres[kind] = gres.get(kind, NOTHING) | devices
+    if cpus != node.cpus_used or cpus.end > node.cpus:
+        yield f"{node.name} counts CPUs {node.cpus_used}, its jobs hold {cpus}"
     if memory != node.memory_used or (memory > node.memory and state.settings.select_memory):
         yield f"{node.name} counts {node.memory_used} MB, its jobs hold {memory}"
-    if {kind: mask for kind, mask in gres.items() if mask} != {kind: mask for kind, mask in node.gres_used.items() if mask}:
+    if {kind: held for kind, held in gres.items() if held} != {kind: held for kind, held in node.gres_used.items() if held}:
         yield f"{node.name} counts {node.gres_used}, its jobs hold {gres}"
-    if any(mask & ~gres_total(node, kind) for kind, mask in gres.items()):
+    if not all(held <= node.devices(kind) for kind, held in gres.items()):
         yield f"{node.name} gives devices it has not"
     if node.jobs != {job.id for job in jobs}:
         yield f"{node.name} lists jobs {sorted(node.jobs)}, it is held by {sorted(job.id for job in jobs)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slurm.core.state import ClusterState
+from slurm.model.cpu_set import NOTHING
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.node import Node
 
@@ -13,8 +14,8 @@ def hold(state: ClusterState, node: Node, job: Job, share: NodeShare, *, exclusi
     node.jobs.add(job.id)
     node.cpus_used |= share.cpus
     node.memory_used += share.memory
-    for name, mask in share.gres.items():
-        node.gres_used[name] = node.gres_used.get(name, 0) | mask
+    for name, devices in share.gres.items():
+        node.gres_used[name] = node.gres_used.get(name, NOTHING) | devices
     if exclusive_user:
         node.exclusive_user = job.owner.uid
 
@@ -24,10 +25,10 @@ def free(state: ClusterState, node: Node, job: Job, share: NodeShare, at: float)
     state.touched.add(node.name)
     node.jobs.discard(job.id)
     node.completing.discard(job.id)
-    node.cpus_used &= ~share.cpus
+    node.cpus_used -= share.cpus
     node.memory_used -= share.memory
-    for name, mask in share.gres.items():
-        left = node.gres_used.get(name, 0) & ~mask
+    for name, devices in share.gres.items():
+        left = node.gres_used.get(name, NOTHING) - devices
         if left:
             node.gres_used[name] = left
         else:
@@ -38,7 +39,8 @@ def free(state: ClusterState, node: Node, job: Job, share: NodeShare, at: float)
     elif _oversubscribed(state, job):
         for other in node.jobs:
             held = share_on(state.jobs[other], node)
-            node.cpus_used |= held.cpus if held is not None else 0
+            if held is not None:
+                node.cpus_used |= held.cpus
 
 
 def share_on(job: Job, node: Node) -> NodeShare | None:
@@ -49,15 +51,6 @@ def share_on(job: Job, node: Node) -> NodeShare | None:
         if share.node == node.name:
             return share
     return None
-
-
-def gres_total(node: Node, name: str) -> int:
-    """A bitmap of all device indexes of this gres name that a node has."""
-    mask = 0
-    for pool in node.gres:
-        if pool.name == name:
-            mask |= ((1 << pool.count) - 1) << pool.first
-    return mask
 
 
 def fits(state: ClusterState, job: Job, allocation: Allocation) -> str | None:
@@ -98,13 +91,13 @@ def _refused(node: Node, job: Job, share: NodeShare, exclusive: bool, sharing: b
         return f"node {node.name} is not empty"
     if node.exclusive_user >= 0 and node.exclusive_user != job.owner.uid:
         return f"node {node.name} belongs to another user's exclusive job"
-    if share.cpus >> node.cpus or not share.cpus:
+    if share.cpus.end > node.cpus or not share.cpus:
         return f"node {node.name} has {node.cpus} CPUs, not those that were proposed"
-    if share.cpus & node.cpus_used and not sharing:
+    if not sharing and not share.cpus.isdisjoint(node.cpus_used):
         return f"CPUs of node {node.name} were taken meanwhile"
     if share.memory + node.memory_used > node.memory:
         return f"memory of node {node.name} was taken meanwhile"
-    for name, mask in share.gres.items():
-        if mask & ~gres_total(node, name) or mask & node.gres_used.get(name, 0):
+    for name, devices in share.gres.items():
+        if not devices <= node.devices(name) - node.gres_used.get(name, NOTHING):
             return f"{name} of node {node.name} was taken meanwhile"
     return None

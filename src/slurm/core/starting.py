@@ -10,6 +10,7 @@ from slurm.core.illegal import IllegalTransition, story
 from slurm.core.splitting import split
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
+from slurm.model.cpu_set import NOTHING
 from slurm.model.ids import BATCH_STEP, JobId
 from slurm.model.job import Allocation, ArrayPart, Job, Step
 from slurm.model.states import JobState, Reason
@@ -136,10 +137,10 @@ def _check(state: ClusterState, record: Job, event: e.Started) -> None:
         node = state.nodes.get(share.node)
         if node is None:
             raise IllegalTransition(f"Started names node {share.node}, which is not known: {story(record)}")
-        if node.cpus_used & share.cpus and not resources.may_share(state, record, event.allocation.partition):
+        if not share.cpus.isdisjoint(node.cpus_used) and not resources.may_share(state, record, event.allocation.partition):
             raise IllegalTransition(f"Started gives CPUs of {share.node} that are held: {story(record)}")
-        for name, mask in share.gres.items():
-            if node.gres_used.get(name, 0) & mask:
+        for name, devices in share.gres.items():
+            if not devices.isdisjoint(node.gres_used.get(name, NOTHING)):
                 raise IllegalTransition(f"Started gives {name} of {share.node} that is held: {story(record)}")
     if not event.allocation.shares:
         raise IllegalTransition(f"Started gives nothing: {story(record)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.errors import InvalidRequest
 from slurm.model.node import Node
 from slurm.model.request import JobRequest, StepRequest
@@ -54,25 +55,21 @@ def _read(request: StepRequest | JobRequest) -> StepGres:
         raise InvalidRequest("ESLURM_INVALID_GRES", hints=[error.message]) from error
 
 
-def tasks_on(node: Node, devices: Mapping[str, int], wanted: StepGres) -> int | None:
-    """How many tasks the devices (name → bitmap) of a node suffice for; None: as many as you like."""
+def tasks_on(node: Node, devices: Mapping[str, CpuSet], wanted: StepGres) -> int | None:
+    """How many tasks the devices of a node suffice for; None: as many as you like."""
     for item in (*wanted.per_node, *(one._replace(count=1) for one in wanted.in_all)):
-        if there(node, devices, item).bit_count() < item.count:
+        if len(there(node, devices, item)) < item.count:
             return 0
-    found = [there(node, devices, item).bit_count() // item.count for item in wanted.per_task]
+    found = [len(there(node, devices, item)) // item.count for item in wanted.per_task]
     return min(found) if found else None
 
 
-def there(node: Node, devices: Mapping[str, int], item: GresRequest) -> int:
-    """The devices of this kind among those given, as a bitmap; all of the node's where none is anybody's own."""
-    mask = devices.get(item.name, 0) if node.consumes(item.name) else -1
-    if not item.type and mask >= 0:
-        return mask
-    typed = 0
-    for pool in node.gres:
-        if pool.name == item.name and item.type in ("", pool.type):
-            typed |= ((1 << pool.count) - 1) << pool.first
-    return mask & typed
+def there(node: Node, devices: Mapping[str, CpuSet], item: GresRequest) -> CpuSet:
+    """The devices of this kind among those given; all of the node's where none is anybody's own."""
+    if not node.consumes(item.name):
+        return node.devices(item.name, item.type)
+    held = devices.get(item.name, NOTHING)
+    return held & node.devices(item.name, item.type) if item.type else held
 
 
 def dealt(have: Sequence[int], count: int) -> list[int] | None:

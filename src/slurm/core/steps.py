@@ -7,6 +7,7 @@ from typing import NamedTuple
 from slurm.core import resolving, step_gres
 from slurm.core.state import ClusterState
 from slurm.core.step_gres import StepGres
+from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.errors import InvalidRequest, NotNow
 from slurm.model.ids import NodeName, StepId
 from slurm.model.job import Job, NodeShare, Step
@@ -20,9 +21,9 @@ class _Room(NamedTuple):
 
     share: NodeShare
     node: Node
-    cpus: int
+    cpus: CpuSet
     memory: int
-    gres: dict[str, int]
+    gres: dict[str, CpuSet]
 
 
 def asked_before(job: Job, request: StepRequest) -> Step | None:
@@ -123,10 +124,10 @@ def _room(job: Job, share: NodeShare, node: Node) -> _Room:
             continue
         for taken in step.shares:
             if taken.node == share.node:
-                cpus &= ~taken.cpus
+                cpus -= taken.cpus
                 memory -= taken.memory
-                for name, mask in taken.gres.items():
-                    devices[name] = devices.get(name, 0) & ~mask
+                for name, held in taken.gres.items():
+                    devices[name] = devices.get(name, NOTHING) - held
     return _Room(share, node, cpus, max(0, memory), devices)
 
 
@@ -142,12 +143,12 @@ def _slots(room: _Room, job: Job, request: StepRequest, per_task: int, wanted: S
     """How many tasks of the step this node could take."""
     if not room.cpus:
         return 0
-    most = 1 << 30 if request.overcommit or job.request.overcommit else room.cpus.bit_count() // per_task
+    most = 1 << 30 if request.overcommit or job.request.overcommit else len(room.cpus) // per_task
     if request.mem_per_cpu and room.share.memory:
         most = min(most, room.memory // (request.mem_per_cpu * per_task))
     if request.mem_per_node and room.share.memory and request.mem_per_node > room.memory:
         return 0
-    if not wanted.asked and any(mask & ~room.gres.get(name, 0) for name, mask in room.share.gres.items()):
+    if not wanted.asked and not all(held <= room.gres.get(name, NOTHING) for name, held in room.share.gres.items()):
         return 0
     by_devices = step_gres.tasks_on(room.node, room.gres, wanted)
     if by_devices is not None:
@@ -164,7 +165,7 @@ def _pick(rooms: list[_Room], job: Job, request: StepRequest, per_task: int, wan
     chosen = slots[: min(nodes, tasks, wanted.total or tasks)]
     if not chosen or len(chosen) < min(least, tasks) or sum(most for _, most in chosen) < tasks:
         return None
-    if any(sum(step_gres.there(room.node, room.gres, item).bit_count() for room, _ in chosen) < item.count for item in wanted.in_all):
+    if any(sum(len(step_gres.there(room.node, room.gres, item)) for room, _ in chosen) < item.count for item in wanted.in_all):
         return None
     return _spread(chosen, tasks, request)
 
@@ -173,7 +174,7 @@ def _dealt_devices(picked: list[tuple[_Room, int]], wanted: StepGres) -> list[li
     """How many devices of the step's own count come from each node."""
     here: list[list[tuple[GresRequest, int]]] = [[] for _ in picked]
     for item in wanted.in_all:
-        counts = step_gres.dealt([step_gres.there(room.node, room.gres, item).bit_count() for room, _ in picked], item.count)
+        counts = step_gres.dealt([len(step_gres.there(room.node, room.gres, item)) for room, _ in picked], item.count)
         for place, count in enumerate(counts or []):
             here[place].append((item, count))
     return here
@@ -202,34 +203,34 @@ def _share(
 ) -> NodeShare:
     """What the step gets on one node: every CPU that is free there; just what its tasks need with --exact, --exclusive or -c."""
     exact = request.exact or request.exclusive or bool(request.cpus_per_task)
-    cpus = _lowest(room.cpus, tasks * per_task) if exact else room.cpus
+    cpus = room.cpus.lowest(tasks * per_task) if exact else room.cpus
     memory = room.memory
     if request.mem_per_cpu:
-        memory = request.mem_per_cpu * cpus.bit_count()
+        memory = request.mem_per_cpu * len(cpus)
     elif request.mem_per_node:
         memory = request.mem_per_node
     elif room.share.memory and room.share.cpus:
-        memory = min(room.memory, room.share.memory * cpus.bit_count() // room.share.cpus.bit_count())
-    devices: dict[str, int] = {}
+        memory = min(room.memory, room.share.memory * len(cpus) // len(room.share.cpus))
+    devices: dict[str, CpuSet] = {}
     counts = [(item, item.count) for item in wanted.per_node] + [(item, item.count * tasks) for item in wanted.per_task] + in_all
     for item, count in sorted(counts, key=lambda pair: not pair[0].type):  # two counts of the same devices hold both, they do not add up
-        there, held = step_gres.there(room.node, room.gres, item), devices.get(item.name, 0)
+        there, held = step_gres.there(room.node, room.gres, item), devices.get(item.name, NOTHING)
         if room.node.consumes(item.name):
-            devices[item.name] = held | _lowest(there & ~held, count - (held & there).bit_count())
+            devices[item.name] = held | (there - held).lowest(count - len(held & there))
     if not wanted.asked:
-        devices = {name: mask for name, mask in room.gres.items() if mask}
+        devices = {name: left for name, left in room.gres.items() if left}
     return NodeShare(node=NodeName(room.share.node), cpus=cpus, memory=min(memory, room.memory), gres=devices, tasks=tasks)
 
 
 def _lacking(rooms: list[_Room], per_task: int, wanted: StepGres) -> list[str]:
-    cpus = sum(room.cpus.bit_count() for room in rooms)
+    cpus = sum(len(room.cpus) for room in rooms)
     hints = [f"the step may use {len(rooms)} nodes with {cpus} CPUs of the job; it needs {per_task} CPUs a task"]
     return hints + wanted.shown()
 
 
 def _devices(rooms: list[_Room]) -> str:
     """What the job has of generic resources, for whoever asked for more."""
-    held = [f"{room.share.node}: {', '.join(f'{name}:{mask.bit_count()}' for name, mask in room.gres.items() if mask) or 'none'}" for room in rooms]
+    held = [f"{room.share.node}: {', '.join(f'{name}:{len(left)}' for name, left in room.gres.items() if left) or 'none'}" for room in rooms]
     return f"the job has {'; '.join(held)}"
 
 
@@ -243,13 +244,3 @@ def _dealt(counts: list[int], size: int) -> list[list[int]]:
             result[index].extend(range(rank, rank + run))
             rank += run
     return result
-
-
-def _lowest(mask: int, count: int) -> int:
-    taken = 0
-    while count > 0 and mask:
-        low = mask & -mask
-        taken |= low
-        mask ^= low
-        count -= 1
-    return taken

@@ -85,7 +85,7 @@ def held(scene: Scene, allocation: Allocation | None) -> dict[str, int]:
     amounts = {"cpu": cpus, "mem": allocation.memory, "node": len(allocation.shares), "billing": cpus}
     for share in allocation.shares:
         for name, devices in share.gres.items():
-            _add(amounts, name, devices.bit_count())
+            _add(amounts, name, len(devices))
     return _billed(scene, allocation.partition, amounts)
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, NamedTuple, NewType, Union, get_args, get_ori
 
 import msgspec
 
+from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import InvalidRequest, NotPermitted
 from slurm.model.settings import Settings
 
@@ -273,6 +274,8 @@ def _one(plain: Any, bound: Bound, where: str) -> Check:
         return _text(bound) if kind is str else _sized(bound)
     if isinstance(bound, Whole) and kind is int or isinstance(bound, Real) and kind is float:
         return _number(bound)
+    if isinstance(bound, Whole) and kind is CpuSet:
+        return _members(bound)
     if isinstance(bound, Variables) and kind is dict:
         return _variables(bound)
     if isinstance(bound, Many) and kind in (list, dict, set):
@@ -340,6 +343,14 @@ def _number(bound: Whole | Real) -> Check:
             raise _refusal(place, bound, value, bound.error)
 
     return check_number
+
+
+def _members(bound: Whole) -> Check:
+    def check_members(value: Any, place: str, settings: Settings) -> None:
+        if value.end > bound.most + 1:
+            raise _refusal(place, bound, value.end - 1, bound.error)
+
+    return check_members
 
 
 def _sized(bound: Text | Many) -> Check:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import Gid, JobId, NodeName, StepId, Uid
 from slurm.model.request import JobRequest, PayloadRef, StepRequest
 from slurm.model.states import JobState, Reason
@@ -22,18 +23,18 @@ class Owner(msgspec.Struct, frozen=True):
 
 
 class NodeShare(msgspec.Struct):
-    """What one job holds on one node: `cpus` a bitmap of CPU numbers (bit i = CPU i), memory MB, gres name → bitmap of device indexes."""
+    """What one job holds on one node: CPUs, memory MB, gres name → device indexes."""
 
     node: NodeName
-    cpus: int
+    cpus: CpuSet
     memory: int = 0
-    gres: dict[str, int] = msgspec.field(default_factory=dict)
+    gres: dict[str, CpuSet] = msgspec.field(default_factory=dict)
     tasks: int = 1
 
     @property
     def cpu_count(self) -> int:
         """CPUs held on this node."""
-        return self.cpus.bit_count()
+        return len(self.cpus)
 
 
 class Allocation(msgspec.Struct):

@@ -7,17 +7,18 @@ from typing import Annotated
 import msgspec
 
 from slurm.model.bounds import Count, Many, Name, Path, Whole
+from slurm.model.cpu_set import NOTHING, CpuSet, run
 from slurm.model.ids import JobId, NodeName
 from slurm.model.states import NodeState
 
 Files = Annotated[list[Path], Many(65_536)]
-Bitmap = Annotated[int, Whole(0, 2**64 - 1)]
+Cpus = Annotated[CpuSet, Whole(0, 65_535)]
 
 
 class GresPool(msgspec.Struct):
     """The devices of one gres name and type on a node, numbered from `first` in the node's index space of that name.
 
-    `files` are the device files in index order ("" where there is none); `cores` a bitmap of near CPUs or 0.
+    `files` are the device files in index order ("" where there is none); `cores` near CPUs, none where gres.conf does not say.
     """
 
     name: Name
@@ -25,8 +26,13 @@ class GresPool(msgspec.Struct):
     count: Count
     first: Count = 0
     files: Files = msgspec.field(default_factory=list)
-    cores: Bitmap = 0
+    cores: Cpus = NOTHING
     consumed: bool = True  # False (no_consume): jobs ask for it and none has it for himself
+
+    @property
+    def devices(self) -> CpuSet:
+        """Its indexes."""
+        return CpuSet.run(self.count, self.first)
 
 
 class Remains(msgspec.Struct, frozen=True):
@@ -38,7 +44,7 @@ class Remains(msgspec.Struct, frozen=True):
 
 
 class Node(msgspec.Struct, kw_only=True):
-    """A node. Memory and disk MB; `cpus_used` a bitmap of CPUs held, `gres_used` name → bitmap of device indexes held."""
+    """A node. Memory and disk MB; `cpus_used` are held by jobs, and of `gres_used` name → device indexes."""
 
     name: NodeName
     address: str = ""
@@ -78,9 +84,9 @@ class Node(msgspec.Struct, kw_only=True):
     cpu_load: float = 0.0
     free_memory: int = 0
 
-    cpus_used: int = 0
+    cpus_used: CpuSet = NOTHING
     memory_used: int = 0
-    gres_used: dict[str, int] = msgspec.field(default_factory=dict)
+    gres_used: dict[str, CpuSet] = msgspec.field(default_factory=dict)
     jobs: set[JobId] = msgspec.field(default_factory=set)
     completing: set[JobId] = msgspec.field(default_factory=set)
     remains: list[Remains] = msgspec.field(default_factory=list)
@@ -89,6 +95,14 @@ class Node(msgspec.Struct, kw_only=True):
     def consumes(self, name: str) -> bool:
         """Whether whoever gets this resource has it for himself."""
         return all(pool.consumed for pool in self.gres if pool.name == name)
+
+    def devices(self, name: str, type: str = "") -> CpuSet:
+        """Indexes of the devices of this gres name (and type)."""
+        bits = 0
+        for pool in self.gres:
+            if pool.name == name and type in ("", pool.type):
+                bits |= run(pool.count, pool.first)
+        return CpuSet(bits)
 
     @property
     def usable(self) -> bool:

@@ -139,29 +139,18 @@ def tres_text(counts: dict[str, int], view: View) -> str:
     return tres.show(counts, convert=view.convert)
 
 
-def indexes(bitmap: int) -> list[int]:
-    """The numbers of the bits that are set, rising."""
-    found = []
-    while bitmap:
-        lowest = bitmap & -bitmap
-        found.append(lowest.bit_length() - 1)
-        bitmap ^= lowest
-    return found
-
-
 def share_gres(share: NodeShare, view: View) -> str:
     """What a job holds of a node's GRES: "gpu:a100:2(IDX:0-1)"."""
     node = view.nodes.get(share.node)
     shown = []
     for name, devices in share.gres.items():
         pools = [pool for pool in node.gres if pool.name == name] if node is not None else []
-        taken = indexes(devices)
         for pool in pools:
-            mine = [index for index in taken if pool.first <= index < pool.first + pool.count]
+            mine = devices & pool.devices
             if mine:
-                shown.append(gres.show_used(name, pool.type, mine))
-        if not pools and taken:
-            shown.append(gres.show_used(name, "", taken))
+                shown.append(gres.show_used(name, pool.type, list(mine)))
+        if not pools and devices:
+            shown.append(gres.show_used(name, "", list(devices)))
     return ",".join(shown)
 
 
@@ -172,10 +161,9 @@ def gres_held(job: Job, view: View) -> list[GresRequest]:
         node = view.nodes.get(share.node)
         for name, devices in share.gres.items():
             for pool in node.gres if node is not None else ():
-                window = (devices >> pool.first) & ((1 << pool.count) - 1)
-                if pool.name == name and window:
+                if pool.name == name and (mine := devices & pool.devices):
                     key = (name, pool.type)
-                    totals[key] = totals.get(key, 0) + window.bit_count()
+                    totals[key] = totals.get(key, 0) + len(mine)
     return [GresRequest(name, kind, count) for (name, kind), count in totals.items()]
 
 

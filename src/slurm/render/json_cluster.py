@@ -72,7 +72,7 @@ def node_record(node: Node, view: View) -> Record:
         "resume_after": number(0),
         "reservation": "",
         "alloc_memory": node.memory_used,
-        "alloc_cpus": node.cpus_used.bit_count(),
+        "alloc_cpus": len(node.cpus_used),
         "alloc_idle_cpus": node_values.count_cpus([node], view)[1],
         "tres_used": tres.show(used(node)),
         "tres_weighted": 0.0,

@@ -159,13 +159,12 @@ def _share(index: int, share: NodeShare, view: View) -> Record:
     node = view.nodes.get(share.node)
     sockets: list[Value] = []
     if node is not None:
-        threads = max(1, node.threads_per_core)
+        taken = {cpu // max(1, node.threads_per_core) for cpu in share.cpus}
         for socket in range(node.sockets):
             cores: list[Value] = []
             for core in range(node.cores_per_socket):
-                first = (socket * node.cores_per_socket + core) * threads
-                taken = (share.cpus >> first) & ((1 << threads) - 1)
-                cores.append({"index": core, "status": ["ALLOCATED" if taken else "UNALLOCATED"]})
+                state = "ALLOCATED" if socket * node.cores_per_socket + core in taken else "UNALLOCATED"
+                cores.append({"index": core, "status": [state]})
             sockets.append({"index": socket, "cores": cores})
     return {
         "index": index,

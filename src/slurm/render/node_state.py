@@ -89,7 +89,7 @@ def status(node: Node, view: View) -> NodeStatus:
     """The state of a node."""
     base = node.state.value
     if node.state is NodeState.IDLE and node.cpus_used:
-        base = "allocated" if node.cpus_used.bit_count() >= node.cpus else "mixed"
+        base = "allocated" if len(node.cpus_used) >= node.cpus else "mixed"
     flags = []
     if node.drain:
         flags.append("drain")

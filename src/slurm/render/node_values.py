@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from slurm.model.cpu_set import NOTHING
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.notation import duration, gres, hostlist
 from slurm.notation.gres import GresRequest
-from slurm.render.job_facts import indexes
 from slurm.render.node_state import NodeStatus, status
 from slurm.render.view import View
 
@@ -35,7 +35,7 @@ def gres_used_text(node: Node) -> str:
     """What jobs hold of it, "gpu:a100:1(IDX:0)", "" for a node without GRES."""
     shown = []
     for pool in node.gres:
-        taken = [i for i in indexes(node.gres_used.get(pool.name, 0)) if pool.first <= i < pool.first + pool.count]
+        taken = list(node.gres_used.get(pool.name, NOTHING) & pool.devices)
         shown.append(gres.show_used(pool.name, pool.type, taken))
     return ",".join(shown)
 
@@ -103,7 +103,7 @@ def count_cpus(nodes: Iterable[Node], view: View) -> tuple[int, int, int, int]:
     """(allocated, idle, other, total) CPUs."""
     allocated = idle = other = total = 0
     for node in nodes:
-        used = node.cpus_used.bit_count()
+        used = len(node.cpus_used)
         allocated += used
         total += node.cpus
         if status(node, view).available:

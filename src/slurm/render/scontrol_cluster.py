@@ -17,7 +17,7 @@ NULL = "(null)"
 def show_node(node: Node, view: View, detail: bool = False) -> list[str]:
     """A node's lines, without their indentation; `detail` as `scontrol show -d node`."""
     features = ",".join(node.features) or NULL
-    allocated = node.cpus_used.bit_count()
+    allocated = len(node.cpus_used)
     arch = f"Arch={node.arch} " if node.arch else ""
     version = f" Version={node.version}" if node.version else ""
     lines = [
@@ -68,9 +68,9 @@ def configured(nodes: Iterable[Node], *, with_nodes: bool = True) -> dict[str, i
 
 def used(node: Node) -> dict[str, int]:
     """Trackable resources that jobs hold on a node, memory MB."""
-    amounts = {"cpu": node.cpus_used.bit_count(), "mem": node.memory_used}
+    amounts = {"cpu": len(node.cpus_used), "mem": node.memory_used}
     for name, devices in node.gres_used.items():
-        amounts[f"gres/{name}"] = devices.bit_count()
+        amounts[f"gres/{name}"] = len(devices)
     return amounts
 
 

@@ -117,7 +117,7 @@ def _detail(job: Job, view: View) -> list[str]:
     lines = [f"JOB_GRES={gres.show(facts.gres_held(job, view)) or NULL}"]
 
     def alike(share: NodeShare) -> tuple[str, int, str]:
-        return gres.show_indices(facts.indexes(share.cpus)), share.memory, facts.share_gres(share, view)
+        return gres.show_indices(list(share.cpus)), share.memory, facts.share_gres(share, view)
 
     for (cpus, memory, devices), shares in groupby(job.allocation.shares, key=alike):
         names = hostlist.compress(share.node for share in shares)
@@ -161,7 +161,7 @@ def show_step(entry: JobStep, view: View) -> list[str]:
     amounts = {"cpu": cpus, "mem": sum(share.memory for share in step.shares), "node": len(step.shares)}
     for share in step.shares:
         for name, devices in share.gres.items():
-            amounts[f"gres/{name}"] = amounts.get(f"gres/{name}", 0) + devices.bit_count()
+            amounts[f"gres/{name}"] = amounts.get(f"gres/{name}", 0) + len(devices)
     shown_tres = NULL if step.id == BATCH_STEP else tres.show(amounts)
     return [
         (f"StepId={entry.shown} UserId={job.owner.uid} StartTime={view.moment(step.start_time, 'Unknown')} "

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import NodeName
 from slurm.model.job import NodeShare
 from slurm.model.node import Node
@@ -20,7 +21,6 @@ from slurm.notation.gres import GresRequest
 from slurm.sched.choose import gpus_here
 from slurm.sched.need import MANY, Need
 from slurm.sched.room import Room, held_cpus, tasks_in, with_memory
-from slurm.sched.space import pool_mask
 
 Array = NDArray[np.int32]
 Index = NDArray[np.intp]
@@ -85,7 +85,7 @@ class Board:
         self.socket_cpus = _column(node.cores_per_socket * node.threads_per_core for node in self.nodes)
         self.total_memory = _column(node.memory for node in self.nodes)
         self.now = Free(
-            _column(node.cpus - node.cpus_used.bit_count() for node in self.nodes),
+            _column(node.cpus - len(node.cpus_used) for node in self.nodes),
             _column(node.memory - node.memory_used for node in self.nodes),
             _column(len(node.jobs) for node in self.nodes),
             {key: _column(_free_devices(node, key) for node in self.nodes) for key in self.devices})
@@ -96,7 +96,7 @@ class Board:
         for node in nodes:
             at = self.position.get(node.name)
             if at is not None:
-                now.cpus[at] = node.cpus - node.cpus_used.bit_count()
+                now.cpus[at] = node.cpus - len(node.cpus_used)
                 now.memory[at] = node.memory - node.memory_used
                 now.tenants[at] = len(node.jobs)
                 for key, column in now.gres.items():
@@ -109,7 +109,7 @@ class Board:
         gres: dict[Device, Array] = {}
         if any(share.gres for share in known):
             gres = {key: _column(_held_devices(self.nodes[i], key, share.gres) for i, share in zip(at, known, strict=True)) for key in self.devices}
-        return Usage(at, _column(share.cpus.bit_count() for share in known), _column(share.memory for share in known), gres)
+        return Usage(at, _column(len(share.cpus) for share in known), _column(share.memory for share in known), gres)
 
     def marked(self, names: Iterable[NodeName]) -> NDArray[np.bool_]:
         """True at the positions of these nodes."""
@@ -258,8 +258,6 @@ def _total_devices(node: Node, key: Device) -> int:
     return sum(pool.count for pool in node.gres if pool.name == key[0] and key[1] in ("", pool.type))
 
 
-def _held_devices(node: Node, key: Device, held: Mapping[str, int]) -> int:
-    mask = held.get(key[0], 0)
-    if not mask:
-        return 0
-    return sum((mask & pool_mask(pool)).bit_count() for pool in node.gres if pool.name == key[0] and key[1] in ("", pool.type))
+def _held_devices(node: Node, key: Device, held: Mapping[str, CpuSet]) -> int:
+    devices = held.get(key[0])
+    return len(devices & node.devices(*key)) if devices else 0

@@ -72,11 +72,11 @@ def _too_much(nodes: list[Node], need: Need, partition: Partition) -> tuple[list
         preface = (_NO_MEMORY,)
     spaces = [NodeSpace(node, vacant=True) for node in nodes]
     for item in (*need.gres_node, *need.gres_task):
-        most = max(space.free_gres(item.name, item.type).bit_count() for space in spaces)
+        most = max(space.devices(item) for space in spaces)
         if item.count > most:
             what.append(f"{item.show()} is asked for, a node of partition {partition.name} has at most {most}")
     for item in need.gpus_job:
-        total = sum(space.free_gres(item.name, item.type).bit_count() for space in spaces)
+        total = sum(space.devices(item) for space in spaces)
         if item.count > total:
             what.append(f"{item.show()} is asked for, partition {partition.name} has {total}")
     cpus = max(node.cpus for node in nodes)

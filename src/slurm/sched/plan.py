@@ -15,6 +15,7 @@ import msgspec
 from slurm.core import arrays
 from slurm.core.gates import array_limit
 from slurm.core.gates import stack as gates
+from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import JobId
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.partition import Partition
@@ -233,10 +234,10 @@ class _Pass:
 
 
 def _counted(reservation: Reservation, partition: str) -> Allocation:
-    """A reservation as an allocation whose CPU bitmaps are right in number only."""
+    """A reservation as an allocation whose CPUs are right in number only."""
     usage = reservation.usage
     shares = [
-        NodeShare(node=one.node.name, cpus=(1 << int(cpus)) - 1, memory=int(memory), tasks=tasks)
+        NodeShare(node=one.node.name, cpus=CpuSet.run(int(cpus)), memory=int(memory), tasks=tasks)
         for (one, tasks), cpus, memory in zip(reservation.rooms, usage.cpus, usage.memory, strict=True)]
     return Allocation(shares=shares, partition=partition)
 

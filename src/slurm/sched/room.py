@@ -31,7 +31,7 @@ def unit_size(node: Node, settings: Settings) -> int:
 
 
 def free_units(space: NodeSpace, settings: Settings) -> list[int]:
-    """The units that are wholly free, as bitmaps in order."""
+    """The units that are wholly free, as bits in order."""
     cpus = space.cpus
     return [unit for unit in units_of(space.node.cpus, unit_size(space.node, settings)) if cpus & unit == unit]
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from slurm.model.cpu_set import NOTHING, run
 from slurm.model.job import Allocation, Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
@@ -21,7 +22,7 @@ from slurm.sched.choose import plain, sufficient
 from slurm.sched.need import Need
 from slurm.sched.room import Room, room
 from slurm.sched.sharing import Sharing, jobs_per_cpu
-from slurm.sched.space import NodeSpace, Space, lowest_bits, pool_mask
+from slurm.sched.space import NodeSpace, Space
 from slurm.sched.terrain import Terrain
 from slurm.sched.timeline import Timeline, length
 
@@ -216,13 +217,12 @@ class Search:
     def _held_by_partition(self, space: NodeSpace) -> int:
         """CPUs of a node that jobs of this partition hold, what this pass proposed there included."""
         view, node = self.field.terrain.view, space.node
-        held = 0
+        taken = ~self.field.space.of(node.name).cpus & ~node.cpus_used.bits & run(node.cpus)
         for job_id in node.jobs:
             allocation = view.jobs[job_id].allocation
             if allocation is not None and allocation.partition == self.partition.name:
-                held |= next((share.cpus for share in allocation.shares if share.node == node.name), 0)
-        proposed = ((1 << node.cpus) - 1) & ~node.cpus_used & ~self.field.space.of(node.name).cpus
-        return (held | proposed).bit_count()
+                taken |= next((share.cpus.bits for share in allocation.shares if share.node == node.name), 0)
+        return taken.bit_count()
 
 
 def narrowed(space: NodeSpace, limits: Free, at: int) -> NodeSpace:
@@ -234,10 +234,11 @@ def narrowed(space: NodeSpace, limits: Free, at: int) -> NodeSpace:
     twin.empty = twin.empty and not limits.tenants[at]
     totals: dict[str, int] = {}
     for pool in space.node.gres:
-        free = pool_mask(pool) & ~twin.gres.get(pool.name, 0)
+        held = twin.gres.get(pool.name, NOTHING)
+        free = pool.devices - held
         total = totals.get(pool.name, int(limits.gres[pool.name, ""][at]))
-        left = lowest_bits(free, max(0, min(int(limits.gres[pool.name, pool.type][at]), total)))
-        totals[pool.name] = total - left.bit_count()
+        left = free.lowest(max(0, min(int(limits.gres[pool.name, pool.type][at]), total)))
+        totals[pool.name] = total - len(left)
         if left != free:
-            twin.gres = {**twin.gres, pool.name: twin.gres.get(pool.name, 0) | (free & ~left)}
+            twin.gres = {**twin.gres, pool.name: held | (free - left)}
     return twin

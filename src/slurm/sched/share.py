@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from slurm.model.cpu_set import NOTHING, CpuSet, lowest
 from slurm.model.job import NodeShare
 from slurm.model.settings import Settings
 from slurm.notation.gres import GresRequest
 from slurm.sched.need import Need
 from slurm.sched.room import free_units, held_cpus, unit_size
-from slurm.sched.space import NodeSpace, lowest_bits, units_of
+from slurm.sched.space import NodeSpace, units_of
 
 
 def share(space: NodeSpace, tasks: int, need: Need, settings: Settings, gpus: list[tuple[GresRequest, int]]) -> NodeShare | None:
     """What `tasks` tasks get on a node; `gpus` says how many of the job's own GPUs are for here. None when it is not there after all."""
     wanted = [(item, item.count) for item in need.gres_node] + [(item, item.count * tasks) for item in need.gres_task] + gpus
-    gres: dict[str, int] = {}
+    gres: dict[str, CpuSet] = {}
     for item, count in sorted(wanted, key=lambda pair: not pair[0].type):
-        free = space.free_gres(item.name, item.type) & ~gres.get(item.name, 0)
-        taken = lowest_bits(free, count)
-        if taken.bit_count() < count:
+        taken = (space.free_gres(item.name, item.type) - gres.get(item.name, NOTHING)).lowest(count)
+        if len(taken) < count:
             return None
         if taken and space.node.consumes(item.name):
-            gres[item.name] = gres.get(item.name, 0) | taken
-    gpu_count = gres.get("gpu", 0).bit_count()
+            gres[item.name] = gres.get(item.name, NOTHING) | taken
+    gpu_count = len(gres.get("gpu", NOTHING))
     count = held_cpus(tasks, gpu_count, space.node, need, settings)
     cpus = space.cpus if need.whole else _cpus(space, settings, count, tasks, need, space.near(gres))
     if not cpus or (cpus.bit_count() < count and not need.overcommit):
@@ -32,8 +32,8 @@ def share(space: NodeSpace, tasks: int, need: Need, settings: Settings, gpus: li
             return None
         memory = space.memory
     if need.all_gres:
-        gres = {pool.name: mask for pool in space.node.gres if pool.consumed and (mask := space.free_gres(pool.name))}
-    return NodeShare(node=space.node.name, cpus=cpus, memory=memory, gres=gres, tasks=tasks)
+        gres = {pool.name: free for pool in space.node.gres if pool.consumed and (free := space.free_gres(pool.name))}
+    return NodeShare(node=space.node.name, cpus=CpuSet(cpus), memory=memory, gres=gres, tasks=tasks)
 
 
 def _memory(space: NodeSpace, need: Need, cpus: int, gpus: int) -> int:
@@ -45,13 +45,13 @@ def _memory(space: NodeSpace, need: Need, cpus: int, gpus: int) -> int:
 
 
 def _cpus(space: NodeSpace, settings: Settings, count: int, tasks: int, need: Need, near: int) -> int:
-    """CPUs for a share: near the devices first, nobody else's before those that others share, then the lowest."""
+    """CPUs for a share, as bits: near the devices first, nobody else's before those that others share, then the lowest."""
     if need.tasks_per_socket and not need.overcommit:
         return _cpus_by_socket(space, count, tasks, need)
     if unit_size(space.node, settings) <= 1:
         taken = 0
         for group in (space.cpus & near & ~space.busy, space.cpus & ~space.busy, space.cpus):
-            taken |= lowest_bits(group & ~taken, count - taken.bit_count())
+            taken |= lowest(group & ~taken, count - taken.bit_count())
         return taken
     units = free_units(space, settings)
     if near or space.busy:
@@ -72,6 +72,6 @@ def _cpus_by_socket(space: NodeSpace, count: int, tasks: int, need: Need) -> int
     for socket in units_of(node.cpus, node.cores_per_socket * threads):
         free = space.cpus & socket
         here = min(left, need.tasks_per_socket, free.bit_count() // need.cpus_per_task)
-        taken |= lowest_bits(free, -(-here * need.cpus_per_task // threads) * threads)
+        taken |= lowest(free, -(-here * need.cpus_per_task // threads) * threads)
         left -= here
-    return taken | lowest_bits(space.cpus & ~taken, count - taken.bit_count()) if taken.bit_count() < count else taken
+    return taken | lowest(space.cpus & ~taken, count - taken.bit_count()) if taken.bit_count() < count else taken

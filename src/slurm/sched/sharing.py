@@ -27,7 +27,7 @@ class Sharing:
         self._layers: dict[tuple[NodeName, str], list[int]] = {}
 
     def usable(self, node: NodeName, partition: str, limit: int) -> int:
-        """CPUs that sharing jobs use and that take one more of this partition, as a bitmap. Only jobs of the same partition count against `limit`."""
+        """CPUs that sharing jobs use and that take one more of this partition, as bits. Only jobs of the same partition count against `limit`."""
         mine, all_sharing = self._of(node, partition), self._of(node, "")
         return all_sharing[0] & ~(mine[limit - 1] if limit <= len(mine) else 0) if all_sharing else 0
 
@@ -35,10 +35,10 @@ class Sharing:
         """A sharing job is proposed."""
         for share in allocation.shares:
             for of in (allocation.partition, ""):
-                _add(self._of(share.node, of), share.cpus)
+                _add(self._of(share.node, of), share.cpus.bits)
 
     def _of(self, name: NodeName, of: str) -> list[int]:
-        """Bitmaps: CPUs that at least one sharing job of partition `of` ("": of any) uses, at least two, …; those that a job has for itself are in none."""
+        """Bits: CPUs that at least one sharing job of partition `of` ("": of any) uses, at least two, …; those that a job has for itself are in none."""
         found = self._layers.get((name, of))
         if found is None:
             found = self._layers[name, of] = []
@@ -53,9 +53,9 @@ class Sharing:
                     if share.node != name:
                         continue
                     if shared and of in (job.allocation.partition, ""):
-                        _add(found, share.cpus)
+                        _add(found, share.cpus.bits)
                     elif not shared:
-                        alone |= share.cpus
+                        alone |= share.cpus.bits
             found[:] = [layer & ~alone for layer in found]
         return found
 

@@ -8,43 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from slurm.model.cpu_set import NOTHING, CpuSet, run
 from slurm.model.ids import NodeName
 from slurm.model.job import NodeShare
-from slurm.model.node import GresPool, Node
+from slurm.model.node import Node
 from slurm.notation.gres import GresRequest
-
-
-def lowest_bits(mask: int, count: int) -> int:
-    """A bitmap of the `count` lowest set bits of `mask` (fewer when it has fewer)."""
-    if mask.bit_count() <= count:
-        return mask
-    if count <= 0:
-        return 0
-    block = (mask & -mask) * ((1 << count) - 1)
-    if mask & block == block:
-        return block
-    taken = 0
-    for _ in range(count):
-        low = mask & -mask
-        taken |= low
-        mask ^= low
-    return taken
-
-
-def pool_mask(pool: GresPool) -> int:
-    """The device indexes of a pool, as a bitmap."""
-    return ((1 << pool.count) - 1) << pool.first
 
 
 @lru_cache(maxsize=4096)
 def units_of(cpus: int, size: int) -> tuple[int, ...]:
-    """A node's CPUs in groups of `size` (cores, sockets), as bitmaps in order."""
-    whole, all_cpus = (1 << size) - 1, (1 << cpus) - 1
+    """A node's CPUs in groups of `size` (cores, sockets), as bits in order."""
+    whole, all_cpus = run(size), run(cpus)
     return tuple(whole << start & all_cpus for start in range(0, cpus, size))
 
 
 class NodeSpace:
-    """Free CPUs (bitmap), memory (MB), GRES taken (name → bitmap), whether nobody is on the node.
+    """Free CPUs (as bits of a CpuSet), memory (MB), devices taken by gres name, whether nobody is on the node.
 
     `guests` are the users that this pass lets in, each with whether he wants no other user there.
     `busy` CPUs are among the free ones although others use them (OverSubscribe); they are taken last. `most` bounds how many may be taken.
@@ -54,8 +33,8 @@ class NodeSpace:
 
     def __init__(self, node: Node, *, vacant: bool = False) -> None:
         self.node = node
-        whole = (1 << node.cpus) - 1
-        self.cpus = whole if vacant else whole & ~node.cpus_used
+        whole = run(node.cpus)
+        self.cpus = whole if vacant else whole & ~node.cpus_used.bits
         self.memory = node.memory if vacant else node.memory - node.memory_used
         self.gres = {} if vacant else node.gres_used
         self.empty = vacant or not node.jobs
@@ -72,30 +51,26 @@ class NodeSpace:
 
     def take(self, share: NodeShare) -> None:
         """Hold a share."""
-        self.cpus &= ~share.cpus
+        self.cpus &= ~share.cpus.bits
         self.memory -= share.memory
         self.empty = False
         if share.gres:
-            self.gres = {**self.gres, **{name: self.gres.get(name, 0) | mask for name, mask in share.gres.items()}}
+            self.gres = {**self.gres, **{name: self.gres.get(name, NOTHING) | devices for name, devices in share.gres.items()}}
 
-    def free_gres(self, name: str, type: str = "") -> int:
-        """A bitmap of free device indexes of this name (and type)."""
-        mask = 0
-        for pool in self.node.gres:
-            if pool.name == name and (not type or pool.type == type):
-                mask |= pool_mask(pool)
-        return mask & ~self.gres.get(name, 0)
+    def free_gres(self, name: str, type: str = "") -> CpuSet:
+        """Indexes of the free devices of this name (and type)."""
+        return self.node.devices(name, type) - self.gres.get(name, NOTHING)
 
     def devices(self, item: GresRequest) -> int:
         """How many devices of this kind are free."""
-        return self.free_gres(item.name, item.type).bit_count()
+        return len(self.free_gres(item.name, item.type))
 
-    def near(self, gres: Mapping[str, int]) -> int:
-        """CPUs that gres.conf calls near to these devices."""
+    def near(self, gres: Mapping[str, CpuSet]) -> int:
+        """CPUs that gres.conf calls near to these devices, as bits."""
         found = 0
         for pool in self.node.gres:
-            if pool.cores and gres.get(pool.name, 0) & pool_mask(pool):
-                found |= pool.cores
+            if pool.cores and pool.name in gres and not gres[pool.name].isdisjoint(pool.devices):
+                found |= pool.cores.bits
         return found
 
 
@@ -112,7 +87,7 @@ class Space:
         """CPUs that nobody has, on all nodes together, in service or not: no partition has more. Counted when first asked."""
         if self._free is None:
             spaces = self._spaces
-            self._free = sum(node.cpus - node.cpus_used.bit_count() for name, node in self._nodes.items() if name not in spaces)
+            self._free = sum(node.cpus - len(node.cpus_used) for name, node in self._nodes.items() if name not in spaces)
             self._free += sum(space.cpus.bit_count() for space in spaces.values())
         return self._free
 
@@ -128,6 +103,6 @@ class Space:
         for share in shares:
             space = self.of(share.node)
             if self._free is not None:
-                self._free -= (space.cpus & share.cpus).bit_count()
+                self._free -= (space.cpus & share.cpus.bits).bit_count()
             space.take(share)
             space.guests = (*space.guests, (user, own_user))

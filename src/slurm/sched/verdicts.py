@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
+from slurm.model.cpu_set import NOTHING
 from slurm.model.ids import NodeName
 from slurm.model.node import Node
 from slurm.model.partition import Partition
@@ -91,7 +92,7 @@ def state_of(node: Node | None) -> str:
     """Why a node takes no jobs, for people."""
     if node is None:
         return "does not exist"
-    busy = node.cpus_used.bit_count()
+    busy = len(node.cpus_used)
     base = node.state.value if not busy or node.state is not NodeState.IDLE else "allocated" if busy >= node.cpus else "mixed"
     words = [base] + ["draining" if node.jobs else "drained"] * node.drain + ["not responding"] * (not node.responding)
     return f"{', '.join(words)}{': ' + node.reason if node.reason else ''}"
@@ -100,9 +101,9 @@ def state_of(node: Node | None) -> str:
 def free_of(node: Node) -> str:
     """What is free on a node, for people."""
     devices = "".join(
-        f", {pool.count - (node.gres_used.get(pool.name, 0) >> pool.first & ((1 << pool.count) - 1)).bit_count()} of {pool.count} {pool.name}"
+        f", {len(pool.devices - node.gres_used.get(pool.name, NOTHING))} of {pool.count} {pool.name}"
         for pool in node.gres)
-    return f"{node.cpus - node.cpus_used.bit_count()} of {node.cpus} CPUs, {node.memory - node.memory_used} of {node.memory} MB{devices} free"
+    return f"{node.cpus - len(node.cpus_used)} of {node.cpus} CPUs, {node.memory - node.memory_used} of {node.memory} MB{devices} free"
 
 
 def _out_of_service(terrain: Terrain, need: Need, partition: Partition, sentence: str) -> Refusal:

@@ -12,11 +12,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect
 from slurm.core.events import Event
+from slurm.model import msgpack
 from slurm.model.errors import StoreError
 from slurm.slurmctld import chronicle, faultpoints
 from slurm.store.group_commit import GroupCommit
@@ -58,7 +57,6 @@ class Engine:
         self._noticed = noticed
         self._broken = broken
         self._retry_seconds = retry_seconds
-        self._encoder = msgspec.msgpack.Encoder()
         self._backlog: list[_Batch] = []
         self._retrying: asyncio.TimerHandle | None = None
         self._is_broken = False
@@ -79,7 +77,7 @@ class Engine:
         try:
             for event in events:
                 # Encoded before it is applied: the records that an event carries become the cluster's own, and change with it.
-                body = self._encoder.encode(event)
+                body = msgpack.encode(event)
                 found = self.cluster.apply(event)
                 batch.events.append(event)
                 batch.records.append(Record(at=event.at, kind=type(event).__name__, body=body))

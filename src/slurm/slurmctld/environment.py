@@ -93,12 +93,12 @@ def allocation_variables(job: Job, settings: Settings, conf_path: str) -> dict[s
 
 def gpu_variables(share: NodeShare) -> dict[str, str]:
     """What tells programs which GPUs of this node are theirs; empty without any."""
-    mask = share.gres.get("gpu", 0)
-    if not mask:
+    gpus = share.gres.get("gpu")
+    if not gpus:
         return {}
-    indexes = ",".join(str(i) for i in range(mask.bit_length()) if mask >> i & 1)
+    indexes = ",".join(map(str, gpus))
     return {
-        "SLURM_GPUS_ON_NODE": str(mask.bit_count()),
+        "SLURM_GPUS_ON_NODE": str(len(gpus)),
         "SLURM_JOB_GPUS": indexes,
         **dict.fromkeys(gpu_bind.SEEN_BY, indexes),
     }

@@ -10,6 +10,7 @@ from collections.abc import Container
 import msgspec
 
 from slurm.core.cluster import Cluster
+from slurm.model import msgpack
 from slurm.model.ids import JobId
 from slurm.model.refusal import Refusal
 from slurm.sched.plan import Forecast, Plan, Proposal, plan
@@ -35,12 +36,12 @@ def made(cluster: Cluster, now: float, terrain: Terrain | None = None, without: 
     queue = Queue()
     outcome = plan(
         cluster, now, depth=None, backfill=cluster.settings.scheduler == "backfill", queue=queue, terrain=terrain, without=without)
-    return msgspec.msgpack.encode(_found(outcome, [(job.id, key) for key, job in queue.looked]))
+    return msgpack.encode(_found(outcome, [(job.id, key) for key, job in queue.looked]))
 
 
 def read(data: bytes) -> Found:
     """What `made` returned."""
-    return msgspec.msgpack.decode(data, type=Found)
+    return msgpack.decode(data, type=Found)
 
 
 def _found(outcome: Plan, order: list[tuple[JobId, Key]]) -> Found:

@@ -6,6 +6,7 @@ import os
 
 from slurm.core import concluding
 from slurm.core.effects import Launch, Signal, Terminate
+from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.ids import BATCH_STEP
 from slurm.model.job import ArrayPart, Job, NodeShare
 from slurm.model.node import Node
@@ -38,8 +39,8 @@ def device_files(node: Node, share: NodeShare) -> list[str]:
     """Device files of the GRES that a job or step holds on a node, in index order; those that have none are left out."""
     files: list[str] = []
     for pool in node.gres:
-        mask = share.gres.get(pool.name, 0) >> pool.first
-        files.extend(path for i, path in enumerate(pool.files[: pool.count]) if mask >> i & 1 and path)
+        held = share.gres.get(pool.name, NOTHING) & CpuSet.run(min(pool.count, len(pool.files)), pool.first)
+        files.extend(path for index in held if (path := pool.files[index - pool.first]))
     return files
 
 

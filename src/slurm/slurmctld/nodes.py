@@ -11,8 +11,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-import msgspec
-
 from slurm.core import recovery
 from slurm.core.effects import Effect, Launch, SetLimit, Signal
 from slurm.core.events import (
@@ -29,7 +27,7 @@ from slurm.core.events import (
 )
 from slurm.core.illegal import IllegalTransition, story
 from slurm.daemon.logs import Seldom
-from slurm.model import bounds
+from slurm.model import bounds, msgpack
 from slurm.model.errors import InvalidRequest, NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import BATCH_STEP, JobId, NodeName, StepId, Uid
 from slurm.model.job import Job
@@ -70,8 +68,7 @@ class Links:
         self._step_key = step_key
         self._peers: dict[NodeName, Peer] = {}
         self._names: dict[Peer, NodeName] = {}
-        self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(n.FromNode).decode
+        self._decode = msgpack.decoder(n.FromNode).decode
         self.endpoints: dict[NodeName, str] = {}
         self.relays = relays
         self._refusals = Seldom(log)
@@ -141,7 +138,7 @@ class Links:
                 self.relays.register(peer, message)
             except SlurmError as error:
                 self._refused(peer, f"sackd of {message.host}", error)
-                peer.send(frames.pack(frames.MSGPACK, self._encode(failure(error))))
+                peer.send(frames.pack(frames.MSGPACK, msgpack.encode(failure(error))))
                 peer.close()
                 return
             answer: Message = SackdAccepted(heartbeat=HEARTBEAT_SECONDS, cluster_name=self._cluster_name)
@@ -150,7 +147,7 @@ class Links:
         else:
             self.relays.on_message(peer, message)
             return
-        peer.send(frames.pack(frames.MSGPACK, self._encode(answer)))
+        peer.send(frames.pack(frames.MSGPACK, msgpack.encode(answer)))
 
     def _report(self, name: NodeName, message: malformed.Report) -> None:
         if isinstance(message, n.StepEnded):
@@ -199,7 +196,7 @@ class Links:
             node = self._known(peer, message)
         except SlurmError as error:
             self._refused(peer, f"node {message.node}", error)
-            peer.send(frames.pack(frames.MSGPACK, self._encode(failure(error))))
+            peer.send(frames.pack(frames.MSGPACK, msgpack.encode(failure(error))))
             peer.close()
             return
         name = node.name
@@ -285,7 +282,7 @@ class Links:
         peer = self._peers.get(name)
         if peer is None:
             return False
-        peer.send(frames.pack(frames.MSGPACK, self._encode(message)))
+        peer.send(frames.pack(frames.MSGPACK, msgpack.encode(message)))
         return True
 
     def carry_out(self, effect: Order) -> list[asyncio.Future[None]]:

@@ -17,6 +17,7 @@ from slurm.core.illegal import IllegalTransition
 from slurm.core.snapshot import Snapshot, freeze, thaw
 from slurm.daemon import logs, user
 from slurm.daemon.signals import Signals
+from slurm.model import msgpack
 from slurm.model.errors import ConfigError, NotPermitted, SlurmError, StoreError
 from slurm.net.discovery import socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
@@ -55,11 +56,11 @@ def restore(journal: Journal) -> Cluster:
     if found is not None:
         after, body = found
         try:
-            cluster = thaw(msgspec.msgpack.decode(body, type=Snapshot))
+            cluster = thaw(msgpack.decode(body, type=Snapshot))
         except msgspec.MsgspecError as error:
             raise StoreError(message=f"the snapshot after event {after} cannot be read: {error}",
                              hints=["was it written by a newer slurm-py? Nothing was changed"]) from error
-    decode = msgspec.msgpack.Decoder(events.AnyEvent).decode
+    decode = msgpack.decoder(events.AnyEvent).decode
     for seq, body in journal.replay(after):
         try:
             cluster.apply(decode(body))
@@ -175,7 +176,7 @@ class Service:
         for warning in (*setup.left_out(self.config), *setup.risks(self.config)):
             log.warning("%s", warning)
         event = setup.configured(self.config, time.time(), setup.operators(self.config))
-        body = msgspec.msgpack.encode(event)
+        body = msgpack.encode(event)
         # Its effects follow from state and are found again when the clockwork begins (core.recovery).
         cluster.apply(event)
         journal.append([Record(at=event.at, kind=type(event).__name__, body=body)])
@@ -314,7 +315,7 @@ class Service:
     def _snapshot(self, commit: GroupCommit) -> None:
         if commit.submitted_seq == self._snapshot_at:
             return
-        self._write_snapshot(commit, msgspec.msgpack.encode(freeze(self.controller.cluster)), commit.submitted_seq)
+        self._write_snapshot(commit, msgpack.encode(freeze(self.controller.cluster)), commit.submitted_seq)
 
     async def _snapshot_beside(self, commit: GroupCommit) -> None:
         """As `_snapshot`, of many jobs: put into bytes in a process beside, which sees the state of the moment when it begins.
@@ -323,7 +324,7 @@ class Service:
         """
         cluster = self.controller.cluster
         upto, body = msgspec.msgpack.decode(
-            await self.controller.beside.run(lambda: msgspec.msgpack.encode((commit.submitted_seq, msgspec.msgpack.encode(freeze(cluster))))), type=tuple[int, bytes])
+            await self.controller.beside.run(lambda: msgspec.msgpack.encode((commit.submitted_seq, msgpack.encode(freeze(cluster))))), type=tuple[int, bytes])
         # While the disk refuses events, those of the snapshot may not be there yet: nothing may stand on disk without them.
         if not self.controller.engine.stalled:
             self._write_snapshot(commit, body, upto)

@@ -13,6 +13,7 @@ from slurm.config.nodes import NodeConf
 from slurm.config.partitions import PartitionConf
 from slurm.core.events import Configured
 from slurm.daemon.user import Account, find
+from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import ConfigError
 from slurm.model.ids import NodeName
 from slurm.model.node import GresPool, Node
@@ -26,7 +27,7 @@ NEVER_SECONDS = 100 * 365 * 86400
 """MinJobAge=0 means that ended jobs are never forgotten."""
 MAX_SECONDS_DIGITS = 9
 MAX_DEVICES = 65536
-"""Resources are given out one by one; a node with more of a kind (bandwidth:4G) would need a bitmap of that many bits for each job."""
+"""Resources are given out one by one; a node with more of a kind (bandwidth:4G) would need a set of that many for each job."""
 RESTART_KEYS = (
     "ClusterName", "SlurmctldHost", "SlurmctldPort", "SlurmctldPidFile", "StateSaveLocation", "SlurmUser", "AuthType", "AuthInfo", "SlurmctldLogFile")
 """What a running controller cannot change."""
@@ -178,7 +179,7 @@ def _pools(devices: list[GresDevice]) -> list[GresPool]:
         if device.count > MAX_DEVICES:
             continue
         last = pools[-1] if pools else None
-        cores = sum(1 << core for core in device.cores)
+        cores = CpuSet.of(device.cores)
         if last is None or (last.name, last.type, last.cores, bool(last.files)) != (device.name, device.type, cores, bool(device.file)):
             last = GresPool(
                 name=device.name, type=device.type, count=0, first=counted.get(device.name, 0), cores=cores, consumed=device.consumed)

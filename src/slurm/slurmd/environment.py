@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from slurm.model.cpu_set import CpuSet
 from slurm.notation import gpu_bind
 
 
-def of_batch(given: Mapping[str, str], node: str, cpus: int) -> dict[str, str]:
-    """The environment of a batch script: what the controller gave, completed; `cpus` is the bitmap of its CPUs here."""
+def of_batch(given: Mapping[str, str], node: str, cpus: CpuSet) -> dict[str, str]:
+    """The environment of a batch script: what the controller gave, completed; `cpus` are its CPUs here."""
     return {
         "TMPDIR": "/tmp",
-        "SLURM_CPUS_ON_NODE": str(max(1, cpus.bit_count())),
+        "SLURM_CPUS_ON_NODE": str(max(1, len(cpus))),
         "SLURM_STEP_ID": "-5",
         "SLURM_STEPID": "-5",
         "SLURM_NODEID": "0",
@@ -23,7 +24,7 @@ def of_batch(given: Mapping[str, str], node: str, cpus: int) -> dict[str, str]:
 
 
 def of_step(
-    given: Mapping[str, str], node: str, node_rank: int, ranks: Sequence[int], cpus: int, gpus: Sequence[int] | None, debug: int,
+    given: Mapping[str, str], node: str, node_rank: int, ranks: Sequence[int], cpus: CpuSet, gpus: Sequence[int] | None, debug: int,
     *, gpus_given_out: bool = True,
 ) -> dict[str, str]:
     """The environment of a step's tasks on this node: what srun sent, with what differs from node to node set anew.
@@ -37,7 +38,7 @@ def of_step(
         "SLURMD_DEBUG": str(debug),
         "SLURM_NODEID": str(node_rank),
         "SLURM_GTIDS": ",".join(map(str, ranks)),
-        "SLURM_CPUS_ON_NODE": str(max(1, cpus.bit_count())),
+        "SLURM_CPUS_ON_NODE": str(max(1, len(cpus))),
         "SLURM_TOPOLOGY_ADDR": node,
         "SLURM_TOPOLOGY_ADDR_PATTERN": "node",
     }
@@ -65,8 +66,3 @@ def of_tasks(given: Sequence[Mapping[str, str]], bind: str, gpus: Sequence[int] 
     for task, some in zip(own, gpu_bind.seen(gpu_bind.parse(bind), gpus, tasks), strict=True):
         task.update(dict.fromkeys((*gpu_bind.SEEN_BY, "SLURM_STEP_GPUS"), ",".join(map(str, some))))
     return own
-
-
-def numbers(bitmap: int) -> list[int]:
-    """The positions of the set bits: 0b101 → [0, 2]."""
-    return [index for index in range(bitmap.bit_length()) if bitmap >> index & 1]

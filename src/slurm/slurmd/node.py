@@ -11,10 +11,9 @@ import os
 import time
 from collections.abc import Callable, Coroutine
 
-import msgspec
-
 from slurm.daemon.logs import Seldom
-from slurm.model import bounds
+from slurm.model import bounds, msgpack
+from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import InvalidRequest, ProtocolError, SlurmError
 from slurm.model.settings import Settings
 from slurm.model.version import SLURM_VERSION
@@ -82,8 +81,7 @@ class Node:
         self._strange = Seldom(log)
         self._signals: dict[int, bool] = {}  # number → whether it has arrived
         self._tasks: set[asyncio.Task[None]] = set()
-        self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(n.ToNode).decode
+        self._decode = msgpack.decoder(n.ToNode).decode
         self._orders: dict[type[Message], Callable[..., None]] = {
             n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged, n.LaunchBatch: self._on_launch,
             n.TerminateJob: self._on_terminate, n.LimitJob: self._on_limit, n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step,
@@ -190,7 +188,7 @@ class Node:
             self._heartbeat = None
 
     def _send(self, message: Message) -> None:
-        self.link.send(frames.pack(frames.MSGPACK, self._encode(message)))
+        self.link.send(frames.pack(frames.MSGPACK, msgpack.encode(message)))
 
     def _on_accepted(self, message: n.NodeAccepted) -> None:
         if message.step_key:
@@ -302,9 +300,9 @@ class Node:
             commands=self.commands, mark=remains.mark_of(self.steps.instance, record.key), start_seconds=settings.start_seconds,
             unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path)
 
-    def binding(self, cpus: int) -> list[int]:
+    def binding(self, cpus: CpuSet) -> list[int]:
         """The CPUs to bind to; none where tasks are not bound or the node is only emulated and has more CPUs than the machine."""
-        numbers = environment.numbers(cpus)
+        numbers = list(cpus)
         return numbers if self.settings.bind_cpus and self._cpus.issuperset(numbers) else []
 
     def _refuse(self, order: n.LaunchBatch, why: str, *, drain: bool = False) -> None:

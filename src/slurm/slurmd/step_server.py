@@ -210,7 +210,7 @@ class StepServer:
 
     def _record(self, credential: StepCredential, share: NodeShare, message: LaunchStep) -> StepRecord:
         node = self._node
-        gpus = environment.numbers(share.gres["gpu"]) if "gpu" in share.gres else None
+        gpus = list(share.gres["gpu"]) if "gpu" in share.gres else None
         return node.completed(StepRecord(
             job=credential.job, attempt=credential.attempt, step=credential.step, node=node.settings.node, uid=credential.uid,
             gid=credential.gid, user=credential.user, groups=credential.groups, argv=message.argv,

@@ -10,6 +10,7 @@ from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect
 from slurm.core.events import Caller
+from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.ids import Digest, Gid, JobId, NodeName, Uid
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.node import GresPool, Node
@@ -97,8 +98,8 @@ def submit(to: Cluster, *, by: Caller = ALICE, at: float = T0, **request: object
 def share(on: Cluster, name: str, cpus: int = 1, memory: int = 0, tasks: int = 1, gpus: int = 0) -> NodeShare:
     """The lowest free CPUs and devices of a node, in these numbers; ValueError when it has not enough."""
     of = on.nodes[NodeName(name)]
-    gres = {"gpu": _lowest(of.gres_used.get("gpu", 0), gpus, sum(p.count for p in of.gres))} if gpus else {}
-    return NodeShare(node=of.name, cpus=_lowest(of.cpus_used, cpus, of.cpus), memory=memory, gres=gres, tasks=tasks)
+    gres = {"gpu": _lowest(of.devices("gpu") - of.gres_used.get("gpu", NOTHING), gpus)} if gpus else {}
+    return NodeShare(node=of.name, cpus=_lowest(CpuSet.run(of.cpus) - of.cpus_used, cpus), memory=memory, gres=gres, tasks=tasks)
 
 
 def start(on: Cluster, job: Job | JobId, *names: str, task: int | None = None, at: float = T0, cpus: int = 1, memory: int = 0,
@@ -142,14 +143,7 @@ def finish(on: Cluster, job: Job, code: int = 0, *, at: float = T0 + 1) -> list[
     return exit_batch(on, job, code, at=at) + free(on, job, at=at)
 
 
-def _lowest(used: int, count: int, total: int) -> int:
-    mask = 0
-    for bit in range(total):
-        if count == 0:
-            break
-        if not used >> bit & 1:
-            mask |= 1 << bit
-            count -= 1
-    if count:
+def _lowest(free: CpuSet, count: int) -> CpuSet:
+    if len(free) < count:
         raise ValueError("not enough is free")
-    return mask
+    return free.lowest(count)

@@ -31,7 +31,8 @@ from slurm.model.bounds import (
     Whole,
     Word,
 )
-from slurm.model.node import Bitmap, GresPool
+from slurm.model.cpu_set import NOTHING
+from slurm.model.node import Cpus, GresPool
 from slurm.model.request import Binding, Limits, Umask
 from slurm.wire.messages import Failure, Message
 from slurm.wire.relay_messages import ChannelData, ChannelGrant, CloseChannel, FromRelay
@@ -150,7 +151,7 @@ class LaunchBatch(Message):
     append: bool
     umask: Umask
     rlimits: Limits = {}
-    cpus: Bitmap = 0  # bitmap on this node
+    cpus: Cpus = NOTHING  # on this node
     memory: Memory = 0  # MB limit, 0 none
     devices: Devices = []  # device files of its GRES
     job_nodes: NodeList = []

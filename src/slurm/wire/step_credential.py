@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from slurm.model import msgpack
 from slurm.model.errors import NotPermitted
 from slurm.model.job import NodeShare
 
@@ -46,7 +47,7 @@ class StepCredential(msgspec.Struct, kw_only=True):
 
 def seal(credential: StepCredential, sign: Callable[[bytes], bytes]) -> str:
     """The credential and its signature as one printable token."""
-    body = msgspec.msgpack.encode(credential)
+    body = msgpack.encode(credential)
     return base64.urlsafe_b64encode(sign(_PURPOSE + body) + body).decode()
 
 
@@ -59,4 +60,4 @@ def opened(token: str, genuine: Callable[[bytes, bytes], bool]) -> StepCredentia
     signature, body = raw[:SIGNATURE], raw[SIGNATURE:]
     if not genuine(signature, _PURPOSE + body):
         raise NotPermitted("ESLURMD_INVALID_JOB_CREDENTIAL", hints=["this cluster's slurmctld did not sign it"])
-    return msgspec.msgpack.decode(body, type=StepCredential)
+    return msgpack.decode(body, type=StepCredential)

@@ -15,6 +15,7 @@ import pytest
 
 from slurm.config.config import Config, parse
 from slurm.core.cluster import Cluster
+from slurm.model import msgpack
 from slurm.model.errors import StoreError
 from slurm.net.channels import Channel, Channels
 from slurm.net.framing import FrameBuffer
@@ -164,7 +165,7 @@ class FakeNode:
 
     def on_message(self, codec: int, payload: bytes) -> None:
         """Keep an order."""
-        message = msgspec.msgpack.decode(payload, type=n.ToNode | SackdAccepted)
+        message = msgpack.decode(payload, type=n.ToNode | SackdAccepted)
         if isinstance(message, Failure):
             self.refused.append("; ".join([message.message, *message.hints]))
         elif isinstance(message, OfChannel):
@@ -177,7 +178,7 @@ class FakeNode:
 
     def send(self, message: Message) -> None:
         """Report."""
-        self.link.send(frames.pack(frames.MSGPACK, msgspec.msgpack.encode(message)))
+        self.link.send(frames.pack(frames.MSGPACK, msgpack.encode(message)))
 
     def relay(self, uid: int, gid: int | None = None) -> Relayed:
         """A command of this user on the node's machine."""

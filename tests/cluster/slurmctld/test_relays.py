@@ -4,9 +4,9 @@ import asyncio
 import logging
 import pwd
 
-import msgspec
 import pytest
 
+from slurm.model import msgpack
 from slurm.net.tls import Party
 from slurm.wire import frames
 from slurm.wire import node_messages as n
@@ -102,7 +102,7 @@ def test_a_relayed_command_cannot_speak_as_a_daemon(play: Play) -> None:
         node = await stage.node("cn01")
         await _job_on(stage, ROOT)
         command = node.relay(ROOT)
-        command.channel.write(frames.pack(frames.MSGPACK, msgspec.msgpack.encode(n.RegisterNode(
+        command.channel.write(frames.pack(frames.MSGPACK, msgpack.encode(n.RegisterNode(
             node="cn02", cpus=4, boards=1, sockets=1, cores_per_socket=4, threads_per_core=1, memory=4000, tmp_disk=0, arch="x", os="x",
             version="x", boot_time=0.0, slurmd_start_time=0.0, endpoint="unix:/x", hostname="x", port=1))))
         await stage.until(lambda: command.gone)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from slurm.config.config import Config, load
 from slurm.core import events as e
+from slurm.model import msgpack
 from slurm.model.errors import StoreError
 from slurm.model.ids import JobId, Uid
 from slurm.net import client
@@ -216,12 +216,12 @@ def test_garbage_requests_are_answered_and_change_nothing(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("body", "said"), [
-    (msgspec.msgpack.encode({"type": "Teleported", "at": 1.0}), "cannot be read"),
-    (msgspec.msgpack.encode(e.Cancelled(at=1.0, job=JobId(5), by=Uid(0))), "cannot follow those before it"),
+    (msgpack.encode({"type": "Teleported", "at": 1.0}), "cannot be read"),
+    (msgpack.encode(e.Cancelled(at=1.0, job=JobId(5), by=Uid(0))), "cannot follow those before it"),
     (b"\xc1", "cannot be read")])
 def test_a_journal_that_makes_no_sense_stops_the_start_with_the_number_of_the_event(body: bytes, said: str) -> None:
     disk = MemoryDisk()
-    disk.events[1] = Record(at=1.0, kind="Configured", body=msgspec.msgpack.encode(e.Configured(
+    disk.events[1] = Record(at=1.0, kind="Configured", body=msgpack.encode(e.Configured(
         at=b.T0, settings=b.cluster().settings, nodes=[b.node("cn01")], partitions=[])))
     disk.events[2] = Record(at=1.0, kind="x", body=body)
     with pytest.raises(StoreError, match=f"event 2 of the journal {said}"):

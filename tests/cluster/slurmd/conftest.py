@@ -16,6 +16,8 @@ import msgspec
 import pytest
 
 import slurm
+from slurm.model import msgpack
+from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import NodeName
 from slurm.model.job import NodeShare
 from slurm.net.endpoint import unix
@@ -61,7 +63,7 @@ class Stage:
         self.spool = root / "spool-cn01"
 
     async def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
-        message = msgspec.msgpack.decode(payload, type=n.FromNode)
+        message = msgpack.decode(payload, type=n.FromNode)
         if isinstance(message, n.RegisterNode):
             self.peer = peer
             self.registrations.append(message)
@@ -76,7 +78,7 @@ class Stage:
     def send(self, message: Message) -> None:
         """Give an order."""
         assert self.peer is not None
-        self.peer.send(frames.pack(frames.MSGPACK, msgspec.msgpack.encode(message)))
+        self.peer.send(frames.pack(frames.MSGPACK, msgpack.encode(message)))
 
     def start_slurmd(self) -> None:
         """Start the daemon in the foreground, its output in slurmd.out."""
@@ -117,7 +119,7 @@ class Stage:
             job=job, attempt=attempt, shown_id=str(job), uid=os.getuid(), gid=os.getgid(), user="root", script=script, argv=argv or [],
             environment={"PATH": os.environ["PATH"], "SLURM_JOB_ID": str(job), "SLURM_STEP_ID": "-5", "SLURM_CONF": str(self.conf),
                          "SLURMD_NODENAME": "cn01"},
-            work_dir=str(self.root), stdin="/dev/null", stdout=str(self.root / f"out-{job}"), stderr="", append=False, umask=0o022, cpus=1)
+            work_dir=str(self.root), stdin="/dev/null", stdout=str(self.root / f"out-{job}"), stderr="", append=False, umask=0o022, cpus=CpuSet(1))
         return msgspec.structs.replace(order, **changes)
 
     def output(self, job: int) -> str:
@@ -129,7 +131,7 @@ class Stage:
         issued = time.time() + self.ahead - age
         credential = StepCredential(
             cluster="test", job=job, attempt=1, step=step, uid=os.getuid(), gid=os.getgid(), user="root", job_shown=str(job), issued=issued,
-            expires=issued + 120.0, shares=[NodeShare(node=NodeName(node), cpus=0b11, tasks=tasks)])
+            expires=issued + 120.0, shares=[NodeShare(node=NodeName(node), cpus=CpuSet(0b11), tasks=tasks)])
         return seal(msgspec.structs.replace(credential, **changes), signer.sign)
 
     @property

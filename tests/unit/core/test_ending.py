@@ -6,6 +6,7 @@ import pytest
 
 from slurm.core import events as e
 from slurm.core.effects import Announce, Signal, Terminate
+from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.states import JobState, Reason
 from slurm.testing import builders as b
 
@@ -30,8 +31,8 @@ def test_an_ended_job_holds_its_nodes_until_each_is_clean() -> None:
     assert job.completing
     assert c.nodes[b.NodeName("cn01")].completing == {job.id}
     assert c.apply(e.NodeFreed(at=b.T0 + 2, job=job.id, attempt=1, node=b.NodeName("cn02"))) == []
-    assert c.nodes[b.NodeName("cn02")].cpus_used == 0
-    assert c.nodes[b.NodeName("cn01")].cpus_used == 1
+    assert c.nodes[b.NodeName("cn02")].cpus_used == NOTHING
+    assert c.nodes[b.NodeName("cn01")].cpus_used == CpuSet(1)
     assert c.apply(e.NodeFreed(at=b.T0 + 2, job=job.id, attempt=1, node=b.NodeName("cn01"))) == [Announce(job=job.id)]
     assert not job.completing
     assert job.id not in c.active

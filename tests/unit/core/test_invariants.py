@@ -8,6 +8,7 @@ import pytest
 
 from slurm.core import invariants
 from slurm.core.cluster import Cluster
+from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.testing import builders as b
 
 
@@ -18,7 +19,7 @@ def test_a_sound_cluster_has_no_complaints() -> None:
 
 
 BREAKS: list[tuple[Callable[[Cluster], object], str]] = [
-    (lambda c: setattr(c.nodes[b.NodeName("cn01")], "cpus_used", 0), "counts CPUs"),
+    (lambda c: setattr(c.nodes[b.NodeName("cn01")], "cpus_used", NOTHING), "counts CPUs"),
     (lambda c: setattr(c.nodes[b.NodeName("cn01")], "memory_used", 5), "counts 5 MB"),
     (lambda c: c.nodes[b.NodeName("cn01")].gres_used.clear(), "its jobs hold {'gpu'"),
     (lambda c: c.nodes[b.NodeName("cn01")].jobs.clear(), "lists jobs"),
@@ -29,7 +30,7 @@ BREAKS: list[tuple[Callable[[Cluster], object], str]] = [
     (lambda c: setattr(c.arrays[b.JobId(2)], "running", 4), "counts 4 running tasks"),
     (lambda c: c.arrays[b.JobId(2)].records.clear(), "lists records"),
     (lambda c: c.jobs[b.JobId(2)].array_part.ranges.append((1, 1, 1)), "have two records"),  # type: ignore[union-attr]
-    (lambda c: setattr(c.jobs[b.JobId(1)].allocation.shares[0], "cpus", 0b11), "given twice"),  # type: ignore[union-attr]
+    (lambda c: setattr(c.jobs[b.JobId(1)].allocation.shares[0], "cpus", CpuSet(0b11)), "given twice"),  # type: ignore[union-attr]
 ]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from slurm.core import events as e
 from slurm.core import invariants
 from slurm.core.cluster import Cluster
 from slurm.core.illegal import IllegalTransition
+from slurm.model import msgpack
+from slurm.model.cpu_set import CpuSet
 from slurm.model.node import GresPool
 from slurm.model.settings import Settings
 from slurm.model.states import JobState, NodeState
@@ -66,7 +67,7 @@ def test_detected_device_files_are_noted() -> None:
     node = b.node(gpus=2)
     node.gres[0].files = []
     c = b.build([node], [b.partition("debug", [node])], up=False)
-    c.apply(b.registered(node, gres=[GresPool(name="gpu", type="", count=2, files=["/dev/nvidia0", "/dev/nvidia1"], cores=0b11)]))
+    c.apply(b.registered(node, gres=[GresPool(name="gpu", type="", count=2, files=["/dev/nvidia0", "/dev/nvidia1"], cores=CpuSet(0b11))]))
     assert c.nodes[CN01].gres[0].files == ["/dev/nvidia0", "/dev/nvidia1"]
 
 
@@ -109,9 +110,9 @@ def test_jobs_on_a_node_that_left_the_configuration_lose_it() -> None:
 def test_the_fold_leaves_its_events_as_they_were() -> None:
     nodes = [b.node(gpus=2)]
     event = e.Configured(at=b.T0, settings=Settings(), nodes=nodes, partitions=[b.partition("debug", nodes, default=True)])
-    before = msgspec.msgpack.encode(event)
+    before = msgpack.encode(event)
     c = Cluster()
     c.apply(event)
     c.apply(b.registered(nodes[0]))
     b.started(c)
-    assert msgspec.msgpack.encode(event) == before
+    assert msgpack.encode(event) == before

@@ -8,6 +8,7 @@ from slurm.core import events as e
 from slurm.core import node_update
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Terminate
+from slurm.model.cpu_set import NOTHING
 from slurm.model.errors import SlurmError
 from slurm.model.states import JobState, NodeState
 from slurm.testing import builders as b
@@ -48,7 +49,7 @@ def test_a_node_set_down_loses_its_jobs_and_comes_back_by_resume() -> None:
     node = c.nodes[b.NodeName("cn01")]
     assert (job.state, node.state, job.completing) == (JobState.NODE_FAIL, NodeState.DOWN, True)
     c.apply(e.NodeFreed(at=b.T0, job=job.id, attempt=job.attempt, node=node.name))
-    assert (job.completing, node.cpus_used) == (False, 0)
+    assert (job.completing, node.cpus_used) == (False, NOTHING)
     change(c, "cn01", State="resume")
     assert node.usable
 
@@ -62,7 +63,7 @@ def test_a_job_of_a_node_set_down_runs_again_only_when_its_processes_are_gone() 
     assert [each.why for each in effects if isinstance(each, Terminate)] == ["node_fail"]
     assert job.id not in c.pending
     c.apply(e.NodeFreed(at=b.T0, job=job.id, attempt=job.attempt, node=node.name))
-    assert (job.id in c.pending, node.cpus_used) == (True, 0)
+    assert (job.id in c.pending, node.cpus_used) == (True, NOTHING)
 
 
 def test_a_node_that_does_not_answer_is_set_down_with_nothing_to_wait_for() -> None:
@@ -70,7 +71,7 @@ def test_a_node_that_does_not_answer_is_set_down_with_nothing_to_wait_for() -> N
     job = b.started(c, requeue=False)
     c.apply(e.NodeSilent(at=b.T0, node=b.NodeName("cn01")))
     change(c, "cn01", State="down", Reason="smoke")
-    assert (job.state, job.completing, c.nodes[b.NodeName("cn01")].cpus_used) == (JobState.NODE_FAIL, False, 0)
+    assert (job.state, job.completing, c.nodes[b.NodeName("cn01")].cpus_used) == (JobState.NODE_FAIL, False, NOTHING)
 
 
 def test_undrain_leaves_a_down_node_down() -> None:

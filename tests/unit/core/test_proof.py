@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from slurm.core import cancel, hold, invariants, node_update, recovery, requeue
@@ -11,6 +10,7 @@ from slurm.core.cluster import Cluster
 from slurm.core.effects import Terminate
 from slurm.core.illegal import IllegalTransition
 from slurm.core.snapshot import freeze, thaw
+from slurm.model import msgpack
 from slurm.model.ids import BATCH_STEP
 from slurm.model.job import Allocation, Job
 from slurm.model.node import Remains
@@ -257,7 +257,7 @@ def test_a_lost_job_survives_a_restart_of_the_controller() -> None:
     c = b.cluster()
     job = b.started(c, "cn01", "cn02")
     lose(c, CN01, CN02)
-    again = thaw(msgspec.msgpack.decode(msgspec.msgpack.encode(freeze(c)), type=type(freeze(c))))
+    again = thaw(msgpack.decode(msgpack.encode(freeze(c)), type=type(freeze(c))))
     invariants.assert_valid(again)
     come_back(again, CN01, job)
     come_back(again, CN02)
@@ -283,7 +283,7 @@ def test_a_node_that_leaves_the_configuration_is_no_proof_either() -> None:
 def test_a_journal_of_before_is_read_as_it_was_meant_then() -> None:
     c = b.cluster(requeue_delay=0)
     job = b.started(c)
-    c.apply(msgspec.msgpack.decode(msgspec.msgpack.encode({"type": "NodeLost", "at": LATER, "node": "cn01"}), type=e.AnyEvent))
+    c.apply(msgpack.decode(msgpack.encode({"type": "NodeLost", "at": LATER, "node": "cn01"}), type=e.AnyEvent))
     assert (job.lost, job.restarts) == (None, 1)
     assert startable(c, job, LATER + 1)
 

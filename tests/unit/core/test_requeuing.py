@@ -8,6 +8,7 @@ from slurm.core import events as e
 from slurm.core import hold, requeue, timers
 from slurm.core.effects import Terminate
 from slurm.core.invariants import check
+from slurm.model.cpu_set import NOTHING
 from slurm.model.errors import InvalidRequest, NotNow, NotPermitted
 from slurm.model.states import JobState, Reason
 from slurm.testing import builders as b
@@ -93,7 +94,7 @@ def test_a_job_that_cannot_be_launched_is_tried_again_and_at_last_held() -> None
         c.apply(e.LaunchFailed(at=b.T0, job=job.id, attempt=job.attempt, node=b.NodeName("cn01"), why="no such user"))
         assert job.state is JobState.PENDING
     assert (job.held, job.reason, job.reason_text) == ("admin", Reason.LAUNCH_FAILED_REQUEUED_HELD, "no such user")
-    assert c.nodes[b.NodeName("cn01")].cpus_used == 0
+    assert c.nodes[b.NodeName("cn01")].cpus_used == NOTHING
 
 
 def test_a_job_that_may_not_run_again_fails_when_it_cannot_be_launched() -> None:
@@ -122,7 +123,7 @@ def test_no_kill_lets_a_job_go_on_without_the_lost_node() -> None:
     c.apply(e.NodeLost(at=b.T0 + 9, node=b.NodeName("cn02")))
     assert job.state is JobState.RUNNING
     assert job.nodes_left == ["cn01"]
-    assert c.nodes[b.NodeName("cn02")].cpus_used == 0
+    assert c.nodes[b.NodeName("cn02")].cpus_used == NOTHING
 
 
 def test_no_kill_lets_a_job_go_on_without_a_node_that_is_set_down_and_its_processes_there_are_ended() -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from slurm.core import events as e
 from slurm.core import invariants, timers
 from slurm.core.cluster import Cluster
 from slurm.core.snapshot import Snapshot, freeze, thaw
+from slurm.model import msgpack
 from slurm.model.states import Reason
 from slurm.testing import builders as b
 
 
 def restarted(c: Cluster) -> Cluster:
-    again = thaw(msgspec.msgpack.decode(msgspec.msgpack.encode(freeze(c)), type=Snapshot))
+    again = thaw(msgpack.decode(msgpack.encode(freeze(c)), type=Snapshot))
     invariants.assert_valid(again)
     assert freeze(again) == freeze(c)
     return again
@@ -56,12 +55,12 @@ def test_a_running_delay_goes_on_after_a_restart() -> None:
 
 
 def test_old_snapshots_without_newer_fields_are_read() -> None:
-    raw = msgspec.msgpack.encode({"settings": {}, "next_job_id": 7})
-    assert thaw(msgspec.msgpack.decode(raw, type=Snapshot)).next_job_id == 7
+    raw = msgpack.encode({"settings": {}, "next_job_id": 7})
+    assert thaw(msgpack.decode(raw, type=Snapshot)).next_job_id == 7
 
 
 def test_events_survive_the_journal() -> None:
     c = b.lab_cluster()
     job = b.submit(c, array="1-3", dependency="singleton")
     event = e.Submitted(at=b.T0, job=job)
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(event), type=e.AnyEvent) == event
+    assert msgpack.decode(msgpack.encode(event), type=e.AnyEvent) == event

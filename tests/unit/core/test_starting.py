@@ -8,6 +8,7 @@ from slurm.core import events as e
 from slurm.core import starting
 from slurm.core.effects import Announce, Launch
 from slurm.core.illegal import IllegalTransition
+from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import BATCH_STEP
 from slurm.model.job import Allocation
 from slurm.model.states import JobState, Reason
@@ -22,7 +23,7 @@ def test_a_started_job_holds_its_share_and_is_launched_on_its_first_node() -> No
     assert (job.attempt, job.batch_host, job.nodes_left) == (1, "cn02", ["cn02", "cn03"])
     assert effects == [Announce(job=job.id), Launch(job=job.id, attempt=1, node="cn02")]  # type: ignore[arg-type]
     node = c.nodes[b.NodeName("cn03")]
-    assert (node.cpus_used, node.memory_used, node.jobs) == (0b11, 1000, {job.id})
+    assert (node.cpus_used, node.memory_used, node.jobs) == (CpuSet(0b11), 1000, {job.id})
 
 
 def test_an_allocation_is_announced_but_not_launched() -> None:
@@ -66,7 +67,7 @@ def test_a_stale_proposal_is_refused_with_what_was_taken() -> None:
     allocation = Allocation(shares=[b.share(c, "cn01", memory=60000, gpus=1)], partition="debug")
     b.start(c, first, memory=10000, gpus=1)
     assert "CPUs of node cn01" in (starting.refusal(c, second.id, None, allocation) or "")
-    allocation.shares[0].cpus = 0b10
+    allocation.shares[0].cpus = CpuSet(0b10)
     assert "memory of node cn01" in (starting.refusal(c, second.id, None, allocation) or "")
     allocation.shares[0].memory = 1
     assert "gpu of node cn01" in (starting.refusal(c, second.id, None, allocation) or "")
@@ -102,7 +103,7 @@ def test_the_fold_refuses_to_give_a_cpu_twice() -> None:
     b.started(c)
     other = b.submit(c)
     share = b.share(c, "cn01")
-    share.cpus = 1
+    share.cpus = CpuSet(1)
     with pytest.raises(IllegalTransition, match="CPUs of cn01 that are held"):
         c.apply(e.Started(at=b.T0, job=other.id, allocation=Allocation(shares=[share], partition="debug")))
 
@@ -113,7 +114,7 @@ def test_cpus_may_be_shared_where_the_partition_forces_it() -> None:
     first = b.started(c)
     second = b.submit(c)
     share = b.share(c, "cn01")
-    share.cpus = 1
+    share.cpus = CpuSet(1)
     c.apply(e.Started(at=b.T0, job=second.id, allocation=Allocation(shares=[share], partition="debug")))
     b.finish(c, first)
-    assert c.nodes[b.NodeName("cn01")].cpus_used == 1
+    assert c.nodes[b.NodeName("cn01")].cpus_used == CpuSet(1)

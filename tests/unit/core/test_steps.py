@@ -8,6 +8,7 @@ from slurm.core import events as e
 from slurm.core import steps
 from slurm.core.cluster import Cluster
 from slurm.core.illegal import IllegalTransition
+from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.errors import SlurmError
 from slurm.model.job import Job, Step
 from slurm.model.request import StepRequest
@@ -50,9 +51,9 @@ def test_without_a_task_count_a_step_has_one_task_a_node() -> None:
 def test_a_step_uses_every_cpu_of_its_nodes_unless_exact() -> None:
     c = b.cluster()
     job = running(c, cpus=4)
-    assert create(c, job, ntasks=1, overlap=True).shares[0].cpus == 0b1111
-    assert create(c, job, ntasks=1, exact=True).shares[0].cpus == 0b1
-    assert create(c, job, ntasks=1, cpus_per_task=2).shares[0].cpus == 0b110
+    assert create(c, job, ntasks=1, overlap=True).shares[0].cpus == CpuSet(0b1111)
+    assert create(c, job, ntasks=1, exact=True).shares[0].cpus == CpuSet(0b1)
+    assert create(c, job, ntasks=1, cpus_per_task=2).shares[0].cpus == CpuSet(0b110)
 
 
 def test_steps_do_not_share_cpus_unless_they_overlap() -> None:
@@ -136,8 +137,8 @@ def test_overcommit_puts_more_tasks_than_cpus() -> None:
 def test_devices_are_shared_out_among_steps() -> None:
     c = b.cluster(gpus=4)
     job = running(c, cpus=4, gpus=3)
-    assert create(c, job, ntasks=1, exact=True, gres="gpu:1").shares[0].gres == {"gpu": 0b1}
-    assert create(c, job, ntasks=2, exact=True, gpus_per_task="1").shares[0].gres == {"gpu": 0b110}
+    assert create(c, job, ntasks=1, exact=True, gres="gpu:1").shares[0].gres == {"gpu": CpuSet(0b1)}
+    assert create(c, job, ntasks=2, exact=True, gpus_per_task="1").shares[0].gres == {"gpu": CpuSet(0b110)}
     assert refusal(c, job, ntasks=1, exact=True, gres="gpu:1") == "Requested nodes are busy"
 
 
@@ -163,8 +164,8 @@ def test_a_step_id_is_not_given_twice() -> None:
         c.apply(e.StepCreated(at=b.T0, job=job.id, step=step))
 
 
-def devices(step: Step) -> list[int]:
-    return [share.gres.get("gpu", 0) for share in step.shares]
+def devices(step: Step) -> list[CpuSet]:
+    return [share.gres.get("gpu", NOTHING) for share in step.shares]
 
 
 @pytest.mark.parametrize("words", [
@@ -172,10 +173,10 @@ def devices(step: Step) -> list[int]:
 def test_a_step_gets_the_devices_it_asks_for_by_whatever_option_and_the_next_gets_others(words: dict[str, str]) -> None:
     c = b.cluster(gpus=2)
     job = running(c, gpus=2, gres="gpu:2")
-    assert devices(create(c, job, ntasks=1, exact=True, **words)) == [0b01]
-    assert devices(create(c, job, ntasks=1, exact=True, **words)) == [0b10]
+    assert devices(create(c, job, ntasks=1, exact=True, **words)) == [CpuSet(0b01)]
+    assert devices(create(c, job, ntasks=1, exact=True, **words)) == [CpuSet(0b10)]
     assert refusal(c, job, ntasks=1, overlap=False, exact=True, **words) == "Requested nodes are busy"
-    assert devices(create(c, job, ntasks=1, overlap=True, **words)) == [0b01]
+    assert devices(create(c, job, ntasks=1, overlap=True, **words)) == [CpuSet(0b01)]
 
 
 @pytest.mark.parametrize("words", [
@@ -195,24 +196,24 @@ def test_more_devices_than_the_job_has_are_an_invalid_request(words: dict[str, s
 def test_devices_of_a_step_are_dealt_to_its_nodes_one_at_least() -> None:
     c = b.cluster(gpus=2)
     job = running(c, "cn01", "cn02", gpus=2, gres="gpu:2")
-    assert devices(create(c, job, gpus="3", overlap=True)) == [0b11, 0b01]
-    assert devices(create(c, job, gpus="2", overlap=True)) == [0b01, 0b01]
+    assert devices(create(c, job, gpus="3", overlap=True)) == [CpuSet(0b11), CpuSet(0b01)]
+    assert devices(create(c, job, gpus="2", overlap=True)) == [CpuSet(0b01), CpuSet(0b01)]
     assert refusal(c, job, gpus="1", nodes_min=2) == "Invalid generic resource (gres) specification"
-    assert devices(create(c, job, gpus="1", ntasks=1, overlap=True)) == [0b01]
+    assert devices(create(c, job, gpus="1", ntasks=1, overlap=True)) == [CpuSet(0b01)]
 
 
 def test_without_a_word_a_step_has_all_that_its_job_asked_for_or_waits_for_it() -> None:
     c = b.cluster(gpus=2)
     job = running(c, gpus=2, gres="gpu:2")
-    assert devices(create(c, job, ntasks=1, exact=True)) == [0b11]
+    assert devices(create(c, job, ntasks=1, exact=True)) == [CpuSet(0b11)]
     assert refusal(c, job, ntasks=1, exact=True) == "Requested nodes are busy"
-    assert devices(create(c, job, ntasks=1, exact=True, gres="none")) == [0]
+    assert devices(create(c, job, ntasks=1, exact=True, gres="none")) == [NOTHING]
 
 
 def test_what_an_exclusive_job_has_beyond_what_it_asked_for_goes_to_steps_that_ask() -> None:
     c = b.cluster(gpus=2)
     asked = running(c, gpus=2, exclusive="node", gres="gpu:1")
-    assert devices(create(c, asked, ntasks=1, overlap=True)) == [0b01]
+    assert devices(create(c, asked, ntasks=1, overlap=True)) == [CpuSet(0b01)]
     nothing = running(c, "cn02", gpus=2, exclusive="node")
-    assert devices(create(c, nothing, ntasks=1, overlap=True)) == [0]
-    assert devices(create(c, nothing, ntasks=1, overlap=True, gpus="2")) == [0b11]
+    assert devices(create(c, nothing, ntasks=1, overlap=True)) == [NOTHING]
+    assert devices(create(c, nothing, ntasks=1, overlap=True, gpus="2")) == [CpuSet(0b11)]

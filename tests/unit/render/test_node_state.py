@@ -2,6 +2,7 @@
 
 import pytest
 
+from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.errors import InvalidRequest
 from slurm.model.ids import JobId, NodeName
 from slurm.model.node import Node
@@ -20,10 +21,10 @@ def _status(**fields: object) -> NodeStatus:
 
 @pytest.mark.parametrize(("fields", "word", "short", "complete"), [
     ({}, "idle", "idle", "IDLE"),
-    ({"cpus_used": 1}, "mixed", "mix", "MIXED"),
-    ({"cpus_used": 15}, "allocated", "alloc", "ALLOCATED"),
+    ({"cpus_used": CpuSet(1)}, "mixed", "mix", "MIXED"),
+    ({"cpus_used": CpuSet(15)}, "allocated", "alloc", "ALLOCATED"),
     ({"drain": True}, "drained", "drain", "IDLE+DRAIN"),
-    ({"drain": True, "cpus_used": 15}, "draining", "drng", "ALLOCATED+DRAIN"),
+    ({"drain": True, "cpus_used": CpuSet(15)}, "draining", "drng", "ALLOCATED+DRAIN"),
     ({"completing": {JobId(1)}}, "completing", "comp", "IDLE+COMPLETING"),
     ({"state": NodeState.DOWN}, "down", "down", "DOWN"),
     ({"state": NodeState.DOWN, "responding": False}, "down*", "down*", "DOWN+NOT_RESPONDING"),
@@ -42,14 +43,14 @@ def test_a_node_reads_as_slurm_shows_it(fields: dict[str, object], word: str, sh
     (["idle&~drain"], {"drain": True}, False),
     (["idle&!drain"], {}, True),
     (["~drain"], {"drain": True}, False),
-    (["!drain"], {"cpus_used": 1}, True),
+    (["!drain"], {"cpus_used": CpuSet(1)}, True),
     (["idle+drain"], {"drain": True}, True),
     (["idle+drain"], {}, False),
     (["BOOT"], {}, False),
-    (["drain"], {"drain": True, "cpus_used": 1}, True),
-    (["drained"], {"drain": True, "cpus_used": 1}, False),
-    (["draining"], {"drain": True, "cpus_used": 1}, True),
-    (["mix", "alloc"], {"cpus_used": 1}, True),
+    (["drain"], {"drain": True, "cpus_used": CpuSet(1)}, True),
+    (["drained"], {"drain": True, "cpus_used": CpuSet(1)}, False),
+    (["draining"], {"drain": True, "cpus_used": CpuSet(1)}, True),
+    (["mix", "alloc"], {"cpus_used": CpuSet(1)}, True),
     (["idle&drain"], {"drain": True}, True),
     (["down*"], {"state": NodeState.DOWN}, False),
     (["DOWN*"], {"state": NodeState.DOWN, "responding": False}, True),
@@ -74,7 +75,7 @@ def test_a_state_that_is_none_is_refused_with_the_valid_ones() -> None:
 def test_states_are_sorted_from_the_busiest_and_cpus_of_drained_nodes_are_other() -> None:
     view = lab.view()
     down = view.nodes[NodeName("cn02")]
-    down.state, down.cpus_used = NodeState.DOWN, 0
+    down.state, down.cpus_used = NodeState.DOWN, NOTHING
     view.nodes[NodeName("cn04")].drain = True
     rows = node_list.list_nodes(view, ListNodes(fields=["StateCompact", "NodeList", "CPUsState"], partitions=["debug"]), view.now)
     assert rows == [

@@ -6,6 +6,7 @@ import pytest
 
 from slurm.core import steps
 from slurm.core.cluster import Cluster
+from slurm.model.cpu_set import CpuSet
 from slurm.model.job import Allocation
 from slurm.model.node import GresPool
 from slurm.model.request import StepRequest
@@ -148,27 +149,27 @@ def test_constraints_choose_nodes(features: str, nodes: int, expected: list[str]
 def test_gpus_come_from_the_node_that_has_them() -> None:
     found = start_on(b.lab_cluster(), gres="gpu:a100:1", partition="debug")
     assert found is not None and found.nodes == ["cn04"]
-    assert found.shares[0].gres == {"gpu": 0b1}
+    assert found.shares[0].gres == {"gpu": CpuSet(0b1)}
 
 
 def test_gpus_of_a_job_are_spread_over_its_nodes_one_each_at_least() -> None:
     c = b.cluster(3, gpus=4)
     found = start_on(c, gpus="4", nodes_min=2, nodes_max=2)
-    assert found is not None and [share.gres["gpu"].bit_count() for share in found.shares] == [3, 1]
+    assert found is not None and [len(share.gres["gpu"]) for share in found.shares] == [3, 1]
     more = start_on(b.cluster(3, gpus=4), gpus="a100:6")
-    assert more is not None and [share.gres["gpu"].bit_count() for share in more.shares] == [4, 2]
+    assert more is not None and [len(share.gres["gpu"]) for share in more.shares] == [4, 2]
 
 
 def test_gpus_per_task_bound_the_tasks_on_a_node() -> None:
     found = start_on(b.cluster(3, gpus=2), ntasks=3, gpus_per_task="1")
-    assert found is not None and [(share.tasks, share.gres["gpu"].bit_count()) for share in found.shares] == [(2, 2), (1, 1)]
+    assert found is not None and [(share.tasks, len(share.gres["gpu"])) for share in found.shares] == [(2, 2), (1, 1)]
 
 
 def test_gpus_per_node_and_per_task_or_job_hold_together_and_do_not_add_up() -> None:
     per_task = start_on(b.cluster(3, gpus=2), gpus_per_node="2", gpus_per_task="1", ntasks=4)
-    assert per_task is not None and [(share.tasks, share.gres["gpu"]) for share in per_task.shares] == [(2, 0b11), (2, 0b11)]
+    assert per_task is not None and [(share.tasks, share.gres["gpu"]) for share in per_task.shares] == [(2, CpuSet(0b11)), (2, CpuSet(0b11))]
     per_job = start_on(b.cluster(3, gpus=2), gpus_per_node="1", gpus="3")
-    assert per_job is not None and [share.gres["gpu"] for share in per_job.shares] == [1, 1, 1]
+    assert per_job is not None and [share.gres["gpu"] for share in per_job.shares] == [CpuSet(1)] * 3
 
 
 def test_cpus_and_memory_per_gpu_count_with_the_gpus() -> None:
@@ -182,21 +183,21 @@ def test_tasks_per_gpu_say_how_many_tasks_or_how_many_gpus() -> None:
     tasks = start_on(b.cluster(1, gpus=2), gpus="2", ntasks_per_gpu=2)
     assert tasks is not None and (tasks.shares[0].tasks, tasks.cpu_count) == (4, 4)
     gpus = start_on(b.cluster(1, gpus=2), ntasks=4, ntasks_per_gpu=2)
-    assert gpus is not None and gpus.shares[0].gres == {"gpu": 0b11}
+    assert gpus is not None and gpus.shares[0].gres == {"gpu": CpuSet(0b11)}
 
 
 def test_cpus_near_the_devices_are_preferred() -> None:
     c = b.cluster(1, cpus=8, gpus=1)
-    c.nodes[b.NodeName("cn01")].gres[0].cores = 0b1111_0000
+    c.nodes[b.NodeName("cn01")].gres[0].cores = CpuSet(0b1111_0000)
     found = start_on(c, gres="gpu:1", cpus_per_task=2)
-    assert found is not None and found.shares[0].cpus == 0b0011_0000
+    assert found is not None and found.shares[0].cpus == CpuSet(0b0011_0000)
 
 
 def test_whole_cores_are_given_with_hyperthreads() -> None:
     node = b.node("cn01", cpus=8, cores_per_socket=2, threads_per_core=2)
     c = b.build([node], [b.partition("debug", [node], default=True)])
     three = start_on(c, ntasks=3)
-    assert three is not None and (three.shares[0].cpus, three.shares[0].tasks) == (0b1111, 3)
+    assert three is not None and (three.shares[0].cpus, three.shares[0].tasks) == (CpuSet(0b1111), 3)
 
 
 def test_one_task_a_core_and_one_thread_a_core_take_twice_the_cpus() -> None:
@@ -258,7 +259,7 @@ def test_cpus_are_shared_as_often_as_a_forced_partition_says_idle_ones_first() -
     for _ in range(5):
         b.submit(c, ntasks=1, mem_per_cpu=10)
     masks = [proposal.allocation.shares[0].cpus for proposal in plan(c, b.T0).proposals]
-    assert masks == [0b01, 0b10, 0b01, 0b10]
+    assert masks == [CpuSet(0b01), CpuSet(0b10)] * 2
 
 
 def test_cpus_are_shared_only_with_jobs_that_agree() -> None:
@@ -299,7 +300,7 @@ def test_zero_of_something_is_none_of_it(words: dict[str, str]) -> None:
 def test_an_exclusive_job_has_all_cpus_and_all_generic_resources_of_its_nodes() -> None:
     for words in ({}, {"gres": "gpu:1"}, {"gpus": "1"}):
         found = start_on(b.cluster(gpus=2), exclusive="node", **words)
-        assert found is not None and [(share.cpu_count, share.gres) for share in found.shares] == [(16, {"gpu": 0b11})]
+        assert found is not None and [(share.cpu_count, share.gres) for share in found.shares] == [(16, {"gpu": CpuSet(0b11)})]
 
 
 def test_jobs_of_other_partitions_do_not_count_against_a_forced_partitions_share() -> None:

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 
-import msgspec
 import pytest
 
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect
 from slurm.core.illegal import IllegalTransition
+from slurm.model import msgpack
 from slurm.model.errors import StoreError
 from slurm.model.ids import JobId, Uid
 from slurm.slurmctld.engine import Engine
@@ -71,7 +71,7 @@ def test_effects_leave_and_the_reply_comes_once_the_event_is_on_disk() -> None:
 def test_the_journal_gets_an_event_as_it_happened_and_not_what_became_of_its_record() -> None:
     async def scene(s: Scene) -> None:
         event = s.submitted()
-        before = msgspec.msgpack.encode(event)
+        before = msgpack.encode(event)
         durable = s.engine.record(event)
         event.job.priority = 77
         await durable
@@ -167,7 +167,7 @@ def test_what_was_recorded_between_a_failed_write_and_the_news_of_it_keeps_its_p
             durables.append(s.engine.record(s.submitted()))
             await asyncio.sleep(0)
         await asyncio.gather(*durables)
-        ids = [msgspec.msgpack.decode(record.body, type=e.AnyEvent).job.id for _, record in sorted(s.disk.events.items())]
+        ids = [msgpack.decode(record.body, type=e.AnyEvent).job.id for _, record in sorted(s.disk.events.items())]
         assert ids == list(range(1, 22))
 
     play(scene)
@@ -224,7 +224,7 @@ def test_memory_is_the_fold_of_what_was_written() -> None:
         await s.engine.settled()
         again: Cluster = b.cluster(2)
         for _, record in sorted(s.disk.events.items()):
-            again.apply(msgspec.msgpack.decode(record.body, type=e.AnyEvent))
+            again.apply(msgpack.decode(record.body, type=e.AnyEvent))
         assert again.jobs == s.engine.cluster.jobs
 
     play(scene)

@@ -4,6 +4,7 @@ import pytest
 
 from slurm.core import events as e
 from slurm.core.effects import Launch, Signal, Terminate
+from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import BATCH_STEP, StepId
 from slurm.model.job import NodeShare, Step
 from slurm.model.node import GresPool
@@ -34,9 +35,9 @@ def test_an_allocation_of_two_nodes_is_described_to_what_runs_in_it() -> None:
 
 
 def test_gpus_are_told_by_their_indexes_on_the_node() -> None:
-    found = env.gpu_variables(NodeShare(node=b.node().name, cpus=1, gres={"gpu": 0b1010}))
+    found = env.gpu_variables(NodeShare(node=b.node().name, cpus=CpuSet(1), gres={"gpu": CpuSet(0b1010)}))
     assert found["CUDA_VISIBLE_DEVICES"] == found["SLURM_JOB_GPUS"] == "1,3" and found["SLURM_GPUS_ON_NODE"] == "2"
-    assert env.gpu_variables(NodeShare(node=b.node().name, cpus=1)) == {}
+    assert env.gpu_variables(NodeShare(node=b.node().name, cpus=CpuSet(1))) == {}
 
 
 def test_a_task_of_an_array_knows_its_number_and_the_whole() -> None:
@@ -81,8 +82,8 @@ def test_devices_are_those_of_the_share_in_index_order_across_pools() -> None:
     node.gres = [
         GresPool(name="gpu", type="a100", count=2, files=["/dev/n0", "/dev/n1"]), GresPool(name="tape", type="", count=4),
         GresPool(name="gpu", type="h100", count=2, first=2, files=["/dev/n2", ""])]
-    assert launch.device_files(node, NodeShare(node=node.name, cpus=1, gres={"gpu": 0b1110, "tape": 0b11})) == ["/dev/n1", "/dev/n2"]
-    assert launch.device_files(node, NodeShare(node=node.name, cpus=1)) == []
+    assert launch.device_files(node, NodeShare(node=node.name, cpus=CpuSet(1), gres={"gpu": CpuSet(0b1110), "tape": CpuSet(0b11)})) == ["/dev/n1", "/dev/n2"]
+    assert launch.device_files(node, NodeShare(node=node.name, cpus=CpuSet(1))) == []
 
 
 @pytest.mark.parametrize(("mode", "cluster_appends", "restarts", "append"), [

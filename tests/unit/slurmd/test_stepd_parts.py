@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from slurm.config.config import parse
+from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import ConfigError
 from slurm.slurmd import environment, hardware, settings
 from slurm.slurmd.stepd import limits, messages, user
@@ -42,11 +43,11 @@ def test_failures_before_exec_are_worded_as_slurm_words_them():
 
 
 def test_the_batch_environment_keeps_what_the_controller_gave():
-    made = environment.of_batch({"TMPDIR": "/scratch", "X": "1", "SLURMD_NODENAME": "wrong"}, "cn01", 0b1011)
+    made = environment.of_batch({"TMPDIR": "/scratch", "X": "1", "SLURMD_NODENAME": "wrong"}, "cn01", CpuSet(0b1011))
     assert made["TMPDIR"] == "/scratch"
     assert made["SLURM_CPUS_ON_NODE"] == "3"
     assert made["SLURMD_NODENAME"] == "cn01"
-    assert environment.of_batch({}, "cn01", 1)["TMPDIR"] == "/tmp"
+    assert environment.of_batch({}, "cn01", CpuSet(1))["TMPDIR"] == "/tmp"
 
 
 @pytest.mark.parametrize(("export", "found"), [("NONE", True), ("A=1,B", True), ("ALL", False), ("ALL,A=1", False), ("", False), ("NIL", False)])
@@ -57,17 +58,12 @@ def test_a_job_without_its_submitters_environment_gets_what_a_login_sets(export:
 
 
 def test_a_steps_gpus_replace_those_of_the_job():
-    made = environment.of_step({"CUDA_VISIBLE_DEVICES": "0,1,2,3"}, "cn02", 1, [2, 3], 0b11, [1, 3], 2)
+    made = environment.of_step({"CUDA_VISIBLE_DEVICES": "0,1,2,3"}, "cn02", 1, [2, 3], CpuSet(0b11), [1, 3], 2)
     assert made["CUDA_VISIBLE_DEVICES"] == "1,3"
     assert made["SLURM_STEP_GPUS"] == "1,3"
     assert made["SLURM_GTIDS"] == "2,3"
     assert made["SLURM_NODEID"] == "1"
-    assert "CUDA_VISIBLE_DEVICES" not in environment.of_step({}, "cn02", 0, [0], 1, None, 2)
-
-
-def test_bitmaps_become_numbers():
-    assert environment.numbers(0b10110) == [1, 2, 4]
-    assert environment.numbers(0) == []
+    assert "CUDA_VISIBLE_DEVICES" not in environment.of_step({}, "cn02", 0, [0], CpuSet(1), None, 2)
 
 
 def test_soft_limits_are_set_and_unknown_ones_are_told():
@@ -112,5 +108,5 @@ def test_the_zygote_stays_small():
 
 def test_a_step_without_gpus_sees_none_of_the_submitters_unless_the_cluster_gives_none_out():
     own = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "GPU_DEVICE_ORDINAL", "SLURM_STEP_GPUS"), "5")
-    assert not own.keys() & environment.of_step(own, "cn01", 0, [0], 1, None, 2).keys()
-    assert own.items() <= environment.of_step(own, "cn01", 0, [0], 1, None, 2, gpus_given_out=False).items()
+    assert not own.keys() & environment.of_step(own, "cn01", 0, [0], CpuSet(1), None, 2).keys()
+    assert own.items() <= environment.of_step(own, "cn01", 0, [0], CpuSet(1), None, 2, gpus_given_out=False).items()

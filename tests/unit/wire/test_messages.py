@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from slurm.model import msgpack
 from slurm.wire import messages, node_messages
 
 
@@ -28,9 +29,9 @@ def test_an_unknown_message_is_refused() -> None:
 
 def test_a_node_message_comes_back_through_messagepack() -> None:
     sent = node_messages.StepEnded(serial=3, job=12, attempt=1, step=-5, status=256)
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(sent), type=node_messages.FromNode) == sent
+    assert msgpack.decode(msgpack.encode(sent), type=node_messages.FromNode) == sent
     order = node_messages.TerminateJob(job=1, attempt=1, why="cancelled", kill_wait=5)
-    assert msgspec.msgpack.decode(msgspec.msgpack.encode(order), type=node_messages.ToNode) == order
+    assert msgpack.decode(msgpack.encode(order), type=node_messages.ToNode) == order
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b'{"type": "\xff"}', b'{"type": "Ping", "x": ' + b"[" * 50_000, b'{"type": "NoSuch"}', b"[]"])

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import NotPermitted
 from slurm.model.ids import NodeName
 from slurm.model.job import NodeShare
@@ -16,7 +17,7 @@ SIGNER = Signer(b"s" * 32)
 GENUINE = Checker(SIGNER.public).genuine
 STEP = StepCredential(
     cluster="test", job=12, attempt=1, step=0, uid=1001, gid=1001, user="alice", groups=[1001, 2000], job_shown="12", issued=1000.0,
-    expires=1120.0, shares=[NodeShare(node=NodeName("cn01"), cpus=3)])
+    expires=1120.0, shares=[NodeShare(node=NodeName("cn01"), cpus=CpuSet.of([0, 1, 200]), gres={"gpu": CpuSet.of([64])})])
 TOKEN = seal(STEP, SIGNER.sign)
 
 
