@@ -69,6 +69,7 @@ $(PY):
 
 $(VENV)/.installed: pyproject.toml hatch_build.py $(SOURCES) | $(PY)
 	$(PIP) install --quiet .
+	@$(PY) -P -m slurm.commands.frozen.build
 	@touch $@
 
 # Order-only on .installed: a changed source file reinstalls the package, not the tools.

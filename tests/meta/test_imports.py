@@ -9,6 +9,8 @@ from importlib.util import find_spec
 
 import pytest
 
+from slurm.commands.frozen import build
+from slurm.net import other_slurm
 from slurm.options import later
 from tests.meta.source import ROOT, SRC, modules
 
@@ -104,13 +106,14 @@ def test_a_job_starts_without_slow_modules() -> None:
     assert not [module for module in loaded if module.startswith("slurm.sdk.published.")]
 
 
-def test_each_command_script_calls_its_command_and_looks_into_pythonpath_last() -> None:
+def test_the_command_scripts_are_one_text_but_for_the_name() -> None:
+    text = (ROOT / "scripts" / "sbatch").read_text(encoding="utf-8")
+    assert text.startswith("#!python\n"), "pip writes the interpreter there"
+    assert other_slurm.OF_OURS in text.encode()[:1024], "by that line the commands of any version of ours know each other"
     for command in _commands():
-        script = (ROOT / "scripts" / command).read_text(encoding="utf-8")
-        assert script == (
-            "#!python\nimport os\nimport sys\n\n# A job of the published SDK has a PYTHONPATH on which another package is called slurm.\n"
-            'sys.path.sort(key=os.environ.get("PYTHONPATH", "").split(os.pathsep).__contains__)\n\n'
-            f"from {_module(command)} import main  # noqa: E402\n\nsys.exit(main())\n")
+        module = _module(command).rpartition(".")[2]
+        assert (ROOT / "scripts" / command).read_text(encoding="utf-8") == text.replace("sbatch", module)
+        assert module in build.COMMANDS
 
 
 def test_every_entry_point_exists() -> None:

@@ -103,6 +103,8 @@ def _ids(resolved: Resolved) -> list[str]:
             texts.append(str(text) or (words.pop(0) if words else ""))
     if words:
         raise OptionError(f"Unrecognized option: {words[0]}", exit_code=1)
+    if not texts:
+        return []
     from slurm.notation import jobref
 
     ids: list[str] = []

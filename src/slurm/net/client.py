@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -96,6 +95,8 @@ class Connection:
 
     def ready(self) -> list[tuple[int, bytes]]:
         """The frames that are here now, after one read that does not wait; sets `closed` once the peer has gone."""
+        import select  # most commands wait for one answer
+
         if self._held() or select.select([self._stream], [], [], 0)[0]:
             self.closed = not self._read_now()
         found = []

@@ -12,8 +12,9 @@ from slurm.model.errors import ConfigError, ProtocolError, SlurmError, Unreachab
 from slurm.net.discovery import Site, find_site
 
 SECONDS = 5.0
-_OF_OURS = b"from slurm.commands."
-_HEAD = 1024
+OF_OURS = b"from slurm.commands."
+"""What stands in a script of ours."""
+_HEAD = 4096
 _WITHOUT_SERVER = ("/run/slurm/conf/slurm.conf",)
 """Where a configuration lies that slurmd fetched from the controller ("configless")."""
 
@@ -22,7 +23,7 @@ def is_ours(path: str) -> bool:
     """Whether a program is a command of slurm-py, of whichever installation."""
     try:
         with open(path, "rb") as file:
-            return _OF_OURS in file.read(_HEAD)
+            return OF_OURS in file.read(_HEAD)
     except OSError:
         return False
 
