@@ -19,11 +19,11 @@ AccountingStoragePort | int | 6819 | later | no accounting daemon is contacted
 AccountingStorageTRES | tres | | later | no accounting daemon is contacted
 AccountingStorageType | plugin | | later | job records are not sent to an accounting daemon
 AccountingStoreFlags | list | | later | no accounting daemon is contacted
-AcctGatherEnergyType | plugin | | later | energy is not measured
+AcctGatherEnergyType | text | | yes |
 AcctGatherFilesystemType | plugin | | later | filesystem traffic is not measured
 AcctGatherInterconnectType | plugin | | later | network traffic is not measured
-AcctGatherNodeFreq | sec | 0 | later | energy is not measured
-AcctGatherProfileType | plugin | | later | jobs are not profiled
+AcctGatherNodeFreq | sec | 0 | ok | a node's energy is read with its steps' usage; nodes that run nothing are not measured
+AcctGatherProfileType | plugin | | later | no time series of jobs are kept (HDF5, InfluxDB); their sums and peaks are, and sstat tells of now
 AllowSpecResourcesUsage | yesno | no | later | core specialization is not carried out
 AuthAltTypes | list | | yes |
 AuthAltParameters | list | | yes |
@@ -72,7 +72,7 @@ HttpParserType | plugin | | later | the daemons do not answer HTTP
 InactiveLimit | sec | 0 | later | allocations whose command went away are kept until their time limit
 InteractiveStepOptions | text | --interactive --preserve-env --pty $SHELL | later | salloc starts the shell itself
 JobAcctGatherFrequency | text | 30 | yes |
-JobAcctGatherType | plugin | | later | usage is read once, when a step ends
+JobAcctGatherType | choice:jobacct_gather/none,jobacct_gather/linux,jobacct_gather/cgroup | | yes |
 JobAcctGatherParams | list | | yes |
 JobCompHost | text | localhost | later | finished jobs are not sent to a job completion service
 JobCompLoc | text | | later | finished jobs are not sent to a job completion service
@@ -305,7 +305,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "AuthAltTypes": {"auth/jwt": "yes"},
     "AuthInfo": {"cred_expire": "yes", "socket": "yes", "ttl": "yes", "disable_sack": "later", "use_client_ids": "later"},
     "DependencyParameters": {"kill_invalid_depend": "yes", "disable_remote_singleton": "ok", "max_depend_depth": "later"},
-    "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "ok", "NoShared": "ok", "NoOverMemoryKill": "ok"},
+    "AcctGatherEnergyType": {"acct_gather_energy/none": "yes", "acct_gather_energy/rapl": "yes", "(null)": "yes"},
+    "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "yes", "NoShared": "yes", "NoOverMemoryKill": "yes", "DisableGPUAcct": "yes"},
     "SchedulerParameters": {
         "bf_interval": "yes", "bf_max_job_test": "yes", "bf_resolution": "yes", "bf_window": "yes", "default_queue_depth": "yes",
         "max_script_size": "yes", "max_submit_line_size": "yes",

@@ -6,20 +6,29 @@ are name → count as Slurm names them ("cpu", "mem" in MB, "node", "billing", "
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from slurm.model.bounds import Many, Name, Real, Whole, Word
 from slurm.model.ids import Digest, Gid, JobId, NodeName, StepId, Uid
 from slurm.model.states import JobState
 
 Tres = dict[str, int]
+MOST = 2**63 - 1
+"""No sum is larger, whatever nodes tell: databases have no room for more."""
+
+Amount = Annotated[int, Whole(0, MOST)]
+Rank = Annotated[int, Whole(0, 2**31 - 1)]
+CpuSeconds = Annotated[float, Real(0, 1e12)]
 
 
 class Extreme(msgspec.Struct, frozen=True):
     """The largest or smallest value among the tasks of a step: whose it is (`task` its rank in the step) and where that ran."""
 
-    value: int
-    node: NodeName
-    task: int
+    value: Amount
+    node: Name
+    task: Rank
 
 
 class TresUsage(msgspec.Struct, frozen=True):
@@ -28,31 +37,43 @@ class TresUsage(msgspec.Struct, frozen=True):
     Units: cpu milliseconds; mem, vmem, fs/disk, gres/gpumem bytes; pages faults; gres/gpuutil percent; energy joules.
     """
 
-    total: int
-    tasks: int
+    total: Amount
+    tasks: Rank
     most: Extreme
     least: Extreme
 
     def plus(self, other: TresUsage) -> TresUsage:
         """Of both groups of tasks together."""
         return TresUsage(
-            self.total + other.total, self.tasks + other.tasks,
+            min(self.total + other.total, MOST), self.tasks + other.tasks,
             max(self.most, other.most, key=lambda extreme: extreme.value), min(self.least, other.least, key=lambda extreme: extreme.value))
+
+
+TresUsages = Annotated[dict[Word, TresUsage], Many(64)]
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a step used, on one node or on all: `taken` is Slurm's TRESUsageIn (read, consumed), `given` its TRESUsageOut (written)."""
 
-    user_seconds: float = 0.0
-    system_seconds: float = 0.0
-    taken: dict[str, TresUsage] = {}
-    given: dict[str, TresUsage] = {}
+    user_seconds: CpuSeconds = 0.0
+    system_seconds: CpuSeconds = 0.0
+    taken: TresUsages = {}
+    given: TresUsages = {}
 
     def plus(self, other: Usage) -> Usage:
         """Of both together: other nodes of the same step."""
         return Usage(
             self.user_seconds + other.user_seconds, self.system_seconds + other.system_seconds,
             _plus(self.taken, other.taken), _plus(self.given, other.given))
+
+
+def told_by(usage: Usage, node: NodeName) -> Usage:
+    """What a node says was used on it: whatever names it wrote down, it ran there."""
+    def here(table: dict[str, TresUsage]) -> dict[str, TresUsage]:
+        return {name: TresUsage(one.total, one.tasks, Extreme(one.most.value, node, one.most.task), Extreme(one.least.value, node, one.least.task))
+                for name, one in table.items()}
+
+    return Usage(usage.user_seconds, usage.system_seconds, here(usage.taken), here(usage.given))
 
 
 def _plus(one: dict[str, TresUsage], other: dict[str, TresUsage]) -> dict[str, TresUsage]:

@@ -28,6 +28,7 @@ from slurm.core.events import (
 from slurm.core.illegal import IllegalTransition, story
 from slurm.daemon.logs import Seldom
 from slurm.model import bounds, msgpack
+from slurm.model.accounting import told_by
 from slurm.model.errors import InvalidRequest, NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import BATCH_STEP, JobId, NodeName, StepId, Uid
 from slurm.model.job import Job
@@ -152,6 +153,7 @@ class Links:
     def _report(self, name: NodeName, message: malformed.Report) -> None:
         if isinstance(message, n.StepEnded):
             faultpoints.reached("on-completion")
+            message.usage = message.usage and told_by(message.usage, name)
         job = self._engine.cluster.jobs.get(JobId(message.job))
         if job is not None and job.attempt == message.attempt and not _may_speak(name, job, message):
             log.error("node %s reports %s of job %s, which is not its own: passed over", name, type(message).__name__, job.shown_id)

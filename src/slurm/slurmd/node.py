@@ -21,7 +21,7 @@ from slurm.net.channels import Channels
 from slurm.net.endpoint import mark_of
 from slurm.net.link import Link
 from slurm.net.relay import Relay
-from slurm.slurmd import environment, hardware, job_commands, reattach, remains, unkillable
+from slurm.slurmd import environment, hardware, job_commands, reattach, remains, unkillable, usage
 from slurm.slurmd.answers import Answers
 from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.hardware import Hardware
@@ -102,6 +102,8 @@ class Node:
         self.steps.use_cgroup(self._cgroup)
         if not self._cgroup and self.settings.limit_memory:
             log.warning("ProctrackType=proctrack/cgroup: no cgroup can be made here; processes are found by their descent instead")
+        if lacking := usage.missing(self.settings.gathering):
+            log.error("%s", lacking)
         for step, ended in reattach.scan(self.steps.root, self.roster):
             if step.key.step == BATCH:
                 self.outbox.put(n.BatchLaunched(serial=0, job=step.key.job, attempt=step.key.attempt, lease=self.steps.lease_of(step)))
@@ -290,13 +292,14 @@ class Node:
             rlimits=order.rlimits, stdin=order.stdin or os.devnull, stdout=order.stdout or os.devnull,
             stderr="" if order.stderr == order.stdout else order.stderr, append=order.append, umask=order.umask,
             cpus=self.binding(order.cpus), memory=order.memory, login=order.environment.get("SLURM_EXPORT_ENV", ""),
-            kill_wait=order.kill_wait, deadline=boot_clock() + order.time_left if order.time_left >= 0 else 0.0, lease=order.lease))
+            kill_wait=order.kill_wait, deadline=boot_clock() + order.time_left if order.time_left >= 0 else 0.0, lease=order.lease,
+            sample_seconds=order.sampling, gpus=bool(order.devices)))
 
     def completed(self, record: StepRecord) -> StepRecord:
         """A record with what is the same for every step of this node, and the mark by which its processes are known."""
         settings = self.settings
         return record._replace(
-            memory_looks=settings.memory_looks, cgroup=self._cgroup, cgroup_memory=settings.limit_memory,
+            **usage.measured(settings.gathering, record, settings.spool), cgroup=self._cgroup, cgroup_memory=settings.limit_memory,
             commands=self.commands, mark=remains.mark_of(self.steps.instance, record.key), start_seconds=settings.start_seconds,
             unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path)
 
@@ -390,7 +393,7 @@ class Node:
         self.outbox.put(
             n.StepEnded(
                 serial=0, job=key.job, attempt=key.attempt, step=key.step, status=ended.status, oom=ended.oom,
-                user_seconds=ended.user_seconds, system_seconds=ended.system_seconds, max_rss=ended.max_rss, why=ended.note,
+                usage=usage.of(ended), why=ended.note,
                 began=ended.began, drain=unkillable.reason(self.settings.node, key, ended.unkillable), limit=ended.limit),
             lambda: self.steps.remove(step))
         if ended.unkillable:

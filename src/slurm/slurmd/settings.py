@@ -15,6 +15,8 @@ from slurm.net.discovery import Site, read_site, socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.link import LONGEST_PAUSE
 from slurm.notation.nearest import nearest
+from slurm.slurmd import usage
+from slurm.slurmd.usage import Gathering
 
 
 class NodeSettings(NamedTuple):
@@ -33,7 +35,7 @@ class NodeSettings(NamedTuple):
     site: Site
     bind_cpus: bool
     limit_memory: bool  # by cgroups, where the kernel grants it
-    memory_looks: float
+    gathering: Gathering
     tmp_fs: str
     start_seconds: float
     longest_pause: float  # between two tries to reach slurmctld: a lease needs to hear often enough that nobody serves
@@ -85,7 +87,7 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
         node=node.name, hostname=hostname, conf=os.path.abspath(conf), spool=config.for_node("SlurmdSpoolDir", node), pid_file=pid_file,
         log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"), listen=listen, port=node.port, site=site,
         bind_cpus="task/affinity" in config.text("TaskPlugin"), limit_memory=config.text("ProctrackType") == "proctrack/cgroup",
-        memory_looks=_memory_looks(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config), longest_pause=_longest_pause(config),
+        gathering=usage.read(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config), longest_pause=_longest_pause(config),
         unkillable_seconds=float(config.seconds("UnkillableStepTimeout")), unkillable_program=config.text("UnkillableStepProgram"),
         devices=config.devices(node.name), account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
@@ -103,15 +105,4 @@ def _start_seconds(config: Config) -> float:
     given = dict(word.split("=", 1) for word in config.words("SlurmdParameters") if "=" in word).get("start_timeout", "60")
     if not given.isdigit() or not int(given):
         raise ConfigError(message=f"SlurmdParameters=start_timeout={given}: no number of seconds", hints=["write start_timeout=60"])
-    return float(given)
-
-
-def _memory_looks(config: Config) -> float:
-    """Seconds between looks at the memory of steps: JobAcctGatherFrequency ("30", or among others "task=30") where OverMemoryKill is set, else 0."""
-    if "overmemorykill" not in (word.lower() for word in config.words("JobAcctGatherParams")):
-        return 0.0
-    text = config.text("JobAcctGatherFrequency")
-    given = dict(word.split("=", 1) for word in text.split(",") if "=" in word).get("task", text)
-    if not given.isdigit():
-        raise ConfigError(message=f"JobAcctGatherFrequency={text}: no number of seconds", hints=["write 30, or task=30"])
     return float(given)

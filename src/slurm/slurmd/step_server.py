@@ -222,7 +222,8 @@ class StepServer:
             ranks=message.ranks, node_rank=message.node_rank,
             task_environment=environment.of_tasks(message.task_environment, message.gpu_bind, gpus, len(message.ranks)), multi_prog=message.multi_prog,
             pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait,
-            deadline=boot_clock() + credential.time_left if credential.time_left >= 0 else 0.0, lease=credential.lease))
+            deadline=boot_clock() + credential.time_left if credential.time_left >= 0 else 0.0, lease=credential.lease,
+            sample_seconds=credential.sampling, gpus=bool(credential.devices.get(node.settings.node))))
 
 
 def _frame(kind: int, what: object, rank: int = step_io.ALL_TASKS) -> bytes:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 
+from slurm.model.accounting import Usage
 from slurm.model.bounds import (
     Arguments,
     Attempt,
@@ -38,9 +39,9 @@ from slurm.wire.messages import Failure, Message
 from slurm.wire.relay_messages import ChannelData, ChannelGrant, CloseChannel, FromRelay
 
 Port = Annotated[int, Whole(0, 65_535)]
+Sampling = Annotated[int, Whole(-1, 10**7)]
 Serial = Annotated[int, Whole(0, 2**53)]
 Load = Annotated[float, Real(0, 1e6)]
-CpuSeconds = Annotated[float, Real(0, 1e12)]
 Sentence = Annotated[str, Text(65_536, plain=False)]
 Signed = Annotated[str, Text(4 * 1024 * 1024)]
 Ranks = Annotated[list[Count], Many(65_536)]
@@ -158,6 +159,7 @@ class LaunchBatch(Message):
     kill_wait: Wait = 30
     time_left: TimeLeft = -1.0  # seconds until the time limit, at which the node ends it by itself; negative: none
     lease: Count = 0  # seconds without a heartbeat after which the node ends it; 0: never
+    sampling: Sampling = -1  # seconds from one look at what it uses to the next (--acctg-freq), 0: only at its end, -1: as the node has it
 
 
 class BatchLaunched(Message):
@@ -180,7 +182,7 @@ class LaunchRefused(Message):
 
 
 class StepEnded(Message):
-    """All tasks of a step on this node ended; step -5 is the batch script. Usage: CPU seconds, MB.
+    """All tasks of a step on this node ended; step -5 is the batch script. `usage`: what they used; None: nothing was measured.
 
     `why`: a sentence for the job's owner; `began` False: it could not run. `drain`: why the node must be drained, "" when it need not.
     """
@@ -191,13 +193,11 @@ class StepEnded(Message):
     step: StepNumber
     status: Status
     oom: bool = False
-    user_seconds: CpuSeconds = 0.0
-    system_seconds: CpuSeconds = 0.0
-    max_rss: Memory = 0
     why: Sentence = ""
     began: bool = True
     drain: Sentence = ""
     limit: Limit = ""  # timeout | lease: its slurmstepd ended it for that by itself
+    usage: Usage | None = None
 
 
 class JobGone(Message):

@@ -43,6 +43,7 @@ class StepCredential(msgspec.Struct, kw_only=True):
     time_limit: int = -1
     time_left: float = -1.0  # seconds to the job's limit when it was issued; negative: none
     lease: int = 0  # Job.lease
+    sampling: int = -1  # as in LaunchBatch
 
 
 def seal(credential: StepCredential, sign: Callable[[bytes], bytes]) -> str:

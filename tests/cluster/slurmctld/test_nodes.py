@@ -8,6 +8,7 @@ import pytest
 from cryptography import x509
 
 from slurm.config.config import parse
+from slurm.model.accounting import Usage
 from slurm.model.states import JobState, NodeState
 from slurm.net.authority import Authority
 from slurm.net.peer import Peer
@@ -311,7 +312,7 @@ def test_a_report_out_of_bounds_is_taken_as_far_as_it_can_be_and_answered_once(p
         job = await s.client().submit()
         await s.until(lambda: node.of(n.LaunchBatch))
         node.report(n.BatchLaunched, job=job, attempt=1)
-        ended = node.report(n.StepEnded, job=job, attempt=1, step=-5, status=-1, max_rss=-5, why="x" * 100_000)
+        ended = node.report(n.StepEnded, job=job, attempt=1, step=-5, status=-1, usage=Usage(user_seconds=-5.0), why="x" * 100_000)
         await s.until(lambda: ended in {one.serial for one in node.of(n.Acknowledged)})
         node.report(n.JobGone, job=job, attempt=1)
         await s.until(lambda: s.state(job) == "FAILED")
@@ -321,7 +322,7 @@ def test_a_report_out_of_bounds_is_taken_as_far_as_it_can_be_and_answered_once(p
 
     play(scene)
     told = [record.getMessage() for record in caplog.records if "taken as far as it can be" in record.getMessage()]
-    assert len(told) == 1 and "max_rss" in told[0] and "node cn01" in told[0]
+    assert len(told) == 1 and "usage.user_seconds" in told[0] and "node cn01" in told[0]
 
 
 @pytest.mark.parametrize("report", [

@@ -169,6 +169,8 @@ def test_usage_of_the_whole_tree_is_reported(run):
     async def scene(stage):
         stage.send(stage.batch(15, "#!/bin/bash\npython3 -c 'x = bytearray(50_000_000); y = sum(range(3_000_000))'\n"))
         ended = await stage.ended(15)
-        assert ended.max_rss > 45
-        assert ended.user_seconds > 0.02
+        assert ended.usage.taken["mem"].most.value > 45 << 20
+        assert ended.usage.user_seconds > 0.02
+        assert ended.usage.taken["cpu"].total == pytest.approx(1000 * (ended.usage.user_seconds + ended.usage.system_seconds), abs=2)
+        assert ended.usage.taken["mem"].most.node == "cn01"
     run(scene)

@@ -36,8 +36,8 @@ def test_a_journal_keeps_the_record_and_the_end(tmp_path):
     path = tmp_path / "s"
     journal = made(path)
     assert folder.read(str(path)) == (RECORD, None)
-    folder.append_ended(journal, Ended(256, True, 1.5, 0.5, 30, 99.0, "why"))
-    assert folder.read(str(path)).ended == Ended(256, True, 1.5, 0.5, 30, 99.0, "why") == folder.read_ended(str(path))
+    folder.append_ended(journal, Ended(256, True, {"user_seconds": 1.5}, 99.0, "why"))
+    assert folder.read(str(path)).ended == Ended(256, True, {"user_seconds": 1.5}, 99.0, "why") == folder.read_ended(str(path))
 
 
 def test_a_step_is_begun_once(tmp_path):

@@ -73,6 +73,7 @@ def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str) -> st
         "SelectTypeParameters=CR_Core_Memory",
         f"DefMemPerCPU={shape.memory_per_cpu}",
         "# Whoever holds more memory than asked for is killed within a second, as on a cluster with cgroups.",
+        "JobAcctGatherType=jobacct_gather/linux",
         "JobAcctGatherParams=OverMemoryKill",
         "JobAcctGatherFrequency=1",
         "SchedulerType=sched/backfill",

@@ -27,7 +27,7 @@ PROCESSES = "processes"
 EARLY = "early_input"
 """What srun had sent already when its connection was taken over."""
 _LONGEST_NOTE = 2000
-_MOSTLY_ENOUGH = 1024
+_MOSTLY_ENOUGH = 4096
 _NAMES = {BATCH: "batch", -4: "extern", -6: "interactive"}
 _NUMBERS = {name: number for number, name in _NAMES.items()}
 _FOLDER = re.compile(rf"job([0-9]{{5,}})\.([0-9]+)\.([0-9]+|{'|'.join(_NUMBERS)})")
@@ -111,6 +111,13 @@ class StepRecord(NamedTuple):
     deadline: float = 0.0  # CLOCK_BOOTTIME at which its job's time limit comes; 0: none
     lease: int = 0  # seconds after the last heartbeat at which it is ended; 0: never
     heartbeat: str = ""  # the file in which slurmd notes the last one
+    gpus: bool = False  # whether it has device files
+    sample_seconds: float = 0.0  # from one look at what its tasks use to the next; 0: only at their end
+    memory_by: str = "rss"  # what counts as memory of a process: stepd.usage.processes
+    cgroup_usage: bool = False  # whether what its cgroup tells counts (jobacct_gather/cgroup)
+    gpu_readings: str = ""  # the file in which slurmd's readings of GPUs lie; "": there are none
+    energy: bool = False
+    energy_seconds: float = 0.0  # how often its counters are read besides the looks at tasks; 0: seldom
 
     @property
     def key(self) -> StepKey:
@@ -124,7 +131,8 @@ class StepRecord(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How a step's tasks on this node ended: the highest wait status, usage in CPU seconds and MB, time since the epoch.
+    """How a step's tasks on this node ended: the highest wait status, what they used (the fields of model.accounting.Usage; None: nothing was
+    measured), time since the epoch.
 
     `note` is a sentence for the job's owner, "" when there is nothing to say; `began` False: none of its programs ran. `unkillable` are
     processes that SIGKILL did not end.
@@ -132,9 +140,7 @@ class Ended(NamedTuple):
 
     status: int
     oom: bool = False
-    user_seconds: float = 0.0
-    system_seconds: float = 0.0
-    max_rss: int = 0
+    usage: Mapping[str, object] | None = None
     at: float = 0.0
     note: str = ""
     statuses: Mapping[str, int] = {}  # of a step of srun: rank → wait status of each task that was started

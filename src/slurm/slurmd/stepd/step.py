@@ -8,7 +8,7 @@ import time
 import traceback
 
 from slurm.notation.printable import printable
-from slurm.slurmd.stepd import folder, memory, messages, telling, tree
+from slurm.slurmd.stepd import folder, memory, messages, telling
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.control import Control
 from slurm.slurmd.stepd.ending import Ending
@@ -20,7 +20,8 @@ from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.slurmd.stepd.starting import Starting
 from slurm.slurmd.stepd.tasks import FAILED_STATUS, Task
 from slurm.slurmd.stepd.timekeeping import Timekeeping
-from slurm.slurmd.stepd.usage import Usage, reap
+from slurm.slurmd.stepd.usage.gatherer import Gatherer
+from slurm.slurmd.stepd.usage.reaping import reap
 
 _FAULTS = 20
 """So many faults of our own are told and survived; then the step is given up."""
@@ -38,7 +39,6 @@ class Step:
         self.journal = journal
         self.connection = connection
         self.tasks = [Task(rank, local) for local, rank in enumerate(self.record.ranks)]
-        self.usage = Usage()
         self.ending = Ending(loop, self.record.unkillable_seconds)
         self.children = False
         self.refusal = ""
@@ -47,6 +47,7 @@ class Step:
         self.recorded = False  # whether the last line of its journal is on disk
         self.io: StepIO | None = None
         self.cgroup: Cgroup | None = None
+        self.gatherer = Gatherer(self.record, self.tasks, lambda: self.cgroup)
         self.plumbing: Plumbing | None = None
         self.starting: Starting | None = None
         self.control: Control | None = None
@@ -98,7 +99,7 @@ class Step:
 
     def on_child(self) -> None:
         """A child has ended."""
-        ended, self.children = reap(self.usage)
+        ended, self.children = reap(self.gatherer.traffic, self.gatherer.reaped)
         for task in self.tasks:
             if task.status is None and task.pid in ended:
                 task.status = ended[task.pid]
@@ -180,7 +181,7 @@ class Step:
     def look_at_memory(self) -> None:
         """End it when it holds more memory than it may; look again later when it does not."""
         limit = self.record.memory << 20
-        used = memory.held(tree.descendants(os.getpid()), limit)
+        used = memory.held(self.gatherer.pids(), limit)
         if used <= limit:
             self.loop.at(time.monotonic() + self.record.memory_looks, self.look_at_memory)
             return
@@ -194,15 +195,23 @@ class Step:
 
     # --- how it ended ----------------------------------------------------------------------------------------------------
 
+    def _used(self) -> dict[str, object] | None:
+        """What it used; a fault of ours in counting keeps nobody from hearing how it ended."""
+        try:
+            return self.gatherer.usage()
+        except Exception as error:  # noqa: BLE001 - it is told, and the end is told without
+            self.complain(f"what it used cannot be told: {error!r}")
+            traceback.print_exception(error)
+            return None
+
     def ended(self) -> Ended:
         """The last line of its journal."""
         statuses = [task.status for task in self.tasks if task.status is not None]
         left = self.ending.unkillable
         status = self.refusal_status or (signal.SIGKILL if left else 0) or max(statuses, default=0)
-        used = self.usage
         note = self.refusal or self.note or (f"processes that SIGKILL does not end are left: {', '.join(map(str, left))}" if left else "")
         return Ended(
-            status, self.out_of_memory(), round(used.user_seconds, 3), round(used.system_seconds, 3), used.max_rss, time.time(), note,
+            status, self.out_of_memory(), self._used(), time.time(), note,
             statuses={} if self.record.is_batch else {str(task.rank): task.status for task in self.tasks if task.status is not None},
             began=not self.refusal, unkillable=left,
             limit=self.timekeeping.ended_for if self.timekeeping is not None else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import traceback
 
 from slurm.slurmd.stepd.hooks.descent import Descent
+from slurm.slurmd.stepd.hooks.gathering import Gathering
 from slurm.slurmd.stepd.hooks.group import Group
 from slurm.slurmd.stepd.hooks.hook import Hook
 from slurm.slurmd.stepd.hooks.journal import Journal
@@ -20,8 +21,8 @@ from slurm.slurmd.stepd.hooks.title import Title
 from slurm.slurmd.stepd.step import Step
 from slurm.slurmd.stepd.tasks import FAILED_STATUS
 
-HOOKS: tuple[Hook, ...] = (Title(), Orders(), TimeLimit(), Srun(), Journal(), Group(), Tasks(), Descent(), Memory())
-"""Orders are taken first and last. Cleaned up from the end: its cgroup goes, then its end is on record, then srun hears of it, then slurmd."""
+HOOKS: tuple[Hook, ...] = (Title(), Orders(), TimeLimit(), Srun(), Journal(), Group(), Tasks(), Descent(), Memory(), Gathering())
+"""Orders are taken first and last. Cleaned up from the end: its last figures are taken, its cgroup goes, then its end is on record, then srun hears of it, then slurmd."""
 
 
 def set_up(step: Step, hooks: tuple[Hook, ...] = HOOKS) -> None:

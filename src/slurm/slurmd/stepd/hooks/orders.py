@@ -34,6 +34,8 @@ def _obey(step: Step, order: dict[str, object]) -> dict[str, object]:
         if step.timekeeping is None:
             raise ValueError("the step keeps no time yet")
         step.timekeeping.set_deadline(float(str(order["deadline"])))
+    elif operation == "usage":
+        return {"ok": True, **step.gatherer.now()}
     elif operation != "status":
         raise ValueError(f"unknown operation {operation}")
     return {"ok": True, "pid": os.getpid(), "tasks": [task.pid for task in step.tasks if task.status is None], "ending": step.ending.why,

@@ -1,0 +1,173 @@
+"""What a step has used: looks at its processes now and then, and what the kernel tells as they end, task by task.
+
+A short step is never looked at: wait4(2) tells what it took. Looks come after one second, two, four and so on up to the interval of
+JobAcctGatherFrequency, so that a job of half a minute has some too.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from slurm.slurmd.stepd.cgroup import Cgroup
+from slurm.slurmd.stepd.folder import StepRecord
+from slurm.slurmd.stepd.usage import cgroup_figures, gpu_readings
+from slurm.slurmd.stepd.usage.energy import WRAP_SECONDS, Rapl
+from slurm.slurmd.stepd.usage.processes import Processes, Reading
+from slurm.slurmd.stepd.usage.task import MOST, TaskUsage
+from slurm.slurmd.stepd.usage.tree import Ranked, Tree
+
+FIRST_SECONDS = 1.0
+FRESH_SECONDS = 0.5
+"""Who asks again within so long is told the same."""
+_OWN_WORK = 2 << 20
+"""Bytes by which a task may grow between its fork and its program."""
+MOST_PIDS = 4096
+
+
+class Gatherer:
+    """The usage of one step on this node. `cgroup()` is its cgroup once there is one; `processes` and `rapl` are the machine's own unless given."""
+
+    def __init__(self, record: StepRecord, tasks: Sequence[Ranked], cgroup: Callable[[], Cgroup | None], *,
+                 processes: Processes | None = None, rapl: Rapl | None = None, root: int = 0) -> None:
+        self._record = record
+        self._tasks = tasks
+        self._cgroup = cgroup
+        self._processes = processes or Processes(memory_by=record.memory_by)
+        self._tree = Tree(self._processes, root or os.getpid(), tasks, self._members if record.cgroup else None)
+        left_by_fork = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + _OWN_WORK
+        self._used = {task.rank: TaskUsage(task.rank, left_by_fork) for task in tasks}
+        self._rapl = rapl or (Rapl() if record.energy else None)
+        self._joules = 0
+        self._step_cpu: tuple[float, float] | None = None
+        self._looked = 0.0
+        self._pids: list[tuple[int, int]] = []
+
+    # --- looking ---------------------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """See what its processes take now."""
+        now = time.monotonic()
+        since = now - self._looked if self._looked else 0.0
+        self._looked = now
+        found = self._tree.look()
+        self._pids = [(reading.pid, rank) for rank, readings in found.items() for reading in readings]
+        for rank, readings in found.items():
+            self._used[rank].seen(readings)
+        self._ask_cgroup()
+        if self._record.gpu_readings:
+            self._ask_gpus(since)
+        self.look_at_energy()
+
+    def look_at_energy(self) -> None:
+        """Read the counters of energy, where there are some."""
+        if self._rapl is not None:
+            self._joules = self._rapl.joules()
+
+    def _ask_cgroup(self) -> None:
+        group = self._cgroup()
+        if group is None or not self._record.cgroup_usage:
+            return
+        self._step_cpu = cgroup_figures.cpu(group.path) or self._step_cpu
+        if len(self._used) == 1:
+            memory = cgroup_figures.memory(group.path)
+            if memory is not None:
+                next(iter(self._used.values())).held(memory)
+
+    def _ask_gpus(self, seconds: float) -> None:
+        readings = gpu_readings.read(self._record.gpu_readings)
+        sums = {rank: [0, 0] for rank in self._used}
+        for pid, rank in self._pids:
+            memory, percent = readings.get(pid, (0, 0))
+            sums[rank][0] += memory
+            sums[rank][1] += percent
+        for rank, (memory, percent) in sums.items():
+            self._used[rank].on_gpus(memory, percent, seconds)
+
+    def _members(self) -> Iterable[int]:
+        group = self._cgroup()
+        return group.pids() if group is not None else ()
+
+    def traffic(self, pid: int) -> tuple[int, int]:
+        """Bytes read and written by a process that has ended and was not waited for."""
+        return self._processes.traffic(pid)
+
+    def reaped(self, pid: int, used: resource.struct_rusage, traffic: tuple[int, int]) -> None:
+        """A child of slurmstepd was waited for."""
+        rank = next((task.rank for task in self._tasks if task.pid == pid), None)
+        if rank is None:
+            rank = self._tree.rank_of(pid)
+        self._used[self._tasks[0].rank if rank is None else rank].reaped(pid, used, traffic, self._lives)
+
+    def _lives(self, reading: Reading) -> bool:
+        present = self._processes.glance(reading.pid)
+        return present is not None and present.started == reading.started
+
+    def finish(self) -> None:
+        """All tasks have ended; the cgroup is still there."""
+        self._ask_cgroup()
+        self.look_at_energy()
+        group = self._cgroup()
+        at_most = cgroup_figures.peak(group.path) if group is not None and len(self._used) == 1 else None
+        for used in self._used.values():
+            used.never_seen_holding(at_most)
+
+    # --- telling ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def energy_seconds(self) -> float:
+        """How often the counters of energy must be looked at besides; 0: not at all."""
+        if self._rapl is None:
+            return 0.0
+        return min(self._record.energy_seconds or WRAP_SECONDS, WRAP_SECONDS)
+
+    def pids(self) -> list[int]:
+        """Every process of the step, as of now or of a moment ago."""
+        self._refresh()
+        return [pid for pid, _ in self._pids]
+
+    def _refresh(self) -> None:
+        if not self._looked or time.monotonic() - self._looked >= FRESH_SECONDS:
+            self.look()
+
+    def now(self) -> dict[str, object]:
+        """What it has used until now: {"usage": …, "memory": bytes that it holds, "pids": [[pid, rank of the task that it is, else -1]]}."""
+        self._refresh()
+        begun = {task.pid: task.rank for task in self._tasks}
+        return {"usage": self.usage(), "memory": sum(used.memory for used in self._used.values()),
+                "pids": [[pid, begun.get(pid, -1)] for pid, _ in self._pids[:MOST_PIDS]]}
+
+    def usage(self) -> dict[str, object] | None:
+        """The fields of model.accounting.Usage; None when none of its tasks was started."""
+        begun = [self._used[task.rank] for task in self._tasks if task.pid]
+        if not begun:
+            return None
+        sums = [(used, used.sums()) for used in begun]
+        user, system = sum(each.user for _, each in sums), sum(each.system for _, each in sums)
+        if self._step_cpu is not None:
+            user, system = max(user, self._step_cpu[0]), max(system, self._step_cpu[1])
+        taken = {
+            "cpu": self._tres([(used.rank, round((each.user + each.system) * 1000)) for used, each in sums]),
+            "mem": self._tres([(used.rank, used.most_memory) for used, _ in sums]),
+            "vmem": self._tres([(used.rank, max(used.most_vmem, used.most_memory)) for used, _ in sums]),
+            "pages": self._tres([(used.rank, each.faults) for used, each in sums]),
+            "fs/disk": self._tres([(used.rank, each.read) for used, each in sums]),
+        }
+        if self._record.gpu_readings:
+            taken["gres/gpumem"] = self._tres([(used.rank, used.gpu_memory) for used, _ in sums])
+            percents = self._tres([(used.rank, used.gpu_percent) for used, _ in sums])
+            taken["gres/gpuutil"] = {**percents, "total": sum(used.mean_gpu_percent for used, _ in sums)}
+        if self._rapl is not None:
+            taken["energy"] = self._tres([(begun[0].rank, self._joules)])
+        return {"user_seconds": round(user, 3), "system_seconds": round(system, 3), "taken": taken,
+                "given": {"fs/disk": self._tres([(used.rank, each.written) for used, each in sums])}}
+
+    def _tres(self, values: list[tuple[int, int]]) -> dict[str, object]:
+        """Of (rank, value) pairs: their sum, how many, the largest and the smallest."""
+        def extreme(pair: tuple[int, int]) -> dict[str, object]:
+            return {"value": min(pair[1], MOST), "node": self._record.node, "task": pair[0]}
+
+        return {"total": min(sum(value for _, value in values), MOST), "tasks": len(values),
+                "most": extreme(max(values, key=lambda pair: pair[1])), "least": extreme(min(values, key=lambda pair: pair[1]))}

@@ -1,0 +1,106 @@
+"""What one task has used so far: the largest memory of its processes together, and sums that never become less."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable, Iterable
+
+from slurm.slurmd.stepd.usage.processes import Reading
+
+MOST = 2**53
+"""No value is told larger: bounds of the protocol. `model.accounting` has the same."""
+
+
+class Sums:
+    """Seconds of CPU, major page faults, bytes read and written."""
+
+    __slots__ = ("faults", "read", "system", "user", "written")
+
+    def __init__(self) -> None:
+        self.user = self.system = 0.0
+        self.faults = self.read = self.written = 0
+
+    def at_least(self, other: Sums) -> None:
+        """Become no less than the other in anything."""
+        for name in self.__slots__:
+            setattr(self, name, max(getattr(self, name), getattr(other, name)))
+
+
+class TaskUsage:
+    """One task. `left_by_fork` bytes is what its first process had resident before it became its program: no measure of the program."""
+
+    def __init__(self, rank: int, left_by_fork: int) -> None:
+        self.rank = rank
+        self.memory = 0  # of now
+        self.most_memory = 0
+        self.most_vmem = 0
+        self.gpu_memory = 0
+        self.gpu_percent = 0
+        self._gpu_sum = 0.0
+        self._gpu_seconds = 0.0
+        self._left_by_fork = left_by_fork
+        self._at_most = 0
+        self._living: dict[int, Reading] = {}
+        self._ended = Sums()
+        self._told = Sums()
+
+    def seen(self, readings: Iterable[Reading]) -> None:
+        """Its processes as they are now."""
+        self._living = {reading.pid: reading for reading in readings}
+        self.memory = sum(reading.memory for reading in self._living.values())
+        self.most_memory = max(self.most_memory, self.memory)
+        self.most_vmem = max(self.most_vmem, sum(reading.vmem for reading in self._living.values()))
+
+    def held(self, memory: int) -> None:
+        """Bytes that its processes hold together now, as whoever knows better tells."""
+        self.memory = memory
+        self.most_memory = max(self.most_memory, memory)
+
+    def on_gpus(self, memory: int, percent: int, seconds: float) -> None:
+        """Bytes of GPU memory and percent of a GPU's time that its processes take now, and probably for so many seconds."""
+        self.gpu_memory = max(self.gpu_memory, memory)
+        self.gpu_percent = max(self.gpu_percent, percent)
+        self._gpu_sum += percent * seconds
+        self._gpu_seconds += seconds
+
+    @property
+    def mean_gpu_percent(self) -> int:
+        """Percent of a GPU's time, on average over the time in which it was looked at."""
+        return round(self._gpu_sum / self._gpu_seconds) if self._gpu_seconds else 0
+
+    def reaped(self, pid: int, used: resource.struct_rusage, traffic: tuple[int, int], lives: Callable[[Reading], bool]) -> None:
+        """A process of it was waited for by slurmstepd: what wait4(2) tells counts, with that of the processes it had waited for.
+
+        Those are dropped: `lives(reading)` says whether a process is still the one that it was.
+        """
+        self._living = {other: reading for other, reading in self._living.items() if other != pid and lives(reading)}
+        ended = self._ended
+        ended.user += used.ru_utime
+        ended.system += used.ru_stime
+        ended.faults += used.ru_majflt
+        ended.read += traffic[0]
+        ended.written += traffic[1]
+        largest = used.ru_maxrss * 1024
+        if largest > self._left_by_fork:
+            self.most_memory = max(self.most_memory, largest)
+        else:
+            self._at_most = max(self._at_most, largest)
+
+    def never_seen_holding(self, at_most: int | None) -> None:
+        """It has ended. A task that was too short to be looked at held no more than wait4(2) says, nor than `at_most` bytes."""
+        if not self.most_memory:
+            self.most_memory = self._at_most if at_most is None else min(self._at_most, at_most)
+        self.most_vmem = max(self.most_vmem, self.most_memory)
+
+    def sums(self) -> Sums:
+        """What it has used so far. Time of a process whose parent does not wait for it is not lost once it was told."""
+        sums = Sums()
+        sums.at_least(self._ended)
+        for reading in self._living.values():
+            sums.user += reading.user
+            sums.system += reading.system
+            sums.faults += reading.faults
+            sums.read += reading.read
+            sums.written += reading.written
+        self._told.at_least(sums)
+        return self._told

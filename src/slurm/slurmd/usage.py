@@ -1,0 +1,95 @@
+"""Usage as slurmd sees it: what the configuration wants measured, and what slurmstepds tell. How it is measured is `stepd.usage`'s matter."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import NamedTuple, TypedDict
+
+import msgspec
+
+from slurm.config.config import Config
+from slurm.model.accounting import Usage
+from slurm.model.errors import ConfigError
+from slurm.notation import gather_frequency
+from slurm.notation.errors import NotationError
+from slurm.slurmd.stepd.folder import Ended, StepRecord
+from slurm.slurmd.stepd.usage import energy, processes
+
+log = logging.getLogger("slurmd.usage")
+READINGS = "gpu_readings"
+"""The file in the spool in which readings of GPUs lie (`gpu_meter`)."""
+_RAPL = "acct_gather_energy/rapl"
+
+
+class Gathering(NamedTuple):
+    """What is measured here. Seconds from one look to the next (0: only at the end of a step); `kind` "" means that nobody looks meanwhile."""
+
+    kind: str = ""  # "" | linux | cgroup
+    task_seconds: int = 30
+    energy_seconds: int = 0
+    memory_by: str = processes.RSS
+    over_memory_kill: bool = False
+    gpus: bool = True
+    energy: bool = False
+
+    @property
+    def memory_looks(self) -> float:
+        """Seconds between looks at the memory of steps that no cgroup limits; 0: nobody looks."""
+        return float(self.task_seconds) if self.over_memory_kill else 0.0
+
+
+class Measured(TypedDict, total=False):
+    """The fields of a StepRecord that say what is measured of it."""
+
+    memory_looks: float
+    sample_seconds: float
+    memory_by: str
+    cgroup_usage: bool
+    gpu_readings: str
+    energy: bool
+    energy_seconds: float
+
+
+def read(config: Config) -> Gathering:
+    """What slurm.conf wants measured. ConfigError."""
+    text = config.text("JobAcctGatherFrequency")
+    try:
+        seconds = gather_frequency.parse(text)
+    except NotationError as error:
+        raise ConfigError(message=f"JobAcctGatherFrequency={text}: no number of seconds", hints=[f"valid: {error.valid}"]) from error
+    words = {word.lower() for word in config.words("JobAcctGatherParams")}
+    if {"usepss", "noshared"} <= words:
+        raise ConfigError(message="JobAcctGatherParams=UsePss,NoShared: one excludes the other", hints=[
+            "UsePss counts a fair share of memory that processes share, NoShared none of it"])
+    return Gathering(
+        kind=config.text("JobAcctGatherType").rpartition("/")[2].replace("none", ""), task_seconds=seconds.get("task", 30), energy_seconds=seconds.get("energy", 0),
+        memory_by=processes.PSS if "usepss" in words else processes.NO_SHARED if "noshared" in words else processes.RSS,
+        over_memory_kill="overmemorykill" in words and "noovermemorykill" not in words, gpus="disablegpuacct" not in words,
+        energy=config.text("AcctGatherEnergyType").lower() == _RAPL)
+
+
+def measured(gathering: Gathering, record: StepRecord, spool: str) -> Measured:
+    """What is measured of a step; `sample_seconds` of its record is what was asked for it, negative: nothing."""
+    asked = record.sample_seconds
+    seconds = gathering.task_seconds if asked < 0 else asked
+    return Measured(
+        memory_looks=gathering.memory_looks, sample_seconds=float(seconds) if gathering.kind else 0.0, memory_by=gathering.memory_by,
+        cgroup_usage=gathering.kind == "cgroup", energy=gathering.energy, energy_seconds=float(gathering.energy_seconds),
+        gpu_readings=os.path.join(spool, READINGS) if gathering.kind and gathering.gpus and record.gpus else "")
+
+
+def missing(gathering: Gathering) -> str:
+    """What is to be measured and cannot be on this node, a sentence; "" when nothing is."""
+    if gathering.energy and not energy.readable():
+        return f"AcctGatherEnergyType={_RAPL}: no counter below {energy.ROOT} can be read here: the energy of this node's steps is told as 0"
+    return ""
+
+
+def of(ended: Ended) -> Usage | None:
+    """What a step used, as its journal says."""
+    try:
+        return msgspec.convert(ended.usage, Usage | None)
+    except msgspec.ValidationError as error:
+        log.error("what a step used cannot be read, its end is told without: %s", error)
+        return None
