@@ -7,7 +7,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"model"}),
     frozenset({"notation"}),
     frozenset({"core", "options", "config", "wire"}),
-    frozenset({"sched"}),
+    frozenset({"sched", "journal"}),
     frozenset({"net", "store", "render", "daemon"}),
     frozenset({"client"}),
     frozenset({"slurmctld", "slurmd", "sackd", "slurmdbd", "slurmrestd"}),
@@ -19,7 +19,7 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 # The front door opens the SDK; testing builds whole clusters. Nobody may lean on either.
 ABOVE_ALL = frozenset({"", "testing"})
 
-PURE = frozenset({"model", "notation", "options", "core", "sched", "wire", "render"})
+PURE = frozenset({"model", "notation", "options", "core", "journal", "sched", "wire", "render"})
 IMPURE_MODULES = frozenset(
     {"time", "random", "os", "socket", "asyncio", "threading", "subprocess", "logging", "pathlib", "tempfile", "secrets", "uuid"}
 )

@@ -10,7 +10,7 @@ from slurm.core import cancel, hold, invariants, node_update, recovery, requeue,
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Terminate
-from slurm.core.snapshot import Snapshot, freeze, thaw
+from slurm.journal import rows
 from slurm.model import msgpack
 from slurm.model.errors import SlurmError
 from slurm.model.job import Allocation, Job
@@ -45,6 +45,7 @@ class ClusterLife(RuleBasedStateMachine):
         self.now = b.T0
         self.live = Cluster()
         self.mirror = Cluster()
+        self.saved: dict[rows.Name, rows.Row] = {}
         self.alive: dict[tuple[int, int], set[str]] = {}  # attempt → where processes of it may be, whatever the controller thinks
         self.waived: set[tuple[int, int]] = set()
         self.record(e.Configured(at=self.now, settings=rules, nodes=nodes, partitions=[b.partition("debug", nodes, default=True)]))
@@ -58,7 +59,8 @@ class ClusterLife(RuleBasedStateMachine):
             assert ENCODE(event) == before, "the fold changed its event"
             self.mirror.apply(DECODE(before))
             invariants.assert_valid(self.live)
-            assert freeze(self.mirror) == freeze(self.live)
+            assert rows.whole(self.mirror) == rows.whole(self.live)
+            self.save()
             self.watch_processes(event)
 
     def watch_processes(self, event: e.Event) -> None:
@@ -174,13 +176,13 @@ class ClusterLife(RuleBasedStateMachine):
     def late_news_changes_nothing(self, data: st.DataObject, node: str) -> None:
         job = data.draw(st.sampled_from(list(self.live.jobs.values())))
         attempt = max(0, job.attempt - 1)
-        before = ENCODE(freeze(self.live))
+        before = rows.whole(self.live)
         if attempt == job.attempt or any((r.job, r.attempt) == (job.id, attempt) for n in self.live.nodes.values() for r in n.remains):
             return
         self.record(e.BatchExited(at=self.now, job=job.id, attempt=attempt, status=0))
         self.record(e.NodeFreed(at=self.now, job=job.id, attempt=attempt, node=node))
         self.record(e.Launched(at=self.now, job=job.id, attempt=attempt))
-        assert ENCODE(freeze(self.live)) == before
+        assert rows.whole(self.live) == before
 
     @precondition(lambda self: self.live.jobs)
     @rule(data=st.data(), by=ACTORS, what=st.sampled_from(["hold", "release", "requeue", "requeuehold", "cancel", "update"]), change=UPDATES)
@@ -319,12 +321,22 @@ class ClusterLife(RuleBasedStateMachine):
         for job in self.live.pending.values():
             assert not job.not_before or job.not_before > self.now
 
+    def save(self) -> None:
+        """A snapshot: the rows that changed make, with those that were kept before, the whole state."""
+        for row in (*rows.unsaved(self.live), rows.own(self.live)):
+            self.saved[row.name] = row
+            if row.body is None:
+                del self.saved[row.name]
+        assert self.saved == rows.whole(self.live)
+        assert len(self.saved) == rows.count(self.live)
+
     @rule()
     def restart(self) -> None:
-        copy = msgpack.decode(ENCODE(freeze(self.live)), type=Snapshot)
-        self.live = thaw(copy)
+        again = rows.restored(self.saved.values())
+        assert again is not None
+        self.live = again
         invariants.assert_valid(self.live)
-        assert freeze(self.live) == freeze(self.mirror)
+        assert rows.whole(self.live) == rows.whole(self.mirror)
         for effect in recovery.pending_effects(self.live):
             assert recovery.still_due(self.live, effect)
 

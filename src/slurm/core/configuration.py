@@ -38,8 +38,10 @@ def on_configured(state: ClusterState, event: e.Configured) -> list[Effect]:
     state.settings = event.settings
     if first:
         state.next_job_id = max(state.next_job_id, type(state.next_job_id)(event.settings.first_job_id))
+    state.unsaved.nodes |= state.nodes.keys() | wanted
     state.nodes = {node.name: _merged(state.nodes.get(node.name), node) for node in event.nodes} | kept
     previous = state.partitions
+    state.unsaved.partitions |= previous.keys() | {partition.name for partition in event.partitions}
     state.partitions = {}
     for partition in event.partitions:
         fresh = msgspec.structs.replace(partition)
@@ -57,7 +59,9 @@ def on_partition_updated(state: ClusterState, event: e.PartitionUpdated) -> list
         raise IllegalTransition(f"partition {event.partition} is not known")
     for key, raw in event.changes.items():
         setattr(partition, key, msgspec.msgpack.decode(raw, type=_PARTITION_TYPES[key]))
+    state.unsaved.partitions.add(partition.name)
     if partition.default:
+        state.unsaved.partitions |= state.partitions.keys()
         for other in state.partitions.values():
             other.default = other is partition
     return []

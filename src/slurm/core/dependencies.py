@@ -123,6 +123,7 @@ def _consider(
     state: ClusterState, job: Job, clause: DependencyClause, at: float, effects: list[Effect], source: Job | None = None,
 ) -> list[Job]:
     """Look at one clause; returns jobs that ended by it (split tasks of an array)."""
+    state.changed(job)
     if clause.kind == "singleton":
         _single(state, job, clause)
         return []
@@ -198,6 +199,7 @@ def _judge(state: ClusterState, jobs: Collection[Job], at: float, effects: list[
     for job in jobs:
         if job.id not in state.pending:
             continue
+        state.changed(job)
         standing = verdict(job)
         wish = job.request.kill_on_invalid_dep
         if standing == NEVER and (state.settings.kill_on_invalid_dep if wish is None else wish):

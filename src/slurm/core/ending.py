@@ -117,6 +117,7 @@ def end(state: ClusterState, job: Job, at: float, final: JobState, reason: str, 
     job.flags = [flag for flag in job.flags if flag != "stopped"] + ["completing"]
     for name in job.nodes_left:
         state.nodes[name].completing.add(job.id)
+        state.unsaved.nodes.add(name)
     effects: list[Effect] = [Announce(job=job.id)]
     if job.nodes_left:
         effects.append(Terminate(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left), why=why, at=at))

@@ -16,9 +16,10 @@ Key = tuple[Uid, str]
 
 
 class Keys:
-    """(uid, key) → job. `live` those of jobs in memory, `past` with the time at which the job left it."""
+    """(uid, key) → job. `live` those of jobs in memory, `past` with the time at which the job left it; what changes in `past` is put into `unsaved`."""
 
-    def __init__(self) -> None:
+    def __init__(self, unsaved: set[Key]) -> None:
+        self._unsaved = unsaved
         self.live: dict[Key, JobId] = {}
         self.past: OrderedDict[Key, tuple[JobId, float]] = OrderedDict()
 
@@ -41,6 +42,7 @@ class Keys:
         job = self.live.pop((uid, key), None)
         if job is not None:
             self.past[uid, key] = (job, at)
+            self._unsaved.add((uid, key))
         self._forget(at)
 
     def _forget(self, at: float) -> None:
@@ -49,3 +51,4 @@ class Keys:
             if len(self.past) <= MOST and self.past[oldest][1] + KEPT_SECONDS > at:
                 return
             del self.past[oldest]
+            self._unsaved.add(oldest)

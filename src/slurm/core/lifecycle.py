@@ -160,6 +160,7 @@ def _step(state: ClusterState, event: Any) -> list[Effect]:
     present = phase(job)
     handler = TABLE.get((present, kind))
     if handler is not None:
+        state.changed(job)
         return handler(state, job, event)
     if (present, kind) in IGNORED or (present is WAITING and kind in ATTEMPT_EVENTS):
         return []

@@ -77,6 +77,7 @@ def on_fenced(state: ClusterState, event: e.NodeFenced) -> list[Effect]:
 
 def on_removed(state: ClusterState, node: Node, event: e.Configured) -> list[Effect]:
     """The configuration has no such node any more: what it runs is to end. Its record stays, out of sight, while that is not proven."""
+    state.unsaved.nodes.add(node.name)
     node.responding = False
     why = "removed from the configuration"
     effects = _lose_jobs(state, node, event, why, Loss.SILENT if event.may_run else Loss.PROVEN, intact=False)
@@ -125,6 +126,7 @@ def _node(state: ClusterState, name: NodeName) -> Node:
     node = state.nodes.get(name)
     if node is None:
         raise IllegalTransition(f"node {name} is not known")
+    state.unsaved.nodes.add(name)
     return node
 
 
@@ -148,6 +150,7 @@ def _lose_jobs(
 def _lose_job(
     state: ClusterState, node: Node, job: Job, event: e.Event, why: str, loss: Loss, *, together: Sequence[NodeName] = (), intact: bool = True,
 ) -> list[Effect]:
+    state.changed(job)
     if job.lost is not None:
         return proof.lose_again(state, job, node.name, event.at, proven=loss is Loss.PROVEN, intact=intact)
     if job.completing:

@@ -40,6 +40,7 @@ def park(state: ClusterState, job: Job, at: float, *, intact: bool) -> list[Effe
     for name in job.nodes_left:
         if name in state.nodes:
             state.nodes[name].completing.discard(job.id)
+            state.unsaved.nodes.add(name)
     job.flags = [flag for flag in job.flags if flag != "completing"]
     job.requeue_after = True
     job.reason = Reason.NODE_DOWN
@@ -69,6 +70,7 @@ def leave(state: ClusterState, job: Job, name: NodeName, *, waived: bool = False
     node = state.nodes.get(name)
     if node is not None and not any((r.job, r.attempt) == (job.id, job.attempt) for r in node.remains):
         node.remains.append(Remains(job.id, job.attempt, waived))
+        state.unsaved.nodes.add(name)
         state.generation += 1
 
 

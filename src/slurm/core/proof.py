@@ -95,6 +95,7 @@ def on_waived_waiting(state: ClusterState, job: Job, event: e.ProofWaived) -> li
     for name in job.unproven:
         node = state.nodes[name]
         node.remains = [Remains(r.job, r.attempt, True) if r.job == job.id else r for r in node.remains]
+        state.unsaved.nodes.add(name)
     job.unproven = []
     return []
 
@@ -176,6 +177,7 @@ def _end_rest(state: ClusterState, job: Job, lost: LostAttempt, at: float) -> li
         for name in job.nodes_left:
             if name in state.nodes:
                 state.nodes[name].completing.add(job.id)
+                state.unsaved.nodes.add(name)
         effects = [Announce(job=job.id), Terminate(job=job.id, attempt=job.attempt, nodes=tuple(live), why="node_fail", at=at)]
     return effects
 
@@ -203,9 +205,11 @@ def clear(state: ClusterState, node: Node) -> list[Effect]:
 
 def _forget(state: ClusterState, node: Node, gone: list[Remains]) -> list[Effect]:
     node.remains = [r for r in node.remains if r not in gone]
+    state.unsaved.nodes.add(node.name)
     state.generation += 1
     for job_id in {r.job for r in gone}:
         job = state.pending.get(job_id)
         if job is not None and node.name in job.unproven and not any(r.job == job_id and not r.waived for r in node.remains):
             job.unproven.remove(node.name)
+            state.changed(job)
     return []

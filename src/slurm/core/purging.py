@@ -15,7 +15,7 @@ def on_purged(state: ClusterState, event: e.Purged) -> list[Effect]:
         if not job.state.finished or job.completing:
             raise IllegalTransition(f"Purged names a job that has not ended: {story(job)}")
     for job in jobs:
-        del state.jobs[job.id]
+        state.drop_job(job)
         ledger = state.arrays.get(job.array_job) if job.array_job else None
         if ledger is None:
             state.keys.retire(job.owner.uid, job.key, event.at)

@@ -11,6 +11,7 @@ from slurm.model.node import Node
 def hold(state: ClusterState, node: Node, job: Job, share: NodeShare, *, exclusive_user: bool = False) -> None:
     """Give a share of a node to a job."""
     state.touched.add(node.name)
+    state.unsaved.nodes.add(node.name)
     node.jobs.add(job.id)
     node.cpus_used |= share.cpus
     node.memory_used += share.memory
@@ -23,6 +24,7 @@ def hold(state: ClusterState, node: Node, job: Job, share: NodeShare, *, exclusi
 def free(state: ClusterState, node: Node, job: Job, share: NodeShare, at: float) -> None:
     """Take a job's share of a node back; CPUs that another job shares (OverSubscribe) stay held."""
     state.touched.add(node.name)
+    state.unsaved.nodes.add(node.name)
     node.jobs.discard(job.id)
     node.completing.discard(job.id)
     node.cpus_used -= share.cpus

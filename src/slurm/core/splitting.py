@@ -27,5 +27,5 @@ def split(state: ClusterState, record: Job, task: int, wanted: JobId | None = No
         record, id=state.allocate_id(wanted), array_task=task, array_part=None, flags=[], nodes_left=[], steps={},
         dependency=[msgspec.structs.replace(clause) for clause in record.dependency])
     ledger.records[task] = job.id
-    state.jobs[job.id] = job
+    state.add_job(job)
     return job

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from slurm.core.arrays import Ledger
 from slurm.core.keys import Keys
 from slurm.core.names import NameIndex
+from slurm.core.payload_uses import PayloadUses
 from slurm.core.timer_heap import Timer, Timers
+from slurm.core.unsaved import Unsaved
 from slurm.model.errors import NotFound
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
@@ -37,7 +39,10 @@ class ClusterState:
         self.generation = 0  # of nodes and partitions: another number whenever they change, other than by what jobs hold
         self.touched: set[NodeName] = set()  # nodes on which jobs have begun or ended since the planner last took their names away
         self.names = NameIndex()
-        self.keys = Keys()
+        self.payloads = PayloadUses()
+        self.unsaved = Unsaved()
+        self.keys = Keys(self.unsaved.keys)
+        self.last_place = 0  # the highest Job.queue_place that was given
         self.timers = Timers()
 
     def job(self, job_id: int) -> Job:
@@ -112,13 +117,39 @@ class ClusterState:
         """Whether an id belongs to a job or an array that is still in memory."""
         return job_id in self.jobs or job_id in self.arrays
 
+    def add_job(self, job: Job) -> None:
+        """A record that was not there; whether it waits is said by `enter_queue`."""
+        self.jobs[job.id] = job
+        self.payloads.add(job.payload)
+        self.changed(job)
+
+    def drop_job(self, job: Job) -> None:
+        """A record leaves memory."""
+        del self.jobs[job.id]
+        self.payloads.drop(job.payload)
+        self.changed(job)
+
+    def changed(self, job: Job) -> None:
+        """A job's record is not as the last snapshot has it, nor perhaps what is known of its array."""
+        self.unsaved.jobs.add(job.id)
+        if job.array_job:
+            self.unsaved.arrays.add(job.array_job)
+
     def enter_queue(self, job: Job) -> None:
+        """A record waits for a start, behind those that wait already."""
+        self.last_place += 1
+        job.queue_place = self.last_place
+        self.changed(job)
+        self.index_waiting(job)
+
+    def index_waiting(self, job: Job) -> None:
         """Index a record that waits for a start."""
         self.pending[job.id] = job
         self.names.waits(job)
 
     def leave_queue(self, job: Job) -> None:
         """The record does not wait any more."""
+        self.changed(job)
         self.pending.pop(job.id, None)
         self.names.leaves(job)
 

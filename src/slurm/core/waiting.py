@@ -23,7 +23,7 @@ def on_submitted(state: ClusterState, event: e.Submitted) -> list[Effect]:
     if job.id in state.jobs:
         raise IllegalTransition(f"Submitted names an id in use: {story(state.jobs[job.id])}")
     state.allocate_id(job.id)
-    state.jobs[job.id] = job
+    state.add_job(job)
     state.keys.add(job.owner.uid, job.key, job.id)
     if job.array_part is not None:
         job.array_part = msgspec.structs.replace(job.array_part, ranges=list(job.array_part.ranges))
@@ -116,6 +116,7 @@ def own_record(state: ClusterState, job: Job, task: int | None, at: float) -> Jo
     if not arrays.contains(job.array_part.ranges, task):
         own = state.task(job.id, task)
         if own is not None and own.id in state.pending:
+            state.changed(own)
             return own
         raise IllegalTransition(f"task {task} does not wait: {story(job)}")
     own = split(state, job, task)

@@ -149,6 +149,7 @@ class Job(msgspec.Struct, kw_only=True):
     held: str = ""  # "" | user | admin
     dependency: list[DependencyClause] = msgspec.field(default_factory=list)
     dependency_any: bool = False  # True: one fulfilled clause is enough
+    queue_place: int = 0  # of a waiting job: those with lower numbers came before it; of others the number that they had
 
     submit_time: float = 0.0
     not_before: float = 0.0  # begin time or requeue delay still to come; 0 once Eligible

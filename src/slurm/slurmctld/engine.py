@@ -52,6 +52,7 @@ class Engine:
         self.cluster = cluster
         self.stalled = ""  # why the disk does not take events, "" when it does
         self.events_recorded = 0
+        self._seq_before = commit.submitted_seq
         self._commit = commit
         self._carry_out = carry_out
         self._noticed = noticed
@@ -62,6 +63,11 @@ class Engine:
         self._is_broken = False
         self._last: asyncio.Future[None] | None = None
         self._stall: asyncio.Future[None] | None = None  # done when the disk refuses; made when somebody waits for that
+
+    @property
+    def seq(self) -> int:
+        """The number that the newest event in memory has or will have on disk."""
+        return self._seq_before + self.events_recorded
 
     def refuse_when_stalled(self) -> None:
         """StoreError while the disk does not take events: asked before a change that nobody has been promised yet."""

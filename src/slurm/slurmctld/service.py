@@ -8,13 +8,8 @@ import os
 import time
 from collections.abc import Callable, Coroutine
 
-import msgspec
-
 from slurm.config.config import Config, load
-from slurm.core import events
 from slurm.core.cluster import Cluster
-from slurm.core.illegal import IllegalTransition
-from slurm.core.snapshot import Snapshot, freeze, thaw
 from slurm.daemon import logs, user
 from slurm.daemon.signals import Signals
 from slurm.model import msgpack
@@ -24,11 +19,13 @@ from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.jwt_tokens import Tokens
 from slurm.net.peer import Peer
 from slurm.net.server import Server
-from slurm.slurmctld import credential_key, setup
+from slurm.slurmctld import credential_key, setup, snapshots
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
+from slurm.slurmctld.restoring import restore
 from slurm.slurmctld.secured import Munged, Secured, reserve
 from slurm.slurmctld.session import Session
+from slurm.slurmctld.snapshots import Snapshots
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
 from slurm.store.lock import FileLock
@@ -37,40 +34,11 @@ from slurm.wire import frames
 from slurm.wire.credentials import Identity
 
 log = logging.getLogger("slurmctld")
-SNAPSHOT_EVENTS = 20_000
-"""A snapshot is written after so many events, and at the end."""
-SNAPSHOT_BESIDE = 1000
-"""With so many jobs, putting the state into bytes would keep others waiting (about 20 µs a job)."""
 JOURNAL = "journal.db"
-MAX_SNAPSHOT_SECONDS = 300.0
 MUNGE_SECONDS = 3.0
 """How often a munged that is not there is looked for."""
 STATE_LOOK_SECONDS = 2.0
 """How often the state files are looked at while nothing is written."""
-
-
-def restore(journal: Journal) -> Cluster:
-    """The cluster as it was: the newest snapshot and every event after it; StoreError when a record cannot be read."""
-    found = journal.last_snapshot()
-    cluster, after = Cluster(), 0
-    if found is not None:
-        after, body = found
-        try:
-            cluster = thaw(msgpack.decode(body, type=Snapshot))
-        except msgspec.MsgspecError as error:
-            raise StoreError(message=f"the snapshot after event {after} cannot be read: {error}",
-                             hints=["was it written by a newer slurm-py? Nothing was changed"]) from error
-    decode = msgpack.decoder(events.AnyEvent).decode
-    for seq, body in journal.replay(after):
-        try:
-            cluster.apply(decode(body))
-        except msgspec.MsgspecError as error:
-            raise StoreError(message=f"event {seq} of the journal cannot be read: {error}",
-                             hints=["was it written by a newer slurm-py? Nothing was changed"]) from error
-        except IllegalTransition as error:
-            raise StoreError(message=f"event {seq} of the journal cannot follow those before it: {error}",
-                             hints=["was it written by another version of slurm-py? Nothing was changed"]) from error
-    return cluster
 
 
 def open_journal(folder: str, cluster_name: str, now: float, owners: frozenset[int] = frozenset()) -> SqliteJournal:
@@ -118,7 +86,7 @@ class Service:
     """
 
     def __init__(self, config: Config, log_level_of: Callable[[Config], int], log_path: str, *, signals: Signals | None = None,
-                 account: user.Account | None = None, snapshot_events: int = SNAPSHOT_EVENTS, snapshot_beside: int = SNAPSHOT_BESIDE) -> None:
+                 account: user.Account | None = None, snapshot_events: int = snapshots.EVENTS) -> None:
         self.config = config
         self._log_level_of = log_level_of
         self._log_path = log_path
@@ -128,9 +96,7 @@ class Service:
         self._sessions: dict[Peer, Session] = {}
         self._servers: list[Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._snapshot_at = 0
         self._snapshot_events = snapshot_events
-        self._snapshot_of_many = snapshot_beside
         self._error: StoreError | None = None
         self.controller: Controller
 
@@ -150,7 +116,7 @@ class Service:
             ctl = self.controller = Controller(
                 self.config, cluster, journal, commit, operators=setup.operators(self.config), signer=credential_key.load(folder, {*owners, 0, os.geteuid()}),
                 stop=self.stop, broken=self._broken)
-            await self._serve(ctl, commit, ready)
+            await self._serve(ctl, journal, commit, ready)
         finally:
             journal.close()
         if self._error is not None:
@@ -171,24 +137,25 @@ class Service:
         """State as it was, under the present configuration, which is written at once: with a full disk this ends here and says so."""
         began = time.perf_counter()
         cluster = restore(journal)
-        self._snapshot_at = journal.last_seq
         log.info("state restored: %d jobs, event %d, %.2f s", len(cluster.jobs), journal.last_seq, time.perf_counter() - began)
         for warning in (*setup.left_out(self.config), *setup.risks(self.config)):
             log.warning("%s", warning)
         event = setup.configured(self.config, time.time(), setup.operators(self.config))
         body = msgpack.encode(event)
+        journal.sweep(cluster.payloads.live())
         # Its effects follow from state and are found again when the clockwork begins (core.recovery).
         cluster.apply(event)
         journal.append([Record(at=event.at, kind=type(event).__name__, body=body)])
         return cluster
 
-    async def _serve(self, ctl: Controller, commit: GroupCommit, ready: Callable[[], None]) -> None:
+    async def _serve(self, ctl: Controller, journal: Journal, commit: GroupCommit, ready: Callable[[], None]) -> None:
+        taker = Snapshots(ctl.engine, journal, commit, events=self._snapshot_events)
         try:
             await self._listen()
             self._become_user()
             ctl.reconfigured = self._on_reconfigured
             ctl.begin()
-            self._spawn(self._snapshots(commit))
+            self._spawn(taker.run())
             self._spawn(self._watch_state(commit))
             if not self._stopping.is_set():
                 ready()
@@ -204,7 +171,8 @@ class Service:
             await commit.drain()
             ctl.engine.close()
             if not ctl.engine.stalled:
-                self._snapshot(commit)
+                await taker.take(compact_seconds=1.0)
+            taker.close()
             await commit.close()
 
     def _become_user(self) -> None:
@@ -312,46 +280,6 @@ class Service:
 
     # --- state -----------------------------------------------------------------------------------------------------------
 
-    def _snapshot(self, commit: GroupCommit) -> None:
-        if commit.submitted_seq == self._snapshot_at:
-            return
-        self._write_snapshot(commit, msgpack.encode(freeze(self.controller.cluster)), commit.submitted_seq)
-
-    async def _snapshot_beside(self, commit: GroupCommit) -> None:
-        """As `_snapshot`, of many jobs: put into bytes in a process beside, which sees the state of the moment when it begins.
-
-        That may be later than now, when others are being served beside: so it is the process that says up to which event its state goes.
-        """
-        cluster = self.controller.cluster
-        upto, body = msgspec.msgpack.decode(
-            await self.controller.beside.run(lambda: msgspec.msgpack.encode((commit.submitted_seq, msgpack.encode(freeze(cluster))))), type=tuple[int, bytes])
-        # While the disk refuses events, those of the snapshot may not be there yet: nothing may stand on disk without them.
-        if not self.controller.engine.stalled:
-            self._write_snapshot(commit, body, upto)
-
-    def _write_snapshot(self, commit: GroupCommit, body: bytes, upto: int) -> None:
-        self._snapshot_at = commit.snapshot(body, _log_snapshot, upto)
-        live = {name for job in self.controller.cluster.jobs.values() for name in (job.payload.script, job.payload.environment) if name}
-        commit.sweep(live, _log_snapshot)
-        log.debug("snapshot of %d bytes", len(body))
-
-    async def _snapshots(self, commit: GroupCommit) -> None:
-        last = time.monotonic()
-        while True:
-            await asyncio.sleep(1.0)
-            behind = commit.submitted_seq - self._snapshot_at
-            if behind >= self._snapshot_events or (behind and time.monotonic() - last > MAX_SNAPSHOT_SECONDS):
-                last = time.monotonic()
-                if self.controller.engine.stalled:
-                    continue
-                if len(self.controller.cluster.jobs) < self._snapshot_of_many:
-                    self._snapshot(commit)
-                    continue
-                try:
-                    await self._snapshot_beside(commit)
-                except (RuntimeError, TimeoutError, OSError) as error:
-                    log.error("no snapshot was made: %s", error)
-
     async def _watch_state(self, commit: GroupCommit) -> None:
         """Look at the state files also while nothing is written: it is said at once when somebody removed them."""
         told = ""
@@ -401,7 +329,3 @@ class Service:
         except SlurmError as error:
             log.error("the configuration was not read again: %s", "; ".join(error.lines()))
 
-
-def _log_snapshot(error: StoreError | None) -> None:
-    if error is not None:
-        log.error("no snapshot was written: %s", error)

@@ -24,7 +24,7 @@ MAX_BATCH = 10_000
 
 
 class _Write:
-    __slots__ = ("done", "live", "outbox", "payloads", "records", "snapshot", "taken")
+    __slots__ = ("dead", "done", "outbox", "payloads", "records", "taken")
 
     def __init__(self, done: OnDurable, records: Sequence[Record] = (), payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (),
                  taken: int = 0) -> None:
@@ -33,12 +33,11 @@ class _Write:
         self.payloads = payloads
         self.outbox = outbox
         self.taken = taken
-        self.snapshot: tuple[int, bytes] | None = None
-        self.live: set[Digest] | None = None
+        self.dead: Sequence[Digest] | None = None
 
     @property
     def groups(self) -> bool:
-        return self.snapshot is None and self.live is None
+        return self.dead is None
 
 
 class GroupCommit:
@@ -84,17 +83,10 @@ class GroupCommit:
         self._put(_Write(on_durable, records, payloads, outbox, taken))
         return self._submitted
 
-    def snapshot(self, body: bytes, on_durable: OnDurable, upto: int | None = None) -> int:
-        """Write a snapshot of everything submitted up to event `upto` (None: so far); the sequence number up to which it counts."""
+    def forget(self, dead: Sequence[Digest], on_durable: OnDurable) -> None:
+        """Drop payloads that no submission after this one names without bringing them."""
         write = _Write(on_durable)
-        write.snapshot = (self._submitted if upto is None else upto, body)
-        self._put(write)
-        return write.snapshot[0]
-
-    def sweep(self, live: set[Digest], on_durable: OnDurable) -> None:
-        """Drop payloads that neither `live` nor a later submission names."""
-        write = _Write(on_durable)
-        write.live = live
+        write.dead = dead
         self._put(write)
 
     async def drain(self) -> None:
@@ -151,7 +143,7 @@ class GroupCommit:
 
     def _fail(self, batch: list[_Write], error: StoreError) -> None:
         if not batch[0].groups:
-            # No event rests on a snapshot or a sweep: those behind may go on.
+            # No event rests on what is dropped: those behind may go on.
             self._tell(self._finish, batch, error)
             return
         with self._wake:
@@ -165,10 +157,8 @@ class GroupCommit:
 
     def _write(self, batch: list[_Write]) -> None:
         first = batch[0]
-        if first.snapshot is not None:
-            self._journal.snapshot(*first.snapshot)
-        elif first.live is not None:
-            self._journal.sweep(first.live)
+        if first.dead is not None:
+            self._journal.forget(first.dead)
         else:
             self._journal.append(
                 [r for write in batch for r in write.records], [p for write in batch for p in write.payloads],

@@ -1,7 +1,7 @@
 """The journal: what every backend of the controller's durable state can do, and how it fails.
 
 Lives here: the interface, the record, the errors. Not here: SQLite (`sqlite_journal`), the fake (`memory`), when to write
-(`group_commit`). Bodies are opaque bytes: what an event or a snapshot looks like inside is `core`'s business.
+(`group_commit`). Bodies are opaque bytes: what an event or a row of a snapshot looks like inside is the business of `slurm.journal`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from slurm.journal.rows import Row
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
 from slurm.store.parcels import Kept, Parcel
@@ -22,15 +23,24 @@ class Record(NamedTuple):
     body: bytes
 
 
+class Entry(NamedTuple):
+    """One event as it is kept: its number, the version that it was written with, kind and encoding."""
+
+    seq: int
+    version: int
+    kind: str
+    body: bytes
+
+
 class StoreBusy(StoreError):
     """The store cannot take a write now (full disk, quota, file size limit); nothing was written and it may be tried again."""
 
 
 class Journal(Protocol):
-    """A durable, ordered list of events with snapshots of what they add up to, and payloads kept by content.
+    """A durable, ordered list of events with snapshots of what they add up to, row by row, and payloads kept by content.
 
     Sequence numbers start at 1 and have no gaps. Every method raises StoreError when the state cannot be trusted; StoreBusy when it can,
-    but a write found no room. One thread may write while another reads.
+    but a write found no room. `append` and `forget` are called by one thread, `keep`, `complete` and `compact` by another one, the rest by anybody.
     """
 
     @property
@@ -47,12 +57,25 @@ class Journal(Protocol):
         """The sequence number of the newest event on disk, 0 for none yet."""
         ...
 
-    def last_snapshot(self) -> tuple[int, bytes] | None:
-        """(sequence number of the last event folded into it, body) of the newest snapshot."""
+    @property
+    def snapshot_seq(self) -> int:
+        """The number of the last event that is folded into the newest whole snapshot, 0 when there is none."""
         ...
 
-    def replay(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
-        """(sequence number, body) of every event after `after`, in order; StoreError at the first damaged or missing one."""
+    def rows(self) -> Iterator[Row]:
+        """Every record of the newest whole snapshot; StoreError when one is damaged or missing. None where there is no such snapshot."""
+        ...
+
+    def unfinished(self) -> list[tuple[str, int | str]]:
+        """Kinds and keys of the rows that a snapshot left which was not finished, as `rows` met them: they are to be kept again."""
+        ...
+
+    def old_snapshot(self) -> bytes | None:
+        """What format 1 kept instead of rows, one record of everything, where there are no rows yet."""
+        ...
+
+    def replay(self, after: int = 0) -> Iterator[Entry]:
+        """Every event after `after`, in order; StoreError at the first damaged or missing one."""
         ...
 
     def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
@@ -73,16 +96,31 @@ class Journal(Protocol):
         """Which parcels are kept. Any thread may ask."""
         ...
 
-    def snapshot(self, seq: int, body: bytes) -> None:
-        """Keep a snapshot up to event `seq`, then drop events that the snapshot before it covers, and older snapshots."""
+    def keep(self, rows: Sequence[Row]) -> None:
+        """Write rows of the next snapshot. Nobody reads them before it is complete; of two with one name the later one counts."""
+        ...
+
+    def complete(self, seq: int, rows: Sequence[Row], count: int) -> None:
+        """Make the last rows, and all that were kept since the last snapshot, the snapshot up to event `seq`, on disk when this returns.
+
+        Records of which nothing was kept stay as they were; `count` is how many there must be then. Event `seq` must be on disk.
+        """
+        ...
+
+    def compact(self) -> bool:
+        """Give up a little of what no restart needs: older rows, events that the snapshot before covers, free space. Whether there is more."""
         ...
 
     def payload(self, digest: Digest) -> bytes:
         """The content with this SHA-256; StoreError when it is not kept or damaged."""
         ...
 
+    def forget(self, dead: Sequence[Digest]) -> None:
+        """Drop these payloads, which no event in the journal's future will name without bringing them."""
+        ...
+
     def sweep(self, live: set[Digest]) -> int:
-        """Drop payloads that nothing names any more; how many."""
+        """Drop payloads that are not in `live`; how many."""
         ...
 
     def close(self) -> None:

@@ -9,9 +9,10 @@ import enum
 import itertools
 from collections.abc import Iterator, Sequence
 
+from slurm.journal.rows import Name, Row
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
-from slurm.store.journal import Record, StoreBusy
+from slurm.store.journal import Entry, Record, StoreBusy
 from slurm.store.parcels import Kept, Parcel
 from slurm.store.payloads import digest
 
@@ -35,8 +36,10 @@ class MemoryDisk:
     """What outlives a MemoryJournal. `faults` are met by the following writes, one each."""
 
     def __init__(self) -> None:
-        self.events: dict[int, Record] = {}
-        self.snapshots: dict[int, bytes] = {}
+        self.events: dict[int, Entry] = {}
+        self.rows: dict[Name, Row] = {}  # of the newest whole snapshot
+        self.kept: dict[Name, Row] = {}  # of the one that is being written
+        self.snapshots: list[int] = []  # up to which event the newest two go
         self.payloads: dict[Digest, bytes] = {}
         self.outbox: dict[int, bytes] = {}
         self.id = f"memory-{next(_NUMBERS)}"
@@ -46,13 +49,14 @@ class MemoryDisk:
     @property
     def last_seq(self) -> int:
         """The newest event's number."""
-        return max(self.events, default=max(self.snapshots, default=0))
+        return max((*self.events, *self.snapshots), default=0)
 
 
 class MemoryJournal:
     """A journal on a MemoryDisk."""
 
-    def __init__(self, disk: MemoryDisk | None = None) -> None:
+    def __init__(self, disk: MemoryDisk | None = None, *, version: int = 1) -> None:
+        self.version = version
         self.disk = disk if disk is not None else MemoryDisk()
         self._crash_after = False
 
@@ -71,36 +75,71 @@ class MemoryJournal:
         """The sequence number of the newest event on the disk."""
         return self.disk.last_seq
 
-    def last_snapshot(self) -> tuple[int, bytes] | None:
-        """The newest snapshot and the event up to which it counts."""
-        return max(self.disk.snapshots.items(), default=None)
+    @property
+    def snapshot_seq(self) -> int:
+        """The event up to which the newest snapshot goes."""
+        return max(self.disk.snapshots, default=0)
 
-    def replay(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
+    def rows(self) -> Iterator[Row]:
+        """The rows of the newest snapshot."""
+        return iter(list(self.disk.rows.values()))
+
+    def unfinished(self) -> list[Name]:
+        """The rows that were kept for a snapshot that was not finished."""
+        return list(self.disk.kept)
+
+    def old_snapshot(self) -> bytes | None:
+        """None: this fake has no past."""
+        return None
+
+    def replay(self, after: int = 0) -> Iterator[Entry]:
         """Events after `after`, in order; StoreError for a missing one."""
         for seq in range(after + 1, self.last_seq + 1):
             if seq not in self.disk.events:
                 raise StoreError(message=f"event {seq} is missing")
-            yield seq, self.disk.events[seq].body
+            yield self.disk.events[seq]
 
     def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
         """Keep events, payloads and parcels; drop parcels up to number `taken`."""
         self._meet_fault()
         self.disk.payloads.update({digest(content): content for content in payloads})
         for record in records:
-            self.disk.events[self.last_seq + 1] = record
+            seq = self.last_seq + 1
+            self.disk.events[seq] = Entry(seq, self.version, record.kind, record.body)
         self.disk.outbox.update(outbox)
         self.disk.outbox = {sequence: body for sequence, body in self.disk.outbox.items() if sequence > taken}
         self._written()
         return self.last_seq
 
-    def snapshot(self, seq: int, body: bytes) -> None:
-        """Keep a snapshot, the one before it, and the events after that one."""
+    def keep(self, rows: Sequence[Row]) -> None:
+        """Keep rows of the next snapshot."""
         self._meet_fault()
-        before = max((known for known in self.disk.snapshots if known < seq), default=None)
-        self.disk.snapshots[seq] = body
-        if before is not None:
-            self.disk.events = {number: record for number, record in self.disk.events.items() if number > before}
-            self.disk.snapshots = {number: kept for number, kept in self.disk.snapshots.items() if number >= before}
+        self.disk.kept.update({row.name: row for row in rows})
+        self._written()
+
+    def complete(self, seq: int, rows: Sequence[Row], count: int) -> None:
+        """The rows that were kept count from now on."""
+        self._meet_fault()
+        disk = self.disk
+        merged = disk.rows | disk.kept | {row.name: row for row in rows}
+        disk.rows = {name: row for name, row in merged.items() if row.body is not None}
+        disk.kept = {}
+        disk.snapshots = [*disk.snapshots[-1:], seq]
+        if len(disk.rows) != count or seq > self.last_seq:
+            raise StoreError(message=f"{len(disk.rows)} of {count} rows, {self.last_seq} of {seq} events")
+        self._written()
+
+    def compact(self) -> bool:
+        """Drop the events that the snapshot before the newest covers."""
+        covered = self.disk.snapshots[0] if len(self.disk.snapshots) > 1 else 0
+        self.disk.events = {number: kept for number, kept in self.disk.events.items() if number > covered}
+        return False
+
+    def forget(self, dead: Sequence[Digest]) -> None:
+        """Drop these payloads."""
+        self._meet_fault()
+        for name in dead:
+            self.disk.payloads.pop(name, None)
         self._written()
 
     def outbox(self, after: int, most: int, size: int) -> list[Parcel]:

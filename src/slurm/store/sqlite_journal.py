@@ -1,7 +1,7 @@
 """The journal in one SQLite file: write-ahead log, synchronous=FULL, one fsync a write.
 
 Lives here: opening, the tables' statements, their checks. Not here: how SQLite's errors read (`sqlite_errors`), whether a left-over
-write-ahead log is whole (`sqlite_wal`), who else has it open (`lock`), what a payload is (`payloads`).
+write-ahead log is whole (`sqlite_wal`), who else has it open (`lock`), what a payload is (`payloads`), snapshots (`sqlite_rows`).
 """
 
 from __future__ import annotations
@@ -13,21 +13,23 @@ import threading
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 
+from slurm.journal.rows import Name, Row
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
-from slurm.store import sqlite_outbox
+from slurm.store import sqlite_outbox, sqlite_rows
 from slurm.store.in_place import Files, Place
-from slurm.store.journal import Record, StoreBusy
+from slurm.store.journal import Entry, Record, StoreBusy
 from slurm.store.lock import FileLock
 from slurm.store.parcels import Kept, Parcel
 from slurm.store.payloads import digest, expand, shrink
 from slurm.store.sqlite_errors import reading, writing
+from slurm.store.sqlite_rows import RESTORE, SqliteRows
 from slurm.store.sqlite_wal import check_wal
 
 log = logging.getLogger("slurm.store")
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x534C5059
 RECENT_PAYLOADS = 4096
 
@@ -35,14 +37,22 @@ _SCHEMA = f"""
 BEGIN;
 PRAGMA application_id = {APPLICATION_ID};
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL, version INTEGER NOT NULL DEFAULT 1);
 CREATE TABLE snapshots (seq INTEGER PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL);
+{sqlite_rows.SCHEMA}
 CREATE TABLE payloads (digest BLOB PRIMARY KEY, blob BLOB NOT NULL);
 {sqlite_outbox.SCHEMA}
 INSERT INTO meta VALUES ('format', '{FORMAT}');
 COMMIT;
 """
-_INSERT = "INSERT INTO events (seq, at, kind, body, crc) VALUES (?, ?, ?, ?, ?)"
+_FROM_1 = [
+    "ALTER TABLE events ADD COLUMN version INTEGER NOT NULL DEFAULT 1", *filter(str.strip, sqlite_rows.SCHEMA.split(";")),
+    f"UPDATE meta SET value = '{FORMAT}' WHERE key = 'format'"]
+"""Format 1 had no versions, and snapshots of one piece."""
+_INSERT = "INSERT INTO events (seq, at, kind, body, crc, version) VALUES (?, ?, ?, ?, ?, ?)"
+PATIENCE = 0.05
+"""Seconds for which what nobody waits for lets events go first."""
 
 
 def _checksum(seq: int, kind: str, body: bytes) -> int:
@@ -61,12 +71,16 @@ def sync(path: str) -> None:
 class SqliteJournal:
     """The journal in the file `path`, made when it is not there; the file is this process's alone until `close`.
 
-    `cluster` names the cluster whose state this is: a file of another one is refused. Call it after daemonising: the lock belongs to the
-    process. StoreError names the file and says what to do.
+    `cluster` names the cluster whose state this is: a file of another one is refused. `version` is that of the bodies which are written. Call it
+    after daemonising: the lock belongs to the process. StoreError names the file and says what to do.
     """
 
-    def __init__(self, path: str, *, cluster: str = "", now: float = 0.0) -> None:
+    def __init__(self, path: str, *, cluster: str = "", now: float = 0.0, version: int = 1) -> None:
         self.path = path
+        self.version = version
+        self._format = FORMAT
+        self._rows: SqliteRows | None = None  # None while the file has format 1
+        self._urgent = threading.Lock()  # held by writes for which somebody waits, while they wait and write
         self._lock = FileLock(path + ".lock")
         self._mutex = threading.Lock()
         self._recent: dict[bytes, None] = {}
@@ -94,6 +108,8 @@ class SqliteJournal:
                 self._prepare_outbox()
                 self.last_seq = self._newest()
                 self._reader = self._connect()
+                if self._format == FORMAT:
+                    self._rows = SqliteRows(self.path, self._connect, self._turn)
                 self._files.look()
             except BaseException:
                 self._writer.close()
@@ -103,8 +119,10 @@ class SqliteJournal:
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=5.0)
         try:
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA journal_size_limit = 16777216")
+            connection.execute("PRAGMA wal_autocheckpoint = 4000")
         except BaseException:
             connection.close()
             raise
@@ -126,8 +144,9 @@ class SqliteJournal:
             raise StoreError(message=f"{self.path} is no journal of slurm-py", hints=["move it away, or set another StateSaveLocation"])
         text = self._meta("format")
         if text is None or not text.isdigit():
-            raise StoreError(message=f"{self.path} is damaged: it does not say its format", hints=[_RESTORE])
-        if int(text) > FORMAT:
+            raise StoreError(message=f"{self.path} is damaged: it does not say its format", hints=[RESTORE])
+        self._format = int(text)
+        if self._format > FORMAT:
             raise StoreError(
                 message=f"{self.path} was written by a newer slurm-py: it has format {text}, this one reads up to {FORMAT}",
                 hints=["install that version again, or start with another StateSaveLocation"])
@@ -158,13 +177,34 @@ class SqliteJournal:
         return fresh
 
     def _newest(self) -> int:
-        newest, snapshot = self._writer.execute("SELECT (SELECT max(seq) FROM events), (SELECT max(seq) FROM snapshots)").fetchone()
-        return max(int(newest or 0), int(snapshot or 0))
+        newest, old = self._writer.execute("SELECT (SELECT max(seq) FROM events), (SELECT max(seq) FROM snapshots)").fetchone()
+        whole = self._writer.execute("SELECT max(seq) FROM complete").fetchone()[0] if self._format == FORMAT else 0
+        return max(int(newest or 0), int(old or 0), int(whole or 0))
 
     # --- reading -----------------------------------------------------------------------------------------------------------
 
-    def last_snapshot(self) -> tuple[int, bytes] | None:
-        """(sequence number of the last event folded into it, body) of the newest snapshot."""
+    @property
+    def snapshot_seq(self) -> int:
+        """The number of the last event that is folded into the newest whole snapshot, 0 when there is none."""
+        if self._rows is not None and self._rows.seq:
+            return self._rows.seq
+        old = self._old_snapshot()
+        return old[0] if old is not None else 0
+
+    def rows(self) -> Iterator[Row]:
+        """Every record of the newest whole snapshot; StoreError when one is damaged or missing."""
+        return self._rows.read() if self._rows is not None else iter(())
+
+    def unfinished(self) -> list[Name]:
+        """Kinds and keys of the rows that a snapshot left which was not finished, as `rows` met them."""
+        return self._rows.unfinished() if self._rows is not None else []
+
+    def old_snapshot(self) -> bytes | None:
+        """What format 1 kept instead of rows, until there are any."""
+        old = self._old_snapshot() if self._rows is None or not self._rows.seq else None
+        return old[1] if old is not None else None
+
+    def _old_snapshot(self) -> tuple[int, bytes] | None:
         with reading(self.path):
             row = self._reader.execute("SELECT seq, body, crc FROM snapshots ORDER BY seq DESC LIMIT 1").fetchone()
         if row is None:
@@ -174,18 +214,19 @@ class SqliteJournal:
             raise self._damaged(f"the snapshot at event {seq} has a wrong checksum")
         return seq, body
 
-    def replay(self, after: int = 0) -> Iterator[tuple[int, bytes]]:
-        """(sequence number, body) of every event after `after`, in order; StoreError at the first damaged or missing one."""
+    def replay(self, after: int = 0) -> Iterator[Entry]:
+        """Every event after `after`, in order; StoreError at the first damaged or missing one."""
         expected = after
+        version_of = "version" if self._format == FORMAT else "1"
         with reading(self.path):
-            for seq, kind, body, crc in self._reader.execute(
-                    "SELECT seq, kind, body, crc FROM events WHERE seq > ? ORDER BY seq", (after,)):
+            for seq, kind, body, crc, version in self._reader.execute(
+                    f"SELECT seq, kind, body, crc, {version_of} FROM events WHERE seq > ? ORDER BY seq", (after,)):
                 expected += 1
                 if seq != expected:
                     raise self._damaged(f"event {expected} is missing")
                 if _checksum(seq, kind, body) != crc:
                     raise self._damaged(f"event {seq} ({kind}) has a wrong checksum")
-                yield seq, body
+                yield Entry(seq, version, kind, body)
         if expected < self.last_seq:
             raise self._damaged(f"event {expected + 1} is missing")
 
@@ -209,7 +250,7 @@ class SqliteJournal:
         return self._outbox.kept()
 
     def _damaged(self, what: str) -> StoreError:
-        return StoreError(message=f"{self.path} is damaged: {what}", hints=[_RESTORE])
+        return StoreError(message=f"{self.path} is damaged: {what}", hints=[RESTORE])
 
     # --- writing -----------------------------------------------------------------------------------------------------------
 
@@ -219,11 +260,12 @@ class SqliteJournal:
         Parcels up to number `taken` have arrived and are dropped.
         """
         first = self.last_seq + 1
-        rows = [(seq, at, kind, body, _checksum(seq, kind, body)) for seq, (at, kind, body) in enumerate(records, first)]
-        with self._mutex:
+        rows = [(seq, at, kind, body, _checksum(seq, kind, body), self.version) for seq, (at, kind, body) in enumerate(records, first)]
+        with self._urgent, self._mutex:
             self._stay()
             if not (rows or payloads or outbox or taken):
                 return self.last_seq
+            self._migrate()
             blobs = {name: content for content in payloads if (name := bytes.fromhex(digest(content))) not in self._recent}
             with writing(self.path, self._writer):
                 if blobs:
@@ -246,19 +288,63 @@ class SqliteJournal:
         while len(self._recent) > RECENT_PAYLOADS:
             del self._recent[next(iter(self._recent))]
 
-    def snapshot(self, seq: int, body: bytes) -> None:
-        """Keep a snapshot up to event `seq`, then drop events that the snapshot before it covers, and older snapshots."""
+    def keep(self, rows: Sequence[Row]) -> None:
+        """Write rows of the next snapshot; nobody reads them before it is complete."""
+        self._sure_rows().keep(rows)
+
+    def complete(self, seq: int, rows: Sequence[Row], count: int) -> None:
+        """Make the last rows, and all that were kept since the last snapshot, the snapshot up to event `seq`."""
+        if seq > self.last_seq:
+            raise StoreError(message=f"a snapshot up to event {seq} was to be written, but only {self.last_seq} are on disk")
+        self._sure_rows().complete(seq, rows, count)
+
+    def compact(self) -> bool:
+        """Give up a little of what no restart needs; whether there is more."""
+        return self._sure_rows().compact()
+
+    def _sure_rows(self) -> SqliteRows:
+        if self._rows is None:
+            with self._urgent, self._mutex:
+                self._stay()
+                self._migrate()
+        assert self._rows is not None
+        return self._rows
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The database for one transaction for which nobody waits: events go first, for a moment."""
+        if self._urgent.acquire(timeout=PATIENCE):
+            self._urgent.release()
         with self._mutex:
             self._stay()
-            self._keep_snapshot(seq, body)
+            yield
 
-    def _keep_snapshot(self, seq: int, body: bytes) -> None:
+    def _migrate(self) -> None:
+        """Make a file of format 1 one of the present format. Called before the first write, so that what cannot be read stays as it is."""
+        if self._rows is not None:
+            return
         with writing(self.path, self._writer):
-            self._writer.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", (seq, body, _checksum(seq, "snapshot", body)))
-            before = self._writer.execute("SELECT max(seq) FROM snapshots WHERE seq < ?", (seq,)).fetchone()[0]
-            if before is not None:
-                self._writer.execute("DELETE FROM events WHERE seq <= ?", (before,))
-                self._writer.execute("DELETE FROM snapshots WHERE seq < ?", (before,))
+            for statement in _FROM_1:
+                self._writer.execute(statement)
+        self._format = FORMAT
+        try:
+            # Only so does a file learn to give space back.
+            self._writer.execute("VACUUM")
+        except sqlite3.Error as error:
+            log.warning("%s does not give space back to the file system before the next start: %s", self.path, error)
+        with reading(self.path):
+            self._rows = SqliteRows(self.path, self._connect, self._turn)
+        log.info("%s has format %d from here on", self.path, FORMAT)
+
+    def forget(self, dead: Sequence[Digest]) -> None:
+        """Drop these payloads."""
+        names = [bytes.fromhex(name) for name in dead if name]
+        with self._urgent, self._mutex:
+            self._stay()
+            for name in names:
+                self._recent.pop(name, None)
+            with writing(self.path, self._writer):
+                self._writer.executemany("DELETE FROM payloads WHERE digest = ?", [(name,) for name in names])
 
     def sweep(self, live: set[Digest]) -> int:
         """Drop payloads that nothing names any more; how many."""
@@ -304,6 +390,8 @@ class SqliteJournal:
         self._reader.close()
         self._outbox.close()
         self._writer.close()
+        if self._rows is not None:
+            self._rows.close()
         for suffix in ("-wal", "-shm"):
             with suppress(FileNotFoundError):
                 os.unlink(self.path + suffix)
@@ -313,6 +401,8 @@ class SqliteJournal:
         with reading(self.path):
             self._writer = self._connect()
             self._reader = self._connect()
+            if self._rows is not None:
+                self._rows.reconnect()
         self._files.look()
         log.error("%s was removed by somebody while slurmctld runs: it was written anew, with everything that was acknowledged", self.path)
 
@@ -322,7 +412,6 @@ class SqliteJournal:
             self._reader.close()
             self._outbox.close()
             self._writer.close()
+            if self._rows is not None:
+                self._rows.close()
         self._lock.release()
-
-
-_RESTORE = "restore the StateSaveLocation from a backup, or move the file away to start with an empty cluster"

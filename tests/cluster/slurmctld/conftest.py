@@ -27,7 +27,7 @@ from slurm.net.tls import Party
 from slurm.slurmctld import setup
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
-from slurm.slurmctld.service import restore
+from slurm.slurmctld.restoring import restore
 from slurm.slurmctld.session import Session
 from slurm.store.group_commit import GroupCommit
 from slurm.store.memory import MemoryDisk, MemoryJournal

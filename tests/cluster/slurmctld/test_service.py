@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from slurm.model.errors import StoreError
 from slurm.model.ids import JobId, Uid
 from slurm.net import client
 from slurm.net.discovery import read_site
-from slurm.slurmctld.beside import AT_ONCE
-from slurm.slurmctld.service import Service, forget, open_journal, restore
+from slurm.slurmctld.restoring import restore
+from slurm.slurmctld.service import Service, forget, open_journal
 from slurm.store.journal import Record
 from slurm.store.memory import MemoryDisk, MemoryJournal
 from slurm.testing import builders as b
@@ -92,55 +91,24 @@ def test_what_was_acknowledged_is_there_after_a_restart(tmp_path: Path) -> None:
     serve(tmp_path, second)
 
 
-def test_a_snapshot_made_beside_and_the_events_after_it_are_the_state(tmp_path: Path) -> None:
+def test_a_snapshot_taken_while_serving_and_the_events_after_it_are_the_state(tmp_path: Path) -> None:
     async def first(service: Service, ask: Any) -> None:
         for _ in range(8):
             await ask(**_split(JOB))
         path = f"file:{tmp_path}/state/journal.db?mode=ro"
         with sqlite3.connect(path, uri=True) as looked:
-            while not looked.execute("SELECT count(*) FROM snapshots").fetchone()[0]:
+            while not looked.execute("SELECT count(*) FROM complete").fetchone()[0]:
                 await asyncio.sleep(0.05)
             await ask(**_split(JOB))
             (tmp_path / "copy").mkdir()
             with sqlite3.connect(tmp_path / "copy/journal.db") as copy:
                 looked.backup(copy)
 
-    serve(tmp_path, first, snapshot_events=5, snapshot_beside=3)
+    serve(tmp_path, first, snapshot_events=5)
     journal = open_journal(str(tmp_path / "copy"), "test", 0.0)
     try:
+        assert journal.snapshot_seq
         assert sorted(restore(journal).jobs) == list(range(1, 10))
-    finally:
-        journal.close()
-
-
-def test_a_snapshot_that_had_to_wait_for_its_turn_counts_the_events_that_came_meanwhile(tmp_path: Path) -> None:
-    async def first(service: Service, ask: Any) -> None:
-        go = tmp_path / "go"
-
-        def hold() -> bytes:
-            while not go.exists():
-                time.sleep(0.01)
-            return b""
-
-        others = [asyncio.ensure_future(service.controller.beside.run(hold)) for _ in range(AT_ONCE)]
-        for _ in range(8):
-            await ask(**_split(JOB))
-        await asyncio.sleep(1.5)  # the snapshot is due once a second, and waits now
-        for _ in range(4):
-            await ask(**_split(JOB))
-        go.touch()
-        await asyncio.gather(*others)
-        with sqlite3.connect(f"file:{tmp_path}/state/journal.db?mode=ro", uri=True) as looked:
-            while not looked.execute("SELECT count(*) FROM snapshots").fetchone()[0]:
-                await asyncio.sleep(0.05)
-            (tmp_path / "copy").mkdir()
-            with sqlite3.connect(tmp_path / "copy/journal.db") as copy:
-                looked.backup(copy)
-
-    serve(tmp_path, first, snapshot_events=5, snapshot_beside=3)
-    journal = open_journal(str(tmp_path / "copy"), "test", 0.0)
-    try:
-        assert sorted(restore(journal).jobs) == list(range(1, 13))
     finally:
         journal.close()
 
@@ -221,9 +189,8 @@ def test_garbage_requests_are_answered_and_change_nothing(tmp_path: Path) -> Non
     (b"\xc1", "cannot be read")])
 def test_a_journal_that_makes_no_sense_stops_the_start_with_the_number_of_the_event(body: bytes, said: str) -> None:
     disk = MemoryDisk()
-    disk.events[1] = Record(at=1.0, kind="Configured", body=msgpack.encode(e.Configured(
-        at=b.T0, settings=b.cluster().settings, nodes=[b.node("cn01")], partitions=[])))
-    disk.events[2] = Record(at=1.0, kind="x", body=body)
+    configured = e.Configured(at=b.T0, settings=b.cluster().settings, nodes=[b.node("cn01")], partitions=[])
+    MemoryJournal(disk).append([Record(1.0, "Configured", msgpack.encode(configured)), Record(1.0, "x", body)])
     with pytest.raises(StoreError, match=f"event 2 of the journal {said}"):
         restore(MemoryJournal(disk))
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from slurm.core import admission, keys
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
-from slurm.core.snapshot import Snapshot, freeze, thaw
-from slurm.model import msgpack
+from slurm.journal import rows
 from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.request import JobRequest, PayloadRef
@@ -41,7 +40,7 @@ def test_it_is_kept_for_a_while_after_the_job_left_memory_and_over_a_snapshot() 
     job = submit(c, "k1")
     kept = submit(c, "k2")
     end(c, job, b.T0 + 10)
-    again = thaw(msgpack.decode(msgpack.encode(freeze(c)), type=Snapshot))
+    again = rows.restored(rows.whole(c).values())
     assert (again.keys.find(b.ALICE.uid, "k1"), again.keys.find(b.ALICE.uid, "k2")) == (job.id, kept.id)
     end(again, again.jobs[kept.id], b.T0 + 10 + keys.KEPT_SECONDS)
     assert again.keys.find(b.ALICE.uid, "k1") is None
@@ -55,13 +54,13 @@ def test_the_key_of_an_array_is_that_of_all_its_tasks_until_the_last_has_gone() 
     assert task.id != array.id
     b.finish(c, task)
     c.apply(e.Purged(at=b.T0 + 400, jobs=[task.id]))
-    again = thaw(msgpack.decode(msgpack.encode(freeze(c)), type=Snapshot))
+    again = rows.restored(rows.whole(c).values())
     assert again.keys.find(b.ALICE.uid, "k1") == array.id
     assert not again.keys.past
 
 
 def test_memory_is_bounded() -> None:
-    found = keys.Keys()
+    found = keys.Keys(set())
     for number in range(keys.MOST + 500):
         found.add(b.ALICE.uid, f"k{number}", JobId(number))
         found.retire(b.ALICE.uid, f"k{number}", b.T0)

@@ -9,7 +9,7 @@ from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Terminate
 from slurm.core.illegal import IllegalTransition
-from slurm.core.snapshot import freeze, thaw
+from slurm.journal import rows
 from slurm.model import msgpack
 from slurm.model.ids import BATCH_STEP
 from slurm.model.job import Allocation, Job
@@ -257,7 +257,7 @@ def test_a_lost_job_survives_a_restart_of_the_controller() -> None:
     c = b.cluster()
     job = b.started(c, "cn01", "cn02")
     lose(c, CN01, CN02)
-    again = thaw(msgpack.decode(msgpack.encode(freeze(c)), type=type(freeze(c))))
+    again = rows.restored(rows.whole(c).values())
     invariants.assert_valid(again)
     come_back(again, CN01, job)
     come_back(again, CN02)

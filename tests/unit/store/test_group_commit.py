@@ -67,7 +67,7 @@ def test_callbacks_come_in_order_after_the_events_are_on_disk(journal: Journal) 
 
     run(journal, test)
     assert told == list(range(1, 101))
-    assert [body for _, body in journal.replay()] == [str(n).encode() for n in range(1, 101)]
+    assert [entry.body for entry in journal.replay()] == [str(n).encode() for n in range(1, 101)]
     journal.close()
 
 
@@ -86,7 +86,7 @@ def test_what_comes_during_a_write_shares_the_next_one() -> None:
 
     run(journal, test)
     assert disk.syncs == 2
-    assert [r.body for r in disk.events.values()] == [b"a", b"b", b"c", b"d", b"e", b"f", b"g"]
+    assert [entry.body for entry in disk.events.values()] == [b"a", b"b", b"c", b"d", b"e", b"f", b"g"]
 
 
 def test_an_error_is_told_to_everything_behind_it_in_order_and_nothing_is_written() -> None:
@@ -117,32 +117,16 @@ def test_an_error_is_told_to_everything_behind_it_in_order_and_nothing_is_writte
         assert told[-1] == ("later", None)
 
     run(journal, test)
-    assert [r.body for r in disk.events.values()] == [b"later"]
+    assert [entry.body for entry in disk.events.values()] == [b"later"]
 
 
-def test_a_snapshot_counts_up_to_what_was_submitted_before_it(journal: Journal) -> None:
-    done: list[StoreError | None] = []
-
-    async def test(commit: GroupCommit) -> None:
-        commit.submit([record("a"), record("b")], done.append)
-        assert commit.snapshot(b"ab", done.append) == 2
-        commit.submit([record("c")], done.append)
-        await commit.drain()
-
-    run(journal, test)
-    assert done == [None, None, None]
-    assert journal.last_snapshot() == (2, b"ab")
-    assert list(journal.replay(after=2)) == [(3, b"c")]
-    journal.close()
-
-
-def test_a_snapshot_that_fails_does_not_hold_up_events() -> None:
+def test_payloads_that_cannot_be_dropped_do_not_hold_up_events() -> None:
     disk = MemoryDisk()
     disk.faults = [Fault.FULL]
     done: list[str] = []
 
     async def test(commit: GroupCommit) -> None:
-        commit.snapshot(b"", lambda error: done.append(str(error)))
+        commit.forget([Digest("00")], lambda error: done.append(str(error)))
         commit.submit([record("a")], lambda error: done.append(str(error)))
         await commit.drain()
 
@@ -150,10 +134,10 @@ def test_a_snapshot_that_fails_does_not_hold_up_events() -> None:
     assert done == ["no space is left for the journal", "None"]
 
 
-def test_a_payload_submitted_after_a_sweep_is_kept(journal: Journal) -> None:
+def test_a_payload_that_is_submitted_after_it_was_forgotten_is_kept(journal: Journal) -> None:
     async def test(commit: GroupCommit) -> None:
         commit.submit([record("a")], lambda error: None, payloads=[b"script", b"old"])
-        commit.sweep({Digest("")}, lambda error: None)
+        commit.forget([digest(b"script"), digest(b"old")], lambda error: None)
         commit.submit([record("b")], lambda error: None, payloads=[b"script"])
         await commit.drain()
 
@@ -218,4 +202,4 @@ def test_a_played_crash_tells_nobody_and_leaves_the_disk(fault: Fault, kept: lis
 
     asyncio.run(main())
     assert not told
-    assert [body for _, body in MemoryJournal(disk).replay()] == kept
+    assert [entry.body for entry in MemoryJournal(disk).replay()] == kept

@@ -2,6 +2,7 @@
 
 import pytest
 
+from slurm.journal.rows import Row
 from slurm.model.errors import StoreError
 from slurm.store.journal import Journal, Record, StoreBusy
 from slurm.store.memory import Crashed, Fault, MemoryDisk, MemoryJournal
@@ -12,15 +13,22 @@ def record(text: str) -> Record:
     return Record(at=1.0, kind="Submitted", body=text.encode())
 
 
+def row(key: int, text: str | None) -> Row:
+    return Row("job", key, 1, text.encode() if text is not None else None)
+
+
 def test_it_has_the_journals_interface() -> None:
     journal: Journal = MemoryJournal()
     assert journal.append([record("a")], [b"content"]) == 1
-    journal.snapshot(1, b"one")
+    journal.keep([row(1, "one"), row(2, "two")])
+    assert journal.snapshot_seq == 0
+    journal.complete(1, [row(0, "own")], 3)
     assert journal.append([record("b")]) == 2
-    journal.snapshot(2, b"two")
+    journal.complete(2, [row(2, None), row(0, "own")], 2)
     assert journal.append([record("c")]) == 3
-    assert journal.last_snapshot() == (2, b"two")
-    assert list(journal.replay(after=1)) == [(2, b"b"), (3, b"c")]
+    assert (journal.snapshot_seq, sorted(journal.rows())) == (2, [row(0, "own"), row(1, "one")])
+    assert not journal.compact()
+    assert [entry.body for entry in journal.replay(after=1)] == [b"b", b"c"]
     with pytest.raises(StoreError, match="event 1 is missing"):
         list(journal.replay())
     assert journal.sweep(set()) == 1
@@ -46,7 +54,7 @@ def test_a_crash_before_the_write_loses_it_and_one_after_it_does_not() -> None:
         MemoryJournal(disk).append([record("lost")])
     with pytest.raises(Crashed):
         MemoryJournal(disk).append([record("kept")])
-    assert list(MemoryJournal(disk).replay()) == [(1, b"kept")]
+    assert [entry.body for entry in MemoryJournal(disk).replay()] == [b"kept"]
 
 
 def test_a_payload_survives_compression_and_damage_is_seen() -> None:

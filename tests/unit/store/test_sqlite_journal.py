@@ -55,8 +55,8 @@ def test_events_come_back_in_order_after_reopening(path: str) -> None:
     journal.close()
     journal = SqliteJournal(path)
     assert journal.last_seq == 3
-    assert list(journal.replay()) == [(1, b"a"), (2, b"b"), (3, b"c")]
-    assert list(journal.replay(after=2)) == [(3, b"c")]
+    assert list(journal.replay()) == [(1, 1, "Submitted", b"a"), (2, 1, "Submitted", b"b"), (3, 1, "Submitted", b"c")]
+    assert [entry.seq for entry in journal.replay(after=2)] == [3]
     assert journal.append([record("d")]) == 4
     journal.close()
 
@@ -64,40 +64,6 @@ def test_events_come_back_in_order_after_reopening(path: str) -> None:
 def test_the_file_is_readable_by_its_owner_alone(path: str) -> None:
     SqliteJournal(path).close()
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-
-
-def test_a_snapshot_drops_the_events_before_the_snapshot_before_it(path: str) -> None:
-    journal = SqliteJournal(path)
-    assert journal.last_snapshot() is None
-    journal.append([record("a"), record("b")])
-    journal.snapshot(2, b"two")
-    assert [seq for seq, _ in journal.replay()] == [1, 2]
-    journal.append([record("c")])
-    journal.snapshot(3, b"three")
-    journal.append([record("d")])
-    assert journal.last_snapshot() == (3, b"three")
-    assert list(journal.replay(after=2)) == [(3, b"c"), (4, b"d")]
-    with pytest.raises(StoreError, match="event 1 is missing"):
-        list(journal.replay())
-    journal.snapshot(4, b"four")
-    journal.close()
-    journal = SqliteJournal(path)
-    assert journal.last_seq == 4
-    assert journal.last_snapshot() == (4, b"four")
-    journal.close()
-
-
-def test_a_snapshot_without_later_events_keeps_the_numbers_going(path: str) -> None:
-    journal = SqliteJournal(path)
-    journal.append([record("a")])
-    journal.snapshot(1, b"one")
-    journal.snapshot(1, b"one again")
-    journal.close()
-    journal = SqliteJournal(path)
-    assert journal.last_snapshot() == (1, b"one again")
-    assert list(journal.replay(after=1)) == []
-    assert journal.append([record("b")]) == 2
-    journal.close()
 
 
 def test_payloads_are_kept_once_with_the_event_that_names_them(path: str) -> None:
@@ -152,7 +118,7 @@ def test_a_newer_format_is_refused_and_left_alone(path: str) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
     connection.close()
-    with pytest.raises(StoreError, match="written by a newer slurm-py: it has format 99, this one reads up to 1") as caught:
+    with pytest.raises(StoreError, match="written by a newer slurm-py: it has format 99, this one reads up to 2") as caught:
         SqliteJournal(path)
     assert path in caught.value.message
     assert caught.value.hints
@@ -183,18 +149,14 @@ def test_a_changed_event_is_found_by_its_checksum(path: str) -> None:
     journal.close()
 
 
-def test_a_changed_snapshot_and_a_changed_payload_are_found(path: str) -> None:
+def test_a_changed_payload_is_found(path: str) -> None:
     journal = SqliteJournal(path)
     journal.append([record("a")], [b"content"])
-    journal.snapshot(1, b"snapshot one")
     journal.close()
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("UPDATE snapshots SET body = ?", (b"snapshot two",))
     connection.execute("UPDATE payloads SET blob = ?", (b"junk",))
     connection.close()
     journal = SqliteJournal(path)
-    with pytest.raises(StoreError, match="the snapshot at event 1 has a wrong checksum"):
-        journal.last_snapshot()
     with pytest.raises(StoreError, match="is damaged"):
         journal.payload(digest(b"content"))
     journal.close()
@@ -242,7 +204,7 @@ def test_what_was_acknowledged_survives_kill_9(path: str) -> None:
     acknowledged = int(result.stdout.split()[-1])
     assert acknowledged == 50
     journal = SqliteJournal(path)
-    assert [body for _, body in journal.replay()] == [b"event %d" % n for n in range(1, 51)]
+    assert [entry.body for entry in journal.replay()] == [b"event %d" % n for n in range(1, 51)]
     journal.close()
 
 
@@ -261,7 +223,7 @@ def test_kill_9_at_any_moment_loses_nothing_acknowledged(path: str) -> None:
         writer.wait()
         journal = SqliteJournal(f"{path}{lines}")
         assert acknowledged <= journal.last_seq <= acknowledged + 1
-        assert [seq for seq, _ in journal.replay()] == list(range(1, journal.last_seq + 1))
+        assert [entry.seq for entry in journal.replay()] == list(range(1, journal.last_seq + 1))
         journal.close()
 
 
@@ -319,7 +281,7 @@ print("went on")
     assert path in first and "cannot be written" in first
     assert (second, third) == ("still full", "went on")
     journal = SqliteJournal(path)
-    assert [body for _, body in journal.replay()][-1] == b"last"
+    assert [entry.body for entry in journal.replay()][-1] == b"last"
     journal.close()
 
 
@@ -337,7 +299,7 @@ def test_no_space_left_is_told_as_such(path: str) -> None:
 def reopened(path: str) -> list[bytes]:
     journal = SqliteJournal(path)
     try:
-        return [body for _, body in journal.replay()]
+        return [entry.body for entry in journal.replay()]
     finally:
         journal.close()
 
@@ -350,7 +312,7 @@ def test_what_somebody_removed_is_written_anew_with_all_that_was_acknowledged(tm
     for name in os.listdir(tmp_path) if removed is None else removed:
         (tmp_path / name).unlink()
     journal.append([record("c")])
-    assert [body for _, body in journal.replay()] == [b"a", b"b", b"c"]
+    assert [entry.body for entry in journal.replay()] == [b"a", b"b", b"c"]
     with pytest.raises(StoreError, match="in use by another slurmctld"):
         SqliteJournal(path, cluster="c")
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600

@@ -1,20 +1,23 @@
-"""Snapshots: what comes back is what was, indices and timers included."""
+"""Rows: what comes back is what was, indices and timers included; only what changed is written."""
 
 from __future__ import annotations
 
 from slurm.core import events as e
 from slurm.core import invariants, timers
 from slurm.core.cluster import Cluster
-from slurm.core.snapshot import Snapshot, freeze, thaw
+from slurm.journal import rows, version1
 from slurm.model import msgpack
 from slurm.model.states import Reason
 from slurm.testing import builders as b
 
 
 def restarted(c: Cluster) -> Cluster:
-    again = thaw(msgpack.decode(msgpack.encode(freeze(c)), type=Snapshot))
+    again = rows.restored(rows.whole(c).values())
+    assert again is not None
     invariants.assert_valid(again)
-    assert freeze(again) == freeze(c)
+    assert rows.whole(again) == rows.whole(c)
+    assert not again.unsaved
+    assert rows.count(c) == len(rows.whole(c))
     return again
 
 
@@ -56,7 +59,27 @@ def test_a_running_delay_goes_on_after_a_restart() -> None:
 
 def test_old_snapshots_without_newer_fields_are_read() -> None:
     raw = msgpack.encode({"settings": {}, "next_job_id": 7})
-    assert thaw(msgpack.decode(raw, type=Snapshot)).next_job_id == 7
+    assert version1.restored(raw).next_job_id == 7
+
+
+def test_only_what_changed_is_given_out_and_what_is_gone_is_told() -> None:
+    c = b.cluster(nodes=2)
+    jobs = [b.started(c), b.started(c, "cn02")]
+    assert {row.name for row in rows.unsaved(c)} >= {("job", jobs[0].id), ("node", "cn01"), ("partition", "debug")}
+    assert not c.unsaved
+    b.finish(c, jobs[1])
+    assert {row.name for row in rows.unsaved(c)} == {("job", jobs[1].id), ("node", "cn02")}
+    c.apply(e.Purged(at=b.T0 + 1000, jobs=[jobs[1].id]))
+    assert [(row.name, row.body) for row in rows.unsaved(c)] == [(("job", jobs[1].id), None)]
+
+
+def test_what_is_not_taken_stays_unsaved() -> None:
+    c = b.cluster(nodes=3)
+    given = rows.unsaved(c)
+    first = next(given)
+    assert len(c.unsaved) == 3
+    rows.unsave(c, [first.name])
+    assert len(c.unsaved) == 4
 
 
 def test_events_survive_the_journal() -> None:
