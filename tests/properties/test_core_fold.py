@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from slurm.core import cancel, hold, invariants, node_update, recovery, requeue, steps, timers, update
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
-from slurm.core.effects import Terminate
+from slurm.core.effects import Record, Terminate
 from slurm.journal import rows
 from slurm.model import msgpack
 from slurm.model.errors import SlurmError
@@ -18,6 +18,7 @@ from slurm.model.request import JobRequest, PayloadRef, StepRequest
 from slurm.model.states import JobState
 from slurm.testing import builders as b
 from slurm.wire.messages import JobFilter
+from tests.properties.database import Database
 
 ENCODE = msgpack.encode
 DECODE = msgpack.decoder(e.AnyEvent).decode
@@ -41,11 +42,13 @@ class ClusterLife(RuleBasedStateMachine):
         nodes = [b.node(f"cn{i:02d}", 4, 4000, 1, position=i) for i in (1, 2, 3)]
         rules = b.Settings(
             def_mem_per_cpu=100, gres_types=["gpu"], min_job_age=200, requeue_delay=30, max_batch_requeue=2, requeue_exit=[42],
-            requeue_exit_hold=[43], return_to_service=2, config_overrides=True)
+            requeue_exit_hold=[43], return_to_service=2, config_overrides=True, accounting=True)
         self.now = b.T0
         self.live = Cluster()
         self.mirror = Cluster()
         self.saved: dict[rows.Name, rows.Row] = {}
+        self.mirror.recording.silent = True
+        self.database = Database()
         self.alive: dict[tuple[int, int], set[str]] = {}  # attempt → where processes of it may be, whatever the controller thinks
         self.waived: set[tuple[int, int]] = set()
         self.record(e.Configured(at=self.now, settings=rules, nodes=nodes, partitions=[b.partition("debug", nodes, default=True)]))
@@ -55,9 +58,11 @@ class ClusterLife(RuleBasedStateMachine):
     def record(self, *events: e.Event) -> None:
         for event in events:
             before = ENCODE(event)
-            self.live.apply(event)
+            effects = self.live.apply(event)
             assert ENCODE(event) == before, "the fold changed its event"
-            self.mirror.apply(DECODE(before))
+            assert not any(isinstance(effect, Record) for effect in self.mirror.apply(DECODE(before))), "a replay sends nothing"
+            self.database.take(effects)
+            self.database.check(self.live)
             invariants.assert_valid(self.live)
             assert rows.whole(self.mirror) == rows.whole(self.live)
             self.save()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from slurm.core import configuration, lifecycle, machines, purging, starting, waiting
+from slurm.core import configuration, lifecycle, machines, purging, recording, starting, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.state import ClusterState
@@ -22,6 +22,8 @@ _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.NodeFenced: machines.on_fenced,
     e.NodeUpdated: machines.on_updated,
     e.Purged: purging.on_purged,
+    e.NumberingContinued: waiting.on_numbering_continued,
+    e.RecordsMissed: recording.on_missed,
 }
 """Events that are not about one known job."""
 _CHANGES_NODES = frozenset({e.Configured, e.PartitionUpdated, e.NodeRegistered, e.NodeSilent, e.NodeLost, e.NodeFenced, e.NodeUpdated})
@@ -35,12 +37,24 @@ class Cluster(ClusterState):
 
         IllegalTransition, with nothing changed, when it cannot happen now. Late news is passed over: [] and no change.
         """
-        fold = _WORLD.get(type(event))
+        try:
+            effects = self._fold(event)
+        except BaseException:
+            self.recording.forget()
+            raise
+        return effects + recording.take(self) if self.settings.accounting else effects
+
+    def _fold(self, event: e.Event) -> list[Effect]:
+        kind = type(event)
+        fold = _WORLD.get(kind)
         if fold is None:
             return lifecycle.step(self, event)
-        if type(event) in _CHANGES_NODES:
-            self.generation += 1
-        return fold(self, event)
+        if kind not in _CHANGES_NODES:
+            return fold(self, event)
+        self.generation += 1
+        effects = fold(self, event)
+        recording.after_node_event(self, event)
+        return effects
 
     def starting(self, job: JobId, task: int | None, allocation: Allocation, at: float) -> e.Started | None:
         """The event that carries out a proposal; None when the proposal is out of date (see `starting.refusal` for why)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.core import standing
+from slurm.core import recording, standing
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
 from slurm.model.ids import NodeName
@@ -39,11 +39,14 @@ def retire(state: ClusterState, job: Job, final: JobState, reason: str, at: floa
     job.flags = []
     job.not_before = 0.0
     job.end_time = job.start_time = at
+    recording.job(state, job)
     record_end(state, job, at)
 
 
 def back_to_queue(state: ClusterState, job: Job, at: float) -> None:
     """Make a job whose attempt is over wait again, RequeueDelay from now or held."""
+    if not job.state.finished:
+        recording.life_over(state, job)
     job.state = JobState.PENDING
     job.restarts += 1
     job.allocation = None
@@ -66,3 +69,4 @@ def back_to_queue(state: ClusterState, job: Job, at: float) -> None:
     state.enter_queue(job)
     state.remember_targets(job)
     standing.refresh(job, at)
+    recording.job(state, job)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from slurm.core import events as e
-from slurm.core import machines
+from slurm.core import machines, recording
 from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition
 from slurm.core.state import ClusterState
@@ -35,7 +35,12 @@ def on_configured(state: ClusterState, event: e.Configured) -> list[Effect]:
     for name in [name for name in state.nodes if name not in wanted]:
         effects += machines.on_removed(state, state.nodes[name], event)
     kept = {name: node for name, node in state.nodes.items() if name not in wanted and (node.jobs or node.remains)}
+    begins = event.settings.accounting and not state.settings.accounting
     state.settings = event.settings
+    if begins:
+        recording.everything(state)
+    if not event.settings.accounting:
+        state.recording.end()
     if first:
         state.next_job_id = max(state.next_job_id, type(state.next_job_id)(event.settings.first_job_id))
     state.unsaved.nodes |= state.nodes.keys() | wanted

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import NamedTuple
 
-from slurm.core import correspond
+from slurm.core import correspond, recording
 from slurm.core.concluding import retire
 from slurm.core.effects import Announce, Effect
 from slurm.core.standing import FAILED, FULFILLED, NEVER, OPEN, refresh, verdict
@@ -207,5 +207,8 @@ def _judge(state: ClusterState, jobs: Collection[Job], at: float, effects: list[
             dead.append(job)
             effects.append(Announce(job=job.id))
             continue
+        before = job.reason, job.eligible_time
         refresh(job, at)
+        if (job.reason, job.eligible_time) != before:
+            recording.job(state, job)
     return dead

@@ -1,13 +1,14 @@
 """Effects: what is to be done outside, in imperatives. `core.cluster.apply` returns them; `slurmctld` carries them out after the event is on disk.
 
 Each can be lost (a crash after the journal entry) and must be found again from state alone: `core.recovery.pending_effects`. Only Signal is in no
-state: whoever asks for one is told whether it arrived.
+state: whoever asks for one is told whether it arrived. A Record is not carried out but kept with the event.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from slurm.model.accounting import AccountingRecord
 from slurm.model.ids import JobId, NodeName, StepId
 
 
@@ -72,4 +73,11 @@ class Announce(Effect, frozen=True):
     job: JobId
 
 
-AnyEffect = Launch | Terminate | SetLimit | Signal | EndStep | Announce
+class Record(Effect, frozen=True):
+    """Send this record to the accounting database. It goes to the disk with its event, and is never lost."""
+
+    sequence: int
+    record: AccountingRecord
+
+
+AnyEffect = Launch | Terminate | SetLimit | Signal | EndStep | Announce | Record

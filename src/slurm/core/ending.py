@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from slurm.core import concluding, dependencies, parking, resources
+from slurm.core import concluding, dependencies, parking, recording, resources, starting
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Signal, Terminate
 from slurm.core.state import ClusterState
 from slurm.model.ids import BATCH_STEP, NodeName
-from slurm.model.job import Job
+from slurm.model.job import Job, Step
 from slurm.model.states import JobState, Reason
 from slurm.notation import exitstatus
 from slurm.notation import signal as signals
+
+SIGKILL = 9
 
 
 def verdict_of(status: int, oom: bool) -> tuple[JobState, str]:
@@ -28,7 +30,7 @@ def verdict_of(status: int, oom: bool) -> tuple[JobState, str]:
 
 def on_batch_exited(state: ClusterState, job: Job, event: e.BatchExited) -> list[Effect]:
     """The script ended: that is the end of the job, unless its exit code asks for another run."""
-    _end_batch_step(job, event)
+    _end_batch_step(state, job, event)
     job.launched = True
     job.exit_status = event.status
     if event.limit == "timeout":
@@ -51,8 +53,11 @@ def on_batch_exited(state: ClusterState, job: Job, event: e.BatchExited) -> list
 
 
 def on_batch_exited_late(state: ClusterState, job: Job, event: e.BatchExited) -> list[Effect]:
-    """The script ended after its end was decided: only its step learns the status."""
-    _end_batch_step(job, event)
+    """The script ended after its end was decided: only its step learns the status, and of a job that was cancelled its record."""
+    _end_batch_step(state, job, event)
+    if job.state is JobState.CANCELLED:
+        job.exit_status = event.status
+        recording.job(state, job)
     return []
 
 
@@ -89,6 +94,7 @@ def on_cancelled_late(state: ClusterState, job: Job, event: e.Cancelled) -> list
     job.state = JobState.CANCELLED
     job.reason_text = str(event.by)
     job.flags = ["completing"]
+    recording.job(state, job)
     return [Announce(job=job.id), *write_off(state, job, event.at)]
 
 
@@ -114,6 +120,7 @@ def end(state: ClusterState, job: Job, at: float, final: JobState, reason: str, 
     job.state = JobState.PENDING if job.requeue_after else final
     job.reason = reason
     job.end_time = at
+    recording.job(state, job)
     job.flags = [flag for flag in job.flags if flag != "stopped"] + ["completing"]
     for name in job.nodes_left:
         state.nodes[name].completing.add(job.id)
@@ -153,6 +160,7 @@ def release(state: ClusterState, job: Job, name: NodeName, at: float) -> None:
     for step in [step for step in job.steps.values() if name in step.nodes_left]:
         step.nodes_left.remove(name)
         if not step.nodes_left and not job.completing:
+            cut_off(state, job, step, at)
             del job.steps[step.id]
     if node is None:
         return
@@ -165,6 +173,8 @@ def settle(state: ClusterState, job: Job, at: float) -> list[Effect]:
     """Nothing of an attempt is left anywhere: the job goes back to the queue or ends for good."""
     job.flags.remove("completing")
     job.nodes_left = []
+    for step in job.steps.values():
+        cut_off(state, job, step, at)
     job.steps.clear()
     del state.active[job.id]
     state.names.ends(job)
@@ -185,10 +195,32 @@ def conclude(state: ClusterState, job: Job, at: float, effects: list[Effect]) ->
     dependencies.ended(state, job, at, effects)
 
 
-def _end_batch_step(job: Job, event: e.BatchExited) -> None:
+def end_step(state: ClusterState, job: Job, step: Step, at: float, status: int, oom: bool) -> None:
+    """All of a step has ended; what a signal ended once somebody wanted it to end was cancelled."""
+    step.exit_status = status
+    step.end_time = at
+    step.nodes_left = []
+    step.state = verdict_of(status, oom)[0]
+    if step.state is JobState.FAILED and exitstatus.from_wait(status).signal and (job.completing or step.ending):
+        step.state = JobState.CANCELLED
+    recording.step(state, job, step)
+
+
+def cut_off(state: ClusterState, job: Job, step: Step, at: float) -> None:
+    """Nothing of a step is left, and nobody says how it ended: with its node, or by an order that went before its report."""
+    if step.end_time:
+        return
+    step.exit_status = max(step.exit_status or 0, SIGKILL)
+    step.end_time = at
+    step.state = JobState.NODE_FAIL if job.reason == Reason.NODE_DOWN or not job.completing else JobState.CANCELLED
+    recording.step(state, job, step)
+
+
+def _end_batch_step(state: ClusterState, job: Job, event: e.BatchExited) -> None:
     step = job.steps.get(BATCH_STEP)
-    if step is not None:
-        step.exit_status = event.status
-        step.end_time = event.at
-        step.state = verdict_of(event.status, event.oom)[0]
-        step.nodes_left = []
+    if step is None and job.allocation is not None and not job.launched:
+        step = starting.begin_batch_step(state, job, job.start_time)
+    if step is not None and not step.end_time:
+        step.usage = event.usage
+        step.ending = step.ending or event.limit
+        end_step(state, job, step, event.at, event.status, event.oom)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from slurm.model.accounting import Usage
 from slurm.model.ids import Gid, JobId, NodeName, StepId, Uid
 from slurm.model.job import Allocation, Job, Step
 from slurm.model.node import GresPool, Node
@@ -81,6 +82,7 @@ class BatchExited(Event):
     limit: str = ""  # timeout | lease: its slurmstepd ended it for that by itself
     why: str = ""  # a sentence for its owner: what kept it from running, what slurmstepd saw
     began: bool = True  # False: it could not run
+    usage: Usage | None = None
 
 
 class AllocationRelinquished(Event):
@@ -191,6 +193,7 @@ class StepExited(Event):
     node: NodeName
     status: int
     oom: bool = False
+    usage: Usage | None = None
 
 
 class NodeRegistered(Event):
@@ -288,10 +291,24 @@ class Purged(Event):
     jobs: list[JobId]
 
 
+class NumberingContinued(Event):
+    """The accounting database knows jobs of this cluster, from before this state began, with ids up to `above`: new ones get higher ids."""
+
+    above: JobId
+
+
+class RecordsMissed(Event):
+    """The accounting database lost records that had arrived: those of these jobs are sent again, and with `nodes` those of nodes and cluster."""
+
+    jobs: list[JobId]
+    nodes: bool = False
+
+
 AnyEvent = (
     Configured | Submitted | Eligible | Started | Launched | LaunchFailed | BatchExited | AllocationRelinquished | NodeFreed | Warned
     | Stopped | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepEnding | StepExited | NodeRegistered
     | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
+    | NumberingContinued | RecordsMissed
 )
 
 

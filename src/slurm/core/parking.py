@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from slurm.core import recording
 from slurm.core.effects import Announce, Effect
 from slurm.core.state import ClusterState
 from slurm.model.ids import NodeName
@@ -45,6 +46,7 @@ def park(state: ClusterState, job: Job, at: float, *, intact: bool) -> list[Effe
     job.requeue_after = True
     job.reason = Reason.NODE_DOWN
     _hide(job, lost)
+    recording.job(state, job)
     return [Announce(job=job.id)]
 
 

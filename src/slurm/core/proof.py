@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from slurm.core import ending, parking, starting, stepping
+from slurm.core import ending, parking, recording, starting, stepping
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Terminate
 from slurm.core.state import ClusterState
@@ -59,6 +59,7 @@ def on_returned(state: ClusterState, job: Job, event: e.NodeReturned) -> list[Ef
     if len(lost.returned) < len(job.nodes_left):
         return []
     parking.unpark(job)
+    recording.job(state, job)
     job.reason, job.reason_text, job.held = Reason.NONE, "", ""
     job.requeue_after = job.hold_after = False
     starting.set_limit_timer(state, job)
@@ -164,6 +165,7 @@ def _end_rest(state: ClusterState, job: Job, lost: LostAttempt, at: float) -> li
     job.state = JobState.PENDING
     job.requeue_after = True
     job.reason = Reason.NODE_DOWN
+    recording.job(state, job)
     if job.held == "admin" and job.hold_after:
         job.reason = Reason.JOB_HOLD_MAX_REQUEUE
     live = parking.heard(state, job)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from slurm.core import concluding, dependencies, ending, parking, proof
+from slurm.core import concluding, dependencies, ending, parking, proof, recording
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Terminate
 from slurm.core.state import ClusterState
@@ -38,6 +38,7 @@ def on_requeued_late(state: ClusterState, job: Job, event: e.Requeued) -> list[E
     job.hold_after = event.hold or job.hold_after
     job.reason_text = event.why
     job.state = JobState.PENDING
+    recording.job(state, job)
     return [Announce(job=job.id)]
 
 
@@ -92,6 +93,7 @@ def lose_node(
     `together`: nodes that are lost at the same moment; `intact`: an attempt that nobody hears of goes on when its nodes return.
     """
     job.last_node_failed = node
+    recording.job(state, job)
     assert job.allocation is not None
     if job.request.no_kill and node != job.batch_host and len(job.nodes_left) > 1:
         return _go_on_without(state, job, node, event.at, loss)

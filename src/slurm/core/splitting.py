@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from slurm.core import arrays
+from slurm.core import arrays, recording
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.state import ClusterState
 from slurm.model.ids import JobId
@@ -16,6 +16,7 @@ def split(state: ClusterState, record: Job, task: int, wanted: JobId | None = No
     part = record.array_part
     if part is None:
         raise IllegalTransition(f"there is no task to split: {story(record)}")
+    recording.job(state, record)
     ledger = state.arrays[record.id]
     if arrays.is_last(part):
         record.array_part = None
@@ -28,4 +29,5 @@ def split(state: ClusterState, record: Job, task: int, wanted: JobId | None = No
         dependency=[msgspec.structs.replace(clause) for clause in record.dependency])
     ledger.records[task] = job.id
     state.add_job(job)
+    recording.job(state, job)
     return job

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.core import arrays, dependencies, resources
+from slurm.core import arrays, dependencies, recording, resources
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Launch
 from slurm.core.gates import stack as gates
@@ -78,6 +78,7 @@ def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effec
         ledger.running += 1
         ledger.started += job.attempt == 1 and job.restarts == 0
     set_limit_timer(state, job)
+    recording.job(state, job)
     effects: list[Effect] = [Announce(job=job.id)]
     if job.request.kind == "batch":
         effects.append(Launch(job=job.id, attempt=job.attempt, node=job.batch_host))
@@ -93,10 +94,18 @@ def on_launched(state: ClusterState, job: Job, event: e.Launched) -> list[Effect
     if job.launched or job.allocation is None:
         return []
     job.launched = True
-    share = job.allocation.shares[0]
-    job.steps[BATCH_STEP] = Step(id=BATCH_STEP, name="batch", start_time=event.at, shares=[share], nodes_left=[share.node])
+    begin_batch_step(state, job, event.at)
     set_warning_timer(state, job)
     return []
+
+
+def begin_batch_step(state: ClusterState, job: Job, at: float) -> Step:
+    """The step of a batch script, which is there from when it begins."""
+    assert job.allocation is not None
+    share = job.allocation.shares[0]
+    step = job.steps[BATCH_STEP] = Step(id=BATCH_STEP, name="batch", start_time=at, shares=[share], nodes_left=[share.node])
+    recording.step(state, job, step)
+    return step
 
 
 def set_limit_timer(state: ClusterState, job: Job) -> None:

@@ -8,6 +8,7 @@ from slurm.core.arrays import Ledger
 from slurm.core.keys import Keys
 from slurm.core.names import NameIndex
 from slurm.core.payload_uses import PayloadUses
+from slurm.core.recorded import Recorded
 from slurm.core.timer_heap import Timer, Timers
 from slurm.core.unsaved import Unsaved
 from slurm.model.errors import NotFound
@@ -43,6 +44,7 @@ class ClusterState:
         self.unsaved = Unsaved()
         self.keys = Keys(self.unsaved.keys)
         self.last_place = 0  # the highest Job.queue_place that was given
+        self.recording = Recorded()
         self.timers = Timers()
 
     def job(self, job_id: int) -> Job:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from slurm.core import ending
+from slurm.core import ending, recording
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, EndStep
 from slurm.core.illegal import IllegalTransition, story
@@ -17,7 +17,8 @@ def on_created(state: ClusterState, job: Job, event: e.StepCreated) -> list[Effe
     step = event.step
     if step.id in job.steps or 0 <= step.id < job.next_step:
         raise IllegalTransition(f"step {step.id} was created before: {story(job)}")
-    job.steps[step.id] = msgspec.structs.replace(step, nodes_left=list(step.nodes_left))
+    step = job.steps[step.id] = msgspec.structs.replace(step, nodes_left=list(step.nodes_left))
+    recording.step(state, job, step)
     if step.id >= 0:
         job.next_step = step.id + 1
     return []
@@ -39,10 +40,14 @@ def on_exited(state: ClusterState, job: Job, event: e.StepExited) -> list[Effect
         return []
     step.nodes_left.remove(event.node)
     step.exit_status = max(step.exit_status or 0, event.status)
+    step.oom = step.oom or event.oom
+    if event.usage is not None:
+        step.usage = event.usage if step.usage is None else step.usage.plus(event.usage)
     if step.nodes_left:
         return []
-    step.state = ending.verdict_of(step.exit_status, event.oom)[0]
-    step.end_time = event.at
-    job.derived_status = max(job.derived_status, step.exit_status)
+    ending.end_step(state, job, step, event.at, step.exit_status, step.oom)
+    if step.exit_status > job.derived_status:
+        job.derived_status = step.exit_status
+        recording.job(state, job)
     del job.steps[event.step]
     return [Announce(job=job.id)]

@@ -1,14 +1,21 @@
-"""Trackable resources of jobs: what one asks for as far as its request says so itself, and what one holds. Counts by TRES name, memory MB."""
+"""Trackable resources of jobs: what one asks for as far as its request says so itself, and what one holds; of nodes and the cluster: what they have.
+
+Counts by TRES name, memory MB. Devices count by name, and by name and type ("gres/gpu:a100") where AccountingStorageTRES lists that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Protocol
 
-from slurm.model.job import Allocation, Job
+from slurm.model.cpu_set import CpuSet
+from slurm.model.ids import NodeName
+from slurm.model.job import Allocation, Job, NodeShare
+from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
+from slurm.model.states import NodeState
 from slurm.notation import gres, tres
 
 
@@ -17,6 +24,8 @@ class Scene(Protocol):
 
     @property
     def settings(self) -> Settings: ...
+    @property
+    def nodes(self) -> Mapping[NodeName, Node]: ...
     @property
     def partitions(self) -> Mapping[str, Partition]: ...
 
@@ -68,12 +77,13 @@ def requested(scene: Scene, job: Job) -> dict[str, int]:
     cpus = cpus_wanted(job)
     memory, per_cpu = memory_rule(scene, job)
     amounts = {"cpu": cpus, "mem": memory * (cpus if per_cpu else nodes), "node": nodes, "billing": cpus}
+    tracked = scene.settings.accounting_tres
     for item in (*gres.parse(job.request.gres), *gres.parse_gpus(job.request.gpus_per_node)):
-        _add(amounts, item.name, item.count * nodes)
+        _add(amounts, item.name, item.type, item.count * nodes, tracked)
     for item in gres.parse_gpus(job.request.gpus):
-        _add(amounts, item.name, item.count)
+        _add(amounts, item.name, item.type, item.count, tracked)
     for item in gres.parse_gpus(job.request.gpus_per_task):
-        _add(amounts, item.name, item.count * tasks(job))
+        _add(amounts, item.name, item.type, item.count * tasks(job), tracked)
     return _billed(scene, job.partition.partition(",")[0], amounts)
 
 
@@ -81,16 +91,61 @@ def held(scene: Scene, allocation: Allocation | None) -> dict[str, int]:
     """Trackable resources of an allocation; empty without one."""
     if allocation is None:
         return {}
-    cpus = allocation.cpu_count
-    amounts = {"cpu": cpus, "mem": allocation.memory, "node": len(allocation.shares), "billing": cpus}
-    for share in allocation.shares:
-        for name, devices in share.gres.items():
-            _add(amounts, name, len(devices))
+    amounts = of_shares(scene, allocation.shares)
+    amounts["billing"] = amounts["cpu"]
     return _billed(scene, allocation.partition, amounts)
 
 
-def _add(amounts: dict[str, int], name: str, count: int) -> None:
-    amounts[f"gres/{name}"] = amounts.get(f"gres/{name}", 0) + count
+def of_shares(scene: Scene, shares: Iterable[NodeShare]) -> dict[str, int]:
+    """Trackable resources of shares of nodes together, billing aside."""
+    cpus = memory = nodes = 0
+    amounts: dict[str, int] = {}
+    for share in shares:
+        nodes += 1
+        cpus += share.cpu_count
+        memory += share.memory
+        for name, devices in share.gres.items():
+            _add(amounts, name, "", len(devices), ())
+            if scene.settings.accounting_tres:
+                _add_types(amounts, scene, share, name)
+    return {"cpu": cpus, "mem": memory, "node": nodes, **amounts}
+
+
+def of_node(scene: Scene, node: Node) -> dict[str, int]:
+    """What a node has by configuration."""
+    amounts = {"cpu": node.cpus, "mem": node.memory, "billing": node.cpus}
+    for pool in node.gres:
+        _add(amounts, pool.name, pool.type, pool.count, scene.settings.accounting_tres)
+    return amounts
+
+
+def of_cluster(scene: Scene) -> dict[str, int]:
+    """What all nodes have by configuration that are there at all."""
+    amounts = {"cpu": 0, "mem": 0, "node": 0, "billing": 0}
+    for node in scene.nodes.values():
+        if node.state is not NodeState.FUTURE:
+            amounts["node"] += 1
+            for name, count in of_node(scene, node).items():
+                amounts[name] = amounts.get(name, 0) + count
+    return amounts
+
+
+def _add(amounts: dict[str, int], name: str, kind: str, count: int, tracked: Collection[str]) -> None:
+    key = f"gres/{name}"
+    amounts[key] = amounts.get(key, 0) + count
+    if kind and tracked and (key := f"{key}:{kind}") in tracked:
+        amounts[key] = amounts.get(key, 0) + count
+
+
+def _add_types(amounts: dict[str, int], scene: Scene, share: NodeShare, name: str) -> None:
+    """Count the devices of one name by type, as far as that is tracked."""
+    node = scene.nodes.get(share.node)
+    for pool in node.gres if node is not None else ():
+        key = f"gres/{name}:{pool.type}"
+        if pool.name == name and key in scene.settings.accounting_tres:
+            count = len(share.gres[name] & CpuSet.run(pool.count, pool.first))
+            if count:
+                amounts[key] = amounts.get(key, 0) + count
 
 
 def _billed(scene: Scene, partition: str, amounts: dict[str, int]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from slurm.core import arrays, changes, concluding, dependencies, standing
+from slurm.core import arrays, changes, concluding, dependencies, recording, standing
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect
 from slurm.core.illegal import IllegalTransition, story
@@ -34,7 +34,15 @@ def on_submitted(state: ClusterState, event: e.Submitted) -> list[Effect]:
     state.set_deadline_timer(job)
     effects: list[Effect] = [Announce(job=job.id)]
     dependencies.watch(state, job, event.at, effects)
+    recording.submitted(state, job)
     return effects
+
+
+def on_numbering_continued(state: ClusterState, event: e.NumberingContinued) -> list[Effect]:
+    """Other jobs had these ids before this state began."""
+    if event.above >= state.next_job_id:
+        state.allocate_id(event.above)
+    return []
 
 
 def on_eligible(state: ClusterState, job: Job, event: e.Eligible) -> list[Effect]:
@@ -44,6 +52,7 @@ def on_eligible(state: ClusterState, job: Job, event: e.Eligible) -> list[Effect
         job.not_before = 0.0
     dependencies.delay_over(state, job, event.at, effects)
     standing.refresh(job, event.at)
+    recording.job(state, job)
     return effects
 
 
@@ -53,6 +62,7 @@ def on_held(state: ClusterState, job: Job, event: e.Held) -> list[Effect]:
     job.held = "admin" if event.admin else job.held or "user"
     job.priority = 0
     standing.refresh(job, event.at, anew=True)
+    recording.job(state, job)
     return [Announce(job=job.id)]
 
 
@@ -68,6 +78,7 @@ def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect
     if job.request.priority == 0:
         changes.set_request(job, priority=None)
     standing.refresh(job, event.at, anew=True)
+    recording.job(state, job)
     return [Announce(job=job.id)]
 
 
@@ -77,6 +88,7 @@ def on_updated(state: ClusterState, job: Job, event: e.JobUpdated) -> list[Effec
     effects: list[Effect] = [Announce(job=job.id)]
     job.priority = 0
     changes.apply(state, job, event, effects)
+    recording.job(state, job)
     return effects
 
 
@@ -95,6 +107,7 @@ def on_cancelled(state: ClusterState, job: Job, event: e.Cancelled) -> list[Effe
         part.ranges, gone = arrays.without(part.ranges, event.tasks)
         if part.ranges:
             state.arrays[job.id].dropped(gone)
+            recording.job(state, job)
             dependencies.array_changed(state, job.id, event.at, effects)
             return effects
         part.ranges = gone

@@ -16,6 +16,7 @@ from slurm.core.cluster import Cluster
 from slurm.core.starting import set_limit_timer, set_warning_timer
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
+from slurm.model import accounting as a
 from slurm.model import msgpack
 from slurm.model.ids import JobId, NodeName, Uid
 from slurm.model.job import ArrayPart, Job
@@ -50,6 +51,9 @@ class ClusterRecord(msgspec.Struct, kw_only=True):
     settings: Settings
     next_job_id: JobId
     last_place: int = 0
+    recorded: int = 0
+    out_of_service: list[a.NodeEventRecord] = []
+    recorded_cluster: a.ClusterRecord | None = None
 
 
 class ArrayRecord(msgspec.Struct, kw_only=True):
@@ -145,7 +149,10 @@ def unsaved(state: ClusterState) -> Iterator[Row]:
 
 def own(state: ClusterState) -> Row:
     """The row that makes a snapshot whole."""
-    return Row(CLUSTER, 0, VERSION, _encode(ClusterRecord(settings=state.settings, next_job_id=state.next_job_id, last_place=state.last_place)))
+    recording = state.recording
+    return Row(CLUSTER, 0, VERSION, _encode(ClusterRecord(
+        settings=state.settings, next_job_id=state.next_job_id, last_place=state.last_place, recorded=recording.sequence,
+        out_of_service=[recording.out_of_service[name] for name in sorted(recording.out_of_service)], recorded_cluster=recording.cluster)))
 
 
 def unsave(state: ClusterState, names: Iterable[Name]) -> None:
@@ -191,6 +198,8 @@ def assembled(records: Records) -> Cluster:
     """The cluster of these records, which become its own."""
     cluster = Cluster(records.own.settings)
     cluster.next_job_id, cluster.last_place = records.own.next_job_id, records.own.last_place
+    cluster.recording.sequence, cluster.recording.cluster = records.own.recorded, records.own.recorded_cluster
+    cluster.recording.out_of_service = {event.node: event for event in records.own.out_of_service}
     cluster.nodes = {node.name: node for node in sorted(records.nodes, key=lambda node: node.position)}
     cluster.partitions = {partition.name: partition for partition in sorted(records.partitions, key=lambda partition: partition.position)}
     cluster.jobs = {job.id: job for job in records.jobs}

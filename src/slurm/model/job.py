@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from slurm.model.accounting import Usage
 from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import Gid, JobId, NodeName, StepId, Uid
 from slurm.model.request import JobRequest, PayloadRef, StepRequest
@@ -98,6 +99,8 @@ class Step(msgspec.Struct, kw_only=True):
     end_time: float = 0.0
     launcher: str = ""
     ending: str = ""  # why it is being ended, "" when it is not
+    oom: bool = False  # the kernel killed something of it for memory, on some node
+    usage: Usage | None = None  # of the nodes on which it ended; None: nothing was measured
 
     @property
     def nodes(self) -> list[NodeName]:

@@ -44,6 +44,10 @@ class Settings(msgspec.Struct, kw_only=True):
     job_file_append: bool = False
     default_qos: str = "normal"
 
+    accounting: bool = False  # records of jobs, steps and nodes leave for the accounting database
+    accounting_store: list[str] = msgspec.field(default_factory=list)  # AccountingStoreFlags
+    accounting_tres: list[str] = msgspec.field(default_factory=list)  # AccountingStorageTRES beyond Slurm's own: "gres/gpu:a100"
+
     select: str = "cons_tres"  # cons_tres | linear
     select_unit: str = "core"  # cpu | core | socket: what CR_* allocates
     select_memory: bool = True  # CR_*_Memory: memory is a consumable

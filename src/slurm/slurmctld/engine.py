@@ -14,19 +14,21 @@ from collections.abc import Callable, Sequence
 
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect
+from slurm.core.effects import Record as Recorded
 from slurm.core.events import Event
 from slurm.model import msgpack
 from slurm.model.errors import StoreError
-from slurm.slurmctld import chronicle, faultpoints
+from slurm.slurmctld import chronicle, faultpoints, parcels
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Record, StoreBusy
+from slurm.store.parcels import Parcel
 
 log = logging.getLogger("slurmctld.engine")
 RETRY_SECONDS = 1.0
 
 
 class _Batch:
-    __slots__ = ("durable", "effects", "events", "number", "payloads", "records")
+    __slots__ = ("durable", "effects", "events", "number", "outbox", "payloads", "records")
 
     def __init__(self, events: list[Event], records: list[Record], payloads: Sequence[bytes], effects: list[Effect],
                  durable: asyncio.Future[None]) -> None:
@@ -35,6 +37,7 @@ class _Batch:
         self.payloads = payloads
         self.effects = effects
         self.durable = durable
+        self.outbox: list[Parcel] = []
         self.number = 0  # of its submission
 
 
@@ -87,6 +90,9 @@ class Engine:
                 found = self.cluster.apply(event)
                 batch.events.append(event)
                 batch.records.append(Record(at=event.at, kind=type(event).__name__, body=body))
+                if found and type(found[-1]) is Recorded:
+                    batch.outbox += parcels.of(found, payloads)
+                    found = [effect for effect in found if type(effect) is not Recorded]
                 batch.effects += found
                 self._noticed(event)
         finally:
@@ -129,7 +135,7 @@ class Engine:
             self._backlog.append(batch)
             return
         faultpoints.reached("before-append")
-        self._commit.submit(batch.records, lambda error: self._on_durable(batch, error), payloads=batch.payloads)
+        self._commit.submit(batch.records, lambda error: self._on_durable(batch, error), payloads=batch.payloads, outbox=batch.outbox)
 
     def _on_durable(self, batch: _Batch, error: StoreError | None) -> None:
         if error is not None:

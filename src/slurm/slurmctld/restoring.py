@@ -23,6 +23,7 @@ def restore(journal: Journal) -> Cluster:
         raise StoreError(message=f"the snapshot after event {after} cannot be read: {error}",
                          hints=["was it written by a newer slurm-py? Nothing was changed"]) from error
     rows.unsave(cluster, journal.unfinished())
+    cluster.recording.silent = True  # the records of these events lie in the outbox
     decode = msgpack.decoder(events.AnyEvent).decode
     for entry in journal.replay(after):
         try:
@@ -33,5 +34,6 @@ def restore(journal: Journal) -> Cluster:
         except IllegalTransition as error:
             raise StoreError(message=f"event {entry.seq} of the journal cannot follow those before it: {error}",
                              hints=["was it written by another version of slurm-py? Nothing was changed"]) from error
+    cluster.recording.silent = False
     cluster.payloads.take_unused()
     return cluster

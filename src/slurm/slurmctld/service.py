@@ -19,7 +19,7 @@ from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.jwt_tokens import Tokens
 from slurm.net.peer import Peer
 from slurm.net.server import Server
-from slurm.slurmctld import credential_key, setup, snapshots
+from slurm.slurmctld import credential_key, parcels, setup, snapshots
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
 from slurm.slurmctld.restoring import restore
@@ -143,9 +143,9 @@ class Service:
         event = setup.configured(self.config, time.time(), setup.operators(self.config))
         body = msgpack.encode(event)
         journal.sweep(cluster.payloads.live())
-        # Its effects follow from state and are found again when the clockwork begins (core.recovery).
-        cluster.apply(event)
-        journal.append([Record(at=event.at, kind=type(event).__name__, body=body)])
+        # Its other effects follow from state and are found again when the clockwork begins (core.recovery).
+        effects = cluster.apply(event)
+        journal.append([Record(at=event.at, kind=type(event).__name__, body=body)], outbox=parcels.of(effects))
         return cluster
 
     async def _serve(self, ctl: Controller, journal: Journal, commit: GroupCommit, ready: Callable[[], None]) -> None:

@@ -34,7 +34,8 @@ class RegisterCluster(Message):
     """First message of a slurmctld → ClusterRegistered or Failure.
 
     `journal` names the state folder (made once with it, for ever another): sequence numbers count within it. `time_zone` is an IANA name, as
-    "Europe/Berlin", by which days and months of this cluster are counted.
+    "Europe/Berlin", by which days and months of this cluster are counted. A database that has less than what comes before `first` has lost records
+    that it once had: it takes those from `first` on, and what of the others is still known comes once more.
     """
 
     cluster: Name
@@ -46,12 +47,12 @@ class RegisterCluster(Message):
     time_zone: Name = "UTC"
     tres: TresCounts = {}
     nodes: Annotated[str, Text(65_536)] = ""
-    first_job: Count = 0  # the id that the next job gets here
+    first: Annotated[int, Whole(1, 2**63 - 1)] = 1  # the number of the first record that can still come
     flags: Annotated[list[Word], Many(100)] = []
 
 
 class ClusterRegistered(Message):
-    """slurmdbd knows this cluster. `through`: the last sequence number that it has of this journal, 0: none.
+    """slurmdbd knows this cluster. `through`: the last sequence number that it had of this journal before, 0: none.
 
     `highest_job`: the highest job id that any journal of this cluster brought, 0: none; ids of a new journal begin above it.
     """

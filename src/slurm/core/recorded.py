@@ -1,0 +1,33 @@
+"""Recorded: the part of the state that says what was recorded last. Who notes what, and makes records of it, is `recording`."""
+
+from __future__ import annotations
+
+from slurm.model.accounting import AccountingRecord, ClusterRecord, NodeEventRecord
+from slurm.model.ids import JobId, NodeName
+
+
+class Recorded:
+    """`sequence` is the number of the last record; `out_of_service` the open events of nodes, `cluster` what it had at last.
+
+    Within an event: `made` holds records that are finished (None: one that a replay only counts), `jobs` those of which one is due.
+    """
+
+    __slots__ = ("cluster", "jobs", "made", "out_of_service", "sequence", "silent")
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self.out_of_service: dict[NodeName, NodeEventRecord] = {}
+        self.cluster: ClusterRecord | None = None
+        self.silent = False
+        self.made: list[AccountingRecord | None] = []
+        self.jobs: dict[JobId, None] = {}
+
+    def end(self) -> None:
+        """Nothing is recorded any more: what was open is not known to be so when recording begins again. The numbers go on then."""
+        self.out_of_service = {}
+        self.cluster = None
+
+    def forget(self) -> None:
+        """Nothing is noted any more: the event is over, or was refused."""
+        self.made = []
+        self.jobs = {}

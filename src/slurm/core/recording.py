@@ -1,0 +1,128 @@
+"""Recording: which records an event brings about, and their numbers. What a record says of a job is in `records`.
+
+Who changes a job, a step or a node in a way that the past must show says so here (`job`, `step`, `life_over`), while the event is folded; at its
+end `take` makes the records of what was noted, each job's once. The numbers are part of the state: a replay counts them alike, and makes no
+records (`silent`): those of events that are on disk already lie in the outbox beside them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from slurm.core import events as e
+from slurm.core import records
+from slurm.core.effects import Effect, Record
+from slurm.core.state import ClusterState
+from slurm.model.accounting import AccountingRecord, NodeEventRecord
+from slurm.model.job import Job, Step
+from slurm.model.node import Node
+
+
+def job(state: ClusterState, changed: Job) -> None:
+    """A job is not as its last record says."""
+    if state.settings.accounting:
+        state.recording.jobs[changed.id] = None
+
+
+def submitted(state: ClusterState, fresh: Job) -> None:
+    """A job is new: with it goes what it brought along."""
+    if state.settings.accounting:
+        if state.settings.accounting_store:
+            state.recording.made += records.payload_records(state, fresh)
+        state.recording.jobs[fresh.id] = None
+
+
+def step(state: ClusterState, of: Job, changed: Step) -> None:
+    """A step began or ended."""
+    if state.settings.accounting:
+        state.recording.made.append(None if state.recording.silent else records.step_record(state, of, changed))
+
+
+def life_over(state: ClusterState, ended: Job) -> None:
+    """A job is about to wait for its next life: this one ended as its record says now."""
+    if state.settings.accounting:
+        state.recording.made.append(None if state.recording.silent else records.job_record(state, ended))
+        state.recording.jobs.pop(ended.id, None)
+
+
+def node(state: ClusterState, changed: Node | None, at: float) -> None:
+    """A node may have gone out of service, come back, or be out of it for another reason."""
+    if changed is None or not state.settings.accounting:
+        return
+    recording = state.recording
+    before = recording.out_of_service.get(changed.name)
+    now = records.node_event(state, changed, at)
+    if before is not None and now is not None and _same(before, now):
+        return
+    if before is not None:
+        del recording.out_of_service[changed.name]
+        recording.made.append(msgspec.structs.replace(before, end_time=at))
+    if now is not None:
+        recording.out_of_service[changed.name] = now
+        recording.made.append(now)
+
+
+def nodes(state: ClusterState, at: float) -> None:
+    """Any node may have changed, and some may be gone: what is out of service, and what the cluster has."""
+    if not state.settings.accounting:
+        return
+    for name in [name for name in state.recording.out_of_service if name not in state.nodes]:
+        state.recording.made.append(msgspec.structs.replace(state.recording.out_of_service.pop(name), end_time=at))
+    for each in state.nodes.values():
+        node(state, each, at)
+    now, before = records.cluster_record(state, at), state.recording.cluster
+    if before is None or (now.tres, now.nodes) != (before.tres, before.nodes):
+        state.recording.cluster = now
+        state.recording.made.append(now)
+
+
+def after_node_event(state: ClusterState, event: e.Event) -> None:
+    """Look at the nodes of an event that may have taken some out of service or brought them back."""
+    name = getattr(event, "node", None)
+    if name is not None and getattr(event, "state", "").upper() != "FUTURE":
+        node(state, state.nodes.get(name), event.at)
+    elif not isinstance(event, e.PartitionUpdated):
+        nodes(state, event.at)
+
+
+def on_missed(state: ClusterState, event: e.RecordsMissed) -> list[Effect]:
+    """The database has not what was recorded of these jobs: it gets what is still known."""
+    for job_id in event.jobs:
+        if job_id in state.jobs:
+            _whole(state, state.jobs[job_id])
+    if event.nodes and state.settings.accounting:
+        state.recording.made += [*state.recording.out_of_service.values(), *filter(None, [state.recording.cluster])]
+    return []
+
+
+def everything(state: ClusterState) -> None:
+    """Every job and step that is in memory: recording has just begun."""
+    for each in state.jobs.values():
+        _whole(state, each)
+
+
+def take(state: ClusterState) -> list[Effect]:
+    """The effects of what was noted while an event was folded, numbered; [] when nothing was, or while a journal is replayed."""
+    recording = state.recording
+    count = len(recording.made) + len(recording.jobs)
+    if not count:
+        return []
+    found: list[Effect] = []
+    if not recording.silent:
+        made: list[AccountingRecord] = [each for each in recording.made if each is not None]
+        made += [records.job_record(state, state.jobs[job_id]) for job_id in recording.jobs]
+        found += [Record(sequence=number, record=each) for number, each in enumerate(made, recording.sequence + 1)]
+    recording.sequence += count
+    recording.forget()
+    return found
+
+
+def _whole(state: ClusterState, known: Job) -> None:
+    job(state, known)
+    for each in (known.lost.steps if known.lost is not None else known.steps).values():
+        step(state, known, each)
+
+
+def _same(one: NodeEventRecord, other: NodeEventRecord) -> bool:
+    """Whether both tell of the same: whether the node is heard of does not matter."""
+    return (one.state.replace("*", ""), one.reason, one.reason_uid) == (other.state.replace("*", ""), other.reason, other.reason_uid)

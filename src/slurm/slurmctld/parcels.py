@@ -1,0 +1,39 @@
+"""From the records of the fold to the parcels of the outbox: numbered, as slurmdbd reads them, with the content that the fold does not know."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from slurm.core.effects import Effect, Record
+from slurm.model.accounting import Outgoing, PayloadRecord
+from slurm.store.parcels import Parcel
+from slurm.store.payloads import digest
+
+log = logging.getLogger("slurmctld.accounting")
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def of(effects: Iterable[Effect], payloads: Sequence[bytes] = ()) -> list[Parcel]:
+    """The parcels of those effects that are records; `payloads` are those of the submission that brought them about."""
+    return [Parcel(effect.sequence, _body(effect, payloads)) for effect in effects if isinstance(effect, Record)]
+
+
+def _body(effect: Record, payloads: Sequence[bytes]) -> bytes:
+    record = effect.record
+    if isinstance(record, PayloadRecord):
+        record = msgspec.structs.replace(record, content=_content(record, payloads))
+    return _encode(Outgoing(effect.sequence, record))
+
+
+def _content(record: PayloadRecord, payloads: Sequence[bytes]) -> bytes:
+    """A script as it is; an environment, kept as a JSON object, as NAME=value with NUL between."""
+    found = next((content for content in payloads if digest(content) == record.digest), None)
+    if found is None:
+        log.error("%s %s is named by a job and was not brought along: accounting does not get it", record.what, record.digest)
+        return b""
+    if record.what == "script":
+        return found
+    return "\0".join(f"{name}={value}" for name, value in msgspec.json.decode(found, type=dict[str, str]).items()).encode(errors="surrogateescape")
