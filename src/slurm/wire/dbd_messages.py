@@ -16,7 +16,7 @@ from typing import Annotated
 import msgspec
 
 from slurm.model.accounting import Outgoing
-from slurm.model.bounds import COUNT_MAX, Count, Many, Name, Text, Whole, Word
+from slurm.model.bounds import COUNT_MAX, Many, Name, Text, Whole, Word
 from slurm.model.ids import JobId
 from slurm.wire.messages import Failure, Message
 
