@@ -16,6 +16,9 @@ SUBMITTING = ("sbatch", "srun", "salloc")
 # `-k`, `-K`, `--get-user-env` and srun's `--export` may go without, `--wrap` may not.
 MANUAL_MISLEADS = frozenset({"mem", "no-kill", "kill-on-bad-exit", "get-user-env", "export", "wrap"})
 
+# Not Slurm's own: a program that its sources bring along.
+BESIDE = ("seff",)
+
 # Variables that stand for no option: they are about the program, or about what it tells the job.
 NO_OPTION = frozenset(
     {
@@ -40,7 +43,7 @@ def _reference() -> dict[str, dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("command", tables.COMMANDS)
+@pytest.mark.parametrize("command", [command for command in tables.COMMANDS if command not in BESIDE])
 def test_every_option_of_slurm_has_a_row(command: str) -> None:
     missing = set(_reference()[command]["options"]) - {option.name for option in tables.rows(command)}
     assert not missing, f"{command} does not know {sorted(missing)}"

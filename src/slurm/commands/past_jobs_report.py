@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from slurm.client.accounting import Accounting, ClusterAccounting
-from slurm.commands import past_jobs
+from slurm.commands import caller, past_jobs
 from slurm.commands.shell import Shell
 from slurm.model.accounting import JobRow
 from slurm.model.ids import JobId
@@ -88,9 +88,7 @@ class Report:
         names = _Names()
         shown = not self._resolved.flag("allocations")
         records = [accounting_json.job_record(row, self._style, names, steps=shown) for row in self._rows()]
-        user, group = _caller()
-        cluster = self._door.cluster
-        end = json_text.closing(cluster, user, group, ["sacct", *self._shell.argv])
+        end = json_text.closing(self._door.cluster, *caller.names(), ["sacct", *self._shell.argv])
         self._shell.stdout.write(json_text.encode({"jobs": records, **end}, form))
         return 0
 
@@ -152,14 +150,3 @@ class _Names(dict[int, str]):
             return pwd.getpwuid(uid).pw_name
         except KeyError:
             return default
-
-
-def _caller() -> tuple[str, str]:
-    import grp
-    import os
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
-    except KeyError:
-        return str(os.getuid()), str(os.getgid())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from slurm.commands import wanted_style
+from slurm.commands import caller, wanted_style
 from slurm.commands.shell import Channel, Message, Shell
 from slurm.model.errors import MESSAGES, SlurmError, Unreachable
 from slurm.notation.printable import printable_lines
@@ -93,9 +93,6 @@ def ping(shell: Shell, resolved: Resolved, words: list[str]) -> int:
 
 
 def _structured_ping(shell: Shell, style: str, channel: Channel | None) -> int:
-    import grp
-    import pwd
-
     from slurm.net.discovery import find_site
     from slurm.render import json_text
 
@@ -113,11 +110,7 @@ def _structured_ping(shell: Shell, style: str, channel: Channel | None) -> int:
     record: json_text.Value = {
         "hostname": host, "pinged": "UP" if reply else "DOWN", "responding": bool(reply), "latency": waited if reply else 0,
         "mode": str(reply.get("mode", "primary")), "primary": True}
-    try:
-        user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
-    except KeyError:
-        user, group = str(os.getuid()), str(os.getgid())
-    report = {"pings": [record], **json_text.closing(cluster, user, group, ["scontrol", *shell.argv])}
+    report = {"pings": [record], **json_text.closing(cluster, *caller.names(), ["scontrol", *shell.argv])}
     shell.stdout.write(json_text.encode(report, style))
     return 0 if reply else 1
 

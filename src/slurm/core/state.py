@@ -46,6 +46,7 @@ class ClusterState:
         self.last_place = 0  # the highest Job.queue_place that was given
         self.recording = Recorded()
         self.timers = Timers()
+        self.ends: dict[JobState, int] = {}  # how many jobs ended so in this process, for statistics; in no snapshot
 
     def job(self, job_id: int) -> Job:
         """The record of this id; NotFound with Slurm's words."""

@@ -33,7 +33,6 @@ COMMANDS: dict[str, Later] = {
                    ("squeue --sort=-p -o '%i %Q' shows priorities, slurm explain JOB why a job waits and when it would start",)),
     "sstat": Later("Shows what running jobs use.", "usage is read when a step ends, not while it runs",
                    ("srun --jobid=JOB --overlap ps ux shows your processes on a job's node; slurm jobs connect JOB opens a shell there",)),
-    "sdiag": Later("Shows how busy slurmctld is.", "slurmctld does not tell its statistics", ("scontrol ping says whether it answers; its log tells the rest",)),
     "sattach": Later("Shows and feeds a running step.", "a step's input and output stay with its srun", ("slurm jobs tail JOB follows what a job writes into its file",)),
     "sbcast": Later("Copies a file to a job's nodes.", "files are not copied to nodes",
                     ("put the file where all nodes see it; or, inside a job: srun --ntasks-per-node=1 cp /shared/FILE /tmp/",)),

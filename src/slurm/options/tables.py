@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.options.option import JOB_COMMANDS, Option
 
-COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol")
+COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag")
 """Every command whose options stand in a table."""
 
 
@@ -32,6 +32,10 @@ def rows(command: str) -> tuple[Option, ...]:
         from slurm.options.table_scontrol import OPTIONS as SCONTROL
 
         return SCONTROL
+    if command == "sdiag":
+        from slurm.options.table_sdiag import OPTIONS as SDIAG
+
+        return SDIAG
     if command == "sacct":
         from slurm.options.table_sacct import OPTIONS as SACCT
 

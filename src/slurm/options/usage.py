@@ -11,7 +11,7 @@ _COLUMN = 36
 _OPERANDS = {
     "sbatch": "[script [argument...]]", "srun": "program [argument...]", "salloc": "[program [argument...]]", "squeue": "", "sinfo": "",
     "scancel": "[job[_tasks][.step]...]", "scontrol": "[command [argument...]]",
-    "sacct": "",
+    "sacct": "", "sdiag": "",
 }
 PURPOSE = {
     "sbatch": "Submits a batch script; it runs when its resources are there.",
@@ -20,6 +20,7 @@ PURPOSE = {
     "squeue": "Shows jobs and steps that wait or run.",
     "sinfo": "Shows partitions and nodes.",
     "scancel": "Ends or signals jobs, tasks of arrays and steps.",
+    "sdiag": "Shows how busy slurmctld was: jobs, passes of the scheduler, requests.",
     "sacct": "Shows jobs and steps of the past and the present, as accounting knows them.",
     "scontrol": "Shows and changes jobs, nodes, partitions and the configuration.",
 }

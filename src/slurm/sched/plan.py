@@ -54,6 +54,14 @@ class Forecast(msgspec.Struct):
     allocation: Allocation | None = None
 
 
+class Depth(msgspec.Struct, array_like=True):
+    """How far a pass went: jobs it looked at, those of them that it sought a place for, and places that it held for later at its end."""
+
+    looked: int = 0
+    tried: int = 0
+    reserved: int = 0
+
+
 class Plan(msgspec.Struct):
     """The outcome of one pass; `verdicts` only of jobs that were looked at, which were `everybody` unless there were too many."""
 
@@ -62,6 +70,7 @@ class Plan(msgspec.Struct):
     forecasts: dict[JobId, Forecast] = msgspec.field(default_factory=dict)
     faults: dict[JobId, str] = msgspec.field(default_factory=dict)  # of jobs at whose sight planning failed: a fault of the program
     everybody: bool = False
+    depth: Depth = msgspec.field(default_factory=Depth)
 
 
 class _Pass:
@@ -89,6 +98,7 @@ class _Pass:
         """As `consider`; what fails in it is written down, and that job waits."""
         if job.id in without:
             return
+        self.plan.depth.looked += 1
         try:
             self.consider(job)
         except Exception as error:  # noqa: BLE001 - told by whoever asked for the plan
@@ -119,6 +129,7 @@ class _Pass:
         """None when the job, or all it may start of it, was proposed."""
         if not self.backfill and partition.name in self.blocked:
             return PRIORITY
+        self.plan.depth.tried += 1
         key = need, partition.name, job.owner.uid
         seconds = length(job)
         if seconds >= self.unfit.get(key, seconds + 1) or self._too_few(need, partition):
@@ -260,6 +271,8 @@ def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = T
         work.go(queue or Queue(), depth, forecasts, without)
     finally:
         terrain.restore(share.node for proposal in work.plan.proposals for share in proposal.allocation.shares)
+    if work.timeline is not None:
+        work.plan.depth.reserved = len(work.timeline.reservations)
     return work.plan
 
 

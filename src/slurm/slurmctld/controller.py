@@ -39,6 +39,7 @@ from slurm.slurmctld.planner import Planner
 from slurm.slurmctld.proofs import Proofs
 from slurm.slurmctld.relays import ROOT_WORD, Relays, Rules
 from slurm.slurmctld.session import Session, forget_names
+from slurm.slurmctld.statistics import Counters
 from slurm.slurmctld.watchers import Watchers
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal
@@ -74,7 +75,8 @@ class Controller:
         self.conf_path = config.path
         self.watchers = Watchers()
         self.engine = Engine(cluster, commit, self.carry_out, self._noticed, broken)
-        self.planner = Planner(self.engine, now)
+        self.counters = Counters(cluster, now)
+        self.planner = Planner(self.engine, now, self.counters)
         self.relays = Relays(cluster, self._relay_rules)
         self.tokens: Tokens | None = None  # of auth/jwt
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public, self.relays)
@@ -227,6 +229,7 @@ class Controller:
             self.watchers.announce(job_id)
 
     def _noticed(self, event: Event | None) -> None:
+        self.counters.noticed(event)
         self.planner.noticed(event)
 
     def _give_up(self, job_id: JobId) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from slurm.model import bounds
 from slurm.model.errors import SlurmError
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers import allocations, control, jobs, looking, steps, tokens
-from slurm.slurmctld.reading import read_any
+from slurm.slurmctld.reading import StoredPayload, read_any
 from slurm.slurmctld.relays import require_own
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
@@ -49,6 +50,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.Describe: looking.on_describe,
     m.ExplainJob: looking.on_explain,
     m.WatchEvents: looking.on_watch,
+    m.ReadStatistics: control.on_read_statistics,
 }
 
 CHANGING: frozenset[type[m.Message]] = frozenset({
@@ -73,9 +75,7 @@ async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message
             require_own(request, session.peer.confined_to, ctl.cluster.jobs, session.caller.uid)
         if type(request) in CHANGING:
             ctl.engine.refuse_when_stalled()
-        if isinstance(request, m.SubmitJob) and kept is not None:
-            return await jobs.on_submit(ctl, session, request, kept)
-        return await HANDLERS[type(request)](ctl, session, request)
+        return await _carried_out(ctl, session, request, kept)
     except SlurmError as error:
         log.debug("uid %s is refused: %s", session.caller.uid, error.message)
         return m.failure(error)
@@ -83,3 +83,14 @@ async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message
         log.exception("a request of uid %s failed in the controller", session.caller.uid)
         return m.Failure(kind="SlurmError", name="ESLURM_ERROR_ON_DESC_TO_RECORD_COPY", message="The controller failed on this request",
                          hints=["its log has the details; what the request was to change may be changed in part"])
+
+
+async def _carried_out(ctl: Controller, session: Session, request: m.Request, kept: StoredPayload | None) -> m.Message | bytes:
+    """The handler's reply, counted with the time it took, refusals too."""
+    began = time.perf_counter()
+    try:
+        if isinstance(request, m.SubmitJob) and kept is not None:
+            return await jobs.on_submit(ctl, session, request, kept)
+        return await HANDLERS[type(request)](ctl, session, request)
+    finally:
+        ctl.counters.asked(type(request), session.caller.uid, time.perf_counter() - began)

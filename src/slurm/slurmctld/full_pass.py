@@ -13,7 +13,7 @@ from slurm.core.cluster import Cluster
 from slurm.model import msgpack
 from slurm.model.ids import JobId
 from slurm.model.refusal import Refusal
-from slurm.sched.plan import Forecast, Plan, Proposal, plan
+from slurm.sched.plan import Depth, Forecast, Plan, Proposal, plan
 from slurm.sched.priority import Key
 from slurm.sched.queue import Queue
 from slurm.sched.terrain import Terrain
@@ -29,6 +29,7 @@ class Found(msgspec.Struct, array_like=True):
     order: list[tuple[JobId, Key]]
     faults: dict[JobId, str]
     everybody: bool
+    depth: Depth
 
 
 def made(cluster: Cluster, now: float, terrain: Terrain | None = None, without: Container[JobId] = ()) -> bytes:
@@ -47,4 +48,4 @@ def read(data: bytes) -> Found:
 def _found(outcome: Plan, order: list[tuple[JobId, Key]]) -> Found:
     numbers: dict[Refusal, int] = {}
     refused = [(job, numbers.setdefault(refusal, len(numbers))) for job, refusal in outcome.verdicts.items()]
-    return Found(outcome.proposals, outcome.forecasts, list(numbers), refused, order, outcome.faults, outcome.everybody)
+    return Found(outcome.proposals, outcome.forecasts, list(numbers), refused, order, outcome.faults, outcome.everybody, outcome.depth)

@@ -275,6 +275,11 @@ class Links:
 
     # --- orders out ------------------------------------------------------------------------------------------------------
 
+    @property
+    def orders_waiting(self) -> int:
+        """Orders that no node has confirmed yet."""
+        return len(self._unconfirmed)
+
     def is_connected(self, name: NodeName) -> bool:
         """Whether a node's slurmd can be told something now."""
         return name in self._peers

@@ -22,7 +22,7 @@ from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.refusal import Refusal
 from slurm.sched import priority
-from slurm.sched.plan import Forecast, Proposal, plan
+from slurm.sched.plan import Forecast, Plan, Proposal, plan
 from slurm.sched.policy import Policy
 from slurm.sched.priority import Key
 from slurm.sched.queue import Queue
@@ -30,6 +30,7 @@ from slurm.sched.terrain import Terrain
 from slurm.slurmctld import faults, full_pass
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.engine import Engine
+from slurm.slurmctld.statistics import Counters
 
 log = logging.getLogger("slurmctld.planner")
 FULL_SECONDS = 2.0
@@ -52,9 +53,10 @@ T = TypeVar("T")
 class Planner:
     """Plans for `engine.cluster`; `verdicts` and `forecasts` are by job id, for squeue and explanations."""
 
-    def __init__(self, engine: Engine, now: Callable[[], float]) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], float], counters: Counters | None = None) -> None:
         self._engine = engine
         self._now = now
+        self._counters = counters or Counters(engine.cluster, now)
         self._queue = Queue()
         self._terrain = Terrain(engine.cluster)
         self._quick: asyncio.Handle | None = None
@@ -161,12 +163,15 @@ class Planner:
         loop = asyncio.get_running_loop()
         began, now = loop.time(), self._now()
         cluster = self._engine.cluster
+        waiting = len(cluster.pending)
         self._policy.begin(full=True)
         try:
             barred = self._faults.barred(cluster.pending, loop.time())
             found = full_pass.read(await self.beside.run(lambda: full_pass.made(cluster, now, self._terrain, barred)))
             self._note_faults(found.faults)
             started = await self._take_over(found, now)
+            ended_by = "end_job_queue" if found.everybody else "bf_max_job_test"
+            self._counters.full.add(now, int((loop.time() - began) * 1_000_000), found.depth, waiting, started, ended_by)
             log.debug("full pass beside: %d jobs started, %d wait, %.3f s", started, len(cluster.pending), loop.time() - began)
         except Exception as error:
             # Whatever it was, jobs go on being planned.
@@ -226,6 +231,7 @@ class Planner:
         now = self._now()
         self._show_priorities(now, everything=full)
         depth = None if full else cluster.settings.default_queue_depth
+        began, waiting = time.perf_counter(), len(cluster.pending)
         self._policy.begin(full=full)
         outcome = plan(cluster, now, depth=depth, backfill=full and cluster.settings.scheduler == "backfill", queue=self._queue,
                        terrain=self._terrain, without=self._faults.barred(cluster.pending, asyncio.get_running_loop().time()))
@@ -239,10 +245,21 @@ class Planner:
         self._policy.looked(outcome.verdicts.values(), full=full, everybody=outcome.everybody)
         with self._own_events():
             started = self._apply(outcome.proposals, now)
+        self._count(full, began, outcome, waiting, started)
         self.verdicts.update(self._faults.verdicts)
         self.last_pass = now
         self.passes += 1
         return started
+
+    def _count(self, full: bool, began: float, outcome: Plan, waiting: int, started: int) -> None:
+        """For sdiag: how long the pass took, how far it went and what ended it."""
+        passes = self._counters.full if full else self._counters.quick
+        if full:
+            ended_by = "end_job_queue" if outcome.everybody else "bf_max_job_test"
+        else:
+            deep = self._engine.cluster.settings.default_queue_depth
+            ended_by = "default_queue_depth" if deep <= outcome.depth.looked < waiting else "end_job_queue"
+        passes.add(self._now(), int((time.perf_counter() - began) * 1_000_000), outcome.depth, waiting, started, ended_by)
 
     @contextmanager
     def _own_events(self) -> Iterator[None]:

@@ -31,6 +31,7 @@ from slurm.model.bounds import (
 from slurm.model.errors import SlurmError, describe
 from slurm.model.explanation import Explanation
 from slurm.model.request import BatchPayload, JobRequest, StepRequest
+from slurm.model.statistics import Statistics
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for bytes that are no message: malformed, not UTF-8, nested without end."""
@@ -375,6 +376,18 @@ class Ping(Message):
     """scontrol ping → Pong."""
 
 
+class ReadStatistics(Message):
+    """How busy slurmctld was → StatisticsRead. `reset`: an operator has them begin again at nothing."""
+
+    reset: bool = False
+
+
+class StatisticsRead(Message):
+    """The counters, as they were before a reset."""
+
+    statistics: Statistics
+
+
 class Pong(Message):
     """Who answers."""
 
@@ -494,9 +507,9 @@ class Changed(Message):
 Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon | FinishStep | CancelJobs
     | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | Ping | MakeToken | Reconfigure | Shutdown | Quiesce | BatchScript
-    | ListJobs | ListNodes | Describe | ExplainJob | WatchEvents
+    | ListJobs | ListNodes | Describe | ExplainJob | WatchEvents | ReadStatistics
 )
 Reply = (
     Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | UserToken
-    | Changed | Explained
+    | Changed | Explained | StatisticsRead
 )

@@ -17,12 +17,12 @@ from slurm.commands.frozen import PACKAGE
 from slurm.commands.frozen.boot import END, MAKER
 from slurm.commands.frozen.rewrite import LIGHT, REPLACED, rewritten
 
-COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "later")
+COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sdiag", "later")
 """Modules of `slurm.commands` that a script in scripts/ starts."""
 _NEARLY_ALWAYS = ("slurm.net.client",)
 _TABLES = {
     **dict.fromkeys(("sbatch", "srun", "salloc"), ("table", "table_launch", "table_pyxis")),
-    **{name: (f"table_{name}",) for name in ("squeue", "sinfo", "scancel", "scontrol")},
+    **{name: (f"table_{name}",) for name in ("squeue", "sinfo", "scancel", "scontrol", "sdiag")},
 }
 """Command → its tables below slurm.options, which it imports when it reads its command line."""
 _LIGHT = frozenset({

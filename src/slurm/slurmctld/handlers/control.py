@@ -41,6 +41,16 @@ async def on_ping(ctl: Controller, session: Session, message: m.Ping) -> m.Pong:
                   trouble=ctl.links.silence.isolated)
 
 
+async def on_read_statistics(ctl: Controller, session: Session, message: m.ReadStatistics) -> m.StatisticsRead:
+    """sdiag."""
+    if message.reset:
+        _require_operator(ctl, session, "Access/permission denied")
+    found = ctl.counters.read(orders=ctl.links.orders_waiting, records=0, looking=ctl.planner.looking)
+    if message.reset:
+        ctl.counters.reset()
+    return m.StatisticsRead(statistics=found)
+
+
 async def on_certify_daemon(ctl: Controller, session: Session, message: m.CertifyDaemon) -> m.Certified:
     """Give a daemon of another machine its certificate: where MUNGE says that root or SlurmUser asks, since there is no slurm.key."""
     if ctl.certifier is None or not ctl.enrols:
