@@ -109,7 +109,7 @@ class Board:
         gres: dict[Device, Array] = {}
         if any(share.gres for share in known):
             gres = {key: _column(_held_devices(self.nodes[i], key, share.gres) for i, share in zip(at, known, strict=True)) for key in self.devices}
-        return Usage(at, _column(len(share.cpus) for share in known), _column(share.memory for share in known), gres)
+        return Usage(at, _column(share.cpus.bits.bit_count() for share in known), _column(share.memory for share in known), gres)
 
     def marked(self, names: Iterable[NodeName]) -> NDArray[np.bool_]:
         """True at the positions of these nodes."""

@@ -157,9 +157,12 @@ class FakeNode:
         self.link.start()
 
     def on_up(self) -> None:
-        """Register."""
+        """Register with what is configured; where that is another node's name, with that of the first."""
+        nodes = self._stage.config.nodes
+        conf = next((node for node in nodes if node.name == self.name), nodes[0])
         self.send(n.RegisterNode(
-            node=self.name, cpus=4, boards=1, sockets=1, cores_per_socket=4, threads_per_core=1, memory=4000, tmp_disk=0, arch="x86_64",
+            node=self.name, cpus=conf.cpus, boards=1, sockets=conf.sockets, cores_per_socket=conf.cores_per_socket,
+            threads_per_core=conf.threads_per_core, memory=conf.real_memory, tmp_disk=0, arch="x86_64",
             os="Linux", version="26.11", boot_time=self.boot_time, slurmd_start_time=self.started, endpoint=f"unix:/run/{self.name}.sock",
             hostname="localhost", port=6818, holdings=self.holdings, boot_id=self.boot_id))
 

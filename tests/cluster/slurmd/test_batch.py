@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from slurm.model.cpu_set import CpuSet
 from slurm.wire import node_messages as n
 
 STAMP = r"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\]"
@@ -174,3 +175,11 @@ def test_usage_of_the_whole_tree_is_reported(run):
         assert ended.usage.taken["cpu"].total == pytest.approx(1000 * (ended.usage.user_seconds + ended.usage.system_seconds), abs=2)
         assert ended.usage.taken["mem"].most.node == "cn01"
     run(scene)
+
+
+def test_a_script_with_cpus_of_a_large_node_knows_how_many_they_are_and_is_not_bound_where_the_machine_has_fewer(run):
+    async def scene(stage):
+        stage.send(stage.batch(1, "#!/bin/bash\necho $SLURM_CPUS_ON_NODE\n", cpus=CpuSet.run(4032, 64)))
+        ended = await stage.ended(1)
+        assert (ended.status, stage.output(1)) == (0, "4032\n")
+    run(scene, conf="TaskPlugin=task/affinity\n")

@@ -11,6 +11,9 @@ import signal
 import msgspec
 import psutil
 
+from slurm.model.cpu_set import CpuSet
+from slurm.model.ids import NodeName
+from slurm.model.job import NodeShare
 from slurm.net.signing import Signer
 from slurm.wire import frames, step_io
 from slurm.wire import node_messages as n
@@ -387,4 +390,13 @@ def test_many_tasks_each_bring_their_output_and_end(run):
         srun = await (await Srun.call(stage, 1, ["bash", "-c", "echo $SLURM_PROCID; echo e >&2"], ranks=range(200))).finish()
         assert srun.out == {rank: f"{rank}\n".encode() for rank in range(200)}
         assert srun.exits == dict.fromkeys(range(200), 0)
+    run(scene)
+
+
+def test_a_step_on_cpus_and_devices_beyond_the_64th_is_told_of_them(run):
+    async def scene(stage):
+        share = NodeShare(node=NodeName("cn01"), cpus=CpuSet.run(100, 64), gres={"gpu": CpuSet.of([1, 70, 111])}, tasks=1)
+        credential = stage.credential(1, 0, 1, shares=[share])
+        srun = await (await Srun.call(stage, 1, ["sh", "-c", "echo $SLURM_CPUS_ON_NODE $SLURM_STEP_GPUS"], credential=credential)).finish()
+        assert srun.out == {0: b"100 1,70,111\n"}
     run(scene)
