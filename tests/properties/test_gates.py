@@ -21,8 +21,8 @@ def test_what_is_in_the_queue_is_what_the_gates_of_the_job_itself_let_through(
     job = Job(id=JobId(9), owner=owner, request=JobRequest(), held=held, not_before=not_before, dependency=dependency, dependency_any=either, unproven=unproven)
     state, partition = ClusterState(), Partition(name="debug")
     own = [gate for gate in stack.GATES if gate.own]
-    assert stack.eligible(job) == (not any(gate.closed(state, job, partition) for gate in own))
-    refusal = stack.refuse(state, job, partition)
+    assert stack.eligible(job) == (not any(gate.closed(state, job, partition, 1.0) for gate in own))
+    refusal = stack.refuse(state, job, partition, 1.0)
     assert (refusal is None) == stack.eligible(job)
     if refusal is not None:
         assert refusal.sentence and refusal.cures

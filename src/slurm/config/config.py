@@ -87,7 +87,7 @@ class Config(Keys):
         for word in entry.text.split(","):
             name = word.strip().partition("=")[0]
             name = name.upper() if entry.row.kind == "uplist" else name
-            if name and switches.get(name, schema.NOT_YET) == schema.NOT_YET:
+            if name and switches.get(name, switches.get(name.lower(), schema.NOT_YET)) == schema.NOT_YET:
                 self.warnings.append(f"{entry.origin}: {entry.row.name}={name} is not carried out yet")
 
     def _verify(self) -> None:

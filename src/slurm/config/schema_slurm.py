@@ -11,7 +11,7 @@ from __future__ import annotations
 
 SHOWN = """
 AccountingStorageBackupHost | text | | later | no accounting daemon is contacted
-AccountingStorageEnforce | list | none | later | accounts, limits and QOS are not checked
+AccountingStorageEnforce | list | none | yes |
 AccountingStorageHost | text | localhost | later | no accounting daemon is contacted
 AccountingStorageExternalHost | text | | later | no accounting daemon is contacted
 AccountingStorageParameters | list | | later | no accounting daemon is contacted
@@ -55,7 +55,7 @@ DisableRootJobs | yesno | no | yes |
 EioTimeout | int | 60 | later | step output is waited for as long as it comes
 EnforcePartLimits | choice:NO,ANY,ALL,YES | NO | yes |
 EpilogMsgTime | usec | 2000 | ok | nodes report on one open connection each, so nothing need be spread over time
-FairShareDampeningFactor | int | 1 | later | fair share is not computed
+FairShareDampeningFactor | int | 1 | yes |
 FederationParameters | list | | later | there are no federations
 FirstJobId | int | 1 | yes |
 GresTypes | list | | yes |
@@ -127,20 +127,20 @@ PrEpPlugins | list | prep/script | later | prologs and epilogs are not run
 PriorityParameters | list | | later | no such parameter is known
 PrioritySiteFactorParameters | text | | later | no site factor is asked for
 PrioritySiteFactorPlugin | plugin | | later | no site factor is asked for
-PriorityDecayHalfLife | span | 7-00:00:00 | later | fair share is not computed
+PriorityDecayHalfLife | span | 7-00:00:00 | yes |
 PriorityCalcPeriod | span | 00:05:00 | ok | priorities are computed whenever a plan is made
 PriorityFavorSmall | yesno | no | yes |
-PriorityFlags | list | "" | later | priorities are computed the one way there is
+PriorityFlags | uplist | "" | yes |
 PriorityMaxAge | span | 7-00:00:00 | yes |
 PriorityType | choice:priority/multifactor,priority/basic | priority/multifactor | yes |
 PriorityUsageResetPeriod | choice:NONE,NOW,DAILY,WEEKLY,MONTHLY,QUARTERLY,YEARLY | NONE | later | fair share is not computed
 PriorityWeightAge | int | 0 | yes |
-PriorityWeightAssoc | int | 0 | later | associations do not enter the priority
-PriorityWeightFairShare | int | 0 | later | fair share is not computed
+PriorityWeightAssoc | int | 0 | yes |
+PriorityWeightFairShare | int | 0 | yes |
 PriorityWeightJobSize | int | 0 | yes |
 PriorityWeightPartition | int | 0 | yes |
-PriorityWeightQOS | int | 0 | later | QOS do not enter the priority
-PriorityWeightTRES | text | | later | TRES do not enter the priority
+PriorityWeightQOS | int | 0 | yes |
+PriorityWeightTRES | weights | | yes |
 PrivateData | list | none | later | every user sees every job
 ProctrackType | text | proctrack/linuxproc | yes |
 PrologEpilogTimeout | int | 65534 | later | prologs and epilogs are not run
@@ -301,6 +301,13 @@ ALIASES = {
 """Older names → the name in the table."""
 
 PARAMETERS: dict[str, dict[str, str]] = {
+    "AccountingStorageEnforce": {
+        "none": "yes", "associations": "yes", "limits": "yes", "qos": "yes", "safe": "yes", "all": "yes", "0": "yes", "wckeys": "later", "nosteps": "later",
+        "nojobs": "later"},
+    "PriorityFlags": {
+        **dict.fromkeys(("ACCRUE_ALWAYS", "INCR_ONLY", "MAX_TRES", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME"), "yes"),
+        **dict.fromkeys((f"NO_NORMAL_{what}" for what in ("ALL", "ASSOC", "PART", "QOS", "TRES")), "yes"),
+        "CALCULATE_RUNNING": "later", "DEPTH_OBLIVIOUS": "later"},
     "AuthAltParameters": {"disable_token_creation": "yes", "jwks": "yes", "jwt_key": "yes", "max_token_lifespan": "yes", "userclaimfield": "yes"},
     "AuthAltTypes": {"auth/jwt": "yes"},
     "AuthInfo": {"cred_expire": "yes", "socket": "yes", "ttl": "yes", "disable_sack": "later", "use_client_ids": "later"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from slurm.core import checks, completion
+from slurm.core import checks, completion, entitlement
 from slurm.core import events as e
 from slurm.core.draft import Draft
 from slurm.core.state import ClusterState
@@ -31,7 +31,10 @@ def admit(state: ClusterState, request: JobRequest, payload: PayloadRef, caller:
     draft = Draft(state, request, caller, now)
     for step in STEPS:
         step(draft)
-    return Admitted(e.Submitted(at=now, job=_record(draft, payload)), draft.warnings)
+    job = _record(draft, payload)
+    entitlement.longest(draft, job)
+    entitlement.check_limits(draft, job)
+    return Admitted(e.Submitted(at=now, job=job), draft.warnings)
 
 
 def _record(draft: Draft, payload: PayloadRef) -> Job:
@@ -40,6 +43,7 @@ def _record(draft: Draft, payload: PayloadRef) -> Job:
     return Job(
         id=job_id,
         owner=Owner(uid=caller.uid, gid=caller.gid, user=caller.user, group=caller.group),
+        association=draft.association,
         request=request,
         payload=payload,
         partition=request.partition,

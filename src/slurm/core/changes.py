@@ -12,14 +12,15 @@ import msgspec
 from slurm.core import dependencies, standing, starting
 from slurm.core import events as e
 from slurm.core.effects import Effect, SetLimit
+from slurm.core.policy import state as counting
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
 from slurm.model.job import DependencyClause, Job
 from slurm.model.request import JobRequest
 from slurm.model.states import JobState
 
-OTHER: dict[str, Any] = {"clauses": list[DependencyClause], "dependency_any": bool, "array_limit": int, "held": str}
-"""Keys that are no field of JobRequest: the resolved clauses of a new dependency, the % limit of an array, a hold as Job.held has it."""
+OTHER: dict[str, Any] = {"clauses": list[DependencyClause], "dependency_any": bool, "array_limit": int, "held": str, "association": int}
+"""Keys that are no field of JobRequest: the resolved clauses of a new dependency, the % limit of an array, a hold as Job.held has it, whom it counts for."""
 
 _TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(JobRequest)} | OTHER
 
@@ -59,6 +60,7 @@ def apply(state: ClusterState, job: Job, event: e.JobUpdated, effects: list[Effe
     if asked.get("time_limit") is not None:
         job.time_limit = asked["time_limit"]
         if job.state is JobState.RUNNING:
+            counting.retimed(state, job)
             starting.set_limit_timer(state, job)
             effects.append(SetLimit(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left)))
     if job.state is JobState.RUNNING and ("time_limit" in asked or "signal" in asked):
@@ -69,6 +71,7 @@ def apply(state: ClusterState, job: Job, event: e.JobUpdated, effects: list[Effe
             job.array_part.limit = values["array_limit"]
     if waits:
         _apply_waiting(state, job, values, event.at)
+        counting.waits(state, job)
         if "clauses" in values:
             dependencies.watch(state, job, event.at, effects)
         if renamed:
@@ -86,6 +89,7 @@ def _apply_waiting(state: ClusterState, job: Job, values: dict[str, Any], at: fl
             state.timers.set(job.not_before, Timer.BEGIN, job.id)
     if "held" in values:
         job.held = values["held"]
+    job.association = values.get("association", job.association)
     if "clauses" in values:
         job.dependency = values["clauses"]
         job.dependency_any = values.get("dependency_any", False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slurm.core import resolving
+from slurm.core import entitlement, resolving
 from slurm.core.draft import Draft
 from slurm.core.rights import is_operator
 from slurm.model import bounds
@@ -70,13 +70,6 @@ def _in(text: str, *names: str) -> bool:
 
 def _listed(text: str, *names: str) -> bool:
     return text.strip().upper() in ("", "ALL") or _in(text, *names)
-
-
-def quality_of_service(draft: Draft) -> None:
-    """Without accounting there is one QOS."""
-    default = draft.state.settings.default_qos
-    if draft.request.qos not in ("", default):
-        raise InvalidRequest("ESLURM_INVALID_QOS", hints=[f"the QOS of this cluster: {default}"])
 
 
 def reservation(draft: Draft) -> None:
@@ -232,5 +225,5 @@ def warning_signal(draft: Draft) -> None:
 
 
 STEPS: tuple[Callable[[Draft], None], ...] = (
-    room_in_queue, partition_open, partition_rights, quality_of_service, reservation, licenses, node_names, constraints, resource_names,
+    room_in_queue, partition_open, partition_rights, entitlement.quality_of_service, reservation, licenses, node_names, constraints, resource_names,
     tasks_per_gpu, counts, times, partition_limits, reserved, priority, warning_signal)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from slurm.core import configuration, lifecycle, machines, purging, recording, starting, waiting
+from slurm.core import configuration, lifecycle, machines, policing, purging, recording, starting, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.state import ClusterState
@@ -24,6 +24,7 @@ _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.Purged: purging.on_purged,
     e.NumberingContinued: waiting.on_numbering_continued,
     e.RecordsMissed: recording.on_missed,
+    e.PolicyChanged: policing.on_changed,
 }
 """Events that are not about one known job."""
 _CHANGES_NODES = frozenset({e.Configured, e.PartitionUpdated, e.NodeRegistered, e.NodeSilent, e.NodeLost, e.NodeFenced, e.NodeUpdated})

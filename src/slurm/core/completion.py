@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slurm.core import resolving
+from slurm.core import entitlement, resolving
 from slurm.core.draft import Draft
 from slurm.core.rights import is_operator
 from slurm.model.errors import InvalidRequest, NotationError
@@ -45,11 +45,6 @@ def _partition(draft: Draft, word: str) -> Partition:
 def _valid_partitions(draft: Draft) -> list[str]:
     shown = [name for name, partition in draft.state.partitions.items() if not partition.hidden]
     return [f"partitions of this cluster: {', '.join(shown)}"] if shown else ["this cluster has no partition"]
-
-
-def qos(draft: Draft) -> None:
-    """The cluster's default QOS."""
-    draft.request.qos = draft.request.qos or draft.state.settings.default_qos
 
 
 def array(draft: Draft) -> None:
@@ -174,10 +169,5 @@ def files(draft: Draft) -> None:
             setattr(draft.request, field, "/dev/null")
 
 
-def account(draft: Draft) -> None:
-    """Names of accounts have small letters, however they are typed."""
-    draft.request.account = draft.request.account.lower()
-
-
 STEPS: tuple[Callable[[Draft], None], ...] = (
-    name, files, account, partitions, qos, array, dependency, host_texts, nodes, generic_resources, exclusive, memory, memory_per_cpu, time_limit, begin, nice)
+    name, files, entitlement.account, partitions, entitlement.association, entitlement.qos, array, dependency, host_texts, nodes, generic_resources, exclusive, memory, memory_per_cpu, time_limit, begin, nice)

@@ -10,6 +10,7 @@ from slurm.core import events as e
 from slurm.core import machines, recording
 from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition
+from slurm.core.policy import state as counting
 from slurm.core.state import ClusterState
 from slurm.model.node import Node
 from slurm.model.partition import Partition
@@ -54,6 +55,7 @@ def on_configured(state: ClusterState, event: e.Configured) -> list[Effect]:
         if before is not None:
             fresh.state = before.state
         state.partitions[fresh.name] = fresh
+    counting.decay(state, event.at)
     return effects
 
 

@@ -15,12 +15,14 @@ class Draft:
     """The request as completed so far, and what was made of its texts; `warnings` are lines for the submitter."""
 
     __slots__ = (
-        "array", "caller", "clauses", "dependency_any", "not_before", "now", "partitions", "request", "state", "time_limit", "warnings")
+        "array", "association", "caller", "clauses", "dependency_any", "not_before", "now", "partitions", "request", "state", "time_limit", "user", "warnings")
 
-    def __init__(self, state: ClusterState, request: JobRequest, caller: Caller, now: float) -> None:
+    def __init__(self, state: ClusterState, request: JobRequest, caller: Caller, now: float, *, user: str = "") -> None:
         self.state = state
         self.request = msgspec.structs.replace(request)
         self.caller = caller
+        self.user = user or caller.user  # whose job it is
+        self.association = 0
         self.now = now
         self.partitions: list[Partition] = []
         self.array: ArrayPart | None = None

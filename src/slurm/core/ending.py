@@ -5,6 +5,7 @@ from __future__ import annotations
 from slurm.core import concluding, dependencies, parking, recording, resources, starting
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Signal, Terminate
+from slurm.core.policy import state as counting
 from slurm.core.state import ClusterState
 from slurm.model.ids import BATCH_STEP, NodeName
 from slurm.model.job import Job, Step
@@ -121,6 +122,7 @@ def end(state: ClusterState, job: Job, at: float, final: JobState, reason: str, 
     job.reason = reason
     job.end_time = at
     recording.job(state, job)
+    counting.stops_using(state, job, at)
     job.flags = [flag for flag in job.flags if flag != "stopped"] + ["completing"]
     for name in job.nodes_left:
         state.nodes[name].completing.add(job.id)
@@ -176,8 +178,7 @@ def settle(state: ClusterState, job: Job, at: float) -> list[Effect]:
     for step in job.steps.values():
         cut_off(state, job, step, at)
     job.steps.clear()
-    del state.active[job.id]
-    state.names.ends(job)
+    state.leave_service(job, at)
     if job.array_task is not None:
         state.arrays[job.array_job].running -= 1
     effects: list[Effect] = [Announce(job=job.id)]

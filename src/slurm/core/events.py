@@ -13,6 +13,7 @@ from slurm.model.ids import Gid, JobId, NodeName, StepId, Uid
 from slurm.model.job import Allocation, Job, Step
 from slurm.model.node import GresPool, Node
 from slurm.model.partition import Partition
+from slurm.model.policy import PolicyRecord, UsageReset
 from slurm.model.settings import Settings
 
 
@@ -304,11 +305,23 @@ class RecordsMissed(Event):
     nodes: bool = False
 
 
+class PolicyChanged(Event):
+    """slurmdbd told of its policy: what was added, changed or removed. `whole`: these records, with those staged before, are all there is.
+
+    `staged`: one part of a whole policy; it holds nothing until the last part, which is not staged, came.
+    """
+
+    records: list[PolicyRecord] = []
+    resets: list[UsageReset] = []
+    whole: bool = False
+    staged: bool = False
+
+
 AnyEvent = (
     Configured | Submitted | Eligible | Started | Launched | LaunchFailed | BatchExited | AllocationRelinquished | NodeFreed | Warned
     | Stopped | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepEnding | StepExited | NodeRegistered
     | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
-    | NumberingContinued | RecordsMissed
+    | NumberingContinued | RecordsMissed | PolicyChanged
 )
 
 

@@ -38,7 +38,7 @@ def job_record(state: ClusterState, job: Job) -> JobRecord:
     return JobRecord(
         id=job.id, restarts=job.restarts, array_job=job.array_job, array_task=job.array_task,
         array_tasks=array.show(TaskSet(part.ranges), part.limit, 0) if part is not None else "",
-        uid=owner.uid, gid=owner.gid, user=owner.user, group=owner.group, account=request.account,
+        uid=owner.uid, gid=owner.gid, user=owner.user, group=owner.group, account=request.account, association=job.association,
         qos=request.qos or settings.default_qos, qos_requested=request.qos if request.qos != settings.default_qos else "",
         wckey=request.wckey, partition=job.lost.partition if job.lost is not None else job.partition, reservation=request.reservation,
         reservation_requested=request.reservation, name=request.name, kind=request.kind, submit_line=request.submit_line,

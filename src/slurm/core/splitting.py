@@ -6,6 +6,7 @@ import msgspec
 
 from slurm.core import arrays, recording
 from slurm.core.illegal import IllegalTransition, story
+from slurm.core.policy import state as counting
 from slurm.core.state import ClusterState
 from slurm.model.ids import JobId
 from slurm.model.job import Job
@@ -24,6 +25,7 @@ def split(state: ClusterState, record: Job, task: int, wanted: JobId | None = No
         ledger.records[task] = record.id
         return record
     arrays.take(part.ranges, task)
+    counting.waits(state, record)
     job = msgspec.structs.replace(
         record, id=state.allocate_id(wanted), array_task=task, array_part=None, flags=[], nodes_left=[], steps={},
         dependency=[msgspec.structs.replace(clause) for clause in record.dependency])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from slurm.core import arrays, dependencies, recording, resources
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Launch
+from slurm.core.gates import policy_limits
 from slurm.core.gates import stack as gates
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.splitting import split
@@ -17,7 +18,7 @@ from slurm.model.states import JobState, Reason
 from slurm.notation import signal as signals
 
 
-def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation) -> str | None:
+def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation, at: float) -> str | None:
     """Why a proposal cannot be carried out now, in a sentence; None when it can."""
     job = state.pending.get(job_id)
     if job is None:
@@ -33,13 +34,13 @@ def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Al
     partition = state.partitions.get(allocation.partition)
     if partition is None:
         return f"partition {allocation.partition} does not exist any more"
-    shut = gates.refuse(state, job, partition)
+    shut = gates.refuse(state, job, partition, at) or policy_limits.exceeded(state, job, partition, at, allocation)
     return shut.sentence if shut is not None else resources.fits(state, job, allocation)
 
 
 def starting(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation, at: float) -> e.Started | None:
     """The event that carries out a proposal, with the job id a split task gets; None when the proposal is out of date."""
-    if refusal(state, job_id, task, allocation) is not None:
+    if refusal(state, job_id, task, allocation, at) is not None:
         return None
     part = state.jobs[job_id].array_part
     own = part is None or arrays.is_last(part)
@@ -71,8 +72,7 @@ def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effec
     exclusive_user = job.request.exclusive == "user"
     for share in allocation.shares:
         resources.hold(state, state.nodes[share.node], job, share, exclusive_user=exclusive_user)
-    state.active[job.id] = job
-    state.names.runs(job)
+    state.enter_service(job, event.at)
     if job.array_task is not None:
         ledger = state.arrays[job.array_job]
         ledger.running += 1

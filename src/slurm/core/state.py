@@ -8,6 +8,7 @@ from slurm.core.arrays import Ledger
 from slurm.core.keys import Keys
 from slurm.core.names import NameIndex
 from slurm.core.payload_uses import PayloadUses
+from slurm.core.policy import state as counting
 from slurm.core.recorded import Recorded
 from slurm.core.timer_heap import Timer, Timers
 from slurm.core.unsaved import Unsaved
@@ -45,6 +46,7 @@ class ClusterState:
         self.keys = Keys(self.unsaved.keys)
         self.last_place = 0  # the highest Job.queue_place that was given
         self.recording = Recorded()
+        self.policy = counting.Policy()
         self.timers = Timers()
         self.ends: dict[JobState, int] = {}  # how many jobs ended so in this process, for statistics; in no snapshot
 
@@ -149,12 +151,26 @@ class ClusterState:
         """Index a record that waits for a start."""
         self.pending[job.id] = job
         self.names.waits(job)
+        counting.waits(self, job)
 
     def leave_queue(self, job: Job) -> None:
         """The record does not wait any more."""
         self.changed(job)
         self.pending.pop(job.id, None)
         self.names.leaves(job)
+        counting.stops_waiting(self, job)
+
+    def enter_service(self, job: Job, at: float) -> None:
+        """Index a record that holds resources."""
+        self.active[job.id] = job
+        self.names.runs(job)
+        counting.runs(self, job, at)
+
+    def leave_service(self, job: Job, at: float) -> None:
+        """The record holds nothing any more."""
+        del self.active[job.id]
+        self.names.ends(job)
+        counting.stops_running(self, job, at)
 
     def index_name(self, job: Job) -> None:
         """Put a job among its namesakes, by what it does now."""

@@ -96,6 +96,20 @@ def held(scene: Scene, allocation: Allocation | None) -> dict[str, int]:
     return _billed(scene, allocation.partition, amounts)
 
 
+def configured(nodes: Iterable[Node], *, with_nodes: bool = True) -> dict[str, int]:
+    """Trackable resources that nodes have."""
+    amounts: dict[str, int] = {}
+    for node in nodes:
+        amounts["cpu"] = amounts.get("cpu", 0) + node.cpus
+        amounts["mem"] = amounts.get("mem", 0) + node.memory
+        if with_nodes:
+            amounts["node"] = amounts.get("node", 0) + 1
+        amounts["billing"] = amounts.get("billing", 0) + node.cpus
+        for pool in node.gres:
+            amounts[f"gres/{pool.name}"] = amounts.get(f"gres/{pool.name}", 0) + pool.count
+    return amounts
+
+
 def of_shares(scene: Scene, shares: Iterable[NodeShare]) -> dict[str, int]:
     """Trackable resources of shares of nodes together, billing aside."""
     cpus = memory = nodes = 0
@@ -153,7 +167,7 @@ def _billed(scene: Scene, partition: str, amounts: dict[str, int]) -> dict[str, 
     known = scene.partitions.get(partition)
     if known is not None and known.tres_billing_weights:
         parts = [weight * amounts.get(name, 0) for name, weight in _weights(known.tres_billing_weights).items()]
-        amounts["billing"] = int(max(parts) if scene.settings.priority_max_tres else sum(parts))
+        amounts["billing"] = int(max(parts) if "MAX_TRES" in scene.settings.priority_flags else sum(parts))
     return amounts
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from slurm.core import changes as job_changes
-from slurm.core import checks, completion, resolving, selection
+from slurm.core import checks, completion, entitlement, resolving, selection
 from slurm.core import events as e
 from slurm.core.draft import Draft
 from slurm.core.rights import is_operator, require_owner
@@ -29,8 +29,8 @@ _RECHECKS: tuple[tuple[frozenset[str], tuple[Callable[[Draft], None], ...]], ...
     (frozenset({"nodes_min", "nodes_max", "ntasks", "mem_per_node", "partition"}), (completion.nodes, checks.counts)),
     (frozenset({"time_limit", "time_min", "deadline", "begin"}), (checks.times,)),
     (frozenset({"time_limit", "nodes_min", "partition"}), (checks.partition_limits,)),
-    (frozenset({"account"}), (completion.account,)),
-    (frozenset({"qos"}), (checks.quality_of_service,)),
+    (frozenset({"account", "partition"}), (entitlement.account, entitlement.association)),
+    (frozenset({"qos", "account"}), (entitlement.quality_of_service,)),
     (frozenset({"nice"}), (completion.nice,)),
     (frozenset({"stdin", "stdout", "stderr"}), (completion.files,)),
 )
@@ -118,7 +118,8 @@ def _hold(job: Job, fields: dict[str, object], caller: e.Caller) -> dict[str, ob
 def _rechecked(state: ClusterState, job: Job, fields: dict[str, object], caller: e.Caller, now: float) -> dict[str, object]:
     """What the steps of admission make of the changed request."""
     asked = {key: value for key, value in fields.items() if key in JobRequest.__struct_fields__}
-    draft = Draft(state, msgspec.structs.replace(job.request, **asked), caller, now)
+    draft = Draft(state, msgspec.structs.replace(job.request, **asked), caller, now, user=job.owner.user)
+    draft.association = job.association
     before = msgspec.structs.asdict(draft.request)
     completion.partitions(draft)
     draft.time_limit = int(fields.get("time_limit", job.time_limit))  # type: ignore[call-overload]
@@ -132,4 +133,5 @@ def _rechecked(state: ClusterState, job: Job, fields: dict[str, object], caller:
                 step(draft)
                 done.add(step)
     after = msgspec.structs.asdict(draft.request)
-    return {key: value for key, value in after.items() if value != before[key]}
+    changed: dict[str, object] = {key: value for key, value in after.items() if value != before[key]}
+    return changed if draft.association == job.association else changed | {"association": draft.association}

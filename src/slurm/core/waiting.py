@@ -8,6 +8,7 @@ from slurm.core import arrays, changes, concluding, dependencies, recording, sta
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect
 from slurm.core.illegal import IllegalTransition, story
+from slurm.core.policy import state as counting
 from slurm.core.splitting import split
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
@@ -108,6 +109,7 @@ def on_cancelled(state: ClusterState, job: Job, event: e.Cancelled) -> list[Effe
         if part.ranges:
             state.arrays[job.id].dropped(gone)
             recording.job(state, job)
+            counting.waits(state, job)
             dependencies.array_changed(state, job.id, event.at, effects)
             return effects
         part.ranges = gone

@@ -6,13 +6,16 @@ whole when nothing is unsaved; then the cluster's own row is written with it. Wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from slurm.core.arrays import Ledger
 from slurm.core.cluster import Cluster
+from slurm.core.policy.book import name_of
+from slurm.core.policy.state import Charge
+from slurm.core.policy.usage import Counter
 from slurm.core.starting import set_limit_timer, set_warning_timer
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
@@ -22,6 +25,7 @@ from slurm.model.ids import JobId, NodeName, Uid
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
+from slurm.model.policy import PolicyRecord
 from slurm.model.settings import Settings
 from slurm.model.states import JobState
 from slurm.notation.taskset import TaskSet
@@ -54,6 +58,9 @@ class ClusterRecord(msgspec.Struct, kw_only=True):
     recorded: int = 0
     out_of_service: list[a.NodeEventRecord] = []
     recorded_cluster: a.ClusterRecord | None = None
+    half_life: float = 0.0
+    lasting: list[str] = []
+    staged: list[PolicyRecord] = []  # the parts so far of a whole new policy
 
 
 class ArrayRecord(msgspec.Struct, kw_only=True):
@@ -75,6 +82,19 @@ class PastKey(msgspec.Struct, kw_only=True):
     at: float
 
 
+class PolicyRow(msgspec.Struct, kw_only=True):
+    """One record of the policy."""
+
+    record: PolicyRecord
+
+
+class UsageRow(msgspec.Struct, kw_only=True):
+    """What an association (by id) or a QOS (by name) used, by TRES."""
+
+    key: int | str
+    counters: dict[str, Counter]
+
+
 class Records(NamedTuple):
     """A whole state, taken apart."""
 
@@ -84,6 +104,9 @@ class Records(NamedTuple):
     jobs: list[Job]
     arrays: list[ArrayRecord]
     keys: list[PastKey]
+    policy: Sequence[PolicyRow] = ()
+    usage: Sequence[UsageRow] = ()
+    charges: Sequence[Charge] = ()
 
 
 VERSION = 1
@@ -109,6 +132,16 @@ def _past_key(state: ClusterState, name: tuple[Uid, str]) -> PastKey | None:
     return PastKey(uid=name[0], key=name[1], job=found[0], at=found[1]) if found is not None else None
 
 
+def _policy(state: ClusterState, name: str) -> PolicyRow | None:
+    record = state.policy.book.by_name(name)
+    return PolicyRow(record=record) if record is not None else None
+
+
+def _usage(state: ClusterState, key: int | str) -> UsageRow | None:
+    counters = state.policy.usage.counters.get(key)
+    return UsageRow(key=key, counters=counters) if counters is not None else None
+
+
 class _Kind(NamedTuple):
     changed: Callable[[ClusterState], set[Any]]
     present: Callable[[ClusterState], Collection[Any]]
@@ -123,12 +156,25 @@ def _key_back(text: str) -> tuple[int, str]:
     return int(uid), key
 
 
+def _usage_key(key: int | str) -> str:
+    # A QOS may have a number as its name.
+    return f"association {key}" if isinstance(key, int) else f"qos {key}"
+
+
+def _usage_back(text: str) -> int | str:
+    kind, _, key = text.partition(" ")
+    return int(key) if kind == "association" else key
+
+
 _KINDS: dict[str, _Kind] = {
     "node": _Kind(lambda s: s.unsaved.nodes, lambda s: s.nodes, _node, Node),
     "partition": _Kind(lambda s: s.unsaved.partitions, lambda s: s.partitions, lambda s, key: s.partitions.get(key), Partition),
     "job": _Kind(lambda s: s.unsaved.jobs, lambda s: s.jobs, lambda s, key: s.jobs.get(key), Job),
     "array": _Kind(lambda s: s.unsaved.arrays, lambda s: s.arrays, _array, ArrayRecord),
     "key": _Kind(lambda s: s.unsaved.keys, lambda s: s.keys.past, _past_key, PastKey, lambda key: f"{key[0]} {key[1]}", _key_back),
+    "policy": _Kind(lambda s: s.unsaved.policy, lambda s: s.policy.book.names(), _policy, PolicyRow),
+    "usage": _Kind(lambda s: s.unsaved.usage, lambda s: s.policy.usage.counters, _usage, UsageRow, _usage_key, _usage_back),
+    "charge": _Kind(lambda s: s.unsaved.charges, lambda s: s.policy.charges, lambda s, key: s.policy.charges.get(key), Charge),
 }
 
 
@@ -149,10 +195,11 @@ def unsaved(state: ClusterState) -> Iterator[Row]:
 
 def own(state: ClusterState) -> Row:
     """The row that makes a snapshot whole."""
-    recording = state.recording
+    recording, usage = state.recording, state.policy.usage
     return Row(CLUSTER, 0, VERSION, _encode(ClusterRecord(
         settings=state.settings, next_job_id=state.next_job_id, last_place=state.last_place, recorded=recording.sequence,
-        out_of_service=[recording.out_of_service[name] for name in sorted(recording.out_of_service)], recorded_cluster=recording.cluster)))
+        out_of_service=[recording.out_of_service[name] for name in sorted(recording.out_of_service)], recorded_cluster=recording.cluster,
+        half_life=usage.half_life, lasting=sorted(map(str, usage.lasting)), staged=state.policy.staged)))
 
 
 def unsave(state: ClusterState, names: Iterable[Name]) -> None:
@@ -191,7 +238,8 @@ def restored(rows: Iterable[Row]) -> Cluster | None:
         found[row.kind].append(decode[row.kind](row.body))
     if not found[CLUSTER]:
         return None
-    return assembled(Records(found[CLUSTER][0], found["node"], found["partition"], found["job"], found["array"], found["key"]))
+    return assembled(Records(found[CLUSTER][0], found["node"], found["partition"], found["job"], found["array"], found["key"],
+                             found["policy"], found["usage"], found["charge"]))
 
 
 def assembled(records: Records) -> Cluster:
@@ -210,6 +258,7 @@ def assembled(records: Records) -> Cluster:
         ledger.done_badly = TaskSet(record.done_badly)
     for past in sorted(records.keys, key=lambda past: past.at):
         cluster.keys.past[past.uid, past.key] = (past.job, past.at)
+    _restore_policy(cluster, records)
     for job in sorted((job for job in records.jobs if _waits(job)), key=lambda job: job.queue_place):
         cluster.index_waiting(job)
     for job in records.jobs:
@@ -219,6 +268,17 @@ def assembled(records: Records) -> Cluster:
         if group is not None and any(clause.kind == "singleton" and clause.state == "fulfilled" for clause in job.dependency):
             group.turn = job.id
     return cluster
+
+
+def _restore_policy(cluster: Cluster, records: Records) -> None:
+    """Before the jobs, which are counted under it as they are indexed."""
+    policy = cluster.policy
+    policy.staged = records.own.staged
+    policy.usage.half_life, policy.usage.lasting = records.own.half_life, frozenset(records.own.lasting)
+    policy.usage.counters = {row.key: row.counters for row in records.usage}
+    policy.charges = {charge.job: charge for charge in records.charges}
+    if records.policy:
+        policy.book.take(sorted((row.record for row in records.policy), key=name_of))
 
 
 def _waits(job: Job) -> bool:
@@ -238,8 +298,7 @@ def _index(cluster: Cluster, job: Job) -> None:
     elif _over(job):
         cluster.timers.set(job.end_time + cluster.settings.min_job_age, Timer.PURGE, job.id)
     else:
-        cluster.active[job.id] = job
-        cluster.names.runs(job)
+        cluster.enter_service(job, job.start_time)
         if job.state is JobState.RUNNING and not job.completing:
             set_limit_timer(cluster, job)
             set_warning_timer(cluster, job)

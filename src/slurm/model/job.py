@@ -135,6 +135,7 @@ class Job(msgspec.Struct, kw_only=True):
 
     id: JobId
     owner: Owner
+    association: int = 0  # whom it counts for, 0: nobody known
     key: str = ""  # of the submission, for a request that comes twice; the tasks of an array share it
     request: JobRequest  # shared by the tasks of an array; replaced, never changed in place, once shared
     payload: PayloadRef = msgspec.field(default_factory=PayloadRef)

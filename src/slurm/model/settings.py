@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, kw_only=True):
     disable_root_jobs: bool = False
     job_file_append: bool = False
     default_qos: str = "normal"
+    accounting_enforce: list[str] = msgspec.field(default_factory=list)  # associations, limits, qos, safe, wckeys, nosteps, nojobs; what one implies is in it
 
     accounting: bool = False  # records of jobs, steps and nodes leave for the accounting database
     accounting_store: list[str] = msgspec.field(default_factory=list)  # AccountingStoreFlags
@@ -66,9 +67,15 @@ class Settings(msgspec.Struct, kw_only=True):
     backfill_interval: int = 30
     default_queue_depth: int = 100
     priority_type: str = "multifactor"  # multifactor | basic
+    priority_decay_half_life: int = 7 * 86400  # seconds, 0: usage keeps its worth
     priority_weight_age: int = 0
     priority_weight_job_size: int = 0
     priority_weight_partition: int = 0
     priority_max_age: int = 7 * 86400
     priority_favor_small: bool = False
-    priority_max_tres: bool = False  # PriorityFlags=MAX_TRES: the dearest resource is billed, not the sum
+    priority_flags: list[str] = msgspec.field(default_factory=list)
+    priority_weight_association: int = 0
+    priority_weight_fair_share: int = 0
+    priority_weight_qos: int = 0
+    priority_weight_tres: dict[str, float] = msgspec.field(default_factory=dict)
+    fair_share_dampening: int = 1

@@ -79,6 +79,8 @@ class Reason:
     JOB_HELD_USER = "JobHeldUser"
     BEGIN_TIME = "BeginTime"
     LICENSES = "Licenses"
+    INVALID_ACCOUNT = "InvalidAccount"
+    INVALID_QOS = "InvalidQOS"
     ASSOC_LIMIT = "AssociationJobLimit"
     JOB_ARRAY_TASK_LIMIT = "JobArrayTaskLimit"
     REQ_NODE_NOT_AVAIL = "ReqNodeNotAvail"

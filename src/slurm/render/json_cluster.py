@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from slurm.core.tres import configured
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.notation import hostlist, tres
@@ -11,7 +12,7 @@ from slurm.render import node_values
 from slurm.render.json_text import Value, number
 from slurm.render.node_state import status
 from slurm.render.node_values import Group
-from slurm.render.scontrol_cluster import configured, used
+from slurm.render.scontrol_cluster import used
 from slurm.render.view import View
 
 Record = dict[str, Value]

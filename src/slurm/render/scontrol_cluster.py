@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
+from slurm.core.tres import configured
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.notation import duration, hostlist, tres
@@ -50,20 +49,6 @@ def show_node(node: Node, view: View, detail: bool = False) -> list[str]:
     if node.reason:
         lines.append(f"Reason={node.reason} [{node.reason_user}@{view.moment(node.reason_time, 'Unknown')}]")
     return lines
-
-
-def configured(nodes: Iterable[Node], *, with_nodes: bool = True) -> dict[str, int]:
-    """Trackable resources that nodes have, memory MB."""
-    amounts: dict[str, int] = {}
-    for node in nodes:
-        amounts["cpu"] = amounts.get("cpu", 0) + node.cpus
-        amounts["mem"] = amounts.get("mem", 0) + node.memory
-        if with_nodes:
-            amounts["node"] = amounts.get("node", 0) + 1
-        amounts["billing"] = amounts.get("billing", 0) + node.cpus
-        for pool in node.gres:
-            amounts[f"gres/{pool.name}"] = amounts.get(f"gres/{pool.name}", 0) + pool.count
-    return amounts
 
 
 def used(node: Node) -> dict[str, int]:

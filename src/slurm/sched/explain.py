@@ -36,6 +36,7 @@ EVENTS: dict[str, str] = {
     "NodeRegistered": "a node comes back",
     "NodeUpdated": "a node is resumed or changed (scontrol update)",
     "PartitionUpdated": "the partition is changed (scontrol update)",
+    "PolicyChanged": "an operator changes the limit, account or QOS (sacctmgr modify)",
     "ProofWaived": "the site does not wait for a proof any longer (requeue_unproven, fence_timeout)",
     "Released": "the hold is lifted (scontrol release)",
     "Started": "a job before it starts",
@@ -61,7 +62,7 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
         return found
     partitions = [view.partitions[name] for name in job.partition.split(",") if name in view.partitions]
     terrain = Terrain(view)
-    kept = _kept(terrain, job, partitions)
+    kept = _kept(terrain, job, partitions, now)
     why = kept or refusal or NEW
     found.reason, found.sentence, found.evidence = why.reason, why.sentence, list(why.evidence)
     found.cures = [OTHERS[why.reason]] if why.reason in OTHERS else [EVENTS[event] for event in why.cures if event in EVENTS]
@@ -76,10 +77,10 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
     return found
 
 
-def _kept(terrain: Terrain, job: Job, partitions: list[Partition]) -> Refusal | None:
+def _kept(terrain: Terrain, job: Job, partitions: list[Partition], now: float) -> Refusal | None:
     """What keeps it from being looked at at all, in every partition that it may start in; None where it waits for room only."""
     refusals = [
-        gates.refuse(terrain.view, job, partition) or partition_limits.refuse(job, _need(terrain, job, partition), partition, terrain.cpus)
+        gates.refuse(terrain.view, job, partition, now) or partition_limits.refuse(job, _need(terrain, job, partition), partition, terrain.cpus)
         for partition in partitions]
     return refusals[0] if refusals and None not in refusals else None
 

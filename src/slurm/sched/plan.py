@@ -13,7 +13,7 @@ from collections.abc import Container, Iterable
 import msgspec
 
 from slurm.core import arrays
-from slurm.core.gates import array_limit
+from slurm.core.gates import array_limit, policy_limits
 from slurm.core.gates import stack as gates
 from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import JobId
@@ -109,7 +109,7 @@ class _Pass:
         refusal: Refusal | None = None
         for partition in self._partitions(job):
             need = within(needs.of(job.request, self.view.settings), partition)
-            one = (gates.refuse(self.view, job, partition) or partition_limits.refuse(job, need, partition, self.terrain.cpus)
+            one = (gates.refuse(self.view, job, partition, self.now) or partition_limits.refuse(job, need, partition, self.terrain.cpus)
                    or self._start_in(job, need, partition))
             if one is None:
                 return
@@ -139,11 +139,14 @@ class _Pass:
         left = array_limit.tasks_left(self.view, job)
         for begun, task in enumerate(tasks):
             if left is not None and begun >= left:
-                return array_limit.refusal(self.view, job, partition, starting=begun)
+                return array_limit.refusal(self.view, job, partition, self.now, starting=begun)
             allocation = search.find()
             if allocation is None:
                 self.unfit[key] = seconds
                 return self._no_room(job, need, partition)
+            over = policy_limits.exceeded(self.view, job, partition, self.now, allocation)
+            if over is not None:
+                return over
             self._propose(job, task, allocation, search)
         return None
 
@@ -165,6 +168,7 @@ class _Pass:
             self.terrain.board.now.take(usage)
             if self.timeline is not None:
                 self.timeline.take(usage, search.ends)
+        policy_limits.propose(self.view, job, allocation)
         self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation))
 
     def _no_room(self, job: Job, need: Need, partition: Partition) -> Refusal:
@@ -270,6 +274,7 @@ def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = T
     try:
         work.go(queue or Queue(), depth, forecasts, without)
     finally:
+        view.policy.tally.withdraw()
         terrain.restore(share.node for proposal in work.plan.proposals for share in proposal.allocation.shares)
     if work.timeline is not None:
         work.plan.depth.reserved = len(work.timeline.reservations)

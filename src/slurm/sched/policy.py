@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from slurm.model.refusal import Refusal
 
 ALWAYS = frozenset({"Submitted", "Eligible", "Released", "Requeued", "JobUpdated", "LaunchFailed", "Configured", "PartitionUpdated", "NodeRegistered", "NodeUpdated",
-    "NodeFenced", "ProofWaived"})
+    "NodeFenced", "ProofWaived", "PolicyChanged"})
 UNHELPFUL = frozenset({"Launched", "Warned", "StepCreated", "StepExited", "NodeSilent", "Purged"})
 
 

@@ -1,15 +1,54 @@
-"""The number that squeue shows as a job's priority, and the order that follows from it. Accounting's factors come with accounting."""
+"""Priority: the number that squeue shows, as the sum of its factors, and the order that follows from it. sprio and explanations show the same factors."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from slurm.core import tres
+from slurm.core.policy import fairshare
+from slurm.core.policy.fairshare import Share
 from slurm.model.job import Job
 from slurm.sched.view import View
 
 TOP = 4294901760
 """Where priority/basic starts to count down, as in Slurm."""
 FACTOR_BASE = 1
+YEAR_MINUTES = 365 * 1440.0
 
 Key = tuple[int, int, float, int]
+
+
+class Factors(NamedTuple):
+    """From 0 to 1 each, where PriorityFlags does not say otherwise; `tres` by TRES name, `nice` counts as it is."""
+
+    age: float = 0.0
+    association: float = 0.0
+    fair_share: float = 0.0
+    job_size: float = 0.0
+    partition: float = 0.0
+    qos: float = 0.0
+    tres: tuple[tuple[str, float], ...] = ()
+    nice: int = 0
+
+
+class Weighted(NamedTuple):
+    """Factors times their weights; `total` is the priority."""
+
+    age: float
+    association: float
+    fair_share: float
+    job_size: float
+    partition: float
+    qos: float
+    tres: tuple[tuple[str, float], ...]
+    nice: int
+
+    @property
+    def total(self) -> int:
+        """The priority number: 1 at least."""
+        exact = (FACTOR_BASE + self.age + self.association + self.fair_share + self.job_size + self.partition + self.qos
+                 + sum(worth for _, worth in self.tres))
+        return max(1, int(exact) - self.nice)
 
 
 class Scale:
@@ -18,11 +57,20 @@ class Scale:
     def __init__(self, view: View, now: float) -> None:
         self.now = now
         self.settings = view.settings
+        self.view = view
         self.nodes = len(view.nodes) or 1
+        self.cpus = sum(node.cpus for node in view.nodes.values()) or 1 if view.settings.priority_weight_job_size else 1
         partitions = view.partitions
-        most = max((p.priority_job_factor for p in partitions.values()), default=1) or 1
+        flags = view.settings.priority_flags
+        most = 1 if _raw(flags, "PART") else max((p.priority_job_factor for p in partitions.values()), default=1) or 1
         self.factors = {name: p.priority_job_factor / most for name, p in partitions.items()}
         self.tiers = {name: p.priority_tier for name, p in partitions.items()}
+        self._weights = view.settings.priority_weight_tres
+        self._book = view.policy.book
+        self._most_qos = 1 if _raw(flags, "QOS") else max((qos.priority for qos in self._book.qos.values()), default=0) or 1
+        self._shares: dict[int, Share] | None = None
+        self._standing: dict[tuple[int, str], tuple[float, float, float]] = {}
+        self._totals: dict[str, dict[str, int]] = {}
 
     def value(self, job: Job) -> int:
         """The priority number: 0 when held, what an administrator set, else by PriorityType."""
@@ -33,21 +81,83 @@ class Scale:
             return request.priority
         if settings.priority_type == "basic":
             return max(1, TOP - job.id - request.nice)
-        total = float(FACTOR_BASE)
-        if settings.priority_weight_age and job.accrue_time:
-            age = min(1.0, max(0.0, self.now - job.accrue_time) / max(1, settings.priority_max_age))
-            total += settings.priority_weight_age * age
-        if settings.priority_weight_job_size:
-            share = min(1.0, max(1, request.nodes_min) / self.nodes)
-            total += settings.priority_weight_job_size * (1.0 - share if settings.priority_favor_small else share)
-        if settings.priority_weight_partition:
-            total += settings.priority_weight_partition * self.factors.get(job.partition.partition(",")[0], 0.0)
-        return max(1, int(total) - request.nice)
+        total = self.weighted(job).total
+        return max(total, job.priority) if "INCR_ONLY" in settings.priority_flags else total
 
     def key(self, job: Job) -> Key:
         """What to sort by: partition tier, priority, submission."""
         tier = max(self.tiers.get(name, 0) for name in job.partition.split(","))
         return -tier, -self.value(job), job.submit_time, job.id
+
+    def shares(self) -> dict[int, Share]:
+        """Fair shares of all associations, worked out when first asked for."""
+        if self._shares is None:
+            settings = self.settings
+            self._shares = fairshare.shares(
+                self._book, self.view.policy.usage, self.now, fair_tree="NO_FAIR_TREE" not in settings.priority_flags, dampening=settings.fair_share_dampening)
+        return self._shares
+
+    def of(self, job: Job) -> Factors:
+        """The factors of a job."""
+        settings, request = self.settings, job.request
+        age = 0.0
+        since = job.submit_time if "ACCRUE_ALWAYS" in settings.priority_flags else job.accrue_time
+        if settings.priority_weight_age and since:
+            age = min(1.0, max(0.0, self.now - since) / max(1, settings.priority_max_age))
+        partition = job.partition.partition(",")[0]
+        standing = job.association, request.qos
+        known = self._standing.get(standing)
+        if known is None:
+            known = self._standing[standing] = self._stands(*standing)
+        return Factors(age, known[0], known[1], self._size(job) if settings.priority_weight_job_size else 0.0, self.factors.get(partition, 0.0), known[2],
+                       self._resources(job, partition) if self._weights else (), request.nice)
+
+    def weighted(self, job: Job) -> Weighted:
+        """Its factors, each times its weight."""
+        settings, one = self.settings, self.of(job)
+        return Weighted(
+            settings.priority_weight_age * one.age, settings.priority_weight_association * one.association,
+            settings.priority_weight_fair_share * one.fair_share, settings.priority_weight_job_size * one.job_size,
+            settings.priority_weight_partition * one.partition, settings.priority_weight_qos * one.qos,
+            tuple((name, self._weights[name] * factor) for name, factor in one.tres), one.nice)
+
+    def _stands(self, association: int, qos: str) -> tuple[float, float, float]:
+        """What follows from whom a job counts for, and its QOS: association, fair share and QOS factors."""
+        settings, book = self.settings, self._book
+        of_association = fair = 0.0
+        if association in book.associations:
+            if settings.priority_weight_association:
+                most = 1 if _raw(settings.priority_flags, "ASSOC") else max((book.standing(one).priority for one in book.associations), default=0) or 1
+                of_association = book.standing(association).priority / most
+            if settings.priority_weight_fair_share:
+                fair = self.shares()[association].factor or 0.0
+        known = book.qos.get(qos.lower())
+        return of_association, fair, known.priority / self._most_qos if known is not None and known.priority > 0 else 0.0
+
+    def _size(self, job: Job) -> float:
+        cpus = tres.cpus_wanted(job) / self.cpus
+        if "SMALL_RELATIVE_TO_TIME" in self.settings.priority_flags:
+            part = cpus / (max(1.0, job.time_limit / 60) if job.time_limit >= 0 else YEAR_MINUTES)
+        else:
+            part = (tres.nodes_wanted(job) / self.nodes + cpus) / 2
+        return 1.0 - min(1.0, part) if self.settings.priority_favor_small else min(1.0, part)
+
+    def _resources(self, job: Job, partition: str) -> tuple[tuple[str, float], ...]:
+        """What part of the partition a job asks for, by TRES."""
+        totals = self._totals.get(partition)
+        if totals is None:
+            known = self.view.partitions.get(partition)
+            nodes = [self.view.nodes[name] for name in known.nodes if name in self.view.nodes] if known is not None else []
+            totals = self._totals[partition] = tres.configured(nodes)
+        wanted = tres.requested(self.view, job)
+        if _raw(self.settings.priority_flags, "TRES"):
+            return tuple((name, float(wanted.get(name, 0))) for name in self._weights)
+        return tuple((name, min(1.0, wanted.get(name, 0) / totals[name]) if totals.get(name) else 0.0) for name in self._weights)
+
+
+def _raw(flags: list[str], what: str) -> bool:
+    """Whether a factor is taken as it is, not set against the highest there is: NO_NORMAL_QOS and its like."""
+    return "NO_NORMAL_ALL" in flags or f"NO_NORMAL_{what}" in flags
 
 
 def value(view: View, job: Job, now: float) -> int:

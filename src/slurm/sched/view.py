@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from slurm.core.policy.state import Policy
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
 from slurm.model.node import Node
@@ -29,6 +30,8 @@ class View(Protocol):
     def touched(self) -> set[NodeName]:
         """Nodes on which jobs have begun or ended since a `Terrain` last took their names away."""
         ...
+    @property
+    def policy(self) -> Policy: ...
     @property
     def jobs(self) -> Mapping[JobId, Job]: ...
     @property

@@ -72,6 +72,7 @@ SENTENCES: dict[type[e.Event], tuple[int, Callable[[Cluster, Any], str]]] = {
     e.NodeFenced: (logging.INFO, lambda c, event: f"Node {event.node} runs nothing any more of {len(event.attempts)} attempts: {event.why}"),
     e.NodeUpdated: (logging.INFO, _node_updated),
     e.PartitionUpdated: (logging.INFO, lambda c, event: f"Partition {event.partition}: {', '.join(sorted(event.changes))} changed"),
+    e.PolicyChanged: (logging.INFO, lambda c, event: f"policy: {len(event.records)} records {'to come' if event.staged else 'changed'}"),
     e.Purged: (logging.DEBUG, lambda c, event: f"{len(event.jobs)} ended jobs left memory"),
 }
 """Event → the level of its line, and the sentence. Events that are not here have no line."""

@@ -6,6 +6,7 @@ The one place that knows both `config` and `model`; core and planner never see a
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from slurm.config.config import Config
 from slurm.config.gres import GresDevice
@@ -20,6 +21,7 @@ from slurm.model.node import GresPool, Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.model.states import NodeState
+from slurm.notation.tres import parse_weights
 from slurm.slurmctld.proofs import Programs
 from slurm.wire.step_credential import LIFETIME, LONGEST_LIFETIME
 
@@ -87,7 +89,23 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         priority_type="basic" if "basic" in conf.text("PriorityType") else "multifactor",
         priority_weight_age=conf.number("PriorityWeightAge"), priority_weight_job_size=conf.number("PriorityWeightJobSize"),
         priority_weight_partition=conf.number("PriorityWeightPartition"), priority_max_age=conf.seconds("PriorityMaxAge"),
-        priority_favor_small=conf.flag("PriorityFavorSmall"), priority_max_tres="MAX_TRES" in conf.words("PriorityFlags"))
+        priority_favor_small=conf.flag("PriorityFavorSmall"), priority_flags=conf.words("PriorityFlags"),
+        priority_weight_association=conf.number("PriorityWeightAssoc"), priority_weight_fair_share=conf.number("PriorityWeightFairShare"),
+        priority_weight_qos=conf.number("PriorityWeightQOS"), priority_weight_tres=parse_weights(conf.text("PriorityWeightTRES")),
+        priority_decay_half_life=conf.seconds("PriorityDecayHalfLife"), fair_share_dampening=conf.number("FairShareDampeningFactor"),
+        accounting_enforce=enforcement(conf.words("AccountingStorageEnforce")))
+
+
+def enforcement(words: Iterable[str]) -> list[str]:
+    """AccountingStorageEnforce with what each word implies, in small letters and order."""
+    wanted = {word.lower() for word in words} - {"none", "0"}
+    if "all" in wanted:
+        wanted = wanted - {"all"} | {"associations", "limits", "qos", "safe", "wckeys"}
+    if "safe" in wanted:
+        wanted.add("limits")
+    if wanted & {"limits", "qos", "wckeys"}:
+        wanted.add("associations")
+    return sorted(wanted)
 
 
 def _switch_seconds(conf: Config, key: str, switch: str) -> int | None:

@@ -55,7 +55,7 @@ def test_a_job_that_must_wait_is_not_started(request_: dict[str, object], why: s
     b.submit(c)
     job = b.submit(c, **request_)
     allocation = Allocation(shares=[b.share(c, "cn01")], partition="debug")
-    refusal = starting.refusal(c, job.id, None, allocation)
+    refusal = starting.refusal(c, job.id, None, allocation, b.T0)
     assert refusal is not None
     assert why in refusal
     assert c.starting(job.id, None, allocation, b.T0) is None
@@ -66,11 +66,11 @@ def test_a_stale_proposal_is_refused_with_what_was_taken() -> None:
     first, second = b.submit(c), b.submit(c)
     allocation = Allocation(shares=[b.share(c, "cn01", memory=60000, gpus=1)], partition="debug")
     b.start(c, first, memory=10000, gpus=1)
-    assert "CPUs of node cn01" in (starting.refusal(c, second.id, None, allocation) or "")
+    assert "CPUs of node cn01" in (starting.refusal(c, second.id, None, allocation, b.T0) or "")
     allocation.shares[0].cpus = CpuSet(0b10)
-    assert "memory of node cn01" in (starting.refusal(c, second.id, None, allocation) or "")
+    assert "memory of node cn01" in (starting.refusal(c, second.id, None, allocation, b.T0) or "")
     allocation.shares[0].memory = 1
-    assert "gpu of node cn01" in (starting.refusal(c, second.id, None, allocation) or "")
+    assert "gpu of node cn01" in (starting.refusal(c, second.id, None, allocation, b.T0) or "")
 
 
 def test_nodes_that_are_not_usable_are_refused() -> None:
@@ -78,7 +78,7 @@ def test_nodes_that_are_not_usable_are_refused() -> None:
     job = b.submit(c)
     allocation = Allocation(shares=[b.share(c, "cn01")], partition="debug")
     c.apply(e.NodeSilent(at=b.T0, node=b.NodeName("cn01")))
-    assert "does not respond" in (starting.refusal(c, job.id, None, allocation) or "")
+    assert "does not respond" in (starting.refusal(c, job.id, None, allocation, b.T0) or "")
 
 
 def test_an_exclusive_job_needs_empty_nodes() -> None:
@@ -86,7 +86,7 @@ def test_an_exclusive_job_needs_empty_nodes() -> None:
     b.started(c)
     job = b.submit(c, exclusive="node")
     shares = [b.share(c, "cn01", 15)]
-    assert "is not empty" in (starting.refusal(c, job.id, None, Allocation(shares=shares, partition="debug", exclusive=True)) or "")
+    assert "is not empty" in (starting.refusal(c, job.id, None, Allocation(shares=shares, partition="debug", exclusive=True), b.T0) or "")
 
 
 def test_a_node_held_by_a_user_is_closed_to_others() -> None:
@@ -94,8 +94,8 @@ def test_a_node_held_by_a_user_is_closed_to_others() -> None:
     b.started(c, exclusive="user")
     mine, other = b.submit(c), b.submit(c, by=b.BOB)
     allocation = Allocation(shares=[b.share(c, "cn01")], partition="debug")
-    assert starting.refusal(c, mine.id, None, allocation) is None
-    assert "another user" in (starting.refusal(c, other.id, None, allocation) or "")
+    assert starting.refusal(c, mine.id, None, allocation, b.T0) is None
+    assert "another user" in (starting.refusal(c, other.id, None, allocation, b.T0) or "")
 
 
 def test_the_fold_refuses_to_give_a_cpu_twice() -> None:

@@ -12,7 +12,7 @@ CURES = (*ENDINGS, "JobUpdated")
 """A task of it ends, by whatever, or its limit is changed."""
 
 
-def closed(scene: Scene, job: Job, partition: Partition) -> bool:
+def closed(scene: Scene, job: Job, partition: Partition, now: float) -> bool:
     """Whether no further task may start."""
     left = tasks_left(scene, job)
     return left is not None and left <= 0
@@ -24,7 +24,7 @@ def tasks_left(scene: Scene, job: Job) -> int | None:
     return limit - scene.running_tasks(job.array_job) if limit else None
 
 
-def refusal(scene: Scene, job: Job, partition: Partition, *, starting: int = 0) -> Refusal:
+def refusal(scene: Scene, job: Job, partition: Partition, now: float, *, starting: int = 0) -> Refusal:
     """How many run, with those that are about to start, and the limit."""
     limit, running = scene.array_limit(job.array_job), scene.running_tasks(job.array_job) + starting
     return Refusal(Reason.JOB_ARRAY_TASK_LIMIT, f"{running} tasks of the array run and its limit is {limit}",

@@ -13,12 +13,12 @@ CURES = ("Started", *ENDINGS)
 """Another job starts or ends, by whatever."""
 
 
-def closed(scene: Scene, job: Job, partition: Partition) -> bool:
+def closed(scene: Scene, job: Job, partition: Partition, now: float) -> bool:
     """Whether what it asks of other jobs has not come, or never will."""
     return bool(job.dependency) and verdict(job) != READY
 
 
-def refusal(scene: Scene, job: Job, partition: Partition) -> Refusal:
+def refusal(scene: Scene, job: Job, partition: Partition, now: float) -> Refusal:
     """Each of its conditions, and how it stands."""
     evidence = tuple((f"{clause.kind}:{clause.job}" if clause.job else clause.kind, clause.state) for clause in job.dependency)
     if verdict(job) == NEVER:

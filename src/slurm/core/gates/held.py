@@ -12,12 +12,12 @@ BY_USER = Refusal(Reason.JOB_HELD_USER, "it is held by its owner", cures=("Relea
 BY_ADMIN = Refusal(Reason.JOB_HELD_ADMIN, "it is held by an administrator", cures=("Released",))
 
 
-def closed(scene: Scene, job: Job, partition: Partition) -> bool:
+def closed(scene: Scene, job: Job, partition: Partition, now: float) -> bool:
     """Whether somebody, or its failure, put it on hold."""
     return bool(job.held)
 
 
-def refusal(scene: Scene, job: Job, partition: Partition) -> Refusal:
+def refusal(scene: Scene, job: Job, partition: Partition, now: float) -> Refusal:
     """By whom it is held."""
     if job.reason not in ("", Reason.NONE, Reason.JOB_HELD_USER, Reason.JOB_HELD_ADMIN):
         return Refusal(job.reason, "it was put on hold after it failed", cures=("Released",))

@@ -5,7 +5,7 @@ The first that is closed is the one a user reads.
 
 from __future__ import annotations
 
-from slurm.core.gates import array_limit, begin, depends, held, partition_state, unproven
+from slurm.core.gates import array_limit, begin, depends, held, partition_state, policy_limits, policy_standing, unproven
 from slurm.core.gates.gate import Gate, Scene
 from slurm.core.standing import READY, verdict
 from slurm.model.job import Job
@@ -19,14 +19,16 @@ GATES: tuple[Gate, ...] = (
     Gate(begin.closed, begin.refusal, own=True),
     Gate(array_limit.closed, array_limit.refusal),
     Gate(partition_state.closed, partition_state.refusal),
+    Gate(policy_standing.closed, policy_standing.refusal),
+    Gate(policy_limits.closed, policy_limits.refusal),
 )
 
 
-def refuse(scene: Scene, job: Job, partition: Partition) -> Refusal | None:
+def refuse(scene: Scene, job: Job, partition: Partition, now: float) -> Refusal | None:
     """Why this job may not start in this partition, whatever is free there; None when nothing is against it."""
     for gate in GATES:
-        if gate.closed(scene, job, partition):
-            return gate.refusal(scene, job, partition)
+        if gate.closed(scene, job, partition, now):
+            return gate.refusal(scene, job, partition, now)
     return None
 
 

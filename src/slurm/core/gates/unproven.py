@@ -13,12 +13,12 @@ CURES = ("NodeRegistered", "NodeFreed", "NodeFenced", "NodeUpdated", "ProofWaive
 HELP = "the node comes back or is started anew, FenceProgram succeeds, or an operator knows it to be off: scontrol update nodename={} state=down reason=fenced"
 
 
-def closed(scene: Scene, job: Job, partition: Partition) -> bool:
+def closed(scene: Scene, job: Job, partition: Partition, now: float) -> bool:
     """Whether something of an earlier attempt may be left somewhere."""
     return job.lost is not None or bool(job.unproven)
 
 
-def refusal(scene: Scene, job: Job, partition: Partition) -> Refusal:
+def refusal(scene: Scene, job: Job, partition: Partition, now: float) -> Refusal:
     """Where that may be, and what would prove that it is not."""
     silent = job.awaited
     nodes = hostlist.compress(silent)

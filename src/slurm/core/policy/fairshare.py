@@ -1,0 +1,129 @@
+"""Fair share: what each association used, set against what it has a right to.
+
+Fair Tree: on every level, siblings are put in the order of shares over usage, the best served last; users are ranked by walking the tree in that
+order, and the factor is the rank over the number of users. Classic (PriorityFlags=NO_FAIR_TREE): 2 ** -(usage / share / dampening), where usage
+blends in that of the accounts above. Usage is billing seconds, decayed. Source: Slurm's public pages on both algorithms.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from slurm.core.policy.book import Book
+from slurm.core.policy.usage import Usage
+from slurm.model.policy import SHARES_OF_PARENT, Association
+
+BILLING = "billing"
+
+
+class Share(NamedTuple):
+    """One association at one moment. `raw_shares` SHARES_OF_PARENT: stands in for its parent; `shares`: its part of what its siblings share.
+
+    `usage`: billing seconds; `norm_usage`: its part of the whole cluster's; `effective_usage`: of its level's (classic: blended); `level`: shares over
+    usage, infinite where nothing was used; `factor`: 0 to 1, only of users.
+    """
+
+    association: Association
+    raw_shares: int
+    shares: float
+    usage: float
+    norm_usage: float
+    effective_usage: float
+    level: float
+    factor: float | None
+    depth: int
+
+
+def shares(book: Book, usage: Usage, now: float, *, fair_tree: bool = True, dampening: int = 1) -> dict[int, Share]:
+    """Of every association; parents stand before those below them."""
+    used = {one: max(0.0, usage.of(one, BILLING, now)) for one in book.associations}
+    roots = book.roots()
+    whole = sum(used[root.id] for root in roots)
+    found: dict[int, Share] = {}
+    for root in roots:
+        found[root.id] = Share(root, root.shares, 0.0, used[root.id], 1.0 if whole else 0.0, 1.0, 0.0, None, 0)
+        _below(book, used, whole, root, 1, found)
+    return _ranked(book, found, roots) if fair_tree else _classic(found, dampening)
+
+
+def _siblings(book: Book, parent: Association) -> list[Association]:
+    """Those that share what a parent has: its children, and in the place of a child account with Fairshare=parent those below that."""
+    found: list[Association] = []
+    waiting = list(book.children(parent.id))
+    while waiting:
+        one = waiting.pop(0)
+        if one.shares == SHARES_OF_PARENT and not one.user:
+            waiting = [*book.children(one.id), *waiting]
+        else:
+            found.append(one)
+    return sorted(found, key=lambda one: (not one.user, one.user, one.account))
+
+
+def _below(book: Book, used: dict[int, float], whole: float, parent: Association, depth: int, found: dict[int, Share]) -> None:
+    """Fill in everything below a parent, depth first and without recursion."""
+    waiting = [(parent, depth)]
+    while waiting:
+        above, level = waiting.pop(0)
+        siblings = _siblings(book, above)
+        counted = [one for one in siblings if one.shares != SHARES_OF_PARENT]
+        total, used_here = sum(one.shares for one in counted), sum(used[one.id] for one in counted)
+        deeper = []
+        for one in siblings:
+            if one.shares == SHARES_OF_PARENT:
+                over = found[above.id]
+                found[one.id] = over._replace(association=one, raw_shares=one.shares, usage=used[one.id], depth=level)
+            else:
+                part = one.shares / total if total else 0.0
+                taken = used[one.id] / used_here if used_here else 0.0
+                worth = (part / taken if taken else math.inf) if part else 0.0
+                found[one.id] = Share(one, one.shares, part, used[one.id], used[one.id] / whole if whole else 0.0, taken, worth, None, level)
+            if not one.user:
+                deeper.append((one, level + 1))
+        waiting = [*deeper, *waiting]
+
+
+def _ranked(book: Book, found: dict[int, Share], roots: list[Association]) -> dict[int, Share]:
+    """Fair Tree: walk each level from the worst served on; those of equal worth are one level together."""
+    users = sum(1 for share in found.values() if share.association.user)
+    left, ranked = users, dict(found)
+    level = [[one for root in roots for one in _siblings(book, root)]]
+    while level:
+        siblings = level.pop()
+        by_worth: dict[float, list[Association]] = {}
+        for one in siblings:
+            by_worth.setdefault(found[one.id].level, []).append(one)
+        ordered = sorted(by_worth, reverse=True)
+        for place, worth in enumerate(ordered):
+            tied = by_worth[worth]
+            people = [one for one in tied if one.user]
+            for one in people:
+                ranked[one.id] = found[one.id]._replace(factor=left / users)
+            left -= len(people)
+            below = [child for one in tied if not one.user for child in _siblings(book, one)]
+            if below:
+                # The others of this level come when everybody below these has a rank.
+                rest = [one for later in ordered[place + 1 :] for one in by_worth[later]]
+                if rest:
+                    level.append(rest)
+                level.append(below)
+                break
+    return ranked
+
+
+def _classic(found: dict[int, Share], dampening: int) -> dict[int, Share]:
+    """2 ** -(effective usage / normalised shares / dampening); both are parts of the whole cluster."""
+    normal: dict[int, tuple[float, float]] = {}
+    told: dict[int, Share] = {}
+    for key, share in found.items():
+        above = normal.get(share.association.parent)
+        if above is None:
+            normal[key] = 1.0, 1.0 if share.usage else 0.0
+            told[key] = share
+            continue
+        part = share.shares * above[0]
+        effective = share.norm_usage + (above[1] - share.norm_usage) * share.shares
+        normal[key] = part, effective
+        factor = (2.0 ** -(effective / part / max(1, dampening)) if part else 0.0) if share.association.user else None
+        told[key] = share._replace(shares=part, effective_usage=effective, factor=factor)
+    return told

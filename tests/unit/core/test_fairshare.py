@@ -1,0 +1,85 @@
+"""Fair share factors, against what a real Slurm's sshare printed, and usage in closed form."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from slurm.core.policy.book import Book
+from slurm.core.policy.fairshare import Share, shares
+from slurm.core.policy.usage import Counter, Usage
+from slurm.model.policy import SHARES_OF_PARENT, Association
+
+
+def book(*, research: int = 10) -> Book:
+    """root with user root; research (alice 5, root 1); students (bob)."""
+    made = Book()
+    made.take([
+        Association(id=1, cluster="lab", account="root"), Association(id=2, cluster="lab", account="root", user="root", parent=1),
+        Association(id=3, cluster="lab", account="research", parent=1, shares=research),
+        Association(id=4, cluster="lab", account="research", user="alice", parent=3, shares=5),
+        Association(id=5, cluster="lab", account="research", user="root", parent=3),
+        Association(id=6, cluster="lab", account="students", parent=1, shares=2),
+        Association(id=7, cluster="lab", account="students", user="bob", parent=6)])
+    return made
+
+
+def used(**seconds: float) -> Usage:
+    """Billing seconds by association id, written a1=…"""
+    made = Usage()
+    made.counters = {int(key[1:]): {"billing": Counter(value)} for key, value in seconds.items()}
+    return made
+
+
+TRANSCRIPT = used(a1=5220.0, a2=324.0, a3=130.0, a4=130.0, a6=4766.0, a7=4766.0)
+
+
+def of(found: dict[int, Share], account: str, user: str = "") -> Share:
+    return next(one for one in found.values() if (one.association.account, one.association.user) == (account, user))
+
+
+def test_fair_tree_ranks_users_as_sshare_of_the_transcript_does() -> None:
+    found = shares(book(), TRANSCRIPT, 0.0)
+    assert {(one.association.account, one.association.user): one.factor for one in found.values() if one.association.user} == {
+        ("root", "root"): 0.5, ("research", "alice"): 0.75, ("research", "root"): 1.0, ("students", "bob"): 0.25}
+    assert round(of(found, "research").shares, 6) == 0.769231
+    assert round(of(found, "research", "alice").level, 6) == 0.833333
+    assert of(found, "research", "root").level == math.inf
+    assert of(found, "students", "bob").effective_usage == 1.0
+
+
+def test_classic_fair_share_blends_in_the_usage_of_the_account() -> None:
+    found = shares(book(), TRANSCRIPT, 0.0, fair_tree=False)
+    alice, bob = of(found, "research", "alice"), of(found, "students", "bob")
+    assert alice.factor is not None and bob.factor is not None and alice.factor > bob.factor
+    assert shares(book(), used(), 0.0, fair_tree=False)[4].factor == 1.0
+    damped = shares(book(), TRANSCRIPT, 0.0, fair_tree=False, dampening=10)[7].factor
+    assert damped is not None and damped > bob.factor
+
+
+def test_users_of_an_account_with_the_shares_of_its_parent_compete_with_its_siblings() -> None:
+    found = shares(book(research=SHARES_OF_PARENT), TRANSCRIPT, 0.0)
+    level = [of(found, "root", "root"), of(found, "research", "alice"), of(found, "research", "root"), of(found, "students")]
+    assert round(sum(one.shares for one in level), 9) == 1.0
+
+
+def test_a_counter_read_often_is_the_counter_read_once() -> None:
+    counter = Counter(100.0, 0.0, 2.0)
+    once = counter.at(5000.0, 1234.0)
+    for moment in range(0, 5000, 250):
+        counter.settle(float(moment), 1234.0)
+    assert counter.at(5000.0, 1234.0) == pytest.approx(once, rel=1e-12)
+    assert Counter(100.0, 0.0, 0.0).at(1234.0, 1234.0) == pytest.approx(50.0)
+    assert Counter(100.0, 0.0, 2.0).at(50.0, 0.0) == 200.0
+    assert Counter(100.0, 10.0, 2.0).at(5.0, 60.0) == 100.0, "time never goes back"
+
+
+def test_usage_without_decay_is_the_sum_over_jobs() -> None:
+    usage = Usage()
+    usage.begin((1, "normal"), {"cpu": 4.0}, 10.0)
+    usage.begin((1,), {"cpu": 2.0}, 20.0)
+    usage.end((1, "normal"), {"cpu": 4.0}, 30.0)
+    assert (usage.of(1, "cpu", 40.0), usage.of("normal", "cpu", 40.0), usage.of(2, "cpu", 40.0)) == (4 * 20 + 2 * 20, 80.0, 0.0)
+    usage.reset(1, 40.0)
+    assert usage.of(1, "cpu", 50.0) == 20.0
