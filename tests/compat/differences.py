@@ -98,7 +98,7 @@ LATER: dict[str, str] = {
     "scontrol write batch_script 86 -": "needs a script; tested in tests/unit/commands",
     "scontrol version": "the version is ours",
     "scontrol token username=alice": "decided by slurmctld; tested with it",
-    "scontrol listpids": "asking a slurmd comes with its issue",
+    "scontrol listpids": "of processes that run; tested in tests/system",
     "scontrol getent cn01 | head -3": "asking a slurmd comes with its issue",
     "scontrol show slurmd": "asking a slurmd comes with its issue",
     "scontrol setdebug info": "log levels come with their issue",

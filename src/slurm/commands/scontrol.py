@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slurm.commands import scontrol_act, scontrol_show, scontrol_update
+from slurm.commands import scontrol_act, scontrol_pids, scontrol_show, scontrol_update
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.model.errors import Unsupported
 from slurm.model.version import version_line
@@ -15,7 +15,7 @@ Keyword = Callable[[Shell, Resolved, list[str]], int]
 
 LATER = {
     "suspend": "suspending jobs", "resume": "suspending jobs", "top": "reordering a user's jobs", "create": "reservations",
-    "delete": "reservations", "listpids": "asking a slurmd for process ids", "getent": "asking a slurmd for users",
+    "delete": "reservations", "getent": "asking a slurmd for users",
     "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps", "setdebug": "changing log levels",
     "setdebugflags": "debug flags", "cancel_reboot": "rebooting nodes", "reboot": "rebooting nodes", "reboot_nodes": "rebooting nodes",
     "takeover": "several controllers", "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power saving",
@@ -110,6 +110,7 @@ KEYWORDS: dict[str, Keyword] = {
     "write": scontrol_act.write,
     "wait_job": scontrol_act.wait_job,
     "completing": scontrol_show.completing,
+    "listpids": scontrol_pids.listpids,
     "errnumstr": scontrol_act.errnumstr,
     "version": _version,
     "help": _help,

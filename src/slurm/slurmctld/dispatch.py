@@ -10,7 +10,7 @@ from typing import Any
 from slurm.model import bounds
 from slurm.model.errors import SlurmError
 from slurm.slurmctld.controller import Controller
-from slurm.slurmctld.handlers import allocations, control, jobs, looking, steps, tokens
+from slurm.slurmctld.handlers import allocations, control, jobs, looking, steps, tokens, usage
 from slurm.slurmctld.reading import StoredPayload, read_any
 from slurm.slurmctld.relays import require_own
 from slurm.slurmctld.session import Session
@@ -48,6 +48,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.ListJobs: looking.on_list_jobs,
     m.ListNodes: looking.on_list_nodes,
     m.Describe: looking.on_describe,
+    m.FindUsage: usage.on_find,
     m.ExplainJob: looking.on_explain,
     m.WatchEvents: looking.on_watch,
     m.ReadStatistics: control.on_read_statistics,

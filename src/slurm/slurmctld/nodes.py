@@ -37,6 +37,7 @@ from slurm.model.states import JobState
 from slurm.net.server import Peer
 from slurm.slurmctld import faultpoints, malformed
 from slurm.slurmctld.engine import Engine
+from slurm.slurmctld.live_usage import LiveUsage
 from slurm.slurmctld.relays import SLURMD, Relayer, Relays
 from slurm.slurmctld.silence import Silence
 from slurm.slurmctld.unconfirmed import Order, Unconfirmed
@@ -77,6 +78,7 @@ class Links:
         self._ending = False
         self._unconfirmed = Unconfirmed(int(now() * 1000))
         self.beside: dict[NodeName, str] = {}
+        self.usage = LiveUsage(self.send)
 
     # --- messages in -----------------------------------------------------------------------------------------------------
 
@@ -108,6 +110,9 @@ class Links:
             return
         if isinstance(message, n.SignalTaken):
             self._unconfirmed.confirm(message.number)
+            return
+        if isinstance(message, n.UsageTold):
+            self.usage.told(name, message)
             return
         self._report(name, message)
 

@@ -30,7 +30,7 @@ from slurm.wire.relay_messages import CloseChannel, OfChannel, OpenChannel, Regi
 
 log = logging.getLogger("slurmctld.relays")
 _encode = msgspec.msgpack.Encoder().encode
-_LOOKING = (m.Ping, m.ListJobs, m.ListNodes, m.Describe, m.ExplainJob)
+_LOOKING = (m.Ping, m.ListJobs, m.ListNodes, m.Describe, m.FindUsage, m.ExplainJob)
 _OF_JOB = (m.CreateStep, m.CertifyUser, m.FinishStep, m.AttachAllocation, m.WaitJob, m.WaitReady)
 SLURMD, SACKD, ADMIN = "slurmd", "sackd", "sackd-admin"
 MOST_CHANNELS = 16384

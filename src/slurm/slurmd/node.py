@@ -85,6 +85,7 @@ class Node:
         self._orders: dict[type[Message], Callable[..., None]] = {
             n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged, n.LaunchBatch: self._on_launch,
             n.TerminateJob: self._on_terminate, n.LimitJob: self._on_limit, n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step,
+            n.AskUsage: self._on_ask_usage,
             n.ShutdownNode: self._on_shutdown, n.ReconfigureNode: self._on_reconfigure, Failure: self._on_failure,
         }
 
@@ -358,6 +359,14 @@ class Node:
         self._signals[number] = True
         if self.accepted.is_set():  # else it is asked again
             self._send(n.SignalTaken(number=number))
+
+    def _on_ask_usage(self, order: n.AskUsage) -> None:
+        self.spawn(self._tell_usage(order))
+
+    async def _tell_usage(self, order: n.AskUsage) -> None:
+        told = await usage.answer(order, self.roster)
+        if self.accepted.is_set():
+            self._send(told)
 
     def _abandon(self, job: int, attempt: int) -> None:
         """slurmctld does not know this attempt: end it without a report."""

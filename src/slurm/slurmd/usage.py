@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from typing import NamedTuple, TypedDict
@@ -13,12 +14,19 @@ from slurm.model.accounting import Usage
 from slurm.model.errors import ConfigError
 from slurm.notation import gather_frequency
 from slurm.notation.errors import NotationError
+from slurm.slurmd import control
+from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.stepd.folder import Ended, StepRecord
 from slurm.slurmd.stepd.usage import energy, processes
+from slurm.wire import node_messages as n
 
 log = logging.getLogger("slurmd.usage")
 READINGS = "gpu_readings"
 """The file in the spool in which readings of GPUs lie (`gpu_meter`)."""
+_AT_ONCE = 32
+_SECONDS = 1.5
+"""So long a slurmstepd has to answer; slurmctld waits a little longer than for all of them."""
+_ALL_SECONDS = 2.0
 _RAPL = "acct_gather_energy/rapl"
 
 
@@ -93,3 +101,36 @@ def of(ended: Ended) -> Usage | None:
     except msgspec.ValidationError as error:
         log.error("what a step used cannot be read, its end is told without: %s", error)
         return None
+
+
+def _now(step: StepHere, answer: dict[str, object] | None, *, pids: bool) -> n.StepNow | None:
+    """What a slurmstepd answered, as slurmctld is told it."""
+    if answer is None or not answer.get("ok"):
+        return None
+    key = step.key
+    try:
+        return msgspec.convert({
+            "job": key.job, "attempt": key.attempt, "step": key.step, "usage": answer["usage"], "memory": answer["memory"],
+            "pids": answer["pids"] if pids else []}, n.StepNow)
+    except (KeyError, msgspec.ValidationError) as error:
+        log.error("what step %s uses cannot be read: %s", key.shown, error)
+        return None
+
+
+async def answer(order: n.AskUsage, roster: Roster) -> n.UsageTold:
+    """What the steps that are asked about use now, as far as they answer in time."""
+    wanted = [step for job, attempt, number in order.wanted if (here := roster.find(job, attempt)) is not None
+              for step in here.running if number in (n.EVERY_STEP, step.key.step)]
+    places = asyncio.Semaphore(_AT_ONCE)
+
+    async def ask(step: StepHere) -> n.StepNow | None:
+        async with places:
+            return _now(step, await control.ask(step.path, {"op": "usage"}, _SECONDS), pids=order.pids)
+
+    asked = [asyncio.create_task(ask(step)) for step in wanted[:n.MOST_STEPS]]
+    if not asked:
+        return n.UsageTold(number=order.number)
+    told, late = await asyncio.wait(asked, timeout=_ALL_SECONDS)
+    for task in late:
+        task.cancel()
+    return n.UsageTold(number=order.number, steps=[one for task in told if (one := task.result()) is not None])

@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from slurm.model import bounds
+from slurm.model.accounting import Tres, Usage
 from slurm.model.bounds import (
     Arguments,
     Count,
@@ -477,6 +478,45 @@ class Describe(Message):
     future: bool = False  # nodes in state FUTURE too
 
 
+class FindUsage(Message):
+    """sstat, scontrol listpids, slurm top: what running steps use now → UsageFound. `ids` as "12", "12_3", "12.0", "12.batch"; []: every running job of
+    the caller's, an operator's: of anybody. Others' jobs are refused. `nodes`: only what runs on these; []: wherever it runs."""
+
+    ids: JobTexts = []
+    nodes: NodeNames = []
+    pids: bool = False
+
+
+class StepProcess(msgspec.Struct, frozen=True):
+    """A process of a step; `task` is the rank of the task that began with it, -1 for those that tasks started."""
+
+    node: str
+    pid: int
+    task: int
+    local: int = -1  # the task's number on its node
+
+
+class RunningStep(msgspec.Struct, kw_only=True):
+    """A step that runs and what it has used until now, on all of its nodes that answered; None: none did. `memory`: bytes that it holds now."""
+
+    job_id: int
+    step: str  # "86.batch", "88_1.0"
+    nodes: str
+    ntasks: int
+    usage: Usage | None = None
+    memory: int = 0
+    allocated: Tres = {}
+    pids: list[StepProcess] = []
+    silent: str = ""  # its nodes that did not answer in time
+
+
+class UsageFound(Message, omit_defaults=False):
+    """Steps in order of their jobs; `refused` as in Cancelled."""
+
+    steps: list[RunningStep] = []
+    refused: list[tuple[str, str, str]] = []  # what was asked for, error name, message
+
+
 class ExplainJob(Message):
     """Why a job waits, what would start it and when → Explained. `job_id`: "12" or "12_3"."""
 
@@ -507,9 +547,9 @@ class Changed(Message):
 Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon | FinishStep | CancelJobs
     | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | Ping | MakeToken | Reconfigure | Shutdown | Quiesce | BatchScript
-    | ListJobs | ListNodes | Describe | ExplainJob | WatchEvents | ReadStatistics
+    | ListJobs | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics
 )
 Reply = (
     Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | UserToken
-    | Changed | Explained | StatisticsRead
+    | Changed | Explained | UsageFound | StatisticsRead
 )

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from slurm.model.accounting import Usage
+from slurm.model.accounting import Amount, Usage
 from slurm.model.bounds import (
     Arguments,
     Attempt,
@@ -39,6 +39,10 @@ from slurm.wire.messages import Failure, Message
 from slurm.wire.relay_messages import ChannelData, ChannelGrant, CloseChannel, FromRelay
 
 Port = Annotated[int, Whole(0, 65_535)]
+Pids = Annotated[list[tuple[Annotated[int, Whole(1, 2**31 - 1)], Annotated[int, Whole(-1, 2**31 - 1)]]], Many(4_096)]
+MOST_STEPS = 4_096
+EVERY_STEP = -1
+WantedSteps = Annotated[list[tuple[JobNumber, Attempt, StepNumber]], Many(MOST_STEPS)]
 Sampling = Annotated[int, Whole(-1, 10**7)]
 Serial = Annotated[int, Whole(0, 2**53)]
 Load = Annotated[float, Real(0, 1e6)]
@@ -244,6 +248,35 @@ class SignalTaken(Message):
     number: Serial
 
 
+class AskUsage(Message):
+    """What do these steps use now? → UsageTold, soon. `wanted` are (job, attempt, step), step EVERY_STEP for every step of the attempt that runs here."""
+
+    number: Serial
+    wanted: WantedSteps
+    pids: bool = False
+
+
+class StepNow(msgspec.Struct, kw_only=True):
+    """What a running step uses on this node; `memory` bytes that it holds now, `pids` its processes, each with the rank of the task that it is, or -1."""
+
+    job: JobNumber
+    attempt: Attempt
+    step: StepNumber
+    usage: Usage | None = None
+    memory: Amount = 0
+    pids: Pids = []
+
+
+StepsNow = Annotated[list[StepNow], Many(MOST_STEPS)]
+
+
+class UsageTold(Message):
+    """Answer to AskUsage; steps whose slurmstepd did not answer are left out."""
+
+    number: Serial
+    steps: StepsNow = []
+
+
 class TerminateStep(Message):
     """End one step's processes here."""
 
@@ -305,9 +338,9 @@ class StepTicket(Message):
 
 
 FromNode = (
-    RegisterNode | Heartbeat | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | FromRelay
+    RegisterNode | Heartbeat | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | UsageTold | FromRelay
 )
 ToNode = (
-    NodeAccepted | Alive | Acknowledged | LaunchBatch | TerminateJob | LimitJob | SignalJob | TerminateStep | ShutdownNode | ReconfigureNode | Failure
+    NodeAccepted | Alive | Acknowledged | LaunchBatch | TerminateJob | LimitJob | SignalJob | TerminateStep | AskUsage | ShutdownNode | ReconfigureNode | Failure
     | ChannelData | ChannelGrant | CloseChannel
 )

@@ -72,7 +72,7 @@ class Stage:
             self.send(n.Alive(now=time.time() + self.ahead))
         else:
             self.heard.append(message)
-            if self.acknowledging:
+            if self.acknowledging and not isinstance(message, n.UsageTold):
                 self.send(n.Acknowledged(serial=message.serial))
 
     def send(self, message: Message) -> None:
@@ -106,11 +106,11 @@ class Stage:
         """What was heard of a job."""
         return [message for message in self.heard if isinstance(message, kind) and message.job == job]
 
-    async def ended(self, job: int, step: int = -5) -> n.StepEnded:
+    async def ended(self, job: int, step: int = -5, seconds: float = 10.0) -> n.StepEnded:
         """How a step ended, once it has."""
         def found() -> list[n.StepEnded]:
             return [message for message in self.reports(n.StepEnded, job) if isinstance(message, n.StepEnded) and message.step == step]
-        await self.until(found)
+        await self.until(found, seconds)
         return found()[0]
 
     def batch(self, job: int, script: str, *, attempt: int = 1, argv: list[str] | None = None, **changes: object) -> n.LaunchBatch:

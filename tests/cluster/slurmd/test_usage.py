@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from slurm.slurmd.stepd import folder
@@ -19,6 +20,8 @@ from tests.cluster.slurmd.test_ending import CAN_HIDE, NO_CGROUP
 from tests.cluster.slurmd.test_steps import Srun
 
 MB = 1 << 20
+BUSY_SECONDS = 60.0
+"""Programs that compute have to share the processors with other tests."""
 BURN = "import time; table = bytearray({megabytes} << 20)\nwhile time.process_time() < {cpu}: sum(range(20000))\ntime.sleep({sleep})"
 LINUX = "JobAcctGatherType=jobacct_gather/linux\nJobAcctGatherFrequency=task=1\n"
 
@@ -35,7 +38,7 @@ def burning(megabytes: int, cpu: float = 0.0, sleep: float = 0.0) -> list[str]:
 def test_a_job_that_burns_two_seconds_and_holds_300_mb_is_told_so(run, conf, prefix):
     async def scene(stage):
         stage.send(stage.batch(1, f"#!/bin/bash\n{shlex.join(burning(300, 2.0))}\nhead -c 5000000 /dev/zero > filled\ncat filled >/dev/null\n"))
-        used = (await stage.ended(1)).usage
+        used = (await stage.ended(1, seconds=BUSY_SECONDS)).usage
         assert used.user_seconds + used.system_seconds == pytest.approx(2.05, rel=0.1)
         assert used.user_seconds > 1.5
         memory = used.taken["mem"]
@@ -52,7 +55,7 @@ def test_the_task_that_took_most_is_named_among_sixteen(run):
     async def scene(stage):
         srun = await Srun.call(stage, 2, [], ranks=range(16), multi_prog=[burning(120, 0.5) if rank == 11 else ["/bin/sleep", "0.2"] for rank in range(16)])
         await srun.finish()
-        used = (await stage.ended(2, 0)).usage
+        used = (await stage.ended(2, 0, seconds=BUSY_SECONDS)).usage
         for name in ("mem", "cpu"):
             assert (used.taken[name].most.task, used.taken[name].most.node, used.taken[name].tasks) == (11, "cn01", 16)
             assert used.taken[name].least.task != 11
@@ -66,7 +69,7 @@ def test_what_processes_of_a_task_hold_together_counts(run):
     async def scene(stage):
         one = shlex.join(burning(80, 0.0, 2.5))
         stage.send(stage.batch(3, f"#!/bin/bash\n{one} &\n{one} &\n{one} &\nwait\n"))
-        assert (await stage.ended(3)).usage.taken["mem"].most.value > 240 * MB
+        assert (await stage.ended(3, seconds=BUSY_SECONDS)).usage.taken["mem"].most.value > 240 * MB
     run(scene, conf=LINUX)
 
 
@@ -77,7 +80,7 @@ def test_usage_survives_a_slurmd_that_is_killed_and_is_told_the_same_again(run):
         await stage.until(lambda: os.path.exists(stage.root / "out-4") and "start" in stage.output(4))
         stage.kill_slurmd()
         path = stage.spool / "steps" / "job00004.1.batch"
-        await stage.until(lambda: folder.read_ended(str(path)) is not None)
+        await stage.until(lambda: folder.read_ended(str(path)) is not None, BUSY_SECONDS)
         for times in (1, 2):
             stage.start_slurmd()
             await stage.until(lambda times=times: len(stage.reports(n.StepEnded, 4)) == times)
@@ -95,10 +98,41 @@ def test_usage_survives_a_slurmd_that_is_killed_and_is_told_the_same_again(run):
 def test_the_shortest_job_that_used_something_is_told_so(run):
     async def scene(stage):
         stage.send(stage.batch(5, "#!/bin/bash\nfor i in {1..20000}; do :; done\n"))
-        used = (await stage.ended(5)).usage
+        used = (await stage.ended(5, seconds=BUSY_SECONDS)).usage
         assert used.taken["cpu"].total > 0
         assert used.taken["mem"].total > 0
         assert used.taken["vmem"].total >= used.taken["mem"].total
+    run(scene)
+
+
+def test_what_runs_is_told_when_slurmctld_asks_and_a_supervisor_that_hangs_keeps_nobody_waiting(run):
+    async def scene(stage):
+        def answers(number):
+            return [message for message in stage.heard if isinstance(message, n.UsageTold) and message.number == number]
+
+        stage.send(stage.batch(6, f"#!/bin/bash\n{shlex.join(burning(150, 0.3))} & {shlex.join(burning(150, 0.3, 60.0))}\n"))
+        stage.send(stage.batch(7, "#!/bin/bash\nsleep 60\n"))
+        await stage.until(lambda: len(stage.reports(n.BatchLaunched, 6)) == len(stage.reports(n.BatchLaunched, 7)) == 1)
+        for number in range(1, 100):
+            stage.send(n.AskUsage(number=number, wanted=[(6, 1, n.EVERY_STEP), (7, 1, -5), (8, 1, -5)], pids=True))
+            await stage.until(lambda number=number: answers(number))
+            found = {step.job: step for step in answers(number)[0].steps}
+            if found[6].usage.taken["mem"].most.value > 150 * MB and found[6].usage.user_seconds > 0.25:
+                break
+        assert set(found) == {6, 7}
+        assert found[6].memory > 150 * MB > 20 * MB > found[7].memory > 0
+        assert [task for _, task in found[7].pids][:1] == [0] and len(found[7].pids) == 2
+        stepd = next(process for process in psutil.Process(stage.process.pid).children(recursive=True) if "slurmstepd: [7.batch]" in " ".join(process.cmdline()))
+        stepd.suspend()
+        began = time.monotonic()
+        stage.send(n.AskUsage(number=200, wanted=[(6, 1, -5), (7, 1, n.EVERY_STEP)]))
+        await stage.until(lambda: answers(200))
+        assert [(step.job, step.pids) for step in answers(200)[0].steps] == [(6, [])]
+        assert time.monotonic() - began < 4.0
+        stepd.resume()
+        for job in (6, 7):
+            stage.send(n.TerminateJob(job=job, attempt=1, why="", kill_wait=1))
+            await stage.ended(job)
     run(scene)
 
 
