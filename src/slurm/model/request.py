@@ -45,6 +45,7 @@ Dependencies = Annotated[str, Text(131_072)]
 TaskIds = Annotated[str, Text(65_536)]
 Priority = Annotated[int, Whole(0, 2**32 - 2)]
 Nice = Annotated[int, Whole(2 - COUNT_MAX, COUNT_MAX - 2)]
+SampleSeconds = Annotated[int, Whole(0, 10**7)]
 Umask = Annotated[int, Whole(0, 0o777)]
 Limits = Annotated[dict[Annotated[str, Text(words=LIMIT_NAMES)], Annotated[int, Whole(-1, 2**63 - 1)]], Many(len(LIMIT_NAMES))]
 Script = Annotated[str, Text(
@@ -136,6 +137,7 @@ class JobRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknow
     mail_user: MailUser = ""
     wait_all_nodes: Count = 0
     kill_on_bad_exit: bool | None = None
+    sample_seconds: SampleSeconds | None = None  # --acctg-freq: from one look at its usage to the next, 0: only at the end of its steps
     no_shell: bool = False  # of an allocation: nobody holds it, it lasts until it is cancelled
 
     command: Path = ""  # absolute path of the script, "" for --wrap and standard input
@@ -187,6 +189,7 @@ class StepRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkno
     distribution: Word = ""
     time_limit: Seconds | None = None
     immediate: Count = 0
+    sample_seconds: SampleSeconds | None = None
     kill_on_bad_exit: bool = False
     submit_line: SubmitLine = ""
     launcher: Name = ""  # host and pid of the srun, for scontrol show step

@@ -142,9 +142,10 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("mail-user", "", "text", "mail_user", metavar="ADDRESS", update="MailUser", harmless="without mail there is no receiver",
            help="who gets the mail"),
 
+    Option("acctg-freq", "", "acctg_freq", "sample_seconds", metavar="SECONDS|task=SECONDS", env="SBATCH_ACCTG_FREQ SLURM_ACCTG_FREQ SALLOC_ACCTG_FREQ",
+           help="seconds from one look at what tasks use to the next; 0: only at their end"),
+
     # Accepted, though nothing follows from it here
-    Option("acctg-freq", "", "text", metavar="SECONDS", env="SBATCH_ACCTG_FREQ SLURM_ACCTG_FREQ SALLOC_ACCTG_FREQ",
-           harmless="usage is read when a step ends, not sampled", help="how often to sample usage"),
     Option("delay-boot", "", "text", metavar="MINUTES", env="SBATCH_DELAY_BOOT SLURM_DELAY_BOOT SALLOC_DELAY_BOOT",
            harmless="nodes are never booted for a job", help="wait so long for nodes that need no boot"),
     Option("network", "", "text", metavar="TYPE", env="SBATCH_NETWORK SLURM_NETWORK SALLOC_NETWORK",

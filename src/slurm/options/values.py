@@ -271,6 +271,18 @@ def _signal(option: Option, text: str, reading: Reading) -> Fields:
         raise _invalid(option, text, error) from error
 
 
+def _acctg_freq(option: Option, text: str, reading: Reading) -> Fields:
+    from slurm.notation import gather_frequency
+
+    try:
+        frequencies = gather_frequency.parse(text)
+    except NotationError as error:
+        raise _invalid(option, text, error) from error
+    if any(seconds for kind, seconds in frequencies.items() if kind != "task"):
+        reading.hints[option.name] = "of a job's own frequencies only task= counts: energy is read with its tasks, network and filesystem are not measured"
+    return {"sample_seconds": frequencies["task"]} if "task" in frequencies else {}
+
+
 def _gpu_bind(option: Option, text: str, reading: Reading) -> Fields:
     from slurm.notation import gpu_bind
 
@@ -364,7 +376,7 @@ READERS: dict[str, Callable[[Option, str, Reading], Fields]] = {
     "memory": _memory, "size": _memory, "duration": _duration, "moment": _moment, "gres": _gres, "gpus": _gpus,
     "tres_per_task": _tres_per_task, "hosts": _hosts, "node_info": _node_info, "hint": _hint, "exclusive": _exclusive,
     "distribution": _distribution, "nice": _nice, "priority": _priority, "yesno": _yesno, "no_kill": _no_kill, "requeue": _requeue,
-    "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "hint_words": _hint_words, "gpu_bind": _gpu_bind, "tres_bind": _tres_bind,
+    "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "hint_words": _hint_words, "gpu_bind": _gpu_bind, "acctg_freq": _acctg_freq, "tres_bind": _tres_bind,
     "switches": _switches, "propagate": _propagate, "job": _job, "immediate": _count,
 }
 """Kind of value → its reader. The one place that knows the kinds."""

@@ -44,6 +44,11 @@ def device_files(node: Node, share: NodeShare) -> list[str]:
     return files
 
 
+def sampling(*asked: int | None) -> int:
+    """Seconds from one look at usage to the next: the first that was asked for, -1 when none was."""
+    return next((seconds for seconds in asked if seconds is not None), -1)
+
+
 def batch_order(
     job: Job, shape: ArrayPart | None, effect: Launch, node: Node, settings: Settings, conf_path: str, script: str, environment: dict[str, str],
     time_left: float = -1.0,
@@ -65,7 +70,8 @@ def batch_order(
         work_dir=request.work_dir, stdin=stdin, stdout=stdout, stderr=stderr, append=append, umask=request.umask,
         rlimits=request.rlimits, cpus=share.cpus, memory=share.memory if settings.select_memory else 0,
         devices=device_files(node, share), job_nodes=list(job.allocation.nodes), kill_wait=settings.kill_wait,
-        time_left=time_left, lease=settings.fence_timeout if concluding.may_run_again(settings, job) else 0)
+        time_left=time_left, lease=settings.fence_timeout if concluding.may_run_again(settings, job) else 0,
+        sampling=sampling(request.sample_seconds))
 
 
 def terminate_order(effect: Terminate, settings: Settings) -> n.TerminateJob:

@@ -11,8 +11,10 @@ from slurm.client import usage
 from slurm.model.accounting import Extreme, TresUsage, Usage
 from slurm.model.errors import InvalidRequest, NotPermitted
 from slurm.model.ids import NodeName
+from slurm.net.signing import Checker
 from slurm.slurmctld import live_usage
 from slurm.wire import node_messages as n
+from slurm.wire.step_credential import opened
 from tests.cluster.slurmctld.conftest import ALICE, BOB, ROOT, Client, FakeNode, Play, Stage
 
 
@@ -169,5 +171,19 @@ def test_what_a_node_answers_is_bounded(play: Play) -> None:
         assert (step["silent"], step.get("usage")) == ("cn01", None)
         assert [type(error) for error in s.network.errors] == [InvalidRequest], "its connection was closed"
         s.network.errors.clear()
+
+    play(scene)
+
+
+def test_how_often_usage_is_looked_at_travels_with_job_and_step(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        jobs = [await s.client().submit(), await s.client().submit(sample_seconds=7)]
+        await s.until(lambda: len(node.of(n.LaunchBatch)) == 2)
+        assert [order.sampling for order in node.of(n.LaunchBatch)] == [-1, 7]
+        key = Checker(node.of(n.NodeAccepted)[0].step_key).genuine
+        for job, asked, found in ((jobs[0], {}, -1), (jobs[1], {}, 7), (jobs[1], {"sample_seconds": 0}, 0)):
+            granted = await s.client().ask("CreateStep", job_id=job, request={"name": "s", "ntasks": 1, "overlap": True, **asked})
+            assert opened(granted["credential"], key).sampling == found
 
     play(scene)

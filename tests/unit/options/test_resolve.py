@@ -155,3 +155,14 @@ def test_every_variable_says_what_its_option_says(command: str, name: str, varia
     assert by_variable.settings == by_option.settings
     assert by_variable.step == by_option.step
     assert by_option.request or by_option.step or by_option.settings
+
+
+def test_a_jobs_own_sampling_frequency_is_that_of_its_tasks() -> None:
+    assert resolve("sbatch", ["--acctg-freq=15"], {}).request == resolve("sbatch", [], {"SBATCH_ACCTG_FREQ": "task=15"}).request == {"sample_seconds": 15}
+    assert resolve("srun", ["--acctg-freq=task=0", "true"], {}).step["sample_seconds"] == 0
+    told = resolve("sbatch", ["--acctg-freq=energy=5,task=10,network=0"], {})
+    assert told.request == {"sample_seconds": 10}
+    assert len(told.notes) == 1 and "only task= counts" in told.notes[0]
+    with pytest.raises(OptionError) as caught:
+        resolve("sbatch", ["--acctg-freq=often"], {})
+    assert 'valid: "30", or some of "task=30' in "".join(caught.value.hints)

@@ -7,10 +7,10 @@ from slurm.core.events import StepCreated, StepExited
 from slurm.model.errors import NotFound, NotNow, Unsupported
 from slurm.model.ids import StepId
 from slurm.model.states import JobState
+from slurm.slurmctld import launch
 from slurm.slurmctld.certifying import USER_SECONDS
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.environment import step_variables
-from slurm.slurmctld.launch import device_files
 from slurm.slurmctld.session import Session, group_ids
 from slurm.wire import messages as m
 from slurm.wire.step_credential import StepCredential, seal
@@ -41,7 +41,8 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
         cluster=ctl.cluster.settings.cluster_name, job=job.id, attempt=job.attempt, step=step.id, uid=owner.uid, gid=owner.gid, user=owner.user,
         groups=list(group_ids(owner.user, owner.gid)), job_shown=job.shown_id, shares=step.shares, issued=now,
         expires=now + ctl.credential_lifetime, time_limit=message.request.time_limit or -1, time_left=ctl.time_left(job), lease=job.lease,
-        devices={share.node: device_files(ctl.cluster.nodes[share.node], share) for share in step.shares if share.gres})
+        sampling=launch.sampling(message.request.sample_seconds, job.request.sample_seconds),
+        devices={share.node: launch.device_files(ctl.cluster.nodes[share.node], share) for share in step.shares if share.gres})
     layout = [
         m.TaskLayout(node=share.node, address=ctl.links.endpoints[share.node], ranks=ranks, cpus=share.cpu_count, beside=ctl.links.beside.get(share.node, ""))
         for share, ranks in zip(step.shares, steps.ranks(step), strict=True)
