@@ -24,6 +24,7 @@ from slurm.net.relay import Relay
 from slurm.slurmd import environment, hardware, job_commands, reattach, remains, unkillable, usage
 from slurm.slurmd.answers import Answers
 from slurm.slurmd.credentials import Credentials
+from slurm.slurmd.gpu_metering import GpuMetering
 from slurm.slurmd.hardware import Hardware
 from slurm.slurmd.heartbeats import Heartbeats
 from slurm.slurmd.outbox import Outbox
@@ -67,6 +68,7 @@ class Node:
         self.endpoint = str(settings.listen[0])  # what is told to others; `step_server` says so when it is a port
         self.kill_wait = 30
         self.accepted = asyncio.Event()
+        self.gpus = GpuMetering(os.path.join(settings.spool, usage.READINGS), settings.gathering.task_seconds, self.steps.helpers)
         self._machine = machine
         self._relay = relay
         self._stop = stop
@@ -112,6 +114,9 @@ class Node:
                 self._on_ended(step, ended)
             else:
                 log.info("step %s is taken up again", step.key.shown)
+                record = self.steps.record_of(step)
+                if record is not None and record.gpu_readings:
+                    self.gpus.hold(step.key)
                 self.steps.adopt(step)
         self.answers.keep_begun(self.roster.has_seen)
         self.spawn(self.steps.end_unknown(self._cgroup))
@@ -123,6 +128,7 @@ class Node:
         for task in list(self._tasks):
             task.cancel()
         self.steps.close()
+        self.gpus.close()
         self.answers.close()
         if self._cgroup:
             cgroup.remove_empty(self._cgroup)
@@ -260,7 +266,7 @@ class Node:
 
     def _prepare(self, order: n.LaunchBatch) -> None:
         try:
-            prepared = self.steps.prepare(self.batch_record(order), script=order.script)
+            prepared = self.prepare(self.batch_record(order), script=order.script)
         except FileExistsError:
             self._refuse(order, "the spool has a step of this attempt that this slurmd does not know: restart slurmd")
         except OSError as error:
@@ -279,6 +285,7 @@ class Node:
 
     def not_begun(self, key: StepKey) -> None:
         """A step could not be forked: if its job is being ended meanwhile, nothing may be left of it to wait for."""
+        self.gpus.release(key)
         here = self.roster.find(key.job, key.attempt)
         if here is not None and here.over and not here.running and not here.gone_told:
             self._tell_gone(key.job, key.attempt)
@@ -303,6 +310,13 @@ class Node:
             **usage.measured(settings.gathering, record, settings.spool), cgroup=self._cgroup, cgroup_memory=settings.limit_memory,
             commands=self.commands, mark=remains.mark_of(self.steps.instance, record.key), start_seconds=settings.start_seconds,
             unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path)
+
+    def prepare(self, record: StepRecord, *, script: str | None = None, early: bytes = b"") -> Prepared:
+        """As Steps.prepare; the GPUs of a step that has some are measured from now on until it ends."""
+        prepared = self.steps.prepare(record, script=script, early=early)
+        if record.gpu_readings:
+            self.gpus.hold(record.key)
+        return prepared
 
     def binding(self, cpus: CpuSet) -> list[int]:
         """The CPUs to bind to; none where tasks are not bound or the node is only emulated and has more CPUs than the machine."""
@@ -386,6 +400,7 @@ class Node:
 
     def _on_ended(self, step: StepHere, ended: Ended) -> None:
         key = step.key
+        self.gpus.release(key)
         nothing_left = self.roster.end(step, ended)
         if key.step == BATCH:
             self.answers.over(key.job, key.attempt)

@@ -136,7 +136,7 @@ class StepServer:
         connection, early = detach()
         # From here on the connection is ours: a refusal is written to it directly.
         try:
-            prepared = node.steps.prepare(claim.record, early=early)
+            prepared = node.prepare(claim.record, early=early)
         except OSError as error:
             self._give_up(connection, claim, self._cannot_write(error))
             connection.close()

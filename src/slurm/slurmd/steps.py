@@ -121,10 +121,15 @@ class Steps:
             if journal >= 0:
                 os.close(journal)
 
-    def lease_of(self, step: StepHere) -> int:
-        """The lease with which a step was begun, as its folder says; 0 for none."""
+    def record_of(self, step: StepHere) -> StepRecord | None:
+        """What a step was begun with, as its folder says."""
         found = folder.read(step.path)
-        return found.record.lease if found is not None else 0
+        return found.record if found is not None else None
+
+    def lease_of(self, step: StepHere) -> int:
+        """The lease with which a step was begun; 0 for none."""
+        record = self.record_of(step)
+        return record.lease if record is not None else 0
 
     def remove(self, step: StepHere) -> None:
         """slurmctld knows how it ended: nothing of it is needed any more."""

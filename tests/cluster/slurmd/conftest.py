@@ -56,6 +56,7 @@ class Stage:
         self.unknown: list[tuple[int, int]] = []
         self.acknowledging = True
         self.prefix: list[str] = []  # what slurmd is started by
+        self.path: list[str] = []  # folders of modules before others
         self.ahead = 0.0  # seconds by which the controller's clock is ahead of this machine's
         self.peer: Peer | None = None
         self.process: subprocess.Popen[bytes] | None = None
@@ -86,7 +87,7 @@ class Stage:
         with open(self.root / "slurmd.out", "ab") as out:
             self.process = subprocess.Popen(
                 [*self.prefix, sys.executable, "-m", "slurm.slurmd", "-D", "-N", "cn01", "-f", str(self.conf), "-v"], stdout=out, stderr=out,
-                env={**os.environ, "PYTHONPATH": source})
+                env={**os.environ, "PYTHONPATH": ":".join([*self.path, source])})
 
     def kill_slurmd(self, number: int = signal.SIGKILL) -> int:
         """Signal the daemon and wait for its end; its exit status."""

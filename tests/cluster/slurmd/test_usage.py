@@ -136,6 +136,64 @@ def test_what_runs_is_told_when_slurmctld_asks_and_a_supervisor_that_hangs_keeps
     run(scene)
 
 
+FAKE_DRIVER = """
+from typing import NamedTuple
+class NVMLError(Exception): pass
+class NVMLError_NotFound(NVMLError): pass
+class NVMLError_NotSupported(NVMLError): pass
+class Process(NamedTuple):
+    pid: int
+    usedGpuMemory: int
+class Sample(NamedTuple):
+    pid: int
+    timeStamp: int
+    smUtil: int
+def pids():
+    try:
+        return [int(open({path!r}).read())]
+    except (OSError, ValueError):
+        return []
+def nvmlInit(): pass
+def nvmlDeviceGetCount(): return 1
+def nvmlDeviceGetHandleByIndex(index): return index
+def nvmlDeviceGetComputeRunningProcesses(handle): return [Process(pid, 3 << 30) for pid in pids()]
+def nvmlDeviceGetGraphicsRunningProcesses(handle): return []
+def nvmlDeviceGetProcessUtilization(handle, since): return [Sample(pid, since + 1, 75) for pid in pids()]
+"""
+
+
+def test_what_a_step_takes_of_its_gpus_is_measured_while_it_runs(run):
+    def meters(stage):
+        return [process for process in psutil.Process(stage.process.pid).children() if "gpu_meter" in " ".join(process.cmdline())]
+
+    async def scene(stage):
+        stage.send(stage.batch(8, "#!/bin/bash\nsleep 60\n"))
+        stage.send(stage.batch(9, "#!/bin/bash\necho $$ > pid\nsleep 60\n", devices=["/dev/nvidia0"]))
+        await stage.until(lambda: meters(stage), BUSY_SECONDS)
+        for number in range(1, 1000):
+            stage.send(n.AskUsage(number=number, wanted=[(9, 1, -5)]))
+            await stage.until(lambda number=number: [one for one in stage.heard if isinstance(one, n.UsageTold) and one.number == number])
+            steps = stage.heard[-1].steps
+            if steps and steps[0].usage.taken["gres/gpumem"].total:
+                break
+        stage.kill_slurmd()
+        stage.start_slurmd()
+        await stage.until(lambda: len(stage.registrations) == 2 and meters(stage), BUSY_SECONDS)
+        for job in (8, 9):
+            stage.send(n.TerminateJob(job=job, attempt=1, why="", kill_wait=1))
+        taken = (await stage.ended(9)).usage.taken
+        assert taken["gres/gpumem"].most.value == 3 << 30
+        assert taken["gres/gpuutil"].most.value == 75
+        assert not (await stage.ended(8)).usage.taken.keys() & {"gres/gpumem", "gres/gpuutil"}
+        await stage.until(lambda: not meters(stage))
+
+    folder_of_modules = run.stage.root / "modules"
+    folder_of_modules.mkdir()
+    (folder_of_modules / "pynvml.py").write_text(FAKE_DRIVER.format(path=str(run.stage.root / "pid")))
+    run.stage.path = [str(folder_of_modules)]
+    run(scene, conf=LINUX)
+
+
 @pytest.mark.parametrize("grouped", [True, False], ids=["cgroup", "no cgroup"])
 def test_a_look_at_many_tasks_takes_less_than_a_millisecond_a_task_and_half_a_percent_of_a_core(grouped):
     processes = [subprocess.Popen(["/bin/sleep", "100"], start_new_session=True) for _ in range(64)]
