@@ -95,7 +95,7 @@ class Stage:
         self.process.send_signal(number)
         return self.process.wait(10)
 
-    async def until(self, found: Callable[[], object], seconds: float = 10.0) -> None:
+    async def until(self, found: Callable[[], object], seconds: float = 30.0) -> None:
         """Wait until `found()` is true; fails with what was last heard."""
         deadline = time.monotonic() + seconds
         while not found():
@@ -107,7 +107,7 @@ class Stage:
         """What was heard of a job."""
         return [message for message in self.heard if isinstance(message, kind) and message.job == job]
 
-    async def ended(self, job: int, step: int = -5, seconds: float = 10.0) -> n.StepEnded:
+    async def ended(self, job: int, step: int = -5, seconds: float = 30.0) -> n.StepEnded:
         """How a step ended, once it has."""
         def found() -> list[n.StepEnded]:
             return [message for message in self.reports(n.StepEnded, job) if isinstance(message, n.StepEnded) and message.step == step]
