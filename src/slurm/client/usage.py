@@ -26,6 +26,7 @@ class StepUsage(NamedTuple):
     """A running step: "86.batch", its nodes as a host list, and what its tasks have used until now.
 
     `memory`: bytes that it holds now. `allocated`: what it has, memory in MB. `silent`: nodes that did not answer in time, as a host list.
+    `job_memory`: MB that the job has on all of its nodes, 0 where memory is not given out.
     """
 
     step: str
@@ -37,6 +38,7 @@ class StepUsage(NamedTuple):
     pids: Sequence[StepPid] = ()
     silent: str = ""
     job: int = 0
+    job_memory: int = 0
 
 
 class Answer(NamedTuple):
@@ -69,4 +71,4 @@ def running(controller: Channel, ids: Sequence[str] = (), *, nodes: Sequence[str
 def _step(found: RunningStep) -> StepUsage:
     return StepUsage(
         found.step, found.nodes, found.ntasks, found.usage or Usage(), found.memory, found.allocated,
-        [StepPid(one.node, one.pid, one.task, one.local) for one in found.pids], found.silent, found.job_id)
+        [StepPid(one.node, one.pid, one.task, one.local) for one in found.pids], found.silent, found.job_id, found.job_memory)

@@ -16,9 +16,10 @@ from slurm.commands.top.job_page import JobPage
 from slurm.commands.top.listing import Listing
 from slurm.commands.top.node_page import NodePage
 from slurm.commands.top.source import Snapshot, Source
-from slurm.commands.top.tables import JOB_COLUMNS, NODE_COLUMNS
+from slurm.commands.top.tables import NODE_COLUMNS, job_columns
 from slurm.notation.printable import printable
 from slurm.sdk.following.inspection import NodeRow, QueueRow
+from slurm.sdk.following.using import Use
 
 OF_TABLES = frozenset(("filter", "mine", "show", "other", "clear", "open_log", "pause"))
 OF_JOBS = frozenset(("mine", "open_log", "cancel", "hold", "release", "requeue"))
@@ -70,7 +71,7 @@ class TopApp(App[int]):
         yield Static(id="tabs")
         yield Input(placeholder="words that a row must hold; Enter or Esc leaves", id="filter", compact=True)
         with ContentSwitcher(initial="queue"):
-            yield Listing(JOB_COLUMNS, lambda job: job.raw_id or job.id, "asking the cluster …", id="queue")
+            yield Listing(job_columns(self._use_of), lambda job: job.raw_id or job.id, "asking the cluster …", id="queue")
             yield Listing(NODE_COLUMNS, lambda node: node.name, "asking the cluster …", id="nodes")
         yield Footer(compact=True)
 
@@ -136,6 +137,9 @@ class TopApp(App[int]):
         if self.snapshot is None:
             self.queue.empty = self.nodes.empty = "nothing is known of the cluster yet"
             self._fill()
+
+    def _use_of(self, job: QueueRow) -> Use | None:
+        return self.snapshot.uses.get(job.id) if self.snapshot is not None else None
 
     def _banner(self, text: str) -> None:
         banner = self.screen_stack[0].query_one("#banner", Static)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from slurm.commands.top.source import Part, Snapshot
 from slurm.notation import jobref
 from slurm.render.explanation import lines
 from slurm.sdk.backends.backend import Backend
+from slurm.sdk.errors import BackendError
 from slurm.sdk.following import ending, explaining, inspection
 from slurm.sdk.following.explaining import Explaining
-from slurm.sdk.following.inspection import JobRecord, NodeRow
+from slurm.sdk.following.inspection import JobRecord, NodeRow, QueueRow
 from slurm.sdk.following.reasons import sentence
 from slurm.sdk.following.status import Status
+from slurm.sdk.following.using import Looks, Use, Using
+
+log = logging.getLogger("slurm.top")
 
 TAIL = 1 << 16
 """Bytes of a log that are shown of what it held before."""
+USE_SECONDS = 3.0
+"""What jobs use is asked of their nodes, so not with every look."""
+DOUBT_SECONDS = 60.0
 NODE_PAUSE = 5.0
 """So many times as long as the last question about all nodes took, none is asked: a big cluster's are asked about seldom."""
 
@@ -30,6 +38,9 @@ class ClusterSource:
         self._backend = backend
         self._nodes: Sequence[NodeRow] = ()
         self._nodes_due = 0.0
+        self._looks = Looks()
+        self._uses: Mapping[str, Use] = {}
+        self._uses_due = 0.0
 
     def snapshot(self) -> Snapshot:
         """Queue and nodes."""
@@ -39,7 +50,20 @@ class ClusterSource:
         if began >= self._nodes_due:
             self._nodes = inspection.nodes(self._backend.ask)
             self._nodes_due = time.monotonic() + NODE_PAUSE * (time.monotonic() - began)
-        return Snapshot(time.time(), jobs, self._nodes)
+        return Snapshot(time.time(), jobs, self._nodes, self._used(jobs))
+
+    def _used(self, jobs: Sequence[QueueRow]) -> Mapping[str, Use]:
+        """What the user's running jobs use, asked about seldom; a cluster that does not tell is not asked again for a while."""
+        began = time.monotonic()
+        if isinstance(self._backend, Using) and began >= self._uses_due:
+            pause = USE_SECONDS
+            try:
+                self._uses = self._looks.look(self._backend, [job for job in jobs if job.user == self.user])
+            except BackendError as error:
+                self._uses, pause = {}, DOUBT_SECONDS
+                log.info("what jobs use is not known: %s", error)
+            self._uses_due = time.monotonic() + max(pause, NODE_PAUSE * (time.monotonic() - began))
+        return self._uses
 
     def job(self, job: str) -> JobRecord:
         """The record of this id; of an array's waiting elements the one that they share."""

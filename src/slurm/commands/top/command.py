@@ -56,7 +56,7 @@ def _as_json(name: str, found: Snapshot) -> dict[str, object]:
 
     return {"cluster": name, "taken": found.taken, "jobs_by_state": counts(found.jobs),
             "resources": {name: {"allocated": used, "total": total} for name, (used, total) in shares(found.nodes).items()},
-            "jobs": [job._asdict() for job in found.jobs], "nodes": [node._asdict() for node in found.nodes]}
+            "jobs": [{**job._asdict(), "uses": use._asdict() if (use := found.uses.get(job.id)) is not None else None} for job in found.jobs], "nodes": [node._asdict() for node in found.nodes]}
 
 
 def _seconds(text: str) -> float:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from slurm.sdk.following.inspection import JobRecord, NodeRow, QueueRow
+from slurm.sdk.following.using import Use
 
 
 class Snapshot(NamedTuple):
-    """Queue and nodes at one moment (Unix time)."""
+    """Queue and nodes at one moment (Unix time), and what running jobs use, by their id, as far as the cluster tells."""
 
     taken: float
     jobs: Sequence[QueueRow]
     nodes: Sequence[NodeRow]
+    uses: Mapping[str, Use] = {}  # noqa: RUF012 - a NamedTuple's default, which nobody changes
 
 
 class Part(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from rich.style import Style
@@ -10,6 +11,7 @@ from rich.style import Style
 from slurm.commands.top.heading import EMPTY, FULL, size
 from slurm.commands.top.listing import PLAIN, Column
 from slurm.sdk.following.inspection import NodeRow, QueueRow
+from slurm.sdk.following.using import Use
 
 CODES = {"PENDING": "PD", "RUNNING": "R", "COMPLETING": "CG", "SUSPENDED": "S", "CONFIGURING": "CF", "COMPLETED": "CD", "FAILED": "F",
          "CANCELLED": "CA", "TIMEOUT": "TO", "NODE_FAIL": "NF", "PREEMPTED": "PR", "OUT_OF_MEMORY": "OOM", "STOPPED": "ST"}
@@ -45,19 +47,39 @@ def _meter(used: int, total: int, width: int) -> str:
     return FULL * full + EMPTY * (width - full)
 
 
-JOB_COLUMNS: list[Column[QueueRow]] = [
-    Column("JOBID", 11, lambda job: job.id, lambda job: natural(job.id)),
-    Column("USER", 8, lambda job: job.user, lambda job: job.user, from_width=64),
-    Column("PARTITION", 9, lambda job: job.partition, lambda job: job.partition, from_width=72),
-    Column("NAME", 14, lambda job: job.name, lambda job: job.name.lower()),
-    Column("ST", 3, lambda job: CODES.get(job.state, job.state[:3]), lambda job: job.state, _job_style),
-    Column("TIME", 10, lambda job: job.used, lambda job: _seconds(job.used), right=True),
-    Column("LIMIT", 10, lambda job: job.limit, lambda job: _seconds(job.limit), right=True, from_width=100),
-    Column("NODES", 5, lambda job: str(job.nodes), lambda job: job.nodes, right=True, from_width=90),
-    Column("CPUS", 4, lambda job: str(job.cpus), lambda job: job.cpus, right=True, from_width=56),
-    Column("ACCOUNT", 10, lambda job: job.account, lambda job: job.account, from_width=110),
-    Column("NODELIST(REASON)", 0, lambda job: job.nodelist or (f"({job.reason})" if job.reason else ""), lambda job: (bool(job.nodelist), natural(job.nodelist or job.reason))),
-]
+def _cpu_use(use: Use | None) -> str:
+    return "" if use is None else f"{use.cpu_percent:.0f}%"
+
+
+def _memory_use(use: Use | None) -> str:
+    if use is None:
+        return ""
+    return f"{size(use.memory)}/{size(use.memory_allocated)}" if use.memory_allocated else size(use.memory)
+
+
+def job_columns(use_of: Callable[[QueueRow], Use | None]) -> list[Column[QueueRow]]:
+    """The columns of the queue; `use_of` says what a running job uses, where that is known."""
+    def order(job: QueueRow, field: int) -> float:
+        use = use_of(job)
+        return -1.0 if use is None else use[field]
+
+    return [
+        Column("JOBID", 11, lambda job: job.id, lambda job: natural(job.id)),
+        Column("USER", 8, lambda job: job.user, lambda job: job.user, from_width=64),
+        Column("PARTITION", 9, lambda job: job.partition, lambda job: job.partition, from_width=72),
+        Column("NAME", 14, lambda job: job.name, lambda job: job.name.lower()),
+        Column("ST", 3, lambda job: CODES.get(job.state, job.state[:3]), lambda job: job.state, _job_style),
+        Column("TIME", 10, lambda job: job.used, lambda job: _seconds(job.used), right=True),
+        Column("LIMIT", 10, lambda job: job.limit, lambda job: _seconds(job.limit), right=True, from_width=100),
+        Column("NODES", 5, lambda job: str(job.nodes), lambda job: job.nodes, right=True, from_width=90),
+        Column("CPUS", 4, lambda job: str(job.cpus), lambda job: job.cpus, right=True, from_width=56),
+        Column("CPU%", 5, lambda job: _cpu_use(use_of(job)), lambda job: order(job, 0), right=True, from_width=84),
+        Column("MEMORY", 9, lambda job: _memory_use(use_of(job)), lambda job: order(job, 1), right=True, from_width=84),
+        Column("ACCOUNT", 10, lambda job: job.account, lambda job: job.account, from_width=110),
+        Column("NODELIST(REASON)", 0, lambda job: job.nodelist or (f"({job.reason})" if job.reason else ""), lambda job: (bool(job.nodelist), natural(job.nodelist or job.reason))),
+    ]
+
+
 NODE_COLUMNS: list[Column[NodeRow]] = [
     Column("NODE", 12, lambda node: node.name, lambda node: natural(node.name)),
     Column("STATE", 10, lambda node: node.state, lambda node: node.state, _node_style),

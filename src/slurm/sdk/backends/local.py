@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from slurm.client.accounting import Message
+from slurm.client.usage import StepUsage, running
 from slurm.model.errors import NotFound, SlurmError, Unreachable
 from slurm.net import client
 from slurm.net.batch_environment import submitted_environment
@@ -30,7 +32,7 @@ START_SECONDS = 60.0
 LISTED = ["JobArrayId", "State", "exit_code", "Reason"]
 RECHECK_SECONDS = (0.25, 2.0, 15.0)
 """When everything is asked again after the stream of events began: the first time for what happened as it was opened."""
-_LOOKS = ("Ping", "ListJobs", "Describe", "ExplainJob")
+_LOOKS = ("Ping", "ListJobs", "Describe", "FindUsage", "ExplainJob")
 """Questions that change nothing."""
 _KEPT = (INSTANCE_VARIABLE, "SLURM_CONF")
 _OF_SLURM = ("SLURM_", "SLURMD_", "SBATCH_")
@@ -39,6 +41,16 @@ _OF_SLURM = ("SLURM_", "SLURMD_", "SBATCH_")
 
 class _Unsure(BackendError):
     """The controller went after it was asked for something that must not be done twice."""
+
+
+class _Asked(NamedTuple):
+    """The kept connection as typed questions need it."""
+
+    ask: Callable[[Mapping[str, Any]], dict[str, Any]]
+
+    def call(self, message: Message) -> Mapping[str, object]:
+        """A request's reply."""
+        return self.ask(message)
 
 
 class LocalBackend(SharedDisk):
@@ -195,6 +207,10 @@ class LocalBackend(SharedDisk):
         """The fields of a `model.explanation.Explanation`; a BackendError because of NotFound where there is no such job."""
         explained: Mapping[str, Any] = self._ask({"type": "ExplainJob", "job_id": id})["explanation"]
         return explained
+
+    def usage(self, ids: Sequence[str]) -> Sequence[StepUsage]:
+        """The running steps of these jobs; those that are not ours to see are left out."""
+        return running(_Asked(self._ask), ids).steps
 
     def max_array(self) -> int:
         """MaxArraySize of the cluster: the ids of an array run from 0 to one below it."""

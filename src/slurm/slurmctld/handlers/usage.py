@@ -134,4 +134,5 @@ def _running(ctl: Controller, entry: JobStep, places: list[NodeName], answers: _
         pids += [m.StepProcess(node, pid, task, ranks[node].index(task) if task in ranks[node] else -1) for pid, task in now.pids]
     return m.RunningStep(
         job_id=job.id, step=entry.shown, nodes=hostlist.compress(step.nodes), ntasks=step.ntasks, usage=usage, memory=memory,
-        allocated=allocated, pids=pids, silent=hostlist.compress(silent))
+        allocated=allocated, pids=pids,
+        job_memory=job.allocation.memory if job.allocation is not None else 0, silent=hostlist.compress(silent))

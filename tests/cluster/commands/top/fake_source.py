@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from slurm.commands.top.source import Part, Snapshot
 from slurm.sdk.errors import BackendError
 from slurm.sdk.following.inspection import JobRecord, NodeRow, QueueRow
+from slurm.sdk.following.using import Use
 
 
 def job(id: str, state: str = "RUNNING", *, user: str = "ada", name: str = "train", used: str = "1:00", cpus: int = 4, reason: str = "None",
@@ -41,13 +42,14 @@ class FakeSource:
     away: str = ""
     looks: int = 0
     log_text: bytes = b""
+    uses: dict[str, Use] = field(default_factory=dict)
     done: list[tuple[str, str]] = field(default_factory=list)
 
     def snapshot(self) -> Snapshot:
         """What the test put in."""
         self.looks += 1
         self._answer()
-        return Snapshot(time.time(), list(self.jobs), list(self.nodes))
+        return Snapshot(time.time(), list(self.jobs), list(self.nodes), self.uses)
 
     def job(self, job: str) -> JobRecord:
         """The record of a line."""

@@ -12,6 +12,7 @@ from textual.widgets import Log, Static
 from slurm.commands.top.app import TopApp
 from slurm.commands.top.dialogs import Question
 from slurm.commands.top.job_page import JobPage, clean
+from slurm.sdk.following.using import Use
 from tests.cluster.commands.top.fake_source import FakeSource, job, node
 
 Play = Callable[[TopApp, FakeSource, Pilot[int]], Awaitable[None]]
@@ -60,6 +61,22 @@ def test_the_screen_shows_cluster_jobs_and_nodes_within_80_columns() -> None:
         await pilot.press("2")
         await until(pilot, lambda: "Not responding" in screen(app))
         assert "16.0G/64G" in screen(app) or "16G/64G" in screen(app)
+
+    on(busy(), play)
+
+
+def test_a_wide_screen_shows_what_running_jobs_use_beside_what_they_have() -> None:
+    async def play(app: TopApp, source: FakeSource, pilot: Pilot[int]) -> None:
+        await pilot.resize_terminal(120, 24)
+        await until(pilot, lambda: "CPU%" in screen(app))
+        assert "%" not in screen(app).splitlines()[4], "nothing is known yet"
+        source.uses = {"7": Use(97.6, 1536, 4096), "9": Use(3.0, 12)}
+        await until(pilot, lambda: "98%" in screen(app))
+        line = next(line for line in screen(app).splitlines() if line.startswith("7 "))
+        assert "1.5G/4G" in line
+        assert any(line.startswith("9 ") and " 3% " in line and " 12M " in line for line in screen(app).splitlines())
+        app.queue.sort_by(next(number for number, column in enumerate(app.queue.columns) if column.title == "CPU%"), backwards=True)
+        assert [row.id for row in app.queue.shown] == ["7", "9", "12"]
 
     on(busy(), play)
 
