@@ -378,7 +378,7 @@ class Node:
         self.spawn(self._tell_usage(order))
 
     async def _tell_usage(self, order: n.AskUsage) -> None:
-        told = await usage.answer(order, self.roster)
+        told = await usage.answer(self.settings.node, order, self.roster)
         if self.accepted.is_set():
             self._send(told)
 
@@ -417,7 +417,7 @@ class Node:
         self.outbox.put(
             n.StepEnded(
                 serial=0, job=key.job, attempt=key.attempt, step=key.step, status=ended.status, oom=ended.oom,
-                usage=usage.of(ended), why=ended.note,
+                usage=usage.of(ended.usage, self.settings.node), why=ended.note,
                 began=ended.began, drain=unkillable.reason(self.settings.node, key, ended.unkillable), limit=ended.limit),
             lambda: self.steps.remove(step))
         if ended.unkillable:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypedDict
 
 import msgspec
 
 from slurm.config.config import Config
-from slurm.model.accounting import Usage
+from slurm.model.accounting import MOST, Extreme, TresUsage, Usage
 from slurm.model.errors import ConfigError
+from slurm.model.ids import NodeName
 from slurm.notation import gather_frequency
 from slurm.notation.errors import NotationError
 from slurm.slurmd import control
 from slurm.slurmd.roster import Roster, StepHere
-from slurm.slurmd.stepd.folder import Ended, StepRecord
+from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.usage import energy, processes
 from slurm.wire import node_messages as n
 
@@ -94,30 +96,67 @@ def missing(gathering: Gathering) -> str:
     return ""
 
 
-def of(ended: Ended) -> Usage | None:
-    """What a step used, as its journal says."""
-    try:
-        return msgspec.convert(ended.usage, Usage | None)
-    except msgspec.ValidationError as error:
-        log.error("what a step used cannot be read, its end is told without: %s", error)
+class _Figures(msgspec.Struct):
+    """What a slurmstepd tells (stepd.usage.gatherer.Gatherer.usage)."""
+
+    tasks: list[tuple[int, float, float, int, int, int, int, int]]
+    step: tuple[float, float] | None = None
+    gpus: list[tuple[int, int, int]] | None = None
+    energy: int | None = None
+
+
+def of(told: Mapping[str, object] | None, node: str) -> Usage | None:
+    """What a step used on this node, as its slurmstepd told it; None where it did not, or not so that it can be read."""
+    if told is None:
         return None
+    try:
+        figures = msgspec.convert(told, _Figures)
+    except msgspec.ValidationError as error:
+        log.error("what a step used cannot be read, it is told without: %s", error)
+        return None
+    if not figures.tasks:
+        return None
+    ranks, user, system, memory, vmem, faults, read, written = zip(*figures.tasks, strict=True)
+    given = figures.step or (0.0, 0.0)
+
+    def tres(values: Sequence[int], total: int | None = None) -> TresUsage:
+        def extreme(index: int) -> Extreme:
+            return Extreme(_within(values[index]), NodeName(node), ranks[index])
+
+        most, least = max(range(len(values)), key=values.__getitem__), min(range(len(values)), key=values.__getitem__)
+        return TresUsage(_within(sum(values) if total is None else total), len(values), extreme(most), extreme(least))
+
+    taken = {"cpu": tres([round(1000 * (one + other)) for one, other in zip(user, system, strict=True)]), "mem": tres(memory), "vmem": tres(vmem),
+             "pages": tres(faults), "fs/disk": tres(read)}
+    if figures.gpus:
+        held, most, mean = zip(*figures.gpus, strict=True)
+        taken["gres/gpumem"], taken["gres/gpuutil"] = tres(held), tres(most, sum(mean))
+    if figures.energy is not None:
+        taken["energy"] = tres([figures.energy])
+    return Usage(round(max(sum(user), given[0]), 3), round(max(sum(system), given[1]), 3), taken, {"fs/disk": tres(written)})
 
 
-def _now(step: StepHere, answer: dict[str, object] | None, *, pids: bool) -> n.StepNow | None:
+def _within(value: int) -> int:
+    """No node tells more than the protocol's bounds allow."""
+    return max(0, min(value, MOST))
+
+
+def _now(node: str, step: StepHere, answer: dict[str, object] | None, *, pids: bool) -> n.StepNow | None:
     """What a slurmstepd answered, as slurmctld is told it."""
     if answer is None or not answer.get("ok"):
         return None
     key = step.key
     try:
+        usage = answer["usage"]
         return msgspec.convert({
-            "job": key.job, "attempt": key.attempt, "step": key.step, "usage": answer["usage"], "memory": answer["memory"],
+            "job": key.job, "attempt": key.attempt, "step": key.step, "usage": of(usage, node) if isinstance(usage, dict) else None, "memory": answer["memory"],
             "pids": answer["pids"] if pids else []}, n.StepNow)
     except (KeyError, msgspec.ValidationError) as error:
         log.error("what step %s uses cannot be read: %s", key.shown, error)
         return None
 
 
-async def answer(order: n.AskUsage, roster: Roster) -> n.UsageTold:
+async def answer(node: str, order: n.AskUsage, roster: Roster) -> n.UsageTold:
     """What the steps that are asked about use now, as far as they answer in time."""
     wanted = [step for job, attempt, number in order.wanted if (here := roster.find(job, attempt)) is not None
               for step in here.running if number in (n.EVERY_STEP, step.key.step)]
@@ -125,7 +164,7 @@ async def answer(order: n.AskUsage, roster: Roster) -> n.UsageTold:
 
     async def ask(step: StepHere) -> n.StepNow | None:
         async with places:
-            return _now(step, await control.ask(step.path, {"op": "usage"}, _SECONDS), pids=order.pids)
+            return _now(node, step, await control.ask(step.path, {"op": "usage"}, _SECONDS), pids=order.pids)
 
     asked = [asyncio.create_task(ask(step)) for step in wanted[:n.MOST_STEPS]]
     if not asked:

@@ -131,7 +131,7 @@ class StepRecord(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How a step's tasks on this node ended: the highest wait status, what they used (the fields of model.accounting.Usage; None: nothing was
+    """How a step's tasks on this node ended: the highest wait status, what they used (as stepd.usage.gatherer tells it; None: nothing was
     measured), time since the epoch.
 
     `note` is a sentence for the job's owner, "" when there is nothing to say; `began` False: none of its programs ran. `unkillable` are

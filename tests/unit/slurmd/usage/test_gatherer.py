@@ -19,6 +19,7 @@ from slurm.slurmd.stepd.usage.gatherer import Gatherer
 from slurm.slurmd.stepd.usage.processes import Processes
 from slurm.slurmd.stepd.usage.task import TaskUsage
 from slurm.slurmd.stepd.usage.tree import Tree
+from slurm.slurmd.usage import of
 from tests.unit.slurmd.usage.machine import Counting, Machine
 
 MB = 1 << 20
@@ -52,7 +53,9 @@ def gatherer(machine: Machine, record: StepRecord = RECORD, pids: tuple[int, ...
 
 
 def usage(found: Gatherer) -> Usage:
-    return msgspec.convert(json.loads(json.dumps(found.usage())), Usage)
+    made = of(json.loads(json.dumps(found.usage())), "cn07")
+    assert made is not None
+    return made
 
 
 def test_processes_belong_to_the_task_that_they_descend_from(machine):

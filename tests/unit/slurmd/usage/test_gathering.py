@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 from slurm.config.config import parse
+from slurm.model import bounds
+from slurm.model.accounting import Extreme, TresUsage, Usage
 from slurm.model.errors import ConfigError
+from slurm.model.settings import Settings
 from slurm.slurmd import usage
-from slurm.slurmd.stepd.folder import Ended, StepRecord
+from slurm.slurmd.stepd.folder import StepRecord
 
 CLUSTER = "ClusterName=c\nSlurmctldHost=h\nNodeName=cn01 CPUs=4\nPartitionName=p Nodes=ALL Default=YES\n"
 RECORD = StepRecord(1, 1, 0, "cn01", 0, 0, "root", [], {}, "/", {}, sample_seconds=-1)
@@ -58,7 +61,22 @@ def test_what_is_not_measured_is_said_once_with_a_sentence(line):
     assert "not carried out yet" in warned[0]
 
 
-def test_usage_that_cannot_be_read_costs_nothing_but_itself():
-    assert usage.of(Ended(0)) is None
-    assert usage.of(Ended(0, usage={"user_seconds": 1.5})).user_seconds == 1.5
-    assert usage.of(Ended(0, usage={"user_seconds": "much"})) is None
+def test_figures_of_tasks_become_sums_and_extremes_of_this_node():
+    figures = {"tasks": [[4, 1.0, 0.5, 100, 200, 1, 7, 8], [5, 2.0, 0.0, 50, 300, 0, 9, 2]], "step": [2.0, 1.25], "gpus": [[10, 90, 40], [20, 30, 20]], "energy": 77}
+    found = usage.of(figures, "cn07")
+    assert (found.user_seconds, found.system_seconds) == (3.0, 1.25)
+    assert found.taken["cpu"] == TresUsage(3500, 2, Extreme(2000, "cn07", 5), Extreme(1500, "cn07", 4))
+    assert found.taken["mem"] == TresUsage(150, 2, Extreme(100, "cn07", 4), Extreme(50, "cn07", 5))
+    assert found.taken["gres/gpuutil"] == TresUsage(60, 2, Extreme(90, "cn07", 4), Extreme(30, "cn07", 5))
+    assert found.taken["energy"] == TresUsage(77, 1, Extreme(77, "cn07", 4), Extreme(77, "cn07", 4))
+    assert (found.given["fs/disk"].total, found.taken["vmem"].total, found.taken["pages"].total) == (10, 500, 1)
+
+
+@pytest.mark.parametrize("told", [None, {}, {"tasks": []}, {"tasks": [[1, 2]]}, {"tasks": "much"}, {"user_seconds": 1.5}])
+def test_usage_that_cannot_be_read_costs_nothing_but_itself(told):
+    assert usage.of(told, "cn07") is None
+
+
+def test_no_figure_exceeds_what_may_be_told():
+    found = usage.of({"tasks": [[0, 1.0, 0.0, 2**63, -5, 0, 0, 0]]}, "cn07")
+    bounds.checker(Usage)(found, "", Settings())

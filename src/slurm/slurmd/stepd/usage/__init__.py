@@ -2,5 +2,5 @@
 
 `gatherer` puts it together; `processes` reads one process from /proc, `tree` says which processes are whose, `task` keeps what one task has
 used so far, `cgroup_figures`, `gpu_readings` and `energy` read what processes cannot tell. slurmstepd stays small: nothing here imports
-msgspec, and the usage it tells is a plain object with the fields of `model.accounting.Usage`.
+msgspec, and slurmd makes of its figures what is told (`slurmd.usage`).
 """

@@ -16,7 +16,7 @@ from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.usage import cgroup_figures, gpu_readings
 from slurm.slurmd.stepd.usage.energy import WRAP_SECONDS, Rapl
 from slurm.slurmd.stepd.usage.processes import Processes, Reading
-from slurm.slurmd.stepd.usage.task import MOST, TaskUsage
+from slurm.slurmd.stepd.usage.task import TaskUsage
 from slurm.slurmd.stepd.usage.tree import Ranked, Tree
 
 FIRST_SECONDS = 1.0
@@ -36,7 +36,8 @@ class Gatherer:
         self._tasks = tasks
         self._cgroup = cgroup
         self._processes = processes or Processes(memory_by=record.memory_by)
-        self._tree = Tree(self._processes, root or os.getpid(), tasks, self._members if record.cgroup else None)
+        self._root = root
+        self._tree: Tree | None = None  # a short step needs none
         left_by_fork = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + _OWN_WORK
         self._used = {task.rank: TaskUsage(task.rank, left_by_fork) for task in tasks}
         self._rapl = rapl or (Rapl() if record.energy else None)
@@ -52,6 +53,8 @@ class Gatherer:
         now = time.monotonic()
         since = now - self._looked if self._looked else 0.0
         self._looked = now
+        if self._tree is None:
+            self._tree = Tree(self._processes, self._root or os.getpid(), self._tasks, self._members if self._record.cgroup else None)
         found = self._tree.look()
         self._pids = [(reading.pid, rank) for rank, readings in found.items() for reading in readings]
         for rank, readings in found.items():
@@ -97,7 +100,7 @@ class Gatherer:
     def reaped(self, pid: int, used: resource.struct_rusage, traffic: tuple[int, int]) -> None:
         """A child of slurmstepd was waited for."""
         rank = next((task.rank for task in self._tasks if task.pid == pid), None)
-        if rank is None:
+        if rank is None and self._tree is not None:
             rank = self._tree.rank_of(pid)
         self._used[self._tasks[0].rank if rank is None else rank].reaped(pid, used, traffic, self._lives)
 
@@ -140,34 +143,20 @@ class Gatherer:
                 "pids": [[pid, begun.get(pid, -1)] for pid, _ in self._pids[:MOST_PIDS]]}
 
     def usage(self) -> dict[str, object] | None:
-        """The fields of model.accounting.Usage; None when none of its tasks was started."""
+        """What its tasks used, as short as it can be told; None when none of them was started.
+
+        {"tasks": [rank, user seconds, system seconds, memory, virtual memory, page faults, bytes read, bytes written] each, "step": [user, system]
+        of the cgroup, "gpus": [bytes, percent at most, percent on average] each, "energy": joules}; the last three where they are measured.
+        slurmd makes a model.accounting.Usage of it: slurmstepd, whose every page is a copy of the zygote's, does little.
+        """
         begun = [self._used[task.rank] for task in self._tasks if task.pid]
         if not begun:
             return None
-        sums = [(used, used.sums()) for used in begun]
-        user, system = sum(each.user for _, each in sums), sum(each.system for _, each in sums)
+        told: dict[str, object] = {"tasks": [used.told() for used in begun]}
         if self._step_cpu is not None:
-            user, system = max(user, self._step_cpu[0]), max(system, self._step_cpu[1])
-        taken = {
-            "cpu": self._tres([(used.rank, round((each.user + each.system) * 1000)) for used, each in sums]),
-            "mem": self._tres([(used.rank, used.most_memory) for used, _ in sums]),
-            "vmem": self._tres([(used.rank, max(used.most_vmem, used.most_memory)) for used, _ in sums]),
-            "pages": self._tres([(used.rank, each.faults) for used, each in sums]),
-            "fs/disk": self._tres([(used.rank, each.read) for used, each in sums]),
-        }
+            told["step"] = self._step_cpu
         if self._record.gpu_readings:
-            taken["gres/gpumem"] = self._tres([(used.rank, used.gpu_memory) for used, _ in sums])
-            percents = self._tres([(used.rank, used.gpu_percent) for used, _ in sums])
-            taken["gres/gpuutil"] = {**percents, "total": sum(used.mean_gpu_percent for used, _ in sums)}
+            told["gpus"] = [[used.gpu_memory, used.gpu_percent, used.mean_gpu_percent] for used in begun]
         if self._rapl is not None:
-            taken["energy"] = self._tres([(begun[0].rank, self._joules)])
-        return {"user_seconds": round(user, 3), "system_seconds": round(system, 3), "taken": taken,
-                "given": {"fs/disk": self._tres([(used.rank, each.written) for used, each in sums])}}
-
-    def _tres(self, values: list[tuple[int, int]]) -> dict[str, object]:
-        """Of (rank, value) pairs: their sum, how many, the largest and the smallest."""
-        def extreme(pair: tuple[int, int]) -> dict[str, object]:
-            return {"value": min(pair[1], MOST), "node": self._record.node, "task": pair[0]}
-
-        return {"total": min(sum(value for _, value in values), MOST), "tasks": len(values),
-                "most": extreme(max(values, key=lambda pair: pair[1])), "least": extreme(min(values, key=lambda pair: pair[1]))}
+            told["energy"] = self._joules
+        return told

@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterable
 
 from slurm.slurmd.stepd.usage.processes import Reading
 
-MOST = 2**53
-"""No value is told larger: bounds of the protocol. `model.accounting` has the same."""
-
 
 class Sums:
     """Seconds of CPU, major page faults, bytes read and written."""
@@ -92,8 +89,16 @@ class TaskUsage:
             self.most_memory = self._at_most if at_most is None else min(self._at_most, at_most)
         self.most_vmem = max(self.most_vmem, self.most_memory)
 
+    def told(self) -> list[float]:
+        """Its rank, seconds of CPU in user mode and in the kernel, memory, virtual memory, page faults, bytes read and written."""
+        sums = self.sums()
+        return [self.rank, round(sums.user, 3), round(sums.system, 3), self.most_memory, max(self.most_vmem, self.most_memory), sums.faults, sums.read, sums.written]
+
     def sums(self) -> Sums:
         """What it has used so far. Time of a process whose parent does not wait for it is not lost once it was told."""
+        if not self._living:
+            self._told.at_least(self._ended)
+            return self._told
         sums = Sums()
         sums.at_least(self._ended)
         for reading in self._living.values():
