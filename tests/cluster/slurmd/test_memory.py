@@ -9,10 +9,14 @@ import sys
 import psutil
 import pytest
 
+from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import ConfigError
+from slurm.model.ids import NodeName
+from slurm.model.job import NodeShare
 from slurm.slurmd import settings
 from slurm.slurmd.stepd import memory
 from tests.cluster.slurmd.conftest import CONF
+from tests.cluster.slurmd.test_steps import Srun
 
 HOLDS = "import os, time; table = bytearray(80 << 20); {then}; print('start', flush=True); time.sleep({seconds})"
 LOOKING = "JobAcctGatherParams=OverMemoryKill\nJobAcctGatherFrequency=task=1\n"
@@ -34,6 +38,19 @@ def test_a_step_that_holds_more_than_it_may_is_killed_and_told_why_and_one_that_
         assert "its limit on this node is 40M: ask for more with --mem" in stage.output(1)
         shared = await stage.ended(2)
         assert (shared.oom, shared.status) == (False, 0)
+    run(scene, conf=LOOKING)
+
+
+def test_a_step_of_srun_is_killed_as_a_whole_whatever_interval_it_asked_for(run):
+    async def scene(stage):
+        credential = stage.credential(4, 0, 2, shares=[NodeShare(node=NodeName("cn01"), cpus=CpuSet(0b11), memory=60, tasks=2)], sampling=0)
+        greedy = [sys.executable, "-S", "-c", HOLDS.format(then="pass", seconds=30)]
+        srun = await Srun.call(stage, 4, [], ranks=(0, 1), credential=credential, multi_prog=[greedy, ["/bin/sleep", "30"]])
+        await srun.finish()
+        ended = await stage.ended(4, 0)
+        assert (ended.oom, ended.status, srun.exits) == (True, 9, {0: 9, 1: 9})
+        assert "StepId=4.0 exceeded memory limit (" in srun.notices
+        assert ended.usage.taken["mem"].most.value > 80 << 20
     run(scene, conf=LOOKING)
 
 

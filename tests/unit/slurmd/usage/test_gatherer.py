@@ -125,6 +125,21 @@ def test_time_counts_once_whether_seen_waited_for_or_both(machine):
     assert usage(found) == told
 
 
+def test_a_child_that_lives_on_without_its_parent_counts_again_with_the_next_look(machine):
+    found = gatherer(machine)
+    machine.process(61, 60, user=3.0)
+    machine.process(62, 61, user=5.0)
+    found.look()
+    machine.end(61)
+    found.reaped(61, ended(3.0), (0, 0))
+    machine.process(62, STEPD, user=6.0)
+    found.look()
+    assert usage(found).user_seconds == 9.0
+    found.reaped(62, ended(6.5), (0, 0))
+    machine.end(62)
+    assert usage(found).user_seconds == 9.5
+
+
 def test_what_was_told_is_not_lost_when_a_parent_does_not_wait_for_its_child(machine):
     found = gatherer(machine)
     machine.process(61, 60, user=9.0)
@@ -137,19 +152,19 @@ def test_what_was_told_is_not_lost_when_a_parent_does_not_wait_for_its_child(mac
 
 def test_a_short_task_has_what_wait_tells_of_it():
     task = TaskUsage(0, left_by_fork=20 * MB)
-    task.reaped(7, ended(0.02, 0.01, most_mb=300), (5, 6), bool)
+    task.reaped(7, ended(0.02, 0.01, most_mb=300), (5, 6))
     assert task.most_memory == 300 * MB
     short = TaskUsage(0, left_by_fork=20 * MB)
-    short.reaped(7, ended(0.001, 0.001, most_mb=18), (0, 0), bool)
+    short.reaped(7, ended(0.001, 0.001, most_mb=18), (0, 0))
     short.never_seen_holding(None)
     assert short.most_memory == 18 * MB
     bounded = TaskUsage(0, left_by_fork=20 * MB)
-    bounded.reaped(7, ended(0.001, 0.001, most_mb=18), (0, 0), bool)
+    bounded.reaped(7, ended(0.001, 0.001, most_mb=18), (0, 0))
     bounded.never_seen_holding(2 * MB)
     assert bounded.most_memory == 2 * MB
     seen = TaskUsage(0, left_by_fork=20 * MB)
     seen.held(6 * MB)
-    seen.reaped(7, ended(0.001, 0.001, most_mb=18), (0, 0), bool)
+    seen.reaped(7, ended(0.001, 0.001, most_mb=18), (0, 0))
     seen.never_seen_holding(None)
     assert seen.most_memory == 6 * MB
 

@@ -15,7 +15,7 @@ from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.usage import cgroup_figures, gpu_readings
 from slurm.slurmd.stepd.usage.energy import WRAP_SECONDS, Rapl
-from slurm.slurmd.stepd.usage.processes import Processes, Reading
+from slurm.slurmd.stepd.usage.processes import Processes
 from slurm.slurmd.stepd.usage.task import TaskUsage
 from slurm.slurmd.stepd.usage.tree import Ranked, Tree
 
@@ -102,11 +102,7 @@ class Gatherer:
         rank = next((task.rank for task in self._tasks if task.pid == pid), None)
         if rank is None and self._tree is not None:
             rank = self._tree.rank_of(pid)
-        self._used[self._tasks[0].rank if rank is None else rank].reaped(pid, used, traffic, self._lives)
-
-    def _lives(self, reading: Reading) -> bool:
-        present = self._processes.glance(reading.pid)
-        return present is not None and present.started == reading.started
+        self._used[self._tasks[0].rank if rank is None else rank].reaped(pid, used, traffic)
 
     def finish(self) -> None:
         """All tasks have ended; the cgroup is still there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from slurm.slurmd.stepd.usage.processes import Reading
 
@@ -65,12 +65,13 @@ class TaskUsage:
         """Percent of a GPU's time, on average over the time in which it was looked at."""
         return round(self._gpu_sum / self._gpu_seconds) if self._gpu_seconds else 0
 
-    def reaped(self, pid: int, used: resource.struct_rusage, traffic: tuple[int, int], lives: Callable[[Reading], bool]) -> None:
+    def reaped(self, pid: int, used: resource.struct_rusage, traffic: tuple[int, int]) -> None:
         """A process of it was waited for by slurmstepd: what wait4(2) tells counts, with that of the processes it had waited for.
 
-        Those are dropped: `lives(reading)` says whether a process is still the one that it was.
+        So what descended from it is not counted any more as it was last seen: who lives on is seen again at the next look.
         """
-        self._living = {other: reading for other, reading in self._living.items() if other != pid and lives(reading)}
+        if self._living.pop(pid, None) is not None:
+            self._forget_children({pid})
         ended = self._ended
         ended.user += used.ru_utime
         ended.system += used.ru_stime
@@ -82,6 +83,12 @@ class TaskUsage:
             self.most_memory = max(self.most_memory, largest)
         else:
             self._at_most = max(self._at_most, largest)
+
+    def _forget_children(self, parents: set[int]) -> None:
+        while parents:
+            parents = {reading.pid for reading in self._living.values() if reading.parent in parents}
+            for pid in parents:
+                del self._living[pid]
 
     def never_seen_holding(self, at_most: int | None) -> None:
         """It has ended. A task that was too short to be looked at held no more than wait4(2) says, nor than `at_most` bytes."""

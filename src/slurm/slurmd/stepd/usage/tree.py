@@ -38,6 +38,7 @@ class Tree:
         self._foreign: set[int] = set()
         self._looks = 0
         self._known: dict[tuple[int, int], int] = {}  # (pid, started) → rank
+        self._by_pid: dict[int, int] = {}
 
     def look(self) -> dict[int, list[Reading]]:
         """Rank → its processes now; every rank of the step is there."""
@@ -50,11 +51,12 @@ class Tree:
             known[reading.pid, reading.started] = rank
             sorted_out[rank].append(reading)
         self._known = known
+        self._by_pid = {pid: rank for (pid, _), rank in known.items()}
         return sorted_out
 
     def rank_of(self, pid: int) -> int | None:
         """Whose a process was when it was last looked at."""
-        return next((rank for (known, _), rank in self._known.items() if known == pid), None)
+        return self._by_pid.get(pid)
 
     def _rank_of(self, reading: Reading, found: Mapping[int, Reading], begun: Mapping[int, int]) -> int:
         passed: set[int] = set()
