@@ -10,15 +10,15 @@ that output.
 from __future__ import annotations
 
 SHOWN = """
-AccountingStorageBackupHost | text | | later | no accounting daemon is contacted
+AccountingStorageBackupHost | text | | yes |
 AccountingStorageEnforce | list | none | yes |
-AccountingStorageHost | text | localhost | later | no accounting daemon is contacted
+AccountingStorageHost | text | localhost | yes |
 AccountingStorageExternalHost | text | | later | no accounting daemon is contacted
 AccountingStorageParameters | list | | later | no accounting daemon is contacted
-AccountingStoragePort | int | 6819 | later | no accounting daemon is contacted
-AccountingStorageTRES | tres | | later | no accounting daemon is contacted
-AccountingStorageType | plugin | | later | job records are not sent to an accounting daemon
-AccountingStoreFlags | list | | later | no accounting daemon is contacted
+AccountingStoragePort | int | 6819 | yes |
+AccountingStorageTRES | tres | | yes |
+AccountingStorageType | text | | yes |
+AccountingStoreFlags | list | | yes |
 AcctGatherEnergyType | text | | yes |
 AcctGatherFilesystemType | plugin | | later | filesystem traffic is not measured
 AcctGatherInterconnectType | plugin | | later | network traffic is not measured
@@ -95,7 +95,7 @@ MailDomain | text | | later | no mail is sent
 MailProg | text | /bin/mail | later | no mail is sent
 MaxArraySize | int | 1001 | yes |
 MaxBatchRequeue | int | 5 | yes |
-MaxDBDMsgs | int | 10000 | later | no accounting daemon is contacted
+MaxDBDMsgs | int | 10000 | yes |
 MaxJobCount | int | 10000 | yes |
 MaxJobId | int | 67043328 | yes |
 MaxMemPerNode | mb | 0 | yes |
@@ -312,6 +312,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "AuthAltTypes": {"auth/jwt": "yes"},
     "AuthInfo": {"cred_expire": "yes", "socket": "yes", "ttl": "yes", "disable_sack": "later", "use_client_ids": "later"},
     "DependencyParameters": {"kill_invalid_depend": "yes", "disable_remote_singleton": "ok", "max_depend_depth": "later"},
+    "AccountingStorageType": {"accounting_storage/slurmdbd": "yes", "accounting_storage/none": "yes", "slurmdbd": "yes", "none": "yes", "(null)": "yes"},
+    "AccountingStoreFlags": {"job_comment": "yes", "job_env": "yes", "job_extra": "yes", "job_script": "yes", "no_stdio": "yes"},
     "AcctGatherEnergyType": {"acct_gather_energy/none": "yes", "acct_gather_energy/rapl": "yes", "(null)": "yes"},
     "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "yes", "NoShared": "yes", "NoOverMemoryKill": "yes", "DisableGPUAcct": "yes"},
     "SchedulerParameters": {

@@ -30,6 +30,7 @@ from slurm.net.signing import Signer
 from slurm.notation import jobref
 from slurm.render.view import View
 from slurm.slurmctld import launch, setup
+from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.certifying import Certifier
 from slurm.slurmctld.engine import Engine
@@ -65,6 +66,7 @@ class Controller:
         self.journal = journal
         self.operators = operators
         self.signer = signer
+        self.accounting: Accounting | None = None  # who sends records to slurmdbd
         self.certifier: Certifier | None = None  # who vouches for users on other machines; None where there are none, or no slurm.key
         self.enrols = False  # whether daemons are given certificates by it, because MUNGE says whose they are
         self.credential_lifetime = setup.credential_lifetime(config)
@@ -164,6 +166,7 @@ class Controller:
         config = self._read(self.config.path)
         operators = setup.operators(config)
         event = setup.configured(config, self.now(), operators)
+        event.settings.accounting = self.cluster.settings.accounting  # only a restart changes that
         leaving = self.links.leaving(node.name for node in event.nodes)
         durable = self.engine.record(event)
         warnings = [*setup.needs_restart(self.config, config), *setup.left_out(config), *setup.risks(config), *config.warnings]

@@ -18,7 +18,8 @@ from slurm.core.effects import Record as Recorded
 from slurm.core.events import Event
 from slurm.model import msgpack
 from slurm.model.errors import StoreError
-from slurm.slurmctld import chronicle, faultpoints, parcels
+from slurm.slurmctld import chronicle, faultpoints
+from slurm.slurmctld.accounting import parcels
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Record, StoreBusy
 from slurm.store.parcels import Parcel
@@ -55,6 +56,7 @@ class Engine:
         self.cluster = cluster
         self.stalled = ""  # why the disk does not take events, "" when it does
         self.events_recorded = 0
+        self.put_out: Callable[[int], None] | None = None  # told the number up to which records for the database are on disk
         self._seq_before = commit.submitted_seq
         self._commit = commit
         self._carry_out = carry_out
@@ -117,6 +119,11 @@ class Engine:
         if not durable.done():
             raise StoreError(hints=[self.stalled, *hints])
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything recorded so far is on disk."""
+        return self._last is None or self._last.done()
+
     async def settled(self) -> None:
         """Wait until everything recorded so far is on disk: asked before telling somebody what memory says."""
         if self._last is not None:
@@ -154,6 +161,8 @@ class Engine:
                 log.exception("%s could not be carried out", effect)
         if not batch.durable.done():
             batch.durable.set_result(None)
+        if batch.outbox and self.put_out is not None:
+            self.put_out(batch.outbox[-1].sequence)
         chronicle.tell(self.cluster, batch.events)
 
     def _refused(self, batch: _Batch, error: StoreError) -> None:

@@ -189,9 +189,9 @@ class Links:
                 NodeUpdated(at=at, node=name, by=Uid(0), by_name="slurm", state="drain", reason=message.drain)]
             if message.step == BATCH_STEP:
                 return [BatchExited(at=at, job=job, attempt=attempt, status=message.status, oom=message.oom, why=message.why,
-                                    began=message.began, limit=message.limit), *drained]
+                                    began=message.began, limit=message.limit, usage=message.usage), *drained]
             return [StepExited(at=at, job=job, attempt=attempt, step=StepId(message.step), node=name, status=message.status,
-                               oom=message.oom), *drained]
+                               oom=message.oom, usage=message.usage), *drained]
         log.error("node %s cannot start job %s: %s", name, job, message.why)
         events: list[Event] = [LaunchFailed(at=at, job=job, attempt=attempt, node=name, why=message.why)]
         if message.drain:

@@ -19,7 +19,10 @@ from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.jwt_tokens import Tokens
 from slurm.net.peer import Peer
 from slurm.net.server import Server
-from slurm.slurmctld import credential_key, parcels, setup, snapshots
+from slurm.net.tls import Trust
+from slurm.slurmctld import credential_key, setup, snapshots
+from slurm.slurmctld.accounting import parcels, site
+from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
 from slurm.slurmctld.restoring import restore
@@ -98,6 +101,7 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._snapshot_events = snapshot_events
         self._error: StoreError | None = None
+        self._trust: Trust | None = None  # by which daemons on other machines know this one
         self.controller: Controller
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -150,9 +154,11 @@ class Service:
 
     async def _serve(self, ctl: Controller, journal: Journal, commit: GroupCommit, ready: Callable[[], None]) -> None:
         taker = Snapshots(ctl.engine, journal, commit, events=self._snapshot_events)
+        accounting = None
         try:
             await self._listen()
             self._become_user()
+            accounting = await self._begin_accounting(ctl, journal, commit)
             ctl.reconfigured = self._on_reconfigured
             ctl.begin()
             self._spawn(taker.run())
@@ -166,6 +172,8 @@ class Service:
                 task.cancel()
             # First nothing new happens by itself, then nobody asks any more, then what happened is on disk.
             await ctl.close()
+            if accounting is not None:
+                await accounting.close()
             for server in self._servers:
                 await server.close()
             await commit.drain()
@@ -174,6 +182,16 @@ class Service:
                 await taker.take(compact_seconds=1.0)
             taker.close()
             await commit.close()
+
+    async def _begin_accounting(self, ctl: Controller, journal: Journal, commit: GroupCommit) -> Accounting | None:
+        """Begin to send records to slurmdbd; None where there is none."""
+        if not ctl.cluster.settings.accounting:
+            return None
+        accounting = ctl.accounting = Accounting(
+            ctl.engine, journal, commit, ctl.now, lambda: site.facts(self.config, ctl.cluster), site.most_waiting(self.config))
+        accounting.link = site.link(self.config, accounting, self._trust, {0, os.geteuid(), *ctl.operators})
+        await accounting.start()
+        return accounting
 
     def _become_user(self) -> None:
         """Lay root's rights down. What was opened stays open: ports, sockets, the key, the log."""
@@ -207,6 +225,7 @@ class Service:
         owners = {0, os.getuid(), *self.controller.operators}
         if conf.text("AuthType").lower() == "auth/slurm":
             secured = Secured(conf, owners)
+            self._trust = secured.trust
             self.controller.certifier = secured.certifier()
             self.controller.tokens = self._tokens(conf)
             endpoints.append(tcp("0.0.0.0", conf.slurmctld_port))

@@ -31,7 +31,8 @@ MAX_SECONDS_DIGITS = 9
 MAX_DEVICES = 65536
 """Resources are given out one by one; a node with more of a kind (bandwidth:4G) would need a set of that many for each job."""
 RESTART_KEYS = (
-    "ClusterName", "SlurmctldHost", "SlurmctldPort", "SlurmctldPidFile", "StateSaveLocation", "SlurmUser", "AuthType", "AuthInfo", "SlurmctldLogFile")
+    "ClusterName", "SlurmctldHost", "SlurmctldPort", "SlurmctldPidFile", "StateSaveLocation", "SlurmUser", "AuthType", "AuthInfo", "SlurmctldLogFile",
+    "AccountingStorageType", "AccountingStorageHost", "AccountingStorageBackupHost", "AccountingStoragePort")
 """What a running controller cannot change."""
 
 
@@ -93,7 +94,8 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         priority_weight_association=conf.number("PriorityWeightAssoc"), priority_weight_fair_share=conf.number("PriorityWeightFairShare"),
         priority_weight_qos=conf.number("PriorityWeightQOS"), priority_weight_tres=parse_weights(conf.text("PriorityWeightTRES")),
         priority_decay_half_life=conf.seconds("PriorityDecayHalfLife"), fair_share_dampening=conf.number("FairShareDampeningFactor"),
-        accounting_enforce=enforcement(conf.words("AccountingStorageEnforce")))
+        accounting_enforce=enforcement(conf.words("AccountingStorageEnforce")), accounting=records_leave(conf),
+        accounting_store=[word.lower() for word in conf.words("AccountingStoreFlags")], accounting_tres=conf.words("AccountingStorageTRES"))
 
 
 def enforcement(words: Iterable[str]) -> list[str]:
@@ -106,6 +108,11 @@ def enforcement(words: Iterable[str]) -> list[str]:
     if wanted & {"limits", "qos", "wckeys"}:
         wanted.add("associations")
     return sorted(wanted)
+
+
+def records_leave(conf: Config) -> bool:
+    """Whether records of jobs, steps and nodes go to a slurmdbd: AccountingStorageType=accounting_storage/slurmdbd."""
+    return conf.text("AccountingStorageType").lower().rpartition("/")[2] == "slurmdbd"
 
 
 def _switch_seconds(conf: Config, key: str, switch: str) -> int | None:
