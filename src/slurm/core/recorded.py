@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from slurm.model.accounting import AccountingRecord, ClusterRecord, NodeEventRecord
+from slurm.model.accounting import AccountingRecord, ClusterRecord, JobRecord, NodeEventRecord
 from slurm.model.ids import JobId, NodeName
+from slurm.model.job import Owner
+from slurm.model.request import JobRequest, PayloadRef
 
 
 class Recorded:
     """`sequence` is the number of the last record; `out_of_service` the open events of nodes, `cluster` what it had at last.
 
-    Within an event: `made` holds records that are finished (None: one that a replay only counts), `jobs` those of which one is due.
+    `asked` is what `records` has ready. Within an event: `made` holds records that are finished (None: one that a replay only counts), `jobs` those of which one is due.
     """
 
-    __slots__ = ("cluster", "jobs", "made", "out_of_service", "sequence", "silent")
+    __slots__ = ("asked", "asked_at", "cluster", "jobs", "made", "out_of_service", "sequence", "silent")
 
     def __init__(self) -> None:
         self.sequence = 0
         self.out_of_service: dict[NodeName, NodeEventRecord] = {}
         self.cluster: ClusterRecord | None = None
         self.silent = False
+        self.asked: dict[tuple[int, int, int, JobId, str], tuple[JobRecord, JobRequest, Owner, PayloadRef]] = {}
+        self.asked_at = 0  # the generation for which it was made
         self.made: list[AccountingRecord | None] = []
         self.jobs: dict[JobId, None] = {}
 

@@ -5,10 +5,12 @@ When a record is made, and its number, is decided in `recording`.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from slurm.core import tres
 from slurm.core.state import ClusterState
 from slurm.model.accounting import ClusterRecord, JobRecord, NodeEventRecord, PayloadRecord, StepRecord
-from slurm.model.ids import BATCH_STEP, Digest, Uid
+from slurm.model.ids import BATCH_STEP, Digest, NodeName, Uid
 from slurm.model.job import Allocation, Job, Step
 from slurm.model.node import Node
 from slurm.model.states import JobState, NodeState, Reason
@@ -21,45 +23,64 @@ _ENDED_BY: dict[str, JobState] = {
 }
 _RAISED = Reason.RAISED_SIGNAL.partition("{")[0]
 _LAYOUTS = {"block": "Block", "cyclic": "Cyclic", "plane": "Plane", "arbitrary": "Arbitrary"}
+ASKED = 1024
+"""So many jobs and arrays have what they asked for ready for their next record."""
 _LASTING = frozenset({"special_exit"})
 
 
 def job_record(state: ClusterState, job: Job) -> JobRecord:
     """A job as it is now; one that nobody hears of is as it was when it was heard of last."""
+    allocation = job.holding
+    final, flags = outcome(job)
+    part = job.array_part
+    lost = job.lost
+    return replace(
+        _asked(state, job), id=job.id, restarts=job.restarts, association=job.association, array_task=job.array_task,
+        array_tasks=array.show(TaskSet(part.ranges), part.limit, 0) if part is not None else "",
+        partition=job.partition if lost is None else lost.partition, state=final, flags=flags, reason=job.reason if lost is None else Reason.NONE,
+        killed_by=killer(job), failed_node=job.last_node_failed, priority=job.priority, exit_status=job.exit_status,
+        derived_status=job.derived_status, submit_time=job.submit_time, eligible_time=job.eligible_time, start_time=_start(job, allocation),
+        end_time=job.end_time, suspended_seconds=job.suspended_seconds, time_limit=job.time_limit, allocated=tres.held(state, allocation),
+        nodes=_hosts(allocation.nodes) if allocation is not None else "", node_count=len(allocation.shares) if allocation is not None else 0)
+
+
+def _asked(state: ClusterState, job: Job) -> JobRecord:
+    """The part of a record that follows from what was asked: made once for all records of a job and all tasks of an array."""
+    kept = state.recording.asked
+    if state.recording.asked_at != state.generation or len(kept) >= ASKED:
+        kept.clear()
+        state.recording.asked_at = state.generation
+    key = id(job.request), id(job.owner), id(job.payload), job.array_job, job.partition
+    found = kept.get(key)
+    if found is None:
+        # What the key names is kept with it, so that nothing else gets these ids.
+        found = kept[key] = (_made_of_request(state, job), job.request, job.owner, job.payload)
+    return found[0]
+
+
+def _made_of_request(state: ClusterState, job: Job) -> JobRecord:
     request, owner = job.request, job.owner
     settings = state.settings
     keep = settings.accounting_store
-    allocation = job.holding
     memory, per_cpu = tres.memory_rule(state, job)
-    final, flags = outcome(job)
-    part = job.array_part
-    batch = request.kind == "batch"
-    files = batch and "no_stdio" not in keep
+    files = request.kind == "batch" and "no_stdio" not in keep
     return JobRecord(
-        id=job.id, restarts=job.restarts, array_job=job.array_job, array_task=job.array_task,
-        array_tasks=array.show(TaskSet(part.ranges), part.limit, 0) if part is not None else "",
-        uid=owner.uid, gid=owner.gid, user=owner.user, group=owner.group, account=request.account, association=job.association,
+        id=job.id, array_job=job.array_job, uid=owner.uid, gid=owner.gid, user=owner.user, group=owner.group, account=request.account,
         qos=request.qos or settings.default_qos, qos_requested=request.qos if request.qos != settings.default_qos else "",
-        wckey=request.wckey, partition=job.lost.partition if job.lost is not None else job.partition, reservation=request.reservation,
-        reservation_requested=request.reservation, name=request.name, kind=request.kind, submit_line=request.submit_line,
-        work_dir=request.work_dir, stdin=(request.stdin or "/dev/null") if files else "", stdout=_output(job) if files else "",
-        stderr=request.stderr if files else "", comment=request.comment if "job_comment" in keep else "",
+        wckey=request.wckey, reservation=request.reservation, reservation_requested=request.reservation, name=request.name, kind=request.kind,
+        submit_line=request.submit_line, work_dir=request.work_dir, stdin=(request.stdin or "/dev/null") if files else "",
+        stdout=_output(job) if files else "", stderr=request.stderr if files else "", comment=request.comment if "job_comment" in keep else "",
         admin_comment=request.admin_comment, extra=request.extra if "job_extra" in keep else "", licenses=request.licenses,
         constraints=request.features, script=job.payload.script if "job_script" in keep else Digest(""),
         environment=job.payload.environment if "job_env" in keep else Digest(""),
-        state=final, flags=flags, reason=job.reason if job.lost is None else Reason.NONE, killed_by=killer(job),
-        failed_node=job.last_node_failed, priority=job.priority, exclusive=request.exclusive.upper() if request.exclusive != "node" else "YES",
-        oversubscribe="YES" if request.oversubscribe else "", exit_status=job.exit_status, derived_status=job.derived_status,
-        submit_time=job.submit_time, eligible_time=job.eligible_time, start_time=_start(job, allocation), end_time=job.end_time,
-        suspended_seconds=job.suspended_seconds, time_limit=job.time_limit, cpus_requested=tres.cpus_wanted(job),
-        nodes_requested=tres.nodes_wanted(job), memory_requested=memory, memory_per_cpu=per_cpu, requested=tres.requested(state, job),
-        allocated=tres.held(state, allocation), nodes=hostlist.compress(allocation.nodes) if allocation is not None else "",
-        node_count=len(allocation.shares) if allocation is not None else 0)
+        exclusive=request.exclusive.upper() if request.exclusive != "node" else "YES", oversubscribe="YES" if request.oversubscribe else "",
+        cpus_requested=tres.cpus_wanted(job), nodes_requested=tres.nodes_wanted(job), memory_requested=memory, memory_per_cpu=per_cpu,
+        requested=tres.requested(state, job))
 
 
 def outcome(job: Job) -> tuple[JobState, list[str]]:
     """(state, flags) of this life of a job: of one that will run again how this one ends."""
-    flags = [flag for flag in job.flags if flag in _LASTING]
+    flags = [flag for flag in job.flags if flag in _LASTING] if job.flags else []
     if job.lost is not None:
         return JobState.RUNNING, flags
     if job.state is not JobState.PENDING or not job.requeue_after:
@@ -90,7 +111,7 @@ def step_record(state: ClusterState, job: Job, step: Step) -> StepRecord:
     word = (request.distribution or "block").split(",")[0].split(":")[0].split("=")[0].lower()
     return StepRecord(
         job=job.id, restarts=job.restarts, step=step.id, name=step.name, state=step.state, exit_status=step.exit_status or 0 if step.end_time else 0,
-        start_time=step.start_time, end_time=step.end_time, ntasks=step.ntasks, nodes=hostlist.compress(names), node_count=len(names),
+        start_time=step.start_time, end_time=step.end_time, ntasks=step.ntasks, nodes=_hosts(names), node_count=len(names),
         layout="Unknown" if batch else _LAYOUTS.get(word, ""), allocated=tres.of_shares(state, step.shares), submit_line=request.submit_line,
         work_dir=job.request.work_dir, killed_by=killer(job) if step.state is JobState.CANCELLED else None,
         usage=step.usage if step.end_time else None)
@@ -110,6 +131,10 @@ def cluster_record(state: ClusterState, at: float) -> ClusterRecord:
     """What the cluster has from `at` on."""
     names = [node.name for node in state.nodes.values() if node.state is not NodeState.FUTURE]
     return ClusterRecord(start_time=at, nodes=hostlist.compress(names), tres=tres.of_cluster(state))
+
+
+def _hosts(names: list[NodeName]) -> str:
+    return names[0] if len(names) == 1 else hostlist.compress(names)
 
 
 def _start(job: Job, allocation: Allocation | None) -> float:

@@ -30,12 +30,15 @@ log = logging.getLogger("slurmctld.accounting")
 MISSED_AT_ONCE = 200
 DROP_RECORDS = 5000
 """So many that have arrived are dropped from the outbox at once, without waiting for more."""
+FEW = 20
+"""So many records do not wait for more."""
 
 
 class Pace(NamedTuple):
     """Seconds."""
 
     gather: float = 0.05  # for which records wait for company before they are sent
+    more: float = 0.2  # besides, when more than a few do
     answer: float = 300.0  # after which a slurmdbd that says nothing is connected anew
     drop: float = 1.0  # from one time to the next at which what has arrived is dropped from the outbox
     tell: float = 60.0  # from one time to the next at which slurmdbd is told that it has everything, while nothing happens
@@ -171,13 +174,19 @@ class Accounting:
         elif not self._registered:
             await self._register()
         elif self._taken < self._sent:
-            if self._sent - self._taken < d.SLICE_RECORDS:
-                await asyncio.sleep(self._pace.gather)
+            await self._gather()
             await self._send()
         else:
             await self._rest(self._pace.tell)
             if self._registered and self._taken >= self._sent:
                 await self._send()
+
+    async def _gather(self) -> None:
+        """Wait a little for company, longer when much comes: what is soon replaced by a later record is less work for the database then."""
+        if self._sent - self._taken < d.SLICE_RECORDS:
+            await asyncio.sleep(self._pace.gather)
+        if FEW < self._sent - self._taken < d.SLICE_RECORDS:
+            await asyncio.sleep(self._pace.more)
 
     async def _rest(self, seconds: float) -> None:
         """Wait for so long, or until something has changed."""

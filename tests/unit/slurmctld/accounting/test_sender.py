@@ -26,7 +26,7 @@ from slurm.wire.dbd_messages import RegisterCluster
 from tests.unit.slurmctld.accounting.slurmdbd import LOSE_ANSWER, LOSE_MESSAGE, REFUSE, DbdLink, Slurmdbd
 
 LIMIT_SECONDS = 60
-FAST = Pace(gather=0.001, drop=0.001, pause=0.001)
+FAST = Pace(gather=0.001, more=0.001, drop=0.001, pause=0.001)
 """Nothing is waited for that only spares machines work."""
 
 
