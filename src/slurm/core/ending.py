@@ -173,10 +173,10 @@ def release(state: ClusterState, job: Job, name: NodeName, at: float) -> None:
 
 def settle(state: ClusterState, job: Job, at: float) -> list[Effect]:
     """Nothing of an attempt is left anywhere: the job goes back to the queue or ends for good."""
-    job.flags.remove("completing")
-    job.nodes_left = []
     for step in job.steps.values():
         cut_off(state, job, step, at)
+    job.flags.remove("completing")
+    job.nodes_left = []
     job.steps.clear()
     state.leave_service(job, at)
     if job.array_task is not None:
