@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from slurm.slurmctld.accounting.sender import Accounting
 from slurm.wire import node_messages as n
+from slurm.wire.dbd_messages import RegisterCluster
 from tests.cluster.slurmctld.conftest import ALICE, ROOT, Play, Stage
 
 
@@ -40,5 +42,16 @@ def test_only_operators_may_reset_the_counters(play: Play) -> None:
     async def scene(s: Stage) -> None:
         reply = await s.client(ALICE).ask("ReadStatistics", reset=True)
         assert (reply["type"], reply["message"]) == ("Failure", "Access/permission denied")
+
+    play(scene)
+
+
+def test_records_that_wait_for_slurmdbd_are_the_dbd_agents_queue(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        assert (await _read(s))["dbd_agent_queue_size"] == 0
+        ctl = s.ctl
+        ctl.accounting = Accounting(ctl.engine, ctl.journal, s.commit, ctl.now, lambda: RegisterCluster(cluster="test", journal=""), 10_000)
+        ctl.cluster.recording.sequence += 7
+        assert (await _read(s))["dbd_agent_queue_size"] == 7
 
     play(scene)

@@ -45,7 +45,8 @@ async def on_read_statistics(ctl: Controller, session: Session, message: m.ReadS
     """sdiag."""
     if message.reset:
         _require_operator(ctl, session, "Access/permission denied")
-    found = ctl.counters.read(orders=ctl.links.orders_waiting, records=0, looking=ctl.planner.looking)
+    found = ctl.counters.read(orders=ctl.links.orders_waiting, records=ctl.accounting.waiting if ctl.accounting is not None else 0,
+                             looking=ctl.planner.looking)
     if message.reset:
         ctl.counters.reset()
     return m.StatisticsRead(statistics=found)
