@@ -84,6 +84,9 @@ def delay_over(state: ClusterState, job: Job, at: float, effects: list[Effect]) 
         if clause.state == OPEN and clause.since and at >= clause.since + clause.delay:
             clause.state = FULFILLED
     _judge(state, [job], at, effects)
+    following = next_delay(job)
+    if following is not None and job.id in state.pending:
+        state.timers.set(following, Timer.DELAY, job.id)
 
 
 def next_delay(job: Job) -> float | None:

@@ -132,6 +132,7 @@ class ClusterState:
         """A record leaves memory."""
         del self.jobs[job.id]
         self.payloads.drop(job.payload)
+        self.timers.drop(job.id, Timer.PURGE)
         self.changed(job)
 
     def changed(self, job: Job) -> None:
@@ -158,6 +159,7 @@ class ClusterState:
         self.changed(job)
         self.pending.pop(job.id, None)
         self.names.leaves(job)
+        self.timers.drop(job.id, Timer.BEGIN, Timer.DELAY, Timer.DEADLINE)
         counting.stops_waiting(self, job)
 
     def enter_service(self, job: Job, at: float) -> None:
@@ -170,6 +172,7 @@ class ClusterState:
         """The record holds nothing any more."""
         del self.active[job.id]
         self.names.ends(job)
+        self.timers.drop(job.id, Timer.WARN, Timer.LIMIT)
         counting.stops_running(self, job, at)
 
     def index_name(self, job: Job) -> None:

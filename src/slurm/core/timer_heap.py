@@ -1,6 +1,6 @@
-"""Timers: a heap of moments at which a job may need an event. What is due is decided in `timers`; clocks are elsewhere.
+"""Timers: a heap of moments at which a job may need an event, one of each kind a job. What is due is decided in `timers`; clocks are elsewhere.
 
-Entries are hints: an entry whose job has moved on is passed over, so nothing is ever taken out of the middle.
+Nothing is taken out of the middle of a heap: what does not count any more is passed over, and the heap is made anew when that outnumbers the rest.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ import enum
 import heapq
 
 from slurm.model.ids import JobId
+
+SLACK = 1024
+"""So many entries that do not count are never worth a new heap."""
 
 
 class Timer(enum.IntEnum):
@@ -25,19 +28,50 @@ class Timer(enum.IntEnum):
 class Timers:
     """Entries (moment, what, job), earliest first."""
 
-    __slots__ = ("heap",)
+    __slots__ = ("_heap", "_moments")
 
     def __init__(self) -> None:
-        self.heap: list[tuple[float, int, JobId]] = []
+        self._heap: list[tuple[float, int, JobId]] = []
+        self._moments: dict[tuple[int, JobId], float] = {}  # the entries that count
+
+    def __len__(self) -> int:
+        return len(self._moments)
+
+    @property
+    def size(self) -> int:
+        """Entries in the heap, those that do not count any more included."""
+        return len(self._heap)
 
     def set(self, when: float, what: Timer, job: JobId) -> None:
-        """Look at `job` at `when`, seconds since the epoch."""
-        heapq.heappush(self.heap, (when, what, job))
+        """Look at `job` at `when`, seconds since the epoch, and not when it was set before; of several delays the earliest counts."""
+        key = what, job
+        before = self._moments.get(key)
+        if before == when or (what is Timer.DELAY and before is not None and before < when):
+            return
+        self._moments[key] = when
+        heapq.heappush(self._heap, (when, what, job))
+        if len(self._heap) > 2 * len(self._moments) + SLACK:
+            self._heap = [(moment, *one) for one, moment in self._moments.items()]
+            heapq.heapify(self._heap)
+
+    def drop(self, job: JobId, *whats: Timer) -> None:
+        """There is no need to look at `job` for these."""
+        for what in whats:
+            self._moments.pop((what, job), None)
 
     def pop(self) -> tuple[float, int, JobId]:
-        """The earliest entry, taken out."""
-        return heapq.heappop(self.heap)
+        """The earliest entry, taken out; IndexError when there is none."""
+        while True:
+            moment, what, job = heapq.heappop(self._heap)
+            if self._moments.get((what, job)) == moment:
+                del self._moments[what, job]
+                return moment, what, job
 
     def earliest(self) -> float | None:
         """The moment of the earliest entry, None when there is none."""
-        return self.heap[0][0] if self.heap else None
+        while self._heap:
+            moment, what, job = self._heap[0]
+            if self._moments.get((what, job)) == moment:
+                return moment
+            heapq.heappop(self._heap)
+        return None

@@ -35,8 +35,21 @@ def due(state: ClusterState, now: float) -> list[e.Event]:
         elif (event := _event(state, job, what, moment, now)) is not None:
             events.append(event)
             seen.add((what, job_id))
+        elif (later := _moment(state, job, what)) is not None and later > now:
+            timers.set(later, Timer(what), job_id)
     events += [e.Purged(at=now, jobs=purge[at: at + PURGE_AT_ONCE]) for at in range(0, len(purge), PURGE_AT_ONCE)]
     return events
+
+
+def _moment(state: ClusterState, job: Job, what: int) -> float | None:
+    """When a job needs to be looked at for this, as things are now; None when it need not."""
+    if job.id in state.pending:
+        if what == Timer.BEGIN:
+            return job.not_before or None
+        return next_delay(job) if what == Timer.DELAY else latest_start(job) if what == Timer.DEADLINE else None
+    if job.state is not JobState.RUNNING or job.completing:
+        return None
+    return state.kill_time(job) if what == Timer.LIMIT else warning_time(state, job) if what == Timer.WARN and not job.signalled else None
 
 
 def next_due(state: ClusterState) -> float | None:

@@ -105,3 +105,36 @@ def test_a_requeued_job_is_not_purged() -> None:
     c.apply(e.Requeued(at=b.T0 + 5, job=job.id, by=b.ROOT.uid))
     assert due(c, b.T0 + 1000) == []
     assert job.id in c.jobs
+
+
+def test_short_jobs_with_long_limits_leave_no_timers_behind() -> None:
+    c = b.cluster(min_job_age=60)
+    most = 0
+    for second in range(6000):
+        job = b.started(c, time_limit=86400, signal="USR1@60", at=b.T0 + second)
+        b.finish(c, job, at=b.T0 + second)
+        due(c, b.T0 + second)
+        most = max(most, c.timers.size)
+    assert most < 2 * 61 + 1024 + 10
+    due(c, b.T0 + 1e6)
+    assert len(c.timers) == 0 and timers.next_due(c) is None
+
+
+def test_of_several_delays_each_is_looked_at_in_its_time() -> None:
+    c = b.cluster()
+    first = b.started(c)
+    waits = b.submit(c, dependency=f"after:{first.id}+1,after:{first.id}+3")
+    assert timers.next_due(c) == b.T0 + 60
+    assert due(c, b.T0 + 60) == ["Eligible"]
+    assert waits.reason == "Dependency"
+    assert timers.next_due(c) == b.T0 + 180
+    assert due(c, b.T0 + 180) == ["Eligible"]
+    assert waits.reason == "None"
+
+
+def test_a_limit_that_a_partition_moves_later_is_looked_at_again() -> None:
+    c = b.cluster()
+    b.started(c, time_limit=60)
+    c.partitions["debug"].over_time_limit = 60
+    assert due(c, b.T0 + 61) == []
+    assert due(c, b.T0 + 121) == ["TimedOut"]
