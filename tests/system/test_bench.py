@@ -5,6 +5,7 @@ Only slurm-py takes part: the contest with real Slurm and HyperQueue, which have
 
 from __future__ import annotations
 
+import platform
 import re
 import subprocess
 import sys
@@ -33,5 +34,6 @@ def test_every_workload_of_the_bench_runs_and_leaves_nothing(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     for workload in WORKLOADS:
         assert re.search(re.escape(workload.title) + r"\s+\d+(\.\d+ s| /s)", done.stdout), f"no figure for {workload.title}:\n{done.stdout}"
+    assert re.search(r"python3 -c pass\s+0\.\d+ s", done.stdout) and f"slurm-py ran on CPython {platform.python_version()}" in done.stdout
     assert not list(place.folder.iterdir()), "the bench removes its cluster"
     place.close()
