@@ -42,6 +42,7 @@ class Starting:
         self._births: list[Birth] = []
         self._shared: list[File] = []
         self._open: list[int] = []
+        self._waits_for_files = False  # from the first task, whose report they come by
 
     def begin(self, streams: Sequence[Streams], cgroup: Cgroup | None) -> None:
         """Fork what can be forked now. OSError."""
@@ -57,7 +58,8 @@ class Starting:
             self._shared = opening
             self._fork(first._replace(opening=opening, handed=opening))
             report = self._reports[0]
-            self._loop.watch(report.fileno(), READ, lambda _events: self._take_files(report))
+            self._waits_for_files = True
+            self._loop.watch(report.fileno(), READ, lambda _events: self._files_are_here(report))
         else:
             for birth in self._births:
                 self._fork(birth)
@@ -68,8 +70,13 @@ class Starting:
         return self._reports.get(task.local)
 
     def hear(self, task: Task) -> None:
-        """Take what a task that has ended (or should have started) said. Its descriptors are dropped unread: closing them may block."""
+        """Take what a task that has ended (or should have started) said: a task may be over before the loop has come to what it handed over.
+
+        Descriptors that nobody waits for are dropped unread: closing them may block.
+        """
         report = self._reports.get(task.local)
+        while report is not None and self._waits_for_files and self._take_files(report):
+            report = self._reports.get(task.local)
         while report is not None:
             try:
                 packet = report.recv(passing.LONGEST)
@@ -92,19 +99,27 @@ class Starting:
     def _fork(self, birth: Birth) -> None:
         self._reports[birth.task.local] = tasks.start(birth)
 
-    def _take_files(self, report: socket.socket) -> None:
-        """The first task has opened files, or has ended without."""
+    def _files_are_here(self, report: socket.socket) -> None:
+        self._take_files(report)
+
+    def _take_files(self, report: socket.socket) -> bool:
+        """Take a packet of the first task, which has opened files or has ended without; False when none is there yet."""
         try:
             packet, descriptors = passing.receive(report)
         except BlockingIOError:
-            return
+            return False
         self._open += descriptors
-        if not descriptors:
-            self._loop.unwatch(report.fileno())
-            self._forget(0) if not packet else self._take(packet)
-        elif len(self._open) == len(self._shared):
-            self._loop.unwatch(report.fileno())
+        if descriptors and len(self._open) < len(self._shared):
+            return True
+        self._waits_for_files = False
+        self._loop.unwatch(report.fileno())
+        if descriptors:
             self._fork_others(dict(zip(self._shared, self._open, strict=True)))
+        elif packet:
+            self._take(packet)
+        else:
+            self._forget(0)
+        return True
 
     def _fork_others(self, found: dict[File, int]) -> None:
         def given(what: int | File) -> int:

@@ -104,6 +104,7 @@ class Step:
             if task.status is None and task.pid in ended:
                 task.status = ended[task.pid]
                 self._on_task_ended(task)
+        self.children = self.children or any(task.pid and task.status is None for task in self.tasks)  # started by the end of the first
         if self.children and all(task.status is not None for task in self.tasks if task.pid) and not self.ending.grace:
             self.ending.kill()
 
