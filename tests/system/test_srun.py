@@ -21,9 +21,9 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str, list[str]]:
 
 
 def waits(cluster: Cluster, *words: str) -> subprocess.Popen[str]:
-    """An srun whose tasks have begun: the first writes a file."""
+    """An srun whose tasks have begun: the last writes a file."""
     (cluster.work / "begun").unlink(missing_ok=True)
-    process = cluster.spawn("srun", *words, "bash", "-c", "touch begun; exec sleep 60")
+    process = cluster.spawn("srun", *words, "bash", "-c", "(( SLURM_PROCID + 1 < SLURM_NTASKS )) || touch begun; exec sleep 60")
     cluster.until((cluster.work / "begun").exists, why="the tasks did not begin")
     return process
 
@@ -80,6 +80,12 @@ def test_input_reaches_every_task_and_much_of_it_comes_back_whole(cluster: Clust
     text = "".join(f"line {number} of a long text\n" for number in range(200_000))
     assert cluster.ok("srun", "cat", stdin=text) == text
     assert cluster.ok("srun", "--input=none", "cat") == ""
+
+
+def test_three_hundred_steps_that_are_over_at_once_all_end(cluster: Cluster) -> None:
+    loop = "for number in {1..100}; do timeout 60 srun --input=none cat || exit; done; echo done"
+    done = cluster.ok("bash", "-c", f"({loop}) & ({loop}) & ({loop}) & wait", timeout=300)
+    assert done.split() == ["done"] * 3
 
 
 def test_lines_of_many_tasks_stay_whole(cluster: Cluster) -> None:

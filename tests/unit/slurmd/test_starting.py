@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,7 @@ def record(folder: Path, ranks: list[int]) -> StepRecord:
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_what_a_task_opened_that_is_over_already_is_taken_and_the_others_start(tmp_path: Path, count: int) -> None:
+    gc.collect()  # what earlier tests left
     before = len(os.listdir("/proc/self/fd"))
     loop, said = IdleLoop(), []
     started = [Task(rank, rank) for rank in range(count)]

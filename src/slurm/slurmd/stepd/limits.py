@@ -36,7 +36,7 @@ def apply(limits: dict[str, int]) -> list[str]:
         _, hard = resource.getrlimit(number)
         soft = resource.RLIM_INFINITY if wanted < 0 else wanted
         try:
-            if not _exceeds(soft, hard):
+            if not exceeds(soft, hard):
                 resource.setrlimit(number, (soft, hard))
             elif not _raised(number, soft):
                 resource.setrlimit(number, (hard, hard))
@@ -63,7 +63,13 @@ def _raised(number: int, soft: int) -> bool:
     return True
 
 
-def _exceeds(soft: int, hard: int) -> bool:
+def first() -> dict[int, tuple[int, int]]:
+    """The limits that `raise_own` has changed in this process, as they were: a task gets them back. (soft, hard) by number."""
+    return dict(_first)
+
+
+def exceeds(soft: int, hard: int) -> bool:
+    """Whether a soft limit is above a hard one; -1 is none."""
     if hard == resource.RLIM_INFINITY:
         return False
     return soft == resource.RLIM_INFINITY or soft > hard

@@ -15,10 +15,10 @@ import signal
 import socket
 import termios
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from slurm.slurmd.stepd import files, kernel, limits, messages, passing, path
+from slurm.slurmd.stepd import direct, files, kernel, limits, messages, passing, path
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.files import CannotOpen, File
 from slurm.slurmd.stepd.folder import StepRecord
@@ -100,7 +100,7 @@ def start(birth: Birth) -> socket.socket:
     ours, theirs = passing.pair()
     with theirs:
         try:
-            pid = os.fork()
+            pid = _start_directly(birth, theirs, argv, environment) or os.fork()
         except OSError:
             ours.close()
             raise
@@ -112,6 +112,38 @@ def start(birth: Birth) -> socket.socket:
     birth.task.pid = pid
     ours.setblocking(False)
     return ours
+
+
+def _start_directly(birth: Birth, report: socket.socket, argv: list[str], environment: dict[str, str]) -> int:
+    """Start it without a fork where nothing can take long; its pid, 0 when it was not started."""
+    record = birth.record
+    own = path.first(environment, record.commands)
+    started = direct.start(record, argv, own, birth.streams[:3], birth.opening, terminal=birth.streams.terminal,
+                           cgroup=birth.cgroup.path if birth.cgroup is not None else "")
+    if started is None:
+        return 0
+    born, opened = started
+    birth.at(PROGRAM)
+    for handed in _packets(birth):
+        passing.send(report, b"files", [opened[file] for file in handed])
+    if born.failed:
+        stderr = birth.streams.stderr
+        line = _no_exec(argv[0], OSError(born.error, os.strerror(born.error)), own)
+        os.write(opened[stderr] if isinstance(stderr, File) else stderr, line.encode(errors="backslashreplace"))
+        passing.send(report, json.dumps({"note": messages.text_of(line)}).encode()[:passing.LONGEST])
+    for descriptor in opened.values():
+        os.close(descriptor)
+    return born.pid
+
+
+def _packets(birth: Birth) -> Iterator[Sequence[File]]:
+    for first in range(0, len(birth.handed), SENT_AT_ONCE):
+        yield birth.handed[first: first + SENT_AT_ONCE]
+
+
+def _no_exec(program: str, failure: OSError, environment: dict[str, str]) -> str:
+    missing = _interpreter(program, environment) if failure.errno == errno.ENOENT else ""
+    return messages.no_exec(program, failure, time.time(), missing)
 
 
 def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str]) -> None:
@@ -130,8 +162,7 @@ def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str])
     try:
         os.execvpe(argv[0], argv, environment)
     except OSError as failure:
-        missing = _interpreter(argv[0], environment) if failure.errno == errno.ENOENT else ""
-        line = messages.no_exec(argv[0], failure, time.time(), missing)
+        line = _no_exec(argv[0], failure, environment)
         _say(line)
         _report(newborn, {"note": messages.text_of(line)})
         os._exit(failure.errno or 1)
@@ -217,9 +248,8 @@ def _stay_with_stepd(newborn: Newborn) -> None:
 def _open_files(newborn: Newborn) -> None:
     birth = newborn.birth
     newborn.opened = dict(zip(birth.opening, files.open_all(birth.opening, lambda index: birth.at(FILES, index)), strict=True))
-    for first in range(0, len(birth.handed), SENT_AT_ONCE):
-        descriptors = [newborn.opened[file] for file in birth.handed[first: first + SENT_AT_ONCE]]
-        passing.send(newborn.report, b"files", descriptors)
+    for handed in _packets(birth):
+        passing.send(newborn.report, b"files", [newborn.opened[file] for file in handed])
 
 
 def _connect_streams(newborn: Newborn) -> None:
