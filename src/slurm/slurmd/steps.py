@@ -102,14 +102,22 @@ class Steps:
     async def launch(self, prepared: Prepared, attached: Sequence[int] = ()) -> None:
         """Have the slurmstepd of a prepared step forked; `attached`: what `SrunLine.of` takes, still the caller's. NotNow when that fails: nothing of the step is left then."""
         step, journal = prepared
+
+        def let_go() -> None:
+            # At once: whoever closes a file later, while slurmstepd has it written to disk, waits for the disk.
+            nonlocal journal
+            descriptor, journal = journal, -1
+            if descriptor >= 0:
+                os.close(descriptor)
+
         try:
             while journal >= 0:
                 try:
-                    step.pid = await self._zygote.launch(step.path, [journal, *attached])
+                    step.pid = await self._zygote.launch(step.path, [journal, *attached], let_go)
                     step.begun = True
                     return
                 except ZygoteLost:
-                    os.close(journal)
+                    let_go()
                     journal = folder.abandoned(step.path)
             step.begun = True
             self.adopt(step)  # somebody holds the journal: it was forked after all
@@ -118,8 +126,7 @@ class Steps:
             folder.remove(step.path)
             raise
         finally:
-            if journal >= 0:
-                os.close(journal)
+            let_go()
 
     def record_of(self, step: StepHere) -> StepRecord | None:
         """What a step was begun with, as its folder says."""

@@ -28,6 +28,7 @@ from slurm.slurmd.stepd import cgroup, kernel, limits, passing, tree, worker
 from slurm.slurmd.stepd.loop import catch_signals
 
 MOST_IDLE = 8
+"""Slurmstepds without a step are kept while there are fewer than this, or than are busy; for IDLE_MILLISECONDS in which nothing comes."""
 IDLE_MILLISECONDS = 500
 HUNT_SECONDS = 3.0
 """So long is a killed slurmstepd's end kept back while what it left is being ended; then slurmd is told, and looks for itself."""
@@ -154,7 +155,7 @@ class Zygote:
             return
         stepd.busy = False
         self._say({"gone": stepd.pid, "status": 0})
-        if packet == worker.ENDED and self._channel is not None and len(self._idle) < MOST_IDLE:
+        if packet == worker.ENDED and self._channel is not None and len(self._idle) < max(MOST_IDLE, len(self._stepds) // 2):
             self._idle.append(stepd)
         else:
             self._forget_channel(stepd)

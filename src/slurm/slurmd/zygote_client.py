@@ -23,6 +23,10 @@ SECURED = "--secured"
 """Tells the zygote that steps will speak TLS with srun, so that it loads what they need once for all of them."""
 
 
+def _nothing() -> None:
+    """For callers that close later."""
+
+
 class ZygoteLost(Exception):
     """The zygote died before it said whether it forked."""
 
@@ -66,9 +70,10 @@ class ZygoteClient:
         if self._cgroup and self._channel is not None:
             passing.send(self._channel, json.dumps({"cgroup": self._cgroup}).encode())
 
-    async def launch(self, folder: str, descriptors: Sequence[int]) -> int:
+    async def launch(self, folder: str, descriptors: Sequence[int], on_sent: Callable[[], None] = _nothing) -> int:
         """Fork a slurmstepd for the step in `folder`. Its pid. The descriptors (its journal, what `SrunLine.of` takes) stay the caller's.
 
+        `on_sent()` is called once they are on their way: they may be closed then.
         NotNow when it cannot be forked; ZygoteLost when the zygote died meanwhile: whether it forked shows the lock of the journal.
         """
         if self._channel is None:
@@ -77,6 +82,7 @@ class ZygoteClient:
         self._waiting[folder] = born
         try:
             await self._send(json.dumps({"folder": folder}).encode(), list(descriptors))
+            on_sent()
             return await asyncio.wait_for(asyncio.shield(born), _ANSWER_SECONDS)
         except TimeoutError:
             self._replace()
