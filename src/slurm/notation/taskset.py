@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from slurm.notation.errors import NotationError
 
 MAX_TASK_ID = 4_000_000
+MOST_CROSSING = 20_000
+"""So many ids may lie in ranges with steps that cross each other: those are listed one by one."""
 _VALID = 'task ids such as "1-20", "0-15:4" or "1,3,5-7"'
 _STEP_FROM = 6
 """So many evenly spaced ids are shown with their step, one more where the step is 2 (seen on Slurm 22.05)."""
@@ -34,8 +36,9 @@ class TaskSet:
         """Reads "1,3,5-7" and "0-15:4", commas too much passed over; NotationError for anything else, for backward ranges and ids above `max_id`."""
         runs = []
         place = 0
+        nothing = not text.strip(" ,")
         for piece in text.split(","):
-            if piece.strip() or not text.strip(" ,"):
+            if nothing or piece.strip():
                 runs.append(_parse_run(text, place, piece, max_id))
             place += len(piece) + 1
         return cls(runs)
@@ -228,26 +231,33 @@ def _length(run: _Run) -> int:
 
 
 def _disjoint(runs: list[_Run]) -> list[_Run]:
-    """Runs sorted so that none starts before the one below it ends; only runs that cross are listed id by id."""
+    """Runs sorted so that none starts before the one below it ends; only runs that cross are listed id by id. NotationError when those are too many."""
     runs.sort()
+    listed = 0
     result: list[_Run] = []
     crossing: list[_Run] = []
     end = -1
     for run in runs:
         if crossing and run[0] > end:
-            result += _merge(crossing)
+            merged, more = _merge(crossing, listed)
+            result += merged
+            listed += more
             crossing = []
         crossing.append(run)
         end = max(end, run[1])
-    return result + _merge(crossing)
+    return result + _merge(crossing, listed)[0]
 
 
-def _merge(crossing: list[_Run]) -> list[_Run]:
+def _merge(crossing: list[_Run], listed: int) -> tuple[list[_Run], int]:
+    """Runs that cross as runs that do not, and how many ids were listed for that; `listed` before."""
     if len(crossing) <= 1:
-        return crossing
+        return crossing, 0
     if all(step == 1 for _, _, step in crossing):
-        return [(crossing[0][0], max(high for _, high, _ in crossing), 1)]
-    return _runs_of(sorted({task for low, high, step in crossing for task in range(low, high + 1, step)}))
+        return [(crossing[0][0], max(high for _, high, _ in crossing), 1)], 0
+    ids = sum(map(_length, crossing))
+    if listed + ids > MOST_CROSSING:
+        raise NotationError(f"ranges with steps that cross each other hold more than {MOST_CROSSING:,} task ids", valid="ranges that do not cross")
+    return _runs_of(sorted({task for low, high, step in crossing for task in range(low, high + 1, step)})), ids
 
 
 def _runs_of(ids: list[int]) -> list[_Run]:

@@ -129,3 +129,9 @@ def test_first_last_and_step_describe_an_array_for_its_environment() -> None:
     tasks = array.parse("1-20:3").tasks
     assert (tasks.first, tasks.last, tasks.step, len(tasks)) == (1, 19, 3, 7)
     assert array.parse("1,3,5-7").tasks.step == 1
+
+
+def test_ranges_that_cross_with_steps_hold_a_bounded_number_of_tasks() -> None:
+    assert len(array.parse("0-100:2,1-99:3").tasks) == 68
+    with pytest.raises(NotationError, match="cross each other hold more than 20,000"):
+        array.parse("0-4000000:2,1-3999999:3")
