@@ -13,6 +13,12 @@ from slurm.model.errors import ConfigError
 
 MAX_DEPTH = 16
 """How deep Include may nest before it is taken for a circle."""
+MAX_FILES = 1_000
+"""How many files one configuration may include, each counted as often as it is."""
+MAX_PROBLEMS = 200
+"""A file that has so many is read no further: what it says is refused anyway."""
+_LONGEST = 500
+"""Characters of a line that are shown where it is wrong."""
 
 LINES = ("NodeName", "PartitionName", "NodeSet", "DownNodes", "FrontendName")
 """Keys of slurm.conf that make a line of their own; they must come first on it."""
@@ -77,19 +83,26 @@ class Problem:
 
     def lines(self) -> list[str]:
         """The problem as lines: place and sentence, the line as written, the hint."""
-        shown = [f"{self.origin}: {self.message}"] if self.origin.line else [f"{self.origin.file}: {self.message}"]
+        message = _shortened(self.message)
+        shown = [f"{self.origin}: {message}"] if self.origin.line else [f"{self.origin.file}: {message}"]
         if self.origin.text:
-            shown.append(f"    {self.origin.text}")
+            shown.append(f"    {_shortened(self.origin.text)}")
         if self.hint:
             shown.append(f"  {self.hint}")
         return shown
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
 
 
 def error_of(problems: list[Problem]) -> ConfigError:
     """All problems as one ConfigError, each once and in the order of their lines: its message is the first problem's line, its hints are the rest."""
     files = list(dict.fromkeys(problem.origin.file for problem in problems))
     in_order = sorted({tuple(problem.lines()): problem for problem in problems}.values(), key=lambda problem: (problem.origin.line == 0, files.index(problem.origin.file), problem.origin.line))
-    first, *rest = [line for problem in in_order for line in problem.lines()]
+    first, *rest = [line for problem in in_order[:MAX_PROBLEMS] for line in problem.lines()]
+    if len(in_order) > MAX_PROBLEMS:
+        rest.append(f"and {len(in_order) - MAX_PROBLEMS:,} more")
     return ConfigError(message=first, hints=rest)
 
 
@@ -112,9 +125,12 @@ class _Reader:
         self.problems = problems
         self.opener = opener
         self.cluster = ""
+        self.files = 0
 
     def records(self, text: str, file: str, depth: int) -> Iterator[Record]:
         for number, line in logical_lines(text):
+            if len(self.problems) >= MAX_PROBLEMS:
+                return
             origin = Origin(file, number, line)
             words = line.split(None, 1)
             if words[0].lower() == "include" and len(words) == 2 and not words[1].startswith("="):
@@ -130,7 +146,10 @@ class _Reader:
             self.problems.append(Problem(origin, f"Include of {name} where no file can be read"))
         elif depth >= MAX_DEPTH:
             self.problems.append(Problem(origin, f"Include is nested more than {MAX_DEPTH} deep", "does a file include itself?"))
+        elif self.files >= MAX_FILES:
+            self.problems.append(Problem(origin, f"more than {MAX_FILES:,} files are included", "does a file include itself?"))
         else:
+            self.files += 1
             try:
                 path, text = self.opener(name)
             except (OSError, UnicodeDecodeError) as error:
@@ -149,6 +168,8 @@ class _Reader:
             row = rows.get(key)
             if fault:
                 self.problems.append(Problem(origin, fault))
+                return None
+            if len(self.problems) >= MAX_PROBLEMS:
                 return None
             if row is None:
                 self.problems.append(Problem(origin, f"Parsing error at unrecognized key: {key}", _nearest_key(key, rows)))
@@ -200,8 +221,7 @@ def pairs(line: str, rows: Section) -> Iterator[tuple[str, str, str]]:
         start = place
         while start < end and line[start].isspace():
             start += 1
-        following = line[start:].split("=", 1)
-        if start > place and len(following) == 2 and rows.get(following[0].strip()) is not None:
+        if start > place and (after := line.find("=", start)) >= 0 and rows.get(line[start:after].strip()) is not None:
             place = start
             yield key, "", ""
             continue

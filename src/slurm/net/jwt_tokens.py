@@ -41,6 +41,9 @@ USERS_LIFESPAN = 30 * 86_400
 LONGEST_LIFESPAN = 2**31 - 1
 _FIELDS = ("sun", "username")
 _SHOWN = 40
+_SHOWN_WHY = 200
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What PyJWT and json raise besides, for texts that strangers make up."""
 _WHY = (
     (jwt.ExpiredSignatureError, "the token has expired: `scontrol token` on a machine of the cluster makes another"),
     (jwt.ImmatureSignatureError, "the token was made in the future: are the clocks of both machines right?"),
@@ -79,10 +82,13 @@ class Tokens:
         """Who a token speaks for; NotPermitted says what is wrong with it."""
         if len(token) > LONGEST_TOKEN:
             raise _refused(f"a token has at most {LONGEST_TOKEN} characters")
+        if not token.isascii():
+            raise _refused("the token is none of ours: it has letters that no token has")
         try:
             claims = self._claims(token)
-        except jwt.PyJWTError as error:
-            raise _refused(next((why for kind, why in _WHY if isinstance(error, kind)), f"the token is none of ours: {error}")) from error
+        except (jwt.PyJWTError, *_UNREADABLE) as error:
+            raise _refused(next((why for kind, why in _WHY if isinstance(error, kind)), f"the token is none of ours: {str(error)[:_SHOWN_WHY]}")) from error
+        made, ends = _moment(claims["iat"]), _moment(claims["exp"])
         name = next((claims[field] for field in self._fields if field in claims), None)
         if not isinstance(name, str) or not name:
             raise _refused(f"the token names no user: it needs the claim {self._fields[0]}")
@@ -90,7 +96,7 @@ class Tokens:
             account = pwd.getpwnam(name)
         except (KeyError, ValueError) as error:
             raise _refused(f"the token is that of {name[:64]!r}: the controller's machine knows no such user") from error
-        return Identity(uid=account.pw_uid, gid=account.pw_gid, host="", issued=float(claims["iat"]), ttl=float(claims["exp"]) - float(claims["iat"]))
+        return Identity(uid=account.pw_uid, gid=account.pw_gid, host="", issued=made, ttl=ends - made)
 
     def _claims(self, token: str) -> dict[str, Any]:
         header = jwt.get_unverified_header(token)
@@ -103,6 +109,13 @@ class Tokens:
             return jwt.decode(token, key, algorithms=[RS256], leeway=LEEWAY_SECONDS, options={"require": ["exp", "iat"], "verify_aud": False})
         known = [name for name, has in ((HS256, self._keys.secret), (RS256, self._keys.public)) if has]
         raise _refused(f"the token is signed by {str(header.get('alg'))[:16]!r}; {' and '.join(known)} {'is' if len(known) == 1 else 'are'} taken here")
+
+
+def _moment(claim: object) -> float:
+    """A time of a token in seconds since the epoch; NotPermitted when it is none."""
+    if not isinstance(claim, int | float) or not 0 <= claim <= bounds.LAST_MOMENT:
+        raise _refused("the token has a time (iat, exp) that is none")
+    return float(claim)
 
 
 def _keys(parameters: Mapping[str, str], state_folder: str, owners: Collection[int]) -> Keys:

@@ -84,7 +84,7 @@ def _text(kind: str, record: tuple[str, ...]) -> bytes:
 def _fields(kind: str, text: bytes, names: tuple[str, ...]) -> list[str]:
     try:
         found: Any = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _refused("it is not of slurm-py") from error
     if not isinstance(found, list) or len(found) != len(names) + 1 or found[0] != kind or not all(isinstance(each, str) for each in found):
         raise _refused("it is not of slurm-py, or for another purpose")

@@ -40,7 +40,7 @@ def rs(tmp_path: Path, **more: str) -> Tokens:
 
 def claims(**more: Any) -> dict[str, Any]:
     now = int(time.time())
-    return {"sun": "nobody", "iat": now, "exp": now + 60, **more}
+    return {"sun": "nobody", "iat": now, "exp": now + 3600, **more}
 
 
 def test_a_token_speaks_for_the_user_that_it_names(tmp_path: Path) -> None:
