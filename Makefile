@@ -19,7 +19,7 @@ endef
 SOURCES := $(shell find src scripts -type f -not -name '*.pyc' 2>/dev/null)
 SUITES  := $(wildcard tests/unit tests/upgrade tests/properties tests/simulation tests/cluster tests/compat tests/campaign tests/fuzz tests/meta)
 
-.PHONY: demo test check system clients bench campaign docs site clean
+.PHONY: demo test check system clients bench campaign fuzz fuzz-proof docs site clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/slurm demo
@@ -48,6 +48,13 @@ bench: $(VENV)/.installed
 campaign: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m pytest tests/system -m slow
 	$(PY) -m tests.campaign --seconds 1800 --report docs/reliability.md
+
+# The fuzzers for long; FUZZ_SEED=N begins elsewhere. That they find what they should: planted faults, one by one, in a copy of the sources.
+fuzz: $(VENV)/.installed $(VENV)/.dev
+	FUZZ_SCALE=$${FUZZ_SCALE:-30} $(PY) -m pytest -n $(WORKERS) --dist worksteal tests/fuzz
+
+fuzz-proof: $(VENV)/.installed $(VENV)/.dev
+	$(PY) -m tests.fuzz.mutations
 
 docs: $(VENV)/.installed
 	$(PY) docs/compatibility.py

@@ -87,7 +87,7 @@ def judge(path: Path, what: str, damage: Damage) -> None:
 def test_a_file_that_was_closed(with_seed: WithSeed, tmp_path: Path) -> None:
     whole = written(tmp_path, killed=False).read_bytes()
 
-    @fuzzed(150)
+    @fuzzed(80)
     @given(DAMAGE)
     def attack(damage: Damage) -> None:
         folder = tmp_path / "tried"
@@ -108,7 +108,7 @@ def test_a_file_and_the_log_that_a_killed_controller_left(with_seed: WithSeed, t
     names = [file.name for file in kept.iterdir() if not file.name.endswith("-shm")]
     assert any(name.endswith("-wal") for name in names)
 
-    @fuzzed(100)
+    @fuzzed(60)
     @given(st.sampled_from(sorted(names)), DAMAGE)
     def attack(name: str, damage: Damage) -> None:
         folder = tmp_path / "tried"

@@ -101,10 +101,9 @@ class Relay:
         return self._last
 
     def _stop_listening(self) -> None:
-        for listening in (self._listener, self._server):
-            if listening is not None:
-                listening.close()
-        self._listener = self._server = None
+        if self._server is not None:
+            self._server.close()
+        self._listener = self._server = None  # a place that is being opened is closed by `_serve`, which has given it to the loop
 
     def _take_place(self) -> socket.socket:
         """A listening socket at the path, in one step: nobody finds the place empty."""
@@ -119,6 +118,7 @@ class Relay:
 
     async def _serve(self, listener: socket.socket) -> None:
         if self._listener is not listener:
+            listener.close()
             return
         server = await asyncio.get_running_loop().create_unix_server(lambda: _Command(self), sock=listener, backlog=BACKLOG)
         if self._listener is not listener:  # it went down meanwhile

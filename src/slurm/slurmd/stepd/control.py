@@ -22,6 +22,7 @@ from slurm.slurmd.stepd.folder import SOCKET
 from slurm.slurmd.stepd.loop import READ, Loop
 
 _LONGEST = 65536
+_LONGEST_ERROR = 200
 _CREDENTIAL = struct.Struct("3i")
 
 
@@ -72,13 +73,18 @@ class Control:
             return
         self._partial[descriptor] = rest
         for line in lines:
+            if descriptor not in self._connections:
+                return  # it does not read its answers, and was hung up on
             self._answer(descriptor, line)
 
     def _answer(self, descriptor: int, line: bytes) -> None:
         try:
-            answer = self._obey(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
-            answer = {"ok": False, "error": f"not an order: {error}"}
+            order = json.loads(line)
+            if not isinstance(order, dict):
+                raise ValueError("no JSON object")
+            answer = self._obey(order)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            answer = {"ok": False, "error": f"not an order: {str(error)[:_LONGEST_ERROR]}"}
         try:
             self._connections[descriptor].send(json.dumps(answer).encode() + b"\n")
         except OSError:

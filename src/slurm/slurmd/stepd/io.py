@@ -22,6 +22,9 @@ from slurm.wire import frames, step_io
 HANDSHAKE_SECONDS = 10.0
 _CHUNK = 65536
 _MUCH = 1 << 20
+_LAST_SIGNAL = 64
+_MOST_LINES = 65_535
+_LONGEST_WORD = 64
 _WINDOW_SIZE = struct.Struct("HHHH")
 
 
@@ -179,8 +182,8 @@ class StepIO:
     def _take_all(self) -> None:
         try:
             self._take_frames()
-        except (ProtocolError, ValueError, KeyError) as error:
-            os.write(2, f"slurmstepd: error: srun sent what is not step input: {printable(str(error))}\n".encode(errors="backslashreplace"))
+        except ProtocolError as error:
+            os.write(2, f"slurmstepd: error: srun sent what is not step input: {printable('; '.join(error.lines()))}\n".encode(errors="backslashreplace"))
             self._lose()
 
     def _take_frames(self) -> None:
@@ -198,11 +201,11 @@ class StepIO:
             for target in list(self._inlets) if rank == step_io.ALL_TASKS else [rank]:
                 self._pour(target, data)
         elif kind == step_io.SIGNAL:
-            order = json.loads(data)
-            self._on_signal(int(order.get("signal", 0)), str(order.get("end", "")))
+            order = _object(data)
+            self._on_signal(_whole(order, "signal", _LAST_SIGNAL), str(order.get("end", ""))[:_LONGEST_WORD])
         elif kind == step_io.WINDOW and self._terminal >= 0:
-            size = json.loads(data)
-            set_window(self._terminal, int(size["rows"]), int(size["cols"]))
+            size = _object(data)
+            set_window(self._terminal, _whole(size, "rows", _MOST_LINES), _whole(size, "cols", _MOST_LINES))
 
     def _lose(self) -> None:
         if not self.gone:
@@ -292,6 +295,25 @@ class StepIO:
                 self._close_inlet(rank)
         if tell:
             self._send(kind, rank)
+
+
+def _object(data: bytes) -> dict[str, object]:
+    """A JSON object of srun's; ProtocolError for anything else."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(hints=[f"it is no JSON: {str(error)[:_LONGEST_WORD]}"]) from error
+    if not isinstance(found, dict):
+        raise ProtocolError(hints=["it is no JSON object"])
+    return found
+
+
+def _whole(found: dict[str, object], name: str, most: int) -> int:
+    """A number of it, 0 when it has none; ProtocolError when it is out of bounds."""
+    value = found.get(name, 0)
+    if not isinstance(value, int) or not 0 <= value <= most:
+        raise ProtocolError(hints=[f"{name}: a whole number from 0 to {most}"])
+    return value
 
 
 def set_window(terminal: int, rows: int, cols: int) -> None:
