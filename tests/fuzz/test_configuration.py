@@ -82,6 +82,13 @@ def test_files_that_include_each_other(text: str) -> None:
     assert not read(HEAD + text, opener=lambda name: (name, text))
 
 
+def test_files_that_include_many_that_include_many() -> None:
+    def deeper(name: str) -> tuple[str, str]:
+        return name, f"Include {int(name) + 1}\n" * 50 if int(name) < reader.MAX_DEPTH - 1 else "\n"
+
+    assert not read(HEAD + "Include 1\n", opener=deeper)
+
+
 PIECES = [
     "a=1 ", "NodeName=x ", "bogus=1 ", "DebugFlags=x ", "=", "= ", '"', "a= ", "\\\n", "#", "a=\\#", "\\#", "x", " ", "\t", "\n", "NodeName=n[1-2],", "[", "SlurmctldHost=h\n", "bogus=1\n", "a=\\\n",
     "NodeName=DEFAULT\n", "PartitionName=p\n", "Include \n", "\x1b", "\0", "\u0661", "Nodes= x "]

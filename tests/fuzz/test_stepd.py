@@ -35,7 +35,7 @@ DEEP = b"[" * 50_000
 NUMBERS = st.sampled_from([0, 1, -1, 10, 64, 65, 2**31, 2**63, 10**40, 0.5, 1e300, float("inf"), float("-inf"), float("nan"), "1", "x", None, [], {}, True, "9" * 5000])
 ORDERS = st.dictionaries(
     st.sampled_from(["op", "why", "kill_wait", "at", "signal", "first", "all", "deadline", "x"]), NUMBERS | st.text(max_size=8), max_size=6).flatmap(
-        lambda found: st.sampled_from(["status", "signal", "limit", "terminate", "bogus", 5, None, []]).map(lambda op: {**found, "op": op}))
+        lambda found: st.sampled_from(["status", "signal", "limit", "terminate", "usage", "bogus", 5, None, []]).map(lambda op: {**found, "op": op}))
 LINES = st.one_of(ORDERS.map(lambda order: json.dumps(order).encode()), st.binary(max_size=40), st.sampled_from([DEEP, b'{"op":' + DEEP, b"[]", b"1", b"null", b'"op"', b"", b"9" * 5000, b"x" * 70_000]))
 
 
@@ -79,6 +79,7 @@ class Step:
     def __init__(self, loop: Loop) -> None:
         self.tasks: list[Any] = []
         self.ending = SimpleNamespace(why="")
+        self.gatherer = SimpleNamespace(now=dict)
         self.timekeeping = Timekeeping(loop, 0.0, 0.0, lambda: 0.0, lambda why: None)
 
     def end(self, why: str, kill_wait: float, at: float) -> None:
@@ -159,7 +160,7 @@ DATA = st.one_of(
     st.binary(max_size=30), st.sampled_from([b"", DEEP, b"[]", b"1", b"null", b"x" * 70_000, b"9" * 5000]),
     st.dictionaries(st.sampled_from(["signal", "end", "rows", "cols"]), NUMBERS, max_size=4).map(lambda found: json.dumps(found).encode()))
 FRAMES = st.one_of(
-    st.tuples(st.integers(0, 13), st.sampled_from([0, 1, 7, step_io.ALL_TASKS]), DATA).map(lambda parts: frames.pack(frames.STEP_IO, step_io.PREFIX.pack(parts[0], parts[1]) + parts[2])),
+    st.tuples(st.sampled_from([*[step_io.SIGNAL, step_io.WINDOW, step_io.STDIN] * 6, *range(14)]), st.sampled_from([0, 1, 7, step_io.ALL_TASKS]), DATA).map(lambda parts: frames.pack(frames.STEP_IO, step_io.PREFIX.pack(parts[0], parts[1]) + parts[2])),
     st.binary(max_size=20), st.sampled_from([frames.HEADER.pack(frames.MAGIC, frames.VERSION, frames.STEP_IO, 2**32 - 1), b"SP", frames.pack(frames.STEP_IO, b"")]))
 
 
