@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slurm.journal.rows import Row
 from slurm.model.errors import StoreError
 from slurm.store.journal import Record
 from slurm.store.payloads import digest
@@ -33,7 +34,8 @@ def written(folder: Path, *, killed: bool) -> Path:
     for number, body in enumerate(BODIES):
         journal.append([Record(at=float(number), kind="Submitted", body=body)], [PAYLOAD] if number == 3 else [])
         if number == EVENTS // 3:
-            journal.snapshot(number + 1, b"state " * 500)
+            journal.keep([Row("job", key, 1, b"state " * 50) for key in range(20)])
+            journal.complete(number + 1, [Row("own", 0, 1, b"last")], 21)
     kept = folder / "kept"
     kept.mkdir()
     if not killed:
@@ -49,11 +51,10 @@ def read(path: Path) -> list[bytes]:
     """Everything in it; StoreError."""
     journal = SqliteJournal(str(path), cluster="test")
     try:
-        found = journal.last_snapshot()
-        assert found is None or found == (EVENTS // 3 + 1, b"state " * 500)
-        events = [body for _, body in journal.replay(0 if found is None else found[0])]
-        if found is not None:
-            events = BODIES[:found[0]] + events
+        rows = list(journal.rows())
+        assert sorted(row.body or b"" for row in rows) == sorted([b"last", *[b"state " * 50] * 20]), f"{len(rows)} rows of the snapshot"
+        assert journal.snapshot_seq == EVENTS // 3 + 1
+        events = BODIES[:EVENTS // 3 + 1] + [entry.body for entry in journal.replay(EVENTS // 3 + 1)]
         assert journal.payload(digest(PAYLOAD)) == PAYLOAD
         assert journal.last_seq >= len(events)
         return events
@@ -68,7 +69,7 @@ def damaged(content: bytes, damage: Damage) -> bytes:
     if how == "flip":
         return content[:at] + bytes((content[at] ^ 1 << bit,)) + content[at + 1:]
     if how == "cut":
-        return content[:at]
+        return content[:max(1, at)]  # an empty file is one that was never written
     if how == "double":
         return content[:at] + content[max(0, at - length):at] + content[at:]
     return content[:at] + (b"\0" * length if how == "zero" else junk)[:len(content) - at] + content[at + (length if how == "zero" else len(junk)):]

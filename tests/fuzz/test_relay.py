@@ -126,6 +126,7 @@ def test_windows_hold_whatever_the_other_end_says(with_seed: WithSeed) -> None:
                         channels.on_message(message)
                     except SlurmError:
                         break
+                    assert all(command.channel._room <= WINDOW for command in commands), message
                     if isinstance(message, ChannelGrant) and message.channel in granted:
                         granted[message.channel] += message.size
                 await asyncio.sleep(0)

@@ -35,6 +35,8 @@ def check_wal(path: str) -> None:
         if counted:
             raise _damaged(path, f"has no frame of the {counted:,} that were written", 1)
         return
+    if not os.path.getsize(path):  # SQLite makes its first page before the first log, and drops a log that has no file
+        raise _damaged(path, "belongs to a file that is empty", len(commits))
     # A read-only connection recovers the log into the index, but neither copies it into the file nor removes it when it closes.
     connection = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)
     try:
