@@ -32,6 +32,8 @@ log = logging.getLogger("slurm.store")
 FORMAT = 2
 APPLICATION_ID = 0x534C5059
 RECENT_PAYLOADS = 4096
+_LEAST_BYTES = 4096
+"""Of a database: one page."""
 
 _SCHEMA = f"""
 BEGIN;
@@ -99,6 +101,8 @@ class SqliteJournal:
         except OSError as error:
             raise StoreError(message=f"{self.path}: {error.strerror}", hints=["the StateSaveLocation must be writable for SlurmUser"]) from error
         with reading(self.path):
+            if 0 < (size := os.path.getsize(self.path)) < _LEAST_BYTES:
+                raise self._damaged(f"it has {size} bytes")  # SQLite takes it for an empty one
             check_wal(self.path)
             self._writer = self._connect()
             try:
