@@ -161,6 +161,8 @@ DATA = st.one_of(
     st.dictionaries(st.sampled_from(["signal", "end", "rows", "cols"]), NUMBERS, max_size=4).map(lambda found: json.dumps(found).encode()))
 FRAMES = st.one_of(
     st.tuples(st.sampled_from([*[step_io.SIGNAL, step_io.WINDOW, step_io.STDIN] * 6, *range(14)]), st.sampled_from([0, 1, 7, step_io.ALL_TASKS]), DATA).map(lambda parts: frames.pack(frames.STEP_IO, step_io.PREFIX.pack(parts[0], parts[1]) + parts[2])),
+    st.tuples(st.sampled_from([(step_io.SIGNAL, ("signal",)), (step_io.WINDOW, ("rows", "cols"))]), st.sampled_from([64, 65, -1, 65_536, 2**31, 2**63])).map(
+        lambda parts: frames.pack(frames.STEP_IO, step_io.pack(parts[0][0], 0, json.dumps(dict.fromkeys(parts[0][1], parts[1])).encode()))),
     st.binary(max_size=20), st.sampled_from([frames.HEADER.pack(frames.MAGIC, frames.VERSION, frames.STEP_IO, 2**32 - 1), b"SP", frames.pack(frames.STEP_IO, b"")]))
 
 

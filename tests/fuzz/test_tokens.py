@@ -36,7 +36,8 @@ DEEP = "[" * 11_000
 ODD = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=8), st.just(10**400), st.just(DEEP[:2000]),
     st.just([]), st.just({"a": []}), st.sampled_from(["nobody", "root", "", "a" * 5000, "x\0y", "\ud800"]))
-CLAIMS = st.dictionaries(st.sampled_from(["sun", "username", "iat", "exp", "nbf", "aud", "iss", "sub", "jti", "crit"]), ODD, max_size=5)
+TIMES = st.tuples(st.sampled_from(["iat", "exp"]), st.sampled_from([-1.0, -1e300, 1e300, 10**30, 0.5, 253_370_764_801])).map(lambda pair: {pair[0]: pair[1]})
+CLAIMS = TIMES | st.dictionaries(st.sampled_from(["sun", "username", "iat", "exp", "nbf", "aud", "iss", "sub", "jti", "crit"]), ODD, max_size=5)
 
 
 def tokens(folder: Path) -> Tokens:
