@@ -1,6 +1,7 @@
 """The relay: commands reach slurmctld over another daemon's one connection as they would over its own socket, and nobody holds up anybody."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -401,3 +402,32 @@ def test_every_byte_arrives_in_order_however_slowly_it_is_taken() -> None:
         assert not len(near) and not len(far)
 
     asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def test_a_relay_that_is_connected_twice_in_a_moment_listens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        async def drained() -> None:
+            return
+
+        relay = Relay(str(tmp_path / "s.sock"), log=logging.getLogger("test"))
+        relay.open()
+        relay.up(Channels(lambda message: None, drained))
+        await asyncio.sleep(0)
+        relay.up(Channels(lambda message: None, drained))
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    _, writer = await asyncio.open_unix_connection(relay.path)
+                    break
+                except ConnectionRefusedError:
+                    await asyncio.sleep(0.001)
+        writer.write(b"x")
+        async with asyncio.timeout(10):
+            while relay.channels is None or not len(relay.channels):
+                await asyncio.sleep(0.001)
+        writer.close()
+        relay.close()
+
+    asyncio.run(scene())
+    gc.collect()
+    assert not [record for record in caplog.records if record.exc_info]
