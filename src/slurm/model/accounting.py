@@ -267,3 +267,50 @@ class JobFilter(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     time_limits: tuple[int, int] | None = None  # seconds
     duplicates: bool = False  # also lives that ended with a requeue, and earlier jobs of the same id
     steps: bool = True
+
+
+class UsageFilter(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """Which sums are asked for: whole hours of each cluster's time zone from `since` up to `until`; what is empty does not restrict."""
+
+    clusters: list[str] = []  # []: the asking cluster
+    all_clusters: bool = False
+    accounts: list[str] = []
+    users: list[str] = []
+    wckeys: list[str] = []
+    tres: list[str] = []
+    since: float = 0.0
+    until: float = 0.0
+
+
+class ClusterUsage(msgspec.Struct, frozen=True):
+    """What became of a cluster's TRES: TRES-seconds, `total` the sum of all; `planned` idle while jobs that could run waited for more."""
+
+    cluster: str
+    tres: str
+    total: int
+    allocated: int
+    down: int
+    planned_down: int
+    idle: int
+    planned: int
+
+
+class AssociationUsage(msgspec.Struct, frozen=True):
+    """TRES-seconds that jobs of one association had allocated; `association` 0: the account and the user have none."""
+
+    cluster: str
+    association: int
+    account: str
+    user: str
+    tres: str
+    seconds: int
+
+
+class WckeyUsage(msgspec.Struct, frozen=True):
+    """TRES-seconds that a user's jobs of one wckey had allocated."""
+
+    cluster: str
+    wckey: str
+    user: str
+    tres: str
+    seconds: int

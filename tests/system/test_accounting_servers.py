@@ -1,0 +1,124 @@
+"""The accounting database on real PostgreSQL and MariaDB servers: the whole suite, and servers that are killed while records come."""
+
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from slurm.model.accounting import JobFilter
+from slurm.store.accounting import entities
+from slurm.store.accounting.database import Database
+from slurm.store.accounting.schema import metadata
+from slurm.store.accounting.storage import MYSQL, POSTGRESQL
+from slurm.store.journal import StoreBusy
+from tests.accounting_suite import *  # noqa: F403
+from tests.accounting_suite import NOON, Feeding, job, seconds
+from tests.system.database_servers import Server, running
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Return once it is true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="module", params=[POSTGRESQL, MYSQL])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    # Not below pytest's own folder, which nobody else may enter: the server is another user.
+    with tempfile.TemporaryDirectory(prefix="slurm-py-", dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        with running(request.param, os.path.join(folder, "own")) as made:
+            yield made
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[Database]:
+    made = Database(server.storage)
+    made.open()
+    with made.engine.begin() as connection:  # as new, and sooner than by making all tables again
+        for table in metadata.sorted_tables:
+            connection.execute(sa.delete(table))
+        entities.begin(connection, 0.0)
+    yield made
+    made.close()
+
+
+def test_a_database_server_that_is_killed_again_and_again_loses_and_doubles_nothing(server: Server, database: Database) -> None:
+    controller = Feeding(database)
+    numbers = iter(range(1, 1_000_000))
+    stop = threading.Event()
+    busy = 0
+
+    def send() -> None:
+        nonlocal busy
+        while not stop.is_set():
+            slice_ = controller.numbered(*(job(next(numbers), NOON, NOON + 60) for _ in range(200)))
+            while True:
+                try:
+                    database.take("c", "j1", slice_)
+                    break
+                except StoreBusy:  # it is away: the same again, as slurmctld does
+                    busy += 1
+                    time.sleep(0.05)
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    try:
+        for _ in range(4):
+            before = controller.sequence
+            wait_until(lambda before=before: controller.sequence > before + 400)  # type: ignore[misc]
+            server.kill()
+            server.start()
+    finally:
+        stop.set()
+    sender.join(60)
+    assert not sender.is_alive() and busy >= 1, f"no message met a dead server ({busy})"
+    controller.roll_up(NOON + 7200)
+    assert [row.job.id for row in database.jobs(JobFilter(steps=False), "c")] == list(range(1, controller.sequence + 1))
+    assert seconds(database, NOON, NOON + 7200) == {("physics", "anna"): 240 * controller.sequence}
+
+
+def test_a_server_that_does_not_run_is_told_as_something_that_passes(server: Server) -> None:
+    server.stop()
+    try:
+        with pytest.raises(StoreBusy) as caught:
+            Database(server.storage).open()
+        assert "it is tried again" in caught.value.hints[0] and "secret" not in "".join(caught.value.lines())
+    finally:
+        server.start()
+
+
+def test_two_that_open_an_empty_database_at_once_do_not_hinder_each_other(server: Server, database: Database) -> None:
+    with database.engine.begin() as connection:
+        metadata.drop_all(connection)
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+    failed: list[BaseException] = []
+
+    def open_it() -> None:
+        try:
+            own = Database(server.storage)
+            own.open()
+            own.close()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failed == []
+    with database.engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM accounts")).scalar() == 1
+
+
+def test_the_packages_that_these_tests_need_are_installed() -> None:
+    for word in ("postgresql", "mariadb-server"):
+        assert subprocess.run(["dpkg", "-s", word], capture_output=True, check=False).returncode == 0, f"{word}: .ci/run installs it"
