@@ -13,12 +13,13 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 
-from slurm.config import schema, values
+from slurm.config import schema
 from slurm.config.gres import MAX_GPUS, GresDevice, devices_of, read_gres, read_wanted
 from slurm.config.keys import Keys, find_conf, opener_of, read_file
 from slurm.config.nodes import NodeConf, read_node_sets, read_nodes
 from slurm.config.partitions import PartitionConf, read_partitions
 from slurm.config.reader import Entry, Opener, Origin, Problem, Record, read
+from slurm.config.standings import warnings_of
 
 __all__ = ["Config", "NodeConf", "PartitionConf", "find_conf", "load", "parse"]
 
@@ -36,12 +37,15 @@ class Config(Keys):
     def __init__(self, path: str, text: str, siblings: Mapping[str, str], opener: Opener | None = None) -> None:
         super().__init__(path, text, opener, keys_only=False)
         problems = self._problems
-        self._warn_of(self._records)
+        self.warnings += warnings_of(self._records)
+        for record in self._records:
+            for entry in record.entries if record.section == "slurm.conf" else ():
+                self._warn_of_switches(entry)
         gres: list[Record] = []
         for name, beside in siblings.items():
             kind = os.path.basename(name)
             records = read(beside, name, kind, problems, opener)
-            self._warn_of(records)
+            self.warnings += warnings_of(records)
             if kind == "gres.conf":
                 gres = records
         self.nodes = read_nodes(self._records, self.slurmd_port, problems, self.warnings)
@@ -64,21 +68,6 @@ class Config(Keys):
     def for_node(self, key: str, node: NodeConf) -> str:
         """A path key with %n as the node's name and %h as its host name, as SlurmdSpoolDir, SlurmdLogFile and SlurmdPidFile use them."""
         return self.text(key).replace("%h", node.hostname).replace("%n", node.name)
-
-    def _warn_of(self, records: list[Record]) -> None:
-        """One warning for each key and each switch that is written and not carried out."""
-        seen: set[tuple[str, str]] = set()
-        for record in records:
-            for entry in record.entries:
-                row = entry.row
-                if row.standing == schema.NOT_YET and (record.section, row.name) not in seen and (row.always or not _says_default(entry)):
-                    seen.add((record.section, row.name))
-                    self.warnings.append(f"{entry.origin}: {row.name} is not carried out yet: {row.note}")
-                elif row.standing == schema.OBSOLETE and (record.section, row.name) not in seen:
-                    seen.add((record.section, row.name))
-                    self.warnings.append(f"{entry.origin}: Ignoring obsolete {row.name}={entry.text} option. Please remove it from your configuration: {row.note}")
-                if record.section == "slurm.conf":
-                    self._warn_of_switches(entry)
 
     def _warn_of_switches(self, entry: Entry) -> None:
         switches = schema.switches(entry.row.name)
@@ -124,13 +113,6 @@ class Config(Keys):
             strange = sorted(name for name in line.nodes or () if name not in known)
             if strange:
                 self.warnings.append(f"{line.origin}: NodeName={strange[0]} is no node of {self.path}")
-
-
-def _says_default(entry: Entry) -> bool:
-    try:
-        return not entry.text or values.read(entry.row, entry.text) == values.default(entry.row)
-    except ValueError:
-        return True
 
 
 def parse(text: str, name: str = "slurm.conf", *, gres: str | None = None, opener: Opener | None = None) -> Config:

@@ -41,16 +41,18 @@ class Keys:
     the table is a KeyError. `warnings` are sentences to log once at start, by daemons; wrong keys and values raise ConfigError.
     """
 
+    kind = "slurm.conf"
+
     def __init__(self, path: str, text: str, opener: Opener | None = None, *, keys_only: bool = True) -> None:
         self.path = path
         self.warnings: list[str] = []
         self._problems: list[Problem] = []
-        self._rows = schema.section("slurm.conf")
-        self._records = read(text, path, "slurm.conf", self._problems, opener, keys_only=keys_only)
+        self._rows = schema.section(self.kind)
+        self._records = read(text, path, self.kind, self._problems, opener, keys_only=keys_only)
         self._written: dict[str, list[Entry]] = {}
         self._values: dict[str, Value] = {}
         for record in self._records:
-            for entry in record.entries if record.section == "slurm.conf" else ():
+            for entry in record.entries if record.section == self.kind else ():
                 self._settle(entry)
 
     def __getitem__(self, key: str) -> Value:

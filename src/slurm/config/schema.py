@@ -1,6 +1,6 @@
 """The table of everything that may be written in a configuration file, and how to ask it.
 
-Lives here: the row type, the sections and the look-up. The rows themselves are text in `schema_slurm` (slurm.conf's own keys)
+Lives here: the row type, the sections and the look-up. The rows themselves are text in `schema_slurm` (slurm.conf's own keys), `schema_slurmdbd`
 and `schema_lines` (node, partition and the other files' lines), so that a command that reads a configuration pays for the
 sections it meets only. Not here: reading a value (`values`), reading a file (`reader`).
 """
@@ -110,6 +110,9 @@ def _build(name: str) -> Section:
     if name == "slurm.conf":
         from slurm.config import schema_slurm
         return Section(name, ((schema_slurm.SHOWN, True), (schema_slurm.UNSHOWN, False)), schema_slurm.ALIASES)
+    if name == "slurmdbd.conf":
+        from slurm.config import schema_slurmdbd
+        return Section(name, ((schema_slurmdbd.SLURMDBD, False),), {})
     from slurm.config import schema_lines
     return Section(name, ((schema_lines.TEXTS[name], False),), schema_lines.ALIASES.get(name, {}))
 

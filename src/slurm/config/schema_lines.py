@@ -1,7 +1,7 @@
 """The keys of slurm.conf's node and partition lines and of the other configuration files: rows of the table in `schema`.
 
 One row a line, as in `schema_slurm`: name | kind | default | standing | note. The first row of a section is the key that
-begins its lines. Keys and defaults are from slurm.conf(5), gres.conf(5), cgroup.conf(5), slurmdbd.conf(5), topology.conf(5).
+begins its lines. Keys and defaults are from slurm.conf(5), gres.conf(5), cgroup.conf(5), topology.conf(5).
 """
 
 from __future__ import annotations
@@ -163,20 +163,9 @@ Nodes | text | | later | every node is as near as any other
 Switches | text | | later | every node is as near as any other
 """
 
-_DBD_TEXT = (
-    "AllowNoDefAcct AllResourcesAbsolute ArchiveDir ArchiveEvents ArchiveJobs ArchiveResvs ArchiveScript ArchiveSteps ArchiveSuspend ArchiveTXN "
-    "ArchiveUsage AuthAltParameters AuthAltTypes AuthInfo AuthType CommitDelay CommunicationParameters DbdAddr DbdBackupHost DbdHost DbdPort "
-    "DebugFlags DebugLevel DebugLevelSyslog DefaultQOS DisableCoordDBD HashPlugin LogFile LogTimeFormat MaxPurgeLimit MaxQueryTimeRange MessageTimeout "
-    "Parameters PidFile PluginDir PrivateData PurgeEventAfter PurgeJobAfter PurgeResvAfter PurgeStepAfter PurgeSuspendAfter PurgeTXNAfter "
-    "PurgeUsageAfter SlurmUser StorageBackupHost StorageHost StorageLoc StorageParameters StoragePass StoragePassScript StoragePort StorageType "
-    "StorageUser TCPTimeout TLSParameters TLSType TrackSlurmctldDown TrackWCKey"
-)
-
-SLURMDBD = "\n".join(f"{name} | text | | later | slurmdbd does not exist yet" for name in _DBD_TEXT.split())
-
 TEXTS = {
     "NodeName": NODE, "PartitionName": PARTITION, "NodeSet": NODESET, "DownNodes": DOWN, "FrontendName": FRONTEND,
-    "gres.conf": GRES, "cgroup.conf": CGROUP, "slurmdbd.conf": SLURMDBD, "topology.conf": TOPOLOGY,
+    "gres.conf": GRES, "cgroup.conf": CGROUP, "topology.conf": TOPOLOGY,
 }
 """Section → its rows as text."""
 

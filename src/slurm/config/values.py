@@ -25,6 +25,7 @@ LEVELS = ("quiet", "fatal", "error", "info", "verbose", "debug", "debug2", "debu
 _YES = frozenset({"yes", "up", "true", "1"})
 _NO = frozenset({"no", "down", "false", "0"})
 _UNLIMITED = frozenset({"infinite", "unlimited", "-1"})
+_AGES = frozenset({"", "hour", "hours", "day", "days", "month", "months"})
 _SCALE = {"K": 10, "M": 20, "G": 30, "T": 40, "P": 50}
 
 
@@ -117,6 +118,14 @@ def _span(text: str) -> int | None:
     return None if text.lower() == "none" else duration.parse(text)
 
 
+def _age(text: str) -> str:
+    """How old something may get, as slurmdbd.conf(5) has it: "12", "12months", "30days", "36hours"; as text, since months are of different lengths."""
+    number = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    if text[len(number):].lower() not in _AGES or not _int(number):
+        raise ValueError("valid: a number of months, or a number with hours, days or months behind it, such as 30days")
+    return text
+
+
 def _mb(text: str) -> int:
     return 0 if text.lower() in _UNLIMITED else size.parse_mb(text)
 
@@ -190,7 +199,7 @@ def read_cores(text: str) -> list[int]:
 READERS: dict[str, Callable[[str], Value]] = {
     "text": _text, "weights": _weights, "plugin": _plugin, "plugins": _plugins, "list": _list, "tres": _list, "upper": _upper, "uplist": _upper_list,
     "int": _int, "count": _count, "number": _number, "bit": _yesno, "yesno": _yesno, "sec": _seconds, "bare": _seconds,
-    "usec": _int, "percent": _int, "rate": _int, "min": _minutes, "span": _span, "mb": _mb, "level": _level, "port": _port, "ports": _ports,
+    "usec": _int, "percent": _int, "rate": _int, "min": _minutes, "span": _span, "age": _age, "mb": _mb, "level": _level, "port": _port, "ports": _ports,
     "hosts": _hosts, "files": _text, "cores": _cores, "share": _share, "user": _text, "host": _text, "live": _text,
 }
 """Kind of value (besides "choice", which needs its row) → the function that reads it."""
