@@ -88,6 +88,17 @@ class Munge:
                 library.free(text[0])
             library.munge_ctx_destroy(context)
 
+    async def why_not(self, seconds: float) -> str:
+        """Why munged cannot be asked now, "" when it can."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.seal_beside(b"", reader=os.geteuid())
+        except SlurmError as error:
+            return "; ".join(error.hints or error.lines())
+        except TimeoutError:
+            return f"munged does not answer at {self._socket}"
+        return ""
+
     async def seal_beside(self, text: bytes, *, reader: int) -> str:
         """`seal`, in a thread. NotNow when many wait already."""
         return await self._beside(lambda: self.seal(text, reader=reader))

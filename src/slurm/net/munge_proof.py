@@ -57,9 +57,9 @@ def greeting(cluster: str, to: str, certificate: bytes) -> Greeting:
 
 
 def heard(text: bytes, *, cluster: str, here: str, certificate: bytes) -> Greeting:
-    """The greeting in what was unsealed, if it is for this server (`here`, which shows this certificate). NotPermitted."""
+    """The greeting in what was unsealed, if it is for this server (`here`, which shows this certificate; of any cluster where that is ""). NotPermitted."""
     found = Greeting(*_fields(_GREETING, text, Greeting._fields))
-    if found.cluster != cluster:
+    if cluster and found.cluster != cluster:
         raise _refused(f"it was sealed for cluster {found.cluster}, this is {cluster}")
     if found.to != here:
         raise _refused(f"it was sealed for {found.to}, this is {here}")

@@ -25,6 +25,8 @@ from slurm.model.errors import NotPermitted, ProtocolError, SlurmError
 ROLES = ("slurmctld", "slurmd", "sackd", "sackd-admin", "slurmdbd", "slurmrestd", "user")
 """Who a certificate may be for. The name is the daemon's host, the node's name (slurmd), or the uid (user)."""
 _SCHEME = "slurm://"
+_LABEL = 60
+"""Characters of one label of a host name, of 63 that there may be."""
 _READ_SIZE = 16 * 1024
 """A record's: with more, each of them costs a buffer of that size, and reading is five times slower."""
 
@@ -143,7 +145,7 @@ class Tls:
         self._trust = trust
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = trust.server_context(anonymous=anonymous) if server else trust.client_context
-        self._tls = context.wrap_bio(self._in, self._out, server_side=server)
+        self._tls = context.wrap_bio(self._in, self._out, server_side=server, server_hostname=None if server else server_name(trust.cluster))
         if session is not None:
             try:
                 self._tls.session = session
@@ -208,6 +210,17 @@ class Tls:
     def outgoing(self) -> bytes:
         """What must go to the socket now."""
         return self._out.read() if self._out.pending else b""
+
+
+def server_name(cluster: str) -> str | None:
+    """How a client names its cluster as it connects, for a daemon that serves several: hexadecimal, since cluster names are no host names."""
+    digits = cluster.encode().hex()
+    return ".".join(digits[at:at + _LABEL] for at in range(0, len(digits), _LABEL)) or None
+
+
+def cluster_in(name: str) -> str:
+    """The cluster that `server_name` named; ValueError."""
+    return bytes.fromhex(name.replace(".", "")).decode()
 
 
 def refused(error: ssl.SSLError) -> SlurmError:

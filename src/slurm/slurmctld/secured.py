@@ -9,7 +9,7 @@ import socket
 from collections.abc import Collection, Coroutine, Iterable
 
 from slurm.config.config import Config
-from slurm.model.errors import ConfigError, SlurmError
+from slurm.model.errors import ConfigError
 from slurm.net import certificates, munge
 from slurm.net.authority import Authority
 from slurm.net.identity import read_key
@@ -82,14 +82,7 @@ class Munged:
 
     async def why_not(self) -> str:
         """Why munged cannot be asked now, "" when it can."""
-        try:
-            async with asyncio.timeout(_MUNGE_SECONDS):
-                await self._munge.seal_beside(b"", reader=os.geteuid())
-        except SlurmError as error:
-            return "; ".join(error.hints or error.lines())
-        except TimeoutError:
-            return f"munged does not answer at {self.socket}"
-        return ""
+        return await self._munge.why_not(_MUNGE_SECONDS)
 
 
 def reserve(server: Server, names: Iterable[str]) -> Coroutine[None, None, None] | None:

@@ -90,3 +90,22 @@ class EncodedRecords(msgspec.Struct, kw_only=True, omit_defaults=True, tag="Take
 
     records: list[msgspec.Raw] = []
     complete_until: float = 0.0
+
+
+class AskFor(Message):
+    """A slurmctld passes on what a command asked: `request` is that JSON, `uid` who the command's user has proved to be → Told.
+
+    On a connection of its own, so that no answer waits behind records; answers come as they are ready, each with its `number`.
+    """
+
+    number: int
+    uid: int
+    cluster: Name
+    request: bytes
+
+
+class Told(Message):
+    """The JSON reply to the request of this number, a Failure among them."""
+
+    number: int
+    reply: bytes

@@ -1,0 +1,137 @@
+"""From a message to whoever answers it: controllers speak MessagePack, commands JSON, and a controller passes on what its commands ask."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import msgspec
+
+from slurm.model.errors import InvalidRequest, NotPermitted, ProtocolError, SlurmError
+from slurm.net.peer import Peer
+from slurm.slurmdbd import administration, questions
+from slurm.slurmdbd.controllers import Controllers
+from slurm.slurmdbd.daemon_state import DaemonState
+from slurm.slurmdbd.maintenance import Maintenance
+from slurm.slurmdbd.rights import Asker, asker, is_controller, user_name
+from slurm.wire import accounting_messages as a
+from slurm.wire import frames
+from slurm.wire import messages as m
+from slurm.wire import sacctmgr_messages as s
+from slurm.wire.dbd_messages import AskFor, RegisterCluster, TakeRecords, Told
+
+log = logging.getLogger("slurmdbd.dispatch")
+LONGEST = 1024 * 1024
+"""Bytes of a command's question."""
+Question = (
+    a.FindJobs | a.FetchPayload | s.FindUsage | s.PingDatabase | s.ShowDatabaseStats | s.ShowDatabaseConfig | s.ArchiveDump | s.ArchiveLoad | s.EndRunaways
+    | s.StopDatabaseDaemon | s.ReconfigureDatabaseDaemon | m.Ping)
+_question: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
+_controller: msgspec.msgpack.Decoder[RegisterCluster | TakeRecords | AskFor] = msgspec.msgpack.Decoder(RegisterCluster | TakeRecords | AskFor)
+_json = msgspec.json.Encoder()
+_msgpack = msgspec.msgpack.Encoder()
+
+
+class Dispatch:
+    """One daemon's messages."""
+
+    def __init__(self, state: DaemonState, controllers: Controllers, maintenance: Maintenance) -> None:
+        self._state = state
+        self._controllers = controllers
+        self._maintenance = maintenance
+        self._answers = questions.Answers()
+
+    async def on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
+        """Answer one message."""
+        if codec == frames.MSGPACK:
+            peer.send(frames.pack(frames.MSGPACK, await self._daemon(peer, payload)))
+            return
+        if peer.party is not None:
+            raise NotPermitted(hints=[f"{peer.party} is a daemon: what users ask for comes from users"])
+        peer.send(frames.pack(frames.JSON, await self._command(peer.identity.uid, "", payload)))
+
+    async def _daemon(self, peer: Peer, payload: bytes) -> bytes:
+        try:
+            message = _controller.decode(payload)
+        except m.UNREADABLE as error:
+            raise ProtocolError(hints=[str(error)]) from error
+        if not isinstance(message, AskFor):
+            return _msgpack.encode(await self._controllers.answer(peer, message))
+        if not is_controller(peer, self._state.operators):
+            raise NotPermitted(hints=["only a slurmctld passes on what others ask"])
+        if peer.party is not None and peer.party.cluster != message.cluster:
+            raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[f"its certificate is one of cluster {peer.party.cluster}"])
+        return _msgpack.encode(Told(number=message.number, reply=await self._command(message.uid, message.cluster, message.request)))
+
+    async def _command(self, uid: int, cluster: str, payload: bytes) -> bytes:
+        """The reply as JSON; refusals are replies, surprises are logged and told as such."""
+        began = time.monotonic()
+        kind, user = "", str(uid)
+        try:
+            if len(payload) > LONGEST:
+                raise InvalidRequest(message=f"a question of {len(payload)} bytes is longer than {LONGEST}", hints=["ask for fewer jobs at once"])
+            try:
+                message = _question.decode(payload)
+            except m.UNREADABLE as error:
+                raise ProtocolError(hints=[str(error)]) from error
+            kind = type(message).__name__
+            who = await self._asker(uid, message)
+            user = who.user
+            reply = await self._answer(who, cluster, message)
+            return reply if isinstance(reply, bytes) else _json.encode(reply)
+        except SlurmError as error:
+            log.debug("uid %d is refused: %s", uid, error.message)
+            return _json.encode(m.failure(error))
+        except Exception:
+            log.exception("a request of uid %d failed", uid)
+            return _json.encode(m.Failure(kind="SlurmError", name="ESLURM_ERROR_ON_DESC_TO_RECORD_COPY", message="slurmdbd failed on this request", hints=[
+                "its log has the details"]))
+        finally:
+            self._state.stats.request(kind or "unreadable", user, time.monotonic() - began)
+
+    async def _asker(self, uid: int, message: Question) -> Asker:
+        operators = self._state.operators
+        if uid in operators or isinstance(message, s.PingDatabase | m.Ping):
+            return Asker(uid, user_name(uid), 2 if uid in operators else 0, ())
+        database = self._state.database
+        return await self._state.work.ask(lambda: asker(database, operators, uid))
+
+    async def _cluster(self, asking: str, named: bool) -> str:
+        """The cluster that is meant where none is named: the asking one, else the only one that there is."""
+        if asking or named:
+            return asking
+        known = [each.name for each in await self._state.work.ask(self._state.database.clusters)]
+        if len(known) > 1:
+            raise InvalidRequest(message="Which cluster is meant?", hints=[f"name some with --clusters: {', '.join(known)}"])
+        return known[0] if known else ""
+
+    async def _answer(self, who: Asker, asking: str, message: Question) -> m.Message | bytes:
+        state = self._state
+        match message:
+            case a.FindJobs() | s.FindUsage():
+                if isinstance(message, s.FindUsage) and message.kind not in ("cluster", "association", "wckey"):
+                    raise InvalidRequest(message=f"kind: {message.kind!r} is none of cluster, association, wckey")
+                cluster = await self._cluster(asking, bool(message.wanted.clusters or message.wanted.all_clusters))
+                if isinstance(message, a.FindJobs):
+                    return await questions.on_find_jobs(state, self._answers, who, cluster, message)
+                return await questions.on_find_usage(state, who, cluster, message)
+            case a.FetchPayload():
+                return await questions.on_fetch_payload(state, who, message)
+            case s.PingDatabase():
+                return await administration.on_ping(state)
+            case m.Ping():
+                return m.Done()
+            case s.ShowDatabaseStats():
+                return await administration.on_stats(state, who)
+            case s.ShowDatabaseConfig():
+                return await administration.on_config(state, who)
+            case s.ArchiveDump():
+                return await administration.on_archive_dump(state, self._maintenance, who)
+            case s.ArchiveLoad():
+                return await administration.on_archive_load(state, who, message)
+            case s.EndRunaways():
+                return await administration.on_end_runaways(state, who, message)
+            case s.StopDatabaseDaemon():
+                return await administration.on_stop(state, who)
+            case s.ReconfigureDatabaseDaemon():
+                return await administration.on_reconfigure(state, who)
