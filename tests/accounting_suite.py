@@ -203,6 +203,15 @@ def test_a_new_journal_of_an_old_cluster_is_told_the_highest_job_id(database: Da
     assert found(database) == [(5, 0), (6, 0), (41, 0), (42, 0)]
 
 
+def test_a_database_that_lost_records_does_not_wait_for_what_cannot_come_again(database: Database) -> None:
+    controller = Feeding(database)
+    controller.take(job(1))
+    again = database.register(Registration("c", JOURNAL, first=8))
+    assert again.through == 1
+    assert database.take("c", JOURNAL, [Outgoing(8, job(2))]) == 8
+    assert found(database) == [(1, 0), (2, 0)]
+
+
 def test_clusters_do_not_see_each_others_jobs_unless_asked(database: Database) -> None:
     Feeding(database, "c").take(job(1))
     Feeding(database, "d").take(job(1), job(2))

@@ -54,6 +54,11 @@ class Instance(NamedTuple):
         return socket_beside(f"{self.run}/slurmctld.pid")
 
     @property
+    def dbd_conf(self) -> str:
+        """Its slurmdbd.conf."""
+        return f"{self.root}/slurmdbd.conf"
+
+    @property
     def state(self) -> str:
         """StateSaveLocation."""
         return f"{self.root}/state"

@@ -36,6 +36,7 @@ from slurm.slurmctld.certifying import Certifier
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.holders import Holders
 from slurm.slurmctld.nodes import Links
+from slurm.slurmctld.past import Past
 from slurm.slurmctld.planner import Planner
 from slurm.slurmctld.proofs import Proofs
 from slurm.slurmctld.relays import ROOT_WORD, Relays, Rules
@@ -81,6 +82,7 @@ class Controller:
         self.planner = Planner(self.engine, now, self.counters)
         self.relays = Relays(cluster, self._relay_rules)
         self.tokens: Tokens | None = None  # of auth/jwt
+        self.past: Past | None = None  # None: there is no slurmdbd
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public, self.relays)
         self.proofs = Proofs(self.engine, now, self.links.silence.lasts)
         self.proofs.programs = setup.programs_of(config)

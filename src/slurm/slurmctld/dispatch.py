@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from slurm.model import bounds
-from slurm.model.errors import SlurmError
+from slurm.model.errors import SlurmError, Unsupported
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers import allocations, control, jobs, looking, steps, tokens, usage
+from slurm.slurmctld.past import QUESTION
 from slurm.slurmctld.reading import StoredPayload, read_any
 from slurm.slurmctld.relays import require_own
 from slurm.slurmctld.session import Session
@@ -67,6 +68,11 @@ for _request in (m.SubmitJob, *HANDLERS):
 async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message | bytes:
     """The reply to one request; refusals are replies, surprises are logged and told as such."""
     try:
+        if QUESTION.match(payload) is not None:
+            if ctl.past is None:
+                raise Unsupported(message="Slurm accounting storage is disabled", hints=[
+                    "AccountingStorageType=accounting_storage/slurmdbd in slurm.conf and a slurmdbd keep what jobs did"])
+            return await ctl.past.ask(session.caller.uid, payload)
         try:
             request, kept = await read_any(payload, ctl.cluster.settings, ctl.reading)
         except SlurmError as error:

@@ -25,6 +25,7 @@ from slurm.slurmctld.accounting import parcels, site
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
+from slurm.slurmctld.past import Past
 from slurm.slurmctld.restoring import restore
 from slurm.slurmctld.secured import Munged, Secured, reserve
 from slurm.slurmctld.session import Session
@@ -174,6 +175,8 @@ class Service:
             await ctl.close()
             if accounting is not None:
                 await accounting.close()
+            if ctl.past is not None:
+                await ctl.past.close()
             for server in self._servers:
                 await server.close()
             await commit.drain()
@@ -190,6 +193,7 @@ class Service:
         accounting = ctl.accounting = Accounting(
             ctl.engine, journal, commit, ctl.now, lambda: site.facts(self.config, ctl.cluster), site.most_waiting(self.config))
         accounting.link = site.link(self.config, accounting, self._trust, {0, os.geteuid(), *ctl.operators})
+        ctl.past = Past(self.config.cluster_name, site.endpoints(self.config), self._trust, frozenset({0, os.geteuid(), *ctl.operators}))
         await accounting.start()
         return accounting
 

@@ -12,6 +12,7 @@ import msgspec
 
 from slurm.model.accounting import JobFilter, JobRow, UsageFilter
 from slurm.model.errors import InvalidRequest, NotPermitted, SlurmError
+from slurm.notation import duration
 from slurm.slurmdbd.daemon_state import DaemonState
 from slurm.slurmdbd.rights import Asker
 from slurm.store.accounting.finding import Place
@@ -172,8 +173,8 @@ def _require_span(state: DaemonState, asker: Asker, since: float, until: float, 
     if most < 0 or asker.rank or named:
         return
     span = (until or time.time()) - since
-    if span > most * 60:
-        raise InvalidRequest("ESLURM_DB_QUERY_TOO_WIDE", hints=[f"at most {most} minutes may be asked for at once (MaxQueryTimeRange): narrow --starttime and --endtime"])
+    if span > most:
+        raise InvalidRequest("ESLURM_DB_QUERY_TOO_WIDE", hints=[f"at most {duration.show_clock(most)} may be asked for at once (MaxQueryTimeRange): narrow --starttime and --endtime"])
 
 
 def _require_sane(wanted: JobFilter | UsageFilter) -> None:

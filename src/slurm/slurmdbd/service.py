@@ -56,6 +56,9 @@ class Serving(Protocol):
     def stop(self) -> None:
         """Begin nothing more."""
 
+    def close(self) -> None:
+        """Let go of the database; when nobody works with it any more."""
+
 
 class Service:
     """Everything between `run` and its end. `level_of` tells the log level that a configuration asks for."""
@@ -100,6 +103,8 @@ class Service:
             await server.close()
             if not await self._work.close(END_SECONDS):
                 log.warning("a transaction is still under way after %.0f s: it is undone", END_SECONDS)
+            elif self._serving is not None:
+                self._serving.close()
         if self._failed is not None:
             raise self._failed
         log.info("stopped")

@@ -44,3 +44,7 @@ class Served:
     def stop(self) -> None:
         """Begin nothing more."""
         self._maintenance.stop()
+
+    def close(self) -> None:
+        """Let go of the database; when nobody works with it any more."""
+        self._state.database.close()

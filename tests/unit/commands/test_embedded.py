@@ -20,6 +20,7 @@ from slurm.commands.embedded.console import Console
 from slurm.commands.embedded.processes import daemons
 from slurm.commands.embedded.shape import Shape
 from slurm.config.config import parse
+from slurm.config.slurmdbd import parse_slurmdbd
 from slurm.model.errors import InvalidRequest, StoreError
 from slurm.slurmctld import setup
 
@@ -113,6 +114,17 @@ def test_daemons_are_the_controller_first_and_one_slurmd_a_node(tmp_path: Path) 
     assert found[0].pid_file == configured.text("SlurmctldPidFile") and found[0].log == configured.text("SlurmctldLogFile")
     for daemon, node in zip(found[1:], configured.nodes, strict=True):
         assert daemon.pid_file == configured.for_node("SlurmdPidFile", node) and daemon.log == configured.for_node("SlurmdLogFile", node)
+
+
+def test_a_cluster_has_a_slurmdbd_where_it_has_a_slurmdbd_conf_and_that_says_where_its_files_are(tmp_path: Path) -> None:
+    cluster = EmbeddedCluster({"XDG_STATE_HOME": str(tmp_path)}, "x")
+    os.makedirs(cluster.instance.root)
+    text = shape.slurmdbd_conf("x", cluster.instance.root, "anna")
+    Path(cluster.instance.dbd_conf).write_text(text)
+    found = daemons(cluster.instance, ["cn01"])[-1]
+    configured = parse_slurmdbd(text)
+    assert (found.program, found.conf, configured.warnings) == ("slurmdbd", cluster.instance.dbd_conf, [])
+    assert (found.pid_file, found.log) == (configured.text("PidFile"), configured.text("LogFile"))
 
 
 def test_down_and_status_of_a_cluster_that_does_not_exist_say_so_and_make_nothing(

@@ -52,7 +52,7 @@ def take_down(cluster: EmbeddedCluster, environ: Mapping[str, str], *, keep_jobs
     """Cancel the jobs and stop every daemon of a cluster whose lock the caller holds; what is worth a word, one line each."""
     if keep_jobs:
         return processes.stop(cluster.daemons)
-    notes = _end_jobs(environ, cluster) if any(daemon.pid for daemon in cluster.daemons if not daemon.node) else []
+    notes = _end_jobs(environ, cluster) if any(daemon.pid for daemon in cluster.daemons if daemon.program == "slurmctld") else []
     notes += processes.stop(cluster.daemons)
     shape = cluster.shape
     if shape is not None:

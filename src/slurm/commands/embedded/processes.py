@@ -24,12 +24,13 @@ Heed = Callable[[], None]
 
 
 class Daemon(NamedTuple):
-    """One daemon: `program` slurmctld or slurmd, `node` its node name (slurmd), where its pid file and log are."""
+    """One daemon: `program` slurmctld, slurmd or slurmdbd, `node` its node name (slurmd), where its pid file and log are, its configuration."""
 
     program: str
     node: str
     pid_file: str
     log: str
+    conf: str
 
     @property
     def name(self) -> str:
@@ -43,9 +44,13 @@ class Daemon(NamedTuple):
 
 
 def daemons(instance: Instance, nodes: list[str]) -> list[Daemon]:
-    """All daemons of a cluster with these nodes, controller first."""
-    controller = Daemon("slurmctld", "", f"{instance.run}/slurmctld.pid", f"{instance.log}/slurmctld.log")
-    return [controller, *(Daemon("slurmd", node, f"{instance.run}/slurmd-{node}.pid", f"{instance.log}/slurmd-{node}.log") for node in nodes)]
+    """All daemons of a cluster with these nodes, controller first; slurmdbd where the cluster has one."""
+    def one(program: str, node: str = "", conf: str = instance.conf) -> Daemon:
+        name = f"{program}-{node}" if node else program
+        return Daemon(program, node, f"{instance.run}/{name}.pid", f"{instance.log}/{name}.log", conf)
+
+    accounting = [one("slurmdbd", conf=instance.dbd_conf)] if os.path.exists(instance.dbd_conf) else []
+    return [one("slurmctld"), *(one("slurmd", node) for node in nodes), *accounting]
 
 
 def _last_lines(path: str, count: int = 5) -> list[str]:
@@ -90,7 +95,7 @@ def held() -> Iterator[Heed]:
             signal.signal(number, handler)
 
 
-def start(found: list[Daemon], conf: str, heed: Heed) -> None:
+def start(found: list[Daemon], heed: Heed) -> None:
     """Start daemons in the background and wait until each reported that it is ready; Unreachable names the one that is not and its log.
 
     Within `held`, which gives `heed`.
@@ -98,7 +103,7 @@ def start(found: list[Daemon], conf: str, heed: Heed) -> None:
     running: list[tuple[Daemon, subprocess.Popen[bytes]]] = []
     try:
         for daemon in found:
-            words = [sys.executable, "-m", f"slurm.{daemon.program}", "-f", conf]
+            words = [sys.executable, "-m", f"slurm.{daemon.program}", "-f", daemon.conf]
             if daemon.node:
                 words += ["-N", daemon.node]
             running.append((daemon, subprocess.Popen(
@@ -132,9 +137,9 @@ def _outcome(process: subprocess.Popen[bytes], heed: Heed | None = None) -> str 
 
 
 def stop(found: list[Daemon], seconds: float = STOP_SECONDS) -> list[str]:
-    """End daemons in order (nodes first, the controller last); returns what had to be killed or did not run, in words."""
+    """End daemons in order (nodes first, then the controller, slurmdbd last); returns what had to be killed or did not run, in words."""
     notes: list[str] = []
-    for group in ([d for d in found if d.node], [d for d in found if not d.node]):
+    for group in ([d for d in found if d.program == program] for program in ("slurmd", "slurmctld", "slurmdbd")):
         waiting: list[tuple[Daemon, int]] = []
         for daemon in group:
             pid = daemon.pid

@@ -77,6 +77,7 @@ def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str) -> st
         "JobAcctGatherParams=OverMemoryKill",
         "JobAcctGatherFrequency=1",
         "SchedulerType=sched/backfill",
+        "AccountingStorageType=accounting_storage/slurmdbd",
     ]
     if shape.gpus:
         lines.append("GresTypes=gpu")
@@ -89,6 +90,21 @@ def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str) -> st
     ]
     if shape.gpus:
         lines.append(f"PartitionName=gpu Nodes={shape.ranged} MaxTime=INFINITE State=UP")
+    return "\n".join(lines) + "\n"
+
+
+def slurmdbd_conf(name: str, folder: str, user: str) -> str:
+    """The text of its slurmdbd.conf."""
+    lines = (
+        f"# Written by `slurm up`, as slurm.conf. Cluster {name}.",
+        "AuthType=auth/local",
+        f"SlurmUser={user}",
+        f'PidFile="{folder}/run/slurmdbd.pid"',
+        f'LogFile="{folder}/log/slurmdbd.log"',
+        "StorageType=accounting_storage/sqlite",
+        f'StorageLoc="{folder}/state/accounting.db"',
+        "TrackWCKey=yes",
+    )
     return "\n".join(lines) + "\n"
 
 

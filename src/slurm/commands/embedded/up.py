@@ -74,7 +74,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
                 console.line(f"Cluster {cluster.instance.name} is already up: {describe(before)}. Nothing was changed.")
                 return _answer(cluster, before, console, changed=False)
             console.line(f"Starting again what had ended: {', '.join(daemon.name for daemon in missing)}")
-            processes.start(missing, cluster.instance.conf, heed)
+            processes.start(missing, heed)
             wait_ready(environ, cluster, heed)
             console.line(f"Cluster {cluster.instance.name} is up: {describe(before)}")
             return _answer(cluster, before, console, changed=True)
@@ -109,7 +109,7 @@ def bring_up(cluster: EmbeddedCluster, wanted: shape.Shape, environ: Mapping[str
     """
     _write(cluster, wanted)
     try:
-        processes.start(cluster.daemons, cluster.instance.conf, heed)
+        processes.start(cluster.daemons, heed)
         wait_ready(environ, cluster, heed)
         heed()
     except (SlurmError, KeyboardInterrupt, SystemExit):
@@ -129,7 +129,8 @@ def _write(cluster: EmbeddedCluster, wanted: shape.Shape) -> None:
     host = socket.gethostname()
     cluster.write(wanted, {
         "slurm.conf": shape.slurm_conf(wanted, cluster.instance.name, cluster.instance.root, host, user),
-        "gres.conf": shape.gres_conf(wanted)})
+        "gres.conf": shape.gres_conf(wanted),
+        "slurmdbd.conf": shape.slurmdbd_conf(cluster.instance.name, cluster.instance.root, user)})
 
 
 def wait_ready(environ: Mapping[str, str], cluster: EmbeddedCluster, heed: processes.Heed) -> None:

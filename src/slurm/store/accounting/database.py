@@ -11,6 +11,7 @@ StoreBusy means that it may be tried again, StoreError that somebody must look; 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -28,9 +29,14 @@ from slurm.store.accounting.storage import Storage
 from slurm.store.accounting.taking import Taking, fresh
 from slurm.store.accounting.upsert import insert_missing
 
+log = logging.getLogger("slurmdbd.database")
+
 
 class Registration(NamedTuple):
-    """What a controller says of its cluster when it comes. `owner`: whose embedded cluster it is, "" for any other."""
+    """What a controller says of its cluster when it comes. `owner`: whose embedded cluster it is, "" for any other.
+
+    `first` is the number of the first record that can still come: what the database lacks of those before, it lost, and does not wait for.
+    """
 
     name: str
     journal: str
@@ -41,7 +47,7 @@ class Registration(NamedTuple):
     version: str = ""
     flags: str = ""
     owner: str = ""
-    first_job: int = 0
+    first: int = 1
 
 
 class Registered(NamedTuple):
@@ -104,6 +110,12 @@ class Database:
             insert_missing(connection, schema.journals, [{"cluster_id": cluster, "journal": registration.journal, "last_sequence": 0}])
             through = connection.execute(sa.select(schema.journals.c.last_sequence).where(
                 schema.journals.c.cluster_id == cluster, schema.journals.c.journal == registration.journal)).scalar_one()
+            if through < registration.first - 1:
+                log.error("cluster %s: records %d to %d of journal %s were acknowledged and are not in %s: was it restored from a backup?",
+                          registration.name, through + 1, registration.first - 1, registration.journal, self.storage)
+                connection.execute(sa.update(schema.journals).where(
+                    schema.journals.c.cluster_id == cluster, schema.journals.c.journal == registration.journal).values(
+                        last_sequence=registration.first - 1))
             return Registered(int(through), int(highest), cluster)
 
     def take(self, cluster: str, journal: str, outgoing: Sequence[Outgoing], complete_until: float = 0.0) -> int:
