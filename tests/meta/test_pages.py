@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from slurm.config.config import load
+from slurm.config.slurmdbd import load_slurmdbd
 from slurm.model.errors import SlurmError
 from tests import pages
 from tests.pages import Block
@@ -78,14 +79,14 @@ def test_toml_and_json_can_be_read() -> None:
 
 @pytest.mark.parametrize("block", _of("ini"), ids=lambda block: block.where)
 def test_a_configuration_is_one_that_the_daemons_take(block: Block, tmp_path: Path) -> None:
-    assert block.title == "slurm.conf", "only slurm.conf is checked so far"
-    conf = tmp_path / "slurm.conf"
+    assert block.title in ("slurm.conf", "slurmdbd.conf"), "others are not checked so far"
+    conf = tmp_path / block.title
     conf.write_text(block.text)
     try:
-        found = load(str(conf))
+        found = load(str(conf)) if block.title == "slurm.conf" else load_slurmdbd(str(conf))
     except SlurmError as error:
         pytest.fail("\n".join([block.where, *error.lines()]))
-    assert found.cluster_name
+    assert found.cluster_name if block.title == "slurm.conf" else not found.warnings
 
 
 def test_make_clients_installs_what_a_block_needs() -> None:
