@@ -71,10 +71,10 @@ def test_only_what_died_is_started_again(fresh: Maker) -> None:
 def test_pid_files_of_a_crash_fool_nobody(fresh: Maker) -> None:
     cluster = fresh("--nodes", "1", "--cpus", "4")
     cluster.up()
-    for daemon in ("slurmd-cn01", "slurmctld"):
+    for daemon in ("slurmd-cn01", "slurmctld", "slurmdbd"):
         cluster.kill(daemon)
     # As after a reboot: the files are there, and their numbers belong to somebody else.
-    for daemon in ("slurmd-cn01", "slurmctld"):
+    for daemon in ("slurmd-cn01", "slurmctld", "slurmdbd"):
         (cluster.folder / "run" / f"{daemon}.pid").write_text(f"{os.getpid()}\n")
     assert cluster.run("slurm", "status").status == 3
     assert "not up" in cluster.ok("slurm", "down")
@@ -89,7 +89,7 @@ def test_two_who_start_it_at_once_get_one_cluster(fresh: Maker) -> None:
     said = [one.communicate(timeout=60)[0] for one in both]
     assert [one.returncode for one in both] == [0, 0]
     assert sum("already up" in text for text in said) == 1, said
-    assert len({*pids(cluster).values()}) == 3
+    assert len({*pids(cluster).values()}) == 4
     assert cluster.ok("srun", "echo", "works").strip() == "works"
 
 
