@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from slurm.model.errors import SlurmError
+from slurm.net import client
 from tests.system.harness import Cluster, gate
 
 Maker = Callable[..., Cluster]
@@ -41,6 +43,33 @@ def test_up_starts_once_and_says_so_when_all_of_it_runs(fresh: Maker) -> None:
     assert other.status == 1
     assert "slurm down" in other.err
     assert pids(cluster) == before
+
+
+def test_an_idle_cluster_of_one_node_is_small_its_accounting_included(fresh: Maker) -> None:
+    cluster = fresh("--nodes", "1", "--cpus", "2")
+    cluster.up()
+    cluster.finish("--wrap", "true")
+    cluster.until(lambda: "registered with slurmdbd" in (cluster.folder / "log" / "slurmctld.log").read_text(), why="slurmdbd is not there")
+    held = {process.name(): process.memory_full_info().pss >> 20 for process in cluster.processes()}
+    assert "slurmdbd" in held and sum(held.values()) < 150, held
+
+
+def test_a_dead_slurmdbd_holds_up_nothing_and_is_started_again(fresh: Maker) -> None:
+    cluster = fresh("--nodes", "1", "--cpus", "2")
+    cluster.up()
+    cluster.kill("slurmdbd")
+    job, status = cluster.finish("--wrap", "exit 4")
+    assert status == 4
+    with client.connect(cluster.environment) as connection, pytest.raises(SlurmError, match="Unable to connect to database"):
+        connection.call({"type": "FindJobs", "wanted": {}})
+    assert "slurmdbd" in cluster.ok("slurm", "up")
+
+    def found() -> list[tuple[int, int]]:
+        with client.connect(cluster.environment) as connection:
+            answer = connection.call({"type": "FindJobs", "wanted": {}})
+            return [(row["job"]["id"], row["job"].get("exit_status", 0)) for row in answer.get("jobs", [])]
+
+    cluster.until(lambda: found() == [(int(job), 4 << 8)], why="the job did not arrive")
 
 
 def test_without_options_one_node_has_what_this_machine_has(fresh: Maker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
@@ -40,6 +41,12 @@ class Dispatch:
         self._controllers = controllers
         self._maintenance = maintenance
         self._answers = questions.Answers()
+
+    async def tidy(self) -> None:
+        """For as long as the daemon lives: whoever asked and left keeps no connection to the database."""
+        while True:
+            await asyncio.sleep(questions.OPEN_SECONDS / 2)
+            await questions.tidy(self._state, self._answers)
 
     async def on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
         """Answer one message."""

@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import time
+from collections.abc import Awaitable
 
 from slurm.model.errors import SlurmError, StoreError
 from slurm.slurmdbd.daemon_state import DaemonState
@@ -34,25 +35,31 @@ class Maintenance:
         self._stopping = True
 
     async def run(self) -> None:
-        """For as long as the daemon lives."""
+        """For as long as the daemon lives; what fails is told, and tried again."""
         purged = time.monotonic()
         await asyncio.sleep(FIRST_SECONDS)
         while not self._stopping:
-            try:
-                await self.roll_up()
-                if time.monotonic() - purged > PURGE_SECONDS:
-                    purged = time.monotonic()
-                    await self.purge()
-            except SlurmError as error:
-                self._state.seldom.warning("maintenance", "; ".join(error.lines()))
+            await self._told("usage", self.roll_up())
+            if time.monotonic() - purged > PURGE_SECONDS:
+                purged = time.monotonic()
+                await self._told("purge", self.purge())
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def _told(self, what: str, work: Awaitable[object]) -> None:
+        try:
+            await work
+        except SlurmError as error:
+            self._state.seldom.warning(what, "; ".join(error.lines()))
+        except Exception:
+            log.exception("%s failed", what)
+
     async def roll_up(self) -> None:
-        """Sum up what is complete of every cluster."""
+        """Sum up what is complete of every cluster; one that fails is in no other's way."""
         database = self._state.database
         for cluster in await self._state.work.keep(database.clusters):
             if cluster.complete_until:
-                await self._state.work.keep(lambda cluster=cluster: self._roll_up(database, cluster))  # type: ignore[misc]
+                await self._told(f"usage of cluster {cluster.name}", self._state.work.keep(
+                    lambda cluster=cluster: self._roll_up(database, cluster)))  # type: ignore[misc]
 
     def _roll_up(self, database: Database, cluster: ClusterFacts) -> None:
         began = time.monotonic()

@@ -21,7 +21,7 @@ from slurm.wire.sacctmgr_messages import FindUsage, UsageFound
 
 PART_BYTES = 8 * 1024 * 1024
 """A part ends with the job that makes it longer than this."""
-MOST_OPEN = 6
+MOST_OPEN = 3
 """Answers that wait for their next part and hold a connection to the database meanwhile; one more ends the oldest of them."""
 OPEN_SECONDS = 60.0
 _LARGEST = 2**63 - 1
@@ -100,9 +100,7 @@ async def on_find_jobs(state: DaemonState, answers: Answers, asker: Asker, clust
     reply, ended = await state.work.ask(lambda: _part(rows, cluster))
     if not ended:
         reply.next = answers.keep(answer)
-    stale = answers.stale()
-    if stale:
-        await state.work.ask(lambda: _close(stale))
+    await tidy(state, answers)
     return await state.work.ask(lambda: _encoder.encode(reply))
 
 
@@ -121,6 +119,13 @@ def _part(answer: _Open, cluster: str) -> tuple[JobsFound, bool]:
     if found:
         answer.place = (found[-1].cluster, found[-1].job.id, found[-1].index)
     return JobsFound(cluster=cluster, jobs=found), ended
+
+
+async def tidy(state: DaemonState, answers: Answers) -> None:
+    """End the answers that nobody asks on with, and those that are too many."""
+    stale = answers.stale()
+    if stale:
+        await state.work.ask(lambda: _close(stale))
 
 
 def _close(stale: list[Iterator[JobRow]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from slurm.config.slurmdbd import DbdConfig
@@ -35,7 +36,9 @@ class Served:
 
     async def keep(self) -> None:
         """Do what happens by itself, for as long as the daemon lives."""
-        await self._maintenance.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._maintenance.run())
+            group.create_task(self._dispatch.tidy())
 
     def reconfigure(self, conf: DbdConfig) -> None:
         """Go by this configuration from now on."""

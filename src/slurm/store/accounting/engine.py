@@ -17,6 +17,8 @@ from slurm.store.journal import StoreBusy
 
 PORTS: Mapping[str, int] = {POSTGRESQL: 5432, MYSQL: 3306}
 CONNECT_SECONDS = 5
+IDLE, MOST = 4, 20
+"""Connections that are kept, and that there may be: a thread that answers and an answer that waits for its next part have two each."""
 LOCK_SECONDS = 60
 """How long a write of SQLite waits for another program's."""
 _DRIVERS: Mapping[str, str] = {POSTGRESQL: "psycopg", MYSQL: "pymysql"}
@@ -52,11 +54,11 @@ def connect(storage: Storage) -> sa.Engine:
             f"pip install 'slurm-py[{storage.kind}]'"])
     url = sa.URL.create(driver, storage.user or None, storage.password or None, None if socket else storage.host,
                         None if socket else storage.port or PORTS[storage.kind], storage.name)
-    return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_size=4, max_overflow=8, pool_recycle=3600)
+    return sa.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_recycle=3600, pool_size=IDLE, max_overflow=MOST - IDLE)
 
 
 def _sqlite(path: str) -> sa.Engine:
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False})
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False}, pool_size=IDLE, max_overflow=MOST - IDLE)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: object) -> None:
