@@ -35,5 +35,7 @@ def restore(journal: Journal) -> Cluster:
             raise StoreError(message=f"event {entry.seq} of the journal cannot follow those before it: {error}",
                              hints=["was it written by another version of slurm-py? Nothing was changed"]) from error
     cluster.recording.silent = False
+    # The numbers that are on disk count: another version may have made other records of these events.
+    cluster.recording.sequence = journal.outbox_last() or cluster.recording.sequence
     cluster.payloads.take_unused()
     return cluster

@@ -92,6 +92,10 @@ class Journal(Protocol):
         """
         ...
 
+    def outbox_last(self) -> int:
+        """The highest number of a parcel that was ever kept, 0: none. Any thread may ask."""
+        ...
+
     def outbox_kept(self) -> Kept:
         """Which parcels are kept. Any thread may ask."""
         ...

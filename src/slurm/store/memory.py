@@ -42,6 +42,7 @@ class MemoryDisk:
         self.snapshots: list[int] = []  # up to which event the newest two go
         self.payloads: dict[Digest, bytes] = {}
         self.outbox: dict[int, bytes] = {}
+        self.outbox_last = 0
         self.id = f"memory-{next(_NUMBERS)}"
         self.faults: list[Fault] = []
         self.syncs = 0
@@ -107,6 +108,7 @@ class MemoryJournal:
             seq = self.last_seq + 1
             self.disk.events[seq] = Entry(seq, self.version, record.kind, record.body)
         self.disk.outbox.update(outbox)
+        self.disk.outbox_last = max([self.disk.outbox_last, *(parcel.sequence for parcel in outbox)])
         self.disk.outbox = {sequence: body for sequence, body in self.disk.outbox.items() if sequence > taken}
         self._written()
         return self.last_seq
@@ -150,6 +152,10 @@ class MemoryJournal:
             if sum(len(parcel.body) for parcel in found) > size:
                 break
         return found
+
+    def outbox_last(self) -> int:
+        """The highest number that was ever kept."""
+        return self.disk.outbox_last
 
     def outbox_kept(self) -> Kept:
         """Which parcels are kept."""

@@ -249,6 +249,10 @@ class SqliteJournal:
         """
         return self._outbox.slice(after, most, size)
 
+    def outbox_last(self) -> int:
+        """The highest number of a parcel that was ever kept, 0: none."""
+        return self._outbox.last()
+
     def outbox_kept(self) -> Kept:
         """Which parcels are kept. Any thread may ask."""
         return self._outbox.kept()

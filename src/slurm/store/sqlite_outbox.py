@@ -14,7 +14,7 @@ from slurm.model.errors import StoreError
 from slurm.store.parcels import Kept, Parcel
 from slurm.store.sqlite_errors import reading
 
-SCHEMA = "CREATE TABLE IF NOT EXISTS outbox (sequence INTEGER PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL);"
+SCHEMA = "CREATE TABLE IF NOT EXISTS outbox (sequence INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL, crc INTEGER NOT NULL);"
 _KEEP = "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?)"
 _READ = "SELECT sequence, body, crc FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?"
 _AT_ONCE = 100
@@ -65,6 +65,14 @@ class Reader:
         with self._mutex, reading(self._path):
             first, last = self._open().execute("SELECT (SELECT min(sequence) FROM outbox), (SELECT max(sequence) FROM outbox)").fetchone()
         return Kept(first or 0, last or 0)
+
+    def last(self) -> int:
+        """The highest number that was ever kept, 0: none. SQLite remembers it, whatever was dropped."""
+        with self._mutex, reading(self._path):
+            if not self._open().execute("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone()[0]:
+                return 0
+            row = self._open().execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+        return int(row[0]) if row is not None else 0
 
     def close(self) -> None:
         """Let go of the connection; it is made again when it is needed."""

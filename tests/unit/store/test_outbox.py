@@ -61,6 +61,10 @@ def test_what_has_arrived_is_dropped_with_the_next_events(opened: Callable[[], J
     assert journal.outbox_kept() == Kept(8, 12)
     journal.append([], taken=12)
     assert journal.outbox_kept() == Kept()
+    assert journal.outbox_last() == 12, "it is remembered when nothing is left"
+    journal.close()
+    journal = opened()
+    assert journal.outbox_last() == 12
     assert journal.last_seq == 2
     journal.close()
 

@@ -20,6 +20,7 @@ from slurm.slurmctld.restoring import restore
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal
 from slurm.store.memory import Fault, MemoryDisk, MemoryJournal
+from slurm.store.parcels import Parcel
 from slurm.store.sqlite_journal import SqliteJournal
 from slurm.testing import builders as b
 from slurm.wire.dbd_messages import RegisterCluster
@@ -334,5 +335,22 @@ def test_without_accounting_nothing_is_put_out() -> None:
         await ctl.run_job()
         assert ctl.journal.outbox_kept().waiting == ctl.cluster.recording.sequence == 0
         await ctl.close()
+
+    play(scene)
+
+
+def test_the_numbers_on_disk_count_when_another_version_made_other_records_of_the_same_events() -> None:
+    async def scene() -> None:
+        dbd = Slurmdbd()
+        ctl = Controller(MemoryJournal(), dbd)
+        await ctl.configure()
+        await ctl.run_job()
+        sequence = ctl.cluster.recording.sequence
+        disk = ctl.journal.disk  # type: ignore[attr-defined]
+        await ctl.close()
+        MemoryJournal(disk).append([], outbox=[Parcel(sequence + 1, disk.outbox[sequence].replace(b"job", b"one"))])
+        again = Controller(MemoryJournal(disk), dbd)
+        assert again.cluster.recording.sequence == sequence + 1
+        await again.close()
 
     play(scene)
