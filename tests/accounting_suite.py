@@ -4,6 +4,7 @@ Whoever runs it gives the fixture `database`: one that was opened and is empty.
 """
 
 import random
+import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ from slurm.model.accounting import (
 from slurm.model.errors import InvalidRequest, NotFound, StoreError
 from slurm.model.ids import Digest, Gid, JobId, NodeName, StepId, Uid
 from slurm.model.states import JobState
-from slurm.store.accounting import schema
+from slurm.store.accounting import schema, upgrade
 from slurm.store.accounting import schema_policy as policy
 from slurm.store.accounting.database import Database, Registration
 
@@ -112,6 +113,45 @@ def test_a_database_of_a_newer_version_is_refused_with_a_sentence(database: Data
             Database(database.storage).open()
     finally:
         with database.engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{schema.HEAD:04}'")
+
+
+STEP = '''"""A step for this test."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{:04}"
+down_revision = "{:04}"
+
+
+def upgrade() -> None:
+    """A column more."""
+    op.add_column("wckeys", sa.Column("added{}", sa.String(20), nullable=False, server_default="new"))
+'''
+
+
+def test_a_database_of_an_older_version_is_upgraded_step_by_step(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Feeding(database).take(job(1))
+    with database.engine.begin() as connection:
+        connection.execute(sa.insert(policy.wckeys).values(cluster_id=1, name="w"))
+    shutil.copytree(upgrade.MIGRATIONS, tmp_path / "migrations")
+    for number in (1, 2):
+        version = schema.HEAD + number
+        (tmp_path / "migrations" / "versions" / f"v{version:04}_test.py").write_text(STEP.format(version, version - 1, number))
+    monkeypatch.setattr(upgrade, "MIGRATIONS", str(tmp_path / "migrations"))
+    monkeypatch.setattr(upgrade, "HEAD", schema.HEAD + 2)
+    try:
+        for _ in range(2):  # once it is there, it is left alone
+            Database(database.storage).open()
+        with database.engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT name, added1, added2 FROM wckeys").all() == [("w", "new", "new")]
+            assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").all() == [(f"{schema.HEAD + 2:04}",)]
+        assert found(database) == [(1, 0)]
+    finally:
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE wckeys DROP COLUMN added1")
+            connection.exec_driver_sql("ALTER TABLE wckeys DROP COLUMN added2")
             connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{schema.HEAD:04}'")
 
 

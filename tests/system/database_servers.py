@@ -93,6 +93,12 @@ class Server:
             process.wait()
             psutil.wait_procs(everybody, START_SECONDS)
 
+    def cpu_seconds(self) -> float:
+        """What its processes have used so far."""
+        assert self._process is not None
+        processes = [psutil.Process(self._process.pid), *psutil.Process(self._process.pid).children(recursive=True)]
+        return sum(times.user + times.system for times in (process.cpu_times() for process in processes))
+
     def stop(self) -> None:
         """End it in order."""
         process, self._process = self._process, None

@@ -122,3 +122,16 @@ def test_two_that_open_an_empty_database_at_once_do_not_hinder_each_other(server
 def test_the_packages_that_these_tests_need_are_installed() -> None:
     for word in ("postgresql", "mariadb-server"):
         assert subprocess.run(["dpkg", "-s", word], capture_output=True, check=False).returncode == 0, f"{word}: .ci/run installs it"
+
+
+@pytest.mark.alone
+def test_five_thousand_records_a_second_are_kept(server: Server, database: Database) -> None:
+    controller = Feeding(database)
+    slices = [controller.numbered(*(job(number, *times) for number in range(begin, begin + 1000)))
+              for times in ((), (NOON,), (NOON, NOON + 60)) for begin in range(1, 5001, 1000)]
+    began, theirs = time.process_time(), server.cpu_seconds()
+    for each in slices:
+        database.take("c", "j1", each)
+    spent = time.process_time() - began + server.cpu_seconds() - theirs
+    most = {POSTGRESQL: 1 / 5000, MYSQL: 1 / 1500}[server.kind]
+    assert spent / 15_000 < most, f"{spent / 15_000 * 1e6:.0f} µs of CPU a record, slurmdbd's and the server's together"

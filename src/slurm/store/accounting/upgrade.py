@@ -18,6 +18,7 @@ from slurm.store.accounting.schema import HEAD, metadata
 from slurm.store.accounting.storage import MYSQL, POSTGRESQL, Storage
 
 LOCK_SECONDS = 120
+MIGRATIONS = os.path.join(os.path.dirname(__file__), "migrations")
 _LOCK = 7_105_032
 _versions = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
 
@@ -52,7 +53,7 @@ def _upgrade(connection: sa.Connection, found: int) -> None:
     from alembic.operations import Operations
     from alembic.script import ScriptDirectory
 
-    steps = ScriptDirectory(os.path.join(os.path.dirname(__file__), "migrations"))
+    steps = ScriptDirectory(MIGRATIONS)
     with Operations.context(MigrationContext.configure(connection, opts={"render_as_batch": True})):
         for step in reversed(list(steps.iterate_revisions("head", f"{found:04}"))):
             step.module.upgrade()
