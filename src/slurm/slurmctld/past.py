@@ -17,18 +17,22 @@ from slurm.model.errors import NotNow, SlurmError, Unreachable
 from slurm.net.endpoint import Endpoint
 from slurm.net.link import SocketLink, Wanted
 from slurm.net.tls import Trust
+from slurm.wire import accounting_messages as a
 from slurm.wire import frames
+from slurm.wire import sacctmgr_messages as s
 from slurm.wire.dbd_messages import AskFor, Told
-from slurm.wire.messages import Failure
+from slurm.wire.messages import Failure, Message
 
 log = logging.getLogger("slurmctld.past")
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 600.0
 """A million jobs of a database on a slow disk take their time; whoever does not want to wait hangs up."""
 MOST_WAITING = 256
-QUESTION = re.compile(
-    rb'\s*\{\s*"type"\s*:\s*"(FindJobs|FetchPayload|FindUsage|PingDatabase|ShowDatabaseStats|ShowDatabaseConfig|ArchiveDump|ArchiveLoad|EndRunaways|'
-    rb'StopDatabaseDaemon|ReconfigureDatabaseDaemon)"')
+PASSED_ON: tuple[type[Message], ...] = (
+    a.FindJobs, a.FetchPayload, s.SumUsage, s.PingDatabase, s.ShowDatabaseStats, s.ShowDatabaseConfig, s.ArchiveDump, s.ArchiveLoad, s.EndRunaways,
+    s.StopDatabaseDaemon, s.ReconfigureDatabaseDaemon)
+"""What slurmdbd answers; none of it may have the name of what slurmctld answers itself."""
+QUESTION = re.compile(rb'\s*\{\s*"type"\s*:\s*"(' + "|".join(each.__name__ for each in PASSED_ON).encode() + rb')"')
 """How what is passed on begins."""
 _decode = msgspec.msgpack.Decoder(Told | Failure).decode
 _encode = msgspec.msgpack.Encoder().encode

@@ -25,7 +25,7 @@ log = logging.getLogger("slurmdbd.dispatch")
 LONGEST = 1024 * 1024
 """Bytes of a command's question."""
 Question = (
-    a.FindJobs | a.FetchPayload | s.FindUsage | s.PingDatabase | s.ShowDatabaseStats | s.ShowDatabaseConfig | s.ArchiveDump | s.ArchiveLoad | s.EndRunaways
+    a.FindJobs | a.FetchPayload | s.SumUsage | s.PingDatabase | s.ShowDatabaseStats | s.ShowDatabaseConfig | s.ArchiveDump | s.ArchiveLoad | s.EndRunaways
     | s.StopDatabaseDaemon | s.ReconfigureDatabaseDaemon | m.Ping)
 _question: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
 _controller: msgspec.msgpack.Decoder[RegisterCluster | TakeRecords | AskFor] = msgspec.msgpack.Decoder(RegisterCluster | TakeRecords | AskFor)
@@ -115,8 +115,8 @@ class Dispatch:
     async def _answer(self, who: Asker, asking: str, message: Question) -> m.Message | bytes:
         state = self._state
         match message:
-            case a.FindJobs() | s.FindUsage():
-                if isinstance(message, s.FindUsage) and message.kind not in ("cluster", "association", "wckey"):
+            case a.FindJobs() | s.SumUsage():
+                if isinstance(message, s.SumUsage) and message.kind not in ("cluster", "association", "wckey"):
                     raise InvalidRequest(message=f"kind: {message.kind!r} is none of cluster, association, wckey")
                 cluster = await self._cluster(asking, bool(message.wanted.clusters or message.wanted.all_clusters))
                 if isinstance(message, a.FindJobs):

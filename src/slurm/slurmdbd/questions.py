@@ -17,7 +17,7 @@ from slurm.slurmdbd.daemon_state import DaemonState
 from slurm.slurmdbd.rights import Asker
 from slurm.store.accounting.finding import Place
 from slurm.wire.accounting_messages import PART_JOBS, FetchPayload, FindJobs, JobsFound, PayloadFetched
-from slurm.wire.sacctmgr_messages import FindUsage, UsageFound
+from slurm.wire.sacctmgr_messages import SumUsage, UsageSummed
 
 PART_BYTES = 8 * 1024 * 1024
 """A part ends with the job that makes it longer than this."""
@@ -151,13 +151,13 @@ async def on_fetch_payload(state: DaemonState, asker: Asker, message: FetchPaylo
     return PayloadFetched(content=content.decode("utf-8", "replace"))
 
 
-async def on_find_usage(state: DaemonState, asker: Asker, cluster: str, message: FindUsage) -> UsageFound:
+async def on_find_usage(state: DaemonState, asker: Asker, cluster: str, message: SumUsage) -> UsageSummed:
     """Who used what; with PrivateData=usage oneself, and the accounts that one coordinates."""
     wanted = message.wanted
     _require_sane(wanted)
     _require_span(state, asker, wanted.since, wanted.until, False)
     database = state.database
-    found = UsageFound(cluster=cluster)
+    found = UsageSummed(cluster=cluster)
     if message.kind == "cluster":
         found.clusters = await state.work.ask(lambda: database.usage_of_clusters(wanted, cluster))
     elif message.kind == "association":

@@ -14,14 +14,14 @@ Lives = Annotated[list[tuple[JobNumber, Annotated[int, Whole(0, 2**31 - 1)]]], M
 """(job id, restarts)."""
 
 
-class FindUsage(Message):
-    """What was used → UsageFound or Failure; `kind` says which of its lists is filled."""
+class SumUsage(Message):
+    """What was used → UsageSummed or Failure; `kind` says which of its lists is filled."""
 
     kind: UsageKind
     wanted: UsageFilter
 
 
-class UsageFound(Message):
+class UsageSummed(Message):
     """TRES-seconds in the whole hours that were asked for, as far as they are summed up."""
 
     cluster: str

@@ -197,7 +197,7 @@ def test_usage_is_rolled_up_and_private_where_that_is_wanted(private: Daemon) ->
         await maintenance.roll_up()
 
     private._run(roll)
-    question = {"type": "FindUsage", "kind": "association", "wanted": {"since": NOON - 86_400.0, "until": NOON + 86_400.0}}
+    question = {"type": "SumUsage", "kind": "association", "wanted": {"since": NOON - 86_400.0, "until": NOON + 86_400.0}}
     for uid, expected in ((0, [("anna", 120), ("bert", 120)]), (ANNA, [("anna", 120)]), (OTHER, [])):
         (answer,) = private.ask(uid, question)
         assert sorted((row["user"], row["seconds"]) for row in answer.get("associations", [])) == expected
