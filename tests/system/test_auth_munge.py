@@ -13,7 +13,16 @@ import psutil
 import pytest
 
 from slurm.model.errors import NotPermitted, Unreachable
+from slurm.net.authority import Authority
+from slurm.net.endpoint import tcp
+from slurm.net.link import SocketLink
 from slurm.net.munge import Munge
+from slurm.net.munge_link import MungeProver
+from slurm.net.munge_server import MungeVerifier
+from slurm.net.peer import Peer
+from slurm.net.server import Server
+from slurm.net.tls import Trust
+from slurm.wire import frames
 from tests.system import machines as namespaces
 from tests.system.machines import ALICE, BOB, Machines
 from tests.system.munged import Munged, why_not
@@ -47,6 +56,62 @@ def test_what_is_sealed_is_opened_once_by_whom_it_is_for_and_says_who_sealed_it(
     with pytest.raises(Unreachable) as gone:
         munge.seal(b"x", reader=0)
     assert "munged does not answer at" in gone.value.hints[0] and "systemctl start munge" in gone.value.hints[1]
+
+
+class Said:
+    """A listener that keeps what happens."""
+
+    def __init__(self) -> None:
+        self.up = asyncio.Event()
+        self.messages: list[bytes] = []
+
+    def on_up(self) -> None:
+        self.up.set()
+
+    def on_message(self, codec: int, payload: bytes) -> None:
+        self.messages.append(payload)
+
+    def on_down(self, why: str) -> None:
+        self.up.clear()
+
+
+def test_a_link_of_a_daemon_is_up_once_munge_has_said_of_both_ends_who_they_are(munged: Munged, caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        munge = Munge(munged.socket)
+        held = Authority(os.urandom(32), "slurmdbd").credentials("slurmdbd", "db1")
+        assert held.own is not None
+        peers: list[Peer] = []
+
+        def on_message(peer: Peer, codec: int, payload: bytes) -> None:
+            peers.append(peer)
+            peer.send(frames.pack(frames.MSGPACK, payload))
+
+        server = Server(on_message, verify=MungeVerifier(munge, "alpha", "slurmdbd", held.own.certificate), trust=Trust(held))
+        endpoint = await server.listen(tcp("127.0.0.1", 0))
+        me = os.geteuid()
+        said = Said()
+        good = SocketLink((endpoint,), said, prover=MungeProver(munge, "alpha", "slurmdbd", me, {me}))
+        strangers = {
+            "runs as root or SlurmUser": MungeProver(munge, "alpha", "slurmdbd", me, {me + 1}),
+            "it was sealed for slurmctld": MungeProver(munge, "alpha", "slurmctld", me, {me}),
+            "it was sealed for cluster beta": MungeProver(munge, "beta", "slurmdbd", me, {me}),
+            "munged does not answer": MungeProver(Munge(munged.socket + ".none"), "alpha", "slurmdbd", me, {me})}
+        links = [good, *(SocketLink((endpoint,), Said(), prover=prover) for prover in strangers.values())]
+        for link in links:
+            link.start()
+        await asyncio.wait_for(said.up.wait(), 20)
+        assert good.send(frames.pack(frames.MSGPACK, b"hello"))
+        async with asyncio.timeout(20):
+            while not said.messages or not all(why in caplog.text for why in strangers):
+                await asyncio.sleep(0.01)
+        assert said.messages == [b"hello"]
+        assert [(peer.identity.uid, peer.party) for peer in peers] == [(me, None)]
+        assert [link.up for link in links] == [True, False, False, False, False]
+        for link in links:
+            await link.close()
+        await server.close()
+
+    asyncio.run(scene())
 
 
 class Lab:

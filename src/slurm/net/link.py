@@ -13,10 +13,10 @@ import os
 import random
 import socket
 import ssl
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple, Protocol, cast
 
-from slurm.model.errors import NotPermitted, SlurmError
+from slurm.model.errors import NotPermitted, ProtocolError, SlurmError
 from slurm.net.endpoint import Endpoint, peer_uid, short_path
 from slurm.net.framing import FrameBuffer
 from slurm.net.tls import Party, Tls, Trust
@@ -79,18 +79,32 @@ class Wanted(NamedTuple):
     owners: Collection[int] = (0,)
 
 
+class Prover(Protocol):
+    """Proves both ends of a TCP connection within TLS where no certificate does."""
+
+    @property
+    def trust(self) -> Trust:
+        """With which nobody is known yet."""
+        ...
+
+    async def prove(self, certificate: bytes, ask: Callable[[bytes], Awaitable[bytes]]) -> None:
+        """Say who we are and make sure who shows this certificate (DER); `ask` sends a frame and returns the next payload. SlurmError."""
+
+
 class SocketLink:
     """A link to the first of `endpoints` that answers and is who is wanted (default: this user's or root's slurmctld).
 
-    `trust` proves both ends on TCP; without it TCP endpoints are not tried. Pauses between tries are of random length: those of ten thousand
+    `trust` proves both ends on TCP, or else `prover` does; without them TCP endpoints are not tried. Pauses between tries are of random length: those of ten thousand
     nodes spread. `refused` is called when every endpoint says that nobody serves there.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], listener: Listener, *, trust: Trust | None = None, wanted: Wanted | None = None,
-                 log: logging.Logger | None = None, refused: Callable[[], None] | None = None, longest_pause: float = LONGEST_PAUSE) -> None:
+                 prover: Prover | None = None, log: logging.Logger | None = None, refused: Callable[[], None] | None = None,
+                 longest_pause: float = LONGEST_PAUSE) -> None:
         self._endpoints = tuple(endpoints)
         self._listener = listener
-        self._trust = trust
+        self._trust = trust if prover is None else prover.trust
+        self._prover = prover
         self._refused = refused
         self._longest_pause = longest_pause
         self._wanted = wanted or Wanted(owners=(0, os.geteuid()))
@@ -198,7 +212,7 @@ class SocketLink:
         """A connection whose other end has proved who it is; OSError, SlurmError."""
         loop = asyncio.get_running_loop()
         tls = None if endpoint.is_unix or self._trust is None else Tls(self._trust, server=False, session=self._session)
-        wire = _Wire(endpoint, self._listener, self._wanted, tls)
+        wire = _Wire(endpoint, self._listener, self._wanted, tls, self._prover)
         try:
             if endpoint.is_unix:
                 with short_path(endpoint.path) as path:
@@ -249,7 +263,7 @@ def _take_roots_port(stream: socket.socket) -> None:
 class _Wire(asyncio.Protocol):
     """One connection of a link. `proved` is done once the other end has shown to be the wanted one; no message is delivered before `begin`."""
 
-    def __init__(self, endpoint: Endpoint, listener: Listener, wanted: Wanted, tls: Tls | None) -> None:
+    def __init__(self, endpoint: Endpoint, listener: Listener, wanted: Wanted, tls: Tls | None, prover: Prover | None = None) -> None:
         loop = asyncio.get_running_loop()
         self.endpoint = endpoint
         self.proved: asyncio.Future[None] = loop.create_future()
@@ -261,6 +275,9 @@ class _Wire(asyncio.Protocol):
         self._listener = listener
         self._wanted = wanted
         self._tls = tls
+        self._prover = prover
+        self._proving: asyncio.Task[None] | None = None
+        self._answer: asyncio.Future[bytes] | None = None
         self._began = False
         self._buffer = FrameBuffer()
         self._transport: asyncio.Transport | None = None
@@ -288,7 +305,9 @@ class _Wire(asyncio.Protocol):
         assert self._tls is not None, "there is no TCP without TLS"
         try:
             self._tls.feed(data)
-            if self._tls.handshake():
+            if self._tls.handshake() and self._prover is not None:
+                self._proving = asyncio.get_running_loop().create_task(self._prove(self._prover, self._tls.certificate))
+            elif self._tls.finished:
                 assert self._tls.party is not None, "a client demands a certificate"
                 self._tls.party.require(self._wanted.role, self._wanted.name)
                 self.proved.set_result(None)
@@ -297,6 +316,20 @@ class _Wire(asyncio.Protocol):
             self._refuse(error)
             return
         self._flush()
+
+    async def _prove(self, prover: Prover, certificate: bytes) -> None:
+        try:
+            await prover.prove(certificate, self._ask)
+        except (SlurmError, *UNREADABLE) as error:
+            self._refuse(error if isinstance(error, SlurmError) else ProtocolError(hints=[f"the answer cannot be read: {error}"]))
+        else:
+            if not self.proved.done():
+                self.proved.set_result(None)
+
+    async def _ask(self, frame: bytes) -> bytes:
+        self._answer = asyncio.get_running_loop().create_future()
+        self.write(frame)
+        return await self._answer
 
     def _refuse(self, error: SlurmError) -> None:
         if not self.proved.done():
@@ -343,6 +376,8 @@ class _Wire(asyncio.Protocol):
         self._buffer.feed(data)
         if self._began:
             self._deliver()
+        elif self._answer is not None and not self._answer.done() and (answer := self._buffer.take()) is not None:
+            self._answer.set_result(answer[1])
 
     def _deliver(self) -> None:
         try:
@@ -355,6 +390,8 @@ class _Wire(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Called by the loop."""
         self.writable.set()
+        if self._proving is not None:
+            self._proving.cancel()
         why = self._why or (str(error) if error else "the other side closed it")
         if not self.proved.done():
             self.proved.set_exception(ConnectionError(errno.ECONNRESET, why))

@@ -163,6 +163,11 @@ class Tls:
         """Whether the handshake was the short one."""
         return bool(self._tls.session_reused)
 
+    @property
+    def certificate(self) -> bytes:
+        """What the other end shows, DER, once the handshake is over; b"" for nothing."""
+        return self._tls.getpeercert(binary_form=True) or b""
+
     def feed(self, data: bytes) -> None:
         """Take what the socket gave."""
         self._in.write(data)

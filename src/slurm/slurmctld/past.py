@@ -15,7 +15,7 @@ import msgspec
 
 from slurm.model.errors import NotNow, SlurmError, Unreachable
 from slurm.net.endpoint import Endpoint
-from slurm.net.link import SocketLink, Wanted
+from slurm.net.link import Prover, SocketLink, Wanted
 from slurm.net.tls import Trust
 from slurm.wire import accounting_messages as a
 from slurm.wire import frames
@@ -39,12 +39,12 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Past:
-    """The way to slurmdbd for questions: `ways` to it, best first; `trust` proves both ends on TCP, `owners` are the uids that it may run as."""
+    """The way to slurmdbd for questions: `ways` to it, best first; `trust` or `prover` proves both ends on TCP, `owners` are the uids that it may run as."""
 
-    def __init__(self, cluster: str, ways: Sequence[Endpoint], trust: Trust | None, owners: frozenset[int]) -> None:
+    def __init__(self, cluster: str, ways: Sequence[Endpoint], trust: Trust | None, prover: Prover | None, owners: frozenset[int]) -> None:
         self._cluster = cluster
         self._link = SocketLink(
-            ways, self, trust=trust, wanted=Wanted("slurmdbd", owners=owners), log=log, longest_pause=1.0)
+            ways, self, trust=trust, prover=prover, wanted=Wanted("slurmdbd", owners=owners), log=log, longest_pause=1.0)
         self._up = asyncio.Event()
         self._number = 0
         self._waiting: dict[int, asyncio.Future[bytes]] = {}

@@ -13,6 +13,8 @@ from slurm.model.errors import ConfigError
 from slurm.net import certificates, munge
 from slurm.net.authority import Authority
 from slurm.net.identity import read_key
+from slurm.net.link import Prover
+from slurm.net.munge_link import MungeProver
 from slurm.net.munge_server import MungeVerifier
 from slurm.net.server import Server
 from slurm.net.tls import Credentials, Trust
@@ -79,6 +81,10 @@ class Munged:
         self.trust = Trust(held)
         self.verify = MungeVerifier(self._munge, conf.cluster_name, ROLE, held.own.certificate)
         self.certifier = Certifier(lambda: made, self.trust)
+
+    def prover(self, to: str, owner: int) -> Prover:
+        """What proves this controller to another daemon, which runs as root or `owner`."""
+        return MungeProver(self._munge, self.trust.cluster, to, owner, {0, owner})
 
     async def why_not(self) -> str:
         """Why munged cannot be asked now, "" when it can."""

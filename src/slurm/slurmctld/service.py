@@ -17,6 +17,7 @@ from slurm.model.errors import ConfigError, NotPermitted, SlurmError, StoreError
 from slurm.net.discovery import socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.jwt_tokens import Tokens
+from slurm.net.link import Prover
 from slurm.net.peer import Peer
 from slurm.net.server import Server
 from slurm.net.tls import Trust
@@ -103,6 +104,7 @@ class Service:
         self._snapshot_events = snapshot_events
         self._error: StoreError | None = None
         self._trust: Trust | None = None  # by which daemons on other machines know this one
+        self._prover: Prover | None = None  # where MUNGE does that
         self.controller: Controller
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -192,8 +194,9 @@ class Service:
             return None
         accounting = ctl.accounting = Accounting(
             ctl.engine, journal, commit, ctl.now, lambda: site.facts(self.config, ctl.cluster), site.most_waiting(self.config))
-        accounting.link = site.link(self.config, accounting, self._trust, {0, os.geteuid(), *ctl.operators})
-        ctl.past = Past(self.config.cluster_name, site.endpoints(self.config), self._trust, frozenset({0, os.geteuid(), *ctl.operators}))
+        owners = frozenset({0, os.geteuid(), *ctl.operators})
+        accounting.link = site.link(self.config, accounting, self._trust, self._prover, owners)
+        ctl.past = Past(self.config.cluster_name, site.endpoints(self.config), self._trust, self._prover, owners)
         await accounting.start()
         return accounting
 
@@ -238,6 +241,7 @@ class Service:
                 "a command with a token knows the controller by the certificates that follow from slurm.key"])
         elif conf.text("AuthType").lower() == "auth/munge":
             munged = Munged(conf, owners)
+            self._prover = munged.prover("slurmdbd", setup.account_of(conf).uid)
             self.controller.certifier, self.controller.enrols = munged.certifier, True
         elif conf.text("AuthType").lower() != "auth/local":
             log.warning("AuthType=%s is not supported between machines: only this machine is served (use auth/slurm or auth/munge)", conf.text("AuthType"))

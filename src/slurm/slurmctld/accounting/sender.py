@@ -38,7 +38,7 @@ class Pace(NamedTuple):
     """Seconds."""
 
     gather: float = 0.05  # for which records wait for company before they are sent
-    more: float = 0.2  # besides, when more than a few do
+    more: float = 0.4  # besides, when more than a few do
     answer: float = 300.0  # after which a slurmdbd that says nothing is connected anew
     drop: float = 1.0  # from one time to the next at which what has arrived is dropped from the outbox
     tell: float = 60.0  # from one time to the next at which slurmdbd is told that it has everything, while nothing happens

@@ -12,7 +12,7 @@ from slurm.core import tres
 from slurm.core.state import ClusterState
 from slurm.model.version import SLURM_RPC, SLURM_VERSION
 from slurm.net.endpoint import Endpoint, tcp, unix
-from slurm.net.link import Link, Listener, SocketLink, Wanted
+from slurm.net.link import Link, Listener, Prover, SocketLink, Wanted
 from slurm.net.tls import Trust
 from slurm.notation import hostlist
 from slurm.wire.dbd_messages import RegisterCluster
@@ -32,10 +32,10 @@ def endpoints(conf: Config) -> tuple[Endpoint, ...]:
     return (local, *(tcp(host, conf.number("AccountingStoragePort")) for host in hosts if host))
 
 
-def link(conf: Config, listener: Listener, trust: Trust | None, owners: Collection[int]) -> Link:
-    """A connection to slurmdbd that comes back. `trust` proves both ends between machines; `owners`: as whom slurmdbd may run on this one."""
+def link(conf: Config, listener: Listener, trust: Trust | None, prover: Prover | None, owners: Collection[int]) -> Link:
+    """A connection to slurmdbd that comes back. `trust` or `prover` proves both ends between machines; `owners`: as whom slurmdbd may run on this one."""
     return SocketLink(
-        endpoints(conf), listener, trust=trust, wanted=Wanted(role="slurmdbd", owners=owners), log=log, longest_pause=LONGEST_PAUSE)
+        endpoints(conf), listener, trust=trust, prover=prover, wanted=Wanted(role="slurmdbd", owners=owners), log=log, longest_pause=LONGEST_PAUSE)
 
 
 def facts(conf: Config, state: ClusterState) -> RegisterCluster:
