@@ -12,7 +12,7 @@ from pathlib import Path
 from slurm.config import schema
 from slurm.options import later, tables, usage
 from slurm.options import option as options
-from slurm.render import fields
+from slurm.render import fields, fields_accounting
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "compatibility.md"
@@ -84,7 +84,9 @@ def _keys() -> Iterator[str]:
 
 def _fields() -> Iterator[str]:
     yield "## Report fields\n"
-    for title, table in (("Jobs", fields.JOB), ("Steps", fields.STEP), ("Nodes and partitions", fields.NODE)):
+    tables_of_fields = (("Jobs", fields.JOB), ("Steps", fields.STEP), ("Nodes and partitions", fields.NODE), ("Past jobs (sacct)", fields_accounting.JOB),
+                        ("Running steps (sstat)", fields_accounting.RUNNING_STEP))
+    for title, table in tables_of_fields:
         yield f"### {title}\n"
         yield from _table(
             ("field", "letter", "header", "what it shows"),

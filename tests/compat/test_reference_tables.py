@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from slurm.commands import running_steps
 from slurm.options import tables
-from slurm.render import fields
+from slurm.render import accounting_values, fields, fields_accounting
 from tests.compat.transcript import GOLDENS
 
 SUBMITTING = ("sbatch", "srun", "salloc")
@@ -73,6 +74,14 @@ def test_every_input_variable_that_stands_for_an_option_is_in_its_row(command: s
 def test_every_field_of_squeue_has_a_row() -> None:
     missing = set(_reference()["squeue"]["Format_fields"]) - {field.name for table in (fields.JOB, fields.STEP) for field in table.fields}
     assert {name for name in missing if name.lower() not in fields.JOB.by_name} == set()
+
+
+@pytest.mark.parametrize(("command", "table"), [("sacct", fields_accounting.JOB), ("sstat", fields_accounting.RUNNING_STEP)])
+def test_every_field_of_accounting_has_a_row_with_a_column_and_its_text(command: str, table: fields.Table) -> None:
+    assert table.names() == _reference()[command]["format_fields"]
+    assert not [field.name for field in table.fields if not field.width]
+    made = accounting_values.GETTERS.keys() | running_steps.OWN
+    assert not [field.name for field in table.fields if field.name not in made]
 
 
 def test_every_field_of_sinfo_has_a_row() -> None:

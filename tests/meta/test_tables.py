@@ -10,12 +10,12 @@ import pytest
 from slurm.config import schema, values
 from slurm.options import option as options
 from slurm.options import tables
-from slurm.render import fields
+from slurm.render import fields, fields_accounting
 from tests.meta.source import ROOT, SRC, modules
 
 TESTS = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py"))}
 ABOUT_ITSELF = {"help", "usage", "version"}  # shown for every command by tests/unit/options
-FIELD_TABLES = {"JOB": fields.JOB, "STEP": fields.STEP, "NODE": fields.NODE}
+FIELD_TABLES = {"JOB": fields.JOB, "STEP": fields.STEP, "NODE": fields.NODE, "PAST_JOB": fields_accounting.JOB, "RUNNING_STEP": fields_accounting.RUNNING_STEP}
 
 
 @pytest.mark.parametrize("command", tables.COMMANDS)

@@ -11,12 +11,12 @@ import pytest
 from tests.compat.transcript import Entry, masked, transcript
 from tests.system.harness import Cluster
 
-PROGRAMS = ("sbatch", "srun", "salloc", "scancel", "squeue", "sinfo", "printf")
+PROGRAMS = ("sbatch", "srun", "salloc", "scancel", "squeue", "sinfo", "sacct", "printf")
 LATER = {
     "sbatch -A nosuch hello.sh": "accounts come with their issue: until then any is taken, as where Slurm enforces none",
     'sinfo -o "%"': "lists a line a group; how many depends on what ran", 'squeue -o "%"': "prints a line a job; how many depends on what waits",
 }
-"""Not compared here, and why. sacct, sacctmgr and reservations come with their issues."""
+"""Not compared here, and why. sacctmgr and reservations come with their issues."""
 DIFFERENT = {
     "scancel 999999": "one line on standard error for an unknown job",
     "sbatch --nice=bogus hello.sh": "a warning says that it is taken as 0",

@@ -6,12 +6,13 @@ Blocking, and read only when something is asked: it needs msgspec.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 import msgspec
 
-from slurm.model.accounting import JobFilter, JobRow
-from slurm.model.errors import ProtocolError
+from slurm.model.accounting import AssociationUsage, ClusterUsage, JobFilter, JobRow, UsageFilter, WckeyUsage
+from slurm.model.errors import ProtocolError, Unsupported
 from slurm.model.ids import Digest
 
 Message = dict[str, object]
@@ -27,6 +28,18 @@ class Accounting(Protocol):
 
     def jobs(self, wanted: JobFilter) -> Iterator[JobRow]:
         """Past and present jobs that the filter means, in the database's order, read as they come."""
+        ...
+
+    def cluster_usage(self, wanted: UsageFilter) -> list[ClusterUsage]:
+        """What became of the clusters' TRES, in whole hours as far as they are summed up."""
+        ...
+
+    def association_usage(self, wanted: UsageFilter) -> list[AssociationUsage]:
+        """What each user had in each account."""
+        ...
+
+    def wckey_usage(self, wanted: UsageFilter) -> list[WckeyUsage]:
+        """What each user had with each wckey."""
         ...
 
     def payload(self, digest: Digest) -> str | None:
@@ -53,13 +66,42 @@ class ClusterAccounting:
         """As Accounting.jobs, in parts."""
         question: Message = {"type": "FindJobs", "wanted": msgspec.to_builtins(wanted)}
         while True:
-            reply = self._channel.call(question)
+            reply = self._asked(question)
             self.cluster = str(reply.get("cluster", ""))
-            yield from _rows(reply)
+            with _readable("jobs"):
+                rows = msgspec.convert(reply.get("jobs", []), list[JobRow])
+            yield from rows
             after = reply.get("next", "")
             if not after:
                 return
             question["after"] = after
+
+    def cluster_usage(self, wanted: UsageFilter) -> list[ClusterUsage]:
+        """As Accounting.cluster_usage."""
+        with _readable("sums"):
+            return msgspec.convert(self._used("cluster", wanted).get("clusters", []), list[ClusterUsage])
+
+    def association_usage(self, wanted: UsageFilter) -> list[AssociationUsage]:
+        """As Accounting.association_usage."""
+        with _readable("sums"):
+            return msgspec.convert(self._used("association", wanted).get("associations", []), list[AssociationUsage])
+
+    def wckey_usage(self, wanted: UsageFilter) -> list[WckeyUsage]:
+        """As Accounting.wckey_usage."""
+        with _readable("sums"):
+            return msgspec.convert(self._used("wckey", wanted).get("wckeys", []), list[WckeyUsage])
+
+    def _used(self, kind: str, wanted: UsageFilter) -> Mapping[str, object]:
+        return self._asked({"type": "SumUsage", "kind": kind, "wanted": msgspec.to_builtins(wanted)})
+
+    def _asked(self, question: Message) -> Mapping[str, object]:
+        """The reply; Unsupported in Slurm's words from a controller that does not know such a question."""
+        try:
+            return self._channel.call(question)
+        except ProtocolError as error:
+            if str(question["type"]) not in "; ".join(error.hints):
+                raise
+            raise Unsupported(message="Slurm accounting storage is disabled", hints=["this slurmctld knows nothing of accounting, it is older than the command"]) from error
 
     def payload(self, digest: Digest) -> str | None:
         """As Accounting.payload."""
@@ -67,8 +109,10 @@ class ClusterAccounting:
         return content if isinstance(content, str) else None
 
 
-def _rows(reply: Mapping[str, object]) -> list[JobRow]:
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """ProtocolError where what is read in it is not what we would write."""
     try:
-        return msgspec.convert(reply.get("jobs", []), list[JobRow])
+        yield
     except msgspec.ValidationError as error:
-        raise ProtocolError(hints=[f"the reply holds no jobs of ours: {error}"]) from error
+        raise ProtocolError(hints=[f"the reply holds no {what} of ours: {error}"]) from error

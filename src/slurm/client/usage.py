@@ -39,6 +39,7 @@ class StepUsage(NamedTuple):
     silent: str = ""
     job: int = 0
     job_memory: int = 0
+    sluid: str = ""
 
 
 class Answer(NamedTuple):
@@ -71,4 +72,4 @@ def running(controller: Channel, ids: Sequence[str] = (), *, nodes: Sequence[str
 def _step(found: RunningStep) -> StepUsage:
     return StepUsage(
         found.step, found.nodes, found.ntasks, found.usage or Usage(), found.memory, found.allocated,
-        [StepPid(one.node, one.pid, one.task, one.local) for one in found.pids], found.silent, found.job_id, found.job_memory)
+        [StepPid(one.node, one.pid, one.task, one.local) for one in found.pids], found.silent, found.job_id, found.job_memory, found.sluid)

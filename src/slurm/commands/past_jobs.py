@@ -10,7 +10,7 @@ from slurm.model.accounting import JobFilter, JobRow
 from slurm.model.errors import NotationError
 from slurm.model.ids import STEP_NAMES, Gid, JobId, StepId, Uid
 from slurm.model.states import JOB_FLAGS, STATE_NAMES, JobState
-from slurm.notation import jobref, moment
+from slurm.notation import jobref
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
 
@@ -162,13 +162,21 @@ def _window(shell: Shell, resolved: Resolved, jobs: bool, states: bool) -> Windo
     since = _moment(resolved, "starttime", now)
     until = _moment(resolved, "endtime", now)
     if since is None:
-        since_or = 0.0 if jobs else now if states else moment.parse("midnight", now, past=True)
+        since_or = 0.0 if jobs else now if states else _midnight(now)
         return _checked(since_or, until if until is not None else now + 1 if states and not jobs else 0.0)
     return _checked(since, until if until is not None else since + 1 if states else 0.0)
 
 
+def _midnight(now: float) -> float:
+    from slurm.notation import moment  # who names jobs does without datetime
+
+    return moment.parse("midnight", now, past=True)
+
+
 def _checked(since: float, until: float) -> Window:
     if until and since > until:
+        from slurm.notation import moment  # only when something is wrong
+
         message = f"Start time ({moment.show(since)}) requested is after end time ({moment.show(until)})."
         raise OptionError(message, exit_code=1, hints=["give --starttime, too: without it the window begins at midnight"])
     return Window(since, until)
@@ -177,6 +185,8 @@ def _checked(since: float, until: float) -> Window:
 def _moment(resolved: Resolved, key: str, now: float) -> float | None:
     if resolved.settings.get(key) is None:
         return None
+    from slurm.notation import moment  # who names no time does without datetime
+
     try:
         return moment.parse(resolved.text(key), now, past=True)
     except NotationError as error:

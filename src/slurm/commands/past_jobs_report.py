@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import itertools
 from collections.abc import Iterable, Iterator
 
@@ -117,8 +116,14 @@ class Report:
     def _rows(self) -> Iterator[JobRow]:
         """The rows of every filter in the database's order, each once, as --truncate and --array want them."""
         answers = [self._door.jobs(wanted) for wanted in self._question.filters]
+        if len(answers) > 1:
+            import heapq  # hardly a question is made of two
+
+            merged: Iterable[JobRow] = heapq.merge(*answers, key=lambda row: row.index)
+        else:
+            merged = answers[0]
         last: tuple[str, int] | None = None
-        for row in answers[0] if len(answers) == 1 else heapq.merge(*answers, key=lambda row: row.index):
+        for row in merged:
             if len(answers) > 1 and (row.cluster, row.index) == last:
                 continue
             last = (row.cluster, row.index)

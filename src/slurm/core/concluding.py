@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.core import recording, standing
+from slurm.core import arrays, recording, standing
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
 from slurm.model.ids import NodeName
@@ -20,7 +20,7 @@ def may_run_again(settings: Settings, job: Job) -> bool:
 
 def record_end(state: ClusterState, job: Job, at: float) -> None:
     """Write an end into the array's ledger and set the time at which the record leaves memory."""
-    state.ends[job.state] = state.ends.get(job.state, 0) + (job.array_part.count if job.array_part is not None else 1)
+    state.count_end(job.state, arrays.count(job.array_part.ranges) if job.array_part is not None else 1)
     if job.array_job:
         ledger = state.arrays[job.array_job]
         if job.array_part is not None:

@@ -50,6 +50,10 @@ class ClusterState:
         self.timers = Timers()
         self.ends: dict[JobState, int] = {}  # how many jobs ended so in this process, for statistics; in no snapshot
 
+    def count_end(self, final: JobState, jobs: int) -> None:
+        """So many jobs, or tasks that never were jobs of their own, have ended so."""
+        self.ends[final] = self.ends.get(final, 0) + jobs
+
     def job(self, job_id: int) -> Job:
         """The record of this id; NotFound with Slurm's words."""
         found = self.jobs.get(JobId(job_id))

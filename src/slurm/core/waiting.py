@@ -108,6 +108,7 @@ def on_cancelled(state: ClusterState, job: Job, event: e.Cancelled) -> list[Effe
         part.ranges, gone = arrays.without(part.ranges, event.tasks)
         if part.ranges:
             state.arrays[job.id].dropped(gone)
+            state.count_end(JobState.CANCELLED, arrays.count(gone))
             recording.job(state, job)
             counting.waits(state, job)
             dependencies.array_changed(state, job.id, event.at, effects)

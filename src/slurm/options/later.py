@@ -6,11 +6,7 @@ from typing import NamedTuple
 
 from slurm.model.errors import Unsupported
 
-_NO_RECORDS = "there is no accounting, jobs are forgotten a while after their end"
 _NO_ASSOCIATIONS = "there is no accounting, so no associations, limits and shares of accounts"
-_ENDED = ("squeue --states=all shows jobs that ended in the last five minutes (MinJobAge), slurm jobs show JOB all about one",
-          "tasks from Python keep results, times and errors in their jobs' folders")
-_DISABLED = "Slurm accounting storage is disabled"
 _NO_PLUGIN = "You are not running a supported accounting_storage plugin"
 
 
@@ -24,15 +20,11 @@ class Later(NamedTuple):
 
 
 COMMANDS: dict[str, Later] = {
-    "sacct": Later("Shows jobs of the past.", _NO_RECORDS, _ENDED, _DISABLED),
     "sacctmgr": Later("Changes accounts, users, limits and QOS.", _NO_ASSOCIATIONS,
                       ("any name will do for --account; scontrol show partition shows the limits that hold",), _NO_PLUGIN),
-    "sreport": Later("Sums up the use of the cluster.", _NO_RECORDS, ("sinfo -o '%P %C' shows processors in use, slurm top what runs now",), _NO_PLUGIN),
     "sshare": Later("Shows shares of accounts.", _NO_ASSOCIATIONS, ("slurm explain JOB says why a job waits",)),
     "sprio": Later("Shows what a waiting job's priority is made of.", "priorities are not taken apart",
                    ("squeue --sort=-p -o '%i %Q' shows priorities, slurm explain JOB why a job waits and when it would start",)),
-    "sstat": Later("Shows what running jobs use.", "usage is read when a step ends, not while it runs",
-                   ("srun --jobid=JOB --overlap ps ux shows your processes on a job's node; slurm jobs connect JOB opens a shell there",)),
     "sattach": Later("Shows and feeds a running step.", "a step's input and output stay with its srun", ("slurm jobs tail JOB follows what a job writes into its file",)),
     "sbcast": Later("Copies a file to a job's nodes.", "files are not copied to nodes",
                     ("put the file where all nodes see it; or, inside a job: srun --ntasks-per-node=1 cp /shared/FILE /tmp/",)),

@@ -30,7 +30,7 @@ class Option:
     """
 
     __slots__ = (
-        "choices", "commands", "constant", "env", "help", "metavar", "name", "note", "optional", "plain", "plugin", "sets", "short", "status",
+        "choices", "commands", "constant", "env", "help", "joined", "metavar", "name", "note", "optional", "plain", "plugin", "sets", "short", "status",
         "update", "value",
     )
 
@@ -55,6 +55,7 @@ class Option:
         choices: str = "",
         plain: str = "",
         plugin: str = "",
+        joined: bool = False,
     ) -> None:
         self.name = name
         self.short = short
@@ -71,6 +72,7 @@ class Option:
         self.note = refused or declined or hint or harmless
         self.plain = frozenset(plain.split())  # words of a hint that ask for what is done anyway, so that nothing is to be said
         self.choices = self.plain | frozenset(choices.split())  # every word of a hint's argument
+        self.joined = joined  # given again, its texts are read as one with a comma between
         self.plugin = plugin  # what adds the option to Slurm, which by itself has it not
 
     def __repr__(self) -> str:

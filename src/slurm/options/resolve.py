@@ -180,8 +180,11 @@ def _says_something(option: Option, text: str) -> bool:
 def _apply(resolved: Resolved, sourced: list[_Sourced], reading: values.Reading, *, from_environment: bool = False) -> None:
     """Reads the options of one source and lets them take the place of what weaker sources set."""
     fields: dict[str, object] = {}
+    texts: dict[str, str] = {}
     for one, source, hints in sourced:
         option = one.option
+        if option.joined and one.text is not None:
+            texts[option.name] = one.text = f"{texts[option.name]},{one.text}" if option.name in texts else one.text
         if option.status == REFUSED:
             raise Unsupported(message=f"--{option.name} is not supported by slurm-py yet: {option.note}", hints=hints)
         if option.value == "level" and not from_environment:

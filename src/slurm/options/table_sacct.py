@@ -9,8 +9,8 @@ _NO_COMPLETION = "what JobCompType wrote is not read back; without this option s
 _NO_HETJOBS = "there are no heterogeneous jobs, so every job is whole"
 
 
-def _option(name: str, short: str = "", value: str = "flag", **fields: str) -> Option:
-    return Option(name, short, value, commands="sacct", **fields)
+def _option(name: str, short: str = "", value: str = "flag", *, joined: bool = False, **fields: str) -> Option:
+    return Option(name, short, value, commands="sacct", joined=joined or value == "list", **fields)
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -34,14 +34,14 @@ OPTIONS: tuple[Option, ...] = (
     _option("federation", "", env="SACCT_FEDERATION", harmless=_NO_FEDERATION, help="jobs of the whole federation"),
     _option("file", "f", "text", metavar="FILE", refused=_NO_COMPLETION, help="read this job completion log"),
     _option("flags", "F", "list", metavar="FLAG,...", help="jobs started in one of these ways: SchedSubmit, SchedMain, SchedBackfill"),
-    _option("format", "o", "text", metavar="FIELD[%WIDTH],...", env="SACCT_FORMAT", help="these fields; a negative width justifies left"),
+    _option("format", "o", "text", joined=True, metavar="FIELD[%WIDTH],...", env="SACCT_FORMAT", help="these fields; a negative width justifies left"),
     _option("gid", "g", "list", metavar="GROUP,...", help="jobs of these groups, by name or number"),
     _option("group", "", "list", metavar="GROUP,...", help="the same as --gid"),
     _option("help", "h", help="show this help"),
     _option("helpformat", "e", help="list the fields that --format knows"),
     _option("helpreason", "", help="list the reasons that --reason knows"),
     _option("helpstate", "", help="list the states that --state knows"),
-    _option("jobs", "j", "text", metavar="JOB[.STEP],...", help="these jobs, tasks and steps: 12, 12_3, 12_[1-4], 12.batch"),
+    _option("jobs", "j", "text", joined=True, metavar="JOB[.STEP],...", help="these jobs, tasks and steps: 12, 12_3, 12_[1-4], 12.batch"),
     _option("json", "", "text", optional="", help="everything as JSON"),
     _option("local", "", env="SACCT_LOCAL", harmless=_NO_FEDERATION, help="jobs of this cluster only"),
     _option("long", "l", help="many fields"),
@@ -49,7 +49,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("ncpus", "I", "text", metavar="MIN[-MAX]", help="jobs that had so many CPUs"),
     _option("nnodes", "i", "text", metavar="MIN[-MAX]", help="jobs that had so many nodes"),
     _option("noconvert", "", help="numbers in the unit they were recorded in"),
-    _option("nodelist", "N", "hosts", metavar="HOSTS", help="jobs that ran on one of these nodes"),
+    _option("nodelist", "N", "hosts", joined=True, metavar="HOSTS", help="jobs that ran on one of these nodes"),
     _option("noheader", "n", help="no header lines"),
     _option("parsable", "p", help="fields with | behind each"),
     _option("parsable2", "P", help="fields with | between them"),

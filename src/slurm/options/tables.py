@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.options.option import JOB_COMMANDS, Option
 
-COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag")
+COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff")
 """Every command whose options stand in a table."""
 
 
@@ -36,6 +36,18 @@ def rows(command: str) -> tuple[Option, ...]:
         from slurm.options.table_sdiag import OPTIONS as SDIAG
 
         return SDIAG
+    if command == "sreport":
+        from slurm.options.table_sreport import OPTIONS as SREPORT
+
+        return SREPORT
+    if command == "sstat":
+        from slurm.options.table_sstat import OPTIONS as SSTAT
+
+        return SSTAT
+    if command == "seff":
+        from slurm.options.table_seff import OPTIONS as SEFF
+
+        return SEFF
     if command == "sacct":
         from slurm.options.table_sacct import OPTIONS as SACCT
 

@@ -11,7 +11,7 @@ _COLUMN = 36
 _OPERANDS = {
     "sbatch": "[script [argument...]]", "srun": "program [argument...]", "salloc": "[program [argument...]]", "squeue": "", "sinfo": "",
     "scancel": "[job[_tasks][.step]...]", "scontrol": "[command [argument...]]",
-    "sacct": "", "sdiag": "",
+    "sacct": "", "sdiag": "", "sstat": "[job[.step]...]", "seff": "job", "sreport": "[cluster|job|user report [condition...]]",
 }
 PURPOSE = {
     "sbatch": "Submits a batch script; it runs when its resources are there.",
@@ -21,6 +21,9 @@ PURPOSE = {
     "sinfo": "Shows partitions and nodes.",
     "scancel": "Ends or signals jobs, tasks of arrays and steps.",
     "sdiag": "Shows how busy slurmctld was: jobs, passes of the scheduler, requests.",
+    "sstat": "Shows what running steps use.",
+    "sreport": "Sums up the use of the cluster by account, user, wckey and size of jobs.",
+    "seff": "Shows how much of the CPUs, memory and GPUs that a job held it used.",
     "sacct": "Shows jobs and steps of the past and the present, as accounting knows them.",
     "scontrol": "Shows and changes jobs, nodes, partitions and the configuration.",
 }

@@ -13,7 +13,7 @@ import msgspec
 from slurm.model.accounting import JobRecord, JobRow, StepRecord
 from slurm.model.ids import step_name
 from slurm.model.states import JobState
-from slurm.notation import array, moment
+from slurm.notation import array
 
 ARRAY_LENGTH = 64
 """Longest list of array task ids unless SLURM_BITSTR_LEN says otherwise."""
@@ -33,7 +33,11 @@ class Style(NamedTuple):
 
     def moment(self, epoch: float, absent: str) -> str:
         """A point in time, `absent` for 0."""
-        return moment.show_as(self.time_format, epoch, self.now) if epoch > 0 else absent
+        if epoch <= 0:
+            return absent
+        from slurm.notation import moment  # reports without times do without datetime
+
+        return moment.show_as(self.time_format, epoch, self.now)
 
 
 class Entry(NamedTuple):

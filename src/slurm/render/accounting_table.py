@@ -63,7 +63,7 @@ def _width(digits: str) -> int:
 def lines(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, header: bool = True) -> Iterator[str]:
     """The table: header, dashes, rows; each cell with a blank behind it."""
     if header:
-        yield "".join(f"{_justified(column.field.name[: column.width], column)} " for column in columns)
+        yield "".join(f"{_justified(column.field.header[: column.width], column)} " for column in columns)
         yield "".join(f"{'-' * column.width} " for column in columns)
     for row in rows:
         yield "".join(f"{_cell(text, column)} " for text, column in zip(row, columns, strict=True))
@@ -75,7 +75,7 @@ def parsable(
     """The same for programs: whole texts with the delimiter between, and with `ending` one at the end."""
     end = delimiter if ending else ""
     if header:
-        yield delimiter.join(column.field.name for column in columns) + end
+        yield delimiter.join(column.field.header for column in columns) + end
     for row in rows:
         yield delimiter.join(map(printable, row)) + end
 

@@ -13,6 +13,8 @@ from slurm.render.accounting_text import scaled
 Getter = Callable[[Entry, Style], str]
 _BYTES = frozenset(("mem", "vmem", "fs/disk", "gres/gpumem"))
 _FREQUENCY_STEP = 1000
+_OF_NODES = "energy"
+"""What is measured of nodes, not of tasks."""
 
 
 def amount(name: str, value: int, style: Style) -> str:
@@ -67,14 +69,14 @@ def _list(direction: str, which: str, part: str = "") -> Getter:
 
     def text(entry: Entry, style: Style) -> str:
         found = _of(entry, direction)
-        return ",".join(f"{name}={of_one(name, found[name], style)}" for name in sorted(found))
+        return ",".join(f"{name}={of_one(name, found[name], style)}" for name in sorted(found) if part != "Task" or name != _OF_NODES)
 
     return text
 
 
 def _average_frequency(entry: Entry, style: Style) -> str:
     step = entry.step
-    return frequency(step.average_frequency, style) if step is not None and step.usage is not None else ""
+    return frequency(step.average_frequency, style) if step is not None and step.average_frequency else ""
 
 
 def _asked_frequency(entry: Entry, style: Style) -> str:

@@ -282,8 +282,8 @@ class Links:
 
     @property
     def orders_waiting(self) -> int:
-        """Orders that no node has confirmed yet."""
-        return len(self._unconfirmed)
+        """Orders that no node has carried out yet."""
+        return sum(recovery.still_due(self._engine.cluster, order) for order in self._unconfirmed.orders())
 
     def is_connected(self, name: NodeName) -> bool:
         """Whether a node's slurmd can be told something now."""

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from slurm.core import arrays
 from slurm.core.cluster import Cluster
 from slurm.core.events import Event, Started, Submitted
 from slurm.model.ids import Uid
@@ -115,7 +116,7 @@ class Counters:
             cluster=cluster.settings.cluster_name, req_time=self._now(), req_time_start=self.began, agent_queue_size=orders, dbd_agent_queue_size=records, gettimeofday_latency=_latency(),
             jobs_submitted=self._submitted, jobs_started=self._started, jobs_completed=ended[JobState.COMPLETED],
             jobs_canceled=ended[JobState.CANCELLED], jobs_failed=failed, jobs_running=len(running), job_states_ts=self._now(),
-            jobs_pending=sum(job.array_part.count if job.array_part is not None else 1 for job in cluster.pending.values()),
+            jobs_pending=sum(arrays.count(job.array_part.ranges) if job.array_part is not None else 1 for job in cluster.pending.values()),
             schedule_cycle_last=self.quick.last, schedule_cycle_max=self.quick.longest, schedule_cycle_sum=self.quick.total,
             schedule_cycle_total=self.quick.count, schedule_cycle_depth=self.quick.depth_sum, schedule_queue_length=self.quick.waiting,
             schedule_exit=dict(self.quick.exits),

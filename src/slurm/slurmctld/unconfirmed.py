@@ -80,6 +80,10 @@ class Unconfirmed:
         else:
             self._waiting.pop(_key(order, node), None)
 
+    def orders(self) -> list[Order]:
+        """The orders under way, also those that state has meanwhile made needless."""
+        return [waiting.order for waiting in self._waiting.values()]
+
     def __len__(self) -> int:
         return len(self._waiting)
 

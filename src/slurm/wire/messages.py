@@ -508,6 +508,7 @@ class RunningStep(msgspec.Struct, kw_only=True):
     allocated: Tres = {}
     pids: list[StepProcess] = []
     silent: str = ""  # its nodes that did not answer in time
+    sluid: str = ""  # of its job
     job_memory: int = 0  # MB that its job has on all of its nodes, 0 where memory is not given out
 
 

@@ -22,16 +22,19 @@ def test_jobs_passes_and_requests_are_counted_until_an_operator_resets_them(play
         await s.until(lambda: len(node.of(n.LaunchBatch)) == 2)
         node.finish(first)
         node.finish(second, status=3 << 8)
-        third = await s.client(ALICE).submit(hold=True)
+        third = await s.client(ALICE).submit(hold=True, array="0-9")
+        assert (await s.client(ROOT).ask("ReadStatistics"))["statistics"]["jobs_pending"] == 10
+        await s.client(ALICE).ask("CancelJobs", filter={"ids": [f"{third}_[8-9]"]})
         await s.client(ALICE).ask("CancelJobs", filter={"ids": [str(third)]})
         await s.until(lambda: all(s.ctl.cluster.job(job).state.finished for job in (first, second, third)))
         found = await _read(s)
-        assert [found[f"jobs_{word}"] for word in ("submitted", "started", "completed", "failed", "canceled", "pending", "running")] == [3, 2, 1, 1, 1, 0, 0]
+        assert [found[f"jobs_{word}"] for word in ("submitted", "started", "completed", "failed", "canceled", "pending", "running")] == [3, 2, 1, 1, 10, 0, 0]
         assert found["schedule_cycle_total"] >= 1 and found["schedule_exit"]["end_job_queue"] == found["schedule_cycle_total"]
         assert found["schedule_cycle_depth"] >= 2 and found["schedule_cycle_sum"] >= found["schedule_cycle_max"] > 0
         kinds = {row["message_type"]: row["count"] for row in found["rpcs_by_message_type"]}
-        assert kinds["REQUEST_SUBMIT_BATCH_JOB"] == 3 and kinds["REQUEST_KILL_JOB"] == 1
-        assert {row["user_id"]: row["count"] for row in found["rpcs_by_user"]}[ALICE] == 4
+        assert kinds["REQUEST_SUBMIT_BATCH_JOB"] == 3 and kinds["REQUEST_KILL_JOB"] == 2
+        assert {row["user_id"]: row["count"] for row in found["rpcs_by_user"]}[ALICE] == 5
+        await s.until(lambda: not s.ctl.links.orders_waiting)
         await _read(s, reset=True)
         assert (await _read(s))["jobs_submitted"] == 0
 

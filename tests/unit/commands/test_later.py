@@ -9,9 +9,6 @@ import pytest
 
 from slurm.commands.later import main
 from slurm.options import later
-from slurm.sdk.backends.local import LocalBackend
-from slurm.sdk.backends.slurm_commands import NO_ACCOUNTING
-from slurm.sdk.errors import BackendCommandError
 from tests.unit.commands.world import call
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,11 +39,3 @@ def test_it_is_installed(name: str) -> None:
     assert scripts[f"scripts/{name}"] == name
     script = ROOT / "scripts" / name
     assert "from slurm.commands.later import main" in script.read_text() and script.stat().st_mode & 0o111
-
-
-def test_sacct_begins_with_what_slurm_says_without_accounting_so_that_it_is_not_asked_again() -> None:
-    assert call(main, "sacct", ["-X"]).stderr.startswith("sacct: error: Slurm accounting storage is disabled\n")
-    with pytest.raises(BackendCommandError) as caught:
-        LocalBackend({}).ask(["sacct", "-X"])
-    assert any(words in str(caught.value) for words in NO_ACCOUNTING)
-    assert "squeue --states=all" in str(caught.value)

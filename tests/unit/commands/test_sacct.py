@@ -12,8 +12,10 @@ import pytest
 from slurm.commands import sacct
 from slurm.commands.shell import Shell
 from slurm.model.accounting import JobFilter, JobRecord, JobRow, StepRecord, Usage
+from slurm.model.errors import ProtocolError, SlurmError, Unsupported
 from slurm.model.ids import BATCH_STEP, Digest, Gid, JobId, StepId, Uid
 from slurm.model.states import JobState
+from slurm.sdk.backends.slurm_commands import NO_ACCOUNTING
 from tests.compat import past
 from tests.compat.lab import Outcome
 
@@ -116,6 +118,12 @@ def test_nobody_but_root_sees_all_jobs_without_asking() -> None:
 def test_tasks_and_steps_may_be_asked_for() -> None:
     asked = _asked("-j", "12,13_4,14_[1-2],15.batch,16.3")
     assert asked.jobs == [(12, None, None), (13, 4, None), (14, 1, None), (14, 2, None), (15, None, -5), (16, None, 3)]
+
+
+def test_options_with_lists_may_be_given_again() -> None:
+    asked = _asked("-j", "12", "-j", "13_4", "-A", "a", "--accounts=b,c", "-N", "n1", "-N", "n[2-3]", environ={"SACCT_FORMAT": "user"})
+    assert asked.jobs == [(12, None, None), (13, 4, None)] and asked.accounts == ["a", "b", "c"] and asked.nodes == ["n1", "n2", "n3"]
+    assert _sacct("-nP", "-o", "jobid", "-o", "user", environ={"SACCT_FORMAT": "state"}).stdout == "7|alice\n"
 
 
 def test_a_step_that_was_asked_for_stands_alone() -> None:
@@ -275,6 +283,20 @@ def test_what_is_wrong_is_said_as_slurm_says_it_and_ends_with_status_1(argv: lis
 def test_a_user_whom_nobody_knows_is_an_error_when_nothing_was_found() -> None:
     outcome = _sacct("-u", "nobody-of-that-name", of=past.Past(()))
     assert (outcome.status, outcome.stderr.splitlines()[0]) == (1, "sacct: error: Invalid user id: nobody-of-that-name")
+
+
+def test_a_cluster_without_accounting_says_so_in_words_after_which_clients_do_without() -> None:
+    class Disabled(past.Past):
+        def __init__(self, refusal: SlurmError) -> None:
+            super().__init__()
+            self._refusal = refusal
+
+        def call(self, message: dict[str, object]) -> dict[str, object]:
+            raise self._refusal
+
+    for refusal in (Unsupported(message="Slurm accounting storage is disabled"), ProtocolError(hints=["Invalid value 'FindJobs' - at `$.type`"])):
+        outcome = _sacct("-X", of=Disabled(refusal))
+        assert (outcome.status, outcome.stdout) == (1, "") and any(words in outcome.stderr for words in NO_ACCOUNTING)
 
 
 @pytest.mark.parametrize("argv", [["-c"], ["-f", "/tmp/x"]])

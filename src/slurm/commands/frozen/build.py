@@ -15,16 +15,20 @@ from types import CodeType
 
 from slurm.commands.frozen import PACKAGE
 from slurm.commands.frozen.boot import END, MAKER
-from slurm.commands.frozen.rewrite import LIGHT, REPLACED, rewritten
+from slurm.commands.frozen.rewrite import LIGHT, RECORDS, TWIN, replaced, rewritten
 
-COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sdiag", "later")
+COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "later")
 """Modules of `slurm.commands` that a script in scripts/ starts."""
 _NEARLY_ALWAYS = ("slurm.net.client",)
 _TABLES = {
     **dict.fromkeys(("sbatch", "srun", "salloc"), ("table", "table_launch", "table_pyxis")),
-    **{name: (f"table_{name}",) for name in ("squeue", "sinfo", "scancel", "scontrol", "sdiag")},
+    **{name: (f"table_{name}",) for name in ("squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff")},
 }
 """Command → its tables below slurm.options, which it imports when it reads its command line."""
+_WITH_RECORDS = {
+    "sacct": ("slurm.commands.past_jobs_report",), "seff": ("slurm.client.accounting", "slurm.render.efficiency_text"),
+    "sreport": ("slurm.commands.usage_report",)}
+"""Command → what it imports later on that works with records: taken from the file with the command, or with the command from the sources."""
 _LIGHT = frozenset({
     "__future__", "errno", "fcntl", "gc", "grp", "io", "itertools", "marshal", "os", "posixpath", "pwd", "resource", "select", "shlex", "ssl", "stat", "sys",
     "termios", "time", "tty"})
@@ -45,7 +49,8 @@ class Source:
             facts = os.fstat(file.fileno())
             self.stamp = (path, facts.st_mtime_ns, facts.st_size)
             self.tree = ast.parse(file.read(), self.path)
-        self.light = name.startswith(f"{LIGHT}.")
+        self.name = name
+        self.replaced = replaced(name)
 
 
 class Sources:
@@ -66,7 +71,7 @@ class Sources:
         found = []
         for node in _imports(source.tree, at_load=at_load):
             for name in _targets(node):
-                name = name if source.light else REPLACED.get(name, name)
+                name = source.replaced.get(name, name)
                 parts = name.split(".")
                 found += [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
             if isinstance(node, ast.ImportFrom):
@@ -76,7 +81,7 @@ class Sources:
     def _found(self, name: str) -> Source | None:
         if name.partition(".")[0] != "slurm":
             return None
-        stem = "/".join(name.split(".")[1:])
+        stem = "/".join((RECORDS if name == TWIN else name).split(".")[1:])
         for path in (f"{stem}/__init__.py".lstrip("/"), f"{stem}.py"):
             if os.path.isfile(self.package + path):
                 source = Source(self.package, name, path)
@@ -86,7 +91,8 @@ class Sources:
 
 def _is_light(source: Source) -> bool:
     names = {name for node in _imports(source.tree, at_load=True) for name in _targets(node)}
-    return source.light or all(name.partition(".")[0] in ("slurm", *_LIGHT) or name in REPLACED or name.startswith("_") for name in names)
+    return source.name.startswith(f"{LIGHT}.") or all(
+        name.partition(".")[0] in ("slurm", *_LIGHT) or name in source.replaced or name.startswith("_") for name in names)
 
 
 def _imports(tree: ast.Module, *, at_load: bool) -> list[ast.Import | ast.ImportFrom]:
@@ -125,7 +131,7 @@ def frozen(package: str) -> bytes:
     orders = {}
     for command in COMMANDS:
         tables = [f"slurm.options.{name}" for name in _TABLES.get(command, ())]
-        orders[command] = order(sources, *tables, *_NEARLY_ALWAYS, f"slurm.commands.{command}")
+        orders[command] = order(sources, *tables, *_NEARLY_ALWAYS, *_WITH_RECORDS.get(command, ()), f"slurm.commands.{command}")
     names = dict.fromkeys(name for each in orders.values() for name in each)
     for name in list(names):
         _reach(sources, name, names)
@@ -152,7 +158,7 @@ def _reach(sources: Sources, name: str, found: dict[str, None]) -> None:
 
 
 def _code(source: Source) -> CodeType:
-    return compile(rewritten(source.tree, light=source.light), source.path, "exec", dont_inherit=True)
+    return compile(rewritten(source.tree, source.name), source.path, "exec", dont_inherit=True)
 
 
 def file_of(package: str) -> str:

@@ -11,7 +11,7 @@ from slurm.model.errors import InvalidRequest, NotFound, NotPermitted, SlurmErro
 from slurm.model.ids import NodeName, step_name
 from slurm.model.job import Allocation, Job
 from slurm.model.states import JobState
-from slurm.notation import hostlist, jobref
+from slurm.notation import hostlist, jobref, sluid
 from slurm.notation.errors import NotationError
 from slurm.render.step_values import JobStep, running_steps
 from slurm.slurmctld.controller import Controller
@@ -135,4 +135,5 @@ def _running(ctl: Controller, entry: JobStep, places: list[NodeName], answers: _
     return m.RunningStep(
         job_id=job.id, step=entry.shown, nodes=hostlist.compress(step.nodes), ntasks=step.ntasks, usage=usage, memory=memory,
         allocated=allocated, pids=pids,
-        job_memory=job.allocation.memory if job.allocation is not None else 0, silent=hostlist.compress(silent))
+        job_memory=job.allocation.memory if job.allocation is not None else 0, silent=hostlist.compress(silent),
+        sluid=sluid.show(job.submit_time, job.id))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from slurm.net.framing import FrameBuffer
@@ -22,17 +23,39 @@ CALLS = [
     ("squeue", "-o", "%Z %Q"), ("sinfo", "--help"), ("sinfo", "-O", "nosuchfield"), ("sinfo",), ("scancel", "--help"), ("scancel", "-s", "NOSIG", "1"),
     ("scancel", "1"), ("scontrol", "--help"), ("scontrol", "show", "nothing"), ("scontrol", "show", "hostnames", "n[1-3,7]"),
     ("scontrol", "show", "hostlist", "n1,n2,n9"), ("srun", "--help"), ("srun",), ("srun", "true"), ("salloc", "--usage"), ("salloc", "-N", "x"),
-    ("sacct", "--help"), ("sprio",), ("sstat", "--version"),
+    ("sacct", "--help"), ("sprio",), ("sstat", "--version"), ("sacct", "--helpformat"), ("sdiag", "--no-such"),
 ]
+ABOUT_RECORDS = [
+    ("sacct", "-j", "7"), ("sacct", "-j", "7", "-P", "-o", "all"), ("sacct", "-j", "7", "--json"), ("sacct", "-o", "nosuchfield"),
+    ("sacct", "-a", "-X", "-T", "-S", "2026-11-21T00:00", "-E", "2026-11-21T12:00", "-o", "start,end,state"), ("sacct", "-a", "-s", "RQ,F"),
+    ("seff", "7"), ("sreport", "cluster", "utilization", "start=2026-11-21", "end=2026-11-22"),
+    ("sreport", "-t", "percent", "user", "top", "start=2026-11-21", "end=2026-11-22"), ("sreport", "job", "sizes", "start=2026-11-21", "end=2026-11-22")]
+"""Calls that read records: from the sources by msgspec, frozen without."""
+_USED = {"total": 4096, "tasks": 1, "most": {"value": 4096, "node": "n1", "task": 0}, "least": {"value": 4096, "node": "n1", "task": 0}}
+JOB = {
+    "cluster": "c", "index": 3, "job": {
+        "id": 7, "uid": 0, "gid": 0, "user": "root", "group": "root", "state": 4, "killed_by": 0, "submit_time": 1795262400.0, "eligible_time": 1795262400.0,
+        "start_time": 1795262401.0, "end_time": 1795262500.0, "requested": {"cpu": 1, "mem": 500}, "allocated": {"cpu": 1, "mem": 500, "node": 1},
+        "nodes": "n1", "node_count": 1, "time_limit": 600},
+    "steps": [{"job": 7, "step": -5, "name": "batch", "state": 4, "start_time": 1795262401.0, "end_time": 1795262500.0, "usage": {
+        "user_seconds": 1.5, "taken": {"mem": _USED, "cpu": _USED}}}]}
+"""A job as accounting answers for it."""
 ANSWERS = {
     "ListJobs": {"type": "Rows", "rows": []}, "ListNodes": {"type": "Rows", "rows": []}, "SubmitJob": {"type": "Submitted", "job_id": 7},
     "CancelJobs": {"type": "Done"}, "Describe": {"type": "Text", "text": "JobId=7\n"},
+    "FindJobs": {"type": "JobsFound", "cluster": "c", "jobs": [JOB]}, "ReadStatistics": {"type": "StatisticsRead", "statistics": {"req_time": 1795262400.0}},
+    "SumUsage": {"type": "UsageSummed", "cluster": "c", "clusters": [
+        {"cluster": "c", "tres": "cpu", "total": 7200, "allocated": 3600, "down": 0, "planned_down": 0, "idle": 3600, "planned": 0}], "associations": [
+        {"cluster": "c", "association": 1, "account": "root", "user": "root", "tres": "cpu", "seconds": 3600}]},
 }
 ALWAYS = {"gc", "_collections", "_json", "_socket", "_sre", "_struct", "errno", "pwd"}
+OF_ENUM = {"__future__", "slurm.model.states", "enum", "itertools", "operator", "_operator", "types", "functools", "_functools", "collections", "keyword", "reprlib"}
+"""What the states of jobs need."""
 LOADED = {
     ("sbatch", "--wrap", "true"): ALWAYS | {"resource"},
     ("squeue",): ALWAYS,
     ("sinfo",): ALWAYS,
+    ("sacct", "-j", "7"): ALWAYS | OF_ENUM | {"_bisect"},
     ("scancel", "7"): ALWAYS | {"_bisect", "resource"},
     ("scontrol", "show", "job", "7"): ALWAYS | {"itertools", "resource"},
 }
@@ -83,6 +106,22 @@ def test_a_command_says_the_same_frozen_and_from_its_sources(installed: Installa
         held.rename(file)
     assert (frozen.returncode, frozen.stdout, frozen.stderr) == (plain.returncode, plain.stdout, plain.stderr)
     assert "Traceback" not in frozen.stderr
+
+
+@pytest.mark.parametrize("words", ABOUT_RECORDS, ids=" ".join)
+def test_records_are_the_same_without_msgspec(installed: Installation, tmp_path: Path, words: tuple[str, ...]) -> None:
+    if not (installed.packages / "msgspec").exists():
+        (installed.packages / "msgspec").symlink_to(Path(msgspec.__file__).parent)
+    file = installed.frozen or installed.froze()
+    with controller(tmp_path) as conf:
+        frozen = installed.call(*words, SLURM_CONF=conf)
+        held = file.rename(installed.folder / "held")
+        try:
+            plain = installed.call(*words, SLURM_CONF=conf, PYTHONDONTWRITEBYTECODE="1")
+        finally:
+            held.rename(file)
+    assert "Traceback" not in plain.stderr and (plain.stdout or plain.returncode)
+    assert (frozen.returncode, frozen.stdout, frozen.stderr) == (plain.returncode, plain.stdout, plain.stderr)
 
 
 @pytest.mark.parametrize("words", LOADED, ids=" ".join)
