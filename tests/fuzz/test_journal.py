@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slurm.journal.rows import Row
+from slurm.journal.row import Row
 from slurm.model.errors import StoreError
 from slurm.store.journal import Record
 from slurm.store.payloads import digest

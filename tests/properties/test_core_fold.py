@@ -11,6 +11,9 @@ from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Record, Terminate
 from slurm.journal import rows
+from slurm.journal.codec import Reader
+from slurm.journal.restoring import restored
+from slurm.journal.row import Name, Row
 from slurm.model import msgpack
 from slurm.model.errors import SlurmError
 from slurm.model.job import Allocation, Job
@@ -46,7 +49,7 @@ class ClusterLife(RuleBasedStateMachine):
         self.now = b.T0
         self.live = Cluster()
         self.mirror = Cluster()
-        self.saved: dict[rows.Name, rows.Row] = {}
+        self.saved: dict[Name, Row] = {}
         self.mirror.recording.silent = True
         self.database = Database()
         self.alive: dict[tuple[int, int], set[str]] = {}  # attempt → where processes of it may be, whatever the controller thinks
@@ -337,7 +340,7 @@ class ClusterLife(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        again = rows.restored(self.saved.values())
+        again = restored(self.saved.values(), Reader({}))
         assert again is not None
         self.live = again
         invariants.assert_valid(self.live)

@@ -13,6 +13,8 @@ from slurm.core import events as e
 from slurm.core import invariants
 from slurm.core.cluster import Cluster
 from slurm.journal import rows
+from slurm.journal.codec import Reader
+from slurm.journal.restoring import restored
 from slurm.model import msgpack
 from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import JobId, NodeName
@@ -89,7 +91,7 @@ def test_its_snapshot_is_written_anew_in_the_form_of_today(tmp_path: Path) -> No
     journal = kept(tmp_path)
     written = rows.whole(restore(journal))
     journal.close()
-    again = rows.restored(written.values())
+    again = restored(written.values(), Reader({}))
     assert again is not None
     check(again)
     assert b"\xc4\x08" + b"\xff" * 8 in (written["job", 1].body or b"")

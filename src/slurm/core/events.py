@@ -1,6 +1,6 @@
 """Events: what has happened, in past participles. The journal keeps them; `core.cluster.apply` folds them into state.
 
-A record once written is read for ever: fields are only added, always with defaults. `at` is the time in seconds since the epoch at which
+What is written of them is said in `journal.shapes`; a new or changed field needs a line there and an upgrade (docs/adding.md). `at` is the time in seconds since the epoch at which
 it happened; nothing in core reads a clock.
 """
 

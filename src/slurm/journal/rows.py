@@ -1,4 +1,4 @@
-"""Rows: the state of a cluster record by record, as snapshots keep it, and back. Indices are in no row; `restored` builds them anew.
+"""Rows: the state of a cluster record by record, as snapshots keep it. The way back is in `restoring`.
 
 A snapshot is written by and by: `unsaved` gives out what has changed since the last one, and what changes meanwhile is given out again. It is
 whole when nothing is unsaved; then the cluster's own row is written with it. Where rows lie, and which of them count, is the store's business.
@@ -6,50 +6,29 @@ whole when nothing is unsaved; then the cluster's own row is written with it. Wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 
-from slurm.core.arrays import Ledger
-from slurm.core.cluster import Cluster
-from slurm.core.policy.book import name_of
 from slurm.core.policy.state import Charge
 from slurm.core.policy.usage import Counter
-from slurm.core.starting import set_limit_timer, set_warning_timer
 from slurm.core.state import ClusterState
-from slurm.core.timer_heap import Timer
+from slurm.journal.codec import encode
+from slurm.journal.row import CLUSTER, Name, Row
+from slurm.journal.shapes import VERSION
 from slurm.model import accounting as a
-from slurm.model import msgpack
 from slurm.model.ids import JobId, NodeName, Uid
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.policy import PolicyRecord
 from slurm.model.settings import Settings
-from slurm.model.states import JobState
-from slurm.notation.taskset import TaskSet
 
 Run = tuple[int, int, int]
-Name = tuple[str, int | str]
-"""Kind and key of a record: ("job", 12), ("node", "cn01")."""
 
 
-class Row(NamedTuple):
-    """One record as it is kept, or, with no body, the news that it is gone. `version` is the one that its body was written with."""
-
-    kind: str
-    key: int | str
-    version: int
-    body: bytes | None
-
-    @property
-    def name(self) -> Name:
-        """Kind and key."""
-        return self.kind, self.key
-
-
-class ClusterRecord(msgspec.Struct, kw_only=True):
+class StateRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What belongs to no other record."""
 
     settings: Settings
@@ -63,7 +42,7 @@ class ClusterRecord(msgspec.Struct, kw_only=True):
     staged: list[PolicyRecord] = []  # the parts so far of a whole new policy
 
 
-class ArrayRecord(msgspec.Struct, kw_only=True):
+class ArrayRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What an array's ledger knows beyond the records: counts and the tasks that ended, as runs (first, last, step)."""
 
     id: JobId
@@ -73,7 +52,7 @@ class ArrayRecord(msgspec.Struct, kw_only=True):
     done_badly: list[Run] = []
 
 
-class PastKey(msgspec.Struct, kw_only=True):
+class PastKey(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The key of a submission whose job left memory at this time."""
 
     uid: Uid
@@ -82,36 +61,17 @@ class PastKey(msgspec.Struct, kw_only=True):
     at: float
 
 
-class PolicyRow(msgspec.Struct, kw_only=True):
+class PolicyRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One record of the policy."""
 
     record: PolicyRecord
 
 
-class UsageRow(msgspec.Struct, kw_only=True):
+class UsageRow(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What an association (by id) or a QOS (by name) used, by TRES."""
 
     key: int | str
     counters: dict[str, Counter]
-
-
-class Records(NamedTuple):
-    """A whole state, taken apart."""
-
-    own: ClusterRecord
-    nodes: list[Node]
-    partitions: list[Partition]
-    jobs: list[Job]
-    arrays: list[ArrayRecord]
-    keys: list[PastKey]
-    policy: Sequence[PolicyRow] = ()
-    usage: Sequence[UsageRow] = ()
-    charges: Sequence[Charge] = ()
-
-
-VERSION = 1
-CLUSTER = "cluster"
-_encode = msgpack.encode
 
 
 def _node(state: ClusterState, name: NodeName) -> Node | None:
@@ -145,7 +105,7 @@ def _usage(state: ClusterState, key: int | str) -> UsageRow | None:
 class _Kind(NamedTuple):
     changed: Callable[[ClusterState], set[Any]]
     present: Callable[[ClusterState], Collection[Any]]
-    find: Callable[[ClusterState, Any], object | None]
+    find: Callable[[ClusterState, Any], msgspec.Struct | None]
     type: type[Any]
     key: Callable[[Any], int | str] = lambda key: key
     back: Callable[[Any], Any] = lambda key: key
@@ -178,6 +138,10 @@ _KINDS: dict[str, _Kind] = {
 }
 
 
+STRUCTS: dict[str, type[Any]] = {CLUSTER: StateRecord} | {kind: of.type for kind, of in _KINDS.items()}
+"""What lies in the rows of each kind."""
+
+
 def unsaved(state: ClusterState) -> Iterator[Row]:
     """The rows of what has changed, each from then on counted as saved; those behind one that is not taken stay unsaved."""
     for kind, of in _KINDS.items():
@@ -186,7 +150,7 @@ def unsaved(state: ClusterState) -> Iterator[Row]:
             key = changed.pop()
             try:
                 record = of.find(state, key)
-                row = Row(kind, of.key(key), VERSION, _encode(record) if record is not None else None)
+                row = Row(kind, of.key(key), VERSION, encode(record) if record is not None else None)
             except BaseException:
                 changed.add(key)
                 raise
@@ -196,7 +160,7 @@ def unsaved(state: ClusterState) -> Iterator[Row]:
 def own(state: ClusterState) -> Row:
     """The row that makes a snapshot whole."""
     recording, usage = state.recording, state.policy.usage
-    return Row(CLUSTER, 0, VERSION, _encode(ClusterRecord(
+    return Row(CLUSTER, 0, VERSION, encode(StateRecord(
         settings=state.settings, next_job_id=state.next_job_id, last_place=state.last_place, recorded=recording.sequence,
         out_of_service=[recording.out_of_service[name] for name in sorted(recording.out_of_service)], recorded_cluster=recording.cluster,
         half_life=usage.half_life, lasting=sorted(map(str, usage.lasting)), staged=state.policy.staged)))
@@ -224,85 +188,5 @@ def whole(state: ClusterState) -> dict[Name, Row]:
     """Every row, whatever is saved."""
     found = [own(state)]
     for kind, of in _KINDS.items():
-        found += [Row(kind, of.key(key), VERSION, _encode(of.find(state, key))) for key in of.present(state)]
+        found += [Row(kind, of.key(key), VERSION, encode(record)) for key in of.present(state) if (record := of.find(state, key)) is not None]
     return {row.name: row for row in found}
-
-
-def restored(rows: Iterable[Row]) -> Cluster | None:
-    """The cluster that these rows describe, nothing of it unsaved; None when there are none. msgspec.MsgspecError for one that cannot be read."""
-    decode = {kind: msgpack.decoder(of.type).decode for kind, of in _KINDS.items()} | {CLUSTER: msgpack.decoder(ClusterRecord).decode}
-    found: dict[str, list[Any]] = {kind: [] for kind in decode}
-    for row in rows:
-        if row.kind not in decode or row.body is None:
-            raise msgspec.ValidationError(f"a row of kind {row.kind} is not known")
-        found[row.kind].append(decode[row.kind](row.body))
-    if not found[CLUSTER]:
-        return None
-    return assembled(Records(found[CLUSTER][0], found["node"], found["partition"], found["job"], found["array"], found["key"],
-                             found["policy"], found["usage"], found["charge"]))
-
-
-def assembled(records: Records) -> Cluster:
-    """The cluster of these records, which become its own."""
-    cluster = Cluster(records.own.settings)
-    cluster.next_job_id, cluster.last_place = records.own.next_job_id, records.own.last_place
-    cluster.recording.sequence, cluster.recording.cluster = records.own.recorded, records.own.recorded_cluster
-    cluster.recording.out_of_service = {event.node: event for event in records.own.out_of_service}
-    cluster.nodes = {node.name: node for node in sorted(records.nodes, key=lambda node: node.position)}
-    cluster.partitions = {partition.name: partition for partition in sorted(records.partitions, key=lambda partition: partition.position)}
-    cluster.jobs = {job.id: job for job in records.jobs}
-    for record in records.arrays:
-        ledger = cluster.arrays[record.id] = Ledger(record.shape)
-        ledger.started = record.started
-        ledger.done_well = TaskSet(record.done_well)
-        ledger.done_badly = TaskSet(record.done_badly)
-    for past in sorted(records.keys, key=lambda past: past.at):
-        cluster.keys.past[past.uid, past.key] = (past.job, past.at)
-    _restore_policy(cluster, records)
-    for job in sorted((job for job in records.jobs if _waits(job)), key=lambda job: job.queue_place):
-        cluster.index_waiting(job)
-    for job in records.jobs:
-        _index(cluster, job)
-    for job in cluster.pending.values():
-        group = cluster.names.group(job)
-        if group is not None and any(clause.kind == "singleton" and clause.state == "fulfilled" for clause in job.dependency):
-            group.turn = job.id
-    return cluster
-
-
-def _restore_policy(cluster: Cluster, records: Records) -> None:
-    """Before the jobs, which are counted under it as they are indexed."""
-    policy = cluster.policy
-    policy.staged = records.own.staged
-    policy.usage.half_life, policy.usage.lasting = records.own.half_life, frozenset(records.own.lasting)
-    policy.usage.counters = {row.key: row.counters for row in records.usage}
-    policy.charges = {charge.job: charge for charge in records.charges}
-    if records.policy:
-        policy.book.take(sorted((row.record for row in records.policy), key=name_of))
-
-
-def _waits(job: Job) -> bool:
-    return job.state is JobState.PENDING and not job.completing and job.lost is None
-
-
-def _index(cluster: Cluster, job: Job) -> None:
-    cluster.payloads.add(job.payload)
-    cluster.keys.add(job.owner.uid, job.key, job.array_job or job.id)
-    if job.array_task is not None:
-        ledger = cluster.arrays[job.array_job]
-        ledger.records[job.array_task] = job.id
-        ledger.running += job.holding is not None and not _over(job)
-    if job.id in cluster.pending:
-        cluster.remember_targets(job)
-        cluster.set_waiting_timers(job)
-    elif _over(job):
-        cluster.timers.set(job.end_time + cluster.settings.min_job_age, Timer.PURGE, job.id)
-    else:
-        cluster.enter_service(job, job.start_time)
-        if job.state is JobState.RUNNING and not job.completing:
-            set_limit_timer(cluster, job)
-            set_warning_timer(cluster, job)
-
-
-def _over(job: Job) -> bool:
-    return job.state.finished and not job.completing

@@ -14,7 +14,7 @@ from slurm.model.request import JobRequest, PayloadRef, StepRequest
 from slurm.model.states import JobState, Reason
 
 
-class Owner(msgspec.Struct, frozen=True):
+class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
     """Who a job runs as: ids from the credential, names as the controller knows them."""
 
     uid: Uid
@@ -23,7 +23,7 @@ class Owner(msgspec.Struct, frozen=True):
     group: str
 
 
-class NodeShare(msgspec.Struct):
+class NodeShare(msgspec.Struct, omit_defaults=True):
     """What one job holds on one node: CPUs, memory MB, gres name → device indexes."""
 
     node: NodeName
@@ -38,7 +38,7 @@ class NodeShare(msgspec.Struct):
         return len(self.cpus)
 
 
-class Allocation(msgspec.Struct):
+class Allocation(msgspec.Struct, omit_defaults=True):
     """What a started job holds, node by node in rank order; `batch_host` is the first."""
 
     shares: list[NodeShare]
@@ -61,7 +61,7 @@ class Allocation(msgspec.Struct):
         return sum(share.memory for share in self.shares)
 
 
-class DependencyClause(msgspec.Struct):
+class DependencyClause(msgspec.Struct, omit_defaults=True):
     """One condition on another job: `kind` as in --dependency, `state` unfulfilled | fulfilled | failed."""
 
     kind: str
@@ -73,7 +73,7 @@ class DependencyClause(msgspec.Struct):
     since: float = 0.0  # when the delay began to run, 0: not yet
 
 
-class ArrayPart(msgspec.Struct):
+class ArrayPart(msgspec.Struct, omit_defaults=True):
     """The tasks of an array that have not started: disjoint ranges (first, last, step), in order; `limit` 0: no % limit."""
 
     ranges: list[tuple[int, int, int]]
@@ -84,7 +84,7 @@ class ArrayPart(msgspec.Struct):
     step: int = 1
 
 
-class Step(msgspec.Struct, kw_only=True):
+class Step(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A step of a running job. `exit_status` is the highest wait status of its tasks, None while it runs."""
 
     id: StepId
@@ -108,7 +108,7 @@ class Step(msgspec.Struct, kw_only=True):
         return [share.node for share in self.shares]
 
 
-class LostAttempt(msgspec.Struct, kw_only=True):
+class LostAttempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An attempt on nodes that are not heard of, while its job shows as requeued. It is open: it goes on when they return.
 
     `intact`: none of its processes was ended by us. `returned`: nodes that have come back with it.
@@ -126,7 +126,7 @@ class LostAttempt(msgspec.Struct, kw_only=True):
     returned: list[NodeName] = msgspec.field(default_factory=list)
 
 
-class Job(msgspec.Struct, kw_only=True):
+class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A job, or the tasks of an array that have not started yet (`array_part` set).
 
     Times are seconds since the epoch, 0: not yet. `attempt` counts starts; each launch and completion carries it.

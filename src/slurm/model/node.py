@@ -15,7 +15,7 @@ Files = Annotated[list[Path], Many(65_536)]
 Cpus = Annotated[CpuSet, Whole(0, 65_535)]
 
 
-class GresPool(msgspec.Struct):
+class GresPool(msgspec.Struct, omit_defaults=True):
     """The devices of one gres name and type on a node, numbered from `first` in the node's index space of that name.
 
     `files` are the device files in index order ("" where there is none); `cores` near CPUs, none where gres.conf does not say.
@@ -35,7 +35,7 @@ class GresPool(msgspec.Struct):
         return CpuSet.run(self.count, self.first)
 
 
-class Remains(msgspec.Struct, frozen=True):
+class Remains(msgspec.Struct, frozen=True, omit_defaults=True):
     """An attempt of which processes may still be on a node that was not heard of. `waived`: the next attempt does not wait for a proof."""
 
     job: JobId
@@ -43,7 +43,7 @@ class Remains(msgspec.Struct, frozen=True):
     waived: bool = False
 
 
-class Node(msgspec.Struct, kw_only=True):
+class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A node. Memory and disk MB; `cpus_used` are held by jobs, and of `gres_used` name → device indexes."""
 
     name: NodeName

@@ -7,7 +7,7 @@ import msgspec
 from slurm.model.ids import NodeName
 
 
-class Partition(msgspec.Struct, kw_only=True):
+class Partition(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A partition. Durations are seconds (-1: unlimited, None: none given); counts 0 for no limit below, -1 for none above."""
 
     name: str

@@ -100,7 +100,7 @@ class Wckey(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="
 PolicyRecord = Account | User | Association | Qos | Wckey
 
 
-class UsageReset(msgspec.Struct, kw_only=True, frozen=True, tag="reset"):
+class UsageReset(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="reset"):
     """RawUsage=0 was set on an association or a QOS (the other is 0)."""
 
     association: int = 0

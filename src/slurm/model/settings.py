@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Settings(msgspec.Struct, kw_only=True):
+class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Cluster-wide rules. Durations seconds, memory MB; None or -1 where Slurm says none or unlimited."""
 
     cluster_name: str = "cluster"

@@ -16,7 +16,7 @@ from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect
 from slurm.core.effects import Record as Recorded
 from slurm.core.events import Event
-from slurm.model import msgpack
+from slurm.journal import codec
 from slurm.model.errors import StoreError
 from slurm.slurmctld import chronicle, faultpoints
 from slurm.slurmctld.accounting import parcels
@@ -88,7 +88,7 @@ class Engine:
         try:
             for event in events:
                 # Encoded before it is applied: the records that an event carries become the cluster's own, and change with it.
-                body = msgpack.encode(event)
+                body = codec.encode(event)
                 found = self.cluster.apply(event)
                 batch.events.append(event)
                 batch.records.append(Record(at=event.at, kind=type(event).__name__, body=body))

@@ -12,7 +12,7 @@ from slurm.config.config import Config, load
 from slurm.core.cluster import Cluster
 from slurm.daemon import logs, user
 from slurm.daemon.signals import Signals
-from slurm.model import msgpack
+from slurm.journal import codec
 from slurm.model.errors import ConfigError, NotPermitted, SlurmError, StoreError
 from slurm.net.discovery import socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
@@ -148,7 +148,7 @@ class Service:
         for warning in (*setup.left_out(self.config), *setup.risks(self.config)):
             log.warning("%s", warning)
         event = setup.configured(self.config, time.time(), setup.operators(self.config))
-        body = msgpack.encode(event)
+        body = codec.encode(event)
         journal.sweep(cluster.payloads.live())
         # Its other effects follow from state and are found again when the clockwork begins (core.recovery).
         effects = cluster.apply(event)

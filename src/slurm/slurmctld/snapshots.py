@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from slurm.journal import rows
-from slurm.journal.rows import Name, Row
+from slurm.journal.row import Name, Row
 from slurm.model.errors import StoreError
 from slurm.slurmctld import faultpoints
 from slurm.slurmctld.engine import Engine

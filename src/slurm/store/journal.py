@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from slurm.journal.rows import Row
+from slurm.journal.row import Row
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
 from slurm.store.parcels import Kept, Parcel
@@ -60,6 +60,10 @@ class Journal(Protocol):
     @property
     def snapshot_seq(self) -> int:
         """The number of the last event that is folded into the newest whole snapshot, 0 when there is none."""
+        ...
+
+    def shapes(self) -> dict[int, str]:
+        """Version → what its bodies look like, as the programs said that wrote them."""
         ...
 
     def rows(self) -> Iterator[Row]:

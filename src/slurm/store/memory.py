@@ -9,7 +9,8 @@ import enum
 import itertools
 from collections.abc import Iterator, Sequence
 
-from slurm.journal.rows import Name, Row
+from slurm.journal.row import Name, Row
+from slurm.journal.shapes import TEXT, VERSION
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
 from slurm.store.journal import Entry, Record, StoreBusy
@@ -41,6 +42,7 @@ class MemoryDisk:
         self.kept: dict[Name, Row] = {}  # of the one that is being written
         self.snapshots: list[int] = []  # up to which event the newest two go
         self.payloads: dict[Digest, bytes] = {}
+        self.shapes: dict[int, str] = {}
         self.outbox: dict[int, bytes] = {}
         self.outbox_last = 0
         self.id = f"memory-{next(_NUMBERS)}"
@@ -56,8 +58,9 @@ class MemoryDisk:
 class MemoryJournal:
     """A journal on a MemoryDisk."""
 
-    def __init__(self, disk: MemoryDisk | None = None, *, version: int = 1) -> None:
+    def __init__(self, disk: MemoryDisk | None = None, *, version: int = VERSION, shapes: str = TEXT) -> None:
         self.version = version
+        self._text = shapes
         self.disk = disk if disk is not None else MemoryDisk()
         self._crash_after = False
 
@@ -81,6 +84,10 @@ class MemoryJournal:
         """The event up to which the newest snapshot goes."""
         return max(self.disk.snapshots, default=0)
 
+    def shapes(self) -> dict[int, str]:
+        """What the bodies of each version look like."""
+        return dict(self.disk.shapes)
+
     def rows(self) -> Iterator[Row]:
         """The rows of the newest snapshot."""
         return iter(list(self.disk.rows.values()))
@@ -103,6 +110,7 @@ class MemoryJournal:
     def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
         """Keep events, payloads and parcels; drop parcels up to number `taken`."""
         self._meet_fault()
+        self.disk.shapes[self.version] = self._text
         self.disk.payloads.update({digest(content): content for content in payloads})
         for record in records:
             seq = self.last_seq + 1

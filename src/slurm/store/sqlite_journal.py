@@ -15,10 +15,11 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 
-from slurm.journal.rows import Name, Row
+from slurm.journal.row import Name, Row
+from slurm.journal.shapes import TEXT, VERSION
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
-from slurm.store import sqlite_outbox, sqlite_rows
+from slurm.store import sqlite_format, sqlite_outbox
 from slurm.store.in_place import Files, Place
 from slurm.store.journal import Entry, Record, StoreBusy
 from slurm.store.lock import FileLock
@@ -29,29 +30,10 @@ from slurm.store.sqlite_rows import RESTORE, SqliteRows
 from slurm.store.sqlite_wal import check_wal
 
 log = logging.getLogger("slurm.store")
-FORMAT = 2
-APPLICATION_ID = 0x534C5059
 RECENT_PAYLOADS = 4096
 _LEAST_BYTES = 4096
 """Of a database: one page."""
 
-_SCHEMA = f"""
-BEGIN;
-PRAGMA application_id = {APPLICATION_ID};
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE events (
-  seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL, version INTEGER NOT NULL DEFAULT 1);
-CREATE TABLE snapshots (seq INTEGER PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL);
-{sqlite_rows.SCHEMA}
-CREATE TABLE payloads (digest BLOB PRIMARY KEY, blob BLOB NOT NULL);
-{sqlite_outbox.SCHEMA}
-INSERT INTO meta VALUES ('format', '{FORMAT}');
-COMMIT;
-"""
-_FROM_1 = [
-    "ALTER TABLE events ADD COLUMN version INTEGER NOT NULL DEFAULT 1", *filter(str.strip, sqlite_rows.SCHEMA.split(";")),
-    f"UPDATE meta SET value = '{FORMAT}' WHERE key = 'format'"]
-"""Format 1 had no versions, and snapshots of one piece."""
 _INSERT = "INSERT INTO events (seq, at, kind, body, crc, version) VALUES (?, ?, ?, ?, ?, ?)"
 PATIENCE = 0.05
 """Seconds for which what nobody waits for lets events go first."""
@@ -73,14 +55,16 @@ def sync(path: str) -> None:
 class SqliteJournal:
     """The journal in the file `path`, made when it is not there; the file is this process's alone until `close`.
 
-    `cluster` names the cluster whose state this is: a file of another one is refused. `version` is that of the bodies which are written. Call it
-    after daemonising: the lock belongs to the process. StoreError names the file and says what to do.
+    `cluster` names the cluster whose state this is: a file of another one is refused. `version` is that of the bodies which are written, and
+    `shapes` what they look like, kept with them for whoever reads them later. Call it after daemonising: the lock belongs to the process.
+    StoreError names the file and says what to do.
     """
 
-    def __init__(self, path: str, *, cluster: str = "", now: float = 0.0, version: int = 1) -> None:
+    def __init__(self, path: str, *, cluster: str = "", now: float = 0.0, version: int = VERSION, shapes: str = TEXT) -> None:
         self.path = path
         self.version = version
-        self._format = FORMAT
+        self._text = shapes
+        self._begun = False
         self._rows: SqliteRows | None = None  # None while the file has format 1
         self._urgent = threading.Lock()  # held by writes for which somebody waits, while they wait and write
         self._lock = FileLock(path + ".lock")
@@ -104,15 +88,15 @@ class SqliteJournal:
             if 0 < (size := os.path.getsize(self.path)) < _LEAST_BYTES:
                 raise self._damaged(f"it has {size} bytes")  # SQLite takes it for an empty one
             check_wal(self.path)
+            self._facts = sqlite_format.look(self.path, self.version, self._text)
             self._writer = self._connect()
             try:
                 self._create()
-                self._check_format()
                 self._check_cluster(cluster, now)
                 self._prepare_outbox()
                 self.last_seq = self._newest()
                 self._reader = self._connect()
-                if self._format == FORMAT:
+                if self._facts.format == sqlite_format.FORMAT:
                     self._rows = SqliteRows(self.path, self._connect, self._turn)
                 self._files.look()
             except BaseException:
@@ -136,24 +120,12 @@ class SqliteJournal:
         if self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             return
         os.chmod(self.path, 0o600)
-        self._writer.executescript(_SCHEMA)
+        self._writer.executescript(sqlite_format.SCHEMA)
         sync(os.path.dirname(self.path) or ".")
 
     def _meta(self, key: str) -> str | None:
         row = self._writer.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else str(row[0])
-
-    def _check_format(self) -> None:
-        if self._writer.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise StoreError(message=f"{self.path} is no journal of slurm-py", hints=["move it away, or set another StateSaveLocation"])
-        text = self._meta("format")
-        if text is None or not text.isdigit():
-            raise StoreError(message=f"{self.path} is damaged: it does not say its format", hints=[RESTORE])
-        self._format = int(text)
-        if self._format > FORMAT:
-            raise StoreError(
-                message=f"{self.path} was written by a newer slurm-py: it has format {text}, this one reads up to {FORMAT}",
-                hints=["install that version again, or start with another StateSaveLocation"])
 
     def _check_cluster(self, cluster: str, now: float) -> None:
         known = self._meta("cluster")
@@ -182,7 +154,7 @@ class SqliteJournal:
 
     def _newest(self) -> int:
         newest, old = self._writer.execute("SELECT (SELECT max(seq) FROM events), (SELECT max(seq) FROM snapshots)").fetchone()
-        whole = self._writer.execute("SELECT max(seq) FROM complete").fetchone()[0] if self._format == FORMAT else 0
+        whole = self._writer.execute("SELECT max(seq) FROM complete").fetchone()[0] if self._facts.format == sqlite_format.FORMAT else 0
         return max(int(newest or 0), int(old or 0), int(whole or 0))
 
     # --- reading -----------------------------------------------------------------------------------------------------------
@@ -194,6 +166,10 @@ class SqliteJournal:
             return self._rows.seq
         old = self._old_snapshot()
         return old[0] if old is not None else 0
+
+    def shapes(self) -> dict[int, str]:
+        """Version → what its bodies look like, as the programs said that wrote them."""
+        return self._facts.shapes | ({self.version: self._text} if self._begun else {})
 
     def rows(self) -> Iterator[Row]:
         """Every record of the newest whole snapshot; StoreError when one is damaged or missing."""
@@ -221,7 +197,7 @@ class SqliteJournal:
     def replay(self, after: int = 0) -> Iterator[Entry]:
         """Every event after `after`, in order; StoreError at the first damaged or missing one."""
         expected = after
-        version_of = "version" if self._format == FORMAT else "1"
+        version_of = "version" if self._rows is not None else "1"
         with reading(self.path):
             for seq, kind, body, crc, version in self._reader.execute(
                     f"SELECT seq, kind, body, crc, {version_of} FROM events WHERE seq > ? ORDER BY seq", (after,)):
@@ -273,7 +249,7 @@ class SqliteJournal:
             self._stay()
             if not (rows or payloads or outbox or taken):
                 return self.last_seq
-            self._migrate()
+            self._begin()
             blobs = {name: content for content in payloads if (name := bytes.fromhex(digest(content))) not in self._recent}
             with writing(self.path, self._writer):
                 if blobs:
@@ -311,10 +287,10 @@ class SqliteJournal:
         return self._sure_rows().compact()
 
     def _sure_rows(self) -> SqliteRows:
-        if self._rows is None:
+        if not self._begun:
             with self._urgent, self._mutex:
                 self._stay()
-                self._migrate()
+                self._begin()
         assert self._rows is not None
         return self._rows
 
@@ -327,22 +303,28 @@ class SqliteJournal:
             self._stay()
             yield
 
-    def _migrate(self) -> None:
-        """Make a file of format 1 one of the present format. Called before the first write, so that what cannot be read stays as it is."""
-        if self._rows is not None:
+    def _begin(self) -> None:
+        """Make the file one of the present format, and say in it what is written from here on. Only now, so that what cannot be read stays as it is."""
+        if self._begun:
             return
+        old = self._rows is None
         with writing(self.path, self._writer):
-            for statement in _FROM_1:
+            for statement in sqlite_format.FROM_1 if old else ():
                 self._writer.execute(statement)
-        self._format = FORMAT
+            if self._text:
+                self._writer.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (f"{sqlite_format.SHAPES_KEY}{self.version}", self._text))
+        if old:
+            self._learn_to_give_back()
+            with reading(self.path):
+                self._rows = SqliteRows(self.path, self._connect, self._turn)
+            log.info("%s has format %d from here on", self.path, sqlite_format.FORMAT)
+        self._begun = True
+
+    def _learn_to_give_back(self) -> None:
         try:
-            # Only so does a file learn to give space back.
             self._writer.execute("VACUUM")
         except sqlite3.Error as error:
-            log.warning("%s does not give space back to the file system before the next start: %s", self.path, error)
-        with reading(self.path):
-            self._rows = SqliteRows(self.path, self._connect, self._turn)
-        log.info("%s has format %d from here on", self.path, FORMAT)
+            log.warning("%s never gives space back to the file system, because it could not be written anew: %s", self.path, error)
 
     def forget(self, dead: Sequence[Digest]) -> None:
         """Drop these payloads."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from zlib import crc32
 
-from slurm.journal.rows import Name, Row
+from slurm.journal.row import Name, Row
 from slurm.model.errors import StoreError
 from slurm.store.sqlite_errors import reading, writing
 

@@ -18,6 +18,7 @@ from slurm.core import events as e
 from slurm.core import invariants
 from slurm.core.cluster import Cluster
 from slurm.journal import rows
+from slurm.journal.row import Name
 from slurm.model.ids import Digest, JobId
 from slurm.model.job import Job, Owner
 from slurm.model.request import JobRequest, PayloadRef
@@ -99,7 +100,7 @@ def test_a_second_snapshot_writes_what_changed_and_a_payload_that_nobody_names_i
         await scene.snapshots.take()
         scene.engine.record(e.Cancelled(at=b.T0, job=JobId(5), by=b.ALICE.uid), e.Held(at=b.T0, job=JobId(7)))
         scene.engine.record(e.Purged(at=b.T0, jobs=[JobId(5)]))
-        kept: list[rows.Name] = []
+        kept: list[Name] = []
         complete = scene.journal.complete
         scene.journal.complete = lambda seq, last, count: (kept.extend(row.name for row in last), complete(seq, last, count))[1]  # type: ignore[method-assign, func-returns-value]
         await scene.snapshots.take()

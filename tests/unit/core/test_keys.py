@@ -6,6 +6,8 @@ from slurm.core import admission, keys
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.journal import rows
+from slurm.journal.codec import Reader
+from slurm.journal.restoring import restored
 from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.request import JobRequest, PayloadRef
@@ -40,7 +42,7 @@ def test_it_is_kept_for_a_while_after_the_job_left_memory_and_over_a_snapshot() 
     job = submit(c, "k1")
     kept = submit(c, "k2")
     end(c, job, b.T0 + 10)
-    again = rows.restored(rows.whole(c).values())
+    again = restored(rows.whole(c).values(), Reader({}))
     assert (again.keys.find(b.ALICE.uid, "k1"), again.keys.find(b.ALICE.uid, "k2")) == (job.id, kept.id)
     end(again, again.jobs[kept.id], b.T0 + 10 + keys.KEPT_SECONDS)
     assert again.keys.find(b.ALICE.uid, "k1") is None
@@ -54,7 +56,7 @@ def test_the_key_of_an_array_is_that_of_all_its_tasks_until_the_last_has_gone() 
     assert task.id != array.id
     b.finish(c, task)
     c.apply(e.Purged(at=b.T0 + 400, jobs=[task.id]))
-    again = rows.restored(rows.whole(c).values())
+    again = restored(rows.whole(c).values(), Reader({}))
     assert again.keys.find(b.ALICE.uid, "k1") == array.id
     assert not again.keys.past
 

@@ -10,6 +10,8 @@ from slurm.core.cluster import Cluster
 from slurm.core.effects import Terminate
 from slurm.core.illegal import IllegalTransition
 from slurm.journal import rows
+from slurm.journal.codec import Reader
+from slurm.journal.restoring import restored
 from slurm.model import msgpack
 from slurm.model.ids import BATCH_STEP
 from slurm.model.job import Allocation, Job
@@ -257,7 +259,7 @@ def test_a_lost_job_survives_a_restart_of_the_controller() -> None:
     c = b.cluster()
     job = b.started(c, "cn01", "cn02")
     lose(c, CN01, CN02)
-    again = rows.restored(rows.whole(c).values())
+    again = restored(rows.whole(c).values(), Reader({}))
     invariants.assert_valid(again)
     come_back(again, CN01, job)
     come_back(again, CN02)

@@ -6,13 +6,15 @@ from slurm.core import events as e
 from slurm.core import invariants, timers
 from slurm.core.cluster import Cluster
 from slurm.journal import rows, version1
+from slurm.journal.codec import Reader
+from slurm.journal.restoring import restored
 from slurm.model import msgpack
 from slurm.model.states import Reason
 from slurm.testing import builders as b
 
 
 def restarted(c: Cluster) -> Cluster:
-    again = rows.restored(rows.whole(c).values())
+    again = restored(rows.whole(c).values(), Reader({}))
     assert again is not None
     invariants.assert_valid(again)
     assert rows.whole(again) == rows.whole(c)
@@ -59,7 +61,9 @@ def test_a_running_delay_goes_on_after_a_restart() -> None:
 
 def test_old_snapshots_without_newer_fields_are_read() -> None:
     raw = msgpack.encode({"settings": {}, "next_job_id": 7})
-    assert version1.restored(raw).next_job_id == 7
+    again = restored(version1.rows(raw), Reader({}))
+    assert again is not None
+    assert again.next_job_id == 7
 
 
 def test_only_what_changed_is_given_out_and_what_is_gone_is_told() -> None:

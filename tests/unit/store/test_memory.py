@@ -2,7 +2,7 @@
 
 import pytest
 
-from slurm.journal.rows import Row
+from slurm.journal.row import Row
 from slurm.model.errors import StoreError
 from slurm.store.journal import Journal, Record, StoreBusy
 from slurm.store.memory import Crashed, Fault, MemoryDisk, MemoryJournal

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from slurm.journal.shapes import VERSION
 from slurm.model.errors import StoreError
 from slurm.store.journal import Record, StoreBusy
 from slurm.store.payloads import digest
@@ -56,7 +57,7 @@ def test_events_come_back_in_order_after_reopening(path: str) -> None:
     journal.close()
     journal = SqliteJournal(path)
     assert journal.last_seq == 3
-    assert list(journal.replay()) == [(1, 1, "Submitted", b"a"), (2, 1, "Submitted", b"b"), (3, 1, "Submitted", b"c")]
+    assert list(journal.replay()) == [(1, VERSION, "Submitted", b"a"), (2, VERSION, "Submitted", b"b"), (3, VERSION, "Submitted", b"c")]
     assert [entry.seq for entry in journal.replay(after=2)] == [3]
     assert journal.append([record("d")]) == 4
     journal.close()

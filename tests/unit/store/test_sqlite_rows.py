@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from slurm.journal.rows import Row
+from slurm.journal.row import Row
 from slurm.model.errors import StoreError
 from slurm.store import sqlite_rows
 from slurm.store.journal import Record
@@ -227,7 +227,8 @@ INSERT INTO meta VALUES ('format', '1');
 
 
 def test_a_file_of_format_1_is_read_as_it_is_and_changed_with_the_first_write(path: str) -> None:
-    from slurm.store.sqlite_journal import APPLICATION_ID, _checksum
+    from slurm.store.sqlite_format import APPLICATION_ID
+    from slurm.store.sqlite_journal import _checksum
 
     with sqlite3.connect(path) as old:
         old.execute(f"PRAGMA application_id = {APPLICATION_ID}")

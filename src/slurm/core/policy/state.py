@@ -28,7 +28,7 @@ UNLIMITED_SECONDS = 365 * 86400
 """What a job without a time limit is taken to run."""
 
 
-class Charge(msgspec.Struct, array_like=True):
+class Charge(msgspec.Struct, omit_defaults=True):
     """What a running job uses each second (TRES seconds, times the UsageFactor of its QOS), and whose counters it goes to."""
 
     job: JobId

@@ -16,7 +16,7 @@ WALL = "wall"
 """Beside TRES names: seconds of allocations, whatever they hold."""
 
 
-class Counter(msgspec.Struct, array_like=True):
+class Counter(msgspec.Struct, omit_defaults=True):
     """One counter of something a second, since `moment` (seconds since the epoch)."""
 
     value: float = 0.0

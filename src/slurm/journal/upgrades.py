@@ -1,0 +1,77 @@
+"""Upgrades: what has to be done to records of an earlier version so that they mean today what they meant then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from slurm.journal.plain import Fields, records_in
+from slurm.journal.shape import Shapes
+
+Step = Callable[[Fields], None]
+"""Changes one record in place, putting new values where others were. It is given each record of its struct, wherever it lies within another one."""
+
+
+def added(name: str, value: Any) -> Step:
+    """A field that was not there, with what the records of then mean."""
+    def step(record: Fields) -> None:
+        if not record.partial:
+            record.setdefault(name, value)
+
+    return step
+
+
+def dropped(name: str) -> Step:
+    """A field that is not kept any more."""
+    return lambda record: record.pop(name, None) and None
+
+
+def renamed(old: str, new: str) -> Step:
+    """A field with another name."""
+    def step(record: Fields) -> None:
+        if old in record:
+            record[new] = record.pop(old)
+
+    return step
+
+
+def mapped(name: str, function: Callable[[Any], Any]) -> Step:
+    """A field whose values are written in another way."""
+    def step(record: Fields) -> None:
+        if name in record:
+            record[name] = function(record[name])
+
+    return step
+
+
+def _members(bits: Any) -> Any:
+    """A set of CPUs or devices, which was a number; or each set of a dict."""
+    if isinstance(bits, dict):
+        return {key: _members(value) for key, value in bits.items()}
+    return bits.to_bytes((bits.bit_length() + 7) // 8, "little") if isinstance(bits, int) else bits
+
+
+UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
+    1: {
+        "NodeShare": [mapped("cpus", _members), mapped("gres", _members)],
+        "Node": [mapped("cpus_used", _members), mapped("gres_used", _members)],
+        "GresPool": [mapped("cores", _members)],
+    },
+}
+"""Version → struct → the steps by which its records become those of the next version."""
+
+
+def upgrade(record: Fields, version: int, shapes: Shapes, upgrades: Mapping[int, Mapping[str, Sequence[Step]]] = UPGRADES) -> Fields:
+    """The record, of `version` and whole, as one of the version of `shapes`; ValueError when a field is missing then, or one too many."""
+    parts = records_in(record)
+    for each in sorted(number for number in upgrades if number >= version):
+        for part in parts:
+            for step in upgrades[each].get(part.struct, ()):
+                step(part)
+        parts = records_in(record)
+    for part in parts:
+        known = shapes.get(part.struct)
+        if known is None or (not part.partial and part.keys() != known.keys()):
+            odd = sorted(part.keys() ^ (known or {}).keys())
+            raise ValueError(f"no upgrade from version {version} says what becomes of {part.struct}: {', '.join(odd)}")
+    return record

@@ -1,0 +1,175 @@
+"""A history with something of everything: what the kept journals hold. It is replayed by the program of each version, so it asks for little.
+
+Whoever adds a kind of event or record has it happen here, before the journal of the new version is kept.
+"""
+
+from __future__ import annotations
+
+from slurm.core import cancel, hold, node_update, requeue, steps, update
+from slurm.core import events as e
+from slurm.core.cluster import Cluster
+from slurm.core.effects import Effect
+from slurm.model.accounting import Extreme, TresUsage, Usage
+from slurm.model.ids import JobId, NodeName
+from slurm.model.job import Job
+from slurm.model.policy import Account, Association, Qos, UsageReset, User
+from slurm.model.request import StepRequest
+from slurm.testing import builders as b
+from slurm.wire.messages import JobFilter
+
+NODES = [b.node(f"cn{i:02d}", 16, 64000, 2 if i > 4 else 0, position=i, features=["intel"] if i < 4 else ["amd", "gpu"]) for i in range(1, 8)]
+SCRIPT, ENVIRONMENT = b"#!/bin/sh\nsleep 60\n", b"A=b"
+
+
+class Recorded(Cluster):
+    """A cluster that remembers its events as they were before they were applied, put into bytes by `encode`."""
+
+    def __init__(self, encode: object) -> None:
+        super().__init__()
+        self.encode = encode
+        self.written: list[tuple[float, str, bytes]] = []
+
+    def apply(self, event: e.Event) -> list[Effect]:
+        body = self.encode(event)  # type: ignore[operator]
+        effects = super().apply(event)
+        self.written.append((event.at, type(event).__name__, body))
+        return effects
+
+
+def ask(c: Cluster, operation: object, *arguments: object, at: float, **options: object) -> None:
+    for event in operation(c, *arguments, at, **options):  # type: ignore[operator]
+        c.apply(event)
+
+
+def begin(c: Cluster) -> None:
+    """A first half, after which the kept journals have a snapshot."""
+    rules = b.Settings(
+        cluster_name="kept", def_mem_per_cpu=500, gres_types=["gpu"], min_job_age=300, requeue_delay=30, return_to_service=2, config_overrides=True,
+        max_array_size=10001, requeue_exit=[42], kill_on_invalid_dep=True)
+    gpu = [node for node in NODES if node.gres]
+    c.apply(e.Configured(at=b.T0, settings=rules, nodes=NODES, partitions=[
+        b.partition("debug", NODES, default=True, nodes_text="ALL", max_time=86400, default_time=600), b.partition("gpu", gpu, priority_tier=5, position=1)]))
+    for node in NODES:
+        c.apply(b.registered(node))
+    running = b.started(c, "cn01", "cn02", name="running", time_limit=3600, signal="USR1@60", comment="grüße")
+    for ntasks in (1, 2):
+        c.apply(e.StepCreated(at=b.T0 + 2, job=running.id, step=steps.plan_step(c, running, StepRequest(ntasks=ntasks, name=f"s{ntasks}", overlap=True), b.T0 + 2)))
+    array = b.submit(c, array="0-9%3", name="array")
+    for task, code in ((0, 0), (1, 1)):
+        b.finish(c, b.start(c, array, "cn03", task=task)[0], code, at=b.T0 + 5)
+    for task in (2, 3):
+        done, _ = b.start(c, array, "cn03", task=task)
+        c.apply(e.Launched(at=b.T0 + 6, job=done.id, attempt=done.attempt))
+    b.submit(c, name="after", dependency=f"afterok:{running.id},after:{array.id}_2+5")
+    b.submit(c, name="again", dependency="singleton")
+    b.submit(c, name="again", dependency="singleton", by=b.BOB)
+    held = b.submit(c, name="held", hold=True)
+    ask(c, hold.hold, [str(held.id)], b.ROOT, at=b.T0 + 7)
+    b.submit(c, name="later", begin=b.T0 + 5000, deadline=b.T0 + 90000)
+    old = b.started(c, "cn04", name="old")
+    b.finish(c, old, at=b.T0 + 8)
+    c.jobs[old.id].key = "key-of-old"
+    c.keys.add(old.owner.uid, "key-of-old", old.id)
+    c.apply(e.Purged(at=b.T0 + 400, jobs=[old.id]))
+
+
+def go_on(c: Cluster) -> None:
+    """What happens after the snapshot."""
+    on_gpu = b.submit(c, name="on-gpu", partition="gpu", gres="gpu:1", at=b.T0 + 410)
+    b.start(c, on_gpu, "cn05", gpus=1, cpus=4, memory=2000, at=b.T0 + 411)
+    c.apply(e.Launched(at=b.T0 + 412, job=on_gpu.id, attempt=1, lease=60))
+    lost = b.started(c, "cn06", name="lost", at=b.T0 + 412, requeue=True)
+    left = b.started(c, "cn06", name="left", at=b.T0 + 412, requeue=False)
+    c.apply(e.NodeSilent(at=b.T0 + 413, node=NodeName("cn06")))
+    c.apply(e.NodeLost(at=b.T0 + 713, node=NodeName("cn06"), may_run=True, together=[NodeName("cn06")]))
+    assert lost.lost is not None and left.id in {remains.job for remains in c.nodes[NodeName("cn06")].remains}
+    ending = b.started(c, "cn04", name="ending", at=b.T0 + 714)
+    b.exit_batch(c, ending, 3, at=b.T0 + 720)
+    timeout = b.started(c, "cn04", name="timeout", time_limit=60, at=b.T0 + 714)
+    c.apply(e.TimedOut(at=b.T0 + 774, job=timeout.id, attempt=1))
+    b.free(c, timeout, at=b.T0 + 775)
+    again = b.started(c, "cn04", name="requeued", at=b.T0 + 780)
+    ask(c, requeue.requeue, [str(again.id)], b.ROOT, at=b.T0 + 781)
+    b.free(c, again, at=b.T0 + 782)
+    c.apply(e.Eligible(at=b.T0 + 812, job=again.id))
+    changed = b.submit(c, name="changed", at=b.T0 + 815)
+    ask(c, update.update_job, str(changed.id), {"TimeLimit": "30", "JobName": "renamed", "Dependency": f"afterany:{on_gpu.id}", "Nice": "5"}, b.ROOT, at=b.T0 + 816)
+    ask(c, update.update_job, "2_5", {"TimeLimit": "20"}, b.ROOT, at=b.T0 + 816)
+    holder = b.submit(c, name="holder", kind="alloc", at=b.T0 + 817)
+    b.start(c, holder, "cn04", at=b.T0 + 817)
+    for event in cancel.cancel(c, JobFilter(ids=["2_[8-9]"]), b.ALICE, b.T0 + 818).events:
+        c.apply(event)
+    ask(c, node_update.update_nodes, "cn07", {"State": "drain", "Reason": "bad dimm"}, b.ROOT, at=b.T0 + 819)
+    c.apply(e.PartitionUpdated(at=b.T0 + 820, partition="gpu", changes=_changes({"max_time": 7200, "state": "UP"})))
+    step = next(step for step in c.jobs[JobId(1)].steps.values() if step.name == "s1")
+    c.apply(e.StepExited(at=b.T0 + 821, job=JobId(1), attempt=1, step=step.id, node=step.nodes[0], status=256))
+    since_version_2(c)
+
+
+def since_version_2(c: Cluster) -> None:
+    """What a step used, and how accounting speaks to the controller."""
+    step = next(step for step in c.jobs[JobId(1)].steps.values() if step.name == "s2")
+    cpu = TresUsage(1500, 1, Extreme(1500, "cn01", 0), Extreme(1500, "cn01", 0))
+    c.apply(e.StepExited(
+        at=b.T0 + 822, job=JobId(1), attempt=1, step=step.id, node=NodeName("cn01"), status=0, usage=Usage(user_seconds=1.5, taken={"cpu": cpu})))
+    one = c.jobs[JobId(13)]
+    for event in (
+            e.StepEnding(at=b.T0 + 823, job=JobId(1), attempt=1, step=step.id), e.Warned(at=b.T0 + 823, job=JobId(1), attempt=1),
+            e.Stopped(at=b.T0 + 823, job=one.id, attempt=1, stopped=True), e.NodeReturned(at=b.T0 + 823, job=one.id, attempt=1, node=one.batch_host),
+            e.ProofWaived(at=b.T0 + 823, job=JobId(18), attempt=1, why="lease"), e.NodeFenced(at=b.T0 + 823, node=NodeName("cn07"), attempts=[(JobId(99), 1)])):
+        c.apply(event)
+    ask(c, hold.release, [str(b.submit(c, name="released", hold=True, at=b.T0 + 823).id)], b.ROOT, at=b.T0 + 823)
+    c.apply(e.DeadlinePassed(at=b.T0 + 823, job=b.submit(c, name="missed", deadline=b.T0 + 2000, at=b.T0 + 823).id))
+    failed, _ = b.start(c, b.submit(c, name="failed", at=b.T0 + 823), "cn04", at=b.T0 + 823)
+    c.apply(e.LaunchFailed(at=b.T0 + 823, job=failed.id, attempt=1, node=NodeName("cn04"), why="no such user"))
+    given, _ = b.start(c, b.submit(c, name="given back", kind="alloc", at=b.T0 + 823), "cn04", at=b.T0 + 823)
+    c.apply(e.AllocationRelinquished(at=b.T0 + 823, job=given.id, status=256))
+    b.free(c, given, at=b.T0 + 823)
+    c.apply(e.PolicyChanged(at=b.T0 + 823, whole=True, resets=[UsageReset(association=2)], records=[
+        Account(name="physics", description="physics"), User(name="alice", admin_level="Operator"),
+        Qos(id=1, name="normal", limits={"grp_tres": {"cpu": 100}}), Association(id=1, cluster="kept", account="root"), Association(id=2, cluster="kept", account="physics", user="alice", parent=1)]))
+    c.apply(e.RecordsMissed(at=b.T0 + 823, jobs=[JobId(1)], nodes=True))
+    c.apply(e.NumberingContinued(at=b.T0 + 824, above=JobId(40)))
+
+
+def _changes(fields: dict[str, object]) -> dict[str, object]:
+    from slurm.core import configuration
+
+    return configuration.encode(fields)  # type: ignore[return-value]
+
+
+def described(c: Cluster) -> str:
+    """The state in words that do not change with its structs. What earlier versions did not have is told only where there is some."""
+    lines = [_job(c, job) for _, job in sorted(c.jobs.items())]
+    for name, node in sorted(c.nodes.items()):
+        lines.append(
+            f"node {name} {node.state.name} drain={node.drain} responding={node.responding} reason={node.reason!r} jobs={sorted(node.jobs)} "
+            f"completing={sorted(node.completing)} cpus={node.cpus} memory_used={node.memory_used} gres={[(p.name, p.type, p.count) for p in node.gres]} "
+            f"remains={[(r.job, r.attempt) for r in node.remains]} features={node.features}")
+    for name, partition in sorted(c.partitions.items()):
+        lines.append(f"partition {name} {partition.state} nodes={partition.nodes} max_time={partition.max_time} tier={partition.priority_tier} default={partition.default}")
+    for array, ledger in sorted(c.arrays.items()):
+        lines.append(f"array {array} count={ledger.shape.count} running={ledger.running} well={list(ledger.done_well)} badly={list(ledger.done_badly)} "
+                     f"records={sorted(ledger.records.items())}")
+    lines += [f"usage {job.id}.{step.id} user={step.usage.user_seconds} {[(name, one.total, one.tasks, one.most.node) for name, one in step.usage.taken.items()]}" for job in c.jobs.values() for step in job.steps.values() if step.usage is not None]
+    lines += [f"policy {name}" for name in sorted(c.policy.book.names())]
+    lines.append(f"queue {list(c.pending)}")
+    lines.append(f"next {c.next_job_id} key-of-old={c.keys.find(b.ALICE.uid, 'key-of-old')}")
+    return "\n".join(lines) + "\n"
+
+
+def _job(c: Cluster, job: Job) -> str:
+    holding = [(share.node, _numbers(share.cpus), share.memory, sorted((name, _numbers(held)) for name, held in share.gres.items())) for share in job.holding.shares] \
+        if job.holding is not None else []
+    job_steps = [(step.id, step.name, step.nodes, step.ntasks, step.nodes_left) for step in (job.lost.steps if job.lost else job.steps).values()]
+    return (
+        f"job {job.id} {job.request.name!r} of {job.owner.user} {job.state.name}{sorted(job.flags)} {job.reason} {job.reason_text!r} held={job.held!r} partition={job.partition} "
+        f"limit={job.time_limit} attempt={job.attempt} restarts={job.restarts} array={job.array_job}_{job.array_task} "
+        f"waiting={job.array_part.ranges if job.array_part else None} holds={holding} left={job.nodes_left} lost={job.lost is not None} unproven={job.unproven} "
+        f"steps={job_steps} depends={[(d.kind, d.job, d.task, d.state, d.delay) for d in job.dependency]} begin={job.not_before} start={job.start_time} end={job.end_time} "
+        f"exit={job.exit_status} lease={job.lease} comment={job.request.comment!r} nice={job.request.nice} signal={job.request.signal!r} script={job.payload.script[:4]}")
+
+
+def _numbers(members: object) -> list[int]:
+    """CPU or device numbers, also of the programs in which they were the bits of a whole number."""
+    return [i for i in range(members.bit_length()) if members >> i & 1] if isinstance(members, int) else list(members)  # type: ignore[call-overload, no-any-return]
