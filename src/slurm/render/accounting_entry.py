@@ -145,9 +145,11 @@ def state_word(entry: Entry) -> str:
 
 
 def state_text(entry: Entry) -> str:
-    """The state as sacct shows it: "CANCELLED by 1000" where it is known who did it."""
+    """The state as sacct shows it: "CANCELLED by 1000" where it is known who did it; of steps that ended with their job that stands at the job."""
     word = state_word(entry)
-    killed_by = entry.step.killed_by if entry.step is not None else entry.job.killed_by
+    killed_by = entry.job.killed_by
+    if entry.step is not None:
+        killed_by = entry.step.killed_by if killed_by is None else None
     return f"{word} by {killed_by}" if word == JobState.CANCELLED.name and killed_by is not None else word
 
 

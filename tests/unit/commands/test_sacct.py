@@ -250,6 +250,12 @@ def test_pending_and_running_lengths_are_as_of_now() -> None:
     assert _cells(running, "-o", "elapsed,elapsedraw,cputime,suspended,planned,plannedcpu,end") == ["00:50:00|3000|01:40:00|00:10:00|01:00:00|02:00:00|Unknown"]
 
 
+def test_who_cancelled_stands_at_what_he_cancelled() -> None:
+    steps = [_step(number, state=JobState.CANCELLED, killed_by=Uid(1001)) for number in (-5, 0)]
+    assert _cells(_row(_job(state=JobState.CANCELLED, killed_by=Uid(1001)), *steps), "-o", "state") == ["CANCELLED by 1001", "CANCELLED", "CANCELLED"]
+    assert _cells(_row(None, *steps), "-o", "state") == ["COMPLETED", "CANCELLED by 1001", "CANCELLED by 1001"]
+
+
 def test_cpu_times_of_a_job_are_those_of_its_steps() -> None:
     row = _row(None, _step(-5, usage=Usage(user_seconds=3599.0, system_seconds=0.25)), _step(0, name="srun", usage=Usage(user_seconds=90000.5)))
     assert _cells(row, "-o", "usercpu,systemcpu,totalcpu") == ["1-01:59:59|00:00.250|1-01:59:59", "00:59:59|00:00.250|59:59.250", "1-01:00:00|00:00:00|1-01:00:00"]
