@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from slurm.slurmd.stepd import compile_spawn, direct, files, spawn
+from slurm.slurmd.stepd import compile_spawn, direct, files, program_file, spawn
 from slurm.slurmd.stepd.files import File
 from slurm.slurmd.stepd.folder import StepRecord
+from slurm.slurmd.stepd.user import acting_as
 
 PATH = {"PATH": "/usr/bin:/bin"}
 
@@ -106,3 +110,75 @@ def test_who_waits_at_a_fifo_is_not_woken_by_a_look(scene: Scene) -> None:
     finally:
         os.kill(waiting, signal.SIGKILL)
         os.waitpid(waiting, 0)
+
+
+@pytest.fixture
+def fifo_writer(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """A FIFO that its owner alone may use, and the pid of who waits for its reader."""
+    fifo = tmp_path / "tool"
+    os.mkfifo(fifo, 0o700)
+    waiting = os.fork()
+    if waiting == 0:
+        os.open(fifo, os.O_WRONLY)
+        os._exit(0)
+    yield fifo, waiting
+    os.kill(waiting, signal.SIGKILL)
+    os.waitpid(waiting, 0)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["as the program", "as a program's interpreter"])
+def test_a_program_that_is_no_regular_file_is_not_opened(scene: Scene, fifo_writer: tuple[Path, int], named: bool) -> None:
+    fifo, waiting = fifo_writer
+    script = scene.folder / "script"
+    script.write_text(f"#!{fifo}\n")
+    script.chmod(0o755)
+    started = scene.start(str(fifo if named else script))
+    assert started is not None and started[0].failed == "execve"
+    assert os.waitpid(waiting, os.WNOHANG) == (0, 0), "a look at a FIFO let its writer go on"
+
+
+def test_what_a_program_is_is_looked_at_as_the_steps_owner() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes somebody else")
+    with tempfile.TemporaryDirectory() as place:  # only root may enter it
+        script = Path(place, "script")
+        loop = Path(place, "loop")
+        script.write_text(f"#!{loop}\n")
+        script.chmod(0o755)
+        nobody = StepRecord(job=1, attempt=1, step=-5, node="cn01", uid=65534, gid=65534, user="nobody", argv=["true"], environment=PATH, work_dir="/",
+                            groups=[65534], rlimits={})
+        loop.symlink_to(loop)  # whoever can read the script is told that its interpreter is nowhere here
+        groups = os.getgroups()
+        with acting_as(nobody):
+            assert program_file.interpreter_line(str(script)) == ""
+        assert program_file.interpreter_line(str(script)) == str(loop)
+        nothing = files.source(os.devnull, 0)
+        started = direct.start(nobody, [str(script)], PATH, (nothing, nothing, nothing), (nothing,), terminal=False, cgroup="")
+        assert started is not None and (started[0].failed, started[0].error) == ("execve", errno.EACCES)
+        os.waitpid(started[0].pid, 0)
+        os.close(started[1][nothing])
+        assert (os.geteuid(), os.getgroups()) == (0, groups)
+
+
+def test_scripts_that_name_scripts_are_followed_to_where_they_lie(scene: Scene) -> None:
+    for number in range(3):
+        script = scene.folder / f"s{number}"
+        script.write_text(f"#!{scene.folder}/s{number + 1} x\n")
+        script.chmod(0o755)
+    (scene.folder / "s3").symlink_to("/elsewhere/tool")
+    table = direct.Mounts("1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 0:9 / /elsewhere rw - nfs4 server:/e rw")
+    assert not direct._all_local(table, scene.record(), str(scene.folder / "s0"), PATH, ())
+    (scene.folder / "s3").unlink()
+    (scene.folder / "s3").symlink_to("/bin/sh")
+    assert direct._all_local(table, scene.record(), str(scene.folder / "s0"), PATH, ())
+
+
+def test_a_path_of_thousands_of_folders_or_links_to_links_is_not_walked(scene: Scene) -> None:
+    for number in range(1, 13):  # each link leads through the one below it ten times
+        below = f"l{number - 1}" if number > 1 else "."
+        (scene.folder / f"l{number}").symlink_to("/".join([below] * 10))
+    table = direct.Mounts()
+    began = time.process_time()
+    assert not table.local(str(scene.folder / "l12/x")) or time.process_time() - began < 0.2
+    assert scene.start("true", environment={"PATH": ":".join(["/usr/bin/../bin/."] * 5_000)}) is None
+    assert time.process_time() - began < 0.5

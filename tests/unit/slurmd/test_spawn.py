@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from slurm.slurmd.stepd import compile_spawn, spawn
+from slurm.slurmd.stepd import compile_spawn, kernel, spawn
 from slurm.slurmd.stepd.spawn import Born, Program, User
 
 NOBODY = 65534
@@ -122,3 +122,20 @@ def test_a_terminal_becomes_the_controlling_one(run: Run) -> None:
         os.close(ours)
         os.close(theirs)
     assert status == 0
+
+
+def test_signals_that_who_started_slurmd_ignored_do_not_stay_ignored_in_programs(run: Run) -> None:
+    numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        assert set(map(int, numbers)) <= set(kernel.ignored())
+        _, _, said = run("grep", "-E", "SigIgn|SigBlk", "/proc/self/status")
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    assert said == ["SigBlk:", "0" * 16, "SigIgn:", "0" * 16]
+
+
+def test_a_program_has_one_task_pid_also_where_its_environment_brought_another(run: Run) -> None:
+    born, _, said = run("env", environment={**PATH, "SLURM_TASK_PID": "77"}, pid_name="SLURM_TASK_PID")
+    assert [line for line in said if line.startswith("SLURM_TASK_PID=")] == [f"SLURM_TASK_PID={born.pid}"]

@@ -10,17 +10,19 @@ import os
 import resource
 import signal
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
-from slurm.slurmd.stepd import limits, spawn
+from slurm.slurmd.stepd import limits, program_file, spawn
 from slurm.slurmd.stepd.files import File
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.local_files import Mounts
 from slurm.slurmd.stepd.spawn import Born, Program, User
+from slurm.slurmd.stepd.user import acting_as, changes_user
 
 _SHORTEST = 3
 """Descriptors below are a task's streams."""
+_MOST_INTERPRETERS = 5
+"""Scripts that name scripts: Linux follows no more of them."""
 
 
 def start(record: StepRecord, argv: Sequence[str], environment: Mapping[str, str], streams: Sequence[int | File], opening: Sequence[File],
@@ -30,13 +32,14 @@ def start(record: StepRecord, argv: Sequence[str], environment: Mapping[str, str
     `streams` become 0, 1 and 2; `cgroup` is the folder of the step's, "" for none. A program that cannot be executed was started: `Born.failed`.
     """
     bounds = _bounds(record.rlimits)
-    if not spawn.available() or bounds is None or not _plain(record.work_dir, argv, environment) or _must_look_up(record) or not _all_local(record, argv[0], environment, opening):
+    if not spawn.available() or bounds is None or not _plain(record.work_dir, argv, environment) or _must_look_up(record):
         return None
+    mounts = Mounts()
     opened: dict[File, int] = {}
     former = os.umask(record.umask)
     try:
-        with _acting_as(record):
-            whole = all(_open(file, opened) for file in opening)
+        with acting_as(record):
+            whole = _all_local(mounts, record, argv[0], environment, opening) and all(_open(file, opened) for file in opening)
         given = [opened[one] if isinstance(one, File) else one for one in streams] if whole else []
         born = _born(record, argv, environment, given, bounds, terminal=terminal, cgroup=cgroup) if given and min(given) >= _SHORTEST else None
     except BaseException:
@@ -57,7 +60,7 @@ def _born(record: StepRecord, argv: Sequence[str], environment: Mapping[str, str
         born = spawn.spawn(Program(
             argv, environment, (streams[0], streams[1], streams[2]), work_dir=record.work_dir, cpus=record.cpus, limits=bounds, terminal=terminal,
             cgroup=procs, death_signal=signal.SIGKILL, pid_name="SLURM_TASK_PID",
-            user=User(record.uid, record.gid, record.groups or ()) if _changes_user(record) else None))
+            user=User(record.uid, record.gid, record.groups or ()) if changes_user(record) else None))
     finally:
         if procs >= 0:
             os.close(procs)
@@ -73,36 +76,30 @@ def _plain(work_dir: str, argv: Sequence[str], environment: Mapping[str, str]) -
     return bool(argv) and "\0" not in texts and "=" not in "".join(environment) and "" not in environment
 
 
-def _changes_user(record: StepRecord) -> bool:
-    return os.geteuid() == 0 and record.uid != 0
-
-
 def _must_look_up(record: StepRecord) -> bool:
     """Whether somebody has to be asked about users: for the groups of the owner, or for what a login would set."""
     exported = record.login
-    return (_changes_user(record) and record.groups is None) or bool(exported and {"ALL", "NIL"}.isdisjoint(exported.split(",")))
+    return (changes_user(record) and record.groups is None) or bool(exported and {"ALL", "NIL"}.isdisjoint(exported.split(",")))
 
 
-def _all_local(record: StepRecord, program: str, environment: Mapping[str, str], opening: Sequence[File]) -> bool:
-    mounts = Mounts()
+def _all_local(mounts: Mounts, record: StepRecord, program: str, environment: Mapping[str, str], opening: Sequence[File]) -> bool:
+    """Whether all lies on this machine; asked as the step's owner, of whom the paths are."""
     programs = [program] if "/" in program else [os.path.join(folder, program) for folder in os.get_exec_path(environment)]
-    if not all(map(mounts.local, (record.work_dir, *programs, *(file.path for file in opening)))):
-        return False
-    return all(mounts.local(interpreter) for path in programs for interpreter in _interpreter(path))
+    return all(map(mounts.local, (record.work_dir, *programs, *(file.path for file in opening)))) and all(_interpreted_locally(mounts, path) for path in programs)
 
 
-def _interpreter(path: str) -> Iterator[str]:
-    """What the first line of a script names."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return
-    try:
-        first = os.read(descriptor, 256) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
-    finally:
-        os.close(descriptor)
-    if first.startswith(b"#!") and (words := first[2:].split(b"\n", 1)[0].split()):
-        yield os.fsdecode(words[0])
+def _interpreted_locally(mounts: Mounts, path: str) -> bool:
+    for _ in range(_MOST_INTERPRETERS):
+        try:
+            words = program_file.interpreter_line(path).split()
+        except BlockingIOError:
+            return False
+        if not words:
+            return True
+        path = words[0]
+        if not mounts.local(path):
+            return False
+    return True
 
 
 def _open(file: File, opened: dict[File, int]) -> bool:
@@ -147,21 +144,3 @@ def _bounds(asked: Mapping[str, int]) -> list[tuple[int, int, int]] | None:
             return None
         found[number] = wanted, hard
     return [(number, soft, hard) for number, (soft, hard) in found.items()]
-
-
-@contextmanager
-def _acting_as(record: StepRecord) -> Iterator[None]:
-    """The step's owner for file access while inside. His real and saved ids stay ours: he can neither signal nor trace this process."""
-    if not _changes_user(record):
-        yield
-        return
-    own_groups, own_gid = os.getgroups(), os.getegid()
-    os.setgroups(record.groups or ())
-    os.setegid(record.gid)
-    os.seteuid(record.uid)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(own_gid)
-        os.setgroups(own_groups)

@@ -15,8 +15,10 @@ from importlib.util import find_spec, module_from_spec
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_IGNORED = 1  # SIG_IGN
 _libc = ctypes.CDLL(None, use_errno=True)
 _bare = import_module("_signal")
+_handler: Callable[[int], object] = _bare.getsignal
 _set_handler: Callable[[int, int], object] = _bare.signal
 _set_mask: Callable[[int, Iterable[int]], object] = _bare.pthread_sigmask
 _REPLACE = int(signal.SIG_SETMASK)
@@ -37,6 +39,11 @@ def take_signals(back: Iterable[int]) -> None:
     for number in back:
         _set_handler(number, 0)
     _set_mask(_REPLACE, ())
+
+
+def ignored() -> list[int]:
+    """The signals that this process ignores: daemons that nohup or a script's `&` started ignore some from their beginning."""
+    return [number for number in range(1, _bare.NSIG) if _handler(number) == _IGNORED]
 
 
 def _prctl(option: int, value: int) -> None:

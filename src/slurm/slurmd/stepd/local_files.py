@@ -13,6 +13,8 @@ LOCAL = frozenset({
     "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "tmpfs", "ramfs", "overlay", "squashfs", "devtmpfs", "proc", "sysfs", "rootfs", "erofs"})
 """File systems that answer, as /proc/self/mountinfo calls them. Whatever is not known to may not."""
 _MOST_LINKS = 40
+_MOST_LOOKS = 4_000
+"""Names that are looked at for one start, all paths together: thousands of folders in a PATH, or links that lead to links, keep nobody longer."""
 
 
 class Mounts:
@@ -20,14 +22,21 @@ class Mounts:
 
     def __init__(self, table: str = "") -> None:
         self._kinds = _kinds(table or _read())
+        self._looks = 0
 
     def local(self, path: str) -> bool:
-        """Whether everything on the way to this absolute path, and what is there, is on this machine. A missing end is where its folder is."""
+        """Whether everything on the way to this absolute path, and what is there, is on this machine. A missing end is where its folder is.
+
+        Whoever asks must be the user whose path it is. False too once too much was asked.
+        """
         done, todo, links = "/", [part for part in reversed(path.split("/")) if part not in ("", ".")], 0
         if not path.startswith("/") or self._kinds.get("/") not in LOCAL:
             return False
         while todo:
             part = todo.pop()
+            self._looks += 1
+            if self._looks > _MOST_LOOKS:
+                return False
             if part == "..":
                 done = os.path.dirname(done)
                 continue
@@ -44,7 +53,10 @@ class Mounts:
             links += 1
             if links > _MOST_LINKS:
                 return False
-            target = os.readlink(here)
+            try:
+                target = os.readlink(here)
+            except OSError:
+                return False  # it was replaced, or is no business of this user's
             done = "/" if target.startswith("/") else done
             todo += [one for one in reversed(target.split("/")) if one not in ("", ".")]
         return True

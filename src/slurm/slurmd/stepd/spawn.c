@@ -71,14 +71,9 @@ static int run(struct birth *b, pid_t parent)
         while (length > 0) b->pid_digits[at++] = digits[--length];
         b->pid_digits[at] = 0;
     }
-    /* Handlers are the parent's functions; ignored ones would stay ignored through exec. */
-    for (int number = 1; number < NSIG; number++) {
-        struct sigaction was;
-        if (sigaction(number, NULL, &was) == 0 && (was.sa_handler != SIG_IGN || number == SIGPIPE || number == SIGXFSZ)) {
-            struct sigaction plain = { .sa_handler = SIG_DFL };
-            sigaction(number, &plain, NULL);
-        }
-    }
+    /* Handlers are the parent's functions; ignored ones would stay ignored through exec, also those that whoever started slurmd ignored. */
+    struct sigaction plain = { .sa_handler = SIG_DFL };
+    for (int number = 1; number < NSIG; number++) sigaction(number, &plain, NULL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

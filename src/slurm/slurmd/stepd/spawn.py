@@ -82,7 +82,7 @@ def spawn(program: Program) -> Born:
     """Start it. OSError when the machine has no room for another process; RuntimeError where the compiled part is missing."""
     if _library is None:
         raise RuntimeError(f"{LIBRARY} is not there")
-    environment = [os.fsencode(f"{name}={value}") for name, value in program.environment.items()]
+    environment = [os.fsencode(f"{name}={value}") for name, value in program.environment.items() if name != program.pid_name]
     room = ctypes.create_string_buffer(os.fsencode(program.pid_name) + b"=" + bytes(_PID_ROOM)) if program.pid_name else None
     birth = _Birth(
         paths=_texts(_paths(program)), argv=_texts([os.fsencode(word) for word in program.argv]),

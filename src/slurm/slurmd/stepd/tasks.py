@@ -18,18 +18,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from slurm.slurmd.stepd import direct, files, kernel, limits, messages, passing, path
+from slurm.slurmd.stepd import direct, files, kernel, limits, messages, passing, path, program_file
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.files import CannotOpen, File
 from slurm.slurmd.stepd.folder import StepRecord
-from slurm.slurmd.stepd.user import become, login_variables
+from slurm.slurmd.stepd.user import acting_as, become, login_variables
 
 BEGINNING, OWNER, FILES, FOLDER, PROGRAM = range(5)
 """What a new task is at: `Birth.stage` has it, with the index of the file when it is FILES."""
 CANNOT_OPEN_STATUS = 53
 """Wait status of a step whose files cannot be opened: Slurm's well-known ExitCode 0:53."""
 FAILED_STATUS = 1 << 8
-_LONGEST_FIRST_LINE = 256
 SENT_AT_ONCE = 100
 """Descriptors in one packet; the kernel's limit is 253."""
 MARK = "SLURM_PY_STEP"
@@ -128,7 +127,8 @@ def _start_directly(birth: Birth, report: socket.socket, argv: list[str], enviro
         passing.send(report, b"files", [opened[file] for file in handed])
     if born.failed:
         stderr = birth.streams.stderr
-        line = _no_exec(argv[0], OSError(born.error, os.strerror(born.error)), own)
+        with acting_as(record):
+            line = _no_exec(argv[0], OSError(born.error, os.strerror(born.error)), own)
         os.write(opened[stderr] if isinstance(stderr, File) else stderr, line.encode(errors="backslashreplace"))
         passing.send(report, json.dumps({"note": messages.text_of(line)}).encode()[:passing.LONGEST])
     for descriptor in opened.values():
@@ -185,12 +185,12 @@ def _interpreter(program: str, environment: dict[str, str]) -> str:
     """What the first line of a program that is there names as its interpreter, "" for one that is not there or names none."""
     folders = environment.get("PATH", os.defpath).split(":") if "/" not in program else [""]
     for folder in folders:
-        try:
-            with open(os.path.join(folder, program), "rb") as file:
-                first = file.readline(_LONGEST_FIRST_LINE)
-        except OSError:
-            continue
-        return first[2:].decode(errors="replace").strip() if first.startswith(b"#!") else ""
+        path = os.path.join(folder, program)
+        if os.path.exists(path):
+            try:
+                return program_file.interpreter_line(path)
+            except BlockingIOError:
+                return ""
     return ""
 
 
@@ -218,8 +218,9 @@ def _lead_session(newborn: Newborn) -> None:
 
 
 def _restore_signals(newborn: Newborn) -> None:
-    # Python handles these, and what is ignored stays so through exec. What stepd.loop holds back comes: the task can be ended, whatever it waits for.
-    kernel.take_signals(_PYTHONS_OWN)
+    # Python handles some, and what is ignored, by Python or by whoever started slurmd, stays so through exec.
+    # What stepd.loop holds back comes: the task can be ended, whatever it waits for.
+    kernel.take_signals((*_PYTHONS_OWN, *kernel.ignored()))
 
 
 def _enter_cgroup(newborn: Newborn) -> None:
