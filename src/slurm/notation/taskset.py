@@ -1,7 +1,9 @@
 """Sets of array task ids, kept as arithmetic runs so that 100,000 tasks cost one tuple. The `%limit` lives in `array`."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 from slurm.notation.errors import NotationError
 
@@ -11,6 +13,10 @@ MOST_CROSSING = 20_000
 _VALID = 'task ids such as "1-20", "0-15:4" or "1,3,5-7"'
 _STEP_FROM = 6
 """So many evenly spaced ids are shown with their step, one more where the step is 2 (seen on Slurm 22.05)."""
+_TOO_LONG = 10
+"""Digits of a number that is no task id."""
+_RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})(?::([0-9]{1,9}))?")
+_RANGES = re.compile(r"(?:[0-9]{1,9}-[0-9]{1,9}(?::[0-9]{1,9})?)?(?:,(?:[0-9]{1,9}-[0-9]{1,9}(?::[0-9]{1,9})?)?)*")
 _Run = tuple[int, int, int]
 
 
@@ -34,14 +40,10 @@ class TaskSet:
     @classmethod
     def parse(cls, text: str, max_id: int = MAX_TASK_ID) -> "TaskSet":
         """Reads "1,3,5-7" and "0-15:4", commas too much passed over; NotationError for anything else, for backward ranges and ids above `max_id`."""
-        runs = []
-        place = 0
-        nothing = not text.strip(" ,")
-        for piece in text.split(","):
-            if nothing or piece.strip():
-                runs.append(_parse_run(text, place, piece, max_id))
-            place += len(piece) + 1
-        return cls(runs)
+        made = cls()
+        made._runs = _disjoint(_runs_in(text, max_id) or _runs_one_by_one(text, max_id))
+        made._size = sum(map(_length, made._runs))
+        return made
 
     @property
     def runs(self) -> tuple[_Run, ...]:
@@ -233,6 +235,8 @@ def _length(run: _Run) -> int:
 def _disjoint(runs: list[_Run]) -> list[_Run]:
     """Runs sorted so that none starts before the one below it ends; only runs that cross are listed id by id. NotationError when those are too many."""
     runs.sort()
+    if all(run[1] < after[0] for run, after in pairwise(runs)):
+        return runs
     listed = 0
     result: list[_Run] = []
     crossing: list[_Run] = []
@@ -270,11 +274,41 @@ def _runs_of(ids: list[int]) -> list[_Run]:
     return runs
 
 
+def _runs_in(text: str, max_id: int) -> list[_Run]:
+    """The runs of a text, thousands in a moment; none where something is odd, that `_runs_one_by_one` can tell."""
+    pieces = dict.fromkeys(text.split(","))
+    single = {int(piece) for piece in pieces if piece.isdigit() and len(piece) < _TOO_LONG} if text.isascii() else set()
+    ranges = ",".join([piece for piece in pieces if len(piece) >= _TOO_LONG or not piece.isdigit()])
+    if not _RANGES.fullmatch(ranges):
+        return []
+    runs: list[_Run] = []
+    highest = max(single, default=0)
+    for low_text, high_text, step_text in _RANGE.findall(ranges):
+        low, high, step = int(low_text), int(high_text), int(step_text or 1)
+        if high < low or not step:
+            return []
+        runs.append((low, high, 1) if step == 1 else _tidy(low, high, step))
+        highest = high if high > highest else highest
+    return [] if highest > max_id else [*runs, *_runs_of(sorted(single))]
+
+
+def _runs_one_by_one(text: str, max_id: int) -> list[_Run]:
+    """The same, blanks passed over; NotationError that names the place of what is none. A piece that came before is not read again."""
+    runs: dict[str, _Run] = {}
+    place = 0
+    nothing = not text.strip(" ,")
+    for piece in text.split(","):
+        if piece not in runs and (nothing or piece.strip()):
+            runs[piece] = _parse_run(text, place, piece, max_id)
+        place += len(piece) + 1
+    return list(runs.values())
+
+
 def _parse_run(text: str, place: int, piece: str, max_id: int) -> _Run:
     span, colon, step_text = piece.strip().partition(":")
     low_text, dash, high_text = span.partition("-")
     numbers = [low_text, high_text if dash else low_text, step_text if colon else "1"]
-    if (colon and not dash) or not all(number.isascii() and number.isdigit() and len(number) < 10 for number in numbers):
+    if (colon and not dash) or not all(number.isascii() and number.isdigit() and len(number) < _TOO_LONG for number in numbers):
         raise NotationError(f'"{piece}" is no task id or range', text=text, position=place, valid=_VALID)
     low, high, step = map(int, numbers)
     if high < low:

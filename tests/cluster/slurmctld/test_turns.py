@@ -43,7 +43,8 @@ def submission(**request: object) -> tuple[str, dict[str, object]]:
 
 
 MIX: list[tuple[str, dict[str, object]]] = [
-    submission(), submission(array="0-99999"), submission(dependency="afterany:" + ":".join(EVERYBODY[10:1_900])), submission(dependency="afterany" + ":5" * 60_000),
+    submission(), submission(array="0-99999"), submission(array="1," * 32_000), submission(array=",".join(map(str, range(0, 24_000, 2)))),
+    submission(array=",".join(f"{task}-{task + 9}:2" for task in range(0, 60_000, 11))), submission(array="1," * 32_000 + "x"), submission(dependency="afterany:" + ":".join(EVERYBODY[10:1_900])), submission(dependency="afterany" + ":5" * 60_000),
     submission(nodelist=f"cn[0001-{NODES}]"), submission(nodelist="cn[0-999999]"), submission(nodelist="nosuch"), submission(exclude=f"cn[0001-{NODES - 1}]"),
     submission(ntasks=2_000_000_000), submission(ntasks=64_000, nodes_min=1_000),
     ("SubmitJob", {"request": {"name": "x", "work_dir": "/tmp"}, "payload": {"script": "#!/bin/sh\n" + "#" * 1_000_000}}),

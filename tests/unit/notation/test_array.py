@@ -1,8 +1,10 @@
 """Job arrays and sets of task ids, with the seeds' arrays and what squeue shows of them."""
 
+import random
+
 import pytest
 
-from slurm.notation import array
+from slurm.notation import array, taskset
 from slurm.notation.errors import NotationError
 from slurm.notation.taskset import TaskSet
 
@@ -135,3 +137,22 @@ def test_ranges_that_cross_with_steps_hold_a_bounded_number_of_tasks() -> None:
     assert len(array.parse("0-100:2,1-99:3").tasks) == 68
     with pytest.raises(NotationError, match="cross each other hold more than 20,000"):
         array.parse("0-4000000:2,1-3999999:3")
+
+
+def test_what_is_read_at_a_stroke_is_what_is_read_piece_by_piece() -> None:
+    chance = random.Random(7)
+    for _ in range(400):
+        pieces = [chance.choice(("{a}", "{a}-{b}", "{a}-{b}:{c}", "0-90:{c}", "", " {a} ", " {a}-{b}")).format(
+            a=chance.randrange(60), b=chance.randrange(40, 99), c=chance.randrange(1, 9)) for _ in range(chance.randrange(1, 30))]
+        try:
+            slowly = sorted({task for low, high, step in taskset._runs_one_by_one(",".join(pieces), 98) for task in range(low, high + 1, step)})
+        except NotationError:
+            continue
+        assert list(taskset.TaskSet.parse(",".join(pieces), 98)) == slowly
+
+
+@pytest.mark.parametrize(("text", "position"), [("1,2,2-1,3", 4), ("5," * 20 + "1-x", 40), ("1,1,99999999999", 4), ("7,\u0663", 2), ("1-5:0", 0), ("1,3-100", 2)])
+def test_the_place_of_what_is_no_task_is_named_however_much_stands_before_it(text: str, position: int) -> None:
+    with pytest.raises(NotationError) as refused:
+        taskset.TaskSet.parse(text, 99)
+    assert f"position {position} " in str(refused.value)
