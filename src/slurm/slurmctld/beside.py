@@ -1,6 +1,7 @@
 """Heavy looks at the cluster, in a process beside: a fork sees the state of this moment, and the controller answers others meanwhile.
 
 The child only reads and writes its answer; it shares no lock, socket or signal with the controller. Changes are never made here.
+Places are given asker after asker, one at a time to each, so that nobody's costly questions keep the others from an answer.
 """
 
 from __future__ import annotations
@@ -11,23 +12,65 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager
 
 AT_ONCE = 2
 """More would not be faster on a controller's few cores, and each may touch as much memory as the state has."""
+FOR_THE_FIRST = 1
+"""Places beyond these, for root and operators alone."""
 SECONDS = 120.0
 _CHUNK = 1 << 20
+
+
+class Places:
+    """AT_ONCE places. An asker has one of them at a time; who has `first` may have as many as there are, and some that are kept for him."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[Hashable] = Counter()
+        self._waiting: dict[tuple[Hashable, bool], deque[asyncio.Future[None]]] = {}
+
+    @asynccontextmanager
+    async def place(self, asker: Hashable, *, first: bool) -> AsyncIterator[None]:
+        """Have a place while inside, once it is this asker's turn."""
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault((asker, first), deque()).append(granted)
+        self._grant()
+        try:
+            await granted
+            yield
+        finally:
+            if not granted.cancelled():
+                self._taken[asker] -= 1
+                if not self._taken[asker]:
+                    del self._taken[asker]
+            self._grant()
+
+    def _grant(self) -> None:
+        while (key := next((key for key in self._waiting if self._may(*key)), None)) is not None:
+            waiting = self._waiting.pop(key)
+            granted = waiting.popleft()
+            if not granted.cancelled():  # he waits no more
+                self._taken[key[0]] += 1
+                granted.set_result(None)
+            if waiting:
+                self._waiting[key] = waiting  # behind the others
+
+    def _may(self, asker: Hashable, first: bool) -> bool:
+        taken = self._taken.total()
+        return taken < AT_ONCE + FOR_THE_FIRST if first else taken < AT_ONCE and not self._taken[asker]
 
 
 class Beside:
     """Runs `work() -> bytes` in forked children, AT_ONCE at a time."""
 
     def __init__(self) -> None:
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = Places()
 
-    async def run(self, work: Callable[[], bytes]) -> bytes:
-        """What `work` returned; RuntimeError when it failed (its traceback is in the log) or took longer than SECONDS."""
-        async with self._places:
+    async def run(self, work: Callable[[], bytes], asker: Hashable = "", *, first: bool = False) -> bytes:
+        """What `work` returned; RuntimeError when it failed (its traceback is in the log) or took longer than SECONDS. `asker`: whose turn it takes."""
+        async with self._places.place(asker, first=first):
             reading, writing = os.pipe()
             sys.stderr.flush()
             child = os.fork()

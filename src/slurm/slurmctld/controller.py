@@ -283,8 +283,8 @@ class Controller:
     def _read_environment(self, digest: Digest) -> dict[str, str]:
         return msgspec.json.decode(self.payload(digest), type=dict[str, str])
 
-    async def looked_beside(self, work: Callable[[], Message], heavy: bool) -> Message | bytes:
-        """The reply of `work`, made in a process beside when it is heavy."""
+    async def looked_beside(self, work: Callable[[], Message], heavy: bool, uid: int) -> Message | bytes:
+        """The reply of `work` for this user, made in a process beside when it is heavy."""
         if not heavy:
             return work()
 
@@ -294,7 +294,7 @@ class Controller:
             except SlurmError as error:
                 return _json.encode(failure(error))
 
-        return await self.beside.run(encoded)
+        return await self.beside.run(encoded, uid, first=self.is_operator(uid))
 
     def dynamic_values(self) -> dict[str, str]:
         """What `scontrol show config` shows besides the configuration."""

@@ -67,6 +67,7 @@ for _request in (m.SubmitJob, *HANDLERS):
 
 async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message | bytes:
     """The reply to one request; refusals are replies, surprises are logged and told as such."""
+    uid = session.caller.uid
     try:
         if QUESTION.match(payload) is not None:
             if ctl.past is None:
@@ -74,20 +75,20 @@ async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message
                     "AccountingStorageType=accounting_storage/slurmdbd in slurm.conf and a slurmdbd keep what jobs did"])
             return await ctl.past.ask(session.caller.uid, payload)
         try:
-            request, kept = await read_any(payload, ctl.cluster.settings, ctl.reading)
+            request, kept = await read_any(payload, ctl.cluster.settings, ctl.reading, uid, first=ctl.is_operator(uid))
         except SlurmError as error:
-            ctl.complaints.warning(f"uid {session.caller.uid}", f"sent what is no valid request: {'; '.join(error.lines())}")
+            ctl.complaints.warning(f"uid {uid}", f"sent what is no valid request: {'; '.join(error.lines())}")
             raise
         if session.peer.confined_to:
-            require_own(request, session.peer.confined_to, ctl.cluster.jobs, session.caller.uid)
+            require_own(request, session.peer.confined_to, ctl.cluster.jobs, uid)
         if type(request) in CHANGING:
             ctl.engine.refuse_when_stalled()
         return await _carried_out(ctl, session, request, kept)
     except SlurmError as error:
-        log.debug("uid %s is refused: %s", session.caller.uid, error.message)
+        log.debug("uid %s is refused: %s", uid, error.message)
         return m.failure(error)
     except Exception:
-        log.exception("a request of uid %s failed in the controller", session.caller.uid)
+        log.exception("a request of uid %s failed in the controller", uid)
         return m.Failure(kind="SlurmError", name="ESLURM_ERROR_ON_DESC_TO_RECORD_COPY", message="The controller failed on this request",
                          hints=["its log has the details; what the request was to change may be changed in part"])
 

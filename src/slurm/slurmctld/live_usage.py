@@ -18,7 +18,8 @@ from slurm.wire.messages import Message
 PATIENCE_SECONDS = 3.0
 """So long nodes have to answer."""
 MOST_AT_ONCE = 64
-"""So many questions are under way at most; another one is told to come back."""
+MOST_OF_A_USER = 8
+"""So many questions are under way at most, and of one user who is no operator; another one is told to come back. Operators are never sent away."""
 _BREATH = 100
 """After so many nodes others have their turn."""
 Wanted = tuple[int, int, int]
@@ -35,8 +36,9 @@ class Told(NamedTuple):
 class _Question:
     """One question under way: the nodes that are still to answer."""
 
-    def __init__(self, missing: set[NodeName]) -> None:
+    def __init__(self, missing: set[NodeName], uid: int) -> None:
         self.missing = missing
+        self.uid = uid
         self.steps: dict[NodeName, Sequence[n.StepNow]] = {}
         self.answered = asyncio.Event()
 
@@ -50,13 +52,15 @@ class LiveUsage:
         self._number = 0
         self._questions: dict[int, _Question] = {}
 
-    async def ask(self, wanted: Mapping[NodeName, Sequence[Wanted]], *, pids: bool) -> Told:
-        """What these steps use on these nodes. NotNow when too many ask."""
-        if len(self._questions) >= MOST_AT_ONCE:
-            raise NotNow(message="slurmctld is asking nodes for many others already", hints=["ask again in a few seconds"])
+    async def ask(self, wanted: Mapping[NodeName, Sequence[Wanted]], *, pids: bool, uid: int = 0, first: bool = False) -> Told:
+        """What these steps use on these nodes, for this user (`first`: an operator). NotNow when too many ask, or this one too much."""
+        if not first:
+            mine = sum(question.uid == uid for question in self._questions.values())
+            if len(self._questions) >= MOST_AT_ONCE or mine >= MOST_OF_A_USER:
+                raise NotNow(message=f"slurmctld is asking nodes for {'you' if mine >= MOST_OF_A_USER else 'many others'} already", hints=["ask again in a few seconds"])
         self._number += 1
         number = self._number
-        question = self._questions[number] = _Question(set(wanted))
+        question = self._questions[number] = _Question(set(wanted), uid)
         try:
             silent = []
             for count, (node, steps) in enumerate(wanted.items(), 1):

@@ -60,13 +60,13 @@ def read(payload: bytes, settings: Settings) -> m.Request:
     return request
 
 
-async def read_any(payload: bytes, settings: Settings, beside: Beside) -> tuple[m.Request, StoredPayload | None]:
-    """The same for requests of any length; of a submission also its payload, ready to be kept."""
+async def read_any(payload: bytes, settings: Settings, beside: Beside, uid: int, *, first: bool) -> tuple[m.Request, StoredPayload | None]:
+    """The same for requests of any length of this user (`first`: an operator); of a submission also its payload, ready to be kept."""
     if len(payload) <= SHORT:
         request = read(payload, settings)
         return request, stored(request.payload) if isinstance(request, m.SubmitJob) else None
     _require_bearable(payload, settings)
-    found = msgspec.msgpack.decode(await beside.run(lambda: _read_beside(payload, settings)), type=_Beside)
+    found = msgspec.msgpack.decode(await beside.run(lambda: _read_beside(payload, settings), uid, first=first), type=_Beside)
     if found.failure is not None:
         failure = found.failure
         raise revive(failure.kind, failure.name, failure.message, failure.hints, failure.preface)

@@ -8,8 +8,8 @@ import time
 import pytest
 import uvloop
 
-from slurm.slurmctld.beside import Beside
-from tests.cluster.slurmctld.conftest import ALICE, CONF, Play, Stage
+from slurm.slurmctld.beside import Beside, Places
+from tests.cluster.slurmctld.conftest import ALICE, BOB, CONF, Play, Stage
 
 
 @pytest.mark.parametrize("factory", [asyncio.new_event_loop, uvloop.new_event_loop])
@@ -39,6 +39,42 @@ def test_the_state_is_that_of_the_moment_of_asking() -> None:
         await asyncio.sleep(0.02)
         seen[0] = "after"
         assert await asked == b"before"
+
+    asyncio.run(main())
+
+
+def test_nobodys_costly_questions_keep_others_from_an_answer() -> None:
+    async def main() -> None:
+        beside = Beside()
+        costly = [asyncio.ensure_future(beside.run(lambda: time.sleep(60) or b"", asker)) for asker in (ALICE, ALICE, ALICE)]  # type: ignore[func-returns-value]
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(30):
+            assert await beside.run(lambda: b"bob's", BOB) == b"bob's"
+        costly.append(asyncio.ensure_future(beside.run(lambda: time.sleep(60) or b"", BOB)))  # type: ignore[func-returns-value]
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(30):
+            assert await beside.run(lambda: b"root's", 0, first=True) == b"root's"
+        for one in costly:
+            one.cancel()
+        assert [type(found) for found in await asyncio.gather(*costly, return_exceptions=True)] == [asyncio.CancelledError] * 4
+        assert await asyncio.gather(*(beside.run(lambda n=n: bytes([n]), asker) for n, asker in enumerate((ALICE, ALICE, BOB)))) == [b"\0", b"\1", b"\2"]
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+
+    asyncio.run(main())
+
+
+def test_places_are_given_asker_after_asker() -> None:
+    async def main() -> None:
+        places, seen = Places(), []
+
+        async def take(asker: str) -> None:
+            async with places.place(asker, first=False):
+                seen.append(asker)
+                await asyncio.sleep(0)
+
+        await asyncio.gather(*(take(asker) for asker in ["a"] * 6 + ["b", "c"]))
+        assert sorted(seen[:4]) == ["a", "a", "b", "c"] and seen[4:] == ["a"] * 4
 
     asyncio.run(main())
 

@@ -143,10 +143,14 @@ def test_each_node_is_asked_once_and_only_so_many_ask_at_a_time(play: Play) -> N
         jobs = [await s.client().submit() for _ in range(3)]
         await s.until(lambda: sum(len(node.of(n.LaunchBatch)) for node in nodes) == 3)
         s.ctl.links.usage.patience = 5.0
-        many = [s.client().begin("FindUsage", ids=list(map(str, jobs))) for _ in range(live_usage.MOST_AT_ONCE)]
+        many = [s.client(ALICE).begin("FindUsage", ids=list(map(str, jobs))) for _ in range(live_usage.MOST_OF_A_USER)]
         await asyncio.sleep(0)
-        refused = await answered(s.client(), str(jobs[0]))
-        assert refused["type"] == "Failure" and "asking nodes for many others" in refused["message"]
+        refused = await answered(s.client(ALICE), str(jobs[0]))
+        assert refused["type"] == "Failure" and "asking nodes for you" in refused["message"]
+        many += [s.client(ROOT).begin("FindUsage", ids=list(map(str, jobs))) for _ in range(live_usage.MOST_AT_ONCE)]
+        await asyncio.sleep(0)
+        refused = await answered(s.client(ALICE), str(jobs[0]))
+        assert refused["type"] == "Failure" and "asking nodes for" in refused["message"]
         busy = [node for node in nodes if node.of(n.LaunchBatch)]
         await s.until(lambda: all(len(node.of(n.AskUsage)) == len(many) for node in busy))
         for node in busy:

@@ -33,9 +33,9 @@ def _jobs(ctl: Controller, ids: Sequence[str], *, expand_arrays: bool) -> int:
     return len(jobs) + tasks
 
 
-async def _answered(ctl: Controller, microseconds: float, work: Callable[[], m.Message]) -> m.Message | bytes:
+async def _answered(ctl: Controller, session: Session, microseconds: float, work: Callable[[], m.Message]) -> m.Message | bytes:
     """The answer of `work`, made in a process beside when it takes long."""
-    return await ctl.looked_beside(work, microseconds > MICROSECONDS)
+    return await ctl.looked_beside(work, microseconds > MICROSECONDS, session.caller.uid)
 
 
 async def on_list_jobs(ctl: Controller, session: Session, message: m.ListJobs) -> m.Message | bytes:
@@ -43,13 +43,13 @@ async def on_list_jobs(ctl: Controller, session: Session, message: m.ListJobs) -
     view, now = ctl.view(), ctl.now()
     rows = _jobs(ctl, message.filter.ids, expand_arrays=message.expand_arrays)
     each = A_JOB + A_CELL * (len(message.fields) + len(message.sort))
-    return await _answered(ctl, rows * each, lambda: m.Rows(rows=job_list.list_jobs(view, message, session.caller, now)))
+    return await _answered(ctl, session, rows * each, lambda: m.Rows(rows=job_list.list_jobs(view, message, session.caller, now)))
 
 
 async def on_list_nodes(ctl: Controller, session: Session, message: m.ListNodes) -> m.Message | bytes:
     """sinfo."""
     view, now = ctl.view(), ctl.now()
-    return await _answered(ctl, len(ctl.cluster.nodes) * (A_NODE + 4 * A_CELL * len(message.fields)), lambda: m.Rows(
+    return await _answered(ctl, session, len(ctl.cluster.nodes) * (A_NODE + 4 * A_CELL * len(message.fields)), lambda: m.Rows(
         rows=node_list.list_nodes(view, message, now)))
 
 
@@ -69,7 +69,7 @@ async def on_describe(ctl: Controller, session: Session, message: m.Describe) ->
     if message.what == "config":
         return m.Text(text=config_show.show(ctl.config, ctl.dynamic_values()))
     view, now = ctl.view(), ctl.now()
-    return await _answered(ctl, _cost(ctl, message), lambda: describe.describe(view, message, session.caller, now))
+    return await _answered(ctl, session, _cost(ctl, message), lambda: describe.describe(view, message, session.caller, now))
 
 
 async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -> m.Message | bytes:
@@ -84,7 +84,7 @@ async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -
             found.error_file = job_values.stderr(job, view) or job_values.stdout(job, view)
         return m.Explained(explanation=found)
 
-    return await _answered(ctl, A_JOB * len(ctl.cluster.pending) / 4, explained)
+    return await _answered(ctl, session, A_JOB * len(ctl.cluster.pending) / 4, explained)
 
 
 async def on_watch(ctl: Controller, session: Session, message: m.WatchEvents) -> m.Done:

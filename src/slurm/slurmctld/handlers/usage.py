@@ -46,7 +46,7 @@ async def on_find(ctl: Controller, session: Session, message: m.FindUsage) -> m.
     for entry in meant.steps:
         for node in places[entry.shown]:
             wanted.setdefault(node, []).append((entry.job.id, entry.job.attempt, entry.step.id))
-    told = await ctl.links.usage.ask(wanted, pids=message.pids)
+    told = await ctl.links.usage.ask(wanted, pids=message.pids, uid=session.caller.uid, first=ctl.is_operator(session.caller.uid))
     answers: _Answers = {(node, step.job, step.step): step for node, steps_now in told.steps.items() for step in steps_now}
     return m.UsageFound(steps=[_running(ctl, entry, places[entry.shown], answers, told) for entry in meant.steps], refused=meant.refused)
 
