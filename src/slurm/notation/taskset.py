@@ -4,6 +4,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from math import gcd
 
 from slurm.notation.errors import NotationError
 
@@ -152,10 +153,17 @@ class TaskSet:
 
     def intersection(self, other: "TaskSet") -> "TaskSet":
         """A new set of the ids that are in both."""
-        outside = self.copy()
-        outside.remove(other)
-        both = self.copy()
-        both.remove(outside)
+        both = TaskSet()
+        mine, others = iter(self._runs), iter(other._runs)
+        run, another = next(mine, None), next(others, None)
+        while run is not None and another is not None:
+            if (common := _in_both(run, another)) is not None:
+                both._runs.append(common)
+                both._size += _length(common)
+            if run[1] < another[1]:
+                run = next(mine, None)
+            else:
+                another = next(others, None)
         return both
 
     def show(self, max_length: int = 0) -> str:
@@ -230,6 +238,22 @@ def _tidy(low: int, high: int, step: int) -> _Run:
 
 def _length(run: _Run) -> int:
     return (run[1] - run[0]) // run[2] + 1
+
+
+def _in_both(one: _Run, other: _Run) -> _Run | None:
+    """The ids that two runs share, which are evenly spaced too; None where there are none."""
+    (low, high, step), (other_low, other_high, other_step) = one, other
+    shared = gcd(step, other_step)
+    apart, odd = divmod(other_low - low, shared)
+    if odd:
+        return None
+    # The first id of `one` that `other` would have if it had no ends; then the first that lies within both.
+    first = low + step * (apart * pow(step // shared, -1, other_step // shared) % (other_step // shared))
+    distance = step // shared * other_step
+    begin = max(low, other_low)
+    first += -(-(begin - first) // distance) * distance
+    last = min(high, other_high)
+    return _tidy(first, last, distance) if first <= last else None
 
 
 def _disjoint(runs: list[_Run]) -> list[_Run]:

@@ -15,8 +15,6 @@ from slurm.slurmctld.engine import Engine
 
 SECONDS = 0.005
 """Thread CPU after which others have their turn."""
-EVENTS = 25
-"""How many events are recorded between two looks at the clock."""
 
 
 class Breath:
@@ -43,14 +41,13 @@ async def found_for(texts: Iterable[str], find: Callable[[list[str]], list[Event
 
 
 async def record(engine: Engine, events: Sequence[Event], *hints: str) -> None:
-    """Record events and wait until they are on disk (Engine.promised). What became impossible after the first portion is passed over."""
-    durable = engine.record(*events[:EVENTS])
+    """Record events and wait until they are on disk (Engine.promised). What became impossible after the first is passed over."""
     breath = Breath()
-    for start in range(EVENTS, len(events), EVENTS):
-        await breath.taken()
-        for event in events[start:start + EVENTS]:
-            try:
-                durable = engine.record(event)
-            except IllegalTransition:
-                continue
+    durable = engine.record(*events[:1])
+    for event in events[1:]:
+        await breath.taken()  # an event of an array with thousands of gaps takes milliseconds
+        try:
+            durable = engine.record(event)
+        except IllegalTransition:
+            continue
     await engine.promised(durable, *hints)

@@ -62,6 +62,8 @@ MIX: list[tuple[str, dict[str, object]]] = [
     ("UpdateJob", {"ids": "ARRAY_[0-50000]", "changes": {"TimeLimit": "5"}}), ("UpdateJob", {"ids": "ARRAY_[0-400]", "changes": {"TimeLimit": "5"}}),
     ("UpdateJob", {"ids": "9500", "changes": {"Dependency": "afterany:" + ":".join(EVERYBODY[10:1_900])}}), ("HoldJobs", {"ids": ["name=j"]}),
     ("ReleaseJobs", {"ids": ["8"] * 10_000}), ("HoldJobs", {"ids": EVERYBODY[5_000:8_000]}), ("RequeueJobs", {"ids": EVERYBODY}),
+    ("HoldJobs", {"ids": [f"ARRAY_[0-99999:{step}]" for step in range(2, 400)]}), ("HoldJobs", {"ids": [f"ARRAY_{task}" for task in range(0, 600, 2)]}),
+    ("FindUsage", {}), ("FindUsage", {"ids": EVERYBODY}), ("FindUsage", {"ids": ["ARRAY_[0-99999]"] * 2_000}), ("FindUsage", {"ids": EVERYBODY[:1_000], "pids": True}),
     ("CancelJobs", {"filter": {"ids": ["ARRAY_[0-50000]"]}}), ("CancelJobs", {"filter": {"ids": EVERYBODY[6_000:7_000]}}),
     ("CancelJobs", {"filter": {"names": ["nosuch"]}}), ("CancelJobs", {"filter": {"ids": ["99999999"] * 10_000}}),
     ("CancelJobs", {"filter": {"users": ["u1", "1001"], "names": ["j3"]}}), ("CancelJobs", {"filter": {"states": ["pending"], "names": ["j5"]}})]

@@ -156,3 +156,19 @@ def test_the_place_of_what_is_no_task_is_named_however_much_stands_before_it(tex
     with pytest.raises(NotationError) as refused:
         taskset.TaskSet.parse(text, 99)
     assert f"position {position} " in str(refused.value)
+
+
+def test_what_two_sets_share_is_found_run_by_run() -> None:
+    chance = random.Random(11)
+
+    def some() -> taskset.TaskSet:
+        runs = ((low := chance.randrange(200), low + chance.randrange(60), chance.randrange(1, 9)) for _ in range(chance.randrange(1, 5)))
+        return taskset.TaskSet(runs)
+
+    for _ in range(2_000):
+        one, other = some(), some()
+        both = one.intersection(other)
+        assert list(both) == sorted(set(one) & set(other)) and len(both) == len(list(both))
+        assert taskset.TaskSet(both.runs) == both
+    evens, thirds = taskset.TaskSet([(0, 3_999_998, 2)]), taskset.TaskSet([(0, 3_999_999, 3)])
+    assert evens.intersection(thirds).runs == ((0, 3_999_996, 6),)

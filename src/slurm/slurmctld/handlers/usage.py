@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from slurm.core import steps, tres
 from slurm.model.accounting import Usage
@@ -14,8 +13,9 @@ from slurm.model.states import JobState
 from slurm.notation import hostlist, jobref, sluid
 from slurm.notation.errors import NotationError
 from slurm.render.step_values import JobStep, running_steps
+from slurm.slurmctld import portions
 from slurm.slurmctld.controller import Controller
-from slurm.slurmctld.live_usage import Told, Wanted
+from slurm.slurmctld.live_usage import Wanted
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
 from slurm.wire import node_messages as n
@@ -27,43 +27,67 @@ MOST_PLACES = 50_000
 _Answers = dict[tuple[NodeName, int, int], n.StepNow]
 
 
-class _Meant(NamedTuple):
-    """The steps that a request means, and what it may not have."""
+class _Meant:
+    """The steps that a request means, each with the nodes on which it is looked at, and what the request may not have."""
 
-    steps: list[JobStep]
-    refused: list[tuple[str, str, str]]
+    def __init__(self, nodes: Collection[NodeName]) -> None:
+        self.steps: dict[str, tuple[JobStep, list[NodeName]]] = {}
+        self.refused: list[tuple[str, str, str]] = []
+        self._nodes = nodes
+        self._places = 0
+
+    def take(self, found: Iterable[JobStep]) -> None:
+        """Some more steps; InvalidRequest when they become too many."""
+        for entry in found:
+            where = _places(entry, self._nodes)
+            if not where or entry.shown in self.steps:
+                continue
+            self.steps[entry.shown] = entry, where
+            self._places += len(where)
+            if len(self.steps) > MOST_STEPS or self._places > MOST_PLACES:
+                raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[
+                    f"more than {len(self.steps) - 1:,} running steps are too many for one answer: name fewer jobs"])
 
 
 async def on_find(ctl: Controller, session: Session, message: m.FindUsage) -> m.UsageFound:
     """Ask the nodes of the running steps that are meant."""
-    meant = _meant(ctl, session, message)
+    breath = portions.Breath()
     nodes = _known(ctl, message.nodes)
-    places = {entry.shown: _places(entry, nodes) for entry in meant.steps}
-    meant.steps[:] = [entry for entry in meant.steps if places[entry.shown]]
-    if len(meant.steps) > MOST_STEPS or sum(map(len, places.values())) > MOST_PLACES:
-        raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[f"{len(meant.steps):,} running steps are too many for one answer: name fewer jobs"])
+    meant = _Meant(nodes)
+    for found in _found(ctl, session, message, nodes, meant.refused):
+        meant.take(found)
+        await breath.taken()
     wanted: dict[NodeName, list[Wanted]] = {}
-    for entry in meant.steps:
-        for node in places[entry.shown]:
+    for entry, where in meant.steps.values():
+        for node in where:
             wanted.setdefault(node, []).append((entry.job.id, entry.job.attempt, entry.step.id))
+        await breath.taken()
     told = await ctl.links.usage.ask(wanted, pids=message.pids, uid=session.caller.uid, first=ctl.is_operator(session.caller.uid))
-    answers: _Answers = {(node, step.job, step.step): step for node, steps_now in told.steps.items() for step in steps_now}
-    return m.UsageFound(steps=[_running(ctl, entry, places[entry.shown], answers, told) for entry in meant.steps], refused=meant.refused)
+    answers: _Answers = {}
+    for node, steps_now in told.steps.items():
+        answers.update(((node, step.job, step.step), step) for step in steps_now)
+        await breath.taken()
+    shown: list[m.RunningStep] = []
+    for entry, where in meant.steps.values():
+        shown.append(_running(ctl, entry, where, answers))
+        await breath.taken()
+    return m.UsageFound(steps=shown, refused=meant.refused)
 
 
-def _meant(ctl: Controller, session: Session, message: m.FindUsage) -> _Meant:
-    meant = _Meant([], [])
+def _found(
+        ctl: Controller, session: Session, message: m.FindUsage, nodes: Collection[NodeName], refused: list[tuple[str, str, str]]) -> Iterator[Sequence[JobStep]]:
+    """The running steps that are meant, some at a time; what may not be asked for goes into `refused`."""
     if not message.ids:
-        for job in _running_jobs(ctl, _known(ctl, message.nodes)):
+        for job in _running_jobs(ctl, nodes):
             if _may_see(ctl, session, job):
-                meant.steps.extend(running_steps(job))
-        return meant
-    for text in message.ids:
+                yield running_steps(job)
+        return
+    for text in dict.fromkeys(message.ids):
         try:
-            meant.steps.extend(_named(ctl, session, text))
+            yield _named(ctl, session, text)
         except SlurmError as error:
-            meant.refused.append((text, error.name, error.message))
-    return meant
+            refused.append((text, error.name, error.message))
+            yield ()
 
 
 def _known(ctl: Controller, names: Collection[str]) -> frozenset[NodeName]:
@@ -79,7 +103,7 @@ def _running_jobs(ctl: Controller, nodes: Collection[NodeName]) -> Iterator[Job]
     """Those that run, on these nodes if there are any."""
     cluster = ctl.cluster
     ids = sorted({job for name in nodes or cluster.nodes for job in cluster.nodes[name].jobs})
-    return (cluster.jobs[job] for job in ids if cluster.jobs[job].state is JobState.RUNNING)
+    return (job for number in ids if (job := cluster.jobs.get(number)) is not None and job.state is JobState.RUNNING)
 
 
 def _may_see(ctl: Controller, session: Session, job: Job) -> bool:
@@ -114,7 +138,7 @@ def _places(entry: JobStep, nodes: Collection[NodeName]) -> list[NodeName]:
     return [node for node in left if not nodes or node in nodes]
 
 
-def _running(ctl: Controller, entry: JobStep, places: list[NodeName], answers: _Answers, told: Told) -> m.RunningStep:
+def _running(ctl: Controller, entry: JobStep, places: list[NodeName], answers: _Answers) -> m.RunningStep:
     job, step = entry.job, entry.step
     usage: Usage | None = None
     memory = 0
