@@ -132,6 +132,16 @@ def test_a_slurm_py_on_pythonpath_is_run_before_the_installed_one(installed: Ins
     assert installed.call("squeue", "--version").stdout == "slurm 26.05.0\n"
 
 
+@pytest.mark.parametrize("value", [":/nonexistent", "/nonexistent:", "/nonexistent::/elsewhere"])
+@pytest.mark.parametrize("command", ["squeue", "sstat"])
+def test_a_colon_too_much_in_pythonpath_does_not_run_what_lies_in_the_current_folder(installed: Installation, tmp_path: Path, command: str, value: str) -> None:
+    commands = another_slurm(tmp_path) / "slurm" / "commands"
+    for module in (command, "later"):
+        (commands / f"{module}.py").write_text("print('not this one')\ndef main(): return 0\n")
+    done = installed.call(command, "--version", cwd=tmp_path, PYTHONPATH=value)
+    assert "not this one" not in done.stdout and done.stdout.startswith("slurm "), done
+
+
 def test_where_the_interpreter_has_no_package_that_of_pythonpath_is_run(installed: Installation, tmp_path: Path) -> None:
     moved = installed.package.rename(tmp_path / "slurm")
     try:
