@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from slurm.core import admission, keys, recovery
 from slurm.core import events as e
-from slurm.core import recovery
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect
 from slurm.journal import rows
 from slurm.journal.row import Name, Row
 from slurm.model.ids import BATCH_STEP, NodeName
+from slurm.model.request import JobRequest, PayloadRef
 from slurm.testing import builders as b
 
 CN01, CN02 = NodeName("cn01"), NodeName("cn02")
@@ -74,10 +75,30 @@ def test_a_node_that_is_removed_while_it_runs_a_job_and_partitions_that_are_chan
     b.started(c, "cn01", requeue=False)
     c.apply(e.PartitionUpdated(at=LATER, partition="other", changes=b_changes(default=True)))
     assert [name for name, partition in c.partitions.items() if partition.default] == ["other"]
-    c.apply(e.PartitionUpdated(at=LATER, partition="other", changes=b_changes(max_time=60)))
+    c.apply(e.PartitionUpdated(at=LATER, partition="debug", changes=b_changes(max_time=60)))
     left = [c.nodes[NodeName(f"cn{i:02d}")] for i in (2, 3, 4)]
     c.apply(e.Configured(at=LATER, may_run=True, settings=c.settings, nodes=left, partitions=[b.partition("debug", left, default=True)]))
     assert c.nodes[CN01].state.name == "FUTURE"
+
+
+def test_the_key_of_a_job_that_left_memory_is_kept_and_forgotten() -> None:
+    c = watched()
+    for key, at in (("first", LATER), ("second", LATER + keys.KEPT_SECONDS + 1)):
+        event = admission.admit(c, JobRequest(name="job", work_dir="/"), PayloadRef(), b.ALICE, at).event
+        event.job.key = key
+        c.apply(event)
+        c.apply(e.Cancelled(at=at, job=event.job.id, by=b.ALICE.uid))
+        c.apply(e.Purged(at=at, jobs=[event.job.id]))
+    assert [key for _, key in c.keys.past] == ["second"]
+
+
+def test_a_task_that_has_a_record_of_its_own_already_is_held_by_the_number_of_its_array() -> None:
+    c = watched()
+    array = b.submit(c, array="0-3")
+    c.apply(e.Held(at=LATER, job=array.id, task=2))
+    c.apply(e.Released(at=LATER, job=array.id, task=2))
+    c.apply(e.Held(at=LATER, job=array.id, task=2, admin=True))
+    assert [job.held for job in c.tasks_of(array.id) if job.array_task == 2] == ["admin"]
 
 
 def b_changes(**fields: object) -> dict[str, object]:
