@@ -12,6 +12,8 @@ from slurm.core import events as e
 from slurm.core import invariants, steps
 from slurm.core.cluster import Cluster
 from slurm.journal import rows
+from slurm.journal.codec import Reader
+from slurm.journal.restoring import restored
 from slurm.model import msgpack
 from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import SlurmError
@@ -80,7 +82,7 @@ class Kept:
         invariants.assert_valid(self.live)
         written = rows.whole(self.live)
         assert rows.whole(self.mirror) == written
-        again = rows.restored(written.values())
+        again = restored(written.values(), Reader({}))
         assert again is not None
         invariants.assert_valid(again)
         assert rows.whole(again) == written

@@ -54,11 +54,8 @@ def on_batch_exited(state: ClusterState, job: Job, event: e.BatchExited) -> list
 
 
 def on_batch_exited_late(state: ClusterState, job: Job, event: e.BatchExited) -> list[Effect]:
-    """The script ended after its end was decided: only its step learns the status, and of a job that was cancelled its record."""
+    """The script ended after its end was decided: only its step learns the status."""
     _end_batch_step(state, job, event)
-    if job.state is JobState.CANCELLED:
-        job.exit_status = event.status
-        recording.job(state, job)
     return []
 
 

@@ -8,6 +8,8 @@ import pytest
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.journal import rows
+from slurm.journal.codec import Reader
+from slurm.journal.restoring import restored
 from slurm.model.errors import SlurmError
 from slurm.model.job import Job
 from slurm.model.policy import Account, Association, Limits, PolicyRecord, Qos, UsageReset
@@ -201,7 +203,7 @@ def test_a_restart_knows_policy_counts_and_usage_to_the_last_bit() -> None:
     b.submit(c, ntasks=2, qos="high")
     b.submit(c, array="0-5")
     start_all(c)
-    again = rows.restored(rows.whole(c).values())
+    again = restored(rows.whole(c).values(), Reader({}))
     assert again is not None
     later = b.T0 + 777.7
     for key in c.policy.tally.counted():
