@@ -171,6 +171,8 @@ class Accounting:
         """One step: register, send a slice, or wait until there is something to do."""
         if not self.link.up:
             await self._rest(self._pace.longest)
+        elif self._engine.stalled and not self._registered:
+            await self._rest(self._pace.pause)  # what registration brings about could not be written
         elif not self._registered:
             await self._register()
         elif self._taken < self._sent:
@@ -228,7 +230,7 @@ class Accounting:
     def _continue_above(self, answer: d.ClusterRegistered) -> None:
         """Ids that jobs of an earlier state had are not given again."""
         cluster = self._engine.cluster
-        if answer.through or answer.highest_job < cluster.next_job_id or self._engine.stalled:
+        if answer.through or answer.highest_job < cluster.next_job_id:
             return
         self._engine.record(NumberingContinued(at=self._now(), above=answer.highest_job))
         log.info("the database knows jobs up to %d: the next one here gets id %d", answer.highest_job, cluster.next_job_id)

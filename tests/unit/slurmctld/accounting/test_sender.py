@@ -354,3 +354,23 @@ def test_the_numbers_on_disk_count_when_another_version_made_other_records_of_th
         await again.close()
 
     play(scene)
+
+
+def test_nobody_registers_while_the_disk_takes_nothing() -> None:
+    async def scene() -> None:
+        dbd = Slurmdbd()
+        dbd.highest = 4711
+        ctl = Controller(MemoryJournal(), dbd)
+        await ctl.configure()
+        ctl.journal.disk.faults = [Fault.FULL] * 3  # type: ignore[attr-defined]
+        submission = ctl.submission()
+        recorded = ctl.engine.record(submission)
+        await until(lambda: bool(ctl.engine.stalled))
+        await ctl.accounting.start()
+        await recorded
+        await ctl.arrived()
+        await until(lambda: ctl.cluster.next_job_id == 4712)
+        assert (submission.job.id, len(dbd.registered)) == (1, 1)
+        await ctl.close()
+
+    play(scene)
