@@ -66,6 +66,7 @@ class Accounting:
         # Nothing has been recorded yet in this process: what is numbered is on disk.
         self._taken = self._dropped = self._sent = engine.cluster.recording.sequence  # slurmdbd has it; it was dropped; it is on disk
         self._dropping = False
+        self._complete = False  # whether slurmdbd was told at last that it has everything
         self._wake = asyncio.Event()
         self._answer: asyncio.Future[Message] | None = None
         self._registered = False
@@ -179,7 +180,7 @@ class Accounting:
             await self._gather()
             await self._send()
         else:
-            await self._rest(self._pace.tell)
+            await self._rest(self._pace.tell if self._complete else self._pace.drop)
             if self._registered and self._taken >= self._sent:
                 await self._send()
 
@@ -251,7 +252,7 @@ class Accounting:
         moment, settled = self._now(), self._engine.is_settled
         last = self._sent
         parcels = await asyncio.to_thread(self._journal.outbox, self._taken, d.SLICE_RECORDS, d.SLICE_BYTES)
-        complete = settled and (parcels[-1].sequence if parcels else self._taken) >= last
+        complete = self._complete = settled and (parcels[-1].sequence if parcels else self._taken) >= last
         if parcels and parcels[0].sequence != self._taken + 1:
             raise StoreError(message=f"accounting record {self._taken + 1} is missing in the outbox")
         answer = await self._ask(d.EncodedRecords(records=[msgspec.Raw(parcel.body) for parcel in parcels], complete_until=moment if complete else 0.0))
