@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from slurm.model.accounting import JobFilter, UsageFilter
 from slurm.model.ids import JobId
+from slurm.model.policy import Qos
+from slurm.model.policy_change import MODIFY, QOS, Change, PolicySettings, Which
 from slurm.store.accounting import schema
 from slurm.store.accounting.database import Database
 from slurm.store.accounting.storage import SQLITE, Storage
@@ -57,3 +59,18 @@ def test_a_kept_database_is_upgraded_and_tells_the_same(path: Path, tmp_path: Pa
     assert len(list(database.jobs(JobFilter(), "c"))) == 4
     database.close()
     fresh.close()
+
+
+def test_a_database_from_before_policy_was_changed_takes_changes_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "accounting.db"
+    with sqlite3.connect(file) as connection:
+        connection.executescript((Path(__file__).parent / "accounting" / "0001.sql").read_text())
+    connection.close()
+    database = Database(Storage(SQLITE, str(file)))
+    database.open()
+    settings = PolicySettings(grace_time=60, usage_factor=2.0)
+    database.policy.change(Change(verb=MODIFY, entity=QOS, which=Which(names=["normal"]), settings=settings), "root")
+    (qos,), _ = database.policy.listed(QOS, Which(), 0, 10)
+    assert isinstance(qos, Qos)
+    assert (qos.grace_time, qos.usage_factor, qos.preempt_mode) == (60, 2.0, "cluster")
+    database.close()

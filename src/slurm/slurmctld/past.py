@@ -19,6 +19,7 @@ from slurm.net.link import Prover, SocketLink, Wanted
 from slurm.net.tls import Trust
 from slurm.wire import accounting_messages as a
 from slurm.wire import frames
+from slurm.wire import policy_messages as p
 from slurm.wire import sacctmgr_messages as s
 from slurm.wire.dbd_messages import AskFor, Told
 from slurm.wire.messages import Failure, Message
@@ -30,7 +31,7 @@ ANSWER_SECONDS = 600.0
 MOST_WAITING = 256
 PASSED_ON: tuple[type[Message], ...] = (
     a.FindJobs, a.FetchPayload, s.SumUsage, s.PingDatabase, s.ShowDatabaseStats, s.ShowDatabaseConfig, s.ArchiveDump, s.ArchiveLoad, s.EndRunaways,
-    s.StopDatabaseDaemon, s.ReconfigureDatabaseDaemon)
+    s.StopDatabaseDaemon, s.ReconfigureDatabaseDaemon, p.ChangePolicy, p.ListPolicy)
 """What slurmdbd answers; none of it may have the name of what slurmctld answers itself."""
 QUESTION = re.compile(rb'\s*\{\s*"type"\s*:\s*"(' + "|".join(each.__name__ for each in PASSED_ON).encode() + rb')"')
 """How what is passed on begins."""

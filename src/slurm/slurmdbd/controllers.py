@@ -1,7 +1,8 @@
-"""What slurmctlds say: they register, and their records are kept. The answer leaves once the database has committed."""
+"""What slurmctlds say: they register, their records are kept, they follow the policy. The answer leaves once the database has committed."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
@@ -10,9 +11,11 @@ from slurm.model.ids import JobId
 from slurm.model.version import SLURM_VERSION
 from slurm.net.peer import Peer
 from slurm.slurmdbd.daemon_state import DaemonState
+from slurm.slurmdbd.policy_feed import PolicyFeed
 from slurm.slurmdbd.rights import is_controller, user_name
 from slurm.store.accounting.database import Registration
-from slurm.wire.dbd_messages import ClusterRegistered, FromController, RecordsTaken, RegisterCluster, TakeRecords
+from slurm.store.accounting.policy.editing import Delta
+from slurm.wire.dbd_messages import ClusterRegistered, FollowPolicy, FromController, PolicyTaken, RecordsTaken, RegisterCluster, TakeRecords
 
 log = logging.getLogger("slurmdbd.controllers")
 
@@ -23,11 +26,42 @@ class Controllers:
     def __init__(self, state: DaemonState) -> None:
         self._state = state
         self._registered: dict[Peer, RegisterCluster] = {}
+        self._feeds: dict[Peer, PolicyFeed] = {}
 
     @property
     def clusters(self) -> set[str]:
         """The clusters whose slurmctld is connected now."""
         return {message.cluster for message in self._registered.values()}
+
+    @property
+    def registered(self) -> list[RegisterCluster]:
+        """What the slurmctlds that are connected now said of themselves."""
+        return list(self._registered.values())
+
+    def heed(self, peer: Peer, message: FollowPolicy | PolicyTaken) -> None:
+        """A slurmctld wants to know the policy, or has taken it. NotPermitted before it has registered."""
+        said = self._registered.get(peer)
+        if said is None:
+            raise NotPermitted(hints=["a slurmctld registers before it follows the policy"])
+        if isinstance(message, PolicyTaken):
+            if peer in self._feeds:
+                self._feeds[peer].taken(message.version)
+            return
+        if peer in self._feeds:
+            self._feeds[peer].close()
+        self._feeds[peer] = PolicyFeed(peer, said.cluster, self._state)
+
+    def spread(self, delta: Delta) -> None:
+        """Tell every slurmctld that follows the policy what changed in it."""
+        for feed in self._feeds.values():
+            feed.tell(delta)
+
+    async def settle(self, delta: Delta, seconds: float) -> dict[str, str]:
+        """Wait until those whom a change concerns have taken it; the clusters that have not within so many seconds, and why."""
+        feeds = [feed for feed in self._feeds.values() if any(delta.of(feed.cluster))]
+        if feeds:
+            await asyncio.wait([asyncio.ensure_future(feed.has(delta.version)) for feed in feeds], timeout=seconds)
+        return {feed.cluster: f"its slurmctld has not taken it within {seconds:.0f} s" for feed in feeds if feed.version < delta.version}
 
     async def answer(self, peer: Peer, message: FromController) -> ClusterRegistered | RecordsTaken:
         """Do what a slurmctld says. SlurmError: nothing of it holds."""
@@ -37,6 +71,7 @@ class Controllers:
         try:
             if isinstance(message, RegisterCluster):
                 return await self._register(peer, message)
+            assert isinstance(message, TakeRecords)
             return await self._take(peer, message)
         finally:
             self._state.stats.request(type(message).__name__, "slurmctld", time.monotonic() - began)
@@ -75,5 +110,8 @@ class Controllers:
 
     def _left(self, peer: Peer) -> None:
         message = self._registered.pop(peer, None)
+        feed = self._feeds.pop(peer, None)
+        if feed is not None:
+            feed.close()
         if message is not None:
             log.info("slurmctld of cluster %s has gone", message.cluster)

@@ -10,7 +10,7 @@ import msgspec
 
 from slurm.model.errors import InvalidRequest, NotPermitted, ProtocolError, SlurmError
 from slurm.net.peer import Peer
-from slurm.slurmdbd import administration, questions
+from slurm.slurmdbd import administration, policy, questions
 from slurm.slurmdbd.controllers import Controllers
 from slurm.slurmdbd.daemon_state import DaemonState
 from slurm.slurmdbd.maintenance import Maintenance
@@ -18,17 +18,19 @@ from slurm.slurmdbd.rights import Asker, asker, is_controller, user_name
 from slurm.wire import accounting_messages as a
 from slurm.wire import frames
 from slurm.wire import messages as m
+from slurm.wire import policy_messages as p
 from slurm.wire import sacctmgr_messages as s
-from slurm.wire.dbd_messages import AskFor, RegisterCluster, TakeRecords, Told
+from slurm.wire.dbd_messages import AskFor, FollowPolicy, PolicyTaken, RegisterCluster, TakeRecords, Told
 
 log = logging.getLogger("slurmdbd.dispatch")
 LONGEST = 1024 * 1024
 """Bytes of a command's question."""
 Question = (
     a.FindJobs | a.FetchPayload | s.SumUsage | s.PingDatabase | s.ShowDatabaseStats | s.ShowDatabaseConfig | s.ArchiveDump | s.ArchiveLoad | s.EndRunaways
-    | s.StopDatabaseDaemon | s.ReconfigureDatabaseDaemon | m.Ping)
+    | s.StopDatabaseDaemon | s.ReconfigureDatabaseDaemon | p.ChangePolicy | p.ListPolicy | m.Ping)
 _question: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
-_controller: msgspec.msgpack.Decoder[RegisterCluster | TakeRecords | AskFor] = msgspec.msgpack.Decoder(RegisterCluster | TakeRecords | AskFor)
+_FromDaemon = RegisterCluster | TakeRecords | FollowPolicy | PolicyTaken | AskFor
+_controller: msgspec.msgpack.Decoder[_FromDaemon] = msgspec.msgpack.Decoder(_FromDaemon)
 _json = msgspec.json.Encoder()
 _msgpack = msgspec.msgpack.Encoder()
 
@@ -51,17 +53,23 @@ class Dispatch:
     async def on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
         """Answer one message."""
         if codec == frames.MSGPACK:
-            peer.send(frames.pack(frames.MSGPACK, await self._daemon(peer, payload)))
+            reply = await self._daemon(peer, payload)
+            if reply:
+                peer.send(frames.pack(frames.MSGPACK, reply))
             return
         if peer.party is not None:
             raise NotPermitted(hints=[f"{peer.party} is a daemon: what users ask for comes from users"])
         peer.send(frames.pack(frames.JSON, await self._command(peer.identity.uid, "", payload)))
 
     async def _daemon(self, peer: Peer, payload: bytes) -> bytes:
+        """The reply; nothing where none is due."""
         try:
             message = _controller.decode(payload)
         except m.UNREADABLE as error:
             raise ProtocolError(hints=[str(error)]) from error
+        if isinstance(message, FollowPolicy | PolicyTaken):
+            self._controllers.heed(peer, message)
+            return b""
         if not isinstance(message, AskFor):
             return _msgpack.encode(await self._controllers.answer(peer, message))
         if not is_controller(peer, self._state.operators):
@@ -140,5 +148,9 @@ class Dispatch:
                 return await administration.on_end_runaways(state, who, message)
             case s.StopDatabaseDaemon():
                 return await administration.on_stop(state, who)
+            case p.ChangePolicy():
+                return await policy.on_change(state, self._controllers, who, asking, message)
+            case p.ListPolicy():
+                return await policy.on_list(state, self._controllers, asking, message)
             case s.ReconfigureDatabaseDaemon():
                 return await administration.on_reconfigure(state, who)

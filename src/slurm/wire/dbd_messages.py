@@ -3,6 +3,11 @@
     slurmctld → slurmdbd    RegisterCluster; then TakeRecords, one at a time, the next when the one before was answered
     slurmdbd → slurmctld    ClusterRegistered; RecordsTaken once they are committed; Failure: nothing of the message holds, it comes again later
 
+Policy comes the other way on the same connection, from when slurmctld says that it wants it: whole first, in parts, then each change.
+
+    slurmctld → slurmdbd    FollowPolicy; PolicyTaken for each version, once it is in the journal; neither is answered
+    slurmdbd → slurmctld    TakePolicy
+
 Records of one journal are numbered from 1 without gaps. slurmdbd keeps the last number it has of each (cluster, journal) in the transaction that
 keeps the records, so that what comes twice, after a lost answer or a kill, changes nothing: numbers up to that one are passed over. A record
 whose number is more than one above it is refused whole: something is missing in between. Records are not bounded field by field: what was
@@ -18,10 +23,13 @@ import msgspec
 from slurm.model.accounting import Outgoing
 from slurm.model.bounds import COUNT_MAX, Many, Name, Text, Whole, Word
 from slurm.model.ids import JobId
+from slurm.model.policy import Account, Association, Qos, UsageReset, User, Wckey
 from slurm.wire.messages import Failure, Message
 
 SLICE_RECORDS = 1000
 """Records of one TakeRecords at most."""
+PART_RECORDS = 500
+"""Records of one TakePolicy."""
 SLICE_BYTES = 4 * 1024 * 1024
 """A slice ends with the record that makes it longer than this; one record may be as long as a frame."""
 
@@ -80,9 +88,32 @@ class RecordsTaken(Message):
     through: int
 
 
-FromController = RegisterCluster | TakeRecords
+class FollowPolicy(Message):
+    """From now on, tell me the policy of this cluster and what changes in it → TakePolicy, again and again."""
+
+
+class TakePolicy(Message):
+    """Policy of the cluster as of change `version` → PolicyTaken.
+
+    `part` of a whole: what is not in its parts is no more; `last` ends it. Otherwise what one change touched, deleted records among them.
+    """
+
+    version: Annotated[int, Whole(0, 2**63 - 1)]
+    records: list[Account | User | Association | Qos | Wckey] = []
+    resets: list[UsageReset] = []
+    part: bool = False
+    last: bool = False
+
+
+class PolicyTaken(Message):
+    """Everything up to this version holds in the controller, after a restart too."""
+
+    version: Annotated[int, Whole(0, 2**63 - 1)]
+
+
+FromController = RegisterCluster | TakeRecords | FollowPolicy | PolicyTaken
 """What slurmdbd hears from a slurmctld. Questions of commands are in another union."""
-ToController = ClusterRegistered | RecordsTaken | Failure
+ToController = ClusterRegistered | RecordsTaken | TakePolicy | Failure
 
 
 class EncodedRecords(msgspec.Struct, kw_only=True, omit_defaults=True, tag="TakeRecords"):

@@ -1,4 +1,4 @@
-"""Accounting: keeps a connection to slurmdbd and sends it the records of the outbox, in order, until it says that it has them.
+"""Accounting: keeps a connection to slurmdbd and sends it the records of the outbox, in order, until it says that it has them. Policy comes back on it.
 
 Nothing here is in the way of scheduling: the outbox is read beside the event loop, in slices; an outage of any length only makes it longer, on
 disk. What was sent and not acknowledged is sent again, and slurmdbd passes over what it has: each record stands there once. Not here: what is in a
@@ -19,6 +19,7 @@ from slurm.core.events import NumberingContinued, RecordsMissed
 from slurm.model.errors import SlurmError, StoreError
 from slurm.model.ids import JobId
 from slurm.net.link import Link
+from slurm.slurmctld.accounting.policy_follower import PolicyFollower
 from slurm.slurmctld.engine import Engine
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal
@@ -76,6 +77,7 @@ class Accounting:
         self._told = ""
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(d.ToController).decode
+        self._policy = PolicyFollower(engine, now, self._tell)
         engine.put_out = self._on_put_out
 
     @property
@@ -103,6 +105,7 @@ class Accounting:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        await self._policy.close()
         await self.link.close()
         if self.waiting:
             log.info("%d records wait in the outbox for slurmdbd", self.waiting)
@@ -131,8 +134,15 @@ class Accounting:
     def on_message(self, codec: int, payload: bytes) -> None:
         """An answer; one that cannot be read breaks the connection (the link does it)."""
         message = self._decode(payload)
+        if isinstance(message, d.TakePolicy):
+            self._policy.on_policy(message)
+            return
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(message)
+
+    def _tell(self, message: Message) -> None:
+        """Send what is not answered; a connection that broke asks for everything again."""
+        self.link.send(frames.pack(frames.MSGPACK, self._encode(message)))
 
     async def _ask(self, message: Message | d.EncodedRecords) -> Message:
         """Send a message and wait for its answer; ConnectionError, TimeoutError."""
@@ -221,6 +231,7 @@ class Accounting:
             self.link.reconnect("to register anew")
             raise ConnectionError("to register anew")
         self._registered = True
+        self._policy.follow()
         log.info("registered with slurmdbd: it has records up to %d of %d", answer.through, sequence)
         self._taken = max(answer.through, first - 1)
         self._drop_soon()

@@ -23,6 +23,7 @@ from slurm.model.errors import NotFound, NotPermitted
 from slurm.store.accounting import entities, finding, runaways, schema, upgrade, usage
 from slurm.store.accounting.engine import Clock, connect, reading, writing
 from slurm.store.accounting.finding import Place, Visible
+from slurm.store.accounting.policy.tables import PolicyTables
 from slurm.store.accounting.purging import Purge
 from slurm.store.accounting.rollup import Rolled, RollUp
 from slurm.store.accounting.storage import Storage
@@ -79,6 +80,7 @@ class Database:
         self.storage = storage
         self.clock = clock
         self.engine = connect(storage)
+        self.policy = PolicyTables(self.engine, storage, clock)
 
     def open(self) -> None:
         """Make or upgrade the tables."""

@@ -51,7 +51,7 @@ def _associate(
     connection: sa.Connection, cluster: int, account: str, user: str, parent: int, lineage: str, now: float, *, default: bool = True,
 ) -> int:
     result = connection.execute(sa.insert(policy.associations).values(
-        cluster_id=cluster, account=account, user_name=user, parent_id=parent, lineage=lineage, is_default=int(bool(user) and default), qos=f'["{NORMAL}"]',
+        cluster_id=cluster, account=account, user_name=user, parent_id=parent, lineage=lineage, is_default=int(bool(user) and default), qos="" if parent else f'["{NORMAL}"]',
         limits="{}", comment="", created=now, modified=now))
     key = result.inserted_primary_key
     assert key is not None

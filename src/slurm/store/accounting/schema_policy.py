@@ -1,7 +1,7 @@
 """Tables of who may use what: accounts, users, associations, coordinators, QOS, wckeys, and who changed what.
 
-Removal is soft: `deleted` is 0, or the own id, so that a name may come again beside the row that had it; ids are never given twice. Limits are
-JSON objects, name of the limit → value.
+Removal is soft: `deleted` is 0, or the own id, so that a name may come again beside the row that had it; ids are never given twice. `qos` of an
+association is a JSON list of names, "" where nothing is set; `limits` is JSON as `model.policy.Limits`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ associations = table(
     _name("partition"), sa.Column("parent_id", sa.BigInteger, nullable=False, server_default="0"), _text("lineage"),
     sa.Column("is_default", sa.SmallInteger, nullable=False, server_default="0"), sa.Column("shares", sa.BigInteger, nullable=False, server_default="1"),
     _text("qos"), _name("default_qos"), _text("limits"), _text("comment"), _name("flags"), *_stamps(),
-    sa.Index(None, "cluster_id", "account"), sa.Index(None, "cluster_id", "user_name"))
+    sa.Column("priority", sa.BigInteger), sa.Index(None, "cluster_id", "account"), sa.Index(None, "cluster_id", "user_name"))
 
 coordinators = table(
     "coordinators", sa.Column("account", NAME, primary_key=True), sa.Column("user_name", NAME, primary_key=True))
@@ -47,7 +47,9 @@ coordinators = table(
 qos = table(
     "qos", sa.Column("id", BIG, primary_key=True), _name("name"), _text("description"),
     sa.Column("priority", sa.BigInteger, nullable=False, server_default="0"), _name("flags"), _text("preempt"), _name("preempt_mode"), _text("limits"),
-    *_stamps(), sa.UniqueConstraint("name", "deleted"))
+    *_stamps(), sa.Column("grace_time", sa.BigInteger, nullable=False, server_default="0"), sa.Column("preempt_exempt_time", sa.BigInteger),
+    sa.Column("usage_factor", sa.Double, nullable=False, server_default="1"), sa.Column("usage_threshold", sa.Double),
+    sa.Column("limit_factor", sa.Double), sa.UniqueConstraint("name", "deleted"))
 
 wckeys = table(
     "wckeys", sa.Column("id", BIG, primary_key=True), sa.Column("cluster_id", sa.BigInteger, nullable=False), _name("name"), _name("user_name"),

@@ -31,6 +31,9 @@ class Slurmdbd:
         self.slices: list[int] = []
         self.registered: list[d.RegisterCluster] = []
         self.faults: list[str] = []
+        self.policy: list[d.TakePolicy] = []
+        """What is told to whoever asks for the policy."""
+        self.taken: list[int] = []
 
     def register(self, message: d.RegisterCluster) -> Message:
         """Says what it had; takes what comes from the first record that can still come."""
@@ -95,6 +98,13 @@ class DbdLink:
             self._journal = message.journal
             self._answer(self.dbd.register(message))
             return True
+        if isinstance(message, d.FollowPolicy):
+            for told in self.dbd.policy:
+                self.tell(told)
+            return True
+        if isinstance(message, d.PolicyTaken):
+            self.dbd.taken.append(message.version)
+            return True
         fault = self.dbd.faults.pop(0) if self.dbd.faults else ANSWER
         if fault == REFUSE:
             self._answer(Failure(kind="StoreBusy", name="", message="the database is away"))
@@ -107,6 +117,10 @@ class DbdLink:
             else:
                 self._answer(answer)
         return True
+
+    def tell(self, message: d.TakePolicy) -> None:
+        """Something of the policy."""
+        self._answer(message)
 
     def _answer(self, message: Message) -> None:
         asyncio.get_running_loop().call_soon(self._listener.on_message, frames.MSGPACK, ENCODE(message))
