@@ -1,4 +1,4 @@
-"""sacct, sacctmgr, sprio and the others of Slurm's commands that are not carried out yet: each says so, and what to use instead."""
+"""sattach, sbcast and the others of Slurm's commands that are not carried out yet: each says so, and what to use instead."""
 
 from __future__ import annotations
 

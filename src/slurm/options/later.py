@@ -6,9 +6,6 @@ from typing import NamedTuple
 
 from slurm.model.errors import Unsupported
 
-_NO_ASSOCIATIONS = "there is no accounting, so no associations, limits and shares of accounts"
-_NO_PLUGIN = "You are not running a supported accounting_storage plugin"
-
 
 class Later(NamedTuple):
     """A command: what it does in Slurm, why not here, what helps meanwhile; `first` is what Slurm's own says on a site that lacks the same."""
@@ -20,11 +17,6 @@ class Later(NamedTuple):
 
 
 COMMANDS: dict[str, Later] = {
-    "sacctmgr": Later("Changes accounts, users, limits and QOS.", _NO_ASSOCIATIONS,
-                      ("any name will do for --account; scontrol show partition shows the limits that hold",), _NO_PLUGIN),
-    "sshare": Later("Shows shares of accounts.", _NO_ASSOCIATIONS, ("slurm explain JOB says why a job waits",)),
-    "sprio": Later("Shows what a waiting job's priority is made of.", "priorities are not taken apart",
-                   ("squeue --sort=-p -o '%i %Q' shows priorities, slurm explain JOB why a job waits and when it would start",)),
     "sattach": Later("Shows and feeds a running step.", "a step's input and output stay with its srun", ("slurm jobs tail JOB follows what a job writes into its file",)),
     "sbcast": Later("Copies a file to a job's nodes.", "files are not copied to nodes",
                     ("put the file where all nodes see it; or, inside a job: srun --ntasks-per-node=1 cp /shared/FILE /tmp/",)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.options.option import JOB_COMMANDS, Option
 
-COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff")
+COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio")
 """Every command whose options stand in a table."""
 
 
@@ -52,4 +52,16 @@ def rows(command: str) -> tuple[Option, ...]:
         from slurm.options.table_sacct import OPTIONS as SACCT
 
         return SACCT
+    if command == "sacctmgr":
+        from slurm.options.table_sacctmgr import OPTIONS as SACCTMGR
+
+        return SACCTMGR
+    if command == "sshare":
+        from slurm.options.table_sshare import OPTIONS as SSHARE
+
+        return SSHARE
+    if command == "sprio":
+        from slurm.options.table_sprio import OPTIONS as SPRIO
+
+        return SPRIO
     raise KeyError(command)

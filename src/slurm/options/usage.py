@@ -12,6 +12,7 @@ _OPERANDS = {
     "sbatch": "[script [argument...]]", "srun": "program [argument...]", "salloc": "[program [argument...]]", "squeue": "", "sinfo": "",
     "scancel": "[job[_tasks][.step]...]", "scontrol": "[command [argument...]]",
     "sacct": "", "sdiag": "", "sstat": "[job[.step]...]", "seff": "job", "sreport": "[cluster|job|user report [condition...]]",
+    "sacctmgr": "[command [argument...]]", "sshare": "", "sprio": "",
 }
 PURPOSE = {
     "sbatch": "Submits a batch script; it runs when its resources are there.",
@@ -24,6 +25,9 @@ PURPOSE = {
     "sstat": "Shows what running steps use.",
     "sreport": "Sums up the use of the cluster by account, user, wckey and size of jobs.",
     "seff": "Shows how much of the CPUs, memory and GPUs that a job held it used.",
+    "sacctmgr": "Shows and changes who may use what: accounts, users, limits, QOS.",
+    "sshare": "Shows shares of accounts and users, and what they used of them.",
+    "sprio": "Shows what the priorities of waiting jobs are made of.",
     "sacct": "Shows jobs and steps of the past and the present, as accounting knows them.",
     "scontrol": "Shows and changes jobs, nodes, partitions and the configuration.",
 }

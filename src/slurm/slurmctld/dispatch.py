@@ -10,7 +10,7 @@ from typing import Any
 from slurm.model import bounds
 from slurm.model.errors import SlurmError, Unsupported
 from slurm.slurmctld.controller import Controller
-from slurm.slurmctld.handlers import allocations, control, jobs, looking, steps, tokens, usage
+from slurm.slurmctld.handlers import allocations, control, jobs, looking, priorities, steps, tokens, usage
 from slurm.slurmctld.past import QUESTION
 from slurm.slurmctld.reading import StoredPayload, read_any
 from slurm.slurmctld.relays import require_own
@@ -51,6 +51,8 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.Describe: looking.on_describe,
     m.FindUsage: usage.on_find,
     m.ExplainJob: looking.on_explain,
+    m.ListShares: priorities.on_list_shares,
+    m.ListPriorities: priorities.on_list_priorities,
     m.WatchEvents: looking.on_watch,
     m.ReadStatistics: control.on_read_statistics,
 }

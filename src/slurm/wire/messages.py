@@ -31,6 +31,7 @@ from slurm.model.bounds import (
 )
 from slurm.model.errors import SlurmError, describe
 from slurm.model.explanation import Explanation
+from slurm.model.priority import JobPriority, ShareNow
 from slurm.model.request import BatchPayload, JobRequest, StepRequest
 from slurm.model.statistics import Statistics
 
@@ -531,6 +532,39 @@ class Explained(Message):
     explanation: Explanation
 
 
+class ListShares(Message):
+    """sshare → SharesListed. `users`, `accounts`: associations of these only, empty: of all; accounts themselves are always among them."""
+
+    users: Names = []
+    accounts: Names = []
+
+
+class SharesListed(Message):
+    """Parents before those below them, users before accounts."""
+
+    cluster: str
+    shares: list[ShareNow] = []
+    tres: list[str] = []  # the cluster's, in order
+
+
+class ListPriorities(Message):
+    """sprio → PrioritiesListed: of jobs that wait. Empty lists: of all."""
+
+    jobs: JobTexts = []
+    users: Names = []
+    partitions: Names = []
+
+
+class PrioritiesListed(Message):
+    """In the order of ids. `weights` by factor: age, assoc, fairshare, jobsize, partition, qos; `tres_weights` by TRES. `type` is PriorityType."""
+
+    cluster: str
+    priority_type: str
+    jobs: list[JobPriority] = []
+    weights: dict[str, int] = {}
+    tres_weights: dict[str, float] = {}
+
+
 class WatchEvents(Message):
     """Follow the cluster: Changed messages for every visible change, until the connection closes."""
 
@@ -550,8 +584,9 @@ Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon | FinishStep | CancelJobs
     | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | Ping | MakeToken | Reconfigure | Shutdown | Quiesce | BatchScript
     | ListJobs | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics
+    | ListShares | ListPriorities
 )
 Reply = (
     Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | UserToken
-    | Changed | Explained | UsageFound | StatisticsRead
+    | Changed | Explained | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
 )

@@ -23,7 +23,8 @@ CALLS = [
     ("squeue", "-o", "%Z %Q"), ("sinfo", "--help"), ("sinfo", "-O", "nosuchfield"), ("sinfo",), ("scancel", "--help"), ("scancel", "-s", "NOSIG", "1"),
     ("scancel", "1"), ("scontrol", "--help"), ("scontrol", "show", "nothing"), ("scontrol", "show", "hostnames", "n[1-3,7]"),
     ("scontrol", "show", "hostlist", "n1,n2,n9"), ("srun", "--help"), ("srun",), ("srun", "true"), ("salloc", "--usage"), ("salloc", "-N", "x"),
-    ("sacct", "--help"), ("sprio",), ("sstat", "--version"), ("sacct", "--helpformat"), ("sdiag", "--no-such"),
+    ("sacct", "--help"), ("sprio",), ("sshare", "--version"), ("sacctmgr", "frobnicate"), ("sstat", "--version"), ("sacct", "--helpformat"),
+    ("sdiag", "--no-such"),
 ]
 ABOUT_RECORDS = [
     ("sacct", "-j", "7"), ("sacct", "-j", "7", "-P", "-o", "all"), ("sacct", "-j", "7", "--json"), ("sacct", "-o", "nosuchfield"),

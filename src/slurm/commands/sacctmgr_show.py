@@ -1,0 +1,234 @@
+"""sacctmgr show: asks for policy and lays it out, as a table, for programs, or as a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import msgspec
+
+from slurm.client.policy import PolicyDoor
+from slurm.commands import sacctmgr_words as words
+from slurm.commands.sacctmgr_words import Line
+from slurm.commands.shell import Shell
+from slurm.core.policy.book import Book
+from slurm.model.policy import Account, Association, PolicyRecord, Qos, User, Wckey
+from slurm.model.policy_change import ACCOUNT, ASSOCIATION, CLUSTER, QOS, TRANSACTION, USER, WCKEY, Which
+from slurm.notation import moment
+from slurm.options.errors import OptionError
+from slurm.options.resolve import Resolved
+from slurm.render import accounting_table, policy_columns
+from slurm.render.policy_columns import Entry, Shown
+
+_TREE_COLUMN = "Account"
+
+
+def show(shell: Shell, resolved: Resolved, door: PolicyDoor, entity: str, line: Line) -> int:
+    """Show what there is of an entity; the exit status."""
+    with_associations = entity in (ACCOUNT, USER) and (resolved.flag("associations") or "withassoc" in line.flags or _wants_associations(entity, line))
+    entries = list(_ENTRIES[entity](door, line, with_associations))
+    kind = f"{entity} with associations" if with_associations and f"{entity} with associations" in policy_columns.DEFAULT else entity
+    default = policy_columns.DEFAULT[kind]
+    if "withcoordinators" in line.flags:
+        default += ",coordinators"
+    shown, widths = columns(entity, ",".join(line.formats) or default, tree="tree" in line.flags)
+    laid = [policy_columns.column(one, width) for one, width in zip(shown, widths, strict=True)]
+    rows = (_indented(shown, entry, "tree" in line.flags) for entry in entries)
+    header = not resolved.flag("noheader")
+    if resolved.flag("parsable") or resolved.flag("parsable2"):
+        found = accounting_table.parsable(laid, rows, header=header, ending=not resolved.flag("parsable2"))
+    else:
+        found = accounting_table.lines(laid, rows, header=header)
+    for text in found:
+        shell.stdout.write(text + "\n")
+    return 0
+
+
+def structured(shell: Shell, door: PolicyDoor, entity: str, line: Line, style: str) -> int:
+    """The records of the same entries as JSON or YAML."""
+    from slurm.commands import caller
+    from slurm.render import json_text
+
+    found = []
+    for entry in _ENTRIES[entity](door, line, entity == ASSOCIATION):
+        one = entry.account or entry.user or entry.qos or entry.cluster or entry.wckey or entry.transaction or entry.association
+        found.append(msgspec.to_builtins(one) if one is not None else dict(zip(("id", "type", "name"), entry.tres or (), strict=True)))
+    end = json_text.closing(door.cluster, *caller.names(), ["sacctmgr", *shell.argv])
+    key = entity if entity in (QOS, words.TRES) else f"{entity}s"
+    shell.stdout.write(json_text.encode({key: cast("json_text.Value", found), **end}, style))
+    return 0
+
+
+def columns(entity: str, text: str, *, tree: bool) -> tuple[list[Shown], list[int]]:
+    """The columns of a format and their widths; OptionError for one that is not there."""
+    shown: list[Shown] = []
+    widths: list[int] = []
+    for piece in text.split(","):
+        name, percent, digits = piece.strip().partition("%")
+        if not name:
+            continue
+        found = policy_columns.find(entity, name)
+        if found is None:
+            from slurm.notation.nearest import nearest  # only when something is wrong
+
+            valid = policy_columns.names(entity)
+            meant = nearest(name, valid)
+            raise OptionError(f" Unknown field '{name}'", exit_code=1, bare=True, hints=[f"did you mean {meant}?" if meant else f"valid: {', '.join(valid)}"])
+        width = policy_columns.TREE_WIDTH if tree and found.title == _TREE_COLUMN else found.width
+        if percent and digits.lstrip("-").isdigit():
+            width = int(digits)
+        shown.append(found)
+        widths.append(width)
+    return shown, widths
+
+
+def _indented(shown: Sequence[Shown], entry: Entry, tree: bool) -> list[str]:
+    texts = policy_columns.cells(shown, entry)
+    if tree:
+        texts = [" " * entry.depth + text if one.title == _TREE_COLUMN else text for one, text in zip(shown, texts, strict=True)]
+    return texts
+
+
+def _wants_associations(entity: str, line: Line) -> bool:
+    """Whether the format names something that only associations have."""
+    mine = {ACCOUNT: 4, USER: 5}[entity]
+    first = policy_columns.COLUMNS[entity][:mine]
+    for piece in ",".join(line.formats).split(","):
+        found = policy_columns.find(entity, piece.partition("%")[0].strip()) if piece.strip() else None
+        if found is not None and found not in first:
+            return True
+    return bool(line.which.clusters or line.which.partitions or line.which.parents or (entity == USER and line.which.accounts))
+
+
+class Tree:
+    """Associations with what holds at each, in the order of their trees."""
+
+    def __init__(self, door: PolicyDoor, line: Line, which: Which) -> None:
+        self._line = line
+        wanted = Which(clusters=which.clusters, with_deleted=which.with_deleted)
+        if which.users:  # theirs, and the accounts above them
+            wanted.users = [*which.users, ""]
+        self._records = cast("list[Association]", door.records(ASSOCIATION, wanted))
+        self._book = Book()
+        self._book.take(cast("list[PolicyRecord]", self._records))
+
+    def entries(self, which: Which) -> list[Entry]:
+        """Those that are meant."""
+        return [entry for entry in self._all() if _fits(entry, which)]
+
+    def _all(self) -> Iterator[Entry]:
+        for record in sorted(self._records, key=self._place):
+            one = self._book.associations.get(record.id)
+            above = self._book.associations.get(record.parent)
+            standing = self._book.standing(record.id) if one is not None else None
+            yield Entry(
+                association=record, standing=standing, parent=above.account if above is not None and not record.user else "",
+                depth=len(standing.lineage) - 1 if standing is not None else 0, inherits="wopinheritance" not in self._line.flags and "woplimits" not in self._line.flags)
+
+    def _place(self, record: Association) -> tuple[str, tuple[tuple[int, str, str], ...]]:
+        """Under each account its users, then the accounts below it, by name."""
+        path: list[tuple[int, str, str]] = []
+        one: Association | None = record
+        while one is not None:
+            path.append((0, one.user, one.partition) if one.user else (1, one.account, ""))
+            one = self._book.associations.get(one.parent)
+        return record.cluster, tuple(reversed(path))
+
+
+def _fits(entry: Entry, which: Which) -> bool:
+    one = entry.association
+    assert one is not None
+    return (
+        _among(one.account, which.accounts) and _among(one.user, which.users) and _among(one.partition, which.partitions)
+        and _among(entry.parent, which.parents) and _among(one.default_qos, which.default_qos) and (not which.ids or one.id in which.ids)
+        and (not which.qos or not {name.lower() for name in which.qos}.isdisjoint(policy_columns.effective_qos(entry))))
+
+
+def _among(text: str, names: Sequence[str]) -> bool:
+    return not names or text.lower() in (name.lower() for name in names)
+
+
+def _associations(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
+    entries = Tree(door, line, line.which).entries(line.which)
+    if "onlydefaults" in line.flags:
+        entries = [entry for entry in entries if entry.association is not None and entry.association.is_default]
+    yield from entries
+
+
+def _accounts(door: PolicyDoor, line: Line, with_associations: bool) -> Iterator[Entry]:
+    wanted = Which(names=line.which.names, descriptions=line.which.descriptions, organizations=line.which.organizations, with_deleted=line.which.with_deleted)
+    records = sorted(cast("list[Account]", door.records(ACCOUNT, wanted)), key=lambda one: one.name)
+    if not with_associations:
+        yield from (Entry(account=one) for one in records)
+        return
+    which = Which(clusters=line.which.clusters, users=line.which.users, parents=line.which.parents, qos=line.which.qos, with_deleted=line.which.with_deleted)
+    below: dict[str, list[Entry]] = {}
+    for entry in Tree(door, line, which).entries(which):
+        assert entry.association is not None
+        below.setdefault(entry.association.account, []).append(entry)
+    for one in records:
+        for entry in below.get(one.name, [Entry()] if not (which.clusters or which.users or which.parents) else []):
+            yield entry._replace(account=one)
+
+
+def _users(door: PolicyDoor, line: Line, with_associations: bool) -> Iterator[Entry]:
+    wanted = Which(names=line.which.names, admin_levels=line.which.admin_levels, with_deleted=line.which.with_deleted)
+    records = sorted(cast("list[User]", door.records(USER, wanted)), key=lambda one: one.name)
+    which = Which(
+        clusters=line.which.clusters, accounts=line.which.accounts, partitions=line.which.partitions, qos=line.which.qos, users=list(line.which.names),
+        with_deleted=line.which.with_deleted)
+    of: dict[str, list[Entry]] = {}
+    defaults: dict[str, str] = {}
+    for entry in Tree(door, line, which).entries(Which(users=which.users)):
+        one = entry.association
+        if one is not None and one.user:
+            if one.is_default:
+                defaults.setdefault(one.user, one.account)
+            if _fits(entry, which):
+                of.setdefault(one.user, []).append(entry)
+    coordinated: dict[str, list[str]] = {}
+    if "withcoordinators" in line.flags or "coord" in ",".join(line.formats).lower():
+        for account in cast("list[Account]", door.records(ACCOUNT)):
+            for name in account.coordinators:
+                coordinated.setdefault(name, []).append(account.name)
+    for user in records:
+        default = defaults.get(user.name, "")
+        if line.which.default_accounts and not _among(default, line.which.default_accounts):
+            continue
+        own: list[Entry] = of.get(user.name, [] if which.accounts or which.clusters or which.partitions else [Entry()])
+        for entry in own if with_associations else own[:1]:
+            yield entry._replace(user=user, default_account=default, coordinated=tuple(coordinated.get(user.name, ())))
+
+
+def _qos(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
+    yield from (Entry(qos=one) for one in cast("list[Qos]", door.records(QOS, line.which)))
+
+
+def _clusters(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
+    roots = {one.cluster: one for one in cast("list[Association]", door.records(ASSOCIATION, Which(accounts=["root"], users=[""])))}
+    for cluster in door.clusters(line.which)[0]:
+        yield Entry(cluster=cluster, association=roots.get(cluster.name))
+
+
+def _transactions(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
+    for one in door.transactions(line.which):
+        yield Entry(transaction=one, moment=moment.show(one.time))
+
+
+def _tres(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
+    yield from (Entry(tres=one) for one in door.clusters()[1])
+
+
+def _wckeys(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
+    yield from (Entry(wckey=one) for one in cast("list[Wckey]", door.records(WCKEY, line.which)))
+
+
+def _resources(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
+    yield from ()  # none can be added
+
+
+_ENTRIES = {
+    ACCOUNT: _accounts, USER: _users, ASSOCIATION: _associations, QOS: _qos, CLUSTER: _clusters, TRANSACTION: _transactions, words.TRES: _tres, WCKEY: _wckeys,
+    words.RESOURCE: _resources}
+SHOWN = frozenset(_ENTRIES)
+"""What is shown as a table of policy."""

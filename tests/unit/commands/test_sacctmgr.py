@@ -1,0 +1,223 @@
+"""sacctmgr: what it asks before it changes anything, what it refuses and how, whom it obeys, files of intent, and who has not heard of a change."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from slurm.model.policy import Association, User
+from slurm.model.policy_change import ASSOCIATION, USER, Which
+from slurm.slurmdbd import policy as slurmdbd_policy
+from tests.compat.policy_lab import PolicyLab, Said
+
+ALICE, BOB, OPERATOR, COORDINATOR = 3_000_001, 3_000_002, 3_000_003, 3_000_004
+USERS = {ALICE: "alice", BOB: "bob", OPERATOR: "oskar", COORDINATOR: "cora"}
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PolicyLab]:
+    monkeypatch.setattr("slurm.slurmdbd.rights.user_name", lambda uid: USERS.get(uid, "root"))
+    made = PolicyLab(tmp_path)
+    yield made
+    made.database.close()
+
+
+def users(lab: PolicyLab) -> list[str]:
+    return [record.name for record in lab.database.policy.listed(USER, Which(), 0, 100)[0] if isinstance(record, User)]
+
+
+def association(lab: PolicyLab, account: str, user: str = "") -> Association:
+    return next(one for one in lab.database.policy.listed(ASSOCIATION, Which(), 0, 100)[0] if isinstance(one, Association) and (one.account, one.user) == (account, user))
+
+
+PROMPT = ["Would you like to commit changes? (You have 30 seconds to decide)"]
+
+
+@pytest.mark.parametrize(("typed", "is_added"), [(b"y\n", True), (b"Yes\n", True), (b"n\n", False), (b"\n", False), (b"", False)])
+def test_nothing_is_changed_before_the_user_says_yes_and_the_end_of_input_is_a_no(lab: PolicyLab, typed: bytes, is_added: bool) -> None:
+    said = lab.run("sacctmgr add user carol account=research", typed=typed)
+    assert said.status == 0 and " Adding User(s)" in said.stdout and PROMPT[0] in said.stdout
+    assert ("carol" in users(lab)) == is_added
+    assert (said.stdout[-1] == "(N/y):  Changes Discarded") == (not is_added)
+
+
+def test_a_refusal_names_what_would_be_valid(lab: PolicyLab) -> None:
+    cases = {
+        "sacctmgr -i add user carol account=research maxjob=1": (" Unknown option: maxjob=1", "did you mean MaxJobs?"),
+        "sacctmgr -i modify user alice set adminlevel=king": (" Unknown admin level: king", "valid: None, Operator, Administrator"),
+        "sacctmgr show assoc format=acount": (" Unknown field 'acount'", "did you mean Account?"),
+        "sacctmgr -i modify user alice set qos=hgh": ("You gave a bad qos 'hgh'.", "valid: normal, high, preempt"),
+        "sacctmgr -i add account x cluster=nosuch": ("The cluster nosuch doesn't exist", "clusters: lab"),
+        "sacctmgr frobnicate": ("invalid keyword: frobnicate", "valid: add")}
+    for command, (first, hint) in cases.items():
+        said = lab.run(command)
+        assert said.status == 1 and first in said.stderr[0], (command, said)
+        assert any(hint in line for line in said.stderr[1:]), (command, said)
+
+
+@pytest.mark.parametrize("words", ["grpjobsaccrue=3", "maxjobsaccrue=3", "minpriothreshold=5", "wckeys=a", "defaultwckey=a"])
+def test_what_is_not_carried_out_is_refused_with_a_sentence(lab: PolicyLab, words: str) -> None:
+    said = lab.run(f"sacctmgr -i modify user alice set {words}")
+    assert said.status == 1 and "is not supported by slurm-py yet: " in said.stderr[0]
+
+
+@pytest.mark.parametrize("words", ["show federation", "show event", "show runawayjobs", "add resource matlab", "add federation x", "clear stats", "load clean file=x"])
+def test_words_that_are_not_carried_out_are_refused_with_a_sentence(lab: PolicyLab, words: str) -> None:
+    said = lab.run(f"sacctmgr -i {words}")
+    assert said.status == 1 and "is not supported by slurm-py yet" in said.stderr[0]
+
+
+def test_nobody_changes_what_is_not_his_and_reads_slurms_words(lab: PolicyLab) -> None:
+    said = lab.run("sacctmgr -i add user mallory account=research", uid=BOB)
+    assert said.status == 1 and said.stderr[:2] == [
+        " error: Problem adding user associations: Access/permission denied (Only admins/operators/coordinators can add accounts)",
+        "sacctmgr: error: Getting response to message type: DBD_FINI"]
+    said = lab.run("sacctmgr -i delete user alice", uid=BOB)
+    assert said.status == 1 and said.stderr[:2] == [
+        "sacctmgr: error: Your user doesn't have privilege to perform this action", " Error with request: Access/permission denied"]
+    assert users(lab) == ["root", "alice", "bob"]
+
+
+ALLOWED = {
+    # who may: operator, coordinator of research, bob himself
+    "add user carol account=research": (True, True, False),
+    "add user carol account=students": (True, False, False),
+    "add user carol account=research,students": (True, False, False),
+    "add user carol account=research defaultaccount=students": (True, False, False),
+    "add user carol account=research adminlevel=operator": (True, False, False),
+    "add user carol account=research adminlevel=administrator": (False, False, False),
+    "add account below parent=research": (True, True, False),
+    "add account beside": (True, False, False),
+    "add account research2 parent=students": (True, False, False),
+    "modify user alice set adminlevel=operator": (True, False, False),
+    "modify user bob set adminlevel=administrator": (False, False, False),
+    "modify user alice account=research set maxjobs=9": (True, True, False),
+    "modify user alice set maxjobs=9": (True, False, False),
+    "modify user cora account=research set maxjobs=9": (True, False, False),
+    "modify user bob set maxjobs=9": (True, False, False),
+    "modify user bob set defaultaccount=students": (True, False, True),
+    "modify account research set description=x": (True, True, False),
+    "modify account research set parent=students": (True, False, False),
+    "modify account students set maxjobs=1": (True, False, False),
+    "delete user alice": (True, False, False),
+    "delete user alice account=research": (True, True, False),
+    "delete account research": (True, False, False),
+    "delete account students": (True, False, False),
+    "add qos x": (True, False, False),
+    "modify qos normal set priority=5": (True, False, False),
+    "delete qos high": (True, False, False),
+    "add cluster other": (False, False, False),
+    "delete cluster lab": (False, False, False),
+    "modify cluster lab set maxjobs=5": (True, False, False),
+    "add coordinator account=research name=alice": (True, True, False),
+    "add coordinator account=students name=bob": (True, False, False),
+    "delete coordinator account=research name=cora": (True, True, False),
+}
+
+
+@pytest.mark.parametrize("words", ALLOWED)
+def test_each_has_his_rights_and_no_more(lab: PolicyLab, words: str) -> None:
+    for line in ("add user oskar account=students adminlevel=operator", "add user cora account=research", "add coordinator account=research name=cora"):
+        assert lab.run(f"sacctmgr -i {line}").status == 0
+    for uid, allowed in zip((OPERATOR, COORDINATOR, BOB), ALLOWED[words], strict=True):
+        said = lab.run(f"sacctmgr {words}", uid=uid, typed=b"n\n")  # a trial is refused as the change would be
+        denied = any("Access/permission denied" in line for line in said.stderr)
+        assert denied != allowed, (USERS[uid], words, said)
+        assert allowed or said.status == 1
+
+
+def test_a_change_is_answered_when_the_controller_has_it(lab: PolicyLab) -> None:
+    lab.controller.told.clear()
+    assert lab.run("sacctmgr -i add user carol account=research").stderr == []
+    told = [record for message in lab.controller.told if not message.part for record in message.records]
+    assert [record for record in told if isinstance(record, User)] == [User(name="carol")]
+    assert association(lab, "research", "carol") in told
+
+
+def test_a_controller_that_has_not_taken_a_change_is_named(lab: PolicyLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurmdbd_policy, "SETTLE_SECONDS", 0.05)
+    lab.controller.takes = False
+    said = lab.run("sacctmgr -i modify user alice set maxjobs=5")
+    assert said.status == 0 and said.stderr == ["sacctmgr: warning: cluster lab: its slurmctld has not taken it within 0 s"]
+    assert association(lab, "research", "alice").limits == {"MaxJobs": {"": 5}}
+
+
+def test_limits_are_set_changed_and_cleared_by_all_their_names(lab: PolicyLab) -> None:
+    def now() -> dict[str, dict[str, int]]:
+        return association(lab, "research").limits
+
+    lab.run("sacctmgr -i modify account research set GrpTRES=cpu=64,mem=1T,gres/gpu=4 MaxWall=1-00:00:00 GrpNodes=8 maxsubmit=5")
+    assert now() == {
+        "GrpTRES": {"cpu": 64, "mem": 1048576, "gres/gpu": 4, "node": 8}, "MaxWallDurationPerJob": {"": 1440}, "MaxSubmitJobs": {"": 5}}
+    lab.run("sacctmgr -i modify account research set GrpTRES=cpu=-1,gres/gpu=2 MaxWall=-1 MaxSubmitJobs=-1")
+    assert now() == {"GrpTRES": {"mem": 1048576, "gres/gpu": 2, "node": 8}}
+    lab.run("sacctmgr -i modify account research set GrpTRES=-1")
+    assert now() == {}
+
+
+def test_a_file_is_loaded_once_shows_what_it_changes_and_then_changes_nothing(lab: PolicyLab, tmp_path: Path) -> None:
+    file = tmp_path / "lab.cfg"
+    lab.run(f"sacctmgr dump lab file={file}")
+    assert lab.run(f"sacctmgr -i load file={file}") == Said([" Nothing new added."], [], 0)
+    text = file.read_text().replace("Fairshare=10", "Fairshare=20:GrpTRES=cpu=8,node=2") + "Parent - 'research'\nAccount - 'lasers':Description='light':Fairshare=3\n"
+    file.write_text(text + "Parent - 'lasers'\nUser - 'carol':DefaultAccount='lasers':AdminLevel='Operator':MaxJobs=2\n")
+    said = lab.run(f"sacctmgr load file={file}", typed=b"n\n")
+    assert said.stdout[:3] == [
+        " ~ Account research: shares=20, GrpTRES=cpu=8,node=2", " + Account lasers: description=light, parent=research, shares=3",
+        " + User carol in lasers: MaxJobs=2, admin_level=Operator"]
+    assert "carol" not in users(lab)
+    assert lab.run(f"sacctmgr -i load file={file}").status == 0
+    assert association(lab, "research").limits == {"GrpTRES": {"cpu": 8, "node": 2}} and association(lab, "lasers", "carol").is_default
+    assert lab.run(f"sacctmgr -i load file={file}") == Said([" Nothing new added."], [], 0)
+
+
+def test_a_file_makes_a_cluster_like_the_one_it_was_dumped_from(lab: PolicyLab, tmp_path: Path) -> None:
+    file, again = tmp_path / "lab.cfg", tmp_path / "again.cfg"
+    lab.run(f"sacctmgr dump lab file={file}")
+    fresh_folder = tmp_path / "fresh"
+    fresh_folder.mkdir()
+    fresh = PolicyLab(fresh_folder, setup=())
+    assert fresh.run(f"sacctmgr -i load file={file}").status == 0
+    fresh.run(f"sacctmgr dump lab file={again}")
+    assert again.read_text() == file.read_text()
+    fresh.database.close()
+
+
+def test_a_conversation_carries_out_line_after_line(lab: PolicyLab) -> None:
+    said = lab.run("sacctmgr -i", typed=b"add account physics\nshow bogus\nlist account format=account -P\nquit\n")
+    assert any(" Adding Account(s)" in line for line in said.stdout) and association(lab, "physics").account == "physics"
+    assert said.stderr[0] == "No valid entity in list command"
+
+
+def test_removed_records_are_shown_when_they_are_asked_for(lab: PolicyLab) -> None:
+    lab.run("sacctmgr -i delete user bob")
+    assert "bob" not in str(lab.run("sacctmgr -nP show user").stdout)
+    assert lab.run("sacctmgr -nP show user withdeleted format=user").stdout == ["alice", "bob", "root"]
+
+
+def test_what_holds_for_a_user_is_shown_with_what_comes_from_above_unless_it_is_not_wanted(lab: PolicyLab) -> None:
+    lab.run("sacctmgr -i modify account research set maxjobs=7")
+    assert lab.run("sacctmgr -nP show assoc user=alice format=user,maxjobs,qos").stdout == ["alice|7|high,normal,preempt"]
+    assert lab.run("sacctmgr -nP show assoc user=alice format=user,maxjobs,qos wopi").stdout == ["alice||"]
+
+
+def test_control_characters_are_refused_in_names_and_escaped_where_they_are_shown(lab: PolicyLab) -> None:
+    said = lab.run("sacctmgr -i add account 'evil\x1b[2J'")
+    assert said.status == 1 and "\x1b" not in "".join(said.stderr) and "no control characters" in "".join(said.stderr)
+
+
+def test_readonly_changes_nothing(lab: PolicyLab) -> None:
+    assert lab.run("sacctmgr -i -r add account x") == Said([], ["Can't run this command in readonly mode."], 1)
+
+
+def test_records_are_told_as_json_and_yaml_too(lab: PolicyLab) -> None:
+    found = json.loads("\n".join(lab.run("sacctmgr --json show user").stdout))
+    assert [(one["name"], one.get("admin_level")) for one in found["users"]] == [("alice", "None"), ("bob", "None"), ("root", "Administrator")]
+    assert [one["limits"]["MaxJobsPerUser"][""] for one in json.loads("\n".join(lab.run("sacctmgr show qos high --json").stdout))["qos"]] == [10]
+    assert "!!str name: !!str alice" in "\n".join(lab.run("sacctmgr show user --yaml").stdout)
+
+
+def test_quiet_says_nothing_of_what_was_done(lab: PolicyLab) -> None:
+    assert lab.run("sacctmgr --quiet -i add account physics") == Said([], [], 0)
+    assert lab.run("sacctmgr --verbose -i add account chemistry").stdout[0] == " Adding Account(s)"
