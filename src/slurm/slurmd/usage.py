@@ -20,6 +20,8 @@ from slurm.slurmd import control
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.usage import energy, processes
+from slurm.slurmd.stepd.usage.reaping import Reaped
+from slurm.slurmd.stepd.usage.task import TaskUsage
 from slurm.wire import node_messages as n
 
 log = logging.getLogger("slurmd.usage")
@@ -105,12 +107,31 @@ class _Figures(msgspec.Struct):
     energy: int | None = None
 
 
+class _Short(msgspec.Struct):
+    """What it tells of a step that nobody looked at (gatherer.of_short_step)."""
+
+    ended: list[tuple[int, float, float, int, int, int, int]]
+    floor: int
+
+
+def _of_short(told: _Short) -> _Figures:
+    tasks: dict[int, TaskUsage] = {}
+    for rank, *figures in told.ended:
+        task = tasks.get(rank)
+        if task is None:
+            task = tasks[rank] = TaskUsage(rank, told.floor)
+        task.reaped(Reaped(0, *figures))  # type: ignore[arg-type]
+    for task in tasks.values():
+        task.never_seen_holding(None)
+    return _Figures([task.told() for task in tasks.values()])  # type: ignore[misc]
+
+
 def of(told: Mapping[str, object] | None, node: str) -> Usage | None:
     """What a step used on this node, as its slurmstepd told it; None where it did not, or not so that it can be read."""
     if told is None:
         return None
     try:
-        figures = msgspec.convert(told, _Figures)
+        figures = msgspec.convert(told, _Figures) if "ended" not in told else _of_short(msgspec.convert(told, _Short))
     except msgspec.ValidationError as error:
         log.error("what a step used cannot be read, it is told without: %s", error)
         return None

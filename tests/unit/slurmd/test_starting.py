@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -81,7 +81,7 @@ def test_a_task_that_cannot_open_its_files_says_so_although_it_is_over(tmp_path:
 def test_the_others_count_as_children_once_the_end_of_the_first_has_started_them() -> None:
     """The step is not over between the end of its first task and the start of those that waited for what it opened."""
     step = Step.__new__(Step)
-    step.gatherer = SimpleNamespace(traffic=lambda pid: (0, 0), reaped=lambda pid, used, traffic: None)  # type: ignore[assignment]
+    step._began, step._gatherer, step._reaped = time.monotonic(), None, []
     step.tasks = [Task(0, 0), Task(1, 1)]
     step.tasks[0].pid = os.spawnvp(os.P_NOWAIT, "true", ["true"])
 

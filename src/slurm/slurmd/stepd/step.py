@@ -20,8 +20,8 @@ from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.slurmd.stepd.starting import Starting
 from slurm.slurmd.stepd.tasks import FAILED_STATUS, Task
 from slurm.slurmd.stepd.timekeeping import Timekeeping
-from slurm.slurmd.stepd.usage.gatherer import Gatherer
-from slurm.slurmd.stepd.usage.reaping import reap
+from slurm.slurmd.stepd.usage.gatherer import Gatherer, of_short_step
+from slurm.slurmd.stepd.usage.reaping import Reaped, reap
 
 _FAULTS = 20
 """So many faults of our own are told and survived; then the step is given up."""
@@ -47,7 +47,8 @@ class Step:
         self.recorded = False  # whether the last line of its journal is on disk
         self.io: StepIO | None = None
         self.cgroup: Cgroup | None = None
-        self.gatherer = Gatherer(self.record, self.tasks, lambda: self.cgroup)
+        self._gatherer: Gatherer | None = None
+        self._reaped: list[Reaped] = []  # before there is one
         self.plumbing: Plumbing | None = None
         self.starting: Starting | None = None
         self.control: Control | None = None
@@ -99,7 +100,7 @@ class Step:
 
     def on_child(self) -> None:
         """A child has ended."""
-        ended, self.children = reap(self.gatherer.traffic, self.gatherer.reaped)
+        ended, self.children = reap(self._count)
         for task in self.tasks:
             if task.status is None and task.pid in ended:
                 task.status = ended[task.pid]
@@ -177,6 +178,28 @@ class Step:
             if report is not None:
                 telling.write_line(report, line)
 
+    # --- usage -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def gatherer(self) -> Gatherer:
+        """Who looks at its processes; made when somebody looks: for most steps nobody does."""
+        if self._gatherer is None:
+            self._gatherer = Gatherer(self.record, self.tasks, lambda: self.cgroup)
+            for process in self._reaped:
+                self._gatherer.reaped(process)
+        return self._gatherer
+
+    @property
+    def is_gathered(self) -> bool:
+        """Whether somebody has looked."""
+        return self._gatherer is not None
+
+    def _count(self, process: Reaped) -> None:
+        if self._gatherer is not None:
+            self._gatherer.reaped(process)
+        else:
+            self._reaped.append(process)
+
     # --- memory ----------------------------------------------------------------------------------------------------------
 
     def look_at_memory(self) -> None:
@@ -199,7 +222,7 @@ class Step:
     def _used(self) -> dict[str, object] | None:
         """What it used; a fault of ours in counting keeps nobody from hearing how it ended."""
         try:
-            return self.gatherer.usage()
+            return self._gatherer.usage() if self._gatherer is not None else of_short_step(self._reaped, self.tasks)
         except Exception as error:  # noqa: BLE001 - it is told, and the end is told without
             self.complain(f"what it used cannot be told: {error!r}")
             traceback.print_exception(error)

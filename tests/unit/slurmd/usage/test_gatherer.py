@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 
 import msgspec
@@ -15,8 +14,9 @@ from slurm.model.errors import InvalidRequest
 from slurm.model.settings import Settings
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.tasks import Task
-from slurm.slurmd.stepd.usage.gatherer import Gatherer
+from slurm.slurmd.stepd.usage.gatherer import Gatherer, of_short_step
 from slurm.slurmd.stepd.usage.processes import Processes
+from slurm.slurmd.stepd.usage.reaping import Reaped
 from slurm.slurmd.stepd.usage.task import TaskUsage
 from slurm.slurmd.stepd.usage.tree import Tree
 from slurm.slurmd.usage import of
@@ -34,8 +34,8 @@ def begun(*pids: int) -> list[Task]:
     return tasks
 
 
-def ended(pid_user: float = 0.0, system: float = 0.0, most_mb: int = 0, faults: int = 0) -> resource.struct_rusage:
-    return resource.struct_rusage((pid_user, system, most_mb * 1024, 0, 0, 0, 0, faults, 0, 0, 0, 0, 0, 0, 0, 0))
+def ended(pid: int, user: float = 0.0, system: float = 0.0, most_mb: int = 0, faults: int = 0, read: int = 0, written: int = 0) -> Reaped:
+    return Reaped(pid, user, system, most_mb * 1024, faults, read, written)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_time_counts_once_whether_seen_waited_for_or_both(machine):
     assert usage(found).taken["cpu"].most.value == 7000
     machine.process(60, STEPD, user=2.0, system=1.0, waited=4.0, read=100, written=7, faults=3)
     machine.end(61)
-    found.reaped(60, ended(6.0, 1.0, most_mb=3, faults=3), (110, 8))
+    found.reaped(ended(60, 6.0, 1.0, most_mb=3, faults=3, read=110, written=8))
     machine.end(60)
     told = usage(found)
     assert (told.user_seconds, told.system_seconds) == (6.0, 1.0)
@@ -131,11 +131,11 @@ def test_a_child_that_lives_on_without_its_parent_counts_again_with_the_next_loo
     machine.process(62, 61, user=5.0)
     found.look()
     machine.end(61)
-    found.reaped(61, ended(3.0), (0, 0))
+    found.reaped(ended(61, 3.0))
     machine.process(62, STEPD, user=6.0)
     found.look()
     assert usage(found).user_seconds == 9.0
-    found.reaped(62, ended(6.5), (0, 0))
+    found.reaped(ended(62, 6.5))
     machine.end(62)
     assert usage(found).user_seconds == 9.5
 
@@ -152,21 +152,32 @@ def test_what_was_told_is_not_lost_when_a_parent_does_not_wait_for_its_child(mac
 
 def test_a_short_task_has_what_wait_tells_of_it():
     task = TaskUsage(0, left_by_fork=20 * MB)
-    task.reaped(7, ended(0.02, 0.01, most_mb=300), (5, 6))
+    task.reaped(ended(7, 0.02, 0.01, most_mb=300))
     assert task.most_memory == 300 * MB
     short = TaskUsage(0, left_by_fork=20 * MB)
-    short.reaped(7, ended(0.001, 0.001, most_mb=18), (0, 0))
+    short.reaped(ended(7, 0.001, 0.001, most_mb=18))
     short.never_seen_holding(None)
     assert short.most_memory == 18 * MB
     bounded = TaskUsage(0, left_by_fork=20 * MB)
-    bounded.reaped(7, ended(0.001, 0.001, most_mb=18), (0, 0))
+    bounded.reaped(ended(7, 0.001, 0.001, most_mb=18))
     bounded.never_seen_holding(2 * MB)
     assert bounded.most_memory == 2 * MB
     seen = TaskUsage(0, left_by_fork=20 * MB)
     seen.held(6 * MB)
-    seen.reaped(7, ended(0.001, 0.001, most_mb=18), (0, 0))
+    seen.reaped(ended(7, 0.001, 0.001, most_mb=18))
     seen.never_seen_holding(None)
     assert seen.most_memory == 6 * MB
+
+
+def test_a_step_that_nobody_looked_at_tells_of_the_processes_that_were_waited_for():
+    tasks = begun(60, 70)
+    assert of_short_step([], tasks) is None
+    told = of_short_step([ended(60, 1.0, most_mb=300, read=5), ended(70, 2.0, 0.5, most_mb=400, written=6), ended(99, 0.25, faults=2)], tasks)
+    found = of(json.loads(json.dumps(told)), "cn07")
+    assert found is not None
+    assert (found.user_seconds, found.system_seconds) == (3.25, 0.5)
+    assert (found.taken["mem"].most.value, found.taken["mem"].most.task, found.taken["mem"].least.value) == (400 * MB, 5, 300 * MB)
+    assert (found.taken["cpu"].least.value, found.taken["pages"].most.task, found.taken["fs/disk"].total, found.given["fs/disk"].total) == (1250, 4, 5, 6)
 
 
 def test_a_step_that_started_nothing_has_no_usage(machine):

@@ -19,12 +19,13 @@ class Gathering(Hook):
         interval = step.record.sample_seconds
         if interval:
             _look_later(step, min(FIRST_SECONDS, interval), interval)
-        if step.gatherer.energy_seconds:
+        if step.record.energy and step.gatherer.energy_seconds:
             _look_at_energy_later(step)
 
     def clean_up(self, step: Step) -> None:
         """Take the last figures."""
-        step.gatherer.finish()
+        if step.is_gathered or step.record.cgroup_usage:
+            step.gatherer.finish()
 
 
 def _done(step: Step, look: Callable[[], None]) -> bool:

@@ -16,8 +16,9 @@ from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.usage import cgroup_figures, gpu_readings
 from slurm.slurmd.stepd.usage.energy import WRAP_SECONDS, Rapl
 from slurm.slurmd.stepd.usage.processes import Processes
+from slurm.slurmd.stepd.usage.reaping import Ranked, Reaped, row_of
 from slurm.slurmd.stepd.usage.task import TaskUsage
-from slurm.slurmd.stepd.usage.tree import Ranked, Tree
+from slurm.slurmd.stepd.usage.tree import Tree
 
 FIRST_SECONDS = 1.0
 FRESH_SECONDS = 0.5
@@ -25,6 +26,17 @@ FRESH_SECONDS = 0.5
 _OWN_WORK = 2 << 20
 """Bytes by which a task may grow between its fork and its program."""
 MOST_PIDS = 4096
+
+
+def left_by_fork() -> int:
+    """Bytes that a task has resident before it becomes its program: as much as slurmstepd, of which it is a copy."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + _OWN_WORK
+
+
+def of_short_step(reaped: Sequence[Reaped], tasks: Sequence[Ranked]) -> dict[str, object] | None:
+    """What a step that nobody looked at has used: {"ended": [rank, user, system, memory in kB, page faults, read, written] of each process,
+    "floor": left_by_fork}; None when nothing of it ran."""
+    return {"ended": [row_of(process, tasks) for process in reaped], "floor": left_by_fork()} if reaped else None
 
 
 class Gatherer:
@@ -38,8 +50,8 @@ class Gatherer:
         self._processes = processes or Processes(memory_by=record.memory_by)
         self._root = root
         self._tree: Tree | None = None  # a short step needs none
-        left_by_fork = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + _OWN_WORK
-        self._used = {task.rank: TaskUsage(task.rank, left_by_fork) for task in tasks}
+        floor = left_by_fork()
+        self._used = {task.rank: TaskUsage(task.rank, floor) for task in tasks}
         self._rapl = rapl or (Rapl() if record.energy else None)
         self._joules = 0
         self._step_cpu: tuple[float, float] | None = None
@@ -93,23 +105,19 @@ class Gatherer:
         group = self._cgroup()
         return group.pids() if group is not None else ()
 
-    def traffic(self, pid: int) -> tuple[int, int]:
-        """Bytes read and written by a process that has ended and was not waited for."""
-        return self._processes.traffic(pid)
-
-    def reaped(self, pid: int, used: resource.struct_rusage, traffic: tuple[int, int]) -> None:
+    def reaped(self, process: Reaped) -> None:
         """A child of slurmstepd was waited for."""
-        rank = next((task.rank for task in self._tasks if task.pid == pid), None)
+        rank = next((task.rank for task in self._tasks if task.pid == process.pid), None)
         if rank is None and self._tree is not None:
-            rank = self._tree.rank_of(pid)
-        self._used[self._tasks[0].rank if rank is None else rank].reaped(pid, used, traffic)
+            rank = self._tree.rank_of(process.pid)
+        self._used[self._tasks[0].rank if rank is None else rank].reaped(process)
 
     def finish(self) -> None:
         """All tasks have ended; the cgroup is still there."""
         self._ask_cgroup()
         self.look_at_energy()
         group = self._cgroup()
-        at_most = cgroup_figures.peak(group.path) if group is not None and len(self._used) == 1 else None
+        at_most = cgroup_figures.peak(group.path) if group is not None and self._record.cgroup_usage and len(self._used) == 1 else None
         for used in self._used.values():
             used.never_seen_holding(at_most)
 

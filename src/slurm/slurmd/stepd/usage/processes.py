@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from slurm.slurmd.stepd.usage import reaping
+
 RSS, PSS, NO_SHARED = "rss", "pss", "noshared"
 """What counts as a process's memory: what is resident, its fair share of that (UsePss), or what it shares with nobody (NoShared)."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -67,11 +69,8 @@ class Processes:
             int(fields[9]) + int(fields[10]), int(fields[20]), int(fields[21]) * _PAGE)
 
     def traffic(self, pid: int) -> tuple[int, int]:
-        """(bytes read, bytes written) by a process, also by one that has ended and was not waited for."""
-        lines = self._read(f"{pid}/io").split(b"\n", 2)
-        if len(lines) < 3:
-            return 0, 0
-        return int(lines[0][7:]), int(lines[1][7:])  # "rchar: 6976", "wchar: 0"
+        """(bytes read, bytes written) by a process."""
+        return reaping.traffic(pid, self._root)
 
     def variable(self, pid: int, name: str) -> str:
         """A variable of the environment with which a process was started; "" where it has none or may not be read."""

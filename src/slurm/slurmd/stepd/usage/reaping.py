@@ -1,24 +1,72 @@
-"""Waiting for what has ended, with a last look at what it has read and written: after wait4(2) nobody knows it any more."""
+"""Waiting for what has ended, with a last look at what it has read and written: after wait4(2) nobody knows it any more.
+
+All that a short step pays for its usage is here.
+"""
 
 from __future__ import annotations
 
 import os
-import resource
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+_ENDED = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 
-def reap(traffic: Callable[[int], tuple[int, int]],
-         count: Callable[[int, resource.struct_rusage, tuple[int, int]], None]) -> tuple[dict[int, int], bool]:
-    """Wait for every child that has ended: (pid → wait status, whether children are left). `count(pid, usage, traffic(pid))` for each."""
+class Ranked(Protocol):
+    """A task: its rank in the step, and the process that it began with (0: not started yet)."""
+
+    rank: int
+    pid: int
+
+
+class Reaped(NamedTuple):
+    """A process that was waited for: what it and the processes that it had waited for took. Memory is the largest resident set among them, in kB."""
+
+    pid: int
+    user: float
+    system: float
+    memory: int
+    faults: int
+    read: int
+    written: int
+
+
+def reap(count: Callable[[Reaped], None]) -> tuple[dict[int, int], bool]:
+    """Wait for every child that has ended, and `count` each: (pid → wait status, whether children are left)."""
     ended: dict[int, int] = {}
     while True:
         try:
-            waiting = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            waiting = os.waitid(os.P_ALL, 0, _ENDED)
         except ChildProcessError:
             return ended, False
         if waiting is None:
             return ended, True
-        bytes_ = traffic(waiting.si_pid)
+        read, written = traffic(waiting.si_pid)
         pid, status, used = os.wait4(waiting.si_pid, 0)
         ended[pid] = status
-        count(pid, used, bytes_)
+        count(Reaped(pid, used[0], used[1], used[2], used[7], read, written))
+
+
+def traffic(pid: int, root: str = "/proc") -> tuple[int, int]:
+    """(bytes read, bytes written) by a process, also by one that has ended and was not waited for; 0 where that may not be read."""
+    try:
+        descriptor = os.open(f"{root}/{pid}/io", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0, 0
+    try:
+        lines = os.read(descriptor, 256).split(b"\n", 2)
+    except OSError:
+        return 0, 0
+    finally:
+        os.close(descriptor)
+    return (int(lines[0][7:]), int(lines[1][7:])) if len(lines) > 2 else (0, 0)  # "rchar: 6976", "wchar: 0"
+
+
+def row_of(reaped: Reaped, tasks: Iterable[Ranked]) -> list[float]:
+    """It as one row: the rank of its task (the first one's for what is no task), then its figures."""
+    first = -1
+    for task in tasks:
+        if task.pid == reaped.pid:
+            return [task.rank, *reaped[1:]]
+        first = task.rank if first < 0 else first
+    return [first, *reaped[1:]]

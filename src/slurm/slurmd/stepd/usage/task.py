@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Iterable
 
 from slurm.slurmd.stepd.usage.processes import Reading
+from slurm.slurmd.stepd.usage.reaping import Reaped
 
 
 class Sums:
@@ -65,20 +65,20 @@ class TaskUsage:
         """Percent of a GPU's time, on average over the time in which it was looked at."""
         return round(self._gpu_sum / self._gpu_seconds) if self._gpu_seconds else 0
 
-    def reaped(self, pid: int, used: resource.struct_rusage, traffic: tuple[int, int]) -> None:
+    def reaped(self, process: Reaped) -> None:
         """A process of it was waited for by slurmstepd: what wait4(2) tells counts, with that of the processes it had waited for.
 
         So what descended from it is not counted any more as it was last seen: who lives on is seen again at the next look.
         """
-        if self._living.pop(pid, None) is not None:
-            self._forget_children({pid})
+        if self._living.pop(process.pid, None) is not None:
+            self._forget_children({process.pid})
         ended = self._ended
-        ended.user += used.ru_utime
-        ended.system += used.ru_stime
-        ended.faults += used.ru_majflt
-        ended.read += traffic[0]
-        ended.written += traffic[1]
-        largest = used.ru_maxrss * 1024
+        ended.user += process.user
+        ended.system += process.system
+        ended.faults += process.faults
+        ended.read += process.read
+        ended.written += process.written
+        largest = process.memory * 1024
         if largest > self._left_by_fork:
             self.most_memory = max(self.most_memory, largest)
         else:

@@ -7,20 +7,13 @@ passed over by their number, so that a look costs one directory listing and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
 
 from slurm.slurmd.stepd.usage.processes import Processes, Reading
+from slurm.slurmd.stepd.usage.reaping import Ranked
 
 _ANEW = 16
 """So many looks pass until the processes of others are looked at anew: a number may have been given to a new process."""
 RANK_VARIABLE = "SLURM_PROCID"
-
-
-class Ranked(Protocol):
-    """A task: its rank in the step, and the process that it began with (0: not started yet)."""
-
-    rank: int
-    pid: int
 
 
 class Tree:
