@@ -105,29 +105,39 @@ def test_the_shortest_job_that_used_something_is_told_so(run):
     run(scene)
 
 
+def shown(process):
+    """A process as ps shows it, "" when it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def answers(stage, number):
+    """What slurmd told when it was asked with this number."""
+    return [message for message in stage.heard if isinstance(message, n.UsageTold) and message.number == number]
+
+
 def test_what_runs_is_told_when_slurmctld_asks_and_a_supervisor_that_hangs_keeps_nobody_waiting(run):
     async def scene(stage):
-        def answers(number):
-            return [message for message in stage.heard if isinstance(message, n.UsageTold) and message.number == number]
-
         stage.send(stage.batch(6, f"#!/bin/bash\n{shlex.join(burning(150, 0.3))} & {shlex.join(burning(150, 0.3, 60.0))}\n"))
         stage.send(stage.batch(7, "#!/bin/bash\nsleep 60\n"))
         await stage.until(lambda: len(stage.reports(n.BatchLaunched, 6)) == len(stage.reports(n.BatchLaunched, 7)) == 1)
         for number in range(1, 100):
             stage.send(n.AskUsage(number=number, wanted=[(6, 1, n.EVERY_STEP), (7, 1, -5), (8, 1, -5)], pids=True))
-            await stage.until(lambda number=number: answers(number))
-            found = {step.job: step for step in answers(number)[0].steps}
+            await stage.until(lambda number=number: answers(stage, number))
+            found = {step.job: step for step in answers(stage, number)[0].steps}
             if found[6].usage.taken["mem"].most.value > 150 * MB and found[6].usage.user_seconds > 0.25:
                 break
         assert set(found) == {6, 7}
         assert found[6].memory > 150 * MB > 20 * MB > found[7].memory > 0
         assert [task for _, task in found[7].pids][:1] == [0] and len(found[7].pids) == 2
-        stepd = next(process for process in psutil.Process(stage.process.pid).children(recursive=True) if "slurmstepd: [7.batch]" in " ".join(process.cmdline()))
+        stepd = next(process for process in psutil.Process(stage.process.pid).children(recursive=True) if "slurmstepd: [7.batch]" in shown(process))
         stepd.suspend()
         began = time.monotonic()
         stage.send(n.AskUsage(number=200, wanted=[(6, 1, -5), (7, 1, n.EVERY_STEP)]))
-        await stage.until(lambda: answers(200))
-        assert [(step.job, step.pids) for step in answers(200)[0].steps] == [(6, [])]
+        await stage.until(lambda: answers(stage, 200))
+        assert [(step.job, step.pids) for step in answers(stage, 200)[0].steps] == [(6, [])]
         assert time.monotonic() - began < 4.0
         stepd.resume()
         for job in (6, 7):
@@ -164,7 +174,7 @@ def nvmlDeviceGetProcessUtilization(handle, since): return [Sample(pid, since + 
 
 def test_what_a_step_takes_of_its_gpus_is_measured_while_it_runs(run):
     def meters(stage):
-        return [process for process in psutil.Process(stage.process.pid).children() if "gpu_meter" in " ".join(process.cmdline())]
+        return [process for process in psutil.Process(stage.process.pid).children() if "gpu_meter" in shown(process)]
 
     async def scene(stage):
         stage.send(stage.batch(8, "#!/bin/bash\nsleep 60\n"))
@@ -172,8 +182,8 @@ def test_what_a_step_takes_of_its_gpus_is_measured_while_it_runs(run):
         await stage.until(lambda: meters(stage), BUSY_SECONDS)
         for number in range(1, 1000):
             stage.send(n.AskUsage(number=number, wanted=[(9, 1, -5)]))
-            await stage.until(lambda number=number: [one for one in stage.heard if isinstance(one, n.UsageTold) and one.number == number])
-            steps = stage.heard[-1].steps
+            await stage.until(lambda number=number: answers(stage, number))
+            steps = answers(stage, number)[0].steps
             if steps and steps[0].usage.taken["gres/gpumem"].total:
                 break
         stage.kill_slurmd()

@@ -23,6 +23,8 @@ from slurm.slurmd.stepd.timekeeping import Timekeeping
 from slurm.slurmd.stepd.usage.gatherer import Gatherer, of_short_step
 from slurm.slurmd.stepd.usage.reaping import Reaped, reap
 
+_CLOSELY_SECONDS = 0.1
+"""A step that lasted so long may pay for what it read and wrote being looked up."""
 _FAULTS = 20
 """So many faults of our own are told and survived; then the step is given up."""
 
@@ -49,6 +51,7 @@ class Step:
         self.cgroup: Cgroup | None = None
         self._gatherer: Gatherer | None = None
         self._reaped: list[Reaped] = []  # before there is one
+        self._began = time.monotonic()
         self.plumbing: Plumbing | None = None
         self.starting: Starting | None = None
         self.control: Control | None = None
@@ -100,7 +103,7 @@ class Step:
 
     def on_child(self) -> None:
         """A child has ended."""
-        ended, self.children = reap(self._count)
+        ended, self.children = reap(self._count, closely=time.monotonic() - self._began > _CLOSELY_SECONDS)
         for task in self.tasks:
             if task.status is None and task.pid in ended:
                 task.status = ended[task.pid]

@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
+_BLOCK = 512
+"""Bytes of what ru_inblock and ru_oublock count."""
 _ENDED = os.WEXITED | os.WNOHANG | os.WNOWAIT
 
 
@@ -31,20 +33,23 @@ class Reaped(NamedTuple):
     written: int
 
 
-def reap(count: Callable[[Reaped], None]) -> tuple[dict[int, int], bool]:
-    """Wait for every child that has ended, and `count` each: (pid → wait status, whether children are left)."""
+def reap(count: Callable[[Reaped], None], *, closely: bool) -> tuple[dict[int, int], bool]:
+    """Wait for every child that has ended, and `count` each: (pid → wait status, whether children are left).
+
+    `closely`: what they read and wrote is looked up; that takes 80 µs a process. Else what they read and wrote of disks counts, which wait4(2) tells.
+    """
     ended: dict[int, int] = {}
     while True:
         try:
-            waiting = os.waitid(os.P_ALL, 0, _ENDED)
+            waiting = os.waitid(os.P_ALL, 0, _ENDED) if closely else None
+            found = traffic(waiting.si_pid) if waiting is not None else None
+            pid, status, used = os.wait4(waiting.si_pid if waiting is not None else -1, os.WNOHANG)
         except ChildProcessError:
             return ended, False
-        if waiting is None:
+        if pid == 0:
             return ended, True
-        read, written = traffic(waiting.si_pid)
-        pid, status, used = os.wait4(waiting.si_pid, 0)
         ended[pid] = status
-        count(Reaped(pid, used[0], used[1], used[2], used[7], read, written))
+        count(Reaped(pid, used[0], used[1], used[2], used[7], *(found or (used[9] * _BLOCK, used[10] * _BLOCK))))
 
 
 def traffic(pid: int, root: str = "/proc") -> tuple[int, int]:
