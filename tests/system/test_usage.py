@@ -48,6 +48,33 @@ def test_a_running_job_shows_what_it_uses_and_which_processes_it_has_also_over_a
     assert refused.status == 1 and "already completed" in refused.err
 
 
+def clock(text: str) -> float:
+    """Seconds of a time as sacct writes it: 00:01.888, 01:02:03."""
+    seconds = 0.0
+    for part in text.split(":"):
+        seconds = 60 * seconds + float(part)
+    return seconds
+
+
+def test_sacct_tells_truly_what_a_job_took_and_which_of_sixteen_tasks_took_most(cluster: Cluster) -> None:
+    lone = cluster.sbatch("-n1", "--mem=500M", "--wrap", shlex.join([sys.executable, "-S", "-c", HOLD.replace("time.sleep(600)", "")]))
+    greedy = f"[ $SLURM_PROCID = 11 ] && exec {shlex.join([sys.executable, '-S', '-c', 'table = bytearray(200 << 20)'])}; exec sleep 0.2"
+    many = cluster.sbatch("-n16", "--mem=8G", cluster.script("many.sh", f"#!/bin/bash\nsrun -n16 sh -c {shlex.quote(greedy)}\n"))
+    cluster.until_ended(lone, many, seconds=120)
+
+    def told(step: str, *fields: str) -> list[str]:
+        words = cluster.ok("sacct", "-j", step, "-n", "-P", "-o", ",".join(("JobID", "State", *fields))).strip().split("|")
+        return words[2:] if words[:2] == [step, "COMPLETED"] else []
+
+    cluster.until(lambda: told(f"{lone}.batch", "MaxRSS") and told(f"{many}.0", "MaxRSS"), why="both steps are on record")
+    user, system, memory = told(f"{lone}.batch", "UserCPU", "SystemCPU", "MaxRSS")
+    assert clock(user) + clock(system) == pytest.approx(2.05, rel=0.1)
+    assert int(memory.removesuffix("K")) == pytest.approx(306 << 10, rel=0.1)
+    task, node, memory, count = told(f"{many}.0", "MaxRSSTask", "MaxRSSNode", "MaxRSS", "NTasks")
+    assert (task, node, count) == ("11", cluster.field(many, "NodeList"), "16")
+    assert int(memory.removesuffix("K")) == pytest.approx(206 << 10, rel=0.1)
+
+
 def test_the_processes_of_a_step_are_listed_by_task(cluster: Cluster) -> None:
     script = cluster.script("steps.sh", f"#!/bin/bash\nsrun -n2 sh -c {shlex.quote(gate('go'))}\n")
     job = cluster.sbatch("-n2", script)

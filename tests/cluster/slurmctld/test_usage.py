@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import msgspec
+import pytest
 
 from slurm.client import usage
 from slurm.model.accounting import Extreme, TresUsage, Usage
@@ -13,6 +14,7 @@ from slurm.model.errors import InvalidRequest, NotPermitted
 from slurm.model.ids import NodeName
 from slurm.net.signing import Checker
 from slurm.slurmctld import live_usage
+from slurm.slurmctld.handlers import steps
 from slurm.wire import node_messages as n
 from slurm.wire.step_credential import opened
 from tests.cluster.slurmctld.conftest import ALICE, BOB, ROOT, Client, FakeNode, Play, Stage
@@ -189,5 +191,32 @@ def test_how_often_usage_is_looked_at_travels_with_job_and_step(play: Play) -> N
         for job, asked, found in ((jobs[0], {}, -1), (jobs[1], {}, 7), (jobs[1], {"sample_seconds": 0}, 0)):
             granted = await s.client().ask("CreateStep", job_id=job, request={"name": "s", "ntasks": 1, "overlap": True, **asked})
             assert opened(granted["credential"], key).sampling == found
+
+    play(scene)
+
+
+def test_a_step_of_which_srun_says_that_it_is_over_waits_for_what_its_nodes_report(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        nodes = [await s.node("cn01"), await s.node("cn02")]
+        job = await running(s, nodes)
+        finished = s.client().begin("FinishStep", job_id=job, step_id=0, status=0)
+        nodes[0].report(n.StepEnded, job=job, attempt=1, step=0, status=0, usage=used(2.0, 30, "cn01", 0, 1))
+        await s.until(lambda: s.ctl.cluster.job(job).steps[0].nodes_left == ["cn02"])
+        assert not finished.done()
+        assert s.ctl.cluster.job(job).steps[0].usage.user_seconds == 2.0
+        nodes[1].report(n.StepEnded, job=job, attempt=1, step=0, status=0, usage=used(4.0, 30, "cn02", 2))
+        assert (await finished)["type"] == "Done"
+        assert 0 not in s.ctl.cluster.job(job).steps
+
+    play(scene)
+
+
+def test_a_node_that_is_away_or_never_reports_keeps_no_srun_waiting_for_long(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(s: Stage) -> None:
+        nodes = [await s.node("cn01"), await s.node("cn02")]
+        job = await running(s, nodes)
+        monkeypatch.setattr(steps, "REPORT_SECONDS", 0.2)
+        assert (await s.client().ask("FinishStep", job_id=job, step_id=0, status=0))["type"] == "Done"
+        assert 0 not in s.ctl.cluster.job(job).steps
 
     play(scene)

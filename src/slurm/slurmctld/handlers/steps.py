@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from slurm.core import steps
 from slurm.core.events import StepCreated, StepExited
 from slurm.model.errors import NotFound, NotNow, Unsupported
 from slurm.model.ids import StepId
+from slurm.model.job import Job
 from slurm.model.states import JobState
 from slurm.slurmctld import launch
 from slurm.slurmctld.certifying import USER_SECONDS
@@ -14,6 +17,9 @@ from slurm.slurmctld.environment import step_variables
 from slurm.slurmctld.session import Session, group_ids
 from slurm.wire import messages as m
 from slurm.wire.step_credential import StepCredential, seal
+
+REPORT_SECONDS = 2.0
+"""So long a node may take to report the end of a step of which its srun has heard."""
 
 
 async def on_create(ctl: Controller, session: Session, message: m.CreateStep) -> m.StepGranted:
@@ -53,6 +59,21 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
         kill_wait=ctl.cluster.settings.kill_wait)
 
 
+async def _reported(ctl: Controller, job: Job, number: StepId) -> None:
+    """Wait until all nodes that are connected have reported the end of a step, but not for long."""
+    changed = asyncio.Event()
+    stop = ctl.watchers.watch(job.id, lambda _: changed.set())
+    try:
+        async with asyncio.timeout(REPORT_SECONDS):
+            while (step := job.steps.get(number)) is not None and any(ctl.links.is_connected(node) for node in step.nodes_left):
+                changed.clear()
+                await changed.wait()
+    except TimeoutError:
+        return
+    finally:
+        stop()
+
+
 async def on_certify(ctl: Controller, session: Session, message: m.CertifyUser) -> m.Certified:
     """Vouch for the caller to the machines of his job."""
     job = ctl.find_job(str(message.job_id))
@@ -66,11 +87,18 @@ async def on_certify(ctl: Controller, session: Session, message: m.CertifyUser) 
 
 
 async def on_finish(ctl: Controller, session: Session, message: m.FinishStep) -> m.Done:
-    """srun says its step is over: nodes that never got to report (it could not start there) are counted as done."""
+    """srun says its step is over: nodes that never get to report (it could not start there) are counted as done.
+
+    Those that do, report a moment after srun has heard of the end; only they know what the step used.
+    """
     job = ctl.find_job(str(message.job_id))
     ctl.require_owner(session, job)
     step = job.steps.get(message.step_id)
     if step is None or step.end_time:
+        return m.Done()
+    await _reported(ctl, job, StepId(step.id))
+    step = job.steps.get(message.step_id)
+    if step is None:
         return m.Done()
     now = ctl.now()
     await ctl.engine.record(*(
