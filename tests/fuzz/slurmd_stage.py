@@ -62,8 +62,9 @@ class FakeZygote(ZygoteClient):
     def start(self) -> None:
         """Nothing is started."""
 
-    async def launch(self, folder: str, descriptors: Sequence[int]) -> int:
+    async def launch(self, folder: str, descriptors: Sequence[int], on_sent: Callable[[], None]) -> int:
         """Listen in the folder."""
+        on_sent()
         self.launched += 1
         if self.launched % 7 == 0:
             raise NotNow(message="cannot start slurmstepd: no memory")

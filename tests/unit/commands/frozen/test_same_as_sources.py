@@ -56,8 +56,8 @@ LOADED = {
     ("sbatch", "--wrap", "true"): ALWAYS | {"resource"},
     ("squeue",): ALWAYS,
     ("sinfo",): ALWAYS,
-    ("sacct", "-j", "7"): ALWAYS | OF_ENUM | {"_bisect"},
-    ("scancel", "7"): ALWAYS | {"_bisect", "resource"},
+    ("sacct", "-j", "7"): ALWAYS | OF_ENUM | {"_bisect", "math"},
+    ("scancel", "7"): ALWAYS | {"_bisect", "math", "resource"},
     ("scontrol", "show", "job", "7"): ALWAYS | {"itertools", "resource"},
 }
 """Call → every module that the import system loads for it: parts of the standard library in C."""
