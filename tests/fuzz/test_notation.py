@@ -43,7 +43,7 @@ from tests.fuzz.surprises import nothing_stays
 WithSeed = Callable[[Callable[[], None]], None]
 TABLE = fields.JOB
 NOW = 1_795_221_727.0
-SECONDS = 0.5
+SECONDS = 1.0
 """Of the thread's CPU for one text, however long: no notation takes more than a message holds (64 KiB here)."""
 MEGABYTES = 256
 FIELDS = filenames.Fields(job=12, job_name="n", user="u", node_name="cn01", array_job=3, array_task=4)

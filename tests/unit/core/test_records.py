@@ -124,13 +124,13 @@ def test_a_job_that_was_cancelled_while_it_waited_never_started() -> None:
     assert record.allocated == {}
 
 
-def test_a_job_that_was_cancelled_while_it_ran_and_its_script_have_the_signal() -> None:
+def test_of_a_job_that_was_cancelled_while_it_ran_its_script_has_the_signal() -> None:
     s = Scene()
     job = s.start(s.submit(), "cn01")
     s.apply(e.Cancelled(at=b.T0 + 5, job=job.id, by=Uid(1001)))
     s.end(job, 15)
     record, script = s.job(job.id), s.step(job.id, BATCH_STEP)
-    assert (record.state, record.killed_by, record.exit_status, record.end_time) == (JobState.CANCELLED, Uid(1001), 15, b.T0 + 5)
+    assert (record.state, record.killed_by, record.exit_status, record.end_time) == (JobState.CANCELLED, Uid(1001), 0, b.T0 + 5)
     assert (script.state, script.exit_status, script.killed_by) == (JobState.CANCELLED, 15, Uid(1001))
 
 
