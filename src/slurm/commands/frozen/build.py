@@ -30,7 +30,7 @@ _WITH_RECORDS = {
     "sreport": ("slurm.commands.usage_report",)}
 """Command → what it imports later on that works with records: taken from the file with the command, or with the command from the sources."""
 _LIGHT = frozenset({
-    "__future__", "errno", "fcntl", "gc", "grp", "io", "itertools", "marshal", "os", "posixpath", "pwd", "resource", "select", "shlex", "ssl", "stat", "sys",
+    "__future__", "errno", "fcntl", "gc", "grp", "io", "itertools", "marshal", "math", "os", "posixpath", "pwd", "resource", "select", "shlex", "ssl", "stat", "sys",
     "termios", "time", "tty"})
 """Modules of the standard library that frozen modules import as they are."""
 _BOOT = "slurm.commands.frozen.boot"

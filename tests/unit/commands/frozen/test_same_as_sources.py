@@ -57,7 +57,7 @@ LOADED = {
     ("squeue",): ALWAYS,
     ("sinfo",): ALWAYS,
     ("sacct", "-j", "7"): ALWAYS | OF_ENUM | {"_bisect", "math"},
-    ("scancel", "7"): ALWAYS | {"_bisect", "math", "resource"},
+    ("scancel", "7"): ALWAYS | {"_bisect", "itertools", "math", "resource"},
     ("scontrol", "show", "job", "7"): ALWAYS | {"itertools", "resource"},
 }
 """Call → every module that the import system loads for it: parts of the standard library in C."""
