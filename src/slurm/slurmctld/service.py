@@ -313,7 +313,7 @@ class Service:
         while True:
             await asyncio.sleep(STATE_LOOK_SECONDS)
             looked: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
-            commit.submit([], looked.set_result)
+            commit.submit([], lambda error, looked=looked: None if looked.done() else looked.set_result(error))  # type: ignore[misc]
             error = await looked
             if error is not None and error.message != told:
                 log.error("%s", "; ".join(error.lines()))
