@@ -71,9 +71,10 @@ static int run(struct birth *b, pid_t parent)
         while (length > 0) b->pid_digits[at++] = digits[--length];
         b->pid_digits[at] = 0;
     }
-    /* Handlers are the parent's functions; ignored ones would stay ignored through exec, also those that whoever started slurmd ignored. */
-    struct sigaction plain = { .sa_handler = SIG_DFL };
-    for (int number = 1; number < NSIG; number++) sigaction(number, &plain, NULL);
+    /* Handlers are the parent's functions; ignored ones would stay ignored through exec, also those that whoever started slurmd ignored.
+       Asked of the kernel, whose struct sigaction of zeros is SIG_DFL: the C library's call leaves out the two that it uses itself. */
+    static const unsigned long plain[8];
+    for (int number = 1; number < NSIG; number++) syscall(SYS_rt_sigaction, number, plain, NULL, (NSIG - 1) / 8);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
