@@ -98,6 +98,7 @@ class Service:
         self._signals = signals or Signals()
         self._account = account
         self._stopping = asyncio.Event()
+        self._begun = asyncio.Event()  # set: the clockwork goes, nodes and commands are listened to
         self._sessions: dict[Peer, Session] = {}
         self._servers: list[Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -164,6 +165,7 @@ class Service:
             accounting = await self._begin_accounting(ctl, journal, commit)
             ctl.reconfigured = self._on_reconfigured
             ctl.begin()
+            self._begun.set()
             self._spawn(taker.run())
             self._spawn(self._watch_state(commit))
             if not self._stopping.is_set():
@@ -289,6 +291,8 @@ class Service:
         return self.controller.tokens.verify(token)
 
     async def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
+        # Who connects early waits: a node that registered before the clockwork began would be taken for one that is still to come, for ever.
+        await self._begun.wait()
         if codec == frames.MSGPACK:
             await self.controller.links.on_message(peer, payload)
             return
