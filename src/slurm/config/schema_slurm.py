@@ -317,10 +317,14 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "AcctGatherEnergyType": {"acct_gather_energy/none": "yes", "acct_gather_energy/rapl": "yes", "(null)": "yes"},
     "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "yes", "NoShared": "yes", "NoOverMemoryKill": "yes", "DisableGPUAcct": "yes"},
     "SchedulerParameters": {
-        "bf_interval": "yes", "bf_max_job_test": "yes", "bf_resolution": "yes", "bf_window": "yes", "default_queue_depth": "yes",
-        "max_script_size": "yes", "max_submit_line_size": "yes",
-        "bf_continue": "ok", "bf_yield_interval": "ok", "bf_yield_sleep": "ok", "max_rpc_cnt": "ok", "sched_interval": "ok",
-        "sched_min_interval": "ok", "batch_sched_delay": "ok", "build_queue_timeout": "ok", "max_sched_time": "ok", "bf_max_time": "ok",
+        **dict.fromkeys((
+            "assoc_limit_stop", "bf_interval", "bf_job_part_count_reserve", "bf_max_job_assoc", "bf_max_job_part", "bf_max_job_start", "bf_max_job_test",
+            "bf_max_job_user", "bf_max_job_user_part", "bf_max_time", "bf_min_age_reserve", "bf_min_prio_reserve", "bf_one_resv_per_job", "bf_resolution",
+            "bf_window", "default_queue_depth", "kill_invalid_depend", "max_sched_time", "max_script_size", "max_submit_line_size", "partition_job_depth",
+            "sched_interval", "sched_max_job_start", "sched_min_interval"), "yes"),
+        **dict.fromkeys((
+            "batch_sched_delay", "bf_busy_nodes", "bf_continue", "bf_node_space_size", "bf_window_linear", "bf_yield_interval", "bf_yield_sleep",
+            "build_queue_timeout", "defer", "max_rpc_cnt"), "ok"),
     },
     "SelectTypeParameters": {
         "NONE": "yes", "CR_CPU": "yes", "CR_CPU_MEMORY": "yes", "CR_CORE": "yes", "CR_CORE_MEMORY": "yes", "CR_SOCKET": "yes",
@@ -336,5 +340,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
 }
 """Keys that hold a list of switches of which some are carried out → switch → standing; every other switch is not carried out yet.
 
-The scheduler switches that are `ok` tune how often and how long Slurm plans; ours plans when something changed, beside the replies.
+The scheduler switches that are `ok` ask for what ours does anyway: submissions of a moment share a pass (defer, batch_sched_delay), a pass beside the replies
+holds up nobody and goes on where it was (bf_continue, bf_yield_*, max_rpc_cnt, build_queue_timeout), nodes in use are kept rather than idle ones (bf_busy_nodes),
+and its table of times is as long and as fine as it has to be (bf_node_space_size, bf_window_linear).
 """

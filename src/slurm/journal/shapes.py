@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 2
+VERSION = 3
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -86,7 +86,11 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   accounting_tres:[str]=[] select:str="cons_tres" select_unit:str="core" select_memory:bool=true select_one_task_per_core:bool=false
   gres_types:[str]=[] def_mem_per_cpu:int|none=null def_mem_per_node:int|none=null max_mem_per_cpu:int|none=null
   max_mem_per_node:int|none=null config_overrides:bool=false scheduler:str="backfill" backfill_window:int=86400 backfill_resolution:int=60
-  backfill_max_jobs:int=10000 backfill_interval:int=30 default_queue_depth:int=100 priority_type:str="multifactor"
+  backfill_max_jobs:int=10000 backfill_interval:int=30 backfill_max_user:int=0 backfill_max_partition:int=0
+  backfill_max_user_partition:int=0 backfill_max_association:int=0 backfill_max_starts:int=0 backfill_max_time:int=0 backfill_min_age:int=0
+  backfill_min_priority:int=0 backfill_reservations:int=1 backfill_one_reservation:bool=false default_queue_depth:int=100
+  partition_job_depth:int=0 sched_max_starts:int=0 sched_max_time:int=0 sched_min_interval:int=0 sched_interval:int=60
+  assoc_limit_stop:bool=false priority_type:str="multifactor"
   priority_decay_half_life:int=604800 priority_weight_age:int=0 priority_weight_job_size:int=0 priority_weight_partition:int=0
   priority_max_age:int=604800 priority_favor_small:bool=false priority_flags:[str]=[] priority_weight_association:int=0
   priority_weight_fair_share:int=0 priority_weight_qos:int=0 priority_weight_tres:{str:float}={} fair_share_dampening:int=1

@@ -57,6 +57,10 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "Node": [mapped("cpus_used", _members), mapped("gres_used", _members)],
         "GresPool": [mapped("cores", _members)],
     },
+    2: {"Settings": [*(added(name, 0) for name in (
+        "backfill_max_user", "backfill_max_partition", "backfill_max_user_partition", "backfill_max_association", "backfill_max_starts", "backfill_max_time",
+        "backfill_min_age", "backfill_min_priority", "partition_job_depth", "sched_max_starts", "sched_max_time", "sched_min_interval")),
+        added("backfill_reservations", 1), added("backfill_one_reservation", False), added("sched_interval", 60), added("assoc_limit_stop", False)]},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

@@ -8,7 +8,8 @@ Nothing is changed here; each proposal is checked again when it is applied.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections import Counter
+from collections.abc import Callable, Container, Iterable
 
 import msgspec
 
@@ -24,6 +25,7 @@ from slurm.model.states import Reason
 from slurm.sched.filters import partition_limits
 from slurm.sched.need import Need, Needs, within
 from slurm.sched.queue import Queue
+from slurm.sched.quotas import Quotas
 from slurm.sched.search import MANY_NODES, Field, Search
 from slurm.sched.sharing import Sharing
 from slurm.sched.space import Space
@@ -36,6 +38,12 @@ needs = Needs()
 """Requests boiled down, remembered between passes."""
 FORECASTS = 100
 """For how many waiting jobs a full pass tells a start time; a tenth of it on clusters of a thousand nodes and more."""
+
+
+MOST_KEPT = 1000
+"""For how many jobs of a partition their start is kept where bf_job_part_count_reserve=0 says for all."""
+LOOKS = 16
+"""After so many jobs a pass looks at the clock."""
 
 
 class Proposal(msgspec.Struct):
@@ -71,6 +79,11 @@ class Plan(msgspec.Struct):
     faults: dict[JobId, str] = msgspec.field(default_factory=dict)  # of jobs at whose sight planning failed: a fault of the program
     everybody: bool = False
     depth: Depth = msgspec.field(default_factory=Depth)
+    ended_by: str = "end_job_queue"  # what ended the pass, as sdiag calls it
+
+
+CUT_SHORT = frozenset({"bf_max_job_start", "bf_max_time", "max_job_start", "max_sched_time"})
+"""Ends of a pass after which another one may start more with nothing having changed."""
 
 
 class _Pass:
@@ -86,6 +99,8 @@ class _Pass:
         self.backfill = backfill
         self.timeline: Timeline | None = None
         self.blocked: set[str] = set()
+        self.kept: Counter[str] = Counter()  # by partition, for how many jobs their start is kept
+        self.quotas = Quotas(view.settings, backfill=backfill)
         self.behind: list[tuple[Job, Need, Partition]] = []
         self.unfit: dict[tuple[Need, str, int], float] = {}
         large = len(view.nodes) >= 1000
@@ -109,12 +124,18 @@ class _Pass:
         refusal: Refusal | None = None
         for partition in self._partitions(job):
             need = within(needs.of(job.request, self.view.settings), partition)
-            one = (gates.refuse(self.view, job, partition, self.now) or partition_limits.refuse(job, need, partition, self.terrain.cpus)
-                   or self._start_in(job, need, partition))
+            one = (self._gate(job, partition) or partition_limits.refuse(job, need, partition, self.terrain.cpus)
+                   or self.quotas.refuse(job, partition) or self._start_in(job, need, partition))
             if one is None:
                 return
             refusal = refusal or one
         self.plan.verdicts[job.id] = refusal or Refusal(Reason.PARTITION_DOWN, f"partition {job.partition} does not exist", (), ("Configured",))
+
+    def _gate(self, job: Job, partition: Partition) -> Refusal | None:
+        refusal = gates.refuse(self.view, job, partition, self.now)
+        if refusal is not None and self.view.settings.assoc_limit_stop and policy_limits.closed(self.view, job, partition, self.now):
+            self.quotas.stop(partition)
+        return refusal
 
     def _partitions(self, job: Job) -> list[Partition]:
         """The partitions a job may start in, the highest tier first."""
@@ -175,21 +196,35 @@ class _Pass:
         refusal = unavailable(self.terrain, need, partition)
         if refusal is not None:
             return refusal
-        if partition.name in self.blocked:
+        behind = partition.name in self.blocked
+        if behind and not self._kept_for(job, partition):
             if self.backfill and len(self.behind) < self.forecasts:
                 self.behind.append((job, need, partition))
             return PRIORITY
         refusal = too_large(self.terrain, need, partition)
         if refusal is not None:
             return refusal
-        refusal = first_blocked(self.terrain, need, partition, frozenset(self.blocked))
-        self.blocked.add(partition.name)
-        if self.backfill:
-            self._reserve(job, need, partition)
+        refusal = PRIORITY if behind else first_blocked(self.terrain, need, partition, frozenset(self.blocked))
+        if not self.backfill or self._kept_for(job, partition):
+            self.blocked.add(partition.name)
+            if self.backfill:
+                self._reserve(job, need, partition)
+        elif len(self.behind) < self.forecasts:
+            self.behind.append((job, need, partition))
         return refusal
 
+    def _kept_for(self, job: Job, partition: Partition) -> bool:
+        """Whether its start may not be put off by those behind it: of the first ones of a partition, once they are old and urgent enough."""
+        settings = self.view.settings
+        if not self.backfill or self.kept[partition.name] >= (settings.backfill_reservations or MOST_KEPT):
+            return False
+        if settings.backfill_one_reservation and job.id in self.plan.forecasts:
+            return False
+        return job.priority >= settings.backfill_min_priority and self.now - (job.eligible_time or job.submit_time) >= settings.backfill_min_age
+
     def _reserve(self, job: Job, need: Need, partition: Partition) -> None:
-        """Promise the first blocked job of a partition the earliest place there is."""
+        """Promise a blocked job of a partition the earliest place there is."""
+        self.kept[partition.name] += 1
         if self.timeline is None:
             self.timeline = self._timeline()
         at = self.terrain.positions(partition, need.site)
@@ -211,30 +246,49 @@ class _Pass:
         if known is None or reservation.start < known.start:
             self.plan.forecasts[job.id] = Forecast(reservation.start, reservation.nodes, _counted(reservation, partition.name))
 
-    def go(self, queue: Queue, depth: int | None, forecasts: int | None, without: Container[JobId]) -> None:
+    def go(self, queue: Queue, depth: int | None, forecasts: int | None, without: Container[JobId], over: Callable[[], bool]) -> None:
         """Look at the jobs of the queue in order."""
         view, now = self.view, self.now
         if forecasts is not None:
             self.forecasts = forecasts
         if depth is None:
-            self._consider_all(queue.all(view, now), without)
+            self._consider_all(queue.all(view, now), without, over)
         else:
-            for job, _ in zip(queue.first(view, now), range(depth), strict=False):
+            for looked, job in enumerate(queue.first(view, now)):
+                if looked >= depth or self._cut_short(looked, over):
+                    self.plan.ended_by = "default_queue_depth" if looked >= depth else self.plan.ended_by
+                    break
                 self.consider_safely(job, without)
         if self.backfill:
             self.look_ahead()
 
-    def _consider_all(self, jobs: list[Job], without: Container[JobId]) -> None:
+    def _consider_all(self, jobs: list[Job], without: Container[JobId], over: Callable[[], bool]) -> None:
         """bf_max_job_test bounds how many that could start are looked at with backfill; those that may not start anyway cost little."""
         left = self.view.settings.backfill_max_jobs if self.backfill else len(jobs)
         self.plan.everybody = True
-        for job in jobs:
-            if gates.eligible(job):
-                left -= 1
-                if left < 0:
-                    self.plan.everybody = False
-                    continue
+        for looked, job in enumerate(jobs):
+            if not gates.eligible(job):
+                self.consider_safely(job, without)
+                continue
+            left -= 1
+            if left < 0 or not self.plan.everybody or self._cut_short(looked, over):
+                if self.plan.everybody and left < 0:
+                    self.plan.ended_by = "bf_max_job_test"
+                self.plan.everybody = False
+                continue
             self.consider_safely(job, without)
+
+    def _cut_short(self, looked: int, over: Callable[[], bool]) -> bool:
+        """Whether the pass has started as many as it may, or taken as long; the clock is looked at now and then."""
+        settings = self.view.settings
+        most = settings.backfill_max_starts if self.backfill else settings.sched_max_starts
+        if most and len(self.plan.proposals) >= most:
+            self.plan.ended_by = "bf_max_job_start" if self.backfill else "max_job_start"
+            return True
+        if looked % LOOKS == LOOKS - 1 and over():
+            self.plan.ended_by = "bf_max_time" if self.backfill else "max_sched_time"
+            return True
+        return False
 
     def look_ahead(self) -> None:
         """Forecasts for the jobs behind the first ones, each in the earliest place that those before it leave."""
@@ -259,12 +313,12 @@ def _counted(reservation: Reservation, partition: str) -> Allocation:
 
 def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = True, queue: Queue | None = None,
          forecasts: int | None = None, terrain: Terrain | None = None,
-         without: Container[JobId] = ()) -> Plan:
+         without: Container[JobId] = (), over: Callable[[], bool] = lambda: False) -> Plan:
     """One pass over the pending jobs, with backfill, or without up to the first that is blocked in its partition.
 
     With `depth` only the so many first eligible jobs; then `queue`, kept from pass to pass, saves sorting all of them again.
     `forecasts` bounds for how many jobs behind the first blocked ones a start is foretold. `terrain` of this view, kept from pass to pass, saves
-    looking at all nodes again. Jobs of `without` are passed over. A job at whose sight planning fails keeps no other from being planned.
+    looking at all nodes again. Jobs of `without` are passed over; once `over` says so no further jobs are looked at. A job at whose sight planning fails keeps no other from being planned.
     """
     if terrain is None:
         terrain = Terrain(view)
@@ -272,7 +326,7 @@ def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = T
         terrain.refresh()
     work = _Pass(view, now, backfill, terrain)
     try:
-        work.go(queue or Queue(), depth, forecasts, without)
+        work.go(queue or Queue(), depth, forecasts, without, over)
     finally:
         view.policy.tally.withdraw()
         terrain.restore(share.node for proposal in work.plan.proposals for share in proposal.allocation.shares)

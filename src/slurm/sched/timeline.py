@@ -7,6 +7,7 @@ at the start of each reservation (a checkpoint), because between two checkpoints
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from math import ceil
 
 import numpy as np
 
@@ -67,6 +68,11 @@ class _Releases:
         self.sorted = True
 
 
+def rounded(moment: float, grain: int) -> float:
+    """The first moment from this one on that the plan's times are given to: bf_resolution, in seconds."""
+    return moment if grain <= 1 else ceil(moment / grain) * float(grain)
+
+
 class Timeline:
     """The board from `now` on. `take` and `reserve` are the ways to write on it; both keep the checkpoints right."""
 
@@ -76,15 +82,16 @@ class Timeline:
         self.reservations: list[Reservation] = []
         self._checkpoints: list[tuple[float, int, Free]] = []
         self._available: dict[int, Free] = {}
+        self._grain = view.settings.backfill_resolution
         self._releases = _Releases()
         for job in view.active.values():
             if job.allocation is not None:
                 held = [share for share in job.allocation.shares if share.node in job.nodes_left]
-                self._releases.add(expected_end(view, job, now), board.usage(held))
+                self._releases.add(rounded(expected_end(view, job, now), self._grain), board.usage(held))
 
     def take(self, usage: Usage, end: float) -> None:
         """A job starts now and is expected to end at `end`; the board knows already."""
-        self._releases.add(end, usage)
+        self._releases.add(rounded(end, self._grain), usage)
         for moment, _, spare in self._checkpoints:
             if moment < end:
                 spare.take(usage)
@@ -128,7 +135,7 @@ class Timeline:
         """The earliest place from `first` on that leaves the promises alone."""
         releases = self._releases.moments
         begin = bisect_right(releases, first)
-        ends = (one.end for one in self.reservations if one.end > first)
+        ends = (rounded(one.end, self._grain) for one in self.reservations if one.end > first)
         fits: dict[int, bool] = {}
         earliest = first
         for start in [first, *sorted({*ends, *releases[begin: begin + STEPS]})[:STEPS]]:

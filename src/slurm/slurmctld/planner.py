@@ -22,7 +22,7 @@ from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.refusal import Refusal
 from slurm.sched import priority
-from slurm.sched.plan import Forecast, Plan, Proposal, plan
+from slurm.sched.plan import CUT_SHORT, Forecast, Plan, Proposal, plan
 from slurm.sched.policy import Policy
 from slurm.sched.priority import Key
 from slurm.sched.queue import Queue
@@ -135,8 +135,9 @@ class Planner:
     def _run_quick(self) -> None:
         self._quick = None
         took = self._timed(full=False)
-        if took > UNNOTICED_SECONDS:
-            self._quick_after = max(self._quick_after, asyncio.get_running_loop().time() + QUICK_REST * took)
+        rest = max(QUICK_REST * took if took > UNNOTICED_SECONDS else 0.0, self._engine.cluster.settings.sched_min_interval / 1_000_000)
+        if rest:
+            self._quick_after = max(self._quick_after, asyncio.get_running_loop().time() + rest)
 
     def _run_full(self) -> None:
         loop = asyncio.get_running_loop()
@@ -153,10 +154,13 @@ class Planner:
         self._full_after = max(self._full_after, began + max(FULL_SECONDS, FULL_REST * took))
         if not self._stopped and self._engine.cluster.pending:
             # Nothing but the passage of time may have changed, as when a job runs longer than it said.
-            interval = max(self._engine.cluster.settings.backfill_interval, FULL_SECONDS)
+            settings = self._engine.cluster.settings
+            interval = settings.backfill_interval if settings.scheduler == "backfill" else settings.sched_interval
             if self._net is not None:
                 self._net.cancel()
-            self._net = asyncio.get_running_loop().call_later(interval, self.trigger)
+                self._net = None
+            if interval >= 0:
+                self._net = asyncio.get_running_loop().call_later(max(interval, FULL_SECONDS), self.trigger)
 
     async def _look_beside(self) -> None:
         """A full pass in a process beside; a failure is in the log, and the next pass follows as after any other."""
@@ -167,11 +171,12 @@ class Planner:
         self._policy.begin(full=True)
         try:
             barred = self._faults.barred(cluster.pending, loop.time())
-            found = full_pass.read(await self.beside.run(lambda: full_pass.made(cluster, now, self._terrain, barred)))
+            most = cluster.settings.backfill_max_time
+            found = full_pass.read(await self.beside.run(lambda: full_pass.made(cluster, now, self._terrain, barred, _after(most))))
             self._note_faults(found.faults)
             started = await self._take_over(found, now)
-            ended_by = "end_job_queue" if found.everybody else "bf_max_job_test"
-            self._counters.full.add(now, int((loop.time() - began) * 1_000_000), found.depth, waiting, started, ended_by)
+            self._counters.full.add(now, int((loop.time() - began) * 1_000_000), found.depth, waiting, started, found.ended_by)
+            self._go_on(found.ended_by)
             log.debug("full pass beside: %d jobs started, %d wait, %.3f s", started, len(cluster.pending), loop.time() - began)
         except Exception as error:
             # Whatever it was, jobs go on being planned.
@@ -233,8 +238,10 @@ class Planner:
         depth = None if full else cluster.settings.default_queue_depth
         began, waiting = time.perf_counter(), len(cluster.pending)
         self._policy.begin(full=full)
-        outcome = plan(cluster, now, depth=depth, backfill=full and cluster.settings.scheduler == "backfill", queue=self._queue,
-                       terrain=self._terrain, without=self._faults.barred(cluster.pending, asyncio.get_running_loop().time()))
+        backfill = full and cluster.settings.scheduler == "backfill"
+        outcome = plan(cluster, now, depth=depth, backfill=backfill, queue=self._queue, terrain=self._terrain,
+                       without=self._faults.barred(cluster.pending, asyncio.get_running_loop().time()),
+                       over=_after(cluster.settings.backfill_max_time if backfill else cluster.settings.sched_max_time))
         self._note_faults(outcome.faults)
         if full:
             self.verdicts = {}
@@ -254,12 +261,13 @@ class Planner:
     def _count(self, full: bool, began: float, outcome: Plan, waiting: int, started: int) -> None:
         """For sdiag: how long the pass took, how far it went and what ended it."""
         passes = self._counters.full if full else self._counters.quick
-        if full:
-            ended_by = "end_job_queue" if outcome.everybody else "bf_max_job_test"
-        else:
-            deep = self._engine.cluster.settings.default_queue_depth
-            ended_by = "default_queue_depth" if deep <= outcome.depth.looked < waiting else "end_job_queue"
-        passes.add(self._now(), int((time.perf_counter() - began) * 1_000_000), outcome.depth, waiting, started, ended_by)
+        passes.add(self._now(), int((time.perf_counter() - began) * 1_000_000), outcome.depth, waiting, started, outcome.ended_by)
+        self._go_on(outcome.ended_by)
+
+    def _go_on(self, ended_by: str) -> None:
+        """What was cut short may start more although nothing changes; the rest between passes bounds how often."""
+        if ended_by in CUT_SHORT:
+            self.trigger()
 
     @contextmanager
     def _own_events(self) -> Iterator[None]:
@@ -306,6 +314,12 @@ class Planner:
         for job in cluster.pending_jobs():
             if everything or not job.priority:
                 job.priority = scale.value(job)
+
+
+def _after(seconds: int) -> Callable[[], bool]:
+    """What says whether so many seconds have passed since now; 0: they never have."""
+    until = time.monotonic() + seconds
+    return lambda: bool(seconds) and time.monotonic() > until
 
 
 def _parts(all_of_it: Sequence[T], size: int = PART) -> Iterable[list[T]]:

@@ -58,7 +58,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
     default = Settings()
 
     def scheduler(key: str, otherwise: int) -> int:
-        return int(parameters[key]) if parameters.get(key) else otherwise
+        return _scheduler_number(conf, key, otherwise)
 
     return Settings(
         cluster_name=conf.cluster_name, slurm_user=conf.text("SlurmUser"), operators=operators,
@@ -79,7 +79,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         def_mem_per_cpu=_memory(conf, "DefMemPerCPU"), def_mem_per_node=_memory(conf, "DefMemPerNode"),
         max_mem_per_cpu=_memory(conf, "MaxMemPerCPU"), max_mem_per_node=_memory(conf, "MaxMemPerNode"),
         config_overrides="config_overrides" in conf.words("SlurmdParameters"),
-        scheduler="builtin" if "builtin" in conf.text("SchedulerType") else "backfill",
+        scheduler="builtin" if "builtin" in conf.text("SchedulerType") or scheduler("bf_interval", 0) == -1 else "backfill",
         backfill_window=scheduler("bf_window", default.backfill_window // 60) * 60,
         backfill_resolution=scheduler("bf_resolution", default.backfill_resolution),
         backfill_interval=scheduler("bf_interval", default.backfill_interval),
@@ -87,6 +87,15 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         max_script_size=scheduler("max_script_size", default.max_script_size),
         max_submit_line_size=scheduler("max_submit_line_size", default.max_submit_line_size),
         default_queue_depth=scheduler("default_queue_depth", default.default_queue_depth),
+        backfill_max_user=scheduler("bf_max_job_user", 0), backfill_max_partition=scheduler("bf_max_job_part", 0),
+        backfill_max_user_partition=scheduler("bf_max_job_user_part", 0), backfill_max_association=scheduler("bf_max_job_assoc", 0),
+        backfill_max_starts=scheduler("bf_max_job_start", 0), backfill_max_time=scheduler("bf_max_time", 0),
+        backfill_min_age=scheduler("bf_min_age_reserve", 0), backfill_min_priority=scheduler("bf_min_prio_reserve", 0),
+        backfill_reservations=scheduler("bf_job_part_count_reserve", default.backfill_reservations),
+        backfill_one_reservation="bf_one_resv_per_job" in parameters, partition_job_depth=scheduler("partition_job_depth", 0),
+        sched_max_starts=scheduler("sched_max_job_start", 0), sched_max_time=scheduler("max_sched_time", 0),
+        sched_min_interval=scheduler("sched_min_interval", 0), sched_interval=scheduler("sched_interval", default.sched_interval),
+        assoc_limit_stop="assoc_limit_stop" in parameters,
         priority_type="basic" if "basic" in conf.text("PriorityType") else "multifactor",
         priority_weight_age=conf.number("PriorityWeightAge"), priority_weight_job_size=conf.number("PriorityWeightJobSize"),
         priority_weight_partition=conf.number("PriorityWeightPartition"), priority_max_age=conf.seconds("PriorityMaxAge"),
@@ -123,6 +132,22 @@ def _switch_seconds(conf: Config, key: str, switch: str) -> int | None:
     if not text.isdecimal() or len(text) > MAX_SECONDS_DIGITS:
         raise ConfigError(message=f"{conf.path}: {key}={switch}={text} is no number of seconds", hints=[f"write for example {switch}=600"])
     return int(text)
+
+
+def _scheduler_number(conf: Config, key: str, otherwise: int) -> int:
+    """The number of a switch of SchedulerParameters, `otherwise` where it is not written; ConfigError for anything that is out of its bounds."""
+    text = conf.options("SchedulerParameters").get(key)
+    if text is None:
+        return otherwise
+    least = _LEAST.get(key, 0)
+    if not text.removeprefix("-" if least < 0 else "").isdecimal() or len(text) > MAX_SECONDS_DIGITS + 1 or int(text) < least:
+        raise ConfigError(
+            message=f"{conf.path}: SchedulerParameters={key}={text} is no number of {least} or more", hints=[f"write for example {key}={max(otherwise, least)}"])
+    return int(text)
+
+
+_LEAST = {"bf_interval": -1, "sched_interval": -1, "bf_resolution": 1, "bf_window": 1}
+"""Switches of SchedulerParameters whose least number is not 0; -1 switches off."""
 
 
 def programs_of(conf: Config) -> Programs:

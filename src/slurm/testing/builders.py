@@ -64,9 +64,10 @@ def build(nodes: list[Node], partitions: list[Partition], settings: Settings | N
 
 
 def cluster(nodes: int = 4, cpus: int = 16, memory: int = 64000, gpus: int = 0, **settings: object) -> Cluster:
-    """A cluster of equal nodes cn01 … in one default partition `debug` without limits; `settings` as Settings has them."""
+    """A cluster of equal nodes cn01 … in one default partition `debug` without limits; `settings` as Settings has them, plans to the second."""
     made = [node(f"cn{i:02d}", cpus, memory, gpus, position=i) for i in range(1, nodes + 1)]
-    rules = Settings(gres_types=["gpu"] if gpus else [], def_mem_per_cpu=500, **settings)  # type: ignore[arg-type]
+    given: dict[str, object] = {"gres_types": ["gpu"] if gpus else [], "def_mem_per_cpu": 500, "backfill_resolution": 1} | settings
+    rules = Settings(**given)  # type: ignore[arg-type]
     return build(made, [partition("debug", made, default=True)], rules)
 
 
@@ -78,7 +79,7 @@ def lab_cluster(**settings: object) -> Cluster:
     rules: dict[str, object] = {
         "cluster_name": "lab", "def_mem_per_cpu": 500, "max_array_size": 10001, "return_to_service": 2, "kill_wait": 5,
         "gres_types": ["gpu"], "config_overrides": True, "priority_weight_age": 1000, "priority_weight_job_size": 500,
-        "priority_weight_partition": 2000} | settings
+        "priority_weight_partition": 2000, "backfill_resolution": 1} | settings
     return build(
         [*plain, gpu],
         [partition("debug", [*plain, gpu], nodes_text="ALL", default=True, max_time=3600, default_time=600, position=0),

@@ -9,7 +9,7 @@ from slurm.core.events import TimedOut
 from slurm.slurmctld import controller, faults
 from slurm.slurmctld.nodes import CONFIRM_SECONDS
 from slurm.wire import node_messages as n
-from tests.cluster.slurmctld.conftest import Play, Stage
+from tests.cluster.slurmctld.conftest import CONF, Play, Stage
 from tests.cluster.slurmctld.test_nodes import Clock
 
 
@@ -42,6 +42,19 @@ def test_a_launch_that_a_node_does_not_confirm_is_sent_again_and_no_more_once_it
         assert len(node.of(n.LaunchBatch)) == 2
 
     play(scene)
+
+
+def test_batch_start_timeout_is_how_long_a_launch_may_go_unconfirmed(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        node, clock = await s.node("cn01"), under(s)
+        await s.client().submit()
+        await s.until(lambda: node.of(n.LaunchBatch))
+        await later(s, clock, 29)
+        assert len(node.of(n.LaunchBatch)) == 1
+        await later(s, clock, 2)
+        assert len(node.of(n.LaunchBatch)) == 2
+
+    play(scene, conf=CONF + "BatchStartTimeout=30\n")
 
 
 def test_the_end_of_a_job_is_ordered_until_its_node_says_that_nothing_is_left(play: Play) -> None:

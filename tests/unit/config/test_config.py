@@ -75,9 +75,9 @@ def test_a_key_that_is_not_carried_out_warns_once_and_its_default_does_not() -> 
 
 
 def test_a_switch_that_is_not_carried_out_warns_by_its_name() -> None:
-    conf = small("SchedulerParameters=bf_window=60,defer\nSelectTypeParameters=CR_Core,CR_LLN\n")
+    conf = small("SchedulerParameters=bf_window=60,pack_serial_at_end\nSelectTypeParameters=CR_Core,CR_LLN\n")
     assert conf.warnings == [
-        "slurm.conf:4: SchedulerParameters=defer is not carried out yet", "slurm.conf:5: SelectTypeParameters=CR_LLN is not carried out yet"]
+        "slurm.conf:4: SchedulerParameters=pack_serial_at_end is not carried out yet", "slurm.conf:5: SelectTypeParameters=CR_LLN is not carried out yet"]
 
 
 @pytest.mark.parametrize(("line", "valid"), [

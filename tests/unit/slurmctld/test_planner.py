@@ -233,3 +233,28 @@ def test_a_slow_pass_follows_when_nothing_happens_at_all() -> None:
         assert len(engine.cluster.pending) == 1
 
     play(scene)
+
+
+def test_quick_passes_keep_sched_min_interval_between_them() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        engine.cluster.settings.sched_min_interval = 50_000
+        for _ in range(3):
+            engine.record(submitted(engine, hold=False))
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        gaps = [later - earlier for earlier, later in zip(planner.began, planner.began[1:], strict=False)]
+        assert gaps and min(gaps) >= 0.045
+
+    play(scene)
+
+
+def test_a_pass_that_was_cut_short_is_followed_by_another_although_nothing_changes() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        engine.cluster.settings.sched_max_starts = 1
+        for _ in range(2):
+            engine.record(submitted(engine))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert len(engine.cluster.active) == 2 and len(planner.began) >= 2
+
+    play(scene)

@@ -26,6 +26,24 @@ def test_times_sizes_and_switches_arrive_in_the_units_of_settings() -> None:
     assert (found.scheduler, found.priority_max_age, found.operators) == ("builtin", 86400, [5])
 
 
+def test_switches_of_the_scheduler_arrive() -> None:
+    numbers = ("bf_max_job_user", "bf_max_job_part", "bf_max_job_user_part", "bf_max_job_assoc", "bf_max_job_start", "bf_max_time", "bf_min_age_reserve",
+               "bf_min_prio_reserve", "bf_job_part_count_reserve", "partition_job_depth", "sched_max_job_start", "max_sched_time", "sched_min_interval", "sched_interval")
+    text = ",".join([f"{name}={i + 2}" for i, name in enumerate(numbers)] + ["bf_one_resv_per_job", "assoc_limit_stop"])
+    found = setup.settings_of(conf(f"SchedulerParameters={text}"), [])
+    assert [found.backfill_max_user, found.backfill_max_partition, found.backfill_max_user_partition, found.backfill_max_association, found.backfill_max_starts,
+            found.backfill_max_time, found.backfill_min_age, found.backfill_min_priority, found.backfill_reservations, found.partition_job_depth,
+            found.sched_max_starts, found.sched_max_time, found.sched_min_interval, found.sched_interval] == list(range(2, 16))
+    assert found.backfill_one_reservation and found.assoc_limit_stop
+    assert setup.settings_of(conf("SchedulerParameters=bf_interval=-1"), []).scheduler == "builtin"
+
+
+@pytest.mark.parametrize("text", ["bf_window=x", "bf_window=", "bf_window=-1", "bf_resolution=0", "bf_max_job_user=-2", "bf_interval=-2", "bf_max_time=1.5"])
+def test_what_is_no_number_of_a_scheduler_switch_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=text.partition("=")[0]):
+        setup.settings_of(conf(f"SchedulerParameters={text}"), [])
+
+
 def test_memory_is_no_resource_unless_the_configuration_says_so() -> None:
     assert not setup.settings_of(conf("SelectTypeParameters=CR_Core"), []).select_memory
 
