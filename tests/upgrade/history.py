@@ -104,6 +104,7 @@ def go_on(c: Cluster) -> None:
     step = next(step for step in c.jobs[JobId(1)].steps.values() if step.name == "s1")
     c.apply(e.StepExited(at=b.T0 + 821, job=JobId(1), attempt=1, step=step.id, node=step.nodes[0], status=256))
     since_version_2(c)
+    since_version_4(c)
 
 
 def since_version_2(c: Cluster) -> None:
@@ -130,6 +131,15 @@ def since_version_2(c: Cluster) -> None:
         Qos(id=1, name="normal", limits={"grp_tres": {"cpu": 100}}), Association(id=1, cluster="kept", account="root"), Association(id=2, cluster="kept", account="physics", user="alice", parent=1)]))
     c.apply(e.RecordsMissed(at=b.T0 + 823, jobs=[JobId(1)], nodes=True))
     c.apply(e.NumberingContinued(at=b.T0 + 824, above=JobId(40)))
+
+
+def since_version_4(c: Cluster) -> None:
+    """Limits of groups end jobs, ages begin to count, usage is set back."""
+    spent = b.started(c, "cn04", name="spent", at=b.T0 + 830)
+    c.apply(e.TimedOut(at=b.T0 + 831, job=spent.id, attempt=1, why="AssocGrpCPUMinutesLimit"))
+    b.free(c, spent, at=b.T0 + 832)
+    c.apply(e.Accrued(at=b.T0 + 833, jobs=[b.submit(c, name="ages", at=b.T0 + 833).id]))
+    c.apply(e.UsagePeriodEnded(at=b.T0 + 834))
 
 
 def _changes(fields: dict[str, object]) -> dict[str, object]:

@@ -39,9 +39,9 @@ Weight | int | 1 | yes |
 PARTITION = """
 PartitionName | text | | yes |
 AllocNodes | text | ALL | later | jobs may be submitted from any node
-AllowAccounts | list | ALL | later | accounts are not checked
+AllowAccounts | list | ALL | yes |
 AllowGroups | list | ALL | yes |
-AllowQos | list | ALL | later | QOS are not checked
+AllowQos | list | ALL | yes |
 Alternate | text | | later | jobs wait for the partition they asked for
 CpuBind | choice:none,socket,ldom,core,thread | none | later | tasks are not bound to CPUs
 Default | yesno | NO | yes |
@@ -50,8 +50,8 @@ DefCpuPerGPU | int | | later | CPUs are not derived from GPUs
 DefMemPerCPU | mb | | yes |
 DefMemPerGPU | mb | | later | memory is not derived from GPUs
 DefMemPerNode | mb | | yes |
-DenyAccounts | list | | later | accounts are not checked
-DenyQos | list | | later | QOS are not checked
+DenyAccounts | list | | yes |
+DenyQos | list | | yes |
 DisableRootJobs | yesno | | yes |
 ExclusiveTopo | yesno | NO | later | every node is as near as any other
 ExclusiveUser | yesno | NO | yes |
@@ -74,7 +74,7 @@ PreemptMode | upper | | later | no job is preempted
 Priority | int | | yes |
 PriorityJobFactor | int | 1 | yes |
 PriorityTier | int | 1 | yes |
-QOS | text | | later | partition QOS are not applied
+QOS | text | | yes |
 ReqResv | yesno | NO | later | there are no reservations
 ResumeTimeout | bare | | later | nodes are not powered up and down
 RootOnly | yesno | NO | yes |

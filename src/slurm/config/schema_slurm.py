@@ -133,7 +133,7 @@ PriorityFavorSmall | yesno | no | yes |
 PriorityFlags | uplist | "" | yes |
 PriorityMaxAge | span | 7-00:00:00 | yes |
 PriorityType | choice:priority/multifactor,priority/basic | priority/multifactor | yes |
-PriorityUsageResetPeriod | choice:NONE,NOW,DAILY,WEEKLY,MONTHLY,QUARTERLY,YEARLY | NONE | later | fair share is not computed
+PriorityUsageResetPeriod | choice:NONE,NOW,DAILY,WEEKLY,MONTHLY,QUARTERLY,YEARLY | NONE | yes |
 PriorityWeightAge | int | 0 | yes |
 PriorityWeightAssoc | int | 0 | yes |
 PriorityWeightFairShare | int | 0 | yes |
@@ -302,8 +302,8 @@ ALIASES = {
 
 PARAMETERS: dict[str, dict[str, str]] = {
     "AccountingStorageEnforce": {
-        "none": "yes", "associations": "yes", "limits": "yes", "qos": "yes", "safe": "yes", "all": "yes", "0": "yes", "wckeys": "later", "nosteps": "later",
-        "nojobs": "later"},
+        "none": "yes", "associations": "yes", "limits": "yes", "qos": "yes", "safe": "yes", "all": "yes", "0": "yes", "wckeys": "later", "nosteps": "yes",
+        "nojobs": "yes"},
     "PriorityFlags": {
         **dict.fromkeys(("ACCRUE_ALWAYS", "INCR_ONLY", "MAX_TRES", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME"), "yes"),
         **dict.fromkeys((f"NO_NORMAL_{what}" for what in ("ALL", "ASSOC", "PART", "QOS", "TRES")), "yes"),

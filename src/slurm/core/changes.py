@@ -77,7 +77,7 @@ def apply(state: ClusterState, job: Job, event: e.JobUpdated, effects: list[Effe
         if renamed:
             dependencies.look_for_namesakes(state, job, event.at, effects)
         if job.id in state.pending:
-            standing.refresh(job, event.at, anew="held" in values)
+            standing.refresh(job, event.at, anew="held" in values, ages=state.policy.ages)
 
 
 def _apply_waiting(state: ClusterState, job: Job, values: dict[str, Any], at: float) -> None:

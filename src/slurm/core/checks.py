@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from slurm.core import entitlement, resolving
 from slurm.core.draft import Draft
+from slurm.core.gates import partition_access
+from slurm.core.policy import exemptions
 from slurm.core.rights import is_operator
 from slurm.model import bounds
 from slurm.model.errors import InvalidRequest, NotationError, NotNow, NotPermitted
@@ -36,7 +38,7 @@ def partition_open(draft: Draft) -> None:
 
 
 def partition_rights(draft: Draft) -> None:
-    """RootOnly, DisableRootJobs, AllowGroups, AllowAccounts and AllowQos of every partition asked for."""
+    """RootOnly, DisableRootJobs, AllowGroups, AllowAccounts, AllowQos and what denies, of every partition asked for."""
     settings, caller = draft.state.settings, draft.caller
     for partition in draft.partitions:
         hint = _forbidden(draft, partition)
@@ -50,26 +52,9 @@ def _forbidden(draft: Draft, partition: Partition) -> str:
     caller, request = draft.caller, draft.request
     if partition.root_only and caller.uid != 0:
         return "only root may use it (RootOnly)"
-    if caller.uid != 0 and not _listed(partition.allow_groups, *caller.groups, caller.group):
+    if caller.uid != 0 and not partition_access.is_listed(partition.allow_groups, *caller.groups, caller.group):
         return f"it is for the groups {partition.allow_groups} (AllowGroups), you are in {', '.join(caller.groups) or caller.group}"
-    if request.account and not _listed(partition.allow_accounts.lower(), request.account):
-        return f"it is for the accounts {partition.allow_accounts} (AllowAccounts)"
-    if request.account and _in(partition.deny_accounts.lower(), request.account):
-        return f"it is not for account {request.account} (DenyAccounts)"
-    if request.qos and not _listed(partition.allow_qos, request.qos):
-        return f"it is for the QOS {partition.allow_qos} (AllowQos)"
-    if request.qos and _in(partition.deny_qos, request.qos):
-        return f"it is not for QOS {request.qos} (DenyQos)"
-    return ""
-
-
-def _in(text: str, *names: str) -> bool:
-    allowed = {word.strip() for word in text.split(",")}
-    return any(name in allowed for name in names)
-
-
-def _listed(text: str, *names: str) -> bool:
-    return text.strip().upper() in ("", "ALL") or _in(text, *names)
+    return partition_access.forbidden(request, partition)
 
 
 def reservation(draft: Draft) -> None:
@@ -172,7 +157,7 @@ def partition_limits(draft: Draft) -> None:
     rule = draft.state.settings.enforce_part_limits.upper()
     if rule not in ("ANY", "ALL", "YES"):
         return
-    refusals = [_over_limit(draft, partition) for partition in draft.partitions]
+    refusals = [_over_limit(draft, exemptions.as_met(draft.state, draft.request.qos, partition)) for partition in draft.partitions]
     errors = [error for error in refusals if error is not None]
     if errors and (rule != "ANY" or len(errors) == len(refusals)):
         raise errors[0]

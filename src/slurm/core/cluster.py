@@ -25,6 +25,8 @@ _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.NumberingContinued: waiting.on_numbering_continued,
     e.RecordsMissed: recording.on_missed,
     e.PolicyChanged: policing.on_changed,
+    e.Accrued: policing.on_accrued,
+    e.UsagePeriodEnded: policing.on_usage_period_ended,
 }
 """Events that are not about one known job."""
 _CHANGES_NODES = frozenset({e.Configured, e.PartitionUpdated, e.NodeRegistered, e.NodeSilent, e.NodeLost, e.NodeFenced, e.NodeUpdated})

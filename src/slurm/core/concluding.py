@@ -69,5 +69,5 @@ def back_to_queue(state: ClusterState, job: Job, at: float) -> None:
         state.arrays[job.array_job].again(job.array_task)
     state.enter_queue(job)
     state.remember_targets(job)
-    standing.refresh(job, at)
+    standing.refresh(job, at, ages=state.policy.ages)
     recording.job(state, job)

@@ -55,7 +55,9 @@ def on_configured(state: ClusterState, event: e.Configured) -> list[Effect]:
         if before is not None:
             fresh.state = before.state
         state.partitions[fresh.name] = fresh
-    counting.decay(state, event.at)
+    counting.configured(state, event.at)
+    if {name: one.qos for name, one in previous.items()} != {name: one.qos for name, one in state.partitions.items()} and state.policy.known:
+        counting.recount(state, event.at)
     return effects
 
 
@@ -67,6 +69,8 @@ def on_partition_updated(state: ClusterState, event: e.PartitionUpdated) -> list
     for key, raw in event.changes.items():
         setattr(partition, key, msgspec.msgpack.decode(raw, type=_PARTITION_TYPES[key]))
     state.unsaved.partitions.add(partition.name)
+    if "qos" in event.changes and state.policy.known:
+        counting.recount(state, event.at)
     if partition.default:
         state.unsaved.partitions |= state.partitions.keys()
         for other in state.partitions.values():

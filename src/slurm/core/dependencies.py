@@ -211,7 +211,7 @@ def _judge(state: ClusterState, jobs: Collection[Job], at: float, effects: list[
             effects.append(Announce(job=job.id))
             continue
         before = job.reason, job.eligible_time
-        refresh(job, at)
+        refresh(job, at, ages=state.policy.ages)
         if (job.reason, job.eligible_time) != before:
             recording.job(state, job)
     return dead

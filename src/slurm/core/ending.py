@@ -74,8 +74,8 @@ def on_stopped(state: ClusterState, job: Job, event: e.Stopped) -> list[Effect]:
 
 
 def on_timed_out(state: ClusterState, job: Job, event: e.TimedOut) -> list[Effect]:
-    """The time limit came."""
-    return end(state, job, event.at, JobState.TIMEOUT, Reason.TIME_LIMIT, why="timeout")
+    """The time limit came, or its group has used up its minutes."""
+    return end(state, job, event.at, JobState.TIMEOUT, event.why or Reason.TIME_LIMIT, why="timeout")
 
 
 def on_cancelled(state: ClusterState, job: Job, event: e.Cancelled) -> list[Effect]:

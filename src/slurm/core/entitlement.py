@@ -6,6 +6,7 @@ from slurm.core import resolving
 from slurm.core.draft import Draft
 from slurm.core.gates import policy_limits
 from slurm.core.policy import meeting
+from slurm.core.policy import state as counting
 from slurm.model import limits as rows
 from slurm.model.errors import InvalidRequest, NotNow
 from slurm.model.job import Job
@@ -78,7 +79,7 @@ def check_limits(draft: Draft, job: Job) -> None:
     if not policy_limits.enforced(state):
         return
     for partition in draft.partitions[:1]:
-        bounds = state.policy.bounds(job, partition.qos)
+        bounds = counting.bounds_of(state, job, partition)
         ask = policy_limits.ask(state, job)._replace(tasks=draft.array.count if draft.array is not None else 1)
         there = 0 if job.id not in state.pending else ask.tasks
         for _, sentence in meeting.at_submission(bounds, ask._replace(tasks=ask.tasks - there), meeting.Scale(state.policy.tally, state.policy.usage, draft.now)):
@@ -93,7 +94,7 @@ def longest(draft: Draft, job: Job) -> None:
     """A job that names no time limit gets none that its association or QOS would not let it have (MaxWall)."""
     if draft.request.time_limit is not None or not policy_limits.enforced(draft.state):
         return
-    for bound in draft.state.policy.bounds(job, draft.partitions[0].qos):
+    for bound in counting.bounds_of(draft.state, job, draft.partitions[0]):
         if bound.limit.quantity == rows.WALL and bound.limit.span == rows.JOB and not 0 <= job.time_limit <= bound.value * 60:
             job.time_limit = bound.value * 60
             draft.warnings.append(f"time limit set to {duration.show(job.time_limit)}, the most that {bound.where} allows")

@@ -117,10 +117,11 @@ class Stopped(Event):
 
 
 class TimedOut(Event):
-    """The time limit of this attempt was reached."""
+    """The time limit of this attempt was reached, or (`why`: Slurm's word for it) a limit on what its group may use."""
 
     job: JobId
     attempt: int
+    why: str = ""
 
 
 class DeadlinePassed(Event):
@@ -317,11 +318,21 @@ class PolicyChanged(Event):
     staged: bool = False
 
 
+class Accrued(Event):
+    """The age of these waiting jobs counts from now on: limits on accruing jobs leave room for them."""
+
+    jobs: list[JobId]
+
+
+class UsagePeriodEnded(Event):
+    """PriorityUsageResetPeriod is over: nothing was used."""
+
+
 AnyEvent = (
     Configured | Submitted | Eligible | Started | Launched | LaunchFailed | BatchExited | AllocationRelinquished | NodeFreed | Warned
     | Stopped | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepEnding | StepExited | NodeRegistered
     | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
-    | NumberingContinued | RecordsMissed | PolicyChanged
+    | NumberingContinued | RecordsMissed | PolicyChanged | Accrued | UsagePeriodEnded
 )
 
 

@@ -106,13 +106,20 @@ def _weights(state: ClusterState, text: str) -> dict[str, object]:
     return {"tres_billing_weights": written}
 
 
+def _qos(state: ClusterState, text: str) -> dict[str, object]:
+    known = state.policy.book.qos
+    if text and state.policy.known and text.lower() not in known:
+        raise InvalidRequest("ESLURM_INVALID_QOS", hints=[*resolving.meant(text.lower(), known), f"the QOS of this cluster: {', '.join(known)}"])
+    return {"qos": text}
+
+
 KEYS: dict[str, Read] = {
     "state": _state, "nodes": _nodes, "default": _yes_no("default"), "maxtime": _duration("max_time"),
     "defaulttime": _duration("default_time", none=None), "maxnodes": _bounded("max_nodes"), "minnodes": _number("min_nodes"),
     "maxcpuspernode": _bounded("max_cpus_per_node"), "maxcpuspersocket": _bounded("max_cpus_per_socket"),
     "allowgroups": _listed("allow_groups"), "allowaccounts": _listed("allow_accounts"), "denyaccounts": _text("deny_accounts"),
     "allowqos": _listed("allow_qos"), "denyqos": _text("deny_qos"), "allocnodes": _listed("alloc_nodes"), "alternate": _text("alternate"),
-    "qos": _text("qos"), "hidden": _yes_no("hidden"), "rootonly": _yes_no("root_only"), "disablerootjobs": _yes_no("disable_root_jobs"),
+    "qos": _qos, "hidden": _yes_no("hidden"), "rootonly": _yes_no("root_only"), "disablerootjobs": _yes_no("disable_root_jobs"),
     "reqresv": _yes_no("req_resv"), "lln": _yes_no("lln"), "prioritytier": _number("priority_tier"),
     "priorityjobfactor": _number("priority_job_factor"), "gracetime": _number("grace_time"), "oversubscribe": _oversubscribe,
     "shared": _oversubscribe, "exclusiveuser": _exclusive_user, "overtimelimit": _seconds("over_time_limit"),

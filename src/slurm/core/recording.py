@@ -18,15 +18,25 @@ from slurm.model.job import Job, Step
 from slurm.model.node import Node
 
 
+def keeps_jobs(state: ClusterState) -> bool:
+    """Whether jobs are recorded: there is accounting, and AccountingStorageEnforce does not say nojobs."""
+    return state.settings.accounting and "nojobs" not in state.settings.accounting_enforce
+
+
+def keeps_steps(state: ClusterState) -> bool:
+    """Whether steps are recorded: jobs are, and AccountingStorageEnforce does not say nosteps."""
+    return keeps_jobs(state) and "nosteps" not in state.settings.accounting_enforce
+
+
 def job(state: ClusterState, changed: Job) -> None:
     """A job is not as its last record says."""
-    if state.settings.accounting:
+    if keeps_jobs(state):
         state.recording.jobs[changed.id] = None
 
 
 def submitted(state: ClusterState, fresh: Job) -> None:
     """A job is new: with it goes what it brought along."""
-    if state.settings.accounting:
+    if keeps_jobs(state):
         if state.settings.accounting_store:
             state.recording.made += records.payload_records(state, fresh)
         state.recording.jobs[fresh.id] = None
@@ -34,13 +44,13 @@ def submitted(state: ClusterState, fresh: Job) -> None:
 
 def step(state: ClusterState, of: Job, changed: Step) -> None:
     """A step began or ended."""
-    if state.settings.accounting:
+    if keeps_steps(state):
         state.recording.made.append(None if state.recording.silent else records.step_record(state, of, changed))
 
 
 def life_over(state: ClusterState, ended: Job) -> None:
     """A job is about to wait for its next life: this one ended as its record says now."""
-    if state.settings.accounting:
+    if keeps_jobs(state):
         state.recording.made.append(None if state.recording.silent else records.job_record(state, ended))
         state.recording.jobs.pop(ended.id, None)
 

@@ -25,8 +25,11 @@ def verdict(job: Job) -> str:
     return WAITING if OPEN in states else READY
 
 
-def refresh(job: Job, at: float, *, anew: bool = False) -> None:
-    """Set reason and eligible time of a waiting job from what holds it back; `anew` drops the special reasons of holds too."""
+def refresh(job: Job, at: float, *, anew: bool = False, ages: bool = True) -> None:
+    """Set reason and eligible time of a waiting job from what holds it back; `anew` drops the special reasons of holds too.
+
+    `ages`: its age counts from then on; False where limits on accruing jobs decide (core.policy.accrual).
+    """
     if job.held:
         if anew or job.reason not in _SPECIAL_HOLDS:
             job.reason = Reason.JOB_HELD_ADMIN if job.held == "admin" else Reason.JOB_HELD_USER
@@ -41,7 +44,8 @@ def refresh(job: Job, at: float, *, anew: bool = False) -> None:
         job.reason = Reason.NONE
         if not 0.0 < job.eligible_time <= at:
             job.eligible_time = at
-        job.accrue_time = job.accrue_time or job.eligible_time
+        if ages:
+            job.accrue_time = job.accrue_time or job.eligible_time
     else:
         job.reason = Reason.DEPENDENCY if standing == WAITING else Reason.DEPENDENCY_NEVER_SATISFIED
         job.eligible_time = 0.0

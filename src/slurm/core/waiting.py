@@ -52,7 +52,7 @@ def on_eligible(state: ClusterState, job: Job, event: e.Eligible) -> list[Effect
     if job.not_before and event.at >= job.not_before:
         job.not_before = 0.0
     dependencies.delay_over(state, job, event.at, effects)
-    standing.refresh(job, event.at)
+    standing.refresh(job, event.at, ages=state.policy.ages)
     recording.job(state, job)
     return effects
 
@@ -62,7 +62,7 @@ def on_held(state: ClusterState, job: Job, event: e.Held) -> list[Effect]:
     job = own_record(state, job, event.task, event.at)
     job.held = "admin" if event.admin else job.held or "user"
     job.priority = 0
-    standing.refresh(job, event.at, anew=True)
+    standing.refresh(job, event.at, anew=True, ages=state.policy.ages)
     recording.job(state, job)
     return [Announce(job=job.id)]
 
@@ -78,7 +78,7 @@ def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect
         job.flags.remove("special_exit")
     if job.request.priority == 0:
         changes.set_request(job, priority=None)
-    standing.refresh(job, event.at, anew=True)
+    standing.refresh(job, event.at, anew=True, ages=state.policy.ages)
     recording.job(state, job)
     return [Announce(job=job.id)]
 

@@ -9,6 +9,7 @@ import msgspec
 
 from slurm.core.arrays import Ledger
 from slurm.core.cluster import Cluster
+from slurm.core.policy import state as counting
 from slurm.core.policy.book import name_of
 from slurm.core.starting import set_limit_timer, set_warning_timer
 from slurm.core.timer_heap import Timer
@@ -74,12 +75,13 @@ def _restore_policy(cluster: Cluster, found: dict[str, list[Any]]) -> None:
     """Before the jobs, which are counted under it as they are indexed."""
     [own] = found[CLUSTER]
     policy = cluster.policy
-    policy.staged = own.staged
+    policy.staged, policy.usage_since = own.staged, own.usage_since
     policy.usage.half_life, policy.usage.lasting = own.half_life, frozenset(own.lasting)
     policy.usage.counters = {row.key: row.counters for row in found["usage"]}
     policy.charges = {charge.job: charge for charge in found["charge"]}
     if found["policy"]:
         policy.book.take(sorted((row.record for row in found["policy"]), key=name_of))
+        counting.limit_ages(cluster)
 
 
 def _waits(job: Job) -> bool:

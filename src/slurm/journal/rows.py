@@ -39,6 +39,7 @@ class StateRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     recorded_cluster: a.ClusterRecord | None = None
     half_life: float = 0.0
     lasting: list[str] = []
+    usage_since: float = 0.0
     staged: list[PolicyRecord] = []  # the parts so far of a whole new policy
 
 
@@ -163,7 +164,8 @@ def own(state: ClusterState) -> Row:
     return Row(CLUSTER, 0, VERSION, encode(StateRecord(
         settings=state.settings, next_job_id=state.next_job_id, last_place=state.last_place, recorded=recording.sequence,
         out_of_service=[recording.out_of_service[name] for name in sorted(recording.out_of_service)], recorded_cluster=recording.cluster,
-        half_life=usage.half_life, lasting=sorted(map(str, usage.lasting)), staged=state.policy.staged)))
+        half_life=usage.half_life, lasting=sorted(map(str, usage.lasting)), staged=state.policy.staged,
+        usage_since=state.policy.usage_since)))
 
 
 def unsave(state: ClusterState, names: Iterable[Name]) -> None:

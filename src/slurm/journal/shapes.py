@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 3
+VERSION = 4
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
-  recorded_cluster:ClusterRecord|none=null half_life:float=0.0 lasting:[str]=[] staged:[Account|Association|Qos|User|Wckey]=[]
+  recorded_cluster:ClusterRecord|none=null half_life:float=0.0 lasting:[str]=[] usage_since:float=0.0
+  staged:[Account|Association|Qos|User|Wckey]=[]
 Node name:str address:str="" hostname:str="" port:int=6818 boards:int=1 sockets:int=1 cores_per_socket:int=1 threads_per_core:int=1
   cpus:int=1 memory:int=1 tmp_disk:int=0 weight:int=1 features:[str]=[] gres:[GresPool]=[] position:int=0 state:str="unknown"
   drain:bool=false responding:bool=false reason:str="" reason_user:str="" reason_uid:int=0 reason_time:float=0.0 comment:str=""
@@ -50,7 +51,7 @@ AllocationRelinquished type:tag="AllocationRelinquished" job:int status:int=0 at
 NodeFreed type:tag="NodeFreed" job:int attempt:int node:str at:float
 Warned type:tag="Warned" job:int attempt:int at:float
 Stopped type:tag="Stopped" job:int attempt:int stopped:bool at:float
-TimedOut type:tag="TimedOut" job:int attempt:int at:float
+TimedOut type:tag="TimedOut" job:int attempt:int why:str="" at:float
 DeadlinePassed type:tag="DeadlinePassed" job:int at:float
 Cancelled type:tag="Cancelled" job:int by:int tasks:[(int,int,int)]|none=null at:float
 Held type:tag="Held" job:int admin:bool=false task:int|none=null at:float
@@ -76,6 +77,8 @@ NumberingContinued type:tag="NumberingContinued" above:int at:float
 RecordsMissed type:tag="RecordsMissed" jobs:[int] nodes:bool=false at:float
 PolicyChanged type:tag="PolicyChanged" records:[Account|Association|Qos|User|Wckey]=[] resets:[UsageReset]=[] whole:bool=false
   staged:bool=false at:float
+Accrued type:tag="Accrued" jobs:[int] at:float
+UsagePeriodEnded type:tag="UsagePeriodEnded" at:float
 Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max_job_count:int=10000 max_array_size:int=1001
   max_step_count:int=40000 max_script_size:int=4194304 max_submit_line_size:int=1048576 max_tasks_per_node:int=512 first_job_id:int=1
   max_job_id:int=67043328 min_job_age:int=300 kill_wait:int=30 over_time_limit:int=0 inactive_limit:int=0 batch_start_timeout:int=10
@@ -94,6 +97,7 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   priority_decay_half_life:int=604800 priority_weight_age:int=0 priority_weight_job_size:int=0 priority_weight_partition:int=0
   priority_max_age:int=604800 priority_favor_small:bool=false priority_flags:[str]=[] priority_weight_association:int=0
   priority_weight_fair_share:int=0 priority_weight_qos:int=0 priority_weight_tres:{str:float}={} fair_share_dampening:int=1
+  usage_reset_period:str="NONE" track_wckey:bool=false private_data:[str]=[]
 NodeEventRecord type:tag="node" node:str start_time:float end_time:float=0.0 state:str="" reason:str="" reason_uid:int=0 tres:{str:int}={}
 ClusterRecord type:tag="cluster" start_time:float nodes:str="" tres:{str:int}={}
 Account type:tag="account" name:str description:str="" organization:str="" coordinators:[str]=[] deleted:bool=false

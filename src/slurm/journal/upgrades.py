@@ -61,6 +61,11 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "backfill_max_user", "backfill_max_partition", "backfill_max_user_partition", "backfill_max_association", "backfill_max_starts", "backfill_max_time",
         "backfill_min_age", "backfill_min_priority", "partition_job_depth", "sched_max_starts", "sched_max_time", "sched_min_interval")),
         added("backfill_reservations", 1), added("backfill_one_reservation", False), added("sched_interval", 60), added("assoc_limit_stop", False)]},
+    3: {
+        "StateRecord": [added("usage_since", 0.0)],
+        "TimedOut": [added("why", "")],
+        "Settings": [added("usage_reset_period", "NONE"), added("track_wckey", False), added("private_data", [])],
+    },
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

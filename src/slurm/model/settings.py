@@ -95,3 +95,6 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     priority_weight_qos: int = 0
     priority_weight_tres: dict[str, float] = msgspec.field(default_factory=dict)
     fair_share_dampening: int = 1
+    usage_reset_period: str = "NONE"  # PriorityUsageResetPeriod
+    track_wckey: bool = False
+    private_data: list[str] = msgspec.field(default_factory=list)  # PrivateData, in small letters

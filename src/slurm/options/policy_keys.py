@@ -17,9 +17,6 @@ from slurm.options.errors import OptionError
 
 NAMES, NAME, TEXT, SHARES, NUMBER, LIST, LEVEL, FLAGS, MODE, SECONDS, FACTOR, RAW, IDS, MOMENT = (
     "names", "name", "text", "shares", "number", "list", "level", "flags", "mode", "seconds", "factor", "raw", "ids", "moment")
-NO_ACCRUAL = "how many jobs gather priority by age is not limited yet"
-CARRIED_OUT = ("DenyOnLimit", "NoDecay", "OverPartQOS", "RequiresReservation")
-"""Flags of a QOS that have an effect."""
 _MODES = ("off", "cancel", "cluster", "requeue", "suspend", "gang", "within")
 
 
@@ -81,8 +78,8 @@ SET: tuple[Key, ...] = (
     Key("PreemptExemptTime", SECONDS, "preempt_exempt_time", (QOS,)),
     Key("GraceTime", SECONDS, "grace_time", (QOS,)),
     Key("UsageFactor", FACTOR, "usage_factor", (QOS,)),
-    Key("UsageThreshold", FACTOR, "usage_threshold", (QOS,), refused="jobs are not kept waiting for a fair share below a threshold"),
-    Key("LimitFactor", FACTOR, "limit_factor", (QOS,), refused="limits of associations are not scaled by a QOS"),
+    Key("UsageThreshold", FACTOR, "usage_threshold", (QOS,)),
+    Key("LimitFactor", FACTOR, "limit_factor", (QOS,)),
     Key("Classification", TEXT, "classification", (CLUSTER,), refused="clusters have no classes"),
     Key("Features", TEXT, "features", (CLUSTER,), refused="there is no federation"),
     Key("Federation", TEXT, "federation", (CLUSTER,), refused="there is no federation"),
@@ -96,7 +93,6 @@ _ONE_TRES: dict[str, tuple[str, str]] = {
     "maxcpumins": ("MaxTRESMinsPerJob", "cpu"), "maxcpuminsperjob": ("MaxTRESMinsPerJob", "cpu"), "maxcpusperuser": ("MaxTRESPerUser", "cpu"),
     "maxnodesperuser": ("MaxTRESPerUser", "node"), "mincpus": ("MinTRESPerJob", "cpu"), "mincpusperjob": ("MinTRESPerJob", "cpu")}
 """Names of limits from before there were TRES."""
-_LATER = {rows.ACCRUING: NO_ACCRUAL, rows.MIN_PRIORITY: "jobs are not refused for a low priority yet"}
 
 
 class Word(NamedTuple):
@@ -147,14 +143,12 @@ def limit(entity: str, name: str) -> tuple[str, str] | None:
 
 def limit_names(entity: str) -> list[str]:
     """The limits that an entity may have."""
-    return [one.key for one in rows.LIMITS if one.at == (rows.QOS if entity == QOS else rows.ASSOCIATION) and one.quantity not in _LATER]
+    return [one.key for one in rows.LIMITS if one.at == (rows.QOS if entity == QOS else rows.ASSOCIATION)]
 
 
 def read_limit(entity: str, key: str, one_tres: str, text: str) -> dict[str, int]:
     """Values of a limit by TRES ("": one number), -1 for what is set no more. OptionError, Unsupported."""
     row = (rows.AT_QOS if entity == QOS else rows.AT_ASSOCIATION)[key]
-    if row.quantity in _LATER and text not in ("", "-1"):
-        raise Unsupported(message=f"{key} is not supported by slurm-py yet: {_LATER[row.quantity]}")
     if one_tres:
         return {one_tres: _whole(key, text, memory=one_tres == "mem")}
     if row.quantity == rows.WALL:
@@ -267,7 +261,5 @@ def _flags(text: str) -> list[str]:
         flag = next((one for one in QOS_FLAGS if one.lower() == name.lower()), "")
         if not flag:
             raise OptionError(f" Invalid QOS flag: {name}", exit_code=1, bare=True, hints=[f"valid: {', '.join(QOS_FLAGS)}"])
-        if flag not in CARRIED_OUT:
-            raise Unsupported(message=f"QOS flag {flag} is not supported by slurm-py yet", hints=[f"carried out: {', '.join(CARRIED_OUT)}"])
         found.append(flag)
     return found

@@ -70,6 +70,10 @@ def qos_line(one: Qos) -> str:
         parts.append(f"Priority={one.priority}")
     if one.usage_factor != 1.0:
         parts.append(f"UsageFactor={one.usage_factor:.6f}")
+    if one.usage_threshold is not None:
+        parts.append(f"UsageThreshold={one.usage_threshold:.6f}")
+    if one.limit_factor is not None:
+        parts.append(f"LimitFactor={one.limit_factor:.6f}")
     return ":".join([f"QOS - '{one.name}'", *parts])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from slurm.model.explanation import Explanation
 from slurm.model.job import Job
-from slurm.model.states import JobState
+from slurm.model.states import JobState, Reason
 from slurm.notation import duration, exitstatus, moment, size
 
 _OF_CODE = {
@@ -33,6 +33,9 @@ def tell(found: Explanation, job: Job, fits: Callable[[int], bool]) -> None:
     match job.state:
         case JobState.CANCELLED:
             found.sentence = ended
+        case JobState.TIMEOUT if job.reason not in (Reason.TIME_LIMIT, Reason.NONE):
+            found.sentence = f"{ended}, when its account or QOS had used up what it may use ({job.reason})"
+            found.advice = [f"sshare -l -A {job.request.account or 'ACCOUNT'} shows what is used up", "an operator raises the limit or sets usage back (sacctmgr modify)"]
         case JobState.TIMEOUT:
             limit = duration.show(job.time_limit)
             found.sentence = f"{ended}, when its time limit of {limit} was over"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from slurm.core.gates import stack as gates
+from slurm.core.policy import exemptions
 from slurm.model.explanation import Explanation, Other
 from slurm.model.job import Job
 from slurm.model.partition import Partition
@@ -60,7 +61,7 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
     if job.state is not JobState.PENDING:
         _tell_active(view, found, job)
         return found
-    partitions = [view.partitions[name] for name in job.partition.split(",") if name in view.partitions]
+    partitions = [exemptions.as_met(view, job.request.qos, view.partitions[name]) for name in job.partition.split(",") if name in view.partitions]
     terrain = Terrain(view)
     kept = _kept(terrain, job, partitions, now)
     why = kept or refusal or NEW

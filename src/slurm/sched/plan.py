@@ -16,12 +16,14 @@ import msgspec
 from slurm.core import arrays
 from slurm.core.gates import array_limit, policy_limits
 from slurm.core.gates import stack as gates
+from slurm.core.policy import exemptions
 from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import JobId
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.partition import Partition
 from slurm.model.refusal import Refusal
 from slurm.model.states import Reason
+from slurm.sched import priority
 from slurm.sched.filters import partition_limits
 from slurm.sched.need import Need, Needs, within
 from slurm.sched.queue import Queue
@@ -142,8 +144,8 @@ class _Pass:
         partitions = self.view.partitions
         if "," not in job.partition:
             only = partitions.get(job.partition)
-            return [only] if only is not None else []
-        found = [partitions[name] for name in job.partition.split(",") if name in partitions]
+            return [exemptions.as_met(self.view, job.request.qos, only)] if only is not None else []
+        found = [exemptions.as_met(self.view, job.request.qos, partitions[name]) for name in job.partition.split(",") if name in partitions]
         return sorted(found, key=lambda partition: -partition.priority_tier)
 
     def _start_in(self, job: Job, need: Need, partition: Partition) -> Refusal | None:
@@ -205,6 +207,8 @@ class _Pass:
         if refusal is not None:
             return refusal
         refusal = PRIORITY if behind else first_blocked(self.terrain, need, partition, frozenset(self.blocked))
+        if not exemptions.reserves(self.view, job, partition, job.priority or priority.value(self.view, job, self.now)):
+            return refusal  # nobody waits behind it
         if not self.backfill or self._kept_for(job, partition):
             self.blocked.add(partition.name)
             if self.backfill:

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from slurm.model.refusal import Refusal
 
 ALWAYS = frozenset({"Submitted", "Eligible", "Released", "Requeued", "JobUpdated", "LaunchFailed", "Configured", "PartitionUpdated", "NodeRegistered", "NodeUpdated",
-    "NodeFenced", "ProofWaived", "PolicyChanged"})
-UNHELPFUL = frozenset({"Launched", "Warned", "StepCreated", "StepExited", "NodeSilent", "Purged"})
+    "NodeFenced", "ProofWaived", "PolicyChanged", "UsagePeriodEnded"})
+UNHELPFUL = frozenset({"Launched", "Warned", "StepCreated", "StepExited", "NodeSilent", "Purged", "Accrued"})
 
 
 class Policy:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from slurm.core import tres
-from slurm.core.policy import fairshare
 from slurm.core.policy.fairshare import Share
 from slurm.model.job import Job
 from slurm.sched.view import View
@@ -93,8 +92,8 @@ class Scale:
         """Fair shares of all associations, worked out when first asked for."""
         if self._shares is None:
             settings = self.settings
-            self._shares = fairshare.shares(
-                self._book, self.view.policy.usage, self.now, fair_tree="NO_FAIR_TREE" not in settings.priority_flags, dampening=settings.fair_share_dampening)
+            self._shares = self.view.policy.shares(
+                self.now, fair_tree="NO_FAIR_TREE" not in settings.priority_flags, dampening=settings.fair_share_dampening)
         return self._shares
 
     def of(self, job: Job) -> Factors:

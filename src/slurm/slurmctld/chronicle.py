@@ -60,7 +60,7 @@ SENTENCES: dict[type[e.Event], tuple[int, Callable[[Cluster, Any], str]]] = {
     e.Started: (VERBOSE, _started),
     e.BatchExited: (VERBOSE, _exited),
     e.AllocationRelinquished: (VERBOSE, lambda c, event: f"{_shown(c, event.job)}: its allocation was given back"),
-    e.TimedOut: (VERBOSE, lambda c, event: f"{_shown(c, event.job)} reached its time limit"),
+    e.TimedOut: (VERBOSE, lambda c, event: f"{_shown(c, event.job)} reached {'the limit of its group: ' + event.why if event.why else 'its time limit'}"),
     e.DeadlinePassed: (VERBOSE, lambda c, event: f"{_shown(c, event.job)} can not end before its deadline any more"),
     e.Cancelled: (VERBOSE, _cancelled),
     e.Held: (VERBOSE, lambda c, event: f"{_shown(c, event.job)} held by {'an operator' if event.admin else 'its owner'}"),
@@ -72,6 +72,8 @@ SENTENCES: dict[type[e.Event], tuple[int, Callable[[Cluster, Any], str]]] = {
     e.NodeFenced: (logging.INFO, lambda c, event: f"Node {event.node} runs nothing any more of {len(event.attempts)} attempts: {event.why}"),
     e.NodeUpdated: (logging.INFO, _node_updated),
     e.PartitionUpdated: (logging.INFO, lambda c, event: f"Partition {event.partition}: {', '.join(sorted(event.changes))} changed"),
+    e.Accrued: (VERBOSE, lambda c, event: f"the age of {len(event.jobs)} jobs counts from now on"),
+    e.UsagePeriodEnded: (logging.INFO, lambda c, event: "usage was set back to 0 (PriorityUsageResetPeriod)"),
     e.PolicyChanged: (logging.INFO, lambda c, event: f"policy: {len(event.records)} records {'to come' if event.staged else 'changed'}"),
     e.Purged: (logging.DEBUG, lambda c, event: f"{len(event.jobs)} ended jobs left memory"),
 }

@@ -38,6 +38,7 @@ from slurm.slurmctld.holders import Holders
 from slurm.slurmctld.nodes import Links
 from slurm.slurmctld.past import Past
 from slurm.slurmctld.planner import Planner
+from slurm.slurmctld.policy_clock import PolicyClock
 from slurm.slurmctld.proofs import Proofs
 from slurm.slurmctld.relays import ROOT_WORD, Relays, Rules
 from slurm.slurmctld.session import Session, forget_names
@@ -80,6 +81,7 @@ class Controller:
         self.engine = Engine(cluster, commit, self.carry_out, self._noticed, broken)
         self.counters = Counters(cluster, now)
         self.planner = Planner(self.engine, now, self.counters)
+        self._policy_clock = PolicyClock(self.engine, now)
         self.relays = Relays(cluster, self._relay_rules)
         self.tokens: Tokens | None = None  # of auth/jwt
         self.past: Past | None = None  # None: there is no slurmdbd
@@ -128,6 +130,7 @@ class Controller:
                 events = timers.due(self.cluster, self.now())
                 for event in events:
                     self._record_due(event)
+                self._policy_clock.look()
                 self.links.check_silence()
                 self.proofs.look()
                 self.links.repeat()

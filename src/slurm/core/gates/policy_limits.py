@@ -48,17 +48,22 @@ def ask(scene: Scene, job: Job, allocation: Allocation | None = None) -> meeting
     if allocation is None:
         wanted = tres.requested(scene, job)
         nodes = max(1, wanted["node"])
-        return meeting.Ask(wanted, {name: -(-count // nodes) for name, count in wanted.items()}, minutes)
+        return meeting.Ask(wanted, {name: -(-count // nodes) for name, count in wanted.items()}, minutes, factor=_factor(scene, job))
     a_node: dict[str, int] = {}
     for share in allocation.shares:
         row = {"cpu": share.cpu_count, "mem": share.memory, **{f"gres/{name}": len(mask) for name, mask in share.gres.items()}}
         a_node = {name: max(a_node.get(name, 0), row.get(name, 0)) for name in a_node | row}
-    return meeting.Ask(tres.held(scene, allocation), a_node, minutes)
+    return meeting.Ask(tres.held(scene, allocation), a_node, minutes, factor=_factor(scene, job))
+
+
+def _factor(scene: Scene, job: Job) -> float:
+    qos = scene.policy.book.qos.get(job.request.qos.lower())
+    return qos.usage_factor if qos is not None and "UsageFactorSafe" in qos.flags else 1.0
 
 
 def _first(scene: Scene, job: Job, partition: Partition, now: float, allocation: Allocation | None = None) -> Refusal | None:
     policy = scene.policy
-    bounds = policy.bounds(job, partition.qos)
+    bounds = counting.bounds_of(scene, job, partition)
     if not bounds:
         return None
     safe = "safe" in scene.settings.accounting_enforce

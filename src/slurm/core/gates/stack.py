@@ -5,7 +5,18 @@ The first that is closed is the one a user reads.
 
 from __future__ import annotations
 
-from slurm.core.gates import array_limit, begin, depends, held, partition_state, policy_limits, policy_standing, unproven
+from slurm.core.gates import (
+    array_limit,
+    begin,
+    depends,
+    held,
+    partition_access,
+    partition_state,
+    policy_limits,
+    policy_standing,
+    unproven,
+    usage_threshold,
+)
 from slurm.core.gates.gate import Gate, Scene
 from slurm.core.standing import READY, verdict
 from slurm.model.job import Job
@@ -19,7 +30,9 @@ GATES: tuple[Gate, ...] = (
     Gate(begin.closed, begin.refusal, own=True),
     Gate(array_limit.closed, array_limit.refusal),
     Gate(partition_state.closed, partition_state.refusal),
+    Gate(partition_access.closed, partition_access.refusal),
     Gate(policy_standing.closed, policy_standing.refusal),
+    Gate(usage_threshold.closed, usage_threshold.refusal),
     Gate(policy_limits.closed, policy_limits.refusal),
 )
 

@@ -28,6 +28,9 @@ class Standing(NamedTuple):
 _INHERITED = frozenset(limit.key for limit in rows.LIMITS if limit.at == rows.ASSOCIATION and limit.span != rows.GROUP)
 
 
+_ACCRUING = frozenset(limit.key for limit in rows.LIMITS if limit.quantity == rows.ACCRUING)
+
+
 class Book:
     """Records by id or name; names of accounts, users and QOS are compared in small letters, as the database keeps them."""
 
@@ -39,10 +42,21 @@ class Book:
         self.wckeys: dict[int, Wckey] = {}
         self.generation = 0
         """Another number whenever something changes."""
+        self._limit_accrual: set[int] = set()  # associations that do
         self._by_name: dict[tuple[str, str, str], int] = {}
         self._defaults: dict[str, str] = {}
         self._children: dict[int, list[int]] = {}
         self._standings: dict[int, Standing] = {}
+
+    @property
+    def limits_accrual(self) -> bool:
+        """Whether some limit says how many waiting jobs may age."""
+        return bool(self._limit_accrual) or any(not _ACCRUING.isdisjoint(one.limits) for one in self.qos.values())
+
+    @property
+    def relative(self) -> bool:
+        """Whether some QOS has limits in percent."""
+        return any("Relative" in one.flags for one in self.qos.values())
 
     def names(self) -> list[str]:
         """What `name_of` calls each record."""
@@ -121,6 +135,7 @@ class Book:
     def _put_association(self, record: Association) -> None:
         old = self.associations.pop(record.id, None)
         if old is not None:
+            self._limit_accrual.discard(old.id)
             self._by_name.pop(_name_of(old), None)
             self._children[old.parent].remove(old.id)
             if old.is_default:
@@ -128,6 +143,8 @@ class Book:
         if record.deleted:
             return
         self.associations[record.id] = record
+        if not _ACCRUING.isdisjoint(record.limits):
+            self._limit_accrual.add(record.id)
         self._by_name[_name_of(record)] = record.id
         self._children.setdefault(record.parent, []).append(record.id)
         if record.is_default:

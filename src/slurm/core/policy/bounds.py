@@ -6,7 +6,10 @@ every level. Worked out once for each association and pair of QOS, and remembere
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+import msgspec
 
 from slurm.core.policy.book import Book
 from slurm.core.policy.tally import Key
@@ -39,6 +42,21 @@ def bounds(book: Book, association: int, account: str, user: str, qos: Qos | Non
     if association in book.associations:
         _add_associations(book, association, 1.0 if qos is None or qos.limit_factor is None else qos.limit_factor, found, set_before)
     return tuple(found)
+
+
+def absolute(qos: Qos | None, totals: Callable[[], dict[str, int]]) -> Qos | None:
+    """A QOS whose limits on TRES are numbers; those of one with the flag Relative are percent of these totals."""
+    if qos is None or "Relative" not in qos.flags:
+        return qos
+    has = totals()
+    limits = {key: {name: value * has.get(name, 0) // 100 for name, value in values.items()} if _counts_tres(key) else values
+              for key, values in qos.limits.items()}
+    return msgspec.structs.replace(qos, limits=limits)
+
+
+def _counts_tres(key: str) -> bool:
+    row = rows.AT_QOS.get(key)
+    return row is not None and row.quantity in (rows.TRES, rows.MIN_TRES)
 
 
 def keys(book: Book, association: int, account: str, user: str, qos: str, partition_qos: str) -> tuple[Key, ...]:

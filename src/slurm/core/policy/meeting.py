@@ -26,6 +26,7 @@ class Ask(NamedTuple):
     a_node: dict[str, int]
     minutes: int | None
     tasks: int = 1  # of an array
+    factor: float = 1.0  # by which minutes count ahead: the UsageFactor of a QOS with UsageFactorSafe
 
     @property
     def length(self) -> int:
@@ -93,7 +94,8 @@ def _over_wall(bound: Bound, ask: Ask, scale: Scale) -> str | None:
         asked = "no end" if ask.minutes is None else duration.show(ask.minutes * 60)
         return f"lets a job run {_shown(bound)} ({bound.limit.key}), it asks for {asked}"
     used = scale.usage.of(_counter(bound), WALL, scale.now) / 60
-    if used + (ask.length if scale.safe else 0) < bound.value or (scale.safe and used + ask.length == bound.value):
+    length = ask.length * ask.factor
+    if used + (length if scale.safe else 0) < bound.value or (scale.safe and used + length == bound.value):
         return None
     return f"has {_shown(bound)} of run time ({bound.limit.key}), {duration.show(int(used * 60))} are used up"
 
@@ -118,7 +120,7 @@ def _over_minutes(bound: Bound, ask: Ask, scale: Scale) -> str | None:
         wants = asked * ask.length
         return f"allows a job {bound.value} {bound.tres} minutes ({bound.limit.key}), it asks for {wants}" if wants > bound.value else None
     used = scale.usage.of(_counter(bound), bound.tres, scale.now) / 60
-    ahead = scale.tally.minutes_left(bound.key, bound.tres, scale.now) + asked * ask.length if scale.safe else 0.0
+    ahead = scale.tally.minutes_left(bound.key, bound.tres, scale.now) + asked * ask.length * ask.factor if scale.safe else 0.0
     if used < bound.value and used + ahead <= bound.value:
         return None
     soon = f" and {ahead:.0f} are spoken for" if ahead else ""

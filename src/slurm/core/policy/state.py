@@ -5,15 +5,16 @@ Nothing is counted before the first policy came; then everything that waits and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
 
 from slurm.core import tres
-from slurm.core.policy import bounds
+from slurm.core.policy import bounds, fairshare
 from slurm.core.policy.book import Book, name_of
 from slurm.core.policy.bounds import Bound
+from slurm.core.policy.fairshare import Share
 from slurm.core.policy.tally import Held, Key, Tally
 from slurm.core.policy.usage import WALL, Usage
 from slurm.core.unsaved import Unsaved
@@ -45,26 +46,41 @@ class Policy:
         self.usage = Usage()
         self.charges: dict[JobId, Charge] = {}
         self.staged: list[PolicyRecord] = []
-        self._bounds: dict[tuple[int, str, str, str, str], tuple[Bound, ...]] = {}
-        self._bounds_of = 0
+        self.usage_since = 0.0
+        """When PriorityUsageResetPeriod set usage back last, or was first heard of; 0: it was not yet."""
+        self.ages = True
+        """Whether waiting jobs age by themselves: no limit says for how many that holds."""
+        self._bounds: dict[tuple[int, str, str, str, str, str], tuple[Bound, ...]] = {}
+        self._bounds_of = 0, 0
+        self._shares: tuple[tuple[int, bool, int], float, dict[int, Share]] | None = None
 
     @property
     def known(self) -> bool:
         """Whether any policy ever came."""
         return self.book.generation > 0
 
-    def bounds(self, job: Job, partition_qos: str) -> tuple[Bound, ...]:
-        """The limits that a job meets in a partition with this QOS ("": none)."""
-        if self._bounds_of != self.book.generation:
+    def bounds(self, job: Job, partition: Partition | None, totals: Callable[[Partition | None], dict[str, int]], generation: int) -> tuple[Bound, ...]:
+        """The limits that a job meets in a partition. `totals`: what a partition, or (None) the cluster, has, as of `generation`."""
+        if self._bounds_of != (self.book.generation, generation):
             self._bounds.clear()
-            self._bounds_of = self.book.generation
-        key = job.association, job.request.account, job.owner.user, job.request.qos, partition_qos
+            self._bounds_of = self.book.generation, generation
+        qos, of_partition = job.request.qos.lower(), partition.qos.lower() if partition is not None else ""
+        key = job.association, job.request.account, job.owner.user, qos, of_partition, partition.name if of_partition and partition is not None else ""
         found = self._bounds.get(key)
         if found is None:
+            mine, other = self.book.qos.get(qos), self.book.qos.get(of_partition)
             found = self._bounds[key] = bounds.bounds(
-                self.book, job.association, job.request.account, job.owner.user, self.book.qos.get(job.request.qos.lower()),
-                self.book.qos.get(partition_qos.lower()))
+                self.book, job.association, job.request.account, job.owner.user, bounds.absolute(mine, lambda: totals(None)),
+                bounds.absolute(other, lambda: totals(partition)))
         return found
+
+    def shares(self, now: float, *, fair_tree: bool, dampening: int) -> dict[int, Share]:
+        """Fair shares of all associations. Those of large trees are some seconds old at most: one for each thousand associations."""
+        lasts = len(self.book.associations) // 1000
+        key = self.book.generation, fair_tree, dampening
+        if self._shares is None or self._shares[0] != key or not lasts or not 0.0 <= now - self._shares[1] < lasts:
+            self._shares = key, now, fairshare.shares(self.book, self.usage, now, fair_tree=fair_tree, dampening=dampening)
+        return self._shares[2]
 
 
 class Rules(Protocol):
@@ -78,6 +94,8 @@ class Rules(Protocol):
     def partitions(self) -> Mapping[str, Partition]: ...
     @property
     def nodes(self) -> Mapping[NodeName, Node]: ...
+    @property
+    def generation(self) -> int: ...
 
 
 class State(Rules, Protocol):
@@ -98,11 +116,22 @@ def keys_of(state: Rules, job: Job, partition_name: str = "") -> tuple[Key, ...]
                        partition.qos.lower() if partition is not None else "")
 
 
+def bounds_of(state: Rules, job: Job, partition: Partition | None = None) -> tuple[Bound, ...]:
+    """The limits that a job meets in a partition, by default where it runs or the first in which it waits."""
+    where = partition if partition is not None else state.partitions.get(job.partition.partition(",")[0])
+
+    def totals(of: Partition | None) -> dict[str, int]:
+        nodes = state.nodes.values() if of is None else [state.nodes[name] for name in of.nodes if name in state.nodes]
+        return tres.configured(nodes)
+
+    return state.policy.bounds(job, where, totals, state.generation if state.policy.book.relative else 0)
+
+
 def waits(state: State, job: Job) -> None:
     """A job joined the queue, or fewer tasks of an array wait than before."""
     if state.policy.known:
         count = 1 if job.array_part is None else sum((last - first) // step + 1 for first, last, step in job.array_part.ranges)
-        state.policy.tally.wait(job.id, keys_of(state, job), count)
+        state.policy.tally.wait(job.id, keys_of(state, job), count, accruing=bool(job.accrue_time))
 
 
 def stops_waiting(state: State, job: Job) -> None:
@@ -158,6 +187,7 @@ def change(state: State, records: Iterable[PolicyRecord], at: float, *, whole: b
     policy = state.policy
     records = list(records)
     moved = whole or not policy.known or any(_moves(policy.book, record) for record in records)
+    aged = policy.ages
     if whole:
         generation = policy.book.generation
         state.unsaved.policy.update(name_of(record) for record in policy.book.records())
@@ -165,9 +195,29 @@ def change(state: State, records: Iterable[PolicyRecord], at: float, *, whole: b
         policy.book.generation = generation
     policy.book.take(records)
     state.unsaved.policy.update(name_of(record) for record in records)
-    decay(state, at)
-    if moved:
+    policy.usage_since = policy.usage_since or at
+    configured(state, at)
+    if moved or policy.ages != aged:
         recount(state, at)
+
+
+def configured(state: State, at: float) -> None:
+    """Usage decays from now on as settings and QOS say, and jobs age as limits leave room, or by themselves."""
+    policy = state.policy
+    decay(state, at)
+    aged = policy.ages
+    limit_ages(state)
+    if policy.ages and not aged:
+        for job in state.pending.values():
+            if job.eligible_time and not job.accrue_time and not job.held and not job.not_before:
+                job.accrue_time = at
+                state.unsaved.jobs.add(job.id)
+
+
+def limit_ages(state: Rules) -> None:
+    """Note whether some limit says how many jobs may age."""
+    policy = state.policy
+    policy.ages = not (policy.book.limits_accrual and "limits" in state.settings.accounting_enforce)
 
 
 def decay(state: State, at: float) -> None:

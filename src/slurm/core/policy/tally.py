@@ -18,9 +18,10 @@ Key = tuple[str, int | str, str]
 class Counts:
     """Of one key. `submitted` counts waiting and running jobs, each task of an array as one."""
 
-    __slots__ = ("running", "submitted", "tres")
+    __slots__ = ("accruing", "running", "submitted", "tres")
 
     def __init__(self) -> None:
+        self.accruing = 0  # waiting jobs whose age counts; an array's waiting tasks have one age and are one
         self.submitted = 0
         self.running = 0
         self.tres: dict[str, int] = {}
@@ -42,7 +43,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts: dict[Key, Counts] = {}
-        self._waiting: dict[JobId, tuple[tuple[Key, ...], int]] = {}
+        self._waiting: dict[JobId, tuple[tuple[Key, ...], int, bool]] = {}
         self._running: dict[JobId, Held] = {}
         self._proposed: list[tuple[tuple[Key, ...], dict[str, int]]] = []
         self._ahead: dict[Key, dict[str, float]] = {}  # minutes of what is proposed
@@ -66,18 +67,22 @@ class Tally:
             self._minutes = now, self._changes, sums
         return self._minutes[2].get(key, {}).get(name, 0.0) + self._ahead.get(key, {}).get(name, 0.0)
 
-    def wait(self, job: JobId, keys: tuple[Key, ...], count: int) -> None:
-        """A job or the tasks of an array wait; a second call changes how many."""
+    def wait(self, job: JobId, keys: tuple[Key, ...], count: int, *, accruing: bool = False) -> None:
+        """A job or the tasks of an array wait; a second call changes how many, or whether its age counts."""
         self.stop_waiting(job)
-        self._waiting[job] = keys, count
+        self._waiting[job] = keys, count, accruing
         for key in keys:
-            self._at(key).submitted += count
+            counts = self._at(key)
+            counts.submitted += count
+            counts.accruing += accruing
 
     def stop_waiting(self, job: JobId) -> None:
         """It does not wait any more."""
-        keys, count = self._waiting.pop(job, ((), 0))
+        keys, count, accruing = self._waiting.pop(job, ((), 0, False))
         for key in keys:
-            self._at(key).submitted -= count
+            counts = self._at(key)
+            counts.submitted -= count
+            counts.accruing -= accruing
 
     def run(self, job: JobId, held: Held) -> None:
         """A job holds something; a second call changes what."""
