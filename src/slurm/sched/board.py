@@ -64,8 +64,27 @@ class Free:
         for key, count in usage.gres.items():
             self.gres[key][at] -= sign * count
 
-    def least(self, other: Free) -> None:
-        """Keep on each node what is free both here and there."""
+    def within(self, kept: Sequence[tuple[Usage, int]]) -> None:
+        """Cut down to the CPUs and devices of these usages together (each with its sign), which name all there is for somebody."""
+        cpus = np.zeros_like(self.cpus)
+        gres = {key: np.zeros_like(column) for key, column in self.gres.items()}
+        for usage, sign in kept:
+            cpus[usage.at] += sign * usage.cpus
+            for key, count in usage.gres.items():
+                gres[key][usage.at] += sign * count
+        np.minimum(self.cpus, cpus, out=self.cpus)
+        for key, column in gres.items():
+            np.minimum(self.gres[key], column, out=self.gres[key])
+
+    def least(self, other: Free, at: Index | None = None) -> None:
+        """Keep on each node, or on those at these positions, what is free both here and there."""
+        if at is not None:
+            self.cpus[at] = np.minimum(self.cpus[at], other.cpus[at])
+            self.memory[at] = np.minimum(self.memory[at], other.memory[at])
+            self.tenants[at] = np.maximum(self.tenants[at], other.tenants[at])
+            for key, column in self.gres.items():
+                column[at] = np.minimum(column[at], other.gres[key][at])
+            return
         np.minimum(self.cpus, other.cpus, out=self.cpus)
         np.minimum(self.memory, other.memory, out=self.memory)
         np.maximum(self.tenants, other.tenants, out=self.tenants)

@@ -65,6 +65,7 @@ class Need(NamedTuple):
     fewest: bool  # --use-min-nodes
     site: Site
     nodes_cap: int = MANY  # MaxNodes of the partition it is tried in
+    pools: tuple[tuple[tuple[str, int], ...], ...] = ()  # what it asks of cluster-wide pools, any one of these ways (`pools.Choices`)
 
     @property
     def total_tasks(self) -> int:

@@ -32,7 +32,7 @@ from slurm.sched.search import MANY_NODES, Field, Search
 from slurm.sched.sharing import Sharing
 from slurm.sched.space import Space
 from slurm.sched.terrain import Terrain
-from slurm.sched.timeline import Reservation, Timeline, length
+from slurm.sched.timeline import Placement, Timeline, length
 from slurm.sched.verdicts import PRIORITY, first_blocked, too_large, unavailable
 from slurm.sched.view import View
 
@@ -104,7 +104,7 @@ class _Pass:
         self.kept: Counter[str] = Counter()  # by partition, for how many jobs their start is kept
         self.quotas = Quotas(view.settings, backfill=backfill)
         self.behind: list[tuple[Job, Need, Partition]] = []
-        self.unfit: dict[tuple[Need, str, int], float] = {}
+        self.unfit: dict[tuple[Need, str, int, str], float] = {}
         large = len(view.nodes) >= 1000
         self.counts = backfill or len(view.nodes) > MANY_NODES  # whether the board is kept right while this pass proposes
         self.forecasts = FORECASTS // 10 if large else FORECASTS
@@ -153,7 +153,7 @@ class _Pass:
         if not self.backfill and partition.name in self.blocked:
             return PRIORITY
         self.plan.depth.tried += 1
-        key = need, partition.name, job.owner.uid
+        key = need, partition.name, job.owner.uid, job.request.reservation
         seconds = length(job)
         if seconds >= self.unfit.get(key, seconds + 1) or self._too_few(need, partition):
             return self._no_room(job, need, partition)
@@ -190,7 +190,7 @@ class _Pass:
             usage = self.terrain.board.usage(allocation.shares)
             self.terrain.board.now.take(usage)
             if self.timeline is not None:
-                self.timeline.take(usage, search.ends)
+                self.timeline.take(usage, search.ends, inside=job.request.reservation)
         policy_limits.propose(self.view, job, allocation)
         self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation))
 
@@ -232,23 +232,24 @@ class _Pass:
         if self.timeline is None:
             self.timeline = self._timeline()
         at = self.terrain.positions(partition, need.site)
-        reservation = self.timeline.place(need, at, length(job), sparing=True)
-        if reservation is not None:
-            self.timeline.reserve(reservation)
-            self.forecast(job, partition, reservation)
+        placement = self.timeline.place(need, at, length(job), sparing=True, inside=job.request.reservation)
+        if placement is not None:
+            self.timeline.keep(placement, inside=job.request.reservation)
+            self.forecast(job, partition, placement)
 
     def _timeline(self) -> Timeline:
         """The timeline as of now with what this pass has proposed so far."""
         timeline = Timeline(self.view, self.terrain.board, self.now)
         for proposal in self.plan.proposals:
-            timeline.take(self.terrain.board.usage(proposal.allocation.shares), self.now + length(self.view.jobs[proposal.job]))
+            job = self.view.jobs[proposal.job]
+            timeline.take(self.terrain.board.usage(proposal.allocation.shares), self.now + length(job), inside=job.request.reservation)
         return timeline
 
-    def forecast(self, job: Job, partition: Partition, reservation: Reservation) -> None:
+    def forecast(self, job: Job, partition: Partition, placement: Placement) -> None:
         """Note when a job is expected to start."""
         known = self.plan.forecasts.get(job.id)
-        if known is None or reservation.start < known.start:
-            self.plan.forecasts[job.id] = Forecast(reservation.start, reservation.nodes, _counted(reservation, partition.name))
+        if known is None or placement.start < known.start:
+            self.plan.forecasts[job.id] = Forecast(placement.start, placement.nodes, _counted(placement, partition.name))
 
     def go(self, queue: Queue, depth: int | None, forecasts: int | None, without: Container[JobId], over: Callable[[], bool]) -> None:
         """Look at the jobs of the queue in order."""
@@ -300,18 +301,18 @@ class _Pass:
             return
         latest = self.now + self.view.settings.backfill_window
         for job, need, partition in self.behind:
-            found = self.timeline.place(need, self.terrain.positions(partition, need.site), length(job))
+            found = self.timeline.place(need, self.terrain.positions(partition, need.site), length(job), inside=job.request.reservation)
             if found is not None and found.start <= latest and job.id not in self.plan.forecasts:
-                self.timeline.reserve(found)
+                self.timeline.keep(found, inside=job.request.reservation)
                 self.forecast(job, partition, found)
 
 
-def _counted(reservation: Reservation, partition: str) -> Allocation:
-    """A reservation as an allocation whose CPUs are right in number only."""
-    usage = reservation.usage
+def _counted(placement: Placement, partition: str) -> Allocation:
+    """A placement as an allocation whose CPUs are right in number only."""
+    usage = placement.usage
     shares = [
         NodeShare(node=one.node.name, cpus=CpuSet.run(int(cpus)), memory=int(memory), tasks=tasks)
-        for (one, tasks), cpus, memory in zip(reservation.rooms, usage.cpus, usage.memory, strict=True)]
+        for (one, tasks), cpus, memory in zip(placement.rooms, usage.cpus, usage.memory, strict=True)]
     return Allocation(shares=shares, partition=partition)
 
 
@@ -335,7 +336,7 @@ def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = T
         view.policy.tally.withdraw()
         terrain.restore(share.node for proposal in work.plan.proposals for share in proposal.allocation.shares)
     if work.timeline is not None:
-        work.plan.depth.reserved = len(work.timeline.reservations)
+        work.plan.depth.reserved = work.timeline.kept
     return work.plan
 
 

@@ -31,7 +31,7 @@ MANY_NODES = 64
 
 
 class Field(NamedTuple):
-    """What the searches of one pass share. `closed`: partitions whose nodes are kept for others; `timeline` None: a pass without reservations."""
+    """What the searches of one pass share. `closed`: partitions whose nodes are kept for others; `timeline` None: nothing is kept for later."""
 
     terrain: Terrain
     space: Space
@@ -87,9 +87,10 @@ class Search:
         self.nodes = self._candidates()
 
     def _limits(self) -> Free | None:
-        """What reservations leave, None where there are none."""
+        """What is left beside what is kept for others, None where nothing is."""
         timeline = self.field.timeline
-        return timeline.available(self.ends) if timeline is not None and timeline.reservations else None
+        inside = self.job.request.reservation
+        return timeline.available(self.field.now, self.ends, inside=inside) if timeline is not None and timeline.narrow else None
 
     def _candidates(self) -> Sequence[Node] | _Picked:
         """Nodes worth a look, in order; on large clusters only those that may have room."""

@@ -1,13 +1,16 @@
-"""Timeline: what becomes free when, judging by time limits; and the reservations that keep backfill honest.
+"""Timeline: how much is free on each node from now on, in steps up and down; and what is kept from when on.
 
-A reservation promises a waiting job its nodes from a start time on. Whoever starts now and is still there then must leave enough for it: that is checked
-at the start of each reservation (a checkpoint), because between two checkpoints things only become free.
+Things become free when jobs reach their time limits (steps up), and are held from some moment on to another (`Hold`: a step down, then one up): for the promised start of a waiting job, or by
+whoever else has a right to them then. Between two steps down things only become free, so what is free all the time from one moment to another is the least of what is free at its
+beginning and at each step down within. Cluster-wide counts stand beside the nodes (`pools`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections.abc import Mapping
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,25 +18,34 @@ from slurm.model.job import Job
 from slurm.sched.board import Board, Free, Index, Usage, few
 from slurm.sched.choose import choose, plain
 from slurm.sched.need import Need
+from slurm.sched.pools import Pools
 from slurm.sched.room import Room
 from slurm.sched.view import View
 
 YEAR = 365 * 86400.0
 """How long a job without a time limit is taken to run, as in Slurm."""
 STEPS = 200
-"""How many moments are tried for one reservation once the earliest possible one is known."""
+"""How many moments are tried for one job once the earliest possible one is known."""
 
 
-class Reservation:
-    """From `start` to `end` (seconds since the epoch) this is promised to a job; `rooms` are its nodes with their tasks."""
+class Hold(NamedTuple):
+    """From `start` to `end` (seconds since the epoch) so much of some nodes is kept. `owner`: whose jobs may have it ("": nobody's); `sign` -1: so much less is kept."""
 
-    __slots__ = ("end", "rooms", "start", "usage")
+    start: float
+    end: float
+    usage: Usage
+    owner: str = ""
+    sign: int = 1
 
-    def __init__(self, start: float, end: float, rooms: list[tuple[Room, int]], usage: Usage) -> None:
-        self.start = start
-        self.end = end
-        self.rooms = rooms
-        self.usage = usage
+
+class Placement(NamedTuple):
+    """Where and when (seconds since the epoch) a waiting job fits: its nodes with their tasks, what it will hold of them, and of the pools (name → count)."""
+
+    start: float
+    end: float
+    rooms: list[tuple[Room, int]]
+    usage: Usage
+    pools: Mapping[str, int]
 
     @property
     def nodes(self) -> list[str]:
@@ -68,49 +80,99 @@ class _Releases:
         self.sorted = True
 
 
+def _among(moment: float, moments: list[float]) -> bool:
+    place = bisect_left(moments, moment)
+    return place < len(moments) and moments[place] == moment
+
+
 def rounded(moment: float, grain: int) -> float:
     """The first moment from this one on that the plan's times are given to: bf_resolution, in seconds."""
     return moment if grain <= 1 else ceil(moment / grain) * float(grain)
 
 
 class Timeline:
-    """The board from `now` on. `take` and `reserve` are the ways to write on it; both keep the checkpoints right."""
+    """The board from `now` on. `take`, `hold` and `keep` are the ways to write on it.
 
-    def __init__(self, view: View, board: Board, now: float) -> None:
+    With `ends` False nothing is taken to become free by itself: cheaper, and never too much. `inside`, where it is asked, is the owner whose holds the job may use, and has to.
+    """
+
+    def __init__(self, view: View, board: Board, now: float, *, ends: bool = True, pools: Pools | None = None) -> None:
         self.board = board
         self.now = now
-        self.reservations: list[Reservation] = []
-        self._checkpoints: list[tuple[float, int, Free]] = []
-        self._available: dict[int, Free] = {}
+        self.pools = pools or Pools({})
+        self.kept = 0  # placements that were promised
         self._grain = view.settings.backfill_resolution
+        self._holds: list[Hold] = []
+        self._owners: set[str] = set()
+        self._downs: list[float] = []  # moments of steps down, in order
+        self._points: dict[str, list[float]] = {}  # by `inside`: moments at which what is free may be least
+        self._free: dict[tuple[float, str], Free] = {}  # at those moments
+        self._available: dict[tuple[int, str], Free] = {}  # the least of what is free now and at the first so many of them
         self._releases = _Releases()
-        for job in view.active.values():
+        for job in view.active.values() if ends else ():
             if job.allocation is not None:
                 held = [share for share in job.allocation.shares if share.node in job.nodes_left]
                 self._releases.add(rounded(expected_end(view, job, now), self._grain), board.usage(held))
 
-    def take(self, usage: Usage, end: float) -> None:
+    @property
+    def narrow(self) -> bool:
+        """Whether anything is kept at all: otherwise what is free now may be had for any length of time."""
+        return bool(self._holds)
+
+    def take(self, usage: Usage, end: float, *, inside: str = "") -> None:
         """A job starts now and is expected to end at `end`; the board knows already."""
         self._releases.add(rounded(end, self._grain), usage)
-        for moment, _, spare in self._checkpoints:
+        self._forget_insiders()
+        for (moment, _), free in self._free.items():
             if moment < end:
-                spare.take(usage)
+                free.take(usage)
+        if inside in self._owners:
+            self.hold(Hold(self.now, end, usage, inside, -1))
+        else:
+            self._lower(usage.at)
+
+    def hold(self, hold: Hold) -> None:
+        """Keep so much from a moment on until another. What a job holds that uses an owner's hold is taken off it by a hold of sign -1."""
+        if hold.end <= self.now or not len(hold.usage.at):
+            return
+        hold = hold._replace(start=max(hold.start, self.now))
+        self._holds.append(hold)
+        if hold.owner:
+            self._owners.add(hold.owner)
+        self._points.clear()
+        if not _among(hold.start, self._downs):
+            insort(self._downs, hold.start)
+        self._forget_insiders()
+        for (moment, _), free in self._free.items():
+            if hold.start <= moment < hold.end:
+                free.take(hold.usage, hold.sign)
         self._available.clear()
 
-    def available(self, end: float) -> Free:
-        """What a job may have that starts now and ends at `end`. Not to be written on."""
-        count = bisect_left(self._checkpoints, end, key=lambda point: point[0])
+    def keep(self, placement: Placement, *, inside: str = "") -> None:
+        """Promise it: nothing that is placed or started from now on may stand in its way."""
+        self.kept += 1
+        self.hold(Hold(placement.start, placement.end, placement.usage))
+        if inside in self._owners:
+            self.hold(Hold(placement.start, placement.end, placement.usage, inside, -1))
+        self.pools.hold(placement.pools, placement.start, placement.end)
+
+    def available(self, start: float, end: float, *, inside: str = "") -> Free:
+        """What is free all the time from `start` to `end`. Not to be written on."""
+        if start > self.now:
+            return self._window(start, end, inside)
+        points = self._points_of(inside)
+        count = bisect_left(points, end)
         if not count:
             return self.board.now
-        found = self._available.get(count)
+        found = self._available.get((count, inside))
         if found is None:
-            found = self.board.now.copy()
-            for _, _, spare in self._checkpoints[:count]:
-                found.least(spare)
-            self._available[count] = found
+            found = self._at(points[0], inside).copy() if inside else self.board.now.copy()
+            for moment in points[:count]:
+                found.least(self._at(moment, inside))
+            self._available[count, inside] = found
         return found
 
-    def place(self, need: Need, at: Index, seconds: float, *, sparing: bool = False) -> Reservation | None:
+    def place(self, need: Need, at: Index, seconds: float, *, sparing: bool = False, inside: str = "") -> Placement | None:
         """The earliest time after now at which a job of this length fits on the nodes at these positions; None when none is found.
 
         Now itself is not asked: that was found wanting by a closer look than counts allow. `sparing`: of equal nodes rather those that are not free now, so that others can start there meanwhile.
@@ -119,55 +181,54 @@ class Timeline:
             return None
         if not self._releases.sorted:
             self._releases.sort()
-        moments = self._releases.moments
+        moments = self._moments()
         low, high = bisect_right(moments, self.now), len(moments)
         while low < high:
             middle = (low + high) // 2
-            if self._fit(self._free_at(moments[middle]), need, at, sparing) is not None:
+            if self._fit(self._released(moments[middle]), need, at, sparing) is not None:
                 high = middle
             else:
                 low = middle + 1
-        if low >= len(moments):
-            return None
-        return self._from(moments[low], need, at, seconds, sparing)
+        return self._from(moments[low], need, at, seconds, sparing, inside) if low < len(moments) else None
 
-    def _from(self, first: float, need: Need, at: Index, seconds: float, sparing: bool) -> Reservation | None:
-        """The earliest place from `first` on that leaves the promises alone."""
-        releases = self._releases.moments
-        begin = bisect_right(releases, first)
-        ends = (rounded(one.end, self._grain) for one in self.reservations if one.end > first)
-        fits: dict[int, bool] = {}
+    def _moments(self) -> list[float]:
+        """When anything may have become free: jobs end, holds and pools are given back."""
+        others = {rounded(hold.end, self._grain) for hold in self._holds if hold.sign > 0} | {rounded(moment, self._grain) for moment in self.pools.moments()}
+        others |= {hold.start for hold in self._holds if hold.owner and hold.start > self.now}
+        return sorted(others.union(self._releases.moments)) if others else self._releases.moments
+
+    def _from(self, first: float, need: Need, at: Index, seconds: float, sparing: bool, inside: str) -> Placement | None:
+        """The earliest place from `first` on that leaves what is kept alone."""
+        moments = self._moments()
+        begin = bisect_left(moments, first)
+        downs = self._downs
+        fits: dict[float, bool] = {}
         earliest = first
-        for start in [first, *sorted({*ends, *releases[begin: begin + STEPS]})[:STEPS]]:
+        for start in moments[begin: begin + STEPS]:
             if start < earliest:
                 continue
-            for moment, number, spare in reversed(self._checkpoints):
-                if start <= moment < start + seconds:
-                    if number not in fits:
-                        fits[number] = self._fit(spare, need, at, sparing) is not None
-                    if not fits[number]:
-                        # nothing that is there at this checkpoint will do, so the job starts after it
-                        earliest = moment + 1e-6
-                        break
+            for moment in reversed(downs[bisect_left(downs, start): bisect_left(downs, start + seconds)]):
+                if moment not in fits:
+                    fits[moment] = self._fit(self._at(moment, inside), need, at, sparing) is not None
+                if not fits[moment]:
+                    # nothing that is there at this step down will do, so the job starts after it
+                    earliest = moment + 1e-6
+                    break
             else:
-                free = self._window(start, start + seconds)
-                found = self._fit(free, need, at, sparing)
-                usage = self.board.future(found, need, free) if found is not None else None
-                if found is not None and usage is not None:
-                    return Reservation(start, start + seconds, found, usage)
+                pools = self.pools.choose(need.pools, start, start + seconds)
+                found = self._placed(start, need, at, seconds, sparing, inside) if pools is not None else None
+                if found is not None and pools is not None:
+                    return Placement(start, start + seconds, found[0], found[1], pools)
         return None
 
-    def reserve(self, reservation: Reservation) -> None:
-        """Promise it: nothing that is placed or started from now on may stand in its way."""
-        for moment, _, spare in self._checkpoints:
-            if reservation.start <= moment < reservation.end:
-                spare.take(reservation.usage)
-        self.reservations.append(reservation)
-        insort(self._checkpoints, (reservation.start, len(self.reservations), self._spare(reservation.start)), key=lambda point: point[:2])
-        self._available.clear()
+    def _placed(self, start: float, need: Need, at: Index, seconds: float, sparing: bool, inside: str) -> tuple[list[tuple[Room, int]], Usage] | None:
+        free = self._window(start, start + seconds, inside)
+        found = self._fit(free, need, at, sparing)
+        usage = self.board.future(found, need, free) if found is not None else None
+        return (found, usage) if found is not None and usage is not None else None
 
-    def _free_at(self, moment: float) -> Free:
-        """What is free then if nothing new starts."""
+    def _released(self, moment: float) -> Free:
+        """What is free then if nothing is kept and nothing new starts."""
         releases = self._releases
         if not releases.sorted:
             releases.sort()
@@ -185,20 +246,59 @@ class Timeline:
                     free.gres[key][position] += devices
         return free
 
-    def _spare(self, moment: float) -> Free:
-        free = self._free_at(moment)
-        for one in self.reservations:
-            if one.start <= moment < one.end:
-                free.take(one.usage)
+    def _at(self, moment: float, inside: str) -> Free:
+        """What is free at a moment; remembered and kept right for the steps down."""
+        found = self._free.get((moment, inside))
+        if found is None:
+            found = self._beside(moment, inside)
+            if _among(moment, self._points_of(inside)):
+                self._free[moment, inside] = found
+        return found
+
+    def _beside(self, moment: float, inside: str) -> Free:
+        """What is free at a moment beside what is kept for others; for `inside` no more CPUs and devices than are kept for it."""
+        free = self._released(moment)
+        own: list[Hold] = []
+        for hold in self._holds:
+            if hold.start <= moment < hold.end:
+                if inside and hold.owner == inside:
+                    own.append(hold)
+                else:
+                    free.take(hold.usage, hold.sign)
+        if inside:
+            free.within([(hold.usage, hold.sign) for hold in own])
         return free
 
-    def _window(self, start: float, end: float) -> Free:
-        """What is free all the time between, beside what is promised."""
-        free = self._spare(start)
-        for moment, _, spare in self._checkpoints:
-            if start < moment < end:
-                free.least(spare)
+    def _forget_insiders(self) -> None:
+        """What owners' jobs may have is cut down to what is kept for them, so it is not corrected but worked out again."""
+        if self._owners:
+            self._free = {key: free for key, free in self._free.items() if not key[1]}
+
+    def _window(self, start: float, end: float, inside: str = "") -> Free:
+        """What is free all the time between, beside what is kept."""
+        free = self._beside(start, inside)
+        points = self._points_of(inside)
+        for moment in points[bisect_right(points, start): bisect_left(points, end)]:
+            free.least(self._at(moment, inside))
         return free
+
+    def _points_of(self, inside: str) -> list[float]:
+        """The moments at which what is free may be least: the steps down, and for an owner's jobs also now and when its holds end."""
+        if not inside:
+            return self._downs
+        found = self._points.get(inside)
+        if found is None:
+            ends = {hold.end for hold in self._holds if hold.owner == inside and hold.sign > 0}
+            found = self._points[inside] = sorted({self.now, *self._downs, *ends})
+        return found
+
+    def _lower(self, at: Index) -> None:
+        """Less is free at these positions now and at some steps down: what was found available is corrected there."""
+        for (count, inside), found in self._available.items():
+            if not inside:
+                found.least(self.board.now, at)
+            for moment in self._points_of(inside)[:count]:
+                found.least(self._at(moment, inside), at)
 
     def _fit(self, free: Free, need: Need, at: Index, sparing: bool) -> list[tuple[Room, int]] | None:
         tasks = self.board.tasks(free, need, at)
