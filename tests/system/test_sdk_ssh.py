@@ -44,7 +44,7 @@ class Side(NamedTuple):
         given = {
             "hostname": "127.0.0.1", "port": self.node.port, "key_filename": str(self.node.folder / "key"), "allow_agent": False,
             "known_hosts": self.node.folder / "known_hosts", "job_base_dir": str(self.folder / "jobs"), "env": self.variables,
-            "time": "00:05:00", "mem": "50M", "retry_delay": 0.1, **changes}
+            "time": "00:05:00", "mem": "150M", "retry_delay": 0.1, **changes}
         return Cluster("ssh", **given)
 
 
