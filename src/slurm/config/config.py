@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from slurm.config import schema
+from slurm.config.cgroup import CgroupConf, read_cgroup
 from slurm.config.gres import MAX_GPUS, GresDevice, devices_of, read_gres, read_wanted
 from slurm.config.keys import Keys, find_conf, opener_of, read_file
 from slurm.config.nodes import NodeConf, read_node_sets, read_nodes
@@ -30,8 +31,8 @@ SIBLINGS = ("gres.conf", "cgroup.conf", "topology.conf")
 class Config(Keys):
     """A slurm.conf and the files beside it. Building one raises ConfigError with all that is wrong, not the first thing only.
 
-    `nodes` and `partitions` are in file order; `gres_lines` are the lines of gres.conf that name a resource; `siblings` maps the
-    path of each file beside it to its text.
+    `nodes` and `partitions` are in file order; `gres_lines` are the lines of gres.conf that name a resource, `cgroup` is cgroup.conf; `siblings`
+    maps the path of each file beside it to its text.
     """
 
     def __init__(self, path: str, text: str, siblings: Mapping[str, str], opener: Opener | None = None) -> None:
@@ -42,16 +43,21 @@ class Config(Keys):
             for entry in record.entries if record.section == "slurm.conf" else ():
                 self._warn_of_switches(entry)
         gres: list[Record] = []
+        self.cgroup = CgroupConf()
         for name, beside in siblings.items():
             kind = os.path.basename(name)
             records = read(beside, name, kind, problems, opener)
             self.warnings += warnings_of(records)
             if kind == "gres.conf":
                 gres = records
+            elif kind == "cgroup.conf":
+                self.cgroup = read_cgroup(records, problems)
         self.nodes = read_nodes(self._records, self.slurmd_port, problems, self.warnings)
         sets = read_node_sets(self._records, self.nodes, problems)
         self.partitions = read_partitions(self._records, self.nodes, sets, self.flag("DisableRootJobs"), problems, self.warnings)
         self.gres_lines = read_gres(gres, problems)
+        if self.cgroup.constrains and not self.uses_cgroups:
+            self.warnings.append(f"{path}: cgroup.conf constrains jobs, which has no effect without task/cgroup in TaskPlugin")
         self._verify()
         self._verify_gres()
         self.raise_problems()
@@ -64,6 +70,11 @@ class Config(Keys):
     def devices(self, name: str) -> list[GresDevice]:
         """The devices behind the Gres= of the node of that name; KeyError where there is no such node."""
         return devices_of(self.nodes_by_name[name], self.gres_lines, [])
+
+    @property
+    def uses_cgroups(self) -> bool:
+        """Whether cgroup.conf's Constrain keys count (TaskPlugin=task/cgroup)."""
+        return any(word.lower().removeprefix("task/") == "cgroup" for word in self.words("TaskPlugin"))
 
     def for_node(self, key: str, node: NodeConf) -> str:
         """A path key with %n as the node's name and %h as its host name, as SlurmdSpoolDir, SlurmdLogFile and SlurmdPidFile use them."""

@@ -125,32 +125,32 @@ Type | text | | yes |
 """
 
 CGROUP = """
-AllowedDevicesFile | text | | later | jobs are not confined to cgroups
-AllowedKmemSpace | text | | later | jobs are not confined to cgroups
-AllowedRAMSpace | text | 100 | later | jobs are not confined to cgroups
-AllowedSwapSpace | text | 0 | later | jobs are not confined to cgroups
-CgroupAutomount | yesno | no | later | jobs are not confined to cgroups
-CgroupMountpoint | text | /sys/fs/cgroup | later | jobs are not confined to cgroups
-CgroupPlugin | choice:cgroup/v1,cgroup/v2,autodetect,disabled | autodetect | later | jobs are not confined to cgroups
+AllowedDevicesFile | text | | old | jobs may use every device but the GRES of others
+AllowedKmemSpace | text | | old | what the kernel holds for a job counts as its memory
+AllowedRAMSpace | portion | 100 | yes |
+AllowedSwapSpace | portion | 0 | yes |
+CgroupAutomount | yesno | no | old | the system mounts its cgroups
+CgroupMountpoint | text | /sys/fs/cgroup | yes |
+CgroupPlugin | choice:cgroup/v1,cgroup/v2,autodetect,disabled | autodetect | yes |
 CgroupReleaseAgentDir | text | | old | the kernel's empty cgroups are removed by slurmd
-CgroupSlice | text | system.slice | later | jobs are not confined to cgroups
-ConstrainCores | yesno | no | later | jobs are not confined to cgroups
-ConstrainDevices | yesno | no | later | jobs are not confined to cgroups
-ConstrainKmemSpace | yesno | no | later | jobs are not confined to cgroups
-ConstrainRAMSpace | yesno | no | later | jobs are not confined to cgroups
-ConstrainSwapSpace | yesno | no | later | jobs are not confined to cgroups
-EnableControllers | yesno | no | later | jobs are not confined to cgroups
-EnableExtraControllers | list | | later | jobs are not confined to cgroups
-IgnoreSystemd | yesno | no | later | jobs are not confined to cgroups
-IgnoreSystemdOnFailure | yesno | no | later | jobs are not confined to cgroups
-MaxKmemPercent | text | 100 | later | jobs are not confined to cgroups
-MaxRAMPercent | text | 100 | later | jobs are not confined to cgroups
-MaxSwapPercent | text | 100 | later | jobs are not confined to cgroups
-MemorySwappiness | text | | later | jobs are not confined to cgroups
-MinKmemSpace | text | 30 | later | jobs are not confined to cgroups
-MinRAMSpace | text | 30 | later | jobs are not confined to cgroups
-SignalChildrenProcesses | yesno | no | later | jobs are not confined to cgroups
-SystemdTimeout | text | 1000 | later | jobs are not confined to cgroups
+CgroupSlice | text | system.slice | ok | the cgroups of jobs are made beside slurmd's own, in the slice of its unit
+ConstrainCores | yesno | no | yes |
+ConstrainDevices | yesno | no | yes |
+ConstrainKmemSpace | yesno | no | old | what the kernel holds for a job counts as its memory
+ConstrainRAMSpace | yesno | no | yes |
+ConstrainSwapSpace | yesno | no | yes |
+EnableControllers | yesno | no | yes |
+EnableExtraControllers | list | | later | only the controllers that jobs are held by are enabled
+IgnoreSystemd | yesno | no | ok | systemd is asked for nothing; the unit of slurmd has Delegate=yes
+IgnoreSystemdOnFailure | yesno | no | ok | systemd is asked for nothing; the unit of slurmd has Delegate=yes
+MaxKmemPercent | text | 100 | old | what the kernel holds for a job counts as its memory
+MaxRAMPercent | portion | 100 | yes |
+MaxSwapPercent | portion | 100 | yes |
+MemorySwappiness | int | | yes |
+MinKmemSpace | text | 30 | old | what the kernel holds for a job counts as its memory
+MinRAMSpace | int | 30 | yes |
+SignalChildrenProcesses | yesno | no | later | signals go to tasks, or with --full to every process
+SystemdTimeout | text | 1000 | ok | systemd is asked for nothing
 TaskAffinity | yesno | no | old | TaskPlugin=task/affinity took its place
 """
 

@@ -212,7 +212,7 @@ SuspendTimeout | sec | 30 | later | nodes are not powered up and down
 SwitchParameters | list | | later | switches are not programmed
 SwitchType | plugin | | later | switches are not programmed
 TaskEpilog | text | | later | prologs and epilogs are not run
-TaskPlugin | plugins | | later | tasks are not bound to CPUs or confined to cgroups
+TaskPlugin | plugins | | yes |
 TaskPluginParam | list | | later | tasks are not bound to CPUs or confined to cgroups
 TaskProlog | text | | later | prologs and epilogs are not run
 TCPTimeout | sec | 2 | later | an attempt to connect lasts five seconds and is repeated
@@ -331,6 +331,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "CR_SOCKET_MEMORY": "yes", "CR_MEMORY": "yes", "CR_ONE_TASK_PER_CORE": "yes", "CR_CORE_DEFAULT_DIST_BLOCK": "later",
         "CR_LLN": "later", "CR_PACK_NODES": "later",
     },
+    "TaskPlugin": {"task/affinity": "yes", "task/cgroup": "yes", "affinity": "yes", "cgroup": "yes"},
     "TLSParameters": {
         **dict.fromkeys((f"{name}_file" for prefix in ("ctld", "slurmd", "sackd", "dbd", "restd") for name in (f"{prefix}_cert", f"{prefix}_cert_key")), "yes"),
         "ca_cert_file": "yes", "load_system_certificates": "later", "security_policy_version": "ok",

@@ -118,6 +118,14 @@ def _span(text: str) -> int | None:
     return None if text.lower() == "none" else duration.parse(text)
 
 
+def _portion(text: str) -> str:
+    """A percentage, which may be above 100 and have a fraction; as text."""
+    whole, _, part = text.rstrip("%").partition(".")
+    if len(text) > MAX_DIGITS or not (whole + part).isdecimal() or not text.isascii():
+        raise ValueError("valid: a percentage such as 100 or 98.5")
+    return text.rstrip("%")
+
+
 def _age(text: str) -> str:
     """How old something may get, as slurmdbd.conf(5) has it: "12", "12months", "30days", "36hours"; as text, since months are of different lengths."""
     number = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -199,7 +207,7 @@ def read_cores(text: str) -> list[int]:
 READERS: dict[str, Callable[[str], Value]] = {
     "text": _text, "weights": _weights, "plugin": _plugin, "plugins": _plugins, "list": _list, "tres": _list, "upper": _upper, "uplist": _upper_list,
     "int": _int, "count": _count, "number": _number, "bit": _yesno, "yesno": _yesno, "sec": _seconds, "bare": _seconds,
-    "usec": _int, "percent": _int, "rate": _int, "min": _minutes, "span": _span, "age": _age, "mb": _mb, "level": _level, "port": _port, "ports": _ports,
+    "usec": _int, "percent": _int, "portion": _portion, "rate": _int, "min": _minutes, "span": _span, "age": _age, "mb": _mb, "level": _level, "port": _port, "ports": _ports,
     "hosts": _hosts, "files": _text, "cores": _cores, "share": _share, "user": _text, "host": _text, "live": _text,
 }
 """Kind of value (besides "choice", which needs its row) → the function that reads it."""

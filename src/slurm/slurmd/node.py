@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
 from slurm.daemon.logs import Seldom
 from slurm.model import bounds, msgpack
@@ -23,6 +23,8 @@ from slurm.net.link import Link
 from slurm.net.relay import Relay
 from slurm.slurmd import environment, hardware, job_commands, reattach, remains, unkillable, usage
 from slurm.slurmd.answers import Answers
+from slurm.slurmd.cgroup_places import Places
+from slurm.slurmd.confining import Confining
 from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.gpu_metering import GpuMetering
 from slurm.slurmd.hardware import Hardware
@@ -76,6 +78,8 @@ class Node:
         self._now = now
         self._started = now()
         self._cgroup = ""
+        self._cgroups: list[str] = []  # its own in each hierarchy
+        self._confining: Confining
         self.commands = ""  # the folder with this cluster's commands for jobs
         self._cpus = hardware.real_cpus()
         self._heartbeat: asyncio.Task[None] | None = None
@@ -94,17 +98,14 @@ class Node:
     # --- beginning and end -----------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Prepare the spool and take up the steps that are in it. OSError, StoreError."""
+        """Prepare the spool and take up the steps that are in it. OSError, StoreError; ConfigError where the kernel cannot do what cgroup.conf asks."""
         self.steps.open()
         self.commands = job_commands.make(self.settings.spool)
         self.credentials.open()
         for job, attempt in self.answers.open():
             self.roster.forbid(job, attempt)
         self.heartbeats.open()
-        self._cgroup = cgroup.parent_for(f"slurmd_{self.settings.node}.{self.steps.instance}")
-        self.steps.use_cgroup(self._cgroup)
-        if not self._cgroup and self.settings.limit_memory:
-            log.warning("ProctrackType=proctrack/cgroup: no cgroup can be made here; processes are found by their descent instead")
+        self._open_cgroups()
         if lacking := usage.missing(self.settings.gathering):
             log.error("%s", lacking)
         for step, ended in reattach.scan(self.steps.root, self.roster):
@@ -119,7 +120,19 @@ class Node:
                     self.gpus.hold(step.key)
                 self.steps.adopt(step)
         self.answers.keep_begun(self.roster.has_seen)
-        self.spawn(self.steps.end_unknown(self._cgroup))
+        self.spawn(self.steps.end_unknown(self._cgroups))
+
+    def _open_cgroups(self) -> None:
+        settings = self.settings
+        places = Places(f"slurmd_{settings.node}.{self.steps.instance}", settings.cgroup)
+        self._cgroup = places.holding()
+        self._confining = Confining(settings.cgroup, places, settings.real_memory, settings.devices)
+        self._cgroups = places.made
+        self.steps.use_cgroups(self._cgroups)
+        if not self._cgroup and settings.track_by_cgroup:
+            log.warning("ProctrackType=proctrack/cgroup: no cgroup can be made here; processes are found by their descent instead")
+        if settings.cgroup.cores and self._machine.cpus > len(self._cpus):
+            log.warning("ConstrainCores=yes: node %s has %d CPUs, this machine %d: jobs are held to none", settings.node, self._machine.cpus, len(self._cpus))
 
     async def close(self) -> None:
         """Let go of everything; steps go on."""
@@ -130,8 +143,8 @@ class Node:
         self.steps.close()
         self.gpus.close()
         self.answers.close()
-        if self._cgroup:
-            cgroup.remove_empty(self._cgroup)
+        for path in self._cgroups:
+            cgroup.remove_empty(path)
         self.heartbeats.close()
 
     def doing(self) -> str:
@@ -301,13 +314,14 @@ class Node:
             stderr="" if order.stderr == order.stdout else order.stderr, append=order.append, umask=order.umask,
             cpus=self.binding(order.cpus), memory=order.memory, login=order.environment.get("SLURM_EXPORT_ENV", ""),
             kill_wait=order.kill_wait, deadline=boot_clock() + order.time_left if order.time_left >= 0 else 0.0, lease=order.lease,
-            sample_seconds=order.sampling, gpus=bool(order.devices)))
+            sample_seconds=order.sampling, gpus=bool(order.devices)), order.memory, order.cpus, order.devices)
 
-    def completed(self, record: StepRecord) -> StepRecord:
-        """A record with what is the same for every step of this node, and the mark by which its processes are known."""
+    def completed(self, record: StepRecord, job_memory: int, cpus: CpuSet, devices: Sequence[str]) -> StepRecord:
+        """A record with what is the same for every step of this node, what its cgroups hold it to, and the mark by which its processes are known."""
         settings = self.settings
+        holding, confined = self._confining.of(self._cgroup, record.key.job_name, record.memory, job_memory, self._real(cpus), devices)
         return record._replace(
-            **usage.measured(settings.gathering, record, settings.spool), cgroup=self._cgroup, cgroup_memory=settings.limit_memory,
+            **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
             commands=self.commands, mark=remains.mark_of(self.steps.instance, record.key), start_seconds=settings.start_seconds,
             unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path)
 
@@ -320,8 +334,11 @@ class Node:
 
     def binding(self, cpus: CpuSet) -> list[int]:
         """The CPUs to bind to; none where tasks are not bound or the node is only emulated and has more CPUs than the machine."""
+        return self._real(cpus) if self.settings.bind_cpus else []
+
+    def _real(self, cpus: CpuSet) -> list[int]:
         numbers = list(cpus)
-        return numbers if self.settings.bind_cpus and self._cpus.issuperset(numbers) else []
+        return numbers if self._cpus.issuperset(numbers) else []
 
     def _refuse(self, order: n.LaunchBatch, why: str, *, drain: bool = False) -> None:
         log.error("job %s attempt %s cannot be started: %s", order.job, order.attempt, why)

@@ -5,12 +5,14 @@ All of it rests on slurmd's own record of the step, nothing on what its user sen
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterable
 
 from slurm.slurmd.stepd import folder, tree
 from slurm.slurmd.stepd.cgroup import Cgroup
+from slurm.slurmd.stepd.confinement import group_of
 from slurm.slurmd.stepd.folder import StepKey, StepRecord
 from slurm.slurmd.stepd.tasks import MARK
 
@@ -40,7 +42,7 @@ def kill(path: str, record: StepRecord, strays: Iterable[int]) -> list[int]:
     found.discard(os.getpid())
     tree.send(found, signal.SIGKILL)
     if record.cgroup:
-        found.update(clear(Cgroup(record.cgroup, record.key.folder_name)))
+        found.update(clear(group_of(record)))
     return sorted(found)
 
 
@@ -57,7 +59,7 @@ def clear(group: Cgroup) -> list[int]:
     return []
 
 
-def kill_unknown(root: str, instance: str, cgroup: str) -> int:
+def kill_unknown(root: str, instance: str, cgroups: Iterable[str]) -> int:
     """End what is marked as of this slurmd's steps, or in a cgroup of theirs, but of none that runs; how many processes there were."""
     table = [process for process in tree.processes() if process.state != "Z"]
     prefix = f"{MARK}={instance}:".encode()
@@ -68,9 +70,9 @@ def kill_unknown(root: str, instance: str, cgroup: str) -> int:
             found.update((process.pid, *tree.descendants(process.pid, table)))
     found.discard(os.getpid())
     tree.send(found, signal.SIGKILL)
-    for name in _groups(cgroup):
+    for parent, name in _groups(cgroups):
         if not _runs(root, name):
-            found.update(clear(Cgroup(cgroup, name)))
+            found.update(clear(Cgroup(parent, name)))
     return len(found)
 
 
@@ -84,9 +86,24 @@ def _runs(root: str, name: str) -> bool:
         return False
 
 
-def _groups(cgroup: str) -> list[str]:
+def _groups(parents: Iterable[str]) -> list[tuple[str, str]]:
+    """(folder, name) of what is below slurmd's own groups; steps whose memory is limited have theirs below one of their job's."""
+    found: list[tuple[str, str]] = []
+    for parent in parents:
+        for name in _folders_in(parent):
+            if not folder.is_job_name(name):
+                found.append((parent, name))
+                continue
+            job = os.path.join(parent, name)
+            found += [(job, step) for step in _folders_in(job)]
+            with contextlib.suppress(OSError):  # a step is in it
+                os.rmdir(job)
+    return found
+
+
+def _folders_in(path: str) -> list[str]:
     try:
-        return [entry.name for entry in os.scandir(cgroup) if entry.is_dir()] if cgroup else []
+        return [entry.name for entry in os.scandir(path) if entry.is_dir()]
     except OSError:
         return []
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from slurm.config.cgroup import CgroupConf
 from slurm.config.config import Config, load
 from slurm.config.gres import GresDevice
 from slurm.daemon.user import Account, find
@@ -34,7 +35,9 @@ class NodeSettings(NamedTuple):
     port: int
     site: Site
     bind_cpus: bool
-    limit_memory: bool  # by cgroups, where the kernel grants it
+    track_by_cgroup: bool  # ProctrackType
+    cgroup: CgroupConf  # what has effect of it: nothing without TaskPlugin=task/cgroup
+    real_memory: int  # MB
     gathering: Gathering
     tmp_fs: str
     start_seconds: float
@@ -86,12 +89,17 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
         gpus_given_out="gpu" in config.words("GresTypes"),
         node=node.name, hostname=hostname, conf=os.path.abspath(conf), spool=config.for_node("SlurmdSpoolDir", node), pid_file=pid_file,
         log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"), listen=listen, port=node.port, site=site,
-        bind_cpus="task/affinity" in config.text("TaskPlugin"), limit_memory=config.text("ProctrackType") == "proctrack/cgroup",
+        bind_cpus="task/affinity" in config.text("TaskPlugin"), track_by_cgroup=config.text("ProctrackType") == "proctrack/cgroup",
+        cgroup=config.cgroup if config.uses_cgroups else _tracking_only(config.cgroup), real_memory=node.real_memory,
         gathering=usage.read(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config), longest_pause=_longest_pause(config),
         unkillable_seconds=float(config.seconds("UnkillableStepTimeout")), unkillable_program=config.text("UnkillableStepProgram"),
         devices=config.devices(node.name), account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
         files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name)), config
+
+
+def _tracking_only(conf: CgroupConf) -> CgroupConf:
+    return conf._replace(cores=False, devices=False, ram=False, swap=False)
 
 
 def _longest_pause(config: Config) -> float:

@@ -223,7 +223,8 @@ class StepServer:
             task_environment=environment.of_tasks(message.task_environment, message.gpu_bind, gpus, len(message.ranks)), multi_prog=message.multi_prog,
             pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait,
             deadline=boot_clock() + credential.time_left if credential.time_left >= 0 else 0.0, lease=credential.lease,
-            sample_seconds=credential.sampling, gpus=bool(credential.devices.get(node.settings.node))))
+            sample_seconds=credential.sampling, gpus=bool(credential.devices.get(node.settings.node))),
+            credential.job_memory.get(node.settings.node, 0), share.cpus, credential.devices.get(node.settings.node, []))
 
 
 def _frame(kind: int, what: object, rank: int = step_io.ALL_TASKS) -> bytes:

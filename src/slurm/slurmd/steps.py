@@ -70,13 +70,13 @@ class Steps:
         self.orders.close()
         self._zygote.close()
 
-    def use_cgroup(self, path: str) -> None:
-        """slurmd's own cgroup, below which steps make theirs."""
-        self._zygote.use_cgroup(path)
+    def use_cgroups(self, paths: Sequence[str]) -> None:
+        """slurmd's own cgroups, below which steps make theirs."""
+        self._zygote.use_cgroups(paths)
 
-    async def end_unknown(self, cgroup: str) -> None:
-        """End processes of steps that this spool does not know (any more), below slurmd's cgroup or marked as its own."""
-        found = await aside(lambda: remains.kill_unknown(self.root, self.instance, cgroup), _SCAN_SECONDS)
+    async def end_unknown(self, cgroups: Sequence[str]) -> None:
+        """End processes of steps that this spool does not know (any more), below slurmd's cgroups or marked as its own."""
+        found = await aside(lambda: remains.kill_unknown(self.root, self.instance, cgroups), _SCAN_SECONDS)
         if found:
             log.error("%d processes of steps that ended earlier were still there: they are ended", found)
 

@@ -5,7 +5,7 @@ slurmd starts it with one end of a SOCK_SEQPACKET pair as standard input. Each p
     slurmd → {"folder": "/…/steps/job00012.1.batch"} with the open, locked journal and, for a step of srun, its connection (and proof) attached
            ← {"folder": …, "pid": 4711} or {"folder": …, "error": "Resource temporarily unavailable"}
            ← {"gone": 4711, "status": 0}    once nothing of that step is left
-    slurmd → {"cgroup": "/sys/fs/cgroup/…/slurmd_cn01.fe00.1234"}    to be removed, if it is empty, by a zygote that outlives its slurmd
+    slurmd → {"cgroups": ["/sys/fs/cgroup/…/slurmd_cn01.fe00.1234"]}    to be removed, where they are empty, by a zygote that outlives its slurmd
 
 A slurmstepd that has ended its step gets the next one, if that comes soon (`stepd.worker`). When slurmd ends the zygote stays until its last
 step has ended: it is where the processes of a killed slurmstepd arrive, and it kills them. It must stay single-threaded and small; it
@@ -53,7 +53,7 @@ class Zygote:
         self._idle: list[Stepd] = []
         self._unsaid: list[dict[str, object]] = []
         self._unsaid_until = 0.0
-        self._cgroup = ""
+        self._cgroups: list[str] = []
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
@@ -77,8 +77,8 @@ class Zygote:
                     self._hear(self._by_descriptor[descriptor])
                 elif self._channel is not None and descriptor == self._channel.fileno():
                     self._take(self._channel)
-        if self._cgroup:
-            cgroup.remove_empty(self._cgroup)
+        for path in self._cgroups:
+            cgroup.remove_empty(path)
 
     # --- steps in --------------------------------------------------------------------------------------------------------
 
@@ -91,8 +91,8 @@ class Zygote:
             self._dismiss()
             return
         message = json.loads(packet)
-        if "cgroup" in message:
-            self._cgroup = message["cgroup"]
+        if "cgroups" in message:
+            self._cgroups = message["cgroups"]
             return
         path = message["folder"]
         try:

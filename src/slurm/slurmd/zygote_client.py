@@ -47,7 +47,7 @@ class ZygoteClient:
         self._folders: dict[int, str] = {}
         self._waiting: dict[str, asyncio.Future[int]] = {}
         self._heirs: set[int] = set()
-        self._cgroup = ""
+        self._cgroups: list[str] = []
 
     def start(self) -> None:
         """Start the zygote. What a killed one leaves arrives at this process, so that nothing of it can hide."""
@@ -58,17 +58,17 @@ class ZygoteClient:
                 [sys.executable, "-m", "slurm.slurmd.zygote", *self._flags], stdin=theirs.fileno(), start_new_session=True, env=_environment())
         ours.setblocking(False)
         self._channel = ours
-        self._tell_cgroup()
+        self._tell_cgroups()
         asyncio.get_running_loop().add_reader(ours, self._read)
 
-    def use_cgroup(self, path: str) -> None:
-        """Have `path` removed by a zygote that ends after us, once no step is in it."""
-        self._cgroup = path
-        self._tell_cgroup()
+    def use_cgroups(self, paths: Sequence[str]) -> None:
+        """Have these removed by a zygote that ends after us, once no step is in them."""
+        self._cgroups = list(paths)
+        self._tell_cgroups()
 
-    def _tell_cgroup(self) -> None:
-        if self._cgroup and self._channel is not None:
-            passing.send(self._channel, json.dumps({"cgroup": self._cgroup}).encode())
+    def _tell_cgroups(self) -> None:
+        if self._cgroups and self._channel is not None:
+            passing.send(self._channel, json.dumps({"cgroups": self._cgroups}).encode())
 
     async def launch(self, folder: str, descriptors: Sequence[int], on_sent: Callable[[], None] = _nothing) -> int:
         """Fork a slurmstepd for the step in `folder`. Its pid. The descriptors (its journal, what `SrunLine.of` takes) stay the caller's.

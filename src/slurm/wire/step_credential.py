@@ -38,6 +38,7 @@ class StepCredential(msgspec.Struct, kw_only=True):
     job_shown: str
     shares: list[NodeShare]  # the step's nodes, and CPUs, memory and GRES on each
     devices: dict[str, list[str]] = {}  # node → device files
+    job_memory: dict[str, int] = {}  # node → MB that its job holds there, with all its steps
     issued: float
     expires: float
     time_limit: int = -1

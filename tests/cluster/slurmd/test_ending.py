@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from slurm.model.errors import SlurmError
-from slurm.slurmd import control, orders, remains
+from slurm.slurmd import cgroup_places, control, orders, remains
 from slurm.slurmd.roster import StepHere
 from slurm.slurmd.stepd import cgroup, hooks
 from slurm.slurmd.stepd.folder import StepKey
@@ -241,11 +241,10 @@ def test_a_clean_up_that_fails_keeps_no_other_from_being_done_and_a_failed_set_u
 def test_a_cgroup_of_version_1_is_found_where_there_is_none_of_version_2(tmp_path, monkeypatch):
     if not writable(FREEZER):
         pytest.skip("no freezer of version 1")
-    monkeypatch.setattr(cgroup, "_mounts", lambda: [(FREEZER, "cgroup", ["rw", "freezer"])])
-    parent = cgroup.parent_for(f"slurm-py-test-{os.getpid()}")
+    monkeypatch.setattr(cgroup_places, "mounts", lambda: [cgroup_places.Mount(FREEZER, 1, ("rw", "freezer"))])
+    parent = cgroup_places.Places(f"slurm-py-test-{os.getpid()}").holding()
     group = cgroup.Cgroup(parent, "job00001.1.batch")
-    group.make(100)
-    assert not group.limits_memory
+    group.make()
     hidden = subprocess.Popen(["/bin/sleep", "1000"], env={}, start_new_session=True)
     os.mkdir(os.path.join(group.path, "deep"))
     with open(os.path.join(group.path, "deep", "cgroup.procs"), "w", encoding="ascii") as file:

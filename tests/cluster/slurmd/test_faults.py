@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from slurm.slurmd import remains
-from slurm.slurmd.stepd import cgroup, folder
+from slurm.slurmd.cgroup_places import Places
+from slurm.slurmd.stepd import folder
 from slurm.slurmd.stepd.folder import Ended, StepKey
 from slurm.wire import node_messages as n
 
@@ -225,11 +226,11 @@ def test_a_slurmstepd_that_takes_step_after_step_keeps_nothing_of_them(run):
 
 def parent_of(stage):
     """slurmd's own cgroup."""
-    return cgroup.parent_for("slurmd_cn01." + remains.instance_of(str(stage.spool / "steps")))
+    return Places("slurmd_cn01." + remains.instance_of(str(stage.spool / "steps"))).holding()
 
 
 def cgroups_can_be_made():
-    made = cgroup.parent_for("slurm_py_test")
+    made = Places("slurm_py_test").holding()
     if made:
         os.rmdir(made)
     return bool(made)

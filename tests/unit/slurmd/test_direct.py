@@ -42,7 +42,7 @@ class Scene:
 
     def start(self, *argv: str, out: File | None = None, environment: dict[str, str] | None = None) -> tuple[spawn.Born, int] | None:
         shown = out or self.out
-        started = direct.start(self.record(), argv, environment or PATH, (self.nothing, shown, shown), (self.nothing, shown), terminal=False, cgroup="")
+        started = direct.start(self.record(), argv, environment or PATH, (self.nothing, shown, shown), (self.nothing, shown), terminal=False, cgroup=None)
         if started is None:
             return None
         born, opened = started
@@ -105,7 +105,7 @@ def test_who_waits_at_a_fifo_is_not_woken_by_a_look(scene: Scene) -> None:
         os._exit(0)
     try:
         scene.nothing = files.source(str(fifo), 0)
-        assert direct.start(scene.record(), ["true"], PATH, (scene.nothing, scene.out, scene.out), (scene.nothing, scene.out), terminal=False, cgroup="") is None
+        assert direct.start(scene.record(), ["true"], PATH, (scene.nothing, scene.out, scene.out), (scene.nothing, scene.out), terminal=False, cgroup=None) is None
         assert os.waitpid(waiting, os.WNOHANG) == (0, 0)
     finally:
         os.kill(waiting, signal.SIGKILL)
@@ -153,7 +153,7 @@ def test_what_a_program_is_is_looked_at_as_the_steps_owner() -> None:
             assert program_file.interpreter_line(str(script)) == ""
         assert program_file.interpreter_line(str(script)) == str(loop)
         nothing = files.source(os.devnull, 0)
-        started = direct.start(nobody, [str(script)], PATH, (nothing, nothing, nothing), (nothing,), terminal=False, cgroup="")
+        started = direct.start(nobody, [str(script)], PATH, (nothing, nothing, nothing), (nothing,), terminal=False, cgroup=None)
         assert started is not None and (started[0].failed, started[0].error) == ("execve", errno.EACCES)
         os.waitpid(started[0].pid, 0)
         os.close(started[1][nothing])

@@ -43,11 +43,13 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
         step = steps.plan_step(ctl.cluster, job, message.request, now)
         await ctl.engine.record(StepCreated(at=now, job=job.id, step=step))
     owner = job.owner
+    on_nodes = {share.node for share in step.shares}
     credential = StepCredential(
         cluster=ctl.cluster.settings.cluster_name, job=job.id, attempt=job.attempt, step=step.id, uid=owner.uid, gid=owner.gid, user=owner.user,
         groups=list(group_ids(owner.user, owner.gid)), job_shown=job.shown_id, shares=step.shares, issued=now,
         expires=now + ctl.credential_lifetime, time_limit=message.request.time_limit or -1, time_left=ctl.time_left(job), lease=job.lease,
         sampling=launch.sampling(message.request.sample_seconds, job.request.sample_seconds),
+        job_memory={share.node: share.memory for share in job.allocation.shares if share.memory and share.node in on_nodes},
         devices={share.node: launch.device_files(ctl.cluster.nodes[share.node], share) for share in step.shares if share.gres})
     layout = [
         m.TaskLayout(node=share.node, address=ctl.links.endpoints[share.node], ranks=ranks, cpus=share.cpu_count, beside=ctl.links.beside.get(share.node, ""))

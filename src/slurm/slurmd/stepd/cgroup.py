@@ -1,6 +1,7 @@
-"""A step's control group, of either version, where the machine lets slurmd make one: a sure way to find its processes, whatever they did to hide.
+"""A step's control groups, of either version, where the machine lets slurmd make some: a sure way to find its processes, whatever they did to hide,
+and what the kernel holds them to (`confinement`).
 
-Version 2 also limits and judges memory, where the kernel grants it. Without a cgroup the step's processes are found by `tree` and `descent`.
+Without a cgroup the step's processes are found by `tree` and `descent`. Where the machine's cgroups are is found by `slurmd.cgroup_places`.
 """
 
 from __future__ import annotations
@@ -8,49 +9,54 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from slurm.slurmd.stepd import tree
 
-_V1_CONTROLLERS = ("freezer", "pids", "name=systemd", "cpuacct")
-"""Hierarchies of version 1 in which processes can be kept together, the best one first."""
+_TRIES = 10
 
 
 class Cgroup:
-    """The cgroup of one step, below `parent`. Nothing is made before `make`; all else tolerates that it is gone."""
+    """The groups of one step: one below `parent`, in which its processes are found, and below `others`, in hierarchies of version 1, one each of
+    the same name. Nothing is made before `make`; all else tolerates that they are gone.
+    """
 
-    def __init__(self, parent: str, name: str) -> None:
+    def __init__(self, parent: str, name: str, others: Sequence[str] = ()) -> None:
         self.path = os.path.join(parent, name)
-        self.limits_memory = False
-        """Whether the kernel sees to the memory of what is in it."""
+        self.folders = (self.path, *(os.path.join(other, name) for other in others))
+        self.memory = ""
+        """The group by which the kernel sees to the memory of what is in it; "": it does not."""
 
-    def make(self, memory: int) -> None:
-        """Make it, limited to so many MB (0: not) where the kernel limits memory here. OSError when the kernel refuses."""
-        try:
-            os.mkdir(self.path)
-        except OSError:
-            os.makedirs(self.path, exist_ok=True)
-        if memory and not os.path.exists(os.path.join(self.path, "memory.max")):
-            _grant_memory(os.path.dirname(self.path))  # it may have been removed with a former slurmd's zygote, and made anew just now
-        self.limits_memory = bool(memory) and os.path.exists(os.path.join(self.path, "memory.max"))
-        if self.limits_memory:
-            self._write("memory.max", str(memory * 1024 * 1024))
-            if os.path.exists(os.path.join(self.path, "memory.swap.max")):
-                self._write("memory.swap.max", "0")
+    def make(self) -> None:
+        """Make them. OSError when the kernel refuses."""
+        for path in self.folders:
+            _make(path)
 
     def enter(self) -> None:
-        """Move the calling process into it; what it starts is born there. OSError.
+        """Move the calling process into them; what it starts is born there. OSError.
 
         In a process that was just forked: a file object would cost more than all the rest of its set-up.
         """
-        descriptor = os.open(f"{self.path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
-        os.write(descriptor, b"0")
-        os.close(descriptor)
+        for descriptor in self.doors():
+            os.write(descriptor, b"0")
+            os.close(descriptor)
+
+    def doors(self) -> list[int]:
+        """Where a process that is to be in it writes "0": a descriptor for each of its groups. OSError."""
+        found: list[int] = []
+        try:
+            for path in self.folders:
+                found.append(os.open(f"{path}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))
+        except OSError:
+            for descriptor in found:
+                os.close(descriptor)
+            raise
+        return found
 
     def pids(self) -> list[int]:
         """The processes in it and in groups that its processes made below it."""
         found: list[int] = []
-        for folder in self._folders():
+        for folder in _folders(self.path):
             with contextlib.suppress(OSError), open(os.path.join(folder, "cgroup.procs"), encoding="ascii") as file:  # gone meanwhile
                 found += map(int, file.read().split())
         return found
@@ -60,57 +66,65 @@ class Cgroup:
         found = self.pids()
         if found and os.path.exists(os.path.join(self.path, "cgroup.kill")):
             with contextlib.suppress(OSError):  # gone, or an odd kernel: one by one then
-                self._write("cgroup.kill", "1")
+                write(os.path.join(self.path, "cgroup.kill"), "1")
                 return len(found)
         tree.send(found, signal.SIGKILL)
         return len(found)
 
-    def out_of_memory(self) -> bool:
-        """Whether the kernel killed a process in it for memory."""
-        if not self.limits_memory:
-            return False
-        try:
-            with open(os.path.join(self.path, "memory.events"), encoding="ascii") as file:
-                counts = dict(line.split() for line in file)
-        except FileNotFoundError:
-            return False
-        return int(counts.get("oom_kill", "0")) > 0
+    def killed_for_memory(self) -> int:
+        """How many processes in it the kernel killed for memory."""
+        for name in ("memory.events", "memory.oom_control") if self.memory else ():
+            with contextlib.suppress(FileNotFoundError), open(os.path.join(self.memory, name), encoding="ascii") as file:
+                return int(dict(line.split() for line in file).get("oom_kill", "0"))
+        return 0
 
     def remove(self) -> None:
-        """Remove it with every group below it, which its processes may have made. OSError (EBUSY) while a process is in one."""
+        """Remove them with every group below, which their processes may have made. OSError (EBUSY) while a process is in one."""
+        for path in reversed(self.folders):
+            _remove(path)
+            parent, name = os.path.split(path)
+            if os.path.basename(parent) == name.rpartition(".")[0]:  # its job's
+                with contextlib.suppress(OSError):  # another step of it is there, or took it away
+                    os.rmdir(parent)
+
+
+def write(path: str, text: str) -> None:
+    """Tell the kernel, by one of a group's files. OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(descriptor, text.encode("ascii"))
+    finally:
+        os.close(descriptor)
+
+
+def _make(path: str) -> None:
+    for _ in range(_TRIES):
         try:
-            os.rmdir(self.path)
+            os.mkdir(path)
+        except FileExistsError:
             return
-        except OSError:
-            pass  # the usual case is over; what follows says why not
-        for folder in self._folders():
-            with contextlib.suppress(FileNotFoundError):
-                os.rmdir(folder)
-
-    def _folders(self) -> Iterator[str]:
-        """It and all groups below it, the deepest first."""
-        for folder, _, _ in os.walk(self.path, topdown=False):
-            yield folder
-
-    def _write(self, name: str, text: str) -> None:
-        with open(os.path.join(self.path, name), "w", encoding="ascii") as file:
-            file.write(text)
+        except FileNotFoundError:  # the first step of its job, or the last one has just taken the job's group away
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+        else:
+            return
+    os.mkdir(path)
 
 
-def parent_for(name: str) -> str:
-    """A cgroup of slurmd's own under which steps can make theirs, with memory control where the kernel grants it; "" where none can be made."""
-    for path in _candidates(name):
-        try:
-            os.makedirs(path, exist_ok=True)
-        except OSError:
-            continue
-        if not os.access(os.path.join(path, "cgroup.procs"), os.W_OK):
-            with contextlib.suppress(OSError):  # somebody else's
-                os.rmdir(path)
-            continue
-        _grant_memory(path)
-        return path
-    return ""
+def _remove(path: str) -> None:
+    try:
+        os.rmdir(path)
+        return
+    except OSError:
+        pass  # the usual case is over; what follows says why not
+    for folder in _folders(path):
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(folder)
+
+
+def _folders(path: str) -> Iterator[str]:
+    """A group and all below it, the deepest first."""
+    for folder, _, _ in os.walk(path, topdown=False):
+        yield folder
 
 
 def remove_empty(parent: str) -> None:
@@ -118,43 +132,3 @@ def remove_empty(parent: str) -> None:
     for folder, _, _ in os.walk(parent, topdown=False):
         with contextlib.suppress(OSError):  # EBUSY: a step runs there
             os.rmdir(folder)
-
-
-def _candidates(name: str) -> Iterator[str]:
-    own = _own_paths()
-    mounts = _mounts()
-    for mount, kind, _ in mounts:
-        if kind == "cgroup2":
-            yield os.path.join(mount, own.get("", "/").strip("/"), name)
-    for controller in _V1_CONTROLLERS:
-        for mount, kind, options in mounts:
-            if kind == "cgroup" and controller in options:
-                yield os.path.join(mount, own.get(controller, "/").strip("/"), name)
-
-
-def _own_paths() -> dict[str, str]:
-    """Controller ("" for version 2) → where this process is in its hierarchy."""
-    found: dict[str, str] = {}
-    with open("/proc/self/cgroup", encoding="utf-8") as file:
-        for line in file:
-            _, controllers, path = line.rstrip("\n").split(":", 2)
-            found.update(dict.fromkeys(controllers.split(","), path))
-    return found
-
-
-def _mounts() -> list[tuple[str, str, list[str]]]:
-    """(mount point, type, options) of every mount."""
-    with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as file:
-        return [(fields[1], fields[2], fields[3].split(",")) for line in file if len(fields := line.split()) > 3]
-
-
-def _grant_memory(path: str) -> None:
-    try:
-        with open(os.path.join(path, "cgroup.controllers"), encoding="ascii") as file:
-            if "memory" in file.read().split():
-                with open(os.path.join(path, "cgroup.subtree_control"), "w", encoding="ascii") as control:
-                    control.write("+memory")
-    except FileNotFoundError:
-        return  # version 1
-    except OSError as error:
-        os.write(2, f"slurmd: warning: memory is not limited by cgroups: {error.strerror}\n".encode())

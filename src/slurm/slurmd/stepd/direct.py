@@ -13,6 +13,7 @@ import stat
 from collections.abc import Mapping, Sequence
 
 from slurm.slurmd.stepd import limits, program_file, spawn
+from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.files import File
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.local_files import Mounts
@@ -26,10 +27,10 @@ _MOST_INTERPRETERS = 5
 
 
 def start(record: StepRecord, argv: Sequence[str], environment: Mapping[str, str], streams: Sequence[int | File], opening: Sequence[File],
-          *, terminal: bool, cgroup: str) -> tuple[Born, dict[File, int]] | None:
+          *, terminal: bool, cgroup: Cgroup | None) -> tuple[Born, dict[File, int]] | None:
     """The new process, and descriptors of `opening`, which are the caller's to close; None when it was not started. OSError when there is no room for it.
 
-    `streams` become 0, 1 and 2; `cgroup` is the folder of the step's, "" for none. A program that cannot be executed was started: `Born.failed`.
+    `streams` become 0, 1 and 2; `cgroup` is the step's. A program that cannot be executed was started: `Born.failed`.
     """
     bounds = _bounds(record.rlimits)
     if not spawn.available() or bounds is None or not _plain(record.work_dir, argv, environment) or _must_look_up(record):
@@ -54,16 +55,16 @@ def start(record: StepRecord, argv: Sequence[str], environment: Mapping[str, str
 
 
 def _born(record: StepRecord, argv: Sequence[str], environment: Mapping[str, str], streams: Sequence[int], bounds: Sequence[tuple[int, int, int]],
-          *, terminal: bool, cgroup: str) -> Born | None:
-    procs = os.open(f"{cgroup}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) if cgroup else -1
+          *, terminal: bool, cgroup: Cgroup | None) -> Born | None:
+    doors = cgroup.doors() if cgroup is not None else []
     try:
         born = spawn.spawn(Program(
             argv, environment, (streams[0], streams[1], streams[2]), work_dir=record.work_dir, cpus=record.cpus, limits=bounds, terminal=terminal,
-            cgroup=procs, death_signal=signal.SIGKILL, pid_name="SLURM_TASK_PID",
+            cgroups=doors, death_signal=signal.SIGKILL, pid_name="SLURM_TASK_PID",
             user=User(record.uid, record.gid, record.groups or ()) if changes_user(record) else None))
     finally:
-        if procs >= 0:
-            os.close(procs)
+        for door in doors:
+            os.close(door)
     if born.failed and born.failed != "execve":
         os.waitpid(born.pid, 0)  # it has ended already
         return None

@@ -17,7 +17,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 BATCH = -5
 JOURNAL = "journal"
@@ -46,6 +46,11 @@ class StepKey(NamedTuple):
         return f"job{self.job:05d}.{self.attempt}.{self.step_name}"
 
     @property
+    def job_name(self) -> str:
+        """`job00012.1`: what its job's steps of this attempt share."""
+        return self.folder_name.rpartition(".")[0]
+
+    @property
     def step_name(self) -> str:
         """`batch`, `extern`, `0`."""
         return _NAMES.get(self.step, str(self.step))
@@ -54,6 +59,11 @@ class StepKey(NamedTuple):
     def shown(self) -> str:
         """`12.batch`, as ps and logs show it."""
         return f"{self.job}.{self.step_name}"
+
+
+def is_job_name(name: str) -> bool:
+    """Whether this is a StepKey.job_name."""
+    return parse_folder_name(f"{name}.0") is not None
 
 
 def parse_folder_name(name: str) -> StepKey | None:
@@ -103,7 +113,7 @@ class StepRecord(NamedTuple):
     groups: Sequence[int] | None = None  # all groups of the user; None: they are looked up here
     kill_wait: int = 30  # seconds from SIGTERM to SIGKILL when the step is ended without an order that says otherwise
     mark: str = ""  # what slurmd put into the environment of its tasks to know them by; no request can choose it
-    cgroup_memory: bool = False  # whether its cgroup limits `memory`
+    confined: Mapping[str, Any] = {}  # stepd.confinement.Confined: what its cgroups hold it to; {}: nothing
     login: str = "ALL"  # the text of --export: whether a task gets what a login would set
     start_seconds: float = 60.0  # how long finding the owner, opening files and entering the folder may take
     commands: str = ""  # the folder with the Slurm commands that its tasks find first

@@ -36,6 +36,14 @@ def over_memory(record: StepRecord, used: int, now: float) -> str:
         f"it held {-(-used >> 20)}M, its limit on this node is {record.memory}M: ask for more with --mem or --mem-per-cpu"))
 
 
+def killed_for_memory(record: StepRecord, count: int, now: float) -> str:
+    """What Slurm says of a step of which the kernel killed so many processes for memory, and what to do about it."""
+    lines = [f"Detected {count} oom_kill event{'s' if count > 1 else ''} in StepId={record.key.shown}. Some of the step tasks have been OOM Killed."]
+    if record.memory:
+        lines.append(f"its limit on this node is {record.memory}M: ask for more with --mem or --mem-per-cpu")
+    return "".join(error(text, now) for text in lines)
+
+
 def signalled(record: StepRecord, number: int, now: float) -> str:
     """The same for a signal that ends processes."""
     return _cancelled(record, f"DUE to SIGNAL {exitstatus.signal_words(number)}", now, now)

@@ -36,7 +36,8 @@ struct birth {
     long uid, gid;
     int streams[3];
     int terminal;            /* 0 is to be the controlling terminal */
-    int cgroup;              /* an open cgroup.procs, -1: none */
+    const int *cgroups;      /* open cgroup.procs files, one a hierarchy */
+    long cgroup_count;
     int death_signal;        /* sent to the child when its parent ends, 0: none */
     volatile int stage, error;
 };
@@ -47,7 +48,8 @@ static int run(struct birth *b, pid_t parent)
     for (int i = 0; i < 3; i++)
         if (dup2(b->streams[i], i) < 0) return STREAMS;
     if (b->terminal && ioctl(0, TIOCSCTTY, 0) < 0) return TERMINAL;
-    if (b->cgroup >= 0 && write(b->cgroup, "0", 1) < 0) return CGROUP;
+    for (long i = 0; i < b->cgroup_count; i++)
+        if (write(b->cgroups[i], "0", 1) < 0) return CGROUP;
     if (b->mask && syscall(SYS_sched_setaffinity, 0, b->mask_size, b->mask) < 0) return AFFINITY;
     for (long i = 0; i < b->limit_count; i++) {
         struct rlimit wanted = { b->limits[i].soft, b->limits[i].hard };

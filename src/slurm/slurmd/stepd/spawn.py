@@ -27,8 +27,8 @@ class _Birth(ctypes.Structure):
         ("paths", ctypes.POINTER(ctypes.c_char_p)), ("argv", ctypes.POINTER(ctypes.c_char_p)), ("environment", ctypes.POINTER(ctypes.c_char_p)),
         ("pid_digits", ctypes.c_void_p), ("work_dir", ctypes.c_char_p), ("mask", ctypes.c_char_p), ("mask_size", ctypes.c_long),
         ("limits", ctypes.POINTER(_Limit)), ("limit_count", ctypes.c_long), ("groups", ctypes.POINTER(ctypes.c_uint)), ("group_count", ctypes.c_long),
-        ("uid", ctypes.c_long), ("gid", ctypes.c_long), ("streams", ctypes.c_int * 3), ("terminal", ctypes.c_int), ("cgroup", ctypes.c_int),
-        ("death_signal", ctypes.c_int), ("stage", ctypes.c_int), ("error", ctypes.c_int))
+        ("uid", ctypes.c_long), ("gid", ctypes.c_long), ("streams", ctypes.c_int * 3), ("terminal", ctypes.c_int), ("cgroups", ctypes.POINTER(ctypes.c_int)),
+        ("cgroup_count", ctypes.c_long), ("death_signal", ctypes.c_int), ("stage", ctypes.c_int), ("error", ctypes.c_int))
 
 
 class User(NamedTuple):
@@ -50,7 +50,7 @@ class Program(NamedTuple):
     limits: Sequence[tuple[int, int, int]] = ()
     user: User | None = None
     terminal: bool = False
-    cgroup: int = -1  # an open cgroup.procs
+    cgroups: Sequence[int] = ()  # open cgroup.procs files
     death_signal: int = 0
     pid_name: str = ""
 
@@ -88,7 +88,8 @@ def spawn(program: Program) -> Born:
         paths=_texts(_paths(program)), argv=_texts([os.fsencode(word) for word in program.argv]),
         environment=_texts(environment, room), work_dir=os.fsencode(program.work_dir) if program.work_dir else None,
         limits=(_Limit * len(program.limits))(*(_Limit(number, soft % 2**64, hard % 2**64) for number, soft, hard in program.limits)),
-        limit_count=len(program.limits), streams=(ctypes.c_int * 3)(*program.streams), terminal=program.terminal, cgroup=program.cgroup,
+        limit_count=len(program.limits), streams=(ctypes.c_int * 3)(*program.streams), terminal=program.terminal,
+        cgroups=(ctypes.c_int * len(program.cgroups))(*program.cgroups), cgroup_count=len(program.cgroups),
         death_signal=program.death_signal, group_count=-1)
     if room is not None:
         birth.pid_digits = ctypes.addressof(room) + len(program.pid_name) + 1

@@ -57,7 +57,7 @@ class Step:
         self.control: Control | None = None
         self.timekeeping: Timekeeping | None = None
         self._over_memory = False
-        self._killed_for_memory = False
+        self._killed = 0  # processes, by the kernel, for memory
         self._faults = 0
 
     # --- its life --------------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ class Step:
                 self.loop.run(self._is_over)
             except Exception as error:  # noqa: BLE001 - it ends this step, in order, and no other
                 self.fail("while it ran", error)
-        self._killed_for_memory = self.out_of_memory()
+        self._note_killed()
 
     def _is_over(self) -> bool:
         return self._faults > _FAULTS or bool(self.ending.unkillable) or (not self.children and self.is_said())
@@ -114,6 +114,8 @@ class Step:
 
     def _on_task_ended(self, task: Task) -> None:
         assert task.status is not None
+        if task.status:
+            self._note_killed()  # while its error file is at hand
         if self.starting is not None:
             self.starting.hear(task)
         if self.refusal:
@@ -218,7 +220,13 @@ class Step:
 
     def out_of_memory(self) -> bool:
         """Whether it, or a process of it, was killed for memory."""
-        return self._over_memory or self._killed_for_memory or (self.cgroup is not None and self.cgroup.out_of_memory())
+        return self._over_memory or self._killed > 0 or (self.cgroup is not None and self.cgroup.killed_for_memory() > 0)
+
+    def _note_killed(self) -> None:
+        """What its cgroup tells of them, which goes; its user reads it, once."""
+        before, self._killed = self._killed, self.cgroup.killed_for_memory() if self.cgroup is not None else 0
+        if self._killed and not before:
+            self._tell(messages.killed_for_memory(self.record, self._killed, time.time()))
 
     # --- how it ended ----------------------------------------------------------------------------------------------------
 

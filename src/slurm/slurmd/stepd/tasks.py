@@ -118,7 +118,7 @@ def _start_directly(birth: Birth, report: socket.socket, argv: list[str], enviro
     record = birth.record
     own = path.first(environment, record.commands)
     started = direct.start(record, argv, own, birth.streams[:3], birth.opening, terminal=birth.streams.terminal,
-                           cgroup=birth.cgroup.path if birth.cgroup is not None else "")
+                           cgroup=birth.cgroup)
     if started is None:
         return 0
     born, opened = started

@@ -1,10 +1,10 @@
-"""A cgroup for the step's tasks, where slurmd found that it may make some."""
+"""Cgroups for the step's tasks, where slurmd found that it may make some, and what they hold it to."""
 
 from __future__ import annotations
 
 import time
 
-from slurm.slurmd.stepd.cgroup import Cgroup
+from slurm.slurmd.stepd import confinement
 from slurm.slurmd.stepd.hooks.hook import Hook
 from slurm.slurmd.stepd.step import Step
 
@@ -18,9 +18,8 @@ class Group(Hook):
     def set_up(self, step: Step) -> None:
         """Make it."""
         if step.record.cgroup:
-            group = Cgroup(step.record.cgroup, step.record.key.folder_name)
-            group.make(step.record.memory if step.record.cgroup_memory else 0)
-            step.cgroup = step.ending.cgroup = group
+            step.cgroup = step.ending.cgroup = group = confinement.group_of(step.record)
+            confinement.confine(group, step.record)
 
     def clean_up(self, step: Step) -> None:
         """End what is still in it and remove it, with the groups that its processes made below. The kernel may take a moment to let go."""

@@ -14,5 +14,5 @@ class Memory(Hook):
     def set_up(self, step: Step) -> None:
         """Begin to look."""
         record = step.record
-        if record.memory and record.memory_looks and not (step.cgroup is not None and step.cgroup.limits_memory):
+        if record.memory and record.memory_looks and not (step.cgroup is not None and step.cgroup.memory):
             step.loop.at(time.monotonic() + record.memory_looks, step.look_at_memory)
