@@ -331,7 +331,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "CR_SOCKET_MEMORY": "yes", "CR_MEMORY": "yes", "CR_ONE_TASK_PER_CORE": "yes", "CR_CORE_DEFAULT_DIST_BLOCK": "later",
         "CR_LLN": "later", "CR_PACK_NODES": "later",
     },
-    "TaskPlugin": {"task/affinity": "yes", "task/cgroup": "yes", "affinity": "yes", "cgroup": "yes"},
+    "TaskPlugin": {"task/none": "yes", "none": "yes", "task/affinity": "yes", "task/cgroup": "yes", "affinity": "yes", "cgroup": "yes"},
     "TLSParameters": {
         **dict.fromkeys((f"{name}_file" for prefix in ("ctld", "slurmd", "sackd", "dbd", "restd") for name in (f"{prefix}_cert", f"{prefix}_cert_key")), "yes"),
         "ca_cert_file": "yes", "load_system_certificates": "later", "security_policy_version": "ok",
