@@ -9,7 +9,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"core", "options", "config", "wire"}),
     frozenset({"sched", "journal"}),
     frozenset({"net", "store", "render", "daemon"}),
-    frozenset({"client"}),
+    frozenset({"client", "plugins"}),
     frozenset({"slurmctld", "slurmd", "sackd", "slurmdbd", "slurmrestd"}),
     frozenset({"sdk", "sim"}),
     frozenset({"commands"}),

@@ -74,13 +74,13 @@ InteractiveStepOptions | text | --interactive --preserve-env --pty $SHELL | late
 JobAcctGatherFrequency | text | 30 | yes |
 JobAcctGatherType | choice:jobacct_gather/none,jobacct_gather/linux,jobacct_gather/cgroup | | yes |
 JobAcctGatherParams | list | | yes |
-JobCompHost | text | localhost | later | finished jobs are not sent to a job completion service
-JobCompLoc | text | | later | finished jobs are not sent to a job completion service
-JobCompParams | list | | later | finished jobs are not sent to a job completion service
-JobCompPass | text | | later | finished jobs are not sent to a job completion service
-JobCompPort | int | 0 | later | finished jobs are not sent to a job completion service
-JobCompType | plugin | | later | finished jobs are not sent to a job completion service
-JobCompUser | text | root | later | finished jobs are not sent to a job completion service
+JobCompHost | text | localhost | yes |
+JobCompLoc | text | | yes |
+JobCompParams | list | | yes |
+JobCompPass | text | | yes |
+JobCompPort | int | 0 | yes |
+JobCompType | plugin | | yes |
+JobCompUser | text | root | yes |
 JobDefaults | list | | later | CPUs and memory are not derived from GPUs
 JobFileAppend | bit | 0 | yes |
 JobRequeue | bit | 1 | yes |
@@ -91,8 +91,8 @@ LaunchParameters | list | | later | steps are launched the one way there is
 LicenseParameters | list | | later | licenses are not counted
 Licenses | text | | later | licenses are not counted
 LogTimeFormat | text | iso8601_ms | later | log lines carry ISO 8601 times with milliseconds
-MailDomain | text | | later | no mail is sent
-MailProg | text | /bin/mail | later | no mail is sent
+MailDomain | text | | yes |
+MailProg | text | /bin/mail | yes |
 MaxArraySize | int | 1001 | yes |
 MaxBatchRequeue | int | 5 | yes |
 MaxDBDMsgs | int | 10000 | yes |
@@ -116,7 +116,7 @@ NamespaceType | plugin | | later | jobs get no private filesystem
 NEXT_JOB_ID | live | | ok |
 NodeFeaturesPlugins | list | | later | features cannot be changed by a reboot
 OverTimeLimit | min | 0 | yes |
-PluginDir | text | /usr/lib/slurm | ok | there are no plugin files to find
+PluginDir | text | /usr/lib/slurm | yes |
 PlugStackConfig | text | | later | SPANK plugins are not loaded
 PreemptMode | upper | OFF | later | no job is preempted
 PreemptParameters | list | | later | no job is preempted

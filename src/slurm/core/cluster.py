@@ -45,7 +45,9 @@ class Cluster(ClusterState):
         except BaseException:
             self.recording.forget()
             raise
-        return effects + recording.take(self) if self.settings.accounting else effects
+        if self.settings.accounting:
+            effects = effects + recording.take(self)
+        return effects + recording.take_notices(self) if self.recording.notices else effects
 
     def _fold(self, event: e.Event) -> list[Effect]:
         kind = type(event)

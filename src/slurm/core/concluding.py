@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.core import arrays, recording, standing
+from slurm.core import arrays, notices, recording, standing
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
 from slurm.model.ids import NodeName
@@ -28,6 +28,7 @@ def record_end(state: ClusterState, job: Job, at: float) -> None:
         elif job.array_task is not None:
             ledger.ended(job.array_task, job.state is JobState.COMPLETED)
             ledger.started += job.attempt == 0 and job.restarts == 0
+    notices.ended(state, job)
     state.timers.set(at + state.settings.min_job_age, Timer.PURGE, job.id)
 
 
@@ -46,6 +47,7 @@ def retire(state: ClusterState, job: Job, final: JobState, reason: str, at: floa
 
 def back_to_queue(state: ClusterState, job: Job, at: float) -> None:
     """Make a job whose attempt is over wait again, RequeueDelay from now or held."""
+    notices.requeued(state, job)
     if not job.state.finished:
         recording.life_over(state, job)
     job.state = JobState.PENDING

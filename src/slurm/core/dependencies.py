@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import NamedTuple
 
-from slurm.core import correspond, recording
+from slurm.core import correspond, notices, recording
 from slurm.core.concluding import retire
 from slurm.core.effects import Announce, Effect
 from slurm.core.standing import FAILED, FULFILLED, NEVER, OPEN, refresh, verdict
@@ -206,6 +206,7 @@ def _judge(state: ClusterState, jobs: Collection[Job], at: float, effects: list[
         standing = verdict(job)
         wish = job.request.kill_on_invalid_dep
         if standing == NEVER and (state.settings.kill_on_invalid_dep if wish is None else wish):
+            notices.never_satisfied(state, job)
             retire(state, job, JobState.CANCELLED, Reason.DEPENDENCY_NEVER_SATISFIED, at)
             dead.append(job)
             effects.append(Announce(job=job.id))
@@ -214,4 +215,6 @@ def _judge(state: ClusterState, jobs: Collection[Job], at: float, effects: list[
         refresh(job, at, ages=state.policy.ages)
         if (job.reason, job.eligible_time) != before:
             recording.job(state, job)
+            if job.reason == Reason.DEPENDENCY_NEVER_SATISFIED != before[0]:
+                notices.never_satisfied(state, job)
     return dead

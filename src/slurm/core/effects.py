@@ -10,6 +10,7 @@ import msgspec
 
 from slurm.model.accounting import AccountingRecord
 from slurm.model.ids import JobId, NodeName, StepId
+from slurm.model.notice import Notice
 
 
 class Effect(msgspec.Struct, kw_only=True, frozen=True):
@@ -80,4 +81,11 @@ class Record(Effect, frozen=True):
     record: AccountingRecord
 
 
-AnyEffect = Launch | Terminate | SetLimit | Signal | EndStep | Announce | Record
+class Tell(Effect, frozen=True):
+    """Tell a destination outside (`model.notice`) of this. It goes to the disk with its event, as a Record, and stays there until it was told."""
+
+    destination: str
+    notice: Notice
+
+
+AnyEffect = Launch | Terminate | SetLimit | Signal | EndStep | Announce | Record | Tell

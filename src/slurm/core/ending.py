@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.core import concluding, dependencies, parking, recording, resources, starting
+from slurm.core import concluding, dependencies, notices, parking, recording, resources, starting
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Signal, Terminate
 from slurm.core.policy import state as counting
@@ -119,6 +119,8 @@ def end(state: ClusterState, job: Job, at: float, final: JobState, reason: str, 
     job.reason = reason
     job.end_time = at
     recording.job(state, job)
+    if why == "timeout":
+        notices.limit_reached(state, job)
     counting.stops_using(state, job, at)
     job.flags = [flag for flag in job.flags if flag != "stopped"] + ["completing"]
     for name in job.nodes_left:

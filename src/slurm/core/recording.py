@@ -123,7 +123,15 @@ def take(state: ClusterState) -> list[Effect]:
         made += [records.job_record(state, state.jobs[job_id]) for job_id in recording.jobs]
         found += [Record(sequence=number, record=each) for number, each in enumerate(made, recording.sequence + 1)]
     recording.sequence += count
-    recording.forget()
+    recording.made = []
+    recording.jobs = {}
+    return found
+
+
+def take_notices(state: ClusterState) -> list[Effect]:
+    """The effects by which others are told of what was folded last."""
+    found: list[Effect] = [*state.recording.notices]
+    state.recording.notices = []
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.core import arrays, dependencies, recording, resources
+from slurm.core import arrays, dependencies, notices, recording, resources
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Launch
 from slurm.core.gates import policy_limits
@@ -79,6 +79,7 @@ def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effec
         ledger.started += job.attempt == 1 and job.restarts == 0
     set_limit_timer(state, job)
     recording.job(state, job)
+    notices.began(state, job)
     effects: list[Effect] = [Announce(job=job.id)]
     if job.request.kind == "batch":
         effects.append(Launch(job=job.id, attempt=job.attempt, node=job.batch_host))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from slurm.core import arrays, changes, concluding, dependencies, recording, standing
+from slurm.core import arrays, changes, concluding, dependencies, notices, recording, standing
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect
 from slurm.core.illegal import IllegalTransition, story
@@ -110,6 +110,7 @@ def on_cancelled(state: ClusterState, job: Job, event: e.Cancelled) -> list[Effe
             state.arrays[job.id].dropped(gone)
             state.count_end(JobState.CANCELLED, arrays.count(gone))
             recording.job(state, job)
+            notices.dropped(state, job, gone, event.at)
             counting.waits(state, job)
             dependencies.array_changed(state, job.id, event.at, effects)
             return effects

@@ -137,10 +137,8 @@ JOB_OPTIONS: tuple[Option, ...] = (
            help="standard error, by default where --output goes"),
     Option("open-mode", "", "open_mode", "open_mode", metavar="append|truncate", commands="sbatch srun",
            env="SBATCH_OPEN_MODE SLURM_OPEN_MODE", help="what to do with output files that exist"),
-    Option("mail-type", "", "mail_type", "mail_type", metavar="END,FAIL,...", update="MailType", plain="none",
-           hint="slurm-py sends no mail yet; the wish is kept with the job", help="when to send mail"),
-    Option("mail-user", "", "text", "mail_user", metavar="ADDRESS", update="MailUser", harmless="without mail there is no receiver",
-           help="who gets the mail"),
+    Option("mail-type", "", "mail_type", "mail_type", metavar="END,FAIL,...", update="MailType", plain="none", help="when to send mail"),
+    Option("mail-user", "", "text", "mail_user", metavar="ADDRESS", update="MailUser", help="who gets the mail"),
 
     Option("acctg-freq", "", "acctg_freq", "sample_seconds", metavar="SECONDS|task=SECONDS", env="SBATCH_ACCTG_FREQ SLURM_ACCTG_FREQ SALLOC_ACCTG_FREQ",
            help="seconds from one look at what tasks use to the next; 0: only at their end"),

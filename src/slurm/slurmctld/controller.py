@@ -24,6 +24,7 @@ from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import Digest, JobId, Uid
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
+from slurm.model.notice import wishes
 from slurm.model.states import JobState
 from slurm.net.jwt_tokens import Tokens
 from slurm.net.signing import Signer
@@ -93,6 +94,7 @@ class Controller:
         self.complaints = Seldom(log)
         self.reading = Beside()  # long requests: they do not wait for heavy looks, nor these for them
         self.reconfigured: Callable[[Config], None] = lambda config: None  # told after a new configuration holds
+        self.why_no_mail: Callable[[], str] = lambda: ""  # why who asks for mail gets none
         self._timer: asyncio.TimerHandle | None = None
         self._names_until = 0.0
         self._failed_due: set[str] = set()
@@ -213,6 +215,11 @@ class Controller:
     def is_operator(self, uid: int) -> bool:
         """Whether this uid may administrate the cluster."""
         return uid == 0 or uid in self.operators
+
+    def mail_warnings(self, mail_type: str) -> list[str]:
+        """What somebody is told who asks for mail where none is sent."""
+        why = self.why_no_mail() if wishes(mail_type) else ""
+        return [f"--mail-type: {why}"] if why else []
 
     def _relay_rules(self) -> Rules:
         return Rules(self.operators, ROOT_WORD in self.config.words("SlurmctldParameters"))

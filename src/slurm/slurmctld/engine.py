@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from slurm.core.cluster import Cluster
-from slurm.core.effects import Effect
+from slurm.core.effects import Effect, Tell
 from slurm.core.effects import Record as Recorded
 from slurm.core.events import Event
 from slurm.journal import codec
@@ -22,14 +22,16 @@ from slurm.slurmctld import chronicle, faultpoints
 from slurm.slurmctld.accounting import parcels
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Record, StoreBusy
-from slurm.store.parcels import Parcel
+from slurm.store.parcels import Note, Notes, Parcel
 
 log = logging.getLogger("slurmctld.engine")
 RETRY_SECONDS = 1.0
+_KEPT = frozenset((Recorded, Tell))
+"""Effects that are not carried out but written with their event; they come last."""
 
 
 class _Batch:
-    __slots__ = ("durable", "effects", "events", "number", "outbox", "payloads", "records")
+    __slots__ = ("durable", "effects", "events", "notes", "number", "outbox", "payloads", "records")
 
     def __init__(self, events: list[Event], records: list[Record], payloads: Sequence[bytes], effects: list[Effect],
                  durable: asyncio.Future[None]) -> None:
@@ -39,6 +41,7 @@ class _Batch:
         self.effects = effects
         self.durable = durable
         self.outbox: list[Parcel] = []
+        self.notes: list[Note] = []
         self.number = 0  # of its submission
 
 
@@ -57,6 +60,7 @@ class Engine:
         self.stalled = ""  # why the disk does not take events, "" when it does
         self.events_recorded = 0
         self.put_out: Callable[[int], None] | None = None  # told the number up to which records for the database are on disk
+        self.noted: Callable[[], None] | None = None  # told that there are new notices on disk
         self._seq_before = commit.submitted_seq
         self._commit = commit
         self._carry_out = carry_out
@@ -92,9 +96,10 @@ class Engine:
                 found = self.cluster.apply(event)
                 batch.events.append(event)
                 batch.records.append(Record(at=event.at, kind=type(event).__name__, body=body))
-                if found and type(found[-1]) is Recorded:
+                if found and type(found[-1]) in _KEPT:
                     batch.outbox += parcels.of(found, payloads)
-                    found = [effect for effect in found if type(effect) is not Recorded]
+                    batch.notes += parcels.notes(found, self.seq + len(batch.records))
+                    found = [effect for effect in found if type(effect) not in _KEPT]
                 batch.effects += found
                 self._noticed(event)
         finally:
@@ -142,7 +147,8 @@ class Engine:
             self._backlog.append(batch)
             return
         faultpoints.reached("before-append")
-        self._commit.submit(batch.records, lambda error: self._on_durable(batch, error), payloads=batch.payloads, outbox=batch.outbox)
+        self._commit.submit(batch.records, lambda error: self._on_durable(batch, error), payloads=batch.payloads, outbox=batch.outbox,
+                            notes=Notes(batch.notes))
 
     def _on_durable(self, batch: _Batch, error: StoreError | None) -> None:
         if error is not None:
@@ -163,6 +169,8 @@ class Engine:
             batch.durable.set_result(None)
         if batch.outbox and self.put_out is not None:
             self.put_out(batch.outbox[-1].sequence)
+        if batch.notes and self.noted is not None:
+            self.noted()
         chronicle.tell(self.cluster, batch.events)
 
     def _refused(self, batch: _Batch, error: StoreError) -> None:

@@ -14,6 +14,7 @@ from slurm.daemon import logs, user
 from slurm.daemon.signals import Signals
 from slurm.journal import codec
 from slurm.model.errors import ConfigError, NotPermitted, SlurmError, StoreError
+from slurm.model.notice import DESTINATIONS
 from slurm.net.discovery import socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.jwt_tokens import Tokens
@@ -26,6 +27,7 @@ from slurm.slurmctld.accounting import parcels, site
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
+from slurm.slurmctld.notices.service import Notices
 from slurm.slurmctld.past import Past
 from slurm.slurmctld.restoring import restore
 from slurm.slurmctld.secured import Munged, Secured, reserve
@@ -34,6 +36,7 @@ from slurm.slurmctld.snapshots import Snapshots
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
 from slurm.store.lock import FileLock
+from slurm.store.parcels import Notes
 from slurm.store.sqlite_journal import SqliteJournal
 from slurm.wire import frames
 from slurm.wire.credentials import Identity
@@ -80,7 +83,7 @@ def forget(folder: str) -> None:
 def hand_over(folder: str, account: user.Account) -> None:
     """Give the state to SlurmUser: the folder and the files that slurmctld makes in it. StoreError."""
     beside = (f"{JOURNAL}{suffix}" for suffix in ("", "-wal", "-shm", ".lock", ".old", ".old-wal", ".old-shm"))
-    for name in ("", credential_key.NAME, *beside):
+    for name in ("", credential_key.NAME, *(f"told.{each}" for each in DESTINATIONS), *beside):
         user.hand_over(os.path.join(folder, name), account)
 
 
@@ -106,6 +109,7 @@ class Service:
         self._error: StoreError | None = None
         self._trust: Trust | None = None  # by which daemons on other machines know this one
         self._prover: Prover | None = None  # where MUNGE does that
+        self._notices: Notices | None = None
         self.controller: Controller
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -153,7 +157,7 @@ class Service:
         journal.sweep(cluster.payloads.live())
         # Its other effects follow from state and are found again when the clockwork begins (core.recovery).
         effects = cluster.apply(event)
-        journal.append([Record(at=event.at, kind=type(event).__name__, body=body)], outbox=parcels.of(effects))
+        journal.append([Record(at=event.at, kind=type(event).__name__, body=body)], outbox=parcels.of(effects), notes=Notes(parcels.notes(effects, journal.last_seq + 1)))
         return cluster
 
     async def _serve(self, ctl: Controller, journal: Journal, commit: GroupCommit, ready: Callable[[], None]) -> None:
@@ -163,8 +167,12 @@ class Service:
             await self._listen()
             self._become_user()
             accounting = await self._begin_accounting(ctl, journal, commit)
+            self._notices = Notices(ctl, self.config, journal, commit, frozenset({0, os.geteuid(), *ctl.operators}))
+            self._notices.prepare()
+            ctl.why_no_mail = self._notices.why_no_mail
             ctl.reconfigured = self._on_reconfigured
             ctl.begin()
+            self._notices.start()
             self._begun.set()
             self._spawn(taker.run())
             self._spawn(self._watch_state(commit))
@@ -177,6 +185,8 @@ class Service:
                 task.cancel()
             # First nothing new happens by itself, then nobody asks any more, then what happened is on disk.
             await ctl.close()
+            if self._notices is not None:
+                await self._notices.close()
             if accounting is not None:
                 await accounting.close()
             if ctl.past is not None:
@@ -338,6 +348,8 @@ class Service:
             except ConfigError as error:
                 log.error("the keys of auth/jwt were not read again: %s", "; ".join(error.lines()))
         self._reserve(self._servers[0])
+        if self._notices is not None:
+            self._spawn(self._notices.reconfigure(config))
         logging.getLogger().setLevel(self._log_level_of(config))
 
     def _hang_up(self) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
 from slurm.store.journal import Journal, Record
-from slurm.store.parcels import Parcel
+from slurm.store.parcels import NO_NOTES, Notes, Parcel
 
 OnDurable = Callable[[StoreError | None], None]
 """Called in the event loop: None once the write is on disk, or the error with which it was not written."""
@@ -24,15 +24,16 @@ MAX_BATCH = 10_000
 
 
 class _Write:
-    __slots__ = ("dead", "done", "outbox", "payloads", "records", "taken")
+    __slots__ = ("dead", "done", "notes", "outbox", "payloads", "records", "taken")
 
     def __init__(self, done: OnDurable, records: Sequence[Record] = (), payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (),
-                 taken: int = 0) -> None:
+                 taken: int = 0, notes: Notes = NO_NOTES) -> None:
         self.done = done
         self.records = records
         self.payloads = payloads
         self.outbox = outbox
         self.taken = taken
+        self.notes = notes
         self.dead: Sequence[Digest] | None = None
 
     @property
@@ -74,13 +75,13 @@ class GroupCommit:
         return self._outstanding
 
     def submit(self, records: Sequence[Record], on_durable: OnDurable, *, payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (),
-               taken: int = 0) -> int:
-        """Write events, the payloads that they name and the parcels that they send, and drop parcels up to number `taken`.
+               taken: int = 0, notes: Notes = NO_NOTES) -> int:
+        """Write events, the payloads that they name, the parcels and notices that they send, and drop parcels up to number `taken` and told notices.
 
         Returns the sequence number of the last event.
         """
         self._submitted += len(records)
-        self._put(_Write(on_durable, records, payloads, outbox, taken))
+        self._put(_Write(on_durable, records, payloads, outbox, taken, notes))
         return self._submitted
 
     def forget(self, dead: Sequence[Digest], on_durable: OnDurable) -> None:
@@ -162,7 +163,9 @@ class GroupCommit:
         else:
             self._journal.append(
                 [r for write in batch for r in write.records], [p for write in batch for p in write.payloads],
-                [p for write in batch for p in write.outbox], max(write.taken for write in batch))
+                [p for write in batch for p in write.outbox], max(write.taken for write in batch),
+                Notes([n for write in batch for n in write.notes.kept], [n for write in batch for n in write.notes.told],
+                      max(write.notes.clock for write in batch)))
 
     def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
         # An owner that closed its loop without close() has nobody left to tell; the writes themselves are on disk.

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from slurm.journal.row import Row
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
-from slurm.store.parcels import Kept, Parcel
+from slurm.store.parcels import NO_NOTES, Kept, KeptNote, Notes, Parcel
 
 
 class Record(NamedTuple):
@@ -82,11 +82,24 @@ class Journal(Protocol):
         """Every event after `after`, in order; StoreError at the first damaged or missing one."""
         ...
 
-    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
-        """Keep events, the payloads they name and the parcels they send, all or nothing, on disk when this returns; the last sequence number.
+    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0,
+               notes: Notes = NO_NOTES) -> int:
+        """Keep events, the payloads they name, the parcels and notices they send, all or nothing, on disk when this returns; the last sequence number.
 
         Parcels up to number `taken` have arrived and are dropped.
         """
+        ...
+
+    def notes(self, destination: str, after: int, most: int) -> list[KeptNote]:
+        """At most `most` notices for a destination behind number `after`, in order. Any thread may ask."""
+        ...
+
+    def notes_last(self) -> int:
+        """The highest number that a notice ever had, 0: none. Any thread may ask."""
+        ...
+
+    def notes_clock(self) -> float:
+        """The moment up to which time brought notices about, 0: none yet. Any thread may ask."""
         ...
 
     def outbox(self, after: int, most: int, size: int) -> list[Parcel]:

@@ -14,7 +14,7 @@ from slurm.journal.shapes import TEXT, VERSION
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
 from slurm.store.journal import Entry, Record, StoreBusy
-from slurm.store.parcels import Kept, Parcel
+from slurm.store.parcels import NO_NOTES, Kept, KeptNote, Note, Notes, Parcel
 from slurm.store.payloads import digest
 
 _NUMBERS = itertools.count(1)
@@ -45,6 +45,9 @@ class MemoryDisk:
         self.shapes: dict[int, str] = {}
         self.outbox: dict[int, bytes] = {}
         self.outbox_last = 0
+        self.notes: dict[int, Note] = {}
+        self.notes_last = 0
+        self.notes_clock = 0.0
         self.id = f"memory-{next(_NUMBERS)}"
         self.faults: list[Fault] = []
         self.syncs = 0
@@ -107,8 +110,9 @@ class MemoryJournal:
                 raise StoreError(message=f"event {seq} is missing")
             yield self.disk.events[seq]
 
-    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
-        """Keep events, payloads and parcels; drop parcels up to number `taken`."""
+    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0,
+               notes: Notes = NO_NOTES) -> int:
+        """Keep events, payloads, parcels and notices; drop parcels up to number `taken`."""
         self._meet_fault()
         self.disk.shapes[self.version] = self._text
         self.disk.payloads.update({digest(content): content for content in payloads})
@@ -118,6 +122,13 @@ class MemoryJournal:
         self.disk.outbox.update(outbox)
         self.disk.outbox_last = max([self.disk.outbox_last, *(parcel.sequence for parcel in outbox)])
         self.disk.outbox = {sequence: body for sequence, body in self.disk.outbox.items() if sequence > taken}
+        for note in notes.kept:
+            if all(note.key != other.key for other in self.disk.notes.values()):
+                self.disk.notes_last += 1
+                self.disk.notes[self.disk.notes_last] = note
+        for number in notes.told:
+            self.disk.notes.pop(number, None)
+        self.disk.notes_clock = notes.clock or self.disk.notes_clock
         self._written()
         return self.last_seq
 
@@ -168,6 +179,18 @@ class MemoryJournal:
     def outbox_kept(self) -> Kept:
         """Which parcels are kept."""
         return Kept(min(self.disk.outbox, default=0), max(self.disk.outbox, default=0))
+
+    def notes(self, destination: str, after: int, most: int) -> list[KeptNote]:
+        """Notices for a destination, in order."""
+        return [KeptNote(number, note.body) for number, note in self.disk.notes.items() if note.destination == destination and number > after][:most]
+
+    def notes_last(self) -> int:
+        """The highest number that was ever given."""
+        return self.disk.notes_last
+
+    def notes_clock(self) -> float:
+        """Up to when time brought some about."""
+        return self.disk.notes_clock
 
     def payload(self, digest: Digest) -> bytes:
         """The content of this name."""

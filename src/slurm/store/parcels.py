@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -22,3 +23,32 @@ class Kept(NamedTuple):
     def waiting(self) -> int:
         """How many that are."""
         return self.last - self.first + 1 if self.last else 0
+
+
+class Note(NamedTuple):
+    """One encoded notice on its way to a destination. `key` is its alone: written twice, it is kept once."""
+
+    destination: str
+    key: str
+    body: bytes
+
+
+class KeptNote(NamedTuple):
+    """A notice as it is kept: numbers rise in the order of writing, for as long as the journal lives."""
+
+    number: int
+    body: bytes
+
+
+class Notes(NamedTuple):
+    """What a write changes among the notices: `told` are numbers of those that have arrived, `clock` the moment up to which time brought some about."""
+
+    kept: Sequence[Note] = ()
+    told: Sequence[int] = ()
+    clock: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.kept or self.told or self.clock)
+
+
+NO_NOTES = Notes()

@@ -19,11 +19,11 @@ from slurm.journal.row import Name, Row
 from slurm.journal.shapes import TEXT, VERSION
 from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
-from slurm.store import sqlite_format, sqlite_outbox
+from slurm.store import sqlite_format, sqlite_notes, sqlite_outbox
 from slurm.store.in_place import Files, Place
 from slurm.store.journal import Entry, Record, StoreBusy
 from slurm.store.lock import FileLock
-from slurm.store.parcels import Kept, Parcel
+from slurm.store.parcels import NO_NOTES, Kept, KeptNote, Notes, Parcel
 from slurm.store.payloads import digest, expand, shrink
 from slurm.store.sqlite_errors import reading, writing
 from slurm.store.sqlite_rows import RESTORE, SqliteRows
@@ -139,10 +139,12 @@ class SqliteJournal:
 
     def _prepare_outbox(self) -> None:
         self._writer.execute(sqlite_outbox.SCHEMA)
+        self._writer.execute(sqlite_notes.SCHEMA)
         if self._meta("id") is None:
             self._writer.execute("INSERT INTO meta VALUES ('id', ?)", (uuid.uuid4().hex,))
         self.id = str(self._meta("id"))
         self._outbox = sqlite_outbox.Reader(self.path, self._connect)
+        self._notes = sqlite_notes.Reader(self.path, self._connect)
 
     def rename(self) -> str:
         """Give it another id, for when its numbers turn out to have been used: it was restored from a backup. The new one."""
@@ -233,13 +235,26 @@ class SqliteJournal:
         """Which parcels are kept. Any thread may ask."""
         return self._outbox.kept()
 
+    def notes(self, destination: str, after: int, most: int) -> list[KeptNote]:
+        """At most `most` notices for a destination behind number `after`, in order. Any thread may ask."""
+        return self._notes.slice(destination, after, most)
+
+    def notes_last(self) -> int:
+        """The highest number that a notice ever had, 0: none."""
+        return self._notes.last()
+
+    def notes_clock(self) -> float:
+        """The moment up to which time brought notices about, 0: none yet."""
+        return self._notes.clock()
+
     def _damaged(self, what: str) -> StoreError:
         return StoreError(message=f"{self.path} is damaged: {what}", hints=[RESTORE])
 
     # --- writing -----------------------------------------------------------------------------------------------------------
 
-    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
-        """Keep events, the payloads they name and the parcels they send, all or nothing, on disk when this returns; the last sequence number.
+    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0,
+               notes: Notes = NO_NOTES) -> int:
+        """Keep events, the payloads they name, the parcels and notices they send, all or nothing, on disk when this returns; the last sequence number.
 
         Parcels up to number `taken` have arrived and are dropped.
         """
@@ -247,7 +262,7 @@ class SqliteJournal:
         rows = [(seq, at, kind, body, _checksum(seq, kind, body), self.version) for seq, (at, kind, body) in enumerate(records, first)]
         with self._urgent, self._mutex:
             self._stay()
-            if not (rows or payloads or outbox or taken):
+            if not (rows or payloads or outbox or taken or notes):
                 return self.last_seq
             self._begin()
             blobs = {name: content for content in payloads if (name := bytes.fromhex(digest(content))) not in self._recent}
@@ -260,6 +275,8 @@ class SqliteJournal:
                 self._writer.executemany(_INSERT, rows)
                 if outbox or taken:
                     sqlite_outbox.write(self._writer, outbox, taken)
+                if notes:
+                    sqlite_notes.write(self._writer, notes)
             self._unsure = True
             self._stay()
             self._unsure = False
@@ -379,6 +396,7 @@ class SqliteJournal:
         # Before the new one is there: SQLite removes what lies beside a database, by name, when its last user goes.
         self._reader.close()
         self._outbox.close()
+        self._notes.close()
         self._writer.close()
         if self._rows is not None:
             self._rows.close()
@@ -401,6 +419,7 @@ class SqliteJournal:
         with self._mutex:
             self._reader.close()
             self._outbox.close()
+            self._notes.close()
             self._writer.close()
             if self._rows is not None:
                 self._rows.close()

@@ -9,7 +9,7 @@ from slurm.options.option import HINT, Option
 from slurm.options.resolve import resolve
 
 VALUES = {
-    "mail-type": "END", "prefer": "fast", "get-user-env": "10L", "gres-flags": "enforce-binding", "mem-bind": "local", "profile": "all",
+    "prefer": "fast", "get-user-env": "10L", "gres-flags": "enforce-binding", "mem-bind": "local", "profile": "all",
     "cpu-freq": "1200000-high:performance", "gpu-freq": "medium,memory=high", "core-spec": "1", "thread-spec": "2", "segment": "4",
     "slurmd-debug": "debug", "mpi": "pmi2", "cpu-bind": "verbose,mask_cpu:0x3,0xc",
 }

@@ -132,7 +132,3 @@ def test_nice_that_is_no_number_is_taken_as_slurm_does_but_said() -> None:
     resolved = sbatch("--nice=bogus")
     assert resolved.request == {"nice": 0}
     assert resolved.notes
-
-
-def test_mail_is_accepted_and_said_to_be_missing() -> None:
-    assert sbatch("--mail-type=ALL").notes == ["--mail-type: slurm-py sends no mail yet; the wish is kept with the job"]

@@ -12,7 +12,7 @@ from slurm.model.ids import Digest
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
 from slurm.store.memory import Crashed, Fault, MemoryDisk, MemoryJournal
-from slurm.store.parcels import Parcel
+from slurm.store.parcels import NO_NOTES, Notes, Parcel
 from slurm.store.payloads import digest
 from slurm.store.sqlite_journal import SqliteJournal
 
@@ -29,11 +29,12 @@ class Slow(MemoryJournal):
         self.go = threading.Semaphore(0)
         self.begun = threading.Semaphore(0)
 
-    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
+    def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0,
+               notes: Notes = NO_NOTES) -> int:
         """Say that it began, and wait."""
         self.begun.release()
         assert self.go.acquire(timeout=10)
-        return super().append(records, payloads, outbox, taken)
+        return super().append(records, payloads, outbox, taken, notes)
 
 
 def run(journal: Journal, test: Callable[[GroupCommit], Coroutine[None, None, None]]) -> None:
@@ -169,11 +170,12 @@ def test_a_callback_that_raises_does_not_silence_the_others() -> None:
 
 def test_a_bug_in_a_backend_is_told_as_an_error_and_the_writer_lives_on() -> None:
     class Buggy(MemoryJournal):
-        def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0) -> int:
+        def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0,
+                   notes: Notes = NO_NOTES) -> int:
             """Fail on one body."""
             if records[0].body == b"bad":
                 raise ZeroDivisionError
-            return super().append(records, payloads, outbox, taken)
+            return super().append(records, payloads, outbox, taken, notes)
 
     told: list[str] = []
 

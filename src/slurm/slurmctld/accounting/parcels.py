@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from slurm.core.effects import Effect, Record
+from slurm.core.effects import Effect, Record, Tell
 from slurm.model.accounting import Outgoing, PayloadRecord
-from slurm.store.parcels import Parcel
+from slurm.store.parcels import Note, Parcel
 from slurm.store.payloads import digest
 
 log = logging.getLogger("slurmctld.accounting")
@@ -19,6 +19,12 @@ _encode = msgspec.msgpack.Encoder().encode
 def of(effects: Iterable[Effect], payloads: Sequence[bytes] = ()) -> list[Parcel]:
     """The parcels of those effects that are records; `payloads` are those of the submission that brought them about."""
     return [Parcel(effect.sequence, _body(effect, payloads)) for effect in effects if isinstance(effect, Record)]
+
+
+def notes(effects: Iterable[Effect], seq: int) -> list[Note]:
+    """The notices among the effects of the event that has this number."""
+    told = [effect for effect in effects if isinstance(effect, Tell)]
+    return [Note(effect.destination, f"{seq}.{place}", _encode(effect.notice)) for place, effect in enumerate(told)]
 
 
 def _body(effect: Record, payloads: Sequence[bytes]) -> bytes:

@@ -69,7 +69,7 @@ async def on_allocate(ctl: Controller, session: Session, message: m.AllocateJob)
     admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, ctl.now())
     admitted.event.job.key = message.key
     job_id = admitted.event.job.id
-    notes = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job)]
+    notes = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job), *ctl.mail_warnings(message.request.mail_type)]
     durable = ctl.engine.record(admitted.event)
     try:
         await ctl.engine.promised(durable, "nothing was allocated; ask again when there is space")

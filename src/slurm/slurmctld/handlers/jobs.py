@@ -38,7 +38,7 @@ async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob, pay
     if made is not None:
         return await _made_before(ctl, made)
     admitted = admission.admit(ctl.cluster, message.request, payload.ref, session.caller, ctl.now())
-    warnings = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job)]
+    warnings = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job), *ctl.mail_warnings(message.request.mail_type)]
     admitted.event.job.key = message.key
     durable = ctl.engine.record(admitted.event, payloads=payload.blobs)
     try:
