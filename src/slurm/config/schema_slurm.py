@@ -141,7 +141,7 @@ PriorityWeightJobSize | int | 0 | yes |
 PriorityWeightPartition | int | 0 | yes |
 PriorityWeightQOS | int | 0 | yes |
 PriorityWeightTRES | weights | | yes |
-PrivateData | list | none | later | every user sees every job
+PrivateData | list | none | yes |
 ProctrackType | text | proctrack/linuxproc | yes |
 PrologEpilogTimeout | int | 65534 | later | prologs and epilogs are not run
 PrologFlags | list | | later | prologs and epilogs are not run
@@ -304,6 +304,9 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "AccountingStorageEnforce": {
         "none": "yes", "associations": "yes", "limits": "yes", "qos": "yes", "safe": "yes", "all": "yes", "0": "yes", "wckeys": "later", "nosteps": "yes",
         "nojobs": "yes"},
+    "PrivateData": {
+        **dict.fromkeys(("none", "jobs", "nodes", "partitions", "usage"), "yes"), **dict.fromkeys(("accounts", "events", "users"), "ok"),
+        "cloud": "later", "reservations": "later"},
     "PriorityFlags": {
         **dict.fromkeys(("ACCRUE_ALWAYS", "INCR_ONLY", "MAX_TRES", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME"), "yes"),
         **dict.fromkeys((f"NO_NORMAL_{what}" for what in ("ALL", "ASSOC", "PART", "QOS", "TRES")), "yes"),

@@ -28,7 +28,7 @@ DebugFlags | list | | later | there is one log level
 DebugLevel | level | info | yes |
 DebugLevelSyslog | level | | later | nothing is written to syslog
 DefaultQOS | text | normal | later | a new cluster begins with the QOS normal
-DisableCoordDBD | yesno | no | later | coordinators change nothing
+DisableCoordDBD | yesno | no | yes |
 HashPlugin | plugin | | ok | the secured channel protects every message
 LogFile | text | | yes |
 LogTimeFormat | text | iso8601_ms | later | log lines carry ISO 8601 times with milliseconds

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from slurm.core import events as e
 from slurm.core import resolving
-from slurm.core.rights import require_operator
+from slurm.core.rights import require_administrator
 from slurm.core.state import ClusterState
 from slurm.model.bounds import whole
 from slurm.model.errors import InvalidRequest, Unsupported
@@ -19,7 +19,7 @@ _LATER = ("CANCEL_REBOOT", "FAIL", "NO_RESPOND", "POWER_DOWN", "POWER_DOWN_ASAP"
 
 def update_nodes(state: ClusterState, nodes: str, changes: Mapping[str, str], caller: e.Caller, now: float) -> list[e.Event]:
     """One NodeUpdated a node of the host list; "ALL" means every node. Keys as scontrol spells them, case aside."""
-    require_operator(state, caller)
+    require_administrator(state, caller)
     names = list(state.nodes) if nodes.strip().upper() == "ALL" else [NodeName(name) for name in resolving.known_nodes(state, nodes)]
     if not names:
         raise InvalidRequest("ESLURM_INVALID_NODE_NAME", hints=["name the nodes: nodename=cn[01-03]"])

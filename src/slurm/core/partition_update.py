@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from slurm.core import configuration, resolving
 from slurm.core import events as e
-from slurm.core.rights import require_operator
+from slurm.core.rights import require_administrator
 from slurm.core.state import ClusterState
 from slurm.model.bounds import whole
 from slurm.model.errors import InvalidRequest, NotFound
@@ -17,7 +17,7 @@ Read = Callable[[ClusterState, str], dict[str, object]]
 
 def update_partition(state: ClusterState, name: str, changes: Mapping[str, str], caller: e.Caller, now: float) -> list[e.Event]:
     """The event that changes a partition. Keys as scontrol spells them, case aside."""
-    require_operator(state, caller)
+    require_administrator(state, caller)
     if name not in state.partitions:
         raise NotFound("ESLURM_INVALID_PARTITION_NAME", hints=[
             *resolving.meant(name, state.partitions), f"partitions of this cluster: {', '.join(state.partitions)}"])

@@ -14,10 +14,10 @@ from functools import lru_cache
 import msgspec
 
 from slurm.config.config import Config, load
-from slurm.core import recovery, timers
+from slurm.core import recovery, rights, timers
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect, EndStep, Launch, SetLimit, Signal, Terminate
-from slurm.core.events import AllocationRelinquished, Cancelled, Event, NodeSilent
+from slurm.core.events import AllocationRelinquished, Caller, Cancelled, Event, NodeSilent
 from slurm.core.illegal import IllegalTransition, story
 from slurm.daemon.logs import Seldom
 from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
@@ -201,10 +201,11 @@ class Controller:
             raise NotFound()
         return job
 
-    def view(self) -> View:
-        """The cluster as the reports read it."""
+    def view(self, caller: Caller | None = None) -> View:
+        """The cluster as the reports read it, with the jobs that `caller` may know of (None: all)."""
         cluster = self.cluster
-        return View(settings=cluster.settings, nodes=cluster.nodes, partitions=cluster.partitions, jobs=cluster.jobs, now=self.now(),
+        jobs = rights.visible_jobs(cluster, caller) if caller is not None else cluster.jobs
+        return View(settings=cluster.settings, nodes=cluster.nodes, partitions=cluster.partitions, jobs=jobs, now=self.now(),
                     verdicts=self.planner.verdicts, forecasts=self.planner.forecasts, last_planned=self.planner.last_pass)
 
     def shape_of(self, job: Job) -> ArrayPart | None:

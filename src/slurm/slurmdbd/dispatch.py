@@ -151,6 +151,6 @@ class Dispatch:
             case p.ChangePolicy():
                 return await policy.on_change(state, self._controllers, who, asking, message)
             case p.ListPolicy():
-                return await policy.on_list(state, self._controllers, asking, message)
+                return await policy.on_list(state, self._controllers, who, asking, message)
             case s.ReconfigureDatabaseDaemon():
                 return await administration.on_reconfigure(state, who)

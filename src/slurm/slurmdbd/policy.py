@@ -12,6 +12,7 @@ from slurm.model.errors import NotPermitted
 from slurm.model.policy import ADMINISTRATOR
 from slurm.model.policy_change import ACCOUNT, ADD, CLUSTER, COORDINATOR, MODIFY, REMOVE, TRANSACTION, USER, Change, PolicySettings, Which
 from slurm.model.settings import Settings
+from slurm.slurmdbd import privacy
 from slurm.slurmdbd.controllers import Controllers
 from slurm.slurmdbd.daemon_state import DaemonState
 from slurm.slurmdbd.rights import ADMINISTRATOR as ADMINISTRATORS
@@ -39,7 +40,7 @@ async def on_change(state: DaemonState, controllers: Controllers, who: Asker, as
     database, change = state.database, message.change
 
     def permit(connection: sa.Connection, wanted: Change) -> None:
-        require_right(connection, who, wanted)
+        require_right(connection, who, wanted, coordinators=not state.conf.flag("DisableCoordDBD"))
 
     report, delta = await state.work.write(lambda: database.policy.change(change, who.user, permit=permit, trial=message.trial))
     if message.trial or report.is_empty:
@@ -54,17 +55,23 @@ async def on_change(state: DaemonState, controllers: Controllers, who: Asker, as
     return PolicyChangeDone(report=report, late=sorted(late.items()))
 
 
-async def on_list(state: DaemonState, controllers: Controllers, asking: str, message: ListPolicy) -> PolicyListed:
-    """Records that are meant."""
+async def on_list(state: DaemonState, controllers: Controllers, who: Asker, asking: str, message: ListPolicy) -> PolicyListed:
+    """Records that are meant, as far as this asker may see them."""
     bounds.check(message, _settings())
-    tables = state.database.policy
+    database, tables = state.database, state.database.policy
+
+    def looked() -> privacy.Sight:
+        with connected(database.engine, database.storage) as connection:
+            return privacy.sight(connection, who, state.conf.private, below)
+
+    sees = await state.work.ask(looked)
     if message.entity == TRANSACTION:
         told, following = await state.work.ask(lambda: tables.transactions(message.which, message.after, PART_RECORDS))
-        return PolicyListed(cluster=asking, transactions=told, next=following)
+        return PolicyListed(cluster=asking, transactions=[one for one in told if sees.told(one)], next=following)
     if message.entity == CLUSTER:
         return await _clusters(state, controllers, asking, message.which)
     records, following = await state.work.ask(lambda: tables.listed(message.entity, message.which, message.after, PART_RECORDS))
-    return PolicyListed(cluster=asking, records=records, next=following)
+    return PolicyListed(cluster=asking, records=[record for record in records if sees.of(record)], next=following)
 
 
 async def _clusters(state: DaemonState, controllers: Controllers, asking: str, which: Which) -> PolicyListed:
@@ -89,11 +96,11 @@ async def _clusters(state: DaemonState, controllers: Controllers, asking: str, w
 # --- rights ----------------------------------------------------------------------------------------------------------
 
 
-def require_right(connection: sa.Connection, who: Asker, change: Change) -> None:
+def require_right(connection: sa.Connection, who: Asker, change: Change, *, coordinators: bool = True) -> None:
     """NotPermitted where this user may not make this change: asked in the change's own transaction.
 
     Administrators may do all; operators all but make administrators and add or remove clusters; coordinators what concerns users and accounts at and
-    below their accounts; everybody may choose another default account for himself.
+    below their accounts (`coordinators` False: nothing, DisableCoordDBD); everybody may choose another default account for himself.
     """
     if who.rank >= 2:
         return
@@ -102,7 +109,7 @@ def require_right(connection: sa.Connection, who: Asker, change: Change) -> None
         return
     if change.entity == USER and change.verb == MODIFY and _is_own_default(who, change):
         return
-    coordinated = below(connection, who.accounts)
+    coordinated = below(connection, who.accounts) if coordinators else set()
     if change.entity not in (ACCOUNT, USER, COORDINATOR) or not coordinated:
         raise _refused(change)
     named = change.which.accounts if change.entity != ACCOUNT else [*change.which.names, *change.which.accounts]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from slurm.config.slurmdbd import parse_slurmdbd
 from slurm.model.policy import Association, User
 from slurm.model.policy_change import ASSOCIATION, USER, Which
 from slurm.slurmdbd import policy as slurmdbd_policy
@@ -125,6 +126,38 @@ def test_each_has_his_rights_and_no_more(lab: PolicyLab, words: str) -> None:
         denied = any("Access/permission denied" in line for line in said.stderr)
         assert denied != allowed, (USERS[uid], words, said)
         assert allowed or said.status == 1
+
+
+def test_private_data_keeps_users_and_accounts_from_those_whom_they_do_not_concern(tmp_path: Path, lab: PolicyLab) -> None:
+    for line in ("add user oskar account=students adminlevel=operator", "add user cora account=students", "add coordinator account=research name=cora"):
+        assert lab.run(f"sacctmgr -i {line}").status == 0
+    everything = {
+        "show user -nP format=user": {"root", "alice", "bob", "oskar", "cora"}, "show account -nP format=account": {"root", "research", "students"},
+        "show assoc -nP format=account,user": {"root|", "root|root", "research|", "research|alice", "research|root", "students|", "students|bob",
+                                               "students|oskar", "students|cora"}}
+    visible = {
+        ("users", BOB): ({"bob"}, everything["show account -nP format=account"], {"root|", "research|", "students|", "students|bob"}),
+        ("users", COORDINATOR): ({"alice", "root", "cora"}, everything["show account -nP format=account"], {
+            "root|", "research|", "research|alice", "research|root", "students|", "students|cora"}),
+        ("accounts", BOB): (everything["show user -nP format=user"], set(), {one for one in everything["show assoc -nP format=account,user"] if one[-1] != "|"}),
+        ("accounts", COORDINATOR): (everything["show user -nP format=user"], {"research"}, {
+            one for one in everything["show assoc -nP format=account,user"] if one[-1] != "|" or one == "research|"})}
+    for word in ("users", "accounts", ""):
+        lab.conf = parse_slurmdbd(f"StorageType=accounting_storage/sqlite\nStorageLoc={tmp_path}/a.db\n" + (f"PrivateData={word}\n" if word else ""))
+        for uid in (BOB, COORDINATOR, OPERATOR, 0):
+            expected = visible.get((word, uid), tuple(everything.values()))
+            assert tuple(set(lab.run(f"sacctmgr {command}", uid=uid).stdout) for command in everything) == expected, (word, uid)
+    assert lab.run("sacctmgr show transactions -nP", uid=0).stdout != []
+    lab.conf = parse_slurmdbd(f"StorageType=accounting_storage/sqlite\nStorageLoc={tmp_path}/a.db\nPrivateData=users\n")
+    assert lab.run("sacctmgr show transactions -nP", uid=BOB).stdout == []
+
+
+def test_with_disable_coord_dbd_coordinators_change_nothing(tmp_path: Path, lab: PolicyLab) -> None:
+    for line in ("add user cora account=research", "add coordinator account=research name=cora"):
+        assert lab.run(f"sacctmgr -i {line}").status == 0
+    lab.conf = parse_slurmdbd(f"StorageType=accounting_storage/sqlite\nStorageLoc={tmp_path}/a.db\nDisableCoordDBD=yes\n")
+    said = lab.run("sacctmgr -i modify user alice account=research set maxjobs=9", uid=COORDINATOR)
+    assert said.status == 1 and any("Access/permission denied" in line for line in said.stderr)
 
 
 def test_a_change_is_answered_when_the_controller_has_it(lab: PolicyLab) -> None:

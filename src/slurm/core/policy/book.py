@@ -42,6 +42,7 @@ class Book:
         self.wckeys: dict[int, Wckey] = {}
         self.generation = 0
         """Another number whenever something changes."""
+        self._coordinated: dict[str, frozenset[str]] = {}
         self._limit_accrual: set[int] = set()  # associations that do
         self._by_name: dict[tuple[str, str, str], int] = {}
         self._defaults: dict[str, str] = {}
@@ -90,6 +91,7 @@ class Book:
                 self._put_qos(record)
         self.generation += 1
         self._standings.clear()
+        self._coordinated.clear()
 
     def find(self, user: str, account: str, partition: str = "") -> Association | None:
         """The association a job of `user` counts under: the one of the partition, else the one of any; None where there is neither."""
@@ -110,6 +112,20 @@ class Book:
     def accounts_of(self, user: str) -> list[str]:
         """The accounts that a user may name, in order."""
         return sorted({one.account for one in self.associations.values() if one.user.lower() == user.lower()})
+
+    def coordinated(self, user: str) -> frozenset[str]:
+        """The accounts that a user coordinates, with all that stand below them, in small letters."""
+        found = self._coordinated.get(user.lower())
+        if found is None:
+            wanted = user.lower()
+            names = {name for name, account in self.accounts.items() if any(one.lower() == wanted for one in account.coordinators)}
+            waiting = [one for name in names if (one := self.account(name)) is not None]
+            while waiting:
+                below = [one for one in self.children(waiting.pop().id) if not one.user]
+                names.update(one.account.lower() for one in below)
+                waiting += below
+            found = self._coordinated[wanted] = frozenset(names)
+        return found
 
     def children(self, association: int) -> Iterator[Association]:
         """Those right below, in the order of their ids."""

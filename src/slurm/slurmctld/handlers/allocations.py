@@ -6,8 +6,9 @@ What is told here was decided by events that are on disk: memory is asked only a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
-from slurm.core import admission
+from slurm.core import admission, rights
 from slurm.core.events import AllocationRelinquished, Cancelled
 from slurm.model.errors import InvalidRequest, NotFound, NotNow, StoreError
 from slurm.model.ids import JobId
@@ -136,6 +137,7 @@ async def on_relinquish(ctl: Controller, session: Session, message: m.Relinquish
 async def on_wait_job(ctl: Controller, session: Session, message: m.WaitJob) -> m.JobEnded:
     """The end of a job, or of all tasks of an array with the highest status among them. Jobs that run again are waited for again."""
     target = JobId(message.job_id)
+    _require_seen(ctl, session, ctl.cluster.tasks_of(target))
     jobs = ctl.cluster.jobs
     seen: dict[JobId, Job] = {}  # records that leave memory stay here as they were
     lasting: set[JobId] = set()
@@ -156,6 +158,12 @@ async def on_wait_job(ctl: Controller, session: Session, message: m.WaitJob) -> 
     return ended(max(seen.values(), key=lambda job: (job.exit_status >> 8, job.exit_status, job.state is not JobState.COMPLETED)))
 
 
+def _require_seen(ctl: Controller, session: Session, jobs: Iterable[Job]) -> None:
+    """NotFound for jobs that PrivateData keeps from the caller."""
+    if any(not rights.may_see(ctl.cluster, session.caller, job) for job in jobs):
+        raise NotFound("ESLURM_INVALID_JOB_ID")
+
+
 def _is_over(job: Job) -> bool:
     return job.state.finished and not job.requeue_after
 
@@ -163,6 +171,7 @@ def _is_over(job: Job) -> bool:
 async def on_wait_ready(ctl: Controller, session: Session, message: m.WaitReady) -> m.Done:
     """scontrol wait_job: its nodes are ready as soon as it runs."""
     job = ctl.find_job(str(message.job_id))
+    _require_seen(ctl, session, [job])
     with Waiting(ctl.watchers, session, job.id) as waiting:
         await ctl.engine.settled()
         while job.state is JobState.PENDING and await waiting.changed():

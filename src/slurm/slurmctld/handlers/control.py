@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 
-from slurm.core import node_update, partition_update
+from slurm.core import node_update, partition_update, rights
 from slurm.model.errors import NotFound, NotPermitted
 from slurm.model.version import SLURM_VERSION, VERSION
 from slurm.slurmctld.controller import Controller
@@ -43,8 +43,8 @@ async def on_ping(ctl: Controller, session: Session, message: m.Ping) -> m.Pong:
 
 async def on_read_statistics(ctl: Controller, session: Session, message: m.ReadStatistics) -> m.StatisticsRead:
     """sdiag."""
-    if message.reset:
-        _require_operator(ctl, session, "Access/permission denied")
+    if message.reset and not rights.is_operator(ctl.cluster, session.caller):
+        raise NotPermitted("ESLURM_USER_ID_MISSING", "Access/permission denied")
     found = ctl.counters.read(orders=ctl.links.orders_waiting, records=ctl.accounting.waiting if ctl.accounting is not None else 0,
                              looking=ctl.planner.looking)
     if message.reset:
@@ -56,7 +56,7 @@ async def on_certify_daemon(ctl: Controller, session: Session, message: m.Certif
     """Give a daemon of another machine its certificate: where MUNGE says that root or SlurmUser asks, since there is no slurm.key."""
     if ctl.certifier is None or not ctl.enrols:
         raise NotPermitted(message="daemons get no certificate here", hints=["only with AuthType=auth/munge; else `slurm cert make` makes one"])
-    _require_operator(ctl, session, "a certificate is for root's or SlurmUser's daemons")
+    _require_administrator(ctl, session, "a certificate is for root's or SlurmUser's daemons")
     if message.role == "slurmd" and message.name not in ctl.cluster.nodes:
         raise NotFound("ESLURM_INVALID_NODE_NAME", hints=[f"node {message.name} is not in the controller's slurm.conf"])
     log.info("%s %s gets a certificate: uid %d asked", message.role, message.name, session.caller.uid)
@@ -65,14 +65,14 @@ async def on_certify_daemon(ctl: Controller, session: Session, message: m.Certif
 
 async def on_reconfigure(ctl: Controller, session: Session, message: m.Reconfigure) -> m.Done:
     """Read the configuration again; when it is not valid nothing changes and the caller reads why."""
-    _require_operator(ctl, session, "slurm_reconfigure error:Invalid user id")
+    _require_administrator(ctl, session, "slurm_reconfigure error:Invalid user id")
     warnings = await ctl.reconfigure()
     return m.Done(lines=warnings)
 
 
 async def on_shutdown(ctl: Controller, session: Session, message: m.Shutdown) -> m.Done:
     """Stop in order: everything acknowledged is on disk, jobs go on. A slurmd that is just coming back is waited for, or it would stay."""
-    _require_operator(ctl, session, "slurm_shutdown error:Invalid user id")
+    _require_administrator(ctl, session, "slurm_shutdown error:Invalid user id")
     if message.controller_only:
         _stop_soon(ctl)
     else:
@@ -86,13 +86,13 @@ def _stop_soon(ctl: Controller) -> None:
 
 async def on_quiesce(ctl: Controller, session: Session, message: m.Quiesce) -> m.Done:
     """Start nothing for a while."""
-    _require_operator(ctl, session, "slurm_shutdown error:Invalid user id")
+    _require_administrator(ctl, session, "slurm_shutdown error:Invalid user id")
     seconds = min(max(message.seconds, 0.0), MAX_QUIET_SECONDS)
     log.info("no job is started for %.0f s: the cluster is about to be stopped", seconds)
     ctl.planner.rest(seconds)
     return m.Done()
 
 
-def _require_operator(ctl: Controller, session: Session, message: str) -> None:
-    if not ctl.is_operator(session.caller.uid):
+def _require_administrator(ctl: Controller, session: Session, message: str) -> None:
+    if not rights.is_administrator(ctl.cluster, session.caller):
         raise NotPermitted("ESLURM_USER_ID_MISSING", message)

@@ -6,6 +6,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from slurm.config import show as config_show
+from slurm.core import rights
+from slurm.model.errors import NotFound
+from slurm.model.explanation import Explanation, Other
 from slurm.model.ids import JobId
 from slurm.model.states import JobState
 from slurm.render import describe, job_list, job_values, node_list
@@ -22,6 +25,10 @@ A_JOB_IN_FULL = 60.0
 A_NODE = 12.0
 A_NODE_IN_FULL = 30.0
 A_NODE_AS_JSON = 250.0
+SHOWN = {
+    "node": (rights.NODES,), "nodes_json": (rights.NODES,), "sinfo_json": (rights.NODES, rights.PARTITIONS), "partition": (rights.PARTITIONS,),
+    "partitions_json": (rights.PARTITIONS,)}
+"""What a description shows beside jobs, in words of PrivateData."""
 
 
 def _jobs(ctl: Controller, ids: Sequence[str], *, expand_arrays: bool) -> int:
@@ -40,7 +47,7 @@ async def _answered(ctl: Controller, session: Session, microseconds: float, work
 
 async def on_list_jobs(ctl: Controller, session: Session, message: m.ListJobs) -> m.Message | bytes:
     """squeue."""
-    view, now = ctl.view(), ctl.now()
+    view, now = ctl.view(session.caller), ctl.now()
     rows = _jobs(ctl, message.filter.ids, expand_arrays=message.expand_arrays)
     each = A_JOB + A_CELL * (len(message.fields) + len(message.sort))
     return await _answered(ctl, session, rows * each, lambda: m.Rows(rows=job_list.list_jobs(view, message, session.caller, now)))
@@ -48,7 +55,8 @@ async def on_list_jobs(ctl: Controller, session: Session, message: m.ListJobs) -
 
 async def on_list_nodes(ctl: Controller, session: Session, message: m.ListNodes) -> m.Message | bytes:
     """sinfo."""
-    view, now = ctl.view(), ctl.now()
+    rights.require_public(ctl.cluster, session.caller, rights.NODES, rights.PARTITIONS)
+    view, now = ctl.view(session.caller), ctl.now()
     return await _answered(ctl, session, len(ctl.cluster.nodes) * (A_NODE + 4 * A_CELL * len(message.fields)), lambda: m.Rows(
         rows=node_list.list_nodes(view, message, now)))
 
@@ -68,7 +76,8 @@ async def on_describe(ctl: Controller, session: Session, message: m.Describe) ->
     """scontrol show and --json."""
     if message.what == "config":
         return m.Text(text=config_show.show(ctl.config, ctl.dynamic_values()))
-    view, now = ctl.view(), ctl.now()
+    rights.require_public(ctl.cluster, session.caller, *SHOWN.get(message.what, ()))
+    view, now = ctl.view(session.caller), ctl.now()
     return await _answered(ctl, session, _cost(ctl, message), lambda: describe.describe(view, message, session.caller, now))
 
 
@@ -76,15 +85,31 @@ async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -
     """Why a job waits, from the same verdicts as squeue's reasons."""
     started = ctl.cluster.tasks_of(int(message.job_id)) if message.job_id.isdecimal() else []
     job, planner, now = started[-1] if started else ctl.find_job(message.job_id), ctl.planner, ctl.now()
-    view = ctl.view()
+    view, caller, cluster = ctl.view(session.caller), session.caller, ctl.cluster
+    if not rights.may_see(cluster, caller, job):
+        raise NotFound("ESLURM_INVALID_JOB_ID")
 
     def explained() -> m.Explained:
         found = explain(ctl.cluster, job, now, refusal=planner.verdicts.get(job.id), forecast=planner.forecasts.get(job.id), queue=planner.waiting())
         if job.state.finished and job.state is not JobState.COMPLETED:
             found.error_file = job_values.stderr(job, view) or job_values.stdout(job, view)
+        _hide_others(ctl, session, found)
         return m.Explained(explanation=found)
 
     return await _answered(ctl, session, A_JOB * len(ctl.cluster.pending) / 4, explained)
+
+
+def _hide_others(ctl: Controller, session: Session, found: Explanation) -> None:
+    """Leave out of an explanation what the asker may not know of other jobs."""
+    def seen(other: Other) -> Other:
+        job = ctl.cluster.find(other.job)
+        if job is not None and rights.may_see(ctl.cluster, session.caller, job):
+            return other
+        return Other(job="another", name="", user="somebody else", state=other.state, end=other.end)
+
+    if rights.is_private(ctl.cluster, session.caller, rights.JOBS):
+        found.first = seen(found.first) if found.first is not None else None
+        found.waits_for, found.holders = [seen(one) for one in found.waits_for], [seen(one) for one in found.holders]
 
 
 async def on_watch(ctl: Controller, session: Session, message: m.WatchEvents) -> m.Done:
@@ -93,7 +118,7 @@ async def on_watch(ctl: Controller, session: Session, message: m.WatchEvents) ->
 
     def wake(job_id: JobId) -> None:
         job = ctl.cluster.jobs.get(job_id)
-        if job is not None and (not wanted or job_id in wanted or job.array_job in wanted):
+        if job is not None and (not wanted or job_id in wanted or job.array_job in wanted) and rights.may_see(ctl.cluster, session.caller, job):
             session.send(m.Changed(job_id=job.id, shown_id=job.shown_id, state=job.state.name, exit_status=job.exit_status))
 
     stop = ctl.watchers.watch_all(wake)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
-from slurm.core import tres
+from slurm.core import rights, tres
+from slurm.core.events import Caller
 from slurm.core.policy import fairshare
 from slurm.core.policy.fairshare import Share
 from slurm.core.state import ClusterState
@@ -29,16 +30,17 @@ _EVERYWHERE = tres_notation.ORDER
 async def on_list_shares(ctl: Controller, session: Session, message: m.ListShares) -> m.Message | bytes:
     """sshare."""
     cluster, now, name = ctl.cluster, ctl.now(), ctl.config.cluster_name
+    sees = _seen_usage(cluster, session.caller)
 
     def work() -> m.SharesListed:
-        return m.SharesListed(cluster=name, shares=list(shares_now(cluster, now, message.users, message.accounts)), tres=_tres(cluster))
+        return m.SharesListed(cluster=name, shares=[one for one in shares_now(cluster, now, message.users, message.accounts) if sees(one.user, one.account)], tres=_tres(cluster))
 
     return await ctl.looked_beside(work, A_SHARE * len(cluster.policy.book.associations) > MICROSECONDS, session.caller.uid)
 
 
 async def on_list_priorities(ctl: Controller, session: Session, message: m.ListPriorities) -> m.Message | bytes:
     """sprio."""
-    view, cluster, now, caller, name = ctl.view(), ctl.cluster, ctl.now(), session.caller, ctl.config.cluster_name
+    view, cluster, now, caller, name = ctl.view(session.caller), ctl.cluster, ctl.now(), session.caller, ctl.config.cluster_name
     wanted = m.JobFilter(ids=message.jobs, users=message.users, partitions=message.partitions, states=["pending"])
 
     def work() -> m.PrioritiesListed:
@@ -52,6 +54,14 @@ async def on_list_priorities(ctl: Controller, session: Session, message: m.ListP
                 "jobsize": settings.priority_weight_job_size, "partition": settings.priority_weight_partition, "qos": settings.priority_weight_qos})
 
     return await ctl.looked_beside(work, A_PRIORITY * len(cluster.pending) + A_SHARE * len(cluster.policy.book.associations) > MICROSECONDS, session.caller.uid)
+
+
+def _seen_usage(cluster: ClusterState, caller: Caller) -> Callable[[str, str], bool]:
+    """Whose usage the caller may know of, by user and account: with PrivateData=usage his own and that of accounts that he coordinates."""
+    if not rights.is_private(cluster, caller, rights.USAGE):
+        return lambda user, account: True
+    accounts = cluster.policy.book.coordinated(caller.user)
+    return lambda user, account: user.lower() == caller.user.lower() or account.lower() in accounts
 
 
 def priorities_of(scale: Scale, job: Job, partitions: Collection[str]) -> Iterator[JobPriority]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from slurm.core import steps, tres
+from slurm.core import rights, steps, tres
 from slurm.model.accounting import Usage
 from slurm.model.errors import InvalidRequest, NotFound, NotPermitted, SlurmError
 from slurm.model.ids import NodeName, step_name
@@ -107,7 +107,7 @@ def _running_jobs(ctl: Controller, nodes: Collection[NodeName]) -> Iterator[Job]
 
 
 def _may_see(ctl: Controller, session: Session, job: Job) -> bool:
-    return session.caller.uid == job.owner.uid or ctl.is_operator(session.caller.uid)
+    return rights.may_touch(ctl.cluster, session.caller, job)
 
 
 def _named(ctl: Controller, session: Session, text: str) -> list[JobStep]:
