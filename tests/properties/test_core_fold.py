@@ -19,6 +19,7 @@ from slurm.model.errors import SlurmError
 from slurm.model.job import Allocation, Job
 from slurm.model.request import JobRequest, PayloadRef, StepRequest
 from slurm.model.states import JobState
+from slurm.notation import licenses as notation
 from slurm.testing import builders as b
 from slurm.wire.messages import JobFilter
 from tests.properties.database import Database
@@ -33,7 +34,7 @@ ARRAYS = st.sampled_from(["", "", "", "0-3", "1-6:2%1", "2,5,7-8%2"])
 UPDATES = st.sampled_from([
     {"TimeLimit": "5"}, {"TimeLimit": "UNLIMITED"}, {"JobName": "a"}, {"JobName": "b"}, {"Priority": "0"}, {"Priority": "7"},
     {"StartTime": "now+60"}, {"StartTime": "now"}, {"ArrayTaskThrottle": "1"}, {"Dependency": "singleton"}, {"Dependency": ""},
-    {"Nice": "5"}, {"NumTasks": "2"}, {"Comment": "x"},
+    {"Nice": "5"}, {"NumTasks": "2"}, {"Comment": "x"}, {"Licenses": "other"},
 ])
 
 
@@ -45,7 +46,8 @@ class ClusterLife(RuleBasedStateMachine):
         nodes = [b.node(f"cn{i:02d}", 4, 4000, 1, position=i) for i in (1, 2, 3)]
         rules = b.Settings(
             def_mem_per_cpu=100, gres_types=["gpu"], min_job_age=200, requeue_delay=30, max_batch_requeue=2, requeue_exit=[42],
-            requeue_exit_hold=[43], return_to_service=2, config_overrides=True, accounting=True)
+            requeue_exit_hold=[43], return_to_service=2, config_overrides=True, accounting=True,
+            licenses={"one": 2, "other": 1})
         self.now = b.T0
         self.live = Cluster()
         self.mirror = Cluster()
@@ -109,9 +111,9 @@ class ClusterLife(RuleBasedStateMachine):
 
     @rule(data=st.data(), by=CALLERS, name=st.sampled_from(["a", "b"]), array=ARRAYS, hold=st.sampled_from([False, False, True]), begin=st.sampled_from([0, 0, 0, 20]), deadline=st.sampled_from([0, 0, 0, 90]),
           singleton=st.sampled_from([False, False, True]), kill=st.booleans(), requeue=st.booleans(), limit=st.sampled_from([30, 60, None]), any_=st.booleans(),
-          kind=st.sampled_from(["batch", "batch", "alloc"]))
+          kind=st.sampled_from(["batch", "batch", "alloc"]), licenses=st.sampled_from(["", "", "one", "one:2|other", "one,other"]))
     def submit(self, data: st.DataObject, by: e.Caller, name: str, array: str, hold: bool, begin: int, singleton: bool, kill: bool,
-               requeue: bool, limit: int | None, any_: bool, kind: str, deadline: int) -> None:
+               requeue: bool, limit: int | None, any_: bool, kind: str, deadline: int, licenses: str) -> None:
         clauses = ["singleton"] if singleton else []
         if self.live.jobs and data.draw(st.booleans()):
             for target in data.draw(st.lists(st.sampled_from(sorted(self.live.jobs)), max_size=2)):
@@ -119,7 +121,7 @@ class ClusterLife(RuleBasedStateMachine):
         asked = JobRequest(
             name=name, array=array if kind == "batch" else "", hold=hold, begin=self.now + begin if begin else 0.0, kind=kind,
             dependency=("?" if any_ else ",").join(clauses), kill_on_invalid_dep=kill, requeue=requeue, time_limit=limit, deadline=self.now + deadline if deadline else 0.0,
-            signal="B:USR1@20" if limit == 60 else "")
+            signal="B:USR1@20" if limit == 60 else "", licenses=licenses)
         try:
             admitted = b.admission.admit(self.live, asked, PayloadRef(), by, self.now)
         except SlurmError:
@@ -147,7 +149,8 @@ class ClusterLife(RuleBasedStateMachine):
                 return
             task = job.array_part.ranges[0][0] if job.array_part is not None else None
             shares = [b.share(self.live, name, 1, 100) for name in names]
-            event = self.live.starting(job.id, task, Allocation(shares=shares, partition="debug"), self.now)
+            given = dict(next(iter(notation.parse(job.request.licenses)), ()))
+            event = self.live.starting(job.id, task, Allocation(shares=shares, partition="debug", licenses=given), self.now)
             if event is not None:
                 self.record(event)
 

@@ -45,7 +45,7 @@ def begin(c: Cluster) -> None:
     """A first half, after which the kept journals have a snapshot."""
     rules = b.Settings(
         cluster_name="kept", def_mem_per_cpu=500, gres_types=["gpu"], min_job_age=300, requeue_delay=30, return_to_service=2, config_overrides=True,
-        max_array_size=10001, requeue_exit=[42], kill_on_invalid_dep=True, backfill_max_user=7, backfill_reservations=3)
+        max_array_size=10001, requeue_exit=[42], kill_on_invalid_dep=True, backfill_max_user=7, backfill_reservations=3, licenses={"matlab": 4})
     gpu = [node for node in NODES if node.gres]
     c.apply(e.Configured(at=b.T0, settings=rules, nodes=NODES, partitions=[
         b.partition("debug", NODES, default=True, nodes_text="ALL", max_time=86400, default_time=600), b.partition("gpu", gpu, priority_tier=5, position=1)]))
@@ -105,6 +105,11 @@ def go_on(c: Cluster) -> None:
     c.apply(e.StepExited(at=b.T0 + 821, job=JobId(1), attempt=1, step=step.id, node=step.nodes[0], status=256))
     since_version_2(c)
     since_version_4(c)
+    licensed = b.submit(c, name="licensed", licenses="matlab:2", at=b.T0 + 840)
+    event = c.starting(licensed.id, None, b.Allocation(shares=[b.share(c, "cn04")], partition="debug", licenses={"matlab": 2}), b.T0 + 840)
+    assert event is not None
+    c.apply(event)
+    b.finish(c, licensed, at=b.T0 + 841)
 
 
 def since_version_2(c: Cluster) -> None:

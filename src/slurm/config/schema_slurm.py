@@ -88,8 +88,8 @@ JobSubmitPlugins | list | | later | no plugin is asked when jobs are submitted
 KillOnBadExit | bit | 0 | later | srun goes by its own options
 KillWait | sec | 30 | yes |
 LaunchParameters | list | | later | steps are launched the one way there is
-LicenseParameters | list | | later | licenses are not counted
-Licenses | text | | later | licenses are not counted
+LicenseParameters | list | | later | licences of slurmdbd and of a hierarchy of resources are not counted
+Licenses | text | | yes |
 LogTimeFormat | text | iso8601_ms | later | log lines carry ISO 8601 times with milliseconds
 MailDomain | text | | yes |
 MailProg | text | /bin/mail | yes |

@@ -17,6 +17,7 @@ from slurm.model.errors import InvalidRequest, NotationError, NotNow, NotPermitt
 from slurm.model.partition import Partition
 from slurm.model.request import JobRequest
 from slurm.notation import duration, features, gres, hostlist
+from slurm.notation import licenses as notation
 from slurm.notation import signal as signals
 
 
@@ -65,9 +66,19 @@ def reservation(draft: Draft) -> None:
 
 
 def licenses(draft: Draft) -> None:
-    """There are no licences yet."""
-    if draft.request.licenses:
-        raise InvalidRequest("ESLURM_INVALID_LICENSES", hints=["this cluster has no licenses: slurm-py does not carry them out yet"])
+    """Licences must exist, in the number asked for."""
+    text, totals = draft.request.licenses, draft.state.settings.licenses
+    try:
+        choices = notation.parse(text)
+    except NotationError as error:
+        raise InvalidRequest("ESLURM_INVALID_LICENSES", hints=[error.message]) from error
+    for choice in choices:
+        for name, count in choice:
+            if name not in totals:
+                known = [f"the licences of this cluster: {notation.show(totals)}"] if totals else ["this cluster has no licences (Licenses= in slurm.conf)"]
+                raise InvalidRequest("ESLURM_INVALID_LICENSES", hints=[*resolving.meant(name, totals), *known])
+            if count > totals[name]:
+                raise InvalidRequest("ESLURM_INVALID_LICENSES", hints=[f"{count} of {name} are asked for, there are {totals[name]}"])
 
 
 def node_names(draft: Draft) -> None:

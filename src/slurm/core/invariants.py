@@ -22,7 +22,7 @@ class BrokenInvariant(AssertionError):
 def check(state: ClusterState) -> list[str]:
     """Every contradiction in the state, as sentences; [] when it is sound. Looks at everything: not for each event of a large cluster."""
     found: list[str] = []
-    for part in (_jobs, _queue, _nodes, _remains, _arrays, _dependents, _names):
+    for part in (_jobs, _queue, _nodes, _remains, _arrays, _dependents, _names, _licenses):
         found += part(state)
     return found
 
@@ -175,3 +175,12 @@ def _names(state: ClusterState) -> Iterator[str]:
         yield "the index of names disagrees with the queue"
     if active != {key: group.active for key, group in state.names.groups.items() if group.active}:
         yield "the index of names disagrees with the active jobs"
+
+
+def _licenses(state: ClusterState) -> Iterator[str]:
+    held: Counter[str] = Counter()
+    for job in state.active.values():
+        if job.allocation is not None:
+            held.update(job.allocation.licenses)
+    if held != state.licenses.used:
+        yield f"licences in use are said to be {state.licenses.used}, jobs hold {dict(held)}"

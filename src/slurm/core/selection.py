@@ -11,7 +11,7 @@ from slurm.core.state import ClusterState
 from slurm.model.errors import InvalidRequest, NotationError, NotFound
 from slurm.model.ids import JobId
 from slurm.model.job import Job
-from slurm.notation import jobref
+from slurm.notation import jobref, licenses
 from slurm.notation.jobref import JobRef
 from slurm.notation.taskset import TaskSet
 
@@ -140,7 +140,7 @@ def matches(job: Job, wanted: Wanted, caller: Caller) -> bool:
     pairs = (
         (wanted.users, (job.owner.user, str(job.owner.uid))), ([name.lower() for name in wanted.accounts], (request.account,)),
         (wanted.partitions, tuple(job.partition.split(","))), (wanted.names, (request.name,)), (wanted.qos, (request.qos,)),
-        (wanted.reservations, (request.reservation,)), (wanted.licenses, (request.licenses,)), (wanted.wckeys, (request.wckey,)),
+        (wanted.reservations, (request.reservation,)), (wanted.licenses, tuple(licenses.names(request.licenses))), (wanted.wckeys, (request.wckey,)),
         (wanted.nodes, tuple(job.allocation.nodes) if job.allocation is not None else ()),
     )
     if any(asked and not set(asked).intersection(have) for asked, have in pairs):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slurm.core import arrays, dependencies, notices, recording, resources
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Launch
-from slurm.core.gates import policy_limits
+from slurm.core.gates import licenses, policy_limits
 from slurm.core.gates import stack as gates
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.splitting import split
@@ -34,7 +34,8 @@ def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Al
     partition = state.partitions.get(allocation.partition)
     if partition is None:
         return f"partition {allocation.partition} does not exist any more"
-    shut = gates.refuse(state, job, partition, at) or policy_limits.exceeded(state, job, partition, at, allocation)
+    shut = (gates.refuse(state, job, partition, at) or policy_limits.exceeded(state, job, partition, at, allocation)
+            or licenses.exceeded(state, job, allocation))
     return shut.sentence if shut is not None else resources.fits(state, job, allocation)
 
 

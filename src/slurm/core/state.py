@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from slurm.core.arrays import Ledger
 from slurm.core.keys import Keys
+from slurm.core.licenses import Licenses
 from slurm.core.names import NameIndex
 from slurm.core.payload_uses import PayloadUses
 from slurm.core.policy import state as counting
@@ -48,6 +49,7 @@ class ClusterState:
         self.recording = Recorded()
         self.policy = counting.Policy()
         self.timers = Timers()
+        self.licenses = Licenses()
         self.ends: dict[JobState, int] = {}  # how many jobs ended so in this process, for statistics; in no snapshot
 
     def count_end(self, final: JobState, jobs: int) -> None:
@@ -170,12 +172,14 @@ class ClusterState:
         """Index a record that holds resources."""
         self.active[job.id] = job
         self.names.runs(job)
+        self.licenses.take(job)
         counting.runs(self, job, at)
 
     def leave_service(self, job: Job, at: float) -> None:
         """The record holds nothing any more."""
         del self.active[job.id]
         self.names.ends(job)
+        self.licenses.give_back(job)
         self.timers.drop(job.id, Timer.WARN, Timer.LIMIT)
         counting.stops_running(self, job, at)
 

@@ -1,6 +1,7 @@
 """Trackable resources of jobs: what one asks for as far as its request says so itself, and what one holds; of nodes and the cluster: what they have.
 
-Counts by TRES name, memory MB. Devices count by name, and by name and type ("gres/gpu:a100") where AccountingStorageTRES lists that.
+Counts by TRES name, memory MB. Devices count by name, and by name and type ("gres/gpu:a100") where AccountingStorageTRES lists that;
+licences ("license/matlab") where it lists them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.model.states import NodeState
-from slurm.notation import gres, tres
+from slurm.notation import gres, licenses, tres
 
 
 class Scene(Protocol):
@@ -84,6 +85,8 @@ def requested(scene: Scene, job: Job) -> dict[str, int]:
         _add(amounts, item.name, item.type, item.count, tracked)
     for item in gres.parse_gpus(job.request.gpus_per_task):
         _add(amounts, item.name, item.type, item.count * tasks(job), tracked)
+    if job.request.licenses and tracked:
+        _add_licenses(amounts, dict(licenses.parse(job.request.licenses)[0]), tracked)
     return _billed(scene, job.partition.partition(",")[0], amounts)
 
 
@@ -93,6 +96,7 @@ def held(scene: Scene, allocation: Allocation | None) -> dict[str, int]:
         return {}
     amounts = of_shares(scene, allocation.shares)
     amounts["billing"] = amounts["cpu"]
+    _add_licenses(amounts, allocation.licenses, scene.settings.accounting_tres)
     return _billed(scene, allocation.partition, amounts)
 
 
@@ -141,6 +145,7 @@ def of_cluster(scene: Scene) -> dict[str, int]:
             amounts["node"] += 1
             for name, count in of_node(scene, node).items():
                 amounts[name] = amounts.get(name, 0) + count
+    _add_licenses(amounts, scene.settings.licenses, scene.settings.accounting_tres)
     return amounts
 
 
@@ -149,6 +154,11 @@ def _add(amounts: dict[str, int], name: str, kind: str, count: int, tracked: Col
     amounts[key] = amounts.get(key, 0) + count
     if kind and tracked and (key := f"{key}:{kind}") in tracked:
         amounts[key] = amounts.get(key, 0) + count
+
+
+def _add_licenses(amounts: dict[str, int], counts: Mapping[str, int], tracked: Collection[str]) -> None:
+    """Licences count where AccountingStorageTRES lists them (license/matlab)."""
+    amounts.update((key, count) for name, count in counts.items() if (key := f"license/{name}") in tracked)
 
 
 def _add_types(amounts: dict[str, int], scene: Scene, share: NodeShare, name: str) -> None:

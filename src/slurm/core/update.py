@@ -26,6 +26,7 @@ _RECHECKS: tuple[tuple[frozenset[str], tuple[Callable[[Draft], None], ...]], ...
     (frozenset({"gres"}), (completion.generic_resources, checks.resource_names)),
     (frozenset({"nodelist", "exclude", "partition"}), (completion.host_texts, completion.nodes, checks.node_names)),
     (frozenset({"features"}), (checks.constraints,)),
+    (frozenset({"licenses"}), (checks.licenses,)),
     (frozenset({"nodes_min", "nodes_max", "ntasks", "mem_per_node", "partition"}), (completion.nodes, checks.counts)),
     (frozenset({"time_limit", "time_min", "deadline", "begin"}), (checks.times,)),
     (frozenset({"time_limit", "nodes_min", "partition"}), (checks.partition_limits,)),

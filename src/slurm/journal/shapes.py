@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 4
+VERSION = 5
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -88,7 +88,8 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   job_file_append:bool=false default_qos:str="normal" accounting_enforce:[str]=[] accounting:bool=false accounting_store:[str]=[]
   accounting_tres:[str]=[] select:str="cons_tres" select_unit:str="core" select_memory:bool=true select_one_task_per_core:bool=false
   gres_types:[str]=[] def_mem_per_cpu:int|none=null def_mem_per_node:int|none=null max_mem_per_cpu:int|none=null
-  max_mem_per_node:int|none=null config_overrides:bool=false scheduler:str="backfill" backfill_window:int=86400 backfill_resolution:int=60
+  max_mem_per_node:int|none=null config_overrides:bool=false licenses:{str:int}={}
+  scheduler:str="backfill" backfill_window:int=86400 backfill_resolution:int=60
   backfill_max_jobs:int=10000 backfill_interval:int=30 backfill_max_user:int=0 backfill_max_partition:int=0
   backfill_max_user_partition:int=0 backfill_max_association:int=0 backfill_max_starts:int=0 backfill_max_time:int=0 backfill_min_age:int=0
   backfill_min_priority:int=0 backfill_reservations:int=1 backfill_one_reservation:bool=false default_queue_depth:int=100
@@ -127,7 +128,7 @@ JobRequest name:str="" kind:str="batch" account:str="" partition:str="" qos:str=
 PayloadRef script:str="" environment:str="" argv:[str]=[]
 ArrayPart ranges:[(int,int,int)] limit:int=0 count:int=0 lowest:int=0 highest:int=0 step:int=1
 DependencyClause kind:str job:int=0 task:int|none=null whole_array:bool=false delay:int=0 state:str="unfulfilled" since:float=0.0
-Allocation shares:[NodeShare] partition:str exclusive:bool=false
+Allocation shares:[NodeShare] partition:str exclusive:bool=false licenses:{str:int}={}
 LostAttempt allocation:Allocation partition:str batch_host:str since:float start_time:float launched:bool signalled:bool steps:{int:Step}
   intact:bool=true returned:[str]=[]
 Step id:int name:str start_time:float request:StepRequest={} shares:[NodeShare]=[] ntasks:int=1 nodes_left:[str]=[] state:int=1

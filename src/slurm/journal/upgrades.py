@@ -66,6 +66,7 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "TimedOut": [added("why", "")],
         "Settings": [added("usage_reset_period", "NONE"), added("track_wckey", False), added("private_data", [])],
     },
+    4: {"Settings": [added("licenses", {})], "Allocation": [added("licenses", {})]},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

@@ -44,6 +44,7 @@ class Allocation(msgspec.Struct, omit_defaults=True):
     shares: list[NodeShare]
     partition: str
     exclusive: bool = False
+    licenses: dict[str, int] = msgspec.field(default_factory=dict)
 
     @property
     def nodes(self) -> list[NodeName]:

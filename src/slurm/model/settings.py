@@ -60,6 +60,8 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     max_mem_per_node: int | None = None
     config_overrides: bool = False  # SlurmdParameters=config_overrides: emulated nodes keep what the file says
 
+    licenses: dict[str, int] = msgspec.field(default_factory=dict)  # name → how many there are
+
     scheduler: str = "backfill"  # backfill | builtin
     backfill_window: int = 86400
     backfill_resolution: int = 60

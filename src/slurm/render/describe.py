@@ -5,6 +5,7 @@ Here: which records are meant, in which order, and what is said when there are n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -169,6 +170,25 @@ def _partitions(view: View, message: Describe, caller: Caller) -> Text:
     return _blocks(blocks, message, "No partitions in the system", missing)
 
 
+def _licenses(view: View, message: Describe, caller: Caller) -> Text:
+    """How many of each licence there are, in use and free, by name; those in slurm.conf, none of which is remote or reserved."""
+    used: Counter[str] = Counter()
+    for job in view.jobs.values():
+        if job.allocation is not None and job.allocation.licenses and (not job.state.finished or job.completing):
+            used.update(job.allocation.licenses)
+    rows = [(name, total, used[name]) for name, total in sorted(view.settings.licenses.items()) if not message.names or name in message.names]
+    if message.format:
+        return _structured("licenses", [{
+            "LicenseName": name, "Total": total, "Used": busy, "Free": total - busy, "Remote": False, "Reserved": 0, "LastConsumed": 0,
+            "LastDeficit": 0, "LastUpdate": 0, "Nodes": ""} for name, total, busy in rows], view, message, caller)
+    if not rows:
+        return Text(text=f"License name {message.names[0]} not found.\n", exit_code=1) if message.names and view.settings.licenses else Text(
+            text="No licenses configured in Slurm.\n")
+    between = " " if message.oneline else "\n    "
+    return Text(text="".join(
+        f"LicenseName={name}{between}Total={total} Used={busy} Free={total - busy} Reserved=0 Remote=no\n" for name, total, busy in rows))
+
+
 def _sinfo(view: View, message: Describe, caller: Caller) -> Text:
     wanted = ListNodes(fields=[], nodes=message.filter.nodes if message.filter else [],
                        partitions=message.filter.partitions if message.filter else [],
@@ -230,7 +250,7 @@ _ANSWERS: dict[str, Callable[[View, Describe, Caller], Text]] = {
     "sinfo_json": _sinfo,
     "completing": _completing,
     "daemons": _fixed("slurmctld slurmd\n"),
-    "licenses": _none("licenses", "No licenses configured in Slurm.\n"),
+    "licenses": _licenses,
     "topology": _fixed(""),
     "aliases": _fixed(""),
     "federation": _fixed(""),

@@ -10,6 +10,7 @@ from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.states import JobState
 from slurm.notation import jobref
+from slurm.notation import licenses as notation
 from slurm.notation.jobref import JobRef
 from slurm.notation.taskset import TaskSet
 from slurm.render.job_facts import time_used
@@ -101,7 +102,7 @@ def _tests(view: View, wanted: JobFilter, caller: Caller, refs: list[JobRef]) ->
         tests.append(lambda job: job.state is JobState.RUNNING and time_used(job, view) <= wanted.running_under)
     if wanted.licenses:
         licenses = set(wanted.licenses)
-        tests.append(lambda job: any(item.partition(":")[0] in licenses for item in job.request.licenses.split(",")))
+        tests.append(lambda job: not licenses.isdisjoint(notation.names(job.request.licenses)))
     for values, attribute in (
         (wanted.accounts, "account"), (wanted.names, "name"), (wanted.reservations, "reservation"), (wanted.wckeys, "wckey"),
     ):

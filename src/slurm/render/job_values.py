@@ -7,7 +7,7 @@ from collections.abc import Callable
 from slurm.core import tres as amounts
 from slurm.model.job import Job
 from slurm.model.states import JOB_FLAGS, JobState, Reason
-from slurm.notation import dependency, duration, exitstatus, filenames, size, sluid
+from slurm.notation import dependency, duration, exitstatus, filenames, licenses, size, sluid
 from slurm.render import job_facts as facts
 from slurm.render.view import View
 
@@ -135,6 +135,11 @@ def _count(number: int) -> str:
     return str(number) if number else NONE
 
 
+def licenses_held(job: Job) -> str:
+    """The licences that a job holds or held, "" for none."""
+    return licenses.show(job.allocation.licenses) if job.allocation is not None else ""
+
+
 def _always(text: str) -> Getter:
     return lambda job, view: text
 
@@ -188,7 +193,7 @@ GETTERS: dict[str, Getter] = {
     "JobId": lambda job, view: str(job.id),
     "LastSchedEval": lambda job, view: view.moment(last_evaluation(job, view), NONE),
     "Licenses": lambda job, view: job.request.licenses or NULL,
-    "LicensesAlloc": _always(NULL),
+    "LicensesAlloc": lambda job, view: licenses_held(job) or NULL,
     "MaxCPUs": _always("0"),
     "MaxNodes": lambda job, view: str(job.request.nodes_max),
     "mem-per-tres": lambda job, view: f"gres/gpu:{job.request.mem_per_gpu}" if job.request.mem_per_gpu else NONE,

@@ -131,7 +131,7 @@ def _resources(job: Job, view: View) -> Record:
         "job_state": [job.state.name, *(flag.upper() for flag in job.flags)],
         "last_sched_evaluation": number(values.last_evaluation(job, view)),
         "licenses": job.request.licenses,
-        "licenses_allocated": "",
+        "licenses_allocated": values.licenses_held(job),
         "mail_type": [kind.strip().upper() for kind in job.request.mail_type.split(",") if kind.strip()],
         "mail_user": job.request.mail_user or job.owner.user,
     }

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from slurm.model.partition import Partition
 from slurm.model.request import JobRequest
 from slurm.model.settings import Settings
-from slurm.notation import features, gres, hostlist
+from slurm.notation import features, gres, hostlist, licenses
 from slurm.notation.gres import GresRequest
 
 Items = tuple[GresRequest, ...]
@@ -130,7 +130,7 @@ def need_of(request: JobRequest, settings: Settings) -> Need:
         gpus_job=() if per_task else per_job, cpus_per_gpu=request.cpus_per_gpu,
         whole=request.exclusive == "node" or settings.select == "linear", all_gres=request.exclusive == "node", own_user=request.exclusive == "user",
         shares=request.oversubscribe, overcommit=request.overcommit, contiguous=request.contiguous, spread=request.spread_job,
-        fewest=request.use_min_nodes, site=_site(request, wanted, nodes_max, memory))
+        fewest=request.use_min_nodes, pools=licenses.parse(request.licenses), site=_site(request, wanted, nodes_max, memory))
 
 
 def within(need: Need, partition: Partition) -> Need:

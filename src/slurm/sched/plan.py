@@ -9,7 +9,7 @@ Nothing is changed here; each proposal is checked again when it is applied.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 
 import msgspec
 
@@ -25,6 +25,7 @@ from slurm.model.refusal import Refusal
 from slurm.model.states import Reason
 from slurm.sched import priority
 from slurm.sched.filters import partition_limits
+from slurm.sched.license_pools import LicensePools
 from slurm.sched.need import Need, Needs, within
 from slurm.sched.queue import Queue
 from slurm.sched.quotas import Quotas
@@ -103,13 +104,14 @@ class _Pass:
         self.blocked: set[str] = set()
         self.kept: Counter[str] = Counter()  # by partition, for how many jobs their start is kept
         self.quotas = Quotas(view.settings, backfill=backfill)
+        self.licenses = LicensePools(view, now, backfill=backfill)
         self.behind: list[tuple[Job, Need, Partition]] = []
         self.unfit: dict[tuple[Need, str, int, str], float] = {}
         large = len(view.nodes) >= 1000
         self.counts = backfill or len(view.nodes) > MANY_NODES  # whether the board is kept right while this pass proposes
         self.forecasts = FORECASTS // 10 if large else FORECASTS
         if backfill and large:
-            self.timeline = Timeline(view, self.terrain.board, now)
+            self.timeline = self._timeline()
 
     def consider_safely(self, job: Job, without: Container[JobId]) -> None:
         """As `consider`; what fails in it is written down, and that job waits."""
@@ -130,6 +132,10 @@ class _Pass:
                    or self.quotas.refuse(job, partition) or self._start_in(job, need, partition))
             if one is None:
                 return
+            if self.backfill and one.reason == Reason.LICENSES and not partition_limits.refuse(job, need, partition, self.terrain.cpus):
+                self._await_licenses(job, need, partition)
+            elif one.reason == Reason.LICENSES:
+                self.licenses.close(need)
             refusal = refusal or one
         self.plan.verdicts[job.id] = refusal or Refusal(Reason.PARTITION_DOWN, f"partition {job.partition} does not exist", (), ("Configured",))
 
@@ -158,15 +164,20 @@ class _Pass:
         if seconds >= self.unfit.get(key, seconds + 1) or self._too_few(need, partition):
             return self._no_room(job, need, partition)
         search = Search(self._field(), job, need, partition)
+        licenses: Mapping[str, int] | None = {}
         tasks: Iterable[int | None] = arrays.tasks(job.array_part.ranges) if job.array_part is not None else (None,)
         left = array_limit.tasks_left(self.view, job)
         for begun, task in enumerate(tasks):
             if left is not None and begun >= left:
                 return array_limit.refusal(self.view, job, partition, self.now, starting=begun)
+            if need.pools and (licenses := self.licenses.choose(need, search.ends)) is None:
+                return self.licenses.refusal(need)
             allocation = search.find()
             if allocation is None:
                 self.unfit[key] = seconds
                 return self._no_room(job, need, partition)
+            if licenses:
+                allocation.licenses = dict(licenses)
             over = policy_limits.exceeded(self.view, job, partition, self.now, allocation)
             if over is not None:
                 return over
@@ -191,6 +202,7 @@ class _Pass:
             self.terrain.board.now.take(usage)
             if self.timeline is not None:
                 self.timeline.take(usage, search.ends, inside=job.request.reservation)
+        self.licenses.pools.take(allocation.licenses, search.ends)
         policy_limits.propose(self.view, job, allocation)
         self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation))
 
@@ -199,7 +211,7 @@ class _Pass:
         if refusal is not None:
             return refusal
         behind = partition.name in self.blocked
-        if behind and not self._kept_for(job, partition):
+        if behind and not self._kept_for(job, partition.name):
             if self.backfill and len(self.behind) < self.forecasts:
                 self.behind.append((job, need, partition))
             return PRIORITY
@@ -209,26 +221,26 @@ class _Pass:
         refusal = PRIORITY if behind else first_blocked(self.terrain, need, partition, frozenset(self.blocked))
         if not exemptions.reserves(self.view, job, partition, job.priority or priority.value(self.view, job, self.now)):
             return refusal  # nobody waits behind it
-        if not self.backfill or self._kept_for(job, partition):
+        if not self.backfill or self._kept_for(job, partition.name):
             self.blocked.add(partition.name)
             if self.backfill:
-                self._reserve(job, need, partition)
+                self._reserve(job, need, partition, partition.name)
         elif len(self.behind) < self.forecasts:
             self.behind.append((job, need, partition))
         return refusal
 
-    def _kept_for(self, job: Job, partition: Partition) -> bool:
-        """Whether its start may not be put off by those behind it: of the first ones of a partition, once they are old and urgent enough."""
+    def _kept_for(self, job: Job, which: str) -> bool:
+        """Whether its start may not be put off by those behind it: of the first ones of a partition (or for a licence), once they are old and urgent enough."""
         settings = self.view.settings
-        if not self.backfill or self.kept[partition.name] >= (settings.backfill_reservations or MOST_KEPT):
+        if not self.backfill or self.kept[which] >= (settings.backfill_reservations or MOST_KEPT):
             return False
         if settings.backfill_one_reservation and job.id in self.plan.forecasts:
             return False
         return job.priority >= settings.backfill_min_priority and self.now - (job.eligible_time or job.submit_time) >= settings.backfill_min_age
 
-    def _reserve(self, job: Job, need: Need, partition: Partition) -> None:
-        """Promise a blocked job of a partition the earliest place there is."""
-        self.kept[partition.name] += 1
+    def _reserve(self, job: Job, need: Need, partition: Partition, which: str) -> None:
+        """Promise a blocked job the earliest place there is in a partition; `which`: whose first ones such promises are made to."""
+        self.kept[which] += 1
         if self.timeline is None:
             self.timeline = self._timeline()
         at = self.terrain.positions(partition, need.site)
@@ -237,9 +249,17 @@ class _Pass:
             self.timeline.keep(placement, inside=job.request.reservation)
             self.forecast(job, partition, placement)
 
+    def _await_licenses(self, job: Job, need: Need, partition: Partition) -> None:
+        """Promise a job that waits for licences the earliest time at which it has those and a place; others may have its nodes until then."""
+        which = "license:" + ",".join(sorted(name for name, _ in need.pools[0]))
+        if self._kept_for(job, which):
+            self._reserve(job, need, partition, which)
+        elif len(self.behind) < self.forecasts:
+            self.behind.append((job, need, partition))
+
     def _timeline(self) -> Timeline:
         """The timeline as of now with what this pass has proposed so far."""
-        timeline = Timeline(self.view, self.terrain.board, self.now)
+        timeline = Timeline(self.view, self.terrain.board, self.now, pools=self.licenses.pools)
         for proposal in self.plan.proposals:
             job = self.view.jobs[proposal.job]
             timeline.take(self.terrain.board.usage(proposal.allocation.shares), self.now + length(job), inside=job.request.reservation)
@@ -346,8 +366,9 @@ def plan_one(terrain: Terrain, job: Job, now: float) -> Forecast | None:
     work = _Pass(view, now, True, terrain)
     for partition in work._partitions(job):
         need = within(needs.of(job.request, view.settings), partition)
-        allocation = Search(work._field(), job, need, partition).find()
+        licenses = work.licenses.choose(need, now + length(job))
+        allocation = Search(work._field(), job, need, partition).find() if licenses is not None else None
         if allocation is not None:
             return Forecast(now, [str(name) for name in allocation.nodes], allocation)
-        work._reserve(job, need, partition)
+        work._reserve(job, need, partition, partition.name)
     return work.plan.forecasts.get(job.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from slurm.core.licenses import Licenses
 from slurm.core.policy.state import Policy
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
@@ -32,6 +33,8 @@ class View(Protocol):
         ...
     @property
     def policy(self) -> Policy: ...
+    @property
+    def licenses(self) -> Licenses: ...
     @property
     def jobs(self) -> Mapping[JobId, Job]: ...
     @property

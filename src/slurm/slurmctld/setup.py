@@ -15,12 +15,13 @@ from slurm.config.partitions import PartitionConf
 from slurm.core.events import Configured
 from slurm.daemon.user import Account, find
 from slurm.model.cpu_set import CpuSet
-from slurm.model.errors import ConfigError
+from slurm.model.errors import ConfigError, NotationError
 from slurm.model.ids import NodeName
 from slurm.model.node import GresPool, Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.model.states import NodeState
+from slurm.notation import licenses
 from slurm.notation.tres import parse_weights
 from slurm.slurmctld.proofs import Programs
 from slurm.wire.step_credential import LIFETIME, LONGEST_LIFETIME
@@ -79,6 +80,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         def_mem_per_cpu=_memory(conf, "DefMemPerCPU"), def_mem_per_node=_memory(conf, "DefMemPerNode"),
         max_mem_per_cpu=_memory(conf, "MaxMemPerCPU"), max_mem_per_node=_memory(conf, "MaxMemPerNode"),
         config_overrides="config_overrides" in conf.words("SlurmdParameters"),
+        licenses=_licenses(conf),
         scheduler="builtin" if "builtin" in conf.text("SchedulerType") or scheduler("bf_interval", 0) == -1 else "backfill",
         backfill_window=scheduler("bf_window", default.backfill_window // 60) * 60,
         backfill_resolution=scheduler("bf_resolution", default.backfill_resolution),
@@ -134,6 +136,14 @@ def _switch_seconds(conf: Config, key: str, switch: str) -> int | None:
     if not text.isdecimal() or len(text) > MAX_SECONDS_DIGITS:
         raise ConfigError(message=f"{conf.path}: {key}={switch}={text} is no number of seconds", hints=[f"write for example {switch}=600"])
     return int(text)
+
+
+def _licenses(conf: Config) -> dict[str, int]:
+    """Licenses, name → how many there are; ConfigError for a text that does not say so."""
+    try:
+        return licenses.parse_totals(conf.text("Licenses"))
+    except NotationError as error:
+        raise ConfigError(message=f"{conf.path}: Licenses={conf.text('Licenses')}: {error.message}") from error
 
 
 def _scheduler_number(conf: Config, key: str, otherwise: int) -> int:

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from slurm.model.errors import InvalidRequest, NotFound, Unsupported
@@ -17,6 +18,19 @@ from tests.compat import lab
 def _show(what: str, *names: str, view: View | None = None, **fields: object) -> str:
     found = view or lab.view()
     return describe(found, Describe(what=what, names=list(names), **fields), lab.CALLERS["root"], found.now).text  # type: ignore[arg-type]
+
+
+def test_licences_are_told_by_name_with_what_is_in_use() -> None:
+    view = lab.view()
+    view.settings = msgspec.structs.replace(view.settings, licenses={"matlab": 10, "ansys": 4})
+    running = next(job for job in view.jobs.values() if job.allocation is not None and not job.state.finished)
+    assert running.allocation is not None
+    running.allocation.licenses = {"matlab": 3}
+    assert _show("licenses", view=view) == (
+        "LicenseName=ansys\n    Total=4 Used=0 Free=4 Reserved=0 Remote=no\nLicenseName=matlab\n    Total=10 Used=3 Free=7 Reserved=0 Remote=no\n")
+    [one] = json.loads(_show("licenses", "matlab", view=view, format="json"))["licenses"]
+    assert (one["LicenseName"], one["Total"], one["Used"], one["Free"], one["Remote"], one["Reserved"]) == ("matlab", 10, 3, 7, False, 0)
+    assert "LicensesAlloc=matlab:3" in _show("job", str(running.id), view=view)
 
 
 def _empty() -> View:

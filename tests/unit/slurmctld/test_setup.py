@@ -44,6 +44,12 @@ def test_what_is_no_number_of_a_scheduler_switch_is_refused(text: str) -> None:
         setup.settings_of(conf(f"SchedulerParameters={text}"), [])
 
 
+def test_licences_arrive_with_their_numbers() -> None:
+    assert setup.settings_of(conf("Licenses=matlab:10,ansys"), []).licenses == {"matlab": 10, "ansys": 1}
+    with pytest.raises(ConfigError, match="Licenses=a\\|b"):
+        setup.settings_of(conf("Licenses=a|b"), [])
+
+
 def test_memory_is_no_resource_unless_the_configuration_says_so() -> None:
     assert not setup.settings_of(conf("SelectTypeParameters=CR_Core"), []).select_memory
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
+from slurm.core.licenses import Licenses
 from slurm.core.policy.state import Policy
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
@@ -25,6 +26,8 @@ class Scene(Protocol):
     def nodes(self) -> Mapping[NodeName, Node]: ...
     @property
     def policy(self) -> Policy: ...
+    @property
+    def licenses(self) -> Licenses: ...
     @property
     def generation(self) -> int: ...
     def running_tasks(self, array: JobId) -> int: ...

@@ -10,6 +10,7 @@ from slurm.core.gates import (
     begin,
     depends,
     held,
+    licenses,
     partition_access,
     partition_state,
     policy_limits,
@@ -34,6 +35,7 @@ GATES: tuple[Gate, ...] = (
     Gate(policy_standing.closed, policy_standing.refusal),
     Gate(usage_threshold.closed, usage_threshold.refusal),
     Gate(policy_limits.closed, policy_limits.refusal),
+    Gate(licenses.closed, licenses.refusal),
 )
 
 
