@@ -27,6 +27,7 @@ LAST, READ = 8, 8192
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm explain`."""
     which_cluster.arguments(parser, json="print JSON")
+    parser.add_argument("--priority", action="store_true", help="tell also what the priority is made of, factor by factor")
     parser.add_argument("jobs", metavar="JOB_ID", nargs="*", help="12, or 12_3 for an element of an array (default: your waiting jobs)")
 
 
@@ -38,7 +39,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         found, unknown = [], []
         for one in ids[:None if options.jobs else SHOWN]:
             try:
-                found.append(explaining.explanation(backend, one))
+                found.append(explaining.explanation(backend, one, priority=options.priority))
             except UnknownJob:
                 unknown.append(one)
         last = {one.job: [] if console.json else _last_lines(backend, one.error_file) for one in found}

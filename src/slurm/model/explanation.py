@@ -41,3 +41,4 @@ class Explanation(msgspec.Struct, kw_only=True):
     start: float = 0.0  # when it is expected to start, and where
     nodes: str = ""
     holders: list[Other] = []  # jobs that have to end there before
+    priority: list[tuple[str, str]] = []  # what its priority is made of, where that was asked for: factor → worth and why

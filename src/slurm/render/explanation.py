@@ -23,6 +23,9 @@ def lines(found: Explanation) -> list[str]:
     told += [f"What may help: {what}" for what in found.advice]
     if found.state == "PENDING":
         told += _start(found)
+    if found.priority:
+        told.append(f"Its priority is {found.priority[0][1]}")
+        told += [f"  {name} {words}" for name, words in found.priority[1:]]
     return [printable(line) for line in told]
 
 

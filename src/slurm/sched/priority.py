@@ -11,8 +11,8 @@ from slurm.sched.view import View
 
 TOP = 4294901760
 """Where priority/basic starts to count down, as in Slurm."""
-FACTOR_BASE = 1
-YEAR_MINUTES = 365 * 1440.0
+ENDLESS_MINUTES = 2.0**32 - 1
+"""What a job without a time limit is taken to run where its size counts relative to its time."""
 
 Key = tuple[int, int, float, int]
 
@@ -45,7 +45,7 @@ class Weighted(NamedTuple):
     @property
     def total(self) -> int:
         """The priority number: 1 at least."""
-        exact = (FACTOR_BASE + self.age + self.association + self.fair_share + self.job_size + self.partition + self.qos
+        exact = (self.age + self.association + self.fair_share + self.job_size + self.partition + self.qos
                  + sum(worth for _, worth in self.tres))
         return max(1, int(exact) - self.nice)
 
@@ -92,8 +92,7 @@ class Scale:
         """Fair shares of all associations, worked out when first asked for."""
         if self._shares is None:
             settings = self.settings
-            self._shares = self.view.policy.shares(
-                self.now, fair_tree="NO_FAIR_TREE" not in settings.priority_flags, dampening=settings.fair_share_dampening)
+            self._shares = self.view.policy.shares(self.now, settings.priority_flags, settings.fair_share_dampening)
         return self._shares
 
     def of(self, job: Job) -> Factors:
@@ -134,11 +133,11 @@ class Scale:
         return of_association, fair, known.priority / self._most_qos if known is not None and known.priority > 0 else 0.0
 
     def _size(self, job: Job) -> float:
-        cpus = tres.cpus_wanted(job) / self.cpus
+        nodes = tres.nodes_wanted(job) / self.nodes
         if "SMALL_RELATIVE_TO_TIME" in self.settings.priority_flags:
-            part = cpus / (max(1.0, job.time_limit / 60) if job.time_limit >= 0 else YEAR_MINUTES)
+            part = nodes / (max(1.0, job.time_limit / 60) if job.time_limit >= 0 else ENDLESS_MINUTES)
         else:
-            part = (tres.nodes_wanted(job) / self.nodes + cpus) / 2
+            part = (nodes + tres.cpus_wanted(job) / self.cpus) / 2
         return 1.0 - min(1.0, part) if self.settings.priority_favor_small else min(1.0, part)
 
     def _resources(self, job: Job, partition: str) -> tuple[tuple[str, float], ...]:

@@ -314,6 +314,9 @@ class Planner:
         for job in cluster.pending_jobs():
             if everything or not job.priority:
                 job.priority = scale.value(job)
+        if everything and "CALCULATE_RUNNING" in cluster.settings.priority_flags:
+            for job in cluster.active.values():
+                job.priority = scale.value(job)
 
 
 def _after(seconds: int) -> Callable[[], bool]:

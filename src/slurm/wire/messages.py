@@ -521,9 +521,10 @@ class UsageFound(Message, omit_defaults=False):
 
 
 class ExplainJob(Message):
-    """Why a job waits, what would start it and when → Explained. `job_id`: "12" or "12_3"."""
+    """Why a job waits, what would start it and when → Explained. `job_id`: "12" or "12_3"; `priority`: with what its priority is made of."""
 
     job_id: JobText
+    priority: bool = False
 
 
 class Explained(Message):

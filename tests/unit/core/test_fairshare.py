@@ -7,7 +7,7 @@ import math
 import pytest
 
 from slurm.core.policy.book import Book
-from slurm.core.policy.fairshare import Share, shares
+from slurm.core.policy.fairshare import CLASSIC, DEPTH_OBLIVIOUS, Share, algorithm, shares
 from slurm.core.policy.usage import Counter, Usage
 from slurm.model.policy import SHARES_OF_PARENT, Association
 
@@ -50,11 +50,11 @@ def test_fair_tree_ranks_users_as_sshare_of_the_transcript_does() -> None:
 
 
 def test_classic_fair_share_blends_in_the_usage_of_the_account() -> None:
-    found = shares(book(), TRANSCRIPT, 0.0, fair_tree=False)
+    found = shares(book(), TRANSCRIPT, 0.0, by=CLASSIC)
     alice, bob = of(found, "research", "alice"), of(found, "students", "bob")
     assert alice.factor is not None and bob.factor is not None and alice.factor > bob.factor
-    assert shares(book(), used(), 0.0, fair_tree=False)[4].factor == 1.0
-    damped = shares(book(), TRANSCRIPT, 0.0, fair_tree=False, dampening=10)[7].factor
+    assert shares(book(), used(), 0.0, by=CLASSIC)[4].factor == 1.0
+    damped = shares(book(), TRANSCRIPT, 0.0, by=CLASSIC, dampening=10)[7].factor
     assert damped is not None and damped > bob.factor
 
 
@@ -83,3 +83,16 @@ def test_usage_without_decay_is_the_sum_over_jobs() -> None:
     assert (usage.of(1, "cpu", 40.0), usage.of("normal", "cpu", 40.0), usage.of(2, "cpu", 40.0)) == (4 * 20 + 2 * 20, 80.0, 0.0)
     usage.reset(1, 40.0)
     assert usage.of(1, "cpu", 50.0) == 20.0
+
+
+def test_depth_oblivious_is_classic_at_the_first_level_and_weakens_what_points_another_way_than_the_account_above() -> None:
+    assert algorithm(["DEPTH_OBLIVIOUS", "NO_FAIR_TREE"]) == DEPTH_OBLIVIOUS
+    usage = used(a1=1000.0, a2=100.0, a3=300.0, a4=300.0, a6=600.0, a7=600.0)
+    found, classic = (shares(book(), usage, 0.0, by=by) for by in (DEPTH_OBLIVIOUS, CLASSIC))
+    assert of(found, "root", "root").factor == of(classic, "root", "root").factor == 2 ** -(0.1 * 13)
+    over = 0.6 / (2 / 13)
+    assert of(found, "students", "bob").factor == pytest.approx(2 ** -over), "an only child uses what its account uses"
+    under = 0.3 / (10 / 13)
+    k = 1 / (1 + (5 * math.log(under)) ** 2)
+    assert of(found, "research", "alice").factor == pytest.approx(2 ** -(under * (6 / 5) ** k)), "alice is over her share of an account that is under its own"
+    assert of(found, "research", "root").factor == 1.0

@@ -67,8 +67,8 @@ def test_priority_counts_age_size_partition_and_nice() -> None:
     c = b.lab_cluster(priority_max_age=1000)
     c.partitions["debug"].priority_job_factor = 2
     job = b.submit(c, nodes_min=2, nodes_max=2, nice=11)
-    assert priority.value(c, job, b.T0 + 500) == int(1 + 500 + 500 * (2 / 4 + 2 / 64) / 2 + 2000) - 11
-    assert priority.value(c, job, b.T0 + 99999) == int(1 + 1000 + 500 * (2 / 4 + 2 / 64) / 2 + 2000) - 11
+    assert priority.value(c, job, b.T0 + 500) == int(500 + 500 * (2 / 4 + 2 / 64) / 2 + 2000) - 11
+    assert priority.value(c, job, b.T0 + 99999) == int(1000 + 500 * (2 / 4 + 2 / 64) / 2 + 2000) - 11
 
 
 def test_priority_of_held_jobs_is_zero_and_an_administrators_word_holds() -> None:

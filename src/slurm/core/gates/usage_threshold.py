@@ -38,6 +38,6 @@ def _threshold(scene: Scene, job: Job) -> Qos | None:
 
 def _fair_share(scene: Scene, job: Job, now: float) -> float:
     settings = scene.settings
-    shares = scene.policy.shares(now, fair_tree="NO_FAIR_TREE" not in settings.priority_flags, dampening=settings.fair_share_dampening)
+    shares = scene.policy.shares(now, settings.priority_flags, settings.fair_share_dampening)
     known = shares.get(job.association)
     return 1.0 if known is None or known.factor is None else known.factor

@@ -2,12 +2,14 @@
 
 Fair Tree: on every level, siblings are put in the order of shares over usage, the best served last; users are ranked by walking the tree in that
 order, and the factor is the rank over the number of users. Classic (PriorityFlags=NO_FAIR_TREE): 2 ** -(usage / share / dampening), where usage
-blends in that of the accounts above. Usage is billing seconds, decayed. Source: Slurm's public pages on both algorithms.
+blends in that of the accounts above. Depth-oblivious: 2 ** -R with R = R of the account above * (usage over share, set against that of all siblings) ** k;
+k is 1 unless the two point different ways, then the less the further the account above is from its share. Usage is billing seconds, decayed. Source: Slurm's public pages on both algorithms.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import NamedTuple
 
 from slurm.core.policy.book import Book
@@ -35,7 +37,15 @@ class Share(NamedTuple):
     depth: int
 
 
-def shares(book: Book, usage: Usage, now: float, *, fair_tree: bool = True, dampening: int = 1) -> dict[int, Share]:
+FAIR_TREE, CLASSIC, DEPTH_OBLIVIOUS = "fair tree", "classic", "depth oblivious"
+
+
+def algorithm(flags: Collection[str]) -> str:
+    """Which one PriorityFlags ask for."""
+    return DEPTH_OBLIVIOUS if "DEPTH_OBLIVIOUS" in flags else CLASSIC if "NO_FAIR_TREE" in flags else FAIR_TREE
+
+
+def shares(book: Book, usage: Usage, now: float, *, by: str = FAIR_TREE, dampening: int = 1) -> dict[int, Share]:
     """Of every association; parents stand before those below them."""
     used = {one: max(0.0, usage.of(one, BILLING, now)) for one in book.associations}
     roots = book.roots()
@@ -44,7 +54,9 @@ def shares(book: Book, usage: Usage, now: float, *, fair_tree: bool = True, damp
     for root in roots:
         found[root.id] = Share(root, root.shares, 0.0, used[root.id], 1.0 if whole else 0.0, 1.0, 0.0, None, 0)
         _below(book, used, whole, root, 1, found)
-    return _ranked(book, found, roots) if fair_tree else _classic(found, dampening)
+    if by == FAIR_TREE:
+        return _ranked(book, found, roots)
+    return _depth_oblivious(found, dampening) if by == DEPTH_OBLIVIOUS else _classic(found, dampening)
 
 
 def _siblings(book: Book, parent: Association) -> list[Association]:
@@ -122,8 +134,39 @@ def _classic(found: dict[int, Share], dampening: int) -> dict[int, Share]:
             told[key] = share
             continue
         part = share.shares * above[0]
-        effective = share.norm_usage + (above[1] - share.norm_usage) * share.shares
+        # Right below the root there is no account whose usage could blend in.
+        effective = share.norm_usage if share.depth == 1 else share.norm_usage + (above[1] - share.norm_usage) * share.shares
         normal[key] = part, effective
         factor = (2.0 ** -(effective / part / max(1, dampening)) if part else 0.0) if share.association.user else None
         told[key] = share._replace(shares=part, effective_usage=effective, factor=factor)
     return told
+
+
+def _depth_oblivious(found: dict[int, Share], dampening: int) -> dict[int, Share]:
+    """2 ** -(R / dampening); the effective usage that is told is R times the normalised shares."""
+    used_below: dict[int, float] = {}
+    for share in found.values():
+        if share.depth:
+            used_below[share.association.parent] = used_below.get(share.association.parent, 0.0) + share.norm_usage
+    normal: dict[int, tuple[float, float]] = {}  # normalised shares, R
+    told: dict[int, Share] = {}
+    for key, share in found.items():
+        above = normal.get(share.association.parent)
+        if above is None:
+            normal[key] = 1.0, 1.0
+            told[key] = share
+            continue
+        part = share.shares * above[0]
+        of_all = used_below.get(share.association.parent, 0.0) / above[0] if above[0] else 0.0
+        local = share.norm_usage / part / of_all if part and of_all else 0.0
+        ratio = above[1] * local ** _strength(above[1], local) if local and above[1] else 0.0
+        normal[key] = part, ratio
+        factor = (2.0 ** -(ratio / max(1, dampening)) if part else 0.0) if share.association.user else None
+        told[key] = share._replace(shares=part, effective_usage=ratio * part, factor=factor)
+    return told
+
+
+def _strength(above: float, local: float) -> float:
+    """How much of a usage ratio counts under an account with this one."""
+    one, other = math.log(above), math.log(local)
+    return 1.0 if one * other > 0 else 1.0 / (1.0 + (5.0 * one) ** 2)

@@ -5,7 +5,7 @@ Nothing is counted before the first policy came; then everything that waits and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -52,7 +52,7 @@ class Policy:
         """Whether waiting jobs age by themselves: no limit says for how many that holds."""
         self._bounds: dict[tuple[int, str, str, str, str, str], tuple[Bound, ...]] = {}
         self._bounds_of = 0, 0
-        self._shares: tuple[tuple[int, bool, int], float, dict[int, Share]] | None = None
+        self._shares: tuple[tuple[int, str, int], float, dict[int, Share]] | None = None
 
     @property
     def known(self) -> bool:
@@ -74,12 +74,13 @@ class Policy:
                 bounds.absolute(other, lambda: totals(partition)))
         return found
 
-    def shares(self, now: float, *, fair_tree: bool, dampening: int) -> dict[int, Share]:
+    def shares(self, now: float, flags: Collection[str], dampening: int) -> dict[int, Share]:
         """Fair shares of all associations. Those of large trees are some seconds old at most: one for each thousand associations."""
         lasts = len(self.book.associations) // 1000
-        key = self.book.generation, fair_tree, dampening
+        by = fairshare.algorithm(flags)
+        key = self.book.generation, by, dampening
         if self._shares is None or self._shares[0] != key or not lasts or not 0.0 <= now - self._shares[1] < lasts:
-            self._shares = key, now, fairshare.shares(self.book, self.usage, now, fair_tree=fair_tree, dampening=dampening)
+            self._shares = key, now, fairshare.shares(self.book, self.usage, now, by=by, dampening=dampening)
         return self._shares[2]
 
 

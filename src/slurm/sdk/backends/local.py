@@ -203,9 +203,9 @@ class LocalBackend(SharedDisk):
             raise BackendCommandError("\n".join((*refusal.preface, *refusal.lines())))
         return said(ours(words), plain(self.environ), words[0])
 
-    def explain(self, id: str) -> Mapping[str, Any]:
+    def explain(self, id: str, *, priority: bool = False) -> Mapping[str, Any]:
         """The fields of a `model.explanation.Explanation`; a BackendError because of NotFound where there is no such job."""
-        explained: Mapping[str, Any] = self._ask({"type": "ExplainJob", "job_id": id})["explanation"]
+        explained: Mapping[str, Any] = self._ask({"type": "ExplainJob", "job_id": id, "priority": priority})["explanation"]
         return explained
 
     def usage(self, ids: Sequence[str]) -> Sequence[StepUsage]:

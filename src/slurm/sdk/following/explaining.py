@@ -22,17 +22,20 @@ from slurm.sdk.following.status import Status
 class Explaining(Protocol):
     """A backend whose cluster explains its jobs."""
 
-    def explain(self, id: str) -> Mapping[str, Any]:
-        """The fields of an Explanation; a BackendError because of NotFound where there is no such job."""
+    def explain(self, id: str, *, priority: bool = False) -> Mapping[str, Any]:
+        """The fields of an Explanation, with what the priority is made of where that is wanted; a BackendError because of NotFound where there is no such job."""
         ...
 
 
-def explanation(backend: Backend, id: str) -> Explanation:
-    """What the cluster says of a job, "12" or "12_3", or of the elements of an array that wait, "12_[4-9]"; UnknownJob."""
+def explanation(backend: Backend, id: str, *, priority: bool = False) -> Explanation:
+    """What the cluster says of a job, "12" or "12_3", or of the elements of an array that wait, "12_[4-9]"; UnknownJob.
+
+    `priority`: with what its priority is made of, which a real Slurm tells by sprio only.
+    """
     id = id.partition("_[")[0]
     if isinstance(backend, Explaining):
         try:
-            return msgspec.convert(backend.explain(id), Explanation)
+            return msgspec.convert(backend.explain(id, priority=priority), Explanation)
         except BackendError as error:
             if isinstance(error.__cause__, NotFound):
                 raise UnknownJob(f"the cluster knows no job {id}: it never was, or it ended too long ago") from error

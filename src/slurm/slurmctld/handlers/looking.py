@@ -12,7 +12,9 @@ from slurm.model.explanation import Explanation, Other
 from slurm.model.ids import JobId
 from slurm.model.states import JobState
 from slurm.render import describe, job_list, job_values, node_list
+from slurm.sched import priority_words
 from slurm.sched.explain import explain
+from slurm.sched.priority import Scale
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
@@ -94,6 +96,8 @@ async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -
         if job.state.finished and job.state is not JobState.COMPLETED:
             found.error_file = job_values.stderr(job, view) or job_values.stdout(job, view)
         _hide_others(ctl, session, found)
+        if message.priority and job.state is JobState.PENDING:
+            found.priority = priority_words.told(Scale(ctl.cluster, now), job)
         return m.Explained(explanation=found)
 
     return await _answered(ctl, session, A_JOB * len(ctl.cluster.pending) / 4, explained)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator
 
 from slurm.core import rights, tres
 from slurm.core.events import Caller
-from slurm.core.policy import fairshare
 from slurm.core.policy.fairshare import Share
 from slurm.core.state import ClusterState
 from slurm.model.job import Job
@@ -89,8 +88,7 @@ def _by_name(one: Weighted) -> dict[str, float]:
 def shares_now(cluster: ClusterState, now: float, users: Collection[str], accounts: Collection[str]) -> Iterator[ShareNow]:
     """Associations from the root on, users of an account before the accounts below it; of users and accounts only those that are wanted."""
     policy, settings = cluster.policy, cluster.settings
-    found = fairshare.shares(
-        policy.book, policy.usage, now, fair_tree="NO_FAIR_TREE" not in settings.priority_flags, dampening=settings.fair_share_dampening)
+    found = policy.shares(now, settings.priority_flags, settings.fair_share_dampening)
     running = _running(cluster, now)
     wanted_users, wanted_accounts = {name.lower() for name in users}, {name.lower() for name in accounts}
     waiting = list(policy.book.roots())
