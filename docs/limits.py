@@ -13,12 +13,16 @@ from pathlib import Path
 import msgspec
 
 from slurm.model import bounds
+from slurm.model.accounting import JobFilter, UsageFilter
+from slurm.model.policy_change import PolicySettings, Which
 from slurm.model.request import BatchPayload, JobRequest, StepRequest
 from slurm.model.settings import Settings
 from slurm.net.gate import Limits
+from slurm.slurmdbd.dispatch import Question
 from slurm.wire import frames
 from slurm.wire import messages as m
 from slurm.wire import node_messages as n
+from slurm.wire.dbd_messages import AskFor, RegisterCluster
 from slurm.wire.relay_messages import SackdAccepted
 
 PAGE = Path(__file__).resolve().parent / "reference" / "limits.md"
@@ -35,10 +39,13 @@ Numbers that no field has: an array has at most `MaxArraySize` tasks and a job d
 """
 RECORDS: tuple[tuple[str, type[msgspec.Struct]], ...] = (
     ("A job (`sbatch`, `salloc`, `srun`, REST, SDK)", JobRequest), ("Its script, arguments and environment", BatchPayload),
-    ("A step (`srun` inside a job)", StepRequest), ("What picks jobs (`squeue`, `scancel`)", m.JobFilter))
+    ("A step (`srun` inside a job)", StepRequest), ("What picks jobs (`squeue`, `scancel`)", m.JobFilter),
+    ("What picks jobs of the past (`sacct`)", JobFilter), ("What picks usage (`sreport`)", UsageFilter), ("What picks policy (`sacctmgr`)", Which),
+    ("What policy is to say (`sacctmgr`)", PolicySettings))
 MESSAGES: tuple[tuple[str, tuple[type[msgspec.Struct], ...]], ...] = (
     ("What commands ask of slurmctld", typing.get_args(m.Request)), ("What slurmd and sackd tell slurmctld", typing.get_args(n.FromNode)),
-    ("What slurmctld orders of slurmd and sackd", (*typing.get_args(n.ToNode), SackdAccepted)), ("What srun asks of slurmd", (n.LaunchStep,)))
+    ("What slurmctld orders of slurmd and sackd", (*typing.get_args(n.ToNode), SackdAccepted)), ("What srun asks of slurmd", (n.LaunchStep,)),
+    ("What commands ask of slurmdbd", typing.get_args(Question)), ("What slurmctld says to slurmdbd", (RegisterCluster, AskFor)))
 
 
 def page() -> str:

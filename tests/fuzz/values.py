@@ -8,6 +8,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable
+from enum import Enum
 from typing import Annotated, Any, NewType, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -76,6 +77,8 @@ def value_of(hint: Any, name: str) -> st.SearchStrategy[Any]:
         return st.one_of(st.none(), inner) if len(parts) < len(get_args(plain)) else inner
     if plain is bool:
         return st.booleans()
+    if isinstance(plain, type) and issubclass(plain, Enum):
+        return st.sampled_from([*(each.value for each in plain), -1, "x", 2**40])
     if hasattr(plain, "__struct_fields__"):
         return fields_of(plain)
     kind = get_origin(plain) or plain

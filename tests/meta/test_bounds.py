@@ -8,12 +8,15 @@ import pytest
 from slurm.model import bounds
 from slurm.model.request import BatchPayload, JobRequest, StepRequest
 from slurm.options import tables
+from slurm.slurmdbd.dispatch import Question
 from slurm.wire import messages as m
 from slurm.wire import node_messages as n
+from slurm.wire.dbd_messages import AskFor, FollowPolicy, PolicyTaken, RegisterCluster
 from slurm.wire.relay_messages import SackdAccepted
 
 TAKEN: tuple[type[msgspec.Struct], ...] = (
-    *typing.get_args(m.Request), *typing.get_args(n.FromNode), *typing.get_args(n.ToNode), SackdAccepted, n.LaunchStep, JobRequest, StepRequest, BatchPayload, m.JobFilter)
+    *typing.get_args(m.Request), *typing.get_args(n.FromNode), *typing.get_args(n.ToNode), SackdAccepted, n.LaunchStep, JobRequest, StepRequest, BatchPayload, m.JobFilter,
+    *typing.get_args(Question), RegisterCluster, FollowPolicy, PolicyTaken, AskFor)
 
 
 @pytest.mark.parametrize("kind", TAKEN, ids=lambda kind: kind.__name__)

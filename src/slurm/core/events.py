@@ -337,7 +337,10 @@ AnyEvent = (
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who makes a request, as the kernel or a credential vouches for; never what a client wrote down."""
+    """Who makes a request, as the kernel or a credential vouches for; never what a client wrote down.
+
+    `unelevated`: a compute node speaks for him, so that AdminLevel and accounts that he coordinates do not count.
+    """
 
     uid: Uid
     gid: Gid
@@ -345,3 +348,4 @@ class Caller(msgspec.Struct, frozen=True):
     group: str = ""
     groups: tuple[str, ...] = ()  # names, for AllowGroups
     host: str = ""
+    unelevated: bool = False

@@ -6,7 +6,7 @@ PrivateData hides; coordinators do both for the jobs of their accounts and of th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 
 from slurm.core.events import Caller
 from slurm.core.state import ClusterState
@@ -33,13 +33,18 @@ def is_operator(state: ClusterState, caller: Caller) -> bool:
 
 
 def _level(state: ClusterState, caller: Caller) -> str:
-    known = state.policy.book.users.get(caller.user.lower())
+    known = None if caller.unelevated else state.policy.book.users.get(caller.user.lower())
     return known.admin_level if known is not None else ""
 
 
 def coordinates(state: ClusterState, caller: Caller, account: str) -> bool:
     """Whether the caller is a coordinator of an account or of one above it."""
-    return bool(account) and account.lower() in state.policy.book.coordinated(caller.user)
+    return bool(account) and account.lower() in coordinated(state, caller)
+
+
+def coordinated(state: ClusterState, caller: Caller) -> Set[str]:
+    """The accounts that the caller coordinates, and all below them."""
+    return frozenset() if caller.unelevated else state.policy.book.coordinated(caller.user)
 
 
 def may_touch(state: ClusterState, caller: Caller, job: Job) -> bool:
@@ -68,7 +73,7 @@ def visible_jobs(state: ClusterState, caller: Caller) -> Mapping[JobId, Job]:
     """The jobs that the caller may know of, as a look at the state's own."""
     if not is_private(state, caller, JOBS):
         return state.jobs
-    accounts = state.policy.book.coordinated(caller.user)
+    accounts = coordinated(state, caller)
     return _Seen(state.jobs, lambda job: job.owner.uid == caller.uid or job.request.account.lower() in accounts)
 
 

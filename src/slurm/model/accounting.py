@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from slurm.model.bounds import Many, Name, Real, Whole, Word
+from slurm.model.bounds import COUNT_MAX, Many, Moment, Name, Real, Text, Whole, Word
 from slurm.model.ids import Digest, Gid, JobId, NodeName, StepId, Uid
 from slurm.model.states import JobState
 
@@ -237,34 +237,46 @@ class JobRow(msgspec.Struct, frozen=True):
     steps: list[StepRecord] = []
 
 
+Wanted = Annotated[list[Name], Many(1000)]
+"""Names that a question gives."""
+WantedIds = Annotated[list[Annotated[int, Whole(0, MOST)]], Many(1000)]
+WantedUids = Annotated[list[Annotated[Uid, Whole(0, 2**32 - 2)]], Many(1000)]
+WantedGids = Annotated[list[Annotated[Gid, Whole(0, 2**32 - 2)]], Many(1000)]
+WantedJobs = Annotated[
+    list[tuple[Annotated[JobId, Whole(0, 2**31 - 1)], Annotated[int | None, Whole(0, COUNT_MAX)], Annotated[StepId | None, Whole(-10, COUNT_MAX)]]],
+    Many(50_000)]
+"""(job or array, task, step)"""
+Between = tuple[Annotated[int, Whole(0, MOST)], Annotated[int, Whole(0, MOST)]]
+
+
 class JobFilter(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     """Which jobs are asked for; what is empty does not restrict. Several values of one field: any of them.
 
     `since` and `until` bound the time in which a job was in one of `states` (without states: in which it waited or ran), as in sacct(1).
     """
 
-    clusters: list[str] = []  # []: the asking cluster
+    clusters: Wanted = []  # []: the asking cluster
     all_clusters: bool = False
-    jobs: list[tuple[JobId, int | None, StepId | None]] = []  # (job or array, task, step)
-    users: list[str] = []
-    uids: list[Uid] = []
-    gids: list[Gid] = []
-    accounts: list[str] = []
-    associations: list[int] = []
-    partitions: list[str] = []
-    qos: list[str] = []
-    wckeys: list[str] = []
-    names: list[str] = []
-    reasons: list[str] = []
-    constraints: list[str] = []
-    nodes: list[NodeName] = []  # it ran on one of them
-    states: list[JobState] = []
-    flags: list[str] = []
-    since: float = 0.0
-    until: float = 0.0
-    cpus: tuple[int, int] | None = None
-    node_counts: tuple[int, int] | None = None
-    time_limits: tuple[int, int] | None = None  # seconds
+    jobs: WantedJobs = []
+    users: Wanted = []
+    uids: WantedUids = []
+    gids: WantedGids = []
+    accounts: Wanted = []
+    associations: WantedIds = []
+    partitions: Wanted = []
+    qos: Wanted = []
+    wckeys: Wanted = []
+    names: Wanted = []
+    reasons: Wanted = []
+    constraints: Wanted = []
+    nodes: Annotated[list[Annotated[NodeName, Text(1024)]], Many(65_536)] = []  # it ran on one of them
+    states: Annotated[list[JobState], Many(100)] = []
+    flags: Wanted = []
+    since: Moment = 0.0
+    until: Moment = 0.0
+    cpus: Between | None = None
+    node_counts: Between | None = None
+    time_limits: Between | None = None  # seconds
     duplicates: bool = False  # also lives that ended with a requeue, and earlier jobs of the same id
     steps: bool = True
 
@@ -272,14 +284,14 @@ class JobFilter(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
 class UsageFilter(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     """Which sums are asked for: whole hours of each cluster's time zone from `since` up to `until`; what is empty does not restrict."""
 
-    clusters: list[str] = []  # []: the asking cluster
+    clusters: Wanted = []  # []: the asking cluster
     all_clusters: bool = False
-    accounts: list[str] = []
-    users: list[str] = []
-    wckeys: list[str] = []
-    tres: list[str] = []
-    since: float = 0.0
-    until: float = 0.0
+    accounts: Wanted = []
+    users: Wanted = []
+    wckeys: Wanted = []
+    tres: Wanted = []
+    since: Moment = 0.0
+    until: Moment = 0.0
 
 
 class ClusterUsage(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping, Sized
+from enum import Enum
 from functools import cache
 from typing import Annotated, Any, NamedTuple, NewType, Union, get_args, get_origin, get_type_hints
 
@@ -259,6 +260,8 @@ def _check_of(hint: Any, where: str) -> Check | None:
         return _union(plain, bounds, where)
     if plain in (bool, type(None)):
         return None
+    if _is_enum(plain):
+        return None  # only its own values can be read at all
     if hasattr(plain, "__struct_fields__"):
         return checker(plain)
     if get_origin(plain) is tuple:
@@ -266,6 +269,10 @@ def _check_of(hint: Any, where: str) -> Check | None:
     if len(bounds) != 1:
         raise TypeError(f"{where} ({plain}) needs one bound (slurm.model.bounds), it has {len(bounds)}")
     return _one(plain, bounds[0], where)
+
+
+def _is_enum(plain: object) -> bool:
+    return isinstance(plain, type) and issubclass(plain, Enum)
 
 
 def _one(plain: Any, bound: Bound, where: str) -> Check:

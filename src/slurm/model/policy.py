@@ -18,6 +18,7 @@ SHARES_OF_PARENT = -1
 NO_ADMIN, OPERATOR, ADMINISTRATOR = "None", "Operator", "Administrator"
 ADMIN_LEVELS = (NO_ADMIN, OPERATOR, ADMINISTRATOR)
 
+PREEMPT_MODES = ("off", "cancel", "cluster", "requeue", "suspend", "gang", "within")
 QOS_FLAGS = (
     "DenyOnLimit", "EnforceUsageThreshold", "NoDecay", "NoReserve", "OverPartQOS", "PartitionMaxNodes", "PartitionMinNodes",
     "PartitionTimeLimit", "Relative", "RequiresReservation", "UsageFactorSafe")

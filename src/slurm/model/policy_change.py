@@ -25,7 +25,7 @@ Clear = Annotated[int, Whole(-1, 2**62)]
 LimitValues = Annotated[dict[Name, Annotated[dict[Name, Clear], Many(1000)]], Many(100)]
 Operation = Annotated[str, Text(words=(REPLACE, PLUS, MINUS))]
 Entity = Annotated[str, Text(words=(ACCOUNT, USER, QOS, WCKEY, CLUSTER, COORDINATOR, ASSOCIATION))]
-Listed = Annotated[str, Text(words=(ACCOUNT, USER, QOS, WCKEY, CLUSTER, COORDINATOR, ASSOCIATION, TRANSACTION))]
+Listed = Annotated[str, Text(words=(ACCOUNT, USER, QOS, WCKEY, CLUSTER, ASSOCIATION, TRANSACTION))]
 Verb = Annotated[str, Text(words=(ADD, MODIFY, REMOVE))]
 
 

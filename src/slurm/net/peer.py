@@ -36,19 +36,21 @@ class Peer:
 
     `party`: whom its certificate names, None where it showed none. A party is no user: its identity has uid -1.
     `via` says which daemon relays for it, such as "slurmd of cn01". `left`, once it has ended: that its own end closed it, as a kernel says,
-    and not only the way to it broke. `confined_to` names a node to whose own jobs alone its requests may apply.
+    and not only the way to it broke. `confined_to` names a node to whose own jobs alone its requests may apply. `unelevated`: a compute node
+    speaks for it, so that rights which it has beyond those of any user (AdminLevel, accounts that it coordinates) do not count.
     """
 
-    __slots__ = ("_goodbyes", "_line", "closed", "confined_to", "identity", "left", "local", "party", "pid", "via")
+    __slots__ = ("_goodbyes", "_line", "closed", "confined_to", "identity", "left", "local", "party", "pid", "unelevated", "via")
 
     def __init__(self, line: Line, identity: Identity, *, local: bool, pid: int = 0, party: Party | None = None, via: str = "",
-                 confined_to: str = "") -> None:
+                 confined_to: str = "", unelevated: bool = False) -> None:
         self.identity = identity
         self.local = local
         self.pid = pid
         self.party = party
         self.via = via
         self.confined_to = confined_to
+        self.unelevated = unelevated
         self.left = local
         self.closed = False
         self._line = line

@@ -54,7 +54,7 @@ _NODES_PATIENCE = 3
 class Relayed(NamedTuple):
     """Who is at the far end of a connection that another daemon relays, as that daemon's kernel says.
 
-    `require` raises NotPermitted once that daemon may not speak for him any more; it is asked before every message. `confined_to`: Peer's.
+    `require` raises NotPermitted once that daemon may not speak for him any more; it is asked before every message. `confined_to`, `unelevated`: Peer's.
     """
 
     identity: Identity
@@ -62,6 +62,7 @@ class Relayed(NamedTuple):
     via: str
     require: Callable[[], None]
     confined_to: str = ""
+    unelevated: bool = False
 
 
 class Stream(asyncio.Protocol):
@@ -122,7 +123,8 @@ class Stream(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=4 * _LOW_WATER, low=_LOW_WATER)
         self._wait()
         if relayed is not None:
-            self._know(relayed.identity, local=False, pid=relayed.pid, via=relayed.via, confined_to=relayed.confined_to)
+            self._know(relayed.identity, local=False, pid=relayed.pid, via=relayed.via, confined_to=relayed.confined_to,
+                       unelevated=relayed.unelevated)
         elif local:
             self._trust = None
             self._know(Identity(uid=uid, gid=gid, host=_HOST, issued=time.time()), local=True, pid=pid)
@@ -386,8 +388,9 @@ class Stream(asyncio.Protocol):
             raise NotNow(message="You have as many connections as one user may have", hints=["close some of them"])
         self._know(identity, local=False)
 
-    def _know(self, identity: Identity, *, local: bool, pid: int = 0, party: Party | None = None, via: str = "", confined_to: str = "") -> None:
-        self.peer = Peer(self, identity, local=local, pid=pid, party=party, via=via, confined_to=confined_to)
+    def _know(self, identity: Identity, *, local: bool, pid: int = 0, party: Party | None = None, via: str = "", confined_to: str = "",
+              unelevated: bool = False) -> None:
+        self.peer = Peer(self, identity, local=local, pid=pid, party=party, via=via, confined_to=confined_to, unelevated=unelevated)
         self._buffer.limit = self._gate.limits.payload
 
     def _deliver(self, peer: Peer, codec: int, payload: bytes) -> None:

@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 
 from slurm.model import limits as rows
 from slurm.model.errors import SlurmError, Unsupported
-from slurm.model.policy import ADMIN_LEVELS, QOS_FLAGS, SHARES_OF_PARENT
+from slurm.model.policy import ADMIN_LEVELS, PREEMPT_MODES, QOS_FLAGS, SHARES_OF_PARENT
 from slurm.model.policy_change import ACCOUNT, ASSOCIATION, CLUSTER, COORDINATOR, MINUS, PLUS, QOS, REPLACE, TRANSACTION, USER, WCKEY
 from slurm.notation import duration, tres
 from slurm.options.errors import OptionError
 
 NAMES, NAME, TEXT, SHARES, NUMBER, LIST, LEVEL, FLAGS, MODE, SECONDS, FACTOR, RAW, IDS, MOMENT = (
     "names", "name", "text", "shares", "number", "list", "level", "flags", "mode", "seconds", "factor", "raw", "ids", "moment")
-_MODES = ("off", "cancel", "cluster", "requeue", "suspend", "gang", "within")
 
 
 class Key(NamedTuple):
@@ -248,8 +247,8 @@ def _level(text: str) -> str:
 
 def _mode(text: str) -> str:
     for word in text.lower().split(","):
-        if word not in _MODES:
-            raise OptionError(f" Bad Preempt Mode given: {text}", exit_code=1, bare=True, hints=[f"valid: {', '.join(_MODES)}"])
+        if word not in PREEMPT_MODES:
+            raise OptionError(f" Bad Preempt Mode given: {text}", exit_code=1, bare=True, hints=[f"valid: {', '.join(PREEMPT_MODES)}"])
     return text.lower()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -28,7 +29,9 @@ log = logging.getLogger("slurmctld.past")
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 600.0
 """A million jobs of a database on a slow disk take their time; whoever does not want to wait hangs up."""
-MOST_WAITING = 256
+MOST_WAITING = 1024
+MOST_OF_ONE = 64
+"""Questions of one user that wait at once; of root, SlurmUser and operators as many as there are."""
 PASSED_ON: tuple[type[Message], ...] = (
     a.FindJobs, a.FetchPayload, s.SumUsage, s.PingDatabase, s.ShowDatabaseStats, s.ShowDatabaseConfig, s.ArchiveDump, s.ArchiveLoad, s.EndRunaways,
     s.StopDatabaseDaemon, s.ReconfigureDatabaseDaemon, p.ChangePolicy, p.ListPolicy)
@@ -49,11 +52,25 @@ class Past:
         self._up = asyncio.Event()
         self._number = 0
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._askers: Counter[int] = Counter()
 
-    async def ask(self, uid: int, request: bytes) -> bytes:
-        """The reply to this user's question, both JSON; Unreachable without a slurmdbd, NotNow when too many wait already."""
-        if len(self._waiting) >= MOST_WAITING:
-            raise NotNow(message="slurmdbd is asked too much at once", hints=["try again in a moment"])
+    async def ask(self, uid: int, request: bytes, *, unelevated: bool = False, first: bool = False) -> bytes:
+        """The reply to this user's question, both JSON; Unreachable without a slurmdbd, NotNow when too many wait already.
+
+        `unelevated`: AskFor's. `first`: who is never refused for others' questions.
+        """
+        if not first and (self._askers[uid] >= MOST_OF_ONE or self._askers.total() >= MOST_WAITING):
+            whose = "you ask" if self._askers[uid] >= MOST_OF_ONE else "it is asked"
+            raise NotNow(message="slurmdbd is asked too much at once", hints=[f"{whose} more than it answers: try again in a moment"])
+        self._askers[uid] += 1
+        try:
+            return await self._asked(AskFor(number=0, uid=uid, cluster=self._cluster, request=request, unelevated=unelevated))
+        finally:
+            self._askers[uid] -= 1
+            if not self._askers[uid]:
+                del self._askers[uid]
+
+    async def _asked(self, question: AskFor) -> bytes:
         self._link.start()
         try:
             await asyncio.wait_for(self._up.wait(), CONNECT_SECONDS)
@@ -64,7 +81,7 @@ class Past:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
-            if not self._link.send(frames.pack(frames.MSGPACK, _encode(AskFor(number=number, uid=uid, cluster=self._cluster, request=request)))):
+            if not self._link.send(frames.pack(frames.MSGPACK, _encode(msgspec.structs.replace(question, number=number)))):
                 raise _unreachable("the connection to it broke")
             return await asyncio.wait_for(answer, ANSWER_SECONDS)
         except TimeoutError:

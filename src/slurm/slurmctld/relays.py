@@ -176,9 +176,10 @@ class Relays:
             return
         relayer, uid, gid = relay.relayer, message.uid, message.gid
         require = partial(self._require, relayer, uid, gid)
+        rules = self._rules()
         relayed = Relayed(
             Identity(uid=uid, gid=gid, host=relayer.name, issued=time.time()), message.pid, str(relayer), require,
-            relayer.name if is_confined(relayer, uid, self._rules()) else "")
+            relayer.name if is_confined(relayer, uid, rules) else "", relayer.role == SLURMD and not rules.root_on_nodes)
         try:
             require()
         except NotPermitted as error:

@@ -70,7 +70,7 @@ def caller_of(peer: Peer) -> Caller:
     user = user_name(peer.identity.uid)
     return Caller(
         uid=Uid(peer.identity.uid), gid=Gid(peer.identity.gid), user=user, group=group_name(peer.identity.gid),
-        groups=_groups(user, peer.identity.gid), host=peer.identity.host)
+        groups=_groups(user, peer.identity.gid), host=peer.identity.host, unelevated=peer.unelevated)
 
 
 class Session:

@@ -8,13 +8,16 @@ import time
 
 import msgspec
 
+from slurm.model import bounds
 from slurm.model.errors import InvalidRequest, NotPermitted, ProtocolError, SlurmError
+from slurm.model.settings import Settings
 from slurm.net.peer import Peer
 from slurm.slurmdbd import administration, policy, questions
 from slurm.slurmdbd.controllers import Controllers
 from slurm.slurmdbd.daemon_state import DaemonState
 from slurm.slurmdbd.maintenance import Maintenance
-from slurm.slurmdbd.rights import Asker, asker, is_controller, user_name
+from slurm.slurmdbd.rights import Asker, asker, is_controller, ordinary, user_name
+from slurm.slurmdbd.turns import Turns
 from slurm.wire import accounting_messages as a
 from slurm.wire import frames
 from slurm.wire import messages as m
@@ -31,6 +34,7 @@ Question = (
 _question: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
 _FromDaemon = RegisterCluster | TakeRecords | FollowPolicy | PolicyTaken | AskFor
 _controller: msgspec.msgpack.Decoder[_FromDaemon] = msgspec.msgpack.Decoder(_FromDaemon)
+_SETTINGS = Settings()
 _json = msgspec.json.Encoder()
 _msgpack = msgspec.msgpack.Encoder()
 
@@ -43,6 +47,7 @@ class Dispatch:
         self._controllers = controllers
         self._maintenance = maintenance
         self._answers = questions.Answers()
+        self._turns = Turns()
 
     async def tidy(self) -> None:
         """For as long as the daemon lives: whoever asked and left keeps no connection to the database."""
@@ -67,6 +72,8 @@ class Dispatch:
             message = _controller.decode(payload)
         except m.UNREADABLE as error:
             raise ProtocolError(hints=[str(error)]) from error
+        if not isinstance(message, TakeRecords):  # records are what was acknowledged once
+            bounds.check(message, _SETTINGS)
         if isinstance(message, FollowPolicy | PolicyTaken):
             self._controllers.heed(peer, message)
             return b""
@@ -76,9 +83,10 @@ class Dispatch:
             raise NotPermitted(hints=["only a slurmctld passes on what others ask"])
         if peer.party is not None and peer.party.cluster != message.cluster:
             raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[f"its certificate is one of cluster {peer.party.cluster}"])
-        return _msgpack.encode(Told(number=message.number, reply=await self._command(message.uid, message.cluster, message.request)))
+        reply = await self._command(message.uid, message.cluster, message.request, unelevated=message.unelevated)
+        return _msgpack.encode(Told(number=message.number, reply=reply))
 
-    async def _command(self, uid: int, cluster: str, payload: bytes) -> bytes:
+    async def _command(self, uid: int, cluster: str, payload: bytes, *, unelevated: bool = False) -> bytes:
         """The reply as JSON; refusals are replies, surprises are logged and told as such."""
         began = time.monotonic()
         kind, user = "", str(uid)
@@ -90,9 +98,11 @@ class Dispatch:
             except m.UNREADABLE as error:
                 raise ProtocolError(hints=[str(error)]) from error
             kind = type(message).__name__
-            who = await self._asker(uid, message)
-            user = who.user
-            reply = await self._answer(who, cluster, message)
+            bounds.check(message, _SETTINGS)
+            async with self._turns.turn(uid, first=uid in self._state.operators and not unelevated):
+                who = ordinary(uid) if unelevated else await self._asker(uid, message)
+                user = who.user
+                reply = await self._answer(who, cluster, message)
             return reply if isinstance(reply, bytes) else _json.encode(reply)
         except SlurmError as error:
             log.debug("uid %d is refused: %s", uid, error.message)
@@ -124,8 +134,6 @@ class Dispatch:
         state = self._state
         match message:
             case a.FindJobs() | s.SumUsage():
-                if isinstance(message, s.SumUsage) and message.kind not in ("cluster", "association", "wckey"):
-                    raise InvalidRequest(message=f"kind: {message.kind!r} is none of cluster, association, wckey")
                 cluster = await self._cluster(asking, bool(message.wanted.clusters or message.wanted.all_clusters))
                 if isinstance(message, a.FindJobs):
                     return await questions.on_find_jobs(state, self._answers, who, cluster, message)

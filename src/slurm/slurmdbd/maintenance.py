@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
+import math
 import os
 import subprocess
 import time
@@ -83,7 +84,8 @@ class Maintenance:
 
     def _purge(self, database: Database) -> int:
         conf = self._state.conf
-        now = time.time()
+        # A clock that ran ahead is no reason to forget: what is old is counted from the latest that a slurmctld told of.
+        now = min(time.time(), max((cluster.complete_until for cluster in database.clusters()), default=math.inf) or math.inf)
         due = {key: _before(age, now) for key in PURGES if (age := conf.age(key)) is not None}
         script = conf.text("ArchiveScript")
         if due and script:

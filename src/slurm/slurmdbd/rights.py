@@ -50,6 +50,11 @@ def asker(database: Database, operators: Collection[int], uid: int) -> Asker:
     return Asker(uid, user, _RANK.get(database.admin_level(user), 0), database.coordinated(user))
 
 
+def ordinary(uid: int) -> Asker:
+    """This uid without any rights over others."""
+    return Asker(uid, user_name(uid), 0, ())
+
+
 def operators(slurm_user: int) -> frozenset[int]:
     """The uids that may do everything: root, SlurmUser, and whoever the daemon runs as."""
     return frozenset({0, slurm_user, os.geteuid()})

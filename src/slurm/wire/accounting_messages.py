@@ -13,7 +13,7 @@ from slurm.wire.messages import Message
 
 PART_JOBS = 1000
 """Jobs of one answer at most; a frame bounds it too."""
-Cursor = Annotated[str, Text(256)]
+Cursor = Annotated[str, Text(1200)]
 DigestText = Annotated[str, Text(64)]
 
 

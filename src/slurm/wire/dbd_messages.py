@@ -21,7 +21,7 @@ from typing import Annotated
 import msgspec
 
 from slurm.model.accounting import Outgoing
-from slurm.model.bounds import COUNT_MAX, Many, Name, Text, Whole, Word
+from slurm.model.bounds import COUNT_MAX, Many, Name, Text, UserId, Whole, Word
 from slurm.model.ids import JobId
 from slurm.model.policy import Account, Association, Qos, UsageReset, User, Wckey
 from slurm.wire.messages import Failure, Message
@@ -126,13 +126,15 @@ class EncodedRecords(msgspec.Struct, kw_only=True, omit_defaults=True, tag="Take
 class AskFor(Message):
     """A slurmctld passes on what a command asked: `request` is that JSON, `uid` who the command's user has proved to be → Told.
 
-    On a connection of its own, so that no answer waits behind records; answers come as they are ready, each with its `number`.
+    On a connection of its own, so that no answer waits behind records; answers come as they are ready, each with its `number`. `unelevated`: the
+    question came from a compute node, which speaks for its users but not for their rights over others: AdminLevel and coordination do not count.
     """
 
-    number: int
-    uid: int
+    number: Annotated[int, Whole(0, 2**63 - 1)]
+    uid: UserId
     cluster: Name
-    request: bytes
+    request: Annotated[bytes, Text(2**20)]
+    unelevated: bool = False
 
 
 class Told(Message):

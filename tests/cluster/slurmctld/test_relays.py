@@ -6,8 +6,11 @@ import pwd
 
 import pytest
 
+from slurm.core import events as e
 from slurm.model import msgpack
+from slurm.model.policy import Account, Qos, User
 from slurm.net.tls import Party
+from slurm.slurmctld.session import user_name
 from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.relay_messages import RegisterSackd, SackdAccepted
@@ -78,6 +81,55 @@ def test_root_on_a_node_is_root_of_the_cluster_only_where_the_configuration_says
 
     play(plain)
     play(allowed, conf=f"{CONF}SlurmctldParameters=allow_root_on_nodes\n")
+
+
+class Asked:
+    """What answers for slurmdbd, and keeps whose questions were passed on with which rights."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, bool, bool]] = []
+
+    async def ask(self, uid: int, request: bytes, *, unelevated: bool = False, first: bool = False) -> bytes:
+        """An empty answer."""
+        self.seen.append((uid, unelevated, first))
+        return b'{"type": "Done"}'
+
+    async def close(self) -> None:
+        """It goes."""
+
+
+def test_a_node_with_roots_job_passes_on_no_rights_to_the_accounting_database(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        node = await stage.node("cn01")
+        asked = Asked()
+        stage.ctl.past = asked  # type: ignore[assignment]
+        await _job_on(stage, ROOT)
+        await _job_on(stage, ALICE)
+        change = {"verb": "modify", "entity": "user", "which": {"names": ["mallory"]}, "settings": {"admin_level": "Administrator"}}
+        for uid in (ROOT, ALICE):
+            await node.relayed(uid, "ChangePolicy", change=change)
+        await stage.client(ROOT).ask("ChangePolicy", change=change)
+        assert asked.seen == [(ROOT, True, False), (ALICE, True, False), (ROOT, False, True)]
+
+    play(scene)
+
+
+def test_a_node_with_an_administrators_job_has_none_of_his_rights(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        node = await stage.node("cn01")
+        bobs = await _job_on(stage, BOB)
+        await _job_on(stage, ALICE)
+        records = [Qos(id=1, name="normal"), Account(name="root", coordinators=[user_name(ALICE)]), User(name=user_name(ALICE), admin_level="Administrator")]
+        stage.ctl.cluster.apply(e.PolicyChanged(at=1.0, whole=True, records=records))
+        for kind, fields in (("UpdateNode", {"nodes": "cn02", "changes": {"state": "drain", "reason": "x"}}),
+                             ("UpdatePartition", {"name": "debug", "changes": {"state": "down"}}), ("UpdateJob", {"job_id": str(bobs), "changes": {"priority": "9"}}),
+                             ("CancelJobs", {"filter": {"ids": [str(bobs)]}}), ("Shutdown", {})):
+            reply = await node.relayed(ALICE, kind, **fields)
+            assert reply["type"] == "Failure" or reply.get("refused"), (kind, reply)
+        assert stage.state(bobs) == "RUNNING"
+        assert (await stage.client(ALICE).ask("CancelJobs", filter={"ids": [str(bobs)]})).get("refused", []) == []
+
+    play(scene)
 
 
 def test_a_job_of_root_lets_its_node_act_on_that_job_and_on_nothing_else(play: Play) -> None:

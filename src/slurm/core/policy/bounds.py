@@ -78,7 +78,9 @@ def _add_associations(book: Book, association: int, factor: float, found: list[B
     standing = book.standing(association)
     own: list[Bound] = []
     for key, values in standing.limits.items():
-        limit = rows.AT_ASSOCIATION[key]
+        limit = rows.AT_ASSOCIATION.get(key)
+        if limit is None:  # a slurmdbd that is newer than this controller may know more limits
+            continue
         own += [Bound(limit, ("association", association, ""), tres, _scaled(limit, value, factor), _place(book, association)) for tres, value in values.items()]
     for one in standing.lineage:
         for key, values in book.associations[one].limits.items():

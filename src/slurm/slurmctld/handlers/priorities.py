@@ -59,7 +59,7 @@ def _seen_usage(cluster: ClusterState, caller: Caller) -> Callable[[str, str], b
     """Whose usage the caller may know of, by user and account: with PrivateData=usage his own and that of accounts that he coordinates."""
     if not rights.is_private(cluster, caller, rights.USAGE):
         return lambda user, account: True
-    accounts = cluster.policy.book.coordinated(caller.user)
+    accounts = rights.coordinated(cluster, caller)
     return lambda user, account: user.lower() == caller.user.lower() or account.lower() in accounts
 
 

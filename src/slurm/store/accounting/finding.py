@@ -19,6 +19,8 @@ from slurm.store.accounting.storage import Storage
 
 PIECE = 500
 _LATER = 1e11
+_PARTITIONS_IN_SQL = 30
+"""A job may name several partitions, so that each name that is wanted is a comparison of its own: more of them are sorted out after reading."""
 Place = tuple[str, int, int]
 """Where a row stands in the order of an answer: its cluster's name, job id, own id."""
 Where = sa.ColumnElement[bool]
@@ -97,7 +99,7 @@ def conditions(wanted: JobFilter, cluster: str) -> list[Where]:
         (_jobs.association_id, wanted.associations), (_jobs.qos, wanted.qos), (_jobs.wckey, wanted.wckeys), (_jobs.job_name, wanted.names),
         (_jobs.reason, wanted.reasons))
     found.extend(column.in_(values) for column, values in lists if values)
-    if wanted.partitions:
+    if 0 < len(wanted.partitions) <= _PARTITIONS_IN_SQL:
         found.append(sa.or_(_jobs.partition.in_(wanted.partitions), *(_jobs.partition.contains(name, autoescape=True) for name in wanted.partitions)))
     for column, bounds in ((_jobs.cpus, wanted.cpus), (_jobs.node_count, wanted.node_counts), (_jobs.time_limit, wanted.time_limits)):
         if bounds is not None:

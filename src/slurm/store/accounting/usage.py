@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
@@ -21,12 +22,14 @@ def _sums(connection: sa.Connection, wanted: UsageFilter, asking: str, table: sa
     """(cluster's name, *key) → sums."""
     found: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * len(sums))
     columns = table.c
-    clusters = sa.select(_clusters.id, _clusters.name, _clusters.time_zone, _rollups.days_until, _rollups.months_until).join_from(
+    clusters = sa.select(_clusters.id, _clusters.name, _clusters.time_zone, _rollups.hours_until, _rollups.days_until, _rollups.months_until).join_from(
         schema.clusters, schema.rollups, _rollups.cluster_id == _clusters.id).where(_clusters.deleted == 0).order_by(_clusters.name)
     if not wanted.all_clusters:
         clusters = clusters.where(_clusters.name.in_(wanted.clusters or [asking]))
     for cluster in connection.execute(clusters).all():
-        stretches = periods.between(cluster.time_zone, wanted.since, wanted.until, cluster.days_until, cluster.months_until)
+        # Only where something is summed up: who asks from 1970 to 9999 is not asked to wait for each hour of it.
+        since, until = max(wanted.since, _first(connection, table, cluster.id)), min(wanted.until, cluster.hours_until)
+        stretches = periods.between(cluster.time_zone, since, until, cluster.days_until, cluster.months_until) if since < until else []
         for kind, group in groupby(stretches, key=lambda period: period.kind):
             members = list(group)
             question = sa.select(*(columns[name] for name in key), *(sa.func.sum(columns[name]) for name in sums)).where(
@@ -39,6 +42,13 @@ def _sums(connection: sa.Connection, wanted: UsageFilter, asking: str, table: sa
                 for number, value in enumerate(row[len(key):]):
                     place[number] += int(value)
     return found
+
+
+def _first(connection: sa.Connection, table: sa.Table, cluster: int) -> float:
+    """The start of the first period of a cluster that is summed up in this table."""
+    starts = [connection.execute(sa.select(sa.func.min(table.c.start)).where(table.c.cluster_id == cluster, table.c.period == kind)).scalar()
+              for kind in (periods.HOURS, periods.DAYS, periods.MONTHS)]
+    return float(min((start for start in starts if start is not None), default=math.inf))
 
 
 def of_clusters(connection: sa.Connection, wanted: UsageFilter, asking: str) -> list[ClusterUsage]:

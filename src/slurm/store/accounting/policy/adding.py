@@ -10,6 +10,7 @@ from slurm.model.errors import InvalidRequest
 from slurm.model.policy_change import PolicySettings, Which
 from slurm.store.accounting import entities, schema
 from slurm.store.accounting import schema_policy as policy
+from slurm.store.accounting.policy.checking import require_names
 from slurm.store.accounting.policy.editing import ROOT, Editing, association_columns, qos_columns
 from slurm.store.accounting.policy.reading import lowered
 
@@ -18,6 +19,7 @@ _NOTHING = {"qos": "", "limits": "{}", "comment": ""}
 
 def add_accounts(editing: Editing, which: Which, settings: PolicySettings) -> None:
     """Accounts, each with an association under its parent in every cluster that is meant."""
+    require_names("an account", which.names)
     clusters = editing.cluster_of(which.clusters)
     parent = (settings.parent or ROOT).lower()
     for name in lowered(which.names):
@@ -43,6 +45,8 @@ def add_accounts(editing: Editing, which: Which, settings: PolicySettings) -> No
 
 def add_users(editing: Editing, which: Which, settings: PolicySettings) -> None:
     """Users, each with an association in every account and cluster that is meant. Accounts that are not there are told of."""
+    require_names("a user", which.names)
+    require_names("a partition", [name for name in which.partitions if name])
     accounts = lowered(which.accounts)
     default = (settings.default_account or "").lower()
     if default and default not in accounts:
@@ -83,6 +87,7 @@ def add_users(editing: Editing, which: Which, settings: PolicySettings) -> None:
 
 def add_qos(editing: Editing, which: Which, settings: PolicySettings) -> None:
     """QOS."""
+    require_names("a QOS", which.names)
     for name in lowered(which.names):
         if editing.row(policy.qos, name) is not None:
             continue
@@ -94,6 +99,7 @@ def add_qos(editing: Editing, which: Which, settings: PolicySettings) -> None:
 
 def add_clusters(editing: Editing, which: Which, settings: PolicySettings) -> None:
     """Clusters, before their controllers come."""
+    require_names("a cluster", which.names)
     for name in lowered(which.names):
         if name in editing.clusters:
             continue

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from slurm.model import limits
 from slurm.model.errors import InvalidRequest
 from slurm.model.policy import Limits, PolicyRecord, UsageReset
 from slurm.model.policy_change import MINUS, PLUS, REPLACE, ChangeReport, ListChange, Place, PolicySettings
 from slurm.store.accounting import schema_policy as policy
 from slurm.store.accounting.policy import reading
+from slurm.store.accounting.policy.checking import require_limits, require_qos_words
 
 _sorted = msgspec.json.Encoder(order="sorted")
 _limits = msgspec.json.Decoder(Limits).decode
@@ -180,6 +182,7 @@ def association_columns(editing: Editing, settings: PolicySettings, row: Any = N
     if settings.comment is not None:
         values["comment"] = settings.comment
     if settings.limits:
+        require_limits(limits.AT_ASSOCIATION, settings.limits)
         values["limits"] = _sorted.encode(merged_limits(_limits(row.limits or "{}") if row is not None else {}, settings.limits)).decode()
     if settings.qos is not None:
         editing.known_qos(reading.lowered(settings.qos.names))
@@ -204,7 +207,9 @@ def _qos_column(row: Any, change: ListChange) -> str:
 
 
 def qos_columns(editing: Editing, settings: PolicySettings, row: Any = None) -> dict[str, object]:
-    """The columns of a QOS that settings change."""
+    """The columns of a QOS that settings change. InvalidRequest for limits, flags and modes that there are not."""
+    require_limits(limits.AT_QOS, settings.limits)
+    require_qos_words(settings)
     values: dict[str, object] = {
         name: value for name in ("description", "grace_time", "preempt_mode") if (value := getattr(settings, name)) is not None}
     if settings.priority is not None:

@@ -42,6 +42,7 @@ _MODIFY: dict[str, Callable[[Editing, Which, PolicySettings], None]] = {
 _REMOVE: dict[str, Callable[[Editing, Which], None]] = {
     ACCOUNT: removing.remove_accounts, USER: removing.remove_users, QOS: removing.remove_qos, CLUSTER: removing.remove_clusters,
     COORDINATOR: removing.remove_coordinators}
+_DONE = {ADD: "added", MODIFY: "modified", REMOVE: "removed"}
 Permit = Callable[[sa.Connection, Change], None]
 """NotPermitted where whoever asks has no right to the change; asked in its transaction."""
 
@@ -107,5 +108,5 @@ def _carry_out(editing: Editing, change: Change) -> None:
     elif change.verb == REMOVE and change.entity in _REMOVE:
         _REMOVE[change.entity](editing, change.which)
     else:
-        raise InvalidRequest(message=f"{change.entity}: nothing of this kind can be {change.verb.rstrip('e')}ed", hints=[
+        raise InvalidRequest(message=f"{change.entity}: nothing of this kind can be {_DONE[change.verb]}", hints=[
             f"valid: {', '.join(known[change.verb])}"])
