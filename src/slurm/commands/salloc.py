@@ -6,6 +6,7 @@ import os
 import signal
 from typing import Any
 
+from slurm.commands import cli_filter
 from slurm.commands.launching import requests
 from slurm.commands.launching.allocation import Allocation
 from slurm.commands.launching.controller import Controller
@@ -74,6 +75,7 @@ class Call:
         requests.fit_nodes(request, self._voice.info)
         if resolved.flag("no_shell"):
             request["no_shell"] = True
+        request = cli_filter.pre_submit(shell, request)
         allocation = Allocation(self._loop, self._controller, self._voice)
         allocation.pending_line = "Pending job allocation {job}"
         began = shell.now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from slurm.commands import cli_filter
 from slurm.commands.batch_script import BatchScript, from_file, from_stream, wrapped
 from slurm.commands.estimate import tell_start
 from slurm.commands.shell import INTERRUPTED, Channel, Message, Shell, informed, notes, run
@@ -40,6 +41,7 @@ def _sbatch(shell: Shell) -> int:
     notes(shell, resolved)
     request = completed_request(resolved, shell.argv, shell.environ, script.name)
     request["command"] = script.path
+    request = cli_filter.pre_submit(shell, request, script.text)
     if resolved.flag("test_only"):
         return tell_start(shell, request)
     return _submit(shell, resolved, request, script)
@@ -68,6 +70,7 @@ def _submit(shell: Shell, resolved: Resolved, request: Message, script: BatchScr
     if not resolved.number("quiet"):
         _tell_missing_folder(shell, request)
     job = _number(reply["job_id"])
+    cli_filter.post_submit(shell, request, job)
     if resolved.flag("parsable"):
         shell.out(str(job))
     elif not resolved.number("quiet"):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
+from slurm.commands import cli_filter
 from slurm.commands.estimate import tell_start
 from slurm.commands.launching import environment, multiprog, redirect, requests
 from slurm.commands.launching.allocation import Allocation
@@ -94,6 +95,7 @@ class Call:
         shell, resolved = self._shell, self._resolved
         request = requests.of_job(resolved, shell.argv, shell.environ, os.path.basename(resolved.rest[0]))
         requests.fit_nodes(request, self._voice.info)
+        request = cli_filter.pre_submit(shell, request)
         _require_no_mpi(resolved, max(_positive(request.get("ntasks")), _positive(request.get("nodes_min"))))
         if resolved.flag("test_only"):
             return tell_start(shell, request)

@@ -38,8 +38,8 @@ CertgenParameters | list | | later | daemons issue their own certificates from s
 CertgenType | plugin | | later | daemons issue their own certificates from slurm.key: no script is called
 CertmgrParameters | list | | later | certificates come from slurm.key or from `slurm cert make`: no script is called
 CertmgrType | plugin | | later | certificates come from slurm.key or from `slurm cert make`: no script is called
-CliFilterParameters | list | | later | command line filters are not called
-CliFilterPlugins | list | | later | command line filters are not called
+CliFilterParameters | list | | yes |
+CliFilterPlugins | list | | yes |
 ClusterName | text | cluster | yes |
 CommunicationParameters | list | | later | connections are made the one way there is
 CompleteWait | sec | 0 | later | nodes are given to the next job as soon as each is free
@@ -84,7 +84,7 @@ JobCompUser | text | root | yes |
 JobDefaults | list | | later | CPUs and memory are not derived from GPUs
 JobFileAppend | bit | 0 | yes |
 JobRequeue | bit | 1 | yes |
-JobSubmitPlugins | list | | later | no plugin is asked when jobs are submitted
+JobSubmitPlugins | list | | yes |
 KillOnBadExit | bit | 0 | later | srun goes by its own options
 KillWait | sec | 30 | yes |
 LaunchParameters | list | | later | steps are launched the one way there is

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 MESSAGES: dict[str, tuple[int, str]] = {
+    "SLURM_ERROR": (-1, "Unspecified error"),
     "ESLURM_INVALID_PARTITION_NAME": (2000, "Invalid partition name specified"),
     "ESLURM_DEFAULT_PARTITION_NOT_SET": (2001, "No partition specified or system default partition"),
     "ESLURM_ACCESS_DENIED": (2002, "Access/permission denied"),

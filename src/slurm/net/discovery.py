@@ -2,7 +2,7 @@
 
 A cluster is meant by SLURM_CONF, else /etc/slurm/slurm.conf, else it is the embedded one of `slurm up` below $XDG_STATE_HOME/slurm. A daemon's
 sockets lie beside its pid file (`/run/slurmctld.pid` → `/run/slurmctld.sock`), since everybody may enter that folder.
-Not here: what slurm.conf means (`config`); commands need six of its keys and must start at once, so they are picked out here.
+Not here: what slurm.conf means (`config`); commands need a dozen of its keys and must start at once, so they are picked out here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_INCLUDES = 64
 _DEFAULTS = {
     "clustername": "cluster", "slurmctldport": str(CONTROLLER_PORT), "slurmctldpidfile": "/var/run/slurmctld.pid",
     "slurmdpidfile": "/var/run/slurmd.pid", "statesavelocation": "/var/spool", "authtype": "auth/munge", "authinfo": "", "slurmuser": "root",
-    "tlsparameters": "",
+    "tlsparameters": "", "clifilterplugins": "", "clifilterparameters": "", "plugindir": "/usr/lib/slurm",
     "slurmctldtimeout": "120", "messagetimeout": "10",
 }
 _KEY = re.compile(r'([A-Za-z]+)[ \t]*=[ \t]*("[^"]*"|\S+)')
@@ -91,6 +91,9 @@ class Site(NamedTuple):
     message_seconds: float = 10.0  # MessageTimeout
     token: str = ""  # SLURM_JWT: who we are on a machine without a daemon
     authorities: str = ""  # the file by which a controller is known then
+    cli_filters: tuple[str, ...] = ()  # CliFilterPlugins
+    cli_filter_parameters: str = ""
+    plugin_dir: str = ""
 
     def is_around(self, environ: Mapping[str, str]) -> bool:
         """Whether `environ` is that of a job of this cluster."""
@@ -189,7 +192,9 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
         slurm_user=values["slurmuser"], munge_socket=info.get("socket", ""), munge_ttl=int(ttl) if ttl.isdecimal() else 0,
         auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"),
         host=hosts[0].partition("(")[0] if hosts else "", token=environ.get("SLURM_JWT", ""),
-        authorities=_authorities(values["tlsparameters"]) or os.path.join(os.path.dirname(conf), "ca_cert.pem"))
+        authorities=_authorities(values["tlsparameters"]) or os.path.join(os.path.dirname(conf), "ca_cert.pem"),
+        cli_filters=tuple(name for name in values["clifilterplugins"].split(",") if name and name.rpartition("/")[2] != "none"),
+        cli_filter_parameters=values["clifilterparameters"], plugin_dir=values["plugindir"])
 
 
 def _authorities(tls_parameters: str) -> str:

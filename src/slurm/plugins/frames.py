@@ -9,6 +9,7 @@ from typing import Any
 LONGEST = 64 << 20
 """No frame has more bytes: what claims to is none."""
 _LENGTH = 4
+GONE = "the other end is gone"
 
 
 class Broken(Exception):
@@ -52,6 +53,6 @@ def _exactly(channel: socket.socket, size: int) -> bytes:
     while len(found) < size:
         part = channel.recv(min(size - len(found), 1 << 20))
         if not part:
-            raise Broken("the other end is gone")
+            raise Broken(GONE)
         found += part
     return bytes(found)

@@ -77,13 +77,30 @@ class Mail(msgspec.Struct, kw_only=True):
 
 
 class Submission(msgspec.Struct, kw_only=True):
-    """A job that somebody wants to submit, or to change: `options` by sbatch's words with _ for -, as far as they were given."""
+    """A job that somebody wants to submit. `request` has the fields of docs/reference/limits.md that were given; `script` is "" for an allocation."""
 
     uid: int
     user: str
-    options: dict[str, object] = {}
+    request: dict[str, object] = {}
     script: str = ""
-    job_id: int = 0  # of a job that is changed
+
+
+class Modification(msgspec.Struct, kw_only=True):
+    """A change that somebody wants: `jobs` as `scontrol update` takes them ("12", "12_[1-3]"), `changes` by its keys."""
+
+    uid: int
+    user: str
+    jobs: str
+    changes: dict[str, str] = {}
+
+
+class CommandLine(msgspec.Struct, kw_only=True):
+    """What sbatch, srun or salloc (`command`) is about to ask for: `request` has the fields of docs/reference/limits.md that were given."""
+
+    command: str
+    request: dict[str, object] = {}
+    script: str = ""
+    job_id: int = 0  # after the submission
 
 
 def completed(cluster: str, record: JobRecord) -> CompletedJob:

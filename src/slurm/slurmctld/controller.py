@@ -44,6 +44,7 @@ from slurm.slurmctld.proofs import Proofs
 from slurm.slurmctld.relays import ROOT_WORD, Relays, Rules
 from slurm.slurmctld.session import Session, forget_names
 from slurm.slurmctld.statistics import Counters
+from slurm.slurmctld.submit_plugins import SubmitPlugins
 from slurm.slurmctld.watchers import Watchers
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal
@@ -95,6 +96,7 @@ class Controller:
         self.reading = Beside()  # long requests: they do not wait for heavy looks, nor these for them
         self.reconfigured: Callable[[Config], None] = lambda config: None  # told after a new configuration holds
         self.why_no_mail: Callable[[], str] = lambda: ""  # why who asks for mail gets none
+        self.submit_plugins: SubmitPlugins | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._names_until = 0.0
         self._failed_due: set[str] = set()

@@ -33,6 +33,7 @@ from slurm.slurmctld.restoring import restore
 from slurm.slurmctld.secured import Munged, Secured, reserve
 from slurm.slurmctld.session import Session
 from slurm.slurmctld.snapshots import Snapshots
+from slurm.slurmctld.submit_plugins import SubmitPlugins
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
 from slurm.store.lock import FileLock
@@ -167,8 +168,9 @@ class Service:
             await self._listen()
             self._become_user()
             accounting = await self._begin_accounting(ctl, journal, commit)
-            self._notices = Notices(ctl, self.config, journal, commit, frozenset({0, os.geteuid(), *ctl.operators}))
+            self._notices = Notices(ctl, self.config, journal, commit, self._plugin_owners(ctl))
             self._notices.prepare()
+            ctl.submit_plugins = SubmitPlugins(self.config, self._plugin_owners(ctl))
             ctl.why_no_mail = self._notices.why_no_mail
             ctl.reconfigured = self._on_reconfigured
             ctl.begin()
@@ -187,6 +189,8 @@ class Service:
             await ctl.close()
             if self._notices is not None:
                 await self._notices.close()
+            if ctl.submit_plugins is not None:
+                await ctl.submit_plugins.close()
             if accounting is not None:
                 await accounting.close()
             if ctl.past is not None:
@@ -211,6 +215,10 @@ class Service:
         ctl.past = Past(self.config.cluster_name, site.endpoints(self.config), self._trust, self._prover, owners)
         await accounting.start()
         return accounting
+
+    def _plugin_owners(self, ctl: Controller) -> frozenset[int]:
+        """Whose files slurmctld runs as itself: root's and its own."""
+        return frozenset({0, os.geteuid(), *ctl.operators})
 
     def _become_user(self) -> None:
         """Lay root's rights down. What was opened stays open: ports, sockets, the key, the log."""
@@ -350,6 +358,11 @@ class Service:
         self._reserve(self._servers[0])
         if self._notices is not None:
             self._spawn(self._notices.reconfigure(config))
+        if self.controller.submit_plugins is not None:
+            try:
+                self.controller.submit_plugins.reconfigure(config)
+            except ConfigError as error:
+                log.error("JobSubmitPlugins was not read again, those before hold: %s", "; ".join(error.lines()))
         logging.getLogger().setLevel(self._log_level_of(config))
 
     def _hang_up(self) -> None:

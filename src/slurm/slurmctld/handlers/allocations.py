@@ -67,6 +67,12 @@ async def on_allocate(ctl: Controller, session: Session, message: m.AllocateJob)
     if made is not None:
         await ctl.engine.settled()
         return await _hold_again(ctl, session, made)
+    if ctl.submit_plugins:
+        message.request = await ctl.submit_plugins.submitted(message.request, "", session.caller, ctl.cluster.settings)
+        made = ctl.cluster.keys.find(session.caller.uid, message.key)
+        if made is not None:
+            await ctl.engine.settled()
+            return await _hold_again(ctl, session, made)
     admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, ctl.now())
     admitted.event.job.key = message.key
     job_id = admitted.event.job.id

@@ -37,6 +37,13 @@ async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob, pay
     made = ctl.cluster.keys.find(session.caller.uid, message.key)
     if made is not None:
         return await _made_before(ctl, made)
+    if ctl.submit_plugins:
+        script = payload.blobs[0].decode(errors="replace") if payload.blobs else ""
+        message.request = await ctl.submit_plugins.submitted(message.request, script, session.caller, ctl.cluster.settings)
+        # Somebody may have handed the same in meanwhile.
+        made = ctl.cluster.keys.find(session.caller.uid, message.key)
+        if made is not None:
+            return await _made_before(ctl, made)
     admitted = admission.admit(ctl.cluster, message.request, payload.ref, session.caller, ctl.now())
     warnings = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job), *ctl.mail_warnings(message.request.mail_type)]
     admitted.event.job.key = message.key
@@ -60,6 +67,8 @@ async def _made_before(ctl: Controller, made: JobId) -> m.Submitted:
 
 async def on_test(ctl: Controller, session: Session, message: m.TestJob) -> m.Message | bytes:
     """When would this job start? Nothing is written."""
+    if ctl.submit_plugins:
+        message.request = await ctl.submit_plugins.submitted(message.request, "", session.caller, ctl.cluster.settings)
     now = ctl.now()
     admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, now)
     check_request(ctl.planner.terrain(), admitted.event.job)
@@ -150,7 +159,8 @@ async def on_requeue(ctl: Controller, session: Session, message: m.RequeueJobs) 
 
 async def on_update(ctl: Controller, session: Session, message: m.UpdateJob) -> m.Done:
     """scontrol update jobid=."""
-    events = update.update_job(ctl.cluster, message.ids, message.changes, session.caller, ctl.now())
+    changes = await ctl.submit_plugins.modified(message.ids, message.changes, session.caller) if ctl.submit_plugins else message.changes
+    events = update.update_job(ctl.cluster, message.ids, changes, session.caller, ctl.now())
     await portions.record(ctl.engine, events, LATER)
     return m.Done()
 
