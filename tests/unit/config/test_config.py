@@ -152,7 +152,7 @@ def test_files_beside_it_and_included_ones_are_read_from_its_folder(tmp_path: Pa
     (tmp_path / "cgroup.conf").write_text("ConstrainCores=yes\n")
     conf = load(str(tmp_path / "slurm.conf"))
     assert conf.devices("n1")[0].file == "/dev/nvidia0"
-    assert conf.warnings == [f"{tmp_path}/cgroup.conf:1: ConstrainCores is not carried out yet: jobs are not confined to cgroups"]
+    assert conf.warnings == [f"{tmp_path}/slurm.conf: cgroup.conf constrains jobs, which has no effect without task/cgroup in TaskPlugin"]
 
 
 def test_a_missing_file_says_what_to_do() -> None:
