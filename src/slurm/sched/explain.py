@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from slurm.core.gates import stack as gates
 from slurm.core.policy import exemptions
+from slurm.core.standing import FAILED, FULFILLED
 from slurm.model.explanation import Explanation, Other
-from slurm.model.job import Job
+from slurm.model.job import DependencyClause, Job
 from slurm.model.partition import Partition
 from slurm.model.refusal import Refusal
 from slurm.model.states import JobState, Reason
 from slurm.notation import hostlist, moment
-from slurm.sched import ended
+from slurm.notation.taskset import TaskSet
+from slurm.sched import ended, evidence
 from slurm.sched import need as needs
 from slurm.sched.filters import named, partition_limits, stack
 from slurm.sched.plan import Forecast
@@ -46,17 +49,21 @@ EVENTS: dict[str, str] = {
 """What each curing event means to a person."""
 OTHERS: dict[str, str] = {
     Reason.DEPENDENCY: "those have started or ended as it asks",
+    Reason.DEPENDENCY_NEVER_SATISFIED: "its dependency is changed (scontrol update dependency=): as it is it never will",
     Reason.JOB_ARRAY_TASK_LIMIT: "a task of the array ends, or its limit is raised (scontrol update ArrayTaskThrottle=)",
 }
 """The same where many events are one thing to a person: what other jobs must do, which are named before."""
+SHOWN_NODES = 16
 SHOWN = 10
 """So many jobs, and kinds of unsuited nodes, are named."""
 NEW = Refusal("", "the scheduler has not looked at it yet")
 
 
 def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None, forecast: Forecast | None = None,
-            queue: Iterable[Job] = ()) -> Explanation:
-    """Explain a job as of `now`. `refusal` and `forecast` are what the last pass of the planner said of it, `queue` the eligible jobs in order."""
+            queue: Iterable[Job] = (), sees: Callable[[Job], bool] = lambda job: True) -> Explanation:
+    """Explain a job as of `now`. `refusal` and `forecast` are what the last pass of the planner said of it, `queue` the eligible jobs in order;
+    `sees` whether who asks may know of another job: evidence names no others.
+    """
     found = Explanation(job=job.shown_id, name=job.request.name, user=job.owner.user, partition=job.partition, state=job.state.name, at=now)
     if job.state is not JobState.PENDING:
         _tell_active(view, found, job)
@@ -65,17 +72,63 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
     terrain = Terrain(view)
     kept = _kept(terrain, job, partitions, now)
     why = kept or refusal or NEW
+    if why.reason in (Reason.RESOURCES, Reason.PRIORITY) and partitions:
+        why = _for_room(terrain, job, why, partitions, now, sees)
     found.reason, found.sentence, found.evidence = why.reason, why.sentence, list(why.evidence)
     found.cures = [OTHERS[why.reason]] if why.reason in OTHERS else [EVENTS[event] for event in why.cures if event in EVENTS]
-    found.waits_for = [_other(view, view.jobs[clause.job]) for clause in job.dependency
-                       if clause.state != "fulfilled" and clause.job in view.jobs][:SHOWN]
-    if kept is None:
+    found.waits_for = [_other(view, other) for clause in job.dependency for other in _awaited(view, clause)][:SHOWN]
+    if why.reason == Reason.LICENSES:
+        found.evidence = [(name, how + evidence.held_by(view, _license_holders(view, name), sees)) for name, how in why.evidence]
+    if kept is None or why.reason == Reason.LICENSES:
         told = {how for _, how in why.evidence}
         found.unsuited = [(nodes, how) for nodes, how in _unsuited(terrain, job, partitions) if how not in told]
         _tell_queue(view, found, job, queue)
         if forecast is not None:
             _tell_start(view, found, forecast)
     return found
+
+
+def most_telling(jobs: Sequence[Job]) -> Job:
+    """Of the records of an array the one that is asked about: one that waits, else one that runs, one that failed, or the last."""
+    for wanted in (JobState.PENDING, JobState.RUNNING):
+        found = next((job for job in reversed(jobs) if job.state is wanted), None)
+        if found is not None:
+            return found
+    return next((job for job in reversed(jobs) if job.state is not JobState.COMPLETED), jobs[-1])
+
+
+def _for_room(terrain: Terrain, job: Job, why: Refusal, partitions: list[Partition], now: float,
+              sees: Callable[[Job], bool]) -> Refusal:
+    """The verdict with what is seen now: whether the job itself would fit, and if not, what there is too little of and who holds it."""
+    for partition in partitions:
+        where = evidence.fits(terrain, job, _need(terrain, job, partition), partition, now)
+        if where and why.reason == Reason.PRIORITY:
+            return Refusal(why.reason, f"it would fit now on {where}, but {why.sentence} and it would keep something from them", why.evidence, why.cures)
+        if where:
+            return why
+    seen = dict(pair for partition in partitions for pair in evidence.of_nodes(terrain, _need(terrain, job, partition), partition, sees))
+    if why.reason == Reason.RESOURCES:
+        return Refusal(why.reason, why.sentence, tuple(islice(seen.items(), SHOWN_NODES)), why.cures)
+    return Refusal(why.reason, "not enough is free for it on the nodes that suit it, and jobs of higher priority wait for this partition",
+                   tuple(islice(seen.items(), SHOWN_NODES)), why.cures)
+
+
+def _license_holders(view: View, name: str) -> list[Job]:
+    return [job for job in view.active.values() if job.allocation is not None and name in job.allocation.licenses]
+
+
+def _awaited(view: View, clause: DependencyClause) -> list[Job]:
+    """The jobs, or elements of an array, by which a condition is not fulfilled: those that failed it, else those that are not over."""
+    if clause.state == FULFILLED or not clause.job:
+        return []
+    members = view.tasks_of(clause.job)
+    if clause.task is not None:
+        own = [job for job in members if job.array_task == clause.task]
+        members = own or [job for job in members if job.array_part is not None]
+    if clause.state == FAILED:
+        good = clause.kind == "afternotok"
+        return [job for job in members if job.state.finished and (job.state is JobState.COMPLETED) == good] or members
+    return [job for job in members if not job.state.finished or job.completing] or members
 
 
 def _kept(terrain: Terrain, job: Job, partitions: list[Partition], now: float) -> Refusal | None:
@@ -148,4 +201,11 @@ def _tell_active(view: View, found: Explanation, job: Job) -> None:
 def _other(view: View, job: Job) -> Other:
     end = job.end_time if job.state.finished else view.expected_end(job) or 0.0
     nodes = hostlist.compress(job.allocation.nodes) if job.allocation is not None else ""
-    return Other(job.shown_id, job.request.name, job.owner.user, job.state.name, nodes, end)
+    return Other(_shown(job), job.request.name, job.owner.user, job.state.name, nodes, end)
+
+
+def _shown(job: Job) -> str:
+    """The id, of an array's waiting elements with which ones they are unless that is long."""
+    if job.array_part is None or len(job.array_part.ranges) > SHOWN:
+        return job.shown_id
+    return f"{job.id}_[{TaskSet(job.array_part.ranges).show()}]"

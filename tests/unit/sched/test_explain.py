@@ -6,6 +6,7 @@ from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.model.explanation import Explanation
 from slurm.model.job import Job
+from slurm.notation import moment
 from slurm.render.explanation import lines
 from slurm.sched.explain import EVENTS, explain
 from slurm.sched.plan import plan
@@ -25,7 +26,7 @@ def test_the_next_job_is_explained_with_evidence_cure_start_and_who_has_to_leave
     b.start(c, b.submit(c, ntasks=16, time_limit=600), "cn01", cpus=16)
     found = explained(c, b.submit(c, ntasks=4))
     assert (found.reason, found.sentence) == ("Resources", "not enough is free on the nodes that suit it")
-    assert found.evidence == [("cn01", "0 of 16 CPUs, 64000 of 64000 MB free")]
+    assert found.evidence == [("cn01", f"0 of 16 CPUs free, held by job 1 until {moment.show(b.T0 + 600)}")]
     assert found.cures == ["a job that runs there ends"]
     assert (found.start, found.nodes, [one.job for one in found.holders]) == (b.T0 + 600, "cn01", ["1"])
     assert lines(found)[-2].startswith("It is expected to start in 10:00, at ") and lines(found)[-2].endswith(" on cn01, after")

@@ -13,7 +13,7 @@ from slurm.model.ids import JobId
 from slurm.model.states import JobState
 from slurm.render import describe, job_list, job_values, node_list
 from slurm.sched import priority_words
-from slurm.sched.explain import explain
+from slurm.sched.explain import explain, most_telling
 from slurm.sched.priority import Scale
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.session import Session
@@ -86,13 +86,14 @@ async def on_describe(ctl: Controller, session: Session, message: m.Describe) ->
 async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -> m.Message | bytes:
     """Why a job waits, from the same verdicts as squeue's reasons."""
     started = ctl.cluster.tasks_of(int(message.job_id)) if message.job_id.isdecimal() else []
-    job, planner, now = started[-1] if started else ctl.find_job(message.job_id), ctl.planner, ctl.now()
+    job, planner, now = most_telling(started) if started else ctl.find_job(message.job_id), ctl.planner, ctl.now()
     view, caller, cluster = ctl.view(session.caller), session.caller, ctl.cluster
     if not rights.may_see(cluster, caller, job):
         raise NotFound("ESLURM_INVALID_JOB_ID")
 
     def explained() -> m.Explained:
-        found = explain(ctl.cluster, job, now, refusal=planner.verdicts.get(job.id), forecast=planner.forecasts.get(job.id), queue=planner.waiting())
+        found = explain(cluster, job, now, refusal=planner.verdicts.get(job.id), forecast=planner.forecasts.get(job.id), queue=planner.waiting(),
+                        sees=lambda other: rights.may_see(cluster, caller, other))
         if job.state.finished and job.state is not JobState.COMPLETED:
             found.error_file = job_values.stderr(job, view) or job_values.stdout(job, view)
         _hide_others(ctl, session, found)
@@ -106,7 +107,7 @@ async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -
 def _hide_others(ctl: Controller, session: Session, found: Explanation) -> None:
     """Leave out of an explanation what the asker may not know of other jobs."""
     def seen(other: Other) -> Other:
-        job = ctl.cluster.find(other.job)
+        job = ctl.cluster.find(other.job.partition("_[")[0])
         if job is not None and rights.may_see(ctl.cluster, session.caller, job):
             return other
         return Other(job="another", name="", user="somebody else", state=other.state, end=other.end)
