@@ -44,7 +44,7 @@ class PlannedLife(ClusterLife):
         outcome = plan(self.live, self.now, depth=None if full else 3, backfill=full, terrain=self.terrain)
         self.policy.looked(outcome.verdicts.values(), full=full, everybody=outcome.everybody)
         for proposal in outcome.proposals:
-            event = self.live.starting(proposal.job, proposal.task, proposal.allocation, self.now)
+            event = self.live.starting(proposal.job, proposal.task, proposal.allocation, self.now, proposal.time_limit)
             if event is not None:  # of an array with --dependency=singleton a pass proposes more tasks than may run
                 self.record(event, own=True)
 

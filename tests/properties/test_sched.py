@@ -85,7 +85,7 @@ def carry_out(cluster: Cluster, outcome: Plan, now: float) -> None:
     for proposal in outcome.proposals:
         job = cluster.jobs[proposal.job]
         satisfied(cluster, job, proposal.allocation)
-        event = cluster.starting(proposal.job, proposal.task, proposal.allocation, now)
+        event = cluster.starting(proposal.job, proposal.task, proposal.allocation, now, proposal.time_limit)
         assert event is not None, f"{proposal} is refused"
         cluster.apply(event)
         invariants.assert_valid(cluster)
@@ -159,7 +159,7 @@ def test_a_terrain_that_is_kept_leads_to_the_plans_of_one_made_anew(seed: int, s
             kept, anew = (plan(c, now, depth=depth, backfill=backfill, terrain=one) for one in (terrain, None))
             assert kept == anew
             for proposal in kept.proposals:  # some come to nothing, as when something else was faster
-                event = c.starting(proposal.job, proposal.task, proposal.allocation, now) if chance.random() < 0.8 else None
+                event = c.starting(proposal.job, proposal.task, proposal.allocation, now, proposal.time_limit) if chance.random() < 0.8 else None
                 if event is not None:
                     c.apply(event)
         for job in list(c.active.values())[: chance.randint(0, size)]:

@@ -122,7 +122,7 @@ def test_the_promised_start_of_the_first_job_is_never_put_off(wanted: list[tuple
     while c.pending:
         found = plan(c, at)
         for proposal in found.proposals:
-            event = c.starting(proposal.job, proposal.task, proposal.allocation, at)
+            event = c.starting(proposal.job, proposal.task, proposal.allocation, at, proposal.time_limit)
             assert event is not None
             assert at <= promised.get(proposal.job, at) + 1e-6, "it starts later than it was promised"
             c.apply(event)

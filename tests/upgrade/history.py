@@ -105,8 +105,8 @@ def go_on(c: Cluster) -> None:
     c.apply(e.StepExited(at=b.T0 + 821, job=JobId(1), attempt=1, step=step.id, node=step.nodes[0], status=256))
     since_version_2(c)
     since_version_4(c)
-    licensed = b.submit(c, name="licensed", licenses="matlab:2", at=b.T0 + 840)
-    event = c.starting(licensed.id, None, b.Allocation(shares=[b.share(c, "cn04")], partition="debug", licenses={"matlab": 2}), b.T0 + 840)
+    licensed = b.submit(c, name="licensed", licenses="matlab:2", time_limit=600, time_min=120, at=b.T0 + 840)
+    event = c.starting(licensed.id, None, b.Allocation(shares=[b.share(c, "cn04")], partition="debug", licenses={"matlab": 2}), b.T0 + 840, 240)
     assert event is not None
     c.apply(event)
     b.finish(c, licensed, at=b.T0 + 841)

@@ -61,6 +61,6 @@ class Cluster(ClusterState):
         recording.after_node_event(self, event)
         return effects
 
-    def starting(self, job: JobId, task: int | None, allocation: Allocation, at: float) -> e.Started | None:
+    def starting(self, job: JobId, task: int | None, allocation: Allocation, at: float, time_limit: int | None = None) -> e.Started | None:
         """The event that carries out a proposal; None when the proposal is out of date (see `starting.refusal` for why)."""
-        return starting.starting(self, job, task, allocation, at)
+        return starting.starting(self, job, task, allocation, at, time_limit)

@@ -60,6 +60,8 @@ def back_to_queue(state: ClusterState, job: Job, at: float) -> None:
     job.exit_status = job.derived_status = 0
     job.launched = job.signalled = job.requeue_after = False
     job.next_step = job.priority = 0
+    if job.request.time_min is not None and job.request.time_limit:
+        job.time_limit = job.request.time_limit  # it may have started with less
     job.steps.clear()
     if job.hold_after:
         job.held = job.held or "user"

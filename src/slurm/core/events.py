@@ -54,6 +54,7 @@ class Started(Event):
     allocation: Allocation
     task: int | None = None
     started: JobId = JobId(0)  # 0: the record's own id (no array, or the array's last task)
+    time_limit: int | None = None  # seconds, where --time-min let it start with less than it asked for
 
 
 class Launched(Event):

@@ -39,15 +39,21 @@ def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Al
     return shut.sentence if shut is not None else resources.fits(state, job, allocation)
 
 
-def starting(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation, at: float) -> e.Started | None:
-    """The event that carries out a proposal, with the job id a split task gets; None when the proposal is out of date."""
+def starting(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation, at: float, time_limit: int | None = None) -> e.Started | None:
+    """The event that carries out a proposal, with the job id a split task gets; None when the proposal is out of date.
+
+    `time_limit`: seconds, fewer than the job has, where its --time-min allows that.
+    """
     if refusal(state, job_id, task, allocation, at) is not None:
         return None
-    part = state.jobs[job_id].array_part
+    record = state.jobs[job_id]
+    if time_limit is not None and (record.request.time_min is None or time_limit < record.request.time_min):
+        return None
+    part = record.array_part
     own = part is None or arrays.is_last(part)
     if not own and state.in_use(state.next_job_id):
         return None
-    return e.Started(at=at, job=job_id, allocation=allocation, task=task, started=JobId(0) if own else state.next_job_id)
+    return e.Started(at=at, job=job_id, allocation=allocation, task=task, started=JobId(0) if own else state.next_job_id, time_limit=time_limit)
 
 
 def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effect]:
@@ -66,6 +72,8 @@ def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effec
     job.partition = allocation.partition
     job.start_time = event.at
     job.end_time = 0.0
+    if event.time_limit is not None:
+        job.time_limit = event.time_limit
     job.nodes_left = allocation.nodes
     job.batch_host = job.nodes_left[0]
     job.launched = job.signalled = False

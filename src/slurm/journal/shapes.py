@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 5
+VERSION = 6
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -42,7 +42,7 @@ Charge job:int keys:[int|str] amounts:{str:float}
 Configured type:tag="Configured" settings:Settings nodes:[Node] partitions:[Partition] may_run:bool=false at:float
 Submitted type:tag="Submitted" job:Job at:float
 Eligible type:tag="Eligible" job:int at:float
-Started type:tag="Started" job:int allocation:Allocation task:int|none=null started:int=0 at:float
+Started type:tag="Started" job:int allocation:Allocation task:int|none=null started:int=0 time_limit:int|none=null at:float
 Launched type:tag="Launched" job:int attempt:int lease:int=0 at:float
 LaunchFailed type:tag="LaunchFailed" job:int attempt:int node:str why:str at:float
 BatchExited type:tag="BatchExited" job:int attempt:int status:int oom:bool=false limit:str="" why:str="" began:bool=true

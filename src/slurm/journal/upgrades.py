@@ -67,6 +67,7 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "Settings": [added("usage_reset_period", "NONE"), added("track_wckey", False), added("private_data", [])],
     },
     4: {"Settings": [added("licenses", {})], "Allocation": [added("licenses", {})]},
+    5: {"Started": [added("time_limit", None)]},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

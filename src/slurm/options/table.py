@@ -103,7 +103,7 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("time", "t", "duration", "time_limit", metavar="TIME", env="SBATCH_TIMELIMIT SLURM_TIMELIMIT SALLOC_TIMELIMIT",
            update="TimeLimit", help="time limit: minutes, minutes:seconds, hours:minutes:seconds, days-hours ..."),
     Option("time-min", "", "duration", "time_min", metavar="TIME", update="TimeMin",
-           harmless="it allows a lower limit; the job keeps its --time", help="the limit may be lowered to this to start earlier"),
+           help="the limit may be lowered to this to start earlier"),
     Option("begin", "b", "moment", "begin", metavar="MOMENT", update="StartTime",
            help="not before this moment: 16:00, now+1hour, 2026-12-24 ..."),
     Option("deadline", "", "moment", "deadline", metavar="MOMENT", update="Deadline", help="give up when it cannot end before this moment"),

@@ -55,6 +55,7 @@ class Proposal(msgspec.Struct):
     job: JobId
     task: int | None
     allocation: Allocation
+    time_limit: int | None = None  # seconds, where it is to be shorter than the job asks for (--time-min)
 
 
 class Forecast(msgspec.Struct):
@@ -160,7 +161,8 @@ class _Pass:
             return PRIORITY
         self.plan.depth.tried += 1
         key = need, partition.name, job.owner.uid, job.request.reservation
-        seconds = length(job)
+        shortest = job.request.time_min if self.backfill else None
+        seconds = length(job) if shortest is None else min(length(job), float(shortest))
         if seconds >= self.unfit.get(key, seconds + 1) or self._too_few(need, partition):
             return self._no_room(job, need, partition)
         search = Search(self._field(), job, need, partition)
@@ -173,6 +175,8 @@ class _Pass:
             if need.pools and (licenses := self.licenses.choose(need, search.ends)) is None:
                 return self.licenses.refusal(need)
             allocation = search.find()
+            if allocation is None and seconds < length(job):
+                search, allocation = self._shortened(job, need, partition, seconds)
             if allocation is None:
                 self.unfit[key] = seconds
                 return self._no_room(job, need, partition)
@@ -183,6 +187,25 @@ class _Pass:
                 return over
             self._propose(job, task, allocation, search)
         return None
+
+    def _shortened(self, job: Job, need: Need, partition: Partition, least: float) -> tuple[Search, Allocation | None]:
+        """Room for a job that may be cut to `least` seconds, for as long as what is kept for others lets it."""
+        timeline, now = self.timeline, self.now
+        ends = [now + least]
+        if timeline is not None:
+            ends += [moment for moment in timeline.downs if ends[0] < moment < now + length(job)]
+        low, high = 0, len(ends)  # what is free for longer is free for shorter
+        search = Search(self._field(), job, need, partition, ends=ends[0])
+        allocation: Allocation | None = None
+        while low < high:
+            middle = (low + high) // 2
+            one = Search(self._field(), job, need, partition, ends=ends[middle])
+            found = one.find() if self.licenses.choose(need, one.ends) is not None else None
+            if found is None:
+                high = middle
+            else:
+                search, allocation, low = one, found, middle + 1
+        return search, allocation
 
     def _too_few(self, need: Need, partition: Partition) -> bool:
         """Whether even all CPUs that are free anywhere do not make up the job; asked once somebody waits, as it counts them."""
@@ -204,7 +227,9 @@ class _Pass:
                 self.timeline.take(usage, search.ends, inside=job.request.reservation)
         self.licenses.pools.take(allocation.licenses, search.ends)
         policy_limits.propose(self.view, job, allocation)
-        self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation))
+        seconds = int(search.ends - self.now)
+        shorter = job.request.time_min is not None and (job.time_limit < 0 or seconds < job.time_limit)
+        self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation, time_limit=_in_minutes(seconds, job) if shorter else None))
 
     def _no_room(self, job: Job, need: Need, partition: Partition) -> Refusal:
         refusal = unavailable(self.terrain, need, partition)
@@ -325,6 +350,11 @@ class _Pass:
             if found is not None and found.start <= latest and job.id not in self.plan.forecasts:
                 self.timeline.keep(found, inside=job.request.reservation)
                 self.forecast(job, partition, found)
+
+
+def _in_minutes(seconds: int, job: Job) -> int:
+    """A shortened limit in whole minutes as far as the shortest one that the job allows lets it."""
+    return max(seconds // 60 * 60, job.request.time_min or 0)
 
 
 def _counted(placement: Placement, partition: str) -> Allocation:

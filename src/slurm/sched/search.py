@@ -70,16 +70,19 @@ def _enough(tasks: Array, need: Need) -> bool:
 
 
 class Search:
-    """Room for `job` in `partition`; `find` may be called for task after task, each found allocation having been taken."""
+    """Room for `job` in `partition`; `find` may be called for task after task, each found allocation having been taken.
 
-    def __init__(self, field: Field, job: Job, need: Need, partition: Partition) -> None:
+    `ends`: when it will be over, in seconds since the epoch, if not at its time limit.
+    """
+
+    def __init__(self, field: Field, job: Job, need: Need, partition: Partition, *, ends: float | None = None) -> None:
         self.field = field
         self.job = job
         self.need = need
         self.partition = partition
         self.settings: Settings = field.terrain.view.settings
         self.per_cpu = jobs_per_cpu(job, partition) if partition.oversubscribe != "NO" else 1
-        self.ends = field.now + length(job)
+        self.ends = field.now + length(job) if ends is None else ends
         self.limits = self._limits()
         self.alone_from = 0
         self.counted = False  # whether the board's counts tell which nodes to look at

@@ -8,7 +8,7 @@ beginning and at each step down within. Cluster-wide counts stand beside the nod
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import NamedTuple
 
@@ -118,6 +118,11 @@ class Timeline:
     def narrow(self) -> bool:
         """Whether anything is kept at all: otherwise what is free now may be had for any length of time."""
         return bool(self._holds)
+
+    @property
+    def downs(self) -> Sequence[float]:
+        """When something is kept from, in order. Not to be changed."""
+        return self._downs
 
     def take(self, usage: Usage, end: float, *, inside: str = "") -> None:
         """A job starts now and is expected to end at `end`; the board knows already."""

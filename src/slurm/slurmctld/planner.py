@@ -283,7 +283,7 @@ class Planner:
         started = 0
         for proposal in proposals:
             try:
-                event = cluster.starting(proposal.job, proposal.task, proposal.allocation, now)
+                event = cluster.starting(proposal.job, proposal.task, proposal.allocation, now, proposal.time_limit)
                 if event is None:
                     log.debug("proposal for job %s is out of date", proposal.job)
                     continue

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from slurm.core import requeue
 from slurm.core.cluster import Cluster
 from slurm.model.ids import NodeName
 from slurm.model.job import Job
+from slurm.model.states import JobState
 from slurm.sched.need import Needs
 from slurm.sched.plan import plan, plan_one
 from slurm.sched.search import MANY_NODES, Field, Search
@@ -164,3 +166,52 @@ def test_a_job_for_several_nodes_does_not_look_at_each_node_by_itself_on_a_large
     found = search.find()
     assert found is not None and found.cpu_count == 10
     assert len(looked) < MANY_NODES
+
+
+def head_in(c: Cluster, seconds: int) -> None:
+    """A job that waits for the whole of cn01, which is half free until then."""
+    busy(c, "cn01", 8, seconds)
+    b.submit(c, ntasks=16, time_limit=1000)
+
+
+def test_with_time_min_a_job_starts_with_as_much_time_as_the_first_blocked_one_leaves_it() -> None:
+    c = b.cluster(1)
+    head_in(c, 1000)
+    job = b.submit(c, ntasks=4, time_limit=5000, time_min=300)
+    [proposal] = plan(c, b.T0).proposals
+    assert (proposal.job, proposal.time_limit) == (job.id, 960), "1,000 s in whole minutes"
+    event = c.starting(proposal.job, None, proposal.allocation, b.T0, proposal.time_limit)
+    assert event is not None
+    c.apply(event)
+    assert job.time_limit == 960 and c.expected_end(job) == b.T0 + 960
+
+
+def test_no_job_is_cut_below_its_time_min_nor_without_need_nor_in_a_pass_without_backfill() -> None:
+    c = b.cluster(1)
+    head_in(c, 1000)
+    b.submit(c, ntasks=4, time_limit=5000, time_min=1001)
+    assert started(c) == []
+    fits = b.submit(c, ntasks=4, time_limit=800, time_min=10)
+    assert [(one.job, one.time_limit) for one in plan(c, b.T0).proposals] == [(fits.id, None)]
+    assert plan(c, b.T0, depth=9, backfill=False).proposals == []
+
+
+def test_all_elements_of_an_array_are_cut_alike() -> None:
+    c = b.cluster(1)
+    head_in(c, 1000)
+    b.submit(c, array="0-9", ntasks=2, time_limit=5000, time_min=60)
+    assert [one.time_limit for one in plan(c, b.T0).proposals] == [960] * 4
+
+
+def test_a_job_that_was_cut_has_its_own_limit_again_when_it_runs_again() -> None:
+    c = b.cluster(1, requeue_delay=0)
+    head_in(c, 1000)
+    job = b.submit(c, ntasks=4, time_limit=5000, time_min=300, requeue=True)
+    [proposal] = plan(c, b.T0).proposals
+    event = c.starting(proposal.job, None, proposal.allocation, b.T0, proposal.time_limit)
+    assert event is not None and c.starting(proposal.job, None, proposal.allocation, b.T0, 299) is None
+    c.apply(event)
+    for again in requeue.requeue(c, [str(job.id)], b.ROOT, b.T0 + 5):
+        c.apply(again)
+    b.free(c, job, at=b.T0 + 6)
+    assert job.state is JobState.PENDING and job.time_limit == 5000
