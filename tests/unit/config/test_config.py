@@ -126,7 +126,7 @@ def test_the_seeds_configuration_loads_unchanged_and_warns_of_what_is_not_carrie
     assert [(p.name, len(p.nodes), p.max_time, p.default) for p in conf.partitions] == [
         ("gpu", 32, 604800, True), ("interactive", 4, 7200, False), ("batch", 28, 604800, False)]
     warned = [line.split(": ")[1].split()[0] for line in conf.warnings]
-    assert {"HealthCheckProgram", "ResumeProgram", "SuspendProgram",
+    assert {"JobSubmitPlugins", "HealthCheckProgram", "ResumeProgram", "SuspendProgram",
             "AutoDetect"} <= set(warned)
     assert not {"KillWait", "MaxJobCount", "MpiDefault", "InactiveLimit", "SuspendTimeout", "GresTypes"} & set(warned)
 
@@ -149,10 +149,22 @@ def test_files_beside_it_and_included_ones_are_read_from_its_folder(tmp_path: Pa
     (tmp_path / "slurm.conf").write_text("SlurmctldHost=head\nGresTypes=gpu\nInclude nodes.conf\nPartitionName=p Nodes=ALL\n")
     (tmp_path / "nodes.conf").write_text("NodeName=n1 Gres=gpu:1\n")
     (tmp_path / "gres.conf").write_text("Name=gpu File=/dev/nvidia0\n")
-    (tmp_path / "cgroup.conf").write_text("ConstrainCores=yes\n")
+    (tmp_path / "cgroup.conf").write_text("ConstrainCores=yes\nAllowedRAMSpace=98.5\n")
     conf = load(str(tmp_path / "slurm.conf"))
     assert conf.devices("n1")[0].file == "/dev/nvidia0"
+    assert (conf.cgroup.cores, conf.cgroup.devices, conf.cgroup.allowed_ram) == (True, False, 98.5)
     assert conf.warnings == [f"{tmp_path}/slurm.conf: cgroup.conf constrains jobs, which has no effect without task/cgroup in TaskPlugin"]
+
+
+@pytest.mark.parametrize(("text", "wrong"), [
+    ("ConstrainCores=perhaps", "valid: YES, NO"), ("AllowedRAMSpace=-1", "valid: a percentage"), ("MemorySwappiness=101", "from 0 to 100"),
+    ("CgroupPlugin=cgroup/v3", "valid: cgroup/v1")])
+def test_a_wrong_value_in_cgroup_conf_is_told_with_its_line(tmp_path: Path, text: str, wrong: str) -> None:
+    (tmp_path / "slurm.conf").write_text("SlurmctldHost=head\nNodeName=n1\nPartitionName=p Nodes=ALL\n")
+    (tmp_path / "cgroup.conf").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(str(tmp_path / "slurm.conf"))
+    assert f"{tmp_path}/cgroup.conf:1: " in str(caught.value.lines()) and wrong in str(caught.value.lines())
 
 
 def test_a_missing_file_says_what_to_do() -> None:
