@@ -47,6 +47,7 @@ bench: $(VENV)/.installed
 # Half an hour of faults on a cluster of machines made of namespaces, as root; docs/reliability.md says what was tried and found.
 campaign: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m pytest tests/system -m slow
+	! command -v qemu-system-x86_64 >/dev/null || tests/campaign/in_virtual_machine $(PY) -m pytest -q tests/cluster/slurmd/test_confinement.py -k process_in
 	$(PY) -m tests.campaign --seconds 1800 --report docs/reliability.md
 
 # The fuzzers for long; FUZZ_SEED=N begins elsewhere. That they find what they should: planted faults, one by one, in a copy of the sources.

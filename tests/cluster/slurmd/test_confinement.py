@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from slurm.config.cgroup import CgroupConf
+from slurm.config.gres import GresDevice
 from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import ConfigError
 from slurm.model.ids import NodeName
@@ -20,7 +21,8 @@ from slurm.slurmd import cgroup_places
 from slurm.slurmd.cgroup_places import Mount, Places
 from slurm.slurmd.confining import Confining
 from slurm.slurmd.stepd import cgroup
-from slurm.slurmd.stepd.confinement import Confined, Memory
+from slurm.slurmd.stepd.confinement import Confined, Memory, confine, group_of
+from slurm.slurmd.stepd.folder import BATCH, StepRecord
 from tests.cluster.slurmd.conftest import Run, Stage
 from tests.cluster.slurmd.test_steps import Srun
 
@@ -137,6 +139,40 @@ def test_a_job_sees_its_own_devices_and_none_of_another(run: Run, plugin: str) -
         assert srun.out[0].split() == [b"full", b"urandom"]
 
     run(scene, conf=TASK_CGROUP + "GresTypes=gpu\n")
+
+
+@pytest.mark.parametrize("plugin", ["cgroup/v1", "cgroup/v2"])
+def test_a_process_in_a_steps_groups_has_what_the_step_has_and_no_more(plugin: str) -> None:
+    """Without a slurmd, on whichever version there is: `tests/campaign/in_virtual_machine` runs it where there is version 2 only."""
+    conf = CgroupConf(ram=True, swap=True, cores=True, devices=True, plugin=plugin)
+    places = Places(f"slurm_py_test_{os.getpid()}", conf)
+    holding = places.holding()
+    try:
+        confining = Confining(conf, places, 1000, [GresDevice("gpu", "", "/dev/zero", [], 0, 1), GresDevice("gpu", "", "/dev/full", [], 1, 1)])
+    except ConfigError as error:
+        for path in places.made:
+            cgroup.remove_empty(path)
+        pytest.skip(error.message)
+    last = max(os.sched_getaffinity(0))
+    record = StepRecord(1, 1, BATCH, "cn01", 0, 0, "root", [], {}, "/", {})
+    folder, given = confining.of(holding, record.key.job_name, 60, 60, [last], ["/dev/full"])
+    record = record._replace(cgroup=folder, confined=given)
+    group = group_of(record)
+    try:
+        confine(group, record)
+        confine(group, record)  # again: nothing happens
+        looks = "import os; os.sched_setaffinity(0, range(1024)); print(os.sched_getaffinity(0)); open('/dev/full').close(); open('/dev/zero')"
+        seen = subprocess.run([sys.executable, "-S", "-c", looks], preexec_fn=group.enter, capture_output=True, text=True, check=False)
+        assert seen.stdout.split() == [f"{{{last}}}"] and "Operation not permitted: '/dev/zero'" in seen.stderr
+        assert subprocess.run(["head", "-c", "30M", "/dev/urandom"], preexec_fn=group.enter, stdout=subprocess.DEVNULL, check=False).returncode == 0
+        assert group.killed_for_memory() == 0
+        greedy = subprocess.run([sys.executable, "-S", "-c", "bytearray(90 << 20)"], preexec_fn=group.enter, check=False)
+        assert (greedy.returncode, group.killed_for_memory()) == (-9, 1)
+    finally:
+        group.remove()
+        for path in places.made:
+            cgroup.remove_empty(path)
+    assert not [path for path in (*places.made, *group.folders) if os.path.exists(path)]
 
 
 def test_what_the_kernel_cannot_do_keeps_slurmd_from_starting_and_says_what_would_help(monkeypatch: pytest.MonkeyPatch) -> None:
