@@ -104,6 +104,7 @@ class _Pass:
         self.timeline: Timeline | None = None
         self.blocked: set[str] = set()
         self.kept: Counter[str] = Counter()  # by partition, for how many jobs their start is kept
+        self.most_starts = view.settings.backfill_max_starts if backfill else view.settings.sched_max_starts
         self.quotas = Quotas(view.settings, backfill=backfill)
         self.licenses = LicensePools(view, now, backfill=backfill)
         self.behind: list[tuple[Job, Need, Partition]] = []
@@ -330,9 +331,7 @@ class _Pass:
 
     def _cut_short(self, looked: int, over: Callable[[], bool]) -> bool:
         """Whether the pass has started as many as it may, or taken as long; the clock is looked at now and then."""
-        settings = self.view.settings
-        most = settings.backfill_max_starts if self.backfill else settings.sched_max_starts
-        if most and len(self.plan.proposals) >= most:
+        if self.most_starts and len(self.plan.proposals) >= self.most_starts:
             self.plan.ended_by = "bf_max_job_start" if self.backfill else "max_job_start"
             return True
         if looked % LOOKS == LOOKS - 1 and over():

@@ -45,6 +45,8 @@ class Quotas:
         """Why this pass does not look for room for the job in this partition; None when it does, which is counted."""
         if partition.name in self._stopped:
             return _STOPPED
+        if not self._rows:
+            return None
         keys: list[Key] = []
         for name, most, of in self._rows:
             key = name, of(job, partition)

@@ -11,9 +11,14 @@ from slurm.model.states import Reason
 
 CURES = ("JobUpdated", "PartitionUpdated", "Configured")
 
+EVERYBODY = ("", "ALL")
+"""What most partitions say: asked of every waiting job in every pass, so it is looked for first."""
+
 
 def closed(scene: Scene, job: Job, partition: Partition, now: float) -> bool:
     """Whether the partition is not for the job's account or QOS."""
+    if partition.allow_accounts in EVERYBODY and partition.allow_qos in EVERYBODY and not (partition.deny_accounts or partition.deny_qos):
+        return False
     return bool(forbidden(job.request, partition))
 
 

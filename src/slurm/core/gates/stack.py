@@ -39,9 +39,12 @@ GATES: tuple[Gate, ...] = (
 )
 
 
+_OF_THE_CLUSTER = tuple(gate for gate in GATES if not gate.own)
+
+
 def refuse(scene: Scene, job: Job, partition: Partition, now: float) -> Refusal | None:
     """Why this job may not start in this partition, whatever is free there; None when nothing is against it."""
-    for gate in GATES:
+    for gate in _OF_THE_CLUSTER if eligible(job) else GATES:
         if gate.closed(scene, job, partition, now):
             return gate.refusal(scene, job, partition, now)
     return None
