@@ -100,6 +100,10 @@ def _wants_associations(entity: str, line: Line) -> bool:
     return bool(line.which.clusters or line.which.partitions or line.which.parents or (entity == USER and line.which.accounts))
 
 
+Place = tuple[tuple[int, str, str], ...]
+"""What associations are sorted by: a step for each account on the way down."""
+
+
 class Tree:
     """Associations with what holds at each, in the order of their trees."""
 
@@ -109,6 +113,7 @@ class Tree:
         if which.users:  # theirs, and the accounts above them
             wanted.users = [*which.users, ""]
         self._records = cast("list[Association]", door.records(ASSOCIATION, wanted))
+        self._paths: dict[int, Place] = {}
         self._book = Book()
         self._book.take(cast("list[PolicyRecord]", self._records))
 
@@ -125,14 +130,21 @@ class Tree:
                 association=record, standing=standing, parent=above.account if above is not None and not record.user else "",
                 depth=len(standing.lineage) - 1 if standing is not None else 0, inherits="wopinheritance" not in self._line.flags and "woplimits" not in self._line.flags)
 
-    def _place(self, record: Association) -> tuple[str, tuple[tuple[int, str, str], ...]]:
+    def _place(self, record: Association) -> tuple[str, Place]:
         """Under each account its users, then the accounts below it, by name."""
-        path: list[tuple[int, str, str]] = []
-        one: Association | None = record
-        while one is not None:
-            path.append((0, one.user, one.partition) if one.user else (1, one.account, ""))
-            one = self._book.associations.get(one.parent)
-        return record.cluster, tuple(reversed(path))
+        return record.cluster, (*self._path(record.parent), _step(record))
+
+    def _path(self, association: int) -> Place:
+        """From the root down to an account."""
+        found = self._paths.get(association)
+        if found is None:
+            one = self._book.associations.get(association)
+            found = self._paths[association] = (*self._path(one.parent), _step(one)) if one is not None else ()
+        return found
+
+
+def _step(one: Association) -> tuple[int, str, str]:
+    return (0, one.user, one.partition) if one.user else (1, one.account, "")
 
 
 def _fits(entry: Entry, which: Which) -> bool:

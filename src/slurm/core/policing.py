@@ -13,10 +13,10 @@ def on_changed(state: ClusterState, event: e.PolicyChanged) -> list[Effect]:
     """Take records over, or keep them until the last part of a whole policy comes."""
     policy = state.policy
     if event.staged:
-        policy.staged += event.records
+        policy.stage(event.records)
         return []
-    staged, policy.staged = policy.staged, []
-    counting.change(state, [*staged, *event.records] if event.whole else event.records, event.at, whole=event.whole)
+    staged = policy.unstage()
+    counting.change(state, event.records, event.at, whole=staged if event.whole else None)
     for reset in event.resets:
         if reset.association:
             counting.reset(state, reset.association, event.at)

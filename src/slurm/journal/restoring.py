@@ -75,7 +75,8 @@ def _restore_policy(cluster: Cluster, found: dict[str, list[Any]]) -> None:
     """Before the jobs, which are counted under it as they are indexed."""
     [own] = found[CLUSTER]
     policy = cluster.policy
-    policy.staged, policy.usage_since = own.staged, own.usage_since
+    policy.stage(own.staged)
+    policy.usage_since = own.usage_since
     policy.usage.half_life, policy.usage.lasting = own.half_life, frozenset(own.lasting)
     policy.usage.counters = {row.key: row.counters for row in found["usage"]}
     policy.charges = {charge.job: charge for charge in found["charge"]}

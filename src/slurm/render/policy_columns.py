@@ -6,6 +6,7 @@ A row is an `Entry`: a record and what belongs to it. Texts are as Slurm writes 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from slurm.core.policy.book import Standing
@@ -79,6 +80,8 @@ def _tres(key: str) -> Callable[[Entry], str]:
 
 def shown_tres(amounts: Mapping[str, int]) -> str:
     """Limits by TRES; of 0 is a limit too."""
+    if not amounts:
+        return ""
     positive = tres.show(amounts).split(",") if any(amounts.values()) else []
     return ",".join([*positive, *(f"{name}=0" for name, amount in amounts.items() if not amount)])
 
@@ -123,12 +126,17 @@ def _shares(one: Association) -> str:
     return "parent" if one.shares == SHARES_OF_PARENT else str(one.shares)
 
 
+@lru_cache(maxsize=1024)
+def _in_order(names: frozenset[str]) -> list[str]:
+    return sorted(names)
+
+
 def effective_qos(entry: Entry) -> list[str]:
     """The QOS that may be used there, in order of their names."""
     if entry.association is None:
         return []
     if entry.standing is not None and entry.inherits:
-        return sorted(entry.standing.qos)
+        return _in_order(entry.standing.qos)
     return sorted([*(entry.association.qos or ()), *entry.association.qos_changes])
 
 

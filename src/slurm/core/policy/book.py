@@ -5,7 +5,7 @@ Here is what was decided; what is in use is counted in `tally`, what was used in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import NamedTuple, TypeVar
 
 from slurm.model import limits as rows
@@ -42,6 +42,7 @@ class Book:
         self.wckeys: dict[int, Wckey] = {}
         self.generation = 0
         """Another number whenever something changes."""
+        self._names: set[str] = set()
         self._coordinated: dict[str, frozenset[str]] = {}
         self._limit_accrual: set[int] = set()  # associations that do
         self._by_name: dict[tuple[str, str, str], int] = {}
@@ -59,9 +60,9 @@ class Book:
         """Whether some QOS has limits in percent."""
         return any("Relative" in one.flags for one in self.qos.values())
 
-    def names(self) -> list[str]:
-        """What `name_of` calls each record."""
-        return [name_of(record) for record in self.records()]
+    def names(self) -> Set[str]:
+        """What `name_of` calls each record; not to be changed."""
+        return self._names
 
     def records(self) -> list[PolicyRecord]:
         """All of it."""
@@ -79,6 +80,7 @@ class Book:
     def take(self, records: Iterable[PolicyRecord]) -> None:
         """Put records in the place of those of the same key; deleted ones go."""
         for record in records:
+            (self._names.discard if record.deleted else self._names.add)(name_of(record))
             if isinstance(record, Association):
                 self._put_association(record)
             elif isinstance(record, Wckey):
@@ -181,11 +183,15 @@ def name_of(record: PolicyRecord) -> str:
 
 
 def _stand(one: Association, above: Standing | None) -> Standing:
-    qos = set(one.qos) if one.qos is not None else set(above.qos if above is not None else ())
-    for change in one.qos_changes:
-        (qos.discard if change.startswith("-") else qos.add)(change.lstrip("+-"))
-    inherited = {key: values for key, values in above.limits.items() if key in _INHERITED} if above is not None else {}
-    limits = inherited | {key: inherited.get(key, {}) | values for key, values in one.limits.items()}
+    qos: Set[str] = frozenset(one.qos) if one.qos is not None else above.qos if above is not None else frozenset()
+    if one.qos_changes:
+        qos = set(qos)
+        for change in one.qos_changes:
+            (qos.discard if change.startswith("-") else qos.add)(change.lstrip("+-"))
+    inherited = above.limits if above is not None else {}  # shared where nothing is added: most have nothing of their own
+    if not inherited.keys() <= _INHERITED:
+        inherited = {key: values for key, values in inherited.items() if key in _INHERITED}
+    limits = inherited | {key: inherited.get(key, {}) | values for key, values in one.limits.items()} if one.limits else inherited
     return Standing(
         (one.id, *(above.lineage if above is not None else ())), limits, frozenset(qos),
         one.default_qos or (above.default_qos if above is not None else ""),

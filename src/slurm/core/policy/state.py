@@ -46,6 +46,7 @@ class Policy:
         self.usage = Usage()
         self.charges: dict[JobId, Charge] = {}
         self.staged: list[PolicyRecord] = []
+        self._coming = Book()  # what is staged, put in order part by part
         self.usage_since = 0.0
         """When PriorityUsageResetPeriod set usage back last, or was first heard of; 0: it was not yet."""
         self.ages = True
@@ -58,6 +59,17 @@ class Policy:
     def known(self) -> bool:
         """Whether any policy ever came."""
         return self.book.generation > 0
+
+    def stage(self, records: Iterable[PolicyRecord]) -> None:
+        """One more part of a whole new policy came."""
+        part = list(records)
+        self.staged += part
+        self._coming.take(part)
+
+    def unstage(self) -> Book:
+        """Nothing is staged any more; what was."""
+        self.staged, coming, self._coming = [], self._coming, Book()
+        return coming
 
     def bounds(self, job: Job, partition: Partition | None, totals: Callable[[Partition | None], dict[str, int]], generation: int) -> tuple[Bound, ...]:
         """The limits that a job meets in a partition. `totals`: what a partition, or (None) the cluster, has, as of `generation`."""
@@ -183,19 +195,21 @@ def limit_of(job: Job) -> float:
     return job.start_time + job.suspended_seconds + seconds
 
 
-def change(state: State, records: Iterable[PolicyRecord], at: float, *, whole: bool) -> None:
-    """Take records over; `whole`: what is not among them is gone. What waits and runs is counted anew where that changes under what it counts."""
+def change(state: State, records: Iterable[PolicyRecord], at: float, *, whole: Book | None = None) -> None:
+    """Take records over; `whole`: this and they are all there is. What waits and runs is counted anew where that changes under what it counts."""
     policy = state.policy
     records = list(records)
-    moved = whole or not policy.known or any(_moves(policy.book, record) for record in records)
+    moved = whole is not None or not policy.known or any(_moves(policy.book, record) for record in records)
     aged = policy.ages
-    if whole:
-        generation = policy.book.generation
-        state.unsaved.policy.update(name_of(record) for record in policy.book.records())
-        policy.book = Book()
-        policy.book.generation = generation
-    policy.book.take(records)
-    state.unsaved.policy.update(name_of(record) for record in records)
+    if whole is not None:
+        whole.take(records)
+        whole.generation = policy.book.generation + 1
+        state.unsaved.policy.update(policy.book.names())
+        state.unsaved.policy.update(whole.names())
+        policy.book = whole
+    else:
+        policy.book.take(records)
+        state.unsaved.policy.update(name_of(record) for record in records)
     policy.usage_since = policy.usage_since or at
     configured(state, at)
     if moved or policy.ages != aged:
