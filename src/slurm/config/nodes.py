@@ -173,7 +173,7 @@ def _nodes_of(record: Record, line: Settled, port: int, problems: list[Problem],
     addresses = _dealt("NodeAddr", line, names, hostnames, problems, origin)
     broadcast = _dealt("BcastAddr", line, names, [""] * len(names), problems, origin)
     ports = _ports(line, names, port, problems, origin)
-    boards, sockets, cores, threads, cpus = _topology(record, line, warnings)
+    boards, sockets, cores, threads, cpus = _topology(record, line, problems, warnings)
     memory, disk, weight = line.number("RealMemory"), line.number("TmpDisk"), line.number("Weight")
     state, reason, gres = line.text("State"), line.text("Reason"), line.text("Gres")
     features = line.words("Features")
@@ -213,7 +213,7 @@ def _ports(line: Settled, names: list[str], port: int, problems: list[Problem], 
     return [int(each) for each in dealt]
 
 
-def _topology(record: Record, line: Settled, warnings: list[str]) -> tuple[int, int, int, int, int]:
+def _topology(record: Record, line: Settled, problems: list[Problem], warnings: list[str]) -> tuple[int, int, int, int, int]:
     """Boards, sockets of the node, cores a socket, threads a core, CPUs; what is missing follows from what is written."""
     origin = record.origin
     boards, cores, threads = (max(line.number(key), 1) for key in ("Boards", "CoresPerSocket", "ThreadsPerCore"))
@@ -230,6 +230,9 @@ def _topology(record: Record, line: Settled, warnings: list[str]) -> tuple[int, 
     if not written and cpus:
         sockets = max(cpus // (cores * threads), 1)
     whole = sockets * cores * threads
+    if max(cpus or 0, whole) > values.MAX_CORES:
+        problems.append(Problem(origin, f"NodeName={name} has {max(cpus or 0, whole)} CPUs", f"a node has at most {values.MAX_CORES}"))
+        return 1, 1, 1, 1, 1
     if not cpus:
         return boards, sockets, cores, threads, whole
     if cpus not in (sockets, sockets * cores, whole):

@@ -98,6 +98,10 @@ class Gate:
             self._strangers[guest] = None
         return True
 
+    def goes_first(self, uid: int) -> bool:
+        """Whether a user is never bounded by a share."""
+        return self._first(uid)
+
     def is_node(self, address: str, port: int) -> bool:
         """Whether a connection comes from a configured node and from a port that only root has there."""
         return port < PRIVILEGED_PORTS and address in self.nodes

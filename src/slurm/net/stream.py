@@ -22,7 +22,7 @@ from slurm.model.errors import NotNow, NotPermitted, ProtocolError, SlurmError, 
 from slurm.net.framing import FrameBuffer
 from slurm.net.gate import Gate
 from slurm.net.peer import OnMessage, Peer
-from slurm.net.shares import Share
+from slurm.net.shares import Holder, Share
 from slurm.net.tls import Party, Tls, Trust
 from slurm.wire import frames, step_io
 from slurm.wire.credentials import Identity
@@ -63,6 +63,12 @@ class Relayed(NamedTuple):
     require: Callable[[], None]
     confined_to: str = ""
     unelevated: bool = False
+
+
+def _holder(relayed: Relayed, gate: Gate) -> Holder:
+    """Whose share a relayed connection counts in: its user's; but who goes before others elsewhere does not do so where a compute node says who it is."""
+    uid = relayed.identity.uid
+    return f"{relayed.via}, for uid {uid}," if relayed.unelevated and gate.goes_first(uid) else uid
 
 
 class Stream(asyncio.Protocol):
@@ -115,7 +121,7 @@ class Stream(asyncio.Protocol):
         node = bool(address) and self._gate.is_node(source, port)
         if node:
             self._patience *= _NODES_PATIENCE
-        holder = relayed.identity.uid if relayed is not None else uid if local else f"node {source}" if node else source
+        holder = _holder(relayed, self._gate) if relayed is not None else uid if local else f"node {source}" if node else source
         if not self._gate.enter(self, holder, first=node):
             self._leaving = True
             self._transport.abort()

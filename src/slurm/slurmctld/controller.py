@@ -219,6 +219,10 @@ class Controller:
         """Whether this uid may administrate the cluster."""
         return uid == 0 or uid in self.operators
 
+    def goes_first(self, session: Session) -> bool:
+        """Whether what a caller asks is done before what others ask: an operator, but not where a compute node speaks for him."""
+        return self.is_operator(session.caller.uid) and not session.peer.unelevated
+
     def mail_warnings(self, mail_type: str) -> list[str]:
         """What somebody is told who asks for mail where none is sent."""
         why = self.why_no_mail() if wishes(mail_type) else ""
@@ -296,8 +300,8 @@ class Controller:
     def _read_environment(self, digest: Digest) -> dict[str, str]:
         return msgspec.json.decode(self.payload(digest), type=dict[str, str])
 
-    async def looked_beside(self, work: Callable[[], Message], heavy: bool, uid: int) -> Message | bytes:
-        """The reply of `work` for this user, made in a process beside when it is heavy."""
+    async def looked_beside(self, work: Callable[[], Message], heavy: bool, session: Session) -> Message | bytes:
+        """The reply of `work` for this caller, made in a process beside when it is heavy."""
         if not heavy:
             return work()
 
@@ -307,7 +311,7 @@ class Controller:
             except SlurmError as error:
                 return _json.encode(failure(error))
 
-        return await self.beside.run(encoded, uid, first=self.is_operator(uid))
+        return await self.beside.run(encoded, session.caller.uid, first=self.goes_first(session))
 
     def dynamic_values(self) -> dict[str, str]:
         """What `scontrol show config` shows besides the configuration."""

@@ -75,9 +75,9 @@ async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message
             if ctl.past is None:
                 raise Unsupported(message="Slurm accounting storage is disabled", hints=[
                     "AccountingStorageType=accounting_storage/slurmdbd in slurm.conf and a slurmdbd keep what jobs did"])
-            return await ctl.past.ask(uid, payload, unelevated=session.peer.unelevated, first=ctl.is_operator(uid) and not session.peer.unelevated)
+            return await ctl.past.ask(uid, payload, unelevated=session.peer.unelevated, first=ctl.goes_first(session))
         try:
-            request, kept = await read_any(payload, ctl.cluster.settings, ctl.reading, uid, first=ctl.is_operator(uid))
+            request, kept = await read_any(payload, ctl.cluster.settings, ctl.reading, uid, first=ctl.goes_first(session))
         except SlurmError as error:
             ctl.complaints.warning(f"uid {uid}", f"sent what is no valid request: {'; '.join(error.lines())}")
             raise

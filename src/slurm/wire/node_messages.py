@@ -295,7 +295,7 @@ class ReconfigureNode(Message):
     """slurmd, read your configuration again; `kill_wait` and `heartbeat` as in NodeAccepted."""
 
     kill_wait: Wait
-    heartbeat: Moment
+    heartbeat: Beat
 
 
 class LaunchStep(Message):

@@ -132,6 +132,27 @@ def test_a_node_with_an_administrators_job_has_none_of_his_rights(play: Play) ->
     play(scene)
 
 
+def test_root_on_a_node_goes_before_nobody(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        node = await stage.node("cn01")
+        await _job_on(stage, ROOT)
+        gate = stage.server._gate
+        gate.limits = gate.limits._replace(places=20, strangers=10, user_places=0.5)
+        await _job_on(stage, BOB)
+        theirs = node.relay(BOB)
+        theirs.say("Ping")
+        await stage.until(lambda: theirs.heard)
+        flood = [node.relay(ROOT) for _ in range(100)]
+        for command in flood:
+            command.say("Ping")
+        await stage.until(lambda: all(command.heard or command.gone for command in flood))
+        theirs.say("Ping")
+        await stage.until(lambda: len(theirs.heard) == 2)
+        assert all(not guest.share.first for guest in gate.guests), "a compute node says that it is root"
+
+    play(scene)
+
+
 def test_a_job_of_root_lets_its_node_act_on_that_job_and_on_nothing_else(play: Play) -> None:
     async def scene(stage: Stage) -> None:
         node = await stage.node("cn01")

@@ -177,3 +177,10 @@ def test_a_partition_reads_its_limits_in_our_units() -> None:
 def test_a_state_that_changes_nothing_is_warned_of() -> None:
     warnings = conf_of("NodeName=a CPUs=1 State=CLOUD", "PartitionName=p Nodes=ALL\n").warnings
     assert any("State=CLOUD is not carried out yet" in line for line in warnings)
+
+
+@pytest.mark.parametrize("written", ["CPUs=65537", "Sockets=1000 CoresPerSocket=1000 ThreadsPerCore=2", "Boards=99999999999"])
+def test_a_node_of_more_cpus_than_a_set_of_them_holds_is_refused(written: str) -> None:
+    said = " ".join(refused(f"NodeName=big {written}"))
+    assert "NodeName=big has" in said and "a node has at most 65536" in said
+    assert node("NodeName=big CPUs=65536").cpus == 65536

@@ -3,8 +3,11 @@
 import msgspec
 import pytest
 
-from slurm.model import msgpack
+from slurm.model import bounds, msgpack
+from slurm.model.errors import InvalidRequest
+from slurm.model.settings import Settings
 from slurm.wire import messages, node_messages
+from slurm.wire.relay_messages import SackdAccepted
 
 
 def kinds(union: object) -> list[type]:
@@ -38,3 +41,12 @@ def test_a_node_message_comes_back_through_messagepack() -> None:
 def test_whatever_is_no_message_is_unreadable_and_nothing_else(payload: bytes) -> None:
     with pytest.raises(messages.UNREADABLE):
         msgspec.json.decode(payload, type=messages.Request)
+
+
+@pytest.mark.parametrize("beat", [0.0, -1.0, 1e300, float("nan"), 90_000.0])
+@pytest.mark.parametrize("kind", [node_messages.ReconfigureNode, node_messages.NodeAccepted, SackdAccepted], ids=lambda kind: kind.__name__)
+def test_a_heartbeat_out_of_bounds_is_refused_in_every_message_that_tells_one(kind: type[msgspec.Struct], beat: float) -> None:
+    told = {"ReconfigureNode": {"kill_wait": 30}, "NodeAccepted": {"kill_wait": 30}, "SackdAccepted": {}}[kind.__name__]
+    with pytest.raises(InvalidRequest) as caught:
+        bounds.check(kind(heartbeat=beat, **told), Settings())
+    assert "heartbeat" in " ".join(caught.value.lines())

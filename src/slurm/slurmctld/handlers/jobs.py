@@ -82,7 +82,7 @@ async def on_test(ctl: Controller, session: Session, message: m.TestJob) -> m.Me
             job_id=job.id, start=found.start, processors=found.allocation.cpu_count,
             nodes=hostlist.compress(found.allocation.nodes), partition=found.allocation.partition)
 
-    return await ctl.looked_beside(planned, len(ctl.cluster.nodes) + len(ctl.cluster.active) > PLANNED_BESIDE, session.caller.uid)
+    return await ctl.looked_beside(planned, len(ctl.cluster.nodes) + len(ctl.cluster.active) > PLANNED_BESIDE, session)
 
 
 async def on_cancel(ctl: Controller, session: Session, message: m.CancelJobs) -> m.Cancelled:

@@ -44,7 +44,7 @@ def _jobs(ctl: Controller, ids: Sequence[str], *, expand_arrays: bool) -> int:
 
 async def _answered(ctl: Controller, session: Session, microseconds: float, work: Callable[[], m.Message]) -> m.Message | bytes:
     """The answer of `work`, made in a process beside when it takes long."""
-    return await ctl.looked_beside(work, microseconds > MICROSECONDS, session.caller.uid)
+    return await ctl.looked_beside(work, microseconds > MICROSECONDS, session)
 
 
 async def on_list_jobs(ctl: Controller, session: Session, message: m.ListJobs) -> m.Message | bytes:

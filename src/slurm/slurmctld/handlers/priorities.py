@@ -34,7 +34,7 @@ async def on_list_shares(ctl: Controller, session: Session, message: m.ListShare
     def work() -> m.SharesListed:
         return m.SharesListed(cluster=name, shares=[one for one in shares_now(cluster, now, message.users, message.accounts) if sees(one.user, one.account)], tres=_tres(cluster))
 
-    return await ctl.looked_beside(work, A_SHARE * len(cluster.policy.book.associations) > MICROSECONDS, session.caller.uid)
+    return await ctl.looked_beside(work, A_SHARE * len(cluster.policy.book.associations) > MICROSECONDS, session)
 
 
 async def on_list_priorities(ctl: Controller, session: Session, message: m.ListPriorities) -> m.Message | bytes:
@@ -52,7 +52,7 @@ async def on_list_priorities(ctl: Controller, session: Session, message: m.ListP
                 "age": settings.priority_weight_age, "assoc": settings.priority_weight_association, "fairshare": settings.priority_weight_fair_share,
                 "jobsize": settings.priority_weight_job_size, "partition": settings.priority_weight_partition, "qos": settings.priority_weight_qos})
 
-    return await ctl.looked_beside(work, A_PRIORITY * len(cluster.pending) + A_SHARE * len(cluster.policy.book.associations) > MICROSECONDS, session.caller.uid)
+    return await ctl.looked_beside(work, A_PRIORITY * len(cluster.pending) + A_SHARE * len(cluster.policy.book.associations) > MICROSECONDS, session)
 
 
 def _seen_usage(cluster: ClusterState, caller: Caller) -> Callable[[str, str], bool]:

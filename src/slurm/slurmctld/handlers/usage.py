@@ -62,7 +62,7 @@ async def on_find(ctl: Controller, session: Session, message: m.FindUsage) -> m.
         for node in where:
             wanted.setdefault(node, []).append((entry.job.id, entry.job.attempt, entry.step.id))
         await breath.taken()
-    told = await ctl.links.usage.ask(wanted, pids=message.pids, uid=session.caller.uid, first=ctl.is_operator(session.caller.uid))
+    told = await ctl.links.usage.ask(wanted, pids=message.pids, uid=session.caller.uid, first=ctl.goes_first(session))
     answers: _Answers = {}
     for node, steps_now in told.steps.items():
         answers.update(((node, step.job, step.step), step) for step in steps_now)
