@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -44,7 +46,21 @@ def place(number):
     return number, job.global_rank, job.num_tasks
 executor = submitit.AutoExecutor(folder="submitit/%j")
 executor.update_parameters(timeout_min=5, slurm_partition="debug", tasks_per_node=2, nodes=1, name="two words", slurm_array_parallelism=2)
-print([job.results() for job in executor.map_array(place, [7, 8])])
+jobs = executor.map_array(place, [7, 8])
+print([job.results() for job in jobs])
+for job in jobs:
+    job.wait()
+import time
+while {job.get_info(mode="force")["State"] for job in jobs} != {"COMPLETED"}:
+    time.sleep(0.2)
+"""
+SNAKEFILE = """
+rule all:
+    input: "a.txt", "b.txt"
+rule one:
+    output: "{x}.txt"
+    resources: mem_mb=100, runtime=5
+    shell: "echo {wildcards.x} > {output}"
 """
 
 
@@ -87,10 +103,42 @@ def test_simple_slurm_submits_an_array_and_a_job_that_depends_on_it(cluster: Clu
 
 
 def test_submitit_gets_results_of_arrays_and_tasks_from_files(cluster: Cluster) -> None:
-    printed = ran(cluster, SUBMITIT)  # before the results it complains that there is no sacct
-    assert printed.splitlines(keepends=True)[-1] == "[[(7, 0, 2), (7, 1, 2)], [(8, 0, 2), (8, 1, 2)]]\n"
+    assert ran(cluster, SUBMITIT).splitlines(keepends=True)[-1] == "[[(7, 0, 2), (7, 1, 2)], [(8, 0, 2), (8, 1, 2)]]\n"
 
 
 def test_parsl_runs_its_workers_with_srun_on_every_node_of_a_block(cluster: Cluster) -> None:
     assert ran(cluster, PARSL) == "[0, 1, 4, 9] ['cn01', 'cn02']\n"
     cluster.until(lambda: not cluster.ok("squeue", "-h"), why="the block was not cancelled")
+
+
+def command(cluster: Cluster, *words: str, folder: str = ".") -> str:
+    """Run a command that a client brings; what it printed."""
+    path = os.pathsep.join((cluster.environment["PATH"], str(Path(sys.executable).parent)))
+    return cluster.ok("sh", "-c", f'cd {folder} && exec "$@"', "sh", str(Path(sys.executable).parent / words[0]), *words[1:], timeout=200, env={"PATH": path})
+
+
+def test_reportseff_shows_the_states_of_jobs_that_ended(cluster: Cluster) -> None:
+    good, _ = cluster.finish("-J", "good", "--wrap", "sleep 1")
+    bad, _ = cluster.finish("-J", "bad", "--wrap", "exit 3")
+    cluster.until(lambda: "FAILED" in command(cluster, "reportseff", "--no-color", bad), why="reportseff does not find the job")
+    lines = command(cluster, "reportseff", "--no-color", good, bad).splitlines()
+    assert {tuple(line.split()[:2]) for line in lines[1:]} == {(good, "COMPLETED"), (bad, "FAILED")}
+
+
+def test_slurm2sql_reads_every_job_into_its_database(cluster: Cluster) -> None:
+    job, _ = cluster.finish("--wrap", "true")
+
+    def known() -> list[tuple[object]]:
+        command(cluster, "slurm2sql", "s.db", "--", "-S", "now-1days")
+        with contextlib.closing(sqlite3.connect(cluster.work / "s.db")) as database:
+            return database.execute("SELECT State FROM slurm WHERE JobID = ?", (job,)).fetchall()
+
+    cluster.until(lambda: known() == [("COMPLETED",)], why="slurm2sql does not find the job")
+
+
+def test_snakemake_runs_its_rules_as_jobs_and_learns_of_their_ends(cluster: Cluster) -> None:
+    (cluster.work / "sm").mkdir()
+    (cluster.work / "sm" / "Snakefile").write_text(SNAKEFILE)
+    command(cluster, "snakemake", "--executor", "slurm", "-j", "2", "--default-resources", "slurm_account=root", "slurm_partition=debug",
+            "--slurm-init-seconds-before-status-checks", "3", folder="sm")
+    assert [(cluster.work / "sm" / name).read_text() for name in ("a.txt", "b.txt")] == ["a\n", "b\n"]

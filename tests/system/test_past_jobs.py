@@ -46,6 +46,7 @@ def test_arrays_cancelled_and_held_jobs_are_told_as_slurm_tells_them(cluster: Cl
     uid = cluster.ok("id", "-u").strip()
     _ended(cluster, held, f"CANCELLED by {uid}")
     assert _sacct(cluster, held, "start,elapsed") == [["None", "00:00:00"]]
+    assert held in {row[0] for row in _rows(cluster, "sacct", "-n", "-P", "-X", "-o", "jobid")}
     cluster.until(lambda: sorted(_rows(cluster, "sacct", "-n", "-P", "-X", "-j", array, "-o", "jobid,state,exitcode")) == [
         [f"{array}_0", "COMPLETED", "0:0"], [f"{array}_1", "FAILED", "1:0"], [f"{array}_2", "FAILED", "2:0"]], why="the array's tasks are not told")
     assert sorted(_rows(cluster, "sacct", "-n", "-P", "-X", "-j", f"{array}_[1-2]", "-s", "F", "-o", "jobid")) == [[f"{array}_1"], [f"{array}_2"]]

@@ -38,7 +38,7 @@ class Question(NamedTuple):
     def keeps(self, row: JobRow) -> JobRow | None:
         """The row with the steps that were asked for; None when it is not asked for at all."""
         if not self.references:
-            return row if row.job.eligible_time else None
+            return row if row.job.eligible_time or row.job.end_time else None
         found = [reference for reference in self.references if _means(reference, row)]
         if not found:
             return None

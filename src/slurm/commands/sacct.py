@@ -34,6 +34,14 @@ def _sacct(shell: Shell) -> int:
     if resolved.rest:
         raise OptionError("Unknown arguments:", exit_code=1, hints=[f"{word} is no option; jobs are named with -j" for word in resolved.rest])
     notes(shell, resolved)
+    if resolved.flag("completion"):
+        from slurm.commands import completion_log
+
+        for line in completion_log.lines(shell, resolved):
+            shell.stdout.write(f"{line}\n")
+        return 0
+    if resolved.settings.get("file") is not None:
+        raise OptionError("--file names a job completion log: add --completion", exit_code=1)
     from slurm.commands import past_jobs, past_jobs_report
 
     columns = past_jobs_report.columns(_format(resolved))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from slurm.options.option import Option
 
 _NO_FEDERATION = "there is no federation, so every job is local"
-_NO_COMPLETION = "what JobCompType wrote is not read back; without this option sacct shows the same jobs from accounting"
 _NO_HETJOBS = "there are no heterogeneous jobs, so every job is whole"
 
 
@@ -23,7 +22,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("batch-script", "B", help="print the script of the jobs of --jobs"),
     _option("brief", "b", help="only JobID, State and ExitCode"),
     _option("clusters", "M", "list", metavar="NAME,...", env="SLURM_CLUSTERS", help="jobs of these clusters, or all"),
-    _option("completion", "c", refused=_NO_COMPLETION, help="read the job completion log instead"),
+    _option("completion", "c", help="read the job completion log (JobCompType=jobcomp/filetxt) instead"),
     _option("constraints", "C", "list", metavar="NAME,...", help="jobs that asked for these features"),
     _option("delimiter", "", "text", metavar="TEXT", help="what --parsable and --parsable2 put between fields, instead of |"),
     _option("duplicates", "D", help="earlier lives of requeued jobs, and earlier jobs of the same id, too"),
@@ -32,7 +31,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("expand-patterns", "", help="fill the % symbols of file names in"),
     _option("expand-pattern", "", help="the same as --expand-patterns"),
     _option("federation", "", env="SACCT_FEDERATION", harmless=_NO_FEDERATION, help="jobs of the whole federation"),
-    _option("file", "f", "text", metavar="FILE", refused=_NO_COMPLETION, help="read this job completion log"),
+    _option("file", "f", "text", metavar="FILE", help="with --completion: read this log"),
     _option("flags", "F", "list", metavar="FLAG,...", help="jobs started in one of these ways: SchedSubmit, SchedMain, SchedBackfill"),
     _option("format", "o", "text", joined=True, metavar="FIELD[%WIDTH],...", env="SACCT_FORMAT", help="these fields; a negative width justifies left"),
     _option("gid", "g", "list", metavar="GROUP,...", help="jobs of these groups, by name or number"),

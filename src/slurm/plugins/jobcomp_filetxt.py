@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from types import SimpleNamespace
 
 from slurm.notation import moment, tres
@@ -10,6 +11,8 @@ from slurm.notation.printable import printable
 from slurm.plugins.records import CompletedJob
 
 DEFAULT = "/var/log/slurm_jobcomp.log"
+_FIELD = re.compile(r" (?=\w+=)")
+_BLANK = r"\\x20"
 
 
 def job_completed(job: CompletedJob, settings: SimpleNamespace) -> None:
@@ -34,7 +37,7 @@ def line_of(job: CompletedJob) -> str:
         ("WorkDir", job.work_dir), ("ReservationName", job.reservation), ("Tres", tres.show(job.tres)), ("Account", job.account), ("QOS", job.qos),
         ("WcKey", job.wckey), ("Cluster", job.cluster), ("SubmitTime", _moment(job.submit_time)), ("EligibleTime", _moment(job.eligible_time)), *array,
         ("DerivedExitCode", f"{job.derived_exit_code}:{job.derived_signal}"), ("ExitCode", f"{job.exit_code}:{job.signal}")]
-    return "".join(f"{name}={printable(value)} " for name, value in fields)
+    return "".join(f"{name}={_FIELD.sub(_BLANK, printable(value))} " for name, value in fields)
 
 
 def _task(job: CompletedJob) -> str:

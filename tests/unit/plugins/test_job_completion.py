@@ -33,7 +33,9 @@ def test_filetxt_writes_the_line_that_slurm_writes(tmp_path: Path) -> None:
 
 
 def test_a_name_cannot_begin_a_line_of_its_own(tmp_path: Path) -> None:
-    assert "\n" not in jobcomp_filetxt.line_of(CompletedJob(cluster="c", job_id=1, name="a\nJobId=2 UserId=root(0)"))
+    line = jobcomp_filetxt.line_of(CompletedJob(cluster="c", job_id=1, user="alice", uid=7, name="a\nJobId=2 UserId=root(0)", work_dir="/a JobState=FAILED"))
+    assert "\n" not in line
+    assert (line.count(" UserId="), line.count(" JobState=")) == (1, 1)
 
 
 def test_script_gets_the_variables_of_slurm(tmp_path: Path) -> None:
