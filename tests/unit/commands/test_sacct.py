@@ -303,9 +303,3 @@ def test_a_cluster_without_accounting_says_so_in_words_after_which_clients_do_wi
     for refusal in (Unsupported(message="Slurm accounting storage is disabled"), ProtocolError(hints=["Invalid value 'FindJobs' - at `$.type`"])):
         outcome = _sacct("-X", of=Disabled(refusal))
         assert (outcome.status, outcome.stdout) == (1, "") and any(words in outcome.stderr for words in NO_ACCOUNTING)
-
-
-@pytest.mark.parametrize("argv", [["-c"], ["-f", "/tmp/x"]])
-def test_what_is_not_carried_out_is_refused_with_its_sentence(argv: list[str]) -> None:
-    outcome = _sacct(*argv)
-    assert outcome.status == 1 and "is not supported by slurm-py yet" in outcome.stderr

@@ -30,9 +30,17 @@ _REWRITTEN = frozenset({"jobs", "steps", "journals", "clusters"})
 
 def table(name: str, *parts: sa.Column[object] | sa.schema.SchemaItem) -> sa.Table:
     """A table of this schema: names are told apart by case everywhere, and a number that counts up is never given twice."""
-    return sa.Table(
+    made = sa.Table(
         name, metadata, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4", mysql_collate="utf8mb4_bin", mariadb_engine="InnoDB",
-        mariadb_charset="utf8mb4", mariadb_collate="utf8mb4_bin", postgresql_with={"fillfactor": 70} if name in _REWRITTEN else {}, sqlite_autoincrement=any(part.name == "id" for part in parts if isinstance(part, sa.Column)))
+        mariadb_charset="utf8mb4", mariadb_collate="utf8mb4_bin", sqlite_autoincrement=any(part.name == "id" for part in parts if isinstance(part, sa.Column)))
+    if name in _REWRITTEN:  # SQLAlchemy before 2.1, which others' programs in the same environment may ask for, has no word for it in a table
+        sa.event.listen(made, "after_create", _leave_room)
+    return made
+
+
+def _leave_room(made: sa.Table, connection: sa.Connection, **_: object) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"ALTER TABLE {made.name} SET (fillfactor = 70)")
 
 
 def _number(name: str, default: int = 0) -> sa.Column[int]:
