@@ -20,6 +20,7 @@ from slurm.model.job import Allocation, ArrayPart, DependencyClause, Job, NodeSh
 from slurm.model.node import GresPool, Node
 from slurm.model.partition import Partition
 from slurm.model.request import JobRequest
+from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
 from slurm.model.states import JobState, NodeState
 from slurm.render import describe as describing
@@ -32,6 +33,8 @@ SUBMITTED = 1795221747.0
 STARTED = SUBMITTED + 1
 EARLY = SUBMITTED + 8
 LATE = SUBMITTED + 13
+RESERVED = 1795232284.0
+RESERVATION = Reservation(id=2, name="alice_2", start=RESERVED, end=RESERVED + 3600, nodes=[NodeName("cn01")], cores=16, node_count=1, partition="debug", users=["alice"])
 
 ROOT = Owner(Uid(0), Gid(0), "root", "root")
 ALICE = Owner(Uid(1001), Gid(1001), "alice", "alice")
@@ -185,7 +188,7 @@ def view(*, late: bool = False) -> View:
     # The job at cn01 runs beside two CPUs that nobody in these records holds.
     return View(
         settings=Settings(cluster_name="lab", def_mem_per_cpu=500, job_requeue=True), nodes=found_nodes, partitions=partitions(),
-        jobs=found_jobs, now=LATE if late else EARLY,
+        jobs=found_jobs, reservations={"alice_2": RESERVATION}, now=LATE if late else EARLY,
         verdicts={JobId(94): Waits("Resources"), JobId(97): Waits(TOP)},
         forecasts={JobId(94): Expected(SUBMITTED + 1201, ["cn04"]), JobId(97): Expected(SUBMITTED + 2433, ["cn01", "cn02", "cn03", "cn04"])},
         last_planned=LATE)

@@ -5,15 +5,19 @@ Whoever adds a kind of event or record has it happen here, before the journal of
 
 from __future__ import annotations
 
+import msgspec
+
 from slurm.core import cancel, hold, node_update, requeue, steps, update
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect
 from slurm.model.accounting import Extreme, TresUsage, Usage
+from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import JobId, NodeName
-from slurm.model.job import Job
+from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.policy import Account, Association, Qos, UsageReset, User
 from slurm.model.request import StepRequest
+from slurm.model.reservation import Reservation
 from slurm.testing import builders as b
 from slurm.wire.messages import JobFilter
 
@@ -110,6 +114,7 @@ def go_on(c: Cluster) -> None:
     assert event is not None
     c.apply(event)
     b.finish(c, licensed, at=b.T0 + 841)
+    reservations_of(c)
 
 
 def since_version_2(c: Cluster) -> None:
@@ -138,6 +143,27 @@ def since_version_2(c: Cluster) -> None:
     c.apply(e.NumberingContinued(at=b.T0 + 824, above=JobId(40)))
 
 
+def reservations_of(c: Cluster) -> None:
+    """Reservations: one of some cores that runs, with a job in it; one that repeats and has repeated; one that is over, which a job still asks for."""
+    at = b.T0 + 830
+    made = {
+        "some": Reservation(id=1, name="some", start=at, end=at + 3600, nodes=[NodeName("cn03")], cpus={NodeName("cn03"): CpuSet.run(4)}, cores=4, core_count=4,
+                            partition="debug", users=["alice", "bob"], flags=["PURGE_COMP"], purge_after=600),
+        "weekly": Reservation(id=2, name="weekly", start=at, end=at + 60, nodes=[NodeName("cn04"), NodeName("cn05")], node_count=2, accounts=["guests"],
+                              denied=["accounts"], flags=["WEEKLY", "REPLACE_DOWN"]),
+        "over": Reservation(id=3, name="over", start=at, end=at + 60, nodes=[NodeName("cn07")], groups=["staff"], members=["alice"], comment="mends")}
+    for record in made.values():
+        c.apply(e.ReservationCreated(at=at, reservation=record))
+        c.apply(e.ReservationBegun(at=at, name=record.name))
+    c.apply(e.ReservationUpdated(at=at, reservation=msgspec.structs.replace(made["some"], end=at + 7200, begun=True)))
+    inside = b.submit(c, name="inside", reservation="some", at=at)
+    b.submit(c, name="bereft", reservation="over", at=at)
+    shares = [NodeShare(node=NodeName("cn03"), cpus=CpuSet.of([2]))]
+    c.apply(e.Started(at=at, job=inside.id, allocation=Allocation(shares=shares, partition="debug", reservation="some", reservation_id=1)))
+    c.apply(e.ReservationEnded(at=at + 60, name="weekly", next=(at + 604800, at + 604860)))
+    c.apply(e.ReservationEnded(at=at + 60, name="over", by=b.ROOT.uid))
+
+
 def since_version_4(c: Cluster) -> None:
     """Limits of groups end jobs, ages begin to count, usage is set back."""
     spent = b.started(c, "cn04", name="spent", at=b.T0 + 830)
@@ -163,6 +189,10 @@ def described(c: Cluster) -> str:
             f"remains={[(r.job, r.attempt) for r in node.remains]} features={node.features}")
     for name, partition in sorted(c.partitions.items()):
         lines.append(f"partition {name} {partition.state} nodes={partition.nodes} max_time={partition.max_time} tier={partition.priority_tier} default={partition.default}")
+    for name, of in sorted(getattr(c, "reservations", {}).items()):
+        lines.append(f"reservation {of.id} {name} {of.start}-{of.end} nodes={of.nodes} cpus={[(node, _numbers(held)) for node, held in of.cpus.items()]} "
+                     f"for={of.users, of.groups, of.members, of.accounts, of.denied} flags={of.flags} begun={of.begun} idle_since={of.idle_since}")
+    lines += [f"in reservation {job.holding.reservation}: {job.id} until {job.end_by}" for job in c.jobs.values() if getattr(job.holding, "reservation", "")]
     for array, ledger in sorted(c.arrays.items()):
         lines.append(f"array {array} count={ledger.shape.count} running={ledger.running} well={list(ledger.done_well)} badly={list(ledger.done_badly)} "
                      f"records={sorted(ledger.records.items())}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slurm.commands import scontrol_act, scontrol_pids, scontrol_show, scontrol_update
+from slurm.commands import scontrol_act, scontrol_pids, scontrol_reservations, scontrol_show, scontrol_update
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.model.errors import Unsupported
 from slurm.model.version import version_line
@@ -14,8 +14,7 @@ from slurm.options.resolve import Resolved, resolve
 Keyword = Callable[[Shell, Resolved, list[str]], int]
 
 LATER = {
-    "suspend": "suspending jobs", "resume": "suspending jobs", "top": "reordering a user's jobs", "create": "reservations",
-    "delete": "reservations", "getent": "asking a slurmd for users",
+    "suspend": "suspending jobs", "resume": "suspending jobs", "top": "reordering a user's jobs", "getent": "asking a slurmd for users",
     "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps", "setdebug": "changing log levels",
     "setdebugflags": "debug flags", "cancel_reboot": "rebooting nodes", "reboot": "rebooting nodes", "reboot_nodes": "rebooting nodes",
     "takeover": "several controllers", "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power saving",
@@ -98,6 +97,8 @@ def _nothing(shell: Shell, resolved: Resolved, words: list[str]) -> int:
 KEYWORDS: dict[str, Keyword] = {
     "show": scontrol_show.show,
     "update": scontrol_update.update,
+    "create": scontrol_reservations.create,
+    "delete": scontrol_reservations.delete,
     "hold": scontrol_act.hold,
     "uhold": scontrol_act.uhold,
     "release": scontrol_act.release,

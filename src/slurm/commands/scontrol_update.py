@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.commands import scontrol_act
+from slurm.commands import scontrol_act, scontrol_reservations
 from slurm.commands.shell import Message, Shell
 from slurm.model.errors import NotFound, SlurmError, Unsupported
 from slurm.options.resolve import Resolved
@@ -22,6 +22,9 @@ def update(shell: Shell, resolved: Resolved, words: list[str]) -> int:
         shell.raw("too few arguments for update keyword")
         shell.hints(["write scontrol update jobid=ID KEY=value, nodename=NAME KEY=value or partitionname=NAME KEY=value"])
         return 1
+    first, equals, name = words[0].partition("=")
+    if equals and scontrol_reservations.is_of_reservation(first):
+        return scontrol_reservations.update(shell, name, words[1:])
     changes: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -43,7 +46,9 @@ def _send(shell: Shell, changes: dict[str, str]) -> int:
             return _call(shell, {"type": "UpdateNode", "nodes": changes.pop(key), "changes": changes}, prefix="slurm_update error: ")
         if target == "partition" and not any(_TARGETS.get(other.lower()) == "job" for other in changes):
             return _call(shell, {"type": "UpdatePartition", "name": changes.pop(key), "changes": changes}, prefix="slurm_update error: ")
-        if target in ("reservation", "step", "suspendexc", "frontend"):
+        if target == "reservation" and not any(_TARGETS.get(other.lower()) in ("job", "job_name") for other in changes):
+            return scontrol_reservations.update(shell, changes.pop(key), [f"{other}={text}" for other, text in changes.items()])
+        if target in ("step", "suspendexc", "frontend"):
             raise Unsupported(message=f"scontrol update {key}= is not supported by slurm-py yet")
     for key in changes:
         if _TARGETS.get(key.lower()) == "job_name":

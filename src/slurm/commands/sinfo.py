@@ -30,6 +30,8 @@ def _sinfo(shell: Shell) -> int:
     style = wanted_style.structure(resolved)
     if style:
         return report.repeatedly(shell, resolved.number("iterate"), lambda channel: _structured(shell, channel, resolved, style))
+    if resolved.flag("reservation"):
+        return report.repeatedly(shell, resolved.number("iterate"), lambda channel: _reservations(shell, channel, resolved))
     layout = report.layout_of(shell, resolved, fields.NODE, _default_format(resolved), format.ALL_NODES)
     request = _request(shell, resolved, layout)
     return report.repeatedly(
@@ -82,6 +84,14 @@ def _table(shell: Shell, channel: Channel, resolved: Resolved, layout: Layout, r
     if heading and (resolved.flag("long") or resolved.number("iterate")):
         shell.out(report.date_line(shell))
     shell.stdout.write("".join(f"{line}\n" for line in format.lines(layout, rows, header=heading)))
+    return 0
+
+
+def _reservations(shell: Shell, channel: Channel, resolved: Resolved) -> int:
+    """`-T`: a line for each reservation in the place of nodes; without a header with -h."""
+    request: Message = {"type": "Describe", "what": "reservation_table", "oneline": resolved.flag("noheader"), **wanted_style.request_style(shell, resolved)}
+    request.pop("convert", None)
+    shell.stdout.write(str(channel.call(request).get("text", "")))
     return 0
 
 

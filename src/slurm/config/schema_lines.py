@@ -75,7 +75,7 @@ Priority | int | | yes |
 PriorityJobFactor | int | 1 | yes |
 PriorityTier | int | 1 | yes |
 QOS | text | | yes |
-ReqResv | yesno | NO | later | there are no reservations
+ReqResv | yesno | NO | yes |
 ResumeTimeout | bare | | later | nodes are not powered up and down
 RootOnly | yesno | NO | yes |
 SelectTypeParameters | uplist | | later | the cluster's SelectTypeParameters hold

@@ -156,9 +156,9 @@ ResumeFailProgram | text | | later | nodes are not powered up and down
 ResumeProgram | text | | later | nodes are not powered up and down
 ResumeRate | rate | 300 | later | nodes are not powered up and down
 ResumeTimeout | sec | 60 | later | nodes are not powered up and down
-ResvEpilog | text | | later | there are no reservations
-ResvOverRun | min | 0 | later | there are no reservations
-ResvProlog | text | | later | there are no reservations
+ResvEpilog | text | | later | nothing is run when reservations end
+ResvOverRun | min | 0 | yes |
+ResvProlog | text | | later | nothing is run when reservations begin
 ReturnToService | int | 0 | yes |
 SchedulerParameters | list | | yes |
 SchedulerTimeSlice | sec | 30 | later | jobs are not time-sliced
@@ -306,7 +306,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "nojobs": "yes"},
     "PrivateData": {
         **dict.fromkeys(("none", "jobs", "nodes", "partitions", "usage"), "yes"), **dict.fromkeys(("accounts", "events", "users"), "ok"),
-        "cloud": "later", "reservations": "later"},
+        "cloud": "later", "reservations": "yes"},
     "PriorityFlags": {
         **dict.fromkeys(("ACCRUE_ALWAYS", "INCR_ONLY", "MAX_TRES", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME"), "yes"),
         **dict.fromkeys((f"NO_NORMAL_{what}" for what in ("ALL", "ASSOC", "PART", "QOS", "TRES")), "yes"),

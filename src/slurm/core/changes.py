@@ -89,6 +89,10 @@ def _apply_waiting(state: ClusterState, job: Job, values: dict[str, Any], at: fl
             state.timers.set(job.not_before, Timer.BEGIN, job.id)
     if "held" in values:
         job.held = values["held"]
+    if values.get("reservation") and "resv_del_hold" in job.flags:
+        # It was held since it had none.
+        job.flags = [flag for flag in job.flags if flag != "resv_del_hold"]
+        job.held = values.get("held", "")
     job.association = values.get("association", job.association)
     if "clauses" in values:
         job.dependency = values["clauses"]

@@ -11,6 +11,7 @@ from slurm.core import entitlement, resolving
 from slurm.core.draft import Draft
 from slurm.core.gates import partition_access
 from slurm.core.policy import exemptions
+from slurm.core.reserving import access, making
 from slurm.core.rights import is_operator
 from slurm.model import bounds
 from slurm.model.errors import InvalidRequest, NotationError, NotNow, NotPermitted
@@ -59,10 +60,16 @@ def _forbidden(draft: Draft, partition: Partition) -> str:
 
 
 def reservation(draft: Draft) -> None:
-    """There are no reservations yet."""
-    if draft.request.reservation:
-        raise InvalidRequest(
-            "ESLURM_RESERVATION_INVALID", hints=["this cluster has no reservations: slurm-py does not carry them out yet"])
+    """Each reservation named must exist and be for this job; and where a partition is for reservations only, one must be named."""
+    state, request, caller = draft.state, draft.request, draft.caller
+    groups = {caller.group, *caller.groups} if draft.user == caller.user else ()
+    for name in request.reservation.split(",") if request.reservation else ():
+        of = making.known(state, name)
+        if not access.admits(of, draft.user, groups, request.account, request.qos, state.policy):
+            raise NotPermitted("ESLURM_RESERVATION_ACCESS", hints=[f"reservation {name} is not for {draft.user}{f' in account {request.account}' * bool(request.account)}"])
+    if not request.reservation and draft.partitions and all(partition.req_resv for partition in draft.partitions):
+        raise NotPermitted("ESLURM_ACCESS_DENIED", hints=[
+            f"partition {draft.partitions[0].name} is for jobs in a reservation only (ReqResv=YES): name one with --reservation"])
 
 
 def licenses(draft: Draft) -> None:

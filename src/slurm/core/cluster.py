@@ -8,6 +8,7 @@ from typing import Any
 from slurm.core import configuration, lifecycle, machines, policing, purging, recording, starting, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
+from slurm.core.reserving import holding
 from slurm.core.state import ClusterState
 from slurm.model.ids import JobId
 from slurm.model.job import Allocation
@@ -27,9 +28,15 @@ _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.PolicyChanged: policing.on_changed,
     e.Accrued: policing.on_accrued,
     e.UsagePeriodEnded: policing.on_usage_period_ended,
+    e.ReservationCreated: holding.on_created,
+    e.ReservationUpdated: holding.on_updated,
+    e.ReservationBegun: holding.on_begun,
+    e.ReservationEnded: holding.on_ended,
 }
 """Events that are not about one known job."""
 _CHANGES_NODES = frozenset({e.Configured, e.PartitionUpdated, e.NodeRegistered, e.NodeSilent, e.NodeLost, e.NodeFenced, e.NodeUpdated})
+
+_CHANGES_RESERVATIONS = frozenset({e.ReservationCreated, e.ReservationUpdated, e.ReservationBegun, e.ReservationEnded})
 
 
 class Cluster(ClusterState):
@@ -54,6 +61,8 @@ class Cluster(ClusterState):
         fold = _WORLD.get(kind)
         if fold is None:
             return lifecycle.step(self, event)
+        if kind in _CHANGES_RESERVATIONS:
+            self.generation += 1
         if kind not in _CHANGES_NODES:
             return fold(self, event)
         self.generation += 1

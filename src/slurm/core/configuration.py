@@ -11,6 +11,7 @@ from slurm.core import machines, recording
 from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition
 from slurm.core.policy import state as counting
+from slurm.core.reserving import running
 from slurm.core.state import ClusterState
 from slurm.model.node import Node
 from slurm.model.partition import Partition
@@ -55,6 +56,7 @@ def on_configured(state: ClusterState, event: e.Configured) -> list[Effect]:
         if before is not None:
             fresh.state = before.state
         state.partitions[fresh.name] = fresh
+    running.follow_nodes(state, event.at)
     counting.configured(state, event.at)
     if {name: one.qos for name, one in previous.items()} != {name: one.qos for name, one in state.partitions.items()} and state.policy.known:
         counting.recount(state, event.at)
@@ -75,6 +77,7 @@ def on_partition_updated(state: ClusterState, event: e.PartitionUpdated) -> list
         state.unsaved.partitions |= state.partitions.keys()
         for other in state.partitions.values():
             other.default = other is partition
+    running.follow_nodes(state, event.at)
     return []
 
 

@@ -6,6 +6,7 @@ from slurm.core import concluding, dependencies, notices, parking, recording, re
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Signal, Terminate
 from slurm.core.policy import state as counting
+from slurm.core.reserving import running
 from slurm.core.state import ClusterState
 from slurm.model.ids import BATCH_STEP, NodeName
 from slurm.model.job import Job, Step
@@ -178,6 +179,7 @@ def settle(state: ClusterState, job: Job, at: float) -> list[Effect]:
     job.nodes_left = []
     job.steps.clear()
     state.leave_service(job, at)
+    running.left(state, job, at)
     if job.array_task is not None:
         state.arrays[job.array_job].running -= 1
     effects: list[Effect] = [Announce(job=job.id)]

@@ -14,6 +14,7 @@ from slurm.model.job import Allocation, Job, Step
 from slurm.model.node import GresPool, Node
 from slurm.model.partition import Partition
 from slurm.model.policy import PolicyRecord, UsageReset
+from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
 
 
@@ -288,6 +289,32 @@ class PartitionUpdated(Event):
     changes: dict[str, msgspec.Raw]
 
 
+class ReservationCreated(Event):
+    """`scontrol create reservation`, already checked, nodes chosen."""
+
+    reservation: Reservation
+
+
+class ReservationUpdated(Event):
+    """A reservation is as this record says: by `scontrol update`, or because other nodes were found for those that failed."""
+
+    reservation: Reservation
+
+
+class ReservationBegun(Event):
+    """The start of a reservation has come."""
+
+    name: str
+
+
+class ReservationEnded(Event):
+    """A reservation is over, was purged, or deleted by somebody (`by`). `next`: start and end of what follows, of one that repeats."""
+
+    name: str
+    next: tuple[float, float] | None = None
+    by: Uid | None = None
+
+
 class Purged(Event):
     """Finished jobs older than MinJobAge left the controller's memory."""
 
@@ -334,6 +361,7 @@ AnyEvent = (
     | Stopped | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepEnding | StepExited | NodeRegistered
     | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
     | NumberingContinued | RecordsMissed | PolicyChanged | Accrued | UsagePeriodEnded
+    | ReservationCreated | ReservationUpdated | ReservationBegun | ReservationEnded
 )
 
 

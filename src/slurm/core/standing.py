@@ -31,7 +31,7 @@ def refresh(job: Job, at: float, *, anew: bool = False, ages: bool = True) -> No
     `ages`: its age counts from then on; False where limits on accruing jobs decide (core.policy.accrual).
     """
     if job.held:
-        if anew or job.reason not in _SPECIAL_HOLDS:
+        if anew or not (job.reason in _SPECIAL_HOLDS or "resv_del_hold" in job.flags):
             job.reason = Reason.JOB_HELD_ADMIN if job.held == "admin" else Reason.JOB_HELD_USER
         job.eligible_time = 0.0
         return

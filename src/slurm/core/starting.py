@@ -8,6 +8,7 @@ from slurm.core.effects import Announce, Effect, Launch
 from slurm.core.gates import licenses, policy_limits
 from slurm.core.gates import stack as gates
 from slurm.core.illegal import IllegalTransition, story
+from slurm.core.reserving import claims, running
 from slurm.core.splitting import split
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
@@ -36,7 +37,9 @@ def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Al
         return f"partition {allocation.partition} does not exist any more"
     shut = (gates.refuse(state, job, partition, at) or policy_limits.exceeded(state, job, partition, at, allocation)
             or licenses.exceeded(state, job, allocation))
-    return shut.sentence if shut is not None else resources.fits(state, job, allocation)
+    if shut is not None:
+        return shut.sentence
+    return claims.refusal(state.reservations, job, allocation, state.policy, at) or resources.fits(state, job, allocation)
 
 
 def starting(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation, at: float, time_limit: int | None = None) -> e.Started | None:
@@ -82,6 +85,7 @@ def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effec
     for share in allocation.shares:
         resources.hold(state, state.nodes[share.node], job, share, exclusive_user=exclusive_user)
     state.enter_service(job, event.at)
+    running.entered(state, job, event.at)
     if job.array_task is not None:
         ledger = state.arrays[job.array_job]
         ledger.running += 1

@@ -18,6 +18,7 @@ from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
+from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
 from slurm.model.states import JobState
 
@@ -33,6 +34,8 @@ class ClusterState:
         self.settings = settings or Settings()
         self.nodes: dict[NodeName, Node] = {}
         self.partitions: dict[str, Partition] = {}
+        self.reservations: dict[str, Reservation] = {}  # in the order of their making
+        self.next_reservation = 1
         self.jobs: dict[JobId, Job] = {}
         self.next_job_id = JobId(self.settings.first_job_id)
         self.pending: dict[JobId, Job] = {}
@@ -232,7 +235,13 @@ class ClusterState:
         return job.start_time + job.suspended_seconds + job.time_limit
 
     def kill_time(self, job: Job) -> float | None:
-        """When a running job is ended for its time limit: the end plus OverTimeLimit; None without a limit."""
+        """When a running job is ended for its time limit, the end plus OverTimeLimit, or with its reservation; None without a limit."""
+        own = self._own_limit(job)
+        if job.end_by and job.state is JobState.RUNNING:
+            return job.end_by if own is None else min(own, job.end_by)
+        return own
+
+    def _own_limit(self, job: Job) -> float | None:
         end = self.expected_end(job)
         if end is None:
             return None

@@ -8,8 +8,6 @@ from __future__ import annotations
 import enum
 import heapq
 
-from slurm.model.ids import JobId
-
 SLACK = 1024
 """So many entries that do not count are never worth a new heap."""
 
@@ -23,16 +21,17 @@ class Timer(enum.IntEnum):
     LIMIT = 3  # time limit
     DEADLINE = 4
     PURGE = 5
+    RESERVATION = 6  # by the number of the reservation in the place of a job's
 
 
 class Timers:
-    """Entries (moment, what, job), earliest first."""
+    """Entries (moment, what, number of the job or reservation), earliest first."""
 
     __slots__ = ("_heap", "_moments")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, JobId]] = []
-        self._moments: dict[tuple[int, JobId], float] = {}  # the entries that count
+        self._heap: list[tuple[float, int, int]] = []
+        self._moments: dict[tuple[int, int], float] = {}  # the entries that count
 
     def __len__(self) -> int:
         return len(self._moments)
@@ -42,7 +41,7 @@ class Timers:
         """Entries in the heap, those that do not count any more included."""
         return len(self._heap)
 
-    def set(self, when: float, what: Timer, job: JobId) -> None:
+    def set(self, when: float, what: Timer, job: int) -> None:
         """Look at `job` at `when`, seconds since the epoch, and not when it was set before; of several delays the earliest counts."""
         key = what, job
         before = self._moments.get(key)
@@ -54,12 +53,12 @@ class Timers:
             self._heap = [(moment, *one) for one, moment in self._moments.items()]
             heapq.heapify(self._heap)
 
-    def drop(self, job: JobId, *whats: Timer) -> None:
+    def drop(self, job: int, *whats: Timer) -> None:
         """There is no need to look at `job` for these."""
         for what in whats:
             self._moments.pop((what, job), None)
 
-    def pop(self) -> tuple[float, int, JobId]:
+    def pop(self) -> tuple[float, int, int]:
         """The earliest entry, taken out; IndexError when there is none."""
         while True:
             moment, what, job = heapq.heappop(self._heap)

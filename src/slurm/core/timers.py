@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from slurm.core import events as e
 from slurm.core.dependencies import next_delay
+from slurm.core.reserving import due as reservations
+from slurm.core.reserving import running
 from slurm.core.starting import warning_time
 from slurm.core.state import ClusterState, latest_start
 from slurm.core.timer_heap import Timer
@@ -21,7 +23,11 @@ def due(state: ClusterState, now: float) -> list[e.Event]:
     seen: set[tuple[int, JobId]] = set()
     timers = state.timers
     while (earliest := timers.earliest()) is not None and earliest <= now:
-        moment, what, job_id = timers.pop()
+        moment, what, number = timers.pop()
+        if what == Timer.RESERVATION:
+            events += _of_reservation(state, number, now)
+            continue
+        job_id = JobId(number)
         job = state.jobs.get(job_id)
         if job is None or (what, job_id) in seen:
             continue
@@ -39,6 +45,18 @@ def due(state: ClusterState, now: float) -> list[e.Event]:
             timers.set(later, Timer(what), job_id)
     events += [e.Purged(at=now, jobs=purge[at: at + PURGE_AT_ONCE]) for at in range(0, len(purge), PURGE_AT_ONCE)]
     return events
+
+
+def _of_reservation(state: ClusterState, number: int, now: float) -> list[e.Event]:
+    """What is due of a reservation; when nothing is, it is looked at again later."""
+    of = reservations.of_number(state, number)
+    if of is None:
+        return []
+    event = reservations.event(state, of, now)
+    if event is not None:
+        return [event]
+    state.timers.set(max(running.next_look(of, now), now + 1.0), Timer.RESERVATION, number)
+    return []
 
 
 def _moment(state: ClusterState, job: Job, what: int) -> float | None:

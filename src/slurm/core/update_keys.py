@@ -110,6 +110,7 @@ _ROWS: tuple[Key, ...] = (
     Key("AdminComment", _text("admin_comment"), waiting=False, operator=True), Key("Extra", _text("extra"), waiting=False),
     Key("WCKey", _text("wckey"), waiting=False), Key("Account", _text("account")), Key("QOS", _text("qos")),
     Key("Features", _text("features")), Key("Licenses", _text("licenses")), Key("NumNodes", _nodes), Key("ReqNodes", _nodes), Key("NumCPUs", _number("ntasks", 1)),
+    Key("ReservationName", _text("reservation")), Key("Reservation", _text("reservation")),
     Key("NumTasks", _number("ntasks", 1)), Key("CPUsPerTask", _number("cpus_per_task", 1)), Key("CPUs/Task", _number("cpus_per_task", 1)),
     Key("MinCPUsNode", _number("mincpus")), Key("MinMemoryNode", _memory("mem_per_node")), Key("MinMemoryCPU", _memory("mem_per_cpu")),
     Key("MinTmpDiskNode", _number("tmp_disk")), Key("Gres", _text("gres")), Key("TresPerNode", _text("gres")),

@@ -74,8 +74,7 @@ def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect
     job.priority = 0  # The planner writes the new one down before anybody can look.
     if job.not_before and job.restarts and job.not_before != job.request.begin:
         job.not_before = 0.0
-    if "special_exit" in job.flags:
-        job.flags.remove("special_exit")
+    job.flags = [flag for flag in job.flags if flag not in ("special_exit", "resv_del_hold")]
     if job.request.priority == 0:
         changes.set_request(job, priority=None)
     standing.refresh(job, event.at, anew=True, ages=state.policy.ages)

@@ -11,6 +11,7 @@ from slurm.core.arrays import Ledger
 from slurm.core.cluster import Cluster
 from slurm.core.policy import state as counting
 from slurm.core.policy.book import name_of
+from slurm.core.reserving import running
 from slurm.core.starting import set_limit_timer, set_warning_timer
 from slurm.core.timer_heap import Timer
 from slurm.journal.codec import Reader
@@ -51,6 +52,8 @@ def _assembled(found: dict[str, list[Any]]) -> Cluster:
     cluster.recording.out_of_service = {event.node: event for event in own.out_of_service}
     cluster.nodes = {node.name: node for node in sorted(found["node"], key=lambda node: node.position)}
     cluster.partitions = {partition.name: partition for partition in sorted(found["partition"], key=lambda partition: partition.position)}
+    cluster.reservations = {one.name: one for one in sorted(found["reservation"], key=lambda one: one.id)}
+    cluster.next_reservation = own.next_reservation
     cluster.jobs = {job.id: job for job in jobs}
     for record in found["array"]:
         ledger = cluster.arrays[record.id] = Ledger(record.shape)
@@ -64,6 +67,8 @@ def _assembled(found: dict[str, list[Any]]) -> Cluster:
         cluster.index_waiting(job)
     for job in jobs:
         _index(cluster, job)
+    for of in cluster.reservations.values():
+        running.set_timer(cluster, of, of.idle_since or of.start)
     for job in cluster.pending.values():
         group = cluster.names.group(job)
         if group is not None and any(clause.kind == "singleton" and clause.state == "fulfilled" for clause in job.dependency):

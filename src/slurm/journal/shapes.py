@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 6
+VERSION = 7
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
-  recorded_cluster:ClusterRecord|none=null half_life:float=0.0 lasting:[str]=[] usage_since:float=0.0
+  recorded_cluster:ClusterRecord|none=null half_life:float=0.0 lasting:[str]=[] usage_since:float=0.0 next_reservation:int=1
   staged:[Account|Association|Qos|User|Wckey]=[]
 Node name:str address:str="" hostname:str="" port:int=6818 boards:int=1 sockets:int=1 cores_per_socket:int=1 threads_per_core:int=1
   cpus:int=1 memory:int=1 tmp_disk:int=0 weight:int=1 features:[str]=[] gres:[GresPool]=[] position:int=0 state:str="unknown"
@@ -27,13 +27,16 @@ Partition name:str nodes:[str]=[] nodes_text:str="" default:bool=false state:str
   alternate:str="" qos:str="" priority_tier:int=1 priority_job_factor:int=1 oversubscribe:str="NO" exclusive:str="NO" hidden:bool=false
   root_only:bool=false disable_root_jobs:bool=false req_resv:bool=false lln:bool=false grace_time:int=0 preempt_mode:str=""
   tres_billing_weights:str="" job_defaults:str="" position:int=0
+Reservation id:int name:str start:float end:float nodes:[str]=[] cpus:{str:bytes}={} cores:int=0 node_count:int=0 core_count:int=0
+  partition:str="" features:str="" users:[str]=[] groups:[str]=[] members:[str]=[] accounts:[str]=[] qos:[str]=[] denied:[str]=[]
+  flags:[str]=[] purge_after:int=0 max_start_delay:int=0 comment:str="" begun:bool=false idle_since:float=0.0
 Job id:int owner:Owner association:int=0 key:str="" request:JobRequest payload:PayloadRef={} partition:str="" state:int=0 flags:[str]=[]
   reason:str="None" reason_text:str="" array_job:int=0 array_task:int|none=null array_part:ArrayPart|none=null priority:int=0 held:str=""
   dependency:[DependencyClause]=[] dependency_any:bool=false queue_place:int=0 submit_time:float=0.0 not_before:float=0.0
   eligible_time:float=0.0 accrue_time:float=0.0 start_time:float=0.0 end_time:float=0.0 suspend_time:float=0.0 suspended_seconds:float=0.0
-  time_limit:int=-1 kill_at:float=0.0 attempt:int=0 restarts:int=0 allocation:Allocation|none=null batch_host:str="" nodes_left:[str]=[]
-  lost:LostAttempt|none=null unproven:[str]=[] launched:bool=false requeue_after:bool=false hold_after:bool=false signalled:bool=false
-  exit_status:int=0 derived_status:int=0 next_step:int=0 steps:{int:Step}={} last_node_failed:str="" lease:int=0
+  time_limit:int=-1 end_by:float=0.0 kill_at:float=0.0 attempt:int=0 restarts:int=0 allocation:Allocation|none=null batch_host:str=""
+  nodes_left:[str]=[] lost:LostAttempt|none=null unproven:[str]=[] launched:bool=false requeue_after:bool=false hold_after:bool=false
+  signalled:bool=false exit_status:int=0 derived_status:int=0 next_step:int=0 steps:{int:Step}={} last_node_failed:str="" lease:int=0
 ArrayRecord id:int shape:ArrayPart started:int=0 done_well:[(int,int,int)]=[] done_badly:[(int,int,int)]=[]
 PastKey uid:int key:str job:int at:float
 PolicyRow record:Account|Association|Qos|User|Wckey
@@ -72,6 +75,10 @@ NodeSilent type:tag="NodeSilent" node:str at:float
 NodeUpdated type:tag="NodeUpdated" node:str by:int by_name:str="" state:str="" reason:str|none=null weight:int|none=null
   features:[str]|none=null comment:str|none=null extra:str|none=null may_run:bool=false at:float
 PartitionUpdated type:tag="PartitionUpdated" partition:str changes:{str:any} at:float
+ReservationCreated type:tag="ReservationCreated" reservation:Reservation at:float
+ReservationUpdated type:tag="ReservationUpdated" reservation:Reservation at:float
+ReservationBegun type:tag="ReservationBegun" name:str at:float
+ReservationEnded type:tag="ReservationEnded" name:str next:(float,float)|none=null by:int|none=null at:float
 Purged type:tag="Purged" jobs:[int] at:float
 NumberingContinued type:tag="NumberingContinued" above:int at:float
 RecordsMissed type:tag="RecordsMissed" jobs:[int] nodes:bool=false at:float
@@ -81,24 +88,23 @@ Accrued type:tag="Accrued" jobs:[int] at:float
 UsagePeriodEnded type:tag="UsagePeriodEnded" at:float
 Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max_job_count:int=10000 max_array_size:int=1001
   max_step_count:int=40000 max_script_size:int=4194304 max_submit_line_size:int=1048576 max_tasks_per_node:int=512 first_job_id:int=1
-  max_job_id:int=67043328 min_job_age:int=300 kill_wait:int=30 over_time_limit:int=0 inactive_limit:int=0 batch_start_timeout:int=10
-  complete_wait:int=0 slurmd_timeout:int=300 unkillable_step_timeout:int=60 requeue_unproven:int|none=null fence_timeout:int=0
-  return_to_service:int=0 job_requeue:bool=true max_batch_requeue:int=5 requeue_delay:int=120 requeue_exit:[int]=[]
+  max_job_id:int=67043328 min_job_age:int=300 kill_wait:int=30 over_time_limit:int=0 reservation_over_run:int=0 inactive_limit:int=0
+  batch_start_timeout:int=10 complete_wait:int=0 slurmd_timeout:int=300 unkillable_step_timeout:int=60 requeue_unproven:int|none=null
+  fence_timeout:int=0 return_to_service:int=0 job_requeue:bool=true max_batch_requeue:int=5 requeue_delay:int=120 requeue_exit:[int]=[]
   requeue_exit_hold:[int]=[] kill_on_invalid_dep:bool=false enforce_part_limits:str="NO" disable_root_jobs:bool=false
   job_file_append:bool=false default_qos:str="normal" accounting_enforce:[str]=[] accounting:bool=false accounting_store:[str]=[]
   accounting_tres:[str]=[] select:str="cons_tres" select_unit:str="core" select_memory:bool=true select_one_task_per_core:bool=false
   gres_types:[str]=[] def_mem_per_cpu:int|none=null def_mem_per_node:int|none=null max_mem_per_cpu:int|none=null
-  max_mem_per_node:int|none=null config_overrides:bool=false licenses:{str:int}={}
-  scheduler:str="backfill" backfill_window:int=86400 backfill_resolution:int=60
-  backfill_max_jobs:int=10000 backfill_interval:int=30 backfill_max_user:int=0 backfill_max_partition:int=0
-  backfill_max_user_partition:int=0 backfill_max_association:int=0 backfill_max_starts:int=0 backfill_max_time:int=0 backfill_min_age:int=0
-  backfill_min_priority:int=0 backfill_reservations:int=1 backfill_one_reservation:bool=false default_queue_depth:int=100
-  partition_job_depth:int=0 sched_max_starts:int=0 sched_max_time:int=0 sched_min_interval:int=0 sched_interval:int=60
-  assoc_limit_stop:bool=false priority_type:str="multifactor"
-  priority_decay_half_life:int=604800 priority_weight_age:int=0 priority_weight_job_size:int=0 priority_weight_partition:int=0
-  priority_max_age:int=604800 priority_favor_small:bool=false priority_flags:[str]=[] priority_weight_association:int=0
-  priority_weight_fair_share:int=0 priority_weight_qos:int=0 priority_weight_tres:{str:float}={} fair_share_dampening:int=1
-  usage_reset_period:str="NONE" track_wckey:bool=false private_data:[str]=[]
+  max_mem_per_node:int|none=null config_overrides:bool=false licenses:{str:int}={} scheduler:str="backfill" backfill_window:int=86400
+  backfill_resolution:int=60 backfill_max_jobs:int=10000 backfill_interval:int=30 backfill_max_user:int=0 backfill_max_partition:int=0
+  backfill_max_user_partition:int=0 backfill_max_association:int=0 backfill_max_starts:int=0 backfill_max_time:int=0
+  backfill_min_age:int=0 backfill_min_priority:int=0 backfill_reservations:int=1 backfill_one_reservation:bool=false
+  default_queue_depth:int=100 partition_job_depth:int=0 sched_max_starts:int=0 sched_max_time:int=0 sched_min_interval:int=0
+  sched_interval:int=60 assoc_limit_stop:bool=false priority_type:str="multifactor" priority_decay_half_life:int=604800
+  priority_weight_age:int=0 priority_weight_job_size:int=0 priority_weight_partition:int=0 priority_max_age:int=604800
+  priority_favor_small:bool=false priority_flags:[str]=[] priority_weight_association:int=0 priority_weight_fair_share:int=0
+  priority_weight_qos:int=0 priority_weight_tres:{str:float}={} fair_share_dampening:int=1 usage_reset_period:str="NONE"
+  track_wckey:bool=false private_data:[str]=[]
 NodeEventRecord type:tag="node" node:str start_time:float end_time:float=0.0 state:str="" reason:str="" reason_uid:int=0 tres:{str:int}={}
 ClusterRecord type:tag="cluster" start_time:float nodes:str="" tres:{str:int}={}
 Account type:tag="account" name:str description:str="" organization:str="" coordinators:[str]=[] deleted:bool=false
@@ -128,7 +134,7 @@ JobRequest name:str="" kind:str="batch" account:str="" partition:str="" qos:str=
 PayloadRef script:str="" environment:str="" argv:[str]=[]
 ArrayPart ranges:[(int,int,int)] limit:int=0 count:int=0 lowest:int=0 highest:int=0 step:int=1
 DependencyClause kind:str job:int=0 task:int|none=null whole_array:bool=false delay:int=0 state:str="unfulfilled" since:float=0.0
-Allocation shares:[NodeShare] partition:str exclusive:bool=false licenses:{str:int}={}
+Allocation shares:[NodeShare] partition:str exclusive:bool=false reservation:str="" reservation_id:int=0 licenses:{str:int}={}
 LostAttempt allocation:Allocation partition:str batch_host:str since:float start_time:float launched:bool signalled:bool steps:{int:Step}
   intact:bool=true returned:[str]=[]
 Step id:int name:str start_time:float request:StepRequest={} shares:[NodeShare]=[] ntasks:int=1 nodes_left:[str]=[] state:int=1

@@ -68,6 +68,8 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
     },
     4: {"Settings": [added("licenses", {})], "Allocation": [added("licenses", {})]},
     5: {"Started": [added("time_limit", None)]},
+    6: {"StateRecord": [added("next_reservation", 1)], "Settings": [added("reservation_over_run", 0)], "Job": [added("end_by", 0.0)],
+        "Allocation": [added("reservation", ""), added("reservation_id", 0)]},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

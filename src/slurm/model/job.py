@@ -45,6 +45,8 @@ class Allocation(msgspec.Struct, omit_defaults=True):
     partition: str
     exclusive: bool = False
     licenses: dict[str, int] = msgspec.field(default_factory=dict)
+    reservation: str = ""  # in which it runs
+    reservation_id: int = 0
 
     @property
     def nodes(self) -> list[NodeName]:
@@ -165,6 +167,7 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     suspend_time: float = 0.0
     suspended_seconds: float = 0.0
     time_limit: int = -1  # seconds, -1 unlimited; what counts for this job after defaults
+    end_by: float = 0.0  # of a running job: when its reservation ends it, 0: never
     kill_at: float = 0.0  # when SIGKILL follows a SIGTERM
 
     attempt: int = 0

@@ -25,6 +25,7 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     min_job_age: int = 300
     kill_wait: int = 30
     over_time_limit: int = 0
+    reservation_over_run: int = 0
     inactive_limit: int = 0
     batch_start_timeout: int = 10
     complete_wait: int = 0

@@ -79,6 +79,8 @@ class Reason:
     JOB_HELD_USER = "JobHeldUser"
     BEGIN_TIME = "BeginTime"
     LICENSES = "Licenses"
+    RESERVATION = "Reservation"
+    RESERVATION_DELETED = "Reservation {} was deleted"
     INVALID_ACCOUNT = "InvalidAccount"
     INVALID_QOS = "InvalidQOS"
     ASSOC_LIMIT = "AssociationJobLimit"

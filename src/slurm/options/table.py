@@ -24,7 +24,7 @@ JOB_OPTIONS: tuple[Option, ...] = (
            update="Partition", help="where to run: one partition, or several of which the first that can starts the job"),
     Option("qos", "q", "text", "qos", metavar="NAME", env="SBATCH_QOS SLURM_QOS SALLOC_QOS", update="QOS", help="quality of service"),
     Option("reservation", "", "text", "reservation", metavar="NAME", env="SBATCH_RESERVATION SLURM_RESERVATION SALLOC_RESERVATION",
-           declined="there are no reservations yet, so that every one is unknown", help="use the resources of this reservation"),
+           help="use the resources of this reservation, or of the first of several that can be used"),
     Option("wckey", "", "text", "wckey", metavar="KEY", env="SBATCH_WCKEY SLURM_WCKEY SALLOC_WCKEY", update="WCKey",
            help="workload characterization key"),
 

@@ -31,7 +31,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("nodes", "n", "hosts", commands="sinfo", metavar="HOSTS", help="these nodes"),
     Option("noheader", "h", commands="sinfo", help="no header line"),
     Option("partition", "p", "list", commands="sinfo", metavar="NAME,...", env="SINFO_PARTITION", help="these partitions"),
-    Option("reservation", "T", commands="sinfo", refused="there are no reservations", help="reservations instead of nodes"),
+    Option("reservation", "T", commands="sinfo", help="reservations instead of nodes"),
     Option("responding", "r", commands="sinfo", help="only nodes that answer"),
     Option("sort", "S", "text", commands="sinfo", metavar="LETTERS", env="SINFO_SORT", help="order, such as -P,t"),
     Option("states", "t", "list", commands="sinfo", metavar="STATE,...", help="nodes in these states"),

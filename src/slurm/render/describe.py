@@ -21,7 +21,7 @@ from slurm.notation import hostlist, jobref
 from slurm.notation.jobref import JobRef
 from slurm.notation.printable import printable
 from slurm.notation.taskset import TaskSet
-from slurm.render import json_cluster, json_job, json_step, json_text, node_list, scontrol_cluster, scontrol_job
+from slurm.render import json_cluster, json_job, json_step, json_text, node_list, reservation_text, scontrol_cluster, scontrol_job
 from slurm.render.job_filter import matches, select
 from slurm.render.job_list import in_order
 from slurm.render.json_text import Value
@@ -189,6 +189,19 @@ def _licenses(view: View, message: Describe, caller: Caller) -> Text:
         f"LicenseName={name}{between}Total={total} Used={busy} Free={total - busy} Reserved=0 Remote=no\n" for name, total, busy in rows))
 
 
+def _reservations(view: View, message: Describe, caller: Caller) -> Text:
+    found = [view.shown_reservations[name] for name in message.names if name in view.shown_reservations] if message.names else list(view.shown_reservations.values())
+    missing = [f"Reservation {name} not found" for name in message.names if name not in view.shown_reservations]
+    if message.format:
+        return _structured("reservations", [reservation_text.record(of, view) for of in found], view, message, caller)
+    return _blocks([reservation_text.show(of, view, message.detail) for of in found], message, reservation_text.NOTHING, missing)
+
+
+def _reservation_table(view: View, message: Describe, caller: Caller) -> Text:
+    lines = reservation_text.table(view.shown_reservations.values(), view, header=not message.oneline)
+    return Text(text="".join(f"{line}\n" for line in lines))
+
+
 def _sinfo(view: View, message: Describe, caller: Caller) -> Text:
     wanted = ListNodes(fields=[], nodes=message.filter.nodes if message.filter else [],
                        partitions=message.filter.partitions if message.filter else [],
@@ -254,5 +267,6 @@ _ANSWERS: dict[str, Callable[[View, Describe, Caller], Text]] = {
     "topology": _fixed(""),
     "aliases": _fixed(""),
     "federation": _fixed(""),
-    "reservation": _none("reservations", "No reservations in the system\n"),
+    "reservation": _reservations,
+    "reservation_table": _reservation_table,
 }

@@ -144,6 +144,12 @@ def _always(text: str) -> Getter:
     return lambda job, view: text
 
 
+
+def reservation(job: Job) -> str:
+    """The reservation that it runs or ran in, else those that it asks for."""
+    return (job.holding.reservation if job.holding is not None else "") or job.request.reservation
+
+
 GETTERS: dict[str, Getter] = {
     "Account": lambda job, view: job.request.account or NULL,
     "AccrueTime": lambda job, view: view.moment(job.accrue_time, NONE),
@@ -230,7 +236,7 @@ GETTERS: dict[str, Getter] = {
     "ReqNodes": lambda job, view: job.request.nodelist,
     "ReqSwitch": _always("0"),
     "Requeue": lambda job, view: "1" if requeues(job, view) else "0",
-    "Reservation": lambda job, view: job.request.reservation or NULL,
+    "Reservation": lambda job, view: reservation(job) or NULL,
     "ResizeTime": _always(NONE),
     "RestartCnt": lambda job, view: str(job.restarts),
     "Runtime": _always(NULL),

@@ -71,7 +71,7 @@ def node_record(node: Node, view: View) -> Record:
         "reason_changed_at": number(node.reason_time if node.reason else 0),
         "reason_set_by_user": node.reason_user if node.reason else "",
         "resume_after": number(0),
-        "reservation": "",
+        "reservation": node_values.reservation_of(node, view),
         "alloc_memory": node.memory_used,
         "alloc_cpus": len(node.cpus_used),
         "alloc_idle_cpus": node_values.count_cpus([node], view)[1],
@@ -202,7 +202,7 @@ def _group_tail(group: Group, first: Node | None, view: View) -> Record:
         "extra": first.extra if first else "",
         "reason": {
             "description": first.reason if first else "", "time": int(first.reason_time) if first and first.reason else 0},
-        "reservation": "",
+        "reservation": node_values.GETTERS["Reservation"](group, view),
         "reason_set_by_user": first.reason_user if first and first.reason else "",
         "resource_spec": {"cpus": "", "memory": 0},
         "partition": partition_record(group.partition, view) if group.partition else {},

@@ -223,7 +223,7 @@ def _standing(job: Job, view: View) -> Record:
         "requeue": values.requeues(job, view),
         "resize_time": number(0),
         "restart_cnt": job.restarts,
-        "resv_name": request.reservation,
+        "resv_name": values.reservation(job),
         "runtime": "",
         "scheduled_nodes": facts.forecast_nodes(job, view),
         "segment_size": 0,

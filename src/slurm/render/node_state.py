@@ -12,12 +12,13 @@ from slurm.render.view import View
 
 _COMPACT = {"unknown": "unk", "down": "down", "idle": "idle", "allocated": "alloc", "error": "err", "mixed": "mix", "future": "futr"}
 _BASE_RANK = {"unknown": 0, "down": 1, "idle": 2, "allocated": 3, "error": 4, "mixed": 5, "future": 6}
-_FLAG_RANK = {"drain": 1 << 4, "completing": 1 << 5, "not_responding": 1 << 6, "planned": 1 << 7}
+_FLAG_RANK = {
+    "reserved": 1 << 3, "drain": 1 << 4, "completing": 1 << 5, "not_responding": 1 << 6, "maintenance": 1 << 7, "planned": 1 << 8}
 _WORDS: dict[str, str] = {
     **{word: word for word in _COMPACT}, **{short: word for word, short in _COMPACT.items()},
     "drain": "drain", "drained": "drained", "draining": "draining", "drng": "draining", "comp": "completing", "completing": "completing",
     "planned": "planned", "plnd": "planned", "no_respond": "not_responding", "not_responding": "not_responding", "all": "all",
-    "fail": "fail", "failing": "fail", "maint": "maint", "resv": "reserved", "reserved": "reserved", "reboot": "reboot",
+    "fail": "fail", "failing": "fail", "maint": "maintenance", "resv": "reserved", "reserved": "reserved", "reboot": "reboot",
     "power_down": "power_down", "powered_down": "power_down", "power_up": "power_up", "powering_down": "power_down",
     "powering_up": "power_up", "boot": "power_up", "inval": "inval", "blocked": "blocked", "cloud": "cloud",
 }
@@ -31,7 +32,7 @@ _NOT = "~!"
 
 
 class NodeStatus(NamedTuple):
-    """`base` is a word of NodeState; `flags` lie over it: drain, completing, not_responding, planned."""
+    """`base` is a word of NodeState; `flags` lie over it: drain, completing, not_responding, planned, maintenance, reserved."""
 
     base: str
     flags: tuple[str, ...] = ()
@@ -55,7 +56,7 @@ class NodeStatus(NamedTuple):
     def short(self) -> str:
         """sinfo's %t: "mix-", "drng", "down*"."""
         plain = self._plain()
-        return {"draining": "drng", "drained": "drain", "completing": "comp"}.get(plain, _COMPACT.get(plain, plain)) + self._mark()
+        return {"draining": "drng", "drained": "drain", "completing": "comp", "reserved": "resv"}.get(plain, _COMPACT.get(plain, plain)) + self._mark()
 
     @property
     def parts(self) -> list[str]:
@@ -77,9 +78,13 @@ class NodeStatus(NamedTuple):
             return "draining" if self.busy else "drained"
         if "completing" in self.flags and self.base == "idle":
             return "completing"
+        if self.base == "idle" and ("maintenance" in self.flags or "reserved" in self.flags):
+            return "maint" if "maintenance" in self.flags else "reserved"
         return self.base
 
     def _mark(self) -> str:
+        if "maintenance" in self.flags and self._plain() != "maint":
+            return "$"
         if "not_responding" in self.flags:
             return "*"
         return "-" if "planned" in self.flags else ""
@@ -97,6 +102,8 @@ def status(node: Node, view: View) -> NodeStatus:
         flags.append("completing")
     if not node.responding and node.state is not NodeState.FUTURE:
         flags.append("not_responding")
+    if node.name in view.reserved and node.state is not NodeState.FUTURE:
+        flags += ["maintenance", "reserved"] if "MAINT" in view.reserved[node.name].flags else ["reserved"]
     if base in ("idle", "mixed") and not flags and node.name in view.planned:
         flags.append("planned")
     return NodeStatus(base, tuple(flags))

@@ -131,6 +131,17 @@ def _reason_time(group: Group, view: View) -> str:
     return view.moment(group.nodes[0].reason_time if group.nodes and group.nodes[0].reason else 0.0, "Unknown")
 
 
+
+def reservation_of(node: Node, view: View) -> str:
+    """The reservation that runs on a node, as far as whoever asks may see it; "" for none."""
+    of = view.reserved.get(node.name)
+    return of.name if of is not None and of.name in view.shown_reservations else ""
+
+
+def _reservation(group: Group, view: View) -> str:
+    return ",".join(dict.fromkeys(filter(None, (reservation_of(node, view) for node in group.nodes))))
+
+
 GETTERS: dict[str, Getter] = {
     "AllocMem": _least(lambda node: node.memory_used),
     "AllocNodes": _of_partition(lambda partition, view: "all" if partition.alloc_nodes == "ALL" else partition.alloc_nodes),
@@ -168,7 +179,7 @@ GETTERS: dict[str, Getter] = {
     "PriorityJobFactor": _of_partition(lambda partition, view: str(partition.priority_job_factor)),
     "PriorityTier": _of_partition(lambda partition, view: str(partition.priority_tier)),
     "Reason": _first(lambda node: node.reason or "none", "none"),
-    "Reservation": lambda group, view: "",
+    "Reservation": _reservation,
     "Root": _of_partition(lambda partition, view: "yes" if partition.root_only else "no"),
     "Size": _of_partition(lambda partition, view: _job_size(partition)),
     "Sockets": _least(lambda node: node.sockets),

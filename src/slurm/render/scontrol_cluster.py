@@ -46,6 +46,8 @@ def show_node(node: Node, view: View, detail: bool = False) -> list[str]:
     for key, text in (("Comment", node.comment), ("Extra", node.extra)):
         if text:
             lines.append(f"{key}={text}")
+    if values.reservation_of(node, view):
+        lines.append(f"ReservationName={values.reservation_of(node, view)}")
     if node.reason:
         lines.append(f"Reason={node.reason} [{node.reason_user}@{view.moment(node.reason_time, 'Unknown')}]")
     return lines

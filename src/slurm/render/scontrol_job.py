@@ -104,6 +104,7 @@ def _size(job: Job, view: View, detail: bool) -> list[str]:
     lines += [
         f"MinCPUsNode={amounts.min_cpus(job)} MinMemory{'CPU' if per_cpu else 'Node'}={memory_text} MinTmpDiskNode={request.tmp_disk}",
         f"Features={request.features or NULL} DelayBoot=00:00:00",
+        *([f"Reservation={values.reservation(job)}"] if values.reservation(job) else []),
         (f"OverSubscribe={values.oversubscribe(job)} Exclusive={values.exclusive(job)} Contiguous={int(request.contiguous)} "
         f"Licenses={request.licenses or NULL} LicensesAlloc={values.licenses_held(job) or NULL} Network=(null)"),
     ]

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+from slurm.core.reserving import windows
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
+from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
 from slurm.notation import moment
 
@@ -54,6 +56,8 @@ class View:
     partitions: Mapping[str, Partition]
     jobs: Mapping[JobId, Job]
     now: float
+    reservations: Mapping[str, Reservation] = field(default_factory=dict)
+    hidden_reservations: frozenset[str] = frozenset()  # that whoever asks may not see
     verdicts: Mapping[JobId, Verdict] = field(default_factory=dict)
     forecasts: Mapping[JobId, Forecast] = field(default_factory=dict)
     last_planned: float = 0.0
@@ -69,6 +73,21 @@ class View:
     def planned(self) -> frozenset[str]:
         """Nodes that have room now, kept free because a pending job is expected to start on them: Slurm's PLANNED."""
         return frozenset(name for forecast in self.forecasts.values() for name in forecast.nodes)
+
+    @cached_property
+    def shown_reservations(self) -> dict[str, Reservation]:
+        """The reservations that whoever asks may see."""
+        return {name: of for name, of in self.reservations.items() if name not in self.hidden_reservations}
+
+    @cached_property
+    def reserved(self) -> dict[NodeName, Reservation]:
+        """Nodes of reservations that run now; of several the one of maintenance, else the first."""
+        found: dict[NodeName, Reservation] = {}
+        for of in sorted(self.reservations.values(), key=lambda one: -one.rank):
+            if windows.active(of, self.now):
+                for name in of.nodes:
+                    found.setdefault(name, of)
+        return found
 
     @cached_property
     def partitions_in_order(self) -> list[Partition]:

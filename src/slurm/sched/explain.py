@@ -43,6 +43,10 @@ EVENTS: dict[str, str] = {
     "PolicyChanged": "an operator changes the limit, account or QOS (sacctmgr modify)",
     "ProofWaived": "the site does not wait for a proof any longer (requeue_unproven, fence_timeout)",
     "Released": "the hold is lifted (scontrol release)",
+    "ReservationBegun": "its reservation begins",
+    "ReservationCreated": "a reservation is made for it",
+    "ReservationEnded": "a reservation ends",
+    "ReservationUpdated": "a reservation is changed (scontrol update)",
     "Started": "a job before it starts",
     "TimedOut": "a job reaches its time limit",
 }

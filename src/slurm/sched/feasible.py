@@ -5,6 +5,7 @@ What real Slurm refuses at submission is raised; what it accepts although it can
 
 from __future__ import annotations
 
+from slurm.core.reserving import claims
 from slurm.model.errors import InvalidRequest
 from slurm.model.job import Job
 from slurm.model.node import Node
@@ -29,7 +30,7 @@ def check_request(terrain: Terrain, job: Job) -> list[str]:
     warnings: list[str] = []
     for name in job.partition.split(","):
         partition = view.partitions[name]
-        need = within(needs.of(job.request, view.settings), partition)
+        need = _reserved(terrain, job, within(needs.of(job.request, view.settings), partition))
         refusal = partition_limits.refuse(job, need, partition, terrain.cpus)
         if refusal is not None:
             warnings.append(f"this job can not start as things are: {refusal.sentence}")
@@ -40,6 +41,14 @@ def check_request(terrain: Terrain, job: Job) -> list[str]:
     if error is not None and not warnings:
         raise error
     return warnings[:1]
+
+
+def _reserved(terrain: Terrain, job: Job, need: Need) -> Need:
+    """Where it names reservations, the nodes of these; with FLEX others too."""
+    known = [of for name in claims.named(job) if (of := terrain.view.reservations.get(name)) is not None]
+    if not known or any("FLEX" in of.flags or not of.nodes for of in known):
+        return need
+    return need._replace(site=need.site._replace(within=frozenset(name for of in known for name in of.nodes)))
 
 
 def _refused(terrain: Terrain, need: Need, partition: Partition) -> InvalidRequest:

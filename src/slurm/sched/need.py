@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from slurm.model.ids import NodeName
 from slurm.model.partition import Partition
 from slurm.model.request import JobRequest
 from slurm.model.settings import Settings
@@ -30,6 +31,8 @@ class Site(NamedTuple):
     cores: int = 0
     threads: int = 0
     memory: int = 0  # MB that a node must have, where memory is not given out
+    within: frozenset[NodeName] | None = None  # the nodes of its reservation
+    closed: frozenset[NodeName] = frozenset()  # nodes that are kept for other reservations while it would run
 
 
 class Need(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping
+from itertools import islice
 
 import msgspec
 
@@ -29,6 +30,7 @@ from slurm.sched.license_pools import LicensePools
 from slurm.sched.need import Need, Needs, within
 from slurm.sched.queue import Queue
 from slurm.sched.quotas import Quotas
+from slurm.sched.reserved import OUTSIDE, Entry, allowed, entries, keep_reserved, later
 from slurm.sched.search import MANY_NODES, Field, Search
 from slurm.sched.sharing import Sharing
 from slurm.sched.space import Space
@@ -103,12 +105,14 @@ class _Pass:
         self.backfill = backfill
         self.timeline: Timeline | None = None
         self.blocked: set[str] = set()
-        self.kept: Counter[str] = Counter()  # by partition, for how many jobs their start is kept
+        self.kept: Counter[str] = Counter()  # by partition and reservation, or licence, for how many jobs their start is kept
         self.most_starts = view.settings.backfill_max_starts if backfill else view.settings.sched_max_starts
         self.quotas = Quotas(view.settings, backfill=backfill)
         self.licenses = LicensePools(view, now, backfill=backfill)
-        self.behind: list[tuple[Job, Need, Partition]] = []
-        self.unfit: dict[tuple[Need, str, int, str], float] = {}
+        self.begun: Counter[JobId] = Counter()  # by array, how many of its tasks this pass has proposed, in whatever partition or reservation
+        self.full: set[str] = set()  # partitions and reservations in which somebody waits
+        self.behind: list[tuple[Job, Need, Partition, Entry]] = []
+        self.unfit: dict[tuple[Need, str, int, tuple[str, ...]], float] = {}
         large = len(view.nodes) >= 1000
         self.counts = backfill or len(view.nodes) > MANY_NODES  # whether the board is kept right while this pass proposes
         self.forecasts = FORECASTS // 10 if large else FORECASTS
@@ -129,15 +133,16 @@ class _Pass:
         """Propose the job, or as many of its tasks as fit, or write down why not."""
         refusal: Refusal | None = None
         for partition in self._partitions(job):
-            need = within(needs.of(job.request, self.view.settings), partition)
-            one = (self._gate(job, partition) or partition_limits.refuse(job, need, partition, self.terrain.cpus)
-                   or self.quotas.refuse(job, partition) or self._start_in(job, need, partition))
-            if one is None:
-                return
-            if self.backfill and one.reason == Reason.LICENSES and not partition_limits.refuse(job, need, partition, self.terrain.cpus):
-                self._await_licenses(job, need, partition)
-            elif one.reason == Reason.LICENSES:
-                self.licenses.close(need)
+            for entry in entries(self.terrain, job, self.now) or (OUTSIDE,):
+                need = entry.seen(within(needs.of(job.request, self.view.settings), partition))
+                one = (self._gate(job, partition) or partition_limits.refuse(job, need, partition, self.terrain.cpus)
+                       or self.quotas.refuse(job, partition) or self._start_in(job, need, partition, entry))
+                if one is None:
+                    return
+                if self.backfill and one.reason == Reason.LICENSES and not partition_limits.refuse(job, need, partition, self.terrain.cpus):
+                    self._await_licenses(job, need, partition, entry)
+                elif one.reason == Reason.LICENSES:
+                    self.licenses.close(need)
             refusal = refusal or one
         self.plan.verdicts[job.id] = refusal or Refusal(Reason.PARTITION_DOWN, f"partition {job.partition} does not exist", (), ("Configured",))
 
@@ -156,31 +161,32 @@ class _Pass:
         found = [exemptions.as_met(self.view, job.request.qos, partitions[name]) for name in job.partition.split(",") if name in partitions]
         return sorted(found, key=lambda partition: -partition.priority_tier)
 
-    def _start_in(self, job: Job, need: Need, partition: Partition) -> Refusal | None:
+    def _start_in(self, job: Job, need: Need, partition: Partition, entry: Entry) -> Refusal | None:
         """None when the job, or all it may start of it, was proposed."""
-        if not self.backfill and partition.name in self.blocked:
+        if not self.backfill and self._is_behind(partition, entry):
             return PRIORITY
         self.plan.depth.tried += 1
-        key = need, partition.name, job.owner.uid, job.request.reservation
+        key = need, partition.name, job.owner.uid, entry.key
         shortest = job.request.time_min if self.backfill else None
         seconds = length(job) if shortest is None else min(length(job), float(shortest))
         if seconds >= self.unfit.get(key, seconds + 1) or self._too_few(need, partition):
-            return self._no_room(job, need, partition)
-        search = Search(self._field(), job, need, partition)
+            return self._no_room(job, need, partition, entry)
+        search = Search(self._field(entry), job, need, partition)
         licenses: Mapping[str, int] | None = {}
-        tasks: Iterable[int | None] = arrays.tasks(job.array_part.ranges) if job.array_part is not None else (None,)
+        tasks: Iterable[int | None] = islice(arrays.tasks(job.array_part.ranges), self.begun[job.id], None) if job.array_part is not None else (None,)
         left = array_limit.tasks_left(self.view, job)
-        for begun, task in enumerate(tasks):
+        for begun, task in enumerate(tasks, self.begun[job.id]):
             if left is not None and begun >= left:
                 return array_limit.refusal(self.view, job, partition, self.now, starting=begun)
             if need.pools and (licenses := self.licenses.choose(need, search.ends)) is None:
                 return self.licenses.refusal(need)
             allocation = search.find()
             if allocation is None and seconds < length(job):
-                search, allocation = self._shortened(job, need, partition, seconds)
+                search, allocation = self._shortened(job, need, partition, entry, seconds)
             if allocation is None:
                 self.unfit[key] = seconds
-                return self._no_room(job, need, partition)
+                return self._no_room(job, need, partition, entry)
+            allocation.reservation, allocation.reservation_id = entry.reservation, entry.number
             if licenses:
                 allocation.licenses = dict(licenses)
             over = policy_limits.exceeded(self.view, job, partition, self.now, allocation)
@@ -189,18 +195,18 @@ class _Pass:
             self._propose(job, task, allocation, search)
         return None
 
-    def _shortened(self, job: Job, need: Need, partition: Partition, least: float) -> tuple[Search, Allocation | None]:
+    def _shortened(self, job: Job, need: Need, partition: Partition, entry: Entry, least: float) -> tuple[Search, Allocation | None]:
         """Room for a job that may be cut to `least` seconds, for as long as what is kept for others lets it."""
         timeline, now = self.timeline, self.now
         ends = [now + least]
         if timeline is not None:
             ends += [moment for moment in timeline.downs if ends[0] < moment < now + length(job)]
         low, high = 0, len(ends)  # what is free for longer is free for shorter
-        search = Search(self._field(), job, need, partition, ends=ends[0])
+        search = Search(self._field(entry), job, need, partition, ends=ends[0])
         allocation: Allocation | None = None
         while low < high:
             middle = (low + high) // 2
-            one = Search(self._field(), job, need, partition, ends=ends[middle])
+            one = Search(self._field(entry), job, need, partition, ends=ends[middle])
             found = one.find() if self.licenses.choose(need, one.ends) is not None else None
             if found is None:
                 high = middle
@@ -214,8 +220,13 @@ class _Pass:
             return False
         return need.total_cpus > (self.terrain.board.free_cpus if self.counts else self.space.free_cpus)
 
-    def _field(self) -> Field:
-        return Field(self.terrain, self.space, self.sharing, frozenset() if self.backfill else frozenset(self.blocked), self.timeline, self.now)
+    def _is_behind(self, partition: Partition, entry: Entry) -> bool:
+        """Whether a job waits already that comes first: of those in a reservation of its own nodes one of the same, else one of the partition."""
+        return _queue_of(partition, entry) in self.full if entry.kept_apart else partition.name in self.blocked
+
+    def _field(self, entry: Entry) -> Field:
+        closed: frozenset[str] = frozenset() if self.backfill or entry.kept_apart else frozenset(self.blocked)
+        return Field(self.terrain, self.space, self.sharing, closed, self.timeline, self.now, entry)
 
     def _propose(self, job: Job, task: int | None, allocation: Allocation, search: Search) -> None:
         self.space.take(allocation.shares, job.owner.uid, own_user=search.need.own_user)
@@ -225,21 +236,22 @@ class _Pass:
             usage = self.terrain.board.usage(allocation.shares)
             self.terrain.board.now.take(usage)
             if self.timeline is not None:
-                self.timeline.take(usage, search.ends, inside=job.request.reservation)
+                self.timeline.take(usage, search.ends, inside=self.timeline.owner(allocation.reservation))
         self.licenses.pools.take(allocation.licenses, search.ends)
         policy_limits.propose(self.view, job, allocation)
+        self.begun[job.id] += task is not None
         seconds = int(search.ends - self.now)
         shorter = job.request.time_min is not None and (job.time_limit < 0 or seconds < job.time_limit)
         self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation, time_limit=_in_minutes(seconds, job) if shorter else None))
 
-    def _no_room(self, job: Job, need: Need, partition: Partition) -> Refusal:
+    def _no_room(self, job: Job, need: Need, partition: Partition, entry: Entry) -> Refusal:
         refusal = unavailable(self.terrain, need, partition)
         if refusal is not None:
             return refusal
-        behind = partition.name in self.blocked
-        if behind and not self._kept_for(job, partition.name):
+        behind = self._is_behind(partition, entry)
+        if behind and not self._kept_for(job, _queue_of(partition, entry)):
             if self.backfill and len(self.behind) < self.forecasts:
-                self.behind.append((job, need, partition))
+                self.behind.append((job, need, partition, entry))
             return PRIORITY
         refusal = too_large(self.terrain, need, partition)
         if refusal is not None:
@@ -247,12 +259,15 @@ class _Pass:
         refusal = PRIORITY if behind else first_blocked(self.terrain, need, partition, frozenset(self.blocked))
         if not exemptions.reserves(self.view, job, partition, job.priority or priority.value(self.view, job, self.now)):
             return refusal  # nobody waits behind it
-        if not self.backfill or self._kept_for(job, partition.name):
-            self.blocked.add(partition.name)
+        if not self.backfill or self._kept_for(job, _queue_of(partition, entry)):
+            if entry.kept_apart:
+                self.full.add(_queue_of(partition, entry))
+            else:
+                self.blocked.add(partition.name)
             if self.backfill:
-                self._reserve(job, need, partition, partition.name)
+                self._reserve(job, need, partition, entry, _queue_of(partition, entry))
         elif len(self.behind) < self.forecasts:
-            self.behind.append((job, need, partition))
+            self.behind.append((job, need, partition, entry))
         return refusal
 
     def _kept_for(self, job: Job, which: str) -> bool:
@@ -264,31 +279,47 @@ class _Pass:
             return False
         return job.priority >= settings.backfill_min_priority and self.now - (job.eligible_time or job.submit_time) >= settings.backfill_min_age
 
-    def _reserve(self, job: Job, need: Need, partition: Partition, which: str) -> None:
+    def _reserve(self, job: Job, need: Need, partition: Partition, entry: Entry, which: str) -> None:
         """Promise a blocked job the earliest place there is in a partition; `which`: whose first ones such promises are made to."""
         self.kept[which] += 1
         if self.timeline is None:
             self.timeline = self._timeline()
-        at = self.terrain.positions(partition, need.site)
-        placement = self.timeline.place(need, at, length(job), sparing=True, inside=job.request.reservation)
+        placement = self._placed(self.timeline, job, need, partition, entry, sparing=True)
         if placement is not None:
-            self.timeline.keep(placement, inside=job.request.reservation)
+            self.timeline.keep(placement, inside=self.timeline.owner(entry.reservation))
             self.forecast(job, partition, placement)
 
-    def _await_licenses(self, job: Job, need: Need, partition: Partition) -> None:
+    def _await_licenses(self, job: Job, need: Need, partition: Partition, entry: Entry) -> None:
         """Promise a job that waits for licences the earliest time at which it has those and a place; others may have its nodes until then."""
         which = "license:" + ",".join(sorted(name for name, _ in need.pools[0]))
         if self._kept_for(job, which):
-            self._reserve(job, need, partition, which)
+            self._reserve(job, need, partition, entry, which)
         elif len(self.behind) < self.forecasts:
-            self.behind.append((job, need, partition))
+            self.behind.append((job, need, partition, entry))
+
+    def _placed(self, timeline: Timeline, job: Job, need: Need, partition: Partition, entry: Entry, *, sparing: bool = False) -> Placement | None:
+        """The earliest place for a job that starts this way; None when there is none, or when a reservation is in the way of that one.
+
+        What is kept in the timeline is not kept by a narrower look at the nodes too. A job that would be there longer than its reservation may start in it all the same.
+        """
+        if not self.view.reservations:
+            return timeline.place(need, self.terrain.positions(partition, need.site), length(job), sparing=sparing)
+        inside = timeline.owner(entry.reservation)
+        need = later(self.terrain, need, entry, timeline.owners)
+        at = self.terrain.positions(partition, need.site)
+        found = timeline.place(need, at, length(job), sparing=sparing, inside=inside)
+        if found is None and inside:
+            found = timeline.place(need, at, 60.0, sparing=sparing, inside=inside)
+        return found if found is not None and allowed(self.terrain, job, entry, self.now, found.start, timeline.owners) else None
 
     def _timeline(self) -> Timeline:
         """The timeline as of now with what this pass has proposed so far."""
         timeline = Timeline(self.view, self.terrain.board, self.now, pools=self.licenses.pools)
+        keep_reserved(timeline, self.view, self.now)
         for proposal in self.plan.proposals:
             job = self.view.jobs[proposal.job]
-            timeline.take(self.terrain.board.usage(proposal.allocation.shares), self.now + length(job), inside=job.request.reservation)
+            inside = timeline.owner(proposal.allocation.reservation)
+            timeline.take(self.terrain.board.usage(proposal.allocation.shares), self.now + length(job), inside=inside)
         return timeline
 
     def forecast(self, job: Job, partition: Partition, placement: Placement) -> None:
@@ -344,16 +375,21 @@ class _Pass:
         if self.timeline is None:
             return
         latest = self.now + self.view.settings.backfill_window
-        for job, need, partition in self.behind:
-            found = self.timeline.place(need, self.terrain.positions(partition, need.site), length(job), inside=job.request.reservation)
+        for job, need, partition, entry in self.behind:
+            found = self._placed(self.timeline, job, need, partition, entry)
             if found is not None and found.start <= latest and job.id not in self.plan.forecasts:
-                self.timeline.keep(found, inside=job.request.reservation)
+                self.timeline.keep(found, inside=self.timeline.owner(entry.reservation))
                 self.forecast(job, partition, found)
 
 
 def _in_minutes(seconds: int, job: Job) -> int:
     """A shortened limit in whole minutes as far as the shortest one that the job allows lets it."""
     return max(seconds // 60 * 60, job.request.time_min or 0)
+
+
+def _queue_of(partition: Partition, entry: Entry) -> str:
+    """Whom a job waits with: those of the partition, or of it those in the same reservation."""
+    return f"{partition.name} in {entry.reservation}" if entry.kept_apart else partition.name
 
 
 def _counted(placement: Placement, partition: str) -> Allocation:
@@ -394,10 +430,11 @@ def plan_one(terrain: Terrain, job: Job, now: float) -> Forecast | None:
     view = terrain.view
     work = _Pass(view, now, True, terrain)
     for partition in work._partitions(job):
-        need = within(needs.of(job.request, view.settings), partition)
-        licenses = work.licenses.choose(need, now + length(job))
-        allocation = Search(work._field(), job, need, partition).find() if licenses is not None else None
-        if allocation is not None:
-            return Forecast(now, [str(name) for name in allocation.nodes], allocation)
-        work._reserve(job, need, partition, partition.name)
+        for entry in entries(terrain, job, now):
+            need = entry.seen(within(needs.of(job.request, view.settings), partition))
+            licenses = work.licenses.choose(need, now + length(job))
+            allocation = Search(work._field(entry), job, need, partition).find() if licenses is not None else None
+            if allocation is not None:
+                return Forecast(now, [str(name) for name in allocation.nodes], allocation)
+            work._reserve(job, need, partition, entry, _queue_of(partition, entry))
     return work.plan.forecasts.get(job.id)

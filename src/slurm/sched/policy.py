@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from slurm.model.refusal import Refusal
 
 ALWAYS = frozenset({"Submitted", "Eligible", "Released", "Requeued", "JobUpdated", "LaunchFailed", "Configured", "PartitionUpdated", "NodeRegistered", "NodeUpdated",
-    "NodeFenced", "ProofWaived", "PolicyChanged", "UsagePeriodEnded"})
+    "NodeFenced", "ProofWaived", "PolicyChanged", "UsagePeriodEnded", "ReservationCreated", "ReservationUpdated", "ReservationBegun", "ReservationEnded"})
 UNHELPFUL = frozenset({"Launched", "Warned", "StepCreated", "StepExited", "NodeSilent", "Purged", "Accrued"})
 
 

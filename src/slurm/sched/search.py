@@ -20,6 +20,7 @@ from slurm.sched import select
 from slurm.sched.board import Array, Free, Index, few
 from slurm.sched.choose import plain, sufficient
 from slurm.sched.need import Need
+from slurm.sched.reserved import OUTSIDE, Entry
 from slurm.sched.room import Room, room
 from slurm.sched.sharing import Sharing, jobs_per_cpu
 from slurm.sched.space import NodeSpace, Space
@@ -39,6 +40,7 @@ class Field(NamedTuple):
     closed: frozenset[str]
     timeline: Timeline | None
     now: float
+    entry: Entry = OUTSIDE
 
 
 class _Picked:
@@ -82,7 +84,7 @@ class Search:
         self.partition = partition
         self.settings: Settings = field.terrain.view.settings
         self.per_cpu = jobs_per_cpu(job, partition) if partition.oversubscribe != "NO" else 1
-        self.ends = field.now + length(job) if ends is None else ends
+        self.ends = min(field.now + length(job) if ends is None else ends, field.entry.until)
         self.limits = self._limits()
         self.alone_from = 0
         self.counted = False  # whether the board's counts tell which nodes to look at
@@ -92,8 +94,9 @@ class Search:
     def _limits(self) -> Free | None:
         """What is left beside what is kept for others, None where nothing is."""
         timeline = self.field.timeline
-        inside = self.job.request.reservation
-        return timeline.available(self.field.now, self.ends, inside=inside) if timeline is not None and timeline.narrow else None
+        if timeline is None or not timeline.narrow:
+            return None
+        return timeline.available(self.field.now, self.ends, inside=timeline.owner(self.field.entry.reservation))
 
     def _candidates(self) -> Sequence[Node] | _Picked:
         """Nodes worth a look, in order; on large clusters only those that may have room."""
@@ -187,6 +190,12 @@ class Search:
 
     def _room(self, node: Node) -> Room | None:
         space = self.field.space.of(node.name)
+        entry = self.field.entry
+        if node.name in entry.barred or node.name in entry.own:
+            if self.need.whole:
+                return None
+            space = space.copy()
+            space.cpus = entry.cpus(node.name, space.cpus)
         if not space.cpus and self.per_cpu == 1:
             return None
         if (node.exclusive_user >= 0 or self.need.own_user or space.guests) and self._foreign(space):

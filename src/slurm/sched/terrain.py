@@ -74,6 +74,8 @@ class Terrain:
 
     def suited(self, partition: Partition, site: Site) -> list[Node]:
         """Nodes of a partition that suit by what they are, in service or not. Not to be changed, like the following."""
+        if site.closed:
+            site = site._replace(closed=frozenset())
         return self.kept(("suited", partition.name, site), lambda: self._suited(partition, site))
 
     def _suited(self, partition: Partition, site: Site) -> list[Node]:
@@ -83,8 +85,9 @@ class Terrain:
         return [node for node in self.suited(partition, stack.ANYWHERE) if not stack.unsuited(node, site)]
 
     def usable(self, partition: Partition, site: Site) -> list[Node]:
-        """Those of the suited nodes on which jobs may start."""
-        return self.kept(("usable", partition.name, site), lambda: [node for node in self.suited(partition, site) if node.usable])
+        """Those of the suited nodes on which jobs may start, now and as long as no reservation begins or ends."""
+        return self.kept(("usable", partition.name, site), lambda: [
+            node for node in self.suited(partition, site) if node.usable and node.name not in site.closed])
 
     def nodes_of(self, partitions: frozenset[str]) -> frozenset[NodeName]:
         """The nodes of these partitions."""

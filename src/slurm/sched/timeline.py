@@ -124,6 +124,15 @@ class Timeline:
         """When something is kept from, in order. Not to be changed."""
         return self._downs
 
+    @property
+    def owners(self) -> frozenset[str]:
+        """Whose jobs have something kept for them."""
+        return frozenset(self._owners)
+
+    def owner(self, name: str) -> str:
+        """The name itself when something is kept for its jobs, else ""."""
+        return name if name in self._owners else ""
+
     def take(self, usage: Usage, end: float, *, inside: str = "") -> None:
         """A job starts now and is expected to end at `end`; the board knows already."""
         self._releases.add(rounded(end, self._grain), usage)
@@ -332,6 +341,8 @@ def expected_end(view: View, job: Job, now: float) -> float:
     if job.completing:
         return now + 1.0
     end = view.expected_end(job)
+    if job.end_by and (end is None or job.end_by < end):
+        end = job.end_by
     return max(job.start_time + YEAR if end is None else end, now + 1.0)
 
 

@@ -19,12 +19,13 @@ from slurm.sched.room import Room, room
 from slurm.sched.space import NodeSpace
 from slurm.sched.terrain import Terrain
 
-NODE_CURES = ("NodeRegistered", "NodeUpdated")
+NODE_CURES = ("NodeRegistered", "NodeUpdated", "ReservationEnded", "ReservationUpdated")
 ROOM_CURES = ("NodeFreed",)
 QUEUE_CURES = ("Started", "Cancelled", "Held", "DeadlinePassed", *ROOM_CURES)
 """Who is before a job leaves the queue, or what that one waits for comes."""
 PRIORITY = Refusal(Reason.PRIORITY, "jobs of higher priority wait for this partition", cures=QUEUE_CURES)
 REQUESTED_AWAY = Reason.REQ_NODE_NOT_AVAIL + ", May be reserved for other job"
+KEPT = "is kept for a reservation while the job would run"
 SHOWN = 16
 """Nodes named as evidence."""
 
@@ -37,7 +38,7 @@ def unavailable(terrain: Terrain, need: Need, partition: Partition) -> Refusal |
         if missing:
             nodes = terrain.view.nodes
             return Refusal(REQUESTED_AWAY, f"it names {', '.join(missing)}, which cannot be used now",
-                           tuple((name, state_of(nodes.get(NodeName(name)))) for name in missing), NODE_CURES)
+                           tuple((name, KEPT if name in need.site.closed else state_of(nodes.get(NodeName(name)))) for name in missing), NODE_CURES)
     if len(suited) < need.nodes_min:
         return Refusal(Reason.BAD_CONSTRAINTS, f"{len(suited)} nodes of partition {partition.name} suit it, {need.nodes_min} are needed",
                        (("suited", str(len(suited))), ("needed", str(need.nodes_min))), ("JobUpdated", "NodeUpdated"))
@@ -108,6 +109,8 @@ def free_of(node: Node) -> str:
 
 def _out_of_service(terrain: Terrain, need: Need, partition: Partition, sentence: str) -> Refusal:
     suited = terrain.suited(partition, need.site)
-    down = terrain.kept(("down", partition.name, need.site), lambda: list(islice((node for node in suited if not node.usable), SHOWN)))
-    told = terrain.lately(("down", partition.name, need.site), lambda: tuple((str(node.name), state_of(node)) for node in down))
+    down = terrain.kept(("down", partition.name, need.site), lambda: list(islice(
+        (node for node in suited if not node.usable or node.name in need.site.closed), SHOWN)))
+    told = terrain.lately(("down", partition.name, need.site), lambda: tuple(
+        (str(node.name), KEPT if node.usable else state_of(node)) for node in down))
     return Refusal(Reason.UNAVAILABLE_NODES, sentence, told, NODE_CURES)

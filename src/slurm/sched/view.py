@@ -11,6 +11,7 @@ from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
+from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
 
 
@@ -31,6 +32,8 @@ class View(Protocol):
     def touched(self) -> set[NodeName]:
         """Nodes on which jobs have begun or ended since a `Terrain` last took their names away."""
         ...
+    @property
+    def reservations(self) -> Mapping[str, Reservation]: ...
     @property
     def policy(self) -> Policy: ...
     @property

@@ -75,6 +75,10 @@ SENTENCES: dict[type[e.Event], tuple[int, Callable[[Cluster, Any], str]]] = {
     e.Accrued: (VERBOSE, lambda c, event: f"the age of {len(event.jobs)} jobs counts from now on"),
     e.UsagePeriodEnded: (logging.INFO, lambda c, event: "usage was set back to 0 (PriorityUsageResetPeriod)"),
     e.PolicyChanged: (logging.INFO, lambda c, event: f"policy: {len(event.records)} records {'to come' if event.staged else 'changed'}"),
+    e.ReservationCreated: (logging.INFO, lambda c, event: f"reservation {event.reservation.name} of {hostlist.compress(event.reservation.nodes)}"),
+    e.ReservationUpdated: (logging.INFO, lambda c, event: f"reservation {event.reservation.name} changed: {hostlist.compress(event.reservation.nodes)}"),
+    e.ReservationBegun: (logging.INFO, lambda c, event: f"reservation {event.name} begins"),
+    e.ReservationEnded: (logging.INFO, lambda c, event: f"reservation {event.name} {'was deleted' if event.by is not None else 'is over'}"),
     e.Purged: (logging.DEBUG, lambda c, event: f"{len(event.jobs)} ended jobs left memory"),
 }
 """Event → the level of its line, and the sentence. Events that are not here have no line."""

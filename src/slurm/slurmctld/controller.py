@@ -19,6 +19,8 @@ from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect, EndStep, Launch, SetLimit, Signal, Terminate
 from slurm.core.events import AllocationRelinquished, Caller, Cancelled, Event, NodeSilent
 from slurm.core.illegal import IllegalTransition, story
+from slurm.core.reserving import access
+from slurm.core.reserving.asking import Directory
 from slurm.daemon.logs import Seldom
 from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import Digest, JobId, Uid
@@ -34,6 +36,7 @@ from slurm.slurmctld import launch, setup
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.certifying import Certifier
+from slurm.slurmctld.directory import SystemDirectory
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.holders import Holders
 from slurm.slurmctld.nodes import Links
@@ -85,6 +88,7 @@ class Controller:
         self.planner = Planner(self.engine, now, self.counters)
         self._policy_clock = PolicyClock(self.engine, now)
         self.relays = Relays(cluster, self._relay_rules)
+        self.directory: Directory = SystemDirectory()
         self.tokens: Tokens | None = None  # of auth/jwt
         self.past: Past | None = None  # None: there is no slurmdbd
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public, self.relays)
@@ -207,7 +211,8 @@ class Controller:
         """The cluster as the reports read it, with the jobs that `caller` may know of (None: all)."""
         cluster = self.cluster
         jobs = rights.visible_jobs(cluster, caller) if caller is not None else cluster.jobs
-        return View(settings=cluster.settings, nodes=cluster.nodes, partitions=cluster.partitions, jobs=jobs, now=self.now(),
+        return View(settings=cluster.settings, nodes=cluster.nodes, partitions=cluster.partitions, jobs=jobs, reservations=cluster.reservations,
+                    hidden_reservations=access.hidden(cluster, caller) if caller is not None else frozenset(), now=self.now(),
                     verdicts=self.planner.verdicts, forecasts=self.planner.forecasts, last_planned=self.planner.last_pass)
 
     def shape_of(self, job: Job) -> ArrayPart | None:

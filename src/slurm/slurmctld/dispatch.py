@@ -10,12 +10,13 @@ from typing import Any
 from slurm.model import bounds
 from slurm.model.errors import SlurmError, Unsupported
 from slurm.slurmctld.controller import Controller
-from slurm.slurmctld.handlers import allocations, control, jobs, looking, priorities, steps, tokens, usage
+from slurm.slurmctld.handlers import allocations, control, jobs, looking, priorities, reservations, steps, tokens, usage
 from slurm.slurmctld.past import QUESTION
 from slurm.slurmctld.reading import StoredPayload, read_any
 from slurm.slurmctld.relays import require_own
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
+from slurm.wire import reservation_messages as r
 
 log = logging.getLogger("slurmctld.dispatch")
 Handler = Callable[[Controller, Session, Any], Awaitable[m.Message | bytes]]
@@ -40,6 +41,9 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.FinishStep: steps.on_finish,
     m.UpdateNode: control.on_update_node,
     m.UpdatePartition: control.on_update_partition,
+    r.CreateReservation: reservations.on_create,
+    r.UpdateReservation: reservations.on_update,
+    r.DeleteReservation: reservations.on_delete,
     m.Ping: control.on_ping,
     m.CertifyDaemon: control.on_certify_daemon,
     m.MakeToken: tokens.on_make_token,
@@ -59,7 +63,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
 
 CHANGING: frozenset[type[m.Message]] = frozenset({
     m.SubmitJob, m.CancelJobs, m.HoldJobs, m.ReleaseJobs, m.RequeueJobs, m.UpdateJob, m.AllocateJob, m.CreateStep, m.UpdateNode,
-    m.UpdatePartition, m.Reconfigure,
+    m.UpdatePartition, r.CreateReservation, r.UpdateReservation, r.DeleteReservation, m.Reconfigure,
 })
 """Requests that are refused while the disk takes nothing. Those that only tell what has happened (Relinquish, FinishStep) wait for it."""
 

@@ -88,6 +88,8 @@ def allocation_variables(job: Job, settings: Settings, conf_path: str) -> dict[s
     qos = job.request.qos or settings.default_qos
     if qos:
         env["SLURM_JOB_QOS"] = qos
+    if allocation.reservation:
+        env["SLURM_JOB_RESERVATION"] = allocation.reservation
     return env
 
 

@@ -66,6 +66,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         max_job_count=conf.number("MaxJobCount"), max_array_size=conf.number("MaxArraySize"), max_step_count=conf.number("MaxStepCount"),
         max_tasks_per_node=conf.number("MaxTasksPerNode"), first_job_id=conf.number("FirstJobId"), max_job_id=conf.number("MaxJobId"),
         min_job_age=conf.seconds("MinJobAge") or NEVER_SECONDS, kill_wait=conf.seconds("KillWait"), over_time_limit=conf.seconds("OverTimeLimit"),
+        reservation_over_run=conf.seconds("ResvOverRun"),
         inactive_limit=conf.seconds("InactiveLimit"), batch_start_timeout=conf.seconds("BatchStartTimeout"),
         complete_wait=conf.seconds("CompleteWait"), slurmd_timeout=conf.seconds("SlurmdTimeout"),
         unkillable_step_timeout=conf.seconds("UnkillableStepTimeout"), requeue_unproven=_switch_seconds(conf, "SlurmctldParameters", "requeue_unproven"),

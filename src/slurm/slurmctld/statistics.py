@@ -22,6 +22,8 @@ NAMES: dict[str, tuple[str, int]] = {
     "Relinquish": ("REQUEST_COMPLETE_JOB_ALLOCATION", 5017), "CreateStep": ("REQUEST_JOB_STEP_CREATE", 5001),
     "FinishStep": ("REQUEST_STEP_COMPLETE", 5016), "CancelJobs": ("REQUEST_KILL_JOB", 5032), "UpdateJob": ("REQUEST_UPDATE_JOB", 3001),
     "RequeueJobs": ("REQUEST_JOB_REQUEUE", 5023), "UpdateNode": ("REQUEST_UPDATE_NODE", 3002),
+    "CreateReservation": ("REQUEST_CREATE_RESERVATION", 3006), "UpdateReservation": ("REQUEST_UPDATE_RESERVATION", 3009),
+    "DeleteReservation": ("REQUEST_DELETE_RESERVATION", 3008),
     "UpdatePartition": ("REQUEST_UPDATE_PARTITION", 3005), "ListJobs": ("REQUEST_JOB_INFO", 2003), "ListNodes": ("REQUEST_NODE_INFO", 2007),
     "BatchScript": ("REQUEST_BATCH_SCRIPT", 2051), "Reconfigure": ("REQUEST_RECONFIGURE", 1003), "Shutdown": ("REQUEST_SHUTDOWN", 1005),
     "Ping": ("REQUEST_PING", 1008), "ReadStatistics": ("REQUEST_STATS_INFO", 2035),

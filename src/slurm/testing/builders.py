@@ -5,17 +5,19 @@ Not here: clocks, fake executors, mini-clusters of processes.
 
 from __future__ import annotations
 
-from slurm.core import admission
+from slurm.core import admission, timers
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect
 from slurm.core.events import Caller
+from slurm.core.reserving import making
 from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.ids import Digest, Gid, JobId, NodeName, Uid
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.node import GresPool, Node
 from slurm.model.partition import Partition
 from slurm.model.request import JobRequest, PayloadRef
+from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
 
 T0 = 1_000_000.0
@@ -24,6 +26,41 @@ T0 = 1_000_000.0
 ROOT = Caller(uid=Uid(0), gid=Gid(0), user="root", group="root", groups=("root",), host="login1")
 ALICE = Caller(uid=Uid(1001), gid=Gid(1001), user="alice", group="alice", groups=("alice",), host="login1")
 BOB = Caller(uid=Uid(1002), gid=Gid(1002), user="bob", group="bob", groups=("bob",), host="login1")
+
+
+class People:
+    """The users and groups of built clusters: alice and bob are in group staff, charlie and root are not."""
+
+    def user(self, text: str) -> str | None:
+        """The name of a user, None when there is none."""
+        return text if text in ("alice", "bob", "charlie", "root") else None
+
+    def members(self, group: str) -> list[str] | None:
+        """The users of a group, None when there is none."""
+        return ["alice", "bob"] if group == "staff" else None
+
+
+def reserve(on: Cluster, name: str = "", *, by: Caller = ROOT, at: float = T0, **keys: str) -> Reservation:
+    """`scontrol create reservation` with these keys; from now for an hour and for alice unless they say otherwise."""
+    asked = {"StartTime": "now", "Duration": "60", "Users": "alice"} | ({"ReservationName": name} if name else {}) | keys
+    if "EndTime" in keys:
+        del asked["Duration"]
+    if asked.keys() & {"Groups", "Accounts"} and "Users" not in keys:
+        del asked["Users"]
+    event = making.create(on, asked, by, People(), at)
+    on.apply(event)
+    pass_time(on, at)
+    return on.reservations[event.reservation.name]
+
+
+def pass_time(on: Cluster, until: float) -> list[e.Event]:
+    """Let everything happen that time alone brings about up to a moment; returns it."""
+    happened: list[e.Event] = []
+    while (moment := timers.next_due(on)) is not None and moment <= until:
+        for event in timers.due(on, moment):
+            on.apply(event)
+            happened.append(event)
+    return happened
 
 
 def node(name: str = "cn01", cpus: int = 16, memory: int = 64000, gpus: int = 0, gpu_type: str = "a100", **fields: object) -> Node:

@@ -34,6 +34,9 @@ from slurm.model.explanation import Explanation
 from slurm.model.priority import JobPriority, ShareNow
 from slurm.model.request import BatchPayload, JobRequest, StepRequest
 from slurm.model.statistics import Statistics
+from slurm.wire.message import Changes
+from slurm.wire.message import Message as Message
+from slurm.wire.reservation_messages import CreateReservation, DeleteReservation, ReservationMade, UpdateReservation
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for bytes that are no message: malformed, not UTF-8, nested without end."""
@@ -52,15 +55,9 @@ Entities = Annotated[list[Hosts], Many(1_000)]
 Fields = Annotated[list[Word], Many(128)]
 """Columns of a table."""
 TimeFormat = Annotated[str, bounds.Text(128)]
-Changes = Annotated[dict[Word, Annotated[str, bounds.Text(131_072, plain=False)]], Many(64)]
-"""Keys of `scontrol update` and their texts; what they set has the bounds of its field."""
 Told = Annotated[str, bounds.Text(1024 * 1024, plain=False)]
 ToldLines = Annotated[list[Told], Many(10_000)]
 Patience = Annotated[float, Real(0, 86_400)]
-
-
-class Message(msgspec.Struct, kw_only=True, omit_defaults=True, tag=True):
-    """A request or a reply."""
 
 
 class Hello(Message):
@@ -583,11 +580,12 @@ class Changed(Message):
 
 Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon | FinishStep | CancelJobs
-    | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | Ping | MakeToken | Reconfigure | Shutdown | Quiesce | BatchScript
+    | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation | UpdateReservation | DeleteReservation
+    | Ping | MakeToken | Reconfigure | Shutdown | Quiesce | BatchScript
     | ListJobs | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics
     | ListShares | ListPriorities
 )
 Reply = (
     Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | UserToken
-    | Changed | Explained | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
+    | Changed | Explained | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
 )

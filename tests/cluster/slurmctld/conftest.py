@@ -219,12 +219,13 @@ class FakeNode:
 class Stage:
     """A controller and what is around it. `restart` plays kill -9 and a new start from the same disk."""
 
-    def __init__(self, conf: str = CONF, gres: str | None = None) -> None:
+    def __init__(self, conf: str = CONF, gres: str | None = None, shift: float = 0.0) -> None:
         self.config: Config = parse(conf, gres=gres)
         self.disk = MemoryDisk()
         self.network = MemoryNetwork()
         self.broken: list[StoreError] = []
         self.stops = 0
+        self.shift = shift
         self.nodes: list[FakeNode] = []
         self.sessions: dict[Peer, Session] = {}
         self.open()
@@ -236,11 +237,19 @@ class Stage:
         self.commit = GroupCommit(journal, asyncio.get_running_loop())
         self.ctl = Controller(
             self.config, cluster, journal, self.commit, operators=[], signer=Signer(b"k" * 32), stop=self._stop, broken=self.broken.append,
-            read=lambda path: self.config)
-        self.ctl.engine.record(setup.configured(self.config, time.time(), []))
+            read=lambda path: self.config, now=self.now)
+        self.ctl.engine.record(setup.configured(self.config, self.now(), []))
         self.ctl.relays.server = self.server = Server(self._on_message, log=logging.getLogger("test.relays"))
         self.network.serve("slurmctld", self._on_message)
         self.ctl.begin()
+
+    def now(self) -> float:
+        """The controller's clock: `shift` seconds from everybody else's."""
+        return time.time() + self.shift
+
+    def set_clock(self, moment: float) -> None:
+        """It is another time for the controller from now on."""
+        self.shift = moment - time.time()
 
     def _stop(self) -> None:
         self.stops += 1
@@ -298,9 +307,9 @@ Play = Callable[..., None]
 @pytest.fixture
 def play() -> Play:
     """Plays a scene on a stage of its own."""
-    def run(scene: Callable[[Stage], Coroutine[None, None, None]], conf: str = CONF, gres: str | None = None) -> None:
+    def run(scene: Callable[[Stage], Coroutine[None, None, None]], conf: str = CONF, gres: str | None = None, shift: float = 0.0) -> None:
         async def main() -> None:
-            stage = Stage(conf, gres)
+            stage = Stage(conf, gres, shift)
             try:
                 await asyncio.wait_for(scene(stage), 90)
             finally:

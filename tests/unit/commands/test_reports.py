@@ -167,9 +167,8 @@ def test_sinfo_filters_by_what_variables_say() -> None:
     assert _sinfo("-h", "-o", "%P", environ={"SINFO_PARTITION": "gpu"}).stdout == "gpu\n"
 
 
-def test_reservations_are_refused_with_a_sentence() -> None:
-    outcome = _sinfo("-T")
-    assert outcome.status == 1 and "not supported by slurm-py yet" in outcome.stderr
+def test_reservations_have_a_table_with_and_without_header() -> None:
+    assert _sinfo("-T").stdout.splitlines() == ["RESV_NAME     STATE           START_TIME             END_TIME     DURATION  NODELIST", *_sinfo("-h", "-T").stdout.splitlines()]
 
 
 def test_a_controller_that_is_not_there_is_said_with_what_to_do() -> None:

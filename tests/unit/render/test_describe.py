@@ -35,7 +35,7 @@ def test_licences_are_told_by_name_with_what_is_in_use() -> None:
 
 def _empty() -> View:
     view = lab.view()
-    view.jobs, view.nodes, view.partitions = {}, {}, {}
+    view.jobs, view.nodes, view.partitions, view.reservations = {}, {}, {}, {}
     return view
 
 
@@ -161,5 +161,5 @@ def test_steps_licences_and_reservations_are_told_in_structure_too() -> None:
     [one] = json.loads(_show("step", "86.batch", format="json"))["steps"]
     assert one["name"] == "batch"
     for what, key in (("licenses", "licenses"), ("reservation", "reservations")):
-        report = json.loads(_show(what, format="json"))
+        report = json.loads(_show(what, view=_empty(), format="json"))
         assert (report[key], report["errors"], report["last_update"]["set"]) == ([], [], True)

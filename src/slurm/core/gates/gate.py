@@ -12,6 +12,7 @@ from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.refusal import Refusal
+from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
 
 
@@ -24,6 +25,8 @@ class Scene(Protocol):
     def partitions(self) -> Mapping[str, Partition]: ...
     @property
     def nodes(self) -> Mapping[NodeName, Node]: ...
+    @property
+    def reservations(self) -> Mapping[str, Reservation]: ...
     @property
     def policy(self) -> Policy: ...
     @property

@@ -19,6 +19,8 @@ def closed(scene: Scene, job: Job, partition: Partition, now: float) -> bool:
 
 def refusal(scene: Scene, job: Job, partition: Partition, now: float) -> Refusal:
     """By whom it is held."""
+    if "resv_del_hold" in job.flags:
+        return Refusal(job.reason, "the reservation that it asks for is no more", cures=("Released", "JobUpdated"))
     if job.reason not in ("", Reason.NONE, Reason.JOB_HELD_USER, Reason.JOB_HELD_ADMIN):
         return Refusal(job.reason, "it was put on hold after it failed", cures=("Released",))
     return BY_ADMIN if job.held == "admin" else BY_USER

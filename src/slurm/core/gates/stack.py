@@ -15,6 +15,7 @@ from slurm.core.gates import (
     partition_state,
     policy_limits,
     policy_standing,
+    reservation,
     unproven,
     usage_threshold,
 )
@@ -32,6 +33,7 @@ GATES: tuple[Gate, ...] = (
     Gate(array_limit.closed, array_limit.refusal),
     Gate(partition_state.closed, partition_state.refusal),
     Gate(partition_access.closed, partition_access.refusal),
+    Gate(reservation.closed, reservation.refusal),
     Gate(policy_standing.closed, policy_standing.refusal),
     Gate(usage_threshold.closed, usage_threshold.refusal),
     Gate(policy_limits.closed, policy_limits.refusal),
