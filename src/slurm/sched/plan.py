@@ -107,6 +107,7 @@ class _Pass:
         self.blocked: set[str] = set()
         self.kept: Counter[str] = Counter()  # by partition and reservation, or licence, for how many jobs their start is kept
         self.most_starts = view.settings.backfill_max_starts if backfill else view.settings.sched_max_starts
+        self.free_cpus: int | None = None  # on all nodes together, counted when first asked after a proposal
         self.quotas = Quotas(view.settings, backfill=backfill)
         self.licenses = LicensePools(view, now, backfill=backfill)
         self.begun: Counter[JobId] = Counter()  # by array, how many of its tasks this pass has proposed, in whatever partition or reservation
@@ -218,7 +219,9 @@ class _Pass:
         """Whether even all CPUs that are free anywhere do not make up the job; asked once somebody waits, as it counts them."""
         if not self.blocked or partition.oversubscribe != "NO":
             return False
-        return need.total_cpus > (self.terrain.board.free_cpus if self.counts else self.space.free_cpus)
+        if self.free_cpus is None:
+            self.free_cpus = self.terrain.board.free_cpus if self.counts else self.space.free_cpus
+        return need.total_cpus > self.free_cpus
 
     def _is_behind(self, partition: Partition, entry: Entry) -> bool:
         """Whether a job waits already that comes first: of those in a reservation of its own nodes one of the same, else one of the partition."""
@@ -238,6 +241,7 @@ class _Pass:
             if self.timeline is not None:
                 self.timeline.take(usage, search.ends, inside=self.timeline.owner(allocation.reservation))
         self.licenses.pools.take(allocation.licenses, search.ends)
+        self.free_cpus = None
         policy_limits.propose(self.view, job, allocation)
         self.begun[job.id] += task is not None
         seconds = int(search.ends - self.now)
