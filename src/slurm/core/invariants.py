@@ -180,7 +180,7 @@ def _names(state: ClusterState) -> Iterator[str]:
 def _licenses(state: ClusterState) -> Iterator[str]:
     held: Counter[str] = Counter()
     for job in state.active.values():
-        if job.allocation is not None:
-            held.update(job.allocation.licenses)
+        if job.holding is not None:
+            held.update(job.holding.licenses)
     if held != state.licenses.used:
         yield f"licences in use are said to be {state.licenses.used}, jobs hold {dict(held)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.settings import Settings
 from slurm.notation import licenses
@@ -15,19 +16,20 @@ class Licenses:
 
     def __init__(self) -> None:
         self.used: dict[str, int] = {}
+        self._held: dict[JobId, dict[str, int]] = {}
 
     def take(self, job: Job) -> None:
-        """A job holds what its allocation says."""
-        self._add(job, 1)
+        """A job holds what its allocation says, or that of an attempt that nobody hears of."""
+        if job.holding is not None and job.holding.licenses:
+            self._held[job.id] = counts = dict(job.holding.licenses)
+            self._add(counts, 1)
 
     def give_back(self, job: Job) -> None:
         """It holds nothing any more."""
-        self._add(job, -1)
+        self._add(self._held.pop(job.id, {}), -1)
 
-    def _add(self, job: Job, sign: int) -> None:
-        if job.allocation is None or not job.allocation.licenses:
-            return
-        for name, count in job.allocation.licenses.items():
+    def _add(self, counts: Mapping[str, int], sign: int) -> None:
+        for name, count in counts.items():
             left = self.used.get(name, 0) + sign * count
             if left:
                 self.used[name] = left

@@ -174,8 +174,8 @@ def _licenses(view: View, message: Describe, caller: Caller) -> Text:
     """How many of each licence there are, in use and free, by name; those in slurm.conf, none of which is remote or reserved."""
     used: Counter[str] = Counter()
     for job in view.jobs.values():
-        if job.allocation is not None and job.allocation.licenses and (not job.state.finished or job.completing):
-            used.update(job.allocation.licenses)
+        if job.holding is not None and job.holding.licenses and (not job.state.finished or job.completing):
+            used.update(job.holding.licenses)
     rows = [(name, total, used[name]) for name, total in sorted(view.settings.licenses.items()) if not message.names or name in message.names]
     if message.format:
         return _structured("licenses", [{

@@ -118,7 +118,7 @@ def _for_room(terrain: Terrain, job: Job, why: Refusal, partitions: list[Partiti
 
 
 def _license_holders(view: View, name: str) -> list[Job]:
-    return [job for job in view.active.values() if job.allocation is not None and name in job.allocation.licenses]
+    return [job for job in view.active.values() if job.holding is not None and name in job.holding.licenses]
 
 
 def _awaited(view: View, clause: DependencyClause) -> list[Job]:

@@ -25,8 +25,8 @@ class LicensePools:
         self._closed: set[str] = set()
         if backfill and view.settings.licenses and view.licenses.used:
             for job in view.active.values():
-                if job.allocation is not None and job.allocation.licenses:
-                    self.pools.released(job.allocation.licenses, rounded(expected_end(view, job, now), view.settings.backfill_resolution))
+                if job.holding is not None and job.holding.licenses:
+                    self.pools.released(job.holding.licenses, rounded(expected_end(view, job, now), view.settings.backfill_resolution))
 
     def close(self, need: Need) -> None:
         """A pass without promises leaves the licences that this job waits for to it."""

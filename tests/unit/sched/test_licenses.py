@@ -131,3 +131,16 @@ def test_fewer_licences_after_a_change_of_the_configuration_are_waited_for() -> 
     assert passed(c) == [] and plan(c, b.T0).verdicts[waits.id].evidence == (("matlab", "4 of 2 in use"),)
     b.finish(c, job)
     assert passed(c) == [waits.id]
+
+
+def test_an_attempt_that_nobody_hears_of_keeps_its_licences() -> None:
+    c = cluster(2)
+    job = b.submit(c, licenses="matlab:4", requeue=True)
+    [proposal] = plan(c, b.T0).proposals
+    run(c, plan(c, b.T0))
+    name = proposal.allocation.nodes[0]
+    for event in (e.NodeSilent(at=b.T0 + 1, node=name), e.NodeLost(at=b.T0 + 2, node=name, may_run=True, together=[name])):
+        c.apply(event)
+    assert job.lost is not None and c.licenses.used == {"matlab": 4}
+    c.apply(e.NodeFenced(at=b.T0 + 3, node=name, attempts=[(job.id, job.attempt)]))
+    assert job.lost is None and c.licenses.used == {}
