@@ -115,6 +115,7 @@ def go_on(c: Cluster) -> None:
     c.apply(event)
     b.finish(c, licensed, at=b.T0 + 841)
     reservations_of(c)
+    since_version_8(c)
 
 
 def since_version_2(c: Cluster) -> None:
@@ -171,6 +172,30 @@ def since_version_4(c: Cluster) -> None:
     b.free(c, spent, at=b.T0 + 832)
     c.apply(e.Accrued(at=b.T0 + 833, jobs=[b.submit(c, name="ages", at=b.T0 + 833).id]))
     c.apply(e.UsagePeriodEnded(at=b.T0 + 834))
+
+
+def since_version_8(c: Cluster) -> None:
+    """Jobs that wait for their prologs and for an epilog."""
+    one = c.jobs[JobId(1)]
+    c.apply(e.StepCreated(at=b.T0 + 850, job=one.id, step=steps.plan_step(c, one, StepRequest(interactive=True), b.T0 + 850)))
+    before = c.settings
+    rules = msgspec.structs.replace(
+        before, node_prolog=True, node_epilog=True, controller_prolog=True, controller_epilog=True, prolog_flags=["alloc", "deferbatch"], hold_on_prolog_fail=True)
+    c.apply(e.Configured(at=b.T0 + 851, settings=rules, nodes=NODES, partitions=list(c.partitions.values()), may_run=True))
+    ready, _ = b.start(c, b.submit(c, name="prepared", at=b.T0 + 851), "cn04", at=b.T0 + 851)
+    for node in ("", "cn04"):
+        c.apply(e.Prepared(at=b.T0 + 852, job=ready.id, attempt=1, node=NodeName(node)))
+    failed, _ = b.start(c, b.submit(c, name="not prepared", at=b.T0 + 852), "cn04", at=b.T0 + 852)
+    c.apply(e.Prepared(at=b.T0 + 852, job=failed.id, attempt=1, node=NodeName("")))
+    c.apply(e.PreparationFailed(at=b.T0 + 853, job=failed.id, attempt=1, node=NodeName("cn04"), why="Prolog error"))
+    c.apply(e.EpilogEnded(at=b.T0 + 854, job=failed.id, attempt=1))
+    cut_short, _ = b.start(c, b.submit(c, name="being prepared", at=b.T0 + 855), "cn04", at=b.T0 + 855)
+    for job in (ready, cut_short):
+        c.apply(e.Cancelled(at=b.T0 + 856, job=job.id, by=b.ROOT.uid))
+        c.apply(e.EpilogEnded(at=b.T0 + 857, job=job.id, attempt=1, why="EpilogSlurmctld failed"))
+    for job in (ready, failed, cut_short):
+        b.free(c, job, at=b.T0 + 858)
+    c.apply(e.Configured(at=b.T0 + 859, settings=before, nodes=NODES, partitions=list(c.partitions.values()), may_run=True))
 
 
 def _changes(fields: dict[str, object]) -> dict[str, object]:

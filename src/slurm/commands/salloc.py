@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import string
 from typing import Any
 
 from slurm.commands import cli_filter
@@ -104,7 +106,7 @@ class Call:
         return self._shell.failure_code(1)
 
     def _run_program(self, allocation: Allocation, granted: dict[str, Any]) -> int:
-        argv = self._resolved.rest or [user_shell(self._shell.environ)]
+        argv = self._resolved.rest or self._shell_words(granted)
         program = self._program = Program(argv, {**self._shell.environ, **granted.get("environment", {})})
         allocation.on_change = lambda: self._on_job_news(allocation, program)
         try:
@@ -117,6 +119,15 @@ class Call:
             program.give_terminal_back()
             self._give_back(allocation, program)
         return program.exit_code()
+
+    def _shell_words(self, granted: dict[str, Any]) -> list[str]:
+        """The user's shell, here, or with LaunchParameters=use_interactive_step on the first node of the allocation."""
+        rules = self._controller.site.rules
+        if "use_interactive_step" not in rules["launchparameters"].lower().split(","):
+            return [user_shell(self._shell.environ)]
+        options = rules["interactivestepoptions"] or "--interactive --preserve-env --pty $SHELL"
+        environment = {**self._shell.environ, **granted.get("environment", {}), "SHELL": user_shell(self._shell.environ)}
+        return ["srun", *shlex.split(string.Template(options).safe_substitute(environment))]
 
     def _give_back(self, allocation: Allocation, program: Program) -> None:
         if allocation.ended is None:

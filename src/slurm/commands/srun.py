@@ -10,7 +10,7 @@ from typing import Any
 
 from slurm.commands import cli_filter
 from slurm.commands.estimate import tell_start
-from slurm.commands.launching import environment, multiprog, redirect, requests
+from slurm.commands.launching import environment, multiprog, redirect, requests, scripts
 from slurm.commands.launching.allocation import Allocation
 from slurm.commands.launching.controller import Controller
 from slurm.commands.launching.creation import StepCreation
@@ -23,7 +23,7 @@ from slurm.commands.launching.voice import Voice
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.commands.submission import submit_prefix
 from slurm.model.errors import NotFound, SlurmError, Unsupported
-from slurm.net.circumstances import present_folder, soft_limits
+from slurm.net.circumstances import present_folder, propagated_limits
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve
 
@@ -172,17 +172,36 @@ class Call:
             self._shell.report(error)
             self._finish(job_id, int(granted["step_id"]), _FAILED_STATUS)
             return self._shell.failure_code(1), _FAILED_STATUS
+        around = {**self._shell.environ, **granted.get("environment", {})}
+        if not self._ran_prolog(around):
+            self._finish(job_id, int(granted["step_id"]), _FAILED_STATUS)
+            return self._shell.failure_code(1), _FAILED_STATUS
         step = self._step = Step(self._loop, self._voice, self._controller, granted, plan)
         with RawTerminal(0) if plan.window is not None else nullcontext():
             self._voice.raw = plan.window is not None
             step.run()
             self._voice.raw = False
+        self._run_epilog(around)
         code, status = step.ledger.worst.shell_code(), step.ledger.worst.status
         if (step.broken or step.endgame.abandoned) and not code:
             code, status = 1, _FAILED_STATUS
         if not own:
             self._finish(job_id, int(granted["step_id"]), status)
         return code, status
+
+    def _ran_prolog(self, environment: Mapping[str, str]) -> bool:
+        """Run SrunProlog or --prolog; False when it failed: the step is not begun then."""
+        program = scripts.chosen(self._resolved.text("prolog"), self._controller.site.rules["srunprolog"])
+        failed = scripts.run(program, environment, "prolog_srun") if program else 0
+        if failed:
+            self._voice.error(f"srun prolog failed rc = {failed}. Aborting step.")
+        return not failed
+
+    def _run_epilog(self, environment: Mapping[str, str]) -> None:
+        program = scripts.chosen(self._resolved.text("epilog"), self._controller.site.rules["srunepilog"])
+        failed = scripts.run(program, environment, "epilog_srun") if program else 0
+        if failed:
+            self._voice.error(f"srun epilog failed status={failed}")
 
     def _create_step(self, job_id: int, request: dict[str, object]) -> dict[str, Any] | None:
         creation = StepCreation(self._loop, self._controller, self._voice, job_id, request)
@@ -221,8 +240,9 @@ class Call:
         launch = {
             "credential": granted["credential"], "argv": resolved.rest, "work_dir": folder,
             "stdin": streams.stdin.remote, "stdout": streams.stdout.remote, "stderr": streams.stderr.remote, "append": append,
-            "umask": _umask(), "rlimits": soft_limits(resolved.texts("propagate") or ["ALL"]),
-            "kill_on_bad_exit": bool(resolved.step.get("kill_on_bad_exit")), "gpu_bind": requests.gpu_bind(asked),
+            "umask": _umask(), "rlimits": propagated_limits(resolved, self._shell.environ),
+            "kill_on_bad_exit": self._kills_on_bad_exit(), "gpu_bind": requests.gpu_bind(asked),
+            "task_prolog": _script(resolved.text("task_prolog")), "task_epilog": _script(resolved.text("task_epilog")),
             "environment": self._environment(granted, allocation),
         }
         if terminal:
@@ -233,10 +253,19 @@ class Call:
             programs=multiprog.parse(self._programs, ntasks, resolved.rest[0]) if resolved.flag("multi_prog") else [],
             no_kill=asked.get("no_kill") is True, window=(lambda: window(0)) if terminal else None)
 
+    def _kills_on_bad_exit(self) -> bool:
+        """As -K says, else KillOnBadExit."""
+        asked = self._resolved.step.get("kill_on_bad_exit")
+        return bool(asked) if asked is not None else self._controller.site.rules["killonbadexit"].strip() not in ("", "0")
+
+    def _wait_time(self) -> int:
+        text = self._controller.site.rules["waittime"]
+        return int(text) if text.isdecimal() else 0
+
     def _rules(self, granted: Mapping[str, Any]) -> Rules:
         resolved = self._resolved
         return Rules(
-            kill_on_bad_exit=bool(resolved.step.get("kill_on_bad_exit")), wait=resolved.number("wait"),
+            kill_on_bad_exit=self._kills_on_bad_exit(), wait=resolved.number("wait") if "wait" in resolved.settings else self._wait_time(),
             quiet_interrupt=resolved.flag("disable_status"), quit_on_interrupt=resolved.flag("quit_on_interrupt"),
             kill_wait=int(granted.get("kill_wait", 30)))
 
@@ -280,6 +309,11 @@ def _program_file(resolved: Resolved) -> str:
 
 def _why(error: OSError | UnicodeDecodeError) -> str:
     return os.strerror(error.errno or 0) if isinstance(error, OSError) else f"it is no UTF-8 text: {error.reason}"
+
+
+def _script(path: str) -> str:
+    """A task prolog or epilog as nodes are told of it: a path from here is one from the root."""
+    return "" if path.lower() == "none" else os.path.abspath(path) if "/" in path else path
 
 
 def _work_dir(wanted: object) -> str:

@@ -64,13 +64,13 @@ GroupUpdateForce | bit | 1 | ok | groups are looked up when they are needed
 GroupUpdateTime | sec | 600 | ok | groups are looked up when they are needed
 HASH_VAL | live | | ok |
 HashPlugin | text | hash/k12 | ok | messages are not hashed with a choice of function
-HealthCheckInterval | sec | 0 | later | no health check program is run
-HealthCheckNodeState | list | ANY | later | no health check program is run
-HealthCheckProgram | text | | later | no health check program is run
-HealthCheckTimeout | sec | 0 | later | no health check program is run
+HealthCheckInterval | sec | 0 | yes |
+HealthCheckNodeState | list | ANY | yes |
+HealthCheckProgram | text | | yes |
+HealthCheckTimeout | sec | 0 | yes |
 HttpParserType | plugin | | later | the daemons do not answer HTTP
 InactiveLimit | sec | 0 | later | allocations whose command went away are kept until their time limit
-InteractiveStepOptions | text | --interactive --preserve-env --pty $SHELL | later | salloc starts the shell itself
+InteractiveStepOptions | text | --interactive --preserve-env --pty $SHELL | yes |
 JobAcctGatherFrequency | text | 30 | yes |
 JobAcctGatherType | choice:jobacct_gather/none,jobacct_gather/linux,jobacct_gather/cgroup | | yes |
 JobAcctGatherParams | list | | yes |
@@ -85,9 +85,9 @@ JobDefaults | list | | later | CPUs and memory are not derived from GPUs
 JobFileAppend | bit | 0 | yes |
 JobRequeue | bit | 1 | yes |
 JobSubmitPlugins | list | | yes |
-KillOnBadExit | bit | 0 | later | srun goes by its own options
+KillOnBadExit | bit | 0 | yes |
 KillWait | sec | 30 | yes |
-LaunchParameters | list | | later | steps are launched the one way there is
+LaunchParameters | list | | yes |
 LicenseParameters | list | | later | licences of slurmdbd and of a hierarchy of resources are not counted
 Licenses | text | | yes |
 LogTimeFormat | text | iso8601_ms | later | log lines carry ISO 8601 times with milliseconds
@@ -122,8 +122,8 @@ PreemptMode | upper | OFF | later | no job is preempted
 PreemptParameters | list | | later | no job is preempted
 PreemptType | plugin | | later | no job is preempted
 PreemptExemptTime | span | 00:00:00 | later | no job is preempted
-PrEpParameters | list | | later | prologs and epilogs are not run
-PrEpPlugins | list | prep/script | later | prologs and epilogs are not run
+PrEpParameters | list | | later | prologs and epilogs are the programs of Prolog= and its kin, no plugins
+PrEpPlugins | list | prep/script | later | prologs and epilogs are the programs of Prolog= and its kin, no plugins
 PriorityParameters | list | | later | no such parameter is known
 PrioritySiteFactorParameters | text | | later | no site factor is asked for
 PrioritySiteFactorPlugin | plugin | | later | no site factor is asked for
@@ -143,11 +143,11 @@ PriorityWeightQOS | int | 0 | yes |
 PriorityWeightTRES | weights | | yes |
 PrivateData | list | none | yes |
 ProctrackType | text | proctrack/linuxproc | yes |
-PrologEpilogTimeout | int | 65534 | later | prologs and epilogs are not run
-PrologFlags | list | | later | prologs and epilogs are not run
+PrologEpilogTimeout | int | 65534 | yes |
+PrologFlags | list | | yes |
 PropagatePrioProcess | int | 0 | later | jobs run at the daemon's nice value
-PropagateResourceLimits | list | ALL | later! | jobs get the limits of the node daemon
-PropagateResourceLimitsExcept | list | | later | jobs get the limits of the node daemon
+PropagateResourceLimits | list | ALL | yes |
+PropagateResourceLimitsExcept | list | | yes |
 RebootProgram | text | | later | scontrol reboot does not exist; with SlurmctldParameters=reboot_from_controller it is run on nodes that fell silent
 ReconfigFlags | list | | later | a changed partition is kept until slurmctld reads the file again
 RequeueExit | list | | yes |
@@ -198,9 +198,9 @@ SlurmstepdParameters | list | | later | slurmstepd has no such switches
 SlurmctldPidFile | text | /var/run/slurmctld.pid | yes |
 SLURM_CONF | live | | ok |
 SLURM_VERSION | live | | ok |
-SrunEpilog | text | | later | prologs and epilogs are not run
+SrunEpilog | text | | yes |
 SrunPortRange | port | 0-0 | later | srun takes any free port
-SrunProlog | text | | later | prologs and epilogs are not run
+SrunProlog | text | | yes |
 StateSaveLocation | text | /var/spool | yes |
 SuspendExcNodes | text | | later | nodes are not powered up and down
 SuspendExcParts | list | | later | nodes are not powered up and down
@@ -211,10 +211,10 @@ SuspendTime | bare | INFINITE | later | nodes are not powered up and down
 SuspendTimeout | sec | 30 | later | nodes are not powered up and down
 SwitchParameters | list | | later | switches are not programmed
 SwitchType | plugin | | later | switches are not programmed
-TaskEpilog | text | | later | prologs and epilogs are not run
+TaskEpilog | text | | yes |
 TaskPlugin | plugins | | yes |
 TaskPluginParam | list | | later | tasks are not bound to CPUs or confined to cgroups
-TaskProlog | text | | later | prologs and epilogs are not run
+TaskProlog | text | | yes |
 TCPTimeout | sec | 2 | later | an attempt to connect lasts five seconds and is repeated
 TLSParameters | list | | yes |
 TLSType | text | tls/none | ok | connections between machines are mutual TLS 1.3 always, whatever is written here
@@ -228,7 +228,7 @@ UnkillableStepProgram | text | | yes |
 UnkillableStepTimeout | sec | 60 | yes |
 UrlParserType | plugin | | later | the daemons do not answer HTTP
 VSizeFactor | percent | 0 | later | virtual memory is not limited
-WaitTime | sec | 0 | later | srun goes by its own options
+WaitTime | sec | 0 | yes |
 X11Parameters | list | | later | X11 is not forwarded
 """
 
@@ -256,9 +256,9 @@ DefMemPerGPU | mb | 0 | later | memory is not derived from GPUs
 DefMemPerNode | mb | 0 | yes |
 DynAllocPort | text | | old | Slurm has no such port any more
 DynAllocTimeout | text | | old | Slurm has no such port any more
-Epilog | text | | later | prologs and epilogs are not run
-EpilogSlurmctld | text | | later | prologs and epilogs are not run
-EpilogTimeout | int | 65534 | later | prologs and epilogs are not run
+Epilog | text | | yes |
+EpilogSlurmctld | text | | yes |
+EpilogTimeout | int | 65534 | yes |
 ExtSensorsFreq | sec | 0 | later | no sensors are read
 ExtSensorsType | plugin | | later | no sensors are read
 FastSchedule | text | | old | nodes are as configured; SlurmdParameters=config_overrides was FastSchedule=2
@@ -280,9 +280,9 @@ MemLimitEnforce | text | | old | JobAcctGatherParams=OverMemoryKill took its pla
 MsgAggregationParams | text | | old | every node has one connection
 PowerParameters | list | | later | power is not managed
 PowerPlugin | plugin | | later | power is not managed
-Prolog | text | | later | prologs and epilogs are not run
-PrologSlurmctld | text | | later | prologs and epilogs are not run
-PrologTimeout | int | 65534 | later | prologs and epilogs are not run
+Prolog | text | | yes |
+PrologSlurmctld | text | | yes |
+PrologTimeout | int | 65534 | yes |
 FenceProgram | text | | yes |
 FenceProgramTimeout | sec | 60 | yes |
 RoutePlugin | text | route/default | ok | every node holds its own connection to slurmctld, so nothing is routed
@@ -323,7 +323,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
         **dict.fromkeys((
             "assoc_limit_stop", "bf_interval", "bf_job_part_count_reserve", "bf_max_job_assoc", "bf_max_job_part", "bf_max_job_start", "bf_max_job_test",
             "bf_max_job_user", "bf_max_job_user_part", "bf_max_time", "bf_min_age_reserve", "bf_min_prio_reserve", "bf_one_resv_per_job", "bf_resolution",
-            "bf_window", "default_queue_depth", "kill_invalid_depend", "max_sched_time", "max_script_size", "max_submit_line_size", "partition_job_depth",
+            "bf_window", "default_queue_depth", "kill_invalid_depend", "max_sched_time", "max_script_size", "max_submit_line_size",
+            "nohold_on_prolog_fail", "partition_job_depth",
             "sched_interval", "sched_max_job_start", "sched_min_interval"), "yes"),
         **dict.fromkeys((
             "batch_sched_delay", "bf_busy_nodes", "bf_continue", "bf_node_space_size", "bf_window_linear", "bf_yield_interval", "bf_yield_sleep",
@@ -339,6 +340,10 @@ PARAMETERS: dict[str, dict[str, str]] = {
         **dict.fromkeys((f"{name}_file" for prefix in ("ctld", "slurmd", "sackd", "dbd", "restd") for name in (f"{prefix}_cert", f"{prefix}_cert_key")), "yes"),
         "ca_cert_file": "yes", "load_system_certificates": "later", "security_policy_version": "ok",
     },
+    "LaunchParameters": {"use_interactive_step": "yes"},
+    "PrologFlags": {
+        "Alloc": "yes", "DeferBatch": "yes", "ForceRequeueOnFail": "yes", "NoHold": "yes", "Serial": "yes", "None": "yes", "Contain": "later", "RunInJob": "later",
+        "X11": "later"},
     "SlurmctldParameters": {"allow_root_on_nodes": "yes", "reboot_from_controller": "yes", "requeue_unproven": "yes"},
     "SlurmdParameters": {"config_overrides": "yes", "fence_timeout": "yes", "start_timeout": "yes"},
 }

@@ -25,6 +25,22 @@ class Launch(Effect, frozen=True):
     node: NodeName
 
 
+class Prepare(Effect, frozen=True):
+    """Run the Prolog of this attempt on these nodes now, before anything of it does (PrologFlags=Alloc); each node answers with Prepared."""
+
+    job: JobId
+    attempt: int
+    nodes: tuple[NodeName, ...]
+
+
+class RunScript(Effect, frozen=True):
+    """Run PrologSlurmctld or EpilogSlurmctld (`kind` prolog | epilog) for this attempt, beside slurmctld."""
+
+    job: JobId
+    attempt: int
+    kind: str
+
+
 class Terminate(Effect, frozen=True):
     """End every process of this attempt on these nodes: SIGCONT and SIGTERM, SIGKILL after KillWait; each node answers with NodeFreed.
 
@@ -88,4 +104,4 @@ class Tell(Effect, frozen=True):
     notice: Notice
 
 
-AnyEffect = Launch | Terminate | SetLimit | Signal | EndStep | Announce | Record | Tell
+AnyEffect = Launch | Prepare | RunScript | Terminate | SetLimit | Signal | EndStep | Announce | Record | Tell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.core import concluding, dependencies, notices, parking, recording, resources, starting
 from slurm.core import events as e
-from slurm.core.effects import Announce, Effect, Signal, Terminate
+from slurm.core.effects import Announce, Effect, RunScript, Signal, Terminate
 from slurm.core.policy import state as counting
 from slurm.core.reserving import running
 from slurm.core.state import ClusterState
@@ -123,11 +123,15 @@ def end(state: ClusterState, job: Job, at: float, final: JobState, reason: str, 
     if why == "timeout":
         notices.limit_reached(state, job)
     counting.stops_using(state, job, at)
-    job.flags = [flag for flag in job.flags if flag != "stopped"] + ["completing"]
+    job.flags = [flag for flag in job.flags if flag not in ("stopped", "configuring")] + ["completing"]
     for name in job.nodes_left:
         state.nodes[name].completing.add(job.id)
         state.unsaved.nodes.add(name)
     effects: list[Effect] = [Announce(job=job.id)]
+    job.preparing = []
+    if state.settings.controller_epilog:
+        job.epilog_due = True
+        effects.append(RunScript(job=job.id, attempt=job.attempt, kind="epilog"))
     if job.nodes_left:
         effects.append(Terminate(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left), why=why, at=at))
         return effects
@@ -172,7 +176,9 @@ def release(state: ClusterState, job: Job, name: NodeName, at: float) -> None:
 
 
 def settle(state: ClusterState, job: Job, at: float) -> list[Effect]:
-    """Nothing of an attempt is left anywhere: the job goes back to the queue or ends for good."""
+    """Nothing of an attempt is left anywhere: the job goes back to the queue or ends for good, once its EpilogSlurmctld is over too."""
+    if job.epilog_due:
+        return []
     for step in job.steps.values():
         cut_off(state, job, step, at)
     job.flags.remove("completing")
@@ -195,6 +201,16 @@ def conclude(state: ClusterState, job: Job, at: float, effects: list[Effect]) ->
     """A job has ended for good: the array's ledger, jobs that wait for it, and the end of its stay in memory."""
     concluding.record_end(state, job, at)
     dependencies.ended(state, job, at, effects)
+
+
+def on_epilog_ended(state: ClusterState, job: Job, event: e.EpilogEnded) -> list[Effect]:
+    """EpilogSlurmctld is over: if its nodes are clean too, so is the attempt."""
+    if not job.epilog_due:
+        return []
+    job.epilog_due = False
+    if job.completing and not job.nodes_left and job.lost is None:
+        return settle(state, job, event.at)
+    return []
 
 
 def end_step(state: ClusterState, job: Job, step: Step, at: float, status: int, oom: bool) -> None:

@@ -75,6 +75,31 @@ class LaunchFailed(Event):
     why: str
 
 
+class Prepared(Event):
+    """The Prolog of this attempt has run on the node, or PrologSlurmctld (`node` "")."""
+
+    job: JobId
+    attempt: int
+    node: NodeName
+
+
+class PreparationFailed(Event):
+    """The Prolog of this attempt failed on the node, or PrologSlurmctld (`node` "")."""
+
+    job: JobId
+    attempt: int
+    node: NodeName
+    why: str
+
+
+class EpilogEnded(Event):
+    """EpilogSlurmctld of this attempt has ended; `why` says how it failed, "" when it did not."""
+
+    job: JobId
+    attempt: int
+    why: str = ""
+
+
 class BatchExited(Event):
     """The batch script of this attempt ended with a wait status; `oom`: the kernel killed it for memory."""
 
@@ -362,6 +387,7 @@ AnyEvent = (
     | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
     | NumberingContinued | RecordsMissed | PolicyChanged | Accrued | UsagePeriodEnded
     | ReservationCreated | ReservationUpdated | ReservationBegun | ReservationEnded
+    | Prepared | PreparationFailed | EpilogEnded
 )
 
 

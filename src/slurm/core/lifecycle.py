@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from slurm.core import ending, proof, requeuing, starting, stepping, waiting
+from slurm.core import ending, preparing, proof, requeuing, starting, stepping, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition, story
@@ -59,6 +59,8 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (WAITING, e.ProofWaived): proof.on_waived_waiting,
     (RUNNING, e.Launched): starting.on_launched,
     (RUNNING, e.LaunchFailed): requeuing.on_launch_failed,
+    (RUNNING, e.Prepared): preparing.on_prepared,
+    (RUNNING, e.PreparationFailed): requeuing.on_preparation_failed,
     (RUNNING, e.BatchExited): ending.on_batch_exited,
     (RUNNING, e.AllocationRelinquished): ending.on_relinquished,
     (RUNNING, e.Warned): ending.on_warned,
@@ -75,6 +77,7 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (LOST, e.LaunchFailed): proof.on_node_over,
     (LOST, e.ProofWaived): proof.on_waived,
     (LOST, e.Launched): proof.on_launched,
+    (LOST, e.Prepared): preparing.on_prepared_away,
     (LOST, e.BatchExited): proof.on_batch_exited,
     (LOST, e.StepExited): proof.on_step_exited,
     (LOST, e.Cancelled): proof.on_cancelled,
@@ -83,6 +86,7 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (LOST, e.Released): proof.on_released,
     (LOST, e.JobUpdated): waiting.on_updated,
     (ENDING, e.NodeFreed): ending.on_node_freed,
+    (ENDING, e.EpilogEnded): ending.on_epilog_ended,
     (ENDING, e.StepExited): stepping.on_exited,
     (ENDING, e.BatchExited): ending.on_batch_exited_late,
     (ENDING, e.LaunchFailed): ending.on_launch_failed_late,
@@ -98,17 +102,25 @@ IGNORED: dict[tuple[Phase, type[e.Event]], str] = {
     (RUNNING, e.Eligible): "the delay ended after the job was started by hand",
     (RUNNING, e.NodeReturned): "it runs as if the node had never been away",
     (RUNNING, e.ProofWaived): "its attempt goes on: nothing is waited for",
+    (RUNNING, e.EpilogEnded): "an epilog belongs to an end; it went on",
+    (LOST, e.PreparationFailed): "it is to run again anyway",
+    (LOST, e.EpilogEnded): "its end is not decided; when it is, an epilog is run for it",
     (LOST, e.Warned): "nobody hears of its nodes",
     (LOST, e.Stopped): "nobody hears of its nodes",
     (LOST, e.TimedOut): "its nodes keep its time limit",
     (ENDING, e.NodeReturned): "it was ended while the node was away",
     (ENDING, e.ProofWaived): "its nodes are heard of: they end it",
+    (ENDING, e.Prepared): "its end was decided while its prolog ran",
+    (ENDING, e.PreparationFailed): "its end was decided while its prolog ran",
     (ENDING, e.Launched): "the script ran, but its end was already decided",
     (ENDING, e.Warned): "it ended before the warning",
     (ENDING, e.Stopped): "its processes are being ended",
     (ENDING, e.TimedOut): "it ended before its limit",
     (ENDING, e.StepEnding): "with its job it ends anyway",
     (ENDING, e.AllocationRelinquished): "it ended before its holder gave it back",
+    (ENDED, e.Prepared): "late news of a job that ended",
+    (ENDED, e.PreparationFailed): "late news of a job that ended",
+    (ENDED, e.EpilogEnded): "late news of a job that ended",
     (ENDED, e.Cancelled): "another job's end had ended it (--kill-on-invalid-dep)",
     (ENDED, e.Launched): "late news of a job that ended",
     (ENDED, e.LaunchFailed): "late news of a job that ended",
@@ -133,7 +145,7 @@ GONE = "news of a job that left memory"
 
 ATTEMPT_EVENTS: frozenset[type[e.Event]] = frozenset({
     e.Launched, e.LaunchFailed, e.BatchExited, e.NodeFreed, e.Warned, e.Stopped, e.TimedOut, e.StepEnding, e.StepExited,
-    e.NodeReturned, e.ProofWaived,
+    e.NodeReturned, e.ProofWaived, e.Prepared, e.PreparationFailed, e.EpilogEnded,
 })
 """Events that speak of one attempt; those of an earlier attempt are ignored, those of a later one are illegal."""
 

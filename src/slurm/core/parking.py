@@ -42,7 +42,7 @@ def park(state: ClusterState, job: Job, at: float, *, intact: bool) -> list[Effe
         if name in state.nodes:
             state.nodes[name].completing.discard(job.id)
             state.unsaved.nodes.add(name)
-    job.flags = [flag for flag in job.flags if flag != "completing"]
+    job.flags = [flag for flag in job.flags if flag not in ("completing", "configuring")]
     job.requeue_after = True
     job.reason = Reason.NODE_DOWN
     _hide(job, lost)

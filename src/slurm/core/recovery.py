@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from slurm.core import events as e
-from slurm.core.effects import Effect, EndStep, Launch, Signal, Terminate
+from slurm.core import preparing
+from slurm.core.effects import Effect, EndStep, Launch, Prepare, RunScript, Signal, Terminate
 from slurm.core.state import ClusterState
-from slurm.model.ids import JobId, NodeName, StepId
+from slurm.model.ids import BATCH_STEP, EXTERN_STEP, SCRIPTS_STEP, JobId, NodeName, StepId
 from slurm.model.job import Job, LostAttempt
 from slurm.model.states import JobState, Reason
 
@@ -51,14 +52,15 @@ def pending_effects(state: ClusterState) -> list[Effect]:
     """The effects that state still waits for, on all nodes: unconfirmed launches, jobs whose nodes are not clean yet, steps that were ended."""
     effects: list[Effect] = []
     for job in state.active.values():
-        effects += _expected(job, job.nodes_left)
+        effects += _expected(state, job, job.nodes_left)
+        effects += _scripts(job)
         effects += _ending_steps(job, job.nodes_left)
     return effects
 
 
 def still_due(state: ClusterState, effect: Effect) -> bool:
     """Whether an effect is still wanted when it is about to be carried out; a job may have moved on since its event."""
-    if not isinstance(effect, Launch | Terminate | EndStep | Signal):
+    if not isinstance(effect, Launch | Prepare | RunScript | Terminate | EndStep | Signal):
         return True
     if isinstance(effect, Terminate) and _is_remains(state, effect):
         return True
@@ -66,7 +68,11 @@ def still_due(state: ClusterState, effect: Effect) -> bool:
     if job is None or job.attempt != effect.attempt:
         return False
     if isinstance(effect, Launch):
-        return job.state is JobState.RUNNING and not job.completing and not job.launched
+        return job.state is JobState.RUNNING and not job.completing and preparing.may_launch(state, job)
+    if isinstance(effect, Prepare):
+        return not job.completing and bool(set(effect.nodes).intersection(job.preparing))
+    if isinstance(effect, RunScript):
+        return preparing.CONTROLLER in job.preparing if effect.kind == "prolog" else job.epilog_due
     if isinstance(effect, EndStep):
         step = job.steps.get(effect.step)
         return step is not None and not job.completing and bool(set(effect.nodes).intersection(step.nodes_left))
@@ -87,16 +93,17 @@ def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now
     of which it holds nothing are clean there. Ended steps that it still holds are reported by itself.
     """
     held = list(holdings)
-    have = {(each.job, each.attempt) for each in held}
+    named = {(each.job, each.attempt) for each in held}
+    have = {(each.job, each.attempt) for each in held if each.step != SCRIPTS_STEP}
     result = Reconciled([], [], [])
     known = state.nodes.get(node)
     remains = {(each.job, each.attempt) for each in known.remains} if known is not None else set()
-    for pair in sorted(have - remains):
+    for pair in sorted(named - remains):
         job = state.jobs.get(pair[0])
         if job is None or job.attempt != pair[1] or node not in job.nodes_left:
             result.unknown.append(pair)
     for pair in sorted(remains):
-        if pair in have:
+        if pair in named:
             result.effects.append(Terminate(job=pair[0], attempt=pair[1], nodes=(node,), why="node_fail"))
         else:
             result.events.append(e.NodeFreed(at=now, job=pair[0], attempt=pair[1], node=node))
@@ -108,17 +115,19 @@ def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now
         if job.lost is not None:
             _of_lost(job, job.lost, node, now, result, present=present)
         elif job.completing:
-            if present:
-                result.effects.extend(_expected(job, [node]))
+            if present or state.settings.node_epilog:
+                result.effects.extend(_expected(state, job, [node]))
             else:
                 result.events.append(e.NodeFreed(at=now, job=job.id, attempt=job.attempt, node=node))
         elif job.launched and not present and job.batch_host == node:
             result.events.append(e.LaunchFailed(
                 at=now, job=job.id, attempt=job.attempt, node=node, why="the node lost all trace of the running job"))
         elif not present and job.batch_host == node:
-            result.effects.extend(_expected(job, [node]))
+            result.effects.extend(_expected(state, job, [node]))
         elif present and not job.launched and job.batch_host == node and job.request.kind == "batch":
             result.events.append(e.Launched(at=now, job=job.id, attempt=job.attempt))
+        if node in job.preparing and not job.completing and job.lost is None:
+            result.effects.append(Prepare(job=job.id, attempt=job.attempt, nodes=(node,)))
         result.effects.extend(_ending_steps(job, [node]))
         result.effects.extend(_given_up_steps(job, node, held))
         result.events.extend(_lost_steps(job, node, held, now))
@@ -146,7 +155,7 @@ def _lost_steps(job: Job, node: NodeName, held: list[Held], now: float) -> list[
     return [
         e.StepExited(at=now, job=job.id, attempt=job.attempt, step=step.id, node=node, status=9)
         for step in (job.lost.steps if job.lost is not None else job.steps).values()
-        if step.id >= 0 and node in step.nodes_left and step.id not in have and now - step.start_time > ON_THE_WAY_SECONDS
+        if step.id not in (BATCH_STEP, EXTERN_STEP) and node in step.nodes_left and step.id not in have and now - step.start_time > ON_THE_WAY_SECONDS
     ]
 
 
@@ -168,9 +177,22 @@ def _given_up_steps(job: Job, node: NodeName, held: list[Held]) -> list[Effect]:
         if each.running and (each.job, each.attempt) == (job.id, job.attempt) and 0 <= each.step < job.next_step and each.step not in job.steps]
 
 
-def _expected(job: Job, nodes: list[NodeName]) -> list[Effect]:
+def _scripts(job: Job) -> list[Effect]:
+    """Prologs and epilogs that are not known to be over."""
+    effects: list[Effect] = []
+    nodes = tuple(name for name in job.preparing if name != preparing.CONTROLLER)
+    if nodes and not job.completing and job.lost is None:
+        effects.append(Prepare(job=job.id, attempt=job.attempt, nodes=nodes))
+    if preparing.CONTROLLER in job.preparing:
+        effects.append(RunScript(job=job.id, attempt=job.attempt, kind="prolog"))
+    if job.epilog_due:
+        effects.append(RunScript(job=job.id, attempt=job.attempt, kind="epilog"))
+    return effects
+
+
+def _expected(state: ClusterState, job: Job, nodes: list[NodeName]) -> list[Effect]:
     if job.completing:
         return [Terminate(job=job.id, attempt=job.attempt, nodes=tuple(nodes), why=why_ended(job), at=job.end_time)] if nodes else []
-    if job.state is JobState.RUNNING and job.request.kind == "batch" and not job.launched and job.batch_host in nodes:
+    if job.state is JobState.RUNNING and preparing.may_launch(state, job) and job.batch_host in nodes:
         return [Launch(job=job.id, attempt=job.attempt, node=job.batch_host)]
     return []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from slurm.core import concluding, dependencies, ending, parking, proof, recording
+from slurm.core import concluding, dependencies, ending, parking, preparing, proof, recording
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Terminate
 from slurm.core.state import ClusterState
@@ -69,6 +69,22 @@ def on_launch_failed(state: ClusterState, job: Job, event: e.LaunchFailed) -> li
     effects += ending.free_node(state, job, event.node, event.at)
     if job.held and job.state is JobState.PENDING and not job.completing:
         job.reason = Reason.LAUNCH_FAILED_REQUEUED_HELD
+    return effects
+
+
+def on_preparation_failed(state: ClusterState, job: Job, event: e.PreparationFailed) -> list[Effect]:
+    """A prolog failed: a batch job runs again, held when it was a node's; anybody else's allocation is cancelled."""
+    settings = state.settings
+    again = concluding.may_run_again(settings, job) or (job.request.kind == "batch" and "forcerequeueonfail" in settings.prolog_flags)
+    if not again:
+        effects = ending.end(state, job, event.at, JobState.CANCELLED, Reason.NONE, why="cancelled")
+    else:
+        job.requeue_after = True
+        reason = Reason.NONE
+        if event.node != preparing.CONTROLLER and settings.hold_on_prolog_fail:
+            job.hold_after, job.held, reason = True, "admin", Reason.LAUNCH_FAILED_REQUEUED_HELD
+        effects = ending.end(state, job, event.at, JobState.PENDING, reason, why="requeue")
+    job.reason_text = event.why
     return effects
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from slurm.core import arrays, dependencies, notices, recording, resources
+from slurm.core import arrays, dependencies, notices, preparing, recording, resources
 from slurm.core import events as e
-from slurm.core.effects import Announce, Effect, Launch
+from slurm.core.effects import Announce, Effect
 from slurm.core.gates import licenses, policy_limits
 from slurm.core.gates import stack as gates
 from slurm.core.illegal import IllegalTransition, story
@@ -94,9 +94,8 @@ def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effec
     recording.job(state, job)
     notices.began(state, job)
     effects: list[Effect] = [Announce(job=job.id)]
-    if job.request.kind == "batch":
-        effects.append(Launch(job=job.id, attempt=job.attempt, node=job.batch_host))
-    else:
+    effects += preparing.begin(state, job)
+    if job.request.kind != "batch":
         set_warning_timer(state, job)
     dependencies.started(state, job, event.at, effects)
     return effects

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from slurm.core import resolving, step_gres
 from slurm.core.state import ClusterState
 from slurm.core.step_gres import StepGres
 from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.errors import InvalidRequest, NotNow
-from slurm.model.ids import NodeName, StepId
+from slurm.model.ids import INTERACTIVE_STEP, NodeName, StepId
 from slurm.model.job import Job, NodeShare, Step
 from slurm.model.node import Node
 from slurm.model.request import StepRequest
@@ -35,6 +37,8 @@ def plan_step(state: ClusterState, job: Job, request: StepRequest, now: float) -
     """The step that a request gets. NotNow while other steps use what it needs, InvalidRequest when the job never had it."""
     if job.next_step >= state.settings.max_step_count:
         raise NotNow("ESLURM_STEP_LIMIT", hints=[f"at most {state.settings.max_step_count} steps a job (MaxStepCount)"])
+    if request.interactive:
+        return _interactive(job, request, now)
     _check_distribution(request.distribution)
     full = _candidates(state, job, request, free=False)
     _check_size(full, job, request)
@@ -53,6 +57,17 @@ def plan_step(state: ClusterState, job: Job, request: StepRequest, now: float) -
     return Step(
         id=StepId(job.next_step), name=request.name, start_time=now, request=request, shares=shares,
         ntasks=sum(share.tasks for share in shares), nodes_left=[share.node for share in shares], launcher=request.launcher)
+
+
+def _interactive(job: Job, request: StepRequest, now: float) -> Step:
+    """The step of salloc's shell: it takes nothing from others."""
+    assert job.allocation is not None
+    if INTERACTIVE_STEP in job.steps:
+        raise InvalidRequest("ESLURM_DUPLICATE_STEP_ID", hints=[f"job {job.shown_id} has an interactive step; `srun --overlap --pty` starts another shell"])
+    share = msgspec.structs.replace(job.allocation.shares[0], tasks=1)
+    return Step(
+        id=INTERACTIVE_STEP, name="interactive", start_time=now, request=request, shares=[share], ntasks=1, nodes_left=[share.node],
+        launcher=request.launcher)
 
 
 def ranks(step: Step) -> list[list[int]]:

@@ -1,6 +1,7 @@
 """THE shape of the journal: what is written of each event and record, at which version. Memory's structs may look otherwise (`differences`).
 
-Whoever changes a line here raises VERSION and writes an upgrade (`upgrades`); docs/adding.md says how. A default that stands here is part of what was
+Whoever changes a line here raises VERSION and writes an upgrade (`upgrades`); docs/adding.md says how. A default that stands here is
+  part of what was
 written, for ever: it is not memory's.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 7
+VERSION = 8
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -37,6 +38,7 @@ Job id:int owner:Owner association:int=0 key:str="" request:JobRequest payload:P
   time_limit:int=-1 end_by:float=0.0 kill_at:float=0.0 attempt:int=0 restarts:int=0 allocation:Allocation|none=null batch_host:str=""
   nodes_left:[str]=[] lost:LostAttempt|none=null unproven:[str]=[] launched:bool=false requeue_after:bool=false hold_after:bool=false
   signalled:bool=false exit_status:int=0 derived_status:int=0 next_step:int=0 steps:{int:Step}={} last_node_failed:str="" lease:int=0
+  preparing:[str]=[] epilog_due:bool=false
 ArrayRecord id:int shape:ArrayPart started:int=0 done_well:[(int,int,int)]=[] done_badly:[(int,int,int)]=[]
 PastKey uid:int key:str job:int at:float
 PolicyRow record:Account|Association|Qos|User|Wckey
@@ -48,6 +50,9 @@ Eligible type:tag="Eligible" job:int at:float
 Started type:tag="Started" job:int allocation:Allocation task:int|none=null started:int=0 time_limit:int|none=null at:float
 Launched type:tag="Launched" job:int attempt:int lease:int=0 at:float
 LaunchFailed type:tag="LaunchFailed" job:int attempt:int node:str why:str at:float
+Prepared type:tag="Prepared" job:int attempt:int node:str at:float
+PreparationFailed type:tag="PreparationFailed" job:int attempt:int node:str why:str at:float
+EpilogEnded type:tag="EpilogEnded" job:int attempt:int why:str="" at:float
 BatchExited type:tag="BatchExited" job:int attempt:int status:int oom:bool=false limit:str="" why:str="" began:bool=true
   usage:Usage|none=null at:float
 AllocationRelinquished type:tag="AllocationRelinquished" job:int status:int=0 at:float
@@ -92,7 +97,9 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   batch_start_timeout:int=10 complete_wait:int=0 slurmd_timeout:int=300 unkillable_step_timeout:int=60 requeue_unproven:int|none=null
   fence_timeout:int=0 return_to_service:int=0 job_requeue:bool=true max_batch_requeue:int=5 requeue_delay:int=120 requeue_exit:[int]=[]
   requeue_exit_hold:[int]=[] kill_on_invalid_dep:bool=false enforce_part_limits:str="NO" disable_root_jobs:bool=false
-  job_file_append:bool=false default_qos:str="normal" accounting_enforce:[str]=[] accounting:bool=false accounting_store:[str]=[]
+  job_file_append:bool=false default_qos:str="normal" node_prolog:bool=false node_epilog:bool=false controller_prolog:bool=false
+  controller_epilog:bool=false prolog_flags:[str]=[] hold_on_prolog_fail:bool=true accounting_enforce:[str]=[] accounting:bool=false
+  accounting_store:[str]=[]
   accounting_tres:[str]=[] select:str="cons_tres" select_unit:str="core" select_memory:bool=true select_one_task_per_core:bool=false
   gres_types:[str]=[] def_mem_per_cpu:int|none=null def_mem_per_node:int|none=null max_mem_per_cpu:int|none=null
   max_mem_per_node:int|none=null config_overrides:bool=false licenses:{str:int}={} scheduler:str="backfill" backfill_window:int=86400
@@ -147,7 +154,7 @@ StepRequest name:str="" nodes_min:int=0 nodes_max:int=0 ntasks:int=0 cpus_per_ta
   mem_per_cpu:int|none=null gres:str="" gpus:str="" gpus_per_node:str="" gpus_per_socket:str="" gpus_per_task:str=""
   sockets_per_node:int=0 nodelist:str="" exclude:str="" relative:int|none=null exact:bool=false overlap:bool=false exclusive:bool=false
   overcommit:bool=false distribution:str="" time_limit:int|none=null immediate:int=0 sample_seconds:int|none=null
-  kill_on_bad_exit:bool=false submit_line:str="" launcher:str="" key:str=""
+  kill_on_bad_exit:bool=false interactive:bool=false submit_line:str="" launcher:str="" key:str=""
 TresUsage total:int tasks:int most:Extreme least:Extreme
 Extreme value:int node:str task:int
 """

@@ -70,6 +70,12 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
     5: {"Started": [added("time_limit", None)]},
     6: {"StateRecord": [added("next_reservation", 1)], "Settings": [added("reservation_over_run", 0)], "Job": [added("end_by", 0.0)],
         "Allocation": [added("reservation", ""), added("reservation_id", 0)]},
+    7: {
+        "StepRequest": [added("interactive", False)],
+        "Job": [added("preparing", []), added("epilog_due", False)],
+        "Settings": [*(added(name, False) for name in ("node_prolog", "node_epilog", "controller_prolog", "controller_epilog")), added("prolog_flags", []),
+                     added("hold_on_prolog_fail", True)],
+    },
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

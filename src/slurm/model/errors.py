@@ -101,6 +101,7 @@ MESSAGES: dict[str, tuple[int, str]] = {
     "ESLURMD_CREDENTIAL_EXPIRED": (4007, "Job credential expired"),
     "ESLURMD_CREDENTIAL_REVOKED": (4008, "Job credential revoked"),
     "ESLURMD_JOB_NOTRUNNING": (4018, "Job step not running"),
+    "ESLURMD_PROLOG_FAILED": (4020, "Job prolog failed"),
     "ESLURM_DB_CONNECTION": (7000, "Unable to connect to database"),
     "ESLURM_DB_QUERY_TOO_WIDE": (7007, "Too wide of a date range in query"),
     "ESLURM_STATE_STORE": (2113, "Unable to write the state of the cluster"),

@@ -15,6 +15,8 @@ Digest = NewType("Digest", str)
 BATCH_STEP = StepId(-5)
 """The step id of a batch script, as SLURM_STEP_ID shows it."""
 EXTERN_STEP = StepId(-4)
+SCRIPTS_STEP = StepId(-7)
+"""No step: what a node that registers says it has of a job of which only prolog or epilog are known there."""
 INTERACTIVE_STEP = StepId(-6)
 PENDING_STEP = StepId(-3)
 

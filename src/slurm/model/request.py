@@ -191,6 +191,7 @@ class StepRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkno
     immediate: Count = 0
     sample_seconds: SampleSeconds | None = None
     kill_on_bad_exit: bool = False
+    interactive: bool = False  # one task with all that the job has on its first node, beside every other step: salloc's shell
     submit_line: SubmitLine = ""
     launcher: Name = ""  # host and pid of the srun, for scontrol show step
     key: Name = ""  # the request's own, the same each time it is sent, so that a step whose grant got lost is granted again instead of made twice

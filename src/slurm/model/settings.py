@@ -44,6 +44,12 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     disable_root_jobs: bool = False
     job_file_append: bool = False
     default_qos: str = "normal"
+    node_prolog: bool = False  # Prolog, Epilog, PrologSlurmctld and EpilogSlurmctld are configured
+    node_epilog: bool = False
+    controller_prolog: bool = False
+    controller_epilog: bool = False
+    prolog_flags: list[str] = msgspec.field(default_factory=list)  # PrologFlags in small letters; what one implies is in it
+    hold_on_prolog_fail: bool = True  # no SchedulerParameters=nohold_on_prolog_fail
     accounting_enforce: list[str] = msgspec.field(default_factory=list)  # associations, limits, qos, safe, wckeys, nosteps, nojobs; what one implies is in it
 
     accounting: bool = False  # records of jobs, steps and nodes leave for the accounting database

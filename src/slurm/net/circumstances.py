@@ -7,6 +7,7 @@ import resource
 from collections.abc import Mapping, Sequence
 
 from slurm.model.errors import SlurmError
+from slurm.net.discovery import rules_of
 from slurm.options.resolve import Resolved
 
 
@@ -25,7 +26,7 @@ def completed_request(resolved: Resolved, argv: Sequence[str], environ: Mapping[
     if resolved.command != "srun":
         _require_enough_nodes(request)
     request["umask"] = _umask(environ)
-    request["rlimits"] = soft_limits(resolved.texts("propagate") or ["ALL"])
+    request["rlimits"] = propagated_limits(resolved, environ)
     request["submit_line"] = " ".join((resolved.command, *argv))
     request["submit_host"] = os.uname().nodename
     request["alloc_sid"] = os.getsid(0)
@@ -89,6 +90,19 @@ def _umask(environ: Mapping[str, str]) -> int:
     present = os.umask(0)
     os.umask(present)
     return present
+
+
+def propagated_limits(resolved: Resolved, environ: Mapping[str, str]) -> dict[str, int]:
+    """The limits that the job gets: as --propagate says, else PropagateResourceLimits, else PropagateResourceLimitsExcept."""
+    asked = resolved.texts("propagate")
+    if asked:
+        return soft_limits(asked)
+    rules = rules_of(environ)
+    left_out = [name.strip() for name in rules["propagateresourcelimitsexcept"].split(",") if name.strip()]
+    if left_out:
+        return {name: limit for name, limit in soft_limits(["ALL"]).items() if name.upper() not in {each.upper() for each in left_out}}
+    chosen = [name.strip() for name in rules["propagateresourcelimits"].split(",") if name.strip()]
+    return soft_limits([chosen[0].upper()] if len(chosen) == 1 else chosen or ["ALL"])
 
 
 def soft_limits(names: Sequence[str]) -> dict[str, int]:

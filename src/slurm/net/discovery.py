@@ -94,6 +94,7 @@ class Site(NamedTuple):
     cli_filters: tuple[str, ...] = ()  # CliFilterPlugins
     cli_filter_parameters: str = ""
     plugin_dir: str = ""
+    rules: Mapping[str, str] = {}  # the keys RULES, in small letters, as the file writes them; "" for those that it does not
 
     def is_around(self, environ: Mapping[str, str]) -> bool:
         """Whether `environ` is that of a job of this cluster."""
@@ -145,6 +146,14 @@ def sackd_pid_file(slurmctld_pid_file: str) -> str:
     return os.path.join(os.path.dirname(slurmctld_pid_file), "sackd.pid")
 
 
+def rules_of(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Site.rules of the cluster that is meant; none where none can be found, as whoever asks it for something will hear."""
+    try:
+        return find_site(environ).rules
+    except (Unreachable, ConfigError):
+        return dict.fromkeys(RULES, "")
+
+
 def find_site(environ: Mapping[str, str]) -> Site:
     """The cluster that is meant; Unreachable when there is none, ConfigError when its slurm.conf cannot be read."""
     named = environ.get("SLURM_CONF")
@@ -164,6 +173,11 @@ def _job_cluster(environ: Mapping[str, str]) -> str:
     if not environ.get("SLURM_JOB_ID") or environ.get(INSTANCE_VARIABLE) or not name or "/" in name or name.startswith("."):
         return ""
     return name if os.path.exists(instance(environ, name).conf) else ""
+
+
+RULES = ("srunprolog", "srunepilog", "killonbadexit", "waittime", "propagateresourcelimits", "propagateresourcelimitsexcept", "launchparameters",
+         "interactivestepoptions")
+"""Keys that say what srun and its kin do themselves."""
 
 
 def read_site(conf: str, environ: Mapping[str, str]) -> Site:
@@ -191,6 +205,7 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
         relays=relays,
         slurm_user=values["slurmuser"], munge_socket=info.get("socket", ""), munge_ttl=int(ttl) if ttl.isdecimal() else 0,
         auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"),
+        rules={name: values.get(name, "") for name in RULES},
         host=hosts[0].partition("(")[0] if hosts else "", token=environ.get("SLURM_JWT", ""),
         authorities=_authorities(values["tlsparameters"]) or os.path.join(os.path.dirname(conf), "ca_cert.pem"),
         cli_filters=tuple(name for name in values["clifilterplugins"].split(",") if name and name.rpartition("/")[2] != "none"),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from slurm.options.option import Option
 
-_PRIVILEGED = "scripts around a step are not run yet"
-
 LAUNCH_OPTIONS: tuple[Option, ...] = (
     Option("help", "h", help="show this help"),
     Option("usage", help="show the options in short"),
@@ -33,6 +31,7 @@ LAUNCH_OPTIONS: tuple[Option, ...] = (
     Option("relative", "r", "number", "relative", commands="srun", metavar="N", help="begin with the Nth node of the job"),
     Option("exact", "", "flag", "exact", commands="srun", env="SLURM_EXACT", help="give the step just the CPUs it asks for"),
     Option("overlap", "", "flag", "overlap", commands="srun", env="SLURM_OVERLAP", help="share CPUs with the job's other steps"),
+    Option("interactive", "", "flag", "interactive", commands="srun", help="the step is the shell of the allocation: it takes nothing from other steps"),
     Option("label", "l", commands="srun", env="SLURM_LABELIO", help="put the task's number before each line of output"),
     Option("unbuffered", "u", commands="srun", env="SLURM_UNBUFFEREDIO", help="pass output on at once, not line by line"),
     Option("pty", "", "text", commands="srun", optional="", help="give task 0 a pseudo terminal"),
@@ -68,13 +67,13 @@ LAUNCH_OPTIONS: tuple[Option, ...] = (
            refused="programs are not copied to nodes", help="what not to copy"),
     Option("send-libs", "", "text", commands="srun", optional="yes", env="SLURM_SEND_LIBS", refused="programs are not copied to nodes",
            help="copy libraries too"),
-    Option("epilog", "", "text", commands="srun", metavar="FILE", env="SLURM_EPILOG", refused=_PRIVILEGED,
+    Option("epilog", "", "text", commands="srun", metavar="FILE", env="SLURM_EPILOG",
            help="run after the step, where srun runs"),
-    Option("prolog", "", "text", commands="srun", metavar="FILE", env="SLURM_PROLOG", refused=_PRIVILEGED,
+    Option("prolog", "", "text", commands="srun", metavar="FILE", env="SLURM_PROLOG",
            help="run before the step, where srun runs"),
-    Option("task-epilog", "", "text", commands="srun", metavar="FILE", env="SLURM_TASK_EPILOG", refused=_PRIVILEGED,
+    Option("task-epilog", "", "text", commands="srun", metavar="FILE", env="SLURM_TASK_EPILOG",
            help="run after each task"),
-    Option("task-prolog", "", "text", commands="srun", metavar="FILE", env="SLURM_TASK_PROLOG", refused=_PRIVILEGED,
+    Option("task-prolog", "", "text", commands="srun", metavar="FILE", env="SLURM_TASK_PROLOG",
            help="run before each task"),
     Option("external-launcher", commands="srun", refused="steps for foreign launchers are not made yet",
            help="a step in which a foreign launcher starts the tasks"),

@@ -16,7 +16,7 @@ import msgspec
 from slurm.config.config import Config, load
 from slurm.core import recovery, rights, timers
 from slurm.core.cluster import Cluster
-from slurm.core.effects import Announce, Effect, EndStep, Launch, SetLimit, Signal, Terminate
+from slurm.core.effects import Announce, Effect, EndStep, Launch, Prepare, RunScript, SetLimit, Signal, Terminate
 from slurm.core.events import AllocationRelinquished, Caller, Cancelled, Event, NodeSilent
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.reserving import access
@@ -32,12 +32,13 @@ from slurm.net.jwt_tokens import Tokens
 from slurm.net.signing import Signer
 from slurm.notation import jobref
 from slurm.render.view import View
-from slurm.slurmctld import launch, setup
+from slurm.slurmctld import launch, script_variables, setup
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.certifying import Certifier
 from slurm.slurmctld.directory import SystemDirectory
 from slurm.slurmctld.engine import Engine
+from slurm.slurmctld.health import HealthRounds
 from slurm.slurmctld.holders import Holders
 from slurm.slurmctld.nodes import Links
 from slurm.slurmctld.past import Past
@@ -45,6 +46,7 @@ from slurm.slurmctld.planner import Planner
 from slurm.slurmctld.policy_clock import PolicyClock
 from slurm.slurmctld.proofs import Proofs
 from slurm.slurmctld.relays import ROOT_WORD, Relays, Rules
+from slurm.slurmctld.scripts import Scripts
 from slurm.slurmctld.session import Session, forget_names
 from slurm.slurmctld.statistics import Counters
 from slurm.slurmctld.submit_plugins import SubmitPlugins
@@ -94,6 +96,11 @@ class Controller:
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public, self.relays)
         self.proofs = Proofs(self.engine, now, self.links.silence.lasts)
         self.proofs.programs = setup.programs_of(config)
+        self.scripts = Scripts(self.engine, now, lambda job, kind: script_variables.of_controller(
+            job, self.shape_of(job), cluster.settings, kind, self.conf_path))
+        self.scripts.programs = setup.scripts_of(config)
+        self.health = HealthRounds(cluster, lambda name: self.links.send(name, n.CheckHealth()), time.monotonic)
+        self.health.use(config)
         self.holders = Holders(self._give_up)
         self.beside = Beside()
         self.complaints = Seldom(log)
@@ -142,6 +149,7 @@ class Controller:
                 self.links.check_silence()
                 self.proofs.look()
                 self.links.repeat()
+                self.health.look()
             if loop.time() > self._names_until:
                 self._names_until = loop.time() + NAMES_SECONDS
                 forget_names()
@@ -172,6 +180,7 @@ class Controller:
             self._timer.cancel()
         self.holders.close()
         self.proofs.close()
+        self.scripts.close()
         self.planner.stop()
 
     async def reconfigure(self) -> list[str]:
@@ -180,10 +189,12 @@ class Controller:
         operators = setup.operators(config)
         event = setup.configured(config, self.now(), operators)
         event.settings.accounting = self.cluster.settings.accounting  # only a restart changes that
+        self.health.use(config)
         leaving = self.links.leaving(node.name for node in event.nodes)
         durable = self.engine.record(event)
         warnings = [*setup.needs_restart(self.config, config), *setup.left_out(config), *setup.risks(config), *config.warnings]
         self.proofs.programs = setup.programs_of(config)
+        self.scripts.programs = setup.scripts_of(config)
         self.config, self.operators = config, operators
         forget_names()
         await durable
@@ -245,7 +256,9 @@ class Controller:
         """Do what core wants done."""
         if isinstance(effect, Announce):
             self._announce(effect.job)
-        elif isinstance(effect, Launch | Terminate | SetLimit | Signal | EndStep) and recovery.still_due(self.cluster, effect):
+        elif isinstance(effect, RunScript) and recovery.still_due(self.cluster, effect):
+            self.scripts.run(effect)
+        elif isinstance(effect, Launch | Prepare | Terminate | SetLimit | Signal | EndStep) and recovery.still_due(self.cluster, effect):
             self.links.carry_out(effect)
 
     def _announce(self, job_id: JobId) -> None:
@@ -279,9 +292,11 @@ class Controller:
                 return None
             script = self.payload(job.payload.script).decode()
             return launch.batch_order(job, self.shape_of(job), effect, node, settings, self.conf_path, script, self._environment(job.payload.environment),
-                                      self.time_left(job))
+                                      self.time_left(job), self._told(effect, node, wanted=settings.node_prolog))
+        if isinstance(effect, Prepare):
+            return n.PrepareJob(job=effect.job, attempt=effect.attempt, prolog=self._told(effect, node, wanted=settings.node_prolog))
         if isinstance(effect, Terminate):
-            return launch.terminate_order(effect, settings)
+            return launch.terminate_order(effect, settings, self._told(effect, node, wanted=settings.node_epilog))
         if isinstance(effect, SetLimit):
             job = self.cluster.jobs.get(effect.job)
             if job is None or job.attempt != effect.attempt or job.state is not JobState.RUNNING or job.completing:
@@ -293,6 +308,13 @@ class Controller:
             return n.TerminateStep(
                 job=effect.job, attempt=effect.attempt, step=effect.step, why=effect.why, kill_wait=settings.kill_wait)
         return None
+
+    def _told(self, effect: Launch | Prepare | Terminate, node: Node, *, wanted: bool) -> dict[str, str]:
+        """What Prolog or Epilog of a node is told; {} where there is none, or the attempt is not the job's present one."""
+        job = self.cluster.jobs.get(effect.job)
+        if not wanted or job is None or job.attempt != effect.attempt:
+            return {}
+        return script_variables.on_node(job, node.name, self.cluster.settings, self.conf_path)
 
     def time_left(self, job: Job) -> float:
         """Seconds until a running job is ended for its time limit, -1 for one without."""

@@ -106,7 +106,8 @@ def gpu_variables(share: NodeShare) -> dict[str, str]:
     }
 
 
-def _array_variables(job: Job, shape: ArrayPart | None) -> dict[str, str]:
+def array_variables(job: Job, shape: ArrayPart | None) -> dict[str, str]:
+    """What a task of an array sees of it; empty for any other job."""
     if job.array_task is None or shape is None:
         return {}
     return {
@@ -125,7 +126,7 @@ def job_variables(job: Job, shape: ArrayPart | None, settings: Settings, conf_pa
     request = job.request
     env = {
         **allocation_variables(job, settings, conf_path),
-        **_array_variables(job, shape),
+        **array_variables(job, shape),
         "SLURM_JOB_EXCLUSIVE": "YES" if job.allocation is not None and job.allocation.exclusive else "NO",
         "SLURM_JOB_GID": str(job.owner.gid),
         "SLURM_JOB_OVERSUBSCRIBE": "YES" if request.oversubscribe else "NO",

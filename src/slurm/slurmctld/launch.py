@@ -51,7 +51,7 @@ def sampling(*asked: int | None) -> int:
 
 def batch_order(
     job: Job, shape: ArrayPart | None, effect: Launch, node: Node, settings: Settings, conf_path: str, script: str, environment: dict[str, str],
-    time_left: float = -1.0,
+    time_left: float = -1.0, prolog: dict[str, str] | None = None,
 ) -> n.LaunchBatch:
     """The order that starts this attempt; script and environment as submitted. `time_left`: seconds to its time limit, negative: none."""
     assert job.allocation is not None
@@ -71,12 +71,12 @@ def batch_order(
         rlimits=request.rlimits, cpus=share.cpus, memory=share.memory if settings.select_memory else 0,
         devices=device_files(node, share), job_nodes=list(job.allocation.nodes), kill_wait=settings.kill_wait,
         time_left=time_left, lease=settings.fence_timeout if concluding.may_run_again(settings, job) else 0,
-        sampling=sampling(request.sample_seconds))
+        sampling=sampling(request.sample_seconds), prolog=prolog or {})
 
 
-def terminate_order(effect: Terminate, settings: Settings) -> n.TerminateJob:
+def terminate_order(effect: Terminate, settings: Settings, epilog: dict[str, str]) -> n.TerminateJob:
     """The order that ends every process of an attempt."""
-    return n.TerminateJob(job=effect.job, attempt=effect.attempt, why=effect.why, kill_wait=settings.kill_wait, at=effect.at)
+    return n.TerminateJob(job=effect.job, attempt=effect.attempt, why=effect.why, kill_wait=settings.kill_wait, at=effect.at, epilog=epilog)
 
 
 def signal_order(effect: Signal) -> n.SignalJob:

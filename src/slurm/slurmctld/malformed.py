@@ -17,7 +17,7 @@ from slurm.model.settings import Settings
 from slurm.wire import node_messages as n
 from slurm.wire.messages import UNREADABLE
 
-Report = n.BatchLaunched | n.LaunchRefused | n.StepEnded | n.JobGone
+Report = n.BatchLaunched | n.LaunchRefused | n.StepEnded | n.JobGone | n.JobPrepared
 _KINDS: dict[str, type[Report]] = {kind.__name__: kind for kind in typing.get_args(Report)}
 _REPLACED: dict[str, object] = {"status": 1 << 8, "why": "its node gave a reason that cannot be read"}
 """What stands for a field that has no default: exit status 1."""

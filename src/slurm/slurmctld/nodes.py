@@ -23,6 +23,8 @@ from slurm.core.events import (
     NodeRegistered,
     NodeSilent,
     NodeUpdated,
+    PreparationFailed,
+    Prepared,
     StepExited,
 )
 from slurm.core.illegal import IllegalTransition, story
@@ -182,11 +184,13 @@ class Links:
         at, job, attempt = self._now(), JobId(message.job), message.attempt
         if isinstance(message, n.BatchLaunched):
             return [Launched(at=at, job=job, attempt=attempt, lease=message.lease)]
+        if isinstance(message, n.JobPrepared):
+            return self._prepared(name, message)
         if isinstance(message, n.JobGone):
-            return [NodeFreed(at=at, job=job, attempt=attempt, node=name)]
+            freed: list[Event] = [NodeFreed(at=at, job=job, attempt=attempt, node=name)]
+            return [*freed, _drained(at, name, message.drain)] if message.drain and self._holds(name, message) else freed
         if isinstance(message, n.StepEnded):
-            drained: list[Event] = [] if not message.drain else [
-                NodeUpdated(at=at, node=name, by=Uid(0), by_name="slurm", state="drain", reason=message.drain)]
+            drained: list[Event] = [_drained(at, name, message.drain)] if message.drain else []
             if message.step == BATCH_STEP:
                 return [BatchExited(at=at, job=job, attempt=attempt, status=message.status, oom=message.oom, why=message.why,
                                     began=message.began, limit=message.limit, usage=message.usage), *drained]
@@ -195,8 +199,24 @@ class Links:
         log.error("node %s cannot start job %s: %s", name, job, message.why)
         events: list[Event] = [LaunchFailed(at=at, job=job, attempt=attempt, node=name, why=message.why)]
         if message.drain:
-            events.append(NodeUpdated(at=at, node=name, by=Uid(0), by_name="slurm", state="drain", reason=message.why))
+            events.append(_drained(at, name, message.why))
         return events
+
+    def _prepared(self, name: NodeName, message: n.JobPrepared) -> list[Event]:
+        """A failed Prolog drains its node; told again, after a restart of slurmd, it does not."""
+        at, job, attempt = self._now(), JobId(message.job), message.attempt
+        if not message.failed:
+            return [Prepared(at=at, job=job, attempt=attempt, node=name)]
+        log.error("node %s: the Prolog of job %s failed: %s", name, job, message.failed)
+        failed: list[Event] = [PreparationFailed(at=at, job=job, attempt=attempt, node=name, why=message.failed)]
+        found = self._engine.cluster.jobs.get(job)
+        fresh = found is not None and not found.completing and self._holds(name, message)
+        return [*failed, _drained(at, name, "Prolog error")] if fresh else failed
+
+    def _holds(self, name: NodeName, message: malformed.Report) -> bool:
+        """Whether the attempt that a report is about is the present one of its job, and not over on this node."""
+        job = self._engine.cluster.jobs.get(JobId(message.job))
+        return job is not None and job.attempt == message.attempt and name in job.nodes_left
 
     async def _register(self, peer: Peer, message: n.RegisterNode) -> None:
         try:
@@ -427,6 +447,10 @@ class Links:
         for peer in list(self._peers.values()):
             peer.close()
         await asyncio.sleep(0)
+
+
+def _drained(at: float, name: NodeName, reason: str) -> Event:
+    return NodeUpdated(at=at, node=name, by=Uid(0), by_name="slurm", state="drain", reason=reason)
 
 
 def _is_rebooted(node: Node, message: n.RegisterNode) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from slurm.config import programs
 from slurm.config.config import Config
 from slurm.config.gres import GresDevice
 from slurm.config.nodes import NodeConf
@@ -24,6 +25,7 @@ from slurm.model.states import NodeState
 from slurm.notation import licenses
 from slurm.notation.tres import parse_weights
 from slurm.slurmctld.proofs import Programs
+from slurm.slurmctld.scripts import ControllerScripts
 from slurm.wire.step_credential import LIFETIME, LONGEST_LIFETIME
 
 NEVER_SECONDS = 100 * 365 * 86400
@@ -31,6 +33,7 @@ NEVER_SECONDS = 100 * 365 * 86400
 MAX_SECONDS_DIGITS = 9
 MAX_DEVICES = 65536
 """Resources are given out one by one; a node with more of a kind (bandwidth:4G) would need a set of that many for each job."""
+REFUSED_PROLOG_FLAGS = {"X11": "X11 is not forwarded", "RunInJob": "prologs run beside the job, not in it", "Contain": "there is no extern step"}
 RESTART_KEYS = (
     "ClusterName", "SlurmctldHost", "SlurmctldPort", "SlurmctldPidFile", "StateSaveLocation", "SlurmUser", "AuthType", "AuthInfo", "SlurmctldLogFile",
     "AccountingStorageType", "AccountingStorageHost", "AccountingStorageBackupHost", "AccountingStoragePort")
@@ -74,6 +77,9 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         return_to_service=conf.number("ReturnToService"), job_requeue=conf.flag("JobRequeue"), max_batch_requeue=conf.number("MaxBatchRequeue"),
         kill_on_invalid_dep="kill_invalid_depend" in parameters or "kill_invalid_depend" in conf.words("DependencyParameters"),
         enforce_part_limits=conf.text("EnforcePartLimits") or "NO", disable_root_jobs=conf.flag("DisableRootJobs"),
+        node_prolog=bool(programs.patterns(conf, "Prolog")), node_epilog=bool(programs.patterns(conf, "Epilog")), controller_prolog=bool(programs.patterns(conf, "PrologSlurmctld")),
+        controller_epilog=bool(programs.patterns(conf, "EpilogSlurmctld")), prolog_flags=prolog_flags(conf),
+        hold_on_prolog_fail="nohold_on_prolog_fail" not in parameters,
         job_file_append=conf.flag("JobFileAppend"), requeue_exit=exit_codes(conf, "RequeueExit"),
         requeue_exit_hold=exit_codes(conf, "RequeueExitHold"),
         select="linear" if "linear" in conf.text("SelectType") else "cons_tres", select_unit=unit, select_memory="MEMORY" in select,
@@ -110,6 +116,26 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         private_data=sorted({word.lower() for word in conf.words("PrivateData")} - {"none"}),
         accounting_enforce=enforcement(conf.words("AccountingStorageEnforce")), accounting=records_leave(conf),
         accounting_store=[word.lower() for word in conf.words("AccountingStoreFlags")], accounting_tres=conf.words("AccountingStorageTRES"))
+
+
+def prolog_flags(conf: Config) -> list[str]:
+    """PrologFlags in small letters and order, with what each implies. ConfigError for those that are not carried out and for what cannot be together."""
+    flags = {word.lower() for word in conf.words("PrologFlags")} - {"none"}
+    for name, why in REFUSED_PROLOG_FLAGS.items():
+        if name.lower() in flags:
+            raise ConfigError(message=f"{conf.path}: PrologFlags={name} is not carried out yet: {why}")
+    if flags & {"contain", "deferbatch"}:
+        flags.add("alloc")
+    if {"nohold", "contain"} <= flags:
+        raise ConfigError(message=f"{conf.path}: PrologFlags=NoHold and Contain cannot be combined")
+    return sorted(flags)
+
+
+def scripts_of(conf: Config) -> ControllerScripts:
+    """PrologSlurmctld and EpilogSlurmctld: patterns of files, and the seconds that each of them may take (0: as long as it likes)."""
+    folder = os.path.dirname(os.path.abspath(conf.path))
+    return ControllerScripts({kind: programs.patterns(conf, f"{kind.title()}Slurmctld") for kind in ("prolog", "epilog")}, folder,
+                             {kind: programs.time_out(conf, kind) for kind in ("prolog", "epilog")})
 
 
 def enforcement(words: Iterable[str]) -> list[str]:

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from slurm.core.effects import EndStep, Launch, SetLimit, Signal, Terminate
+from slurm.core.effects import EndStep, Launch, Prepare, SetLimit, Signal, Terminate
 from slurm.model.ids import NodeName
 
-Order = Launch | Terminate | SetLimit | Signal | EndStep
+Order = Launch | Prepare | Terminate | SetLimit | Signal | EndStep
 MOST_SECONDS = 60.0
 
 

@@ -181,6 +181,7 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
             node.spawn(_follow(chosen, trust, link))
         if chosen.site.auth.lower() == "auth/munge":
             node.spawn(_enrol(chosen, node, server, link))
+        await node.check_health()
         node.link.start()
         log.info("slurmd version %s started: %s", SLURM_VERSION, node.doing())
         ready()
@@ -203,13 +204,14 @@ def _become_user(chosen: NodeSettings) -> None:
 
 
 def _reread(options: Options, node: Node) -> None:
-    """Take over what may change while running: the log and its level. Everything else needs a restart, as in Slurm."""
+    """Take over what may change while running: the log and its level, prologs and epilogs, the health check. Everything else needs a restart, as in Slurm."""
     try:
         chosen, config = settings.read(node.settings.conf, node.settings.node)
     except SlurmError as error:
         log.error("the configuration was not read again: %s", "; ".join(error.lines()))
         return
     _reopen_log(options, chosen)
+    node.take_up(chosen)
     for warning in config.warnings:
         log.warning("%s", warning)
     log.info("configuration %s was read again", chosen.conf)

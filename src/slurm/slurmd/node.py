@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 from slurm.daemon.logs import Seldom
 from slurm.model import bounds, msgpack
@@ -28,9 +28,12 @@ from slurm.slurmd.confining import Confining
 from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.gpu_metering import GpuMetering
 from slurm.slurmd.hardware import Hardware
+from slurm.slurmd.health import Health
 from slurm.slurmd.heartbeats import Heartbeats
+from slurm.slurmd.job_scripts import JobScripts
 from slurm.slurmd.outbox import Outbox
 from slurm.slurmd.roster import Roster, StepHere
+from slurm.slurmd.script_run import Outcome
 from slurm.slurmd.settings import NodeSettings
 from slurm.slurmd.stepd import cgroup
 from slurm.slurmd.stepd.folder import BATCH, SCRIPT, Ended, StepKey, StepRecord
@@ -70,6 +73,8 @@ class Node:
         self.endpoint = str(settings.listen[0])  # what is told to others; `step_server` says so when it is a port
         self.kill_wait = 30
         self.accepted = asyncio.Event()
+        self.scripts = JobScripts(settings.spool, settings.scripts, self.steps.helpers)
+        self.health = Health(self.steps.helpers)
         self.gpus = GpuMetering(os.path.join(settings.spool, usage.READINGS), settings.gathering.task_seconds, self.steps.helpers)
         self._machine = machine
         self._relay = relay
@@ -86,12 +91,13 @@ class Node:
         self._heard = now()
         self._strange = Seldom(log)
         self._signals: dict[int, bool] = {}  # number → whether it has arrived
+        self._after_prolog: set[tuple[int, int]] = set()  # attempts whose script is to be started once their Prolog has run
         self._tasks: set[asyncio.Task[None]] = set()
         self._decode = msgpack.decoder(n.ToNode).decode
         self._orders: dict[type[Message], Callable[..., None]] = {
             n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged, n.LaunchBatch: self._on_launch,
             n.TerminateJob: self._on_terminate, n.LimitJob: self._on_limit, n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step,
-            n.AskUsage: self._on_ask_usage,
+            n.AskUsage: self._on_ask_usage, n.PrepareJob: self._on_prepare, n.CheckHealth: self._on_check_health,
             n.ShutdownNode: self._on_shutdown, n.ReconfigureNode: self._on_reconfigure, Failure: self._on_failure,
         }
 
@@ -108,6 +114,7 @@ class Node:
         self._open_cgroups()
         if lacking := usage.missing(self.settings.gathering):
             log.error("%s", lacking)
+        self.scripts.open()
         for step, ended in reattach.scan(self.steps.root, self.roster):
             if step.key.step == BATCH:
                 self.outbox.put(n.BatchLaunched(serial=0, job=step.key.job, attempt=step.key.attempt, lease=self.steps.lease_of(step)))
@@ -134,12 +141,18 @@ class Node:
         if settings.cgroup.cores and self._machine.cpus > len(self._cpus):
             log.warning("ConstrainCores=yes: node %s has %d CPUs, this machine %d: jobs are held to none", settings.node, self._machine.cpus, len(self._cpus))
 
+    def take_up(self, settings: NodeSettings) -> None:
+        """What of a configuration that was read again holds at once."""
+        self.settings = self.settings._replace(scripts=settings.scripts, health=settings.health, task_scripts=settings.task_scripts)
+        self.scripts.use(settings.scripts)
+
     async def close(self) -> None:
         """Let go of everything; steps go on."""
         if self._heartbeat is not None:
             self._heartbeat.cancel()
         for task in list(self._tasks):
             task.cancel()
+        self.scripts.close()
         self.steps.close()
         self.gpus.close()
         self.answers.close()
@@ -164,7 +177,7 @@ class Node:
             cores_per_socket=machine.cores_per_socket, threads_per_core=machine.threads_per_core, memory=machine.memory,
             tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=SLURM_VERSION, boot_time=machine.boot_time, boot_id=machine.boot_id,
             slurmd_start_time=self._started, endpoint=self.endpoint, hostname=settings.hostname, port=settings.port,
-            holdings=self.roster.holdings(), beside=self._mark()))
+            holdings=self.roster.holdings(self.scripts.attempts()), beside=self._mark()))
 
     def _mark(self) -> str:
         """What tells srun that it is on this very machine."""
@@ -274,8 +287,46 @@ class Node:
             self._refuse(order, "this attempt was ended before it began")
         elif not can_become(order.uid):
             self._refuse(order, f"slurmd runs as uid {os.geteuid()} and cannot run jobs of uid {order.uid}", drain=True)
-        else:
+        elif self.scripts.prolog_done(order.job, order.attempt):
             self._prepare(order)
+        elif (order.job, order.attempt) not in self._after_prolog:
+            self._after_prolog.add((order.job, order.attempt))
+            self.spawn(self._launch_after_prolog(order))
+
+    async def _launch_after_prolog(self, order: n.LaunchBatch) -> None:
+        try:
+            ready = await self.prepared(order.job, order.attempt, order.prolog)
+        finally:
+            self._after_prolog.discard((order.job, order.attempt))
+        if ready and not self.roster.is_past(order.job, order.attempt):  # else it is being ended, and that is answered
+            self._on_launch(order)
+
+    async def prepared(self, job: int, attempt: int, told: Mapping[str, str]) -> bool:
+        """Run the Prolog of an attempt if it was not run before; whether it went well. When it failed, slurmctld is told."""
+        try:
+            outcome = await self.scripts.prolog(job, attempt, told)
+        except OSError as error:
+            outcome = Outcome(f"it cannot be begun: {error.strerror}")
+        if outcome.why:
+            self.outbox.put(n.JobPrepared(serial=0, job=job, attempt=attempt, failed=f"Prolog error: {outcome.why}"))
+        return not outcome.why
+
+    def _on_prepare(self, order: n.PrepareJob) -> None:
+        if not self.roster.is_past(order.job, order.attempt):
+            self.spawn(self._prepare_job(order))
+
+    async def _prepare_job(self, order: n.PrepareJob) -> None:
+        if await self.prepared(order.job, order.attempt, order.prolog):
+            self.outbox.put(n.JobPrepared(serial=0, job=order.job, attempt=order.attempt))
+
+    def _on_check_health(self, order: n.CheckHealth) -> None:
+        self.spawn(self.check_health())
+
+    async def check_health(self) -> None:
+        """Run HealthCheckProgram, where there is one."""
+        settings = self.settings
+        path = os.pathsep.join(filter(None, (self.commands, os.environ.get("PATH", os.defpath))))
+        await self.health.run(settings.health, {"SLURM_CONF": settings.conf, "SLURMD_NODENAME": settings.node, "PATH": path})
 
     def _prepare(self, order: n.LaunchBatch) -> None:
         try:
@@ -301,7 +352,7 @@ class Node:
         self.gpus.release(key)
         here = self.roster.find(key.job, key.attempt)
         if here is not None and here.over and not here.running and not here.gone_told:
-            self._tell_gone(key.job, key.attempt)
+            self._leave(key.job, key.attempt)
 
     def batch_record(self, order: n.LaunchBatch) -> StepRecord:
         """What the slurmstepd of a batch script is told."""
@@ -323,7 +374,8 @@ class Node:
         return record._replace(
             **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
             commands=self.commands, mark=remains.mark_of(self.steps.instance, record.key), start_seconds=settings.start_seconds,
-            unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path)
+            unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path,
+            task_prologs=[*settings.task_scripts.prolog, *record.task_prologs], task_epilogs=[*settings.task_scripts.epilog, *record.task_epilogs])
 
     def prepare(self, record: StepRecord, *, script: str | None = None, early: bytes = b"") -> Prepared:
         """As Steps.prepare; the GPUs of a step that has some are measured from now on until it ends."""
@@ -346,11 +398,12 @@ class Node:
 
     def _on_terminate(self, order: n.TerminateJob) -> None:
         here = self.roster.close(order.job, order.attempt)
+        here.told = order.epilog
         self.answers.over(order.job, order.attempt)
         for step in here.running:
             self._end(step, order.why, order.kill_wait, order.at)
         if not here.running and not here.gone_told:
-            self._tell_gone(order.job, order.attempt)
+            self._leave(order.job, order.attempt)
 
     def _on_terminate_step(self, order: n.TerminateStep) -> None:
         here = self.roster.find(order.job, order.attempt)
@@ -411,7 +464,7 @@ class Node:
                 self._end(step, "cancelled", self.kill_wait, self._now())
             else:
                 self.steps.remove(step)
-        self.roster.drop_job(job, attempt)
+        self._drop_unwanted(job, attempt)
 
     # --- reports ---------------------------------------------------------------------------------------------------------
 
@@ -429,7 +482,7 @@ class Node:
         here = self.roster.jobs[key.job, key.attempt]
         if here.unwanted:
             self.steps.remove(step)
-            self.roster.drop_job(key.job, key.attempt)
+            self._drop_unwanted(key.job, key.attempt)
             return
         self.outbox.put(
             n.StepEnded(
@@ -440,11 +493,49 @@ class Node:
         if ended.unkillable:
             self.spawn(unkillable.look_after(self.settings, key, ended.unkillable, self.steps.helpers))
         if nothing_left:
-            self._tell_gone(key.job, key.attempt)
+            self._leave(key.job, key.attempt)
 
-    def _tell_gone(self, job: int, attempt: int) -> None:
+    def _leave(self, job: int, attempt: int) -> None:
+        """No process of an attempt is left: its Epilog is run, then slurmctld is told. What Epilog is told of the job comes with the order to end it."""
+        here = self.roster.close(job, attempt)
+        scripted = self.scripts.has("epilog") or self.scripts.knows(job, attempt)
+        if not scripted or self.scripts.is_over(job, attempt):
+            self._tell_gone(job, attempt)
+        elif here.told is None:
+            here.gone_told = False
+        else:
+            here.gone_told = True
+            self.spawn(self._run_epilog(job, attempt, here.told))
+
+    async def _run_epilog(self, job: int, attempt: int, told: Mapping[str, str]) -> None:
+        try:
+            outcome = await self.scripts.epilog(job, attempt, told)
+        except OSError as error:
+            outcome = Outcome(f"it cannot be begun: {error.strerror}")
+        self._tell_gone(job, attempt, drain="Epilog error" if outcome.why else "")
+
+    def _tell_gone(self, job: int, attempt: int, drain: str = "") -> None:
         self.roster.close(job, attempt).gone_told = True
-        self.outbox.put(n.JobGone(serial=0, job=job, attempt=attempt), lambda: self.roster.drop_job(job, attempt))
+
+        def acknowledged() -> None:
+            self.roster.drop_job(job, attempt)
+            if self.scripts.knows(job, attempt):
+                self.scripts.forget(job, attempt)
+
+        self.outbox.put(n.JobGone(serial=0, job=job, attempt=attempt, drain=drain), acknowledged)
+
+    def _drop_unwanted(self, job: int, attempt: int) -> None:
+        """slurmctld does not want to hear of it; what the site wants done after a job is done all the same."""
+        here = self.roster.find(job, attempt)
+        if here is not None and here.running:
+            return
+        self.roster.drop_job(job, attempt)
+        if (self.scripts.has("epilog") or self.scripts.knows(job, attempt)) and not self.scripts.is_over(job, attempt):
+            self.spawn(self._end_unwanted(job, attempt))
+
+    async def _end_unwanted(self, job: int, attempt: int) -> None:
+        await self.scripts.epilog(job, attempt, {})
+        self.scripts.forget(job, attempt)
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Let something go on beside; what goes wrong in it is logged."""

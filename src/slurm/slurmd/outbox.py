@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slurm.wire.node_messages import BatchLaunched, JobGone, LaunchRefused, StepEnded
+from slurm.wire.node_messages import BatchLaunched, JobGone, JobPrepared, LaunchRefused, StepEnded
 
-Report = BatchLaunched | LaunchRefused | StepEnded | JobGone
+Report = BatchLaunched | LaunchRefused | StepEnded | JobGone | JobPrepared
 
 
 class Outbox:

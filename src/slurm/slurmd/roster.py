@@ -6,7 +6,9 @@ The truth behind it is the step folders; `reattach` rebuilds it from them.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 
+from slurm.model.ids import SCRIPTS_STEP
 from slurm.slurmd.stepd.folder import BATCH, Ended, StepKey
 from slurm.wire.node_messages import Holding
 
@@ -35,6 +37,7 @@ class JobHere:
         self.over = False
         self.unwanted = False
         self.gone_told = False
+        self.told: Mapping[str, str] | None = None  # what Epilog is told, once slurmctld wants the attempt ended
 
     @property
     def running(self) -> list[StepHere]:
@@ -123,11 +126,13 @@ class Roster:
         while len(self._past) > _REMEMBERED:
             self._past.popitem(last=False)
 
-    def holdings(self) -> list[Holding]:
-        """What slurmctld is told when we register."""
-        return [
+    def holdings(self, scripted: Iterable[tuple[int, int]] = ()) -> list[Holding]:
+        """What slurmctld is told when we register; `scripted` are attempts for which prolog or epilog were run."""
+        steps = [
             Holding(job=step.key.job, attempt=step.key.attempt, step=step.key.step, running=step.ended is None)
             for here in self.jobs.values() if not here.unwanted for step in here.steps.values()]
+        named = {(holding.job, holding.attempt) for holding in steps}
+        return steps + [Holding(job=job, attempt=attempt, step=SCRIPTS_STEP, running=False) for job, attempt in scripted if (job, attempt) not in named]
 
     @property
     def running(self) -> int:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from slurm.config import programs
 from slurm.config.cgroup import CgroupConf
 from slurm.config.config import Config, load
 from slurm.config.gres import GresDevice
@@ -17,7 +18,16 @@ from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.link import LONGEST_PAUSE
 from slurm.notation.nearest import nearest
 from slurm.slurmd import usage
+from slurm.slurmd.health import HealthCheck
+from slurm.slurmd.job_scripts import SiteScripts
 from slurm.slurmd.usage import Gathering
+
+
+class TaskScripts(NamedTuple):
+    """TaskProlog and TaskEpilog: files, in the order in which they are run."""
+
+    prolog: Sequence[str] = ()
+    epilog: Sequence[str] = ()
 
 
 class NodeSettings(NamedTuple):
@@ -44,6 +54,9 @@ class NodeSettings(NamedTuple):
     longest_pause: float  # between two tries to reach slurmctld: a lease needs to hear often enough that nobody serves
     unkillable_seconds: float
     unkillable_program: str
+    scripts: SiteScripts
+    health: HealthCheck
+    task_scripts: TaskScripts
     devices: Sequence[GresDevice]
     account: Account  # SlurmdUser
     owners: frozenset[int]  # uids to whom the cluster's keys may belong, and who may listen as slurmctld on this machine
@@ -93,6 +106,7 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
         cgroup=config.cgroup if config.uses_cgroups else _tracking_only(config.cgroup), real_memory=node.real_memory,
         gathering=usage.read(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config), longest_pause=_longest_pause(config),
         unkillable_seconds=float(config.seconds("UnkillableStepTimeout")), unkillable_program=config.text("UnkillableStepProgram"),
+        scripts=_scripts(config), health=_health(config), task_scripts=TaskScripts(*(_task_scripts(config, key) for key in ("TaskProlog", "TaskEpilog"))),
         devices=config.devices(node.name), account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
         files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name)), config
@@ -100,6 +114,23 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
 
 def _tracking_only(conf: CgroupConf) -> CgroupConf:
     return conf._replace(cores=False, devices=False, ram=False, swap=False)
+
+
+def _scripts(config: Config) -> SiteScripts:
+    return SiteScripts(
+        {kind: programs.patterns(config, kind.title()) for kind in ("prolog", "epilog")}, os.path.dirname(os.path.abspath(config.path)),
+        {kind: programs.time_out(config, kind) for kind in ("prolog", "epilog")}, "serial" in (word.lower() for word in config.words("PrologFlags")))
+
+
+def _health(config: Config) -> HealthCheck:
+    """HealthCheckProgram and when it is run."""
+    return HealthCheck(
+        program=config.text("HealthCheckProgram"), interval=config.seconds("HealthCheckInterval"),
+        seconds=config.seconds("HealthCheckTimeout") or HealthCheck().seconds, states=frozenset(word.upper() for word in config.words("HealthCheckNodeState")))
+
+
+def _task_scripts(config: Config, key: str) -> list[str]:
+    return programs.found(programs.patterns(config, key), os.path.dirname(os.path.abspath(config.path)))
 
 
 def _longest_pause(config: Config) -> float:

@@ -135,6 +135,26 @@ class StepServer:
         proof = -1 if self._trust is None or not claim.remote else _proof(self._trust, claim.uid)
         connection, early = detach()
         # From here on the connection is ours: a refusal is written to it directly.
+        if node.scripts.prolog_done(key.job, key.attempt):
+            self._prepare(claim, connection, early, proof)
+        else:
+            node.spawn(self._begin_after_prolog(claim, connection, early, proof))
+
+    async def _begin_after_prolog(self, claim: Claim, connection: socket.socket, early: bytes, proof: int) -> None:
+        node, credential = self._node, claim.credential
+        told = {**credential.prolog, **credential.prolog_nodes.get(node.settings.node, {})}
+        ready = await node.prepared(credential.job, credential.attempt, told)
+        if ready and not node.roster.is_past(credential.job, credential.attempt):
+            self._prepare(claim, connection, early, proof)
+            return
+        hints = [f"job {credential.job_shown} has ended"]
+        self._give_up(connection, claim, NotPermitted("ESLURMD_CREDENTIAL_REVOKED", hints=hints) if ready else NotNow("ESLURMD_PROLOG_FAILED"))
+        connection.close()
+        if proof >= 0:
+            os.close(proof)
+
+    def _prepare(self, claim: Claim, connection: socket.socket, early: bytes, proof: int) -> None:
+        node = self._node
         try:
             prepared = node.prepare(claim.record, early=early)
         except OSError as error:
@@ -223,6 +243,7 @@ class StepServer:
             task_environment=environment.of_tasks(message.task_environment, message.gpu_bind, gpus, len(message.ranks)), multi_prog=message.multi_prog,
             pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait,
             deadline=boot_clock() + credential.time_left if credential.time_left >= 0 else 0.0, lease=credential.lease,
+            task_prologs=[message.task_prolog] if message.task_prolog else [], task_epilogs=[message.task_epilog] if message.task_epilog else [],
             sample_seconds=credential.sampling, gpus=bool(credential.devices.get(node.settings.node))),
             credential.job_memory.get(node.settings.node, 0), share.cpus, credential.devices.get(node.settings.node, []))
 

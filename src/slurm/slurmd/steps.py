@@ -18,7 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from slurm.model.errors import SlurmError
-from slurm.slurmd import control, remains
+from slurm.slurmd import control, remains, script_run
 from slurm.slurmd.aside import aside
 from slurm.slurmd.orders import Orders
 from slurm.slurmd.roster import Roster, StepHere
@@ -234,7 +234,7 @@ class Steps:
         for step in self._roster.by_path.values():
             if step.ended is None and (pid := control.pid_of(step.path)):
                 own.add(pid)
-        return [pid for pid in tree.children(os.getpid()) if pid not in own]
+        return [pid for pid in tree.children(os.getpid()) if pid not in own and not script_run.is_marked(pid)]
 
     async def _reap(self) -> None:
         """Wait for what became our child when the zygote was killed, and has ended."""

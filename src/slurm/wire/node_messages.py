@@ -164,6 +164,7 @@ class LaunchBatch(Message):
     time_left: TimeLeft = -1.0  # seconds until the time limit, at which the node ends it by itself; negative: none
     lease: Count = 0  # seconds without a heartbeat after which the node ends it; 0: never
     sampling: Sampling = -1  # seconds from one look at what it uses to the next (--acctg-freq), 0: only at its end, -1: as the node has it
+    prolog: Environment = {}  # what Prolog is told of the job
 
 
 class BatchLaunched(Message):
@@ -205,11 +206,33 @@ class StepEnded(Message):
 
 
 class JobGone(Message):
-    """Answer to TerminateJob: no process of this attempt is left here."""
+    """Answer to TerminateJob: no process of this attempt is left here, and its Epilog has run. `drain`: why the node must be drained, "" when it need not."""
 
     serial: Serial
     job: JobNumber
     attempt: Attempt
+    drain: Sentence = ""
+
+
+class PrepareJob(Message):
+    """Run the Prolog of this attempt → JobPrepared."""
+
+    job: JobNumber
+    attempt: Attempt
+    prolog: Environment = {}
+
+
+class CheckHealth(Message):
+    """Run HealthCheckProgram."""
+
+
+class JobPrepared(Message):
+    """The Prolog of this attempt has run here; `failed` says how it failed, "" when it did not. A failure is told without being asked for."""
+
+    serial: Serial
+    job: JobNumber
+    attempt: Attempt
+    failed: Sentence = ""
 
 
 class TerminateJob(Message):
@@ -220,6 +243,7 @@ class TerminateJob(Message):
     why: Word
     kill_wait: Wait
     at: Moment = 0.0
+    epilog: Environment = {}  # what Epilog is told of the job
 
 
 class LimitJob(Message):
@@ -325,6 +349,8 @@ class LaunchStep(Message):
     task_environment: TaskEnvironments = []  # per rank of this node, over `environment`
     multi_prog: Programs = []  # per rank of this node, its own argv
     kill_on_bad_exit: bool = False
+    task_prolog: Path = ""  # a program that is run before each task, as its user
+    task_epilog: Path = ""
     gpu_bind: Binding = ""  # notation.gpu_bind: which of the step's GPUs here each task sees
 
 
@@ -338,9 +364,10 @@ class StepTicket(Message):
 
 
 FromNode = (
-    RegisterNode | Heartbeat | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | UsageTold | FromRelay
+    RegisterNode | Heartbeat | JobPrepared | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | UsageTold | FromRelay
 )
 ToNode = (
-    NodeAccepted | Alive | Acknowledged | LaunchBatch | TerminateJob | LimitJob | SignalJob | TerminateStep | AskUsage | ShutdownNode | ReconfigureNode | Failure
+    NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | TerminateJob | LimitJob | SignalJob | TerminateStep | AskUsage | ShutdownNode
+    | ReconfigureNode | Failure
     | ChannelData | ChannelGrant | CloseChannel
 )

@@ -45,6 +45,8 @@ class StepCredential(msgspec.Struct, kw_only=True):
     time_left: float = -1.0  # seconds to the job's limit when it was issued; negative: none
     lease: int = 0  # Job.lease
     sampling: int = -1  # as in LaunchBatch
+    prolog: dict[str, str] = {}  # what Prolog is told of the job, on every node
+    prolog_nodes: dict[str, dict[str, str]] = {}  # node → what differs there
 
 
 def seal(credential: StepCredential, sign: Callable[[bytes], bytes]) -> str:

@@ -53,7 +53,7 @@ async def _hold_for(ctl: Controller, session: Session, job_id: JobId, *, told: b
             if job.state.finished:
                 ctl.holders.release(job_id)
                 return ended(job)
-            if job.state is JobState.RUNNING and not announced:
+            if job.state is JobState.RUNNING and "configuring" not in job.flags and not announced:
                 session.send(granted(ctl, job, waited=told))
                 announced = True
             if not await waiting.changed():
@@ -180,7 +180,7 @@ async def on_wait_ready(ctl: Controller, session: Session, message: m.WaitReady)
     _require_seen(ctl, session, [job])
     with Waiting(ctl.watchers, session, job.id) as waiting:
         await ctl.engine.settled()
-        while job.state is JobState.PENDING and await waiting.changed():
+        while (job.state is JobState.PENDING or "configuring" in job.flags) and await waiting.changed():
             await ctl.engine.settled()
     if job.state.finished:
         raise NotFound("ESLURM_ALREADY_DONE")

@@ -10,7 +10,7 @@ from slurm.model.errors import NotFound, NotNow, Unsupported
 from slurm.model.ids import StepId
 from slurm.model.job import Job
 from slurm.model.states import JobState
-from slurm.slurmctld import launch
+from slurm.slurmctld import launch, script_variables
 from slurm.slurmctld.certifying import USER_SECONDS
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.environment import step_variables
@@ -51,6 +51,9 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
         sampling=launch.sampling(message.request.sample_seconds, job.request.sample_seconds),
         job_memory={share.node: share.memory for share in job.allocation.shares if share.memory and share.node in on_nodes},
         devices={share.node: launch.device_files(ctl.cluster.nodes[share.node], share) for share in step.shares if share.gres})
+    if ctl.cluster.settings.node_prolog:
+        credential.prolog = script_variables.of_nodes(job, ctl.cluster.settings, ctl.conf_path)
+        credential.prolog_nodes = {share.node: script_variables.of_node(share) for share in job.allocation.shares if share.node in step.nodes}
     layout = [
         m.TaskLayout(node=share.node, address=ctl.links.endpoints[share.node], ranks=ranks, cpus=share.cpu_count, beside=ctl.links.beside.get(share.node, ""))
         for share, ranks in zip(step.shares, steps.ranks(step), strict=True)

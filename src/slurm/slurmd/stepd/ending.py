@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable, Collection
 
 from slurm.slurmd.stepd import tree
 from slurm.slurmd.stepd.cgroup import Cgroup
@@ -30,6 +31,7 @@ class Ending:
         self._deadline = 0.0
         self._killing_since = 0.0
         self.cgroup: Cgroup | None = None
+        self.spared: Callable[[], Collection[int]] = tuple  # processes that are not ended with the tasks: their epilogs
         self.asked = False
         self.why = ""
         self.unkillable: list[int] = []
@@ -51,11 +53,11 @@ class Ending:
         now = time.monotonic()
         if self.cgroup is not None:
             self.cgroup.kill()
-        left = tree.kill_descendants(os.getpid())
+        left = tree.kill_descendants(os.getpid(), skip=self.spared())
         self._killing_since = self._killing_since or now
         since = now - self._killing_since
         if left and since > self._unkillable_seconds:
-            self.unkillable = tree.descendants(os.getpid())
+            self.unkillable = tree.descendants(os.getpid(), skip=self.spared())
         # Each look costs a walk through /proc: what did not end at once is looked after more seldom.
         self._loop.at(now + (_AGAIN_SECONDS if since < _SELDOM_SECONDS else _SELDOM_SECONDS), self.kill)
 
@@ -74,4 +76,4 @@ class Ending:
         self._signal(number)
 
     def _signal(self, number: int) -> None:
-        tree.send(tree.descendants(os.getpid()), number)
+        tree.send(tree.descendants(os.getpid(), skip=self.spared()), number)

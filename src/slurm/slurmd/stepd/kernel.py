@@ -16,6 +16,8 @@ from importlib.util import find_spec, module_from_spec
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _IGNORED = 1  # SIG_IGN
+PYTHONS_OWN = (int(signal.SIGPIPE), int(signal.SIGXFSZ), int(signal.SIGINT))
+"""Signals that Python handles or ignores by itself."""
 _libc = ctypes.CDLL(None, use_errno=True)
 _bare = import_module("_signal")
 _handler: Callable[[int], object] = _bare.getsignal

@@ -32,6 +32,16 @@ class Plumbing:
         stderr = stdout if record.is_batch and not record.stderr else self._output(task, record.stderr, step_io.STDERR)
         return Streams(stdin, stdout, stderr)
 
+    def late_stderr(self, task: Task, streams: Streams) -> int | File:
+        """Where what a task's epilog complains of goes: its file, else a new pipe to srun; the new end is closed by `close_ends`."""
+        if isinstance(streams.stderr, File):
+            return streams.stderr
+        assert self._io is not None, "a task has files or srun"
+        reading, writing = os.pipe()
+        self._ends.append(writing)
+        self._io.add_outlet(task.rank, step_io.STDERR, reading)
+        return writing
+
     def close_ends(self) -> None:
         """Close the tasks' ends of pipes, so that their end is seen when the tasks end. Again: nothing happens."""
         for descriptor in self._ends:

@@ -21,6 +21,8 @@ from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.loop import READ, Loop
 from slurm.slurmd.stepd.tasks import CANNOT_OPEN_STATUS, FAILED_STATUS, Birth, Streams, Task
 
+_SCRIPTS_SECONDS = 5.0
+
 
 class Starting:
     """The tasks of one step on their way to their programs.
@@ -159,6 +161,9 @@ class Starting:
         """Every task should have its program by now."""
         for task in self._tasks:
             if task.pid and task.status is None and not self._has_program(task):
+                if self._stage[2 * task.local] == tasks.SCRIPTS:  # they may take as long as they like
+                    self._loop.at(time.monotonic() + _SCRIPTS_SECONDS, self._check)
+                    continue
                 self._on_refused(*self._late(task))
                 return
 

@@ -8,7 +8,7 @@ import time
 import traceback
 
 from slurm.notation.printable import printable
-from slurm.slurmd.stepd import folder, memory, messages, telling
+from slurm.slurmd.stepd import folder, memory, messages, task_scripts, telling, tree
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.control import Control
 from slurm.slurmd.stepd.ending import Ending
@@ -18,7 +18,7 @@ from slurm.slurmd.stepd.loop import Loop
 from slurm.slurmd.stepd.plumbing import Plumbing
 from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.slurmd.stepd.starting import Starting
-from slurm.slurmd.stepd.tasks import FAILED_STATUS, Task
+from slurm.slurmd.stepd.tasks import FAILED_STATUS, Streams, Task, environment_of
 from slurm.slurmd.stepd.timekeeping import Timekeeping
 from slurm.slurmd.stepd.usage.gatherer import Gatherer, of_short_step
 from slurm.slurmd.stepd.usage.reaping import Reaped, reap
@@ -42,6 +42,7 @@ class Step:
         self.connection = connection
         self.tasks = [Task(rank, local) for local, rank in enumerate(self.record.ranks)]
         self.ending = Ending(loop, self.record.unkillable_seconds)
+        self.ending.spared = lambda: self._epilogs
         self.children = False
         self.refusal = ""
         self.refusal_status = 0
@@ -54,6 +55,8 @@ class Step:
         self._began = time.monotonic()
         self.plumbing: Plumbing | None = None
         self.starting: Starting | None = None
+        self._epilogs: dict[int, Task] = {}  # pid → whose epilog it is
+        self._streams: list[Streams] = []
         self.control: Control | None = None
         self.timekeeping: Timekeeping | None = None
         self._over_memory = False
@@ -83,10 +86,10 @@ class Step:
         self.starting = Starting(
             self.loop, self.record, self.tasks, on_started=self._on_started, on_refused=self.refuse, on_note=self._on_note)
         self.plumbing = Plumbing(self.record, self.io)
-        streams = [self.plumbing.connect(task) for task in self.tasks]
+        self._streams = [self.plumbing.connect(task) for task in self.tasks]
         self.children = True
         try:
-            self.starting.begin(streams, self.cgroup)
+            self.starting.begin(self._streams, self.cgroup)
         except OSError:
             self.children = any(task.pid for task in self.tasks)
             raise
@@ -104,10 +107,14 @@ class Step:
     def on_child(self) -> None:
         """A child has ended."""
         ended, self.children = reap(self._count, closely=time.monotonic() - self._began > _CLOSELY_SECONDS)
+        for pid in ended.keys() & self._epilogs.keys():
+            del self._epilogs[pid]
         for task in self.tasks:
             if task.status is None and task.pid in ended:
                 task.status = ended[task.pid]
                 self._on_task_ended(task)
+                self._begin_epilog(task)
+        self.children = self.children or bool(self._epilogs)
         self.children = self.children or any(task.pid and task.status is None for task in self.tasks)  # started by the end of the first
         if self.children and all(task.status is not None for task in self.tasks if task.pid) and not self.ending.grace:
             self.ending.kill()
@@ -126,6 +133,26 @@ class Step:
                 self.refuse("the step was ended before all of its tasks had started", task.status)
         if task.status and self.record.kill_on_bad_exit and len(self.tasks) > 1:
             self.end("task_failure", self.record.kill_wait, 0.0)
+
+    def _begin_epilog(self, task: Task) -> None:
+        """A task that had begun has ended: its epilogs are run, if there are any."""
+        if not self.record.task_epilogs or self.refusal or self.plumbing is None:
+            return
+        stderr = self.plumbing.late_stderr(task, self._streams[task.local])
+        try:
+            pid = task_scripts.start_epilogs(self.record, environment_of(self.record, task), stderr)
+        except OSError as error:
+            self.complain(f"the epilog of task {task.rank} cannot be begun: {error.strerror}")
+            return
+        finally:
+            self.plumbing.close_ends()
+        self._epilogs[pid] = task
+
+        def end() -> None:
+            if pid in self._epilogs:
+                tree.send([pid, *tree.descendants(pid)], signal.SIGKILL)
+
+        self.loop.at(time.monotonic() + task_scripts.EPILOG_SECONDS, end)
 
     # --- what is done to it ----------------------------------------------------------------------------------------------
 

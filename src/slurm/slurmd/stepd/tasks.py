@@ -18,13 +18,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from slurm.slurmd.stepd import direct, files, kernel, limits, messages, passing, path, program_file
+from slurm.slurmd.stepd import direct, files, kernel, limits, messages, passing, path, program_file, task_scripts
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.files import CannotOpen, File
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.user import acting_as, become, login_variables
 
-BEGINNING, OWNER, FILES, FOLDER, PROGRAM = range(5)
+BEGINNING, OWNER, FILES, FOLDER, PROGRAM, SCRIPTS = range(6)
 """What a new task is at: `Birth.stage` has it, with the index of the file when it is FILES."""
 CANNOT_OPEN_STATUS = 53
 """Wait status of a step whose files cannot be opened: Slurm's well-known ExitCode 0:53."""
@@ -33,9 +33,6 @@ SENT_AT_ONCE = 100
 """Descriptors in one packet; the kernel's limit is 253."""
 MARK = "SLURM_PY_STEP"
 """The variable by which a step's processes are known: slurmd made its value, nobody's request can change it."""
-
-
-_PYTHONS_OWN = (int(signal.SIGPIPE), int(signal.SIGXFSZ), int(signal.SIGINT))
 
 
 class Streams(NamedTuple):
@@ -95,7 +92,7 @@ class Newborn:
 
 def start(birth: Birth) -> socket.socket:
     """Start the task and note its pid; its end of `report`, which does not block. OSError when the machine has no room for another process."""
-    argv, environment = argv_of(birth), environment_of(birth)  # before the fork: each page that a child touches costs it a copy
+    argv, environment = argv_of(birth), environment_of(birth.record, birth.task)  # before the fork: each page that a child touches costs it a copy
     ours, theirs = passing.pair()
     with theirs:
         try:
@@ -116,6 +113,8 @@ def start(birth: Birth) -> socket.socket:
 def _start_directly(birth: Birth, report: socket.socket, argv: list[str], environment: dict[str, str]) -> int:
     """Start it without a fork where nothing can take long; its pid, 0 when it was not started."""
     record = birth.record
+    if record.task_prologs:
+        return 0
     own = path.first(environment, record.commands)
     started = direct.start(record, argv, own, birth.streams[:3], birth.opening, terminal=birth.streams.terminal,
                            cgroup=birth.cgroup)
@@ -155,6 +154,8 @@ def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str])
         for name, value in login_variables(newborn.record.uid, newborn.record.login).items():
             environment.setdefault(name, value)
         environment = path.first(environment, newborn.record.commands)
+        if newborn.record.task_prologs:
+            environment = _after_prologs(newborn, environment)
     except CannotOpen as error:
         _refuse(newborn, str(error), CANNOT_OPEN_STATUS)
     except Exception as error:  # noqa: BLE001 - it is told; the task has nobody else to raise to
@@ -170,6 +171,16 @@ def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str])
         sentence = f"cannot start {argv[0]!r}: {error}"
         _say(messages.error(sentence, time.time()))
         _refuse(newborn, sentence, FAILED_STATUS)
+
+
+def _after_prologs(newborn: Newborn, environment: dict[str, str]) -> dict[str, str]:
+    """What the task's prologs make of its environment; where one fails, the task ends as it did."""
+    newborn.birth.at(SCRIPTS)
+    prolog = task_scripts.run_prologs(newborn.record, environment, newborn.birth.task.local)
+    if prolog.failed:
+        os._exit(task_scripts.exit_code(prolog.failed))
+    newborn.birth.at(PROGRAM)
+    return prolog.environment
 
 
 def _refuse(newborn: Newborn, sentence: str, status: int) -> None:
@@ -200,9 +211,8 @@ def argv_of(birth: Birth) -> list[str]:
     return own[birth.task.local] if own else birth.record.argv
 
 
-def environment_of(birth: Birth) -> dict[str, str]:
+def environment_of(record: StepRecord, task: Task) -> dict[str, str]:
     """Everything but SLURM_TASK_PID, which only the task itself knows, and what a login would set."""
-    record, task = birth.record, birth.task
     environment = dict(record.environment)
     if record.task_environment:
         environment.update(record.task_environment[task.local])
@@ -220,7 +230,7 @@ def _lead_session(newborn: Newborn) -> None:
 def _restore_signals(newborn: Newborn) -> None:
     # Python handles some, and what is ignored, by Python or by whoever started slurmd, stays so through exec.
     # What stepd.loop holds back comes: the task can be ended, whatever it waits for.
-    kernel.take_signals((*_PYTHONS_OWN, *kernel.ignored()))
+    kernel.take_signals((*kernel.PYTHONS_OWN, *kernel.ignored()))
 
 
 def _enter_cgroup(newborn: Newborn) -> None:

@@ -1,0 +1,69 @@
+"""What a started job waits for before its nodes are its own: PrologSlurmctld, and with PrologFlags=Alloc the Prolog of each node.
+
+Not here: the Prolog that a node runs before the first step (without Alloc), of which the cluster hears only when it fails.
+"""
+
+from __future__ import annotations
+
+from slurm.core import events as e
+from slurm.core.effects import Announce, Effect, Launch, Prepare, RunScript
+from slurm.core.state import ClusterState
+from slurm.model.ids import NodeName
+from slurm.model.job import Job
+
+CONTROLLER = NodeName("")
+"""Where PrologSlurmctld runs, in `Job.preparing`."""
+CONFIGURING = "configuring"
+
+
+def begin(state: ClusterState, job: Job) -> list[Effect]:
+    """A job was given its nodes."""
+    job.preparing = []
+    if state.settings.controller_prolog:
+        job.preparing = [CONTROLLER]
+        job.flags.append(CONFIGURING)
+        return [RunScript(job=job.id, attempt=job.attempt, kind="prolog")]
+    return _on_nodes(state, job)
+
+
+def _on_nodes(state: ClusterState, job: Job) -> list[Effect]:
+    effects: list[Effect] = []
+    if "alloc" in state.settings.prolog_flags:
+        job.preparing = list(job.nodes_left)
+        if "nohold" not in state.settings.prolog_flags:
+            job.flags.append(CONFIGURING)
+        effects.append(Prepare(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left)))
+    if may_launch(state, job):
+        effects.append(Launch(job=job.id, attempt=job.attempt, node=job.batch_host))
+    return effects
+
+
+def may_launch(state: ClusterState, job: Job) -> bool:
+    """Whether its batch script may be started: with DeferBatch once all of its nodes are prepared, else its batch host sees to that."""
+    if job.request.kind != "batch" or job.launched or CONTROLLER in job.preparing:
+        return False
+    return not (job.preparing and "deferbatch" in state.settings.prolog_flags)
+
+
+def on_prepared_away(state: ClusterState, job: Job, event: e.Prepared) -> list[Effect]:
+    """The same of an attempt that nobody hears of: it goes on when its nodes return."""
+    if event.node in job.preparing:
+        job.preparing.remove(event.node)
+    return []
+
+
+def on_prepared(state: ClusterState, job: Job, event: e.Prepared) -> list[Effect]:
+    """The Prolog of a node, or PrologSlurmctld, has run."""
+    if event.node not in job.preparing:
+        return []
+    job.preparing.remove(event.node)
+    if job.preparing:
+        return []
+    if CONFIGURING in job.flags:
+        job.flags.remove(CONFIGURING)
+    effects: list[Effect] = [Announce(job=job.id)]
+    if event.node == CONTROLLER:
+        return effects + _on_nodes(state, job)
+    if may_launch(state, job) and "deferbatch" in state.settings.prolog_flags:
+        effects.append(Launch(job=job.id, attempt=job.attempt, node=job.batch_host))
+    return effects
