@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
@@ -167,7 +169,7 @@ class Call:
         if granted is None:
             return self._shell.failure_code(1), _FAILED_STATUS
         try:
-            plan = self._plan(granted, allocation)
+            plan = self._plan(granted, allocation, self._broadcast(job_id, int(granted["step_id"])))
         except SlurmError as error:
             self._shell.report(error)
             self._finish(job_id, int(granted["step_id"]), _FAILED_STATUS)
@@ -226,7 +228,24 @@ class Call:
         else:
             self._shell.report(error, f"Unable to create step for job {job_id}: ")
 
-    def _plan(self, granted: Mapping[str, Any], allocation: Mapping[str, str]) -> Plan:
+    def _broadcast(self, job_id: int, step_id: int) -> list[str]:
+        """The step's words; with --bcast its program is copied to the nodes first, and they begin with the copy. SlurmError when it cannot be copied."""
+        words = self._resolved.rest
+        if "bcast" not in self._resolved.settings:
+            return words
+        program = shutil.which(words[0], path=self._shell.environ.get("PATH"))
+        if program is None:
+            raise NotFound(message=f"{words[0]}: command not found", hints=["--bcast copies a program that is here"])
+        copy = self._resolved.text("bcast")
+        if not copy or copy.endswith("/"):
+            copy = f"{copy}slurm_bcast_{job_id}.{step_id}"
+        copy = os.path.join(_work_dir(self._resolved.request.get("work_dir")), copy)
+        sbcast = os.path.join(os.path.dirname(sys.argv[0]), "sbcast")
+        if scripts.run(sbcast, self._shell.environ, "", ["--force", "--jobid", str(job_id), program, copy]):
+            raise SlurmError("ESLURM_INVALID_OPTION", f"Failed to broadcast '{program}'. Step launch aborted.")
+        return [copy, *words[1:]]
+
+    def _plan(self, granted: Mapping[str, Any], allocation: Mapping[str, str], words: list[str]) -> Plan:
         resolved = self._resolved
         terminal = self._terminal() if "pty" in resolved.settings else None
         fields = redirect.fields_of(int(granted["job_id"]), int(granted["step_id"]), {**self._shell.environ, **granted.get("environment", {})})
@@ -238,7 +257,7 @@ class Call:
         ntasks = sum(len(place["ranks"]) for place in granted["layout"])
         _require_no_mpi(resolved, ntasks)
         launch = {
-            "credential": granted["credential"], "argv": resolved.rest, "work_dir": folder,
+            "credential": granted["credential"], "argv": words, "work_dir": folder,
             "stdin": streams.stdin.remote, "stdout": streams.stdout.remote, "stderr": streams.stderr.remote, "append": append,
             "umask": _umask(), "rlimits": propagated_limits(resolved, self._shell.environ),
             "kill_on_bad_exit": self._kills_on_bad_exit(), "gpu_bind": requests.gpu_bind(asked),

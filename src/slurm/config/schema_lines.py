@@ -10,7 +10,7 @@ NODE = """
 NodeName | hosts | | yes |
 NodeHostname | hosts | | yes |
 NodeAddr | hosts | | yes |
-BcastAddr | hosts | | later | sbcast does not exist yet
+BcastAddr | hosts | | later | sbcast goes the way of every step
 Boards | int | 1 | yes |
 CoreSpecCount | int | 0 | later | no cores are set aside
 CoresPerSocket | int | 1 | yes |

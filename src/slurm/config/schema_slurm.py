@@ -30,8 +30,8 @@ AuthAltParameters | list | | yes |
 AuthInfo | list | | yes |
 AuthType | text | auth/munge | yes |
 BatchStartTimeout | sec | 10 | yes |
-BcastExclude | list | /lib,/usr/lib,/lib64,/usr/lib64 | later | sbcast does not exist yet
-BcastParameters | list | | later | sbcast does not exist yet
+BcastExclude | list | /lib,/usr/lib,/lib64,/usr/lib64 | later | sbcast sends a file as it is, to where it says
+BcastParameters | list | | later | sbcast sends a file as it is, to where it says
 BOOT_TIME | live | | ok |
 BurstBufferType | plugin | | later | there are no burst buffers
 CertgenParameters | list | | later | daemons issue their own certificates from slurm.key: no script is called

@@ -18,10 +18,6 @@ class Later(NamedTuple):
 
 COMMANDS: dict[str, Later] = {
     "sattach": Later("Shows and feeds a running step.", "a step's input and output stay with its srun", ("slurm jobs tail JOB follows what a job writes into its file",)),
-    "sbcast": Later("Copies a file to a job's nodes.", "files are not copied to nodes",
-                    ("put the file where all nodes see it; or, inside a job: srun --ntasks-per-node=1 cp /shared/FILE /tmp/",)),
-    "sgather": Later("Copies files from a job's nodes.", "files are not copied from nodes",
-                     ("let tasks write where all nodes see it; or, inside a job: srun --ntasks-per-node=1 cp /tmp/FILE /shared/FILE.$SLURMD_NODENAME",)),
     "strigger": Later("Runs a program when something happens.", "there are no triggers",
                       ("a job with --dependency runs after others, sbatch --wait returns at a job's end",)),
     "scrontab": Later("Submits jobs by the clock.", "there are no jobs by the clock",

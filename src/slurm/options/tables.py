@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.options.option import JOB_COMMANDS, Option
 
-COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio")
+COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio", "sbcast", "sgather")
 """Every command whose options stand in a table."""
 
 
@@ -64,4 +64,8 @@ def rows(command: str) -> tuple[Option, ...]:
         from slurm.options.table_sprio import OPTIONS as SPRIO
 
         return SPRIO
+    if command in ("sbcast", "sgather"):
+        from slurm.options import table_sbcast
+
+        return table_sbcast.SBCAST if command == "sbcast" else table_sbcast.SGATHER
     raise KeyError(command)

@@ -13,6 +13,7 @@ _OPERANDS = {
     "scancel": "[job[_tasks][.step]...]", "scontrol": "[command [argument...]]",
     "sacct": "", "sdiag": "", "sstat": "[job[.step]...]", "seff": "job", "sreport": "[cluster|job|user report [condition...]]",
     "sacctmgr": "[command [argument...]]", "sshare": "", "sprio": "",
+    "sbcast": "source destination", "sgather": "source destination",
 }
 PURPOSE = {
     "sbatch": "Submits a batch script; it runs when its resources are there.",
@@ -28,6 +29,8 @@ PURPOSE = {
     "sacctmgr": "Shows and changes who may use what: accounts, users, limits, QOS.",
     "sshare": "Shows shares of accounts and users, and what they used of them.",
     "sprio": "Shows what the priorities of waiting jobs are made of.",
+    "sbcast": "Copies a file to every node of a job.",
+    "sgather": "Copies a file from every node of a job.",
     "sacct": "Shows jobs and steps of the past and the present, as accounting knows them.",
     "scontrol": "Shows and changes jobs, nodes, partitions and the configuration.",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _DEFAULTED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -14,7 +14,7 @@ def chosen(asked: str, configured: str) -> str:
     return "" if asked.lower() == "none" else asked or configured
 
 
-def run(program: str, environment: Mapping[str, str], context: str) -> int:
+def run(program: str, environment: Mapping[str, str], context: str, words: Sequence[str] = ()) -> int:
     """Run it to its end with our input and output; its exit code as a shell shows it, 127 when it cannot be run."""
     pid = os.fork()
     if pid == 0:
@@ -22,7 +22,7 @@ def run(program: str, environment: Mapping[str, str], context: str) -> int:
             signal.set_wakeup_fd(-1)
             for number in _DEFAULTED:
                 signal.signal(number, signal.SIG_DFL)
-            os.execvpe(program, [program], {**environment, "SLURM_SCRIPT_CONTEXT": context})
+            os.execvpe(program, [program, *words], {**environment, **({"SLURM_SCRIPT_CONTEXT": context} if context else {})})
         except OSError as error:
             os.write(2, f"srun: error: {program}: {error.strerror}\n".encode(errors="surrogateescape"))
         finally:
