@@ -71,7 +71,7 @@ def shows_reason(job: Job) -> bool:
 def flag(job: Job) -> str:
     """The state that lies over the base state (completing, configuring …), "" for none."""
     for name in job.flags:
-        if name in ("completing", "configuring", "resizing", "stage_out", "signaling", "stopped", "special_exit", "requeue_hold"):
+        if name in ("completing", "configuring", "resizing", "stage_out", "signaling", "stopped", "special_exit", "requeue_hold", "resv_del_hold"):
             return name
     return ""
 

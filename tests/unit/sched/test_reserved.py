@@ -9,6 +9,7 @@ from slurm.core.reserving import making
 from slurm.model.job import Job
 from slurm.model.states import JobState
 from slurm.notation import moment
+from slurm.render import job_values
 from slurm.sched.plan import Plan, plan
 from slurm.testing import builders as b
 
@@ -190,6 +191,7 @@ def test_when_a_reservation_is_over_those_that_wait_for_it_are_held_until_they_a
     b.pass_time(c, b.T0 + 600)
     for job in jobs:
         assert (job.held, job.flags, job.reason, job.request.reservation) == ("user", ["resv_del_hold"], "Reservation r was deleted", "")
+        assert (job_values.state_code(job), job_values.state_name(job)) == ("RD", "RESV_DEL_HOLD")
     assert either.request.reservation == "s" and not either.held
     assert planned(c, b.T0 + 600).verdicts[jobs[0].id].reason == "Reservation r was deleted"
     for event in (*hold.release(c, [str(jobs[0].id)], b.ALICE, b.T0 + 601),
