@@ -50,7 +50,7 @@ def test_a_job_takes_the_cpus_from_64_on_and_the_order_the_step_and_scontrol_say
         assert (await step(client, second, ntasks=1, cpus_per_task=30)).cpus == CpuSet.run(30, 134)
         waits = await client.submit(ntasks=93, nodelist="cn01")
         await s.until(lambda: s.ctl.planner.verdicts.get(waits))
-        assert "92 of 256 CPUs" in str(await client.ask("ExplainJob", job_id=str(waits)))
+        assert "room for 92 of its 93 tasks" in str(await client.ask("ExplainJob", job_id=str(waits)))
 
     play(scene, LARGE, GRES)
 
