@@ -27,6 +27,7 @@ SILENT_SECONDS = 6
 """SlurmdTimeout of the campaign."""
 STATE_MB = 48
 SPOOL_MB = 24
+ZYGOTE = "slurmd: zygote"
 
 
 def uptime() -> float:
@@ -115,8 +116,9 @@ class Faults:
             self.surprises.append(f"{program} on {machine.name} had ended by itself with {process.returncode}")
             machine.daemons.pop(program)
         else:
+            hears = _hears(machine.pid_of(program), number)
             status = machine.stop(program, number=number)
-            if number == signal.SIGTERM and status:
+            if number == signal.SIGTERM and status and (hears or status != -number):
                 self.surprises.append(f"{program} on {machine.name} ended with {status} when it was asked to end")
         self._wait(0.0, 1.5)
         self._start(machine, program)
@@ -136,8 +138,11 @@ class Faults:
 
     def _kill_zygote(self) -> tuple[str, bool]:
         node = self._node()
-        for process in supervisors(node, "slurmd: zygote"):
-            process.kill()
+        zygotes = supervisors(node, ZYGOTE)
+        for process in zygotes:
+            # What it has just forked bears its title still, and is a slurmstepd already, whose end is its job's.
+            if process.ppid() not in {each.pid for each in zygotes}:
+                process.kill()
         return node.name, False
 
     def _kill_stepd(self) -> tuple[str, bool]:
@@ -150,7 +155,7 @@ class Faults:
     def _kill_all(self) -> tuple[str, bool]:
         node = self._node()
         slurmd = psutil.Process(node.pid_of("slurmd"))
-        for process in (slurmd, *supervisors(node, "slurmd: zygote"), *supervisors(node, "slurmstepd")):
+        for process in (slurmd, *supervisors(node, ZYGOTE), *supervisors(node, "slurmstepd")):
             process.kill()
         node.daemons.pop("slurmd").wait(30)
         self._wait(0.0, 1.5)
@@ -228,6 +233,13 @@ class Faults:
         node = self._node()
         self._jump(node)
         return node.name, False
+
+
+def _hears(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal: one that was started a moment ago is still being loaded, and ends by it as any program does."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        caught = next(int(line.split()[1], 16) for line in file if line.startswith("SigCgt:"))
+    return bool(caught & 1 << (number - 1))
 
 
 def inside(machine: Machine) -> list[psutil.Process]:
