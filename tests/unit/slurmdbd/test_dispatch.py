@@ -356,6 +356,18 @@ def test_old_records_are_purged_and_archived_as_the_configuration_says(tmp_path:
     daemon.database.close()
 
 
+def test_a_clock_that_runs_years_ahead_of_every_controller_purges_nothing(tmp_path: Path, names: None) -> None:
+    daemon = Daemon(tmp_path, "PurgeJobAfter=12months")  # its one controller has told of the first 104 days; this machine's clock is years ahead
+
+    async def roll(_: Dispatch, maintenance: Maintenance) -> None:
+        await maintenance.roll_up()
+
+    daemon._run(roll)
+    (answer,) = daemon.ask(0, {"type": "ArchiveDump"})
+    assert answer["rows"] == 0 and daemon.jobs_of(0) == [1, 2]
+    daemon.database.close()
+
+
 def test_nothing_is_purged_when_the_archive_script_fails(tmp_path: Path, names: None) -> None:
     script = tmp_path / "archive"
     script.write_text(f"#!/bin/sh\nenv > {tmp_path}/seen\nexit 3\n")
