@@ -88,6 +88,8 @@ class PolicyLab:
         self.database.open()
         self.controller = Controller()
         self.follows = True
+        self.environ = {"SLURM_CONF": f"{folder}/slurm.conf"}
+        (folder / "slurm.conf").write_text("ClusterName=lab\nSlurmctldHost=localhost\nAccountingStorageEnforce=limits\n")
         self.call(0, {"type": "Ping"})
         with self.database.engine.begin() as connection:
             connection.execute(sa.insert(schema.tres), [{"id": 1001 + place, "type": "gres", "name": name} for place, name in enumerate(("gpu", "gpumem", "gpuutil"))])
@@ -124,7 +126,7 @@ class PolicyLab:
     def run(self, command: str, uid: int = 0, typed: bytes = b"") -> Said:
         """What `sacctmgr …` prints for a user who types this when asked."""
         out, error = io.StringIO(), io.StringIO()
-        shell = Shell("sacctmgr", shlex.split(command)[1:], {}, io.BytesIO(typed), out, error, connect=lambda _: _Channel(self, uid), now=lambda: 1.8e9)
+        shell = Shell("sacctmgr", shlex.split(command)[1:], self.environ, io.BytesIO(typed), out, error, connect=lambda _: _Channel(self, uid), now=lambda: 1.8e9)
         status = sacctmgr.main(shell)
         return Said(out.getvalue().splitlines(), error.getvalue().splitlines(), status)
 

@@ -9,8 +9,9 @@ from typing import BinaryIO
 from slurm.client.policy import Changed, PolicyDoor
 from slurm.commands.sacctmgr_words import Line
 from slurm.commands.shell import Shell
+from slurm.config.keys import find_conf, read_keys
 from slurm.model import limits as rows
-from slurm.model.errors import NotPermitted, SlurmError
+from slurm.model.errors import ConfigError, NotPermitted, SlurmError
 from slurm.model.policy_change import (
     ACCOUNT,
     ADD,
@@ -66,7 +67,22 @@ def change(shell: Shell, resolved: Resolved, door: PolicyDoor, verb: str, entity
         except SlurmError as error:
             return _refused(shell, verb, entity, error)
     warn(shell, done)
+    if line.settings.limits and verb != REMOVE:
+        _note_enforcement(shell)
     return 0
+
+
+def _note_enforcement(shell: Shell) -> None:
+    """Say so where the slurm.conf of this machine lets nobody heed the limits that were set."""
+    path = find_conf(shell.environ)
+    if path is None:
+        return
+    try:
+        words = {word.lower() for word in read_keys(path).words("AccountingStorageEnforce")}
+    except ConfigError:
+        return  # the change holds; who has to read that file says what is wrong with it
+    if not words & {"limits", "safe", "all"}:
+        shell.hints([f"limits are kept, and nobody heeds them: {path} has no AccountingStorageEnforce=limits"])
 
 
 def warn(shell: Shell, done: Changed) -> None:

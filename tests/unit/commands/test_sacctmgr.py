@@ -160,6 +160,17 @@ def test_with_disable_coord_dbd_coordinators_change_nothing(tmp_path: Path, lab:
     assert said.status == 1 and any("Access/permission denied" in line for line in said.stderr)
 
 
+def test_who_sets_a_limit_reads_that_it_is_not_heeded_where_it_is_not_enforced(tmp_path: Path, lab: PolicyLab) -> None:
+    conf = tmp_path / "slurm.conf"
+    lab.environ = {"SLURM_CONF": str(conf)}
+    for written, told in (("", True), ("AccountingStorageEnforce=associations\n", True), ("AccountingStorageEnforce=safe\n", False)):
+        conf.write_text(f"ClusterName=lab\nSlurmctldHost=localhost\n{written}")
+        for words, limit in (("set maxjobs=5", True), ("set maxjobs=6 fairshare=3", True), ("set fairshare=4", False)):
+            said = lab.run(f"sacctmgr -i modify user alice {words}")
+            assert said.status == 0
+            assert any("AccountingStorageEnforce=limits" in line for line in said.stderr) is (told and limit), (written, words)
+
+
 def test_a_change_is_answered_when_the_controller_has_it(lab: PolicyLab) -> None:
     lab.controller.told.clear()
     assert lab.run("sacctmgr -i add user carol account=research").stderr == []
