@@ -8,6 +8,7 @@ import platform
 import resource
 import select
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,3 +159,11 @@ def test_signals_that_who_started_slurmd_ignored_do_not_stay_ignored_in_programs
 def test_a_program_has_one_task_pid_also_where_its_environment_brought_another(run: Run) -> None:
     born, _, said = run("env", environment={**PATH, "SLURM_TASK_PID": "77"}, pid_name="SLURM_TASK_PID")
     assert [line for line in said if line.startswith("SLURM_TASK_PID=")] == [f"SLURM_TASK_PID={born.pid}"]
+
+
+@pytest.mark.parametrize("text", ["long slurm_spawn_size = 8;", "int slurm_spawn(void *b) { return 0; }"], ids=["another size", "an older one"])
+def test_a_library_of_another_version_is_not_used(tmp_path: Path, text: str) -> None:
+    source, library = tmp_path / "other.c", tmp_path / "other.so"
+    source.write_text(text)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    assert spawn._load(str(library)) is None

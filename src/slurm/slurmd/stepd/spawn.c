@@ -90,6 +90,9 @@ static int run(struct birth *b, pid_t parent)
     return EXEC;
 }
 
+/* Whoever fills a struct of another size was not written for this library. */
+const long slurm_spawn_size = sizeof(struct birth);
+
 /* The child's pid, with b->stage STARTED, or what it could not do and why; -1 with b->stage FORK when there is none. */
 int slurm_spawn(struct birth *b)
 {

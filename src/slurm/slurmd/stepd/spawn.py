@@ -63,11 +63,14 @@ class Born(NamedTuple):
     error: int
 
 
-def _load() -> ctypes.CDLL | None:
+def _load(path: str = LIBRARY) -> ctypes.CDLL | None:
+    """The library; None where there is none, or one of another version of this file."""
     try:
-        return ctypes.CDLL(LIBRARY)
-    except OSError:
+        library = ctypes.CDLL(path)
+        size = ctypes.c_long.in_dll(library, "slurm_spawn_size").value
+    except (OSError, ValueError):
         return None
+    return library if size == ctypes.sizeof(_Birth) else None
 
 
 _library = _load()
