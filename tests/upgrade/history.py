@@ -49,7 +49,7 @@ def begin(c: Cluster) -> None:
     """A first half, after which the kept journals have a snapshot."""
     rules = b.Settings(
         cluster_name="kept", def_mem_per_cpu=500, gres_types=["gpu"], min_job_age=300, requeue_delay=30, return_to_service=2, config_overrides=True,
-        max_array_size=10001, requeue_exit=[42], kill_on_invalid_dep=True, backfill_max_user=7, backfill_reservations=3, licenses={"matlab": 4})
+        max_array_size=10001, requeue_exit=[42], kill_on_invalid_dep=True, cascade_at_once=100, backfill_max_user=7, backfill_reservations=3, licenses={"matlab": 4})
     gpu = [node for node in NODES if node.gres]
     c.apply(e.Configured(at=b.T0, settings=rules, nodes=NODES, partitions=[
         b.partition("debug", NODES, default=True, nodes_text="ALL", max_time=86400, default_time=600), b.partition("gpu", gpu, priority_tier=5, position=1)]))

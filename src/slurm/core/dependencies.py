@@ -20,6 +20,8 @@ from slurm.model.ids import JobId
 from slurm.model.job import DependencyClause, Job
 from slurm.model.states import JobState, Reason
 
+_ALL = 2**62
+
 
 class Target(NamedTuple):
     """What a clause looks at: whether all of it started, all of it ended, any of it badly; when it started (0: unknown)."""
@@ -51,7 +53,7 @@ def ended(state: ClusterState, job: Job, at: float, effects: list[Effect]) -> No
 
 def array_changed(state: ClusterState, array: JobId, at: float, effects: list[Effect]) -> None:
     """Tell those that wait for an array some of whose tasks were dropped."""
-    _tell(state, _revisit(state, {array}, at, effects), at, effects)
+    _tell(state, _revisit(state, {array}, at, effects)[0], at, effects)
 
 
 def namesake_changed(state: ClusterState, job: Job, at: float, effects: list[Effect]) -> None:
@@ -79,11 +81,14 @@ def look_for_namesakes(state: ClusterState, job: Job, at: float, effects: list[E
 
 
 def delay_over(state: ClusterState, job: Job, at: float, effects: list[Effect]) -> None:
-    """Fulfil the clauses whose +minutes are over."""
-    for clause in job.dependency:
-        if clause.state == OPEN and clause.since and at >= clause.since + clause.delay:
+    """Fulfil the clauses whose +minutes are over, and take in what became of others when too many waited for it to be told at once."""
+    dead: list[Job] = []
+    for clause in list(job.dependency):
+        if _is_behind(state, job, clause):
+            dead += _consider(state, job, clause, at, effects)
+        elif clause.state == OPEN and clause.since and at >= clause.since + clause.delay:
             clause.state = FULFILLED
-    _judge(state, [job], at, effects)
+    _tell(state, dead + _judge(state, [job], at, effects), at, effects)
     following = next_delay(job)
     if following is not None and job.id in state.pending:
         state.timers.set(following, Timer.DELAY, job.id)
@@ -95,31 +100,60 @@ def next_delay(job: Job) -> float | None:
     return min(ends) if ends else None
 
 
+def is_behind(state: ClusterState, job: Job) -> bool:
+    """Whether something became of a job that this one waits for which it has not been told yet."""
+    return any(_is_behind(state, job, clause) for clause in job.dependency)
+
+
+def _is_behind(state: ClusterState, job: Job, clause: DependencyClause) -> bool:
+    if clause.state != OPEN or clause.since or not clause.job or _corresponds(state, job, clause):
+        return False
+    target = _target(state, job, clause)
+    if clause.kind == "after":
+        return target.started or target.ended
+    return target.ended or (target.badly and clause.kind not in ("afterany", "afternotok"))
+
+
+def _corresponds(state: ClusterState, job: Job, clause: DependencyClause) -> bool:
+    """Whether tasks wait for tasks, of which each is told at once."""
+    return clause.kind == "aftercorr" and (job.array_part is not None or correspond.applies(state, job, clause))
+
+
 def _tell(state: ClusterState, changed: Collection[Job], at: float, effects: list[Effect]) -> None:
-    """Tell on, in order, until nobody more dies of it."""
+    """Tell on, in order, until nobody more dies of it, or as many were told as one event may: the others have a timer that is due now."""
     queue = deque(changed)
+    left = state.settings.cascade_at_once or _ALL
     while queue:
         job = queue.popleft()
         keys = {job.id, job.array_job} if job.array_job else {job.id}
-        queue.extend(_revisit(state, keys, at, effects, source=job))
+        dead, told = _revisit(state, keys, at, effects, source=job, most=left)
+        queue.extend(dead)
+        left -= told
         namesake_changed(state, job, at, effects)
 
 
-def _revisit(state: ClusterState, keys: set[JobId], at: float, effects: list[Effect], source: Job | None = None) -> list[Job]:
-    """Look again at the clauses that name one of `keys`; returns the jobs that ended by it."""
+def _revisit(
+    state: ClusterState, keys: set[JobId], at: float, effects: list[Effect], source: Job | None = None, most: int = _ALL,
+) -> tuple[list[Job], int]:
+    """Look again at the clauses that name one of `keys`, of `most` jobs now; returns the jobs that ended by it, and how many were looked at."""
     if state.dependents.keys().isdisjoint(keys):
-        return []
+        return [], 0
     watchers = sorted(set().union(*(state.dependents.get(key, ()) for key in keys)))
     dead: list[Job] = []
+    told = 0
     for watcher in watchers:
         job = state.pending.get(watcher)
         if job is None or job is source:
             continue
-        for clause in list(job.dependency):
-            if clause.job in keys and clause.state == OPEN:
-                dead += _consider(state, job, clause, at, effects, source)
+        concerned = [clause for clause in job.dependency if clause.job in keys and clause.state == OPEN]
+        if told >= most and concerned and not any(_corresponds(state, job, clause) for clause in concerned):
+            state.timers.set(at, Timer.DELAY, job.id)
+            continue
+        told += bool(concerned)
+        for clause in concerned:
+            dead += _consider(state, job, clause, at, effects, source)
         dead += _judge(state, [job], at, effects)
-    return dead
+    return dead, told
 
 
 def _consider(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slurm.core import events as e
-from slurm.core.dependencies import next_delay
+from slurm.core.dependencies import is_behind, next_delay
 from slurm.core.reserving import due as reservations
 from slurm.core.reserving import running
 from slurm.core.starting import warning_time
@@ -22,12 +22,16 @@ def due(state: ClusterState, now: float) -> list[e.Event]:
     purge: list[JobId] = []
     seen: set[tuple[int, JobId]] = set()
     timers = state.timers
+    delays, at_once = 0, state.settings.cascade_at_once
     while (earliest := timers.earliest()) is not None and earliest <= now:
+        if at_once and delays >= at_once:  # the rest is due in the next turn
+            break
         moment, what, number = timers.pop()
         if what == Timer.RESERVATION:
             events += _of_reservation(state, number, now)
             continue
         job_id = JobId(number)
+        delays += what == Timer.DELAY
         job = state.jobs.get(job_id)
         if job is None or (what, job_id) in seen:
             continue
@@ -81,7 +85,8 @@ def _event(state: ClusterState, job: Job, what: int, moment: float, now: float) 
         return e.Eligible(at=max(moment, now), job=job.id) if waits and job.not_before and job.not_before <= now else None
     if what == Timer.DELAY:
         delay = next_delay(job) if waits else None
-        return e.Eligible(at=max(moment, now), job=job.id) if delay is not None and delay <= now else None
+        is_due = (delay is not None and delay <= now) or (waits and is_behind(state, job))
+        return e.Eligible(at=max(moment, now), job=job.id) if is_due else None
     if what == Timer.DEADLINE:
         latest = latest_start(job) if waits else None
         return e.DeadlinePassed(at=now, job=job.id) if latest is not None and latest <= now else None

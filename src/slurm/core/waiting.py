@@ -52,6 +52,8 @@ def on_eligible(state: ClusterState, job: Job, event: e.Eligible) -> list[Effect
     if job.not_before and event.at >= job.not_before:
         job.not_before = 0.0
     dependencies.delay_over(state, job, event.at, effects)
+    if job.id not in state.pending:  # it waited for what will never be
+        return effects
     standing.refresh(job, event.at, ages=state.policy.ages)
     recording.job(state, job)
     return effects

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from slurm.core import dependencies
 from slurm.core.arrays import Ledger
 from slurm.core.cluster import Cluster
 from slurm.core.policy import state as counting
@@ -73,6 +74,8 @@ def _assembled(found: dict[str, list[Any]]) -> Cluster:
         group = cluster.names.group(job)
         if group is not None and any(clause.kind == "singleton" and clause.state == "fulfilled" for clause in job.dependency):
             group.turn = job.id
+        if job.dependency and dependencies.is_behind(cluster, job):
+            cluster.timers.set(job.submit_time, Timer.DELAY, job.id)
     return cluster
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 8
+VERSION = 9
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -96,7 +96,7 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   max_job_id:int=67043328 min_job_age:int=300 kill_wait:int=30 over_time_limit:int=0 reservation_over_run:int=0 inactive_limit:int=0
   batch_start_timeout:int=10 complete_wait:int=0 slurmd_timeout:int=300 unkillable_step_timeout:int=60 requeue_unproven:int|none=null
   fence_timeout:int=0 return_to_service:int=0 job_requeue:bool=true max_batch_requeue:int=5 requeue_delay:int=120 requeue_exit:[int]=[]
-  requeue_exit_hold:[int]=[] kill_on_invalid_dep:bool=false enforce_part_limits:str="NO" disable_root_jobs:bool=false
+  requeue_exit_hold:[int]=[] kill_on_invalid_dep:bool=false cascade_at_once:int=0 enforce_part_limits:str="NO" disable_root_jobs:bool=false
   job_file_append:bool=false default_qos:str="normal" node_prolog:bool=false node_epilog:bool=false controller_prolog:bool=false
   controller_epilog:bool=false prolog_flags:[str]=[] hold_on_prolog_fail:bool=true accounting_enforce:[str]=[] accounting:bool=false
   accounting_store:[str]=[]

@@ -76,6 +76,7 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "Settings": [*(added(name, False) for name in ("node_prolog", "node_epilog", "controller_prolog", "controller_epilog")), added("prolog_flags", []),
                      added("hold_on_prolog_fail", True)],
     },
+    8: {"Settings": [added("cascade_at_once", 0)]},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     requeue_exit: list[int] = msgspec.field(default_factory=list)
     requeue_exit_hold: list[int] = msgspec.field(default_factory=list)
     kill_on_invalid_dep: bool = False
+    cascade_at_once: int = 0  # waiting jobs that one event looks at since others ended; the rest follow in events of their own; 0: all
     enforce_part_limits: str = "NO"  # NO | ANY | ALL
     disable_root_jobs: bool = False
     job_file_append: bool = False

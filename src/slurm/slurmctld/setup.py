@@ -32,6 +32,8 @@ NEVER_SECONDS = 100 * 365 * 86400
 """MinJobAge=0 means that ended jobs are never forgotten."""
 MAX_SECONDS_DIGITS = 9
 MAX_DEVICES = 65536
+CASCADE_AT_ONCE = 100
+"""Waiting jobs that are told of others' ends in one turn of the loop: some milliseconds."""
 """Resources are given out one by one; a node with more of a kind (bandwidth:4G) would need a set of that many for each job."""
 REFUSED_PROLOG_FLAGS = {"X11": "X11 is not forwarded", "RunInJob": "prologs run beside the job, not in it", "Contain": "there is no extern step"}
 RESTART_KEYS = (
@@ -76,7 +78,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         fence_timeout=_switch_seconds(conf, "SlurmdParameters", "fence_timeout") or 0,
         return_to_service=conf.number("ReturnToService"), job_requeue=conf.flag("JobRequeue"), max_batch_requeue=conf.number("MaxBatchRequeue"),
         kill_on_invalid_dep="kill_invalid_depend" in parameters or "kill_invalid_depend" in conf.words("DependencyParameters"),
-        enforce_part_limits=conf.text("EnforcePartLimits") or "NO", disable_root_jobs=conf.flag("DisableRootJobs"),
+        cascade_at_once=CASCADE_AT_ONCE, enforce_part_limits=conf.text("EnforcePartLimits") or "NO", disable_root_jobs=conf.flag("DisableRootJobs"),
         node_prolog=bool(programs.patterns(conf, "Prolog")), node_epilog=bool(programs.patterns(conf, "Epilog")), controller_prolog=bool(programs.patterns(conf, "PrologSlurmctld")),
         controller_epilog=bool(programs.patterns(conf, "EpilogSlurmctld")), prolog_flags=prolog_flags(conf),
         hold_on_prolog_fail="nohold_on_prolog_fail" not in parameters, job_file_append=conf.flag("JobFileAppend"), requeue_exit=exit_codes(conf, "RequeueExit"),

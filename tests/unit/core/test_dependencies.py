@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from slurm.core import events as e
-from slurm.core import timers
+from slurm.core import invariants, timers
 from slurm.core.cluster import Cluster
+from slurm.core.dependencies import is_behind
+from slurm.journal import rows
+from slurm.journal.codec import Reader
+from slurm.journal.restoring import restored
 from slurm.model.job import Job
 from slurm.model.states import JobState, Reason
 from slurm.testing import builders as b
@@ -213,3 +217,73 @@ def test_aftercorr_tasks_without_counterpart_wait_for_the_whole_array() -> None:
     last = c.task(second.id, 2)
     assert last is not None
     assert last.reason == READY
+
+
+# --- more than one event may look at ------------------------------------------------------------------------------------
+
+AT_ONCE = 100
+
+
+def many(c: Cluster, kind: str, count: int) -> tuple[Job, list[Job]]:
+    """A waiting job and so many behind it: a chain of afterok, or all behind the one; each may die of it."""
+    c.settings.cascade_at_once = AT_ONCE
+    first = before = b.submit(c)
+    made = []
+    for _ in range(count):
+        before = b.submit(c, dependency=f"{kind}:{first.id if kind != 'afterok' else before.id}", kill_on_invalid_dep=True)
+        made.append(before)
+    return first, made
+
+
+def taken_in(c: Cluster, now: float) -> list[int]:
+    """How many jobs each event changed until nothing is due; none more than AT_ONCE and itself, and no turn has more than AT_ONCE events."""
+    sizes = []
+    while events := [event for event in timers.due(c, now) if not isinstance(event, e.Purged)]:
+        assert len(events) <= AT_ONCE
+        for event in events:
+            before = len(c.pending)
+            c.apply(event)
+            sizes.append(before - len(c.pending))
+    assert max(sizes, default=0) <= AT_ONCE + 1
+    return sizes
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["", "restarted in between"])
+@pytest.mark.parametrize("kind", ["afterok", "afternotok"], ids=["chain", "fan"])
+def test_a_long_cascade_is_taken_in_some_jobs_at_a_time_and_to_its_end(kind: str, again: bool) -> None:
+    c = b.cluster()
+    first, made = many(c, kind, 1_000)
+    cancelled(c, first)
+    left = sum(job.state == JobState.PENDING and job.reason == WAITS for job in made)
+    assert left >= 1_000 - AT_ONCE - 1, "one event looks at so many only"
+    if again:
+        found = restored(rows.whole(c).values(), Reader({}))
+        assert found is not None
+        c = found
+    sizes = taken_in(c, b.T0 + 1)
+    final = [c.jobs[job.id] for job in made]
+    if kind == "afterok":
+        assert {(job.state, job.reason) for job in final} == {(JobState.CANCELLED, NEVER)} and len(sizes) < 20
+    else:
+        assert {(job.state, job.reason) for job in final} == {(JobState.PENDING, READY)}
+    invariants.assert_valid(c)
+    assert not any(is_behind(c, job) for job in c.pending.values())
+
+
+def test_a_fan_that_dies_is_taken_in_some_jobs_at_a_time() -> None:
+    c = b.cluster()
+    c.settings.cascade_at_once = AT_ONCE
+    first = b.submit(c)
+    made = [b.submit(c, dependency=f"afterok:{first.id}", kill_on_invalid_dep=True) for _ in range(350)]
+    cancelled(c, first)
+    assert sum(job.state == JobState.PENDING for job in made) == 350 - AT_ONCE
+    taken_in(c, b.T0 + 1)
+    assert {job.state for job in made} == {JobState.CANCELLED}
+
+
+def test_what_journals_of_before_tell_is_taken_in_at_once() -> None:
+    c = b.cluster()
+    first, made = many(c, "afterok", 300)
+    c.settings.cascade_at_once = 0
+    cancelled(c, first)
+    assert {job.state for job in made} == {JobState.CANCELLED}
