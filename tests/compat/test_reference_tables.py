@@ -14,11 +14,11 @@ from tests.compat.transcript import GOLDENS
 SUBMITTING = ("sbatch", "srun", "salloc")
 
 # Where the recorded names, taken from manual pages, do not say what the program does: `--mem` needs its argument,
-# `-k`, `-K`, `--get-user-env` and srun's `--export` may go without, `--wrap` may not.
-MANUAL_MISLEADS = frozenset({"mem", "no-kill", "kill-on-bad-exit", "get-user-env", "export", "wrap"})
+# `-k`, `-K`, `--get-user-env`, srun's `--export` and its `--bcast` may go without, `--wrap` may not.
+MANUAL_MISLEADS = frozenset({"mem", "no-kill", "kill-on-bad-exit", "get-user-env", "export", "wrap", "bcast"})
 
-# Not Slurm's own: a program that its sources bring along.
-BESIDE = ("seff",)
+# No names were recorded: of a program that Slurm's sources bring along, and of sgather.
+BESIDE = ("seff", "sgather")
 
 # Variables that stand for no option: they are about the program, or about what it tells the job.
 NO_OPTION = frozenset(

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from slurm.config.cgroup import DISABLED, CgroupConf
 from slurm.model import msgpack
 from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import NotNow, SlurmError
@@ -24,6 +25,8 @@ from slurm.net.peer import Peer
 from slurm.net.signing import Signer
 from slurm.net.tls import Trust
 from slurm.slurmd import settings
+from slurm.slurmd.cgroup_places import Places
+from slurm.slurmd.confining import Confining
 from slurm.slurmd.hardware import Hardware
 from slurm.slurmd.node import Node
 from slurm.slurmd.step_server import StepServer
@@ -118,6 +121,7 @@ class Stage:
         """Begin, without what belongs to a whole machine: cgroups, processes."""
         node = self.node
         os.makedirs(node.steps.root)
+        node._confining = Confining(CgroupConf(), Places("none", CgroupConf(plugin=DISABLED)), 0, [])
         node.answers.open()
         node.heartbeats.open()
         node.credentials.open()

@@ -115,7 +115,7 @@ def satisfied(cluster: Cluster, job: Job, allocation: Allocation) -> None:
             assert share.memory == request.mem_per_cpu * share.cpu_count
         if request.gpus_per_task:
             assert len(share.gres["gpu"]) >= share.tasks
-    if request.gpus == "3" and not request.gpus_per_task and not request.gres:
+    if request.gpus == "3" and not request.gpus_per_task and not request.gres and request.exclusive != "node":
         assert sum(len(share.gres.get("gpu", ())) for share in shares) == 3
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import string
 from typing import Any
 
 from slurm.commands import cli_filter
@@ -127,6 +126,8 @@ class Call:
             return [user_shell(self._shell.environ)]
         options = rules["interactivestepoptions"] or "--interactive --preserve-env --pty $SHELL"
         environment = {**self._shell.environ, **granted.get("environment", {}), "SHELL": user_shell(self._shell.environ)}
+        import string  # here: few calls need it
+
         return ["srun", *shlex.split(string.Template(options).safe_substitute(environment))]
 
     def _give_back(self, allocation: Allocation, program: Program) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 
@@ -73,6 +72,8 @@ def step(shell: Shell, job: str, options: list[str], words: list[str]) -> int:
 
 def _looked_at(source: str) -> tuple[str, os.stat_result]:
     """The SHA-256 of a file in hexadecimal digits, and its facts. OSError."""
+    import hashlib  # here: it is not frozen
+
     digest = hashlib.sha256()
     with open(source, "rb") as file:
         while piece := file.read(_CHUNK):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -233,6 +232,8 @@ class Call:
         words = self._resolved.rest
         if "bcast" not in self._resolved.settings:
             return words
+        import shutil  # here: few calls need it
+
         program = shutil.which(words[0], path=self._shell.environ.get("PATH"))
         if program is None:
             raise NotFound(message=f"{words[0]}: command not found", hints=["--bcast copies a program that is here"])

@@ -10,7 +10,7 @@ from slurm.notation import array, sluid
 from slurm.render import accounting_entry as facts
 from slurm.render import accounting_values as values
 from slurm.render.accounting_entry import Entry, Style
-from slurm.render.json_job import exit_record
+from slurm.render.json_exit import exit_record
 from slurm.render.json_text import Value, number
 
 Record = dict[str, Value]

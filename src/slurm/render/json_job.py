@@ -5,10 +5,10 @@ from __future__ import annotations
 from slurm.core import tres as amounts
 from slurm.model.job import Job, NodeShare
 from slurm.model.states import JobState, Reason
-from slurm.notation import dependency, exitstatus, gres, sluid
-from slurm.notation import signal as signals
+from slurm.notation import dependency, gres, sluid
 from slurm.render import job_facts as facts
 from slurm.render import job_values as values
+from slurm.render.json_exit import exit_record
 from slurm.render.json_text import Value, number
 from slurm.render.view import View
 
@@ -20,20 +20,6 @@ def job_record(job: Job, view: View) -> Record:
     return {
         **_identity(job, view), **_request_head(job, view), **_outcome(job, view), **_resources(job, view), **_limits(job),
         **_standing(job, view), **_times_and_files(job, view),
-    }
-
-
-def exit_record(status: int) -> Record:
-    """A wait status as JSON."""
-    ended = exitstatus.from_wait(status)
-    word = "SIGNALED" if ended.signal else "ERROR" if ended.code else "SUCCESS"
-    return {
-        "status": [word],
-        "return_code": number(ended.code),
-        "signal": {
-            "id": number(ended.signal or None),
-            "name": signals.name(ended.signal) if ended.signal else "",
-        },
     }
 
 

@@ -115,8 +115,8 @@ def test_signals_go_to_a_step_to_the_script_or_to_everything() -> None:
     assert (to_script.step, to_script.batch) == (None, True)
     to_step = launch.signal_order(Signal(job=base.job, attempt=2, nodes=(node,), signal=10, step=StepId(4), full=True))
     assert (to_step.step, to_step.full, to_step.attempt) == (4, True, 2)
-    ending = launch.terminate_order(Terminate(job=base.job, attempt=2, nodes=(node,), why="timeout", at=5.0), b.cluster(1, kill_wait=7).settings)
-    assert (ending.why, ending.kill_wait, ending.at) == ("timeout", 7, 5.0)
+    ending = launch.terminate_order(Terminate(job=base.job, attempt=2, nodes=(node,), why="timeout", at=5.0), b.cluster(1, kill_wait=7).settings, {"SLURM_JOB_ID": "1"})
+    assert (ending.why, ending.kill_wait, ending.at, ending.epilog) == ("timeout", 7, 5.0, {"SLURM_JOB_ID": "1"})
 
 
 def test_inside_a_step_the_counts_of_nodes_and_tasks_are_the_steps() -> None:

@@ -81,7 +81,7 @@ def test_a_task_that_cannot_open_its_files_says_so_although_it_is_over(tmp_path:
 def test_the_others_count_as_children_once_the_end_of_the_first_has_started_them() -> None:
     """The step is not over between the end of its first task and the start of those that waited for what it opened."""
     step = Step.__new__(Step)
-    step._began, step._gatherer, step._reaped = time.monotonic(), None, []
+    step._began, step._gatherer, step._reaped, step._epilogs = time.monotonic(), None, [], {}
     step.tasks = [Task(0, 0), Task(1, 1)]
     step.tasks[0].pid = os.spawnvp(os.P_NOWAIT, "true", ["true"])
 
@@ -98,6 +98,7 @@ def test_the_others_count_as_children_once_the_end_of_the_first_has_started_them
             step.tasks[1].pid = os.spawnvp(os.P_NOWAIT, "sleep", ["sleep", "60"])
 
     step._on_task_ended = ended  # type: ignore[method-assign]
+    step._begin_epilog = lambda task: None  # type: ignore[method-assign]
     os.waitid(os.P_PID, step.tasks[0].pid, os.WEXITED | os.WNOWAIT)
     step.on_child()
     try:

@@ -24,8 +24,8 @@ _Module = type(sys)
 def start(name: str, data: bytes, package: str, sources: Sources, places: Places, orders: dict[str, list[str]]) -> None:
     """Runs the command `name` and ends the process with its status; returns before it did anything where a source is not the one that was frozen."""
     frozen = Frozen(memoryview(data), package, sources, places)
-    order = orders[name]
-    if not data.endswith(END) or not all(map(frozen.is_true, [*order, *filter(_is_maker, sources)])):
+    order = orders.get(name, [])
+    if not order or not data.endswith(END) or not all(map(frozen.is_true, [*order, *filter(_is_maker, sources)])):
         return
     gc.disable()
     made = frozen.made(order)

@@ -132,6 +132,8 @@ def frozen(package: str) -> bytes:
     orders = {}
     for command in COMMANDS:
         tables = [f"slurm.options.{name}" for name in _TABLES.get(command, ())]
+        if sources.get(f"slurm.commands.{command}") is None:
+            continue  # it is run from its sources
         orders[command] = order(sources, *tables, *_NEARLY_ALWAYS, *_WITH_RECORDS.get(command, ()), f"slurm.commands.{command}")
     names = dict.fromkeys(name for each in orders.values() for name in each)
     for name in list(names):

@@ -127,8 +127,8 @@ class StepRecord(NamedTuple):
     cgroup_usage: bool = False  # whether what its cgroup tells counts (jobacct_gather/cgroup)
     gpu_readings: str = ""  # the file in which slurmd's readings of GPUs lie; "": there are none
     energy: bool = False
-    task_prologs: Sequence[str] = ()  # run before each task's program, in its process
-    task_epilogs: Sequence[str] = ()  # run after each task has ended
+    task_prologs: Sequence[str] = []  # run before each task's program, in its process
+    task_epilogs: Sequence[str] = []  # run after each task has ended
     energy_seconds: float = 0.0  # how often its counters are read besides the looks at tasks; 0: seldom
 
     @property

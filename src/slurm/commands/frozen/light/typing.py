@@ -49,11 +49,22 @@ class NamedTuple(tuple):  # type: ignore[type-arg]
 
 def NewType(name: str, kind: object) -> object:  # noqa: N802 — its name in typing
     """Values of a new type are those of the old one."""
-    return _same
+    return _SAME
 
 
-def _same(value: object) -> object:
-    return value
+class _Same:
+    """Gives values back; as a type it may stand in a union, which nobody looks into."""
+
+    def __call__(self, value: object) -> object:
+        return value
+
+    def __or__(self, other: object) -> object:
+        return self
+
+    __ror__ = __or__
+
+
+_SAME = _Same()
 
 
 def cast(kind: object, value: object) -> object:
