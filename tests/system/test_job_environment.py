@@ -17,8 +17,6 @@ OF_THE_HOST = {
     "SLURM_JOB_GROUP", "SLURM_SRUN_COMM_HOST", "SLURM_SRUN_COMM_PORT", "SLURM_STEP_LAUNCHER_PORT", "SLURM_LAUNCH_NODE_IPADDR",
     "SLURM_MEM_PER_CPU", "SLURM_JOB_NAME"}
 """That they are there is compared; their values are of that host, user, moment or configuration."""
-ACCOUNTS = {"SLURM_JOB_ACCOUNT"}
-"""An embedded cluster keeps no accounts."""
 STEP_CONNECTION = {"SLURM_SRUN_COMM_HOST", "SLURM_SRUN_COMM_PORT", "SLURM_STEP_LAUNCHER_PORT", "SLURMD_DEBUG"}
 """Ports on which Slurm's srun waits to be called by slurmstepd; ours calls, and listens on none."""
 OURS = {"SLURM_PY_INSTANCE", "SLURM_PY_STEP"}
@@ -42,7 +40,7 @@ def variables(lines: Iterable[str]) -> dict[str, str]:
 
 def compare(ours: dict[str, str], theirs: dict[str, str], *, missing: Collection[str] = (), more: Collection[str] = ()) -> None:
     """Same names, same values, but for what `missing`, `more` and OF_THE_HOST except."""
-    assert set(ours) - OURS - set(more) == set(theirs) - ACCOUNTS - set(missing)
+    assert set(ours) - OURS - set(more) == set(theirs) - set(missing)
     same = (set(theirs) & set(ours)) - OF_THE_HOST
     assert {name: ours[name] for name in same} == {name: theirs[name] for name in same}
 

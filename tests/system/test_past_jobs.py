@@ -24,7 +24,7 @@ def _ended(cluster: Cluster, job: str, state: str) -> None:
 def test_a_job_is_known_at_once_while_it_runs_and_after_its_end(cluster: Cluster) -> None:
     script = "until [ -e go ]; do sleep 0.1; done; srun -n2 true; exit 3"
     job = cluster.ok("sbatch", "--parsable", "-n2", "--mem=200", "-J", "told", "--wrap", script).strip()
-    assert _sacct(cluster, job, "jobid,jobname")[0] == [job, "told"]
+    cluster.until(lambda: _sacct(cluster, job, "jobid,jobname")[:1] == [[job, "told"]], why="sacct does not know what was just submitted")
     _ended(cluster, job, "RUNNING")
     cluster.until(lambda: _rows(cluster, "sstat", "-n", "-P", "-a", "-j", job, "-o", "jobid,ntasks") == [[f"{job}.batch", "1"]], why="sstat knows no step")
     cluster.ok("touch", "go")
@@ -40,7 +40,7 @@ def test_a_job_is_known_at_once_while_it_runs_and_after_its_end(cluster: Cluster
 def test_arrays_cancelled_and_held_jobs_are_told_as_slurm_tells_them(cluster: Cluster) -> None:
     array = cluster.ok("sbatch", "--parsable", "--array=0-2", "--mem=100", "--wrap", "exit $SLURM_ARRAY_TASK_ID").strip()
     held = cluster.ok("sbatch", "--parsable", "-H", "--wrap", "hostname").strip()
-    assert _sacct(cluster, held, "state,start,nodelist") == [["PENDING", "Unknown", "None assigned"]]
+    cluster.until(lambda: _sacct(cluster, held, "state,start,nodelist") == [["PENDING", "Unknown", "None assigned"]], why="sacct does not know the held job")
     assert held not in {row[0] for row in _rows(cluster, "sacct", "-n", "-P", "-X", "-o", "jobid")}
     cluster.ok("scancel", held)
     uid = cluster.ok("id", "-u").strip()

@@ -10,10 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from slurm.client.accounting import Message
-from slurm.client.usage import StepUsage, running
 from slurm.model.errors import NotFound, SlurmError, Unreachable
 from slurm.net import client
 from slurm.net.batch_environment import submitted_environment
@@ -27,6 +25,9 @@ from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.program import ours, plain, said
 from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, SubmissionError
 from slurm.sdk.following.status import UNKNOWN, Status
+
+if TYPE_CHECKING:
+    from slurm.client.usage import StepUsage
 
 START_SECONDS = 60.0
 LISTED = ["JobArrayId", "State", "exit_code", "Reason"]
@@ -48,7 +49,7 @@ class _Asked(NamedTuple):
 
     ask: Callable[[Mapping[str, Any]], dict[str, Any]]
 
-    def call(self, message: Message) -> Mapping[str, object]:
+    def call(self, message: dict[str, object]) -> Mapping[str, object]:
         """A request's reply."""
         return self.ask(message)
 
@@ -210,6 +211,8 @@ class LocalBackend(SharedDisk):
 
     def usage(self, ids: Sequence[str]) -> Sequence[StepUsage]:
         """The running steps of these jobs; those that are not ours to see are left out."""
+        from slurm.client.usage import running  # here: tasks, whose environment need not have msgspec, submit too
+
         return running(_Asked(self._ask), ids).steps
 
     def max_array(self) -> int:
