@@ -59,7 +59,7 @@ rule all:
     input: "a.txt", "b.txt"
 rule one:
     output: "{x}.txt"
-    resources: mem_mb=100, runtime=5
+    resources: mem_mb=1000, runtime=5
     shell: "echo {wildcards.x} > {output}"
 """
 
