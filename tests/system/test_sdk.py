@@ -30,6 +30,7 @@ from slurm import (
     task,
     workflow,
 )
+from tests.system.empty_task import empty
 from tests.system.harness import Cluster as Daemons
 
 HERE = Path(__file__).resolve().parent
@@ -76,11 +77,6 @@ def add(left: int, right: int = 1) -> int:
 @task
 def total(values: Any) -> int:
     return sum(values)
-
-
-@task
-def empty() -> None:
-    return None
 
 
 @task
