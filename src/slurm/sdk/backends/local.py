@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from slurm.model.errors import NotFound, SlurmError, Unreachable
 from slurm.net import client
@@ -25,9 +25,6 @@ from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.program import ours, plain, said
 from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, SubmissionError
 from slurm.sdk.following.status import UNKNOWN, Status
-
-if TYPE_CHECKING:
-    from slurm.client.usage import StepUsage
 
 START_SECONDS = 60.0
 LISTED = ["JobArrayId", "State", "exit_code", "Reason"]
@@ -209,8 +206,8 @@ class LocalBackend(SharedDisk):
         explained: Mapping[str, Any] = self._ask({"type": "ExplainJob", "job_id": id, "priority": priority})["explanation"]
         return explained
 
-    def usage(self, ids: Sequence[str]) -> Sequence[StepUsage]:
-        """The running steps of these jobs; those that are not ours to see are left out."""
+    def usage(self, ids: Sequence[str]) -> Sequence[Any]:
+        """The running steps of these jobs, `client.usage.StepUsage` each; those that are not ours to see are left out."""
         from slurm.client.usage import running  # here: tasks, whose environment need not have msgspec, submit too
 
         return running(_Asked(self._ask), ids).steps
