@@ -14,18 +14,20 @@ from slurm.model.job import Job
 from slurm.model.states import JobState
 
 PURGE_AT_ONCE = 1000
+PURGED_FOR_ONE = 20
+"""As many jobs are forgotten in the time that another event takes."""
 
 
-def due(state: ClusterState, now: float) -> list[e.Event]:
-    """The events whose time has come, in order. Apply all of them: each is given out once."""
+def due(state: ClusterState, now: float, most: int | None = None) -> list[e.Event]:
+    """The events whose time has come, in order, about `most` of them, the rest when asked again. Apply all of them: each is given out once."""
     events: list[e.Event] = []
     purge: list[JobId] = []
     seen: set[tuple[int, JobId]] = set()
     timers = state.timers
     delays, at_once = 0, state.settings.cascade_at_once
     while (earliest := timers.earliest()) is not None and earliest <= now:
-        if at_once and delays >= at_once:  # the rest is due in the next turn
-            break
+        if (at_once and delays >= at_once) or (most is not None and len(events) + len(purge) // PURGED_FOR_ONE >= most):
+            break  # the rest is due in the next turn
         moment, what, number = timers.pop()
         if what == Timer.RESERVATION:
             events += _of_reservation(state, number, now)

@@ -160,7 +160,8 @@ def _merged(runs: Iterable[_Run]) -> list[_Run]:
     merged: list[_Run] = []
     for run in runs:
         if merged and _continues(merged[-1], run):
-            merged[-1] = merged[-1]._replace(high=run.high)
+            prefix, low, _, width = merged[-1]
+            merged[-1] = _Run(prefix, low, run.high, width)
         else:
             merged.append(run)
     return merged
@@ -170,7 +171,7 @@ def _continues(before: _Run, after: _Run) -> bool:
     """Whether counting on from `before` writes `after`, its zeros included."""
     if before.prefix != after.prefix or after.low != before.high + 1 or not before.width:
         return False
-    return f"{after.low:0{before.width}d}" == f"{after.low:0{after.width}d}"
+    return before.width == after.width or f"{after.low:0{before.width}d}" == f"{after.low:0{after.width}d}"
 
 
 def _run_order(run: _Run) -> tuple[str, int, int]:

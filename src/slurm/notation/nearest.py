@@ -10,6 +10,7 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     is the beginning of just this candidate. Of equals the first in which letters were only left out wins, else the first.
     """
     lowered = word.lower()
+    letters = set(lowered)
     best: str | None = None
     best_distance = 1_000_000
     left_out = False
@@ -19,7 +20,8 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
         allowed = min(max(len(lowered), len(other)) // 3, best_distance - left_out)
         if len(lowered) >= 3 and other.startswith(lowered):
             begins.append(candidate)
-        if abs(len(lowered) - len(other)) <= allowed:
+        # Each letter that the other word lacks costs an edit: most words are out of the question before anything is counted.
+        if abs(len(lowered) - len(other)) <= allowed and len(letters.difference(other)) <= allowed:
             distance = _distance(lowered, other, allowed)
             inside = _is_inside(lowered, other)
             if distance <= allowed and (distance < best_distance or inside):

@@ -32,7 +32,7 @@ from slurm.net.jwt_tokens import Tokens
 from slurm.net.signing import Signer
 from slurm.notation import jobref
 from slurm.render.view import View
-from slurm.slurmctld import launch, script_variables, setup
+from slurm.slurmctld import launch, portions, script_variables, setup
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.certifying import Certifier
@@ -59,6 +59,8 @@ from slurm.wire.messages import Message, failure
 log = logging.getLogger("slurmctld")
 _json = msgspec.json.Encoder()
 TICK_SECONDS = 1.0
+DUE_AT_ONCE = 50
+"""Events that time brings about, in one turn of the loop; what is left is due in the next."""
 DUE_AGAIN_SECONDS = 60.0
 NAMES_SECONDS = 600.0
 """Names of users and their groups are looked up anew after so long, as GroupUpdateTime has it."""
@@ -140,22 +142,22 @@ class Controller:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
+        soon = False
         try:
             if not self.engine.stalled:
-                events = timers.due(self.cluster, self.now())
-                for event in events:
+                for event in timers.due(self.cluster, self.now(), DUE_AT_ONCE):
                     self._record_due(event)
                 self._policy_clock.look()
                 self.links.check_silence()
                 self.proofs.look()
-                self.links.repeat()
+                soon = self.links.repeat(portions.SECONDS)
                 self.health.look()
             if loop.time() > self._names_until:
                 self._names_until = loop.time() + NAMES_SECONDS
                 forget_names()
         finally:
             following = None if self.engine.stalled else timers.next_due(self.cluster)
-            wait = TICK_SECONDS if following is None else min(TICK_SECONDS, max(0.005, following - self.now()))
+            wait = min(TICK_SECONDS, 0.02 if soon else TICK_SECONDS, TICK_SECONDS if following is None else max(0.005, following - self.now()))
             self._timer = loop.call_later(wait, self._tick)
 
     def _record_due(self, event: Event) -> None:

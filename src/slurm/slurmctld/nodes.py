@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable
 
@@ -356,14 +357,18 @@ class Links:
         if isinstance(effect, Launch):
             faultpoints.reached("after-launch")
 
-    def repeat(self) -> None:
-        """Send again what was not confirmed in time and is still wanted."""
+    def repeat(self, seconds: float = math.inf) -> bool:
+        """Send again what was not confirmed in time and is still wanted; whether some are left after so many seconds."""
+        until = time.thread_time() + seconds
         for effect, name, number in self._unconfirmed.due(self._clock()):
             if not recovery.still_due(self._engine.cluster, effect):
                 self._unconfirmed.forget(effect, name, number)
             elif name in self._peers:
                 log.info("node %s has not confirmed %s of job %s: it is sent again", name, type(effect).__name__, effect.job)
                 self._give(effect, name, number)
+                if time.thread_time() > until:
+                    return True
+        return False
 
     def _cannot_launch(self, effect: Order, name: NodeName, error: StoreError) -> None:
         log.error("job %s cannot be sent to %s: %s", effect.job, name, "; ".join(error.lines()))

@@ -312,7 +312,7 @@ class Planner:
         cluster = self._engine.cluster
         scale = priority.Scale(cluster, now)
         for job in cluster.pending_jobs():
-            if everything or not job.priority:
+            if everything or (not job.priority and not job.held):
                 job.priority = scale.value(job)
         if everything and "CALCULATE_RUNNING" in cluster.settings.priority_flags:
             for job in cluster.active.values():

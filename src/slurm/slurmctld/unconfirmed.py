@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -61,17 +62,15 @@ class Unconfirmed:
             if not confirmed.done():
                 confirmed.set_result(None)
 
-    def due(self, now: float) -> list[tuple[Order, NodeName, int]]:
-        """(order, node, a signal's number or 0) whose time has come. Each comes again unless `forget` is called for it."""
-        found: list[tuple[Order, NodeName, int]] = []
+    def due(self, now: float) -> Iterator[tuple[Order, NodeName, int]]:
+        """(order, node, a signal's number or 0) whose time has come. Each comes again unless `forget` is called for it; what nobody waits for stays due."""
         while self._due and self._due[0][0] <= now:
             when, _, key = heapq.heappop(self._due)
             waiting = self._waiting.get(key)
             if waiting is not None and waiting.when == when:
-                found.append((waiting.order, waiting.node, int(str(key[1])) if key[0] == "signal" else 0))
                 wait = min(MOST_SECONDS, 2 * waiting.wait)
                 self._put(key, waiting._replace(wait=wait, when=now + wait))
-        return found
+                yield waiting.order, waiting.node, int(str(key[1])) if key[0] == "signal" else 0
 
     def forget(self, order: Order, node: NodeName, number: int) -> None:
         """State says that it is done, or that nobody wants it any more."""

@@ -30,6 +30,7 @@ from slurm.store.group_commit import GroupCommit
 from slurm.store.sqlite_journal import SqliteJournal
 from slurm.testing import builders as b
 from tests.cluster.slurmctld.test_turns import watched
+from tests.pace import pace
 
 LONGEST = 0.020
 ROOT = Path(__file__).parents[3]
@@ -224,9 +225,11 @@ def measure(path: Path, jobs: int) -> dict[str, float]:
 
 @pytest.mark.alone
 def test_a_snapshot_of_100_000_jobs_keeps_nobody_waiting(tmp_path: Path) -> None:
+    slower = pace()
     found = measure(tmp_path / "journal.db", 100_000)
-    assert found["all: longest turn, ms"] < LONGEST * 1000
-    assert found["changes: longest turn, ms"] < LONGEST * 1000
+    slower = max(slower, pace())
+    assert found["all: longest turn, ms"] < LONGEST * 1000 * slower
+    assert found["changes: longest turn, ms"] < LONGEST * 1000 * slower
     assert found["changes: seconds"] < found["all: seconds"]
     assert found["MB"] < 140
 
