@@ -19,7 +19,7 @@ LATER = {
     "runawayjobs": "sacct shows jobs that have not ended", "problem": "accounts and users are not looked through for mistakes yet"}
 """Entities of `show` that are not carried out yet, and what is missing."""
 _NOT_CHANGED = {
-    "federation": "there is no federation", "resource": "licences are not kept in the database", "wckey": "wckeys are not kept yet"}
+    "federation": "there is no federation", "resource": "licences are not kept in the database"}
 _NO_ENTITY = (
     "No valid entity in {} command",
     'Input line must include "Account", "Association", "Cluster", "Configuration",',
@@ -103,7 +103,7 @@ def _changes(verb: str, name: str) -> Keyword:
         entity = words.entity_of(line[0]) if line else ""
         if entity in _NOT_CHANGED:
             raise Unsupported(message=f"sacctmgr {name} {entity} is not supported by slurm-py yet: {_NOT_CHANGED[entity]}")
-        if entity not in ("account", "cluster", "coordinator", "qos", "user") or (entity == "coordinator" and verb == "modify"):
+        if entity not in ("account", "cluster", "coordinator", "qos", "user", "wckey") or (entity in ("coordinator", "wckey") and verb == "modify"):
             return _no_entity(shell, _NO_CHANGE, name)
         return sacctmgr_change.change(shell, resolved, words.door(shell), verb, entity, words.read(entity, line[1:], verb, shell.now()))
 

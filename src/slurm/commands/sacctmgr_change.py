@@ -21,10 +21,12 @@ from slurm.model.policy_change import (
     QOS,
     REMOVE,
     USER,
+    WCKEY,
     Change,
     ChangeReport,
     Place,
     PolicySettings,
+    WckeyPlace,
 )
 from slurm.notation import duration
 from slurm.options.errors import OptionError
@@ -114,11 +116,13 @@ def _require_sense(verb: str, entity: str, line: Line) -> None:
     """What Slurm refuses before it asks anybody."""
     which, settings = line.which, line.settings
     if verb == ADD:
-        if entity == USER and not which.accounts and not settings.default_account:
+        if entity == USER and not (which.accounts or settings.default_account or which.wckeys or settings.default_wckey):
             raise OptionError(" Need name of account or wckey to add.", exit_code=1, bare=True, hints=["sacctmgr add user NAME account=ACCOUNT"])
         if entity == COORDINATOR and not (which.accounts and (which.users or which.names)):
             raise OptionError(" Need account name and user name to add a coordinator.", exit_code=1, bare=True, hints=[
                 "sacctmgr add coordinator account=ACCOUNT name=USER"])
+        if entity == WCKEY and not which.users:
+            raise OptionError(" Need name of user to add a wckey to.", exit_code=1, bare=True, hints=["sacctmgr add wckey NAME user=USER"])
         if not which.names and entity != COORDINATOR:
             raise OptionError(f" Need name of {'an account' if entity == ACCOUNT else entity} to add.", exit_code=1, bare=True)
         return
@@ -160,10 +164,13 @@ def reported(verb: str, entity: str, report: ChangeReport, line: Line) -> Iterat
     elif report.names:
         yield f" Deleting {_REMOVED[entity]}..."
         yield from (f"  {name}" for name in report.names)
-    else:
+    elif report.places:
         yield f" Deleting {'account' if entity == ACCOUNT else 'user'} associations..."
         for place in report.places:
             yield _removed_place(place)
+    if verb == REMOVE and report.wckeys and not report.names:
+        yield " Deleting user WCKeys..."
+        yield from (_wckey_place(place) for place in report.wckeys)
 
 
 def _added(entity: str, report: ChangeReport, line: Line) -> Iterator[str]:
@@ -196,6 +203,9 @@ def _added(entity: str, report: ChangeReport, line: Line) -> Iterator[str]:
             yield from told
     elif entity == CLUSTER:
         yield from _association_settings(settings, 13)
+    if report.wckeys:
+        yield " WCKeys ="
+        yield from (_wckey_place(place) for place in report.wckeys)
 
 
 def _own_settings(entity: str, report: ChangeReport, line: Line) -> Iterator[str]:
@@ -212,7 +222,10 @@ def _own_settings(entity: str, report: ChangeReport, line: Line) -> Iterator[str
         yield f"  {'Organization':<15} = {settings.organization if settings.organization is not None else parent or name}"
     elif entity == USER:
         yield " Settings"
-        yield f"  {'Default Account':<15} = {(settings.default_account or line.which.accounts[0]).lower()}"
+        if settings.default_account or line.which.accounts:
+            yield f"  {'Default Account':<15} = {(settings.default_account or line.which.accounts[0]).lower()}"
+        if settings.default_wckey:
+            yield f"  {'Default WCKey':<15} = {settings.default_wckey.lower()}"
         if settings.admin_level not in (None, "None"):
             yield f"  {'Admin Level':<15} = {settings.admin_level}"
     elif entity == CLUSTER:
@@ -272,6 +285,10 @@ def _added_place(place: Place) -> str:
 def _removed_place(place: Place) -> str:
     user = f" U = {place.user:<9.9}" if place.user else ""
     return f"  C = {place.cluster:<10.10} A = {place.account:<10.10}{user}" + (f" P = {place.partition:<10.10}" if place.partition else "")
+
+
+def _wckey_place(place: WckeyPlace) -> str:
+    return f"  C = {place.cluster:<10.10} W = {place.wckey:<20.20} U = {place.user:<9.9}"
 
 
 def _modified(entity: str, report: ChangeReport, line: Line) -> Iterator[str]:

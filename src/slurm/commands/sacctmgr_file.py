@@ -14,8 +14,21 @@ from slurm.commands.sacctmgr_show import Tree
 from slurm.commands.sacctmgr_words import Line
 from slurm.commands.shell import Shell
 from slurm.model.errors import Unsupported
-from slurm.model.policy import Account, Association, Qos, User
-from slurm.model.policy_change import ACCOUNT, ADD, CLUSTER, COORDINATOR, MODIFY, QOS, USER, Change, ListChange, PolicySettings, Which
+from slurm.model.policy import Account, Association, Qos, User, Wckey
+from slurm.model.policy_change import (
+    ACCOUNT,
+    ADD,
+    CLUSTER,
+    COORDINATOR,
+    MODIFY,
+    QOS,
+    USER,
+    WCKEY,
+    Change,
+    ListChange,
+    PolicySettings,
+    Which,
+)
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
 from slurm.render import policy_file
@@ -34,6 +47,9 @@ class Known:
         self.is_there = any(one.name == cluster for one in door.clusters()[0])
         which = Which(clusters=[cluster])
         self.entries = Tree(door, Line(), which).entries(which) if self.is_there else []
+        self.wckeys: dict[str, list[Wckey]] = {}
+        for key in cast("list[Wckey]", door.records(WCKEY, which)) if self.is_there else ():
+            self.wckeys.setdefault(key.user, []).append(key)
         self.by_name = {(one.account, one.user, one.partition): entry for entry in self.entries if (one := _one(entry))}
         self.defaults = {one.user: one.account for entry in self.entries if (one := _one(entry)).is_default}
 
@@ -83,7 +99,7 @@ def _below(known: Known, account: str) -> Iterator[str]:
         yield f"Parent - '{account}'"
     for entry in users:
         name = _one(entry).user
-        yield policy_file.user_line(known.users.get(name, User(name=name)), known.defaults.get(name, account), known.coordinated(name), entry)
+        yield policy_file.user_line(known.users.get(name, User(name=name)), known.defaults.get(name, account), known.coordinated(name), known.wckeys.get(name, ()), entry)
     for entry in children:
         name = _one(entry).account
         yield policy_file.account_line(known.accounts.get(name, Account(name=name)), entry)
@@ -135,6 +151,7 @@ def differing(known: Known, lines: Sequence[FileLine], now: float) -> Iterator[t
     preempting: list[tuple[str, Change]] = []
     defaults: dict[str, str] = {}
     coordinators: list[tuple[str, str]] = []
+    wckeys: dict[str, tuple[list[str], str]] = {}
     for line in lines:
         options = dict(line.options)
         if line.kind == "Parent":
@@ -155,6 +172,9 @@ def differing(known: Known, lines: Sequence[FileLine], now: float) -> Iterator[t
             default = options.pop("DefaultAccount", "").lower()
             if default:
                 defaults[name] = default
+            keys, preferred = options.pop("WCKeys", "").lower(), options.pop("DefaultWCKey", "").lower()
+            if keys or preferred:
+                wckeys[name] = list(dict.fromkeys(one for one in [*keys.split(","), preferred] if one)), preferred
             coordinators += [(name, account) for account in options.pop("Coordinator", "").split(",") if account and account not in known.coordinated(name)]
         yield from _placed(known, line.kind, name, parent, options, now)
     yield from preempting
@@ -162,8 +182,22 @@ def differing(known: Known, lines: Sequence[FileLine], now: float) -> Iterator[t
         if known.defaults.get(user) not in (account, None) or (user not in known.defaults and account != _first(lines, user)):
             yield f" ~ User {user}: DefaultAccount={account}", Change(
                 verb=MODIFY, entity=USER, which=Which(names=[user], clusters=[known.cluster]), settings=PolicySettings(default_account=account))
+    yield from _wckeys(known, wckeys)
     for user, account in coordinators:
         yield f" + Coordinator {user} of {account}", Change(verb=ADD, entity=COORDINATOR, which=Which(users=[user], accounts=[account]))
+
+
+def _wckeys(known: Known, wanted: dict[str, tuple[list[str], str]]) -> Iterator[tuple[str, Change]]:
+    for user, (names, preferred) in wanted.items():
+        has = known.wckeys.get(user, [])
+        missing = [name for name in names if name not in {key.name for key in has}]
+        default = next((key.name for key in has if key.is_default), missing[0] if missing else "")
+        if missing:
+            yield f" + WCKeys {','.join(missing)} of {user}", Change(
+                verb=ADD, entity=WCKEY, which=Which(names=missing, users=[user], clusters=[known.cluster]))
+        if preferred and preferred != default:
+            yield f" ~ User {user}: DefaultWCKey={preferred}", Change(
+                verb=MODIFY, entity=USER, which=Which(names=[user], clusters=[known.cluster]), settings=PolicySettings(default_wckey=preferred))
 
 
 def _first(lines: Sequence[FileLine], user: str) -> str:

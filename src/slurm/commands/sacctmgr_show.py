@@ -29,6 +29,8 @@ def show(shell: Shell, resolved: Resolved, door: PolicyDoor, entity: str, line: 
     entries = list(_ENTRIES[entity](door, line, with_associations))
     kind = f"{entity} with associations" if with_associations and f"{entity} with associations" in policy_columns.DEFAULT else entity
     default = policy_columns.DEFAULT[kind]
+    if entity == USER and not line.formats and words.tracks_wckeys(shell):
+        default = default.replace("defaultaccount,", "defaultaccount,defaultwckey,", 1)
     if "withcoordinators" in line.flags:
         default += ",coordinators"
     shown, widths = columns(entity, ",".join(line.formats) or default, tree="tree" in line.flags)
@@ -205,6 +207,8 @@ def _users(door: PolicyDoor, line: Line, with_associations: bool) -> Iterator[En
                 coordinated.setdefault(name, []).append(account.name)
     for user in records:
         default = defaults.get(user.name, "")
+        if line.which.default_wckeys and not _among(user.default_wckey, line.which.default_wckeys):
+            continue
         if line.which.default_accounts and not _among(default, line.which.default_accounts):
             continue
         own: list[Entry] = of.get(user.name, [] if which.accounts or which.clusters or which.partitions else [Entry()])

@@ -9,6 +9,8 @@ import msgspec
 
 from slurm.client.policy import PolicyDoor
 from slurm.commands.shell import Shell
+from slurm.config.keys import find_conf, read_keys
+from slurm.model.errors import ConfigError
 from slurm.model.policy_change import (
     ACCOUNT,
     ADD,
@@ -51,6 +53,19 @@ class Line:
 def door(shell: Shell) -> PolicyDoor:
     """The way to the policy of the cluster."""
     return PolicyDoor(shell.channel())
+
+
+def tracks_wckeys(shell: Shell) -> bool:
+    """Whether the slurm.conf of this machine says TrackWCKey, or that wckeys are enforced: then lists of users have them."""
+    path = find_conf(shell.environ)
+    if path is None:
+        return False
+    try:
+        keys_of = read_keys(path)
+    except ConfigError:
+        return False  # who has to read that file says what is wrong with it
+    enforced = {word.lower() for word in keys_of.words("AccountingStorageEnforce")}
+    return keys_of.flag("TrackWCKey") or not enforced.isdisjoint({"wckeys", "all"})
 
 
 def entity_of(word: str) -> str:
@@ -125,7 +140,7 @@ def _add(line: Line, entity: str, word: Word, text: str, now: float) -> None:
         _names(line, entity, keys.listed(word.value))
         return
     where = keys.find(keys.WHERE, entity, word.name)
-    if where is not None and where.field in ("names", "clusters", "accounts", "users", "partitions"):
+    if where is not None and where.field in ("names", "clusters", "accounts", "users", "partitions", "wckeys"):
         line.which = msgspec.structs.replace(line.which, **{where.field: [*getattr(line.which, where.field), *keys.read(where, word, now)]})
         return
     _set(line, entity, word, text)

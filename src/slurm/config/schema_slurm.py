@@ -221,7 +221,7 @@ TLSType | text | tls/none | ok | connections between machines are mutual TLS 1.3
 TmpFS | text | /tmp | yes |
 TopologyParam | list | | later | every node is as near as any other
 TopologyPlugin | text | topology/flat | later | every node is as near as any other
-TrackWCKey | yesno | no | later | workload characterization keys are not tracked
+TrackWCKey | yesno | no | yes |
 TreeWidth | int | 16 | ok | every node holds its own connection to slurmctld, so there is no tree
 UsePam | yesno | no | later | PAM is not asked
 UnkillableStepProgram | text | | yes |
@@ -302,7 +302,7 @@ ALIASES = {
 
 PARAMETERS: dict[str, dict[str, str]] = {
     "AccountingStorageEnforce": {
-        "none": "yes", "associations": "yes", "limits": "yes", "qos": "yes", "safe": "yes", "all": "yes", "0": "yes", "wckeys": "later", "nosteps": "yes",
+        "none": "yes", "associations": "yes", "limits": "yes", "qos": "yes", "safe": "yes", "all": "yes", "0": "yes", "wckeys": "yes", "nosteps": "yes",
         "nojobs": "yes"},
     "PrivateData": {
         **dict.fromkeys(("none", "jobs", "nodes", "partitions", "usage"), "yes"), **dict.fromkeys(("accounts", "events", "users"), "ok"),

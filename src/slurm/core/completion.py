@@ -170,4 +170,4 @@ def files(draft: Draft) -> None:
 
 
 STEPS: tuple[Callable[[Draft], None], ...] = (
-    name, files, entitlement.account, partitions, entitlement.association, entitlement.qos, array, dependency, host_texts, nodes, generic_resources, exclusive, memory, memory_per_cpu, time_limit, begin, nice)
+    name, files, entitlement.account, partitions, entitlement.association, entitlement.qos, entitlement.wckey, array, dependency, host_texts, nodes, generic_resources, exclusive, memory, memory_per_cpu, time_limit, begin, nice)

@@ -39,6 +39,26 @@ def _accounts(draft: Draft, partition: str) -> list[str]:
     return [f"user {draft.user} may not use account {wanted} in partition {partition}", *resolving.meant(wanted, mine), f"accounts of {draft.user}: {', '.join(mine)}"]
 
 
+def wckey(draft: Draft) -> None:
+    """With TrackWCKey: the user's default wckey, with a * before it, when none was named. Where wckeys are enforced it must be one of the user's."""
+    policy, settings, request = draft.state.policy, draft.state.settings, draft.request
+    if not settings.track_wckey:
+        return
+    mine = policy.book.wckeys_of(draft.user)
+    default = next((one.name for one in mine if one.is_default), "")
+    if not request.wckey:
+        request.wckey = f"*{default}" if default else ""
+    if "wckeys" in settings.accounting_enforce and policy.book.wckey(draft.user, request.wckey) is None:
+        raise InvalidRequest("ESLURM_INVALID_WCKEY", hints=_wckeys(draft, [one.name for one in mine]))
+
+
+def _wckeys(draft: Draft, mine: list[str]) -> list[str]:
+    if not mine:
+        return [f"user {draft.user} has no wckey on this cluster: an operator adds one with sacctmgr add user {draft.user} wckey=NAME"]
+    asked = draft.request.wckey
+    return [*(resolving.meant(asked, mine) if asked else ["name one with --wckey: there is no default one"]), f"wckeys of {draft.user}: {', '.join(mine)}"]
+
+
 def qos(draft: Draft) -> None:
     """The default QOS of the association, else the cluster's, when none was asked for."""
     policy, request = draft.state.policy, draft.request

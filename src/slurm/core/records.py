@@ -13,6 +13,7 @@ from slurm.model.accounting import ClusterRecord, JobRecord, NodeEventRecord, Pa
 from slurm.model.ids import BATCH_STEP, Digest, NodeName, Uid
 from slurm.model.job import Allocation, Job, Step
 from slurm.model.node import Node
+from slurm.model.policy import Wckey
 from slurm.model.states import JobState, NodeState, Reason
 from slurm.notation import array, filenames, hostlist
 from slurm.notation.taskset import TaskSet
@@ -35,7 +36,7 @@ def job_record(state: ClusterState, job: Job) -> JobRecord:
     part = job.array_part
     lost = job.lost
     return replace(
-        _asked(state, job), id=job.id, reservation=(allocation.reservation if allocation is not None else "") or job.request.reservation,
+        _asked(state, job), id=job.id, wckey_id=key.id if (key := _wckey(state, job)) is not None else 0, reservation=(allocation.reservation if allocation is not None else "") or job.request.reservation,
         reservation_id=allocation.reservation_id if allocation is not None else 0, restarts=job.restarts, association=job.association, array_task=job.array_task,
         array_tasks=array.show(TaskSet(part.ranges), part.limit, 0) if part is not None else "",
         partition=job.partition if lost is None else lost.partition, state=final, flags=flags, reason=job.reason if lost is None else Reason.NONE,
@@ -43,6 +44,10 @@ def job_record(state: ClusterState, job: Job) -> JobRecord:
         derived_status=job.derived_status, submit_time=job.submit_time, eligible_time=job.eligible_time, start_time=_start(job, allocation),
         end_time=job.end_time, suspended_seconds=job.suspended_seconds, time_limit=job.time_limit, allocated=tres.held(state, allocation),
         nodes=_hosts(allocation.nodes) if allocation is not None else "", node_count=len(allocation.shares) if allocation is not None else 0)
+
+
+def _wckey(state: ClusterState, job: Job) -> Wckey | None:
+    return state.policy.book.wckey(job.owner.user, job.request.wckey) if job.request.wckey and state.settings.track_wckey else None
 
 
 def _asked(state: ClusterState, job: Job) -> JobRecord:

@@ -140,7 +140,8 @@ def matches(job: Job, wanted: Wanted, caller: Caller) -> bool:
     pairs = (
         (wanted.users, (job.owner.user, str(job.owner.uid))), ([name.lower() for name in wanted.accounts], (request.account,)),
         (wanted.partitions, tuple(job.partition.split(","))), (wanted.names, (request.name,)), (wanted.qos, (request.qos,)),
-        (wanted.reservations, (request.reservation,)), (wanted.licenses, tuple(licenses.names(request.licenses))), (wanted.wckeys, (request.wckey,)),
+        (wanted.reservations, (request.reservation,)), (wanted.licenses, tuple(licenses.names(request.licenses))), 
+        (wanted.wckeys, (request.wckey, request.wckey.removeprefix("*"))),
         (wanted.nodes, tuple(job.allocation.nodes) if job.allocation is not None else ()),
     )
     if any(asked and not set(asked).intersection(have) for asked, have in pairs):

@@ -31,6 +31,7 @@ _RECHECKS: tuple[tuple[frozenset[str], tuple[Callable[[Draft], None], ...]], ...
     (frozenset({"time_limit", "time_min", "deadline", "begin"}), (checks.times,)),
     (frozenset({"time_limit", "nodes_min", "partition"}), (checks.partition_limits,)),
     (frozenset({"account", "partition"}), (entitlement.account, entitlement.association)),
+    (frozenset({"wckey"}), (entitlement.wckey,)),
     (frozenset({"qos", "account"}), (entitlement.quality_of_service,)),
     (frozenset({"reservation", "partition", "account", "qos"}), (checks.reservation,)),
     (frozenset({"nice"}), (completion.nice,)),

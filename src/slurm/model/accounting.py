@@ -99,7 +99,8 @@ class JobRecord(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, t
     association: int = 0  # its id in the database, 0: none
     qos: str = ""
     qos_requested: str = ""
-    wckey: str = ""
+    wckey: str = ""  # with a * before it: the user's default one, which nobody named
+    wckey_id: int = 0  # its id in the database, 0: none
     partition: str = ""
     reservation: str = ""
     reservation_id: int = 0

@@ -40,10 +40,12 @@ class Which(msgspec.Struct, kw_only=True, omit_defaults=True):
     accounts: Names = []
     users: Names = []
     partitions: Names = []
+    wckeys: Names = []
     parents: Names = []
     qos: Names = []
     default_qos: Names = []
     default_accounts: Names = []
+    default_wckeys: Names = []
     admin_levels: Names = []
     descriptions: Names = []
     organizations: Names = []
@@ -95,8 +97,8 @@ class PolicySettings(msgspec.Struct, kw_only=True, omit_defaults=True):
 class Change(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One change: all of it holds, or nothing. `which` and `settings` as the verb and the entity have them.
 
-    add: `which.names` are made; accounts and users are put into `which.clusters`, users into `which.accounts` (and `partitions`). A coordinator: users
-    in `which.users`, accounts in `which.accounts`.
+    add: `which.names` are made; accounts and users are put into `which.clusters`, users into `which.accounts` (and `partitions`), and they get
+    `which.wckeys`. A coordinator: users in `which.users`, accounts in `which.accounts`. A wckey: users in `which.users`.
     """
 
     verb: Verb
@@ -115,19 +117,28 @@ class Place(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     parent: str = ""
 
 
+class WckeyPlace(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A wckey of a user in a cluster."""
+
+    cluster: str
+    user: str
+    wckey: str
+
+
 class ChangeReport(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What a change did, or would do.
 
-    `names`: records of the entity that were added or changed, or removed; `places`: associations; `unknown_accounts`: (account, cluster) that are not
-    there; `notes`: sentences for whoever asked.
+    `names`: records of the entity that were added or changed, or removed; `places`: associations, and `wckeys`; `unknown_accounts`: (account, cluster)
+    that are not there; `notes`: sentences for whoever asked.
     """
 
     names: list[str] = []
     places: list[Place] = []
+    wckeys: list[WckeyPlace] = []
     unknown_accounts: list[tuple[str, str]] = []
     notes: list[str] = []
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was changed."""
-        return not self.names and not self.places
+        return not self.names and not self.places and not self.wckeys

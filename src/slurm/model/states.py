@@ -83,6 +83,7 @@ class Reason:
     RESERVATION_DELETED = "Reservation {} was deleted"
     INVALID_ACCOUNT = "InvalidAccount"
     INVALID_QOS = "InvalidQOS"
+    INVALID_WCKEY = "InvalidWCKey"
     ASSOC_LIMIT = "AssociationJobLimit"
     ACCOUNT_NOT_ALLOWED = "AccountNotAllowed"
     QOS_NOT_ALLOWED = "QOSNotAllowed"

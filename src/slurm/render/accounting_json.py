@@ -128,7 +128,7 @@ def _outcome(row: JobRow, names: Mapping[int, str], steps: bool, style: Style) -
         "tres": {"allocated": _amounts(job.allocated), "requested": _amounts(job.requested)},
         "used_gres": "",
         "user": job.user,
-        "wckey": {"wckey": job.wckey, "flags": []},
+        "wckey": {"wckey": job.wckey.removeprefix("*"), "flags": ["ASSIGNED_DEFAULT"] if job.wckey.startswith("*") else []},
         "working_directory": job.work_dir,
     }
 

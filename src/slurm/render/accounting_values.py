@@ -232,7 +232,7 @@ GETTERS: dict[str, Getter] = {
     "User": _of_job(lambda job: job.user),
     "UserCPU": _cpu_time(0),
     "WCKey": _of_job(lambda job: job.wckey),
-    "WCKeyID": _of_job(lambda job: "0"),
+    "WCKeyID": _of_job(lambda job: str(job.wckey_id)),
     "WorkDir": _own("work_dir"),
 }
 """Field name → its text; the names are those of `fields_accounting.JOB`."""

@@ -104,10 +104,13 @@ def _tests(view: View, wanted: JobFilter, caller: Caller, refs: list[JobRef]) ->
         licenses = set(wanted.licenses)
         tests.append(lambda job: not licenses.isdisjoint(notation.names(job.request.licenses)))
     for values, attribute in (
-        (wanted.accounts, "account"), (wanted.names, "name"), (wanted.reservations, "reservation"), (wanted.wckeys, "wckey"),
+        (wanted.accounts, "account"), (wanted.names, "name"), (wanted.reservations, "reservation"),
     ):
         if values:
             tests.append(_attribute_test(frozenset(values), attribute))
+    if wanted.wckeys:
+        wckeys = {name.removeprefix("*") for name in wanted.wckeys}
+        tests.append(lambda job: job.request.wckey.removeprefix("*") in wckeys)
     return tests or [lambda job: True]
 
 

@@ -61,6 +61,7 @@ def _flags(job: Job) -> list[Value]:
         ("EXACT_MEMORY_REQUESTED", job.request.mem_per_node is not None),
         ("USING_DEFAULT_PARTITION", not job.request.partition),
         ("USING_DEFAULT_QOS", not job.request.qos),
+        ("USING_DEFAULT_WCKEY", not job.request.wckey or job.request.wckey.startswith("*")),
         ("DEPENDENT", any(clause.state == dependency.UNFULFILLED for clause in job.dependency)),
         ("KILL_INVALID_DEPENDENCY", job.request.kill_on_invalid_dep is True),
         ("PARTITION_ASSIGNED", not job.request.partition),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from slurm.model import limits as rows
 from slurm.model.errors import InvalidRequest
-from slurm.model.policy import Account, Limits, Qos, User
+from slurm.model.policy import Account, Limits, Qos, User, Wckey
 from slurm.render.policy_columns import Entry, effective_qos
 
 HEADER = (
@@ -88,13 +88,18 @@ def account_line(account: Account, entry: Entry) -> str:
         f"Account - '{account.name}'", f"Description='{account.description}'", f"Organization='{account.organization}'", *_association(entry)])
 
 
-def user_line(user: User, default_account: str, coordinated: Sequence[str], entry: Entry) -> str:
+def user_line(user: User, default_account: str, coordinated: Sequence[str], wckeys: Sequence[Wckey], entry: Entry) -> str:
     """A user of the parent of the line before. What holds for him below an account other than root is written out."""
     parts = [f"DefaultAccount='{default_account}'"]
+    default_wckey = next((key.name for key in wckeys if key.is_default), "")
+    if default_wckey:
+        parts.append(f"DefaultWCKey='{default_wckey}'")
     if user.admin_level != "None":
         parts.append(f"AdminLevel='{user.admin_level}'")
     if coordinated:
         parts.append(f"Coordinator='{','.join(coordinated)}'")
+    if wckeys:
+        parts.append(f"WCKeys='{','.join(key.name for key in wckeys)}'")
     one = entry.association
     assert one is not None
     if one.partition:

@@ -44,7 +44,8 @@ def _standing(job: Job, view: View, detail: bool) -> list[str]:
     reason = facts.reason_words(job, view).replace(" ", "_")
     lines = [
         f"UserId={owner.user}({owner.uid}) GroupId={owner.group}({owner.gid}) MCS_label=N/A",
-        f"Priority={job.priority} Nice={request.nice} Account={request.account or NULL} QOS={request.qos or view.settings.default_qos}",
+        f"Priority={job.priority} Nice={request.nice} Account={request.account or NULL} QOS={request.qos or view.settings.default_qos}"
+        + (f" WCKey={request.wckey}" if view.settings.track_wckey else ""),
         f"JobState={values.state_name(job)} Reason={reason} Dependency={values.dependency_text(job) or NULL}",
         (f"Requeue={int(values.requeues(job, view))} Restarts={job.restarts} BatchFlag={int(request.kind == 'batch')} "
         f"Reboot={int(request.reboot)} ExitCode={values.exit_code(job)}"),

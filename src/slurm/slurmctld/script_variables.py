@@ -33,7 +33,7 @@ def _of_both(job: Job, settings: Settings) -> dict[str, str]:
     asked = {
         "SLURM_JOB_ACCOUNT": request.account, "SLURM_JOB_COMMENT": request.comment, "SLURM_JOB_CONSTRAINTS": request.features,
         "SLURM_JOB_EXTRA": request.extra, "SLURM_JOB_LICENSES": request.licenses, "SLURM_JOB_QOS": request.qos or settings.default_qos,
-        "SLURM_JOB_RESERVATION": request.reservation, "SLURM_WCKEY": request.wckey}
+        "SLURM_JOB_RESERVATION": request.reservation, "SLURM_WCKEY": request.wckey.removeprefix("*")}
     known.update({name: value for name, value in asked.items() if value})
     if request.kind == "batch":
         stdin, stdout, stderr = launch.output_paths(job, job.batch_host)

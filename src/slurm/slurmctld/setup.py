@@ -113,7 +113,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         priority_weight_association=conf.number("PriorityWeightAssoc"), priority_weight_fair_share=conf.number("PriorityWeightFairShare"),
         priority_weight_qos=conf.number("PriorityWeightQOS"), priority_weight_tres=parse_weights(conf.text("PriorityWeightTRES")),
         priority_decay_half_life=conf.seconds("PriorityDecayHalfLife"), fair_share_dampening=conf.number("FairShareDampeningFactor"),
-        usage_reset_period=conf.text("PriorityUsageResetPeriod"), track_wckey=conf.flag("TrackWCKey"),
+        usage_reset_period=conf.text("PriorityUsageResetPeriod"), track_wckey=conf.flag("TrackWCKey") or "wckeys" in enforcement(conf.words("AccountingStorageEnforce")),
         private_data=sorted({word.lower() for word in conf.words("PrivateData")} - {"none"}),
         accounting_enforce=enforcement(conf.words("AccountingStorageEnforce")), accounting=records_leave(conf),
         accounting_store=[word.lower() for word in conf.words("AccountingStoreFlags")], accounting_tres=conf.words("AccountingStorageTRES"))

@@ -39,7 +39,7 @@ def require_right(connection: sa.Connection, who: Asker, change: Change, *, coor
 
     Administrators may do all; operators all but make administrators and add or remove clusters; coordinators what concerns users and accounts at and
     below their accounts, in the clusters where they are so, and with no QOS that these accounts do not have (`coordinators` False: nothing,
-    DisableCoordDBD); everybody may choose another default account for himself.
+    DisableCoordDBD); everybody may choose another default account or wckey for himself.
     """
     if who.rank >= 2:
         return
@@ -50,6 +50,8 @@ def require_right(connection: sa.Connection, who: Asker, change: Change, *, coor
         return
     if change.entity not in (ACCOUNT, USER, COORDINATOR) or not (who.accounts and coordinators):
         raise _refused(change)
+    if change.which.wckeys or change.settings.default_wckey is not None:
+        raise _refused(change)  # they stand beside the accounts that he coordinates, not below them
     named = _accounts_of(change)
     meant = _clusters_of(connection, change)
     _require_reach(connection, who, change, named, meant)
@@ -160,10 +162,10 @@ def _require_operators(change: Change) -> None:
 
 
 def _is_own_default(who: Asker, change: Change) -> bool:
-    """Whether somebody only chooses among the accounts that he has."""
+    """Whether somebody only chooses among the accounts and wckeys that he has."""
     which, settings = change.which, change.settings
-    only = PolicySettings(default_account=settings.default_account)
-    return settings.default_account is not None and settings == only and lowered([*which.names, *which.users]) == [who.user.lower()]
+    only = PolicySettings(default_account=settings.default_account, default_wckey=settings.default_wckey)
+    return settings == only != PolicySettings() and lowered([*which.names, *which.users]) == [who.user.lower()]
 
 
 def _refused(change: Change) -> NotPermitted:

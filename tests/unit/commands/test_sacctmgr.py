@@ -57,12 +57,6 @@ def test_a_refusal_names_what_would_be_valid(lab: PolicyLab) -> None:
         assert any(hint in line for line in said.stderr[1:]), (command, said)
 
 
-@pytest.mark.parametrize("words", ["wckeys=a", "defaultwckey=a"])
-def test_what_is_not_carried_out_is_refused_with_a_sentence(lab: PolicyLab, words: str) -> None:
-    said = lab.run(f"sacctmgr -i modify user alice set {words}")
-    assert said.status == 1 and "is not supported by slurm-py yet: " in said.stderr[0]
-
-
 @pytest.mark.parametrize("words", ["show federation", "show event", "show runawayjobs", "add resource matlab", "add federation x", "clear stats", "load clean file=x"])
 def test_words_that_are_not_carried_out_are_refused_with_a_sentence(lab: PolicyLab, words: str) -> None:
     said = lab.run(f"sacctmgr -i {words}")
@@ -114,12 +108,18 @@ ALLOWED = {
     "add coordinator account=research name=alice": (True, True, False),
     "add coordinator account=students name=bob": (True, False, False),
     "delete coordinator account=research name=cora": (True, True, False),
+    "add user alice wckey=red": (True, False, False),
+    "add user carol account=research wckey=red": (True, False, False),
+    "add wckey red user=bob": (True, False, False),
+    "modify user bob set defaultwckey=blue": (True, False, True),
+    "delete user bob wckey=blue": (True, False, False),
 }
 
 
 @pytest.mark.parametrize("words", ALLOWED)
 def test_each_has_his_rights_and_no_more(lab: PolicyLab, words: str) -> None:
-    for line in ("add user oskar account=students adminlevel=operator", "add user cora account=research", "add coordinator account=research name=cora"):
+    for line in ("add user oskar account=students adminlevel=operator", "add user cora account=research", "add coordinator account=research name=cora",
+                 "add user bob wckey=green,blue"):
         assert lab.run(f"sacctmgr -i {line}").status == 0
     for uid, allowed in zip((OPERATOR, COORDINATOR, BOB), ALLOWED[words], strict=True):
         said = lab.run(f"sacctmgr {words}", uid=uid, typed=b"n\n")  # a trial is refused as the change would be
@@ -265,3 +265,50 @@ def test_records_are_told_as_json_and_yaml_too(lab: PolicyLab) -> None:
 def test_quiet_says_nothing_of_what_was_done(lab: PolicyLab) -> None:
     assert lab.run("sacctmgr --quiet -i add account physics") == Said([], [], 0)
     assert lab.run("sacctmgr --verbose -i add account chemistry").stdout[0] == " Adding Account(s)"
+
+
+def test_users_have_wckeys_the_first_is_the_default_one_until_another_is_chosen(lab: PolicyLab) -> None:
+    said = lab.run("sacctmgr -i add user alice wckey=Red,blue")
+    assert said.stdout == [
+        " WCKeys =", "  C = lab        W = red                  U = alice    ", "  C = lab        W = blue                 U = alice    "]
+    assert lab.run("sacctmgr -nP show wckey format=wckey,cluster,user,id").stdout == ["red|lab|alice|1", "blue|lab|alice|2"]
+    assert lab.run("sacctmgr -nP show user alice format=user,defaultwckey").stdout == ["alice|red"]
+    assert lab.run("sacctmgr -i modify user alice set defaultwckey=blue").stdout == [" Modified users...", "  alice"]
+    assert lab.run("sacctmgr -nP show user where defaultwckey=blue format=user").stdout == ["alice"]
+    said = lab.run("sacctmgr -i modify user alice set defaultwckey=pink")
+    assert said.status == 1 and said.stderr[:2] == [
+        " Can't modify because these users aren't associated with new default wckey 'pink'...", "  U = alice     C = lab"]
+    assert lab.run("sacctmgr -i delete user alice wckey=blue").stdout == [
+        " Deleting user WCKeys...", "  C = lab        W = blue                 U = alice    "]
+    assert lab.run("sacctmgr -nP show user alice format=user,defaultwckey").stdout == ["alice|"]
+    assert lab.run("sacctmgr -nP show wckey withdeleted format=wckey,id").stdout == ["red|1", "blue|2"]
+    assert lab.run("sacctmgr -i delete user alice wckey=blue") == Said([" Nothing deleted"], [], 1)
+
+
+def test_a_wckey_may_be_added_with_a_new_user_and_goes_with_him(lab: PolicyLab) -> None:
+    said = lab.run("sacctmgr -i add user carol account=research defaultwckey=dd wckeys=ee")
+    assert said.stdout[:5] == [" Adding User(s)", "  carol", " Settings", "  Default Account = research", "  Default WCKey   = dd"]
+    assert lab.run("sacctmgr -nP show wckey user=carol format=wckey").stdout == ["ee", "dd"]
+    assert lab.run("sacctmgr -i add wckey ff user=carol").status == 0
+    assert lab.run("sacctmgr -i add wckey ff").status == 1 and lab.run("sacctmgr -i add wckey ff user=nobody1").status == 1
+    assert lab.run("sacctmgr -i delete wckey ff user=carol").status == 0
+    assert lab.run("sacctmgr -i delete user carol").status == 0
+    assert lab.run("sacctmgr -nP show wckey").stdout == []
+
+
+def test_lists_of_users_have_the_default_wckey_where_slurm_conf_tracks_them(tmp_path: Path, lab: PolicyLab) -> None:
+    conf = tmp_path / "slurm.conf"
+    for written, tracked in (("", False), ("TrackWCKey=yes\n", True), ("AccountingStorageEnforce=wckeys\n", True)):
+        conf.write_text(f"ClusterName=lab\nSlurmctldHost=localhost\n{written}")
+        assert lab.run("sacctmgr -P show user").stdout[0] == ("User|Def Acct|Def WCKey|Admin" if tracked else "User|Def Acct|Admin")
+
+
+def test_wckeys_are_dumped_and_loaded(lab: PolicyLab, tmp_path: Path) -> None:
+    file = tmp_path / "lab.cfg"
+    lab.run("sacctmgr -i add user bob wckey=red,blue")
+    lab.run(f"sacctmgr dump lab file={file}")
+    assert "User - 'bob':DefaultAccount='students':DefaultWCKey='red':WCKeys='red,blue':" in file.read_text()
+    assert lab.run(f"sacctmgr -i load file={file}") == Said([" Nothing new added."], [], 0)
+    file.write_text(file.read_text().replace("DefaultWCKey='red':WCKeys='red,blue'", "DefaultWCKey='pink':WCKeys='red,pink'"))
+    assert lab.run(f"sacctmgr -i load file={file}").stdout == [" + WCKeys pink of bob", " ~ User bob: DefaultWCKey=pink"]
+    assert lab.run("sacctmgr -nP show user bob format=defaultwckey").stdout == ["pink"]

@@ -7,12 +7,14 @@ import pytest
 
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
+from slurm.core.records import job_record
+from slurm.core.update import update_job
 from slurm.journal import rows
 from slurm.journal.codec import Reader
 from slurm.journal.restoring import restored
 from slurm.model.errors import SlurmError
 from slurm.model.job import Job
-from slurm.model.policy import Account, Association, Limits, PolicyRecord, Qos, UsageReset
+from slurm.model.policy import Account, Association, Limits, PolicyRecord, Qos, UsageReset, Wckey
 from slurm.sched import explain
 from slurm.sched.plan import plan
 from slurm.testing import builders as b
@@ -187,6 +189,38 @@ def test_a_job_whose_account_or_qos_is_taken_away_waits_until_it_is_back() -> No
     assert plan(c, b.T0).verdicts[job.id].reason == "InvalidQOS"
     c.apply(e.PolicyChanged(at=b.T0, records=book(), whole=True))
     assert start_all(c) == [job]
+
+
+WCKEYS = [Wckey(id=1, name="red", user="alice", cluster="c", is_default=True), Wckey(id=2, name="blue", user="alice", cluster="c")]
+
+
+def test_a_job_has_its_users_default_wckey_and_where_they_are_enforced_one_of_his_own() -> None:
+    tracked = cluster([*book(), *WCKEYS], track_wckey=True)
+    assert [b.submit(tracked, wckey=name).request.wckey for name in ("", "blue", "other")] == ["*red", "blue", "other"]
+    assert b.submit(cluster([*book(), *WCKEYS]), wckey="").request.wckey == "", "nobody tracks them"
+    c = cluster([*book(), *WCKEYS], track_wckey=True, accounting_enforce=["associations", "wckeys"])
+    for name, hint in (("gren", "wckeys of alice: blue, red"), ("rd", "did you mean \"red\"?")):
+        with pytest.raises(SlurmError, match="Invalid wckey specification") as refused:
+            b.submit(c, wckey=name)
+        assert hint in refused.value.hints
+    job = b.submit(c, wckey="Blue")
+    with pytest.raises(SlurmError, match="Invalid wckey specification"):
+        update_job(c, str(job.id), {"WCKey": "green"}, b.ROOT, b.T0)
+    for event in update_job(c, str(job.id), {"WCKey": "red"}, b.ROOT, b.T0):
+        c.apply(event)
+    assert c.jobs[job.id].request.wckey == "red"
+    assert job_record(c, c.jobs[job.id]).wckey_id == 1
+    c.apply(e.PolicyChanged(at=b.T0, records=[Wckey(id=1, name="red", user="alice", cluster="c", deleted=True)]))
+    assert plan(c, b.T0).verdicts[job.id].reason == "InvalidWCKey"
+    c.apply(e.PolicyChanged(at=b.T0, records=[WCKEYS[0]]))
+    assert start_all(c) == [c.jobs[job.id]]
+
+
+def test_who_has_no_wckey_reads_how_to_get_one() -> None:
+    c = cluster(book(), track_wckey=True, accounting_enforce=["associations", "wckeys"])
+    with pytest.raises(SlurmError, match="Invalid wckey specification") as refused:
+        b.submit(c)
+    assert "sacctmgr add user alice wckey=NAME" in refused.value.hints[0]
 
 
 def test_a_whole_policy_in_parts_holds_at_once_with_its_last_part() -> None:

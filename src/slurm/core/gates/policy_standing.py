@@ -28,6 +28,9 @@ def _refusal(scene: Scene, job: Job) -> Refusal | None:
     if "associations" in enforce and job.association not in book.associations:
         return Refusal(Reason.INVALID_ACCOUNT, f"user {job.owner.user} has no association with account {request.account or '(none)'} any more",
                        (("account", request.account),), CURES)
+    if "wckeys" in enforce and scene.settings.track_wckey and book.wckey(job.owner.user, request.wckey) is None:
+        return Refusal(Reason.INVALID_WCKEY, f"user {job.owner.user} has no wckey {request.wckey.removeprefix('*') or '(none)'} any more", (
+            ("wckey", request.wckey),), CURES)
     if "qos" in enforce and request.qos:
         allowed = book.standing(job.association).qos if job.association in book.associations else frozenset(book.qos)
         if request.qos.lower() not in book.qos or request.qos.lower() not in {name.lower() for name in allowed}:

@@ -45,6 +45,7 @@ class Book:
         self._names: set[str] = set()
         self._coordinated: dict[str, frozenset[str]] = {}
         self._limit_accrual: set[int] = set()  # associations that do
+        self._wckeys: dict[str, dict[str, int]] = {}  # user → wckey → its id
         self._by_name: dict[tuple[str, str, str], int] = {}
         self._defaults: dict[str, str] = {}
         self._children: dict[int, list[int]] = {}
@@ -84,7 +85,7 @@ class Book:
             if isinstance(record, Association):
                 self._put_association(record)
             elif isinstance(record, Wckey):
-                _put(self.wckeys, record.id, record, record.deleted)
+                self._put_wckey(record)
             elif isinstance(record, Account):
                 _put(self.accounts, record.name.lower(), record, record.deleted)
             elif isinstance(record, User):
@@ -110,6 +111,15 @@ class Book:
     def default_account(self, user: str) -> str:
         """The account of a user who names none, "" when there is none."""
         return self._defaults.get(user.lower(), "")
+
+    def wckey(self, user: str, name: str) -> Wckey | None:
+        """A wckey of a user; with a * before it, as a job has its user's default one, it is the same."""
+        found = self._wckeys.get(user.lower(), {}).get(name.removeprefix("*").lower())
+        return self.wckeys[found] if found is not None else None
+
+    def wckeys_of(self, user: str) -> list[Wckey]:
+        """The wckeys that a user may name, in order of their names."""
+        return [self.wckeys[one] for _, one in sorted(self._wckeys.get(user.lower(), {}).items())]
 
     def accounts_of(self, user: str) -> list[str]:
         """The accounts that a user may name, in order."""
@@ -167,6 +177,17 @@ class Book:
         self._children.setdefault(record.parent, []).append(record.id)
         if record.is_default:
             self._defaults[record.user.lower()] = record.account
+
+    def _put_wckey(self, record: Wckey) -> None:
+        old = self.wckeys.pop(record.id, None)
+        if old is not None:
+            mine = self._wckeys[old.user.lower()]
+            mine.pop(old.name.lower(), None)
+            if not mine:
+                del self._wckeys[old.user.lower()]
+        if not record.deleted:
+            self.wckeys[record.id] = record
+            self._wckeys.setdefault(record.user.lower(), {})[record.name.lower()] = record.id
 
     def _put_qos(self, record: Qos) -> None:
         # Known by its id too: it may have got another name.

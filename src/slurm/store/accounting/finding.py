@@ -96,7 +96,7 @@ def conditions(wanted: JobFilter, cluster: str) -> list[Where]:
         found.append(_among(wanted))
     lists = (
         (_jobs.user_name, wanted.users), (_jobs.uid, wanted.uids), (_jobs.gid, wanted.gids), (_jobs.account, wanted.accounts),
-        (_jobs.association_id, wanted.associations), (_jobs.qos, wanted.qos), (_jobs.wckey, wanted.wckeys), (_jobs.job_name, wanted.names),
+        (_jobs.association_id, wanted.associations), (_jobs.qos, wanted.qos), (_jobs.wckey, [one for name in wanted.wckeys for one in (name, f"*{name}")]), (_jobs.job_name, wanted.names),
         (_jobs.reason, wanted.reasons))
     found.extend(column.in_(values) for column, values in lists if values)
     if 0 < len(wanted.partitions) <= _PARTITIONS_IN_SQL:

@@ -53,8 +53,8 @@ class Tally:
                 for name, count in tres.items():
                     amount = count * seconds
                     self.associations[(hour[0], row.association_id, row.account, row.user_name, name)] += amount
-                    if row.wckey:
-                        self.wckeys[(hour[0], row.wckey, row.user_name, name)] += amount
+                    if row.wckey:  # a * says only that nobody had to name it
+                        self.wckeys[(hour[0], row.wckey.removeprefix("*"), row.user_name, name)] += amount
                     self._allocated[(hour[0], name)] += amount
         eligible = int(row.time_eligible)
         if eligible:

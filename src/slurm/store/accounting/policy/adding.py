@@ -10,6 +10,7 @@ from slurm.model.errors import InvalidRequest
 from slurm.model.policy_change import PolicySettings, Which
 from slurm.store.accounting import entities, schema
 from slurm.store.accounting import schema_policy as policy
+from slurm.store.accounting.policy import wckeys
 from slurm.store.accounting.policy.checking import require_names
 from slurm.store.accounting.policy.editing import ROOT, Editing, association_columns, qos_columns
 from slurm.store.accounting.policy.reading import lowered
@@ -44,7 +45,7 @@ def add_accounts(editing: Editing, which: Which, settings: PolicySettings) -> No
 
 
 def add_users(editing: Editing, which: Which, settings: PolicySettings) -> None:
-    """Users, each with an association in every account and cluster that is meant. Accounts that are not there are told of."""
+    """Users, each with an association in every account and cluster that is meant, and their wckeys. Accounts that are not there are told of."""
     require_names("a user", which.names)
     require_names("a partition", [name for name in which.partitions if name])
     accounts = lowered(which.accounts)
@@ -59,9 +60,10 @@ def add_users(editing: Editing, which: Which, settings: PolicySettings) -> None:
         missing = [cluster for cluster in editing.cluster_of(which.clusters) if cluster not in {place[0] for place in found}]
         if which.clusters or not found:
             editing.report.unknown_accounts += [(account, cluster) for cluster in missing]
-    if not places:
+    if accounts and not places:
         return
-    for name in lowered(which.names):
+    default_wckey = (settings.default_wckey or "").lower()
+    for name in lowered(which.names) if places or which.wckeys or default_wckey else ():
         added: list[Any] = []
         for cluster, above in places:
             for partition in which.partitions or [""]:
@@ -75,7 +77,7 @@ def add_users(editing: Editing, which: Which, settings: PolicySettings) -> None:
                 _associate(editing, above.cluster_id, above.account, name, partition, above.id, f"{above.lineage}{ending}", settings, default=wanted)
                 added.append((cluster, above.account))
         row = editing.row(policy.users, name)
-        if row is None and added:
+        if row is None and (added or which.wckeys or default_wckey):
             editing.insert(policy.users, name=name, admin_level=settings.admin_level or "None", default_wckey="", deleted=0)
             editing.log("Add Users", name, f"admin_level='{settings.admin_level or 'None'}'")
             editing.report.names.append(name)
@@ -83,6 +85,7 @@ def add_users(editing: Editing, which: Which, settings: PolicySettings) -> None:
             editing.update(policy.users, row.id, admin_level=settings.admin_level)
             editing.log("Modify Users", name, f"admin_level='{settings.admin_level}'")
             editing.report.names.append(name)
+        wckeys.give(editing, name, which.wckeys, which.clusters, default_wckey)
 
 
 def add_qos(editing: Editing, which: Which, settings: PolicySettings) -> None:

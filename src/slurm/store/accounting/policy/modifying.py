@@ -10,7 +10,7 @@ from slurm.model.errors import InvalidRequest
 from slurm.model.policy import UsageReset
 from slurm.model.policy_change import ACCOUNT, ASSOCIATION, QOS, USER, PolicySettings, Which
 from slurm.store.accounting import schema_policy as policy
-from slurm.store.accounting.policy import reading
+from slurm.store.accounting.policy import reading, wckeys
 from slurm.store.accounting.policy.editing import ROOT, Editing, association_columns, qos_columns
 from slurm.store.accounting.policy.reading import lowered
 
@@ -41,6 +41,9 @@ def modify_users(editing: Editing, which: Which, settings: PolicySettings) -> No
             _modify_user(editing, row, settings)
     if settings.default_account is not None:
         _default_account(editing, users, which, settings.default_account.lower())
+    if settings.default_wckey is not None:
+        wckeys.choose(editing, users, which.clusters, settings.default_wckey.lower())
+        editing.report.names = list(dict.fromkeys([*editing.report.names, *users]))
     if _of_association(editing, settings):
         wanted = Which(users=users, accounts=which.accounts, clusters=which.clusters, partitions=which.partitions, ids=which.ids, default_qos=which.default_qos)
         _modify(editing, wanted, which, settings, policy.associations.c.user_name != "")

@@ -125,6 +125,8 @@ def conditions(table: sa.Table, entity: str, which: Which, clusters: dict[int, s
         found.append(columns.description.in_(which.descriptions))
     if entity == ACCOUNT and which.organizations:
         found.append(columns.organization.in_(which.organizations))
+    if entity == USER and which.default_wckeys:
+        found.append(columns.default_wckey.in_(lowered(which.default_wckeys)))
     if entity == USER and which.admin_levels:
         found.append(columns.admin_level.in_(which.admin_levels))
     if entity in (WCKEY, ASSOCIATION):

@@ -12,7 +12,7 @@ from slurm.model.errors import InvalidRequest, NotNow
 from slurm.model.policy_change import ACCOUNT, ASSOCIATION, QOS, USER, Which
 from slurm.store.accounting import schema
 from slurm.store.accounting import schema_policy as policy
-from slurm.store.accounting.policy import reading
+from slurm.store.accounting.policy import reading, wckeys
 from slurm.store.accounting.policy.editing import ROOT, Editing
 from slurm.store.accounting.policy.reading import lowered
 
@@ -41,9 +41,13 @@ def remove_accounts(editing: Editing, which: Which) -> None:
 
 
 def remove_users(editing: Editing, which: Which) -> None:
-    """Users; with accounts, partitions or clusters named, only their associations there."""
+    """Users; with wckeys named only these, with accounts, partitions or clusters only their associations there."""
     users = lowered([*which.names, *which.users])
     columns = policy.associations.c
+    if which.wckeys:
+        wckeys.take(editing, Which(wckeys=which.wckeys, users=users, clusters=which.clusters))
+        if not which.accounts and not which.partitions:
+            return
     if which.accounts or which.partitions or which.clusters:
         wanted = Which(users=users, accounts=which.accounts, partitions=which.partitions, clusters=which.clusters)
         gone = editing.associations(*reading.conditions(policy.associations, ASSOCIATION, wanted, editing.names), columns.user_name != "")
@@ -58,6 +62,7 @@ def remove_users(editing: Editing, which: Which) -> None:
             raise InvalidRequest(message="The user root can not be removed")
         gone = editing.associations(columns.user_name == row.name)
         _let_go(editing, gone, whole_users=True)
+        editing.remove(policy.wckeys, [key.id for identity in editing.names for key in wckeys.rows_of(editing, identity, row.name)])
         editing.remove(policy.users, [row.id])
         _remove_coordinator(editing, row.name, [])
         editing.log("Remove Users", row.name)

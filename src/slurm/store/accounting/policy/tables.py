@@ -22,6 +22,7 @@ from slurm.model.policy_change import (
     QOS,
     REMOVE,
     USER,
+    WCKEY,
     Change,
     ChangeReport,
     PolicySettings,
@@ -29,19 +30,20 @@ from slurm.model.policy_change import (
 )
 from slurm.store.accounting import schema_policy as policy
 from slurm.store.accounting.engine import Clock, reading, writing
-from slurm.store.accounting.policy import adding, modifying, removing
+from slurm.store.accounting.policy import adding, modifying, removing, wckeys
 from slurm.store.accounting.policy import reading as rows
 from slurm.store.accounting.policy.editing import Delta, Editing
 from slurm.store.accounting.storage import Storage
 from slurm.wire.policy_messages import Transaction
 
 _ADD: dict[str, Callable[[Editing, Which, PolicySettings], None]] = {
-    ACCOUNT: adding.add_accounts, USER: adding.add_users, QOS: adding.add_qos, CLUSTER: adding.add_clusters, COORDINATOR: adding.add_coordinators}
+    ACCOUNT: adding.add_accounts, USER: adding.add_users, QOS: adding.add_qos, CLUSTER: adding.add_clusters, COORDINATOR: adding.add_coordinators,
+    WCKEY: wckeys.add_wckeys}
 _MODIFY: dict[str, Callable[[Editing, Which, PolicySettings], None]] = {
     ACCOUNT: modifying.modify_accounts, USER: modifying.modify_users, QOS: modifying.modify_qos, CLUSTER: modifying.modify_clusters}
 _REMOVE: dict[str, Callable[[Editing, Which], None]] = {
     ACCOUNT: removing.remove_accounts, USER: removing.remove_users, QOS: removing.remove_qos, CLUSTER: removing.remove_clusters,
-    COORDINATOR: removing.remove_coordinators}
+    COORDINATOR: removing.remove_coordinators, WCKEY: wckeys.take}
 _DONE = {ADD: "added", MODIFY: "modified", REMOVE: "removed"}
 Permit = Callable[[sa.Connection, Change], None]
 """NotPermitted where whoever asks has no right to the change; asked in its transaction."""
