@@ -13,11 +13,13 @@ from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect
 from slurm.model.accounting import Extreme, TresUsage, Usage
 from slurm.model.cpu_set import CpuSet
+from slurm.model.crontab import CronEntry
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.policy import Account, Association, Qos, UsageReset, User
-from slurm.model.request import StepRequest
+from slurm.model.request import JobRequest, StepRequest
 from slurm.model.reservation import Reservation
+from slurm.model.states import JobState
 from slurm.testing import builders as b
 from slurm.wire.messages import JobFilter
 
@@ -116,6 +118,7 @@ def go_on(c: Cluster) -> None:
     b.finish(c, licensed, at=b.T0 + 841)
     reservations_of(c)
     since_version_8(c)
+    since_version_10(c)
 
 
 def since_version_2(c: Cluster) -> None:
@@ -198,6 +201,26 @@ def since_version_8(c: Cluster) -> None:
     c.apply(e.Configured(at=b.T0 + 859, settings=before, nodes=NODES, partitions=list(c.partitions.values()), may_run=True))
 
 
+def since_version_10(c: Cluster) -> None:
+    """A crontab of two jobs, of which one has run and one was cancelled."""
+    made = []
+    for line in (1, 2):
+        record = msgspec.structs.replace(
+            c.jobs[JobId(1)], id=c.next_job_id, request=JobRequest(name=f"cron{line}"), state=JobState.PENDING, allocation=None, batch_host=NodeName(""), nodes_left=[], steps={},
+            launched=False, attempt=0, start_time=0.0, submit_time=b.T0 + 860, signalled=False, not_before=b.T0 + 900, partition="debug",
+            cron=CronEntry(spec="*/5 * * * *", first_line=line, last_line=line, planned=b.T0 + 900))
+        c.apply(e.Submitted(at=b.T0 + 860, job=record))
+        made.append(c.jobs[record.id])
+    one, other = made
+    owner = one.owner
+    c.apply(e.CrontabReplaced(at=b.T0 + 860, uid=owner.uid, user=owner.user, by=owner.uid, text="*/5 * * * * one\n*/5 * * * * two\n", jobs=[one.id, other.id]))
+    c.apply(e.Cancelled(at=b.T0 + 861, job=other.id, by=owner.uid))
+    c.apply(e.Eligible(at=b.T0 + 900, job=one.id))
+    b.start(c, one, "cn04", at=b.T0 + 901)
+    b.finish(c, one, at=b.T0 + 902)
+    c.apply(e.CronPlanned(at=b.T0 + 903, job=one.id, moment=b.T0 + 1200))
+
+
 def _changes(fields: dict[str, object]) -> dict[str, object]:
     from slurm.core import configuration
 
@@ -222,6 +245,8 @@ def described(c: Cluster) -> str:
         lines.append(f"array {array} count={ledger.shape.count} running={ledger.running} well={list(ledger.done_well)} badly={list(ledger.done_badly)} "
                      f"records={sorted(ledger.records.items())}")
     lines += [f"usage {job.id}.{step.id} user={step.usage.user_seconds} {[(name, one.total, one.tasks, one.most.node) for name, one in step.usage.taken.items()]}" for job in c.jobs.values() for step in job.steps.values() if step.usage is not None]
+    lines += [f"crontab of {one.user}: {one.text!r} jobs={one.jobs}" for one in getattr(c, "crontabs", {}).values()]
+    lines += [f"again {job.id}: {job.cron}" for job in c.jobs.values() if getattr(job, "cron", None) is not None]
     lines += [f"policy {name}" for name in sorted(c.policy.book.names())]
     lines.append(f"queue {list(c.pending)}")
     lines.append(f"next {c.next_job_id} key-of-old={c.keys.find(b.ALICE.uid, 'key-of-old')}")

@@ -34,7 +34,7 @@ def _scancel(shell: Shell) -> int:
         hint = "name jobs, or choose them with --me, -u, -p, -t, --name; see scancel --help"
         raise OptionError("No job identification provided", exit_code=1, hints=[hint])
     request: Message = {"type": "CancelJobs", "filter": wanted, "signal": _signal(resolved)}
-    request.update((flag, True) for flag in ("batch", "full", "hurry") if resolved.flag(flag))
+    request.update((flag, True) for flag in ("batch", "full", "hurry", "cron") if resolved.flag(flag))
     if resolved.flag("interactive"):
         wanted["ids"] = _confirmed(shell, wanted)
         if not wanted["ids"]:

@@ -163,7 +163,7 @@ ReturnToService | int | 0 | yes |
 SchedulerParameters | list | | yes |
 SchedulerTimeSlice | sec | 30 | later | jobs are not time-sliced
 SchedulerType | choice:sched/backfill,sched/builtin | sched/backfill | yes |
-ScronParameters | list | | later | scrontab does not exist yet
+ScronParameters | list | | yes |
 SelectType | choice:select/cons_tres,select/linear,select/cons_res | select/cons_tres | yes |
 SelectTypeParameters | uplist | CR_CORE_MEMORY | yes |
 SerializerParameters | list | | later | JSON is written the one way there is

@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
 
 
 def cancel(
-    state: ClusterState, wanted: Wanted, caller: e.Caller, now: float, *, signal: int = 0, batch: bool = False, full: bool = False,
+    state: ClusterState, wanted: Wanted, caller: e.Caller, now: float, *, signal: int = 0, batch: bool = False, full: bool = False, cron: bool = False,
     among: Iterable[Job] | None = None, outcome: Outcome | None = None,
 ) -> Outcome:
     """End (signal 0 or SIGKILL) or signal the jobs that are wanted; each that the caller may not touch is refused by name.
@@ -42,7 +42,7 @@ def cancel(
     if not wanted.ids:
         for job in selection.alive(state) if among is None else among:
             if selection.matches(job, wanted, caller):
-                _act(state, Chosen(job), caller, now, signal, batch, full, outcome)
+                _act(state, Chosen(job), caller, now, signal, batch, full, cron, outcome)
         return outcome
     for text in wanted.ids:
         ref = selection.parse(text)
@@ -60,19 +60,22 @@ def cancel(
             outcome.refused.append((text, error.name, error.message))
         before = len(outcome.done)
         for chosen in living:
-            _act(state, chosen, caller, now, signal, batch, full, outcome)
+            _act(state, chosen, caller, now, signal, batch, full, cron, outcome)
         if len(outcome.done) > before:
             outcome.done[before:] = [text]
     return outcome
 
 
 def _act(
-    state: ClusterState, chosen: Chosen, caller: e.Caller, now: float, signal: int, batch: bool, full: bool, outcome: Outcome,
+    state: ClusterState, chosen: Chosen, caller: e.Caller, now: float, signal: int, batch: bool, full: bool, cron: bool,
+    outcome: Outcome,
 ) -> None:
     try:
         if not may_touch(state, caller, chosen.job):
             raise NotPermitted("ESLURM_ACCESS_DENIED")
         if signal in (0, SIGKILL) and not batch:
+            if chosen.job.cron is not None and state.settings.cron_explicit_cancel and not cron:
+                raise NotPermitted("ESLURM_CANNOT_CANCEL_CRON_JOB")
             _end(chosen, caller, now, outcome)
         else:
             outcome.effects.append(_signal(chosen.job, signal or SIGKILL, batch, full))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from slurm.core import configuration, lifecycle, machines, policing, purging, recording, starting, waiting
+from slurm.core import configuration, crontabs, lifecycle, machines, policing, purging, recording, starting, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.reserving import holding
@@ -23,6 +23,7 @@ _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.NodeFenced: machines.on_fenced,
     e.NodeUpdated: machines.on_updated,
     e.Purged: purging.on_purged,
+    e.CrontabReplaced: crontabs.on_replaced,
     e.NumberingContinued: waiting.on_numbering_continued,
     e.RecordsMissed: recording.on_missed,
     e.PolicyChanged: policing.on_changed,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from slurm.core import arrays, notices, recording, standing
+import msgspec
+
+from slurm.core import arrays, crontab_lines, notices, recording, standing
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
 from slurm.model.ids import NodeName
 from slurm.model.job import Job
 from slurm.model.settings import Settings
 from slurm.model.states import JobState
+
+_UNPLANNED_SECONDS = 366 * 86400.0
 
 
 def may_run_again(settings: Settings, job: Job) -> bool:
@@ -28,6 +32,7 @@ def record_end(state: ClusterState, job: Job, at: float) -> None:
         elif job.array_task is not None:
             ledger.ended(job.array_task, job.state is JobState.COMPLETED)
             ledger.started += job.attempt == 0 and job.restarts == 0
+    crontab_lines.give_up(state, job)
     notices.ended(state, job)
     state.timers.set(at + state.settings.min_job_age, Timer.PURGE, job.id)
 
@@ -50,8 +55,28 @@ def back_to_queue(state: ClusterState, job: Job, at: float) -> None:
     notices.requeued(state, job)
     if not job.state.finished:
         recording.life_over(state, job)
-    job.state = JobState.PENDING
     job.restarts += 1
+    if state.settings.requeue_delay > 0:
+        job.not_before = at + state.settings.requeue_delay
+    _wait_again(state, job, at)
+
+
+def to_next_run(state: ClusterState, job: Job, at: float) -> None:
+    """A run of a job that scrontab made is over, as its record says: it waits for the next one, whose time is planned as soon as somebody looks at the clock."""
+    assert job.cron is not None
+    state.count_end(job.state, 1)
+    notices.ended(state, job)
+    recording.life_over(state, job)
+    job.cron = msgspec.structs.replace(job.cron, planned=0.0)
+    job.not_before = at + _UNPLANNED_SECONDS
+    state.timers.set(at, Timer.CRON, job.id)
+    job.restarts = 0
+    job.reason_text = job.last_node_failed = ""
+    _wait_again(state, job, at)
+
+
+def _wait_again(state: ClusterState, job: Job, at: float) -> None:
+    job.state = JobState.PENDING
     job.allocation = None
     job.batch_host = NodeName("")
     job.partition = job.request.partition
@@ -66,8 +91,7 @@ def back_to_queue(state: ClusterState, job: Job, at: float) -> None:
     if job.hold_after:
         job.held = job.held or "user"
         job.hold_after = False
-    if state.settings.requeue_delay > 0:
-        job.not_before = at + state.settings.requeue_delay
+    if job.not_before:
         state.timers.set(job.not_before, Timer.BEGIN, job.id)
     if job.array_task is not None:
         state.arrays[job.array_job].again(job.array_task)

@@ -193,6 +193,11 @@ def settle(state: ClusterState, job: Job, at: float) -> list[Effect]:
         concluding.back_to_queue(state, job, at)
         dependencies.look_for_namesakes(state, job, at, effects)
         return effects
+    if job.cron is not None and job.state is not JobState.CANCELLED:
+        dependencies.ended(state, job, at, effects)
+        concluding.to_next_run(state, job, at)
+        dependencies.look_for_namesakes(state, job, at, effects)
+        return effects
     conclude(state, job, at, effects)
     return effects
 

@@ -165,6 +165,23 @@ class Cancelled(Event):
     tasks: list[tuple[int, int, int]] | None = None
 
 
+class CronPlanned(Event):
+    """The next run of a job that scrontab made is planned for `moment`, in seconds since the epoch."""
+
+    job: JobId
+    moment: float
+
+
+class CrontabReplaced(Event):
+    """A user's crontab is another one (`text` "": none), whose lines made `jobs`; those of the one before do not run again."""
+
+    uid: Uid
+    user: str
+    by: Uid
+    text: str = ""
+    jobs: list[JobId] = []
+
+
 class Held(Event):
     """A pending job was held, by its owner or by an administrator; `task` one waiting task of an array, which gets a record of its own."""
 
@@ -387,7 +404,7 @@ AnyEvent = (
     | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
     | NumberingContinued | RecordsMissed | PolicyChanged | Accrued | UsagePeriodEnded
     | ReservationCreated | ReservationUpdated | ReservationBegun | ReservationEnded
-    | Prepared | PreparationFailed | EpilogEnded
+    | Prepared | PreparationFailed | EpilogEnded | CronPlanned | CrontabReplaced
 )
 
 

@@ -52,6 +52,7 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (WAITING, e.Started): starting.on_started,
     (WAITING, e.Eligible): waiting.on_eligible,
     (WAITING, e.Held): waiting.on_held,
+    (WAITING, e.CronPlanned): waiting.on_cron_planned,
     (WAITING, e.Released): waiting.on_released,
     (WAITING, e.JobUpdated): waiting.on_updated,
     (WAITING, e.DeadlinePassed): waiting.on_deadline_passed,

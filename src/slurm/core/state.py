@@ -13,8 +13,9 @@ from slurm.core.policy import state as counting
 from slurm.core.recorded import Recorded
 from slurm.core.timer_heap import Timer, Timers
 from slurm.core.unsaved import Unsaved
+from slurm.model.crontab import Crontab
 from slurm.model.errors import NotFound
-from slurm.model.ids import JobId, NodeName
+from slurm.model.ids import JobId, NodeName, Uid
 from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
@@ -36,6 +37,7 @@ class ClusterState:
         self.partitions: dict[str, Partition] = {}
         self.reservations: dict[str, Reservation] = {}  # in the order of their making
         self.next_reservation = 1
+        self.crontabs: dict[Uid, Crontab] = {}
         self.jobs: dict[JobId, Job] = {}
         self.next_job_id = JobId(self.settings.first_job_id)
         self.pending: dict[JobId, Job] = {}
@@ -168,7 +170,7 @@ class ClusterState:
         self.changed(job)
         self.pending.pop(job.id, None)
         self.names.leaves(job)
-        self.timers.drop(job.id, Timer.BEGIN, Timer.DELAY, Timer.DEADLINE)
+        self.timers.drop(job.id, Timer.BEGIN, Timer.DELAY, Timer.DEADLINE, Timer.CRON)
         counting.stops_waiting(self, job)
 
     def enter_service(self, job: Job, at: float) -> None:
@@ -208,6 +210,8 @@ class ClusterState:
         """Look at a waiting job whenever time may change something for it: begin, delays of after:, deadline."""
         if job.not_before:
             self.timers.set(job.not_before, Timer.BEGIN, job.id)
+        if job.cron is not None and not job.cron.planned:
+            self.timers.set(job.submit_time, Timer.CRON, job.id)
         for clause in job.dependency:
             if clause.since and clause.state == "unfulfilled":
                 self.timers.set(clause.since + clause.delay, Timer.DELAY, job.id)

@@ -21,6 +21,7 @@ class Timer(enum.IntEnum):
     LIMIT = 3  # time limit
     DEADLINE = 4
     PURGE = 5
+    CRON = 7  # the next run of a job that scrontab made is to be planned
     RESERVATION = 6  # by the number of the reservation in the place of a job's
 
 

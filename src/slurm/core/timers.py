@@ -12,6 +12,8 @@ from slurm.core.timer_heap import Timer
 from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.states import JobState
+from slurm.notation.cron import parse
+from slurm.notation.cron_times import following
 
 PURGE_AT_ONCE = 1000
 PURGED_FOR_ONE = 20
@@ -81,10 +83,18 @@ def next_due(state: ClusterState) -> float | None:
     return state.timers.earliest()
 
 
+def _planned(job: Job, now: float) -> e.Event | None:
+    if job.cron is None or job.cron.planned:
+        return None
+    return e.CronPlanned(at=now, job=job.id, moment=following(parse(job.cron.spec), now))
+
+
 def _event(state: ClusterState, job: Job, what: int, moment: float, now: float) -> e.Event | None:
     waits = job.id in state.pending
     if what == Timer.BEGIN:
         return e.Eligible(at=max(moment, now), job=job.id) if waits and job.not_before and job.not_before <= now else None
+    if what == Timer.CRON:
+        return _planned(job, now) if waits else None
     if what == Timer.DELAY:
         delay = next_delay(job) if waits else None
         is_due = (delay is not None and delay <= now) or (waits and is_behind(state, job))

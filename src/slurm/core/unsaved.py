@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from slurm.core.keys import Key
-from slurm.model.ids import JobId, NodeName
+from slurm.model.ids import JobId, NodeName, Uid
 
 
 class Unsaved:
     """Names of changed, new and gone records, kind by kind. The cluster's own record (settings, counters) is in every snapshot."""
 
-    __slots__ = ("arrays", "charges", "jobs", "keys", "nodes", "partitions", "policy", "reservations", "usage")
+    __slots__ = ("arrays", "charges", "crontabs", "jobs", "keys", "nodes", "partitions", "policy", "reservations", "usage")
 
     def __init__(self) -> None:
         self.jobs: set[JobId] = set()
@@ -17,10 +17,11 @@ class Unsaved:
         self.nodes: set[NodeName] = set()
         self.partitions: set[str] = set()
         self.reservations: set[str] = set()
+        self.crontabs: set[Uid] = set()
         self.keys: set[Key] = set()  # of jobs that left memory
         self.policy: set[str] = set()  # as Book.name_of has them
         self.usage: set[int | str] = set()
         self.charges: set[JobId] = set()
 
     def __len__(self) -> int:
-        return len(self.jobs) + len(self.arrays) + len(self.nodes) + len(self.partitions) + len(self.reservations) + len(self.keys) + len(self.policy) + len(self.usage) + len(self.charges)
+        return sum(len(getattr(self, kind)) for kind in self.__slots__)

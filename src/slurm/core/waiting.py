@@ -59,6 +59,18 @@ def on_eligible(state: ClusterState, job: Job, event: e.Eligible) -> list[Effect
     return effects
 
 
+def on_cron_planned(state: ClusterState, job: Job, event: e.CronPlanned) -> list[Effect]:
+    """The next run of a job that scrontab made has its time."""
+    if job.cron is None:
+        return []
+    job.cron = msgspec.structs.replace(job.cron, planned=event.moment)
+    job.not_before = event.moment
+    state.timers.set(job.not_before, Timer.BEGIN, job.id)
+    standing.refresh(job, event.at, ages=state.policy.ages)
+    recording.job(state, job)
+    return [Announce(job=job.id)]
+
+
 def on_held(state: ClusterState, job: Job, event: e.Held) -> list[Effect]:
     """A hold; an administrator's is not weakened by the owner's."""
     job = own_record(state, job, event.task, event.at)
@@ -74,7 +86,7 @@ def on_released(state: ClusterState, job: Job, event: e.Released) -> list[Effect
     job = own_record(state, job, event.task, event.at)
     job.held = ""
     job.priority = 0  # The planner writes the new one down before anybody can look.
-    if job.not_before and job.restarts and job.not_before != job.request.begin:
+    if job.not_before and job.restarts and job.not_before != job.request.begin and job.cron is None:
         job.not_before = 0.0
     job.flags = [flag for flag in job.flags if flag not in ("special_exit", "resv_del_hold")]
     if job.request.priority == 0:

@@ -54,6 +54,7 @@ def _assembled(found: dict[str, list[Any]]) -> Cluster:
     cluster.nodes = {node.name: node for node in sorted(found["node"], key=lambda node: node.position)}
     cluster.partitions = {partition.name: partition for partition in sorted(found["partition"], key=lambda partition: partition.position)}
     cluster.reservations = {one.name: one for one in sorted(found["reservation"], key=lambda one: one.id)}
+    cluster.crontabs = {crontab.uid: crontab for crontab in found["crontab"]}
     cluster.next_reservation = own.next_reservation
     cluster.jobs = {job.id: job for job in jobs}
     for record in found["array"]:

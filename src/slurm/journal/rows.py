@@ -18,6 +18,7 @@ from slurm.journal.codec import encode
 from slurm.journal.row import CLUSTER, Name, Row
 from slurm.journal.shapes import VERSION
 from slurm.model import accounting as a
+from slurm.model.crontab import Crontab
 from slurm.model.ids import JobId, NodeName, Uid
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
@@ -133,6 +134,7 @@ _KINDS: dict[str, _Kind] = {
     "node": _Kind(lambda s: s.unsaved.nodes, lambda s: s.nodes, _node, Node),
     "partition": _Kind(lambda s: s.unsaved.partitions, lambda s: s.partitions, lambda s, key: s.partitions.get(key), Partition),
     "reservation": _Kind(lambda s: s.unsaved.reservations, lambda s: s.reservations, lambda s, key: s.reservations.get(key), Reservation),
+    "crontab": _Kind(lambda s: s.unsaved.crontabs, lambda s: s.crontabs, lambda s, key: s.crontabs.get(key), Crontab),
     "job": _Kind(lambda s: s.unsaved.jobs, lambda s: s.jobs, lambda s, key: s.jobs.get(key), Job),
     "array": _Kind(lambda s: s.unsaved.arrays, lambda s: s.arrays, _array, ArrayRecord),
     "key": _Kind(lambda s: s.unsaved.keys, lambda s: s.keys.past, _past_key, PastKey, lambda key: f"{key[0]} {key[1]}", _key_back),

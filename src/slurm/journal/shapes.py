@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 9
+VERSION = 10
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -38,7 +38,9 @@ Job id:int owner:Owner association:int=0 key:str="" request:JobRequest payload:P
   time_limit:int=-1 end_by:float=0.0 kill_at:float=0.0 attempt:int=0 restarts:int=0 allocation:Allocation|none=null batch_host:str=""
   nodes_left:[str]=[] lost:LostAttempt|none=null unproven:[str]=[] launched:bool=false requeue_after:bool=false hold_after:bool=false
   signalled:bool=false exit_status:int=0 derived_status:int=0 next_step:int=0 steps:{int:Step}={} last_node_failed:str="" lease:int=0
-  preparing:[str]=[] epilog_due:bool=false
+  preparing:[str]=[] epilog_due:bool=false cron:CronEntry|none=null
+CronEntry spec:str first_line:int=0 last_line:int=0 planned:float=0.0
+Crontab uid:int user:str text:str jobs:[int]=[]
 ArrayRecord id:int shape:ArrayPart started:int=0 done_well:[(int,int,int)]=[] done_badly:[(int,int,int)]=[]
 PastKey uid:int key:str job:int at:float
 PolicyRow record:Account|Association|Qos|User|Wckey
@@ -62,6 +64,8 @@ Stopped type:tag="Stopped" job:int attempt:int stopped:bool at:float
 TimedOut type:tag="TimedOut" job:int attempt:int why:str="" at:float
 DeadlinePassed type:tag="DeadlinePassed" job:int at:float
 Cancelled type:tag="Cancelled" job:int by:int tasks:[(int,int,int)]|none=null at:float
+CronPlanned type:tag="CronPlanned" job:int moment:float at:float
+CrontabReplaced type:tag="CrontabReplaced" uid:int user:str by:int text:str="" jobs:[int]=[] at:float
 Held type:tag="Held" job:int admin:bool=false task:int|none=null at:float
 Released type:tag="Released" job:int task:int|none=null at:float
 Requeued type:tag="Requeued" job:int by:int hold:bool=false why:str="" at:float
@@ -112,6 +116,7 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   priority_favor_small:bool=false priority_flags:[str]=[] priority_weight_association:int=0 priority_weight_fair_share:int=0
   priority_weight_qos:int=0 priority_weight_tres:{str:float}={} fair_share_dampening:int=1 usage_reset_period:str="NONE"
   track_wckey:bool=false private_data:[str]=[]
+  cron_enabled:bool=false cron_explicit_cancel:bool=false
 NodeEventRecord type:tag="node" node:str start_time:float end_time:float=0.0 state:str="" reason:str="" reason_uid:int=0 tres:{str:int}={}
 ClusterRecord type:tag="cluster" start_time:float nodes:str="" tres:{str:int}={}
 Account type:tag="account" name:str description:str="" organization:str="" coordinators:[str]=[] deleted:bool=false

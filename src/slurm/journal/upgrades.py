@@ -77,6 +77,7 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
                      added("hold_on_prolog_fail", True)],
     },
     8: {"Settings": [added("cascade_at_once", 0)]},
+    9: {"Settings": [added("cron_enabled", False), added("cron_explicit_cancel", False)], "Job": [added("cron", None)]},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

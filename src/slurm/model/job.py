@@ -9,6 +9,7 @@ import msgspec
 
 from slurm.model.accounting import Usage
 from slurm.model.cpu_set import CpuSet
+from slurm.model.crontab import CronEntry
 from slurm.model.ids import Gid, JobId, NodeName, StepId, Uid
 from slurm.model.request import JobRequest, PayloadRef, StepRequest
 from slurm.model.states import JobState, Reason
@@ -188,6 +189,7 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     next_step: int = 0
     steps: dict[int, Step] = msgspec.field(default_factory=dict)
     last_node_failed: str = ""
+    cron: CronEntry | None = None  # of a job that scrontab made: when it runs again
     lease: int = 0  # seconds without a heartbeat after which its slurmstepds end this attempt, as its batch host confirmed; 0: never
 
     @property

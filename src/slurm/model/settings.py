@@ -107,4 +107,6 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     fair_share_dampening: int = 1
     usage_reset_period: str = "NONE"  # PriorityUsageResetPeriod
     track_wckey: bool = False
+    cron_enabled: bool = False  # ScronParameters=enable
+    cron_explicit_cancel: bool = False  # ScronParameters=explicit_scancel: scancel ends jobs of scrontab with --cron only
     private_data: list[str] = msgspec.field(default_factory=list)  # PrivateData, in small letters

@@ -45,10 +45,10 @@ def read(script: str, name: str = "script") -> Directives:
             text = line[len("#SBATCH") :]
             if text.startswith(":"):
                 raise OptionError(f"{where}: Unexpected `:` in [{text}]", exit_code=1, fatal=True, hints=["write #SBATCH, a blank, and the options"])
-            words = list(_words(text, f"{where}: {line}"))
-            if words[:1] in (["hetjob"], ["packjob"]):
+            found_words = list(words(text, f"{where}: {line}"))
+            if found_words[:1] in (["hetjob"], ["packjob"]):
                 raise Unsupported(message="heterogeneous jobs are not supported by slurm-py yet", hints=[f"{name}: line {number}: {line}"])
-            found.given.append(Directive(number, line, words))
+            found.given.append(Directive(number, line, found_words))
         elif _is_pbs(line) and not commands:
             found.pbs.append(number)
         elif line.strip(_BLANK) and not line.lstrip(_BLANK).startswith("#"):
@@ -60,7 +60,7 @@ def _is_pbs(line: str) -> bool:
     return line.startswith("#PBS") and line[4:5] in ("", " ", "\t")
 
 
-def _words(text: str, where: str) -> Iterator[str]:
+def words(text: str, where: str) -> Iterator[str]:
     """Words between blanks; quotes and backslashes keep blanks and `#`, any other `#` begins a comment."""
     word: list[str] = []
     inside = False

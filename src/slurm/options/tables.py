@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.options.option import JOB_COMMANDS, Option
 
-COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio", "sbcast", "sgather")
+COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio", "sbcast", "sgather", "scrontab")
 """Every command whose options stand in a table."""
 
 
@@ -64,6 +64,15 @@ def rows(command: str) -> tuple[Option, ...]:
         from slurm.options.table_sprio import OPTIONS as SPRIO
 
         return SPRIO
+    return _beside(command)
+
+
+def _beside(command: str) -> tuple[Option, ...]:
+    """The options of the commands for the steps of jobs and for what happens by itself."""
+    if command == "scrontab":
+        from slurm.options.table_scrontab import OPTIONS as SCRONTAB
+
+        return SCRONTAB
     if command in ("sbcast", "sgather"):
         from slurm.options import table_sbcast
 

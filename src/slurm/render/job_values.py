@@ -177,7 +177,7 @@ GETTERS: dict[str, Getter] = {
     "CPUsPerTask": lambda job, view: str(job.request.cpus_per_task or 1),
     "cpus-per-task": lambda job, view: str(job.request.cpus_per_task or 1),
     "cpus-per-tres": lambda job, view: f"gres/gpu:{job.request.cpus_per_gpu}" if job.request.cpus_per_gpu else NONE,
-    "CronJob": _always("No"),
+    "CronJob": lambda job, view: "Yes" if job.cron is not None else "No",
     "Deadline": lambda job, view: view.moment(job.request.deadline, NONE),
     "DelayBoot": _always("0:00"),
     "Dependency": lambda job, view: dependency_text(job) or NULL,

@@ -80,7 +80,7 @@ def _request_head(job: Job, view: View) -> Record:
         "cpu_frequency_maximum": unset,
         "cpu_frequency_governor": unset,
         "cpus_per_tres": f"gres/gpu:{request.cpus_per_gpu}" if request.cpus_per_gpu else "",
-        "cron": "",
+        "cron": job.cron.spec if job.cron is not None else "",
         "deadline": number(request.deadline),
         "delay_boot": number(0),
         "dependency": values.dependency_text(job),

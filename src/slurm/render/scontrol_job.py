@@ -50,6 +50,8 @@ def _standing(job: Job, view: View, detail: bool) -> list[str]:
         (f"Requeue={int(values.requeues(job, view))} Restarts={job.restarts} BatchFlag={int(request.kind == 'batch')} "
         f"Reboot={int(request.reboot)} ExitCode={values.exit_code(job)}"),
     ]
+    if job.cron is not None:
+        lines.append(f'CronJob=Yes CrontabSpec="{job.cron.spec}"')
     if detail:
         lines.append(f"DerivedExitCode={values.derived_exit_code(job)}")
     return lines

@@ -10,11 +10,12 @@ from typing import Any
 from slurm.model import bounds
 from slurm.model.errors import SlurmError, Unsupported
 from slurm.slurmctld.controller import Controller
-from slurm.slurmctld.handlers import allocations, control, jobs, looking, priorities, reservations, steps, tokens, usage
+from slurm.slurmctld.handlers import allocations, control, crontabs, jobs, looking, priorities, reservations, steps, tokens, usage
 from slurm.slurmctld.past import QUESTION
 from slurm.slurmctld.reading import StoredPayload, read_any
 from slurm.slurmctld.relays import require_own
 from slurm.slurmctld.session import Session
+from slurm.wire import crontab_messages as k
 from slurm.wire import messages as m
 from slurm.wire import reservation_messages as r
 
@@ -39,6 +40,8 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.CreateStep: steps.on_create,
     m.CertifyUser: steps.on_certify,
     m.FinishStep: steps.on_finish,
+    k.ReadCrontab: crontabs.on_read,
+    k.WriteCrontab: crontabs.on_write,
     m.UpdateNode: control.on_update_node,
     m.UpdatePartition: control.on_update_partition,
     r.CreateReservation: reservations.on_create,
@@ -64,6 +67,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
 CHANGING: frozenset[type[m.Message]] = frozenset({
     m.SubmitJob, m.CancelJobs, m.HoldJobs, m.ReleaseJobs, m.RequeueJobs, m.UpdateJob, m.AllocateJob, m.CreateStep, m.UpdateNode,
     m.UpdatePartition, r.CreateReservation, r.UpdateReservation, r.DeleteReservation, m.Reconfigure,
+    k.WriteCrontab,
 })
 """Requests that are refused while the disk takes nothing. Those that only tell what has happened (Relinquish, FinishStep) wait for it."""
 

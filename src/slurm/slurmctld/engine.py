@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect, Tell
@@ -88,6 +88,10 @@ class Engine:
 
         IllegalTransition when one of them is not possible: those before it hold and are written, it and those behind it never were.
         """
+        return self.record_each(events, payloads=payloads)
+
+    def record_each(self, events: Iterable[Event], *, payloads: Sequence[bytes] = ()) -> asyncio.Future[None]:
+        """The same for events of which each is made when those before it hold. They are written together: all of them, or none."""
         batch = _Batch([], [], payloads, [], asyncio.get_running_loop().create_future())
         try:
             for event in events:

@@ -45,7 +45,8 @@ def group_ids(user: str, gid: int) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _groups(user: str, gid: int) -> tuple[str, ...]:
+def group_names(user: str, gid: int) -> tuple[str, ...]:
+    """The names of a user's groups, in order."""
     return tuple(sorted({group_name(each) for each in group_ids(user, gid)}))
 
 
@@ -61,7 +62,7 @@ def groups_of(uid: int) -> frozenset[int]:
 
 def forget_names() -> None:
     """Users and groups may have changed: look them up again."""
-    for cache in (user_name, group_name, group_ids, _groups, groups_of):
+    for cache in (user_name, group_name, group_ids, group_names, groups_of):
         cache.cache_clear()
 
 
@@ -70,7 +71,7 @@ def caller_of(peer: Peer) -> Caller:
     user = user_name(peer.identity.uid)
     return Caller(
         uid=Uid(peer.identity.uid), gid=Gid(peer.identity.gid), user=user, group=group_name(peer.identity.gid),
-        groups=_groups(user, peer.identity.gid), host=peer.identity.host, unelevated=peer.unelevated)
+        groups=group_names(user, peer.identity.gid), host=peer.identity.host, unelevated=peer.unelevated)
 
 
 class Session:

@@ -87,8 +87,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         select_one_task_per_core="CR_ONE_TASK_PER_CORE" in select, gres_types=conf.words("GresTypes"),
         def_mem_per_cpu=_memory(conf, "DefMemPerCPU"), def_mem_per_node=_memory(conf, "DefMemPerNode"),
         max_mem_per_cpu=_memory(conf, "MaxMemPerCPU"), max_mem_per_node=_memory(conf, "MaxMemPerNode"),
-        config_overrides="config_overrides" in conf.words("SlurmdParameters"),
-        licenses=_licenses(conf),
+        config_overrides="config_overrides" in conf.words("SlurmdParameters"), licenses=_licenses(conf),
         scheduler="builtin" if "builtin" in conf.text("SchedulerType") or scheduler("bf_interval", 0) == -1 else "backfill",
         backfill_window=scheduler("bf_window", default.backfill_window // 60) * 60,
         backfill_resolution=scheduler("bf_resolution", default.backfill_resolution),
@@ -115,8 +114,13 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         priority_decay_half_life=conf.seconds("PriorityDecayHalfLife"), fair_share_dampening=conf.number("FairShareDampeningFactor"),
         usage_reset_period=conf.text("PriorityUsageResetPeriod"), track_wckey=conf.flag("TrackWCKey") or "wckeys" in enforcement(conf.words("AccountingStorageEnforce")),
         private_data=sorted({word.lower() for word in conf.words("PrivateData")} - {"none"}),
+        cron_enabled=_cron(conf, "enable") and not _cron(conf, "disable"), cron_explicit_cancel=_cron(conf, "explicit_scancel"),
         accounting_enforce=enforcement(conf.words("AccountingStorageEnforce")), accounting=records_leave(conf),
         accounting_store=[word.lower() for word in conf.words("AccountingStoreFlags")], accounting_tres=conf.words("AccountingStorageTRES"))
+
+
+def _cron(conf: Config, word: str) -> bool:
+    return word in (one.lower() for one in conf.words("ScronParameters"))
 
 
 def prolog_flags(conf: Config) -> list[str]:

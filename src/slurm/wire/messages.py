@@ -34,6 +34,7 @@ from slurm.model.explanation import Explanation
 from slurm.model.priority import JobPriority, ShareNow
 from slurm.model.request import BatchPayload, JobRequest, StepRequest
 from slurm.model.statistics import Statistics
+from slurm.wire.crontab_messages import CrontabRead, CrontabWritten, ReadCrontab, WriteCrontab
 from slurm.wire.message import Changes
 from slurm.wire.message import Message as Message
 from slurm.wire.reservation_messages import CreateReservation, DeleteReservation, ReservationMade, UpdateReservation
@@ -307,6 +308,7 @@ class CancelJobs(Message):
     batch: bool = False
     full: bool = False
     hurry: bool = False
+    cron: bool = False  # jobs of scrontab too, where ScronParameters=explicit_scancel keeps them
 
 
 class Cancelled(Message):
@@ -583,9 +585,9 @@ Request = (
     | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation | UpdateReservation | DeleteReservation
     | Ping | MakeToken | Reconfigure | Shutdown | Quiesce | BatchScript
     | ListJobs | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics
-    | ListShares | ListPriorities
+    | ListShares | ListPriorities | ReadCrontab | WriteCrontab
 )
 Reply = (
     Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | UserToken
-    | Changed | Explained | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
+    | Changed | Explained | CrontabRead | CrontabWritten | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
 )

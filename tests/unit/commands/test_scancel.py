@@ -110,7 +110,7 @@ def test_hosts_may_stand_in_a_file(tmp_path: Path) -> None:
 
 def test_a_wrong_option_ends_with_status_1() -> None:
     assert scancel("--bogus", "1").status == 1
-    assert scancel("-c", "1").complaints == ("scancel: error: --cron is not supported by slurm-py yet: there are no scrontab jobs",)
+    assert scancel("--sibling=other", "1").complaints == ("scancel: error: --sibling is not supported by slurm-py yet: there are no federations",)
 
 
 @pytest.mark.parametrize(("words", "status"), [

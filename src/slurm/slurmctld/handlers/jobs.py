@@ -91,8 +91,8 @@ async def on_cancel(ctl: Controller, session: Session, message: m.CancelJobs) ->
     found = cancel.Outcome([], [], [], [], [])
     for part in _parts(ctl, message.filter):
         cancel.cancel(
-            ctl.cluster, part.filter, session.caller, ctl.now(), signal=message.signal, batch=message.batch, full=message.full, among=part.among,
-            outcome=found)
+            ctl.cluster, part.filter, session.caller, ctl.now(), signal=message.signal, batch=message.batch, full=message.full, cron=message.cron,
+            among=part.among, outcome=found)
         await breath.taken()
     await portions.record(ctl.engine, found.events, LATER)
     late = await _signal(ctl, [effect for effect in found.effects if isinstance(effect, Signal)])
