@@ -35,7 +35,7 @@ OPTIONS: tuple[tuple[str, list[object]], ...] = (
     ("mem_per_cpu", [100, 900]), ("mem_per_node", [0, 500, 1900]), ("gres", ["gpu:1", "gpu:a100:2"]), ("gpus", ["1", "3", "a100:1,h100:1"]),
     ("gpus_per_task", ["1"]), ("cpus_per_gpu", [2]), ("exclusive", ["node", "user"]), ("features", ["intel", "[intel|amd]", "ib*1", "[intel*1&amd*1]"]),
     ("exclude", ["cn00"]), ("nodelist", ["cn01"]), ("array", ["0-4", "0-7%2"]), ("contiguous", [True]), ("spread_job", [True]),
-    ("use_min_nodes", [True]), ("overcommit", [True]), ("oversubscribe", [True]),
+    ("use_min_nodes", [True]), ("overcommit", [True]), ("oversubscribe", [True]), ("core_spec", [0, 1, 2]), ("thread_spec", [1]),
 )
 
 
@@ -53,6 +53,9 @@ def some_nodes(chance: Random) -> list[Node]:
             f"cn{i:02d}", cpus=2 * cores * threads, memory=chance.choice([2000, 4000, 16000]), sockets=2, cores_per_socket=cores,
             threads_per_core=threads, gres=pools, position=i, weight=chance.choice([1, 1, 5]),
             features=chance.choice([["intel"], ["amd"], ["amd", "ib"]])))
+        made[-1].spec_cpus = made[-1].aside(chance.choice([0, 0, 0, 1]))
+        made[-1].spec_cores = len(made[-1].spec_cpus) // threads
+        made[-1].spec_memory = chance.choice([0, 0, 50])
     return made
 
 
@@ -104,13 +107,15 @@ def satisfied(cluster: Cluster, job: Job, allocation: Allocation) -> None:
     for share in shares:
         node = cluster.nodes[share.node]
         assert share.tasks >= 1
+        if request.core_spec is None and request.thread_spec is None:
+            assert share.cpus.isdisjoint(node.spec_cpus)
         assert share.cpu_count >= max(1, request.mincpus)
         if not request.overcommit:
             assert share.cpu_count >= share.tasks * max(1, request.cpus_per_task)
         if request.ntasks_per_node:
             assert share.tasks <= request.ntasks_per_node
         if request.mem_per_node is not None:
-            assert share.memory == (request.mem_per_node or node.memory)
+            assert share.memory == (request.mem_per_node or node.job_memory)
         elif request.mem_per_cpu and not allocation.exclusive:
             assert share.memory == request.mem_per_cpu * share.cpu_count
         if request.gpus_per_task:
@@ -124,9 +129,11 @@ def satisfied(cluster: Cluster, job: Job, allocation: Allocation) -> None:
 def test_proposals_give_what_was_asked_and_nothing_twice(seed: int) -> None:
     chance = Random(seed)
     made = some_nodes(chance)
-    rules = Settings(select_unit=chance.choice(["core", "core", "cpu", "socket"]), def_mem_per_cpu=10, gres_types=["gpu"], requeue_delay=0)
+    rules = Settings(select_unit=chance.choice(["core", "core", "cpu", "socket"]), def_mem_per_cpu=10, gres_types=["gpu"], requeue_delay=0,
+                     spec_usage=chance.random() < 0.5)
     sharing = chance.choice(["NO", "NO", "YES:2", "FORCE:2"])
-    c = b.build(made, [b.partition("debug", made, default=True, oversubscribe=sharing)], rules)
+    c = b.build(made, [b.partition("debug", made, default=True, oversubscribe=sharing, max_cpus_per_socket=chance.choice([-1, -1, 2]),
+                                   select_type=chance.choice(["", "", "CR_SOCKET_MEMORY"]))], rules)
     now = b.T0
     for i in range(12):
         submit(c, some_request(chance), chance.choice([b.ALICE, b.BOB]))
@@ -191,8 +198,9 @@ def test_the_board_never_promises_less_than_a_node_has(seed: int) -> None:
     made = some_nodes(chance)
     rules = Settings(select_unit=chance.choice(["core", "cpu", "socket"]), def_mem_per_cpu=10, gres_types=["gpu"])
     for node in made:
-        node.cpus_used = CpuSet(chance.randrange(1 << node.cpus))
-        node.memory_used = chance.randint(0, node.memory)
+        node.cpus_used = CpuSet(chance.randrange(1 << node.cpus) & node.job_cpus)
+        node.jobs = {b.JobId(1)} if node.cpus_used else set()
+        node.memory_used = chance.randint(0, node.job_memory)
         node.gres_used = {"gpu": CpuSet(chance.randrange(8))}
     board = Board(made, rules)
     for _ in range(20):

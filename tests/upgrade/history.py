@@ -51,7 +51,7 @@ def begin(c: Cluster) -> None:
     """A first half, after which the kept journals have a snapshot."""
     rules = b.Settings(
         cluster_name="kept", def_mem_per_cpu=500, gres_types=["gpu"], min_job_age=300, requeue_delay=30, return_to_service=2, config_overrides=True,
-        max_array_size=10001, requeue_exit=[42], kill_on_invalid_dep=True, cascade_at_once=100, backfill_max_user=7, backfill_reservations=3, licenses={"matlab": 4})
+        max_array_size=10001, job_defaults="DefCpuPerGPU=2", spec_usage=True, requeue_exit=[42], kill_on_invalid_dep=True, cascade_at_once=100, backfill_max_user=7, backfill_reservations=3, licenses={"matlab": 4})
     gpu = [node for node in NODES if node.gres]
     c.apply(e.Configured(at=b.T0, settings=rules, nodes=NODES, partitions=[
         b.partition("debug", NODES, default=True, nodes_text="ALL", max_time=86400, default_time=600), b.partition("gpu", gpu, priority_tier=5, position=1)]))
@@ -119,6 +119,7 @@ def go_on(c: Cluster) -> None:
     reservations_of(c)
     since_version_8(c)
     since_version_10(c)
+    since_version_11(c)
 
 
 def since_version_2(c: Cluster) -> None:
@@ -219,6 +220,18 @@ def since_version_10(c: Cluster) -> None:
     b.start(c, one, "cn04", at=b.T0 + 901)
     b.finish(c, one, at=b.T0 + 902)
     c.apply(e.CronPlanned(at=b.T0 + 903, job=one.id, moment=b.T0 + 1200))
+
+
+def since_version_11(c: Cluster) -> None:
+    """Nodes that set cores and memory aside, a partition with sockets of its own, jobs that say how much they leave to the system."""
+    nodes = [msgspec.structs.replace(node, spec_cores=1, spec_cpus=CpuSet.of([15]), spec_memory=500) for node in NODES]
+    partitions = [msgspec.structs.replace(one, select_type="CR_SOCKET", job_defaults="DefMemPerGPU=900") for one in c.partitions.values()]
+    c.apply(e.Configured(at=b.T0 + 950, settings=c.settings, nodes=nodes, partitions=partitions, may_run=True))
+    for name, asked in (("sparing", {"core_spec": 1}), ("sparing threads", {"thread_spec": 2})):
+        one = b.submit(c, name=name, at=b.T0 + 951, **asked)
+        c.apply(e.Cancelled(at=b.T0 + 952, job=one.id, by=b.ROOT.uid))
+    whole = [msgspec.structs.replace(one, select_type="") for one in c.partitions.values()]
+    c.apply(e.Configured(at=b.T0 + 953, settings=c.settings, nodes=nodes, partitions=whole, may_run=True))
 
 
 def _changes(fields: dict[str, object]) -> dict[str, object]:

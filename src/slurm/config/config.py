@@ -18,7 +18,7 @@ from slurm.config.cgroup import CgroupConf, read_cgroup
 from slurm.config.gres import MAX_GPUS, GresDevice, devices_of, read_gres, read_wanted
 from slurm.config.keys import Keys, find_conf, opener_of, read_file
 from slurm.config.nodes import NodeConf, read_node_sets, read_nodes
-from slurm.config.partitions import PartitionConf, read_partitions
+from slurm.config.partitions import PartitionConf, merged_defaults, read_partitions
 from slurm.config.reader import Entry, Opener, Origin, Problem, Record, read
 from slurm.config.standings import warnings_of
 
@@ -70,6 +70,12 @@ class Config(Keys):
     def devices(self, name: str) -> list[GresDevice]:
         """The devices behind the Gres= of the node of that name; KeyError where there is no such node."""
         return devices_of(self.nodes_by_name[name], self.gres_lines, [])
+
+    @property
+    def job_defaults(self) -> str:
+        """What jobs get for each GPU where their partition says nothing: JobDefaults, DefCpuPerGPU and DefMemPerGPU together."""
+        one, other = (self.number(key) if self.written(key) else None for key in ("DefCpuPerGPU", "DefMemPerGPU"))
+        return merged_defaults(self.text("JobDefaults"), one, other)
 
     @property
     def uses_cgroups(self) -> bool:

@@ -15,7 +15,10 @@ from slurm.notation.errors import NotationError
 
 
 class NodeConf(NamedTuple):
-    """One node of slurm.conf. Memory and disk MB; `sockets` are all of the node's; `gres` as written ("gpu:a100:2")."""
+    """One node of slurm.conf. Memory and disk MB; `sockets` are all of the node's; `gres` as written ("gpu:a100:2").
+
+    Set aside for the system are `core_spec` cores, or those of the CPUs `cpu_spec`, and `mem_spec` MB.
+    """
 
     name: str
     addr: str
@@ -34,6 +37,9 @@ class NodeConf(NamedTuple):
     gres: str
     state: str
     reason: str
+    core_spec: int
+    cpu_spec: list[int]
+    mem_spec: int
     origin: Origin
 
 
@@ -177,11 +183,30 @@ def _nodes_of(record: Record, line: Settled, port: int, problems: list[Problem],
     memory, disk, weight = line.number("RealMemory"), line.number("TmpDisk"), line.number("Weight")
     state, reason, gres = line.text("State"), line.text("Reason"), line.text("Gres")
     features = line.words("Features")
+    core_spec, cpu_spec, mem_spec = _set_aside(line, (sockets * cores, cpus, memory), problems, origin)
     return [
         NodeConf(name, address, hostname, bcast, own_port, cpus, boards, sockets, cores, threads, memory, disk, weight, features, gres,
-                 "UNKNOWN" if state == "IDLE" else state, reason, origin)
+                 "UNKNOWN" if state == "IDLE" else state, reason, core_spec, cpu_spec, mem_spec, origin)
         for name, address, hostname, bcast, own_port in zip(names, addresses, hostnames, broadcast, ports, strict=True)
     ]
+
+
+def _set_aside(line: Settled, has: tuple[int, int, int], problems: list[Problem], origin: Origin) -> tuple[int, list[int], int]:
+    """CoreSpecCount, the CPUs of CpuSpecList, MemSpecLimit; `has`: cores, CPUs and memory of the node, of which something must be left for jobs."""
+    cores, cpus, memory = has
+    count, text, limit = line.number("CoreSpecCount"), line.text("CpuSpecList"), line.number("MemSpecLimit")
+    listed = values.read_cores(text) if text else []
+    if count and listed:
+        problems.append(Problem(origin, f"CoreSpecCount={count} and CpuSpecList={text} of one node", "write one of both"))
+    elif count >= cores > 0 and count:
+        problems.append(Problem(origin, f"CoreSpecCount={count} leaves no core for jobs", f"the node has {cores} cores"))
+    elif listed and (max(listed) >= cpus or len(set(listed)) >= cpus):
+        problems.append(Problem(origin, f"CpuSpecList={text} are not some of the node's CPUs", f"it has the CPUs 0-{cpus - 1}, and jobs need one"))
+    elif limit and limit >= memory:
+        problems.append(Problem(origin, f"MemSpecLimit={limit} leaves no memory for jobs", f"RealMemory is {memory}"))
+    else:
+        return count, listed, limit
+    return 0, [], 0
 
 
 def _dealt(key: str, line: Settled, names: list[str], default: list[str], problems: list[Problem], origin: Origin) -> list[str]:

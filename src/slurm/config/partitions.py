@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from slurm.config.nodes import NodeConf, Settled, expand, settle, unknown_node
 from slurm.config.reader import Origin, Problem, Record
+from slurm.notation import job_defaults
 
 
 class PartitionConf(NamedTuple):
@@ -34,8 +35,6 @@ class PartitionConf(NamedTuple):
     def_mem_per_node: int | None
     max_mem_per_cpu: int | None
     max_mem_per_node: int | None
-    def_mem_per_gpu: int | None
-    def_cpu_per_gpu: int | None
     allow_groups: str
     allow_accounts: str
     deny_accounts: str
@@ -57,6 +56,7 @@ class PartitionConf(NamedTuple):
     preempt_mode: str
     tres_billing_weights: str
     job_defaults: str
+    select_type: str
     origin: Origin
 
 
@@ -112,7 +112,6 @@ def _partition(name: str, line: Settled, members: list[str], disable_root_jobs: 
         max_cpus_per_node=line.number("MaxCPUsPerNode"), max_cpus_per_socket=line.number("MaxCPUsPerSocket"),
         def_mem_per_cpu=line.maybe("DefMemPerCPU"), def_mem_per_node=line.maybe("DefMemPerNode"),
         max_mem_per_cpu=line.maybe("MaxMemPerCPU"), max_mem_per_node=line.maybe("MaxMemPerNode"),
-        def_mem_per_gpu=line.maybe("DefMemPerGPU"), def_cpu_per_gpu=line.maybe("DefCpuPerGPU"),
         allow_groups=line.text("AllowGroups"), allow_accounts=line.text("AllowAccounts"), deny_accounts=line.text("DenyAccounts"),
         allow_qos=line.text("AllowQos"), deny_qos=line.text("DenyQos"), alloc_nodes=line.text("AllocNodes"),
         alternate=line.text("Alternate"), qos=line.text("QOS"),
@@ -120,9 +119,20 @@ def _partition(name: str, line: Settled, members: list[str], disable_root_jobs: 
         oversubscribe=line.text("OverSubscribe"), exclusive_user=line.flag("ExclusiveUser"), hidden=line.flag("Hidden"),
         root_only=line.flag("RootOnly"), disable_root_jobs=line.flag("DisableRootJobs") if "DisableRootJobs" in line.read else disable_root_jobs,
         req_resv=line.flag("ReqResv"), lln=line.flag("LLN"), grace_time=line.number("GraceTime"), preempt_mode=line.text("PreemptMode"),
-        tres_billing_weights=line.text("TRESBillingWeights"), job_defaults=line.text("JobDefaults"), origin=origin,
+        tres_billing_weights=line.text("TRESBillingWeights"), job_defaults=_job_defaults(line),
+        select_type="" if line.text("SelectTypeParameters") == "NONE" else line.text("SelectTypeParameters"), origin=origin,
     )
 
 
 def _number_or(line: Settled, key: str, otherwise: int | None) -> int:
     return line.number(key) if key in line.read or otherwise is None else otherwise
+
+
+def _job_defaults(line: Settled) -> str:
+    return merged_defaults(line.text("JobDefaults"), line.maybe("DefCpuPerGPU"), line.maybe("DefMemPerGPU"))
+
+
+def merged_defaults(written: str, cpus: int | None, memory: int | None) -> str:
+    """JobDefaults with DefCpuPerGPU and DefMemPerGPU, which may stand by themselves."""
+    both = job_defaults.parse(written)
+    return job_defaults.JobDefaults(both.cpus_per_gpu if cpus is None else cpus, both.mem_per_gpu if memory is None else memory).show()

@@ -12,14 +12,14 @@ NodeHostname | hosts | | yes |
 NodeAddr | hosts | | yes |
 BcastAddr | hosts | | later | sbcast goes the way of every step
 Boards | int | 1 | yes |
-CoreSpecCount | int | 0 | later | no cores are set aside
+CoreSpecCount | int | 0 | yes |
 CoresPerSocket | int | 1 | yes |
 CpuBind | choice:none,socket,ldom,core,thread | none | later | tasks are not bound to CPUs
 CPUs | int | | yes |
-CpuSpecList | text | | later | no cores are set aside
+CpuSpecList | cores | | yes |
 Features | list | | yes |
 Gres | text | | yes |
-MemSpecLimit | mb | 0 | later | no memory is set aside
+MemSpecLimit | mb | 0 | yes |
 Parameters | list | | later | node parameters are not known
 Port | ports | | yes |
 RealMemory | mb | 1 | yes |
@@ -38,17 +38,17 @@ Weight | int | 1 | yes |
 
 PARTITION = """
 PartitionName | text | | yes |
-AllocNodes | text | ALL | later | jobs may be submitted from any node
+AllocNodes | text | ALL | yes |
 AllowAccounts | list | ALL | yes |
 AllowGroups | list | ALL | yes |
 AllowQos | list | ALL | yes |
-Alternate | text | | later | jobs wait for the partition they asked for
+Alternate | text | | yes |
 CpuBind | choice:none,socket,ldom,core,thread | none | later | tasks are not bound to CPUs
 Default | yesno | NO | yes |
 DefaultTime | span | | yes |
-DefCpuPerGPU | int | | later | CPUs are not derived from GPUs
+DefCpuPerGPU | int | | yes |
 DefMemPerCPU | mb | | yes |
-DefMemPerGPU | mb | | later | memory is not derived from GPUs
+DefMemPerGPU | mb | | yes |
 DefMemPerNode | mb | | yes |
 DenyAccounts | list | | yes |
 DenyQos | list | | yes |
@@ -57,10 +57,10 @@ ExclusiveTopo | yesno | NO | later | every node is as near as any other
 ExclusiveUser | yesno | NO | yes |
 GraceTime | bare | 0 | later | no job is preempted
 Hidden | yesno | NO | yes |
-JobDefaults | list | | later | CPUs and memory are not derived from GPUs
+JobDefaults | jobdefaults | | yes |
 LLN | yesno | NO | yes |
 MaxCPUsPerNode | count | UNLIMITED | yes |
-MaxCPUsPerSocket | count | UNLIMITED | later | the limit is not checked
+MaxCPUsPerSocket | count | UNLIMITED | yes |
 MaxMemPerCPU | mb | | yes |
 MaxMemPerNode | mb | | yes |
 MaxNodes | count | UNLIMITED | yes |
@@ -78,7 +78,7 @@ QOS | text | | yes |
 ReqResv | yesno | NO | yes |
 ResumeTimeout | bare | | later | nodes are not powered up and down
 RootOnly | yesno | NO | yes |
-SelectTypeParameters | uplist | | later | the cluster's SelectTypeParameters hold
+SelectTypeParameters | choice:NONE,CR_CORE,CR_CORE_MEMORY,CR_SOCKET,CR_SOCKET_MEMORY | NONE | yes |
 State | choice:UP,DOWN,DRAIN,INACTIVE | UP | yes |
 SuspendTime | bare | | later | nodes are not powered up and down
 SuspendTimeout | bare | | later | nodes are not powered up and down

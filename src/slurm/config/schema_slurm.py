@@ -24,7 +24,7 @@ AcctGatherFilesystemType | plugin | | later | filesystem traffic is not measured
 AcctGatherInterconnectType | plugin | | later | network traffic is not measured
 AcctGatherNodeFreq | sec | 0 | ok | a node's energy is read with its steps' usage; nodes that run nothing are not measured
 AcctGatherProfileType | plugin | | later | no time series of jobs are kept (HDF5, InfluxDB); their sums and peaks are, and sstat tells of now
-AllowSpecResourcesUsage | yesno | no | later | core specialization is not carried out
+AllowSpecResourcesUsage | yesno | no | yes |
 AuthAltTypes | list | | yes |
 AuthAltParameters | list | | yes |
 AuthInfo | list | | yes |
@@ -81,7 +81,7 @@ JobCompPass | text | | yes |
 JobCompPort | int | 0 | yes |
 JobCompType | plugin | | yes |
 JobCompUser | text | root | yes |
-JobDefaults | list | | later | CPUs and memory are not derived from GPUs
+JobDefaults | jobdefaults | | yes |
 JobFileAppend | bit | 0 | yes |
 JobRequeue | bit | 1 | yes |
 JobSubmitPlugins | list | | yes |
@@ -243,7 +243,7 @@ BackupController | text | | later | there is one controller
 CacheGroups | text | | old | groups are always looked up anew after a while
 CheckpointType | text | | old | Slurm has no checkpoints any more
 ControlAddr | text | | yes |
-CoreSpecPlugin | plugin | | later | core specialization is not carried out
+CoreSpecPlugin | plugin | | ok | slurmctld sets the cores aside, whatever is written here
 CryptoType | text | | old | CredType took its place
 DefaultStorageHost | text | | old | AccountingStorageHost took its place
 DefaultStorageLoc | text | | old | slurmdbd.conf names the database
@@ -251,8 +251,8 @@ DefaultStoragePass | text | | old | AccountingStoragePass took its place
 DefaultStoragePort | text | | old | AccountingStoragePort took its place
 DefaultStorageType | text | | old | AccountingStorageType took its place
 DefaultStorageUser | text | | old | AccountingStorageUser took its place
-DefCpuPerGPU | int | | later | CPUs are not derived from GPUs
-DefMemPerGPU | mb | 0 | later | memory is not derived from GPUs
+DefCpuPerGPU | int | | yes |
+DefMemPerGPU | mb | | yes |
 DefMemPerNode | mb | 0 | yes |
 DynAllocPort | text | | old | Slurm has no such port any more
 DynAllocTimeout | text | | old | Slurm has no such port any more
@@ -325,7 +325,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
             "bf_max_job_user", "bf_max_job_user_part", "bf_max_time", "bf_min_age_reserve", "bf_min_prio_reserve", "bf_one_resv_per_job", "bf_resolution",
             "bf_window", "default_queue_depth", "kill_invalid_depend", "max_sched_time", "max_script_size", "max_submit_line_size",
             "nohold_on_prolog_fail", "partition_job_depth",
-            "sched_interval", "sched_max_job_start", "sched_min_interval"), "yes"),
+            "sched_interval", "sched_max_job_start", "sched_min_interval", "spec_cores_first"), "yes"),
         **dict.fromkeys((
             "batch_sched_delay", "bf_busy_nodes", "bf_continue", "bf_node_space_size", "bf_window_linear", "bf_yield_interval", "bf_yield_sleep",
             "build_queue_timeout", "defer", "max_rpc_cnt"), "ok"),

@@ -46,7 +46,9 @@ def pairs(conf: Config, live: Mapping[str, str], uid_of: Callable[[str], int | N
     for row in section("slurm.conf"):
         if not row.shown:
             continue
-        if row.name in _WHEN_SET:
+        if row.name == "JobDefaults":
+            shown.append((row.name, conf.job_defaults or "(null)"))
+        elif row.name in _WHEN_SET:
             shown.append(_memory(conf, row.name))
         elif row.kind == "host":
             shown.extend((f"{row.name}[{rank}]", f"{each.host}({each.addr})" if each.addr != each.host else each.host)

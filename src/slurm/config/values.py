@@ -177,6 +177,11 @@ def _hosts(text: str) -> str:
     return text
 
 
+def _job_defaults(text: str) -> str | None:
+    from slurm.notation import job_defaults  # here: commands read no such key, and would pay for it
+    return job_defaults.parse(text).show() or None
+
+
 def _cores(text: str) -> str:
     read_cores(text)
     return text
@@ -208,6 +213,6 @@ READERS: dict[str, Callable[[str], Value]] = {
     "text": _text, "weights": _weights, "plugin": _plugin, "plugins": _plugins, "list": _list, "tres": _list, "upper": _upper, "uplist": _upper_list,
     "int": _int, "count": _count, "number": _number, "bit": _yesno, "yesno": _yesno, "sec": _seconds, "bare": _seconds,
     "usec": _int, "percent": _int, "portion": _portion, "rate": _int, "min": _minutes, "span": _span, "age": _age, "mb": _mb, "level": _level, "port": _port, "ports": _ports,
-    "hosts": _hosts, "files": _text, "cores": _cores, "share": _share, "user": _text, "host": _text, "live": _text,
+    "hosts": _hosts, "files": _text, "cores": _cores, "jobdefaults": _job_defaults, "share": _share, "user": _text, "host": _text, "live": _text,
 }
 """Kind of value (besides "choice", which needs its row) → the function that reads it."""

@@ -56,6 +56,11 @@ def _forbidden(draft: Draft, partition: Partition) -> str:
         return "only root may use it (RootOnly)"
     if caller.uid != 0 and not partition_access.is_listed(partition.allow_groups, *caller.groups, caller.group):
         return f"it is for the groups {partition.allow_groups} (AllowGroups), you are in {', '.join(caller.groups) or caller.group}"
+    if not partition_access.is_open(partition.alloc_nodes):
+        here = caller.host or request.submit_host
+        names = resolving.hosts(draft.state, partition.alloc_nodes)
+        if here not in names and here.partition(".")[0] not in names:
+            return f"jobs for it are submitted on {partition.alloc_nodes} (AllocNodes), not on {here or 'an unknown machine'}"
     return partition_access.forbidden(request, partition)
 
 

@@ -10,8 +10,9 @@ from slurm.core.rights import is_operator
 from slurm.model.errors import InvalidRequest, NotationError
 from slurm.model.job import ArrayPart
 from slurm.model.partition import Partition
+from slurm.model.request import JobRequest
 from slurm.notation import array as arrays
-from slurm.notation import gres, hostlist
+from slurm.notation import gres, hostlist, job_defaults
 
 
 def name(draft: Draft) -> None:
@@ -30,6 +31,20 @@ def partitions(draft: Draft) -> None:
             raise InvalidRequest("ESLURM_DEFAULT_PARTITION_NOT_SET", hints=_valid_partitions(draft))
     names = list(dict.fromkeys(word for word in draft.request.partition.split(",") if word)) or [draft.request.partition]
     draft.partitions = [_partition(draft, word) for word in names]
+    draft.request.partition = ",".join(partition.name for partition in draft.partitions)
+
+
+def alternate(draft: Draft) -> None:
+    """A partition that is DRAIN or INACTIVE gives way to its Alternate, where that is another that is there."""
+    state = draft.state
+    for place, partition in enumerate(draft.partitions):
+        seen = {partition.name}
+        while partition.state in ("DRAIN", "INACTIVE") and partition.alternate in state.partitions and partition.alternate not in seen:
+            partition = state.partitions[partition.alternate]
+            seen.add(partition.name)
+        if partition.state not in ("DRAIN", "INACTIVE"):
+            draft.partitions[place] = partition
+    draft.partitions = list({partition.name: partition for partition in draft.partitions}.values())
     draft.request.partition = ",".join(partition.name for partition in draft.partitions)
 
 
@@ -103,11 +118,49 @@ def exclusive(draft: Draft) -> None:
             draft.request.exclusive = "user"
 
 
+def core_spec(draft: Draft) -> None:
+    """--core-spec and --thread-spec count only where AllowSpecResourcesUsage says so; who says how much of a node the system has gets whole nodes."""
+    request = draft.request
+    if request.core_spec is None and request.thread_spec is None:
+        return
+    if not draft.state.settings.spec_usage:
+        draft.warnings.append("--core-spec and --thread-spec change nothing here (AllowSpecResourcesUsage=NO): each node sets aside what its configuration says")
+        request.core_spec = request.thread_spec = None
+        return
+    if request.core_spec is not None:
+        request.thread_spec = None
+    request.exclusive = "node"
+
+
+def asks_gpus(request: JobRequest) -> bool:
+    """Whether a job asks for GPUs in any of the ways there are."""
+    texts = request.gpus, request.gpus_per_node, request.gpus_per_socket, request.gpus_per_task
+    return any(item.name == "gpu" for item in gres.parse(request.gres)) or any(gres.positive(gres.parse_gpus(text)) for text in texts)
+
+
+def gpu_shares(draft: Draft) -> None:
+    """DefCpuPerGPU and DefMemPerGPU, the partition's before the cluster's, for jobs with GPUs that do not say how many CPUs and how much memory."""
+    request, settings = draft.request, draft.state.settings
+    own, general = draft.partitions[0].job_defaults, settings.job_defaults
+    if not (own or general) or not asks_gpus(request):
+        return
+    first, second = job_defaults.parse(own), job_defaults.parse(general)
+    if not request.cpus_per_task and not request.cpus_per_gpu:
+        request.cpus_per_gpu = (second.cpus_per_gpu if first.cpus_per_gpu is None else first.cpus_per_gpu) or 0
+    if _gives_memory(draft) and (request.mem_per_node, request.mem_per_cpu, request.mem_per_gpu) == (None, None, None):
+        request.mem_per_gpu = (second.mem_per_gpu if first.mem_per_gpu is None else first.mem_per_gpu) or None
+
+
+def _gives_memory(draft: Draft) -> bool:
+    """Whether a job's memory is given out in one of its partitions."""
+    return any(partition.selects(draft.state.settings)[1] for partition in draft.partitions)
+
+
 def memory(draft: Draft) -> None:
     """DefMemPerCPU and DefMemPerNode, the partition's before the cluster's; without either a job takes a node's whole memory."""
     request, settings = draft.request, draft.state.settings
     asked = (request.mem_per_node, request.mem_per_cpu, request.mem_per_gpu)
-    if not settings.select_memory or any(amount is not None for amount in asked):
+    if not _gives_memory(draft) or any(amount is not None for amount in asked):
         return
     for giver in (draft.partitions[0], settings):
         if giver.def_mem_per_cpu:
@@ -170,4 +223,5 @@ def files(draft: Draft) -> None:
 
 
 STEPS: tuple[Callable[[Draft], None], ...] = (
-    name, files, entitlement.account, partitions, entitlement.association, entitlement.qos, entitlement.wckey, array, dependency, host_texts, nodes, generic_resources, exclusive, memory, memory_per_cpu, time_limit, begin, nice)
+    name, files, entitlement.account, partitions, alternate, entitlement.association, entitlement.qos, entitlement.wckey, array, dependency, host_texts, nodes,
+    generic_resources, exclusive, core_spec, gpu_shares, memory, memory_per_cpu, time_limit, begin, nice)

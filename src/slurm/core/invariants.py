@@ -92,7 +92,7 @@ def _node(state: ClusterState, node: Node, jobs: list[Job]) -> Iterator[str]:
             gres[kind] = gres.get(kind, NOTHING) | devices
     if cpus != node.cpus_used or cpus.end > node.cpus:
         yield f"{node.name} counts CPUs {node.cpus_used}, its jobs hold {cpus}"
-    if memory != node.memory_used or (memory > node.memory and state.settings.select_memory):
+    if memory != node.memory_used or (memory > node.job_memory and state.settings.select_memory):
         yield f"{node.name} counts {node.memory_used} MB, its jobs hold {memory}"
     if {kind: held for kind, held in gres.items() if held} != {kind: held for kind, held in node.gres_used.items() if held}:
         yield f"{node.name} counts {node.gres_used}, its jobs hold {gres}"

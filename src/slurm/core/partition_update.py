@@ -10,7 +10,7 @@ from slurm.core.rights import require_administrator
 from slurm.core.state import ClusterState
 from slurm.model.bounds import whole
 from slurm.model.errors import InvalidRequest, NotFound
-from slurm.notation import duration, tres
+from slurm.notation import duration, job_defaults, tres
 
 Read = Callable[[ClusterState, str], dict[str, object]]
 
@@ -113,17 +113,36 @@ def _qos(state: ClusterState, text: str) -> dict[str, object]:
     return {"qos": text}
 
 
+def _job_defaults(state: ClusterState, text: str) -> dict[str, object]:
+    return {"job_defaults": job_defaults.parse(text).show()}
+
+
+def _alternate(state: ClusterState, text: str) -> dict[str, object]:
+    if text in ("", "(null)", "NONE"):
+        return {"alternate": ""}
+    if text not in state.partitions:
+        raise InvalidRequest("ESLURM_INVALID_PARTITION_NAME", hints=[*resolving.meant(text, state.partitions), "an Alternate is another partition"])
+    return {"alternate": text}
+
+
+def _alloc_nodes(state: ClusterState, text: str) -> dict[str, object]:
+    if text.upper() in ("", "ALL", "(NULL)"):
+        return {"alloc_nodes": "ALL"}
+    resolving.hosts(state, text)
+    return {"alloc_nodes": text}
+
+
 KEYS: dict[str, Read] = {
     "state": _state, "nodes": _nodes, "default": _yes_no("default"), "maxtime": _duration("max_time"),
     "defaulttime": _duration("default_time", none=None), "maxnodes": _bounded("max_nodes"), "minnodes": _number("min_nodes"),
     "maxcpuspernode": _bounded("max_cpus_per_node"), "maxcpuspersocket": _bounded("max_cpus_per_socket"),
     "allowgroups": _listed("allow_groups"), "allowaccounts": _listed("allow_accounts"), "denyaccounts": _text("deny_accounts"),
-    "allowqos": _listed("allow_qos"), "denyqos": _text("deny_qos"), "allocnodes": _listed("alloc_nodes"), "alternate": _text("alternate"),
+    "allowqos": _listed("allow_qos"), "denyqos": _text("deny_qos"), "allocnodes": _alloc_nodes, "alternate": _alternate,
     "qos": _qos, "hidden": _yes_no("hidden"), "rootonly": _yes_no("root_only"), "disablerootjobs": _yes_no("disable_root_jobs"),
     "reqresv": _yes_no("req_resv"), "lln": _yes_no("lln"), "prioritytier": _number("priority_tier"),
     "priorityjobfactor": _number("priority_job_factor"), "gracetime": _number("grace_time"), "oversubscribe": _oversubscribe,
     "shared": _oversubscribe, "exclusiveuser": _exclusive_user, "overtimelimit": _seconds("over_time_limit"),
     "defmempercpu": _memory("def_mem_per_cpu"), "defmempernode": _memory("def_mem_per_node"),
     "maxmempercpu": _memory("max_mem_per_cpu"), "maxmempernode": _memory("max_mem_per_node"),
-    "tresbillingweights": _weights, "jobdefaults": _text("job_defaults"),
+    "tresbillingweights": _weights, "jobdefaults": _job_defaults,
 }

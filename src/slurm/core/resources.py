@@ -95,9 +95,11 @@ def _refused(node: Node, job: Job, share: NodeShare, exclusive: bool, sharing: b
         return f"node {node.name} belongs to another user's exclusive job"
     if share.cpus.end > node.cpus or not share.cpus:
         return f"node {node.name} has {node.cpus} CPUs, not those that were proposed"
+    if job.request.core_spec is None and job.request.thread_spec is None and not share.cpus.isdisjoint(node.spec_cpus):
+        return f"CPUs of node {node.name} are set aside for the system now"
     if not sharing and not share.cpus.isdisjoint(node.cpus_used):
         return f"CPUs of node {node.name} were taken meanwhile"
-    if share.memory + node.memory_used > node.memory:
+    if share.memory + node.memory_used > node.job_memory:
         return f"memory of node {node.name} was taken meanwhile"
     for name, devices in share.gres.items():
         if not devices <= node.devices(name) - node.gres_used.get(name, NOTHING):

@@ -58,12 +58,14 @@ def min_cpus(job: Job) -> int:
 
 
 def memory_rule(scene: Scene, job: Job) -> tuple[int, bool]:
-    """(MB, whether for each CPU) asked for or given by default; the MB are for each node otherwise."""
+    """(MB, whether for each CPU) asked for or given by default; the MB are for each node otherwise, 0 where each GPU brings its own."""
     request = job.request
     if request.mem_per_node is not None:
         return request.mem_per_node, False
     if request.mem_per_cpu is not None:
         return request.mem_per_cpu, True
+    if request.mem_per_gpu is not None:
+        return 0, False
     for source in (scene.partitions.get(job.partition), scene.settings):
         if source is not None and source.def_mem_per_cpu is not None:
             return source.def_mem_per_cpu, True
@@ -85,6 +87,8 @@ def requested(scene: Scene, job: Job) -> dict[str, int]:
         _add(amounts, item.name, item.type, item.count, tracked)
     for item in gres.parse_gpus(job.request.gpus_per_task):
         _add(amounts, item.name, item.type, item.count * tasks(job), tracked)
+    if job.request.mem_per_gpu is not None:
+        amounts["mem"] = job.request.mem_per_gpu * amounts.get("gres/gpu", 0)
     if job.request.licenses and tracked:
         _add_licenses(amounts, dict(licenses.parse(job.request.licenses)[0]), tracked)
     return _billed(scene, job.partition.partition(",")[0], amounts)
@@ -104,11 +108,11 @@ def configured(nodes: Iterable[Node], *, with_nodes: bool = True) -> dict[str, i
     """Trackable resources that nodes have."""
     amounts: dict[str, int] = {}
     for node in nodes:
-        amounts["cpu"] = amounts.get("cpu", 0) + node.cpus
+        amounts["cpu"] = amounts.get("cpu", 0) + node.job_cpu_count
         amounts["mem"] = amounts.get("mem", 0) + node.memory
         if with_nodes:
             amounts["node"] = amounts.get("node", 0) + 1
-        amounts["billing"] = amounts.get("billing", 0) + node.cpus
+        amounts["billing"] = amounts.get("billing", 0) + node.job_cpu_count
         for pool in node.gres:
             amounts[f"gres/{pool.name}"] = amounts.get(f"gres/{pool.name}", 0) + pool.count
     return amounts
@@ -131,7 +135,7 @@ def of_shares(scene: Scene, shares: Iterable[NodeShare]) -> dict[str, int]:
 
 def of_node(scene: Scene, node: Node) -> dict[str, int]:
     """What a node has by configuration."""
-    amounts = {"cpu": node.cpus, "mem": node.memory, "billing": node.cpus}
+    amounts = {"cpu": node.job_cpu_count, "mem": node.memory, "billing": node.job_cpu_count}
     for pool in node.gres:
         _add(amounts, pool.name, pool.type, pool.count, scene.settings.accounting_tres)
     return amounts

@@ -22,10 +22,11 @@ from slurm.model.job import Job
 from slurm.model.request import JobRequest
 
 _RECHECKS: tuple[tuple[frozenset[str], tuple[Callable[[Draft], None], ...]], ...] = (
-    (frozenset({"partition"}), (checks.partition_open, checks.partition_rights)),
+    (frozenset({"partition"}), (completion.alternate, checks.partition_open, checks.partition_rights)),
     (frozenset({"gres"}), (completion.generic_resources, checks.resource_names)),
     (frozenset({"nodelist", "exclude", "partition"}), (completion.host_texts, completion.nodes, checks.node_names)),
     (frozenset({"features"}), (checks.constraints,)),
+    (frozenset({"core_spec", "thread_spec"}), (completion.core_spec,)),
     (frozenset({"licenses"}), (checks.licenses,)),
     (frozenset({"nodes_min", "nodes_max", "ntasks", "mem_per_node", "partition"}), (completion.nodes, checks.counts)),
     (frozenset({"time_limit", "time_min", "deadline", "begin"}), (checks.times,)),

@@ -102,6 +102,14 @@ def _oversubscribe(state: ClusterState, job: Job, text: str, now: float) -> dict
     return {"oversubscribe": bool(_flag("oversubscribe")(state, job, text, now)["oversubscribe"]), "exclusive": ""}
 
 
+def _core_spec(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:
+    return {"core_spec": None if text == "*" else whole(text), "thread_spec": None}
+
+
+def _thread_spec(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:
+    return {"thread_spec": None if text == "*" else whole(text), "core_spec": None}
+
+
 _ROWS: tuple[Key, ...] = (
     Key("TimeLimit", _time_limit, waiting=False), Key("TimeMin", _time_min), Key("StartTime", _begin), Key("EligibleTime", _begin),
     Key("Deadline", _deadline), Key("JobName", _text("name"), waiting=False), Key("Name", _text("name"), waiting=False),
@@ -113,7 +121,7 @@ _ROWS: tuple[Key, ...] = (
     Key("ReservationName", _text("reservation")), Key("Reservation", _text("reservation")),
     Key("NumTasks", _number("ntasks", 1)), Key("CPUsPerTask", _number("cpus_per_task", 1)), Key("CPUs/Task", _number("cpus_per_task", 1)),
     Key("MinCPUsNode", _number("mincpus")), Key("MinMemoryNode", _memory("mem_per_node")), Key("MinMemoryCPU", _memory("mem_per_cpu")),
-    Key("MinTmpDiskNode", _number("tmp_disk")), Key("Gres", _text("gres")), Key("TresPerNode", _text("gres")),
+    Key("CoreSpec", _core_spec), Key("ThreadSpec", _thread_spec), Key("MinTmpDiskNode", _number("tmp_disk")), Key("Gres", _text("gres")), Key("TresPerNode", _text("gres")),
     Key("ReqNodeList", _text("nodelist")), Key("ExcNodeList", _text("exclude")), Key("Contiguous", _flag("contiguous")),
     Key("OverSubscribe", _oversubscribe), Key("Shared", _oversubscribe), Key("Requeue", _flag("requeue"), waiting=False),
     Key("KillOnInvalidDependent", _flag("kill_on_invalid_dep")), Key("WorkDir", _text("work_dir")), Key("StdOut", _file("stdout")),

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 10
+VERSION = 11
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
   recorded_cluster:ClusterRecord|none=null half_life:float=0.0 lasting:[str]=[] usage_since:float=0.0 next_reservation:int=1
   staged:[Account|Association|Qos|User|Wckey]=[]
 Node name:str address:str="" hostname:str="" port:int=6818 boards:int=1 sockets:int=1 cores_per_socket:int=1 threads_per_core:int=1
-  cpus:int=1 memory:int=1 tmp_disk:int=0 weight:int=1 features:[str]=[] gres:[GresPool]=[] position:int=0 state:str="unknown"
+  cpus:int=1 memory:int=1 tmp_disk:int=0 weight:int=1 features:[str]=[] gres:[GresPool]=[] position:int=0 spec_cores:int=0
+  spec_cpus:bytes="" spec_memory:int=0 state:str="unknown"
   drain:bool=false responding:bool=false reason:str="" reason_user:str="" reason_uid:int=0 reason_time:float=0.0 comment:str=""
   extra:str="" registered:bool=false arch:str="" os:str="" version:str="" boot_time:float=0.0 boot_id:str="" slurmd_start_time:float=0.0
   last_busy_time:float=0.0 last_heard:float=0.0 cpu_load:float=0.0 free_memory:int=0 cpus_used:bytes="" memory_used:int=0
@@ -27,7 +28,7 @@ Partition name:str nodes:[str]=[] nodes_text:str="" default:bool=false state:str
   allow_groups:str="ALL" allow_accounts:str="ALL" deny_accounts:str="" allow_qos:str="ALL" deny_qos:str="" alloc_nodes:str="ALL"
   alternate:str="" qos:str="" priority_tier:int=1 priority_job_factor:int=1 oversubscribe:str="NO" exclusive:str="NO" hidden:bool=false
   root_only:bool=false disable_root_jobs:bool=false req_resv:bool=false lln:bool=false grace_time:int=0 preempt_mode:str=""
-  tres_billing_weights:str="" job_defaults:str="" position:int=0
+  tres_billing_weights:str="" job_defaults:str="" select_type:str="" position:int=0
 Reservation id:int name:str start:float end:float nodes:[str]=[] cpus:{str:bytes}={} cores:int=0 node_count:int=0 core_count:int=0
   partition:str="" features:str="" users:[str]=[] groups:[str]=[] members:[str]=[] accounts:[str]=[] qos:[str]=[] denied:[str]=[]
   flags:[str]=[] purge_after:int=0 max_start_delay:int=0 comment:str="" begun:bool=false idle_since:float=0.0
@@ -106,7 +107,8 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   accounting_store:[str]=[]
   accounting_tres:[str]=[] select:str="cons_tres" select_unit:str="core" select_memory:bool=true select_one_task_per_core:bool=false
   gres_types:[str]=[] def_mem_per_cpu:int|none=null def_mem_per_node:int|none=null max_mem_per_cpu:int|none=null
-  max_mem_per_node:int|none=null config_overrides:bool=false licenses:{str:int}={} scheduler:str="backfill" backfill_window:int=86400
+  max_mem_per_node:int|none=null job_defaults:str="" spec_usage:bool=false config_overrides:bool=false licenses:{str:int}={}
+  scheduler:str="backfill" backfill_window:int=86400
   backfill_resolution:int=60 backfill_max_jobs:int=10000 backfill_interval:int=30 backfill_max_user:int=0 backfill_max_partition:int=0
   backfill_max_user_partition:int=0 backfill_max_association:int=0 backfill_max_starts:int=0 backfill_max_time:int=0
   backfill_min_age:int=0 backfill_min_priority:int=0 backfill_reservations:int=1 backfill_one_reservation:bool=false
@@ -134,7 +136,8 @@ Owner uid:int gid:int user:str group:str
 JobRequest name:str="" kind:str="batch" account:str="" partition:str="" qos:str="" reservation:str="" licenses:str="" comment:str=""
   admin_comment:str="" wckey:str="" extra:str="" nodes_min:int=0 nodes_max:int=0 ntasks:int=0 cpus_per_task:int=0 ntasks_per_node:int=0
   ntasks_per_socket:int=0 ntasks_per_core:int=0 ntasks_per_gpu:int=0 mincpus:int=0 sockets_per_node:int=0 cores_per_socket:int=0
-  threads_per_core:int=0 mem_per_node:int|none=null mem_per_cpu:int|none=null mem_per_gpu:int|none=null tmp_disk:int=0 gres:str=""
+  threads_per_core:int=0 mem_per_node:int|none=null mem_per_cpu:int|none=null mem_per_gpu:int|none=null tmp_disk:int=0
+  core_spec:int|none=null thread_spec:int|none=null gres:str=""
   gpus:str="" gpus_per_node:str="" gpus_per_socket:str="" gpus_per_task:str="" gpu_bind:str="" cpus_per_gpu:int=0 features:str=""
   prefer:str="" nodelist:str="" exclude:str="" contiguous:bool=false exclusive:str="" oversubscribe:bool=false overcommit:bool=false
   spread_job:bool=false use_min_nodes:bool=false distribution:str="" time_limit:int|none=null time_min:int|none=null begin:float=0.0

@@ -78,6 +78,12 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
     },
     8: {"Settings": [added("cascade_at_once", 0)]},
     9: {"Settings": [added("cron_enabled", False), added("cron_explicit_cancel", False)], "Job": [added("cron", None)]},
+    10: {
+        "Settings": [added("job_defaults", ""), added("spec_usage", False)],
+        "Partition": [added("select_type", "")],
+        "Node": [added("spec_cores", 0), added("spec_cpus", b""), added("spec_memory", 0)],
+        "JobRequest": [added("core_spec", None), added("thread_spec", None)],
+    },
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

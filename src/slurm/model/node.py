@@ -61,6 +61,9 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
     features: list[str] = msgspec.field(default_factory=list)
     gres: list[GresPool] = msgspec.field(default_factory=list)
     position: int = 0  # order in the configuration
+    spec_cores: int = 0  # CoreSpecCount
+    spec_cpus: Cpus = NOTHING  # CPUs that are set aside for the system: those of CoreSpecCount or CpuSpecList
+    spec_memory: int = 0  # MB set aside for the system (MemSpecLimit)
 
     state: NodeState = NodeState.UNKNOWN  # UNKNOWN | IDLE | DOWN | FUTURE; allocated and mixed follow from cpus_used
     drain: bool = False
@@ -91,6 +94,43 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
     completing: set[JobId] = msgspec.field(default_factory=set)
     remains: list[Remains] = msgspec.field(default_factory=list)
     exclusive_user: int = -1  # uid that holds the node with --exclusive=user, -1: none
+
+    @property
+    def threads(self) -> int:
+        """Threads of a core that count as CPUs: one where the configuration says that a CPU is a core."""
+        return max(1, self.cpus // max(1, self.sockets * self.cores_per_socket))
+
+    @property
+    def job_cpus(self) -> int:
+        """The CPUs that are there for jobs, as bits: all but those set aside for the system."""
+        return run(self.cpus) & ~self.spec_cpus.bits
+
+    @property
+    def job_cpu_count(self) -> int:
+        """How many these are."""
+        return self.cpus - len(self.spec_cpus)
+
+    @property
+    def job_memory(self) -> int:
+        """The memory that is there for jobs, MB."""
+        return self.memory - self.spec_memory
+
+    def aside(self, cores: int, *, lowest_first: bool = False) -> CpuSet:
+        """The CPUs of `cores` cores that are set aside: of each socket in turn its highest core that is left, from the last socket on.
+
+        `lowest_first` (spec_cores_first): the lowest core, from the first socket on. Cores that are set aside anyway come before all others.
+        """
+        of = [CpuSet.run(self.threads, core * self.threads) for core in range(self.cpus // self.threads)]
+        kept = [core for core in of if not core.isdisjoint(self.spec_cpus)]
+        turns = [socket * self.cores_per_socket + core for core in range(self.cores_per_socket) for socket in range(self.sockets)]
+        if not lowest_first:
+            last = self.sockets * self.cores_per_socket - 1
+            turns = [last - turn for turn in turns]
+        others = [of[turn] for turn in turns if turn < len(of) and of[turn].isdisjoint(self.spec_cpus)]
+        taken = NOTHING
+        for core in (kept + others)[:cores]:
+            taken |= core
+        return taken
 
     def consumes(self, name: str) -> bool:
         """Whether whoever gets this resource has it for himself."""

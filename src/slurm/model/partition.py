@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from slurm.model.ids import NodeName
+from slurm.model.settings import Settings
 
 
 class Partition(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -46,5 +47,12 @@ class Partition(msgspec.Struct, kw_only=True, omit_defaults=True):
     grace_time: int = 0
     preempt_mode: str = ""
     tres_billing_weights: str = ""
-    job_defaults: str = ""
+    job_defaults: str = ""  # notation.job_defaults
+    select_type: str = ""  # SelectTypeParameters of its own: CR_CORE, CR_SOCKET_MEMORY …
     position: int = 0
+
+    def selects(self, settings: Settings) -> tuple[str, bool]:
+        """The unit in which its CPUs are given out, and whether memory is: SelectTypeParameters of its own, where the cluster gives out cores or sockets."""
+        if not self.select_type or settings.select_unit == "cpu":
+            return settings.select_unit, settings.select_memory
+        return "socket" if "SOCKET" in self.select_type else "core", "MEMORY" in self.select_type

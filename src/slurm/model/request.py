@@ -89,6 +89,8 @@ class JobRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknow
     mem_per_cpu: Memory | None = None
     mem_per_gpu: Memory | None = None
     tmp_disk: Memory = 0
+    core_spec: Count | None = None  # cores of each node that are left to the system, None: those that the node sets aside
+    thread_spec: Count | None = None  # the same in threads
     gres: Name = ""  # per node, canonical "gpu:a100:2,shard:4"
     gpus: Name = ""  # per job "2" or "a100:2"
     gpus_per_node: Name = ""

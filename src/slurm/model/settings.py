@@ -66,6 +66,8 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     def_mem_per_node: int | None = None
     max_mem_per_cpu: int | None = None
     max_mem_per_node: int | None = None
+    job_defaults: str = ""  # what a job gets for each GPU (notation.job_defaults)
+    spec_usage: bool = False  # AllowSpecResourcesUsage: jobs may use cores that are set aside for the system
     config_overrides: bool = False  # SlurmdParameters=config_overrides: emulated nodes keep what the file says
 
     licenses: dict[str, int] = msgspec.field(default_factory=dict)  # name → how many there are

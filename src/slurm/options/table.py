@@ -74,6 +74,10 @@ JOB_OPTIONS: tuple[Option, ...] = (
            help="which GPUs of a step each task sees, such as single:1 or per_task:1"),
     Option("tres-bind", "", "tres_bind", "gpu_bind", metavar="gres/gpu:TYPE[:VALUE]", env="SBATCH_TRES_BIND SLURM_TRES_BIND SALLOC_TRES_BIND",
            help="the same as --gpu-bind, in general words"),
+    Option("core-spec", "S", "number", "core_spec", metavar="N", env="SBATCH_CORE_SPEC SLURM_CORE_SPEC SALLOC_CORE_SPEC", update="CoreSpec",
+           help="cores of each node to leave to the system, on whole nodes (with AllowSpecResourcesUsage)"),
+    Option("thread-spec", "", "number", "thread_spec", metavar="N", env="SBATCH_THREAD_SPEC SLURM_THREAD_SPEC SALLOC_THREAD_SPEC", update="ThreadSpec",
+           help="the same in threads"),
 
     # Which nodes, and how they are shared
     Option("constraint", "C", "text", "features", metavar="FEATURES", env="SBATCH_CONSTRAINT SLURM_CONSTRAINT SALLOC_CONSTRAINT",
@@ -171,10 +175,6 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("gpu-freq", "", "hint_words", metavar="[memory=]FREQUENCY[,verbose]", env="SBATCH_GPU_FREQ SLURM_GPU_FREQ SALLOC_GPU_FREQ",
            choices="low medium high highm1 memory verbose", hint="GPUs run at the frequency that the node gives them",
            help="frequency of the GPUs"),
-    Option("core-spec", "S", "number", metavar="N", env="SBATCH_CORE_SPEC SLURM_CORE_SPEC SALLOC_CORE_SPEC", plain="0",
-           hint="no cores are set aside for the system (AllowSpecResourcesUsage=No)", help="cores of each node to leave to the system"),
-    Option("thread-spec", "", "number", metavar="N", env="SBATCH_THREAD_SPEC SLURM_THREAD_SPEC SALLOC_THREAD_SPEC", plain="0",
-           hint="no threads are set aside for the system (AllowSpecResourcesUsage=No)", help="threads of each node to leave to the system"),
     Option("segment", "", "number", metavar="N", env="SBATCH_SEGMENT_SIZE SRUN_SEGMENT_SIZE SALLOC_SEGMENT_SIZE", plain="0",
            hint=_TOPOLOGY, help="size of a segment of nodes"),
     Option("spread-segments", "", "flag", hint=_TOPOLOGY, help="segments in different blocks"),

@@ -150,6 +150,12 @@ def reservation(job: Job) -> str:
     return (job.holding.reservation if job.holding is not None else "") or job.request.reservation
 
 
+def _left_to_system(job: Job, view: View) -> str:
+    """What of each node it leaves to the system, where it says so itself."""
+    cores, threads = job.request.core_spec, job.request.thread_spec
+    return f"{threads} Threads" if threads is not None else NONE if cores is None else str(cores)
+
+
 GETTERS: dict[str, Getter] = {
     "Account": lambda job, view: job.request.account or NULL,
     "AccrueTime": lambda job, view: view.moment(job.accrue_time, NONE),
@@ -173,7 +179,7 @@ GETTERS: dict[str, Getter] = {
     "ContainerId": _always(NULL),
     "Contiguous": lambda job, view: "1" if job.request.contiguous else "0",
     "Cores": lambda job, view: _shape(job.request.cores_per_socket),
-    "CoreSpec": _always(NONE),
+    "CoreSpec": _left_to_system,
     "CPUsPerTask": lambda job, view: str(job.request.cpus_per_task or 1),
     "cpus-per-task": lambda job, view: str(job.request.cpus_per_task or 1),
     "cpus-per-tres": lambda job, view: f"gres/gpu:{job.request.cpus_per_gpu}" if job.request.cpus_per_gpu else NONE,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from slurm.core.tres import configured
 from slurm.model.node import Node
 from slurm.model.partition import Partition
-from slurm.notation import hostlist, tres
+from slurm.notation import gres, hostlist, tres
 from slurm.render import node_values
 from slurm.render.json_text import Value, number
 from slurm.render.node_state import status
@@ -31,13 +31,13 @@ def node_record(node: Node, view: View) -> Record:
         "cert_flags": [],
         "cluster_name": "",
         "cores": node.cores_per_socket,
-        "specialized_cores": 0,
+        "specialized_cores": node.spec_cores,
         "cpu_binding": 0,
         "cpu_load": round(node.cpu_load * 100),
         "free_mem": number(node.free_memory if node.registered else None),
         "cpus": node.cpus,
-        "effective_cpus": node.cpus,
-        "specialized_cpus": "",
+        "effective_cpus": node.job_cpu_count,
+        "specialized_cpus": gres.show_indices(list(node.spec_cpus)) if node.spec_cpus else "",
         "energy": {
             "average_watts": 0, "base_consumed_energy": 0, "consumed_energy": 0, "current_watts": number(0), "previous_consumed_energy": 0,
             "last_collected": 0},
@@ -54,7 +54,7 @@ def node_record(node: Node, view: View) -> Record:
         "instance_type": "",
         "last_busy": number(node.last_busy_time),
         "mcs_label": "",
-        "specialized_memory": 0,
+        "specialized_memory": node.spec_memory,
         "name": node.name,
         "next_state_after_reboot": ["INVALID"],
         "address": node.address or node.name,
@@ -100,7 +100,7 @@ def partition_record(partition: Partition, view: View) -> Record:
         "alternate": partition.alternate,
         "tres": {"billing_weights": partition.tres_billing_weights, "configured": tres.show(configured(nodes))},
         "cluster": "",
-        "select_type": ["NONE"],
+        "select_type": [partition.select_type or "NONE"],
         "cpus": {"task_binding": [], "total": sum(node.cpus for node in nodes)},
         "defaults": {
             "partition_memory_per_cpu": number(partition.def_mem_per_cpu),

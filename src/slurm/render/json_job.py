@@ -48,8 +48,8 @@ def _identity(job: Job, view: View) -> Record:
         "container": "",
         "container_id": "",
         "contiguous": request.contiguous,
-        "core_spec": 0,
-        "thread_spec": 32766,
+        "core_spec": request.core_spec or 0,
+        "thread_spec": 32766 if request.thread_spec is None else request.thread_spec,
     }
 
 

@@ -94,7 +94,7 @@ def status(node: Node, view: View) -> NodeStatus:
     """The state of a node."""
     base = node.state.value
     if node.state is NodeState.IDLE and node.cpus_used:
-        base = "allocated" if len(node.cpus_used) >= node.cpus else "mixed"
+        base = "allocated" if len(node.cpus_used) >= node.job_cpu_count else "mixed"
     flags = []
     if node.drain:
         flags.append("drain")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slurm.core.tres import configured
 from slurm.model.node import Node
 from slurm.model.partition import Partition
-from slurm.notation import duration, hostlist, tres
+from slurm.notation import duration, gres, hostlist, tres
 from slurm.render import node_values as values
 from slurm.render.node_state import status
 from slurm.render.view import View
@@ -21,7 +21,7 @@ def show_node(node: Node, view: View, detail: bool = False) -> list[str]:
     version = f" Version={node.version}" if node.version else ""
     lines = [
         f"NodeName={node.name} {arch}CoresPerSocket={node.cores_per_socket} ",
-        f"CPUAlloc={allocated} CPUEfctv={node.cpus} CPUTot={node.cpus} CPULoad={values.load_text(node)}",
+        f"CPUAlloc={allocated} CPUEfctv={node.job_cpu_count} CPUTot={node.cpus} CPULoad={values.load_text(node)}",
         f"AvailableFeatures={features}",
         f"ActiveFeatures={features}",
         f"Gres={values.gres_text(node) or NULL}",
@@ -34,6 +34,7 @@ def show_node(node: Node, view: View, detail: bool = False) -> list[str]:
     lines += [
         (f"RealMemory={node.memory} AllocMem={node.memory_used} FreeMem={values.free_memory_text(node)} Sockets={node.sockets} "
         f"Boards={node.boards}"),
+        *_set_aside(node),
         (f"State={status(node, view).complete} ThreadsPerCore={node.threads_per_core} TmpDisk={node.tmp_disk} Weight={node.weight} "
         "Owner=N/A MCS_label=N/A"),
         f"Partitions={','.join(view.partitions_of.get(node.name, []))} ",
@@ -51,6 +52,13 @@ def show_node(node: Node, view: View, detail: bool = False) -> list[str]:
     if node.reason:
         lines.append(f"Reason={node.reason} [{node.reason_user}@{view.moment(node.reason_time, 'Unknown')}]")
     return lines
+
+
+def _set_aside(node: Node) -> list[str]:
+    """What of it the system has; no line where that is nothing."""
+    text = f"CoreSpecCount={node.spec_cores} CPUSpecList={gres.show_indices(list(node.spec_cpus))} " if node.spec_cpus else ""
+    text += f"MemSpecLimit={node.spec_memory}" if node.spec_memory else ""
+    return [text] if text else []
 
 
 def used(node: Node) -> dict[str, int]:
@@ -89,7 +97,7 @@ def show_partition(partition: Partition, view: View) -> list[str]:
         (f"PriorityJobFactor={partition.priority_job_factor} PriorityTier={partition.priority_tier} RootOnly={_yes(partition.root_only)} "
         f"ReqResv={_yes(partition.req_resv)} OverSubscribe={partition.oversubscribe}"),
         f"OverTimeLimit={over} PreemptMode={values.preempt_mode(partition)}",
-        f"State={partition.state} TotalCPUs={sum(node.cpus for node in nodes)} TotalNodes={len(nodes)} SelectTypeParameters=NONE",
+        f"State={partition.state} TotalCPUs={sum(node.cpus for node in nodes)} TotalNodes={len(nodes)} SelectTypeParameters={partition.select_type or 'NONE'}",
         f"JobDefaults={partition.job_defaults or NULL}",
         (f"{_memory('Def', partition.def_mem_per_cpu, partition.def_mem_per_node)} "
         f"{_memory('Max', partition.max_mem_per_cpu, partition.max_mem_per_node)}"),

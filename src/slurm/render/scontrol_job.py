@@ -100,7 +100,7 @@ def _size(job: Job, view: View, detail: bool) -> list[str]:
         f"ReqB:S:C:T=0:{request.sockets_per_node}:{request.cores_per_socket or '*'}:{request.threads_per_core or '*'}"),
         f"ReqTRES={facts.tres_text(amounts.requested(view, job), view)}",
         f"AllocTRES={facts.tres_text(held, view) if held else NULL}",
-        f"Socks/Node={request.sockets_per_node or '*'} NtasksPerN:B:S:C={per_node} CoreSpec=*",
+        f"Socks/Node={request.sockets_per_node or '*'} NtasksPerN:B:S:C={per_node} {_left_to_system(job)}",
     ]
     if detail:
         lines += _detail(job, view)
@@ -112,6 +112,12 @@ def _size(job: Job, view: View, detail: bool) -> list[str]:
         f"Licenses={request.licenses or NULL} LicensesAlloc={values.licenses_held(job) or NULL} Network=(null)"),
     ]
     return lines
+
+
+def _left_to_system(job: Job) -> str:
+    """What of each node it leaves to the system; * for as much as the node says."""
+    request = job.request
+    return f"ThreadSpec={request.thread_spec}" if request.thread_spec is not None else f"CoreSpec={'*' if request.core_spec is None else request.core_spec}"
 
 
 def _detail(job: Job, view: View) -> list[str]:

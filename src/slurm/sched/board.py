@@ -100,12 +100,13 @@ class Board:
         self.settings = settings
         self.position: dict[NodeName, int] = {node.name: i for i, node in enumerate(self.nodes)}
         self.devices: list[Device] = sorted({key for node in self.nodes for pool in node.gres for key in ((pool.name, pool.type), (pool.name, ""))})
+        self.total_cpus = _column(node.cpus for node in self.nodes)
         self.sockets = _column(node.sockets for node in self.nodes)
-        self.socket_cpus = _column(node.cores_per_socket * node.threads_per_core for node in self.nodes)
-        self.total_memory = _column(node.memory for node in self.nodes)
+        self.socket_cpus = _column(node.cores_per_socket * node.threads for node in self.nodes)
+        self.total_memory = _column(node.job_memory for node in self.nodes)
         self.now = Free(
-            _column(node.cpus - len(node.cpus_used) for node in self.nodes),
-            _column(node.memory - node.memory_used for node in self.nodes),
+            _column(node.job_cpu_count - len(node.cpus_used) for node in self.nodes),
+            _column(node.job_memory - node.memory_used for node in self.nodes),
             _column(len(node.jobs) for node in self.nodes),
             {key: _column(_free_devices(node, key) for node in self.nodes) for key in self.devices})
 
@@ -115,8 +116,8 @@ class Board:
         for node in nodes:
             at = self.position.get(node.name)
             if at is not None:
-                now.cpus[at] = node.cpus - len(node.cpus_used)
-                now.memory[at] = node.memory - node.memory_used
+                now.cpus[at] = node.job_cpu_count - len(node.cpus_used)
+                now.memory[at] = node.job_memory - node.memory_used
                 now.tenants[at] = len(node.jobs)
                 for key, column in now.gres.items():
                     column[at] = _free_devices(node, key)
@@ -144,6 +145,8 @@ class Board:
     def tasks(self, free: Free, need: Need, at: Index) -> Array:
         """How many tasks the nodes at these positions can take at most; 0 for none."""
         cpus = free.cpus[at]
+        if need.spec is not None:
+            cpus = np.where(free.tenants[at] > 0, cpus, self.total_cpus[at])
         if need.overcommit:
             tasks = np.where(cpus > 0, np.int32(self.settings.max_tasks_per_node), np.int32(0))
         else:
@@ -180,9 +183,9 @@ class Board:
         found = []
         for place, count, devices in zip(at.tolist(), tasks.tolist(), gpus, strict=True):
             node = self.nodes[place]
-            cpus = with_memory(int(free.cpus[place]), int(free.memory[place]), node, need, self.settings)
+            cpus = with_memory(int(free.cpus[place]), int(free.memory[place]), node, need)
             if not need.overcommit:
-                count = min(count, tasks_in(cpus, node, need, self.settings))
+                count = min(count, tasks_in(cpus, node, need))
             if count and cpus >= max(1, need.min_cpus):
                 found.append(Room(node, count, devices))
         return found
@@ -200,7 +203,7 @@ class Board:
                 for key in {(item.name, item.type), (item.name, "")} & gres.keys() if one.node.consumes(item.name) else ():
                     gres[key][i] += count
             count = sum(count for item, count in asked if item.name == "gpu")
-            cpus.append(one.node.cpus if need.whole else held_cpus(tasks, count, one.node, need, self.settings))
+            cpus.append(one.node.job_cpu_count if need.whole else held_cpus(tasks, count, one.node, need))
             memory.append(_memory(one.node, need, cpus[-1], count))
         if any(left.values()) or (free.cpus[at] < cpus).any() or (free.memory[at] < memory).any():
             return None
@@ -254,10 +257,10 @@ def few(tasks: Array, need: Need) -> Index | None:
 
 def _memory(node: Node, need: Need, cpus: int, gpus: int) -> int:
     if need.mem_node is not None:
-        return need.mem_node or node.memory
+        return need.mem_node or node.job_memory
     if need.mem_gpu is not None:
         return need.mem_gpu * gpus
-    return min(need.mem_cpu * cpus, node.memory) if need.mem_cpu else 0
+    return min(need.mem_cpu * cpus, node.job_memory) if need.mem_cpu else 0
 
 
 def _column(values: Iterable[int]) -> Array:

@@ -66,12 +66,12 @@ def _lacking(view: View, node: Node, space: NodeSpace, need: Need) -> Iterable[t
         if space.devices(item) < (1 if item in need.gpus_job else item.count):
             yield f"{space.devices(item)} of {len(node.devices(item.name, item.type))} {_kind(item)} free", _holds_devices(node, item)
     cpus = max(1, need.min_cpus, need.cpus_per_task * max(1, need.tasks_per_node))
-    free = free_cpus(space, view.settings)
+    free = free_cpus(space, need)
     if free < cpus:
-        yield f"{free} of {node.cpus} CPUs free", lambda share: bool(share.cpus)
-    memory = node.memory if need.mem_node == 0 else need.mem_node or (need.mem_cpu or 0) * cpus
+        yield f"{free} of {node.job_cpu_count} CPUs free", lambda share: bool(share.cpus)
+    memory = node.job_memory if need.mem_node == 0 else need.mem_node or (need.mem_cpu or 0) * cpus
     if space.memory < memory:
-        yield f"{space.memory} of {node.memory} MB free", lambda share: share.memory > 0
+        yield f"{space.memory} of {node.job_memory} MB free", lambda share: share.memory > 0
 
 
 def _kind(item: GresRequest) -> str:

@@ -11,7 +11,7 @@ from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.sched.filters import partition_limits, stack
-from slurm.sched.need import Need, within
+from slurm.sched.need import Need
 from slurm.sched.plan import needs
 from slurm.sched.space import NodeSpace
 from slurm.sched.terrain import Terrain
@@ -30,7 +30,7 @@ def check_request(terrain: Terrain, job: Job) -> list[str]:
     warnings: list[str] = []
     for name in job.partition.split(","):
         partition = view.partitions[name]
-        need = _reserved(terrain, job, within(needs.of(job.request, view.settings), partition))
+        need = _reserved(terrain, job, needs.of(job.request, view.settings, partition))
         refusal = partition_limits.refuse(job, need, partition, terrain.cpus)
         if refusal is not None:
             warnings.append(f"this job can not start as things are: {refusal.sentence}")
@@ -57,7 +57,7 @@ def _refused(terrain: Terrain, need: Need, partition: Partition) -> InvalidReque
     if not suited:
         everywhere = terrain.suited(partition, stack.ANYWHERE)
         why = {stack.unsuited(node, need.site) for node in everywhere}
-        preface: tuple[str, ...] = (_NO_MEMORY,) if all(node.memory < need.site.memory for node in everywhere) else ()
+        preface: tuple[str, ...] = (_NO_MEMORY,) if all(node.job_memory < need.site.memory for node in everywhere) else ()
         return _error([f"no node of partition {partition.name} suits the request: {'; '.join(sorted(why))}"], preface)
     absent = need.site.wanted - {node.name for node in suited}
     if absent:
@@ -74,7 +74,7 @@ def _too_much(nodes: list[Node], need: Need, partition: Partition) -> tuple[list
     """What is asked of a node beyond what the largest has; and the line that Slurm prints before its error."""
     what: list[str] = []
     preface: tuple[str, ...] = ()
-    memory = max(node.memory for node in nodes)
+    memory = max(node.job_memory for node in nodes)
     wanted = need.mem_node or (need.mem_cpu or 0) * need.cpus_per_task
     if wanted > memory:
         what.append(f"{wanted} MB of memory on a node are asked for, the largest node of partition {partition.name} has {memory} MB")
@@ -88,7 +88,7 @@ def _too_much(nodes: list[Node], need: Need, partition: Partition) -> tuple[list
         total = sum(space.devices(item) for space in spaces)
         if item.count > total:
             what.append(f"{item.show()} is asked for, partition {partition.name} has {total}")
-    cpus = max(node.cpus for node in nodes)
+    cpus = max(node.job_cpu_count for node in nodes)
     if partition.max_cpus_per_node >= 0:
         cpus = min(cpus, partition.max_cpus_per_node)
     for count, of in ((need.cpus_per_task, "a task"), (need.min_cpus, "a node")):

@@ -67,6 +67,9 @@ class Need(NamedTuple):
     spread: bool
     fewest: bool  # --use-min-nodes
     site: Site
+    spec: tuple[int, int] | None = None  # cores, threads of each node that are left to the system, None: as the node has it
+    unit: str = "core"  # cpu | core | socket: what is only given out together
+    apart: int = 0  # tasks that may share a core, 0 for no such rule
     nodes_cap: int = MANY  # MaxNodes of the partition it is tried in
     pools: tuple[tuple[tuple[str, int], ...], ...] = ()  # what it asks of cluster-wide pools, any one of these ways (`pools.Choices`)
 
@@ -93,14 +96,15 @@ class Need(NamedTuple):
         return sum(item.count for item in self.gpus_job)
 
 
-def need_of(request: JobRequest, settings: Settings) -> Need:
-    """The need of a request; NotationError when a text in it does not parse (admission has checked them)."""
+def need_of(request: JobRequest, settings: Settings, partition: Partition | None = None) -> Need:
+    """The need of a request where a partition gives out resources its own way; NotationError when a text in it does not parse (admission has checked them)."""
+    unit, gives_memory = partition.selects(settings) if partition is not None else (settings.select_unit, settings.select_memory)
     wanted = frozenset(hostlist.expand(request.nodelist)) if request.nodelist else frozenset[str]()
     nodes_min = max(1, request.nodes_min, len(wanted))
     nodes_max = max(request.nodes_max, nodes_min) if request.nodes_max else 0
     mem_node, mem_cpu, mem_gpu = request.mem_per_node, request.mem_per_cpu, request.mem_per_gpu
-    memory = 0 if settings.select_memory else mem_node or (mem_cpu or 0) * max(1, request.cpus_per_task)
-    if not settings.select_memory:
+    memory = 0 if gives_memory else mem_node or (mem_cpu or 0) * max(1, request.cpus_per_task)
+    if not gives_memory:
         mem_node = mem_cpu = mem_gpu = None
     per_task = gres.positive(gres.parse_gpus(request.gpus_per_task))
     per_job = gres.positive(gres.parse_gpus(request.gpus))
@@ -131,9 +135,15 @@ def need_of(request: JobRequest, settings: Settings) -> Need:
         tasks_per_gpu=per_gpu, min_cpus=request.mincpus, threads=request.threads_per_core,
         mem_node=mem_node, mem_cpu=mem_cpu, mem_gpu=mem_gpu, gres_node=per_node, gres_task=per_task,
         gpus_job=() if per_task else per_job, cpus_per_gpu=request.cpus_per_gpu,
-        whole=request.exclusive == "node" or settings.select == "linear", all_gres=request.exclusive == "node", own_user=request.exclusive == "user",
+        whole=request.exclusive == "node" or settings.select == "linear" or _spec(request) is not None, all_gres=request.exclusive == "node", own_user=request.exclusive == "user",
         shares=request.oversubscribe, overcommit=request.overcommit, contiguous=request.contiguous, spread=request.spread_job,
-        fewest=request.use_min_nodes, pools=licenses.parse(request.licenses), site=_site(request, wanted, nodes_max, memory))
+        fewest=request.use_min_nodes, spec=_spec(request), unit=unit, apart=request.ntasks_per_core or int(settings.select_one_task_per_core), pools=licenses.parse(request.licenses), site=_site(request, wanted, nodes_max, memory))
+
+
+def _spec(request: JobRequest) -> tuple[int, int] | None:
+    if request.core_spec is None and request.thread_spec is None:
+        return None
+    return request.core_spec or 0, request.thread_spec or 0
 
 
 def within(need: Need, partition: Partition) -> Need:
@@ -177,16 +187,20 @@ class Needs:
 
     def __init__(self) -> None:
         self._settings: Settings | None = None
-        self._by_id: dict[int, tuple[JobRequest, Need]] = {}
+        self._by_id: dict[tuple[int, str], tuple[JobRequest, Need]] = {}
 
-    def of(self, request: JobRequest, settings: Settings) -> Need:
-        """The need of this very request object under these settings."""
+    def of(self, request: JobRequest, settings: Settings, partition: Partition) -> Need:
+        """The need of this very request object under these settings in a partition, as that bounds it."""
+        return within(self._plain(request, settings, partition), partition)
+
+    def _plain(self, request: JobRequest, settings: Settings, partition: Partition) -> Need:
         if settings is not self._settings or len(self._by_id) > self.KEPT:
             self._by_id.clear()
             self._settings = settings
-        found = self._by_id.get(id(request))
+        key = id(request), partition.select_type
+        found = self._by_id.get(key)
         if found is not None and found[0] is request:
             return found[1]
-        need = need_of(request, settings)
-        self._by_id[id(request)] = (request, need)
+        need = need_of(request, settings, partition)
+        self._by_id[key] = (request, need)
         return need

@@ -27,7 +27,7 @@ from slurm.model.states import Reason
 from slurm.sched import priority
 from slurm.sched.filters import partition_limits
 from slurm.sched.license_pools import LicensePools
-from slurm.sched.need import Need, Needs, within
+from slurm.sched.need import Need, Needs
 from slurm.sched.queue import Queue
 from slurm.sched.quotas import Quotas
 from slurm.sched.reserved import OUTSIDE, Entry, allowed, entries, keep_reserved, later
@@ -135,7 +135,7 @@ class _Pass:
         refusal: Refusal | None = None
         for partition in self._partitions(job):
             for entry in entries(self.terrain, job, self.now) or (OUTSIDE,):
-                need = entry.seen(within(needs.of(job.request, self.view.settings), partition))
+                need = entry.seen(needs.of(job.request, self.view.settings, partition))
                 one = (self._gate(job, partition) or partition_limits.refuse(job, need, partition, self.terrain.cpus)
                        or self.quotas.refuse(job, partition) or self._start_in(job, need, partition, entry))
                 if one is None:
@@ -435,7 +435,7 @@ def plan_one(terrain: Terrain, job: Job, now: float) -> Forecast | None:
     work = _Pass(view, now, True, terrain)
     for partition in work._partitions(job):
         for entry in entries(terrain, job, now):
-            need = entry.seen(within(needs.of(job.request, view.settings), partition))
+            need = entry.seen(needs.of(job.request, view.settings, partition))
             licenses = work.licenses.choose(need, now + length(job))
             allocation = Search(work._field(entry), job, need, partition).find() if licenses is not None else None
             if allocation is not None:

@@ -23,44 +23,51 @@ class Room:
         self.space = space
 
 
-def unit_size(node: Node, settings: Settings) -> int:
+def unit_size(node: Node, need: Need) -> int:
     """CPUs that are only given out together: 1 with CR_CPU, a core's with CR_Core, a socket's with CR_Socket."""
-    if settings.select_unit == "core":
-        return node.threads_per_core
-    return node.cores_per_socket * node.threads_per_core if settings.select_unit == "socket" else 1
+    if need.unit == "core":
+        return node.threads
+    return node.cores_per_socket * node.threads if need.unit == "socket" else 1
 
 
-def free_units(space: NodeSpace, settings: Settings) -> list[int]:
+def beside_system(space: NodeSpace, spec: tuple[int, int]) -> NodeSpace:
+    """The space for a job that says itself how many cores, or threads, of a node it leaves to the system."""
+    node = space.node
+    cores, threads = spec
+    twin = space.copy()
+    if threads:
+        cores = max(node.spec_cores, -(-threads // node.threads))
+    aside = node.aside(cores, lowest_first=bool(node.spec_cpus.bits & 1))
+    twin.cpus = (space.cpus | node.spec_cpus.bits) & ~aside.bits
+    return twin
+
+
+def free_units(space: NodeSpace, need: Need) -> list[int]:
     """The units that are wholly free, as bits in order."""
-    cpus = space.cpus
-    return [unit for unit in units_of(space.node.cpus, unit_size(space.node, settings)) if cpus & unit == unit]
+    cpus, mine = space.cpus, space.node.job_cpus | space.cpus
+    return [unit & mine for unit in units_of(space.node.cpus, unit_size(space.node, need)) if unit & mine and cpus & unit == unit & mine]
 
 
-def free_cpus(space: NodeSpace, settings: Settings) -> int:
+def free_cpus(space: NodeSpace, need: Need) -> int:
     """How many CPUs can be given out."""
-    size = unit_size(space.node, settings)
+    size = unit_size(space.node, need)
     if size <= 1:
         return min(space.cpus.bit_count(), space.most)
-    return min(sum(unit.bit_count() for unit in free_units(space, settings)), space.most // size * size)
+    return min(sum(unit.bit_count() for unit in free_units(space, need)), space.most // size * size)
 
 
-def with_memory(cpus: int, memory: int, node: Node, need: Need, settings: Settings) -> int:
+def with_memory(cpus: int, memory: int, node: Node, need: Need) -> int:
     """How many of these CPUs, in whole units, there is memory for."""
     if not need.mem_cpu:
         return cpus
-    size = unit_size(node, settings)
+    size = unit_size(node, need)
     return min(cpus, memory // need.mem_cpu // size * size)
 
 
-def _apart(need: Need, settings: Settings) -> int:
-    """How many tasks may share a core, 0 for no such rule."""
-    return need.tasks_per_core or int(settings.select_one_task_per_core)
-
-
-def tasks_in(cpus: int, node: Node, need: Need, settings: Settings) -> int:
+def tasks_in(cpus: int, node: Node, need: Need) -> int:
     """How many tasks so many free CPUs of a node can take."""
-    threads = node.threads_per_core
-    apart = _apart(need, settings)
+    threads = node.threads
+    apart = need.apart
     if threads == 1 or not (apart or need.threads):
         return cpus // need.cpus_per_task
     cores = cpus // threads
@@ -70,11 +77,11 @@ def tasks_in(cpus: int, node: Node, need: Need, settings: Settings) -> int:
     return min(cores * apart or MANY, cores * used // need.cpus_per_task)
 
 
-def held_cpus(tasks: int, gpus: int, node: Node, need: Need, settings: Settings) -> int:
+def held_cpus(tasks: int, gpus: int, node: Node, need: Need) -> int:
     """How many CPUs so many tasks and GPUs of a job hold on a node, in whole units; not for whole nodes."""
     cpus = 1 if need.overcommit else tasks * need.cpus_per_task
-    threads = node.threads_per_core
-    apart = _apart(need, settings)
+    threads = node.threads
+    apart = need.apart
     if threads > 1 and (apart or need.threads) and not need.overcommit:
         used = min(threads, need.threads or threads)
         cores = tasks * -(-need.cpus_per_task // used) if apart == 1 else max(-(-tasks // (apart or MANY)), -(-cpus // used))
@@ -83,7 +90,7 @@ def held_cpus(tasks: int, gpus: int, node: Node, need: Need, settings: Settings)
         full, rest = divmod(tasks, need.tasks_per_socket)
         cpus = sum(times * -(-count * need.cpus_per_task // threads) * threads for times, count in ((full, need.tasks_per_socket), (1, rest)))
     cpus = max(cpus, need.min_cpus, need.cpus_per_gpu * gpus)
-    size = unit_size(node, settings)
+    size = unit_size(node, need)
     return -(-cpus // size) * size if size > 1 else cpus
 
 
@@ -91,15 +98,17 @@ def room(space: NodeSpace, need: Need, settings: Settings) -> Room | None:
     """What a node can take of a job; None when not even one task."""
     if need.whole and not space.empty:
         return None
-    cpus = with_memory(free_cpus(space, settings), space.memory, space.node, need, settings)
+    if need.spec is not None:
+        space = beside_system(space, need.spec)
+    cpus = with_memory(free_cpus(space, need), space.memory, space.node, need)
     if cpus < max(1, need.min_cpus) or not _memory_fits(space, need):
         return None
-    tasks = settings.max_tasks_per_node if need.overcommit else tasks_in(cpus, space.node, need, settings)
+    tasks = settings.max_tasks_per_node if need.overcommit else tasks_in(cpus, space.node, need)
     if need.tasks_per_node:
         tasks = min(tasks, need.tasks_per_node)
     if need.tasks_per_socket:
         tasks = min(tasks, _tasks_on_sockets(space, need))
-        while need.mem_cpu and tasks > 0 and need.mem_cpu * held_cpus(tasks, 0, space.node, need, settings) > space.memory:
+        while need.mem_cpu and tasks > 0 and need.mem_cpu * held_cpus(tasks, 0, space.node, need) > space.memory:
             tasks -= 1
     if need.gres_node or need.gres_task or need.gpus_job:
         return _room_with_gres(space, need, cpus, tasks)
@@ -109,14 +118,14 @@ def room(space: NodeSpace, need: Need, settings: Settings) -> Room | None:
 def _memory_fits(space: NodeSpace, need: Need) -> bool:
     if need.mem_node is None:
         return True
-    return space.memory >= (need.mem_node or space.node.memory)
+    return space.memory >= (need.mem_node or space.node.job_memory)
 
 
 def _tasks_on_sockets(space: NodeSpace, need: Need) -> int:
     node = space.node
     if need.overcommit:
         return need.tasks_per_socket * node.sockets
-    sockets = units_of(node.cpus, node.cores_per_socket * node.threads_per_core)
+    sockets = units_of(node.cpus, node.cores_per_socket * node.threads)
     return sum(min(need.tasks_per_socket, (space.cpus & socket).bit_count() // need.cpus_per_task) for socket in sockets)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slurm.model.cpu_set import NOTHING, run
+from slurm.model.cpu_set import NOTHING
 from slurm.model.job import Allocation, Job
 from slurm.model.node import Node
 from slurm.model.partition import Partition
@@ -23,7 +23,7 @@ from slurm.sched.need import Need
 from slurm.sched.reserved import OUTSIDE, Entry
 from slurm.sched.room import Room, room
 from slurm.sched.sharing import Sharing, jobs_per_cpu
-from slurm.sched.space import NodeSpace, Space
+from slurm.sched.space import NodeSpace, Space, by_socket
 from slurm.sched.terrain import Terrain
 from slurm.sched.timeline import Timeline, length
 
@@ -165,7 +165,7 @@ class Search:
             self.alone_from = i
             one = self._room(nodes[i])
             if one is not None and one.tasks >= total and one.gpus >= gpus:
-                found = select.allocate_alone(one, need, self.settings, self.partition.name)
+                found = select.allocate_alone(one, need, self.partition.name)
                 if found is not None:
                     return found
         self.alone_from = max(self.alone_from, end)
@@ -182,11 +182,11 @@ class Search:
             # The board may promise too much; then all of the nodes are looked at closer.
             if len(some) < len(at):
                 rooms = [one for one in map(self._room, _Picked(board.nodes, at[some])) if one is not None]
-                found = select.allocate(rooms, self.need, self.settings, self.partition.name)
+                found = select.allocate(rooms, self.need, self.partition.name)
                 if found is not None:
                     return found
         rooms = sufficient(map(self._room, islice(iter(self.nodes), end)), self.need)
-        return select.allocate(rooms, self.need, self.settings, self.partition.name) if rooms else None
+        return select.allocate(rooms, self.need, self.partition.name) if rooms else None
 
     def _room(self, node: Node) -> Room | None:
         space = self.field.space.of(node.name)
@@ -202,7 +202,7 @@ class Search:
             return None
         if self.limits is not None:
             space = narrowed(space, self.limits, self.field.terrain.board.position[node.name])
-        if self.partition.max_cpus_per_node >= 0 or self.per_cpu > 1:
+        if self.partition.max_cpus_per_node >= 0 or self.partition.max_cpus_per_socket >= 0 or self.per_cpu > 1:
             space = self._by_partition(space)
         return room(space, self.need, self.settings)
 
@@ -217,25 +217,27 @@ class Search:
         return own and any(jobs[other].owner.uid != uid for other in node.jobs)
 
     def _by_partition(self, space: NodeSpace) -> NodeSpace:
-        """MaxCPUsPerNode and OverSubscribe of the partition."""
+        """MaxCPUsPerNode, MaxCPUsPerSocket and OverSubscribe of the partition."""
         space = space.copy()
         most = self.partition.max_cpus_per_node
         if most >= 0:
-            space.most = max(0, min(space.most, most - self._held_by_partition(space)))
+            space.most = max(0, min(space.most, most - self._held_by_partition(space).bit_count()))
+        if self.partition.max_cpus_per_socket >= 0:
+            space.cpus = by_socket(space, self.partition.max_cpus_per_socket, self._held_by_partition(space))
         if self.per_cpu > 1:
             space.busy = self.field.sharing.usable(space.node.name, self.partition.name, self.per_cpu)
             space.cpus |= space.busy
         return space
 
     def _held_by_partition(self, space: NodeSpace) -> int:
-        """CPUs of a node that jobs of this partition hold, what this pass proposed there included."""
+        """CPUs of a node that jobs of this partition hold, what this pass proposed there included, as bits."""
         view, node = self.field.terrain.view, space.node
-        taken = ~self.field.space.of(node.name).cpus & ~node.cpus_used.bits & run(node.cpus)
+        taken = ~self.field.space.of(node.name).cpus & ~node.cpus_used.bits & node.job_cpus
         for job_id in node.jobs:
             allocation = view.jobs[job_id].allocation
             if allocation is not None and allocation.partition == self.partition.name:
                 taken |= next((share.cpus.bits for share in allocation.shares if share.node == node.name), 0)
-        return taken.bit_count()
+        return taken
 
 
 def narrowed(space: NodeSpace, limits: Free, at: int) -> NodeSpace:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slurm.model.job import Allocation
-from slurm.model.settings import Settings
 from slurm.sched.choose import choose, gpus_here, tasks_on
 from slurm.sched.need import Need
 from slurm.sched.room import Room
 from slurm.sched.share import share
 
 
-def allocate(rooms: Sequence[Room], need: Need, settings: Settings, partition: str) -> Allocation | None:
+def allocate(rooms: Sequence[Room], need: Need, partition: str) -> Allocation | None:
     """The allocation of a whole job out of these nodes; None when they do not suffice. The rooms must have their spaces."""
     chosen = choose(rooms, need)
     if chosen is None:
@@ -21,7 +20,7 @@ def allocate(rooms: Sequence[Room], need: Need, settings: Settings, partition: s
     shares = []
     for behind, (one, tasks) in zip(range(len(chosen) - 1, -1, -1), chosen, strict=True):
         assert one.space is not None
-        found = share(one.space, tasks, need, settings, gpus_here(one, left, behind, one.space.devices))
+        found = share(one.space, tasks, need, gpus_here(one, left, behind, one.space.devices))
         if found is None:
             return None
         shares.append(found)
@@ -30,8 +29,8 @@ def allocate(rooms: Sequence[Room], need: Need, settings: Settings, partition: s
     return Allocation(shares=shares, partition=partition, exclusive=need.whole)
 
 
-def allocate_alone(one: Room, need: Need, settings: Settings, partition: str) -> Allocation | None:
+def allocate_alone(one: Room, need: Need, partition: str) -> Allocation | None:
     """The allocation of a whole job on one node that has room for all of it; for jobs that ask nothing of their nodes together."""
     assert one.space is not None
-    found = share(one.space, tasks_on([one], need)[0], need, settings, [(item, item.count) for item in need.gpus_job])
+    found = share(one.space, tasks_on([one], need)[0], need, [(item, item.count) for item in need.gpus_job])
     return Allocation(shares=[found], partition=partition, exclusive=need.whole) if found is not None else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
-from slurm.model.cpu_set import NOTHING, CpuSet, run
+from slurm.model.cpu_set import NOTHING, CpuSet, lowest, run
 from slurm.model.ids import NodeName
 from slurm.model.job import NodeShare
 from slurm.model.node import Node
@@ -22,6 +22,14 @@ def units_of(cpus: int, size: int) -> tuple[int, ...]:
     return tuple(whole << start & all_cpus for start in range(0, cpus, size))
 
 
+def by_socket(space: NodeSpace, most: int, held: int) -> int:
+    """The free CPUs of a node, of each socket so many as leave the jobs that hold `held` with no more than `most` there. All are bits."""
+    node, found = space.node, 0
+    for socket in units_of(node.cpus, node.cores_per_socket * node.threads):
+        found |= lowest(space.cpus & socket, most - (held & socket).bit_count())
+    return found
+
+
 class NodeSpace:
     """Free CPUs (as bits of a CpuSet), memory (MB), devices taken by gres name, whether nobody is on the node.
 
@@ -33,9 +41,9 @@ class NodeSpace:
 
     def __init__(self, node: Node, *, vacant: bool = False) -> None:
         self.node = node
-        whole = run(node.cpus)
+        whole = node.job_cpus
         self.cpus = whole if vacant else whole & ~node.cpus_used.bits
-        self.memory = node.memory if vacant else node.memory - node.memory_used
+        self.memory = node.job_memory - (0 if vacant else node.memory_used)
         self.gres = {} if vacant else node.gres_used
         self.empty = vacant or not node.jobs
         self.guests: tuple[tuple[int, bool], ...] = ()
@@ -87,7 +95,7 @@ class Space:
         """CPUs that nobody has, on all nodes together, in service or not: no partition has more. Counted when first asked."""
         if self._free is None:
             spaces = self._spaces
-            self._free = sum(node.cpus - len(node.cpus_used) for name, node in self._nodes.items() if name not in spaces)
+            self._free = sum(node.job_cpu_count - len(node.cpus_used) for name, node in self._nodes.items() if name not in spaces)
             self._free += sum(space.cpus.bit_count() for space in spaces.values())
         return self._free
 

@@ -70,7 +70,7 @@ class Terrain:
 
     def cpus(self, partition: Partition) -> int:
         """CPUs of all nodes of a partition, in service or not."""
-        return self.kept(("cpus", partition.name), lambda: sum(node.cpus for node in self.suited(partition, stack.ANYWHERE)))
+        return self.kept(("cpus", partition.name), lambda: sum(node.job_cpu_count for node in self.suited(partition, stack.ANYWHERE)))
 
     def suited(self, partition: Partition, site: Site) -> list[Node]:
         """Nodes of a partition that suit by what they are, in service or not. Not to be changed, like the following."""

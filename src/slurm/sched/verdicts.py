@@ -16,7 +16,7 @@ from slurm.sched import select
 from slurm.sched.choose import sufficient
 from slurm.sched.need import Need
 from slurm.sched.room import Room, room
-from slurm.sched.space import NodeSpace
+from slurm.sched.space import NodeSpace, by_socket
 from slurm.sched.terrain import Terrain
 
 NODE_CURES = ("NodeRegistered", "NodeUpdated", "ReservationEnded", "ReservationUpdated")
@@ -83,10 +83,12 @@ def fits_empty(nodes: Sequence[Node], need: Need, settings: Settings, partition:
         space = NodeSpace(node, vacant=True)
         if partition.max_cpus_per_node >= 0:
             space.most = min(space.most, partition.max_cpus_per_node)
+        if partition.max_cpus_per_socket >= 0:
+            space.cpus = by_socket(space, partition.max_cpus_per_socket, 0)
         return room(space, need, settings)
 
     rooms = sufficient(map(vacant, nodes), need)
-    return bool(rooms) and select.allocate(rooms, need, settings, partition.name) is not None
+    return bool(rooms) and select.allocate(rooms, need, partition.name) is not None
 
 
 def state_of(node: Node | None) -> str:
@@ -94,7 +96,7 @@ def state_of(node: Node | None) -> str:
     if node is None:
         return "does not exist"
     busy = len(node.cpus_used)
-    base = node.state.value if not busy or node.state is not NodeState.IDLE else "allocated" if busy >= node.cpus else "mixed"
+    base = node.state.value if not busy or node.state is not NodeState.IDLE else "allocated" if busy >= node.job_cpu_count else "mixed"
     words = [base] + ["draining" if node.jobs else "drained"] * node.drain + ["not responding"] * (not node.responding)
     return f"{', '.join(words)}{': ' + node.reason if node.reason else ''}"
 
@@ -104,7 +106,7 @@ def free_of(node: Node) -> str:
     devices = "".join(
         f", {len(pool.devices - node.gres_used.get(pool.name, NOTHING))} of {pool.count} {pool.name}"
         for pool in node.gres)
-    return f"{node.cpus - len(node.cpus_used)} of {node.cpus} CPUs, {node.memory - node.memory_used} of {node.memory} MB{devices} free"
+    return f"{node.job_cpu_count - len(node.cpus_used)} of {node.job_cpu_count} CPUs, {node.job_memory - node.memory_used} of {node.job_memory} MB{devices} free"
 
 
 def _out_of_service(terrain: Terrain, need: Need, partition: Partition, sentence: str) -> Refusal:

@@ -68,4 +68,4 @@ def is_meant(node: Node, states: Collection[str]) -> bool:
     used = len(node.cpus_used)
     if not used and node.state is not NodeState.DOWN:
         return "IDLE" in wanted or ("NONDRAINED_IDLE" in wanted and not node.drain)
-    return bool(used) and ("ALLOC" if used >= node.cpus else "MIXED") in wanted
+    return bool(used) and ("ALLOC" if used >= node.job_cpu_count else "MIXED") in wanted

@@ -46,8 +46,8 @@ def configured(conf: Config, now: float, operators: list[int]) -> Configured:
     """The event that says this configuration holds from now on."""
     return Configured(
         at=now, may_run=True,
-        settings=settings_of(conf, operators),
-        nodes=[node_of(node, conf.devices(node.name), position) for position, node in enumerate(conf.nodes)],
+        settings=_with_shares(settings_of(conf, operators), conf),
+        nodes=[node_of(node, conf.devices(node.name), position, spec_first=spec_cores_first(conf)) for position, node in enumerate(conf.nodes)],
         partitions=[partition_of(partition, position) for position, partition in enumerate(conf.partitions)],
     )
 
@@ -121,6 +121,17 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
 
 def _cron(conf: Config, word: str) -> bool:
     return word in (one.lower() for one in conf.words("ScronParameters"))
+
+
+def _with_shares(settings: Settings, conf: Config) -> Settings:
+    """With what decides about a job's share of a node."""
+    settings.job_defaults, settings.spec_usage = conf.job_defaults, conf.flag("AllowSpecResourcesUsage")
+    return settings
+
+
+def spec_cores_first(conf: Config) -> bool:
+    """Whether the first cores of a node are set aside and not the last (SchedulerParameters=spec_cores_first)."""
+    return "spec_cores_first" in conf.options("SchedulerParameters")
 
 
 def prolog_flags(conf: Config) -> list[str]:
@@ -285,15 +296,19 @@ def _pools(devices: list[GresDevice]) -> list[GresPool]:
     return pools
 
 
-def node_of(conf: NodeConf, devices: list[GresDevice], position: int) -> Node:
+def node_of(conf: NodeConf, devices: list[GresDevice], position: int, *, spec_first: bool = False) -> Node:
     """A node as configured; nobody has heard of it yet."""
     words = conf.state.upper()
     state = NodeState.DOWN if "DOWN" in words else NodeState.FUTURE if "FUTURE" in words else NodeState.UNKNOWN
-    return Node(
+    node = Node(
         name=NodeName(conf.name), address=conf.addr, hostname=conf.hostname, port=conf.port, boards=conf.boards, sockets=conf.sockets,
         cores_per_socket=conf.cores_per_socket, threads_per_core=conf.threads_per_core, cpus=conf.cpus, memory=conf.real_memory,
         tmp_disk=conf.tmp_disk, weight=conf.weight, features=list(conf.features), gres=_pools(devices), position=position, state=state,
-        drain="DRAIN" in words, reason=conf.reason)
+        drain="DRAIN" in words, reason=conf.reason, spec_memory=conf.mem_spec)
+    node.spec_cpus = CpuSet.of({core * node.threads + i for core in {cpu // node.threads for cpu in conf.cpu_spec} for i in range(node.threads)})
+    node.spec_cpus = node.spec_cpus or node.aside(conf.core_spec, lowest_first=spec_first)
+    node.spec_cores = len(node.spec_cpus) // node.threads
+    return node
 
 
 def partition_of(conf: PartitionConf, position: int) -> Partition:

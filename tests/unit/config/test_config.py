@@ -68,9 +68,9 @@ def test_a_key_written_twice_keeps_the_latest_value_and_warns() -> None:
 
 def test_a_key_that_is_not_carried_out_warns_once_and_its_default_does_not() -> None:
     assert small("InactiveLimit=0\nMpiDefault=none\nTaskPlugin=task/none\n").warnings == []
-    conf = small("NodeName=x MemSpecLimit=5\nNodeName=y MemSpecLimit=6\nMpiDefault=pmix\n")
+    conf = small("NodeName=x TRESWeights=5\nNodeName=y TRESWeights=6\nMpiDefault=pmix\n")
     assert conf.warnings == [
-        "slurm.conf:4: MemSpecLimit is not carried out yet: no memory is set aside",
+        "slurm.conf:4: TRESWeights is not carried out yet: nodes are chosen by their Weight only",
         "slurm.conf:6: MpiDefault is not carried out yet: steps are started without an MPI service"]
 
 

@@ -184,3 +184,24 @@ def test_a_node_of_more_cpus_than_a_set_of_them_holds_is_refused(written: str) -
     said = " ".join(refused(f"NodeName=big {written}"))
     assert "NodeName=big has" in said and "a node has at most 65536" in said
     assert node("NodeName=big CPUs=65536").cpus == 65536
+
+
+def test_what_a_node_sets_aside_for_the_system_is_read() -> None:
+    found = conf_of("NodeName=n[1-2] CPUs=8 RealMemory=4000 CoreSpecCount=2 MemSpecLimit=500\nNodeName=n3 CPUs=8 CpuSpecList=0-1,5").nodes
+    assert [(n.core_spec, n.cpu_spec, n.mem_spec) for n in found] == [(2, [], 500), (2, [], 500), (0, [0, 1, 5], 0)]
+
+
+@pytest.mark.parametrize(("keys", "words"), [
+    ("CoreSpecCount=1 CpuSpecList=0", "write one of both"), ("CoreSpecCount=4", "leaves no core for jobs"), ("CpuSpecList=0-3", "are not some of the node's CPUs"),
+    ("CpuSpecList=7", "it has the CPUs 0-3"), ("CpuSpecList=x", "valid: core numbers"), ("MemSpecLimit=1000", "leaves no memory for jobs"),
+])
+def test_a_node_that_leaves_nothing_to_jobs_is_refused(keys: str, words: str) -> None:
+    assert any(words in line for line in refused(f"NodeName=n1 CPUs=4 RealMemory=1000 {keys}"))
+
+
+def test_defaults_for_gpus_stand_alone_or_in_job_defaults_for_the_cluster_and_a_partition() -> None:
+    conf = conf_of("NodeName=n1\nDefCpuPerGPU=3\nJobDefaults=DefMemPerGPU=2G",
+                   "PartitionName=p Nodes=ALL DefMemPerGPU=900\nPartitionName=q Nodes=ALL JobDefaults=DefCpuPerGPU=2 DefMemPerGPU=800 SelectTypeParameters=cr_socket\n")
+    assert conf.job_defaults == "DefCpuPerGPU=3,DefMemPerGPU=2048"
+    assert [(p.job_defaults, p.select_type) for p in conf.partitions] == [("DefMemPerGPU=900", ""), ("DefCpuPerGPU=2,DefMemPerGPU=800", "CR_SOCKET")]
+    assert "JobDefaults=DefCpuPerGPU=often is no value for JobDefaults" in refused("NodeName=n1\nJobDefaults=DefCpuPerGPU=often")[0]

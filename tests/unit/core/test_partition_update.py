@@ -56,7 +56,7 @@ def test_refusals_have_slurms_words() -> None:
 
 def test_every_key_sets_fields_that_exist() -> None:
     c = b.lab_cluster()
-    samples = ("1", "YES", "UP", "ALL", "NONE", "NO")
+    samples = ("1", "YES", "UP", "ALL", "NONE", "NO", "DefCpuPerGPU=1")
     for key, read in KEYS.items():
         read_well = []
         for text in samples:

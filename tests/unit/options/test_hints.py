@@ -10,7 +10,7 @@ from slurm.options.resolve import resolve
 
 VALUES = {
     "prefer": "fast", "get-user-env": "10L", "gres-flags": "enforce-binding", "mem-bind": "local", "profile": "all",
-    "cpu-freq": "1200000-high:performance", "gpu-freq": "medium,memory=high", "core-spec": "1", "thread-spec": "2", "segment": "4",
+    "cpu-freq": "1200000-high:performance", "gpu-freq": "medium,memory=high", "segment": "4",
     "slurmd-debug": "debug", "mpi": "pmi2", "cpu-bind": "verbose,mask_cpu:0x3,0xc",
 }
 ROWS = [(command, row) for command in ("sbatch", "srun", "salloc") for row in tables.rows(command) if row.status == HINT]
@@ -27,7 +27,7 @@ def test_a_hint_is_taken_with_one_warning_however_often_it_is_given(command: str
 
 
 @pytest.mark.parametrize("argument", [
-    "--cpu-bind=none", "--cpu-bind=quiet,none", "--mem-bind=nosort", "--profile=None", "--gres-flags=disable-binding", "--mpi=none", "--core-spec=0"])
+    "--cpu-bind=none", "--cpu-bind=quiet,none", "--mem-bind=nosort", "--profile=None", "--gres-flags=disable-binding", "--mpi=none"])
 def test_a_hint_that_asks_for_what_happens_anyway_needs_no_warning(argument: str) -> None:
     assert resolve("srun", [argument, "true"], {}).notes == []
 

@@ -37,6 +37,8 @@ def sbatch(*argv: str) -> Resolved:
         ("--tres-per-task=cpu=2,gres/gpu=1", {"cpus_per_task": 2, "gpus_per_task": "1"}),
         ("-B 2:8:1", {"sockets_per_node": 2, "cores_per_socket": 8, "threads_per_core": 1}),
         ("-B *:4", {"cores_per_socket": 4}),
+        ("-S 2", {"core_spec": 2}),
+        ("--core-spec=0 --thread-spec=3", {"core_spec": 0, "thread_spec": 3}),
         ("--hint=nomultithread", {"threads_per_core": 1}),
         ("--exclusive", {"exclusive": "node"}),
         ("--exclusive=user", {"exclusive": "user"}),

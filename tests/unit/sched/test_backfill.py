@@ -162,7 +162,7 @@ def test_a_job_for_several_nodes_does_not_look_at_each_node_by_itself_on_a_large
             return super().of(name)
 
     field = Field(terrain, Counted(c.nodes), Sharing(c), set(), Timeline(c, terrain.board, b.T0), b.T0)
-    search = Search(field, job, Needs().of(job.request, c.settings), c.partitions[job.partition])
+    search = Search(field, job, Needs().of(job.request, c.settings, c.partitions[job.partition]), c.partitions[job.partition])
     found = search.find()
     assert found is not None and found.cpu_count == 10
     assert len(looked) < MANY_NODES

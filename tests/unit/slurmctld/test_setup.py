@@ -107,3 +107,10 @@ def test_slurmuser_and_the_daemons_own_user_administrate() -> None:
 def test_changes_that_need_a_restart_are_named() -> None:
     said = setup.needs_restart(conf("SlurmctldPort=6817"), conf("SlurmctldPort=6900", "KillWait=3"))
     assert len(said) == 1 and said[0].startswith("SlurmctldPort was changed")
+
+
+def test_cores_set_aside_are_the_last_ones_or_with_spec_cores_first_the_first_and_lists_take_whole_cores() -> None:
+    lines = "NodeName=a Sockets=2 CoresPerSocket=4 ThreadsPerCore=2 CoreSpecCount=3\nNodeName=b Sockets=2 CoresPerSocket=4 ThreadsPerCore=2 CpuSpecList=1,5"
+    for keys, first in (("", [6, 7, 12, 13, 14, 15]), ("SchedulerParameters=spec_cores_first", [0, 1, 2, 3, 8, 9])):
+        nodes = setup.configured(conf(f"{keys}\nAllowSpecResourcesUsage=yes\n{lines}"), 0.0, []).nodes[-2:]
+        assert [(list(node.spec_cpus), node.spec_cores) for node in nodes] == [(first, 3), ([0, 1, 4, 5], 2)]

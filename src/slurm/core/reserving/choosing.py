@@ -126,7 +126,7 @@ def replaced(state: ClusterState, of: Reservation, now: float) -> Reservation | 
 
 
 def _filled(of: Reservation, nodes: Sequence[Node], cpus: dict[NodeName, CpuSet]) -> Reservation:
-    cores = sum(len(cpus[node.name]) // node.threads_per_core if cpus else node.cpus // node.threads_per_core for node in nodes)
+    cores = sum(len(cpus[node.name]) // node.threads if cpus else node.cpus // node.threads for node in nodes)
     return msgspec.structs.replace(of, nodes=[node.name for node in nodes], cpus=cpus, cores=cores)
 
 
@@ -148,9 +148,9 @@ def _reserved_cpus(state: ClusterState, of: Reservation, node: Node, now: float)
 
 def _cores(node: Node, taken: CpuSet) -> list[CpuSet]:
     """The cores of a node, as CPUs, of which nothing is taken."""
-    threads = node.threads_per_core
+    threads = node.threads
     every = (CpuSet.run(threads, first) for first in range(0, node.cpus, threads))
-    return [core for core in every if core.isdisjoint(taken)]
+    return [core for core in every if core.isdisjoint(taken | node.spec_cpus)]
 
 
 def _union(cores: Iterable[CpuSet]) -> CpuSet:

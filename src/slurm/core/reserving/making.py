@@ -216,7 +216,7 @@ def _per_node(draft: Draft) -> list[int]:
     """CoreCnt in cores; TRES=cpu= counts CPUs, of which a core may have several."""
     if "CPUs" not in draft.given:
         return draft.counts
-    threads = max((node.threads_per_core for node in draft.state.nodes.values()), default=1)
+    threads = max((node.threads for node in draft.state.nodes.values()), default=1)
     return [-(-count // threads) for count in draft.counts]
 
 

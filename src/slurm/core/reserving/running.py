@@ -39,7 +39,7 @@ def follow_nodes(state: ClusterState, at: float) -> None:
             nodes = [name for name in state.nodes if name in members]
             if nodes != of.nodes:
                 of.nodes = nodes
-                of.cores = sum(state.nodes[name].cpus // state.nodes[name].threads_per_core for name in nodes)
+                of.cores = sum(state.nodes[name].cpus // state.nodes[name].threads for name in nodes)
                 changed(state, of, at)
 
 

@@ -11,7 +11,7 @@ def unsuited(node: Node, site: Site) -> str:
     for what, has, wants in (
         ("sockets", node.sockets, site.sockets), ("cores a socket", node.cores_per_socket, site.cores),
         ("threads a core", node.threads_per_core, site.threads), ("MB of temporary disk", node.tmp_disk, site.tmp_disk),
-        ("MB of memory", node.memory, site.memory),
+        ("MB of memory", node.job_memory, site.memory),
     ):
         if has < wants:
             return f"it has {has} {what}, {wants} are asked for"
