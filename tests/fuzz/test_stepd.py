@@ -35,7 +35,7 @@ DEEP = b"[" * 50_000
 NUMBERS = st.sampled_from([0, 1, -1, 10, 64, 65, 2**31, 2**63, 10**40, 0.5, 1e300, float("inf"), float("-inf"), float("nan"), "1", "x", None, [], {}, True, "9" * 5000])
 ORDERS = st.dictionaries(
     st.sampled_from(["op", "why", "kill_wait", "at", "signal", "first", "all", "deadline", "x"]), NUMBERS | st.text(max_size=8), max_size=6).flatmap(
-        lambda found: st.sampled_from(["status", "signal", "limit", "terminate", "usage", "bogus", 5, None, []]).map(lambda op: {**found, "op": op}))
+        lambda found: st.sampled_from(["status", "signal", "limit", "terminate", "usage", "attach", "bogus", 5, None, []]).map(lambda op: {**found, "op": op}))
 LINES = st.one_of(ORDERS.map(lambda order: json.dumps(order).encode()), st.binary(max_size=40), st.sampled_from([DEEP, b'{"op":' + DEEP, b"[]", b"1", b"null", b'"op"', b"", b"9" * 5000, b"x" * 70_000]))
 
 
@@ -79,6 +79,7 @@ class Step:
     def __init__(self, loop: Loop) -> None:
         self.tasks: list[Any] = []
         self.ending = SimpleNamespace(why="")
+        self.io = None
         self.gatherer = SimpleNamespace(now=dict)
         self.timekeeping = Timekeeping(loop, 0.0, 0.0, lambda: 0.0, lambda why: None)
 
@@ -95,7 +96,7 @@ class Step:
 
 def test_the_order_socket(with_seed: WithSeed, loop: Loop) -> None:
     step = Step(loop)
-    control = Control(loop, lambda order: orders._obey(step, order))  # type: ignore[arg-type]
+    control = Control(loop, lambda order, descriptors: orders._obey(step, order, descriptors))  # type: ignore[arg-type]
 
     @fuzzed(40)
     @given(st.lists(LINES, min_size=1, max_size=6), st.booleans())

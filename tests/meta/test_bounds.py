@@ -15,7 +15,7 @@ from slurm.wire.dbd_messages import AskFor, FollowPolicy, PolicyTaken, RegisterC
 from slurm.wire.relay_messages import SackdAccepted
 
 TAKEN: tuple[type[msgspec.Struct], ...] = (
-    *typing.get_args(m.Request), *typing.get_args(n.FromNode), *typing.get_args(n.ToNode), SackdAccepted, n.LaunchStep, JobRequest, StepRequest, BatchPayload, m.JobFilter,
+    *typing.get_args(m.Request), *typing.get_args(n.FromNode), *typing.get_args(n.ToNode), SackdAccepted, n.LaunchStep, n.AttachStep, JobRequest, StepRequest, BatchPayload, m.JobFilter,
     *typing.get_args(Question), RegisterCluster, FollowPolicy, PolicyTaken, AskFor)
 
 

@@ -17,7 +17,7 @@ import psutil
 
 from slurm.options import later
 
-COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sbcast", "sgather", "scrontab", "slurm", *later.COMMANDS)
+COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sbcast", "sgather", "scrontab", "sattach", "slurm", *later.COMMANDS)
 WAIT_SECONDS = 30.0
 SOURCE = str(Path(__file__).resolve().parents[2] / "src")
 

@@ -17,7 +17,6 @@ class Later(NamedTuple):
 
 
 COMMANDS: dict[str, Later] = {
-    "sattach": Later("Shows and feeds a running step.", "a step's input and output stay with its srun", ("slurm jobs tail JOB follows what a job writes into its file",)),
     "strigger": Later("Runs a program when something happens.", "there are no triggers",
                       ("a job with --dependency runs after others, sbatch --wait returns at a job's end",)),
 }

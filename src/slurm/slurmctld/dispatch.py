@@ -18,6 +18,7 @@ from slurm.slurmctld.session import Session
 from slurm.wire import crontab_messages as k
 from slurm.wire import messages as m
 from slurm.wire import reservation_messages as r
+from slurm.wire.step_layout import FindStep
 
 log = logging.getLogger("slurmctld.dispatch")
 Handler = Callable[[Controller, Session, Any], Awaitable[m.Message | bytes]]
@@ -38,6 +39,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.WaitJob: allocations.on_wait_job,
     m.WaitReady: allocations.on_wait_ready,
     m.CreateStep: steps.on_create,
+    FindStep: steps.on_find,
     m.CertifyUser: steps.on_certify,
     m.FinishStep: steps.on_finish,
     k.ReadCrontab: crontabs.on_read,

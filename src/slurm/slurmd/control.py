@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import struct
+from collections.abc import Sequence
 
 from slurm.net.endpoint import short_path
 from slurm.slurmd.stepd.folder import SOCKET
@@ -54,25 +55,29 @@ def is_in(pid: int, folder: str) -> bool:
         return False
 
 
-async def ask(folder: str, order: dict[str, object], seconds: float = 10.0) -> dict[str, object] | None:
-    """Give an order and return the answer; None when no slurmstepd took it within `seconds`: it is starting up for long, or has ended."""
+async def ask(
+        folder: str, order: dict[str, object], seconds: float = 10.0, *, descriptors: Sequence[int] = ()) -> dict[str, object] | None:
+    """Give an order, `descriptors` with it, and return the answer; None when no slurmstepd took it within `seconds`: it is starting up for long, or has ended."""
     try:
         async with asyncio.timeout(seconds):
             while os.path.isdir(folder):
                 connection = connect(folder)
                 if connection is not None:
-                    return await _exchange(connection, order)
+                    return await _exchange(connection, order, descriptors)
                 await asyncio.sleep(_RETRY_SECONDS)
     except TimeoutError:
         return None
     return None
 
 
-async def _exchange(connection: socket.socket, order: dict[str, object]) -> dict[str, object] | None:
+async def _exchange(connection: socket.socket, order: dict[str, object], descriptors: Sequence[int]) -> dict[str, object] | None:
     loop = asyncio.get_running_loop()
     with connection:
         try:
-            await loop.sock_sendall(connection, json.dumps(order).encode() + b"\n")
+            text = json.dumps(order).encode() + b"\n"
+            if descriptors:
+                text = text[socket.send_fds(connection, [text], descriptors):]
+            await loop.sock_sendall(connection, text)
             answer = b""
             while not answer.endswith(b"\n"):
                 data = await loop.sock_recv(connection, 65536)

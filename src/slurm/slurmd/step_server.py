@@ -1,6 +1,6 @@
 """Where srun reaches this node: it checks who calls with which credential, and hands the connection over to a slurmstepd.
 
-The first message of a connection is a LaunchStep. On this machine's socket the connection is the slurmstepd's after it. From another machine it
+The first message of a connection is a LaunchStep, or an AttachStep for a step that runs (`attaching`). On this machine's socket the connection is the slurmstepd's after it. From another machine it
 came over TLS, which cannot be handed over: it is answered with a ticket, and the connection that begins with that ticket is the slurmstepd's.
 What cannot be started is answered with a step_io FAILED frame, whose JSON has "message" and "name" (Slurm's error name).
 """
@@ -24,6 +24,7 @@ from slurm.net.server import Peer, Server
 from slurm.net.tls import Trust
 from slurm.slurmd import control, environment
 from slurm.slurmd.answers import Answer
+from slurm.slurmd.attaching import Attaching, Caller
 from slurm.slurmd.node import Node
 from slurm.slurmd.step_tickets import Claim, Tickets
 from slurm.slurmd.stepd.folder import StepKey, StepRecord
@@ -33,7 +34,7 @@ from slurm.slurmd.stepd.user import can_become
 from slurm.slurmd.steps import Prepared
 from slurm.wire import frames, step_io
 from slurm.wire.messages import UNREADABLE
-from slurm.wire.node_messages import LaunchStep, StepTicket
+from slurm.wire.node_messages import AttachStep, LaunchStep, StepTicket
 from slurm.wire.step_credential import StepCredential
 
 log = logging.getLogger("slurmd.steps")
@@ -50,7 +51,8 @@ class StepServer:
         self._node = node
         self._trust = trust
         self._server = Server(self._on_message, trust=trust, on_ticket=self._on_ticket, log=log)
-        self._decode = msgspec.json.Decoder(LaunchStep).decode
+        self._decode = msgspec.json.Decoder(LaunchStep | AttachStep).decode
+        self._attaching = Attaching(node)
         self._retold: set[Peer] = set()
         self._tickets = Tickets()
         self._refusals = Seldom(log)
@@ -86,7 +88,10 @@ class StepServer:
                 raise InvalidRequest("SLURM_MALFORMED_MESSAGE")
             message = self._decode(payload)
             bounds.check(message, _SETTINGS)
-            self._take_over(peer, message)
+            if isinstance(message, AttachStep):
+                self._attaching.attach(peer, message, self._uid_and_proof(peer))
+            else:
+                self._take_over(peer, message)
         except SlurmError as error:
             self._answer(peer, error)
         except UNREADABLE as error:
@@ -118,6 +123,8 @@ class StepServer:
 
     def _on_ticket(self, secret: bytes, detach: Callable[[], tuple[socket.socket, bytes]]) -> None:
         """A connection that begins with a ticket came. NotPermitted, and whatever else keeps its step from beginning."""
+        if self._attaching.take(secret, detach):
+            return
         claim = self._tickets.take(secret)
         if claim is None:
             raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=["it shows a ticket that is not good, or not any more"])
@@ -207,6 +214,11 @@ class StepServer:
         if isinstance(pids, dict) and all(pids.values()) and not answer.known:
             _say(peer, step_io.STARTED, {"pids": pids})
         answer.when_known(lambda known: _tell_end(peer, known))
+
+    def _uid_and_proof(self, peer: Peer) -> Caller:
+        uid = _uid_of(peer)
+        trust = self._trust
+        return Caller(uid, None if peer.local or trust is None else lambda: _proof(trust, uid))
 
     # --- who may do what -------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,8 @@ from slurm.wire.crontab_messages import CrontabRead, CrontabWritten, ReadCrontab
 from slurm.wire.message import Changes
 from slurm.wire.message import Message as Message
 from slurm.wire.reservation_messages import CreateReservation, DeleteReservation, ReservationMade, UpdateReservation
+from slurm.wire.step_layout import FindStep, StepFound
+from slurm.wire.step_layout import TaskLayout as TaskLayout
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for bytes that are no message: malformed, not UTF-8, nested without end."""
@@ -217,16 +219,6 @@ class CreateStep(Message):
 
     job_id: JobNumber
     request: StepRequest
-
-
-class TaskLayout(msgspec.Struct):
-    """Where the tasks of a step run: per node, in rank order, the global ranks."""
-
-    node: str
-    address: str  # "unix:/path" or "tcp://host:port" of the node's slurmd
-    ranks: list[int]
-    cpus: int  # CPUs of the step on this node
-    beside: str = ""  # net.endpoint.mark_of the slurmd's unix socket, for a srun on the same machine
 
 
 class StepGranted(Message):
@@ -585,9 +577,9 @@ Request = (
     | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation | UpdateReservation | DeleteReservation
     | Ping | MakeToken | Reconfigure | Shutdown | Quiesce | BatchScript
     | ListJobs | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics
-    | ListShares | ListPriorities | ReadCrontab | WriteCrontab
+    | ListShares | ListPriorities | ReadCrontab | WriteCrontab | FindStep
 )
 Reply = (
     Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | UserToken
-    | Changed | Explained | CrontabRead | CrontabWritten | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
+    | Changed | Explained | CrontabRead | CrontabWritten | StepFound | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
 )

@@ -354,8 +354,16 @@ class LaunchStep(Message):
     gpu_bind: Binding = ""  # notation.gpu_bind: which of the step's GPUs here each task sees
 
 
+class AttachStep(Message):
+    """sattach → slurmd, first message of its connection: show this step. What follows is as after LaunchStep; input goes to its tasks too."""
+
+    job: JobNumber
+    attempt: Attempt
+    step: StepNumber
+
+
 class StepTicket(Message):
-    """slurmd → srun over TLS: the step begins when a second connection comes to the same port, soon, that begins with wire.step_io.ticket(ticket).
+    """slurmd → srun or sattach over TLS: the step begins when a second connection comes to the same port, soon, that begins with wire.step_io.ticket(ticket).
 
     After the ticket follows the TLS handshake with the node's slurmstepd. `ticket` in hexadecimal digits; it is good once.
     """

@@ -1,4 +1,4 @@
-"""Step input and output: the small binary messages between srun and the slurmstepd of each node, inside frames of codec "B".
+"""Step input and output: the small binary messages between srun (or sattach) and the slurmstepd of each node, inside frames of codec "B".
 
     byte 0     kind (below)
     bytes 1-4  task rank, big-endian; ALL_TASKS: every task of the node
@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 
 from slurm.model.errors import ProtocolError
+from slurm.wire import frames
 
 STDIN = 1  # srun → stepd: data for a task's standard input; empty data: end of input
 STDOUT = 2  # stepd → srun: data; empty: the task closed it
@@ -50,3 +51,16 @@ def unpack(payload: bytes) -> tuple[int, int, bytes]:
     if not STDIN <= kind <= ABORTED:
         raise ProtocolError(message=f"unknown step message kind {kind}")
     return kind, task, payload[PREFIX.size:]
+
+
+def taken(buffer: bytearray, most: int) -> tuple[int, int, bytes] | None:
+    """The first whole step message of what has come, taken out of it; None while there is none. ProtocolError for one of more than `most` bytes."""
+    if len(buffer) < frames.HEADER_SIZE:
+        return None
+    _, length = frames.unpack_header(bytes(buffer[:frames.HEADER_SIZE]), most)
+    whole = frames.HEADER_SIZE + length
+    if len(buffer) < whole:
+        return None
+    found = unpack(bytes(buffer[frames.HEADER_SIZE:whole]))
+    del buffer[:whole]
+    return found

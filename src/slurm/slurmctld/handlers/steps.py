@@ -8,7 +8,7 @@ from slurm.core import steps
 from slurm.core.events import StepCreated, StepExited
 from slurm.model.errors import NotFound, NotNow, Unsupported
 from slurm.model.ids import StepId
-from slurm.model.job import Job
+from slurm.model.job import Job, Step
 from slurm.model.states import JobState
 from slurm.slurmctld import launch, script_variables
 from slurm.slurmctld.certifying import USER_SECONDS
@@ -17,6 +17,7 @@ from slurm.slurmctld.environment import step_variables
 from slurm.slurmctld.session import Session, group_ids
 from slurm.wire import messages as m
 from slurm.wire.step_credential import StepCredential, seal
+from slurm.wire.step_layout import FindStep, StepFound
 
 REPORT_SECONDS = 2.0
 """So long a node may take to report the end of a step of which its srun has heard."""
@@ -54,14 +55,28 @@ async def on_create(ctl: Controller, session: Session, message: m.CreateStep) ->
     if ctl.cluster.settings.node_prolog:
         credential.prolog = script_variables.of_nodes(job, ctl.cluster.settings, ctl.conf_path)
         credential.prolog_nodes = {share.node: script_variables.of_node(share) for share in job.allocation.shares if share.node in step.nodes}
-    layout = [
-        m.TaskLayout(node=share.node, address=ctl.links.endpoints[share.node], ranks=ranks, cpus=share.cpu_count, beside=ctl.links.beside.get(share.node, ""))
-        for share, ranks in zip(step.shares, steps.ranks(step), strict=True)
-    ]
     return m.StepGranted(
-        job_id=job.id, attempt=job.attempt, step_id=step.id, layout=layout, credential=seal(credential, ctl.signer.sign),
+        job_id=job.id, attempt=job.attempt, step_id=step.id, layout=_layout(ctl, step), credential=seal(credential, ctl.signer.sign),
         environment=step_variables(job, ctl.shape_of(job), step, ctl.cluster.settings, ctl.conf_path), time_limit=job.time_limit,
         kill_wait=ctl.cluster.settings.kill_wait)
+
+
+async def on_find(ctl: Controller, session: Session, message: FindStep) -> StepFound:
+    """Where the tasks of a running step are, for who wants to look at it."""
+    job = ctl.find_job(message.job_id)
+    ctl.require_owner(session, job)
+    step = job.steps.get(StepId(message.step_id))
+    if step is None or step.end_time or job.state is not JobState.RUNNING:
+        running = [str(number) for number, one in job.steps.items() if number >= 0 and not one.end_time]
+        raise NotFound(hints=[f"steps of job {job.shown_id} that run: {', '.join(running) or 'none'}"])
+    return StepFound(job_id=job.id, attempt=job.attempt, step_id=step.id, layout=_layout(ctl, step))
+
+
+def _layout(ctl: Controller, step: Step) -> list[m.TaskLayout]:
+    return [
+        m.TaskLayout(node=share.node, address=ctl.links.endpoints.get(share.node, ""), ranks=ranks, cpus=share.cpu_count, beside=ctl.links.beside.get(share.node, ""))
+        for share, ranks in zip(step.shares, steps.ranks(step), strict=True)
+    ]
 
 
 async def _reported(ctl: Controller, job: Job, number: StepId) -> None:

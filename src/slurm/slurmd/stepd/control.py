@@ -7,6 +7,7 @@ step does, which is how a re-attached slurmd learns of it.
     {"op": "signal", "signal": 10, "first": false, "all": false}   to the tasks' process groups, their first processes, every process
     {"op": "limit", "deadline": 81234.5}                           the job's time limit comes at this moment of CLOCK_BOOTTIME; 0: never
     {"op": "usage"}                                           → {"ok": true, "usage": {…}, "memory": 4096, "pids": [[4712, 0], [4713, -1]]}
+    {"op": "attach", "early": "16030…"}                       with srun_line's descriptors of a sattach: what came on it already, in hexadecimal digits
     {"op": "terminate", "why": "timeout", "kill_wait": 30, "at": 1795221727.3}
 """
 
@@ -23,16 +24,18 @@ from slurm.slurmd.stepd.loop import READ, Loop
 
 _LONGEST = 65536
 _LONGEST_ERROR = 200
+_MOST_DESCRIPTORS = 4
 _CREDENTIAL = struct.Struct("3i")
 
 
 class Control:
-    """Listens in the current folder and calls `obey(order) -> answer` for each order."""
+    """Listens in the current folder and calls `obey(order, descriptors) -> answer` for each order; those that it leaves in the list are closed."""
 
-    def __init__(self, loop: Loop, obey: Callable[[dict[str, object]], dict[str, object]]) -> None:
+    def __init__(self, loop: Loop, obey: Callable[[dict[str, object], list[int]], dict[str, object]]) -> None:
         self._loop = loop
         self._obey = obey
         self._partial: dict[int, bytes] = {}
+        self._passed: dict[int, list[int]] = {}
         self._connections: dict[int, socket.socket] = {}
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self._listener.bind(SOCKET)  # relative: the path of a deep spool does not fit into a socket address
@@ -60,11 +63,13 @@ class Control:
         descriptor = connection.fileno()
         self._connections[descriptor] = connection
         self._partial[descriptor] = b""
+        self._passed[descriptor] = []
         self._loop.watch(descriptor, READ, lambda _events: self._read(descriptor))
 
     def _read(self, descriptor: int) -> None:
         try:
-            data = self._connections[descriptor].recv(_LONGEST)
+            data, passed, _, _ = socket.recv_fds(self._connections[descriptor], _LONGEST, _MOST_DESCRIPTORS)
+            self._passed[descriptor] += passed
         except ConnectionError:
             data = b""
         *lines, rest = (self._partial[descriptor] + data).split(b"\n")
@@ -82,9 +87,11 @@ class Control:
             order = json.loads(line)
             if not isinstance(order, dict):
                 raise ValueError("no JSON object")
-            answer = self._obey(order)
+            answer = self._obey(order, self._passed[descriptor])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             answer = {"ok": False, "error": f"not an order: {str(error)[:_LONGEST_ERROR]}"}
+        finally:
+            _close(self._passed[descriptor])
         try:
             self._connections[descriptor].send(json.dumps(answer).encode() + b"\n")
         except OSError:
@@ -93,6 +100,12 @@ class Control:
     def _drop(self, descriptor: int) -> None:
         self._loop.unwatch(descriptor)
         self._partial.pop(descriptor, None)
+        _close(self._passed.pop(descriptor, []))
         connection = self._connections.pop(descriptor, None)
         if connection is not None:
             connection.close()
+
+
+def _close(descriptors: list[int]) -> None:
+    while descriptors:
+        os.close(descriptors.pop())

@@ -11,17 +11,22 @@ import os
 import struct
 import termios
 import time
+from collections import deque
 from collections.abc import Callable
 
 from slurm.model.errors import ProtocolError, SlurmError
 from slurm.notation.printable import printable
 from slurm.slurmd.stepd.loop import READ, WRITE, Loop, broken, readable
 from slurm.slurmd.stepd.srun_line import SrunLine
+from slurm.slurmd.stepd.viewer import Viewer
 from slurm.wire import frames, step_io
 
 HANDSHAKE_SECONDS = 10.0
 _CHUNK = 65536
 _MUCH = 1 << 20
+_RECENT_BYTES = 64 * 1024
+"""So much of what was said last is told to a sattach that comes."""
+_FAREWELL_SECONDS = 2.0
 _LAST_SIGNAL = 64
 _MOST_LINES = 65_535
 _LONGEST_WORD = 64
@@ -57,6 +62,11 @@ class StepIO:
         self._waiting = 0  # bytes for inlets, all together
         self._stopped = False  # outlets are not read while srun does not take what there is
         self._interest = -1
+        self._viewers: list[Viewer] = []
+        self._viewers_until = 0.0  # so long they are waited for, once everything was said
+        self._pids: dict[int, int] = {}
+        self._recent: deque[bytes] = deque()
+        self._recent_bytes = 0
         self.gone = False
         self._watch_connection()
         if not line.ready:
@@ -82,12 +92,39 @@ class StepIO:
     @property
     def drained(self) -> bool:
         """Whether all output of the tasks has been read and sent, or nobody is there to take it."""
-        return self.gone or (not self._outlets and not self._line.unsent)
+        if self.gone or (not self._outlets and not self._line.unsent):
+            return time.monotonic() >= self._viewers_until or not any(viewer.unsent for viewer in self._viewers)
+        return False
+
+    # --- who looks on ----------------------------------------------------------------------------------------------------
+
+    def attach(self, line: SrunLine, early: bytes, patience: float) -> None:
+        """A sattach: it is told what was said last, and what is said from now on; what it sends goes to the tasks too."""
+        viewer = Viewer(self._loop, line, early, patience, lambda rank, data: self._take(step_io.STDIN, rank, data), self._on_viewer)
+        self._viewers.append(viewer)
+        if self._pids:
+            viewer.put(_frame(step_io.STARTED, step_io.ALL_TASKS, json.dumps({"pids": self._pids}).encode()))
+        for frame in self._recent:
+            viewer.put(frame)
+
+    def _on_viewer(self) -> None:
+        self._viewers = [viewer for viewer in self._viewers if not viewer.gone]
+        self._throttle()
+
+    def _show(self, frame: bytes, *, keep: bool) -> None:
+        for viewer in list(self._viewers):
+            viewer.put(frame)
+        if keep:
+            self._recent.append(frame)
+            self._recent_bytes += len(frame)
+            while self._recent_bytes > _RECENT_BYTES:
+                self._recent_bytes -= len(self._recent.popleft())
 
     # --- what srun is told -----------------------------------------------------------------------------------------------
 
     def started(self, pids: dict[int, int]) -> None:
         """All tasks of the node run: rank → pid."""
+        self._pids = pids
         self._send(step_io.STARTED, step_io.ALL_TASKS, json.dumps({"pids": pids}).encode())
         self._take_all()
 
@@ -112,6 +149,9 @@ class StepIO:
 
     def done(self) -> None:
         """Everything was said; the connection closes when it has left."""
+        if self._viewers:
+            self._viewers_until = time.monotonic() + _FAREWELL_SECONDS
+            self._loop.at(self._viewers_until, _nothing)
         self._send(step_io.DONE, step_io.ALL_TASKS)
 
     def close(self) -> None:
@@ -123,13 +163,17 @@ class StepIO:
         self._loop.unwatch(self._line.fileno())
         self._line.close()
         self.gone = True
+        for viewer in self._viewers:
+            viewer.close()
 
     # --- the connection --------------------------------------------------------------------------------------------------
 
     def _send(self, kind: int, rank: int, data: bytes = b"") -> None:
         if self.gone:
             return
-        self._line.put(frames.pack(frames.STEP_IO, step_io.pack(kind, rank, data)))
+        frame = _frame(kind, rank, data)
+        self._line.put(frame)
+        self._show(frame, keep=kind in (step_io.STDOUT, step_io.STDERR) and bool(data))
         self._flush()
 
     def _flush(self) -> None:
@@ -139,7 +183,12 @@ class StepIO:
             self._lose()
             return
         self._watch_connection()
-        if self._stopped != (self._line.unsent > _MUCH):
+        self._throttle()
+
+    def _throttle(self) -> None:
+        """Outlets are read while all who listen take what there is."""
+        crowded = self._line.unsent > _MUCH or any(viewer.unsent > _MUCH for viewer in self._viewers)
+        if self._stopped != crowded:
             self._stopped = not self._stopped
             for descriptor in self._outlets:
                 self._watch_outlet(descriptor)
@@ -149,6 +198,8 @@ class StepIO:
         if interest != self._interest:
             self._interest = interest
             self._loop.watch(self._line.fileno(), interest, self._on_connection)
+            for viewer in self._viewers:
+                viewer.listen(self._waiting <= _MUCH)
 
     def _on_connection(self, events: int) -> None:
         if events & WRITE:
@@ -187,14 +238,8 @@ class StepIO:
             self._lose()
 
     def _take_frames(self) -> None:
-        while len(self._incoming) >= frames.HEADER_SIZE:
-            _, length = frames.unpack_header(bytes(self._incoming[:frames.HEADER_SIZE]), _MUCH)
-            whole = frames.HEADER_SIZE + length
-            if len(self._incoming) < whole:
-                return
-            kind, rank, data = step_io.unpack(bytes(self._incoming[frames.HEADER_SIZE:whole]))
-            del self._incoming[:whole]
-            self._take(kind, rank, data)
+        while (found := step_io.taken(self._incoming, _MUCH)) is not None:
+            self._take(*found)
 
     def _take(self, kind: int, rank: int, data: bytes) -> None:
         if kind == step_io.STDIN:
@@ -295,6 +340,14 @@ class StepIO:
                 self._close_inlet(rank)
         if tell:
             self._send(kind, rank)
+
+
+def _frame(kind: int, rank: int, data: bytes) -> bytes:
+    return frames.pack(frames.STEP_IO, step_io.pack(kind, rank, data))
+
+
+def _nothing() -> None:
+    """Whoever waits looks again."""
 
 
 def _object(data: bytes) -> dict[str, object]:

@@ -6,9 +6,11 @@ import os
 
 from slurm.slurmd.stepd.control import Control
 from slurm.slurmd.stepd.hooks.hook import Hook
+from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.slurmd.stepd.step import Step
 
 _LONGEST_WORD = 64
+_PATIENCE_SECONDS = 5.0
 _LAST_SIGNAL = 64
 _LONGEST_WAIT = 2**31 - 1
 _LAST_MOMENT = 253_370_764_800
@@ -21,7 +23,7 @@ class Orders(Hook):
     def set_up(self, step: Step) -> None:
         """Listen."""
         step.loop.on_child = step.on_child
-        step.control = Control(step.loop, lambda order: _obey(step, order))
+        step.control = Control(step.loop, lambda order, descriptors: _obey(step, order, descriptors))
 
     def clean_up(self, step: Step) -> None:
         """Listen no more, and leave no socket behind."""
@@ -30,7 +32,7 @@ class Orders(Hook):
             control.close()
 
 
-def _obey(step: Step, order: dict[str, object]) -> dict[str, object]:
+def _obey(step: Step, order: dict[str, object], descriptors: list[int]) -> dict[str, object]:
     operation = order["op"]
     if operation == "terminate":
         step.end(str(order["why"])[:_LONGEST_WORD], _number(order, "kill_wait", _LONGEST_WAIT), _number({"at": 0.0, **order}, "at", _LAST_MOMENT))
@@ -42,10 +44,22 @@ def _obey(step: Step, order: dict[str, object]) -> dict[str, object]:
         step.timekeeping.set_deadline(_number(order, "deadline", _LAST_MOMENT))
     elif operation == "usage":
         return {"ok": True, **step.gatherer.now()}
+    elif operation == "attach":
+        _attach(step, order, descriptors)
     elif operation != "status":
         raise ValueError(f"unknown operation {str(operation)[:_LONGEST_WORD]}")
     return {"ok": True, "pid": os.getpid(), "tasks": [task.pid for task in step.tasks if task.status is None], "ending": step.ending.why,
             "pids": {str(task.rank): task.pid for task in step.tasks}}
+
+
+def _attach(step: Step, order: dict[str, object], descriptors: list[int]) -> None:
+    """A sattach comes. ValueError where the step has no streams to show."""
+    if step.io is None or step.io.gone or not descriptors:
+        raise ValueError("the step has no streams that could be shown: they are in files, or it is ending")
+    line = SrunLine.of(descriptors)
+    assert line is not None, "there are descriptors"
+    descriptors.clear()
+    step.io.attach(line, bytes.fromhex(str(order.get("early", ""))), _PATIENCE_SECONDS)
 
 
 def _number(order: dict[str, object], name: str, most: float) -> float:
