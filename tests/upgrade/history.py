@@ -20,6 +20,7 @@ from slurm.model.policy import Account, Association, Qos, UsageReset, User
 from slurm.model.request import JobRequest, StepRequest
 from slurm.model.reservation import Reservation
 from slurm.model.states import JobState
+from slurm.model.topology import Topology, Unit
 from slurm.testing import builders as b
 from slurm.wire.messages import JobFilter
 
@@ -120,6 +121,7 @@ def go_on(c: Cluster) -> None:
     since_version_8(c)
     since_version_10(c)
     since_version_11(c)
+    since_version_12(c)
 
 
 def since_version_2(c: Cluster) -> None:
@@ -232,6 +234,18 @@ def since_version_11(c: Cluster) -> None:
         c.apply(e.Cancelled(at=b.T0 + 952, job=one.id, by=b.ROOT.uid))
     whole = [msgspec.structs.replace(one, select_type="") for one in c.partitions.values()]
     c.apply(e.Configured(at=b.T0 + 953, settings=c.settings, nodes=nodes, partitions=whole, may_run=True))
+
+
+def since_version_12(c: Cluster) -> None:
+    """Nodes under switches, a partition that names its topology, a job that waits for few switches and one in segments."""
+    tree = Topology(kind="tree", units=[Unit("s0", "cn[01-04]"), Unit("s1", "cn[05-07]", speed="100"), Unit("top", children="s[0-1]")])
+    blocks = Topology(name="blocks", kind="block", units=[Unit("b0", "cn[01-03]"), Unit("b1", "cn[04-07]")], sizes=[3, 6], default=False, optional=True)
+    rules = msgspec.structs.replace(c.settings, topologies=[tree, blocks], max_switch_wait=600)
+    partitions = [msgspec.structs.replace(one, topology="blocks" if one.name == "gpu" else "") for one in c.partitions.values()]
+    c.apply(e.Configured(at=b.T0 + 960, settings=rules, nodes=list(c.nodes.values()), partitions=partitions, may_run=True))
+    for name, asked in (("near", {"switches": 1, "switch_wait": 60}), ("segments", {"segment": 1, "spread_segments": True, "partition": "gpu"})):
+        one = b.submit(c, name=name, at=b.T0 + 961, **asked)
+        c.apply(e.Cancelled(at=b.T0 + 962, job=one.id, by=b.ROOT.uid))
 
 
 def _changes(fields: dict[str, object]) -> dict[str, object]:

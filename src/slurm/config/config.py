@@ -21,10 +21,12 @@ from slurm.config.nodes import NodeConf, read_node_sets, read_nodes
 from slurm.config.partitions import PartitionConf, merged_defaults, read_partitions
 from slurm.config.reader import Entry, Opener, Origin, Problem, Record, read
 from slurm.config.standings import warnings_of
+from slurm.config.topology import kind_of, read_lines, read_yaml, settled
+from slurm.model.topology import FLAT, Topology
 
 __all__ = ["Config", "NodeConf", "PartitionConf", "find_conf", "load", "parse"]
 
-SIBLINGS = ("gres.conf", "cgroup.conf", "topology.conf")
+SIBLINGS = ("gres.conf", "cgroup.conf", "topology.conf", "topology.yaml")
 """Files beside slurm.conf that are read with it."""
 
 
@@ -43,18 +45,29 @@ class Config(Keys):
             for entry in record.entries if record.section == "slurm.conf" else ():
                 self._warn_of_switches(entry)
         gres: list[Record] = []
+        described: list[Topology] | None = None
+        lines: Topology | None = None
+        where = Origin(path, 0, "")
         self.cgroup = CgroupConf()
         for name, beside in siblings.items():
             kind = os.path.basename(name)
+            if kind == "topology.yaml":
+                described = read_yaml(beside, name, problems)
+                where = Origin(name, 0, "")
+                continue
             records = read(beside, name, kind, problems, opener)
             self.warnings += warnings_of(records)
             if kind == "gres.conf":
                 gres = records
             elif kind == "cgroup.conf":
                 self.cgroup = read_cgroup(records, problems)
+            elif kind == "topology.conf" and described is None and kind_of(self.text("TopologyPlugin")) != FLAT:
+                lines = read_lines(records, kind_of(self.text("TopologyPlugin")), problems)
+                where = Origin(name, 0, "")
         self.nodes = read_nodes(self._records, self.slurmd_port, problems, self.warnings)
         sets = read_node_sets(self._records, self.nodes, problems)
         self.partitions = read_partitions(self._records, self.nodes, sets, self.flag("DisableRootJobs"), problems, self.warnings)
+        self.topologies = self._topologies(described, lines, where)
         self.gres_lines = read_gres(gres, problems)
         if self.cgroup.constrains and not self.uses_cgroups:
             self.warnings.append(f"{path}: cgroup.conf constrains jobs, which has no effect without task/cgroup in TaskPlugin")
@@ -95,6 +108,21 @@ class Config(Keys):
             name = name.upper() if entry.row.kind == "uplist" else name
             if name and switches.get(name, switches.get(name.lower(), schema.NOT_YET)) == schema.NOT_YET:
                 self.warnings.append(f"{entry.origin}: {entry.row.name}={name} is not carried out yet")
+
+    def _topologies(self, described: list[Topology] | None, lines: Topology | None, where: Origin) -> list[Topology]:
+        """Those of topology.yaml, else that of topology.conf; TopologyParam says how much they count."""
+        found = described if described is not None else [lines] if lines is not None else []
+        kind = kind_of(self.text("TopologyPlugin"))
+        if not found and kind != FLAT:
+            self.warnings.append(f"{self.path}: TopologyPlugin=topology/{kind} without topology.conf or topology.yaml beside it: every node is as near as any other")
+        for one in found:
+            one.optional = any(word.lower() == "topooptional" for word in self.words("TopologyParam"))
+        names = [one.name for one in found]
+        for partition in self.partitions:
+            if partition.topology and partition.topology not in names:
+                self._problems.append(Problem(partition.origin, f"Topology={partition.topology} of partition {partition.name}: there is no such topology",
+                                              f"topologies: {', '.join(names)}" if names else "write topology.yaml beside slurm.conf"))
+        return settled(found, self.nodes, where, self._problems, self.warnings)
 
     def _verify(self) -> None:
         """Check that a cluster is described at all."""
@@ -138,7 +166,7 @@ def parse(text: str, name: str = "slurm.conf", *, gres: str | None = None, opene
 
 
 def load(path: str) -> Config:
-    """The Config of the slurm.conf at `path`, with the gres.conf, cgroup.conf and topology.conf beside it; else ConfigError."""
+    """The Config of the slurm.conf at `path`, with the gres.conf, cgroup.conf, topology.conf and topology.yaml beside it; else ConfigError."""
     text = read_file(path)
     folder = os.path.dirname(os.path.abspath(path))
     beside = [os.path.join(folder, name) for name in SIBLINGS]

@@ -40,6 +40,7 @@ class NodeConf(NamedTuple):
     core_spec: int
     cpu_spec: list[int]
     mem_spec: int
+    topology: str
     origin: Origin
 
 
@@ -186,7 +187,7 @@ def _nodes_of(record: Record, line: Settled, port: int, problems: list[Problem],
     core_spec, cpu_spec, mem_spec = _set_aside(line, (sockets * cores, cpus, memory), problems, origin)
     return [
         NodeConf(name, address, hostname, bcast, own_port, cpus, boards, sockets, cores, threads, memory, disk, weight, features, gres,
-                 "UNKNOWN" if state == "IDLE" else state, reason, core_spec, cpu_spec, mem_spec, origin)
+                 "UNKNOWN" if state == "IDLE" else state, reason, core_spec, cpu_spec, mem_spec, line.text("Topology"), origin)
         for name, address, hostname, bcast, own_port in zip(names, addresses, hostnames, broadcast, ports, strict=True)
     ]
 

@@ -57,6 +57,7 @@ class PartitionConf(NamedTuple):
     tres_billing_weights: str
     job_defaults: str
     select_type: str
+    topology: str
     origin: Origin
 
 
@@ -119,7 +120,7 @@ def _partition(name: str, line: Settled, members: list[str], disable_root_jobs: 
         oversubscribe=line.text("OverSubscribe"), exclusive_user=line.flag("ExclusiveUser"), hidden=line.flag("Hidden"),
         root_only=line.flag("RootOnly"), disable_root_jobs=line.flag("DisableRootJobs") if "DisableRootJobs" in line.read else disable_root_jobs,
         req_resv=line.flag("ReqResv"), lln=line.flag("LLN"), grace_time=line.number("GraceTime"), preempt_mode=line.text("PreemptMode"),
-        tres_billing_weights=line.text("TRESBillingWeights"), job_defaults=_job_defaults(line),
+        tres_billing_weights=line.text("TRESBillingWeights"), job_defaults=_job_defaults(line), topology=line.text("Topology"),
         select_type="" if line.text("SelectTypeParameters") == "NONE" else line.text("SelectTypeParameters"), origin=origin,
     )
 

@@ -31,7 +31,7 @@ SocketsPerBoard | int | | yes |
 State | choice:UNKNOWN,CLOUD,DOWN,DRAIN,EXTERNAL,FAIL,FAILING,FUTURE,IDLE | UNKNOWN | yes |
 ThreadsPerCore | int | 1 | yes |
 TmpDisk | mb | 0 | yes |
-Topology | text | | later | every node is as near as any other
+Topology | text | | yes |
 TRESWeights | text | | later | nodes are chosen by their Weight only
 Weight | int | 1 | yes |
 """
@@ -82,7 +82,7 @@ SelectTypeParameters | choice:NONE,CR_CORE,CR_CORE_MEMORY,CR_SOCKET,CR_SOCKET_ME
 State | choice:UP,DOWN,DRAIN,INACTIVE | UP | yes |
 SuspendTime | bare | | later | nodes are not powered up and down
 SuspendTimeout | bare | | later | nodes are not powered up and down
-Topology | text | | later | every node is as near as any other
+Topology | text | | yes |
 TRESBillingWeights | weights | | yes |
 """
 
@@ -155,12 +155,12 @@ TaskAffinity | yesno | no | old | TaskPlugin=task/affinity took its place
 """
 
 TOPOLOGY = """
-SwitchName | text | | later | every node is as near as any other
-BlockName | text | | later | every node is as near as any other
-BlockSizes | list | | later | every node is as near as any other
-LinkSpeed | text | | later | every node is as near as any other
-Nodes | text | | later | every node is as near as any other
-Switches | text | | later | every node is as near as any other
+SwitchName | text | | yes |
+BlockName | text | | yes |
+BlockSizes | list | | yes |
+LinkSpeed | text | | ok | it is shown; nodes are chosen by how many switches lie between them
+Nodes | text | | yes |
+Switches | text | | yes |
 """
 
 TEXTS = {

@@ -219,8 +219,8 @@ TCPTimeout | sec | 2 | later | an attempt to connect lasts five seconds and is r
 TLSParameters | list | | yes |
 TLSType | text | tls/none | ok | connections between machines are mutual TLS 1.3 always, whatever is written here
 TmpFS | text | /tmp | yes |
-TopologyParam | list | | later | every node is as near as any other
-TopologyPlugin | text | topology/flat | later | every node is as near as any other
+TopologyParam | list | | yes |
+TopologyPlugin | choice:topology/flat,topology/default,topology/none,topology/tree,topology/block | topology/flat | yes |
 TrackWCKey | yesno | no | yes |
 TreeWidth | int | 16 | ok | every node holds its own connection to slurmctld, so there is no tree
 UsePam | yesno | no | later | PAM is not asked
@@ -325,7 +325,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
             "bf_max_job_user", "bf_max_job_user_part", "bf_max_time", "bf_min_age_reserve", "bf_min_prio_reserve", "bf_one_resv_per_job", "bf_resolution",
             "bf_window", "default_queue_depth", "kill_invalid_depend", "max_sched_time", "max_script_size", "max_submit_line_size",
             "nohold_on_prolog_fail", "partition_job_depth",
-            "sched_interval", "sched_max_job_start", "sched_min_interval", "spec_cores_first"), "yes"),
+            "sched_interval", "sched_max_job_start", "sched_min_interval", "spec_cores_first", "max_switch_wait"), "yes"),
         **dict.fromkeys((
             "batch_sched_delay", "bf_busy_nodes", "bf_continue", "bf_node_space_size", "bf_window_linear", "bf_yield_interval", "bf_yield_sleep",
             "build_queue_timeout", "defer", "max_rpc_cnt"), "ok"),
@@ -335,6 +335,9 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "CR_SOCKET_MEMORY": "yes", "CR_MEMORY": "yes", "CR_ONE_TASK_PER_CORE": "yes", "CR_CORE_DEFAULT_DIST_BLOCK": "later",
         "CR_LLN": "later", "CR_PACK_NODES": "later",
     },
+    "TopologyParam": {
+        "TopoOptional": "yes", "RoutePart": "ok", "RouteTree": "ok", "Dragonfly": "later", "BlockAsNodeRank": "later", "SwitchAsNodeRank": "later",
+        "TopoMaxSizeUnroll": "later"},
     "TaskPlugin": {"task/none": "yes", "none": "yes", "task/affinity": "yes", "task/cgroup": "yes", "affinity": "yes", "cgroup": "yes"},
     "TLSParameters": {
         **dict.fromkeys((f"{name}_file" for prefix in ("ctld", "slurmd", "sackd", "dbd", "restd") for name in (f"{prefix}_cert", f"{prefix}_cert_key")), "yes"),

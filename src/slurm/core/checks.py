@@ -17,6 +17,7 @@ from slurm.model import bounds
 from slurm.model.errors import InvalidRequest, NotationError, NotNow, NotPermitted
 from slurm.model.partition import Partition
 from slurm.model.request import JobRequest
+from slurm.model.topology import BLOCK, of_partition
 from slurm.notation import duration, features, gres, hostlist
 from slurm.notation import licenses as notation
 from slurm.notation import signal as signals
@@ -161,6 +162,24 @@ def counts(draft: Draft) -> None:
                 raise InvalidRequest("ESLURM_INVALID_TASK_MEMORY", hints=[f"at most {most} MB a node in partition {partition.name}"])
 
 
+def segments(draft: Draft) -> None:
+    """--segment: whole segments make up the job, and each fits into a base block."""
+    request, topologies = draft.request, draft.state.settings.topologies
+    if not request.segment:
+        return
+    for partition in draft.partitions:
+        found = of_partition(topologies, partition.topology)
+        if found is None or found.kind != BLOCK:
+            draft.warnings.append(f"--segment={request.segment} changes nothing in partition {partition.name}: its nodes lie in no blocks (TopologyPlugin)")
+            continue
+        nodes = max(1, request.nodes_min)
+        if nodes % request.segment or (request.nodes_max and request.nodes_max != nodes):
+            raise InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=[f"{nodes} nodes are not whole segments of {request.segment}"])
+        if found.sizes and request.segment > found.sizes[0]:
+            raise InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=[
+                f"a segment of {request.segment} nodes does not fit into a block of {found.sizes[0]} (partition {partition.name})"])
+
+
 def times(draft: Draft) -> None:
     """Limits that contradict each other or the clock."""
     request = draft.request
@@ -234,4 +253,4 @@ def warning_signal(draft: Draft) -> None:
 
 STEPS: tuple[Callable[[Draft], None], ...] = (
     room_in_queue, partition_open, partition_rights, entitlement.quality_of_service, reservation, licenses, node_names, constraints, resource_names,
-    tasks_per_gpu, counts, times, partition_limits, reserved, priority, warning_signal)
+    tasks_per_gpu, counts, segments, times, partition_limits, reserved, priority, warning_signal)

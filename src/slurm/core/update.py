@@ -28,7 +28,7 @@ _RECHECKS: tuple[tuple[frozenset[str], tuple[Callable[[Draft], None], ...]], ...
     (frozenset({"features"}), (checks.constraints,)),
     (frozenset({"core_spec", "thread_spec"}), (completion.core_spec,)),
     (frozenset({"licenses"}), (checks.licenses,)),
-    (frozenset({"nodes_min", "nodes_max", "ntasks", "mem_per_node", "partition"}), (completion.nodes, checks.counts)),
+    (frozenset({"nodes_min", "nodes_max", "ntasks", "mem_per_node", "partition"}), (completion.nodes, checks.counts, checks.segments)),
     (frozenset({"time_limit", "time_min", "deadline", "begin"}), (checks.times,)),
     (frozenset({"time_limit", "nodes_min", "partition"}), (checks.partition_limits,)),
     (frozenset({"account", "partition"}), (entitlement.account, entitlement.association)),

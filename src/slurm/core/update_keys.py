@@ -102,6 +102,11 @@ def _oversubscribe(state: ClusterState, job: Job, text: str, now: float) -> dict
     return {"oversubscribe": bool(_flag("oversubscribe")(state, job, text, now)["oversubscribe"]), "exclusive": ""}
 
 
+def _switches(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:
+    count, at, wait = text.partition("@")
+    return {"switches": whole(count), "switch_wait": max(0, duration.parse(wait)) if at else None}
+
+
 def _core_spec(state: ClusterState, job: Job, text: str, now: float) -> dict[str, object]:
     return {"core_spec": None if text == "*" else whole(text), "thread_spec": None}
 
@@ -121,7 +126,7 @@ _ROWS: tuple[Key, ...] = (
     Key("ReservationName", _text("reservation")), Key("Reservation", _text("reservation")),
     Key("NumTasks", _number("ntasks", 1)), Key("CPUsPerTask", _number("cpus_per_task", 1)), Key("CPUs/Task", _number("cpus_per_task", 1)),
     Key("MinCPUsNode", _number("mincpus")), Key("MinMemoryNode", _memory("mem_per_node")), Key("MinMemoryCPU", _memory("mem_per_cpu")),
-    Key("CoreSpec", _core_spec), Key("ThreadSpec", _thread_spec), Key("MinTmpDiskNode", _number("tmp_disk")), Key("Gres", _text("gres")), Key("TresPerNode", _text("gres")),
+    Key("Switches", _switches), Key("CoreSpec", _core_spec), Key("ThreadSpec", _thread_spec), Key("MinTmpDiskNode", _number("tmp_disk")), Key("Gres", _text("gres")), Key("TresPerNode", _text("gres")),
     Key("ReqNodeList", _text("nodelist")), Key("ExcNodeList", _text("exclude")), Key("Contiguous", _flag("contiguous")),
     Key("OverSubscribe", _oversubscribe), Key("Shared", _oversubscribe), Key("Requeue", _flag("requeue"), waiting=False),
     Key("KillOnInvalidDependent", _flag("kill_on_invalid_dep")), Key("WorkDir", _text("work_dir")), Key("StdOut", _file("stdout")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 11
+VERSION = 12
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -28,7 +28,7 @@ Partition name:str nodes:[str]=[] nodes_text:str="" default:bool=false state:str
   allow_groups:str="ALL" allow_accounts:str="ALL" deny_accounts:str="" allow_qos:str="ALL" deny_qos:str="" alloc_nodes:str="ALL"
   alternate:str="" qos:str="" priority_tier:int=1 priority_job_factor:int=1 oversubscribe:str="NO" exclusive:str="NO" hidden:bool=false
   root_only:bool=false disable_root_jobs:bool=false req_resv:bool=false lln:bool=false grace_time:int=0 preempt_mode:str=""
-  tres_billing_weights:str="" job_defaults:str="" select_type:str="" position:int=0
+  tres_billing_weights:str="" job_defaults:str="" topology:str="" select_type:str="" position:int=0
 Reservation id:int name:str start:float end:float nodes:[str]=[] cpus:{str:bytes}={} cores:int=0 node_count:int=0 core_count:int=0
   partition:str="" features:str="" users:[str]=[] groups:[str]=[] members:[str]=[] accounts:[str]=[] qos:[str]=[] denied:[str]=[]
   flags:[str]=[] purge_after:int=0 max_start_delay:int=0 comment:str="" begun:bool=false idle_since:float=0.0
@@ -107,7 +107,8 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   accounting_store:[str]=[]
   accounting_tres:[str]=[] select:str="cons_tres" select_unit:str="core" select_memory:bool=true select_one_task_per_core:bool=false
   gres_types:[str]=[] def_mem_per_cpu:int|none=null def_mem_per_node:int|none=null max_mem_per_cpu:int|none=null
-  max_mem_per_node:int|none=null job_defaults:str="" spec_usage:bool=false config_overrides:bool=false licenses:{str:int}={}
+  max_mem_per_node:int|none=null topologies:[Topology]=[] max_switch_wait:int=300
+  job_defaults:str="" spec_usage:bool=false config_overrides:bool=false licenses:{str:int}={}
   scheduler:str="backfill" backfill_window:int=86400
   backfill_resolution:int=60 backfill_max_jobs:int=10000 backfill_interval:int=30 backfill_max_user:int=0 backfill_max_partition:int=0
   backfill_max_user_partition:int=0 backfill_max_association:int=0 backfill_max_starts:int=0 backfill_max_time:int=0
@@ -130,6 +131,8 @@ Qos type:tag="qos" id:int name:str description:str="" priority:int=0 grace_time:
   preempt_exempt_time:int|none=null flags:[str]=[] usage_threshold:float|none=null usage_factor:float=1.0 limit_factor:float|none=null
   limits:{str:{str:int}}={} deleted:bool=false
 Wckey type:tag="wckey" id:int name:str user:str cluster:str is_default:bool=false deleted:bool=false
+Topology name:str="default" kind:str="flat" units:[Unit]=[] sizes:[int]=[] default:bool=true optional:bool=false
+Unit name:str nodes:str="" children:str="" speed:str="1"
 GresPool name:str type:str count:int first:int=0 files:[str]=[] cores:bytes="" consumed:bool=true
 Remains job:int attempt:int waived:bool=false
 Owner uid:int gid:int user:str group:str
@@ -139,7 +142,8 @@ JobRequest name:str="" kind:str="batch" account:str="" partition:str="" qos:str=
   threads_per_core:int=0 mem_per_node:int|none=null mem_per_cpu:int|none=null mem_per_gpu:int|none=null tmp_disk:int=0
   core_spec:int|none=null thread_spec:int|none=null gres:str=""
   gpus:str="" gpus_per_node:str="" gpus_per_socket:str="" gpus_per_task:str="" gpu_bind:str="" cpus_per_gpu:int=0 features:str=""
-  prefer:str="" nodelist:str="" exclude:str="" contiguous:bool=false exclusive:str="" oversubscribe:bool=false overcommit:bool=false
+  prefer:str="" nodelist:str="" exclude:str="" contiguous:bool=false switches:int=0
+  switch_wait:int|none=null segment:int=0 spread_segments:bool=false exclusive:str="" oversubscribe:bool=false overcommit:bool=false
   spread_job:bool=false use_min_nodes:bool=false distribution:str="" time_limit:int|none=null time_min:int|none=null begin:float=0.0
   deadline:float=0.0 hold:bool=false priority:int|none=null nice:int=0 dependency:str="" kill_on_invalid_dep:bool|none=null array:str=""
   requeue:bool|none=null no_kill:bool=false signal:str="" immediate:int=0 reboot:bool=false work_dir:str="" stdin:str="" stdout:str=""

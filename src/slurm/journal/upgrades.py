@@ -84,6 +84,11 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "Node": [added("spec_cores", 0), added("spec_cpus", b""), added("spec_memory", 0)],
         "JobRequest": [added("core_spec", None), added("thread_spec", None)],
     },
+    11: {
+        "Settings": [added("topologies", []), added("max_switch_wait", 300)],
+        "Partition": [added("topology", "")],
+        "JobRequest": [added("switches", 0), added("switch_wait", None), added("segment", 0), added("spread_segments", False)],
+    },
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

@@ -48,6 +48,7 @@ class Partition(msgspec.Struct, kw_only=True, omit_defaults=True):
     preempt_mode: str = ""
     tres_billing_weights: str = ""
     job_defaults: str = ""  # notation.job_defaults
+    topology: str = ""  # name of the topology that its nodes are chosen by, "": the default one
     select_type: str = ""  # SelectTypeParameters of its own: CR_CORE, CR_SOCKET_MEMORY …
     position: int = 0
 

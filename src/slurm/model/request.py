@@ -104,6 +104,10 @@ class JobRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknow
     nodelist: Hosts = ""
     exclude: Hosts = ""
     contiguous: bool = False
+    switches: Count = 0  # leaf switches at most, 0: any number
+    switch_wait: Seconds | None = None  # for so long it waits for that, None: max_switch_wait
+    segment: Count = 0  # nodes of a segment, which lies in one block; 0: no segments
+    spread_segments: bool = False  # each segment in a block of its own
     exclusive: Exclusive = ""  # "" | node | user
     oversubscribe: bool = False
     overcommit: bool = False

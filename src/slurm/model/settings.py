@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from slurm.model.topology import Topology
+
 
 class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Cluster-wide rules. Durations seconds, memory MB; None or -1 where Slurm says none or unlimited."""
@@ -67,6 +69,8 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     max_mem_per_cpu: int | None = None
     max_mem_per_node: int | None = None
     job_defaults: str = ""  # what a job gets for each GPU (notation.job_defaults)
+    topologies: list[Topology] = msgspec.field(default_factory=list)
+    max_switch_wait: int = 300  # seconds that a job's --switches may keep it from starting at most
     spec_usage: bool = False  # AllowSpecResourcesUsage: jobs may use cores that are set aside for the system
     config_overrides: bool = False  # SlurmdParameters=config_overrides: emulated nodes keep what the file says
 

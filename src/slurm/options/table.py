@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from slurm.options.option import Option
 
-_ONE_SWITCH = "the network counts as one switch, so every allocation satisfies it"
 _CONTAINERS = "container bundles are not run yet"
-_TOPOLOGY = "the network counts as one block, in which nodes are chosen freely"
 
 JOB_OPTIONS: tuple[Option, ...] = (
     # What the job is called and who pays
@@ -90,6 +88,12 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("exclude", "x", "hosts", "exclude", metavar="HOSTS", update="ExcNodeList", help="nodes that must not be used"),
     Option("contiguous", "", "flag", "contiguous", update="Contiguous",
            help="only nodes that are neighbours"),
+    Option("switches", "", "switches", "switches switch_wait", metavar="N[@TIME]", env="SBATCH_REQ_SWITCH SLURM_REQ_SWITCH SALLOC_REQ_SWITCH", update="Switches",
+           help="at most so many leaf switches, waiting for them so long at most"),
+    Option("segment", "", "number", "segment", metavar="N", env="SBATCH_SEGMENT_SIZE SRUN_SEGMENT_SIZE SALLOC_SEGMENT_SIZE",
+           help="nodes in segments of so many, each within a block of the network"),
+    Option("spread-segments", "", "flag", "spread_segments", help="each segment in a block of its own"),
+    Option("consolidate-segments", "", "flag", harmless="segments lie in as few blocks as they can", help="segments in as few blocks as possible"),
     Option("exclusive", "", "exclusive", "exclusive", metavar="user", optional="node",
            env="SBATCH_EXCLUSIVE SLURM_EXCLUSIVE SALLOC_EXCLUSIVE",
            help="share nodes with no other job (srun in a job: CPUs with no other step)"),
@@ -154,8 +158,6 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("power", "", "text", metavar="FLAGS", env="SBATCH_POWER SLURM_POWER SALLOC_POWER",
            harmless="Slurm itself took power management of jobs away", help="power management"),
     Option("stepmgr", "", "flag", harmless="slurmctld manages the steps of every job", help="manage the job's steps on its first node"),
-    Option("switches", "", "switches", metavar="N[@TIME]", env="SBATCH_REQ_SWITCH SLURM_REQ_SWITCH SALLOC_REQ_SWITCH", harmless=_ONE_SWITCH,
-           help="at most so many leaf switches"),
     Option("wait-all-nodes", "", "number", "wait_all_nodes", metavar="0|1", commands="sbatch salloc",
            env="SBATCH_WAIT_ALL_NODES SALLOC_WAIT_ALL_NODES", harmless="a job starts only on nodes that are ready",
            help="start when all nodes are ready"),
@@ -175,10 +177,6 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("gpu-freq", "", "hint_words", metavar="[memory=]FREQUENCY[,verbose]", env="SBATCH_GPU_FREQ SLURM_GPU_FREQ SALLOC_GPU_FREQ",
            choices="low medium high highm1 memory verbose", hint="GPUs run at the frequency that the node gives them",
            help="frequency of the GPUs"),
-    Option("segment", "", "number", metavar="N", env="SBATCH_SEGMENT_SIZE SRUN_SEGMENT_SIZE SALLOC_SEGMENT_SIZE", plain="0",
-           hint=_TOPOLOGY, help="size of a segment of nodes"),
-    Option("spread-segments", "", "flag", hint=_TOPOLOGY, help="segments in different blocks"),
-    Option("consolidate-segments", "", "flag", hint=_TOPOLOGY, help="segments in as few blocks as possible"),
 
     # Not carried out yet
     Option("batch", "", "text", metavar="FEATURES", commands="sbatch", env="SBATCH_BATCH",

@@ -344,8 +344,18 @@ def _tres_bind(option: Option, text: str, reading: Reading) -> Fields:
     return _gpu_bind(option, bind, reading)
 
 
+def _span(option: Option, text: str, part: str) -> int:
+    from slurm.notation import duration
+
+    try:
+        return max(0, duration.parse(part))
+    except NotationError as error:
+        raise _invalid(option, text, error) from error
+
+
 def _switches(option: Option, text: str, reading: Reading) -> Fields:
-    return {option.key: _number(option, text.partition("@")[0], 0)}
+    count, at, wait = text.partition("@")
+    return {"switches": _number(option, count, 0), **({"switch_wait": _span(option, text, wait)} if at else {})}
 
 
 def _propagate(option: Option, text: str, reading: Reading) -> Fields:

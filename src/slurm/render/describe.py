@@ -21,7 +21,17 @@ from slurm.notation import hostlist, jobref
 from slurm.notation.jobref import JobRef
 from slurm.notation.printable import printable
 from slurm.notation.taskset import TaskSet
-from slurm.render import json_cluster, json_job, json_step, json_text, node_list, reservation_text, scontrol_cluster, scontrol_job
+from slurm.render import (
+    json_cluster,
+    json_job,
+    json_step,
+    json_text,
+    node_list,
+    reservation_text,
+    scontrol_cluster,
+    scontrol_job,
+    topology_text,
+)
 from slurm.render.job_filter import matches, select
 from slurm.render.job_list import in_order
 from slurm.render.json_text import Value
@@ -225,6 +235,10 @@ def _since(seconds: float) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest:02d}"
 
 
+def _topology(view: View, message: Describe, caller: Caller) -> Text:
+    return Text(text="".join(f"{line}\n" for line in topology_text.show(view.settings.topologies, message.names)))
+
+
 def _fixed(text: str) -> Callable[[View, Describe, Caller], Text]:
     return lambda view, message, caller: Text(text=text)
 
@@ -264,7 +278,7 @@ _ANSWERS: dict[str, Callable[[View, Describe, Caller], Text]] = {
     "completing": _completing,
     "daemons": _fixed("slurmctld slurmd\n"),
     "licenses": _licenses,
-    "topology": _fixed(""),
+    "topology": _topology,
     "aliases": _fixed(""),
     "federation": _fixed(""),
     "reservation": _reservations,

@@ -23,6 +23,12 @@ def array_text(job: Job, max_length: int = 0) -> str:
     return array.show(TaskSet(job.array_part.ranges), job.array_part.limit, max_length)
 
 
+def switch_wait(job: Job, view: View) -> int:
+    """Seconds for which it waits for as few switches as it asks for."""
+    asked, most = job.request.switch_wait, view.settings.max_switch_wait
+    return most if asked is None else min(asked, most)
+
+
 def shown_id(job: Job, max_length: int = 0) -> str:
     """ "86", "88_1", "88_[3-200%2]"."""
     if job.array_task is not None:

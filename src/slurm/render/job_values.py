@@ -240,7 +240,7 @@ GETTERS: dict[str, Getter] = {
     "ReasonList": nodes_or_reason,
     "Reboot": lambda job, view: "1" if job.request.reboot else "0",
     "ReqNodes": lambda job, view: job.request.nodelist,
-    "ReqSwitch": _always("0"),
+    "ReqSwitch": lambda job, view: str(job.request.switches),
     "Requeue": lambda job, view: "1" if requeues(job, view) else "0",
     "Reservation": lambda job, view: reservation(job) or NULL,
     "ResizeTime": _always(NONE),
@@ -278,7 +278,7 @@ GETTERS: dict[str, Getter] = {
     "tres-per-task": lambda job, view: facts.gpus_text(job.request.gpus_per_task) or NONE,
     "UserId": lambda job, view: str(job.owner.uid),
     "UserName": lambda job, view: job.owner.user,
-    "Wait4Switch": _always("0:00"),
+    "Wait4Switch": lambda job, view: duration.show(facts.switch_wait(job, view)) if job.request.switches else "0:00",
     "WCKey": lambda job, view: job.request.wckey or NULL,
     "WorkDir": lambda job, view: job.request.work_dir or NULL,
 }

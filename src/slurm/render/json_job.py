@@ -206,7 +206,7 @@ def _standing(job: Job, view: View) -> Record:
         "qos": request.qos or view.settings.default_qos,
         "reboot": request.reboot,
         "required_nodes": request.nodelist,
-        "required_switches": 0,
+        "required_switches": request.switches,
         "requeue": values.requeues(job, view),
         "resize_time": number(0),
         "restart_cnt": job.restarts,
@@ -267,7 +267,7 @@ def _times_and_files(job: Job, view: View) -> Record:
         "tres_alloc_str": facts.tres_text(held, view) if held else "",
         "user_id": job.owner.uid,
         "user_name": job.owner.user,
-        "maximum_switch_wait_time": 0,
+        "maximum_switch_wait_time": facts.switch_wait(job, view) if request.switches else 0,
         "wckey": request.wckey,
         "current_working_directory": request.work_dir,
     }

@@ -27,6 +27,8 @@ def show_job(job: Job, view: View, detail: bool = False) -> list[str]:
     lines += _place(job)
     lines += _size(job, view, detail)
     lines += _files(job, view)
+    if job.request.switches:
+        lines.append(f"Switches={job.request.switches}@{duration.show_clock(facts.switch_wait(job, view))}")
     return lines + _tres_lines(job)
 
 

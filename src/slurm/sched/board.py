@@ -19,6 +19,7 @@ from slurm.model.node import Node
 from slurm.model.settings import Settings
 from slurm.notation.gres import GresRequest
 from slurm.sched.choose import gpus_here
+from slurm.sched.layout import Layout
 from slurm.sched.need import MANY, Need
 from slurm.sched.room import Room, held_cpus, tasks_in, with_memory
 
@@ -100,6 +101,7 @@ class Board:
         self.settings = settings
         self.position: dict[NodeName, int] = {node.name: i for i, node in enumerate(self.nodes)}
         self.devices: list[Device] = sorted({key for node in self.nodes for pool in node.gres for key in ((pool.name, pool.type), (pool.name, ""))})
+        self._leaves: dict[Layout, Array] = {}
         self.total_cpus = _column(node.cpus for node in self.nodes)
         self.sockets = _column(node.sockets for node in self.nodes)
         self.socket_cpus = _column(node.cores_per_socket * node.threads for node in self.nodes)
@@ -130,6 +132,15 @@ class Board:
         if any(share.gres for share in known):
             gres = {key: _column(_held_devices(self.nodes[i], key, share.gres) for i, share in zip(at, known, strict=True)) for key in self.devices}
         return Usage(at, _column(share.cpus.bits.bit_count() for share in known), _column(share.memory for share in known), gres)
+
+    def leaves(self, layout: Layout | None) -> Array | None:
+        """The leaf of each node in a layout, -1 for none."""
+        if layout is None:
+            return None
+        found = self._leaves.get(layout)
+        if found is None:
+            found = self._leaves[layout] = _column(layout.leaf_of.get(str(node.name), -1) for node in self.nodes)
+        return found
 
     def marked(self, names: Iterable[NodeName]) -> NDArray[np.bool_]:
         """True at the positions of these nodes."""
@@ -232,11 +243,16 @@ class Board:
         return found
 
 
-def few(tasks: Array, need: Need) -> Index | None:
+def few(tasks: Array, need: Need, leaves: Array | None = None) -> Index | None:
     """Which nodes `choose` would take if these counts of tasks a node were exact, in the order in which it should see them; None when they do not suffice.
 
-    For requests that ask nothing of their nodes together (`choose.plain`) and no GPUs of the job's own count.
+    For requests that ask nothing of their nodes together (`choose.plain`) but, with the `leaves` they lie under, to be near each other; and no GPUs of the
+    job's own count.
     """
+    if need.layout is not None and leaves is not None:
+        able = np.flatnonzero(tasks >= (need.tasks_per_node if need.tasks_per_node and not need.tasks else 1))
+        found = need.layout.pick(tasks[able], np.zeros(len(able), np.int32), leaves[able], need.wish())
+        return able[found] if found is not None else None
     total, least, most = need.tasks, need.nodes_min, min(need.most_nodes, len(tasks))
     if need.tasks_per_node and not total:
         able = np.flatnonzero(tasks >= need.tasks_per_node)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+
 from slurm.notation import features
 from slurm.notation.gres import GresRequest
+from slurm.sched.layout import Layout
 from slurm.sched.need import Need
 from slurm.sched.room import Room
 
@@ -32,13 +35,13 @@ def choose(rooms: Sequence[Room], need: Need) -> list[tuple[Room, int]] | None:
 
 def plain(need: Need) -> bool:
     """Whether the first nodes that suffice are the ones: nothing asked for that needs a look at the others."""
-    return not (need.contiguous or need.spread or need.site.wanted or need.site.constraint or (need.nodes_max > need.nodes_min and not need.fewest))
+    return not (need.contiguous or need.spread or need.site.wanted or need.site.constraint or need.stretches or need.segment)
 
 
 def sufficient(rooms: Iterable[Room | None], need: Need) -> list[Room]:
     """The rooms to choose from, in order; where the first that suffice are the ones, no more than those."""
     found: list[Room] = []
-    stop, most = plain(need), need.most_nodes
+    stop, most = plain(need) and need.layout is None, need.most_nodes
     tasks, gpus = need.total_tasks, need.gpus
     for one in rooms:
         if one is None:
@@ -102,8 +105,10 @@ def _picked(rooms: list[Room], first: int, need: Need) -> list[Room] | None:
     least, most = max(need.nodes_min, first), need.most_nodes
     if len(rooms) < least or least > most:
         return None
+    if need.layout is not None:
+        return _near(rooms, first, need, need.layout)
     tasks, gpus = need.total_tasks, need.gpus
-    stretch = need.spread or (need.nodes_max > need.nodes_min and not need.fewest)
+    stretch = need.stretches
     if least == 1 and not stretch:
         for one in rooms[:1] if first else rooms:
             if one.tasks >= tasks and one.gpus >= gpus:
@@ -118,6 +123,14 @@ def _picked(rooms: list[Room], first: int, need: Need) -> list[Room] | None:
     if picked is not None and stretch and len(picked) < most:
         picked += [one for one in rooms if one not in picked][: max(0, most - len(picked))]
     return picked
+
+
+def _near(rooms: list[Room], first: int, need: Need, layout: Layout) -> list[Room] | None:
+    """Nodes near each other in the network."""
+    tasks, gpus = (np.array(column, np.int32) for column in ([one.tasks for one in rooms], [one.gpus for one in rooms]))
+    leaves = np.array([layout.leaf_of.get(str(one.node.name), -1) for one in rooms], np.int32)
+    found = layout.pick(tasks, gpus, leaves, need.wish(first), first)
+    return [rooms[i] for i in found] if found is not None else None
 
 
 def _enough(rooms: Sequence[Room], least: int, most: int, need: Need) -> list[Room] | None:

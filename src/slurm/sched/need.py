@@ -5,6 +5,7 @@ Not here: which nodes (`choose`), whether now (`filters`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from slurm.model.ids import NodeName
@@ -13,6 +14,7 @@ from slurm.model.request import JobRequest
 from slurm.model.settings import Settings
 from slurm.notation import features, gres, hostlist, licenses
 from slurm.notation.gres import GresRequest
+from slurm.sched.layout import Layout, Wish, layouts_of
 
 Items = tuple[GresRequest, ...]
 MANY = 1 << 30
@@ -70,6 +72,10 @@ class Need(NamedTuple):
     spec: tuple[int, int] | None = None  # cores, threads of each node that are left to the system, None: as the node has it
     unit: str = "core"  # cpu | core | socket: what is only given out together
     apart: int = 0  # tasks that may share a core, 0 for no such rule
+    layout: Layout | None = None  # where nodes lie, as far as that matters to it
+    switches: int = 0  # leaves at most, 0: any number
+    segment: int = 0  # nodes of a segment
+    spread_segments: bool = False
     nodes_cap: int = MANY  # MaxNodes of the partition it is tried in
     pools: tuple[tuple[tuple[str, int], ...], ...] = ()  # what it asks of cluster-wide pools, any one of these ways (`pools.Choices`)
 
@@ -91,13 +97,33 @@ class Need(NamedTuple):
         return min(most, max(self.nodes_min, self.tasks)) if self.tasks else most
 
     @property
+    def anywhere(self) -> Need:
+        """The need of a job that may lie anywhere: for asking whether it ever fits, where it matters that one group of nodes holds all others."""
+        return self._replace(layout=None, switches=0) if self.layout is not None and self.layout.connected and not self.segment else self
+
+    def wish(self, first: int = 0) -> Wish:
+        """What it asks of nodes together; `first` ones are given already."""
+        least = max(self.nodes_min, first)
+        alone = self.total_tasks if least == 1 and not self.stretches else 0
+        tasks = self.total_tasks if self.tasks else 0
+        return Wish(least, self.most_nodes, tasks, self.gpus, alone=alone, leaves=self.switches, segment=self.segment, spread=self.spread_segments,
+                    wide=self.stretches)
+
+    @property
+    def stretches(self) -> bool:
+        """Whether it takes as many nodes as there are: --spread-job, and a range of nodes without --use-min-nodes."""
+        return self.spread or (self.nodes_max > self.nodes_min and not self.fewest)
+
+    @property
     def gpus(self) -> int:
         """GPUs asked for over all nodes together."""
         return sum(item.count for item in self.gpus_job)
 
 
-def need_of(request: JobRequest, settings: Settings, partition: Partition | None = None) -> Need:
+def need_of(request: JobRequest, settings: Settings, partition: Partition | None = None, layout: Layout | None = None) -> Need:
     """The need of a request where a partition gives out resources its own way; NotationError when a text in it does not parse (admission has checked them)."""
+    if request.contiguous or (layout is not None and layout.optional and not request.switches):
+        layout = None
     unit, gives_memory = partition.selects(settings) if partition is not None else (settings.select_unit, settings.select_memory)
     wanted = frozenset(hostlist.expand(request.nodelist)) if request.nodelist else frozenset[str]()
     nodes_min = max(1, request.nodes_min, len(wanted))
@@ -137,7 +163,8 @@ def need_of(request: JobRequest, settings: Settings, partition: Partition | None
         gpus_job=() if per_task else per_job, cpus_per_gpu=request.cpus_per_gpu,
         whole=request.exclusive == "node" or settings.select == "linear" or _spec(request) is not None, all_gres=request.exclusive == "node", own_user=request.exclusive == "user",
         shares=request.oversubscribe, overcommit=request.overcommit, contiguous=request.contiguous, spread=request.spread_job,
-        fewest=request.use_min_nodes, spec=_spec(request), unit=unit, apart=request.ntasks_per_core or int(settings.select_one_task_per_core), pools=licenses.parse(request.licenses), site=_site(request, wanted, nodes_max, memory))
+        fewest=request.use_min_nodes, spec=_spec(request), layout=layout, switches=request.switches if layout is not None else 0,
+        segment=request.segment if layout is not None else 0, spread_segments=request.spread_segments, unit=unit, apart=request.ntasks_per_core or int(settings.select_one_task_per_core), pools=licenses.parse(request.licenses), site=_site(request, wanted, nodes_max, memory))
 
 
 def _spec(request: JobRequest) -> tuple[int, int] | None:
@@ -187,7 +214,8 @@ class Needs:
 
     def __init__(self) -> None:
         self._settings: Settings | None = None
-        self._by_id: dict[tuple[int, str], tuple[JobRequest, Need]] = {}
+        self._layouts: Mapping[str, Layout] = {}
+        self._by_id: dict[tuple[int, str, str], tuple[JobRequest, Need]] = {}
 
     def of(self, request: JobRequest, settings: Settings, partition: Partition) -> Need:
         """The need of this very request object under these settings in a partition, as that bounds it."""
@@ -196,11 +224,13 @@ class Needs:
     def _plain(self, request: JobRequest, settings: Settings, partition: Partition) -> Need:
         if settings is not self._settings or len(self._by_id) > self.KEPT:
             self._by_id.clear()
+            if settings is not self._settings:
+                self._layouts = layouts_of(settings)
             self._settings = settings
-        key = id(request), partition.select_type
+        key = id(request), partition.select_type, partition.topology
         found = self._by_id.get(key)
         if found is not None and found[0] is request:
             return found[1]
-        need = need_of(request, settings, partition)
+        need = need_of(request, settings, partition, self._layouts.get(partition.topology))
         self._by_id[key] = (request, need)
         return need

@@ -23,6 +23,7 @@ from slurm.model.ids import JobId
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.partition import Partition
 from slurm.model.refusal import Refusal
+from slurm.model.settings import Settings
 from slurm.model.states import Reason
 from slurm.sched import priority
 from slurm.sched.filters import partition_limits
@@ -135,7 +136,7 @@ class _Pass:
         refusal: Refusal | None = None
         for partition in self._partitions(job):
             for entry in entries(self.terrain, job, self.now) or (OUTSIDE,):
-                need = entry.seen(needs.of(job.request, self.view.settings, partition))
+                need = entry.seen(_patient(needs.of(job.request, self.view.settings, partition), job, self.view.settings, self.now))
                 one = (self._gate(job, partition) or partition_limits.refuse(job, need, partition, self.terrain.cpus)
                        or self.quotas.refuse(job, partition) or self._start_in(job, need, partition, entry))
                 if one is None:
@@ -386,6 +387,15 @@ class _Pass:
                 self.forecast(job, partition, found)
 
 
+def _patient(need: Need, job: Job, settings: Settings, now: float) -> Need:
+    """The need of a job that does not wait any longer for a place under so few switches."""
+    if not need.switches:
+        return need
+    asked = job.request.switch_wait
+    wait = settings.max_switch_wait if asked is None else min(asked, settings.max_switch_wait)
+    return need._replace(switches=0) if now >= (job.eligible_time or job.submit_time) + wait else need
+
+
 def _in_minutes(seconds: int, job: Job) -> int:
     """A shortened limit in whole minutes as far as the shortest one that the job allows lets it."""
     return max(seconds // 60 * 60, job.request.time_min or 0)
@@ -435,7 +445,7 @@ def plan_one(terrain: Terrain, job: Job, now: float) -> Forecast | None:
     work = _Pass(view, now, True, terrain)
     for partition in work._partitions(job):
         for entry in entries(terrain, job, now):
-            need = entry.seen(needs.of(job.request, view.settings, partition))
+            need = entry.seen(_patient(needs.of(job.request, view.settings, partition), job, view.settings, now))
             licenses = work.licenses.choose(need, now + length(job))
             allocation = Search(work._field(entry), job, need, partition).find() if licenses is not None else None
             if allocation is not None:

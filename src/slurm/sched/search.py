@@ -118,7 +118,7 @@ class Search:
             return []
         every = _Picked(board.nodes, at[able])
         self.counted = plain(need) and not need.gpus_job
-        if self.counted and need.nodes_min == 1:
+        if self.counted and need.nodes_min == 1 and need.layout is None:
             alone = at[tasks >= need.total_tasks]
             if len(alone):
                 self.rest = every
@@ -136,7 +136,7 @@ class Search:
             self.alone_from = 0
         if not plain(need):
             return self._together(len(self.nodes))
-        single = need.nodes_min == 1
+        single = need.nodes_min == 1 and need.layout is None
         done = 0
         for end in self._levels():
             found = self._alone(done, end) if single else None
@@ -176,7 +176,8 @@ class Search:
         if self.counted and isinstance(self.nodes, _Picked):
             at = self.nodes.at[:end]
             board = self.field.terrain.board
-            some = few(board.tasks(self.limits or board.now, self.need, at), self.need)
+            leaves = board.leaves(self.need.layout)
+            some = few(board.tasks(self.limits or board.now, self.need, at), self.need, None if leaves is None else leaves[at])
             if some is None:
                 return None
             # The board may promise too much; then all of the nodes are looked at closer.

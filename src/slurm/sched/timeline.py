@@ -327,7 +327,8 @@ class Timeline:
             order = np.argsort(self.board.now.cpus[at] > 0, kind="stable")
             at, tasks = at[order], tasks[order]
         if plain(need) and not need.gpus_job:
-            some = few(tasks, need)
+            leaves = self.board.leaves(need.layout)
+            some = few(tasks, need, None if leaves is None else leaves[at])
             if some is None:
                 return None
             found = choose(self.board.rooms(free, need, at[some], tasks[some]), need)

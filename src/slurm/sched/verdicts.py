@@ -79,6 +79,7 @@ def would_fit(terrain: Terrain, nodes: Sequence[Node], need: Need, partition: Pa
 
 def fits_empty(nodes: Sequence[Node], need: Need, settings: Settings, partition: Partition) -> bool:
     """Whether a job would fit on these nodes of a partition if they were empty."""
+    need = need.anywhere
     def vacant(node: Node) -> Room | None:
         space = NodeSpace(node, vacant=True)
         if partition.max_cpus_per_node >= 0:

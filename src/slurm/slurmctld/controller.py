@@ -286,6 +286,10 @@ class Controller:
 
     # --- orders ----------------------------------------------------------------------------------------------------------
 
+    def _topology_of(self, job: Job) -> str:
+        partition = self.cluster.partitions.get(job.allocation.partition) if job.allocation is not None else None
+        return partition.topology if partition is not None else ""
+
     def _order_for(self, effect: Effect, node: Node) -> Message | None:
         settings = self.cluster.settings
         if isinstance(effect, Launch):
@@ -294,7 +298,7 @@ class Controller:
                 return None
             script = self.payload(job.payload.script).decode()
             return launch.batch_order(job, self.shape_of(job), effect, node, settings, self.conf_path, script, self._environment(job.payload.environment),
-                                      self.time_left(job), self._told(effect, node, wanted=settings.node_prolog))
+                                      self.time_left(job), self._told(effect, node, wanted=settings.node_prolog), self._topology_of(job))
         if isinstance(effect, Prepare):
             return n.PrepareJob(job=effect.job, attempt=effect.attempt, prolog=self._told(effect, node, wanted=settings.node_prolog))
         if isinstance(effect, Terminate):

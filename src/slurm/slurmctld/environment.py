@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from slurm.core import network
 from slurm.model.job import Allocation, ArrayPart, Job, NodeShare, Step
 from slurm.model.settings import Settings
 from slurm.notation import gpu_bind, hostlist, sluid
@@ -146,10 +147,11 @@ def job_variables(job: Job, shape: ArrayPart | None, settings: Settings, conf_pa
     return env
 
 
-def batch_variables(job: Job, shape: ArrayPart | None, settings: Settings, conf_path: str) -> dict[str, str]:
-    """What the batch script sees; it is task 0 of step -5 on the job's first node."""
+def batch_variables(job: Job, shape: ArrayPart | None, settings: Settings, conf_path: str, topology: str = "") -> dict[str, str]:
+    """What the batch script sees; it is task 0 of step -5 on the job's first node. `topology` is the one of its partition."""
     assert job.allocation is not None
     share = job.allocation.shares[0]
+    address, pattern = network.address(settings.topologies, topology, share.node)
     return {
         **job_variables(job, shape, settings, conf_path),
         **gpu_variables(share),
@@ -162,8 +164,8 @@ def batch_variables(job: Job, shape: ArrayPart | None, settings: Settings, conf_
         "SLURM_PROCID": "0",
         "SLURM_STEPID": "-5",
         "SLURM_STEP_ID": "-5",
-        "SLURM_TOPOLOGY_ADDR": share.node,
-        "SLURM_TOPOLOGY_ADDR_PATTERN": "node",
+        "SLURM_TOPOLOGY_ADDR": address,
+        "SLURM_TOPOLOGY_ADDR_PATTERN": pattern,
     }
 
 

@@ -51,14 +51,14 @@ def sampling(*asked: int | None) -> int:
 
 def batch_order(
     job: Job, shape: ArrayPart | None, effect: Launch, node: Node, settings: Settings, conf_path: str, script: str, environment: dict[str, str],
-    time_left: float = -1.0, prolog: dict[str, str] | None = None,
+    time_left: float = -1.0, prolog: dict[str, str] | None = None, topology: str = "",
 ) -> n.LaunchBatch:
     """The order that starts this attempt; script and environment as submitted. `time_left`: seconds to its time limit, negative: none."""
     assert job.allocation is not None
     share = job.allocation.shares[0]
     stdin, stdout, stderr = output_paths(job, share.node)
     request = job.request
-    variables = batch_variables(job, shape, settings, conf_path)
+    variables = batch_variables(job, shape, settings, conf_path, topology)
     if "SLURM_SUBMIT_DIR" in environment:
         del variables["SLURM_SUBMIT_DIR"]  # sbatch knows where it was called; the job may run elsewhere (--chdir)
     if "gpu" in settings.gres_types:

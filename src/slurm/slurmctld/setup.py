@@ -124,7 +124,9 @@ def _cron(conf: Config, word: str) -> bool:
 
 
 def _with_shares(settings: Settings, conf: Config) -> Settings:
-    """With what decides about a job's share of a node."""
+    """With what decides about nodes and a job's share of them."""
+    settings.topologies = conf.topologies
+    settings.max_switch_wait = _scheduler_number(conf, "max_switch_wait", settings.max_switch_wait)
     settings.job_defaults, settings.spec_usage = conf.job_defaults, conf.flag("AllowSpecResourcesUsage")
     return settings
 

@@ -25,12 +25,12 @@ def of_batch(given: Mapping[str, str], node: str, cpus: CpuSet) -> dict[str, str
 
 def of_step(
     given: Mapping[str, str], node: str, node_rank: int, ranks: Sequence[int], cpus: CpuSet, gpus: Sequence[int] | None, debug: int,
-    *, gpus_given_out: bool = True,
+    *, gpus_given_out: bool = True, place: tuple[str, str] = ("", "node"),
 ) -> dict[str, str]:
     """The environment of a step's tasks on this node: what srun sent, with what differs from node to node set anew.
 
     `gpus`: indexes of the step's GPUs here; None where it has none. What the submitter's own variables say of GPUs goes, unless the cluster
-    gives none out.
+    gives none out. `place`: the way through the network to this node, and of what kind its parts are.
     """
     environment = {
         **(_without_gpus(given) if gpus_given_out else given),
@@ -39,8 +39,8 @@ def of_step(
         "SLURM_NODEID": str(node_rank),
         "SLURM_GTIDS": ",".join(map(str, ranks)),
         "SLURM_CPUS_ON_NODE": str(max(1, len(cpus))),
-        "SLURM_TOPOLOGY_ADDR": node,
-        "SLURM_TOPOLOGY_ADDR_PATTERN": "node",
+        "SLURM_TOPOLOGY_ADDR": place[0] or node,
+        "SLURM_TOPOLOGY_ADDR_PATTERN": place[1],
     }
     environment.setdefault("TMPDIR", "/tmp")
     if gpus is not None:

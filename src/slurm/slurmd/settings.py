@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from slurm.config import programs
 from slurm.config.cgroup import CgroupConf
 from slurm.config.config import Config, load
 from slurm.config.gres import GresDevice
+from slurm.core import network
 from slurm.daemon.user import Account, find
 from slurm.model.errors import ConfigError
+from slurm.model.topology import Topology
 from slurm.net.certificates import Files, files_of
 from slurm.net.discovery import Site, read_site, socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
@@ -57,10 +59,16 @@ class NodeSettings(NamedTuple):
     scripts: SiteScripts
     health: HealthCheck
     task_scripts: TaskScripts
+    topologies: Sequence[Topology]
+    partition_topology: Mapping[str, str]  # partition → the topology that it names
     devices: Sequence[GresDevice]
     account: Account  # SlurmdUser
     owners: frozenset[int]  # uids to whom the cluster's keys may belong, and who may listen as slurmctld on this machine
     files: Files
+
+    def place(self, partition: str) -> tuple[str, str]:
+        """The way through the network to this node as jobs of a partition see it, and of what kind its parts are."""
+        return network.address(self.topologies, self.partition_topology.get(partition, ""), self.node)
 
     @property
     def endpoint(self) -> str:
@@ -107,6 +115,7 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
         gathering=usage.read(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config), longest_pause=_longest_pause(config),
         unkillable_seconds=float(config.seconds("UnkillableStepTimeout")), unkillable_program=config.text("UnkillableStepProgram"),
         scripts=_scripts(config), health=_health(config), task_scripts=TaskScripts(*(_task_scripts(config, key) for key in ("TaskProlog", "TaskEpilog"))),
+        topologies=config.topologies, partition_topology={one.name: one.topology for one in config.partitions if one.topology},
         devices=config.devices(node.name), account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
         files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name)), config

@@ -248,7 +248,7 @@ class StepServer:
             gid=credential.gid, user=credential.user, groups=credential.groups, argv=message.argv,
             environment=environment.of_step(
                 message.environment, node.settings.node, message.node_rank, message.ranks, share.cpus, gpus, _DEBUG_LEVEL,
-                gpus_given_out=node.settings.gpus_given_out),
+                gpus_given_out=node.settings.gpus_given_out, place=node.settings.place(message.environment.get("SLURM_JOB_PARTITION", ""))),
             work_dir=message.work_dir, rlimits=message.rlimits, stdin=message.stdin, stdout=message.stdout, stderr=message.stderr,
             append=message.append, umask=message.umask, cpus=node.binding(share.cpus), memory=share.memory,
             ranks=message.ranks, node_rank=message.node_rank,

@@ -10,7 +10,7 @@ from slurm.options.resolve import resolve
 
 VALUES = {
     "prefer": "fast", "get-user-env": "10L", "gres-flags": "enforce-binding", "mem-bind": "local", "profile": "all",
-    "cpu-freq": "1200000-high:performance", "gpu-freq": "medium,memory=high", "segment": "4",
+    "cpu-freq": "1200000-high:performance", "gpu-freq": "medium,memory=high",
     "slurmd-debug": "debug", "mpi": "pmi2", "cpu-bind": "verbose,mask_cpu:0x3,0xc",
 }
 ROWS = [(command, row) for command in ("sbatch", "srun", "salloc") for row in tables.rows(command) if row.status == HINT]
