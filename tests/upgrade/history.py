@@ -16,7 +16,7 @@ from slurm.model.cpu_set import CpuSet
 from slurm.model.crontab import CronEntry
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Allocation, Job, NodeShare
-from slurm.model.policy import Account, Association, Qos, UsageReset, User
+from slurm.model.policy import Account, Association, Qos, Resource, UsageReset, User, Wckey
 from slurm.model.request import JobRequest, StepRequest
 from slurm.model.reservation import Reservation
 from slurm.model.states import JobState
@@ -145,7 +145,9 @@ def since_version_2(c: Cluster) -> None:
     b.free(c, given, at=b.T0 + 823)
     c.apply(e.PolicyChanged(at=b.T0 + 823, whole=True, resets=[UsageReset(association=2)], records=[
         Account(name="physics", description="physics"), User(name="alice", admin_level="Operator"),
-        Qos(id=1, name="normal", limits={"grp_tres": {"cpu": 100}}), Association(id=1, cluster="kept", account="root"), Association(id=2, cluster="kept", account="physics", user="alice", parent=1)]))
+        Qos(id=1, name="normal", limits={"grp_tres": {"cpu": 100}}), Association(id=1, cluster="kept", account="root"), Association(id=2, cluster="kept", account="physics", user="alice", parent=1),
+        Wckey(id=1, name="red", user="alice", cluster="kept", is_default=True),
+        Resource(id=1, name="abaqus", server="flex", count=100, flags=["Absolute"], last_consumed=3, allowed={"kept": 40})]))
     c.apply(e.RecordsMissed(at=b.T0 + 823, jobs=[JobId(1)], nodes=True))
     c.apply(e.NumberingContinued(at=b.T0 + 824, above=JobId(40)))
 

@@ -19,14 +19,14 @@ LATER = {
     "runawayjobs": "sacct shows jobs that have not ended", "problem": "accounts and users are not looked through for mistakes yet"}
 """Entities of `show` that are not carried out yet, and what is missing."""
 _NOT_CHANGED = {
-    "federation": "there is no federation", "resource": "licences are not kept in the database"}
+    "federation": "there is no federation"}
 _NO_ENTITY = (
     "No valid entity in {} command",
     'Input line must include "Account", "Association", "Cluster", "Configuration",',
     '"Event", "Federation", "Problem", "QOS", "Resource", "Reservation",',
     '"RunAwayJobs", "Stats", "Transaction", "TRES", "User", or "WCKey"')
 _NO_CHANGE = (
-    "No valid entity in {} command", 'Input line must include "Account", "Cluster", "Coordinator",', '"QOS", "User"')
+    "No valid entity in {} command", 'Input line must include "Account", "Cluster", "Coordinator",', '"QOS", "Resource", "User", or "WCKey"')
 
 
 def main(shell: Shell | None = None) -> int:
@@ -103,7 +103,7 @@ def _changes(verb: str, name: str) -> Keyword:
         entity = words.entity_of(line[0]) if line else ""
         if entity in _NOT_CHANGED:
             raise Unsupported(message=f"sacctmgr {name} {entity} is not supported by slurm-py yet: {_NOT_CHANGED[entity]}")
-        if entity not in ("account", "cluster", "coordinator", "qos", "user", "wckey") or (entity in ("coordinator", "wckey") and verb == "modify"):
+        if entity not in ("account", "cluster", "coordinator", "qos", "resource", "user", "wckey") or (entity in ("coordinator", "wckey") and verb == "modify"):
             return _no_entity(shell, _NO_CHANGE, name)
         return sacctmgr_change.change(shell, resolved, words.door(shell), verb, entity, words.read(entity, line[1:], verb, shell.now()))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from slurm.client.policy import Changed, PolicyDoor
@@ -20,12 +20,14 @@ from slurm.model.policy_change import (
     MODIFY,
     QOS,
     REMOVE,
+    RESOURCE,
     USER,
     WCKEY,
     Change,
     ChangeReport,
     Place,
     PolicySettings,
+    ResourcePlace,
     WckeyPlace,
 )
 from slurm.notation import duration
@@ -35,7 +37,7 @@ from slurm.render.policy_columns import shown_tres
 
 PROMPT = "Would you like to commit changes? (You have 30 seconds to decide)\n(N/y): "
 PROMPT_SECONDS = 30.0
-_WORDS = {ACCOUNT: "Account(s)", USER: "User(s)", QOS: "QOS(s)", CLUSTER: "Cluster(s)"}
+_WORDS = {ACCOUNT: "Account(s)", USER: "User(s)", QOS: "QOS(s)", CLUSTER: "Cluster(s)", RESOURCE: "Resource(s)"}
 _REMOVED = {ACCOUNT: "accounts", USER: "users", QOS: "QOS(s)", CLUSTER: "clusters", COORDINATOR: "coordinators"}
 _LABELS = {"MaxWallDurationPerJob": "MaxWall"}
 _WIDE = 24
@@ -164,6 +166,9 @@ def reported(verb: str, entity: str, report: ChangeReport, line: Line) -> Iterat
     elif report.names:
         yield f" Deleting {_REMOVED[entity]}..."
         yield from (f"  {name}" for name in report.names)
+    elif report.resources:
+        yield " Deleting resource(s)..."
+        yield from _resource_places(report.resources)
     elif report.places:
         yield f" Deleting {'account' if entity == ACCOUNT else 'user'} associations..."
         for place in report.places:
@@ -203,6 +208,11 @@ def _added(entity: str, report: ChangeReport, line: Line) -> Iterator[str]:
             yield from told
     elif entity == CLUSTER:
         yield from _association_settings(settings, 13)
+    if report.resources:
+        yield " Adding Resource(s)"
+        yield from _resource_places(report.resources)
+        yield " Settings"
+        yield from (f"  {name:<14} = {text}" for name, text in _resource_texts(line))
     if report.wckeys:
         yield " WCKeys ="
         yield from (_wckey_place(place) for place in report.wckeys)
@@ -291,6 +301,31 @@ def _wckey_place(place: WckeyPlace) -> str:
     return f"  C = {place.cluster:<10.10} W = {place.wckey:<20.20} U = {place.user:<9.9}"
 
 
+def _resource_places(places: Iterable[ResourcePlace]) -> Iterator[str]:
+    named = ""
+    for place in places:
+        if place.resource != named:
+            named = place.resource
+            yield f"  {named}"
+        if place.cluster:
+            yield f"   Cluster - {place.cluster}\t{place.allowed}{'%' if place.is_percent else ''}"
+
+
+def _resource_texts(line: Line) -> Iterator[tuple[str, str]]:
+    """What a resource is to have, by Slurm's labels."""
+    settings = line.settings
+    yield "Name", ",".join(name.lower() for name in line.which.names)
+    yield "Server", ",".join(line.which.servers) or "slurmdb"
+    if settings.count is not None:
+        yield "Description", settings.description if settings.description is not None else line.which.names[0].lower()
+        if settings.server_type:
+            yield "ServerType", settings.server_type
+        yield "Count", str(settings.count)
+        if settings.flags is not None:
+            yield "Flags", ",".join(settings.flags.names)
+    yield "Type", "License"
+
+
 def _modified(entity: str, report: ChangeReport, line: Line) -> Iterator[str]:
     if entity == QOS:
         yield " Modified qos..."
@@ -299,6 +334,9 @@ def _modified(entity: str, report: ChangeReport, line: Line) -> Iterator[str]:
         yield " Setting"
         yield " Modified cluster defaults for associations..."
         yield from (f"  {name}" for name in report.names)
+    elif report.resources:
+        yield " Modified server resource ..."
+        yield from _resource_places(report.resources)
     elif report.names:
         yield f" Modified {entity}s..."
         yield from (f"  {name}" for name in report.names)

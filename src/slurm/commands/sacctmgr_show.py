@@ -12,8 +12,8 @@ from slurm.commands import sacctmgr_words as words
 from slurm.commands.sacctmgr_words import Line
 from slurm.commands.shell import Shell
 from slurm.core.policy.book import Book
-from slurm.model.policy import Account, Association, PolicyRecord, Qos, User, Wckey
-from slurm.model.policy_change import ACCOUNT, ASSOCIATION, CLUSTER, QOS, TRANSACTION, USER, WCKEY, Which
+from slurm.model.policy import Account, Association, PolicyRecord, Qos, Resource, User, Wckey
+from slurm.model.policy_change import ACCOUNT, ASSOCIATION, CLUSTER, QOS, RESOURCE, TRANSACTION, USER, WCKEY, Which
 from slurm.notation import moment
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
@@ -31,6 +31,8 @@ def show(shell: Shell, resolved: Resolved, door: PolicyDoor, entity: str, line: 
     default = policy_columns.DEFAULT[kind]
     if entity == USER and not line.formats and words.tracks_wckeys(shell):
         default = default.replace("defaultaccount,", "defaultaccount,defaultwckey,", 1)
+    if entity == RESOURCE and "withclusters" in line.flags:
+        default += ",cluster,allowed"
     if "withcoordinators" in line.flags:
         default += ",coordinators"
     shown, widths = columns(entity, ",".join(line.formats) or default, tree="tree" in line.flags)
@@ -53,7 +55,7 @@ def structured(shell: Shell, door: PolicyDoor, entity: str, line: Line, style: s
 
     found = []
     for entry in _ENTRIES[entity](door, line, entity == ASSOCIATION):
-        one = entry.account or entry.user or entry.qos or entry.cluster or entry.wckey or entry.transaction or entry.association
+        one = entry.account or entry.user or entry.qos or entry.cluster or entry.wckey or entry.resource or entry.transaction or entry.association
         found.append(msgspec.to_builtins(one) if one is not None else dict(zip(("id", "type", "name"), entry.tres or (), strict=True)))
     end = json_text.closing(door.cluster, *caller.names(), ["sacctmgr", *shell.argv])
     key = entity if entity in (QOS, words.TRES) else f"{entity}s"
@@ -240,11 +242,19 @@ def _wckeys(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
 
 
 def _resources(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
-    yield from ()  # none can be added
+    wanted = [name.lower() for name in line.which.clusters]
+    for one in sorted(cast("list[Resource]", door.records(RESOURCE, line.which)), key=lambda one: (one.name, one.server)):
+        if "withclusters" not in line.flags:
+            if not wanted or not one.allowed.keys().isdisjoint(wanted):
+                yield Entry(resource=one)
+            continue
+        for cluster in one.allowed:
+            if not wanted or cluster in wanted:
+                yield Entry(resource=one, parent=cluster)
 
 
 _ENTRIES = {
     ACCOUNT: _accounts, USER: _users, ASSOCIATION: _associations, QOS: _qos, CLUSTER: _clusters, TRANSACTION: _transactions, words.TRES: _tres, WCKEY: _wckeys,
-    words.RESOURCE: _resources}
+    RESOURCE: _resources}
 SHOWN = frozenset(_ENTRIES)
 """What is shown as a table of policy."""

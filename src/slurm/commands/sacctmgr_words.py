@@ -18,6 +18,7 @@ from slurm.model.policy_change import (
     CLUSTER,
     COORDINATOR,
     QOS,
+    RESOURCE,
     TRANSACTION,
     USER,
     WCKEY,
@@ -29,8 +30,8 @@ from slurm.options import policy_keys as keys
 from slurm.options.errors import OptionError
 from slurm.options.policy_keys import Word
 
-TRES, CONFIGURATION, EVENT, FEDERATION, PROBLEM, RESOURCE, RESERVATION, RUNAWAY, STATS = (
-    "tres", "configuration", "event", "federation", "problem", "resource", "reservation", "runawayjobs", "stats")
+TRES, CONFIGURATION, EVENT, FEDERATION, PROBLEM, RESERVATION, RUNAWAY, STATS = (
+    "tres", "configuration", "event", "federation", "problem", "reservation", "runawayjobs", "stats")
 ENTITIES = (
     ACCOUNT, ASSOCIATION, CLUSTER, CONFIGURATION, COORDINATOR, EVENT, FEDERATION, PROBLEM, QOS, RESOURCE, RESERVATION, RUNAWAY, STATS, TRANSACTION, TRES,
     USER, WCKEY)
@@ -140,7 +141,7 @@ def _add(line: Line, entity: str, word: Word, text: str, now: float) -> None:
         _names(line, entity, keys.listed(word.value))
         return
     where = keys.find(keys.WHERE, entity, word.name)
-    if where is not None and where.field in ("names", "clusters", "accounts", "users", "partitions", "wckeys"):
+    if where is not None and where.field in ("names", "clusters", "accounts", "users", "partitions", "wckeys", "servers"):
         line.which = msgspec.structs.replace(line.which, **{where.field: [*getattr(line.which, where.field), *keys.read(where, word, now)]})
         return
     _set(line, entity, word, text)

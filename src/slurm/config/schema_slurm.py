@@ -88,7 +88,7 @@ JobSubmitPlugins | list | | yes |
 KillOnBadExit | bit | 0 | yes |
 KillWait | sec | 30 | yes |
 LaunchParameters | list | | yes |
-LicenseParameters | list | | later | licences of slurmdbd and of a hierarchy of resources are not counted
+LicenseParameters | list | | later | licences of a hierarchy of resources are not counted
 Licenses | text | | yes |
 LogTimeFormat | text | iso8601_ms | later | log lines carry ISO 8601 times with milliseconds
 MailDomain | text | | yes |

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 SLURMDBD = """
-AllowNoDefAcct | yesno | no | later | users need no default account
-AllResourcesAbsolute | yesno | no | later | licences are not kept in the database
+AllowNoDefAcct | yesno | no | yes |
+AllResourcesAbsolute | yesno | no | yes |
 ArchiveDir | text | /tmp | yes |
 ArchiveEvents | yesno | no | yes |
 ArchiveJobs | yesno | no | yes |
@@ -27,7 +27,7 @@ DbdPort | port | 6819 | yes |
 DebugFlags | list | | later | there is one log level
 DebugLevel | level | info | yes |
 DebugLevelSyslog | level | | later | nothing is written to syslog
-DefaultQOS | text | normal | later | a new cluster begins with the QOS normal
+DefaultQOS | text | normal | yes |
 DisableCoordDBD | yesno | no | yes |
 HashPlugin | plugin | | ok | the secured channel protects every message
 LogFile | text | | yes |

@@ -80,7 +80,7 @@ def reservation(draft: Draft) -> None:
 
 def licenses(draft: Draft) -> None:
     """Licences must exist, in the number asked for."""
-    text, totals = draft.request.licenses, draft.state.settings.licenses
+    text, totals = draft.request.licenses, draft.state.licenses.totals(draft.state.settings, draft.state.policy.book)
     try:
         choices = notation.parse(text)
     except NotationError as error:
@@ -88,7 +88,7 @@ def licenses(draft: Draft) -> None:
     for choice in choices:
         for name, count in choice:
             if name not in totals:
-                known = [f"the licences of this cluster: {notation.show(totals)}"] if totals else ["this cluster has no licences (Licenses= in slurm.conf)"]
+                known = [f"the licences of this cluster: {notation.show(totals)}"] if totals else ["this cluster has no licences (Licenses= in slurm.conf, or sacctmgr add resource)"]
                 raise InvalidRequest("ESLURM_INVALID_LICENSES", hints=[*resolving.meant(name, totals), *known])
             if count > totals[name]:
                 raise InvalidRequest("ESLURM_INVALID_LICENSES", hints=[f"{count} of {name} are asked for, there are {totals[name]}"])

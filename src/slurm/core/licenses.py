@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from slurm.core.policy.book import Book
 from slurm.model.ids import JobId
 from slurm.model.job import Job
+from slurm.model.policy import Resource
 from slurm.model.settings import Settings
 from slurm.notation import licenses
 from slurm.notation.licenses import Choice
 
 
 class Licenses:
-    """What is in use, by name. How many there are is in the settings: fewer than are in use after a change of slurm.conf."""
+    """What is in use, by name. How many there are is in the settings and in the policy: fewer than are in use after a change of these."""
 
     def __init__(self) -> None:
         self.used: dict[str, int] = {}
@@ -36,9 +38,28 @@ class Licenses:
             else:
                 self.used.pop(name, None)
 
-    def free(self, settings: Settings) -> dict[str, int]:
-        """How many of each may be given out."""
-        return {name: total - self.used.get(name, 0) for name, total in settings.licenses.items()}
+    def totals(self, settings: Settings, book: Book) -> dict[str, int]:
+        """How many of each this cluster may use: those of slurm.conf, and what it is allowed of those that slurmdbd knows, as name@server."""
+        if not book.resources:
+            return settings.licenses
+        return settings.licenses | {one.full_name: one.share(settings.cluster_name) for one in resources(settings, book)}
+
+    def free(self, settings: Settings, book: Book) -> dict[str, int]:
+        """How many of each may be given out. Of those of a server fewer, where more are in use there than jobs here and what is left to others account for."""
+        found = {name: total - self.used.get(name, 0) for name, total in self.totals(settings, book).items()}
+        for one in resources(settings, book):
+            found[one.full_name] -= self.deficit(one, settings.cluster_name)
+        return found
+
+    def deficit(self, resource: Resource, cluster: str) -> int:
+        """How many of this cluster's are in use by somebody else, going by what the server said last (LastConsumed)."""
+        outside = resource.last_consumed - self.used.get(resource.full_name, 0)
+        return max(0, outside - (resource.count - resource.share(cluster)))
+
+
+def resources(settings: Settings, book: Book) -> list[Resource]:
+    """The resources of which this cluster may use some."""
+    return [one for one in book.resources.values() if settings.cluster_name in one.allowed]
 
 
 def missing(counts: Mapping[str, int] | Choice, free: Mapping[str, int]) -> list[str]:

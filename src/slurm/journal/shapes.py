@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 12
+VERSION = 13
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
   recorded_cluster:ClusterRecord|none=null half_life:float=0.0 lasting:[str]=[] usage_since:float=0.0 next_reservation:int=1
-  staged:[Account|Association|Qos|User|Wckey]=[]
+  staged:[Account|Association|Qos|Resource|User|Wckey]=[]
 Node name:str address:str="" hostname:str="" port:int=6818 boards:int=1 sockets:int=1 cores_per_socket:int=1 threads_per_core:int=1
   cpus:int=1 memory:int=1 tmp_disk:int=0 weight:int=1 features:[str]=[] gres:[GresPool]=[] position:int=0 spec_cores:int=0
   spec_cpus:bytes="" spec_memory:int=0 state:str="unknown"
@@ -44,7 +44,7 @@ CronEntry spec:str first_line:int=0 last_line:int=0 planned:float=0.0
 Crontab uid:int user:str text:str jobs:[int]=[]
 ArrayRecord id:int shape:ArrayPart started:int=0 done_well:[(int,int,int)]=[] done_badly:[(int,int,int)]=[]
 PastKey uid:int key:str job:int at:float
-PolicyRow record:Account|Association|Qos|User|Wckey
+PolicyRow record:Account|Association|Qos|Resource|User|Wckey
 UsageRow key:int|str counters:{str:Counter}
 Charge job:int keys:[int|str] amounts:{str:float}
 Configured type:tag="Configured" settings:Settings nodes:[Node] partitions:[Partition] may_run:bool=false at:float
@@ -92,7 +92,7 @@ ReservationEnded type:tag="ReservationEnded" name:str next:(float,float)|none=nu
 Purged type:tag="Purged" jobs:[int] at:float
 NumberingContinued type:tag="NumberingContinued" above:int at:float
 RecordsMissed type:tag="RecordsMissed" jobs:[int] nodes:bool=false at:float
-PolicyChanged type:tag="PolicyChanged" records:[Account|Association|Qos|User|Wckey]=[] resets:[UsageReset]=[] whole:bool=false
+PolicyChanged type:tag="PolicyChanged" records:[Account|Association|Qos|Resource|User|Wckey]=[] resets:[UsageReset]=[] whole:bool=false
   staged:bool=false at:float
 Accrued type:tag="Accrued" jobs:[int] at:float
 UsagePeriodEnded type:tag="UsagePeriodEnded" at:float
@@ -130,6 +130,8 @@ Association type:tag="association" id:int cluster:str account:str user:str="" pa
 Qos type:tag="qos" id:int name:str description:str="" priority:int=0 grace_time:int=0 preempts:[str]=[] preempt_mode:str="cluster"
   preempt_exempt_time:int|none=null flags:[str]=[] usage_threshold:float|none=null usage_factor:float=1.0 limit_factor:float|none=null
   limits:{str:{str:int}}={} deleted:bool=false
+Resource type:tag="resource" id:int name:str server:str kind:str="License" count:int=0 description:str="" server_type:str=""
+  flags:[str]=[] last_consumed:int=0 last_update:float=0.0 allowed:{str:int}={} deleted:bool=false
 Wckey type:tag="wckey" id:int name:str user:str cluster:str is_default:bool=false deleted:bool=false
 Topology name:str="default" kind:str="flat" units:[Unit]=[] sizes:[int]=[] default:bool=true optional:bool=false
 Unit name:str nodes:str="" children:str="" speed:str="1"

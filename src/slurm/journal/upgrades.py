@@ -89,6 +89,7 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "Partition": [added("topology", "")],
         "JobRequest": [added("switches", 0), added("switch_wait", None), added("segment", 0), added("spread_segments", False)],
     },
+    12: {},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

@@ -1,4 +1,4 @@
-"""Policy: who may use what, how much, and who comes first. Clusters, accounts, users, associations, QOS and work load keys, as slurmdbd keeps them.
+"""Policy: who may use what, how much, and who comes first. Clusters, accounts, users, associations, QOS, work load keys and resources, as slurmdbd keeps them.
 
 What a limit means, and Slurm's word for a job that meets it, is a row of `model.limits`. Ids are the database's and never used again.
 """
@@ -22,6 +22,11 @@ PREEMPT_MODES = ("off", "cancel", "cluster", "requeue", "suspend", "gang", "with
 QOS_FLAGS = (
     "DenyOnLimit", "EnforceUsageThreshold", "NoDecay", "NoReserve", "OverPartQOS", "PartitionMaxNodes", "PartitionMinNodes",
     "PartitionTimeLimit", "Relative", "RequiresReservation", "UsageFactorSafe")
+
+
+ABSOLUTE = "Absolute"
+RESOURCE_FLAGS = (ABSOLUTE,)
+LICENSE = "License"
 
 
 class Account(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="account"):
@@ -98,7 +103,42 @@ class Wckey(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="
     deleted: bool = False
 
 
-PolicyRecord = Account | User | Association | Qos | Wckey
+class Resource(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="resource"):
+    """Licences that a server outside keeps, and how many of them each cluster may use: percent of `count`, or with the flag Absolute a number.
+
+    `last_consumed`: how many were in use at the server when somebody said so last, at `last_update`.
+    """
+
+    id: int
+    name: str
+    server: str
+    kind: str = LICENSE
+    count: int = 0
+    description: str = ""
+    server_type: str = ""
+    flags: list[str] = []
+    last_consumed: int = 0
+    last_update: float = 0.0
+    allowed: dict[str, int] = {}  # by cluster
+    deleted: bool = False
+
+    @property
+    def full_name(self) -> str:
+        """As jobs name it: matlab@flex_host."""
+        return f"{self.name}@{self.server}"
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether clusters are allowed numbers, not percents."""
+        return ABSOLUTE in self.flags
+
+    def share(self, cluster: str) -> int:
+        """How many a cluster may use; whole ones."""
+        allowed = self.allowed.get(cluster, 0)
+        return allowed if self.is_absolute else self.count * allowed // 100
+
+
+PolicyRecord = Account | User | Association | Qos | Wckey | Resource
 
 
 class UsageReset(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="reset"):

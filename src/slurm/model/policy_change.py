@@ -13,8 +13,8 @@ from slurm.model.bounds import COUNT_MAX, Many, Name, Note, Real, Text, Whole
 from slurm.model.policy import ADMIN_LEVELS
 
 ADD, MODIFY, REMOVE = "add", "modify", "remove"
-ACCOUNT, USER, QOS, WCKEY, CLUSTER, COORDINATOR, ASSOCIATION, TRANSACTION = (
-    "account", "user", "qos", "wckey", "cluster", "coordinator", "association", "transaction")
+ACCOUNT, USER, QOS, WCKEY, CLUSTER, COORDINATOR, ASSOCIATION, TRANSACTION, RESOURCE = (
+    "account", "user", "qos", "wckey", "cluster", "coordinator", "association", "transaction", "resource")
 REPLACE, PLUS, MINUS = "=", "+=", "-="
 
 PolicyName = Annotated[str, Text(255)]
@@ -24,8 +24,8 @@ Clear = Annotated[int, Whole(-1, 2**62)]
 """A number; -1: nothing is set here any more."""
 LimitValues = Annotated[dict[Name, Annotated[dict[Name, Clear], Many(1000)]], Many(100)]
 Operation = Annotated[str, Text(words=(REPLACE, PLUS, MINUS))]
-Entity = Annotated[str, Text(words=(ACCOUNT, USER, QOS, WCKEY, CLUSTER, COORDINATOR, ASSOCIATION))]
-Listed = Annotated[str, Text(words=(ACCOUNT, USER, QOS, WCKEY, CLUSTER, ASSOCIATION, TRANSACTION))]
+Entity = Annotated[str, Text(words=(ACCOUNT, USER, QOS, WCKEY, CLUSTER, COORDINATOR, ASSOCIATION, RESOURCE))]
+Listed = Annotated[str, Text(words=(ACCOUNT, USER, QOS, WCKEY, CLUSTER, ASSOCIATION, TRANSACTION, RESOURCE))]
 Verb = Annotated[str, Text(words=(ADD, MODIFY, REMOVE))]
 
 
@@ -41,6 +41,8 @@ class Which(msgspec.Struct, kw_only=True, omit_defaults=True):
     users: Names = []
     partitions: Names = []
     wckeys: Names = []
+    servers: Names = []
+    server_types: Names = []
     parents: Names = []
     qos: Names = []
     default_qos: Names = []
@@ -92,6 +94,11 @@ class PolicySettings(msgspec.Struct, kw_only=True, omit_defaults=True):
     usage_factor: Annotated[float, Real(-1, 1e9)] | None = None
     usage_threshold: Annotated[float, Real(-1, 1e9)] | None = None
     limit_factor: Annotated[float, Real(-1, 1e9)] | None = None
+    count: Annotated[int, Whole(0, COUNT_MAX)] | None = None
+    allowed: Annotated[int, Whole(0, COUNT_MAX)] | None = None
+    last_consumed: Annotated[int, Whole(0, COUNT_MAX)] | None = None
+    resource_type: PolicyName | None = None
+    server_type: PolicyName | None = None
 
 
 class Change(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -125,20 +132,30 @@ class WckeyPlace(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     wckey: str
 
 
+class ResourcePlace(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """A resource by its full name; in a cluster, and how many it may use there: percent, or where it is so a number."""
+
+    resource: str
+    cluster: str = ""
+    allowed: int = 0
+    is_percent: bool = True
+
+
 class ChangeReport(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What a change did, or would do.
 
-    `names`: records of the entity that were added or changed, or removed; `places`: associations, and `wckeys`; `unknown_accounts`: (account, cluster)
+    `names`: records of the entity that were added or changed, or removed; `places`: associations, `wckeys` and `resources`; `unknown_accounts`: (account, cluster)
     that are not there; `notes`: sentences for whoever asked.
     """
 
     names: list[str] = []
     places: list[Place] = []
     wckeys: list[WckeyPlace] = []
+    resources: list[ResourcePlace] = []
     unknown_accounts: list[tuple[str, str]] = []
     notes: list[str] = []
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was changed."""
-        return not self.names and not self.places and not self.wckeys
+        return not self.names and not self.places and not self.wckeys and not self.resources

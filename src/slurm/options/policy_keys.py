@@ -10,8 +10,21 @@ from typing import Any, NamedTuple
 
 from slurm.model import limits as rows
 from slurm.model.errors import SlurmError, Unsupported
-from slurm.model.policy import ADMIN_LEVELS, PREEMPT_MODES, QOS_FLAGS, SHARES_OF_PARENT
-from slurm.model.policy_change import ACCOUNT, ASSOCIATION, CLUSTER, COORDINATOR, MINUS, PLUS, QOS, REPLACE, TRANSACTION, USER, WCKEY
+from slurm.model.policy import ADMIN_LEVELS, PREEMPT_MODES, QOS_FLAGS, RESOURCE_FLAGS, SHARES_OF_PARENT
+from slurm.model.policy_change import (
+    ACCOUNT,
+    ASSOCIATION,
+    CLUSTER,
+    COORDINATOR,
+    MINUS,
+    PLUS,
+    QOS,
+    REPLACE,
+    RESOURCE,
+    TRANSACTION,
+    USER,
+    WCKEY,
+)
 from slurm.notation import duration, tres
 from slurm.options.errors import OptionError
 
@@ -31,7 +44,7 @@ class Key(NamedTuple):
 
 
 WHERE: tuple[Key, ...] = (
-    Key("Names", NAMES, "names", (ACCOUNT, USER, CLUSTER, QOS, WCKEY, COORDINATOR), ("Name",)),
+    Key("Names", NAMES, "names", (ACCOUNT, USER, CLUSTER, QOS, WCKEY, COORDINATOR, RESOURCE), ("Name",)),
     Key("Accounts", NAMES, "names", (ACCOUNT,), ("Acct", "Account", "Accts")),
     Key("Users", NAMES, "names", (USER,), ("User",)),
     Key("Clusters", NAMES, "names", (CLUSTER,), ("Cluster",)),
@@ -40,7 +53,7 @@ WHERE: tuple[Key, ...] = (
     Key("Accounts", NAMES, "accounts", (USER, ASSOCIATION, COORDINATOR, TRANSACTION), ("Acct", "Account", "Accts")),
     Key("WCKeys", NAMES, "wckeys", (USER,), ("WCKey",)),
     Key("Users", NAMES, "users", (ACCOUNT, ASSOCIATION, COORDINATOR, WCKEY, TRANSACTION), ("User",)),
-    Key("Clusters", NAMES, "clusters", (ACCOUNT, USER, ASSOCIATION, COORDINATOR, WCKEY, TRANSACTION), ("Cluster",)),
+    Key("Clusters", NAMES, "clusters", (ACCOUNT, USER, ASSOCIATION, COORDINATOR, WCKEY, TRANSACTION, RESOURCE), ("Cluster",)),
     Key("Partitions", NAMES, "partitions", (USER, ASSOCIATION), ("Partition",)),
     Key("Parents", NAMES, "parents", (ACCOUNT, ASSOCIATION), ("Parent",)),
     Key("DefaultAccount", NAMES, "default_accounts", (USER,)),
@@ -48,9 +61,11 @@ WHERE: tuple[Key, ...] = (
     Key("DefaultQOS", NAMES, "default_qos", (ACCOUNT, USER, ASSOCIATION)),
     Key("QOSLevel", NAMES, "qos", (ACCOUNT, USER, ASSOCIATION), ("QOS",)),
     Key("AdminLevel", LEVEL, "admin_levels", (USER,)),
-    Key("Description", NAMES, "descriptions", (ACCOUNT, QOS)),
+    Key("Server", NAMES, "servers", (RESOURCE,)),
+    Key("ServerType", NAMES, "server_types", (RESOURCE,)),
+    Key("Description", NAMES, "descriptions", (ACCOUNT, QOS, RESOURCE)),
     Key("Organization", NAMES, "organizations", (ACCOUNT,)),
-    Key("Ids", IDS, "ids", (QOS, ASSOCIATION, WCKEY, TRANSACTION), ("Id",)),
+    Key("Ids", IDS, "ids", (QOS, ASSOCIATION, WCKEY, TRANSACTION, RESOURCE), ("Id",)),
     Key("Actors", NAMES, "actors", (TRANSACTION,), ("Actor",)),
     Key("Actions", NAMES, "actions", (TRANSACTION,), ("Action",)),
     Key("Start", MOMENT, "since", (TRANSACTION,)),
@@ -59,7 +74,13 @@ WHERE: tuple[Key, ...] = (
 """Which records are meant."""
 _ASSOCIATED = (ACCOUNT, USER, CLUSTER)
 SET: tuple[Key, ...] = (
-    Key("Description", TEXT, "description", (ACCOUNT, QOS)),
+    Key("Description", TEXT, "description", (ACCOUNT, QOS, RESOURCE)),
+    Key("Allowed", NUMBER, "allowed", (RESOURCE,), ("PercentAllowed",)),
+    Key("Count", NUMBER, "count", (RESOURCE,)),
+    Key("LastConsumed", NUMBER, "last_consumed", (RESOURCE,)),
+    Key("ServerType", NAME, "server_type", (RESOURCE,)),
+    Key("Type", NAME, "resource_type", (RESOURCE,)),
+    Key("Flags", FLAGS, "flags", (RESOURCE,)),
     Key("Organization", TEXT, "organization", (ACCOUNT,)),
     Key("Parent", NAME, "parent", (ACCOUNT,)),
     Key("NewName", NAME, "new_name", (USER, QOS)),
@@ -181,7 +202,7 @@ def read(key: Key, word: Word, now: float = 0.0) -> Any:
     if key.kind == LIST:
         return {"operation": word.operation or REPLACE, "names": listed(text)}
     if key.kind == FLAGS:
-        return {"operation": word.operation or REPLACE, "names": _flags(text)}
+        return {"operation": word.operation or REPLACE, "names": _flags(text, *((RESOURCE_FLAGS, "resource") if RESOURCE in key.of else (QOS_FLAGS, "QOS")))}
     if key.kind == LEVEL:
         return _level(text)
     if key.kind == SHARES:
@@ -253,13 +274,13 @@ def _mode(text: str) -> str:
     return text.lower()
 
 
-def _flags(text: str) -> list[str]:
+def _flags(text: str, known: tuple[str, ...], kind: str) -> list[str]:
     found = []
     for name in listed(text):
         if name == "-1":
             continue
-        flag = next((one for one in QOS_FLAGS if one.lower() == name.lower()), "")
+        flag = next((one for one in known if one.lower() == name.lower()), "")
         if not flag:
-            raise OptionError(f" Invalid QOS flag: {name}", exit_code=1, bare=True, hints=[f"valid: {', '.join(QOS_FLAGS)}"])
+            raise OptionError(f" Invalid {kind} flag: {name}", exit_code=1, bare=True, hints=[f"valid: {', '.join(known)}"])
         found.append(flag)
     return found

@@ -5,7 +5,6 @@ Here: which records are meant, in which order, and what is said when there are n
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -26,6 +25,7 @@ from slurm.render import (
     json_job,
     json_step,
     json_text,
+    license_text,
     node_list,
     reservation_text,
     scontrol_cluster,
@@ -181,22 +181,13 @@ def _partitions(view: View, message: Describe, caller: Caller) -> Text:
 
 
 def _licenses(view: View, message: Describe, caller: Caller) -> Text:
-    """How many of each licence there are, in use and free, by name; those in slurm.conf, none of which is remote or reserved."""
-    used: Counter[str] = Counter()
-    for job in view.jobs.values():
-        if job.holding is not None and job.holding.licenses and (not job.state.finished or job.completing):
-            used.update(job.holding.licenses)
-    rows = [(name, total, used[name]) for name, total in sorted(view.settings.licenses.items()) if not message.names or name in message.names]
+    rows = [row for row in license_text.rows(view) if not message.names or row.name in message.names]
     if message.format:
-        return _structured("licenses", [{
-            "LicenseName": name, "Total": total, "Used": busy, "Free": total - busy, "Remote": False, "Reserved": 0, "LastConsumed": 0,
-            "LastDeficit": 0, "LastUpdate": 0, "Nodes": ""} for name, total, busy in rows], view, message, caller)
+        return _structured("licenses", [license_text.record(row) for row in rows], view, message, caller)
     if not rows:
-        return Text(text=f"License name {message.names[0]} not found.\n", exit_code=1) if message.names and view.settings.licenses else Text(
-            text="No licenses configured in Slurm.\n")
-    between = " " if message.oneline else "\n    "
-    return Text(text="".join(
-        f"LicenseName={name}{between}Total={total} Used={busy} Free={total - busy} Reserved=0 Remote=no\n" for name, total, busy in rows))
+        known = message.names and license_text.rows(view)
+        return Text(text=f"License name {message.names[0]} not found.\n", exit_code=1) if known else Text(text="No licenses configured in Slurm.\n")
+    return Text(text="".join(license_text.show(row, view, message.oneline) for row in rows))
 
 
 def _reservations(view: View, message: Describe, caller: Caller) -> Text:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from slurm.core.policy.book import Standing
 from slurm.model import limits as rows
-from slurm.model.policy import SHARES_OF_PARENT, Account, Association, Limits, Qos, User, Wckey
+from slurm.model.policy import SHARES_OF_PARENT, Account, Association, Limits, Qos, Resource, User, Wckey
 from slurm.notation import duration, tres
 from slurm.render.accounting_table import Column
 from slurm.render.fields import Field
@@ -19,7 +19,7 @@ from slurm.wire.policy_messages import ClusterLine, Transaction
 
 
 class Entry(NamedTuple):
-    """What one line tells of. `standing` is what holds at the association after what it inherits; `default_accounts` and `coordinated` are the user's."""
+    """What one line tells of. `standing` is what holds at the association after what it inherits; `default_accounts` and `coordinated` are the user's; `parent` of a resource is a cluster."""
 
     account: Account | None = None
     user: User | None = None
@@ -27,6 +27,7 @@ class Entry(NamedTuple):
     qos: Qos | None = None
     cluster: ClusterLine | None = None
     wckey: Wckey | None = None
+    resource: Resource | None = None
     transaction: Transaction | None = None
     tres: tuple[int, str, str] | None = None
     standing: Standing | None = None
@@ -228,8 +229,22 @@ _WCKEY = (
     Shown(("Cluster",), "Cluster", 10, lambda entry: entry.wckey.cluster if entry.wckey else ""),
     Shown(("User",), "User", 10, lambda entry: entry.wckey.user if entry.wckey else ""),
     Shown(("ID",), "ID", 6, lambda entry: str(entry.wckey.id) if entry.wckey else ""))
-_RESOURCE = tuple(Shown((name,), name, width, lambda entry: "") for name, width in (
-    ("Name", 10), ("Server", 10), ("Type", 8), ("Count", 6), ("LastConsumed", 12), ("Allocated", 9), ("ServerType", 10), ("Flags", 20)))
+
+
+def _of_resource(read: Callable[[Resource], str]) -> Callable[[Entry], str]:
+    return lambda entry: read(entry.resource) if entry.resource is not None else ""
+
+
+_RESOURCE = (
+    Shown(("Name", "Resource"), "Name", 10, _of_resource(lambda one: one.name)), Shown(("Server",), "Server", 10, _of_resource(lambda one: one.server)),
+    Shown(("Type",), "Type", 8, _of_resource(lambda one: one.kind)), Shown(("Count",), "Count", 6, _of_resource(lambda one: str(one.count))),
+    Shown(("LastConsumed",), "LastConsumed", 12, _of_resource(lambda one: str(one.last_consumed))),
+    Shown(("Allocated",), "Allocated", 9, _of_resource(lambda one: str(sum(one.allowed.values())))),
+    Shown(("ServerType",), "ServerType", 10, _of_resource(lambda one: one.server_type)),
+    Shown(("Flags",), "Flags", 20, _of_resource(lambda one: ",".join([*one.flags, *(["Deleted"] if one.deleted else [])]))),
+    Shown(("Cluster",), "Cluster", 10, lambda entry: entry.parent),
+    Shown(("Allowed", "PercentAllowed"), "Allowed", 10, lambda entry: str(entry.resource.allowed.get(entry.parent, "")) if entry.resource else ""),
+    Shown(("Description",), "Descr", 20, _of_resource(lambda one: one.description)), Shown(("ID",), "ID", 6, _of_resource(lambda one: str(one.id))))
 COLUMNS: dict[str, tuple[Shown, ...]] = {
     "account": _ACCOUNT, "user": _USER, "association": _ASSOCIATION, "qos": _QOS, "cluster": _CLUSTER, "transaction": _TRANSACTION, "tres": _TRES,
     "wckey": _WCKEY, "resource": _RESOURCE}

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+from slurm.core.licenses import Licenses
+from slurm.core.policy.state import Policy
 from slurm.core.reserving import windows
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
@@ -57,6 +59,8 @@ class View:
     jobs: Mapping[JobId, Job]
     now: float
     reservations: Mapping[str, Reservation] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
+    licenses: Licenses = field(default_factory=Licenses)
     hidden_reservations: frozenset[str] = frozenset()  # that whoever asks may not see
     verdicts: Mapping[JobId, Verdict] = field(default_factory=dict)
     forecasts: Mapping[JobId, Forecast] = field(default_factory=dict)

@@ -21,9 +21,10 @@ class LicensePools:
 
     def __init__(self, view: View, now: float, *, backfill: bool) -> None:
         self.now = now
-        self.pools = Pools(view.licenses.free(view.settings) if view.settings.licenses else {})
+        known = bool(view.settings.licenses or view.policy.book.resources)
+        self.pools = Pools(view.licenses.free(view.settings, view.policy.book) if known else {})
         self._closed: set[str] = set()
-        if backfill and view.settings.licenses and view.licenses.used:
+        if backfill and known and view.licenses.used:
             for job in view.active.values():
                 if job.holding is not None and job.holding.licenses:
                     self.pools.released(job.holding.licenses, rounded(expected_end(view, job, now), view.settings.backfill_resolution))

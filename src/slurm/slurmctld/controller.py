@@ -225,6 +225,7 @@ class Controller:
         cluster = self.cluster
         jobs = rights.visible_jobs(cluster, caller) if caller is not None else cluster.jobs
         return View(settings=cluster.settings, nodes=cluster.nodes, partitions=cluster.partitions, jobs=jobs, reservations=cluster.reservations,
+                    policy=cluster.policy, licenses=cluster.licenses,
                     hidden_reservations=access.hidden(cluster, caller) if caller is not None else frozenset(), now=self.now(),
                     verdicts=self.planner.verdicts, forecasts=self.planner.forecasts, last_planned=self.planner.last_pass)
 

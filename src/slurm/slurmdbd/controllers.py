@@ -84,7 +84,8 @@ class Controllers:
         embedded = self._state.conf.text("AuthType") == "auth/local"
         registration = Registration(
             message.cluster, message.journal, message.time_zone, message.control_host, message.control_port, message.rpc_version, message.version,
-            ",".join(message.flags), user_name(peer.identity.uid) if embedded and peer.local else "", message.first)
+            ",".join(message.flags), user_name(peer.identity.uid) if embedded and peer.local else "", message.first,
+            self._state.conf.text("DefaultQOS").lower())
         found = await self._state.work.write(lambda: database.register(registration))
         if peer not in self._registered:
             peer.on_close(lambda: self._left(peer))

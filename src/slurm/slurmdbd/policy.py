@@ -14,6 +14,7 @@ from slurm.slurmdbd.policy_rights import below, require_right
 from slurm.slurmdbd.rights import Asker
 from slurm.store.accounting import schema
 from slurm.store.accounting.engine import reading as connected
+from slurm.store.accounting.policy.editing import Rules
 from slurm.store.accounting.policy.reading import lowered
 from slurm.wire.policy_messages import PART_RECORDS, ChangePolicy, ClusterLine, ListPolicy, PolicyChangeDone, PolicyListed
 
@@ -29,7 +30,9 @@ async def on_change(state: DaemonState, controllers: Controllers, who: Asker, as
     def permit(connection: sa.Connection, wanted: Change) -> None:
         require_right(connection, who, wanted, coordinators=not state.conf.flag("DisableCoordDBD"))
 
-    report, delta = await state.work.write(lambda: database.policy.change(change, who.user, permit=permit, trial=message.trial))
+    conf = state.conf
+    rules = Rules(conf.flag("AllowNoDefAcct"), conf.text("DefaultQOS").lower(), conf.flag("AllResourcesAbsolute"))
+    report, delta = await state.work.write(lambda: database.policy.change(change, who.user, permit=permit, trial=message.trial, rules=rules))
     if message.trial or report.is_empty:
         return PolicyChangeDone(report=report)
     log.info("%s: %s %s: %d records, change %d", who.user, change.verb, change.entity, len(report.names) + len(report.places), delta.version)

@@ -23,7 +23,7 @@ import msgspec
 from slurm.model.accounting import Outgoing
 from slurm.model.bounds import COUNT_MAX, Many, Name, Text, UserId, Whole, Word
 from slurm.model.ids import JobId
-from slurm.model.policy import Account, Association, Qos, UsageReset, User, Wckey
+from slurm.model.policy import Account, Association, Qos, Resource, UsageReset, User, Wckey
 from slurm.wire.messages import Failure, Message
 
 SLICE_RECORDS = 1000
@@ -99,7 +99,7 @@ class TakePolicy(Message):
     """
 
     version: Annotated[int, Whole(0, 2**63 - 1)]
-    records: list[Account | User | Association | Qos | Wckey] = []
+    records: list[Account | User | Association | Qos | Wckey | Resource] = []
     resets: list[UsageReset] = []
     part: bool = False
     last: bool = False

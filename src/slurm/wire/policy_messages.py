@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from slurm.model.bounds import Whole
-from slurm.model.policy import Account, Association, Qos, User, Wckey
+from slurm.model.policy import Account, Association, Qos, Resource, User, Wckey
 from slurm.model.policy_change import Change, ChangeReport, Listed, Which
 from slurm.wire.messages import Message
 
@@ -62,7 +62,7 @@ class PolicyListed(Message):
     """Records of one kind in the order of their ids; `next` asks for those behind them, 0: there are no more. `cluster`: the one that was asked."""
 
     cluster: str = ""
-    records: list[Account | User | Association | Qos | Wckey] = []
+    records: list[Account | User | Association | Qos | Wckey | Resource] = []
     transactions: list[Transaction] = []
     clusters: list[ClusterLine] = []
     tres: list[tuple[int, str, str]] = []  # with clusters: (id, type, name)

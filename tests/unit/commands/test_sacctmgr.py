@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slurm.config.slurmdbd import parse_slurmdbd
-from slurm.model.policy import Association, User
+from slurm.model.policy import Association, Resource, User
 from slurm.model.policy_change import ASSOCIATION, USER, Which
 from slurm.slurmdbd import policy as slurmdbd_policy
 from tests.compat.policy_lab import PolicyLab, Said
@@ -57,7 +57,7 @@ def test_a_refusal_names_what_would_be_valid(lab: PolicyLab) -> None:
         assert any(hint in line for line in said.stderr[1:]), (command, said)
 
 
-@pytest.mark.parametrize("words", ["show federation", "show event", "show runawayjobs", "add resource matlab", "add federation x", "clear stats", "load clean file=x"])
+@pytest.mark.parametrize("words", ["show federation", "show event", "show runawayjobs", "add federation x", "clear stats", "load clean file=x"])
 def test_words_that_are_not_carried_out_are_refused_with_a_sentence(lab: PolicyLab, words: str) -> None:
     said = lab.run(f"sacctmgr -i {words}")
     assert said.status == 1 and "is not supported by slurm-py yet" in said.stderr[0]
@@ -113,6 +113,7 @@ ALLOWED = {
     "add wckey red user=bob": (True, False, False),
     "modify user bob set defaultwckey=blue": (True, False, True),
     "delete user bob wckey=blue": (True, False, False),
+    "add resource matlab type=license count=4": (True, False, False),
 }
 
 
@@ -312,3 +313,66 @@ def test_wckeys_are_dumped_and_loaded(lab: PolicyLab, tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("DefaultWCKey='red':WCKeys='red,blue'", "DefaultWCKey='pink':WCKeys='red,pink'"))
     assert lab.run(f"sacctmgr -i load file={file}").stdout == [" + WCKeys pink of bob", " ~ User bob: DefaultWCKey=pink"]
     assert lab.run("sacctmgr -nP show user bob format=defaultwckey").stdout == ["pink"]
+
+
+def test_resources_are_shared_out_to_clusters_in_percent_or_in_numbers(lab: PolicyLab) -> None:
+    said = lab.run("sacctmgr -i add resource name=matlab server=flex_host servertype=flexlm type=license count=100")
+    assert said.stdout == [
+        " Adding Resource(s)", "  matlab@flex_host", " Settings", "  Name           = matlab", "  Server         = flex_host",
+        "  Description    = matlab", "  ServerType     = flexlm", "  Count          = 100", "  Type           = License"]
+    assert lab.run("sacctmgr -i add resource matlab server=flex_host count=100") == Said([" Nothing new added."], [], 1)
+    said = lab.run("sacctmgr -i add resource matlab server=flex_host cluster=lab percentallowed=50")
+    assert said.stdout[1:3] == ["  matlab@flex_host", "   Cluster - lab\t50%"]
+    assert lab.run("sacctmgr show resource").stdout == [
+        "      Name     Server     Type  Count LastConsumed Allocated ServerType                Flags ",
+        "---------- ---------- -------- ------ ------------ --------- ---------- -------------------- ",
+        "    matlab  flex_host  License    100            0        50     flexlm                      "]
+    assert lab.run("sacctmgr -nP show resource withclusters format=name,server,cluster,allowed").stdout == ["matlab|flex_host|lab|50"]
+    said = lab.run("sacctmgr -i modify resource name=matlab server=flex_host cluster=lab set percentallowed=160")
+    assert said.status == 1 and said.stderr == [
+        " You can not allocate more than 100% of a resource", " If change was accepted it would look like this...", "  matlab@flex_host",
+        "   Cluster - lab\t 160%", "   total\t\t160%"]
+    assert lab.run("sacctmgr -i modify resource matlab set count=200 lastconsumed=10").stdout[:2] == [" Modified server resource ...", "  matlab@flex_host"]
+    told = [record for message in lab.controller.told for record in message.records if isinstance(record, Resource)][-1]
+    assert (told.full_name, told.share("lab"), told.last_consumed) == ("matlab@flex_host", 100, 10)
+    assert lab.run("sacctmgr -i add resource nastran type=license count=20 cluster=lab allowed=30 flags=absolute").status == 1
+    assert lab.run("sacctmgr -i add resource nastran type=license count=20 cluster=lab allowed=15 flags=absolute").stdout[1:3] == [
+        "  nastran@slurmdb", "   Cluster - lab\t15"]
+    assert lab.run("sacctmgr -i modify resource nastran set count=10").status == 1, "15 of them are given out"
+
+
+def test_a_resource_goes_from_a_cluster_or_altogether(lab: PolicyLab) -> None:
+    lab.run("sacctmgr -i add resource matlab type=license count=10 cluster=lab allowed=100")
+    assert lab.run("sacctmgr -i delete resource matlab cluster=lab").stdout == [" Deleting resource(s)...", "  matlab@slurmdb", "   Cluster - lab\t100%"]
+    assert lab.run("sacctmgr -nP show resource format=name,allocated").stdout == ["matlab|0"]
+    assert lab.run("sacctmgr -i delete resource matlab").stdout == [" Deleting resource(s)...", "  matlab@slurmdb"]
+    assert lab.run("sacctmgr -nP show resource").stdout == []
+    assert lab.run("sacctmgr -nP show resource withdeleted format=name,flags").stdout == ["matlab|Deleted"]
+    assert lab.run("sacctmgr -i delete resource nosuch") == Said([" Nothing deleted"], [], 1)
+
+
+@pytest.mark.parametrize(("words", "first"), [
+    ("add resource", " Need name of resource to add."), ("add resource x", " Need to designate a resource type to initially add 'x'."),
+    ("add resource x type=license", " Need to designate a count to initially add 'x'."), ("delete resource", " No conditions given to remove, not executing."),
+    ("add resource x type=token count=5", " Unknown resource type: token"), ("add resource x type=license count=5 flags=odd", " Invalid resource flag: odd"),
+    ("add resource x@y type=license count=5", "jobs name it NAME@SERVER: neither has an @")])
+def test_what_makes_no_resource_is_refused(lab: PolicyLab, words: str, first: str) -> None:
+    said = lab.run(f"sacctmgr -i {words}")
+    assert said.status == 1 and any(first in line for line in said.stderr), said
+
+
+def test_slurmdbd_conf_says_how_resources_clusters_and_users_begin(tmp_path: Path, lab: PolicyLab) -> None:
+    lab.conf = parse_slurmdbd(
+        f"StorageType=accounting_storage/sqlite\nStorageLoc={tmp_path}/a.db\nAllResourcesAbsolute=yes\nDefaultQOS=high\nAllowNoDefAcct=yes\n")
+    lab.run("sacctmgr -i add resource matlab type=license count=200 cluster=lab allowed=150")
+    assert lab.run("sacctmgr -nP show resource format=allocated,flags").stdout == ["150|Absolute"]
+    lab.run("sacctmgr -i add cluster other")
+    assert lab.run("sacctmgr -nP show assoc cluster=other account=root user= format=qos").stdout[0] == "high"
+    lab.run("sacctmgr -i add user bob account=research")
+    assert lab.run("sacctmgr -i modify user bob set defaultaccount=").status == 0
+    assert lab.run("sacctmgr -nP show user bob format=user,defaultaccount").stdout == ["bob|"]
+
+
+def test_users_have_a_default_account_unless_slurmdbd_conf_lets_them_be_without(lab: PolicyLab) -> None:
+    said = lab.run("sacctmgr -i modify user bob set defaultaccount=")
+    assert said.status == 1 and "AllowNoDefAcct" in said.stderr[-1]

@@ -8,6 +8,7 @@ import pytest
 from slurm.model.errors import InvalidRequest, NotFound, Unsupported
 from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Step
+from slurm.model.policy import Resource
 from slurm.model.states import JobState, NodeState
 from slurm.render.describe import describe
 from slurm.render.view import View
@@ -31,6 +32,15 @@ def test_licences_are_told_by_name_with_what_is_in_use() -> None:
     [one] = json.loads(_show("licenses", "matlab", view=view, format="json"))["licenses"]
     assert (one["LicenseName"], one["Total"], one["Used"], one["Free"], one["Remote"], one["Reserved"]) == ("matlab", 10, 3, 7, False, 0)
     assert "LicensesAlloc=matlab:3" in _show("job", str(running.id), view=view)
+
+
+def test_licences_of_servers_are_remote_and_say_what_the_server_said_last() -> None:
+    view = lab.view()
+    view.policy.book.take([Resource(id=1, name="abaqus", server="flex", count=10, allowed={view.settings.cluster_name: 50}, last_consumed=7)])
+    assert _show("licenses", view=view) == (
+        "LicenseName=abaqus@flex\n    Total=5 Used=0 Free=3 Reserved=0 Remote=yes\n    LastConsumed=7 LastDeficit=2 LastUpdate=Never\n")
+    [one] = json.loads(_show("licenses", view=view, format="json"))["licenses"]
+    assert (one["Remote"], one["LastConsumed"], one["LastDeficit"], one["Free"]) == (True, 7, 2, 3)
 
 
 def _empty() -> View:

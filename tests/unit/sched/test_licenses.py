@@ -7,8 +7,12 @@ import pytest
 from slurm.core import events as e
 from slurm.core import update
 from slurm.core.cluster import Cluster
+from slurm.journal import rows
+from slurm.journal.codec import Reader
+from slurm.journal.restoring import restored
 from slurm.model.errors import InvalidRequest
 from slurm.model.job import Job
+from slurm.model.policy import Association, PolicyRecord, Qos, Resource
 from slurm.sched.plan import Plan, plan, plan_one
 from slurm.sched.terrain import Terrain
 from slurm.testing import builders as b
@@ -144,3 +148,47 @@ def test_an_attempt_that_nobody_hears_of_keeps_its_licences() -> None:
     assert job.lost is not None and c.licenses.used == {"matlab": 4}
     c.apply(e.NodeFenced(at=b.T0 + 3, node=name, attempts=[(job.id, job.attempt)]))
     assert job.lost is None and c.licenses.used == {}
+
+
+def remote(count: int, allowed: int, **settings: object) -> Cluster:
+    """A cluster that may use so many percent of abaqus@flex, and has matlab of its own."""
+    c = b.cluster(4, cluster_name="lab", licenses={"matlab": 4}, **settings)
+    c.apply(e.PolicyChanged(at=b.T0, whole=True, records=[*policy(), Resource(id=1, name="abaqus", server="flex", count=count, allowed={"lab": allowed, "other": 10})]))
+    return c
+
+
+def policy() -> list[PolicyRecord]:
+    return [Qos(id=1, name="normal"), Association(id=1, cluster="lab", account="root", qos=["normal"])]
+
+
+def test_licences_of_a_server_are_those_that_the_cluster_is_allowed_of_it() -> None:
+    c = remote(10, 55)
+    with pytest.raises(InvalidRequest, match="Invalid license specification") as refused:
+        b.submit(c, licenses="abaqus@flex:6")
+    assert refused.value.hints == ("6 of abaqus@flex are asked for, there are 5",)
+    first, second = b.submit(c, licenses="abaqus@flex:3"), b.submit(c, licenses="abaqus@flex:3,matlab")
+    assert passed(c) == [first.id]
+    refusal = plan(c, b.T0).verdicts[second.id]
+    assert refusal.evidence == (("abaqus@flex", "3 of 5 in use"), ("matlab", "0 of 4 in use")) and "PolicyChanged" in refusal.cures
+    c.apply(e.PolicyChanged(at=b.T0, records=[Resource(id=1, name="abaqus", server="flex", count=6, allowed={"lab": 6}, flags=["Absolute"])]))
+    assert passed(c) == [second.id]
+
+
+def test_what_others_use_at_the_server_beyond_their_part_is_not_given_out() -> None:
+    c = remote(10, 50)
+
+    def server_says(used: int) -> None:
+        c.apply(e.PolicyChanged(at=b.T0, records=[Resource(id=1, name="abaqus", server="flex", count=10, allowed={"lab": 50}, last_consumed=used)]))
+
+    free = [(server_says(used), c.licenses.free(c.settings, c.policy.book)["abaqus@flex"])[1] for used in (0, 5, 7, 10)]
+    assert free == [5, 5, 3, 0], "5 of the 10 are others' in any case"
+    waits = b.submit(c, licenses="abaqus@flex:1")
+    assert passed(c) == [] and plan(c, b.T0).verdicts[waits.id].evidence == (("abaqus@flex", "0 of 5 in use, 5 at the server by others"),)
+    server_says(9)
+    assert passed(c) == [waits.id]
+
+
+def test_a_restart_knows_the_licences_of_servers() -> None:
+    c = remote(10, 50)
+    again = restored(rows.whole(c).values(), Reader({}))
+    assert again.licenses.totals(again.settings, again.policy.book) == {"matlab": 4, "abaqus@flex": 5}

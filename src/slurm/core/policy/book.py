@@ -1,4 +1,4 @@
-"""The policy of this cluster by name: associations, users and QOS, and what holds for an association after what it inherits from above.
+"""The policy of this cluster by name: associations, users, QOS, wckeys and resources, and what holds for an association after what it inherits from above.
 
 Here is what was decided; what is in use is counted in `tally`, what was used in `usage`.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Set
 from typing import NamedTuple, TypeVar
 
 from slurm.model import limits as rows
-from slurm.model.policy import Account, Association, Limits, PolicyRecord, Qos, User, Wckey
+from slurm.model.policy import Account, Association, Limits, PolicyRecord, Qos, Resource, User, Wckey
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -40,6 +40,7 @@ class Book:
         self.associations: dict[int, Association] = {}
         self.qos: dict[str, Qos] = {}
         self.wckeys: dict[int, Wckey] = {}
+        self.resources: dict[int, Resource] = {}
         self.generation = 0
         """Another number whenever something changes."""
         self._names: set[str] = set()
@@ -67,13 +68,15 @@ class Book:
 
     def records(self) -> list[PolicyRecord]:
         """All of it."""
-        return [*self.accounts.values(), *self.users.values(), *self.qos.values(), *self.wckeys.values(), *self.associations.values()]
+        return [*self.accounts.values(), *self.users.values(), *self.qos.values(), *self.wckeys.values(), *self.resources.values(), *self.associations.values()]
 
     def by_name(self, name: str) -> PolicyRecord | None:
         """The record that `name_of` names, None when there is none."""
         kind, _, key = name.partition(" ")
         if kind == "qos":
             return next((one for one in self.qos.values() if one.id == int(key)), None)
+        if kind == "resource":
+            return self.resources.get(int(key))
         if kind in ("association", "wckey"):
             return (self.associations if kind == "association" else self.wckeys).get(int(key))
         return (self.accounts if kind == "account" else self.users).get(key)
@@ -86,6 +89,8 @@ class Book:
                 self._put_association(record)
             elif isinstance(record, Wckey):
                 self._put_wckey(record)
+            elif isinstance(record, Resource):
+                _put(self.resources, record.id, record, record.deleted)
             elif isinstance(record, Account):
                 _put(self.accounts, record.name.lower(), record, record.deleted)
             elif isinstance(record, User):
@@ -200,7 +205,10 @@ def name_of(record: PolicyRecord) -> str:
     """A text by which a record is known: "association 12", "user bob"."""
     if isinstance(record, Account | User):
         return f"{'account' if isinstance(record, Account) else 'user'} {record.name.lower()}"
-    return f"{'qos' if isinstance(record, Qos) else 'wckey' if isinstance(record, Wckey) else 'association'} {record.id}"
+    return f"{_KINDS[type(record)]} {record.id}"
+
+
+_KINDS: dict[type, str] = {Qos: "qos", Wckey: "wckey", Resource: "resource", Association: "association"}
 
 
 def _stand(one: Association, above: Standing | None) -> Standing:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from slurm.core.events import PolicyChanged
 from slurm.core.policy.book import Book, name_of
 from slurm.model.errors import SlurmError
-from slurm.model.policy import Account, Association, PolicyRecord, Qos, User, Wckey
+from slurm.model.policy import Account, Association, PolicyRecord, Qos, Resource, User, Wckey
 from slurm.slurmctld.engine import Engine
 from slurm.wire.dbd_messages import FollowPolicy, PolicyTaken, TakePolicy
 from slurm.wire.messages import Message
@@ -120,3 +120,5 @@ def _removed(record: PolicyRecord) -> PolicyRecord:
             return Qos(id=record.id, name=record.name, deleted=True)
         case Wckey():
             return Wckey(id=record.id, name=record.name, user=record.user, cluster=record.cluster, deleted=True)
+        case Resource():
+            return Resource(id=record.id, name=record.name, server=record.server, deleted=True)

@@ -49,6 +49,7 @@ class Registration(NamedTuple):
     flags: str = ""
     owner: str = ""
     first: int = 1
+    default_qos: str = ""  # DefaultQOS, of a cluster that is new
 
 
 class Registered(NamedTuple):
@@ -105,7 +106,7 @@ class Database:
                 key = result.inserted_primary_key
                 assert key is not None
                 cluster, highest = int(key[0]), 0
-                entities.add_cluster(connection, cluster, registration.owner, now)
+                entities.add_cluster(connection, cluster, registration.owner, now, qos=registration.default_qos)
             else:
                 cluster, highest = found
                 connection.execute(sa.update(schema.clusters).where(clusters.id == cluster).values(**values))

@@ -33,9 +33,10 @@ def begin(connection: sa.Connection, now: float) -> None:
     connection.execute(sa.insert(policy.qos).values(name=NORMAL, description="Normal QOS default", preempt="", limits="{}", **stamps))
 
 
-def add_cluster(connection: sa.Connection, cluster: int, owner: str, now: float) -> None:
-    """What a new cluster has: the root account's association and root's under it; `owner`, that of an embedded cluster, in the account `default`."""
-    top = _associate(connection, cluster, ROOT, "", 0, "/", now)
+def add_cluster(connection: sa.Connection, cluster: int, owner: str, now: float, *, qos: str = "") -> None:
+    """What a new cluster has: the root account's association with this QOS (where there is none such, normal), and root's under it; `owner`, that of an embedded cluster, in the account `default`."""
+    there = qos and connection.execute(sa.select(policy.qos.c.id).where(policy.qos.c.name == qos, policy.qos.c.deleted == 0)).first() is not None
+    top = _associate(connection, cluster, ROOT, "", 0, "/", now, qos=qos if there else NORMAL)
     _associate(connection, cluster, ROOT, ROOT, top, f"/0-{ROOT}/", now)
     if owner:
         stamps = {"created": now, "modified": now}
@@ -48,10 +49,10 @@ def add_cluster(connection: sa.Connection, cluster: int, owner: str, now: float)
 
 
 def _associate(
-    connection: sa.Connection, cluster: int, account: str, user: str, parent: int, lineage: str, now: float, *, default: bool = True,
+    connection: sa.Connection, cluster: int, account: str, user: str, parent: int, lineage: str, now: float, *, default: bool = True, qos: str = "",
 ) -> int:
     result = connection.execute(sa.insert(policy.associations).values(
-        cluster_id=cluster, account=account, user_name=user, parent_id=parent, lineage=lineage, is_default=int(bool(user) and default), qos="" if parent else f'["{NORMAL}"]',
+        cluster_id=cluster, account=account, user_name=user, parent_id=parent, lineage=lineage, is_default=int(bool(user) and default), qos=f'["{qos}"]' if qos else "",
         limits="{}", comment="", created=now, modified=now))
     key = result.inserted_primary_key
     assert key is not None

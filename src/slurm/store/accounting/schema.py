@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = 2
+HEAD = 3
 """The version of the schema that these tables are; `migrations` has one file for each step."""
 
 NEVER = 1e12

@@ -1,4 +1,4 @@
-"""Tables of who may use what: accounts, users, associations, coordinators, QOS, wckeys, and who changed what.
+"""Tables of who may use what: accounts, users, associations, coordinators, QOS, wckeys, resources, and who changed what.
 
 Removal is soft: `deleted` is 0, or the own id, so that a name may come again beside the row that had it; ids are never given twice. `qos` of an
 association is a JSON list of names, "" where nothing is set; `limits` is JSON as `model.policy.Limits`.
@@ -54,6 +54,17 @@ qos = table(
 wckeys = table(
     "wckeys", sa.Column("id", BIG, primary_key=True), sa.Column("cluster_id", sa.BigInteger, nullable=False), _name("name"), _name("user_name"),
     sa.Column("is_default", sa.SmallInteger, nullable=False, server_default="0"), *_stamps(), sa.Index(None, "cluster_id", "user_name"))
+
+resources = table(
+    "resources", sa.Column("id", BIG, primary_key=True), _name("name"), _name("server"), _name("type"),
+    sa.Column("count", sa.BigInteger, nullable=False, server_default="0"), _text("description"), _name("server_type"), _name("flags"),
+    sa.Column("last_consumed", sa.BigInteger, nullable=False, server_default="0"), sa.Column("last_update", sa.Double, nullable=False, server_default="0"),
+    *_stamps(), sa.UniqueConstraint("name", "server", "deleted"))
+
+resource_clusters = table(
+    "resource_clusters", sa.Column("resource_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("cluster_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("allowed", sa.BigInteger, nullable=False, server_default="0"))
 
 transactions = table(
     "transactions", sa.Column("id", BIG, primary_key=True), sa.Column("time", sa.Double, nullable=False), _name("actor"), _name("action"),

@@ -116,7 +116,7 @@ def add_clusters(editing: Editing, which: Which, settings: PolicySettings) -> No
             assert key is not None
             identity = int(key[0])
         editing.clusters[name], editing.names[identity] = identity, name
-        entities.add_cluster(editing.connection, identity, "", editing.now)
+        entities.add_cluster(editing.connection, identity, "", editing.now, qos=editing.rules.default_qos)
         for row in editing.associations(policy.associations.c.cluster_id == identity):
             values = association_columns(editing, settings, row) if not row.parent_id else {}
             if values:

@@ -35,10 +35,19 @@ class Delta(NamedTuple):
         return [*self.shared, *self.own.get(cluster, ())], [*self.resets.get("", ()), *self.resets.get(cluster, ())]
 
 
+class Rules(NamedTuple):
+    """What slurmdbd.conf says of changes: AllowNoDefAcct, DefaultQOS, AllResourcesAbsolute."""
+
+    no_default_account: bool = False
+    default_qos: str = ""
+    all_absolute: bool = False
+
+
 class Editing:
     """One change under way: the connection, who asked, and what was touched so far (ids of rows)."""
 
-    def __init__(self, connection: sa.Connection, actor: str, now: float) -> None:
+    def __init__(self, connection: sa.Connection, actor: str, now: float, rules: Rules) -> None:
+        self.rules = rules
         self.connection = connection
         self.actor = actor
         self.now = now
@@ -130,6 +139,7 @@ class Editing:
         shared += reading.accounts_of(self.connection, self._rows(policy.accounts))
         shared += [reading.user_of(row) for row in self._rows(policy.users)]
         shared += [reading.qos_of(row) for row in self._rows(policy.qos)]
+        shared += reading.resources_of(self.connection, self._rows(policy.resources), self.names)
         for row in self._rows(policy.associations):
             cluster = self.names.get(row.cluster_id, "")
             own.setdefault(cluster, []).append(reading.association_of(row, cluster))
@@ -226,11 +236,12 @@ def qos_columns(editing: Editing, settings: PolicySettings, row: Any = None) -> 
         editing.known_qos(reading.lowered(settings.preempts.names))
         values["preempt"] = ",".join(changed_list(row.preempt.split(",") if row is not None and row.preempt else [], settings.preempts))
     if settings.flags is not None:
-        values["flags"] = ",".join(_changed_flags(row.flags.split(",") if row is not None and row.flags else [], settings.flags))
+        values["flags"] = ",".join(changed_words(row.flags.split(",") if row is not None and row.flags else [], settings.flags))
     return values
 
 
-def _changed_flags(old: Sequence[str], change: ListChange) -> list[str]:
+def changed_words(old: Sequence[str], change: ListChange) -> list[str]:
+    """A list after a change of it, in the letters in which it was written."""
     names = list(change.names)
     if change.operation == MINUS:
         return [name for name in old if name not in names]

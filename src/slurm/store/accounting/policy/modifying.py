@@ -128,12 +128,15 @@ def _modify_user(editing: Editing, row: Any, settings: PolicySettings) -> None:
 
 
 def _default_account(editing: Editing, users: list[str], which: Which, account: str) -> None:
+    """Another default account of users; "": none, where AllowNoDefAcct lets users be without."""
     columns = policy.associations.c
+    if not account and not editing.rules.no_default_account:
+        raise InvalidRequest(message=" You can't remove the default account of a user", hints=["name another one; AllowNoDefAcct in slurmdbd.conf lets users be without"])
     for cluster in editing.cluster_of(which.clusters):
         identity = editing.clusters[cluster]
         for user in users:
             rows = editing.associations(columns.cluster_id == identity, columns.user_name == user)
-            if rows and not any(row.account == account for row in rows):
+            if account and rows and not any(row.account == account for row in rows):
                 raise InvalidRequest(message=f" Can't modify because these users aren't associated with new default account '{account}'...\n"
                                      f"  U = {user:<9} C = {cluster}", hints=[f"sacctmgr add user {user} account={account}"])
             for row in rows:

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from slurm.model.policy import Account, Association, Limits, PolicyRecord, Qos, User, Wckey
-from slurm.model.policy_change import ACCOUNT, ASSOCIATION, QOS, USER, WCKEY, Which
+from slurm.model.policy import Account, Association, Limits, PolicyRecord, Qos, Resource, User, Wckey
+from slurm.model.policy_change import ACCOUNT, ASSOCIATION, QOS, RESOURCE, USER, WCKEY, Which
 from slurm.store.accounting import schema
 from slurm.store.accounting import schema_policy as policy
 
@@ -82,6 +82,8 @@ def whole(connection: sa.Connection, cluster: str) -> tuple[int, list[PolicyReco
     found += [qos_of(row) for row in connection.execute(sa.select(policy.qos).where(policy.qos.c.deleted == 0).order_by(policy.qos.c.id))]
     found += [wckey_of(row, cluster) for row in connection.execute(sa.select(policy.wckeys).where(
         policy.wckeys.c.deleted == 0, policy.wckeys.c.cluster_id == identity).order_by(policy.wckeys.c.id))]
+    found += resources_of(connection, connection.execute(sa.select(policy.resources).where(
+        policy.resources.c.deleted == 0).order_by(policy.resources.c.id)).all(), {identity: cluster})
     columns = policy.associations.c
     found += [association_of(row, cluster) for row in connection.execute(sa.select(policy.associations).where(
         columns.cluster_id == identity, columns.deleted == 0).order_by(columns.id))]
@@ -93,9 +95,23 @@ def wckey_of(row: Any, cluster: str) -> Wckey:
     return Wckey(id=row.id, name=row.name, user=row.user_name, cluster=cluster, is_default=bool(row.is_default), deleted=bool(row.deleted))
 
 
+def resources_of(connection: sa.Connection, rows: Iterable[Any], names: dict[int, str]) -> list[Resource]:
+    """The records of rows of `resources`, with what each cluster may use."""
+    columns = policy.resource_clusters.c
+    allowed: dict[int, dict[str, int]] = {}
+    for row in connection.execute(sa.select(policy.resource_clusters).order_by(columns.cluster_id)):
+        if row.cluster_id in names:
+            allowed.setdefault(row.resource_id, {})[names[row.cluster_id]] = row.allowed
+    return [
+        Resource(id=row.id, name=row.name, server=row.server, kind=row.type, count=row.count, description=row.description, server_type=row.server_type,
+                 flags=row.flags.split(",") if row.flags else [], last_consumed=row.last_consumed, last_update=row.last_update,
+                 allowed=allowed.get(row.id, {}), deleted=bool(row.deleted)) for row in rows]
+
+
 def listed(connection: sa.Connection, entity: str, which: Which, after: int, most: int) -> tuple[list[PolicyRecord], int]:
     """At most so many of the records that are meant, by their ids, behind `after`; and the id behind which the next part begins, 0: there are no more."""
-    table = {ACCOUNT: policy.accounts, USER: policy.users, QOS: policy.qos, WCKEY: policy.wckeys, ASSOCIATION: policy.associations}[entity]
+    table = {ACCOUNT: policy.accounts, USER: policy.users, QOS: policy.qos, WCKEY: policy.wckeys, RESOURCE: policy.resources,
+             ASSOCIATION: policy.associations}[entity]
     names = {identity: name for name, identity in cluster_ids(connection).items()}
     statement = sa.select(table).where(table.c.id > after, *conditions(table, entity, which, names)).order_by(table.c.id).limit(most)
     rows = connection.execute(statement).all()
@@ -106,6 +122,8 @@ def listed(connection: sa.Connection, entity: str, which: Which, after: int, mos
         return [user_of(row) for row in rows], following
     if entity == QOS:
         return [qos_of(row) for row in rows], following
+    if entity == RESOURCE:
+        return list(resources_of(connection, rows, names)), following
     if entity == WCKEY:
         return [wckey_of(row, names.get(row.cluster_id, "")) for row in rows], following
     return [association_of(row, names.get(row.cluster_id, "")) for row in rows], following
@@ -119,9 +137,13 @@ def conditions(table: sa.Table, entity: str, which: Which, clusters: dict[int, s
         found.append(columns.deleted == 0)
     if which.ids:
         found.append(columns.id.in_(which.ids))
-    if entity in (ACCOUNT, USER, QOS, WCKEY) and which.names:
+    if entity in (ACCOUNT, USER, QOS, WCKEY, RESOURCE) and which.names:
         found.append(columns.name.in_(lowered(which.names)))
-    if entity in (ACCOUNT, QOS) and which.descriptions:
+    if entity == RESOURCE and which.servers:
+        found.append(columns.server.in_(lowered(which.servers)))
+    if entity == RESOURCE and which.server_types:
+        found.append(columns.server_type.in_(which.server_types))
+    if entity in (ACCOUNT, QOS, RESOURCE) and which.descriptions:
         found.append(columns.description.in_(which.descriptions))
     if entity == ACCOUNT and which.organizations:
         found.append(columns.organization.in_(which.organizations))

@@ -128,7 +128,7 @@ def _let_go(editing: Editing, rows: Sequence[Any], *, whole_users: bool = False)
     identities = [row.id for row in rows]
     for part in reading.in_parts([str(identity) for identity in identities]):
         _refuse_jobs(editing, schema.jobs.c.association_id.in_([int(one) for one in part]))
-    if not whole_users:
+    if not whole_users and not editing.rules.no_default_account:
         _refuse_defaults(editing, rows, set(identities))
     editing.remove(policy.associations, identities)
     for row in rows:

@@ -21,6 +21,7 @@ from slurm.model.policy_change import (
     MODIFY,
     QOS,
     REMOVE,
+    RESOURCE,
     USER,
     WCKEY,
     Change,
@@ -30,21 +31,23 @@ from slurm.model.policy_change import (
 )
 from slurm.store.accounting import schema_policy as policy
 from slurm.store.accounting.engine import Clock, reading, writing
-from slurm.store.accounting.policy import adding, modifying, removing, wckeys
+from slurm.store.accounting.policy import adding, modifying, removing, resources, wckeys
 from slurm.store.accounting.policy import reading as rows
-from slurm.store.accounting.policy.editing import Delta, Editing
+from slurm.store.accounting.policy.editing import Delta, Editing, Rules
 from slurm.store.accounting.storage import Storage
 from slurm.wire.policy_messages import Transaction
 
 _ADD: dict[str, Callable[[Editing, Which, PolicySettings], None]] = {
     ACCOUNT: adding.add_accounts, USER: adding.add_users, QOS: adding.add_qos, CLUSTER: adding.add_clusters, COORDINATOR: adding.add_coordinators,
-    WCKEY: wckeys.add_wckeys}
+    WCKEY: wckeys.add_wckeys, RESOURCE: resources.add_resources}
 _MODIFY: dict[str, Callable[[Editing, Which, PolicySettings], None]] = {
-    ACCOUNT: modifying.modify_accounts, USER: modifying.modify_users, QOS: modifying.modify_qos, CLUSTER: modifying.modify_clusters}
+    ACCOUNT: modifying.modify_accounts, USER: modifying.modify_users, QOS: modifying.modify_qos, CLUSTER: modifying.modify_clusters,
+    RESOURCE: resources.modify_resources}
 _REMOVE: dict[str, Callable[[Editing, Which], None]] = {
     ACCOUNT: removing.remove_accounts, USER: removing.remove_users, QOS: removing.remove_qos, CLUSTER: removing.remove_clusters,
-    COORDINATOR: removing.remove_coordinators, WCKEY: wckeys.take}
+    COORDINATOR: removing.remove_coordinators, WCKEY: wckeys.take, RESOURCE: resources.remove_resources}
 _DONE = {ADD: "added", MODIFY: "modified", REMOVE: "removed"}
+_USUAL = Rules()
 Permit = Callable[[sa.Connection, Change], None]
 """NotPermitted where whoever asks has no right to the change; asked in its transaction."""
 
@@ -57,12 +60,14 @@ class PolicyTables:
         self._storage = storage
         self._clock = clock
 
-    def change(self, change: Change, actor: str, *, permit: Permit | None = None, trial: bool = False) -> tuple[ChangeReport, Delta]:
-        """Carry a change out; with `trial` nothing of it stays. InvalidRequest, NotNow, NotPermitted: nothing was changed."""
+    def change(
+        self, change: Change, actor: str, *, permit: Permit | None = None, trial: bool = False, rules: Rules = _USUAL,
+    ) -> tuple[ChangeReport, Delta]:
+        """Carry a change out as `rules` have it; with `trial` nothing of it stays. InvalidRequest, NotNow, NotPermitted: nothing was changed."""
         with writing(self._engine, self._storage) as connection:
             if permit is not None:
                 permit(connection, change)
-            editing = Editing(connection, actor, self._clock())
+            editing = Editing(connection, actor, self._clock(), rules)
             _carry_out(editing, change)
             delta = editing.delta()
             if trial:
