@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from slurm.model.accounting import AssociationUsage, ClusterUsage, JobFilter, JobRow, UsageFilter, WckeyUsage
+from slurm.model.accounting import AssociationUsage, ClusterUsage, EventFilter, EventRow, JobFilter, JobRow, UsageFilter, WckeyUsage
 from slurm.model.errors import ProtocolError, Unsupported
 from slurm.model.ids import Digest
 
@@ -102,6 +102,18 @@ class ClusterAccounting:
             if str(question["type"]) not in "; ".join(error.hints):
                 raise
             raise Unsupported(message="Slurm accounting storage is disabled", hints=["this slurmctld knows nothing of accounting, it is older than the command"]) from error
+
+    def events(self, wanted: EventFilter) -> list[EventRow]:
+        """What befell clusters and their nodes; of each cluster its own events first, then those of nodes by name."""
+        question: Message = {"type": "FindEvents", "wanted": msgspec.to_builtins(wanted)}
+        found: list[EventRow] = []
+        while True:
+            reply = self._asked(question)
+            with _readable("events"):
+                found += msgspec.convert(reply.get("events", []), list[EventRow])
+            if not reply.get("next"):
+                return sorted(found, key=lambda event: (event.cluster, event.node, event.start))
+            question["after"] = reply["next"]
 
     def payload(self, digest: Digest) -> str | None:
         """As Accounting.payload."""

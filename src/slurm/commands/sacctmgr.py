@@ -14,9 +14,7 @@ from slurm.options.resolve import Resolved, resolve
 
 Keyword = Callable[[Shell, Resolved, Sequence[str]], int]
 LATER = {
-    "federation": "there is no federation",
-    "reservation": "there are no reservations", "event": "events of nodes are recorded and not shown yet",
-    "runawayjobs": "sacct shows jobs that have not ended", "problem": "accounts and users are not looked through for mistakes yet"}
+    "federation": "there is no federation", "reservation": "scontrol show reservation shows those that are there"}
 """Entities of `show` that are not carried out yet, and what is missing."""
 _NOT_CHANGED = {
     "federation": "there is no federation"}
@@ -86,7 +84,15 @@ def _show(shell: Shell, resolved: Resolved, line: Sequence[str]) -> int:
     if entity in LATER:
         raise Unsupported(message=f"sacctmgr show {entity} is not supported by slurm-py yet: {LATER[entity]}")
     if entity in (words.CONFIGURATION, words.STATS):
-        return sacctmgr_database.show(shell, entity)
+        return sacctmgr_database.show(shell, entity, line[1:])
+    if entity == words.EVENT:
+        from slurm.commands import sacctmgr_events
+
+        return sacctmgr_events.show(shell, resolved, line[1:])
+    if entity == words.RUNAWAY:
+        from slurm.commands import sacctmgr_runaways
+
+        return sacctmgr_runaways.show(shell, resolved, line[1:])
     read = words.read(entity, line[1:], "show", shell.now())
     read.which.with_deleted = "withdeleted" in read.flags
     structure = wanted_style.structure(resolved)
@@ -148,7 +154,9 @@ def _help(shell: Shell, resolved: Resolved, line: Sequence[str]) -> int:
 def _clear(shell: Shell, resolved: Resolved, line: Sequence[str]) -> int:
     if not line or line[0].lower() not in ("stats", "stat"):
         raise OptionError(' Only "clear stats" is known.', exit_code=1, bare=True)
-    raise Unsupported(message="sacctmgr clear stats is not supported by slurm-py yet: slurmdbd counts from its start")
+    from slurm.commands import sacctmgr_database
+
+    return sacctmgr_database.administrate(shell, "clear", line)
 
 
 KEYWORDS: dict[str, Keyword] = {

@@ -95,9 +95,9 @@ def warn(shell: Shell, done: Changed) -> None:
         shell.say(f"warning: cluster {cluster}: {why}")
 
 
-def committed(shell: Shell) -> bool:
+def committed(shell: Shell, question: str = PROMPT) -> bool:
     """Whether the user says yes within half a minute; the end of the input is a no."""
-    shell.stdout.write(PROMPT)
+    shell.stdout.write(question)
     shell.stdout.flush()
     answer = answered(shell.stdin, PROMPT_SECONDS)
     if answer is None:

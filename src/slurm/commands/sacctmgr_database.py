@@ -1,4 +1,4 @@
-"""What sacctmgr asks of slurmdbd itself: is it there, its configuration and counters, archives, its end."""
+"""What sacctmgr asks of slurmdbd itself: is it there, its configuration and counters, which may be cleared, archives, its end."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from slurm.model.version import SLURM_VERSION
 from slurm.notation import moment
 from slurm.options.errors import OptionError
 
+_PLAIN = {"reconfigure": "ReconfigureDatabaseDaemon", "shutdown": "StopDatabaseDaemon", "clear": "ClearDatabaseStats"}
 _STARS = "*" * 67
 
 
-def show(shell: Shell, entity: str) -> int:
-    """show configuration, show stats."""
+def show(shell: Shell, entity: str, line: Sequence[str] = ()) -> int:
+    """show configuration, show stats [ave_time|total_time]."""
+    order = line[0].lower() if line and entity == words.STATS else ""
+    if order not in ("", "ave_time", "total_time"):
+        raise OptionError(f" Unknown sort: {line[0]}", exit_code=1, bare=True, hints=["valid: ave_time, total_time"])
     channel = shell.channel()
     try:
-        for line in _configuration(shell, channel) if entity == words.CONFIGURATION else _stats(shell, channel):
+        for line in _configuration(shell, channel) if entity == words.CONFIGURATION else _stats(shell, channel, order):
             shell.out(line)
     finally:
         channel.close()
@@ -32,8 +36,13 @@ def _configuration(shell: Shell, channel: Channel) -> list[str]:
     return [f"Configuration data as of {moment.show(shell.now())}", "", "SlurmDBD configuration:", *(f"{name:<22} = {value}" for name, value in shown)]
 
 
-def _stats(shell: Shell, channel: Channel) -> list[str]:
+def _stats(shell: Shell, channel: Channel, order: str) -> list[str]:
     found = cast("dict[str, Any]", channel.call({"type": "ShowDatabaseStats"}))
+
+    def sorted_by(kind: str) -> list[dict[str, Any]]:
+        rows = list(found.get(kind, []))
+        key = {"ave_time": lambda one: -one["seconds"] / max(1, one["count"]), "total_time": lambda one: -one["seconds"]}.get(order)
+        return sorted(rows, key=key) if key is not None else rows
 
     def stamp(seconds: float) -> str:
         return f"{time.ctime(seconds)} ({int(seconds)})"
@@ -46,8 +55,8 @@ def _stats(shell: Shell, channel: Channel) -> list[str]:
              "All statistics are in microseconds", _STARS, ""]
     for one in found.get("rollups", []):
         lines += [f"{one['name']} rollup", f"\tTotal time:   {int(one['seconds'] * 1e6)}", f"\tTotal cycles: {one['count']}", ""]
-    lines += ["Remote Procedure Call statistics by message type", *map(told, found.get("requests", [])), ""]
-    return [*lines, "Remote Procedure Call statistics by user", *map(told, found.get("users", []))]
+    lines += ["Remote Procedure Call statistics by message type", *map(told, sorted_by("requests")), ""]
+    return [*lines, "Remote Procedure Call statistics by user", *map(told, sorted_by("users"))]
 
 
 def administrate(shell: Shell, what: str, line: Sequence[str]) -> int:
@@ -66,8 +75,8 @@ def _administrate(shell: Shell, channel: Channel, what: str, line: Sequence[str]
         shell.out(f"slurmdbd(primary) at {found.get('host', '')} is {'DOWN' if problem else 'UP'}")
         shell.hints([problem] if problem else [])
         return 1 if problem else 0
-    if what in ("reconfigure", "shutdown"):
-        channel.call({"type": "ReconfigureDatabaseDaemon" if what == "reconfigure" else "StopDatabaseDaemon"})
+    if what in _PLAIN:
+        channel.call({"type": _PLAIN[what]})
         return 0
     action = line[0].lower() if line else ""
     message: Message

@@ -13,7 +13,6 @@ from slurm.commands import sacctmgr_change, sacctmgr_words
 from slurm.commands.sacctmgr_show import Tree
 from slurm.commands.sacctmgr_words import Line
 from slurm.commands.shell import Shell
-from slurm.model.errors import Unsupported
 from slurm.model.policy import Account, Association, Qos, User, Wckey
 from slurm.model.policy_change import (
     ACCOUNT,
@@ -22,6 +21,7 @@ from slurm.model.policy_change import (
     COORDINATOR,
     MODIFY,
     QOS,
+    REMOVE,
     USER,
     WCKEY,
     Change,
@@ -108,12 +108,11 @@ def _below(known: Known, account: str) -> Iterator[str]:
 
 
 def load(shell: Shell, resolved: Resolved, door: PolicyDoor, words: Sequence[str]) -> int:
-    """Make the policy of a cluster what a file says; what it does not name stays."""
+    """Make the policy of a cluster what a file says; what it does not name stays, or with `clean` goes."""
     options = {word.partition("=")[0].lower(): word.partition("=")[2] for word in words if "=" in word}
     bare = [word for word in words if "=" not in word]
-    if "clean" in (word.lower() for word in bare):
-        raise Unsupported(message="sacctmgr load clean is not supported by slurm-py yet", hints=["remove what is to go with sacctmgr delete; load changes only what the file names"])
-    path = options.get("file") or (bare[0] if bare else "")
+    clean = "clean" in (word.lower() for word in bare)
+    path = options.get("file") or next((word for word in bare if word.lower() != "clean"), "")
     if not path:
         raise OptionError(" No file specified to load.", exit_code=1, bare=True)
     if resolved.flag("readonly"):
@@ -126,7 +125,7 @@ def load(shell: Shell, resolved: Resolved, door: PolicyDoor, words: Sequence[str
     cluster = options.get("cluster") or next((line.name for line in lines if line.kind == "Cluster"), "")
     if not cluster:
         raise OptionError(" You need to specify a cluster name first in your file.", exit_code=1, bare=True)
-    changes = list(differing(Known(door, cluster.lower()), lines, shell.now()))
+    changes = list(differing(Known(door, cluster.lower()), lines, shell.now(), clean=clean))
     if not changes:
         shell.out(" Nothing new added.")
         return 0
@@ -143,8 +142,8 @@ def load(shell: Shell, resolved: Resolved, door: PolicyDoor, words: Sequence[str
     return 0
 
 
-def differing(known: Known, lines: Sequence[FileLine], now: float) -> Iterator[tuple[str, Change]]:
-    """What must be changed, in order: a line for the reader, and the change."""
+def differing(known: Known, lines: Sequence[FileLine], now: float, *, clean: bool = False) -> Iterator[tuple[str, Change]]:
+    """What must be changed, in order: a line for the reader, and the change. With `clean` accounts and users go that the file does not name."""
     parent = ROOT
     if not known.is_there:
         yield f" + Cluster {known.cluster}", Change(verb=ADD, entity=CLUSTER, which=Which(names=[known.cluster]))
@@ -185,6 +184,37 @@ def differing(known: Known, lines: Sequence[FileLine], now: float) -> Iterator[t
     yield from _wckeys(known, wckeys)
     for user, account in coordinators:
         yield f" + Coordinator {user} of {account}", Change(verb=ADD, entity=COORDINATOR, which=Which(users=[user], accounts=[account]))
+    if clean:
+        yield from _unnamed(known, lines)
+
+
+def _unnamed(known: Known, lines: Sequence[FileLine]) -> Iterator[tuple[str, Change]]:
+    """Accounts and users of the cluster that the file has not; root's own place stays. Users first, those whose default account it is last of each."""
+    named = {(ROOT, "", ""), (ROOT, ROOT, "")}
+    parent = ROOT
+    for line in lines:
+        name = line.name.lower()
+        if line.kind == "Parent":
+            parent = name
+        elif line.kind == "Account":
+            named.add((name, "", ""))
+        elif line.kind == "User":
+            named.add((parent, name, line.options.get("Partition", "")))
+    gone = [one for entry in known.entries if (one := _one(entry)) and (one.account, one.user, one.partition) not in named]
+    accounts = {one.account for one in gone if not one.user}
+    for one in sorted((one for one in gone if one.user and one.account not in accounts), key=lambda one: one.is_default):
+        where = Which(names=[one.user], accounts=[one.account], clusters=[known.cluster], partitions=[one.partition])
+        yield f" - User {one.user} of {one.account}", Change(verb=REMOVE, entity=USER, which=where)
+    below: set[str] = set()
+    for entry in known.entries:  # an account stands before those below it, and goes with them
+        one = _one(entry)
+        if one.user or one.account not in accounts:
+            continue
+        if entry.parent in below:
+            below.add(one.account)
+            continue
+        below.add(one.account)
+        yield f" - Account {one.account}", Change(verb=REMOVE, entity=ACCOUNT, which=Which(names=[one.account], clusters=[known.cluster]))
 
 
 def _wckeys(known: Known, wanted: dict[str, tuple[list[str], str]]) -> Iterator[tuple[str, Change]]:

@@ -13,7 +13,7 @@ from slurm.commands.sacctmgr_words import Line
 from slurm.commands.shell import Shell
 from slurm.core.policy.book import Book
 from slurm.model.policy import Account, Association, PolicyRecord, Qos, Resource, User, Wckey
-from slurm.model.policy_change import ACCOUNT, ASSOCIATION, CLUSTER, QOS, RESOURCE, TRANSACTION, USER, WCKEY, Which
+from slurm.model.policy_change import ACCOUNT, ASSOCIATION, CLUSTER, PROBLEM, QOS, RESOURCE, TRANSACTION, USER, WCKEY, Which
 from slurm.notation import moment
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
@@ -253,8 +253,43 @@ def _resources(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
                 yield Entry(resource=one, parent=cluster)
 
 
+def _problems(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
+    """What is amiss: accounts in which and below which nobody is, users whom this machine does not know, or who have no account."""
+    entries = Tree(door, line, Which(clusters=line.which.clusters)).entries(Which())
+    placed: dict[str, list[Association]] = {}
+    above: set[tuple[str, str]] = set()
+    for entry in entries:
+        one = entry.association
+        assert one is not None
+        placed.setdefault(one.user, []).append(one)
+        if one.user:
+            above.add((one.cluster, one.account))
+        elif entry.parent:
+            above.add((one.cluster, entry.parent))
+    for one in placed.get("", ()):
+        if (one.cluster, one.account) not in above and _among(one.account, line.which.accounts):
+            yield Entry(association=one, problem="Account has no users")
+    for user in cast("list[User]", door.records(USER)):
+        nobody = Association(id=0, cluster="", account="", user=user.name)
+        if _among(user.name, line.which.users):
+            if user.name not in placed:
+                yield Entry(association=nobody, problem="User has no account")
+            if not _has_uid(user.name):
+                yield Entry(association=nobody, problem="User does not have a uid")
+
+
+def _has_uid(name: str) -> bool:
+    import pwd
+
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
 _ENTRIES = {
     ACCOUNT: _accounts, USER: _users, ASSOCIATION: _associations, QOS: _qos, CLUSTER: _clusters, TRANSACTION: _transactions, words.TRES: _tres, WCKEY: _wckeys,
-    RESOURCE: _resources}
+    RESOURCE: _resources, PROBLEM: _problems}
 SHOWN = frozenset(_ENTRIES)
 """What is shown as a table of policy."""

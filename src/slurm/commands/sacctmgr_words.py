@@ -17,6 +17,7 @@ from slurm.model.policy_change import (
     ASSOCIATION,
     CLUSTER,
     COORDINATOR,
+    PROBLEM,
     QOS,
     RESOURCE,
     TRANSACTION,
@@ -30,8 +31,8 @@ from slurm.options import policy_keys as keys
 from slurm.options.errors import OptionError
 from slurm.options.policy_keys import Word
 
-TRES, CONFIGURATION, EVENT, FEDERATION, PROBLEM, RESERVATION, RUNAWAY, STATS = (
-    "tres", "configuration", "event", "federation", "problem", "reservation", "runawayjobs", "stats")
+TRES, CONFIGURATION, EVENT, FEDERATION, RESERVATION, RUNAWAY, STATS = (
+    "tres", "configuration", "event", "federation", "reservation", "runawayjobs", "stats")
 ENTITIES = (
     ACCOUNT, ASSOCIATION, CLUSTER, CONFIGURATION, COORDINATOR, EVENT, FEDERATION, PROBLEM, QOS, RESOURCE, RESERVATION, RUNAWAY, STATS, TRANSACTION, TRES,
     USER, WCKEY)

@@ -282,6 +282,36 @@ class JobFilter(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     steps: bool = True
 
 
+class EventFilter(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """Which events are asked for: those that touch `since` to `until` (0: from ever, for ever); what is empty does not restrict."""
+
+    clusters: Wanted = []  # []: the asking cluster
+    all_clusters: bool = False
+    kind: Annotated[str, Text(words=("", "cluster", "node"))] = ""
+    nodes: Annotated[list[Annotated[NodeName, Text(1024)]], Many(65_536)] = []
+    reasons: Wanted = []
+    states: Wanted = []  # words of a state, in any case: it has one of them
+    users: Wanted = []
+    open_only: bool = False
+    since: Moment = 0.0
+    until: Moment = 0.0
+
+
+class EventRow(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """An event of a cluster (`node` "": what the cluster had in this time) or of a node, which was out of service; `end` 0: it lasts."""
+
+    cluster: str
+    node: str = ""
+    start: float
+    end: float = 0.0
+    state: str = ""
+    reason: str = ""
+    uid: int = -1
+    user: str = ""
+    tres: Tres = {}
+    nodes: str = ""
+
+
 class UsageFilter(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     """Which sums are asked for: whole hours of each cluster's time zone from `since` up to `until`; what is empty does not restrict."""
 

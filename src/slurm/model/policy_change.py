@@ -15,6 +15,8 @@ from slurm.model.policy import ADMIN_LEVELS
 ADD, MODIFY, REMOVE = "add", "modify", "remove"
 ACCOUNT, USER, QOS, WCKEY, CLUSTER, COORDINATOR, ASSOCIATION, TRANSACTION, RESOURCE = (
     "account", "user", "qos", "wckey", "cluster", "coordinator", "association", "transaction", "resource")
+PROBLEM = "problem"
+"""What `show problem` lists: nothing that is kept."""
 REPLACE, PLUS, MINUS = "=", "+=", "-="
 
 PolicyName = Annotated[str, Text(255)]

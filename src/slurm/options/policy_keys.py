@@ -18,6 +18,7 @@ from slurm.model.policy_change import (
     COORDINATOR,
     MINUS,
     PLUS,
+    PROBLEM,
     QOS,
     REPLACE,
     RESOURCE,
@@ -50,10 +51,10 @@ WHERE: tuple[Key, ...] = (
     Key("Clusters", NAMES, "names", (CLUSTER,), ("Cluster",)),
     Key("QOS", NAMES, "names", (QOS,), ("QOSLevel",)),
     Key("WCKeys", NAMES, "names", (WCKEY,), ("WCKey",)),
-    Key("Accounts", NAMES, "accounts", (USER, ASSOCIATION, COORDINATOR, TRANSACTION), ("Acct", "Account", "Accts")),
+    Key("Accounts", NAMES, "accounts", (USER, ASSOCIATION, COORDINATOR, TRANSACTION, PROBLEM), ("Acct", "Account", "Accts")),
     Key("WCKeys", NAMES, "wckeys", (USER,), ("WCKey",)),
-    Key("Users", NAMES, "users", (ACCOUNT, ASSOCIATION, COORDINATOR, WCKEY, TRANSACTION), ("User",)),
-    Key("Clusters", NAMES, "clusters", (ACCOUNT, USER, ASSOCIATION, COORDINATOR, WCKEY, TRANSACTION, RESOURCE), ("Cluster",)),
+    Key("Users", NAMES, "users", (ACCOUNT, ASSOCIATION, COORDINATOR, WCKEY, TRANSACTION, PROBLEM), ("User",)),
+    Key("Clusters", NAMES, "clusters", (ACCOUNT, USER, ASSOCIATION, COORDINATOR, WCKEY, TRANSACTION, RESOURCE, PROBLEM), ("Cluster",)),
     Key("Partitions", NAMES, "partitions", (USER, ASSOCIATION), ("Partition",)),
     Key("Parents", NAMES, "parents", (ACCOUNT, ASSOCIATION), ("Parent",)),
     Key("DefaultAccount", NAMES, "default_accounts", (USER,)),
@@ -224,7 +225,7 @@ def read(key: Key, word: Word, now: float = 0.0) -> Any:
     if key.kind == MOMENT:
         from slurm.notation import moment
 
-        return moment.parse(text, now)
+        return moment.parse(text, now, past=True)
     return text
 
 

@@ -36,6 +36,7 @@ class Entry(NamedTuple):
     coordinated: tuple[str, ...] = ()
     depth: int = 0
     moment: str = ""
+    problem: str = ""
     inherits: bool = True
 
 
@@ -245,9 +246,12 @@ _RESOURCE = (
     Shown(("Cluster",), "Cluster", 10, lambda entry: entry.parent),
     Shown(("Allowed", "PercentAllowed"), "Allowed", 10, lambda entry: str(entry.resource.allowed.get(entry.parent, "")) if entry.resource else ""),
     Shown(("Description",), "Descr", 20, _of_resource(lambda one: one.description)), Shown(("ID",), "ID", 6, _of_resource(lambda one: str(one.id))))
+_PROBLEM = (
+    Shown(("Cluster",), "Cluster", 10, _of(lambda one: one.cluster)), Shown(("Account",), "Account", 10, _of(lambda one: one.account)),
+    Shown(("User",), "User", 10, _of(lambda one: one.user)), Shown(("Problem",), "Problem", 40, lambda entry: entry.problem))
 COLUMNS: dict[str, tuple[Shown, ...]] = {
     "account": _ACCOUNT, "user": _USER, "association": _ASSOCIATION, "qos": _QOS, "cluster": _CLUSTER, "transaction": _TRANSACTION, "tres": _TRES,
-    "wckey": _WCKEY, "resource": _RESOURCE}
+    "wckey": _WCKEY, "resource": _RESOURCE, "problem": _PROBLEM}
 DEFAULT: dict[str, str] = {
     "account": "account,descr,org",
     "account with associations": (
@@ -264,7 +268,7 @@ DEFAULT: dict[str, str] = {
         "grpsubmit,grpwall,maxtres,maxtrespernode,maxtresmins,maxwall,maxtrespu,maxjobspu,maxsubmitpu,maxtrespa,maxtresrunminspa,maxtresrunminspu,"
         "maxjobspa,maxsubmitpa,mintres"),
     "cluster": "cluster,controlhost,controlport,rpc,share,grpjobs,grptres,grpsubmit,maxjobs,maxtres,maxsubmit,maxwall,qos,defaultqos",
-    "transaction": "time,action,actor,where,info", "tres": "type,name,id", "wckey": "wckey,cluster,user",
+    "transaction": "time,action,actor,where,info", "tres": "type,name,id", "wckey": "wckey,cluster,user", "problem": "cluster,account,user,problem",
     "resource": "name,server,type,count,lastconsumed,allocated,servertype,flags"}
 TREE_WIDTH = -20
 """Of the account where the tree is shown."""

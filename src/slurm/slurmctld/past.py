@@ -33,8 +33,8 @@ MOST_WAITING = 1024
 MOST_OF_ONE = 64
 """Questions of one user that wait at once; of root, SlurmUser and operators as many as there are."""
 PASSED_ON: tuple[type[Message], ...] = (
-    a.FindJobs, a.FetchPayload, s.SumUsage, s.PingDatabase, s.ShowDatabaseStats, s.ShowDatabaseConfig, s.ArchiveDump, s.ArchiveLoad, s.EndRunaways,
-    s.StopDatabaseDaemon, s.ReconfigureDatabaseDaemon, p.ChangePolicy, p.ListPolicy)
+    a.FindJobs, a.FindEvents, a.FetchPayload, s.SumUsage, s.PingDatabase, s.ShowDatabaseStats, s.ShowDatabaseConfig, s.ArchiveDump, s.ArchiveLoad, s.EndRunaways,
+    s.ClearDatabaseStats, s.StopDatabaseDaemon, s.ReconfigureDatabaseDaemon, p.ChangePolicy, p.ListPolicy)
 """What slurmdbd answers; none of it may have the name of what slurmctld answers itself."""
 QUESTION = re.compile(rb'\s*\{\s*"type"\s*:\s*"(' + "|".join(each.__name__ for each in PASSED_ON).encode() + rb')"')
 """How what is passed on begins."""

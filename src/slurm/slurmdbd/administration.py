@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 
 from slurm.model.errors import SlurmError
 from slurm.model.version import SLURM_VERSION
@@ -12,6 +13,7 @@ from slurm.slurmdbd import settings
 from slurm.slurmdbd.daemon_state import DaemonState
 from slurm.slurmdbd.maintenance import Maintenance
 from slurm.slurmdbd.rights import ADMINISTRATOR, OPERATOR, Asker
+from slurm.slurmdbd.stats import Stats
 from slurm.wire import sacctmgr_messages as m
 from slurm.wire.messages import Done
 
@@ -33,6 +35,14 @@ async def on_stats(state: DaemonState, asker: Asker) -> m.DatabaseStats:
     """What was done since the start."""
     asker.require(OPERATOR)
     return state.stats.told()
+
+
+async def on_clear_stats(state: DaemonState, asker: Asker) -> Done:
+    """Count from now on."""
+    asker.require(OPERATOR)
+    state.stats = Stats(time.time())
+    log.info("%s has the counters cleared", asker.user)
+    return Done()
 
 
 async def on_config(state: DaemonState, asker: Asker) -> m.DatabaseConfig:

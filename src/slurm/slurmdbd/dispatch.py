@@ -29,8 +29,8 @@ log = logging.getLogger("slurmdbd.dispatch")
 LONGEST = 1024 * 1024
 """Bytes of a command's question."""
 Question = (
-    a.FindJobs | a.FetchPayload | s.SumUsage | s.PingDatabase | s.ShowDatabaseStats | s.ShowDatabaseConfig | s.ArchiveDump | s.ArchiveLoad | s.EndRunaways
-    | s.StopDatabaseDaemon | s.ReconfigureDatabaseDaemon | p.ChangePolicy | p.ListPolicy | m.Ping)
+    a.FindJobs | a.FindEvents | a.FetchPayload | s.SumUsage | s.PingDatabase | s.ShowDatabaseStats | s.ShowDatabaseConfig | s.ArchiveDump | s.ArchiveLoad | s.EndRunaways
+    | s.ClearDatabaseStats | s.StopDatabaseDaemon | s.ReconfigureDatabaseDaemon | p.ChangePolicy | p.ListPolicy | m.Ping)
 _question: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
 _FromDaemon = RegisterCluster | TakeRecords | FollowPolicy | PolicyTaken | AskFor
 _controller: msgspec.msgpack.Decoder[_FromDaemon] = msgspec.msgpack.Decoder(_FromDaemon)
@@ -138,6 +138,9 @@ class Dispatch:
                 if isinstance(message, a.FindJobs):
                     return await questions.on_find_jobs(state, self._answers, who, cluster, message)
                 return await questions.on_find_usage(state, who, cluster, message)
+            case a.FindEvents():
+                cluster = await self._cluster(asking, bool(message.wanted.clusters or message.wanted.all_clusters))
+                return await questions.on_find_events(state, who, cluster, message)
             case a.FetchPayload():
                 return await questions.on_fetch_payload(state, who, message)
             case s.PingDatabase():
@@ -146,6 +149,8 @@ class Dispatch:
                 return m.Done()
             case s.ShowDatabaseStats():
                 return await administration.on_stats(state, who)
+            case s.ClearDatabaseStats():
+                return await administration.on_clear_stats(state, who)
             case s.ShowDatabaseConfig():
                 return await administration.on_config(state, who)
             case s.ArchiveDump():

@@ -10,16 +10,18 @@ from collections.abc import Iterator
 from itertools import islice
 
 import msgspec
+from msgspec import structs
 
 from slurm.model.accounting import JobRow
 from slurm.model.errors import InvalidRequest, NotPermitted, SlurmError
 from slurm.notation import duration
 from slurm.slurmdbd.daemon_state import DaemonState
-from slurm.slurmdbd.rights import Asker
+from slurm.slurmdbd.rights import OPERATOR, Asker, user_name
 from slurm.store.accounting.finding import Place
-from slurm.wire.accounting_messages import PART_JOBS, FetchPayload, FindJobs, JobsFound, PayloadFetched
+from slurm.wire.accounting_messages import PART_JOBS, EventsFound, FetchPayload, FindEvents, FindJobs, JobsFound, PayloadFetched
 from slurm.wire.sacctmgr_messages import SumUsage, UsageSummed
 
+PART_EVENTS = 5000
 PART_BYTES = 8 * 1024 * 1024
 """A part ends with the job that makes it longer than this."""
 MOST_OPEN = 3
@@ -166,6 +168,18 @@ async def on_find_usage(state: DaemonState, asker: Asker, cluster: str, message:
         keys = await state.work.ask(lambda: database.usage_of_wckeys(wanted, cluster))
         found.wckeys = [key for key in keys if _may_see(state, asker, key.user, "")]
     return found
+
+
+async def on_find_events(state: DaemonState, asker: Asker, cluster: str, message: FindEvents) -> EventsFound:
+    """What befell clusters and nodes; with PrivateData=events it is for operators."""
+    if "events" in state.conf.private:
+        asker.require(OPERATOR)
+    database = state.database
+    found, following = await state.work.ask(lambda: database.events(message.wanted, cluster, message.after, PART_EVENTS))
+    people = {uid: user_name(uid) for uid in {event.uid for event in found if event.uid >= 0}}
+    named = [structs.replace(event, user=people.get(event.uid, "")) for event in found]
+    users = set(message.wanted.users)
+    return EventsFound(events=[event for event in named if not users or event.user in users or str(event.uid) in users], next=following)
 
 
 def _may_see(state: DaemonState, asker: Asker, user: str, account: str) -> bool:

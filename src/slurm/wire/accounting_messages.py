@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from slurm.model.accounting import JobFilter, JobRow
-from slurm.model.bounds import Text
+from slurm.model.accounting import EventFilter, EventRow, JobFilter, JobRow
+from slurm.model.bounds import Text, Whole
 from slurm.wire.messages import Message
 
 PART_JOBS = 1000
@@ -30,6 +30,20 @@ class JobsFound(Message):
     cluster: str
     jobs: list[JobRow] = []
     next: str = ""
+
+
+class FindEvents(Message):
+    """What befell clusters and nodes → EventsFound or Failure; `after`: the `next` of the answer before, 0 at first."""
+
+    wanted: EventFilter
+    after: Annotated[int, Whole(0, 2**62)] = 0
+
+
+class EventsFound(Message):
+    """Events, those of clusters in the first part; `next` asks for those behind them, 0: there are no more."""
+
+    events: list[EventRow] = []
+    next: int = 0
 
 
 class FetchPayload(Message):

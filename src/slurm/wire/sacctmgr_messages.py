@@ -46,6 +46,10 @@ class ShowDatabaseStats(Message):
     """What slurmdbd did since it started → DatabaseStats; for operators."""
 
 
+class ClearDatabaseStats(Message):
+    """Count from now on → Done; for operators."""
+
+
 class Work(Message):
     """How often something was done, and the seconds that took in all."""
 

@@ -18,9 +18,19 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from slurm.model.accounting import AssociationUsage, ClusterUsage, JobFilter, JobRow, Outgoing, UsageFilter, WckeyUsage
+from slurm.model.accounting import (
+    AssociationUsage,
+    ClusterUsage,
+    EventFilter,
+    EventRow,
+    JobFilter,
+    JobRow,
+    Outgoing,
+    UsageFilter,
+    WckeyUsage,
+)
 from slurm.model.errors import NotFound, NotPermitted
-from slurm.store.accounting import entities, finding, runaways, schema, upgrade, usage
+from slurm.store.accounting import entities, events, finding, runaways, schema, upgrade, usage
 from slurm.store.accounting.engine import Clock, connect, reading, writing
 from slurm.store.accounting.finding import Place, Visible
 from slurm.store.accounting.policy.tables import PolicyTables
@@ -193,6 +203,12 @@ class Database:
     def purge(self, folder: str = "") -> Purge:
         """What removes old records, and archives them in this folder."""
         return Purge(self.engine, self.storage, folder)
+
+    def events(self, wanted: EventFilter, cluster: str, after: int, most: int) -> tuple[list[EventRow], int]:
+        """What befell clusters and their nodes; at most so many rows, and the one behind which the next part begins (0: none)."""
+        with reading(self.engine, self.storage) as connection:
+            of_nodes, following = events.of_nodes(connection, wanted, cluster, after, most)
+            return [*(events.of_clusters(connection, wanted, cluster) if not after else ()), *of_nodes], following
 
     def end_runaways(self, cluster: str, jobs: Sequence[tuple[int, int]]) -> int:
         """End jobs (id, restarts) that the controller knows nothing of; how many there were."""
