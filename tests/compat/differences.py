@@ -77,8 +77,8 @@ LATER: dict[str, str] = {
     "sinfo -T": "is asked twice with other reservations; tested in tests/unit/render/test_reservation_text",
     "scontrol show config": "tested in the room of the configuration",
     "scontrol show lic": "licences come with their issue",
-    "scontrol show assoc_mgr flags=qos | head -60": "accounts and QOS come with their issue",
-    "scontrol show assoc_mgr users=alice flags=assoc | head -80": "accounts and QOS come with their issue",
+    "scontrol show assoc_mgr flags=qos | head -60": "of usage that is not in the records; tested in tests/unit/render/test_assoc_text",
+    "scontrol show assoc_mgr users=alice flags=assoc | head -80": "of usage that is not in the records; tested in tests/unit/render/test_assoc_text",
     "scontrol show res -o": "shows a change made before; tested in tests/unit/render/test_reservation_text",
     "scontrol show reservation": "shows a change made before; tested in tests/unit/render/test_reservation_text",
     "scontrol create reservation ReservationName=maintenance starttime=now+1hour duration=120 user=root flags=maint,ignore_jobs nodes=ALL":

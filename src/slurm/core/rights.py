@@ -57,6 +57,19 @@ def is_private(state: ClusterState, caller: Caller, what: str) -> bool:
     return what in state.settings.private_data and not is_operator(state, caller)
 
 
+def policy_sight(state: ClusterState, caller: Caller | None) -> Callable[[str, str], bool]:
+    """Of which users and accounts (user "": the account itself), with what they used, the caller may know; None: of all."""
+    if caller is None or not any(is_private(state, caller, word) for word in (USERS, ACCOUNTS, USAGE)):
+        return lambda user, account: True
+    mine, me = coordinated(state, caller), caller.user.lower()
+    no_users, no_accounts = (is_private(state, caller, word) or is_private(state, caller, USAGE) for word in (USERS, ACCOUNTS))
+
+    def sees(user: str, account: str) -> bool:
+        return account.lower() in mine or (not no_users or user.lower() == me if user else not no_accounts)
+
+    return sees
+
+
 def require_public(state: ClusterState, caller: Caller, *what: str) -> None:
     """NotPermitted where PrivateData keeps one of these from this caller."""
     for word in what:

@@ -21,6 +21,7 @@ from slurm.notation.jobref import JobRef
 from slurm.notation.printable import printable
 from slurm.notation.taskset import TaskSet
 from slurm.render import (
+    assoc_text,
     json_cluster,
     json_job,
     json_step,
@@ -40,7 +41,7 @@ from slurm.render.view import View
 from slurm.wire.messages import Describe, JobFilter, ListNodes, Text
 
 LATER = {
-    "assoc_mgr": "accounts and QOS", "burstbuffer": "burst buffers", "dwstat": "burst buffers", "hostfile": "host files",
+    "burstbuffer": "burst buffers", "dwstat": "burst buffers", "hostfile": "host files",
     "slurmd": "asking a slurmd directly",
 }
 """What scontrol can show and we cannot yet."""
@@ -190,6 +191,11 @@ def _licenses(view: View, message: Describe, caller: Caller) -> Text:
     return Text(text="".join(license_text.show(row, view, message.oneline) for row in rows))
 
 
+def _assoc_mgr(view: View, message: Describe, caller: Caller) -> Text:
+    wanted = assoc_text.Wanted(message.names)
+    return Text(text=assoc_text.Report(view, wanted).text(" " if message.oneline else "\n    "))
+
+
 def _reservations(view: View, message: Describe, caller: Caller) -> Text:
     found = [view.shown_reservations[name] for name in message.names if name in view.shown_reservations] if message.names else list(view.shown_reservations.values())
     missing = [f"Reservation {name} not found" for name in message.names if name not in view.shown_reservations]
@@ -270,6 +276,8 @@ _ANSWERS: dict[str, Callable[[View, Describe, Caller], Text]] = {
     "daemons": _fixed("slurmctld slurmd\n"),
     "licenses": _licenses,
     "topology": _topology,
+    "licenses": _licenses, "assoc_mgr": _assoc_mgr,
+    "topology": _fixed(""),
     "aliases": _fixed(""),
     "federation": _fixed(""),
     "reservation": _reservations,

@@ -5,7 +5,7 @@ Not here: how a record becomes text (`job_values`, `node_values` …).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -61,6 +61,8 @@ class View:
     reservations: Mapping[str, Reservation] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     licenses: Licenses = field(default_factory=Licenses)
+    sees: Callable[[str, str], bool] = lambda user, account: True  # whether whoever asks may know of this user and account
+    uid_of: Callable[[str], int | None] = lambda user: None
     hidden_reservations: frozenset[str] = frozenset()  # that whoever asks may not see
     verdicts: Mapping[JobId, Verdict] = field(default_factory=dict)
     forecasts: Mapping[JobId, Forecast] = field(default_factory=dict)

@@ -36,7 +36,7 @@ from slurm.slurmctld import launch, portions, script_variables, setup
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.certifying import Certifier
-from slurm.slurmctld.directory import SystemDirectory
+from slurm.slurmctld.directory import SystemDirectory, uid_of
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.health import HealthRounds
 from slurm.slurmctld.holders import Holders
@@ -225,8 +225,9 @@ class Controller:
         cluster = self.cluster
         jobs = rights.visible_jobs(cluster, caller) if caller is not None else cluster.jobs
         return View(settings=cluster.settings, nodes=cluster.nodes, partitions=cluster.partitions, jobs=jobs, reservations=cluster.reservations,
-                    policy=cluster.policy, licenses=cluster.licenses,
-                    hidden_reservations=access.hidden(cluster, caller) if caller is not None else frozenset(), now=self.now(),
+                    policy=cluster.policy, licenses=cluster.licenses, uid_of=uid_of,
+                    sees=rights.policy_sight(cluster, caller), now=self.now(),
+                    hidden_reservations=access.hidden(cluster, caller) if caller is not None else frozenset(),
                     verdicts=self.planner.verdicts, forecasts=self.planner.forecasts, last_planned=self.planner.last_pass)
 
     def shape_of(self, job: Job) -> ArrayPart | None:

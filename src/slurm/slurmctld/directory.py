@@ -24,3 +24,11 @@ class SystemDirectory:
             return list(grp.getgrnam(group).gr_mem)
         except KeyError:
             return None
+
+
+def uid_of(user: str) -> int | None:
+    """The uid of a login name, None where this machine knows it not."""
+    try:
+        return pwd.getpwnam(user).pw_uid
+    except KeyError:
+        return None

@@ -65,8 +65,8 @@ def test_what_is_not_there_is_named() -> None:
         _show("step", "86.7")
     with pytest.raises(InvalidRequest, match="invalid entity:bogus for keyword:show"):
         _show("bogus")
-    with pytest.raises(Unsupported, match="assoc_mgr is not supported"):
-        _show("assoc_mgr")
+    with pytest.raises(Unsupported, match="burstbuffer is not supported"):
+        _show("burstbuffer")
 
 
 def test_hidden_partitions_are_shown_to_root_and_on_request() -> None:

@@ -67,6 +67,8 @@ def _cost(ctl: Controller, message: m.Describe) -> float:
     """What a description takes, in µs."""
     if message.what in ("job", "jobs_json", "step"):
         return A_JOB_IN_FULL * (min(len(message.names), len(ctl.cluster.jobs)) or len(ctl.cluster.jobs)) + len(message.names and ctl.cluster.jobs)
+    if message.what == "assoc_mgr":
+        return A_JOB_IN_FULL * (len(ctl.cluster.policy.book.associations) + len(ctl.cluster.policy.book.qos))
     if message.what in ("nodes_json", "sinfo_json") or (message.what == "node" and message.format):
         return A_NODE_AS_JSON * len(ctl.cluster.nodes)
     if message.what == "node" and message.names and all("[" not in name and "," not in name for name in message.names):
