@@ -63,6 +63,10 @@ def test_events_are_chosen_by_what_they_are(lab: PolicyLab, words: str, nodes: l
     assert lab.run(f"sacctmgr -nP show event {words} format=nodename").stdout == nodes
 
 
+def test_a_cluster_to_which_nothing_has_happened_has_no_events(lab: PolicyLab) -> None:
+    assert lab.run("sacctmgr -nP show event all_time all_clusters").stdout == []
+
+
 def test_strange_conditions_of_events_are_refused(lab: PolicyLab) -> None:
     assert lab.run("sacctmgr show event bogus=1").stderr[0] == " Unknown condition: bogus=1"
     assert lab.run("sacctmgr show event event=job").stderr[0] == " Unknown event type: job"

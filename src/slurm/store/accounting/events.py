@@ -24,7 +24,7 @@ def of_clusters(connection: sa.Connection, wanted: EventFilter, asking: str) -> 
     for identity, name in _named(connection, wanted, asking).items():
         changes = connection.execute(sa.select(columns.time_start, columns.nodes, columns.tres).where(
             columns.cluster_id == identity).order_by(columns.time_start)).all()
-        ends = [*(change.time_start for change in changes[1:]), 0.0]
+        ends = [*(change.time_start for change in changes[1:]), *([0.0] if changes else [])]
         found += [
             EventRow(cluster=name, start=change.time_start, end=end, reason=REGISTERED, tres=rows.tres_of(change.tres), nodes=change.nodes)
             for change, end in zip(changes, ends, strict=True)
