@@ -8,15 +8,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
-from slurm.model.errors import ConfigError, ProtocolError, SlurmError, Unreachable
-from slurm.net.discovery import Site, find_site
+from slurm.model.errors import ConfigError, Unreachable
+from slurm.net.discovery import find_site
 
-SECONDS = 5.0
 OF_OURS = b"from slurm.commands."
 """What stands in a script of ours."""
 _HEAD = 4096
 _WITHOUT_SERVER = ("/run/slurm/conf/slurm.conf",)
 """Where a configuration lies that slurmd fetched from the controller ("configless")."""
+SACK_SOCKETS = ("/run/slurm/sack.socket", "/run/slurmctld/sack.socket", "/run/slurmdbd/sack.socket")
+"""Where the daemons of a real Slurm with auth/slurm make credentials for its commands, in folders that only root can make."""
 
 
 def is_ours(path: str) -> bool:
@@ -43,7 +44,7 @@ def instead(name: str, environ: Mapping[str, str]) -> str:
 def is_meant(environ: Mapping[str, str], other: str) -> bool:
     """Whether the cluster that is meant speaks another protocol than ours; `other` is a program of the real Slurm.
 
-    False too where nothing answers: ours may be starting.
+    Only what lies on this machine decides: a real Slurm's command sends tokens and jobs unencrypted, so nobody on the network may bring it in.
     """
     try:
         site = find_site(environ)
@@ -53,27 +54,7 @@ def is_meant(environ: Mapping[str, str], other: str) -> bool:
         return any(os.path.exists(path) for path in _found_without_us(other))
     if site.embedded or site.auth.lower() == "auth/local" or any(point.is_unix and os.path.exists(point.path) for point in site.ways):
         return False
-    return site.auth.lower() not in ("", "auth/slurm") or not _answers(site)
-
-
-def _answers(site: Site) -> bool:
-    """Whether there is a controller of ours, or none at all. Ours says to whoever speaks no TLS that he has to."""
-    from slurm.net.client import Connection  # most calls need no look
-    from slurm.net.endpoint import connected
-
-    for endpoint in site.endpoints:
-        try:
-            with Connection(connected(endpoint, SECONDS), endpoint) as connection:
-                connection.call({"type": "Hello", "token": ""}, SECONDS)
-        except ProtocolError as error:
-            return error.name == "SLURM_PROTOCOL_VERSION_ERROR"
-        except Unreachable:
-            return False
-        except SlurmError:
-            return True
-        except OSError:
-            continue  # nobody listens there
-    return True
+    return site.auth.lower() not in ("", "auth/slurm") or any(map(os.path.exists, SACK_SOCKETS))
 
 
 def _found_without_us(other: str) -> Iterator[str]:

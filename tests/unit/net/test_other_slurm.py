@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,25 @@ def test_an_embedded_cluster_is_ours(two: dict[str, str], tmp_path: Path) -> Non
     assert other_slurm.instead("sbatch", two | conf(tmp_path, "AuthType=auth/local")) == ""
 
 
-def test_no_controller_at_all_is_taken_to_be_one_of_ours_that_starts(two: dict[str, str], tmp_path: Path) -> None:
-    environ = two | conf(tmp_path, "SlurmctldHost=127.0.0.1", "SlurmctldPort=1", "AuthType=auth/slurm")
+def test_with_auth_slurm_only_a_real_slurms_daemon_on_this_machine_makes_ours_give_way(
+        two: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(other_slurm, "SACK_SOCKETS", (str(tmp_path / "sack.socket"),))
+    environ = two | conf(tmp_path, "SlurmctldHost=127.0.0.1", "SlurmctldPort=1", "AuthType=auth/slurm", f"SlurmdPidFile={tmp_path}/s.pid")
     assert other_slurm.instead("sbatch", environ) == ""
+    (tmp_path / "sack.socket").touch()
+    assert other_slurm.instead("sbatch", environ) == f"{tmp_path}/real/bin/sbatch"
+    (tmp_path / "slurmctld.sock").touch()
+    assert other_slurm.instead("sbatch", environ) == ""
+
+
+def test_who_listens_at_the_controllers_port_is_not_asked_and_cannot_make_ours_give_way(two: dict[str, str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        port = listener.getsockname()[1]
+        environ = two | conf(tmp_path, "SlurmctldHost=127.0.0.1", f"SlurmctldPort={port}", "AuthType=auth/slurm", f"SlurmdPidFile={tmp_path}/s.pid")
+        assert other_slurm.instead("sbatch", {**environ, "SLURM_JWT": "secret"}) == ""
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def test_without_any_configuration_the_other_is_asked_only_where_it_has_one(two: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
