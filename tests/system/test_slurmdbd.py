@@ -346,3 +346,17 @@ def test_a_database_server_that_is_away_is_waited_for_and_told_of(tmp_path: Path
             connection.call({"type": "FindJobs", "wanted": {}})
     assert daemon.process.poll() is None
     assert daemon.stop() == 0
+
+
+def test_a_slurmdbd_whose_parts_cannot_be_loaded_ends_and_says_why(tmp_path: Path) -> None:
+    daemon = Daemon(tmp_path)
+    broken = tmp_path / "broken" / "sqlalchemy"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('no permission to read this')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "slurm.slurmdbd", "-D", "-f", str(daemon.conf), "-L", str(daemon.log)], capture_output=True, text=True, check=False,
+        timeout=SECONDS, env={**os.environ, "PYTHONPATH": f"{tmp_path / 'broken'}{os.pathsep}{SOURCE}"})
+    said = done.stderr + daemon.log.read_text()
+    assert done.returncode == 1, said
+    assert "slurmdbd cannot be loaded: ImportError: no permission to read this" in said and "cannot read where slurm-py is installed" in said
+    assert not (tmp_path / "slurmdbd.pid").exists()

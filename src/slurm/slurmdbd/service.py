@@ -17,7 +17,7 @@ from typing import Protocol
 from slurm.config.slurmdbd import DbdConfig
 from slurm.daemon import logs, user
 from slurm.daemon.signals import Signals
-from slurm.model.errors import NotNow, SlurmError
+from slurm.model.errors import NotNow, SlurmError, StoreError
 from slurm.net.discovery import socket_beside
 from slurm.net.endpoint import Endpoint, tcp, unix
 from slurm.net.server import Peer, Server
@@ -115,7 +115,14 @@ class Service:
 
     async def _open(self, ready: Callable[[], None]) -> None:
         """Load, then open the database, again and again while its server does not answer; what is wrong for good ends the daemon."""
-        serving = await asyncio.wrap_future(_loaded(lambda: load(self._conf, self._work, self.stop, self._reread)))
+        try:
+            serving = await asyncio.wrap_future(_loaded(lambda: load(self._conf, self._work, self.stop, self._reread)))
+        except SlurmError:
+            raise
+        except Exception as error:
+            log.error("slurmdbd cannot be loaded", exc_info=error)
+            why = f"{self._account.name} cannot read where slurm-py is installed" if isinstance(error, ImportError | OSError) else "its log has the details"
+            raise StoreError(message=f"slurmdbd cannot be loaded: {type(error).__name__}: {error}", hints=[why]) from error
         told = ""
         while True:
             try:

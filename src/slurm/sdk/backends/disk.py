@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
+import stat
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import BinaryIO
@@ -26,8 +28,8 @@ class SharedDisk(PublishedMethods):
     pace = (0.05, 1.0)
 
     def read(self, path: str) -> BinaryIO:
-        """A file, open for reading."""
-        return open(path, "rb")
+        """A file, open for reading; OSError for what is none: who reads may be root, and a job's owner may have put a pipe or a device in its place."""
+        return _regular(path)
 
     def present(self, paths: Sequence[str]) -> set[str]:
         """Those of these files that are there."""
@@ -38,7 +40,7 @@ class SharedDisk(PublishedMethods):
         found: dict[str, tuple[int, bytes]] = {}
         for path, start in files.items():
             try:
-                with open(path, "rb") as file:
+                with _regular(path) as file:
                     size = os.fstat(file.fileno()).st_size
                     file.seek(place := begin(start, size))
                     if data := file.read(PIECE) if place < size else b"":
@@ -80,3 +82,11 @@ def outputs(options: Mapping[str, str | None], around: Around, path: str) -> Out
 def begin(start: int, size: int) -> int:
     """Where to read on in a file of this size, `start` being what `Backend.grown` was given."""
     return max(0, size + start) if start < 0 else start if start <= size else 0
+
+
+def _regular(path: str) -> BinaryIO:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode) and path != os.devnull:
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    return open(descriptor, "rb")

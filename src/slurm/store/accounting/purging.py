@@ -5,8 +5,10 @@ An archive is a file of JSON lines, the first says what it is, each further one 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -155,26 +157,34 @@ def _stamp(at: float) -> str:
 
 def _write(path: str, lines: Sequence[Mapping[str, Any]]) -> None:
     """The whole file on disk under its name, or not at all: what it holds is removed from the database next."""
+    folder_name = os.path.dirname(path) or "."
+    made = ""
     try:
-        with open(f"{path}.new", "w", encoding="utf-8") as file:
-            os.chmod(file.fileno(), 0o600)
+        # A name that nobody can foresee: ArchiveDir may be /tmp, where others could have put a link in its place.
+        descriptor, made = tempfile.mkstemp(prefix=f"{os.path.basename(path)}.", suffix=".new", dir=folder_name)
+        with open(descriptor, "w", encoding="utf-8") as file:
             for line in lines:
                 file.write(json.dumps(line, separators=(",", ":")) + "\n")
             file.flush()
             os.fsync(file.fileno())
         number = 1
         final = path
-        while os.path.exists(final):  # more of the same second
+        while os.path.lexists(final):  # more of the same second
             number += 1
             final = path.replace(".jsonl", f".{number}.jsonl")
-        os.rename(f"{path}.new", final)
-        folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+        os.rename(made, final)
+        made = ""
+        folder = os.open(folder_name, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
     except OSError as error:
         raise StoreError(message=f"cannot write the archive {path}: {error.strerror}", hints=["ArchiveDir must exist and be writable for SlurmUser"]) from error
+    finally:
+        if made:
+            with contextlib.suppress(OSError):
+                os.unlink(made)
 
 
 def _read(path: str) -> Iterator[dict[str, Any]]:
