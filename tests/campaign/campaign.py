@@ -14,7 +14,7 @@ from tests.system.machines import Machines
 
 NODES = 4
 CONF = f"""SlurmdTimeout={SILENT_SECONDS}
-MinJobAge=86400
+MinJobAge=864000
 MessageTimeout=30
 UnkillableStepTimeout=20
 """

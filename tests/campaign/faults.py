@@ -25,7 +25,7 @@ time.time = lambda: real() + struct.unpack_from("d", offset)[0]
 """The sitecustomize of the daemons: the clock that they all ask can be set, by eight bytes of a file. (libfaketime sets more, and uvloop spins under it.)"""
 SILENT_SECONDS = 6
 """SlurmdTimeout of the campaign."""
-STATE_MB = 48
+STATE_MB = 96
 SPOOL_MB = 24
 ZYGOTE = "slurmd: zygote"
 
@@ -113,7 +113,8 @@ class Faults:
         """End a daemon that is there; one that ended by itself is told."""
         process = machine.daemons[program]
         if process.poll() is not None:
-            self.surprises.append(f"{program} on {machine.name} had ended by itself with {process.returncode}")
+            said = machine.log(program).rstrip().rpartition("\n")[2]
+            self.surprises.append(f"{program} on {machine.name} had ended by itself with {process.returncode}: {said}")
             machine.daemons.pop(program)
         else:
             hears = _hears(machine.pid_of(program), number)
