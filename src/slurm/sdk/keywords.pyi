@@ -56,12 +56,18 @@ class SbatchKeywords(TypedDict, total=False):
     tres_per_task: Texts
     gpu_bind: Texts
     tres_bind: Texts
+    core_spec: Number
+    thread_spec: Number
     constraint: Texts
     prefer: Texts
     nodelist: Texts
     nodefile: Texts
     exclude: Texts
     contiguous: Flag
+    switches: Number
+    segment: Number
+    spread_segments: Flag
+    consolidate_segments: Flag
     exclusive: Choice
     oversubscribe: Flag
     overcommit: Flag
@@ -93,18 +99,12 @@ class SbatchKeywords(TypedDict, total=False):
     network: Texts
     power: Texts
     stepmgr: Flag
-    switches: Number
     wait_all_nodes: Number
     gres_flags: Texts
     mem_bind: Texts
     profile: Texts
     cpu_freq: Texts
     gpu_freq: Texts
-    core_spec: Number
-    thread_spec: Number
-    segment: Number
-    spread_segments: Flag
-    consolidate_segments: Flag
     batch: Texts
     bb: Texts
     bbf: Texts
