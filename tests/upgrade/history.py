@@ -122,6 +122,7 @@ def go_on(c: Cluster) -> None:
     since_version_10(c)
     since_version_11(c)
     since_version_12(c)
+    since_version_14(c)
 
 
 def since_version_2(c: Cluster) -> None:
@@ -250,6 +251,18 @@ def since_version_12(c: Cluster) -> None:
         c.apply(e.Cancelled(at=b.T0 + 962, job=one.id, by=b.ROOT.uid))
 
 
+def since_version_14(c: Cluster) -> None:
+    """Heterogeneous jobs: one that runs, one that waits."""
+    at = b.T0 + 970
+    first, second = b.submit_het(c, {"name": "server"}, {"name": "clients", "partition": "gpu"}, at=at)
+    event = c.starting(
+        first.id, None, Allocation(shares=[b.share(c, "cn02")], partition="debug"), at, None,
+        [e.Start(job=second.id, allocation=Allocation(shares=[b.share(c, "cn05")], partition="gpu"))])
+    assert event is not None
+    c.apply(event)
+    b.submit_het(c, {"name": "waits"}, {"name": "waits", "hold": True}, at=at)
+
+
 def _changes(fields: dict[str, object]) -> dict[str, object]:
     from slurm.core import configuration
 
@@ -273,6 +286,7 @@ def described(c: Cluster) -> str:
     for array, ledger in sorted(c.arrays.items()):
         lines.append(f"array {array} count={ledger.shape.count} running={ledger.running} well={list(ledger.done_well)} badly={list(ledger.done_badly)} "
                      f"records={sorted(ledger.records.items())}")
+    lines += [f"components of {job.id}: {job.het}" for job in c.jobs.values() if getattr(job, "het", ()) and job.het[0] == job.id]
     lines += [f"usage {job.id}.{step.id} user={step.usage.user_seconds} {[(name, one.total, one.tasks, one.most.node) for name, one in step.usage.taken.items()]}" for job in c.jobs.values() for step in job.steps.values() if step.usage is not None]
     lines += [f"crontab of {one.user}: {one.text!r} jobs={one.jobs}" for one in getattr(c, "crontabs", {}).values()]
     lines += [f"again {job.id}: {job.cron}" for job in c.jobs.values() if getattr(job, "cron", None) is not None]

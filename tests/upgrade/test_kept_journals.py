@@ -106,7 +106,7 @@ def test_running_jobs_go_on_and_the_waiting_ones_start_behind_them(tmp_path: Pat
     going = Going(opened(tmp_path, version))
     c = going.cluster
     running = [job for job in c.active.values() if job.lost is None and not job.completing]
-    assert {job.request.name for job in running} - {"inside"} == {"running", "array", "on-gpu", "holder"}
+    assert {job.request.name for job in running} - {"inside", "server", "clients"} == {"running", "array", "on-gpu", "holder"}
     for name, node in sorted(c.nodes.items()):
         held = [recovery.Held(job.id, job.attempt, step.id) for job in c.active.values() for step in (job.lost.steps if job.lost else job.steps).values()
                 if name in step.nodes_left]
@@ -119,7 +119,7 @@ def test_running_jobs_go_on_and_the_waiting_ones_start_behind_them(tmp_path: Pat
     going.record(*(e.NodeFreed(at=LATER + 2, job=first.id, attempt=1, node=name) for name in list(first.nodes_left)))
     assert first.state.name == "COMPLETED"
     for proposal in plan(c, LATER + 400).proposals:
-        started = c.starting(proposal.job, proposal.task, proposal.allocation, LATER + 400)
+        started = c.starting(proposal.job, proposal.task, proposal.allocation, LATER + 400, None, proposal.components)
         if started is not None:  # the array's limit may have been reached meanwhile
             going.record(started)
     assert {c.jobs[JobId(number)].state.name for number in (7, 8, 9, 18)} == {"RUNNING"}

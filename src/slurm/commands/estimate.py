@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slurm.commands.shell import Message, Shell
 from slurm.commands.submission import submit_prefix
-from slurm.model.errors import SlurmError
+from slurm.model.errors import SlurmError, Unsupported
 
 
-def tell_start(shell: Shell, request: Message) -> int:
+def tell_start(shell: Shell, requests: Sequence[Message]) -> int:
     """Asks slurmctld when and where a job of this JobRequest would start, says it on standard error, and returns the exit status."""
+    request, *others = requests
+    if others:
+        raise Unsupported(message="--test-only of a heterogeneous job is not supported by slurm-py yet", hints=[
+            "submit it with --hold, and let `squeue --start` tell after `scontrol release`"])
     try:
         reply = shell.channel().call({"type": "TestJob", "request": request})
     except SlurmError as failure:

@@ -77,7 +77,7 @@ def _last_lines(backend: Backend, path: str) -> list[str]:
 
 def _named(texts: Sequence[str]) -> list[str]:
     """The ids that are meant, each element of an array singly where elements are named."""
-    return [f"{ref.job}_{task}" if task is not None else str(ref.job) for ref in wanted.parse(texts) for task in ref.tasks or (None,)]
+    return [f"{ref.job}_{task}" if task is not None else ref.show() for ref in wanted.parse(texts) for task in ref.tasks or (None,)]
 
 
 def _waiting(backend: Backend) -> list[str]:

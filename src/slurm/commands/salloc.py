@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 from slurm.commands import cli_filter
@@ -18,7 +19,8 @@ from slurm.commands.launching.voice import Voice
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.commands.submission import submit_prefix
 from slurm.model.errors import SlurmError
-from slurm.options.resolve import Resolved, resolve
+from slurm.options.components import resolve_all
+from slurm.options.resolve import Resolved
 
 _JOB_NAME = "interactive"
 _NOTED = (signal.SIGINT, signal.SIGQUIT, *ENDING, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
@@ -33,11 +35,11 @@ def main(shell: Shell | None = None) -> int:
 
 
 def _salloc(shell: Shell) -> int:
-    resolved = resolve("salloc", shell.argv, shell.environ, now=shell.now())
-    if informed(shell, resolved):
+    components = resolve_all("salloc", shell.argv, shell.environ, now=shell.now())
+    if informed(shell, components[0]):
         return 0
-    notes(shell, resolved)
-    call = Call(shell, resolved)
+    notes(shell, components[0])
+    call = Call(shell, components)
     with Signals(_NOTED, (signal.SIGTTOU, signal.SIGTTIN)) as signals:
         call.watch(signals)
         return call.go()
@@ -46,9 +48,10 @@ def _salloc(shell: Shell) -> int:
 class Call:
     """One salloc from its options to its exit status."""
 
-    def __init__(self, shell: Shell, resolved: Resolved) -> None:
+    def __init__(self, shell: Shell, components: Sequence[Resolved]) -> None:
         self._shell = shell
-        self._resolved = resolved
+        self._components = components
+        resolved = self._resolved = components[0]
         self._voice = Voice("salloc", resolved.number("verbose") - resolved.number("quiet"))
         self._loop = Loop()
         self._controller = Controller(shell.environ)
@@ -72,29 +75,33 @@ class Call:
     def go(self) -> int:
         """Get the allocation, run the program, give the allocation back."""
         shell, resolved = self._shell, self._resolved
-        request = requests.of_job(resolved, shell.argv, shell.environ, _JOB_NAME)
-        requests.fit_nodes(request, self._voice.info)
-        if resolved.flag("no_shell"):
-            request["no_shell"] = True
-        request = cli_filter.pre_submit(shell, request)
+        asked = [self._request(one) for one in self._components]
         allocation = Allocation(self._loop, self._controller, self._voice)
         allocation.pending_line = "Pending job allocation {job}"
         began = shell.now()
         try:
-            allocation.ask(request)
+            allocation.ask(*asked)
             self._loop.run(lambda: allocation.settled or self._stopped_by != 0)
         except SlurmError as error:
             allocation.refused = error
         if allocation.granted is None:
             return self._not_allocated(allocation)
         self._voice.info(f"Granted job allocation {allocation.job_id}")
-        self._voice.info(f"Nodes {allocation.granted['nodes']} are ready for job")
+        nodes = ",".join(str(part["nodes"]) for part in allocation.granted.get("components") or [allocation.granted])
+        self._voice.info(f"Nodes {nodes} are ready for job")
         if resolved.flag("bell") or (shell.now() - began > _BELL_SECONDS and not resolved.flag("no_bell") and os.isatty(2)):
             os.write(2, b"\a")
         if resolved.flag("no_shell"):
             allocation.leave()
             return 0
         return self._run_program(allocation, allocation.granted)
+
+    def _request(self, component: Resolved) -> dict[str, object]:
+        request = requests.of_job(component, self._shell.argv, self._shell.environ, _JOB_NAME)
+        requests.fit_nodes(request, self._voice.info)
+        if self._resolved.flag("no_shell"):
+            request["no_shell"] = True
+        return cli_filter.pre_submit(self._shell, request)
 
     def _not_allocated(self, allocation: Allocation) -> int:
         if allocation.refused is not None:

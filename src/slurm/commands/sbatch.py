@@ -12,8 +12,9 @@ from slurm.commands.submission import submit_prefix
 from slurm.model.errors import SlurmError, Unreachable
 from slurm.net.batch_environment import submitted_environment
 from slurm.net.circumstances import completed_request, present_folder
+from slurm.options.components import resolve_all, split_all
 from slurm.options.errors import OptionError
-from slurm.options.resolve import Resolved, refuse_heterogeneous, resolve, split
+from slurm.options.resolve import Resolved
 
 _FAILED = "Batch job submission failed: "
 _RECONNECT_SECONDS = 300.0
@@ -29,22 +30,27 @@ def main(shell: Shell | None = None) -> int:
 
 
 def _sbatch(shell: Shell) -> int:
-    given, rest = split("sbatch", shell.argv)
+    lines = split_all("sbatch", shell.argv)
+    given, rest = [one for line, _ in lines for one in line], lines[-1][1]
     if any(one.option.name in ("help", "usage", "version") for one in given):
-        informed(shell, resolve("sbatch", shell.argv, {}))
+        informed(shell, resolve_all("sbatch", shell.argv, {})[0])
         return 0
-    refuse_heterogeneous("sbatch", rest)
     wrap = next((one.text for one in reversed(given) if one.option.name == "wrap"), None)
     script = _script(shell, wrap, rest)
     text = None if wrap is not None else script.text
-    resolved = resolve("sbatch", shell.argv, shell.environ, script=text, script_name=script.shown, now=shell.now())
+    components = resolve_all("sbatch", shell.argv, shell.environ, script=text, script_name=script.shown, now=shell.now())
+    resolved = components[0]
     notes(shell, resolved)
+    requests = [_request(shell, one, script) for one in components]
+    if resolved.flag("test_only"):
+        return tell_start(shell, requests)
+    return _submit(shell, resolved, requests, script)
+
+
+def _request(shell: Shell, resolved: Resolved, script: BatchScript) -> Message:
     request = completed_request(resolved, shell.argv, shell.environ, script.name)
     request["command"] = script.path
-    request = cli_filter.pre_submit(shell, request, script.text)
-    if resolved.flag("test_only"):
-        return tell_start(shell, request)
-    return _submit(shell, resolved, request, script)
+    return cli_filter.pre_submit(shell, request, script.text)
 
 
 def _script(shell: Shell, wrap: str | None, rest: list[str]) -> BatchScript:
@@ -55,14 +61,16 @@ def _script(shell: Shell, wrap: str | None, rest: list[str]) -> BatchScript:
     return from_file(rest[0], shell.environ) if rest else from_stream(shell.stdin)
 
 
-def _submit(shell: Shell, resolved: Resolved, request: Message, script: BatchScript) -> int:
+def _submit(shell: Shell, resolved: Resolved, requests: list[Message], script: BatchScript) -> int:
+    request, *others = requests
     export = resolved.text("export") if "export" in resolved.settings else None
     environment = submitted_environment(
         shell.environ, export, resolved.text("export_file"), present_folder(), leave_out=lambda name: _tell_left_out(shell, resolved, name))
     payload: Message = {"script": script.text, "argv": resolved.rest[1:], "environment": environment}
     channel = shell.waiting_channel()
     try:
-        channel, reply = _handed_in(shell, channel, {"type": "SubmitJob", "request": request, "payload": payload, "key": os.urandom(16).hex()})
+        message: Message = {"type": "SubmitJob", "request": request, "payload": payload, "key": os.urandom(16).hex(), "components": others}
+        channel, reply = _handed_in(shell, channel, message)
     except SlurmError as failure:
         return _refused(shell, failure)
     for warning in _texts(reply.get("warnings")):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 from slurm.commands import cli_filter
 from slurm.commands.estimate import tell_start
-from slurm.commands.launching import environment, multiprog, redirect, requests, scripts
+from slurm.commands.launching import components, environment, multiprog, redirect, requests, scripts
 from slurm.commands.launching.allocation import Allocation
+from slurm.commands.launching.components import Part
 from slurm.commands.launching.controller import Controller
 from slurm.commands.launching.creation import StepCreation
 from slurm.commands.launching.endgame import Rules
@@ -26,7 +27,7 @@ from slurm.commands.submission import submit_prefix
 from slurm.model.errors import NotFound, SlurmError, Unsupported
 from slurm.net.circumstances import present_folder, propagated_limits
 from slurm.options.errors import OptionError
-from slurm.options.resolve import Resolved, resolve
+from slurm.options.resolve import Resolved
 
 _NO_SUCH_JOB = frozenset({"ESLURM_INVALID_JOB_ID", "ESLURM_ALREADY_DONE", "ESLURM_JOB_PENDING"})
 _FAILED_STATUS = 1 << 8
@@ -39,7 +40,8 @@ def main(shell: Shell | None = None) -> int:
 
 
 def _srun(shell: Shell) -> int:
-    resolved = resolve("srun", shell.argv, shell.environ, now=shell.now())
+    parts = components.parts_of(shell.argv, shell.environ, shell.now())
+    resolved = parts[0].resolved
     if informed(shell, resolved):
         return 0
     if "list" in resolved.text("mpi").split(","):
@@ -48,7 +50,8 @@ def _srun(shell: Shell) -> int:
     notes(shell, resolved)
     if not resolved.rest:
         raise OptionError("No command given to execute.", exit_code=1, fatal=True)
-    call = Call(shell, resolved)
+    components.require_simple(parts)
+    call = Call(shell, parts)
     with Signals() as signals:
         call.watch(signals)
         return call.in_job(_job_id(resolved)) if "jobid" in resolved.settings else call.with_own_job()
@@ -65,9 +68,10 @@ def _job_id(resolved: Resolved) -> int:
 class Call:
     """One srun from its options to its exit status."""
 
-    def __init__(self, shell: Shell, resolved: Resolved) -> None:
+    def __init__(self, shell: Shell, parts: Sequence[Part]) -> None:
         self._shell = shell
-        self._resolved = resolved
+        self._parts = parts
+        resolved = self._resolved = parts[0].resolved
         self._voice = Voice("srun", resolved.number("verbose") - resolved.number("quiet"))
         self._loop = Loop()
         self._programs = _program_file(resolved) if resolved.flag("multi_prog") else ""
@@ -93,16 +97,13 @@ class Call:
 
     def with_own_job(self) -> int:
         """Get an allocation, run the step in it, give it back."""
-        shell, resolved = self._shell, self._resolved
-        request = requests.of_job(resolved, shell.argv, shell.environ, os.path.basename(resolved.rest[0]))
-        requests.fit_nodes(request, self._voice.info)
-        request = cli_filter.pre_submit(shell, request)
-        _require_no_mpi(resolved, max(_positive(request.get("ntasks")), _positive(request.get("nodes_min"))))
-        if resolved.flag("test_only"):
-            return tell_start(shell, request)
+        asked = [self._job_request(part.resolved) for part in self._parts]
+        _require_no_mpi(self._resolved, sum(max(_positive(one.get("ntasks")), _positive(one.get("nodes_min"))) for one in asked))
+        if self._resolved.flag("test_only"):
+            return tell_start(self._shell, asked)
         allocation = Allocation(self._loop, self._controller, self._voice)
         try:
-            allocation.ask(request)
+            allocation.ask(*asked)
             self._loop.run(lambda: allocation.settled or self._stopped_by != 0)
         except SlurmError as error:
             allocation.refused = error
@@ -112,12 +113,20 @@ class Call:
         allocation.on_change = lambda: self._on_job_news(allocation)
         status = _FAILED_STATUS
         try:
-            nodes = min(len(allocation.granted["node_names"]), _positive(request.get("ntasks")) or len(allocation.granted["node_names"]))
-            code, status = self._run_step(
-                allocation.job_id, requests.of_step(resolved, shell.argv, nodes=nodes), allocation.granted.get("environment", {}), own=True)
+            own = allocation.granted.get("components") or [allocation.granted]
+            steps = [
+                requests.of_step(part.resolved, self._shell.argv, nodes=min(len(given["node_names"]), _positive(one.get("ntasks")) or len(given["node_names"])))
+                for part, one, given in zip(self._parts, asked, own, strict=True)]
+            code, status = self._run_step(allocation.job_id, steps, own[0].get("environment", {}), own=True)
         finally:
             allocation.relinquish(status)
         return code
+
+    def _job_request(self, resolved: Resolved) -> dict[str, object]:
+        shell = self._shell
+        request = requests.of_job(resolved, shell.argv, shell.environ, os.path.basename(resolved.rest[0]))
+        requests.fit_nodes(request, self._voice.info)
+        return cli_filter.pre_submit(shell, request)
 
     def _not_allocated(self, allocation: Allocation) -> int:
         if allocation.refused is not None:
@@ -146,37 +155,45 @@ class Call:
     def in_job(self, job_id: int) -> int:
         """Run a step in job `job_id`."""
         environ = self._shell.environ
-        request = requests.of_step(self._resolved, self._shell.argv)
-        requests.fit_nodes(request, self._voice.info)
+        steps = [requests.of_step(part.resolved, self._shell.argv) for part in self._parts]
+        for request in steps:
+            requests.fit_nodes(request, self._voice.info)
         if "SLURM_JOB_NODELIST" in environ and environ.get("SLURM_JOB_ID") == str(job_id):
             self._tell_of_nodes(
                 job_id, int(environ.get("SLURM_JOB_NUM_NODES", "1")), environ["SLURM_JOB_NODELIST"], environ.get("SLURM_JOB_CPUS_PER_NODE", "1"))
-        return self._run_step(job_id, request, {}, own=False)[0]
+        return self._run_step(job_id, steps, {}, own=False)[0]
 
-    def _finish(self, job_id: int, step: int, status: int) -> None:
+    def _finish(self, granted: Mapping[str, Any], status: int) -> None:
         """Tell slurmctld that the step is over, so that the next one finds its resources free."""
-        try:
-            self._controller.tell({"type": "FinishStep", "job_id": job_id, "step_id": step, "status": status}, _FINISH_SECONDS)
-        except SlurmError as error:
-            self._voice.verbose(f"StepId={job_id}.{step}: its nodes report its end ({error.message})")
+        for part in (granted, *granted.get("components", ())):
+            job_id, step = int(part["job_id"]), int(part["step_id"])
+            try:
+                self._controller.tell({"type": "FinishStep", "job_id": job_id, "step_id": step, "status": status}, _FINISH_SECONDS)
+            except SlurmError as error:
+                self._voice.verbose(f"StepId={job_id}.{step}: its nodes report its end ({error.message})")
 
     # --- the step --------------------------------------------------------------------------------------------------------
 
-    def _run_step(self, job_id: int, request: dict[str, object], allocation: Mapping[str, str], *, own: bool) -> tuple[int, int]:
+    def _run_step(self, job_id: int, asked: Sequence[dict[str, object]], allocation: Mapping[str, str], *, own: bool) -> tuple[int, int]:
         """(exit code of srun, wait status of the step). `own`: giving the allocation back will end the step, nothing else is needed."""
-        granted = self._create_step(job_id, request)
+        granted = self._create_step(job_id, asked)
         if granted is None:
             return self._shell.failure_code(1), _FAILED_STATUS
         try:
             plan = self._plan(granted, allocation, self._broadcast(job_id, int(granted["step_id"])))
         except SlurmError as error:
             self._shell.report(error)
-            self._finish(job_id, int(granted["step_id"]), _FAILED_STATUS)
+            self._finish(granted, _FAILED_STATUS)
             return self._shell.failure_code(1), _FAILED_STATUS
         around = {**self._shell.environ, **granted.get("environment", {})}
         if not self._ran_prolog(around):
-            self._finish(job_id, int(granted["step_id"]), _FAILED_STATUS)
+            self._finish(granted, _FAILED_STATUS)
             return self._shell.failure_code(1), _FAILED_STATUS
+        if len(self._parts) > 1:
+            granted = components.together(granted, [
+                {"credential": given["credential"], "argv": part.resolved.rest, "gpu_bind": requests.gpu_bind(part.resolved.request),
+                 "environment": self._environment(given, allocation)}
+                for part, given in zip(self._parts, (granted, *granted["components"]), strict=True)])
         step = self._step = Step(self._loop, self._voice, self._controller, granted, plan)
         with RawTerminal(0) if plan.window is not None else nullcontext():
             self._voice.raw = plan.window is not None
@@ -187,7 +204,7 @@ class Call:
         if (step.broken or step.endgame.abandoned) and not code:
             code, status = 1, _FAILED_STATUS
         if not own:
-            self._finish(job_id, int(granted["step_id"]), status)
+            self._finish(granted, status)
         return code, status
 
     def _ran_prolog(self, environment: Mapping[str, str]) -> bool:
@@ -204,8 +221,9 @@ class Call:
         if failed:
             self._voice.error(f"srun epilog failed status={failed}")
 
-    def _create_step(self, job_id: int, request: dict[str, object]) -> dict[str, Any] | None:
-        creation = StepCreation(self._loop, self._controller, self._voice, job_id, request)
+    def _create_step(self, job_id: int, asked: Sequence[dict[str, object]]) -> dict[str, Any] | None:
+        wanted = [(part.group, request) for part, request in zip(self._parts, asked, strict=True)]
+        creation = StepCreation(self._loop, self._controller, self._voice, job_id, wanted)
         try:
             creation.ask()
             self._loop.run(lambda: creation.settled or self._stopped_by != 0)
@@ -220,7 +238,9 @@ class Call:
         return creation.granted
 
     def _not_created(self, job_id: int, error: SlurmError) -> None:
-        if error.name in _NO_SUCH_JOB:
+        if error.name == "ESLURM_NOT_HET_JOB":
+            self._shell.report(error)
+        elif error.name in _NO_SUCH_JOB:
             self._voice.error(f"Unable to confirm allocation for job {job_id}: {error.message}")
             self._voice.info(f"Check SLURM_JOB_ID environment variable. Expired or invalid job {job_id}")
             self._shell.hints(error.hints)
@@ -255,7 +275,7 @@ class Call:
         streams = redirect.TERMINAL if terminal else redirect.plan(wanted[0], wanted[1], wanted[2], fields)
         append = asked.get("open_mode") == "append"
         folder = _work_dir(asked.get("work_dir"))
-        ntasks = sum(len(place["ranks"]) for place in granted["layout"])
+        ntasks = sum(len(place["ranks"]) for part in (granted, *granted.get("components", ())) for place in part["layout"])
         _require_no_mpi(resolved, ntasks)
         launch = {
             "credential": granted["credential"], "argv": words, "work_dir": folder,

@@ -321,13 +321,13 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "yes", "NoShared": "yes", "NoOverMemoryKill": "yes", "DisableGPUAcct": "yes"},
     "SchedulerParameters": {
         **dict.fromkeys((
-            "assoc_limit_stop", "bf_interval", "bf_job_part_count_reserve", "bf_max_job_assoc", "bf_max_job_part", "bf_max_job_start", "bf_max_job_test",
+            "assoc_limit_stop", "bf_interval", "bf_hetjob_prio", "bf_job_part_count_reserve", "bf_max_job_assoc", "bf_max_job_part", "bf_max_job_start", "bf_max_job_test",
             "bf_max_job_user", "bf_max_job_user_part", "bf_max_time", "bf_min_age_reserve", "bf_min_prio_reserve", "bf_one_resv_per_job", "bf_resolution",
             "bf_window", "default_queue_depth", "kill_invalid_depend", "max_sched_time", "max_script_size", "max_submit_line_size",
             "nohold_on_prolog_fail", "partition_job_depth",
-            "sched_interval", "sched_max_job_start", "sched_min_interval", "spec_cores_first", "max_switch_wait"), "yes"),
+            "sched_interval", "sched_max_job_start", "sched_min_interval", "spec_cores_first", "max_switch_wait", "whole_hetjob"), "yes"),
         **dict.fromkeys((
-            "batch_sched_delay", "bf_busy_nodes", "bf_continue", "bf_node_space_size", "bf_window_linear", "bf_yield_interval", "bf_yield_sleep",
+            "batch_sched_delay", "bf_busy_nodes", "bf_continue", "bf_hetjob_immediate", "bf_node_space_size", "bf_window_linear", "bf_yield_interval", "bf_yield_sleep",
             "build_queue_timeout", "defer", "max_rpc_cnt"), "ok"),
     },
     "SelectTypeParameters": {
@@ -354,5 +354,6 @@ PARAMETERS: dict[str, dict[str, str]] = {
 
 The scheduler switches that are `ok` ask for what ours does anyway: submissions of a moment share a pass (defer, batch_sched_delay), a pass beside the replies
 holds up nobody and goes on where it was (bf_continue, bf_yield_*, max_rpc_cnt, build_queue_timeout), nodes in use are kept rather than idle ones (bf_busy_nodes),
+a heterogeneous job starts as soon as all of it can (bf_hetjob_immediate),
 and its table of times is as long and as fine as it has to be (bf_node_space_size, bf_window_linear).
 """

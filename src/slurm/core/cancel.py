@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from slurm.core import components, selection
 from slurm.core import events as e
-from slurm.core import selection
 from slurm.core.effects import Effect, Signal
 from slurm.core.rights import may_touch
 from slurm.core.selection import Chosen, Wanted
 from slurm.core.state import ClusterState
-from slurm.model.errors import NotNow, NotPermitted, SlurmError
+from slurm.model.errors import InvalidRequest, NotNow, NotPermitted, SlurmError
 from slurm.model.ids import BATCH_STEP, EXTERN_STEP, StepId
 from slurm.model.job import Job
 from slurm.model.states import JobState
@@ -39,9 +39,10 @@ def cancel(
     `among`: without ids, only these are looked at; `outcome`: what is found is added to it. So a large request can be carried out in portions.
     """
     outcome = Outcome([], [], [], [], []) if outcome is None else outcome
+    ends = signal in (0, SIGKILL) and not batch
     if not wanted.ids:
         for job in selection.alive(state) if among is None else among:
-            if selection.matches(job, wanted, caller):
+            if selection.matches(job, wanted, caller) and not (ends and _goes_with_leader(state, job, wanted, caller)):
                 _act(state, Chosen(job), caller, now, signal, batch, full, cron, outcome)
         return outcome
     for text in wanted.ids:
@@ -55,6 +56,8 @@ def cancel(
             continue
         present = [chosen for chosen in found if selection.matches(chosen.job, wanted, caller)]
         living = [chosen for chosen in present if not chosen.job.state.finished]
+        if ends:
+            living = _whole(living)
         if present and not living:
             error = NotNow("ESLURM_ALREADY_DONE")
             outcome.refused.append((text, error.name, error.message))
@@ -76,9 +79,10 @@ def _act(
         if signal in (0, SIGKILL) and not batch:
             if chosen.job.cron is not None and state.settings.cron_explicit_cancel and not cron:
                 raise NotPermitted("ESLURM_CANNOT_CANCEL_CRON_JOB")
-            _end(chosen, caller, now, outcome)
+            _end(state, chosen, caller, now, outcome)
         else:
-            outcome.effects.append(_signal(chosen.job, signal or SIGKILL, batch, full))
+            if not batch or chosen.job.runs_script or not chosen.job.het:
+                outcome.effects.append(_signal(chosen.job, signal or SIGKILL, batch, full))
             if signal in (SIGSTOP, SIGCONT):
                 outcome.events.append(e.Stopped(at=now, job=chosen.job.id, attempt=chosen.job.attempt, stopped=signal == SIGSTOP))
     except SlurmError as error:
@@ -87,8 +91,22 @@ def _act(
         outcome.done.append(chosen.shown)
 
 
-def _end(chosen: Chosen, caller: e.Caller, now: float, outcome: Outcome) -> None:
+def _whole(chosen: list[Chosen]) -> list[Chosen]:
+    """Without the components whose leader is among them: they end with it."""
+    numbers = {one.job.id for one in chosen}
+    return [one for one in chosen if one.job.het_job in (0, one.job.id) or one.job.het_job not in numbers]
+
+
+def _goes_with_leader(state: ClusterState, job: Job, wanted: Wanted, caller: e.Caller) -> bool:
+    """Whether a component ends with its leader, which is wanted too."""
+    leader = state.jobs.get(job.het_job) if job.het_job != job.id else None
+    return leader is not None and not leader.state.finished and selection.matches(leader, wanted, caller)
+
+
+def _end(state: ClusterState, chosen: Chosen, caller: e.Caller, now: float, outcome: Outcome) -> None:
     job = chosen.job
+    if job.het_job not in (0, job.id) and job.state is JobState.PENDING and components.beside(state.jobs, job):
+        raise InvalidRequest("ESLURM_NOT_WHOLE_HET_JOB", hints=[f"while it waits only the whole job can be cancelled: scancel {job.het_job}"])
     if job.completing and not job.requeue_after:
         return
     outcome.events.append(e.Cancelled(at=now, job=job.id, by=caller.uid, tasks=chosen.tasks))

@@ -23,11 +23,11 @@ from slurm.notation import licenses as notation
 from slurm.notation import signal as signals
 
 
-def room_in_queue(draft: Draft) -> None:
-    """MaxJobCount: jobs that wait or run."""
+def room_in_queue(draft: Draft, count: int = 1) -> None:
+    """MaxJobCount: jobs that wait or run; `count` more are to come."""
     state = draft.state
     limit = state.settings.max_job_count
-    if len(state.pending) + len(state.active) >= limit:
+    if len(state.pending) + len(state.active) + count > limit:
         raise NotNow("ESLURM_MAX_JOB_COUNT", hints=[f"{limit} jobs wait or run, no more are taken (MaxJobCount={limit})"])
     if state.in_use(state.next_job_id):
         raise NotNow("ESLURM_MAX_JOB_COUNT", hints=[f"every job id up to {state.settings.max_job_id} is in use (MaxJobId)"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from slurm.core import configuration, crontabs, lifecycle, machines, policing, purging, recording, starting, waiting
+from slurm.core import configuration, crontabs, lifecycle, machines, policing, purging, recording, starting, together, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.reserving import holding
@@ -50,8 +50,11 @@ class Cluster(ClusterState):
         """
         try:
             effects = self._fold(event)
+            if self.uneven:
+                effects = effects + together.level(self, event.at)
         except BaseException:
             self.recording.forget()
+            self.uneven.clear()
             raise
         if self.settings.accounting:
             effects = effects + recording.take(self)
@@ -71,6 +74,8 @@ class Cluster(ClusterState):
         recording.after_node_event(self, event)
         return effects
 
-    def starting(self, job: JobId, task: int | None, allocation: Allocation, at: float, time_limit: int | None = None) -> e.Started | None:
+    def starting(
+        self, job: JobId, task: int | None, allocation: Allocation, at: float, time_limit: int | None = None, components: Sequence[e.Start] = (),
+    ) -> e.Started | None:
         """The event that carries out a proposal; None when the proposal is out of date (see `starting.refusal` for why)."""
-        return starting.starting(self, job, task, allocation, at, time_limit)
+        return starting.starting(self, job, task, allocation, at, time_limit, components)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import NamedTuple
 
-from slurm.core import correspond, notices, recording
+from slurm.core import components, correspond, notices, recording
 from slurm.core.concluding import retire
 from slurm.core.effects import Announce, Effect
 from slurm.core.standing import FAILED, FULFILLED, NEVER, OPEN, refresh, verdict
@@ -125,7 +125,7 @@ def _tell(state: ClusterState, changed: Collection[Job], at: float, effects: lis
     left = state.settings.cascade_at_once or _ALL
     while queue:
         job = queue.popleft()
-        keys = {job.id, job.array_job} if job.array_job else {job.id}
+        keys = {job.id} | {of for of in (job.array_job, job.het_job) if of}
         dead, told = _revisit(state, keys, at, effects, source=job, most=left)
         queue.extend(dead)
         left -= told
@@ -202,7 +202,7 @@ def _after(state: ClusterState, job: Job, clause: DependencyClause, target: Targ
 def _target(state: ClusterState, job: Job, clause: DependencyClause) -> Target:
     ledger = state.arrays.get(clause.job)
     if ledger is None:
-        return _target_job(state.jobs.get(clause.job))
+        return _target_jobs(state, clause.job)
     task = clause.task
     if clause.kind == "aftercorr" and task is None and job.array_task is not None and correspond.has_task(state, clause.job, job.array_task):
         task = job.array_task
@@ -212,6 +212,16 @@ def _target(state: ClusterState, job: Job, clause: DependencyClause) -> Target:
     well, badly = task in ledger.done_well, task in ledger.done_badly
     began = own is not None and own.attempt > 0
     return Target(began or well or badly, well or badly, badly, own.start_time if own is not None else 0.0)
+
+
+def _target_jobs(state: ClusterState, job_id: JobId) -> Target:
+    """A job; of the leader of a heterogeneous job all of its components."""
+    job = state.jobs.get(job_id)
+    if job is None or job.het_job != job.id:
+        return _target_job(job)
+    parts = [_target_job(one) for one in components.members(state.jobs, job)]
+    return Target(
+        all(part.started for part in parts), all(part.ended for part in parts), any(part.badly for part in parts), max(part.since for part in parts))
 
 
 def _target_job(job: Job | None) -> Target:

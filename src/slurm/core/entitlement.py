@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from slurm.core import resolving
 from slurm.core.draft import Draft
 from slurm.core.gates import policy_limits
@@ -93,8 +95,11 @@ def quality_of_service(draft: Draft) -> None:
         raise InvalidRequest("ESLURM_INVALID_QOS", hints=[f"QOS {name} is for jobs in a reservation only (--reservation)"])
 
 
-def check_limits(draft: Draft, job: Job) -> None:
-    """What counts at submission: jobs that wait and run together; and with DenyOnLimit whatever would keep the job from ever starting."""
+def check_limits(draft: Draft, job: Job, before: Sequence[Job] = ()) -> None:
+    """What counts at submission: jobs that wait and run together; and with DenyOnLimit whatever would keep the job from ever starting.
+
+    `before`: other components that are submitted with it, each of which counts as a job.
+    """
     state = draft.state
     if not policy_limits.enforced(state):
         return
@@ -102,6 +107,7 @@ def check_limits(draft: Draft, job: Job) -> None:
         bounds = counting.bounds_of(state, job, partition)
         ask = policy_limits.ask(state, job)._replace(tasks=draft.array.count if draft.array is not None else 1)
         there = 0 if job.id not in state.pending else ask.tasks
+        there -= sum(one.association == job.association and one.request.qos == job.request.qos for one in before)
         for _, sentence in meeting.at_submission(bounds, ask._replace(tasks=ask.tasks - there), meeting.Scale(state.policy.tally, state.policy.usage, draft.now)):
             raise NotNow("ESLURM_ACCOUNTING_POLICY", hints=[sentence])
         if any("DenyOnLimit" in one.flags for name in (job.request.qos, partition.qos) if (one := state.policy.book.qos.get(name.lower())) is not None):

@@ -37,9 +37,10 @@ class Configured(Event):
 
 
 class Submitted(Event):
-    """A job or array passed admission; `job` is its complete first record."""
+    """A job or array passed admission; `job` is its complete first record, `components` those of the other components of a heterogeneous job."""
 
     job: Job
+    components: list[Job] = []
 
 
 class Eligible(Event):
@@ -48,14 +49,25 @@ class Eligible(Event):
     job: JobId
 
 
+class Start(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a component of a heterogeneous job was given."""
+
+    job: JobId
+    allocation: Allocation
+
+
 class Started(Event):
-    """Resources were given to a job, or to task `task` of array record `job`, which then gets the id `started`."""
+    """Resources were given to a job, or to task `task` of array record `job`, which then gets the id `started`.
+
+    `components`: what the other components of a heterogeneous job were given, at the same moment.
+    """
 
     job: JobId
     allocation: Allocation
     task: int | None = None
     started: JobId = JobId(0)  # 0: the record's own id (no array, or the array's last task)
     time_limit: int | None = None  # seconds, where --time-min let it start with less than it asked for
+    components: list[Start] = []
 
 
 class Launched(Event):

@@ -40,7 +40,7 @@ def _on_nodes(state: ClusterState, job: Job) -> list[Effect]:
 
 def may_launch(state: ClusterState, job: Job) -> bool:
     """Whether its batch script may be started: with DeferBatch once all of its nodes are prepared, else its batch host sees to that."""
-    if job.request.kind != "batch" or job.launched or CONTROLLER in job.preparing:
+    if not job.runs_script or job.launched or CONTROLLER in job.preparing:
         return False
     return not (job.preparing and "deferbatch" in state.settings.prolog_flags)
 

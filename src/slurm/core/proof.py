@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from slurm.core import ending, parking, recording, starting, stepping
+from slurm.core import components, ending, parking, recording, starting, stepping
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Terminate
 from slurm.core.state import ClusterState
@@ -23,7 +23,9 @@ def lose(state: ClusterState, job: Job, at: float, *, together: Sequence[NodeNam
     """A running job that is to run again lost a node: what can be told to end does, else the attempt waits as it is."""
     if parking.heard(state, job, together):
         return ending.end(state, job, at, JobState.NODE_FAIL, Reason.NODE_DOWN, why="node_fail")
-    return parking.park(state, job, at, intact=intact)
+    # What is heard of the other components of a heterogeneous job is ended, so this one does not go on either.
+    alone = not any(one.lost is None and parking.heard(state, one, together) for one in components.beside(state.jobs, job))
+    return parking.park(state, job, at, intact=intact and alone)
 
 
 def lose_ending(state: ClusterState, job: Job, name: NodeName, at: float) -> list[Effect]:

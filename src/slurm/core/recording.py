@@ -30,6 +30,8 @@ def keeps_steps(state: ClusterState) -> bool:
 
 def job(state: ClusterState, changed: Job) -> None:
     """A job is not as its last record says."""
+    if changed.het:
+        state.uneven.add(changed.id)
     if keeps_jobs(state):
         state.recording.jobs[changed.id] = None
 

@@ -36,7 +36,9 @@ def job_record(state: ClusterState, job: Job) -> JobRecord:
     part = job.array_part
     lost = job.lost
     return replace(
-        _asked(state, job), id=job.id, wckey_id=key.id if (key := _wckey(state, job)) is not None else 0, reservation=(allocation.reservation if allocation is not None else "") or job.request.reservation,
+        _asked(state, job), id=job.id, wckey_id=key.id if (key := _wckey(state, job)) is not None else 0,
+        het_job=job.het_job, het_offset=job.het_offset,
+        reservation=(allocation.reservation if allocation is not None else "") or job.request.reservation,
         reservation_id=allocation.reservation_id if allocation is not None else 0, restarts=job.restarts, association=job.association, array_task=job.array_task,
         array_tasks=array.show(TaskSet(part.ranges), part.limit, 0) if part is not None else "",
         partition=job.partition if lost is None else lost.partition, state=final, flags=flags, reason=job.reason if lost is None else Reason.NONE,

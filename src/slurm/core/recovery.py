@@ -122,9 +122,9 @@ def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now
         elif job.launched and not present and job.batch_host == node:
             result.events.append(e.LaunchFailed(
                 at=now, job=job.id, attempt=job.attempt, node=node, why="the node lost all trace of the running job"))
-        elif not present and job.batch_host == node:
+        elif not present and job.batch_host == node and job.runs_script:
             result.effects.extend(_expected(state, job, [node]))
-        elif present and not job.launched and job.batch_host == node and job.request.kind == "batch":
+        elif present and not job.launched and job.batch_host == node and job.runs_script:
             result.events.append(e.Launched(at=now, job=job.id, attempt=job.attempt))
         if node in job.preparing and not job.completing and job.lost is None:
             result.effects.append(Prepare(job=job.id, attempt=job.attempt, nodes=(node,)))

@@ -20,6 +20,10 @@ def requeue(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: floa
     for chosen in found:
         job = chosen.job
         require_owner(state, caller, job)
+        if job.het and job.id != job.het_job:
+            if not any(one.job.id == job.het_job for one in found):
+                raise InvalidRequest("ESLURM_NOT_HET_JOB_LEADER", hints=[f"{chosen.shown} is a component: requeue the whole job, {job.het_job}"])
+            continue
         if job.id in state.pending:
             refusal = refusal or NotNow("ESLURM_JOB_PENDING", hints=[f"job {chosen.shown} has not started"])
             continue

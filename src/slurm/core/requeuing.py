@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from slurm.core import concluding, dependencies, ending, parking, preparing, proof, recording
+from slurm.core import components, concluding, dependencies, ending, parking, preparing, proof, recording
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Terminate
 from slurm.core.state import ClusterState
@@ -29,7 +29,7 @@ def on_requeued(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect
     job.requeue_after = True
     job.hold_after = event.hold
     job.reason_text = event.why
-    return ending.end(state, job, event.at, JobState.PENDING, Reason.NONE, why="requeue")
+    return ending.end(state, job, event.at, JobState.PENDING, Reason.NONE, why="requeue") + _with_others(state, job, event)
 
 
 def on_requeued_late(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect]:
@@ -39,11 +39,25 @@ def on_requeued_late(state: ClusterState, job: Job, event: e.Requeued) -> list[E
     job.reason_text = event.why
     job.state = JobState.PENDING
     recording.job(state, job)
-    return [Announce(job=job.id)]
+    return [Announce(job=job.id), *_with_others(state, job, event)]
 
 
 def on_requeued_ended(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect]:
     """A job that ended for good is to run again."""
+    return _back(state, job, event) + _with_others(state, job, event)
+
+
+def _with_others(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect]:
+    """The components of a heterogeneous job that have ended already run again with it; those that run follow by themselves (`together`)."""
+    effects: list[Effect] = []
+    for other in components.members(state.jobs, job):
+        if other.id != job.id and other.state.finished:
+            state.changed(other)
+            effects += on_requeued_late(state, other, event) if other.completing else _back(state, other, event)
+    return effects
+
+
+def _back(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect]:
     job.hold_after = event.hold
     job.reason_text = event.why
     proof.look_for_remains(state, job)

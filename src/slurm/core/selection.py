@@ -73,7 +73,13 @@ def parse(text: str) -> JobRef:
 
 
 def named(state: ClusterState, ref: JobRef) -> list[Chosen]:
-    """The records that a reference means, waiting tasks as part of their array's record; [] when there are none."""
+    """The records that a reference means, waiting tasks as part of their array's record; [] when there are none.
+
+    The number of a heterogeneous job's leader means all of its components, "12+1" one of them.
+    """
+    if ref.het is not None:
+        component = state.component(ref.job, ref.het)
+        return [Chosen(component)] if component is not None else []
     if ref.tasks is None:
         return [Chosen(job) for job in state.tasks_of(ref.job)]
     ledger = state.arrays.get(JobId(ref.job))

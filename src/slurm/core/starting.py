@@ -1,8 +1,11 @@
-"""How a job starts: resources held, a task split from its array, the script confirmed. What to start is decided in `sched`."""
+"""How a job starts: resources held, a task split from its array, components together, the script confirmed. What to start is decided in `sched`."""
 
 from __future__ import annotations
 
-from slurm.core import arrays, dependencies, notices, preparing, recording, resources
+from collections import Counter
+from collections.abc import Sequence
+
+from slurm.core import arrays, components, dependencies, notices, preparing, recording, resources
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect
 from slurm.core.gates import licenses, policy_limits
@@ -12,15 +15,15 @@ from slurm.core.reserving import claims, running
 from slurm.core.splitting import split
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
-from slurm.model.cpu_set import NOTHING
-from slurm.model.ids import BATCH_STEP, JobId
+from slurm.model.cpu_set import NOTHING, CpuSet
+from slurm.model.ids import BATCH_STEP, JobId, NodeName
 from slurm.model.job import Allocation, ArrayPart, Job, Step
 from slurm.model.states import JobState, Reason
 from slurm.notation import signal as signals
 
 
 def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation, at: float) -> str | None:
-    """Why a proposal cannot be carried out now, in a sentence; None when it can."""
+    """Why a proposal cannot be carried out now, in a sentence; None when it can. Whether the other components start too is not asked here."""
     job = state.pending.get(job_id)
     if job is None:
         lost = state.jobs.get(job_id)
@@ -42,28 +45,99 @@ def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Al
     return claims.refusal(state.reservations, job, allocation, state.policy, at) or resources.fits(state, job, allocation)
 
 
-def starting(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation, at: float, time_limit: int | None = None) -> e.Started | None:
+def starting(
+    state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation, at: float, time_limit: int | None = None,
+    others: Sequence[e.Start] = (),
+) -> e.Started | None:
     """The event that carries out a proposal, with the job id a split task gets; None when the proposal is out of date.
 
-    `time_limit`: seconds, fewer than the job has, where its --time-min allows that.
+    `time_limit`: seconds, fewer than the job has, where its --time-min allows that. `others`: what the other components of a heterogeneous job get.
     """
-    if refusal(state, job_id, task, allocation, at) is not None:
+    parts = [e.Start(job=job_id, allocation=allocation), *others]
+    if refusal_together(state, parts, at) is not None if others else refusal(state, job_id, task, allocation, at) is not None:
         return None
     record = state.jobs[job_id]
+    if _missing(state, record, others):
+        return None
     if time_limit is not None and (record.request.time_min is None or time_limit < record.request.time_min):
         return None
     part = record.array_part
     own = part is None or arrays.is_last(part)
     if not own and state.in_use(state.next_job_id):
         return None
-    return e.Started(at=at, job=job_id, allocation=allocation, task=task, started=JobId(0) if own else state.next_job_id, time_limit=time_limit)
+    return e.Started(
+        at=at, job=job_id, allocation=allocation, task=task, started=JobId(0) if own else state.next_job_id, time_limit=time_limit,
+        components=list(others))
+
+
+def refusal_together(state: ClusterState, parts: Sequence[e.Start], at: float) -> str | None:
+    """Why the components of a heterogeneous job cannot start now with these allocations, in a sentence; None when they can."""
+    tally = state.policy.tally
+    licenses_taken: Counter[str] = Counter()
+    try:
+        for part in parts:
+            why = refusal(state, part.job, None, part.allocation, at)
+            if why is not None:
+                return why
+            policy_limits.propose(state, state.jobs[part.job], part.allocation)
+            licenses_taken.update(part.allocation.licenses)
+    finally:
+        tally.withdraw()
+    if any(count > state.licenses.free(state.settings, state.policy.book).get(name, 0) for name, count in licenses_taken.items()):
+        return "not enough licences are free for all of its components"
+    return _collision(state, parts)
+
+
+def _collision(state: ClusterState, parts: Sequence[e.Start]) -> str | None:
+    """What two components would be given twice, in a sentence."""
+    cpus: dict[NodeName, CpuSet] = {}
+    memory: Counter[NodeName] = Counter()
+    devices: dict[tuple[NodeName, str], CpuSet] = {}
+    for part in parts:
+        sharing = resources.may_share(state, state.jobs[part.job], part.allocation.partition)
+        for share in part.allocation.shares:
+            node = state.nodes[share.node]
+            held = cpus.get(share.node, NOTHING)
+            if (held and part.allocation.exclusive) or (not sharing and not share.cpus.isdisjoint(held)):
+                return f"two components want the same CPUs of {share.node}"
+            cpus[share.node] = held | share.cpus
+            memory[share.node] += share.memory
+            if share.memory and memory[share.node] + node.memory_used > node.memory:
+                return f"node {share.node} has not enough memory for all components"
+            for name, mine in share.gres.items():
+                there = devices.get((share.node, name), NOTHING)
+                if not mine.isdisjoint(there):
+                    return f"two components want the same {name} of {share.node}"
+                devices[share.node, name] = there | mine
+    return None
+
+
+def _missing(state: ClusterState, record: Job, others: Sequence[e.Start]) -> bool:
+    """Whether a component would start without one that it belongs to, or with a stranger."""
+    return {part.job for part in others} != {one.id for one in components.beside(state.jobs, record)}
 
 
 def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effect]:
-    """Resources are given; a task of an array gets a record of its own, the last one takes the array's."""
-    _check(state, record, event)
-    job = _own_record(state, record, event.task, event.started)
-    allocation = event.allocation
+    """Resources are given; a task of an array gets a record of its own, the last one takes the array's. Components start at once, or none does."""
+    parts = [e.Start(job=record.id, allocation=event.allocation), *event.components]
+    if _missing(state, record, event.components):
+        raise IllegalTransition(f"Started names components {[part.job for part in event.components]}: {story(record)}")
+    for part in parts:
+        waiting = state.pending.get(part.job)
+        if waiting is None:
+            raise IllegalTransition(f"Started names job {part.job}, which does not wait: {story(record)}")
+        _check(state, waiting, part.allocation, event)
+    if event.components and (why := _collision(state, parts)) is not None:
+        raise IllegalTransition(f"Started: {why}: {story(record)}")
+    effects = _begin(state, _own_record(state, record, event.task, event.started), event.allocation, event)
+    for part in event.components:
+        state.changed(state.pending[part.job])
+        effects += _begin(state, state.pending[part.job], part.allocation, event)
+    return effects
+
+
+def _begin(state: ClusterState, job: Job, allocation: Allocation, event: e.Started) -> list[Effect]:
+    """A job that waited holds this from now on."""
     state.leave_queue(job)
     state.forget_targets(job)
     job.state = JobState.RUNNING
@@ -95,7 +169,7 @@ def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effec
     notices.began(state, job)
     effects: list[Effect] = [Announce(job=job.id)]
     effects += preparing.begin(state, job)
-    if job.request.kind != "batch":
+    if not job.runs_script:
         set_warning_timer(state, job)
     dependencies.started(state, job, event.at, effects)
     return effects
@@ -147,7 +221,7 @@ def _own_record(state: ClusterState, record: Job, task: int | None, wanted: JobI
     return record if task is None else split(state, record, task, wanted)
 
 
-def _check(state: ClusterState, record: Job, event: e.Started) -> None:
+def _check(state: ClusterState, record: Job, allocation: Allocation, event: e.Started) -> None:
     part: ArrayPart | None = record.array_part
     if (event.task is None) != (part is None):
         raise IllegalTransition(f"Started names task {event.task}: {story(record)}")
@@ -155,14 +229,14 @@ def _check(state: ClusterState, record: Job, event: e.Started) -> None:
         raise IllegalTransition(f"Started names task {event.task}, which does not wait: {story(record)}")
     if event.started and event.started in state.jobs:
         raise IllegalTransition(f"Started takes id {event.started}, which is in use: {story(record)}")
-    for share in event.allocation.shares:
+    for share in allocation.shares:
         node = state.nodes.get(share.node)
         if node is None:
             raise IllegalTransition(f"Started names node {share.node}, which is not known: {story(record)}")
-        if not share.cpus.isdisjoint(node.cpus_used) and not resources.may_share(state, record, event.allocation.partition):
+        if not share.cpus.isdisjoint(node.cpus_used) and not resources.may_share(state, record, allocation.partition):
             raise IllegalTransition(f"Started gives CPUs of {share.node} that are held: {story(record)}")
         for name, devices in share.gres.items():
             if not devices.isdisjoint(node.gres_used.get(name, NOTHING)):
                 raise IllegalTransition(f"Started gives {name} of {share.node} that is held: {story(record)}")
-    if not event.allocation.shares:
+    if not allocation.shares:
         raise IllegalTransition(f"Started gives nothing: {story(record)}")

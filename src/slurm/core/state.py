@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from slurm.core import components
 from slurm.core.arrays import Ledger
 from slurm.core.keys import Keys
 from slurm.core.licenses import Licenses
@@ -55,6 +56,7 @@ class ClusterState:
         self.policy = counting.Policy()
         self.timers = Timers()
         self.licenses = Licenses()
+        self.uneven: set[JobId] = set()  # components that this event changed: the others of their heterogeneous jobs follow at its end
         self.ends: dict[JobState, int] = {}  # how many jobs ended so in this process, for statistics; in no snapshot
 
     def count_end(self, final: JobState, jobs: int) -> None:
@@ -82,18 +84,32 @@ class ClusterState:
         return None
 
     def find(self, text: str) -> Job | None:
-        """The job of an id as people write it, "12" or "12_3"; None when there is none (or the text is no such id)."""
+        """The job of an id as people write it, "12", "12_3" or "12+1"; None when there is none (or the text is no such id)."""
+        if "+" in text:
+            leader, _, offset = text.strip().partition("+")
+            return self.component(int(leader), int(offset)) if leader.isdecimal() and offset.isdecimal() else None
         number, underscore, task = text.strip().partition("_")
         if not number.isdecimal() or (underscore and not task.isdecimal()):
             return None
         return self.task(int(number), int(task)) if underscore else self.jobs.get(JobId(int(number)))
 
+    def component(self, leader: int, offset: int) -> Job | None:
+        """The record of a component of a heterogeneous job; None when there is none."""
+        first = next((job for job in (self.jobs.get(JobId(leader)),) if job is not None and job.het_job == job.id), None)
+        return self.jobs.get(first.het[offset]) if first is not None and offset < len(first.het) else None
+
     def tasks_of(self, job_id: int) -> list[Job]:
-        """Every record that belongs to this id: the job itself, or the array's waiting record and its started tasks; [] when unknown."""
+        """Every record that belongs to this id; [] when unknown.
+
+        That is the job itself, or the array's waiting record and its started tasks, or of the leader of a heterogeneous job all its components.
+        """
         ledger = self.arrays.get(JobId(job_id))
         if ledger is None:
             job = self.jobs.get(JobId(job_id))
-            return [job] if job is not None else []
+            if job is None:
+                return []
+            whole = job.het and (job.het_job == job.id or self.settings.whole_hetjob)
+            return components.members(self.jobs, job) if whole else [job]
         members = [self.jobs[own] for own in ledger.records.values()]
         master = self.jobs.get(JobId(job_id))
         if master is not None and master.array_part is not None:
@@ -128,6 +144,20 @@ class ClusterState:
             if self.next_job_id != job_id and not self.in_use(self.next_job_id):
                 break
         return job_id
+
+    def free_ids(self, count: int) -> list[JobId]:
+        """The ids that so many jobs which come together will get, in order."""
+        lowest, highest = self.settings.first_job_id, self.settings.max_job_id
+        found = [self.next_job_id]
+        for _ in range(highest - lowest):
+            if len(found) >= count:
+                break
+            last = found[-1]
+            following = JobId(lowest + (last - lowest + 1) % (highest - lowest + 1))
+            while self.in_use(following) and following != self.next_job_id:
+                following = JobId(lowest + (following - lowest + 1) % (highest - lowest + 1))
+            found.append(following)
+        return found
 
     def in_use(self, job_id: JobId) -> bool:
         """Whether an id belongs to a job or an array that is still in memory."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -57,6 +58,13 @@ def plan_step(state: ClusterState, job: Job, request: StepRequest, now: float) -
     return Step(
         id=StepId(job.next_step), name=request.name, start_time=now, request=request, shares=shares,
         ntasks=sum(share.tasks for share in shares), nodes_left=[share.node for share in shares], launcher=request.launcher)
+
+
+def plan_steps(state: ClusterState, wanted: Sequence[tuple[Job, StepRequest]], now: float) -> list[Step]:
+    """The same for several components of a heterogeneous job: a step of each, all with the same number."""
+    made = [plan_step(state, job, request, now) for job, request in wanted]
+    number = max(step.id for step in made)
+    return [msgspec.structs.replace(step, id=number) for step in made]
 
 
 def _interactive(job: Job, request: StepRequest, now: float) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slurm.core import components
 from slurm.core import events as e
 from slurm.core.dependencies import is_behind, next_delay
 from slurm.core.reserving import due as reservations
@@ -41,7 +42,9 @@ def due(state: ClusterState, now: float, most: int | None = None) -> list[e.Even
             continue
         if what == Timer.PURGE:
             if job.state.finished and not job.completing:
-                if now >= job.end_time + state.settings.min_job_age:
+                if job.het and components.living(state.jobs, job):
+                    timers.set(now + state.settings.min_job_age, Timer.PURGE, job_id)
+                elif now >= job.end_time + state.settings.min_job_age:
                     purge.append(job_id)
                     seen.add((what, job_id))
                 else:
@@ -106,7 +109,7 @@ def _event(state: ClusterState, job: Job, what: int, moment: float, now: float) 
         return None
     if what == Timer.WARN:
         warn = warning_time(state, job)
-        if warn is None or warn > now or job.signalled or (job.request.kind == "batch" and not job.launched):
+        if warn is None or warn > now or job.signalled or (job.runs_script and not job.launched):
             return None
         return e.Warned(at=now, job=job.id, attempt=job.attempt)
     end = state.kill_time(job)

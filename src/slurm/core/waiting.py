@@ -17,12 +17,21 @@ from slurm.model.states import JobState, Reason
 
 
 def on_submitted(state: ClusterState, event: e.Submitted) -> list[Effect]:
-    """A job or array joins the queue; its record is complete. The event keeps a record of its own: it may be written later."""
+    """A job or array joins the queue, or the components of a heterogeneous job all at once; the records are complete."""
+    known = [job.id for job in (event.job, *event.components) if job.id in state.jobs]
+    if known:
+        raise IllegalTransition(f"Submitted names an id in use: {story(state.jobs[known[0]])}")
+    effects: list[Effect] = []
+    for job in (event.job, *event.components):
+        effects += _join(state, job, event.at)
+    return effects
+
+
+def _join(state: ClusterState, submitted: Job, at: float) -> list[Effect]:
+    """One record joins the queue. The event keeps a record of its own: it may be written later."""
     job = msgspec.structs.replace(
-        event.job, flags=list(event.job.flags), nodes_left=[], steps={},
-        dependency=[msgspec.structs.replace(clause) for clause in event.job.dependency])
-    if job.id in state.jobs:
-        raise IllegalTransition(f"Submitted names an id in use: {story(state.jobs[job.id])}")
+        submitted, flags=list(submitted.flags), nodes_left=[], steps={},
+        dependency=[msgspec.structs.replace(clause) for clause in submitted.dependency])
     state.allocate_id(job.id)
     state.add_job(job)
     state.keys.add(job.owner.uid, job.key, job.id)
@@ -34,7 +43,7 @@ def on_submitted(state: ClusterState, event: e.Submitted) -> list[Effect]:
         state.timers.set(job.not_before, Timer.BEGIN, job.id)
     state.set_deadline_timer(job)
     effects: list[Effect] = [Announce(job=job.id)]
-    dependencies.watch(state, job, event.at, effects)
+    dependencies.watch(state, job, at, effects)
     recording.submitted(state, job)
     return effects
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 13
+VERSION = 14
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -39,7 +39,7 @@ Job id:int owner:Owner association:int=0 key:str="" request:JobRequest payload:P
   time_limit:int=-1 end_by:float=0.0 kill_at:float=0.0 attempt:int=0 restarts:int=0 allocation:Allocation|none=null batch_host:str=""
   nodes_left:[str]=[] lost:LostAttempt|none=null unproven:[str]=[] launched:bool=false requeue_after:bool=false hold_after:bool=false
   signalled:bool=false exit_status:int=0 derived_status:int=0 next_step:int=0 steps:{int:Step}={} last_node_failed:str="" lease:int=0
-  preparing:[str]=[] epilog_due:bool=false cron:CronEntry|none=null
+  preparing:[str]=[] epilog_due:bool=false cron:CronEntry|none=null het:[int]=[]
 CronEntry spec:str first_line:int=0 last_line:int=0 planned:float=0.0
 Crontab uid:int user:str text:str jobs:[int]=[]
 ArrayRecord id:int shape:ArrayPart started:int=0 done_well:[(int,int,int)]=[] done_badly:[(int,int,int)]=[]
@@ -48,9 +48,11 @@ PolicyRow record:Account|Association|Qos|Resource|User|Wckey
 UsageRow key:int|str counters:{str:Counter}
 Charge job:int keys:[int|str] amounts:{str:float}
 Configured type:tag="Configured" settings:Settings nodes:[Node] partitions:[Partition] may_run:bool=false at:float
-Submitted type:tag="Submitted" job:Job at:float
+Submitted type:tag="Submitted" job:Job components:[Job]=[] at:float
 Eligible type:tag="Eligible" job:int at:float
-Started type:tag="Started" job:int allocation:Allocation task:int|none=null started:int=0 time_limit:int|none=null at:float
+Started type:tag="Started" job:int allocation:Allocation task:int|none=null started:int=0 time_limit:int|none=null components:[Start]=[]
+  at:float
+Start job:int allocation:Allocation
 Launched type:tag="Launched" job:int attempt:int lease:int=0 at:float
 LaunchFailed type:tag="LaunchFailed" job:int attempt:int node:str why:str at:float
 Prepared type:tag="Prepared" job:int attempt:int node:str at:float
@@ -119,7 +121,7 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   priority_favor_small:bool=false priority_flags:[str]=[] priority_weight_association:int=0 priority_weight_fair_share:int=0
   priority_weight_qos:int=0 priority_weight_tres:{str:float}={} fair_share_dampening:int=1 usage_reset_period:str="NONE"
   track_wckey:bool=false private_data:[str]=[]
-  cron_enabled:bool=false cron_explicit_cancel:bool=false
+  cron_enabled:bool=false cron_explicit_cancel:bool=false hetjob_priority:str="" whole_hetjob:bool=false
 NodeEventRecord type:tag="node" node:str start_time:float end_time:float=0.0 state:str="" reason:str="" reason_uid:int=0 tres:{str:int}={}
 ClusterRecord type:tag="cluster" start_time:float nodes:str="" tres:{str:int}={}
 Account type:tag="account" name:str description:str="" organization:str="" coordinators:[str]=[] deleted:bool=false

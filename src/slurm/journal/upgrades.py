@@ -90,6 +90,10 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "JobRequest": [added("switches", 0), added("switch_wait", None), added("segment", 0), added("spread_segments", False)],
     },
     12: {},
+    13: {
+        "Job": [added("het", [])], "Submitted": [added("components", [])], "Started": [added("components", [])],
+        "Settings": [added("hetjob_priority", ""), added("whole_hetjob", False)],
+    },
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

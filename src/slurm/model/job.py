@@ -153,6 +153,8 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     array_task: int | None = None
     array_part: ArrayPart | None = None
 
+    het: tuple[JobId, ...] = ()  # of a component of a heterogeneous job: the ids of all of them in order, the leader's first
+
     priority: int = 0  # what users see; derived by the planner from the record and the time, so in no event
     held: str = ""  # "" | user | admin
     dependency: list[DependencyClause] = msgspec.field(default_factory=list)
@@ -193,6 +195,21 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     lease: int = 0  # seconds without a heartbeat after which its slurmstepds end this attempt, as its batch host confirmed; 0: never
 
     @property
+    def het_job(self) -> JobId:
+        """The leader of the heterogeneous job that it is a component of, 0 for any other job."""
+        return self.het[0] if self.het else JobId(0)
+
+    @property
+    def het_offset(self) -> int:
+        """Which component it is, from 0; 0 for any other job."""
+        return self.het.index(self.id) if self.het else 0
+
+    @property
+    def runs_script(self) -> bool:
+        """Whether a batch script is started for this record; a heterogeneous job has one, in its first component."""
+        return self.request.kind == "batch" and self.het_job in (0, self.id)
+
+    @property
     def completing(self) -> bool:
         """Whether it has ended but some of its nodes are not clean yet."""
         return "completing" in self.flags
@@ -211,5 +228,7 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def shown_id(self) -> str:
-        """`123`, or `123_4` for a task of an array; unstarted tasks show as `render` decides."""
+        """`123`, `123_4` for a task of an array, `123+1` for a component; unstarted tasks show as `render` decides."""
+        if self.het:
+            return f"{self.het_job}+{self.het_offset}"
         return f"{self.array_job}_{self.array_task}" if self.array_task is not None else str(self.id)

@@ -201,3 +201,15 @@ class StepRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkno
     submit_line: SubmitLine = ""
     launcher: Name = ""  # host and pid of the srun, for scontrol show step
     key: Name = ""  # the request's own, the same each time it is sent, so that a step whose grant got lost is granted again instead of made twice
+
+
+class StepPart(msgspec.Struct, forbid_unknown_fields=True):
+    """What a step over several components of a heterogeneous job asks of one of them."""
+
+    het_group: Count
+    request: StepRequest
+
+
+Components = Annotated[list[JobRequest], Many(127)]
+"""What the other components of a heterogeneous job ask for."""
+StepParts = Annotated[list[StepPart], Many(127)]

@@ -97,6 +97,8 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     sched_max_time: int = 0
     sched_min_interval: int = 0  # microseconds between passes without backfill
     sched_interval: int = 60
+    hetjob_priority: str = ""  # bf_hetjob_prio: "" | min | avg | max, whose place in the queue the components of a heterogeneous job share
+    whole_hetjob: bool = False  # who cancels, holds or releases a component by its own number means all of them
     assoc_limit_stop: bool = False  # a job that a limit keeps back keeps back those behind it in its partition
     priority_type: str = "multifactor"  # multifactor | basic
     priority_decay_half_life: int = 7 * 86400  # seconds, 0: usage keeps its worth

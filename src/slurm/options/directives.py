@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slurm.model.errors import Unsupported
 from slurm.options.errors import OptionError
 
 _BLANK = " \t"
@@ -22,14 +21,23 @@ class Directive:
 
 
 class Directives:
-    """What a script asks for: `given` up to its first command line, `late` the numbers of #SBATCH lines behind it, `pbs` of #PBS lines."""
+    """What a script asks for: `parts` up to its first command line, `late` the numbers of #SBATCH lines behind it, `pbs` of #PBS lines.
 
-    __slots__ = ("given", "late", "pbs")
+    There is one part for each component of a heterogeneous job, which a line `#SBATCH hetjob` begins; `packjob`: with its old name.
+    """
+
+    __slots__ = ("late", "packjob", "parts", "pbs")
 
     def __init__(self) -> None:
-        self.given: list[Directive] = []
+        self.parts: list[list[Directive]] = [[]]
         self.late: list[int] = []
         self.pbs: list[int] = []
+        self.packjob = False
+
+    @property
+    def given(self) -> list[Directive]:
+        """Those of the first component."""
+        return self.parts[0]
 
 
 def read(script: str, name: str = "script") -> Directives:
@@ -47,8 +55,11 @@ def read(script: str, name: str = "script") -> Directives:
                 raise OptionError(f"{where}: Unexpected `:` in [{text}]", exit_code=1, fatal=True, hints=["write #SBATCH, a blank, and the options"])
             found_words = list(words(text, f"{where}: {line}"))
             if found_words[:1] in (["hetjob"], ["packjob"]):
-                raise Unsupported(message="heterogeneous jobs are not supported by slurm-py yet", hints=[f"{name}: line {number}: {line}"])
-            found.given.append(Directive(number, line, found_words))
+                found.packjob = found.packjob or found_words[0] == "packjob"
+                found.parts.append([])
+                found_words = found_words[1:]
+            if found_words:
+                found.parts[-1].append(Directive(number, line, found_words))
         elif _is_pbs(line) and not commands:
             found.pbs.append(number)
         elif line.strip(_BLANK) and not line.lstrip(_BLANK).startswith("#"):

@@ -5,7 +5,7 @@ Precedence: a script's #SBATCH lines, then the environment, then the command lin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from slurm.model.errors import SlurmError, Unsupported
 from slurm.options import directives, getopt, tables, values
@@ -28,6 +28,15 @@ _ONE_OF: tuple[tuple[tuple[str, ...], str], ...] = (
 
 _STEP_DEVICES = ("gres", "gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_task")
 """What the variables of a job say of its devices does not count in a step that asks for some of its own, or for none."""
+
+
+PROPAGATED = frozenset((
+    "account", "acctg-freq", "begin", "chdir", "cluster-constraint", "clusters", "comment", "deadline", "delay-boot", "dependency", "distribution",
+    "epilog", "error", "exclude", "export", "export-file", "get-user-env", "gid", "hold", "ignore-pbs", "immediate", "input", "job-name",
+    "kill-on-bad-exit", "label", "mcs-label", "mem", "msg-timeout", "nice", "no-kill", "no-requeue", "open-mode", "output", "parsable", "priority",
+    "profile", "prolog", "propagate", "pty", "qos", "quiet", "quit-on-interrupt", "reboot", "requeue", "reservation", "signal", "slurmd-debug",
+    "task-epilog", "task-prolog", "test-only", "time", "time-min", "uid", "unbuffered", "verbose", "wait", "wait-all-nodes", "wckey"))
+"""Options of one component of a heterogeneous job that hold for those after it too, until they say otherwise. Source: Slurm's page on heterogeneous jobs."""
 
 
 class Resolved:
@@ -95,15 +104,35 @@ def resolve(
         if one.option.name in ("help", "usage", "version"):
             resolved.settings[one.option.key] = True
             return resolved
-    if command in JOB_COMMANDS:
-        refuse_heterogeneous(command, rest)
-    reading = values.Reading(now)
+    if command in JOB_COMMANDS and ":" in (rest[:1] if command != "srun" else rest[:-1]):
+        raise Unsupported(message='a heterogeneous job (" : ") is not supported here', hints=["submit it with sbatch"])
     found = directives.read(script or "", script_name)
-    _apply_script(resolved, found, script_name, reading)
+    if len(found.parts) > 1:
+        raise Unsupported(message="a heterogeneous job is not supported here", hints=[f"{script_name} has #SBATCH hetjob lines: submit it with sbatch"])
+    return merged(command, [(given, rest)], environ, 0, found=found, script_name=script_name, now=now)
+
+
+Line = tuple[list[Given], list[str]]
+"""Options and other words of one component of a command line."""
+
+
+def merged(
+    command: str, lines: Sequence[Line], environ: Mapping[str, str], number: int, *, found: directives.Directives, script_name: str, now: float,
+) -> Resolved:
+    """What component `number` asks for: the script, then the environment, then the command line, each with what it says of the components before."""
+    given, rest = lines[number] if number < len(lines) else ([], [])
+    resolved = Resolved(command, rest)
+    reading = values.Reading(now)
+    for before in found.parts[:number]:
+        _apply_script(resolved, before, script_name, reading, only=PROPAGATED)
+    if number < len(found.parts):
+        _apply_script(resolved, found.parts[number], script_name, reading)
     _apply_environment(resolved, environ, reading)
     if command == "srun" and "SLURM_JOB_ID" in environ and any(one.option.sets in _STEP_DEVICES for one in given):
         for field in _STEP_DEVICES:
             resolved.request.pop(field, None)
+    for line, _ in lines[:number]:
+        _apply(resolved, [(one, "command line", ()) for one in line if one.option.name in PROPAGATED], reading)
     _apply(resolved, [(one, "command line", ()) for one in given], reading)
     resolved.notes += [*reading.notes, *(f"--{name}: {why}" for name, why in reading.hints.items()), *_without_effect(resolved, found, script_name)]
     for field, value in resolved.request.items():
@@ -118,17 +147,13 @@ _Sourced = tuple[Given, str, tuple[str, ...]]
 """An option, who gave it, and the hints that lead there when it is wrong."""
 
 
-def refuse_heterogeneous(command: str, rest: list[str]) -> None:
-    """Unsupported when a lone colon parts the components of a job."""
-    if ":" in (rest[:1] if command != "srun" else rest[:-1]):
-        message = 'heterogeneous jobs (" : ") are not supported by slurm-py yet'
-        raise Unsupported(message=message, hints=["submit the parts as jobs of their own"])
-
-
-def _apply_script(resolved: Resolved, found: directives.Directives, name: str, reading: values.Reading) -> None:
+def _apply_script(
+    resolved: Resolved, found: Sequence[directives.Directive], name: str, reading: values.Reading, only: Container[str] | None = None,
+) -> None:
+    """Reads #SBATCH lines; with `only` no other options than these count."""
     table = tables.rows(resolved.command)
     sourced: list[_Sourced] = []
-    for directive in found.given:
+    for directive in found:
         where = f"{name}: line {directive.line}: {directive.text}"
         try:
             given, rest = getopt.parse(directive.words, table)
@@ -138,7 +163,7 @@ def _apply_script(resolved: Resolved, found: directives.Directives, name: str, r
         if rest:
             message = f"Invalid directive found in batch script: {rest[0]}"
             raise OptionError(message, hints=[where, "options begin with - or --"])
-        sourced += [(one, f"{name} line {directive.line}", (where,)) for one in given]
+        sourced += [(one, f"{name} line {directive.line}", (where,)) for one in given if only is None or one.option.name in only]
     _apply(resolved, sourced, reading)
 
 

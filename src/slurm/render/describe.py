@@ -81,12 +81,13 @@ def _job_ref(text: str) -> JobRef:
 
 
 def _numbered(view: View) -> dict[int, list[Job]]:
-    """Jobs by their number, those of arrays also by their array's."""
+    """Jobs by their number, those of arrays and components also by their array's or leader's."""
     found: dict[int, list[Job]] = {}
     for job in view.jobs.values():
         found.setdefault(job.id, []).append(job)
-        if job.array_job and job.array_job != job.id:
-            found.setdefault(job.array_job, []).append(job)
+        of = job.array_job or job.het_job
+        if of not in (0, job.id):
+            found.setdefault(of, []).append(job)
     return found
 
 

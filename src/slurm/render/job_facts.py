@@ -30,7 +30,9 @@ def switch_wait(job: Job, view: View) -> int:
 
 
 def shown_id(job: Job, max_length: int = 0) -> str:
-    """ "86", "88_1", "88_[3-200%2]"."""
+    """ "86", "88_1", "88_[3-200%2]", "90+1"."""
+    if job.het:
+        return job.shown_id
     if job.array_task is not None:
         return f"{job.array_job}_{job.array_task}"
     if job.array_part is not None:

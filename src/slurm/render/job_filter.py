@@ -40,6 +40,10 @@ def matches(job: Job, refs: Iterable[JobRef]) -> bool:
 
 def _matches(job: Job, refs: Iterable[JobRef]) -> bool:
     for ref in refs:
+        if ref.het is not None:
+            if job.het_job == ref.job and job.het_offset == ref.het:
+                return True
+            continue
         if ref.tasks is None:
             return True
         if job.array_task is not None:
@@ -56,13 +60,13 @@ def in_states(job: Job, states: frozenset[str]) -> bool:
 
 
 def _names(job: Job, number: int) -> bool:
-    return number in (job.id, job.array_job)
+    return number in (job.id, job.array_job, job.het_job)
 
 
 def _candidates(view: View, refs: list[JobRef]) -> Iterable[Job]:
     """The jobs with these ids; every job when one of them is an array, whose tasks have ids of their own."""
     found = [view.jobs.get(JobId(number)) for number in dict.fromkeys(ref.job for ref in refs)]
-    if all(job is not None and not job.array_job for job in found):
+    if all(job is not None and not job.array_job and not job.het for job in found):
         return [job for job in found if job is not None]
     return view.jobs.values()
 
@@ -75,7 +79,7 @@ def _tests(view: View, wanted: JobFilter, caller: Caller, refs: list[JobRef]) ->
         by_number: dict[int, list[JobRef]] = {}
         for ref in refs:
             by_number.setdefault(ref.job, []).append(ref)
-        tests.append(lambda job: _matches(job, (*by_number.get(job.id, ()), *(by_number.get(job.array_job, ()) if job.array_job else ()))))
+        tests.append(lambda job: _matches(job, [ref for number in {job.id, job.array_job, job.het_job} for ref in by_number.get(number, ())]))
     if wanted.users:
         names, uids = set(wanted.users), {int(user) for user in wanted.users if user.isdecimal()}
         tests.append(lambda job: job.owner.user in names or job.owner.uid in uids)

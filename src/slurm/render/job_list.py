@@ -48,7 +48,7 @@ def in_order(jobs: list[Job], sort: str, view: View) -> None:
     That is partition, state, then priority from the highest; equals, and what no key tells apart, by id.
     """
     if not sort:
-        jobs.sort(key=_default_key)
+        jobs.sort(key=lambda job: _default_key(_first(job, view), job))
         return
     jobs.sort(key=_id_key)
     for descending, letter in reversed(sort_keys(sort, fields.JOB)):
@@ -77,11 +77,18 @@ def sort_keys(sort: str, table: Table) -> list[tuple[bool, str]]:
     return keys
 
 
-def _default_key(job: Job) -> tuple[str, int, int, int, float]:
-    return job.partition, job.state, -job.priority, job.array_job or job.id, _LAST if job.array_task is None else job.array_task
+def _first(job: Job, view: View) -> Job:
+    """The leader of a heterogeneous job, in whose place its components are shown, in order; any other job itself."""
+    return view.jobs.get(job.het_job, job) if job.het else job
+
+
+def _default_key(first: Job, job: Job) -> tuple[str, int, int, int, float]:
+    return first.partition, first.state, -first.priority, *_id_key(job)
 
 
 def _id_key(job: Job) -> tuple[int, float]:
+    if job.het:
+        return job.het_job, job.het_offset
     return job.array_job or job.id, _LAST if job.array_task is None else job.array_task
 
 

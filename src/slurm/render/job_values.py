@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from slurm.core import components
 from slurm.core import tres as amounts
 from slurm.model.job import Job
 from slurm.model.states import JOB_FLAGS, JobState, Reason
@@ -196,11 +197,11 @@ GETTERS: dict[str, Getter] = {
     "Feature": lambda job, view: job.request.features or NULL,
     "GroupId": lambda job, view: str(job.owner.gid),
     "GroupName": lambda job, view: job.owner.group,
-    "HetJobId": _always(NONE),
-    "HetJobIdSet": _always(NONE),
-    "HetJobOffset": _always(NONE),
+    "HetJobId": lambda job, view: str(job.het_job) if job.het else NONE,
+    "HetJobIdSet": lambda job, view: components.set_text(job) or NONE,
+    "HetJobOffset": lambda job, view: str(job.het_offset) if job.het else NONE,
     "JobArrayId": lambda job, view: (
-        str(job.id) if not job.array_job else facts.shown_id(job, view.array_length)),
+        str(job.id) if not job.array_job and not job.het else facts.shown_id(job, view.array_length)),
     "JobArrayIdBare": lambda job, view: facts.shown_id(job, view.array_length).partition("%")[0] + ("]" if throttled(job) else ""),
     "JobId": lambda job, view: str(job.id),
     "LastSchedEval": lambda job, view: view.moment(last_evaluation(job, view), NONE),

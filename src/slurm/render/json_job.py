@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slurm.core import components
 from slurm.core import tres as amounts
 from slurm.model.job import Job, NodeShare
 from slurm.model.states import JobState, Reason
@@ -104,9 +105,9 @@ def _outcome(job: Job, view: View) -> Record:
         "gres_detail": [text for share in (allocation.shares if allocation else ()) if (text := facts.share_gres(share, view))],
         "group_id": job.owner.gid,
         "group_name": job.owner.group,
-        "het_job_id": number(0),
-        "het_job_id_set": "",
-        "het_job_offset": number(0),
+        "het_job_id": number(job.het_job),
+        "het_job_id_set": components.set_text(job),
+        "het_job_offset": number(job.het_offset),
         "job_id": job.id,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from slurm.core import components
 from slurm.core import tres as amounts
 from slurm.model.ids import BATCH_STEP
 from slurm.model.job import Job, NodeShare
@@ -20,6 +21,8 @@ NULL = "(null)"
 def show_job(job: Job, view: View, detail: bool = False) -> list[str]:
     """A job's lines, without their indentation; `detail` as `scontrol show -d job`."""
     lines = [_identity(job, view)]
+    if job.het:
+        lines.append(f"HetJobIdSet={components.set_text(job)}")
     if detail:
         lines.append(f"SLUID={sluid.show(job.submit_time, job.id)}")
     lines += _standing(job, view, detail)
@@ -33,6 +36,8 @@ def show_job(job: Job, view: View, detail: bool = False) -> list[str]:
 
 
 def _identity(job: Job, view: View) -> str:
+    if job.het:
+        return f"JobId={job.id} HetJobId={job.het_job} HetJobOffset={job.het_offset} JobName={job.request.name}"
     if not job.array_job:
         return f"JobId={job.id} JobName={job.request.name}"
     task = str(job.array_task) if job.array_task is not None else facts.array_text(job, view.array_length)

@@ -5,6 +5,7 @@ What real Slurm refuses at submission is raised; what it accepts although it can
 
 from __future__ import annotations
 
+from slurm.core.events import Submitted
 from slurm.core.reserving import claims
 from slurm.model.errors import InvalidRequest
 from slurm.model.job import Job
@@ -41,6 +42,20 @@ def check_request(terrain: Terrain, job: Job) -> list[str]:
     if error is not None and not warnings:
         raise error
     return warnings[:1]
+
+
+def check_submitted(terrain: Terrain, event: Submitted) -> list[str]:
+    """The same of all components of a heterogeneous job, each named."""
+    if not event.components:
+        return check_request(terrain, event.job)
+    warnings: list[str] = []
+    for number, job in enumerate((event.job, *event.components)):
+        try:
+            warnings += [f"component {number}: {warning}" for warning in check_request(terrain, job)]
+        except InvalidRequest as error:
+            error.hints = (f"component {number} of the heterogeneous job:", *error.hints)
+            raise
+    return warnings
 
 
 def _reserved(terrain: Terrain, job: Job, need: Need) -> Need:

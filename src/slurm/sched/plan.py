@@ -9,12 +9,14 @@ Nothing is changed here; each proposal is checked again when it is applied.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import islice
+from math import inf
 
 import msgspec
 
-from slurm.core import arrays
+from slurm.core import arrays, components
+from slurm.core.events import Start
 from slurm.core.gates import array_limit, policy_limits
 from slurm.core.gates import stack as gates
 from slurm.core.policy import exemptions
@@ -25,7 +27,8 @@ from slurm.model.partition import Partition
 from slurm.model.refusal import Refusal
 from slurm.model.settings import Settings
 from slurm.model.states import Reason
-from slurm.sched import priority
+from slurm.sched import priority, together
+from slurm.sched.board import Usage
 from slurm.sched.filters import partition_limits
 from slurm.sched.license_pools import LicensePools
 from slurm.sched.need import Need, Needs
@@ -37,6 +40,7 @@ from slurm.sched.sharing import Sharing
 from slurm.sched.space import Space
 from slurm.sched.terrain import Terrain
 from slurm.sched.timeline import Placement, Timeline, length
+from slurm.sched.together import Trial, Way
 from slurm.sched.verdicts import PRIORITY, first_blocked, too_large, unavailable
 from slurm.sched.view import View
 
@@ -59,6 +63,12 @@ class Proposal(msgspec.Struct):
     task: int | None
     allocation: Allocation
     time_limit: int | None = None  # seconds, where it is to be shorter than the job asks for (--time-min)
+    components: list[Start] = []  # the other components of a heterogeneous job, which start with it or not at all
+
+    @property
+    def parts(self) -> list[tuple[JobId, Allocation]]:
+        """Every job that starts by it, and what it gets."""
+        return [(self.job, self.allocation), *((one.job, one.allocation) for one in self.components)]
 
 
 class Forecast(msgspec.Struct):
@@ -113,7 +123,7 @@ class _Pass:
         self.licenses = LicensePools(view, now, backfill=backfill)
         self.begun: Counter[JobId] = Counter()  # by array, how many of its tasks this pass has proposed, in whatever partition or reservation
         self.full: set[str] = set()  # partitions and reservations in which somebody waits
-        self.behind: list[tuple[Job, Need, Partition, Entry]] = []
+        self.behind: list[list[Way]] = []
         self.unfit: dict[tuple[Need, str, int, tuple[str, ...]], float] = {}
         large = len(view.nodes) >= 1000
         self.counts = backfill or len(view.nodes) > MANY_NODES  # whether the board is kept right while this pass proposes
@@ -133,6 +143,10 @@ class _Pass:
 
     def consider(self, job: Job) -> None:
         """Propose the job, or as many of its tasks as fit, or write down why not."""
+        if job.het:
+            if components.speaks(self.view.pending, job):
+                self._consider_together(job)
+            return
         refusal: Refusal | None = None
         for partition in self._partitions(job):
             for entry in entries(self.terrain, job, self.now) or (OUTSIDE,):
@@ -228,11 +242,19 @@ class _Pass:
         """Whether a job waits already that comes first: of those in a reservation of its own nodes one of the same, else one of the partition."""
         return _queue_of(partition, entry) in self.full if entry.kept_apart else partition.name in self.blocked
 
-    def _field(self, entry: Entry) -> Field:
+    def _field(self, entry: Entry, beside: tuple[Usage, ...] = ()) -> Field:
         closed: frozenset[str] = frozenset() if self.backfill or entry.kept_apart else frozenset(self.blocked)
-        return Field(self.terrain, self.space, self.sharing, closed, self.timeline, self.now, entry)
+        return Field(self.terrain, self.space, self.sharing, closed, self.timeline, self.now, entry, beside)
 
     def _propose(self, job: Job, task: int | None, allocation: Allocation, search: Search) -> None:
+        self._take(job, allocation, search)
+        self.begun[job.id] += task is not None
+        seconds = int(search.ends - self.now)
+        shorter = job.request.time_min is not None and (job.time_limit < 0 or seconds < job.time_limit)
+        self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation, time_limit=_in_minutes(seconds, job) if shorter else None))
+
+    def _take(self, job: Job, allocation: Allocation, search: Search) -> None:
+        """What is proposed is not free any more."""
         self.space.take(allocation.shares, job.owner.uid, own_user=search.need.own_user)
         if search.per_cpu > 1:
             self.sharing.take(allocation)
@@ -244,10 +266,114 @@ class _Pass:
         self.licenses.pools.take(allocation.licenses, search.ends)
         self.free_cpus = None
         policy_limits.propose(self.view, job, allocation)
-        self.begun[job.id] += task is not None
-        seconds = int(search.ends - self.now)
-        shorter = job.request.time_min is not None and (job.time_limit < 0 or seconds < job.time_limit)
-        self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation, time_limit=_in_minutes(seconds, job) if shorter else None))
+
+    # --- the components of a heterogeneous job ---------------------------------------------------------------------------
+
+    def _consider_together(self, job: Job) -> None:
+        """Propose all components, or none and write down why."""
+        jobs = [job, *components.beside(self.view.jobs, job)]
+        late = next((one for one in jobs if one.id not in self.view.pending), None)
+        if late is not None:
+            self.plan.verdicts.update(together.cleaning([one for one in jobs if one.id in self.view.pending], late))
+            return
+        refusals: dict[JobId, Refusal] = {}
+        ways: dict[JobId, Way] = {}
+        with Trial(self.terrain, self.space, self.sharing, self.licenses) as trial:
+            for one in sorted(jobs, key=self._choice):
+                why = self._try(one, trial, ways)
+                if why is not None:
+                    refusals[one.id] = why
+        if not refusals:
+            self._propose_together(jobs, trial)
+            return
+        self.plan.verdicts.update(together.verdicts(jobs, refusals))
+        if len(ways) == len(jobs) and all(why.reason in together.WAITED_FOR for why in refusals.values()):
+            self._hold_together([ways[one.id] for one in sorted(jobs, key=self._choice)])
+
+    def _choice(self, job: Job) -> tuple[int, int]:
+        """Those that have the fewest nodes to choose from look first: what they could have is not taken by others."""
+        settings = self.view.settings
+        return sum(
+            len(self.terrain.usable(partition, needs.of(job.request, settings, partition).site)) for partition in self._partitions(job)), job.id
+
+    def _try(self, job: Job, trial: Trial, ways: dict[JobId, Way]) -> Refusal | None:
+        """Take room for a component, and note a way in which it may start now or later; or why there is none."""
+        self.plan.depth.tried += 1
+        refusal: Refusal | None = None
+        for partition in self._partitions(job):
+            for entry in entries(self.terrain, job, self.now) or (OUTSIDE,):
+                need = entry.seen(needs.of(job.request, self.view.settings, partition))
+                one = (self._gate(job, partition) or partition_limits.refuse(job, need, partition, self.terrain.cpus)
+                       or self.quotas.refuse(job, partition))
+                if one is None or one.reason in together.WAITED_FOR:
+                    ways.setdefault(job.id, Way(job, need, partition, entry))
+                if one is None:
+                    one = self._find_beside(Way(job, need, partition, entry), trial)
+                if one is None:
+                    ways[job.id] = Way(job, need, partition, entry)
+                    return None
+                refusal = refusal or one
+        return refusal or Refusal(Reason.PARTITION_DOWN, f"partition {job.partition} does not exist", (), ("Configured",))
+
+    def _find_beside(self, way: Way, trial: Trial) -> Refusal | None:
+        """None when there is room for a component beside those that found some before it."""
+        job, need, partition, entry = way
+        if not self.backfill and self._is_behind(partition, entry):
+            return PRIORITY
+        search = Search(self._field(entry, trial.beside), job, need, partition)
+        licenses = self.licenses.choose(need, search.ends)
+        if licenses is None:
+            return self.licenses.refusal(need)
+        allocation = search.find()
+        if allocation is None:
+            return (unavailable(self.terrain, need, partition) or too_large(self.terrain, need, partition)
+                    or (PRIORITY if self._is_behind(partition, entry) else first_blocked(self.terrain, need, partition, frozenset(self.blocked))))
+        allocation.reservation, allocation.reservation_id = entry.reservation, entry.number
+        allocation.licenses = dict(licenses)
+        over = policy_limits.exceeded(self.view, job, partition, self.now, allocation)
+        if over is None:
+            trial.take(job, allocation, search)
+        return over
+
+    def _propose_together(self, jobs: Sequence[Job], trial: Trial) -> None:
+        for one in jobs:
+            self._take(one, *trial.found[one.id])
+        parts = [Start(job=one.id, allocation=trial.found[one.id][0]) for one in jobs]
+        self.plan.proposals.append(Proposal(job=parts[0].job, task=None, allocation=parts[0].allocation, components=parts[1:]))
+
+    def _hold_together(self, ways: list[Way]) -> None:
+        """Those that come later in any of its partitions wait behind it; with backfill it is promised the earliest moment for all components."""
+        if not all(exemptions.reserves(self.view, way.job, way.partition, way.job.priority or priority.value(self.view, way.job, self.now)) for way in ways):
+            return
+        queues = [_queue_of(way.partition, way.entry) for way in ways]
+        keeps = any(self._kept_for(way.job, which) for way, which in zip(ways, queues, strict=True))
+        if self.backfill and not keeps:
+            if len(self.behind) < self.forecasts:
+                self.behind.append(ways)
+            return
+        for way, which in zip(ways, queues, strict=True):
+            if way.entry.kept_apart:
+                self.full.add(which)
+            else:
+                self.blocked.add(way.partition.name)
+            if not self.backfill and way.need.pools:
+                self.licenses.close(way.need)
+        if self.backfill:
+            self.kept.update(set(queues))
+            self._reserve_together(ways)
+
+    def _reserve_together(self, ways: list[Way], latest: float = inf) -> None:
+        if self.timeline is None:
+            self.timeline = self._timeline()
+        timeline = self.timeline
+        found = together.placed(timeline, ways, lambda way, after: self._placed(timeline, *way, sparing=True, after=after))
+        if found is None or found[0].start > latest:
+            return
+        for way, placement in zip(ways, found, strict=True):
+            timeline.keep(placement, inside=timeline.owner(way.entry.reservation))
+            self.forecast(way.job, way.partition, placement)
+
+    # --- who waits, and until when -----------------------------------------------------------------------------------------
 
     def _no_room(self, job: Job, need: Need, partition: Partition, entry: Entry) -> Refusal:
         refusal = unavailable(self.terrain, need, partition)
@@ -256,7 +382,7 @@ class _Pass:
         behind = self._is_behind(partition, entry)
         if behind and not self._kept_for(job, _queue_of(partition, entry)):
             if self.backfill and len(self.behind) < self.forecasts:
-                self.behind.append((job, need, partition, entry))
+                self.behind.append([Way(job, need, partition, entry)])
             return PRIORITY
         refusal = too_large(self.terrain, need, partition)
         if refusal is not None:
@@ -272,7 +398,7 @@ class _Pass:
             if self.backfill:
                 self._reserve(job, need, partition, entry, _queue_of(partition, entry))
         elif len(self.behind) < self.forecasts:
-            self.behind.append((job, need, partition, entry))
+            self.behind.append([Way(job, need, partition, entry)])
         return refusal
 
     def _kept_for(self, job: Job, which: str) -> bool:
@@ -300,31 +426,32 @@ class _Pass:
         if self._kept_for(job, which):
             self._reserve(job, need, partition, entry, which)
         elif len(self.behind) < self.forecasts:
-            self.behind.append((job, need, partition, entry))
+            self.behind.append([Way(job, need, partition, entry)])
 
-    def _placed(self, timeline: Timeline, job: Job, need: Need, partition: Partition, entry: Entry, *, sparing: bool = False) -> Placement | None:
+    def _placed(
+        self, timeline: Timeline, job: Job, need: Need, partition: Partition, entry: Entry, *, sparing: bool = False, after: float = 0.0,
+    ) -> Placement | None:
         """The earliest place for a job that starts this way; None when there is none, or when a reservation is in the way of that one.
 
         What is kept in the timeline is not kept by a narrower look at the nodes too. A job that would be there longer than its reservation may start in it all the same.
         """
         if not self.view.reservations:
-            return timeline.place(need, self.terrain.positions(partition, need.site), length(job), sparing=sparing)
+            return timeline.place(need, self.terrain.positions(partition, need.site), length(job), sparing=sparing, after=after)
         inside = timeline.owner(entry.reservation)
         need = later(self.terrain, need, entry, timeline.owners)
         at = self.terrain.positions(partition, need.site)
-        found = timeline.place(need, at, length(job), sparing=sparing, inside=inside)
+        found = timeline.place(need, at, length(job), sparing=sparing, inside=inside, after=after)
         if found is None and inside:
-            found = timeline.place(need, at, 60.0, sparing=sparing, inside=inside)
+            found = timeline.place(need, at, 60.0, sparing=sparing, inside=inside, after=after)
         return found if found is not None and allowed(self.terrain, job, entry, self.now, found.start, timeline.owners) else None
 
     def _timeline(self) -> Timeline:
         """The timeline as of now with what this pass has proposed so far."""
         timeline = Timeline(self.view, self.terrain.board, self.now, pools=self.licenses.pools)
         keep_reserved(timeline, self.view, self.now)
-        for proposal in self.plan.proposals:
-            job = self.view.jobs[proposal.job]
-            inside = timeline.owner(proposal.allocation.reservation)
-            timeline.take(self.terrain.board.usage(proposal.allocation.shares), self.now + length(job), inside=inside)
+        for job_id, allocation in (part for proposal in self.plan.proposals for part in proposal.parts):
+            inside = timeline.owner(allocation.reservation)
+            timeline.take(self.terrain.board.usage(allocation.shares), self.now + length(self.view.jobs[job_id]), inside=inside)
         return timeline
 
     def forecast(self, job: Job, partition: Partition, placement: Placement) -> None:
@@ -380,7 +507,12 @@ class _Pass:
         if self.timeline is None:
             return
         latest = self.now + self.view.settings.backfill_window
-        for job, need, partition, entry in self.behind:
+        for ways in self.behind:
+            if len(ways) > 1:
+                if ways[0].job.id not in self.plan.forecasts:
+                    self._reserve_together(ways, latest)
+                continue
+            job, need, partition, entry = ways[0]
             found = self._placed(self.timeline, job, need, partition, entry)
             if found is not None and found.start <= latest and job.id not in self.plan.forecasts:
                 self.timeline.keep(found, inside=self.timeline.owner(entry.reservation))
@@ -433,7 +565,7 @@ def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = T
         work.go(queue or Queue(), depth, forecasts, without, over)
     finally:
         view.policy.tally.withdraw()
-        terrain.restore(share.node for proposal in work.plan.proposals for share in proposal.allocation.shares)
+        terrain.restore(share.node for proposal in work.plan.proposals for _, allocation in proposal.parts for share in allocation.shares)
     if work.timeline is not None:
         work.plan.depth.reserved = work.timeline.kept
     return work.plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from slurm.core import tres
@@ -84,9 +85,20 @@ class Scale:
         return max(total, job.priority) if "INCR_ONLY" in settings.priority_flags else total
 
     def key(self, job: Job) -> Key:
-        """What to sort by: partition tier, priority, submission."""
-        tier = max(self.tiers.get(name, 0) for name in job.partition.split(","))
-        return -tier, -self.value(job), job.submit_time, job.id
+        """What to sort by: partition tier, priority, submission. The components of a heterogeneous job share a place."""
+        if job.het:
+            return self._place_together(job)
+        return -self._tier(job), -self.value(job), job.submit_time, job.id
+
+    def _tier(self, job: Job) -> int:
+        return max(self.tiers.get(name, 0) for name in job.partition.split(","))
+
+    def _place_together(self, job: Job) -> Key:
+        """The place of the leader, or as bf_hetjob_prio says."""
+        jobs = [one for job_id in job.het if (one := self.view.pending.get(job_id)) is not None] or [job]
+        tiers, values = [self._tier(one) for one in jobs], [self.value(one) for one in jobs]
+        of = _PLACES[self.settings.hetjob_priority]
+        return -of(tiers), -of(values), jobs[0].submit_time, job.id
 
     def shares(self) -> dict[int, Share]:
         """Fair shares of all associations, worked out when first asked for."""
@@ -151,6 +163,11 @@ class Scale:
         if _raw(self.settings.priority_flags, "TRES"):
             return tuple((name, float(wanted.get(name, 0))) for name in self._weights)
         return tuple((name, min(1.0, wanted.get(name, 0) / totals[name]) if totals.get(name) else 0.0) for name in self._weights)
+
+
+_PLACES: dict[str, Callable[[list[int]], int]] = {
+    "": lambda values: values[0], "min": min, "max": max, "avg": lambda values: sum(values) // len(values)}
+"""bf_hetjob_prio → what the components of a heterogeneous job sort by."""
 
 
 def _raw(flags: list[str], what: str) -> bool:

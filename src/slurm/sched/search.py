@@ -17,7 +17,7 @@ from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.sched import select
-from slurm.sched.board import Array, Free, Index, few
+from slurm.sched.board import Array, Free, Index, Usage, few
 from slurm.sched.choose import plain, sufficient
 from slurm.sched.need import Need
 from slurm.sched.reserved import OUTSIDE, Entry
@@ -41,6 +41,7 @@ class Field(NamedTuple):
     timeline: Timeline | None
     now: float
     entry: Entry = OUTSIDE
+    beside: tuple[Usage, ...] = ()  # what other components of the same job are to get
 
 
 class _Picked:
@@ -93,10 +94,15 @@ class Search:
 
     def _limits(self) -> Free | None:
         """What is left beside what is kept for others, None where nothing is."""
-        timeline = self.field.timeline
-        if timeline is None or not timeline.narrow:
-            return None
-        return timeline.available(self.field.now, self.ends, inside=timeline.owner(self.field.entry.reservation))
+        timeline, beside = self.field.timeline, self.field.beside
+        free: Free | None = None
+        if timeline is not None and timeline.narrow:
+            free = timeline.available(self.field.now, self.ends, inside=timeline.owner(self.field.entry.reservation))
+        if beside:
+            free = (free or self.field.terrain.board.now).copy()
+            for usage in beside:
+                free.take(usage)
+        return free
 
     def _candidates(self) -> Sequence[Node] | _Picked:
         """Nodes worth a look, in order; on large clusters only those that may have room."""

@@ -37,6 +37,14 @@ class Sharing:
             for of in (allocation.partition, ""):
                 _add(self._of(share.node, of), share.cpus.bits)
 
+    def kept(self) -> dict[tuple[NodeName, str], list[int]]:
+        """Everything as it is now, for `restore`."""
+        return {key: list(layers) for key, layers in self._layers.items()}
+
+    def restore(self, layers: dict[tuple[NodeName, str], list[int]]) -> None:
+        """Be as it was."""
+        self._layers = layers
+
     def _of(self, name: NodeName, of: str) -> list[int]:
         """Bits: CPUs that at least one sharing job of partition `of` ("": of any) uses, at least two, …; those that a job has for itself are in none."""
         found = self._layers.get((name, of))

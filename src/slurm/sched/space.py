@@ -99,6 +99,15 @@ class Space:
             self._free += sum(space.cpus.bit_count() for space in spaces.values())
         return self._free
 
+    def kept(self) -> dict[NodeName, NodeSpace]:
+        """Everything as it is now, for `restore`."""
+        return {name: space.copy() for name, space in self._spaces.items()}
+
+    def restore(self, spaces: dict[NodeName, NodeSpace]) -> None:
+        """Be as it was."""
+        self._spaces = spaces
+        self._free = None
+
     def of(self, name: NodeName) -> NodeSpace:
         """The space of a node."""
         found = self._spaces.get(name)

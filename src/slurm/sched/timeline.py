@@ -149,7 +149,8 @@ class Timeline:
         """Keep so much from a moment on until another. What a job holds that uses an owner's hold is taken off it by a hold of sign -1."""
         if hold.end <= self.now or not len(hold.usage.at):
             return
-        hold = hold._replace(start=max(hold.start, self.now))
+        if hold.start < self.now:
+            hold = hold._replace(start=self.now)
         self._holds.append(hold)
         if hold.owner:
             self._owners.add(hold.owner)
@@ -160,6 +161,17 @@ class Timeline:
         for (moment, _), free in self._free.items():
             if hold.start <= moment < hold.end:
                 free.take(hold.usage, hold.sign)
+        self._available.clear()
+
+    def release(self, holds: Sequence[Hold]) -> None:
+        """Keep these no longer: they were held for a trial."""
+        if not holds:
+            return
+        gone = set(map(id, holds))
+        self._holds = [hold for hold in self._holds if id(hold) not in gone]
+        self._downs = sorted({hold.start for hold in self._holds})
+        self._points.clear()
+        self._free.clear()
         self._available.clear()
 
     def keep(self, placement: Placement, *, inside: str = "") -> None:
@@ -186,8 +198,10 @@ class Timeline:
             self._available[count, inside] = found
         return found
 
-    def place(self, need: Need, at: Index, seconds: float, *, sparing: bool = False, inside: str = "") -> Placement | None:
-        """The earliest time after now at which a job of this length fits on the nodes at these positions; None when none is found.
+    def place(
+        self, need: Need, at: Index, seconds: float, *, sparing: bool = False, inside: str = "", after: float = 0.0,
+    ) -> Placement | None:
+        """The earliest time after now, not before `after`, at which a job of this length fits on the nodes at these positions; None when none is found.
 
         Now itself is not asked: that was found wanting by a closer look than counts allow. `sparing`: of equal nodes rather those that are not free now, so that others can start there meanwhile.
         """
@@ -196,7 +210,7 @@ class Timeline:
         if not self._releases.sorted:
             self._releases.sort()
         moments = self._moments()
-        low, high = bisect_right(moments, self.now), len(moments)
+        low, high = max(bisect_right(moments, self.now), bisect_left(moments, after)), len(moments)
         while low < high:
             middle = (low + high) // 2
             if self._fit(self._released(moments[middle]), need, at, sparing) is not None:

@@ -118,7 +118,8 @@ class Simulator:
             self._planned(outcome, self.now)
         self._policy.looked(outcome.verdicts.values(), full=True, everybody=outcome.everybody)
         for proposal in outcome.proposals:
-            event = self.cluster.starting(proposal.job, proposal.task, proposal.allocation, self.now, proposal.time_limit)
+            event = self.cluster.starting(
+                proposal.job, proposal.task, proposal.allocation, self.now, proposal.time_limit, proposal.components)
             if event is not None:
                 self._apply(event, own=True)
 

@@ -27,13 +27,15 @@ def _shown(cluster: Cluster, job_id: JobId) -> str:
 def _submitted(cluster: Cluster, event: e.Submitted) -> str:
     job = event.job
     tasks = f" with {job.array_part.count} tasks" if job.array_part is not None else ""
+    tasks += f" with {len(event.components) + 1} components" if event.components else ""
     return f"Job {job.id} ({job.request.name}) of {job.owner.user}{tasks} waits in partition {job.partition}"
 
 
 def _started(cluster: Cluster, event: e.Started) -> str:
-    given = event.allocation
-    return (f"{_shown(cluster, event.started or event.job)} starts on {hostlist.compress(given.nodes)} with {given.cpu_count} CPUs "
-            f"in partition {given.partition}")
+    parts = [(event.started or event.job, event.allocation), *((one.job, one.allocation) for one in event.components)]
+    return "; ".join(
+        f"{_shown(cluster, job)} starts on {hostlist.compress(given.nodes)} with {given.cpu_count} CPUs in partition {given.partition}"
+        for job, given in parts)
 
 
 def _exited(cluster: Cluster, event: e.BatchExited) -> str:

@@ -14,7 +14,7 @@ from functools import lru_cache
 import msgspec
 
 from slurm.config.config import Config, load
-from slurm.core import recovery, rights, timers
+from slurm.core import components, recovery, rights, timers
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect, EndStep, Launch, Prepare, RunScript, SetLimit, Signal, Terminate
 from slurm.core.events import AllocationRelinquished, Caller, Cancelled, Event, NodeSilent
@@ -135,6 +135,8 @@ class Controller:
             except Exception:
                 log.exception("%s could not be carried out", effect)
         for job in self.cluster.jobs.values():
+            if job.het_job not in (0, job.id):
+                continue  # its leader is held for all of them
             if job.request.kind == "alloc" and not job.request.no_shell and not job.state.finished and job.array_part is None:
                 self.holders.expect(job.id)
         self.planner.trigger()
@@ -210,8 +212,13 @@ class Controller:
     # --- what handlers need ----------------------------------------------------------------------------------------------
 
     def find_job(self, text: str) -> Job:
-        """The job of an id such as "12" or "12_3"; NotFound."""
+        """The job of an id such as "12", "12_3" or "12+1"; NotFound."""
         ref = jobref.parse(text)
+        if ref.het is not None:
+            component = self.cluster.component(ref.job, ref.het)
+            if component is None:
+                raise NotFound("ESLURM_INVALID_JOB_ID")
+            return component
         if ref.tasks is None:
             return self.cluster.job(ref.job)
         task = next(iter(ref.tasks), None) if len(ref.tasks) == 1 else None
@@ -269,6 +276,8 @@ class Controller:
         job = self.cluster.jobs.get(job_id)
         if job is not None and job.array_job and job.array_job != job_id:
             self.watchers.announce(job_id, job.array_job)
+        elif job is not None and job.het and job.het_job != job_id:
+            self.watchers.announce(job_id, job.het_job)
         else:
             self.watchers.announce(job_id)
 
@@ -300,7 +309,8 @@ class Controller:
                 return None
             script = self.payload(job.payload.script).decode()
             return launch.batch_order(job, self.shape_of(job), effect, node, settings, self.conf_path, script, self._environment(job.payload.environment),
-                                      self.time_left(job), self._told(effect, node, wanted=settings.node_prolog), self._topology_of(job))
+                                      self.time_left(job), self._told(effect, node, wanted=settings.node_prolog), self._topology_of(job),
+                                      components.members(self.cluster.jobs, job) if job.het else ())
         if isinstance(effect, Prepare):
             return n.PrepareJob(job=effect.job, attempt=effect.attempt, prolog=self._told(effect, node, wanted=settings.node_prolog))
         if isinstance(effect, Terminate):

@@ -5,6 +5,7 @@ slurmd and stepd add what only the node knows (SLURM_TASK_PID, TMPDIR, CUDA_VISI
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from slurm.core import network
@@ -94,6 +95,48 @@ def allocation_variables(job: Job, settings: Settings, conf_path: str) -> dict[s
     return env
 
 
+_OF_ALL = frozenset({
+    "SLURM_CLUSTER_NAME", "SLURM_CONF", "SLURM_SUBMIT_DIR", "SLURM_SUBMIT_HOST", "SLURM_JOB_DEPENDENCY"})
+"""Variables of an allocation that are not told of each component."""
+
+
+def component_variables(members: Sequence[Job], settings: Settings, conf_path: str) -> dict[str, str]:
+    """What tells of each component of a heterogeneous job: the usual names with _HET_GROUP_ and its number behind. Those that have ended are left out."""
+    env = {"SLURM_HET_SIZE": str(len(members[0].het))}
+    for job in members:
+        if job.allocation is None:
+            continue
+        for name, value in allocation_variables(job, settings, conf_path).items():
+            if name not in _OF_ALL:
+                env[f"{name}_HET_GROUP_{job.het_offset}"] = value
+    return env
+
+
+def allocations_variables(members: Sequence[Job], settings: Settings, conf_path: str) -> dict[str, str]:
+    """What salloc's program sees of a heterogeneous allocation: all of it by component, what it has in common, and how many tasks it has."""
+    leader = members[0]
+    env = {name: value for name, value in allocation_variables(leader, settings, conf_path).items() if name in _OF_ALL}
+    tasks = str(sum(share.tasks for job in members if job.allocation is not None for share in job.allocation.shares))
+    return {
+        **env, "SLURM_JOB_ID": str(leader.id), "SLURM_JOBID": str(leader.id), "SLURM_NTASKS": tasks, "SLURM_NPROCS": tasks,
+        **component_variables(members, settings, conf_path)}
+
+
+def spanning_variables(parts: Sequence[tuple[Job, Step]]) -> dict[str, str]:
+    """What every task of a step sees that runs on components of a heterogeneous job, as if these were one job: the leader's id, all nodes and tasks."""
+    shares = [share for job, _ in parts if job.allocation is not None for share in job.allocation.shares]
+    given = [share for _, step in parts for share in step.shares]
+    nodes, hosts = list(dict.fromkeys(share.node for share in shares)), list(dict.fromkeys(share.node for share in given))
+    tasks, per_node = str(sum(step.ntasks for _, step in parts)), repeated([share.tasks for share in given])
+    leader = str(parts[0][0].het_job)
+    return {
+        "SLURM_JOBID": leader, "SLURM_JOB_ID": leader,
+        "SLURM_JOB_NODELIST": hostlist.compress(nodes), "SLURM_NODELIST": hostlist.compress(nodes), "SLURM_JOB_NUM_NODES": str(len(nodes)),
+        "SLURM_JOB_CPUS_PER_NODE": repeated([share.cpu_count for share in shares]), "SLURM_NNODES": str(len(hosts)),
+        "SLURM_TASKS_PER_NODE": per_node, "SLURM_STEP_TASKS_PER_NODE": per_node, "SLURM_STEP_NODELIST": hostlist.compress(hosts),
+        "SLURM_STEP_NUM_NODES": str(len(hosts)), "SLURM_STEP_NUM_TASKS": tasks, "SLURM_NTASKS": tasks, "SLURM_NPROCS": tasks}
+
+
 def gpu_variables(share: NodeShare) -> dict[str, str]:
     """What tells programs which GPUs of this node are theirs; empty without any."""
     gpus = share.gres.get("gpu")
@@ -147,13 +190,19 @@ def job_variables(job: Job, shape: ArrayPart | None, settings: Settings, conf_pa
     return env
 
 
-def batch_variables(job: Job, shape: ArrayPart | None, settings: Settings, conf_path: str, topology: str = "") -> dict[str, str]:
-    """What the batch script sees; it is task 0 of step -5 on the job's first node. `topology` is the one of its partition."""
+def batch_variables(
+    job: Job, shape: ArrayPart | None, settings: Settings, conf_path: str, topology: str = "", members: Sequence[Job] = (),
+) -> dict[str, str]:
+    """What the batch script sees; it is task 0 of step -5 on the job's first node.
+
+    `topology` is the one of its partition, `members` are the components of a heterogeneous job.
+    """
     assert job.allocation is not None
     share = job.allocation.shares[0]
     address, pattern = network.address(settings.topologies, topology, share.node)
     return {
         **job_variables(job, shape, settings, conf_path),
+        **(component_variables(members, settings, conf_path) if members else {}),
         **gpu_variables(share),
         "SLURMD_NODENAME": share.node,
         "HOSTNAME": share.node,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from slurm.core import concluding
 from slurm.core.effects import Launch, Signal, Terminate
@@ -51,14 +52,17 @@ def sampling(*asked: int | None) -> int:
 
 def batch_order(
     job: Job, shape: ArrayPart | None, effect: Launch, node: Node, settings: Settings, conf_path: str, script: str, environment: dict[str, str],
-    time_left: float = -1.0, prolog: dict[str, str] | None = None, topology: str = "",
+    time_left: float = -1.0, prolog: dict[str, str] | None = None, topology: str = "", members: Sequence[Job] = (),
 ) -> n.LaunchBatch:
-    """The order that starts this attempt; script and environment as submitted. `time_left`: seconds to its time limit, negative: none."""
+    """The order that starts this attempt; script and environment as submitted. `time_left`: seconds to its time limit, negative: none.
+
+    `members`: the components of a heterogeneous job.
+    """
     assert job.allocation is not None
     share = job.allocation.shares[0]
     stdin, stdout, stderr = output_paths(job, share.node)
     request = job.request
-    variables = batch_variables(job, shape, settings, conf_path, topology)
+    variables = batch_variables(job, shape, settings, conf_path, topology, members)
     if "SLURM_SUBMIT_DIR" in environment:
         del variables["SLURM_SUBMIT_DIR"]  # sbatch knows where it was called; the job may run elsewhere (--chdir)
     if "gpu" in settings.gres_types:

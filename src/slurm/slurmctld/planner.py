@@ -194,7 +194,8 @@ class Planner:
             for job_id, key in some:
                 job = cluster.pending.get(job_id)
                 if job is not None:
-                    job.priority = -key[1]
+                    if not job.het:  # these share a place, not a priority
+                        job.priority = -key[1]
                     order.append((key, job))
             await asyncio.sleep(0)
         self._queue.adopt(cluster.settings, order)
@@ -247,7 +248,8 @@ class Planner:
             self.verdicts = {}
             self.forecasts = dict(outcome.forecasts)
         for proposal in outcome.proposals:
-            self.verdicts.pop(proposal.job, None)
+            for job_id, _ in proposal.parts:
+                self.verdicts.pop(job_id, None)
         self.verdicts.update(outcome.verdicts)
         self._policy.looked(outcome.verdicts.values(), full=full, everybody=outcome.everybody)
         with self._own_events():
@@ -283,7 +285,7 @@ class Planner:
         started = 0
         for proposal in proposals:
             try:
-                event = cluster.starting(proposal.job, proposal.task, proposal.allocation, now, proposal.time_limit)
+                event = cluster.starting(proposal.job, proposal.task, proposal.allocation, now, proposal.time_limit, proposal.components)
                 if event is None:
                     log.debug("proposal for job %s is out of date", proposal.job)
                     continue

@@ -6,7 +6,7 @@ The one place that knows both `config` and `model`; core and planner never see a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from slurm.config import programs
 from slurm.config.config import Config
@@ -54,6 +54,13 @@ def configured(conf: Config, now: float, operators: list[int]) -> Configured:
 
 def _memory(conf: Config, key: str) -> int | None:
     return conf.number(key) if conf.written(key) else None
+
+
+def _hetjob_priority(parameters: Mapping[str, str]) -> str:
+    word = parameters.get("bf_hetjob_prio", "").lower()
+    if word not in ("", "min", "avg", "max"):
+        raise ConfigError(message=f"SchedulerParameters: bf_hetjob_prio={word}", hints=["valid: min, avg, max"])
+    return word
 
 
 def settings_of(conf: Config, operators: list[int]) -> Settings:
@@ -104,8 +111,8 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         backfill_one_reservation="bf_one_resv_per_job" in parameters, partition_job_depth=scheduler("partition_job_depth", 0),
         sched_max_starts=scheduler("sched_max_job_start", 0), sched_max_time=scheduler("max_sched_time", 0),
         sched_min_interval=scheduler("sched_min_interval", 0), sched_interval=scheduler("sched_interval", default.sched_interval),
-        assoc_limit_stop="assoc_limit_stop" in parameters,
-        priority_type="basic" if "basic" in conf.text("PriorityType") else "multifactor",
+        whole_hetjob="whole_hetjob" in parameters, assoc_limit_stop="assoc_limit_stop" in parameters,
+        priority_type="basic" if "basic" in conf.text("PriorityType") else "multifactor", hetjob_priority=_hetjob_priority(parameters),
         priority_weight_age=conf.number("PriorityWeightAge"), priority_weight_job_size=conf.number("PriorityWeightJobSize"),
         priority_weight_partition=conf.number("PriorityWeightPartition"), priority_max_age=conf.seconds("PriorityMaxAge"),
         priority_favor_small=conf.flag("PriorityFavorSmall"), priority_flags=conf.words("PriorityFlags"),

@@ -19,6 +19,7 @@ from slurm.model.partition import Partition
 from slurm.model.request import JobRequest, PayloadRef
 from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
+from slurm.sched.plan import Plan
 
 T0 = 1_000_000.0
 """The moment at which built clusters begin, seconds since the epoch."""
@@ -131,6 +132,25 @@ def submit(to: Cluster, *, by: Caller = ALICE, at: float = T0, **request: object
     admitted = admission.admit(to, asked, PayloadRef(script=Digest("0" * 64), environment=Digest("1" * 64)), by, at)
     to.apply(admitted.event)
     return to.jobs[admitted.event.job.id]
+
+
+def submit_het(to: Cluster, *components: dict[str, object], by: Caller = ALICE, at: float = T0, **request: object) -> list[Job]:
+    """Submit a heterogeneous job; returns its records in order. `request` is what all components ask for, each of `components` what one asks for."""
+    asked = [JobRequest(**({"name": "het", "work_dir": "/scratch"} | request | one)) for one in components]  # type: ignore[arg-type]
+    admitted = admission.admit(
+        to, asked[0], PayloadRef(script=Digest("0" * 64), environment=Digest("1" * 64)), by, at, asked[1:])
+    to.apply(admitted.event)
+    return [to.jobs[job.id] for job in (admitted.event.job, *admitted.event.components)]
+
+
+def start_planned(on: Cluster, outcome: Plan, at: float = T0) -> list[Effect]:
+    """Carry out what a pass proposes; returns the effects."""
+    effects: list[Effect] = []
+    for proposal in outcome.proposals:
+        event = on.starting(proposal.job, proposal.task, proposal.allocation, at, proposal.time_limit, proposal.components)
+        if event is not None:
+            effects += on.apply(event)
+    return effects
 
 
 def share(on: Cluster, name: str, cpus: int = 1, memory: int = 0, tasks: int = 1, gpus: int = 0) -> NodeShare:

@@ -32,7 +32,7 @@ from slurm.model.bounds import (
 from slurm.model.errors import SlurmError, describe
 from slurm.model.explanation import Explanation
 from slurm.model.priority import JobPriority, ShareNow
-from slurm.model.request import BatchPayload, JobRequest, StepRequest
+from slurm.model.request import BatchPayload, Components, JobRequest, StepParts, StepRequest
 from slurm.model.statistics import Statistics
 from slurm.wire.crontab_messages import CrontabRead, CrontabWritten, ReadCrontab, WriteCrontab
 from slurm.wire.message import Changes
@@ -114,11 +114,15 @@ class Rows(Message, omit_defaults=False):
 
 
 class SubmitJob(Message):
-    """Queue a batch job or array → Submitted. A request with the `key` of an earlier one of this user is answered with the job that one made."""
+    """Queue a batch job or array → Submitted. A request with the `key` of an earlier one of this user is answered with the job that one made.
+
+    `components`: what the other components of a heterogeneous job ask for; the script runs in the first one, which `request` asks for.
+    """
 
     request: JobRequest
     payload: BatchPayload
     key: RequestKey = ""
+    components: Components = []
 
 
 class Submitted(Message):
@@ -148,11 +152,12 @@ class AllocateJob(Message):
     """salloc, srun outside a job → Pending (at once, when it has to wait), then Granted on the same connection.
 
     While the connection is open the controller holds the allocation for it; when it breaks the client has 60 s to come back with
-    AttachAllocation, else the job is cancelled. A client that goes away in order sends Relinquish. `key` as in SubmitJob.
+    AttachAllocation, else the job is cancelled. A client that goes away in order sends Relinquish. `key` and `components` as in SubmitJob.
     """
 
     request: JobRequest
     key: RequestKey = ""
+    components: Components = []
 
 
 class AttachAllocation(Message):
@@ -180,6 +185,7 @@ class Granted(Message):
     environment: dict[str, str] = {}
     time_limit: int = -1
     waited: bool = False
+    components: list[Granted] = []  # of a heterogeneous job: each of its components, the first one too
 
 
 class JobEnded(Message):
@@ -215,10 +221,15 @@ class WaitReady(Message):
 
 
 class CreateStep(Message):
-    """srun inside an allocation → StepGranted, or Failure (NotNow: resources busy; srun retries when `immediate` is 0)."""
+    """srun inside an allocation → StepGranted, or Failure (NotNow: resources busy; srun retries when `immediate` is 0).
+
+    A step over several components has the same number in each; it is made whole or not at all.
+    """
 
     job_id: JobNumber
     request: StepRequest
+    het_group: Count | None = None  # the component of heterogeneous job `job_id`; None: the job of that number itself
+    components: StepParts = []  # for a step over several components: the others
 
 
 class StepGranted(Message):
@@ -232,6 +243,7 @@ class StepGranted(Message):
     environment: dict[str, str] = {}
     time_limit: int = -1
     kill_wait: int = 30  # seconds, for what srun says when the step is ended
+    components: list[StepGranted] = []  # of a step over several components: those of the others, whose ranks follow
 
 
 class CertifyUser(Message):

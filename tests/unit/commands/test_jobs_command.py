@@ -52,7 +52,7 @@ def ended(cluster: Cluster, ids: list[str], *rows: QueueRow) -> dict[str, str]:
 
 def test_ids_are_read_as_slurm_shows_them() -> None:
     assert [ref.show() for ref in wanted.parse(["12", "13_4,14_[1-3,7]"])] == ["12", "13_4", "14_[1-3,7]"]
-    for text in ("x", "0", "12_", "12_[1-", "-5", "1 2", "12.0", "12+1", ""):
+    for text in ("x", "0", "12_", "12_[1-", "-5", "1 2", "12.0", "12+", ""):
         with pytest.raises(Failure) as raised:
             wanted.parse([text])
         assert raised.value.kind == "InvalidJobId" and raised.value.hints

@@ -243,8 +243,16 @@ def test_more_nodes_named_than_asked_for_are_refused_in_slurms_words() -> None:
     assert (done.status, done.stderr.splitlines()[0], done.sent) == (1, "sbatch: error: invalid number of nodes (-N 2-1)", [])
 
 
-def test_heterogeneous_jobs_are_refused_by_their_name() -> None:
-    for words in (("-n1", ":", "-n1", "--wrap", "true"), ("-n1", ":", "-n2", "hello.sh"), ("--wrap", "true", ":", "-n1")):
-        done = sbatch(*words)
-        assert (done.status, done.sent) == (1, [])
-        assert done.stderr.startswith('sbatch: error: heterogeneous jobs (" : ") are not supported by slurm-py yet')
+def test_a_heterogeneous_job_is_one_request() -> None:
+    done = sbatch("-n1", "-J", "het", ":", "-n2", "-p", "batch", "hello.sh", "word")
+    [sent] = done.sent
+    assert (done.status, sent["type"]) == (0, "SubmitJob")
+    assert [(one["ntasks"], one["name"], one.get("partition")) for one in (sent["request"], *sent["components"])] == [
+        (1, "het", "debug"), (2, "het", "batch")]
+    assert sent["payload"]["argv"] == ["word"]
+
+
+def test_when_a_heterogeneous_job_would_start_is_not_told_yet() -> None:
+    done = sbatch("--test-only", "-n1", ":", "-n2", "hello.sh")
+    assert (done.status, done.sent) == (1, [])
+    assert done.stderr.startswith("sbatch: error: --test-only of a heterogeneous job is not supported by slurm-py yet")

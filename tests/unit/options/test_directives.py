@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slurm.model.errors import SlurmError, Unsupported
+from slurm.model.errors import SlurmError
 from slurm.options.directives import read
 from slurm.options.errors import OptionError
 from slurm.options.resolve import resolve
@@ -47,10 +47,10 @@ def test_an_open_quote_is_named_with_its_line() -> None:
         read("#!/bin/sh\n#SBATCH -J 'a\n", "job.sh")
 
 
-def test_heterogeneous_jobs_are_refused_by_line() -> None:
-    with pytest.raises(Unsupported) as caught:
-        read("#!/bin/sh\n#SBATCH -N1\n#SBATCH hetjob\n#SBATCH -N2\n", "job.sh")
-    assert caught.value.hints == ("job.sh: line 3: #SBATCH hetjob",)
+def test_a_hetjob_line_begins_the_next_component() -> None:
+    found = read("#!/bin/sh\n#SBATCH -N1\n#SBATCH hetjob\n#SBATCH -N2\n#SBATCH packjob -N3\nsrun x\n", "job.sh")
+    assert [[directive.words for directive in part] for part in found.parts] == [[["-N1"]], [["-N2"]], [["-N3"]]]
+    assert found.packjob and not read("#!/bin/sh\n#SBATCH hetjob\n").packjob
 
 
 def test_pbs_lines_are_counted_for_the_warning() -> None:

@@ -109,8 +109,8 @@ def test_directives_without_effect_are_told() -> None:
 
 
 @pytest.mark.parametrize(("command", "argv"), [("sbatch", ["-n1", ":", "-n2", "x"]), ("srun", ["a", ":", "-n2", "b"])])
-def test_heterogeneous_jobs_are_refused(command: str, argv: list[str]) -> None:
-    with pytest.raises(Unsupported, match="heterogeneous jobs"):
+def test_heterogeneous_jobs_are_refused_by_whoever_wants_one_request(command: str, argv: list[str]) -> None:
+    with pytest.raises(Unsupported, match="heterogeneous job"):
         resolve(command, argv, {})
 
 

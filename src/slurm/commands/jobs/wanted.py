@@ -17,7 +17,7 @@ KNOWN = ["all"]
 
 
 def parse(texts: Iterable[str]) -> list[JobRef]:
-    """The jobs named by `12`, `12_3`, `12_[1-5]` or several with commas between them; a Failure names the first word that is none."""
+    """The jobs named by `12`, `12_3`, `12_[1-5]`, `12+1` or several with commas between them; a Failure names the first word that is none."""
     found: list[JobRef] = []
     for text in texts:
         try:
@@ -25,7 +25,7 @@ def parse(texts: Iterable[str]) -> list[JobRef]:
         except NotationError as error:
             raise Failure("InvalidJobId", f"{text!r} is no job id", ["valid: 12, 12_3 for an element of an array, 12_[1-5,8] for several"]) from error
     for one in found:
-        if one.step or one.het is not None:
+        if one.step:
             raise Failure("InvalidJobId", f"{one.show()!r} names a part of a job", ["give the job's own id, such as 12 or 12_3"])
     return found
 
@@ -46,22 +46,30 @@ def rows(backend: Backend, refs: Sequence[JobRef]) -> list[QueueRow]:
 
 
 def order(row: QueueRow | JobRecord | HistoryRow) -> tuple[int, int]:
-    """By number, an array's elements by theirs and those that wait on one line last."""
-    base, _, task = row.id.partition("_")
+    """By number, an array's elements and components by theirs and those that wait on one line last."""
+    base, task = parted(row.id)
     return int(base), int(task) if task.isdigit() else 1 << 32 if task else -1
+
+
+def parted(shown: str) -> tuple[str, str]:
+    """An id as it is shown in two: `12` and what follows `_` of an array's element or `+` of a component, "" of any other job."""
+    base, _, part = shown.replace("+", "_", 1).partition("_")
+    return base, part
 
 
 def records(backend: Backend, ref: JobRef) -> list[JobRecord]:
     """What the cluster knows of a job, or of the elements that are meant; UnknownJob when it knows none of them."""
     found = sorted((one for one in inspection.job(backend.ask, str(ref.job)) if _meant(ref, one)), key=order)
     if not found:
-        raise inspection.UnknownJob(f"the cluster knows job {ref.job}, but no element {ref.show()} of it")
+        raise inspection.UnknownJob(f"the cluster knows job {ref.job}, but no {'element' if ref.het is None else 'component'} {ref.show()} of it")
     return found
 
 
 def covers(ref: JobRef, shown: str, raw: str) -> bool:
-    """Whether a reference means the job that is shown as `12` or `12_3`, whose number of its own is `raw`."""
-    base, _, task = shown.partition("_")
+    """Whether a reference means the job that is shown as `12`, `12_3` or `12+1`, whose number of its own is `raw`."""
+    base, task = parted(shown)
+    if ref.het is not None:
+        return shown == ref.show()
     if ref.tasks is not None:
         return base == str(ref.job) and task.isdigit() and int(task) in ref.tasks
     return str(ref.job) in (base, raw)

@@ -96,7 +96,7 @@ class Watching:
     def _ended(self, gone: Mapping[str, QueueRow]) -> dict[str, QueueRow]:
         """How those stand that the queue no longer shows."""
         left = [id for id, row in gone.items() if not _over(row)]
-        bases = list(dict.fromkeys(id.partition("_")[0] for id in left))
+        bases = list(dict.fromkeys(wanted.parted(id)[0] for id in left))
         rows = {row.id: row for row in inspection.queue(self._cluster.backend.ask, states=wanted.KNOWN, ids=bases, elements=True)} if left else {}
         return {id: rows.get(id, row._replace(state=UNKNOWN)) if id in left else row for id, row in gone.items()}
 

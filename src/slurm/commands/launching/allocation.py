@@ -51,16 +51,17 @@ class Allocation:
         """Whether waiting for the resources is over, one way or the other."""
         return self.granted is not None or self.ended is not None or self.refused is not None
 
-    def ask(self, request: dict[str, object]) -> None:
-        """Ask for the resources; how it goes on shows in the loop. Unreachable.
+    def ask(self, request: dict[str, object], *components: dict[str, object]) -> None:
+        """Ask for the resources, `components` for the others of a heterogeneous job; how it goes on shows in the loop. Unreachable.
 
         `immediate` of more than one second is waited for here: the job is queued meanwhile and says so, as in Slurm.
         """
         seconds = request.get("immediate", 0)
         if isinstance(seconds, int) and seconds > 1:
-            request = {name: value for name, value in request.items() if name != "immediate"}
+            request, *others = ({name: value for name, value in one.items() if name != "immediate"} for one in (request, *components))
+            components = tuple(others)
             self._loop.after(seconds, "immediate", self._out_of_patience)
-        self._request = {"type": "AllocateJob", "request": request, "key": os.urandom(16).hex()}
+        self._request = {"type": "AllocateJob", "request": request, "key": os.urandom(16).hex(), "components": components}
         self._connect(self._request, self._controller.open())
 
     def relinquish(self, status: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from slurm.commands.launching.controller import Controller
@@ -21,16 +22,24 @@ _FINAL = frozenset({"ESLURM_JOB_PENDING"})
 
 
 class StepCreation:
-    """One request for a step. In the end `granted` or `refused` is set."""
+    """One request for a step: what is `wanted` of the job, or of each of several components. In the end `granted` or `refused` is set."""
 
-    def __init__(self, loop: Loop, controller: Controller, voice: Voice, job_id: int, request: dict[str, object]) -> None:
+    def __init__(
+        self, loop: Loop, controller: Controller, voice: Voice, job_id: int, wanted: Sequence[tuple[int | None, dict[str, object]]],
+    ) -> None:
+        (group, request), *others = wanted
+        key = os.urandom(8).hex()
         self.granted: dict[str, Any] | None = None
         self.refused: SlurmError | None = None
         self._loop = loop
         self._controller = controller
         self._voice = voice
         self._job_id = job_id
-        self._message = {"type": "CreateStep", "job_id": job_id, "request": {**request, "key": os.urandom(8).hex()}}
+        self._message: dict[str, object] = {"type": "CreateStep", "job_id": job_id, "request": {**request, "key": key}}
+        if group is not None:
+            self._message["het_group"] = group
+        if others:
+            self._message["components"] = [{"het_group": other, "request": {**asked, "key": key}} for other, asked in others]
         immediate = request.get("immediate", 0)
         self._patience = immediate if isinstance(immediate, int) else 0
         self._connection: Connection | None = None

@@ -33,7 +33,7 @@ class Ending(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """Tasks of one node that ended alike."""
+    """Tasks of one node that ended alike; `node` may have + and a number behind, where a step reaches a node more than once."""
 
     node: str
     ranks: tuple[int, ...]
@@ -41,7 +41,7 @@ class Notice(NamedTuple):
 
     def text(self) -> str:
         """ "cn01: tasks 0-1: Exited with exit code 3"."""
-        return f"{self.node}: {tasks(self.ranks)}: {self.ending.words()}"
+        return f"{self.node.partition('+')[0]}: {tasks(self.ranks)}: {self.ending.words()}"
 
 
 class Ledger:

@@ -62,8 +62,10 @@ class Link:
     def __init__(
         self, loop: Loop, node: str, ranks: list[int],
         on_frame: Callable[[Link, int, int, bytes], None], on_gone: Callable[[Link], None], on_failed: Callable[[Link, str, list[str]], None],
+        place: str = "",
     ) -> None:
         self.node = node
+        self.place = place or node  # its name among the links of a step, which may reach a node twice
         self.ranks = ranks
         self.started = False
         self.failed = False
@@ -114,7 +116,7 @@ class Link:
         """An attempt failed: try again while that may help."""
         self._way = None
         if isinstance(error, Unreachable | NotNow) and time.monotonic() < self._until:
-            self._loop.after(_PAUSE_SECONDS, f"reach {self.node}", self._again)
+            self._loop.after(_PAUSE_SECONDS, f"reach {self.place}", self._again)
             return
         self.close()
         self._on_failed(self, error.message, list(error.hints))
@@ -162,7 +164,7 @@ class Link:
 
     def close(self) -> None:
         """Hang up without a word."""
-        self._loop.cancel(f"reach {self.node}")
+        self._loop.cancel(f"reach {self.place}")
         if self._way is not None:
             self._way.close()
             self._way = None
@@ -235,7 +237,7 @@ class Link:
             self._let_go()
             self._incoming = FrameBuffer()
             self._cipher = None
-            self._loop.after(_PAUSE_SECONDS, f"reach {self.node}", self._again)
+            self._loop.after(_PAUSE_SECONDS, f"reach {self.place}", self._again)
             return
         self.close()
         self.on_drained()

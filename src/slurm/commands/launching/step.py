@@ -51,9 +51,10 @@ class Step:
         self._ways: Callable[[Link, endpoint.Endpoint, bytes], Way] | None = None
         self._layout: list[dict[str, Any]] = list(granted["layout"])
         self._plan = plan
-        self.ledger = Ledger((place["node"], place["ranks"]) for place in self._layout)
+        self.ledger = Ledger((place.get("place", place["node"]), place["ranks"]) for place in self._layout)
         self.links = [
-            Link(loop, place["node"], list(place["ranks"]), self._on_frame, self._on_gone, self._on_failed) for place in self._layout]
+            Link(loop, place["node"], list(place["ranks"]), self._on_frame, self._on_gone, self._on_failed, place.get("place", ""))
+            for place in self._layout]
         self.endgame = Endgame(loop, voice, self.name, self.ledger, self.links, plan.rules, self._say_ended)
         self._output = Output(
             plan.opened, len(self.ledger), label=plan.label, unbuffered=plan.unbuffered,
@@ -90,7 +91,7 @@ class Step:
             ranks = link.ranks
             tasks = f"{len(ranks)} tasks: {ranks[0] if len(ranks) == 1 else f'[{rank_ranges(ranks)}]'}"
             self._voice.verbose(f"launching {self.name} on host {link.node}, {tasks}")
-            own = {"ranks": ranks, "node_rank": number}
+            own = {"ranks": ranks, "node_rank": number, **place.get("launch", {})}
             if self._plan.programs:
                 own["multi_prog"] = [self._plan.programs[rank] for rank in ranks]
             address = endpoint.beside(str(place.get("beside", ""))) or endpoint.parse(str(place["address"]))
@@ -117,7 +118,7 @@ class Step:
             self._on_started(link)
         elif kind == step_io.DONE:
             link.finished = True
-            self._say_ended(link.node)
+            self._say_ended(link.place)
             link.close()
         elif kind == step_io.NOTICE:
             self._say_ended()
@@ -130,7 +131,7 @@ class Step:
 
     def _on_started(self, link: Link) -> None:
         link.has_started()
-        self._voice.verbose(f"Node {link.node}, {self.ledger.started(link.node)} tasks started")
+        self._voice.verbose(f"Node {link.node}, {self.ledger.started(link.place)} tasks started")
         if link is self.links[0]:
             self._send_window()
 
@@ -154,12 +155,12 @@ class Step:
             self.endgame.end("cancelled")
 
     def _on_gone(self, link: Link) -> None:
-        if link.failed or not self.ledger.lost(link.node):
-            self._say_ended(link.node)
+        if link.failed or not self.ledger.lost(link.place):
+            self._say_ended(link.place)
             return
         self.broken = True
         self._voice.error(f"{link.node}: lost contact with slurmstepd of {self.name}")
-        self._say_ended(link.node)
+        self._say_ended(link.place)
         if not self._plan.no_kill and not all(other.gone for other in self.links):
             self.endgame.abort()
             self.endgame.end("node_fail")

@@ -45,7 +45,7 @@ class Tally:
         self._counts: dict[Key, Counts] = {}
         self._waiting: dict[JobId, tuple[tuple[Key, ...], int, bool]] = {}
         self._running: dict[JobId, Held] = {}
-        self._proposed: list[tuple[tuple[Key, ...], dict[str, int]]] = []
+        self._proposed: list[tuple[tuple[Key, ...], dict[str, int], int]] = []
         self._ahead: dict[Key, dict[str, float]] = {}  # minutes of what is proposed
         self._minutes: tuple[float, int, dict[Key, dict[str, float]]] = (-1.0, -1, {})
         self._changes = 0
@@ -109,16 +109,20 @@ class Tally:
 
     def propose(self, keys: tuple[Key, ...], amounts: dict[str, int], minutes: int) -> None:
         """Count a start that a pass proposes, of a job that may run so many minutes, until `withdraw`."""
-        for key in keys:
-            ahead = self._ahead.setdefault(key, {})
-            for name, amount in amounts.items():
-                ahead[name] = ahead.get(name, 0.0) + amount * minutes
-        self._proposed.append((keys, amounts))
+        self._look_ahead(keys, amounts, minutes)
+        self._proposed.append((keys, amounts, minutes))
         self._add(keys, amounts, 1)
+
+    def retract(self, count: int) -> None:
+        """The last so many starts are not proposed after all."""
+        for _ in range(count):
+            keys, amounts, minutes = self._proposed.pop()
+            self._look_ahead(keys, amounts, -minutes)
+            self._add(keys, amounts, -1)
 
     def withdraw(self) -> None:
         """The pass is over: what it proposed counts when it is carried out."""
-        for keys, amounts in self._proposed:
+        for keys, amounts, _ in self._proposed:
             self._add(keys, amounts, -1)
         self._proposed.clear()
         self._ahead.clear()
@@ -126,6 +130,12 @@ class Tally:
     def counted(self) -> Iterable[Key]:
         """Everything that is counted under."""
         return self._counts.keys()
+
+    def _look_ahead(self, keys: tuple[Key, ...], amounts: dict[str, int], minutes: int) -> None:
+        for key in keys:
+            ahead = self._ahead.setdefault(key, {})
+            for name, amount in amounts.items():
+                ahead[name] = ahead.get(name, 0.0) + amount * minutes
 
     def _at(self, key: Key) -> Counts:
         found = self._counts.get(key)

@@ -305,7 +305,7 @@ def job_record(fields: Mapping[str, str]) -> JobRecord:
         return _given(fields.get(name, "").strip())
 
     raw, base, tasks = of("JobId"), of("ArrayJobId"), of("ArrayTaskId")
-    shown = raw if not base else f"{base}_{tasks}" if tasks.isdigit() else f"{base}_[{tasks}]"
+    shown = f"{of('HetJobId')}+{of('HetJobOffset')}" if of("HetJobId") else raw if not base else f"{base}_{tasks}" if tasks.isdigit() else f"{base}_[{tasks}]"
     task = int(tasks) if tasks.isdigit() else None
     names = Fields(_number(raw), fields.get("JobName", ""), of("UserId").partition("(")[0], int(base or raw), task, node_name=of("BatchHost") or "%N")
     out, err = (_expanded(of(name), names, waits=bool(base) and task is None) for name in ("StdOut", "StdErr"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from slurm.core import admission, rights
+from slurm.core import admission, components, rights
 from slurm.core.events import AllocationRelinquished, Cancelled
 from slurm.model.errors import InvalidRequest, NotFound, NotNow, StoreError
 from slurm.model.ids import JobId
@@ -16,7 +16,8 @@ from slurm.model.job import Job
 from slurm.model.request import PayloadRef
 from slurm.model.states import JobState
 from slurm.notation import hostlist
-from slurm.sched.feasible import check_request
+from slurm.sched.feasible import check_submitted
+from slurm.slurmctld import environment
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.environment import allocation_variables, repeated
 from slurm.slurmctld.session import Session
@@ -25,7 +26,16 @@ from slurm.wire import messages as m
 
 
 def granted(ctl: Controller, job: Job, *, waited: bool) -> m.Granted:
-    """What the holder of a started allocation needs to know."""
+    """What the holder of a started allocation needs to know; of a heterogeneous job of each component too."""
+    found = _granted(ctl, job, waited=waited)
+    if job.het:
+        members = components.members(ctl.cluster.jobs, job)
+        found.components = [_granted(ctl, one, waited=waited) for one in members if one.allocation is not None]
+        found.environment = environment.allocations_variables(members, ctl.cluster.settings, ctl.conf_path)
+    return found
+
+
+def _granted(ctl: Controller, job: Job, *, waited: bool) -> m.Granted:
     allocation = job.allocation
     assert allocation is not None
     return m.Granted(
@@ -53,12 +63,17 @@ async def _hold_for(ctl: Controller, session: Session, job_id: JobId, *, told: b
             if job.state.finished:
                 ctl.holders.release(job_id)
                 return ended(job)
-            if job.state is JobState.RUNNING and "configuring" not in job.flags and not announced:
+            if not announced and _is_ready(ctl, job):
                 session.send(granted(ctl, job, waited=told))
                 announced = True
             if not await waiting.changed():
                 ctl.holders.detach(job_id, session)
                 return m.Done()
+
+
+def _is_ready(ctl: Controller, job: Job) -> bool:
+    """Whether it, and every other component that has not ended, may be used."""
+    return all(one.state is JobState.RUNNING and "configuring" not in one.flags for one in (job, *components.beside(ctl.cluster.jobs, job)))
 
 
 async def on_allocate(ctl: Controller, session: Session, message: m.AllocateJob) -> m.Message:
@@ -68,15 +83,16 @@ async def on_allocate(ctl: Controller, session: Session, message: m.AllocateJob)
         await ctl.engine.settled()
         return await _hold_again(ctl, session, made)
     if ctl.submit_plugins:
-        message.request = await ctl.submit_plugins.submitted(message.request, "", session.caller, ctl.cluster.settings)
+        message.request, *message.components = [
+            await ctl.submit_plugins.submitted(one, "", session.caller, ctl.cluster.settings) for one in (message.request, *message.components)]
         made = ctl.cluster.keys.find(session.caller.uid, message.key)
         if made is not None:
             await ctl.engine.settled()
             return await _hold_again(ctl, session, made)
-    admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, ctl.now())
+    admitted = admission.admit(ctl.cluster, message.request, PayloadRef(), session.caller, ctl.now(), message.components)
     admitted.event.job.key = message.key
     job_id = admitted.event.job.id
-    notes = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job), *ctl.mail_warnings(message.request.mail_type)]
+    notes = [*admitted.warnings, *check_submitted(ctl.planner.terrain(), admitted.event), *ctl.mail_warnings(message.request.mail_type)]
     durable = ctl.engine.record(admitted.event)
     try:
         await ctl.engine.promised(durable, "nothing was allocated; ask again when there is space")
@@ -121,8 +137,8 @@ async def on_attach(ctl: Controller, session: Session, message: m.AttachAllocati
     """A client that lost us takes its allocation up again."""
     job = ctl.find_job(str(message.job_id))
     ctl.require_owner(session, job)
-    if job.request.kind != "alloc":
-        raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[f"job {job.id} is a batch job; nobody holds it"])
+    if job.request.kind != "alloc" or job.het_job not in (0, job.id):
+        raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[f"job {job.id} is {'a component' if job.het else 'a batch job'}; nobody holds it"])
     return await _hold_for(ctl, session, job.id, told=True)
 
 

@@ -16,7 +16,7 @@ from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.request import PayloadRef
 from slurm.notation import hostlist
-from slurm.sched.feasible import check_request
+from slurm.sched.feasible import check_request, check_submitted
 from slurm.sched.plan import plan_one
 from slurm.slurmctld import portions
 from slurm.slurmctld.controller import Controller
@@ -39,13 +39,14 @@ async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob, pay
         return await _made_before(ctl, made)
     if ctl.submit_plugins:
         script = payload.blobs[0].decode(errors="replace") if payload.blobs else ""
-        message.request = await ctl.submit_plugins.submitted(message.request, script, session.caller, ctl.cluster.settings)
+        message.request, *message.components = [
+            await ctl.submit_plugins.submitted(one, script, session.caller, ctl.cluster.settings) for one in (message.request, *message.components)]
         # Somebody may have handed the same in meanwhile.
         made = ctl.cluster.keys.find(session.caller.uid, message.key)
         if made is not None:
             return await _made_before(ctl, made)
-    admitted = admission.admit(ctl.cluster, message.request, payload.ref, session.caller, ctl.now())
-    warnings = [*admitted.warnings, *check_request(ctl.planner.terrain(), admitted.event.job), *ctl.mail_warnings(message.request.mail_type)]
+    admitted = admission.admit(ctl.cluster, message.request, payload.ref, session.caller, ctl.now(), message.components)
+    warnings = [*admitted.warnings, *check_submitted(ctl.planner.terrain(), admitted.event), *ctl.mail_warnings(message.request.mail_type)]
     admitted.event.job.key = message.key
     durable = ctl.engine.record(admitted.event, payloads=payload.blobs)
     try:

@@ -88,7 +88,7 @@ async def on_describe(ctl: Controller, session: Session, message: m.Describe) ->
 async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -> m.Message | bytes:
     """Why a job waits, from the same verdicts as squeue's reasons."""
     started = ctl.cluster.tasks_of(int(message.job_id)) if message.job_id.isdecimal() else []
-    job, planner, now = most_telling(started) if started else ctl.find_job(message.job_id), ctl.planner, ctl.now()
+    job, planner, now = most_telling(started) if started and not started[0].het else ctl.find_job(message.job_id), ctl.planner, ctl.now()
     view, caller, cluster = ctl.view(session.caller), session.caller, ctl.cluster
     if not rights.may_see(cluster, caller, job):
         raise NotFound("ESLURM_INVALID_JOB_ID")
