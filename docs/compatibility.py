@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 
 from slurm.config import schema
-from slurm.options import later, tables, usage
 from slurm.options import option as options
+from slurm.options import tables, usage
 from slurm.render import fields, fields_accounting
 
 HERE = Path(__file__).resolve().parent
@@ -22,7 +22,7 @@ INTRODUCTION = """\
 
 What of Slurm works here, row by row. Written by `make docs` from `src/slurm/options`, `src/slurm/config` and `src/slurm/render`; the first
 part is `docs/differences.md`. *Works* is what Slurm does; *accepted* changes nothing, and the note says why; *only hints*: taken with one
-warning, which is the note, since no result is wrong without it; *not yet* is refused (a command, an option) or warned of (a configuration key) with
+warning, which is the note, since no result is wrong without it; *not yet* is refused (an option) or warned of (a configuration key) with
 the sentence in the note; *obsolete* is a key that Slurm had once: one warning, and nothing else. What stands in no row is refused as unknown.
 
 """
@@ -47,8 +47,7 @@ def page() -> str:
 def _commands() -> Iterator[str]:
     yield "## Commands\n"
     works = ((f"`{name}`", STANDING[options.EFFECTIVE], usage.PURPOSE[name], "") for name in tables.COMMANDS)
-    refused = ((f"`{name}`", STANDING[options.REFUSED], one.help, one.note) for name, one in later.COMMANDS.items())
-    yield from _table(("command", "standing", "what it does", "note"), chain(works, refused))
+    yield from _table(("command", "standing", "what it does", "note"), works)
 
 
 def _options() -> Iterator[str]:

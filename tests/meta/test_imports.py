@@ -11,7 +11,6 @@ import pytest
 
 from slurm.commands.frozen import build
 from slurm.net import other_slurm
-from slurm.options import later
 from tests.meta.source import ROOT, SRC, modules
 
 # Each of these costs a command between 2 and 100 ms of the 45 it has.
@@ -73,7 +72,7 @@ def _commands() -> list[str]:
 
 
 def _module(command: str) -> str:
-    return f"slurm.commands.{'later' if command in later.COMMANDS else command}"
+    return f"slurm.commands.{command}"
 
 
 def _exists(name: str) -> bool:

@@ -15,9 +15,7 @@ from typing import NamedTuple
 
 import psutil
 
-from slurm.options import later
-
-COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sbcast", "sgather", "scrontab", "sattach", "slurm", *later.COMMANDS)
+COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sbcast", "sgather", "scrontab", "sattach", "strigger", "slurm")
 WAIT_SECONDS = 30.0
 SOURCE = str(Path(__file__).resolve().parents[2] / "src")
 
@@ -44,8 +42,7 @@ def commands_folder(tmp: Path) -> Path:
     folder.mkdir(exist_ok=True)
     for name in COMMANDS:
         script = folder / name
-        module = "later" if name in later.COMMANDS else name
-        script.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {SOURCE!r})\nfrom slurm.commands.{module} import main\nsys.exit(main())\n")
+        script.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {SOURCE!r})\nfrom slurm.commands.{name} import main\nsys.exit(main())\n")
         script.chmod(0o755)
     return folder
 

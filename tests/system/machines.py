@@ -297,7 +297,7 @@ class Machines:
         commands = made.run_folder / "bin"
         commands.mkdir()
         for command in COMMANDS:
-            (commands / command).write_text(f"#!{_python()} -P\nimport sys\nfrom slurm.commands.{_module(command)} import main\nsys.exit(main())\n")
+            (commands / command).write_text(f"#!{_python()} -P\nimport sys\nfrom slurm.commands.{command} import main\nsys.exit(main())\n")
             (commands / command).chmod(0o755)
 
     def give_key(self, name: str, key: bytes, file: str = "slurm.key") -> None:
@@ -396,12 +396,6 @@ def _environment() -> dict[str, str]:
     # A Python that is a shared library looks for it where it was installed, where an ordinary user may not be allowed to look.
     return {**kept, "LD_LIBRARY_PATH": "/run/python0/lib", "SLURM_CONF": "/run/slurm/slurm.conf", "HOME": "/",
             "PYTHONPATH": os.pathsep.join(dict.fromkeys([sources, *paths])), "PATH": f"/run/bin{os.pathsep}{os.defpath}{os.pathsep}/usr/sbin{os.pathsep}/sbin"}
-
-
-def _module(command: str) -> str:
-    from slurm.options import later
-
-    return "later" if command in later.COMMANDS else command
 
 
 def _remove_cgroups(node: Machine) -> None:

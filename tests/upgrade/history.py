@@ -21,6 +21,7 @@ from slurm.model.request import JobRequest, StepRequest
 from slurm.model.reservation import Reservation
 from slurm.model.states import JobState
 from slurm.model.topology import Topology, Unit
+from slurm.model.trigger import Pull, Trigger
 from slurm.testing import builders as b
 from slurm.wire.messages import JobFilter
 
@@ -123,6 +124,7 @@ def go_on(c: Cluster) -> None:
     since_version_11(c)
     since_version_12(c)
     since_version_14(c)
+    triggers_of(c)
 
 
 def since_version_2(c: Cluster) -> None:
@@ -263,6 +265,18 @@ def since_version_14(c: Cluster) -> None:
     b.submit_het(c, {"name": "waits"}, {"name": "waits", "hold": True}, at=at)
 
 
+def triggers_of(c: Cluster) -> None:
+    """Triggers: one that waits, one that is permanent and was pulled, one that is done, one that was cleared."""
+    at = b.T0 + 960
+    for number, what in enumerate(("down", "idle", "reconfig", "up"), start=1):
+        c.apply(e.TriggerSet(at=at, trigger=Trigger(
+            id=number, uid=b.ROOT.uid, gid=b.ROOT.gid, user="root", kind="node", what=what, program="/bin/true", nodes="cn0[1-2]", offset=number, permanent=what == "idle")))
+    for number in (2, 3):
+        c.apply(e.TriggerPulled(at=at, trigger=number, pull=Pull("cn01", at + number)))
+    c.apply(e.TriggerDone(at=at, trigger=3))
+    c.apply(e.TriggersCleared(at=at, triggers=[4]))
+
+
 def _changes(fields: dict[str, object]) -> dict[str, object]:
     from slurm.core import configuration
 
@@ -289,6 +303,7 @@ def described(c: Cluster) -> str:
     lines += [f"components of {job.id}: {job.het}" for job in c.jobs.values() if getattr(job, "het", ()) and job.het[0] == job.id]
     lines += [f"usage {job.id}.{step.id} user={step.usage.user_seconds} {[(name, one.total, one.tasks, one.most.node) for name, one in step.usage.taken.items()]}" for job in c.jobs.values() for step in job.steps.values() if step.usage is not None]
     lines += [f"crontab of {one.user}: {one.text!r} jobs={one.jobs}" for one in getattr(c, "crontabs", {}).values()]
+    lines += [f"trigger {one.id} {one.what} {one.pulled}" for one in getattr(c, "triggers", {}).values()]
     lines += [f"again {job.id}: {job.cron}" for job in c.jobs.values() if getattr(job, "cron", None) is not None]
     lines += [f"policy {name}" for name in sorted(c.policy.book.names())]
     lines.append(f"queue {list(c.pending)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from slurm.core import configuration, crontabs, lifecycle, machines, policing, purging, recording, starting, together, waiting
+from slurm.core import configuration, crontabs, lifecycle, machines, policing, purging, recording, starting, together, triggers, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.reserving import holding
@@ -24,6 +24,10 @@ _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.NodeUpdated: machines.on_updated,
     e.Purged: purging.on_purged,
     e.CrontabReplaced: crontabs.on_replaced,
+    e.TriggerSet: triggers.on_set,
+    e.TriggersCleared: triggers.on_cleared,
+    e.TriggerPulled: triggers.on_pulled,
+    e.TriggerDone: triggers.on_done,
     e.NumberingContinued: waiting.on_numbering_continued,
     e.RecordsMissed: recording.on_missed,
     e.PolicyChanged: policing.on_changed,

@@ -16,6 +16,7 @@ from slurm.model.partition import Partition
 from slurm.model.policy import PolicyRecord, UsageReset
 from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
+from slurm.model.trigger import Pull, Trigger
 
 
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True, tag=True):
@@ -192,6 +193,31 @@ class CrontabReplaced(Event):
     by: Uid
     text: str = ""
     jobs: list[JobId] = []
+
+
+class TriggerSet(Event):
+    """strigger --set."""
+
+    trigger: Trigger
+
+
+class TriggersCleared(Event):
+    """Nobody waits for what these triggers wait for."""
+
+    triggers: list[int]
+
+
+class TriggerPulled(Event):
+    """What a trigger waits for has happened."""
+
+    trigger: int
+    pull: Pull
+
+
+class TriggerDone(Event):
+    """The program of a trigger has run for its earliest pull."""
+
+    trigger: int
 
 
 class Held(Event):
@@ -417,6 +443,7 @@ AnyEvent = (
     | NumberingContinued | RecordsMissed | PolicyChanged | Accrued | UsagePeriodEnded
     | ReservationCreated | ReservationUpdated | ReservationBegun | ReservationEnded
     | Prepared | PreparationFailed | EpilogEnded | CronPlanned | CrontabReplaced
+    | TriggerSet | TriggersCleared | TriggerPulled | TriggerDone
 )
 
 

@@ -23,6 +23,7 @@ from slurm.model.partition import Partition
 from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
 from slurm.model.states import JobState
+from slurm.model.trigger import Trigger
 
 
 class ClusterState:
@@ -39,6 +40,8 @@ class ClusterState:
         self.reservations: dict[str, Reservation] = {}  # in the order of their making
         self.next_reservation = 1
         self.crontabs: dict[Uid, Crontab] = {}
+        self.triggers: dict[int, Trigger] = {}
+        self.next_trigger = 1
         self.jobs: dict[JobId, Job] = {}
         self.next_job_id = JobId(self.settings.first_job_id)
         self.pending: dict[JobId, Job] = {}

@@ -9,7 +9,7 @@ from slurm.model.ids import JobId, NodeName, Uid
 class Unsaved:
     """Names of changed, new and gone records, kind by kind. The cluster's own record (settings, counters) is in every snapshot."""
 
-    __slots__ = ("arrays", "charges", "crontabs", "jobs", "keys", "nodes", "partitions", "policy", "reservations", "usage")
+    __slots__ = ("arrays", "charges", "crontabs", "jobs", "keys", "nodes", "partitions", "policy", "reservations", "triggers", "usage")
 
     def __init__(self) -> None:
         self.jobs: set[JobId] = set()
@@ -18,6 +18,7 @@ class Unsaved:
         self.partitions: set[str] = set()
         self.reservations: set[str] = set()
         self.crontabs: set[Uid] = set()
+        self.triggers: set[int] = set()
         self.keys: set[Key] = set()  # of jobs that left memory
         self.policy: set[str] = set()  # as Book.name_of has them
         self.usage: set[int | str] = set()

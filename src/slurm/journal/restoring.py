@@ -56,6 +56,8 @@ def _assembled(found: dict[str, list[Any]]) -> Cluster:
     cluster.reservations = {one.name: one for one in sorted(found["reservation"], key=lambda one: one.id)}
     cluster.crontabs = {crontab.uid: crontab for crontab in found["crontab"]}
     cluster.next_reservation = own.next_reservation
+    cluster.triggers = {one.id: one for one in sorted(found["trigger"], key=lambda one: one.id)}
+    cluster.next_trigger = own.next_trigger
     cluster.jobs = {job.id: job for job in jobs}
     for record in found["array"]:
         ledger = cluster.arrays[record.id] = Ledger(record.shape)

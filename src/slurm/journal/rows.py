@@ -26,6 +26,7 @@ from slurm.model.partition import Partition
 from slurm.model.policy import PolicyRecord
 from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
+from slurm.model.trigger import Trigger
 
 Run = tuple[int, int, int]
 
@@ -43,6 +44,7 @@ class StateRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     lasting: list[str] = []
     usage_since: float = 0.0
     next_reservation: int = 1
+    next_trigger: int = 1
     staged: list[PolicyRecord] = []  # the parts so far of a whole new policy
 
 
@@ -135,6 +137,7 @@ _KINDS: dict[str, _Kind] = {
     "partition": _Kind(lambda s: s.unsaved.partitions, lambda s: s.partitions, lambda s, key: s.partitions.get(key), Partition),
     "reservation": _Kind(lambda s: s.unsaved.reservations, lambda s: s.reservations, lambda s, key: s.reservations.get(key), Reservation),
     "crontab": _Kind(lambda s: s.unsaved.crontabs, lambda s: s.crontabs, lambda s, key: s.crontabs.get(key), Crontab),
+    "trigger": _Kind(lambda s: s.unsaved.triggers, lambda s: s.triggers, lambda s, key: s.triggers.get(key), Trigger),
     "job": _Kind(lambda s: s.unsaved.jobs, lambda s: s.jobs, lambda s, key: s.jobs.get(key), Job),
     "array": _Kind(lambda s: s.unsaved.arrays, lambda s: s.arrays, _array, ArrayRecord),
     "key": _Kind(lambda s: s.unsaved.keys, lambda s: s.keys.past, _past_key, PastKey, lambda key: f"{key[0]} {key[1]}", _key_back),
@@ -170,7 +173,7 @@ def own(state: ClusterState) -> Row:
         settings=state.settings, next_job_id=state.next_job_id, last_place=state.last_place, recorded=recording.sequence,
         out_of_service=[recording.out_of_service[name] for name in sorted(recording.out_of_service)], recorded_cluster=recording.cluster,
         half_life=usage.half_life, lasting=sorted(map(str, usage.lasting)), staged=state.policy.staged,
-        usage_since=state.policy.usage_since, next_reservation=state.next_reservation)))
+        usage_since=state.policy.usage_since, next_reservation=state.next_reservation, next_trigger=state.next_trigger)))
 
 
 def unsave(state: ClusterState, names: Iterable[Name]) -> None:

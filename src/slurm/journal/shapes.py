@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 14
+VERSION = 15
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
   recorded_cluster:ClusterRecord|none=null half_life:float=0.0 lasting:[str]=[] usage_since:float=0.0 next_reservation:int=1
+  next_trigger:int=1
   staged:[Account|Association|Qos|Resource|User|Wckey]=[]
 Node name:str address:str="" hostname:str="" port:int=6818 boards:int=1 sockets:int=1 cores_per_socket:int=1 threads_per_core:int=1
   cpus:int=1 memory:int=1 tmp_disk:int=0 weight:int=1 features:[str]=[] gres:[GresPool]=[] position:int=0 spec_cores:int=0
@@ -69,6 +70,13 @@ DeadlinePassed type:tag="DeadlinePassed" job:int at:float
 Cancelled type:tag="Cancelled" job:int by:int tasks:[(int,int,int)]|none=null at:float
 CronPlanned type:tag="CronPlanned" job:int moment:float at:float
 CrontabReplaced type:tag="CrontabReplaced" uid:int user:str by:int text:str="" jobs:[int]=[] at:float
+TriggerSet type:tag="TriggerSet" trigger:Trigger at:float
+TriggersCleared type:tag="TriggersCleared" triggers:[int] at:float
+TriggerPulled type:tag="TriggerPulled" trigger:int pull:Pull at:float
+TriggerDone type:tag="TriggerDone" trigger:int at:float
+Trigger id:int uid:int gid:int user:str kind:str what:str program:str job:int=0
+  nodes:str="*" offset:int=0 permanent:bool=false pulled:[Pull]=[]
+Pull argument:str moment:float
 Held type:tag="Held" job:int admin:bool=false task:int|none=null at:float
 Released type:tag="Released" job:int task:int|none=null at:float
 Requeued type:tag="Requeued" job:int by:int hold:bool=false why:str="" at:float

@@ -94,6 +94,7 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "Job": [added("het", [])], "Submitted": [added("components", [])], "Started": [added("components", [])],
         "Settings": [added("hetjob_priority", ""), added("whole_hetjob", False)],
     },
+    14: {"StateRecord": [added("next_trigger", 1)]},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

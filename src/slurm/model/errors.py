@@ -96,6 +96,7 @@ MESSAGES: dict[str, tuple[int, str]] = {
     "ESLURM_INVALID_OPTION": (2111, "Invalid option value"),
     "ESLURM_SCRIPT_TOO_BIG": (2112, "Job script exceeds the size limit"),
     "ESLURM_CAN_NOT_START_IMMEDIATELY": (2113, "Unable to allocate resources"),
+    "ESLURM_TRIGGER_MISSING": (2040, "Requested event trigger does not exist"),
     "ESLURM_CANNOT_CANCEL_CRON_JOB": (2182, "Cannot cancel scrontab jobs without --cron flag."),
     "SLURM_PROTOCOL_VERSION_ERROR": (1005, "Incompatible versions of client and server code"),
     "SLURM_COMMUNICATIONS_ERROR": (1000, "Unable to contact slurm controller (connect failure)"),

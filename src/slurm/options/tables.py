@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.options.option import JOB_COMMANDS, Option
 
-COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio", "sbcast", "sgather", "scrontab", "sattach")
+COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio", "sbcast", "sgather", "scrontab", "sattach", "strigger")
 """Every command whose options stand in a table."""
 
 
@@ -73,6 +73,10 @@ def _beside(command: str) -> tuple[Option, ...]:
         from slurm.options.table_scrontab import OPTIONS as SCRONTAB
 
         return SCRONTAB
+    if command == "strigger":
+        from slurm.options.table_strigger import OPTIONS as STRIGGER
+
+        return STRIGGER
     if command == "sattach":
         from slurm.options.table_sattach import OPTIONS as SATTACH
 

@@ -13,7 +13,7 @@ _OPERANDS = {
     "scancel": "[job[_tasks][.step]...]", "scontrol": "[command [argument...]]",
     "sacct": "", "sdiag": "", "sstat": "[job[.step]...]", "seff": "job", "sreport": "[cluster|job|user report [condition...]]",
     "sacctmgr": "[command [argument...]]", "sshare": "", "sprio": "",
-    "scrontab": "[file|-]", "sattach": "job.step",
+    "scrontab": "[file|-]", "sattach": "job.step", "strigger": "",
     "sbcast": "source destination", "sgather": "source destination",
 }
 PURPOSE = {
@@ -31,6 +31,7 @@ PURPOSE = {
     "sshare": "Shows shares of accounts and users, and what they used of them.",
     "sprio": "Shows what the priorities of waiting jobs are made of.",
     "sbcast": "Copies a file to every node of a job.",
+    "strigger": "Runs programs when something happens to a job, to nodes or to a daemon.",
     "sattach": "Shows what the tasks of a running step say, and gives them what is typed.",
     "scrontab": "Shows, edits and replaces the crontab whose entries run as batch jobs again and again.",
     "sgather": "Copies a file from every node of a job.",

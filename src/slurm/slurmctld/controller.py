@@ -50,6 +50,7 @@ from slurm.slurmctld.scripts import Scripts
 from slurm.slurmctld.session import Session, forget_names
 from slurm.slurmctld.statistics import Counters
 from slurm.slurmctld.submit_plugins import SubmitPlugins
+from slurm.slurmctld.triggers import Triggers
 from slurm.slurmctld.watchers import Watchers
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal
@@ -101,6 +102,8 @@ class Controller:
         self.scripts = Scripts(self.engine, now, lambda job, kind: script_variables.of_controller(
             job, self.shape_of(job), cluster.settings, kind, self.conf_path))
         self.scripts.programs = setup.scripts_of(config)
+        self.triggers = Triggers(self.engine, now, lambda: self.accounting.link.up if self.accounting is not None else None)
+        self.triggers.conf_path = self.conf_path
         self.health = HealthRounds(cluster, lambda name: self.links.send(name, n.CheckHealth()), time.monotonic)
         self.health.use(config)
         self.holders = Holders(self._give_up)
@@ -139,6 +142,7 @@ class Controller:
                 continue  # its leader is held for all of them
             if job.request.kind == "alloc" and not job.request.no_shell and not job.state.finished and job.array_part is None:
                 self.holders.expect(job.id)
+        self.triggers.started()
         self.planner.trigger()
         self._tick()
 
@@ -154,6 +158,7 @@ class Controller:
                 self.proofs.look()
                 soon = self.links.repeat(portions.SECONDS)
                 self.health.look()
+                self.triggers.look()
             if loop.time() > self._names_until:
                 self._names_until = loop.time() + NAMES_SECONDS
                 forget_names()
@@ -185,6 +190,7 @@ class Controller:
         self.holders.close()
         self.proofs.close()
         self.scripts.close()
+        self.triggers.close()
         self.planner.stop()
 
     async def reconfigure(self) -> list[str]:
@@ -284,6 +290,7 @@ class Controller:
     def _noticed(self, event: Event | None) -> None:
         self.counters.noticed(event)
         self.planner.noticed(event)
+        self.triggers.noticed(event)
 
     def _give_up(self, job_id: JobId) -> None:
         job = self.cluster.jobs.get(job_id)

@@ -10,7 +10,7 @@ from typing import Any
 from slurm.model import bounds
 from slurm.model.errors import SlurmError, Unsupported
 from slurm.slurmctld.controller import Controller
-from slurm.slurmctld.handlers import allocations, control, crontabs, jobs, looking, priorities, reservations, steps, tokens, usage
+from slurm.slurmctld.handlers import allocations, control, crontabs, jobs, looking, priorities, reservations, steps, tokens, triggers, usage
 from slurm.slurmctld.past import QUESTION
 from slurm.slurmctld.reading import StoredPayload, read_any
 from slurm.slurmctld.relays import require_own
@@ -18,6 +18,7 @@ from slurm.slurmctld.session import Session
 from slurm.wire import crontab_messages as k
 from slurm.wire import messages as m
 from slurm.wire import reservation_messages as r
+from slurm.wire import trigger_messages as t
 from slurm.wire.step_layout import FindStep
 
 log = logging.getLogger("slurmctld.dispatch")
@@ -44,6 +45,9 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.FinishStep: steps.on_finish,
     k.ReadCrontab: crontabs.on_read,
     k.WriteCrontab: crontabs.on_write,
+    t.SetTrigger: triggers.on_set,
+    t.ListTriggers: triggers.on_list,
+    t.ClearTriggers: triggers.on_clear,
     m.UpdateNode: control.on_update_node,
     m.UpdatePartition: control.on_update_partition,
     r.CreateReservation: reservations.on_create,
@@ -69,7 +73,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
 CHANGING: frozenset[type[m.Message]] = frozenset({
     m.SubmitJob, m.CancelJobs, m.HoldJobs, m.ReleaseJobs, m.RequeueJobs, m.UpdateJob, m.AllocateJob, m.CreateStep, m.UpdateNode,
     m.UpdatePartition, r.CreateReservation, r.UpdateReservation, r.DeleteReservation, m.Reconfigure,
-    k.WriteCrontab,
+    k.WriteCrontab, t.SetTrigger, t.ClearTriggers,
 })
 """Requests that are refused while the disk takes nothing. Those that only tell what has happened (Relinquish, FinishStep) wait for it."""
 

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from slurm.config import programs
@@ -83,11 +83,16 @@ class Scripts:
         return Prepared(at=self._now(), job=effect.job, attempt=effect.attempt, node=CONTROLLER)
 
 
-async def outcome(path: str, environment: Mapping[str, str], seconds: float) -> str:
-    """Run a program with exactly this environment for so many seconds at most (0: no end); "" when it succeeded, else why not."""
+async def outcome(path: str, environment: Mapping[str, str], seconds: float, *, words: Sequence[str] = (), owner: tuple[int, int, str] | None = None) -> str:
+    """Run a program with exactly this environment for so many seconds at most (0: no end); "" when it succeeded, else why not.
+
+    `words`: its arguments; `owner`: uid, gid and name of whom it is run as, for a slurmctld of root's.
+    """
+    who = {} if owner is None else {"user": owner[0], "group": owner[1], "extra_groups": os.getgrouplist(owner[2], owner[1])}
     try:
         process = await asyncio.create_subprocess_exec(
-            path, env=dict(environment), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            path, *words, env=dict(environment), cwd="/", **who,  # type: ignore[arg-type]
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             start_new_session=True)
     except OSError as error:
         return f"it cannot be run: {error.strerror}"

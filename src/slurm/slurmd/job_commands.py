@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 
-from slurm.options import later, tables
+from slurm.options import tables
 from slurm.slurmd.stepd.path import FILE, FOLDER, KEPT
 
 _EVERYWHERE = ("/usr/bin", "/bin", "/usr/local/bin")
@@ -30,7 +30,7 @@ def make(spool: str, programs: tuple[str, ...] = (sys.argv[0], sys.executable)) 
         return ""
     folder = os.path.join(spool, FOLDER)
     os.makedirs(folder, mode=0o755, exist_ok=True)
-    for name in (*tables.COMMANDS, *later.COMMANDS, "slurm"):
+    for name in (*tables.COMMANDS, "slurm"):
         target = os.path.join(beside, name)
         if os.path.exists(target):
             os.symlink(target, os.path.join(folder, f".{name}"))

@@ -40,6 +40,7 @@ from slurm.wire.message import Message as Message
 from slurm.wire.reservation_messages import CreateReservation, DeleteReservation, ReservationMade, UpdateReservation
 from slurm.wire.step_layout import FindStep, StepFound
 from slurm.wire.step_layout import TaskLayout as TaskLayout
+from slurm.wire.trigger_messages import ClearTriggers, ListTriggers, SetTrigger, TriggerMade, TriggersListed
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for bytes that are no message: malformed, not UTF-8, nested without end."""
@@ -589,9 +590,9 @@ Request = (
     | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation | UpdateReservation | DeleteReservation
     | Ping | MakeToken | Reconfigure | Shutdown | Quiesce | BatchScript
     | ListJobs | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics
-    | ListShares | ListPriorities | ReadCrontab | WriteCrontab | FindStep
+    | ListShares | ListPriorities | ReadCrontab | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers
 )
 Reply = (
     Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | UserToken
-    | Changed | Explained | CrontabRead | CrontabWritten | StepFound | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
+    | Changed | Explained | CrontabRead | CrontabWritten | StepFound | TriggerMade | TriggersListed | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
 )

@@ -17,13 +17,13 @@ from slurm.commands.frozen import PACKAGE
 from slurm.commands.frozen.boot import END, MAKER
 from slurm.commands.frozen.rewrite import LIGHT, RECORDS, TWIN, replaced, rewritten
 
-COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio", "sbcast", "sgather", "scrontab", "sattach", "later")
+COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio", "sbcast", "sgather", "scrontab", "sattach", "strigger")
 """Modules of `slurm.commands` that a script in scripts/ starts."""
 _NEARLY_ALWAYS = ("slurm.net.client",)
 _TABLES = {
     **dict.fromkeys(("sbatch", "srun", "salloc"), ("table", "table_launch", "table_pyxis")),
     **{name: (f"table_{name}",) for name in ("squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio")},
-    "sattach": ("table_sattach",),
+    "sattach": ("table_sattach",), "strigger": ("table_strigger",),
     "scrontab": ("table_scrontab", "table", "table_launch", "table_pyxis"),
     **dict.fromkeys(("sbcast", "sgather"), ("table_sbcast", "table", "table_launch", "table_pyxis")),
 }

@@ -18,12 +18,11 @@ from slurm.net.batch_environment import submitted_environment
 from slurm.net.circumstances import completed_request, present_folder
 from slurm.net.client import CALL_SECONDS, Connection
 from slurm.net.discovery import INSTANCE_VARIABLE
-from slurm.options import later
 from slurm.options.resolve import resolve
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words, handing_in
 from slurm.sdk.backends.disk import SharedDisk
 from slurm.sdk.backends.program import ours, plain, said
-from slurm.sdk.errors import BackendCommandError, BackendError, BackendTimeout, SubmissionError
+from slurm.sdk.errors import BackendError, BackendTimeout, SubmissionError
 from slurm.sdk.following.status import UNKNOWN, Status
 
 START_SECONDS = 60.0
@@ -196,9 +195,6 @@ class LocalBackend(SharedDisk):
 
     def ask(self, words: Sequence[str]) -> str:
         """What one of our commands printed."""
-        if words[0] in later.COMMANDS:
-            refusal = later.refusal(words[0])
-            raise BackendCommandError("\n".join((*refusal.preface, *refusal.lines())))
         return said(ours(words), plain(self.environ), words[0])
 
     def explain(self, id: str, *, priority: bool = False) -> Mapping[str, Any]:
