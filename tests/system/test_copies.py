@@ -50,3 +50,16 @@ def test_a_copy_without_a_job_says_what_it_needs(cluster: Cluster) -> None:
     assert alone.status == 1 and "Need a job id to run this command" in alone.err
     assert "Need two file names" in cluster.run("sbcast", "a").err
     assert "Need a job to run this command" in cluster.run("sgather", "a", "b").err
+
+
+def test_a_copy_may_go_to_some_nodes_of_the_job_only(cluster: Cluster) -> None:
+    (cluster.work / "some.txt").write_text("text\n")
+    job = cluster.sbatch("-N2", "--wrap", "sleep 60")
+    cluster.until_state(job, "RUNNING")
+    nodes = cluster.field(job, "NodeList")
+    last = cluster.ok("scontrol", "show", "hostnames", nodes).split()[-1]
+    step = cluster.run("sbcast", "-f", "-w", last, "--jobid", job, "some.txt", str(cluster.work / "copied.txt"))
+    assert step.status == 0, step
+    assert (cluster.work / "copied.txt").read_text() == "text\n"
+    assert cluster.run("sbcast", "-f", "--nodelist=nowhere", "--jobid", job, "some.txt", "x").status == 1
+    cluster.ok("scancel", job)

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from tests.system.harness import Cluster
+from tests.system.harness import Cluster, gate
 
 ABORTED = "srun: Job step aborted: Waiting up to"
 
@@ -293,3 +293,19 @@ def test_a_killed_slurmstepd_is_reported_and_leaves_nothing(fresh: Callable[...,
     assert lines[0].startswith("srun: error: cn01: lost contact with slurmstepd of StepId=")
     assert lines[1] == "srun: error: cn01: task 0: Killed"
     cluster.until(lambda: not cluster.run("squeue", "-h").out, why="the job is still there")
+
+
+def test_signals_may_be_ignored_and_a_process_is_found_by_its_number(cluster: Cluster) -> None:
+    srun = cluster.spawn("srun", "--ignore-signals=USR1,15", "sh", "-c", f"trap 'echo told' USR1; echo $$; {gate('ignored')}; echo over")
+    assert srun.stdout is not None
+    pid = srun.stdout.readline().strip()
+    job = cluster.ok("squeue", "-h", "-t", "R", "-o", "%A").split()[-1]
+    shown = cluster.run("scontrol", "pidinfo", pid, env={"SLURMD_NODENAME": cluster.field(job, "NodeList")})
+    assert shown.status == 0 and shown.out.startswith(f"Slurm JobId={job} ends at "), shown
+    for number in (10, 15):
+        srun.send_signal(number)
+    cluster.open_gate("ignored")
+    out, _ = srun.communicate(timeout=30)
+    assert (srun.returncode, out) == (0, "over\n")
+    assert cluster.run("srun", "--ignore-signals=BOGUS", "true").err.startswith("srun: fatal: Invalid --ignore-signals specification: BOGUS")
+    assert cluster.run("scontrol", "pidinfo").status == 1

@@ -16,6 +16,8 @@ from slurm.options.components import resolve_all, split_all
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
 
+_AS = {"user": "uid", "group": "gid"}
+"""As whom a job is submitted: field of the message, option."""
 _FAILED = "Batch job submission failed: "
 _RECONNECT_SECONDS = 300.0
 """How long --wait looks for a controller that has gone."""
@@ -48,9 +50,18 @@ def _sbatch(shell: Shell) -> int:
 
 
 def _request(shell: Shell, resolved: Resolved, script: BatchScript) -> Message:
+    _require_root(resolved)
     request = completed_request(resolved, shell.argv, shell.environ, script.name)
     request["command"] = script.path
     return cli_filter.pre_submit(shell, request, script.text)
+
+
+def _require_root(resolved: Resolved) -> None:
+    for option in _AS.values():
+        if resolved.text(option) and os.geteuid() != 0:
+            raise OptionError(f"--{option} only permitted by root user", exit_code=1)
+    if any(resolved.text(option) for option in _AS.values()) and resolved.flag("test_only"):
+        raise OptionError("--test-only does not go with --uid and --gid", exit_code=1)
 
 
 def _script(shell: Shell, wrap: str | None, rest: list[str]) -> BatchScript:
@@ -70,6 +81,7 @@ def _submit(shell: Shell, resolved: Resolved, requests: list[Message], script: B
     channel = shell.waiting_channel()
     try:
         message: Message = {"type": "SubmitJob", "request": request, "payload": payload, "key": os.urandom(16).hex(), "components": others}
+        message.update((field, resolved.text(option)) for field, option in _AS.items() if resolved.text(option))
         channel, reply = _handed_in(shell, channel, message)
     except SlurmError as failure:
         return _refused(shell, failure)

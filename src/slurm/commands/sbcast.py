@@ -60,7 +60,17 @@ def copy(shell: Shell, job: str, source: str, destination: str, resolved: Resolv
     moment = str(int(facts.st_mtime)) if resolved is not None and resolved.flag("preserve") else ""
     mode = f"{stat.S_IMODE(facts.st_mode):o}"
     words = ["/bin/sh", "-c", _RECEIVE, "sbcast", destination, wanted, mode, moment, "1" if force else "0", os.path.basename(source)]
-    return step(shell, job, ["--ntasks-per-node=1", f"--input={os.path.abspath(source)}"], words)
+    return step(shell, job, [*_only(resolved), "--ntasks-per-node=1", f"--input={os.path.abspath(source)}"], words)
+
+
+def _only(resolved: Resolved | None) -> list[str]:
+    """Where the step runs when not all nodes of the job are meant."""
+    if resolved is None or not resolved.text("nodelist"):
+        return []
+    from slurm.notation import hostlist
+
+    nodes = hostlist.expand(resolved.text("nodelist"))
+    return [f"--nodes={len(nodes)}", f"--nodelist={','.join(nodes)}"]
 
 
 def step(shell: Shell, job: str, options: list[str], words: list[str]) -> int:

@@ -35,6 +35,8 @@ def _scancel(shell: Shell) -> int:
         raise OptionError("No job identification provided", exit_code=1, hints=[hint])
     request: Message = {"type": "CancelJobs", "filter": wanted, "signal": _signal(resolved)}
     request.update((flag, True) for flag in ("batch", "full", "hurry", "cron") if resolved.flag(flag))
+    if resolved.text("admin_comment"):
+        request["admin_comment"] = resolved.text("admin_comment")
     if resolved.flag("interactive"):
         wanted["ids"] = _confirmed(shell, wanted)
         if not wanted["ids"]:

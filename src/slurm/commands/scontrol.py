@@ -18,8 +18,8 @@ LATER = {
     "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps", "setdebug": "changing log levels",
     "setdebugflags": "debug flags", "cancel_reboot": "rebooting nodes", "reboot": "rebooting nodes", "reboot_nodes": "rebooting nodes",
     "takeover": "several controllers", "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power saving",
-    "abort": "aborting a daemon with a core file", "pidinfo": "asking a slurmd for process ids", "clusters": "several clusters",
-    "cluster": "several clusters", "notify": "messages to running jobs", "crontab": "scrontab", "checkpoint": "checkpoints",
+    "abort": "aborting a daemon with a core file", "clusters": "several clusters",
+    "cluster": "several clusters", "notify": "messages to running jobs", "checkpoint": "checkpoints",
 }
 """Keywords of scontrol that are not carried out yet, and what is missing."""
 
@@ -112,6 +112,7 @@ KEYWORDS: dict[str, Keyword] = {
     "wait_job": scontrol_act.wait_job,
     "completing": scontrol_show.completing,
     "listpids": scontrol_pids.listpids,
+    "pidinfo": scontrol_pids.pidinfo,
     "errnumstr": scontrol_act.errnumstr,
     "version": _version,
     "help": _help,

@@ -33,12 +33,19 @@ def requeue(shell: Shell, resolved: Resolved, words: list[str]) -> int:
 
 
 def requeue_hold(shell: Shell, resolved: Resolved, words: list[str]) -> int:
-    """`requeuehold ID…`."""
-    return _jobs(shell, "requeuehold", words, {"type": "RequeueJobs", "hold": True})
+    """`requeuehold [State=SpecialExit] ID…`."""
+    states = [word.partition("=")[2] for word in words if word.lower().startswith("state=")]
+    for state in states:
+        if state.lower() != "specialexit":
+            shell.raw(f"Invalid state: {state}")
+            shell.hints(["the one state is SpecialExit"])
+            return 1
+    return _jobs(shell, "requeuehold", [word for word in words if not word.lower().startswith("state=")], {
+        "type": "RequeueJobs", "hold": True, **({"special": True} if states else {})})
 
 
 def _jobs(shell: Shell, word: str, words: list[str], request: Message) -> int:
-    ids = [one for text in words for one in text.removeprefix("jobid=").removeprefix("JobId=").split(",") if one and not one.startswith("state=")]
+    ids = [one for text in words for one in text.removeprefix("jobid=").removeprefix("JobId=").split(",") if one]
     if not ids:
         shell.raw(f"too few arguments for keyword:{word}")
         shell.hints([f"write scontrol {word} JOBID"])

@@ -1,4 +1,4 @@
-"""scontrol listpids: the processes of the caller's steps on this machine, or on a node that is named."""
+"""scontrol listpids and pidinfo: the processes of the caller's steps on this machine, or on a node that is named."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 from slurm.commands.shell import Shell
 from slurm.model.errors import SlurmError
+from slurm.notation import duration
 from slurm.options.resolve import Resolved
 
 _LAYOUT = "{:<8} {:<8} {:<8} {:<7} {:<8}"
@@ -41,3 +42,32 @@ def listpids(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     for step in late:
         shell.error(f"{step.silent} did not answer in time about step {step.step}")
     return 1 if late else 0
+
+
+def pidinfo(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`pidinfo PID`: the job of a process of this machine, and when its time is over."""
+    from slurm.client.usage import running
+
+    if len(words) != 1 or not (words[0].isascii() and words[0].isdigit()):
+        shell.raw(f"too {'few' if not words else 'many'} arguments for keyword:pidinfo" if len(words) != 1 else f"Invalid process id: {words[0]}")
+        shell.hints(["write scontrol pidinfo PID"])
+        return 1
+    node = shell.environ.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
+    channel = shell.channel()
+    try:
+        found = running(channel, [], nodes=[node], pids=True)
+        job = next((step.step.partition(".")[0] for step in found.steps for one in step.pids if one.pid == int(words[0])), "")
+        if not job:
+            shell.error(f"Invalid job id specified: no job of yours on {node} has a process {words[0]}")
+            return 1
+        rows = channel.call({"type": "ListJobs", "fields": ["EndTime", "TimeLeft"], "filter": {"ids": [job]}}).get("rows")
+    except SlurmError as error:
+        shell.error(error.message)
+        shell.hints(error.hints)
+        return 1
+    finally:
+        channel.close()
+    end, left = rows[0] if isinstance(rows, list) and rows else ("Unknown", "0")
+    shell.out(f"Slurm JobId={job} ends at {end}")
+    shell.out(f"slurm_get_rem_time is {left if left == 'UNLIMITED' else duration.parse(left)}")
+    return 0

@@ -57,6 +57,19 @@ def _srun(shell: Shell) -> int:
         return call.in_job(_job_id(resolved)) if "jobid" in resolved.settings else call.with_own_job()
 
 
+def _signals(text: str) -> frozenset[int]:
+    """The signals of --ignore-signals."""
+    if not text:
+        return frozenset()
+    from slurm.model.errors import NotationError
+    from slurm.notation import signal as notation
+
+    try:
+        return frozenset(notation.parse(word) for word in text.split(","))
+    except NotationError as error:
+        raise OptionError(f"Invalid --ignore-signals specification: {text}", exit_code=1, fatal=True, hints=[error.message]) from error
+
+
 def _job_id(resolved: Resolved) -> int:
     text = resolved.text("jobid")
     if not text.isdigit():
@@ -78,6 +91,7 @@ class Call:
         self._controller = Controller(shell.environ)
         self._step: Step | None = None
         self._stopped_by = 0
+        self._ignored = _signals(resolved.text("ignore_signals"))
 
     def watch(self, signals: Signals) -> None:
         """Hear signals in the loop."""
@@ -85,7 +99,8 @@ class Call:
 
     def _on_signals(self, numbers: list[int]) -> None:
         for number in numbers:
-            self._on_signal(number)
+            if number not in self._ignored:
+                self._on_signal(number)
 
     def _on_signal(self, number: int) -> None:
         if self._step is not None:

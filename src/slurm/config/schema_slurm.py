@@ -52,7 +52,7 @@ DefMemPerCPU | mb | 0 | yes |
 DefRuntimePlugin | text | runtime/oci | later | containers are not run
 DependencyParameters | list | | yes |
 DisableRootJobs | yesno | no | yes |
-EioTimeout | int | 60 | later | step output is waited for as long as it comes
+EioTimeout | int | 60 | ok | what a task leaves is ended with it, so that nothing keeps its streams open
 EnforcePartLimits | choice:NO,ANY,ALL,YES | NO | yes |
 EpilogMsgTime | usec | 2000 | ok | nodes report on one open connection each, so nothing need be spread over time
 FairShareDampeningFactor | int | 1 | yes |
@@ -69,7 +69,7 @@ HealthCheckNodeState | list | ANY | yes |
 HealthCheckProgram | text | | yes |
 HealthCheckTimeout | sec | 0 | yes |
 HttpParserType | plugin | | later | the daemons do not answer HTTP
-InactiveLimit | sec | 0 | later | allocations whose command went away are kept until their time limit
+InactiveLimit | sec | 0 | yes |
 InteractiveStepOptions | text | --interactive --preserve-env --pty $SHELL | yes |
 JobAcctGatherFrequency | text | 30 | yes |
 JobAcctGatherType | choice:jobacct_gather/none,jobacct_gather/linux,jobacct_gather/cgroup | | yes |

@@ -235,8 +235,11 @@ class Released(Event):
     task: int | None = None
 
 
+SPECIAL_EXIT = "special_exit"
+
+
 class Requeued(Event):
-    """A job goes back to the queue once its processes are gone; `hold`: held there; `why` for reason and log."""
+    """A job goes back to the queue once its processes are gone; `hold`: held there; `why` for reason and log, SPECIAL_EXIT: held so that all see it."""
 
     job: JobId
     by: Uid

@@ -112,11 +112,19 @@ def on_cancelled(state: ClusterState, job: Job, event: e.Cancelled) -> list[Effe
     return effects + ending.write_off(state, job, event.at)
 
 
+def note_requeue(job: Job, event: e.Requeued) -> None:
+    """Why a job is to run again: a sentence, or that its exit was special."""
+    if event.why != e.SPECIAL_EXIT:
+        job.reason_text = event.why
+    elif e.SPECIAL_EXIT not in job.flags:
+        job.flags = [*job.flags, e.SPECIAL_EXIT]
+
+
 def on_requeued(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect]:
     """Somebody wants it to run from the beginning: its attempt is not to go on."""
     lost = parking.unpark(job)
     job.hold_after = event.hold or job.hold_after
-    job.reason_text = event.why
+    note_requeue(job, event)
     return _end_rest(state, job, lost, event.at)
 
 

@@ -12,7 +12,7 @@ from slurm.model.errors import InvalidRequest, NotNow
 from slurm.model.job import Job
 
 
-def requeue(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: float, *, hold: bool = False) -> list[e.Event]:
+def requeue(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: float, *, hold: bool = False, special: bool = False) -> list[e.Event]:
     """Have running or ended jobs run again from the beginning; of an array those tasks that started."""
     found = selection.by_ids(state, ids)
     events: list[e.Event] = []
@@ -28,7 +28,7 @@ def requeue(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: floa
             refusal = refusal or NotNow("ESLURM_JOB_PENDING", hints=[f"job {chosen.shown} has not started"])
             continue
         _check(state, job, chosen.shown)
-        events.append(e.Requeued(at=now, job=job.id, by=caller.uid, hold=hold))
+        events.append(e.Requeued(at=now, job=job.id, by=caller.uid, hold=hold, why=e.SPECIAL_EXIT if special else ""))
     if not events and refusal is not None:
         raise refusal
     return events

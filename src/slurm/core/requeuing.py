@@ -28,7 +28,7 @@ def on_requeued(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect
     """Somebody wants a running job to run again from the beginning."""
     job.requeue_after = True
     job.hold_after = event.hold
-    job.reason_text = event.why
+    proof.note_requeue(job, event)
     return ending.end(state, job, event.at, JobState.PENDING, Reason.NONE, why="requeue") + _with_others(state, job, event)
 
 
@@ -36,7 +36,7 @@ def on_requeued_late(state: ClusterState, job: Job, event: e.Requeued) -> list[E
     """An ending job is to run again once its nodes are clean."""
     job.requeue_after = True
     job.hold_after = event.hold or job.hold_after
-    job.reason_text = event.why
+    proof.note_requeue(job, event)
     job.state = JobState.PENDING
     recording.job(state, job)
     return [Announce(job=job.id), *_with_others(state, job, event)]
@@ -59,7 +59,7 @@ def _with_others(state: ClusterState, job: Job, event: e.Requeued) -> list[Effec
 
 def _back(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect]:
     job.hold_after = event.hold
-    job.reason_text = event.why
+    proof.note_requeue(job, event)
     proof.look_for_remains(state, job)
     effects: list[Effect] = [Announce(job=job.id)]
     concluding.back_to_queue(state, job, event.at)

@@ -191,8 +191,7 @@ JOB_OPTIONS: tuple[Option, ...] = (
            help="OCI bundle to run in"),
     Option("container-id", "", "text", metavar="ID", env="SBATCH_CONTAINER_ID SRUN_CONTAINER_ID SALLOC_CONTAINER_ID", refused=_CONTAINERS,
            help="name of the container"),
-    Option("gid", "", "text", metavar="GROUP", commands="sbatch", refused="a job runs as the group that submits it",
-           help="submit as another group"),
+    Option("gid", "", "text", metavar="GROUP", commands="sbatch", help="submit as this group, for root"),
     Option("mcs-label", "", "text", metavar="LABEL", refused="there is no multi-category security", help="security label"),
     Option("mem-update", "", "text", metavar="SIZE", refused="the memory of a running job stays as it was given",
            help="change memory while running"),
@@ -203,6 +202,5 @@ JOB_OPTIONS: tuple[Option, ...] = (
     Option("resv-ports", "", "flag", env="SLURM_RESV_PORTS", refused="no ports are set aside for steps", help="set ports aside"),
     Option("runtime", "", "text", metavar="NAME", env="SBATCH_RUNTIME SRUN_RUNTIME SALLOC_RUNTIME", refused=_CONTAINERS,
            help="container runtime"),
-    Option("uid", "", "text", metavar="USER", commands="sbatch", refused="a job runs as the user that submits it",
-           help="submit as another user"),
+    Option("uid", "", "text", metavar="USER", commands="sbatch", help="submit as this user, for root"),
 )

@@ -14,7 +14,7 @@ SBCAST: tuple[Option, ...] = (
     Option("help", commands="sbcast", help="show this help"),
     Option("jobid", "j", "job", commands="sbcast", metavar="ID[.STEP]", env="SLURM_JOB_ID", help="the nodes of this job"),
     Option("no-allocation", "Z", commands="sbcast", refused="a copy needs a job on its nodes", help="copy without a job"),
-    Option("nodelist", "w", "text", commands="sbcast", metavar="NODES", refused="a copy goes to all nodes of the job", help="copy to these nodes only"),
+    Option("nodelist", "w", "text", commands="sbcast", metavar="NODES", help="copy to these nodes of the job only"),
     Option("preserve", "p", commands="sbcast", env="SBCAST_PRESERVE", help="keep mode and times"),
     Option("send-libs", "", "text", commands="sbcast", optional="yes", env="SBCAST_SEND_LIBS", refused="libraries are not sent", help="send the libraries of a program too"),
     Option("size", "s", "text", commands="sbcast", metavar="SIZE", env="SBCAST_SIZE", harmless=_ONE_STEP, help="size of a block"),

@@ -8,8 +8,7 @@ _NO_FEDERATION = "there are no federations"
 
 OPTIONS: tuple[Option, ...] = (
     Option("account", "A", "list", commands="scancel", metavar="NAME", env="SCANCEL_ACCOUNT", help="jobs of this account"),
-    Option("admin-comment", "", "text", commands="scancel", metavar="TEXT", refused="jobs carry no administrator's comment yet",
-           help="a remark for the accounting record"),
+    Option("admin-comment", "", "text", commands="scancel", metavar="TEXT", help="a remark for the accounting record"),
     Option("batch", "b", commands="scancel", env="SCANCEL_BATCH", help="signal the batch shell only"),
     Option("clusters", "M", "text", commands="scancel", metavar="NAMES", env="SLURM_CLUSTERS",
            refused="a command speaks to one cluster, the one of SLURM_CONF", help="which cluster to ask"),

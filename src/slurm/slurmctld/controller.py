@@ -39,7 +39,7 @@ from slurm.slurmctld.certifying import Certifier
 from slurm.slurmctld.directory import SystemDirectory, uid_of
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.health import HealthRounds
-from slurm.slurmctld.holders import Holders
+from slurm.slurmctld.holders import GRACE_SECONDS, Holders
 from slurm.slurmctld.nodes import Links
 from slurm.slurmctld.past import Past
 from slurm.slurmctld.planner import Planner
@@ -106,7 +106,7 @@ class Controller:
         self.triggers.conf_path = self.conf_path
         self.health = HealthRounds(cluster, lambda name: self.links.send(name, n.CheckHealth()), time.monotonic)
         self.health.use(config)
-        self.holders = Holders(self._give_up)
+        self.holders = Holders(self._give_up, lambda: float(cluster.settings.inactive_limit or GRACE_SECONDS))
         self.beside = Beside()
         self.complaints = Seldom(log)
         self.reading = Beside()  # long requests: they do not wait for heavy looks, nor these for them

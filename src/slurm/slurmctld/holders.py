@@ -1,6 +1,6 @@
 """Who holds which allocation: the open connection of its salloc or srun.
 
-When a connection breaks (the program was killed, the network failed) its allocation is kept for GRACE_SECONDS, so that the program can
+When a connection breaks (the program was killed, the network failed) its allocation is kept for GRACE_SECONDS, or InactiveLimit, so that the program can
 come back with AttachAllocation, then given up. The same grace starts for every held allocation when the controller starts.
 """
 
@@ -21,8 +21,9 @@ PROMPT_SECONDS = 2.0
 class Holders:
     """Allocations with their holders; `give_up(job)` is called when a holder stayed away too long."""
 
-    def __init__(self, give_up: Callable[[JobId], None]) -> None:
+    def __init__(self, give_up: Callable[[JobId], None], grace: Callable[[], float] = lambda: GRACE_SECONDS) -> None:
         self._give_up = give_up
+        self._grace = grace
         self._sessions: dict[JobId, Session] = {}
         self._timers: dict[JobId, asyncio.TimerHandle] = {}
         self._closed = False
@@ -36,14 +37,14 @@ class Holders:
         """The connection of `session` broke; nothing happens when another one took over or it was given back before."""
         if self._sessions.get(job) is session:
             del self._sessions[job]
-            self.expect(job, PROMPT_SECONDS if session.peer.left else GRACE_SECONDS)
+            self.expect(job, PROMPT_SECONDS if session.peer.left else self._grace())
 
-    def expect(self, job: JobId, seconds: float = GRACE_SECONDS) -> None:
-        """Give the allocation up unless somebody attaches to it within `seconds`."""
+    def expect(self, job: JobId, seconds: float | None = None) -> None:
+        """Give the allocation up unless somebody attaches to it within `seconds` (None: as long as any holder may be away)."""
         self._stop_timer(job)
         if self._closed:
             return
-        self._timers[job] = asyncio.get_running_loop().call_later(seconds, self._expired, job)
+        self._timers[job] = asyncio.get_running_loop().call_later(self._grace() if seconds is None else seconds, self._expired, job)
 
     def release(self, job: JobId) -> None:
         """The allocation was given back in order."""

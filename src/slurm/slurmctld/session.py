@@ -11,12 +11,14 @@ from functools import lru_cache
 import msgspec
 
 from slurm.core.events import Caller
+from slurm.model.errors import NotFound
 from slurm.model.ids import Gid, Uid
 from slurm.net.server import Peer
 from slurm.wire import frames
 from slurm.wire.messages import Message
 
 _json = msgspec.json.Encoder()
+_DIGITS = 10
 
 
 @lru_cache(maxsize=4096)
@@ -72,6 +74,26 @@ def caller_of(peer: Peer) -> Caller:
     return Caller(
         uid=Uid(peer.identity.uid), gid=Gid(peer.identity.gid), user=user, group=group_name(peer.identity.gid),
         groups=group_names(user, peer.identity.gid), host=peer.identity.host, unelevated=peer.unelevated)
+
+
+def caller_as(caller: Caller, user: str, group: str = "") -> Caller:
+    """The user of this name or uid ("": the caller himself), in his own group or another one, where `caller` is. NotFound."""
+    try:
+        gid = None if not group else int(group) if _is_number(group) else grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise NotFound("ESLURM_GROUP_ID_MISSING", hints=[f"there is no group {group} on the controller's machine"]) from error
+    if user in ("", caller.user, str(caller.uid)):
+        return caller if gid is None else msgspec.structs.replace(caller, gid=Gid(gid), group=group_name(gid))
+    try:
+        entry = pwd.getpwuid(int(user)) if _is_number(user) else pwd.getpwnam(user)
+    except (KeyError, OverflowError) as error:
+        raise NotFound("ESLURM_USER_ID_MISSING", hints=[f"there is no user {user} on the controller's machine"]) from error
+    gid = entry.pw_gid if gid is None else gid
+    return Caller(uid=Uid(entry.pw_uid), gid=Gid(gid), user=entry.pw_name, group=group_name(gid), groups=group_names(entry.pw_name, gid), host=caller.host)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS
 
 
 class Session:

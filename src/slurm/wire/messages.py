@@ -32,7 +32,7 @@ from slurm.model.bounds import (
 from slurm.model.errors import SlurmError, describe
 from slurm.model.explanation import Explanation
 from slurm.model.priority import JobPriority, ShareNow
-from slurm.model.request import BatchPayload, Components, JobRequest, StepParts, StepRequest
+from slurm.model.request import AdminNote, BatchPayload, Components, JobRequest, StepParts, StepRequest
 from slurm.model.statistics import Statistics
 from slurm.wire.crontab_messages import CrontabRead, CrontabWritten, ReadCrontab, WriteCrontab
 from slurm.wire.message import Changes
@@ -40,6 +40,8 @@ from slurm.wire.message import Message as Message
 from slurm.wire.reservation_messages import CreateReservation, DeleteReservation, ReservationMade, UpdateReservation
 from slurm.wire.step_layout import FindStep, StepFound
 from slurm.wire.step_layout import TaskLayout as TaskLayout
+from slurm.wire.token_messages import MakeToken as MakeToken
+from slurm.wire.token_messages import UserToken as UserToken
 from slurm.wire.trigger_messages import ClearTriggers, ListTriggers, SetTrigger, TriggerMade, TriggersListed
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -124,6 +126,8 @@ class SubmitJob(Message):
     payload: BatchPayload
     key: RequestKey = ""
     components: Components = []
+    user: Name = ""  # as whom, name or uid, and of which group: for root
+    group: Name = ""
 
 
 class Submitted(Message):
@@ -313,6 +317,7 @@ class CancelJobs(Message):
     batch: bool = False
     full: bool = False
     hurry: bool = False
+    admin_comment: AdminNote = ""  # for operators
     cron: bool = False  # jobs of scrontab too, where ScronParameters=explicit_scancel keeps them
 
 
@@ -345,10 +350,11 @@ class ReleaseJobs(Message):
 
 
 class RequeueJobs(Message):
-    """scontrol requeue / requeuehold → Done."""
+    """scontrol requeue / requeuehold → Done. `special`: held as SPECIAL_EXIT."""
 
     ids: JobTexts
     hold: bool = False
+    special: bool = False
 
 
 class UpdateNode(Message):
@@ -363,19 +369,6 @@ class UpdatePartition(Message):
 
     name: Name
     changes: Changes
-
-
-class MakeToken(Message):
-    """scontrol token → UserToken: of `username` ("": the caller), for `lifespan` seconds (0: half an hour)."""
-
-    username: Name = ""
-    lifespan: Count = 0
-
-
-class UserToken(Message):
-    """What SLURM_JWT is set to on a machine without a daemon."""
-
-    token: str
 
 
 class Ping(Message):

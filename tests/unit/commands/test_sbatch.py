@@ -256,3 +256,12 @@ def test_when_a_heterogeneous_job_would_start_is_not_told_yet() -> None:
     done = sbatch("--test-only", "-n1", ":", "-n2", "hello.sh")
     assert (done.status, done.sent) == (1, [])
     assert done.stderr.startswith("sbatch: error: --test-only of a heterogeneous job is not supported by slurm-py yet")
+
+
+def test_root_submits_as_somebody_else_and_nobody_else_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    sent = sbatch("--uid=nobody", "--gid=100", "--wrap", "true", answers=[{"type": "Submitted", "job_id": 1}]).sent[0]
+    assert (sent["user"], sent["group"]) == ("nobody", "100")
+    monkeypatch.setattr("os.geteuid", lambda: 1001)
+    refused = sbatch("--uid=nobody", "--wrap", "true", answers=[])
+    assert (refused.status, refused.complaints) == (1, ("sbatch: error: --uid only permitted by root user",))

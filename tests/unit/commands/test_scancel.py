@@ -118,3 +118,9 @@ def test_a_wrong_option_ends_with_status_1() -> None:
     (("999.0",), 1)])
 def test_a_signal_that_finds_nobody_has_failed_and_an_end_that_finds_nobody_has_not(words: tuple[str, ...], status: int) -> None:
     assert scancel(*words, answers=[{"type": "Cancelled", "unknown": [words[-1]]}]).status == status
+
+
+def test_a_remark_for_the_record_is_sent() -> None:
+    done = scancel("--admin-comment=fills the disk", "1", answers=[NOTHING])
+    assert msgspec.convert(done.sent[0], messages.CancelJobs).admin_comment == "fills the disk"
+    assert msgspec.convert(scancel("--cron", "1", answers=[NOTHING]).sent[0], messages.CancelJobs).cron

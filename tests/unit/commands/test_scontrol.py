@@ -65,7 +65,7 @@ class Call:
     ("uhold 5", {"type": "HoldJobs", "user": True, "ids": ["5"]}),
     ("release 5_3", {"type": "ReleaseJobs", "ids": ["5_3"]}),
     ("requeue 5", {"type": "RequeueJobs", "ids": ["5"]}),
-    ("requeuehold state=SpecialExit 5", {"type": "RequeueJobs", "hold": True, "ids": ["5"]}),
+    ("requeuehold state=SpecialExit 5", {"type": "RequeueJobs", "hold": True, "special": True, "ids": ["5"]}),
     ("update jobid=5 timelimit=2:00 name=x", {"type": "UpdateJob", "ids": "5", "changes": {"timelimit": "2:00", "name": "x"}}),
     ("update JobId=5 partition=gpu", {"type": "UpdateJob", "ids": "5", "changes": {"partition": "gpu"}}),
     ("update reservationname=r users+=bob skip", {"type": "UpdateReservation", "name": "r", "changes": {"users+": "bob", "Skip": "1"}}),
@@ -251,3 +251,8 @@ def test_ping_answers_in_structure_whether_the_controller_is_there_or_not(style:
 def test_whatever_slurm_tells_in_structure_is_asked_for_so(entity: str, what: str) -> None:
     [asked] = Call("--json", "show", entity, answer={"type": "Text", "text": "{}"}).asked
     assert (asked["what"], asked["format"], asked["arguments"]) == (what, "json", ["scontrol", "--json", "show", entity])
+
+
+def test_requeuehold_knows_one_state() -> None:
+    wrong = Call("requeuehold", "state=other", "12", answer={"type": "Done"})
+    assert (wrong.status, wrong.asked) == (1, []) and wrong.err.startswith("Invalid state: other")

@@ -153,3 +153,19 @@ def test_exit_codes_of_the_configuration_requeue(code: int, held: str) -> None:
     b.finish(c, job, code)
     assert (job.state, job.held) == (JobState.PENDING, held)
     assert ("special_exit" in job.flags) == bool(held)
+
+
+def test_requeuehold_with_a_special_exit_shows_it_until_the_job_is_released() -> None:
+    c = b.cluster(requeue_delay=0)
+    running, ended = b.started(c), b.started(c)
+    b.finish(c, ended, 1)
+    for job in (running, ended):
+        for event in requeue.requeue(c, [str(job.id)], b.ROOT, b.T0 + 9, hold=True, special=True):
+            c.apply(event)
+    b.free(c, running, at=b.T0 + 10)
+    for job in (running, ended):
+        assert (job.state, job.held, job.flags, job.reason_text) == (JobState.PENDING, "user", ["special_exit"], "")
+        for event in hold.release(c, [str(job.id)], b.ROOT, b.T0 + 11):
+            c.apply(event)
+        assert job.flags == []
+    check(c)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import pwd
 from collections.abc import Iterator
 
 from slurm.core import admission, rights
 from slurm.core.events import Caller, Cancelled, CrontabReplaced, Event
 from slurm.model.crontab import CronEntry
-from slurm.model.errors import InvalidRequest, NotationError, NotFound, NotNow, NotPermitted, SlurmError
-from slurm.model.ids import Gid, JobId, Uid
+from slurm.model.errors import InvalidRequest, NotationError, NotNow, NotPermitted, SlurmError
+from slurm.model.ids import JobId, Uid
 from slurm.model.job import Job
 from slurm.notation.cron import parse
 from slurm.notation.cron_times import following
@@ -18,7 +17,7 @@ from slurm.sched.feasible import check_request
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers.jobs import LATER
 from slurm.slurmctld.reading import StoredPayload, stored
-from slurm.slurmctld.session import Session, group_name, group_names
+from slurm.slurmctld.session import Session, caller_as
 from slurm.wire import crontab_messages as k
 
 _REFUSED = {
@@ -26,13 +25,12 @@ _REFUSED = {
     "deadline": "a job that runs again and again has none",
 }
 """Fields of a request that a job of a crontab may not set, and why."""
-_DIGITS = 10
 
 
 async def on_read(ctl: Controller, session: Session, message: k.ReadCrontab) -> k.CrontabRead:
     """scrontab -l: one's own, an operator's: of anybody."""
     _require_enabled(ctl)
-    owner = _owner(session, message.user)
+    owner = caller_as(session.caller, message.user)
     if owner.uid != session.caller.uid and not rights.is_operator(ctl.cluster, session.caller):
         raise NotPermitted(hints=["the crontabs of others are for operators to read"])
     await ctl.engine.settled()
@@ -43,7 +41,7 @@ async def on_read(ctl: Controller, session: Session, message: k.ReadCrontab) -> 
 async def on_write(ctl: Controller, session: Session, message: k.WriteCrontab) -> k.CrontabWritten:
     """Its jobs are submitted and it takes the place of the one before, all at once; where one job is refused nothing changes."""
     _require_enabled(ctl)
-    owner = _owner(session, message.user)
+    owner = caller_as(session.caller, message.user)
     if owner.uid != session.caller.uid and not _is_slurm_user(ctl, session.caller):
         raise NotPermitted(hints=["the crontabs of others are for root and SlurmUser to change"])
     for one in message.jobs:
@@ -125,16 +123,3 @@ def _require_enabled(ctl: Controller) -> None:
 
 def _is_slurm_user(ctl: Controller, caller: Caller) -> bool:
     return caller.uid in (0, os.geteuid()) or caller.user == ctl.cluster.settings.slurm_user
-
-
-def _owner(session: Session, user: str) -> Caller:
-    """Whose crontab is meant, as the one who submits its jobs."""
-    caller = session.caller
-    if user in ("", caller.user, str(caller.uid)):
-        return caller
-    try:
-        entry = pwd.getpwuid(int(user)) if user.isascii() and user.isdigit() and len(user) <= _DIGITS else pwd.getpwnam(user)
-    except (KeyError, OverflowError) as error:
-        raise NotFound("ESLURM_USER_ID_MISSING", hints=[f"there is no user {user} on the controller's machine"]) from error
-    return Caller(uid=Uid(entry.pw_uid), gid=Gid(entry.pw_gid), user=entry.pw_name, group=group_name(entry.pw_gid),
-                  groups=group_names(entry.pw_name, entry.pw_gid), host=caller.host)

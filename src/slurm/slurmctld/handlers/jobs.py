@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from slurm.core import admission, cancel, hold, requeue, selection, update
+from slurm.core import admission, cancel, hold, requeue, rights, selection, update
+from slurm.core import changes as changing
 from slurm.core.effects import Signal
-from slurm.core.events import Cancelled
-from slurm.model.errors import NotFound, StoreError
+from slurm.core.events import Caller, Cancelled, Event, JobUpdated
+from slurm.model.errors import NotFound, NotPermitted, StoreError
 from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.request import PayloadRef
@@ -21,7 +22,7 @@ from slurm.sched.plan import plan_one
 from slurm.slurmctld import portions
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.reading import StoredPayload
-from slurm.slurmctld.session import Session
+from slurm.slurmctld.session import Session, caller_as
 from slurm.wire import messages as m
 
 SIGNAL_SECONDS = 5.0
@@ -34,18 +35,19 @@ LATER = "it is done as soon as there is space, unless slurmctld ends before"
 
 async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob, payload: StoredPayload) -> m.Submitted:
     """Admit, write, answer: the id is only told once the job is on disk. `payload` is that of the message, as it is kept."""
-    made = ctl.cluster.keys.find(session.caller.uid, message.key)
+    caller = _submitter(session, message)
+    made = ctl.cluster.keys.find(caller.uid, message.key)
     if made is not None:
         return await _made_before(ctl, made)
     if ctl.submit_plugins:
         script = payload.blobs[0].decode(errors="replace") if payload.blobs else ""
         message.request, *message.components = [
-            await ctl.submit_plugins.submitted(one, script, session.caller, ctl.cluster.settings) for one in (message.request, *message.components)]
+            await ctl.submit_plugins.submitted(one, script, caller, ctl.cluster.settings) for one in (message.request, *message.components)]
         # Somebody may have handed the same in meanwhile.
-        made = ctl.cluster.keys.find(session.caller.uid, message.key)
+        made = ctl.cluster.keys.find(caller.uid, message.key)
         if made is not None:
             return await _made_before(ctl, made)
-    admitted = admission.admit(ctl.cluster, message.request, payload.ref, session.caller, ctl.now(), message.components)
+    admitted = admission.admit(ctl.cluster, message.request, payload.ref, caller, ctl.now(), message.components)
     warnings = [*admitted.warnings, *check_submitted(ctl.planner.terrain(), admitted.event), *ctl.mail_warnings(message.request.mail_type)]
     admitted.event.job.key = message.key
     durable = ctl.engine.record(admitted.event, payloads=payload.blobs)
@@ -53,9 +55,18 @@ async def on_submit(ctl: Controller, session: Session, message: m.SubmitJob, pay
         await ctl.engine.promised(durable, "the job was not submitted; submit it again when there is space")
     except StoreError:
         # Nobody learns its id: it must not run when the disk takes it after all.
-        ctl.engine.record(Cancelled(at=ctl.now(), job=admitted.event.job.id, by=session.caller.uid))
+        ctl.engine.record(Cancelled(at=ctl.now(), job=admitted.event.job.id, by=caller.uid))
         raise
     return m.Submitted(job_id=admitted.event.job.id, warnings=warnings)
+
+
+def _submitter(session: Session, message: m.SubmitJob) -> Caller:
+    """As whom a job is submitted: only root does it for others."""
+    if not (message.user or message.group):
+        return session.caller
+    if session.caller.uid != 0 or session.peer.unelevated:
+        raise NotPermitted("ESLURM_USER_ID_MISSING", hints=["--uid and --gid are for root"])
+    return caller_as(session.caller, message.user, message.group)
 
 
 async def _made_before(ctl: Controller, made: JobId) -> m.Submitted:
@@ -95,9 +106,25 @@ async def on_cancel(ctl: Controller, session: Session, message: m.CancelJobs) ->
             ctl.cluster, part.filter, session.caller, ctl.now(), signal=message.signal, batch=message.batch, full=message.full, cron=message.cron,
             among=part.among, outcome=found)
         await breath.taken()
-    await portions.record(ctl.engine, found.events, LATER)
+    events = _remarked(ctl, session, found.events, message.admin_comment)
+    await portions.record(ctl.engine, events, LATER)
     late = await _signal(ctl, [effect for effect in found.effects if isinstance(effect, Signal)])
     return m.Cancelled(done=found.done, refused=[*found.refused, *late], unknown=found.unknown)
+
+
+def _remarked(ctl: Controller, session: Session, events: list[Event], remark: str) -> list[Event]:
+    """With an administrator's comment on each job that is cancelled, before that."""
+    if not remark:
+        return events
+    if not rights.is_operator(ctl.cluster, session.caller):
+        raise NotPermitted("ESLURM_ACCESS_DENIED", hints=["only operators write administrators' comments"])
+    changes = changing.encode({"admin_comment": remark})
+    found: list[Event] = []
+    for event in events:
+        if isinstance(event, Cancelled) and event.tasks is None:
+            found.append(JobUpdated(at=event.at, job=event.job, changes=changes))
+        found.append(event)
+    return found
 
 
 class _Part(NamedTuple):
@@ -153,7 +180,7 @@ async def on_release(ctl: Controller, session: Session, message: m.ReleaseJobs) 
 
 async def on_requeue(ctl: Controller, session: Session, message: m.RequeueJobs) -> m.Done:
     """Put running or ended jobs back into the queue."""
-    events = await portions.found_for(message.ids, lambda ids: requeue.requeue(ctl.cluster, ids, session.caller, ctl.now(), hold=message.hold))
+    events = await portions.found_for(message.ids, lambda ids: requeue.requeue(ctl.cluster, ids, session.caller, ctl.now(), hold=message.hold, special=message.special))
     await portions.record(ctl.engine, events, LATER)
     return m.Done()
 
