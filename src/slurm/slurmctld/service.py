@@ -151,6 +151,9 @@ class Service:
         began = time.perf_counter()
         cluster = restore(journal)
         log.info("state restored: %d jobs, event %d, %.2f s", len(cluster.jobs), journal.last_seq, time.perf_counter() - began)
+        if not journal.last_seq and self.config.text("AuthType").lower() != "auth/local":
+            log.warning("there is no state in StateSaveLocation=%s: a new cluster begins here, and what nodes still run of an earlier one is ended when they "
+                        "register. If there should be one (is its disk mounted?), stop slurmctld now", self.config.text("StateSaveLocation"))
         for warning in (*setup.left_out(self.config), *setup.risks(self.config)):
             log.warning("%s", warning)
         event = setup.configured(self.config, time.time(), setup.operators(self.config))

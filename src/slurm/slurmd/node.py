@@ -21,6 +21,7 @@ from slurm.net.channels import Channels
 from slurm.net.endpoint import mark_of
 from slurm.net.link import Link
 from slurm.net.relay import Relay
+from slurm.notation import exitstatus
 from slurm.slurmd import environment, hardware, job_commands, reattach, remains, unkillable, usage
 from slurm.slurmd.answers import Answers
 from slurm.slurmd.cgroup_places import Places
@@ -478,7 +479,7 @@ class Node:
             self.answers.failed(key, {"message": ended.note, "name": "", "hints": []})
         else:
             self.answers.ended(key, {int(rank): status for rank, status in ended.statuses.items()})
-        log.info("step %s ended with status %d%s", key.shown, ended.status, f": {ended.note}" if ended.note else "")
+        log.info("step %s ended with %s%s", key.shown, exitstatus.show(ended.status), f": {ended.note}" if ended.note else "")
         here = self.roster.jobs[key.job, key.attempt]
         if here.unwanted:
             self.steps.remove(step)
