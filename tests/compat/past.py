@@ -153,7 +153,7 @@ def matching(found: tuple[JobRow, ...], wanted: JobFilter) -> Iterator[JobRow]:
         ids = {triple[0] for triple in wanted.jobs}
         if wanted.uids and job.uid not in wanted.uids or wanted.users and job.user not in wanted.users:
             continue
-        if ids and job.id not in ids and job.array_job not in ids:
+        if ids and not ids.intersection((job.id, job.array_job, job.het_job)):
             continue
         if wanted.states and not _was(row, wanted):
             continue

@@ -34,12 +34,13 @@ class Question(NamedTuple):
     filters: list[JobFilter]
     references: list[jobref.JobRef]
     window: Window
+    alone: bool = False  # the number of a heterogeneous job's leader means only that component
 
     def keeps(self, row: JobRow) -> JobRow | None:
         """The row with the steps that were asked for; None when it is not asked for at all."""
         if not self.references:
             return row if row.job.eligible_time or row.job.end_time else None
-        found = [reference for reference in self.references if _means(reference, row)]
+        found = [reference for reference in self.references if _means(reference, row) and not (self.alone and _is_other(reference, row))]
         if not found:
             return None
         steps = {_step_id(reference.step) for reference in found if reference.step}
@@ -56,6 +57,9 @@ class Question(NamedTuple):
 def question(shell: Shell, resolved: Resolved) -> Question:
     """What the options ask for; OptionError in Slurm's words where one is wrong."""
     references = _references(resolved)
+    whole = _whole_hetjob(resolved)
+    if whole == "yes":
+        references = [reference._replace(het=None) for reference in references]
     states, flags = _states(resolved.texts("state"))
     window = _window(shell, resolved, bool(references), bool(states or flags))
     users, uids = _users(resolved.texts("uid") + resolved.texts("user"))
@@ -79,7 +83,15 @@ def question(shell: Shell, resolved: Resolved) -> Question:
     if flags:
         fields["duplicates"] = True
         filters.append(JobFilter(**fields, flags=flags))  # type: ignore[arg-type]
-    return Question(filters, references, window)
+    return Question(filters, references, window, whole == "no")
+
+
+def _whole_hetjob(resolved: Resolved) -> str:
+    """yes | no, "" when it was not said: a leader means all components, 12+1 one."""
+    word = resolved.text("whole_hetjob").lower()
+    if word not in ("", "yes", "no"):
+        raise OptionError(f"Invalid --whole-hetjob specification: {word}", exit_code=1, hints=["valid: yes, no"])
+    return word
 
 
 def _references(resolved: Resolved) -> list[jobref.JobRef]:
@@ -137,6 +149,11 @@ def _means(reference: jobref.JobRef, row: JobRow) -> bool:
     from slurm.notation import array
 
     return bool(job.array_tasks) and any(task in reference.tasks for task in array.parse(job.array_tasks).tasks)
+
+
+def _is_other(reference: jobref.JobRef, row: JobRow) -> bool:
+    """Whether a row is another component than the one that has the number of a reference."""
+    return reference.het is None and bool(row.job.het_job) and row.job.id != reference.job
 
 
 def _states(words: list[str]) -> tuple[list[JobState], list[str]]:

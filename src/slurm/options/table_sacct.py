@@ -5,7 +5,6 @@ from __future__ import annotations
 from slurm.options.option import Option
 
 _NO_FEDERATION = "there is no federation, so every job is local"
-_NO_HETJOBS = "there are no heterogeneous jobs, so every job is whole"
 
 
 def _option(name: str, short: str = "", value: str = "flag", *, joined: bool = False, **fields: str) -> Option:
@@ -68,6 +67,7 @@ OPTIONS: tuple[Option, ...] = (
     _option("verbose", "v", "level", help="say which time is looked at"),
     _option("version", "V", help="show the version"),
     _option("wckeys", "W", "list", metavar="NAME,...", help="jobs of these wckeys"),
-    _option("whole-hetjob", "", "text", metavar="yes|no", optional="yes", harmless=_NO_HETJOBS, help="all components of a heterogeneous job"),
+    _option("whole-hetjob", "", "text", metavar="yes|no", optional="yes",
+            help="show all components of a job of which one is named as 12+1 (yes), or of a leader only itself (no)"),
     _option("yaml", "", "text", optional="", help="everything as YAML"),
 )

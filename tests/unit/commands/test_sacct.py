@@ -303,3 +303,16 @@ def test_a_cluster_without_accounting_says_so_in_words_after_which_clients_do_wi
     for refusal in (Unsupported(message="Slurm accounting storage is disabled"), ProtocolError(hints=["Invalid value 'FindJobs' - at `$.type`"])):
         outcome = _sacct("-X", of=Disabled(refusal))
         assert (outcome.status, outcome.stdout) == (1, "") and any(words in outcome.stderr for words in NO_ACCOUNTING)
+
+
+def test_whole_hetjob_says_whether_one_component_stands_for_all() -> None:
+    rows = tuple(_row(_job(number, het_job=JobId(7), het_offset=number - 7), index=number) for number in (7, 8))
+
+    def shown(*argv: str) -> list[str]:
+        return _sacct("-P", "-n", "-X", "-o", "jobid", *argv, of=past.Past(rows)).stdout.split()
+
+    assert shown("-j", "7") == ["7+0", "7+1"]
+    assert shown("-j", "7", "--whole-hetjob=no") == ["7+0"]
+    assert shown("-j", "7+1") == ["7+1"] and shown("-j", "8") == ["7+1"]
+    assert shown("-j", "7+1", "--whole-hetjob") == ["7+0", "7+1"]
+    assert _sacct("-j", "7", "--whole-hetjob=perhaps").stderr.startswith("sacct: error: Invalid --whole-hetjob specification: perhaps")
