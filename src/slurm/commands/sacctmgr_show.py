@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -25,6 +26,7 @@ _TREE_COLUMN = "Account"
 
 def show(shell: Shell, resolved: Resolved, door: PolicyDoor, entity: str, line: Line) -> int:
     """Show what there is of an entity; the exit status."""
+    gc.disable()  # a hundred thousand records come, none of them is garbage, and the command ends soon
     with_associations = entity in (ACCOUNT, USER) and (resolved.flag("associations") or "withassoc" in line.flags or _wants_associations(entity, line))
     entries = list(_ENTRIES[entity](door, line, with_associations))
     kind = f"{entity} with associations" if with_associations and f"{entity} with associations" in policy_columns.DEFAULT else entity
@@ -104,10 +106,6 @@ def _wants_associations(entity: str, line: Line) -> bool:
     return bool(line.which.clusters or line.which.partitions or line.which.parents or (entity == USER and line.which.accounts))
 
 
-Place = tuple[tuple[int, str, str], ...]
-"""What associations are sorted by: a step for each account on the way down."""
-
-
 class Tree:
     """Associations with what holds at each, in the order of their trees."""
 
@@ -117,38 +115,45 @@ class Tree:
         if which.users:  # theirs, and the accounts above them
             wanted.users = [*which.users, ""]
         self._records = cast("list[Association]", door.records(ASSOCIATION, wanted))
-        self._paths: dict[int, Place] = {}
         self._book = Book()
         self._book.take(cast("list[PolicyRecord]", self._records))
 
     def entries(self, which: Which) -> list[Entry]:
         """Those that are meant."""
+        if which == Which(with_deleted=which.with_deleted, clusters=which.clusters):
+            return list(self._all())
         return [entry for entry in self._all() if _fits(entry, which)]
 
     def _all(self) -> Iterator[Entry]:
-        for record in sorted(self._records, key=self._place):
-            one = self._book.associations.get(record.id)
-            above = self._book.associations.get(record.parent)
-            standing = self._book.standing(record.id) if one is not None else None
-            yield Entry(
-                association=record, standing=standing, parent=above.account if above is not None and not record.user else "",
-                depth=len(standing.lineage) - 1 if standing is not None else 0, inherits="wopinheritance" not in self._line.flags and "woplimits" not in self._line.flags)
+        known, inherits = self._book.associations, self._line.flags.isdisjoint({"wopinheritance", "woplimits"})
+        for record in self._ordered():
+            if record.id not in known:  # removed
+                yield Entry(association=record, inherits=inherits, limits=record.limits)
+                continue
+            standing = self._book.standing(record.id)
+            above = known.get(record.parent) if not record.user else None
+            yield Entry(association=record, standing=standing, parent=above.account if above is not None else "", depth=len(standing.lineage) - 1, inherits=inherits,
+                        limits=standing.limits if inherits else record.limits)
 
-    def _place(self, record: Association) -> tuple[str, Place]:
-        """Under each account its users, then the accounts below it, by name."""
-        return record.cluster, (*self._path(record.parent), _step(record))
+    def _ordered(self) -> list[Association]:
+        """Under each account its users, then the accounts below it, by name; of each cluster."""
+        accounts: dict[int, list[Association]] = {}
+        for one in self._book.associations.values():
+            if not one.user:
+                accounts.setdefault(one.parent if one.parent in self._book.associations else 0, []).append(one)
+        place: dict[int, int] = {}
+        waiting = sorted(accounts.get(0, ()), key=lambda one: (one.cluster, one.account), reverse=True)
+        while waiting:
+            one = waiting.pop()
+            place[one.id] = len(place)
+            waiting += sorted(accounts.get(one.id, ()), key=lambda below: below.account, reverse=True)
+        last = len(place)
 
-    def _path(self, association: int) -> Place:
-        """From the root down to an account."""
-        found = self._paths.get(association)
-        if found is None:
-            one = self._book.associations.get(association)
-            found = self._paths[association] = (*self._path(one.parent), _step(one)) if one is not None else ()
-        return found
+        def key(record: Association) -> tuple[str, int, str, str]:
+            own = place.get(record.id, last) if not record.user else place.get(record.parent, last)
+            return record.cluster, own, record.user, record.partition
 
-
-def _step(one: Association) -> tuple[int, str, str]:
-    return (0, one.user, one.partition) if one.user else (1, one.account, "")
+        return sorted(self._records, key=key)
 
 
 def _fits(entry: Entry, which: Which) -> bool:
@@ -219,13 +224,14 @@ def _users(door: PolicyDoor, line: Line, with_associations: bool) -> Iterator[En
 
 
 def _qos(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
-    yield from (Entry(qos=one) for one in cast("list[Qos]", door.records(QOS, line.which)))
+    yield from (Entry(qos=one, limits=one.limits) for one in cast("list[Qos]", door.records(QOS, line.which)))
 
 
 def _clusters(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
     roots = {one.cluster: one for one in cast("list[Association]", door.records(ASSOCIATION, Which(accounts=["root"], users=[""])))}
     for cluster in door.clusters(line.which)[0]:
-        yield Entry(cluster=cluster, association=roots.get(cluster.name))
+        root = roots.get(cluster.name)
+        yield Entry(cluster=cluster, association=root, limits=root.limits if root is not None else {})
 
 
 def _transactions(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:

@@ -13,6 +13,8 @@ from slurm.render.fields import Field, Table
 from slurm.render.fields_accounting import DATES
 
 ALL = "all"
+_KEPT = 4096
+"""Texts of a column whose cells are made once."""
 
 
 class Column:
@@ -65,8 +67,17 @@ def lines(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, header: b
     if header:
         yield "".join(f"{_justified(column.field.header[: column.width], column)} " for column in columns)
         yield "".join(f"{'-' * column.width} " for column in columns)
+    made: list[dict[str, str]] = [{} for _ in columns]  # most texts of a column come again and again
     for row in rows:
-        yield "".join(f"{_cell(text, column)} " for text, column in zip(row, columns, strict=True))
+        cells = []
+        for text, column, known in zip(row, columns, made, strict=True):
+            cell = known.get(text)
+            if cell is None:
+                cell = f"{_cell(text, column)} "
+                if len(known) < _KEPT:
+                    known[text] = cell
+            cells.append(cell)
+        yield "".join(cells)
 
 
 def parsable(

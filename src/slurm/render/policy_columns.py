@@ -38,6 +38,7 @@ class Entry(NamedTuple):
     moment: str = ""
     problem: str = ""
     inherits: bool = True
+    limits: Limits = {}  # that are shown: its own, or with what comes from above
 
 
 class Shown(NamedTuple):
@@ -49,33 +50,26 @@ class Shown(NamedTuple):
     text: Callable[[Entry], str]
 
 
-def _limits_of(entry: Entry) -> Limits:
-    if entry.qos is not None:
-        return entry.qos.limits
-    if entry.association is None:
-        return {}
-    return entry.standing.limits if entry.standing is not None and entry.inherits else entry.association.limits
-
-
 def _number(key: str) -> Callable[[Entry], str]:
     def text(entry: Entry) -> str:
-        value = _limits_of(entry).get(key, {}).get("")
-        return "" if value is None else str(value)
+        values = entry.limits.get(key)
+        return str(values[""]) if values else ""
 
     return text
 
 
 def _minutes(key: str) -> Callable[[Entry], str]:
     def text(entry: Entry) -> str:
-        value = _limits_of(entry).get(key, {}).get("")
-        return "" if value is None else duration.show_clock(value * 60)
+        values = entry.limits.get(key)
+        return duration.show_clock(values[""] * 60) if values else ""
 
     return text
 
 
 def _tres(key: str) -> Callable[[Entry], str]:
     def text(entry: Entry) -> str:
-        return shown_tres(_limits_of(entry).get(key, {}))
+        values = entry.limits.get(key)
+        return shown_tres(values) if values else ""
 
     return text
 
@@ -90,8 +84,8 @@ def shown_tres(amounts: Mapping[str, int]) -> str:
 
 def _one(key: str, name: str) -> Callable[[Entry], str]:
     def text(entry: Entry) -> str:
-        value = _limits_of(entry).get(key, {}).get(name)
-        return "" if value is None else str(value)
+        values = entry.limits.get(key)
+        return str(values[name]) if values and name in values else ""
 
     return text
 

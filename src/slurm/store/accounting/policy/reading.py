@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,10 +14,16 @@ from slurm.model.policy_change import ACCOUNT, ASSOCIATION, QOS, RESOURCE, USER,
 from slurm.store.accounting import schema
 from slurm.store.accounting import schema_policy as policy
 
-_limits = msgspec.json.Decoder(Limits).decode
+_decode_limits = msgspec.json.Decoder(Limits).decode
 _names = msgspec.json.Decoder(list[str]).decode
 MANY = 500
 """Names in one question, so that no database finds it too long."""
+
+
+@lru_cache(maxsize=4096)
+def _limits(text: str) -> Limits:
+    """Limits of a column; one for all associations of the same text, none of which changes it."""
+    return _decode_limits(text)
 
 
 def version(connection: sa.Connection) -> int:
@@ -35,14 +42,25 @@ def qos_names(text: str) -> list[str] | None:
     return _names(text) if text else None
 
 
+_OF_ASSOCIATION = tuple(policy.associations.c[name] for name in (
+    "id", "cluster_id", "account", "user_name", "partition", "parent_id", "shares", "is_default", "default_qos", "qos", "priority", "comment", "limits",
+    "created", "deleted"))
+
+
 def association_of(row: Any, cluster: str) -> Association:
     """The record of a row of `associations`."""
-    names = qos_names(row.qos)
-    changes = [name for name in names or () if name[:1] in "+-"]
+    return _association(tuple(getattr(row, column.name) for column in _OF_ASSOCIATION), cluster)
+
+
+def _association(row: Sequence[Any], cluster: str) -> Association:
+    """The record of the columns `_OF_ASSOCIATION`: there are a hundred thousand of them, and names of columns are looked up slowly."""
+    identity, _, account, user, partition, parent, shares, is_default, default_qos, qos, priority, comment, limits, created, deleted = row
+    names = _names(qos) if qos else None
+    changes = [name for name in names if name[:1] in "+-"] if names else []
     return Association(
-        id=row.id, cluster=cluster, account=row.account, user=row.user_name, partition=row.partition, parent=row.parent_id, shares=row.shares,
-        is_default=bool(row.is_default), default_qos=row.default_qos, qos=None if changes else names, qos_changes=changes, priority=row.priority,
-        comment=row.comment, limits=_limits(row.limits or "{}"), created=row.created, deleted=bool(row.deleted))
+        id=identity, cluster=cluster, account=account, user=user, partition=partition, parent=parent, shares=shares, is_default=bool(is_default),
+        default_qos=default_qos, qos=None if changes else names, qos_changes=changes, priority=priority, comment=comment, limits=_limits(limits or "{}"),
+        created=created, deleted=bool(deleted))
 
 
 def qos_of(row: Any) -> Qos:
@@ -85,7 +103,7 @@ def whole(connection: sa.Connection, cluster: str) -> tuple[int, list[PolicyReco
     found += resources_of(connection, connection.execute(sa.select(policy.resources).where(
         policy.resources.c.deleted == 0).order_by(policy.resources.c.id)).all(), {identity: cluster})
     columns = policy.associations.c
-    found += [association_of(row, cluster) for row in connection.execute(sa.select(policy.associations).where(
+    found += [_association(row, cluster) for row in connection.execute(sa.select(*_OF_ASSOCIATION).where(
         columns.cluster_id == identity, columns.deleted == 0).order_by(columns.id))]
     return number, found
 
@@ -113,9 +131,12 @@ def listed(connection: sa.Connection, entity: str, which: Which, after: int, mos
     table = {ACCOUNT: policy.accounts, USER: policy.users, QOS: policy.qos, WCKEY: policy.wckeys, RESOURCE: policy.resources,
              ASSOCIATION: policy.associations}[entity]
     names = {identity: name for name, identity in cluster_ids(connection).items()}
-    statement = sa.select(table).where(table.c.id > after, *conditions(table, entity, which, names)).order_by(table.c.id).limit(most)
+    columns = _OF_ASSOCIATION if entity == ASSOCIATION else (table,)
+    statement = sa.select(*columns).where(table.c.id > after, *conditions(table, entity, which, names)).order_by(table.c.id).limit(most)
     rows = connection.execute(statement).all()
-    following = rows[-1].id if len(rows) == most else 0
+    following = rows[-1][0] if len(rows) == most else 0  # the id is the first column of each table
+    if entity == ASSOCIATION:
+        return [_association(row, names.get(row[1], "")) for row in rows], following
     if entity == ACCOUNT:
         return list(accounts_of(connection, rows)), following
     if entity == USER:
@@ -124,9 +145,7 @@ def listed(connection: sa.Connection, entity: str, which: Which, after: int, mos
         return [qos_of(row) for row in rows], following
     if entity == RESOURCE:
         return list(resources_of(connection, rows, names)), following
-    if entity == WCKEY:
-        return [wckey_of(row, names.get(row.cluster_id, "")) for row in rows], following
-    return [association_of(row, names.get(row.cluster_id, "")) for row in rows], following
+    return [wckey_of(row, names.get(row.cluster_id, "")) for row in rows], following
 
 
 def conditions(table: sa.Table, entity: str, which: Which, clusters: dict[int, str]) -> list[sa.ColumnElement[bool]]:
@@ -153,7 +172,8 @@ def conditions(table: sa.Table, entity: str, which: Which, clusters: dict[int, s
         found.append(columns.admin_level.in_(which.admin_levels))
     if entity in (WCKEY, ASSOCIATION):
         wanted = [identity for identity, name in clusters.items() if name in lowered(which.clusters)] if which.clusters else list(clusters)
-        found.append(columns.cluster_id.in_(wanted))
+        if which.clusters or which.with_deleted:  # what is not removed is of a cluster that is there; by its index a part of a list would be sorted anew each time
+            found.append(columns.cluster_id.in_(wanted))
         if which.users:
             found.append(columns.user_name.in_(lowered(which.users)))
     if entity == ASSOCIATION:
