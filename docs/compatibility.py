@@ -13,6 +13,8 @@ from slurm.config import schema
 from slurm.options import option as options
 from slurm.options import tables, usage
 from slurm.render import fields, fields_accounting
+from slurm.slurmrestd import job_description
+from slurm.slurmrestd import table as api
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE / "compatibility.md"
@@ -20,7 +22,7 @@ PAGE = HERE / "compatibility.md"
 INTRODUCTION = """\
 # Compatibility
 
-What of Slurm works here, row by row. Written by `make docs` from `src/slurm/options`, `src/slurm/config` and `src/slurm/render`; the first
+What of Slurm works here, row by row. Written by `make docs` from `src/slurm/options`, `src/slurm/config`, `src/slurm/render` and `src/slurm/slurmrestd`; the first
 part is `docs/differences.md`. *Works* is what Slurm does; *accepted* changes nothing, and the note says why; *only hints*: taken with one
 warning, which is the note, since no result is wrong without it; *not yet* is refused (an option) or warned of (a configuration key) with
 the sentence in the note; *obsolete* is a key that Slurm had once: one warning, and nothing else. What stands in no row is refused as unknown.
@@ -41,7 +43,7 @@ STANDING = {
 def page() -> str:
     """The whole page."""
     differences = (HERE / "differences.md").read_text(encoding="utf-8")
-    return INTRODUCTION + "\n".join(chain([differences], _commands(), _options(), _keys(), _fields())) + "\n"
+    return INTRODUCTION + "\n".join(chain([differences], _commands(), _options(), _keys(), _fields(), _operations())) + "\n"
 
 
 def _commands() -> Iterator[str]:
@@ -91,6 +93,16 @@ def _fields() -> Iterator[str]:
             ("field", "letter", "header", "what it shows"),
             ((f"`{f.name}`", f"`%{f.letter}`" if f.letter else "", f.header, f.doc) for f in table.fields),
         )
+
+
+def _operations() -> Iterator[str]:
+    yield "## REST API\n"
+    works = ((one.name, STANDING[options.EFFECTIVE], one.handler.__doc__ or "") for one in api.OPERATIONS)
+    refused = ((name, STANDING[options.REFUSED], f"501: {why}") for name, why in api.REFUSED.items())
+    yield from _table(("operation", "standing", "note"), ((f"`{name}`", standing, note) for name, standing, note in chain(works, refused)))
+    yield "### Fields of a job description\n"
+    yield from _table(("field", "standing", "note"), (
+        (f"`{one.name}`", STANDING[options.REFUSED if one.refused else options.EFFECTIVE], one.refused) for one in job_description.FIELDS))
 
 
 def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -66,6 +66,12 @@ class Peer:
         """Whether a token that it sent says who it is, and nobody else."""
         return not (self.local or self.via) and self.party is None
 
+    def speak_by_token(self, identity: Identity) -> None:
+        """From here on it is whom a token speaks for, and no longer whom a kernel vouched for."""
+        self.identity = identity
+        self.local = False
+        self.pid = 0
+
     def send(self, frame: bytes) -> None:
         """Queue a frame (wire.frames.pack); nothing happens when the peer has gone. One that does not read is dropped."""
         if not self.closed:

@@ -18,6 +18,7 @@ from slurm.slurmctld.session import Session
 from slurm.wire import crontab_messages as k
 from slurm.wire import messages as m
 from slurm.wire import reservation_messages as r
+from slurm.wire import token_messages as j
 from slurm.wire import trigger_messages as t
 from slurm.wire.step_layout import FindStep
 
@@ -55,7 +56,8 @@ HANDLERS: dict[type[m.Message], Handler] = {
     r.DeleteReservation: reservations.on_delete,
     m.Ping: control.on_ping,
     m.CertifyDaemon: control.on_certify_daemon,
-    m.MakeToken: tokens.on_make_token,
+    j.MakeToken: tokens.on_make_token,
+    j.ActAs: tokens.on_act_as,
     m.Reconfigure: control.on_reconfigure,
     m.Shutdown: control.on_shutdown,
     m.Quiesce: control.on_quiesce,

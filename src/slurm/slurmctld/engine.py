@@ -59,6 +59,7 @@ class Engine:
         self.cluster = cluster
         self.stalled = ""  # why the disk does not take events, "" when it does
         self.events_recorded = 0
+        self.changed = 0.0  # when the last event since the start was
         self.put_out: Callable[[int], None] | None = None  # told the number up to which records for the database are on disk
         self.noted: Callable[[], None] | None = None  # told that there are new notices on disk
         self._seq_before = commit.submitted_seq
@@ -109,6 +110,7 @@ class Engine:
         finally:
             if batch.records:
                 self.events_recorded += len(batch.records)
+                self.changed = max(self.changed, batch.records[-1].at)
                 batch.number = self.events_recorded
                 self._last = batch.durable
                 self._submit(batch)

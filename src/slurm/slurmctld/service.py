@@ -252,23 +252,20 @@ class Service:
         pid_file = conf.text("SlurmctldPidFile")
         endpoints: list[Endpoint] = [unix(socket_beside(pid_file))]
         secured = munged = None
+        self.controller.tokens = self._tokens(conf)  # on this machine's sockets slurmrestd brings them, whatever AuthType is
         owners = {0, os.getuid(), *self.controller.operators}
         if conf.text("AuthType").lower() == "auth/slurm":
             secured = Secured(conf, owners)
             self._trust = secured.trust
             self.controller.certifier = secured.certifier()
-            self.controller.tokens = self._tokens(conf)
             endpoints.append(tcp("0.0.0.0", conf.slurmctld_port))
-        elif "auth/jwt" in conf.words("AuthAltTypes"):
-            raise ConfigError(message="AuthAltTypes=auth/jwt needs AuthType=auth/slurm", hints=[
-                "a command with a token knows the controller by the certificates that follow from slurm.key"])
         elif conf.text("AuthType").lower() == "auth/munge":
             munged = Munged(conf, owners)
             self._prover = munged.prover("slurmdbd", setup.account_of(conf).uid)
             self.controller.certifier, self.controller.enrols = munged.certifier, True
         elif conf.text("AuthType").lower() != "auth/local":
             log.warning("AuthType=%s is not supported between machines: only this machine is served (use auth/slurm or auth/munge)", conf.text("AuthType"))
-        verify = munged.verify if munged else self._verify if self.controller.tokens is not None else None
+        verify = munged.verify if munged else self._verify if secured is not None and self.controller.tokens is not None else None
         trusting = munged or secured
         server = Server(
             self._on_message, verify=verify, trust=trusting.trust if trusting else None, log=logging.getLogger("slurmctld.net"))

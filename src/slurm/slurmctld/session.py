@@ -15,6 +15,7 @@ from slurm.model.errors import NotFound
 from slurm.model.ids import Gid, Uid
 from slurm.net.server import Peer
 from slurm.wire import frames
+from slurm.wire.credentials import Identity
 from slurm.wire.messages import Message
 
 _json = msgspec.json.Encoder()
@@ -105,6 +106,11 @@ class Session:
         self.closed = False
         self.waiting: set[asyncio.Event] = set()  # set when the connection ends
         peer.on_close(self._ended)
+
+    def speak_by_token(self, identity: Identity) -> None:
+        """A token says for whom this connection speaks from here on."""
+        self.peer.speak_by_token(identity)
+        self.caller = caller_of(self.peer)
 
     def send(self, message: Message | bytes) -> None:
         """Queue a message (bytes: JSON already) to the caller; nothing happens when it has gone."""

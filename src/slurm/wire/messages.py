@@ -21,6 +21,7 @@ from slurm.model.bounds import (
     JobNumber,
     JobText,
     Many,
+    Moment,
     Name,
     Real,
     Seconds,
@@ -40,6 +41,7 @@ from slurm.wire.message import Message as Message
 from slurm.wire.reservation_messages import CreateReservation, DeleteReservation, ReservationMade, UpdateReservation
 from slurm.wire.step_layout import FindStep, StepFound
 from slurm.wire.step_layout import TaskLayout as TaskLayout
+from slurm.wire.token_messages import ActAs, ActingAs, TokenText
 from slurm.wire.token_messages import MakeToken as MakeToken
 from slurm.wire.token_messages import UserToken as UserToken
 from slurm.wire.trigger_messages import ClearTriggers, ListTriggers, SetTrigger, TriggerMade, TriggersListed
@@ -47,7 +49,6 @@ from slurm.wire.trigger_messages import ClearTriggers, ListTriggers, SetTrigger,
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for bytes that are no message: malformed, not UTF-8, nested without end."""
 
-TokenText = Annotated[str, bounds.Text(16_384)]
 RequestKey = Annotated[str, bounds.Text(64)]
 Signal = Annotated[int, Whole(0, 64)]
 JobTexts = Annotated[list[JobText], Many(10_000)]
@@ -105,6 +106,7 @@ class Text(Message, omit_defaults=False):
     text: str = ""
     errors: list[str] = []
     exit_code: int = 0
+    unchanged: bool = False  # nothing has changed since Describe.since: there is no text
 
 
 class Rows(Message, omit_defaults=False):
@@ -474,6 +476,7 @@ class Describe(Message):
     time_format: TimeFormat = ""  # SLURM_TIME_FORMAT
     hidden: bool | None = None  # hidden partitions too; None: for root
     future: bool = False  # nodes in state FUTURE too
+    since: Moment = 0.0  # of jobs and partitions: only if one of them has changed after this moment; 0: whatever has happened
 
 
 class FindUsage(Message):
@@ -581,11 +584,11 @@ class Changed(Message):
 Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon | FinishStep | CancelJobs
     | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation | UpdateReservation | DeleteReservation
-    | Ping | MakeToken | Reconfigure | Shutdown | Quiesce | BatchScript
+    | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript
     | ListJobs | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics
     | ListShares | ListPriorities | ReadCrontab | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers
 )
 Reply = (
-    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | UserToken
+    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | UserToken | ActingAs
     | Changed | Explained | CrontabRead | CrontabWritten | StepFound | TriggerMade | TriggersListed | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
 )

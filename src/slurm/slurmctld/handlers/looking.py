@@ -32,6 +32,9 @@ SHOWN = {
     "partitions_json": (rights.PARTITIONS,)}
 """What a description shows beside jobs, in words of PrivateData."""
 
+CHANGED_BY_EVENTS = ("job", "jobs_json", "partitions_json")
+"""What is described the same until there is another event, or another plan. Nodes tell their load between events; reservations go with time."""
+
 
 def _jobs(ctl: Controller, ids: Sequence[str], *, expand_arrays: bool) -> int:
     """About how many jobs are looked at: of plain ids only these, of arrays all. Of many ids none is looked at here: they are answered beside anyway."""
@@ -82,6 +85,8 @@ async def on_describe(ctl: Controller, session: Session, message: m.Describe) ->
         return m.Text(text=config_show.show(ctl.config, ctl.dynamic_values()))
     rights.require_public(ctl.cluster, session.caller, *SHOWN.get(message.what, ()))
     view, now = ctl.view(session.caller), ctl.now()
+    if message.what in CHANGED_BY_EVENTS and 0 < max(ctl.engine.changed, view.last_planned, ctl.started) <= message.since:
+        return m.Text(unchanged=True)
     return await _answered(ctl, session, _cost(ctl, message), lambda: describe.describe(view, message, session.caller, now))
 
 

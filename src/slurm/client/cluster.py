@@ -1,0 +1,130 @@
+"""A cluster's present, typed: what a program asks of slurmctld, and the door that asks it by the protocol. Blocking; it needs msgspec.
+
+Records of jobs, nodes, partitions … are Slurm's JSON (v0.0.44), as `render` writes them in the controller. Every method raises the SlurmError that
+slurmctld answered, or Unreachable.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from slurm.client.accounting import Channel, Message
+from slurm.model.errors import NotPermitted, ProtocolError
+from slurm.net import client
+from slurm.net.client import Connection
+from slurm.net.discovery import Site
+from slurm.wire.messages import Cancelled, JobFilter, Pong, SharesListed, Submitted
+from slurm.wire.reservation_messages import ReservationMade
+from slurm.wire.token_messages import ActingAs
+
+T = TypeVar("T")
+Report = dict[str, Any]
+
+
+class Unchanged(Exception):  # noqa: N818 - it is an answer
+    """Nothing that was asked for has changed since the moment that was given."""
+
+
+class Cluster:
+    """Messages of `wire.messages` over a connection to slurmctld."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+
+    def ping(self) -> Pong:
+        """Who answers."""
+        return _read(self._channel.call({"type": "Ping"}), Pong)
+
+    def counters(self) -> Mapping[str, object]:
+        """How busy slurmctld is, as `render.statistics` takes it."""
+        found = self._channel.call({"type": "ReadStatistics"}).get("statistics", {})
+        return found if isinstance(found, dict) else {}
+
+    def report(self, what: str, names: Sequence[str] = (), **more: object) -> Report:
+        """Records under their key, with the time of the report and `meta`; `what` and `more` are Describe's. Unchanged with a `since` after all changes."""
+        reply = self._channel.call({"type": "Describe", "what": what, "names": list(names), "format": "json", **more})
+        if reply.get("unchanged"):
+            raise Unchanged()
+        text = reply.get("text", "")
+        try:
+            found = msgspec.json.decode(str(text))
+        except msgspec.DecodeError as error:
+            raise ProtocolError(hints=[f"the reply holds no records: {error}"]) from error
+        return found if isinstance(found, dict) else {}
+
+    def submit(self, request: Message, payload: Message, key: str = "") -> Submitted:
+        """Queue a batch job; a second submission with the same `key` is answered with the first one's job."""
+        return _read(self._channel.call({"type": "SubmitJob", "request": request, "payload": payload, "key": key}), Submitted)
+
+    def update_job(self, job: str, changes: Mapping[str, str]) -> None:
+        """Change what the keys of `scontrol update` name."""
+        self._channel.call({"type": "UpdateJob", "ids": job, "changes": dict(changes)})
+
+    def hold(self, job: str, *, user: bool = False) -> None:
+        """Keep a pending job from starting; `user`: so that its owner may release it."""
+        self._channel.call({"type": "HoldJobs", "ids": [job], "user": user})
+
+    def release(self, job: str) -> None:
+        """Let a held job start."""
+        self._channel.call({"type": "ReleaseJobs", "ids": [job]})
+
+    def cancel(self, which: JobFilter, signal: int = 0, *, batch: bool = False, full: bool = False, hurry: bool = False) -> Cancelled:
+        """End jobs, or with `signal` send it to them; what the caller may not touch is in the answer."""
+        return _read(self._channel.call({
+            "type": "CancelJobs", "filter": msgspec.to_builtins(which), "signal": signal, "batch": batch, "full": full, "hurry": hurry}), Cancelled)
+
+    def update_nodes(self, nodes: str, changes: Mapping[str, str]) -> None:
+        """Change the nodes of a host list."""
+        self._channel.call({"type": "UpdateNode", "nodes": nodes, "changes": dict(changes)})
+
+    def create_reservation(self, changes: Mapping[str, str]) -> str:
+        """Make a reservation of the keys of `scontrol create reservation`; its name."""
+        return _read(self._channel.call({"type": "CreateReservation", "changes": dict(changes)}), ReservationMade).name
+
+    def update_reservation(self, name: str, changes: Mapping[str, str]) -> None:
+        """Change a reservation."""
+        self._channel.call({"type": "UpdateReservation", "name": name, "changes": dict(changes)})
+
+    def delete_reservation(self, name: str) -> None:
+        """End a reservation."""
+        self._channel.call({"type": "DeleteReservation", "name": name})
+
+    def reconfigure(self) -> list[str]:
+        """Have the configuration read again; warnings about it."""
+        found = self._channel.call({"type": "Reconfigure"}).get("lines", [])
+        return [str(line) for line in found] if isinstance(found, list) else []
+
+    def shares(self, users: Sequence[str] = (), accounts: Sequence[str] = ()) -> SharesListed:
+        """Fair shares of associations."""
+        return _read(self._channel.call({"type": "ListShares", "users": list(users), "accounts": list(accounts)}), SharesListed)
+
+
+def _read(reply: Mapping[str, object], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(reply, kind)
+    except msgspec.ValidationError as error:
+        raise ProtocolError(hints=[f"the reply is none of ours: {error}"]) from error
+
+
+def connected_by_token(site: Site, token: str, user: str = "") -> tuple[Connection, ActingAs]:
+    """A connection to the site's slurmctld that speaks for the user of a token, and who that is as slurmctld says: it alone verifies tokens.
+
+    `user`: whom a token of root or SlurmUser shall speak for. By slurmctld's own unix socket where it is on this machine, else by its port, where it
+    proves to be the cluster's before the token is told. NotPermitted for a token that is not good.
+    """
+    if not token:
+        raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=["there is no token"])
+    sockets = tuple(endpoint for endpoint in site.endpoints if endpoint.is_unix and os.path.exists(endpoint.path))
+    if sockets:
+        connection = client.reach(site._replace(endpoints=sockets, relays=(), token=""))
+    else:
+        connection = client.reach(site._replace(token=token))
+    try:
+        return connection, _read(connection.call({"type": "ActAs", "token": token if sockets else "", "user": user}), ActingAs)
+    except BaseException:
+        connection.close()
+        raise

@@ -1,0 +1,225 @@
+"""The ASGI application: which operation a request means, whom it comes from, what it is answered.
+
+Every operation is carried out in a thread, over a connection of its own to slurmctld that speaks for whom the request comes from. Nothing is kept
+between requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from slurm.client.cluster import Unchanged
+from slurm.model.errors import InvalidRequest, NotFound, SlurmError, Unsupported
+from slurm.net.discovery import Site
+from slurm.slurmrestd import reading, replies, schema, versions
+from slurm.slurmrestd.authentication import Claim, Client, claim, own_uid
+from slurm.slurmrestd.connections import Connections
+from slurm.slurmrestd.operation import Call, Handler, Operation
+from slurm.slurmrestd.replies import Asker
+from slurm.slurmrestd.table import OPERATIONS, REFUSED
+
+log = logging.getLogger("slurmrestd")
+LARGEST_BODY = 64 * 1024 * 1024
+"""Bytes. slurmctld takes scripts and environments far smaller."""
+BODY_SECONDS = 30.0
+METHODS = ("GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS")
+SECTIONS = {"slurmctld": "slurm", "slurmdbd": "slurmdb", "util": "util"}
+"""Plug-in of -s → first part of its paths."""
+_MOVING = ("meta", "last_update", "last_backfill", "errors", "warnings", "pings")
+"""What of a reply changes though nothing has changed."""
+_JSON = "application/json"
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+class Settings(NamedTuple):
+    """What a slurmrestd serves: of which cluster, for whom, which sections and versions of the API."""
+
+    site: Site
+    plugins: tuple[str, ...]
+    sections: tuple[str, ...] = tuple(SECTIONS.values())
+    versions: tuple[int, ...] = versions.VERSIONS
+    host: str = ""
+
+
+class Found(NamedTuple):
+    """What a request's method and path mean."""
+
+    operation: Operation
+    version: int
+    path: Mapping[str, str]
+
+
+class Refusal(NamedTuple):
+    """A path that means nothing: its status and why."""
+
+    status: int
+    error: SlurmError
+    methods: Sequence[str] = ()
+
+
+def _refuse(name: str, why: str) -> Handler:
+    def handler(call: Call) -> dict[str, Any]:
+        raise Unsupported(message=f"{name.replace('{version}', versions.name(call.version))} is not supported by slurm-py yet", hints=[why])
+
+    return handler
+
+
+ALL: tuple[Operation, ...] = (*OPERATIONS, *(Operation(name, _refuse(name, why)) for name, why in REFUSED.items()))
+
+
+class Application:
+    """The operations of the sections and versions that are served. `now` gives seconds since the epoch."""
+
+    def __init__(self, settings: Settings, *, now: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._now = now
+        self._paths: dict[tuple[str, ...], dict[str, Operation]] = {}
+        for operation in ALL:
+            if operation.section in settings.sections:
+                method, _, path = operation.name.partition(" ")
+                section, _, *rest = path.strip("/").split("/")
+                key = (section, *("{}" if part.startswith("{") else part for part in rest))
+                self._paths.setdefault(key, {})[method] = operation
+        self.asgi = Starlette(routes=[
+            Route("/openapi/v3", self._specification), Route("/openapi.json", self._specification), Route("/openapi", self._specification),
+            Route("/{path:path}", self._answer, methods=list(METHODS))])
+
+    # --- which operation ---------------------------------------------------------------------------------------------------
+
+    def find(self, method: str, raw_path: str) -> Found | Refusal:
+        """The operation of a method and a path as it was sent, percent signs and all."""
+        parts = [unquote(part) for part in raw_path.strip("/").split("/")]
+        if len(parts) < 3 or parts[0] not in self._settings.sections:
+            return Refusal(replies.NOT_FOUND, _unknown(raw_path, f"paths begin with {', '.join(f'/{one}/' for one in self._settings.sections)} or are /openapi/v3"))
+        version = versions.read(parts[1])
+        if version not in self._settings.versions or version is None:
+            served = ", ".join(versions.name(one) for one in self._settings.versions)
+            return Refusal(replies.NOT_FOUND, _unknown(raw_path, f"versions that are served: {served}"))
+        rest = parts[2:]
+        for key in ((parts[0], *rest), (parts[0], *rest[:-1], "{}")):
+            served_here = {method: one for method, one in self._paths.get(key, {}).items() if versions.serves(version, one.name)}
+            if "{}" not in parts and served_here:
+                if method not in served_here:
+                    return Refusal(405, InvalidRequest(message=f"{method} is not what can be done here", hints=[f"valid: {', '.join(served_here)}"]), list(served_here))
+                operation = served_here[method]
+                name = operation.name.rstrip("/").rpartition("/")[2].strip("{}")
+                return Found(operation, version, {name: rest[-1]} if key[-1] == "{}" else {})
+        return Refusal(replies.NOT_FOUND, _unknown(raw_path, "GET /openapi/v3 lists what there is"))
+
+    # --- answers -----------------------------------------------------------------------------------------------------------
+
+    async def _specification(self, request: Request) -> Response:
+        served = [one.name for one in OPERATIONS if one.section in self._settings.sections]
+        return _response(replies.OK, replies.encode(schema.document(served, self._settings.versions)))
+
+    async def _answer(self, request: Request) -> Response:
+        raw = request.scope.get("raw_path") or request.scope["path"].encode()
+        found = self.find(request.method, raw.decode("ascii", "replace"))
+        if isinstance(found, Refusal):
+            body = {**self._closing(versions.NEWEST, "slurm", Asker()), "errors": [replies.error_entry(found.error, request.url.path[:128])]}
+            return _response(found.status, replies.encode(body), {"Allow": ", ".join(found.methods)} if found.methods else {})
+        client = getattr(request.state, "client", Client("unknown"))
+        try:
+            claimed = claim(request.headers.items(), client, self._settings.plugins, own_uid())
+            data = await _body(request) if schema.shapes().operations[found.operation.name].body else b""
+        except SlurmError as error:
+            return self._failure(found, error, Asker(source=client.place))
+        except TimeoutError:
+            return self._failure(found, InvalidRequest(message=f"The body did not come within {BODY_SECONDS:.0f} seconds"), Asker(), replies.TIMEOUT)
+        except ClientDisconnect:
+            return Response(status_code=replies.BAD_REQUEST)
+        status, content, tag = await run_in_threadpool(self._carried_out, found, claimed, client, request.query_params.multi_items(), data)
+        if status == replies.NOT_MODIFIED:
+            return Response(status_code=status)
+        if tag and request.headers.get("if-none-match") == tag:
+            return Response(status_code=replies.NOT_MODIFIED, headers={"ETag": tag})
+        return _response(status, content, {"ETag": tag} if tag else {})
+
+    def _carried_out(self, found: Found, claimed: Claim, client: Client, query: list[tuple[str, str]], data: bytes) -> tuple[int, bytes, str]:
+        """Status, body and tag of the reply."""
+        asker, connections = Asker(source=client.place), None
+        try:
+            connections = Connections(self._settings.site, claimed, client.place)
+            asker = connections.asker
+            shape = schema.shapes().operations[found.operation.name]
+            call = Call(
+                version=found.version, path=found.path, query=reading.query(shape.query, query),
+                body=reading.body(shape.body, data, found.version) if shape.body else {}, doors=connections, now=self._now(), host=self._settings.host)
+            return self._reply(found, call, found.operation.handler(call), asker)
+        except Unchanged:
+            return replies.NOT_MODIFIED, b"", ""
+        except SlurmError as error:
+            return replies.status_of(error, found.operation.absent), self._failed(found, error, asker), ""
+        except Exception:
+            log.exception("%s of %s failed", found.operation.name, asker.user or client.place)
+            surprise = SlurmError("SLURM_ERROR", "slurmrestd failed on this request", hints=["its log has the details"])
+            return replies.FAILED, self._failed(found, surprise, asker), ""
+        finally:
+            if connections is not None:
+                connections.close()
+
+    def _reply(self, found: Found, call: Call, records: dict[str, Any], asker: Asker) -> tuple[int, bytes, str]:
+        body = {**records, **self._closing(found.version, found.operation.section, asker)}
+        body["errors"] = call.errors
+        body["warnings"] = replies.warning_entries(call.warnings, found.operation.name)
+        tag = ""
+        if found.operation.name.startswith("GET ") and call.status == replies.OK:
+            kept = {name: value for name, value in records.items() if name not in _MOVING}
+            tag = f'"{hashlib.blake2b(replies.encode(kept), digest_size=12).hexdigest()}"' if kept else ""
+        return call.status, replies.encode(body), tag
+
+    def _failure(self, found: Found, error: SlurmError, asker: Asker, status: int = 0) -> Response:
+        status = status or (replies.TOO_LARGE if isinstance(error, _TooLarge) else replies.status_of(error, found.operation.absent))
+        return _response(status, self._failed(found, error, asker))
+
+    def _failed(self, found: Found, error: SlurmError, asker: Asker) -> bytes:
+        closing = self._closing(found.version, found.operation.section, asker)
+        closing["errors"] = [replies.error_entry(error, found.operation.name.replace("{version}", versions.name(found.version)))]
+        return replies.encode({**schema.nothing(schema.shapes().operations[found.operation.name].reply), **closing})
+
+    def _closing(self, version: int, section: str, asker: Asker) -> dict[str, Any]:
+        return replies.closing(version, section, self._settings.site.cluster, asker)
+
+
+class _TooLarge(InvalidRequest):
+    """A body larger than any that slurmctld would take."""
+
+
+async def _body(request: Request) -> bytes:
+    """The body, whole; _TooLarge, TimeoutError."""
+    announced = request.headers.get("content-length", "")
+    pieces: list[bytes] = []
+    size = int(announced) if announced.isdecimal() and len(announced) < 16 else 0
+    if size > LARGEST_BODY:
+        raise _TooLarge(message=f"A body has at most {LARGEST_BODY} bytes")
+    size = 0
+    async with asyncio.timeout(BODY_SECONDS):
+        async for piece in request.stream():
+            size += len(piece)
+            if size > LARGEST_BODY:
+                raise _TooLarge(message=f"A body has at most {LARGEST_BODY} bytes")
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _unknown(path: str, hint: str) -> NotFound:
+    return NotFound("SLURM_ERROR", f"Unknown path {path[:128]}", hints=[hint])
+
+
+def _response(status: int, body: bytes, more: Mapping[str, str] | None = None) -> Response:
+    headers = {**_HEADERS, **(more or {})}
+    if status == replies.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="slurm"'
+    return Response(body, status_code=status, media_type=_JSON, headers=headers)

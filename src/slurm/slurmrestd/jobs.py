@@ -1,0 +1,197 @@
+"""Operations on jobs that slurmctld holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from slurm.model.errors import MESSAGES, InvalidRequest, NotationError, NotFound, NotNow, NotPermitted, SlurmError, Unsupported, revive
+from slurm.notation import hostlist, jobref
+from slurm.notation import signal as signals
+from slurm.slurmrestd import job_description, replies, shaping
+from slurm.slurmrestd.operation import Call
+from slurm.slurmrestd.reading import Body
+from slurm.wire.messages import Cancelled, JobFilter
+
+Record = dict[str, Any]
+_STATE_FIELDS = ("job_id", "array_job_id", "array_task_id", "array_task_string", "het_job_id", "het_job_offset", "job_state")
+_NO_OTHER_CLUSTERS = frozenset({"SIBLING", "FEDERATION", "LOCAL"})
+"""Flags about federations: this cluster is in none, so they choose nothing."""
+
+
+def list_jobs(call: Call) -> Record:
+    """GET jobs."""
+    return _shaped(call, call.doors.cluster.report("job", since=call.since()))
+
+
+def list_states(call: Call) -> Record:
+    """GET jobs/state: a few fields of all jobs, or of those in `job_id`."""
+    ids = [reference.show() for reference in _references(call.query.get("job_id", ""))]
+    found = _shaped(call, call.doors.cluster.report("job", ids))
+    found["jobs"] = [{name: job[name] for name in _STATE_FIELDS if name in job} for job in found["jobs"]]
+    return found
+
+
+def show_job(call: Call) -> Record:
+    """GET job: one job; of an array every task that there is."""
+    return _shaped(call, call.doors.cluster.report("job", [_reference(call)], since=call.since()))
+
+
+def _shaped(call: Call, report: Record) -> Record:
+    for job in report["jobs"]:
+        shaping.job(job, call.version)
+    return {name: report[name] for name in ("jobs", "last_backfill", "last_update")}
+
+
+def _references(text: str) -> list[jobref.JobRef]:
+    try:
+        return jobref.parse_list(text) if text else []
+    except NotationError as error:
+        raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[error.message]) from error
+
+
+def _reference(call: Call) -> str:
+    """The job of the path."""
+    text = call.path["job_id"]
+    try:
+        return jobref.parse(text).show()
+    except NotationError as error:
+        raise NotFound("ESLURM_INVALID_JOB_ID", hints=[error.message]) from error
+
+
+def submit(call: Call) -> Record:
+    """POST job/submit."""
+    several = call.body.get("jobs", [])
+    if len(several) > 1:
+        raise Unsupported(message="Several jobs in `jobs` are a heterogeneous job, which is not supported by REST yet", hints=["submit them one by one"])
+    if several and "job" in call.body:
+        raise InvalidRequest(message="Give `job` or `jobs`, not both")
+    description: Body | None = several[0] if several else call.body.get("job")
+    if not description:
+        raise InvalidRequest(message="There is no job description", hints=['{"script": "#!/bin/bash\\n…", "job": {"current_working_directory": …, "environment": […]}}'])
+    asked = job_description.submission(
+        description, call.body.get("script", ""), call.doors.user, call.doors.uid, now=call.now, host=call.host)
+    made = call.doors.cluster.submit(asked.request, asked.payload)
+    call.warnings += [*asked.notes, *made.warnings]
+    return {"job_id": made.job_id, "step_id": "BATCH", "job_submit_user_msg": ""}
+
+
+def update(call: Call) -> Record:
+    """POST job: change one that exists; `hold` holds and releases it."""
+    job = _reference(call)
+    changes = job_description.changes(call.body)
+    if not changes and "hold" not in call.body:
+        raise InvalidRequest(message="Nothing is to be changed", hints=["the body holds the fields of a job description that change"])
+    if changes:
+        call.doors.cluster.update_job(job, changes)
+    if call.body.get("hold"):
+        call.doors.cluster.hold(job)
+    elif "hold" in call.body:
+        _release(call, job)
+    done = {"job_id": jobref.parse(job).job, "step_id": job, "error": "", "error_code": 0, "why": ""}
+    return {"results": [done]}
+
+
+def _release(call: Call, job: str) -> None:
+    """A job that does not wait is not held: what is wanted is so."""
+    try:
+        call.doors.cluster.release(job)
+    except NotNow as error:
+        if error.name != "ESLURM_JOB_NOT_PENDING":
+            raise
+
+
+def delete(call: Call) -> Record:
+    """DELETE job: end it, or send it `signal`."""
+    job = _reference(call)
+    done = _cancel(call, JobFilter(ids=[job]), call.query.get("signal", ""), call.flags())
+    _tell(call, done)
+    return {"status": [entry for entry in _outcomes(done)]}
+
+
+def delete_many(call: Call) -> Record:
+    """DELETE jobs: those that are named or that fit."""
+    body = call.body
+    done = _cancel(call, _filter(body, call), body.get("signal", ""), frozenset(body.get("flags", [])))
+    _tell(call, done)
+    return {"status": _outcomes(done)}
+
+
+_LISTED = {
+    "account": "accounts", "job_name": "names", "partition": "partitions", "qos": "qos", "reservation": "reservations", "wckey": "wckeys",
+    "user_name": "users", "user_id": "users"}
+
+
+def _filter(body: Body, call: Call) -> JobFilter:
+    wanted = JobFilter()
+    ids = [reference.show() for reference in _references(",".join(body.get("jobs", [])))]
+    wanted.ids = ids
+    for name, field in _LISTED.items():
+        if body.get(name):
+            setattr(wanted, field, [*getattr(wanted, field), body[name]])
+    if body.get("job_state"):
+        wanted.states = [word.lower() for word in body["job_state"]]
+    if body.get("nodes"):
+        wanted.nodes = hostlist.expand(",".join(body["nodes"]))
+    if wanted == JobFilter():
+        raise InvalidRequest(message="No job is named", hints=[f"name some by {', '.join(['jobs', *_LISTED, 'job_state', 'nodes'])}"])
+    return wanted
+
+
+_CANCEL_FLAGS = {"BATCH_JOB": "batch", "FULL_JOB": "full", "HURRY": "hurry"}
+_HARMLESS_FLAGS = frozenset({"VERBOSE", "ARRAY_TASK", "NO_SIBLING_JOBS"})
+"""What is so anyway."""
+
+
+def _cancel(call: Call, which: JobFilter, signal: str, flags: Iterable[str]) -> Cancelled:
+    how = {}
+    for flag in flags:
+        if flag in _CANCEL_FLAGS:
+            how[_CANCEL_FLAGS[flag]] = True
+        elif flag not in _HARMLESS_FLAGS:
+            raise Unsupported(message=f"flags: {flag} is not supported by slurm-py yet", hints=[f"valid: {', '.join([*_CANCEL_FLAGS, *sorted(_HARMLESS_FLAGS)])}"])
+    number = signals.parse(signal) if signal else 0
+    return call.doors.cluster.cancel(which, number, **how)
+
+
+def _outcomes(done: Cancelled) -> list[Record]:
+    refused = [(job, name, message) for job, name, message in done.refused]
+    unknown = [(job, "ESLURM_INVALID_JOB_ID", MESSAGES["ESLURM_INVALID_JOB_ID"][1]) for job in done.unknown]
+    return [*(_outcome(job) for job in done.done), *(_outcome(*one) for one in (*refused, *unknown))]
+
+
+def _outcome(job: str, name: str = "", message: str = "") -> Record:
+    number = job.partition("_")[0].partition(".")[0]
+    code, sentence = MESSAGES.get(name, (0, "No error"))
+    return {
+        "error": {"string": sentence, "code": code, "message": message}, "step_id": job, "federation": {"sibling": ""},
+        "job_id": {"set": number.isdigit(), "infinite": False, "number": int(number) if number.isdigit() else 0}}
+
+
+_GONE = "ESLURM_ALREADY_DONE"
+
+
+def _tell(call: Call, done: Cancelled) -> None:
+    """What was refused as errors; the reply's status is that of the first, and 404 where a job is not known. That a job had ended is no failure."""
+    failures: list[SlurmError] = [revive(_kind(name), name, f"{job}: {message}", ()) for job, name, message in done.refused if name != _GONE]
+    failures += [NotFound("ESLURM_INVALID_JOB_ID", hints=[f"there is no job {job}"]) for job in done.unknown]
+    call.errors += [replies.error_entry(error, "slurmctld") for error in failures]
+    call.warnings += [f"{job}: {message}" for job, name, message in done.refused if name == _GONE]
+    if failures and not done.done:
+        call.status = replies.status_of(failures[0])
+
+
+def _kind(name: str) -> str:
+    return {"ESLURM_ACCESS_DENIED": NotPermitted.__name__, "ESLURM_USER_ID_MISSING": NotPermitted.__name__, "ESLURM_INVALID_JOB_ID": NotFound.__name__}.get(
+        name, NotNow.__name__)
+
+
+def whole(value: float | int) -> str:
+    """A number as `scontrol` reads it."""
+    return "UNLIMITED" if math.isinf(value) else str(int(value))
+
+
+def texts(value: Sequence[str] | str) -> str:
+    """A list with commas."""
+    return value if isinstance(value, str) else ",".join(value)
