@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -289,6 +289,18 @@ def test_a_job_is_that_of_the_tokens_user_whatever_is_written_down(rest: Rest) -
     assert rest.as_user(ORDINARY, "POST", "/slurm/v0.0.44/job/submit", {**body, "job": {**body["job"], "user_id": ME}}).status == 403
 
 
+def test_a_submission_that_is_sent_again_makes_one_job(rest: Rest) -> None:
+    def submitted(user: str, key: str) -> int:
+        answer = rest.ask("POST", "/slurm/v0.0.44/job/submit", BODIES["POST /slurm/{version}/job/submit"], X_SLURM_USER_TOKEN=token(user), Idempotency_Key=key)
+        assert answer.status == 200, answer
+        return int(answer.body["job_id"])
+
+    first = submitted(ME, "once")
+    assert submitted(ME, "once") == first
+    assert submitted(ME, "twice") != first
+    assert submitted(ORDINARY, "once") != first
+
+
 def test_a_token_of_an_administrator_speaks_for_whom_the_header_names(rest: Rest) -> None:
     answer = rest.ask("GET", "/slurm/v0.0.44/ping", X_SLURM_USER_TOKEN=token(ME), X_SLURM_USER_NAME=ORDINARY)
     assert (answer.status, answer.body["meta"]["client"]["user"]) == (200, ORDINARY)
@@ -336,7 +348,18 @@ def test_it_does_not_run_as_root_unless_it_is_told_to(rest: Rest) -> None:
 def test_the_socket_goes_with_the_daemon(rest: Rest) -> None:
     path = Path(rest.cluster.root / "second.sock")
     second = subprocess.Popen([sys.executable, "-m", "slurm.slurmrestd", f"unix:{path}"], env=rest.environment(), stderr=subprocess.DEVNULL)
-    rest.cluster.until(path.exists)
+    rest.cluster.until(lambda: rest.cluster.run("curl", "-sS", "--unix-socket", str(path), "http://slurm/openapi/v3").status == 0, why="it did not answer")
     second.terminate()
     assert second.wait(20) == 0
     assert not path.exists()
+
+
+def test_slurm_up_starts_one_when_it_is_asked_to(fresh: Callable[..., Cluster]) -> None:
+    cluster = fresh("--nodes", "1", "--cpus", "2", "--memory", "2G")
+    cluster.up()
+    assert "slurmrestd" not in cluster.ok("slurm", "status")
+    told = cluster.ok("slurm", "up", "--rest")
+    assert str(cluster.folder / "run" / "slurmrestd.sock") in told
+    shown = cluster.ok("curl", "-sS", "--unix-socket", str(cluster.folder / "run" / "slurmrestd.sock"), "http://slurm/slurm/v0.0.44/nodes")
+    assert [node["name"] for node in json.loads(shown)["nodes"]] == ["cn01"]
+    assert "slurmrestd" in cluster.ok("slurm", "status")

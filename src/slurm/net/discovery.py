@@ -59,6 +59,16 @@ class Instance(NamedTuple):
         return f"{self.root}/slurmdbd.conf"
 
     @property
+    def rest_wanted(self) -> str:
+        """A file that is there when it shall have a slurmrestd."""
+        return f"{self.root}/slurmrestd.wanted"
+
+    @property
+    def rest_socket(self) -> str:
+        """Where its slurmrestd listens."""
+        return socket_beside(f"{self.run}/slurmrestd.pid")
+
+    @property
     def state(self) -> str:
         """StateSaveLocation."""
         return f"{self.root}/state"

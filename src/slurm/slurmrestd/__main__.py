@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +17,7 @@ import setproctitle
 
 from slurm.config.keys import read_keys
 from slurm.daemon import logs, user
+from slurm.daemon.process import PidFile, Readiness, to_background
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import version_line
 from slurm.net.discovery import Site, find_site
@@ -58,9 +59,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-a", metavar="PLUGIN[,…]", dest="auth", help="how clients prove who they are, by default all: rest_auth/local, rest_auth/jwt; list")
     top.add_argument("-d", metavar="VERSION[,…]", dest="parsers", help="versions of the API, by default all: v0.0.42 … v0.0.45; list")
     top.add_argument("-f", metavar="FILE", dest="conf", help="the slurm.conf to use")
+    top.add_argument("--background", action="store_true", help="return once it listens, and go on in the background; with -L")
     top.add_argument("-g", metavar="GROUP", dest="group", default="", help="become this group, without others, once it listens")
     top.add_argument("--generate-openapi-spec", action="store_true", dest="specification", help="print the OpenAPI document and end")
-    top.add_argument("--max-connections", metavar="N", dest="connections", help=f"connections that wait at each socket at most, by default {MAX_CONNECTIONS}")
+    top.add_argument("-L", metavar="FILE", dest="log_file", default="", help="the log file to use instead of standard error")
+    top.add_argument("--pid-file", metavar="FILE", dest="pid_file", default="", help="where its process number stands while it runs")
+    top.add_argument("--max-connections", metavar="N", dest="connections", help=f"connections at once, others are answered 503; by default {MAX_CONNECTIONS}")
     top.add_argument("-s", metavar="PLUGIN[,…]", dest="openapi", help="parts of the API, by default all: slurmctld, slurmdbd, util; list")
     top.add_argument("-t", metavar="N", dest="threads", help=f"requests that are carried out at once, by default {THREADS}")
     top.add_argument("-u", metavar="USER", dest="user", default="", help="become this user once it listens: one with no rights of his own, never root or SlurmUser")
@@ -84,13 +88,31 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
             served = [one.name for one in OPERATIONS if one.section in wanted.sections]
             sys.stdout.write(msgspec.json.format(msgspec.json.encode(schema.document(served, wanted.versions)), indent=2).decode() + "\n")
             return 0
-        logs.start("slurmrestd", wanted.level)
-        return _run(wanted, environ)
+        log_file, pid_file = (os.path.abspath(path) if path else "" for path in (options.log_file, options.pid_file))
+        if options.background and not (wanted.places and log_file):
+            raise ConfigError(message="--background takes a place to listen at, and -L FILE")
+        readiness = Readiness("slurmrestd", to_background() if options.background else -1)
     except (SlurmError, OSError) as error:
-        for line in error.lines() if isinstance(error, SlurmError) else [str(error)]:
-            print(f"slurmrestd: fatal: {line}", file=sys.stderr)
+        return _told(error)
+    held = PidFile(pid_file) if pid_file else None
+    try:
+        logs.start("slurmrestd", wanted.level, log_file)
+        if held is not None:
+            held.acquire("slurmrestd")
+        return _run(wanted, environ, readiness.ready)
+    except (SlurmError, OSError) as error:
+        readiness.failed(error.lines() if isinstance(error, SlurmError) else [str(error)])
+        return _told(error)
     except KeyboardInterrupt:
         return 0
+    finally:
+        if held is not None:
+            held.release()
+
+
+def _told(error: Exception) -> int:
+    for line in error.lines() if isinstance(error, SlurmError) else [str(error)]:
+        print(f"slurmrestd: fatal: {line}", file=sys.stderr)
     return 1
 
 
@@ -107,10 +129,15 @@ def _wanted(options: argparse.Namespace, environ: Mapping[str, str]) -> Wanted:
         raise ConfigError(message=f"Unable to load authentication: {error}") from error
     places = options.places or [place.strip() for place in environ.get("SLURMRESTD_LISTEN", "").split(",") if place.strip()]
     return Wanted(
-        conf=options.conf or "", plugins=plugins, sections=_sections(said(options.openapi, "SLURMRESTD_OPENAPI_PLUGINS")),
-        versions=_versions(said(options.parsers, "SLURMRESTD_DATA_PARSER_PLUGINS")), places=tuple(places),
+        conf=os.path.abspath(options.conf) if options.conf else "", plugins=plugins, sections=_sections(said(options.openapi, "SLURMRESTD_OPENAPI_PLUGINS")),
+        versions=_versions(said(options.parsers, "SLURMRESTD_DATA_PARSER_PLUGINS")), places=tuple(map(_place, places)),
         threads=_count(options.threads, "-t", THREADS), connections=_count(said(options.connections, "SLURMRESTD_MAX_CONNECTIONS"), "--max-connections", MAX_CONNECTIONS),
         user=options.user, group=options.group, security=security, level=logs.level_of(environ.get("SLURMRESTD_DEBUG") or "info", options.verbose))
+
+
+def _place(text: str) -> str:
+    """Where to listen; the path of a unix socket from the root on, since the background is elsewhere."""
+    return f"unix:{os.path.abspath(text.removeprefix('unix:').replace('//', '/', 1))}" if text.startswith("unix:") else text
 
 
 def _count(text: str | None, name: str, otherwise: int) -> int:
@@ -141,14 +168,14 @@ def _versions(text: str) -> tuple[int, ...]:
     return tuple(found) or versions.VERSIONS
 
 
-def _run(wanted: Wanted, environ: Mapping[str, str]) -> int:
-    site = find_site({**environ, "SLURM_CONF": os.path.abspath(wanted.conf)} if wanted.conf else environ)._replace(token="")
+def _run(wanted: Wanted, environ: Mapping[str, str], ready: Callable[[], None]) -> int:
+    site = find_site({**environ, "SLURM_CONF": wanted.conf} if wanted.conf else environ)._replace(token="")
     plugins = wanted.plugins
     slurm_user = user.find(read_keys(site.conf).text("SlurmUser") or "root", "SlurmUser")
     if wanted.places:
         if BECOME_USER in wanted.security:
             raise ConfigError(message=f"SLURMRESTD_SECURITY={BECOME_USER} is for inetd mode only", hints=["whom it becomes it stays: start one for each connection"])
-        sockets = [stream for place in wanted.places for stream in serving.listening(place, wanted.connections)]
+        sockets = [stream for place in wanted.places for stream in serving.listening(place)]
     else:
         sockets = []
     if BECOME_USER in wanted.security:
@@ -161,17 +188,18 @@ def _run(wanted: Wanted, environ: Mapping[str, str]) -> int:
     setproctitle.setproctitle("slurmrestd")
     application = Application(Settings(site, plugins, wanted.sections, wanted.versions, socket.gethostname()))
     if sockets:
-        asyncio.run(serving.serve(application.asgi, sockets, wanted.threads, lambda: _tell(wanted, site)))
+        asyncio.run(serving.serve(application.asgi, sockets, wanted.threads, wanted.connections, lambda: _tell(wanted, site, ready)))
         for place in wanted.places:
             if place.startswith("unix:"):
-                _remove(place.removeprefix("unix:").replace("//", "/", 1))
+                _remove(place.removeprefix("unix:"))
     else:
         asyncio.run(serving.serve_standard_streams(application.asgi, serving.standard_input_client()))
     return 0
 
 
-def _tell(wanted: Wanted, site: Site) -> None:
+def _tell(wanted: Wanted, site: Site, ready: Callable[[], None]) -> None:
     log.info("%s serves cluster %s at %s", version_line(), site.cluster, ", ".join(wanted.places))
+    ready()
 
 
 def _remove(path: str) -> None:

@@ -131,6 +131,7 @@ class Application:
             body = {**self._closing(versions.NEWEST, "slurm", Asker()), "errors": [replies.error_entry(found.error, request.url.path[:128])]}
             return _response(found.status, replies.encode(body), {"Allow": ", ".join(found.methods)} if found.methods else {})
         client = getattr(request.state, "client", Client("unknown"))
+        key = request.headers.get("idempotency-key", "")
         try:
             claimed = claim(request.headers.items(), client, self._settings.plugins, own_uid())
             data = await _body(request) if schema.shapes().operations[found.operation.name].body else b""
@@ -140,14 +141,14 @@ class Application:
             return self._failure(found, InvalidRequest(message=f"The body did not come within {BODY_SECONDS:.0f} seconds"), Asker(), replies.TIMEOUT)
         except ClientDisconnect:
             return Response(status_code=replies.BAD_REQUEST)
-        status, content, tag = await run_in_threadpool(self._carried_out, found, claimed, client, request.query_params.multi_items(), data)
+        status, content, tag = await run_in_threadpool(self._carried_out, found, claimed, client, request.query_params.multi_items(), data, key)
         if status == replies.NOT_MODIFIED:
             return Response(status_code=status)
         if tag and request.headers.get("if-none-match") == tag:
             return Response(status_code=replies.NOT_MODIFIED, headers={"ETag": tag})
         return _response(status, content, {"ETag": tag} if tag else {})
 
-    def _carried_out(self, found: Found, claimed: Claim, client: Client, query: list[tuple[str, str]], data: bytes) -> tuple[int, bytes, str]:
+    def _carried_out(self, found: Found, claimed: Claim, client: Client, query: list[tuple[str, str]], data: bytes, key: str) -> tuple[int, bytes, str]:
         """Status, body and tag of the reply."""
         asker, connections = Asker(source=client.place), None
         try:
@@ -156,7 +157,7 @@ class Application:
             shape = schema.shapes().operations[found.operation.name]
             call = Call(
                 version=found.version, path=found.path, query=reading.query(shape.query, query),
-                body=reading.body(shape.body, data, found.version) if shape.body else {}, doors=connections, now=self._now(), host=self._settings.host)
+                body=reading.body(shape.body, data, found.version) if shape.body else {}, doors=connections, now=self._now(), host=self._settings.host, key=key)
             return self._reply(found, call, found.operation.handler(call), asker)
         except Unchanged:
             return replies.NOT_MODIFIED, b"", ""
@@ -171,14 +172,17 @@ class Application:
                 connections.close()
 
     def _reply(self, found: Found, call: Call, records: dict[str, Any], asker: Asker) -> tuple[int, bytes, str]:
-        body = {**records, **self._closing(found.version, found.operation.section, asker)}
-        body["errors"] = call.errors
-        body["warnings"] = replies.warning_entries(call.warnings, found.operation.name)
-        tag = ""
-        if found.operation.name.startswith("GET ") and call.status == replies.OK:
-            kept = {name: value for name, value in records.items() if name not in _MOVING}
-            tag = f'"{hashlib.blake2b(replies.encode(kept), digest_size=12).hexdigest()}"' if kept else ""
-        return call.status, replies.encode(body), tag
+        rest = {name: value for name, value in records.items() if name in _MOVING} | self._closing(found.version, found.operation.section, asker)
+        rest["errors"] = call.errors
+        rest["warnings"] = replies.warning_entries(call.warnings, found.operation.name)
+        kept = {name: value for name, value in records.items() if name not in _MOVING}
+        if not kept:
+            return call.status, replies.encode(rest), ""
+        # What may be large is written once, for the tag and for the reply.
+        written = replies.encode(kept)
+        tagged = found.operation.name.startswith("GET ") and call.status == replies.OK
+        tag = f'"{hashlib.blake2b(written, digest_size=12).hexdigest()}"' if tagged else ""
+        return call.status, written[:-1] + b"," + replies.encode(rest)[1:], tag
 
     def _failure(self, found: Found, error: SlurmError, asker: Asker, status: int = 0) -> Response:
         status = status or (replies.TOO_LARGE if isinstance(error, _TooLarge) else replies.status_of(error, found.operation.absent))

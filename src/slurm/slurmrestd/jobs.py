@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -72,9 +73,14 @@ def submit(call: Call) -> Record:
         raise InvalidRequest(message="There is no job description", hints=['{"script": "#!/bin/bash\\n…", "job": {"current_working_directory": …, "environment": […]}}'])
     asked = job_description.submission(
         description, call.body.get("script", ""), call.doors.user, call.doors.uid, now=call.now, host=call.host)
-    made = call.doors.cluster.submit(asked.request, asked.payload)
+    made = call.doors.cluster.submit(asked.request, asked.payload, _key(call))
     call.warnings += [*asked.notes, *made.warnings]
     return {"job_id": made.job_id, "step_id": "BATCH", "job_submit_user_msg": ""}
+
+
+def _key(call: Call) -> str:
+    """The same for every submission with the same Idempotency-Key, which makes one job: a client that lost the reply may ask again."""
+    return hashlib.blake2b(call.key.encode(), digest_size=16).hexdigest() if call.key else ""
 
 
 def update(call: Call) -> Record:

@@ -59,6 +59,7 @@ class Call:
     doors: Doors
     now: float
     host: str
+    key: str = ""  # Idempotency-Key: the client's own name for this request
     warnings: list[str] = field(default_factory=list)
     errors: list[Any] = field(default_factory=list)
     status: int = 200

@@ -47,7 +47,7 @@ class Protocol(H11Protocol):
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._unheard)
 
     def _unheard(self) -> None:
-        if not self._began and not self.transport.is_closing():
+        if self._is_idle and not self.transport.is_closing():
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -70,6 +70,8 @@ class Protocol(H11Protocol):
     def on_response_complete(self) -> None:
         """A reply was written."""
         super().on_response_complete()
+        self._head_timer.cancel()
+        self._head_timer = self.loop.call_later(KEEP_ALIVE_SECONDS + HEAD_SECONDS, self._unheard)
         if self._said_all and self._is_idle and not self.transport.is_closing():
             self.transport.close()
 
@@ -89,17 +91,17 @@ def client_of(stream: socket.socket | None) -> Client:
     return Client(f"[{address[0]}]:{address[1]}")
 
 
-def configured(app: Any, backlog: int = BACKLOG) -> uvicorn.Config:
-    """How uvicorn serves: it logs nothing, trusts no proxy's headers and tells nobody what it is."""
+def configured(app: Any, connections: int | None = None) -> uvicorn.Config:
+    """How uvicorn serves: it logs nothing, trusts no proxy's headers and tells nobody what it is. Beyond so many `connections` it answers 503."""
     return uvicorn.Config(
         app, http=Protocol, ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False, proxy_headers=False, server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS, h11_max_incomplete_event_size=LARGEST_HEAD, backlog=backlog)
+        timeout_keep_alive=KEEP_ALIVE_SECONDS, h11_max_incomplete_event_size=LARGEST_HEAD, limit_concurrency=connections)
 
 
-def listening(place: str, backlog: int = BACKLOG) -> list[socket.socket]:
+def listening(place: str) -> list[socket.socket]:
     """Sockets of `[HOST]:PORT` or `unix:/path`; ConfigError when that cannot be had."""
     if place.startswith("unix:"):
-        return [_unix(place.removeprefix("unix:").replace("//", "/", 1), backlog)]
+        return [_unix(place.removeprefix("unix:"))]
     if place.startswith("https://"):
         raise ConfigError(message=f"{place}: TLS is not supported by slurmrestd of slurm-py yet", hints=["let a proxy in front of it speak TLS, and listen on [localhost]:PORT"])
     host, colon, port = place.rpartition(":")
@@ -110,24 +112,24 @@ def listening(place: str, backlog: int = BACKLOG) -> list[socket.socket]:
         found = socket.getaddrinfo(host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise ConfigError(message=f"Unable to listen at {place}: {error.strerror or error}") from error
-    return [_bound(family, address, place, backlog) for family, _, _, _, address in dict.fromkeys(found)]
+    return [_bound(family, address, place) for family, _, _, _, address in dict.fromkeys(found)]
 
 
-def _bound(family: int, address: Any, place: str, backlog: int) -> socket.socket:
+def _bound(family: int, address: Any, place: str) -> socket.socket:
     stream = socket.socket(family, socket.SOCK_STREAM)
     try:
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             stream.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         stream.bind(address)
-        stream.listen(backlog)
+        stream.listen(BACKLOG)
     except OSError as error:
         stream.close()
         raise ConfigError(message=f"Unable to listen at {place}: {error.strerror}") from error
     return stream
 
 
-def _unix(path: str, backlog: int) -> socket.socket:
+def _unix(path: str) -> socket.socket:
     """A unix socket; one that nobody listens at any more is replaced. Its mode follows the umask."""
     stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -135,7 +137,7 @@ def _unix(path: str, backlog: int) -> socket.socket:
             if os.path.exists(path) and stat.S_ISSOCK(os.stat(path).st_mode) and _is_dead(short):
                 os.unlink(path)
             stream.bind(short)
-        stream.listen(backlog)
+        stream.listen(BACKLOG)
     except OSError as error:
         stream.close()
         raise ConfigError(message=f"Unable to listen at unix:{path}: {error.strerror or error}") from error
@@ -151,11 +153,11 @@ def _is_dead(path: str) -> bool:
     return False
 
 
-async def serve(app: Any, sockets: Sequence[socket.socket], threads: int, ready: Callable[[], None]) -> None:
+async def serve(app: Any, sockets: Sequence[socket.socket], threads: int, connections: int, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     anyio.to_thread.current_default_thread_limiter().total_tokens = threads
-    server = _Server(configured(app))
+    server = _Server(configured(app, connections))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
     ready()

@@ -50,6 +50,18 @@ class EmbeddedCluster:
             raise StoreError(message=f"cannot write {error.filename or root}: {error.strerror}",
                              hints=["XDG_STATE_HOME names another place for the cluster's state"]) from error
 
+    def want_rest(self, wanted: bool = True) -> None:
+        """Whether a slurmrestd belongs to it from now on; StoreError when the disk refuses."""
+        path = self.instance.rest_wanted
+        try:
+            if wanted:
+                with open(path, "w") as file:
+                    file.write("slurm up --rest\n")
+            elif os.path.exists(path):
+                os.unlink(path)
+        except OSError as error:
+            raise StoreError(message=f"cannot write {path}: {error.strerror}") from error
+
     @property
     def daemons(self) -> list[Daemon]:
         """All its daemons, [] when there is no cluster."""

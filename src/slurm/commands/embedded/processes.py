@@ -24,13 +24,15 @@ Heed = Callable[[], None]
 
 
 class Daemon(NamedTuple):
-    """One daemon: `program` slurmctld, slurmd or slurmdbd, `node` its node name (slurmd), where its pid file and log are, its configuration."""
+    """One daemon: `program` slurmctld, slurmd, slurmdbd or slurmrestd, `node` its node name (slurmd), where its pid file and log are, its configuration,
+    and what more is on its command line."""
 
     program: str
     node: str
     pid_file: str
     log: str
     conf: str
+    more: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -44,13 +46,17 @@ class Daemon(NamedTuple):
 
 
 def daemons(instance: Instance, nodes: list[str]) -> list[Daemon]:
-    """All daemons of a cluster with these nodes, controller first; slurmdbd where the cluster has one."""
+    """All daemons of a cluster with these nodes, controller first; slurmdbd and slurmrestd where the cluster has them."""
     def one(program: str, node: str = "", conf: str = instance.conf) -> Daemon:
         name = f"{program}-{node}" if node else program
         return Daemon(program, node, f"{instance.run}/{name}.pid", f"{instance.log}/{name}.log", conf)
 
     accounting = [one("slurmdbd", conf=instance.dbd_conf)] if os.path.exists(instance.dbd_conf) else []
-    return [one("slurmctld"), *(one("slurmd", node) for node in nodes), *accounting]
+    rest = []
+    if os.path.exists(instance.rest_wanted):
+        found = one("slurmrestd")
+        rest.append(found._replace(more=("--background", "--pid-file", found.pid_file, "-L", found.log, f"unix:{instance.rest_socket}")))
+    return [one("slurmctld"), *(one("slurmd", node) for node in nodes), *accounting, *rest]
 
 
 def _last_lines(path: str, count: int = 5) -> list[str]:
@@ -106,8 +112,10 @@ def start(found: list[Daemon], heed: Heed) -> None:
             words = [sys.executable, "-m", f"slurm.{daemon.program}", "-f", daemon.conf]
             if daemon.node:
                 words += ["-N", daemon.node]
+            # Whoever starts the cluster is its SlurmUser, and nobody else reaches its folder.
+            environ = {**os.environ, "SLURMRESTD_SECURITY": "disable_user_check"} if daemon.program == "slurmrestd" else None
             running.append((daemon, subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)))
+                [*words, *daemon.more], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, env=environ)))
             heed()
         failed = [(daemon, why) for daemon, process in running if (why := _outcome(process, heed)) is not None]
     except BaseException:
@@ -137,9 +145,9 @@ def _outcome(process: subprocess.Popen[bytes], heed: Heed | None = None) -> str 
 
 
 def stop(found: list[Daemon], seconds: float = STOP_SECONDS) -> list[str]:
-    """End daemons in order (nodes first, then the controller, slurmdbd last); returns what had to be killed or did not run, in words."""
+    """End daemons in order (slurmrestd and nodes first, then the controller, slurmdbd last); returns what had to be killed or did not run, in words."""
     notes: list[str] = []
-    for group in ([d for d in found if d.program == program] for program in ("slurmd", "slurmctld", "slurmdbd")):
+    for group in ([d for d in found if d.program == program] for program in ("slurmrestd", "slurmd", "slurmctld", "slurmdbd")):
         waiting: list[tuple[Daemon, int]] = []
         for daemon in group:
             pid = daemon.pid

@@ -27,6 +27,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cpus", type=int, default=None, metavar="N", help="CPUs that each node claims to have")
     parser.add_argument("--memory", default=None, metavar="SIZE", help="memory that each node claims to have (64G)")
     parser.add_argument("--gpus", default=None, metavar="[TYPE:]N", help="GPUs that each node claims to have (2, h100:8)")
+    parser.add_argument("--rest", action="store_true", help="with a REST API on a unix socket of yours")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -69,6 +70,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
                 raise InvalidRequest(
                     message=f"cluster {cluster.instance.name} runs with {describe(before)}",
                     hints=["stop it first with `slurm down`, or start another one beside it: slurm --name OTHER up …"])
+            if options.rest:
+                cluster.want_rest()
             missing = [daemon for daemon in cluster.daemons if not daemon.pid]
             if not missing:
                 console.line(f"Cluster {cluster.instance.name} is already up: {describe(before)}. Nothing was changed.")
@@ -77,20 +80,27 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
             processes.start(missing, heed)
             wait_ready(environ, cluster, heed)
             console.line(f"Cluster {cluster.instance.name} is up: {describe(before)}")
+            _tell_rest(cluster, console)
             return _answer(cluster, before, console, changed=True)
         wanted = _wanted(options) if asked or before is None or not before.emulated else before
         advice = [] if console.json else programs.advice(environ)  # it takes a while: ctrl-C must not find a cluster that is up
         heed()
         began = time.monotonic()
-        bring_up(cluster, wanted, environ, heed)
+        bring_up(cluster, wanted, environ, heed, rest=options.rest)
     console.line(f"Cluster {cluster.instance.name} is up after {time.monotonic() - began:.1f} s: {describe(wanted)}")
     console.line(f"A job has {size.show_mb(wanted.memory_per_cpu)} of memory a CPU unless it asks for more (--mem, --mem-per-cpu); one that holds more is ended.")
     console.line("Try:  sinfo;  srun hostname;  sbatch --wrap 'sleep 5';  squeue;  slurm status;  slurm down")
+    _tell_rest(cluster, console)
     for line in advice:
         console.note(line)
     if options.name or environ.get("SLURM_PY_INSTANCE"):
         console.line(f"It is not the default one:  export SLURM_CONF={cluster.instance.conf}")
     return _answer(cluster, wanted, console, changed=True)
+
+
+def _tell_rest(cluster: EmbeddedCluster, console: Console) -> None:
+    if os.path.exists(cluster.instance.rest_wanted):
+        console.line(f"REST:  curl --unix-socket {cluster.instance.rest_socket} http://slurm/slurm/v0.0.44/ping")
 
 
 def _answer(cluster: EmbeddedCluster, found: shape.Shape, console: Console, *, changed: bool) -> int:
@@ -102,12 +112,13 @@ def _answer(cluster: EmbeddedCluster, found: shape.Shape, console: Console, *, c
     return 0
 
 
-def bring_up(cluster: EmbeddedCluster, wanted: shape.Shape, environ: Mapping[str, str], heed: processes.Heed) -> None:
+def bring_up(cluster: EmbeddedCluster, wanted: shape.Shape, environ: Mapping[str, str], heed: processes.Heed, *, rest: bool = False) -> None:
     """Start a cluster of this shape whose lock the caller holds; when it does not come up, nothing of it runs and the reason is raised.
 
-    Within `processes.held`, which gives `heed`.
+    Within `processes.held`, which gives `heed`. `rest`: with a slurmrestd.
     """
     _write(cluster, wanted)
+    cluster.want_rest(rest)
     try:
         processes.start(cluster.daemons, heed)
         wait_ready(environ, cluster, heed)
