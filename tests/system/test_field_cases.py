@@ -68,7 +68,7 @@ def test_zero_gpus_are_no_gpus(cluster: Cluster) -> None:
 
 
 def test_typical_tuning_does_not_stop_a_script_at_its_first_srun(cluster: Cluster) -> None:
-    words = ["--cpu-bind=cores", "--mem-bind=local", "--cpu-freq=high", "--profile=all", "--gres-flags=enforce-binding", "--mpi=pmi2"]
+    words = ["--cpu-bind=cores", "--mem-bind=local", "--cpu-freq=high", "--profile=all", "--gres-flags=enforce-binding"]
     done = cluster.run("srun", "-n1", *words, "echo", "ran")
     assert (done.status, done.out, len(done.err.splitlines())) == (0, "ran\n", len(words))
 

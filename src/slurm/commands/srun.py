@@ -11,7 +11,7 @@ from typing import Any
 
 from slurm.commands import cli_filter
 from slurm.commands.estimate import tell_start
-from slurm.commands.launching import components, environment, multiprog, redirect, requests, scripts
+from slurm.commands.launching import components, environment, mpi, multiprog, redirect, requests, scripts
 from slurm.commands.launching.allocation import Allocation
 from slurm.commands.launching.components import Part
 from slurm.commands.launching.controller import Controller
@@ -24,7 +24,7 @@ from slurm.commands.launching.terminal import RawTerminal, window
 from slurm.commands.launching.voice import Voice
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.commands.submission import submit_prefix
-from slurm.model.errors import NotFound, SlurmError, Unsupported
+from slurm.model.errors import NotFound, SlurmError
 from slurm.net.circumstances import present_folder, propagated_limits
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
@@ -44,8 +44,8 @@ def _srun(shell: Shell) -> int:
     resolved = parts[0].resolved
     if informed(shell, resolved):
         return 0
-    if "list" in resolved.text("mpi").split(","):
-        shell.out("MPI plugin types are...\n\tnone")
+    if resolved.text("mpi") == "list":
+        shell.out(mpi.listed())
         return 0
     notes(shell, resolved)
     if not resolved.rest:
@@ -89,6 +89,7 @@ class Call:
         self._loop = Loop()
         self._programs = _program_file(resolved) if resolved.flag("multi_prog") else ""
         self._controller = Controller(shell.environ)
+        self._mpi = mpi.chosen(resolved.text("mpi"), self._controller.site.rules["mpidefault"])
         self._step: Step | None = None
         self._stopped_by = 0
         self._ignored = _signals(resolved.text("ignore_signals"))
@@ -113,7 +114,6 @@ class Call:
     def with_own_job(self) -> int:
         """Get an allocation, run the step in it, give it back."""
         asked = [self._job_request(part.resolved) for part in self._parts]
-        _require_no_mpi(self._resolved, sum(max(_positive(one.get("ntasks")), _positive(one.get("nodes_min"))) for one in asked))
         if self._resolved.flag("test_only"):
             return tell_start(self._shell, asked)
         allocation = Allocation(self._loop, self._controller, self._voice)
@@ -291,7 +291,6 @@ class Call:
         append = asked.get("open_mode") == "append"
         folder = _work_dir(asked.get("work_dir"))
         ntasks = sum(len(place["ranks"]) for part in (granted, *granted.get("components", ())) for place in part["layout"])
-        _require_no_mpi(resolved, ntasks)
         launch = {
             "credential": granted["credential"], "argv": words, "work_dir": folder,
             "stdin": streams.stdin.remote, "stdout": streams.stdout.remote, "stderr": streams.stderr.remote, "append": append,
@@ -299,6 +298,7 @@ class Call:
             "kill_on_bad_exit": self._kills_on_bad_exit(), "gpu_bind": requests.gpu_bind(asked),
             "task_prolog": _script(resolved.text("task_prolog")), "task_epilog": _script(resolved.text("task_epilog")),
             "environment": self._environment(granted, allocation),
+            **mpi.launch_fields(self._mpi, granted["layout"]),
         }
         if terminal:
             launch.update(pty=True, rows=terminal[0], cols=terminal[1])
@@ -309,9 +309,9 @@ class Call:
             no_kill=asked.get("no_kill") is True, window=(lambda: window(0)) if terminal else None)
 
     def _kills_on_bad_exit(self) -> bool:
-        """As -K says, else KillOnBadExit."""
+        """As -K says, else KillOnBadExit; of an MPI program without one of its tasks nothing is left to do."""
         asked = self._resolved.step.get("kill_on_bad_exit")
-        return bool(asked) if asked is not None else self._controller.site.rules["killonbadexit"].strip() not in ("", "0")
+        return bool(asked) if asked is not None else bool(self._mpi) or self._controller.site.rules["killonbadexit"].strip() not in ("", "0")
 
     def _wait_time(self) -> int:
         text = self._controller.site.rules["waittime"]
@@ -338,14 +338,6 @@ class Call:
             self._voice.error(f"ioctl(TIOCGWINSZ): {os.strerror(error.errno or 0)}")
             self._voice.error("Not using a pseudo-terminal, disregarding --pty option")
             return None
-
-
-def _require_no_mpi(resolved: Resolved, ntasks: int) -> None:
-    """Several tasks of an MPI program would each take themselves for the only one, and compute something else than was meant."""
-    asked = resolved.text("mpi")
-    if ntasks > 1 and asked not in ("", "none"):
-        message = f"--mpi={asked} is not supported by slurm-py yet: {ntasks} tasks would not find each other"
-        raise Unsupported(message=message, hints=["without --mpi, tasks are started side by side; mpirun inside the job starts them over ssh or on one node"])
 
 
 def _program_file(resolved: Resolved) -> str:

@@ -109,8 +109,8 @@ MetricsAuthUsers | list | | later | no metrics are served
 MetricsParameters | list | | later | no metrics are served
 MetricsType | plugin | | later | no metrics are served
 MinJobAge | sec | 300 | yes |
-MpiDefault | plugin | | later | steps are started without an MPI service
-MpiParams | text | | later | steps are started without an MPI service
+MpiDefault | plugin | | yes |
+MpiParams | text | | later | no ports are kept for steps: MPICH and Open MPI ask for none
 MULTIPLE_SLURMD | live | | ok |
 NamespaceType | plugin | | later | jobs get no private filesystem
 NEXT_JOB_ID | live | | ok |

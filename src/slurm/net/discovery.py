@@ -186,7 +186,7 @@ def _job_cluster(environ: Mapping[str, str]) -> str:
 
 
 RULES = ("srunprolog", "srunepilog", "killonbadexit", "waittime", "propagateresourcelimits", "propagateresourcelimitsexcept", "launchparameters",
-         "interactivestepoptions")
+         "interactivestepoptions", "mpidefault")
 """Keys that say what srun and its kin do themselves."""
 
 

@@ -256,7 +256,7 @@ class StepServer:
             pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait,
             deadline=boot_clock() + credential.time_left if credential.time_left >= 0 else 0.0, lease=credential.lease,
             task_prologs=[message.task_prolog] if message.task_prolog else [], task_epilogs=[message.task_epilog] if message.task_epilog else [],
-            sample_seconds=credential.sampling, gpus=bool(credential.devices.get(node.settings.node))),
+            mpi=message.mpi, places=message.places, size=message.ntasks, sample_seconds=credential.sampling, gpus=bool(credential.devices.get(node.settings.node))),
             credential.job_memory.get(node.settings.node, 0), share.cpus, credential.devices.get(node.settings.node, []))
 
 

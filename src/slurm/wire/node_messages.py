@@ -70,6 +70,10 @@ Devices = Annotated[list[Path], Many(65_536)]
 Attempts = Annotated[list[tuple[JobNumber, Attempt]], Many(100_000)]
 
 
+MpiType = Annotated[str, Text(words=("", "pmi2"))]
+Places = Annotated[list[tuple[Name, Annotated[str, Text(1_048_576)]]], Many(65_536)]
+
+
 class Holding(msgspec.Struct):
     """A step that slurmd has on its node, running or ended but not yet acknowledged."""
 
@@ -352,6 +356,8 @@ class LaunchStep(Message):
     task_prolog: Path = ""  # a program that is run before each task, as its user
     task_epilog: Path = ""
     gpu_bind: Binding = ""  # notation.gpu_bind: which of the step's GPUs here each task sees
+    mpi: MpiType = ""  # what the tasks may ask their slurmstepd when they begin MPI
+    places: Places = []  # with `mpi`: each node of the step with its ranks, as "0-3,8"
 
 
 class AttachStep(Message):

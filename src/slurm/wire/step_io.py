@@ -23,6 +23,9 @@ WINDOW = 8  # srun → stepd: JSON {"rows": n, "cols": n} for a pseudo terminal
 NOTICE = 9  # stepd → srun: text for srun's standard error, whole lines ("... *** STEP 1.0 ON cn01 CANCELLED AT ...")
 DONE = 10  # stepd → srun: all tasks ended, all output sent; the connection closes
 ABORTED = 11  # stepd → srun: JSON {"why": "timeout"|"cancelled"|...}: the step is being ended from outside
+EXCHANGE = 12  # both ways: a piece of what MPI tasks exchange at a fence; its first byte is one of those below
+PIECE, LAST, ABORTING = b"P", b"L", b"A"
+"""More to come; the last piece; stepd → srun only: JSON {"rank": ...}, a task has aborted the whole step."""
 ALL_TASKS = 0xFFFFFFFF
 PREFIX = struct.Struct("!BI")
 TICKET_MARK = b"TKT1"
@@ -48,7 +51,7 @@ def unpack(payload: bytes) -> tuple[int, int, bytes]:
     if len(payload) < PREFIX.size:
         raise ProtocolError(message="step message is too short")
     kind, task = PREFIX.unpack_from(payload)
-    if not STDIN <= kind <= ABORTED:
+    if not STDIN <= kind <= EXCHANGE:
         raise ProtocolError(message=f"unknown step message kind {kind}")
     return kind, task, payload[PREFIX.size:]
 

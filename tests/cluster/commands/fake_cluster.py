@@ -98,6 +98,10 @@ class NodeSide:
         """The step is ended from outside."""
         self._talk.step(step_io.ABORTED, step_io.ALL_TASKS, json.dumps({"why": why}).encode())
 
+    def exchange(self, piece: bytes) -> None:
+        """A piece of what MPI tasks exchange."""
+        self._talk.step(step_io.EXCHANGE, step_io.ALL_TASKS, piece)
+
     def failed(self, message: str) -> None:
         """It cannot start here."""
         self._talk.step(step_io.FAILED, step_io.ALL_TASKS, json.dumps({"message": message, "name": "", "hints": []}).encode())

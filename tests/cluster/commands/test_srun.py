@@ -537,10 +537,46 @@ def test_many_tasks_on_many_nodes_come_together(tmp_path: Path) -> None:
         assert sorted(ran.out.splitlines()) == sorted(f"{rank:2}: login1" for rank in range(64))
 
 
-def test_one_task_runs_though_an_mpi_was_named_and_several_would_not_find_each_other(tmp_path: Path) -> None:
+def test_what_mpi_tasks_exchange_comes_to_every_node_in_the_order_of_nodes(tmp_path: Path) -> None:
+    heard: dict[str, bytes] = {}
+
+    def gives(words: bytes) -> Script:
+        def script(node: NodeSide) -> None:
+            node.started()
+            node.exchange(b"P" + words[:1])
+            node.exchange(b"L" + words[1:])
+            while (told := node.heard()) is not None and told[0] != step_io.EXCHANGE:
+                pass
+            heard[node.launch["places"][node.launch["node_rank"]][0]] = told[2] if told else b""
+            node.end()
+
+        return script
+
+    with fake_cluster(tmp_path, {"cn01": [0, 1, 4], "cn02": [2, 3]}, cn01=gives(b"ab"), cn02=gives(b"cd")) as cluster:
+        assert cluster.run("--mpi=pmi2", "-n5", "hostname").code == 0
+        assert heard == {"cn01": b"Labcd", "cn02": b"Labcd"}
+        launch = cluster.asked("LaunchStep")[0]
+        assert (launch["mpi"], launch["places"], launch["kill_on_bad_exit"]) == ("pmi2", [["cn01", "0-1,4"], ["cn02", "2-3"]], True)
+
+
+def test_the_code_with_which_an_mpi_task_aborts_is_what_srun_exits_with(tmp_path: Path) -> None:
+    def aborts(node: NodeSide) -> None:
+        node.started()
+        node.exited(1, 3 << 8)
+        node.exchange(b'A{"rank": 1}')
+        assert node.order() == {"signal": 0, "end": "task_failure"}
+        node.exited(0, signal.SIGTERM)
+        node.done()
+
+    with fake_cluster(tmp_path, {"cn01": [0, 1]}, cn01=aborts) as cluster:
+        ran = cluster.run("--mpi=pmi2", "-K0", "-n2", "hostname")
+        assert ran.code == 3 and "srun: Terminating StepId=" in ran.err
+
+
+def test_kinds_of_mpi_that_are_not_there_are_refused_before_anything_is_asked_for(tmp_path: Path) -> None:
     with fake_cluster(tmp_path) as cluster:
-        alone = cluster.run("--mpi=pmi2", "-n1", "hostname")
-        assert (alone.code, alone.out, alone.err.count("\n")) == (0, "login1\n", 1)
-        several = cluster.run("--mpi=pmix", "-n2", "hostname")
-        assert (several.code, "2 tasks would not find each other" in several.err) == (1, True)
-        assert cluster.run("-n2", "--mpi=list").out == "MPI plugin types are...\n\tnone\n"
+        refused = cluster.run("--mpi=pmix", "-n2", "hostname")
+        assert refused.code == 1 and "--mpi=pmix is not supported by slurm-py yet" in refused.err and "mpirun inside the job" in refused.err
+        unknown = cluster.run("--mpi=foo", "hostname")
+        assert unknown.code == 1 and unknown.err.startswith("srun: error: Invalid MPI type 'foo', --mpi=list for acceptable types\n")
+        assert cluster.run("-n2", "--mpi=list").out == "MPI plugin types are...\n\tnone\n\tpmi2\n" and not cluster.requests

@@ -47,7 +47,7 @@ def test_a_longer_message_than_allowed_is_refused_by_its_header() -> None:
         frames.unpack_header(frames.pack(frames.JSON, bytes(11))[:frames.HEADER_SIZE], limit=10)
 
 
-@given(st.integers(step_io.STDIN, step_io.ABORTED), st.integers(0, step_io.ALL_TASKS), st.binary(max_size=100))
+@given(st.integers(step_io.STDIN, step_io.EXCHANGE), st.integers(0, step_io.ALL_TASKS), st.binary(max_size=100))
 def test_a_step_message_comes_back(kind: int, task: int, data: bytes) -> None:
     assert step_io.unpack(step_io.pack(kind, task, data)) == (kind, task, data)
 

@@ -123,6 +123,10 @@ class Endgame:
         if notice.ending.status and self._rules.kill_on_bad_exit:
             self._terminate("task_failure")
 
+    def on_task_aborted(self) -> None:
+        """An MPI task ends the whole step."""
+        self._terminate("task_failure")
+
     def _on_wait_over(self) -> None:
         self._flush()
         self._voice.info(f"First task exited {self._rules.wait}s ago")

@@ -51,7 +51,18 @@ class Ledger:
         self._node: dict[int, str] = {rank: node for node, ranks in layout for rank in ranks}
         self._state = dict.fromkeys(self._node, WAITING)
         self._unsaid: dict[tuple[str, Ending], list[int]] = {}
-        self.worst = Ending(0)
+        self._worst = Ending(0)
+        self._deciding = -1
+        self._endings: dict[int, Ending] = {}
+
+    @property
+    def worst(self) -> Ending:
+        """How the step went: the worst of its tasks' ends, or that of the task which aborted it."""
+        return self._endings.get(self._deciding, self._worst)
+
+    def decided_by(self, rank: int) -> None:
+        """An MPI task has aborted the step: what it ended with is what the step ended with."""
+        self._deciding = rank
 
     def __len__(self) -> int:
         return len(self._node)
@@ -71,8 +82,9 @@ class Ledger:
             return
         self._state[rank] = EXITED
         self._unsaid.setdefault((node, ending), []).append(rank)
-        if ending.shell_code() > self.worst.shell_code():
-            self.worst = ending
+        self._endings[rank] = ending
+        if ending.shell_code() > self._worst.shell_code():
+            self._worst = ending
 
     def lost(self, node: str) -> bool:
         """The supervisor of a node vanished: its tasks count as killed; False when all of them had ended."""

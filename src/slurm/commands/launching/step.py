@@ -13,6 +13,7 @@ from slurm.commands.launching.endgame import Endgame, Rules
 from slurm.commands.launching.ledger import Ending, Ledger, rank_ranges
 from slurm.commands.launching.link import Link, Way
 from slurm.commands.launching.loop import Loop
+from slurm.commands.launching.mpi import Exchange
 from slurm.commands.launching.output import Output
 from slurm.commands.launching.source import Source
 from slurm.commands.launching.voice import Voice
@@ -55,6 +56,7 @@ class Step:
         self.links = [
             Link(loop, place["node"], list(place["ranks"]), self._on_frame, self._on_gone, self._on_failed, place.get("place", ""))
             for place in self._layout]
+        self._exchange = Exchange(self.links)
         self.endgame = Endgame(loop, voice, self.name, self.ledger, self.links, plan.rules, self._say_ended)
         self._output = Output(
             plan.opened, len(self.ledger), label=plan.label, unbuffered=plan.unbuffered,
@@ -125,9 +127,19 @@ class Step:
             self._voice.line(data.decode(errors="replace"))
         elif kind == step_io.ABORTED:
             self.endgame.on_aborted(str(json.loads(data).get("why", "")))
+        elif kind == step_io.EXCHANGE:
+            self._on_exchange(link, data)
         elif kind == step_io.FAILED:
             failure = json.loads(data)
             self._on_failed(link, str(failure["message"]), [str(hint) for hint in failure.get("hints", ())])
+
+    def _on_exchange(self, link: Link, data: bytes) -> None:
+        if data[:1] != step_io.ABORTING:
+            self._exchange.take(link, data)
+            return
+        self.ledger.decided_by(int(json.loads(data[1:])["rank"]))
+        self._say_ended()
+        self.endgame.on_task_aborted()
 
     def _on_started(self, link: Link) -> None:
         link.has_started()

@@ -68,6 +68,7 @@ class StepIO:
         self._recent: deque[bytes] = deque()
         self._recent_bytes = 0
         self.gone = False
+        self.on_exchange: Callable[[bytes], None] = _passed_over
         self._watch_connection()
         if not line.ready:
             line.feed(early)
@@ -146,6 +147,10 @@ class StepIO:
     def aborted(self, why: str) -> None:
         """The step is being ended from outside."""
         self._send(step_io.ABORTED, step_io.ALL_TASKS, json.dumps({"why": why}).encode())
+
+    def exchange(self, piece: bytes) -> None:
+        """A piece of what MPI tasks exchange."""
+        self._send(step_io.EXCHANGE, step_io.ALL_TASKS, piece)
 
     def done(self) -> None:
         """Everything was said; the connection closes when it has left."""
@@ -251,6 +256,8 @@ class StepIO:
         elif kind == step_io.WINDOW and self._terminal >= 0:
             size = _object(data)
             set_window(self._terminal, _whole(size, "rows", _MOST_LINES), _whole(size, "cols", _MOST_LINES))
+        elif kind == step_io.EXCHANGE:
+            self.on_exchange(data)
 
     def _lose(self) -> None:
         if not self.gone:
@@ -348,6 +355,10 @@ def _frame(kind: int, rank: int, data: bytes) -> bytes:
 
 def _nothing() -> None:
     """Whoever waits looks again."""
+
+
+def _passed_over(_: bytes) -> None:
+    """Nothing is exchanged in this step."""
 
 
 def _object(data: bytes) -> dict[str, object]:

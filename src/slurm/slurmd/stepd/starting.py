@@ -19,6 +19,7 @@ from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.files import File
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.loop import READ, Loop
+from slurm.slurmd.stepd.mpi.service import Service
 from slurm.slurmd.stepd.tasks import CANNOT_OPEN_STATUS, FAILED_STATUS, Birth, Streams, Task
 
 _SCRIPTS_SECONDS = 5.0
@@ -28,14 +29,15 @@ class Starting:
     """The tasks of one step on their way to their programs.
 
     `on_started()` is called once all are forked and what they share is open, `on_refused(sentence, status)` for what keeps the step from
-    running, `on_note(sentence)` for what its user should read although it ran.
+    running, `on_note(sentence)` for what its user should read although it ran. `mpi` gives each task what it inherits for MPI.
     """
 
-    def __init__(self, loop: Loop, record: StepRecord, started: Sequence[Task], *, on_started: Callable[[], None],
-                 on_refused: Callable[[str, int], None], on_note: Callable[[str], None]) -> None:
+    def __init__(self, loop: Loop, record: StepRecord, started: Sequence[Task], mpi: Service | None = None, *,
+                 on_started: Callable[[], None], on_refused: Callable[[str, int], None], on_note: Callable[[str], None]) -> None:
         self._loop = loop
         self._record = record
         self._tasks = started
+        self._mpi = mpi
         self._on_started = on_started
         self._on_refused = on_refused
         self._on_note = on_note
@@ -99,7 +101,14 @@ class Starting:
         self._stage.close()
 
     def _fork(self, birth: Birth) -> None:
-        self._reports[birth.task.local] = tasks.start(birth)
+        if self._mpi is None:
+            self._reports[birth.task.local] = tasks.start(birth)
+            return
+        given = self._mpi.open(birth.task.rank, birth.task.local)
+        try:
+            self._reports[birth.task.local] = tasks.start(birth._replace(inherited=given.environment))
+        finally:
+            os.close(given.descriptor)  # the task has its own
 
     def _files_are_here(self, report: socket.socket) -> None:
         self._take_files(report)

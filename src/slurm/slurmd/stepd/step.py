@@ -15,6 +15,9 @@ from slurm.slurmd.stepd.ending import Ending
 from slurm.slurmd.stepd.folder import Ended
 from slurm.slurmd.stepd.io import StepIO
 from slurm.slurmd.stepd.loop import Loop
+from slurm.slurmd.stepd.mpi.aborts import Aborts
+from slurm.slurmd.stepd.mpi.exchange import aborting
+from slurm.slurmd.stepd.mpi.service import Service
 from slurm.slurmd.stepd.plumbing import Plumbing
 from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.slurmd.stepd.starting import Starting
@@ -32,7 +35,7 @@ _FAULTS = 20
 class Step:
     """One step. `journal` is its open, locked journal, `connection` that to srun for a step of srun; the current folder is the step's.
 
-    `control`, `timekeeping`, `io`, `cgroup`, `plumbing` and `starting` are there once their hooks have set them up.
+    `control`, `timekeeping`, `io`, `cgroup`, `mpi`, `plumbing` and `starting` are there once their hooks have set them up.
     """
 
     def __init__(self, loop: Loop, journal: int, connection: SrunLine | None) -> None:
@@ -50,6 +53,8 @@ class Step:
         self.recorded = False  # whether the last line of its journal is on disk
         self.io: StepIO | None = None
         self.cgroup: Cgroup | None = None
+        self.mpi: Service | None = None
+        self._aborts = Aborts(loop, self._end_aborted)
         self._gatherer: Gatherer | None = None
         self._reaped: list[Reaped] = []  # before there is one
         self._began = time.monotonic()
@@ -84,7 +89,7 @@ class Step:
     def begin(self) -> None:
         """Start its tasks. OSError."""
         self.starting = Starting(
-            self.loop, self.record, self.tasks, on_started=self._on_started, on_refused=self.refuse, on_note=self._on_note)
+            self.loop, self.record, self.tasks, self.mpi, on_started=self._on_started, on_refused=self.refuse, on_note=self._on_note)
         self.plumbing = Plumbing(self.record, self.io)
         self._streams = [self.plumbing.connect(task) for task in self.tasks]
         self.children = True
@@ -111,7 +116,7 @@ class Step:
             del self._epilogs[pid]
         for task in self.tasks:
             if task.status is None and task.pid in ended:
-                task.status = ended[task.pid]
+                task.status = self._aborts.status(task.rank, ended[task.pid])
                 self._on_task_ended(task)
                 self._begin_epilog(task)
         self.children = self.children or bool(self._epilogs)
@@ -131,6 +136,7 @@ class Step:
             self.io.exited(task.rank, task.status, oom=self.out_of_memory())
             if not all(other.pid for other in self.tasks):
                 self.refuse("the step was ended before all of its tasks had started", task.status)
+        self._aborts.ended(task.rank)
         if task.status and self.record.kill_on_bad_exit and len(self.tasks) > 1:
             self.end("task_failure", self.record.kill_wait, 0.0)
 
@@ -163,6 +169,19 @@ class Step:
             if self.io is not None and why:
                 self.io.aborted(why)
         self.ending.ask(why, kill_wait)
+
+    def abort(self, rank: int, code: int, why: str) -> None:
+        """An MPI task ends the whole step with this code; `why` is told, where it says something."""
+        if self._aborts.ask(rank, code) and why:
+            self._tell(messages.error(f"{self.record.key.shown}: task {rank} aborted: {printable(why)}", time.time()), any_node=True)
+
+    def _end_aborted(self, rank: int) -> None:
+        if self.io is not None:
+            self.io.exchange(aborting(rank))
+        for task in self.tasks:
+            if task.rank == rank:
+                task.signal(signal.SIGKILL)
+        self.end("task_failure", self.record.kill_wait, 0.0)
 
     def signal(self, number: int, *, first: bool, everything: bool) -> None:
         """Signal its tasks (or only the first process of each), or every process."""
@@ -201,9 +220,9 @@ class Step:
         """A line in slurmd's log."""
         os.write(2, f"slurmstepd: error: {self.record.key.shown}: {printable(sentence)}\n".encode(errors="backslashreplace"))
 
-    def _tell(self, line: str) -> None:
+    def _tell(self, line: str, *, any_node: bool = False) -> None:
         if line and self.io is not None:
-            if self.record.node_rank == 0:
+            if any_node or self.record.node_rank == 0:
                 self.io.notice(line)
         elif line and self.record.is_batch and self.starting is not None:
             report = self.starting.report_of(self.tasks[0])

@@ -15,13 +15,14 @@ import signal
 import socket
 import termios
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from slurm.slurmd.stepd import direct, files, kernel, limits, messages, passing, path, program_file, task_scripts
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.files import CannotOpen, File
 from slurm.slurmd.stepd.folder import StepRecord
+from slurm.slurmd.stepd.mpi.service import VARIABLES
 from slurm.slurmd.stepd.user import acting_as, become, login_variables
 
 BEGINNING, OWNER, FILES, FOLDER, PROGRAM, SCRIPTS = range(6)
@@ -63,7 +64,10 @@ class Task:
 
 
 class Birth(NamedTuple):
-    """What a task is started with: it opens `opening` and hands `handed` of them to its supervisor."""
+    """What a task is started with: it opens `opening` and hands `handed` of them to its supervisor.
+
+    `inherited`: variables that tell of descriptors which it inherits.
+    """
 
     record: StepRecord
     task: Task
@@ -72,6 +76,7 @@ class Birth(NamedTuple):
     cgroup: Cgroup | None = None
     opening: Sequence[File] = ()
     handed: Sequence[File] = ()
+    inherited: Mapping[str, str] = {}
 
     def at(self, stage: int, index: int = 0) -> None:
         """Note what the task is at."""
@@ -92,7 +97,7 @@ class Newborn:
 
 def start(birth: Birth) -> socket.socket:
     """Start the task and note its pid; its end of `report`, which does not block. OSError when the machine has no room for another process."""
-    argv, environment = argv_of(birth), environment_of(birth.record, birth.task)  # before the fork: each page that a child touches costs it a copy
+    argv, environment = argv_of(birth), {**environment_of(birth.record, birth.task), **birth.inherited}  # before the fork: each page that a child touches costs it a copy
     ours, theirs = passing.pair()
     with theirs:
         try:
@@ -216,6 +221,9 @@ def environment_of(record: StepRecord, task: Task) -> dict[str, str]:
     environment = dict(record.environment)
     if record.task_environment:
         environment.update(record.task_environment[task.local])
+    if "PMI_FD" in environment:  # srun was called by an MPI task, whose connection is not this one's
+        for name in VARIABLES:
+            environment.pop(name, None)
     environment["SLURM_PROCID"] = str(task.rank)
     environment["SLURM_LOCALID"] = str(task.local)
     if record.mark:

@@ -13,6 +13,7 @@ from slurm.slurmd.stepd.hooks.group import Group
 from slurm.slurmd.stepd.hooks.hook import Hook
 from slurm.slurmd.stepd.hooks.journal import Journal
 from slurm.slurmd.stepd.hooks.memory import Memory
+from slurm.slurmd.stepd.hooks.mpi import Mpi
 from slurm.slurmd.stepd.hooks.orders import Orders
 from slurm.slurmd.stepd.hooks.srun import Srun
 from slurm.slurmd.stepd.hooks.tasks import Tasks
@@ -21,7 +22,7 @@ from slurm.slurmd.stepd.hooks.title import Title
 from slurm.slurmd.stepd.step import Step
 from slurm.slurmd.stepd.tasks import FAILED_STATUS
 
-HOOKS: tuple[Hook, ...] = (Title(), Orders(), TimeLimit(), Srun(), Journal(), Group(), Tasks(), Descent(), Memory(), Gathering())
+HOOKS: tuple[Hook, ...] = (Title(), Orders(), TimeLimit(), Srun(), Journal(), Group(), Mpi(), Tasks(), Descent(), Memory(), Gathering())
 """Orders are taken first and last. Cleaned up from the end: its last figures are taken, its cgroup goes, then its end is on record, then srun hears of it, then slurmd."""
 
 
