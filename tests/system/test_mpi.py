@@ -87,3 +87,23 @@ def test_open_mpis_mpirun_starts_its_daemons_by_our_srun(cluster: Cluster) -> No
     aborted = cluster.run("salloc", "-N2", "-n4", "mpirun.openmpi", compiled("abort", "openmpi", cluster.work), "abort", "3", env=QUIET)
     assert aborted.status == 3, aborted
     assert no_program_is_left(cluster, "./abort.openmpi") and no_program_is_left(cluster, "orted")
+
+
+def test_open_mpi_runs_by_srun_with_pmix(cluster: Cluster) -> None:
+    talk = compiled("talk", "openmpi", cluster.work)
+    for words in (["-N4", "-n16"], ["-N4", "-n8", "-m", "cyclic"], ["-N2", "-n3"], ["-n1"]):
+        count = int(words[-1 if words[-1].startswith("-n") else 1][2:])
+        assert cluster.ok("srun", "--mpi=pmix", *words, talk, env=QUIET) == f"{count} ranks, sum {sum(range(count))}\n", words
+    inside = f"[ $PMIX_RANK = 1 ] || srun --overlap --mpi=pmix_v4 -n2 {talk}"
+    assert cluster.ok("srun", "--mpi=pmix", "-N1", "-n2", "bash", "-c", inside, env=QUIET) == "2 ranks, sum 1\n"
+
+
+def test_a_pmix_step_ends_when_a_rank_aborts_or_is_killed_and_leaves_nothing(cluster: Cluster) -> None:
+    abort = compiled("abort", "openmpi", cluster.work)
+    aborted = cluster.run("srun", "--mpi=pmix", "-N2", "-n4", abort, "abort", "3", env=QUIET)
+    assert aborted.status == 3, aborted
+    killed = cluster.run("srun", "--mpi=pmix", "-N2", "-n4", abort, "kill", env=QUIET)
+    assert killed.status in (137, 143) and "task 3: Killed" in killed.err, killed
+    assert no_program_is_left(cluster, abort)
+    assert not [process for process in cluster.processes() if "slurm.slurmd.stepd.mpi.pmix_server" in process.cmdline()]
+    assert not [path for path in (cluster.folder / "spool").glob("*/steps/*/pmix/*")]

@@ -45,7 +45,7 @@ LAUNCH_OPTIONS: tuple[Option, ...] = (
     Option("immediate", "I", "immediate", "immediate", commands="srun salloc", optional="1", metavar="SECONDS",
            env="SLURM_IMMEDIATE SALLOC_IMMEDIATE", help="give up when the resources are not there at once, or within so many seconds"),
     Option("preserve-env", "E", commands="srun", help="leave SLURM_* variables of the job as they are"),
-    Option("mpi", "", "text", commands="srun", metavar="none|list|pmi2", env="SLURM_MPI_TYPE", help="what MPI programs find each other by"),
+    Option("mpi", "", "text", commands="srun", metavar="none|list|pmi2|pmix", env="SLURM_MPI_TYPE", help="what MPI programs find each other by"),
     Option("cpu-bind", "", "hint_words", commands="srun", metavar="[quiet|verbose,]TYPE", env="SLURM_CPU_BIND", plain="none no off q quiet",
            choices="boards cores ldoms map_cpu map_ldom mask_cpu mask_ldom rank rank_ldom sockets threads v verbose",
            hint="tasks are not bound to CPUs; each may use all CPUs of its step", help="bind tasks to CPUs"),

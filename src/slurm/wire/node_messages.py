@@ -70,7 +70,7 @@ Devices = Annotated[list[Path], Many(65_536)]
 Attempts = Annotated[list[tuple[JobNumber, Attempt]], Many(100_000)]
 
 
-MpiType = Annotated[str, Text(words=("", "pmi2"))]
+MpiType = Annotated[str, Text(words=("", "pmi2", "pmix"))]
 Places = Annotated[list[tuple[Name, Annotated[str, Text(1_048_576)]]], Many(65_536)]
 
 

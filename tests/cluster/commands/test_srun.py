@@ -575,8 +575,8 @@ def test_the_code_with_which_an_mpi_task_aborts_is_what_srun_exits_with(tmp_path
 
 def test_kinds_of_mpi_that_are_not_there_are_refused_before_anything_is_asked_for(tmp_path: Path) -> None:
     with fake_cluster(tmp_path) as cluster:
-        refused = cluster.run("--mpi=pmix", "-n2", "hostname")
-        assert refused.code == 1 and "--mpi=pmix is not supported by slurm-py yet" in refused.err and "mpirun inside the job" in refused.err
-        unknown = cluster.run("--mpi=foo", "hostname")
-        assert unknown.code == 1 and unknown.err.startswith("srun: error: Invalid MPI type 'foo', --mpi=list for acceptable types\n")
-        assert cluster.run("-n2", "--mpi=list").out == "MPI plugin types are...\n\tnone\n\tpmi2\n" and not cluster.requests
+        for name in ("foo", "pmix_v2", "cray_shasta"):
+            unknown = cluster.run(f"--mpi={name}", "hostname")
+            assert unknown.code == 1 and unknown.err.startswith(f"srun: error: Invalid MPI type '{name}', --mpi=list for acceptable types\n")
+        listed = cluster.run("-n2", "--mpi=list").out
+        assert listed == "MPI plugin types are...\n\tnone\n\tpmi2\n\tpmix\nspecific pmix plugin versions available: pmix_v4\n" and not cluster.requests

@@ -10,28 +10,27 @@ from typing import Any
 
 from slurm.commands.launching.ledger import rank_ranges
 from slurm.commands.launching.link import Link
-from slurm.model.errors import SlurmError, Unsupported
+from slurm.model.errors import SlurmError
 from slurm.wire import step_io
 
-TYPES = ("none", "pmi2")
+TYPES = ("none", "pmi2", "pmix")
 """What --mpi=list shows."""
-_PMIX = "pmix"
+_PMIX_VERSION = "pmix_v4"
 _PIECE_BYTES = 1 << 16
 
 
 def listed() -> str:
     """What --mpi=list says."""
-    return "".join(["MPI plugin types are...", *(f"\n\t{name}" for name in TYPES)])
+    return "".join(["MPI plugin types are...", *(f"\n\t{name}" for name in TYPES), f"\nspecific pmix plugin versions available: {_PMIX_VERSION}"])
 
 
 def chosen(asked: str, default: str) -> str:
-    """What a step's LaunchStep says: "" for none. `asked` is --mpi or SLURM_MPI_TYPE, `default` MpiDefault. Unsupported, SlurmError."""
+    """What a step's LaunchStep says: "" for none. `asked` is --mpi or SLURM_MPI_TYPE, `default` MpiDefault. SlurmError for what there is not."""
     name = (asked or default or "none").strip().lower()
     if name in ("none", "openmpi"):  # what Open MPI's mpirun starts needs nothing of srun; Slurm took the name for none
         return ""
-    if name == _PMIX or name.startswith(f"{_PMIX}_v"):
-        raise Unsupported(message=f"--mpi={name} is not supported by slurm-py yet: no PMIx server is there", hints=[
-            "MPICH and Intel MPI: --mpi=pmi2; Open MPI: call its mpirun inside the job (sbatch, salloc), which starts its daemons by srun"])
+    if name == _PMIX_VERSION:
+        return "pmix"
     if name not in TYPES:
         raise SlurmError("ESLURM_INVALID_OPTION", f"Invalid MPI type '{name}', --mpi=list for acceptable types", hints=[f"valid: {', '.join(TYPES)}"])
     return name

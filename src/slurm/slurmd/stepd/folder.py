@@ -3,6 +3,7 @@
     <spool>/steps/job00012.1.batch/journal       first line the StepRecord, second how it ended; each a JSON object
                                   /slurm_script  the batch script, the owner's
                                   /step.sock     where the step's slurmstepd takes orders while it lives
+                                  /pmix          files of its PMIx server, the owner's
                                   /processes     where there is no cgroup: pid and start of each process that became slurmstepd's child
 
 Whoever owns the step holds a lock on the open journal: slurmd while it prepares, then slurmstepd until it ends. A journal that can be
@@ -16,6 +17,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -24,6 +26,8 @@ JOURNAL = "journal"
 SCRIPT = "slurm_script"
 SOCKET = "step.sock"
 PROCESSES = "processes"
+PMIX = "pmix"
+"""The folder with the files of the step's PMIx server, where there is one."""
 EARLY = "early_input"
 """What srun had sent already when its connection was taken over."""
 _LONGEST_NOTE = 2000
@@ -129,7 +133,7 @@ class StepRecord(NamedTuple):
     energy: bool = False
     task_prologs: Sequence[str] = []  # run before each task's program, in its process
     task_epilogs: Sequence[str] = []  # run after each task has ended
-    mpi: str = ""  # "pmi2": its tasks may ask their slurmstepd what MPI programs ask
+    mpi: str = ""  # "pmi2" or "pmix": what its tasks may ask when they begin MPI
     places: Sequence[Sequence[str]] = ()  # of such a step: (node, its ranks as "0-3,8")
     size: int = 0  # tasks on all nodes
     energy_seconds: float = 0.0  # how often its counters are read besides the looks at tasks; 0: seldom
@@ -294,6 +298,7 @@ def remove(path: str) -> None:
             os.unlink(os.path.join(path, name))
         except FileNotFoundError:
             continue
+    shutil.rmtree(os.path.join(path, PMIX), ignore_errors=True)  # where slurmstepd was killed
     try:
         os.rmdir(path)
     except FileNotFoundError:

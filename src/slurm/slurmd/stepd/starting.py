@@ -19,6 +19,7 @@ from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.files import File
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.loop import READ, Loop
+from slurm.slurmd.stepd.mpi.pmix import Pmix
 from slurm.slurmd.stepd.mpi.service import Service
 from slurm.slurmd.stepd.tasks import CANNOT_OPEN_STATUS, FAILED_STATUS, Birth, Streams, Task
 
@@ -32,7 +33,7 @@ class Starting:
     running, `on_note(sentence)` for what its user should read although it ran. `mpi` gives each task what it inherits for MPI.
     """
 
-    def __init__(self, loop: Loop, record: StepRecord, started: Sequence[Task], mpi: Service | None = None, *,
+    def __init__(self, loop: Loop, record: StepRecord, started: Sequence[Task], mpi: Service | Pmix | None = None, *,
                  on_started: Callable[[], None], on_refused: Callable[[str, int], None], on_note: Callable[[str], None]) -> None:
         self._loop = loop
         self._record = record
@@ -108,7 +109,8 @@ class Starting:
         try:
             self._reports[birth.task.local] = tasks.start(birth._replace(inherited=given.environment))
         finally:
-            os.close(given.descriptor)  # the task has its own
+            if given.descriptor >= 0:
+                os.close(given.descriptor)  # the task has its own
 
     def _files_are_here(self, report: socket.socket) -> None:
         self._take_files(report)

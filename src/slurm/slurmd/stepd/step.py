@@ -17,6 +17,7 @@ from slurm.slurmd.stepd.io import StepIO
 from slurm.slurmd.stepd.loop import Loop
 from slurm.slurmd.stepd.mpi.aborts import Aborts
 from slurm.slurmd.stepd.mpi.exchange import aborting
+from slurm.slurmd.stepd.mpi.pmix import Pmix
 from slurm.slurmd.stepd.mpi.service import Service
 from slurm.slurmd.stepd.plumbing import Plumbing
 from slurm.slurmd.stepd.srun_line import SrunLine
@@ -53,7 +54,7 @@ class Step:
         self.recorded = False  # whether the last line of its journal is on disk
         self.io: StepIO | None = None
         self.cgroup: Cgroup | None = None
-        self.mpi: Service | None = None
+        self.mpi: Service | Pmix | None = None
         self._aborts = Aborts(loop, self._end_aborted)
         self._gatherer: Gatherer | None = None
         self._reaped: list[Reaped] = []  # before there is one
@@ -121,7 +122,10 @@ class Step:
                 self._begin_epilog(task)
         self.children = self.children or bool(self._epilogs)
         self.children = self.children or any(task.pid and task.status is None for task in self.tasks)  # started by the end of the first
-        if self.children and all(task.status is not None for task in self.tasks if task.pid) and not self.ending.grace:
+        over = all(task.status is not None for task in self.tasks if task.pid)
+        if over and self.mpi is not None and all(task.pid for task in self.tasks):
+            self.mpi.close()
+        if self.children and over and not self.ending.grace:
             self.ending.kill()
 
     def _on_task_ended(self, task: Task) -> None:

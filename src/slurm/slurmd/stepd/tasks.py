@@ -22,7 +22,7 @@ from slurm.slurmd.stepd import direct, files, kernel, limits, messages, passing,
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.files import CannotOpen, File
 from slurm.slurmd.stepd.folder import StepRecord
-from slurm.slurmd.stepd.mpi.service import VARIABLES
+from slurm.slurmd.stepd.mpi.service import without_outer
 from slurm.slurmd.stepd.user import acting_as, become, login_variables
 
 BEGINNING, OWNER, FILES, FOLDER, PROGRAM, SCRIPTS = range(6)
@@ -218,12 +218,9 @@ def argv_of(birth: Birth) -> list[str]:
 
 def environment_of(record: StepRecord, task: Task) -> dict[str, str]:
     """Everything but SLURM_TASK_PID, which only the task itself knows, and what a login would set."""
-    environment = dict(record.environment)
+    environment = without_outer(dict(record.environment))
     if record.task_environment:
         environment.update(record.task_environment[task.local])
-    if "PMI_FD" in environment:  # srun was called by an MPI task, whose connection is not this one's
-        for name in VARIABLES:
-            environment.pop(name, None)
     environment["SLURM_PROCID"] = str(task.rank)
     environment["SLURM_LOCALID"] = str(task.local)
     if record.mark:

@@ -1,4 +1,4 @@
-"""PMI for the tasks of a step that was started with --mpi."""
+"""PMI or PMIx for the tasks of a step that was started with --mpi."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from slurm.slurmd.stepd.hooks.hook import Hook
 from slurm.slurmd.stepd.mpi.exchange import Collected, pieces
 from slurm.slurmd.stepd.mpi.group import Facts
 from slurm.slurmd.stepd.mpi.layout import parse
+from slurm.slurmd.stepd.mpi.pmix import Pmix
 from slurm.slurmd.stepd.mpi.service import Service
 from slurm.slurmd.stepd.step import Step
 from slurm.slurmd.stepd.tasks import FAILED_STATUS
@@ -38,7 +39,12 @@ class Mpi(Hook):
             except ValueError as error:
                 step.refuse(f"what MPI tasks exchange came damaged: {error}", FAILED_STATUS)
 
-        service = step.mpi = Service(step.loop, facts, give, step.abort)
+        service: Service | Pmix
+        if record.mpi == "pmix":
+            service = Pmix(step.loop, record, facts, step.cgroup, give, step.abort)
+        else:
+            service = Service(step.loop, facts, give, step.abort)
+        step.mpi = service
         io.on_exchange = take
 
     def clean_up(self, step: Step) -> None:

@@ -17,12 +17,21 @@ from slurm.slurmd.stepd.mpi.talk import Talk
 
 VARIABLES = ("PMI_FD", "PMI_RANK", "PMI_SIZE", "PMI_SPAWNED", "PMI_JOBID", "MPI_LOCALNRANKS", "MPI_LOCALRANKID")
 """What a task is told by; of another step they mean nothing, its PMI_FD least of all."""
+_TUNING = "PMIX_MCA_"
 _CHUNK = 1 << 16
 _MUCH = 1 << 16
 
 
+def without_outer(environment: dict[str, str]) -> dict[str, str]:
+    """An environment without what an MPI task, which called srun, was told by. Its user's own settings of PMIx stay."""
+    if "PMI_FD" not in environment and "PMIX_NAMESPACE" not in environment:
+        return environment
+    return {name: value for name, value in environment.items()
+            if name not in VARIABLES and (not name.startswith("PMIX_") or name.startswith(_TUNING))}
+
+
 class Given(NamedTuple):
-    """What a task is started with: a descriptor to inherit, which is to be closed once it has been started, and variables."""
+    """What a task is started with: a descriptor to inherit (-1: none), which is to be closed once it has been started, and variables."""
 
     descriptor: int
     environment: dict[str, str]
