@@ -12,6 +12,7 @@ import pytest
 
 from slurm.slurmd.stepd import files
 from slurm.slurmd.stepd.folder import StepRecord
+from slurm.slurmd.stepd.mpi.aborts import Aborts
 from slurm.slurmd.stepd.starting import Starting
 from slurm.slurmd.stepd.step import Step
 from slurm.slurmd.stepd.tasks import Streams, Task
@@ -81,6 +82,7 @@ def test_a_task_that_cannot_open_its_files_says_so_although_it_is_over(tmp_path:
 def test_the_others_count_as_children_once_the_end_of_the_first_has_started_them() -> None:
     """The step is not over between the end of its first task and the start of those that waited for what it opened."""
     step = Step.__new__(Step)
+    step._aborts, step.mpi = Aborts(IdleLoop(), lambda rank: None), None  # type: ignore[arg-type]
     step._began, step._gatherer, step._reaped, step._epilogs = time.monotonic(), None, [], {}
     step.tasks = [Task(0, 0), Task(1, 1)]
     step.tasks[0].pid = os.spawnvp(os.P_NOWAIT, "true", ["true"])

@@ -134,7 +134,7 @@ class StepRecord(NamedTuple):
     task_prologs: Sequence[str] = []  # run before each task's program, in its process
     task_epilogs: Sequence[str] = []  # run after each task has ended
     mpi: str = ""  # "pmi2" or "pmix": what its tasks may ask when they begin MPI
-    places: Sequence[Sequence[str]] = ()  # of such a step: (node, its ranks as "0-3,8")
+    places: Sequence[Sequence[str]] = []  # of such a step: (node, its ranks as "0-3,8")
     size: int = 0  # tasks on all nodes
     energy_seconds: float = 0.0  # how often its counters are read besides the looks at tasks; 0: seldom
 

@@ -150,7 +150,9 @@ class StepIO:
 
     def exchange(self, piece: bytes) -> None:
         """A piece of what MPI tasks exchange."""
-        self._send(step_io.EXCHANGE, step_io.ALL_TASKS, piece)
+        if not self.gone:
+            self._line.put(_frame(step_io.EXCHANGE, step_io.ALL_TASKS, piece))  # which is none of a sattach's business
+            self._flush()
 
     def done(self) -> None:
         """Everything was said; the connection closes when it has left."""
