@@ -89,7 +89,7 @@ class Call:
         self._loop = Loop()
         self._programs = _program_file(resolved) if resolved.flag("multi_prog") else ""
         self._controller = Controller(shell.environ)
-        self._mpi = mpi.chosen(resolved.text("mpi"), self._controller.site.rules["mpidefault"])
+        self._mpi = mpi.chosen(resolved.text("mpi"), self._controller.site.rules["mpidefault"], len(parts))
         self._step: Step | None = None
         self._stopped_by = 0
         self._ignored = _signals(resolved.text("ignore_signals"))

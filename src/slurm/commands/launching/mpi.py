@@ -10,7 +10,7 @@ from typing import Any
 
 from slurm.commands.launching.ledger import rank_ranges
 from slurm.commands.launching.link import Link
-from slurm.model.errors import SlurmError
+from slurm.model.errors import SlurmError, Unsupported
 from slurm.wire import step_io
 
 TYPES = ("none", "pmi2", "pmix")
@@ -24,15 +24,19 @@ def listed() -> str:
     return "".join(["MPI plugin types are...", *(f"\n\t{name}" for name in TYPES), f"\nspecific pmix plugin versions available: {_PMIX_VERSION}"])
 
 
-def chosen(asked: str, default: str) -> str:
-    """What a step's LaunchStep says: "" for none. `asked` is --mpi or SLURM_MPI_TYPE, `default` MpiDefault. SlurmError for what there is not."""
-    name = (asked or default or "none").strip().lower()
+def chosen(asked: str, default: str, components: int = 1) -> str:
+    """What a step's LaunchStep says: "" for none. `asked` is --mpi or SLURM_MPI_TYPE, `default` MpiDefault. SlurmError for what there is not,
+    Unsupported over several `components` of a heterogeneous job."""
+    name = (asked or ("" if components > 1 else default) or "none").strip().lower()
     if name in ("none", "openmpi"):  # what Open MPI's mpirun starts needs nothing of srun; Slurm took the name for none
         return ""
     if name == _PMIX_VERSION:
-        return "pmix"
+        name = "pmix"
     if name not in TYPES:
         raise SlurmError("ESLURM_INVALID_OPTION", f"Invalid MPI type '{name}', --mpi=list for acceptable types", hints=[f"valid: {', '.join(TYPES)}"])
+    if components > 1:
+        raise Unsupported(message=f"--mpi={name} is not supported by slurm-py over several components of a job yet", hints=[
+            "mpirun inside the job starts such programs"])
     return name
 
 
