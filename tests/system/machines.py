@@ -402,7 +402,7 @@ def _remove_cgroups(node: Machine) -> None:
     """What slurmd made, on a machine whose power went off: a real one has forgotten its cgroups."""
     steps = node.run_folder / "spool" / "steps"
     if steps.is_dir():
-        name = f"slurmd_{node.name}.{instance_of(str(steps))}"
+        name = f"slurmd_{node.name}.*.{instance_of(str(steps))}"
         for path in [*Path("/sys/fs/cgroup").glob(name), *Path("/sys/fs/cgroup").glob(f"*/{name}")]:
             remove_empty(str(path))
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
 
-from tests.system.harness import Cluster
+import psutil
+
+from tests.system.harness import Cluster, gate
 
 Maker = Callable[..., Cluster]
 
@@ -103,3 +106,41 @@ def test_ctrl_c_again_and_again_while_it_starts_leaves_nothing_running(fresh: Ma
         if starting.returncode == 0:
             cluster.ok("slurm", "down")
         cluster.until(lambda: not cluster.processes(), seconds=10, why="something is left")
+
+
+def test_a_requeued_job_never_runs_beside_what_a_slurmd_over_an_emptied_spool_has_forgotten(fresh: Maker) -> None:
+    cluster = fresh("--nodes", "1", "--cpus", "2")
+    cluster.up()
+    job = cluster.sbatch("--requeue", "-o", "out", "--open-mode=append", "--wrap", "echo ${SLURM_RESTART_COUNT:-0} $$; sleep 1000")
+    cluster.until(lambda: (cluster.work / "out").exists() and cluster.output("out"), why="no output")
+    first = int(cluster.output("out").split()[1])
+    cluster.kill("slurmd-cn01")
+    spool = cluster.folder / "spool" / "cn01"
+    shutil.rmtree(spool)
+    spool.mkdir()
+    cluster.ok("slurm", "up", *cluster.flags)
+    cluster.until_state(job, "PENDING")
+    cluster.ok("scontrol", "update", f"jobid={job}", "starttime=now")
+    cluster.until(lambda: len(cluster.output("out").splitlines()) == 2, why="no second attempt")
+    assert not psutil.pid_exists(first), "both attempts run at once"
+    assert len(cluster.stepds(job)) == 1
+    cluster.ok("scancel", job)
+    cluster.until_ended(job)
+    cluster.until(lambda: not cluster.stepds(), why="a slurmstepd is left")
+
+
+def test_a_job_whose_spool_is_emptied_while_it_runs_ends_when_its_script_does_and_by_scancel(fresh: Maker) -> None:
+    cluster = fresh("--nodes", "1", "--cpus", "2")
+    cluster.up()
+    ending = cluster.sbatch("-o", "out-%j", "--wrap", f"echo began; {gate('go')}")
+    cancelled = cluster.sbatch("-o", "out-%j", "--wrap", "echo began; sleep 1000")
+    for job in (ending, cancelled):
+        cluster.until(lambda job=job: (cluster.work / f"out-{job}").exists() and "began" in cluster.output(f"out-{job}"), why="it did not begin")
+    for path in (cluster.folder / "spool" / "cn01").iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    cluster.open_gate("go")
+    cluster.ok("scancel", cancelled)
+    assert cluster.until_ended(ending, cancelled) == {ending: "FAILED", cancelled: "CANCELLED"}
+    cluster.until(lambda: cluster.run("sinfo", "-h", "-o", "%T").out.strip() == "idle", why="the node is not free again")
+    assert cluster.finish("--wrap", "true")[1] == 0
+    assert not cluster.stepds()

@@ -182,7 +182,7 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
         if chosen.site.auth.lower() == "auth/munge":
             node.spawn(_enrol(chosen, node, server, link))
         await node.check_health()
-        node.link.start()
+        node.connect()
         log.info("slurmd version %s started: %s", SLURM_VERSION, node.doing())
         ready()
         await stop.wait()

@@ -137,7 +137,12 @@ class Answers:
 
     def _write(self, *news: object) -> None:
         line = json.dumps(news, separators=(",", ":")).encode() + b"\n"
-        size = os.fstat(self._file).st_size
+        found = os.fstat(self._file)
+        if not found.st_nlink:  # somebody removed it: what is known here is written anew
+            os.makedirs(os.path.dirname(self._path), mode=0o755, exist_ok=True)
+            self._rewrite()
+            found = os.fstat(self._file)
+        size = found.st_size
         if os.write(self._file, line) < len(line):
             os.ftruncate(self._file, size)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -68,7 +68,7 @@ class Attaching:
     def _require(self, key: StepKey, uid: int) -> None:
         here = self._node.roster.find(key.job, key.attempt)
         step = here.steps.get(key.step) if here is not None else None
-        record = self._node.steps.record_of(step) if step is not None and step.ended is None else None
+        record = step.record if step is not None and step.ended is None else None
         if record is None:
             raise NotFound("ESLURMD_JOB_NOTRUNNING", hints=[f"step {key.job}.{key.step} does not run on node {self._node.settings.node}"])
         if uid not in (0, record.uid):

@@ -66,6 +66,14 @@ class Places:
                     return 2, path
         raise OSError(95, f"no cgroup of controller {controller} can be made here")
 
+    def beside(self, prefix: str) -> list[str]:
+        """The groups beside its own whose names begin so."""
+        found: list[str] = []
+        for parent, own in map(os.path.split, self.made):
+            with contextlib.suppress(OSError):
+                found += [entry.path for entry in os.scandir(parent) if entry.name.startswith(prefix) and entry.name != own and entry.is_dir()]
+        return found
+
     def _chosen(self, mount: Mount) -> bool:
         plugin, root = self._conf.plugin, self._conf.mountpoint.rstrip("/")
         if plugin == DISABLED or not (mount.folder == root or mount.folder.startswith(root + "/")):

@@ -6,12 +6,14 @@ That nobody serves (each controller's host refuses connections) counts too: nobo
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable
 
 from slurm.slurmd.stepd.timekeeping import boot_clock
 
+log = logging.getLogger("slurmd")
 NAME = "heartbeat"
 _WIDTH = 32
 
@@ -25,6 +27,7 @@ class Heartbeats:
         self._asked: deque[float] = deque()
         self._file = -1
         self._last = 0.0
+        self._lost = False  # whether it was said that the file cannot be written
 
     def open(self) -> None:
         """Begin. What an earlier slurmd wrote in this boot still counts. OSError."""
@@ -56,4 +59,23 @@ class Heartbeats:
     def _heard(self, moment: float) -> None:
         if moment > self._last and self._file >= 0:
             self._last = moment
+            self._find_again()
             os.pwrite(self._file, f"{moment:.3f}".encode().ljust(_WIDTH), 0)
+
+    def _find_again(self) -> None:
+        """Somebody removed or replaced the file: leases would end for that, since slurmstepds look it up by its name."""
+        try:
+            if os.path.samestat(os.fstat(self._file), os.stat(self.path)):
+                return
+        except OSError:
+            pass  # it is not there
+        try:
+            os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
+            fresh = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if not self._lost:
+                log.error("%s was removed and cannot be made anew: %s", self.path, error.strerror)
+            self._lost = True
+            return
+        os.close(self._file)
+        self._file, self._lost = fresh, False

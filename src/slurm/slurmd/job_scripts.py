@@ -150,6 +150,7 @@ class JobScripts:
     # --- what Prolog was told --------------------------------------------------------------------------------------------
 
     def _write_told(self, job: int, attempt: int, told: Mapping[str, str]) -> None:
+        os.makedirs(self._root, mode=0o700, exist_ok=True)  # somebody may have removed what the spool held
         with open(os.open(self._path("told", job, attempt), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
             json.dump(dict(told), file)
         self._known.add((job, attempt))

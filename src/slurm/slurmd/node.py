@@ -22,7 +22,7 @@ from slurm.net.endpoint import mark_of
 from slurm.net.link import Link
 from slurm.net.relay import Relay
 from slurm.notation import exitstatus
-from slurm.slurmd import environment, hardware, job_commands, reattach, remains, unkillable, usage
+from slurm.slurmd import environment, hardware, job_commands, reattach, remains, unkillable, unknown_steps, usage
 from slurm.slurmd.answers import Answers
 from slurm.slurmd.cgroup_places import Places
 from slurm.slurmd.confining import Confining
@@ -49,6 +49,7 @@ from slurm.wire.relay_messages import OfChannel
 log = logging.getLogger("slurmd")
 _SILENCE_HEARTBEATS = 4
 _SETTINGS = Settings()  # what bounds an order is the same everywhere
+_UNKNOWN_SECONDS = 60.0
 _SIGNALS = 1000
 """So many numbers of signals are remembered, in case that they come again."""
 
@@ -85,6 +86,7 @@ class Node:
         self._started = now()
         self._cgroup = ""
         self._cgroups: list[str] = []  # its own in each hierarchy
+        self._earlier: list[str] = []  # those of earlier slurmds over another spool, as long as something is in them
         self._confining: Confining
         self.commands = ""  # the folder with this cluster's commands for jobs
         self._cpus = hardware.real_cpus()
@@ -106,7 +108,8 @@ class Node:
 
     def open(self) -> None:
         """Prepare the spool and take up the steps that are in it. OSError, StoreError; ConfigError where the kernel cannot do what cgroup.conf asks."""
-        self.steps.open()
+        settings = self.settings
+        self.steps.open(settings.node, unknown_steps.identity_of(settings.site.cluster, settings.node, settings.pid_file))
         self.commands = job_commands.make(self.settings.spool)
         self.credentials.open()
         for job, attempt in self.answers.open():
@@ -118,25 +121,32 @@ class Node:
         self.scripts.open()
         for step, ended in reattach.scan(self.steps.root, self.roster):
             if step.key.step == BATCH:
-                self.outbox.put(n.BatchLaunched(serial=0, job=step.key.job, attempt=step.key.attempt, lease=self.steps.lease_of(step)))
+                self.outbox.put(n.BatchLaunched(serial=0, job=step.key.job, attempt=step.key.attempt, lease=_lease_of(step)))
             if ended is not None:
                 self._on_ended(step, ended)
             else:
                 log.info("step %s is taken up again", step.key.shown)
-                record = self.steps.record_of(step)
-                if record is not None and record.gpu_readings:
+                if step.record is not None and step.record.gpu_readings:
                     self.gpus.hold(step.key)
                 self.steps.adopt(step)
         self.answers.keep_begun(self.roster.has_seen)
-        self.spawn(self.steps.end_unknown(self._cgroups))
+
+    def connect(self) -> None:
+        """Be there for slurmctld, once nothing is left of steps that this spool does not know: slurmctld takes what we do not name for over."""
+        self.spawn(self._connect())
+
+    async def _connect(self) -> None:
+        await self.steps.end_unknown(self._cgroups, self._earlier, max(_UNKNOWN_SECONDS, self.settings.unkillable_seconds))
+        self.link.start()
 
     def _open_cgroups(self) -> None:
         settings = self.settings
-        places = Places(f"slurmd_{settings.node}.{self.steps.instance}", settings.cgroup)
+        places = Places(self.steps.own.group, settings.cgroup)
         self._cgroup = places.holding()
         self._confining = Confining(settings.cgroup, places, settings.real_memory, settings.devices)
         self._cgroups = places.made
-        self.steps.use_cgroups(self._cgroups)
+        self._earlier = places.beside(self.steps.own.groups)
+        self.steps.use_cgroups([*self._cgroups, *self._earlier])
         if not self._cgroup and settings.track_by_cgroup:
             log.warning("ProctrackType=proctrack/cgroup: no cgroup can be made here; processes are found by their descent instead")
         if settings.cgroup.cores and self._machine.cpus > len(self._cpus):
@@ -157,7 +167,7 @@ class Node:
         self.steps.close()
         self.gpus.close()
         self.answers.close()
-        for path in self._cgroups:
+        for path in (*self._cgroups, *self._earlier):
             cgroup.remove_empty(path)
         self.heartbeats.close()
 
@@ -280,8 +290,7 @@ class Node:
             if BATCH in here.steps and not here.steps[BATCH].begun:
                 log.info("job %s attempt %s is being started; the answer follows", order.job, order.attempt)
             elif BATCH in here.steps:  # a repeated order gets the same answer; how it ended waits in the outbox, if it has
-                self.outbox.put(n.BatchLaunched(
-                    serial=0, job=order.job, attempt=order.attempt, lease=self.steps.lease_of(here.steps[BATCH])))
+                self.outbox.put(n.BatchLaunched(serial=0, job=order.job, attempt=order.attempt, lease=_lease_of(here.steps[BATCH])))
             else:
                 self._refuse(order, "this attempt has run here already")
         elif self.roster.is_past(order.job, order.attempt):
@@ -371,12 +380,21 @@ class Node:
     def completed(self, record: StepRecord, job_memory: int, cpus: CpuSet, devices: Sequence[str]) -> StepRecord:
         """A record with what is the same for every step of this node, what its cgroups hold it to, and the mark by which its processes are known."""
         settings = self.settings
+        self._make_commands()
         holding, confined = self._confining.of(self._cgroup, record.key.job_name, record.memory, job_memory, self._real(cpus), devices)
         return record._replace(
             **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
-            commands=self.commands, mark=remains.mark_of(self.steps.instance, record.key), start_seconds=settings.start_seconds,
+            commands=self.commands, mark=remains.mark_of(self.steps.own.instance, record.key), start_seconds=settings.start_seconds,
             unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path,
             task_prologs=[*settings.task_scripts.prolog, *record.task_prologs], task_epilogs=[*settings.task_scripts.epilog, *record.task_epilogs])
+
+    def _make_commands(self) -> None:
+        """Again, where somebody removed what the spool held."""
+        if self.commands and not os.path.isdir(self.commands):
+            try:
+                self.commands = job_commands.make(self.settings.spool)
+            except OSError as error:
+                log.error("%s was removed and cannot be made anew: %s", self.commands, error.strerror)
 
     def prepare(self, record: StepRecord, *, script: str | None = None, early: bytes = b"") -> Prepared:
         """As Steps.prepare; the GPUs of a step that has some are measured from now on until it ends."""
@@ -535,7 +553,10 @@ class Node:
             self.spawn(self._end_unwanted(job, attempt))
 
     async def _end_unwanted(self, job: int, attempt: int) -> None:
-        await self.scripts.epilog(job, attempt, {})
+        try:
+            await self.scripts.epilog(job, attempt, {})
+        except OSError as error:
+            log.error("job %s attempt %s: its Epilog cannot be begun: %s", job, attempt, error.strerror)
         self.scripts.forget(job, attempt)
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
@@ -548,6 +569,11 @@ class Node:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("an order failed", exc_info=task.exception())
+
+
+def _lease_of(step: StepHere) -> int:
+    """The lease with which a step was begun; 0 for none."""
+    return step.record.lease if step.record is not None else 0
 
 
 def _names_an_attempt(order: n.LaunchBatch) -> bool:

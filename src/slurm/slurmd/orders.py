@@ -1,7 +1,8 @@
 """Orders to slurmstepds: given again and again until they are taken, or the step has ended. None is dropped because one try did not arrive.
 
 A slurmstepd that does not take the order to end its step, long after the step should be over, is stopped or stuck: it is killed, and what it
-leaves is ended as for any that was killed (`steps`).
+leaves is ended as for any that was killed (`steps`). One whose folder somebody removed cannot be spoken to: its processes are signalled
+themselves, by `by_hand`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 import time
 from collections.abc import Coroutine
 
-from slurm.slurmd import control
+from slurm.slurmd import by_hand, control, unknown_steps
 from slurm.slurmd.roster import StepHere
 
 log = logging.getLogger("slurmd.orders")
@@ -72,6 +73,8 @@ class Orders:
             answer = await control.ask(step.path, order)
             if answer is not None and answer.get("ok"):
                 return
+            if answer is None and by_hand.is_needed(step) and await by_hand.obey(step, order):
+                return
             if step.ended is None and not told:
                 told = True
                 log.error("slurmstepd of %s did not take the order %s yet: %s", step.key.shown, order, answer or "no answer")
@@ -83,7 +86,7 @@ class Orders:
                 await self._until_taken(step, order)
         except TimeoutError:
             pid = step.pid or control.pid_of(step.path)
-            if pid and control.is_in(pid, step.path):
+            if pid and (control.is_in(pid, step.path) or unknown_steps.is_supervisor(pid, step.key)):
                 log.error("slurmstepd of %s (pid %d) does not listen: it is killed", step.key.shown, pid)
                 os.kill(pid, signal.SIGKILL)
             await self._until_taken(step, order)

@@ -33,12 +33,19 @@ def scan(root: str, roster: Roster) -> list[tuple[StepHere, Ended | None]]:
 def _look(path: str, key: StepKey, roster: Roster) -> tuple[StepHere, Ended | None] | None:
     try:
         journal = folder.read(path)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise StoreError(message=f"{path}/{folder.JOURNAL} cannot be read: {error}", hints=[
             "if no process of that step is left, remove the folder and start slurmd again"]) from error
+    except NotADirectoryError:
+        log.warning("%s is no step's folder, it is left alone", path)
+        return None
     if journal is None:
-        folder.remove(path)
+        try:
+            folder.remove(path)
+        except OSError as error:
+            log.warning("%s has no journal and cannot be removed: %s", path, error.strerror)
         return None
     step = roster.begin(key, path)
     step.begun = True
+    step.record = journal.record.brief
     return step, journal.ended

@@ -18,7 +18,7 @@ from slurm.slurmd.stepd.tasks import MARK
 
 
 def instance_of(root: str) -> str:
-    """What tells this slurmd's steps from those of any other on this machine: the identity of its steps folder. OSError."""
+    """What tells one steps folder from any other of this machine, also from an earlier one at the same place. OSError."""
     found = os.stat(root)
     return f"{found.st_dev:x}.{found.st_ino:x}"
 
@@ -59,34 +59,7 @@ def clear(group: Cgroup) -> list[int]:
     return []
 
 
-def kill_unknown(root: str, instance: str, cgroups: Iterable[str]) -> int:
-    """End what is marked as of this slurmd's steps, or in a cgroup of theirs, but of none that runs; how many processes there were."""
-    table = [process for process in tree.processes() if process.state != "Z"]
-    prefix = f"{MARK}={instance}:".encode()
-    found: set[int] = set()
-    for process in table:
-        mark = _mark(process.pid, prefix)
-        if mark is not None and not _runs(root, mark) and process.pid != os.getpid():
-            found.update((process.pid, *tree.descendants(process.pid, table)))
-    found.discard(os.getpid())
-    tree.send(found, signal.SIGKILL)
-    for parent, name in _groups(cgroups):
-        if not _runs(root, name):
-            found.update(clear(Cgroup(parent, name)))
-    return len(found)
-
-
-def _runs(root: str, name: str) -> bool:
-    """Whether a step of this folder name has begun and has not ended, as its folder says now."""
-    if folder.parse_folder_name(name) is None:
-        return False
-    try:
-        return folder.read_ended(os.path.join(root, name)) is None
-    except FileNotFoundError:
-        return False
-
-
-def _groups(parents: Iterable[str]) -> list[tuple[str, str]]:
+def groups_in(parents: Iterable[str]) -> list[tuple[str, str]]:
     """(folder, name) of what is below slurmd's own groups; steps whose memory is limited have theirs below one of their job's."""
     found: list[tuple[str, str]] = []
     for parent in parents:
@@ -106,15 +79,6 @@ def _folders_in(path: str) -> list[str]:
         return [entry.name for entry in os.scandir(path) if entry.is_dir()]
     except OSError:
         return []
-
-
-def _mark(pid: int, prefix: bytes) -> str | None:
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            entries = file.read().split(b"\0")
-    except OSError:
-        return None
-    return next((entry[len(prefix):].decode(errors="replace") for entry in entries if entry.startswith(prefix)), None)
 
 
 def _noted(path: str, record: StepRecord, table: list[tree.Process]) -> set[int]:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 from slurm.model.ids import SCRIPTS_STEP
-from slurm.slurmd.stepd.folder import BATCH, Ended, StepKey
+from slurm.slurmd.stepd.folder import BATCH, Ended, StepKey, StepRecord
 from slurm.wire.node_messages import Holding
 
 _REMEMBERED = 20_000
@@ -23,6 +23,7 @@ class StepHere:
         self.path = path
         self.begun = False
         self.pid = 0  # of its slurmstepd, where it is known
+        self.record: StepRecord | None = None  # what it was begun with, as far as it is of use once its folder is gone
         self.ended: Ended | None = None
 
 

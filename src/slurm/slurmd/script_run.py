@@ -72,11 +72,12 @@ async def run(folder: str, scripts: Sequence[str], environment: Mapping[str, str
     if os.path.exists(os.path.join(folder, "pid")):
         return await _adopted(folder, seconds)
     os.makedirs(folder, mode=0o700, exist_ok=True)
+    began = time.time()
     process = _start(folder, scripts, environment)
     helpers.add(process.pid)
     try:
         while process.poll() is None:
-            if not await _ended(process.pid, _left(folder, seconds)) and _overdue(folder, seconds):
+            if not await _ended(process.pid, _left(folder, seconds, began)) and _overdue(folder, seconds, began):
                 _end(folder, process.pid, "timeout")
     finally:
         helpers.discard(process.pid)
@@ -115,8 +116,9 @@ async def _adopted(folder: str, seconds: float) -> Outcome:
     """Those that an earlier slurmd began go on; it is not known when their shell is reaped, so it is looked at."""
     log.info("scripts of %s were begun before: they are waited for", folder)
     pid = int(_text(folder, "pid").strip() or 0)
+    began = time.time()  # for us: counted only when its folder does not tell any more
     while read(folder) is None and is_shell(pid, folder):
-        if _overdue(folder, seconds):
+        if _overdue(folder, seconds, began):
             _end(folder, pid, "timeout")
         await asyncio.sleep(_LOOK_SECONDS)
     return _conclude(folder, pid)
@@ -154,6 +156,10 @@ def _conclude(folder: str, pid: int) -> Outcome:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
         return found
+    if not os.path.isdir(folder):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+        return Outcome(f"{folder} was removed while they ran: how they ended is not known")
     _write(folder, "killed")
     return read(folder) or Outcome("the shell that runs the scripts was killed")
 
@@ -165,30 +171,33 @@ def _end(folder: str, pid: int, how: str) -> None:
 
 
 def _write(folder: str, how: str) -> None:
-    with open(os.path.join(folder, "status"), "w", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(f"{how} {_text(folder, 'current').strip() or 'no script'}\n")
+    try:
+        with open(os.path.join(folder, "status"), "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(f"{how} {_text(folder, 'current').strip() or 'no script'}\n")
+    except OSError as error:
+        log.error("how the scripts of %s ended (%s) cannot be written: %s", folder, how, error.strerror)
 
 
-def _began(folder: str) -> float:
+def _began(folder: str, otherwise: float) -> float:
     for name in ("current", "pid"):
         try:
             return os.stat(os.path.join(folder, name)).st_mtime
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
-    return time.time()
+    return otherwise
 
 
-def _left(folder: str, seconds: float) -> float | None:
-    return max(_LOOK_SECONDS, _began(folder) + seconds - time.time()) if seconds else None
+def _left(folder: str, seconds: float, began: float) -> float | None:
+    return max(_LOOK_SECONDS, _began(folder, began) + seconds - time.time()) if seconds else None
 
 
-def _overdue(folder: str, seconds: float) -> bool:
-    return bool(seconds) and time.time() - _began(folder) >= seconds
+def _overdue(folder: str, seconds: float, began: float) -> bool:
+    return bool(seconds) and time.time() - _began(folder, began) >= seconds
 
 
 def _text(folder: str, name: str) -> str:
     try:
         with open(os.path.join(folder, name), encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from slurm.model.errors import SlurmError
-from slurm.slurmd import control, remains, script_run
+from slurm.model.errors import NotNow, SlurmError
+from slurm.slurmd import by_hand, control, remains, script_run, unknown_steps
 from slurm.slurmd.aside import aside
 from slurm.slurmd.orders import Orders
 from slurm.slurmd.roster import Roster, StepHere
@@ -33,6 +33,12 @@ _SELDOM_SECONDS = 1.0
 _FULL_DISK_SECONDS = 1.0
 _SCAN_SECONDS = 60.0
 _REAP_SECONDS = 5.0
+_PATIENCE_SECONDS = 60.0
+"""So long is a journal that cannot be read looked at again when its slurmstepd is gone."""
+_NO_JOURNAL = (ValueError, TypeError, KeyError)
+"""What reading something else as a journal raises."""
+_KILLED = "slurmstepd was killed"
+_NO_FOLDER = "the step's folder in the node's spool was removed while it ran: how it ended is not known"
 
 
 class Prepared(NamedTuple):
@@ -50,16 +56,16 @@ class Steps:
         self._roster = roster
         self._on_ended = on_ended
         self.orders = Orders()
-        self.instance = ""
+        self.own = unknown_steps.Own("", "", "")
         self.helpers: set[int] = set()  # processes that slurmd itself started, but the zygote
         self._zygote = ZygoteClient(self._on_gone, self._on_orphaned, secured=secured)
         self._encode = msgspec.json.Encoder().encode
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def open(self) -> None:
-        """Make the folder and start the zygote. OSError."""
+    def open(self, node: str, identity: str) -> None:
+        """Make the folder and start the zygote; `identity` as unknown_steps has it. OSError."""
         os.makedirs(self.root, mode=0o755, exist_ok=True)
-        self.instance = remains.instance_of(self.root)
+        self.own = unknown_steps.Own(node, identity, f"{identity}.{remains.instance_of(self.root)}")
         self._zygote.start()
         self._spawn(self._reap())
 
@@ -74,11 +80,28 @@ class Steps:
         """slurmd's own cgroups, below which steps make theirs."""
         self._zygote.use_cgroups(paths)
 
-    async def end_unknown(self, cgroups: Sequence[str]) -> None:
-        """End processes of steps that this spool does not know (any more), below slurmd's cgroups or marked as its own."""
-        found = await aside(lambda: remains.kill_unknown(self.root, self.instance, cgroups), _SCAN_SECONDS)
-        if found:
-            log.error("%d processes of steps that ended earlier were still there: they are ended", found)
+    async def end_unknown(self, cgroups: Sequence[str], earlier: Sequence[str], seconds: float) -> None:
+        """End the processes of steps that this spool does not know (any more), and wait until they are gone, so long at most.
+
+        `cgroups` are slurmd's own, `earlier` those of earlier ones.
+        """
+        began = time.monotonic()
+        left: list[int] = []
+        told = 0
+        while time.monotonic() - began <= seconds:
+            try:
+                left = await aside(lambda: unknown_steps.end(self.root, self.own, cgroups, earlier), _SCAN_SECONDS)
+            except (OSError, TimeoutError, ValueError, TypeError, KeyError) as error:
+                log.error("processes of steps that are not in the spool could not be looked for, it is tried again: %r", error)
+                await asyncio.sleep(_SELDOM_SECONDS)
+                continue
+            if not left:
+                return
+            if len(left) > told:
+                told = len(left)
+                log.error("%d processes of steps that the spool %s does not know (any more) were still there: they are ended", told, self.root)
+            await asyncio.sleep(_AGAIN_SECONDS)
+        log.error("of steps that the spool does not know processes may be left that SIGKILL does not end: %s", ", ".join(map(str, left)) or "who knows")
 
     def path_of(self, key: StepKey) -> str:
         """Where the step's folder is."""
@@ -87,7 +110,7 @@ class Steps:
     def prepare(self, record: StepRecord, *, script: str | None = None, early: bytes = b"") -> Prepared:
         """Write the step's folder and enter it into the roster. OSError; FileExistsError when it was begun before."""
         path = self.path_of(record.key)
-        journal = folder.create(path, self._encode(record._asdict()))
+        journal = self._create(path, self._encode(record._asdict()))
         try:
             if script is not None:
                 _write(os.path.join(path, folder.SCRIPT), script.encode("utf-8", "surrogateescape"), 0o700, record)
@@ -97,7 +120,18 @@ class Steps:
             os.close(journal)
             folder.remove(path)
             raise
-        return Prepared(self._roster.begin(record.key, path), journal)
+        step = self._roster.begin(record.key, path)
+        step.record = record.brief
+        return Prepared(step, journal)
+
+    def _create(self, path: str, record: bytes) -> int:
+        """As folder.create, also after somebody removed what the spool held."""
+        try:
+            return folder.create(path, record)
+        except FileNotFoundError:
+            log.error("%s was removed: it is made anew", self.root)
+            os.makedirs(self.root, mode=0o755, exist_ok=True)
+            return folder.create(path, record)
 
     async def launch(self, prepared: Prepared, attached: Sequence[int] = ()) -> None:
         """Have the slurmstepd of a prepared step forked; `attached`: what `SrunLine.of` takes, still the caller's. NotNow when that fails: nothing of the step is left then."""
@@ -118,29 +152,29 @@ class Steps:
                     return
                 except ZygoteLost:
                     let_go()
-                    journal = folder.abandoned(step.path)
+                    journal = self._taken_back(step)
             step.begun = True
             self.adopt(step)  # somebody holds the journal: it was forked after all
         except SlurmError:
             self._roster.never_begun(step)
-            folder.remove(step.path)
+            self.remove(step)
             raise
         finally:
             let_go()
 
-    def record_of(self, step: StepHere) -> StepRecord | None:
-        """What a step was begun with, as its folder says."""
-        found = folder.read(step.path)
-        return found.record if found is not None else None
-
-    def lease_of(self, step: StepHere) -> int:
-        """The lease with which a step was begun; 0 for none."""
-        record = self.record_of(step)
-        return record.lease if record is not None else 0
+    def _taken_back(self, step: StepHere) -> int:
+        """The journal of a step of which it is not known whether it was forked; -1 when it was. NotNow when its folder is gone."""
+        try:
+            return folder.abandoned(step.path)
+        except OSError as error:
+            raise NotNow(message=f"cannot start slurmstepd: {step.path}: {error.strerror}") from error
 
     def remove(self, step: StepHere) -> None:
-        """slurmctld knows how it ended: nothing of it is needed any more."""
-        folder.remove(step.path)
+        """slurmctld knows how it ended: nothing of it is needed any more. What cannot be removed is in the log."""
+        try:
+            folder.remove(step.path)
+        except OSError as error:
+            log.error("%s cannot be removed: %s", step.path, error.strerror)
         self._roster.drop_step(step)
 
     def adopt(self, step: StepHere) -> None:
@@ -163,9 +197,16 @@ class Steps:
         step = self._roster.by_path.get(path)
         if step is None or step.ended is not None:
             return
-        ended = folder.read_ended(path)
+        try:
+            ended = folder.read_ended(path)
+        except folder.GONE:
+            self._spawn(self._bury(step, _NO_FOLDER))
+            return
+        except (OSError, *_NO_JOURNAL):
+            self.adopt(step)  # which looks again
+            return
         if ended is None:
-            self._spawn(self._bury(step))
+            self._spawn(self._bury(step, _KILLED))
         else:
             self._on_ended(step, ended)
 
@@ -175,16 +216,22 @@ class Steps:
             self.adopt(step)
 
     async def _watch(self, step: StepHere) -> None:
-        """Until it is known how the step ended: a look that fails is begun again."""
-        told = False
+        """Until it is known how the step ended: a look that fails is begun again, but not for ever once its slurmstepd is gone."""
+        since = 0.0
         while step.ended is None:
             try:
                 if await self._look(step):
                     return
-            except (OSError, ValueError) as error:
-                if not told:
-                    told = True
+                since = 0.0
+            except (OSError, *_NO_JOURNAL) as error:
+                now = time.monotonic()
+                if not since:
+                    since = now
                     log.error("watching step %s failed, it is begun again: %r", step.key.shown, error)
+                gone = isinstance(error, folder.GONE)
+                if (gone or now - since > _PATIENCE_SECONDS) and not await self._is_supervised(step):
+                    await self._bury(step, _NO_FOLDER if gone else f"its journal cannot be read ({error}): how it ended is not known")
+                    return
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _look(self, step: StepHere) -> bool:
@@ -200,15 +247,21 @@ class Steps:
         if journal < 0:
             return False
         os.close(journal)
-        await self._bury(step)
+        await self._bury(step, _KILLED)
         return True
 
-    async def _bury(self, step: StepHere) -> None:
-        """The slurmstepd was killed: end what it left, and write its journal's last line for it."""
-        log.error("slurmstepd of %s was killed: its processes are ended", step.key.shown)
-        found = folder.read(step.path)
-        left = await self._end_remains(step, found.record) if found is not None else []
-        note = "slurmstepd was killed"
+    async def _is_supervised(self, step: StepHere) -> bool:
+        """Whether its slurmstepd may live, wherever its folder went."""
+        try:
+            return bool(await by_hand.supervisor_of(step))
+        except OSError as error:
+            log.error("the slurmstepd of %s could not be looked for, it is tried again: %r", step.key.shown, error)
+            return True
+
+    async def _bury(self, step: StepHere, note: str) -> None:
+        """The slurmstepd is gone, and how its step ended is not written: end what it left, and write its journal's last line for it."""
+        log.error("step %s: %s; its processes are ended", step.key.shown, note)
+        left = await self._end_remains(step, step.record) if step.record is not None else []
         if left:
             note += f"; processes that SIGKILL does not end are left: {', '.join(map(str, left))}"
         ended = Ended(signal.SIGKILL, at=time.time(), note=note, unkillable=left)
@@ -221,10 +274,15 @@ class Steps:
         """Kill until nothing is left; what is left after UnkillableStepTimeout."""
         began = time.monotonic()
         while True:
-            strays = self._strays()
-            left = await aside(lambda strays=strays: remains.kill(step.path, record, strays), _SCAN_SECONDS)  # type: ignore[misc]
+            left, known = [], True
+            try:
+                strays = self._strays()
+                left = await aside(lambda strays=strays: remains.kill(step.path, record, strays), _SCAN_SECONDS)  # type: ignore[misc]
+            except OSError as error:
+                log.error("what step %s left could not be ended, it is tried again: %r", step.key.shown, error)
+                known = False
             lasted = time.monotonic() - began
-            if not left or lasted > record.unkillable_seconds:
+            if (known and not left) or lasted > record.unkillable_seconds:
                 return left
             await asyncio.sleep(_AGAIN_SECONDS if lasted < _SELDOM_SECONDS else _SELDOM_SECONDS)
 
@@ -232,8 +290,8 @@ class Steps:
         """Our children that we did not start: left by a slurmstepd that was killed after the zygote was."""
         own = self._zygote.own_processes() | self.helpers
         for step in self._roster.by_path.values():
-            if step.ended is None and (pid := control.pid_of(step.path)):
-                own.add(pid)
+            if step.ended is None:
+                own.update(filter(None, (step.pid, control.pid_of(step.path))))
         return [pid for pid in tree.children(os.getpid()) if pid not in own and not script_run.is_marked(pid)]
 
     async def _reap(self) -> None:
@@ -246,17 +304,28 @@ class Steps:
                         os.waitpid(pid, os.WNOHANG)
 
     def _wrote(self, step: StepHere, ended: Ended) -> bool:
-        journal = folder.abandoned(step.path)
+        """Whether its journal has its last line, or never gets one."""
+        try:
+            journal = folder.abandoned(step.path)
+        except folder.GONE:
+            return True
+        except OSError as error:
+            return self._given_up(step, error)
         if journal < 0:
             return True
         try:
             folder.append_ended(journal, ended)
         except OSError as error:
-            log.error("how step %s ended cannot be written yet: %s", step.key.shown, error.strerror)
-            return False
+            return self._given_up(step, error)
         finally:
             os.close(journal)
         return True
+
+    def _given_up(self, step: StepHere, error: OSError) -> bool:
+        """Whether there is nothing to wait for: a full disk gets room again. What is not written is found out anew after a restart."""
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        log.error("how step %s ended cannot be written%s: %s", step.key.shown, " yet" if full else "", error.strerror)
+        return not full
 
 
 def _write(path: str, data: bytes, mode: int, owner: StepRecord | None) -> None:

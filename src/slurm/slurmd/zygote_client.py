@@ -19,6 +19,7 @@ log = logging.getLogger("slurmd.zygote")
 _FULL_SECONDS = 0.002
 _ANSWER_SECONDS = 30.0
 """A zygote that does not fork within so long is stopped or stuck: it is replaced."""
+_SHOWN_BYTES = 300
 SECURED = "--secured"
 """Tells the zygote that steps will speak TLS with srun, so that it loads what they need once for all of them."""
 
@@ -135,7 +136,10 @@ class ZygoteClient:
             if not packet:
                 self._lost()
                 return
-            self._take(json.loads(packet))
+            try:
+                self._take(json.loads(packet))
+            except Exception as error:  # noqa: BLE001 - what one step's end brings about harms no other step
+                log.error("what the zygote told could not be dealt with: %s", packet[:_SHOWN_BYTES], exc_info=error)
 
     def _take(self, message: dict[str, object]) -> None:
         if "gone" in message:
@@ -164,7 +168,10 @@ class ZygoteClient:
             if not born.done():
                 born.set_exception(ZygoteLost("the zygote ended"))
         for folder in orphans:
-            self._on_orphaned(folder)
+            try:
+                self._on_orphaned(folder)
+            except Exception as error:  # noqa: BLE001 - nor here
+                log.error("the step in %s is not watched", folder, exc_info=error)
 
 
 def _environment() -> dict[str, str]:

@@ -23,6 +23,7 @@ from slurm.model.job import NodeShare
 from slurm.net.endpoint import unix
 from slurm.net.server import Peer, Server
 from slurm.net.signing import Signer
+from slurm.slurmd import remains, unknown_steps
 from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.messages import Message
@@ -55,6 +56,7 @@ class Stage:
         self.registrations: list[n.RegisterNode] = []
         self.unknown: list[tuple[int, int]] = []
         self.acknowledging = True
+        self.on_registration: Callable[[], object] = lambda: None
         self.prefix: list[str] = []  # what slurmd is started by
         self.path: list[str] = []  # folders of modules before others
         self.ahead = 0.0  # seconds by which the controller's clock is ahead of this machine's
@@ -67,13 +69,14 @@ class Stage:
         message = msgpack.decode(payload, type=n.FromNode)
         if isinstance(message, n.RegisterNode):
             self.peer = peer
+            self.on_registration()
             self.registrations.append(message)
             self.send(n.NodeAccepted(kill_wait=2, heartbeat=5.0, step_key=SIGNER.public, now=time.time() + self.ahead, unknown=self.unknown, cluster_name="test"))
         elif isinstance(message, n.Heartbeat):
             self.send(n.Alive(now=time.time() + self.ahead))
         else:
             self.heard.append(message)
-            if self.acknowledging and not isinstance(message, n.UsageTold):
+            if self.acknowledging and not isinstance(message, n.UsageTold | n.SignalTaken):
                 self.send(n.Acknowledged(serial=message.serial))
 
     def send(self, message: Message) -> None:
@@ -139,6 +142,12 @@ class Stage:
     def srun_socket(self) -> str:
         """Where srun would call."""
         return str(self.root / "slurmd-cn01.sock")
+
+    @property
+    def instance(self) -> str:
+        """What this slurmd's marks and cgroups are called by."""
+        identity = unknown_steps.identity_of("test", "cn01", str(self.root / "slurmd-cn01.pid"))
+        return f"{identity}.{remains.instance_of(str(self.spool / 'steps'))}"
 
     def folders(self) -> list[str]:
         """The step folders in the spool."""

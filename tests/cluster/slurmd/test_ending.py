@@ -144,7 +144,7 @@ def test_whoever_is_killed_nothing_of_an_ended_job_is_left(run, which, hidden):
 
 def test_processes_of_a_step_that_the_spool_has_lost_are_ended_at_the_start(run):
     async def scene(stage):
-        instance = remains.instance_of(str(stage.spool / "steps"))
+        instance = stage.instance
         stage.kill_slurmd(signal.SIGTERM)
         left = subprocess.Popen(["/bin/sleep", "1000"], env={"SLURM_PY_STEP": f"{instance}:job00077.1.0"})
         other = subprocess.Popen(["/bin/sleep", "1000"], env={"SLURM_PY_STEP": "1.2:job00077.1.0"})

@@ -12,7 +12,6 @@ import signal
 import psutil
 import pytest
 
-from slurm.slurmd import remains
 from slurm.slurmd.cgroup_places import Places
 from slurm.slurmd.stepd import folder
 from slurm.slurmd.stepd.folder import Ended, StepKey
@@ -226,7 +225,7 @@ def test_a_slurmstepd_that_takes_step_after_step_keeps_nothing_of_them(run):
 
 def parent_of(stage):
     """slurmd's own cgroup."""
-    return Places("slurmd_cn01." + remains.instance_of(str(stage.spool / "steps"))).holding()
+    return Places("slurmd_cn01." + stage.instance).holding()
 
 
 def cgroups_can_be_made():
@@ -241,7 +240,7 @@ def test_a_cgroup_finds_what_descent_and_environment_cannot(run):
     async def scene(stage):
         stage.send(stage.batch(3, "#!/bin/bash\n(setsid env -i /bin/sleep 1000 &)\nsleep 0.3; cat /proc/self/cgroup; echo start\nsleep 1000\n"))
         await stage.until(lambda: (stage.root / "out-3").exists() and "start" in stage.output(3))
-        assert re.search(r"/slurmd_cn01\.\w+\.\w+/job00003\.1\.batch$", stage.output(3), re.MULTILINE)
+        assert re.search(r"/slurmd_cn01\.\w+\.\w+\.\w+/job00003\.1\.batch$", stage.output(3), re.MULTILINE)
         hidden = [child for child in stepd_of(stage, "3.batch").children(recursive=True) if child.name() == "sleep"]
         zygote = next(child for child in psutil.Process(stage.process.pid).children() if "zygote" in title(child))
         zygote.kill()

@@ -13,6 +13,7 @@ step does, which is how a re-attached slurmd learns of it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -48,7 +49,8 @@ class Control:
             self._drop(descriptor)
         self._loop.unwatch(self._listener.fileno())
         self._listener.close()
-        os.unlink(SOCKET)
+        with contextlib.suppress(FileNotFoundError):  # somebody removed the step's folder
+            os.unlink(SOCKET)
 
     def _accept(self, _: int) -> None:
         try:

@@ -30,6 +30,8 @@ PMIX = "pmix"
 """The folder with the files of the step's PMIx server, where there is one."""
 EARLY = "early_input"
 """What srun had sent already when its connection was taken over."""
+GONE = (FileNotFoundError, NotADirectoryError)
+"""What is raised by a look into a folder that somebody removed, or put something else in the place of."""
 _LONGEST_NOTE = 2000
 _MOSTLY_ENOUGH = 4096
 _NAMES = {BATCH: "batch", -4: "extern", -6: "interactive"}
@@ -144,6 +146,11 @@ class StepRecord(NamedTuple):
         return StepKey(self.job, self.attempt, self.step)
 
     @property
+    def brief(self) -> StepRecord:
+        """Without what only its start needs, which may be long."""
+        return self._replace(argv=[], environment={}, rlimits={}, ranks=(), task_environment=(), multi_prog=(), task_prologs=(), task_epilogs=())
+
+    @property
     def is_batch(self) -> bool:
         """Whether its task is the batch script."""
         return self.step == BATCH
@@ -210,9 +217,14 @@ def read(path: str) -> Journal | None:
     """The journal in a folder; None when there is none or it was cut short within its first line (nothing has run then)."""
     try:
         with open(os.path.join(path, JOURNAL), "rb") as file:
-            lines = file.read().split(b"\n")[:-1]
+            return read_lines(file.read())
     except FileNotFoundError:
         return None
+
+
+def read_lines(text: bytes) -> Journal | None:
+    """What a journal says; None when it was cut short within its first line. ValueError, TypeError when it is none."""
+    lines = text.split(b"\n")[:-1]
     if not lines:
         return None
     record = _record_of(lines[0])
@@ -274,7 +286,7 @@ def noted_processes(path: str) -> list[tuple[int, int]]:
     try:
         with open(os.path.join(path, PROCESSES), encoding="ascii") as file:
             return [(int(words[0]), int(words[1])) for line in file if len(words := line.split()) == 2]
-    except FileNotFoundError:
+    except (*GONE, ValueError):
         return []
 
 

@@ -22,16 +22,21 @@ class Descent(Hook):
     def set_up(self, step: Step) -> None:
         """Begin to look."""
         if not step.record.cgroup:
-            _look_later(step, set(), _FIRST_SECONDS)
+            _look_later(step, set(), _FIRST_SECONDS, [])
 
 
-def _look_later(step: Step, known: set[int], seconds: float) -> None:
+def _look_later(step: Step, known: set[int], seconds: float, told: list[bool]) -> None:
     def look() -> None:
         new = [pid for pid in tree.children(os.getpid()) if pid not in known]
         found = [(process.pid, process.started) for pid in new if (process := tree.look(pid)) is not None]
-        if found:
-            folder.note_processes(".", found)
-        known.update(new)
-        _look_later(step, known, _AGAIN_SECONDS)
+        try:
+            if found:
+                folder.note_processes(".", found)
+            known.update(new)
+        except OSError as error:  # a full disk, or somebody removed the folder: no reason to end a job
+            if not told:
+                told.append(True)
+                step.complain(f"which processes are its own cannot be noted: {error.strerror}")
+        _look_later(step, known, _AGAIN_SECONDS, told)
 
     step.loop.at(time.monotonic() + seconds, look)
