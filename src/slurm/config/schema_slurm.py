@@ -332,8 +332,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
     },
     "SelectTypeParameters": {
         "NONE": "yes", "CR_CPU": "yes", "CR_CPU_MEMORY": "yes", "CR_CORE": "yes", "CR_CORE_MEMORY": "yes", "CR_SOCKET": "yes",
-        "CR_SOCKET_MEMORY": "yes", "CR_MEMORY": "yes", "CR_ONE_TASK_PER_CORE": "yes", "CR_CORE_DEFAULT_DIST_BLOCK": "later",
-        "CR_LLN": "later", "CR_PACK_NODES": "later",
+        "CR_SOCKET_MEMORY": "yes", "CR_MEMORY": "yes", "CR_ONE_TASK_PER_CORE": "yes", "CR_CORE_DEFAULT_DIST_BLOCK": "yes",
+        "CR_LLN": "yes", "CR_PACK_NODES": "ok",
     },
     "TopologyParam": {
         "TopoOptional": "yes", "RoutePart": "ok", "RouteTree": "ok", "Dragonfly": "later", "BlockAsNodeRank": "later", "SwitchAsNodeRank": "later",

@@ -59,7 +59,7 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     accounting_store: list[str] = msgspec.field(default_factory=list)  # AccountingStoreFlags
     accounting_tres: list[str] = msgspec.field(default_factory=list)  # AccountingStorageTRES beyond Slurm's own: "gres/gpu:a100"
 
-    select: str = "cons_tres"  # cons_tres | linear
+    select: str = "cons_tres"  # cons_tres | linear; behind it, apart by blanks, the CR_LLN and CR_CORE_DEFAULT_DIST_BLOCK of SelectTypeParameters
     select_unit: str = "core"  # cpu | core | socket: what CR_* allocates
     select_memory: bool = True  # CR_*_Memory: memory is a consumable
     select_one_task_per_core: bool = False

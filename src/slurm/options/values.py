@@ -224,7 +224,9 @@ def _distribution(option: Option, text: str, reading: Reading) -> Fields:
     inner_known = len(inner) < 3 and all(word in ("block", "cyclic", "fcyclic", "*") for word in inner)
     if not (known and inner_known) or (comma and pack not in ("pack", "nopack")):
         raise _invalid(option, text, valid="block, cyclic, plane=N")
-    return {"distribution": "" if first == "*" else first}
+    while inner and inner[-1] == "*":
+        inner.pop()
+    return {"distribution": ":".join(["block" if first == "*" else first, *inner]) if inner else "" if first == "*" else first}
 
 
 def _nice(option: Option, text: str, reading: Reading) -> Fields:

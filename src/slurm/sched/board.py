@@ -21,7 +21,7 @@ from slurm.notation.gres import GresRequest
 from slurm.sched.choose import gpus_here
 from slurm.sched.layout import Layout
 from slurm.sched.need import MANY, Need
-from slurm.sched.room import Room, held_cpus, tasks_in, with_memory
+from slurm.sched.room import Room, held_cpus, memory_of, tasks_in, with_memory
 
 Array = NDArray[np.int32]
 Index = NDArray[np.intp]
@@ -276,7 +276,7 @@ def _memory(node: Node, need: Need, cpus: int, gpus: int) -> int:
         return need.mem_node or node.job_memory
     if need.mem_gpu is not None:
         return need.mem_gpu * gpus
-    return min(need.mem_cpu * cpus, node.job_memory) if need.mem_cpu else 0
+    return min(memory_of(cpus, node, need), node.job_memory)
 
 
 def _column(values: Iterable[int]) -> Array:

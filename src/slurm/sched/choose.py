@@ -14,7 +14,7 @@ from slurm.notation import features
 from slurm.notation.gres import GresRequest
 from slurm.sched.layout import Layout
 from slurm.sched.need import Need
-from slurm.sched.room import Room
+from slurm.sched.room import Room, tasks_in_unit
 
 
 def choose(rooms: Sequence[Room], need: Need) -> list[tuple[Room, int]] | None:
@@ -164,8 +164,12 @@ def tasks_on(picked: Sequence[Room], need: Need) -> list[int]:
             if left == before:
                 break
         return counts
+    for i, one in enumerate(picked):  # what is given out together is filled first: a core of two threads holds two tasks
+        more = max(0, min(left, one.tasks - 1, tasks_in_unit(one.node, need) - 1))
+        counts[i] += more
+        left -= more
     for i, one in enumerate(picked):
-        more = max(0, min(left, one.tasks - 1))
+        more = max(0, min(left, one.tasks - counts[i]))
         counts[i] += more
         left -= more
     return counts

@@ -71,6 +71,7 @@ class Need(NamedTuple):
     site: Site
     spec: tuple[int, int] | None = None  # cores, threads of each node that are left to the system, None: as the node has it
     unit: str = "core"  # cpu | core | socket: what is only given out together
+    block_cores: bool = False  # cores in their order, not over the sockets in turn
     apart: int = 0  # tasks that may share a core, 0 for no such rule
     layout: Layout | None = None  # where nodes lie, as far as that matters to it
     switches: int = 0  # leaves at most, 0: any number
@@ -161,10 +162,20 @@ def need_of(request: JobRequest, settings: Settings, partition: Partition | None
         tasks_per_gpu=per_gpu, min_cpus=request.mincpus, threads=request.threads_per_core,
         mem_node=mem_node, mem_cpu=mem_cpu, mem_gpu=mem_gpu, gres_node=per_node, gres_task=per_task,
         gpus_job=() if per_task else per_job, cpus_per_gpu=request.cpus_per_gpu,
-        whole=request.exclusive == "node" or settings.select == "linear" or _spec(request) is not None, all_gres=request.exclusive == "node", own_user=request.exclusive == "user",
+        whole=request.exclusive == "node" or settings.select.startswith("linear") or _spec(request) is not None, all_gres=request.exclusive == "node", own_user=request.exclusive == "user",
         shares=request.oversubscribe, overcommit=request.overcommit, contiguous=request.contiguous, spread=request.spread_job,
         fewest=request.use_min_nodes, spec=_spec(request), layout=layout, switches=request.switches if layout is not None else 0,
-        segment=request.segment if layout is not None else 0, spread_segments=request.spread_segments, unit=unit, apart=request.ntasks_per_core or int(settings.select_one_task_per_core), pools=licenses.parse(request.licenses), site=_site(request, wanted, nodes_max, memory))
+        segment=request.segment if layout is not None else 0, spread_segments=request.spread_segments, unit=unit,
+        block_cores=unit == "cpu" or _in_blocks(request.distribution, settings), apart=request.ntasks_per_core or int(settings.select_one_task_per_core), pools=licenses.parse(request.licenses), site=_site(request, wanted, nodes_max, memory))
+
+
+def _in_blocks(distribution: str, settings: Settings) -> bool:
+    """Whether cores are taken in their order: the second word of --distribution, or plane; where it says nothing, CR_CORE_DEFAULT_DIST_BLOCK."""
+    first, _, others = distribution.lower().partition(",")[0].partition(":")
+    second = others.partition(":")[0]
+    if first.startswith("plane") or second == "block":
+        return True
+    return second not in ("cyclic", "fcyclic") and "CR_CORE_DEFAULT_DIST_BLOCK" in settings.select
 
 
 def _spec(request: JobRequest) -> tuple[int, int] | None:

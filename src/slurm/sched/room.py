@@ -61,7 +61,17 @@ def with_memory(cpus: int, memory: int, node: Node, need: Need) -> int:
     if not need.mem_cpu:
         return cpus
     size = unit_size(node, need)
-    return min(cpus, memory // need.mem_cpu // size * size)
+    return min(cpus, memory // need.mem_cpu * node.threads // used_threads(node, need) // size * size)
+
+
+def used_threads(node: Node, need: Need) -> int:
+    """How many threads of a core the job uses; those that it leaves alone (--threads-per-core, --hint=nomultithread) bring no memory."""
+    return min(node.threads, need.threads or node.threads)
+
+
+def memory_of(cpus: int, node: Node, need: Need) -> int:
+    """What so many CPUs bring with --mem-per-cpu, MB."""
+    return (need.mem_cpu or 0) * (cpus * used_threads(node, need) // node.threads)
 
 
 def tasks_in(cpus: int, node: Node, need: Need) -> int:
@@ -71,10 +81,16 @@ def tasks_in(cpus: int, node: Node, need: Need) -> int:
     if threads == 1 or not (apart or need.threads):
         return cpus // need.cpus_per_task
     cores = cpus // threads
-    used = min(threads, need.threads or threads)
+    used = used_threads(node, need)
     if apart == 1:
         return cores // -(-need.cpus_per_task // used)
     return min(cores * apart or MANY, cores * used // need.cpus_per_task)
+
+
+def tasks_in_unit(node: Node, need: Need) -> int:
+    """How many tasks the smallest part of a node that is given out takes, 1 at least."""
+    size = max(unit_size(node, need), node.threads)
+    return max(1, tasks_in(size, node, need)) if size > 1 else 1
 
 
 def held_cpus(tasks: int, gpus: int, node: Node, need: Need) -> int:
@@ -83,7 +99,7 @@ def held_cpus(tasks: int, gpus: int, node: Node, need: Need) -> int:
     threads = node.threads
     apart = need.apart
     if threads > 1 and (apart or need.threads) and not need.overcommit:
-        used = min(threads, need.threads or threads)
+        used = used_threads(node, need)
         cores = tasks * -(-need.cpus_per_task // used) if apart == 1 else max(-(-tasks // (apart or MANY)), -(-cpus // used))
         cpus = cores * threads
     elif threads > 1 and need.tasks_per_socket:
@@ -108,7 +124,7 @@ def room(space: NodeSpace, need: Need, settings: Settings) -> Room | None:
         tasks = min(tasks, need.tasks_per_node)
     if need.tasks_per_socket:
         tasks = min(tasks, _tasks_on_sockets(space, need))
-        while need.mem_cpu and tasks > 0 and need.mem_cpu * held_cpus(tasks, 0, space.node, need) > space.memory:
+        while need.mem_cpu and tasks > 0 and memory_of(held_cpus(tasks, 0, space.node, need), space.node, need) > space.memory:
             tasks -= 1
     if need.gres_node or need.gres_task or need.gpus_job:
         return _room_with_gres(space, need, cpus, tasks)

@@ -86,6 +86,7 @@ class Search:
         self.settings: Settings = field.terrain.view.settings
         self.per_cpu = jobs_per_cpu(job, partition) if partition.oversubscribe != "NO" else 1
         self.ends = min(field.now + length(job) if ends is None else ends, field.entry.until)
+        self.lln = partition.lln or "CR_LLN" in self.settings.select
         self.limits = self._limits()
         self.alone_from = 0
         self.counted = False  # whether the board's counts tell which nodes to look at
@@ -136,7 +137,7 @@ class Search:
         """An allocation out of what is free now; None when there is none."""
         need = self.need
         self.limits = self._limits()
-        if self.partition.lln:
+        if self.lln:
             space = self.field.space
             self.nodes = sorted(iter(self.nodes), key=lambda node: (-space.of(node.name).cpus.bit_count(), node.weight, node.position))
             self.alone_from = 0
@@ -159,7 +160,7 @@ class Search:
     def _levels(self) -> list[int]:
         """How many nodes to look at: those of the least weight first, heavier ones when those do not suffice together."""
         nodes, count = self.nodes, len(self.nodes)
-        if not count or self.need.total_tasks == 1 or nodes[0].weight == nodes[count - 1].weight or self.partition.lln:
+        if not count or self.need.total_tasks == 1 or nodes[0].weight == nodes[count - 1].weight or self.lln:
             return [count]
         return [i for i in range(1, count) if nodes[i].weight != nodes[i - 1].weight] + [count]
 

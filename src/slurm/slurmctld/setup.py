@@ -132,6 +132,8 @@ def _cron(conf: Config, word: str) -> bool:
 
 def _with_shares(settings: Settings, conf: Config) -> Settings:
     """With what decides about nodes and a job's share of them."""
+    switches = ("CR_LLN", "CR_CORE_DEFAULT_DIST_BLOCK")
+    settings.select = " ".join([settings.select, *(word for word in conf.words("SelectTypeParameters") if word in switches)])
     settings.topologies = conf.topologies
     settings.max_switch_wait = _scheduler_number(conf, "max_switch_wait", settings.max_switch_wait)
     settings.job_defaults, settings.spec_usage = conf.job_defaults, conf.flag("AllowSpecResourcesUsage")

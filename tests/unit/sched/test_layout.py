@@ -197,7 +197,7 @@ def test_whole_cores_are_given_with_hyperthreads() -> None:
     node = b.node("cn01", cpus=8, cores_per_socket=2, threads_per_core=2)
     c = b.build([node], [b.partition("debug", [node], default=True)])
     three = start_on(c, ntasks=3)
-    assert three is not None and (three.shares[0].cpus, three.shares[0].tasks) == (CpuSet(0b1111), 3)
+    assert three is not None and (three.shares[0].cpus, three.shares[0].tasks) == (CpuSet.of([0, 1, 4, 5]), 3)
 
 
 def test_one_task_a_core_and_one_thread_a_core_take_twice_the_cpus() -> None:
