@@ -119,8 +119,8 @@ def test_no_cpu_and_no_device_is_given_twice_and_all_comes_back_from_bytes(cpus:
 
 def test_a_job_of_a_256_cpu_node_gets_cpus_from_64_on_and_a_step_those_of_them_that_are_free() -> None:
     kept = Kept(256)
-    kept.submit(ntasks=64, nodelist="cn1")
-    kept.submit(ntasks=100, nodelist="cn1", gres="gpu:1g.10gb:80")
+    kept.submit(ntasks=64, nodelist="cn1", distribution="block:block")
+    kept.submit(ntasks=100, nodelist="cn1", gres="gpu:1g.10gb:80", distribution="block:block")
     _, job = kept.start(b.T0)
     assert job.allocation is not None
     share = job.allocation.shares[0]

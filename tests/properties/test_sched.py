@@ -117,7 +117,8 @@ def satisfied(cluster: Cluster, job: Job, allocation: Allocation) -> None:
         if request.mem_per_node is not None:
             assert share.memory == (request.mem_per_node or node.job_memory)
         elif request.mem_per_cpu and not allocation.exclusive:
-            assert share.memory == request.mem_per_cpu * share.cpu_count
+            used = min(node.threads, request.threads_per_core or node.threads)
+            assert share.memory == request.mem_per_cpu * (share.cpu_count * used // node.threads)
         if request.gpus_per_task:
             assert len(share.gres["gpu"]) >= share.tasks
     if request.gpus == "3" and not request.gpus_per_task and not request.gres and request.exclusive != "node":

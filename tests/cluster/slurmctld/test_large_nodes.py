@@ -38,8 +38,8 @@ async def step(client: Client, job: int, **request: Any) -> Any:
 def test_a_job_takes_the_cpus_from_64_on_and_the_order_the_step_and_scontrol_say_so(play: Play) -> None:
     async def scene(s: Stage) -> None:
         node, client = await s.node("cn01"), s.client()
-        first = await client.submit(ntasks=64, nodelist="cn01")
-        second = await client.submit(ntasks=100, nodelist="cn01")
+        first = await client.submit(ntasks=64, nodelist="cn01", distribution="block:block")
+        second = await client.submit(ntasks=100, nodelist="cn01", distribution="block:block")
         await s.until(lambda: len(node.of(n.LaunchBatch)) == 2)
         assert [order.cpus for order in node.of(n.LaunchBatch)] == [CpuSet.run(64), CpuSet.run(100, 64)]
         assert await shown(client, first) == "Nodes=cn01 CPU_IDs=0-63 Mem=640 GRES="
@@ -48,7 +48,7 @@ def test_a_job_takes_the_cpus_from_64_on_and_the_order_the_step_and_scontrol_say
         await s.until(lambda: s.ctl.cluster.job(second).launched)
         assert (await step(client, second, ntasks=2, cpus_per_task=35)).cpus == CpuSet.run(70, 64)
         assert (await step(client, second, ntasks=1, cpus_per_task=30)).cpus == CpuSet.run(30, 134)
-        waits = await client.submit(ntasks=93, nodelist="cn01")
+        waits = await client.submit(ntasks=93, nodelist="cn01", distribution="block:block")
         await s.until(lambda: s.ctl.planner.verdicts.get(waits))
         assert "room for 92 of its 93 tasks" in str(await client.ask("ExplainJob", job_id=str(waits)))
 
@@ -58,7 +58,7 @@ def test_a_job_takes_the_cpus_from_64_on_and_the_order_the_step_and_scontrol_say
 def test_what_was_given_is_the_same_after_a_restart_and_nothing_is_given_twice(play: Play) -> None:
     async def scene(s: Stage) -> None:
         node, client = await s.node("cn01"), s.client()
-        job = await client.submit(ntasks=200, gres="gpu:1g.10gb:90", nodelist="cn01")
+        job = await client.submit(ntasks=200, gres="gpu:1g.10gb:90", nodelist="cn01", distribution="block:block")
         await s.until(lambda: node.of(n.LaunchBatch))
         [order] = node.of(n.LaunchBatch)
         # Near to its devices first.
@@ -68,7 +68,7 @@ def test_what_was_given_is_the_same_after_a_restart_and_nothing_is_given_twice(p
         assert before == "Nodes=cn01 CPU_IDs=0-71,128-255 Mem=2000 GRES=gpu:1g.10gb:90(IDX:2-91)"
         await s.restart()
         assert await shown(s.client(), job) == before
-        other = await s.client().submit(ntasks=56, gres="gpu:10", nodelist="cn01")
+        other = await s.client().submit(ntasks=56, gres="gpu:10", nodelist="cn01", distribution="block:block")
         await s.until(lambda: len(node.of(n.LaunchBatch)) == 2 or node.of(n.LaunchBatch)[-1].job == other)
         last = node.of(n.LaunchBatch)[-1]
         assert last.cpus == CpuSet.run(56, 72)
