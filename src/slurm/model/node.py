@@ -98,7 +98,7 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
     @property
     def threads(self) -> int:
         """Threads of a core that count as CPUs: one where the configuration says that a CPU is a core."""
-        return max(1, self.cpus // max(1, self.sockets * self.cores_per_socket))
+        return 1 if self.threads_per_core == 1 else max(1, self.cpus // max(1, self.sockets * self.cores_per_socket))
 
     @property
     def job_cpus(self) -> int:

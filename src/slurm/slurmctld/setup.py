@@ -307,6 +307,11 @@ def _pools(devices: list[GresDevice]) -> list[GresPool]:
     return pools
 
 
+def _cpus_of(node: Node, cores: Iterable[int]) -> CpuSet:
+    """The CPUs of these cores."""
+    return CpuSet.of({core * node.threads + i for core in cores for i in range(node.threads)})
+
+
 def node_of(conf: NodeConf, devices: list[GresDevice], position: int, *, spec_first: bool = False) -> Node:
     """A node as configured; nobody has heard of it yet."""
     words = conf.state.upper()
@@ -316,7 +321,10 @@ def node_of(conf: NodeConf, devices: list[GresDevice], position: int, *, spec_fi
         cores_per_socket=conf.cores_per_socket, threads_per_core=conf.threads_per_core, cpus=conf.cpus, memory=conf.real_memory,
         tmp_disk=conf.tmp_disk, weight=conf.weight, features=list(conf.features), gres=_pools(devices), position=position, state=state,
         drain="DRAIN" in words, reason=conf.reason, spec_memory=conf.mem_spec)
-    node.spec_cpus = CpuSet.of({core * node.threads + i for core in {cpu // node.threads for cpu in conf.cpu_spec} for i in range(node.threads)})
+    node.spec_cpus = _cpus_of(node, {cpu // node.threads for cpu in conf.cpu_spec})
+    for pool in node.gres:
+        if pool.cores.end <= node.cpus // node.threads:  # else CPU numbers were written
+            pool.cores = _cpus_of(node, pool.cores)
     node.spec_cpus = node.spec_cpus or node.aside(conf.core_spec, lowest_first=spec_first)
     node.spec_cores = len(node.spec_cpus) // node.threads
     return node

@@ -114,3 +114,10 @@ def test_cores_set_aside_are_the_last_ones_or_with_spec_cores_first_the_first_an
     for keys, first in (("", [6, 7, 12, 13, 14, 15]), ("SchedulerParameters=spec_cores_first", [0, 1, 2, 3, 8, 9])):
         nodes = setup.configured(conf(f"{keys}\nAllowSpecResourcesUsage=yes\n{lines}"), 0.0, []).nodes[-2:]
         assert [(list(node.spec_cpus), node.spec_cores) for node in nodes] == [(first, 3), ([0, 1, 4, 5], 2)]
+
+
+def test_cores_of_devices_are_cores_also_where_each_has_two_threads() -> None:
+    shape = "Sockets=2 CoresPerSocket=4 ThreadsPerCore=2 Gres=gpu:2"
+    lines = "NodeName=a Name=gpu File=/dev/g0 Cores=0-3\nNodeName=a Name=gpu File=/dev/g1 Cores=4-7\nNodeName=b Name=gpu File=/dev/g[0-1] Cores=8-15\n"
+    nodes = setup.configured(conf(f"GresTypes=gpu\nNodeName=a {shape}\nNodeName=b {shape}", gres=lines), 0.0, []).nodes[-2:]
+    assert [[list(pool.cores) for pool in node.gres] for node in nodes] == [[list(range(8)), list(range(8, 16))], [list(range(8, 16))]], "b has CPU numbers written"
