@@ -53,6 +53,7 @@ def test_a_heterogeneous_job_lives_as_one() -> None:
         assert (env["SLURM_JOB_NUM_NODES_HET_GROUP_1"], env["SLURM_JOB_NODELIST"]) == ("2", env["SLURM_JOB_NODELIST_HET_GROUP_0"])
         head.kill("slurmctld")
         head.start("slurmctld")
+        machines.until(lambda: head.run("squeue", user=ALICE).status == 0, why="slurmctld does not come back")
         machines.until(lambda: states(leader) == [f"{leader}+0 R", f"{leader}+1 R"], why="it does not go on after the loss of slurmctld")
         (head.work / "go").touch()
         machines.until(lambda: states(leader) == [], why="it does not end")
