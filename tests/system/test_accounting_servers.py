@@ -18,6 +18,7 @@ from slurm.store.accounting.storage import MYSQL, POSTGRESQL
 from slurm.store.journal import StoreBusy
 from tests.accounting_suite import *  # noqa: F403
 from tests.accounting_suite import NOON, Feeding, job, seconds
+from tests.policy_suite import *  # noqa: F403
 from tests.system.database_servers import Server, running
 
 

@@ -13,6 +13,7 @@ from slurm.store.accounting.database import Database
 from slurm.store.accounting.storage import SQLITE, Storage
 from slurm.store.journal import StoreBusy
 from tests.accounting_suite import *  # noqa: F403
+from tests.policy_suite import *  # noqa: F403
 
 
 @pytest.fixture
