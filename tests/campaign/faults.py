@@ -114,7 +114,8 @@ class Faults:
         process = machine.daemons[program]
         if process.poll() is not None:
             said = machine.log(program).rstrip().rpartition("\n")[2]
-            self.surprises.append(f"{program} on {machine.name} had ended by itself with {process.returncode}: {said}")
+            if "make room" not in said:  # one that was still starting when its disk became full says so, and ends: its service manager starts it again
+                self.surprises.append(f"{program} on {machine.name} had ended by itself with {process.returncode}: {said}")
             machine.daemons.pop(program)
         else:
             hears = _hears(machine.pid_of(program), number)
