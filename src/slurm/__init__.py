@@ -1,12 +1,17 @@
-"""Front door of slurm-py. Names are imported when first asked for; nothing else lives here. Which names there are stands in `slurm.doors`."""
+"""Front door of slurm-py. Names are imported when first asked for; nothing else lives here.
+
+Which names there are stands in `slurm.doors`.
+"""
 
 import os
 import sys
 from types import ModuleType
 
 if sys.version_info < (3, 11):  # noqa: UP036 — Cluster(python=…) brings in interpreters that pip would have refused
-    raise ImportError(f"slurm-py needs Python 3.11 or newer, {sys.executable} is {sys.version.split()[0]}: name another with Cluster(python=…)"
-                      + (f"; the task was submitted from Python {os.environ['SLURM_SDK_PYTHON']}" if "SLURM_SDK_PYTHON" in os.environ else ""))
+    raise ImportError(f"slurm-py needs Python 3.11 or newer, {sys.executable} is {sys.version.split()[0]}: name another with "
+                      "Cluster(python=…)"
+                      + (f"; the task was submitted from Python {os.environ['SLURM_SDK_PYTHON']}" if "SLURM_SDK_PYTHON" in os.environ
+                      else ""))
 
 
 class _FrontDoor(ModuleType):

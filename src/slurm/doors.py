@@ -4,8 +4,8 @@ It stands beside the front door, above all rooms, because some paths lead into t
 
 An alias with another below it ("callbacks", "callbacks.debug") is a package.
 
-`slurm.workflow` and `slurm.task` are decorators and modules: as attributes they stay decorators, `from slurm.workflow import WorkflowContext`
-works all the same, and so does `slurm.workflow.WorkflowContext`.
+`slurm.workflow` and `slurm.task` are decorators and modules: as attributes they stay decorators, `from slurm.workflow import
+WorkflowContext` works all the same, and so does `slurm.workflow.WorkflowContext`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ from typing import Any
 NAMES: dict[str, str] = {
     "task": "decorators", "workflow": "decorators",
     "Job": "job", "ArrayJob": "array_job", "as_completed": "array_job", "Cluster": "cluster", "SlurmTask": "tasks", "WorkflowTask": "tasks",
-    "progress": "following.progress", "JobSnapshot": "following.status", "PackagingConfig": "published.words", "parse_packaging_config": "published.words",
-    "JobContext": "inside.runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base", "LoggerCallback": "callbacks.logger",
+    "progress": "following.progress", "JobSnapshot": "following.status", "PackagingConfig": "published.words",
+    "parse_packaging_config": "published.words",
+    "JobContext": "inside.runtime", "WorkflowContext": "workflow", "Executor": "executor", "BaseCallback": "callbacks.base",
+    "LoggerCallback": "callbacks.logger",
     "BenchmarkCallback": "callbacks.benchmark", "RichLoggerCallback": "callbacks.rich_logger",
     **dict.fromkeys((
-        "SdkError", "InvalidOption", "NoCluster", "SubmissionError", "DownloadError", "BackendError", "BackendTimeout", "BackendCommandError", "LoginRefused",
-        "PackagingError", "SlurmfileError", "NotFinished", "ResultUnreadable", "ResultUnwritten", "JobFailed", "TaskFailed", "JobCancelled", "JobTimeLimit",
+        "SdkError", "InvalidOption", "NoCluster", "SubmissionError", "DownloadError", "BackendError", "BackendTimeout",
+        "BackendCommandError", "LoginRefused",
+        "PackagingError", "SlurmfileError", "NotFinished", "ResultUnreadable", "ResultUnwritten", "JobFailed", "TaskFailed", "JobCancelled",
+        "JobTimeLimit",
         "JobOutOfMemory", "JobNodeFailed", "JobPreempted", "DependencyFailed", "RemoteTraceback"), "errors"),
 }
 """Name in `slurm` → module below `slurm.sdk` that has it."""
@@ -36,16 +40,20 @@ _CALLBACKS = tuple(f"callbacks.{module}" for module in ("base", "contexts", "log
 _PACKAGING = tuple(f"packaging.{module}" for module in ("base", "auto", "none", "inherit", "wheel", "container"))
 
 MODULES: dict[str, tuple[str, ...]] = {
-    "decorators": ("decorators", "published.words"), "task": ("tasks", "decorators", "published.words"), "job": ("job",), "array_job": ("array_job",),
-    "cluster": ("cluster", "published.words", "published.cluster"), "workflow": ("workflow", "decorators"), "runtime": ("inside.runtime", "published.runtime"),
+    "decorators": ("decorators", "published.words"), "task": ("tasks", "decorators", "published.words"), "job": ("job",),
+    "array_job": ("array_job",),
+    "cluster": ("cluster", "published.words", "published.cluster"), "workflow": ("workflow", "decorators"),
+    "runtime": ("inside.runtime", "published.runtime"),
     "errors": ("errors",), "context": ("context", "published.context"), "executor": ("executor",),
     "_workflow": ("published.words",),
     "runner": ("inside.runner", "published.runner", "published.calling", "published.workflow_run"), "runner.__main__": ("inside.runner",),
     **dict.fromkeys(("runner.argument_loader", "runner.initialization"), ("published.runner", "published.calling")),
-    "runner.placeholder": ("published.runner",), "runner.callbacks": ("published.calling",), "runner.context_manager": ("published.calling",),
+    "runner.placeholder": ("published.runner",), "runner.callbacks": ("published.calling",),
+    "runner.context_manager": ("published.calling",),
     "runner.workflow_builder": ("published.workflow_run",), "runner.result_saver": ("published.metadata", "published.workflow_run"),
     **{module: (f"published.{module}",) for module in ("array_items", "logging", "rendering", "ui", "validation")},
-    "api": ("published.backends", "published.ssh"), "api.base": ("published.backends",), "api.local": ("published.backends",), "api.ssh": ("published.ssh",),
+    "api": ("published.backends", "published.ssh"), "api.base": ("published.backends",), "api.local": ("published.backends",),
+    "api.ssh": ("published.ssh",),
     "packaging": ("packaging.choice", "packaging.settings", *_PACKAGING), **{module: (module,) for module in _PACKAGING},
     "callbacks": _CALLBACKS, "callbacks.callbacks": _CALLBACKS, "callbacks.debug": ("callbacks.debug",),
     "mcp_server": ("mcp.server",), "examples": (), "examples.hello_torch": ("slurm.examples.hello_distributed",),
@@ -54,19 +62,21 @@ MODULES: dict[str, tuple[str, ...]] = {
     "cli.dash": ("slurm.commands.top.command",), "cli.mcp": ("slurm.commands.mcp.run",), "cli.live": ("slurm.commands.live",),
     "tui": ("slurm.commands.published.screen",), "tui.dashboard": (), "tui.dashboard.app": ("slurm.commands.published.dashboard",),
 }
-"""Module below `slurm`, perhaps dotted → the modules whose public names it shows, below `slurm.sdk` unless they begin with `slurm.`, the first one winning; none
-for a mere package."""
+"""Module below `slurm`, perhaps dotted → the modules whose public names it shows, below `slurm.sdk` unless they begin with `slurm.`, the
+first one winning; none for a mere package."""
 
 ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(("cli.docs", "tui.docs"), "the documentation is a site, which `make site` builds; docs/index.md begins it"),
     "tui.dashboard.data": "slurm.sdk.following.inspection has the rows of queue and partitions, `slurm top --json` prints them",
     **dict.fromkeys(("examples.integration_test_task", "examples.integration_test_workflow", "examples.container_test_functions"),
-                    "it serves the published SDK's own tests; slurm.examples.hello_world and slurm.examples.hello_container are programs to try a cluster with"),
+                    "it serves the published SDK's own tests; slurm.examples.hello_world and slurm.examples.hello_container are programs "
+                    "to try a cluster with"),
 }
 """Modules of the published SDK that are none here → what there is instead."""
 
 NAMES_ELSEWHERE: dict[str, dict[str, str]] = {
-    module: dict.fromkeys(names.split(), f"`{instead}` is called by slurm.cli.app.app([…]), and finds its cluster in a Slurmfile") for module, names, instead in (
+    module: dict.fromkeys(names.split(), f"`{instead}` is called by slurm.cli.app.app([…]), and finds its cluster in a Slurmfile")
+    for module, names, instead in (
         ("cli.jobs", "get_cluster list_jobs show_job watch_jobs connect_job tail_job cancel_job debug_job", "slurm jobs"),
         ("cli.cluster", "get_cluster list_clusters show_cluster watch_cluster connect_cluster", "slurm cluster"),
         ("cli.dash", "dash", "slurm top"), ("cli.mcp", "run_mcp status_mcp", "slurm mcp"),
@@ -114,7 +124,10 @@ def full(target: str) -> str:
 
 
 class Shown(ModuleType):
-    """A module that shows what others hold. What is set in it is set where it comes from as well: tests patch names there, and ours are to be moved."""
+    """A module that shows what others hold.
+
+    What is set in it is set where it comes from as well: tests patch names there, and ours are to be moved.
+    """
 
     def __setattr__(self, name: str, value: Any) -> None:
         shown = vars(self).get(name)
@@ -167,7 +180,8 @@ def _public(module: ModuleType) -> dict[str, Any]:
 
 
 def _is_plain(target: str) -> bool:
-    """Whether a module is loaded with the alias; those with the published SDK's names are when one of these is asked for, so that jobs do not pay."""
+    """Whether a module is loaded with the alias; those with the published SDK's names are when one of these is asked for, so that jobs do
+    not pay."""
     return not target.startswith("published.")
 
 

@@ -101,7 +101,8 @@ class ClusterAccounting:
         except ProtocolError as error:
             if str(question["type"]) not in "; ".join(error.hints):
                 raise
-            raise Unsupported(message="Slurm accounting storage is disabled", hints=["this slurmctld knows nothing of accounting, it is older than the command"]) from error
+            raise Unsupported(message="Slurm accounting storage is disabled",
+                hints=["this slurmctld knows nothing of accounting, it is older than the command"]) from error
 
     def events(self, wanted: EventFilter) -> list[EventRow]:
         """What befell clusters and their nodes; of each cluster its own events first, then those of nodes by name."""

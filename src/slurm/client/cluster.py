@@ -1,7 +1,7 @@
 """A cluster's present, typed: what a program asks of slurmctld, and the door that asks it by the protocol. Blocking; it needs msgspec.
 
-Records of jobs, nodes, partitions … are Slurm's JSON (v0.0.44), as `render` writes them in the controller. Every method raises the SlurmError that
-slurmctld answered, or Unreachable.
+Records of jobs, nodes, partitions … are Slurm's JSON (v0.0.44), as `render` writes them in the controller. Every method raises the
+SlurmError that slurmctld answered, or Unreachable.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ class Cluster:
         return found if isinstance(found, dict) else {}
 
     def report(self, what: str, names: Sequence[str] = (), **more: object) -> Report:
-        """Records under their key, with the time of the report and `meta`; `what` and `more` are Describe's. Unchanged with a `since` after all changes."""
+        """Records under their key, with the time of the report and `meta`; `what` and `more` are Describe's.
+
+        Unchanged with a `since` after all changes.
+        """
         reply = self._channel.call({"type": "Describe", "what": what, "names": list(names), "format": "json", **more})
         if reply.get("unchanged"):
             raise Unchanged()
@@ -75,7 +78,8 @@ class Cluster:
     def cancel(self, which: JobFilter, signal: int = 0, *, batch: bool = False, full: bool = False, hurry: bool = False) -> Cancelled:
         """End jobs, or with `signal` send it to them; what the caller may not touch is in the answer."""
         return _read(self._channel.call({
-            "type": "CancelJobs", "filter": msgspec.to_builtins(which), "signal": signal, "batch": batch, "full": full, "hurry": hurry}), Cancelled)
+            "type": "CancelJobs", "filter": msgspec.to_builtins(which), "signal": signal, "batch": batch, "full": full, "hurry": hurry}),
+            Cancelled)
 
     def update_nodes(self, nodes: str, changes: Mapping[str, str]) -> None:
         """Change the nodes of a host list."""
@@ -111,10 +115,11 @@ def _read(reply: Mapping[str, object], kind: type[T]) -> T:
 
 
 def connected_by_token(site: Site, token: str, user: str = "") -> tuple[Connection, ActingAs]:
-    """A connection to the site's slurmctld that speaks for the user of a token, and who that is as slurmctld says: it alone verifies tokens.
+    """A connection to the site's slurmctld that speaks for the user of a token, and who that is as slurmctld says: it alone verifies
+    tokens.
 
-    `user`: whom a token of root or SlurmUser shall speak for. By slurmctld's own unix socket where it is on this machine, else by its port, where it
-    proves to be the cluster's before the token is told. NotPermitted for a token that is not good.
+    `user`: whom a token of root or SlurmUser shall speak for. By slurmctld's own unix socket where it is on this machine, else by its port,
+    where it proves to be the cluster's before the token is told. NotPermitted for a token that is not good.
     """
     if not token:
         raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=["there is no token"])

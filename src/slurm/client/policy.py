@@ -61,7 +61,8 @@ class PolicyDoor:
         found: list[PolicyListed] = []
         after = 0
         while True:
-            part = _read(self._channel.call({"type": "ListPolicy", "entity": entity, "which": msgspec.to_builtins(which or Which()), "after": after}), PolicyListed)
+            part = _read(self._channel.call({"type": "ListPolicy", "entity": entity, "which": msgspec.to_builtins(which or Which()),
+                "after": after}), PolicyListed)
             found.append(part)
             self.cluster = part.cluster
             if not part.next:

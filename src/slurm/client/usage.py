@@ -59,14 +59,16 @@ def step_usage(controller: Channel, job: str, step: str | None = None) -> list[S
 
 
 def running(controller: Channel, ids: Sequence[str] = (), *, nodes: Sequence[str] = (), pids: bool = False) -> Answer:
-    """The running steps that these ids mean ("12", "12_3", "12.0", "12.batch"; none: every one that the caller may see), on these nodes or all."""
+    """The running steps that these ids mean ("12", "12_3", "12.0", "12.batch"; none: every one that the caller may see), on these nodes or
+    all."""
     question: Message = {"type": "FindUsage", "ids": list(ids), "nodes": list(nodes), "pids": pids}
     try:
         found = msgspec.convert(controller.call(question), UsageFound)
     except msgspec.ValidationError as error:
         raise ProtocolError(hints=[f"the reply holds no usage of ours: {error}"]) from error
     return Answer([_step(one) for one in found.steps], {
-        what: revive("NotPermitted" if name == NotPermitted.default else "NotFound", name, message, ()) for what, name, message in found.refused})
+        what: revive("NotPermitted" if name == NotPermitted.default else "NotFound", name, message, ()) for what, name,
+        message in found.refused})
 
 
 def _step(found: RunningStep) -> StepUsage:

@@ -1,7 +1,8 @@
-"""CliFilterPlugins: Python of the site that sees what sbatch, srun and salloc are about to ask for, in the command's own process group, and may change or refuse it.
+"""CliFilterPlugins: Python of the site that sees what sbatch, srun and salloc are about to ask for, in the command's own process group, and
+may change or refuse it.
 
-Nothing of a plug-in's machinery is loaded where no filter is configured. A filter is a help and no rule: whoever speaks to slurmctld without these
-commands does not meet it; rules belong into JobSubmitPlugins.
+Nothing of a plug-in's machinery is loaded where no filter is configured. A filter is a help and no rule: whoever speaks to slurmctld
+without these commands does not meet it; rules belong into JobSubmitPlugins.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def _changed(shell: Shell, names: Sequence[str], request: Message, script: str) 
     except PluginRefused as refused:
         raise SlurmError("SLURM_ERROR", str(refused), hints=["a filter of this site says so (CliFilterPlugins)"]) from refused
     except PluginFailed as failed:
-        raise SlurmError("SLURM_ERROR", f"a filter of this site failed: {failed}", hints=["tell who runs it (CliFilterPlugins)"]) from failed
+        raise SlurmError("SLURM_ERROR", f"a filter of this site failed: {failed}",
+            hints=["tell who runs it (CliFilterPlugins)"]) from failed
 
 
 def _call(shell: Shell, names: Sequence[str], function: str, line: Message) -> Message:

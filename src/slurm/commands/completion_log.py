@@ -1,4 +1,5 @@
-"""`sacct --completion`: what JobCompType=jobcomp/filetxt wrote, read back from its file: no daemon is asked, so whoever may read the file may look."""
+"""`sacct --completion`: what JobCompType=jobcomp/filetxt wrote, read back from its file: no daemon is asked, so whoever may read the file
+may look."""
 
 from __future__ import annotations
 
@@ -24,8 +25,10 @@ LOG = "/var/log/slurm_jobcomp.log"
 _FIELD = re.compile(r"(\w+)=(.*?) (?=[A-Z]\w+=|$)")
 _OF_FIELD = {
     "account": "Account", "alloccpus": "ProcCnt", "allocnodes": "NodeCnt", "alloctres": "Tres", "cluster": "Cluster",
-    "derivedexitcode": "DerivedExitCode", "eligible": "EligibleTime", "end": "EndTime", "exitcode": "ExitCode", "jobidraw": "JobId", "jobname": "Name",
-    "ncpus": "ProcCnt", "nnodes": "NodeCnt", "nodelist": "NodeList", "partition": "Partition", "qos": "QOS", "reservation": "ReservationName",
+    "derivedexitcode": "DerivedExitCode", "eligible": "EligibleTime", "end": "EndTime", "exitcode": "ExitCode", "jobidraw": "JobId",
+    "jobname": "Name",
+    "ncpus": "ProcCnt", "nnodes": "NodeCnt", "nodelist": "NodeList", "partition": "Partition", "qos": "QOS",
+    "reservation": "ReservationName",
     "start": "StartTime", "state": "JobState", "submit": "SubmitTime", "wckey": "WcKey", "workdir": "WorkDir",
 }
 """Field of sacct → what it is called in a line of the log. Those that take more are in `_cell`."""
@@ -36,7 +39,8 @@ def lines(shell: Shell, resolved: Resolved) -> Iterator[str]:
     """The lines of the answer; OptionError for a field that the log has not, or a log that cannot be read."""
     columns = _columns(resolved)
     wanted = past_jobs.question(shell, resolved).filters[0]
-    cells = ([_cell(record, column.field.name.lower()) for column in columns] for record in _records(_path(shell, resolved)) if _matches(record, wanted))
+    cells = ([_cell(record, column.field.name.lower()) for column in columns] for record in _records(_path(shell, resolved))
+        if _matches(record, wanted))
     header = not resolved.flag("noheader")
     if resolved.flag("parsable") or resolved.flag("parsable2"):
         return accounting_table.parsable(
@@ -45,7 +49,8 @@ def lines(shell: Shell, resolved: Resolved) -> Iterator[str]:
 
 
 def _columns(resolved: Resolved) -> list[Column]:
-    text = resolved.text("format") if resolved.settings.get("format") is not None else "jobid,state,exitcode" if resolved.flag("brief") else DEFAULT
+    text = resolved.text("format") if resolved.settings.get("format") is not None else "jobid,state,exitcode" if resolved.flag(
+        "brief") else DEFAULT
     columns = accounting_table.parse(text, fields_accounting.JOB)
     for column in columns:
         if column.field.name.lower() not in (*_MADE, *_OF_FIELD):
@@ -81,7 +86,8 @@ def _matches(record: Mapping[str, str], wanted: JobFilter) -> bool:
     group = _named(record.get("GroupId", ""))[1]
     job, array, task = (record.get(name, "") for name in ("JobId", "ArrayJobId", "ArrayTaskId"))
     ended = _seconds(record.get("EndTime", ""))
-    if wanted.jobs and not any(str(number) == job or (str(number) == array and each in (None, _number(task))) for number, each, _ in wanted.jobs):
+    if wanted.jobs and not any(str(number) == job or (str(number) == array and each in (None, _number(task))) for number, each,
+            _ in wanted.jobs):
         return False
     if not wanted.jobs and (ended < wanted.since or (wanted.until and ended > wanted.until)):
         return False
@@ -90,7 +96,8 @@ def _matches(record: Mapping[str, str], wanted: JobFilter) -> bool:
     states = {state.name for state in wanted.states}
     return ((not states or record.get("JobState", "") in states) and (not wanted.gids or _number(group) in wanted.gids)
             and all(not words or record.get(name, "") in words for words, name in (
-                (wanted.partitions, "Partition"), (wanted.accounts, "Account"), (wanted.names, "Name"), (wanted.qos, "QOS"), (wanted.wckeys, "WcKey"))))
+                (wanted.partitions, "Partition"), (wanted.accounts, "Account"), (wanted.names, "Name"), (wanted.qos, "QOS"),
+                (wanted.wckeys, "WcKey"))))
 
 
 def _cell(record: Mapping[str, str], name: str) -> str:

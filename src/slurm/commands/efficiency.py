@@ -21,8 +21,10 @@ from slurm.render.efficiency_report import KEYS
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm report`."""
-    parser.add_argument("jobs", metavar="JOB_ID", nargs="*", help="12, or 12_3 for an element of an array (default: your jobs of the last week)")
-    parser.add_argument("--by", choices=list(KEYS), default="job", help="put jobs together by job, array, user or day of their end (default: job)")
+    parser.add_argument("jobs", metavar="JOB_ID", nargs="*",
+        help="12, or 12_3 for an element of an array (default: your jobs of the last week)")
+    parser.add_argument("--by", choices=list(KEYS), default="job",
+        help="put jobs together by job, array, user or day of their end (default: job)")
     parser.add_argument("--since", metavar="TIME", default="", help="jobs that ran after this: now-1day, 2026-11-01 (default: now-1week)")
     parser.add_argument("--until", metavar="TIME", default="", help="jobs that ran before this (default: now)")
     parser.add_argument("-u", "--user", metavar="USER", help="this user's jobs; several with commas")
@@ -50,7 +52,8 @@ def _filter(options: argparse.Namespace, now: float) -> JobFilter:
     until = _moment(options.until, now) if options.until else 0.0
     if options.jobs:
         refs = wanted.parse(options.jobs)
-        jobs: list[tuple[JobId, int | None, StepId | None]] = [(JobId(ref.job), task, None) for ref in refs for task in (ref.tasks or (None,))]
+        jobs: list[tuple[JobId, int | None, StepId | None]] = [(JobId(ref.job), task, None) for ref in refs
+            for task in (ref.tasks or (None,))]
         return JobFilter(jobs=jobs, since=_moment(options.since, now) if options.since else 0.0, until=until)
     users = [name for name in (options.user or "").split(",") if name]
     own = [] if users or options.all else [Uid(os.getuid())]

@@ -20,7 +20,8 @@ SHORTEST = 0.2
 
 
 class Picture(NamedTuple):
-    """One look: what a terminal shows, what has changed since the last one as lines and as objects, and whether there is nothing more to see."""
+    """One look: what a terminal shows, what has changed since the last one as lines and as objects, and whether there is nothing more to
+    see."""
 
     drawing: Callable[[], Drawing]
     lines: Sequence[str]

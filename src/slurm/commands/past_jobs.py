@@ -72,8 +72,10 @@ def question(shell: Shell, resolved: Resolved) -> Question:
         "all_clusters": resolved.flag("allclusters") or "all" in clusters,
         "jobs": [triple for reference in references for triple in _triples(reference)],
         "users": users, "uids": uids, "gids": gids,
-        "accounts": resolved.texts("accounts"), "associations": _numbers(resolved.texts("associations")), "partitions": resolved.texts("partition"),
-        "qos": resolved.texts("qos"), "wckeys": resolved.texts("wckeys"), "names": resolved.texts("name"), "reasons": resolved.texts("reason"),
+        "accounts": resolved.texts("accounts"), "associations": _numbers(resolved.texts("associations")),
+        "partitions": resolved.texts("partition"),
+        "qos": resolved.texts("qos"), "wckeys": resolved.texts("wckeys"), "names": resolved.texts("name"),
+        "reasons": resolved.texts("reason"),
         "constraints": resolved.texts("constraints"), "nodes": _nodes(resolved), "since": window.since, "until": window.until,
         "cpus": _range(resolved, "ncpus", "cpu"), "node_counts": _range(resolved, "nnodes", "node"), "time_limits": _limits(resolved),
         "duplicates": resolved.flag("duplicates"), "steps": not resolved.flag("allocations"),
@@ -169,12 +171,14 @@ def _states(words: list[str]) -> tuple[list[JobState], list[str]]:
             flags.append(over[word.lower()])
         else:
             valid = [name for name in STATE_NAMES if name in known or name in over]
-            raise OptionError(f"unrecognized job state value '{word}'", exit_code=1, fatal=True, hints=[f"valid states: {', '.join(valid)}"])
+            raise OptionError(f"unrecognized job state value '{word}'", exit_code=1, fatal=True,
+                hints=[f"valid states: {', '.join(valid)}"])
     return states, flags
 
 
 def _window(shell: Shell, resolved: Resolved, jobs: bool, states: bool) -> Window:
-    """The default window of sacct(1): since midnight; with --jobs since ever; with --state now; and with --state to --starttime where that is given."""
+    """The default window of sacct(1): since midnight; with --jobs since ever; with --state now; and with --state to --starttime where that
+    is given."""
     now = shell.now()
     since = _moment(resolved, "starttime", now)
     until = _moment(resolved, "endtime", now)

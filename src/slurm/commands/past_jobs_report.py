@@ -68,7 +68,8 @@ class Report:
         first = next(entries, None)
         if first is None:
             self._explain_nothing()
-        cells = (accounting_values.cells(entry, fields, self._style) for entry in itertools.chain([first] if first is not None else [], entries))
+        cells = (accounting_values.cells(entry, fields, self._style) for entry in itertools.chain([first] if first is not None else [],
+            entries))
         header = not self._resolved.flag("noheader")
         if self._resolved.flag("parsable") or self._resolved.flag("parsable2"):
             delimiter = self._resolved.text("delimiter", "|")
@@ -101,11 +102,13 @@ class Report:
         return 0
 
     def _explain_nothing(self) -> None:
-        """Of an answer without jobs: OptionError for a user who does not exist, a hint where the window is a moment that jobs cannot end in."""
+        """Of an answer without jobs: OptionError for a user who does not exist, a hint where the window is a moment that jobs cannot end
+        in."""
         past_jobs.check_users(self._question.filters[0].users)
         window = self._question.window
         if self._resolved.settings.get("starttime") is not None and window.until == window.since + 1:
-            self._shell.hints(["with --state and no --endtime sacct looks at the moment of --starttime only; add --endtime=now for all since then"])
+            self._shell.hints(["with --state and no --endtime sacct looks at the moment of --starttime only; add --endtime=now for all "
+                               "since then"])
 
     def _entries(self) -> Iterator[Entry]:
         steps = not self._resolved.flag("allocations")

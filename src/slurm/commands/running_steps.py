@@ -21,7 +21,8 @@ _NONE_ASKED = {"ReqCPUFreq": "0", "ReqCPUFreqMin": "0", "ReqCPUFreqMax": "0", "R
 """What stands for a frequency that nobody asked for, while a step runs."""
 
 
-def rows(shell: Shell, ids: Sequence[str], fields: Sequence[Field], *, all_steps: bool, convert: bool, verbose: bool) -> Iterator[list[str]]:
+def rows(shell: Shell, ids: Sequence[str], fields: Sequence[Field], *, all_steps: bool, convert: bool,
+        verbose: bool) -> Iterator[list[str]]:
     """The texts of each step that `ids` mean, without `all_steps` of each job only the lowest numbered."""
     pids = any(field.name == "Pids" for field in fields)
     style = Style(shell.now(), convert=convert)

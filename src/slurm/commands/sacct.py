@@ -19,7 +19,8 @@ LONG = (
     "tresusageinmintask,tresusageintot,tresusageoutmax,tresusageoutmaxnode,tresusageoutmaxtask,tresusageoutave,tresusageouttot"
 )
 _RULE = "-" * 80
-_PAYLOADS = {"batch_script": ("job scripts", "Batch Script for {}"), "env_vars": ("job environment", "Environment used for {} (must be batch to display)")}
+_PAYLOADS = {"batch_script": ("job scripts", "Batch Script for {}"), "env_vars": ("job environment",
+    "Environment used for {} (must be batch to display)")}
 
 
 def main(shell: Shell | None = None) -> int:
@@ -32,7 +33,8 @@ def _sacct(shell: Shell) -> int:
     if informed(shell, resolved) or _listed(shell, resolved):
         return 0
     if resolved.rest:
-        raise OptionError("Unknown arguments:", exit_code=1, hints=[f"{word} is no option; jobs are named with -j" for word in resolved.rest])
+        raise OptionError("Unknown arguments:", exit_code=1, hints=[f"{word} is no option; jobs are named with -j"
+            for word in resolved.rest])
     notes(shell, resolved)
     if resolved.flag("completion"):
         from slurm.commands import completion_log

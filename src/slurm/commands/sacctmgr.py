@@ -1,4 +1,7 @@
-"""sacctmgr: shows and changes who may use what. The words that it knows are here; what they do, in the files beside it, read when they are needed."""
+"""sacctmgr: shows and changes who may use what.
+
+The words that it knows are here; what they do, in the files beside it, read when they are needed.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ _NO_ENTITY = (
     '"Event", "Federation", "Problem", "QOS", "Resource", "Reservation",',
     '"RunAwayJobs", "Stats", "Transaction", "TRES", "User", or "WCKey"')
 _NO_CHANGE = (
-    "No valid entity in {} command", 'Input line must include "Account", "Cluster", "Coordinator",', '"QOS", "Resource", "User", or "WCKey"')
+    "No valid entity in {} command", 'Input line must include "Account", "Cluster", "Coordinator",',
+    '"QOS", "Resource", "User", or "WCKey"')
 
 
 def main(shell: Shell | None = None) -> int:
@@ -109,7 +113,8 @@ def _changes(verb: str, name: str) -> Keyword:
         entity = words.entity_of(line[0]) if line else ""
         if entity in _NOT_CHANGED:
             raise Unsupported(message=f"sacctmgr {name} {entity} is not supported by slurm-py yet: {_NOT_CHANGED[entity]}")
-        if entity not in ("account", "cluster", "coordinator", "qos", "resource", "user", "wckey") or (entity in ("coordinator", "wckey") and verb == "modify"):
+        if entity not in ("account", "cluster", "coordinator", "qos", "resource", "user",
+                "wckey") or (entity in ("coordinator", "wckey") and verb == "modify"):
             return _no_entity(shell, _NO_CHANGE, name)
         return sacctmgr_change.change(shell, resolved, words.door(shell), verb, entity, words.read(entity, line[1:], verb, shell.now()))
 
@@ -160,8 +165,10 @@ def _clear(shell: Shell, resolved: Resolved, line: Sequence[str]) -> int:
 
 
 KEYWORDS: dict[str, Keyword] = {
-    "add": _changes("add", "add"), "create": _changes("add", "add"), "modify": _changes("modify", "modify"), "update": _changes("modify", "modify"),
-    "delete": _changes("remove", "delete"), "remove": _changes("remove", "delete"), "show": _show, "list": _show, "dump": _dump, "load": _load,
+    "add": _changes("add", "add"), "create": _changes("add", "add"), "modify": _changes("modify", "modify"),
+    "update": _changes("modify", "modify"),
+    "delete": _changes("remove", "delete"), "remove": _changes("remove", "delete"), "show": _show, "list": _show, "dump": _dump,
+    "load": _load,
     "archive": _administrate("archive"), "clear": _clear, "ping": _administrate("ping"), "reconfigure": _administrate("reconfigure"),
     "shutdown": _administrate("shutdown"), "version": _version, "help": _help, "exit": lambda shell, resolved, line: 0,
     "quit": lambda shell, resolved, line: 0}

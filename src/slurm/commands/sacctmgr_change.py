@@ -119,7 +119,8 @@ def _require_sense(verb: str, entity: str, line: Line) -> None:
     which, settings = line.which, line.settings
     if verb == ADD:
         if entity == USER and not (which.accounts or settings.default_account or which.wckeys or settings.default_wckey):
-            raise OptionError(" Need name of account or wckey to add.", exit_code=1, bare=True, hints=["sacctmgr add user NAME account=ACCOUNT"])
+            raise OptionError(" Need name of account or wckey to add.", exit_code=1, bare=True,
+                hints=["sacctmgr add user NAME account=ACCOUNT"])
         if entity == COORDINATOR and not (which.accounts and (which.users or which.names)):
             raise OptionError(" Need account name and user name to add a coordinator.", exit_code=1, bare=True, hints=[
                 "sacctmgr add coordinator account=ACCOUNT name=USER"])
@@ -129,7 +130,8 @@ def _require_sense(verb: str, entity: str, line: Line) -> None:
             raise OptionError(f" Need name of {'an account' if entity == ACCOUNT else entity} to add.", exit_code=1, bare=True)
         return
     if verb == MODIFY and settings == PolicySettings():
-        raise OptionError(" You didn't give me anything to set", exit_code=1, bare=True, hints=["sacctmgr modify ENTITY where NAME=… set KEY=VALUE"])
+        raise OptionError(" You didn't give me anything to set", exit_code=1, bare=True,
+            hints=["sacctmgr modify ENTITY where NAME=… set KEY=VALUE"])
     nobody = which == type(which)()
     if verb == REMOVE and nobody:
         raise OptionError(" No conditions given to remove, not executing.", exit_code=1, bare=True)
@@ -289,7 +291,8 @@ def _association_settings(settings: PolicySettings, width: int) -> Iterator[str]
 def _added_place(place: Place) -> str:
     if not place.user:
         return f"  C = {place.cluster:<10.10} A = {place.account:<20.20}"
-    return f"  C = {place.cluster:<10.10} A = {place.account:<20.20} U = {place.user:<9.9}" + (f" P = {place.partition:<10.10}" if place.partition else "")
+    return f"  C = {place.cluster:<10.10} A = {place.account:<20.20} U = {place.user:<9.9}" + (f" P = {place.partition:<10.10}"
+        if place.partition else "")
 
 
 def _removed_place(place: Place) -> str:

@@ -33,7 +33,8 @@ def show(shell: Shell, entity: str, line: Sequence[str] = ()) -> int:
 def _configuration(shell: Shell, channel: Channel) -> list[str]:
     values = cast("list[list[str]]", channel.call({"type": "ShowDatabaseConfig"}).get("values", []))
     shown = [*((str(name), str(value) or "(null)") for name, value in values), ("SLURMDBD_VERSION", SLURM_VERSION)]
-    return [f"Configuration data as of {moment.show(shell.now())}", "", "SlurmDBD configuration:", *(f"{name:<22} = {value}" for name, value in shown)]
+    return [f"Configuration data as of {moment.show(shell.now())}", "", "SlurmDBD configuration:",
+        *(f"{name:<22} = {value}" for name, value in shown)]
 
 
 def _stats(shell: Shell, channel: Channel, order: str) -> list[str]:

@@ -37,14 +37,18 @@ def _user(event: EventRow, now: float) -> str:
 
 
 COLUMNS = (
-    Shown("Cluster", "Cluster", 10, lambda event, now: event.cluster), Shown("ClusterNodes", "Cluster Nodes", 20, lambda event, now: event.nodes),
+    Shown("Cluster", "Cluster", 10, lambda event, now: event.cluster), Shown("ClusterNodes", "Cluster Nodes", 20, lambda event,
+    now: event.nodes),
     Shown("Duration", "Duration", 13, lambda event, now: duration.show_clock(int((event.end or now) - event.start))),
     Shown("End", "TimeEnd", 19, lambda event, now: moment.show(event.end) if event.end else "Unknown"),
     Shown("TimeEnd", "TimeEnd", 19, lambda event, now: moment.show(event.end) if event.end else "Unknown"),
     Shown("Event", "Event", 7, lambda event, now: "Node" if event.node else "Cluster"),
-    Shown("EventRaw", "EventRaw", 8, lambda event, now: "2" if event.node else "1"), Shown("NodeName", "NodeName", -15, lambda event, now: event.node),
-    Shown("Reason", "Reason", 30, lambda event, now: event.reason), Shown("Start", "TimeStart", 19, lambda event, now: moment.show(event.start)),
-    Shown("TimeStart", "TimeStart", 19, lambda event, now: moment.show(event.start)), Shown("State", "State", 6, lambda event, now: event.state),
+    Shown("EventRaw", "EventRaw", 8, lambda event, now: "2" if event.node else "1"),
+    Shown("NodeName", "NodeName", -15, lambda event, now: event.node),
+    Shown("Reason", "Reason", 30, lambda event, now: event.reason), Shown("Start", "TimeStart", 19, lambda event,
+    now: moment.show(event.start)),
+    Shown("TimeStart", "TimeStart", 19, lambda event, now: moment.show(event.start)),
+    Shown("State", "State", 6, lambda event, now: event.state),
     Shown("TRES", "TRES", 10, lambda event, now: tres.show(event.tres) if event.tres else ""), Shown("User", "User", 10, _user))
 """What format= may name."""
 DEFAULT = "cluster,nodename,timestart,timeend,state,reason,user"
@@ -140,7 +144,8 @@ def column(text: str) -> tuple[Shown, int]:
     """A column of a format and its width; OptionError for one that is not there."""
     name, percent, digits = text.strip().partition("%")
     wanted = name.lower().replace(" ", "")
-    found = next((one for one in COLUMNS if one.name.lower() == wanted), None) or next((one for one in COLUMNS if one.name.lower().startswith(wanted)), None)
+    found = next((one for one in COLUMNS if one.name.lower() == wanted), None) or next(
+        (one for one in COLUMNS if one.name.lower().startswith(wanted)), None)
     if found is None:
         raise OptionError(f" Unknown field '{name}'", exit_code=1, bare=True, hints=[f"valid: {', '.join(one.name for one in COLUMNS)}"])
     return found, int(digits) if percent and digits.lstrip("-").isdigit() else found.width

@@ -1,4 +1,5 @@
-"""sacctmgr dump and load: the policy of a cluster as a file, and a file as intent: what differs is shown, then changed, and nothing else."""
+"""sacctmgr dump and load: the policy of a cluster as a file, and a file as intent: what differs is shown, then changed, and nothing
+else."""
 
 from __future__ import annotations
 
@@ -71,7 +72,8 @@ def dump(shell: Shell, resolved: Resolved, door: PolicyDoor, words: Sequence[str
         raise OptionError(" We need a cluster to dump.", exit_code=1, bare=True)
     known = Known(door, name.lower())
     if not known.is_there:
-        raise OptionError(f" No cluster named {name}", exit_code=1, bare=True, hints=[f"clusters: {', '.join(one.name for one in door.clusters()[0])}"])
+        raise OptionError(f" No cluster named {name}", exit_code=1, bare=True,
+            hints=[f"clusters: {', '.join(one.name for one in door.clusters()[0])}"])
     lines = list(dumped(known))
     path = options.get("file", options.get("File", f"./{name}.cfg"))
     with open(path, "w", encoding="utf-8") as file:
@@ -99,7 +101,8 @@ def _below(known: Known, account: str) -> Iterator[str]:
         yield f"Parent - '{account}'"
     for entry in users:
         name = _one(entry).user
-        yield policy_file.user_line(known.users.get(name, User(name=name)), known.defaults.get(name, account), known.coordinated(name), known.wckeys.get(name, ()), entry)
+        yield policy_file.user_line(known.users.get(name, User(name=name)), known.defaults.get(name, account), known.coordinated(name),
+            known.wckeys.get(name, ()), entry)
     for entry in children:
         name = _one(entry).account
         yield policy_file.account_line(known.accounts.get(name, Account(name=name)), entry)
@@ -143,7 +146,10 @@ def load(shell: Shell, resolved: Resolved, door: PolicyDoor, words: Sequence[str
 
 
 def differing(known: Known, lines: Sequence[FileLine], now: float, *, clean: bool = False) -> Iterator[tuple[str, Change]]:
-    """What must be changed, in order: a line for the reader, and the change. With `clean` accounts and users go that the file does not name."""
+    """What must be changed, in order: a line for the reader, and the change.
+
+    With `clean` accounts and users go that the file does not name.
+    """
     parent = ROOT
     if not known.is_there:
         yield f" + Cluster {known.cluster}", Change(verb=ADD, entity=CLUSTER, which=Which(names=[known.cluster]))
@@ -174,13 +180,15 @@ def differing(known: Known, lines: Sequence[FileLine], now: float, *, clean: boo
             keys, preferred = options.pop("WCKeys", "").lower(), options.pop("DefaultWCKey", "").lower()
             if keys or preferred:
                 wckeys[name] = list(dict.fromkeys(one for one in [*keys.split(","), preferred] if one)), preferred
-            coordinators += [(name, account) for account in options.pop("Coordinator", "").split(",") if account and account not in known.coordinated(name)]
+            coordinators += [(name, account) for account in options.pop("Coordinator", "").split(",") if account
+                and account not in known.coordinated(name)]
         yield from _placed(known, line.kind, name, parent, options, now)
     yield from preempting
     for user, account in defaults.items():
         if known.defaults.get(user) not in (account, None) or (user not in known.defaults and account != _first(lines, user)):
             yield f" ~ User {user}: DefaultAccount={account}", Change(
-                verb=MODIFY, entity=USER, which=Which(names=[user], clusters=[known.cluster]), settings=PolicySettings(default_account=account))
+                verb=MODIFY, entity=USER, which=Which(names=[user], clusters=[known.cluster]),
+                settings=PolicySettings(default_account=account))
     yield from _wckeys(known, wckeys)
     for user, account in coordinators:
         yield f" + Coordinator {user} of {account}", Change(verb=ADD, entity=COORDINATOR, which=Which(users=[user], accounts=[account]))
@@ -189,7 +197,10 @@ def differing(known: Known, lines: Sequence[FileLine], now: float, *, clean: boo
 
 
 def _unnamed(known: Known, lines: Sequence[FileLine]) -> Iterator[tuple[str, Change]]:
-    """Accounts and users of the cluster that the file has not; root's own place stays. Users first, those whose default account it is last of each."""
+    """Accounts and users of the cluster that the file has not; root's own place stays.
+
+    Users first, those whose default account it is last of each.
+    """
     named = {(ROOT, "", ""), (ROOT, ROOT, "")}
     parent = ROOT
     for line in lines:
@@ -227,7 +238,8 @@ def _wckeys(known: Known, wanted: dict[str, tuple[list[str], str]]) -> Iterator[
                 verb=ADD, entity=WCKEY, which=Which(names=missing, users=[user], clusters=[known.cluster]))
         if preferred and preferred != default:
             yield f" ~ User {user}: DefaultWCKey={preferred}", Change(
-                verb=MODIFY, entity=USER, which=Which(names=[user], clusters=[known.cluster]), settings=PolicySettings(default_wckey=preferred))
+                verb=MODIFY, entity=USER, which=Which(names=[user], clusters=[known.cluster]),
+                settings=PolicySettings(default_wckey=preferred))
 
 
 def _first(lines: Sequence[FileLine], user: str) -> str:
@@ -250,7 +262,8 @@ def _qos(known: Known, name: str, settings: PolicySettings) -> Iterator[tuple[st
     if one is None:
         yield f" + QOS {name}{_told(settings)}", Change(verb=ADD, entity=QOS, which=Which(names=[name]), settings=settings)
         return
-    changed = _changed(settings, {key: getattr(one, key) for key in ("description", "priority", "grace_time", "preempt_mode", "usage_factor", "flags")}, one.limits)
+    changed = _changed(settings, {key: getattr(one, key) for key in ("description", "priority", "grace_time", "preempt_mode",
+        "usage_factor", "flags")}, one.limits)
     if changed != PolicySettings():
         yield f" ~ QOS {name}{_told(changed)}", Change(verb=MODIFY, entity=QOS, which=Which(names=[name]), settings=changed)
 
@@ -290,7 +303,8 @@ def _placed(known: Known, kind: str, name: str, parent: str, options: dict[str, 
 
 def _changed(settings: PolicySettings, now_is: dict[str, object], limits: dict[str, dict[str, int]]) -> PolicySettings:
     """What of the settings is not so already."""
-    changed = msgspec.structs.replace(settings, limits={key: values for key, values in settings.limits.items() if values != limits.get(key)})
+    changed = msgspec.structs.replace(settings, limits={key: values for key,
+        values in settings.limits.items() if values != limits.get(key)})
     for key, value in now_is.items():
         wanted = getattr(changed, key)
         if isinstance(wanted, ListChange):
@@ -306,7 +320,8 @@ def _told(settings: PolicySettings) -> str:
     texts = []
     for key, value in found.items():
         if key == "limits":
-            texts += [f"{name}={','.join(f'{one}={amount}' if one else str(amount) for one, amount in amounts.items())}" for name, amounts in value.items()]
+            texts += [f"{name}={','.join(f'{one}={amount}' if one else str(amount) for one, amount in amounts.items())}" for name,
+                amounts in value.items()]
         elif isinstance(value, dict):
             texts.append(f"{key}={','.join(value.get('names', []))}")
         else:

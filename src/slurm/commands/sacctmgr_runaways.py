@@ -17,13 +17,15 @@ from slurm.render.accounting_table import Column
 from slurm.render.fields import Field
 
 _GOING_ON = [JobState.PENDING, JobState.RUNNING, JobState.SUSPENDED]
-NOTE = "NOTE: Runaway jobs are jobs that don't exist in the controller but are still considered pending, running or suspended in the database"
+NOTE = ("NOTE: Runaway jobs are jobs that don't exist in the controller but are still considered pending, running or suspended in the "
+        "database")
 QUESTION = (
     "\nWould you like to fix these runaway jobs?\n"
     "(This will set the end time for each job to the latest out of the start, eligible, or submit times, and set the state to completed.\n"
     "Once corrected, this will trigger the rollup to reroll usage from before the earliest submit time of all the runaway jobs.)\n\n"
     " (You have 30 seconds to decide)\n(N/y): ")
-_WIDTHS = (("ID", -12), ("Name", 10), ("Partition", 10), ("Cluster", 10), ("State", 10), ("TimeSubmit", 19), ("TimeStart", 19), ("TimeEnd", 19))
+_WIDTHS = (("ID", -12), ("Name", 10), ("Partition", 10), ("Cluster", 10), ("State", 10), ("TimeSubmit", 19), ("TimeStart", 19),
+    ("TimeEnd", 19))
 
 
 def show(shell: Shell, resolved: Resolved, words: Sequence[str]) -> int:
@@ -53,7 +55,10 @@ def show(shell: Shell, resolved: Resolved, words: Sequence[str]) -> int:
 
 
 def runaways(shell: Shell, door: ClusterAccounting) -> list[JobRow]:
-    """What the database says is going on and the controller knows nothing of. The database is asked first: what begins meanwhile is none."""
+    """What the database says is going on and the controller knows nothing of.
+
+    The database is asked first: what begins meanwhile is none.
+    """
     going_on = [row for row in door.jobs(JobFilter(states=_GOING_ON, steps=False, since=1.0, until=shell.now())) if not row.job.end_time]
     if not going_on:
         return []
@@ -64,7 +69,8 @@ def runaways(shell: Shell, door: ClusterAccounting) -> list[JobRow]:
 
 def _cells(row: JobRow) -> list[str]:
     job = row.job
-    return [str(job.id), job.name, job.partition, row.cluster, job.state.name, _moment(job.submit_time), _moment(job.start_time), _moment(job.end_time)]
+    return [str(job.id), job.name, job.partition, row.cluster, job.state.name, _moment(job.submit_time), _moment(job.start_time),
+        _moment(job.end_time)]
 
 
 def _moment(at: float) -> str:

@@ -27,7 +27,8 @@ _TREE_COLUMN = "Account"
 def show(shell: Shell, resolved: Resolved, door: PolicyDoor, entity: str, line: Line) -> int:
     """Show what there is of an entity; the exit status."""
     gc.disable()  # a hundred thousand records come, none of them is garbage, and the command ends soon
-    with_associations = entity in (ACCOUNT, USER) and (resolved.flag("associations") or "withassoc" in line.flags or _wants_associations(entity, line))
+    with_associations = entity in (ACCOUNT, USER) and (resolved.flag("associations") or "withassoc" in line.flags
+        or _wants_associations(entity, line))
     entries = list(_ENTRIES[entity](door, line, with_associations))
     kind = f"{entity} with associations" if with_associations and f"{entity} with associations" in policy_columns.DEFAULT else entity
     default = policy_columns.DEFAULT[kind]
@@ -57,7 +58,8 @@ def structured(shell: Shell, door: PolicyDoor, entity: str, line: Line, style: s
 
     found = []
     for entry in _ENTRIES[entity](door, line, entity == ASSOCIATION):
-        one = entry.account or entry.user or entry.qos or entry.cluster or entry.wckey or entry.resource or entry.transaction or entry.association
+        one = (entry.account or entry.user or entry.qos or entry.cluster or entry.wckey or entry.resource or entry.transaction
+            or entry.association)
         found.append(msgspec.to_builtins(one) if one is not None else dict(zip(("id", "type", "name"), entry.tres or (), strict=True)))
     end = json_text.closing(door.cluster, *caller.names(), ["sacctmgr", *shell.argv])
     key = entity if entity in (QOS, words.TRES) else f"{entity}s"
@@ -79,7 +81,8 @@ def columns(entity: str, text: str, *, tree: bool) -> tuple[list[Shown], list[in
 
             valid = policy_columns.names(entity)
             meant = nearest(name, valid)
-            raise OptionError(f" Unknown field '{name}'", exit_code=1, bare=True, hints=[f"did you mean {meant}?" if meant else f"valid: {', '.join(valid)}"])
+            raise OptionError(f" Unknown field '{name}'", exit_code=1, bare=True,
+                hints=[f"did you mean {meant}?" if meant else f"valid: {', '.join(valid)}"])
         width = policy_columns.TREE_WIDTH if tree and found.title == _TREE_COLUMN else found.width
         if percent and digits.lstrip("-").isdigit():
             width = int(digits)
@@ -132,7 +135,8 @@ class Tree:
                 continue
             standing = self._book.standing(record.id)
             above = known.get(record.parent) if not record.user else None
-            yield Entry(association=record, standing=standing, parent=above.account if above is not None else "", depth=len(standing.lineage) - 1, inherits=inherits,
+            yield Entry(association=record, standing=standing, parent=above.account if above is not None else "",
+                depth=len(standing.lineage) - 1, inherits=inherits,
                         limits=standing.limits if inherits else record.limits)
 
     def _ordered(self) -> list[Association]:
@@ -177,12 +181,14 @@ def _associations(door: PolicyDoor, line: Line, _: bool) -> Iterator[Entry]:
 
 
 def _accounts(door: PolicyDoor, line: Line, with_associations: bool) -> Iterator[Entry]:
-    wanted = Which(names=line.which.names, descriptions=line.which.descriptions, organizations=line.which.organizations, with_deleted=line.which.with_deleted)
+    wanted = Which(names=line.which.names, descriptions=line.which.descriptions, organizations=line.which.organizations,
+        with_deleted=line.which.with_deleted)
     records = sorted(cast("list[Account]", door.records(ACCOUNT, wanted)), key=lambda one: one.name)
     if not with_associations:
         yield from (Entry(account=one) for one in records)
         return
-    which = Which(clusters=line.which.clusters, users=line.which.users, parents=line.which.parents, qos=line.which.qos, with_deleted=line.which.with_deleted)
+    which = Which(clusters=line.which.clusters, users=line.which.users, parents=line.which.parents, qos=line.which.qos,
+        with_deleted=line.which.with_deleted)
     below: dict[str, list[Entry]] = {}
     for entry in Tree(door, line, which).entries(which):
         assert entry.association is not None
@@ -196,7 +202,8 @@ def _users(door: PolicyDoor, line: Line, with_associations: bool) -> Iterator[En
     wanted = Which(names=line.which.names, admin_levels=line.which.admin_levels, with_deleted=line.which.with_deleted)
     records = sorted(cast("list[User]", door.records(USER, wanted)), key=lambda one: one.name)
     which = Which(
-        clusters=line.which.clusters, accounts=line.which.accounts, partitions=line.which.partitions, qos=line.which.qos, users=list(line.which.names),
+        clusters=line.which.clusters, accounts=line.which.accounts, partitions=line.which.partitions, qos=line.which.qos,
+        users=list(line.which.names),
         with_deleted=line.which.with_deleted)
     of: dict[str, list[Entry]] = {}
     defaults: dict[str, str] = {}
@@ -295,7 +302,8 @@ def _has_uid(name: str) -> bool:
 
 
 _ENTRIES = {
-    ACCOUNT: _accounts, USER: _users, ASSOCIATION: _associations, QOS: _qos, CLUSTER: _clusters, TRANSACTION: _transactions, words.TRES: _tres, WCKEY: _wckeys,
+    ACCOUNT: _accounts, USER: _users, ASSOCIATION: _associations, QOS: _qos, CLUSTER: _clusters, TRANSACTION: _transactions,
+    words.TRES: _tres, WCKEY: _wckeys,
     RESOURCE: _resources, PROBLEM: _problems}
 SHOWN = frozenset(_ENTRIES)
 """What is shown as a table of policy."""

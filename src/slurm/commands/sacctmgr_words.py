@@ -1,4 +1,7 @@
-"""sacctmgr's line in its parts: entity, which records are meant, what is to hold, how it is shown. The tables are in `options.policy_keys`."""
+"""sacctmgr's line in its parts: entity, which records are meant, what is to hold, how it is shown.
+
+The tables are in `options.policy_keys`.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +37,12 @@ from slurm.options.policy_keys import Word
 TRES, CONFIGURATION, EVENT, FEDERATION, RESERVATION, RUNAWAY, STATS = (
     "tres", "configuration", "event", "federation", "reservation", "runawayjobs", "stats")
 ENTITIES = (
-    ACCOUNT, ASSOCIATION, CLUSTER, CONFIGURATION, COORDINATOR, EVENT, FEDERATION, PROBLEM, QOS, RESOURCE, RESERVATION, RUNAWAY, STATS, TRANSACTION, TRES,
+    ACCOUNT, ASSOCIATION, CLUSTER, CONFIGURATION, COORDINATOR, EVENT, FEDERATION, PROBLEM, QOS, RESOURCE, RESERVATION, RUNAWAY, STATS,
+    TRANSACTION, TRES,
     USER, WCKEY)
 _FLAGS = (
-    "tree", "withassoc", "withdeleted", "withcoordinators", "wopinfo", "wopinheritance", "woplimits", "withsubaccounts", "onlydefaults", "withrawqoslevel", "withclusters")
+    "tree", "withassoc", "withdeleted", "withcoordinators", "wopinfo", "wopinheritance", "woplimits", "withsubaccounts", "onlydefaults",
+    "withrawqoslevel", "withclusters")
 _SHORT = {"assoc": ASSOCIATION, "associations": ASSOCIATION, "coord": COORDINATOR, "config": CONFIGURATION, "txn": TRANSACTION}
 
 
@@ -160,7 +165,8 @@ def _set(line: Line, entity: str, word: Word, text: str) -> None:
         return
     found = keys.find(keys.SET, entity, word.name)
     if found is None:
-        raise _unknown(text, word.name, [*keys.names(keys.SET, entity), *(keys.limit_names(entity) if entity in (ACCOUNT, USER, CLUSTER, QOS) else ())])
+        raise _unknown(text, word.name, [*keys.names(keys.SET, entity), *(keys.limit_names(entity)
+            if entity in (ACCOUNT, USER, CLUSTER, QOS) else ())])
     value: Any = keys.read(found, word)
     if isinstance(value, dict):
         value = msgspec.convert(value, ListChange)

@@ -1,4 +1,7 @@
-"""salloc: gets resources and runs a program, or the user's shell, that may use them. The allocation itself lies in `launching.allocation`."""
+"""salloc: gets resources and runs a program, or the user's shell, that may use them.
+
+The allocation itself lies in `launching.allocation`.
+"""
 
 from __future__ import annotations
 

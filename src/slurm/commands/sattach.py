@@ -1,4 +1,7 @@
-"""sattach: shows what the tasks of a running step say, and gives them what is typed. The step does not depend on it: it goes on when sattach ends."""
+"""sattach: shows what the tasks of a running step say, and gives them what is typed.
+
+The step does not depend on it: it goes on when sattach ends.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,8 @@ def _sattach(shell: Shell) -> int:
 def _step_of(words: list[str]) -> tuple[str, int]:
     """Job and step of the one word JOB.STEP."""
     if len(words) != 1:
-        raise OptionError("One and only one step ID should be given: JOBID.STEPID" if words else "No job step ID given", exit_code=1, hints=["squeue -s shows steps"])
+        raise OptionError("One and only one step ID should be given: JOBID.STEPID" if words else "No job step ID given", exit_code=1,
+            hints=["squeue -s shows steps"])
     try:
         ref = jobref.parse(words[0])
     except NotationError as error:
@@ -69,14 +73,16 @@ def _step_of(words: list[str]) -> tuple[str, int]:
     if not ref.step or not (ref.step.isdecimal() or ref.step in _STEPS) or (ref.tasks is not None and len(ref.tasks) != 1):
         raise OptionError(f"Invalid job step ID {words[0]}", exit_code=1, hints=["write JOBID.STEPID, such as 12.0; squeue -s shows steps"])
     if ref.step in ("batch", "extern"):
-        raise Unsupported(message=f"the {ref.step} step has no streams to attach to", hints=["a batch script writes into files: see StdOut in scontrol show job"])
+        raise Unsupported(message=f"the {ref.step} step has no streams to attach to",
+            hints=["a batch script writes into files: see StdOut in scontrol show job"])
     return words[0].rpartition(".")[0], _STEPS[ref.step] if ref.step in _STEPS else int(ref.step)
 
 
 def _check_filters(resolved: Resolved, ntasks: int) -> None:
     for name in _FILTERS:
         if name in resolved.settings and resolved.number(name) >= ntasks:
-            raise OptionError(f"--{name.replace('_', '-')}: there is no task {resolved.number(name)}", exit_code=1, hints=[f"the step has tasks 0 to {ntasks - 1}"])
+            raise OptionError(f"--{name.replace('_', '-')}: there is no task {resolved.number(name)}", exit_code=1,
+                hints=[f"the step has tasks 0 to {ntasks - 1}"])
 
 
 def _show_layout(shell: Shell, found: Mapping[str, Any]) -> int:
@@ -101,14 +107,17 @@ class _Attached:
         self._found = found
         self._pty = resolved.flag("pty")
         self._only: dict[int, int] = {
-            kind: resolved.number(name) for kind, name in ((step_io.STDOUT, "output_filter"), (step_io.STDERR, "error_filter")) if name in resolved.settings}
+            kind: resolved.number(name) for kind, name in ((step_io.STDOUT, "output_filter"), (step_io.STDERR, "error_filter"))
+            if name in resolved.settings}
         self._worst = 0
         self._broken = False
         self._stopped_by = 0
         self._ways: Any = None
-        self._links = [Link(self._loop, place["node"], list(place["ranks"]), self._on_frame, self._on_gone, self._on_failed) for place in found["layout"]]
+        self._links = [Link(self._loop, place["node"], list(place["ranks"]), self._on_frame, self._on_gone, self._on_failed)
+            for place in found["layout"]]
         ntasks = sum(len(link.ranks) for link in self._links)
-        self._output = Output(Opened(0, 1, 2), ntasks, label=resolved.flag("label"), unbuffered=self._pty, on_closed=self._stop, on_failed=self._on_output_failed)
+        self._output = Output(Opened(0, 1, 2), ntasks, label=resolved.flag("label"), unbuffered=self._pty, on_closed=self._stop,
+            on_failed=self._on_output_failed)
         rank = 0 if self._pty else resolved.number("input_filter") if "input_filter" in resolved.settings else step_io.ALL_TASKS
         self._source = Source(self._loop, 0, self._links, rank)
 

@@ -100,8 +100,8 @@ def _submit(shell: Shell, resolved: Resolved, requests: list[Message], script: B
 
 
 def _handed_in(shell: Shell, channel: Channel, message: Message) -> tuple[Channel, Message]:
-    """The reply to a submission, and the connection it came by. Where it is not known whether slurmctld took it, it is handed in again: by its key
-    it makes one job.
+    """The reply to a submission, and the connection it came by. Where it is not known whether slurmctld took it, it is handed in again: by
+    its key it makes one job.
     """
     deadline = shell.now() + _UNSURE_SECONDS
     told = False

@@ -1,4 +1,7 @@
-"""sbcast: copies a file to every node of a job. It travels as the input of a step that runs as the job's owner; each node checks what it got."""
+"""sbcast: copies a file to every node of a job.
+
+It travels as the input of a step that runs as the job's owner; each node checks what it got.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,8 @@ def step(shell: Shell, job: str, options: list[str], words: list[str]) -> int:
     """Run words as a step of a job beside all others, with nothing of what the caller's variables say to srun; its exit status."""
     environ = {name: value for name, value in shell.environ.items() if not name.startswith(("SLURM_", "SRUN_")) or name in KEPT}
     told = ["--jobid", job, "--overlap", "--mpi=none", "--prolog=none", "--epilog=none", f"--job-name={shell.name}", *options, *words]
-    return srun.main(Shell("srun", told, environ, shell.stdin, shell.stdout, shell.stderr, connect=shell.connect, now=shell.now, sleep=shell.sleep))
+    return srun.main(Shell("srun", told, environ, shell.stdin, shell.stdout, shell.stderr, connect=shell.connect, now=shell.now,
+        sleep=shell.sleep))
 
 
 def _looked_at(source: str) -> tuple[str, os.stat_result]:

@@ -167,7 +167,8 @@ def _cancel(shell: Shell, resolved: Resolved, request: Message) -> int:
     signalled = bool(signal or request.get("batch") or request.get("full"))
     for shown in _items(reply.get("unknown")):
         if signalled or "." in str(shown):
-            code = shell.failure_code(1)  # a signal was wanted somewhere, and arrived nowhere; a job that is to end and is not there has ended
+            # a signal was wanted somewhere, and arrived nowhere; a job that is to end and is not there has ended
+            code = shell.failure_code(1)
         if not quiet:
             _complain(shell, shown, MESSAGES["ESLURM_INVALID_JOB_ID"][1])
     return code

@@ -49,7 +49,8 @@ def pidinfo(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     from slurm.client.usage import running
 
     if len(words) != 1 or not (words[0].isascii() and words[0].isdigit()):
-        shell.raw(f"too {'few' if not words else 'many'} arguments for keyword:pidinfo" if len(words) != 1 else f"Invalid process id: {words[0]}")
+        shell.raw(f"too {'few' if not words else 'many'} arguments for keyword:pidinfo" if len(words) != 1
+            else f"Invalid process id: {words[0]}")
         shell.hints(["write scontrol pidinfo PID"])
         return 1
     node = shell.environ.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]

@@ -90,7 +90,8 @@ def _is_reservation(entity: str) -> bool:
 def _other(shell: Shell, what: str, word: str, entity: str) -> int:
     later = _ENTITIES.get(entity.lower())
     if later is not None:
-        raise Unsupported(message=f"scontrol {what.replace('creation', 'create').replace('deletion', 'delete')} {entity} is not supported by slurm-py yet", hints=[
+        raise Unsupported(message=f"scontrol {what.replace('creation', 'create').replace('deletion', 'delete')} {entity} is not supported "
+                                  "by slurm-py yet", hints=[
             f"{later} are those of slurm.conf: change it, then scontrol reconfigure"])
     if what == "creation":
         shell.error(f"Invalid creation entity: {word}")
@@ -113,7 +114,8 @@ def _changes(shell: Shell, words: list[str], done: str) -> dict[str, str] | None
 
 
 def _refused(shell: Shell, error: SlurmError, prefix: str, *, again: str = "") -> int:
-    """As scontrol prints it: what was written wrongly as an error of its own, what slurmctld says behind `prefix`, after an update twice."""
+    """As scontrol prints it: what was written wrongly as an error of its own, what slurmctld says behind `prefix`, after an update
+    twice."""
     for line in error.preface:
         shell.raw(line)
     notes = [line for line in error.hints if line in NOTE]

@@ -11,9 +11,11 @@ from slurm.options.resolve import Resolved
 
 ENTITIES: dict[str, str] = {
     "job": "job", "jobs": "job", "jobid": "job", "step": "step", "steps": "step", "node": "node", "nodes": "node", "partition": "partition",
-    "partitions": "partition", "partitionname": "partition", "config": "config", "daemons": "daemons", "licenses": "licenses", "license": "licenses",
+    "partitions": "partition", "partitionname": "partition", "config": "config", "daemons": "daemons", "licenses": "licenses",
+    "license": "licenses",
     "topology": "topology", "topoconf": "topology", "aliases": "aliases", "federation": "federation", "reservation": "reservation",
-    "reservations": "reservation", "assoc_mgr": "assoc_mgr", "cache": "assoc_mgr", "burstbuffer": "burstbuffer", "dwstat": "dwstat", "slurmd": "slurmd",
+    "reservations": "reservation", "assoc_mgr": "assoc_mgr", "cache": "assoc_mgr", "burstbuffer": "burstbuffer", "dwstat": "dwstat",
+    "slurmd": "slurmd",
     "bbstat": "burstbuffer",
 }
 """Word → what is asked of slurmctld; three letters are enough."""
@@ -21,7 +23,8 @@ _HOSTLISTS = ("hostnames", "hostlist", "hostlistsorted")
 SHOWN = ("job", "step", "node", "partition", "config", "daemons", "licenses", "reservation", "topology", "assoc_mgr", *_HOSTLISTS)
 """What hints name."""
 _STRUCTURED = {
-    "job": "job", "node": "nodes_json", "partition": "partitions_json", "step": "step", "licenses": "licenses", "reservation": "reservation",
+    "job": "job", "node": "nodes_json", "partition": "partitions_json", "step": "step", "licenses": "licenses",
+    "reservation": "reservation",
 }
 
 

@@ -9,7 +9,8 @@ from slurm.options.resolve import Resolved
 
 _TARGETS = {
     "jobid": "job", "job": "job", "nodename": "node", "node": "node", "partitionname": "partition", "partition": "partition",
-    "reservationname": "reservation", "reservation": "reservation", "stepid": "step", "suspendexc": "suspendexc", "frontendname": "frontend",
+    "reservationname": "reservation", "reservation": "reservation", "stepid": "step", "suspendexc": "suspendexc",
+    "frontendname": "frontend",
     "jobname": "job_name",
 }
 

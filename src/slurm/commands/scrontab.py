@@ -27,7 +27,8 @@ _NOT_HERE = {
     "array": "an array cannot run again and again: let the job submit it", "begin": "its line says when it begins",
     "deadline": "a job that runs again and again has none", "export": "the job gets the variables of a login, none of the shell",
     "export_file": "the job gets the variables of a login, none of the shell", "test_only": "an entry is a job to come",
-    "wait": "nobody waits for it", "wrap": "the command stands on the line of its time", "parsable": "nothing is printed", "hold": "leave it out",
+    "wait": "nobody waits for it", "wrap": "the command stands on the line of its time", "parsable": "nothing is printed",
+    "hold": "leave it out",
 }
 """Options of sbatch that an entry cannot have, and why."""
 _DISABLED = "ESLURM_DISABLED"
@@ -99,7 +100,8 @@ def _installed(shell: Shell, user: str, text: str) -> bool:
             except SlurmError as error:
                 wrong += [f"line {entry.last}: {error.message}", *error.hints]
         if not wrong:
-            reply = shell.channel().call({"type": "WriteCrontab", "user": user, "text": text if text.endswith("\n") else text + "\n", "jobs": jobs})
+            reply = shell.channel().call({"type": "WriteCrontab", "user": user, "text": text if text.endswith("\n") else text + "\n",
+                "jobs": jobs})
             warnings = reply.get("warnings")
             for warning in warnings if isinstance(warnings, list) else []:
                 shell.say(f"warning: {warning}")

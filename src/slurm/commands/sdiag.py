@@ -34,7 +34,8 @@ def _sdiag(shell: Shell) -> int:
     style = wanted_style.structure(resolved)
     if style:
         return _structured(shell, counters, style)
-    clock = {key: time.ctime(statistics.number(counters, key)) for key in ("req_time", "req_time_start", "job_states_ts", "bf_when_last_cycle")}
+    clock = {key: time.ctime(statistics.number(counters, key)) for key in ("req_time", "req_time_start", "job_states_ts",
+        "bf_when_last_cycle")}
     for line in statistics.lines(counters, clock, _order(resolved)):
         shell.stdout.write(f"{line}\n")
     return 0

@@ -1,4 +1,7 @@
-"""sgather: copies a file from every node of a job into files named after the nodes. Each is the output of a step that runs as the job's owner."""
+"""sgather: copies a file from every node of a job into files named after the nodes.
+
+Each is the output of a step that runs as the job's owner.
+"""
 
 from __future__ import annotations
 

@@ -92,7 +92,8 @@ class Shell:
 
     @classmethod
     def of_process(cls, name: str) -> Shell:
-        """The call that started this process; on a site of a real Slurm, where its own command is behind ours on PATH, that one takes its place."""
+        """The call that started this process; on a site of a real Slurm, where its own command is behind ours on PATH, that one takes its
+        place."""
         streams.opened()
         if other := other_slurm.instead(name, os.environ):
             os.execv(other, [name, *sys.argv[1:]])
@@ -101,7 +102,8 @@ class Shell:
     def silent(self) -> Shell:
         """The same call with nowhere to tell what is wrong; its exit status still does."""
         return Shell(
-            self.name, self.argv, self.environ, self.stdin, self.stdout, io.StringIO(), connect=self.connect, now=self.now, sleep=self.sleep)
+            self.name, self.argv, self.environ, self.stdin, self.stdout, io.StringIO(), connect=self.connect, now=self.now,
+            sleep=self.sleep)
 
     def channel(self, *, patient: bool = True) -> Channel:
         """A new connection to slurmctld; one that is just starting is waited for if `patient`."""

@@ -89,7 +89,8 @@ def _table(shell: Shell, channel: Channel, resolved: Resolved, layout: Layout, r
 
 def _reservations(shell: Shell, channel: Channel, resolved: Resolved) -> int:
     """`-T`: a line for each reservation in the place of nodes; without a header with -h."""
-    request: Message = {"type": "Describe", "what": "reservation_table", "oneline": resolved.flag("noheader"), **wanted_style.request_style(shell, resolved)}
+    request: Message = {"type": "Describe", "what": "reservation_table", "oneline": resolved.flag("noheader"),
+        **wanted_style.request_style(shell, resolved)}
     request.pop("convert", None)
     shell.stdout.write(str(channel.call(request).get("text", "")))
     return 0

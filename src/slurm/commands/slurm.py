@@ -1,7 +1,7 @@
 """`slurm`: the command for people. The table of its subcommands, and what all of them share; each lives in the module that its row names.
 
-A module is imported when its subcommand is called: `slurm status` loads neither the SDK nor textual. It has `arguments(parser)`, which adds its
-options, and `run(options, environ, console)`, which returns the exit status.
+A module is imported when its subcommand is called: `slurm status` loads neither the SDK nor textual. It has `arguments(parser)`, which adds
+its options, and `run(options, environ, console)`, which returns the exit status.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class WrongUsage(Exception):
 
 
 class LazyParser(argparse.ArgumentParser):
-    """A parser that learns its options from `fill` when it is used; what it does not understand is raised, to be told in the form that was asked for."""
+    """A parser that learns its options from `fill` when it is used; what it does not understand is raised, to be told in the form that was
+    asked for."""
 
     fill: Callable[[LazyParser], None] | None = None
 
@@ -101,7 +102,8 @@ class LazyParser(argparse.ArgumentParser):
             return
         valid = list(map(str, action.choices))
         found = nearest(str(value), valid)
-        raise argparse.ArgumentError(None, f"{self.prog} has no command {value}; {f'did you mean {found}?' if found else 'it has ' + ', '.join(valid)}")
+        raise argparse.ArgumentError(None, f"{self.prog} has no command {value}; "
+                                           f"{f'did you mean {found}?' if found else 'it has ' + ', '.join(valid)}")
 
     def error(self, message: str) -> NoReturn:
         """Raise WrongUsage."""
@@ -113,7 +115,8 @@ def parser() -> LazyParser:
     top = LazyParser(prog="slurm", description=(
         "Slurm in Python: a cluster on this machine in one command, and a view of the jobs of any Slurm."), epilog=(
         "Begin with `slurm up`; then sbatch, srun, squeue, sinfo, scancel and scontrol find the cluster by themselves. With SLURM_CONF or "
-        "/etc/slurm/slurm.conf they mean that cluster instead. `slurm jobs`, `cluster`, `top` and `mcp` see the cluster of a Slurmfile too, also over ssh."))
+        "/etc/slurm/slurm.conf they mean that cluster instead. `slurm jobs`, `cluster`, `top` and `mcp` see the cluster of a Slurmfile "
+        "too, also over ssh."))
     top.add_argument("--version", action="version", version=f"slurm-py {VERSION}")
     top.add_argument("--name", default="", metavar="NAME", help="which embedded cluster (default: $SLURM_PY_INSTANCE, else `default`)")
     top.set_defaults(run=_help_of(top), json=False)

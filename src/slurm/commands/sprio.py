@@ -26,7 +26,8 @@ def _sprio(shell: Shell) -> int:
 
 
 def _asked(shell: Shell, resolved: Resolved) -> Message:
-    request: Message = {"type": "ListPriorities", "jobs": _ids(resolved), "users": resolved.texts("user"), "partitions": resolved.texts("partition")}
+    request: Message = {"type": "ListPriorities", "jobs": _ids(resolved), "users": resolved.texts("user"),
+        "partitions": resolved.texts("partition")}
     channel = shell.channel()
     try:
         return channel.call(request)

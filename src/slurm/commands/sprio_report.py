@@ -28,7 +28,8 @@ def report(shell: Shell, resolved: Resolved, reply: Message) -> int:
         return 1
     layout = format.parse_short(_format(resolved, found), priority_columns.JOB)
     if layout.unknown:
-        raise OptionError(f"Invalid job format specification: {layout.unknown[0]}", exit_code=1, hints=["--helpformat lists the valid letters"])
+        raise OptionError(f"Invalid job format specification: {layout.unknown[0]}", exit_code=1,
+            hints=["--helpformat lists the valid letters"])
     fields = [column.field for column in layout.columns]
     if resolved.flag("weights"):
         rows = [priority_columns.weight_cells(fields, found.weights, found.tres_weights, found.cluster)]
@@ -52,5 +53,6 @@ def _sorted(resolved: Resolved, found: PrioritiesListed) -> list[JobPriority]:
         letter = word.strip().lstrip("+-")
         if letter not in priority_columns.JOB.by_letter:
             raise OptionError(f"Invalid sort specification: {word}", exit_code=1, hints=["--helpformat lists the valid letters"])
-        jobs.sort(key=lambda one, by=letter: priority_columns.sort_key(by, one, found.cluster), reverse=word.strip().startswith("-"))  # type: ignore[misc]
+        down = word.strip().startswith("-")
+        jobs.sort(key=lambda one, by=letter: priority_columns.sort_key(by, one, found.cluster), reverse=down)  # type: ignore[misc]
     return jobs

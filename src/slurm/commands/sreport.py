@@ -1,4 +1,7 @@
-"""sreport: sums of usage by cluster, account, user and wckey, and the sizes of jobs. One report a call; without words it asks for them at a prompt."""
+"""sreport: sums of usage by cluster, account, user and wckey, and the sizes of jobs.
+
+One report a call; without words it asks for them at a prompt.
+"""
 
 from __future__ import annotations
 

@@ -130,7 +130,8 @@ class Call:
         try:
             own = allocation.granted.get("components") or [allocation.granted]
             steps = [
-                requests.of_step(part.resolved, self._shell.argv, nodes=min(len(given["node_names"]), _positive(one.get("ntasks")) or len(given["node_names"])))
+                requests.of_step(part.resolved, self._shell.argv, nodes=min(len(given["node_names"]),
+                _positive(one.get("ntasks")) or len(given["node_names"])))
                 for part, one, given in zip(self._parts, asked, own, strict=True)]
             code, status = self._run_step(allocation.job_id, steps, own[0].get("environment", {}), own=True)
         finally:
@@ -175,7 +176,8 @@ class Call:
             requests.fit_nodes(request, self._voice.info)
         if "SLURM_JOB_NODELIST" in environ and environ.get("SLURM_JOB_ID") == str(job_id):
             self._tell_of_nodes(
-                job_id, int(environ.get("SLURM_JOB_NUM_NODES", "1")), environ["SLURM_JOB_NODELIST"], environ.get("SLURM_JOB_CPUS_PER_NODE", "1"))
+                job_id, int(environ.get("SLURM_JOB_NUM_NODES", "1")), environ["SLURM_JOB_NODELIST"],
+                environ.get("SLURM_JOB_CPUS_PER_NODE", "1"))
         return self._run_step(job_id, steps, {}, own=False)[0]
 
     def _finish(self, granted: Mapping[str, Any], status: int) -> None:
@@ -263,7 +265,10 @@ class Call:
             self._shell.report(error, f"Unable to create step for job {job_id}: ")
 
     def _broadcast(self, job_id: int, step_id: int) -> list[str]:
-        """The step's words; with --bcast its program is copied to the nodes first, and they begin with the copy. SlurmError when it cannot be copied."""
+        """The step's words; with --bcast its program is copied to the nodes first, and they begin with the copy.
+
+        SlurmError when it cannot be copied.
+        """
         words = self._resolved.rest
         if "bcast" not in self._resolved.settings:
             return words
@@ -284,7 +289,8 @@ class Call:
     def _plan(self, granted: Mapping[str, Any], allocation: Mapping[str, str], words: list[str]) -> Plan:
         resolved = self._resolved
         terminal = self._terminal() if "pty" in resolved.settings else None
-        fields = redirect.fields_of(int(granted["job_id"]), int(granted["step_id"]), {**self._shell.environ, **granted.get("environment", {})})
+        fields = redirect.fields_of(int(granted["job_id"]), int(granted["step_id"]),
+            {**self._shell.environ, **granted.get("environment", {})})
         asked = resolved.request
         wanted = [str(asked.get(name, "")) for name in ("stdin", "stdout", "stderr")]
         streams = redirect.TERMINAL if terminal else redirect.plan(wanted[0], wanted[1], wanted[2], fields)
@@ -311,7 +317,8 @@ class Call:
     def _kills_on_bad_exit(self) -> bool:
         """As -K says, else KillOnBadExit; of an MPI program without one of its tasks nothing is left to do."""
         asked = self._resolved.step.get("kill_on_bad_exit")
-        return bool(asked) if asked is not None else bool(self._mpi) or self._controller.site.rules["killonbadexit"].strip() not in ("", "0")
+        return bool(asked) if asked is not None else bool(self._mpi) or self._controller.site.rules["killonbadexit"].strip() not in ("",
+            "0")
 
     def _wait_time(self) -> int:
         text = self._controller.site.rules["waittime"]

@@ -30,7 +30,8 @@ def _strigger(shell: Shell) -> int:
     notes(shell, resolved)
     modes = [mode for mode in ("set", "get", "clear") if resolved.flag(mode)]
     if len(modes) != 1:
-        raise OptionError("You must specify one of --set, --get or --clear" if not modes else "Only one of --set, --get and --clear can be given", exit_code=1)
+        raise OptionError("You must specify one of --set, --get or --clear" if not modes
+            else "Only one of --set, --get and --clear can be given", exit_code=1)
     if resolved.rest:
         raise OptionError(f"Unrecognized command line parameter {resolved.rest[0]}", exit_code=1)
     if "jobid" in resolved.settings and "node" in resolved.settings:
@@ -61,7 +62,8 @@ def _what(resolved: Resolved) -> Message:
     given = [name for name in (*_OF_JOB, *_OF_NODE, *_OF_DAEMON) if resolved.flag(name)]
     if len(given) != 1:
         hint = f"one of --{', --'.join((*_OF_JOB, *_OF_NODE, *_OF_DAEMON))}"
-        raise OptionError("You must specify an event" if not given else f"Only one event can be given: {', '.join(given)}", exit_code=1, hints=[hint])
+        raise OptionError("You must specify an event" if not given else f"Only one event can be given: {', '.join(given)}", exit_code=1,
+            hints=[hint])
     [what] = given
     if what in _OF_DAEMON:
         return {"of": _OF_DAEMON[what], "what": what}
@@ -101,7 +103,8 @@ def _get(shell: Shell, resolved: Resolved) -> int:
     for one in shown:
         of = str(one["job"]) if one["kind"] == "job" else str(one.get("nodes", "*")) if one["kind"] == "node" else one["kind"]
         flags = "PERM" if one.get("permanent") else ""
-        shell.out(f"{one['id']:7} {one['kind']:<9} {of:>7} {one['what']:<35} {one.get('offset', 0):6} {one['user']:<8} {flags:<5} {one['program']}")
+        shell.out(f"{one['id']:7} {one['kind']:<9} {of:>7} {one['what']:<35} {one.get('offset', 0):6} {one['user']:<8} {flags:<5} "
+                  f"{one['program']}")
     return 0
 
 

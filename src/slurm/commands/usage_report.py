@@ -23,8 +23,10 @@ _RULE = "-" * 80
 _GROUPS = ("cluster", "job", "reservation", "user")
 _FLAGS = ("tree", "group", "flatview", "printjobcount", "acctasparent", "all_clusters")
 _KEYS = (
-    "accounts", "clusters", "end", "format", "gid", "grouping", "jobs", "nodes", "partitions", "start", "topcount", "users", "wckeys", "names")
-_UNSUPPORTED = {"gid": "jobs of groups are not told apart in reports", "acctasparent": "accounts are not put below one another in reports of sizes",
+    "accounts", "clusters", "end", "format", "gid", "grouping", "jobs", "nodes", "partitions", "start", "topcount", "users", "wckeys",
+    "names")
+_UNSUPPORTED = {"gid": "jobs of groups are not told apart in reports",
+    "acctasparent": "accounts are not put below one another in reports of sizes",
                 "jobs": "single jobs are in sacct"}
 HOUR, DAY = 3600, 86_400
 
@@ -80,7 +82,8 @@ def read(resolved: Resolved, words: Sequence[str], now: float) -> Asked:
     found = _report(words)
     conditions = _conditions(words[2:])
     since, until = _period(conditions, now)
-    return Asked(found, conditions, since, until, _amounts(resolved.text("time", "minutes")), [name.lower() for name in resolved.texts("tres")])
+    return Asked(found, conditions, since, until, _amounts(resolved.text("time", "minutes")),
+        [name.lower() for name in resolved.texts("tres")])
 
 
 def _report(words: Sequence[str]) -> Report:
@@ -93,7 +96,8 @@ def _report(words: Sequence[str]) -> Report:
         raise Unsupported(message="sreport reservation is not supported by slurm-py yet", hints=["missing: reservations"])
     name = words[1].lower()
     of_group = [one for one in REPORTS if one.group == group]
-    found = next((one for one in of_group if one.name.lower() == name), None) or next((one for one in of_group if one.name.lower().startswith(name)), None)
+    found = next((one for one in of_group if one.name.lower() == name), None) or next(
+        (one for one in of_group if one.name.lower().startswith(name)), None)
     if found is None:
         raise OptionError(f"Not valid report {words[1]}", exit_code=1, bare=True, hints=_valid(group))
     return found
@@ -169,7 +173,8 @@ def _count(asked: Asked) -> int:
 
 def _filter(resolved: Resolved, asked: Asked, tres: list[str]) -> UsageFilter:
     return UsageFilter(
-        clusters=_clusters(resolved, asked), all_clusters=_everywhere(resolved, asked), accounts=asked.values("accounts"), users=asked.values("users"),
+        clusters=_clusters(resolved, asked), all_clusters=_everywhere(resolved, asked), accounts=asked.values("accounts"),
+        users=asked.values("users"),
         wckeys=asked.values("wckeys"), tres=tres, since=asked.since, until=asked.until)
 
 
@@ -242,7 +247,8 @@ def _columns(asked: Asked) -> list[Column]:
         if asked.several:
             names = [name for name in names if name != "energy"]
             names.insert(1 if asked.report is usage_report.UTILIZATION else names.index("used"), "tresname")
-        columns = [Column(usage_report.widened(table.by_name[name], asked.amounts), usage_report.widened(table.by_name[name], asked.amounts).width) for name in names]
+        columns = [Column(usage_report.widened(table.by_name[name], asked.amounts),
+            usage_report.widened(table.by_name[name], asked.amounts).width) for name in names]
     if asked.flag("tree"):
         columns = [Column(column.field, -20) if column.field.name == "Account" else column for column in columns]
     return columns
@@ -262,18 +268,22 @@ def _sizes(door: ClusterAccounting, resolved: Resolved, asked: Asked) -> tuple[l
     from slurm.model.states import JobState
 
     jobs = list(door.jobs(JobFilter(
-        clusters=_clusters(resolved, asked), all_clusters=_everywhere(resolved, asked), users=asked.values("users"), partitions=asked.values("partitions"),
-        accounts=asked.values("accounts"), wckeys=asked.values("wckeys"), nodes=_hosts(asked), since=asked.since, until=asked.until, states=[JobState.RUNNING],
+        clusters=_clusters(resolved, asked), all_clusters=_everywhere(resolved, asked), users=asked.values("users"),
+        partitions=asked.values("partitions"),
+        accounts=asked.values("accounts"), wckeys=asked.values("wckeys"), nodes=_hosts(asked), since=asked.since, until=asked.until,
+        states=[JobState.RUNNING],
         duplicates=True, steps=False)))
     groups = _groups(asked, jobs)
     who = {usage_report.SIZES_BY_WCKEY: "Wckey", usage_report.SIZES_BY_BOTH: "Account:Wckey"}.get(asked.report, "Account")
     headers = usage_report.size_headers(groups)
     columns = [
-        Column(Field("Cluster", "", "Cluster", "", width=9), 9), Column(Field(who, "", who, "", width=9), 9 if who != "Account:Wckey" else 15),
+        Column(Field("Cluster", "", "Cluster", "", width=9), 9), Column(Field(who, "", who, "", width=9),
+        9 if who != "Account:Wckey" else 15),
         *(Column(Field(header, "", header, "", cut=False), _AMOUNT_WIDTH) for header in headers),
         Column(Field("Total", "", "Total Count", "", cut=False), 11), Column(Field("Part", "", "% of cluster", "", cut=False), 12)]
     return columns, usage_report.size_rows(
-        jobs, groups, lambda row: _who(asked, row), asked.amounts, (asked.tres or ["cpu"])[0], asked.since, asked.until, asked.flag("printjobcount"))
+        jobs, groups, lambda row: _who(asked, row), asked.amounts, (asked.tres or ["cpu"])[0], asked.since, asked.until,
+        asked.flag("printjobcount"))
 
 
 _AMOUNT_WIDTH = 13
@@ -302,5 +312,6 @@ def _groups(asked: Asked, jobs: Sequence[JobRow]) -> Sequence[int]:
         sizes = sorted({row.job.allocated.get("cpu", 0) for row in jobs if row.job.allocated} - {0})
         return [*sizes, sizes[-1] + 1] if sizes else usage_report.GROUPS
     if not all(text.isascii() and text.isdigit() and int(text[:9]) for text in texts):
-        raise OptionError(f"Bad grouping {','.join(texts)}", exit_code=1, hints=["give rising numbers of CPUs, such as grouping=2,8,64, or individual"])
+        raise OptionError(f"Bad grouping {','.join(texts)}", exit_code=1, hints=[
+            "give rising numbers of CPUs, such as grouping=2,8,64, or individual"])
     return sorted({int(text) for text in texts})

@@ -1,6 +1,7 @@
 """Which cluster `slurm jobs`, `slurm top` and their like mean, and how what goes wrong with it is told. None is ever started for a look.
 
-The one of --env and --slurmfile; else of the Slurmfile that $SLURMFILE names or that lies here or above; else the one of this machine, as sbatch finds it.
+The one of --env and --slurmfile; else of the Slurmfile that $SLURMFILE names or that lies here or above; else the one of this machine, as
+sbatch finds it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Meant(NamedTuple):
 def arguments(parser: argparse.ArgumentParser, *, slurmfile_flags: tuple[str, ...] = ("-f", "-s"), json: str = "") -> None:
     """The options that say which cluster is meant; and --json, where it is said what that prints."""
     parser.add_argument("-e", "--env", metavar="NAME", help="environment of the Slurmfile (default: $SLURM_ENV, else `default`)")
-    parser.add_argument(*slurmfile_flags, "--slurmfile", metavar="PATH", help="the Slurmfile (default: $SLURMFILE, else Slurmfile.toml here or above)")
+    parser.add_argument(*slurmfile_flags, "--slurmfile", metavar="PATH",
+        help="the Slurmfile (default: $SLURMFILE, else Slurmfile.toml here or above)")
     if json:
         parser.add_argument("--json", action="store_true", help=json)
 
@@ -104,18 +106,23 @@ def _cluster(options: argparse.Namespace) -> Cluster:
 
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:
-    """What a Slurmfile says of the cluster that is meant, {} for the one of this machine; asks no cluster. SdkError for one that has no queue or is not described."""
+    """What a Slurmfile says of the cluster that is meant, {} for the one of this machine; asks no cluster.
+
+    SdkError for one that has no queue or is not described.
+    """
     if options.name:
         os.environ[INSTANCE_VARIABLE] = options.name
         os.environ.pop("SLURM_CONF", None)
     try:
-        found = slurmfile.settings(os.path.abspath(options.slurmfile) if options.slurmfile else None, options.env, os.environ, submitting=False)
+        found = slurmfile.settings(os.path.abspath(options.slurmfile) if options.slurmfile else None, options.env, os.environ,
+            submitting=False)
     except SlurmfileNotFoundError:
         if options.env or options.slurmfile or os.environ.get("SLURMFILE"):
             raise
         found = {}
     kind = found.get("backend_type", "local")
     if kind in WITHOUT_QUEUE:
-        raise BackendError(f"the environment {options.env or os.environ.get('SLURM_ENV') or 'default'} of the Slurmfile has backend = \"{kind}\", "
+        raise BackendError(f"the environment {options.env or os.environ.get('SLURM_ENV') or 'default'} of the Slurmfile has backend = "
+                           f"\"{kind}\", "
                            "which has no queue to look at")
     return found

@@ -14,7 +14,10 @@ AUTODETECT, DISABLED, VERSION_1, VERSION_2 = "autodetect", "disabled", "cgroup/v
 
 
 class CgroupConf(NamedTuple):
-    """A cgroup.conf. Spaces are percent of what a job was given, `max_*` percent of the node's memory, `min_ram` MB; `swappiness` None: as it is."""
+    """A cgroup.conf.
+
+    Spaces are percent of what a job was given, `max_*` percent of the node's memory, `min_ram` MB; `swappiness` None: as it is.
+    """
 
     plugin: str = AUTODETECT
     mountpoint: str = "/sys/fs/cgroup"

@@ -20,7 +20,8 @@ def check(path: str) -> tuple[int, list[str]]:
 
 
 def traps(conf: Config) -> list[str]:
-    """What is valid and hardly meant: memory is counted, and a job that does not ask for any gets all of a node, so that every node runs one job."""
+    """What is valid and hardly meant: memory is counted, and a job that does not ask for any gets all of a node, so that every node runs
+    one job."""
     if "linear" in conf.text("SelectType") or "MEMORY" not in conf.text("SelectTypeParameters").upper():
         return []
     without = [part for part in conf.partitions if not part.def_mem_per_cpu and not part.def_mem_per_node and part.nodes]
@@ -30,9 +31,11 @@ def traps(conf: Config) -> list[str]:
     if all(node.cpus == 1 for node in nodes):
         return []
     least = min(node.real_memory // max(node.cpus, 1) for node in nodes)
-    advice = f"write DefMemPerCPU={least}" if least else "write RealMemory of the nodes, and DefMemPerCPU; SelectTypeParameters=CR_Core counts no memory"
+    advice = (f"write DefMemPerCPU={least}" if least
+        else "write RealMemory of the nodes, and DefMemPerCPU; SelectTypeParameters=CR_Core counts no memory")
     where = conf.written("SelectTypeParameters") or conf.path
-    return [f"{where}: memory is counted, but partition {without[0].name} has no DefMemPerCPU: a job that does not ask for memory gets all of its node, "
+    return [f"{where}: memory is counted, but partition {without[0].name} has no DefMemPerCPU: a job that does not ask for memory gets "
+            "all of its node, "
             f"so that each node runs one job at a time; {advice}"]
 
 

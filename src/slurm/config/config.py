@@ -33,8 +33,8 @@ SIBLINGS = ("gres.conf", "cgroup.conf", "topology.conf", "topology.yaml")
 class Config(Keys):
     """A slurm.conf and the files beside it. Building one raises ConfigError with all that is wrong, not the first thing only.
 
-    `nodes` and `partitions` are in file order; `gres_lines` are the lines of gres.conf that name a resource, `cgroup` is cgroup.conf; `siblings`
-    maps the path of each file beside it to its text.
+    `nodes` and `partitions` are in file order; `gres_lines` are the lines of gres.conf that name a resource, `cgroup` is cgroup.conf;
+    `siblings` maps the path of each file beside it to its text.
     """
 
     def __init__(self, path: str, text: str, siblings: Mapping[str, str], opener: Opener | None = None) -> None:
@@ -114,13 +114,15 @@ class Config(Keys):
         found = described if described is not None else [lines] if lines is not None else []
         kind = kind_of(self.text("TopologyPlugin"))
         if not found and kind != FLAT:
-            self.warnings.append(f"{self.path}: TopologyPlugin=topology/{kind} without topology.conf or topology.yaml beside it: every node is as near as any other")
+            self.warnings.append(f"{self.path}: TopologyPlugin=topology/{kind} without topology.conf or topology.yaml beside it: every "
+                                 "node is as near as any other")
         for one in found:
             one.optional = any(word.lower() == "topooptional" for word in self.words("TopologyParam"))
         names = [one.name for one in found]
         for partition in self.partitions:
             if partition.topology and partition.topology not in names:
-                self._problems.append(Problem(partition.origin, f"Topology={partition.topology} of partition {partition.name}: there is no such topology",
+                self._problems.append(Problem(partition.origin,
+                    f"Topology={partition.topology} of partition {partition.name}: there is no such topology",
                                               f"topologies: {', '.join(names)}" if names else "write topology.yaml beside slurm.conf"))
         return settled(found, self.nodes, where, self._problems, self.warnings)
 
@@ -129,7 +131,8 @@ class Config(Keys):
         problems = self._problems
         whole = Origin(self.path, 0, "")
         if not self.controllers:
-            problems.append(Problem(whole, "SlurmctldHost is not configured", "add a line such as SlurmctldHost=" + (os.uname().nodename or "head")))
+            problems.append(Problem(whole, "SlurmctldHost is not configured",
+                "add a line such as SlurmctldHost=" + (os.uname().nodename or "head")))
         if not self.nodes:
             problems.append(Problem(whole, "No nodes configured", "add a line such as NodeName=cn[01-04] CPUs=16 RealMemory=64000"))
         elif not self.partitions:
@@ -166,7 +169,8 @@ def parse(text: str, name: str = "slurm.conf", *, gres: str | None = None, opene
 
 
 def load(path: str) -> Config:
-    """The Config of the slurm.conf at `path`, with the gres.conf, cgroup.conf, topology.conf and topology.yaml beside it; else ConfigError."""
+    """The Config of the slurm.conf at `path`, with the gres.conf, cgroup.conf, topology.conf and topology.yaml beside it; else
+    ConfigError."""
     text = read_file(path)
     folder = os.path.dirname(os.path.abspath(path))
     beside = [os.path.join(folder, name) for name in SIBLINGS]

@@ -25,8 +25,8 @@ class GresDevice:
     """One device of a node, or one uncounted heap of a resource without files.
 
     `index` numbers the devices of this name on the node from 0; `file` is "" where there is none, several files of one device are
-    joined by commas; `cores` are the core numbers near it, empty for all; `count` is 1 but for a heap and for shared resources; `consumed` False:
-    it is there for every job that asks (no_consume).
+    joined by commas; `cores` are the core numbers near it, empty for all; `count` is 1 but for a heap and for shared resources; `consumed`
+    False: it is there for every job that asks (no_consume).
     """
 
     __slots__ = ("consumed", "cores", "count", "file", "index", "name", "type")
@@ -72,7 +72,8 @@ def read_gres(records: list[Record], problems: list[Problem]) -> list[GresLine]:
         name = record.get("Name")
         if name is None:
             if not any(entry.row.name == "AutoDetect" for entry in record.entries):
-                problems.append(Problem(record.origin, "a line of gres.conf without Name", "begin it with Name=gpu, or NodeName=… Name=gpu"))
+                problems.append(Problem(record.origin, "a line of gres.conf without Name",
+                    "begin it with Name=gpu, or NodeName=… Name=gpu"))
             continue
         lines.append(_line(record, name, problems))
     return lines
@@ -94,10 +95,12 @@ def _line(record: Record, name: str, problems: list[Problem]) -> GresLine:
     count = found.get("Count")
     number = count if isinstance(count, int) else None
     if number is not None and files and number != len(files) and name not in SHARED:
-        problems.append(Problem(record.origin, f"Count={number}, but File names {len(files)}", "leave Count out, or make it the number of files"))
+        problems.append(Problem(record.origin, f"Count={number}, but File names {len(files)}",
+            "leave Count out, or make it the number of files"))
     nodes = frozenset(expand(hosts, record.origin, problems)) if hosts else None
     cores = record.get("Cores")
-    return GresLine(nodes, name, record.get("Type") or "", files, values.read_cores(cores) if cores and "Cores" in found else [], number, record.origin)
+    return GresLine(nodes, name, record.get("Type") or "", files, values.read_cores(cores) if cores and "Cores" in found else [], number,
+        record.origin)
 
 
 def read_wanted(text: str) -> list[Wanted]:
@@ -134,7 +137,8 @@ def devices_of(node: NodeConf, lines: list[GresLine], warnings: list[str]) -> li
         found = _found(wanted, matching)
         have = sum(device.count for device in found)
         if matching and have < wanted.number:
-            warnings.append(f"{matching[0].origin}: gres/{wanted.name} count of {node.name} lower than configured ({have} < {wanted.number})")
+            warnings.append(f"{matching[0].origin}: gres/{wanted.name} count of {node.name} lower than configured ({have} < "
+                            f"{wanted.number})")
         if have < wanted.number:
             found.extend(_without_files(wanted, wanted.number - have))
         for device in found:

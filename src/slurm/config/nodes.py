@@ -193,7 +193,8 @@ def _nodes_of(record: Record, line: Settled, port: int, problems: list[Problem],
 
 
 def _set_aside(line: Settled, has: tuple[int, int, int], problems: list[Problem], origin: Origin) -> tuple[int, list[int], int]:
-    """CoreSpecCount, the CPUs of CpuSpecList, MemSpecLimit; `has`: cores, CPUs and memory of the node, of which something must be left for jobs."""
+    """CoreSpecCount, the CPUs of CpuSpecList, MemSpecLimit; `has`: cores, CPUs and memory of the node, of which something must be left for
+    jobs."""
     cores, cpus, memory = has
     count, text, limit = line.number("CoreSpecCount"), line.text("CpuSpecList"), line.number("MemSpecLimit")
     listed = values.read_cores(text) if text else []
@@ -202,7 +203,8 @@ def _set_aside(line: Settled, has: tuple[int, int, int], problems: list[Problem]
     elif count >= cores > 0 and count:
         problems.append(Problem(origin, f"CoreSpecCount={count} leaves no core for jobs", f"the node has {cores} cores"))
     elif listed and (max(listed) >= cpus or len(set(listed)) >= cpus):
-        problems.append(Problem(origin, f"CpuSpecList={text} are not some of the node's CPUs", f"it has the CPUs 0-{cpus - 1}, and jobs need one"))
+        problems.append(Problem(origin, f"CpuSpecList={text} are not some of the node's CPUs",
+            f"it has the CPUs 0-{cpus - 1}, and jobs need one"))
     elif limit and limit >= memory:
         problems.append(Problem(origin, f"MemSpecLimit={limit} leaves no memory for jobs", f"RealMemory is {memory}"))
     else:
@@ -234,7 +236,8 @@ def _ports(line: Settled, names: list[str], port: int, problems: list[Problem], 
     dealt = _dealt("Port", line, names, [str(port)] * len(names), problems, origin)
     wrong = [each for each in dealt if not (each.isdecimal() and 0 < int(each) < 65536)]
     if wrong:
-        problems.append(Problem(origin, f"Port={text}: {wrong[0]} is no port", "write 6818, or a range such as 6821-6822 that deals one to each node"))
+        problems.append(Problem(origin, f"Port={text}: {wrong[0]} is no port",
+            "write 6818, or a range such as 6821-6822 that deals one to each node"))
         return [port] * len(names)
     return [int(each) for each in dealt]
 

@@ -118,7 +118,8 @@ def _partition(name: str, line: Settled, members: list[str], disable_root_jobs: 
         alternate=line.text("Alternate"), qos=line.text("QOS"),
         priority_tier=_number_or(line, "PriorityTier", priority), priority_job_factor=_number_or(line, "PriorityJobFactor", priority),
         oversubscribe=line.text("OverSubscribe"), exclusive_user=line.flag("ExclusiveUser"), hidden=line.flag("Hidden"),
-        root_only=line.flag("RootOnly"), disable_root_jobs=line.flag("DisableRootJobs") if "DisableRootJobs" in line.read else disable_root_jobs,
+        root_only=line.flag("RootOnly"), disable_root_jobs=line.flag("DisableRootJobs") if "DisableRootJobs" in line.read
+        else disable_root_jobs,
         req_resv=line.flag("ReqResv"), lln=line.flag("LLN"), grace_time=line.number("GraceTime"), preempt_mode=line.text("PreemptMode"),
         tres_billing_weights=line.text("TRESBillingWeights"), job_defaults=_job_defaults(line), topology=line.text("Topology"),
         select_type="" if line.text("SelectTypeParameters") == "NONE" else line.text("SelectTypeParameters"), origin=origin,

@@ -32,7 +32,8 @@ def patterns(keys: Keys, key: str) -> list[str]:
 
 
 def time_out(keys: Keys, kind: str) -> int:
-    """Seconds that a script of this kind (prolog | epilog) may take: PrologTimeout or EpilogTimeout, else PrologEpilogTimeout; 0 for no end."""
+    """Seconds that a script of this kind (prolog | epilog) may take: PrologTimeout or EpilogTimeout, else PrologEpilogTimeout; 0 for no
+    end."""
     own = f"{kind.title()}Timeout"
     seconds = keys.number(own if keys.written(own) is not None else "PrologEpilogTimeout")
     return 0 if seconds in (UNLIMITED, UNLIMITED + 1) or seconds < 0 else seconds

@@ -97,9 +97,11 @@ def _shortened(text: str) -> str:
 
 
 def error_of(problems: list[Problem]) -> ConfigError:
-    """All problems as one ConfigError, each once and in the order of their lines: its message is the first problem's line, its hints are the rest."""
+    """All problems as one ConfigError, each once and in the order of their lines: its message is the first problem's line, its hints are
+    the rest."""
     files = list(dict.fromkeys(problem.origin.file for problem in problems))
-    in_order = sorted({tuple(problem.lines()): problem for problem in problems}.values(), key=lambda problem: (problem.origin.line == 0, files.index(problem.origin.file), problem.origin.line))
+    in_order = sorted({tuple(problem.lines()): problem for problem in problems}.values(),
+        key=lambda problem: (problem.origin.line == 0, files.index(problem.origin.file), problem.origin.line))
     first, *rest = [line for problem in in_order[:MAX_PROBLEMS] for line in problem.lines()]
     if len(in_order) > MAX_PROBLEMS:
         rest.append(f"and {len(in_order) - MAX_PROBLEMS:,} more")

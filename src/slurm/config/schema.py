@@ -1,7 +1,7 @@
 """The table of everything that may be written in a configuration file, and how to ask it.
 
-Lives here: the row type, the sections and the look-up. The rows themselves are text in `schema_slurm` (slurm.conf's own keys), `schema_slurmdbd`
-and `schema_lines` (node, partition and the other files' lines), so that a command that reads a configuration pays for the
+Lives here: the row type, the sections and the look-up. The rows themselves are text in `schema_slurm` (slurm.conf's own keys),
+`schema_slurmdbd` and `schema_lines` (node, partition and the other files' lines), so that a command that reads a configuration pays for the
 sections it meets only. Not here: reading a value (`values`), reading a file (`reader`).
 """
 
@@ -23,8 +23,9 @@ class Row:
 
     `kind` is a key of `values.READERS`; `default` is the text that stands when the key is not written ("" for none);
     `standing` is EFFECTIVE, HARMLESS (accepted, `note` says why it changes nothing), NOT_YET (one warning when it is
-    written, `note` says what does not happen) or OBSOLETE (Slurm itself has it no more; one warning, `note` says what took its place). `always` warns even where the value written is the default, because that default
-    is not carried out either. `choices` lists the words a "choice" takes. `shown` says that `scontrol show config` prints it.
+    written, `note` says what does not happen) or OBSOLETE (Slurm itself has it no more; one warning, `note` says what took its place).
+    `always` warns even where the value written is the default, because that default is not carried out either. `choices` lists the words a
+    "choice" takes. `shown` says that `scontrol show config` prints it.
     """
 
     __slots__ = ("always", "choices", "default", "kind", "name", "note", "shown", "standing")
@@ -84,7 +85,8 @@ class Section:
 
 
 SECTIONS = (
-    "slurm.conf", "NodeName", "PartitionName", "NodeSet", "DownNodes", "FrontendName", "gres.conf", "cgroup.conf", "slurmdbd.conf", "topology.conf",
+    "slurm.conf", "NodeName", "PartitionName", "NodeSet", "DownNodes", "FrontendName", "gres.conf", "cgroup.conf", "slurmdbd.conf",
+    "topology.conf",
 )
 """Every section there is. Those without a dot are lines of slurm.conf that begin with that key."""
 

@@ -1,9 +1,9 @@
 """The keys of slurm.conf that stand on lines of their own: rows of the table in `schema`.
 
 One row a line: name | kind | default | standing | note. Standing is `yes` (carried out), `ok` (accepted, the note says why it
-changes nothing here), `later` (known, not carried out; the note completes "… is not carried out yet: ") or `old` (sites still carry it); `later!` warns even
-where the file writes the default. SHOWN is in the order of `scontrol show config` of Slurm 26.11, with its names and defaults;
-UNSHOWN are keys that Slurm accepts and shows elsewhere, under another name, or not at all. Defaults are from slurm.conf(5) and
+changes nothing here), `later` (known, not carried out; the note completes "… is not carried out yet: ") or `old` (sites still carry it);
+`later!` warns even where the file writes the default. SHOWN is in the order of `scontrol show config` of Slurm 26.11, with its names and
+defaults; UNSHOWN are keys that Slurm accepts and shows elsewhere, under another name, or not at all. Defaults are from slurm.conf(5) and
 that output.
 """
 
@@ -302,7 +302,8 @@ ALIASES = {
 
 PARAMETERS: dict[str, dict[str, str]] = {
     "AccountingStorageEnforce": {
-        "none": "yes", "associations": "yes", "limits": "yes", "qos": "yes", "safe": "yes", "all": "yes", "0": "yes", "wckeys": "yes", "nosteps": "yes",
+        "none": "yes", "associations": "yes", "limits": "yes", "qos": "yes", "safe": "yes", "all": "yes", "0": "yes", "wckeys": "yes",
+        "nosteps": "yes",
         "nojobs": "yes"},
     "PrivateData": {
         **dict.fromkeys(("none", "jobs", "nodes", "partitions", "usage"), "yes"), **dict.fromkeys(("accounts", "events", "users"), "ok"),
@@ -311,23 +312,29 @@ PARAMETERS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("ACCRUE_ALWAYS", "INCR_ONLY", "MAX_TRES", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME"), "yes"),
         **dict.fromkeys((f"NO_NORMAL_{what}" for what in ("ALL", "ASSOC", "PART", "QOS", "TRES")), "yes"),
         "CALCULATE_RUNNING": "yes", "DEPTH_OBLIVIOUS": "yes", "FAIR_TREE": "ok"},
-    "AuthAltParameters": {"disable_token_creation": "yes", "jwks": "yes", "jwt_key": "yes", "max_token_lifespan": "yes", "userclaimfield": "yes"},
+    "AuthAltParameters": {"disable_token_creation": "yes", "jwks": "yes", "jwt_key": "yes", "max_token_lifespan": "yes",
+    "userclaimfield": "yes"},
     "AuthAltTypes": {"auth/jwt": "yes"},
     "AuthInfo": {"cred_expire": "yes", "socket": "yes", "ttl": "yes", "disable_sack": "later", "use_client_ids": "later"},
     "DependencyParameters": {"kill_invalid_depend": "yes", "disable_remote_singleton": "ok", "max_depend_depth": "later"},
-    "AccountingStorageType": {"accounting_storage/slurmdbd": "yes", "accounting_storage/none": "yes", "slurmdbd": "yes", "none": "yes", "(null)": "yes"},
+    "AccountingStorageType": {"accounting_storage/slurmdbd": "yes", "accounting_storage/none": "yes", "slurmdbd": "yes", "none": "yes",
+    "(null)": "yes"},
     "AccountingStoreFlags": {"job_comment": "yes", "job_env": "yes", "job_extra": "yes", "job_script": "yes", "no_stdio": "yes"},
     "AcctGatherEnergyType": {"acct_gather_energy/none": "yes", "acct_gather_energy/rapl": "yes", "(null)": "yes"},
-    "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "yes", "NoShared": "yes", "NoOverMemoryKill": "yes", "DisableGPUAcct": "yes"},
+    "JobAcctGatherParams": {"OverMemoryKill": "yes", "UsePss": "yes", "NoShared": "yes", "NoOverMemoryKill": "yes",
+    "DisableGPUAcct": "yes"},
     "SchedulerParameters": {
         **dict.fromkeys((
-            "assoc_limit_stop", "bf_interval", "bf_hetjob_prio", "bf_job_part_count_reserve", "bf_max_job_assoc", "bf_max_job_part", "bf_max_job_start", "bf_max_job_test",
-            "bf_max_job_user", "bf_max_job_user_part", "bf_max_time", "bf_min_age_reserve", "bf_min_prio_reserve", "bf_one_resv_per_job", "bf_resolution",
+            "assoc_limit_stop", "bf_interval", "bf_hetjob_prio", "bf_job_part_count_reserve", "bf_max_job_assoc", "bf_max_job_part",
+            "bf_max_job_start", "bf_max_job_test",
+            "bf_max_job_user", "bf_max_job_user_part", "bf_max_time", "bf_min_age_reserve", "bf_min_prio_reserve", "bf_one_resv_per_job",
+            "bf_resolution",
             "bf_window", "default_queue_depth", "kill_invalid_depend", "max_sched_time", "max_script_size", "max_submit_line_size",
             "nohold_on_prolog_fail", "partition_job_depth",
             "sched_interval", "sched_max_job_start", "sched_min_interval", "spec_cores_first", "max_switch_wait", "whole_hetjob"), "yes"),
         **dict.fromkeys((
-            "batch_sched_delay", "bf_busy_nodes", "bf_continue", "bf_hetjob_immediate", "bf_node_space_size", "bf_window_linear", "bf_yield_interval", "bf_yield_sleep",
+            "batch_sched_delay", "bf_busy_nodes", "bf_continue", "bf_hetjob_immediate", "bf_node_space_size", "bf_window_linear",
+            "bf_yield_interval", "bf_yield_sleep",
             "build_queue_timeout", "defer", "max_rpc_cnt"), "ok"),
     },
     "SelectTypeParameters": {
@@ -336,24 +343,27 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "CR_LLN": "yes", "CR_PACK_NODES": "ok",
     },
     "TopologyParam": {
-        "TopoOptional": "yes", "RoutePart": "ok", "RouteTree": "ok", "Dragonfly": "later", "BlockAsNodeRank": "later", "SwitchAsNodeRank": "later",
+        "TopoOptional": "yes", "RoutePart": "ok", "RouteTree": "ok", "Dragonfly": "later", "BlockAsNodeRank": "later",
+        "SwitchAsNodeRank": "later",
         "TopoMaxSizeUnroll": "later"},
     "TaskPlugin": {"task/none": "yes", "none": "yes", "task/affinity": "yes", "task/cgroup": "yes", "affinity": "yes", "cgroup": "yes"},
     "TLSParameters": {
-        **dict.fromkeys((f"{name}_file" for prefix in ("ctld", "slurmd", "sackd", "dbd", "restd") for name in (f"{prefix}_cert", f"{prefix}_cert_key")), "yes"),
+        **dict.fromkeys((f"{name}_file" for prefix in ("ctld", "slurmd", "sackd", "dbd", "restd")
+        for name in (f"{prefix}_cert", f"{prefix}_cert_key")), "yes"),
         "ca_cert_file": "yes", "load_system_certificates": "later", "security_policy_version": "ok",
     },
     "LaunchParameters": {"use_interactive_step": "yes"},
     "PrologFlags": {
-        "Alloc": "yes", "DeferBatch": "yes", "ForceRequeueOnFail": "yes", "NoHold": "yes", "Serial": "yes", "None": "yes", "Contain": "later", "RunInJob": "later",
+        "Alloc": "yes", "DeferBatch": "yes", "ForceRequeueOnFail": "yes", "NoHold": "yes", "Serial": "yes", "None": "yes",
+        "Contain": "later", "RunInJob": "later",
         "X11": "later"},
     "SlurmctldParameters": {"allow_root_on_nodes": "yes", "reboot_from_controller": "yes", "requeue_unproven": "yes"},
     "SlurmdParameters": {"config_overrides": "yes", "fence_timeout": "yes", "start_timeout": "yes"},
 }
 """Keys that hold a list of switches of which some are carried out → switch → standing; every other switch is not carried out yet.
 
-The scheduler switches that are `ok` ask for what ours does anyway: submissions of a moment share a pass (defer, batch_sched_delay), a pass beside the replies
-holds up nobody and goes on where it was (bf_continue, bf_yield_*, max_rpc_cnt, build_queue_timeout), nodes in use are kept rather than idle ones (bf_busy_nodes),
-a heterogeneous job starts as soon as all of it can (bf_hetjob_immediate),
+The scheduler switches that are `ok` ask for what ours does anyway: submissions of a moment share a pass (defer, batch_sched_delay), a pass
+beside the replies holds up nobody and goes on where it was (bf_continue, bf_yield_*, max_rpc_cnt, build_queue_timeout), nodes in use are
+kept rather than idle ones (bf_busy_nodes), a heterogeneous job starts as soon as all of it can (bf_hetjob_immediate),
 and its table of times is as long and as fine as it has to be (bf_node_space_size, bf_window_linear).
 """

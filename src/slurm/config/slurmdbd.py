@@ -36,7 +36,8 @@ class DbdConfig(Keys):
         if strange and where is not None:
             self._problems.append(Problem(where, f"PrivateData={strange[0]} means nothing", f"valid: {', '.join(PRIVATE)}"))
         if self.storage_kind == "sqlite" and not os.path.isabs(self.text("StorageLoc")):
-            self._problems.append(Problem(self.written("StorageLoc") or Origin(path, 0, ""), "StorageLoc must be the whole path of a file", (
+            self._problems.append(Problem(self.written("StorageLoc") or Origin(path, 0, ""),
+                "StorageLoc must be the whole path of a file", (
                 "write StorageLoc=/var/lib/slurm/accounting.db")))
         self.raise_problems()
 

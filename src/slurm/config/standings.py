@@ -22,7 +22,8 @@ def warnings_of(records: Iterable[Record]) -> list[str]:
                 found.append(f"{entry.origin}: {row.name} is not carried out yet: {row.note}")
             elif row.standing == schema.OBSOLETE:
                 seen.add((record.section, row.name))
-                found.append(f"{entry.origin}: Ignoring obsolete {row.name}={entry.text} option. Please remove it from your configuration: {row.note}")
+                found.append(f"{entry.origin}: Ignoring obsolete {row.name}={entry.text} option. Please remove it from your "
+                             f"configuration: {row.note}")
     return found
 
 

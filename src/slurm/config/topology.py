@@ -50,14 +50,16 @@ def read_yaml(text: str, path: str, problems: list[Problem]) -> list[Topology]:
         entries = yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problems.append(Problem(Origin(path, mark.line + 1 if mark is not None else 0, ""), "no valid YAML", str(getattr(error, "problem", error))))
+        problems.append(Problem(Origin(path, mark.line + 1 if mark is not None else 0, ""), "no valid YAML",
+            str(getattr(error, "problem", error))))
         return []
     found = []
     for entry in entries if isinstance(entries, list) else [entries]:
         try:
             found.append(_entry(entry))
         except (KeyError, TypeError, ValueError) as error:
-            problems.append(Problem(whole, f"an entry that is no topology: {str(entry)[:80]}", f"each has topology, cluster_default, and one of tree, block, flat ({error})"))
+            problems.append(Problem(whole, f"an entry that is no topology: {str(entry)[:80]}",
+                f"each has topology, cluster_default, and one of tree, block, flat ({error})"))
     names = [one.name for one in found]
     for name in sorted({name for name in names if names.count(name) > 1}):
         problems.append(Problem(whole, f"Duplicate topology {name}"))
@@ -104,7 +106,8 @@ def _placed(node: NodeConf, word: str, by_name: Mapping[str, Topology], problems
     place = next((i for i, one in enumerate(of.units) if one.name == unit and not one.children), None) if of is not None else None
     if of is None or place is None:
         problems.append(Problem(node.origin, f"Topology={word} is no place for node {node.name}",
-                                "write TOPOLOGY:SWITCH or TOPOLOGY:BLOCK with names of topology.yaml, default:NAME with those of topology.conf"))
+                                "write TOPOLOGY:SWITCH or TOPOLOGY:BLOCK with names of topology.yaml, default:NAME with those of "
+                                "topology.conf"))
         return
     before = of.units[place]
     names = hostlist.expand(before.nodes) if before.nodes else []
@@ -120,7 +123,8 @@ def _check(of: Topology, known: set[str], origin: Origin, problems: list[Problem
     placed: dict[str, str] = {}
     for place, unit in enumerate(of.units):
         if bool(unit.nodes) == bool(unit.children):
-            problems.append(Problem(origin, f"{what}={unit.name} has {'both nodes and' if unit.nodes else 'neither nodes nor'} switches below it", "give it one of both"))
+            problems.append(Problem(origin, f"{what}={unit.name} has {'both nodes and' if unit.nodes else 'neither nodes nor'} switches "
+                                            "below it", "give it one of both"))
         members = expand(unit.nodes, origin, problems)
         strange = [name for name in members if name not in known]
         if strange:
@@ -134,7 +138,8 @@ def _check(of: Topology, known: set[str], origin: Origin, problems: list[Problem
     _check_sizes(of, origin, problems)
     outside = sorted(known - placed.keys())
     if of.units and outside and of.default:
-        warnings.append(f"{origin.file}: {hostlist.compress(outside)} lies under none of topology {of.name}: no job has it together with other nodes")
+        warnings.append(f"{origin.file}: {hostlist.compress(outside)} lies under none of topology {of.name}: no job has it together with "
+                        "other nodes")
 
 
 def _check_children(of: Topology, names: list[str], origin: Origin, problems: list[Problem]) -> None:
@@ -178,11 +183,13 @@ def _check_sizes(of: Topology, origin: Origin, problems: list[Problem]) -> None:
     of.sizes = of.sizes or [smallest]
     base = of.sizes[0]
     if base > smallest:
-        problems.append(Problem(origin, f"BlockSizes={base}: a block has {smallest} nodes", "the first size is that of a base block, which no block may be below"))
+        problems.append(Problem(origin, f"BlockSizes={base}: a block has {smallest} nodes",
+            "the first size is that of a base block, which no block may be below"))
     for before, size in zip(of.sizes, of.sizes[1:], strict=False):
         ratio = size // max(base, 1)
         if size <= before or size % max(base, 1) or ratio & (ratio - 1):
-            problems.append(Problem(origin, f"BlockSizes: {size} is no size of blocks of {base}", "each is the first one times a power of two, rising"))
+            problems.append(Problem(origin, f"BlockSizes: {size} is no size of blocks of {base}",
+                "each is the first one times a power of two, rising"))
 
 
 def _sizes(words: Iterable[str], origin: Origin, problems: list[Problem]) -> list[int]:

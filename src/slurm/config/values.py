@@ -127,7 +127,8 @@ def _portion(text: str) -> str:
 
 
 def _age(text: str) -> str:
-    """How old something may get, as slurmdbd.conf(5) has it: "12", "12months", "30days", "36hours"; as text, since months are of different lengths."""
+    """How old something may get, as slurmdbd.conf(5) has it: "12", "12months", "30days", "36hours"; as text, since months are of different
+    lengths."""
     number = text.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     if text[len(number):].lower() not in _AGES or not _int(number):
         raise ValueError("valid: a number of months, or a number with hours, days or months behind it, such as 30days")
@@ -210,9 +211,12 @@ def read_cores(text: str) -> list[int]:
 
 
 READERS: dict[str, Callable[[str], Value]] = {
-    "text": _text, "weights": _weights, "plugin": _plugin, "plugins": _plugins, "list": _list, "tres": _list, "upper": _upper, "uplist": _upper_list,
+    "text": _text, "weights": _weights, "plugin": _plugin, "plugins": _plugins, "list": _list, "tres": _list, "upper": _upper,
+    "uplist": _upper_list,
     "int": _int, "count": _count, "number": _number, "bit": _yesno, "yesno": _yesno, "sec": _seconds, "bare": _seconds,
-    "usec": _int, "percent": _int, "portion": _portion, "rate": _int, "min": _minutes, "span": _span, "age": _age, "mb": _mb, "level": _level, "port": _port, "ports": _ports,
-    "hosts": _hosts, "files": _text, "cores": _cores, "jobdefaults": _job_defaults, "share": _share, "user": _text, "host": _text, "live": _text,
+    "usec": _int, "percent": _int, "portion": _portion, "rate": _int, "min": _minutes, "span": _span, "age": _age, "mb": _mb,
+    "level": _level, "port": _port, "ports": _ports,
+    "hosts": _hosts, "files": _text, "cores": _cores, "jobdefaults": _job_defaults, "share": _share, "user": _text, "host": _text,
+    "live": _text,
 }
 """Kind of value (besides "choice", which needs its row) → the function that reads it."""

@@ -63,7 +63,8 @@ def _check_together(state: ClusterState, drafts: Sequence[Draft], ids: Sequence[
     if len(drafts) == 1:
         return
     if len(drafts) > MOST:
-        raise InvalidRequest("ESLURM_INVALID_OPTION", "Heterogeneous job has too many components", hints=[f"at most {MOST}; {len(drafts)} are asked for"])
+        raise InvalidRequest("ESLURM_INVALID_OPTION", "Heterogeneous job has too many components",
+            hints=[f"at most {MOST}; {len(drafts)} are asked for"])
     if any(draft.array is not None for draft in drafts):
         raise InvalidRequest("ESLURM_INVALID_ARRAY", hints=["a heterogeneous job cannot be an array: submit each as a job of its own"])
     checks.room_in_queue(drafts[0], count=len(drafts))

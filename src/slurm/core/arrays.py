@@ -23,8 +23,8 @@ class Ledger:
     """What is known of an array beside its waiting record.
 
     `records` maps started tasks to their records' ids; `done_well` and `done_badly` are the tasks that ended, those included that left
-    memory or were cancelled before a start; `running` counts tasks that hold resources; `shape` is the array as submitted with its present limit
-    (its `ranges` stay empty).
+    memory or were cancelled before a start; `running` counts tasks that hold resources; `shape` is the array as submitted with its present
+    limit (its `ranges` stay empty).
     """
 
     __slots__ = ("done_badly", "done_well", "records", "running", "shape", "started")

@@ -31,12 +31,14 @@ class Outcome(NamedTuple):
 
 
 def cancel(
-    state: ClusterState, wanted: Wanted, caller: e.Caller, now: float, *, signal: int = 0, batch: bool = False, full: bool = False, cron: bool = False,
+    state: ClusterState, wanted: Wanted, caller: e.Caller, now: float, *, signal: int = 0, batch: bool = False, full: bool = False,
+    cron: bool = False,
     among: Iterable[Job] | None = None, outcome: Outcome | None = None,
 ) -> Outcome:
     """End (signal 0 or SIGKILL) or signal the jobs that are wanted; each that the caller may not touch is refused by name.
 
-    `among`: without ids, only these are looked at; `outcome`: what is found is added to it. So a large request can be carried out in portions.
+    `among`: without ids, only these are looked at; `outcome`: what is found is added to it. So a large request can be carried out in
+    portions.
     """
     outcome = Outcome([], [], [], [], []) if outcome is None else outcome
     ends = signal in (0, SIGKILL) and not batch
@@ -106,7 +108,8 @@ def _goes_with_leader(state: ClusterState, job: Job, wanted: Wanted, caller: e.C
 def _end(state: ClusterState, chosen: Chosen, caller: e.Caller, now: float, outcome: Outcome) -> None:
     job = chosen.job
     if job.het_job not in (0, job.id) and job.state is JobState.PENDING and components.beside(state.jobs, job):
-        raise InvalidRequest("ESLURM_NOT_WHOLE_HET_JOB", hints=[f"while it waits only the whole job can be cancelled: scancel {job.het_job}"])
+        raise InvalidRequest("ESLURM_NOT_WHOLE_HET_JOB",
+            hints=[f"while it waits only the whole job can be cancelled: scancel {job.het_job}"])
     if job.completing and not job.requeue_after:
         return
     outcome.events.append(e.Cancelled(at=now, job=job.id, by=caller.uid, tasks=chosen.tasks))
@@ -135,5 +138,6 @@ def _act_on_step(
             if signal in (0, SIGKILL) and step_id >= 0:
                 outcome.events.append(e.StepEnding(at=now, job=job.id, attempt=job.attempt, step=step_id))
             else:
-                outcome.effects.append(Signal(job=job.id, attempt=job.attempt, nodes=tuple(step.nodes_left), signal=signal or SIGKILL, step=step_id))
+                outcome.effects.append(Signal(job=job.id, attempt=job.attempt, nodes=tuple(step.nodes_left), signal=signal or SIGKILL,
+                    step=step_id))
             outcome.done.append(ref.show())

@@ -20,7 +20,8 @@ from slurm.model.request import JobRequest
 from slurm.model.states import JobState
 
 OTHER: dict[str, Any] = {"clauses": list[DependencyClause], "dependency_any": bool, "array_limit": int, "held": str, "association": int}
-"""Keys that are no field of JobRequest: the resolved clauses of a new dependency, the % limit of an array, a hold as Job.held has it, whom it counts for."""
+"""Keys that are no field of JobRequest: the resolved clauses of a new dependency, the % limit of an array, a hold as Job.held has it, whom
+it counts for."""
 
 _TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(JobRequest)} | OTHER
 

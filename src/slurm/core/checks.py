@@ -72,7 +72,8 @@ def reservation(draft: Draft) -> None:
     for name in request.reservation.split(",") if request.reservation else ():
         of = making.known(state, name)
         if not access.admits(of, draft.user, groups, request.account, request.qos, state.policy):
-            raise NotPermitted("ESLURM_RESERVATION_ACCESS", hints=[f"reservation {name} is not for {draft.user}{f' in account {request.account}' * bool(request.account)}"])
+            raise NotPermitted("ESLURM_RESERVATION_ACCESS",
+                hints=[f"reservation {name} is not for {draft.user}{f' in account {request.account}' * bool(request.account)}"])
     if not request.reservation and draft.partitions and all(partition.req_resv for partition in draft.partitions):
         raise NotPermitted("ESLURM_ACCESS_DENIED", hints=[
             f"partition {draft.partitions[0].name} is for jobs in a reservation only (ReqResv=YES): name one with --reservation"])
@@ -88,7 +89,8 @@ def licenses(draft: Draft) -> None:
     for choice in choices:
         for name, count in choice:
             if name not in totals:
-                known = [f"the licences of this cluster: {notation.show(totals)}"] if totals else ["this cluster has no licences (Licenses= in slurm.conf, or sacctmgr add resource)"]
+                known = [f"the licences of this cluster: {notation.show(totals)}"] if totals else [
+                    "this cluster has no licences (Licenses= in slurm.conf, or sacctmgr add resource)"]
                 raise InvalidRequest("ESLURM_INVALID_LICENSES", hints=[*resolving.meant(name, totals), *known])
             if count > totals[name]:
                 raise InvalidRequest("ESLURM_INVALID_LICENSES", hints=[f"{count} of {name} are asked for, there are {totals[name]}"])
@@ -145,7 +147,8 @@ def tasks_per_gpu(draft: Draft) -> None:
     """Tasks for each GPU are a number of tasks only with a number of GPUs, and the other way round."""
     request = draft.request
     if request.ntasks_per_gpu and not (request.gres or any(_gpu_texts(request)) or request.nodes_min or request.ntasks):
-        raise InvalidRequest("ESLURM_INVALID_GRES", hints=["--ntasks-per-gpu needs a number of GPUs (--gpus, --gres …) or of tasks (--ntasks)"])
+        raise InvalidRequest("ESLURM_INVALID_GRES", hints=[
+            "--ntasks-per-gpu needs a number of GPUs (--gpus, --gres …) or of tasks (--ntasks)"])
 
 
 def counts(draft: Draft) -> None:
@@ -170,11 +173,13 @@ def segments(draft: Draft) -> None:
     for partition in draft.partitions:
         found = of_partition(topologies, partition.topology)
         if found is None or found.kind != BLOCK:
-            draft.warnings.append(f"--segment={request.segment} changes nothing in partition {partition.name}: its nodes lie in no blocks (TopologyPlugin)")
+            draft.warnings.append(f"--segment={request.segment} changes nothing in partition {partition.name}: its nodes lie in no blocks "
+                                  "(TopologyPlugin)")
             continue
         nodes = max(1, request.nodes_min)
         if nodes % request.segment or (request.nodes_max and request.nodes_max != nodes):
-            raise InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=[f"{nodes} nodes are not whole segments of {request.segment}"])
+            raise InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE",
+                hints=[f"{nodes} nodes are not whole segments of {request.segment}"])
         if found.sizes and request.segment > found.sizes[0]:
             raise InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=[
                 f"a segment of {request.segment} nodes does not fit into a block of {found.sizes[0]} (partition {partition.name})"])
@@ -252,5 +257,6 @@ def warning_signal(draft: Draft) -> None:
 
 
 STEPS: tuple[Callable[[Draft], None], ...] = (
-    room_in_queue, partition_open, partition_rights, entitlement.quality_of_service, reservation, licenses, node_names, constraints, resource_names,
+    room_in_queue, partition_open, partition_rights, entitlement.quality_of_service, reservation, licenses, node_names, constraints,
+    resource_names,
     tasks_per_gpu, counts, segments, times, partition_limits, reserved, priority, warning_signal)

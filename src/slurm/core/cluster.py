@@ -79,7 +79,8 @@ class Cluster(ClusterState):
         return effects
 
     def starting(
-        self, job: JobId, task: int | None, allocation: Allocation, at: float, time_limit: int | None = None, components: Sequence[e.Start] = (),
+        self, job: JobId, task: int | None, allocation: Allocation, at: float, time_limit: int | None = None,
+        components: Sequence[e.Start] = (),
     ) -> e.Started | None:
         """The event that carries out a proposal; None when the proposal is out of date (see `starting.refusal` for why)."""
         return starting.starting(self, job, task, allocation, at, time_limit, components)

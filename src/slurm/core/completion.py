@@ -1,4 +1,7 @@
-"""Completion: the first half of admission. Each step fills in what was not asked, or reads one of the request's texts; STEPS is their order."""
+"""Completion: the first half of admission.
+
+Each step fills in what was not asked, or reads one of the request's texts; STEPS is their order.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,8 @@ def nodes(draft: Draft) -> None:
     request = draft.request
     named = list(dict.fromkeys(resolving.hosts(draft.state, request.nodelist))) if request.nodelist else []
     if 0 < request.nodes_max < len(named):
-        raise InvalidRequest("ESLURM_INVALID_NODE_COUNT", hints=[f"{len(named)} nodes are named, at most {request.nodes_max} are asked for"])
+        raise InvalidRequest("ESLURM_INVALID_NODE_COUNT",
+            hints=[f"{len(named)} nodes are named, at most {request.nodes_max} are asked for"])
     request.nodes_min = max(request.nodes_min, len(named))
     if request.ntasks and request.nodes_min > request.ntasks:
         draft.warnings.append(
@@ -119,12 +123,14 @@ def exclusive(draft: Draft) -> None:
 
 
 def core_spec(draft: Draft) -> None:
-    """--core-spec and --thread-spec count only where AllowSpecResourcesUsage says so; who says how much of a node the system has gets whole nodes."""
+    """--core-spec and --thread-spec count only where AllowSpecResourcesUsage says so; who says how much of a node the system has gets whole
+    nodes."""
     request = draft.request
     if request.core_spec is None and request.thread_spec is None:
         return
     if not draft.state.settings.spec_usage:
-        draft.warnings.append("--core-spec and --thread-spec change nothing here (AllowSpecResourcesUsage=NO): each node sets aside what its configuration says")
+        draft.warnings.append("--core-spec and --thread-spec change nothing here (AllowSpecResourcesUsage=NO): each node sets aside what "
+                              "its configuration says")
         request.core_spec = request.thread_spec = None
         return
     if request.core_spec is not None:
@@ -139,7 +145,8 @@ def asks_gpus(request: JobRequest) -> bool:
 
 
 def gpu_shares(draft: Draft) -> None:
-    """DefCpuPerGPU and DefMemPerGPU, the partition's before the cluster's, for jobs with GPUs that do not say how many CPUs and how much memory."""
+    """DefCpuPerGPU and DefMemPerGPU, the partition's before the cluster's, for jobs with GPUs that do not say how many CPUs and how much
+    memory."""
     request, settings = draft.request, draft.state.settings
     own, general = draft.partitions[0].job_defaults, settings.job_defaults
     if not (own or general) or not asks_gpus(request):
@@ -223,5 +230,6 @@ def files(draft: Draft) -> None:
 
 
 STEPS: tuple[Callable[[Draft], None], ...] = (
-    name, files, entitlement.account, partitions, alternate, entitlement.association, entitlement.qos, entitlement.wckey, array, dependency, host_texts, nodes,
+    name, files, entitlement.account, partitions, alternate, entitlement.association, entitlement.qos, entitlement.wckey, array, dependency,
+    host_texts, nodes,
     generic_resources, exclusive, core_spec, gpu_shares, memory, memory_per_cpu, time_limit, begin, nice)

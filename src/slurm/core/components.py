@@ -1,4 +1,7 @@
-"""Components: which job records make up a heterogeneous job. What happens to one happens to all, as `together` says; who starts is decided in `sched`."""
+"""Components: which job records make up a heterogeneous job.
+
+What happens to one happens to all, as `together` says; who starts is decided in `sched`.
+"""
 
 from __future__ import annotations
 

@@ -62,7 +62,8 @@ def back_to_queue(state: ClusterState, job: Job, at: float) -> None:
 
 
 def to_next_run(state: ClusterState, job: Job, at: float) -> None:
-    """A run of a job that scrontab made is over, as its record says: it waits for the next one, whose time is planned as soon as somebody looks at the clock."""
+    """A run of a job that scrontab made is over, as its record says: it waits for the next one, whose time is planned as soon as somebody
+    looks at the clock."""
     assert job.cron is not None
     state.count_end(job.state, 1)
     notices.ended(state, job)

@@ -20,7 +20,8 @@ from slurm.model.states import NodeState
 _PARTITION_TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Partition)}
 _KEPT = (
     "state", "drain", "responding", "reason", "reason_user", "reason_uid", "reason_time", "comment", "extra", "registered", "arch", "os",
-    "version", "boot_time", "boot_id", "slurmd_start_time", "last_busy_time", "last_heard", "cpu_load", "free_memory", "cpus_used", "memory_used",
+    "version", "boot_time", "boot_id", "slurmd_start_time", "last_busy_time", "last_heard", "cpu_load", "free_memory", "cpus_used",
+    "memory_used",
     "gres_used", "jobs", "completing", "remains", "exclusive_user",
 )
 """What a node keeps when its configuration is read again: all that was not configured."""
@@ -58,7 +59,8 @@ def on_configured(state: ClusterState, event: e.Configured) -> list[Effect]:
         state.partitions[fresh.name] = fresh
     running.follow_nodes(state, event.at)
     counting.configured(state, event.at)
-    if {name: one.qos for name, one in previous.items()} != {name: one.qos for name, one in state.partitions.items()} and state.policy.known:
+    if {name: one.qos for name, one in previous.items()} != {name: one.qos for name,
+            one in state.partitions.items()} and state.policy.known:
         counting.recount(state, event.at)
     return effects
 

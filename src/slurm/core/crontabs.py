@@ -1,4 +1,7 @@
-"""Crontabs: which one a user has, and what becomes of the jobs of the one before. The runs of a job are in `concluding`, their times in `timers`."""
+"""Crontabs: which one a user has, and what becomes of the jobs of the one before.
+
+The runs of a job are in `concluding`, their times in `timers`.
+"""
 
 from __future__ import annotations
 

@@ -135,7 +135,8 @@ def _tell(state: ClusterState, changed: Collection[Job], at: float, effects: lis
 def _revisit(
     state: ClusterState, keys: set[JobId], at: float, effects: list[Effect], source: Job | None = None, most: int = _ALL,
 ) -> tuple[list[Job], int]:
-    """Look again at the clauses that name one of `keys`, of `most` jobs now; returns the jobs that ended by it, and how many were looked at."""
+    """Look again at the clauses that name one of `keys`, of `most` jobs now; returns the jobs that ended by it, and how many were looked
+    at."""
     if state.dependents.keys().isdisjoint(keys):
         return [], 0
     watchers = sorted(set().union(*(state.dependents.get(key, ()) for key in keys)))
@@ -204,7 +205,8 @@ def _target(state: ClusterState, job: Job, clause: DependencyClause) -> Target:
     if ledger is None:
         return _target_jobs(state, clause.job)
     task = clause.task
-    if clause.kind == "aftercorr" and task is None and job.array_task is not None and correspond.has_task(state, clause.job, job.array_task):
+    if clause.kind == "aftercorr" and task is None and job.array_task is not None and correspond.has_task(state, clause.job,
+            job.array_task):
         task = job.array_task
     if task is None:
         return Target(ledger.started >= ledger.shape.count, ledger.finished, bool(ledger.done_badly))
@@ -221,7 +223,8 @@ def _target_jobs(state: ClusterState, job_id: JobId) -> Target:
         return _target_job(job)
     parts = [_target_job(one) for one in components.members(state.jobs, job)]
     return Target(
-        all(part.started for part in parts), all(part.ended for part in parts), any(part.badly for part in parts), max(part.since for part in parts))
+        all(part.started for part in parts), all(part.ended for part in parts), any(part.badly for part in parts),
+        max(part.since for part in parts))
 
 
 def _target_job(job: Job | None) -> Target:

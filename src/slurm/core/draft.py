@@ -15,7 +15,8 @@ class Draft:
     """The request as completed so far, and what was made of its texts; `warnings` are lines for the submitter."""
 
     __slots__ = (
-        "array", "association", "caller", "clauses", "dependency_any", "not_before", "now", "partitions", "request", "state", "time_limit", "user", "warnings")
+        "array", "association", "caller", "clauses", "dependency_any", "not_before", "now", "partitions", "request", "state", "time_limit",
+        "user", "warnings")
 
     def __init__(self, state: ClusterState, request: JobRequest, caller: Caller, now: float, *, user: str = "") -> None:
         self.state = state

@@ -1,7 +1,8 @@
-"""Effects: what is to be done outside, in imperatives. `core.cluster.apply` returns them; `slurmctld` carries them out after the event is on disk.
+"""Effects: what is to be done outside, in imperatives. `core.cluster.apply` returns them; `slurmctld` carries them out after the event is
+on disk.
 
-Each can be lost (a crash after the journal entry) and must be found again from state alone: `core.recovery.pending_effects`. Only Signal is in no
-state: whoever asks for one is told whether it arrived. A Record is not carried out but kept with the event.
+Each can be lost (a crash after the journal entry) and must be found again from state alone: `core.recovery.pending_effects`. Only Signal is
+in no state: whoever asks for one is told whether it arrived. A Record is not carried out but kept with the event.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Launch(Effect, frozen=True):
 
 
 class Prepare(Effect, frozen=True):
-    """Run the Prolog of this attempt on these nodes now, before anything of it does (PrologFlags=Alloc); each node answers with Prepared."""
+    """Run the Prolog of this attempt on these nodes now, before anything of it does (PrologFlags=Alloc); each node answers with
+    Prepared."""
 
     job: JobId
     attempt: int
@@ -98,7 +100,10 @@ class Record(Effect, frozen=True):
 
 
 class Tell(Effect, frozen=True):
-    """Tell a destination outside (`model.notice`) of this. It goes to the disk with its event, as a Record, and stays there until it was told."""
+    """Tell a destination outside (`model.notice`) of this.
+
+    It goes to the disk with its event, as a Record, and stays there until it was told.
+    """
 
     destination: str
     notice: Notice

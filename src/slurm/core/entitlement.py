@@ -38,11 +38,15 @@ def _accounts(draft: Draft, partition: str) -> list[str]:
     if not mine:
         return [f"user {draft.user} has no account on this cluster: an operator adds one with sacctmgr add user {draft.user} account=NAME"]
     wanted = draft.request.account or "(none)"
-    return [f"user {draft.user} may not use account {wanted} in partition {partition}", *resolving.meant(wanted, mine), f"accounts of {draft.user}: {', '.join(mine)}"]
+    return [f"user {draft.user} may not use account {wanted} in partition {partition}", *resolving.meant(wanted, mine),
+        f"accounts of {draft.user}: {', '.join(mine)}"]
 
 
 def wckey(draft: Draft) -> None:
-    """With TrackWCKey: the user's default wckey, with a * before it, when none was named. Where wckeys are enforced it must be one of the user's."""
+    """With TrackWCKey: the user's default wckey, with a * before it, when none was named.
+
+    Where wckeys are enforced it must be one of the user's.
+    """
     policy, settings, request = draft.state.policy, draft.state.settings, draft.request
     if not settings.track_wckey:
         return
@@ -58,7 +62,8 @@ def _wckeys(draft: Draft, mine: list[str]) -> list[str]:
     if not mine:
         return [f"user {draft.user} has no wckey on this cluster: an operator adds one with sacctmgr add user {draft.user} wckey=NAME"]
     asked = draft.request.wckey
-    return [*(resolving.meant(asked, mine) if asked else ["name one with --wckey: there is no default one"]), f"wckeys of {draft.user}: {', '.join(mine)}"]
+    return [*(resolving.meant(asked, mine) if asked else ["name one with --wckey: there is no default one"]),
+        f"wckeys of {draft.user}: {', '.join(mine)}"]
 
 
 def qos(draft: Draft) -> None:
@@ -90,7 +95,8 @@ def quality_of_service(draft: Draft) -> None:
         allowed = policy.book.standing(draft.association).qos
         if name.lower() not in {one.lower() for one in allowed}:
             raise InvalidRequest("ESLURM_INVALID_QOS", hints=[
-                f"QOS {name} is not for {draft.user} in account {draft.request.account}", f"QOS that may be used: {', '.join(sorted(allowed)) or 'none'}"])
+                f"QOS {name} is not for {draft.user} in account {draft.request.account}",
+                f"QOS that may be used: {', '.join(sorted(allowed)) or 'none'}"])
     if "RequiresReservation" in policy.book.qos[name.lower()].flags and not draft.request.reservation:
         raise InvalidRequest("ESLURM_INVALID_QOS", hints=[f"QOS {name} is for jobs in a reservation only (--reservation)"])
 
@@ -108,12 +114,15 @@ def check_limits(draft: Draft, job: Job, before: Sequence[Job] = ()) -> None:
         ask = policy_limits.ask(state, job)._replace(tasks=draft.array.count if draft.array is not None else 1)
         there = 0 if job.id not in state.pending else ask.tasks
         there -= sum(one.association == job.association and one.request.qos == job.request.qos for one in before)
-        for _, sentence in meeting.at_submission(bounds, ask._replace(tasks=ask.tasks - there), meeting.Scale(state.policy.tally, state.policy.usage, draft.now)):
+        for _, sentence in meeting.at_submission(bounds, ask._replace(tasks=ask.tasks - there),
+                meeting.Scale(state.policy.tally, state.policy.usage, draft.now)):
             raise NotNow("ESLURM_ACCOUNTING_POLICY", hints=[sentence])
-        if any("DenyOnLimit" in one.flags for name in (job.request.qos, partition.qos) if (one := state.policy.book.qos.get(name.lower())) is not None):
+        if any("DenyOnLimit" in one.flags for name in (job.request.qos, partition.qos)
+                if (one := state.policy.book.qos.get(name.lower())) is not None):
             refusal = meeting.alone(bounds, ask)
             if refusal is not None:
-                raise InvalidRequest("ESLURM_ACCOUNTING_POLICY", hints=[f"{refusal.sentence} ({refusal.reason}); its QOS refuses such jobs (DenyOnLimit)"])
+                raise InvalidRequest("ESLURM_ACCOUNTING_POLICY",
+                    hints=[f"{refusal.sentence} ({refusal.reason}); its QOS refuses such jobs (DenyOnLimit)"])
 
 
 def longest(draft: Draft, job: Job) -> None:

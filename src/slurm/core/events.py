@@ -1,7 +1,7 @@
 """Events: what has happened, in past participles. The journal keeps them; `core.cluster.apply` folds them into state.
 
-What is written of them is said in `journal.shapes`; a new or changed field needs a line there and an upgrade (docs/adding.md). `at` is the time in seconds since the epoch at which
-it happened; nothing in core reads a clock.
+What is written of them is said in `journal.shapes`; a new or changed field needs a line there and an upgrade (docs/adding.md). `at` is the
+time in seconds since the epoch at which it happened; nothing in core reads a clock.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Configured(Event):
 
 
 class Submitted(Event):
-    """A job or array passed admission; `job` is its complete first record, `components` those of the other components of a heterogeneous job."""
+    """A job or array passed admission; `job` is its complete first record, `components` those of the other components of a heterogeneous
+    job."""
 
     job: Job
     components: list[Job] = []
@@ -239,7 +240,8 @@ SPECIAL_EXIT = "special_exit"
 
 
 class Requeued(Event):
-    """A job goes back to the queue once its processes are gone; `hold`: held there; `why` for reason and log, SPECIAL_EXIT: held so that all see it."""
+    """A job goes back to the queue once its processes are gone; `hold`: held there; `why` for reason and log, SPECIAL_EXIT: held so that
+    all see it."""
 
     job: JobId
     by: Uid
@@ -248,7 +250,8 @@ class Requeued(Event):
 
 
 class JobUpdated(Event):
-    """`scontrol update`: JobRequest or Job fields with their new values (MessagePack), already checked by core.update; `task` as in Held."""
+    """`scontrol update`: JobRequest or Job fields with their new values (MessagePack), already checked by core.update; `task` as in
+    Held."""
 
     job: JobId
     changes: dict[str, msgspec.Raw]
@@ -310,8 +313,8 @@ class NodeRegistered(Event):
 class NodeLost(Event):
     """A node did not answer for SlurmdTimeout.
 
-    `may_run`: what it ran may still run there (False in journals of before this was known, which took it for over). `together`: every node that
-    is lost at this moment.
+    `may_run`: what it ran may still run there (False in journals of before this was known, which took it for over). `together`: every node
+    that is lost at this moment.
     """
 
     node: NodeName
@@ -411,7 +414,8 @@ class NumberingContinued(Event):
 
 
 class RecordsMissed(Event):
-    """The accounting database lost records that had arrived: those of these jobs are sent again, and with `nodes` those of nodes and cluster."""
+    """The accounting database lost records that had arrived: those of these jobs are sent again, and with `nodes` those of nodes and
+    cluster."""
 
     jobs: list[JobId]
     nodes: bool = False

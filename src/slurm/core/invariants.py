@@ -45,7 +45,8 @@ def _jobs(state: ClusterState) -> Iterator[str]:
             yield f"job {job_id} is {job.state.name}{job.flags} but {'not ' if holds else ''}among the active"
         if waits != (job_id in state.pending):
             yield f"job {job_id} is {job.state.name}{job.flags} but {'not ' if waits else ''}in the queue"
-        if job.lost is not None and (job.state is not JobState.PENDING or job.completing or job.allocation is not None or not job.nodes_left):
+        if job.lost is not None and (job.state is not JobState.PENDING or job.completing or job.allocation is not None
+                or not job.nodes_left):
             yield f"job {job_id} is lost and {job.state.name}{job.flags} on {job.nodes_left}"
         if waits and job.allocation is not None:
             yield f"job {job_id} waits and holds an allocation"

@@ -16,7 +16,10 @@ Key = tuple[Uid, str]
 
 
 class Keys:
-    """(uid, key) → job. `live` those of jobs in memory, `past` with the time at which the job left it; what changes in `past` is put into `unsaved`."""
+    """(uid, key) → job.
+
+    `live` those of jobs in memory, `past` with the time at which the job left it; what changes in `past` is put into `unsaved`.
+    """
 
     def __init__(self, unsaved: set[Key]) -> None:
         self._unsaved = unsaved

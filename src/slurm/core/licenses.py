@@ -39,13 +39,17 @@ class Licenses:
                 self.used.pop(name, None)
 
     def totals(self, settings: Settings, book: Book) -> dict[str, int]:
-        """How many of each this cluster may use: those of slurm.conf, and what it is allowed of those that slurmdbd knows, as name@server."""
+        """How many of each this cluster may use: those of slurm.conf, and what it is allowed of those that slurmdbd knows, as
+        name@server."""
         if not book.resources:
             return settings.licenses
         return settings.licenses | {one.full_name: one.share(settings.cluster_name) for one in resources(settings, book)}
 
     def free(self, settings: Settings, book: Book) -> dict[str, int]:
-        """How many of each may be given out. Of those of a server fewer, where more are in use there than jobs here and what is left to others account for."""
+        """How many of each may be given out.
+
+        Of those of a server fewer, where more are in use there than jobs here and what is left to others account for.
+        """
         found = {name: total - self.used.get(name, 0) for name, total in self.totals(settings, book).items()}
         for one in resources(settings, book):
             found[one.full_name] -= self.deficit(one, settings.cluster_name)

@@ -21,8 +21,8 @@ from slurm.model.states import JobState
 
 
 class Phase(enum.Enum):
-    """Where in its life a job is: waits, holds resources and runs, is to run again but lost sight of its nodes, ended with processes left on
-    nodes, ended for good.
+    """Where in its life a job is: waits, holds resources and runs, is to run again but lost sight of its nodes, ended with processes left
+    on nodes, ended for good.
     """
 
     WAITING = "waiting"

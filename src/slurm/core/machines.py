@@ -148,7 +148,8 @@ def _lose_jobs(
 
 
 def _lose_job(
-    state: ClusterState, node: Node, job: Job, event: e.Event, why: str, loss: Loss, *, together: Sequence[NodeName] = (), intact: bool = True,
+    state: ClusterState, node: Node, job: Job, event: e.Event, why: str, loss: Loss, *, together: Sequence[NodeName] = (),
+    intact: bool = True,
 ) -> list[Effect]:
     state.changed(job)
     if job.lost is not None:

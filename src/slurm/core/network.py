@@ -1,4 +1,7 @@
-"""Where nodes lie in the network: what lies below a switch, on which level, and the way from the top to a node. Which nodes jobs get by it: `sched.layout`."""
+"""Where nodes lie in the network: what lies below a switch, on which level, and the way from the top to a node.
+
+Which nodes jobs get by it: `sched.layout`.
+"""
 
 from __future__ import annotations
 

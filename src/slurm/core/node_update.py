@@ -37,7 +37,9 @@ def update_nodes(state: ClusterState, nodes: str, changes: Mapping[str, str], ca
         raise InvalidRequest(
             "ESLURM_INVALID_NODE_STATE", f"You must specify a reason when {_NEED_REASON[wanted]} a node. Request denied",
             hints=[f'for example: scontrol update nodename={nodes} state={wanted.lower()} reason="bad dimm"'])
-    return [e.NodeUpdated(at=now, node=name, by=caller.uid, by_name=caller.user, may_run=True, **fields) for name in names]  # type: ignore[arg-type]
+    return [
+        e.NodeUpdated(at=now, node=name, by=caller.uid, by_name=caller.user, may_run=True, **fields)  # type: ignore[arg-type]
+        for name in names]
 
 
 def _state(text: str) -> str:
@@ -66,7 +68,8 @@ def _features(text: str) -> list[str]:
 
 
 KEYS: dict[str, Callable[[str], object]] = {
-    "state": _state, "reason": _reason, "weight": _weight, "features": _features, "availablefeatures": _features, "activefeatures": _features,
+    "state": _state, "reason": _reason, "weight": _weight, "features": _features, "availablefeatures": _features,
+    "activefeatures": _features,
     "comment": _reason, "extra": _reason,
 }
 SHOWN = ("State", "Reason", "Weight", "AvailableFeatures", "ActiveFeatures", "Comment", "Extra")

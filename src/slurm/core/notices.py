@@ -1,7 +1,7 @@
 """Notices: whom outside the cluster an event concerns: the owner who asked for mail, and whoever is told of ended jobs.
 
-Who changes a job so says it here while the event is folded; `recording.take` hands them out. They go to the disk with their event, as records do,
-and a replay makes none: those of events that are on disk lie there already.
+Who changes a job so says it here while the event is folded; `recording.take` hands them out. They go to the disk with their event, as
+records do, and a replay makes none: those of events that are on disk lie there already.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def dropped(state: ClusterState, job: Job, gone: list[Run], at: float) -> None:
         return
     if state.recording.completions and job.array_part is not None:
         record = replace(
-            records.job_record(state, job), array_tasks=array.show(TaskSet(gone), job.array_part.limit, 0), state=JobState.CANCELLED, end_time=at,
+            records.job_record(state, job), array_tasks=array.show(TaskSet(gone), job.array_part.limit, 0), state=JobState.CANCELLED,
+            end_time=at,
             start_time=at)
         state.recording.notices.append(Tell(destination=JOBCOMP, notice=Notice(what="END", record=record)))
 

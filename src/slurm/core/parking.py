@@ -1,4 +1,5 @@
-"""Attempts on nodes that nobody hears of: taken from the job's record while it shows as requeued, and put back. What decides it is in `proof`.
+"""Attempts on nodes that nobody hears of: taken from the job's record while it shows as requeued, and put back. What decides it is in
+`proof`.
 
 Such an attempt is open: it keeps its share of its nodes, no end was recorded and nobody was told of one.
 """

@@ -109,7 +109,8 @@ def _weights(state: ClusterState, text: str) -> dict[str, object]:
 def _qos(state: ClusterState, text: str) -> dict[str, object]:
     known = state.policy.book.qos
     if text and state.policy.known and text.lower() not in known:
-        raise InvalidRequest("ESLURM_INVALID_QOS", hints=[*resolving.meant(text.lower(), known), f"the QOS of this cluster: {', '.join(known)}"])
+        raise InvalidRequest("ESLURM_INVALID_QOS", hints=[*resolving.meant(text.lower(), known),
+            f"the QOS of this cluster: {', '.join(known)}"])
     return {"qos": text}
 
 
@@ -121,7 +122,8 @@ def _alternate(state: ClusterState, text: str) -> dict[str, object]:
     if text in ("", "(null)", "NONE"):
         return {"alternate": ""}
     if text not in state.partitions:
-        raise InvalidRequest("ESLURM_INVALID_PARTITION_NAME", hints=[*resolving.meant(text, state.partitions), "an Alternate is another partition"])
+        raise InvalidRequest("ESLURM_INVALID_PARTITION_NAME", hints=[*resolving.meant(text, state.partitions),
+            "an Alternate is another partition"])
     return {"alternate": text}
 
 

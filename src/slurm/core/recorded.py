@@ -12,8 +12,10 @@ from slurm.model.request import JobRequest, PayloadRef
 class Recorded:
     """`sequence` is the number of the last record; `out_of_service` the open events of nodes, `cluster` what it had at last.
 
-    `asked` is what `records` has ready. Within an event: `made` holds records that are finished (None: one that a replay only counts), `jobs` those of which one is due;
-    `notices` whom the event concerns outside. `completions` and `mail` say whether anybody takes notices of ended jobs, and mail: the process knows, not the journal.
+    `asked` is what `records` has ready. Within an event: `made` holds records that are finished (None: one that a replay only counts),
+    `jobs` those of which one is due;
+    `notices` whom the event concerns outside. `completions` and `mail` say whether anybody takes notices of ended jobs, and mail: the
+    process knows, not the journal.
     """
 
     __slots__ = ("asked", "asked_at", "cluster", "completions", "jobs", "made", "mail", "notices", "out_of_service", "sequence", "silent")

@@ -1,8 +1,8 @@
 """Recording: which records an event brings about, and their numbers. What a record says of a job is in `records`.
 
-Who changes a job, a step or a node in a way that the past must show says so here (`job`, `step`, `life_over`), while the event is folded; at its
-end `take` makes the records of what was noted, each job's once. The numbers are part of the state: a replay counts them alike, and makes no
-records (`silent`): those of events that are on disk already lie in the outbox beside them.
+Who changes a job, a step or a node in a way that the past must show says so here (`job`, `step`, `life_over`), while the event is folded;
+at its end `take` makes the records of what was noted, each job's once. The numbers are part of the state: a replay counts them alike, and
+makes no records (`silent`): those of events that are on disk already lie in the outbox beside them.
 """
 
 from __future__ import annotations

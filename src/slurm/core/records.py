@@ -39,13 +39,16 @@ def job_record(state: ClusterState, job: Job) -> JobRecord:
         _asked(state, job), id=job.id, wckey_id=key.id if (key := _wckey(state, job)) is not None else 0,
         het_job=job.het_job, het_offset=job.het_offset,
         reservation=(allocation.reservation if allocation is not None else "") or job.request.reservation,
-        reservation_id=allocation.reservation_id if allocation is not None else 0, restarts=job.restarts, association=job.association, array_task=job.array_task,
+        reservation_id=allocation.reservation_id if allocation is not None else 0, restarts=job.restarts, association=job.association,
+        array_task=job.array_task,
         array_tasks=array.show(TaskSet(part.ranges), part.limit, 0) if part is not None else "",
-        partition=job.partition if lost is None else lost.partition, state=final, flags=flags, reason=job.reason if lost is None else Reason.NONE,
+        partition=job.partition if lost is None else lost.partition, state=final, flags=flags,
+        reason=job.reason if lost is None else Reason.NONE,
         killed_by=killer(job), failed_node=job.last_node_failed, priority=job.priority, exit_status=job.exit_status,
         derived_status=job.derived_status, submit_time=job.submit_time, eligible_time=job.eligible_time, start_time=_start(job, allocation),
         end_time=job.end_time, suspended_seconds=job.suspended_seconds, time_limit=job.time_limit, allocated=tres.held(state, allocation),
-        nodes=_hosts(allocation.nodes) if allocation is not None else "", node_count=len(allocation.shares) if allocation is not None else 0)
+        nodes=_hosts(allocation.nodes) if allocation is not None else "", node_count=len(allocation.shares) if allocation is not None
+        else 0)
 
 
 def _wckey(state: ClusterState, job: Job) -> Wckey | None:
@@ -75,9 +78,11 @@ def _made_of_request(state: ClusterState, job: Job) -> JobRecord:
     return JobRecord(
         id=job.id, array_job=job.array_job, uid=owner.uid, gid=owner.gid, user=owner.user, group=owner.group, account=request.account,
         qos=request.qos or settings.default_qos, qos_requested=request.qos if request.qos != settings.default_qos else "",
-        wckey=request.wckey, reservation=request.reservation, reservation_requested=request.reservation, name=request.name, kind=request.kind,
+        wckey=request.wckey, reservation=request.reservation, reservation_requested=request.reservation, name=request.name,
+        kind=request.kind,
         submit_line=request.submit_line, work_dir=request.work_dir, stdin=(request.stdin or "/dev/null") if files else "",
-        stdout=_output(job) if files else "", stderr=request.stderr if files else "", comment=request.comment if "job_comment" in keep else "",
+        stdout=_output(job) if files else "", stderr=request.stderr if files else "",
+        comment=request.comment if "job_comment" in keep else "",
         admin_comment=request.admin_comment, extra=request.extra if "job_extra" in keep else "", licenses=request.licenses,
         constraints=request.features, script=job.payload.script if "job_script" in keep else Digest(""),
         environment=job.payload.environment if "job_env" in keep else Digest(""),
@@ -118,9 +123,11 @@ def step_record(state: ClusterState, job: Job, step: Step) -> StepRecord:
     names = [share.node for share in step.shares]
     word = (request.distribution or "block").split(",")[0].split(":")[0].split("=")[0].lower()
     return StepRecord(
-        job=job.id, restarts=job.restarts, step=step.id, name=step.name, state=step.state, exit_status=step.exit_status or 0 if step.end_time else 0,
+        job=job.id, restarts=job.restarts, step=step.id, name=step.name, state=step.state,
+        exit_status=step.exit_status or 0 if step.end_time else 0,
         start_time=step.start_time, end_time=step.end_time, ntasks=step.ntasks, nodes=_hosts(names), node_count=len(names),
-        layout="Unknown" if batch else _LAYOUTS.get(word, ""), allocated=tres.of_shares(state, step.shares), submit_line=request.submit_line,
+        layout="Unknown" if batch else _LAYOUTS.get(word, ""), allocated=tres.of_shares(state, step.shares),
+        submit_line=request.submit_line,
         work_dir=job.request.work_dir, killed_by=killer(job) if step.state is JobState.CANCELLED else None,
         usage=step.usage if step.end_time else None)
 

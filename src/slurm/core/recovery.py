@@ -44,12 +44,14 @@ def why_ended(job: Job) -> str:
         return "node_fail" if job.reason == Reason.NODE_DOWN else "requeue"
     if job.requeue_after:
         return "requeue" if job.reason == Reason.NONE else ""
-    by_state = {JobState.CANCELLED: "cancelled", JobState.TIMEOUT: "timeout", JobState.NODE_FAIL: "node_fail", JobState.PREEMPTED: "preempted"}
+    by_state = {JobState.CANCELLED: "cancelled", JobState.TIMEOUT: "timeout", JobState.NODE_FAIL: "node_fail",
+        JobState.PREEMPTED: "preempted"}
     return by_state.get(job.state, "")
 
 
 def pending_effects(state: ClusterState) -> list[Effect]:
-    """The effects that state still waits for, on all nodes: unconfirmed launches, jobs whose nodes are not clean yet, steps that were ended."""
+    """The effects that state still waits for, on all nodes: unconfirmed launches, jobs whose nodes are not clean yet, steps that were
+    ended."""
     effects: list[Effect] = []
     for job in state.active.values():
         effects += _expected(state, job, job.nodes_left)
@@ -89,8 +91,8 @@ def _is_remains(state: ClusterState, effect: Terminate) -> bool:
 def reconcile(state: ClusterState, node: NodeName, holdings: Iterable[Held], now: float) -> Reconciled:
     """Compare what a node that registers holds with what it should hold.
 
-    It ends what is not wanted any more; a job that should run there and left no trace is lost; unconfirmed launches are sent again; ending jobs
-    of which it holds nothing are clean there. Ended steps that it still holds are reported by itself.
+    It ends what is not wanted any more; a job that should run there and left no trace is lost; unconfirmed launches are sent again; ending
+    jobs of which it holds nothing are clean there. Ended steps that it still holds are reported by itself.
     """
     held = list(holdings)
     named = {(each.job, each.attempt) for each in held}
@@ -155,7 +157,8 @@ def _lost_steps(job: Job, node: NodeName, held: list[Held], now: float) -> list[
     return [
         e.StepExited(at=now, job=job.id, attempt=job.attempt, step=step.id, node=node, status=9)
         for step in (job.lost.steps if job.lost is not None else job.steps).values()
-        if step.id not in (BATCH_STEP, EXTERN_STEP) and node in step.nodes_left and step.id not in have and now - step.start_time > ON_THE_WAY_SECONDS
+        if step.id not in (BATCH_STEP, EXTERN_STEP) and node in step.nodes_left and step.id not in have
+        and now - step.start_time > ON_THE_WAY_SECONDS
     ]
 
 
@@ -174,7 +177,8 @@ def _given_up_steps(job: Job, node: NodeName, held: list[Held]) -> list[Effect]:
     return [
         EndStep(job=job.id, attempt=job.attempt, step=each.step, nodes=(node,))
         for each in held
-        if each.running and (each.job, each.attempt) == (job.id, job.attempt) and 0 <= each.step < job.next_step and each.step not in job.steps]
+        if each.running and (each.job, each.attempt) == (job.id, job.attempt) and 0 <= each.step < job.next_step
+        and each.step not in job.steps]
 
 
 def _scripts(job: Job) -> list[Effect]:

@@ -12,7 +12,8 @@ from slurm.model.errors import InvalidRequest, NotNow
 from slurm.model.job import Job
 
 
-def requeue(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: float, *, hold: bool = False, special: bool = False) -> list[e.Event]:
+def requeue(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: float, *, hold: bool = False,
+        special: bool = False) -> list[e.Event]:
     """Have running or ended jobs run again from the beginning; of an array those tasks that started."""
     found = selection.by_ids(state, ids)
     events: list[e.Event] = []
@@ -22,7 +23,8 @@ def requeue(state: ClusterState, ids: Iterable[str], caller: e.Caller, now: floa
         require_owner(state, caller, job)
         if job.het and job.id != job.het_job:
             if not any(one.job.id == job.het_job for one in found):
-                raise InvalidRequest("ESLURM_NOT_HET_JOB_LEADER", hints=[f"{chosen.shown} is a component: requeue the whole job, {job.het_job}"])
+                raise InvalidRequest("ESLURM_NOT_HET_JOB_LEADER",
+                    hints=[f"{chosen.shown} is a component: requeue the whole job, {job.het_job}"])
             continue
         if job.id in state.pending:
             refusal = refusal or NotNow("ESLURM_JOB_PENDING", hints=[f"job {chosen.shown} has not started"])

@@ -17,7 +17,8 @@ from slurm.model.states import JobState, Reason
 
 
 class Loss(enum.Enum):
-    """How a node is taken from a job: with proof that nothing of it is left there, without being heard of, or with an order to end it there."""
+    """How a node is taken from a job: with proof that nothing of it is left there, without being heard of, or with an order to end it
+    there."""
 
     PROVEN = "proven"
     SILENT = "silent"
@@ -116,7 +117,8 @@ def _go_on_without(state: ClusterState, job: Job, node: NodeName, at: float, los
 
 
 def lose_node(
-    state: ClusterState, job: Job, event: e.Event, node: NodeName, why: str, loss: Loss, *, together: Sequence[NodeName] = (), intact: bool = True,
+    state: ClusterState, job: Job, event: e.Event, node: NodeName, why: str, loss: Loss, *, together: Sequence[NodeName] = (),
+    intact: bool = True,
 ) -> list[Effect]:
     """A node of a running job is taken from it: go on without it, run again, or fail.
 

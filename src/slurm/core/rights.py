@@ -1,7 +1,7 @@
 """Rights: who may do and see what of jobs, nodes, partitions and usage. Who the caller is, the kernel or a credential has said.
 
-Above root, SlurmUser and the operators of the configuration stand only those whom sacctmgr made Administrator; Operators change jobs and see what
-PrivateData hides; coordinators do both for the jobs of their accounts and of those below.
+Above root, SlurmUser and the operators of the configuration stand only those whom sacctmgr made Administrator; Operators change jobs and
+see what PrivateData hides; coordinators do both for the jobs of their accounts and of those below.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ JOBS, NODES, PARTITIONS, RESERVATIONS, USAGE, USERS, ACCOUNTS, EVENTS = (
 
 
 def is_administrator(state: ClusterState, caller: Caller) -> bool:
-    """Whether the caller may change whatever there is: root, SlurmUser, the operators of the configuration, and whose AdminLevel is Administrator."""
+    """Whether the caller may change whatever there is: root, SlurmUser, the operators of the configuration, and whose AdminLevel is
+    Administrator."""
     if caller.uid == 0 or caller.uid in state.settings.operators or caller.user == state.settings.slurm_user:
         return True
     return _level(state, caller) == ADMINISTRATOR
@@ -113,7 +114,8 @@ class _Seen(Mapping[JobId, Job]):
 def require_administrator(state: ClusterState, caller: Caller) -> None:
     """NotPermitted with the words that scontrol prints, unless the caller may change nodes and partitions."""
     if not is_administrator(state, caller):
-        raise NotPermitted("ESLURM_USER_ID_MISSING", hints=[f"only root and the administrators of {state.settings.cluster_name} may do this"])
+        raise NotPermitted("ESLURM_USER_ID_MISSING",
+            hints=[f"only root and the administrators of {state.settings.cluster_name} may do this"])
 
 
 def require_owner(state: ClusterState, caller: Caller, job: Job) -> None:

@@ -121,7 +121,10 @@ def by_ids(state: ClusterState, texts: Iterable[str]) -> list[Chosen]:
 
 
 def each_task(chosen: Chosen) -> Iterator[int | None]:
-    """The waiting tasks that were picked one by one; a single None for a whole record. InvalidRequest for very many: each becomes a record."""
+    """The waiting tasks that were picked one by one; a single None for a whole record.
+
+    InvalidRequest for very many: each becomes a record.
+    """
     if chosen.tasks is None:
         yield None
     else:

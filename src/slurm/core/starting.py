@@ -1,4 +1,7 @@
-"""How a job starts: resources held, a task split from its array, components together, the script confirmed. What to start is decided in `sched`."""
+"""How a job starts: resources held, a task split from its array, components together, the script confirmed.
+
+What to start is decided in `sched`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ from slurm.notation import signal as signals
 
 
 def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Allocation, at: float) -> str | None:
-    """Why a proposal cannot be carried out now, in a sentence; None when it can. Whether the other components start too is not asked here."""
+    """Why a proposal cannot be carried out now, in a sentence; None when it can.
+
+    Whether the other components start too is not asked here.
+    """
     job = state.pending.get(job_id)
     if job is None:
         lost = state.jobs.get(job_id)
@@ -51,7 +57,8 @@ def starting(
 ) -> e.Started | None:
     """The event that carries out a proposal, with the job id a split task gets; None when the proposal is out of date.
 
-    `time_limit`: seconds, fewer than the job has, where its --time-min allows that. `others`: what the other components of a heterogeneous job get.
+    `time_limit`: seconds, fewer than the job has, where its --time-min allows that. `others`: what the other components of a heterogeneous
+    job get.
     """
     parts = [e.Start(job=job_id, allocation=allocation), *others]
     if refusal_together(state, parts, at) is not None if others else refusal(state, job_id, task, allocation, at) is not None:
@@ -118,7 +125,10 @@ def _missing(state: ClusterState, record: Job, others: Sequence[e.Start]) -> boo
 
 
 def on_started(state: ClusterState, record: Job, event: e.Started) -> list[Effect]:
-    """Resources are given; a task of an array gets a record of its own, the last one takes the array's. Components start at once, or none does."""
+    """Resources are given; a task of an array gets a record of its own, the last one takes the array's.
+
+    Components start at once, or none does.
+    """
     parts = [e.Start(job=record.id, allocation=event.allocation), *event.components]
     if _missing(state, record, event.components):
         raise IllegalTransition(f"Started names components {[part.job for part in event.components]}: {story(record)}")

@@ -104,7 +104,8 @@ class ClusterState:
     def tasks_of(self, job_id: int) -> list[Job]:
         """Every record that belongs to this id; [] when unknown.
 
-        That is the job itself, or the array's waiting record and its started tasks, or of the leader of a heterogeneous job all its components.
+        That is the job itself, or the array's waiting record and its started tasks, or of the leader of a heterogeneous job all its
+        components.
         """
         ledger = self.arrays.get(JobId(job_id))
         if ledger is None:
@@ -283,7 +284,8 @@ class ClusterState:
         if end is None:
             return None
         partition = self.partitions.get(job.partition)
-        over = partition.over_time_limit if partition is not None and partition.over_time_limit is not None else self.settings.over_time_limit
+        over = (partition.over_time_limit if partition is not None and partition.over_time_limit is not None
+            else self.settings.over_time_limit)
         return None if over < 0 else end + over
 
 

@@ -1,4 +1,7 @@
-"""What a step asks for of its job's generic resources, and how much of it there is in each place. Which nodes it gets is decided in `steps`."""
+"""What a step asks for of its job's generic resources, and how much of it there is in each place.
+
+Which nodes it gets is decided in `steps`.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,8 @@ class StepGres(NamedTuple):
 def of(request: StepRequest, job: JobRequest) -> StepGres:
     """The generic resources of a step's request; InvalidRequest when a text in it does not parse.
 
-    Without a word about them a step has what its job asked for, not what the job has only because its nodes are its own. Source: srun(1), --gres.
+    Without a word about them a step has what its job asked for, not what the job has only because its nodes are its own. Source: srun(1),
+    --gres.
     """
     asked = _read(request)
     return asked if asked.asked or job.exclusive != "node" else _read(job)._replace(asked=True)
@@ -73,7 +77,8 @@ def there(node: Node, devices: Mapping[str, CpuSet], item: GresRequest) -> CpuSe
 
 
 def dealt(have: Sequence[int], count: int) -> list[int] | None:
-    """How many of `count` devices come from each node: one at least, the rest from the first that have them; None when they do not suffice."""
+    """How many of `count` devices come from each node: one at least, the rest from the first that have them; None when they do not
+    suffice."""
     if sum(have) < count or not all(have):
         return None
     here = [1] * len(have)

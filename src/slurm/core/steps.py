@@ -71,7 +71,8 @@ def _interactive(job: Job, request: StepRequest, now: float) -> Step:
     """The step of salloc's shell: it takes nothing from others."""
     assert job.allocation is not None
     if INTERACTIVE_STEP in job.steps:
-        raise InvalidRequest("ESLURM_DUPLICATE_STEP_ID", hints=[f"job {job.shown_id} has an interactive step; `srun --overlap --pty` starts another shell"])
+        raise InvalidRequest("ESLURM_DUPLICATE_STEP_ID",
+            hints=[f"job {job.shown_id} has an interactive step; `srun --overlap --pty` starts another shell"])
     share = msgspec.structs.replace(job.allocation.shares[0], tasks=1)
     return Step(
         id=INTERACTIVE_STEP, name="interactive", start_time=now, request=request, shares=[share], ntasks=1, nodes_left=[share.node],
@@ -180,7 +181,8 @@ def _slots(room: _Room, job: Job, request: StepRequest, per_task: int, wanted: S
 
 
 def _pick(rooms: list[_Room], job: Job, request: StepRequest, per_task: int, wanted: StepGres) -> list[tuple[_Room, int]] | None:
-    """Nodes and their tasks, as many nodes as asked for, else all that get a task and, of a count of devices, one; None when there is not enough."""
+    """Nodes and their tasks, as many nodes as asked for, else all that get a task and, of a count of devices, one; None when there is not
+    enough."""
     tasks = _task_count(rooms, job, request)
     slots = [(room, most) for room in rooms if (most := _slots(room, job, request, per_task, wanted)) > 0]
     nodes = request.nodes_max or request.nodes_min or len(rooms)
@@ -253,7 +255,8 @@ def _lacking(rooms: list[_Room], per_task: int, wanted: StepGres) -> list[str]:
 
 def _devices(rooms: list[_Room]) -> str:
     """What the job has of generic resources, for whoever asked for more."""
-    held = [f"{room.share.node}: {', '.join(f'{name}:{len(left)}' for name, left in room.gres.items() if left) or 'none'}" for room in rooms]
+    held = [f"{room.share.node}: {', '.join(f'{name}:{len(left)}' for name, left in room.gres.items() if left) or 'none'}"
+        for room in rooms]
     return f"the job has {'; '.join(held)}"
 
 

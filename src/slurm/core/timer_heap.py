@@ -1,6 +1,8 @@
-"""Timers: a heap of moments at which a job may need an event, one of each kind a job. What is due is decided in `timers`; clocks are elsewhere.
+"""Timers: a heap of moments at which a job may need an event, one of each kind a job. What is due is decided in `timers`; clocks are
+elsewhere.
 
-Nothing is taken out of the middle of a heap: what does not count any more is passed over, and the heap is made anew when that outnumbers the rest.
+Nothing is taken out of the middle of a heap: what does not count any more is passed over, and the heap is made anew when that outnumbers
+the rest.
 """
 
 from __future__ import annotations

@@ -22,7 +22,10 @@ PURGED_FOR_ONE = 20
 
 
 def due(state: ClusterState, now: float, most: int | None = None) -> list[e.Event]:
-    """The events whose time has come, in order, about `most` of them, the rest when asked again. Apply all of them: each is given out once."""
+    """The events whose time has come, in order, about `most` of them, the rest when asked again.
+
+    Apply all of them: each is given out once.
+    """
     events: list[e.Event] = []
     purge: list[JobId] = []
     seen: set[tuple[int, JobId]] = set()

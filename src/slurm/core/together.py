@@ -1,8 +1,8 @@
-"""Together: the components of a heterogeneous job end, and go back to the queue, as one. Whoever changes a component does so as if it were a job of its
-own; at the end of the event the others follow.
+"""Together: the components of a heterogeneous job end, and go back to the queue, as one. Whoever changes a component does so as if it were
+a job of its own; at the end of the event the others follow.
 
-The leader's end is everybody's, in the same state. A component that is lost with its node, or could not be started, takes all of them with it: they
-run again or fail as one. One that somebody cancelled while it ran, or whose own time limit came, ends alone, as in Slurm.
+The leader's end is everybody's, in the same state. A component that is lost with its node, or could not be started, takes all of them with
+it: they run again or fail as one. One that somebody cancelled while it ran, or whose own time limit came, ends alone, as in Slurm.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Trackable resources of jobs: what one asks for as far as its request says so itself, and what one holds; of nodes and the cluster: what they have.
+"""Trackable resources of jobs: what one asks for as far as its request says so itself, and what one holds; of nodes and the cluster: what
+they have.
 
 Counts by TRES name, memory MB. Devices count by name, and by name and type ("gres/gpu:a100") where AccountingStorageTRES lists that;
 licences ("license/matlab") where it lists them.

@@ -1,4 +1,7 @@
-"""Unsaved: which records have changed since they were last put into a snapshot. Who changes a record says so here; `journal` takes it away."""
+"""Unsaved: which records have changed since they were last put into a snapshot.
+
+Who changes a record says so here; `journal` takes it away.
+"""
 
 from __future__ import annotations
 

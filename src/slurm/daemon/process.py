@@ -18,8 +18,9 @@ LAST_BREATH_SECONDS = 0.5
 class PidFile:
     """A file with this process's number, locked while it runs: a stale one is simply taken over, a live one refuses.
 
-    The lock is one that only a descriptor opened for writing can take, so that nobody who may merely read the file can be taken for a daemon.
-    Locks of readers do not count either: each start puts a new file, which nobody could open before it was locked, in the place of the old one.
+    The lock is one that only a descriptor opened for writing can take, so that nobody who may merely read the file can be taken for a
+    daemon. Locks of readers do not count either: each start puts a new file, which nobody could open before it was locked, in the place of
+    the old one.
     """
 
     def __init__(self, path: str) -> None:
@@ -27,7 +28,10 @@ class PidFile:
         self._descriptor = -1
 
     def acquire(self, program: str, owner: int = -1) -> None:
-        """Write our number; `owner` is the uid that the file shall belong to. StoreError when a running process holds the file or it cannot be written."""
+        """Write our number; `owner` is the uid that the file shall belong to.
+
+        StoreError when a running process holds the file or it cannot be written.
+        """
         deadline = time.monotonic() + LAST_BREATH_SECONDS
         while not self._taken(owner):
             if time.monotonic() > deadline:
@@ -83,7 +87,8 @@ _LOCK = struct.Struct("hhqqi4x")
 
 
 def _lock(descriptor: int) -> bool:
-    """Take the write lock of an open file description, as `lockf` does, but one that survives other descriptors of the same file being closed."""
+    """Take the write lock of an open file description, as `lockf` does, but one that survives other descriptors of the same file being
+    closed."""
     try:
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _LOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
     except (BlockingIOError, PermissionError):

@@ -31,7 +31,8 @@ class Signals:
         self.aborted = False
 
     def attach(self, *, stop: Callable[[], None], reread: Callable[[], None], reopen: Callable[[], None]) -> None:
-        """SIGTERM, SIGINT and SIGABRT end it in order, SIGHUP reads the configuration again, SIGUSR2 the log's level, whose file is opened again."""
+        """SIGTERM, SIGINT and SIGABRT end it in order, SIGHUP reads the configuration again, SIGUSR2 the log's level, whose file is opened
+        again."""
 
         def abort() -> None:
             self.aborted = True

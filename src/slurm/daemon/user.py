@@ -32,7 +32,8 @@ def find(name: str, key: str) -> Account:
         if name.isdecimal():  # a uid without a name, as containers have them: its group has the same number
             own = int(name) == os.geteuid()
             return Account(name, int(name), os.getegid() if own else int(name), tuple(os.getgroups()) if own else ())
-        raise ConfigError(message=f"{key}={name}: there is no such user", hints=[f"make it with useradd, or set {key} to a user that exists"]) from None
+        raise ConfigError(message=f"{key}={name}: there is no such user", hints=[
+            f"make it with useradd, or set {key} to a user that exists"]) from None
     except OSError as error:
         raise ConfigError(message=f"{key}={name}: the user cannot be looked up: {error.strerror or error}",
                           hints=["does the service answer that /etc/nsswitch.conf names for passwd?"]) from error
@@ -72,7 +73,8 @@ def hand_over(path: str, account: Account) -> None:
 def distrusted(facts: os.stat_result, owners: frozenset[int], mask: int) -> str:
     """Why a file or folder cannot be trusted, "" when it can: whose it is, and who else has one of the rights `mask` (as 0o022)."""
     if facts.st_uid not in owners:
-        return f"it belongs to uid {facts.st_uid}, who is neither root nor {' nor '.join(str(uid) for uid in sorted(owners - {0})) or 'another of this daemon'}"
+        return (f"it belongs to uid {facts.st_uid}, who is neither root nor "
+                f"{' nor '.join(str(uid) for uid in sorted(owners - {0})) or 'another of this daemon'}")
     if facts.st_mode & mask:
         return f"its mode is {facts.st_mode & 0o7777:04o}: others may {'write' if mask & facts.st_mode & 0o022 else 'read'} it"
     return ""

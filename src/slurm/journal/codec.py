@@ -66,7 +66,8 @@ class Codec:
 
 def _meets(struct: str, shapes: shape.Shapes, wanted: set[str]) -> bool:
     return struct in wanted or any(
-        nested != struct and nested in shapes and _meets(nested, shapes, wanted) for field in shapes[struct].values() for nested in shape.structs_in(field.form))
+        nested != struct and nested in shapes and _meets(nested, shapes, wanted) for field in shapes[struct].values()
+        for nested in shape.structs_in(field.form))
 
 
 def _apply(steps: Sequence[Step], record: plain.Fields) -> None:

@@ -1,7 +1,7 @@
 """Differences: structs that look otherwise in memory than in the journal, with the steps that make one out of the other.
 
-There are none now. Where the shapes agree, memory's structs are written and read as they are, which costs nothing; where they do not, a record
-goes through plain fields, some ten times as slow.
+There are none now. Where the shapes agree, memory's structs are written and read as they are, which costs nothing; where they do not, a
+record goes through plain fields, some ten times as slow.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ def _deep(value: Any, form: str, shapes: Shapes) -> Any:
         return {key: _deep(each, form[1:-1].partition(":")[2], shapes) for key, each in value.items()}
     structs = structs_in(form)  # the alternatives, where there are several
     if len(structs) > 1:
-        structs = tuple(struct for struct in structs if any(field.form == "tag" and value.get(name) == field.default for name, field in shapes[struct].items()))
+        structs = tuple(struct for struct in structs if any(field.form == "tag" and value.get(name) == field.default for name,
+            field in shapes[struct].items()))
     if len(structs) != 1:
         raise ValueError(f"{str(value)[:80]} is none of {form}")
     return whole(structs[0], value, shapes)

@@ -1,7 +1,8 @@
 """Rows: the state of a cluster record by record, as snapshots keep it. The way back is in `restoring`.
 
-A snapshot is written by and by: `unsaved` gives out what has changed since the last one, and what changes meanwhile is given out again. It is
-whole when nothing is unsaved; then the cluster's own row is written with it. Where rows lie, and which of them count, is the store's business.
+A snapshot is written by and by: `unsaved` gives out what has changed since the last one, and what changes meanwhile is given out again. It
+is whole when nothing is unsaved; then the cluster's own row is written with it. Where rows lie, and which of them count, is the store's
+business.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def _array(state: ClusterState, array: JobId) -> ArrayRecord | None:
     ledger = state.arrays.get(array)
     if ledger is None:
         return None
-    return ArrayRecord(id=array, shape=ledger.shape, started=ledger.started, done_well=list(ledger.done_well.runs), done_badly=list(ledger.done_badly.runs))
+    return ArrayRecord(id=array, shape=ledger.shape, started=ledger.started, done_well=list(ledger.done_well.runs),
+        done_badly=list(ledger.done_badly.runs))
 
 
 def _past_key(state: ClusterState, name: tuple[Uid, str]) -> PastKey | None:
@@ -198,5 +200,6 @@ def whole(state: ClusterState) -> dict[Name, Row]:
     """Every row, whatever is saved."""
     found = [own(state)]
     for kind, of in _KINDS.items():
-        found += [Row(kind, of.key(key), VERSION, encode(record)) for key in of.present(state) if (record := of.find(state, key)) is not None]
+        found += [Row(kind, of.key(key), VERSION, encode(record)) for key in of.present(state)
+            if (record := of.find(state, key)) is not None]
     return {row.name: row for row in found}

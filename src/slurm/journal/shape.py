@@ -1,7 +1,7 @@
 """Shape: what a struct looks like once it is written down: as text, as data, and of the structs in memory.
 
-The text has, one struct after the other, its name, then `field:form`, or `field:form=default` (JSON) of what is left out while it has its default. A form is
-int, str, [str], {int:Step}, (int,int), Step|none … The form `tag` is the name under which a struct is told from others.
+The text has, one struct after the other, its name, then `field:form`, or `field:form=default` (JSON) of what is left out while it has its
+default. A form is int, str, [str], {int:Step}, (int,int), Step|none … The form `tag` is the name under which a struct is told from others.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Field(NamedTuple):
 
 
 _PLAIN: dict[Any, str] = {
-    str: "str", int: "int", float: "float", bool: "bool", bytes: "bytes", type(None): "none", CpuSet: "bytes", msgspec.Raw: "any", Any: "any"}
+    str: "str", int: "int", float: "float", bool: "bool", bytes: "bytes", type(None): "none", CpuSet: "bytes", msgspec.Raw: "any",
+    Any: "any"}
 
 
 class Shape(dict[str, Field]):
@@ -75,7 +76,8 @@ def parse(text: str) -> Shapes:
 def show(shapes: Shapes) -> str:
     """The text of shapes."""
     return "".join(
-        textwrap.fill(" ".join((struct, *(_word(name, field) for name, field in fields.items()))), WIDTH, subsequent_indent="  ", break_on_hyphens=False) + "\n"
+        textwrap.fill(" ".join((struct, *(_word(name, field) for name, field in fields.items()))), WIDTH, subsequent_indent="  ",
+        break_on_hyphens=False) + "\n"
         for struct, fields in shapes.items())
 
 
@@ -102,7 +104,8 @@ def shapes_of(structs: Iterable[type[msgspec.Struct]]) -> Shapes:
             found[struct.__name__].update({field.encode_name: Field(form(field.type), _default(field)) for field in fields})
             waiting += [nested for field in fields for nested in _nested(field.type)]
             if config.array_like or (not config.omit_defaults and any(not field.required for field in fields)):
-                raise TypeError(f"{struct.__name__} is not written as the journal writes structs: give it omit_defaults=True, and no array_like")
+                raise TypeError(f"{struct.__name__} is not written as the journal writes structs: give it omit_defaults=True, and no "
+                                "array_like")
     return found
 
 

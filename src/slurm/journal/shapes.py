@@ -1,4 +1,5 @@
-"""THE shape of the journal: what is written of each event and record, at which version. Memory's structs may look otherwise (`differences`).
+"""THE shape of the journal: what is written of each event and record, at which version. Memory's structs may look otherwise
+(`differences`).
 
 Whoever changes a line here raises VERSION and writes an upgrade (`upgrades`); docs/adding.md says how. A default that stands here is
   part of what was

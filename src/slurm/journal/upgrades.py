@@ -9,7 +9,10 @@ from slurm.journal.plain import Fields, records_in
 from slurm.journal.shape import Shapes
 
 Step = Callable[[Fields], None]
-"""Changes one record in place, putting new values where others were. It is given each record of its struct, wherever it lies within another one."""
+"""Changes one record in place, putting new values where others were.
+
+It is given each record of its struct, wherever it lies within another one.
+"""
 
 
 def added(name: str, value: Any) -> Step:
@@ -58,9 +61,11 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "GresPool": [mapped("cores", _members)],
     },
     2: {"Settings": [*(added(name, 0) for name in (
-        "backfill_max_user", "backfill_max_partition", "backfill_max_user_partition", "backfill_max_association", "backfill_max_starts", "backfill_max_time",
+        "backfill_max_user", "backfill_max_partition", "backfill_max_user_partition", "backfill_max_association", "backfill_max_starts",
+        "backfill_max_time",
         "backfill_min_age", "backfill_min_priority", "partition_job_depth", "sched_max_starts", "sched_max_time", "sched_min_interval")),
-        added("backfill_reservations", 1), added("backfill_one_reservation", False), added("sched_interval", 60), added("assoc_limit_stop", False)]},
+        added("backfill_reservations", 1), added("backfill_one_reservation", False), added("sched_interval", 60),
+        added("assoc_limit_stop", False)]},
     3: {
         "StateRecord": [added("usage_since", 0.0)],
         "TimedOut": [added("why", "")],
@@ -73,7 +78,8 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
     7: {
         "StepRequest": [added("interactive", False)],
         "Job": [added("preparing", []), added("epilog_due", False)],
-        "Settings": [*(added(name, False) for name in ("node_prolog", "node_epilog", "controller_prolog", "controller_epilog")), added("prolog_flags", []),
+        "Settings": [*(added(name, False) for name in ("node_prolog", "node_epilog", "controller_prolog", "controller_epilog")),
+        added("prolog_flags", []),
                      added("hold_on_prolog_fail", True)],
     },
     8: {"Settings": [added("cascade_at_once", 0)]},

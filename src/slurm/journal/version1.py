@@ -1,4 +1,5 @@
-"""Version 1, from before journals told the shape of what is in them: its shapes, and the snapshot that was one record with everything in it.
+"""Version 1, from before journals told the shape of what is in them: its shapes, and the snapshot that was one record with everything in
+it.
 
 It was written by many commits, each with some fields more; what a record does not have had the default that stands here.
 """

@@ -1,7 +1,8 @@
-"""What accounting knows: records of jobs, steps, suspensions and nodes as they leave the controller, and as questions about the past find them.
+"""What accounting knows: records of jobs, steps, suspensions and nodes as they leave the controller, and as questions about the past find
+them.
 
-A record is complete: a later one of the same key replaces it. Times are seconds since the epoch (0: not yet), durations seconds, memory MB; TRES
-are name → count as Slurm names them ("cpu", "mem" in MB, "node", "billing", "gres/gpu", "gres/gpu:a100", "license/matlab").
+A record is complete: a later one of the same key replaces it. Times are seconds since the epoch (0: not yet), durations seconds, memory MB;
+TRES are name → count as Slurm names them ("cpu", "mem" in MB, "node", "billing", "gres/gpu", "gres/gpu:a100", "license/matlab").
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
 def told_by(usage: Usage, node: NodeName) -> Usage:
     """What a node says was used on it: whatever names it wrote down, it ran there."""
     def here(table: dict[str, TresUsage]) -> dict[str, TresUsage]:
-        return {name: TresUsage(one.total, one.tasks, Extreme(one.most.value, node, one.most.task), Extreme(one.least.value, node, one.least.task))
+        return {name: TresUsage(one.total, one.tasks, Extreme(one.most.value, node, one.most.task),
+            Extreme(one.least.value, node, one.least.task))
                 for name, one in table.items()}
 
     return Usage(usage.user_seconds, usage.system_seconds, here(usage.taken), here(usage.given))
@@ -223,7 +225,8 @@ AccountingRecord = JobRecord | StepRecord | SuspensionRecord | NodeEventRecord |
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """A record on its way to the database: `sequence` grows by one, without gaps, in one journal; a number that came before changes nothing."""
+    """A record on its way to the database: `sequence` grows by one, without gaps, in one journal; a number that came before changes
+    nothing."""
 
     sequence: int
     record: AccountingRecord
@@ -244,7 +247,8 @@ WantedIds = Annotated[list[Annotated[int, Whole(0, MOST)]], Many(1000)]
 WantedUids = Annotated[list[Annotated[Uid, Whole(0, 2**32 - 2)]], Many(1000)]
 WantedGids = Annotated[list[Annotated[Gid, Whole(0, 2**32 - 2)]], Many(1000)]
 WantedJobs = Annotated[
-    list[tuple[Annotated[JobId, Whole(0, 2**31 - 1)], Annotated[int | None, Whole(0, COUNT_MAX)], Annotated[StepId | None, Whole(-10, COUNT_MAX)]]],
+    list[tuple[Annotated[JobId, Whole(0, 2**31 - 1)], Annotated[int | None, Whole(0, COUNT_MAX)],
+    Annotated[StepId | None, Whole(-10, COUNT_MAX)]]],
     Many(50_000)]
 """(job or array, task, step)"""
 Between = tuple[Annotated[int, Whole(0, MOST)], Annotated[int, Whole(0, MOST)]]

@@ -31,8 +31,9 @@ _NO_OPTION = "no dash at its beginning or behind a comma"
 class Text(NamedTuple):
     """A text of at most `most` characters, or bytes as UTF-8 (`in_bytes`); `plain`: without control characters; NUL is in none.
 
-    `setting` names the field of Settings, and `key` the key of slurm.conf, from which `most` comes. `words`: only these. `argument`: a program
-    gets it as an argument some day, so that nothing in it may read as an option: it, and what stands behind a comma, begins with no dash.
+    `setting` names the field of Settings, and `key` the key of slurm.conf, from which `most` comes. `words`: only these. `argument`: a
+    program gets it as an argument some day, so that nothing in it may read as an option: it, and what stands behind a comma, begins with no
+    dash.
     """
 
     most: int = 0
@@ -97,7 +98,8 @@ class Variables(NamedTuple):
     error: str = "ESLURM_PATHNAME_TOO_LONG"
 
     def __str__(self) -> str:
-        return f"at most {self.entries:,} variables, {self.most:,} bytes together and {self.longest:,} each, names not empty and without =, no NUL"
+        return (f"at most {self.entries:,} variables, {self.most:,} bytes together and {self.longest:,} each, names not empty and without "
+                "=, no NUL")
 
 
 class Operator(NamedTuple):
@@ -395,7 +397,8 @@ def _variables(bound: Variables) -> Check:
             _check_sizes(bound, value, place)
         if "" in value or "=" in names or names.count("\0") >= max(1, len(value)) or "\0" in values:
             name = next(name for name, text in value.items() if not name or "=" in name or "\0" in name or "\0" in text)
-            raise _refusal(f"{place}[{name[:_SHOWN]!r}]", "a name that is not empty and has no =, and no NUL", value[name], "ESLURM_INVALID_OPTION")
+            raise _refusal(f"{place}[{name[:_SHOWN]!r}]", "a name that is not empty and has no =, and no NUL", value[name],
+                "ESLURM_INVALID_OPTION")
 
     return check_variables
 
@@ -409,4 +412,5 @@ def _check_sizes(bound: Variables, value: dict[str, str], place: str) -> None:
             raise _refusal(f"{place}[{name[:_SHOWN]!r}]", f"at most {bound.longest:,} bytes, as Linux has it", text, bound.error)
     if whole > bound.most:
         raise InvalidRequest(bound.error, hints=[
-            f"{place}: at most {bound.most:,} bytes together; {whole:,} were sent", "pass large values in a file, or leave variables out (--export)"])
+            f"{place}: at most {bound.most:,} bytes together; {whole:,} were sent",
+            "pass large values in a file, or leave variables out (--export)"])

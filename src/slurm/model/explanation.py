@@ -6,7 +6,10 @@ import msgspec
 
 
 class Other(msgspec.Struct):
-    """Another job, as an explanation names it. `end` is when it gives its nodes back at the latest, in seconds since the epoch; 0: not known."""
+    """Another job, as an explanation names it.
+
+    `end` is when it gives its nodes back at the latest, in seconds since the epoch; 0: not known.
+    """
 
     job: str
     name: str
@@ -19,7 +22,8 @@ class Other(msgspec.Struct):
 class Explanation(msgspec.Struct, kw_only=True):
     """Of one job at one moment, `at`. Times are seconds since the epoch, 0 where there is none; nodes are host lists.
 
-    `reason` is Slurm's word, `sentence` what it means here, `evidence` what that is seen from (what → how it is), `cures` what would let the job start.
+    `reason` is Slurm's word, `sentence` what it means here, `evidence` what that is seen from (what → how it is), `cures` what would let
+    the job start.
     """
 
     job: str

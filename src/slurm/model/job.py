@@ -181,7 +181,8 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     lost: LostAttempt | None = None  # set while its attempt is on silent nodes; allocation, batch_host and steps are in it then
     unproven: list[NodeName] = msgspec.field(default_factory=list)  # of a waiting job: nodes where an earlier attempt may still run
     launched: bool = False  # the batch host confirmed that the script runs
-    preparing: list[NodeName] = msgspec.field(default_factory=list)  # nodes whose Prolog has yet to run (PrologFlags=Alloc); "": PrologSlurmctld
+    # nodes whose Prolog has yet to run (PrologFlags=Alloc); "": PrologSlurmctld
+    preparing: list[NodeName] = msgspec.field(default_factory=list)
     epilog_due: bool = False  # EpilogSlurmctld of its present attempt has yet to end
     requeue_after: bool = False  # back to pending, once its nodes are clean
     hold_after: bool = False

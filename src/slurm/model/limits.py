@@ -54,7 +54,8 @@ LIMITS: tuple[Limit, ...] = (
     Limit(QOS, "MaxJobsPerAccount", ACCOUNT, JOBS, "MaxJobsPerAccount", "MaxJobsPA", ("MaxJobsPA",)),
     Limit(QOS, "MaxJobsAccruePerUser", USER, ACCRUING, "", "MaxJobsAccruePU", ("MaxJobsAccruePU",)),
     Limit(QOS, "MaxJobsAccruePerAccount", ACCOUNT, ACCRUING, "", "MaxJobsAccruePA", ("MaxJobsAccruePA",)),
-    Limit(QOS, "MaxSubmitJobsPerUser", USER, SUBMITTED, "QOSMaxSubmitJobPerUserLimit", "MaxSubmitPU", ("MaxSubmitPU", "MaxSubmitJobsPU", "MaxSubmitJobs")),
+    Limit(QOS, "MaxSubmitJobsPerUser", USER, SUBMITTED, "QOSMaxSubmitJobPerUserLimit", "MaxSubmitPU",
+    ("MaxSubmitPU", "MaxSubmitJobsPU", "MaxSubmitJobs")),
     Limit(QOS, "MaxSubmitJobsPerAccount", ACCOUNT, SUBMITTED, "MaxSubmitJobsPerAccount", "MaxSubmitPA", ("MaxSubmitPA", "MaxSubmitJobsPA")),
     Limit(QOS, "MaxWallDurationPerJob", JOB, WALL, "QOSMaxWallDurationPerJobLimit", "MaxWall", ("MaxWall",)),
     Limit(QOS, "MaxTRESPerJob", JOB, TRES, "QOSMax{}", "MaxTRES", ("MaxTRES",)),
@@ -70,7 +71,8 @@ LIMITS: tuple[Limit, ...] = (
 AT_ASSOCIATION = {limit.key: limit for limit in LIMITS if limit.at == ASSOCIATION}
 AT_QOS = {limit.key: limit for limit in LIMITS if limit.at == QOS}
 
-_WORDS = {"cpu": "Cpu", "mem": "Mem", "node": "Node", "energy": "Energy", "billing": "Billing", "gres": "GRES", "license": "License", "bb": "BB"}
+_WORDS = {"cpu": "Cpu", "mem": "Mem", "node": "Node", "energy": "Energy", "billing": "Billing", "gres": "GRES", "license": "License",
+    "bb": "BB"}
 _IRREGULAR = {
     # Slurm's words grew over the years; these are not as their neighbours are.
     ("AssocGrp{}", GROUP, TRES): {"Cpu": "AssocGrpCpuLimit", "Mem": "AssocGrpMemLimit", "Node": "AssocGrpNodeLimit"},
@@ -89,7 +91,8 @@ _IRREGULAR = {
     ("QOSMin{}", JOB, MIN_TRES): {"Cpu": "QOSMinCpuNotSatisfied", "Mem": "QOSMinMemory"},
 }
 _SUFFIX = {
-    (GROUP, TRES): "", (GROUP, TRES_MINUTES): "Minutes", (GROUP, TRES_RUN_MINUTES): "RunMinutes", (JOB, TRES): "PerJob", (NODE, TRES): "PerNode",
+    (GROUP, TRES): "", (GROUP, TRES_MINUTES): "Minutes", (GROUP, TRES_RUN_MINUTES): "RunMinutes", (JOB, TRES): "PerJob",
+    (NODE, TRES): "PerNode",
     (JOB, TRES_MINUTES): "MinutesPerJob", (USER, TRES): "PerUser", (ACCOUNT, TRES): "PerAccount", (JOB, MIN_TRES): "",
     (USER, TRES_RUN_MINUTES): "RunMinutesPerUser", (ACCOUNT, TRES_RUN_MINUTES): "RunMinutesPerAccount"}
 

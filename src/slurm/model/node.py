@@ -118,7 +118,8 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
     def aside(self, cores: int, *, lowest_first: bool = False) -> CpuSet:
         """The CPUs of `cores` cores that are set aside: of each socket in turn its highest core that is left, from the last socket on.
 
-        `lowest_first` (spec_cores_first): the lowest core, from the first socket on. Cores that are set aside anyway come before all others.
+        `lowest_first` (spec_cores_first): the lowest core, from the first socket on. Cores that are set aside anyway come before all
+        others.
         """
         of = [CpuSet.run(self.threads, core * self.threads) for core in range(self.cpus // self.threads)]
         kept = [core for core in of if not core.isdisjoint(self.spec_cpus)]

@@ -53,7 +53,8 @@ class Partition(msgspec.Struct, kw_only=True, omit_defaults=True):
     position: int = 0
 
     def selects(self, settings: Settings) -> tuple[str, bool]:
-        """The unit in which its CPUs are given out, and whether memory is: SelectTypeParameters of its own, where the cluster gives out cores or sockets."""
+        """The unit in which its CPUs are given out, and whether memory is: SelectTypeParameters of its own, where the cluster gives out
+        cores or sockets."""
         if not self.select_type or settings.select_unit == "cpu":
             return settings.select_unit, settings.select_memory
         return "socket" if "SOCKET" in self.select_type else "core", "MEMORY" in self.select_type

@@ -1,4 +1,5 @@
-"""Policy: who may use what, how much, and who comes first. Clusters, accounts, users, associations, QOS, work load keys and resources, as slurmdbd keeps them.
+"""Policy: who may use what, how much, and who comes first. Clusters, accounts, users, associations, QOS, work load keys and resources, as
+slurmdbd keeps them.
 
 What a limit means, and Slurm's word for a job that meets it, is a row of `model.limits`. Ids are the database's and never used again.
 """
@@ -51,8 +52,9 @@ class User(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="u
 class Association(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="association"):
     """A place in the tree of a cluster: an account (`user` ""), or a user of it, perhaps in one partition only.
 
-    `parent` is the id of the account's association above it (0: it is the root of its cluster). `qos`, `default_qos`, `priority` and limits: only
-    what is set here; the rest comes from above. `qos_changes` are names with + or - before them, applied to what comes from above.
+    `parent` is the id of the account's association above it (0: it is the root of its cluster). `qos`, `default_qos`, `priority` and
+    limits: only what is set here; the rest comes from above. `qos_changes` are names with + or - before them, applied to what comes from
+    above.
     """
 
     id: int
@@ -104,7 +106,8 @@ class Wckey(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="
 
 
 class Resource(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="resource"):
-    """Licences that a server outside keeps, and how many of them each cluster may use: percent of `count`, or with the flag Absolute a number.
+    """Licences that a server outside keeps, and how many of them each cluster may use: percent of `count`, or with the flag Absolute a
+    number.
 
     `last_consumed`: how many were in use at the server when somebody said so last, at `last_update`.
     """

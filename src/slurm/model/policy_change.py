@@ -106,7 +106,8 @@ class PolicySettings(msgspec.Struct, kw_only=True, omit_defaults=True):
 class Change(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One change: all of it holds, or nothing. `which` and `settings` as the verb and the entity have them.
 
-    add: `which.names` are made; accounts and users are put into `which.clusters`, users into `which.accounts` (and `partitions`), and they get
+    add: `which.names` are made; accounts and users are put into `which.clusters`, users into `which.accounts` (and `partitions`), and they
+    get
     `which.wckeys`. A coordinator: users in `which.users`, accounts in `which.accounts`. A wckey: users in `which.users`.
     """
 
@@ -146,8 +147,8 @@ class ResourcePlace(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=Tru
 class ChangeReport(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What a change did, or would do.
 
-    `names`: records of the entity that were added or changed, or removed; `places`: associations, `wckeys` and `resources`; `unknown_accounts`: (account, cluster)
-    that are not there; `notes`: sentences for whoever asked.
+    `names`: records of the entity that were added or changed, or removed; `places`: associations, `wckeys` and `resources`;
+    `unknown_accounts`: (account, cluster) that are not there; `notes`: sentences for whoever asked.
     """
 
     names: list[str] = []

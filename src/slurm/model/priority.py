@@ -1,4 +1,7 @@
-"""What sshare and sprio show: where an association stands at one moment, and what a waiting job's priority is made of. How both come about is in `sched.priority`."""
+"""What sshare and sprio show: where an association stands at one moment, and what a waiting job's priority is made of.
+
+How both come about is in `sched.priority`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import msgspec
 
 
 class ShareNow(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One association now, as core.policy.fairshare has it; `parent` is the id above, 0: none. TRES-minutes are of running jobs, to their limits.
+    """One association now, as core.policy.fairshare has it; `parent` is the id above, 0: none. TRES-minutes are of running jobs, to their
+    limits.
 
     `level_fs` None: infinite, nothing was used. `factor` is of users alone. `limits` are TRES-minutes that the association may use in all.
     """

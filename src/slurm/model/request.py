@@ -200,7 +200,8 @@ class StepRequest(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unkno
     interactive: bool = False  # one task with all that the job has on its first node, beside every other step: salloc's shell
     submit_line: SubmitLine = ""
     launcher: Name = ""  # host and pid of the srun, for scontrol show step
-    key: Name = ""  # the request's own, the same each time it is sent, so that a step whose grant got lost is granted again instead of made twice
+    # the request's own, the same each time it is sent, so that a step whose grant got lost is granted again instead of made twice
+    key: Name = ""
 
 
 class StepPart(msgspec.Struct, forbid_unknown_fields=True):

@@ -54,10 +54,12 @@ PURGE_SECONDS = 300
 
 
 class Reservation(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A reservation; of one that repeats the occurrence that runs now, or comes next. Moments are seconds since the epoch, durations seconds.
+    """A reservation; of one that repeats the occurrence that runs now, or comes next. Moments are seconds since the epoch, durations
+    seconds.
 
-    With TIME_FLOAT `start` and `end` are seconds after any present (`core.reserving.windows`). `nodes` in configuration order; `cpus` names the
-    reserved CPUs of each node where not whole nodes are. `node_count` and `core_count` are what was asked for by number, 0: nothing was.
+    With TIME_FLOAT `start` and `end` are seconds after any present (`core.reserving.windows`). `nodes` in configuration order; `cpus` names
+    the reserved CPUs of each node where not whole nodes are. `node_count` and `core_count` are what was asked for by number, 0: nothing
+    was.
     """
 
     id: int

@@ -33,7 +33,8 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     complete_wait: int = 0
     slurmd_timeout: int = 300
     unkillable_step_timeout: int = 60
-    requeue_unproven: int | None = None  # seconds after which a job does not wait for the proof that it is over on a silent node; None: for ever
+    # seconds after which a job does not wait for the proof that it is over on a silent node; None: for ever
+    requeue_unproven: int | None = None
     fence_timeout: int = 0  # seconds without a heartbeat after which slurmstepds end jobs that may be requeued; 0: never
     return_to_service: int = 0
     job_requeue: bool = True
@@ -53,13 +54,15 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     controller_epilog: bool = False
     prolog_flags: list[str] = msgspec.field(default_factory=list)  # PrologFlags in small letters; what one implies is in it
     hold_on_prolog_fail: bool = True  # no SchedulerParameters=nohold_on_prolog_fail
-    accounting_enforce: list[str] = msgspec.field(default_factory=list)  # associations, limits, qos, safe, wckeys, nosteps, nojobs; what one implies is in it
+    # associations, limits, qos, safe, wckeys, nosteps, nojobs; what one implies is in it
+    accounting_enforce: list[str] = msgspec.field(default_factory=list)
 
     accounting: bool = False  # records of jobs, steps and nodes leave for the accounting database
     accounting_store: list[str] = msgspec.field(default_factory=list)  # AccountingStoreFlags
     accounting_tres: list[str] = msgspec.field(default_factory=list)  # AccountingStorageTRES beyond Slurm's own: "gres/gpu:a100"
 
-    select: str = "cons_tres"  # cons_tres | linear; behind it, apart by blanks, the CR_LLN and CR_CORE_DEFAULT_DIST_BLOCK of SelectTypeParameters
+    # cons_tres | linear; behind it, apart by blanks, the CR_LLN and CR_CORE_DEFAULT_DIST_BLOCK of SelectTypeParameters
+    select: str = "cons_tres"
     select_unit: str = "core"  # cpu | core | socket: what CR_* allocates
     select_memory: bool = True  # CR_*_Memory: memory is a consumable
     select_one_task_per_core: bool = False

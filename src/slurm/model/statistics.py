@@ -1,4 +1,7 @@
-"""How busy a slurmctld was: the counters that sdiag shows, under the names of Slurm's API (v0.0.44). Times are microseconds, moments seconds since the epoch."""
+"""How busy a slurmctld was: the counters that sdiag shows, under the names of Slurm's API (v0.0.44).
+
+Times are microseconds, moments seconds since the epoch.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from slurm.model.ids import Uid
 
 
 class RequestCount(msgspec.Struct, frozen=True):
-    """Requests of one kind: Slurm's name and number of it (0: Slurm has none like it), how many there were and how long they took together."""
+    """Requests of one kind: Slurm's name and number of it (0: Slurm has none like it), how many there were and how long they took
+    together."""
 
     message_type: str
     type_id: int
@@ -28,8 +32,8 @@ class UserCount(msgspec.Struct, frozen=True):
 class Statistics(msgspec.Struct, kw_only=True, frozen=True):
     """The counters since `req_time_start`, and what is so now.
 
-    `schedule_…` tells of quick passes over the first jobs of the queue, `bf_…` of full passes with backfill. A depth is how many waiting jobs a
-    pass looked at, a table how many reserved places a pass knew at its end; the exits say what ended the passes.
+    `schedule_…` tells of quick passes over the first jobs of the queue, `bf_…` of full passes with backfill. A depth is how many waiting
+    jobs a pass looked at, a table how many reserved places a pass knew at its end; the exits say what ended the passes.
     """
 
     cluster: str = ""

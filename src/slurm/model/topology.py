@@ -1,4 +1,7 @@
-"""Topology: which switches or blocks of the network the nodes lie under, as topology.conf or topology.yaml says. Not here: what follows for jobs (`sched.layout`)."""
+"""Topology: which switches or blocks of the network the nodes lie under, as topology.conf or topology.yaml says.
+
+Not here: what follows for jobs (`sched.layout`).
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,10 @@ class Pull(msgspec.Struct, frozen=True):
 
 
 class Trigger(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`kind` is what it looks at, `what` the word of what happens; `nodes` a host list, "*": any. `offset` seconds from what happens to the run."""
+    """`kind` is what it looks at, `what` the word of what happens; `nodes` a host list, "*": any.
+
+    `offset` seconds from what happens to the run.
+    """
 
     id: int
     uid: Uid

@@ -1,14 +1,15 @@
 """The certificate authority of a cluster, derived from its key: who holds slurm.key can issue a certificate to anybody of this cluster.
 
-For daemons and `slurm cert` only: `cryptography` loads slowly. The authority's P-256 key is HKDF-SHA256 of the key and the cluster's name, so
-every holder of the key has the same authority and nothing needs to be sent. Two clusters with one key have different authorities.
+For daemons and `slurm cert` only: `cryptography` loads slowly. The authority's P-256 key is HKDF-SHA256 of the key and the cluster's name,
+so every holder of the key has the same authority and nothing needs to be sent. Two clusters with one key have different authorities.
 
     authority = Authority(read_key(path, owners), "cluster")
     pair = authority.issue("slurmd", "nd1")             # Pair(certificate, key), PEM
     credentials = authority.credentials("slurmd", "nd1")  # what net.tls.Trust takes
 
-A certificate names its party in one URI of its subjectAltName (`net.tls.Party.uri`) and the authority's key id as the common name of its issuer.
-It holds from 1970 until 9999, or for `seconds`: a clock that jumps invalidates nothing. Not here: files (`certificates`), connections (`tls`).
+A certificate names its party in one URI of its subjectAltName (`net.tls.Party.uri`) and the authority's key id as the common name of its
+issuer. It holds from 1970 until 9999, or for `seconds`: a clock that jumps invalidates nothing. Not here: files (`certificates`),
+connections (`tls`).
 """
 
 from __future__ import annotations
@@ -56,7 +57,10 @@ class Authority:
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
 
     def certify(self, role: str, name: str, public_key: bytes, *, now: float | None = None, seconds: float | None = None) -> bytes:
-        """PEM of a certificate for a key that somebody else has and keeps; `public_key` is its public half (PEM). ValueError for another kind of key."""
+        """PEM of a certificate for a key that somebody else has and keeps; `public_key` is its public half (PEM).
+
+        ValueError for another kind of key.
+        """
         key = serialization.load_pem_public_key(public_key)
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise ValueError("a certificate is given to P-256 keys only")

@@ -24,7 +24,8 @@ def submitted_environment(
 ) -> dict[str, str]:
     """Every variable of the job as far as the submitter decides it. `export` is --export's text, None when it was not given.
 
-    `leave_out` hears the name of each variable that is no UTF-8 text and cannot be sent. SlurmError when the file of --export-file cannot be read.
+    `leave_out` hears the name of each variable that is no UTF-8 text and cannot be sent. SlurmError when the file of --export-file cannot
+    be read.
     """
     chosen = _exported(_own(environ), "NONE" if export is None and export_file else export)
     if export_file:

@@ -1,7 +1,7 @@
 """From files to what a daemon proves itself by and whom it trusts; and their change while it runs.
 
-A daemon has slurm.key, and issues itself a certificate at every start; or it has a certificate instead (`slurm cert make`), with its private key and
-the authorities' certificates. Beside slurm.conf, or where TLSParameters says, under the names that Slurm gives them:
+A daemon has slurm.key, and issues itself a certificate at every start; or it has a certificate instead (`slurm cert make`), with its
+private key and the authorities' certificates. Beside slurm.conf, or where TLSParameters says, under the names that Slurm gives them:
 
     slurm.key                                  the cluster's key; slurm.key.next, slurm.key.old: trusted too, nothing is issued under them
     slurmd_cert.pem, slurmd_cert_key.pem       a certificate and its key: they go before slurm.key (ctld_, sackd_, dbd_, restd_ likewise)
@@ -66,7 +66,10 @@ def files_of(key: str, role: str, parameters: Mapping[str, str], node: str = "")
 
 
 def load(files: Files, cluster: str, role: str, name: str, owners: Collection[int]) -> Credentials:
-    """What these files give this daemon; ConfigError, in a sentence, when they give nothing or cannot be trusted. `owners` as in read_key."""
+    """What these files give this daemon; ConfigError, in a sentence, when they give nothing or cannot be trusted.
+
+    `owners` as in read_key.
+    """
     trusted: list[bytes] = []
     own: Pair | None = None
     if files.has_certificate:
@@ -98,7 +101,8 @@ def revoked_in(path: str, owners: Collection[int]) -> frozenset[str]:
     for line in _read(path, owners).decode("utf-8", "replace").splitlines():
         serial = line.partition("#")[0].strip().lower()
         if serial and not all(digit in "0123456789abcdef" for digit in serial):
-            raise ConfigError(message=f"{path}: {serial} is no serial number of a certificate", hints=["`slurm cert revoke` writes this file"])
+            raise ConfigError(message=f"{path}: {serial} is no serial number of a certificate",
+                hints=["`slurm cert revoke` writes this file"])
         if serial:
             found.add(serial.lstrip("0"))
     # The ssl module shows whole bytes, an even number of digits.
@@ -114,7 +118,8 @@ def _read(path: str, owners: Collection[int], *, secret: bool = False) -> bytes:
     except OSError as error:
         raise ConfigError(message=f"cannot read {path}: {error.strerror}", hints=["`slurm cert make` makes it"]) from error
     if facts.st_mode & (0o077 if secret else 0o022):
-        raise ConfigError(message=f"{path} has mode {stat.S_IMODE(facts.st_mode):04o}: others could {'speak as this daemon' if secret else 'change it'}",
+        raise ConfigError(message=f"{path} has mode {stat.S_IMODE(facts.st_mode):04o}: others could "
+                                  f"{'speak as this daemon' if secret else 'change it'}",
                           hints=[f"chmod {'0600' if secret else '0644'} {path}"])
     if facts.st_uid not in owners:
         raise ConfigError(message=f"{path} belongs to uid {facts.st_uid}", hints=["it must belong to root or SlurmUser"])
@@ -156,7 +161,8 @@ def _seen(paths: Collection[str]) -> list[tuple[int, int, int, int] | None]:
 
 
 async def follow(files: Files, changed: Callable[[], None], log: logging.Logger) -> None:
-    """Call `changed` whenever one of the files has changed, for as long as this task lives; what it raises is logged, and what held before holds on.
+    """Call `changed` whenever one of the files has changed, for as long as this task lives; what it raises is logged, and what held before
+    holds on.
 
     The files are looked at beside the event loop: their folder may be a network's that hangs.
     """

@@ -1,4 +1,7 @@
-"""Circumstances: the parts of a JobRequest that come from the process that submits. What sbatch, srun, salloc and the SDK have in common there."""
+"""Circumstances: the parts of a JobRequest that come from the process that submits.
+
+What sbatch, srun, salloc and the SDK have in common there.
+"""
 
 from __future__ import annotations
 

@@ -158,7 +158,8 @@ def decode(payload: bytes) -> dict[str, Any]:
     if not isinstance(reply, dict):
         raise ProtocolError(hints=["the reply is no JSON object"])
     if reply.get("type") == "Failure":
-        raise revive(reply.get("kind", ""), reply.get("name", ""), reply.get("message", ""), reply.get("hints", ()), reply.get("preface", ()))
+        raise revive(reply.get("kind", ""), reply.get("name", ""), reply.get("message", ""), reply.get("hints", ()),
+            reply.get("preface", ()))
     return reply
 
 
@@ -276,7 +277,8 @@ def _advice(site: Site) -> str:
     if site.embedded:
         return f"the cluster {site.cluster} is not running: start it with `slurm up`"
     if site.relays and not site.token and not any(os.path.exists(way.path) for way in site.ways):
-        return f"no daemon of cluster {site.cluster} runs on this machine: start sackd here (or slurmctld, on {site.host or 'its machine'}), or set SLURM_JWT"
+        return (f"no daemon of cluster {site.cluster} runs on this machine: start sackd here (or slurmctld, on "
+                f"{site.host or 'its machine'}), or set SLURM_JWT")
     return f"is slurmctld of cluster {site.cluster} running? ({site.conf})"
 
 

@@ -1,7 +1,7 @@
 """Discovery: which cluster a command means, and where that cluster's files and sockets lie. The one place that knows this layout.
 
-A cluster is meant by SLURM_CONF, else /etc/slurm/slurm.conf, else it is the embedded one of `slurm up` below $XDG_STATE_HOME/slurm. A daemon's
-sockets lie beside its pid file (`/run/slurmctld.pid` → `/run/slurmctld.sock`), since everybody may enter that folder.
+A cluster is meant by SLURM_CONF, else /etc/slurm/slurm.conf, else it is the embedded one of `slurm up` below $XDG_STATE_HOME/slurm. A
+daemon's sockets lie beside its pid file (`/run/slurmctld.pid` → `/run/slurmctld.sock`), since everybody may enter that folder.
 Not here: what slurm.conf means (`config`); commands need a dozen of its keys and must start at once, so they are picked out here.
 """
 
@@ -24,7 +24,8 @@ MAX_INCLUDES = 64
 
 _DEFAULTS = {
     "clustername": "cluster", "slurmctldport": str(CONTROLLER_PORT), "slurmctldpidfile": "/var/run/slurmctld.pid",
-    "slurmdpidfile": "/var/run/slurmd.pid", "statesavelocation": "/var/spool", "authtype": "auth/munge", "authinfo": "", "slurmuser": "root",
+    "slurmdpidfile": "/var/run/slurmd.pid", "statesavelocation": "/var/spool", "authtype": "auth/munge", "authinfo": "",
+    "slurmuser": "root",
     "tlsparameters": "", "clifilterplugins": "", "clifilterparameters": "", "plugindir": "/usr/lib/slurm",
     "slurmctldtimeout": "120", "messagetimeout": "10",
 }
@@ -112,7 +113,8 @@ class Site(NamedTuple):
 
     @property
     def ways(self) -> tuple[Endpoint, ...]:
-        """Where a command may try to reach a controller, best first: its sockets, then a daemon's beside us; its ports with a token or munge only."""
+        """Where a command may try to reach a controller, best first: its sockets, then a daemon's beside us; its ports with a token or
+        munge only."""
         ports = tuple(endpoint for endpoint in self.endpoints if not endpoint.is_unix)
         if self.token:
             return ports
@@ -178,14 +180,16 @@ def find_site(environ: Mapping[str, str]) -> Site:
 
 
 def _job_cluster(environ: Mapping[str, str]) -> str:
-    """The embedded cluster inside whose job we are: workflow systems take SLURM_CONF from a job's environment and leave its id and cluster."""
+    """The embedded cluster inside whose job we are: workflow systems take SLURM_CONF from a job's environment and leave its id and
+    cluster."""
     name = environ.get("SLURM_CLUSTER_NAME", "")
     if not environ.get("SLURM_JOB_ID") or environ.get(INSTANCE_VARIABLE) or not name or "/" in name or name.startswith("."):
         return ""
     return name if os.path.exists(instance(environ, name).conf) else ""
 
 
-RULES = ("srunprolog", "srunepilog", "killonbadexit", "waittime", "propagateresourcelimits", "propagateresourcelimitsexcept", "launchparameters",
+RULES = ("srunprolog", "srunepilog", "killonbadexit", "waittime", "propagateresourcelimits", "propagateresourcelimitsexcept",
+    "launchparameters",
          "interactivestepoptions", "mpidefault")
 """Keys that say what srun and its kin do themselves."""
 

@@ -23,14 +23,18 @@ _SECONDS = 20.0
 
 
 def ask(site: Site, role: str, name: str, owners: Collection[int]) -> Credentials:
-    """What the daemon proves itself by, and whom it trusts; blocking. `owners`: as whom slurmctld may run. Unreachable, NotPermitted, NotFound."""
+    """What the daemon proves itself by, and whom it trusts; blocking. `owners`: as whom slurmctld may run.
+
+    Unreachable, NotPermitted, NotFound.
+    """
     Munge(site.munge_socket, site.munge_ttl).seal(b"", reader=os.geteuid())  # without munged here there is no way to other machines
     with client.reach(site._replace(relays=()), 0.0) as connection:
         if connection.endpoint.is_unix:
             with socket.socket(fileno=os.dup(connection.fileno())) as stream:
                 uid = peer_uid(stream)
             if uid not in owners:
-                raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[f"who listens at {connection.endpoint} is uid {uid}: neither root nor SlurmUser"])
+                raise NotPermitted("SLURM_AUTHENTICATION_ERROR",
+                    hints=[f"who listens at {connection.endpoint} is uid {uid}: neither root nor SlurmUser"])
         given = connection.call({"type": "CertifyDaemon", "role": role, "name": name}, _SECONDS)
     own = Pair(str(given["certificate"]).encode(), str(given["key"]).encode())
     return Credentials(str(given["cluster"]), own, str(given["authorities"]).encode())

@@ -85,7 +85,10 @@ class Gate:
         return self.limits.places or max(16, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _SPARE_FILES)
 
     def enter(self, guest: Guest, holder: Holder, *, first: bool = False) -> bool:
-        """A connection was accepted; False when there is no place for it. `holder`: its uid, else whence it comes; `first`: goes before others."""
+        """A connection was accepted; False when there is no place for it.
+
+        `holder`: its uid, else whence it comes; `first`: goes before others.
+        """
         share = self._shares.enter(guest, holder, first=first or (isinstance(holder, int) and self._first(holder)))
         guest.share = share
         if isinstance(holder, str) and len(share.guests) > self.limits.source_strangers:

@@ -16,12 +16,14 @@ def hints(pong: Mapping[str, Any], installed: float) -> list[str]:
     """What its Pong says about that, this slurm-py lying here since `installed`: nothing where the two seem to be the same."""
     release, started = str(pong.get("release") or ""), float(pong.get("started") or 0.0)
     if release and release != VERSION:
-        return [f"the running slurmctld is slurm-py {release} and this is slurm-py {VERSION}: it does not know all that this one asks", ADVICE]
+        return [f"the running slurmctld is slurm-py {release} and this is slurm-py {VERSION}: it does not know all that this one asks",
+            ADVICE]
     if not release:
         return [f"the running slurmctld is an earlier slurm-py than this one ({VERSION}): it does not know all that this one asks", ADVICE]
     if started and started < installed:
         began, came = (time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(moment)) for moment in (started, installed))
-        return [f"the running slurmctld began at {began} and this slurm-py was installed at {came}: it may not know all that this one asks", ADVICE]
+        return [f"the running slurmctld began at {began} and this slurm-py was installed at {came}: it may not know all that this one asks",
+            ADVICE]
     return []
 
 

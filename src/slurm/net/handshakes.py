@@ -1,7 +1,7 @@
 """Handshakes: public-key work of a server, a little each turn of the loop, however many want it at once.
 
-Those who go before others (nodes' daemons, net.gate) have as much of each turn as it gives; strangers are served address by address, and all
-of them together have a fifth of the loop's time: a thousand of them delay one another.
+Those who go before others (nodes' daemons, net.gate) have as much of each turn as it gives; strangers are served address by address, and
+all of them together have a fifth of the loop's time: a thousand of them delay one another.
 """
 
 from __future__ import annotations

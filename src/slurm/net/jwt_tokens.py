@@ -3,10 +3,11 @@
     AuthAltTypes=auth/jwt
     AuthAltParameters=jwt_key=/etc/slurm/jwt_hs256.key,jwks=/etc/slurm/jwks.json
 
-With `jwt_key` (HS256; by default jwt_hs256.key in StateSaveLocation) tokens are checked and made; with `jwks` (RS256) tokens that somebody else
-made, such as a site's identity provider, are checked. A token names its user as `sun` (or `username`, or what `userclaimfield` says), and carries
-`iat` and `exp`. It belongs to whoever has it: it travels inside TLS only, to a slurmctld that has proved to be one. Which kind of key a token is
-checked with follows from where that key lies, never from the token.
+With `jwt_key` (HS256; by default jwt_hs256.key in StateSaveLocation) tokens are checked and made; with `jwks` (RS256) tokens that somebody
+else made, such as a site's identity provider, are checked. A token names its user as `sun` (or `username`, or what `userclaimfield` says),
+and carries
+`iat` and `exp`. It belongs to whoever has it: it travels inside TLS only, to a slurmctld that has proved to be one. Which kind of key a
+token is checked with follows from where that key lies, never from the token.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ class Tokens:
         try:
             claims = self._claims(token)
         except (jwt.PyJWTError, *_UNREADABLE) as error:
-            raise _refused(next((why for kind, why in _WHY if isinstance(error, kind)), f"the token is none of ours: {str(error)[:_SHOWN_WHY]}")) from error
+            raise _refused(next((why for kind, why in _WHY if isinstance(error, kind)),
+                f"the token is none of ours: {str(error)[:_SHOWN_WHY]}")) from error
         made, ends = _moment(claims["iat"]), _moment(claims["exp"])
         name = next((claims[field] for field in self._fields if field in claims), None)
         if not isinstance(name, str) or not name:
@@ -101,14 +103,17 @@ class Tokens:
     def _claims(self, token: str) -> dict[str, Any]:
         header = jwt.get_unverified_header(token)
         if header.get("alg") == HS256 and self._keys.secret:
-            return jwt.decode(token, self._keys.secret, algorithms=[HS256], leeway=LEEWAY_SECONDS, options={"require": ["exp", "iat"], "verify_aud": False})
+            return jwt.decode(token, self._keys.secret, algorithms=[HS256], leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iat"], "verify_aud": False})
         if header.get("alg") == RS256 and self._keys.public:
             key = self._keys.public.get(str(header.get("kid", "")))
             if key is None:
                 raise _refused("the token names no key (kid) of the JWKS file")
-            return jwt.decode(token, key, algorithms=[RS256], leeway=LEEWAY_SECONDS, options={"require": ["exp", "iat"], "verify_aud": False})
+            return jwt.decode(token, key, algorithms=[RS256], leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iat"], "verify_aud": False})
         known = [name for name, has in ((HS256, self._keys.secret), (RS256, self._keys.public)) if has]
-        raise _refused(f"the token is signed by {str(header.get('alg'))[:16]!r}; {' and '.join(known)} {'is' if len(known) == 1 else 'are'} taken here")
+        raise _refused(f"the token is signed by {str(header.get('alg'))[:16]!r}; {' and '.join(known)} "
+                       f"{'is' if len(known) == 1 else 'are'} taken here")
 
 
 def _moment(claim: object) -> float:
@@ -136,18 +141,22 @@ def _public(path: str, owners: Collection[int]) -> dict[str, RSAPublicKey]:
             facts = os.fstat(file.fileno())
             listed = json.loads(file.read())["keys"]
         if facts.st_mode & 0o022 or facts.st_uid not in owners:
-            raise ConfigError(message=f"{path} has mode {stat.S_IMODE(facts.st_mode):04o} and belongs to uid {facts.st_uid}: others could add keys",
+            raise ConfigError(message=f"{path} has mode {stat.S_IMODE(facts.st_mode):04o} and belongs to uid {facts.st_uid}: others could "
+                                      "add keys",
                               hints=["it must belong to root or SlurmUser and be writable by its owner alone"])
-        found = {one["kid"]: RSAAlgorithm.from_jwk(one) for one in listed if one.get("kty") == "RSA" and one.get("kid") and one.get("use", "sig") == "sig"}
+        found = {one["kid"]: RSAAlgorithm.from_jwk(one) for one in listed if one.get("kty") == "RSA" and one.get("kid")
+            and one.get("use", "sig") == "sig"}
     except OSError as error:
         raise ConfigError(message=f"cannot read {path}: {error.strerror}", hints=["AuthAltParameters=jwks= names it"]) from error
     except (ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
-        raise ConfigError(message=f"{path} is no JWKS file: {error}", hints=['it is {"keys": [{"kty": "RSA", "kid": …, "n": …, "e": …}, …]}']) from error
+        raise ConfigError(message=f"{path} is no JWKS file: {error}", hints=[
+            'it is {"keys": [{"kty": "RSA", "kid": …, "n": …, "e": …}, …]}']) from error
     # A private key may be listed too; what is needed of it is its public half.
     public = {kid: key if isinstance(key, RSAPublicKey) else key.public_key() for kid, key in found.items()}
     good = {kid: key for kid, key in public.items() if key.key_size >= SHORTEST_MODULUS}
     if not good:
-        raise ConfigError(message=f"{path} has no RSA key of {SHORTEST_MODULUS} bits or more with a kid", hints=["only RS256 keys are supported"])
+        raise ConfigError(message=f"{path} has no RSA key of {SHORTEST_MODULUS} bits or more with a kid",
+            hints=["only RS256 keys are supported"])
     return good
 
 

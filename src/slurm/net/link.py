@@ -94,8 +94,8 @@ class Prover(Protocol):
 class SocketLink:
     """A link to the first of `endpoints` that answers and is who is wanted (default: this user's or root's slurmctld).
 
-    `trust` proves both ends on TCP, or else `prover` does; without them TCP endpoints are not tried. Pauses between tries are of random length: those of ten thousand
-    nodes spread. `refused` is called when every endpoint says that nobody serves there.
+    `trust` proves both ends on TCP, or else `prover` does; without them TCP endpoints are not tried. Pauses between tries are of random
+    length: those of ten thousand nodes spread. `refused` is called when every endpoint says that nobody serves there.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], listener: Listener, *, trust: Trust | None = None, wanted: Wanted | None = None,
@@ -192,7 +192,8 @@ class SocketLink:
                 tried.append(f"{endpoint}: {'; '.join(error.lines())}")
                 continue
             except OSError as error:
-                nobody = nobody and (isinstance(error, ConnectionRefusedError) or (endpoint.is_unix and isinstance(error, FileNotFoundError)))
+                nobody = nobody and (isinstance(error, ConnectionRefusedError)
+                    or (endpoint.is_unix and isinstance(error, FileNotFoundError)))
                 tried.append(f"{endpoint}: {error.strerror or str(error) or 'it does not answer in time'}")
                 continue
             self._told = ""
@@ -261,7 +262,10 @@ def _take_roots_port(stream: socket.socket) -> None:
 
 
 class _Wire(asyncio.Protocol):
-    """One connection of a link. `proved` is done once the other end has shown to be the wanted one; no message is delivered before `begin`."""
+    """One connection of a link.
+
+    `proved` is done once the other end has shown to be the wanted one; no message is delivered before `begin`.
+    """
 
     def __init__(self, endpoint: Endpoint, listener: Listener, wanted: Wanted, tls: Tls | None, prover: Prover | None = None) -> None:
         loop = asyncio.get_running_loop()
@@ -294,7 +298,8 @@ class _Wire(asyncio.Protocol):
             if uid in self._wanted.owners:
                 self.proved.set_result(None)
             else:
-                self._refuse(NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[f"who listens there is uid {uid}: neither root nor SlurmUser"]))
+                self._refuse(NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[
+                    f"who listens there is uid {uid}: neither root nor SlurmUser"]))
             return
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

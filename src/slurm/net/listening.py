@@ -16,7 +16,10 @@ BACKLOG = 4096
 
 
 def listen(endpoint: Endpoint, *, mode: int = 0o666) -> socket.socket:
-    """A non-blocking listening socket; `mode` of a unix socket's file. ConfigError when somebody else has the place or it cannot be made."""
+    """A non-blocking listening socket; `mode` of a unix socket's file.
+
+    ConfigError when somebody else has the place or it cannot be made.
+    """
     try:
         listener = _unix(endpoint, mode) if endpoint.is_unix else _tcp(endpoint)
     except OSError as error:
@@ -76,7 +79,8 @@ def _clear(endpoint: Endpoint) -> None:
 
 
 def unlink_own(path: str, inode: int) -> None:
-    """Remove a socket file unless somebody has put another in its place, or its folder is not ours any more: the next daemon replaces it then."""
+    """Remove a socket file unless somebody has put another in its place, or its folder is not ours any more: the next daemon replaces it
+    then."""
     with suppress(FileNotFoundError, PermissionError):
         if os.lstat(path).st_ino == inode:
             os.unlink(path)

@@ -56,7 +56,8 @@ class MemoryNetwork:
              party: Party | None = None) -> MemoryLink:
         """A link to the server of this name; `start` it. `party`: it comes from another machine, where this one proved itself."""
         uid = os.getuid() if uid is None else uid
-        link = MemoryLink(self, name, listener, Identity(uid=uid, gid=os.getgid() if gid is None else gid, host="memory", issued=0.0), party)
+        link = MemoryLink(self, name, listener, Identity(uid=uid, gid=os.getgid() if gid is None else gid, host="memory", issued=0.0),
+            party)
         self.links.append(link)
         return link
 

@@ -1,7 +1,8 @@
-"""MUNGE: a text sealed by the munged of one machine, opened by that of another, and the uid that the kernel saw seal it. By libmunge and cffi.
+"""MUNGE: a text sealed by the munged of one machine, opened by that of another, and the uid that the kernel saw seal it. By libmunge and
+cffi.
 
-Every call asks a daemon and may block: daemons of ours use `beside`, never the event loop. Loaded only where AuthType=auth/munge and a machine is
-left. Not here: what is sealed (`munge_proof`).
+Every call asks a daemon and may block: daemons of ours use `beside`, never the event loop. Loaded only where AuthType=auth/munge and a
+machine is left. Not here: what is sealed (`munge_proof`).
 """
 
 from __future__ import annotations
@@ -131,9 +132,11 @@ class Munge:
         text = ffi.string(said if said != ffi.NULL else library.munge_strerror(error)).decode("utf-8", "replace")
         if error in (_NO_SOCKET, _TIMEOUT):
             return Unreachable("SLURM_AUTHENTICATION_ERROR", "Protocol authentication error", hints=[
-                f"munged does not answer at {self._socket}: {text}", "start it (systemctl start munge), or name its socket with AuthInfo=socket="])
+                f"munged does not answer at {self._socket}: {text}",
+                "start it (systemctl start munge), or name its socket with AuthInfo=socket="])
         hint = {
-            _EXPIRED: "it is too old: are the clocks of both machines right?", _REWOUND: "it is from the future: are the clocks of both machines right?",
+            _EXPIRED: "it is too old: are the clocks of both machines right?",
+            _REWOUND: "it is from the future: are the clocks of both machines right?",
             _REPLAYED: "it was used before", _UNAUTHORIZED: "it was made for another user to open",
         }.get(error, "have both machines the same /etc/munge/munge.key?")
         return NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[f"munged refuses the credential: {text}", hint])

@@ -1,4 +1,5 @@
-"""A command's or daemon's side of auth/munge: TLS to a certificate that nobody vouches for, then MUNGE, which says whose it is (munge_proof).
+"""A command's or daemon's side of auth/munge: TLS to a certificate that nobody vouches for, then MUNGE, which says whose it is
+(munge_proof).
 
 Loaded only where AuthType=auth/munge and slurmctld is on another machine. Blocking.
 """
@@ -33,7 +34,10 @@ def secured(stream: socket.socket) -> ssl.SSLSocket:
 
 
 def prove(stream: ssl.SSLSocket, call: Callable[[Mapping[str, Any], float], dict[str, Any]], site: Site, to: str) -> None:
-    """Both sides prove who they are: we to the daemon `to`, it to us. `call` sends a message and returns its answer. NotPermitted, Unreachable."""
+    """Both sides prove who they are: we to the daemon `to`, it to us. `call` sends a message and returns its answer.
+
+    NotPermitted, Unreachable.
+    """
     certificate = stream.getpeercert(binary_form=True)
     if certificate is None:
         raise ProtocolError(hints=["the other side showed no certificate"])

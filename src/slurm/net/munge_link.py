@@ -1,4 +1,5 @@
-"""A daemon's side of auth/munge on a link that it keeps open: TLS to a certificate that nobody vouches for, then MUNGE says whose it is (munge_proof).
+"""A daemon's side of auth/munge on a link that it keeps open: TLS to a certificate that nobody vouches for, then MUNGE says whose it is
+(munge_proof).
 
 Asked beside the event loop. What commands do instead, blocking, is in `munge_client`; the other side is `munge_server`.
 """
@@ -37,7 +38,8 @@ class Unproved(Trust):
 
 
 class MungeProver:
-    """`prover` of a SocketLink: we are `cluster`'s, the other side is the daemon `to`, run by one of `owners`; `reader` is the user who may open what we seal."""
+    """`prover` of a SocketLink: we are `cluster`'s, the other side is the daemon `to`, run by one of `owners`; `reader` is the user who may
+    open what we seal."""
 
     def __init__(self, munge: Munge, cluster: str, to: str, reader: int, owners: Collection[int]) -> None:
         self.trust = Unproved(cluster)
@@ -48,7 +50,10 @@ class MungeProver:
         self._owners = frozenset(owners)
 
     async def prove(self, certificate: bytes, ask: Callable[[bytes], Awaitable[bytes]]) -> None:
-        """Both ends prove who they are, bound to this certificate (DER). `ask` sends a frame and returns the payload of the next one. SlurmError."""
+        """Both ends prove who they are, bound to this certificate (DER). `ask` sends a frame and returns the payload of the next one.
+
+        SlurmError.
+        """
         said = greeting(self._cluster, self._to, certificate)
         token = await self._munge.seal_beside(said.text(), reader=self._reader)
         answer = _decode(await ask(frames.pack(frames.JSON, msgspec.json.encode(Hello(token=token)))))

@@ -1,8 +1,8 @@
 """How two programs prove themselves by MUNGE inside TLS (auth/munge): what is sealed, and what must be in it. No sockets, no munged.
 
-There is no slurm.key, so nobody could check a certificate; the server's is its own making. Each side seals a text that names whom it is for, what
-for, and the SHA-256 of the certificate that is seen on this very connection: who stands between the two shows another one, and cannot use what he
-hears. Only the other side's user can open it.
+There is no slurm.key, so nobody could check a certificate; the server's is its own making. Each side seals a text that names whom it is
+for, what for, and the SHA-256 of the certificate that is seen on this very connection: who stands between the two shows another one, and
+cannot use what he hears. Only the other side's user can open it.
 
     client → server    Greeting: cluster, "slurmctld", the certificate, a number used once
     server → client    Answer: cluster, that number, the certificate
@@ -57,7 +57,10 @@ def greeting(cluster: str, to: str, certificate: bytes) -> Greeting:
 
 
 def heard(text: bytes, *, cluster: str, here: str, certificate: bytes) -> Greeting:
-    """The greeting in what was unsealed, if it is for this server (`here`, which shows this certificate; of any cluster where that is ""). NotPermitted."""
+    """The greeting in what was unsealed, if it is for this server (`here`, which shows this certificate; of any cluster where that is "").
+
+    NotPermitted.
+    """
     found = Greeting(*_fields(_GREETING, text, Greeting._fields))
     if cluster and found.cluster != cluster:
         raise _refused(f"it was sealed for cluster {found.cluster}, this is {cluster}")
@@ -69,7 +72,10 @@ def heard(text: bytes, *, cluster: str, here: str, certificate: bytes) -> Greeti
 
 
 def answered(text: bytes, said: Greeting, uid: int, owners: Collection[int]) -> None:
-    """Check what was unsealed of the server's answer: it is to this greeting, over this connection, by one of the users `owners`. NotPermitted."""
+    """Check what was unsealed of the server's answer: it is to this greeting, over this connection, by one of the users `owners`.
+
+    NotPermitted.
+    """
     found = Answer(*_fields(_ANSWER, text, Answer._fields))
     if uid not in owners:
         raise _refused(f"it answered as uid {uid}: {said.to} runs as root or SlurmUser")

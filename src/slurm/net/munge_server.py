@@ -1,4 +1,5 @@
-"""slurmctld's side of auth/munge: who said Hello, asked of munged beside the event loop, and the answer that proves slurmctld (munge_proof)."""
+"""slurmctld's side of auth/munge: who said Hello, asked of munged beside the event loop, and the answer that proves slurmctld
+(munge_proof)."""
 
 from __future__ import annotations
 
@@ -38,6 +39,8 @@ class MungeVerifier:
                 answer = Answer(said.cluster, said.certificate, said.number)
                 proof = await self._munge.seal_beside(answer.text(), reader=sealed.uid)
         except TimeoutError as error:
-            raise NotNow(message="munged does not answer", hints=[f"it was waited for {_SECONDS:.0f} s: is it running, and not overloaded?"]) from error
-        identity = Identity(uid=sealed.uid, gid=sealed.gid, host="", issued=time.time(), ttl=math.inf)  # proved once for the whole connection
+            raise NotNow(message="munged does not answer",
+                hints=[f"it was waited for {_SECONDS:.0f} s: is it running, and not overloaded?"]) from error
+        # proved once for the whole connection
+        identity = Identity(uid=sealed.uid, gid=sealed.gid, host="", issued=time.time(), ttl=math.inf)
         return Proved(identity, frames.pack(frames.JSON, msgspec.json.encode(Welcome(token=proof))))

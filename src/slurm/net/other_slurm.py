@@ -35,7 +35,8 @@ def program(name: str, environ: Mapping[str, str]) -> str:
 
 
 def instead(name: str, environ: Mapping[str, str]) -> str:
-    """The real Slurm's program of this name, where ours comes before it on PATH and the cluster that is meant is a real Slurm's; else ""."""
+    """The real Slurm's program of this name, where ours comes before it on PATH and the cluster that is meant is a real Slurm's; else
+    ""."""
     first = next(_on_path(name, environ), "")
     other = program(name, environ) if is_ours(first) else ""
     return other if other and is_meant(environ, other) else ""
@@ -44,7 +45,8 @@ def instead(name: str, environ: Mapping[str, str]) -> str:
 def is_meant(environ: Mapping[str, str], other: str) -> bool:
     """Whether the cluster that is meant speaks another protocol than ours; `other` is a program of the real Slurm.
 
-    Only what lies on this machine decides: a real Slurm's command sends tokens and jobs unencrypted, so nobody on the network may bring it in.
+    Only what lies on this machine decides: a real Slurm's command sends tokens and jobs unencrypted, so nobody on the network may bring it
+    in.
     """
     try:
         site = find_site(environ)

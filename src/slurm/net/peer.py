@@ -35,9 +35,10 @@ class Peer:
     """Who is connected. `local`: on this machine, known by the kernel; `pid` 0 where no kernel told it.
 
     `party`: whom its certificate names, None where it showed none. A party is no user: its identity has uid -1.
-    `via` says which daemon relays for it, such as "slurmd of cn01". `left`, once it has ended: that its own end closed it, as a kernel says,
-    and not only the way to it broke. `confined_to` names a node to whose own jobs alone its requests may apply. `unelevated`: a compute node
-    speaks for it, so that rights which it has beyond those of any user (AdminLevel, accounts that it coordinates) do not count.
+    `via` says which daemon relays for it, such as "slurmd of cn01". `left`, once it has ended: that its own end closed it, as a kernel
+    says, and not only the way to it broke. `confined_to` names a node to whose own jobs alone its requests may apply. `unelevated`: a
+    compute node speaks for it, so that rights which it has beyond those of any user (AdminLevel, accounts that it coordinates) do not
+    count.
     """
 
     __slots__ = ("_goodbyes", "_line", "closed", "confined_to", "identity", "left", "local", "party", "pid", "unelevated", "via")
@@ -93,7 +94,10 @@ class Peer:
             self._goodbyes.append(callback)
 
     def detach(self) -> tuple[socket.socket, bytes]:
-        """Take the connection out of the server: its socket (non-blocking) and what was read beyond the last message. Not told to on_close."""
+        """Take the connection out of the server: its socket (non-blocking) and what was read beyond the last message.
+
+        Not told to on_close.
+        """
         self._goodbyes.clear()
         self.closed = True
         return self._line.detach()

@@ -1,4 +1,5 @@
-"""The called end of a relayed connection: a channel that looks like a transport, so that `stream.Stream` serves it as it serves a socket."""
+"""The called end of a relayed connection: a channel that looks like a transport, so that `stream.Stream` serves it as it serves a
+socket."""
 
 from __future__ import annotations
 

@@ -31,10 +31,10 @@ _GRACE_SECONDS = 2.0
 class Server:
     """Accepts connections and calls `on_message(peer, codec, payload)` for each message.
 
-    With `trust` TCP connections are TLS, and a peer with a certificate is known by that (Peer.party). `verify` turns the token of a TCP peer
-    without one into its identity (net.identity.Notary.verify); without it such peers are refused. `on_ticket` takes TCP connections
-    that begin with a step's ticket (wire.step_io) instead of TLS. `first` says which users are never bounded by a share (net.shares). A SlurmError that the handler raises is sent back as Failure; any other exception is
-    logged, and told as a failure of the daemon.
+    With `trust` TCP connections are TLS, and a peer with a certificate is known by that (Peer.party). `verify` turns the token of a TCP
+    peer without one into its identity (net.identity.Notary.verify); without it such peers are refused. `on_ticket` takes TCP connections
+    that begin with a step's ticket (wire.step_io) instead of TLS. `first` says which users are never bounded by a share (net.shares). A
+    SlurmError that the handler raises is sent back as Failure; any other exception is logged, and told as a failure of the daemon.
     """
 
     def __init__(self, on_message: OnMessage, *, verify: Verify | None = None, limits: Limits | None = None, trust: Trust | None = None,

@@ -87,7 +87,8 @@ class Shares:
             self._by_holder.pop(share.holder, None)
 
     def to_make_room(self, newcomer: Share) -> Guest | None:
-        """Who goes when there is no place left: of the holder of most, the connection that rests longest; None when that is the newcomer."""
+        """Who goes when there is no place left: of the holder of most, the connection that rests longest; None when that is the
+        newcomer."""
         largest = max((share for share in self._by_holder.values() if not share.first), key=lambda share: len(share.guests), default=None)
         if largest is None or (not newcomer.first and len(newcomer.guests) >= len(largest.guests)):
             return None

@@ -1,7 +1,7 @@
 """Stream: one accepted connection: who it is, its frames in order, its limits, its end.
 
-A connection from another machine is TLS from its first byte where the server has a `Trust`. The gate (`gate`) decides who may come in at all,
-and when the work of its handshake is done (`handshakes`).
+A connection from another machine is TLS from its first byte where the server has a `Trust`. The gate (`gate`) decides who may come in at
+all, and when the work of its handshake is done (`handshakes`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Proved(NamedTuple):
 
 
 Verify = Callable[[str], "Identity | Awaitable[Proved]"]
-"""What makes an identity of a Hello's token; what must be asked of another process is awaited, and nothing is heard of the peer meanwhile."""
+"""What makes an identity of a Hello's token; what must be asked of another process is awaited, and nothing is heard of the peer
+meanwhile."""
 OnTicket = Callable[[bytes, Callable[[], tuple[socket.socket, bytes]]], None]
 """Called with the secret of a ticket (wire.step_io) and what gives the connection away; a SlurmError ends the connection."""
 
@@ -54,7 +55,8 @@ _NODES_PATIENCE = 3
 class Relayed(NamedTuple):
     """Who is at the far end of a connection that another daemon relays, as that daemon's kernel says.
 
-    `require` raises NotPermitted once that daemon may not speak for him any more; it is asked before every message. `confined_to`, `unelevated`: Peer's.
+    `require` raises NotPermitted once that daemon may not speak for him any more; it is asked before every message. `confined_to`,
+    `unelevated`: Peer's.
     """
 
     identity: Identity
@@ -66,14 +68,15 @@ class Relayed(NamedTuple):
 
 
 def _holder(relayed: Relayed, gate: Gate) -> Holder:
-    """Whose share a relayed connection counts in: its user's; but who goes before others elsewhere does not do so where a compute node says who it is."""
+    """Whose share a relayed connection counts in: its user's; but who goes before others elsewhere does not do so where a compute node says
+    who it is."""
     uid = relayed.identity.uid
     return f"{relayed.via}, for uid {uid}," if relayed.unelevated and gate.goes_first(uid) else uid
 
 
 class Stream(asyncio.Protocol):
-    """The bytes of one connection. A unix peer is known at once, as is a relayed one; a TCP peer by its certificate, or by the Hello that must come
-    first."""
+    """The bytes of one connection. A unix peer is known at once, as is a relayed one; a TCP peer by its certificate, or by the Hello that
+    must come first."""
 
     def __init__(self, gate: Gate, on_message: OnMessage, verify: Verify | None, trust: Trust | None, place: str,
                  relayed: Relayed | None = None, on_ticket: OnTicket | None = None) -> None:
@@ -308,7 +311,8 @@ class Stream(asyncio.Protocol):
         """Hand over the messages that are whole, as long as the handlers keep up, at most so many; whether there was one."""
         took = 0
         try:
-            while took < most and (self._lost or not self._leaving) and self._running < self._gate.limits.requests and self._proving is None:
+            while (took < most and (self._lost or not self._leaving) and self._running < self._gate.limits.requests
+                    and self._proving is None):
                 frame = self._buffer.take()
                 if frame is None:
                     break
@@ -331,7 +335,8 @@ class Stream(asyncio.Protocol):
             return
         assert self._transport is not None
         waiting = bool(len(self._buffer))
-        busy = self._running >= self._gate.limits.requests or self._proving is not None or (self._in_turn and len(self._buffer) > _LOW_WATER)
+        busy = self._running >= self._gate.limits.requests or self._proving is not None or (self._in_turn
+            and len(self._buffer) > _LOW_WATER)
         if busy:
             self._transport.pause_reading()
         elif not self._transport.is_reading():

@@ -32,7 +32,10 @@ _READ_SIZE = 16 * 1024
 
 
 class Party(NamedTuple):
-    """Who is at an end of a connection, as its certificate says. `serial` (hex) and `key_id` of its authority are "" for one that is only meant."""
+    """Who is at an end of a connection, as its certificate says.
+
+    `serial` (hex) and `key_id` of its authority are "" for one that is only meant.
+    """
 
     cluster: str
     role: str
@@ -103,7 +106,10 @@ class Trust:
         return self.credentials.cluster
 
     def server_context(self, *, anonymous: bool = False) -> ssl.SSLContext:
-        """The context of the server's side; with `anonymous` clients without a certificate are let in. RuntimeError without an own certificate."""
+        """The context of the server's side; with `anonymous` clients without a certificate are let in.
+
+        RuntimeError without an own certificate.
+        """
         context = self._anonymous_context if anonymous else self._server_context
         if context is None:
             raise RuntimeError("a server needs a certificate of its own")
@@ -145,7 +151,8 @@ class Tls:
         self._trust = trust
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = trust.server_context(anonymous=anonymous) if server else trust.client_context
-        self._tls = context.wrap_bio(self._in, self._out, server_side=server, server_hostname=None if server else server_name(trust.cluster))
+        self._tls = context.wrap_bio(self._in, self._out, server_side=server,
+            server_hostname=None if server else server_name(trust.cluster))
         if session is not None:
             try:
                 self._tls.session = session
@@ -218,7 +225,8 @@ class Tls:
 
 
 def server_name(cluster: str) -> str | None:
-    """How a client names its cluster as it connects, for a daemon that serves several: hexadecimal, since cluster names are no host names."""
+    """How a client names its cluster as it connects, for a daemon that serves several: hexadecimal, since cluster names are no host
+    names."""
     digits = cluster.encode().hex()
     return ".".join(digits[at:at + _LABEL] for at in range(0, len(digits), _LABEL)) or None
 

@@ -20,7 +20,10 @@ class ArraySpec(NamedTuple):
 
 
 def parse(text: str, max_size: int = 0) -> ArraySpec:
-    """Reads `--array`; a comma or a percent sign too much is passed over, as in Slurm. With `max_size` > 0 (MaxArraySize) task ids must be below it. NotationError says what is wrong."""
+    """Reads `--array`; a comma or a percent sign too much is passed over, as in Slurm.
+
+    With `max_size` > 0 (MaxArraySize) task ids must be below it. NotationError says what is wrong.
+    """
     ids, _, limit_text = text.strip().partition("%")
     if limit_text and not (limit_text.isascii() and limit_text.isdigit() and len(limit_text) < 10):
         raise NotationError(f'"{limit_text}" is no limit', text=text, position=text.index("%") + 1, valid=_VALID)

@@ -1,4 +1,7 @@
-"""When a scrontab entry repeats, `*/5 8-17 * * mon-fri` or `@daily`: read to sets of minutes, hours, days. The next such moment is in `cron_times`."""
+"""When a scrontab entry repeats, `*/5 8-17 * * mon-fri` or `@daily`: read to sets of minutes, hours, days.
+
+The next such moment is in `cron_times`.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ def split(line: str) -> tuple[str, str]:
 
 
 def parse(spec: str) -> Cron:
-    """Read a specification: five fields parted by blanks, or one of WORDS. NotationError says which part is wrong, and what would be valid."""
+    """Read a specification: five fields parted by blanks, or one of WORDS.
+
+    NotationError says which part is wrong, and what would be valid.
+    """
     text = spec.strip()
     if text.startswith("@"):
         if text.lower() not in WORDS:
@@ -56,7 +62,8 @@ def parse(spec: str) -> Cron:
         text = WORDS[text.lower()]
     words = text.split()
     if len(words) != len(_FIELDS):
-        raise NotationError(f'"{spec}" has {len(words)} fields; minute, hour, day of month, month and day of week are wanted, or a word such as @daily')
+        raise NotationError(f'"{spec}" has {len(words)} fields; minute, hour, day of month, month and day of week are wanted, or a word '
+                            'such as @daily')
     fields = [_field(word, *of) for word, of in zip(words, _FIELDS, strict=True)]
     found = Cron(fields, words[2].startswith("*"), words[4].startswith("*"))
     if found.any_weekday and min(found.days) > max(_LONGEST_MONTHS[month - 1] for month in found.months):

@@ -1,4 +1,5 @@
-"""The moments at which something by the clock (`cron`) happens, in local time: at the same time of day also across a change of the clocks."""
+"""The moments at which something by the clock (`cron`) happens, in local time: at the same time of day also across a change of the
+clocks."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ class Fields(NamedTuple):
 def expand(pattern: str, fields: Fields) -> str:
     """The file name: %j %J %A %a %b %s %n %t with zero-padding (%5j, at most 10), %N %u %x %%.
 
-    A backslash anywhere turns all symbols off; it is dropped, and of two one stays. Unknown symbols stay as written; outside an array %a is 4294967294,
-    as in Slurm. Source: sbatch(1), srun(1).
+    A backslash anywhere turns all symbols off; it is dropped, and of two one stays. Unknown symbols stay as written; outside an array %a is
+    4294967294, as in Slurm. Source: sbatch(1), srun(1).
     """
     if "\\" in pattern:
         return _ESCAPED.sub(r"\1", pattern)

@@ -8,7 +8,10 @@ _MOST_DIGITS = 7
 
 
 def parse(text: str) -> dict[str, int]:
-    """Seconds by kind, only those that are given; a number alone is that of tasks. NotationError otherwise. Source: slurm.conf(5), sbatch(1)."""
+    """Seconds by kind, only those that are given; a number alone is that of tasks. NotationError otherwise.
+
+    Source: slurm.conf(5), sbatch(1).
+    """
     found: dict[str, int] = {}
     place = 0
     for item in text.split(","):

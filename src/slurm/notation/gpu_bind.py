@@ -1,4 +1,7 @@
-"""The `--gpu-bind=[verbose,]TYPE[:VALUE]` notation, and which GPUs of a step each task sees by it. Which GPUs a step has is decided elsewhere."""
+"""The `--gpu-bind=[verbose,]TYPE[:VALUE]` notation, and which GPUs of a step each task sees by it.
+
+Which GPUs a step has is decided elsewhere.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ def parse(text: str) -> JobDefaults:
         name, equals, value = word.strip().partition("=")
         key = next((key for key in KEYS if key.lower() == name.strip().lower()), None)
         if key is None or not equals:
-            raise NotationError("no default for jobs", text=word.strip(), valid=" and ".join(f"{key}=N" for key in KEYS) + ", with a comma between")
+            raise NotationError("no default for jobs", text=word.strip(), valid=" and ".join(f"{key}=N"
+                for key in KEYS) + ", with a comma between")
         if key == "DefMemPerGPU":
             found[key] = size.parse_mb(value)
         elif value.isascii() and value.isdecimal() and 0 < len(value) <= 9:

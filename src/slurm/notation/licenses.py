@@ -7,13 +7,15 @@ from functools import lru_cache
 from slurm.notation.errors import NotationError
 
 Choice = tuple[tuple[str, int], ...]
-_VALID = '"name[:count]", several that are all wanted with "," between, or several of which one will do with "|": "matlab:4,ansys", "matlab:4|octave"'
+_VALID = ('"name[:count]", several that are all wanted with "," between, or several of which one will do with "|": "matlab:4,ansys", '
+          '"matlab:4|octave"')
 MOST = 2**31 - 1
 
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> tuple[Choice, ...]:
-    """Reads --licenses as the ways in which it can be met, each of which names (licence, count) in the order written; () for "" and "(null)".
+    """Reads --licenses as the ways in which it can be met, each of which names (licence, count) in the order written; () for "" and
+    "(null)".
 
     "," and ";" join what is wanted together, "|" parts what will do instead; both at once are refused, as is a name twice. NotationError.
     """
@@ -56,7 +58,8 @@ def _one(part: str, text: str) -> tuple[str, int]:
     # "name*count" is how Slurm's oldest versions wrote it
     if not colon:
         name, colon, count = name.partition("*")
-    if not name or not all(char.isalnum() or char in "_-.@/" for char in name) or (colon and not (count.isascii() and count.isdigit() and len(count) <= 10)):
+    if not name or not all(char.isalnum() or char in "_-.@/" for char in name) or (colon
+            and not (count.isascii() and count.isdigit() and len(count) <= 10)):
         raise NotationError(f'"{part}" is no licence', text=text, valid=_VALID)
     number = int(count) if colon else 1
     if number > MOST:

@@ -1,7 +1,7 @@
 """Printable: text that somebody chose, for terminals, tables and logs. Files and JSON keep it as it is.
 
-A control character moves cursors, ends lines, recolours or retitles terminals; a mark of direction turns a line around. Each becomes the escape
-by which Python and C write it: a line break \\n, ESC \\x1b.
+A control character moves cursors, ends lines, recolours or retitles terminals; a mark of direction turns a line around. Each becomes the
+escape by which Python and C write it: a line break \\n, ESC \\x1b.
 """
 
 

@@ -1,4 +1,5 @@
-"""Recurrence: when something that repeats happens next, by the local calendar: at the same time of day also across a change of the clocks."""
+"""Recurrence: when something that repeats happens next, by the local calendar: at the same time of day also across a change of the
+clocks."""
 
 from __future__ import annotations
 

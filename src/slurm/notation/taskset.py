@@ -40,7 +40,8 @@ class TaskSet:
 
     @classmethod
     def parse(cls, text: str, max_id: int = MAX_TASK_ID) -> "TaskSet":
-        """Reads "1,3,5-7" and "0-15:4", commas too much passed over; NotationError for anything else, for backward ranges and ids above `max_id`."""
+        """Reads "1,3,5-7" and "0-15:4", commas too much passed over; NotationError for anything else, for backward ranges and ids above
+        `max_id`."""
         made = cls()
         made._runs = _disjoint(_runs_in(text, max_id) or _runs_one_by_one(text, max_id))
         made._size = sum(map(_length, made._runs))
@@ -257,7 +258,10 @@ def _in_both(one: _Run, other: _Run) -> _Run | None:
 
 
 def _disjoint(runs: list[_Run]) -> list[_Run]:
-    """Runs sorted so that none starts before the one below it ends; only runs that cross are listed id by id. NotationError when those are too many."""
+    """Runs sorted so that none starts before the one below it ends; only runs that cross are listed id by id.
+
+    NotationError when those are too many.
+    """
     runs.sort()
     if all(run[1] < after[0] for run, after in pairwise(runs)):
         return runs
@@ -284,7 +288,8 @@ def _merge(crossing: list[_Run], listed: int) -> tuple[list[_Run], int]:
         return [(crossing[0][0], max(high for _, high, _ in crossing), 1)], 0
     ids = sum(map(_length, crossing))
     if listed + ids > MOST_CROSSING:
-        raise NotationError(f"ranges with steps that cross each other hold more than {MOST_CROSSING:,} task ids", valid="ranges that do not cross")
+        raise NotationError(f"ranges with steps that cross each other hold more than {MOST_CROSSING:,} task ids",
+            valid="ranges that do not cross")
     return _runs_of(sorted({task for low, high, step in crossing for task in range(low, high + 1, step)})), ids
 
 

@@ -31,7 +31,10 @@ def parse(text: str) -> dict[str, int]:
 
 
 def parse_each(text: str) -> dict[str, int]:
-    """Reads what a task gets, `cpu:1,gres/gpu:a100:2`: a colon before the amount, or an equals sign; a resource alone is 1. Source: srun(1), --tres-per-task."""
+    """Reads what a task gets, `cpu:1,gres/gpu:a100:2`: a colon before the amount, or an equals sign; a resource alone is 1.
+
+    Source: srun(1), --tres-per-task.
+    """
     items = []
     for item in (piece.strip() for piece in text.split(",")):
         if "=" not in item:
@@ -42,18 +45,23 @@ def parse_each(text: str) -> dict[str, int]:
 
 
 def parse_weights(text: str) -> dict[str, float]:
-    """Weights by TRES name, `CPU=1.0,Mem=0.25G,GRES/gpu=2.0`; that of memory is for each MB unless a unit stands behind it. NotationError otherwise."""
+    """Weights by TRES name, `CPU=1.0,Mem=0.25G,GRES/gpu=2.0`; that of memory is for each MB unless a unit stands behind it.
+
+    NotationError otherwise.
+    """
     weights: dict[str, float] = {}
     for item in (piece.strip() for piece in text.split(",") if piece.strip()):
         name, equals, amount = item.partition("=")
-        key = name.lower() if not name.lower().startswith(("gres/", "license/")) else name.partition("/")[0].lower() + "/" + name.partition("/")[2]
+        key = name.lower() if not name.lower().startswith(("gres/", "license/")) else name.partition("/")[0].lower() + "/" + name.partition(
+            "/")[2]
         unit = amount[-1:].upper() if amount[-1:].upper() in _UNITS and key in _IN_MB else ""
         try:
             weight = float(amount[: len(amount) - len(unit)])
         except ValueError:
             weight = -1.0
         if not equals or not key or not 0.0 <= weight < 1e15:
-            raise NotationError(f'"{item}" is no name=weight', text=text, position=text.find(item), valid='"CPU=1.0,Mem=0.25G,GRES/gpu=2.0"')
+            raise NotationError(f'"{item}" is no name=weight', text=text, position=text.find(item),
+                valid='"CPU=1.0,Mem=0.25G,GRES/gpu=2.0"')
         weights[key] = weight / _UNITS[unit or "M"]
     return weights
 

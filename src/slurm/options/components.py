@@ -64,7 +64,10 @@ def resolve_all(
 
 
 def resolve_parts(command: str, lines: Sequence[Line], wanted: Sequence[tuple[int, Mapping[str, str]]], *, now: float) -> list[Resolved]:
-    """What is asked for one after the other: of which component of the command line, and with which environment. As `resolve_all` otherwise."""
+    """What is asked for one after the other: of which component of the command line, and with which environment.
+
+    As `resolve_all` otherwise.
+    """
     if any(one.option.name in ("help", "usage", "version") for given, _ in lines for one in given):
         return [_informing(command, lines)] * len(wanted)
     found = directives.Directives()

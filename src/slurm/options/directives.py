@@ -52,7 +52,8 @@ def read(script: str, name: str = "script") -> Directives:
             where = f"{name}: line {number}"
             text = line[len("#SBATCH") :]
             if text.startswith(":"):
-                raise OptionError(f"{where}: Unexpected `:` in [{text}]", exit_code=1, fatal=True, hints=["write #SBATCH, a blank, and the options"])
+                raise OptionError(f"{where}: Unexpected `:` in [{text}]", exit_code=1, fatal=True,
+                    hints=["write #SBATCH, a blank, and the options"])
             found_words = list(words(text, f"{where}: {line}"))
             if found_words[:1] in (["hetjob"], ["packjob"]):
                 found.packjob = found.packjob or found_words[0] == "packjob"

@@ -5,7 +5,8 @@ from __future__ import annotations
 EFFECTIVE = "effective"
 HARMLESS = "harmless"  # accepted; leaving it out would change nothing, `note` says why
 HINT = "hint"  # it only hints: accepted with one warning, which is `note`; leaving it out makes no wrong result
-DECLINED = "declined"  # the controller refuses every use in Slurm's own words, as on a site that has none of it; `note` says what is missing
+# the controller refuses every use in Slurm's own words, as on a site that has none of it; `note` says what is missing
+DECLINED = "declined"
 REFUSED = "refused"  # known to Slurm, not carried out yet; `note` is the sentence
 
 JOB_COMMANDS = ("sbatch", "srun", "salloc")
@@ -14,7 +15,8 @@ VARIABLE_OWNERS = {"SBATCH": "sbatch", "SALLOC": "salloc", "SLURM": "srun", "SRU
 
 STEP_FIELDS = frozenset((
     "nodes_min", "nodes_max", "ntasks", "cpus_per_task", "ntasks_per_node", "mem_per_node", "mem_per_cpu", "gres", "gpus",
-    "gpus_per_node", "gpus_per_socket", "gpus_per_task", "sockets_per_node", "nodelist", "exclude", "relative", "exact", "overlap", "exclusive", "overcommit", "distribution",
+    "gpus_per_node", "gpus_per_socket", "gpus_per_task", "sockets_per_node", "nodelist", "exclude", "relative", "exact", "overlap",
+    "exclusive", "overcommit", "distribution",
     "time_limit", "immediate", "kill_on_bad_exit", "name", "sample_seconds", "interactive",
 ))
 """Fields that an option sets in a StepRequest, under the same name as in a JobRequest."""
@@ -30,7 +32,8 @@ class Option:
     """
 
     __slots__ = (
-        "choices", "commands", "constant", "env", "help", "joined", "metavar", "name", "note", "optional", "plain", "plugin", "sets", "short", "status",
+        "choices", "commands", "constant", "env", "help", "joined", "metavar", "name", "note", "optional", "plain", "plugin", "sets",
+        "short", "status",
         "update", "value",
     )
 

@@ -1,4 +1,5 @@
-"""THE table of what sacctmgr's words `name=value` mean: which records are meant, and what is to hold. Names in any case, in full or their beginning.
+"""THE table of what sacctmgr's words `name=value` mean: which records are meant, and what is to hold. Names in any case, in full or their
+beginning.
 
 Limits are not written down here: their names come from `model.limits`. What the words between them mean (add, where, set) is the command's.
 """
@@ -112,7 +113,8 @@ _ONE_TRES: dict[str, tuple[str, str]] = {
     "grpcpus": ("GrpTRES", "cpu"), "grpmemory": ("GrpTRES", "mem"), "grpmem": ("GrpTRES", "mem"), "grpnodes": ("GrpTRES", "node"),
     "grpcpumins": ("GrpTRESMins", "cpu"), "grpcpurunmins": ("GrpTRESRunMins", "cpu"), "maxcpus": ("MaxTRESPerJob", "cpu"),
     "maxcpusperjob": ("MaxTRESPerJob", "cpu"), "maxnodes": ("MaxTRESPerJob", "node"), "maxnodesperjob": ("MaxTRESPerJob", "node"),
-    "maxcpumins": ("MaxTRESMinsPerJob", "cpu"), "maxcpuminsperjob": ("MaxTRESMinsPerJob", "cpu"), "maxcpusperuser": ("MaxTRESPerUser", "cpu"),
+    "maxcpumins": ("MaxTRESMinsPerJob", "cpu"), "maxcpuminsperjob": ("MaxTRESMinsPerJob", "cpu"),
+    "maxcpusperuser": ("MaxTRESPerUser", "cpu"),
     "maxnodesperuser": ("MaxTRESPerUser", "node"), "mincpus": ("MinTRESPerJob", "cpu"), "mincpusperjob": ("MinTRESPerJob", "cpu")}
 """Names of limits from before there were TRES."""
 
@@ -189,7 +191,8 @@ def read_limit(entity: str, key: str, one_tres: str, text: str) -> dict[str, int
         try:
             found |= tres.parse(item)
         except SlurmError as error:
-            raise OptionError(f" Bad {key} value: {text}", exit_code=1, bare=True, hints=[error.message, 'valid: "cpu=4,mem=2000,node=1,gres/gpu=2"; -1 clears']) from error
+            raise OptionError(f" Bad {key} value: {text}", exit_code=1, bare=True,
+                hints=[error.message, 'valid: "cpu=4,mem=2000,node=1,gres/gpu=2"; -1 clears']) from error
     return found
 
 
@@ -203,7 +206,8 @@ def read(key: Key, word: Word, now: float = 0.0) -> Any:
     if key.kind == LIST:
         return {"operation": word.operation or REPLACE, "names": listed(text)}
     if key.kind == FLAGS:
-        return {"operation": word.operation or REPLACE, "names": _flags(text, *((RESOURCE_FLAGS, "resource") if RESOURCE in key.of else (QOS_FLAGS, "QOS")))}
+        return {"operation": word.operation or REPLACE, "names": _flags(text,
+            *((RESOURCE_FLAGS, "resource") if RESOURCE in key.of else (QOS_FLAGS, "QOS")))}
     if key.kind == LEVEL:
         return _level(text)
     if key.kind == SHARES:

@@ -31,12 +31,18 @@ _STEP_DEVICES = ("gres", "gpus", "gpus_per_node", "gpus_per_socket", "gpus_per_t
 
 
 PROPAGATED = frozenset((
-    "account", "acctg-freq", "begin", "chdir", "cluster-constraint", "clusters", "comment", "deadline", "delay-boot", "dependency", "distribution",
+    "account", "acctg-freq", "begin", "chdir", "cluster-constraint", "clusters", "comment", "deadline", "delay-boot", "dependency",
+    "distribution",
     "epilog", "error", "exclude", "export", "export-file", "get-user-env", "gid", "hold", "ignore-pbs", "immediate", "input", "job-name",
-    "kill-on-bad-exit", "label", "mcs-label", "mem", "msg-timeout", "nice", "no-kill", "no-requeue", "open-mode", "output", "parsable", "priority",
-    "profile", "prolog", "propagate", "pty", "qos", "quiet", "quit-on-interrupt", "reboot", "requeue", "reservation", "signal", "slurmd-debug",
+    "kill-on-bad-exit", "label", "mcs-label", "mem", "msg-timeout", "nice", "no-kill", "no-requeue", "open-mode", "output", "parsable",
+    "priority",
+    "profile", "prolog", "propagate", "pty", "qos", "quiet", "quit-on-interrupt", "reboot", "requeue", "reservation", "signal",
+    "slurmd-debug",
     "task-epilog", "task-prolog", "test-only", "time", "time-min", "uid", "unbuffered", "verbose", "wait", "wait-all-nodes", "wckey"))
-"""Options of one component of a heterogeneous job that hold for those after it too, until they say otherwise. Source: Slurm's page on heterogeneous jobs."""
+"""Options of one component of a heterogeneous job that hold for those after it too, until they say otherwise.
+
+Source: Slurm's page on heterogeneous jobs.
+"""
 
 
 class Resolved:
@@ -108,7 +114,8 @@ def resolve(
         raise Unsupported(message='a heterogeneous job (" : ") is not supported here', hints=["submit it with sbatch"])
     found = directives.read(script or "", script_name)
     if len(found.parts) > 1:
-        raise Unsupported(message="a heterogeneous job is not supported here", hints=[f"{script_name} has #SBATCH hetjob lines: submit it with sbatch"])
+        raise Unsupported(message="a heterogeneous job is not supported here",
+            hints=[f"{script_name} has #SBATCH hetjob lines: submit it with sbatch"])
     return merged(command, [(given, rest)], environ, 0, found=found, script_name=script_name, now=now)
 
 
@@ -117,9 +124,11 @@ Line = tuple[list[Given], list[str]]
 
 
 def merged(
-    command: str, lines: Sequence[Line], environ: Mapping[str, str], number: int, *, found: directives.Directives, script_name: str, now: float,
+    command: str, lines: Sequence[Line], environ: Mapping[str, str], number: int, *, found: directives.Directives, script_name: str,
+    now: float,
 ) -> Resolved:
-    """What component `number` asks for: the script, then the environment, then the command line, each with what it says of the components before."""
+    """What component `number` asks for: the script, then the environment, then the command line, each with what it says of the components
+    before."""
     given, rest = lines[number] if number < len(lines) else ([], [])
     resolved = Resolved(command, rest)
     reading = values.Reading(now)
@@ -134,7 +143,8 @@ def merged(
     for line, _ in lines[:number]:
         _apply(resolved, [(one, "command line", ()) for one in line if one.option.name in PROPAGATED], reading)
     _apply(resolved, [(one, "command line", ()) for one in given], reading)
-    resolved.notes += [*reading.notes, *(f"--{name}: {why}" for name, why in reading.hints.items()), *_without_effect(resolved, found, script_name)]
+    resolved.notes += [*reading.notes, *(f"--{name}: {why}" for name, why in reading.hints.items()),
+        *_without_effect(resolved, found, script_name)]
     for field, value in resolved.request.items():
         if field in STEP_FIELDS:
             resolved.step[field] = value == "node" if field == "exclusive" else value

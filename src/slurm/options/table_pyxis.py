@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from slurm.options.option import Option
 
-_REFUSED = ('containers by the Pyxis plugin are not run; tasks from Python are, with packaging="container:IMAGE", by apptainer, podman or docker, '
+_REFUSED = ('containers by the Pyxis plugin are not run; tasks from Python are, with packaging="container:IMAGE", by apptainer, podman or '
+            'docker, '
             "and scripts may call these")
 
 

@@ -6,7 +6,8 @@ from slurm.options.option import Option
 
 OPTIONS: tuple[Option, ...] = (
     Option("allsteps", "a", commands="sstat", help="every running step of a job, not only the first"),
-    Option("format", "o", "text", commands="sstat", joined=True, metavar="FIELD[%WIDTH],...", help="these fields; a negative width justifies left"),
+    Option("format", "o", "text", commands="sstat", joined=True, metavar="FIELD[%WIDTH],...",
+    help="these fields; a negative width justifies left"),
     Option("fields", "", "text", commands="sstat", metavar="FIELD[%WIDTH],...", help="the same as --format"),
     Option("help", "h", commands="sstat", help="show this help"),
     Option("helpformat", "e", commands="sstat", help="list the fields that --format knows"),

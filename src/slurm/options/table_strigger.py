@@ -10,8 +10,10 @@ _DATABASE = "slurmctld does not hear of the database behind slurmdbd"
 _CLUSTER = "a command speaks to one cluster, the one of SLURM_CONF"
 
 
-def _row(name: str, short: str = "", value: str = "flag", *, help: str, metavar: str = "", refused: str = "", harmless: str = "", optional: str | None = None) -> Option:
-    return Option(name, short, value, commands="strigger", help=help, metavar=metavar, refused=refused, harmless=harmless, optional=optional)
+def _row(name: str, short: str = "", value: str = "flag", *, help: str, metavar: str = "", refused: str = "", harmless: str = "",
+        optional: str | None = None) -> Option:
+    return Option(name, short, value, commands="strigger", help=help, metavar=metavar, refused=refused, harmless=harmless,
+        optional=optional)
 
 
 OPTIONS: tuple[Option, ...] = (
@@ -38,7 +40,8 @@ OPTIONS: tuple[Option, ...] = (
     _row("offset", "o", "text", metavar="SECONDS", help="run the program so long after it happened, or with a minus before a time limit"),
     _row("primary_database_failure", "h", refused=_DATABASE, help="the database failed"),
     _row("primary_database_resumed_operation", "H", refused=_DATABASE, help="the database is back"),
-    _row("primary_slurmctld_acct_buffer_full", "e", refused="records wait on disk: there is no buffer that could be full", help="records wait for slurmdbd"),
+    _row("primary_slurmctld_acct_buffer_full", "e", refused="records wait on disk: there is no buffer that could be full",
+    help="records wait for slurmdbd"),
     _row("primary_slurmctld_failure", "a", refused=_ONE, help="slurmctld failed"),
     _row("primary_slurmctld_resumed_control", "b", help="slurmctld has control again"),
     _row("primary_slurmctld_resumed_operation", "A", help="slurmctld is back"),

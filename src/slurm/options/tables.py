@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from slurm.options.option import JOB_COMMANDS, Option
 
-COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio", "sbcast", "sgather", "scrontab", "sattach", "strigger")
+COMMANDS = (*JOB_COMMANDS, "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare",
+    "sprio", "sbcast", "sgather", "scrontab", "sattach", "strigger")
 """Every command whose options stand in a table."""
 
 

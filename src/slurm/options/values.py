@@ -22,7 +22,8 @@ _LIMITS = ("AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "NOFILE", "NPROC", "
 
 
 class Reading:
-    """What readers may look at and leave behind: the present moment, `notes` for standard error, and `hints`, option → why it is not followed."""
+    """What readers may look at and leave behind: the present moment, `notes` for standard error, and `hints`, option → why it is not
+    followed."""
 
     __slots__ = ("hints", "notes", "now")
 
@@ -281,7 +282,8 @@ def _acctg_freq(option: Option, text: str, reading: Reading) -> Fields:
     except NotationError as error:
         raise _invalid(option, text, error) from error
     if any(seconds for kind, seconds in frequencies.items() if kind != "task"):
-        reading.hints[option.name] = "of a job's own frequencies only task= counts: energy is read with its tasks, network and filesystem are not measured"
+        reading.hints[option.name] = ("of a job's own frequencies only task= counts: energy is read with its tasks, network and "
+                                      "filesystem are not measured")
     return {"sample_seconds": frequencies["task"]} if "task" in frequencies else {}
 
 
@@ -388,7 +390,8 @@ READERS: dict[str, Callable[[Option, str, Reading], Fields]] = {
     "memory": _memory, "size": _memory, "duration": _duration, "moment": _moment, "gres": _gres, "gpus": _gpus,
     "tres_per_task": _tres_per_task, "hosts": _hosts, "node_info": _node_info, "hint": _hint, "exclusive": _exclusive,
     "distribution": _distribution, "nice": _nice, "priority": _priority, "yesno": _yesno, "no_kill": _no_kill, "requeue": _requeue,
-    "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "hint_words": _hint_words, "gpu_bind": _gpu_bind, "acctg_freq": _acctg_freq, "tres_bind": _tres_bind,
+    "signal": _signal, "open_mode": _open_mode, "mail_type": _mail_type, "hint_words": _hint_words, "gpu_bind": _gpu_bind,
+    "acctg_freq": _acctg_freq, "tres_bind": _tres_bind,
     "switches": _switches, "propagate": _propagate, "job": _job, "immediate": _count,
 }
 """Kind of value → its reader. The one place that knows the kinds."""

@@ -1,4 +1,7 @@
-"""How a plug-in's process is spoken to: a length of four bytes, then JSON. Both ends; standard library only, for commands start in milliseconds."""
+"""How a plug-in's process is spoken to: a length of four bytes, then JSON.
+
+Both ends; standard library only, for commands start in milliseconds.
+"""
 
 from __future__ import annotations
 

@@ -32,10 +32,14 @@ def line_of(job: CompletedJob) -> str:
     array = [("ArrayJobId", str(job.array_job_id)), ("ArrayTaskId", _task(job))] if job.array_job_id else []
     fields = [
         ("JobId", str(job.job_id)), ("UserId", f"{job.user}({job.uid})"), ("GroupId", f"{job.group}({job.gid})"), ("Name", job.name),
-        ("JobState", job.state), ("Partition", job.partition), ("TimeLimit", _limit(job.time_limit)), ("StartTime", _moment(job.start_time)),
-        ("EndTime", _moment(job.end_time)), ("NodeList", job.nodes or "(null)"), ("NodeCnt", str(job.node_count)), ("ProcCnt", str(job.cpus)),
-        ("WorkDir", job.work_dir), ("ReservationName", job.reservation), ("Tres", tres.show(job.tres)), ("Account", job.account), ("QOS", job.qos),
-        ("WcKey", job.wckey), ("Cluster", job.cluster), ("SubmitTime", _moment(job.submit_time)), ("EligibleTime", _moment(job.eligible_time)), *array,
+        ("JobState", job.state), ("Partition", job.partition), ("TimeLimit", _limit(job.time_limit)),
+        ("StartTime", _moment(job.start_time)),
+        ("EndTime", _moment(job.end_time)), ("NodeList", job.nodes or "(null)"), ("NodeCnt", str(job.node_count)),
+        ("ProcCnt", str(job.cpus)),
+        ("WorkDir", job.work_dir), ("ReservationName", job.reservation), ("Tres", tres.show(job.tres)), ("Account", job.account),
+        ("QOS", job.qos),
+        ("WcKey", job.wckey), ("Cluster", job.cluster), ("SubmitTime", _moment(job.submit_time)),
+        ("EligibleTime", _moment(job.eligible_time)), *array,
         ("DerivedExitCode", f"{job.derived_exit_code}:{job.derived_signal}"), ("ExitCode", f"{job.exit_code}:{job.signal}")]
     return "".join(f"{name}={_FIELD.sub(_BLANK, printable(value))} " for name, value in fields)
 

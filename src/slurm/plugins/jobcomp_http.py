@@ -24,9 +24,12 @@ def document_of(job: CompletedJob) -> dict[str, object]:
     elapsed = round(job.elapsed)
     found: dict[str, object] = {
         "jobid": job.job_id, "username": job.user, "user_id": job.uid, "groupname": job.group, "group_id": job.gid, "job_name": job.name,
-        "@submit": _moment(job.submit_time), "@eligible": _moment(job.eligible_time), "@start": _moment(job.start_time), "@end": _moment(job.end_time),
-        "elapsed": elapsed, "@queue_wait": round(max(0.0, job.start_time - job.eligible_time)) if job.node_count and job.eligible_time else 0,
-        "cpu_hours": elapsed * job.cpus / 3600, "partition": job.partition, "nodes": job.nodes, "total_nodes": job.node_count, "total_cpus": job.cpus,
+        "@submit": _moment(job.submit_time), "@eligible": _moment(job.eligible_time), "@start": _moment(job.start_time),
+        "@end": _moment(job.end_time),
+        "elapsed": elapsed, "@queue_wait": round(max(0.0, job.start_time - job.eligible_time)) if job.node_count and job.eligible_time
+        else 0,
+        "cpu_hours": elapsed * job.cpus / 3600, "partition": job.partition, "nodes": job.nodes, "total_nodes": job.node_count,
+        "total_cpus": job.cpus,
         "derived_ec": f"{job.derived_exit_code}:{job.derived_signal}", "exit_code": f"{job.exit_code}:{job.signal}", "state": job.state,
         "state_reason": job.reason, "cluster": job.cluster, "account": job.account, "qos": job.qos, "wc_key": job.wckey,
         "reservation_name": job.reservation, "work_dir": job.work_dir, "std_in": job.stdin, "std_out": job.stdout, "std_err": job.stderr,

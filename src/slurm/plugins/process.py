@@ -1,4 +1,7 @@
-"""PluginProcess: one plug-in as a daemon calls it. Its process is started when it is needed, ended when it takes too long, and started anew."""
+"""PluginProcess: one plug-in as a daemon calls it.
+
+Its process is started when it is needed, ended when it takes too long, and started anew.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,11 @@ _LINE_BYTES = 4096
 
 
 class PluginProcess:
-    """The process of the plug-in `source`; calls wait for one another. `seconds` is the deadline of a call, `settings` what it gets with each.
+    """The process of the plug-in `source`; calls wait for one another. `seconds` is the deadline of a call, `settings` what it gets with
+    each.
 
-    `progress`: the file in which the number of the last call that went well is kept; a process that had it before is waited for as long as for a call.
-    A process that was not called for `idle` seconds ends.
+    `progress`: the file in which the number of the last call that went well is kept; a process that had it before is waited for as long as
+    for a call. A process that was not called for `idle` seconds ends.
     """
 
     def __init__(self, source: Source, settings: Mapping[str, object], *, seconds: float, progress: str = "", idle: float = 60.0) -> None:

@@ -12,7 +12,8 @@ from slurm.notation import exitstatus
 
 
 class CompletedJob(msgspec.Struct, kw_only=True):
-    """A job, or a task of an array, in the life that just ended; `tasks` names the tasks of an array that ended together without a start ("4-9")."""
+    """A job, or a task of an array, in the life that just ended; `tasks` names the tasks of an array that ended together without a start
+    ("4-9")."""
 
     cluster: str
     job_id: int
@@ -77,7 +78,10 @@ class Mail(msgspec.Struct, kw_only=True):
 
 
 class Submission(msgspec.Struct, kw_only=True):
-    """A job that somebody wants to submit. `request` has the fields of docs/reference/limits.md that were given; `script` is "" for an allocation."""
+    """A job that somebody wants to submit.
+
+    `request` has the fields of docs/reference/limits.md that were given; `script` is "" for an allocation.
+    """
 
     uid: int
     user: str
@@ -109,11 +113,14 @@ def completed(cluster: str, record: JobRecord) -> CompletedJob:
     tres = record.allocated or record.requested
     return CompletedJob(
         cluster=cluster, job_id=record.id, array_job_id=record.array_job, array_task_id=record.array_task, tasks=record.array_tasks,
-        restarts=record.restarts, name=record.name, user=record.user, uid=record.uid, group=record.group, gid=record.gid, account=record.account,
+        restarts=record.restarts, name=record.name, user=record.user, uid=record.uid, group=record.group, gid=record.gid,
+        account=record.account,
         qos=record.qos, wckey=record.wckey, partition=record.partition, reservation=record.reservation, constraints=record.constraints,
-        licenses=record.licenses, state="REQUEUED" if "requeued" in record.flags else record.state.name, reason=record.reason, exit_code=status.code, signal=status.signal,
+        licenses=record.licenses, state="REQUEUED" if "requeued" in record.flags else record.state.name, reason=record.reason,
+        exit_code=status.code, signal=status.signal,
         derived_exit_code=derived.code, derived_signal=derived.signal, submit_time=record.submit_time, eligible_time=record.eligible_time,
         start_time=record.start_time, end_time=record.end_time, suspended_seconds=record.suspended_seconds, time_limit=record.time_limit,
-        nodes=record.nodes, node_count=record.node_count, cpus=record.allocated.get("cpu", 0), tres=tres, work_dir=record.work_dir, stdin=record.stdin,
+        nodes=record.nodes, node_count=record.node_count, cpus=record.allocated.get("cpu", 0), tres=tres, work_dir=record.work_dir,
+        stdin=record.stdin,
         stdout=record.stdout, stderr=record.stderr, submit_line=record.submit_line, batch=record.kind == "batch", comment=record.comment,
         admin_comment=record.admin_comment, extra=record.extra)

@@ -42,7 +42,8 @@ class Source(NamedTuple):
 def find(key: str, place: str, value: str, folders: Sequence[str], owners: frozenset[int] | None) -> Source:
     """The plug-in that `key`=`value` names for a place such as "jobcomp"; ConfigError says where it was looked for.
 
-    `folders` are those of PluginDir. A file, and the folder it is in, must belong to one of `owners` and be written by nobody else; None asks nobody.
+    `folders` are those of PluginDir. A file, and the folder it is in, must belong to one of `owners` and be written by nobody else; None
+    asks nobody.
     """
     if value.startswith("/"):
         return Source(value, file=_trusted(key, value, owners))
@@ -53,7 +54,8 @@ def find(key: str, place: str, value: str, folders: Sequence[str], owners: froze
     if full in NOT_OURS:
         raise ConfigError(message=f"{key}={value} is not supported", hints=[NOT_OURS[full]])
     if "/" in name or name in ("", ".", ".."):
-        raise ConfigError(message=f"{key}={value}: {name!r} is no name of a plug-in", hints=[f"write {key}={place}/NAME, or the whole path of a file"])
+        raise ConfigError(message=f"{key}={value}: {name!r} is no name of a plug-in",
+            hints=[f"write {key}={place}/NAME, or the whole path of a file"])
     file = f"{place}_{name}.py"
     for folder in folders:
         path = os.path.join(folder, file)

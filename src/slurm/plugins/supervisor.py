@@ -1,7 +1,7 @@
 """The process of a plug-in: this parent keeps an eye on the worker that calls it, and leaves nothing behind.
 
-Whatever the plug-in does, forks away included, ends here: orphans become this process's children and are killed with it. It ends when the worker
-does, on SIGTERM at once, and a grace after whoever started it is gone, however that ended: what the worker has begun it may finish.
+Whatever the plug-in does, forks away included, ends here: orphans become this process's children and are killed with it. It ends when the
+worker does, on SIGTERM at once, and a grace after whoever started it is gone, however that ended: what the worker has begun it may finish.
 `python -m slurm.plugins.supervisor CHANNEL LIFELINE GRACE`: two descriptors and seconds.
 """
 

@@ -1,7 +1,8 @@
 """The worker: loads one plug-in and calls its functions, one call after another, as it is asked over a channel.
 
-The first frame says what to load and with which settings; each further one names a function and its argument. What the plug-in prints goes where
-standard error goes. A call with a number is remembered in the file `progress` once it went well: so whoever is started next knows how far it came.
+The first frame says what to load and with which settings; each further one names a function and its argument. What the plug-in prints goes
+where standard error goes. A call with a number is remembered in the file `progress` once it went well: so whoever is started next knows how
+far it came.
 """
 
 from __future__ import annotations

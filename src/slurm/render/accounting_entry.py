@@ -21,7 +21,8 @@ ARRAY_LENGTH = 64
 
 class Style(NamedTuple):
     """How whoever asks wants it: `now` seconds since the epoch, `time_format` SLURM_TIME_FORMAT, `unit` one of KMGTP or "" (--units),
-    `convert` False: --noconvert, `array_length` SLURM_BITSTR_LEN, 0: whole; `local_uids` gives the uid of a user's name here (--use-local-uid)."""
+    `convert` False: --noconvert, `array_length` SLURM_BITSTR_LEN, 0: whole; `local_uids` gives the uid of a user's name here
+    (--use-local-uid)."""
 
     now: float
     time_format: str = ""
@@ -145,7 +146,8 @@ def state_word(entry: Entry) -> str:
 
 
 def state_text(entry: Entry) -> str:
-    """The state as sacct shows it: "CANCELLED by 1000" where it is known who did it; of steps that ended with their job that stands at the job."""
+    """The state as sacct shows it: "CANCELLED by 1000" where it is known who did it; of steps that ended with their job that stands at the
+    job."""
     word = state_word(entry)
     killed_by = entry.job.killed_by
     if entry.step is not None:

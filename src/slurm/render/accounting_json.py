@@ -18,7 +18,8 @@ NEVER = 4294967294
 """What stands for the start of a job that ended without one."""
 TRES_IDS = {"cpu": 1, "mem": 2, "energy": 3, "node": 4, "billing": 5, "fs/disk": 6, "vmem": 7, "pages": 8}
 """Ids of the resources that every Slurm has."""
-_STARTED = {"SchedSubmit": "STARTED_ON_SUBMIT", "SchedMain": "STARTED_ON_SCHEDULE", "SchedBackfill": "STARTED_ON_BACKFILL", "StartReceived": "START_RECEIVED"}
+_STARTED = {"SchedSubmit": "STARTED_ON_SUBMIT", "SchedMain": "STARTED_ON_SCHEDULE", "SchedBackfill": "STARTED_ON_BACKFILL",
+    "StartReceived": "START_RECEIVED"}
 
 
 def job_record(row: JobRow, style: Style, names: Mapping[int, str], *, steps: bool = True) -> Record:
@@ -152,12 +153,14 @@ def _step(row: JobRow, step: StepRecord, style: Style, names: Mapping[int, str])
         "nodes": {"count": step.node_count, "range": step.nodes, "list": listed},
         "tasks": {"count": step.ntasks},
         "pid": "",
-        "CPU": {"requested_frequency": {"min": number(step.cpu_freq_min), "max": number(step.cpu_freq_max)}, "governor": step.cpu_freq_governor or "0"},
+        "CPU": {"requested_frequency": {"min": number(step.cpu_freq_min), "max": number(step.cpu_freq_max)},
+        "governor": step.cpu_freq_governor or "0"},
         "kill_request_user": _killer(step.killed_by, names),
         "state": [step.state.name],
         "statistics": {"CPU": {"actual_frequency": step.average_frequency}, "energy": {"consumed": number(facts.energy(entry))}},
         "step": {
-            "id": f"{step.job}.{step_name(step.step)}", "name": step.name, "stderr": step.stderr, "stdin": step.stdin, "stdout": step.stdout,
+            "id": f"{step.job}.{step_name(step.step)}", "name": step.name, "stderr": step.stderr, "stdin": step.stdin,
+            "stdout": step.stdout,
             "stderr_expanded": values.expanded(step.stderr, entry), "stdin_expanded": values.expanded(step.stdin, entry),
             "stdout_expanded": values.expanded(step.stdout, entry),
         },
@@ -176,8 +179,10 @@ def _step(row: JobRow, step: StepRecord, style: Style, names: Mapping[int, str])
 def _used(usage: Mapping[str, TresUsage]) -> Record:
     """What was used of each resource, as Slurm shows what it took in (requested) and gave out (consumed)."""
     names = sorted(usage, key=_order)
-    most: list[Value] = [{**_resource(name, usage[name].most.value), "node": usage[name].most.node, "task": usage[name].most.task} for name in names]
-    least: list[Value] = [{**_resource(name, usage[name].least.value), "node": usage[name].least.node, "task": usage[name].least.task} for name in names]
+    most: list[Value] = [{**_resource(name, usage[name].most.value), "node": usage[name].most.node, "task": usage[name].most.task}
+        for name in names]
+    least: list[Value] = [{**_resource(name, usage[name].least.value), "node": usage[name].least.node, "task": usage[name].least.task}
+        for name in names]
     average: list[Value] = [_resource(name, usage[name].total // max(1, usage[name].tasks)) for name in names]
     return {"max": most, "min": least, "average": average, "total": [_resource(name, usage[name].total) for name in names]}
 

@@ -1,6 +1,8 @@
-"""How the formats of sacct, sstat and sreport are read, `JobID,State%20,User%-12`, and how their rows of texts become lines. Light: commands import it.
+"""How the formats of sacct, sstat and sreport are read, `JobID,State%20,User%-12`, and how their rows of texts become lines. Light:
+commands import it.
 
-Unlike squeue's, columns stand under a line of dashes, justified right unless a width is negative, and a text that does not fit ends with a +.
+Unlike squeue's, columns stand under a line of dashes, justified right unless a width is negative, and a text that does not fit ends with a
++.
 """
 
 from __future__ import annotations

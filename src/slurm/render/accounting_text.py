@@ -20,8 +20,8 @@ def clock(seconds: float) -> str:
 def scaled(number: float, base: str, unit: str = "", *, convert: bool = True, exact: bool = True, step: int = 1024) -> str:
     """A number of `base` ("" or one of KMGTP) in a larger unit.
 
-    With `unit` in just that one. Else the next larger is taken while the number is at least `step`, and with `exact` only while its whole part
-    is a multiple of half of it, so that 5512K is not shown as 5.38M. `convert` False: as it is, without a letter.
+    With `unit` in just that one. Else the next larger is taken while the number is at least `step`, and with `exact` only while its whole
+    part is a multiple of half of it, so that 5512K is not shown as 5.38M. `convert` False: as it is, without a letter.
     """
     place = _UNITS.index(base) + 1 if base else 0
     if unit:

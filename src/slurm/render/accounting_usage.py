@@ -18,7 +18,8 @@ _OF_NODES = "energy"
 
 
 def amount(name: str, value: int, style: Style) -> str:
-    """What was used of one resource: CPU as a clock of whole seconds, bytes in the largest unit that shows them exactly, all else as a number."""
+    """What was used of one resource: CPU as a clock of whole seconds, bytes in the largest unit that shows them exactly, all else as a
+    number."""
     if name == "cpu":
         return duration.show_clock(value // 1000)
     return scaled(value, "", style.unit, convert=style.convert) if name in _BYTES else str(value)
@@ -120,8 +121,10 @@ GETTERS: dict[str, Getter] = {
     "ConsumedEnergy": _energy,
     "ConsumedEnergyRaw": _raw_energy,
     "ReqCPUFreq": _asked_frequency,
-    "ReqCPUFreqMin": lambda entry, style: frequency(entry.step.cpu_freq_min, style) if entry.step and entry.step.cpu_freq_min else "Unknown",
-    "ReqCPUFreqMax": lambda entry, style: frequency(entry.step.cpu_freq_max, style) if entry.step and entry.step.cpu_freq_max else "Unknown",
+    "ReqCPUFreqMin": lambda entry, style: frequency(entry.step.cpu_freq_min, style) if entry.step and entry.step.cpu_freq_min
+    else "Unknown",
+    "ReqCPUFreqMax": lambda entry, style: frequency(entry.step.cpu_freq_max, style) if entry.step and entry.step.cpu_freq_max
+    else "Unknown",
     "ReqCPUFreqGov": lambda entry, style: (entry.step.cpu_freq_governor if entry.step else "") or "Unknown",
 }
 """Field name → its text."""

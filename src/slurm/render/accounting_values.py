@@ -131,7 +131,8 @@ def expanded(pattern: str, entry: Entry) -> str:
     batch = entry.step is None or entry.step.step == BATCH_STEP
     name = filenames.expand(pattern, filenames.Fields(
         job=job.id, job_name=job.name, user=job.user, array_job=job.array_job or None, array_task=job.array_task,
-        step="batch" if batch or entry.step is None else str(entry.step.step), node_name=job.nodes.partition(",")[0] if job.node_count == 1 else ""))
+        step="batch" if batch or entry.step is None else str(entry.step.step),
+        node_name=job.nodes.partition(",")[0] if job.node_count == 1 else ""))
     return name if name.startswith("/") else f"{job.work_dir.rstrip('/')}/{name}"
 
 

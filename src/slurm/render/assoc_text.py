@@ -31,13 +31,15 @@ class Wanted:
             name, equals, value = word.partition("=")
             key = next((one for one in _OPTIONS if len(name) >= 3 and one.startswith(name.lower())), "")
             if not key or not equals:
-                raise InvalidRequest(message=f"invalid option:{word} for keyword:show assoc_mgr", hints=["valid: accounts=, flags=, qos=, users="])
+                raise InvalidRequest(message=f"invalid option:{word} for keyword:show assoc_mgr",
+                    hints=["valid: accounts=, flags=, qos=, users="])
             found[key] = found.get(key, frozenset()) | {one.strip().lower() for one in value.split(",") if one.strip()}
         self.accounts, self.users, self.qos = (found.get(key, frozenset()) for key in ("accounts", "users", "qos"))
         asked = found.get("flags", frozenset(FLAGS))
         self.flags = frozenset(flag for flag in FLAGS if any(flag.startswith(one) for one in asked))
         if not all(any(flag.startswith(one) for flag in FLAGS) for one in asked):
-            raise InvalidRequest(message=f"invalid flags:{','.join(sorted(asked))} for keyword:show assoc_mgr", hints=[f"valid: {', '.join(FLAGS)}"])
+            raise InvalidRequest(message=f"invalid flags:{','.join(sorted(asked))} for keyword:show assoc_mgr",
+                hints=[f"valid: {', '.join(FLAGS)}"])
 
 
 class Report:
@@ -46,13 +48,15 @@ class Report:
     def __init__(self, view: View, wanted: Wanted) -> None:
         settings = view.settings
         self.view, self.wanted, self.book = view, wanted, view.policy.book
-        self._shares = view.policy.shares(view.now, settings.priority_flags, settings.fair_share_dampening) if ASSOCIATIONS in wanted.flags else {}
+        self._shares = view.policy.shares(view.now, settings.priority_flags,
+            settings.fair_share_dampening) if ASSOCIATIONS in wanted.flags else {}
         there = tres.configured(view.nodes.values())
         self._names = [*notation.ORDER, *sorted(name for name in there if name not in notation.ORDER)]
 
     def text(self, between: str = "\n    ") -> str:
         """All of it; `between` stands between the parts of a record."""
-        sections = ((USERS, "User", self._users()), (ASSOCIATIONS, "Association", self._associations()), (QUALITIES, "QOS", self._qualities()))
+        sections = ((USERS, "User", self._users()), (ASSOCIATIONS, "Association", self._associations()),
+            (QUALITIES, "QOS", self._qualities()))
         return HEADER + "".join(
             f"\n{title} Records\n\n" + "".join(f"{between.join(record)}\n" for record in records)
             for flag, title, records in sections if flag in self.wanted.flags)
@@ -93,7 +97,8 @@ class Report:
         parent = f"{above.account}({above.id})" if above is not None and not one.user else ""
         own, job = one.limits, standing.limits
         return [
-            f"ClusterName={one.cluster} Account={one.account} UserName={self._named(one.user) if one.user else ''} Partition={one.partition} "
+            f"ClusterName={one.cluster} Account={one.account} UserName={self._named(one.user) if one.user else ''} "
+            f"Partition={one.partition} "
             f"Priority={standing.priority} ID={one.id}",
             *(self._share(one, share) if share is not None else ()),
             f"ParentAccount={parent} Lineage={self._lineage(one)} DefAssoc={'Yes' if one.is_default else 'No'}",
@@ -102,11 +107,13 @@ class Report:
             *self._groups(own, counts, one.id, key),
             f"MaxJobs={_set(job, 'MaxJobs', counts.running)} MaxJobsAccrue={_set(job, 'MaxJobsAccrue', counts.accruing)} "
             f"MaxSubmitJobs={_set(job, 'MaxSubmitJobs', counts.submitted)} MaxWallPJ={_set(job, 'MaxWallDurationPerJob')}",
-            f"MaxTRESPJ={_list(job, 'MaxTRESPerJob')}", f"MaxTRESPN={_list(job, 'MaxTRESPerNode')}", f"MaxTRESMinsPJ={_list(job, 'MaxTRESMinsPerJob')}",
+            f"MaxTRESPJ={_list(job, 'MaxTRESPerJob')}", f"MaxTRESPN={_list(job, 'MaxTRESPerNode')}",
+            f"MaxTRESMinsPJ={_list(job, 'MaxTRESMinsPerJob')}",
             f"MinPrioThresh={_set(job, 'MinPrioThreshold')}", f"Comment={one.comment or '(null)'}"]
 
     def _share(self, one: Association, share: Share) -> Iterator[str]:
-        siblings = [other for other in self.book.children(one.parent) if other.shares > 0] if one.parent in self.book.associations else [one]
+        siblings = [other for other in self.book.children(one.parent) if other.shares > 0] if one.parent in self.book.associations else [
+            one]
         level = sum(other.shares for other in siblings)
         raw = "parent" if share.raw_shares < 0 else str(share.raw_shares)
         yield f"SharesRaw/Norm/Level/Factor={raw}/{share.shares:.2f}/{level}/{share.factor or 0.0:.2f}"
@@ -135,8 +142,10 @@ class Report:
             f"GrpJobs={_used(own, 'GrpJobs', counts.running)} GrpJobsAccrue={_used(own, 'GrpJobsAccrue', counts.accruing)} "
             f"GrpSubmitJobs={_used(own, 'GrpSubmitJobs', counts.submitted)} GrpWall={self._wall(own, name)}",
             *self._groups(own, counts, name, key),
-            f"MaxWallPJ={_set(own, 'MaxWallDurationPerJob')}", f"MaxTRESPJ={_list(own, 'MaxTRESPerJob')}", f"MaxTRESPN={_list(own, 'MaxTRESPerNode')}",
-            f"MaxTRESMinsPJ={_list(own, 'MaxTRESMinsPerJob')}", f"MinPrioThresh={_set(own, 'MinPrioThreshold')} ", f"MinTRESPJ={_list(own, 'MinTRESPerJob')}",
+            f"MaxWallPJ={_set(own, 'MaxWallDurationPerJob')}", f"MaxTRESPJ={_list(own, 'MaxTRESPerJob')}",
+            f"MaxTRESPN={_list(own, 'MaxTRESPerNode')}",
+            f"MaxTRESMinsPJ={_list(own, 'MaxTRESMinsPerJob')}", f"MinPrioThresh={_set(own, 'MinPrioThreshold')} ",
+            f"MinTRESPJ={_list(own, 'MinTRESPerJob')}",
             f"PreemptMode={'OFF' if mode in ('', 'CLUSTER') else mode}", f"Priority={qos.priority}",
             "Account Limits", *self._within(qos, "account", "PerAccount", "PA"), "User Limits", *self._within(qos, "user", "PerUser", "PU")]
 
@@ -150,7 +159,8 @@ class Report:
                 continue
             counts = tally.of(key)
             yield f"  {self._named(name) if kind == 'user' else name}"
-            yield (f"    MaxJobs{short}={_used(own, f'MaxJobs{per}', counts.running)} MaxJobsAccrue{short}={_used(own, f'MaxJobsAccrue{per}', counts.accruing)} "
+            yield (f"    MaxJobs{short}={_used(own, f'MaxJobs{per}', counts.running)} "
+                   f"MaxJobsAccrue{short}={_used(own, f'MaxJobsAccrue{per}', counts.accruing)} "
                    f"MaxSubmitJobs{short}={_used(own, f'MaxSubmitJobs{per}', counts.submitted)}")
             yield f"    MaxTRES{short}={self._amounts(own.get(f'MaxTRES{per}', {}), counts.tres)}"
             minutes = {tres_name: tally.minutes_left(key, tres_name, self.view.now) for tres_name in self._names}
@@ -161,8 +171,8 @@ class Report:
     def _groups(self, own: Limits, counts: Counts, usage: int | str, key: Key) -> Iterator[str]:
         policy, now = self.view.policy, self.view.now
         yield f"GrpTRES={self._amounts(own.get('GrpTRES', {}), counts.tres)}"
-        yield f"GrpTRESMins={self._amounts(own.get('GrpTRESMins', {}), {name: policy.usage.of(usage, name, now) / 60 for name in self._names})}"
-        yield f"GrpTRESRunMins={self._amounts(own.get('GrpTRESRunMins', {}), {name: policy.tally.minutes_left(key, name, now) for name in self._names})}"
+        yield (f"GrpTRESMins={self._amounts(own.get('GrpTRESMins', {}), {name: policy.usage.of(usage, name, now) / 60 for name in self._names})}")
+        yield (f"GrpTRESRunMins={self._amounts(own.get('GrpTRESRunMins', {}), {name: policy.tally.minutes_left(key, name, now) for name in self._names})}")
 
     def _amounts(self, limits: Mapping[str, int], used: Mapping[str, float]) -> str:
         return ",".join(f"{name}={limits.get(name, 'N')}({int(used.get(name, 0))})" for name in self._names)

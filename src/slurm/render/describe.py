@@ -54,7 +54,8 @@ def describe(view: View, message: Describe, caller: Caller, now: float) -> Text:
     if answer is not None:
         return answer(view, message, caller)
     if message.what in LATER:
-        raise Unsupported(message=f"scontrol show {message.what} is not supported by slurm-py yet", hints=[f"missing: {LATER[message.what]}"])
+        raise Unsupported(message=f"scontrol show {message.what} is not supported by slurm-py yet",
+            hints=[f"missing: {LATER[message.what]}"])
     raise InvalidRequest(message=f"invalid entity:{message.what} for keyword:show")
 
 
@@ -188,7 +189,8 @@ def _licenses(view: View, message: Describe, caller: Caller) -> Text:
         return _structured("licenses", [license_text.record(row) for row in rows], view, message, caller)
     if not rows:
         known = message.names and license_text.rows(view)
-        return Text(text=f"License name {message.names[0]} not found.\n", exit_code=1) if known else Text(text="No licenses configured in Slurm.\n")
+        return Text(text=f"License name {message.names[0]} not found.\n", exit_code=1) if known else Text(
+            text="No licenses configured in Slurm.\n")
     return Text(text="".join(license_text.show(row, view, message.oneline) for row in rows))
 
 
@@ -198,7 +200,8 @@ def _assoc_mgr(view: View, message: Describe, caller: Caller) -> Text:
 
 
 def _reservations(view: View, message: Describe, caller: Caller) -> Text:
-    found = [view.shown_reservations[name] for name in message.names if name in view.shown_reservations] if message.names else list(view.shown_reservations.values())
+    found = [view.shown_reservations[name] for name in message.names if name in view.shown_reservations] if message.names else list(
+        view.shown_reservations.values())
     missing = [f"Reservation {name} not found" for name in message.names if name not in view.shown_reservations]
     if message.format:
         return _structured("reservations", [reservation_text.record(of, view) for of in found], view, message, caller)

@@ -1,4 +1,7 @@
-"""What of a job's CPUs, memory and GPUs was used, reckoned from its record; where nothing was measured, nothing is said. For seff and `slurm report`."""
+"""What of a job's CPUs, memory and GPUs was used, reckoned from its record; where nothing was measured, nothing is said.
+
+For seff and `slurm report`.
+"""
 
 from __future__ import annotations
 

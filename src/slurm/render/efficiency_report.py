@@ -1,4 +1,7 @@
-"""The efficiency of many jobs, put together by job, array, user or day: what `slurm report` shows. Jobs that were not measured are counted, not guessed."""
+"""The efficiency of many jobs, put together by job, array, user or day: what `slurm report` shows.
+
+Jobs that were not measured are counted, not guessed.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,8 @@ def lines(rows: Iterable[JobRow], by: str, now: float) -> list[Line]:
         name = key(row)
         line = found.get(name, Line(name, 0, 0, Share(None, 0.0), Share(None, 0.0), Share(None, 0.0), 0))
         found[name] = Line(
-            name, line.jobs + 1, line.failed + (row.job.state not in _GOOD), line.cpu.plus(one.cpu), line.memory.plus(one.memory), line.gpu.plus(one.gpu),
+            name, line.jobs + 1, line.failed + (row.job.state not in _GOOD), line.cpu.plus(one.cpu), line.memory.plus(one.memory),
+            line.gpu.plus(one.gpu),
             line.unmeasured + (one.cpu.used is None))
     result = list(found.values())
     return sorted(result, key=lambda line: -line.cpu.held) if by == "user" else result

@@ -26,14 +26,16 @@ def lines(row: JobRow, now: float) -> Iterator[str]:
     state = accounting_entry.state_word(accounting_entry.Entry(row))
     if not job.start_time or not job.allocated:
         yield f"State: {state}"
-        yield f"Efficiency not available for jobs in the {state} state." if job.state is JobState.PENDING else "Efficiency not available: the job never started."
+        yield (f"Efficiency not available for jobs in the {state} state." if job.state is JobState.PENDING
+            else "Efficiency not available: the job never started.")
         return
     running = not job.end_time
     yield f"State: {state}" if running else f"State: {state} (exit code {exitstatus.from_wait(job.exit_status).code})"
     yield from _size(row)
     yield from _shares(row, efficiency.of(row, now))
     if running:
-        yield "WARNING: Efficiency statistics can only be obtained after the job has ended as seff tool is based on the accounting database data."
+        yield ("WARNING: Efficiency statistics can only be obtained after the job has ended as seff tool is based on the accounting "
+               "database data.")
 
 
 def _size(row: JobRow) -> Iterator[str]:
@@ -57,7 +59,8 @@ def _shares(row: JobRow, found: Efficiency) -> Iterator[str]:
         yield f"Memory Efficiency: {found.memory.percent:.2f}% of {size(found.memory.held)} ({_each(row, found.memory)})"
     if held.get("gres/gpu"):
         yield f"GPUs: {held['gres/gpu']}"
-        told = NOT_MEASURED if found.gpu.percent is None else f"{found.gpu.percent:.2f}% of {duration.show_clock(round(found.gpu.held))} GPU-walltime"
+        told = (NOT_MEASURED if found.gpu.percent is None
+            else f"{found.gpu.percent:.2f}% of {duration.show_clock(round(found.gpu.held))} GPU-walltime")
         yield f"GPU Efficiency: {told}"
     if found.partly:
         yield f"Not measured: {', '.join(found.partly)}"

@@ -9,7 +9,8 @@ from slurm.notation.printable import printable
 
 def lines(found: Explanation) -> list[str]:
     """What there is to say of a job, the most important first; lines that begin with blanks belong to the one above them."""
-    told = [f"Job {found.job} ({found.name}, {found.user}) is {found.state}: {found.sentence}" + (f" ({found.reason})" if found.reason else "")]
+    told = [f"Job {found.job} ({found.name}, {found.user}) is {found.state}: {found.sentence}" + (f" ({found.reason})" if found.reason
+        else "")]
     told += [f"  {what}: {how}" for what, how in found.evidence]
     told += [f"  {_named(one)}" for one in found.waits_for]
     if found.unsuited:
@@ -17,7 +18,8 @@ def lines(found: Explanation) -> list[str]:
         told += [f"  {nodes}: {why}" for nodes, why in found.unsuited]
     if found.first is not None:
         jobs = "1 job is" if found.before == 1 else f"{found.before} jobs are"
-        told.append(f"{jobs} before it in partition {found.partition}; the next one is job {found.first.job} ({found.first.name}, {found.first.user})")
+        told.append(f"{jobs} before it in partition {found.partition}; the next one is job {found.first.job} ({found.first.name}, "
+                    f"{found.first.user})")
     if found.cures:
         told.append(f"It can start when {_listed(found.cures)}")
     told += [f"What may help: {what}" for what in found.advice]

@@ -13,8 +13,8 @@ from slurm.model.errors import InvalidRequest
 class Field:
     """One reportable field. `name` is that of -O and of the protocol, `letter` that of -o ("" where there is none).
 
-    `alias`: another name that -O takes. `listed`: --helpFormat shows it. `cut` False: a text longer than its column is shown whole, as Slurm does with
-    lengths of time. `width`: characters of its column where a format names none; negative: justified left.
+    `alias`: another name that -O takes. `listed`: --helpFormat shows it. `cut` False: a text longer than its column is shown whole, as
+    Slurm does with lengths of time. `width`: characters of its column where a format names none; negative: justified left.
     """
 
     __slots__ = ("alias", "cut", "doc", "header", "letter", "listed", "name", "width")

@@ -1,4 +1,7 @@
-"""What reports say about a job beyond its record: sizes, times, reasons. Numbers here; texts in `job_values`, `scontrol_job`, `json_job`."""
+"""What reports say about a job beyond its record: sizes, times, reasons.
+
+Numbers here; texts in `job_values`, `scontrol_job`, `json_job`.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,8 @@ def shows_reason(job: Job) -> bool:
 def flag(job: Job) -> str:
     """The state that lies over the base state (completing, configuring …), "" for none."""
     for name in job.flags:
-        if name in ("completing", "configuring", "resizing", "stage_out", "signaling", "stopped", "special_exit", "requeue_hold", "resv_del_hold"):
+        if name in ("completing", "configuring", "resizing", "stage_out", "signaling", "stopped", "special_exit", "requeue_hold",
+                "resv_del_hold"):
             return name
     return ""
 

@@ -17,7 +17,8 @@ from slurm.render.job_facts import time_used
 from slurm.render.view import View
 from slurm.wire.messages import JobFilter
 
-DEFAULT_STATES = frozenset({"pending", "running", "suspended", "completing", "configuring", "resizing", "signaling", "stage_out", "stopped"})
+DEFAULT_STATES = frozenset({"pending", "running", "suspended", "completing", "configuring", "resizing", "signaling", "stage_out",
+    "stopped"})
 Test = Callable[[Job], bool]
 
 
@@ -79,7 +80,8 @@ def _tests(view: View, wanted: JobFilter, caller: Caller, refs: list[JobRef]) ->
         by_number: dict[int, list[JobRef]] = {}
         for ref in refs:
             by_number.setdefault(ref.job, []).append(ref)
-        tests.append(lambda job: _matches(job, [ref for number in {job.id, job.array_job, job.het_job} for ref in by_number.get(number, ())]))
+        tests.append(lambda job: _matches(job, [ref for number in {job.id, job.array_job, job.het_job}
+            for ref in by_number.get(number, ())]))
     if wanted.users:
         names, uids = set(wanted.users), {int(user) for user in wanted.users if user.isdecimal()}
         tests.append(lambda job: job.owner.user in names or job.owner.uid in uids)

@@ -61,7 +61,10 @@ def in_order(jobs: list[Job], sort: str, view: View) -> None:
 
 
 def sort_keys(sort: str, table: Table) -> list[tuple[bool, str]]:
-    """(descending, letter) for each key of -S, most important first. A letter that is no field raises InvalidRequest; of doubles the first counts."""
+    """(descending, letter) for each key of -S, most important first.
+
+    A letter that is no field raises InvalidRequest; of doubles the first counts.
+    """
     keys: list[tuple[bool, str]] = []
     descending = False
     for char in sort:

@@ -1,4 +1,7 @@
-"""Nodes and partitions as `scontrol --json` describes them, and sinfo's lines as `sinfo --json` does. Keys and shapes are Slurm's (v0.0.44)."""
+"""Nodes and partitions as `scontrol --json` describes them, and sinfo's lines as `sinfo --json` does.
+
+Keys and shapes are Slurm's (v0.0.44).
+"""
 
 from __future__ import annotations
 
@@ -93,7 +96,8 @@ def partition_record(partition: Partition, view: View) -> Record:
     nodes = [view.nodes[name] for name in partition.nodes if name in view.nodes]
     return {
         "nodes": {
-            "allowed_allocation": _unless_all(partition.alloc_nodes), "configured": hostlist.compress(partition.nodes), "total": len(nodes)},
+            "allowed_allocation": _unless_all(partition.alloc_nodes), "configured": hostlist.compress(partition.nodes),
+            "total": len(nodes)},
         "accounts": {"allowed": _unless_all(partition.allow_accounts), "deny": partition.deny_accounts},
         "groups": {"allowed": _unless_all(partition.allow_groups)},
         "qos": {"allowed": _unless_all(partition.allow_qos), "deny": partition.deny_qos, "assigned": partition.qos},

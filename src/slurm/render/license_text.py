@@ -12,7 +12,10 @@ from slurm.render.view import View
 
 
 class Row(NamedTuple):
-    """One licence; `missing`: so many of `total` are in use outside of this cluster, as its server said last. `resource` None: it stands in slurm.conf."""
+    """One licence; `missing`: so many of `total` are in use outside of this cluster, as its server said last.
+
+    `resource` None: it stands in slurm.conf.
+    """
 
     name: str
     total: int
@@ -36,7 +39,8 @@ def rows(view: View) -> list[Row]:
     found = []
     for name, total in sorted(view.licenses.totals(view.settings, view.policy.book).items()):
         resource = remote.get(name)
-        found.append(Row(name, total, used[name], view.licenses.deficit(resource, view.settings.cluster_name) if resource is not None else 0, resource))
+        found.append(Row(name, total, used[name], view.licenses.deficit(resource, view.settings.cluster_name) if resource is not None
+            else 0, resource))
     return found
 
 
@@ -45,13 +49,15 @@ def record(row: Row) -> Value:
     of = row.resource
     return {
         "LicenseName": row.name, "Total": row.total, "Used": row.used, "Free": row.free, "Remote": of is not None, "Reserved": 0,
-        "LastConsumed": of.last_consumed if of is not None else 0, "LastDeficit": row.missing, "LastUpdate": int(of.last_update) if of is not None else 0,
+        "LastConsumed": of.last_consumed if of is not None else 0, "LastDeficit": row.missing,
+        "LastUpdate": int(of.last_update) if of is not None else 0,
         "Nodes": ""}
 
 
 def show(row: Row, view: View, oneline: bool) -> str:
     """As text: two lines, three of a remote licence, or one."""
-    parts = [f"LicenseName={row.name}", f"Total={row.total} Used={row.used} Free={row.free} Reserved=0 Remote={'no' if row.resource is None else 'yes'}"]
+    parts = [f"LicenseName={row.name}", f"Total={row.total} Used={row.used} Free={row.free} Reserved=0 "
+                                        f"Remote={'no' if row.resource is None else 'yes'}"]
     if row.resource is not None:
         seen = view.moment(row.resource.last_update, "Never")
         parts.append(f"LastConsumed={row.resource.last_consumed} LastDeficit={row.missing} LastUpdate={seen}")

@@ -23,7 +23,8 @@ _WORDS: dict[str, str] = {
     "powering_up": "power_up", "boot": "power_up", "inval": "inval", "blocked": "blocked", "cloud": "cloud",
 }
 STATE_WORDS: tuple[str, ...] = (
-    "all", "alloc", "allocated", "blocked", "boot", "cloud", "comp", "completing", "down", "drain", "drained", "draining", "drng", "fail", "future",
+    "all", "alloc", "allocated", "blocked", "boot", "cloud", "comp", "completing", "down", "drain", "drained", "draining", "drng", "fail",
+    "future",
     "futr", "idle", "inval", "maint", "mix", "mixed", "no_respond", "planned", "power_down", "power_up", "reboot",
     "reserved", "resv", "unk", "unknown",
 )
@@ -56,7 +57,8 @@ class NodeStatus(NamedTuple):
     def short(self) -> str:
         """sinfo's %t: "mix-", "drng", "down*"."""
         plain = self._plain()
-        return {"draining": "drng", "drained": "drain", "completing": "comp", "reserved": "resv"}.get(plain, _COMPACT.get(plain, plain)) + self._mark()
+        return {"draining": "drng", "drained": "drain", "completing": "comp", "reserved": "resv"}.get(plain,
+            _COMPACT.get(plain, plain)) + self._mark()
 
     @property
     def parts(self) -> list[str]:
@@ -118,7 +120,8 @@ def parse_filter(words: Iterable[str]) -> list[list[str]]:
             bare = part.strip().lstrip(_NOT)
             name = _WORDS.get(bare.rstrip("*"))
             if name is None:
-                raise InvalidRequest("ESLURM_INVALID_NODE_STATE", f"Bad state string: \"{word}\"", hints=[f"valid: {','.join(STATE_WORDS)}"])
+                raise InvalidRequest("ESLURM_INVALID_NODE_STATE", f"Bad state string: \"{word}\"",
+                    hints=[f"valid: {','.join(STATE_WORDS)}"])
             sign = "~" if part.strip()[0] in _NOT else ""
             combination.append(sign + name)
             if bare.endswith("*"):

@@ -1,4 +1,5 @@
-"""THE table of what sacctmgr shows: every column by name, title, width, and where its text comes from. Lines are made as sacct's (`accounting_table`).
+"""THE table of what sacctmgr shows: every column by name, title, width, and where its text comes from. Lines are made as sacct's
+(`accounting_table`).
 
 A row is an `Entry`: a record and what belongs to it. Texts are as Slurm writes them; nothing set is nothing shown.
 """
@@ -19,7 +20,11 @@ from slurm.wire.policy_messages import ClusterLine, Transaction
 
 
 class Entry(NamedTuple):
-    """What one line tells of. `standing` is what holds at the association after what it inherits; `default_accounts` and `coordinated` are the user's; `parent` of a resource is a cluster."""
+    """What one line tells of.
+
+    `standing` is what holds at the association after what it inherits; `default_accounts` and `coordinated` are the user's; `parent` of a
+    resource is a cluster.
+    """
 
     account: Account | None = None
     user: User | None = None
@@ -97,20 +102,24 @@ def _limit_columns(at: str) -> tuple[Shown, ...]:
         if row.at != at:
             continue
         title = row.short or row.key
-        kind = {rows.WALL: _minutes}.get(row.quantity) or (_number if row.quantity in (rows.JOBS, rows.SUBMITTED, rows.ACCRUING, rows.MIN_PRIORITY) else _tres)
+        kind = {rows.WALL: _minutes}.get(row.quantity) or (_number if row.quantity in (rows.JOBS, rows.SUBMITTED, rows.ACCRUING,
+            rows.MIN_PRIORITY) else _tres)
         width = _WIDTHS.get(title, 13)
         found.append(Shown((row.key, title, *row.also), title, width, kind(row.key)))
     return tuple(found)
 
 
 _WIDTHS = {
-    "GrpJobs": 7, "GrpSubmit": 9, "GrpWall": 11, "MaxJobs": 7, "MaxTRESPerNode": 14, "MaxSubmit": 9, "MaxWall": 11, "MaxJobsPU": 9, "MaxSubmitPU": 11,
+    "GrpJobs": 7, "GrpSubmit": 9, "GrpWall": 11, "MaxJobs": 7, "MaxTRESPerNode": 14, "MaxSubmit": 9, "MaxWall": 11, "MaxJobsPU": 9,
+    "MaxSubmitPU": 11,
     "MaxTRESRunMinsPA": 22, "MaxTRESRunMinsPU": 22, "MaxJobsPA": 9, "MaxSubmitPA": 11, "GrpJobsAccrue": 13, "MaxJobsAccrue": 13}
 _OLD = (
     Shown(("GrpNodes",), "GrpNodes", 8, _one("GrpTRES", "node")), Shown(("GrpCPUs",), "GrpCPUs", 8, _one("GrpTRES", "cpu")),
     Shown(("GrpMem",), "GrpMem", 7, _one("GrpTRES", "mem")), Shown(("GrpCPUMins",), "GrpCPUMins", 11, _one("GrpTRESMins", "cpu")),
-    Shown(("GrpCPURunMins",), "GrpCPURunMins", 13, _one("GrpTRESRunMins", "cpu")), Shown(("MaxNodes",), "MaxNodes", 8, _one("MaxTRESPerJob", "node")),
-    Shown(("MaxCPUs",), "MaxCPUs", 8, _one("MaxTRESPerJob", "cpu")), Shown(("MaxCPUMins",), "MaxCPUMins", 11, _one("MaxTRESMinsPerJob", "cpu")))
+    Shown(("GrpCPURunMins",), "GrpCPURunMins", 13, _one("GrpTRESRunMins", "cpu")),
+    Shown(("MaxNodes",), "MaxNodes", 8, _one("MaxTRESPerJob", "node")),
+    Shown(("MaxCPUs",), "MaxCPUs", 8, _one("MaxTRESPerJob", "cpu")), Shown(("MaxCPUMins",), "MaxCPUMins", 11,
+    _one("MaxTRESMinsPerJob", "cpu")))
 """Limits of one TRES, under the names that they had before there were TRES."""
 
 
@@ -137,7 +146,8 @@ def effective_qos(entry: Entry) -> list[str]:
 
 
 def _default_qos(entry: Entry) -> str:
-    return entry.standing.default_qos if entry.standing is not None and entry.inherits else entry.association.default_qos if entry.association is not None else ""
+    return (entry.standing.default_qos if entry.standing is not None and entry.inherits else entry.association.default_qos
+        if entry.association is not None else "")
 
 
 _ASSOCIATION = (
@@ -217,7 +227,8 @@ _TRANSACTION = (
     Shown(("Info",), "Info", 20, lambda entry: entry.transaction.info if entry.transaction else ""),
     Shown(("Cluster",), "Cluster", 10, lambda entry: entry.transaction.cluster if entry.transaction else ""))
 _TRES = (
-    Shown(("Type",), "Type", 8, lambda entry: entry.tres[1] if entry.tres else ""), Shown(("Name",), "Name", 15, lambda entry: entry.tres[2] if entry.tres else ""),
+    Shown(("Type",), "Type", 8, lambda entry: entry.tres[1] if entry.tres else ""),
+    Shown(("Name",), "Name", 15, lambda entry: entry.tres[2] if entry.tres else ""),
     Shown(("ID",), "ID", 6, lambda entry: str(entry.tres[0]) if entry.tres else ""))
 _WCKEY = (
     Shown(("WCKey", "Name"), "WCKey", 10, lambda entry: entry.wckey.name if entry.wckey else ""),
@@ -231,20 +242,25 @@ def _of_resource(read: Callable[[Resource], str]) -> Callable[[Entry], str]:
 
 
 _RESOURCE = (
-    Shown(("Name", "Resource"), "Name", 10, _of_resource(lambda one: one.name)), Shown(("Server",), "Server", 10, _of_resource(lambda one: one.server)),
-    Shown(("Type",), "Type", 8, _of_resource(lambda one: one.kind)), Shown(("Count",), "Count", 6, _of_resource(lambda one: str(one.count))),
+    Shown(("Name", "Resource"), "Name", 10, _of_resource(lambda one: one.name)),
+    Shown(("Server",), "Server", 10, _of_resource(lambda one: one.server)),
+    Shown(("Type",), "Type", 8, _of_resource(lambda one: one.kind)), Shown(("Count",), "Count", 6,
+    _of_resource(lambda one: str(one.count))),
     Shown(("LastConsumed",), "LastConsumed", 12, _of_resource(lambda one: str(one.last_consumed))),
     Shown(("Allocated",), "Allocated", 9, _of_resource(lambda one: str(sum(one.allowed.values())))),
     Shown(("ServerType",), "ServerType", 10, _of_resource(lambda one: one.server_type)),
     Shown(("Flags",), "Flags", 20, _of_resource(lambda one: ",".join([*one.flags, *(["Deleted"] if one.deleted else [])]))),
     Shown(("Cluster",), "Cluster", 10, lambda entry: entry.parent),
-    Shown(("Allowed", "PercentAllowed"), "Allowed", 10, lambda entry: str(entry.resource.allowed.get(entry.parent, "")) if entry.resource else ""),
-    Shown(("Description",), "Descr", 20, _of_resource(lambda one: one.description)), Shown(("ID",), "ID", 6, _of_resource(lambda one: str(one.id))))
+    Shown(("Allowed", "PercentAllowed"), "Allowed", 10, lambda entry: str(entry.resource.allowed.get(entry.parent, "")) if entry.resource
+    else ""),
+    Shown(("Description",), "Descr", 20, _of_resource(lambda one: one.description)),
+    Shown(("ID",), "ID", 6, _of_resource(lambda one: str(one.id))))
 _PROBLEM = (
     Shown(("Cluster",), "Cluster", 10, _of(lambda one: one.cluster)), Shown(("Account",), "Account", 10, _of(lambda one: one.account)),
     Shown(("User",), "User", 10, _of(lambda one: one.user)), Shown(("Problem",), "Problem", 40, lambda entry: entry.problem))
 COLUMNS: dict[str, tuple[Shown, ...]] = {
-    "account": _ACCOUNT, "user": _USER, "association": _ASSOCIATION, "qos": _QOS, "cluster": _CLUSTER, "transaction": _TRANSACTION, "tres": _TRES,
+    "account": _ACCOUNT, "user": _USER, "association": _ASSOCIATION, "qos": _QOS, "cluster": _CLUSTER, "transaction": _TRANSACTION,
+    "tres": _TRES,
     "wckey": _WCKEY, "resource": _RESOURCE, "problem": _PROBLEM}
 DEFAULT: dict[str, str] = {
     "account": "account,descr,org",

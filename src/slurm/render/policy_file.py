@@ -48,7 +48,8 @@ def parse(text: str) -> list[FileLine]:
         match = _LINE.match(line)
         kind = next((one for one in KINDS if match is not None and one.lower() == match["kind"].lower()), "")
         if match is None or not kind or _OPTION.sub("", match["rest"]).strip(":"):
-            raise InvalidRequest(message=f" error: line {number} is not as it should be: {line}", hints=["such as: Account - 'cs':Fairshare=10:Description='Computer Science'"])
+            raise InvalidRequest(message=f" error: line {number} is not as it should be: {line}",
+                hints=["such as: Account - 'cs':Fairshare=10:Description='Computer Science'"])
         options = {option["key"]: option["value"].strip("'") for option in _OPTION.finditer(match["rest"])}
         found.append(FileLine(number, kind, match["name"], options))
     return found
@@ -85,7 +86,8 @@ def cluster_line(name: str, root: Entry) -> str:
 def account_line(account: Account, entry: Entry) -> str:
     """An account below the parent of the line before."""
     return ":".join([
-        f"Account - '{account.name}'", f"Description='{account.description}'", f"Organization='{account.organization}'", *_association(entry)])
+        f"Account - '{account.name}'", f"Description='{account.description}'", f"Organization='{account.organization}'",
+        *_association(entry)])
 
 
 def user_line(user: User, default_account: str, coordinated: Sequence[str], wckeys: Sequence[Wckey], entry: Entry) -> str:
@@ -124,7 +126,8 @@ def _association(entry: Entry, *, effective: bool = False) -> Iterator[str]:
 def _limits(limits: Limits, at: str) -> Iterator[str]:
     for row in sorted((row for row in rows.LIMITS if row.at == at and row.key in limits), key=lambda row: _name(row)):
         values = limits[row.key]
-        yield f"{_name(row)}={values['']}" if "" in values else f"{_name(row)}={','.join(f'{name}={amount}' for name, amount in values.items())}"
+        yield (f"{_name(row)}={values['']}" if "" in values
+            else f"{_name(row)}={','.join(f'{name}={amount}' for name, amount in values.items())}")
 
 
 def _name(row: rows.Limit) -> str:

@@ -17,7 +17,8 @@ _PARENT = 0x7FFFFFFF
 AT_ASSOCIATION: dict[str, str] = {
     "MaxJobs": "max.jobs.per.count", "MaxJobsAccrue": "max.jobs.per.accruing", "MaxSubmitJobs": "max.jobs.per.submitted",
     "MaxWallDurationPerJob": "max.jobs.per.wall_clock", "GrpJobs": "max.jobs.active", "GrpJobsAccrue": "max.jobs.accruing",
-    "GrpSubmitJobs": "max.jobs.total", "GrpTRES": "max.tres.total", "GrpTRESMins": "max.tres.group.minutes", "GrpTRESRunMins": "max.tres.group.active",
+    "GrpSubmitJobs": "max.jobs.total", "GrpTRES": "max.tres.total", "GrpTRESMins": "max.tres.group.minutes",
+    "GrpTRESRunMins": "max.tres.group.active",
     "MaxTRESRunMins": "max.tres.minutes.total", "MaxTRESMinsPerJob": "max.tres.minutes.per.job", "MaxTRESPerJob": "max.tres.per.job",
     "MaxTRESPerNode": "max.tres.per.node", "GrpWall": "max.per.account.wall_clock", "MinPrioThreshold": "min.priority_threshold",
 }
@@ -30,7 +31,8 @@ AT_QOS: dict[str, str] = {
     "MaxTRESRunMinsPerAccount": "max.tres.minutes.per.account", "MaxTRESRunMinsPerUser": "max.tres.minutes.per.user",
     "MaxTRESPerAccount": "max.tres.per.account", "MaxTRESPerJob": "max.tres.per.job", "MaxTRESPerNode": "max.tres.per.node",
     "MaxTRESPerUser": "max.tres.per.user", "GrpWall": "max.wall_clock.per.qos", "MaxWallDurationPerJob": "max.wall_clock.per.job",
-    "MaxJobsAccruePerAccount": "max.accruing.per.account", "MaxJobsAccruePerUser": "max.accruing.per.user", "MinPrioThreshold": "min.priority_threshold",
+    "MaxJobsAccruePerAccount": "max.accruing.per.account", "MaxJobsAccruePerUser": "max.accruing.per.user",
+    "MinPrioThreshold": "min.priority_threshold",
     "MinTRESPerJob": "min.tres.per.job",
 }
 """Limit → its place below `limits` of a QOS's record."""
@@ -156,7 +158,8 @@ def cluster(name: str, host: str, port: int, rpc_version: int, root: Association
     """One cluster; `root` is the top of its associations."""
     return {
         "controller": {"host": host, "port": port}, "flags": [], "name": name, "nodes": "", "select_plugin": "",
-        "associations": {"root": short(root) if root is not None else {"account": "root", "cluster": name, "partition": "", "user": "", "id": 0}},
+        "associations": {"root": short(root) if root is not None else {"account": "root", "cluster": name, "partition": "", "user": "",
+        "id": 0}},
         "rpc_version": rpc_version, "tres": [],
     }
 
@@ -164,4 +167,5 @@ def cluster(name: str, host: str, port: int, rpc_version: int, root: Association
 def wckey(one: Wckey) -> Record:
     """One work load key."""
     return {
-        "accounting": [], "cluster": one.cluster, "id": one.id, "name": one.name, "user": one.user, "flags": ["DELETED"] if one.deleted else []}
+        "accounting": [], "cluster": one.cluster, "id": one.id, "name": one.name, "user": one.user,
+        "flags": ["DELETED"] if one.deleted else []}

@@ -24,9 +24,11 @@ def _factor_fields() -> list[Field]:
 
 JOB = Table(
     *_factor_fields(),
-    Field("cluster", "c", "CLUSTER", "Name of the cluster."), Field("job", "i", "JOBID", "The job."), Field("qos name", "n", "QOSNAME", "The job's QOS."),
+    Field("cluster", "c", "CLUSTER", "Name of the cluster."), Field("job", "i", "JOBID", "The job."),
+    Field("qos name", "n", "QOSNAME", "The job's QOS."),
     Field("nice", "N", "NICE", "What the user took away from the priority."), Field("account", "o", "ACCOUNT", "The job's account."),
-    Field("partition name", "r", "PARTITION", "The partition in which the job waits."), Field("site factor", "s", "SITE", "The site's factor."),
+    Field("partition name", "r", "PARTITION", "The partition in which the job waits."),
+    Field("site factor", "s", "SITE", "The site's factor."),
     Field("site", "S", "SITE", "The site's factor times its weight."), Field("tres factors", "t", "TRES", "The TRES factors."),
     Field("tres", "T", "TRES", "The TRES factors times their weights."), Field("user", "u", "USER", "The job's user."),
     Field("normalised", "y", "PRIORITY", "The priority as a part of the highest one."), Field("priority", "Y", "PRIORITY", "The priority."))
@@ -39,7 +41,8 @@ def default(weights: Mapping[str, int], tres_weights: Mapping[str, float], *, no
     """The format where none is asked for: the factors that have a weight."""
     if norm:
         return " ".join(["%.15i %9r %10y", *(_PLAIN[name] for name in _PLAIN if weights.get(name)), *(["%20t"] if tres_weights else [])])
-    return " ".join(["%.15i %9r %.10Y %.10S", *(_WEIGHTED[name] for name in _WEIGHTED if weights.get(name)), *(["%.20T"] if tres_weights else [])])
+    return " ".join(["%.15i %9r %.10Y %.10S", *(_WEIGHTED[name] for name in _WEIGHTED if weights.get(name)),
+        *(["%.20T"] if tres_weights else [])])
 
 
 def cells(fields: Sequence[Field], one: JobPriority, cluster: str) -> tuple[str, ...]:
@@ -52,8 +55,10 @@ def _text(letter: str, one: JobPriority, cluster: str) -> str:
         name = _FACTORS[letter.lower()]
         return f"{one.factors.get(name, 0.0):.7f}" if letter.islower() else str(int(one.weighted.get(name, 0.0)))
     texts = {
-        "c": cluster, "i": one.job, "n": one.qos, "N": str(one.nice), "o": one.account, "r": one.partition, "s": "0", "S": "0", "u": one.user,
-        "y": _normalised(one.priority), "Y": str(one.priority), "t": ",".join(f"{name}={factor:.2f}" for name, factor in one.tres_factors.items()),
+        "c": cluster, "i": one.job, "n": one.qos, "N": str(one.nice), "o": one.account, "r": one.partition, "s": "0", "S": "0",
+        "u": one.user,
+        "y": _normalised(one.priority), "Y": str(one.priority), "t": ",".join(f"{name}={factor:.2f}" for name,
+        factor in one.tres_factors.items()),
         "T": ",".join(f"{name}={int(worth)}" for name, worth in one.tres.items())}
     return texts[letter]
 

@@ -78,7 +78,8 @@ def table(reservations: Iterable[Reservation], view: View, *, header: bool = Tru
         return [NOTHING]
     width = max(len("RESV_NAME"), *(len(row[0]) for row in rows))
     heads = [("RESV_NAME", "STATE", "START_TIME", "END_TIME", "DURATION", "NODELIST")] if header else []
-    return [f"{name:<{width}}  {word:>8}  {start:>19}  {end:>19}  {length:>11}  {nodes}" for name, word, start, end, length, nodes in (*heads, *rows)]
+    return [f"{name:<{width}}  {word:>8}  {start:>19}  {end:>19}  {length:>11}  {nodes}" for name, word, start, end, length,
+        nodes in (*heads, *rows)]
 
 
 def record(of: Reservation, view: View) -> Value:

@@ -97,7 +97,8 @@ def show_partition(partition: Partition, view: View) -> list[str]:
         (f"PriorityJobFactor={partition.priority_job_factor} PriorityTier={partition.priority_tier} RootOnly={_yes(partition.root_only)} "
         f"ReqResv={_yes(partition.req_resv)} OverSubscribe={partition.oversubscribe}"),
         f"OverTimeLimit={over} PreemptMode={values.preempt_mode(partition)}",
-        f"State={partition.state} TotalCPUs={sum(node.cpus for node in nodes)} TotalNodes={len(nodes)} SelectTypeParameters={partition.select_type or 'NONE'}",
+        f"State={partition.state} TotalCPUs={sum(node.cpus for node in nodes)} TotalNodes={len(nodes)} "
+        f"SelectTypeParameters={partition.select_type or 'NONE'}",
         f"JobDefaults={partition.job_defaults or NULL}",
         (f"{_memory('Def', partition.def_mem_per_cpu, partition.def_mem_per_node)} "
         f"{_memory('Max', partition.max_mem_per_cpu, partition.max_mem_per_node)}"),

@@ -124,7 +124,8 @@ def _size(job: Job, view: View, detail: bool) -> list[str]:
 def _left_to_system(job: Job) -> str:
     """What of each node it leaves to the system; * for as much as the node says."""
     request = job.request
-    return f"ThreadSpec={request.thread_spec}" if request.thread_spec is not None else f"CoreSpec={'*' if request.core_spec is None else request.core_spec}"
+    return (f"ThreadSpec={request.thread_spec}" if request.thread_spec is not None
+        else f"CoreSpec={'*' if request.core_spec is None else request.core_spec}")
 
 
 def _detail(job: Job, view: View) -> list[str]:

@@ -61,7 +61,8 @@ _TEXTS: dict[str, Callable[[Shown], str]] = {
     "NormUsage": lambda shown: "" if shown.is_root else f"{shown.share.norm_usage:.6f}", "Partition": lambda shown: shown.share.partition,
     "RawShares": lambda shown: "" if shown.is_root else "parent" if shown.share.raw_shares < 0 else str(shown.share.raw_shares),
     "RawUsage": lambda shown: str(int(shown.share.raw_usage)),
-    "TRESRunMins": lambda shown: ",".join(f"{name}={shown.share.running.get(name, 0)}" for name in shown.tres), "User": lambda shown: shown.share.user}
+    "TRESRunMins": lambda shown: ",".join(f"{name}={shown.share.running.get(name, 0)}" for name in shown.tres),
+    "User": lambda shown: shown.share.user}
 
 
 def shown(shares: Sequence[ShareNow], cluster: str, names: Sequence[str]) -> list[Shown]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 Counters = Mapping[str, object]
 Row = Mapping[str, object]
 MAIN_EXITS = (
-    ("end_job_queue", "End of job queue:"), ("default_queue_depth", "Hit default_queue_depth: "), ("max_job_start", "Hit sched_max_job_start: "),
+    ("end_job_queue", "End of job queue:"), ("default_queue_depth", "Hit default_queue_depth: "),
+    ("max_job_start", "Hit sched_max_job_start: "),
     ("licenses", "Blocked on licenses: "), ("max_rpc_cnt", "Hit max_rpc_cnt: "), ("max_sched_time", "Timeout (max_sched_time): "),
 )
 BACKFILL_EXITS = (
@@ -48,7 +49,8 @@ def lines(counters: Counters, clock: Mapping[str, str], order: str) -> Iterator[
     yield f"sdiag output at {clock['req_time']} ({number(counters, 'req_time')})"
     yield f"Data since      {clock['req_time_start']} ({number(counters, 'req_time_start')})"
     yield _RULE
-    for label, key in (("Server thread count:  ", "server_thread_count"), ("RPC queue enabled:    ", ""), ("Agent queue size:     ", "agent_queue_size"),
+    for label, key in (("Server thread count:  ", "server_thread_count"), ("RPC queue enabled:    ", ""),
+            ("Agent queue size:     ", "agent_queue_size"),
                        ("Agent count:          ", "agent_count"), ("Agent thread count:   ", "agent_thread_count"),
                        ("DBD Agent queue size: ", "dbd_agent_queue_size")):
         yield f"{label}{number(counters, key)}"

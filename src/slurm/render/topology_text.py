@@ -43,14 +43,16 @@ def _lines(of: Topology, name: str) -> Iterator[str]:
         nodes = below(of, unit)
         if not name or (unit.name == name if by_unit else name in nodes):
             switches = f" Switches={unit.children}" if unit.children else ""
-            yield f"SwitchName={unit.name} Level={level[unit.name]} LinkSpeed={unit.speed} Nodes={hostlist.compress(nodes, sort=True)}{switches}"
+            yield (f"SwitchName={unit.name} Level={level[unit.name]} LinkSpeed={unit.speed} "
+                   f"Nodes={hostlist.compress(nodes, sort=True)}{switches}")
 
 
 def _blocks(of: Topology, name: str, by_unit: bool) -> Iterator[str]:
     blocks = [(unit.name, names(unit.nodes)) for unit in of.units]
     for index, (block, nodes) in enumerate(blocks):
         if not name or (block == name if by_unit else name in nodes):
-            yield f"BlockName={block} BlockIndex={index} Nodes={hostlist.compress(nodes)} BlockSize={of.sizes[0] if of.sizes else len(nodes)}"
+            yield (f"BlockName={block} BlockIndex={index} Nodes={hostlist.compress(nodes)} "
+                   f"BlockSize={of.sizes[0] if of.sizes else len(nodes)}")
     index = len(blocks)
     for size in of.sizes[1:] if not by_unit else ():
         together = max(1, size // of.sizes[0])
@@ -58,5 +60,6 @@ def _blocks(of: Topology, name: str, by_unit: bool) -> Iterator[str]:
             part = blocks[start:start + together]
             nodes = tuple(node for _, members in part for node in members)
             if not name or name in nodes:
-                yield f"AggregatedBlock={hostlist.compress([block for block, _ in part])} BlockIndex={index} Nodes={hostlist.compress(nodes)} BlockSize={size}"
+                yield (f"AggregatedBlock={hostlist.compress([block for block, _ in part])} BlockIndex={index} "
+                       f"Nodes={hostlist.compress(nodes)} BlockSize={size}")
             index += 1

@@ -50,8 +50,10 @@ class Report(NamedTuple):
     table: Table
 
 
-ACCOUNT_BY_USER = Report("cluster", "AccountUtilizationByUser", "Cluster/Account/User Utilization", "cluster,account,login,proper,used,energy", USER)
-USER_BY_ACCOUNT = Report("cluster", "UserUtilizationByAccount", "Cluster/User/Account Utilization", "cluster,login,proper,account,used,energy", USER)
+ACCOUNT_BY_USER = Report("cluster", "AccountUtilizationByUser", "Cluster/Account/User Utilization",
+    "cluster,account,login,proper,used,energy", USER)
+USER_BY_ACCOUNT = Report("cluster", "UserUtilizationByAccount", "Cluster/User/Account Utilization",
+    "cluster,login,proper,account,used,energy", USER)
 USER_BY_WCKEY = Report("cluster", "UserUtilizationByWckey", "Cluster/User/WCKey Utilization", "cluster,login,proper,wckey,used", USER)
 UTILIZATION = Report("cluster", "Utilization", "Cluster Utilization", "cluster,allocated,down,planneddown,idle,planned,reported", CLUSTER)
 WCKEY_BY_USER = Report("cluster", "WCKeyUtilizationByUser", "Cluster/WCKey/User Utilization", "cluster,wckey,login,proper,used", USER)
@@ -96,7 +98,8 @@ ProperName = Callable[[str], str]
 def cluster_rows(sums: Iterable[ClusterUsage], amounts: Amounts, seconds: float) -> Iterator[Cells]:
     """`cluster Utilization`: one row a cluster and TRES, over a period of so many seconds."""
     for one in sums:
-        found = {"Allocated": one.allocated, "Down": one.down, "PlannedDown": one.planned_down, "Idle": one.idle, "Planned": one.planned, "Reported": one.total}
+        found = {"Allocated": one.allocated, "Down": one.down, "PlannedDown": one.planned_down, "Idle": one.idle, "Planned": one.planned,
+            "Reported": one.total}
         yield {
             "Cluster": one.cluster, "TresName": one.tres, "TresCount": str(round(one.total / seconds)) if seconds else "0", "Energy": "0",
             **{name: amounts.text(value, one.total) for name, value in found.items()}}
@@ -140,7 +143,10 @@ def by_wckey(sums: Iterable[WckeyUsage]) -> list[Used]:
 
 
 def with_accounts(found: Sequence[Used], tree: bool) -> list[Used]:
-    """Before the users of an account the account with the sum of them; first of all the root account with everything. `tree`: shown by blanks."""
+    """Before the users of an account the account with the sum of them; first of all the root account with everything.
+
+    `tree`: shown by blanks.
+    """
     result: list[Used] = []
     for cluster in dict.fromkeys(one.cluster for one in found):
         members = [one for one in found if one.cluster == cluster]
@@ -167,19 +173,22 @@ def top(found: Sequence[Used], tres: str, count: int, group: bool) -> list[Used]
         together: dict[tuple[str, str], list[Used]] = {}
         for one in found:
             together.setdefault((one.cluster, one.user), []).append(one)
-        found = [Used(cluster, ",".join(one.account for one in members), user, _sum(members)) for (cluster, user), members in together.items()]
+        found = [Used(cluster, ",".join(one.account for one in members), user, _sum(members)) for (cluster, user),
+            members in together.items()]
     result: list[Used] = []
     for cluster in dict.fromkeys(one.cluster for one in found):
         result += sorted((one for one in found if one.cluster == cluster), key=lambda one: (-one.of(tres), one.user))[:count]
     return result
 
 
-def user_rows(found: Iterable[Used], tres: Sequence[str], amounts: Amounts, all_of_it: Mapping[tuple[str, str], int], proper: ProperName) -> Iterator[Cells]:
+def user_rows(found: Iterable[Used], tres: Sequence[str], amounts: Amounts, all_of_it: Mapping[tuple[str, str], int],
+        proper: ProperName) -> Iterator[Cells]:
     """One row a user and TRES."""
     for one in found:
         for name in tres:
             yield {
-                "Cluster": one.cluster, "Account": one.account, "Login": one.user, "Proper": proper(one.user) if one.user else "", "Wckey": one.wckey,
+                "Cluster": one.cluster, "Account": one.account, "Login": one.user, "Proper": proper(one.user) if one.user else "",
+                "Wckey": one.wckey,
                 "TresName": name, "Used": amounts.text(one.of(name), all_of_it.get((one.cluster, name), 0)),
                 "Energy": amounts.text(one.of("energy"), all_of_it.get((one.cluster, "energy"), 0))}
 
@@ -191,9 +200,11 @@ def size_headers(groups: Sequence[int]) -> list[str]:
 
 
 def size_rows(
-    rows: Iterable[JobRow], groups: Sequence[int], key: Callable[[JobRow], str], amounts: Amounts, tres: str, since: float, until: float, count: bool,
+    rows: Iterable[JobRow], groups: Sequence[int], key: Callable[[JobRow], str], amounts: Amounts, tres: str, since: float, until: float,
+    count: bool,
 ) -> Iterator[list[str]]:
-    """Cells of the sizes report: cluster, who, one sum a group (of `count` jobs, else of TRES-seconds within the period), total, part of the cluster."""
+    """Cells of the sizes report: cluster, who, one sum a group (of `count` jobs, else of TRES-seconds within the period), total, part of
+    the cluster."""
     found: dict[tuple[str, str], list[int]] = {}
     for row in rows:
         job = row.job
@@ -201,7 +212,8 @@ def size_rows(
             continue
         seconds = max(0.0, min(job.end_time or until, until) - max(job.start_time, since))
         place = sum(job.allocated.get("cpu", 0) >= edge for edge in groups)
-        found.setdefault((row.cluster, key(row)), [0] * (len(groups) + 1))[place] += 1 if count else int(seconds * job.allocated.get(tres, 0))
+        found.setdefault((row.cluster, key(row)), [0] * (len(groups) + 1))[place] += 1 if count else int(
+            seconds * job.allocated.get(tres, 0))
     for (cluster, who), sums in sorted(found.items()):
         whole = sum(sum(others) for (name, _), others in found.items() if name == cluster)
         part = f"{100 * sum(sums) / whole:.2f}%" if whole else "0.00%"

@@ -55,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--systemd", action="store_true", help="as -D, for systemd units")
     top.add_argument("-f", metavar="FILE", dest="conf", help="the slurm.conf to use")
     top.add_argument("-L", metavar="FILE", dest="log_file", help="the log file to use")
-    top.add_argument("--admin", action="store_true", help="this machine administrates the cluster: speak for root and SlurmUser too (needs slurm.key here)")
+    top.add_argument("--admin", action="store_true",
+        help="this machine administrates the cluster: speak for root and SlurmUser too (needs slurm.key here)")
     top.add_argument("--conf-server", metavar="HOST[:PORT]", help=argparse.SUPPRESS)
     top.add_argument("-v", action="count", dest="verbose", default=0, help="log more; twice: still more")
     top.add_argument("-V", "--version", action="version", version=f"slurm {SLURM_VERSION}")
@@ -113,14 +114,16 @@ def _settings(options: argparse.Namespace, foreground: bool) -> Settings:
     keys = read_keys(conf)
     site = read_site(conf, os.environ)
     if site.auth.lower() not in ("auth/slurm", MUNGE):
-        raise ConfigError(message=f"{conf}: AuthType={site.auth}: commands are relayed between machines with auth/slurm and auth/munge only", hints=[
+        raise ConfigError(message=f"{conf}: AuthType={site.auth}: commands are relayed between machines with auth/slurm and auth/munge "
+                                  "only", hints=[
             "set AuthType=auth/slurm; on the controller's own machine commands need no sackd"])
     host = os.uname().nodename.partition(".")[0]
     files = certificates.files_of(site.key, SACKD, keys.options("TLSParameters"))
     admin = options.admin or certificates.is_for(files, Party(site.cluster, ADMIN, host))
     log_file = options.log_file or ("" if foreground else _log_file(keys.text("SlurmctldLogFile")))
     return Settings(
-        site, sackd_pid_file(keys.text("SlurmctldPidFile")), os.path.abspath(log_file) if log_file else "", host, ADMIN if admin else SACKD, files,
+        site, sackd_pid_file(keys.text("SlurmctldPidFile")), os.path.abspath(log_file) if log_file else "", host, ADMIN if admin else SACKD,
+        files,
         frozenset({0, os.geteuid(), find(keys.text("SlurmUser") or "root", "SlurmUser").uid}))
 
 

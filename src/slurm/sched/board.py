@@ -1,7 +1,7 @@
 """Board: what is free on many nodes as arrays, for clusters too large to look at node by node, and for times to come.
 
-Counts only, no CPU or device numbers: a first look that may promise too much (a core half free, devices of overlapping types), never too little. The
-last word has `room`, on the few nodes that are left.
+Counts only, no CPU or device numbers: a first look that may promise too much (a core half free, devices of overlapping types), never too
+little. The last word has `room`, on the few nodes that are left.
 """
 
 from __future__ import annotations
@@ -100,7 +100,8 @@ class Board:
         self.nodes = list(nodes)
         self.settings = settings
         self.position: dict[NodeName, int] = {node.name: i for i, node in enumerate(self.nodes)}
-        self.devices: list[Device] = sorted({key for node in self.nodes for pool in node.gres for key in ((pool.name, pool.type), (pool.name, ""))})
+        self.devices: list[Device] = sorted({key for node in self.nodes for pool in node.gres
+            for key in ((pool.name, pool.type), (pool.name, ""))})
         self._leaves: dict[Layout, Array] = {}
         self.total_cpus = _column(node.cpus for node in self.nodes)
         self.sockets = _column(node.sockets for node in self.nodes)
@@ -130,7 +131,8 @@ class Board:
         at = np.fromiter((self.position[share.node] for share in known), np.intp, len(known))
         gres: dict[Device, Array] = {}
         if any(share.gres for share in known):
-            gres = {key: _column(_held_devices(self.nodes[i], key, share.gres) for i, share in zip(at, known, strict=True)) for key in self.devices}
+            gres = {key: _column(_held_devices(self.nodes[i], key, share.gres) for i, share in zip(at, known, strict=True))
+                for key in self.devices}
         return Usage(at, _column(share.cpus.bits.bit_count() for share in known), _column(share.memory for share in known), gres)
 
     def leaves(self, layout: Layout | None) -> Array | None:
@@ -244,10 +246,11 @@ class Board:
 
 
 def few(tasks: Array, need: Need, leaves: Array | None = None) -> Index | None:
-    """Which nodes `choose` would take if these counts of tasks a node were exact, in the order in which it should see them; None when they do not suffice.
+    """Which nodes `choose` would take if these counts of tasks a node were exact, in the order in which it should see them; None when they
+    do not suffice.
 
-    For requests that ask nothing of their nodes together (`choose.plain`) but, with the `leaves` they lie under, to be near each other; and no GPUs of the
-    job's own count.
+    For requests that ask nothing of their nodes together (`choose.plain`) but, with the `leaves` they lie under, to be near each other; and
+    no GPUs of the job's own count.
     """
     if need.layout is not None and leaves is not None:
         able = np.flatnonzero(tasks >= (need.tasks_per_node if need.tasks_per_node and not need.tasks else 1))

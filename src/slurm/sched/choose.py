@@ -1,7 +1,8 @@
 """Choosing: which of the nodes that have room a job gets, and how many tasks go on each.
 
-As Slurm does: one node when one suffices; else in the order given, as few as serve, in blocks, each further node keeping at least one task. A range of
-nodes (-N1-4) and --spread-job ask for as many as there are. Not here: how much room a node has (`room`), CPUs and devices on it (`share`).
+As Slurm does: one node when one suffices; else in the order given, as few as serve, in blocks, each further node keeping at least one task.
+A range of nodes (-N1-4) and --spread-job ask for as many as there are. Not here: how much room a node has (`room`), CPUs and devices on it
+(`share`).
 """
 
 from __future__ import annotations

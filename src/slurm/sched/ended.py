@@ -11,13 +11,17 @@ from slurm.notation import duration, exitstatus, moment, size
 
 _OF_CODE = {
     126: ("a command of its script is there and cannot be executed", "chmod +x that file, and look at its first line"),
-    127: ("a command of its script was not found", "name the command by its whole path, or load the module or environment that has it within the script: PATH is that of sbatch"),
+    127: ("a command of its script was not found",
+    "name the command by its whole path, or load the module or environment that has it within the script: PATH is that of sbatch"),
 }
 """Exit codes that a shell gives, what they mean, what helps."""
 _OF_SIGNAL = {
-    6: "it aborted itself: its own last lines say why", 7: "bus error: a file it had mapped was cut short, or its node's shared memory is full",
-    9: "SIGKILL: by the kernel when memory was short, by an operator, or because its slurmstepd was killed", 11: "segmentation fault: an error in the program, or a stack limit (ulimit -s)",
-    15: "SIGTERM: somebody or something asked it to end", 24: "its limit of processor time (ulimit -t)", 25: "its limit of file size (ulimit -f)",
+    6: "it aborted itself: its own last lines say why",
+    7: "bus error: a file it had mapped was cut short, or its node's shared memory is full",
+    9: "SIGKILL: by the kernel when memory was short, by an operator, or because its slurmstepd was killed",
+    11: "segmentation fault: an error in the program, or a stack limit (ulimit -s)",
+    15: "SIGTERM: somebody or something asked it to end", 24: "its limit of processor time (ulimit -t)",
+    25: "its limit of file size (ulimit -f)",
 }
 _SHELL_SIGNALS = 128
 """A shell whose command was ended by signal N exits with 128 + N."""
@@ -35,12 +39,14 @@ def tell(found: Explanation, job: Job, fits: Callable[[int], bool]) -> None:
             found.sentence = ended
         case JobState.TIMEOUT if job.reason not in (Reason.TIME_LIMIT, Reason.NONE):
             found.sentence = f"{ended}, when its account or QOS had used up what it may use ({job.reason})"
-            found.advice = [f"sshare -l -A {job.request.account or 'ACCOUNT'} shows what is used up", "an operator raises the limit or sets usage back (sacctmgr modify)"]
+            found.advice = [f"sshare -l -A {job.request.account or 'ACCOUNT'} shows what is used up",
+                "an operator raises the limit or sets usage back (sacctmgr modify)"]
         case JobState.TIMEOUT:
             limit = duration.show(job.time_limit)
             found.sentence = f"{ended}, when its time limit of {limit} was over"
             longer = duration.show(2 * job.time_limit)
-            found.advice = [f"ask for more time, such as --time={longer}" if fits(2 * job.time_limit) else f"partition {job.partition} allows no more than that: choose another one",
+            found.advice = [f"ask for more time, such as --time={longer}" if fits(2 * job.time_limit)
+                else f"partition {job.partition} allows no more than that: choose another one",
                             "let it write what it has now and then, with --signal=B:USR1@300 as the last call"]
         case JobState.OUT_OF_MEMORY:
             found.sentence = f"{ended}: it held more memory than it may" + (f": {why}" if why else "")
@@ -71,7 +77,8 @@ def _tell_failure(found: Explanation, job: Job, ended: str) -> None:
     if why:
         found.sentence = f"{ended}: {why}"
         if "bad interpreter" in why:
-            found.advice = ["correct the first line of the script (#!…): that program must be on the node; a script from Windows ends its lines with \\r, which dos2unix removes"]
+            found.advice = ["correct the first line of the script (#!…): that program must be on the node; a script from Windows ends its "
+                            "lines with \\r, which dos2unix removes"]
         elif code in _OF_CODE:
             found.advice = [_OF_CODE[code][1]]
         return

@@ -98,7 +98,8 @@ def held_by(view: View, jobs: Iterable[Job], sees: Sees) -> str:
     ends = sorted(((view.expected_end(job) or float("inf"), job) for job in jobs), key=lambda pair: (pair[0], pair[1].id))
     if not ends:
         return ""
-    told = [(f"job {job.shown_id} " if sees(job) else "another job ") + ("that ends now" if job.completing else f"until {moment.show(end)}" if end < float("inf") else "without a time limit")
+    told = [(f"job {job.shown_id} " if sees(job) else "another job ") + ("that ends now" if job.completing else f"until {moment.show(end)}"
+        if end < float("inf") else "without a time limit")
             for end, job in ends[:HOLDERS]]
     more = f" and {len(ends) - HOLDERS} more" if len(ends) > HOLDERS else ""
     return f", held by {', '.join(told)}{more}"

@@ -1,4 +1,5 @@
-"""Explanation: why a job waits, what would change that and when it is expected to start; from the cluster, the planner's verdict and its forecast."""
+"""Explanation: why a job waits, what would change that and when it is expected to start; from the cluster, the planner's verdict and its
+forecast."""
 
 from __future__ import annotations
 
@@ -65,14 +66,16 @@ NEW = Refusal("", "the scheduler has not looked at it yet")
 
 def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None, forecast: Forecast | None = None,
             queue: Iterable[Job] = (), sees: Callable[[Job], bool] = lambda job: True) -> Explanation:
-    """Explain a job as of `now`. `refusal` and `forecast` are what the last pass of the planner said of it, `queue` the eligible jobs in order;
+    """Explain a job as of `now`. `refusal` and `forecast` are what the last pass of the planner said of it, `queue` the eligible jobs in
+    order;
     `sees` whether who asks may know of another job: evidence names no others.
     """
     found = Explanation(job=job.shown_id, name=job.request.name, user=job.owner.user, partition=job.partition, state=job.state.name, at=now)
     if job.state is not JobState.PENDING:
         _tell_active(view, found, job)
         return found
-    partitions = [exemptions.as_met(view, job.request.qos, view.partitions[name]) for name in job.partition.split(",") if name in view.partitions]
+    partitions = [exemptions.as_met(view, job.request.qos, view.partitions[name]) for name in job.partition.split(",")
+        if name in view.partitions]
     terrain = Terrain(view)
     kept = _kept(terrain, job, partitions, now)
     why = kept or refusal or NEW
@@ -107,7 +110,8 @@ def _for_room(terrain: Terrain, job: Job, why: Refusal, partitions: list[Partiti
     for partition in partitions:
         where = evidence.fits(terrain, job, _need(terrain, job, partition), partition, now)
         if where and why.reason == Reason.PRIORITY:
-            return Refusal(why.reason, f"it would fit now on {where}, but {why.sentence} and it would keep something from them", why.evidence, why.cures)
+            return Refusal(why.reason, f"it would fit now on {where}, but {why.sentence} and it would keep something from them",
+                why.evidence, why.cures)
         if where:
             return why
     seen = dict(pair for partition in partitions for pair in evidence.of_nodes(terrain, _need(terrain, job, partition), partition, sees))
@@ -138,7 +142,8 @@ def _awaited(view: View, clause: DependencyClause) -> list[Job]:
 def _kept(terrain: Terrain, job: Job, partitions: list[Partition], now: float) -> Refusal | None:
     """What keeps it from being looked at at all, in every partition that it may start in; None where it waits for room only."""
     refusals = [
-        gates.refuse(terrain.view, job, partition, now) or partition_limits.refuse(job, _need(terrain, job, partition), partition, terrain.cpus)
+        gates.refuse(terrain.view, job, partition, now) or partition_limits.refuse(job, _need(terrain, job, partition), partition,
+        terrain.cpus)
         for partition in partitions]
     return refusals[0] if refusals and None not in refusals else None
 
@@ -148,7 +153,8 @@ def _need(terrain: Terrain, job: Job, partition: Partition) -> needs.Need:
 
 
 def _unsuited(terrain: Terrain, job: Job, partitions: list[Partition]) -> list[tuple[str, str]]:
-    """The nodes that do not come into question, those with one reason together, the most of them first; not those that the job itself left out."""
+    """The nodes that do not come into question, those with one reason together, the most of them first; not those that the job itself left
+    out."""
     by_reason: dict[str, list[str]] = {}
     for partition in partitions:
         site = _need(terrain, job, partition).site

@@ -1,7 +1,7 @@
 """Layout: nodes near each other in the network. Leaves (leaf switches, base blocks) and the groups of them that a job may be spread over.
 
-A job gets the smallest group that holds it, lowest switches first, and in that as few leaves as do: of those that hold what is left of it the smallest
-(best fit), else the largest. Works with counts in arrays, so that it costs the same for any number of nodes of a leaf.
+A job gets the smallest group that holds it, lowest switches first, and in that as few leaves as do: of those that hold what is left of it
+the smallest (best fit), else the largest. Works with counts in arrays, so that it costs the same for any number of nodes of a leaf.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ TRIES = 16
 
 
 class Wish:
-    """What a job asks of nodes together: how many, with how many tasks and GPUs, over how many leaves (0: any), in segments of how many (0: none)."""
+    """What a job asks of nodes together: how many, with how many tasks and GPUs, over how many leaves (0: any), in segments of how many (0:
+    none)."""
 
     __slots__ = ("alone", "gpus", "least", "leaves", "most", "segment", "spread", "tasks", "wide")
 
     def __init__(
-        self, least: int, most: int, tasks: int, gpus: int, *, alone: int = 0, leaves: int = 0, segment: int = 0, spread: bool = False, wide: bool = False,
+        self, least: int, most: int, tasks: int, gpus: int, *, alone: int = 0, leaves: int = 0, segment: int = 0, spread: bool = False,
+        wide: bool = False,
     ) -> None:
         self.least, self.most, self.tasks, self.gpus = least, most, tasks, gpus
         self.alone = alone  # tasks that one node must hold to suffice, 0 where one never does
@@ -82,7 +84,8 @@ class Layout:
         return None
 
     def _candidates(self, sums: _Sums, wanted: NDArray[np.bool_], least: int, wish: Wish) -> Iterator[NDArray[np.bool_]]:
-        """Groups of leaves that may hold a job, the best first: single leaves from the fewest free nodes on, then the groups, lowest first."""
+        """Groups of leaves that may hold a job, the best first: single leaves from the fewest free nodes on, then the groups, lowest
+        first."""
         nodes = sums.in_segments(wish) if wish.segment else sums.nodes
         able = (nodes >= least) & (sums.tasks >= wish.tasks) & (sums.gpus >= wish.gpus)
         if wanted.any():
@@ -130,7 +133,8 @@ def _fill(leaves: Index, sums: _Sums, usable: Index, first: int, least: int, wis
     """Nodes of these leaves for the job, the `first` of all before; None when it takes too many nodes or leaves, or they do not suffice."""
     room = sums.in_segments(wish) if wish.segment else sums.nodes
     parts: list[Index] = [np.arange(first)]
-    nodes, tasks, gpus = (least - first, wish.tasks - int(sums.each_tasks[:first].sum()), wish.gpus - int(sums.each_gpus[:first].sum())) if first else (
+    nodes, tasks, gpus = (least - first, wish.tasks - int(sums.each_tasks[:first].sum()),
+        wish.gpus - int(sums.each_gpus[:first].sum())) if first else (
         least, wish.tasks, wish.gpus)
     begun = set(_leaf_numbers(parts[0], sums).tolist()) if first else set()
     left = [leaf for leaf in leaves if leaf not in begun]

@@ -1,6 +1,7 @@
 """Licences in one pass: what of them is free now and later, and for whom.
 
-How many are free at all is asked by a gate; here it is what this pass has proposed, promised or, without promises, leaves to those who were before.
+How many are free at all is asked by a gate; here it is what this pass has proposed, promised or, without promises, leaves to those who were
+before.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class LicensePools:
         self._closed.update(name for choice in need.pools for name, _ in choice)
 
     def choose(self, need: Need, end: float) -> Mapping[str, int] | None:
-        """The licences that the job would take if it started now and ended at `end`, {} when it asks for none; None when it has to wait for them."""
+        """The licences that the job would take if it started now and ended at `end`, {} when it asks for none; None when it has to wait for
+        them."""
         if not need.pools:
             return {}
         left = [choice for choice in need.pools if self._closed.isdisjoint(name for name, _ in choice)]

@@ -40,7 +40,8 @@ class Site(NamedTuple):
 class Need(NamedTuple):
     """Counts with defaults filled in. `tasks` 0: not said, one a node or `tasks_per_node`; `nodes_max` 0: as many as it takes.
 
-    Memory MB, at most one of the three set, `mem_node` 0 for all of it; `gres_node`, `gres_task` per node and per task, `gpus_job` over all nodes.
+    Memory MB, at most one of the three set, `mem_node` 0 for all of it; `gres_node`, `gres_task` per node and per task, `gpus_job` over all
+    nodes.
     """
 
     nodes_min: int
@@ -99,7 +100,8 @@ class Need(NamedTuple):
 
     @property
     def anywhere(self) -> Need:
-        """The need of a job that may lie anywhere: for asking whether it ever fits, where it matters that one group of nodes holds all others."""
+        """The need of a job that may lie anywhere: for asking whether it ever fits, where it matters that one group of nodes holds all
+        others."""
         return self._replace(layout=None, switches=0) if self.layout is not None and self.layout.connected and not self.segment else self
 
     def wish(self, first: int = 0) -> Wish:
@@ -107,7 +109,8 @@ class Need(NamedTuple):
         least = max(self.nodes_min, first)
         alone = self.total_tasks if least == 1 and not self.stretches else 0
         tasks = self.total_tasks if self.tasks else 0
-        return Wish(least, self.most_nodes, tasks, self.gpus, alone=alone, leaves=self.switches, segment=self.segment, spread=self.spread_segments,
+        return Wish(least, self.most_nodes, tasks, self.gpus, alone=alone, leaves=self.switches, segment=self.segment,
+            spread=self.spread_segments,
                     wide=self.stretches)
 
     @property
@@ -122,7 +125,8 @@ class Need(NamedTuple):
 
 
 def need_of(request: JobRequest, settings: Settings, partition: Partition | None = None, layout: Layout | None = None) -> Need:
-    """The need of a request where a partition gives out resources its own way; NotationError when a text in it does not parse (admission has checked them)."""
+    """The need of a request where a partition gives out resources its own way; NotationError when a text in it does not parse (admission
+    has checked them)."""
     if request.contiguous or (layout is not None and layout.optional and not request.switches):
         layout = None
     unit, gives_memory = partition.selects(settings) if partition is not None else (settings.select_unit, settings.select_memory)
@@ -162,15 +166,19 @@ def need_of(request: JobRequest, settings: Settings, partition: Partition | None
         tasks_per_gpu=per_gpu, min_cpus=request.mincpus, threads=request.threads_per_core,
         mem_node=mem_node, mem_cpu=mem_cpu, mem_gpu=mem_gpu, gres_node=per_node, gres_task=per_task,
         gpus_job=() if per_task else per_job, cpus_per_gpu=request.cpus_per_gpu,
-        whole=request.exclusive == "node" or settings.select.startswith("linear") or _spec(request) is not None, all_gres=request.exclusive == "node", own_user=request.exclusive == "user",
+        whole=request.exclusive == "node" or settings.select.startswith("linear") or _spec(request) is not None,
+        all_gres=request.exclusive == "node", own_user=request.exclusive == "user",
         shares=request.oversubscribe, overcommit=request.overcommit, contiguous=request.contiguous, spread=request.spread_job,
         fewest=request.use_min_nodes, spec=_spec(request), layout=layout, switches=request.switches if layout is not None else 0,
         segment=request.segment if layout is not None else 0, spread_segments=request.spread_segments, unit=unit,
-        block_cores=unit == "cpu" or _in_blocks(request.distribution, settings), apart=request.ntasks_per_core or int(settings.select_one_task_per_core), pools=licenses.parse(request.licenses), site=_site(request, wanted, nodes_max, memory))
+        block_cores=unit == "cpu" or _in_blocks(request.distribution, settings),
+        apart=request.ntasks_per_core or int(settings.select_one_task_per_core), pools=licenses.parse(request.licenses),
+        site=_site(request, wanted, nodes_max, memory))
 
 
 def _in_blocks(distribution: str, settings: Settings) -> bool:
-    """Whether cores are taken in their order: the second word of --distribution, or plane; where it says nothing, CR_CORE_DEFAULT_DIST_BLOCK."""
+    """Whether cores are taken in their order: the second word of --distribution, or plane; where it says nothing,
+    CR_CORE_DEFAULT_DIST_BLOCK."""
     first, _, others = distribution.lower().partition(",")[0].partition(":")
     second = others.partition(":")[0]
     if first.startswith("plane") or second == "block":

@@ -121,7 +121,8 @@ class _Pass:
         self.free_cpus: int | None = None  # on all nodes together, counted when first asked after a proposal
         self.quotas = Quotas(view.settings, backfill=backfill)
         self.licenses = LicensePools(view, now, backfill=backfill)
-        self.begun: Counter[JobId] = Counter()  # by array, how many of its tasks this pass has proposed, in whatever partition or reservation
+        # by array, how many of its tasks this pass has proposed, in whatever partition or reservation
+        self.begun: Counter[JobId] = Counter()
         self.full: set[str] = set()  # partitions and reservations in which somebody waits
         self.behind: list[list[Way]] = []
         self.unfit: dict[tuple[Need, str, int, tuple[str, ...]], float] = {}
@@ -160,7 +161,8 @@ class _Pass:
                 elif one.reason == Reason.LICENSES:
                     self.licenses.close(need)
             refusal = refusal or one
-        self.plan.verdicts[job.id] = refusal or Refusal(Reason.PARTITION_DOWN, f"partition {job.partition} does not exist", (), ("Configured",))
+        self.plan.verdicts[job.id] = refusal or Refusal(Reason.PARTITION_DOWN, f"partition {job.partition} does not exist", (),
+            ("Configured",))
 
     def _gate(self, job: Job, partition: Partition) -> Refusal | None:
         refusal = gates.refuse(self.view, job, partition, self.now)
@@ -189,7 +191,8 @@ class _Pass:
             return self._no_room(job, need, partition, entry)
         search = Search(self._field(entry), job, need, partition)
         licenses: Mapping[str, int] | None = {}
-        tasks: Iterable[int | None] = islice(arrays.tasks(job.array_part.ranges), self.begun[job.id], None) if job.array_part is not None else (None,)
+        tasks: Iterable[int | None] = islice(arrays.tasks(job.array_part.ranges), self.begun[job.id],
+            None) if job.array_part is not None else (None,)
         left = array_limit.tasks_left(self.view, job)
         for begun, task in enumerate(tasks, self.begun[job.id]):
             if left is not None and begun >= left:
@@ -239,7 +242,8 @@ class _Pass:
         return need.total_cpus > self.free_cpus
 
     def _is_behind(self, partition: Partition, entry: Entry) -> bool:
-        """Whether a job waits already that comes first: of those in a reservation of its own nodes one of the same, else one of the partition."""
+        """Whether a job waits already that comes first: of those in a reservation of its own nodes one of the same, else one of the
+        partition."""
         return _queue_of(partition, entry) in self.full if entry.kept_apart else partition.name in self.blocked
 
     def _field(self, entry: Entry, beside: tuple[Usage, ...] = ()) -> Field:
@@ -251,7 +255,8 @@ class _Pass:
         self.begun[job.id] += task is not None
         seconds = int(search.ends - self.now)
         shorter = job.request.time_min is not None and (job.time_limit < 0 or seconds < job.time_limit)
-        self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation, time_limit=_in_minutes(seconds, job) if shorter else None))
+        self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation,
+            time_limit=_in_minutes(seconds, job) if shorter else None))
 
     def _take(self, job: Job, allocation: Allocation, search: Search) -> None:
         """What is proposed is not free any more."""
@@ -294,7 +299,8 @@ class _Pass:
         """Those that have the fewest nodes to choose from look first: what they could have is not taken by others."""
         settings = self.view.settings
         return sum(
-            len(self.terrain.usable(partition, needs.of(job.request, settings, partition).site)) for partition in self._partitions(job)), job.id
+            len(self.terrain.usable(partition, needs.of(job.request, settings, partition).site))
+            for partition in self._partitions(job)), job.id
 
     def _try(self, job: Job, trial: Trial, ways: dict[JobId, Way]) -> Refusal | None:
         """Take room for a component, and note a way in which it may start now or later; or why there is none."""
@@ -327,7 +333,8 @@ class _Pass:
         allocation = search.find()
         if allocation is None:
             return (unavailable(self.terrain, need, partition) or too_large(self.terrain, need, partition)
-                    or (PRIORITY if self._is_behind(partition, entry) else first_blocked(self.terrain, need, partition, frozenset(self.blocked))))
+                    or (PRIORITY if self._is_behind(partition, entry) else first_blocked(self.terrain, need, partition,
+                    frozenset(self.blocked))))
         allocation.reservation, allocation.reservation_id = entry.reservation, entry.number
         allocation.licenses = dict(licenses)
         over = policy_limits.exceeded(self.view, job, partition, self.now, allocation)
@@ -342,8 +349,10 @@ class _Pass:
         self.plan.proposals.append(Proposal(job=parts[0].job, task=None, allocation=parts[0].allocation, components=parts[1:]))
 
     def _hold_together(self, ways: list[Way]) -> None:
-        """Those that come later in any of its partitions wait behind it; with backfill it is promised the earliest moment for all components."""
-        if not all(exemptions.reserves(self.view, way.job, way.partition, way.job.priority or priority.value(self.view, way.job, self.now)) for way in ways):
+        """Those that come later in any of its partitions wait behind it; with backfill it is promised the earliest moment for all
+        components."""
+        if not all(exemptions.reserves(self.view, way.job, way.partition, way.job.priority or priority.value(self.view, way.job, self.now))
+                for way in ways):
             return
         queues = [_queue_of(way.partition, way.entry) for way in ways]
         keeps = any(self._kept_for(way.job, which) for way, which in zip(ways, queues, strict=True))
@@ -402,13 +411,15 @@ class _Pass:
         return refusal
 
     def _kept_for(self, job: Job, which: str) -> bool:
-        """Whether its start may not be put off by those behind it: of the first ones of a partition (or for a licence), once they are old and urgent enough."""
+        """Whether its start may not be put off by those behind it: of the first ones of a partition (or for a licence), once they are old
+        and urgent enough."""
         settings = self.view.settings
         if not self.backfill or self.kept[which] >= (settings.backfill_reservations or MOST_KEPT):
             return False
         if settings.backfill_one_reservation and job.id in self.plan.forecasts:
             return False
-        return job.priority >= settings.backfill_min_priority and self.now - (job.eligible_time or job.submit_time) >= settings.backfill_min_age
+        return job.priority >= settings.backfill_min_priority and self.now - (job.eligible_time
+            or job.submit_time) >= settings.backfill_min_age
 
     def _reserve(self, job: Job, need: Need, partition: Partition, entry: Entry, which: str) -> None:
         """Promise a blocked job the earliest place there is in a partition; `which`: whose first ones such promises are made to."""
@@ -421,7 +432,8 @@ class _Pass:
             self.forecast(job, partition, placement)
 
     def _await_licenses(self, job: Job, need: Need, partition: Partition, entry: Entry) -> None:
-        """Promise a job that waits for licences the earliest time at which it has those and a place; others may have its nodes until then."""
+        """Promise a job that waits for licences the earliest time at which it has those and a place; others may have its nodes until
+        then."""
         which = "license:" + ",".join(sorted(name for name, _ in need.pools[0]))
         if self._kept_for(job, which):
             self._reserve(job, need, partition, entry, which)
@@ -433,7 +445,8 @@ class _Pass:
     ) -> Placement | None:
         """The earliest place for a job that starts this way; None when there is none, or when a reservation is in the way of that one.
 
-        What is kept in the timeline is not kept by a narrower look at the nodes too. A job that would be there longer than its reservation may start in it all the same.
+        What is kept in the timeline is not kept by a narrower look at the nodes too. A job that would be there longer than its reservation
+        may start in it all the same.
         """
         if not self.view.reservations:
             return timeline.place(need, self.terrain.positions(partition, need.site), length(job), sparing=sparing, after=after)
@@ -553,8 +566,9 @@ def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = T
     """One pass over the pending jobs, with backfill, or without up to the first that is blocked in its partition.
 
     With `depth` only the so many first eligible jobs; then `queue`, kept from pass to pass, saves sorting all of them again.
-    `forecasts` bounds for how many jobs behind the first blocked ones a start is foretold. `terrain` of this view, kept from pass to pass, saves
-    looking at all nodes again. Jobs of `without` are passed over; once `over` says so no further jobs are looked at. A job at whose sight planning fails keeps no other from being planned.
+    `forecasts` bounds for how many jobs behind the first blocked ones a start is foretold. `terrain` of this view, kept from pass to pass,
+    saves looking at all nodes again. Jobs of `without` are passed over; once `over` says so no further jobs are looked at. A job at whose
+    sight planning fails keeps no other from being planned.
     """
     if terrain is None:
         terrain = Terrain(view)

@@ -1,8 +1,8 @@
 """When to plan. Pure: slurmctld and the simulator tell it what happens and what passes found, and ask it whether a pass is due.
 
 A pass follows from the refusals: each names the events that could cure it. Until a full pass has looked at every waiting job there may be
-refusals that nobody knows, so any event may help. What lets nobody start, whatever waits, is in UNHELPFUL; what brings somebody who may start into
-the queue, or may change anything about nodes and limits, in ALWAYS.
+refusals that nobody knows, so any event may help. What lets nobody start, whatever waits, is in UNHELPFUL; what brings somebody who may
+start into the queue, or may change anything about nodes and limits, in ALWAYS.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Iterable
 
 from slurm.model.refusal import Refusal
 
-ALWAYS = frozenset({"Submitted", "Eligible", "Released", "Requeued", "JobUpdated", "LaunchFailed", "Configured", "PartitionUpdated", "NodeRegistered", "NodeUpdated",
-    "NodeFenced", "ProofWaived", "PolicyChanged", "UsagePeriodEnded", "ReservationCreated", "ReservationUpdated", "ReservationBegun", "ReservationEnded"})
+ALWAYS = frozenset({"Submitted", "Eligible", "Released", "Requeued", "JobUpdated", "LaunchFailed", "Configured", "PartitionUpdated",
+    "NodeRegistered", "NodeUpdated",
+    "NodeFenced", "ProofWaived", "PolicyChanged", "UsagePeriodEnded", "ReservationCreated", "ReservationUpdated", "ReservationBegun",
+    "ReservationEnded"})
 UNHELPFUL = frozenset({"Launched", "Warned", "StepCreated", "StepExited", "NodeSilent", "Purged", "Accrued"})
 
 

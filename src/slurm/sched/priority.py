@@ -1,4 +1,5 @@
-"""Priority: the number that squeue shows, as the sum of its factors, and the order that follows from it. sprio and explanations show the same factors."""
+"""Priority: the number that squeue shows, as the sum of its factors, and the order that follows from it. sprio and explanations show the
+same factors."""
 
 from __future__ import annotations
 
@@ -119,7 +120,8 @@ class Scale:
         known = self._standing.get(standing)
         if known is None:
             known = self._standing[standing] = self._stands(*standing)
-        return Factors(age, known[0], known[1], self._size(job) if settings.priority_weight_job_size else 0.0, self.factors.get(partition, 0.0), known[2],
+        return Factors(age, known[0], known[1], self._size(job) if settings.priority_weight_job_size else 0.0,
+            self.factors.get(partition, 0.0), known[2],
                        self._resources(job, partition) if self._weights else (), request.nice)
 
     def weighted(self, job: Job) -> Weighted:
@@ -137,7 +139,8 @@ class Scale:
         of_association = fair = 0.0
         if association in book.associations:
             if settings.priority_weight_association:
-                most = 1 if _raw(settings.priority_flags, "ASSOC") else max((book.standing(one).priority for one in book.associations), default=0) or 1
+                most = 1 if _raw(settings.priority_flags, "ASSOC") else max((book.standing(one).priority for one in book.associations),
+                    default=0) or 1
                 of_association = book.standing(association).priority / most
             if settings.priority_weight_fair_share:
                 fair = self.shares()[association].factor or 0.0

@@ -32,18 +32,23 @@ def _factors(scale: Scale, job: Job) -> Iterator[tuple[str, float, str]]:
     if settings.priority_weight_age:
         yield "age", worth.age, _of(of.age, settings.priority_weight_age, _age(scale, job))
     if settings.priority_weight_association:
-        yield "association", worth.association, _of(of.association, settings.priority_weight_association, f"Priority of account {job.request.account} beside the others'")
+        yield "association", worth.association, _of(of.association, settings.priority_weight_association,
+            f"Priority of account {job.request.account} beside the others'")
     if settings.priority_weight_fair_share:
         yield "fair share", worth.fair_share, _of(of.fair_share, settings.priority_weight_fair_share, _fair_share(scale, job))
     if settings.priority_weight_job_size:
-        small = "the fewer of the cluster's nodes and CPUs it asks for, the more" if settings.priority_favor_small else "the more of the cluster's nodes and CPUs it asks for, the more"
+        small = ("the fewer of the cluster's nodes and CPUs it asks for, the more" if settings.priority_favor_small
+            else "the more of the cluster's nodes and CPUs it asks for, the more")
         yield "job size", worth.job_size, _of(of.job_size, settings.priority_weight_job_size, small)
     if settings.priority_weight_partition:
-        yield "partition", worth.partition, _of(of.partition, settings.priority_weight_partition, f"PriorityJobFactor of partition {job.partition} beside the highest")
+        yield "partition", worth.partition, _of(of.partition, settings.priority_weight_partition,
+            f"PriorityJobFactor of partition {job.partition} beside the highest")
     if settings.priority_weight_qos:
-        yield "QOS", worth.qos, _of(of.qos, settings.priority_weight_qos, f"Priority of QOS {job.request.qos or '(none)'} beside the highest")
+        yield "QOS", worth.qos, _of(of.qos, settings.priority_weight_qos,
+            f"Priority of QOS {job.request.qos or '(none)'} beside the highest")
     for (name, amount), (_, factor) in zip(worth.tres, of.tres, strict=True):
-        yield name, amount, _of(factor, settings.priority_weight_tres[name], f"its part of the {name} of partition {job.partition.partition(',')[0]}")
+        yield name, amount, _of(factor, settings.priority_weight_tres[name],
+            f"its part of the {name} of partition {job.partition.partition(',')[0]}")
 
 
 def _of(factor: float, weight: float, words: str) -> str:
@@ -64,11 +69,13 @@ def _fair_share(scale: Scale, job: Job) -> str:
     if mine is None:
         return "it counts for no association"
     above = shares.get(mine.association.parent)
-    who = f"user {mine.association.user} used {_percent(_part(mine, above))} of what account {mine.association.account} used and has a right to {_percent(mine.shares)} of its share"
+    who = (f"user {mine.association.user} used {_percent(_part(mine, above))} of what account {mine.association.account} used and has a "
+           f"right to {_percent(mine.shares)} of its share")
     if above is not None and above.depth:
         grand = shares.get(above.association.parent)
         over = f"account {grand.association.account}" if grand is not None and grand.depth else "the cluster"
-        who = f"account {above.association.account} used {_percent(_part(above, grand))} of what {over} used and has a right to {_percent(above.shares)}; {who}"
+        who = (f"account {above.association.account} used {_percent(_part(above, grand))} of what {over} used and has a right to "
+               f"{_percent(above.shares)}; {who}")
     life = scale.settings.priority_decay_half_life
     return who + (f" (half of it is forgotten after {duration.show(life)})" if life else "")
 

@@ -1,7 +1,7 @@
 """Queue: the waiting jobs in order of priority, remembered from pass to pass so that a quick pass does not sort ten thousand again.
 
-A fresh look (each full pass) sorts everything; until the next, jobs that joined since are put in their places and those that left are passed over. What
-ages or is changed meanwhile moves with the next fresh look.
+A fresh look (each full pass) sorts everything; until the next, jobs that joined since are put in their places and those that left are
+passed over. What ages or is changed meanwhile moves with the next fresh look.
 """
 
 from __future__ import annotations

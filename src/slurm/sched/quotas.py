@@ -16,7 +16,8 @@ from slurm.model.states import Reason
 
 CURES = ("Started", "Held", "DeadlinePassed", *ENDINGS)
 """Somebody before it leaves the queue."""
-_STOPPED = Refusal(Reason.PRIORITY, "a job of higher priority in this partition is kept back by a limit, and assoc_limit_stop lets nobody pass it", cures=CURES)
+_STOPPED = Refusal(Reason.PRIORITY, "a job of higher priority in this partition is kept back by a limit, and assoc_limit_stop lets nobody "
+                                    "pass it", cures=CURES)
 
 Key = tuple[str, object]
 Row = tuple[str, int, Callable[[Job, Partition], object]]
@@ -33,7 +34,8 @@ class Quotas:
             ("bf_max_job_user", settings.backfill_max_user, lambda job, partition: job.owner.uid),
             ("bf_max_job_part", settings.backfill_max_partition, lambda job, partition: partition.name),
             ("bf_max_job_user_part", settings.backfill_max_user_partition, lambda job, partition: (job.owner.uid, partition.name)),
-            ("bf_max_job_assoc", settings.backfill_max_association, lambda job, partition: job.association or (job.owner.uid, job.request.account)),
+            ("bf_max_job_assoc", settings.backfill_max_association, lambda job,
+            partition: job.association or (job.owner.uid, job.request.account)),
         ) if backfill else (("partition_job_depth", settings.partition_job_depth, lambda job, partition: partition.name),)
         self._rows = [row for row in rows if row[1] > 0]
 
@@ -51,7 +53,8 @@ class Quotas:
         for name, most, of in self._rows:
             key = name, of(job, partition)
             if self._counts[key] >= most:
-                return Refusal(Reason.PRIORITY, f"jobs of higher priority wait, and no more than {most} of a kind are looked at ({name}={most})",
+                return Refusal(Reason.PRIORITY, f"jobs of higher priority wait, and no more than {most} of a kind are looked at "
+                                                f"({name}={most})",
                                ((name, str(most)),), CURES)
             keys.append(key)
         self._counts.update(keys)

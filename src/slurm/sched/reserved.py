@@ -1,4 +1,7 @@
-"""Reserved: the ways in which a job may start in view of reservations, each a narrower look at the nodes. The rule is `core.reserving.claims`."""
+"""Reserved: the ways in which a job may start in view of reservations, each a narrower look at the nodes.
+
+The rule is `core.reserving.claims`.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,8 @@ def entries(terrain: Terrain, job: Job, now: float) -> list[Entry]:
 
 
 def allowed(terrain: Terrain, job: Job, entry: Entry, now: float, start: float, owners: frozenset[str]) -> bool:
-    """Whether a job that starts in this way may do so at a later moment too: its reservation still runs, and no other one bars more than now.
+    """Whether a job that starts in this way may do so at a later moment too: its reservation still runs, and no other one bars more than
+    now.
 
     Those of `owners` are kept in the timeline and need no look.
     """
@@ -97,7 +101,8 @@ def later(terrain: Terrain, need: Need, entry: Entry, owners: frozenset[str]) ->
 
 
 def keep_reserved(timeline: Timeline, view: View, now: float) -> None:
-    """Write what is reserved on the timeline, as far as that can be told in counts: whole nodes that no other reservation has, at moments that stay.
+    """Write what is reserved on the timeline, as far as that can be told in counts: whole nodes that no other reservation has, at moments
+    that stay.
 
     All else (cores, FLEX, TIME_FLOAT, nodes of several) is kept by the look at the nodes alone.
     """
@@ -117,7 +122,8 @@ def keep_reserved(timeline: Timeline, view: View, now: float) -> None:
 
 
 def _all_of(node: Node) -> NodeShare:
-    return NodeShare(node=node.name, cpus=CpuSet.run(node.cpus), memory=node.memory, gres={pool.name: node.devices(pool.name) for pool in node.gres})
+    return NodeShare(node=node.name, cpus=CpuSet.run(node.cpus), memory=node.memory,
+        gres={pool.name: node.devices(pool.name) for pool in node.gres})
 
 
 def _entry(terrain: Terrain, job: Job, own: Reservation | None, now: float, start: float) -> Entry:
@@ -135,4 +141,5 @@ def _made(own: Reservation | None, barring: list[Reservation], key: tuple[str, .
         return Entry(closed=kept.nodes, barred=barred, key=key)
     if "FLEX" in own.flags:
         return Entry(own.name, own.id, True, None, {}, kept.nodes, barred, inf, key)
-    return Entry(own.name, own.id, False, frozenset(own.nodes), {name: cpus.bits for name, cpus in own.cpus.items()}, kept.nodes, barred, own.end, key)
+    return Entry(own.name, own.id, False, frozenset(own.nodes), {name: cpus.bits for name, cpus in own.cpus.items()}, kept.nodes, barred,
+        own.end, key)

@@ -104,7 +104,8 @@ def held_cpus(tasks: int, gpus: int, node: Node, need: Need) -> int:
         cpus = cores * threads
     elif threads > 1 and need.tasks_per_socket:
         full, rest = divmod(tasks, need.tasks_per_socket)
-        cpus = sum(times * -(-count * need.cpus_per_task // threads) * threads for times, count in ((full, need.tasks_per_socket), (1, rest)))
+        cpus = sum(times * -(-count * need.cpus_per_task // threads) * threads for times,
+            count in ((full, need.tasks_per_socket), (1, rest)))
     cpus = max(cpus, need.min_cpus, need.cpus_per_gpu * gpus)
     size = unit_size(node, need)
     return -(-cpus // size) * size if size > 1 else cpus

@@ -32,7 +32,10 @@ MANY_NODES = 64
 
 
 class Field(NamedTuple):
-    """What the searches of one pass share. `closed`: partitions whose nodes are kept for others; `timeline` None: nothing is kept for later."""
+    """What the searches of one pass share.
+
+    `closed`: partitions whose nodes are kept for others; `timeline` None: nothing is kept for later.
+    """
 
     terrain: Terrain
     space: Space

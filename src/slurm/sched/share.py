@@ -45,7 +45,8 @@ def _memory(space: NodeSpace, need: Need, cpus: int, gpus: int) -> int:
 
 
 def _cpus(space: NodeSpace, count: int, tasks: int, need: Need, near: int) -> int:
-    """CPUs for a share, as bits: near the devices first, nobody else's before those that others share; over the sockets as `_over_sockets` says."""
+    """CPUs for a share, as bits: near the devices first, nobody else's before those that others share; over the sockets as `_over_sockets`
+    says."""
     if need.tasks_per_socket and not need.overcommit:
         return _cpus_by_socket(space, count, tasks, need)
     free, size = space.cpus, unit_size(space.node, need)
@@ -62,7 +63,8 @@ def _cpus(space: NodeSpace, count: int, tasks: int, need: Need, near: int) -> in
 
 
 def _over_sockets(node: Node, free: int, count: int, tasks: int, need: Need) -> int:
-    """So many of the free CPUs, as Slurm deals them out: core by core over the sockets in turn, tasks of several CPUs each within a socket if that is large enough.
+    """So many of the free CPUs, as Slurm deals them out: core by core over the sockets in turn, tasks of several CPUs each within a socket
+    if that is large enough.
 
     With a second distribution of block (-m block:block), and where sockets are given out whole, the lowest.
     """

@@ -27,7 +27,10 @@ class Sharing:
         self._layers: dict[tuple[NodeName, str], list[int]] = {}
 
     def usable(self, node: NodeName, partition: str, limit: int) -> int:
-        """CPUs that sharing jobs use and that take one more of this partition, as bits. Only jobs of the same partition count against `limit`."""
+        """CPUs that sharing jobs use and that take one more of this partition, as bits.
+
+        Only jobs of the same partition count against `limit`.
+        """
         mine, all_sharing = self._of(node, partition), self._of(node, "")
         return all_sharing[0] & ~(mine[limit - 1] if limit <= len(mine) else 0) if all_sharing else 0
 
@@ -46,7 +49,8 @@ class Sharing:
         self._layers = layers
 
     def _of(self, name: NodeName, of: str) -> list[int]:
-        """Bits: CPUs that at least one sharing job of partition `of` ("": of any) uses, at least two, …; those that a job has for itself are in none."""
+        """Bits: CPUs that at least one sharing job of partition `of` ("": of any) uses, at least two, …; those that a job has for itself
+        are in none."""
         found = self._layers.get((name, of))
         if found is None:
             found = self._layers[name, of] = []

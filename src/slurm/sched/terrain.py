@@ -1,7 +1,7 @@
 """Terrain: the nodes by partition and by what jobs ask of them, worked out once and kept from pass to pass.
 
-Which nodes there are and which are in service changes rarely: then the view's `generation` does, and everything is worked out anew. What jobs
-hold changes all the time: the view tells which nodes were touched, and their rows on the board are written again.
+Which nodes there are and which are in service changes rarely: then the view's `generation` does, and everything is worked out anew. What
+jobs hold changes all the time: the view tells which nodes were touched, and their rows on the board are written again.
 """
 
 from __future__ import annotations

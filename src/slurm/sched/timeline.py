@@ -1,8 +1,9 @@
 """Timeline: how much is free on each node from now on, in steps up and down; and what is kept from when on.
 
-Things become free when jobs reach their time limits (steps up), and are held from some moment on to another (`Hold`: a step down, then one up): for the promised start of a waiting job, or by
-whoever else has a right to them then. Between two steps down things only become free, so what is free all the time from one moment to another is the least of what is free at its
-beginning and at each step down within. Cluster-wide counts stand beside the nodes (`pools`).
+Things become free when jobs reach their time limits (steps up), and are held from some moment on to another (`Hold`: a step down, then one
+up): for the promised start of a waiting job, or by whoever else has a right to them then. Between two steps down things only become free,
+so what is free all the time from one moment to another is the least of what is free at its beginning and at each step down within.
+Cluster-wide counts stand beside the nodes (`pools`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ STEPS = 200
 
 
 class Hold(NamedTuple):
-    """From `start` to `end` (seconds since the epoch) so much of some nodes is kept. `owner`: whose jobs may have it ("": nobody's); `sign` -1: so much less is kept."""
+    """From `start` to `end` (seconds since the epoch) so much of some nodes is kept.
+
+    `owner`: whose jobs may have it ("": nobody's); `sign` -1: so much less is kept.
+    """
 
     start: float
     end: float
@@ -39,7 +43,8 @@ class Hold(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """Where and when (seconds since the epoch) a waiting job fits: its nodes with their tasks, what it will hold of them, and of the pools (name → count)."""
+    """Where and when (seconds since the epoch) a waiting job fits: its nodes with their tasks, what it will hold of them, and of the pools
+    (name → count)."""
 
     start: float
     end: float
@@ -93,7 +98,8 @@ def rounded(moment: float, grain: int) -> float:
 class Timeline:
     """The board from `now` on. `take`, `hold` and `keep` are the ways to write on it.
 
-    With `ends` False nothing is taken to become free by itself: cheaper, and never too much. `inside`, where it is asked, is the owner whose holds the job may use, and has to.
+    With `ends` False nothing is taken to become free by itself: cheaper, and never too much. `inside`, where it is asked, is the owner
+    whose holds the job may use, and has to.
     """
 
     def __init__(self, view: View, board: Board, now: float, *, ends: bool = True, pools: Pools | None = None) -> None:
@@ -201,9 +207,11 @@ class Timeline:
     def place(
         self, need: Need, at: Index, seconds: float, *, sparing: bool = False, inside: str = "", after: float = 0.0,
     ) -> Placement | None:
-        """The earliest time after now, not before `after`, at which a job of this length fits on the nodes at these positions; None when none is found.
+        """The earliest time after now, not before `after`, at which a job of this length fits on the nodes at these positions; None when
+        none is found.
 
-        Now itself is not asked: that was found wanting by a closer look than counts allow. `sparing`: of equal nodes rather those that are not free now, so that others can start there meanwhile.
+        Now itself is not asked: that was found wanting by a closer look than counts allow. `sparing`: of equal nodes rather those that are
+        not free now, so that others can start there meanwhile.
         """
         if not len(at):
             return None
@@ -221,7 +229,8 @@ class Timeline:
 
     def _moments(self) -> list[float]:
         """When anything may have become free: jobs end, holds and pools are given back."""
-        others = {rounded(hold.end, self._grain) for hold in self._holds if hold.sign > 0} | {rounded(moment, self._grain) for moment in self.pools.moments()}
+        others = {rounded(hold.end, self._grain) for hold in self._holds if hold.sign > 0} | {rounded(moment, self._grain)
+            for moment in self.pools.moments()}
         others |= {hold.start for hold in self._holds if hold.owner and hold.start > self.now}
         return sorted(others.union(self._releases.moments)) if others else self._releases.moments
 
@@ -249,7 +258,8 @@ class Timeline:
                     return Placement(start, start + seconds, found[0], found[1], pools)
         return None
 
-    def _placed(self, start: float, need: Need, at: Index, seconds: float, sparing: bool, inside: str) -> tuple[list[tuple[Room, int]], Usage] | None:
+    def _placed(self, start: float, need: Need, at: Index, seconds: float, sparing: bool, inside: str) -> tuple[list[tuple[Room, int]],
+            Usage] | None:
         free = self._window(start, start + seconds, inside)
         found = self._fit(free, need, at, sparing)
         usage = self.board.future(found, need, free) if found is not None else None

@@ -1,5 +1,5 @@
-"""Together: a heterogeneous job in one pass: whether all of its components find room now, tried on what is free and taken back, and the earliest
-moment at which all of them do.
+"""Together: a heterogeneous job in one pass: whether all of its components find room now, tried on what is free and taken back, and the
+earliest moment at which all of them do.
 """
 
 from __future__ import annotations
@@ -80,7 +80,10 @@ class Trial:
 def placed(
     timeline: Timeline, ways: Sequence[Way], place: Callable[[Way, float], Placement | None],
 ) -> list[Placement] | None:
-    """The earliest moment at which all components start, each in its way; None when none is found. `place` tells the earliest place from a moment on."""
+    """The earliest moment at which all components start, each in its way; None when none is found.
+
+    `place` tells the earliest place from a moment on.
+    """
     after = 0.0
     for _ in range(ROUNDS):
         found: list[Placement] = []

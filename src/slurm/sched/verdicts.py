@@ -38,7 +38,8 @@ def unavailable(terrain: Terrain, need: Need, partition: Partition) -> Refusal |
         if missing:
             nodes = terrain.view.nodes
             return Refusal(REQUESTED_AWAY, f"it names {', '.join(missing)}, which cannot be used now",
-                           tuple((name, KEPT if name in need.site.closed else state_of(nodes.get(NodeName(name)))) for name in missing), NODE_CURES)
+                           tuple((name, KEPT if name in need.site.closed else state_of(nodes.get(NodeName(name)))) for name in missing),
+                           NODE_CURES)
     if len(suited) < need.nodes_min:
         return Refusal(Reason.BAD_CONSTRAINTS, f"{len(suited)} nodes of partition {partition.name} suit it, {need.nodes_min} are needed",
                        (("suited", str(len(suited))), ("needed", str(need.nodes_min))), ("JobUpdated", "NodeUpdated"))
@@ -107,7 +108,8 @@ def free_of(node: Node) -> str:
     devices = "".join(
         f", {len(pool.devices - node.gres_used.get(pool.name, NOTHING))} of {pool.count} {pool.name}"
         for pool in node.gres)
-    return f"{node.job_cpu_count - len(node.cpus_used)} of {node.job_cpu_count} CPUs, {node.job_memory - node.memory_used} of {node.job_memory} MB{devices} free"
+    return (f"{node.job_cpu_count - len(node.cpus_used)} of {node.job_cpu_count} CPUs, {node.job_memory - node.memory_used} of "
+            f"{node.job_memory} MB{devices} free")
 
 
 def _out_of_service(terrain: Terrain, need: Need, partition: Partition, sentence: str) -> Refusal:

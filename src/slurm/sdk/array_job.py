@@ -225,7 +225,8 @@ class ArrayJob(Promise, Generic[T]):
 
 
 def as_completed(jobs: Sequence[Job[T]], timeout: float | None = None) -> Iterator[Job[T]]:
-    """Jobs in the order in which they end; NotFinished when it takes longer than `timeout` seconds in all, BackendError when the cluster stays away."""
+    """Jobs in the order in which they end; NotFinished when it takes longer than `timeout` seconds in all, BackendError when the cluster
+    stays away."""
     deadline = None if timeout is None else time.monotonic() + timeout
     with ends(jobs) as ended:
         for _ in jobs:

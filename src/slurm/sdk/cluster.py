@@ -26,11 +26,13 @@ from slurm.sdk.tidying.removed import Cleanup
 
 BACKENDS = ("local", "commands", "subprocess", "inline", "ssh")
 SSH_WORDS = frozenset((
-    "hostname", "username", "password", "key_filename", "passphrase", "port", "known_hosts", "host_key_policy", "timeout", "connection_attempts",
+    "hostname", "username", "password", "key_filename", "passphrase", "port", "known_hosts", "host_key_policy", "timeout",
+    "connection_attempts",
     "retry_delay", "allow_agent", "look_for_keys", "auth_timeout", "remote_workdir", "env"))
 SSH_ALIASES = {"ssh_key_path": "key_filename", "banner_timeout": "auth_timeout"}
 """Words of the published SDK → ours."""
-_WORDS = ("backend_type", "callbacks", "job_base_dir", "default_packaging", "default_account", "default_partition", "python", "setup", "script_permissions",
+_WORDS = ("backend_type", "callbacks", "job_base_dir", "default_packaging", "default_account", "default_partition", "python", "setup",
+    "script_permissions",
           "patience", "backend", "start", *sorted(SSH_WORDS))
 """What Cluster knows beside the options of sbatch."""
 SSH_REFUSED = frozenset(("gss_auth", "gss_kex", "gss_deleg_creds", "gss_host", "disabled_algorithms"))
@@ -41,21 +43,23 @@ class Cluster:
     """A cluster to run tasks on; `with cluster:` makes it the active one.
 
     Args:
-        backend_type: `local`, the cluster of this machine as sbatch finds it, started with `slurm up` when there is none; `commands`, any Slurm by its
-            commands on PATH; `ssh`, any Slurm behind a login node (hostname, username, key_filename …: see `backends.ssh_login.Login`); `subprocess`
-            and `inline` need no cluster. By default `ssh` where there is a hostname, else `local`.
+        backend_type: `local`, the cluster of this machine as sbatch finds it, started with `slurm up` when there is none; `commands`, any
+        Slurm by its
+            commands on PATH; `ssh`, any Slurm behind a login node (hostname, username, key_filename …: see `backends.ssh_login.Login`);
+            `subprocess` and `inline` need no cluster. By default `ssh` where there is a hostname, else `local`.
         callbacks: Who is told what becomes of the jobs.
         job_base_dir: Below which the folders of jobs are made; `~/slurm_jobs`.
         default_packaging: How code travels for tasks that do not say so; `default_packaging_…` as `packaging_…` in @task.
         default_account: The account to charge; `account` does the same.
         default_partition: The partition to run in; `partition` does the same.
         python: The interpreter of the jobs: this one; over ssh `python3`.
-        setup: Shell lines before it, such as `module load python` or `source venv/bin/activate`. Relative paths begin where the program stands, over ssh at home.
-        script_permissions: The mode of the jobs' scripts; 0o700. Their folders are this user's alone.
-        patience: Seconds that the cluster may be away before those who wait get a BackendError; without `ssh`, `timeout=` a number is the same.
-        backend: A backend of your own.
+        setup: Shell lines before it, such as `module load python` or `source venv/bin/activate`. Relative paths begin where the program
+        stands, over ssh at home. script_permissions: The mode of the jobs' scripts; 0o700. Their folders are this user's alone.
+        patience: Seconds that the cluster may be away before those who wait get a BackendError; without `ssh`, `timeout=` a number is the
+        same. backend: A backend of your own.
         start: With False no cluster is started: BackendError when there is none.
-        keywords: Options of sbatch (time="1:00:00", mem="4G") for every job that does not say otherwise, and the words of `ssh`; of these `local` and
+        keywords: Options of sbatch (time="1:00:00", mem="4G") for every job that does not say otherwise, and the words of `ssh`; of these
+        `local` and
             `commands` have `env`, variables for the commands and the jobs.
     """
 
@@ -69,9 +73,12 @@ class Cluster:
     """Its table `submit`, as it stands there."""
     _home = ""
 
-    def __init__(self, backend_type: str = "", callbacks: Sequence[object] | None = None, job_base_dir: str | os.PathLike[str] | None = None,
-                 default_packaging: str | Mapping[str, Any] | None = None, default_account: str | None = None, default_partition: str | None = None, *,
-                 python: str = "", setup: str = "", script_permissions: int = 0o700, patience: float = GONE_SECONDS, backend: Backend | None = None,
+    def __init__(self, backend_type: str = "", callbacks: Sequence[object] | None = None,
+            job_base_dir: str | os.PathLike[str] | None = None,
+                 default_packaging: str | Mapping[str, Any] | None = None, default_account: str | None = None,
+                 default_partition: str | None = None, *,
+                 python: str = "", setup: str = "", script_permissions: int = 0o700, patience: float = GONE_SECONDS,
+                 backend: Backend | None = None,
                  start: bool = True, **keywords: Any) -> None:
         self.callbacks = _callbacks(callbacks)
         self._audience: Any = None
@@ -110,7 +117,8 @@ class Cluster:
 
     @property
     def home(self) -> str:
-        """Where relative paths begin that are for jobs: where the program stands, for a workflow where its program stood, over ssh the folder of the login."""
+        """Where relative paths begin that are for jobs: where the program stands, for a workflow where its program stood, over ssh the
+        folder of the login."""
         return self._home or self.backend.around().folder
 
     @classmethod
@@ -145,10 +153,12 @@ class Cluster:
     def from_backend(cls, backend: Any, **keywords: Any) -> Self:
         """A cluster on a backend of your own: a `Backend`, or an object with the methods of the published SDK's backends.
 
-        `default_packaging_kwargs` and `packaging_defaults` are taken as there: `packaging_…` words as a table, and packaging unless `default_packaging` says it.
+        `default_packaging_kwargs` and `packaging_defaults` are taken as there: `packaging_…` words as a table, and packaging unless
+        `default_packaging` says it.
         """
         ours = _given(backend)
-        keywords |= {f"default_{settings.PREFIX}{name}": value for name, value in (keywords.pop("default_packaging_kwargs", None) or {}).items()}
+        keywords |= {f"default_{settings.PREFIX}{name}": value for name, value in (keywords.pop("default_packaging_kwargs", None)
+            or {}).items()}
         lowest = keywords.pop("packaging_defaults", None)
         keywords["default_packaging"] = keywords.get("default_packaging") or lowest
         return cls(**{"backend_type": ours.name, **keywords, "backend": ours})
@@ -172,19 +182,22 @@ class Cluster:
         parser.add_argument("--packaging", default="auto", help="how code gets to the jobs: auto, wheel, none, container:IMAGE (auto)")
         parser.add_argument("--packaging-registry", help="where images of containers are pushed and pulled")
         parser.add_argument("--packaging-platform", help="platform that images are built for, such as linux/amd64")
-        parser.add_argument("--packaging-tls-verify", type=_truth, default=True, metavar="{true,false}", help="whether the registry has to prove who it is (true)")
+        parser.add_argument("--packaging-tls-verify", type=_truth, default=True, metavar="{true,false}",
+            help="whether the registry has to prove who it is (true)")
         parser.add_argument("--hostname", help="login node, for ssh")
         parser.add_argument("--username", help="user there, for ssh")
         parser.add_argument("--port", type=int, help="port there, for ssh (22)")
         parser.add_argument("--password", help="password there, for ssh; others may see it while this program runs: keys are better")
-        parser.add_argument("--host-key-policy", choices=("auto", "warn", "reject"), help="what to do with hosts that known_hosts lacks (reject)")
+        parser.add_argument("--host-key-policy", choices=("auto", "warn", "reject"),
+            help="what to do with hosts that known_hosts lacks (reject)")
         parser.add_argument("--banner-timeout", type=float, help="seconds that logging in may take, for ssh (30)")
 
     @classmethod
     def from_args(cls, args: Any, **extra: Any) -> Self:
         """The cluster that the options of `add_argparse_args` describe; `extra` arguments win."""
         names = {"backend": "backend_type", "job_base_dir": "job_base_dir", "account": "default_account", "partition": "default_partition",
-                 "packaging": "default_packaging", **{f"packaging_{key}": f"default_packaging_{key}" for key in ("registry", "platform", "tls_verify")}}
+                 "packaging": "default_packaging", **{f"packaging_{key}": f"default_packaging_{key}"
+                 for key in ("registry", "platform", "tls_verify")}}
         if args.backend == "ssh" or (args.backend is None and args.hostname):
             names |= {name: name for name in ("hostname", "username", "port", "password", "host_key_policy", "banner_timeout")}
         usual = {"packaging": "auto", "packaging_tls_verify": True}  # which not every packaging knows
@@ -228,7 +241,8 @@ class Cluster:
     def get_job(self, job_id: str) -> Job[Any]:
         """A job by its id ("12", or "12_3" for an element of an array), also one that another program submitted.
 
-        Where it lies is asked when that is needed, as for its result: RuntimeError when the cluster has forgotten it, or it is an array or none of a task.
+        Where it lies is asked when that is needed, as for its result: RuntimeError when the cluster has forgotten it, or it is an array or
+        none of a task.
         """
         return Job(job_id, self)
 
@@ -273,12 +287,14 @@ class Cluster:
 
         What a Slurmfile says comes along, but for its table `cluster`: passwords stay here.
         """
-        described = {name: value for name in ("slurmfile_path", "env_name", "submit_defaults") if (value := getattr(self, name)) is not None}
+        described = {name: value for name in ("slurmfile_path", "env_name", "submit_defaults")
+            if (value := getattr(self, name)) is not None}
         if self.setup or not isinstance(self.backend, Distant):
             described["_home"] = self.home
         if self.environment_config is not None:
             described["environment_config"] = {name: table for name, table in self.environment_config.items() if name != "cluster"}
-        return {**({"described": described} if described else {}), "backend_type": "commands" if self.backend_type == "ssh" else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.packaging_defaults or None,
+        return {**({"described": described} if described else {}), "backend_type": "commands" if self.backend_type == "ssh"
+            else self.backend_type, "job_base_dir": self.job_base_dir, "default_packaging": self.packaging_defaults or None,
                 "default_account": self.default_account, "default_partition": self.default_partition,
                 "python": self.python, "setup": self.setup, "script_permissions": self.script_permissions, "patience": self.patience,
                 **{name: text if text is not None else True for name, text in self._defaults.items()}}
@@ -287,11 +303,14 @@ class Cluster:
         """Say that a job has ended well: its result lies there."""
         self.tracker.settle(job, Status("COMPLETED", "0:0"))
 
-    def cleanup(self, *, older_than: float | timedelta = 7 * 86400.0, keep_failed: bool = False, dry_run: bool = False, cache: bool = False) -> Cleanup:
-        """Remove the folders of jobs that have ended and in which nothing was written for `older_than` (seconds or a timedelta, a week), and old copies of code.
+    def cleanup(self, *, older_than: float | timedelta = 7 * 86400.0, keep_failed: bool = False, dry_run: bool = False,
+            cache: bool = False) -> Cleanup:
+        """Remove the folders of jobs that have ended and in which nothing was written for `older_than` (seconds or a timedelta, a week),
+        and old copies of code.
 
-        Never those of this user's jobs that have not ended, nor those whose results such a job was handed. `keep_failed` keeps folders of jobs without
-        a result, `cache` removes cached results too, `dry_run` only says what would be removed. BackendError when the cluster cannot say what is live.
+        Never those of this user's jobs that have not ended, nor those whose results such a job was handed. `keep_failed` keeps folders of
+        jobs without a result, `cache` removes cached results too, `dry_run` only says what would be removed. BackendError when the cluster
+        cannot say what is live.
         """
         from slurm.sdk.tidying import cleanup
 
@@ -313,8 +332,8 @@ class Cluster:
 
 
 def create_backend(backend_type: str, *, start: bool = True, **login: Any) -> Backend:
-    """The backend of this name; for `local` the one that reaches the Slurm which is there, with `start` begun when there is none. `login` is for ssh,
-    of which `local` and `commands` have `env`. Every Cluster without a backend of its own gets it here."""
+    """The backend of this name; for `local` the one that reaches the Slurm which is there, with `start` begun when there is none. `login`
+    is for ssh, of which `local` and `commands` have `env`. Every Cluster without a backend of its own gets it here."""
     if backend_type == "ssh":
         return _ssh(login)
     environ = {**os.environ, **login["env"]} if login.get("env") else None
@@ -388,7 +407,8 @@ def _ssh(login: Mapping[str, Any]) -> Backend:
 def _login(backend_type: str, keywords: dict[str, Any]) -> dict[str, Any]:
     """Take from the keywords those that are about ssh; ValueError or InvalidOption when they do not go with the backend."""
     if backend_type == "rest":
-        raise BackendError('backend_type="rest" is not supported by slurm-py yet: it needs slurmrestd. Use "ssh", or "commands" on a login node; '
+        raise BackendError('backend_type="rest" is not supported by slurm-py yet: it needs slurmrestd. Use "ssh", or "commands" on a '
+                           'login node; '
                            "Cluster.from_backend takes a backend of your own")
     if backend_type not in BACKENDS:
         raise ValueError(f"Invalid backend_type: {backend_type}. Must be one of: {', '.join(BACKENDS)}")

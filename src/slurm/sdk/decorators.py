@@ -11,8 +11,9 @@ from slurm.sdk.tasks import SlurmTask, WorkflowTask
 def task(func: Any = None, **options: Any) -> Any:
     """Make a function a task: called on a cluster it becomes a job. Options are those of sbatch, with underscores.
 
-    As `@task`, `@task(time="00:10:00", mem="4G", gpus=1)` or `task(function, …)`. `time` is text as in Slurm, minutes, or a timedelta; `mem` text or MB.
-    Beside them: how the code travels (`packaging=`), when the task is tried again (`retries=`), whether a call that was made before is made again (`cache=`).
+    As `@task`, `@task(time="00:10:00", mem="4G", gpus=1)` or `task(function, …)`. `time` is text as in Slurm, minutes, or a timedelta;
+    `mem` text or MB. Beside them: how the code travels (`packaging=`), when the task is tried again (`retries=`), whether a call that was
+    made before is made again (`cache=`).
 
     InvalidOption at once, when the decorator runs, for a name that sbatch has not or a value that it cannot take.
     """

@@ -25,7 +25,8 @@ T = TypeVar("T")
 _OWN_PROCESS = "each call is a process of its own on a node: let the function begin with it"
 OF_OTHERS = {
     "max_workers": "jobs run as many at once as the cluster has room for; task.map(items, max_concurrent=N) limits an array",
-    "initializer": _OWN_PROCESS, "initargs": _OWN_PROCESS, "max_tasks_per_child": "each call is a process of its own", "mp_context": "jobs are started by Slurm",
+    "initializer": _OWN_PROCESS, "initargs": _OWN_PROCESS, "max_tasks_per_child": "each call is a process of its own",
+    "mp_context": "jobs are started by Slurm",
     "thread_name_prefix": "there are no threads; job_name=… names the jobs",
 }
 """Arguments of other executors that mean nothing here, and what there is instead."""
@@ -57,8 +58,8 @@ class Executor(futures.Executor):
             buffersize: int | None = None) -> Iterator[T]:
         """As Executor.map, in one array: results in the order of the items, each as soon as it is there; `timeout` counts from this call.
 
-        `chunksize` calls are made one after the other in one job, but each in its own where it is cached or wants a context. When the first error is raised,
-        or nobody wants the rest, what has not started is cancelled. All items are taken at once, whatever `buffersize`.
+        `chunksize` calls are made one after the other in one job, but each in its own where it is cached or wants a context. When the first
+        error is raised, or nobody wants the rest, what has not started is cancelled. All items are taken at once, whatever `buffersize`.
         """
         if chunksize < 1:
             raise ValueError(f"chunksize={chunksize}: at least one call has to be in each job")

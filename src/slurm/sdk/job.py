@@ -33,7 +33,8 @@ class Home(Protocol):
 class Job(Promise, Generic[T]):
     """A submitted call. Handed to another task as an argument, at any depth, it becomes its result there.
 
-    `name` is the job's name, `files` where everything of it lies, `stdout_path` and `stderr_path` what it writes. `await job` gives its result.
+    `name` is the job's name, `files` where everything of it lies, `stdout_path` and `stderr_path` what it writes. `await job` gives its
+    result.
     """
 
     workflow = False
@@ -58,7 +59,8 @@ class Job(Promise, Generic[T]):
 
         A path that is "" is asked for too, one that is None lies beside the other files.
 
-        `target_job_dir`, `pre_submission_id`, `task_func`, `args`, `kwargs`, `sbatch_options`, `backend` and `on_completed` are taken as the published SDK does.
+        `target_job_dir`, `pre_submission_id`, `task_func`, `args`, `kwargs`, `sbatch_options`, `backend` and `on_completed` are taken as
+        the published SDK does.
         """
         if not isinstance(id, str) or not id.strip():
             raise ValueError(f"a job has an id such as '12' or '12_3', not {id!r}")
@@ -91,7 +93,8 @@ class Job(Promise, Generic[T]):
         return {**vars(self), "task_func": None, "args": (), "kwargs": {}}
 
     def remember(self, task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Keep in `task_func`, `args` and `kwargs` what was called with what: that of a job which another program submitted is not known."""
+        """Keep in `task_func`, `args` and `kwargs` what was called with what: that of a job which another program submitted is not
+        known."""
         self.task_func, self.args, self.kwargs = task, args, kwargs
 
     @property
@@ -102,7 +105,8 @@ class Job(Promise, Generic[T]):
 
     @property
     def attempts(self) -> list[str]:
-        """The ids under which it was submitted, the first one first: more than one when it was tried again on another node, with more memory …"""
+        """The ids under which it was submitted, the first one first: more than one when it was tried again on another node, with more
+        memory …"""
         return self.cluster.tracker.attempts(self._id)
 
     def status(self) -> str:
@@ -123,8 +127,8 @@ class Job(Promise, Generic[T]):
     def result(self, timeout: float | None = None, *, progress: bool = False) -> T:
         """What the task returned. What it raised is raised here, with its own type and with the traceback from the job as its cause.
 
-        NotFinished (a TimeoutError) after `timeout` seconds; a JobFailed of the kind that its state names when the job ended badly otherwise. `progress`
-        shows a bar meanwhile, of a workflow one for each task that it submits.
+        NotFinished (a TimeoutError) after `timeout` seconds; a JobFailed of the kind that its state names when the job ended badly
+        otherwise. `progress` shows a bar meanwhile, of a workflow one for each task that it submits.
         """
         status = self._ended(timeout, progress)
         if status.successful or status.state == UNKNOWN:
@@ -140,7 +144,8 @@ class Job(Promise, Generic[T]):
             return self.result(timeout)
         except Exception as error:
             # What a task raises may be anything, an error of this package too: a workflow whose child failed raises the child's.
-            if isinstance(error, SdkError) and not (isinstance(error.__cause__, RemoteTraceback) and getattr(error, "job_id", "") != self.id):
+            if isinstance(error, SdkError) and not (isinstance(error.__cause__, RemoteTraceback)
+                    and getattr(error, "job_id", "") != self.id):
                 raise
             raise self._failure(self._status(), f"{type(error).__name__}: {error}") from error
 
@@ -205,7 +210,8 @@ class Job(Promise, Generic[T]):
         return logs.lines(self.cluster, [self.written(stderr=stderr)], follow=follow, last=lines)
 
     def stream(self, output: TextIO | None = None, *, stderr: bool = False, follow: bool = True, lines: int | None = None) -> None:
-        """Write what `logs` gives to a text file, standard output unless said, as it comes: half a line too, as progress bars print them."""
+        """Write what `logs` gives to a text file, standard output unless said, as it comes: half a line too, as progress bars print
+        them."""
         from slurm.sdk.following import logs
 
         logs.stream(self.cluster, [self.written(stderr=stderr)], output, follow=follow, last=lines)
@@ -263,7 +269,10 @@ class Job(Promise, Generic[T]):
     # The published SDK's names.
 
     def get_status(self) -> dict[str, str]:
-        """What `scontrol show job` says, by its keys, or accounting once that has forgotten the job; BackendError when both have. Each time asked anew."""
+        """What `scontrol show job` says, by its keys, or accounting once that has forgotten the job; BackendError when both have.
+
+        Each time asked anew.
+        """
         from slurm.sdk.published.questions import status
 
         return status(self)
@@ -274,7 +283,8 @@ class Job(Promise, Generic[T]):
 
         return snapshot(self, tail_lines)
 
-    def tail(self, *, follow: bool = True, stderr: bool = False, lines: int = 10, output: TextIO | None = None, poll_interval: float = 1.0) -> None:
+    def tail(self, *, follow: bool = True, stderr: bool = False, lines: int = 10, output: TextIO | None = None,
+            poll_interval: float = 1.0) -> None:
         """As `stream`, beginning with the last lines. `poll_interval` is taken for the published SDK's sake."""
         self.stream(output, stderr=stderr, follow=follow, lines=lines)
 
@@ -349,7 +359,8 @@ class Job(Promise, Generic[T]):
         if not self._wait(timeout, progress):
             status = self._status()
             why = f": {self._waits()}" if status.state == "PENDING" else ""
-            raise NotFinished(f"job {self.id} ({self.name}) did not reach a terminal state within timeout={timeout} s: it is {status.state}{why}")
+            raise NotFinished(f"job {self.id} ({self.name}) did not reach a terminal state within timeout={timeout} s: it is "
+                              f"{status.state}{why}")
         return self._status()
 
     def _waits(self) -> str:
@@ -402,14 +413,16 @@ class Job(Promise, Generic[T]):
             tail = ""  # it never started, so it wrote nothing
         kind = errors.kind_of(status.state, status.exit_code, status.reason, tail)
         lines = [f"Job {self.id} did not succeed. State: {status.state}, Exit Code: {status.exit_code or 'none'}"
-                 + (f", Reason: {status.reason}" if status.reason not in ("", "None") else ""), f"job: {self.name}, folder: {self.files.folder}"]
+                 + (f", Reason: {status.reason}" if status.reason not in ("", "None") else ""),
+                 f"job: {self.name}, folder: {self.files.folder}"]
         lines += [f"attempts: {', '.join(self.attempts)}"] if len(self.attempts) > 1 else []
         lines += [note] if (note := self.cluster.tracker.noted(self.id)) else []
         lines += [raised] if raised else []
         if status.exit_code == f"{errors.UNTOLD}:0":
             lines.append("it could write neither its result nor an error into that folder: the disk may be full")
         if status.exit_code.endswith(f":{errors.NO_OUTPUT}"):
-            lines.append(f"its node could not open {self.stdout_path} or {self.stderr_path}: their folders have to be there and to be writable on every node")
+            lines.append(f"its node could not open {self.stdout_path} or {self.stderr_path}: their folders have to be there and to be "
+                         "writable on every node")
         lines += [f"the end of {self.stderr_path}:", tail] if tail else []
         earlier = self._earlier() if kind is errors.DependencyFailed else None
         lines += [earlier[0]] if earlier is not None else []

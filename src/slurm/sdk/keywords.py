@@ -1,4 +1,7 @@
-"""The keywords of @task. Their types stand in keywords.pyi, for editors and type checkers: to make them at run time would cost every job 2 ms."""
+"""The keywords of @task.
+
+Their types stand in keywords.pyi, for editors and type checkers: to make them at run time would cost every job 2 ms.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ NOT_FOR_TASKS = {
 }
 """Options of sbatch that concern the command itself, and what to do instead."""
 
-ELSEWHERE = {"walltime": "time", "queue": "partition", "project": "account", "cores": "cpus_per_task", "ncpus": "cpus_per_task", "email": "mail_user",
+ELSEWHERE = {"walltime": "time", "queue": "partition", "project": "account", "cores": "cpus_per_task", "ncpus": "cpus_per_task",
+    "email": "mail_user",
              "retry": "retries", "host": "hostname", "packaging": "default_packaging"}
 """Words of other systems, and of other places here → what is meant where that is known."""
 
@@ -44,8 +45,8 @@ def checked(keywords: Mapping[str, object], where: str, others: Iterable[str] = 
 
     `others` are the words that mean something there without being options of sbatch.
 
-    False and None leave an option out, but False says no where sbatch has a word for it (`requeue=False` is --no-requeue), and None sets one that
-    needs no argument (`exclusive=None`, as the published SDK writes it).
+    False and None leave an option out, but False says no where sbatch has a word for it (`requeue=False` is --no-requeue), and None sets
+    one that needs no argument (`exclusive=None`, as the published SDK writes it).
     """
     known = rows()
     found: Texts = {}

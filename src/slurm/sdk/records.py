@@ -1,6 +1,8 @@
-"""Records: what a workflow writes down of each call that it makes, so that when it runs again it finds the jobs instead of making them twice.
+"""Records: what a workflow writes down of each call that it makes, so that when it runs again it finds the jobs instead of making them
+twice.
 
-A record is written before the job is handed in, and again with its ids: whatever happens between, the cluster can be asked for the job by its script.
+A record is written before the job is handed in, and again with its ids: whatever happens between, the cluster can be asked for the job by
+its script.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ def where(path_or_env: str | os.PathLike[str] | None, env: str | None, environ: 
     return find(start, environ), env or environ.get("SLURM_ENV") or "default"
 
 
-def settings(path_or_env: str | os.PathLike[str] | None, env: str | None, environ: Mapping[str, str], *, submitting: bool = True) -> dict[str, Any]:
+def settings(path_or_env: str | os.PathLike[str] | None, env: str | None, environ: Mapping[str, str], *,
+        submitting: bool = True) -> dict[str, Any]:
     """The arguments of Cluster that an environment of a Slurmfile stands for; a SlurmfileError says what is wrong.
 
     With submitting=False what only new jobs need is left out: packaging, and callbacks, which are the user's own code.

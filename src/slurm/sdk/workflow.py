@@ -19,7 +19,8 @@ from slurm.sdk.tasks import SlurmTask
 
 
 class WorkflowContext:
-    """A workflow at work: its `name`, its `cluster`, its own `workflow_job_id` and `workflow_job_dir`, and `shared_dir` for files that its tasks exchange.
+    """A workflow at work: its `name`, its `cluster`, its own `workflow_job_id` and `workflow_job_dir`, and `shared_dir` for files that its
+    tasks exchange.
 
     The n-th call of a task is recorded in `.calls/<task>/<n>.json`. When the workflow runs again after a requeue, a recorded call whose
     job has not failed is not made a second time. So a workflow has to call its tasks in the same order each time.
@@ -123,7 +124,8 @@ def _result(folder: Path) -> Any:
     return read_result(str(found[0]), folder.name)
 
 
-def workflow_context(spec: Mapping[str, Any], files: JobFiles, environ: Mapping[str, str], name: str = "", callbacks: Sequence[Any] = ()) -> WorkflowContext:
+def workflow_context(spec: Mapping[str, Any], files: JobFiles, environ: Mapping[str, str], name: str = "",
+        callbacks: Sequence[Any] = ()) -> WorkflowContext:
     """The context of the workflow `name` whose job this process is; its cluster is made as `spec` says and reports to these callbacks."""
     cluster = Cluster.from_spec({**spec, "callbacks": callbacks})
     return WorkflowContext(cluster, environ.get("SLURM_JOB_ID", ""), files.folder, local_mode=spec["backend_type"] != "ssh", name=name)

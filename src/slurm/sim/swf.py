@@ -1,4 +1,5 @@
-"""SWF: the Standard Workload Format of the Parallel Workloads Archive, read as arrivals. One job a line, eighteen numbers, -1 for unknown; `;` comments.
+"""SWF: the Standard Workload Format of the Parallel Workloads Archive, read as arrivals. One job a line, eighteen numbers, -1 for unknown;
+`;` comments.
 
 Source: https://www.cs.huji.ac.il/labs/parallel/workload/swf.html
 """
@@ -31,7 +32,8 @@ def read(lines: Iterable[str], *, exact: bool = False, start: float = 0.0) -> It
         except ValueError:
             fields = []
         if len(fields) != FIELDS:
-            raise InvalidRequest(message=f"line {number} is no job of the Standard Workload Format: {FIELDS} numbers are expected", hints=[line.strip()])
+            raise InvalidRequest(message=f"line {number} is no job of the Standard Workload Format: {FIELDS} numbers are expected",
+                hints=[line.strip()])
         processors = int(fields[PROCESSORS] if fields[PROCESSORS] > 0 else fields[PROCESSORS_USED])
         run = fields[RUN]
         if processors <= 0 or run < 0:

@@ -31,14 +31,17 @@ def parser() -> argparse.ArgumentParser:
     """Options as in slurmctld(8)."""
     top = argparse.ArgumentParser(prog="slurmctld", description="The controller of a cluster: queue, nodes, scheduling.")
     top.add_argument("-D", action="store_true", dest="foreground", help="stay in the foreground and log to standard error")
-    top.add_argument("-c", action="store_true", dest="clean", help="forget all jobs and node states of the last run (kept as a backup beside it)")
+    top.add_argument("-c", action="store_true", dest="clean",
+        help="forget all jobs and node states of the last run (kept as a backup beside it)")
     top.add_argument("-f", metavar="FILE", dest="conf", help="the slurm.conf to use")
-    top.add_argument("-i", action="store_true", dest="ignore", help="(nothing is ever dropped: a state that cannot be read is named and left as it is)")
+    top.add_argument("-i", action="store_true", dest="ignore",
+        help="(nothing is ever dropped: a state that cannot be read is named and left as it is)")
     top.add_argument("-L", metavar="FILE", dest="log_file", help="the log file to use")
     top.add_argument("-n", metavar="VALUE", dest="nice", type=int, default=0, help="run at this nice value")
     top.add_argument("-r", action="store_true", help="recover the state of the last run (it always is)")
     top.add_argument("-R", action="store_true", help="recover the whole state of the last run (it always is)")
-    top.add_argument("-s", action="store_true", dest="at_log", help="work in the folder of the log file, else in StateSaveLocation, else in /var/tmp")
+    top.add_argument("-s", action="store_true", dest="at_log",
+        help="work in the folder of the log file, else in StateSaveLocation, else in /var/tmp")
     top.add_argument("-t", action="store_true", dest="test", help="check the configuration and say what is wrong with it")
     top.add_argument("-v", action="count", dest="verbose", default=0, help="log more; twice: still more")
     top.add_argument("-V", "--version", action="version", version=version_line())

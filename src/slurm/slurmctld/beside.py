@@ -69,7 +69,10 @@ class Beside:
         self._places = Places()
 
     async def run(self, work: Callable[[], bytes], asker: Hashable = "", *, first: bool = False) -> bytes:
-        """What `work` returned; RuntimeError when it failed (its traceback is in the log) or took longer than SECONDS. `asker`: whose turn it takes."""
+        """What `work` returned; RuntimeError when it failed (its traceback is in the log) or took longer than SECONDS.
+
+        `asker`: whose turn it takes.
+        """
         async with self._places.place(asker, first=first):
             reading, writing = os.pipe()
             sys.stderr.flush()

@@ -1,4 +1,5 @@
-"""Certificates for users, by which the srun of a step proves itself to the slurmds of other machines; with auth/munge, for slurmds and sackds too."""
+"""Certificates for users, by which the srun of a step proves itself to the slurmds of other machines; with auth/munge, for slurmds and
+sackds too."""
 
 from __future__ import annotations
 

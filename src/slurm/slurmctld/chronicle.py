@@ -62,7 +62,8 @@ SENTENCES: dict[type[e.Event], tuple[int, Callable[[Cluster, Any], str]]] = {
     e.Started: (VERBOSE, _started),
     e.BatchExited: (VERBOSE, _exited),
     e.AllocationRelinquished: (VERBOSE, lambda c, event: f"{_shown(c, event.job)}: its allocation was given back"),
-    e.TimedOut: (VERBOSE, lambda c, event: f"{_shown(c, event.job)} reached {'the limit of its group: ' + event.why if event.why else 'its time limit'}"),
+    e.TimedOut: (VERBOSE, lambda c, event: f"{_shown(c, event.job)} reached "
+                                           f"{'the limit of its group: ' + event.why if event.why else 'its time limit'}"),
     e.DeadlinePassed: (VERBOSE, lambda c, event: f"{_shown(c, event.job)} can not end before its deadline any more"),
     e.Cancelled: (VERBOSE, _cancelled),
     e.Held: (VERBOSE, lambda c, event: f"{_shown(c, event.job)} held by {'an operator' if event.admin else 'its owner'}"),

@@ -164,7 +164,8 @@ class Controller:
                 forget_names()
         finally:
             following = None if self.engine.stalled else timers.next_due(self.cluster)
-            wait = min(TICK_SECONDS, 0.02 if soon else TICK_SECONDS, TICK_SECONDS if following is None else max(0.005, following - self.now()))
+            wait = min(TICK_SECONDS, 0.02 if soon else TICK_SECONDS, TICK_SECONDS if following is None
+                else max(0.005, following - self.now()))
             self._timer = loop.call_later(wait, self._tick)
 
     def _record_due(self, event: Event) -> None:
@@ -237,7 +238,8 @@ class Controller:
         """The cluster as the reports read it, with the jobs that `caller` may know of (None: all)."""
         cluster = self.cluster
         jobs = rights.visible_jobs(cluster, caller) if caller is not None else cluster.jobs
-        return View(settings=cluster.settings, nodes=cluster.nodes, partitions=cluster.partitions, jobs=jobs, reservations=cluster.reservations,
+        return View(settings=cluster.settings, nodes=cluster.nodes, partitions=cluster.partitions, jobs=jobs,
+            reservations=cluster.reservations,
                     policy=cluster.policy, licenses=cluster.licenses, uid_of=uid_of,
                     sees=rights.policy_sight(cluster, caller), now=self.now(),
                     hidden_reservations=access.hidden(cluster, caller) if caller is not None else frozenset(),
@@ -315,7 +317,8 @@ class Controller:
             if job is None or job.attempt != effect.attempt or job.allocation is None or job.state is not JobState.RUNNING:
                 return None
             script = self.payload(job.payload.script).decode()
-            return launch.batch_order(job, self.shape_of(job), effect, node, settings, self.conf_path, script, self._environment(job.payload.environment),
+            return launch.batch_order(job, self.shape_of(job), effect, node, settings, self.conf_path, script,
+                self._environment(job.payload.environment),
                                       self.time_left(job), self._told(effect, node, wanted=settings.node_prolog), self._topology_of(job),
                                       components.members(self.cluster.jobs, job) if job.het else ())
         if isinstance(effect, Prepare):

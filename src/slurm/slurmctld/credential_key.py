@@ -1,7 +1,7 @@
 """Secrets that slurmctld makes at its first start and keeps beside its state, known to nobody else.
 
-`credential.key` signs step credentials (`wire.step_credential`): nodes get its public half when they register. `authority.key` is what certificates are
-issued under where there is no slurm.key (auth/munge).
+`credential.key` signs step credentials (`wire.step_credential`): nodes get its public half when they register. `authority.key` is what
+certificates are issued under where there is no slurm.key (auth/munge).
 """
 
 from __future__ import annotations
@@ -72,5 +72,6 @@ def _read(path: str, owners: Collection[int]) -> bytes | None:
     elif len(seed) not in (SEED_BYTES, _SHARED_KEY_BYTES):
         why = f"it has {len(seed)} bytes instead of {SEED_BYTES}"
     if why:
-        raise StoreError(message=f"{path} cannot be trusted: {why}", hints=["remove it: a new one is made, and steps that start just then are refused"])
+        raise StoreError(message=f"{path} cannot be trusted: {why}",
+            hints=["remove it: a new one is made, and steps that start just then are refused"])
     return seed

@@ -101,7 +101,10 @@ _OF_ALL = frozenset({
 
 
 def component_variables(members: Sequence[Job], settings: Settings, conf_path: str) -> dict[str, str]:
-    """What tells of each component of a heterogeneous job: the usual names with _HET_GROUP_ and its number behind. Those that have ended are left out."""
+    """What tells of each component of a heterogeneous job: the usual names with _HET_GROUP_ and its number behind.
+
+    Those that have ended are left out.
+    """
     env = {"SLURM_HET_SIZE": str(len(members[0].het))}
     for job in members:
         if job.allocation is None:
@@ -113,7 +116,8 @@ def component_variables(members: Sequence[Job], settings: Settings, conf_path: s
 
 
 def allocations_variables(members: Sequence[Job], settings: Settings, conf_path: str) -> dict[str, str]:
-    """What salloc's program sees of a heterogeneous allocation: all of it by component, what it has in common, and how many tasks it has."""
+    """What salloc's program sees of a heterogeneous allocation: all of it by component, what it has in common, and how many tasks it
+    has."""
     leader = members[0]
     env = {name: value for name, value in allocation_variables(leader, settings, conf_path).items() if name in _OF_ALL}
     tasks = str(sum(share.tasks for job in members if job.allocation is not None for share in job.allocation.shares))
@@ -123,7 +127,8 @@ def allocations_variables(members: Sequence[Job], settings: Settings, conf_path:
 
 
 def spanning_variables(parts: Sequence[tuple[Job, Step]]) -> dict[str, str]:
-    """What every task of a step sees that runs on components of a heterogeneous job, as if these were one job: the leader's id, all nodes and tasks."""
+    """What every task of a step sees that runs on components of a heterogeneous job, as if these were one job: the leader's id, all nodes
+    and tasks."""
     shares = [share for job, _ in parts if job.allocation is not None for share in job.allocation.shares]
     given = [share for _, step in parts for share in step.shares]
     nodes, hosts = list(dict.fromkeys(share.node for share in shares)), list(dict.fromkeys(share.node for share in given))

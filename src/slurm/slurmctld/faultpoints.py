@@ -11,7 +11,8 @@ import signal
 
 from slurm.model.errors import ConfigError
 
-POINTS = ("before-append", "after-append", "before-launch", "after-launch", "on-completion", "in-snapshot", "before-complete", "after-complete",
+POINTS = ("before-append", "after-append", "before-launch", "after-launch", "on-completion", "in-snapshot", "before-complete",
+    "after-complete",
           "in-compaction")
 
 _name = ""

@@ -30,7 +30,8 @@ class Faults:
             log.error("%s failed, it is left out for now and others go on: %s; %s", what, error, story(job),
                       exc_info=error if isinstance(error, BaseException) else None)
         self._until[job.id] = now + REST_SECONDS
-        self.verdicts[job.id] = Refusal(Reason.NONE, f"{what} failed by a fault of slurmctld, whose log has the details; it is tried again every minute",
+        self.verdicts[job.id] = Refusal(Reason.NONE,
+            f"{what} failed by a fault of slurmctld, whose log has the details; it is tried again every minute",
                        (("fault", str(error)),))
 
     def barred(self, pending: Mapping[JobId, Job], now: float) -> frozenset[JobId]:

@@ -35,10 +35,12 @@ class Found(msgspec.Struct, array_like=True):
 
 def made(cluster: Cluster, now: float, terrain: Terrain | None = None, without: Container[JobId] = (),
          over: Callable[[], bool] = lambda: False) -> bytes:
-    """Plan with all waiting jobs of this moment (`now` in seconds since the epoch) but those of `without`; `terrain` and `over` as `plan` takes them."""
+    """Plan with all waiting jobs of this moment (`now` in seconds since the epoch) but those of `without`; `terrain` and `over` as `plan`
+    takes them."""
     queue = Queue()
     outcome = plan(
-        cluster, now, depth=None, backfill=cluster.settings.scheduler == "backfill", queue=queue, terrain=terrain, without=without, over=over)
+        cluster, now, depth=None, backfill=cluster.settings.scheduler == "backfill", queue=queue, terrain=terrain, without=without,
+        over=over)
     return msgpack.encode(_found(outcome, [(job.id, key) for key, job in queue.looked]))
 
 
@@ -50,4 +52,5 @@ def read(data: bytes) -> Found:
 def _found(outcome: Plan, order: list[tuple[JobId, Key]]) -> Found:
     numbers: dict[Refusal, int] = {}
     refused = [(job, numbers.setdefault(refusal, len(numbers))) for job, refusal in outcome.verdicts.items()]
-    return Found(outcome.proposals, outcome.forecasts, list(numbers), refused, order, outcome.faults, outcome.everybody, outcome.depth, outcome.ended_by)
+    return Found(outcome.proposals, outcome.forecasts, list(numbers), refused, order, outcome.faults, outcome.everybody, outcome.depth,
+        outcome.ended_by)

@@ -31,7 +31,8 @@ class HealthRounds:
         """What the configuration says. ConfigError for a state that is none."""
         states = frozenset(word.upper() for word in config.words("HealthCheckNodeState"))
         if strange := states - STATES:
-            raise ConfigError(message=f"{config.path}: HealthCheckNodeState={sorted(strange)[0]} is not known", hints=[f"valid: {', '.join(sorted(STATES))}"])
+            raise ConfigError(message=f"{config.path}: HealthCheckNodeState={sorted(strange)[0]} is not known",
+                hints=[f"valid: {', '.join(sorted(STATES))}"])
         self._states = states
         self._interval = config.seconds("HealthCheckInterval") if config.text("HealthCheckProgram") and "START_ONLY" not in states else 0
 

@@ -1,7 +1,7 @@
 """Who holds which allocation: the open connection of its salloc or srun.
 
-When a connection breaks (the program was killed, the network failed) its allocation is kept for GRACE_SECONDS, or InactiveLimit, so that the program can
-come back with AttachAllocation, then given up. The same grace starts for every held allocation when the controller starts.
+When a connection breaks (the program was killed, the network failed) its allocation is kept for GRACE_SECONDS, or InactiveLimit, so that
+the program can come back with AttachAllocation, then given up. The same grace starts for every held allocation when the controller starts.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ from slurm.wire import node_messages as n
 def pattern_fields(job: Job, node: str) -> filenames.Fields:
     """What the % patterns of a batch job's file names stand for."""
     return filenames.Fields(
-        job=job.id, job_name=job.request.name, user=job.owner.user, node_name=node, array_job=job.array_job or None, array_task=job.array_task)
+        job=job.id, job_name=job.request.name, user=job.owner.user, node_name=node, array_job=job.array_job or None,
+        array_task=job.array_task)
 
 
 def output_paths(job: Job, node: str) -> tuple[str, str, str]:
@@ -51,7 +52,8 @@ def sampling(*asked: int | None) -> int:
 
 
 def batch_order(
-    job: Job, shape: ArrayPart | None, effect: Launch, node: Node, settings: Settings, conf_path: str, script: str, environment: dict[str, str],
+    job: Job, shape: ArrayPart | None, effect: Launch, node: Node, settings: Settings, conf_path: str, script: str,
+    environment: dict[str, str],
     time_left: float = -1.0, prolog: dict[str, str] | None = None, topology: str = "", members: Sequence[Job] = (),
 ) -> n.LaunchBatch:
     """The order that starts this attempt; script and environment as submitted. `time_left`: seconds to its time limit, negative: none.

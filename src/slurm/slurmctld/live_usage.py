@@ -19,7 +19,10 @@ PATIENCE_SECONDS = 3.0
 """So long nodes have to answer."""
 MOST_AT_ONCE = 64
 MOST_OF_A_USER = 8
-"""So many questions are under way at most, and of one user who is no operator; another one is told to come back. Operators are never sent away."""
+"""So many questions are under way at most, and of one user who is no operator; another one is told to come back.
+
+Operators are never sent away.
+"""
 _BREATH = 100
 """After so many nodes others have their turn."""
 Wanted = tuple[int, int, int]
@@ -57,7 +60,8 @@ class LiveUsage:
         if not first:
             mine = sum(question.uid == uid for question in self._questions.values())
             if len(self._questions) >= MOST_AT_ONCE or mine >= MOST_OF_A_USER:
-                raise NotNow(message=f"slurmctld is asking nodes for {'you' if mine >= MOST_OF_A_USER else 'many others'} already", hints=["ask again in a few seconds"])
+                raise NotNow(message=f"slurmctld is asking nodes for {'you' if mine >= MOST_OF_A_USER else 'many others'} already",
+                    hints=["ask again in a few seconds"])
         self._number += 1
         number = self._number
         question = self._questions[number] = _Question(set(wanted), uid)

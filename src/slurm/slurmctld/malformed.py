@@ -1,7 +1,7 @@
 """Reports of a registered node that are out of bounds, or of another shape: what of them can still be taken.
 
-Such a report is never left unanswered: its slurmd would repeat it for ever. Which attempt it is about must be sound, and its serial; every other
-field is taken as far as it is within its bounds, so that a job whose end is told badly has ended all the same.
+Such a report is never left unanswered: its slurmd would repeat it for ever. Which attempt it is about must be sound, and its serial; every
+other field is taken as far as it is within its bounds, so that a job whose end is told badly has ended all the same.
 """
 
 from __future__ import annotations

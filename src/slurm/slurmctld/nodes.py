@@ -61,7 +61,8 @@ class Links:
     """The connected slurmds. `order_for(effect, node)` builds the message of an effect."""
 
     def __init__(
-        self, engine: Engine, now: Callable[[], float], order_for: Callable[[Effect, Node], Message | None], cluster_name: str, step_key: bytes,
+        self, engine: Engine, now: Callable[[], float], order_for: Callable[[Effect, Node], Message | None], cluster_name: str,
+        step_key: bytes,
         relays: Relays, *, clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = engine
@@ -131,7 +132,8 @@ class Links:
             self._refusals.warning(f"node {name}", f"a report that cannot be is passed over: {told}")
             self.send(name, n.Acknowledged(serial=found.serial))
         else:
-            self._refusals.warning(f"node {name}", f"{type(found.report).__name__} of job {found.report.job} is taken as far as it can be: {told}")
+            self._refusals.warning(f"node {name}", f"{type(found.report).__name__} of job {found.report.job} is taken as far as it can "
+                                                   f"be: {told}")
             self._report(name, found.report)
         return True
 
@@ -276,7 +278,8 @@ class Links:
 
     def _heartbeat(self) -> float:
         settings = self._engine.cluster.settings
-        bounds = [seconds / 4 for seconds in (settings.slurmd_timeout, settings.fence_timeout) if seconds]  # 0: nodes are never given up; no lease
+        # 0: nodes are never given up; no lease
+        bounds = [seconds / 4 for seconds in (settings.slurmd_timeout, settings.fence_timeout) if seconds]
         return max(0.2, min(HEARTBEAT_SECONDS, *bounds)) if bounds else HEARTBEAT_SECONDS
 
     def _known(self, peer: Peer, message: n.RegisterNode) -> Node:
@@ -319,7 +322,8 @@ class Links:
         return True
 
     def carry_out(self, effect: Order) -> list[asyncio.Future[None]]:
-        """Order the nodes of an effect to do their part, again until state says that they have. One that fails keeps no other from its order.
+        """Order the nodes of an effect to do their part, again until state says that they have. One that fails keeps no other from its
+        order.
 
         For signals, which are in no state: a future for each node, done when it has taken it.
         """
@@ -329,7 +333,7 @@ class Links:
             if isinstance(effect, Signal):
                 number, taken = self._unconfirmed.signal(effect, name, self._clock(), CONFIRM_SECONDS)
                 confirmed.append(taken)
-            elif not isinstance(effect, SetLimit):  # a node that did not hear it is told when it registers; meanwhile the controller counts too
+            elif (not isinstance(effect, SetLimit)):  # a node that did not hear it is told when it registers; meanwhile the controller counts too
                 wait = self._engine.cluster.settings.batch_start_timeout if isinstance(effect, Launch) else CONFIRM_SECONDS
                 self._unconfirmed.note(effect, name, self._clock(), wait)
             self._give(effect, name, number)
@@ -348,7 +352,8 @@ class Links:
             return
         except Exception as error:
             job = self._engine.cluster.jobs.get(effect.job)
-            log.exception("%s for %s cannot be made, it is tried again: %s; %s", type(effect).__name__, name, error, story(job) if job else "")
+            log.exception("%s for %s cannot be made, it is tried again: %s; %s", type(effect).__name__, name, error,
+                story(job) if job else "")
             return
         if isinstance(order, n.SignalJob):
             order.number = number

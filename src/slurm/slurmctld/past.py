@@ -1,7 +1,7 @@
 """What commands ask about the past, passed on to slurmdbd with who asks, on a connection of its own that is made when somebody asks first.
 
-So a command needs no way to slurmdbd, and nothing but slurmctld to prove itself to. Not here: records on their way to slurmdbd, and its answers'
-meaning.
+So a command needs no way to slurmdbd, and nothing but slurmctld to prove itself to. Not here: records on their way to slurmdbd, and its
+answers' meaning.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ MOST_WAITING = 1024
 MOST_OF_ONE = 64
 """Questions of one user that wait at once; of root, SlurmUser and operators as many as there are."""
 PASSED_ON: tuple[type[Message], ...] = (
-    a.FindJobs, a.FindEvents, a.FetchPayload, s.SumUsage, s.PingDatabase, s.ShowDatabaseStats, s.ShowDatabaseConfig, s.ArchiveDump, s.ArchiveLoad, s.EndRunaways,
+    a.FindJobs, a.FindEvents, a.FetchPayload, s.SumUsage, s.PingDatabase, s.ShowDatabaseStats, s.ShowDatabaseConfig, s.ArchiveDump,
+    s.ArchiveLoad, s.EndRunaways,
     s.ClearDatabaseStats, s.StopDatabaseDaemon, s.ReconfigureDatabaseDaemon, p.ChangePolicy, p.ListPolicy)
 """What slurmdbd answers; none of it may have the name of what slurmctld answers itself."""
 QUESTION = re.compile(rb'\s*\{\s*"type"\s*:\s*"(' + "|".join(each.__name__ for each in PASSED_ON).encode() + rb')"')
@@ -43,7 +44,8 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class Past:
-    """The way to slurmdbd for questions: `ways` to it, best first; `trust` or `prover` proves both ends on TCP, `owners` are the uids that it may run as."""
+    """The way to slurmdbd for questions: `ways` to it, best first; `trust` or `prover` proves both ends on TCP, `owners` are the uids that
+    it may run as."""
 
     def __init__(self, cluster: str, ways: Sequence[Endpoint], trust: Trust | None, prover: Prover | None, owners: frozenset[int]) -> None:
         self._cluster = cluster

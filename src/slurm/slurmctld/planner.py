@@ -1,10 +1,10 @@
 """When to plan, and what becomes of a plan: proposals are checked against the present and applied as Started.
 
-A quick pass follows every event that may let a job start, as `sched.policy` says (many events, one pass: it runs once a loop turn). Passes that take long are kept
-apart, so that planning never takes more than a fixed part of the time and requests are answered between them. The full pass, with
-backfill and forecasts, follows when something changed and its interval went by; one that takes long is made in a process beside, which sees
-the cluster as it was at that moment, and what it found is taken over in small parts. Verdicts say of each pending job why it waits; they
-are derived, so they are not in the journal.
+A quick pass follows every event that may let a job start, as `sched.policy` says (many events, one pass: it runs once a loop turn). Passes
+that take long are kept apart, so that planning never takes more than a fixed part of the time and requests are answered between them. The
+full pass, with backfill and forecasts, follows when something changed and its interval went by; one that takes long is made in a process
+beside, which sees the cluster as it was at that moment, and what it found is taken over in small parts. Verdicts say of each pending job
+why it waits; they are derived, so they are not in the journal.
 """
 
 from __future__ import annotations
@@ -226,7 +226,8 @@ class Planner:
         took = time.perf_counter() - began
         self.seconds += took
         if started or full:
-            log.debug("%s pass: %d jobs started, %d wait, %.3f s", "full" if full else "quick", started, len(self._engine.cluster.pending), took)
+            log.debug("%s pass: %d jobs started, %d wait, %.3f s", "full" if full else "quick", started, len(self._engine.cluster.pending),
+                took)
         return took
 
     def run(self, *, full: bool) -> int:

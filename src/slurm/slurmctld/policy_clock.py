@@ -1,4 +1,5 @@
-"""What time brings about in the policy: jobs begin to age as limits leave room, groups use up their minutes, usage is set back period by period.
+"""What time brings about in the policy: jobs begin to age as limits leave room, groups use up their minutes, usage is set back period by
+period.
 
 Usage grows and decays by formula, so no event says when a limit is met: this looks, some limits and some jobs a turn.
 """

@@ -1,6 +1,7 @@
 """Portions: long work of one request, done a few milliseconds at a time, so that nobody waits for it but who asked.
 
-What is found in one portion may have changed before it is carried out in a later one: then it is passed over, as if it had been asked later.
+What is found in one portion may have changed before it is carried out in a later one: then it is passed over, as if it had been asked
+later.
 """
 
 from __future__ import annotations

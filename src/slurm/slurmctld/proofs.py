@@ -113,7 +113,8 @@ class Proofs:
     async def _run(self, program: str, name: NodeName, attempts: list[tuple[JobId, int]], trial: _Trial) -> None:
         kind = "FenceProgram" if self.programs.fence else "RebootProgram"
         try:
-            log.info("%s %s is run for node %s, which may still run %s", kind, program, name, ", ".join(f"job {job}" for job, _ in attempts))
+            log.info("%s %s is run for node %s, which may still run %s", kind, program, name,
+                ", ".join(f"job {job}" for job, _ in attempts))
             failure = await _outcome(program, name, self.programs.seconds)
             if failure:
                 log.error("%s %s for node %s failed, it is tried again in %.0f s: %s", kind, program, name, trial.pause, failure)

@@ -56,7 +56,8 @@ class Rules(NamedTuple):
     root_on_nodes: bool
 
 
-def require_speaker(relayer: Relayer, uid: int, gid: int, rules: Rules, jobs_there: Iterable[Job], groups: Callable[[int], Collection[int]]) -> None:
+def require_speaker(relayer: Relayer, uid: int, gid: int, rules: Rules, jobs_there: Iterable[Job],
+        groups: Callable[[int], Collection[int]]) -> None:
     """NotPermitted unless `relayer` may speak for this user; `jobs_there` are those on a slurmd's node, `groups` tells a user's gids."""
     privileged = uid == 0 or uid in rules.operators
     who = "root" if uid == 0 else f"uid {uid}"
@@ -149,7 +150,8 @@ class Relays:
     def register(self, peer: Peer, message: RegisterSackd) -> Relayer:
         """A sackd says who it is: what its connection proves of that; NotPermitted when it is no sackd of ours."""
         party = peer.party
-        if party is None and peer.local and peer.trusted:  # by this machine's own socket, as root or as the user that the cluster belongs to
+        # by this machine's own socket, as root or as the user that the cluster belongs to
+        if party is None and peer.local and peer.trusted:
             relayer = Relayer(ADMIN, message.host)
         elif party is None or party.role not in (SACKD, ADMIN):
             raise NotPermitted(hints=[f"{party or f'uid {peer.identity.uid}'} may not speak as a sackd"])

@@ -30,7 +30,8 @@ def restore(journal: Journal) -> Cluster:
         except msgspec.MsgspecError as error:
             raise StoreError(message=f"event {entry.seq} of the journal cannot be read: {error}", hints=["nothing was changed"]) from error
         except IllegalTransition as error:
-            raise StoreError(message=f"event {entry.seq} of the journal cannot follow those before it: {error}", hints=["nothing was changed"]) from error
+            raise StoreError(message=f"event {entry.seq} of the journal cannot follow those before it: {error}",
+                hints=["nothing was changed"]) from error
     cluster.recording.silent = False
     # The numbers that are on disk count: another version may have made other records of these events.
     cluster.recording.sequence = journal.outbox_last() or cluster.recording.sequence

@@ -83,7 +83,8 @@ class Scripts:
         return Prepared(at=self._now(), job=effect.job, attempt=effect.attempt, node=CONTROLLER)
 
 
-async def outcome(path: str, environment: Mapping[str, str], seconds: float, *, words: Sequence[str] = (), owner: tuple[int, int, str] | None = None) -> str:
+async def outcome(path: str, environment: Mapping[str, str], seconds: float, *, words: Sequence[str] = (),
+        owner: tuple[int, int, str] | None = None) -> str:
     """Run a program with exactly this environment for so many seconds at most (0: no end); "" when it succeeded, else why not.
 
     `words`: its arguments; `owner`: uid, gid and name of whom it is run as, for a slurmctld of root's.

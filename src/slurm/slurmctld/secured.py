@@ -92,7 +92,8 @@ class Munged:
 
 
 def reserve(server: Server, names: Iterable[str]) -> Coroutine[None, None, None] | None:
-    """Give the nodes of these addresses their own places: at once where they are numbers; what is returned looks up the names beside the event loop."""
+    """Give the nodes of these addresses their own places: at once where they are numbers; what is returned looks up the names beside the
+    event loop."""
     numbers: set[str] = set()
     others: list[str] = []
     for name in dict.fromkeys(names):

@@ -51,7 +51,10 @@ STATE_LOOK_SECONDS = 2.0
 
 
 def open_journal(folder: str, cluster_name: str, now: float, owners: frozenset[int] = frozenset()) -> SqliteJournal:
-    """The journal of the StateSaveLocation `folder`, which is made when it is not there and must belong to one of `owners` or root. StoreError."""
+    """The journal of the StateSaveLocation `folder`, which is made when it is not there and must belong to one of `owners` or root.
+
+    StoreError.
+    """
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         why = user.distrusted(os.stat(folder), owners | {0, os.geteuid()}, 0o022)
@@ -127,7 +130,8 @@ class Service:
             cluster = self._restore(journal)
             commit = GroupCommit(journal, loop)
             ctl = self.controller = Controller(
-                self.config, cluster, journal, commit, operators=setup.operators(self.config), signer=credential_key.load(folder, {*owners, 0, os.geteuid()}),
+                self.config, cluster, journal, commit, operators=setup.operators(self.config),
+                signer=credential_key.load(folder, {*owners, 0, os.geteuid()}),
                 stop=self.stop, broken=self._broken)
             await self._serve(ctl, journal, commit, ready)
         finally:
@@ -152,8 +156,10 @@ class Service:
         cluster = restore(journal)
         log.info("state restored: %d jobs, event %d, %.2f s", len(cluster.jobs), journal.last_seq, time.perf_counter() - began)
         if not journal.last_seq and self.config.text("AuthType").lower() != "auth/local":
-            log.warning("there is no state in StateSaveLocation=%s: a new cluster begins here, and what nodes still run of an earlier one is ended when they "
-                        "register. If there should be one (is its disk mounted?), stop slurmctld now", self.config.text("StateSaveLocation"))
+            log.warning("there is no state in StateSaveLocation=%s: a new cluster begins here, and what nodes still run of an earlier one "
+                        "is ended when they "
+                        "register. If there should be one (is its disk mounted?), stop slurmctld now",
+                        self.config.text("StateSaveLocation"))
         for warning in (*setup.left_out(self.config), *setup.risks(self.config)):
             log.warning("%s", warning)
         event = setup.configured(self.config, time.time(), setup.operators(self.config))
@@ -161,7 +167,8 @@ class Service:
         journal.sweep(cluster.payloads.live())
         # Its other effects follow from state and are found again when the clockwork begins (core.recovery).
         effects = cluster.apply(event)
-        journal.append([Record(at=event.at, kind=type(event).__name__, body=body)], outbox=parcels.of(effects), notes=Notes(parcels.notes(effects, journal.last_seq + 1)))
+        journal.append([Record(at=event.at, kind=type(event).__name__, body=body)], outbox=parcels.of(effects),
+            notes=Notes(parcels.notes(effects, journal.last_seq + 1)))
         return cluster
 
     async def _serve(self, ctl: Controller, journal: Journal, commit: GroupCommit, ready: Callable[[], None]) -> None:
@@ -233,7 +240,8 @@ class Service:
             user.become(account)
             log.info("slurmctld runs as SlurmUser %s (uid %d) from here on", account.name, account.uid)
         elif account.uid != os.geteuid():
-            log.warning("SlurmUser is %s (uid %d), but slurmctld was started by uid %d, which cannot change that", account.name, account.uid, os.geteuid())
+            log.warning("SlurmUser is %s (uid %d), but slurmctld was started by uid %d, which cannot change that", account.name,
+                account.uid, os.geteuid())
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -264,7 +272,8 @@ class Service:
             self._prover = munged.prover("slurmdbd", setup.account_of(conf).uid)
             self.controller.certifier, self.controller.enrols = munged.certifier, True
         elif conf.text("AuthType").lower() != "auth/local":
-            log.warning("AuthType=%s is not supported between machines: only this machine is served (use auth/slurm or auth/munge)", conf.text("AuthType"))
+            log.warning("AuthType=%s is not supported between machines: only this machine is served (use auth/slurm or auth/munge)",
+                conf.text("AuthType"))
         verify = munged.verify if munged else self._verify if secured is not None and self.controller.tokens is not None else None
         trusting = munged or secured
         server = Server(
@@ -309,7 +318,8 @@ class Service:
         return self.controller.tokens.verify(token)
 
     async def _on_message(self, peer: Peer, codec: int, payload: bytes) -> None:
-        # Who connects early waits: a node that registered before the clockwork began would be taken for one that is still to come, for ever.
+        # Who connects early waits: a node that registered before the clockwork began would be taken for one that is still to come, for
+        # ever.
         await self._begun.wait()
         if codec == frames.MSGPACK:
             await self.controller.links.on_message(peer, payload)

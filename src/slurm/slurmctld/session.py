@@ -90,7 +90,8 @@ def caller_as(caller: Caller, user: str, group: str = "") -> Caller:
     except (KeyError, OverflowError) as error:
         raise NotFound("ESLURM_USER_ID_MISSING", hints=[f"there is no user {user} on the controller's machine"]) from error
     gid = entry.pw_gid if gid is None else gid
-    return Caller(uid=Uid(entry.pw_uid), gid=Gid(gid), user=entry.pw_name, group=group_name(gid), groups=group_names(entry.pw_name, gid), host=caller.host)
+    return Caller(uid=Uid(entry.pw_uid), gid=Gid(gid), user=entry.pw_name, group=group_name(gid), groups=group_names(entry.pw_name, gid),
+        host=caller.host)
 
 
 def _is_number(text: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from slurm.config import programs
 from slurm.config.config import Config
@@ -35,9 +36,11 @@ MAX_DEVICES = 65536
 CASCADE_AT_ONCE = 100
 """Waiting jobs that are told of others' ends in one turn of the loop: some milliseconds."""
 """Resources are given out one by one; a node with more of a kind (bandwidth:4G) would need a set of that many for each job."""
-REFUSED_PROLOG_FLAGS = {"X11": "X11 is not forwarded", "RunInJob": "prologs run beside the job, not in it", "Contain": "there is no extern step"}
+REFUSED_PROLOG_FLAGS = {"X11": "X11 is not forwarded", "RunInJob": "prologs run beside the job, not in it",
+    "Contain": "there is no extern step"}
 RESTART_KEYS = (
-    "ClusterName", "SlurmctldHost", "SlurmctldPort", "SlurmctldPidFile", "StateSaveLocation", "SlurmUser", "AuthType", "AuthInfo", "SlurmctldLogFile",
+    "ClusterName", "SlurmctldHost", "SlurmctldPort", "SlurmctldPidFile", "StateSaveLocation", "SlurmUser", "AuthType", "AuthInfo",
+    "SlurmctldLogFile",
     "AccountingStorageType", "AccountingStorageHost", "AccountingStorageBackupHost", "AccountingStoragePort")
 """What a running controller cannot change."""
 
@@ -47,7 +50,8 @@ def configured(conf: Config, now: float, operators: list[int]) -> Configured:
     return Configured(
         at=now, may_run=True,
         settings=_with_shares(settings_of(conf, operators), conf),
-        nodes=[node_of(node, conf.devices(node.name), position, spec_first=spec_cores_first(conf)) for position, node in enumerate(conf.nodes)],
+        nodes=[node_of(node, conf.devices(node.name), position, spec_first=spec_cores_first(conf)) for position,
+        node in enumerate(conf.nodes)],
         partitions=[partition_of(partition, position) for position, partition in enumerate(conf.partitions)],
     )
 
@@ -69,27 +73,26 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
     unit = next((word.lower() for word in ("CORE", "SOCKET", "CPU") if f"CR_{word}" in select), "core")
     parameters = conf.options("SchedulerParameters")
     default = Settings()
-
-    def scheduler(key: str, otherwise: int) -> int:
-        return _scheduler_number(conf, key, otherwise)
-
+    scheduler = partial(_scheduler_number, conf)
     return Settings(
-        cluster_name=conf.cluster_name, slurm_user=conf.text("SlurmUser"), operators=operators,
-        max_job_count=conf.number("MaxJobCount"), max_array_size=conf.number("MaxArraySize"), max_step_count=conf.number("MaxStepCount"),
+        cluster_name=conf.cluster_name, slurm_user=conf.text("SlurmUser"), operators=operators, max_job_count=conf.number("MaxJobCount"),
+        max_array_size=conf.number("MaxArraySize"), max_step_count=conf.number("MaxStepCount"),
         max_tasks_per_node=conf.number("MaxTasksPerNode"), first_job_id=conf.number("FirstJobId"), max_job_id=conf.number("MaxJobId"),
-        min_job_age=conf.seconds("MinJobAge") or NEVER_SECONDS, kill_wait=conf.seconds("KillWait"), over_time_limit=conf.seconds("OverTimeLimit"),
-        reservation_over_run=conf.seconds("ResvOverRun"),
+        min_job_age=conf.seconds("MinJobAge") or NEVER_SECONDS, kill_wait=conf.seconds("KillWait"),
+        over_time_limit=conf.seconds("OverTimeLimit"), reservation_over_run=conf.seconds("ResvOverRun"),
         inactive_limit=conf.seconds("InactiveLimit"), batch_start_timeout=conf.seconds("BatchStartTimeout"),
         complete_wait=conf.seconds("CompleteWait"), slurmd_timeout=conf.seconds("SlurmdTimeout"),
-        unkillable_step_timeout=conf.seconds("UnkillableStepTimeout"), requeue_unproven=_switch_seconds(conf, "SlurmctldParameters", "requeue_unproven"),
-        fence_timeout=_switch_seconds(conf, "SlurmdParameters", "fence_timeout") or 0,
-        return_to_service=conf.number("ReturnToService"), job_requeue=conf.flag("JobRequeue"), max_batch_requeue=conf.number("MaxBatchRequeue"),
+        unkillable_step_timeout=conf.seconds("UnkillableStepTimeout"),
+        requeue_unproven=_switch_seconds(conf, "SlurmctldParameters", "requeue_unproven"),
+        fence_timeout=_switch_seconds(conf, "SlurmdParameters", "fence_timeout") or 0, return_to_service=conf.number("ReturnToService"),
+        job_requeue=conf.flag("JobRequeue"), max_batch_requeue=conf.number("MaxBatchRequeue"),
         kill_on_invalid_dep="kill_invalid_depend" in parameters or "kill_invalid_depend" in conf.words("DependencyParameters"),
-        cascade_at_once=CASCADE_AT_ONCE, enforce_part_limits=conf.text("EnforcePartLimits") or "NO", disable_root_jobs=conf.flag("DisableRootJobs"),
-        node_prolog=bool(programs.patterns(conf, "Prolog")), node_epilog=bool(programs.patterns(conf, "Epilog")), controller_prolog=bool(programs.patterns(conf, "PrologSlurmctld")),
+        cascade_at_once=CASCADE_AT_ONCE, enforce_part_limits=conf.text("EnforcePartLimits") or "NO",
+        disable_root_jobs=conf.flag("DisableRootJobs"), node_prolog=bool(programs.patterns(conf, "Prolog")),
+        node_epilog=bool(programs.patterns(conf, "Epilog")), controller_prolog=bool(programs.patterns(conf, "PrologSlurmctld")),
         controller_epilog=bool(programs.patterns(conf, "EpilogSlurmctld")), prolog_flags=prolog_flags(conf),
-        hold_on_prolog_fail="nohold_on_prolog_fail" not in parameters, job_file_append=conf.flag("JobFileAppend"), requeue_exit=exit_codes(conf, "RequeueExit"),
-        requeue_exit_hold=exit_codes(conf, "RequeueExitHold"),
+        hold_on_prolog_fail="nohold_on_prolog_fail" not in parameters, job_file_append=conf.flag("JobFileAppend"),
+        requeue_exit=exit_codes(conf, "RequeueExit"), requeue_exit_hold=exit_codes(conf, "RequeueExitHold"),
         select="linear" if "linear" in conf.text("SelectType") else "cons_tres", select_unit=unit, select_memory="MEMORY" in select,
         select_one_task_per_core="CR_ONE_TASK_PER_CORE" in select, gres_types=conf.words("GresTypes"),
         def_mem_per_cpu=_memory(conf, "DefMemPerCPU"), def_mem_per_node=_memory(conf, "DefMemPerNode"),
@@ -119,11 +122,13 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
         priority_weight_association=conf.number("PriorityWeightAssoc"), priority_weight_fair_share=conf.number("PriorityWeightFairShare"),
         priority_weight_qos=conf.number("PriorityWeightQOS"), priority_weight_tres=parse_weights(conf.text("PriorityWeightTRES")),
         priority_decay_half_life=conf.seconds("PriorityDecayHalfLife"), fair_share_dampening=conf.number("FairShareDampeningFactor"),
-        usage_reset_period=conf.text("PriorityUsageResetPeriod"), track_wckey=conf.flag("TrackWCKey") or "wckeys" in enforcement(conf.words("AccountingStorageEnforce")),
+        usage_reset_period=conf.text("PriorityUsageResetPeriod"),
+        track_wckey=conf.flag("TrackWCKey") or "wckeys" in enforcement(conf.words("AccountingStorageEnforce")),
         private_data=sorted({word.lower() for word in conf.words("PrivateData")} - {"none"}),
         cron_enabled=_cron(conf, "enable") and not _cron(conf, "disable"), cron_explicit_cancel=_cron(conf, "explicit_scancel"),
         accounting_enforce=enforcement(conf.words("AccountingStorageEnforce")), accounting=records_leave(conf),
-        accounting_store=[word.lower() for word in conf.words("AccountingStoreFlags")], accounting_tres=conf.words("AccountingStorageTRES"))
+        accounting_store=[word.lower() for word in conf.words("AccountingStoreFlags")],
+        accounting_tres=conf.words("AccountingStorageTRES"))
 
 
 def _cron(conf: Config, word: str) -> bool:
@@ -146,7 +151,10 @@ def spec_cores_first(conf: Config) -> bool:
 
 
 def prolog_flags(conf: Config) -> list[str]:
-    """PrologFlags in small letters and order, with what each implies. ConfigError for those that are not carried out and for what cannot be together."""
+    """PrologFlags in small letters and order, with what each implies.
+
+    ConfigError for those that are not carried out and for what cannot be together.
+    """
     flags = {word.lower() for word in conf.words("PrologFlags")} - {"none"}
     for name, why in REFUSED_PROLOG_FLAGS.items():
         if name.lower() in flags:
@@ -201,14 +209,16 @@ def _licenses(conf: Config) -> dict[str, int]:
 
 
 def _scheduler_number(conf: Config, key: str, otherwise: int) -> int:
-    """The number of a switch of SchedulerParameters, `otherwise` where it is not written; ConfigError for anything that is out of its bounds."""
+    """The number of a switch of SchedulerParameters, `otherwise` where it is not written; ConfigError for anything that is out of its
+    bounds."""
     text = conf.options("SchedulerParameters").get(key)
     if text is None:
         return otherwise
     least = _LEAST.get(key, 0)
     if not text.removeprefix("-" if least < 0 else "").isdecimal() or len(text) > MAX_SECONDS_DIGITS + 1 or int(text) < least:
         raise ConfigError(
-            message=f"{conf.path}: SchedulerParameters={key}={text} is no number of {least} or more", hints=[f"write for example {key}={max(otherwise, least)}"])
+            message=f"{conf.path}: SchedulerParameters={key}={text} is no number of {least} or more",
+            hints=[f"write for example {key}={max(otherwise, least)}"])
     return int(text)
 
 
@@ -229,12 +239,14 @@ def risks(conf: Config) -> list[str]:
     seconds = _switch_seconds(conf, "SlurmctldParameters", "requeue_unproven")
     if seconds is not None:
         found.append(
-            f"SlurmctldParameters=requeue_unproven={seconds}: a job of a node that is not heard of starts again after {seconds} s without proof that "
+            f"SlurmctldParameters=requeue_unproven={seconds}: a job of a node that is not heard of starts again after {seconds} s without "
+            "proof that "
             "it is over there; where only the network failed it then runs twice at once")
     lease = _switch_seconds(conf, "SlurmdParameters", "fence_timeout")
     if lease:
         found.append(
-            f"SlurmdParameters=fence_timeout={lease}: nodes end jobs that may be requeued {lease} s after they last heard of a slurmctld that serves; "
+            f"SlurmdParameters=fence_timeout={lease}: nodes end jobs that may be requeued {lease} s after they last heard of a slurmctld "
+            "that serves; "
             "a stopped slurmstepd or a paused machine cannot keep to that")
     return found
 
@@ -245,7 +257,8 @@ def exit_codes(conf: Config, key: str) -> list[int]:
     for word in conf.words(key):
         first, dash, last = word.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or not 0 < int(first) <= int(last or first) < 256:
-            raise ConfigError(message=f"{conf.path}: {key}={word} is no exit code", hints=["write codes of 1 to 255 such as 142, or 1-3,142"])
+            raise ConfigError(message=f"{conf.path}: {key}={word} is no exit code",
+                hints=["write codes of 1 to 255 such as 142, or 1-3,142"])
         codes.extend(range(int(first), int(last or first) + 1))
     return codes
 
@@ -283,7 +296,8 @@ def left_out(conf: Config) -> list[str]:
         for device in conf.devices(node.name):
             if device.count > MAX_DEVICES:
                 found.setdefault(device.name, (
-                    f"Gres={device.name}:{device.count} of node {node.name}: more than {MAX_DEVICES} of a kind on a node is not supported by slurm-py "
+                    f"Gres={device.name}:{device.count} of node {node.name}: more than {MAX_DEVICES} of a kind on a node is not supported "
+                    "by slurm-py "
                     "yet; jobs cannot ask for it"))
     return list(found.values())
 
@@ -333,4 +347,5 @@ def node_of(conf: NodeConf, devices: list[GresDevice], position: int, *, spec_fi
 def partition_of(conf: PartitionConf, position: int) -> Partition:
     """A partition as configured."""
     same = {name: getattr(conf, name) for name in conf._fields if name in Partition.__struct_fields__ and name != "nodes"}
-    return Partition(**same, nodes=[NodeName(name) for name in conf.nodes], exclusive="USER" if conf.exclusive_user else "NO", position=position)
+    return Partition(**same, nodes=[NodeName(name) for name in conf.nodes], exclusive="USER" if conf.exclusive_user else "NO",
+        position=position)

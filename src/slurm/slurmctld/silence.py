@@ -23,7 +23,10 @@ AGAIN_SECONDS = 300.0
 
 
 class Silence:
-    """What was heard when, by a clock that nobody sets (monotonic). `isolated` is a sentence while this controller takes itself for cut off."""
+    """What was heard when, by a clock that nobody sets (monotonic).
+
+    `isolated` is a sentence while this controller takes itself for cut off.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.isolated = ""
@@ -65,7 +68,8 @@ class Silence:
         quiet = [name for name in serving if now - self._heard.get(name, now) > patience]
         over = [
             name for name, node in nodes.items()
-            if name not in self._lost and now - self._heard.get(name, now) > limit and (_serves(node) or (node.state is NodeState.DOWN and holds(node)))]
+            if name not in self._lost and now - self._heard.get(name, now) > limit
+            and (_serves(node) or (node.state is NodeState.DOWN and holds(node)))]
         if self._is_cut_off(now, quiet, serving, over, limit):
             return []
         self._lost.update(over)
@@ -80,7 +84,8 @@ class Silence:
             return True
         if not many or not (over or self.isolated):
             return False
-        self.isolated = (f"{len(quiet)} of {len(serving)} nodes fell silent together: this controller takes itself for the one that is cut off, "
+        self.isolated = (f"{len(quiet)} of {len(serving)} nodes fell silent together: this controller takes itself for the one that is "
+                         "cut off, "
                          "and sets none of them DOWN")
         if not self._told or now - self._told > AGAIN_SECONDS:
             self._told = now

@@ -39,7 +39,8 @@ T = TypeVar("T")
 
 
 class Snapshots:
-    """Writes snapshots of what `engine` keeps into `journal`, from a thread of its own; payloads that nobody names any more go by `commit`."""
+    """Writes snapshots of what `engine` keeps into `journal`, from a thread of its own; payloads that nobody names any more go by
+    `commit`."""
 
     def __init__(self, engine: Engine, journal: Journal, commit: GroupCommit, *, events: int = EVENTS) -> None:
         self._engine = engine
@@ -67,7 +68,8 @@ class Snapshots:
         began = time.perf_counter()
         try:
             count = await self._take()
-            log.debug("snapshot up to event %d: %d records written in %.2f s", self._journal.snapshot_seq, count, time.perf_counter() - began)
+            log.debug("snapshot up to event %d: %d records written in %.2f s", self._journal.snapshot_seq, count,
+                time.perf_counter() - began)
             dead = self._engine.cluster.payloads.take_unused()
             if dead:
                 self._commit.forget(dead, _log)

@@ -1,4 +1,7 @@
-"""Counters of this controller for sdiag: what jobs did, how long passes and requests took. Counting costs nobody anything that can be measured."""
+"""Counters of this controller for sdiag: what jobs did, how long passes and requests took.
+
+Counting costs nobody anything that can be measured.
+"""
 
 from __future__ import annotations
 
@@ -115,7 +118,8 @@ class Counters:
         failed = sum(count for state, count in ended.items() if state not in (JobState.COMPLETED, JobState.CANCELLED))
         running = [job for job in cluster.active.values() if job.state is JobState.RUNNING]
         return Statistics(
-            cluster=cluster.settings.cluster_name, req_time=self._now(), req_time_start=self.began, agent_queue_size=orders, dbd_agent_queue_size=records, gettimeofday_latency=_latency(),
+            cluster=cluster.settings.cluster_name, req_time=self._now(), req_time_start=self.began, agent_queue_size=orders,
+            dbd_agent_queue_size=records, gettimeofday_latency=_latency(),
             jobs_submitted=self._submitted, jobs_started=self._started, jobs_completed=ended[JobState.COMPLETED],
             jobs_canceled=ended[JobState.CANCELLED], jobs_failed=failed, jobs_running=len(running), job_states_ts=self._now(),
             jobs_pending=sum(arrays.count(job.array_part.ranges) if job.array_part is not None else 1 for job in cluster.pending.values()),
@@ -129,7 +133,8 @@ class Counters:
             bf_queue_len_sum=self.full.waiting_sum, bf_table_size=self.full.table, bf_table_size_sum=self.full.table_sum,
             bf_exit=dict(self.full.exits),
             rpcs_by_message_type=[
-                RequestCount(*NAMES.get(kind, (kind, 0)), count=tally.count, total_time=tally.micros) for kind, tally in self._requests.items()],
+                RequestCount(*NAMES.get(kind, (kind, 0)), count=tally.count, total_time=tally.micros) for kind,
+                tally in self._requests.items()],
             rpcs_by_user=[UserCount(user_name(uid), Uid(uid), tally.count, tally.micros) for uid, tally in self._users.items()])
 
 

@@ -1,6 +1,8 @@
-"""JobSubmitPlugins: Python of the site that sees each submission and each change of a job before slurmctld looks at it, and may change or refuse it.
+"""JobSubmitPlugins: Python of the site that sees each submission and each change of a job before slurmctld looks at it, and may change or
+refuse it.
 
-Each plug-in is asked in turn, in its process (`plugins.process`); one that fails refuses: a rule of the site that cannot be asked is not passed over.
+Each plug-in is asked in turn, in its process (`plugins.process`); one that fails refuses: a rule of the site that cannot be asked is not
+passed over.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Triggers at work: what happens is seen here, and their programs are run as who set them. A program that ran when slurmctld ended is run again.
+"""Triggers at work: what happens is seen here, and their programs are run as who set them. A program that ran when slurmctld ended is run
+again.
 
 Changes of nodes are seen with the event that makes them and told once a second, so that nodes that go together are told together.
 """
@@ -103,7 +104,8 @@ class Triggers:
     # --- what happens ----------------------------------------------------------------------------------------------------
 
     def _look_at_nodes(self, cluster: Cluster) -> None:
-        wanted = any(trigger.kind in (NODE, JOB) and trigger.what not in ("fini", "time", "reconfig", "idle") for trigger in cluster.triggers.values())
+        wanted = any(trigger.kind in (NODE, JOB) and trigger.what not in ("fini", "time", "reconfig", "idle")
+            for trigger in cluster.triggers.values())
         if wanted and not self._watches:
             self._known = {name: _facts(node) for name, node in cluster.nodes.items()}
         elif wanted:
@@ -157,10 +159,12 @@ class Triggers:
 
     async def _run(self, trigger: Trigger, pull: Pull) -> None:
         program, *words = shlex.split(trigger.program)
-        environment = {"PATH": _PATH, "SLURM_CONF": self.conf_path, "SLURM_CLUSTER_NAME": self._engine.cluster.settings.cluster_name, "USER": trigger.user, "LOGNAME": trigger.user,
+        environment = {"PATH": _PATH, "SLURM_CONF": self.conf_path, "SLURM_CLUSTER_NAME": self._engine.cluster.settings.cluster_name,
+            "USER": trigger.user, "LOGNAME": trigger.user,
                        "HOME": _home(trigger.uid)}
         owner = (trigger.uid, trigger.gid, trigger.user) if os.geteuid() == 0 and trigger.uid != 0 else None
-        log.info("trigger %d (%s %s): %s is run as %s with %s", trigger.id, trigger.kind, trigger.what, program, trigger.user, pull.argument)
+        log.info("trigger %d (%s %s): %s is run as %s with %s", trigger.id, trigger.kind, trigger.what, program, trigger.user,
+            pull.argument)
         failure = await outcome(program, environment, PROGRAM_SECONDS, words=[*words, pull.argument], owner=owner)
         if failure:
             log.error("trigger %d: %s failed: %s", trigger.id, program, failure)

@@ -1,4 +1,5 @@
-"""Orders to nodes of which it is not known yet that they were carried out. Each is sent again, ever more seldom, until state says it is done.
+"""Orders to nodes of which it is not known yet that they were carried out. Each is sent again, ever more seldom, until state says it is
+done.
 
 Whether one is still wanted, state decides when its time comes (`core.recovery.still_due`); signals, of which state knows nothing, are
 confirmed by the node itself.
@@ -63,7 +64,10 @@ class Unconfirmed:
                 confirmed.set_result(None)
 
     def due(self, now: float) -> Iterator[tuple[Order, NodeName, int]]:
-        """(order, node, a signal's number or 0) whose time has come. Each comes again unless `forget` is called for it; what nobody waits for stays due."""
+        """(order, node, a signal's number or 0) whose time has come.
+
+        Each comes again unless `forget` is called for it; what nobody waits for stays due.
+        """
         while self._due and self._due[0][0] <= now:
             when, _, key = heapq.heappop(self._due)
             waiting = self._waiting.get(key)

@@ -47,7 +47,8 @@ USAGE = """Usage: slurmd [OPTIONS]
   -v                  log more; may be repeated
   -V, --version       print the version
 """
-_UNSUPPORTED = {"-b": "reporting a reboot", "-d": "another slurmstepd", "-F": "a future node", "-G": "printing the GRES", "-M": "locking memory",
+_UNSUPPORTED = {"-b": "reporting a reboot", "-d": "another slurmstepd", "-F": "a future node", "-G": "printing the GRES",
+    "-M": "locking memory",
                 "-S": "a shared namespace", "-Z": "dynamic nodes", "-B": "reporting a reboot"}
 
 
@@ -144,7 +145,8 @@ def _prepare(options: Options, chosen: NodeSettings) -> None:
     if options.nice:
         os.nice(options.nice)
     if options.at_log:
-        folder = next((folder for folder in (os.path.dirname(options.log_file or chosen.log_file), chosen.spool, "/var/tmp") if os.path.isdir(folder)), "/")
+        folder = next((folder for folder in (os.path.dirname(options.log_file or chosen.log_file), chosen.spool, "/var/tmp")
+            if os.path.isdir(folder)), "/")
         os.chdir(folder)
     missing = hardware.missing_devices(chosen.devices)
     if missing:
@@ -159,7 +161,8 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
         _reread(options, node)
 
     # With auth/local slurmctld is on this machine; munge vouches for commands without us.
-    relay = None if chosen.site.auth.lower() != "auth/slurm" else Relay(relay_beside(chosen.pid_file), log=logging.getLogger("slurmd.relay"))
+    relay = None if chosen.site.auth.lower() != "auth/slurm" else Relay(relay_beside(chosen.pid_file),
+        log=logging.getLogger("slurmd.relay"))
     node = Node(chosen, hardware.look(chosen.tmp_fs), stop=stop.set, reread=reread, relay=relay)
     trust = _trust(chosen)
     server = StepServer(node, trust)
@@ -200,11 +203,15 @@ def _become_user(chosen: NodeSettings) -> None:
     os.makedirs(chosen.spool, mode=0o755, exist_ok=True)
     hand_over(chosen.spool, chosen.account)
     become(chosen.account)
-    log.info("slurmd runs as SlurmdUser %s (uid %d) from here on: only that user's jobs can run here", chosen.account.name, chosen.account.uid)
+    log.info("slurmd runs as SlurmdUser %s (uid %d) from here on: only that user's jobs can run here", chosen.account.name,
+        chosen.account.uid)
 
 
 def _reread(options: Options, node: Node) -> None:
-    """Take over what may change while running: the log and its level, prologs and epilogs, the health check. Everything else needs a restart, as in Slurm."""
+    """Take over what may change while running: the log and its level, prologs and epilogs, the health check.
+
+    Everything else needs a restart, as in Slurm.
+    """
     try:
         chosen, config = settings.read(node.settings.conf, node.settings.node)
     except SlurmError as error:
@@ -247,7 +254,10 @@ def _credentials(chosen: NodeSettings) -> Credentials:
 
 
 def _trust(chosen: NodeSettings) -> Trust | None:
-    """What this node proves itself by to other machines; None where only this machine's sockets are used. ConfigError when it has nothing."""
+    """What this node proves itself by to other machines; None where only this machine's sockets are used.
+
+    ConfigError when it has nothing.
+    """
     return Trust(_credentials(chosen)) if chosen.site.auth.lower() == "auth/slurm" else None
 
 

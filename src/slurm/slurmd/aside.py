@@ -1,4 +1,5 @@
-"""Work that may block, beside the event loop: in a thread of its own that can be left behind, so that nothing stuck takes others' places."""
+"""Work that may block, beside the event loop: in a thread of its own that can be left behind, so that nothing stuck takes others'
+places."""
 
 from __future__ import annotations
 
@@ -11,7 +12,10 @@ T = TypeVar("T")
 
 
 async def aside(work: Callable[[], T], seconds: float) -> T:
-    """What `work` returns or raises; TimeoutError when it takes longer. The thread is then left to itself, and keeps no process from ending."""
+    """What `work` returns or raises; TimeoutError when it takes longer.
+
+    The thread is then left to itself, and keeps no process from ending.
+    """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 

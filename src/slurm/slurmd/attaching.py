@@ -1,4 +1,5 @@
-"""sattach at this node: who may look at a step that runs, and how the connection gets to its slurmstepd, also from another machine (`step_server`)."""
+"""sattach at this node: who may look at a step that runs, and how the connection gets to its slurmstepd, also from another machine
+(`step_server`)."""
 
 from __future__ import annotations
 
@@ -97,7 +98,8 @@ class Attaching:
     async def _give(self, key: StepKey, connection: socket.socket, early: bytes, descriptors: list[int], *, remote: bool) -> None:
         order: dict[str, object] = {"op": "attach", "early": early[:_EARLY_BYTES].hex()}
         try:
-            answer = await control.ask(self._node.steps.path_of(key), order, descriptors=descriptors) if len(early) <= _EARLY_BYTES else None
+            answer = await control.ask(self._node.steps.path_of(key), order,
+                descriptors=descriptors) if len(early) <= _EARLY_BYTES else None
             if answer is None or not answer.get("ok"):
                 why = str(answer.get("error", "")) if answer is not None else "its slurmstepd does not answer"
                 log.info("a sattach is not attached to step %s: %s", key.shown, why)

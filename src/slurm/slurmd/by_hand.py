@@ -1,7 +1,8 @@
-"""Orders for a step whose slurmstepd cannot be spoken to, since somebody removed its folder with its socket: its processes are signalled from here.
+"""Orders for a step whose slurmstepd cannot be spoken to, since somebody removed its folder with its socket: its processes are signalled
+from here.
 
-slurmstepd sees its tasks end, and ends itself in order; how the step ended nobody can tell then (`steps`). Its time limit and lease it keeps
-itself as they were when the folder went.
+slurmstepd sees its tasks end, and ends itself in order; how the step ended nobody can tell then (`steps`). Its time limit and lease it
+keeps itself as they were when the folder went.
 """
 
 from __future__ import annotations

@@ -71,7 +71,8 @@ class Places:
         found: list[str] = []
         for parent, own in map(os.path.split, self.made):
             with contextlib.suppress(OSError):
-                found += [entry.path for entry in os.scandir(parent) if entry.name.startswith(prefix) and entry.name != own and entry.is_dir()]
+                found += [entry.path for entry in os.scandir(parent) if entry.name.startswith(prefix) and entry.name != own
+                    and entry.is_dir()]
         return found
 
     def _chosen(self, mount: Mount) -> bool:
@@ -130,7 +131,8 @@ def mounts() -> list[Mount]:
 
 
 def _own_groups() -> dict[str, str]:
-    """Controller ("" for version 2) → where this process is in its hierarchy; of version 2, what is above the leaf that slurmd may be in."""
+    """Controller ("" for version 2) → where this process is in its hierarchy; of version 2, what is above the leaf that slurmd may be
+    in."""
     found: dict[str, str] = {}
     with open("/proc/self/cgroup", encoding="utf-8") as file:
         for line in file:

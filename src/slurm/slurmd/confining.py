@@ -19,7 +19,10 @@ _MB = 1 << 20
 
 
 class Confining:
-    """Confines steps below the groups of `places`. `total` is the node's memory (MB), `gres` its devices. ConfigError where the kernel cannot."""
+    """Confines steps below the groups of `places`. `total` is the node's memory (MB), `gres` its devices.
+
+    ConfigError where the kernel cannot.
+    """
 
     def __init__(self, conf: CgroupConf, places: Places, total: int, gres: Sequence[GresDevice]) -> None:
         self._conf = conf
@@ -35,11 +38,12 @@ class Confining:
         if conf.devices:
             self._devices = _place(places, "devices", "ConstrainDevices")
 
-    def of(self, holding: str, job: str, memory: int, job_memory: int, cpus: Collection[int], devices: Iterable[str]) -> tuple[str, dict[str, object]]:
+    def of(self, holding: str, job: str, memory: int, job_memory: int, cpus: Collection[int], devices: Iterable[str]) -> tuple[str,
+            dict[str, object]]:
         """The folder below which a step's group is made, and its Confined as a dict.
 
-        `holding` is slurmd's own group, `job` names the job's attempt, memory is MB (0: none was asked for), `cpus` are this machine's ("none": they
-        are not bound), `devices` the device files that are the step's.
+        `holding` is slurmd's own group, `job` names the job's attempt, memory is MB (0: none was asked for), `cpus` are this machine's
+        ("none": they are not bound), `devices` the device files that are the step's.
         """
         if not holding or not self._conf.constrains:
             return holding, {}

@@ -57,7 +57,8 @@ def is_in(pid: int, folder: str) -> bool:
 
 async def ask(
         folder: str, order: dict[str, object], seconds: float = 10.0, *, descriptors: Sequence[int] = ()) -> dict[str, object] | None:
-    """Give an order, `descriptors` with it, and return the answer; None when no slurmstepd took it within `seconds`: it is starting up for long, or has ended."""
+    """Give an order, `descriptors` with it, and return the answer; None when no slurmstepd took it within `seconds`: it is starting up for
+    long, or has ended."""
     try:
         async with asyncio.timeout(seconds):
             while os.path.isdir(folder):

@@ -1,7 +1,8 @@
 """Step credentials as a node sees them: whether slurmctld signed one, for this cluster, and whether it is still of use.
 
-The node's clock is not asked. What slurmctld's clock says follows from what it said last and from the time since this machine started, which
-nobody can set. Public key and clock are kept in the spool, so that a slurmd that was restarted takes credentials before slurmctld is there.
+The node's clock is not asked. What slurmctld's clock says follows from what it said last and from the time since this machine started,
+which nobody can set. Public key and clock are kept in the spool, so that a slurmd that was restarted takes credentials before slurmctld is
+there.
 """
 
 from __future__ import annotations

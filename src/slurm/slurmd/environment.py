@@ -1,5 +1,5 @@
-"""The variables that only the node knows. What the controller knows comes with the order; SLURM_PROCID, SLURM_LOCALID, SLURM_TASK_PID and what
-a login would set come from slurmstepd in each task."""
+"""The variables that only the node knows. What the controller knows comes with the order; SLURM_PROCID, SLURM_LOCALID, SLURM_TASK_PID and
+what a login would set come from slurmstepd in each task."""
 
 from __future__ import annotations
 

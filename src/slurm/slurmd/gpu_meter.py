@@ -1,9 +1,10 @@
-"""What processes take of this machine's GPUs, asked of NVIDIA's driver (NVML) every few seconds and left in a file: a process of slurmd's own.
+"""What processes take of this machine's GPUs, asked of NVIDIA's driver (NVML) every few seconds and left in a file: a process of slurmd's
+own.
 
     python -m slurm.slurmd.gpu_meter FILE SECONDS     until its standard input ends
 
-A driver that hangs holds up nobody but this. Slurmstepds read the file (`stepd.usage.gpu_readings`, which says what is in it). Not here: when
-it runs (`gpu_metering`), whose a process is (`stepd.usage.tree`).
+A driver that hangs holds up nobody but this. Slurmstepds read the file (`stepd.usage.gpu_readings`, which says what is in it). Not here:
+when it runs (`gpu_metering`), whose a process is (`stepd.usage.tree`).
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ _LONGEST_SECONDS = 15.0
 
 
 class GpuMetering:
-    """Keeps the readings in `path` fresh while anybody holds on; `helpers` are the processes of slurmd's own, to which the meter's is added."""
+    """Keeps the readings in `path` fresh while anybody holds on; `helpers` are the processes of slurmd's own, to which the meter's is
+    added."""
 
     def __init__(self, path: str, seconds: float, helpers: set[int]) -> None:
         self._path = path
@@ -56,7 +57,8 @@ class GpuMetering:
     async def _keep(self) -> None:
         while True:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "slurm.slurmd.gpu_meter", self._path, str(self._seconds), stdin=asyncio.subprocess.PIPE, start_new_session=True,
+                sys.executable, "-m", "slurm.slurmd.gpu_meter", self._path, str(self._seconds), stdin=asyncio.subprocess.PIPE,
+                start_new_session=True,
                 env=_environment())
             self._helpers.add(process.pid)
             try:

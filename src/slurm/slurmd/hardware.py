@@ -32,7 +32,8 @@ class Hardware(NamedTuple):
 
     def conf_line(self, node: str) -> str:
         """The NodeName line that describes it, as `slurmd -C` prints it."""
-        return (f"NodeName={node} CPUs={self.cpus} Boards={self.boards} SocketsPerBoard={self.sockets} CoresPerSocket={self.cores_per_socket} "
+        return (f"NodeName={node} CPUs={self.cpus} Boards={self.boards} SocketsPerBoard={self.sockets} "
+                f"CoresPerSocket={self.cores_per_socket} "
                 f"ThreadsPerCore={self.threads_per_core} RealMemory={self.memory}")
 
 

@@ -1,7 +1,7 @@
 """The Slurm commands that jobs here find, whatever became of their PATH: a folder of links, put first, and a line for each bash of a job.
 
-Who installed slurm-py into a virtual environment has its commands where no login shell looks, and perhaps those of another Slurm where each does.
-Its folder cannot be put first: it holds a Python too. `#!/bin/bash -l` reads /etc/profile, which sets PATH anew, and after it the
+Who installed slurm-py into a virtual environment has its commands where no login shell looks, and perhaps those of another Slurm where each
+does. Its folder cannot be put first: it holds a Python too. `#!/bin/bash -l` reads /etc/profile, which sets PATH anew, and after it the
 file that BASH_ENV names. Not here: what that makes of a task's environment (`stepd.path`).
 """
 
@@ -19,7 +19,8 @@ _EVERYWHERE = ("/usr/bin", "/bin", "/usr/local/bin")
 
 
 def make(spool: str, programs: tuple[str, ...] = (sys.argv[0], sys.executable)) -> str:
-    """Make the folder in `spool` with the commands that lie beside one of these programs; its path, "" where none is needed or there are none. OSError."""
+    """Make the folder in `spool` with the commands that lie beside one of these programs; its path, "" where none is needed or there are
+    none. OSError."""
     for program in programs:
         beside = os.path.dirname(os.path.abspath(program))
         if os.path.exists(os.path.join(beside, "srun")):

@@ -1,4 +1,5 @@
-"""Prolog and Epilog of jobs on this node: each runs once an attempt, whoever is killed meanwhile. How one run goes is `script_run`'s matter.
+"""Prolog and Epilog of jobs on this node: each runs once an attempt, whoever is killed meanwhile. How one run goes is `script_run`'s
+matter.
 
     <spool>/scripts/job00012.1.prolog/…   kept until slurmctld knows that nothing of the attempt is left here
                    /job00012.1.epilog/…
@@ -151,7 +152,8 @@ class JobScripts:
 
     def _write_told(self, job: int, attempt: int, told: Mapping[str, str]) -> None:
         os.makedirs(self._root, mode=0o700, exist_ok=True)  # somebody may have removed what the spool held
-        with open(os.open(self._path("told", job, attempt), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as file:
+        with open(os.open(self._path("told", job, attempt), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w",
+                encoding="utf-8") as file:
             json.dump(dict(told), file)
         self._known.add((job, attempt))
 

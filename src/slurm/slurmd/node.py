@@ -98,8 +98,10 @@ class Node:
         self._tasks: set[asyncio.Task[None]] = set()
         self._decode = msgpack.decoder(n.ToNode).decode
         self._orders: dict[type[Message], Callable[..., None]] = {
-            n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged, n.LaunchBatch: self._on_launch,
-            n.TerminateJob: self._on_terminate, n.LimitJob: self._on_limit, n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step,
+            n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged,
+            n.LaunchBatch: self._on_launch,
+            n.TerminateJob: self._on_terminate, n.LimitJob: self._on_limit, n.SignalJob: self._on_signal,
+            n.TerminateStep: self._on_terminate_step,
             n.AskUsage: self._on_ask_usage, n.PrepareJob: self._on_prepare, n.CheckHealth: self._on_check_health,
             n.ShutdownNode: self._on_shutdown, n.ReconfigureNode: self._on_reconfigure, Failure: self._on_failure,
         }
@@ -107,7 +109,10 @@ class Node:
     # --- beginning and end -----------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Prepare the spool and take up the steps that are in it. OSError, StoreError; ConfigError where the kernel cannot do what cgroup.conf asks."""
+        """Prepare the spool and take up the steps that are in it.
+
+        OSError, StoreError; ConfigError where the kernel cannot do what cgroup.conf asks.
+        """
         settings = self.settings
         self.steps.open(settings.node, unknown_steps.identity_of(settings.site.cluster, settings.node, settings.pid_file))
         self.commands = job_commands.make(self.settings.spool)
@@ -132,7 +137,8 @@ class Node:
         self.answers.keep_begun(self.roster.has_seen)
 
     def connect(self) -> None:
-        """Be there for slurmctld, once nothing is left of steps that this spool does not know: slurmctld takes what we do not name for over."""
+        """Be there for slurmctld, once nothing is left of steps that this spool does not know: slurmctld takes what we do not name for
+        over."""
         self.spawn(self._connect())
 
     async def _connect(self) -> None:
@@ -150,7 +156,8 @@ class Node:
         if not self._cgroup and settings.track_by_cgroup:
             log.warning("ProctrackType=proctrack/cgroup: no cgroup can be made here; processes are found by their descent instead")
         if settings.cgroup.cores and self._machine.cpus > len(self._cpus):
-            log.warning("ConstrainCores=yes: node %s has %d CPUs, this machine %d: jobs are held to none", settings.node, self._machine.cpus, len(self._cpus))
+            log.warning("ConstrainCores=yes: node %s has %d CPUs, this machine %d: jobs are held to none", settings.node,
+                self._machine.cpus, len(self._cpus))
 
     def take_up(self, settings: NodeSettings) -> None:
         """What of a configuration that was read again holds at once."""
@@ -186,7 +193,8 @@ class Node:
         self._send(n.RegisterNode(
             node=settings.node, cpus=machine.cpus, boards=machine.boards, sockets=machine.sockets,
             cores_per_socket=machine.cores_per_socket, threads_per_core=machine.threads_per_core, memory=machine.memory,
-            tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=SLURM_VERSION, boot_time=machine.boot_time, boot_id=machine.boot_id,
+            tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=SLURM_VERSION, boot_time=machine.boot_time,
+            boot_id=machine.boot_id,
             slurmd_start_time=self._started, endpoint=self.endpoint, hostname=settings.hostname, port=settings.port,
             holdings=self.roster.holdings(self.scripts.attempts()), beside=self._mark()))
 
@@ -213,7 +221,10 @@ class Node:
         self._orders[type(message)](message)
 
     def _out_of_bounds(self, message: Message, error: InvalidRequest) -> None:
-        """Nothing of it is done. A connection broken for it would be made anew, and the same said again: a launch is refused instead, which ends it."""
+        """Nothing of it is done.
+
+        A connection broken for it would be made anew, and the same said again: a launch is refused instead, which ends it.
+        """
         told = "; ".join(error.hints)
         if isinstance(message, OfChannel):
             raise ProtocolError(hints=error.hints)
@@ -378,7 +389,8 @@ class Node:
             sample_seconds=order.sampling, gpus=bool(order.devices)), order.memory, order.cpus, order.devices)
 
     def completed(self, record: StepRecord, job_memory: int, cpus: CpuSet, devices: Sequence[str]) -> StepRecord:
-        """A record with what is the same for every step of this node, what its cgroups hold it to, and the mark by which its processes are known."""
+        """A record with what is the same for every step of this node, what its cgroups hold it to, and the mark by which its processes are
+        known."""
         settings = self.settings
         self._make_commands()
         holding, confined = self._confining.of(self._cgroup, record.key.job_name, record.memory, job_memory, self._real(cpus), devices)
@@ -386,7 +398,8 @@ class Node:
             **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
             commands=self.commands, mark=remains.mark_of(self.steps.own.instance, record.key), start_seconds=settings.start_seconds,
             unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path,
-            task_prologs=[*settings.task_scripts.prolog, *record.task_prologs], task_epilogs=[*settings.task_scripts.epilog, *record.task_epilogs])
+            task_prologs=[*settings.task_scripts.prolog, *record.task_prologs],
+            task_epilogs=[*settings.task_scripts.epilog, *record.task_epilogs])
 
     def _make_commands(self) -> None:
         """Again, where somebody removed what the spool held."""
@@ -515,7 +528,10 @@ class Node:
             self._leave(key.job, key.attempt)
 
     def _leave(self, job: int, attempt: int) -> None:
-        """No process of an attempt is left: its Epilog is run, then slurmctld is told. What Epilog is told of the job comes with the order to end it."""
+        """No process of an attempt is left: its Epilog is run, then slurmctld is told.
+
+        What Epilog is told of the job comes with the order to end it.
+        """
         here = self.roster.close(job, attempt)
         scripted = self.scripts.has("epilog") or self.scripts.knows(job, attempt)
         if not scripted or self.scripts.is_over(job, attempt):

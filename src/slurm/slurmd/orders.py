@@ -1,7 +1,7 @@
 """Orders to slurmstepds: given again and again until they are taken, or the step has ended. None is dropped because one try did not arrive.
 
-A slurmstepd that does not take the order to end its step, long after the step should be over, is stopped or stuck: it is killed, and what it
-leaves is ended as for any that was killed (`steps`). One whose folder somebody removed cannot be spoken to: its processes are signalled
+A slurmstepd that does not take the order to end its step, long after the step should be over, is stopped or stuck: it is killed, and what
+it leaves is ended as for any that was killed (`steps`). One whose folder somebody removed cannot be spoken to: its processes are signalled
 themselves, by `by_hand`.
 """
 

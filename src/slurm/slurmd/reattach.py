@@ -16,7 +16,8 @@ log = logging.getLogger("slurmd.reattach")
 def scan(root: str, roster: Roster) -> list[tuple[StepHere, Ended | None]]:
     """Enter every step of the spool's steps folder into the roster; each with how it ended, None where it may still run.
 
-    A folder in which nothing was begun is removed. StoreError for a journal that cannot be read: it is not skipped, since the step could run twice.
+    A folder in which nothing was begun is removed. StoreError for a journal that cannot be read: it is not skipped, since the step could
+    run twice.
     """
     found: list[tuple[StepHere, Ended | None]] = []
     for name in sorted(os.listdir(root)):

@@ -1,4 +1,5 @@
-"""What a killed slurmstepd left on this node: found by the step's cgroup, by the mark in its environment, by what slurmstepd had noted, by descent.
+"""What a killed slurmstepd left on this node: found by the step's cgroup, by the mark in its environment, by what slurmstepd had noted, by
+descent.
 
 All of it rests on slurmd's own record of the step, nothing on what its user sent. Each call walks through /proc: not for the event loop.
 """
@@ -86,10 +87,12 @@ def _noted(path: str, record: StepRecord, table: list[tree.Process]) -> set[int]
     noted = dict(folder.noted_processes(path))
     by_pid = {process.pid: process for process in table}
     same = {pid for pid, started in noted.items() if pid in by_pid and by_pid[pid].started == started}
-    # A session's number is not given anew while one process is in it; with its leader gone, its members are of the step if they are its owner's.
+    # A session's number is not given anew while one process is in it; with its leader gone, its members are of the step if they are its
+    # owner's.
     for process in table:
         leader = noted.get(process.session)
-        if leader is not None and process.started >= leader and (process.session in same or process.session not in by_pid) and _owner(process.pid) == record.uid:
+        if leader is not None and process.started >= leader and (process.session in same
+                or process.session not in by_pid) and _owner(process.pid) == record.uid:
             same.add(process.pid)
     return same
 

@@ -16,7 +16,8 @@ _REMEMBERED = 20_000
 
 
 class StepHere:
-    """A step on this node; `begun` once its slurmstepd was forked; `ended` is set once it has ended, its folder stays until that is acknowledged."""
+    """A step on this node; `begun` once its slurmstepd was forked; `ended` is set once it has ended, its folder stays until that is
+    acknowledged."""
 
     def __init__(self, key: StepKey, path: str) -> None:
         self.key = key
@@ -133,7 +134,8 @@ class Roster:
             Holding(job=step.key.job, attempt=step.key.attempt, step=step.key.step, running=step.ended is None)
             for here in self.jobs.values() if not here.unwanted for step in here.steps.values()]
         named = {(holding.job, holding.attempt) for holding in steps}
-        return steps + [Holding(job=job, attempt=attempt, step=SCRIPTS_STEP, running=False) for job, attempt in scripted if (job, attempt) not in named]
+        return steps + [Holding(job=job, attempt=attempt, step=SCRIPTS_STEP, running=False) for job,
+            attempt in scripted if (job, attempt) not in named]
 
     @property
     def running(self) -> int:

@@ -5,8 +5,8 @@
             /output   what they said
             /status   "<exit status> <script>" of the last one that ran, or "timeout <script>", "killed <script>"; there once it is over
 
-What the scripts leave running on purpose (a daemon in a session of its own) goes on; what is left in the shell's own process group is ended.
-Not here: which scripts, and what follows from how they went (`job_scripts`).
+What the scripts leave running on purpose (a daemon in a session of its own) goes on; what is left in the shell's own process group is
+ended. Not here: which scripts, and what follows from how they went (`job_scripts`).
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def read(folder: str) -> Outcome | None:
 
 
 async def run(folder: str, scripts: Sequence[str], environment: Mapping[str, str], seconds: float, helpers: set[int]) -> Outcome:
-    """Run the scripts, each for so many seconds at most (0: no end), or wait for those that an earlier slurmd began. OSError when nothing can be begun.
+    """Run the scripts, each for so many seconds at most (0: no end), or wait for those that an earlier slurmd began. OSError when nothing
+    can be begun.
 
     The folder is new, or what an earlier call made. `helpers` has the shell's pid while it runs.
     """

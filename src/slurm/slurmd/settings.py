@@ -112,9 +112,11 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
         log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"), listen=listen, port=node.port, site=site,
         bind_cpus="task/affinity" in config.text("TaskPlugin"), track_by_cgroup=config.text("ProctrackType") == "proctrack/cgroup",
         cgroup=config.cgroup if config.uses_cgroups else _tracking_only(config.cgroup), real_memory=node.real_memory,
-        gathering=usage.read(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config), longest_pause=_longest_pause(config),
+        gathering=usage.read(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config),
+        longest_pause=_longest_pause(config),
         unkillable_seconds=float(config.seconds("UnkillableStepTimeout")), unkillable_program=config.text("UnkillableStepProgram"),
-        scripts=_scripts(config), health=_health(config), task_scripts=TaskScripts(*(_task_scripts(config, key) for key in ("TaskProlog", "TaskEpilog"))),
+        scripts=_scripts(config), health=_health(config), task_scripts=TaskScripts(
+        *(_task_scripts(config, key) for key in ("TaskProlog", "TaskEpilog"))),
         topologies=config.topologies, partition_topology={one.name: one.topology for one in config.partitions if one.topology},
         devices=config.devices(node.name), account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
@@ -128,14 +130,16 @@ def _tracking_only(conf: CgroupConf) -> CgroupConf:
 def _scripts(config: Config) -> SiteScripts:
     return SiteScripts(
         {kind: programs.patterns(config, kind.title()) for kind in ("prolog", "epilog")}, os.path.dirname(os.path.abspath(config.path)),
-        {kind: programs.time_out(config, kind) for kind in ("prolog", "epilog")}, "serial" in (word.lower() for word in config.words("PrologFlags")))
+        {kind: programs.time_out(config, kind) for kind in ("prolog", "epilog")},
+        "serial" in (word.lower() for word in config.words("PrologFlags")))
 
 
 def _health(config: Config) -> HealthCheck:
     """HealthCheckProgram and when it is run."""
     return HealthCheck(
         program=config.text("HealthCheckProgram"), interval=config.seconds("HealthCheckInterval"),
-        seconds=config.seconds("HealthCheckTimeout") or HealthCheck().seconds, states=frozenset(word.upper() for word in config.words("HealthCheckNodeState")))
+        seconds=config.seconds("HealthCheckTimeout") or HealthCheck().seconds,
+        states=frozenset(word.upper() for word in config.words("HealthCheckNodeState")))
 
 
 def _task_scripts(config: Config, key: str) -> list[str]:

@@ -1,8 +1,9 @@
 """Where srun reaches this node: it checks who calls with which credential, and hands the connection over to a slurmstepd.
 
-The first message of a connection is a LaunchStep, or an AttachStep for a step that runs (`attaching`). On this machine's socket the connection is the slurmstepd's after it. From another machine it
-came over TLS, which cannot be handed over: it is answered with a ticket, and the connection that begins with that ticket is the slurmstepd's.
-What cannot be started is answered with a step_io FAILED frame, whose JSON has "message" and "name" (Slurm's error name).
+The first message of a connection is a LaunchStep, or an AttachStep for a step that runs (`attaching`). On this machine's socket the
+connection is the slurmstepd's after it. From another machine it came over TLS, which cannot be handed over: it is answered with a ticket,
+and the connection that begins with that ticket is the slurmstepd's. What cannot be started is answered with a step_io FAILED frame, whose
+JSON has "message" and "name" (Slurm's error name).
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ _DEBUG_LEVEL = 2
 
 
 class StepServer:
-    """Serves the endpoints at which srun may call. `trust` proves this node to callers on TCP and them to it; without it only the local socket
-    is served."""
+    """Serves the endpoints at which srun may call. `trust` proves this node to callers on TCP and them to it; without it only the local
+    socket is served."""
 
     def __init__(self, node: Node, trust: Trust | None = None) -> None:
         self._node = node
@@ -155,7 +156,8 @@ class StepServer:
             self._prepare(claim, connection, early, proof)
             return
         hints = [f"job {credential.job_shown} has ended"]
-        self._give_up(connection, claim, NotPermitted("ESLURMD_CREDENTIAL_REVOKED", hints=hints) if ready else NotNow("ESLURMD_PROLOG_FAILED"))
+        self._give_up(connection, claim, NotPermitted("ESLURMD_CREDENTIAL_REVOKED", hints=hints) if ready
+            else NotNow("ESLURMD_PROLOG_FAILED"))
         connection.close()
         if proof >= 0:
             os.close(proof)
@@ -252,11 +254,14 @@ class StepServer:
             work_dir=message.work_dir, rlimits=message.rlimits, stdin=message.stdin, stdout=message.stdout, stderr=message.stderr,
             append=message.append, umask=message.umask, cpus=node.binding(share.cpus), memory=share.memory,
             ranks=message.ranks, node_rank=message.node_rank,
-            task_environment=environment.of_tasks(message.task_environment, message.gpu_bind, gpus, len(message.ranks)), multi_prog=message.multi_prog,
+            task_environment=environment.of_tasks(message.task_environment, message.gpu_bind, gpus, len(message.ranks)),
+            multi_prog=message.multi_prog,
             pty=message.pty, rows=message.rows, cols=message.cols, kill_on_bad_exit=message.kill_on_bad_exit, kill_wait=node.kill_wait,
             deadline=boot_clock() + credential.time_left if credential.time_left >= 0 else 0.0, lease=credential.lease,
-            task_prologs=[message.task_prolog] if message.task_prolog else [], task_epilogs=[message.task_epilog] if message.task_epilog else [],
-            mpi=message.mpi, places=message.places, size=message.ntasks, sample_seconds=credential.sampling, gpus=bool(credential.devices.get(node.settings.node))),
+            task_prologs=[message.task_prolog] if message.task_prolog else [],
+            task_epilogs=[message.task_epilog] if message.task_epilog else [],
+            mpi=message.mpi, places=message.places, size=message.ntasks, sample_seconds=credential.sampling,
+            gpus=bool(credential.devices.get(node.settings.node))),
             credential.job_memory.get(node.settings.node, 0), share.cpus, credential.devices.get(node.settings.node, []))
 
 
@@ -287,7 +292,8 @@ def _uid_of(peer: Peer) -> int:
     if peer.local:
         return peer.identity.uid
     if peer.party is None or peer.party.role != "user" or not peer.party.name.isdecimal():
-        raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=[f"steps are started for users, not for {peer.party or 'who shows no certificate'}"])
+        raise NotPermitted("SLURM_AUTHENTICATION_ERROR",
+            hints=[f"steps are started for users, not for {peer.party or 'who shows no certificate'}"])
     return int(peer.party.name)
 
 
@@ -303,4 +309,5 @@ def _proof(trust: Trust, uid: int) -> int:
     held = trust.credentials
     assert held.own is not None, "a server has a certificate"
     return Proof(
-        held.cluster, held.own.certificate.decode(), held.own.key.decode(), held.authorities.decode(), sorted(held.revoked), [uid]).to_memory()
+        held.cluster, held.own.certificate.decode(), held.own.key.decode(), held.authorities.decode(), sorted(held.revoked),
+        [uid]).to_memory()

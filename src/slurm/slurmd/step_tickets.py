@@ -1,7 +1,8 @@
-"""Tickets: steps that a srun on another machine has asked for over TLS, until it comes back with a connection that can be given to slurmstepd.
+"""Tickets: steps that a srun on another machine has asked for over TLS, until it comes back with a connection that can be given to
+slurmstepd.
 
-A ticket is good once, for a moment, and for one step; a further one for the same step takes its place. Memory only: after a restart of slurmd
-srun asks again.
+A ticket is good once, for a moment, and for one step; a further one for the same step takes its place. Memory only: after a restart of
+slurmd srun asks again.
 """
 
 from __future__ import annotations

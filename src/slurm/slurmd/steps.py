@@ -99,9 +99,11 @@ class Steps:
                 return
             if len(left) > told:
                 told = len(left)
-                log.error("%d processes of steps that the spool %s does not know (any more) were still there: they are ended", told, self.root)
+                log.error("%d processes of steps that the spool %s does not know (any more) were still there: they are ended", told,
+                    self.root)
             await asyncio.sleep(_AGAIN_SECONDS)
-        log.error("of steps that the spool does not know processes may be left that SIGKILL does not end: %s", ", ".join(map(str, left)) or "who knows")
+        log.error("of steps that the spool does not know processes may be left that SIGKILL does not end: %s",
+            ", ".join(map(str, left)) or "who knows")
 
     def path_of(self, key: StepKey) -> str:
         """Where the step's folder is."""
@@ -134,7 +136,10 @@ class Steps:
             return folder.create(path, record)
 
     async def launch(self, prepared: Prepared, attached: Sequence[int] = ()) -> None:
-        """Have the slurmstepd of a prepared step forked; `attached`: what `SrunLine.of` takes, still the caller's. NotNow when that fails: nothing of the step is left then."""
+        """Have the slurmstepd of a prepared step forked; `attached`: what `SrunLine.of` takes, still the caller's.
+
+        NotNow when that fails: nothing of the step is left then.
+        """
         step, journal = prepared
 
         def let_go() -> None:

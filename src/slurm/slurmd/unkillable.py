@@ -1,4 +1,5 @@
-"""Processes that SIGKILL does not end (the kernel holds them: a file system that does not answer, a driver): the node is drained, with a way back.
+"""Processes that SIGKILL does not end (the kernel holds them: a file system that does not answer, a driver): the node is drained, with a
+way back.
 
 UnkillableStepProgram is called once for the step; when the processes have ended after all, the log says so.
 """
@@ -43,7 +44,8 @@ async def look_after(settings: NodeSettings, key: StepKey, left: Sequence[int], 
 async def _call(settings: NodeSettings, key: StepKey, helpers: set[int]) -> None:
     program = settings.unkillable_program
     environment = {
-        **os.environ, "SLURM_CONF": settings.conf, "SLURMD_NODENAME": settings.node, "SLURM_JOBID": str(key.job), "SLURM_JOB_ID": str(key.job),
+        **os.environ, "SLURM_CONF": settings.conf, "SLURMD_NODENAME": settings.node, "SLURM_JOBID": str(key.job),
+        "SLURM_JOB_ID": str(key.job),
         "SLURM_STEPID": str(key.step), "SLURM_STEP_ID": str(key.step)}
     try:
         process = await asyncio.create_subprocess_exec(program, env=environment, stdin=asyncio.subprocess.DEVNULL, start_new_session=True)

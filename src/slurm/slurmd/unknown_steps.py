@@ -1,8 +1,8 @@
 """Processes of steps that this slurmd's spool does not know (any more), whatever became of the spool: emptied, replaced, another one since.
 
-They are known by what the spool cannot take with it: the mark in the environment of a step's tasks, the name of its cgroup, the journal that
-its slurmstepd holds open. Each names the slurmd: `identity_of`. What descends from such a process goes with it. Each call walks through
-/proc: not for the event loop. Not here: what a step left that the spool does know (`remains`).
+They are known by what the spool cannot take with it: the mark in the environment of a step's tasks, the name of its cgroup, the journal
+that its slurmstepd holds open. Each names the slurmd: `identity_of`. What descends from such a process goes with it. Each call walks
+through /proc: not for the event loop. Not here: what a step left that the spool does know (`remains`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _SLURMD = b"slurmd -N "
 
 
 class Own(NamedTuple):
-    """This slurmd among all of the machine, now and earlier: `identity` is the same after each start, `instance` begins with it and a dot."""
+    """This slurmd among all of the machine, now and earlier: `identity` is the same after each start, `instance` begins with it and a
+    dot."""
 
     node: str
     identity: str
@@ -58,7 +59,8 @@ def identity_of(cluster: str, node: str, pid_file: str) -> str:
 def end(root: str, own: Own, cgroups: Iterable[str], earlier: Iterable[str] = ()) -> list[int]:
     """SIGKILL to every process of a step of this slurmd, or of an earlier one, that does not run by the folders in `root`; their pids.
 
-    `cgroups` are its own groups, `earlier` those of earlier ones: what is empty in them is removed. What a living slurmd started is left alone.
+    `cgroups` are its own groups, `earlier` those of earlier ones: what is empty in them is removed. What a living slurmd started is left
+    alone.
     """
     table = [process for process in tree.processes() if process.state != "Z"]
     look = _Look(root, own)

@@ -1,4 +1,7 @@
-"""Usage as slurmd sees it: what the configuration wants measured, and what slurmstepds tell. How it is measured is `stepd.usage`'s matter."""
+"""Usage as slurmd sees it: what the configuration wants measured, and what slurmstepds tell.
+
+How it is measured is `stepd.usage`'s matter.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ _RAPL = "acct_gather_energy/rapl"
 
 
 class Gathering(NamedTuple):
-    """What is measured here. Seconds from one look to the next (0: only at the end of a step); `kind` "" means that nobody looks meanwhile."""
+    """What is measured here.
+
+    Seconds from one look to the next (0: only at the end of a step); `kind` "" means that nobody looks meanwhile.
+    """
 
     kind: str = ""  # "" | linux | cgroup
     task_seconds: int = 30
@@ -75,7 +81,8 @@ def read(config: Config) -> Gathering:
         raise ConfigError(message="JobAcctGatherParams=UsePss,NoShared: one excludes the other", hints=[
             "UsePss counts a fair share of memory that processes share, NoShared none of it"])
     return Gathering(
-        kind=config.text("JobAcctGatherType").rpartition("/")[2].replace("none", ""), task_seconds=seconds.get("task", 30), energy_seconds=seconds.get("energy", 0),
+        kind=config.text("JobAcctGatherType").rpartition("/")[2].replace("none", ""), task_seconds=seconds.get("task", 30),
+        energy_seconds=seconds.get("energy", 0),
         memory_by=processes.PSS if "usepss" in words else processes.NO_SHARED if "noshared" in words else processes.RSS,
         over_memory_kill="overmemorykill" in words and "noovermemorykill" not in words, gpus="disablegpuacct" not in words,
         energy=config.text("AcctGatherEnergyType").lower() == _RAPL)
@@ -94,7 +101,8 @@ def measured(gathering: Gathering, record: StepRecord, spool: str) -> Measured:
 def missing(gathering: Gathering) -> str:
     """What is to be measured and cannot be on this node, a sentence; "" when nothing is."""
     if gathering.energy and not energy.readable():
-        return f"AcctGatherEnergyType={_RAPL}: no counter below {energy.ROOT} can be read here: the energy of this node's steps is told as 0"
+        return (f"AcctGatherEnergyType={_RAPL}: no counter below {energy.ROOT} can be read here: the energy of this node's steps is told "
+                "as 0")
     return ""
 
 
@@ -147,7 +155,8 @@ def of(told: Mapping[str, object] | None, node: str) -> Usage | None:
         most, least = max(range(len(values)), key=values.__getitem__), min(range(len(values)), key=values.__getitem__)
         return TresUsage(_within(sum(values) if total is None else total), len(values), extreme(most), extreme(least))
 
-    taken = {"cpu": tres([round(1000 * (one + other)) for one, other in zip(user, system, strict=True)]), "mem": tres(memory), "vmem": tres(vmem),
+    taken = {"cpu": tres([round(1000 * (one + other)) for one, other in zip(user, system, strict=True)]), "mem": tres(memory),
+        "vmem": tres(vmem),
              "pages": tres(faults), "fs/disk": tres(read)}
     if figures.gpus:
         held, most, mean = zip(*figures.gpus, strict=True)
@@ -170,7 +179,8 @@ def _now(node: str, step: StepHere, answer: dict[str, object] | None, *, pids: b
     try:
         usage = answer["usage"]
         return msgspec.convert({
-            "job": key.job, "attempt": key.attempt, "step": key.step, "usage": of(usage, node) if isinstance(usage, dict) else None, "memory": answer["memory"],
+            "job": key.job, "attempt": key.attempt, "step": key.step, "usage": of(usage, node) if isinstance(usage, dict) else None,
+            "memory": answer["memory"],
             "pids": answer["pids"] if pids else []}, n.StepNow)
     except (KeyError, msgspec.ValidationError) as error:
         log.error("what step %s uses cannot be read: %s", key.shown, error)

@@ -2,13 +2,15 @@
 
 slurmd starts it with one end of a SOCK_SEQPACKET pair as standard input. Each packet is a JSON object:
 
-    slurmd → {"folder": "/…/steps/job00012.1.batch"} with the open, locked journal and, for a step of srun, its connection (and proof) attached
+    slurmd → {"folder": "/…/steps/job00012.1.batch"} with the open, locked journal and, for a step of srun, its connection (and proof)
+    attached
            ← {"folder": …, "pid": 4711} or {"folder": …, "error": "Resource temporarily unavailable"}
            ← {"gone": 4711, "status": 0}    once nothing of that step is left
-    slurmd → {"cgroups": ["/sys/fs/cgroup/…/slurmd_cn01.fe00.1234"]}    to be removed, where they are empty, by a zygote that outlives its slurmd
+    slurmd → {"cgroups": ["/sys/fs/cgroup/…/slurmd_cn01.fe00.1234"]}    to be removed, where they are empty, by a zygote that outlives its
+    slurmd
 
-A slurmstepd that has ended its step gets the next one, if that comes soon (`stepd.worker`). When slurmd ends the zygote stays until its last
-step has ended: it is where the processes of a killed slurmstepd arrive, and it kills them. It must stay single-threaded and small; it
+A slurmstepd that has ended its step gets the next one, if that comes soon (`stepd.worker`). When slurmd ends the zygote stays until its
+last step has ended: it is where the processes of a killed slurmstepd arrive, and it kills them. It must stay single-threaded and small; it
 imports neither msgspec nor asyncio nor anything that imports threading.
 """
 

@@ -35,8 +35,8 @@ class ZygoteLost(Exception):
 class ZygoteClient:
     """One zygote, started anew when it dies. `on_gone(folder)` is called once nothing is left of a step's slurmstepd and its processes.
 
-    `on_orphaned(folder)` is called for each running step when the zygote dies: its end must be learned in another way. `secured`: srun may call
-    from other machines.
+    `on_orphaned(folder)` is called for each running step when the zygote dies: its end must be learned in another way. `secured`: srun may
+    call from other machines.
     """
 
     def __init__(self, on_gone: Callable[[str], None], on_orphaned: Callable[[str], None], *, secured: bool = False) -> None:
@@ -56,7 +56,8 @@ class ZygoteClient:
         ours, theirs = passing.pair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "slurm.slurmd.zygote", *self._flags], stdin=theirs.fileno(), start_new_session=True, env=_environment())
+                [sys.executable, "-m", "slurm.slurmd.zygote", *self._flags], stdin=theirs.fileno(), start_new_session=True,
+                env=_environment())
         ours.setblocking(False)
         self._channel = ours
         self._tell_cgroups()

@@ -32,7 +32,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-f", metavar="FILE", dest="conf", help="the slurmdbd.conf to use")
     top.add_argument("-L", metavar="FILE", dest="log_file", help="the log file to use")
     top.add_argument("-n", metavar="VALUE", dest="nice", type=int, default=0, help="run at this nice value")
-    top.add_argument("-R", metavar="CLUSTERS", nargs="?", const="", dest="reset", help="(associations carry their lineage: there is nothing to reset)")
+    top.add_argument("-R", metavar="CLUSTERS", nargs="?", const="", dest="reset",
+        help="(associations carry their lineage: there is nothing to reset)")
     top.add_argument("-s", action="store_true", dest="at_log", help="work in the folder of the log file, else in /var/tmp")
     top.add_argument("--systemd", action="store_true", help="as -D, for systemd units")
     top.add_argument("-v", action="count", dest="verbose", default=0, help="log more; twice: still more")

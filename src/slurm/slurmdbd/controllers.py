@@ -83,14 +83,16 @@ class Controllers:
         database = self._state.database
         embedded = self._state.conf.text("AuthType") == "auth/local"
         registration = Registration(
-            message.cluster, message.journal, message.time_zone, message.control_host, message.control_port, message.rpc_version, message.version,
+            message.cluster, message.journal, message.time_zone, message.control_host, message.control_port, message.rpc_version,
+            message.version,
             ",".join(message.flags), user_name(peer.identity.uid) if embedded and peer.local else "", message.first,
             self._state.conf.text("DefaultQOS").lower())
         found = await self._state.work.write(lambda: database.register(registration))
         if peer not in self._registered:
             peer.on_close(lambda: self._left(peer))
         self._registered[peer] = message
-        log.info("slurmctld of cluster %s registered: journal %s, records up to %d are here, highest job %d", message.cluster, message.journal, found.through,
+        log.info("slurmctld of cluster %s registered: journal %s, records up to %d are here, highest job %d", message.cluster,
+            message.journal, found.through,
                  found.highest_job)
         return ClusterRegistered(
             through=found.through, highest_job=JobId(found.highest_job), cluster_id=found.cluster_id, version=SLURM_VERSION)
@@ -104,7 +106,8 @@ class Controllers:
             through = await self._state.work.write(
                 lambda: database.take(said.cluster, said.journal, message.records, message.complete_until))
         except SlurmError as error:
-            self._state.seldom.warning(f"cluster {said.cluster}", f"{len(message.records)} records were not taken: {'; '.join(error.lines())}")
+            self._state.seldom.warning(f"cluster {said.cluster}",
+                f"{len(message.records)} records were not taken: {'; '.join(error.lines())}")
             raise
         self._state.records += len(message.records)
         return RecordsTaken(through=through)

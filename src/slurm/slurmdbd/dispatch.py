@@ -92,7 +92,8 @@ class Dispatch:
         kind, user = "", str(uid)
         try:
             if len(payload) > LONGEST:
-                raise InvalidRequest(message=f"a question of {len(payload)} bytes is longer than {LONGEST}", hints=["ask for fewer jobs at once"])
+                raise InvalidRequest(message=f"a question of {len(payload)} bytes is longer than {LONGEST}",
+                    hints=["ask for fewer jobs at once"])
             try:
                 message = _question.decode(payload)
             except m.UNREADABLE as error:
@@ -109,7 +110,8 @@ class Dispatch:
             return _json.encode(m.failure(error))
         except Exception:
             log.exception("a request of uid %d failed", uid)
-            return _json.encode(m.Failure(kind="SlurmError", name="ESLURM_ERROR_ON_DESC_TO_RECORD_COPY", message="slurmdbd failed on this request", hints=[
+            return _json.encode(m.Failure(kind="SlurmError", name="ESLURM_ERROR_ON_DESC_TO_RECORD_COPY",
+                message="slurmdbd failed on this request", hints=[
                 "its log has the details"]))
         finally:
             self._state.stats.request(kind or "unreadable", user, time.monotonic() - began)

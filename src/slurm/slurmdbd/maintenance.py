@@ -105,7 +105,8 @@ class Maintenance:
 
     def _run_script(self, script: str, due: dict[str, float]) -> None:
         """ArchiveScript, in place of our own archives: what it does not take over is not purged. StoreError."""
-        words = {"PurgeEventAfter": "EVENT", "PurgeJobAfter": "JOB", "PurgeStepAfter": "STEP", "PurgeSuspendAfter": "SUSPEND", "PurgeTXNAfter": "TXN",
+        words = {"PurgeEventAfter": "EVENT", "PurgeJobAfter": "JOB", "PurgeStepAfter": "STEP", "PurgeSuspendAfter": "SUSPEND",
+            "PurgeTXNAfter": "TXN",
                  "PurgeUsageAfter": "USAGE"}
         variables = {"PATH": os.environ.get("PATH", "/usr/bin:/bin")}
         for key, word in words.items():
@@ -114,12 +115,14 @@ class Maintenance:
             if archives:
                 variables[f"SLURM_ARCHIVE_LAST_{word}"] = str(int(due[key]))
         try:
-            done = subprocess.run([script], env=variables, capture_output=True, text=True, errors="replace", check=False, timeout=_SCRIPT_SECONDS,
+            done = subprocess.run([script], env=variables, capture_output=True, text=True, errors="replace", check=False,
+                timeout=_SCRIPT_SECONDS,
                                   stdin=subprocess.DEVNULL)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise StoreError(message=f"ArchiveScript={script}: {error}", hints=["nothing is purged"]) from error
         if done.returncode:
-            raise StoreError(message=f"ArchiveScript={script} ended with exit status {done.returncode}: {done.stderr.strip()[-500:]}", hints=[
+            raise StoreError(message=f"ArchiveScript={script} ended with exit status {done.returncode}: {done.stderr.strip()[-500:]}",
+                hints=[
                 "nothing is purged"])
 
 

@@ -32,10 +32,12 @@ async def on_change(state: DaemonState, controllers: Controllers, who: Asker, as
 
     conf = state.conf
     rules = Rules(conf.flag("AllowNoDefAcct"), conf.text("DefaultQOS").lower(), conf.flag("AllResourcesAbsolute"))
-    report, delta = await state.work.write(lambda: database.policy.change(change, who.user, permit=permit, trial=message.trial, rules=rules))
+    report, delta = await state.work.write(lambda: database.policy.change(change, who.user, permit=permit, trial=message.trial,
+        rules=rules))
     if message.trial or report.is_empty:
         return PolicyChangeDone(report=report)
-    log.info("%s: %s %s: %d records, change %d", who.user, change.verb, change.entity, len(report.names) + len(report.places), delta.version)
+    log.info("%s: %s %s: %d records, change %d", who.user, change.verb, change.entity, len(report.names) + len(report.places),
+        delta.version)
     controllers.spread(delta)
     late = await controllers.settle(delta, SETTLE_SECONDS)
     clusters = await state.work.ask(database.clusters)

@@ -74,7 +74,8 @@ class PolicyFeed:
         version, records = self._state.database.policy.whole(self.cluster)
         parts = [records[start:start + PART_RECORDS] for start in range(0, len(records), PART_RECORDS)] or [[]]
         return version, [
-            _encode(TakePolicy(version=version, records=part, part=True, last=number == len(parts))) for number, part in enumerate(parts, 1)]
+            _encode(TakePolicy(version=version, records=part, part=True, last=number == len(parts))) for number,
+            part in enumerate(parts, 1)]
 
     def _send(self, messages: list[bytes]) -> None:
         for message in messages:

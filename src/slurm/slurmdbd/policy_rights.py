@@ -1,6 +1,7 @@
 """Who may change which policy: administrators, operators, coordinators of accounts, everybody.
 
-Rights are looked up in the transaction of the change itself. Who somebody is, is `rights`'; what he may see, `privacy`'s; what a change does,
+Rights are looked up in the transaction of the change itself. Who somebody is, is `rights`'; what he may see, `privacy`'s; what a change
+does,
 `store.accounting.policy`'s.
 """
 
@@ -37,9 +38,9 @@ _columns = policy.associations.c
 def require_right(connection: sa.Connection, who: Asker, change: Change, *, coordinators: bool = True) -> None:
     """NotPermitted where this user may not make this change.
 
-    Administrators may do all; operators all but make administrators and add or remove clusters; coordinators what concerns users and accounts at and
-    below their accounts, in the clusters where they are so, and with no QOS that these accounts do not have (`coordinators` False: nothing,
-    DisableCoordDBD); everybody may choose another default account or wckey for himself.
+    Administrators may do all; operators all but make administrators and add or remove clusters; coordinators what concerns users and
+    accounts at and below their accounts, in the clusters where they are so, and with no QOS that these accounts do not have (`coordinators`
+    False: nothing, DisableCoordDBD); everybody may choose another default account or wckey for himself.
     """
     if who.rank >= 2:
         return
@@ -109,7 +110,8 @@ def _require_reach(connection: sa.Connection, who: Asker, change: Change, named:
     reached = reach(connection, who.accounts)
     places: dict[str, list[int]] = {name: [] for name in named}
     for row in connection.execute(sa.select(_columns.cluster_id, _columns.account).where(
-            _columns.deleted == 0, _columns.user_name == "", _columns.cluster_id.in_(meant), _columns.account.in_(list(places)[:reading.MANY]))):
+            _columns.deleted == 0, _columns.user_name == "", _columns.cluster_id.in_(meant),
+            _columns.account.in_(list(places)[:reading.MANY]))):
         places[row.account].append(row.cluster_id)
     if not 0 < len(places) <= reading.MANY or not all(
             clusters and all(name in reached.get(cluster, ()) for cluster in clusters) for name, clusters in places.items()):
@@ -132,12 +134,14 @@ def _require_qos(connection: sa.Connection, who: Asker, change: Change, meant: C
     wanted = [name for name in lowered([*wanted, settings.default_qos or ""]) if name]
     for cluster in meant if wanted else ():
         tops = connection.execute(sa.select(policy.associations).where(
-            _columns.deleted == 0, _columns.user_name == "", _columns.cluster_id == cluster, _columns.account.in_(lowered(who.accounts)))).all()
+            _columns.deleted == 0, _columns.user_name == "", _columns.cluster_id == cluster,
+            _columns.account.in_(lowered(who.accounts)))).all()
         allowed = {name for top in tops for name in _qos_of(connection, top.id)}
         missing = [name for name in wanted if name not in allowed]
         if tops and missing:
             raise NotPermitted(hints=[
-                f"the accounts that you coordinate have no QOS {missing[0]} themselves: an operator gives it to them first (Access to it is theirs to pass on then)"])
+                f"the accounts that you coordinate have no QOS {missing[0]} themselves: an operator gives it to them first (Access to it "
+                "is theirs to pass on then)"])
 
 
 def _qos_of(connection: sa.Connection, association: int) -> set[str]:

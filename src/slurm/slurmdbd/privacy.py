@@ -1,4 +1,5 @@
-"""What PrivateData of slurmdbd.conf keeps from whom, of policy: `users` others' records and associations, `accounts` accounts that one does not coordinate."""
+"""What PrivateData of slurmdbd.conf keeps from whom, of policy: `users` others' records and associations, `accounts` accounts that one does
+not coordinate."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ ACCOUNTS, USERS = "accounts", "users"
 
 
 class Sight:
-    """What of it somebody may see. `coordinated`: his accounts and all below them; `people`: himself and whoever has an association there."""
+    """What of it somebody may see.
+
+    `coordinated`: his accounts and all below them; `people`: himself and whoever has an association there.
+    """
 
     def __init__(self, who: Asker, private: Collection[str], coordinated: Collection[str], people: Collection[str]) -> None:
         hidden = private if who.rank == 0 else ()
@@ -44,7 +48,8 @@ class Sight:
         return not (self._no_users or self._no_accounts) or one.actor.lower() == self._me
 
 
-def sight(connection: sa.Connection, who: Asker, private: Collection[str], below: Callable[[sa.Connection, Collection[str]], set[str]]) -> Sight:
+def sight(connection: sa.Connection, who: Asker, private: Collection[str], below: Callable[[sa.Connection, Collection[str]],
+        set[str]]) -> Sight:
     """What this asker may see now; `below` finds accounts that stand below others."""
     if who.rank or not {ACCOUNTS, USERS}.intersection(private):
         return Sight(who, private, (), ())

@@ -1,4 +1,7 @@
-"""What anybody may ask: jobs, in parts, scripts, usage. The rule of PrivateData is applied here and in the question to the database itself."""
+"""What anybody may ask: jobs, in parts, scripts, usage.
+
+The rule of PrivateData is applied here and in the question to the database itself.
+"""
 
 from __future__ import annotations
 
@@ -192,5 +195,6 @@ def _require_span(state: DaemonState, asker: Asker, since: float, until: float, 
         return
     span = (until or time.time()) - since
     if span > most:
-        raise InvalidRequest("ESLURM_DB_QUERY_TOO_WIDE", hints=[f"at most {duration.show_clock(most)} may be asked for at once (MaxQueryTimeRange): narrow --starttime and --endtime"])
+        raise InvalidRequest("ESLURM_DB_QUERY_TOO_WIDE",
+            hints=[f"at most {duration.show_clock(most)} may be asked for at once (MaxQueryTimeRange): narrow --starttime and --endtime"])
 

@@ -1,8 +1,8 @@
 """What slurmdbd proves itself by and whom it trusts: controllers of any cluster, each by the authority of that cluster's name.
 
-A client names its cluster as it connects (net.tls sends it as the server's name), and is answered with a certificate of that cluster: with one
-slurm.key for all of them every cluster has an authority of its own, and none needs to be configured. A slurmdbd that has a certificate instead of
-the key serves the cluster that its certificate names.
+A client names its cluster as it connects (net.tls sends it as the server's name), and is answered with a certificate of that cluster: with
+one slurm.key for all of them every cluster has an authority of its own, and none needs to be configured. A slurmdbd that has a certificate
+instead of the key serves the cluster that its certificate names.
 """
 
 from __future__ import annotations

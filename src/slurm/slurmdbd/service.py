@@ -1,7 +1,7 @@
 """slurmdbd from its start to its end: sockets first, then what is behind them (`serving`), signals.
 
-Light: what uses the database takes a third of a second to load, which it does beside, at a low priority, while controllers of an embedded cluster
-start. Until then messages wait.
+Light: what uses the database takes a third of a second to load, which it does beside, at a low priority, while controllers of an embedded
+cluster start. Until then messages wait.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Serving(Protocol):
 class Service:
     """Everything between `run` and its end. `level_of` tells the log level that a configuration asks for."""
 
-    def __init__(self, conf: DbdConfig, level_of: Callable[[DbdConfig], int], log_path: str, signals: Signals, account: user.Account) -> None:
+    def __init__(self, conf: DbdConfig, level_of: Callable[[DbdConfig], int], log_path: str, signals: Signals,
+            account: user.Account) -> None:
         self._level_of = level_of
         self._log_path = log_path
         self._signals = signals
@@ -78,9 +79,11 @@ class Service:
         self._loaded = asyncio.Event()  # that, or it is known why it cannot be
 
     async def run(self, ready: Callable[[], None]) -> None:
-        """Serve until SIGTERM, SIGINT or `sacctmgr shutdown`; ConfigError or StoreError when it cannot start, or the database is none of ours.
+        """Serve until SIGTERM, SIGINT or `sacctmgr shutdown`; ConfigError or StoreError when it cannot start, or the database is none of
+        ours.
 
-        `ready` is called once the database answers; an embedded cluster's daemon is ready as soon as it listens, as is one whose database is away.
+        `ready` is called once the database answers; an embedded cluster's daemon is ready as soon as it listens, as is one whose database
+        is away.
         """
         self._signals.attach(stop=self.stop, reread=self._hang_up, reopen=self._reopen)
         server, follow = self._server()
@@ -121,7 +124,8 @@ class Service:
             raise
         except Exception as error:
             log.error("slurmdbd cannot be loaded", exc_info=error)
-            why = f"{self._account.name} cannot read where slurm-py is installed" if isinstance(error, ImportError | OSError) else "its log has the details"
+            why = f"{self._account.name} cannot read where slurm-py is installed" if isinstance(error,
+                ImportError | OSError) else "its log has the details"
             raise StoreError(message=f"slurmdbd cannot be loaded: {type(error).__name__}: {error}", hints=[why]) from error
         told = ""
         while True:

@@ -1,4 +1,7 @@
-"""What slurmdbd.conf means to the daemon: where its database is, who administrates it, when it purges. Read at start and again at SIGHUP."""
+"""What slurmdbd.conf means to the daemon: where its database is, who administrates it, when it purges.
+
+Read at start and again at SIGHUP.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ from slurm.store.accounting.storage import MYSQL, POSTGRESQL, SQLITE, Storage
 _SCRIPT_SECONDS = 30.0
 _SECRET = ("StoragePass", "StoragePassScript", "StorageParameters", "AuthAltParameters")
 PURGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "PurgeEventAfter": ("ArchiveEvents", ("event",)), "PurgeJobAfter": ("ArchiveJobs", ("job",)), "PurgeStepAfter": ("ArchiveSteps", ("step",)),
+    "PurgeEventAfter": ("ArchiveEvents", ("event",)), "PurgeJobAfter": ("ArchiveJobs", ("job",)),
+    "PurgeStepAfter": ("ArchiveSteps", ("step",)),
     "PurgeSuspendAfter": ("ArchiveSuspend", ("suspend",)), "PurgeTXNAfter": ("ArchiveTXN", ("txn",)),
     "PurgeUsageAfter": ("ArchiveUsage", ("usage", "wckey_usage", "cluster_usage"))}
 """Key of slurmdbd.conf → the key that has it archived first, the kinds of records (store.accounting.purging.KINDS)."""
@@ -27,7 +31,8 @@ def load(path: str) -> DbdConfig:
     conf = load_slurmdbd(path)
     mode = os.stat(path).st_mode
     if conf.text("StoragePass") and stat.S_IMODE(mode) & 0o077:
-        raise ConfigError(message=f"slurmdbd.conf file {path} should be 600 is {stat.S_IMODE(mode):o} accessible for group or others", hints=[
+        raise ConfigError(message=f"slurmdbd.conf file {path} should be 600 is {stat.S_IMODE(mode):o} accessible for group or others",
+            hints=[
             f"it holds StoragePass: chmod 600 {path}"])
     return conf
 
@@ -41,13 +46,15 @@ def storage_of(conf: DbdConfig) -> Storage:
     assert kind in (MYSQL, POSTGRESQL), kind
     password = _password(conf.text("StoragePassScript")) if conf.text("StoragePassScript") else conf.text("StoragePass")
     return Storage(
-        kind, conf.text("StorageLoc"), conf.text("StorageHost"), conf.number("StoragePort"), conf.text("StorageUser") or account_of(conf).name, password,
+        kind, conf.text("StorageLoc"), conf.text("StorageHost"), conf.number("StoragePort"),
+        conf.text("StorageUser") or account_of(conf).name, password,
         parameters)
 
 
 def _password(script: str) -> str:
     try:
-        done = subprocess.run(shlex.split(script), capture_output=True, text=True, check=False, timeout=_SCRIPT_SECONDS, stdin=subprocess.DEVNULL)
+        done = subprocess.run(shlex.split(script), capture_output=True, text=True, check=False, timeout=_SCRIPT_SECONDS,
+            stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired, ValueError) as error:
         raise ConfigError(message=f"StoragePassScript={script}: {error}") from error
     if done.returncode:

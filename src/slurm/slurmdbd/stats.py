@@ -29,7 +29,8 @@ class Stats:
     def told(self) -> DatabaseStats:
         """All of it, the most frequent first."""
         requests, users, rollups = (
-            [Work(name=name, count=int(count), seconds=seconds) for name, (count, seconds) in sorted(found.items(), key=lambda item: (-item[1][0], item[0]))]
+            [Work(name=name, count=int(count), seconds=seconds) for name, (count, seconds) in sorted(found.items(),
+            key=lambda item: (-item[1][0], item[0]))]
             for found in (self._requests, self._users, self._rollups))
         return DatabaseStats(since=self.since, requests=requests, users=users, rollups=rollups)
 

@@ -1,4 +1,7 @@
-"""Turns: whose question is answered now. A user's questions come one after another, so that nobody's thousand keep others, or records, waiting."""
+"""Turns: whose question is answered now.
+
+A user's questions come one after another, so that nobody's thousand keep others, or records, waiting.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ class Turns:
             yield
             return
         if self._waiting.get(uid, 0) > MOST_WAITING:
-            raise NotNow(message="slurmdbd is asked too much at once", hints=[f"{MOST_WAITING} questions of yours wait already: try again in a moment"])
+            raise NotNow(message="slurmdbd is asked too much at once", hints=[
+                f"{MOST_WAITING} questions of yours wait already: try again in a moment"])
         self._waiting[uid] = self._waiting.get(uid, 0) + 1
         try:
             async with self._users.setdefault(uid, asyncio.Semaphore()):

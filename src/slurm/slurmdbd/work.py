@@ -1,4 +1,7 @@
-"""The threads on which the database is used: one that writes, some that answer, one for what happens by itself. The event loop waits for none."""
+"""The threads on which the database is used: one that writes, some that answer, one for what happens by itself.
+
+The event loop waits for none.
+"""
 
 from __future__ import annotations
 

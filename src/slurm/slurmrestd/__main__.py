@@ -30,7 +30,10 @@ THREADS = 20
 MAX_CONNECTIONS = 124
 BECOME_USER, NO_USER_CHECK = "become_user", "disable_user_check"
 SECURITY = (BECOME_USER, NO_USER_CHECK, "disable_unshare_files", "disable_unshare_sysv")
-"""Words of SLURMRESTD_SECURITY. Namespaces are never unshared here: nothing of this process lies in shared memory or in files of its own."""
+"""Words of SLURMRESTD_SECURITY.
+
+Namespaces are never unshared here: nothing of this process lies in shared memory or in files of its own.
+"""
 
 
 class Wanted(NamedTuple):
@@ -56,7 +59,8 @@ def parser() -> argparse.ArgumentParser:
         epilog="variables: SLURM_CONF SLURMRESTD_AUTH_TYPES SLURMRESTD_DATA_PARSER_PLUGINS SLURMRESTD_DEBUG SLURMRESTD_LISTEN "
                "SLURMRESTD_MAX_CONNECTIONS SLURMRESTD_OPENAPI_PLUGINS SLURMRESTD_SECURITY")
     top.add_argument("places", nargs="*", metavar="[HOST]:PORT|unix:/PATH", help="where to listen (SLURMRESTD_LISTEN, with commas)")
-    top.add_argument("-a", metavar="PLUGIN[,…]", dest="auth", help="how clients prove who they are, by default all: rest_auth/local, rest_auth/jwt; list")
+    top.add_argument("-a", metavar="PLUGIN[,…]", dest="auth",
+        help="how clients prove who they are, by default all: rest_auth/local, rest_auth/jwt; list")
     top.add_argument("-d", metavar="VERSION[,…]", dest="parsers", help="versions of the API, by default all: v0.0.42 … v0.0.45; list")
     top.add_argument("-f", metavar="FILE", dest="conf", help="the slurm.conf to use")
     top.add_argument("--background", action="store_true", help="return once it listens, and go on in the background; with -L")
@@ -64,10 +68,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--generate-openapi-spec", action="store_true", dest="specification", help="print the OpenAPI document and end")
     top.add_argument("-L", metavar="FILE", dest="log_file", default="", help="the log file to use instead of standard error")
     top.add_argument("--pid-file", metavar="FILE", dest="pid_file", default="", help="where its process number stands while it runs")
-    top.add_argument("--max-connections", metavar="N", dest="connections", help=f"connections at once, others are answered 503; by default {MAX_CONNECTIONS}")
+    top.add_argument("--max-connections", metavar="N", dest="connections",
+        help=f"connections at once, others are answered 503; by default {MAX_CONNECTIONS}")
     top.add_argument("-s", metavar="PLUGIN[,…]", dest="openapi", help="parts of the API, by default all: slurmctld, slurmdbd, util; list")
     top.add_argument("-t", metavar="N", dest="threads", help=f"requests that are carried out at once, by default {THREADS}")
-    top.add_argument("-u", metavar="USER", dest="user", default="", help="become this user once it listens: one with no rights of his own, never root or SlurmUser")
+    top.add_argument("-u", metavar="USER", dest="user", default="",
+        help="become this user once it listens: one with no rights of his own, never root or SlurmUser")
     top.add_argument("-v", action="count", dest="verbose", default=0, help="log more; twice: still more")
     top.add_argument("-V", "--version", action="version", version=version_line())
     return top
@@ -129,10 +135,13 @@ def _wanted(options: argparse.Namespace, environ: Mapping[str, str]) -> Wanted:
         raise ConfigError(message=f"Unable to load authentication: {error}") from error
     places = options.places or [place.strip() for place in environ.get("SLURMRESTD_LISTEN", "").split(",") if place.strip()]
     return Wanted(
-        conf=os.path.abspath(options.conf) if options.conf else "", plugins=plugins, sections=_sections(said(options.openapi, "SLURMRESTD_OPENAPI_PLUGINS")),
+        conf=os.path.abspath(options.conf) if options.conf else "", plugins=plugins,
+        sections=_sections(said(options.openapi, "SLURMRESTD_OPENAPI_PLUGINS")),
         versions=_versions(said(options.parsers, "SLURMRESTD_DATA_PARSER_PLUGINS")), places=tuple(map(_place, places)),
-        threads=_count(options.threads, "-t", THREADS), connections=_count(said(options.connections, "SLURMRESTD_MAX_CONNECTIONS"), "--max-connections", MAX_CONNECTIONS),
-        user=options.user, group=options.group, security=security, level=logs.level_of(environ.get("SLURMRESTD_DEBUG") or "info", options.verbose))
+        threads=_count(options.threads, "-t", THREADS), connections=_count(said(options.connections, "SLURMRESTD_MAX_CONNECTIONS"),
+        "--max-connections", MAX_CONNECTIONS),
+        user=options.user, group=options.group, security=security, level=logs.level_of(environ.get("SLURMRESTD_DEBUG") or "info",
+        options.verbose))
 
 
 def _place(text: str) -> str:
@@ -162,7 +171,8 @@ def _versions(text: str) -> tuple[int, ...]:
         bare, plus, flags = name.partition("+")
         version = versions.read(bare)
         if version is None or plus:
-            why = f"the flag {flags} is not supported by slurm-py yet" if plus else f"valid: {', '.join(map(versions.name, versions.VERSIONS))}"
+            why = (f"the flag {flags} is not supported by slurm-py yet" if plus
+                else f"valid: {', '.join(map(versions.name, versions.VERSIONS))}")
             raise ConfigError(message=f"Unable to load data_parser/{name}", hints=[why])
         found.append(version)
     return tuple(found) or versions.VERSIONS
@@ -174,7 +184,8 @@ def _run(wanted: Wanted, environ: Mapping[str, str], ready: Callable[[], None]) 
     slurm_user = user.find(read_keys(site.conf).text("SlurmUser") or "root", "SlurmUser")
     if wanted.places:
         if BECOME_USER in wanted.security:
-            raise ConfigError(message=f"SLURMRESTD_SECURITY={BECOME_USER} is for inetd mode only", hints=["whom it becomes it stays: start one for each connection"])
+            raise ConfigError(message=f"SLURMRESTD_SECURITY={BECOME_USER} is for inetd mode only",
+                hints=["whom it becomes it stays: start one for each connection"])
         sockets = [stream for place in wanted.places for stream in serving.listening(place)]
     else:
         sockets = []
@@ -233,11 +244,15 @@ def _gid(name: str) -> int:
 
 
 def _become_client(wanted: Wanted) -> tuple[str, ...]:
-    """SLURMRESTD_SECURITY=become_user: be whoever is at the other end of the unix socket on standard input, for good. Tokens are not taken then."""
+    """SLURMRESTD_SECURITY=become_user: be whoever is at the other end of the unix socket on standard input, for good.
+
+    Tokens are not taken then.
+    """
     if os.geteuid() != 0:
         raise ConfigError(message=f"SLURMRESTD_SECURITY={BECOME_USER} takes root")
     if authentication.LOCAL not in wanted.plugins:
-        raise ConfigError(message=f"SLURMRESTD_SECURITY={BECOME_USER} goes with rest_auth/local only", hints=["start it with -a rest_auth/local"])
+        raise ConfigError(message=f"SLURMRESTD_SECURITY={BECOME_USER} goes with rest_auth/local only",
+            hints=["start it with -a rest_auth/local"])
     if serving.standard_input_client() is not None:
         raise ConfigError(message=f"SLURMRESTD_SECURITY={BECOME_USER}: standard input is no unix socket, so nobody says who asks")
     with socket.socket(fileno=os.dup(0)) as stream:
@@ -250,7 +265,8 @@ def _become_client(wanted: Wanted) -> tuple[str, ...]:
 
 def _require_ordinary(slurm_user: user.Account) -> None:
     """Root and SlurmUser may do anything, and so might whoever finds a hole in this program: it does not run as them."""
-    advice = ["-u USER and -g GROUP make it somebody with no rights of his own", f"SLURMRESTD_SECURITY={NO_USER_CHECK} lets it run so, at your own risk"]
+    advice = ["-u USER and -g GROUP make it somebody with no rights of his own",
+        f"SLURMRESTD_SECURITY={NO_USER_CHECK} lets it run so, at your own risk"]
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
         raise ConfigError(message="slurmrestd should not be run as the root user.", hints=advice)

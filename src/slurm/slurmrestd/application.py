@@ -1,7 +1,7 @@
 """The ASGI application: which operation a request means, whom it comes from, what it is answered.
 
-Every operation is carried out in a thread, over a connection of its own to slurmctld that speaks for whom the request comes from. Nothing is kept
-between requests.
+Every operation is carried out in a thread, over a connection of its own to slurmctld that speaks for whom the request comes from. Nothing
+is kept between requests.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class Application:
         """The operation of a method and a path as it was sent, percent signs and all."""
         parts = [unquote(part) for part in raw_path.strip("/").split("/")]
         if len(parts) < 3 or parts[0] not in self._settings.sections:
-            return Refusal(replies.NOT_FOUND, _unknown(raw_path, f"paths begin with {', '.join(f'/{one}/' for one in self._settings.sections)} or are /openapi/v3"))
+            return Refusal(replies.NOT_FOUND, _unknown(raw_path,
+                f"paths begin with {', '.join(f'/{one}/' for one in self._settings.sections)} or are /openapi/v3"))
         version = versions.read(parts[1])
         if version not in self._settings.versions or version is None:
             served = ", ".join(versions.name(one) for one in self._settings.versions)
@@ -112,7 +113,8 @@ class Application:
             served_here = {method: one for method, one in self._paths.get(key, {}).items() if versions.serves(version, one.name)}
             if "{}" not in parts and served_here:
                 if method not in served_here:
-                    return Refusal(405, InvalidRequest(message=f"{method} is not what can be done here", hints=[f"valid: {', '.join(served_here)}"]), list(served_here))
+                    return Refusal(405, InvalidRequest(message=f"{method} is not what can be done here",
+                        hints=[f"valid: {', '.join(served_here)}"]), list(served_here))
                 operation = served_here[method]
                 name = operation.name.rstrip("/").rpartition("/")[2].strip("{}")
                 return Found(operation, version, {name: rest[-1]} if key[-1] == "{}" else {})
@@ -128,7 +130,8 @@ class Application:
         raw = request.scope.get("raw_path") or request.scope["path"].encode()
         found = self.find(request.method, raw.decode("ascii", "replace"))
         if isinstance(found, Refusal):
-            body = {**self._closing(versions.NEWEST, "slurm", Asker()), "errors": [replies.error_entry(found.error, request.url.path[:128])]}
+            body = {**self._closing(versions.NEWEST, "slurm", Asker()), "errors": [replies.error_entry(found.error,
+                request.url.path[:128])]}
             return _response(found.status, replies.encode(body), {"Allow": ", ".join(found.methods)} if found.methods else {})
         client = getattr(request.state, "client", Client("unknown"))
         key = request.headers.get("idempotency-key", "")
@@ -138,17 +141,20 @@ class Application:
         except SlurmError as error:
             return self._failure(found, error, Asker(source=client.place))
         except TimeoutError:
-            return self._failure(found, InvalidRequest(message=f"The body did not come within {BODY_SECONDS:.0f} seconds"), Asker(), replies.TIMEOUT)
+            return self._failure(found, InvalidRequest(message=f"The body did not come within {BODY_SECONDS:.0f} seconds"), Asker(),
+                replies.TIMEOUT)
         except ClientDisconnect:
             return Response(status_code=replies.BAD_REQUEST)
-        status, content, tag = await run_in_threadpool(self._carried_out, found, claimed, client, request.query_params.multi_items(), data, key)
+        status, content, tag = await run_in_threadpool(self._carried_out, found, claimed, client, request.query_params.multi_items(), data,
+            key)
         if status == replies.NOT_MODIFIED:
             return Response(status_code=status)
         if tag and request.headers.get("if-none-match") == tag:
             return Response(status_code=replies.NOT_MODIFIED, headers={"ETag": tag})
         return _response(status, content, {"ETag": tag} if tag else {})
 
-    def _carried_out(self, found: Found, claimed: Claim, client: Client, query: list[tuple[str, str]], data: bytes, key: str) -> tuple[int, bytes, str]:
+    def _carried_out(self, found: Found, claimed: Claim, client: Client, query: list[tuple[str, str]], data: bytes, key: str) -> tuple[int,
+            bytes, str]:
         """Status, body and tag of the reply."""
         asker, connections = Asker(source=client.place), None
         try:
@@ -157,7 +163,8 @@ class Application:
             shape = schema.shapes().operations[found.operation.name]
             call = Call(
                 version=found.version, path=found.path, query=reading.query(shape.query, query),
-                body=reading.body(shape.body, data, found.version) if shape.body else {}, doors=connections, now=self._now(), host=self._settings.host, key=key)
+                body=reading.body(shape.body, data, found.version) if shape.body else {}, doors=connections, now=self._now(),
+                host=self._settings.host, key=key)
             return self._reply(found, call, found.operation.handler(call), asker)
         except Unchanged:
             return replies.NOT_MODIFIED, b"", ""
@@ -172,7 +179,8 @@ class Application:
                 connections.close()
 
     def _reply(self, found: Found, call: Call, records: dict[str, Any], asker: Asker) -> tuple[int, bytes, str]:
-        rest = {name: value for name, value in records.items() if name in _MOVING} | self._closing(found.version, found.operation.section, asker)
+        rest = {name: value for name, value in records.items() if name in _MOVING} | self._closing(found.version, found.operation.section,
+            asker)
         rest["errors"] = call.errors
         rest["warnings"] = replies.warning_entries(call.warnings, found.operation.name)
         kept = {name: value for name, value in records.items() if name not in _MOVING}

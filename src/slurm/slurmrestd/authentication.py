@@ -1,7 +1,9 @@
-"""Who asks: what a request brings to prove it, and what is made of that. Nothing is verified here but a unix socket's peer: tokens slurmctld verifies.
+"""Who asks: what a request brings to prove it, and what is made of that. Nothing is verified here but a unix socket's peer: tokens
+slurmctld verifies.
 
-rest_auth/jwt: a token of `scontrol token` in X-SLURM-USER-TOKEN or as `Authorization: Bearer`; X-SLURM-USER-NAME may say whose it is, or with a token
-of root or SlurmUser for whom it speaks. rest_auth/local: whoever runs as the same user as slurmrestd, by a unix socket or as what started it.
+rest_auth/jwt: a token of `scontrol token` in X-SLURM-USER-TOKEN or as `Authorization: Bearer`; X-SLURM-USER-NAME may say whose it is, or
+with a token of root or SlurmUser for whom it speaks. rest_auth/local: whoever runs as the same user as slurmrestd, by a unix socket or as
+what started it.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ def ping(call: Call) -> Record:
     if found.trouble:
         call.warnings.append(found.trouble)
     return {"pings": [{
-        "hostname": found.host, "pinged": "UP", "responding": True, "latency": round((time.perf_counter() - began) * _MICROSECONDS), "mode": found.mode,
+        "hostname": found.host, "pinged": "UP", "responding": True, "latency": round((time.perf_counter() - began) * _MICROSECONDS),
+        "mode": found.mode,
         "primary": found.mode == "primary"}]}
 
 
@@ -68,7 +69,8 @@ def list_nodes(call: Call) -> Record:
 def show_node(call: Call) -> Record:
     """GET node."""
     call.since()
-    return _known(call.doors.cluster.report("nodes_json", [_one(call, "node_name")]), "nodes", "ESLURM_INVALID_NODE_NAME", call.path["node_name"])
+    return _known(call.doors.cluster.report("nodes_json", [_one(call, "node_name")]), "nodes", "ESLURM_INVALID_NODE_NAME",
+        call.path["node_name"])
 
 
 def update_node(call: Call) -> Record:
@@ -88,9 +90,12 @@ def update_nodes(call: Call) -> Record:
 
 
 _NODE_KEYS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "state": ("State", lambda words: _node_state(words)), "reason": ("Reason", str), "weight": ("Weight", whole), "features": ("AvailableFeatures", texts),
-    "features_act": ("ActiveFeatures", texts), "comment": ("Comment", str), "extra": ("Extra", str), "cpu_bind": ("CpuBind", str), "gres": ("Gres", str),
-    "address": ("NodeAddr", texts), "hostname": ("NodeHostname", texts), "resume_after": ("ResumeAfter", whole), "topology_str": ("Topology", str),
+    "state": ("State", lambda words: _node_state(words)), "reason": ("Reason", str), "weight": ("Weight", whole),
+    "features": ("AvailableFeatures", texts),
+    "features_act": ("ActiveFeatures", texts), "comment": ("Comment", str), "extra": ("Extra", str), "cpu_bind": ("CpuBind", str),
+    "gres": ("Gres", str),
+    "address": ("NodeAddr", texts), "hostname": ("NodeHostname", texts), "resume_after": ("ResumeAfter", whole),
+    "topology_str": ("Topology", str),
 }
 """Field of update_node_msg → key of `scontrol update`, and how its text is made. What slurmctld cannot change of a node it says itself."""
 
@@ -121,7 +126,8 @@ def list_partitions(call: Call) -> Record:
 def show_partition(call: Call) -> Record:
     """GET partition."""
     name = call.path["partition_name"]
-    return _partitions(_known(call.doors.cluster.report("partitions_json", [name], since=call.since()), "partitions", "ESLURM_INVALID_PARTITION_NAME", name))
+    return _partitions(_known(call.doors.cluster.report("partitions_json", [name], since=call.since()), "partitions",
+        "ESLURM_INVALID_PARTITION_NAME", name))
 
 
 def _partitions(report: Record) -> Record:
@@ -178,9 +184,11 @@ def _when(value: float) -> str:
 _RESERVATION_KEYS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "accounts": ("Accounts", texts), "burst_buffer": ("BurstBuffer", str), "comment": ("Comment", str), "core_count": ("CoreCnt", whole),
     "duration": ("Duration", whole), "end_time": ("EndTime", _when), "features": ("Features", str), "groups": ("Groups", texts),
-    "licenses": ("Licenses", texts), "max_start_delay": ("MaxStartDelay", whole), "node_count": ("NodeCnt", whole), "node_list": ("Nodes", texts),
+    "licenses": ("Licenses", texts), "max_start_delay": ("MaxStartDelay", whole), "node_count": ("NodeCnt", whole),
+    "node_list": ("Nodes", texts),
     "partition": ("PartitionName", str), "start_time": ("StartTime", _when), "users": ("Users", texts),
-    "tres": ("TRES", lambda listed: ",".join(f"{one['type']}{'/' if one.get('name') else ''}{one.get('name', '')}={one.get('count', 0)}" for one in listed)),
+    "tres": ("TRES", lambda listed: ",".join(f"{one['type']}{'/' if one.get('name') else ''}{one.get('name', '')}={one.get('count', 0)}"
+    for one in listed)),
 }
 """Field of reservation_desc_msg → key of `scontrol create reservation`, and how its text is made."""
 _NEGATED = "NO_"
@@ -189,7 +197,8 @@ _NEGATED = "NO_"
 def reservation_changes(body: Body) -> dict[str, str]:
     """What is asked of a reservation, in keys of scontrol; its name is not among them."""
     found = {key: show(body[name]) for name, (key, show) in _RESERVATION_KEYS.items() if body.get(name) not in (None, "", [], 0)}
-    words = [f"-{word.removeprefix(_NEGATED)}" if word.startswith(_NEGATED) and word != "NO_HOLD_JOBS_AFTER_END" else word for word in body.get("flags", [])]
+    words = [f"-{word.removeprefix(_NEGATED)}" if word.startswith(_NEGATED) and word != "NO_HOLD_JOBS_AFTER_END" else word
+        for word in body.get("flags", [])]
     after = body.get("purge_completed", {}).get("time")
     if after is not None:
         words = [*(word for word in words if word != "PURGE_COMP"), f"PURGE_COMP={int(after)}"]

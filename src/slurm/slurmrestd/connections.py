@@ -18,7 +18,10 @@ from slurm.slurmrestd.replies import Asker
 
 
 class Connections:
-    """One connection to slurmctld, which passes on what is slurmdbd's. SlurmError where it cannot be had, NotPermitted for a token that is not good."""
+    """One connection to slurmctld, which passes on what is slurmdbd's.
+
+    SlurmError where it cannot be had, NotPermitted for a token that is not good.
+    """
 
     def __init__(self, site: Site, claim: Claim, source: str) -> None:
         if claim.is_local:

@@ -21,7 +21,8 @@ from slurm.slurmrestd.operation import Call
 Record = dict[str, Any]
 _MICROSECONDS = 1_000_000
 _LISTS = {
-    "account": "accounts", "users": "users", "partition": "partitions", "qos": "qos", "wckey": "wckeys", "job_name": "names", "cluster": "clusters",
+    "account": "accounts", "users": "users", "partition": "partitions", "qos": "qos", "wckey": "wckeys", "job_name": "names",
+    "cluster": "clusters",
     "reason": "reasons", "constraints": "constraints"}
 """Query parameter of jobs/ → field of a JobFilter."""
 _STARTED = {
@@ -44,7 +45,8 @@ def _refuse_others(call: Call, read: Iterable[str]) -> None:
     """Unsupported for a query parameter that nothing is made of."""
     for name, text in call.query.items():
         if name not in read and text.lower() not in ("", "0", "false", "no"):
-            raise Unsupported(message=f"The query parameter {name!r} is not supported by slurm-py yet", hints=[f"supported: {', '.join(sorted(read))}"])
+            raise Unsupported(message=f"The query parameter {name!r} is not supported by slurm-py yet",
+                hints=[f"supported: {', '.join(sorted(read))}"])
 
 
 def list_jobs(call: Call) -> Record:
@@ -168,7 +170,8 @@ def _which(call: Call, **lists: str) -> Which:
 
 
 _ASSOCIATION_QUERY = {
-    "accounts": "account", "clusters": "cluster", "default_qos": "default_qos", "parents": "parent_account", "partitions": "partition", "qos": "qos",
+    "accounts": "account", "clusters": "cluster", "default_qos": "default_qos", "parents": "parent_account", "partitions": "partition",
+    "qos": "qos",
     "users": "user"}
 
 
@@ -335,7 +338,8 @@ def dump_config(call: Call) -> Record:
     return {
         "clusters": _cluster_records(call, None), "tres": list_tres(call)["TRES"],
         "accounts": _account_records(call, Which(), "", ""), "users": _user_records(call, Which()),
-        "qos": [policy_json.qos(one, ids) for one in _of(call, Qos, QOS)], "wckeys": [policy_json.wckey(one) for one in _of(call, Wckey, WCKEY)],
+        "qos": [policy_json.qos(one, ids) for one in _of(call, Qos, QOS)], "wckeys": [policy_json.wckey(one)
+        for one in _of(call, Wckey, WCKEY)],
         "associations": _association_records(call, _of(call, Association, ASSOCIATION)), "instances": []}
 
 

@@ -1,7 +1,7 @@
 """Job descriptions of the API in terms of sbatch: THE table of their fields, each as the option that it is.
 
-So a description is read by the readers of `options`, refused in their words where an option is refused, and changed by the keys that the table of
-options gives for `scontrol update`. Not here: whether the cluster takes the job.
+So a description is read by the readers of `options`, refused in their words where an option is refused, and changed by the keys that the
+table of options gives for `scontrol update`. Not here: whether the cluster takes the job.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ def _tres(name: str, per: str = "") -> Speak:
         pieces = [piece.strip() for piece in value.replace("gres:", "gres/").split(",") if piece.strip()]
         for piece in pieces if per else ():
             if not piece.startswith("gres/gpu"):
-                raise Unsupported(message=f"{per}={value}: {piece} is not supported by slurm-py yet", hints=["GPUs are: gres/gpu[:TYPE]:NUMBER"])
+                raise Unsupported(message=f"{per}={value}: {piece} is not supported by slurm-py yet",
+                    hints=["GPUs are: gres/gpu[:TYPE]:NUMBER"])
         short = [piece.removeprefix("gres/").replace("=", ":") for piece in pieces]
         yield name, ",".join(piece.removeprefix("gpu").removeprefix(":") or "1" if per else piece for piece in short)
 
@@ -128,7 +129,8 @@ def _cpus(value: Any, body: Body) -> Spoken:
     if value and not tasks:
         yield "ntasks", str(-(-int(value) // each))
     elif value and tasks * each < value:
-        raise InvalidRequest("ESLURM_BAD_TASK_COUNT", hints=[f"minimum_cpus={_whole(value)}, but {tasks} tasks of {each} CPUs are {tasks * each}"])
+        raise InvalidRequest("ESLURM_BAD_TASK_COUNT",
+            hints=[f"minimum_cpus={_whole(value)}, but {tasks} tasks of {each} CPUs are {tasks * each}"])
 
 
 def _shared(value: Any, body: Body) -> Spoken:
@@ -141,9 +143,11 @@ def _shared(value: Any, body: Body) -> Spoken:
             yield "exclusive", word
 
 
-_MAIL = {"INVALID_DEPENDENCY": "INVALID_DEPEND", "TIME=100%": "TIME_LIMIT", "TIME=90%": "TIME_LIMIT_90", "TIME=80%": "TIME_LIMIT_80", "TIME=50%": "TIME_LIMIT_50"}
+_MAIL = {"INVALID_DEPENDENCY": "INVALID_DEPEND", "TIME=100%": "TIME_LIMIT", "TIME=90%": "TIME_LIMIT_90", "TIME=80%": "TIME_LIMIT_80",
+    "TIME=50%": "TIME_LIMIT_50"}
 _FLAGS: dict[str, tuple[str, str | None]] = {
-    "KILL_INVALID_DEPENDENCY": ("kill-on-invalid-dep", "yes"), "NO_KILL_INVALID_DEPENDENCY": ("kill-on-invalid-dep", "no"), "SPREAD_JOB": ("spread-job", None),
+    "KILL_INVALID_DEPENDENCY": ("kill-on-invalid-dep", "yes"), "NO_KILL_INVALID_DEPENDENCY": ("kill-on-invalid-dep", "no"),
+    "SPREAD_JOB": ("spread-job", None),
     "PREFER_MINIMUM_NODE_COUNT": ("use-min-nodes", None), "GRES_BINDING_ENFORCED": ("gres-flags", "enforce-binding"),
     "GRES_BINDING_DISABLED": ("gres-flags", "disable-binding"), "STEPMGR_ENABLED": ("stepmgr", None),
 }
@@ -166,7 +170,8 @@ def _signal(value: Any, body: Body) -> Spoken:
     flags = body.get("kill_warning_flags", [])
     unknown = [word for word in flags if word not in ("BATCH_JOB", "RESERVATION_JOB")]
     if unknown:
-        raise Unsupported(message=f"kill_warning_flags: {unknown[0]} is not supported by slurm-py yet", hints=["valid: BATCH_JOB, RESERVATION_JOB"])
+        raise Unsupported(message=f"kill_warning_flags: {unknown[0]} is not supported by slurm-py yet",
+            hints=["valid: BATCH_JOB, RESERVATION_JOB"])
     if value:
         letters = ("R" if "RESERVATION_JOB" in flags else "") + ("B" if "BATCH_JOB" in flags else "")
         delay = body.get("kill_warning_delay")
@@ -200,51 +205,78 @@ _NO_HETEROGENEOUS = "the components of a heterogeneous job are not submitted by 
 _FOR_STEPS = "it is about steps, which srun makes"
 FIELDS: tuple[Field, ...] = (
     Field("account", _option("account")), Field("account_gather_frequency", _option("acctg-freq")), Field("admin_comment", _said_elsewhere),
-    Field("allocation_node_list", refused="it names the node of an allocation's caller"), Field("allocation_node_port", refused="it is a port of an allocation's caller"),
-    Field("argv", _said_elsewhere), Field("array", _option("array")), Field("batch_features", _option("batch")), Field("begin_time", _moment("begin")),
-    Field("flags", _flags), Field("burst_buffer", _option("bb")), Field("clusters", _option("clusters")), Field("cluster_constraint", _option("cluster-constraint")),
+    Field("allocation_node_list", refused="it names the node of an allocation's caller"),
+    Field("allocation_node_port", refused="it is a port of an allocation's caller"),
+    Field("argv", _said_elsewhere), Field("array", _option("array")), Field("batch_features", _option("batch")),
+    Field("begin_time", _moment("begin")),
+    Field("flags", _flags), Field("burst_buffer", _option("bb")), Field("clusters", _option("clusters")),
+    Field("cluster_constraint", _option("cluster-constraint")),
     Field("comment", _option("comment")), Field("contiguous", _flag("contiguous")), Field("container", _option("container")),
-    Field("container_id", _option("container-id")), Field("core_specification", _positive("core-spec")), Field("thread_specification", _positive("thread-spec")),
-    Field("cpu_binding", refused=_FOR_STEPS), Field("cpu_binding_flags", refused=_FOR_STEPS, neutral=([],)), Field("cpu_frequency", _option("cpu-freq")),
+    Field("container_id", _option("container-id")), Field("core_specification", _positive("core-spec")),
+    Field("thread_specification", _positive("thread-spec")),
+    Field("cpu_binding", refused=_FOR_STEPS), Field("cpu_binding_flags", refused=_FOR_STEPS, neutral=([],)),
+    Field("cpu_frequency", _option("cpu-freq")),
     Field("cpus_per_tres", _tres("cpus-per-gpu", "cpus_per_tres")), Field("crontab", refused="scrontab makes such jobs", neutral=({},)),
     Field("deadline", _moment("deadline")), Field("delay_boot", _positive("delay-boot")), Field("dependency", _option("dependency")),
-    Field("end_time", refused="a job ends by its time limit or its deadline"), Field("environment", _said_elsewhere), Field("rlimits", _said_elsewhere),
-    Field("excluded_nodes", _option("exclude")), Field("extra", _option("extra")), Field("constraints", _option("constraint")), Field("group_id", _said_elsewhere),
+    Field("end_time", refused="a job ends by its time limit or its deadline"), Field("environment", _said_elsewhere),
+    Field("rlimits", _said_elsewhere),
+    Field("excluded_nodes", _option("exclude")), Field("extra", _option("extra")), Field("constraints", _option("constraint")),
+    Field("group_id", _said_elsewhere),
     Field("hetjob_group", refused=_NO_HETEROGENEOUS), Field("immediate", refused="nobody waits here for a batch job to start"),
-    Field("job_id", refused="slurmctld numbers jobs"), Field("kill_on_node_fail", lambda value, body: iter(() if value else (("no-kill", None),))),
-    Field("licenses", _option("licenses")), Field("mail_type", _mail), Field("mail_user", _option("mail-user")), Field("mcs_label", _option("mcs-label")),
-    Field("memory_binding", _option("mem-bind")), Field("memory_binding_type", refused="tasks are not bound to memory", neutral=([], ["NONE"])),
-    Field("memory_per_tres", _tres("mem-per-gpu", "memory_per_tres")), Field("name", _option("job-name")), Field("network", _option("network")),
+    Field("job_id", refused="slurmctld numbers jobs"), Field("kill_on_node_fail", lambda value,
+    body: iter(() if value else (("no-kill", None),))),
+    Field("licenses", _option("licenses")), Field("mail_type", _mail), Field("mail_user", _option("mail-user")),
+    Field("mcs_label", _option("mcs-label")),
+    Field("memory_binding", _option("mem-bind")), Field("memory_binding_type", refused="tasks are not bound to memory",
+    neutral=([], ["NONE"])),
+    Field("memory_per_tres", _tres("mem-per-gpu", "memory_per_tres")), Field("name", _option("job-name")),
+    Field("network", _option("network")),
     Field("nice", _option("nice")), Field("tasks", _positive("ntasks")), Field("oom_kill_step", _positive("oom-kill-step")),
-    Field("open_mode", lambda value, body: iter([("open-mode", word.lower()) for word in value])), Field("reserve_ports", refused="no ports are set aside for steps"),
+    Field("open_mode", lambda value, body: iter([("open-mode", word.lower()) for word in value])),
+    Field("reserve_ports", refused="no ports are set aside for steps"),
     Field("overcommit", _flag("overcommit")), Field("partition", _option("partition")), Field("distribution_plane_size", _said_elsewhere),
     Field("power_flags", refused="Slurm itself took power management of jobs away", neutral=([],)), Field("prefer", _option("prefer")),
     Field("hold", _flag("hold")), Field("priority", _option("priority")),
-    Field("profile", lambda value, body: iter([("profile", ",".join(words))] if (words := [word.lower() for word in value if word != "NOT_SET"]) else [])),
-    Field("qos", _option("qos")), Field("reboot", _flag("reboot")), Field("required_nodes", _option("nodelist")), Field("requeue", _flag("requeue", "no-requeue")),
+    Field("profile", lambda value, body: iter([("profile", ",".join(words))]
+    if (words := [word.lower() for word in value if word != "NOT_SET"]) else [])),
+    Field("qos", _option("qos")), Field("reboot", _flag("reboot")), Field("required_nodes", _option("nodelist")),
+    Field("requeue", _flag("requeue", "no-requeue")),
     Field("reservation", _option("reservation")), Field("script", _said_elsewhere), Field("shared", _shared),
-    Field("site_factor", refused="there is no site factor of priorities"), Field("spank_environment", refused="there are no SPANK plug-ins", neutral=([],)),
-    Field("step_id", refused=_FOR_STEPS, neutral=({},)), Field("distribution", _distribution), Field("time_limit", _minutes("time")), Field("time_minimum", _minutes("time-min")),
-    Field("tres_bind", _option("tres-bind")), Field("tres_freq", _tres("gpu-freq", "tres_freq")), Field("tres_per_job", _tres("gpus", "tres_per_job")),
-    Field("tres_per_node", _tres("gres")), Field("tres_per_socket", _tres("gpus-per-socket", "tres_per_socket")), Field("tres_per_task", _option("tres-per-task")),
-    Field("user_id", _said_elsewhere), Field("wait_all_nodes", _wait_all), Field("kill_warning_flags", _said_elsewhere), Field("kill_warning_signal", _signal),
-    Field("kill_warning_delay", _said_elsewhere), Field("current_working_directory", _option("chdir")), Field("cpus_per_task", _positive("cpus-per-task")),
-    Field("minimum_cpus", _cpus), Field("maximum_cpus", refused="a job has the CPUs of its tasks"), Field("nodes", _nodes), Field("minimum_nodes", _said_elsewhere),
-    Field("maximum_nodes", _said_elsewhere), Field("minimum_boards_per_node", refused="nodes are chosen by sockets, not by boards", neutral=("", 0, 1)),
-    Field("minimum_sockets_per_board", refused="nodes are chosen by sockets, not by boards"), Field("sockets_per_node", _positive("sockets-per-node")),
+    Field("site_factor", refused="there is no site factor of priorities"), Field("spank_environment", refused="there are no SPANK plug-ins",
+    neutral=([],)),
+    Field("step_id", refused=_FOR_STEPS, neutral=({},)), Field("distribution", _distribution), Field("time_limit", _minutes("time")),
+    Field("time_minimum", _minutes("time-min")),
+    Field("tres_bind", _option("tres-bind")), Field("tres_freq", _tres("gpu-freq", "tres_freq")),
+    Field("tres_per_job", _tres("gpus", "tres_per_job")),
+    Field("tres_per_node", _tres("gres")), Field("tres_per_socket", _tres("gpus-per-socket", "tres_per_socket")),
+    Field("tres_per_task", _option("tres-per-task")),
+    Field("user_id", _said_elsewhere), Field("wait_all_nodes", _wait_all), Field("kill_warning_flags", _said_elsewhere),
+    Field("kill_warning_signal", _signal),
+    Field("kill_warning_delay", _said_elsewhere), Field("current_working_directory", _option("chdir")),
+    Field("cpus_per_task", _positive("cpus-per-task")),
+    Field("minimum_cpus", _cpus), Field("maximum_cpus", refused="a job has the CPUs of its tasks"), Field("nodes", _nodes),
+    Field("minimum_nodes", _said_elsewhere),
+    Field("maximum_nodes", _said_elsewhere), Field("minimum_boards_per_node", refused="nodes are chosen by sockets, not by boards",
+    neutral=("", 0, 1)),
+    Field("minimum_sockets_per_board", refused="nodes are chosen by sockets, not by boards"),
+    Field("sockets_per_node", _positive("sockets-per-node")),
     Field("threads_per_core", _positive("threads-per-core")), Field("tasks_per_node", _positive("ntasks-per-node")),
     Field("tasks_per_socket", _positive("ntasks-per-socket")), Field("tasks_per_core", _positive("ntasks-per-core")),
     Field("tasks_per_board", refused="tasks are counted by sockets, not by boards"), Field("ntasks_per_tres", _positive("ntasks-per-gpu")),
-    Field("minimum_cpus_per_node", _positive("mincpus")), Field("memory_per_cpu", _option("mem-per-cpu", "M")), Field("memory_per_node", _option("mem", "M")),
+    Field("minimum_cpus_per_node", _positive("mincpus")), Field("memory_per_cpu", _option("mem-per-cpu", "M")),
+    Field("memory_per_node", _option("mem", "M")),
     Field("temporary_disk_per_node", _positive("tmp", "M")), Field("selinux_context", refused="there are no SELinux contexts of jobs"),
     Field("required_switches", _switches), Field("segment_size", _positive("segment")), Field("standard_error", _option("error")),
-    Field("standard_input", _option("input")), Field("standard_output", _option("output")), Field("wait_for_switch", _said_elsewhere), Field("wckey", _option("wckey")),
-    Field("x11", refused=_FOR_STEPS, neutral=([],)), Field("x11_magic_cookie", refused=_FOR_STEPS), Field("x11_target_host", refused=_FOR_STEPS),
+    Field("standard_input", _option("input")), Field("standard_output", _option("output")), Field("wait_for_switch", _said_elsewhere),
+    Field("wckey", _option("wckey")),
+    Field("x11", refused=_FOR_STEPS, neutral=([],)), Field("x11_magic_cookie", refused=_FOR_STEPS),
+    Field("x11_target_host", refused=_FOR_STEPS),
     Field("x11_target_port", refused=_FOR_STEPS),
 )
 BY_NAME = {field.name: field for field in FIELDS}
 _TOGETHER = {
-    "minimum_nodes": "nodes", "maximum_nodes": "nodes", "distribution_plane_size": "distribution", "kill_warning_delay": "kill_warning_signal",
+    "minimum_nodes": "nodes", "maximum_nodes": "nodes", "distribution_plane_size": "distribution",
+    "kill_warning_delay": "kill_warning_signal",
     "kill_warning_flags": "kill_warning_signal"}
 """Fields that are read with another."""
 
@@ -265,13 +297,17 @@ def _options(body: Body) -> list[tuple[str, str | None]]:
 
 
 def submission(body: Body, script: str, user: str, uid: int, *, now: float, host: str) -> Asked:
-    """What is asked of slurmctld for the description of a batch job; `user` is whom the request comes from. InvalidRequest, Unsupported, NotPermitted."""
+    """What is asked of slurmctld for the description of a batch job; `user` is whom the request comes from.
+
+    InvalidRequest, Unsupported, NotPermitted.
+    """
     _require_own(body, user, uid)
     script = body.get("script") or script
     if not script.strip():
         raise InvalidRequest("ESLURM_JOB_SCRIPT_MISSING", hints=["`script` holds its text, and begins with #!"])
     if not script.startswith("#!"):
-        raise InvalidRequest(message="This does not look like a batch script.  The first line must start with #! followed by the path to an interpreter.")
+        raise InvalidRequest(message="This does not look like a batch script.  The first line must start with #! followed by the path to "
+                                     "an interpreter.")
     if not str(body.get("current_working_directory", "")).startswith("/"):
         raise InvalidRequest(message="current_working_directory must be an absolute path", hints=["it is the folder in which the job runs"])
     words = [f"--{name}" if text is None else f"--{name}={text}" for name, text in _options(body)]
@@ -282,8 +318,10 @@ def submission(body: Body, script: str, user: str, uid: int, *, now: float, host
     if body.get("admin_comment"):
         request["admin_comment"] = body["admin_comment"]
     if body.get("rlimits"):
-        request["rlimits"] = {name: -1 if math.isinf(limit) else int(limit) for name, limit in body["rlimits"].items() if name in LIMIT_NAMES}
-    payload: dict[str, object] = {"script": script, "argv": body.get("argv", [])[1:], "environment": _environment(body.get("environment", []))}
+        request["rlimits"] = {name: -1 if math.isinf(limit) else int(limit) for name,
+            limit in body["rlimits"].items() if name in LIMIT_NAMES}
+    payload: dict[str, object] = {"script": script, "argv": body.get("argv", [])[1:],
+        "environment": _environment(body.get("environment", []))}
     return Asked(request, payload, resolved.notes)
 
 
@@ -313,7 +351,10 @@ _CHANGED = {"admin_comment": "AdminComment"}
 
 
 def changes(body: Body) -> dict[str, str]:
-    """What is asked of a job that exists, in keys of `scontrol update`; holding and releasing are not among them. InvalidRequest, Unsupported."""
+    """What is asked of a job that exists, in keys of `scontrol update`; holding and releasing are not among them.
+
+    InvalidRequest, Unsupported.
+    """
     rows = {option.name: option for option in tables.rows("sbatch")}
     found: dict[str, str] = {key: str(body[name]) for name, key in _CHANGED.items() if name in body}
     fixed = [name for name in ("script", "argv", "environment", "rlimits", "user_id", "group_id") if body.get(name)]

@@ -65,12 +65,14 @@ def submit(call: Call) -> Record:
     """POST job/submit."""
     several = call.body.get("jobs", [])
     if len(several) > 1:
-        raise Unsupported(message="Several jobs in `jobs` are a heterogeneous job, which is not supported by REST yet", hints=["submit them one by one"])
+        raise Unsupported(message="Several jobs in `jobs` are a heterogeneous job, which is not supported by REST yet",
+            hints=["submit them one by one"])
     if several and "job" in call.body:
         raise InvalidRequest(message="Give `job` or `jobs`, not both")
     description: Body | None = several[0] if several else call.body.get("job")
     if not description:
-        raise InvalidRequest(message="There is no job description", hints=['{"script": "#!/bin/bash\\n…", "job": {"current_working_directory": …, "environment": […]}}'])
+        raise InvalidRequest(message="There is no job description",
+            hints=['{"script": "#!/bin/bash\\n…", "job": {"current_working_directory": …, "environment": […]}}'])
     asked = job_description.submission(
         description, call.body.get("script", ""), call.doors.user, call.doors.uid, now=call.now, host=call.host)
     made = call.doors.cluster.submit(asked.request, asked.payload, _key(call))
@@ -156,7 +158,8 @@ def _cancel(call: Call, which: JobFilter, signal: str, flags: Iterable[str]) -> 
         if flag in _CANCEL_FLAGS:
             how[_CANCEL_FLAGS[flag]] = True
         elif flag not in _HARMLESS_FLAGS:
-            raise Unsupported(message=f"flags: {flag} is not supported by slurm-py yet", hints=[f"valid: {', '.join([*_CANCEL_FLAGS, *sorted(_HARMLESS_FLAGS)])}"])
+            raise Unsupported(message=f"flags: {flag} is not supported by slurm-py yet",
+                hints=[f"valid: {', '.join([*_CANCEL_FLAGS, *sorted(_HARMLESS_FLAGS)])}"])
     number = signals.parse(signal) if signal else 0
     return call.doors.cluster.cancel(which, number, **how)
 
@@ -179,8 +182,12 @@ _GONE = "ESLURM_ALREADY_DONE"
 
 
 def _tell(call: Call, done: Cancelled) -> None:
-    """What was refused as errors; the reply's status is that of the first, and 404 where a job is not known. That a job had ended is no failure."""
-    failures: list[SlurmError] = [revive(_kind(name), name, f"{job}: {message}", ()) for job, name, message in done.refused if name != _GONE]
+    """What was refused as errors; the reply's status is that of the first, and 404 where a job is not known.
+
+    That a job had ended is no failure.
+    """
+    failures: list[SlurmError] = [revive(_kind(name), name, f"{job}: {message}", ()) for job, name,
+        message in done.refused if name != _GONE]
     failures += [NotFound("ESLURM_INVALID_JOB_ID", hints=[f"there is no job {job}"]) for job in done.unknown]
     call.errors += [replies.error_entry(error, "slurmctld") for error in failures]
     call.warnings += [f"{job}: {message}" for job, name, message in done.refused if name == _GONE]
@@ -189,7 +196,8 @@ def _tell(call: Call, done: Cancelled) -> None:
 
 
 def _kind(name: str) -> str:
-    return {"ESLURM_ACCESS_DENIED": NotPermitted.__name__, "ESLURM_USER_ID_MISSING": NotPermitted.__name__, "ESLURM_INVALID_JOB_ID": NotFound.__name__}.get(
+    return {"ESLURM_ACCESS_DENIED": NotPermitted.__name__, "ESLURM_USER_ID_MISSING": NotPermitted.__name__,
+        "ESLURM_INVALID_JOB_ID": NotFound.__name__}.get(
         name, NotNow.__name__)
 
 

@@ -50,7 +50,10 @@ class Doors(Protocol):
 
 @dataclass
 class Call:
-    """One request: `path` and `query` by name, the body as its schema reads it; `now` seconds since the epoch. `warnings` and `errors` go into the reply."""
+    """One request: `path` and `query` by name, the body as its schema reads it; `now` seconds since the epoch.
+
+    `warnings` and `errors` go into the reply.
+    """
 
     version: int
     path: Mapping[str, str]
@@ -81,7 +84,8 @@ Handler = Callable[[Call], dict[str, Any]]
 
 
 class Operation(NamedTuple):
-    """A row of the table: "GET /slurm/{version}/jobs/" as openapi.json has it; `absent` are the names of errors which say that what the path names is not there."""
+    """A row of the table: "GET /slurm/{version}/jobs/" as openapi.json has it; `absent` are the names of errors which say that what the
+    path names is not there."""
 
     name: str
     handler: Handler

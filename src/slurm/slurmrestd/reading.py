@@ -1,7 +1,7 @@
 """Reading what clients send: query strings and JSON bodies against their schemas. What is there afterwards has the type of its field.
 
-As Slurm does, it takes a number where its `{set, infinite, number}` is due and the other way round, numbers as text, and lists as text with commas.
-What has no field is refused: whoever misspells `time_limit` should not wait for a job without one.
+As Slurm does, it takes a number where its `{set, infinite, number}` is due and the other way round, numbers as text, and lists as text with
+commas. What has no field is refused: whoever misspells `time_limit` should not wait for a job without one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ class Malformed(InvalidRequest):
 
 
 def body(name: str, data: bytes, version: int) -> Body:
-    """The body of a request as the schema of this name has it; numbers that may be unset are None, infinite ones math.inf. InvalidRequest names the field."""
+    """The body of a request as the schema of this name has it; numbers that may be unset are None, infinite ones math.inf.
+
+    InvalidRequest names the field.
+    """
     if not data.strip():
         raise Malformed(message="The request has no body", hints=["it takes a JSON object: Content-Type: application/json"])
     try:
@@ -42,13 +45,17 @@ def body(name: str, data: bytes, version: int) -> Body:
 
 
 def query(allowed: Mapping[str, Sequence[str]], given: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The parameters of a query string; empty ones are not there. InvalidRequest for one that is unknown, given twice, or not among its words."""
+    """The parameters of a query string; empty ones are not there.
+
+    InvalidRequest for one that is unknown, given twice, or not among its words.
+    """
     found: dict[str, str] = {}
     for name, text in given:
         if name not in allowed:
             raise InvalidRequest(message=f"Unknown query parameter: {name[:64]}", hints=_meant(name, allowed))
         if name in found:
-            raise InvalidRequest(message=f"The query parameter {name} is given twice", hints=["write several values with commas between them"])
+            raise InvalidRequest(message=f"The query parameter {name} is given twice",
+                hints=["write several values with commas between them"])
         words = allowed[name]
         if words:
             text = ",".join(_word(word, words, name) for word in text.split(",") if word.strip())

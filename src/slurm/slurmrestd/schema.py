@@ -101,7 +101,8 @@ def _operation(version: int, path: str, shape: Shape) -> dict[str, Any]:
         for name, words in shape.query.items()]
     found: dict[str, Any] = {
         "tags": [path.split("/")[1]], "operationId": shape.id.replace("{version}", versions.name(version).replace(".", "")),
-        "responses": {"200": {"description": "It was done.", **reply}, "default": {"description": "It was refused; errors say why.", **reply}}}
+        "responses": {"200": {"description": "It was done.", **reply}, "default": {"description": "It was refused; errors say why.",
+        **reply}}}
     if parameters:
         found["parameters"] = parameters
     if shape.body:

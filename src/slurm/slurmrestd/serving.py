@@ -34,7 +34,8 @@ _END_OF_HEAD = (b"\r\n\r\n", b"\n\n", b"\r\n\n")
 
 
 class Protocol(H11Protocol):
-    """uvicorn's HTTP, which also says who is at the other end of a unix socket, ends what never begins, and answers those who have said all they will."""
+    """uvicorn's HTTP, which also says who is at the other end of a unix socket, ends what never begins, and answers those who have said all
+    they will."""
 
     known: Client | None = None
     """Who is at the other end, where that does not follow from the socket."""
@@ -92,9 +93,13 @@ def client_of(stream: socket.socket | None) -> Client:
 
 
 def configured(app: Any, connections: int | None = None) -> uvicorn.Config:
-    """How uvicorn serves: it logs nothing, trusts no proxy's headers and tells nobody what it is. Beyond so many `connections` it answers 503."""
+    """How uvicorn serves: it logs nothing, trusts no proxy's headers and tells nobody what it is.
+
+    Beyond so many `connections` it answers 503.
+    """
     return uvicorn.Config(
-        app, http=Protocol, ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False, proxy_headers=False, server_header=False,
+        app, http=Protocol, ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False, proxy_headers=False,
+        server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS, h11_max_incomplete_event_size=LARGEST_HEAD, limit_concurrency=connections)
 
 
@@ -103,7 +108,8 @@ def listening(place: str) -> list[socket.socket]:
     if place.startswith("unix:"):
         return [_unix(place.removeprefix("unix:"))]
     if place.startswith("https://"):
-        raise ConfigError(message=f"{place}: TLS is not supported by slurmrestd of slurm-py yet", hints=["let a proxy in front of it speak TLS, and listen on [localhost]:PORT"])
+        raise ConfigError(message=f"{place}: TLS is not supported by slurmrestd of slurm-py yet",
+            hints=["let a proxy in front of it speak TLS, and listen on [localhost]:PORT"])
     host, colon, port = place.rpartition(":")
     host = host.strip("[]")
     if not colon or not port.isdecimal() or not 0 <= int(port) < 65536:

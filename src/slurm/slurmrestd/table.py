@@ -57,7 +57,8 @@ OPERATIONS: tuple[Operation, ...] = (
 _NODES_OF_CONF = "nodes are those of slurm.conf: change it, then reconfigure"
 _BY_SACCTMGR = "sacctmgr changes what slurmdbd keeps"
 REFUSED: dict[str, str] = {
-    "POST /slurm/{version}/job/allocate": "allocations are held by whoever asked for them: salloc makes them, POST job/submit runs a script",
+    "POST /slurm/{version}/job/allocate": "allocations are held by whoever asked for them: salloc makes them, POST job/submit runs a "
+                                          "script",
     "POST /slurm/{version}/new/node/": _NODES_OF_CONF,
     "DELETE /slurm/{version}/node/{node_name}": _NODES_OF_CONF,
     "GET /slurm/{version}/resources/{job_id}": "GET job/{job_id} has the nodes, CPUs and memory of a job in job_resources",

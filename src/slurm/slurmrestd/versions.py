@@ -1,4 +1,7 @@
-"""The versions of the API that are served, and THE table of what is not in all of them. Everything else is the same from one to the next."""
+"""The versions of the API that are served, and THE table of what is not in all of them.
+
+Everything else is the same from one to the next.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ VERSIONS: tuple[int, ...] = (42, 43, 44, 45)
 
 
 class Since(NamedTuple):
-    """Something that came with a version: an operation ("POST /slurm/{version}/reservation") or, behind its schema, a field ("job_info", "step_id")."""
+    """Something that came with a version: an operation ("POST /slurm/{version}/reservation") or, behind its schema, a field ("job_info",
+    "step_id")."""
 
     version: int
     operation: str = ""

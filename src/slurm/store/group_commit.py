@@ -45,7 +45,8 @@ class GroupCommit:
     """Writes to `journal` from a thread of its own, in the order of the calls; all methods are called from the thread of `loop`.
 
     An error fails its write and everything submitted until the error was told, in order, so that no event is ever written without those
-    before it; after that the next submission is tried afresh (submit it again later, not from the callback). `gather` seconds are waited for more company before each write.
+    before it; after that the next submission is tried afresh (submit it again later, not from the callback). `gather` seconds are waited
+    for more company before each write.
     """
 
     def __init__(self, journal: Journal, loop: asyncio.AbstractEventLoop, *, gather: float = 0.0) -> None:
@@ -76,7 +77,8 @@ class GroupCommit:
 
     def submit(self, records: Sequence[Record], on_durable: OnDurable, *, payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (),
                taken: int = 0, notes: Notes = NO_NOTES) -> int:
-        """Write events, the payloads that they name, the parcels and notices that they send, and drop parcels up to number `taken` and told notices.
+        """Write events, the payloads that they name, the parcels and notices that they send, and drop parcels up to number `taken` and told
+        notices.
 
         Returns the sequence number of the last event.
         """

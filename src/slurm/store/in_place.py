@@ -19,7 +19,10 @@ class Place(Enum):
 
 
 class Files:
-    """The files of one open journal: the database first, then what must lie beside it. They are known from the first `look` at which they exist."""
+    """The files of one open journal: the database first, then what must lie beside it.
+
+    They are known from the first `look` at which they exist.
+    """
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._paths = paths

@@ -40,7 +40,8 @@ class Journal(Protocol):
     """A durable, ordered list of events with snapshots of what they add up to, row by row, and payloads kept by content.
 
     Sequence numbers start at 1 and have no gaps. Every method raises StoreError when the state cannot be trusted; StoreBusy when it can,
-    but a write found no room. `append` and `forget` are called by one thread, `keep`, `complete` and `compact` by another one, the rest by anybody.
+    but a write found no room. `append` and `forget` are called by one thread, `keep`, `complete` and `compact` by another one, the rest by
+    anybody.
     """
 
     @property
@@ -84,7 +85,8 @@ class Journal(Protocol):
 
     def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0,
                notes: Notes = NO_NOTES) -> int:
-        """Keep events, the payloads they name, the parcels and notices they send, all or nothing, on disk when this returns; the last sequence number.
+        """Keep events, the payloads they name, the parcels and notices they send, all or nothing, on disk when this returns; the last
+        sequence number.
 
         Parcels up to number `taken` have arrived and are dropped.
         """
@@ -129,7 +131,10 @@ class Journal(Protocol):
         ...
 
     def compact(self) -> bool:
-        """Give up a little of what no restart needs: older rows, events that the snapshot before covers, free space. Whether there is more."""
+        """Give up a little of what no restart needs: older rows, events that the snapshot before covers, free space.
+
+        Whether there is more.
+        """
         ...
 
     def payload(self, digest: Digest) -> bytes:

@@ -19,7 +19,8 @@ class FileLock:
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreError(message=f"{self.path}: {error.strerror}", hints=["the StateSaveLocation must exist and be writable"]) from error
+            raise StoreError(message=f"{self.path}: {error.strerror}", hints=[
+                "the StateSaveLocation must exist and be writable"]) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -182,7 +182,8 @@ class MemoryJournal:
 
     def notes(self, destination: str, after: int, most: int) -> list[KeptNote]:
         """Notices for a destination, in order."""
-        return [KeptNote(number, note.body) for number, note in self.disk.notes.items() if note.destination == destination and number > after][:most]
+        return [KeptNote(number, note.body) for number, note in self.disk.notes.items() if note.destination == destination
+            and number > after][:most]
 
     def notes_last(self) -> int:
         """The highest number that was ever given."""

@@ -41,7 +41,8 @@ class KeptNote(NamedTuple):
 
 
 class Notes(NamedTuple):
-    """What a write changes among the notices: `told` are numbers of those that have arrived, `clock` the moment up to which time brought some about."""
+    """What a write changes among the notices: `told` are numbers of those that have arrived, `clock` the moment up to which time brought
+    some about."""
 
     kept: Sequence[Note] = ()
     told: Sequence[int] = ()

@@ -77,4 +77,5 @@ def look(path: str, version: int, shapes: str) -> Facts:
 
 def _newer(path: str, why: str) -> StoreError:
     return StoreError(
-        message=f"{path} was written by a newer slurm-py: {why}", hints=["install that version again, or start with another StateSaveLocation"])
+        message=f"{path} was written by a newer slurm-py: {why}",
+        hints=["install that version again, or start with another StateSaveLocation"])

@@ -55,7 +55,8 @@ def sync(path: str) -> None:
 class SqliteJournal:
     """The journal in the file `path`, made when it is not there; the file is this process's alone until `close`.
 
-    `cluster` names the cluster whose state this is: a file of another one is refused. `version` is that of the bodies which are written, and
+    `cluster` names the cluster whose state this is: a file of another one is refused. `version` is that of the bodies which are written,
+    and
     `shapes` what they look like, kept with them for whoever reads them later. Call it after daemonising: the lock belongs to the process.
     StoreError names the file and says what to do.
     """
@@ -83,7 +84,8 @@ class SqliteJournal:
             # Before SQLite makes it: the files beside it get the mode that it has then.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
-            raise StoreError(message=f"{self.path}: {error.strerror}", hints=["the StateSaveLocation must be writable for SlurmUser"]) from error
+            raise StoreError(message=f"{self.path}: {error.strerror}", hints=[
+                "the StateSaveLocation must be writable for SlurmUser"]) from error
         with reading(self.path):
             if 0 < (size := os.path.getsize(self.path)) < _LEAST_BYTES:
                 raise self._damaged(f"it has {size} bytes")  # SQLite takes it for an empty one
@@ -254,7 +256,8 @@ class SqliteJournal:
 
     def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0,
                notes: Notes = NO_NOTES) -> int:
-        """Keep events, the payloads they name, the parcels and notices they send, all or nothing, on disk when this returns; the last sequence number.
+        """Keep events, the payloads they name, the parcels and notices they send, all or nothing, on disk when this returns; the last
+        sequence number.
 
         Parcels up to number `taken` have arrived and are dropped.
         """
@@ -321,7 +324,10 @@ class SqliteJournal:
             yield
 
     def _begin(self) -> None:
-        """Make the file one of the present format, and say in it what is written from here on. Only now, so that what cannot be read stays as it is."""
+        """Make the file one of the present format, and say in it what is written from here on.
+
+        Only now, so that what cannot be read stays as it is.
+        """
         if self._begun:
             return
         old = self._rows is None
@@ -375,7 +381,8 @@ class SqliteJournal:
                 "move that file away, and slurmctld writes its own anew; to use that file, stop slurmctld before it is put there"])
         if place is Place.GONE:
             if not os.path.isdir(os.path.dirname(self.path) or "."):
-                raise StoreBusy(message=f"{self.path} is gone with its folder", hints=["make the StateSaveLocation again: slurmctld writes its state anew"])
+                raise StoreBusy(message=f"{self.path} is gone with its folder",
+                    hints=["make the StateSaveLocation again: slurmctld writes its state anew"])
             self._lock.keep()
             self._write_anew()
         else:

@@ -43,7 +43,8 @@ class Reader:
         """At most `most` notices for a destination behind number `after`, in order. StoreError for a damaged one."""
         with self._mutex, reading(self._path):
             rows = self._open().execute(
-                "SELECT number, body, crc FROM notices WHERE destination = ? AND number > ? ORDER BY number LIMIT ?", (destination, after, most)).fetchall()
+                "SELECT number, body, crc FROM notices WHERE destination = ? AND number > ? ORDER BY number LIMIT ?",
+                (destination, after, most)).fetchall()
         for number, body, crc in rows:
             if zlib.crc32(body) != crc:
                 raise StoreError(message=f"{self._path} is damaged: notice {number} has a wrong checksum")

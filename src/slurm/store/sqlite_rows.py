@@ -74,7 +74,8 @@ class SqliteRows:
             for kind, key, number, version, body, crc in self._connection.execute(_READ):
                 row = Row(kind, key, version, body)
                 if crc != _checksum(row, number):
-                    raise StoreError(message=f"{self._path} is damaged: the snapshot's row of {kind} {key} has a wrong checksum", hints=[RESTORE])
+                    raise StoreError(message=f"{self._path} is damaged: the snapshot's row of {kind} {key} has a wrong checksum",
+                        hints=[RESTORE])
                 if number > self.number:
                     self._unfinished.append(row.name)
                     continue
@@ -90,7 +91,8 @@ class SqliteRows:
             count += 1
             yield before
         if count != self._count:
-            raise StoreError(message=f"{self._path} is damaged: the snapshot at event {self.seq} has {count} of {self._count} rows", hints=[RESTORE])
+            raise StoreError(message=f"{self._path} is damaged: the snapshot at event {self.seq} has {count} of {self._count} rows",
+                hints=[RESTORE])
 
     def unfinished(self) -> list[Name]:
         """The names of rows that belong to no whole snapshot, as `read` met them."""

@@ -1,10 +1,11 @@
 """Whether the write-ahead log that a killed controller left is whole.
 
 SQLite takes the first frame with a wrong checksum for the end of the log, which is right for a write that was cut short and wrong for a
-damaged byte: acknowledged events behind it would vanish without a word. Two things tell the one from the other. Each transaction here is synced
-before the next one begins, so two transactions that end behind the first bad frame prove that the frame was once whole. And the index beside the
-log (-shm), which a killed controller leaves too, counts frames only when they are on disk: a log with fewer, or with another beginning, has lost some.
-After the machine itself stopped the index may be older than the log, never newer. (File format: sqlite.org/walformat.html.)
+damaged byte: acknowledged events behind it would vanish without a word. Two things tell the one from the other. Each transaction here is
+synced before the next one begins, so two transactions that end behind the first bad frame prove that the frame was once whole. And the
+index beside the log (-shm), which a killed controller leaves too, counts frames only when they are on disk: a log with fewer, or with
+another beginning, has lost some. After the machine itself stopped the index may be older than the log, never newer. (File format:
+sqlite.org/walformat.html.)
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ _FRAME = struct.Struct(">6I")  # page, pages in the file after a commit or 0, sa
 _INDEX_FRAMES = struct.Struct("=I")  # mxFrame, at byte 16 of the wal-index
 _INDEX_OFFSET = 16
 _INDEX_HEAD = 48
-"""Bytes of the index's header, of which there are two copies; the salts lie at 32, and behind both how many frames are in the database already."""
+"""Bytes of the index's header, of which there are two copies; the salts lie at 32, and behind both how many frames are in the database
+already."""
 _BACKFILLED_OFFSET = 96
 
 

@@ -102,7 +102,8 @@ def build(nodes: list[Node], partitions: list[Partition], settings: Settings | N
 
 
 def cluster(nodes: int = 4, cpus: int = 16, memory: int = 64000, gpus: int = 0, **settings: object) -> Cluster:
-    """A cluster of equal nodes cn01 … in one default partition `debug` without limits; `settings` as Settings has them, plans to the second."""
+    """A cluster of equal nodes cn01 … in one default partition `debug` without limits; `settings` as Settings has them, plans to the
+    second."""
     made = [node(f"cn{i:02d}", cpus, memory, gpus, position=i) for i in range(1, nodes + 1)]
     given: dict[str, object] = {"gres_types": ["gpu"] if gpus else [], "def_mem_per_cpu": 500, "backfill_resolution": 1} | settings
     rules = Settings(**given)  # type: ignore[arg-type]
@@ -112,7 +113,8 @@ def cluster(nodes: int = 4, cpus: int = 16, memory: int = 64000, gpus: int = 0, 
 def lab_cluster(**settings: object) -> Cluster:
     """The cluster of the reference transcripts: cn[01-03] for debug and batch, cn04 with two GPUs for debug and gpu."""
     plain = [
-        node(f"cn{i:02d}", 16, 64000, features=["intel", "ib"], weight=1, position=i, port=37000 + i, address="127.0.0.1") for i in (1, 2, 3)]
+        node(f"cn{i:02d}", 16, 64000, features=["intel", "ib"], weight=1, position=i, port=37000 + i, address="127.0.0.1")
+        for i in (1, 2, 3)]
     gpu = node("cn04", 16, 128000, 2, "a100", features=["amd", "ib", "gpu"], weight=10, position=4, port=37004, address="127.0.0.1")
     rules: dict[str, object] = {
         "cluster_name": "lab", "def_mem_per_cpu": 500, "max_array_size": 10001, "return_to_service": 2, "kill_wait": 5,
@@ -135,7 +137,10 @@ def submit(to: Cluster, *, by: Caller = ALICE, at: float = T0, **request: object
 
 
 def submit_het(to: Cluster, *components: dict[str, object], by: Caller = ALICE, at: float = T0, **request: object) -> list[Job]:
-    """Submit a heterogeneous job; returns its records in order. `request` is what all components ask for, each of `components` what one asks for."""
+    """Submit a heterogeneous job; returns its records in order.
+
+    `request` is what all components ask for, each of `components` what one asks for.
+    """
     asked = [JobRequest(**({"name": "het", "work_dir": "/scratch"} | request | one)) for one in components]  # type: ignore[arg-type]
     admitted = admission.admit(
         to, asked[0], PayloadRef(script=Digest("0" * 64), environment=Digest("1" * 64)), by, at, asked[1:])

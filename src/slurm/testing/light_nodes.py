@@ -1,7 +1,7 @@
 """Many light nodes: thousands of slurmds in one process. They speak the real protocol and start nothing: a job is over when its time is.
 
-For claims about size: what a thousand registrations, heartbeats or starts cost the controller can be seen on one machine. What a light node does not have:
-programs, prologs, steps of srun (nobody listens on its port), a memory beyond its process.
+For claims about size: what a thousand registrations, heartbeats or starts cost the controller can be seen on one machine. What a light node
+does not have: programs, prologs, steps of srun (nobody listens on its port), a memory beyond its process.
 
     python -m slurm.testing.light_nodes -f slurm.conf 'cn[0001-1000]' --seconds 0.5
 """
@@ -61,8 +61,10 @@ class LightNode:
         self._beat: asyncio.TimerHandle | None = None
         self._heartbeat = 0.0
         self._orders: dict[type[Message], Callable[..., None]] = {
-            n.NodeAccepted: self._on_accepted, n.Acknowledged: self._on_acknowledged, n.LaunchBatch: self._on_launch, n.TerminateJob: self._on_terminate,
-            n.PrepareJob: self._on_prepare, n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step, n.AskUsage: self._on_ask_usage,
+            n.NodeAccepted: self._on_accepted, n.Acknowledged: self._on_acknowledged, n.LaunchBatch: self._on_launch,
+            n.TerminateJob: self._on_terminate,
+            n.PrepareJob: self._on_prepare, n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step,
+            n.AskUsage: self._on_ask_usage,
             n.ReconfigureNode: self._on_reconfigure, n.ShutdownNode: self._on_shutdown, Failure: self._on_failure,
         }
 
@@ -78,8 +80,10 @@ class LightNode:
         conf = self._conf
         self._send(n.RegisterNode(
             node=conf.name, cpus=conf.cpus, boards=conf.boards, sockets=conf.sockets, cores_per_socket=conf.cores_per_socket,
-            threads_per_core=conf.threads_per_core, memory=conf.real_memory, tmp_disk=conf.tmp_disk, arch="x86_64", os="Linux", version=SLURM_VERSION,
-            boot_time=self._began, slurmd_start_time=self._began, endpoint=f"tcp://{conf.addr}:{conf.port}", hostname=conf.name, port=conf.port,
+            threads_per_core=conf.threads_per_core, memory=conf.real_memory, tmp_disk=conf.tmp_disk, arch="x86_64", os="Linux",
+            version=SLURM_VERSION,
+            boot_time=self._began, slurmd_start_time=self._began, endpoint=f"tcp://{conf.addr}:{conf.port}", hostname=conf.name,
+            port=conf.port,
             holdings=[n.Holding(job=job, attempt=attempt, step=BATCH) for job, attempt in self._running]))
 
     def on_message(self, codec: int, payload: bytes) -> None:
@@ -126,7 +130,8 @@ class LightNode:
         if attempt in self._running or attempt in self._over:
             return  # an order that came twice: its report waits or is on its way
         self.launched += 1
-        self._running[attempt] = asyncio.get_running_loop().call_later(self._seconds_of(order), partial(self._end, order.job, order.attempt, 0))
+        self._running[attempt] = asyncio.get_running_loop().call_later(self._seconds_of(order),
+            partial(self._end, order.job, order.attempt, 0))
         self._outbox.put(n.BatchLaunched(serial=0, job=order.job, attempt=order.attempt, lease=order.lease))
 
     def _end(self, job: int, attempt: int, status: int) -> None:
@@ -181,7 +186,8 @@ class LightNode:
 class LightNodes:
     """The slurmds of these nodes of a cluster (all of them by default), to be used by SlurmUser or root on the controller's machine.
 
-    They come by slurmctld's unix socket; with `trust_of`, which gives each node its certificate, by its port and TLS as from machines of their own.
+    They come by slurmctld's unix socket; with `trust_of`, which gives each node its certificate, by its port and TLS as from machines of
+    their own.
     """
 
     def __init__(self, conf: str, names: Iterable[str] | None = None, *, seconds_of: Callable[[n.LaunchBatch], float] = lambda order: 0.0,
@@ -222,7 +228,8 @@ async def _serve(nodes: LightNodes) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve nodes until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m slurm.testing.light_nodes", description="Thousands of slurmds in one process, which start nothing.")
+    parser = argparse.ArgumentParser(prog="python -m slurm.testing.light_nodes",
+        description="Thousands of slurmds in one process, which start nothing.")
     parser.add_argument("-f", dest="conf", default=os.environ.get("SLURM_CONF", "/etc/slurm/slurm.conf"), metavar="FILE", help="slurm.conf")
     parser.add_argument("--seconds", type=float, default=0.0, help="how long each batch script takes")
     parser.add_argument("nodes", nargs="?", help="which nodes, as a host list; all of slurm.conf by default")

@@ -1,4 +1,5 @@
-"""What commands ask about the past, JSON frames as in `wire.messages`: a question is answered in parts, each asked for with what the one before said.
+"""What commands ask about the past, JSON frames as in `wire.messages`: a question is answered in parts, each asked for with what the one
+before said.
 
 Who answers (slurmdbd, or slurmctld for it) decides what the caller may see. How records get there is in `wire.dbd_messages`.
 """

@@ -1,17 +1,19 @@
-"""THE protocol between slurmctld and slurmdbd, MessagePack on one connection that slurmctld keeps open: records leave, once each and in order.
+"""THE protocol between slurmctld and slurmdbd, MessagePack on one connection that slurmctld keeps open: records leave, once each and in
+order.
 
     slurmctld → slurmdbd    RegisterCluster; then TakeRecords, one at a time, the next when the one before was answered
-    slurmdbd → slurmctld    ClusterRegistered; RecordsTaken once they are committed; Failure: nothing of the message holds, it comes again later
+    slurmdbd → slurmctld    ClusterRegistered; RecordsTaken once they are committed; Failure: nothing of the message holds, it comes again
+    later
 
 Policy comes the other way on the same connection, from when slurmctld says that it wants it: whole first, in parts, then each change.
 
     slurmctld → slurmdbd    FollowPolicy; PolicyTaken for each version, once it is in the journal; neither is answered
     slurmdbd → slurmctld    TakePolicy
 
-Records of one journal are numbered from 1 without gaps. slurmdbd keeps the last number it has of each (cluster, journal) in the transaction that
-keeps the records, so that what comes twice, after a lost answer or a kill, changes nothing: numbers up to that one are passed over. A record
-whose number is more than one above it is refused whole: something is missing in between. Records are not bounded field by field: what was
-acknowledged once is never refused afterwards, and who may send them has proved to be the cluster's slurmctld.
+Records of one journal are numbered from 1 without gaps. slurmdbd keeps the last number it has of each (cluster, journal) in the transaction
+that keeps the records, so that what comes twice, after a lost answer or a kill, changes nothing: numbers up to that one are passed over. A
+record whose number is more than one above it is refused whole: something is missing in between. Records are not bounded field by field:
+what was acknowledged once is never refused afterwards, and who may send them has proved to be the cluster's slurmctld.
 """
 
 from __future__ import annotations
@@ -41,9 +43,9 @@ TresCounts = Annotated[dict[Name, Annotated[int, Whole(0, 2**63 - 1)]], Many(10_
 class RegisterCluster(Message):
     """First message of a slurmctld → ClusterRegistered or Failure.
 
-    `journal` names the state folder (made once with it, for ever another): sequence numbers count within it. `time_zone` is an IANA name, as
-    "Europe/Berlin", by which days and months of this cluster are counted. A database that has less than what comes before `first` has lost records
-    that it once had: it takes those from `first` on, and what of the others is still known comes once more.
+    `journal` names the state folder (made once with it, for ever another): sequence numbers count within it. `time_zone` is an IANA name,
+    as "Europe/Berlin", by which days and months of this cluster are counted. A database that has less than what comes before `first` has
+    lost records that it once had: it takes those from `first` on, and what of the others is still known comes once more.
     """
 
     cluster: Name
@@ -126,8 +128,9 @@ class EncodedRecords(msgspec.Struct, kw_only=True, omit_defaults=True, tag="Take
 class AskFor(Message):
     """A slurmctld passes on what a command asked: `request` is that JSON, `uid` who the command's user has proved to be → Told.
 
-    On a connection of its own, so that no answer waits behind records; answers come as they are ready, each with its `number`. `unelevated`: the
-    question came from a compute node, which speaks for its users but not for their rights over others: AdminLevel and coordination do not count.
+    On a connection of its own, so that no answer waits behind records; answers come as they are ready, each with its `number`.
+    `unelevated`: the question came from a compute node, which speaks for its users but not for their rights over others: AdminLevel and
+    coordination do not count.
     """
 
     number: Annotated[int, Whole(0, 2**63 - 1)]

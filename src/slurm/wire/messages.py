@@ -119,7 +119,8 @@ class Rows(Message, omit_defaults=False):
 
 
 class SubmitJob(Message):
-    """Queue a batch job or array → Submitted. A request with the `key` of an earlier one of this user is answered with the job that one made.
+    """Queue a batch job or array → Submitted. A request with the `key` of an earlier one of this user is answered with the job that one
+    made.
 
     `components`: what the other components of a heterogeneous job ask for; the script runs in the first one, which `request` asks for.
     """
@@ -480,8 +481,9 @@ class Describe(Message):
 
 
 class FindUsage(Message):
-    """sstat, scontrol listpids, slurm top: what running steps use now → UsageFound. `ids` as "12", "12_3", "12.0", "12.batch"; []: every running job of
-    the caller's, an operator's: of anybody. Others' jobs are refused. `nodes`: only what runs on these; []: wherever it runs."""
+    """sstat, scontrol listpids, slurm top: what running steps use now → UsageFound. `ids` as "12", "12_3", "12.0", "12.batch"; []: every
+    running job of the caller's, an operator's: of anybody. Others' jobs are refused. `nodes`: only what runs on these; []: wherever it
+    runs."""
 
     ids: JobTexts = []
     nodes: NodeNames = []
@@ -498,7 +500,7 @@ class StepProcess(msgspec.Struct, frozen=True):
 
 
 class RunningStep(msgspec.Struct, kw_only=True):
-    """A step that runs and what it has used until now, on all of its nodes that answered; None: none did. `memory`: bytes that it holds now."""
+    """A step that runs, what it has used on all of its nodes that answered (None: none did), and the bytes that it holds now."""
 
     job_id: int
     step: str  # "86.batch", "88_1.0"
@@ -521,7 +523,7 @@ class UsageFound(Message, omit_defaults=False):
 
 
 class ExplainJob(Message):
-    """Why a job waits, what would start it and when → Explained. `job_id`: "12" or "12_3"; `priority`: with what its priority is made of."""
+    """Why a job ("12" or "12_3") waits, what would start it and when → Explained. `priority`: also what its priority is made of."""
 
     job_id: JobText
     priority: bool = False
@@ -557,7 +559,7 @@ class ListPriorities(Message):
 
 
 class PrioritiesListed(Message):
-    """In the order of ids. `weights` by factor: age, assoc, fairshare, jobsize, partition, qos; `tres_weights` by TRES. `type` is PriorityType."""
+    """By ids. `weights` by factor: age, assoc, fairshare, jobsize, partition, qos; `tres_weights` by TRES. `type`: PriorityType."""
 
     cluster: str
     priority_type: str
@@ -582,13 +584,14 @@ class Changed(Message):
 
 
 Request = (
-    SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon | FinishStep | CancelJobs
-    | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation | UpdateReservation | DeleteReservation
-    | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript
-    | ListJobs | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics
-    | ListShares | ListPriorities | ReadCrontab | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers
+    SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon
+    | FinishStep | CancelJobs | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation
+    | UpdateReservation | DeleteReservation | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript | ListJobs
+    | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics | ListShares | ListPriorities | ReadCrontab
+    | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers
 )
 Reply = (
-    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong | UserToken | ActingAs
-    | Changed | Explained | CrontabRead | CrontabWritten | StepFound | TriggerMade | TriggersListed | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
+    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong
+    | UserToken | ActingAs | Changed | Explained | CrontabRead | CrontabWritten | StepFound | TriggerMade | TriggersListed | ReservationMade
+    | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
 )

@@ -210,7 +210,10 @@ class StepEnded(Message):
 
 
 class JobGone(Message):
-    """Answer to TerminateJob: no process of this attempt is left here, and its Epilog has run. `drain`: why the node must be drained, "" when it need not."""
+    """Answer to TerminateJob: no process of this attempt is left here, and its Epilog has run.
+
+    `drain`: why the node must be drained, "" when it need not.
+    """
 
     serial: Serial
     job: JobNumber
@@ -231,7 +234,10 @@ class CheckHealth(Message):
 
 
 class JobPrepared(Message):
-    """The Prolog of this attempt has run here; `failed` says how it failed, "" when it did not. A failure is told without being asked for."""
+    """The Prolog of this attempt has run here; `failed` says how it failed, "" when it did not.
+
+    A failure is told without being asked for.
+    """
 
     serial: Serial
     job: JobNumber
@@ -277,7 +283,10 @@ class SignalTaken(Message):
 
 
 class AskUsage(Message):
-    """What do these steps use now? → UsageTold, soon. `wanted` are (job, attempt, step), step EVERY_STEP for every step of the attempt that runs here."""
+    """What do these steps use now? → UsageTold, soon.
+
+    `wanted` are (job, attempt, step), step EVERY_STEP for every step of the attempt that runs here.
+    """
 
     number: Serial
     wanted: WantedSteps
@@ -285,7 +294,8 @@ class AskUsage(Message):
 
 
 class StepNow(msgspec.Struct, kw_only=True):
-    """What a running step uses on this node; `memory` bytes that it holds now, `pids` its processes, each with the rank of the task that it is, or -1."""
+    """What a running step uses on this node; `memory` bytes that it holds now, `pids` its processes, each with the rank of the task that it
+    is, or -1."""
 
     job: JobNumber
     attempt: Attempt
@@ -327,8 +337,8 @@ class ReconfigureNode(Message):
 
 
 class LaunchStep(Message):
-    """srun → slurmd, first message of its connection: run these tasks. On a unix socket the connection carries wire.step_io frames with stepd
-    afterwards; over TLS a StepTicket is the answer. A step_io frame as answer tells what came of a step that was begun before.
+    """srun → slurmd, first message of its connection: run these tasks. On a unix socket the connection carries wire.step_io frames with
+    stepd afterwards; over TLS a StepTicket is the answer. A step_io frame as answer tells what came of a step that was begun before.
 
     `ranks` are this node's global ranks. Paths with patterns expand per task in stepd; "" in stdout/stderr: to srun. `stdin`: "all" (every
     task), "none", a rank as text, or a path.
@@ -361,7 +371,10 @@ class LaunchStep(Message):
 
 
 class AttachStep(Message):
-    """sattach → slurmd, first message of its connection: show this step. What follows is as after LaunchStep; input goes to its tasks too."""
+    """sattach → slurmd, first message of its connection: show this step.
+
+    What follows is as after LaunchStep; input goes to its tasks too.
+    """
 
     job: JobNumber
     attempt: Attempt
@@ -369,7 +382,8 @@ class AttachStep(Message):
 
 
 class StepTicket(Message):
-    """slurmd → srun or sattach over TLS: the step begins when a second connection comes to the same port, soon, that begins with wire.step_io.ticket(ticket).
+    """slurmd → srun or sattach over TLS: the step begins when a second connection comes to the same port, soon, that begins with
+    wire.step_io.ticket(ticket).
 
     After the ticket follows the TLS handshake with the node's slurmstepd. `ticket` in hexadecimal digits; it is good once.
     """
@@ -381,7 +395,6 @@ FromNode = (
     RegisterNode | Heartbeat | JobPrepared | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | UsageTold | FromRelay
 )
 ToNode = (
-    NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | TerminateJob | LimitJob | SignalJob | TerminateStep | AskUsage | ShutdownNode
-    | ReconfigureNode | Failure
-    | ChannelData | ChannelGrant | CloseChannel
+    NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | TerminateJob | LimitJob | SignalJob | TerminateStep
+    | AskUsage | ShutdownNode | ReconfigureNode | Failure | ChannelData | ChannelGrant | CloseChannel
 )

@@ -1,4 +1,7 @@
-"""What sacctmgr asks of slurmdbd about policy, JSON frames as in `wire.messages`. How policy gets to controllers is in `wire.dbd_messages`."""
+"""What sacctmgr asks of slurmdbd about policy, JSON frames as in `wire.messages`.
+
+How policy gets to controllers is in `wire.dbd_messages`.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ class ListPolicy(Message):
 
 
 class PolicyListed(Message):
-    """Records of one kind in the order of their ids; `next` asks for those behind them, 0: there are no more. `cluster`: the one that was asked."""
+    """Records of one kind in the order of their ids; `next` asks for those behind them, 0: there are no more.
+
+    `cluster`: the one that was asked.
+    """
 
     cluster: str = ""
     records: list[Account | User | Association | Qos | Wckey | Resource] = []

@@ -1,12 +1,14 @@
-"""The relay: how slurmd and sackd carry the commands of their machine to slurmctld, as numbered channels on their one connection (MessagePack).
+"""The relay: how slurmd and sackd carry the commands of their machine to slurmctld, as numbered channels on their one connection
+(MessagePack).
 
     relay → slurmctld    OpenChannel, ChannelData …, CloseChannel
     slurmctld → relay    ChannelData …, CloseChannel
     both ways            ChannelGrant: so many bytes were taken, so many more may come
 
-The bytes of a channel are those of a command's own connection to slurmctld's socket. Each direction of a channel has a window: what was sent
-and not granted anew may not exceed it, so that whoever does not read holds up nobody else and fills no memory. Numbers are the relay's choice
-and are not used twice on one connection. Who is asking is what the relay's kernel said; whether the relay may speak for him is slurmctld's.
+The bytes of a channel are those of a command's own connection to slurmctld's socket. Each direction of a channel has a window: what was
+sent and not granted anew may not exceed it, so that whoever does not read holds up nobody else and fills no memory. Numbers are the relay's
+choice and are not used twice on one connection. Who is asking is what the relay's kernel said; whether the relay may speak for him is
+slurmctld's.
 """
 
 from __future__ import annotations

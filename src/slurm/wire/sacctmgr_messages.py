@@ -1,4 +1,7 @@
-"""What administrators and reports ask of slurmdbd, JSON frames as in `wire.messages`. What anybody asks about jobs is in `wire.accounting_messages`."""
+"""What administrators and reports ask of slurmdbd, JSON frames as in `wire.messages`.
+
+What anybody asks about jobs is in `wire.accounting_messages`.
+"""
 
 from __future__ import annotations
 

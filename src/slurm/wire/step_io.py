@@ -17,7 +17,8 @@ STDOUT = 2  # stepd → srun: data; empty: the task closed it
 STDERR = 3
 STARTED = 4  # stepd → srun: JSON {"pids": {rank: pid}} when all tasks of the node run
 EXITED = 5  # stepd → srun: JSON {"status": wait status, "oom": bool} of one task
-FAILED = 6  # slurmd or stepd → srun: JSON {"message": ..., "name": Slurm's error name, "hints": [...]}: the step could not start on this node
+# slurmd or stepd → srun: JSON {"message": ..., "name": Slurm's error name, "hints": [...]}: the step could not start on this node
+FAILED = 6
 SIGNAL = 7  # srun → stepd: JSON {"signal": number}, or {"end": "task_failure"|"cancelled"|...} to end the step's tasks on this node
 WINDOW = 8  # srun → stepd: JSON {"rows": n, "cols": n} for a pseudo terminal
 NOTICE = 9  # stepd → srun: text for srun's standard error, whole lines ("... *** STEP 1.0 ON cn01 CANCELLED AT ...")
@@ -57,7 +58,10 @@ def unpack(payload: bytes) -> tuple[int, int, bytes]:
 
 
 def taken(buffer: bytearray, most: int) -> tuple[int, int, bytes] | None:
-    """The first whole step message of what has come, taken out of it; None while there is none. ProtocolError for one of more than `most` bytes."""
+    """The first whole step message of what has come, taken out of it; None while there is none.
+
+    ProtocolError for one of more than `most` bytes.
+    """
     if len(buffer) < frames.HEADER_SIZE:
         return None
     _, length = frames.unpack_header(bytes(buffer[:frames.HEADER_SIZE]), most)

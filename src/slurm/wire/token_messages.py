@@ -27,8 +27,8 @@ class UserToken(Message):
 class ActAs(Message):
     """slurmrestd: from here on this connection speaks for the user of a token → ActingAs.
 
-    `token`: on a unix socket, whose Hello is the kernel's; "" where the Hello was one. `user`: "" or whom it shall speak for: the token's user, or
-    with a token of root or SlurmUser anybody.
+    `token`: on a unix socket, whose Hello is the kernel's; "" where the Hello was one. `user`: "" or whom it shall speak for: the token's
+    user, or with a token of root or SlurmUser anybody.
     """
 
     token: TokenText = ""

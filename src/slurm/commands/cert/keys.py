@@ -122,7 +122,8 @@ def _append(path: str, line: str, like: str) -> None:
             file.flush()
             os.fsync(descriptor)
     except OSError as error:
-        raise ConfigError(message=f"cannot write {path}: {error.strerror}", hints=["it lies beside slurm.key and belongs to whom that belongs"]) from error
+        raise ConfigError(message=f"cannot write {path}: {error.strerror}", hints=[
+            "it lies beside slurm.key and belongs to whom that belongs"]) from error
 
 
 def _own_as(descriptor: int, like: str) -> None:

@@ -17,7 +17,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm cert make`."""
     parser.add_argument("role", choices=list(PREFIXES), metavar="ROLE", help=f"whose: {', '.join(PREFIXES)}")
     parser.add_argument("daemon", metavar="NAME", help="the node's name for slurmd, the host's name for the others")
-    parser.add_argument("-o", "--output", default="", metavar="FOLDER", help="where the files go (default: ./ROLE-NAME); - prints them as one text")
+    parser.add_argument("-o", "--output", default="", metavar="FOLDER",
+        help="where the files go (default: ./ROLE-NAME); - prints them as one text")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -50,6 +51,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     console.line(f"Certificate {serial} of {role} {name}:")
     for file in contents:
         console.line(f"  {os.path.join(folder, file)}")
-    console.line(f"Put them beside slurm.conf on {name}'s machine (or where TLSParameters says) instead of slurm.key; whoever is root there is then {role} "
+    console.line(f"Put them beside slurm.conf on {name}'s machine (or where TLSParameters says) instead of slurm.key; whoever is root "
+                 f"there is then {role} "
                  f"{name} and no more. {PREFIXES[role]}_cert_key.pem is secret: remove it here.")
     return 0

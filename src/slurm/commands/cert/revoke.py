@@ -33,7 +33,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         return 0
     for serial, note in found.items():
         console.line(f"Revoked {serial} ({note}){', it was already' if serial in known else ''}")
-    console.line(f"Daemons that read {keys.revoked_path} refuse it within seconds and end its connections. Copy the file to other machines that have the key.")
+    console.line(f"Daemons that read {keys.revoked_path} refuse it within seconds and end its connections. Copy the file to other "
+                 "machines that have the key.")
     console.line("Who had slurm.key itself can issue more: then `slurm cert rotate` is what helps.")
     return 0
 
@@ -46,7 +47,8 @@ def _meant(keys: Keys, words: list[str]) -> dict[str, str]:
         found = {each.serial: f"{role} {name}" for each in issued if (each.role, each.name) == (role, name)}
         if not found:
             raise NotFound(message=f"no certificate was made here for {role} {name}", hints=[
-                "name its serial number, which slurmctld's log has, or its file; a daemon with slurm.key issues its own: there `slurm cert rotate` helps"])
+                "name its serial number, which slurmctld's log has, or its file; a daemon with slurm.key issues its own: there `slurm "
+                "cert rotate` helps"])
         return found
     if len(words) > 2:
         raise InvalidRequest(message="one certificate at a time: a serial number, a file, or ROLE NAME")

@@ -1,7 +1,7 @@
 """`slurm cert rotate begin|switch|finish`: another slurm.key, while jobs run and daemons talk.
 
-Three steps, after each of which the files are brought to the other machines: first all trust the new key, then all use it, then none trusts the
-old one. Daemons take up changed files by themselves.
+Three steps, after each of which the files are brought to the other machines: first all trust the new key, then all use it, then none trusts
+the old one. Daemons take up changed files by themselves.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from slurm.net.identity import make_key
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm cert rotate`."""
     parser.add_argument("step", choices=["begin", "switch", "finish"], metavar="begin|switch|finish", help=(
-        "begin: make slurm.key.next, which is trusted; switch: it becomes slurm.key, and that slurm.key.old; finish: slurm.key.old is trusted no longer"))
+        "begin: make slurm.key.next, which is trusted; switch: it becomes slurm.key, and that slurm.key.old; finish: slurm.key.old is "
+        "trusted no longer"))
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -29,7 +30,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     keys = Keys(environ)
     told = {"begin": _begin, "switch": _switch, "finish": _finish}[options.step](keys)
     if options.json:
-        console.answer({"step": options.step, "key": keys.authority().key_id, "trusted": [authority.key_id for authority in keys.trusted()]})
+        console.answer({"step": options.step, "key": keys.authority().key_id,
+            "trusted": [authority.key_id for authority in keys.trusted()]})
     for line in told:
         console.line(line)
     return 0
@@ -41,7 +43,8 @@ def _begin(keys: Keys) -> list[str]:
     make_key(keys.path + NEXT)
     _give_to_owner(keys, NEXT)
     return [f"{keys.path}{NEXT} is trusted from now on (key id {keys.authority(NEXT).key_id}).",
-            "Now copy it (mode 0600) beside slurm.key on every machine that has the key, and `slurm cert show --authorities` as ca_cert.pem to every",
+            "Now copy it (mode 0600) beside slurm.key on every machine that has the key, and `slurm cert show --authorities` as "
+            "ca_cert.pem to every",
             "machine that has a certificate. When it is everywhere: slurm cert rotate switch"]
 
 
@@ -57,7 +60,8 @@ def _switch(keys: Keys) -> list[str]:
     except OSError as error:
         raise ConfigError(message=f"cannot replace {keys.path}: {error.strerror}") from error
     return [f"Certificates are issued under the new key from now on (key id {keys.authority().key_id}); the old one is trusted still.",
-            f"Now copy {keys.path} and {keys.path}{OLD} to every machine that has the key (and remove slurm.key.next there), and give machines with certificates",
+            f"Now copy {keys.path} and {keys.path}{OLD} to every machine that has the key (and remove slurm.key.next there), and give "
+            "machines with certificates",
             "new ones (slurm cert make). When that is done: slurm cert rotate finish"]
 
 
@@ -69,7 +73,8 @@ def _finish(keys: Keys) -> list[str]:
     except OSError as error:
         raise ConfigError(message=f"cannot remove {keys.path}{OLD}: {error.strerror}") from error
     return ["The old key is trusted here no longer: connections under it end within seconds.",
-            f"Remove {keys.path}{OLD} on the other machines too, and bring `slurm cert show --authorities` as ca_cert.pem to those with certificates."]
+            f"Remove {keys.path}{OLD} on the other machines too, and bring `slurm cert show --authorities` as ca_cert.pem to those with "
+            "certificates."]
 
 
 def _give_to_owner(keys: Keys, suffix: str) -> None:

@@ -17,7 +17,8 @@ from slurm.sdk.backends.terminal import attach
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm cluster connect`."""
     which_cluster.arguments(parser, json="print as JSON where it would log in, and do not")
-    parser.add_argument("environment", metavar="ENV_NAME", nargs="?", help="environment of the Slurmfile (default: --env, else the first with a host)")
+    parser.add_argument("environment", metavar="ENV_NAME", nargs="?",
+        help="environment of the Slurmfile (default: --env, else the first with a host)")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
@@ -25,7 +26,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     options.env = options.environment or options.env or os.environ.get("SLURM_ENV") or _first(options)
     with which_cluster.opened(options) as cluster:
         if cluster.backend_type != "ssh":
-            raise Failure("NoLoginNode", f"the environment {options.env} has backend = \"{cluster.backend_type}\": there is no login node to connect to",
+            raise Failure("NoLoginNode", f"the environment {options.env} has backend = \"{cluster.backend_type}\": there is no login node "
+                                         "to connect to",
                           ["the shell that you are in is one of its shells"])
         if console.json:
             console.answer({"environment": options.env, "host": str(which_cluster.login(cluster))})

@@ -31,7 +31,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
                 raise
             if console.json:
                 console.answer({"slurmfile": None, "environments": []})
-            console.line("No Slurmfile.toml here or above: without one, `slurm jobs` and Cluster.from_env() have the cluster of this machine only.")
+            console.line("No Slurmfile.toml here or above: without one, `slurm jobs` and Cluster.from_env() have the cluster of this "
+                         "machine only.")
             return 0
     chosen = options.env or os.environ.get("SLURM_ENV") or "default"
     found = [{"name": name, "chosen": name == chosen, **_facts(start, name)} for name in names]

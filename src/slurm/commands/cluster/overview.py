@@ -52,8 +52,10 @@ def heading(found: Overview) -> str:
 
 def partitions(found: Overview) -> list[list[str]]:
     """The rows of the table PARTITIONS; the default one has Slurm's star."""
-    return [[row.name + ("*" if row.default else ""), row.available, row.limit, str(row.nodes), f"{row.cpus['allocated']}/{row.cpus['total']}", row.gres,
-             ", ".join(f"{count} {state}" for state, count in sorted(row.states.items(), key=lambda item: -item[1]))] for row in found.partitions]
+    return [[row.name + ("*" if row.default else ""), row.available, row.limit, str(row.nodes),
+        f"{row.cpus['allocated']}/{row.cpus['total']}", row.gres,
+             ", ".join(f"{count} {state}" for state, count in sorted(row.states.items(), key=lambda item: -item[1]))]
+             for row in found.partitions]
 
 
 def nodes(found: Overview, every: bool = False) -> list[list[str]]:
@@ -92,7 +94,8 @@ def troubles(found: Overview) -> list[str]:
     for node in found.nodes:
         if not node.usable:
             alike.setdefault((node.state, node.reason, node.since), []).append(node.name)
-    lines = [f"{hostlist.compress(names)} {'is' if len(names) == 1 else 'are'} {state}: {reason or 'no reason is given'}{f' ({since})' if since else ''}"
+    lines = [f"{hostlist.compress(names)} {'is' if len(names) == 1 else 'are'} {state}: "
+             f"{reason or 'no reason is given'}{f' ({since})' if since else ''}"
              for (state, reason, since), names in alike.items()]
     lines += [f"partition {row.name} is {row.available}: its jobs do not start" for row in found.partitions if row.available != "up"]
     return ["", *map(printable, lines)] if lines else []
@@ -103,4 +106,5 @@ def _row(name: str, group: Sequence[NodeRow]) -> list[str]:
     gpus = sum(node.gpus for node in group)
     return [name, group[0].state, f"{sum(node.cpus_allocated for node in group)}/{sum(node.cpus for node in group)}",
             f"{size.show_mb(sum(node.memory_allocated for node in group))}/{size.show_mb(sum(node.memory for node in group))}",
-            f"{sum(node.gpus_allocated for node in group)}/{gpus}" if gpus else "", f"{sum(loads) / len(loads):.2f}" if loads else "", group[0].reason]
+            f"{sum(node.gpus_allocated for node in group)}/{gpus}" if gpus else "", f"{sum(loads) / len(loads):.2f}" if loads else "",
+            group[0].reason]

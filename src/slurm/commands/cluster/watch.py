@@ -31,7 +31,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
             changed = not last or _still(last[0]) != _still(found)
             last[:] = [found]
             lines = [f"{time.strftime('%H:%M:%S')}  {overview.heading(found)}", *overview.troubles(found)[1:]] if changed else []
-            return Picture(lambda: overview.drawing(found), lines, [{"time": time.strftime("%Y-%m-%dT%H:%M:%S"), **overview.as_json(found)}] if changed else [])
+            return Picture(lambda: overview.drawing(found), lines, [{"time": time.strftime("%Y-%m-%dT%H:%M:%S"), **overview.as_json(found)}]
+                if changed else [])
 
         live.watch(console, look, time.sleep, live.seconds(options, cluster), cluster.patience)
     return 0

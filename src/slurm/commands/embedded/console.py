@@ -11,7 +11,8 @@ from slurm.commands.failure import kind_of
 from slurm.model.errors import SlurmError
 from slurm.notation.printable import printable, printable_lines
 
-STYLES = {"RUNNING": "green", "COMPLETED": "green", "COMPLETING": "green", "PENDING": "yellow", "CONFIGURING": "yellow", "SUSPENDED": "yellow",
+STYLES = {"RUNNING": "green", "COMPLETED": "green", "COMPLETING": "green", "PENDING": "yellow", "CONFIGURING": "yellow",
+    "SUSPENDED": "yellow",
           "REQUEUED": "yellow", "CANCELLED": "magenta", "UP": "green", "IDLE": "green", "MIXED": "green", "ALLOCATED": "green"}
 """Words of a column called STATE → how a terminal shows them; all other words there are bad news."""
 BAD = "bold red"
@@ -27,7 +28,10 @@ Drawing = Any
 
 
 class Console:
-    """Standard output and error of a human command; rich is imported only when a terminal will show it. With `json` people's lines are left out."""
+    """Standard output and error of a human command; rich is imported only when a terminal will show it.
+
+    With `json` people's lines are left out.
+    """
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None, json: bool = False) -> None:
         self.out = out or sys.stdout
@@ -80,7 +84,8 @@ class Console:
         self.err.flush()
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", free: Iterable[str] = ()) -> None:
-        """A table: drawn on a terminal, where the columns `free` are cut until a row fits a line; aligned columns elsewhere, and where it is very long.
+        """A table: drawn on a terminal, where the columns `free` are cut until a row fits a line; aligned columns elsewhere, and where it
+        is very long.
 
         So it is on a terminal that is too narrow: rows on several lines rather than columns that are not there.
         """
@@ -127,7 +132,8 @@ def drawn(header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "",
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(printable(title), style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = Table(title=Text(printable(title), style="bold") if title else None, title_justify="left", box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     loose = set(free) or set(header)
     for name in header:
         table.add_column(name, no_wrap=name not in loose, overflow="ellipsis")

@@ -1,4 +1,7 @@
-"""`slurm demo`: the main job, visibly. Four emulated nodes, a sweep of twenty trainings four at a time, a report on the best model, and nothing left behind."""
+"""`slurm demo`: the main job, visibly.
+
+Four emulated nodes, a sweep of twenty trainings four at a time, a report on the best model, and nothing left behind.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ MARKS = {"PENDING": "·", "RUNNING": "▶", "COMPLETED": "✔", "COMPLETING": "�
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm demo`."""
-    parser.add_argument("--keep", metavar="FOLDER", help="keep outputs and models in FOLDER, which is made (default: they are removed at the end)")
+    parser.add_argument("--keep", metavar="FOLDER",
+        help="keep outputs and models in FOLDER, which is made (default: they are removed at the end)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -41,7 +45,10 @@ def examples_folder() -> str:
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
-    """Run the demo; exit status 0 when every job of it completed. Everything lies in one folder beside the user's clusters, and goes with it."""
+    """Run the demo; exit status 0 when every job of it completed.
+
+    Everything lies in one folder beside the user's clusters, and goes with it.
+    """
     if options.name:
         raise InvalidRequest(message="`slurm demo` takes no --name", hints=["it makes a cluster of its own and removes it at the end"])
     commands = programs.folder()
@@ -78,7 +85,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
 def _new_folder(path: str) -> str:
     folder = os.path.abspath(path)
     if os.path.exists(folder) and not (os.path.isdir(folder) and not os.listdir(folder)):
-        raise InvalidRequest(message=f"--keep {path}: it exists and is not an empty folder", hints=["name a folder that does not exist yet"])
+        raise InvalidRequest(message=f"--keep {path}: it exists and is not an empty folder",
+            hints=["name a folder that does not exist yet"])
     try:
         os.makedirs(folder, exist_ok=True)
         if not os.access(folder, os.W_OK):
@@ -144,7 +152,8 @@ def _last_words(work: str) -> list[str]:
 
 def _states(connection: Connection, sweep: str, report: str) -> dict[str, str]:
     reply = connection.call({
-        "type": "ListJobs", "fields": ["JobArrayID", "State"], "expand_arrays": True, "filter": {"ids": [sweep, report], "all_states": True}})
+        "type": "ListJobs", "fields": ["JobArrayID", "State"], "expand_arrays": True,
+        "filter": {"ids": [sweep, report], "all_states": True}})
     return {row[0]: row[1] for row in reply["rows"]}
 
 

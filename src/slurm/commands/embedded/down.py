@@ -70,7 +70,8 @@ def _steps_left(cluster: EmbeddedCluster) -> bool:
 
 
 def _end_jobs(environ: Mapping[str, str], cluster: EmbeddedCluster) -> list[str]:
-    """Cancel what runs and wait until its processes are gone; how many jobs ran, and how many wait still. [] when the controller does not answer."""
+    """Cancel what runs and wait until its processes are gone; how many jobs ran, and how many wait still. [] when the controller does not
+    answer."""
     try:
         with client.connect({**environ, "SLURM_CONF": cluster.instance.conf}) as connection:
             # What waits would start on what the cancelled jobs give back.
@@ -89,5 +90,6 @@ def _end_jobs(environ: Mapping[str, str], cluster: EmbeddedCluster) -> list[str]
 
 def _jobs(connection: Connection, *states: str) -> int:
     """How many jobs are in these states, an array's elements singly."""
-    reply = connection.call({"type": "ListJobs", "fields": ["JobID"], "filter": {"states": list(states)}, "expand_arrays": True}, CALL_SECONDS)
+    reply = connection.call({"type": "ListJobs", "fields": ["JobID"], "filter": {"states": list(states)}, "expand_arrays": True},
+        CALL_SECONDS)
     return len(reply["rows"])

@@ -1,4 +1,7 @@
-"""The daemons of an embedded cluster as processes: started, seen, stopped. Pid files are locked by those who live, so stale ones fool nobody."""
+"""The daemons of an embedded cluster as processes: started, seen, stopped.
+
+Pid files are locked by those who live, so stale ones fool nobody.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ Heed = Callable[[], None]
 
 
 class Daemon(NamedTuple):
-    """One daemon: `program` slurmctld, slurmd, slurmdbd or slurmrestd, `node` its node name (slurmd), where its pid file and log are, its configuration,
-    and what more is on its command line."""
+    """One daemon: `program` slurmctld, slurmd, slurmdbd or slurmrestd, `node` its node name (slurmd), where its pid file and log are, its
+    configuration, and what more is on its command line."""
 
     program: str
     node: str
@@ -80,7 +83,8 @@ def undisturbed() -> Iterator[None]:
 
 @contextmanager
 def held() -> Iterator[Heed]:
-    """While this lasts, ctrl-C and its like take effect only where what it gives is called: never between a process and the note that it was begun."""
+    """While this lasts, ctrl-C and its like take effect only where what it gives is called: never between a process and the note that it
+    was begun."""
     came: list[int] = []
     before = {number: handler for number in STOPPING if (handler := signal.getsignal(number)) is not signal.SIG_IGN}
 
@@ -115,7 +119,8 @@ def start(found: list[Daemon], heed: Heed) -> None:
             # Whoever starts the cluster is its SlurmUser, and nobody else reaches its folder.
             environ = {**os.environ, "SLURMRESTD_SECURITY": "disable_user_check"} if daemon.program == "slurmrestd" else None
             running.append((daemon, subprocess.Popen(
-                [*words, *daemon.more], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True, env=environ)))
+                [*words, *daemon.more], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+                env=environ)))
             heed()
         failed = [(daemon, why) for daemon, process in running if (why := _outcome(process, heed)) is not None]
     except BaseException:
@@ -125,7 +130,8 @@ def start(found: list[Daemon], heed: Heed) -> None:
         raise
     if failed:
         daemon, why = failed[0]
-        raise Unreachable(message=f"{daemon.name} did not start: {why or 'see its log'}", hints=[f"log: {daemon.log}", *_last_lines(daemon.log)])
+        raise Unreachable(message=f"{daemon.name} did not start: {why or 'see its log'}",
+            hints=[f"log: {daemon.log}", *_last_lines(daemon.log)])
 
 
 def _outcome(process: subprocess.Popen[bytes], heed: Heed | None = None) -> str | None:
@@ -145,7 +151,8 @@ def _outcome(process: subprocess.Popen[bytes], heed: Heed | None = None) -> str 
 
 
 def stop(found: list[Daemon], seconds: float = STOP_SECONDS) -> list[str]:
-    """End daemons in order (slurmrestd and nodes first, then the controller, slurmdbd last); returns what had to be killed or did not run, in words."""
+    """End daemons in order (slurmrestd and nodes first, then the controller, slurmdbd last); returns what had to be killed or did not run,
+    in words."""
     notes: list[str] = []
     for group in ([d for d in found if d.program == program] for program in ("slurmrestd", "slurmd", "slurmctld", "slurmdbd")):
         waiting: list[tuple[Daemon, int]] = []

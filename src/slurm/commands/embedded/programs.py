@@ -15,7 +15,10 @@ PROBE = "sbatch"
 
 
 def folder(beside: Sequence[str] = ()) -> str:
-    """The folder where they are: that of one of these programs, by default `slurm` itself and Python. InvalidRequest when they are in neither."""
+    """The folder where they are: that of one of these programs, by default `slurm` itself and Python.
+
+    InvalidRequest when they are in neither.
+    """
     for program in beside or (sys.argv[0], sys.executable):
         found = os.path.dirname(os.path.abspath(program))
         if os.path.exists(os.path.join(found, PROBE)):
@@ -24,7 +27,8 @@ def folder(beside: Sequence[str] = ()) -> str:
 
 
 def check(where: str) -> None:
-    """InvalidRequest with what to do when the system does not start what pip installed there, as where the path of its Python has a blank in it."""
+    """InvalidRequest with what to do when the system does not start what pip installed there, as where the path of its Python has a blank
+    in it."""
     path = os.path.join(where, PROBE)
     try:
         subprocess.run([path, "--version"], capture_output=True, check=False)
@@ -42,7 +46,8 @@ def _cure(path: str) -> list[str]:
 
 
 def advice(environ: Mapping[str, str], beside: Sequence[str] = ()) -> list[str]:
-    """What a user has to know before typing `sbatch`, in lines; none where the shell finds the commands of this installation and can start them."""
+    """What a user has to know before typing `sbatch`, in lines; none where the shell finds the commands of this installation and can start
+    them."""
     try:
         where = folder(beside)
         check(where)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 DEFAULT_GPU_TYPE = "emulated"
 ORDINARY_MB = 2048
-"""A CPU of an emulated node has so much memory where nothing else was asked for: what ordinary programs need (`import torch` takes 0.4 GB)."""
+"""A CPU of an emulated node has so much memory where nothing else was asked for: what ordinary programs need (`import torch` takes 0.4
+GB)."""
 KILL_WAIT = 5
 """Seconds from SIGTERM to SIGKILL: people at a laptop wait for it."""
 
@@ -118,7 +119,8 @@ def gres_conf(shape: Shape) -> str:
 
 
 def emulated(real: Shape, *, nodes: int, cpus: int | None, memory: int | None, gpus: int | None, gpu_type: str) -> Shape:
-    """Nodes that claim what was asked for, whatever this machine has; where nothing was, this machine's CPUs and memory for each CPU in plenty."""
+    """Nodes that claim what was asked for, whatever this machine has; where nothing was, this machine's CPUs and memory for each CPU in
+    plenty."""
     count = cpus or max(1, real.cpus)
     size = memory or max(real.memory, count * ORDINARY_MB)
     return Shape(

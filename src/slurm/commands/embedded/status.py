@@ -42,7 +42,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     if shape is None:
         console.line(f"Cluster {cluster.instance.name} does not exist: start one with `slurm up`")
         return 3
-    console.line(f"Cluster {cluster.instance.name}: {'up' if whole else 'not up' if not any(pid for _, pid, _ in daemons) else 'partly up'}, {describe(shape)}")
+    console.line(f"Cluster {cluster.instance.name}: "
+                 f"{'up' if whole else 'not up' if not any(pid for _, pid, _ in daemons) else 'partly up'}, {describe(shape)}")
     console.table(["DAEMON", "PID", "LOG"], [[name, str(pid) if pid else "not running", log] for name, pid, log in daemons])
     if nodes:
         console.line()
@@ -59,7 +60,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
 def _ask(environ: Mapping[str, str], cluster: EmbeddedCluster) -> tuple[list[list[str]], dict[str, int]]:
     with client.connect({**environ, "SLURM_CONF": cluster.instance.conf}) as connection:
         nodes: list[list[str]] = connection.call({
-            "type": "ListNodes", "fields": ["NodeList", "StateLong", "CPUsState", "Memory", "Gres"], "by_node": True}, ANSWER_SECONDS)["rows"]
+            "type": "ListNodes", "fields": ["NodeList", "StateLong", "CPUsState", "Memory", "Gres"], "by_node": True},
+            ANSWER_SECONDS)["rows"]
         jobs: dict[str, int] = {}
         for row in connection.call({"type": "ListJobs", "fields": ["State"], "expand_arrays": True}, ANSWER_SECONDS)["rows"]:
             jobs[row[0]] = jobs.get(row[0], 0) + 1

@@ -88,7 +88,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         began = time.monotonic()
         bring_up(cluster, wanted, environ, heed, rest=options.rest)
     console.line(f"Cluster {cluster.instance.name} is up after {time.monotonic() - began:.1f} s: {describe(wanted)}")
-    console.line(f"A job has {size.show_mb(wanted.memory_per_cpu)} of memory a CPU unless it asks for more (--mem, --mem-per-cpu); one that holds more is ended.")
+    console.line(f"A job has {size.show_mb(wanted.memory_per_cpu)} of memory a CPU unless it asks for more (--mem, --mem-per-cpu); one "
+                 "that holds more is ended.")
     console.line("Try:  sinfo;  srun hostname;  sbatch --wrap 'sleep 5';  squeue;  slurm status;  slurm down")
     _tell_rest(cluster, console)
     for line in advice:
@@ -106,13 +107,15 @@ def _tell_rest(cluster: EmbeddedCluster, console: Console) -> None:
 def _answer(cluster: EmbeddedCluster, found: shape.Shape, console: Console, *, changed: bool) -> int:
     if console.json:
         console.answer({
-            "name": cluster.instance.name, "folder": cluster.instance.root, "conf": cluster.instance.conf, "changed": changed, "nodes": found.names,
+            "name": cluster.instance.name, "folder": cluster.instance.root, "conf": cluster.instance.conf, "changed": changed,
+            "nodes": found.names,
             "cpus": found.cpus, "memory_mb": found.memory, "gpus": found.gpus, "gpu_type": found.gpu_type if found.gpus else "",
             "emulated": found.emulated})
     return 0
 
 
-def bring_up(cluster: EmbeddedCluster, wanted: shape.Shape, environ: Mapping[str, str], heed: processes.Heed, *, rest: bool = False) -> None:
+def bring_up(cluster: EmbeddedCluster, wanted: shape.Shape, environ: Mapping[str, str], heed: processes.Heed, *,
+        rest: bool = False) -> None:
     """Start a cluster of this shape whose lock the caller holds; when it does not come up, nothing of it runs and the reason is raised.
 
     Within `processes.held`, which gives `heed`. `rest`: with a slurmrestd.

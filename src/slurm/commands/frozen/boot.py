@@ -1,6 +1,8 @@
-"""How a command starts from the frozen file. The script in `scripts/` runs this code, which stands first in that file; it imports nothing of ours.
+"""How a command starts from the frozen file. The script in `scripts/` runs this code, which stands first in that file; it imports nothing
+of ours.
 
-Frozen modules that every call of a command needs are run in their order, without the import system; the others are found by it when they are asked for.
+Frozen modules that every call of a command needs are run in their order, without the import system; the others are found by it when they
+are asked for.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ _Module = type(sys)
 
 
 def start(name: str, data: bytes, package: str, sources: Sources, places: Places, orders: dict[str, list[str]]) -> None:
-    """Runs the command `name` and ends the process with its status; returns before it did anything where a source is not the one that was frozen."""
+    """Runs the command `name` and ends the process with its status; returns before it did anything where a source is not the one that was
+    frozen."""
     frozen = Frozen(memoryview(data), package, sources, places)
     order = orders.get(name, [])
     if not order or not data.endswith(END) or not all(map(frozen.is_true, [*order, *filter(_is_maker, sources)])):

@@ -17,12 +17,14 @@ from slurm.commands.frozen import PACKAGE
 from slurm.commands.frozen.boot import END, MAKER
 from slurm.commands.frozen.rewrite import LIGHT, RECORDS, TWIN, replaced, rewritten
 
-COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio", "sbcast", "sgather", "scrontab", "sattach", "strigger")
+COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr",
+    "sshare", "sprio", "sbcast", "sgather", "scrontab", "sattach", "strigger")
 """Modules of `slurm.commands` that a script in scripts/ starts."""
 _NEARLY_ALWAYS = ("slurm.net.client",)
 _TABLES = {
     **dict.fromkeys(("sbatch", "srun", "salloc"), ("table", "table_launch", "table_pyxis")),
-    **{name: (f"table_{name}",) for name in ("squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr", "sshare", "sprio")},
+    **{name: (f"table_{name}",) for name in ("squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff",
+    "sacctmgr", "sshare", "sprio")},
     "sattach": ("table_sattach",), "strigger": ("table_strigger",),
     "scrontab": ("table_scrontab", "table", "table_launch", "table_pyxis"),
     **dict.fromkeys(("sbcast", "sgather"), ("table_sbcast", "table", "table_launch", "table_pyxis")),
@@ -31,9 +33,11 @@ _TABLES = {
 _WITH_RECORDS = {
     "sacct": ("slurm.commands.past_jobs_report",), "seff": ("slurm.client.accounting", "slurm.render.efficiency_text"),
     "sreport": ("slurm.commands.usage_report",)}
-"""Command → what it imports later on that works with records: taken from the file with the command, or with the command from the sources."""
+"""Command → what it imports later on that works with records: taken from the file with the command, or with the command from the
+sources."""
 _LIGHT = frozenset({
-    "__future__", "errno", "fcntl", "gc", "grp", "io", "itertools", "marshal", "math", "os", "posixpath", "pwd", "resource", "select", "shlex", "ssl", "stat", "sys",
+    "__future__", "errno", "fcntl", "gc", "grp", "io", "itertools", "marshal", "math", "os", "posixpath", "pwd", "resource", "select",
+    "shlex", "ssl", "stat", "sys",
     "termios", "time", "tty"})
 """Modules of the standard library that frozen modules import as they are."""
 _BOOT = "slurm.commands.frozen.boot"
@@ -172,9 +176,13 @@ def file_of(package: str) -> str:
 
 
 def renew(package: str) -> bool:
-    """Writes the frozen file anew, if that is ours to do: only the owner of the sources does, where Python may keep compiled code. Whether it was written."""
+    """Writes the frozen file anew, if that is ours to do: only the owner of the sources does, where Python may keep compiled code.
+
+    Whether it was written.
+    """
     try:
-        return os.stat(package).st_uid == os.geteuid() and _written(file_of(package), os.stat(f"{package}__init__.py").st_mode & 0o644 | 0o600, package)
+        return os.stat(package).st_uid == os.geteuid() and _written(file_of(package),
+            os.stat(f"{package}__init__.py").st_mode & 0o644 | 0o600, package)
     except OSError:
         return False  # a full disk, a file system for reading: the commands start as they did
 

@@ -1,4 +1,5 @@
-"""A module's syntax tree as the frozen commands run it: no annotations, no docstrings, light modules for heavy ones, patterns compiled, named tuples written out.
+"""A module's syntax tree as the frozen commands run it: no annotations, no docstrings, light modules for heavy ones, patterns compiled,
+named tuples written out.
 
 What a module does stays what it was: tests run both ways. Not here: which modules are frozen (`build`).
 """
@@ -25,7 +26,10 @@ READING_RECORDS = frozenset((
     "slurm.commands.usage_report",
     "slurm.render.accounting_entry", "slurm.render.accounting_json", "slurm.render.accounting_usage", "slurm.render.accounting_values",
     "slurm.render.efficiency", "slurm.render.efficiency_text", "slurm.render.usage_report"))
-"""Modules that get the twin and a light msgspec. What a command passes from one of them to another is of one kind only: `build` has it start with all or none."""
+"""Modules that get the twin and a light msgspec.
+
+What a command passes from one of them to another is of one kind only: `build` has it start with all or none.
+"""
 FOR_RECORDS = {**REPLACED, "msgspec": f"{LIGHT}.msgspec", RECORDS: TWIN}
 _OF_ANNOTATIONS = "slurm.model.bounds"
 _CONVERTED = "JobState"
@@ -34,7 +38,8 @@ _Body = TypeVar("_Body", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFun
 
 
 def replaced(name: str) -> dict[str, str]:
-    """What stands in for which module in the module `name`: for nothing in one that itself stands in for a real one, and so imports that one by its name."""
+    """What stands in for which module in the module `name`: for nothing in one that itself stands in for a real one, and so imports that
+    one by its name."""
     if name in READING_RECORDS:
         return FOR_RECORDS
     return {} if name.startswith(f"{LIGHT}.") else REPLACED
@@ -51,7 +56,8 @@ def rewritten(tree: ast.Module, name: str = "") -> ast.Module:
 
 def _needed(statement: ast.stmt, used: set[str]) -> ast.stmt | None:
     """An import without the names that nothing uses any more."""
-    if not isinstance(statement, ast.ImportFrom) or statement.module not in {*_FOR_TYPES, *(REPLACED[name] for name in _FOR_TYPES), _OF_ANNOTATIONS}:
+    if not isinstance(statement, ast.ImportFrom) or statement.module not in {*_FOR_TYPES, *(REPLACED[name] for name in _FOR_TYPES),
+            _OF_ANNOTATIONS}:
         return statement
     statement.names = [name for name in statement.names if (name.asname or name.name) in used]
     return statement if statement.names else None
@@ -145,7 +151,8 @@ def _written_out(node: ast.ClassDef) -> list[ast.stmt]:
 
 
 class _Records:
-    """The msgspec structs of a module, written out as classes of `light.msgspec`: their fields in order, and how the values of some are read."""
+    """The msgspec structs of a module, written out as classes of `light.msgspec`: their fields in order, and how the values of some are
+    read."""
 
     def __init__(self, tree: ast.Module) -> None:
         classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
@@ -157,7 +164,8 @@ class _Records:
     def write_out(self, node: ast.ClassDef) -> None:
         """Give a class `_fields` and `_kinds`; what stands behind its name in parentheses but the base is for msgspec."""
         node.keywords = []
-        fields = [(each.target.id, each.annotation) for each in node.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)]
+        fields = [(each.target.id, each.annotation) for each in node.body if isinstance(each, ast.AnnAssign)
+            and isinstance(each.target, ast.Name)]
         kinds = {name: kind for name, annotation in fields if (kind := self._kind(annotation)) is not None}
         shown = "".join(f"{name!r}: ({how!r}, {what}), " for name, (how, what) in kinds.items())
         head = ast.parse(f"_fields = {tuple(name for name, _ in fields)!r}\n_kinds = {{{shown}}}").body
@@ -193,7 +201,8 @@ def _compiled(node: ast.Call) -> ast.Call:
     shown = [None] * parsed.state.groups
     for name, place in names.items():
         shown[place] = name
-    text = f"__import__('_sre').compile({pattern!r}, {flags | parsed.state.flags}, {list(map(int, code))}, {parsed.state.groups - 1}, {names!r}, {tuple(shown)!r})"
+    text = (f"__import__('_sre').compile({pattern!r}, {flags | parsed.state.flags}, {list(map(int, code))}, {parsed.state.groups - 1}, "
+            f"{names!r}, {tuple(shown)!r})")
     made = ast.parse(text, mode="eval").body
     for each in ast.walk(made):
         ast.copy_location(each, node)

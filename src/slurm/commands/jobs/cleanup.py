@@ -41,7 +41,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
                 return 1
             found = clean(False)
     if console.json:
-        console.answer({"removed": [one._asdict() for one in found.removed], "size": found.size, "kept": found.kept, "problems": list(found.problems),
+        console.answer({"removed": [one._asdict() for one in found.removed], "size": found.size, "kept": found.kept,
+            "problems": list(found.problems),
                         "dry_run": found.dry_run})
     if options.dry_run:
         for one in found.removed:

@@ -36,7 +36,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         if options.node and options.node not in nodes:
             raise Failure("UnknownNode", f"job {record.id} does not run on {options.node}", [f"it runs on {record.nodelist}"])
         if not console.json and not (sys.stdin.isatty() and console.fancy):
-            raise Failure("NotATerminal", "slurm jobs connect needs a terminal", [f"a program can be run there with: srun --jobid={record.raw_id} --overlap …"])
+            raise Failure("NotATerminal", "slurm jobs connect needs a terminal",
+                [f"a program can be run there with: srun --jobid={record.raw_id} --overlap …"])
         node = options.node or (nodes[0] if len(nodes) == 1 or console.json else _asked(record, nodes, console))
         words = ["srun", f"--jobid={record.raw_id}", "--overlap", "--pty", *(["-w", node] if len(nodes) > 1 else [])]
         container = "" if options.no_container else _container(cluster.backend, record)

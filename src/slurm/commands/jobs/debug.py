@@ -25,7 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm jobs debug`."""
     which_cluster.arguments(parser, json="print JSON")
     parser.add_argument("job", metavar="JOB_ID", help="12, or 12_3 for an element of an array")
-    parser.add_argument("-p", "--port", type=int, default=DEBUGPY, metavar="PORT", help=f"the port of this machine to use ({DEBUGPY}; 0: any)")
+    parser.add_argument("-p", "--port", type=int, default=DEBUGPY, metavar="PORT",
+        help=f"the port of this machine to use ({DEBUGPY}; 0: any)")
     parser.add_argument("--remote-port", type=int, default=DEBUGPY, metavar="PORT", help=f"the DebugCallback's port ({DEBUGPY})")
     parser.add_argument("-w", "--wait", action="store_true", help="wait for the job to begin")
 

@@ -43,7 +43,8 @@ def _words(text: str | None) -> list[str]:
 
 def _condition(options: argparse.Namespace) -> str:
     """What the list was narrowed to, for an answer that there is none."""
-    parts = [f"of {options.user}" if options.user else "" if options.all else "of yours", f"in state {options.state}" if options.state else "",
+    parts = [f"of {options.user}" if options.user else "" if options.all else "of yours",
+        f"in state {options.state}" if options.state else "",
              f"in partition {options.partition}" if options.partition else ""]
     said = " ".join(filter(None, parts))
     more = "" if options.all or options.user else " (--all shows everybody's, --state all those that have ended)"

@@ -65,7 +65,8 @@ def files(ref: JobRef, records: Sequence[JobRecord], *, stderr: bool) -> Iterato
         path = record.stderr if stderr else record.stdout
         if path in NOWHERE:
             raise Failure("NothingWritten", f"job {record.id} writes its standard {'error' if stderr else 'output'} to "
-                          f"{path or 'the terminal that started it'}", [] if path else ["jobs of salloc and srun have no file of their own"])
+                          f"{path or 'the terminal that started it'}", [] if path
+                          else ["jobs of salloc and srun have no file of their own"])
         if "[" not in record.id:
             yield File(record.id, path, f"{record.id}: " if len(records) > 1 else "")
             continue

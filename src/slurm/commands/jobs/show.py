@@ -48,15 +48,18 @@ def sheet(found: JobRecord | HistoryRow) -> dict[str, str]:
     """A job's facts by the names under which they are shown, "" where there is nothing to say."""
     started = bool(found.start) and found.state != "PENDING"
     values = {
-        "State": found.state, "Why": told.why(found), "Name": found.name, "User": found.user, "Account": found.account, "Partition": found.partition,
+        "State": found.state, "Why": told.why(found), "Name": found.name, "User": found.user, "Account": found.account,
+        "Partition": found.partition,
         "Submitted": _when(found.submit), "Started" if started else "Expected start": _when(found.start),
         "Ended" if found.state not in ("RUNNING", "PENDING", "SUSPENDED") else "Ends at the latest": _when(found.end) if started else "",
-        "Run time": found.used if started else "", "Time limit": found.limit, "Exit code": told.ending(found.exit_code) if _over(found.state) else "",
+        "Run time": found.used if started else "", "Time limit": found.limit,
+        "Exit code": told.ending(found.exit_code) if _over(found.state) else "",
         "Nodes": found.nodelist or f"{found.nodes} wanted"}
     if isinstance(found, HistoryRow):
         return values
     stderr = found.stderr if found.stderr != found.stdout else ""
-    return {**values, "CPUs": str(found.cpus), "Asked for": found.requested, "Has": found.allocated if found.allocated != found.requested else "",
+    return {**values, "CPUs": str(found.cpus), "Asked for": found.requested,
+        "Has": found.allocated if found.allocated != found.requested else "",
             "Waits for": found.dependency, "QOS": found.qos, "Command": found.command, "Work dir": found.work_dir, "Output": found.stdout,
             "Errors": stderr, "Comment": found.fields.get("Comment", "").strip()}
 
@@ -64,11 +67,13 @@ def sheet(found: JobRecord | HistoryRow) -> dict[str, str]:
 def _several(console: Console, id: str, records: Sequence[JobRecord | HistoryRow]) -> None:
     """An array: what its elements have in common, then a line for each of them."""
     first = records[0]
-    console.sheet({"Name": first.name, "User": first.user, "Account": first.account, "Partition": first.partition, "Submitted": _when(first.submit),
+    console.sheet({"Name": first.name, "User": first.user, "Account": first.account, "Partition": first.partition,
+        "Submitted": _when(first.submit),
                    "Time limit": first.limit, "Command": first.command if isinstance(first, JobRecord) else "",
                    "Work dir": first.work_dir if isinstance(first, JobRecord) else ""}, title=f"Job {id}, {len(records)} lines")
     console.line()
-    rows = [[one.id, one.state, one.used, told.ending(one.exit_code) if _over(one.state) else "", one.nodelist, told.why(one)] for one in records]
+    rows = [[one.id, one.state, one.used, told.ending(one.exit_code) if _over(one.state) else "", one.nodelist, told.why(one)]
+        for one in records]
     console.table(["JOB ID", "STATE", "TIME", "EXIT CODE", "NODES", "WHY"], rows, free=("NODES", "WHY", "EXIT CODE"))
 
 

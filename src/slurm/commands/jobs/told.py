@@ -45,7 +45,8 @@ def ending(code: str) -> str:
 
 
 def shell_status(states: Sequence[str], codes: Sequence[str]) -> int:
-    """What a command exits with that waited for jobs: 0 when all completed, else the exit code of the first that did not, as a shell has it; at least 1."""
+    """What a command exits with that waited for jobs: 0 when all completed, else the exit code of the first that did not, as a shell has
+    it; at least 1."""
     for state, code in zip(states, codes, strict=True):
         if state != "COMPLETED":
             status, _, signal = code.partition(":")

@@ -17,13 +17,15 @@ KNOWN = ["all"]
 
 
 def parse(texts: Iterable[str]) -> list[JobRef]:
-    """The jobs named by `12`, `12_3`, `12_[1-5]`, `12+1` or several with commas between them; a Failure names the first word that is none."""
+    """The jobs named by `12`, `12_3`, `12_[1-5]`, `12+1` or several with commas between them; a Failure names the first word that is
+    none."""
     found: list[JobRef] = []
     for text in texts:
         try:
             found += jobref.parse_list(text)
         except NotationError as error:
-            raise Failure("InvalidJobId", f"{text!r} is no job id", ["valid: 12, 12_3 for an element of an array, 12_[1-5,8] for several"]) from error
+            raise Failure("InvalidJobId", f"{text!r} is no job id",
+                ["valid: 12, 12_3 for an element of an array, 12_[1-5,8] for several"]) from error
     for one in found:
         if one.step:
             raise Failure("InvalidJobId", f"{one.show()!r} names a part of a job", ["give the job's own id, such as 12 or 12_3"])
@@ -61,7 +63,8 @@ def records(backend: Backend, ref: JobRef) -> list[JobRecord]:
     """What the cluster knows of a job, or of the elements that are meant; UnknownJob when it knows none of them."""
     found = sorted((one for one in inspection.job(backend.ask, str(ref.job)) if _meant(ref, one)), key=order)
     if not found:
-        raise inspection.UnknownJob(f"the cluster knows job {ref.job}, but no {'element' if ref.het is None else 'component'} {ref.show()} of it")
+        raise inspection.UnknownJob(f"the cluster knows job {ref.job}, but no {'element' if ref.het is None else 'component'} "
+                                    f"{ref.show()} of it")
     return found
 
 

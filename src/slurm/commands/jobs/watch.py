@@ -26,7 +26,8 @@ AROUND = 6
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm jobs watch`."""
     which_cluster.arguments(parser, json="print JSON: an object for each change")
-    parser.add_argument("filter", metavar="JOB_FILTER", nargs="?", default="", help="ids such as 12 or 12_[1-5], or a part of the job's name")
+    parser.add_argument("filter", metavar="JOB_FILTER", nargs="?", default="",
+        help="ids such as 12 or 12_[1-5], or a part of the job's name")
     parser.add_argument("-a", "--account", metavar="NAME", help="jobs of this account")
     parser.add_argument("-u", "--user", metavar="USER", help="this user's jobs")
     parser.add_argument("--all", action="store_true", help="everybody's jobs")
@@ -97,7 +98,8 @@ class Watching:
         """How those stand that the queue no longer shows."""
         left = [id for id, row in gone.items() if not _over(row)]
         bases = list(dict.fromkeys(wanted.parted(id)[0] for id in left))
-        rows = {row.id: row for row in inspection.queue(self._cluster.backend.ask, states=wanted.KNOWN, ids=bases, elements=True)} if left else {}
+        rows = {row.id: row for row in inspection.queue(self._cluster.backend.ask, states=wanted.KNOWN, ids=bases,
+            elements=True)} if left else {}
         return {id: rows.get(id, row._replace(state=UNKNOWN)) if id in left else row for id, row in gone.items()}
 
     def _drawing(self) -> Drawing:
@@ -115,7 +117,8 @@ class Watching:
 def _condition(options: argparse.Namespace, refs: Sequence[JobRef]) -> str:
     """What the jobs were narrowed to, for an answer that there is none."""
     named = f"among {options.filter}" if refs else f"with {options.filter} in their name" if options.filter else ""
-    return "".join(f" {part}" for part in (f"of {options.user}" if options.user else "", f"of account {options.account}" if options.account else "", named) if part)
+    return "".join(f" {part}" for part in (f"of {options.user}" if options.user else "",
+        f"of account {options.account}" if options.account else "", named) if part)
 
 
 def _each(seen: Mapping[str, QueueRow], now: Mapping[str, QueueRow]) -> Iterator[tuple[str, QueueRow]]:

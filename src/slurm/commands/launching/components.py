@@ -1,4 +1,5 @@
-"""srun and the components of a heterogeneous job: for which of them it makes steps, what each is asked for, and one layout out of several grants."""
+"""srun and the components of a heterogeneous job: for which of them it makes steps, what each is asked for, and one layout out of several
+grants."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ def parts_of(argv: Sequence[str], environ: Mapping[str, str], now: float) -> lis
             wanted.append((number, number if inside or len(lines) > 1 else None))
     _require_distinct([group for _, group in wanted])
     resolved = resolve_parts(
-        "srun", lines, [(number, environ_of(environ, group) if inside and group is not None else environ) for number, group in wanted], now=now)
+        "srun", lines, [(number, environ_of(environ, group) if inside and group is not None else environ) for number, group in wanted],
+        now=now)
     _share_programs(resolved)
     return [Part(one, group) for one, (_, group) in zip(resolved, wanted, strict=True)]
 
@@ -51,7 +53,8 @@ def groups(text: str) -> list[int]:
     for piece in text.split(","):
         low, dash, high = piece.strip().partition("-")
         if not low.isdecimal() or (dash and not high.isdecimal()) or len(low) > 4 or len(high) > 4 or (dash and int(high) < int(low)):
-            raise OptionError(f"Invalid --het-group specification: {text}", exit_code=1, hints=["valid: numbers of components such as 0,2-4"])
+            raise OptionError(f"Invalid --het-group specification: {text}", exit_code=1,
+                hints=["valid: numbers of components such as 0,2-4"])
         found += range(int(low), int(high if dash else low) + 1)
     return found
 
@@ -59,7 +62,8 @@ def groups(text: str) -> list[int]:
 def _require_distinct(numbers: Sequence[int | None]) -> None:
     double = next((number for number in numbers if numbers.count(number) > 1), None)
     if double is not None:
-        raise OptionError(f"component {double} is named twice in --het-group", exit_code=1, hints=["one srun makes one step on a component"])
+        raise OptionError(f"component {double} is named twice in --het-group", exit_code=1,
+            hints=["one srun makes one step on a component"])
 
 
 def _share_programs(parts: Sequence[Resolved]) -> None:
@@ -70,7 +74,8 @@ def _share_programs(parts: Sequence[Resolved]) -> None:
 
 
 def environ_of(environ: Mapping[str, str], group: int) -> dict[str, str]:
-    """The environment as a component of a heterogeneous job sees it: what it says of that component under the usual names, of all of them none."""
+    """The environment as a component of a heterogeneous job sees it: what it says of that component under the usual names, of all of them
+    none."""
     suffix = f"{_SUFFIX}{group}"
     special = {name.partition(_SUFFIX)[0] for name in environ if _SUFFIX in name} - _LEADERS
     plain = {name: value for name, value in environ.items() if name not in special}

@@ -56,12 +56,13 @@ class Way(Protocol):
 
 
 class Link:
-    """One node of a step. `on_frame(link, kind, rank, data)` hears it; `on_gone(link)` that it closed, `on_failed(link, message, hints)` that
-    it was never reached, once. `secure(address, launch, link)` makes the way to a node that is not on this machine."""
+    """One node of a step. `on_frame(link, kind, rank, data)` hears it; `on_gone(link)` that it closed, `on_failed(link, message, hints)`
+    that it was never reached, once. `secure(address, launch, link)` makes the way to a node that is not on this machine."""
 
     def __init__(
         self, loop: Loop, node: str, ranks: list[int],
-        on_frame: Callable[[Link, int, int, bytes], None], on_gone: Callable[[Link], None], on_failed: Callable[[Link, str, list[str]], None],
+        on_frame: Callable[[Link, int, int, bytes], None], on_gone: Callable[[Link], None],
+        on_failed: Callable[[Link, str, list[str]], None],
         place: str = "",
     ) -> None:
         self.node = node

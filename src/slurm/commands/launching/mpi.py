@@ -21,19 +21,21 @@ _PIECE_BYTES = 1 << 16
 
 def listed() -> str:
     """What --mpi=list says."""
-    return "".join(["MPI plugin types are...", *(f"\n\t{name}" for name in TYPES), f"\nspecific pmix plugin versions available: {_PMIX_VERSION}"])
+    return "".join(["MPI plugin types are...", *(f"\n\t{name}" for name in TYPES),
+        f"\nspecific pmix plugin versions available: {_PMIX_VERSION}"])
 
 
 def chosen(asked: str, default: str, components: int = 1) -> str:
-    """What a step's LaunchStep says: "" for none. `asked` is --mpi or SLURM_MPI_TYPE, `default` MpiDefault. SlurmError for what there is not,
-    Unsupported over several `components` of a heterogeneous job."""
+    """What a step's LaunchStep says: "" for none. `asked` is --mpi or SLURM_MPI_TYPE, `default` MpiDefault. SlurmError for what there is
+    not, Unsupported over several `components` of a heterogeneous job."""
     name = (asked or ("" if components > 1 else default) or "none").strip().lower()
     if name in ("none", "openmpi"):  # what Open MPI's mpirun starts needs nothing of srun; Slurm took the name for none
         return ""
     if name == _PMIX_VERSION:
         name = "pmix"
     if name not in TYPES:
-        raise SlurmError("ESLURM_INVALID_OPTION", f"Invalid MPI type '{name}', --mpi=list for acceptable types", hints=[f"valid: {', '.join(TYPES)}"])
+        raise SlurmError("ESLURM_INVALID_OPTION", f"Invalid MPI type '{name}', --mpi=list for acceptable types",
+            hints=[f"valid: {', '.join(TYPES)}"])
     if components > 1:
         raise Unsupported(message=f"--mpi={name} is not supported by slurm-py over several components of a job yet", hints=[
             "mpirun inside the job starts such programs"])

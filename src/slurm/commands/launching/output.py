@@ -1,4 +1,7 @@
-"""Where the tasks' output goes: srun's own streams or files of srun's, in whole lines. Which stream goes where was decided in `redirect`."""
+"""Where the tasks' output goes: srun's own streams or files of srun's, in whole lines.
+
+Which stream goes where was decided in `redirect`.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,14 @@ from slurm.wire import step_io
 
 
 class Output:
-    """Takes pieces of output by kind and rank. `on_closed()` is called when nobody reads what is written, `on_failed(text)` when it cannot be."""
+    """Takes pieces of output by kind and rank.
+
+    `on_closed()` is called when nobody reads what is written, `on_failed(text)` when it cannot be.
+    """
 
     def __init__(
-        self, opened: Opened, ntasks: int, *, label: bool, unbuffered: bool, on_closed: Callable[[], None], on_failed: Callable[[str], None],
+        self, opened: Opened, ntasks: int, *, label: bool, unbuffered: bool, on_closed: Callable[[], None],
+        on_failed: Callable[[str], None],
     ) -> None:
         self._on_closed = on_closed
         self._on_failed = on_failed

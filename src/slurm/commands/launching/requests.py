@@ -63,7 +63,8 @@ def fit_nodes(request: dict[str, object], warn: Callable[[str], None]) -> None:
     text, most = str(request.get("nodelist", "")), request.get("nodes_max")
     named = hostlist.count(text) if text else 0
     if isinstance(most, int) and 0 < most < named:
-        warn(f"error: Required nodelist includes more nodes than permitted by max-node count ({named} > {most}). Eliminating nodes from the nodelist.")
+        warn(f"error: Required nodelist includes more nodes than permitted by max-node count ({named} > {most}). Eliminating nodes from "
+             "the nodelist.")
         request["nodelist"] = hostlist.compress(hostlist.expand(text)[:most])
         named = most
     tasks, least = request.get("ntasks"), request.get("nodes_min")

@@ -40,7 +40,10 @@ class Arrived(NamedTuple):
 
 
 class Approach:
-    """One attempt to reach the step on one node. Ends with `arrived(Arrived)` or `failed(error)`, once; Unreachable, NotNow: it may be tried again."""
+    """One attempt to reach the step on one node.
+
+    Ends with `arrived(Arrived)` or `failed(error)`, once; Unreachable, NotNow: it may be tried again.
+    """
 
     def __init__(
         self, loop: Loop, node: str, address: Endpoint, launch: bytes, trust: Trust,
@@ -115,7 +118,8 @@ class Approach:
             except OSError:
                 data = b""
             if data == b"":
-                self._fail(self._unreachable("it closed the connection" if self._tls.finished else "it closed the connection before it proved who it is"))
+                self._fail(self._unreachable("it closed the connection" if self._tls.finished
+                    else "it closed the connection before it proved who it is"))
                 return
             self._tls.feed(data or b"")
         self._advance()

@@ -20,7 +20,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-t", "--transport", choices=("stdio", "http"), default="stdio", help="how a client talks to it (stdio)")
     parser.add_argument("-H", "--host", default="127.0.0.1", help="address to listen on, for http (127.0.0.1: this machine only)")
     parser.add_argument("-p", "--port", type=int, default=8000, help="port to listen on, for http (8000; 0: a free one)")
-    parser.add_argument("--token-file", metavar="PATH", help=f"file with the token that clients must show, for http (default: ${TOKEN_VARIABLE}, else a new one)")
+    parser.add_argument("--token-file", metavar="PATH",
+        help=f"file with the token that clients must show, for http (default: ${TOKEN_VARIABLE}, else a new one)")
     parser.add_argument("--read-only", action="store_true", help="offer only tools that look: none that submits or cancels")
     which_cluster.arguments(parser, slurmfile_flags=("-f",))
 
@@ -36,7 +37,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         console.note("the tools wait for a client on standard input; `slurm mcp status` says how to add them to one, ctrl-C ends this")
     token = _token(options.token_file, environ) if options.transport == "http" else ""
     with which_cluster.told():
-        run_server(options.transport, options.host, options.port, options.slurmfile, options.env, token=token, read_only=options.read_only, tell=console.note)
+        run_server(options.transport, options.host, options.port, options.slurmfile, options.env, token=token, read_only=options.read_only,
+            tell=console.note)
     return 0
 
 
@@ -47,7 +49,8 @@ def needed() -> None:
     except ImportError as error:
         if (error.name or "").split(".")[0] not in ("mcp", "pydantic"):
             raise
-        raise Failure("PackageMissing", f"slurm mcp needs the package mcp, version 2 or newer ({error})", ["pip install 'slurm-py[mcp]'"]) from error
+        raise Failure("PackageMissing", f"slurm mcp needs the package mcp, version 2 or newer ({error})",
+            ["pip install 'slurm-py[mcp]'"]) from error
 
 
 def _token(path: str | None, environ: Mapping[str, str]) -> str:
@@ -65,6 +68,7 @@ def _token(path: str | None, environ: Mapping[str, str]) -> str:
         if not found:
             raise Failure("TokenMissing", f"{path} is empty", [f"openssl rand -hex 32 >{path}"])
     if found and (len(found) < SHORTEST_TOKEN or not found.isascii() or not found.isprintable() or " " in found):
-        raise Failure("TokenWeak", f"the token of {where} is no token: it takes {SHORTEST_TOKEN} or more letters, digits and signs without blanks",
+        raise Failure("TokenWeak", f"the token of {where} is no token: it takes {SHORTEST_TOKEN} or more letters, digits and signs "
+                                   "without blanks",
                       ["openssl rand -hex 32 makes one"])
     return found

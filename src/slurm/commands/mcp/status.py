@@ -37,7 +37,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
               "args": ["mcp", "run", *(["--name", options.name] if options.name else []), *(["--env", options.env] if options.env else []),
                        *(["--slurmfile", os.path.abspath(options.slurmfile)] if options.slurmfile else [])]}
     if options.json:
-        console.answer({"mcp": version("mcp"), "cluster": name, "answers": not trouble, "trouble": trouble, "tools": list(TOOLS), "client": {"slurm": server}})
+        console.answer({"mcp": version("mcp"), "cluster": name, "answers": not trouble, "trouble": trouble, "tools": list(TOOLS),
+            "client": {"slurm": server}})
         return 1 if trouble else 0
     console.line(f"package mcp {version('mcp')}, {len(TOOLS)} tools: {', '.join(TOOLS)}")
     console.line(f"cluster {name or 'none'}: {trouble or 'answers'}")

@@ -1,4 +1,5 @@
-"""What the published SDK's `slurm.cli` and `slurm.tui` have for programs, leading into our commands; which path leads here stands in `slurm.doors`.
+"""What the published SDK's `slurm.cli` and `slurm.tui` have for programs, leading into our commands; which path leads here stands in
+`slurm.doors`.
 
 No command imports it.
 """

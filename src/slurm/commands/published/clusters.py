@@ -21,7 +21,8 @@ def get_slurmfile_path(slurmfile: str | None = None) -> os.PathLike[str]:
 
 
 def list_slurmfile_environments(slurmfile: str | None = None) -> list[dict[str, object]]:
-    """The environments of the Slurmfile, each as {"name", "hostname" ("" without one), "has_hostname", "slurmfile" (its path)}; SlurmfileError."""
+    """The environments of the Slurmfile, each as {"name", "hostname" ("" without one), "has_hostname", "slurmfile" (its path)};
+    SlurmfileError."""
     path, names = slurmfiles.names(slurmfile, os.environ)
     hosts = {name: str(slurmfiles.settings(path, name, os.environ, submitting=False).get("hostname") or "") for name in names}
     return [{"name": name, "hostname": host, "has_hostname": bool(host), "slurmfile": str(path)} for name, host in hosts.items()]

@@ -1,4 +1,5 @@
-"""`slurm.cli.formatters`: dictionaries of the published SDK's shapes (`cluster.get_queue()`, `job.get_status()` …) as tables on standard output."""
+"""`slurm.cli.formatters`: dictionaries of the published SDK's shapes (`cluster.get_queue()`, `job.get_status()` …) as tables on standard
+output."""
 
 from __future__ import annotations
 
@@ -10,8 +11,10 @@ from slurm.commands.embedded.console import Console
 __all__ = ["print_cluster_info", "print_environments_table", "print_job_details", "print_jobs_table"]
 
 QUEUE = {"JOBID": "JOB ID", "NAME": "NAME", "STATE": "STATE", "USER": "USER", "TIME": "TIME", "PARTITION": "PARTITION", "NODES": "NODES"}
-DETAILS = {"JobState": "State", "ExitCode": "Exit code", "WorkDir": "Work dir", "Partition": "Partition", "Account": "Account", "UserId": "User",
-           "SubmitTime": "Submitted", "StartTime": "Started", "EndTime": "Ended", "RunTime": "Run time", "TimeLimit": "Time limit", "Reason": "Reason",
+DETAILS = {"JobState": "State", "ExitCode": "Exit code", "WorkDir": "Work dir", "Partition": "Partition", "Account": "Account",
+    "UserId": "User",
+           "SubmitTime": "Submitted", "StartTime": "Started", "EndTime": "Ended", "RunTime": "Run time", "TimeLimit": "Time limit",
+           "Reason": "Reason",
            "NodeList": "Nodes", "NumCPUs": "CPUs"}
 
 

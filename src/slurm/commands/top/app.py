@@ -43,8 +43,10 @@ class TopApp(App[int]):
     ContentSwitcher { height: 1fr; }
     """
     BINDINGS = [
-        Binding("q", "quit", "Quit"), Binding("question_mark", "keys", "Keys", key_display="?"), Binding("slash", "filter", "Filter", key_display="/"),
-        Binding("m", "mine", "Mine"), Binding("l", "open_log", "Log"), Binding("c", "cancel", "Cancel"), Binding("h", "hold", "Hold", show=False),
+        Binding("q", "quit", "Quit"), Binding("question_mark", "keys", "Keys", key_display="?"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("m", "mine", "Mine"), Binding("l", "open_log", "Log"), Binding("c", "cancel", "Cancel"),
+        Binding("h", "hold", "Hold", show=False),
         Binding("u", "release", "Release", show=False), Binding("R", "requeue", "Requeue", show=False),
         Binding("1", "show('queue')", "Queue", show=False), Binding("2", "show('nodes')", "Nodes", show=False),
         Binding("tab", "other", "Nodes", show=False, priority=False), Binding("space", "pause", "Pause", show=False),
@@ -247,12 +249,14 @@ class TopApp(App[int]):
         """Cancel the job, after a question."""
         if (job := self._job()) is not None:
             many = f", {job.tasks} elements" if job.tasks > 1 else ""
-            self._asked_first(f"Cancel job {job.id} ({job.name}{many}) of {job.user}, which is {job.state}?", "Cancel it", lambda: self.source.cancel(job.id))
+            self._asked_first(f"Cancel job {job.id} ({job.name}{many}) of {job.user}, which is {job.state}?", "Cancel it",
+                lambda: self.source.cancel(job.id))
 
     def action_requeue(self) -> None:
         """Requeue the job, after a question."""
         if (job := self._job()) is not None:
-            self._asked_first(f"Stop job {job.id} ({job.name}) of {job.user} and put it back in the queue?", "Requeue it", lambda: self.source.requeue(job.id))
+            self._asked_first(f"Stop job {job.id} ({job.name}) of {job.user} and put it back in the queue?", "Requeue it",
+                lambda: self.source.requeue(job.id))
 
     def action_hold(self) -> None:
         """Hold the job."""
@@ -281,4 +285,5 @@ class TopApp(App[int]):
             self.notify(printable(told), markup=False)
             self.refresh_now()
 
-        errand.send(self, work, done, lambda error: self.notify(printable(errand.sentence(error)), severity="error", timeout=10, markup=False))
+        errand.send(self, work, done, lambda error: self.notify(printable(errand.sentence(error)), severity="error", timeout=10,
+            markup=False))

@@ -1,4 +1,5 @@
-"""ClusterSource: what `slurm top` shows, asked of a cluster through its backend; one squeue a look, and the nodes when that is not too often."""
+"""ClusterSource: what `slurm top` shows, asked of a cluster through its backend; one squeue a look, and the nodes when that is not too
+often."""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ class ClusterSource:
         """The record of this id; of an array's waiting elements the one that they share."""
         found = inspection.job(self._backend.ask, job)
         # The elements that wait become fewer while they are looked at.
-        return next((record for record in found if record.id == job), None) or next((record for record in found if ("[" in record.id) == ("[" in job)), found[0])
+        return next((record for record in found if record.id == job), None) or next(
+            (record for record in found if ("[" in record.id) == ("[" in job)), found[0])
 
     def why(self, job: JobRecord) -> Sequence[str]:
         """The cluster's explanation of a job that waits where it has one, else what Slurm's word for it means."""
@@ -94,7 +96,8 @@ class ClusterSource:
     def hold(self, job: str) -> str:
         """scontrol hold, which real Slurm also grants for a job that runs."""
         states = self._after("hold", job)
-        return f"job {job} is held: it does not start before it is released (u)" if states == {"PENDING"} else f"job {job} goes on ({_words(states)}): to hold keeps jobs from starting"
+        return f"job {job} is held: it does not start before it is released (u)" if states == {
+            "PENDING"} else f"job {job} goes on ({_words(states)}): to hold keeps jobs from starting"
 
     def release(self, job: str) -> str:
         """scontrol release."""

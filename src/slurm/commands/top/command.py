@@ -29,9 +29,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
     """Show the cluster until the user leaves; exit status."""
     if not options.json and not (sys.stdin.isatty() and console.out.isatty()):
-        raise Failure("NotATerminal", "slurm top needs a terminal", ["`slurm top --json` prints one snapshot, squeue and sinfo print lists"])
+        raise Failure("NotATerminal", "slurm top needs a terminal",
+            ["`slurm top --json` prints one snapshot, squeue and sinfo print lists"])
     if not options.json and environ.get("TERM", "dumb") in ("", "dumb"):
-        raise Failure("NotATerminal", f"this terminal cannot show a screen: TERM is {environ.get('TERM') or 'not set'}", ["such as TERM=xterm-256color slurm top"])
+        raise Failure("NotATerminal", f"this terminal cannot show a screen: TERM is {environ.get('TERM') or 'not set'}",
+            ["such as TERM=xterm-256color slurm top"])
     with which_cluster.told():
         return _shown(options, environ, console)
 
@@ -56,7 +58,8 @@ def _as_json(name: str, found: Snapshot) -> dict[str, object]:
 
     return {"cluster": name, "taken": found.taken, "jobs_by_state": counts(found.jobs),
             "resources": {name: {"allocated": used, "total": total} for name, (used, total) in shares(found.nodes).items()},
-            "jobs": [{**job._asdict(), "uses": use._asdict() if (use := found.uses.get(job.id)) is not None else None} for job in found.jobs], "nodes": [node._asdict() for node in found.nodes]}
+            "jobs": [{**job._asdict(), "uses": use._asdict() if (use := found.uses.get(job.id)) is not None else None}
+            for job in found.jobs], "nodes": [node._asdict() for node in found.nodes]}
 
 
 def _seconds(text: str) -> float:

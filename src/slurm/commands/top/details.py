@@ -25,15 +25,21 @@ def sections(job: JobRecord, why: Sequence[str]) -> list[Section]:
 
     found = [
         Section("Why it waits" if job.state == "PENDING" else "Why it ended", [("", line) for line in why]),
-        Section("State", [("state", job.state), ("reason", job.reason), ("exit code", job.exit_code), ("restarts", of("Restarts").strip("0")),
-                          ("priority", of("Priority")), ("user", job.user), ("account", job.account), ("QOS", job.qos), ("comment", of("Comment"))]),
-        Section("Resources", [("partition", job.partition), ("nodes", job.nodelist or str(job.nodes)), ("CPUs", str(job.cpus)), ("tasks", of("NumTasks")),
-                              ("asked for", job.requested), ("has", job.allocated), ("features", of("Features")), ("licenses", of("Licenses"))]),
+        Section("State", [("state", job.state), ("reason", job.reason), ("exit code", job.exit_code),
+        ("restarts", of("Restarts").strip("0")),
+                          ("priority", of("Priority")), ("user", job.user), ("account", job.account), ("QOS", job.qos),
+                          ("comment", of("Comment"))]),
+        Section("Resources", [("partition", job.partition), ("nodes", job.nodelist or str(job.nodes)), ("CPUs", str(job.cpus)),
+        ("tasks", of("NumTasks")),
+                              ("asked for", job.requested), ("has", job.allocated), ("features", of("Features")),
+                              ("licenses", of("Licenses"))]),
         Section("Times", [("submitted", job.submit), ("eligible", of("EligibleTime") if of("EligibleTime") != job.submit else ""),
-                          ("started" if job.state != "PENDING" else "expected", job.start), ("ends by" if job.state == "RUNNING" else "ended", _end(job)),
+                          ("started" if job.state != "PENDING" else "expected", job.start),
+                          ("ends by" if job.state == "RUNNING" else "ended", _end(job)),
                           ("has run", job.used), ("limit", job.limit), ("deadline", of("Deadline"))]),
         Section("Relations", [("depends on", job.dependency), ("array", job.array_id), ("at once", of("ArrayTaskThrottle"))]),
-        Section("Files", [("command", job.command), ("folder", job.work_dir), ("output", job.stdout), ("errors", job.stderr if job.stderr != job.stdout else ""),
+        Section("Files", [("command", job.command), ("folder", job.work_dir), ("output", job.stdout),
+        ("errors", job.stderr if job.stderr != job.stdout else ""),
                           ("input", of("StdIn").replace("/dev/null", "")), ("submitted by", of("SubmitLine"))]),
     ]
     said = (Section(section.title, [row for row in section.rows if row[1] not in SAYS_NOTHING]) for section in found)

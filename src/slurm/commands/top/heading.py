@@ -11,7 +11,8 @@ from rich.text import Text
 from slurm.commands.top.source import Snapshot
 from slurm.sdk.following.inspection import NodeRow, counts
 
-SHOWN_STATES = (("RUNNING", "running", "green"), ("PENDING", "pending", "yellow"), ("COMPLETING", "completing", "cyan"), ("SUSPENDED", "suspended", "magenta"))
+SHOWN_STATES = (("RUNNING", "running", "green"), ("PENDING", "pending", "yellow"), ("COMPLETING", "completing", "cyan"),
+    ("SUSPENDED", "suspended", "magenta"))
 CHOSEN = Style(reverse=True, bold=True)
 FULL, HALF, EMPTY = "█", "▌", "·"
 
@@ -37,7 +38,8 @@ def bars(found: Snapshot | None, width: int) -> Text:
     text = Text(no_wrap=True)
     if found is None or not found.nodes:
         return text
-    parts = [(name, *pair, unit) for (name, unit), pair in zip((("CPU", ""), ("MEM", "M"), ("GPU", "")), shares(found.nodes).values(), strict=True)]
+    parts = [(name, *pair, unit) for (name, unit), pair in zip((("CPU", ""), ("MEM", "M"), ("GPU", "")), shares(found.nodes).values(),
+        strict=True)]
     parts = [part for part in parts if part[2]]
     room = (width - 2) // len(parts) - 2
     for name, used, total, unit in parts:

@@ -38,7 +38,8 @@ class JobPage(Screen[None]):
     #details { padding: 0 1; }
     JobPage ContentSwitcher { height: 1fr; }
     """
-    BINDINGS = [Binding("escape,q", "dismiss(None)", "Back"), Binding("i", "view('details')", "Details"), Binding("o,l", "view('stdout')", "Output"),
+    BINDINGS = [Binding("escape,q", "dismiss(None)", "Back"), Binding("i", "view('details')", "Details"),
+        Binding("o,l", "view('stdout')", "Output"),
                 Binding("e", "view('stderr')", "Errors")]
 
     def __init__(self, source: Source, job: QueueRow, interval: float, view: str = "details") -> None:
@@ -115,7 +116,8 @@ class JobPage(Screen[None]):
         if view == "stderr" and path == self.record.stdout:
             self._say(view, f"standard error goes where standard output goes, to {path}: o shows it")
         elif path in ("", "/dev/null"):
-            self._say(view, "this job writes no such file" + ("" if self.record.command or path else ": what it prints goes to the terminal that it was started from"))
+            self._say(view, "this job writes no such file" + ("" if self.record.command or path
+                else ": what it prints goes to the terminal that it was started from"))
         else:
             self._reading = True
             errand.send(self.app, lambda: self.source.log(path, self._ends[view]), lambda part: self._written(view, path, part),
@@ -164,7 +166,8 @@ def clean(text: str) -> str:
     """A log without colours and other orders to a terminal, also half ones; of a line that overwrote itself, its last state."""
     lines = _ESCAPES.sub("", text).replace("\r\n", "\n").split("\n")
     last = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
-    return "\n".join(line if line.isprintable() else "".join(letter for letter in line if letter.isprintable() or letter == "\t") for line in last)
+    return "\n".join(line if line.isprintable() else "".join(letter for letter in line if letter.isprintable() or letter == "\t")
+        for line in last)
 
 
 def _drawn(found: list[Section]) -> Group:

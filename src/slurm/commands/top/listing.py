@@ -1,4 +1,7 @@
-"""Listing: a table of any length of which only the visible lines are drawn. Sorts and filters what it is given; knows nothing of jobs or nodes."""
+"""Listing: a table of any length of which only the visible lines are drawn.
+
+Sorts and filters what it is given; knows nothing of jobs or nodes.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ PLAIN = Style()
 
 
 class Column(NamedTuple, Generic[Row]):
-    """One column: its text for a row, how rows are ordered by it, its width (0: what the others leave), and from which width on it is shown."""
+    """One column: its text for a row, how rows are ordered by it, its width (0: what the others leave), and from which width on it is
+    shown."""
 
     title: str
     width: int
@@ -121,7 +125,8 @@ class Listing(ScrollView, Generic[Row], can_focus=True):
         row, here = self.shown[number], number == self.cursor
         segments = []
         for column, size in self.widths():
-            segments.append(Segment(_cell(column.text(row), size, column.right) + " ", column.style(row) if column.style and not here else PLAIN))
+            segments.append(Segment(_cell(column.text(row), size, column.right) + " ",
+                column.style(row) if column.style and not here else PLAIN))
         strip = Strip(segments).adjust_cell_length(width, base)
         return strip.apply_style(base + Style(reverse=True, bold=self.has_focus) if here else base)
 

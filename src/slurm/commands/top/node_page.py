@@ -41,7 +41,8 @@ def _drawn(node: NodeRow) -> Table:
                                      ("GPUs", node.gpus_allocated, node.gpus, str)):
         if total:
             grid.add_row(name, bar(used, total, 30).append(f"  {shown(used)} of {shown(total)} given to jobs", "default"))
-    for name, text in (("load", "" if node.load is None else f"{node.load:.2f}"), ("memory free", "" if node.memory_free is None else size(node.memory_free)),
+    for name, text in (("load", "" if node.load is None else f"{node.load:.2f}"),
+            ("memory free", "" if node.memory_free is None else size(node.memory_free)),
                        ("kind of GPU", node.gpu_type), ("partitions", ", ".join(node.partitions)), ("features", node.features)):
         if text:
             grid.add_row(name, printable(text))

@@ -1,4 +1,7 @@
-"""Source: the seam between the screen and a cluster, and what passes through it. `cluster_source` is the real one; tests have one of their own."""
+"""Source: the seam between the screen and a cluster, and what passes through it.
+
+`cluster_source` is the real one; tests have one of their own.
+"""
 
 from __future__ import annotations
 

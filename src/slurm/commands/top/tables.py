@@ -16,9 +16,12 @@ from slurm.sdk.following.using import Use
 CODES = {"PENDING": "PD", "RUNNING": "R", "COMPLETING": "CG", "SUSPENDED": "S", "CONFIGURING": "CF", "COMPLETED": "CD", "FAILED": "F",
          "CANCELLED": "CA", "TIMEOUT": "TO", "NODE_FAIL": "NF", "PREEMPTED": "PR", "OUT_OF_MEMORY": "OOM", "STOPPED": "ST"}
 """State → what stands in a narrow column, as squeue's ST."""
-_STATE_STYLES = {"RUNNING": Style(color="green"), "PENDING": Style(color="yellow"), "COMPLETING": Style(color="cyan"), "CONFIGURING": Style(color="cyan"),
-                 "FAILED": Style(color="red"), "NODE_FAIL": Style(color="red"), "OUT_OF_MEMORY": Style(color="red"), "TIMEOUT": Style(color="red")}
-_NODE_STYLES = (("down", Style(color="red")), ("drain", Style(color="magenta")), ("fail", Style(color="red")), ("alloc", Style(color="green")),
+_STATE_STYLES = {"RUNNING": Style(color="green"), "PENDING": Style(color="yellow"), "COMPLETING": Style(color="cyan"),
+    "CONFIGURING": Style(color="cyan"),
+                 "FAILED": Style(color="red"), "NODE_FAIL": Style(color="red"), "OUT_OF_MEMORY": Style(color="red"),
+                 "TIMEOUT": Style(color="red")}
+_NODE_STYLES = (("down", Style(color="red")), ("drain", Style(color="magenta")), ("fail", Style(color="red")),
+    ("alloc", Style(color="green")),
                 ("mix", Style(color="green")))
 
 
@@ -76,7 +79,8 @@ def job_columns(use_of: Callable[[QueueRow], Use | None]) -> list[Column[QueueRo
         Column("CPU%", 5, lambda job: _cpu_use(use_of(job)), lambda job: order(job, 0), right=True, from_width=84),
         Column("MEMORY", 9, lambda job: _memory_use(use_of(job)), lambda job: order(job, 1), right=True, from_width=84),
         Column("ACCOUNT", 10, lambda job: job.account, lambda job: job.account, from_width=110),
-        Column("NODELIST(REASON)", 0, lambda job: job.nodelist or (f"({job.reason})" if job.reason else ""), lambda job: (bool(job.nodelist), natural(job.nodelist or job.reason))),
+        Column("NODELIST(REASON)", 0, lambda job: job.nodelist or (f"({job.reason})" if job.reason else ""),
+        lambda job: (bool(job.nodelist), natural(job.nodelist or job.reason))),
     ]
 
 
@@ -84,11 +88,16 @@ NODE_COLUMNS: list[Column[NodeRow]] = [
     Column("NODE", 12, lambda node: node.name, lambda node: natural(node.name)),
     Column("STATE", 10, lambda node: node.state, lambda node: node.state, _node_style),
     Column("CPUS", 7, lambda node: f"{node.cpus_allocated}/{node.cpus}", lambda node: node.cpus_allocated / max(1, node.cpus), right=True),
-    Column("BUSY", 6, lambda node: _meter(node.cpus_allocated, node.cpus, 6), lambda node: node.cpus_allocated / max(1, node.cpus), _node_style,
+    Column("BUSY", 6, lambda node: _meter(node.cpus_allocated, node.cpus, 6), lambda node: node.cpus_allocated / max(1, node.cpus),
+    _node_style,
            from_width=72),
-    Column("MEMORY", 10, lambda node: f"{size(node.memory_allocated)}/{size(node.memory)}", lambda node: node.memory_allocated / max(1, node.memory), right=True, from_width=64),
-    Column("GPUS", 5, lambda node: f"{node.gpus_allocated}/{node.gpus}" if node.gpus else "-", lambda node: node.gpus_allocated, right=True),
-    Column("LOAD", 6, lambda node: "-" if node.load is None else f"{node.load:.2f}", lambda node: -1.0 if node.load is None else node.load, right=True, from_width=90),
-    Column("PARTITIONS, OR WHY DOWN", 0, lambda node: node.reason or ",".join(node.partitions), lambda node: (not node.reason, node.partitions)),
+    Column("MEMORY", 10, lambda node: f"{size(node.memory_allocated)}/{size(node.memory)}",
+    lambda node: node.memory_allocated / max(1, node.memory), right=True, from_width=64),
+    Column("GPUS", 5, lambda node: f"{node.gpus_allocated}/{node.gpus}" if node.gpus else "-", lambda node: node.gpus_allocated,
+    right=True),
+    Column("LOAD", 6, lambda node: "-" if node.load is None else f"{node.load:.2f}", lambda node: -1.0 if node.load is None else node.load,
+    right=True, from_width=90),
+    Column("PARTITIONS, OR WHY DOWN", 0, lambda node: node.reason or ",".join(node.partitions),
+    lambda node: (not node.reason, node.partitions)),
 ]
 

@@ -38,9 +38,11 @@ class Scene(Protocol):
 
 
 class Gate(NamedTuple):
-    """`closed` is asked of every waiting job and must be cheap; `now` is in seconds since the epoch; `refusal` tells of one that is closed, for people.
+    """`closed` is asked of every waiting job and must be cheap; `now` is in seconds since the epoch; `refusal` tells of one that is closed,
+    for people.
 
-    `own`: closed or not follows from the job's record alone, and every event that opens it is about the job; such jobs are not in the planner's queue.
+    `own`: closed or not follows from the job's record alone, and every event that opens it is about the job; such jobs are not in the
+    planner's queue.
     """
 
     closed: Callable[[Scene, Job, Partition, float], bool]

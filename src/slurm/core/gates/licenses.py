@@ -34,7 +34,8 @@ def exceeded(scene: Scene, job: Job, allocation: Allocation) -> Refusal | None:
     lacking = missing(allocation.licenses, scene.licenses.free(scene.settings, scene.policy.book))
     if not lacking:
         return None
-    return Refusal(Reason.LICENSES, f"licences were taken meanwhile: {', '.join(lacking)}", tuple((name, in_use(scene, name)) for name in lacking), CURES)
+    return Refusal(Reason.LICENSES, f"licences were taken meanwhile: {', '.join(lacking)}",
+        tuple((name, in_use(scene, name)) for name in lacking), CURES)
 
 
 def in_use(scene: Scene, name: str) -> str:
@@ -42,5 +43,6 @@ def in_use(scene: Scene, name: str) -> str:
     total = scene.licenses.totals(scene.settings, scene.policy.book).get(name)
     if total is None:
         return "not configured"
-    others = sum(scene.licenses.deficit(one, scene.settings.cluster_name) for one in resources(scene.settings, scene.policy.book) if one.full_name == name)
+    others = sum(scene.licenses.deficit(one, scene.settings.cluster_name) for one in resources(scene.settings, scene.policy.book)
+        if one.full_name == name)
     return f"{scene.licenses.used.get(name, 0)} of {total} in use" + (f", {others} at the server by others" if others else "")

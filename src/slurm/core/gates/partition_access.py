@@ -1,4 +1,5 @@
-"""AllowAccounts, DenyAccounts, AllowQos and DenyQos of a partition: asked at submission, and of jobs that wait while a partition is changed."""
+"""AllowAccounts, DenyAccounts, AllowQos and DenyQos of a partition: asked at submission, and of jobs that wait while a partition is
+changed."""
 
 from __future__ import annotations
 
@@ -30,7 +31,10 @@ def refusal(scene: Scene, job: Job, partition: Partition, now: float) -> Refusal
 
 
 def forbidden(request: JobRequest, partition: Partition) -> str:
-    """Why jobs of this account and QOS may not use a partition, "" where they may. A Deny list counts only without an Allow list, as in Slurm."""
+    """Why jobs of this account and QOS may not use a partition, "" where they may.
+
+    A Deny list counts only without an Allow list, as in Slurm.
+    """
     account, qos = request.account.lower(), request.qos.lower()
     if is_open(partition.allow_accounts) and partition.deny_accounts:
         if account and is_named(partition.deny_accounts, account):

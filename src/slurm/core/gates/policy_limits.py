@@ -34,7 +34,8 @@ def exceeded(scene: Scene, job: Job, partition: Partition, now: float, allocatio
 def propose(scene: Scene, job: Job, allocation: Allocation) -> None:
     """Count a start that a pass proposes, so that the rest of it does not exceed a limit either; the tally's `withdraw` ends that."""
     if enforced(scene):
-        scene.policy.tally.propose(counting.keys_of(scene, job, allocation.partition), tres.held(scene, allocation), ask(scene, job, allocation).length)
+        scene.policy.tally.propose(counting.keys_of(scene, job, allocation.partition), tres.held(scene, allocation),
+            ask(scene, job, allocation).length)
 
 
 def enforced(scene: Scene) -> bool:

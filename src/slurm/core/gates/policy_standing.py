@@ -26,7 +26,8 @@ def refusal(scene: Scene, job: Job, partition: Partition, now: float) -> Refusal
 def _refusal(scene: Scene, job: Job) -> Refusal | None:
     book, request, enforce = scene.policy.book, job.request, scene.settings.accounting_enforce
     if "associations" in enforce and job.association not in book.associations:
-        return Refusal(Reason.INVALID_ACCOUNT, f"user {job.owner.user} has no association with account {request.account or '(none)'} any more",
+        return Refusal(Reason.INVALID_ACCOUNT, f"user {job.owner.user} has no association with account {request.account or '(none)'} any "
+                                               "more",
                        (("account", request.account),), CURES)
     if "wckeys" in enforce and scene.settings.track_wckey and book.wckey(job.owner.user, request.wckey) is None:
         return Refusal(Reason.INVALID_WCKEY, f"user {job.owner.user} has no wckey {request.wckey.removeprefix('*') or '(none)'} any more", (
@@ -34,5 +35,6 @@ def _refusal(scene: Scene, job: Job) -> Refusal | None:
     if "qos" in enforce and request.qos:
         allowed = book.standing(job.association).qos if job.association in book.associations else frozenset(book.qos)
         if request.qos.lower() not in book.qos or request.qos.lower() not in {name.lower() for name in allowed}:
-            return Refusal(Reason.INVALID_QOS, f"QOS {request.qos} is not one that it may use any more", (("allowed", ", ".join(sorted(allowed))),), CURES)
+            return Refusal(Reason.INVALID_QOS, f"QOS {request.qos} is not one that it may use any more",
+                (("allowed", ", ".join(sorted(allowed))),), CURES)
     return None

@@ -53,6 +53,7 @@ def refuse(scene: Scene, job: Job, partition: Partition, now: float) -> Refusal 
 
 
 def eligible(job: Job) -> bool:
-    """Whether every gate is open that is the job's own, so that it belongs into the planner's queue: the same as asking those, without the calls."""
+    """Whether every gate is open that is the job's own, so that it belongs into the planner's queue: the same as asking those, without the
+    calls."""
     return not job.held and not job.not_before and job.lost is None and not job.unproven and (
         not job.dependency or verdict(job) == READY)

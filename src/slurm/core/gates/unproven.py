@@ -10,7 +10,8 @@ from slurm.model.states import Reason
 from slurm.notation import hostlist
 
 CURES = ("NodeRegistered", "NodeFreed", "NodeFenced", "NodeUpdated", "ProofWaived")
-HELP = "the node comes back or is started anew, FenceProgram succeeds, or an operator knows it to be off: scontrol update nodename={} state=down reason=fenced"
+HELP = ("the node comes back or is started anew, FenceProgram succeeds, or an operator knows it to be off: scontrol update nodename={} "
+        "state=down reason=fenced")
 
 
 def closed(scene: Scene, job: Job, partition: Partition, now: float) -> bool:

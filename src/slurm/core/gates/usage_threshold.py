@@ -25,7 +25,8 @@ def refusal(scene: Scene, job: Job, partition: Partition, now: float) -> Refusal
     assert qos is not None, "asked of a gate that is closed"
     share, least = _fair_share(scene, job, now), qos.usage_threshold or 0.0
     return Refusal(
-        Reason.QOS_USAGE_THRESHOLD, f"QOS {qos.name} is for a fair share of {least:g} or more (UsageThreshold), user {job.owner.user} in account "
+        Reason.QOS_USAGE_THRESHOLD, f"QOS {qos.name} is for a fair share of {least:g} or more (UsageThreshold), user {job.owner.user} in "
+                                    "account "
         f"{job.request.account} has {share:.6f}", (("UsageThreshold", f"{least:g}"), ("fair share", f"{share:.6f}")), CURES)
 
 

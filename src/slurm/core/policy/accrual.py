@@ -1,7 +1,7 @@
 """Whose age counts: GrpJobsAccrue, MaxJobsAccrue and the like say for how many waiting jobs priority grows with time.
 
-While no such limit is set, a job ages from when it is eligible on (`core.standing`). Where one is, jobs begin to age as the limits leave room, the
-first in the queue first, by the event Accrued; who looks for them is the daemon, now and then.
+While no such limit is set, a job ages from when it is eligible on (`core.standing`). Where one is, jobs begin to age as the limits leave
+room, the first in the queue first, by the event Accrued; who looks for them is the daemon, now and then.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The policy of this cluster by name: associations, users, QOS, wckeys and resources, and what holds for an association after what it inherits from above.
+"""The policy of this cluster by name: associations, users, QOS, wckeys and resources, and what holds for an association after what it
+inherits from above.
 
 Here is what was decided; what is in use is counted in `tally`, what was used in `usage`.
 """
@@ -16,7 +17,10 @@ R = TypeVar("R")
 
 
 class Standing(NamedTuple):
-    """What holds at an association. `lineage`: its own id and those above it, the root last; `limits`: of its jobs, one by one, set nearest to it."""
+    """What holds at an association.
+
+    `lineage`: its own id and those above it, the root last; `limits`: of its jobs, one by one, set nearest to it.
+    """
 
     lineage: tuple[int, ...]
     limits: Limits
@@ -68,7 +72,8 @@ class Book:
 
     def records(self) -> list[PolicyRecord]:
         """All of it."""
-        return [*self.accounts.values(), *self.users.values(), *self.qos.values(), *self.wckeys.values(), *self.resources.values(), *self.associations.values()]
+        return [*self.accounts.values(), *self.users.values(), *self.qos.values(), *self.wckeys.values(), *self.resources.values(),
+            *self.associations.values()]
 
     def by_name(self, name: str) -> PolicyRecord | None:
         """The record that `name_of` names, None when there is none."""

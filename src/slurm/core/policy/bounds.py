@@ -38,7 +38,8 @@ def bounds(book: Book, association: int, account: str, user: str, qos: Qos | Non
     set_before: set[tuple[str, str, str]] = set()
     order = (qos, partition_qos) if qos is not None and "OverPartQOS" in qos.flags else (partition_qos, qos)
     for one in {one.id: one for one in order if one is not None}.values():
-        _add(found, set_before, [Bound(limit, key, tres, value, f"QOS {one.name}") for limit, key, tres, value in _of_qos(one, account, user)])
+        _add(found, set_before, [Bound(limit, key, tres, value, f"QOS {one.name}") for limit, key, tres,
+            value in _of_qos(one, account, user)])
     if association in book.associations:
         _add_associations(book, association, 1.0 if qos is None or qos.limit_factor is None else qos.limit_factor, found, set_before)
     return tuple(found)
@@ -81,13 +82,15 @@ def _add_associations(book: Book, association: int, factor: float, found: list[B
         limit = rows.AT_ASSOCIATION.get(key)
         if limit is None:  # a slurmdbd that is newer than this controller may know more limits
             continue
-        own += [Bound(limit, ("association", association, ""), tres, _scaled(limit, value, factor), _place(book, association)) for tres, value in values.items()]
+        own += [Bound(limit, ("association", association, ""), tres, _scaled(limit, value, factor), _place(book, association)) for tres,
+            value in values.items()]
     for one in standing.lineage:
         for key, values in book.associations[one].limits.items():
             row = rows.AT_ASSOCIATION.get(key)
             if row is None or row.span != rows.GROUP or (row.quantity in _NOT_AT_ROOT and one == standing.lineage[-1]):
                 continue
-            own += [Bound(row, ("association", one, ""), tres, _scaled(row, value, factor), _place(book, one)) for tres, value in values.items()]
+            own += [Bound(row, ("association", one, ""), tres, _scaled(row, value, factor), _place(book, one)) for tres,
+                value in values.items()]
     found += [bound for bound in own if _kind(bound) not in set_before]
 
 

@@ -1,9 +1,10 @@
 """Fair share: what each association used, set against what it has a right to.
 
-Fair Tree: on every level, siblings are put in the order of shares over usage, the best served last; users are ranked by walking the tree in that
-order, and the factor is the rank over the number of users. Classic (PriorityFlags=NO_FAIR_TREE): 2 ** -(usage / share / dampening), where usage
-blends in that of the accounts above. Depth-oblivious: 2 ** -R with R = R of the account above * (usage over share, set against that of all siblings) ** k;
-k is 1 unless the two point different ways, then the less the further the account above is from its share. Usage is billing seconds, decayed. Source: Slurm's public pages on both algorithms.
+Fair Tree: on every level, siblings are put in the order of shares over usage, the best served last; users are ranked by walking the tree in
+that order, and the factor is the rank over the number of users. Classic (PriorityFlags=NO_FAIR_TREE): 2 ** -(usage / share / dampening),
+where usage blends in that of the accounts above. Depth-oblivious: 2 ** -R with R = R of the account above * (usage over share, set against
+that of all siblings) ** k; k is 1 unless the two point different ways, then the less the further the account above is from its share. Usage
+is billing seconds, decayed. Source: Slurm's public pages on both algorithms.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ BILLING = "billing"
 
 
 class Share(NamedTuple):
-    """One association at one moment. `raw_shares` SHARES_OF_PARENT: stands in for its parent; `shares`: its part of what its siblings share.
+    """One association at one moment. `raw_shares` SHARES_OF_PARENT: stands in for its parent; `shares`: its part of what its siblings
+    share.
 
-    `usage`: billing seconds; `norm_usage`: its part of the whole cluster's; `effective_usage`: of its level's (classic: blended); `level`: shares over
-    usage, infinite where nothing was used; `factor`: 0 to 1, only of users.
+    `usage`: billing seconds; `norm_usage`: its part of the whole cluster's; `effective_usage`: of its level's (classic: blended); `level`:
+    shares over usage, infinite where nothing was used; `factor`: 0 to 1, only of users.
     """
 
     association: Association
@@ -93,7 +95,8 @@ def _below(
                 part = one.shares / total if total else 0.0
                 taken = used[one.id] / used_here if used_here else 0.0
                 worth = (part / taken if taken else math.inf) if part else 0.0
-                found[one.id] = Share(one, one.shares, part, used[one.id], used[one.id] / whole if whole else 0.0, taken, worth, None, level)
+                found[one.id] = Share(one, one.shares, part, used[one.id], used[one.id] / whole if whole else 0.0, taken, worth, None,
+                    level)
             if not one.user:
                 deeper.append((one, level + 1))
         waiting += reversed(deeper)

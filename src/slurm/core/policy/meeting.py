@@ -60,7 +60,8 @@ def at_submission(bounds: Iterable[Bound], ask: Ask, scale: Scale) -> Iterator[t
         if bound.limit.quantity == rows.SUBMITTED:
             there = scale.tally.of(bound.key).submitted
             if there + ask.tasks > bound.value:
-                yield bound, f"{bound.where} may have {_jobs(bound.value)} waiting and running ({bound.limit.key}), {there} are there and {ask.tasks} more come"
+                yield (bound, f"{bound.where} may have {_jobs(bound.value)} waiting and running ({bound.limit.key}), {there} are there "
+                              f"and {ask.tasks} more come")
 
 
 def alone(bounds: Iterable[Bound], ask: Ask) -> Refusal | None:
@@ -105,11 +106,13 @@ def _over_tres(bound: Bound, ask: Ask, scale: Scale) -> str | None:
     if bound.limit.span in ALONE:
         asked = (ask.a_node if bound.limit.span == rows.NODE else ask.amounts).get(bound.tres, 0)
         each = "on each node" if bound.limit.span == rows.NODE else "for a job"
-        return f"allows {bound.tres}={allowed} {each} ({bound.limit.key}), it asks for {_amount(bound.tres, asked)}" if asked > bound.value else None
+        return (f"allows {bound.tres}={allowed} {each} ({bound.limit.key}), it asks for {_amount(bound.tres, asked)}" if asked > bound.value
+            else None)
     asked, held = ask.amounts.get(bound.tres, 0), scale.tally.of(bound.key).tres.get(bound.tres, 0)
     if not asked or held + asked <= bound.value:
         return None
-    return f"may hold {bound.tres}={allowed} at once ({bound.limit.key}), {_amount(bound.tres, held)} are held and it asks for {_amount(bound.tres, asked)}"
+    return (f"may hold {bound.tres}={allowed} at once ({bound.limit.key}), {_amount(bound.tres, held)} are held and it asks for "
+            f"{_amount(bound.tres, asked)}")
 
 
 def _over_minutes(bound: Bound, ask: Ask, scale: Scale) -> str | None:
@@ -138,7 +141,8 @@ def _over_running_minutes(bound: Bound, ask: Ask, scale: Scale) -> str | None:
 
 def _too_little(bound: Bound, ask: Ask, scale: Scale) -> str | None:
     asked = ask.amounts.get(bound.tres, 0)
-    return f"wants jobs of {bound.tres}={_amount(bound.tres, bound.value)} at least ({bound.limit.key}), it asks for {_amount(bound.tres, asked)}" if asked < bound.value else None
+    return (f"wants jobs of {bound.tres}={_amount(bound.tres, bound.value)} at least ({bound.limit.key}), it asks for "
+            f"{_amount(bound.tres, asked)}" if asked < bound.value else None)
 
 
 def _counter(bound: Bound) -> int | str:

@@ -71,13 +71,15 @@ class Policy:
         self.staged, coming, self._coming = [], self._coming, Book()
         return coming
 
-    def bounds(self, job: Job, partition: Partition | None, totals: Callable[[Partition | None], dict[str, int]], generation: int) -> tuple[Bound, ...]:
+    def bounds(self, job: Job, partition: Partition | None, totals: Callable[[Partition | None], dict[str, int]],
+            generation: int) -> tuple[Bound, ...]:
         """The limits that a job meets in a partition. `totals`: what a partition, or (None) the cluster, has, as of `generation`."""
         if self._bounds_of != (self.book.generation, generation):
             self._bounds.clear()
             self._bounds_of = self.book.generation, generation
         qos, of_partition = job.request.qos.lower(), partition.qos.lower() if partition is not None else ""
-        key = job.association, job.request.account, job.owner.user, qos, of_partition, partition.name if of_partition and partition is not None else ""
+        key = (job.association, job.request.account, job.owner.user, qos, of_partition,
+            partition.name if of_partition and partition is not None else "")
         found = self._bounds.get(key)
         if found is None:
             mine, other = self.book.qos.get(qos), self.book.qos.get(of_partition)
@@ -196,7 +198,10 @@ def limit_of(job: Job) -> float:
 
 
 def change(state: State, records: Iterable[PolicyRecord], at: float, *, whole: Book | None = None) -> None:
-    """Take records over; `whole`: this and they are all there is. What waits and runs is counted anew where that changes under what it counts."""
+    """Take records over; `whole`: this and they are all there is.
+
+    What waits and runs is counted anew where that changes under what it counts.
+    """
     policy = state.policy
     records = list(records)
     moved = whole is not None or not policy.known or any(_moves(policy.book, record) for record in records)

@@ -1,7 +1,8 @@
-"""How many jobs wait and run, and what those that run hold: for each association with all below it, each QOS, and each user and account in a QOS.
+"""How many jobs wait and run, and what those that run hold: for each association with all below it, each QOS, and each user and account in
+a QOS.
 
-Kept with every event by `state` (a job enters or leaves the queue, or the jobs that hold something), and by the planner for what it proposes in one
-pass. Nothing is counted while there is no policy.
+Kept with every event by `state` (a job enters or leaves the queue, or the jobs that hold something), and by the planner for what it
+proposes in one pass. Nothing is counted while there is no policy.
 """
 
 from __future__ import annotations

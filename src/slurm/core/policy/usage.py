@@ -1,8 +1,9 @@
 """What was used, as it decays: counters in closed form, so that nobody has to touch them while time goes by.
 
-A counter is (value, moment, rate): what it was worth at a moment, and how fast it grows since then. It loses half of its worth in each half-life:
-its worth at t is value * 2**(-d/h) + rate * (h/ln 2) * (1 - 2**(-d/h)) with d = t - moment, or value + rate * d without decay. Only an allocation
-that begins or ends, a new half-life or a reset closes a segment, each by an event; a replay makes the same numbers to the last bit.
+A counter is (value, moment, rate): what it was worth at a moment, and how fast it grows since then. It loses half of its worth in each
+half-life: its worth at t is value * 2**(-d/h) + rate * (h/ln 2) * (1 - 2**(-d/h)) with d = t - moment, or value + rate * d without decay.
+Only an allocation that begins or ends, a new half-life or a reset closes a segment, each by an event; a replay makes the same numbers to
+the last bit.
 """
 
 from __future__ import annotations

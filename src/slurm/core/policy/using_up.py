@@ -1,7 +1,7 @@
 """Running jobs whose group has used up its minutes: GrpTRESMins and GrpWall end them, as they keep others from starting (`meeting`).
 
-With AccountingStorageEnforce=safe none is ended: what starts may run to its end. Usage grows by formula, so nothing happens when a group meets its
-limit: the daemon looks, some of the limits at a time.
+With AccountingStorageEnforce=safe none is ended: what starts may run to its end. Usage grows by formula, so nothing happens when a group
+meets its limit: the daemon looks, some of the limits at a time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ QUANTITIES = frozenset({rows.TRES_MINUTES, rows.WALL})
 
 def limited(book: Book) -> list[Key]:
     """All that has a limit on minutes of a group."""
-    found: list[Key] = [("association", one.id, "") for one in book.associations.values() if one.parent in book.associations and _has(one.limits, rows.AT_ASSOCIATION)]
+    found: list[Key] = [("association", one.id, "") for one in book.associations.values() if one.parent in book.associations
+        and _has(one.limits, rows.AT_ASSOCIATION)]
     return found + [("qos", name, "") for name, one in book.qos.items() if _has(one.limits, rows.AT_QOS)]
 
 
@@ -54,7 +55,8 @@ def _spent(state: counting.State, key: Key, now: float) -> bool:
     table = rows.AT_ASSOCIATION if kind == "association" else rows.AT_QOS
     used = state.policy.usage
     return any(used.of(key[1], name or WALL, now) / 60 >= value for limit, values in record.limits.items()
-               if (row := table.get(limit)) is not None and row.span == rows.GROUP and row.quantity in QUANTITIES for name, value in values.items())
+               if (row := table.get(limit)) is not None and row.span == rows.GROUP and row.quantity in QUANTITIES for name,
+               value in values.items())
 
 
 def _is_over(state: counting.State, bound: Bound, now: float) -> bool:

@@ -1,4 +1,7 @@
-"""Access: who may use a reservation. Users or groups on the one hand, accounts on the other, and QOS: a job must match each that is given."""
+"""Access: who may use a reservation.
+
+Users or groups on the one hand, accounts on the other, and QOS: a job must match each that is given.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,8 @@ def hidden(state: ClusterState, caller: Caller) -> frozenset[str]:
     if not rights.is_private(state, caller, "reservations"):
         return frozenset()
     accounts = state.policy.book.accounts_of(caller.user)
-    return frozenset(of.name for of in state.reservations.values() if not may_delete(of, caller.user, (caller.group, *caller.groups), accounts))
+    return frozenset(of.name for of in state.reservations.values() if not may_delete(of, caller.user, (caller.group, *caller.groups),
+        accounts))
 
 
 def _person(of: Reservation, user: str, *groups: str) -> bool:

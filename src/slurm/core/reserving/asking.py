@@ -90,7 +90,8 @@ def read(draft: Draft, key: str, text: str) -> None:
     if row is None:
         names = [one.name for one in KEYS]
         meant = nearest(bare, names)
-        raise draft.refusal(f"Unknown parameter {word.written}.", *([f'did you mean "{meant}"?'] if meant else []), f"valid: {', '.join(names)}")
+        raise draft.refusal(f"Unknown parameter {word.written}.", *([f'did you mean "{meant}"?'] if meant else []),
+            f"valid: {', '.join(names)}")
     if word.sign and not (row.signs or (row.name == "Duration" and not draft.creating)):
         raise draft.refusal(f"The +=/-= notation is not supported when updating {row.name.lower()}.")
     row.read(draft, word)
@@ -148,7 +149,8 @@ def _nodes(draft: Draft, word: Word) -> None:
 def _count(draft: Draft, word: Word, text: str) -> int:
     digits, thousands = (text[:-1], 1024) if text[-1:].lower() == "k" else (text, 1)
     if not (digits.isascii() and digits.isdigit() and len(digits) <= COUNT_DIGITS):
-        raise draft.refusal(f"Invalid {'node' if word.key.lower().startswith('node') else 'core'} count {word.text}.", "write a whole number, as 4 or 1k")
+        raise draft.refusal(f"Invalid {'node' if word.key.lower().startswith('node') else 'core'} count {word.text}.",
+            "write a whole number, as 4 or 1k")
     return int(digits) * thousands
 
 
@@ -298,7 +300,8 @@ def _known(draft: Draft, what: str, name: str, error: str) -> str:
         return name.lower()
     names = [one.name for one in (book.accounts if what == "accounts" else book.qos).values()]
     if name.lower() not in {one.lower() for one in names}:
-        raise InvalidRequest(error, hints=[f'there is no {"account" if what == "accounts" else "QOS"} "{name}"', *resolving.meant(name, names)])
+        raise InvalidRequest(error, hints=[f'there is no {"account" if what == "accounts" else "QOS"} "{name}"',
+            *resolving.meant(name, names)])
     return name.lower()
 
 

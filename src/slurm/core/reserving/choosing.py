@@ -33,7 +33,8 @@ def named(state: ClusterState, of: Reservation, counts: Sequence[int], now: floa
         if node.name in wanted:
             units = _cores(node, _reserved_cpus(state, of, node, now) if "FIRST_CORES" not in of.flags else NOTHING)
             if len(units) < wanted[node.name]:
-                raise NotNow("ESLURM_NODES_BUSY", hints=[f"node {node.name} has {len(units)} cores for it, {wanted[node.name]} are asked for"])
+                raise NotNow("ESLURM_NODES_BUSY", hints=[f"node {node.name} has {len(units)} cores for it, {wanted[node.name]} are asked "
+                                                         "for"])
             cpus[node.name] = _union(units[:wanted[node.name]])
     found = _filled(of, nodes, cpus)
     require_free(state, found, now)
@@ -77,7 +78,8 @@ def candidates(state: ClusterState, of: Reservation, now: float) -> list[Node]:
         node for name in partition.nodes if (node := state.nodes.get(name)) is not None and node.state is not NodeState.FUTURE
         and (tree is None or features.evaluate(tree, frozenset(node.features)))]
     whole = not of.core_count
-    free = [node for node in fit if _in_service(node) and not (whole and others_on(state, of, node, now)) and not _busy(state, of, node, now)]
+    free = [node for node in fit if _in_service(node) and not (whole and others_on(state, of, node, now))
+        and not _busy(state, of, node, now)]
     return sorted(free, key=lambda node: (bool(node.jobs), node.weight, node.position))
 
 
@@ -87,7 +89,8 @@ def others_on(state: ClusterState, of: Reservation, node: Node, now: float) -> l
         return []
     return [
         other for other in state.reservations.values()
-        if other.id != of.id and not other.rank and node.name in other.nodes and _share(of, other, node) and windows.collide(of, other, now)]
+        if other.id != of.id and not other.rank and node.name in other.nodes and _share(of, other, node)
+        and windows.collide(of, other, now)]
 
 
 def require_free(state: ClusterState, of: Reservation, now: float) -> None:
@@ -192,7 +195,8 @@ def _require_idle(state: ClusterState, of: Reservation, now: float) -> None:
 
 
 def _short(of: Reservation, there: int) -> str:
-    what = " and ".join(text for text in (f"{of.node_count} nodes" * bool(of.node_count), f"{of.core_count} cores" * bool(of.core_count)) if text)
+    what = " and ".join(text for text in (f"{of.node_count} nodes" * bool(of.node_count), f"{of.core_count} cores" * bool(of.core_count))
+        if text)
     return f"{what} of partition {of.partition} are asked for; {there} nodes are in service, suit it and are not taken then"
 
 

@@ -1,4 +1,7 @@
-"""Claims: which nodes and CPUs reservations keep from a job, and which reservation it may start in. One rule, asked by the planner and by the check of what it proposes."""
+"""Claims: which nodes and CPUs reservations keep from a job, and which reservation it may start in.
+
+One rule, asked by the planner and by the check of what it proposes.
+"""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ def create(state: ClusterState, changes: Mapping[str, str], caller: e.Caller, di
         record.users = [caller.user]  # Slurm refuses it; guides write it so, and maintenance is for whoever orders it
     record.name = record.name or _made_name(draft)
     if record.name in state.reservations:
-        raise InvalidRequest("ESLURM_RESERVATION_NAME_DUP", hints=[f"reservation {record.name} exists: scontrol show reservation {record.name}"])
+        raise InvalidRequest("ESLURM_RESERVATION_NAME_DUP",
+            hints=[f"reservation {record.name} exists: scontrol show reservation {record.name}"])
     _check_written(draft)
     _set_times(draft)
     _check_people(draft)
@@ -44,7 +45,8 @@ def create(state: ClusterState, changes: Mapping[str, str], caller: e.Caller, di
     return e.ReservationCreated(at=now, reservation=_placed(draft))
 
 
-def update(state: ClusterState, name: str, changes: Mapping[str, str], caller: e.Caller, directory: Directory, now: float) -> e.ReservationUpdated:
+def update(state: ClusterState, name: str, changes: Mapping[str, str], caller: e.Caller, directory: Directory,
+        now: float) -> e.ReservationUpdated:
     """The event that changes a reservation."""
     _require_operator(state, caller)
     before = known(state, name)
@@ -81,12 +83,14 @@ def delete(state: ClusterState, name: str, caller: e.Caller, now: float) -> e.Re
         groups = (caller.group, *caller.groups)
         if found is None or "USER_DELETE" not in found.flags or not access.may_delete(found, caller.user, groups, accounts):
             raise NotPermitted("ESLURM_USER_ID_MISSING", hints=[
-                f"only root and the operators of {state.settings.cluster_name} delete reservations, and with Flags=USER_DELETE those who may use it"])
+                f"only root and the operators of {state.settings.cluster_name} delete reservations, and with Flags=USER_DELETE those who "
+                "may use it"])
     known(state, name)
     using = [job.shown_id for job in state.jobs.values() if running.uses(state, job, name)]
     if using:
         raise NotNow("ESLURM_RESERVATION_BUSY", hints=[
-            f"jobs run in it or wait for it: {', '.join(using[:10])}{' …' if len(using) > 10 else ''}", "cancel them, or give them another: scontrol update jobid=ID reservationname="])
+            f"jobs run in it or wait for it: {', '.join(using[:10])}{' …' if len(using) > 10 else ''}",
+            "cancel them, or give them another: scontrol update jobid=ID reservationname="])
     return e.ReservationEnded(at=now, name=name, by=caller.uid)
 
 
@@ -96,13 +100,15 @@ def known(state: ClusterState, name: str) -> Reservation:
     if found is None:
         names = list(state.reservations)
         raise NotFound("ESLURM_RESERVATION_INVALID", hints=[
-            f'there is no reservation "{name}"', *resolving.meant(name, names), *([f"reservations: {', '.join(names[:20])}"] if names else [])])
+            f'there is no reservation "{name}"', *resolving.meant(name, names),
+            *([f"reservations: {', '.join(names[:20])}"] if names else [])])
     return found
 
 
 def _require_operator(state: ClusterState, caller: e.Caller) -> None:
     if not is_operator(state, caller):
-        raise NotPermitted("ESLURM_USER_ID_MISSING", hints=[f"only root and the operators of {state.settings.cluster_name} make and change reservations"])
+        raise NotPermitted("ESLURM_USER_ID_MISSING",
+            hints=[f"only root and the operators of {state.settings.cluster_name} make and change reservations"])
 
 
 def _name(changes: Mapping[str, str]) -> str:
@@ -179,17 +185,21 @@ def _check_flags(draft: Draft) -> None:
     record = draft.record
     repeats = [name for name in ("HOURLY", "DAILY", "WEEKDAY", "WEEKEND", "WEEKLY") if name in record.flags]
     if len(repeats) > 1:
-        raise InvalidRequest("ESLURM_NOT_SUPPORTED", "Requested operation not supported on this system", hints=[f"it can repeat in one way only: {', '.join(repeats)}"])
+        raise InvalidRequest("ESLURM_NOT_SUPPORTED", "Requested operation not supported on this system",
+            hints=[f"it can repeat in one way only: {', '.join(repeats)}"])
     if repeats and "TIME_FLOAT" in record.flags:
-        raise InvalidRequest("ESLURM_NOT_SUPPORTED", "Requested operation not supported on this system", hints=["what repeats cannot float (TIME_FLOAT)"])
+        raise InvalidRequest("ESLURM_NOT_SUPPORTED", "Requested operation not supported on this system",
+            hints=["what repeats cannot float (TIME_FLOAT)"])
     if {"REPLACE", "REPLACE_DOWN"} & set(record.flags) and (draft.nodes or "STATIC" in record.flags):
-        raise InvalidRequest("ESLURM_INVALID_NODE_NAME", hints=["REPLACE and REPLACE_DOWN go with NodeCnt=, not with Nodes= nor STATIC_ALLOC"])
+        raise InvalidRequest("ESLURM_INVALID_NODE_NAME",
+            hints=["REPLACE and REPLACE_DOWN go with NodeCnt=, not with Nodes= nor STATIC_ALLOC"])
     if "PART_NODES" in record.flags and not record.partition:
         raise InvalidRequest("ESLURM_INVALID_PARTITION_NAME", hints=["PART_NODES goes with PartitionName= and Nodes=ALL"])
     length = record.end - record.start
     step = {"HOURLY": 3600.0, "WEEKLY": 7 * 86400.0}.get(record.repeats, 86400.0)
     if record.repeats and length > step:
-        raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=[f"it is longer than what lies between two of its starts ({record.repeats})"])
+        raise InvalidRequest("ESLURM_INVALID_TIME_VALUE",
+            hints=[f"it is longer than what lies between two of its starts ({record.repeats})"])
 
 
 def _placed(draft: Draft) -> Reservation:
@@ -246,7 +256,8 @@ def _check_features(draft: Draft, names: list[NodeName]) -> None:
     nodes = draft.state.nodes
     without = [name for name in names if not features.evaluate(tree, frozenset(nodes[name].features))]
     if without:
-        raise InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=[f"{hostlist.compress(without)} have not the features {draft.record.features}"])
+        raise InvalidRequest("ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE", hints=[
+            f"{hostlist.compress(without)} have not the features {draft.record.features}"])
 
 
 def _changed_nodes(draft: Draft, before: Reservation) -> Reservation:
@@ -256,7 +267,8 @@ def _changed_nodes(draft: Draft, before: Reservation) -> Reservation:
         raise NotNow("ESLURM_CORE_RESERVATION_UPDATE", hints=["delete it and create it with CoreCnt="])
     flags = set(record.flags) - {"SPEC_NODES", "ALL_NODES", "PART_NODES"}
     count = record.node_count if "NodeCnt" in draft.given else len(before.nodes)
-    if draft.nodes or ("PartitionName" in draft.given and "NodeCnt" not in draft.given and draft.nodes is None and "PART_NODES" in before.flags):
+    if draft.nodes or ("PartitionName" in draft.given and "NodeCnt" not in draft.given and draft.nodes is None
+            and "PART_NODES" in before.flags):
         _name_nodes(draft)
         record.node_count = 0
         if "NodeCnt" not in draft.given:
@@ -285,7 +297,8 @@ def _changed_nodes(draft: Draft, before: Reservation) -> Reservation:
 
 
 def _used(state: ClusterState, of: Reservation, name: NodeName) -> bool:
-    return any(job.holding is not None and job.holding.reservation == of.name and name in job.holding.nodes for job in state.active.values())
+    return any(job.holding is not None and job.holding.reservation == of.name and name in job.holding.nodes
+        for job in state.active.values())
 
 
 def _skipped(draft: Draft) -> e.ReservationUpdated:

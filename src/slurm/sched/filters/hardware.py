@@ -1,4 +1,5 @@
-"""--sockets-per-node, --cores-per-socket, --threads-per-core, --tmp, and --mem where it is not given out: what a node must have at least."""
+"""--sockets-per-node, --cores-per-socket, --threads-per-core, --tmp, and --mem where it is not given out: what a node must have at
+least."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The filters of nodes in the order in which they are asked; the first refusal is the one a user reads. What is against a job itself: core.gates."""
+"""The filters of nodes in the order in which they are asked; the first refusal is the one a user reads.
+
+What is against a job itself: core.gates.
+"""
 
 from __future__ import annotations
 

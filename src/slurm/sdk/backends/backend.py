@@ -36,7 +36,8 @@ class Backend(Protocol):
     """Seconds: the shortest and the longest pause between two looks at a file that grows."""
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
-        """Hand in a script that has been written to `path`; its id. `array` are the numbers of elements, at most `limit` at once (0: no limit).
+        """Hand in a script that has been written to `path`; its id. `array` are the numbers of elements, at most `limit` at once (0: no
+        limit).
 
         The options stand as #SBATCH lines in the script too, which is what a cluster reads. Raises SubmissionError.
         """
@@ -118,7 +119,8 @@ class Distant(Backend, Protocol):
         ...
 
     def say(self, command: str, seconds: float = SAY_SECONDS) -> str:
-        """What a shell command line printed there; BackendCommandError when it failed, BackendTimeout when it took longer than `seconds`."""
+        """What a shell command line printed there; BackendCommandError when it failed, BackendTimeout when it took longer than
+        `seconds`."""
         ...
 
 

@@ -28,7 +28,8 @@ class SharedDisk(PublishedMethods):
     pace = (0.05, 1.0)
 
     def read(self, path: str) -> BinaryIO:
-        """A file, open for reading; OSError for what is none: who reads may be root, and a job's owner may have put a pipe or a device in its place."""
+        """A file, open for reading; OSError for what is none: who reads may be root, and a job's owner may have put a pipe or a device in
+        its place."""
         return _regular(path)
 
     def present(self, paths: Sequence[str]) -> set[str]:

@@ -35,7 +35,8 @@ class InlineBackend(SharedDisk):
             if self._blocked(options.get("dependency") or ""):
                 self._status[job] = Status("CANCELLED", "0:0", "DependencyNeverSatisfied")
                 continue
-            variables = {"SLURM_JOB_ID": name, "SLURM_NTASKS": options.get("ntasks") or "1", "JOB_DIR": files.folder, "SLURM_SUBMIT_DIR": self.around().folder}
+            variables = {"SLURM_JOB_ID": name, "SLURM_NTASKS": options.get("ntasks") or "1", "JOB_DIR": files.folder,
+                "SLURM_SUBMIT_DIR": self.around().folder}
             if index is not None:
                 variables |= {"SLURM_ARRAY_JOB_ID": name, "SLURM_ARRAY_TASK_ID": str(index)}
             own = None if index is None else base + index

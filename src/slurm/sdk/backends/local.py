@@ -84,7 +84,8 @@ class LocalBackend(SharedDisk):
             os.close(descriptor)
 
     def ensure(self, start: bool = True) -> None:
-        """Start a cluster on this machine unless one answers, or with start=False only see whether one does; BackendError says why there is none."""
+        """Start a cluster on this machine unless one answers, or with start=False only see whether one does; BackendError says why there is
+        none."""
         try:
             self._ask({"type": "Ping"})
         except BackendError:
@@ -97,7 +98,8 @@ class LocalBackend(SharedDisk):
                 raise BackendTimeout(f"no cluster here, and `slurm up` did not end within {START_SECONDS:.0f} s") from error
             if done.returncode:
                 raise BackendError(f"no cluster here, and `slurm up` failed: {done.stderr.strip() or done.stdout.strip()}") from None
-            print(f"slurm: there was no cluster here. {done.stdout.partition(chr(10))[0]}. It stays up; `slurm down` stops it", file=sys.stderr)
+            print(f"slurm: there was no cluster here. {done.stdout.partition(chr(10))[0]}. It stays up; `slurm down` stops it",
+                file=sys.stderr)
 
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """Hand the script in and return the id; the reply means that the job is on disk."""
@@ -113,7 +115,8 @@ class LocalBackend(SharedDisk):
                 reply = self._handed_in({"type": "SubmitJob", "request": request, "payload": payload, "key": os.urandom(16).hex()}, path)
         except (SlurmError, BackendError) as error:
             lines = error.lines() if isinstance(error, SlurmError) else [str(error)]
-            raise SubmissionError("the cluster did not take the job: " + "; ".join(lines), script=script, metadata={"path": path}) from error
+            raise SubmissionError("the cluster did not take the job: " + "; ".join(lines), script=script,
+                metadata={"path": path}) from error
         for warning in reply.get("warnings", ()):
             print(f"slurm: job {reply['job_id']}: {warning}", file=sys.stderr)
         return str(reply["job_id"])
@@ -221,7 +224,10 @@ class LocalBackend(SharedDisk):
             self._drop()
 
     def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """One question on the kept connection. A connection that broke is opened again once, except for submissions: they may have arrived."""
+        """One question on the kept connection.
+
+        A connection that broke is opened again once, except for submissions: they may have arrived.
+        """
         self._after_fork()
         with self._lock:
             fresh = self._connection is None

@@ -1,7 +1,7 @@
 """What passes through a login shell whole, whichever it is and whatever its start-up files say: command lines there, answers back.
 
-sshd hands every command to the user's login shell. csh ends a quoted text at a newline and fish reads backslashes in it; .bashrc and .cshrc of many
-users print something, which then stands before every answer.
+sshd hands every command to the user's login shell. csh ends a quoted text at a newline and fish reads backslashes in it; .bashrc and .cshrc
+of many users print something, which then stands before every answer.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from slurm.sdk.errors import BackendError
 from slurm.sdk.following.status import Status
 
 PATIENCE = 30.0
-"""Seconds that a job runs before its files are looked for, and that those lie there before they are believed: it may be about to end, or clean up."""
+"""Seconds that a job runs before its files are looked for, and that those lie there before they are believed: it may be about to end, or
+clean up."""
 LOOKED_FOR = 500
 """Files that one look asks for, and one look is made within PATIENCE."""
 FOUND = 10
@@ -24,7 +25,8 @@ FOUND = 10
 
 
 class Submitted(NamedTuple):
-    """Where a job's files lie, or those of an array whose first element is number `start`; `ranks` is how many results make one, 0: nobody knows."""
+    """Where a job's files lie, or those of an array whose first element is number `start`; `ranks` is how many results make one, 0: nobody
+    knows."""
 
     files: JobFiles
     start: int
@@ -77,7 +79,8 @@ class Overdue:
         except OSError:
             return  # a folder that may not be looked into tells nothing: the cluster's word stands
         for job, (result, error) in asked.items():
-            says = Status("FAILED", "1:0") if error in there else Status("COMPLETED", "0:0") if result and there.issuperset(result) else None
+            says = Status("FAILED", "1:0") if error in there else Status("COMPLETED",
+                "0:0") if result and there.issuperset(result) else None
             since, before = self._seen.pop(job, (now, None))
             if says is not None and says == before and now - since >= PATIENCE:
                 self._over[job] = says

@@ -11,7 +11,8 @@ from slurm.sdk.errors import BackendCommandError, BackendTimeout
 SECONDS = 30.0
 PLAIN = {"SLURM_BITSTR_LEN": "0", "SLURM_TIME_FORMAT": "standard", "PYTHONIOENCODING": "utf-8"}
 """Variables with which the commands cut no list of array tasks short and write times and letters in the one way that is read here."""
-FILTERS = ("SQUEUE_ACCOUNT", "SQUEUE_ALL", "SQUEUE_ARRAY", "SQUEUE_LICENSES", "SQUEUE_NAMES", "SQUEUE_PARTITION", "SQUEUE_QOS", "SQUEUE_SORT",
+FILTERS = ("SQUEUE_ACCOUNT", "SQUEUE_ALL", "SQUEUE_ARRAY", "SQUEUE_LICENSES", "SQUEUE_NAMES", "SQUEUE_PARTITION", "SQUEUE_QOS",
+    "SQUEUE_SORT",
            "SQUEUE_STATES", "SQUEUE_USERS", "SINFO_ALL", "SINFO_PARTITION", "SINFO_SORT", "SCONTROL_ALL")
 """Variables with which a user has the commands leave things out, which then would seem not to exist."""
 
@@ -31,7 +32,8 @@ def said(words: Sequence[str], environ: Mapping[str, str], name: str = "") -> st
     """What a command printed; BackendCommandError with its standard error when it failed. `name` is what it is called in errors."""
     name = name or words[0]
     try:
-        done = subprocess.run(words, env=environ, capture_output=True, encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL, timeout=SECONDS, check=False)
+        done = subprocess.run(words, env=environ, capture_output=True, encoding="utf-8", errors="replace", stdin=subprocess.DEVNULL,
+            timeout=SECONDS, check=False)
     except FileNotFoundError as error:
         raise BackendCommandError(f"{name} is not on PATH") from error
     except subprocess.TimeoutExpired as error:

@@ -1,4 +1,5 @@
-"""What is said to sbatch, squeue, sacct, scancel and scontrol, and how their answers are read; not where the commands run, which subclasses know.
+"""What is said to sbatch, squeue, sacct, scancel and scontrol, and how their answers are read; not where the commands run, which subclasses
+know.
 
 Holds for Slurm 22.05 and later. One question for all jobs, never one a job.
 """
@@ -38,7 +39,8 @@ class SlurmCommands(ABC):
         """Where and as whom it runs."""
 
     def states(self, ids: Sequence[str]) -> dict[str, Status]:
-        """squeue, and sacct for those that it has forgotten; UNKNOWN for those that both have, and the word of their files for those that are overdue."""
+        """squeue, and sacct for those that it has forgotten; UNKNOWN for those that both have, and the word of their files for those that
+        are overdue."""
         found: dict[str, Status] = {}
         for bases in _bases(ids):
             found.update(self._queued(bases))
@@ -62,7 +64,8 @@ class SlurmCommands(ABC):
         return int(found[1]) if found else DEFAULT_MAX_ARRAY
 
     def _lies(self, job: str) -> Submitted | None:
-        """Where a job lies that another program submitted, as the name of its script says; None when it is none of a task, or not this user's."""
+        """Where a job lies that another program submitted, as the name of its script says; None when it is none of a task, or not this
+        user's."""
         from slurm.sdk.following import inspection  # only who waits for jobs of others needs it
 
         try:

@@ -43,14 +43,15 @@ class Surroundings(NamedTuple):
 class SshBackend(SlurmCommands, PublishedMethods):
     """Jobs on the cluster behind a login node. Nothing is asked of the host before it is needed.
 
-    `env` are variables for Slurm's commands, and so for the jobs; `remote_workdir` is where jobs are submitted from, home otherwise. The other
-    arguments are those of `Login`.
+    `env` are variables for Slurm's commands, and so for the jobs; `remote_workdir` is where jobs are submitted from, home otherwise. The
+    other arguments are those of `Login`.
     """
 
     name = "ssh"
     pace = (0.3, 3.0)
 
-    def __init__(self, hostname: str = "", *, env: Mapping[str, str] | None = None, remote_workdir: str | None = None, **login: Any) -> None:
+    def __init__(self, hostname: str = "", *, env: Mapping[str, str] | None = None, remote_workdir: str | None = None,
+            **login: Any) -> None:
         for name in env or ():
             if not _VARIABLE.fullmatch(name):
                 raise InvalidOption(f"Cluster: env={{{name!r}: …}} is no name of a variable")

@@ -214,7 +214,8 @@ class SshConnection:
             except (asyncssh.SFTPBadMessage, asyncssh.SFTPConnectionLost, asyncssh.ChannelOpenError) as error:
                 if connection.is_closed() or (isinstance(error, asyncssh.ChannelOpenError) and error.code != OPEN_REQUEST_SESSION_FAILED):
                     raise
-                raise BackendError(f"{self.login} does not answer by SFTP, by which files travel ({error}): its sshd has that switched off, or a start-up "
+                raise BackendError(f"{self.login} does not answer by SFTP, by which files travel ({error}): its sshd has that switched "
+                                   "off, or a start-up "
                                    "file of the login shell prints something, which it may do only where it is interactive") from error
         return self._sftp
 

@@ -42,10 +42,11 @@ class Login:
         password: Where keys are not accepted.
         key_filename: A private key, or several.
         passphrase: Of the keys.
-        known_hosts: The file that lists known hosts, beside that of the machine; otherwise those that ~/.ssh/config names, or ~/.ssh/known_hosts.
-        host_key_policy: For hosts that known_hosts does not list: `reject` refuses, `warn` accepts with a warning for this process, `auto` adds them. Unless
-            given, StrictHostKeyChecking of ~/.ssh/config decides, as for ssh: `accept-new` and `no` mean `auto`, all else, and nothing, `reject`. A host
-            whose key is another than the one listed is always refused.
+        known_hosts: The file that lists known hosts, beside that of the machine; otherwise those that ~/.ssh/config names, or
+        ~/.ssh/known_hosts. host_key_policy: For hosts that known_hosts does not list: `reject` refuses, `warn` accepts with a warning for
+        this process, `auto` adds them. Unless
+            given, StrictHostKeyChecking of ~/.ssh/config decides, as for ssh: `accept-new` and `no` mean `auto`, all else, and nothing,
+            `reject`. A host whose key is another than the one listed is always refused.
         allow_agent: Whether the keys of the agent count.
         look_for_keys: Whether those in ~/.ssh count. Without these and `key_filename` only the password does.
         timeout: Seconds that connecting may take.
@@ -91,10 +92,12 @@ class Login:
         # asyncssh knows nothing of this keyword, and which of the blocks are meant ssh says best
         port, user = (["-p", str(self.port)] if self.port else []), (["-l", self.username] if self.username else [])
         try:
-            done = subprocess.run(["ssh", "-G", "-T", "-F", config, *port, *user, "--", self.hostname], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            done = subprocess.run(["ssh", "-G", "-T", "-F", config, *port, *user, "--", self.hostname], stdin=subprocess.DEVNULL,
+                capture_output=True, text=True,
                                   timeout=self.timeout, check=False)
         except subprocess.TimeoutExpired:
-            raise LoginRefused(f"{self}: `ssh -G -F {config} {self.hostname}` does not say within {self.timeout:.0f} s what StrictHostKeyChecking is") from None
+            raise LoginRefused(f"{self}: `ssh -G -F {config} {self.hostname}` does not say within {self.timeout:.0f} s what "
+                               "StrictHostKeyChecking is") from None
         if done.returncode:
             raise LoginRefused(f"{self}: ssh says of {config}: {done.stderr.strip()}")
         found = re.search(r"^stricthostkeychecking (\S+)$", done.stdout, re.MULTILINE)
@@ -187,7 +190,10 @@ class Login:
         return found
 
     def _named_keys(self) -> list[str] | None:
-        """The keys that ~/.ssh/config names, as far as they are there: ssh passes over the others. None where it names none, or they do not count."""
+        """The keys that ~/.ssh/config names, as far as they are there: ssh passes over the others.
+
+        None where it names none, or they do not count.
+        """
         named = self._configured("IdentityFile") if self._look_for_keys and not self._keys else []
         return [path for path in map(os.path.expanduser, named) if os.path.exists(path)] if named else None
 
@@ -226,7 +232,8 @@ class Doorman(asyncssh.SSHClient):
         shown = f"{key.get_algorithm()} {key.get_fingerprint()}"
         # asyncssh forgets what is revoked for one port of a host when nothing else is listed for that
         if self.files and key in asyncssh.match_known_hosts(self.files, where, "", None)[2]:
-            self.refusal = f"the key of {where} is REVOKED in known_hosts: it shows {shown}. Whoever has that key may be anybody: ask the host's administrators"
+            self.refusal = (f"the key of {where} is REVOKED in known_hosts: it shows {shown}. Whoever has that key may be anybody: ask "
+                            "the host's administrators")
             return False
         known = ", ".join(dict.fromkeys(f"{one.get_algorithm()} {one.get_fingerprint()}" for one in (*listed, *self._accepted)))
         scan = f"ssh-keyscan {f'-p {port} ' if port != 22 else ''}{host} >> {self._login.known_hosts}"

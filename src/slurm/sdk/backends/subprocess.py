@@ -61,7 +61,8 @@ class SubprocessBackend(SharedDisk):
     def submit(self, script: str, path: str, options: Mapping[str, str | None], array: Sequence[int] = (), limit: int = 0) -> str:
         """Queue a process for the job, or one for each element."""
         if several_tasks(options):
-            raise SubmissionError("the subprocess backend makes one process a job: several tasks (ntasks, nodes) take a cluster with srun, such as the one that "
+            raise SubmissionError("the subprocess backend makes one process a job: several tasks (ntasks, nodes) take a cluster with "
+                                  "srun, such as the one that "
                                   "Cluster() starts", metadata={"path": path})
         name = str(next(OWN_IDS))
         after = _targets(options.get("dependency") or "", path)
@@ -74,13 +75,15 @@ class SubprocessBackend(SharedDisk):
         with self._lock:
             for index in array or (None,):
                 job = name if index is None else f"{name}_{index}"
-                variables = {"SLURM_JOB_ID": name, "SLURM_JOB_NAME": options.get("job_name") or "", "SLURM_NTASKS": options.get("ntasks") or "1",
+                variables = {"SLURM_JOB_ID": name, "SLURM_JOB_NAME": options.get("job_name") or "",
+                    "SLURM_NTASKS": options.get("ntasks") or "1",
                              "SLURM_SUBMIT_DIR": self.around().folder}
                 if index is not None:
                     variables |= {"SLURM_ARRAY_JOB_ID": name, "SLURM_ARRAY_TASK_ID": str(index), "SLURM_ARRAY_TASK_COUNT": str(len(array))}
                 own = files if index is None else files.element(index)
                 out, err = written.paths(name, index)
-                self._waiting.append(_Waiting(job, path, variables, after, written.folder, out or own.stdout, err or own.stderr, seconds, start, mode))
+                self._waiting.append(_Waiting(job, path, variables, after, written.folder, out or own.stdout, err or own.stderr, seconds,
+                    start, mode))
                 self._status[job] = Status("PENDING")
             self._advance()
         return name
@@ -104,7 +107,8 @@ class SubprocessBackend(SharedDisk):
 
     def ask(self, words: Sequence[str]) -> str:
         """There is nobody to ask."""
-        raise BackendError(f"{words[0]}: the subprocess backend has no queue, its jobs are processes that end with the program that started them")
+        raise BackendError(f"{words[0]}: the subprocess backend has no queue, its jobs are processes that end with the program that "
+                           "started them")
 
     def max_array(self) -> int:
         """As on a cluster that was not told otherwise."""
@@ -125,7 +129,8 @@ class SubprocessBackend(SharedDisk):
                 self._end(job, Status("TIMEOUT", "0:15", "TimeLimit"))
         left = []
         for one in self._waiting:
-            before = [status for job, status in self._status.items() for target in one.after if job == target or job.startswith(f"{target}_")]
+            before = [status for job, status in self._status.items() for target in one.after if job == target
+                or job.startswith(f"{target}_")]
             if any(status.finished and not status.successful for status in before):
                 self._status[one.job] = Status("CANCELLED", "0:0", "DependencyNeverSatisfied")
                 continue
@@ -143,7 +148,8 @@ class SubprocessBackend(SharedDisk):
         try:
             with open(one.out, one.mode) as out, open(one.err, "ab" if one.err == one.out else one.mode) as errors:
                 process = subprocess.Popen(
-                    ["/bin/bash", one.path], env={**environ, **one.variables}, cwd=one.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
+                    ["/bin/bash", one.path], env={**environ, **one.variables}, cwd=one.folder, stdin=subprocess.DEVNULL, stdout=out,
+                    stderr=errors,
                     start_new_session=True)
         except OSError:
             self._status[one.job] = Status("FAILED", f"0:{NO_OUTPUT}")

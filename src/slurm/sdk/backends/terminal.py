@@ -17,7 +17,10 @@ KEEPALIVE_SECONDS, KEEPALIVES = 15, 3
 
 
 def attach(backend: Backend, words: Sequence[str]) -> int:
-    """Run a command with this terminal, over ssh the login shell when there are no words; its exit status. On this machine it takes the place of this process."""
+    """Run a command with this terminal, over ssh the login shell when there are no words; its exit status.
+
+    On this machine it takes the place of this process.
+    """
     if backend.name == "ssh":
         import asyncio
 
@@ -32,7 +35,8 @@ def attach(backend: Backend, words: Sequence[str]) -> int:
 
 
 async def _session(backend: Any, words: Sequence[str]) -> int:
-    """A pseudo terminal over a connection of its own: the kept one may have to be opened anew at any time, which a shell would not survive."""
+    """A pseudo terminal over a connection of its own: the kept one may have to be opened anew at any time, which a shell would not
+    survive."""
     import asyncio
     import signal
 

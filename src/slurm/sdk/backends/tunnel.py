@@ -12,7 +12,8 @@ KEEPALIVE_SECONDS, KEEPALIVES = 15, 3
 
 
 def forward(login: Login, here: int, host: str, port: int, opened: Callable[[int], object]) -> None:
-    """Lead connections to 127.0.0.1:`here` to host:port beyond the login node, until the connection is cut; `opened` is told the port (0: any)."""
+    """Lead connections to 127.0.0.1:`here` to host:port beyond the login node, until the connection is cut; `opened` is told the port (0:
+    any)."""
     asyncio.run(_forward(login, here, host, port, opened))
 
 

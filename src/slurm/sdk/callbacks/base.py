@@ -21,9 +21,9 @@ HOOKS: dict[str, ExecutionLocus] = {
 class BaseCallback:
     """Told of packaging, submission, states and ends by overriding hooks; nothing is called that is not overridden.
 
-    The client is the process that submits: a program, or a workflow's job for its children. What is called in the job is a copy that travelled
-    with it: it begins as the callback was when the job was submitted, and what it changes in itself stays there. A hook that raises is
-    reported on standard error and does no harm.
+    The client is the process that submits: a program, or a workflow's job for its children. What is called in the job is a copy that
+    travelled with it: it begins as the callback was when the job was submitted, and what it changes in itself stays there. A hook that
+    raises is reported on standard error and does no harm.
     """
 
     execution_loci: ClassVar[Mapping[str, ExecutionLocus | str]] = {}

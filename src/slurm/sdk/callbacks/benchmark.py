@@ -45,7 +45,8 @@ class BenchmarkCallback(BaseCallback):
 
     Keys: name, child_count, completed_count, duration_seconds, submission_throughput (children a second), orchestration_overhead_ms (mean
     gap between submissions), min_ and max_submission_interval_ms, child_avg_, child_min_ and child_max_duration (seconds for
-    which the workflow saw a child run; from its submission, where it was not seen before it had ended). What cannot be known, as the gaps of a single submission, is left out.
+    which the workflow saw a child run; from its submission, where it was not seen before it had ended). What cannot be known, as the gaps
+    of a single submission, is left out.
     """
 
     def __init__(self) -> None:

@@ -31,4 +31,5 @@ def report(callback: BaseCallback, hook: str, error: BaseException) -> None:
     import traceback
 
     text = "".join(traceback.format_exception(error))
-    print(f"slurm: the callback {type(callback).__qualname__} raised in {hook}; the job goes on\n{text}", end="", file=sys.stderr, flush=True)
+    print(f"slurm: the callback {type(callback).__qualname__} raised in {hook}; the job goes on\n{text}", end="", file=sys.stderr,
+        flush=True)

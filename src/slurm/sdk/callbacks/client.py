@@ -1,7 +1,8 @@
-"""The client's side of callbacks: tells those of one cluster of packaging and submission as they happen, and of states and ends from one thread.
+"""The client's side of callbacks: tells those of one cluster of packaging and submission as they happen, and of states and ends from one
+thread.
 
-States come from the cluster's tracker. Its thread only hands them on here, so a callback that takes its time keeps nobody from hearing of his job; who
-waits for a job goes on once its callbacks have heard of its end.
+States come from the cluster's tracker. Its thread only hands them on here, so a callback that takes its time keeps nobody from hearing of
+his job; who waits for a job goes on once its callbacks have heard of its end.
 """
 
 from __future__ import annotations
@@ -124,7 +125,8 @@ class Client:
     def child(self, around: Any, task: SlurmTask[..., Any], job: Job[Any] | ArrayJob[Any]) -> None:
         """Tell that the workflow `around` has submitted a child."""
         call(self.callbacks, CLIENT, "on_workflow_task_submitted_ctx", contexts.WorkflowTaskSubmitContext(
-            around.workflow_job_id, around.workflow_job_dir, around.name, job.id, Path(job.files.folder), task.name, task.workflow, time.time(),
+            around.workflow_job_id, around.workflow_job_dir, around.name, job.id, Path(job.files.folder), task.name, task.workflow,
+            time.time(),
             self._cluster))
 
     def ships(self, task: SlurmTask[..., Any]) -> bool:
@@ -157,7 +159,8 @@ class Client:
                 left = self._patience - (time.monotonic() - self._since if self._since else 0.0)
                 if left <= 0:
                     if not self._late:
-                        print(f"slurm: a callback has been at work for {self._patience:g} s; not waiting for it", file=sys.stderr, flush=True)
+                        print(f"slurm: a callback has been at work for {self._patience:g} s; not waiting for it", file=sys.stderr,
+                            flush=True)
                     self._late = True
                     break
                 self._changed.wait(left)
@@ -216,7 +219,8 @@ class Client:
 
     def _workflow(self, watched: _Watched, hook: str) -> None:
         job = watched.job
-        raised = _raised(job) if hook == END and watched.status is not None and not watched.status.successful and listens(self.callbacks, END) else None
+        raised = _raised(job) if hook == END and watched.status is not None and not watched.status.successful and listens(self.callbacks,
+            END) else None
         call(self.callbacks, CLIENT, hook, contexts.WorkflowCallbackContext(
             job.id, Path(job.files.folder), job.name, None, time.time(), exception=raised, cluster=self._cluster))
 
@@ -224,7 +228,8 @@ class Client:
         """When which callback is to hear of which job again."""
         asking = [(seconds, callback) for callback in self.callbacks if (seconds := callback.get_poll_interval()) is not None
                   and callback.should_run_on_client(STATUS) and overrides(callback, STATUS)]
-        return [(watched.heard[id(callback)] + seconds, watched, callback) for seconds, callback in asking for watched in self._alone.values()
+        return [(watched.heard[id(callback)] + seconds, watched, callback) for seconds,
+            callback in asking for watched in self._alone.values()
                 if watched.status is not None and id(callback) in watched.heard]
 
     def _repeat(self) -> None:
@@ -246,7 +251,8 @@ def _said(callbacks: Iterable[BaseCallback], line: str) -> None:
 
 def described(job: Job[Any], status: Status) -> dict[str, Any]:
     """A state as `scontrol show job` names its parts."""
-    return {"JobId": job.id, "JobState": status.state, "ExitCode": status.exit_code or "0:0", "Reason": status.reason or "None", "JobName": job.name,
+    return {"JobId": job.id, "JobState": status.state, "ExitCode": status.exit_code or "0:0", "Reason": status.reason or "None",
+        "JobName": job.name,
             "WorkDir": job.files.folder, "StdOut": job.stdout_path, "StdErr": job.stderr_path}
 
 

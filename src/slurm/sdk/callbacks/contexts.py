@@ -70,7 +70,8 @@ class SubmitEndContext:
 
 @dataclass
 class JobStatusUpdatedContext:
-    """How `job` stands: `status` has what is known without asking, JobId, JobState, ExitCode, Reason, JobName, WorkDir, StdOut, StdErr; `job.get_status()` asks."""
+    """How `job` stands: `status` has what is known without asking, JobId, JobState, ExitCode, Reason, JobName, WorkDir, StdOut, StdErr;
+    `job.get_status()` asks."""
 
     job: Any
     job_id: str

@@ -15,8 +15,9 @@ from slurm.sdk.callbacks.contexts import ExecutionLocus
 class DebugCallback(BaseCallback):
     """Listens on `port` of the job's node; with `wait_for_client` the task begins when a debugger has connected.
 
-    $DEBUGPY_PORT, $DEBUGPY_WAIT and $DEBUGPY_HOST in the job win. Of several tasks on one node each takes the next port. Whoever reaches the port can
-    run code as you: host="127.0.0.1" lets in only this node, to which `ssh -L` leads. Without debugpy the job says so and goes on.
+    $DEBUGPY_PORT, $DEBUGPY_WAIT and $DEBUGPY_HOST in the job win. Of several tasks on one node each takes the next port. Whoever reaches
+    the port can run code as you: host="127.0.0.1" lets in only this node, to which `ssh -L` leads. Without debugpy the job says so and goes
+    on.
     """
 
     execution_loci: ClassVar = {"on_begin_run_job_ctx": ExecutionLocus.RUNNER}
@@ -34,13 +35,15 @@ class DebugCallback(BaseCallback):
         try:
             debugpy = import_module("debugpy")
         except ImportError:
-            print(f"slurm: DebugCallback: {sys.executable} has no debugpy, the job goes on without: pip install debugpy", file=sys.stderr, flush=True)
+            print(f"slurm: DebugCallback: {sys.executable} has no debugpy, the job goes on without: pip install debugpy", file=sys.stderr,
+                flush=True)
             return
         local = ctx.job_context.local_rank if ctx.job_context is not None else None
         port = int(os.environ.get("DEBUGPY_PORT") or self.port) + (local or 0)
         host = os.environ.get("DEBUGPY_HOST") or self.host
         debugpy.listen((host, port))
-        wait = os.environ.get("DEBUGPY_WAIT", "").lower() in ("1", "true", "yes", "on") if os.environ.get("DEBUGPY_WAIT") else self.wait_for_client
+        wait = os.environ.get("DEBUGPY_WAIT", "").lower() in ("1", "true", "yes",
+            "on") if os.environ.get("DEBUGPY_WAIT") else self.wait_for_client
         if self.log_connection_info:
             print(f"slurm: job {ctx.job_id} listens for a debugger at {ctx.hostname}:{port}" + (", and waits for one" if wait else ""),
                   file=sys.stderr, flush=True)

@@ -1,4 +1,7 @@
-"""WorkflowGraphCallback: which jobs a workflow submitted, as a graph. The import path `slurm.examples.workflow_graph_visualization` leads here."""
+"""WorkflowGraphCallback: which jobs a workflow submitted, as a graph.
+
+The import path `slurm.examples.workflow_graph_visualization` leads here.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ GRAPH_FILE = ".slurm_workflow_graph.json"
 class WorkflowGraphCallback(BaseCallback):
     """Notes what workflows submit. On the client it is there once a workflow has ended, inside the workflow's job at once.
 
-    `graph`: id of a job or an array → {"name", "type" ("workflow" or "task"), "children" (each {"job_id", "name", "is_workflow"})}, of a child with
-    "parent", of a workflow that has begun with "start_time" (seconds since the epoch); `submission_order`: the ids in the order of submission.
+    `graph`: id of a job or an array → {"name", "type" ("workflow" or "task"), "children" (each {"job_id", "name", "is_workflow"})}, of a
+    child with "parent", of a workflow that has begun with "start_time" (seconds since the epoch); `submission_order`: the ids in the order
+    of submission.
     """
 
     def __init__(self) -> None:
@@ -34,7 +38,8 @@ class WorkflowGraphCallback(BaseCallback):
             self._add(parent, {"name": ctx.parent_workflow_name, "type": "workflow", "children": []})
         self.graph[parent]["children"].append({"job_id": child, "name": ctx.child_task_name, "is_workflow": ctx.child_is_workflow})
         known = self.graph.get(child, {})  # a child may have ended before anybody is told that it was submitted
-        self._add(child, {"name": ctx.child_task_name, "type": "workflow" if ctx.child_is_workflow else "task", "children": [], **known, "parent": parent})
+        self._add(child, {"name": ctx.child_task_name, "type": "workflow" if ctx.child_is_workflow else "task", "children": [], **known,
+            "parent": parent})
 
     def on_workflow_end_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
         """In the workflow's job: leave the graph for the client."""
@@ -61,7 +66,8 @@ class WorkflowGraphCallback(BaseCallback):
         for job in self.submission_order:
             look = "shape=box fillcolor=lightblue" if self.graph[job]["type"] == "workflow" else "shape=ellipse fillcolor=lightgray"
             lines.append(f"  {_quoted(job)} [label={_quoted(self.graph[job]['name'])} {look}];")
-        lines += [f"  {_quoted(job)} -> {_quoted(child['job_id'])};" for job in self.submission_order for child in self.graph[job]["children"]]
+        lines += [f"  {_quoted(job)} -> {_quoted(child['job_id'])};" for job in self.submission_order
+            for child in self.graph[job]["children"]]
         return "\n".join([*lines, "}"])
 
     def _add(self, job: str, node: dict[str, Any]) -> None:

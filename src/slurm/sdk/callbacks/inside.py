@@ -1,4 +1,7 @@
-"""The job's side of callbacks: loads those that came with it and tells them when the task begins and ends. In a job of several tasks, in each of them."""
+"""The job's side of callbacks: loads those that came with it and tells them when the task begins and ends.
+
+In a job of several tasks, in each of them.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,8 @@ class Inside:
         self._call("on_begin_run_job_ctx", contexts.RunBeginContext(
             module=getattr(function, "__module__", ""), function=getattr(function, "__qualname__", repr(function)), args_file=arguments,
             kwargs_file=arguments, output_file=files.rank_result(self._rank), job_id=self._job, job_dir=files.folder, hostname=self._host,
-            python_executable=sys.executable, python_version=VERSION, working_directory=os.getcwd(), environment_snapshot=snapshot(self._environ),
+            python_executable=sys.executable, python_version=VERSION, working_directory=os.getcwd(),
+            environment_snapshot=snapshot(self._environ),
             start_time=self._started, job_context=self._context))
 
     def workflow(self, around: Any, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -67,7 +71,8 @@ class Inside:
         message = None if error is None else text_of(error)
         out, err = _written(sys.stdout) or files.stdout, _written(sys.stderr) or files.stderr
         self._call("on_end_run_job_ctx", contexts.RunEndContext(
-            "success" if error is None else "failure", files.rank_result(self._rank), raised, message, traceback, self._job, files.folder, self._host,
+            "success" if error is None else "failure", files.rank_result(self._rank), raised, message, traceback, self._job, files.folder,
+            self._host,
             out, err, self._started, ended, ended - self._started, self._context))
         if self._rank and error is None:
             return  # the others may still be at work: the first one, or one that failed, speaks for the job
@@ -75,8 +80,10 @@ class Inside:
         status = {"JobState": state, "ExitCode": code, "PreSubmissionId": files.key, "Hostname": self._host,
                   "PythonVersion": VERSION, "Platform": sys.platform, "ErrorType": raised, "ErrorMessage": message}
         self._call("on_completed_ctx", contexts.CompletedContext(
-            job=None, job_id=self._job, job_dir=files.folder, job_state=state, exit_code=code, reason=None, stdout_path=out, stderr_path=err,
-            start_time=self._started, end_time=ended, duration=ended - self._started, status=status, error_type=raised, error_message=message,
+            job=None, job_id=self._job, job_dir=files.folder, job_state=state, exit_code=code, reason=None, stdout_path=out,
+            stderr_path=err,
+            start_time=self._started, end_time=ended, duration=ended - self._started, status=status, error_type=raised,
+            error_message=message,
             traceback=traceback, result_path=files.rank_result(self._rank), emitted_by=RUNNER, job_context=self._context))
 
     def _workflow(self, hook: str, around: Any, result: Any = None, exception: BaseException | None = None) -> None:
@@ -100,7 +107,8 @@ def loaded(path: str) -> list[BaseCallback]:
             return parcel.unpack(file.read())
     except Exception as error:
         # The file is half written or of another kind: the job's own work does not hang on it.
-        print(f"slurm: the callbacks in {path} cannot be loaded, the job goes on without them: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"slurm: the callbacks in {path} cannot be loaded, the job goes on without them: {type(error).__name__}: {error}",
+            file=sys.stderr)
         return []
 
 

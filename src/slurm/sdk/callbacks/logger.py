@@ -27,12 +27,14 @@ class _Array:
 class LoggerCallback(BaseCallback):
     """Logs submissions, changes of state and ends. Of an array a line for each tenth that has ended and one for each element that failed.
 
-    `logger`: by default the one called "slurm"; it writes to standard error where nobody has set logging up, unless `configure_logging` is False.
+    `logger`: by default the one called "slurm"; it writes to standard error where nobody has set logging up, unless `configure_logging` is
+    False.
     """
 
     poll_interval_secs = 2.0
 
-    def __init__(self, *, logger: Any = None, poll_interval: float | None = None, log_level: int = INFO, configure_logging: bool = True) -> None:
+    def __init__(self, *, logger: Any = None, poll_interval: float | None = None, log_level: int = INFO,
+            configure_logging: bool = True) -> None:
         self._logger = logger
         self._name = logger.name if logger is not None else LOGGER
         self._level = log_level
@@ -69,7 +71,8 @@ class LoggerCallback(BaseCallback):
             return
         self._states[files.key] = state
         reason = ctx.status.get("Reason", "None")
-        self._log(f"job {ctx.job_id} ({ctx.job.name}): {state}" + (f", reason: {reason}" if state == "PENDING" and reason not in ("None", "") else ""))
+        self._log(f"job {ctx.job_id} ({ctx.job.name}): {state}" + (f", reason: {reason}" if state == "PENDING"
+            and reason not in ("None", "") else ""))
 
     def on_begin_run_job_ctx(self, ctx: contexts.RunBeginContext) -> None:
         """In the job."""
@@ -100,7 +103,8 @@ class LoggerCallback(BaseCallback):
 
     def on_workflow_task_submitted_ctx(self, ctx: contexts.WorkflowTaskSubmitContext) -> None:
         """Said by `on_end_submit_job_ctx` too; here stands whose child it is."""
-        self._log(f"workflow {ctx.parent_workflow_id} ({ctx.parent_workflow_name}) has submitted {ctx.child_task_name} as {ctx.child_job_id}")
+        self._log(f"workflow {ctx.parent_workflow_id} ({ctx.parent_workflow_name}) has submitted {ctx.child_task_name} as "
+                  f"{ctx.child_job_id}")
 
     def on_workflow_end_ctx(self, ctx: contexts.WorkflowCallbackContext) -> None:
         """The workflow has ended."""

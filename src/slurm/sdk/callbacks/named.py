@@ -20,7 +20,8 @@ def _made(entry: object, where: str) -> BaseCallback:
     table: dict[str, Any] = {"target": entry} if isinstance(entry, str) else entry if isinstance(entry, dict) else {}
     target, args, kwargs = table.get("target"), table.get("args", []), table.get("kwargs", {})
     if not isinstance(target, str) or not isinstance(args, list) or not isinstance(kwargs, dict):
-        raise SlurmfileInvalidError(f'{where} is {entry!r}, neither "module:Class" nor a table with a text `target`, a list `args` and a table `kwargs`')
+        raise SlurmfileInvalidError(f'{where} is {entry!r}, neither "module:Class" nor a table with a text `target`, a list `args` and a '
+                                    'table `kwargs`')
     module, colon, name = target.partition(":")
     if not colon:
         module, _, name = target.rpartition(".")

@@ -1,4 +1,5 @@
-"""How callbacks travel to jobs: each pickled by itself in one file beside the call, so that one which cannot be loaded there leaves the others whole."""
+"""How callbacks travel to jobs: each pickled by itself in one file beside the call, so that one which cannot be loaded there leaves the
+others whole."""
 
 from __future__ import annotations
 

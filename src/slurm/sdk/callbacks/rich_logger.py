@@ -63,8 +63,9 @@ class _Row:
 
 
 class RichLoggerCallback(BaseCallback):
-    """Shows the phases of jobs on `console` (standard error). While jobs it shows are alive, ctrl-C leaves them alone and ends the program with status 0,
-    and ctrl-\\ cancels them; not in notebooks, where ctrl-C keeps its meaning. With `verbose` what packaging says is shown too.
+    """Shows the phases of jobs on `console` (standard error). While jobs it shows are alive, ctrl-C leaves them alone and ends the program
+    with status 0, and ctrl-\\ cancels them; not in notebooks, where ctrl-C keeps its meaning. With `verbose` what packaging says is shown
+    too.
 
     In the jobs it logs as LoggerCallback, with `log_level` and `configure_logging`.
     """
@@ -215,7 +216,8 @@ class RichLoggerCallback(BaseCallback):
         """Take the signals, in the main thread of a program that is no job itself."""
         if self._before or self._travelled or self._out().is_jupyter or threading.current_thread() is not threading.main_thread():
             return
-        self._before = {signal.SIGINT: signal.signal(signal.SIGINT, self._detach), signal.SIGQUIT: signal.signal(signal.SIGQUIT, self._cancel)}
+        self._before = {signal.SIGINT: signal.signal(signal.SIGINT, self._detach),
+            signal.SIGQUIT: signal.signal(signal.SIGQUIT, self._cancel)}
 
     def _alive(self) -> list[Job[Any] | ArrayJob[Any]]:
         return [row.job for row in list(self._rows.values()) if row.job is not None]
@@ -248,7 +250,8 @@ def _progress(console: Any) -> Any:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.table import Column
 
-    return Progress(TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)), BarColumn(bar_width=20), TimeElapsedColumn(),
+    return Progress(TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)), BarColumn(bar_width=20),
+        TimeElapsedColumn(),
                     TextColumn("{task.fields[state]}", markup=False, table_column=Column(no_wrap=True)), console=console)
 
 

@@ -11,7 +11,8 @@ from slurm.sdk.tasks import SlurmTask
 Arguments = tuple[Any, ...]
 
 
-def cut(task: SlurmTask[..., Any], calls: Sequence[Arguments], size: int) -> tuple[SlurmTask[..., Any], list[tuple[list[Arguments]]]] | None:
+def cut(task: SlurmTask[..., Any], calls: Sequence[Arguments], size: int) -> tuple[SlurmTask[..., Any],
+        list[tuple[list[Arguments]]]] | None:
     """A task whose calls make `size` of these each, and give the list of their results, with the arguments of its own calls.
 
     None where every call has to be a job of its own: results are cached one by one, and contexts are those of a job.

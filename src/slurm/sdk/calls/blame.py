@@ -25,7 +25,8 @@ def _parts(name: str, function: Callable[..., Any], args: tuple[Any, ...], kwarg
     try:
         bound = inspect.signature(function).bind_partial(*args, **kwargs).arguments
     except (TypeError, ValueError):
-        bound = {**{f"number {number}": value for number, value in enumerate(args, 1)}, **kwargs}  # some builtins tell nothing about themselves
+        # some builtins tell nothing about themselves
+        bound = {**{f"number {number}": value for number, value in enumerate(args, 1)}, **kwargs}
     for parameter, value in bound.items():
         yield f"argument {parameter} of {name}", value
     if inspect.isfunction(function):

@@ -1,7 +1,7 @@
 """Caching: which calls of a task have been made before, and where their results lie. The words of @task for it are read here.
 
-A key is the fingerprint of function and arguments; under it the result lies as a file of its own, put there by the job (`keeping`). What was found becomes
-a Job that has ended. Imported by every job: fingerprints are loaded when they are needed.
+A key is the fingerprint of function and arguments; under it the result lies as a file of its own, put there by the job (`keeping`). What
+was found becomes a Job that has ended. Imported by every job: fingerprints are loaded when they are needed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ FORMAT = 1
 
 
 class Cache(NamedTuple):
-    """The wish of a task: `where` is a folder, a name below the cluster's own, or "" for the task's name; a new `version` makes older results void,
-    parameters in `ignore` do not count."""
+    """The wish of a task: `where` is a folder, a name below the cluster's own, or "" for the task's name; a new `version` makes older
+    results void, parameters in `ignore` do not count."""
 
     where: str
     version: object
@@ -69,7 +69,8 @@ def taken(words: dict[str, object], function: Callable[..., Any], where: str, ba
     else:
         raise InvalidOption(f"{where}: cache={wish!r}: give True, a name for the cache, or a folder")
     ignored = own.get("cache_ignore", base.ignore if base is not None else ())
-    ignore = (ignored,) if isinstance(ignored, str) else tuple(ignored or ()) if isinstance(ignored, Iterable) or ignored is None else (str(ignored),)
+    ignore = (ignored,) if isinstance(ignored, str) else tuple(ignored or ()) if isinstance(ignored,
+        Iterable) or ignored is None else (str(ignored),)
     code = getattr(function, "__code__", None)
     if code is not None:
         known = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
@@ -94,13 +95,17 @@ class Kept:
         name = policy.where or folder_name(task.name)
         self.folder = cluster.backend.base(policy.where) if "/" in policy.where else f"{cluster.job_base_dir}/.cache/{folder_name(name)}"
         self._fingerprint = Fingerprint(_key_of)
-        self._base = self._fingerprint.of((FORMAT, sys.version_info[:2], f"{task.func.__module__}.{task.name}", policy.version)) + self._fingerprint.of(task.func)
+        self._base = self._fingerprint.of((FORMAT, sys.version_info[:2], f"{task.func.__module__}.{task.name}",
+            policy.version)) + self._fingerprint.of(task.func)
         options = {**cluster.defaults(), **task.sbatch_options}
         if several_tasks(options):  # each has a result of its own, which may hang on how many there are
             self._base += self._fingerprint.of([options.get(name) for name in TASKS])
 
     def key(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-        """The key of a call, as text; "" when it was handed a job whose result has none. TypeError names an argument that cannot be told from others."""
+        """The key of a call, as text; "" when it was handed a job whose result has none.
+
+        TypeError names an argument that cannot be told from others.
+        """
         from slurm.sdk.calls.fingerprint import Unknown, joined
 
         parts = [self._base]

@@ -19,11 +19,13 @@ def jobs_in(promises: Sequence[Promise]) -> list[Job[object]]:
     return found
 
 
-def depend(options: dict[str, str | None], promises: Sequence[Promise], where: str, follows: Sequence[str] = (), *, left: bool = False) -> None:
-    """Add to --dependency what has to end well first, and `follows`, what has to end. Dependents of a job that failed are to end, not to wait for ever.
+def depend(options: dict[str, str | None], promises: Sequence[Promise], where: str, follows: Sequence[str] = (), *,
+        left: bool = False) -> None:
+    """Add to --dependency what has to end well first, and `follows`, what has to end. Dependents of a job that failed are to end, not to
+    wait for ever.
 
-    With `left`, jobs that are known to have ended well are left out: a cluster may have forgotten them. Of an array that has elements which were tried
-    again, those that have not ended well are named one by one.
+    With `left`, jobs that are known to have ended well are left out: a cluster may have forgotten them. Of an array that has elements which
+    were tried again, those that have not ended well are named one by one.
     """
     ids = list(dict.fromkeys(one for promise in promises for one in _awaited(promise, left)))
     ids = [one for one in ids if one.partition("_")[0] == one or one.partition("_")[0] not in ids]

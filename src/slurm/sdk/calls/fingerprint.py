@@ -1,8 +1,8 @@
 """Fingerprints of calls: equal for calls that must return the same, in every process and on every day.
 
-Pickles do not do: their bytes hang on which equal strings are one object, on the order of sets, and on random ids of classes. So values are walked here, by
-kind or by what they say of themselves (`__reduce_ex__`). Functions and classes of the user count by their code and by what that refers to, those of installed
-packages by their names. A dict's order counts: a function may look at it.
+Pickles do not do: their bytes hang on which equal strings are one object, on the order of sets, and on random ids of classes. So values are
+walked here, by kind or by what they say of themselves (`__reduce_ex__`). Functions and classes of the user count by their code and by what
+that refers to, those of installed packages by their names. A dict's order counts: a function may look at it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class TooDeep(Unknown):
 
 
 class _Known(NamedTuple):
-    """Code that was walked, kept alive for its id; `reach` is how far up the path it refers back, NOWHERE when its fingerprint tells all of it."""
+    """Code that was walked, kept alive for its id; `reach` is how far up the path it refers back, NOWHERE when its fingerprint tells all of
+    it."""
 
     value: object
     found: bytes
@@ -86,7 +87,10 @@ class Fingerprint:
         return self._entered(value, kind)
 
     def _entered(self, value: object, kind: type) -> bytes:
-        """The fingerprint of what is made of others. Those found inside that refer back to it tell nothing without it, so they are kept no longer than it takes."""
+        """The fingerprint of what is made of others.
+
+        Those found inside that refer back to it tell nothing without it, so they are kept no longer than it takes.
+        """
         depth, opened, outer = len(self._path), len(self._open), self._reach
         self._path[id(value)], self._reach = depth, NOWHERE
         try:
@@ -158,14 +162,16 @@ class Fingerprint:
     def _code_of(self, code: types.CodeType) -> bytes:
         table = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
         names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-        return _hash("code", repr((table, names)).encode(), code.co_code, getattr(code, "co_exceptiontable", b""), *map(self.of, code.co_consts))
+        return _hash("code", repr((table, names)).encode(), code.co_code, getattr(code, "co_exceptiontable", b""),
+            *map(self.of, code.co_consts))
 
     def _class(self, kind: type) -> bytes:
         name = f"{kind.__module__}.{kind.__qualname__}".encode()
         if origins.installed(kind.__module__):
             return _hash("class", name)
         inside = sorted((key, one) for key, one in vars(kind).items() if key not in _OWN)
-        return _hash("class", name, self.of(type(kind)), *map(self.of, kind.__bases__), *(part for key, one in inside for part in (key.encode(), self._aside(one))))
+        return _hash("class", name, self.of(type(kind)), *map(self.of, kind.__bases__),
+            *(part for key, one in inside for part in (key.encode(), self._aside(one))))
 
     def _module(self, name: str) -> bytes:
         """A module that code names: of the user's the source, and that of those of the user's modules which it may use."""
@@ -177,7 +183,8 @@ class Fingerprint:
         return self._modules[name]
 
     def _aside(self, value: object) -> bytes:
-        """What code refers to besides its arguments; of what in it cannot be told apart, such as a lock or a logger, only the kind counts."""
+        """What code refers to besides its arguments; of what in it cannot be told apart, such as a lock or a logger, only the kind
+        counts."""
         if (type(value).__module__ or "").partition(".")[0] == "slurm" and not isinstance(value, SlurmTask | Promise):
             return _hash("kind", type(value).__qualname__.encode())
         self._aside_of += 1
@@ -204,13 +211,15 @@ class Fingerprint:
                      *(self.of(tuple(pair)) for pair in pairs or ()), b"", *map(self.of, setter))
 
     def _named(self, value: Any, said: str) -> bytes:
-        """What pickles by its name: of an installed module that name, of the user's also what is behind it, such as the function that a cache wraps."""
+        """What pickles by its name: of an installed module that name, of the user's also what is behind it, such as the function that a
+        cache wraps."""
         module = getattr(value, "__module__", None)
         name = _hash("name", f"{module or ''}.{said}".encode())
         if not isinstance(module, str) or origins.installed(module):
             return name
         wrapped = getattr(value, "__wrapped__", None)
-        behind = self.of(wrapped) if wrapped is not None else self._module(module) if module in sys.modules and module != "__main__" else b""
+        behind = self.of(wrapped) if wrapped is not None else self._module(
+            module) if module in sys.modules and module != "__main__" else b""
         return _hash("named", name, self.of(type(value)), behind)
 
 

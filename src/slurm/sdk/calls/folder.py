@@ -39,7 +39,8 @@ class JobFiles:
 
     @classmethod
     def of(cls, script: str) -> JobFiles:
-        """The files of the job whose script lies there; scripts of further attempts and parts of arrays have something behind their names."""
+        """The files of the job whose script lies there; scripts of further attempts and parts of arrays have something behind their
+        names."""
         folder, _, name = script.rpartition("/")
         return cls(folder, name.removeprefix("slurm_job_").partition("_script.sh")[0])
 

@@ -1,4 +1,5 @@
-"""Where code comes from: which modules are the user's own, what is in them, and which others they may use, also by an import that is carried out late.
+"""Where code comes from: which modules are the user's own, what is in them, and which others they may use, also by an import that is
+carried out late.
 
 What counts of it in a fingerprint says `fingerprint`.
 """

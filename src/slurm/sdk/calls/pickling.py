@@ -1,7 +1,7 @@
 """How calls and results become bytes and objects again. Every job imports this module, so cloudpickle is loaded only where it is needed.
 
-A call is pickled with cloudpickle: closures, lambdas and what `__main__` defines travel by value. A job inside it, at whatever depth, becomes
-a reference to that job's result and is loaded where the call is made. Results travel as plain pickles where that does.
+A call is pickled with cloudpickle: closures, lambdas and what `__main__` defines travel by value. A job inside it, at whatever depth,
+becomes a reference to that job's result and is loaded where the call is made. Results travel as plain pickles where that does.
 """
 
 from __future__ import annotations
@@ -81,7 +81,10 @@ def loads(data: bytes) -> Any:
 
 
 def write_result(path: str, value: object) -> None:
-    """Write what a task returned; ResultUnwritten when it cannot be pickled or the disk does not take it. Arrays go to disk without a copy in memory."""
+    """Write what a task returned; ResultUnwritten when it cannot be pickled or the disk does not take it.
+
+    Arrays go to disk without a copy in memory.
+    """
     try:
         with whole(path) as file:
             try:
@@ -201,8 +204,8 @@ def _pickler() -> Callable[[BinaryIO], Any]:
                 return cell_of, ()
 
         class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-            """Replaces jobs by references, and remembers them. Code keeps the name of its file, and functions become functions again without cloudpickle:
-            a job of an array takes longer to import it than for all else of ours."""
+            """Replaces jobs by references, and remembers them. Code keeps the name of its file, and functions become functions again
+            without cloudpickle: a job of an array takes longer to import it than for all else of ours."""
 
             dispatch_table = ChainMap({types.CodeType: reduce_code, types.CellType: reduce_cell}, cloudpickle.Pickler.dispatch_table)
 

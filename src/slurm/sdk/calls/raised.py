@@ -1,4 +1,5 @@
-"""What a task raised, from its job to whoever asks for the result: the exception itself where it can travel, always its type, text and traceback.
+"""What a task raised, from its job to whoever asks for the result: the exception itself where it can travel, always its type, text and
+traceback.
 
 Not here: results (`pickling`), and what a job's end without an exception becomes (`errors.BY_STATE`).
 """
@@ -21,7 +22,8 @@ def write_error(path: str, error: BaseException, traceback: str) -> None:
     """Write what a task raised; OSError when the disk does not take it."""
     kind = type(error)
     body, problem = _portable(error)
-    record = {"exception": body, "type": f"{kind.__module__}.{kind.__qualname__}", "message": text_of(error), "traceback": traceback, "problem": problem}
+    record = {"exception": body, "type": f"{kind.__module__}.{kind.__qualname__}", "message": text_of(error), "traceback": traceback,
+        "problem": problem}
     with whole(path) as file:
         pickle.dump(record, file, PROTOCOL)
 
@@ -33,7 +35,8 @@ def note_where(error: BaseException, environ: Mapping[str, str]) -> None:
     if not isinstance(name, str) or not name or os.path.isabs(name) or not job or not os.path.exists(job) or not os.path.samefile(job, "."):
         return
     there = f"; there is one in {home}, from where it was submitted" if home and os.path.exists(os.path.join(home, name)) else ""
-    error.add_note(f"({name} was looked for in the job's folder, {job}{there}. Relative paths begin there: hand over a whole path, or let the task run where the "
+    error.add_note(f"({name} was looked for in the job's folder, {job}{there}. Relative paths begin there: hand over a whole path, or let "
+                   "the task run where the "
                    'program stands, with @task(chdir="."))')
 
 
@@ -55,7 +58,8 @@ def read_error(file: BinaryIO, job: str, path: str) -> tuple[BaseException, str]
     except Exception as error:
         # Half a pickle may raise anything.
         raise ResultUnreadable(
-            f"what job {job} raised cannot be read from {path}: {type(error).__name__}: {error}; its standard error (job.stderr()) tells it too") from error
+            f"what job {job} raised cannot be read from {path}: {type(error).__name__}: {error}; its standard error (job.stderr()) tells "
+            "it too") from error
     problem = record.get("problem", "")
     if record["exception"]:
         try:

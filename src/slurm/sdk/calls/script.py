@@ -22,18 +22,22 @@ TASKS = ("ntasks", "ntasks_per_node", "nodes")
 def render(files: JobFiles, task: str, asked: Mapping[str, str | None], packaging: PackagingStrategy, *, array: bool = False, base: int = 0,
            setup: str = "", home: str = "", environ: Mapping[str, str] = NOTHING, attempt: int = 0) -> str:
     """The text of the script. `asked` are the options with all defaults in, `packaging` is prepared and says how the runner is run, `setup`
-    are shell lines before that, for which relative paths begin at `home`. So do they in `environ`, the variables that jobs on this disk have from the program.
+    are shell lines before that, for which relative paths begin at `home`. So do they in `environ`, the variables that jobs on this disk
+    have from the program.
 
-    With several tasks every one of them runs the runner, by srun. `base` is added to the ids of an array's elements, `attempt` counts those before.
+    With several tasks every one of them runs the runner, by srun. `base` is added to the ids of an array's elements, `attempt` counts those
+    before.
     """
     lines = ["#!/bin/bash", *options.directives(asked), "", f"export JOB_DIR={shlex.quote(files.folder)}"]
     lines.append(f"export SLURM_JOBS_DIR={shlex.quote(os.path.dirname(os.path.dirname(files.folder)))}")
     lines += _whole(home, environ)
     if packaging.source:
         lines.append(f"export PYTHONPATH={shlex.quote(packaging.source)}${{PYTHONPATH:+:$PYTHONPATH}}")
-    lines += [f"export SLURM_SDK_PYTHON={'.'.join(map(str, python_version()))}", "export PYTHONUNBUFFERED=1", *([f"export {ATTEMPT}={attempt}"] if attempt else []), *_set_up(setup, home)]
+    lines += [f"export SLURM_SDK_PYTHON={'.'.join(map(str, python_version()))}", "export PYTHONUNBUFFERED=1",
+        *([f"export {ATTEMPT}={attempt}"] if attempt else []), *_set_up(setup, home)]
     lines += packaging.lines(files, base if array else None)
-    words = [*packaging.command(), "--task", task, "--folder", files.folder, "--key", files.array_key, *(["--base", str(base)] if array else [])]
+    words = [*packaging.command(), "--task", task, "--folder", files.folder, "--key", files.array_key,
+        *(["--base", str(base)] if array else [])]
     return "\n".join((*lines, *packaging.launch(quoted(words), " ".join(_launcher(asked)), files))) + "\n"
 
 

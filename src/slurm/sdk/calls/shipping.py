@@ -1,7 +1,7 @@
 """Getting code to a cluster that does not see this disk: the runner, and the modules of the user that this process has imported.
 
-Both travel as archives named by their content, once, into `.code` below the folders of the jobs. What lies in site-packages does not travel: the Python there
-has to have it. What travels when is for `packaging` to say.
+Both travel as archives named by their content, once, into `.code` below the folders of the jobs. What lies in site-packages does not
+travel: the Python there has to have it. What travels when is for `packaging` to say.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ _VERSION = re.compile(r"^slurm-python=(\d+)\.(\d+)$", re.MULTILINE)
 
 
 def here() -> tuple[str, list[str]]:
-    """Where jobs that see this disk find code as this process does: a folder to go before PYTHONPATH, "" where none is needed, and folders before sys.path."""
+    """Where jobs that see this disk find code as this process does: a folder to go before PYTHONPATH, "" where none is needed, and folders
+    before sys.path."""
     return _source(), extra_path()
 
 
@@ -60,7 +61,10 @@ def sources(backend: Backend, base: str) -> list[str]:
 
 
 def deposit(backend: Backend, archive: bytes, folder: str) -> None:
-    """Unpack a .tar.gz into `folder` where the jobs run, unless it is there; it appears whole or not at all. PackagingError when it cannot be made here."""
+    """Unpack a .tar.gz into `folder` where the jobs run, unless it is there; it appears whole or not at all.
+
+    PackagingError when it cannot be made here.
+    """
     if isinstance(backend, Distant):
         backend.unpack(archive, folder)
         return
@@ -87,13 +91,14 @@ def deposit(backend: Backend, archive: bytes, folder: str) -> None:
 def modules() -> dict[str, str]:
     """The user's modules that this process has imported, as names of files below a folder of sys.path → the files here.
 
-    Of a package all modules count. A module that is not found by its name, such as one loaded from a file, is left out: what a task needs of
-    it travels by value.
+    Of a package all modules count. A module that is not found by its name, such as one loaded from a file, is left out: what a task needs
+    of it travels by value.
     """
     found: dict[str, str] = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__dict__", {}).get("__file__")  # lazy modules raise when asked for what they lack
-        if not isinstance(file, str) or not file.endswith(".py") or name.partition(".")[0] in OWN or is_usual(os.path.dirname(os.path.abspath(file))):
+        if not isinstance(file, str) or not file.endswith(".py") or name.partition(".")[0] in OWN or is_usual(
+                os.path.dirname(os.path.abspath(file))):
             continue
         file = os.path.abspath(file)
         stem = name.replace(".", "/")
@@ -114,7 +119,8 @@ def extra_path() -> list[str]:
 
 def is_usual(folder: str) -> bool:
     """Whether every interpreter of the same installation looks there by itself."""
-    return folder.endswith(".zip") or "site-packages" in folder or "dist-packages" in folder or f"{folder}/".startswith(f"{_installed('stdlib')}/")
+    return folder.endswith(".zip") or "site-packages" in folder or "dist-packages" in folder or f"{folder}/".startswith(
+        f"{_installed('stdlib')}/")
 
 
 _checked: WeakKeyDictionary[Distant, set[tuple[str, str]]] = WeakKeyDictionary()
@@ -143,8 +149,10 @@ def _check(backend: Distant, python: str, setup: str) -> None:
                              "Cluster(…, python=\"/path/to/python\"), or the lines that load it: setup=\"module load python\"") from error
     found = _VERSION.search(out)
     if found is not None and (int(found[1]), int(found[2])) != python_version():
-        raise PackagingError(f"{python} on the login node is Python {found[1]}.{found[2]}, this is {here}: functions travel as compiled code, which "
-                             f"another version cannot run. Name a Python {here} with Cluster(…, python=\"…\"), or run this program with {found[1]}.{found[2]}")
+        raise PackagingError(f"{python} on the login node is Python {found[1]}.{found[2]}, this is {here}: functions travel as compiled "
+                             "code, which "
+                             f"another version cannot run. Name a Python {here} with Cluster(…, python=\"…\"), or run this program with "
+                             f"{found[1]}.{found[2]}")
 
 
 @functools.cache
@@ -174,7 +182,10 @@ def _below(folder: str, stem: str) -> dict[str, str]:
 
 
 def packed(files: Mapping[str, str | bytes], largest: int = LARGEST) -> bytes:
-    """A .tar.gz that is the same for the same files: names in it → paths here, or contents. PackagingError for more than `largest` bytes."""
+    """A .tar.gz that is the same for the same files: names in it → paths here, or contents.
+
+    PackagingError for more than `largest` bytes.
+    """
     size = 0
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:

@@ -112,7 +112,8 @@ def submit_call(cluster: Place, base: str, task: SlurmTask[..., Any], args: tupl
     return job
 
 
-def _bound(task: SlurmTask[..., Any], signature: Signature | None, args: tuple[Any, ...], kwargs: Mapping[str, Any], what: str) -> injection.Bound:
+def _bound(task: SlurmTask[..., Any], signature: Signature | None, args: tuple[Any, ...], kwargs: Mapping[str, Any],
+        what: str) -> injection.Bound:
     """The arguments of a call; TypeError begins with `what` when they do not fit the function."""
     try:
         return injection.bound(signature, args, kwargs, workflow=task.workflow)
@@ -122,7 +123,10 @@ def _bound(task: SlurmTask[..., Any], signature: Signature | None, args: tuple[A
 
 def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequence[Any], limit: int,
                begun: Begun | None = None) -> ArrayJob[Any]:
-    """Submit one call an item, in as few arrays as the cluster allows; not those whose results are cached. Without items nothing is submitted."""
+    """Submit one call an item, in as few arrays as the cluster allows; not those whose results are cached.
+
+    Without items nothing is submitted.
+    """
     _guard(task)
     given = [arguments(item) for item in items]
     calls = list(given)
@@ -132,7 +136,8 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
         bound = _bound(task, signature, args, kwargs, f"item {number} of {task.name}.map()")
         if number and bound.inject != inject:
             odd = ", ".join(sorted(bound.inject.keys() ^ inject.keys()))
-            raise TypeError(f"item {number} of {task.name}.map(): {odd} is given by some items and has to come from the job for others: give it in all or in none")
+            raise TypeError(f"item {number} of {task.name}.map(): {odd} is given by some items and has to come from the job for others: "
+                            "give it in all or in none")
         calls[number], inject = (bound.args, bound.kwargs), bound.inject
     kept = caching.Kept(cluster, task, inject) if task.cache is not None else None
     keys = [kept.key(*call) for call in calls] if kept is not None else [""] * len(calls)
@@ -143,7 +148,8 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
         array.remember(task, [items[number] for number in numbers], [given[number] for number in numbers])
         array.max_concurrent = limit or None
 
-    array = _submit_calls(cluster, base, task, [calls[number] for number in left], inject, limit, kept, [keys[number] for number in left], begun,
+    array = _submit_calls(cluster, base, task, [calls[number] for number in left], inject, limit, kept, [keys[number] for number in left],
+        begun,
                           lambda made: remembered(made, left))
     if hits:
         array.insert({number: hits[key] for number, key in enumerate(keys) if key in hits})
@@ -151,9 +157,14 @@ def submit_map(cluster: Place, base: str, task: SlurmTask[..., Any], items: Sequ
     return array
 
 
-def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]], inject: dict[str, str],
-                  limit: int, kept: caching.Kept | None, keys: Sequence[str], begun: Begun | None, made: Callable[[ArrayJob[Any]], None]) -> ArrayJob[Any]:
-    """Submit these calls as elements; the results of those with `keys` go into the cache. `made` gets the array before callbacks hear of it."""
+def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]],
+        inject: dict[str, str],
+                  limit: int, kept: caching.Kept | None, keys: Sequence[str], begun: Begun | None,
+                  made: Callable[[ArrayJob[Any]], None]) -> ArrayJob[Any]:
+    """Submit these calls as elements; the results of those with `keys` go into the cache.
+
+    `made` gets the array before callbacks hear of it.
+    """
     pickled, found = _pickled_items(task, calls)
     prepared = _prepare(cluster, base, task, Call(task.target(), (), {}, task.retry), inject, found, keep=any(keys))
     files = prepared.files
@@ -166,7 +177,8 @@ def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: S
     asked = dict(prepared.options)
     depend(asked, prepared.awaits, f"@task of {task.name}")
     callbacks = _tell_begin(cluster, task, prepared, asked)
-    _write(cluster, [(files.items, pack_items(pickled), 0o600), (files.call, prepared.call, 0o600), *callbacks, *_kept(kept, files, keys)], files)
+    _write(cluster, [(files.items, pack_items(pickled), 0o600), (files.call, prepared.call, 0o600), *callbacks, *_kept(kept, files, keys)],
+        files)
     if begun is not None:
         begun(files)
     chunks: list[Chunk] = []
@@ -183,7 +195,10 @@ def _submit_calls(cluster: Place, base: str, task: SlurmTask[..., Any], calls: S
 
 
 def _submit_chunk(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], chunk: Chunk, limit: int, before: list[Chunk]) -> Chunk:
-    """Submit a part of an array. Where only so many may run at once, the parts run one after the other, and what is tried again after all of them."""
+    """Submit a part of an array.
+
+    Where only so many may run at once, the parts run one after the other, and what is tried again after all of them.
+    """
     files, options = prepared.files, dict(prepared.options)
     stem = _literal(f"{files.folder}/slurm_{files.array_key}_") + ("%a" if chunk.start == 0 else f"{chunk.start}+%a")
     options.setdefault("output", f"{stem}.out")
@@ -208,7 +223,8 @@ def _submission(cluster: Place, prepared: Prepared, task: SlurmTask[..., Any], c
         depend(options, prepared.awaits, f"@task of {task.name}", [one.id for one in chunks] if limit else (), left=True)
 
     def submit(options: dict[str, str | None], elements: Sequence[int], attempt: int, mark: str) -> str:
-        script = render(files, task.name, options, prepared.packaging, array=chunk is not None, base=chunk.start if chunk else 0, setup=cluster.setup,
+        script = render(files, task.name, options, prepared.packaging, array=chunk is not None, base=chunk.start if chunk else 0,
+            setup=cluster.setup,
                         home=home, environ=environ, attempt=attempt)
         path = files.script + (f".{chunk.start}" if chunk is not None and chunk.start else "") + mark
         _write(cluster, [(path, script.encode(), cluster.script_permissions)], files)
@@ -231,7 +247,8 @@ def _literal(path: str) -> str:
     return path.replace("%", "%%")
 
 
-def _tell_begin(cluster: Place, task: SlurmTask[..., Any], prepared: Prepared, options: Mapping[str, str | None]) -> list[tuple[str, bytes, int]]:
+def _tell_begin(cluster: Place, task: SlurmTask[..., Any], prepared: Prepared,
+        options: Mapping[str, str | None]) -> list[tuple[str, bytes, int]]:
     """Tell the callbacks that a job is about to be handed in; the file of those that go with it."""
     told = cluster.audience()
     if told is None:
@@ -248,7 +265,8 @@ def _kept(kept: caching.Kept | None, files: JobFiles, keys: Sequence[str]) -> li
 def _guard(task: SlurmTask[..., Any]) -> None:
     if loading.going_on():
         raise SubmissionError(
-            f"{task.name} was called while a job was importing the module of its task: each job would submit another. Put what submits jobs "
+            f"{task.name} was called while a job was importing the module of its task: each job would submit another. Put what submits "
+            "jobs "
             'under `if __name__ == "__main__":`')
 
 
@@ -290,8 +308,10 @@ def _prepare(cluster: Place, base: str, task: SlurmTask[..., Any], call: Call, i
         packaging.prepare(task, cluster)
     if told is not None:
         told.packaged(task, packaging, began)
-    inside_job = {**cluster.spec(), "default_packaging": choice.for_children(packaging, cluster, cluster.packaging_defaults, task)} if task.workflow else {}
-    envelope = Envelope(data, task.name, python_version(), packaging.path, inject, inside_job, told is not None and told.ships(task), packaging.behind,
+    inside_job = {**cluster.spec(), "default_packaging": choice.for_children(packaging, cluster, cluster.packaging_defaults,
+        task)} if task.workflow else {}
+    envelope = Envelope(data, task.name, python_version(), packaging.path, inject, inside_job, told is not None and told.ships(task),
+        packaging.behind,
                         keep)
     return Prepared(files, options, cloudpickle.dumps(envelope, PROTOCOL), packaging, awaits)
 
@@ -301,7 +321,10 @@ def _pickled(call: Call) -> tuple[bytes, list[Promise]]:
 
 
 def pickled(defined: object, value: object) -> tuple[bytes, list[Promise]]:
-    """The bytes of `value`, and the jobs in it. `defined`, a function or class of it that travels by value, takes along what its own module defines."""
+    """The bytes of `value`, and the jobs in it.
+
+    `defined`, a function or class of it that travels by value, takes along what its own module defines.
+    """
     module = sys.modules.get(getattr(defined, "__module__", "") or "")
     if module is None or module.__name__ == "__main__" or hasattr(module, "__path__"):
         return dumps(value)
@@ -335,4 +358,5 @@ def _disk(folder: str) -> Iterator[None]:
     except BackendError:
         raise
     except OSError as error:
-        raise SubmissionError(f"the job's folder cannot be written: {error}. Cluster(job_base_dir=…) names another place", metadata={"target_job_dir": folder}) from error
+        raise SubmissionError(f"the job's folder cannot be written: {error}. Cluster(job_base_dir=…) names another place",
+            metadata={"target_job_dir": folder}) from error

@@ -1,4 +1,7 @@
-"""Whereabouts: which jobs the cluster has of those whose script lies at a place. Every submission has a script of its own, so its path is a name for it."""
+"""Whereabouts: which jobs the cluster has of those whose script lies at a place.
+
+Every submission has a script of its own, so its path is a name for it.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Attempts: jobs that ended badly are submitted again, in the same folder and under the same key, so that whatever refers to their results stays right.
+"""Attempts: jobs that ended badly are submitted again, in the same folder and under the same key, so that whatever refers to their results
+stays right.
 
-The client does it, by the tracker's thread, for as long as its program runs. What a task raises is tried again in its job (`retry`), not here.
+The client does it, by the tracker's thread, for as long as its program runs. What a task raises is tried again in its job (`retry`), not
+here.
 """
 
 from __future__ import annotations
@@ -40,10 +42,11 @@ class Tries(NamedTuple):
 
 
 class Submission(NamedTuple):
-    """What was submitted: its files, its options without the dependency on the jobs it `awaits`, which `depend` adds as far as they have not ended.
+    """What was submitted: its files, its options without the dependency on the jobs it `awaits`, which `depend` adds as far as they have
+    not ended.
 
-    `submit(options, elements, number, mark)` hands in elements (none: a job that is no array) as further attempt `number`; `mark` tells its script from
-    others. `base` is the number of element 0, `ranks` whether it has several tasks.
+    `submit(options, elements, number, mark)` hands in elements (none: a job that is no array) as further attempt `number`; `mark` tells its
+    script from others. `base` is the number of element 0, `ranks` whether it has several tasks.
     """
 
     files: JobFiles
@@ -90,7 +93,8 @@ class Attempts:
                 decided.update(self._submit(tries, keys, state))
             except SdkError as error:
                 for key in keys:
-                    self._cluster.tracker.note(key, f"it was to be submitted again, but: {error.message if isinstance(error, SubmissionError) else error}")
+                    self._cluster.tracker.note(key, "it was to be submitted again, but: "
+                                                    f"{error.message if isinstance(error, SubmissionError) else error}")
         return decided
 
     def _wanted(self, key: str, status: Status) -> bool:

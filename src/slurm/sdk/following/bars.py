@@ -1,4 +1,7 @@
-"""How progress looks: bars by rich in a terminal or a notebook, plain lines at growing intervals elsewhere. Knows nothing of jobs but how many are in which state."""
+"""How progress looks: bars by rich in a terminal or a notebook, plain lines at growing intervals elsewhere.
+
+Knows nothing of jobs but how many are in which state.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,8 @@ class Bars:
         for count in counts:
             if count.title not in self._bars:
                 self._bars[count.title] = self._live.add_task(count.title, total=count.total, states="", rate="")
-            self._live.update(self._bars[count.title], completed=count.ended, total=count.total, states=_coloured(count, self._console.width < WIDE), rate=self._rate(count))
+            self._live.update(self._bars[count.title], completed=count.ended, total=count.total,
+                states=_coloured(count, self._console.width < WIDE), rate=self._rate(count))
 
     def stop(self) -> None:
         """Leave the last numbers there."""
@@ -90,7 +94,8 @@ class Bars:
     def _line(self, count: Count) -> str:
         states = ", ".join(f"{number} {state.lower()}" for state, number in _ordered(count))
         rate, left = self._rate(count), self._left(count)
-        return f"{count.title}: {count.ended}/{count.total} ended ({states})" + (f", {rate}" if rate else "") + (f", about {left} left" if left else "")
+        return f"{count.title}: {count.ended}/{count.total} ended ({states})" + (f", {rate}" if rate else "") + (f", about {left} left"
+            if left else "")
 
     def _speed(self, count: Count) -> float:
         """How many have ended a second since this display began."""
@@ -100,7 +105,8 @@ class Bars:
 
     def _rate(self, count: Count) -> str:
         speed = self._speed(count)
-        return "" if speed <= 0 else f"{speed:.1f}/s" if speed >= 1 else f"{speed * 60:.1f}/min" if speed * 60 >= 1 else f"{speed * 3600:.1f}/h"
+        return ("" if speed <= 0 else f"{speed:.1f}/s" if speed >= 1 else f"{speed * 60:.1f}/min" if speed * 60 >= 1
+            else f"{speed * 3600:.1f}/h")
 
     def _left(self, count: Count) -> str:
         speed = self._speed(count)
@@ -128,8 +134,10 @@ def _live(console: Any) -> Any:
         return Column(no_wrap=True)
 
     wide = console.width >= WIDE
-    columns = [text("description", markup=False), BarColumn(20 if wide else 8, table_column=whole()), MofNCompleteColumn(table_column=whole()),
-               *([TimeElapsedColumn(table_column=whole())] if wide else []), text("fields[states]"), *([text("fields[rate]")] if wide else []),
+    columns = [text("description", markup=False), BarColumn(20 if wide else 8, table_column=whole()),
+        MofNCompleteColumn(table_column=whole()),
+               *([TimeElapsedColumn(table_column=whole())] if wide else []), text("fields[states]"),
+               *([text("fields[rate]")] if wide else []),
                TimeRemainingColumn(table_column=whole())]
     return Progress(*columns, console=console, speed_estimate_period=120)
 
@@ -137,7 +145,8 @@ def _live(console: Any) -> Any:
 def _ordered(count: Count) -> list[tuple[str, int]]:
     """What is at work first, what waits next, then ends, the good ones first."""
     order = ["RUNNING", "PENDING", "COMPLETED"]
-    return sorted(count.states.items(), key=lambda one: (order.index(one[0]) if one[0] in order else 1.5 if not Status(one[0]).finished else 3, one[0]))
+    return sorted(count.states.items(), key=lambda one: (order.index(one[0]) if one[0] in order else 1.5 if not Status(one[0]).finished
+        else 3, one[0]))
 
 
 def _coloured(count: Count, short: bool) -> str:

@@ -23,8 +23,9 @@ Result = Literal["cancelled", "ending", "ended", "refused", "unknown"]
 class Ending(NamedTuple):
     """What became of one job that was to be cancelled, or of those elements of an array that its id names.
 
-    `cancelled`: it has ended by this; `ending`: it was told to, and is still about it; `ended`: it had ended by itself; `refused`: it may not be
-    cancelled, and goes on; `unknown`: there is no such job. `state` is how it stands now, "" when unknown; `message` says it in a sentence.
+    `cancelled`: it has ended by this; `ending`: it was told to, and is still about it; `ended`: it had ended by itself; `refused`: it may
+    not be cancelled, and goes on; `unknown`: there is no such job. `state` is how it stands now, "" when unknown; `message` says it in a
+    sentence.
     """
 
     id: str
@@ -34,7 +35,10 @@ class Ending(NamedTuple):
 
 
 def cancel(backend: Backend, ids: Sequence[str], patience: float = PATIENCE) -> list[Ending]:
-    """Cancel jobs and watch them, at most `patience` seconds; in the order of `ids`. NotationError for what is no id, BackendError without a cluster."""
+    """Cancel jobs and watch them, at most `patience` seconds; in the order of `ids`.
+
+    NotationError for what is no id, BackendError without a cluster.
+    """
     refs = {one: jobref.parse(plain(one)) for one in ids}
     before = _standing(backend, refs)
     living = [one for one in ids if any(_lives(row) for row in before[one])]

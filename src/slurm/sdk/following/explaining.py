@@ -23,7 +23,8 @@ class Explaining(Protocol):
     """A backend whose cluster explains its jobs."""
 
     def explain(self, id: str, *, priority: bool = False) -> Mapping[str, Any]:
-        """The fields of an Explanation, with what the priority is made of where that is wanted; a BackendError because of NotFound where there is no such job."""
+        """The fields of an Explanation, with what the priority is made of where that is wanted; a BackendError because of NotFound where
+        there is no such job."""
         ...
 
 

@@ -1,4 +1,5 @@
-"""After a fork: a lock that another thread held at that moment would be held for ever in the child, so what has locks makes them anew there."""
+"""After a fork: a lock that another thread held at that moment would be held for ever in the child, so what has locks makes them anew
+there."""
 
 from __future__ import annotations
 

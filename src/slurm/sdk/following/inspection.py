@@ -23,8 +23,10 @@ ROW, CELL = "\x1e", "\x1f"
 NOTHING = frozenset(("(null)", "N/A", "n/a", "None", "Unknown", "NONE"))
 QUEUE = ("%i", "%A", "%F", "%T", "%u", "%P", "%a", "%q", "%D", "%C", "%m", "%N", "%V", "%S", "%e", "%M", "%l", "%Q", "%E", "%r", "%j")
 PARTITIONS = ("%P", "%a", "%l", "%D", "%T", "%C", "%m", "%G", "%N")
-HISTORY = ("JobID", "State", "ExitCode", "User", "Account", "Partition", "NNodes", "NodeList", "Submit", "Start", "End", "Elapsed", "Timelimit", "JobName")
-_TEXTS = frozenset(("Command", "SubmitLine", "WorkDir", "StdErr", "StdIn", "StdOut", "Comment", "AdminComment", "SystemComment", "Extra", "OS", "Reason"))
+HISTORY = ("JobID", "State", "ExitCode", "User", "Account", "Partition", "NNodes", "NodeList", "Submit", "Start", "End", "Elapsed",
+    "Timelimit", "JobName")
+_TEXTS = frozenset(("Command", "SubmitLine", "WorkDir", "StdErr", "StdIn", "StdOut", "Comment", "AdminComment", "SystemComment", "Extra",
+    "OS", "Reason"))
 """Keys of scontrol whose value is the rest of its line."""
 _PAIR = re.compile(r"(\S+?)=(\S*)")
 
@@ -34,7 +36,8 @@ class UnknownJob(BackendCommandError):
 
 
 class QueueRow(NamedTuple):
-    """A line of the queue. `id` as users write it ("12", "12_3", "12_[4-9%2]"), `raw_id` the number of its own that an array's element has too.
+    """A line of the queue. `id` as users write it ("12", "12_3", "12_[4-9%2]"), `raw_id` the number of its own that an array's element has
+    too.
 
     Times are as squeue writes them ("2026-11-21T06:35:11", "1-02:03:04"), "" where there is none; `memory` with its unit ("100M"), a node.
     """
@@ -74,7 +77,10 @@ class QueueRow(NamedTuple):
 
 
 class JobRecord(NamedTuple):
-    """What scontrol knows of one job or one element. `fields` are its words, by Slurm's names; "" stands for what Slurm calls (null), N/A or Unknown."""
+    """What scontrol knows of one job or one element.
+
+    `fields` are its words, by Slurm's names; "" stands for what Slurm calls (null), N/A or Unknown.
+    """
 
     id: str
     raw_id: str
@@ -121,7 +127,11 @@ class PartitionRow(NamedTuple):
 
 
 class NodeRow(NamedTuple):
-    """A node. Memory in MB; `load` and `memory_free` are None where the node has not told; `reason` why it is down or drained, `since` who said so when."""
+    """A node.
+
+    Memory in MB; `load` and `memory_free` are None where the node has not told; `reason` why it is down or drained, `since` who said so
+    when.
+    """
 
     name: str
     state: str
@@ -142,7 +152,8 @@ class NodeRow(NamedTuple):
     @property
     def usable(self) -> bool:
         """Whether jobs may start there."""
-        return self.state.split("+")[0] in ("IDLE", "MIXED", "ALLOCATED") and not {"DRAIN", "DOWN", "FAIL", "MAINT"} & set(self.state.split("+"))
+        return self.state.split("+")[0] in ("IDLE", "MIXED", "ALLOCATED") and not {"DRAIN", "DOWN", "FAIL",
+            "MAINT"} & set(self.state.split("+"))
 
 
 class HistoryRow(NamedTuple):
@@ -180,7 +191,8 @@ def queue(ask: Ask, *, mine: bool = False, users: Sequence[str] = (), states: Se
         if not ids:
             found = _queue_rows(ask(words))
         else:
-            found = [row for start in range(0, len(ids), JOBS_A_QUESTION) for row in _queue_of(ask, words, ids[start:start + JOBS_A_QUESTION])]
+            found = [row for start in range(0, len(ids), JOBS_A_QUESTION) for row in _queue_of(ask, words,
+                ids[start:start + JOBS_A_QUESTION])]
     except BackendCommandError as error:
         known = refusals.told(error)
         if known is error:
@@ -232,7 +244,8 @@ def history(ask: Ask, ids: Sequence[str]) -> list[HistoryRow]:
             return []
         raise
     rows = (line.split(CELL) for line in said.splitlines())
-    return [HistoryRow._make([cells[0], normal(cells[1]), *map(_given, cells[2:6]), _number(cells[6]), *map(_given, cells[7:13]), cells[13]])
+    return [HistoryRow._make([cells[0], normal(cells[1]), *map(_given, cells[2:6]), _number(cells[6]), *map(_given, cells[7:13]),
+        cells[13]])
             for cells in rows if len(cells) == len(HISTORY)]
 
 
@@ -305,12 +318,15 @@ def job_record(fields: Mapping[str, str]) -> JobRecord:
         return _given(fields.get(name, "").strip())
 
     raw, base, tasks = of("JobId"), of("ArrayJobId"), of("ArrayTaskId")
-    shown = f"{of('HetJobId')}+{of('HetJobOffset')}" if of("HetJobId") else raw if not base else f"{base}_{tasks}" if tasks.isdigit() else f"{base}_[{tasks}]"
+    shown = f"{of('HetJobId')}+{of('HetJobOffset')}" if of(
+        "HetJobId") else raw if not base else f"{base}_{tasks}" if tasks.isdigit() else f"{base}_[{tasks}]"
     task = int(tasks) if tasks.isdigit() else None
-    names = Fields(_number(raw), fields.get("JobName", ""), of("UserId").partition("(")[0], int(base or raw), task, node_name=of("BatchHost") or "%N")
+    names = Fields(_number(raw), fields.get("JobName", ""), of("UserId").partition("(")[0], int(base or raw), task,
+        node_name=of("BatchHost") or "%N")
     out, err = (_expanded(of(name), names, waits=bool(base) and task is None) for name in ("StdOut", "StdErr"))
     return JobRecord(
-        shown, raw, base, fields.get("JobName", ""), of("UserId").partition("(")[0], of("JobState"), _reason(of("Reason")), of("ExitCode"), of("Dependency"), of("Partition"), of("Account"), of("QOS"), of("SubmitTime"),
+        shown, raw, base, fields.get("JobName", ""), of("UserId").partition("(")[0], of("JobState"), _reason(of("Reason")), of("ExitCode"),
+        of("Dependency"), of("Partition"), of("Account"), of("QOS"), of("SubmitTime"),
         of("StartTime"), of("EndTime"), of("RunTime"), of("TimeLimit"), _number(of("NumNodes")), _number(of("NumCPUs")), of("NodeList"),
         of("ReqTRES") or of("TRES"), of("AllocTRES") or (of("TRES") if of("NodeList") else ""), of("Command"), of("WorkDir"), out,
         err or out, dict(fields))
@@ -335,7 +351,8 @@ def _node_row(fields: Mapping[str, str]) -> NodeRow:
     reason, _, since = of("Reason").rpartition(" [")
     gpus, kind = _gpus(of("Gres"))
     return NodeRow(
-        of("NodeName"), of("State"), tuple(of("Partitions").split(",")) if of("Partitions") else (), _number(of("CPUTot")), _number(of("CPUAlloc")),
+        of("NodeName"), of("State"), tuple(of("Partitions").split(",")) if of("Partitions") else (), _number(of("CPUTot")),
+        _number(of("CPUAlloc")),
         float(of("CPULoad")) if _is_decimal(of("CPULoad")) else None, _number(of("RealMemory")), _number(of("AllocMem")),
         int(of("FreeMem")) if of("FreeMem").isdigit() else None, gpus, _gpus(of("GresUsed"))[0] or _allocated_gpus(of("AllocTRES")), kind,
         of("ActiveFeatures") or of("AvailableFeatures"), reason or of("Reason"), since.removesuffix("]") if reason else "")
@@ -364,7 +381,8 @@ def _given(text: str) -> str:
 
 
 def _expanded(path: str, names: Fields, waits: bool) -> str:
-    """Where a job writes: Slurm leaves in a path what only the node fills in, as %N, and writes a number for the %a of elements that wait."""
+    """Where a job writes: Slurm leaves in a path what only the node fills in, as %N, and writes a number for the %a of elements that
+    wait."""
     if waits:
         return path.replace(str(filenames.NO_TASK), "%a")
     return filenames.expand(path, names) if "%" in path else path

@@ -24,10 +24,11 @@ class Place(Protocol):
 
 
 def pieces(cluster: Place, files: Sequence[File], *, follow: bool = True, lines: int | None = None) -> Iterator[tuple[File, bytes]]:
-    """What these files hold and, with `follow`, what is added to them until their jobs have ended; with `lines` only the last ones of what is there.
+    """What these files hold and, with `follow`, what is added to them until their jobs have ended; with `lines` only the last ones of what
+    is there.
 
-    Asks again after pauses that grow from the first to the second of `Backend.pace` while nothing is written. Files that are not there yet may come;
-    one that is begun anew, as that of a requeued job, is read anew. BackendError when the cluster stays away.
+    Asks again after pauses that grow from the first to the second of `Backend.pace` while nothing is written. Files that are not there yet
+    may come; one that is begun anew, as that of a requeued job, is read anew. BackendError when the cluster stays away.
     """
     if lines is not None and lines < 0:
         raise ValueError(f"lines={lines}: give the number of lines to begin with, 0 for none of those that are there")
@@ -60,7 +61,8 @@ def pieces(cluster: Place, files: Sequence[File], *, follow: bool = True, lines:
 
 
 def lines(cluster: Place, files: Sequence[File], *, follow: bool = True, last: int | None = None) -> Iterator[str]:
-    """As `pieces`, whole lines without their line breaks, each behind its file's prefix; of the last line what there is when the job has ended."""
+    """As `pieces`, whole lines without their line breaks, each behind its file's prefix; of the last line what there is when the job has
+    ended."""
     parts: dict[str, str] = {}
     decoders: dict[str, codecs.IncrementalDecoder] = {}
     utf8 = codecs.getincrementaldecoder("utf-8")

@@ -1,7 +1,8 @@
-"""Progress of jobs while somebody waits for them: bars in a terminal or a notebook, now and then a line of text elsewhere. Only shown when asked for.
+"""Progress of jobs while somebody waits for them: bars in a terminal or a notebook, now and then a line of text elsewhere. Only shown when
+asked for.
 
-A bar for each array, for the other jobs of each name, and for each task that a workflow has submitted, which its folder tells. Where the numbers come from
-stands here; how they look, in `bars`.
+A bar for each array, for the other jobs of each name, and for each task that a workflow has submitted, which its folder tells. Where the
+numbers come from stands here; how they look, in `bars`.
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ class _Display:
         self._updated = now
         try:
             self._look(now)
-            self._bars.show([Count(group.title, _states(group.jobs), len(group.jobs)) for group in (*self._groups, *self._children.values())])
+            self._bars.show([Count(group.title, _states(group.jobs), len(group.jobs))
+                for group in (*self._groups, *self._children.values())])
         except BackendError:
             # The tracker says that the cluster is away, and for how long it is waited for.
             return
@@ -176,7 +178,8 @@ def _children(parent: Job[Any]) -> Iterator[tuple[str, list[Job[Any]]]]:
         files = JobFiles(record["folder"], record["key"])
         chunks = record["chunks"]
         if chunks[0][2]:
-            jobs: list[Job[Any]] = [Job(f"{job}_{local}", parent.cluster, files.element(start + local)) for job, start, size in chunks for local in range(size)]
+            jobs: list[Job[Any]] = [Job(f"{job}_{local}", parent.cluster, files.element(start + local)) for job, start,
+                size in chunks for local in range(size)]
         else:
             jobs = [Job(chunks[0][0], parent.cluster, files)]
             if not chunks[0][0][:1].isdigit():  # its result was found in a cache: the cluster has never heard of it

@@ -29,7 +29,8 @@ _WAITS = {
     "InvalidQOS": "its QOS is not valid",
     "JobHoldMaxRequeue": "it was requeued too often and is held",
     "launch_failed_requeued_held": "it could not be launched and is held: `scontrol release` tries again",
-    "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions": "nodes that it needs are down, drained or reserved",
+    "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions": "nodes that it needs are down, drained "
+    "or reserved",
 }
 _ENDED = {
     "NonZeroExitCode": "its program ended with another exit code than 0",

@@ -1,4 +1,5 @@
-"""What a cluster's commands say when they refuse: their words without their own names before them, and names that the cluster has not, as errors."""
+"""What a cluster's commands say when they refuse: their words without their own names before them, and names that the cluster has not, as
+errors."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Retry: when a task is tried again, and with what. The words of @task for it are read here.
 
-What the task raises is tried again inside its job (`tried`); how a job may end otherwise, by a further job (`attempts`). Imported by every job.
+What the task raises is tried again inside its job (`tried`); how a job may end otherwise, by a further job (`attempts`). Imported by every
+job.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ ATTEMPT = "SLURM_SDK_ATTEMPT"
 class Retry:
     """The wish of a task: `times` tries more than one, after the ends `states` and the exceptions `errors`.
 
-    Before the n-th of them pass `delay * backoff ** (n - 1)` seconds, at most an hour. After OUT_OF_MEMORY there is `memory` times the memory, after TIMEOUT
+    Before the n-th of them pass `delay * backoff ** (n - 1)` seconds, at most an hour. After OUT_OF_MEMORY there is `memory` times the
+    memory, after TIMEOUT
     `time` times the time. `words` is what was written.
     """
 
@@ -70,7 +72,8 @@ def taken(words: dict[str, object], where: str, base: Retry | None = None) -> Re
 
 
 def tried(policy: Retry, environ: Mapping[str, str], call: Callable[[], Any], again: Callable[[], Any]) -> Any:
-    """Inside the job: what `call` returns, or after an exception that the policy names what `again` returns, which loads its arguments anew."""
+    """Inside the job: what `call` returns, or after an exception that the policy names what `again` returns, which loads its arguments
+    anew."""
     left = policy.times - int(environ.get(ATTEMPT) or 0)
     for number in range(1, left + 1):
         try:
@@ -79,7 +82,8 @@ def tried(policy: Retry, environ: Mapping[str, str], call: Callable[[], Any], ag
             from slurm.sdk.calls.raised import story
 
             pause = policy.pause(number)
-            print(f"{story(error)}slurm.runner: trying again{f' in {pause:g} s' if pause else ''} ({number} of {left})", file=sys.stderr, flush=True)
+            print(f"{story(error)}slurm.runner: trying again{f' in {pause:g} s' if pause else ''} ({number} of {left})", file=sys.stderr,
+                flush=True)
             time.sleep(pause)
             call = again
     return call()

@@ -1,6 +1,7 @@
 """Tracker: one place that knows how a cluster's jobs stand, fed by one thread for all who wait.
 
-A job may have several attempts, each with an id of its own. Whoever asks by any of them hears of the job: it has ended when nobody tries it again.
+A job may have several attempts, each with an id of its own. Whoever asks by any of them hears of the job: it has ended when nobody tries it
+again.
 """
 
 from __future__ import annotations
@@ -120,7 +121,8 @@ class Tracker:
     def cancel(self, ids: Sequence[str], orders: Sequence[str] = ()) -> None:
         """Have the cluster end these jobs, `orders` being ids that mean the same; they are not tried again. BackendError when it refuses.
 
-        How they stand is asked at once. One that the cluster forgets over this, as Slurm does with elements that had not started, is CANCELLED.
+        How they stand is asked at once. One that the cluster forgets over this, as Slurm does with elements that had not started, is
+        CANCELLED.
         """
         self.unguard(ids)
         with self._changed:
@@ -276,7 +278,8 @@ class Tracker:
 
     def _away(self, error: BackendError, seconds: float) -> None:
         if seconds >= NOTICE_SECONDS and not self._trouble:
-            print(f"slurm: the cluster has not answered for {seconds:.0f} s ({error}); it is asked for {self._patience:.0f} s, jobs go on meanwhile",
+            print(f"slurm: the cluster has not answered for {seconds:.0f} s ({error}); it is asked for {self._patience:.0f} s, jobs go on "
+                  "meanwhile",
                   file=sys.stderr, flush=True)
             self._trouble = str(error)
 
@@ -317,7 +320,10 @@ class Tracker:
             _call_all(told)
 
     def _judge(self, told: list[Told]) -> None:
-        """Let the guards decide what becomes of jobs that ended badly, again as long as that decides anything for others. `told` gets who is to be called."""
+        """Let the guards decide what becomes of jobs that ended badly, again as long as that decides anything for others.
+
+        `told` gets who is to be called.
+        """
         with self._judging:
             decided = True
             while decided:

@@ -23,7 +23,8 @@ class Using(Protocol):
 
 
 class Use(NamedTuple):
-    """What a job uses: percent of the time of the CPUs that it has (100: all of them), and MB of memory, now; and MB that it has (0: not counted)."""
+    """What a job uses: percent of the time of the CPUs that it has (100: all of them), and MB of memory, now; and MB that it has (0: not
+    counted)."""
 
     cpu_percent: float
     memory: int
@@ -49,7 +50,8 @@ class Looks:
             job = step.step.rpartition(".")[0]
             seconds, memory, _ = sums.get(job, (0.0, 0, 0))
             sums[job] = (seconds + step.usage.user_seconds + step.usage.system_seconds, memory + step.memory, step.job_memory)
-        found = {id: Use(self._percent(asked[id], seconds, moment), memory >> 20, given) for id, (seconds, memory, given) in sums.items() if id in asked}
+        found = {id: Use(self._percent(asked[id], seconds, moment), memory >> 20, given) for id,
+            (seconds, memory, given) in sums.items() if id in asked}
         self._before = {id: (moment, seconds) for id, (seconds, *_) in sums.items()}
         return found
 

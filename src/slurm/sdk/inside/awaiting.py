@@ -1,4 +1,5 @@
-"""Functions whose call is not their result yet: coroutine functions, which a job runs to their end, and generators, which no job can return.
+"""Functions whose call is not their result yet: coroutine functions, which a job runs to their end, and generators, which no job can
+return.
 
 Every job imports this module: neither `asyncio` nor `inspect` at the top.
 """
@@ -15,7 +16,8 @@ _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
 def check(function: Callable[..., Any], where: str) -> None:
     """TypeError for a function that yields: neither a generator nor what it stands in can travel."""
     if _flags(function) & (_GENERATOR | _ASYNC_GENERATOR):
-        raise TypeError(f"{where}: it yields, and a generator cannot come back from a job: return a list, or make each item a call with .map()")
+        raise TypeError(f"{where}: it yields, and a generator cannot come back from a job: return a list, or make each item a call with "
+                        ".map()")
 
 
 def waited(function: Callable[..., Any]) -> Callable[..., Any]:

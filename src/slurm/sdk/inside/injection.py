@@ -34,13 +34,14 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
 def bound(signature: inspect.Signature | None, args: tuple[Any, ...], kwargs: Mapping[str, Any], *, workflow: bool) -> Bound:
     """Check a call against the signature of its function; TypeError when it does not fit.
 
-    JobContext goes to a parameter annotated with it or, having no annotation, called `job`; WorkflowContext, in a workflow only, to one annotated
-    with it or called `ctx`, `context` or `workflow_context`. The caller counts his positions without them. Source: the published SDK, whose plain
-    tasks lose a parameter called `context`.
+    JobContext goes to a parameter annotated with it or, having no annotation, called `job`; WorkflowContext, in a workflow only, to one
+    annotated with it or called `ctx`, `context` or `workflow_context`. The caller counts his positions without them. Source: the published
+    SDK, whose plain tasks lose a parameter called `context`.
     """
     if signature is None:
         return Bound(args, dict(kwargs), {})
-    wanted = {name: kind for name, parameter in signature.parameters.items() if name not in kwargs and (kind := kind_of(parameter, workflow))}
+    wanted = {name: kind for name, parameter in signature.parameters.items() if name not in kwargs
+        and (kind := kind_of(parameter, workflow))}
     if wanted:
         others = signature.replace(parameters=[one for name, one in signature.parameters.items() if name not in wanted])
         try:

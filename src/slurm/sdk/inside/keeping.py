@@ -1,4 +1,7 @@
-"""Keeping: inside a job, its result is put into the cache that its submitter looks into (`caching`). A link where the disk allows it, so it is there once."""
+"""Keeping: inside a job, its result is put into the cache that its submitter looks into (`caching`).
+
+A link where the disk allows it, so it is there once.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from slurm.sdk.calls.folder import JobFiles, make_private, read_item
 
 
 def keep(files: JobFiles, ranks: int = 1) -> None:
-    """Put the result of these files, which is whole, under its name in the cache; several jobs may do the same. A failure is told and costs nothing else.
+    """Put the result of these files, which is whole, under its name in the cache; several jobs may do the same. A failure is told and costs
+    nothing else.
 
-    Of a job with several tasks the results of all, once there are all: another task may yet fail. Each looks when it has its own, so the last one sees them.
+    Of a job with several tasks the results of all, once there are all: another task may yet fail. Each looks when it has its own, so the
+    last one sees them.
     """
     path = read_item(files.cache, files.index or 0).decode()
     if not path or not all(os.path.exists(files.rank_result(rank)) for rank in range(ranks) if ranks > 1):

@@ -1,8 +1,8 @@
 """What stands for the user's main script inside a job.
 
-Functions and classes of the main script travel by value, but say of themselves that they live in `__main__`. `pickle`, and so multiprocessing, looks for
-them there: while the task runs, `__main__` has those that travelled. Processes that are spawned run this module in its place (`__mp_main__`) and read
-the call for it. Results are pickled without it: who reads them may be another program.
+Functions and classes of the main script travel by value, but say of themselves that they live in `__main__`. `pickle`, and so
+multiprocessing, looks for them there: while the task runs, `__main__` has those that travelled. Processes that are spawned run this module
+in its place (`__mp_main__`) and read the call for it. Results are pickled without it: who reads them may be another program.
 """
 
 from __future__ import annotations

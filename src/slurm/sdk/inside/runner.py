@@ -70,7 +70,8 @@ def run(files: JobFiles, index: int | None, environ: Mapping[str, str]) -> int:
     return make(files, environ, lambda: _envelope(files), lambda envelope: _load(envelope, files, index))
 
 
-def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelope], load: Callable[[Envelope], Loaded], callbacks: str = "") -> int:
+def make(files: JobFiles, environ: Mapping[str, str], find: Callable[[], Envelope], load: Callable[[Envelope], Loaded],
+        callbacks: str = "") -> int:
     """Make a call and write what comes of it into these files; `callbacks` is where they lie when the envelope does not know of them."""
     rank = _rank(environ)
     for left in (files.rank_result(rank.number), *([files.error] if rank.number == 0 else [])):
@@ -133,7 +134,10 @@ def _called(envelope: Envelope, load: Callable[[Envelope], Loaded], files: JobFi
 
 
 def _log() -> None:
-    """Let what is logged from INFO on reach standard error, as people expect of a job, until the task sets `logging` up itself. To import it costs too much."""
+    """Let what is logged from INFO on reach standard error, as people expect of a job, until the task sets `logging` up itself.
+
+    To import it costs too much.
+    """
     logging = sys.modules.get("logging")
     if logging is not None and not logging.root.handlers and logging.root.level == logging.WARNING and logging.lastResort is not None:
         logging.root.setLevel(logging.INFO)
@@ -163,7 +167,8 @@ def _load(envelope: Envelope, files: JobFiles, index: int | None) -> Loaded:
         # Whatever the user's modules raise when they are imported: that it was there is worth saying.
         error.add_note(f"(raised on {os.uname().nodename} while {sys.executable} loaded what it was to call, before {envelope.task} began)")
         if isinstance(error, ModuleNotFoundError):
-            error.add_note(f'(to have {error.name} there: packaging="wheel" installs what your project depends on and packaging_dependencies= names)')
+            error.add_note(f'(to have {error.name} there: packaging="wheel" installs what your project depends on and '
+                           'packaging_dependencies= names)')
         raise
     return function, args, kwargs, call.retry
 

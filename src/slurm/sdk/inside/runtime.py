@@ -59,11 +59,13 @@ class JobContext:
     def torch_distributed_env(self, *, master_port: int | None = None) -> dict[str, str]:
         """The variables that torch.distributed's env:// reads; those that are not known are left out.
 
-        MASTER_PORT is that of the environment, else one of this job's own: jobs that share a node must not meet at the same port. MASTER_ADDR is
-        the first node, or where a resolver does not know that (as with emulated nodes), the address from which srun was called.
+        MASTER_PORT is that of the environment, else one of this job's own: jobs that share a node must not meet at the same port.
+        MASTER_ADDR is the first node, or where a resolver does not know that (as with emulated nodes), the address from which srun was
+        called.
         """
         found = {
-            "MASTER_ADDR": self._meeting_point(), "MASTER_PORT": master_port or self.rendezvous_port or self.master_port, "WORLD_SIZE": self.world_size, "RANK": self.rank,
+            "MASTER_ADDR": self._meeting_point(), "MASTER_PORT": master_port or self.rendezvous_port or self.master_port,
+            "WORLD_SIZE": self.world_size, "RANK": self.rank,
             "LOCAL_RANK": self.local_rank, "LOCAL_WORLD_SIZE": self.local_world_size, "NODE_RANK": self.node_rank}
         return {name: str(value) for name, value in found.items() if value is not None and value != ""}
 

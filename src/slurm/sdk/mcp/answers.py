@@ -85,7 +85,8 @@ class Explained(BaseModel):
     job_id: str
     state: str
     reason: str = Field(description="Slurm's word for why it waits")
-    explanation: list[str] = Field(description="all there is to say, in plain sentences; lines that begin with blanks belong to the one above them")
+    explanation: list[str] = Field(description="all there is to say, in plain sentences; lines that begin with blanks belong to the one "
+                                               "above them")
     jobs_before: int = Field(description="jobs that are looked at before it in its partition")
     waits_for_jobs: list[str] = Field(description="jobs that it depends on, and jobs that have to end where it is to start")
     unsuited_nodes: dict[str, str] = Field(description="nodes of its partition that do not come into question, and why")
@@ -97,7 +98,8 @@ def explained(found: Explanation) -> Explained:
     """An explanation as an answer."""
     waits = found.state == "PENDING"
     return Explained(job_id=found.job, state=found.state, reason=found.reason, explanation=lines(found), jobs_before=found.before,
-                     waits_for_jobs=list(dict.fromkeys(one.job for one in (*found.waits_for, *found.holders))), unsuited_nodes=dict(found.unsuited),
+                     waits_for_jobs=list(dict.fromkeys(one.job for one in (*found.waits_for, *found.holders))),
+                     unsuited_nodes=dict(found.unsuited),
                      expected_start=moment.show(found.start) if waits and found.start else "", expected_nodes=found.nodes if waits else "")
 
 
@@ -111,7 +113,8 @@ class Output(BaseModel):
     end: int = Field(description="byte of the file behind the text")
     more: bool = Field(description="whether there was more behind it already")
     state: str = Field(description="how the job stands; what has not ended may write more")
-    restarts: int = Field(description="how often it was started anew, which empties the file unless the job appends; while it is PENDING then, the text is that of the run before")
+    restarts: int = Field(description="how often it was started anew, which empties the file unless the job appends; while it is PENDING "
+                                      "then, the text is that of the run before")
 
 
 class Submitted(BaseModel):
@@ -157,7 +160,8 @@ class Cancelled(BaseModel):
 
     job_id: str
     result: Literal["cancelled", "ending", "ended", "refused", "unknown"] = Field(
-        description="cancelled: it has ended by this; ending: it was told to and has not yet; ended: it had ended by itself; refused; unknown: no such job")
+        description="cancelled: it has ended by this; ending: it was told to and has not yet; ended: it had ended by itself; refused; "
+                    "unknown: no such job")
     state: str
     message: str
 
@@ -255,27 +259,35 @@ class ClusterStatus(BaseModel):
 
 def job_line(row: QueueRow) -> JobLine:
     """A line of the queue as an answer."""
-    return JobLine(job_id=row.id, name=row.name, user=row.user, state=row.state, partition=row.partition, elements=row.tasks, nodes=row.nodes, cpus=row.cpus,
-                   nodelist=row.nodelist, elapsed=row.used, time_limit=row.limit, reason=row.reason, why=sentence(Status(row.state, "", row.reason)))
+    return JobLine(job_id=row.id, name=row.name, user=row.user, state=row.state, partition=row.partition, elements=row.tasks,
+        nodes=row.nodes, cpus=row.cpus,
+                   nodelist=row.nodelist, elapsed=row.used, time_limit=row.limit, reason=row.reason,
+                   why=sentence(Status(row.state, "", row.reason)))
 
 
 def job_details(job: JobRecord) -> JobDetails:
     """A record of scontrol as an answer."""
     return JobDetails(
         job_id=job.id, name=job.name, user=job.user, account=job.account, state=job.state, reason=job.reason,
-        why=sentence(Status(job.state, job.exit_code, job.reason)), exit_code=job.exit_code, partition=job.partition, qos=job.qos, nodes=job.nodes, cpus=job.cpus,
-        nodelist=job.nodelist, requested=job.requested, allocated=job.allocated, dependency=job.dependency, submitted=job.submit, started=job.start, ended=job.end,
-        elapsed=job.used, time_limit=job.limit, command=job.command, working_directory=job.work_dir, stdout=job.stdout, stderr=job.stderr, source="controller")
+        why=sentence(Status(job.state, job.exit_code, job.reason)), exit_code=job.exit_code, partition=job.partition, qos=job.qos,
+        nodes=job.nodes, cpus=job.cpus,
+        nodelist=job.nodelist, requested=job.requested, allocated=job.allocated, dependency=job.dependency, submitted=job.submit,
+        started=job.start, ended=job.end,
+        elapsed=job.used, time_limit=job.limit, command=job.command, working_directory=job.work_dir, stdout=job.stdout, stderr=job.stderr,
+        source="controller")
 
 
 def partition(row: PartitionRow) -> Partition:
     """A partition as an answer."""
-    return Partition(name=row.name, default=row.default, available=row.available, time_limit=row.limit, nodes=row.nodes, nodes_by_state=row.states, cpus=row.cpus,
+    return Partition(name=row.name, default=row.default, available=row.available, time_limit=row.limit, nodes=row.nodes,
+        nodes_by_state=row.states, cpus=row.cpus,
                      memory_mb=row.memory, gres=row.gres, nodelist=row.nodelist)
 
 
 def node(row: NodeRow) -> Node:
     """A node as an answer."""
-    return Node(name=row.name, state=row.state, usable=row.usable, partitions=list(row.partitions), cpus=row.cpus, cpus_allocated=row.cpus_allocated,
-                memory_mb=row.memory, memory_allocated_mb=row.memory_allocated, gpus=row.gpus, gpus_allocated=row.gpus_allocated, gpu_type=row.gpu_type,
+    return Node(name=row.name, state=row.state, usable=row.usable, partitions=list(row.partitions), cpus=row.cpus,
+        cpus_allocated=row.cpus_allocated,
+                memory_mb=row.memory, memory_allocated_mb=row.memory_allocated, gpus=row.gpus, gpus_allocated=row.gpus_allocated,
+                gpu_type=row.gpu_type,
                 load=row.load, features=row.features, reason=row.reason)

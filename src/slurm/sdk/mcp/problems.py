@@ -1,4 +1,7 @@
-"""Problem: what a tool answers when it cannot do what it was asked to. The codes are stable; agents branch on them, people read the message."""
+"""Problem: what a tool answers when it cannot do what it was asked to.
+
+The codes are stable; agents branch on them, people read the message.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,15 @@ from slurm.sdk.following.inspection import UnknownJob
 from slurm.sdk.following.refusals import UnknownName
 
 Code = Literal[
-    "invalid_arguments", "invalid_job_id", "job_not_found", "invalid_option", "submission_refused", "no_output", "not_permitted", "no_cluster",
+    "invalid_arguments", "invalid_job_id", "job_not_found", "invalid_option", "submission_refused", "no_output", "not_permitted",
+    "no_cluster",
     "cluster_timeout", "login_refused", "slurmfile_error", "unsupported", "command_failed", "cluster_error", "file_error", "internal_error"]
 CODES: tuple[str, ...] = get_args(Code)
 _KINDS: list[tuple[type[BaseException], Code]] = [
-    (UnknownJob, "job_not_found"), (UnknownName, "invalid_arguments"), (NotationError, "invalid_job_id"), (InvalidOption, "invalid_option"), (SubmissionError, "submission_refused"),
-    (BackendTimeout, "cluster_timeout"), (LoginRefused, "login_refused"), (BackendCommandError, "command_failed"), (BackendError, "cluster_error"),
+    (UnknownJob, "job_not_found"), (UnknownName, "invalid_arguments"), (NotationError, "invalid_job_id"), (InvalidOption, "invalid_option"),
+    (SubmissionError, "submission_refused"),
+    (BackendTimeout, "cluster_timeout"), (LoginRefused, "login_refused"), (BackendCommandError, "command_failed"),
+    (BackendError, "cluster_error"),
     (SlurmfileError, "slurmfile_error"), (Unreachable, "no_cluster"), (NotFound, "job_not_found"), (NotPermitted, "not_permitted"),
     (Unsupported, "unsupported"), (SlurmError, "cluster_error"), (OSError, "file_error"),
 ]

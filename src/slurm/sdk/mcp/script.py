@@ -1,4 +1,5 @@
-"""The scripts that agents hand in: options written into them as #SBATCH lines, and kept below the folder of jobs under a name of their content."""
+"""The scripts that agents hand in: options written into them as #SBATCH lines, and kept below the folder of jobs under a name of their
+content."""
 
 from __future__ import annotations
 
@@ -26,13 +27,15 @@ class Whole(NamedTuple):
     added: frozenset[int]
 
     def as_written(self, said: str, path: str) -> str:
-        """What was said of the script at `path` as it is of what the agent wrote: by its own lines, and without a file that it knows nothing of."""
+        """What was said of the script at `path` as it is of what the agent wrote: by its own lines, and without a file that it knows
+        nothing of."""
 
         def own(found: re.Match[str]) -> str:
             numbers = [int(number) for number in found["numbers"].split(", ")]
             if self.added.issuperset(numbers):
                 return "the options"
-            return f"the script: {found['which']}line {', '.join(str(number - sum(one < number for one in self.added)) for number in numbers)}"
+            return (f"the script: {found['which']}line "
+                    f"{', '.join(str(number - sum(one < number for one in self.added)) for number in numbers)}")
 
         return re.sub(rf"{re.escape(path)}: (?P<which>(?:#\w+ in )?)line (?P<numbers>\d+(?:, \d+)*)", own, said).replace(path, "the script")
 
@@ -54,12 +57,15 @@ def with_options(script: str, asked: Asked, working_directory: str = "", name: s
     `name` is what the job is called unless the script or the options say otherwise.
     """
     if not script.startswith("#!"):
-        raise Problem("submission_refused", "this does not look like a batch script: its first line must be #! and the path of an interpreter",
+        raise Problem("submission_refused", "this does not look like a batch script: its first line must be #! and the path of an "
+                                            "interpreter",
                       "begin with #!/bin/bash, or hand in a single command with submit_command")
     if "\0" in script:
-        raise Problem("submission_refused", "the script holds a NUL character, at which a shell would end it", "write \\0 in the shell's own notation")
+        raise Problem("submission_refused", "the script holds a NUL character, at which a shell would end it",
+            "write \\0 in the shell's own notation")
     if len(script.encode()) > MAX_BYTES:
-        raise Problem("submission_refused", f"the script is longer than {MAX_BYTES} bytes", "put data into files, and let the script read them")
+        raise Problem("submission_refused", f"the script is longer than {MAX_BYTES} bytes",
+            "put data into files, and let the script read them")
     chdir = {"chdir": working_directory} if working_directory else {}
     elements = {"array": str(asked["array"])} if "array" in asked else {}
     try:

@@ -30,8 +30,10 @@ LOOKS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 SUBMITS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True)
 DESTROYS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 TOOLS: dict[str, ToolAnnotations] = {
-    "cluster_status": LOOKS, "list_partitions": LOOKS, "list_nodes": LOOKS, "list_jobs": LOOKS, "get_job": LOOKS, "explain_job": LOOKS, "job_output": LOOKS, "wait_for_jobs": LOOKS,
-    "validate_script": LOOKS, "list_environments": LOOKS, "submit_script": SUBMITS, "submit_command": SUBMITS, "cancel_job": DESTROYS, "cancel_jobs": DESTROYS,
+    "cluster_status": LOOKS, "list_partitions": LOOKS, "list_nodes": LOOKS, "list_jobs": LOOKS, "get_job": LOOKS, "explain_job": LOOKS,
+    "job_output": LOOKS, "wait_for_jobs": LOOKS,
+    "validate_script": LOOKS, "list_environments": LOOKS, "submit_script": SUBMITS, "submit_command": SUBMITS, "cancel_job": DESTROYS,
+    "cancel_jobs": DESTROYS,
 }
 """Tool → what its callers may assume."""
 INSTRUCTIONS = """\
@@ -49,7 +51,8 @@ class SlurmServer(MCPServer[Any]):
 
     async def list_tools(self) -> list[Tool]:
         """The tools. None takes an argument that its schema does not name: a filter that is misspelt must not be left out."""
-        return [tool.model_copy(update={"input_schema": {**tool.input_schema, "additionalProperties": False}}) for tool in await super().list_tools()]
+        return [tool.model_copy(update={"input_schema": {**tool.input_schema, "additionalProperties": False}})
+            for tool in await super().list_tools()]
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
         """Call a tool; what it raises becomes an answer that says so."""
@@ -68,7 +71,8 @@ class SlurmServer(MCPServer[Any]):
                 found = _unfit(error.__cause__)
             elif found is None:
                 traceback.print_exception(error, file=sys.stderr)
-                found = Problem("internal_error", f"{type(error.__cause__ or error).__name__}: {error.__cause__ or error}", "this is a defect of slurm-py: please report it")
+                found = Problem("internal_error", f"{type(error.__cause__ or error).__name__}: {error.__cause__ or error}",
+                    "this is a defect of slurm-py: please report it")
             return _refusal(found)
 
 
@@ -81,21 +85,25 @@ def server(tools: Tools, name: str = "slurm", *, read_only: bool = False) -> MCP
     resources: dict[str, tuple[Callable[..., BaseModel], str]] = {
         "slurm://queue": (lambda: tools.list_jobs("all", limit=1000), "The queue of all users"),
         "slurm://jobs/{job_id}": (lambda job_id: tools.get_job(job_id), "All about one job"),
-        "slurm://partitions": (tools.list_partitions, "The partitions"), "slurm://nodes": (lambda: tools.list_nodes(limit=1000), "The nodes"),
+        "slurm://partitions": (tools.list_partitions, "The partitions"), "slurm://nodes": (lambda: tools.list_nodes(limit=1000),
+        "The nodes"),
         "slurm://config": (tools.list_environments, "The environments of the Slurmfile")}
     for uri, (call, text) in resources.items():
-        made.resource(uri, description=text, mime_type="application/json", name=uri.partition("//")[2].partition("/")[0])(_as_resource(call))
+        made.resource(uri, description=text, mime_type="application/json", name=uri.partition("//")[2].partition("/")[0])(
+            _as_resource(call))
     return made
 
 
-def create_mcp_server(name: str = "slurm", slurmfile: str | os.PathLike[str] | None = None, env: str | None = None, *, read_only: bool = False) -> MCPServer[Any]:
+def create_mcp_server(name: str = "slurm", slurmfile: str | os.PathLike[str] | None = None, env: str | None = None, *,
+        read_only: bool = False) -> MCPServer[Any]:
     """The server for a Slurmfile's environment, else for the cluster of this machine; the published SDK's name for it."""
     return server(Tools(lambda: _cluster(slurmfile, env), slurmfile, env), name, read_only=read_only)
 
 
 def run_server(transport: str = "stdio", host: str = "127.0.0.1", port: int = 8000, slurmfile: str | os.PathLike[str] | None = None,
                env: str | None = None, *, token: str = "", read_only: bool = False, tell: Callable[[str], None] = _to_stderr) -> None:
-    """Serve until the client goes or the process is told to end; over http, at /mcp, to those who show `token`, a new one that is told when it is empty.
+    """Serve until the client goes or the process is told to end; over http, at /mcp, to those who show `token`, a new one that is told when
+    it is empty.
 
     Raises TokenMissing where other machines could come in without a token of the user's, CannotListen when the address cannot be had.
     """
@@ -174,7 +182,8 @@ def _as_resource(call: Callable[..., BaseModel]) -> Callable[..., Any]:
 
 def _refusal(found: Problem) -> CallToolResult:
     """A problem as a tool's answer, as text and as structure."""
-    return CallToolResult(content=[TextContent(type="text", text=json.dumps(found.as_json()))], structured_content=found.as_json(), is_error=True)
+    return CallToolResult(content=[TextContent(type="text", text=json.dumps(found.as_json()))], structured_content=found.as_json(),
+        is_error=True)
 
 
 def _meant(word: str, valid: Iterable[str]) -> str:

@@ -1,4 +1,7 @@
-"""Tools: what an agent may ask of a cluster and do there. Plain functions that return answers and raise what `problems` knows; no protocol here."""
+"""Tools: what an agent may ask of a cluster and do there.
+
+Plain functions that return answers and raise what `problems` knows; no protocol here.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,13 @@ from slurm.sdk.mcp import answers
 from slurm.sdk.mcp import script as scripts
 from slurm.sdk.mcp.problems import Problem
 
-JobId = Annotated[str, Field(description='a job ("12"), an element of an array ("12_3"), or some of them ("12_[1-5]")', pattern=r"^\s*\d+(_.+)?\s*$")]
+JobId = Annotated[str, Field(description='a job ("12"), an element of an array ("12_3"), or some of them ("12_[1-5]")',
+    pattern=r"^\s*\d+(_.+)?\s*$")]
 Options = Annotated[dict[str, str | int | bool | list[str]] | None, Field(
-    description='options of sbatch by name, such as {"time": "01:00:00", "cpus_per_task": 4, "mem": "8G", "gpus": 1, "array": "0-9"}; they win over #SBATCH lines')]
-Folder = Annotated[str, Field(description="where the job runs and writes relative paths to, on the cluster; empty: where these tools run, or home over ssh")]
+    description='options of sbatch by name, such as {"time": "01:00:00", "cpus_per_task": 4, "mem": "8G", "gpus": 1, "array": "0-9"}; '
+                'they win over #SBATCH lines')]
+Folder = Annotated[str, Field(description="where the job runs and writes relative paths to, on the cluster; empty: where these tools run, "
+                                          "or home over ssh")]
 MOST_RECORDS = 20
 """Of so many ended jobs scontrol is asked for the exit code, where accounting has none."""
 MOST_JOBS, MOST_BYTES, MOST_SECONDS = 1000, 65536, 300.0
@@ -53,7 +59,8 @@ class Tools:
         """Submit a batch script and return the job's id at once. The job runs with all rights of the user."""
         return self._submitted(scripts.with_options(script, options or {}, working_directory))
 
-    def submit_command(self, command: Annotated[str, Field(description="a shell command line, such as: python train.py --epochs 3")], options: Options = None,
+    def submit_command(self, command: Annotated[str, Field(description="a shell command line, such as: python train.py --epochs 3")],
+            options: Options = None,
                        working_directory: Folder = "") -> answers.Submitted:
         """Submit one shell command line as a job and return its id at once."""
         script = scripts.of_command(command)
@@ -85,8 +92,12 @@ class Tools:
         return answers.JobList(jobs=[answers.job_line(row) for row in rows[offset:offset + limit]], total=len(rows), offset=offset,
                                jobs_by_state=inspection.counts(rows))
 
-    def get_job(self, job_id: JobId, limit: Annotated[int, Field(ge=1, le=MOST_JOBS, description="how many elements of an array")] = 20) -> answers.Jobs:
-        """Say all about a job: its state and why it waits, resources, times, files. Also of ended jobs, as long as the cluster remembers them."""
+    def get_job(self, job_id: JobId, limit: Annotated[int, Field(ge=1, le=MOST_JOBS,
+            description="how many elements of an array")] = 20) -> answers.Jobs:
+        """Say all about a job: its state and why it waits, resources, times, files.
+
+        Also of ended jobs, as long as the cluster remembers them.
+        """
         ask, ref = self._backend().ask, jobref.parse(ending.plain(job_id))
         try:
             found = [answers.job_details(one) for one in inspection.job(ask, ending.plain(job_id)) if _within(one.id, ref)]
@@ -108,35 +119,43 @@ class Tools:
                    max_bytes: Annotated[int, Field(ge=256, le=MOST_BYTES)] = 16384) -> answers.Output:
         """Read what a job of yours has written so far: its end, or from a byte on. Never waits; at most max_bytes at once.
 
-        A job that is started anew (`restarts`) writes its file anew: when the file has become shorter than the offset, the text begins at byte 0.
+        A job that is started anew (`restarts`) writes its file anew: when the file has become shorter than the offset, the text begins at
+        byte 0.
         """
         backend = self._backend()
         job = self._single(backend, job_id)
         path = job.stderr if stream == "stderr" else job.stdout
         if job.user != backend.around().user:
             # Whoever submits a job says what its output is called: that must not make these tools read a file of somebody else's choice.
-            raise Problem("not_permitted", f"job {job.id} is a job of {job.user}: only output of the user's own jobs is read", f"it is said to be in {path}")
+            raise Problem("not_permitted", f"job {job.id} is a job of {job.user}: only output of the user's own jobs is read",
+                f"it is said to be in {path}")
         if path in ("", "/dev/null"):
-            raise Problem("no_output", f"job {job.id} writes no {stream} to a file", "interactive jobs write to the terminal that they were started from")
+            raise Problem("no_output", f"job {job.id} writes no {stream} to a file",
+                "interactive jobs write to the terminal that they were started from")
         told = backend.grown({path: -max_bytes if offset is None else offset}).get(path)
         restarts = int(job.fields.get("Restarts") or 0)
         shorter = told is not None and offset is not None and told[0] - len(told[1]) < offset  # `grown` begins anew then
         if told is None or (shorter and not restarts):
             if not offset and job.state == "PENDING":
                 raise Problem("no_output", f"job {job.id} waits still; when it runs it writes to {path}", "wait_for_jobs waits for it")
-            return answers.Output(job_id=job.id, path=path, text="", start=offset or 0, end=offset or 0, more=False, state=job.state, restarts=restarts)
+            return answers.Output(job_id=job.id, path=path, text="", start=offset or 0, end=offset or 0, more=False, state=job.state,
+                restarts=restarts)
         end, data = told
         if offset is None:
             kept = b"\n".join(data.split(b"\n")[-tail_lines - data.endswith(b"\n"):])
             start = end - len(kept)
         else:
             start, kept = end - len(data), _whole_letters(data[:max_bytes])
-        return answers.Output(job_id=job.id, path=path, text=kept.decode(errors="replace"), start=start, end=start + len(kept), more=start + len(kept) < end,
+        return answers.Output(job_id=job.id, path=path, text=kept.decode(errors="replace"), start=start, end=start + len(kept),
+            more=start + len(kept) < end,
                               state=job.state, restarts=restarts)
 
     def wait_for_jobs(self, job_ids: Annotated[list[JobId], Field(min_length=1, max_length=MOST_JOBS)],
                       timeout_seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] = 50.0) -> answers.Waited:
-        """Wait until all these jobs have ended, or until the time is over, and say how they stand. An array's id stands for all its elements."""
+        """Wait until all these jobs have ended, or until the time is over, and say how they stand.
+
+        An array's id stands for all its elements.
+        """
         backend, began, pause = self._backend(), time.monotonic(), SHORTEST
         refs = {one: jobref.parse(ending.plain(one)) for one in job_ids}
         while True:
@@ -171,12 +190,14 @@ class Tools:
         """List the partitions that jobs can be submitted to, with their limits and how busy they are."""
         return answers.Partitions(partitions=[answers.partition(row) for row in inspection.partitions(self._backend().ask)])
 
-    def list_nodes(self, partition: str = "", only_unusable: bool = False, limit: Annotated[int, Field(ge=1, le=MOST_JOBS)] = 100) -> answers.Nodes:
+    def list_nodes(self, partition: str = "", only_unusable: bool = False, limit: Annotated[int,
+            Field(ge=1, le=MOST_JOBS)] = 100) -> answers.Nodes:
         """List nodes with what of them is given to jobs, and why some are down."""
         ask = self._backend().ask
         if partition:
             inspection.partitions_known(ask, [partition])
-        rows = [row for row in inspection.nodes(ask) if (not partition or partition in row.partitions) and not (only_unusable and row.usable)]
+        rows = [row for row in inspection.nodes(ask) if (not partition or partition in row.partitions)
+            and not (only_unusable and row.usable)]
         return answers.Nodes(nodes=[answers.node(row) for row in rows[:limit]], total=len(rows))
 
     def cluster_status(self) -> answers.ClusterStatus:
@@ -187,7 +208,8 @@ class Tools:
         for one in nodes:
             states[one.state] = states.get(one.state, 0) + 1
         return answers.ClusterStatus(
-            backend=backend.name, user=user, jobs_by_state=inspection.counts(rows), own_jobs_by_state=inspection.counts(row for row in rows if row.user == user),
+            backend=backend.name, user=user, jobs_by_state=inspection.counts(rows),
+            own_jobs_by_state=inspection.counts(row for row in rows if row.user == user),
             nodes_by_state=states, unusable_nodes=[answers.node(one) for one in nodes if not one.usable][:100],
             cpus=answers.Shares(allocated=sum(one.cpus_allocated for one in nodes), total=sum(one.cpus for one in nodes)),
             memory_mb=answers.Shares(allocated=sum(one.memory_allocated for one in nodes), total=sum(one.memory for one in nodes)),
@@ -209,7 +231,8 @@ class Tools:
                 settings = slurmfiles.settings(path, name, {}, submitting=False)
             except SlurmfileInvalidError:
                 continue  # a `default` with only what the others share, or a table of something else
-            told.append(answers.Environment(name=name, backend=str(settings["backend_type"]), hostname=str(settings.get("hostname", "")), current=name == current))
+            told.append(answers.Environment(name=name, backend=str(settings["backend_type"]), hostname=str(settings.get("hostname", "")),
+                current=name == current))
         return answers.Environments(slurmfile=str(path), environments=told)
 
     def _submitted(self, script: scripts.Whole) -> answers.Submitted:
@@ -219,7 +242,8 @@ class Tools:
         with script.told(path):
             job = cluster.backend.submit(script.text, path, {})
         record = inspection.job(cluster.backend.ask, job)[0]
-        return answers.Submitted(job_id=job, script_path=path, working_directory=record.work_dir, stdout=record.stdout, stderr=record.stderr, state=record.state,
+        return answers.Submitted(job_id=job, script_path=path, working_directory=record.work_dir, stdout=record.stdout,
+            stderr=record.stderr, state=record.state,
                                  why=sentence(Status(record.state, "", record.reason)))
 
     def _single(self, backend: Backend, job_id: str) -> JobRecord:
@@ -256,8 +280,10 @@ def _end(id: str, status: Status) -> answers.JobEnd:
 
 def _of_history(row: HistoryRow) -> answers.JobDetails:
     return answers.JobDetails(
-        job_id=row.id, name=row.name, user=row.user, account=row.account, state=row.state, reason="", why="", exit_code=row.exit_code, partition=row.partition, qos="",
-        nodes=row.nodes, cpus=0, nodelist=row.nodelist, requested="", allocated="", dependency="", submitted=row.submit, started=row.start, ended=row.end,
+        job_id=row.id, name=row.name, user=row.user, account=row.account, state=row.state, reason="", why="", exit_code=row.exit_code,
+        partition=row.partition, qos="",
+        nodes=row.nodes, cpus=0, nodelist=row.nodelist, requested="", allocated="", dependency="", submitted=row.submit, started=row.start,
+        ended=row.end,
         elapsed=row.used, time_limit=row.limit, command="", working_directory="", stdout="", stderr="", source="accounting")
 
 

@@ -47,7 +47,8 @@ def serve(made: MCPServer[Any], host: str, port: int, token: str, tell: Callable
     if not token and not is_loopback(host):
         raise TokenMissing(f"{host} lets other machines in, and whoever is let in runs jobs as you: give a token\n"
                            f"export {TOKEN_VARIABLE}=\"$(openssl rand -hex 32)\", or --token-file PATH\n"
-                           "the token travels unencrypted: better stay on 127.0.0.1 and let clients come through ssh -L or a proxy with TLS")
+                           "the token travels unencrypted: better stay on 127.0.0.1 and let clients come through ssh -L or a proxy with "
+                           "TLS")
     listener = _listening(host, port)
     tell(f"tools for agents at {_url(listener)}")
     if not token:
@@ -56,9 +57,11 @@ def serve(made: MCPServer[Any], host: str, port: int, token: str, tell: Callable
     else:
         tell("clients must send the header  Authorization: Bearer  with the token that was given")
     port = listener.getsockname()[1]
-    # A browser does not send the token by itself, so names that lead here are no danger; on loopback there are few, so others are refused all the same.
+    # A browser does not send the token by itself, so names that lead here are no danger; on loopback there are few, so others are refused
+    # all the same.
     names = [f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")]
-    guard = TransportSecuritySettings(enable_dns_rebinding_protection=is_loopback(host), allowed_hosts=names, allowed_origins=[f"http://{name}" for name in names])
+    guard = TransportSecuritySettings(enable_dns_rebinding_protection=is_loopback(host), allowed_hosts=names,
+        allowed_origins=[f"http://{name}" for name in names])
     app: Any = made.streamable_http_app(streamable_http_path=PATH, transport_security=guard, host=host)
     uvicorn.Server(uvicorn.Config(with_token(app, token), log_level="warning", timeout_graceful_shutdown=2)).run(sockets=[listener])
 
@@ -66,7 +69,8 @@ def serve(made: MCPServer[Any], host: str, port: int, token: str, tell: Callable
 def _listening(host: str, port: int) -> socket.socket:
     """A socket that listens there; port 0 takes a free one."""
     if not 0 <= port <= 65535:
-        raise CannotListen(f"there is no port {port}: ports are 0 to 65535, and 0 takes a free one")  # getaddrinfo would take the lower bits of it
+        # getaddrinfo would take the lower bits of it
+        raise CannotListen(f"there is no port {port}: ports are 0 to 65535, and 0 takes a free one")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         found = socket.socket(family, socket.SOCK_STREAM)
@@ -91,7 +95,8 @@ def _url(listener: socket.socket) -> str:
 def with_token(app: App, token: str) -> App:
     """The same application for those who show the token."""
     expected = f"Bearer {token}".encode()
-    refusal = Problem("not_permitted", "this server lets in who shows its token", "send the header `Authorization: Bearer TOKEN`; `slurm mcp run` says which")
+    refusal = Problem("not_permitted", "this server lets in who shows its token",
+        "send the header `Authorization: Bearer TOKEN`; `slurm mcp run` says which")
     body = json.dumps(refusal.as_json()).encode()
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,5 @@
-"""Running programs that build: somebody may listen to their lines while they work; what they said is kept for the message of an error either way."""
+"""Running programs that build: somebody may listen to their lines while they work; what they said is kept for the message of an error
+either way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""`auto`: the job finds what this process finds. On a shared disk by paths and the same interpreter; elsewhere slurm-py and the user's modules travel as sources.
+"""`auto`: the job finds what this process finds. On a shared disk by paths and the same interpreter; elsewhere slurm-py and the user's
+modules travel as sources.
 
 A pyproject.toml does not change that: see docs/decisions/0011.
 """

@@ -55,7 +55,8 @@ class PackagingStrategy(PublishedStrategy):
     def command(self) -> list[str]:
         """The words that run the runner; its own arguments follow.
 
-        -P: the working folder is that of the results, which grows by every task; on sys.path each import would list it anew. Older Pythons do not know
+        -P: the working folder is that of the results, which grows by every task; on sys.path each import would list it anew. Older Pythons
+        do not know
         -P: they get to the runner, which says so.
         """
         return [*self.interpreter, *(["-P"] if self.interpreter == [sys.executable] else []), "-m", "slurm.runner"]
@@ -83,7 +84,8 @@ def asked_python(config: Config, cluster: Site) -> list[str]:
     here = "{}.{}".format(*python_version())
     version = config.get("python_version")
     if version is not None and ".".join(str(version).split(".")[:2]) != here:
-        raise PackagingError(f"packaging_python_version={version!r}, but this program is Python {here}: functions travel as compiled code, which another "
+        raise PackagingError(f"packaging_python_version={version!r}, but this program is Python {here}: functions travel as compiled "
+                             "code, which another "
                              f"version cannot run. Say python_version=\"{here}\", or run this program with Python {version}")
     asked = config.get("python_executable")
     if asked is not None:

@@ -29,14 +29,16 @@ def project(*starts: str) -> str:
             if folder == os.path.dirname(folder):
                 break
             folder = os.path.dirname(folder)
-    raise PackagingError(f'packaging="wheel" builds the project around, and there is no pyproject.toml in {" or ".join(dict.fromkeys(starts))} or above. '
+    raise PackagingError('packaging="wheel" builds the project around, and there is no pyproject.toml in '
+                         f'{" or ".join(dict.fromkeys(starts))} or above. '
                          'packaging="auto" needs none')
 
 
 def wheel(root: str, tool: str | None, environ: Mapping[str, str]) -> str:
     """The wheel of the project in `root`, built if this content never was; PackagingError with what the tool said when that fails.
 
-    `tool` is uv, build or pip; None, or uv where there is none, takes the first of them that is there. The cache lies in $XDG_CACHE_HOME/slurm-py/wheels.
+    `tool` is uv, build or pip; None, or uv where there is none, takes the first of them that is there. The cache lies in
+    $XDG_CACHE_HOME/slurm-py/wheels.
     """
     cache = os.path.join(environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "slurm-py", "wheels")
     found = _cached(cache, root)

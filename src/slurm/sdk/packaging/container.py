@@ -1,5 +1,5 @@
-"""`container`: the task runs in an image. What the image needs is a Python of this minor version: slurm-py and the user's modules come from the jobs' folder,
-which is mounted; what the image has itself wins over them.
+"""`container`: the task runs in an image. What the image needs is a Python of this minor version: slurm-py and the user's modules come from
+the jobs' folder, which is mounted; what the image has itself wins over them.
 
 How images are made: `image`. What the runtimes are told: `runtimes`.
 """
@@ -59,12 +59,14 @@ class ContainerPackagingStrategy(PackagingStrategy):
         if self.config.get("mount_job_dir", True):
             self.mounts.insert(0, Mount(base, base))
         elif not any(f"{base}/".startswith(f"{one.target.rstrip('/')}/") for one in self.mounts):
-            raise PackagingError(f"packaging_mount_job_dir=False: then packaging_mounts has to bring {base} into the container, where the job's call lies")
+            raise PackagingError(f"packaging_mount_job_dir=False: then packaging_mounts has to bring {base} into the container, where the "
+                                 "job's call lies")
         self.mounts += [Mount(path, path) for path in _cluster(cluster) if task.workflow]
         self.image, tool = image.ready(self.config, task.name, os.environ)
         if tool and not self.config.get("push"):
             if far:
-                raise PackagingError(f"the image {self.image} was built here and the cluster behind ssh cannot see it: packaging_push=True with packaging_registry= "
+                raise PackagingError(f"the image {self.image} was built here and the cluster behind ssh cannot see it: "
+                                     "packaging_push=True with packaging_registry= "
                                      "brings it there")
             self.archive = f"{base}/.code/image-{hashlib.sha256(self.image.encode()).hexdigest()[:16]}.tar"
             image.saved(tool, self.image, self.archive, os.environ)
@@ -87,7 +89,8 @@ class ContainerPackagingStrategy(PackagingStrategy):
         """The container around the runner."""
         srun = " ".join((launcher or "srun", quoted(self.config["srun_args"]))) if self.config.get("srun_args") else launcher
         mounts = [Mount(*(part.replace("{job_dir}", files.folder) for part in one)) for one in self.mounts]
-        container = Container(self.image, mounts, self.config.get("workdir", files.folder), self.config.get("env", {}), self.config.get("run_args", ()), self.archive)
+        container = Container(self.image, mounts, self.config.get("workdir", files.folder), self.config.get("env", {}),
+            self.config.get("run_args", ()), self.archive)
         return [f"export CONTAINER_IMAGE={quoted([self.image])}", *runtimes.lines(self.config.get("runtime", ""), container, command, srun)]
 
     def made(self) -> dict[str, Any]:
@@ -102,9 +105,11 @@ def _mount(told: str | Mapping[str, Any], far: bool) -> Mount:
         found = Mount(parts[0], parts[1] if len(parts) > 1 else "", parts[2] if len(parts) > 2 else "")
     else:
         unknown = told.keys() - {*_SOURCES, *_TARGETS, *_OPTIONS, "read_only"}
-        source, target, options = (next((str(told[name]) for name in names if told.get(name)), "") for names in (_SOURCES, _TARGETS, _OPTIONS))
+        source, target, options = (next((str(told[name]) for name in names if told.get(name)), "")
+            for names in (_SOURCES, _TARGETS, _OPTIONS))
         if unknown or not source:
-            raise InvalidOption(f"packaging_mounts: {dict(told)!r} is no mount; write {{\"source\": \"/data\", \"target\": \"/data\", \"options\": \"ro\"}} or \"/data:/data:ro\"")
+            raise InvalidOption(f"packaging_mounts: {dict(told)!r} is no mount; write {{\"source\": \"/data\", \"target\": \"/data\", "
+                                f"\"options\": \"ro\"}} or \"/data:/data:ro\"")
         found = Mount(source, target, options or ("ro" if told.get("read_only") is True else ""))
     source = found.source
     if not source.startswith(("/", "{job_dir}")):

@@ -16,7 +16,10 @@ Listing = tuple[tuple[str, int, int], ...]
 
 
 def listing(folder: str, *, everything: bool = False) -> Listing:
-    """The files below a folder. Hidden folders, virtual environments and what builds leave behind are no part of a project, unless `everything` counts."""
+    """The files below a folder.
+
+    Hidden folders, virtual environments and what builds leave behind are no part of a project, unless `everything` counts.
+    """
     return tuple(sorted(_files(folder, everything)))
 
 
@@ -49,4 +52,5 @@ def _files(folder: str, everything: bool) -> Iterator[tuple[str, int, int]]:
 
 
 def _counts(place: str, name: str) -> bool:
-    return not (name.startswith(".") or name in _SKIPPED or name.endswith(".egg-info") or os.path.exists(os.path.join(place, name, "pyvenv.cfg")))
+    return not (name.startswith(".") or name in _SKIPPED or name.endswith(".egg-info")
+        or os.path.exists(os.path.join(place, name, "pyvenv.cfg")))

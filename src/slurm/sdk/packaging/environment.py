@@ -1,4 +1,5 @@
-"""Inside a job, or on the login node: make the virtual environment that a recipe describes, unless it is there. Run as a program, by the Python below it.
+"""Inside a job, or on the login node: make the virtual environment that a recipe describes, unless it is there. Run as a program, by the
+Python below it.
 
     python -m slurm.sdk.packaging.environment RECIPE ENVIRONMENT [--folder DIR --key KEY [--base N]]
 
@@ -48,7 +49,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 
 def make(recipe: str, folder: str, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Make the environment `folder` by a file of `wheel` unless it is ready; PackagingError with what pip said, OSError as the disk gives it."""
+    """Make the environment `folder` by a file of `wheel` unless it is ready; PackagingError with what pip said, OSError as the disk gives
+    it."""
     with open(f"{folder}.lock", "a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,7 +104,8 @@ def _install(path: str, folder: str, environ: Mapping[str, str], lock: IO[str]) 
         raise PackagingError(f"{_where(environ)}there is no {error.filename} on PATH={environ.get('PATH', '')}: name another with "
                              "packaging_python_executable=, or load it with Cluster(…, setup=\"module load python\")") from error
     if found != recipe["version"]:
-        raise PackagingError(f"{_where(environ)}{shlex.join(base)} is Python {found}, and the task was submitted from Python {recipe['version']}: name another "
+        raise PackagingError(f"{_where(environ)}{shlex.join(base)} is Python {found}, and the task was submitted from Python "
+                             f"{recipe['version']}: name another "
                              "with packaging_python_executable=")
     uv = shutil.which("uv", path=variables.get("PATH"))
     links = [word for link in recipe["links"] for word in ("--find-links", link)]

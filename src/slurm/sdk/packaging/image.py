@@ -22,13 +22,16 @@ _pushed: set[str] = set()
 
 
 def ready(config: Config, task: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """The image that a task runs in, and the program that built it ("" when it was not built here); PackagingError says what is missing or failed."""
+    """The image that a task runs in, and the program that built it ("" when it was not built here); PackagingError says what is missing or
+    failed."""
     image, dockerfile = config.get("image"), config.get("dockerfile")
     if not dockerfile:
         if asked := [key for key in BUILD_KEYS if key in config and key != "platform"]:
-            raise PackagingError(f"packaging_{asked[0]} is about building an image: name the dockerfile too, packaging_dockerfile=\"Dockerfile\"")
+            raise PackagingError(f"packaging_{asked[0]} is about building an image: name the dockerfile too, "
+                                 "packaging_dockerfile=\"Dockerfile\"")
         if not image:
-            raise PackagingError('packaging="container" needs an image: packaging="container:python:3.11", packaging_image=, or packaging_dockerfile= to build one')
+            raise PackagingError('packaging="container" needs an image: packaging="container:python:3.11", packaging_image=, or '
+                                 'packaging_dockerfile= to build one')
         tool = _tool(config, environ) if config.get("push") else ""
         found = image
     else:
@@ -89,15 +92,19 @@ def _built(tool: str, config: Config, task: str, environ: Mapping[str, str]) -> 
 
 def _secret(secret: str | Mapping[str, Any], environ: Mapping[str, str]) -> Sequence[str]:
     """The words that hand a secret to a build; its value is in no command line."""
-    told = dict(part.partition("=")[::2] for part in secret.split(",")) if isinstance(secret, str) else {key: str(value) for key, value in secret.items()}
+    told = dict(part.partition("=")[::2] for part in secret.split(",")) if isinstance(secret, str) else {key: str(value) for key,
+        value in secret.items()}
     if "src" in told:
         told["file"] = told.pop("src")
     if not told.get("id") or ("env" in told) == ("file" in told) or told.keys() - {"id", "env", "file", "required"}:
-        raise PackagingError(f"packaging_build_secrets: {secret!r} is no secret; write {{\"id\": \"token\", \"env\": \"TOKEN\"}} or {{\"id\": …, \"file\": \"path\"}}")
+        raise PackagingError(f"packaging_build_secrets: {secret!r} is no secret; write {{\"id\": \"token\", \"env\": \"TOKEN\"}} or "
+                             f"{{\"id\": …, \"file\": \"path\"}}")
     there = told["env"] in environ if "env" in told else os.path.isfile(told["file"])
     if not there:
         if told.get("required", "true").lower() == "true":
-            raise PackagingError(f"packaging_build_secrets: {'the variable ' + told['env'] if 'env' in told else 'the file ' + told['file']} of the secret {told['id']} is missing")
+            raise PackagingError("packaging_build_secrets: "
+                                 f"{'the variable ' + told['env'] if 'env' in told else 'the file ' + told['file']} of the secret "
+                                 f"{told['id']} is missing")
         return []
     return ["--secret", f"id={told['id']}," + (f"env={told['env']}" if "env" in told else f"src={os.path.abspath(told['file'])}")]
 
@@ -114,7 +121,8 @@ def _tool(config: Config, environ: Mapping[str, str]) -> str:
     for name in (asked,) if asked in ("podman", "docker") else ("podman", "docker"):
         if found := shutil.which(str(name), path=environ.get("PATH")):
             return found
-    raise PackagingError(f"images are built and pushed by podman or docker, and {'neither is' if asked not in ('podman', 'docker') else f'{asked} is not'} on PATH here")
+    raise PackagingError("images are built and pushed by podman or docker, and "
+                         f"{'neither is' if asked not in ('podman', 'docker') else f'{asked} is not'} on PATH here")
 
 
 def _is_podman(tool: str) -> bool:
@@ -122,13 +130,15 @@ def _is_podman(tool: str) -> bool:
 
 
 def _succeeds(words: Sequence[str], environ: Mapping[str, str]) -> bool:
-    return subprocess.run(words, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False).returncode == 0
+    return subprocess.run(words, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
+        check=False).returncode == 0
 
 
 def _run(words: Sequence[str], environ: Mapping[str, str], quiet: bool = False) -> str:
     try:
         if quiet:
-            done = subprocess.run(words, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False)
+            done = subprocess.run(words, env=dict(environ), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS,
+                check=False)
         else:
             done = aloud.run(words, environ, SECONDS)
     except subprocess.TimeoutExpired as error:

@@ -1,6 +1,7 @@
 """`inherit`: the environment of whoever submits. Inside a workflow that is the workflow's own: its wheel, its container, or nothing at all.
 
-Nothing is built or sent for the children of a workflow, so that they run the code that the workflow itself runs, whatever has been edited since.
+Nothing is built or sent for the children of a workflow, so that they run the code that the workflow itself runs, whatever has been edited
+since.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class InheritPackagingStrategy(PackagingStrategy):
             self._parent.take(record["made"])
             super().take(self._parent.made())
         elif isinstance(cluster.backend, Distant):
-            raise PackagingError('packaging="inherit" takes the environment of the workflow that submits the task, and this is no workflow: the cluster behind '
+            raise PackagingError('packaging="inherit" takes the environment of the workflow that submits the task, and this is no '
+                                 'workflow: the cluster behind '
                                  'ssh cannot see the environment of this program. packaging="none" sends nothing, "auto" sends sources')
         else:
             self.interpreter = asked_python({}, cluster)

@@ -1,4 +1,7 @@
-"""`none`: nothing travels. Over ssh the Python there has to have slurm-py and the modules; on a shared disk the job looks where this process looks."""
+"""`none`: nothing travels.
+
+Over ssh the Python there has to have slurm-py and the modules; on a shared disk the job looks where this process looks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How each container runtime is told to run one command: texts of bash, nothing is run here. Which runtime a node has is found out in the job.
+"""How each container runtime is told to run one command: texts of bash, nothing is run here. Which runtime a node has is found out in the
+job.
 
     pyxis                   srun --container-image: the plugin that most GPU clusters have, with enroot below it
     apptainer, singularity  apptainer exec
@@ -16,9 +17,13 @@ from slurm.sdk.packaging.settings import RUNTIMES
 
 HOST = "PACKAGING_HOST_"
 VARIABLES = (
-    "SLURM*", f"{HOST}*", "JOB_DIR", "PYTHONUNBUFFERED", "MASTER_*", "WORLD_SIZE", "RANK", "LOCAL_RANK", "PMI*", "OMP_*", "MKL_*", "NCCL_*", "UCX_*", "ROCR_VISIBLE_DEVICES",
+    "SLURM*", f"{HOST}*", "JOB_DIR", "PYTHONUNBUFFERED", "MASTER_*", "WORLD_SIZE", "RANK", "LOCAL_RANK", "PMI*", "OMP_*", "MKL_*", "NCCL_*",
+    "UCX_*", "ROCR_VISIBLE_DEVICES",
     "XDG_STATE_HOME", "TZ", "LANG", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-"""What podman and docker are told to bring into the container; the others bring everything. CUDA_VISIBLE_DEVICES is not among them: they number anew."""
+"""What podman and docker are told to bring into the container; the others bring everything.
+
+CUDA_VISIBLE_DEVICES is not among them: they number anew.
+"""
 STOP_SECONDS = 20
 """How long a container may take to end after SIGTERM; less than Slurm's KillWait, 30 s."""
 
@@ -36,7 +41,8 @@ class Mount(NamedTuple):
 
 
 class Container(NamedTuple):
-    """What is to be run in; `archive` is a file to load the image from where the node has not got it, `arguments` go to the runtime as they are."""
+    """What is to be run in; `archive` is a file to load the image from where the node has not got it, `arguments` go to the runtime as they
+    are."""
 
     image: str
     mounts: Sequence[Mount]
@@ -52,7 +58,8 @@ def lines(runtime: str, container: Container, command: str, srun: str) -> list[s
     With runtime "" the node's own is taken, in the order above.
     """
     # A workflow inside submits with the container's PATH and HOME; its children start on the node.
-    found = [f'export {HOST}{name}="${{{HOST}{name}:-${name}}}" {name}="${{{HOST}{name}:-${name}}}"' for name in ("PATH", "HOME")] + [f"set -- {command}"]
+    found = [f'export {HOST}{name}="${{{HOST}{name}:-${name}}}" {name}="${{{HOST}{name}:-${name}}}"'
+        for name in ("PATH", "HOME")] + [f"set -- {command}"]
     if runtime:
         return found + _one(runtime, container, srun)
     found += [
@@ -61,7 +68,8 @@ def lines(runtime: str, container: Container, command: str, srun: str) -> list[s
         'case "$runtime" in']
     for name in RUNTIMES:
         found += [f"{name})", *_one(name, container, srun), ";;"]
-    missing = f"looked for srun with --container-image (Pyxis), {', '.join(RUNTIMES[1:])} on PATH=$PATH. Load one with packaging_modules=, or name one that is there with packaging_runtime="
+    missing = (f"looked for srun with --container-image (Pyxis), {', '.join(RUNTIMES[1:])} on PATH=$PATH. Load one with "
+               "packaging_modules=, or name one that is there with packaging_runtime=")
     return [*found, "*)", f'echo "slurm: $(uname -n) has no container runtime: {missing}" >&2', "exit 127", "esac"]
 
 
@@ -77,7 +85,8 @@ def _one(runtime: str, container: Container, srun: str) -> list[str]:
 def _pyxis(container: Container, srun: str) -> list[str]:
     words = [*container.arguments, f"--container-image={_enroot(container.image)}", f"--container-workdir={container.workdir}"]
     if container.mounts:
-        words.append("--container-mounts=" + ",".join(f"{one.source}:{one.target}" + (f":{one.options.replace(',', '+')}" if one.options else "") for one in container.mounts))
+        words.append("--container-mounts=" + ",".join(f"{one.source}:{one.target}" + (f":{one.options.replace(',', '+')}" if one.options
+            else "") for one in container.mounts))
     if container.env:
         words.append(f"--container-env={','.join(container.env)}")  # else what the image says wins
     return [*_exports(container.env), "unset PYTHONPATH PYTHONHOME", f"exec {srun or 'srun'} {shlex.join(words)} \"$@\""]
@@ -95,7 +104,8 @@ def _apptainer(runtime: str, container: Container) -> list[str]:
 
 def _podman(runtime: str, container: Container) -> list[str]:
     words = [word for one in container.mounts for word in ("--volume", one.text())]
-    words += ["--workdir", container.workdir, *(word for name, value in container.env.items() for word in ("--env", f"{name}={value}")), *container.arguments]
+    words += ["--workdir", container.workdir, *(word for name, value in container.env.items() for word in ("--env", f"{name}={value}")),
+        *container.arguments]
     load = []
     if container.archive:
         image, archive = shlex.quote(container.image), shlex.quote(container.archive)

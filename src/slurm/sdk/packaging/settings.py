@@ -43,7 +43,8 @@ def _table(value: object) -> object:
 
 def _entries(value: object) -> object:
     entries = list(value) if isinstance(value, list | tuple) else [value]
-    return [dict(one) if isinstance(one, Mapping) else str(one) for one in entries] if all(isinstance(one, str | Mapping) for one in entries) else None
+    return [dict(one) if isinstance(one, Mapping) else str(one) for one in entries] if all(isinstance(one, str | Mapping)
+        for one in entries) else None
 
 
 Reader = tuple[str, Callable[[object], object]]
@@ -58,12 +59,15 @@ _PYTHON: dict[str, Reader] = {"python_executable": WORDS, "python_version": TEXT
 _WHEEL: dict[str, Reader] = {
     "build_tool": TEXT, "extra_index_url": TEXTS, "extras": TEXTS, "dependencies": TEXTS, "upgrade_pip": FLAG, "install": TEXT}
 _CONTAINER: dict[str, Reader] = {
-    "image": TEXT, "runtime": TEXT, "run_args": TEXTS, "srun_args": TEXTS, "mounts": ENTRIES, "mount_job_dir": FLAG, "workdir": TEXT, "env": TABLE,
-    "modules": TEXTS, "dockerfile": TEXT, "context": TEXT, "name": TEXT, "tag": TEXT, "registry": TEXT, "platform": TEXT, "build_args": TABLE,
+    "image": TEXT, "runtime": TEXT, "run_args": TEXTS, "srun_args": TEXTS, "mounts": ENTRIES, "mount_job_dir": FLAG, "workdir": TEXT,
+    "env": TABLE,
+    "modules": TEXTS, "dockerfile": TEXT, "context": TEXT, "name": TEXT, "tag": TEXT, "registry": TEXT, "platform": TEXT,
+    "build_args": TABLE,
     "build_secrets": ENTRIES, "no_cache": FLAG, "push": FLAG, "tls_verify": FLAG, "use_digest": FLAG}
 
 KEYS: dict[str, dict[str, Reader]] = {
-    "auto": {**_PYTHON, **_WHEEL, **_CONTAINER}, "none": _PYTHON, "inherit": {}, "wheel": {**_PYTHON, **_WHEEL}, "container": {**_PYTHON, **_CONTAINER}}
+    "auto": {**_PYTHON, **_WHEEL, **_CONTAINER}, "none": _PYTHON, "inherit": {}, "wheel": {**_PYTHON, **_WHEEL},
+    "container": {**_PYTHON, **_CONTAINER}}
 """Kind of packaging → its keys. With `auto` the keys decide: see `effective`."""
 _ONE_OF = {"install": INSTALL, "runtime": RUNTIMES, "build_tool": BUILD_TOOLS}
 
@@ -126,8 +130,10 @@ def effective(task: Config, default: Config, where: str = "packaging") -> Config
         fits = general.get("type", "auto") in ("auto", task["type"])
         merged = {**{key: value for key, value in general.items() if fits and key in KEYS[task["type"]]}, **task}
     if merged["type"] == "auto":
-        merged["type"] = next((kind for kind, keys in (("container", _CONTAINER), ("wheel", _WHEEL)) if keys.keys() & merged.keys()), "auto")
-    return checked({key: value for key, value in merged.items() if key not in _INSIDE}, where=where) | {key: merged[key] for key in _INSIDE if key in merged}
+        merged["type"] = next((kind for kind, keys in (("container", _CONTAINER), ("wheel", _WHEEL)) if keys.keys() & merged.keys()),
+            "auto")
+    return checked({key: value for key, value in merged.items() if key not in _INSIDE},
+        where=where) | {key: merged[key] for key in _INSIDE if key in merged}
 
 
 _INSIDE = ("parent", "before", "prebuilt")
@@ -143,7 +149,8 @@ def _read(kind: str, key: str, value: object, where: str) -> object:
         meant = nearest(key, list(known))
         raise InvalidOption(f"{where}: packaging_{key} " + (
             f"is for packaging={' or '.join(repr(one) for one in kinds)}, not for {kind!r}" if kinds else
-            f"is unknown{f'; did you mean packaging_{meant}?' if meant else ''} valid for {kind!r}: {', '.join(sorted(known)) or 'no keys'}"))
+            f"is unknown{f'; did you mean packaging_{meant}?' if meant else ''} valid for {kind!r}: "
+            f"{', '.join(sorted(known)) or 'no keys'}"))
     what, reader = known[key]
     found = reader(value)
     if found is None:

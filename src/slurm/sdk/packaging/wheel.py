@@ -1,4 +1,5 @@
-"""`wheel`: the project is built as a wheel and installed, with what it depends on, into one virtual environment that all jobs of this content share.
+"""`wheel`: the project is built as a wheel and installed, with what it depends on, into one virtual environment that all jobs of this
+content share.
 
     <job_base_dir>/.code/wheel-<content>/       the wheel, local wheels among the dependencies, and the recipe that `environment` follows
     <job_base_dir>/.code/venv-<content>/        the environment: made by the first job, or at submission with install="submit"
@@ -90,7 +91,8 @@ def _archive(config: Config, root: str, python: list[str], links: list[str], set
     local = {one: os.path.abspath(one) for one in asked if one.endswith(".whl") and os.path.isfile(one)}
     extras = f"[{','.join(config['extras'])}]" if config.get("extras") else ""
     recipe = {
-        "python": python, "version": "{}.{}".format(*python_version()), "setup": setup, "links": links, "upgrade_pip": bool(config.get("upgrade_pip")),
+        "python": python, "version": "{}.{}".format(*python_version()), "setup": setup, "links": links,
+        "upgrade_pip": bool(config.get("upgrade_pip")),
         "index": [one for one in config.get("extra_index_url", ()) if "://" in one],
         "wheels": [os.path.basename(wheel) + extras, *(os.path.basename(path) for path in local.values())],
         "packages": [one for one in asked if one not in local]}
@@ -106,7 +108,8 @@ def _links(config: Config, far: bool) -> list[str]:
             if not os.path.isdir(place):
                 raise PackagingError(f"packaging_extra_index_url={place!r} is neither an address (https://…) nor a folder of wheels here")
             if far:
-                raise PackagingError(f"packaging_extra_index_url={place!r} is a folder here, which the cluster behind ssh cannot see: name the wheels themselves "
+                raise PackagingError(f"packaging_extra_index_url={place!r} is a folder here, which the cluster behind ssh cannot see: "
+                                     "name the wheels themselves "
                                      "as packaging_dependencies=[\"path/to/one.whl\"], and they travel with the job")
             found.append(os.path.abspath(place))
     return found

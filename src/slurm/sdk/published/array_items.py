@@ -1,4 +1,7 @@
-"""`slurm.array_items`: an array's items in the published SDK's file. Ours, of which an element reads no more than its own, stands in `sdk.folder`."""
+"""`slurm.array_items`: an array's items in the published SDK's file.
+
+Ours, of which an element reads no more than its own, stands in `sdk.folder`.
+"""
 
 from __future__ import annotations
 

@@ -60,7 +60,8 @@ class BackendBase(PublishedMethods, ABC):
 class LocalBackend(CommandsBackend, metaclass=ABCMeta):
     """A Slurm by its commands on PATH, with the published SDK's arguments."""
 
-    def __init__(self, job_base_dir: str | None = None, env: Mapping[str, str] | None = None, timeout: float = 30, script_permissions: int = 0o750) -> None:
+    def __init__(self, job_base_dir: str | None = None, env: Mapping[str, str] | None = None, timeout: float = 30,
+            script_permissions: int = 0o750) -> None:
         super().__init__({**os.environ, **(env or {})})
         self.env, self.timeout, self.script_permissions = dict(env or {}), timeout, script_permissions
         self.base_dir = job_base_dir or DEFAULT_BASE
@@ -71,11 +72,13 @@ class LocalBackend(CommandsBackend, metaclass=ABCMeta):
         return self._run_command(command)[0]
 
     def _run_command(self, cmd: str | Sequence[str], timeout: float | None = None, check: bool = True) -> tuple[str, str, int]:
-        """Standard output, standard error and exit status of a shell line, or of words without a shell; with `check` only 0 is no BackendCommandError."""
+        """Standard output, standard error and exit status of a shell line, or of words without a shell; with `check` only 0 is no
+        BackendCommandError."""
         seconds = self.timeout if timeout is None else timeout
         name = cmd if isinstance(cmd, str) else shlex.join(cmd)
         try:
-            done = subprocess.run(cmd, shell=isinstance(cmd, str), env={**self.environ}, capture_output=True, text=True, timeout=seconds, check=False)
+            done = subprocess.run(cmd, shell=isinstance(cmd, str), env={**self.environ}, capture_output=True, text=True, timeout=seconds,
+                check=False)
         except subprocess.TimeoutExpired as error:
             raise BackendTimeout(f"{name} did not end within {seconds:g} s") from error
         except OSError as error:
@@ -114,7 +117,10 @@ def get_backend_from_config(config: Mapping[str, Any]) -> Any:
 
 
 class Adapted(SharedDisk):
-    """A `Backend` out of an object that only has the published SDK's methods. Where it is remote, it must have read_file or download_file, too."""
+    """A `Backend` out of an object that only has the published SDK's methods.
+
+    Where it is remote, it must have read_file or download_file, too.
+    """
 
     name = "commands"
 
@@ -136,7 +142,8 @@ class Adapted(SharedDisk):
                                        partition=options.get("partition"), **({"array_spec": spec} if spec else {}))
         found = re.match(r"\d+", str(given[0] if isinstance(given, tuple) else given))
         if found is None:
-            raise SubmissionError(f"submit_job of {type(self.theirs).__name__} returned {given!r}, which is no job id", script=script, metadata={"path": path})
+            raise SubmissionError(f"submit_job of {type(self.theirs).__name__} returned {given!r}, which is no job id", script=script,
+                metadata={"path": path})
         return found[0]
 
     def states(self, ids: Sequence[str]) -> dict[str, Status]:
@@ -213,7 +220,8 @@ class Adapted(SharedDisk):
 def ours(backend: Any) -> Backend:
     """What adapts an object that is no backend of ours; TypeError when it has not the published SDK's methods either."""
     if not hasattr(backend, "submit_job"):
-        raise TypeError(f"backend={backend!r} is no object that submits jobs; a kind of backend is named by backend_type: {', '.join(KINDS)} …")
+        raise TypeError(f"backend={backend!r} is no object that submits jobs; a kind of backend is named by backend_type: "
+                        f"{', '.join(KINDS)} …")
     return Adapted(backend)
 
 

@@ -1,4 +1,7 @@
-"""What the published SDK's runner does around a call, for programs that call it piece by piece. Ours does the same in `inside.runner` and `inside.injection`."""
+"""What the published SDK's runner does around a call, for programs that call it piece by piece.
+
+Ours does the same in `inside.runner` and `inside.injection`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ from slurm.sdk.inside import awaiting, injection, loading
 from slurm.sdk.inside.runtime import JobContext
 from slurm.sdk.published.runtime import _bind_job_context
 
-__all__ = ["bind_workflow_context", "execute_task", "function_wants_workflow_context", "get_environment_snapshot", "handle_job_context_injection",
+__all__ = ["bind_workflow_context", "execute_task", "function_wants_workflow_context", "get_environment_snapshot",
+    "handle_job_context_injection",
            "load_callbacks", "run_callbacks"]
 
 
@@ -43,7 +47,8 @@ def execute_task(func: Any, task_args: tuple[Any, ...], task_kwargs: Mapping[str
     return awaiting.waited(loading.function(func))(*task_args, **task_kwargs)
 
 
-def handle_job_context_injection(func: Any, task_args: tuple[Any, ...], task_kwargs: Mapping[str, Any], job_context: JobContext, module_name: str = "",
+def handle_job_context_injection(func: Any, task_args: tuple[Any, ...], task_kwargs: Mapping[str, Any], job_context: JobContext,
+        module_name: str = "",
                                  function_name: str = "") -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments with the job's context among them where the function takes one."""
     args, kwargs, _ = _bind_job_context(func, task_args, task_kwargs, job_context)
@@ -66,7 +71,8 @@ def _workflow_parameters(func: Any) -> dict[str, int]:
     """Each with its place."""
     signature = injection.signature_of(inspect.unwrap(getattr(func, "func", func)))
     parameters = signature.parameters.values() if signature is not None else ()
-    return {parameter.name: place for place, parameter in enumerate(parameters) if injection.kind_of(parameter, workflow=True) == injection.WORKFLOW}
+    return {parameter.name: place for place, parameter in enumerate(parameters)
+        if injection.kind_of(parameter, workflow=True) == injection.WORKFLOW}
 
 
 def _nothing(*args: object, **kwargs: object) -> None:

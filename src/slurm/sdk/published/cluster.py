@@ -1,4 +1,7 @@
-"""Names of `slurm.cluster` in the published SDK that ours has in other modules. `create_backend` stands in `sdk.cluster`, which calls it."""
+"""Names of `slurm.cluster` in the published SDK that ours has in other modules.
+
+`create_backend` stands in `sdk.cluster`, which calls it.
+"""
 
 from __future__ import annotations
 

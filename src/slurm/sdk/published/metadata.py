@@ -32,14 +32,18 @@ def save_result(output_file: str, result: Any) -> None:
 
 
 def submitted(cluster: Home, job: Job[Any] | ArrayJob[Any], task: SlurmTask[..., Any], parent: str | None = None) -> None:
-    """Write what the published client writes, and the names of the results. Where jobs see another disk nothing is written: nobody looks there."""
+    """Write what the published client writes, and the names of the results.
+
+    Where jobs see another disk nothing is written: nobody looks there.
+    """
     if isinstance(cluster.backend, Distant) or not job.id:
         return
     files, now = job.files, time.time()
     entries = {one.id: one.files.result for one in (job if isinstance(job, ArrayJob) else (job,)) if not one.cached}
     if not entries:
         return
-    record = {"job_id": job.id, "pre_submission_id": files.array_key, "task_name": task.name, "timestamp": files.array_key.rpartition("_")[0],
+    record = {"job_id": job.id, "pre_submission_id": files.array_key, "task_name": task.name,
+        "timestamp": files.array_key.rpartition("_")[0],
               "submitted_at": now, "status": "PENDING", "is_workflow": task.workflow, "parent_workflow": parent,
               **{one: {"result_file": os.path.basename(path), "timestamp": now} for one, path in entries.items()}}
     try:
@@ -48,10 +52,12 @@ def submitted(cluster: Home, job: Job[Any] | ArrayJob[Any], task: SlurmTask[...,
         warnings.warn(f"the published SDK will not find job {job.id}, which is submitted: {error}", RuntimeWarning, stacklevel=2)
 
 
-def update_job_metadata(output_file: str, job_id: str, timestamp: float | None = None, max_retries: int = 10, initial_retry_delay: float = 0.1) -> None:
+def update_job_metadata(output_file: str, job_id: str, timestamp: float | None = None, max_retries: int = 10,
+        initial_retry_delay: float = 0.1) -> None:
     """Add the result of a job to the metadata.json beside it; OSError as the disk gives it.
 
-    Others may be writing there too: their turn is awaited for as long as it takes, `max_retries` and `initial_retry_delay` are taken for the published SDK's sake.
+    Others may be writing there too: their turn is awaited for as long as it takes, `max_retries` and `initial_retry_delay` are taken for
+    the published SDK's sake.
     """
     path = os.path.join(os.path.dirname(os.path.abspath(output_file)), FILE)
     with open(f"{path}.lock", "a") as lock:
@@ -62,7 +68,8 @@ def update_job_metadata(output_file: str, job_id: str, timestamp: float | None =
 
 
 def found(job: str, below: str) -> str | None:
-    """The path of a job's result by its id, from the metadata.json files below a folder; the newest folders of each level are looked at first."""
+    """The path of a job's result by its id, from the metadata.json files below a folder; the newest folders of each level are looked at
+    first."""
     entry = _read(f"{below}/{FILE}").get(job)
     if isinstance(entry, dict):
         return f"{below}/{entry['result_file']}"

@@ -27,7 +27,8 @@ class PublishedMethods:
         """The same as the jobs see it."""
         return str(self.base(self.base_dir))
 
-    def submit_job(self: Any, script: str, target_job_dir: str, pre_submission_id: str, account: str | None = None, partition: str | None = None,
+    def submit_job(self: Any, script: str, target_job_dir: str, pre_submission_id: str, account: str | None = None,
+            partition: str | None = None,
                    array_spec: str | None = None) -> str:
         """Submit a script from its folder; its id, with the elements of an array behind it (`12_[0-9%2]`)."""
         backend: Backend = self
@@ -38,7 +39,8 @@ class PublishedMethods:
         path = f"{target_job_dir}/slurm_job_{pre_submission_id}_script.sh"
         backend.write(path, text.encode(), 0o750)
         elements = array.parse(array_spec) if array_spec else None
-        job = backend.submit(text, path, {name: value for name, value in asked.items() if value}, *((list(elements.tasks), elements.limit) if elements else ()))
+        job = backend.submit(text, path, {name: value for name, value in asked.items() if value},
+            *((list(elements.tasks), elements.limit) if elements else ()))
         return f"{job}_[{array_spec}]" if array_spec else job
 
     def get_job_status(self: Any, job_id: str) -> dict[str, str]:
@@ -54,7 +56,8 @@ class PublishedMethods:
         return accounting(self, job_id)
 
     def get_account_jobs(self: Any, account: str, start_time: str, end_time: str = "now") -> list[dict[str, str]]:
-        """What accounting kept of an account's jobs between two times, as sacct writes times: a dictionary a job; BackendError without accounting."""
+        """What accounting kept of an account's jobs between two times, as sacct writes times: a dictionary a job; BackendError without
+        accounting."""
         from slurm.sdk.published.questions import account_jobs
 
         return account_jobs(self, account, start_time, end_time)

@@ -1,4 +1,7 @@
-"""What a cluster says, in the published SDK's dictionaries, whose keys are those of Slurm's commands. How it is asked stands in `inspection`."""
+"""What a cluster says, in the published SDK's dictionaries, whose keys are those of Slurm's commands.
+
+How it is asked stands in `inspection`.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,15 @@ from slurm.sdk.job import Home, Job
 
 _SCRIPT = re.compile(r"^slurm_job_(\w+)_script\.sh(?:\.\d+)?(?:\.again\d+)?$")
 _OUTPUT = re.compile(r"^slurm_(\d{8}_\d{6}_[0-9a-f]{8})(?:_\d+)?\.out$")
-_OF_ACCOUNTS = ("JobID", "User", "Account", "State", "ExitCode", "AllocTRES", "AllocNodes", "Start", "End", "Elapsed", "Partition", "JobName")
+_OF_ACCOUNTS = ("JobID", "User", "Account", "State", "ExitCode", "AllocTRES", "AllocNodes", "Start", "End", "Elapsed", "Partition",
+    "JobName")
 _BASE = re.compile(r" --base (\d+)")
 
 
 def queue(backend: Backend) -> list[dict[str, str]]:
     """The queue, every job of every user; a raw id for each element of an array that has started."""
-    return [{"JOBID": row.raw_id, "NAME": row.name, "STATE": row.state, "USER": row.user, "START_TIME": row.start or "N/A", "TIME": row.used,
+    return [{"JOBID": row.raw_id, "NAME": row.name, "STATE": row.state, "USER": row.user, "START_TIME": row.start or "N/A",
+        "TIME": row.used,
              "TIME_LIMIT": row.limit, "PARTITION": row.partition, "ACCOUNT": row.account or "(null)", "NODES": str(row.nodes),
              "REASON": row.reason or "None"} for row in inspection.queue(backend.ask)]
 
@@ -46,7 +51,8 @@ def accounting(backend: Backend, job: str) -> dict[str, str]:
     rows = inspection.history(backend.ask, [job])
     if not rows:
         raise BackendError(f"no accounting record of job {job}")
-    return {"JobID": rows[0].id, "JobState": rows[0].state, "ExitCode": rows[0].exit_code, "StartTime": rows[0].start, "EndTime": rows[0].end,
+    return {"JobID": rows[0].id, "JobState": rows[0].state, "ExitCode": rows[0].exit_code, "StartTime": rows[0].start,
+        "EndTime": rows[0].end,
             "Elapsed": rows[0].used}
 
 
@@ -59,7 +65,10 @@ def account_jobs(backend: Backend, account: str, start: str, end: str) -> list[d
 
 
 def status(job: Job[Any]) -> dict[str, str]:
-    """As `job_status`; where the cluster has no such commands, the keys that are known of it here. BackendError when nobody knows the job any more."""
+    """As `job_status`; where the cluster has no such commands, the keys that are known of it here.
+
+    BackendError when nobody knows the job any more.
+    """
     told = _told(job)
     if told["JobState"] == UNKNOWN:
         raise BackendError(f"the cluster knows no job {job.id}, nor does its accounting: it never was, or it ended too long ago")
@@ -107,7 +116,8 @@ def snapshot(job: Job[Any], lines: int) -> JobSnapshot:
 def located(cluster: Home, job: str) -> dict[str, Any]:
     """What the cluster says of where a job lies: its `files`, `name`, `stdout_path` and `stderr_path`. For jobs of both SDKs.
 
-    RuntimeError when it has forgotten the job, when the job is none of a task, a whole array, or not this user's; BackendError when it cannot be asked.
+    RuntimeError when it has forgotten the job, when the job is none of a task, a whole array, or not this user's; BackendError when it
+    cannot be asked.
     """
     try:
         record = _record(cluster.backend, job)
@@ -116,7 +126,8 @@ def located(cluster: Home, job: str) -> dict[str, Any]:
     own = cluster.backend.around().user
     if record.user not in ("", own) and not own.isdecimal():
         # Results are pickles, and whoever submits a job says where it lies.
-        raise RuntimeError(f"job {job} is a job of {record.user}: reading its result runs whatever code they put there. Its output is said to be in {record.stdout}")
+        raise RuntimeError(f"job {job} is a job of {record.user}: reading its result runs whatever code they put there. Its output is "
+                           f"said to be in {record.stdout}")
     if record.array_id == job:
         raise RuntimeError(f'job {job} is an array; each of its elements is a job: cluster.get_job("{job}_0") …')
     script = _SCRIPT.match(os.path.basename(record.command))

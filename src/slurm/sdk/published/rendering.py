@@ -1,4 +1,5 @@
-"""`slurm.rendering`: a batch script in the published SDK's form, which carries its call with it and is run by `published.runner`, or by theirs.
+"""`slurm.rendering`: a batch script in the published SDK's form, which carries its call with it and is run by `published.runner`, or by
+theirs.
 
 Not used for jobs of ours, whose script (`sdk.script`) names a file with the call.
 """
@@ -26,7 +27,8 @@ RESULT_FILENAME, ARGS_FILENAME, KWARGS_FILENAME, CALLBACKS_FILENAME = "result.pk
 
 
 class RenderContext(NamedTuple):
-    """What a script is made of; `packaging_strategy` is None, one of ours that is prepared, or has generate_setup_commands, generate_cleanup_commands and wrap_execution_command."""
+    """What a script is made of; `packaging_strategy` is None, one of ours that is prepared, or has generate_setup_commands,
+    generate_cleanup_commands and wrap_execution_command."""
 
     task_func: Any
     task_args: tuple[Any, ...]
@@ -49,7 +51,8 @@ def render_job_script(context: RenderContext | None = None, **fields: Any) -> st
     runner, files = _runner(ctx)
     setup, cleanup, command = _packaged(ctx, runner)
     return "\n".join((
-        "#!/bin/bash", *_directives(ctx), "", f"export JOB_DIR={shlex.quote(folder)}", 'export SLURM_JOBS_DIR=$(dirname "$(dirname "$JOB_DIR")")',
+        "#!/bin/bash", *_directives(ctx), "", f"export JOB_DIR={shlex.quote(folder)}",
+        'export SLURM_JOBS_DIR=$(dirname "$(dirname "$JOB_DIR")")',
         'cd "$JOB_DIR" || { echo "ERROR: cannot change to $JOB_DIR" >&2; exit 1; }', *setup, *files,
         f"export PYTHONPATH={shlex.quote(os.pathsep.join(shipping.extra_path()))}:${{PYTHONPATH:-}}",
         "PY_EXEC_RESOLVED=${PY_EXEC:-python}", "export PY_EXEC_RESOLVED PYTHONUNBUFFERED=1",
@@ -78,7 +81,8 @@ def _runner(ctx: RenderContext) -> tuple[str, list[str]]:
     words = ["-m slurm.runner", f'--module "{_module(ctx.task_func)}"', f'--function "{ctx.task_func.__name__}"']
     lines = []
     if ctx.is_array_job:
-        words += ['--array-index "$SLURM_ARRAY_TASK_ID"', f'--array-items-file "{ctx.array_items_file or "array_items.pkl"}"', '--output-file "$RESULT_FILE"']
+        words += ['--array-index "$SLURM_ARRAY_TASK_ID"', f'--array-items-file "{ctx.array_items_file or "array_items.pkl"}"',
+            '--output-file "$RESULT_FILE"']
     else:
         for option, name, value in (("args", ARGS_FILENAME, tuple(ctx.task_args)), ("kwargs", KWARGS_FILENAME, dict(ctx.task_kwargs))):
             words.append(f'--{option}-file "{stem}_{name}"')

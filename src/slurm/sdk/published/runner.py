@@ -5,7 +5,8 @@
     --array-index --array-items-file                                              of an element of an array
     --sys-path --loglevel --job-dir --stdout-path --stderr-path --pre-submission-id
 
-How a call is made and what is written of it stands in `inside.runner`; what programs call of theirs beside this in `calling` and `workflow_run`.
+How a call is made and what is written of it stands in `inside.runner`; what programs call of theirs beside this in `calling` and
+`workflow_run`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from slurm.sdk.inside.runner import Loaded, make
 from slurm.sdk.published.array_items import load_array_item
 from slurm.sdk.published.metadata import found, save_result, update_job_metadata
 
-__all__ = ["RunnerArgs", "configure_logging", "create_argument_parser", "get_job_id_from_env", "load_function", "load_task_arguments", "log_startup_info",
+__all__ = ["RunnerArgs", "configure_logging", "create_argument_parser", "get_job_id_from_env", "load_function", "load_task_arguments",
+    "log_startup_info",
            "parse_args", "resolve_placeholder", "resolve_task_arguments", "restore_sys_path", "save_result", "update_job_metadata"]
 
 Call = tuple[tuple[Any, ...], dict[str, Any]]
@@ -128,7 +130,8 @@ class Published:
 
 def create_argument_parser() -> argparse.ArgumentParser:
     """The options of the command line."""
-    parser = argparse.ArgumentParser(prog="slurm.runner", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="slurm.runner", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False)
     for name in ("module", "function", "output-file", "callbacks-file"):
         parser.add_argument(f"--{name}", required=True)
     for name in ("args-file", "kwargs-file", "array-items-file", "sys-path", "job-dir", "stdout-path", "stderr-path", "pre-submission-id"):

@@ -16,7 +16,8 @@ def _function_wants_job_context(func: Callable[..., Any]) -> bool:
     return bool(_parameters(func)[1])
 
 
-def _bind_job_context(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], context: JobContext) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
+def _bind_job_context(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any],
+        context: JobContext) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
     """The call with the context in its place, and whether there was a place: one that the caller filled stays as it is."""
     parameters, wanted = _parameters(func)
     found, injected = dict(kwargs), False

@@ -27,7 +27,10 @@ class SSHCommandBackend(SshBackend):
         return self.job_base_dir
 
     def _run_command(self, cmd: str, timeout: float = 30, retry_count: int = 1) -> tuple[str, str, int]:
-        """Standard output, standard error and exit status of a shell line there. What is cut off is tried again by itself, whatever `retry_count` says."""
+        """Standard output, standard error and exit status of a shell line there.
+
+        What is cut off is tried again by itself, whatever `retry_count` says.
+        """
         answer = self._shell(self._prelude() + cmd, shortened(cmd), timeout)
         return answer.out, answer.err, answer.status
 

@@ -1,4 +1,5 @@
-"""The methods of the published SDK's ways of packaging, for ours: what a script in its form (`rendering`) says before, around and after the runner."""
+"""The methods of the published SDK's ways of packaging, for ours: what a script in its form (`rendering`) says before, around and after the
+runner."""
 
 from __future__ import annotations
 

@@ -27,5 +27,6 @@ def progress_task(console: Any, description: str, *, total: int | None = None, t
         return
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=transient) as bar:
+    with Progress(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console,
+            transient=transient) as bar:
         yield bar, bar.add_task(description, total=total)

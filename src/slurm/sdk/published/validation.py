@@ -1,4 +1,7 @@
-"""`slurm.validation`: whether texts can be names that Slurm knows. ValueError says what is wrong. `@task` checks by the option table instead."""
+"""`slurm.validation`: whether texts can be names that Slurm knows. ValueError says what is wrong.
+
+`@task` checks by the option table instead.
+"""
 
 from __future__ import annotations
 

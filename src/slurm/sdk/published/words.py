@@ -7,7 +7,8 @@ from typing import Any, TypedDict
 
 from slurm.sdk.tasks import SlurmTask, Submittable
 
-__all__ = ["JobResultPlaceholder", "PackagingConfig", "SlurmTaskWithDependencies", "SubmittableWorkflow", "_parse_packaging_config", "normalize_sbatch_key",
+__all__ = ["JobResultPlaceholder", "PackagingConfig", "SlurmTaskWithDependencies", "SubmittableWorkflow", "_parse_packaging_config",
+    "normalize_sbatch_key",
            "normalize_sbatch_options", "parse_packaging_config"]
 
 _KINDS = ("auto", "wheel", "none", "inherit")

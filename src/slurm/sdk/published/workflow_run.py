@@ -1,4 +1,5 @@
-"""What the published SDK's runner does around a workflow, for programs that call it piece by piece, and the variables from which it knows its cluster."""
+"""What the published SDK's runner does around a workflow, for programs that call it piece by piece, and the variables from which it knows
+its cluster."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ class ClusterConfig:
 
 @dataclass
 class WorkflowSetupResult:
-    """A workflow that is being carried out: its cluster, its context, how its own code got there, and what takes back that the context is active."""
+    """A workflow that is being carried out: its cluster, its context, how its own code got there, and what takes back that the context is
+    active."""
 
     cluster: Cluster | None
     workflow_context: WorkflowContext
@@ -57,14 +59,15 @@ class WorkflowSetupResult:
 def extract_cluster_config_from_env(job_dir: str | None = None, environ: Mapping[str, str] = os.environ) -> ClusterConfig:
     """What SLURM_SDK_SLURMFILE, SLURM_SDK_ENV, SLURM_SDK_PACKAGING_CONFIG, SLURM_SDK_PREBUILT_IMAGES and CONTAINER_IMAGE say."""
     image = environ.get("CONTAINER_IMAGE")
-    packaging = _decoded(environ.get("SLURM_SDK_PACKAGING_CONFIG")) or ({"type": "container", "image": image, "push": False} if image else None)
+    packaging = _decoded(environ.get("SLURM_SDK_PACKAGING_CONFIG")) or ({"type": "container", "image": image, "push": False} if image
+        else None)
     return ClusterConfig(environ.get("SLURM_SDK_SLURMFILE"), environ.get("SLURM_SDK_ENV"), packaging, image,
                          _decoded(environ.get("SLURM_SDK_PREBUILT_IMAGES")), job_dir)
 
 
 def create_cluster_from_config(config: ClusterConfig, timeout: int = 30) -> tuple[Cluster, str | None]:
-    """The cluster of a workflow's children, and how the workflow's own code got there: that of the Slurmfile which came with the job, else the one
-    that this job runs on. Children of a workflow in a container run in its image.
+    """The cluster of a workflow's children, and how the workflow's own code got there: that of the Slurmfile which came with the job, else
+    the one that this job runs on. Children of a workflow in a container run in its image.
 
     SlurmfileError, BackendError where the published SDK's gives None; `timeout` is taken for its sake, nothing is waited for here.
     """
@@ -126,10 +129,12 @@ def cleanup_cluster_connections(cluster: Cluster | None, timeout: float = 2.0) -
         cluster.close()
 
 
-def handle_workflow_context_injection(func: Any, task_args: tuple[Any, ...], task_kwargs: Mapping[str, Any], args: RunnerArgs, job_id: str | None,
+def handle_workflow_context_injection(func: Any, task_args: tuple[Any, ...], task_kwargs: Mapping[str, Any], args: RunnerArgs,
+        job_id: str | None,
                                       job_dir: str | None, callbacks: Sequence[BaseCallback],
                                       ) -> tuple[tuple[Any, ...], dict[str, Any], WorkflowSetupResult | None]:
-    """The arguments with a workflow's context among them where the function takes one, which then is active, and the callbacks have been told."""
+    """The arguments with a workflow's context among them where the function takes one, which then is active, and the callbacks have been
+    told."""
     if not function_wants_workflow_context(func):
         return task_args, dict(task_kwargs), None
     made = setup_workflow_execution(job_id, job_dir)

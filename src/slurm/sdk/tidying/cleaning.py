@@ -2,8 +2,9 @@
 
     python3 - BASE < this file, with the wish as JSON in its first argument
 
-Only what is ours is looked at, by its name and its owner: folders <base>/<task>/<stamp>_<id>/ with a job's script in them, what we put into `.code` and,
-when asked for, results in `.cache`. The base may be anybody's home, where ~/.cache and ~/.code hold other things. Never followed: links.
+Only what is ours is looked at, by its name and its owner: folders <base>/<task>/<stamp>_<id>/ with a job's script in them, what we put into
+`.code` and, when asked for, results in `.cache`. The base may be anybody's home, where ~/.cache and ~/.code hold other things. Never
+followed: links.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any, BinaryIO
 KEY = re.compile(r"\d{8}_\d{6}_[0-9a-f]{8}")
 _REFERRED = re.compile(rb"\d{8}_\d{6}_[0-9a-f]{8}")
 _CODE = re.compile(rb"\.code/([\w.+-]+)")
-_DEPOSITED = re.compile(r"(slurm-\w[\w.+-]*-[0-9a-f]{16}|(modules|wheel|venv|image)-[0-9a-f]{16}(\.tar)?)(\.lock|\.[0-9a-f]{8}(\.tgz.*)?|\.\d+\.new)?")
+_DEPOSITED = (re.compile(r"(slurm-\w[\w.+-]*-[0-9a-f]{16}|(modules|wheel|venv|image)-[0-9a-f]{16}(\.tar)?)(\.lock|\.[0-9a-f]{8}(\.tgz.*)?|\.\d+\.new)?"))
 _KEPT = re.compile(r"slurm_job_[0-9a-f]{40}_result(\.\d+)?\.pkl(\..+\.new)?")
 SECONDS = 40.0
 """How long one run may take; the rest is left to the next."""
@@ -32,8 +33,8 @@ SECONDS = 40.0
 def clean(base: str, wish: Mapping[str, Any], seconds: float = SECONDS) -> dict[str, Any]:
     """Remove, or with `dry_run` only name, what is older than `older_than` seconds and not needed by a job whose script is among `live`.
 
-    `keep_failed` keeps folders without all their results, `cache` is about cached results too, `done` names what is known already. Gives `found`, a
-    list of [kind, path, bytes], `kept`, how many folders live jobs need, `problems` and `more`, whether the time was too short.
+    `keep_failed` keeps folders without all their results, `cache` is about cached results too, `done` names what is known already. Gives
+    `found`, a list of [kind, path, bytes], `kept`, how many folders live jobs need, `problems` and `more`, whether the time was too short.
     """
     deadline, oldest = time.monotonic() + seconds, time.time() - wish["older_than"]
     live = [os.path.realpath(script) for script in wish["live"]]

@@ -36,7 +36,8 @@ def cleanup(cluster: Place, *, older_than: float | timedelta = timedelta(days=7)
     seconds = older_than.total_seconds() if isinstance(older_than, timedelta) else older_than
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds < 0:
         raise InvalidOption(f"cleanup: older_than={older_than!r}: give seconds or a timedelta")
-    wish: dict[str, Any] = {"base": cluster.job_base_dir, "older_than": seconds, "keep_failed": keep_failed, "dry_run": dry_run, "cache": cache,
+    wish: dict[str, Any] = {"base": cluster.job_base_dir, "older_than": seconds, "keep_failed": keep_failed, "dry_run": dry_run,
+        "cache": cache,
                             "live": live_scripts(cluster.backend), "done": []}
     found: list[Removed] = []
     told: dict[str, Any] = {"more": True, "kept": 0}
@@ -54,7 +55,8 @@ def cleanup(cluster: Place, *, older_than: float | timedelta = timedelta(days=7)
 
 
 def live_scripts(backend: Backend) -> Sequence[str]:
-    """Where the scripts of this user's jobs lie that have not ended; BackendError when the cluster cannot tell: then nothing may be removed."""
+    """Where the scripts of this user's jobs lie that have not ended; BackendError when the cluster cannot tell: then nothing may be
+    removed."""
     out = backend.ask(["squeue", "-h", "--me", "-o", "%o"])
     # What stands behind the path are arguments of the script, which those of ours have not.
     return sorted({line for line in out.splitlines() if line.startswith("/")})
@@ -68,7 +70,8 @@ def _cleaned(cluster: Place, wish: dict[str, Any]) -> dict[str, Any]:
     path = f"{wish['base']}/.cleanup.{uuid4().hex[:8]}.json"
     cluster.backend.write(path, json.dumps(wish).encode())
     quoted = shlex.quote(path)
-    out = cluster.backend.say(f"{shlex.quote(cluster.python)} - {quoted} <<'END-OF-PROGRAM'\n{program}\nEND-OF-PROGRAM\nstatus=$?; rm -f {quoted}; exit $status")
+    out = cluster.backend.say(f"{shlex.quote(cluster.python)} - {quoted} <<'END-OF-PROGRAM'\n{program}\nEND-OF-PROGRAM\nstatus=$?; rm -f "
+                              f"{quoted}; exit $status")
     for line in out.splitlines():
         if line.startswith("slurm-cleaned="):
             told: dict[str, Any] = json.loads(line.partition("=")[2])

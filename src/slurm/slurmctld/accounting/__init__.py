@@ -1,1 +1,2 @@
-"""Records for the accounting database: how they are put out with their events (`parcels`), sent to slurmdbd (`sender`), and where that is (`site`)."""
+"""Records for the accounting database: how they are put out with their events (`parcels`), sent to slurmdbd (`sender`), and where that is
+(`site`)."""

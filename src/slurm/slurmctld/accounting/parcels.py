@@ -1,4 +1,5 @@
-"""From the records of the fold to the parcels of the outbox: numbered, as slurmdbd reads them, with the content that the fold does not know."""
+"""From the records of the fold to the parcels of the outbox: numbered, as slurmdbd reads them, with the content that the fold does not
+know."""
 
 from __future__ import annotations
 
@@ -42,4 +43,5 @@ def _content(record: PayloadRecord, payloads: Sequence[bytes]) -> bytes:
         return b""
     if record.what == "script":
         return found
-    return "\0".join(f"{name}={value}" for name, value in msgspec.json.decode(found, type=dict[str, str]).items()).encode(errors="surrogateescape")
+    return "\0".join(f"{name}={value}" for name, value in msgspec.json.decode(found,
+        type=dict[str, str]).items()).encode(errors="surrogateescape")

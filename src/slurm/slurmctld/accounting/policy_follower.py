@@ -1,7 +1,8 @@
-"""Policy as it comes from slurmdbd: recorded as events, so that it holds after a restart without slurmdbd, and acknowledged once it is on disk.
+"""Policy as it comes from slurmdbd: recorded as events, so that it holds after a restart without slurmdbd, and acknowledged once it is on
+disk.
 
-A whole policy is compared with what is known here, some records at a time between other work: only what differs is recorded, mostly nothing. Not
-here: what policy means (`core.policy`), the connection (`sender`).
+A whole policy is compared with what is known here, some records at a time between other work: only what differs is recorded, mostly
+nothing. Not here: what policy means (`core.policy`), the connection (`sender`).
 """
 
 from __future__ import annotations
@@ -115,7 +116,8 @@ def _removed(record: PolicyRecord) -> PolicyRecord:
         case User():
             return User(name=record.name, deleted=True)
         case Association():
-            return Association(id=record.id, cluster=record.cluster, account=record.account, user=record.user, parent=record.parent, deleted=True)
+            return Association(id=record.id, cluster=record.cluster, account=record.account, user=record.user, parent=record.parent,
+                deleted=True)
         case Qos():
             return Qos(id=record.id, name=record.name, deleted=True)
         case Wckey():

@@ -1,8 +1,9 @@
-"""Accounting: keeps a connection to slurmdbd and sends it the records of the outbox, in order, until it says that it has them. Policy comes back on it.
+"""Accounting: keeps a connection to slurmdbd and sends it the records of the outbox, in order, until it says that it has them. Policy comes
+back on it.
 
-Nothing here is in the way of scheduling: the outbox is read beside the event loop, in slices; an outage of any length only makes it longer, on
-disk. What was sent and not acknowledged is sent again, and slurmdbd passes over what it has: each record stands there once. Not here: what is in a
-record (`core.records`), when it is written (`engine`).
+Nothing here is in the way of scheduling: the outbox is read beside the event loop, in slices; an outage of any length only makes it longer,
+on disk. What was sent and not acknowledged is sent again, and slurmdbd passes over what it has: each record stands there once. Not here:
+what is in a record (`core.records`), when it is written (`engine`).
 """
 
 from __future__ import annotations
@@ -48,14 +49,16 @@ class Pace(NamedTuple):
 
 
 class Accounting:
-    """The sender. It is the listener of its link, which its owner sets before `start`; `facts` says what registers: all but journal and `first`.
+    """The sender. It is the listener of its link, which its owner sets before `start`; `facts` says what registers: all but journal and
+    `first`.
 
     It must be made before anything is recorded. `most` is MaxDBDMsgs: half as many records may wait before it is said.
     """
 
     link: Link
 
-    def __init__(self, engine: Engine, journal: Journal, commit: GroupCommit, now: Callable[[], float], facts: Callable[[], d.RegisterCluster],
+    def __init__(self, engine: Engine, journal: Journal, commit: GroupCommit, now: Callable[[], float],
+            facts: Callable[[], d.RegisterCluster],
                  most: int, pace: Pace | None = None) -> None:
         self.most = most
         self._pace = pace or Pace()
@@ -117,7 +120,8 @@ class Accounting:
         if self.waiting >= max(1, self.most // 2, 2 * self._warned_at):
             self._warned_at = self.waiting
             log.warning(
-                "%d records wait for slurmdbd (MaxDBDMsgs=%d): they are kept on disk and none is dropped; is slurmdbd running?", self.waiting, self.most)
+                "%d records wait for slurmdbd (MaxDBDMsgs=%d): they are kept on disk and none is dropped; is slurmdbd running?",
+                self.waiting, self.most)
 
     # --- the link --------------------------------------------------------------------------------------------------------
 
@@ -226,7 +230,8 @@ class Accounting:
         if answer.through > sequence:
             fresh = await asyncio.to_thread(self._journal.rename)
             log.warning(
-                "slurmdbd has records up to %d of this state, which has come to %d: it was restored from a backup; from now on its records are those of "
+                "slurmdbd has records up to %d of this state, which has come to %d: it was restored from a backup; from now on its "
+                "records are those of "
                 "journal %s", answer.through, sequence, fresh)
             self.link.reconnect("to register anew")
             raise ConnectionError("to register anew")
@@ -252,7 +257,8 @@ class Accounting:
         cluster = self._engine.cluster
         jobs = list(cluster.jobs)
         if through or jobs:
-            log.warning("slurmdbd has not the records %d to %d, which had arrived: those of %d jobs that are still known are sent again", through + 1, first - 1, len(jobs))
+            log.warning("slurmdbd has not the records %d to %d, which had arrived: those of %d jobs that are still known are sent again",
+                through + 1, first - 1, len(jobs))
         self._engine.record(RecordsMissed(at=self._now(), jobs=[], nodes=True))
         for place in range(0, len(jobs), MISSED_AT_ONCE):
             present: list[JobId] = [job for job in jobs[place:place + MISSED_AT_ONCE] if job in cluster.jobs]
@@ -266,7 +272,8 @@ class Accounting:
         complete = self._complete = settled and (parcels[-1].sequence if parcels else self._taken) >= last
         if parcels and parcels[0].sequence != self._taken + 1:
             raise StoreError(message=f"accounting record {self._taken + 1} is missing in the outbox")
-        answer = await self._ask(d.EncodedRecords(records=[msgspec.Raw(parcel.body) for parcel in parcels], complete_until=moment if complete else 0.0))
+        answer = await self._ask(d.EncodedRecords(records=[msgspec.Raw(parcel.body) for parcel in parcels],
+            complete_until=moment if complete else 0.0))
         if isinstance(answer, Failure):
             raise SlurmError(message=answer.message, hints=answer.hints)
         assert isinstance(answer, d.RecordsTaken)

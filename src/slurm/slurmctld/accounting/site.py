@@ -33,16 +33,21 @@ def endpoints(conf: Config) -> tuple[Endpoint, ...]:
 
 
 def link(conf: Config, listener: Listener, trust: Trust | None, prover: Prover | None, owners: Collection[int]) -> Link:
-    """A connection to slurmdbd that comes back. `trust` or `prover` proves both ends between machines; `owners`: as whom slurmdbd may run on this one."""
+    """A connection to slurmdbd that comes back.
+
+    `trust` or `prover` proves both ends between machines; `owners`: as whom slurmdbd may run on this one.
+    """
     return SocketLink(
-        endpoints(conf), listener, trust=trust, prover=prover, wanted=Wanted(role="slurmdbd", owners=owners), log=log, longest_pause=LONGEST_PAUSE)
+        endpoints(conf), listener, trust=trust, prover=prover, wanted=Wanted(role="slurmdbd", owners=owners), log=log,
+        longest_pause=LONGEST_PAUSE)
 
 
 def facts(conf: Config, state: ClusterState) -> RegisterCluster:
     """What registers; the sender adds which journal it is."""
     host = conf.controllers[0].addr if conf.controllers else os.uname().nodename
     return RegisterCluster(
-        cluster=conf.cluster_name, journal="", control_host=host, control_port=conf.slurmctld_port, rpc_version=SLURM_RPC, version=SLURM_VERSION,
+        cluster=conf.cluster_name, journal="", control_host=host, control_port=conf.slurmctld_port, rpc_version=SLURM_RPC,
+        version=SLURM_VERSION,
         time_zone=time_zone(), tres=tres.of_cluster(state), nodes=hostlist.compress(list(state.nodes)))
 
 

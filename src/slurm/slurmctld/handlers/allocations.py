@@ -84,7 +84,8 @@ async def on_allocate(ctl: Controller, session: Session, message: m.AllocateJob)
         return await _hold_again(ctl, session, made)
     if ctl.submit_plugins:
         message.request, *message.components = [
-            await ctl.submit_plugins.submitted(one, "", session.caller, ctl.cluster.settings) for one in (message.request, *message.components)]
+            await ctl.submit_plugins.submitted(one, "", session.caller, ctl.cluster.settings)
+            for one in (message.request, *message.components)]
         made = ctl.cluster.keys.find(session.caller.uid, message.key)
         if made is not None:
             await ctl.engine.settled()
@@ -138,7 +139,8 @@ async def on_attach(ctl: Controller, session: Session, message: m.AttachAllocati
     job = ctl.find_job(str(message.job_id))
     ctl.require_owner(session, job)
     if job.request.kind != "alloc" or job.het_job not in (0, job.id):
-        raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[f"job {job.id} is {'a component' if job.het else 'a batch job'}; nobody holds it"])
+        raise InvalidRequest("ESLURM_INVALID_JOB_ID",
+            hints=[f"job {job.id} is {'a component' if job.het else 'a batch job'}; nobody holds it"])
     return await _hold_for(ctl, session, job.id, told=True)
 
 

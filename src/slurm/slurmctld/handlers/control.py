@@ -55,7 +55,8 @@ async def on_read_statistics(ctl: Controller, session: Session, message: m.ReadS
 async def on_certify_daemon(ctl: Controller, session: Session, message: m.CertifyDaemon) -> m.Certified:
     """Give a daemon of another machine its certificate: where MUNGE says that root or SlurmUser asks, since there is no slurm.key."""
     if ctl.certifier is None or not ctl.enrols:
-        raise NotPermitted(message="daemons get no certificate here", hints=["only with AuthType=auth/munge; else `slurm cert make` makes one"])
+        raise NotPermitted(message="daemons get no certificate here", hints=[
+            "only with AuthType=auth/munge; else `slurm cert make` makes one"])
     _require_administrator(ctl, session, "a certificate is for root's or SlurmUser's daemons")
     if message.role == "slurmd" and message.name not in ctl.cluster.nodes:
         raise NotFound("ESLURM_INVALID_NODE_NAME", hints=[f"node {message.name} is not in the controller's slurm.conf"])

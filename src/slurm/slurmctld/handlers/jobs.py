@@ -103,7 +103,8 @@ async def on_cancel(ctl: Controller, session: Session, message: m.CancelJobs) ->
     found = cancel.Outcome([], [], [], [], [])
     for part in _parts(ctl, message.filter):
         cancel.cancel(
-            ctl.cluster, part.filter, session.caller, ctl.now(), signal=message.signal, batch=message.batch, full=message.full, cron=message.cron,
+            ctl.cluster, part.filter, session.caller, ctl.now(), signal=message.signal, batch=message.batch, full=message.full,
+            cron=message.cron,
             among=part.among, outcome=found)
         await breath.taken()
     events = _remarked(ctl, session, found.events, message.admin_comment)
@@ -180,7 +181,8 @@ async def on_release(ctl: Controller, session: Session, message: m.ReleaseJobs) 
 
 async def on_requeue(ctl: Controller, session: Session, message: m.RequeueJobs) -> m.Done:
     """Put running or ended jobs back into the queue."""
-    events = await portions.found_for(message.ids, lambda ids: requeue.requeue(ctl.cluster, ids, session.caller, ctl.now(), hold=message.hold, special=message.special))
+    events = await portions.found_for(message.ids, lambda ids: requeue.requeue(ctl.cluster, ids, session.caller, ctl.now(),
+        hold=message.hold, special=message.special))
     await portions.record(ctl.engine, events, LATER)
     return m.Done()
 

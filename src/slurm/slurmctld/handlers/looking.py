@@ -28,18 +28,26 @@ A_NODE = 12.0
 A_NODE_IN_FULL = 30.0
 A_NODE_AS_JSON = 250.0
 SHOWN = {
-    "node": (rights.NODES,), "nodes_json": (rights.NODES,), "sinfo_json": (rights.NODES, rights.PARTITIONS), "partition": (rights.PARTITIONS,),
+    "node": (rights.NODES,), "nodes_json": (rights.NODES,), "sinfo_json": (rights.NODES, rights.PARTITIONS),
+    "partition": (rights.PARTITIONS,),
     "partitions_json": (rights.PARTITIONS,)}
 """What a description shows beside jobs, in words of PrivateData."""
 
 CHANGED_BY_EVENTS = ("job", "jobs_json", "partitions_json")
-"""What is described the same until there is another event, or another plan. Nodes tell their load between events; reservations go with time."""
+"""What is described the same until there is another event, or another plan.
+
+Nodes tell their load between events; reservations go with time.
+"""
 
 
 def _jobs(ctl: Controller, ids: Sequence[str], *, expand_arrays: bool) -> int:
-    """About how many jobs are looked at: of plain ids only these, of arrays all. Of many ids none is looked at here: they are answered beside anyway."""
+    """About how many jobs are looked at: of plain ids only these, of arrays all.
+
+    Of many ids none is looked at here: they are answered beside anyway.
+    """
     jobs = ctl.cluster.jobs
-    if 0 < len(ids) * A_JOB < MICROSECONDS and all(text.isascii() and text.isdigit() and len(text) < 10 and int(text) in jobs and not jobs[JobId(int(text))].array_job for text in ids):
+    if 0 < len(ids) * A_JOB < MICROSECONDS and all(text.isascii() and text.isdigit() and len(text) < 10 and int(text) in jobs
+            and not jobs[JobId(int(text))].array_job for text in ids):
         return len(ids)
     tasks = sum(ledger.shape.count for ledger in ctl.cluster.arrays.values()) if expand_arrays else 0
     return len(jobs) + tasks
@@ -69,7 +77,8 @@ async def on_list_nodes(ctl: Controller, session: Session, message: m.ListNodes)
 def _cost(ctl: Controller, message: m.Describe) -> float:
     """What a description takes, in µs."""
     if message.what in ("job", "jobs_json", "step"):
-        return A_JOB_IN_FULL * (min(len(message.names), len(ctl.cluster.jobs)) or len(ctl.cluster.jobs)) + len(message.names and ctl.cluster.jobs)
+        return A_JOB_IN_FULL * (min(len(message.names), len(ctl.cluster.jobs)) or len(ctl.cluster.jobs)) + len(message.names
+            and ctl.cluster.jobs)
     if message.what == "assoc_mgr":
         return A_JOB_IN_FULL * (len(ctl.cluster.policy.book.associations) + len(ctl.cluster.policy.book.qos))
     if message.what in ("nodes_json", "sinfo_json") or (message.what == "node" and message.format):
@@ -99,7 +108,8 @@ async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -
         raise NotFound("ESLURM_INVALID_JOB_ID")
 
     def explained() -> m.Explained:
-        found = explain(cluster, job, now, refusal=planner.verdicts.get(job.id), forecast=planner.forecasts.get(job.id), queue=planner.waiting(),
+        found = explain(cluster, job, now, refusal=planner.verdicts.get(job.id), forecast=planner.forecasts.get(job.id),
+            queue=planner.waiting(),
                         sees=lambda other: rights.may_see(cluster, caller, other))
         if job.state.finished and job.state is not JobState.COMPLETED:
             found.error_file = job_values.stderr(job, view) or job_values.stdout(job, view)
@@ -130,7 +140,8 @@ async def on_watch(ctl: Controller, session: Session, message: m.WatchEvents) ->
 
     def wake(job_id: JobId) -> None:
         job = ctl.cluster.jobs.get(job_id)
-        if job is not None and (not wanted or job_id in wanted or job.array_job in wanted) and rights.may_see(ctl.cluster, session.caller, job):
+        if job is not None and (not wanted or job_id in wanted or job.array_job in wanted) and rights.may_see(ctl.cluster, session.caller,
+                job):
             session.send(m.Changed(job_id=job.id, shown_id=job.shown_id, state=job.state.name, exit_status=job.exit_status))
 
     stop = ctl.watchers.watch_all(wake)

@@ -32,7 +32,8 @@ async def on_list_shares(ctl: Controller, session: Session, message: m.ListShare
     sees = _seen_usage(cluster, session.caller)
 
     def work() -> m.SharesListed:
-        return m.SharesListed(cluster=name, shares=[one for one in shares_now(cluster, now, message.users, message.accounts) if sees(one.user, one.account)], tres=_tres(cluster))
+        return m.SharesListed(cluster=name, shares=[one for one in shares_now(cluster, now, message.users, message.accounts)
+            if sees(one.user, one.account)], tres=_tres(cluster))
 
     return await ctl.looked_beside(work, A_SHARE * len(cluster.policy.book.associations) > MICROSECONDS, session)
 
@@ -49,10 +50,13 @@ async def on_list_priorities(ctl: Controller, session: Session, message: m.ListP
         lines = [line for job in jobs if not job.held for line in priorities_of(scale, job, message.partitions)]
         return m.PrioritiesListed(
             cluster=name, priority_type=settings.priority_type, jobs=lines, tres_weights=dict(settings.priority_weight_tres), weights={
-                "age": settings.priority_weight_age, "assoc": settings.priority_weight_association, "fairshare": settings.priority_weight_fair_share,
-                "jobsize": settings.priority_weight_job_size, "partition": settings.priority_weight_partition, "qos": settings.priority_weight_qos})
+                "age": settings.priority_weight_age, "assoc": settings.priority_weight_association,
+                "fairshare": settings.priority_weight_fair_share,
+                "jobsize": settings.priority_weight_job_size, "partition": settings.priority_weight_partition,
+                "qos": settings.priority_weight_qos})
 
-    return await ctl.looked_beside(work, A_PRIORITY * len(cluster.pending) + A_SHARE * len(cluster.policy.book.associations) > MICROSECONDS, session)
+    return await ctl.looked_beside(work, A_PRIORITY * len(cluster.pending) + A_SHARE * len(cluster.policy.book.associations) > MICROSECONDS,
+        session)
 
 
 def _seen_usage(cluster: ClusterState, caller: Caller) -> Callable[[str, str], bool]:
@@ -74,15 +78,18 @@ def priorities_of(scale: Scale, job: Job, partitions: Collection[str]) -> Iterat
         fixed = job.request.priority is not None or scale.settings.priority_type == "basic"
         yield JobPriority(
             job=job.shown_id, partition=partition, user=job.owner.user, account=job.request.account, qos=job.request.qos,
-            priority=scale.value(job) if fixed else weighted.total, nice=job.request.nice, tres=dict(weighted.tres), tres_factors=dict(factors.tres),
+            priority=scale.value(job) if fixed else weighted.total, nice=job.request.nice, tres=dict(weighted.tres),
+            tres_factors=dict(factors.tres),
             factors={
-                "age": factors.age, "assoc": factors.association, "fairshare": factors.fair_share, "jobsize": factors.job_size, "partition": factor,
+                "age": factors.age, "assoc": factors.association, "fairshare": factors.fair_share, "jobsize": factors.job_size,
+                "partition": factor,
                 "qos": factors.qos},
             weighted=_by_name(weighted))
 
 
 def _by_name(one: Weighted) -> dict[str, float]:
-    return {"age": one.age, "assoc": one.association, "fairshare": one.fair_share, "jobsize": one.job_size, "partition": one.partition, "qos": one.qos}
+    return {"age": one.age, "assoc": one.association, "fairshare": one.fair_share, "jobsize": one.job_size, "partition": one.partition,
+        "qos": one.qos}
 
 
 def shares_now(cluster: ClusterState, now: float, users: Collection[str], accounts: Collection[str]) -> Iterator[ShareNow]:
@@ -94,9 +101,11 @@ def shares_now(cluster: ClusterState, now: float, users: Collection[str], accoun
     waiting = list(policy.book.roots())
     while waiting:
         one = waiting.pop(0)
-        below = sorted(policy.book.children(one.id), key=lambda child: (not child.user, child.user.lower(), child.account.lower(), child.partition))
+        below = sorted(policy.book.children(one.id), key=lambda child: (not child.user, child.user.lower(), child.account.lower(),
+            child.partition))
         waiting = [*below, *waiting]
-        if (wanted_accounts and one.account.lower() not in wanted_accounts) or (wanted_users and one.user and one.user.lower() not in wanted_users):
+        if (wanted_accounts and one.account.lower() not in wanted_accounts) or (wanted_users and one.user
+                and one.user.lower() not in wanted_users):
             continue
         yield _share(cluster, one, found[one.id], running.get(one.id, {}), now)
 
@@ -104,9 +113,11 @@ def shares_now(cluster: ClusterState, now: float, users: Collection[str], accoun
 def _share(cluster: ClusterState, one: Association, share: Share, running: dict[str, int], now: float) -> ShareNow:
     usage = cluster.policy.usage
     return ShareNow(
-        id=one.id, parent=one.parent, account=one.account, user=one.user, partition=one.partition, raw_shares=share.raw_shares, norm_shares=share.shares,
+        id=one.id, parent=one.parent, account=one.account, user=one.user, partition=one.partition, raw_shares=share.raw_shares,
+        norm_shares=share.shares,
         raw_usage=share.usage, norm_usage=share.norm_usage, effective_usage=share.effective_usage,
-        level_fs=share.level if share.level != float("inf") else None, factor=share.factor, limits=one.limits.get("GrpTRESMins", {}), running=running,
+        level_fs=share.level if share.level != float("inf") else None, factor=share.factor, limits=one.limits.get("GrpTRESMins", {}),
+        running=running,
         used={name: int(usage.of(one.id, name, now) / 60) for name in usage.counters.get(one.id, {})})
 
 

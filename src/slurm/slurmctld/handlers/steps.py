@@ -26,7 +26,8 @@ REPORT_SECONDS = 2.0
 
 
 async def on_create(ctl: Controller, session: Session, message: m.CreateStep) -> m.StepGranted:
-    """Give a running job's resources to a step and sign the credential for its nodes; of a heterogeneous job those of several components."""
+    """Give a running job's resources to a step and sign the credential for its nodes; of a heterogeneous job those of several
+    components."""
     first = ctl.find_job(str(message.job_id))
     groups = [group for group in (message.het_group, *(part.het_group for part in message.components)) if group is not None]
     _require_components(first, max(groups, default=0))
@@ -93,13 +94,15 @@ def _environment(ctl: Controller, job: Job, step: Step, parts: Sequence[tuple[Jo
     return found | spanning_variables(parts) | component_variables(components.members(ctl.cluster.jobs, job), settings, conf)
 
 
-def _granted(ctl: Controller, job: Job, request: StepRequest, step: Step, now: float, rank: int, environment: dict[str, str]) -> m.StepGranted:
+def _granted(ctl: Controller, job: Job, request: StepRequest, step: Step, now: float, rank: int,
+        environment: dict[str, str]) -> m.StepGranted:
     """The reply for one job, whose first task has this rank."""
     assert job.allocation is not None
     owner = job.owner
     on_nodes = {share.node for share in step.shares}
     credential = StepCredential(
-        cluster=ctl.cluster.settings.cluster_name, job=job.id, attempt=job.attempt, step=step.id, uid=owner.uid, gid=owner.gid, user=owner.user,
+        cluster=ctl.cluster.settings.cluster_name, job=job.id, attempt=job.attempt, step=step.id, uid=owner.uid, gid=owner.gid,
+        user=owner.user,
         groups=list(group_ids(owner.user, owner.gid)), job_shown=job.shown_id, shares=step.shares, issued=now,
         expires=now + ctl.credential_lifetime, time_limit=request.time_limit or -1, time_left=ctl.time_left(job), lease=job.lease,
         sampling=launch.sampling(request.sample_seconds, job.request.sample_seconds),
@@ -107,7 +110,8 @@ def _granted(ctl: Controller, job: Job, request: StepRequest, step: Step, now: f
         devices={share.node: launch.device_files(ctl.cluster.nodes[share.node], share) for share in step.shares if share.gres})
     if ctl.cluster.settings.node_prolog:
         credential.prolog = script_variables.of_nodes(job, ctl.cluster.settings, ctl.conf_path)
-        credential.prolog_nodes = {share.node: script_variables.of_node(share) for share in job.allocation.shares if share.node in step.nodes}
+        credential.prolog_nodes = {share.node: script_variables.of_node(share) for share in job.allocation.shares
+            if share.node in step.nodes}
     return m.StepGranted(
         job_id=job.id, attempt=job.attempt, step_id=step.id, layout=_layout(ctl, step, rank), credential=seal(credential, ctl.signer.sign),
         environment=environment, time_limit=job.time_limit, kill_wait=ctl.cluster.settings.kill_wait)

@@ -22,7 +22,8 @@ async def on_make_token(ctl: Controller, session: Session, message: t.MakeToken)
     tokens, caller = ctl.tokens, session.caller
     if tokens is None or not tokens.makes:
         raise Unsupported(message="Required plugin type not loaded or initialized", hints=[
-            "the configuration has no AuthAltTypes=auth/jwt" if tokens is None else "AuthAltParameters has jwks= and no jwt_key=: tokens come from elsewhere"])
+            "the configuration has no AuthAltTypes=auth/jwt" if tokens is None
+            else "AuthAltParameters has jwks= and no jwt_key=: tokens come from elsewhere"])
     operator = ctl.is_operator(caller.uid)
     if session.peer.by_token:
         raise NotPermitted(hints=["a token makes no further token: ask for one where a daemon vouches for you"])
@@ -35,7 +36,8 @@ async def on_make_token(ctl: Controller, session: Session, message: t.MakeToken)
     lifespan = message.lifespan or min(DEFAULT_LIFESPAN, most)
     if lifespan > most:
         raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=[
-            f"a token lasts at most {most} seconds: AuthAltParameters=max_token_lifespan= sets that, and root and SlurmUser may ask for more"])
+            f"a token lasts at most {most} seconds: AuthAltParameters=max_token_lifespan= sets that, and root and SlurmUser may ask for "
+            "more"])
     log.info("uid %d has a token of user %s for %d s", caller.uid, user, lifespan)
     return t.UserToken(token=tokens.make(user, lifespan))
 
@@ -58,7 +60,8 @@ async def on_act_as(ctl: Controller, session: Session, message: t.ActAs) -> t.Ac
 
 
 def _spoken_for(ctl: Controller, identity: Identity, user: str) -> Identity:
-    """The user whom the bearer of a token names: himself, or anybody when the token is that of root or SlurmUser (an authenticating proxy)."""
+    """The user whom the bearer of a token names: himself, or anybody when the token is that of root or SlurmUser (an authenticating
+    proxy)."""
     if not user:
         return identity
     try:

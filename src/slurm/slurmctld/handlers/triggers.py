@@ -34,7 +34,8 @@ async def on_set(ctl: Controller, session: Session, message: t.SetTrigger) -> t.
     except ValueError as error:
         raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid program: {message.program}", hints=[str(error)]) from error
     if not words or not os.path.isabs(words[0]):
-        raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid program: {message.program}", hints=["name it by its whole path, such as /usr/local/bin/notify"])
+        raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid program: {message.program}",
+            hints=["name it by its whole path, such as /usr/local/bin/notify"])
     if message.of == JOB:
         ctl.require_owner(session, cluster.job(message.job))
     elif not (caller.uid in (0, os.geteuid()) or caller.user == cluster.settings.slurm_user):
@@ -44,7 +45,8 @@ async def on_set(ctl: Controller, session: Session, message: t.SetTrigger) -> t.
         raise NotNow("ESLURM_NOT_SUPPORTED", "Too many triggers are set", hints=["strigger --clear removes some"])
     nodes = hostlist.compress(resolving.known_nodes(cluster, message.nodes)) if message.of == NODE and message.nodes != "*" else "*"
     trigger = Trigger(
-        id=cluster.next_trigger, uid=caller.uid, gid=caller.gid, user=caller.user, kind=message.of, what=message.what, program=message.program,
+        id=cluster.next_trigger, uid=caller.uid, gid=caller.gid, user=caller.user, kind=message.of, what=message.what,
+        program=message.program,
         job=JobId(message.job), nodes=nodes, offset=message.offset, permanent=message.permanent)
     await ctl.engine.promised(ctl.engine.record(TriggerSet(at=ctl.now(), trigger=trigger)), LATER)
     return t.TriggerMade(id=trigger.id)

@@ -75,7 +75,8 @@ async def on_find(ctl: Controller, session: Session, message: m.FindUsage) -> m.
 
 
 def _found(
-        ctl: Controller, session: Session, message: m.FindUsage, nodes: Collection[NodeName], refused: list[tuple[str, str, str]]) -> Iterator[Sequence[JobStep]]:
+        ctl: Controller, session: Session, message: m.FindUsage, nodes: Collection[NodeName],
+        refused: list[tuple[str, str, str]]) -> Iterator[Sequence[JobStep]]:
     """The running steps that are meant, some at a time; what may not be asked for goes into `refused`."""
     if not message.ids:
         for job in _running_jobs(ctl, nodes):
@@ -93,9 +94,11 @@ def _found(
 def _known(ctl: Controller, names: Collection[str]) -> frozenset[NodeName]:
     """The nodes of these names, or on the machines of these names; NotFound when there is none."""
     wanted = frozenset(names)
-    found = frozenset(node.name for node in ctl.cluster.nodes.values() if node.name in wanted or node.hostname in wanted) if wanted else frozenset[NodeName]()
+    found = frozenset(node.name for node in ctl.cluster.nodes.values() if node.name in wanted
+        or node.hostname in wanted) if wanted else frozenset[NodeName]()
     if wanted and not found:
-        raise NotFound("ESLURM_INVALID_NODE_NAME", hints=[f"no node of the cluster is called {', '.join(sorted(wanted))}, nor runs on a machine of that name"])
+        raise NotFound("ESLURM_INVALID_NODE_NAME", hints=[
+            f"no node of the cluster is called {', '.join(sorted(wanted))}, nor runs on a machine of that name"])
     return found
 
 
@@ -116,7 +119,8 @@ def _named(ctl: Controller, session: Session, text: str) -> list[JobStep]:
         ref = jobref.parse(text)
     except NotationError as error:
         raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=[error.message]) from error
-    jobs = ctl.cluster.tasks_of(ref.job) if ref.tasks is None else [job for job in ctl.cluster.tasks_of(ref.job) if job.array_task is not None and job.array_task in ref.tasks]
+    jobs = ctl.cluster.tasks_of(ref.job) if ref.tasks is None else [job for job in ctl.cluster.tasks_of(ref.job)
+        if job.array_task is not None and job.array_task in ref.tasks]
     if not jobs:
         raise NotFound("ESLURM_INVALID_JOB_ID")
     if not any(_may_see(ctl, session, job) for job in jobs):

@@ -31,7 +31,8 @@ def last_lines(record: JobRecord, groups: tuple[int, ...]) -> list[str]:
     as_owner = {"user": record.uid, "group": record.gid, "extra_groups": groups} if os.geteuid() == 0 else {}
     try:
         found = subprocess.run(  # type: ignore[call-overload]  # noqa: S603
-            [_TAIL, "-c", str(_BYTES), "--", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_SECONDS,
+            [_TAIL, "-c", str(_BYTES), "--", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            timeout=_SECONDS,
             check=False, cwd="/", **as_owner)
     except (OSError, subprocess.SubprocessError, ValueError):
         return []

@@ -1,4 +1,5 @@
-"""TIME_LIMIT_50, _80 and _90: that a part of a running job's time limit is over, which time alone brings about. Each is noted once, kills or not.
+"""TIME_LIMIT_50, _80 and _90: that a part of a running job's time limit is over, which time alone brings about. Each is noted once, kills
+or not.
 
 What was noted before a restart is known by a clock that is written with each: a moment up to which all was noted.
 """

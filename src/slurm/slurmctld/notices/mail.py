@@ -31,7 +31,8 @@ def event_of(notice: Notice) -> str:
     if notice.what != "END":
         return _EVENTS[notice.what]
     if notice.array is not None:
-        return "Failed" if exitstatus.from_wait(notice.array.highest_status).code or notice.array.state not in ("Mixed", *(s.name for s in _WELL)) else "Ended"
+        return "Failed" if exitstatus.from_wait(notice.array.highest_status).code or notice.array.state not in ("Mixed",
+            *(s.name for s in _WELL)) else "Ended"
     return "Ended" if notice.record.state in _WELL else "Failed"
 
 
@@ -76,7 +77,8 @@ def environment_of(notice: Notice, cluster: str, event: str) -> dict[str, str]:
         "SLURM_CLUSTER_NAME": cluster, "SLURM_JOBID": str(record.id), "SLURM_JOB_ID": str(record.id), "SLURM_JOB_ACCOUNT": record.account,
         "SLURM_JOB_GID": str(record.gid), "SLURM_JOB_GROUP": record.group, "SLURM_JOB_MAIL_TYPE": event, "SLURM_JOB_NAME": record.name,
         "SLURM_JOB_NODELIST": record.nodes, "SLURM_JOB_PARTITION": record.partition, "SLURM_JOB_RESTART_COUNT": str(record.restarts),
-        "SLURM_JOB_STATE": record.state.name, "SLURM_JOB_UID": str(record.uid), "SLURM_JOB_USER": record.user, "SLURM_JOB_WORK_DIR": record.work_dir}
+        "SLURM_JOB_STATE": record.state.name, "SLURM_JOB_UID": str(record.uid), "SLURM_JOB_USER": record.user,
+        "SLURM_JOB_WORK_DIR": record.work_dir}
     if record.node_count:
         found["SLURM_JOB_NUM_NODES"] = str(record.node_count)
     if record.array_job:
@@ -89,7 +91,8 @@ def environment_of(notice: Notice, cluster: str, event: str) -> dict[str, str]:
         found["SLURM_JOB_RUN_TIME"] = _clock(_ran(record))
     if notice.what == "END":
         status, derived = exitstatus.from_wait(record.exit_status), exitstatus.from_wait(record.derived_status)
-        found |= {"SLURM_JOB_EXIT_CODE": str(record.exit_status), "SLURM_JOB_EXIT_CODE2": status.show(), "SLURM_JOB_DERIVED_EC": str(derived.code)}
+        found |= {"SLURM_JOB_EXIT_CODE": str(record.exit_status), "SLURM_JOB_EXIT_CODE2": status.show(),
+            "SLURM_JOB_DERIVED_EC": str(derived.code)}
         highest = exitstatus.from_wait(notice.array.highest_status) if notice.array is not None else status
         found["SLURM_JOB_TERM_SIGNAL_MAX" if highest.signal else "SLURM_JOB_EXIT_CODE_MAX"] = str(highest.signal or highest.code)
         if notice.array is not None:
@@ -100,11 +103,13 @@ def environment_of(notice: Notice, cluster: str, event: str) -> dict[str, str]:
 
 def _body(notice: Notice, cluster: str, row: JobRow | None, last_lines: list[str], now: float) -> str:
     record = notice.record
-    shown = f"{record.array_job}_{record.array_task}" if record.array_job and record.array_task is not None else str(record.array_job or record.id)
+    shown = f"{record.array_job}_{record.array_task}" if record.array_job and record.array_task is not None else str(record.array_job
+        or record.id)
     lines = [f"Job {shown} ({printable(record.name)}) of {record.user} on cluster {cluster}", ""]
     lines += [f"{label + ':':<12}{text}" for label, text in _facts(notice) if text]
     if row is not None and notice.what == "END":
-        lines += [f"{line.partition(':')[0] + ':':<20}{line.partition(': ')[2]}" for line in efficiency_text.lines(row, now) if line.startswith(_EFFICIENCY)]
+        lines += [f"{line.partition(':')[0] + ':':<20}{line.partition(': ')[2]}" for line in efficiency_text.lines(row, now)
+            if line.startswith(_EFFICIENCY)]
     if last_lines:
         lines += ["", "The last lines that it wrote:", *(f"  {printable_lines(line)}" for line in last_lines)]
     if notice.what == "END":
@@ -126,7 +131,8 @@ def _facts(notice: Notice) -> list[tuple[str, str]]:
     return [
         ("State", state + (f": {status.words()[0].lower()}{status.words()[1:]}" if ended and record.exit_status else "")),
         ("Exit code", f"{status.show()}" if ended else ""),
-        ("Partition", record.partition), ("Nodes", record.nodes), ("Holds" if notice.what != "END" else "Held", tres.show(record.allocated)),
+        ("Partition", record.partition), ("Nodes", record.nodes), ("Holds" if notice.what != "END" else "Held",
+        tres.show(record.allocated)),
         ("Submitted", _moment(record.submit_time)), ("Started", _moment(record.start_time) if record.node_count else ""),
         ("Ended", _moment(record.end_time) if notice.what == "END" else ""),
         ("Run time", f"{duration.show(_ran(record))} ({limit})" if ran else ""),

@@ -140,7 +140,8 @@ class Notices:
                 return None
             if isinstance(answer, Failure):
                 return None
-            rows = [row for row in answer.jobs if row.job.restarts == record.restarts and row.job.end_time and all(s.end_time for s in row.steps)]
+            rows = [row for row in answer.jobs if row.job.restarts == record.restarts and row.job.end_time
+                and all(s.end_time for s in row.steps)]
             if rows:
                 return rows[-1]
             await asyncio.sleep(_RECORDED_PAUSE)

@@ -1,7 +1,8 @@
 """Telling: each destination hears its notices in order, one after another, until it took them; what it has not taken waits on the disk.
 
-A notice that was taken is remembered by the plug-in's own process, which outlives a slurmctld that is killed: so none is told twice for that. Where
-something outside is not there (OSError), it is tried again for as long as it takes; a plug-in that fails in another way, or hangs, gets few tries.
+A notice that was taken is remembered by the plug-in's own process, which outlives a slurmctld that is killed: so none is told twice for
+that. Where something outside is not there (OSError), it is tried again for as long as it takes; a plug-in that fails in another way, or
+hangs, gets few tries.
 """
 
 from __future__ import annotations
@@ -121,7 +122,8 @@ class Teller:
                 if not await self._was_told(note.number):
                     call = await self._call_of(_decode(note.body))
                     value = await self.process.call(
-                        call.function, msgspec.to_builtins(call.argument), kind=type(call.argument).__name__, journal=self._journal.id, number=note.number)
+                        call.function, msgspec.to_builtins(call.argument), kind=type(call.argument).__name__, journal=self._journal.id,
+                        number=note.number)
                     if value is ABSENT:
                         log.error("%s has no function %s: notice %d is not told", self.process.source.name, call.function, note.number)
                 self._complain("")

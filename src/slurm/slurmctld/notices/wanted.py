@@ -55,4 +55,5 @@ def _verify(source: Source, conf: Config) -> None:
     if source.name == "jobcomp/script" and not os.access(where, os.X_OK):
         raise ConfigError(message=f"JobCompType=jobcomp/script: JobCompLoc={where} is no program", hints=["name one by its whole path"])
     if source.module.endswith("jobcomp_http") and not where.startswith(("http://", "https://")):
-        raise ConfigError(message=f"JobCompType={source.name}: JobCompLoc={where} is no URL", hints=["such as http://localhost:9200/slurm/_doc"])
+        raise ConfigError(message=f"JobCompType={source.name}: JobCompLoc={where} is no URL",
+            hints=["such as http://localhost:9200/slurm/_doc"])

@@ -1,5 +1,5 @@
-"""A step's control groups, of either version, where the machine lets slurmd make some: a sure way to find its processes, whatever they did to hide,
-and what the kernel holds them to (`confinement`).
+"""A step's control groups, of either version, where the machine lets slurmd make some: a sure way to find its processes, whatever they did
+to hide, and what the kernel holds them to (`confinement`).
 
 Without a cgroup the step's processes are found by `tree` and `descent`. Where the machine's cgroups are is found by `slurmd.cgroup_places`.
 """
@@ -17,8 +17,8 @@ _TRIES = 10
 
 
 class Cgroup:
-    """The groups of one step: one below `parent`, in which its processes are found, and below `others`, in hierarchies of version 1, one each of
-    the same name. Nothing is made before `make`; all else tolerates that they are gone.
+    """The groups of one step: one below `parent`, in which its processes are found, and below `others`, in hierarchies of version 1, one
+    each of the same name. Nothing is made before `make`; all else tolerates that they are gone.
     """
 
     def __init__(self, parent: str, name: str, others: Sequence[str] = ()) -> None:
@@ -62,7 +62,10 @@ class Cgroup:
         return found
 
     def kill(self) -> int:
-        """SIGKILL to every process in it; how many there were. One that forks meanwhile may escape where the kernel has no cgroup.kill: repeat."""
+        """SIGKILL to every process in it; how many there were.
+
+        One that forks meanwhile may escape where the kernel has no cgroup.kill: repeat.
+        """
         found = self.pids()
         if found and os.path.exists(os.path.join(self.path, "cgroup.kill")):
             with contextlib.suppress(OSError):  # gone, or an odd kernel: one by one then

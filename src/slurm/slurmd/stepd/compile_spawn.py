@@ -1,4 +1,5 @@
-"""`python -m slurm.slurmd.stepd.compile_spawn`: compile spawn.c beside itself, which building the package does where there is a compiler."""
+"""`python -m slurm.slurmd.stepd.compile_spawn`: compile spawn.c beside itself, which building the package does where there is a
+compiler."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ LIBRARY = "_spawn.so"
 
 
 def compiled(folder: Path) -> Path | None:
-    """The library of the spawn.c in this folder, made when it is missing or older; None, with a line that says so, where it cannot be made."""
+    """The library of the spawn.c in this folder, made when it is missing or older; None, with a line that says so, where it cannot be
+    made."""
     source, library = folder / "spawn.c", folder / LIBRARY
     if library.exists() and library.stat().st_mtime >= source.stat().st_mtime:
         return library
@@ -24,7 +26,8 @@ def compiled(folder: Path) -> Path | None:
         return None
     with tempfile.TemporaryDirectory(dir=folder) as beside:
         made = Path(beside, LIBRARY)
-        done = subprocess.run([*compiler, "-O2", "-Wall", "-shared", "-fPIC", "-o", str(made), str(source)], capture_output=True, text=True, check=False)
+        done = subprocess.run([*compiler, "-O2", "-Wall", "-shared", "-fPIC", "-o", str(made), str(source)], capture_output=True, text=True,
+            check=False)
         if done.returncode:
             print(f"spawn.c cannot be compiled, tasks will be started by forking: {done.stderr}")
             return None

@@ -24,8 +24,9 @@ class Memory(NamedTuple):
 class Confined(NamedTuple):
     """What a step is held to, as its record has it (lists in place of tuples). Version 0: by nothing.
 
-    `memory`, `cores`, `devices`: the version (1 or 2) of the cgroups that do it, and below which folder the step's group is; in version 2 that is the
-    folder of all. `step` and `job`: Memory. `cpus` as the kernel writes lists, "" for all. `denied`: device numbers as the kernel writes them.
+    `memory`, `cores`, `devices`: the version (1 or 2) of the cgroups that do it, and below which folder the step's group is; in version 2
+    that is the folder of all. `step` and `job`: Memory. `cpus` as the kernel writes lists, "" for all. `denied`: device numbers as the
+    kernel writes them.
     """
 
     memory: tuple[int, str] = (0, "")

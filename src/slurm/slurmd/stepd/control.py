@@ -7,8 +7,8 @@ step does, which is how a re-attached slurmd learns of it.
     {"op": "signal", "signal": 10, "first": false, "all": false}   to the tasks' process groups, their first processes, every process
     {"op": "limit", "deadline": 81234.5}                           the job's time limit comes at this moment of CLOCK_BOOTTIME; 0: never
     {"op": "usage"}                                           → {"ok": true, "usage": {…}, "memory": 4096, "pids": [[4712, 0], [4713, -1]]}
-    {"op": "attach", "early": "16030…"}                       with srun_line's descriptors of a sattach: what came on it already, in hexadecimal digits
-    {"op": "terminate", "why": "timeout", "kill_wait": 30, "at": 1795221727.3}
+    {"op": "attach", "early": "16030…"}                       with srun_line's descriptors of a sattach: what came on it already, in
+    hexadecimal digits {"op": "terminate", "why": "timeout", "kill_wait": 30, "at": 1795221727.3}
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _CREDENTIAL = struct.Struct("3i")
 
 
 class Control:
-    """Listens in the current folder and calls `obey(order, descriptors) -> answer` for each order; those that it leaves in the list are closed."""
+    """Listens in the current folder and calls `obey(order, descriptors) -> answer` for each order; those that it leaves in the list are
+    closed."""
 
     def __init__(self, loop: Loop, obey: Callable[[dict[str, object], list[int]], dict[str, object]]) -> None:
         self._loop = loop

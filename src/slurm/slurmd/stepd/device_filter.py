@@ -1,4 +1,5 @@
-"""Keeping devices from a cgroup of version 2, whose controller is a small program in the kernel (BPF): it answers 0 to each use of a denied device.
+"""Keeping devices from a cgroup of version 2, whose controller is a small program in the kernel (BPF): it answers 0 to each use of a denied
+device.
 
 The program is written down here, instruction by instruction: `struct bpf_insn` and `struct bpf_cgroup_dev_ctx` of the kernel's linux/bpf.h.
 """

@@ -1,7 +1,7 @@
 """A task's start by vfork and exec, without a copy of slurmstepd between: for tasks of which nothing may take long.
 
-That is: no lookup of users, and files, folder and program on this machine. `start` says None whenever that is not so or anything is out of the
-ordinary; then `tasks` forks, and tells what is wrong.
+That is: no lookup of users, and files, folder and program on this machine. `start` says None whenever that is not so or anything is out of
+the ordinary; then `tasks` forks, and tells what is wrong.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _MOST_INTERPRETERS = 5
 
 def start(record: StepRecord, argv: Sequence[str], environment: Mapping[str, str], streams: Sequence[int | File], opening: Sequence[File],
           *, terminal: bool, cgroup: Cgroup | None) -> tuple[Born, dict[File, int]] | None:
-    """The new process, and descriptors of `opening`, which are the caller's to close; None when it was not started. OSError when there is no room for it.
+    """The new process, and descriptors of `opening`, which are the caller's to close; None when it was not started. OSError when there is
+    no room for it.
 
     `streams` become 0, 1 and 2; `cgroup` is the step's. A program that cannot be executed was started: `Born.failed`.
     """
@@ -42,7 +43,8 @@ def start(record: StepRecord, argv: Sequence[str], environment: Mapping[str, str
         with acting_as(record):
             whole = _all_local(mounts, record, argv[0], environment, opening) and all(_open(file, opened) for file in opening)
         given = [opened[one] if isinstance(one, File) else one for one in streams] if whole else []
-        born = _born(record, argv, environment, given, bounds, terminal=terminal, cgroup=cgroup) if given and min(given) >= _SHORTEST else None
+        born = _born(record, argv, environment, given, bounds, terminal=terminal,
+            cgroup=cgroup) if given and min(given) >= _SHORTEST else None
     except BaseException:
         _close(opened)
         raise
@@ -54,12 +56,14 @@ def start(record: StepRecord, argv: Sequence[str], environment: Mapping[str, str
     return born, opened
 
 
-def _born(record: StepRecord, argv: Sequence[str], environment: Mapping[str, str], streams: Sequence[int], bounds: Sequence[tuple[int, int, int]],
+def _born(record: StepRecord, argv: Sequence[str], environment: Mapping[str, str], streams: Sequence[int],
+        bounds: Sequence[tuple[int, int, int]],
           *, terminal: bool, cgroup: Cgroup | None) -> Born | None:
     doors = cgroup.doors() if cgroup is not None else []
     try:
         born = spawn.spawn(Program(
-            argv, environment, (streams[0], streams[1], streams[2]), work_dir=record.work_dir, cpus=record.cpus, limits=bounds, terminal=terminal,
+            argv, environment, (streams[0], streams[1], streams[2]), work_dir=record.work_dir, cpus=record.cpus, limits=bounds,
+            terminal=terminal,
             cgroups=doors, death_signal=signal.SIGKILL, pid_name="SLURM_TASK_PID",
             user=User(record.uid, record.gid, record.groups or ()) if changes_user(record) else None))
     finally:
@@ -86,7 +90,8 @@ def _must_look_up(record: StepRecord) -> bool:
 def _all_local(mounts: Mounts, record: StepRecord, program: str, environment: Mapping[str, str], opening: Sequence[File]) -> bool:
     """Whether all lies on this machine; asked as the step's owner, of whom the paths are."""
     programs = [program] if "/" in program else [os.path.join(folder, program) for folder in os.get_exec_path(environment)]
-    return all(map(mounts.local, (record.work_dir, *programs, *(file.path for file in opening)))) and all(_interpreted_locally(mounts, path) for path in programs)
+    return all(map(mounts.local, (record.work_dir, *programs, *(file.path for file in opening)))) and all(_interpreted_locally(mounts, path)
+        for path in programs)
 
 
 def _interpreted_locally(mounts: Mounts, path: str) -> bool:

@@ -1,7 +1,8 @@
-"""A task's standard input and output when they are files, opened by a new task itself: as the job's owner, with his umask and the open mode.
+"""A task's standard input and output when they are files, opened by a new task itself: as the job's owner, with his umask and the open
+mode.
 
-What may take for ever (a FIFO that nobody reads, a file system that does not answer) so takes only a process that can be killed. Not here: who
-waits for it and for how long (`hooks.tasks`).
+What may take for ever (a FIFO that nobody reads, a file system that does not answer) so takes only a process that can be killed. Not here:
+who waits for it and for how long (`hooks.tasks`).
 """
 
 from __future__ import annotations

@@ -148,7 +148,8 @@ class StepRecord(NamedTuple):
     @property
     def brief(self) -> StepRecord:
         """Without what only its start needs, which may be long."""
-        return self._replace(argv=[], environment={}, rlimits={}, ranks=(), task_environment=(), multi_prog=(), task_prologs=(), task_epilogs=())
+        return self._replace(argv=[], environment={}, rlimits={}, ranks=(), task_environment=(), multi_prog=(), task_prologs=(),
+            task_epilogs=())
 
     @property
     def is_batch(self) -> bool:

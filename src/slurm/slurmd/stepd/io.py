@@ -221,7 +221,8 @@ class StepIO:
             self._lose()
             return
         except SlurmError as error:
-            os.write(2, f"slurmstepd: error: the connection of a srun is closed: {printable('; '.join(error.lines()))}\n".encode(errors="backslashreplace"))
+            os.write(2, f"slurmstepd: error: the connection of a srun is closed: {printable('; '.join(error.lines()))}\n".encode(
+                errors="backslashreplace"))
             self._flush()
             self._lose()
             return
@@ -241,7 +242,8 @@ class StepIO:
         try:
             self._take_frames()
         except ProtocolError as error:
-            os.write(2, f"slurmstepd: error: srun sent what is not step input: {printable('; '.join(error.lines()))}\n".encode(errors="backslashreplace"))
+            os.write(2, f"slurmstepd: error: srun sent what is not step input: {printable('; '.join(error.lines()))}\n".encode(
+                errors="backslashreplace"))
             self._lose()
 
     def _take_frames(self) -> None:

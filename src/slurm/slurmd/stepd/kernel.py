@@ -37,7 +37,10 @@ def die_with_parent(number: int) -> None:
 
 
 def take_signals(back: Iterable[int]) -> None:
-    """Have these signals do what they do by default, and hold none back. Not by the functions of `signal`: their enumerations cost 60 page faults."""
+    """Have these signals do what they do by default, and hold none back.
+
+    Not by the functions of `signal`: their enumerations cost 60 page faults.
+    """
     for number in back:
         _set_handler(number, 0)
     _set_mask(_REPLACE, ())

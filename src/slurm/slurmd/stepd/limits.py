@@ -21,7 +21,8 @@ def raise_own() -> None:
 
 
 def apply(limits: dict[str, int]) -> list[str]:
-    """Set soft limits (-1: none); what is above the hard limit raises it where that is allowed (root has CAP_SYS_RESOURCE outside containers).
+    """Set soft limits (-1: none); what is above the hard limit raises it where that is allowed (root has CAP_SYS_RESOURCE outside
+    containers).
 
     Returns a sentence for each one that could not be set as asked: it is cut to the hard limit, or left where it is.
     """

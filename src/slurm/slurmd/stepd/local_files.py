@@ -1,4 +1,5 @@
-"""Whether a path lies on this machine: a file system that another machine serves may not answer, and whoever then asks for a file waits for ever.
+"""Whether a path lies on this machine: a file system that another machine serves may not answer, and whoever then asks for a file waits for
+ever.
 
 Only names are looked at, and symbolic links outside such file systems; nothing here asks one.
 """
@@ -10,11 +11,13 @@ import stat
 from functools import lru_cache
 
 LOCAL = frozenset({
-    "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "tmpfs", "ramfs", "overlay", "squashfs", "devtmpfs", "proc", "sysfs", "rootfs", "erofs"})
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "tmpfs", "ramfs", "overlay", "squashfs", "devtmpfs", "proc", "sysfs",
+    "rootfs", "erofs"})
 """File systems that answer, as /proc/self/mountinfo calls them. Whatever is not known to may not."""
 _MOST_LINKS = 40
 _MOST_LOOKS = 4_000
-"""Names that are looked at for one start, all paths together: thousands of folders in a PATH, or links that lead to links, keep nobody longer."""
+"""Names that are looked at for one start, all paths together: thousands of folders in a PATH, or links that lead to links, keep nobody
+longer."""
 
 
 class Mounts:

@@ -1,7 +1,7 @@
 """How much memory a step's processes hold, for steps that no cgroup limits (JobAcctGatherParams=OverMemoryKill).
 
-What counts is what the kernel cannot take back by itself: anonymous and shared memory, not mapped files. What several processes share counts
-once, as far as the kernel tells; Slurm adds up resident sets, and so kills a job that forks with a large table in memory.
+What counts is what the kernel cannot take back by itself: anonymous and shared memory, not mapped files. What several processes share
+counts once, as far as the kernel tells; Slurm adds up resident sets, and so kills a job that forks with a large table in memory.
 """
 
 from __future__ import annotations

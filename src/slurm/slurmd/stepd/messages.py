@@ -38,7 +38,8 @@ def over_memory(record: StepRecord, used: int, now: float) -> str:
 
 def killed_for_memory(record: StepRecord, count: int, now: float) -> str:
     """What Slurm says of a step of which the kernel killed so many processes for memory, and what to do about it."""
-    lines = [f"Detected {count} oom_kill event{'s' if count > 1 else ''} in StepId={record.key.shown}. Some of the step tasks have been OOM Killed."]
+    lines = [f"Detected {count} oom_kill event{'s' if count > 1 else ''} in StepId={record.key.shown}. Some of the step tasks have been "
+             "OOM Killed."]
     if record.memory:
         lines.append(f"its limit on this node is {record.memory}M: ask for more with --mem or --mem-per-cpu")
     return "".join(error(text, now) for text in lines)
@@ -65,7 +66,8 @@ def text_of(line: str) -> str:
 
 
 def no_exec(name: str, failure: OSError, now: float, interpreter: str = "") -> str:
-    """What a task says that cannot become its program; `interpreter`: what the first line of the file names, when it is that which is missing."""
+    """What a task says that cannot become its program; `interpreter`: what the first line of the file names, when it is that which is
+    missing."""
     if interpreter:
         return error(f"execve(): bad interpreter({interpreter}): {os.strerror(failure.errno or 0)}", now)
     return error(f"execve(): {name}: {os.strerror(failure.errno or 0)}", now)

@@ -17,7 +17,8 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 def receive(channel: socket.socket, flags: int = 0) -> tuple[bytes, list[int]]:
-    """A packet, b"" at the end, and the descriptors that came with it, closed on exec: socket.recv_fds drops that flag, and a job would inherit them.
+    """A packet, b"" at the end, and the descriptors that came with it, closed on exec: socket.recv_fds drops that flag, and a job would
+    inherit them.
 
     BlockingIOError when the channel does not block and is empty.
     """

@@ -1,4 +1,7 @@
-"""Which streams each task of a step gets: files, /dev/null, pipes to srun, or a pseudo terminal. Nothing is forwarded here, no file is opened."""
+"""Which streams each task of a step gets: files, /dev/null, pipes to srun, or a pseudo terminal.
+
+Nothing is forwarded here, no file is opened.
+"""
 
 from __future__ import annotations
 

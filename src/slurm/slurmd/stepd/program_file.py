@@ -1,6 +1,8 @@
-"""What a program's file says of itself before it is executed. The path is a user's: who looks must be that user, and nothing but a regular file is opened.
+"""What a program's file says of itself before it is executed. The path is a user's: who looks must be that user, and nothing but a regular
+file is opened.
 
-Opening is more than looking: a FIFO wakes or ends who waits at its other end, a device may begin or end something (a tape winds back, a watchdog starts).
+Opening is more than looking: a FIFO wakes or ends who waits at its other end, a device may begin or end something (a tape winds back, a
+watchdog starts).
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ _FIRST_BYTES = 256
 
 
 def interpreter_line(path: str) -> str:
-    """What the first line of a script names as its interpreter, with its argument; "" for what is no script, is not there or may not be read.
+    """What the first line of a script names as its interpreter, with its argument; "" for what is no script, is not there or may not be
+    read.
 
     BlockingIOError where it cannot be opened at once.
     """

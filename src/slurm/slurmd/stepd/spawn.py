@@ -1,7 +1,7 @@
 """Starting a program by vfork and exec, in a few lines of C (`spawn.c`) that are compiled with the package where there is a compiler.
 
-`available` says whether they are here; where not, `tasks` forks. Not for files that may hang (a network's): while the program is looked up, the
-whole slurmstepd waits.
+`available` says whether they are here; where not, `tasks` forks. Not for files that may hang (a network's): while the program is looked up,
+the whole slurmstepd waits.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-STAGES = ("started", "setsid", "dup2", "TIOCSCTTY", "cgroup", "sched_setaffinity", "setrlimit", "setgroups", "setgid", "setuid", "prctl", "chdir", "execve",
+STAGES = ("started", "setsid", "dup2", "TIOCSCTTY", "cgroup", "sched_setaffinity", "setrlimit", "setgroups", "setgid", "setuid", "prctl",
+    "chdir", "execve",
           "fork")
 """What may fail, by the number that spawn.c gives it."""
 LIBRARY = os.path.join(os.path.dirname(__file__), "_spawn.so")
@@ -24,10 +25,13 @@ class _Limit(ctypes.Structure):
 
 class _Birth(ctypes.Structure):
     _fields_ = (
-        ("paths", ctypes.POINTER(ctypes.c_char_p)), ("argv", ctypes.POINTER(ctypes.c_char_p)), ("environment", ctypes.POINTER(ctypes.c_char_p)),
+        ("paths", ctypes.POINTER(ctypes.c_char_p)), ("argv", ctypes.POINTER(ctypes.c_char_p)),
+        ("environment", ctypes.POINTER(ctypes.c_char_p)),
         ("pid_digits", ctypes.c_void_p), ("work_dir", ctypes.c_char_p), ("mask", ctypes.c_char_p), ("mask_size", ctypes.c_long),
-        ("limits", ctypes.POINTER(_Limit)), ("limit_count", ctypes.c_long), ("groups", ctypes.POINTER(ctypes.c_uint)), ("group_count", ctypes.c_long),
-        ("uid", ctypes.c_long), ("gid", ctypes.c_long), ("streams", ctypes.c_int * 3), ("terminal", ctypes.c_int), ("cgroups", ctypes.POINTER(ctypes.c_int)),
+        ("limits", ctypes.POINTER(_Limit)), ("limit_count", ctypes.c_long), ("groups", ctypes.POINTER(ctypes.c_uint)),
+        ("group_count", ctypes.c_long),
+        ("uid", ctypes.c_long), ("gid", ctypes.c_long), ("streams", ctypes.c_int * 3), ("terminal", ctypes.c_int),
+        ("cgroups", ctypes.POINTER(ctypes.c_int)),
         ("cgroup_count", ctypes.c_long), ("death_signal", ctypes.c_int), ("stage", ctypes.c_int), ("error", ctypes.c_int))
 
 
@@ -40,7 +44,10 @@ class User(NamedTuple):
 
 
 class Program(NamedTuple):
-    """What to start, and how. `limits`: (resource number, soft, hard), -1 for none; `pid_name`: the variable that is to hold the new pid."""
+    """What to start, and how.
+
+    `limits`: (resource number, soft, hard), -1 for none; `pid_name`: the variable that is to hold the new pid.
+    """
 
     argv: Sequence[str]
     environment: Mapping[str, str]
@@ -56,7 +63,8 @@ class Program(NamedTuple):
 
 
 class Born(NamedTuple):
-    """The new process, which must be reaped; `failed` names what it could not do ("" when it runs the program), `error` is why, an errno."""
+    """The new process, which must be reaped; `failed` names what it could not do ("" when it runs the program), `error` is why, an
+    errno."""
 
     pid: int
     failed: str
@@ -102,7 +110,8 @@ def spawn(program: Program) -> Born:
         birth.mask, birth.mask_size = mask.to_bytes(size, "little"), size
     if program.user is not None:
         groups = program.user.groups
-        birth.uid, birth.gid, birth.group_count, birth.groups = program.user.uid, program.user.gid, len(groups), (ctypes.c_uint * len(groups))(*groups)
+        birth.uid, birth.gid, birth.group_count, birth.groups = program.user.uid, program.user.gid, len(groups), (
+            ctypes.c_uint * len(groups))(*groups)
     pid = _library.slurm_spawn(ctypes.byref(birth))
     if pid < 0:
         raise OSError(birth.error, os.strerror(birth.error))

@@ -1,7 +1,7 @@
 """The bytes between a step and its srun: plain on this machine, where the kernel vouched for srun; TLS from another one.
 
-TLS begins here, not in slurmd: slurmd took the launch over a connection of its own and may be restarted while the step runs. It hands over the
-bare socket, with a descriptor of what this end proves itself by (`Proof`). Not here: what the bytes mean (`io`).
+TLS begins here, not in slurmd: slurmd took the launch over a connection of its own and may be restarted while the step runs. It hands over
+the bare socket, with a descriptor of what this end proves itself by (`Proof`). Not here: what the bytes mean (`io`).
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Proof(NamedTuple):
 
 
 class SrunLine:
-    """The connection to srun; `ready` once it may be spoken on. OSError from `flush` and `take` when it has ended, SlurmError from `take` when
-    the other end is not who it should be."""
+    """The connection to srun; `ready` once it may be spoken on. OSError from `flush` and `take` when it has ended, SlurmError from `take`
+    when the other end is not who it should be."""
 
     def __init__(self, stream: socket.socket, cipher: Cipher | None = None, users: Sequence[int] = ()) -> None:
         stream.setblocking(False)

@@ -1,4 +1,5 @@
-"""Starting a step's tasks: in which order they are forked, which of them opens the files, and what happens when one does not get to its program.
+"""Starting a step's tasks: in which order they are forked, which of them opens the files, and what happens when one does not get to its
+program.
 
 The first task opens what several share and hands it over; a task that has no program after `start_seconds` is ended, with a sentence that
 says what it waited for. Nothing here waits by itself.
@@ -75,7 +76,8 @@ class Starting:
         return self._reports.get(task.local)
 
     def hear(self, task: Task) -> None:
-        """Take what a task that has ended (or should have started) said: a task may be over before the loop has come to what it handed over.
+        """Take what a task that has ended (or should have started) said: a task may be over before the loop has come to what it handed
+        over.
 
         Descriptors that nobody waits for are dropped unread: closing them may block.
         """

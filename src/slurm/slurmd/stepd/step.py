@@ -1,4 +1,7 @@
-"""A step under supervision: what is known of it, and what can be done to it. What is set up before it and cleaned up after it are `hooks`."""
+"""A step under supervision: what is known of it, and what can be done to it.
+
+What is set up before it and cleaned up after it are `hooks`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""TaskProlog and TaskEpilog, and those of srun: run as the job's owner before a task's program, in its process, and after the task has ended.
+"""TaskProlog and TaskEpilog, and those of srun: run as the job's owner before a task's program, in its process, and after the task has
+ended.
 
-What a prolog writes changes the task: `export NAME=value`, `unset NAME`, `print text`. Source: prolog_epilog.html; what a Slurm 22.05 does when they fail.
+What a prolog writes changes the task: `export NAME=value`, `unset NAME`, `print text`. Source: prolog_epilog.html; what a Slurm 22.05 does
+when they fail.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ MARK = "SLURM_PY_STEP"
 
 
 class Streams(NamedTuple):
-    """What becomes 0, 1 and 2 of a task: open descriptors, or files that it opens; `terminal`: a pseudo terminal, to be its controlling one."""
+    """What becomes 0, 1 and 2 of a task: open descriptors, or files that it opens; `terminal`: a pseudo terminal, to be its controlling
+    one."""
 
     stdin: int | File
     stdout: int | File
@@ -96,8 +97,12 @@ class Newborn:
 
 
 def start(birth: Birth) -> socket.socket:
-    """Start the task and note its pid; its end of `report`, which does not block. OSError when the machine has no room for another process."""
-    argv, environment = argv_of(birth), {**environment_of(birth.record, birth.task), **birth.inherited}  # before the fork: each page that a child touches costs it a copy
+    """Start the task and note its pid; its end of `report`, which does not block.
+
+    OSError when the machine has no room for another process.
+    """
+    # before the fork: each page that a child touches costs it a copy
+    argv, environment = argv_of(birth), {**environment_of(birth.record, birth.task), **birth.inherited}
     ours, theirs = passing.pair()
     with theirs:
         try:

@@ -18,7 +18,8 @@ _LOOK_AGAIN_SECONDS = 0.001
 
 
 def write_line(report: socket.socket, line: str) -> None:
-    """Write to the file that a task handed over through `report`; nothing happens while it has not opened it. OSError when nothing can be forked.
+    """Write to the file that a task handed over through `report`; nothing happens while it has not opened it. OSError when nothing can be
+    forked.
 
     A writer that does not come to an end is a process of the step like any other, and ended with it.
     """

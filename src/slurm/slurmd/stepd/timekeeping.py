@@ -1,4 +1,5 @@
-"""The limits that a slurmstepd keeps by itself, whether or not anybody can be heard: the job's time limit, and its lease where the site has one.
+"""The limits that a slurmstepd keeps by itself, whether or not anybody can be heard: the job's time limit, and its lease where the site has
+one.
 
 Measured by CLOCK_BOOTTIME, which nobody sets and which goes on while the machine sleeps. Silence ends a step only by a lease.
 """

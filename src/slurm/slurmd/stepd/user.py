@@ -1,4 +1,5 @@
-"""Becoming the job's owner: in a new task for good, in slurmstepd while it touches his files. Only root can; anybody else runs jobs as himself.
+"""Becoming the job's owner: in a new task for good, in slurmstepd while it touches his files. Only root can; anybody else runs jobs as
+himself.
 
 Looking people up may take long.
 """

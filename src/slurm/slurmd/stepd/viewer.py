@@ -20,9 +20,11 @@ _MUCH = 1 << 20
 
 
 class Viewer:
-    """`on_input(rank, data)` hears what its user types, `on_change()` that it took something or left; `patience`: seconds in which it must take something."""
+    """`on_input(rank, data)` hears what its user types, `on_change()` that it took something or left; `patience`: seconds in which it must
+    take something."""
 
-    def __init__(self, loop: Loop, line: SrunLine, early: bytes, patience: float, on_input: Callable[[int, bytes], None], on_change: Callable[[], None]) -> None:
+    def __init__(self, loop: Loop, line: SrunLine, early: bytes, patience: float, on_input: Callable[[int, bytes], None],
+            on_change: Callable[[], None]) -> None:
         self.gone = False
         self._loop = loop
         self._line = line
@@ -120,7 +122,8 @@ class Viewer:
         except OSError:
             self._lose()
         except SlurmError as error:
-            os.write(2, f"slurmstepd: error: a sattach is hung up on: {printable('; '.join(error.lines()))}\n".encode(errors="backslashreplace"))
+            os.write(2, f"slurmstepd: error: a sattach is hung up on: {printable('; '.join(error.lines()))}\n".encode(
+                errors="backslashreplace"))
             self._lose()
 
     def _lose(self) -> None:

@@ -24,8 +24,8 @@ IDLE_TITLE = "slurmd: idle slurmstepd"
 def work(channel: socket.socket, path: str, descriptors: list[int]) -> None:
     """Supervise the step in the folder `path`, then those whose paths come through `channel`, until it closes or one left something behind.
 
-    The descriptors are the step's open, locked journal and, for a step of srun, its connection, and its proof if that is TLS (srun_line). ENDED or
-    LAST answers each step.
+    The descriptors are the step's open, locked journal and, for a step of srun, its connection, and its proof if that is TLS (srun_line).
+    ENDED or LAST answers each step.
     """
     os.setsid()
     kernel.adopt_orphans()

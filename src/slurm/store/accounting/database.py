@@ -148,7 +148,8 @@ class Database:
                 taking.take(records)
                 highest = max(highest, taking.highest_job)
                 last = max(last, outgoing[-1].sequence)
-                connection.execute(sa.update(schema.journals).where(journals.cluster_id == identity, journals.journal == journal).values(last_sequence=last))
+                connection.execute(sa.update(schema.journals).where(journals.cluster_id == identity,
+                    journals.journal == journal).values(last_sequence=last))
             if records or complete_until > until:
                 connection.execute(sa.update(schema.clusters).where(clusters.id == identity).values(
                     highest_job=highest, complete_until=max(until, complete_until)))
@@ -159,7 +160,8 @@ class Database:
         columns = schema.clusters.c
         with reading(self.engine, self.storage) as connection:
             return [ClusterFacts(*row) for row in connection.execute(sa.select(
-                columns.id, columns.name, columns.time_zone, columns.control_host, columns.control_port, columns.rpc_version, columns.version,
+                columns.id, columns.name, columns.time_zone, columns.control_host, columns.control_port, columns.rpc_version,
+                columns.version,
                 columns.registered, columns.complete_until).where(columns.deleted == 0).order_by(columns.name))]
 
     def jobs(
@@ -178,7 +180,8 @@ class Database:
                 raise NotPermitted(hints=["a job's script and environment are for its user and for operators"])
             found = connection.execute(sa.select(schema.payloads.c.content).where(schema.payloads.c.digest == digest)).scalar()
         if found is None:
-            raise NotFound("ESLURM_INVALID_OPTION", "no such script or environment is kept", hints=["AccountingStoreFlags says what is kept"])
+            raise NotFound("ESLURM_INVALID_OPTION", "no such script or environment is kept",
+                hints=["AccountingStoreFlags says what is kept"])
         return bytes(found)
 
     def roll_up(self, cluster: ClusterFacts, until: float, *, wckeys: bool = True) -> Iterator[Rolled]:

@@ -1,4 +1,5 @@
-"""Connections to the database that keeps accounting, and what its errors mean: StoreBusy where trying again helps, StoreError where it does not."""
+"""Connections to the database that keeps accounting, and what its errors mean: StoreBusy where trying again helps, StoreError where it does
+not."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ def connect(storage: Storage) -> sa.Engine:
         arguments.update({_LIBPQ[name]: value for name, value in storage.parameters.items()})
         arguments.update(keepalives_idle=30, keepalives_interval=10, keepalives_count=3, application_name="slurmdbd")
     if find_spec(_DRIVERS[storage.kind]) is None:
-        raise ConfigError(message=f"StorageType is {storage.kind}, but the Python package {_DRIVERS[storage.kind]} is not installed", hints=[
+        raise ConfigError(message=f"StorageType is {storage.kind}, but the Python package {_DRIVERS[storage.kind]} is not installed",
+            hints=[
             f"pip install 'slurm-py[{storage.kind}]'"])
     url = sa.URL.create(driver, storage.user or None, storage.password or None, None if socket else storage.host,
                         None if socket else storage.port or PORTS[storage.kind], storage.name)
@@ -58,7 +60,8 @@ def connect(storage: Storage) -> sa.Engine:
 
 
 def _sqlite(path: str) -> sa.Engine:
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False}, pool_size=IDLE, max_overflow=MOST - IDLE)
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False}, pool_size=IDLE,
+        max_overflow=MOST - IDLE)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, record: object) -> None:

@@ -1,4 +1,5 @@
-"""Who may use what, as far as recording needs it: what a fresh database and a fresh cluster begin with, and whose account a job is counted for.
+"""Who may use what, as far as recording needs it: what a fresh database and a fresh cluster begin with, and whose account a job is counted
+for.
 
 What sacctmgr changes is written elsewhere; every change there adds to `transactions`.
 """
@@ -23,7 +24,10 @@ TRES = (("cpu", ""), ("mem", ""), ("energy", ""), ("node", ""), ("billing", ""),
 
 
 def begin(connection: sa.Connection, now: float) -> None:
-    """Fill an empty database: Slurm's trackable resources by their numbers, the account and the user root, the QOS normal. Twice does no harm."""
+    """Fill an empty database: Slurm's trackable resources by their numbers, the account and the user root, the QOS normal.
+
+    Twice does no harm.
+    """
     if connection.execute(sa.select(schema.tres.c.id).limit(1)).first() is not None:
         return
     connection.execute(sa.insert(schema.tres), [{"id": number, "type": kind, "name": name} for number, (kind, name) in enumerate(TRES, 1)])
@@ -34,25 +38,31 @@ def begin(connection: sa.Connection, now: float) -> None:
 
 
 def add_cluster(connection: sa.Connection, cluster: int, owner: str, now: float, *, qos: str = "") -> None:
-    """What a new cluster has: the root account's association with this QOS (where there is none such, normal), and root's under it; `owner`, that of an embedded cluster, in the account `default`."""
-    there = qos and connection.execute(sa.select(policy.qos.c.id).where(policy.qos.c.name == qos, policy.qos.c.deleted == 0)).first() is not None
+    """What a new cluster has: the root account's association with this QOS (where there is none such, normal), and root's under it;
+    `owner`, that of an embedded cluster, in the account `default`."""
+    there = qos and connection.execute(sa.select(policy.qos.c.id).where(policy.qos.c.name == qos,
+        policy.qos.c.deleted == 0)).first() is not None
     top = _associate(connection, cluster, ROOT, "", 0, "/", now, qos=qos if there else NORMAL)
     _associate(connection, cluster, ROOT, ROOT, top, f"/0-{ROOT}/", now)
     if owner:
         stamps = {"created": now, "modified": now}
         insert_missing(connection, policy.accounts, [
-            {"name": DEFAULT_ACCOUNT, "description": "account of those who have no other", "organization": DEFAULT_ACCOUNT, "deleted": 0, **stamps}],
+            {"name": DEFAULT_ACCOUNT, "description": "account of those who have no other", "organization": DEFAULT_ACCOUNT, "deleted": 0,
+            **stamps}],
             by=("name", "deleted"))
-        insert_missing(connection, policy.users, [{"name": owner, "admin_level": "Administrator", "deleted": 0, **stamps}], by=("name", "deleted"))
+        insert_missing(connection, policy.users, [{"name": owner, "admin_level": "Administrator", "deleted": 0, **stamps}],
+            by=("name", "deleted"))
         default = _associate(connection, cluster, DEFAULT_ACCOUNT, "", top, f"/{DEFAULT_ACCOUNT}/", now)
         _associate(connection, cluster, DEFAULT_ACCOUNT, owner, default, f"/{DEFAULT_ACCOUNT}/0-{owner}/", now, default=owner != ROOT)
 
 
 def _associate(
-    connection: sa.Connection, cluster: int, account: str, user: str, parent: int, lineage: str, now: float, *, default: bool = True, qos: str = "",
+    connection: sa.Connection, cluster: int, account: str, user: str, parent: int, lineage: str, now: float, *, default: bool = True,
+    qos: str = "",
 ) -> int:
     result = connection.execute(sa.insert(policy.associations).values(
-        cluster_id=cluster, account=account, user_name=user, parent_id=parent, lineage=lineage, is_default=int(bool(user) and default), qos=f'["{qos}"]' if qos else "",
+        cluster_id=cluster, account=account, user_name=user, parent_id=parent, lineage=lineage, is_default=int(bool(user) and default),
+        qos=f'["{qos}"]' if qos else "",
         limits="{}", comment="", created=now, modified=now))
     key = result.inserted_primary_key
     assert key is not None
@@ -66,12 +76,14 @@ class Entitled(NamedTuple):
     accounts: dict[str, str]
 
     def complete(self, record: JobRecord) -> JobRecord:
-        """The record with the account that it is counted for: its own, else its user's default one; and that association's id, where there is one."""
+        """The record with the account that it is counted for: its own, else its user's default one; and that association's id, where there
+        is one."""
         account = record.account or self.accounts.get(record.user, "")
         if record.association or not account:
             return record
         found = self.associations
-        return with_account(record, account, found.get((account, record.user, record.partition)) or found.get((account, record.user, "")) or 0)
+        return with_account(record, account, found.get((account, record.user, record.partition)) or found.get((account, record.user, ""))
+            or 0)
 
 
 def entitled(connection: sa.Connection, cluster: int) -> Entitled:

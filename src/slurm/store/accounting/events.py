@@ -33,7 +33,8 @@ def of_clusters(connection: sa.Connection, wanted: EventFilter, asking: str) -> 
 
 
 def of_nodes(connection: sa.Connection, wanted: EventFilter, asking: str, after: int, most: int) -> tuple[list[EventRow], int]:
-    """At most so many times in which a node was out of service, behind a row; and the row behind which the next part begins, 0: there are no more."""
+    """At most so many times in which a node was out of service, behind a row; and the row behind which the next part begins, 0: there are
+    no more."""
     if wanted.kind == CLUSTER:
         return [], 0
     names = _named(connection, wanted, asking)
@@ -47,7 +48,8 @@ def of_nodes(connection: sa.Connection, wanted: EventFilter, asking: str, after:
         conditions.append(columns.time_start < wanted.until)
     if wanted.open_only:
         conditions.append(columns.time_end == 0)
-    found = connection.execute(sa.select(columns.id, columns.cluster_id, columns.record).where(*conditions).order_by(columns.id).limit(most)).all()
+    found = connection.execute(sa.select(columns.id, columns.cluster_id, columns.record).where(*conditions).order_by(columns.id).limit(
+        most)).all()
     states = {word.upper() for word in wanted.states}
     events = []
     for row in found:
@@ -57,7 +59,8 @@ def of_nodes(connection: sa.Connection, wanted: EventFilter, asking: str, after:
         if states and states.isdisjoint(re.split(r"[+*~#!%$@^-]+", record.state.upper())):
             continue
         events.append(EventRow(
-            cluster=names[row.cluster_id], node=record.node, start=record.start_time, end=record.end_time, state=record.state, reason=record.reason,
+            cluster=names[row.cluster_id], node=record.node, start=record.start_time, end=record.end_time, state=record.state,
+            reason=record.reason,
             uid=record.reason_uid, tres=record.tres))
     return events, found[-1].id if len(found) == most else 0
 

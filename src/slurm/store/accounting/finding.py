@@ -20,7 +20,8 @@ from slurm.store.accounting.storage import Storage
 PIECE = 500
 _LATER = 1e11
 _PARTITIONS_IN_SQL = 30
-"""A job may name several partitions, so that each name that is wanted is a comparison of its own: more of them are sorted out after reading."""
+"""A job may name several partitions, so that each name that is wanted is a comparison of its own: more of them are sorted out after
+reading."""
 Place = tuple[str, int, int]
 """Where a row stands in the order of an answer: its cluster's name, job id, own id."""
 Where = sa.ColumnElement[bool]
@@ -35,7 +36,8 @@ class Visible(NamedTuple):
     accounts: tuple[str, ...]
 
 
-def jobs(engine: sa.Engine, storage: Storage, wanted: JobFilter, cluster: str, visible: Visible | None = None, after: Place | None = None) -> Iterator[JobRow]:
+def jobs(engine: sa.Engine, storage: Storage, wanted: JobFilter, cluster: str, visible: Visible | None = None,
+        after: Place | None = None) -> Iterator[JobRow]:
     """The jobs that are wanted, by cluster and job id, those behind `after`; with `visible` what that user may see."""
     question = sa.select(
         _clusters.name, _jobs.id, _jobs.cluster_id, _jobs.job_id, _jobs.restarts, _jobs.reused, _jobs.record).join_from(
@@ -54,7 +56,8 @@ def jobs(engine: sa.Engine, storage: Storage, wanted: JobFilter, cluster: str, v
             kept = [(row, record) for row, record in zip(piece, records, strict=True) if fits(record)]
             steps = _steps(beside, [row for row, _ in kept]) if wanted.steps else {}
             for row, record in kept:
-                yield JobRow(row.name, row.id, record, selected.of(record, steps.get((row.cluster_id, row.job_id, row.restarts, row.reused), [])))
+                yield JobRow(row.name, row.id, record, selected.of(record, steps.get((row.cluster_id, row.job_id, row.restarts, row.reused),
+                    [])))
 
 
 def _steps(connection: sa.Connection, piece: Sequence[Any]) -> dict[tuple[int, int, int, int], list[StepRecord]]:
@@ -72,19 +75,22 @@ def _steps(connection: sa.Connection, piece: Sequence[Any]) -> dict[tuple[int, i
 
 
 def _ordered(wanted: JobFilter) -> sa.ColumnElement[int]:
-    """The job's number, as an expression that no index gives where a window is asked for: few are sorted sooner than all are read in order."""
+    """The job's number, as an expression that no index gives where a window is asked for: few are sorted sooner than all are read in
+    order."""
     return _jobs.job_id + 0 if wanted.since or wanted.until else _jobs.job_id
 
 
 def _behind(after: Place) -> Where:
     name, job, row = after
-    return sa.or_(_clusters.name > name, sa.and_(_clusters.name == name, sa.or_(_jobs.job_id > job, sa.and_(_jobs.job_id == job, _jobs.id > row))))
+    return sa.or_(_clusters.name > name, sa.and_(_clusters.name == name, sa.or_(_jobs.job_id > job,
+        sa.and_(_jobs.job_id == job, _jobs.id > row))))
 
 
 def may_read(connection: sa.Connection, digest: str, visible: Visible) -> bool:
     """Whether a script or environment is that of a job which this user may see."""
     return connection.execute(sa.select(_jobs.id).where(
-        sa.or_(_jobs.uid == visible.uid, _jobs.account.in_(visible.accounts)), sa.or_(_jobs.script == digest, _jobs.environment == digest)).limit(1)).first() is not None
+        sa.or_(_jobs.uid == visible.uid, _jobs.account.in_(visible.accounts)),
+        sa.or_(_jobs.script == digest, _jobs.environment == digest)).limit(1)).first() is not None
 
 
 def conditions(wanted: JobFilter, cluster: str) -> list[Where]:
@@ -96,11 +102,13 @@ def conditions(wanted: JobFilter, cluster: str) -> list[Where]:
         found.append(_among(wanted))
     lists = (
         (_jobs.user_name, wanted.users), (_jobs.uid, wanted.uids), (_jobs.gid, wanted.gids), (_jobs.account, wanted.accounts),
-        (_jobs.association_id, wanted.associations), (_jobs.qos, wanted.qos), (_jobs.wckey, [one for name in wanted.wckeys for one in (name, f"*{name}")]), (_jobs.job_name, wanted.names),
+        (_jobs.association_id, wanted.associations), (_jobs.qos, wanted.qos),
+        (_jobs.wckey, [one for name in wanted.wckeys for one in (name, f"*{name}")]), (_jobs.job_name, wanted.names),
         (_jobs.reason, wanted.reasons))
     found.extend(column.in_(values) for column, values in lists if values)
     if 0 < len(wanted.partitions) <= _PARTITIONS_IN_SQL:
-        found.append(sa.or_(_jobs.partition.in_(wanted.partitions), *(_jobs.partition.contains(name, autoescape=True) for name in wanted.partitions)))
+        found.append(sa.or_(_jobs.partition.in_(wanted.partitions), *(_jobs.partition.contains(name, autoescape=True)
+            for name in wanted.partitions)))
     for column, bounds in ((_jobs.cpus, wanted.cpus), (_jobs.node_count, wanted.node_counts), (_jobs.time_limit, wanted.time_limits)):
         if bounds is not None:
             found.append(column.between(*bounds))
@@ -118,7 +126,10 @@ def _among(wanted: JobFilter) -> Where:
 
 
 def _when(wanted: JobFilter) -> Iterator[Where]:
-    """The window: in which a job was in one of the states, or, without states, waited or ran. Every clause bounds `time_over`, which is indexed."""
+    """The window: in which a job was in one of the states, or, without states, waited or ran.
+
+    Every clause bounds `time_over`, which is indexed.
+    """
     since, until = wanted.since, wanted.until or _LATER
     if not wanted.states:
         if since or wanted.until:
@@ -142,7 +153,8 @@ def _was(state: JobState, since: float, until: float) -> Where:
         return sa.and_(_jobs.time_start > 0, _jobs.time_start <= until, _jobs.time_over >= since)
     columns = schema.suspensions.c
     return sa.exists().where(
-        columns.job_id == _jobs.job_id, columns.cluster_id == _jobs.cluster_id, columns.restarts == _jobs.restarts, columns.reused == _jobs.reused,
+        columns.job_id == _jobs.job_id, columns.cluster_id == _jobs.cluster_id, columns.restarts == _jobs.restarts,
+        columns.reused == _jobs.reused,
         columns.time_start <= until, columns.time_over >= since)
 
 
@@ -161,7 +173,8 @@ def _remaining(wanted: JobFilter) -> Callable[[JobRecord], bool]:
         tests.append(lambda record: not flags.isdisjoint(flag.lower() for flag in record.flags))
     if wanted.constraints:
         constraints = set(wanted.constraints)
-        tests.append(lambda record: record.constraints in constraints or not constraints.isdisjoint(record.constraints.replace("&", ",").split(",")))
+        tests.append(lambda record: record.constraints in constraints or not constraints.isdisjoint(record.constraints.replace("&",
+            ",").split(",")))
     if wanted.nodes:
         nodes = set(wanted.nodes)
         tests.append(lambda record: bool(record.nodes) and not nodes.isdisjoint(_expanded(record.nodes)))
@@ -200,5 +213,6 @@ class _StepChoice:
             return steps
         names: set[StepId] = {
             step for job, task, step in self._wanted
-            if step is not None and job in (record.id, record.array_job, record.het_job) and task in (None, record.array_task, record.het_offset)}
+            if step is not None and job in (record.id, record.array_job, record.het_job)
+            and task in (None, record.array_task, record.het_offset)}
         return [step for step in steps if step.step in names]

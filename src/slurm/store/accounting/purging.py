@@ -113,7 +113,8 @@ class Purge:
         payloads, jobs = schema.payloads.c, schema.jobs.c
         with writing(self._engine, self._storage) as connection:
             done = connection.execute(sa.delete(schema.payloads).where(
-                payloads.arrived < before, payloads.digest.not_in(sa.select(jobs.script)), payloads.digest.not_in(sa.select(jobs.environment))))
+                payloads.arrived < before, payloads.digest.not_in(sa.select(jobs.script)),
+                payloads.digest.not_in(sa.select(jobs.environment))))
         if done.rowcount:
             yield done.rowcount
 
@@ -128,7 +129,8 @@ class Purge:
         with writing(self._engine, self._storage) as connection:
             cluster = {name: number for number, name in _cluster_names(connection).items()}.get(str(head.get("cluster")), 0)
             if not cluster and "cluster_id" in kind.table.c:
-                raise InvalidRequest(message=f"cluster {head.get('cluster')} is not known here", hints=["its slurmctld must have registered once"])
+                raise InvalidRequest(message=f"cluster {head.get('cluster')} is not known here",
+                    hints=["its slurmctld must have registered once"])
             key = tuple(name for name in kind.key if name != "id")
             piece: list[dict[str, Any]] = []
             for row in rows:
@@ -180,7 +182,8 @@ def _write(path: str, lines: Sequence[Mapping[str, Any]]) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise StoreError(message=f"cannot write the archive {path}: {error.strerror}", hints=["ArchiveDir must exist and be writable for SlurmUser"]) from error
+        raise StoreError(message=f"cannot write the archive {path}: {error.strerror}",
+            hints=["ArchiveDir must exist and be writable for SlurmUser"]) from error
     finally:
         if made:
             with contextlib.suppress(OSError):

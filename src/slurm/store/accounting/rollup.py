@@ -1,8 +1,8 @@
 """Usage rolled up: hours from jobs, days from hours, months from days, in each cluster's time zone.
 
-Some hours at a time, each bit a transaction of its own that also moves the mark up to which sums hold: it may be killed anywhere and goes on from
-there. What came late made its hours dirty (`taking`); they are summed up again, with their days and months. Records of the same cluster wait
-meanwhile: both hold the cluster's row.
+Some hours at a time, each bit a transaction of its own that also moves the mark up to which sums hold: it may be killed anywhere and goes
+on from there. What came late made its hours dirty (`taking`); they are summed up again, with their days and months. Records of the same
+cluster wait meanwhile: both hold the cluster's row.
 """
 
 from __future__ import annotations
@@ -68,10 +68,12 @@ class RollUp:
     def _marks(self, connection: sa.Connection, until: float) -> dict[str, float]:
         """Up to when each kind of period is summed up; a cluster without marks begins with its first record."""
         columns = schema.rollups.c
-        found = connection.execute(sa.select(columns.hours_until, columns.days_until, columns.months_until).where(columns.cluster_id == self._cluster)).first()
+        found = connection.execute(sa.select(columns.hours_until, columns.days_until,
+            columns.months_until).where(columns.cluster_id == self._cluster)).first()
         if found is not None:
             return dict(zip((HOURS, DAYS, MONTHS), found, strict=True))
-        firsts = [connection.execute(sa.select(sa.func.min(column)).where(table.c.cluster_id == self._cluster, column > 0)).scalar() for table, column in (
+        firsts = [connection.execute(sa.select(sa.func.min(column)).where(table.c.cluster_id == self._cluster, column > 0)).scalar()
+            for table, column in (
             (schema.jobs, schema.jobs.c.time_submit), (schema.cluster_events, schema.cluster_events.c.time_start),
             (schema.node_events, schema.node_events.c.time_start))]
         first = min([float(each) for each in firsts if each], default=until)
@@ -103,7 +105,8 @@ class RollUp:
         tally = tallied(connection, self._cluster, hours)
         same = {"cluster_id": self._cluster, "period": HOURS}
         found = (
-            [{**same, "start": start, "association_id": association, "account": account, "user_name": user, "tres": tres, "seconds": seconds}
+            [{**same, "start": start, "association_id": association, "account": account, "user_name": user, "tres": tres,
+            "seconds": seconds}
              for (start, association, account, user, tres), seconds in tally.associations.items() if seconds],
             [{**same, "start": start, "wckey": wckey, "user_name": user, "tres": tres, "seconds": seconds}
              for (start, wckey, user, tres), seconds in tally.wckeys.items() if seconds and self._wckeys],
@@ -121,7 +124,10 @@ class RollUp:
             table.c.cluster_id == self._cluster, table.c.period == kind, table.c.start >= start, table.c.start < end))
 
     def _touched(self, hours: Sequence[Hour], kind: str, marks: dict[str, float], upto: float) -> list[Hour]:
-        """The days (months) that must be summed up: those with one of these hours in them, and those that are complete now. Moves their mark."""
+        """The days (months) that must be summed up: those with one of these hours in them, and those that are complete now.
+
+        Moves their mark.
+        """
         begin, after = (periods.day_of, periods.next_day) if kind == DAYS else (periods.month_of, periods.next_month)
         starts = [begin(self._zone, hour[0]) for hour in hours if hour[0] < marks[kind]]
         found = [(start, after(self._zone, start)) for start, _ in groupby(starts)]
@@ -141,6 +147,7 @@ class RollUp:
                     sa.select(
                         columns.cluster_id, sa.literal(into), sa.literal(start, sa.BigInteger), *(columns[name] for name in key),
                         *(sa.func.sum(columns[name]) for name in sums)).where(
-                            columns.cluster_id == self._cluster, columns.period == of, columns.start >= start, columns.start < end).group_by(
+                            columns.cluster_id == self._cluster, columns.period == of, columns.start >= start,
+                            columns.start < end).group_by(
                                 columns.cluster_id, *(columns[name] for name in key))))
         return len(found)

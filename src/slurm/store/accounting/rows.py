@@ -49,14 +49,16 @@ def job_row(cluster: int, record: JobRecord) -> Row:
     waits = not record.start_time
     return {
         "cluster_id": cluster, "job_id": record.id, "restarts": record.restarts, "reused": 0, "latest": 1,
-        "set_id": record.array_job or record.het_job or None, "array_task": record.array_task, "tasks": waiting_tasks(record) if waits else 1,
+        "set_id": record.array_job or record.het_job or None, "array_task": record.array_task,
+        "tasks": waiting_tasks(record) if waits else 1,
         "uid": record.uid, "gid": record.gid, "user_name": _name(record.user), "account": _name(record.account),
         "association_id": record.association, "qos": _name(record.qos), "wckey": _name(record.wckey), "partition": _name(record.partition),
         "reservation": _name(record.reservation), "state": int(record.state), "flags": _name(",".join(record.flags)),
         "node_count": record.node_count or record.nodes_requested, "cpus": record.allocated.get("cpu", 0) or record.cpus_requested,
         "time_limit": record.time_limit, "time_submit": record.submit_time, "time_eligible": record.eligible_time,
         "time_start": record.start_time, "time_end": record.end_time, "time_over": over(record.end_time),
-        "script": record.script, "environment": record.environment, "job_name": record.name.replace("\0", ""), "reason": record.reason.replace("\0", ""), "constraints": record.constraints.replace("\0", ""),
+        "script": record.script, "environment": record.environment, "job_name": record.name.replace("\0", ""),
+        "reason": record.reason.replace("\0", ""), "constraints": record.constraints.replace("\0", ""),
         "nodes": record.nodes.replace("\0", ""), "allocated": tres_text(record.allocated if not waits else record.requested),
         "record": _json.encode(record).decode()}
 
@@ -64,7 +66,8 @@ def job_row(cluster: int, record: JobRecord) -> Row:
 def step_row(cluster: int, record: StepRecord) -> Row:
     """The row of `steps`."""
     return {
-        "cluster_id": cluster, "job_id": record.job, "restarts": record.restarts, "reused": 0, "step_id": record.step, "state": int(record.state),
+        "cluster_id": cluster, "job_id": record.job, "restarts": record.restarts, "reused": 0, "step_id": record.step,
+        "state": int(record.state),
         "time_start": record.start_time, "time_end": record.end_time, "record": _json.encode(record).decode()}
 
 

@@ -1,4 +1,5 @@
-"""Jobs that stand here as waiting or running and of which their controller knows nothing: ended as sacctmgr's `show runawayjobs` ends them."""
+"""Jobs that stand here as waiting or running and of which their controller knows nothing: ended as sacctmgr's `show runawayjobs` ends
+them."""
 
 from __future__ import annotations
 

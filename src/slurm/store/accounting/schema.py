@@ -1,7 +1,8 @@
 """Tables of what happened: clusters, their journals, jobs, steps, suspensions, node events, usage.
 
-A record is kept whole as JSON (column `record`), so that a new field of it needs no migration; what is filtered, joined, sorted or summed by has a
-column of its own beside it. Times are seconds since the epoch as doubles, 0: not yet. Not here: accounts, users, QOS (`schema_policy`).
+A record is kept whole as JSON (column `record`), so that a new field of it needs no migration; what is filtered, joined, sorted or summed
+by has a column of its own beside it. Times are seconds since the epoch as doubles, 0: not yet. Not here: accounts, users, QOS
+(`schema_policy`).
 """
 
 from __future__ import annotations
@@ -25,15 +26,18 @@ NAME = sa.String(255)
 
 
 _REWRITTEN = frozenset({"jobs", "steps", "journals", "clusters"})
-"""Rows of these come again soon after they came first: PostgreSQL finds room for the new one beside the old, and leaves the indices alone."""
+"""Rows of these come again soon after they came first: PostgreSQL finds room for the new one beside the old, and leaves the indices
+alone."""
 
 
 def table(name: str, *parts: sa.Column[object] | sa.schema.SchemaItem) -> sa.Table:
     """A table of this schema: names are told apart by case everywhere, and a number that counts up is never given twice."""
     made = sa.Table(
         name, metadata, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4", mysql_collate="utf8mb4_bin", mariadb_engine="InnoDB",
-        mariadb_charset="utf8mb4", mariadb_collate="utf8mb4_bin", sqlite_autoincrement=any(part.name == "id" for part in parts if isinstance(part, sa.Column)))
-    if name in _REWRITTEN:  # SQLAlchemy before 2.1, which others' programs in the same environment may ask for, has no word for it in a table
+        mariadb_charset="utf8mb4", mariadb_collate="utf8mb4_bin", sqlite_autoincrement=any(part.name == "id" for part in parts
+        if isinstance(part, sa.Column)))
+    # SQLAlchemy before 2.1, which others' programs in the same environment may ask for, has no word for it in a table
+    if name in _REWRITTEN:
         sa.event.listen(made, "after_create", _leave_room)
     return made
 
@@ -68,7 +72,8 @@ clusters = table(
 
 journals = table(
     "journals",
-    sa.Column("cluster_id", sa.BigInteger, primary_key=True), sa.Column("journal", sa.String(64), primary_key=True), _number("last_sequence"))
+    sa.Column("cluster_id", sa.BigInteger, primary_key=True), sa.Column("journal", sa.String(64), primary_key=True),
+    _number("last_sequence"))
 
 jobs = table(
     "jobs",
@@ -77,23 +82,28 @@ jobs = table(
     _number("latest", 1),  # 1 for the last life of the last job of this number
     sa.Column("set_id", sa.BigInteger), sa.Column("array_task", sa.BigInteger), _number("tasks", 1),
     _number("uid"), _number("gid"), _name("user_name"), _name("account"), _number("association_id"), _name("qos"), _name("wckey"),
-    _name("partition"), _name("reservation"), _number("state"), _name("flags"), _number("node_count"), _number("cpus"), _number("time_limit", -1),
+    _name("partition"), _name("reservation"), _number("state"), _name("flags"), _number("node_count"), _number("cpus"),
+    _number("time_limit", -1),
     _time("time_submit"), _time("time_eligible"), _time("time_start"), _time("time_end"), sa.Column("time_over", sa.Double, nullable=False),
-    sa.Column("script", sa.String(64), nullable=False, server_default=""), sa.Column("environment", sa.String(64), nullable=False, server_default=""),
+    sa.Column("script", sa.String(64), nullable=False, server_default=""), sa.Column("environment", sa.String(64), nullable=False,
+    server_default=""),
     _long("job_name"), _long("reason"), _long("constraints"), _long("nodes"), _long("allocated"), _long("record"),
     sa.UniqueConstraint("job_id", "cluster_id", "restarts", "reused"),
-    sa.Index(None, "set_id"), sa.Index(None, "user_name", "time_over"), sa.Index(None, "uid", "time_over"), sa.Index(None, "account", "time_over"),
+    sa.Index(None, "set_id"), sa.Index(None, "user_name", "time_over"), sa.Index(None, "uid", "time_over"),
+    sa.Index(None, "account", "time_over"),
     sa.Index(None, "time_over", "time_submit"))
 
 steps = table(
     "steps",
-    sa.Column("id", BIG, primary_key=True), _number("cluster_id"), _number("job_id"), _number("restarts"), _number("reused"), _number("step_id"),
+    sa.Column("id", BIG, primary_key=True), _number("cluster_id"), _number("job_id"), _number("restarts"), _number("reused"),
+    _number("step_id"),
     _number("state"), _time("time_start"), _time("time_end"), _long("record"),
     sa.UniqueConstraint("job_id", "cluster_id", "restarts", "reused", "step_id"), sa.Index(None, "time_end"))
 
 suspensions = table(
     "suspensions",
-    sa.Column("id", BIG, primary_key=True), _number("cluster_id"), _number("job_id"), _number("restarts"), _number("reused"), _time("time_start"),
+    sa.Column("id", BIG, primary_key=True), _number("cluster_id"), _number("job_id"), _number("restarts"), _number("reused"),
+    _time("time_start"),
     _time("time_end"), sa.Column("time_over", sa.Double, nullable=False),
     sa.UniqueConstraint("job_id", "cluster_id", "restarts", "reused", "time_start"), sa.Index(None, "time_over"))
 
@@ -114,7 +124,8 @@ payloads = table(
     sa.Column("content", BYTES, nullable=False))
 
 tres = table(
-    "tres", sa.Column("id", BIG, primary_key=True, autoincrement=False), sa.Column("type", sa.String(64), nullable=False), _name("name"), sa.UniqueConstraint("type", "name"))
+    "tres", sa.Column("id", BIG, primary_key=True, autoincrement=False), sa.Column("type", sa.String(64), nullable=False), _name("name"),
+    sa.UniqueConstraint("type", "name"))
 
 rollups = table(
     "rollups",
@@ -128,7 +139,8 @@ association_usage = table(
     "association_usage",
     sa.Column("cluster_id", sa.BigInteger, primary_key=True), sa.Column("period", sa.String(8), primary_key=True),
     sa.Column("start", sa.BigInteger, primary_key=True), sa.Column("association_id", sa.BigInteger, primary_key=True),
-    sa.Column("account", NAME, primary_key=True), sa.Column("user_name", NAME, primary_key=True), sa.Column("tres", sa.String(128), primary_key=True),
+    sa.Column("account", NAME, primary_key=True), sa.Column("user_name", NAME, primary_key=True),
+    sa.Column("tres", sa.String(128), primary_key=True),
     _number("seconds"))
 
 wckey_usage = table(

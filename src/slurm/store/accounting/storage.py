@@ -11,7 +11,8 @@ SQLITE, POSTGRESQL, MYSQL = "sqlite", "postgresql", "mysql"
 class Storage(NamedTuple):
     """Where the database is: kind one of SQLITE, POSTGRESQL, MYSQL (MariaDB too); `name` the database, or SQLite's file.
 
-    A host that begins with a slash is a unix socket: its folder (PostgreSQL), or itself (MySQL). `parameters` as StorageParameters has them.
+    A host that begins with a slash is a unix socket: its folder (PostgreSQL), or itself (MySQL). `parameters` as StorageParameters has
+    them.
     """
 
     kind: str

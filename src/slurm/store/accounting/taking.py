@@ -105,7 +105,8 @@ class Taking:
                     self._payloads[record.digest] = record
         self._write()
         if self._dirty:
-            insert_missing(self._connection, schema.dirty_hours, [{"cluster_id": self._cluster, "start": start} for start in sorted(self._dirty)])
+            insert_missing(self._connection, schema.dirty_hours, [{"cluster_id": self._cluster, "start": start}
+                for start in sorted(self._dirty)])
 
     def _write(self) -> None:
         self._write_jobs()
@@ -114,7 +115,8 @@ class Taking:
         upsert(self._connection, schema.steps, (*key, "step_id"), [rows.step_row(cluster, record) for record in self._steps.values()])
         for suspension in self._suspensions.values():
             self._touch(suspension.start_time, suspension.end_time or _OPEN)
-        upsert(self._connection, schema.suspensions, (*key, "time_start"), [rows.suspension_row(cluster, record) for record in self._suspensions.values()])
+        upsert(self._connection, schema.suspensions, (*key, "time_start"), [rows.suspension_row(cluster, record)
+            for record in self._suspensions.values()])
         for node_event in self._node_events.values():
             self._touch(node_event.start_time, node_event.end_time or _OPEN)
         upsert(self._connection, schema.node_events, ("cluster_id", "node", "time_start"), [
@@ -126,7 +128,8 @@ class Taking:
             for record in self._cluster_events.values()])
         register_tres(self._connection, {name for record in self._cluster_events.values() for name in record.tres})
         insert_missing(self._connection, schema.payloads, [
-            {"digest": record.digest, "what": record.what, "arrived": self._now, "content": record.content} for record in self._payloads.values()])
+            {"digest": record.digest, "what": record.what, "arrived": self._now, "content": record.content}
+            for record in self._payloads.values()])
         self._clear()
 
     def _write_jobs(self) -> None:
@@ -164,7 +167,8 @@ class Taking:
         newest: dict[int, int] = {}
         for begin in range(0, len(ids), CHUNK):
             for row in self._connection.execute(sa.select(
-                    jobs.job_id, jobs.restarts, jobs.time_submit, jobs.time_eligible, jobs.time_start, jobs.time_end, jobs.tasks, jobs.allocated,
+                    jobs.job_id, jobs.restarts, jobs.time_submit, jobs.time_eligible, jobs.time_start, jobs.time_end, jobs.tasks,
+                    jobs.allocated,
                     jobs.association_id, jobs.account, jobs.user_name, jobs.wckey).where(
                         jobs.job_id.in_(ids[begin:begin + CHUNK]), jobs.cluster_id == self._cluster, jobs.reused == 0)):
                 known[(row[0], row[1])] = _Known(row[2], row[3], row[4], row[5], row[6], row[7], (row[8], row[9], row[10], row[11]))
@@ -222,7 +226,8 @@ def register_tres(connection: sa.Connection, names: Collection[str]) -> None:
     """Give every trackable resource of these names its number."""
     if not names:
         return
-    known = {(row.type, row.name): int(row.id) for row in connection.execute(sa.select(schema.tres.c.type, schema.tres.c.name, schema.tres.c.id))}
+    known = {(row.type, row.name): int(row.id) for row in connection.execute(sa.select(schema.tres.c.type, schema.tres.c.name,
+        schema.tres.c.id))}
     new = [(kind, name) for kind, _, name in (each.partition("/") for each in sorted(names)) if (kind, name) not in known]
     following = max([LAST_SLURMS_TRES, *known.values()]) + 1
     if new:

@@ -78,7 +78,8 @@ class Tally:
                 self._total[(hour[0], name)] += count * overlap(start, end, hour)
 
     def clusters(self) -> Iterable[dict[str, Any]]:
-        """Rows of cluster_usage: first what was allocated, of the rest what was down, of the rest what was kept for waiting jobs, else idle."""
+        """Rows of cluster_usage: first what was allocated, of the rest what was down, of the rest what was kept for waiting jobs, else
+        idle."""
         for key in sorted({*self._total, *self._allocated}):
             allocated = self._allocated[key]
             total = max(self._total[key], allocated)
@@ -97,7 +98,8 @@ def tallied(connection: sa.Connection, cluster: int, hours: Sequence[Hour]) -> T
     suspended = _suspended(connection, cluster, first, last)
     jobs = schema.jobs.c
     for row in connection.execute(sa.select(
-            jobs.job_id, jobs.restarts, jobs.reused, jobs.association_id, jobs.account, jobs.user_name, jobs.wckey, jobs.tasks, jobs.time_eligible,
+            jobs.job_id, jobs.restarts, jobs.reused, jobs.association_id, jobs.account, jobs.user_name, jobs.wckey, jobs.tasks,
+            jobs.time_eligible,
             jobs.time_start, jobs.time_end, jobs.allocated).where(
                 jobs.cluster_id == cluster, jobs.time_over > first, jobs.time_submit < last)):
         tally.add_job(row, suspended.get((row.job_id, row.restarts, row.reused), []))
@@ -122,6 +124,7 @@ def _suspended(connection: sa.Connection, cluster: int, first: int, last: int) -
 def _sizes(connection: sa.Connection, cluster: int, last: int) -> list[tuple[int, int, dict[str, int]]]:
     columns = schema.cluster_events.c
     changes = [(int(row.time_start), rows.tres_of(row.tres)) for row in connection.execute(
-        sa.select(columns.time_start, columns.tres).where(columns.cluster_id == cluster, columns.time_start < last).order_by(columns.time_start))]
+        sa.select(columns.time_start, columns.tres).where(columns.cluster_id == cluster,
+        columns.time_start < last).order_by(columns.time_start))]
     ends = [*(start for start, _ in changes[1:]), last]
     return [(start, end, tres) for (start, tres), end in zip(changes, ends, strict=False)]

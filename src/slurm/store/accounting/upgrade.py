@@ -1,4 +1,5 @@
-"""The schema of a database brought to the version of this program: made where there is none, upgraded where it is older, refused where newer.
+"""The schema of a database brought to the version of this program: made where there is none, upgraded where it is older, refused where
+newer.
 
 alembic is loaded where there is something to upgrade, and not otherwise: it costs every start of an embedded cluster a tenth of a second.
 """
@@ -24,7 +25,10 @@ _versions = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", 
 
 
 def prepare(engine: sa.Engine, storage: Storage, fill: Callable[[sa.Connection], None]) -> int:
-    """Bring the database to version HEAD; the version that was found, 0 for an empty one, which `fill` fills. StoreError says what is in the way."""
+    """Bring the database to version HEAD; the version that was found, 0 for an empty one, which `fill` fills.
+
+    StoreError says what is in the way.
+    """
     with told(storage), engine.connect().execution_options(writing=True) as connection, _alone(connection):
         found = version_of(connection)
         if found > HEAD:

@@ -22,7 +22,8 @@ def _sums(connection: sa.Connection, wanted: UsageFilter, asking: str, table: sa
     """(cluster's name, *key) → sums."""
     found: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0] * len(sums))
     columns = table.c
-    clusters = sa.select(_clusters.id, _clusters.name, _clusters.time_zone, _rollups.hours_until, _rollups.days_until, _rollups.months_until).join_from(
+    clusters = sa.select(_clusters.id, _clusters.name, _clusters.time_zone, _rollups.hours_until, _rollups.days_until,
+        _rollups.months_until).join_from(
         schema.clusters, schema.rollups, _rollups.cluster_id == _clusters.id).where(_clusters.deleted == 0).order_by(_clusters.name)
     if not wanted.all_clusters:
         clusters = clusters.where(_clusters.name.in_(wanted.clusters or [asking]))
@@ -33,7 +34,8 @@ def _sums(connection: sa.Connection, wanted: UsageFilter, asking: str, table: sa
         for kind, group in groupby(stretches, key=lambda period: period.kind):
             members = list(group)
             question = sa.select(*(columns[name] for name in key), *(sa.func.sum(columns[name]) for name in sums)).where(
-                columns.cluster_id == cluster.id, columns.period == kind, columns.start >= members[0].start, columns.start < members[-1].end,
+                columns.cluster_id == cluster.id, columns.period == kind, columns.start >= members[0].start,
+                columns.start < members[-1].end,
                 *only).group_by(*(columns[name] for name in key))
             if wanted.tres:
                 question = question.where(columns.tres.in_(wanted.tres))
@@ -46,7 +48,8 @@ def _sums(connection: sa.Connection, wanted: UsageFilter, asking: str, table: sa
 
 def _first(connection: sa.Connection, table: sa.Table, cluster: int) -> float:
     """The start of the first period of a cluster that is summed up in this table."""
-    starts = [connection.execute(sa.select(sa.func.min(table.c.start)).where(table.c.cluster_id == cluster, table.c.period == kind)).scalar()
+    starts = [connection.execute(sa.select(sa.func.min(table.c.start)).where(table.c.cluster_id == cluster,
+        table.c.period == kind)).scalar()
               for kind in (periods.HOURS, periods.DAYS, periods.MONTHS)]
     return float(min((start for start in starts if start is not None), default=math.inf))
 
@@ -54,7 +57,8 @@ def _first(connection: sa.Connection, table: sa.Table, cluster: int) -> float:
 def of_clusters(connection: sa.Connection, wanted: UsageFilter, asking: str) -> list[ClusterUsage]:
     """What became of the clusters' TRES."""
     sums = ("total", "allocated", "down", "planned_down", "idle", "planned")
-    return [ClusterUsage(*key, *found) for key, found in sorted(_sums(connection, wanted, asking, schema.cluster_usage, ("tres",), sums, ()).items())]
+    return [ClusterUsage(*key, *found) for key, found in sorted(_sums(connection, wanted, asking, schema.cluster_usage, ("tres",), sums,
+        ()).items())]
 
 
 def of_associations(connection: sa.Connection, wanted: UsageFilter, asking: str) -> list[AssociationUsage]:

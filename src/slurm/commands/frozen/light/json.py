@@ -1,4 +1,5 @@
-"""`loads` and `dumps` by the C scanner and encoder of `json`; whatever they do not take goes to the real module, which knows how to say why."""
+"""`loads` and `dumps` by the C scanner and encoder of `json`; whatever they do not take goes to the real module, which knows how to say
+why."""
 
 from __future__ import annotations
 

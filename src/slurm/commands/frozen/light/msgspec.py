@@ -10,7 +10,8 @@ class ValidationError(ValueError):
 
 
 class Struct:
-    """The base of a struct whose `_fields`, and `_kinds` of values that are no plain JSON, were written out when its module was frozen; defaults are the class's."""
+    """The base of a struct whose `_fields`, and `_kinds` of values that are no plain JSON, were written out when its module was frozen;
+    defaults are the class's."""
 
     _fields: tuple[str, ...] = ()
     _kinds: dict[str, tuple[str, Any]] = {}  # noqa: RUF012 - a constant

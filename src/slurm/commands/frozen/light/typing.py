@@ -31,7 +31,8 @@ class NamedTuple(tuple):  # type: ignore[type-arg]
         return cls(*values)  # type: ignore[misc]
 
     def _replace(self, **changes: object) -> object:
-        found = self.__class__(*(changes.pop(name, value) for name, value in zip(self._fields, self, strict=True)))  # type: ignore[arg-type]
+        found = self.__class__(*(changes.pop(name, value) for name, value in zip(self._fields, self,
+            strict=True)))  # type: ignore[arg-type]
         if changes:
             raise ValueError(f"Got unexpected field names: {list(changes)!r}")
         return found

@@ -23,7 +23,10 @@ from slurm.slurmd.stepd.step import Step
 from slurm.slurmd.stepd.tasks import FAILED_STATUS
 
 HOOKS: tuple[Hook, ...] = (Title(), Orders(), TimeLimit(), Srun(), Journal(), Group(), Mpi(), Tasks(), Descent(), Memory(), Gathering())
-"""Orders are taken first and last. Cleaned up from the end: its last figures are taken, its cgroup goes, then its end is on record, then srun hears of it, then slurmd."""
+"""Orders are taken first and last.
+
+Cleaned up from the end: its last figures are taken, its cgroup goes, then its end is on record, then srun hears of it, then slurmd.
+"""
 
 
 def set_up(step: Step, hooks: tuple[Hook, ...] = HOOKS) -> None:

@@ -35,7 +35,8 @@ class Orders(Hook):
 def _obey(step: Step, order: dict[str, object], descriptors: list[int]) -> dict[str, object]:
     operation = order["op"]
     if operation == "terminate":
-        step.end(str(order["why"])[:_LONGEST_WORD], _number(order, "kill_wait", _LONGEST_WAIT), _number({"at": 0.0, **order}, "at", _LAST_MOMENT))
+        step.end(str(order["why"])[:_LONGEST_WORD], _number(order, "kill_wait", _LONGEST_WAIT),
+            _number({"at": 0.0, **order}, "at", _LAST_MOMENT))
     elif operation == "signal":
         step.signal(int(_number(order, "signal", _LAST_SIGNAL)), first=bool(order.get("first")), everything=bool(order.get("all")))
     elif operation == "limit":

@@ -14,4 +14,5 @@ class TimeLimit(Hook):
         """Begin to count."""
         record = step.record
         step.timekeeping = Timekeeping(
-            step.loop, record.deadline, record.lease, lambda: read_heartbeat(record.heartbeat), lambda why: step.end(why, record.kill_wait, 0.0))
+            step.loop, record.deadline, record.lease, lambda: read_heartbeat(record.heartbeat),
+            lambda why: step.end(why, record.kill_wait, 0.0))

@@ -1,4 +1,5 @@
-"""A fence across nodes: what this node gives goes to srun in pieces, what all nodes gave comes back in pieces. srun carries it and reads nothing.
+"""A fence across nodes: what this node gives goes to srun in pieces, what all nodes gave comes back in pieces. srun carries it and reads
+nothing.
 
     stepd → srun   b"P" + piece   more of what this node gives
                    b"L" + piece   the last of it

@@ -1,6 +1,7 @@
 """What the tasks of one node share: keys and values, the fence at which all nodes exchange them, and attributes of the node. Pure.
 
-Values are seen by everybody after the fence that follows their being put. What a node gives at a fence, and what all gave, are bytes for whoever carries them.
+Values are seen by everybody after the fence that follows their being put. What a node gives at a fence, and what all gave, are bytes for
+whoever carries them.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ class Facts(NamedTuple):
 
 
 class Group:
-    """`exchange(bytes)` gives what this node has for a fence: `exchanged` must follow, with what all nodes gave. `abort(rank, code, why)`: end the step."""
+    """`exchange(bytes)` gives what this node has for a fence: `exchanged` must follow, with what all nodes gave.
+
+    `abort(rank, code, why)`: end the step.
+    """
 
     def __init__(self, facts: Facts, exchange: Callable[[bytes], None], abort: Callable[[int, int, str], None]) -> None:
         self.facts = facts
@@ -76,7 +80,10 @@ class Group:
             self._exchange(_LENGTH.pack(len(body)) + body)
 
     def exchanged(self, everything: bytes) -> None:
-        """All tasks of all nodes are at the fence, and this is what they gave, one node after the other. ValueError when that is damaged."""
+        """All tasks of all nodes are at the fence, and this is what they gave, one node after the other.
+
+        ValueError when that is damaged.
+        """
         if len(self._arrived) != len(self.facts.local):
             raise ValueError("values came for a fence at which not all tasks are")
         self._own.clear()

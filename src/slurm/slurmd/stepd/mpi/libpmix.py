@@ -1,4 +1,5 @@
-"""The few functions of libpmix (4.x) that a PMIx server needs, by ctypes. Source: the PMIx Standard 4.1, chapters 3 and 17, and its structures' sizes.
+"""The few functions of libpmix (4.x) that a PMIx server needs, by ctypes. Source: the PMIx Standard 4.1, chapters 3 and 17, and its
+structures' sizes.
 
 Not here: what a step answers (`pmix_server`).
 """
@@ -23,7 +24,8 @@ class Proc(ctypes.Structure):
 
 
 class _Value(ctypes.Structure):
-    _fields_ = (("type", ctypes.c_uint16), ("data", ctypes.c_uint64 * 3))  # the largest of the union is an environment variable: two pointers and a character
+    # the largest of the union is an environment variable: two pointers and a character
+    _fields_ = (("type", ctypes.c_uint16), ("data", ctypes.c_uint64 * 3))
 
 
 class Info(ctypes.Structure):
@@ -78,9 +80,11 @@ Release = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 ModexCallback = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 OnClient = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Proc), ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
 OnAbort = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(Proc), ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.POINTER(Proc), ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)
+    ctypes.c_int, ctypes.POINTER(Proc), ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p, ctypes.POINTER(Proc), ctypes.c_size_t,
+    ctypes.c_void_p, ctypes.c_void_p)
 OnFence = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(Proc), ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)
+    ctypes.c_int, ctypes.POINTER(Proc), ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t,
+    ctypes.c_void_p, ctypes.c_void_p)
 OnDirectModex = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Proc), ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p)
 
 
@@ -88,7 +92,8 @@ class Module(ctypes.Structure):
     """pmix_server_module_t: what the host is asked; what it has nothing for is NULL, and libpmix tells clients so."""
 
     _fields_ = (
-        ("client_connected", OnClient), ("client_finalized", OnClient), ("abort", OnAbort), ("fence", OnFence), ("direct_modex", OnDirectModex),
+        ("client_connected", OnClient), ("client_finalized", OnClient), ("abort", OnAbort), ("fence", OnFence),
+        ("direct_modex", OnDirectModex),
         ("others", ctypes.c_void_p * 23))
 
 

@@ -1,4 +1,5 @@
-"""How PMI requests lie in a byte stream: lines "cmd=put key=a value=b\n" (PMI-1), packets "    14cmd=kvs-fence;" with their length before (PMI-2).
+"""How PMI requests lie in a byte stream: lines "cmd=put key=a value=b\n" (PMI-1), packets "    14cmd=kvs-fence;" with their length before
+(PMI-2).
 
 A stream begins in lines; the answer to its first says what follows. Text is latin-1: every byte has a character. Pure.
 Source: the wire protocol pages of MPICH's wiki (PMI v2 Wire Protocol), and what mpiexec -verbose shows.

@@ -31,7 +31,10 @@ Start = Callable[[int, Cgroup | None], None]
 
 
 class Pmix:
-    """`exchange` and `abort` as in `group.Group`; `start` starts the server with this descriptor. Made only when its server is ready; OSError when that does not come up."""
+    """`exchange` and `abort` as in `group.Group`; `start` starts the server with this descriptor.
+
+    Made only when its server is ready; OSError when that does not come up.
+    """
 
     def __init__(self, loop: Loop, record: StepRecord, facts: Facts, cgroup: Cgroup | None,
                  exchange: Callable[[bytes], None], abort: Callable[[int, int, str], None], start: Start | None = None) -> None:
@@ -55,8 +58,10 @@ class Pmix:
     def _told(self, record: StepRecord) -> dict[str, object]:
         layout = self._facts.layout
         return {
-            "namespace": f"slurm.pmix.{self._facts.name}", "nodes": layout.nodes, "ranks": layout.ranks, "number": record.node_rank, "folder": self._folder,
-            "uid": record.uid, "gid": record.gid, "groups": os.getgrouplist(record.user, record.gid) if record.groups is None else list(record.groups)}
+            "namespace": f"slurm.pmix.{self._facts.name}", "nodes": layout.nodes, "ranks": layout.ranks, "number": record.node_rank,
+            "folder": self._folder,
+            "uid": record.uid, "gid": record.gid, "groups": os.getgrouplist(record.user, record.gid) if record.groups is None
+            else list(record.groups)}
 
     def _begin(self, record: StepRecord) -> dict[int, dict[str, str]]:
         """Tell the server what it serves; rank → variables, which it says once it does. OSError."""
@@ -125,7 +130,8 @@ class Pmix:
         elif kind == frames.ABORT:
             told = frames.decoded(data)
             rank, code = told["rank"], told["code"]
-            if not isinstance(rank, int) or rank not in self._facts.local or not isinstance(code, int) or not -_LAST_CODE <= code < _LAST_CODE:
+            if not isinstance(rank, int) or rank not in self._facts.local or not isinstance(code,
+                    int) or not -_LAST_CODE <= code < _LAST_CODE:
                 raise ValueError("it told of an abort that cannot be")
             why = str(told["why"])[:frames.LONGEST_SENTENCE]
             self._abort(rank, code, "" if why == _NOTHING_SAID else why)

@@ -1,4 +1,5 @@
-"""The frames between a slurmstepd and the PMIx server beside it: length (4 bytes, big-endian), kind (1 byte), then JSON or what nodes exchange.
+"""The frames between a slurmstepd and the PMIx server beside it: length (4 bytes, big-endian), kind (1 byte), then JSON or what nodes
+exchange.
 
 The server runs as the step's owner: slurmstepd believes none of it.
 """

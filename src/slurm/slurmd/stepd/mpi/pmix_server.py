@@ -1,7 +1,8 @@
-"""`python -m slurm.slurmd.stepd.mpi.pmix_server FD`: the PMIx server of one step on one node, a process of its own that runs as the step's owner.
+"""`python -m slurm.slurmd.stepd.mpi.pmix_server FD`: the PMIx server of one step on one node, a process of its own that runs as the step's
+owner.
 
-libpmix is a C library that reads what tasks send: it must neither run as root nor share memory with slurmstepd. The socket FD leads to that:
-one frame in with the facts, then frames both ways (`pmix_frames`). The end of the socket is the end of this process.
+libpmix is a C library that reads what tasks send: it must neither run as root nor share memory with slurmstepd. The socket FD leads to
+that: one frame in with the facts, then frames both ways (`pmix_frames`). The end of the socket is the end of this process.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class PmixServer:
         self._release = pmix.Release(lambda number: self._buffers.pop(number, None))
         self._library = pmix.Library()
         self._module = pmix.Module(
-            pmix.OnClient(_welcome), pmix.OnClient(_welcome), pmix.OnAbort(self._on_abort), pmix.OnFence(self._on_fence), pmix.OnDirectModex(_no_modex))
+            pmix.OnClient(_welcome), pmix.OnClient(_welcome), pmix.OnAbort(self._on_abort), pmix.OnFence(self._on_fence),
+            pmix.OnDirectModex(_no_modex))
 
     def open(self, uid: int, gid: int) -> dict[str, dict[str, str]]:
         """Begin to serve; rank → variables of its task. OSError."""
@@ -87,19 +89,23 @@ class PmixServer:
         for number, (node, ranks) in enumerate(zip(self._nodes, self._ranks, strict=True)):
             facts += [("pmix.pdata", pmix.array({
                 "pmix.rank": pmix.rank(rank), "pmix.appnum": pmix.number(0), "pmix.grank": pmix.rank(rank), "pmix.apprank": pmix.rank(rank),
-                "pmix.lrank": pmix.short(place), "pmix.nrank": pmix.short(place), "pmix.nodeid": pmix.number(number), "pmix.hname": pmix.text(node),
+                "pmix.lrank": pmix.short(place), "pmix.nrank": pmix.short(place), "pmix.nodeid": pmix.number(number),
+                "pmix.hname": pmix.text(node),
             })) for place, rank in enumerate(ranks)]
         return facts
 
     # --- what libpmix asks, in a thread of its own ------------------------------------------------------------------------
 
-    def _on_abort(self, proc: Any, _task: Any, status: int, message: bytes | None, _procs: Any, _count: int, callback: int | None, data: int | None) -> int:
-        self.say(frames.ABORT, {"rank": proc[0].rank, "code": status, "why": (message or b"").decode(errors="replace")[:frames.LONGEST_SENTENCE]})
+    def _on_abort(self, proc: Any, _task: Any, status: int, message: bytes | None, _procs: Any, _count: int, callback: int | None,
+            data: int | None) -> int:
+        self.say(frames.ABORT, {"rank": proc[0].rank, "code": status, "why": (message
+            or b"").decode(errors="replace")[:frames.LONGEST_SENTENCE]})
         if callback:
             pmix.OpCallback(callback)(pmix.SUCCESS, data)
         return pmix.SUCCESS
 
-    def _on_fence(self, procs: Any, count: int, _infos: Any, _info_count: int, given: int | None, size: int, callback: int, data: int | None) -> int:
+    def _on_fence(self, procs: Any, count: int, _infos: Any, _info_count: int, given: int | None, size: int, callback: int,
+            data: int | None) -> int:
         mine = ctypes.string_at(given, size) if given and size else b""
         asked = {procs[number].rank for number in range(count)}
         if pmix.WILDCARD in asked or asked == set(range(self._size)):

@@ -1,6 +1,7 @@
 """The sockets of PMI: one pair a task, whose far end the task inherits as PMI_FD. What is said over them is `talk`'s matter.
 
-What a task sends that is no PMI ends its own step, with a sentence, and nothing else. A task that does not take its answers is not read any more.
+What a task sends that is no PMI ends its own step, with a sentence, and nothing else. A task that does not take its answers is not read any
+more.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ class Service:
         descriptor = theirs.detach()
         os.set_inheritable(descriptor, True)
         return Given(descriptor, {
-            "PMI_FD": str(descriptor), "PMI_RANK": str(rank), "PMI_SIZE": str(self._group.size), "PMI_SPAWNED": "0", "PMI_JOBID": self._facts.name,
+            "PMI_FD": str(descriptor), "PMI_RANK": str(rank), "PMI_SIZE": str(self._group.size), "PMI_SPAWNED": "0",
+            "PMI_JOBID": self._facts.name,
             "MPI_LOCALNRANKS": str(len(self._facts.local)), "MPI_LOCALRANKID": str(local)})
 
     def exchanged(self, everything: bytes) -> None:

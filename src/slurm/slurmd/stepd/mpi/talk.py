@@ -136,7 +136,8 @@ PMI1: Mapping[str, Callable[[Talk, Request], None]] = {
 def _full_init(talk: Talk, request: Request) -> None:
     if request.number("pmirank", str(talk.rank)) != talk.rank:
         raise Malformed("fullinit with the rank of another task")
-    talk.reply(request, pmi_version=2, pmi_subversion=0, rank=talk.rank, size=talk.group.size, appnum=0, debugged="FALSE", pmiverbose="FALSE", rc=0)
+    talk.reply(request, pmi_version=2, pmi_subversion=0, rank=talk.rank, size=talk.group.size, appnum=0, debugged="FALSE",
+        pmiverbose="FALSE", rc=0)
 
 
 def _kvs_put(talk: Talk, request: Request) -> None:

@@ -40,7 +40,10 @@ def of_short_step(reaped: Sequence[Reaped], tasks: Sequence[Ranked]) -> dict[str
 
 
 class Gatherer:
-    """The usage of one step on this node. `cgroup()` is its cgroup once there is one; `processes` and `rapl` are the machine's own unless given."""
+    """The usage of one step on this node.
+
+    `cgroup()` is its cgroup once there is one; `processes` and `rapl` are the machine's own unless given.
+    """
 
     def __init__(self, record: StepRecord, tasks: Sequence[Ranked], cgroup: Callable[[], Cgroup | None], *,
                  processes: Processes | None = None, rapl: Rapl | None = None, root: int = 0) -> None:
@@ -140,7 +143,8 @@ class Gatherer:
             self.look()
 
     def now(self) -> dict[str, object]:
-        """What it has used until now: {"usage": …, "memory": bytes that it holds, "pids": [[pid, rank of the task that it is, else -1]]}."""
+        """What it has used until now: {"usage": …, "memory": bytes that it holds, "pids": [[pid, rank of the task that it is, else
+        -1]]}."""
         self._refresh()
         begun = {task.pid: task.rank for task in self._tasks}
         return {"usage": self.usage(), "memory": sum(used.memory for used in self._used.values()),
@@ -149,9 +153,9 @@ class Gatherer:
     def usage(self) -> dict[str, object] | None:
         """What its tasks used, as short as it can be told; None when none of them was started.
 
-        {"tasks": [rank, user seconds, system seconds, memory, virtual memory, page faults, bytes read, bytes written] each, "step": [user, system]
-        of the cgroup, "gpus": [bytes, percent at most, percent on average] each, "energy": joules}; the last three where they are measured.
-        slurmd makes a model.accounting.Usage of it: slurmstepd, whose every page is a copy of the zygote's, does little.
+        {"tasks": [rank, user seconds, system seconds, memory, virtual memory, page faults, bytes read, bytes written] each, "step": [user,
+        system] of the cgroup, "gpus": [bytes, percent at most, percent on average] each, "energy": joules}; the last three where they are
+        measured. slurmd makes a model.accounting.Usage of it: slurmstepd, whose every page is a copy of the zygote's, does little.
         """
         begun = [self._used[task.rank] for task in self._tasks if task.pid]
         if not begun:

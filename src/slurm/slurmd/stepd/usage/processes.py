@@ -65,7 +65,8 @@ class Processes:
         # proc(5) counts from 1 and the name in parentheses may hold anything: what follows it begins with field 3.
         fields = text[text.rfind(b")") + 2:].split()
         return Reading(
-            pid, int(fields[1]), int(fields[3]), int(fields[19]), (int(fields[11]) + int(fields[13])) * _TICK, (int(fields[12]) + int(fields[14])) * _TICK,
+            pid, int(fields[1]), int(fields[3]), int(fields[19]), (int(fields[11]) + int(fields[13])) * _TICK,
+            (int(fields[12]) + int(fields[14])) * _TICK,
             int(fields[9]) + int(fields[10]), int(fields[20]), int(fields[21]) * _PAGE)
 
     def traffic(self, pid: int) -> tuple[int, int]:

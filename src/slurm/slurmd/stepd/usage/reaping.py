@@ -22,7 +22,10 @@ class Ranked(Protocol):
 
 
 class Reaped(NamedTuple):
-    """A process that was waited for: what it and the processes that it had waited for took. Memory is the largest resident set among them, in kB."""
+    """A process that was waited for: what it and the processes that it had waited for took.
+
+    Memory is the largest resident set among them, in kB.
+    """
 
     pid: int
     user: float
@@ -36,7 +39,8 @@ class Reaped(NamedTuple):
 def reap(count: Callable[[Reaped], None], *, closely: bool) -> tuple[dict[int, int], bool]:
     """Wait for every child that has ended, and `count` each: (pid → wait status, whether children are left).
 
-    `closely`: what they read and wrote is looked up; that takes 80 µs a process. Else what they read and wrote of disks counts, which wait4(2) tells.
+    `closely`: what they read and wrote is looked up; that takes 80 µs a process. Else what they read and wrote of disks counts, which
+    wait4(2) tells.
     """
     ended: dict[int, int] = {}
     while True:

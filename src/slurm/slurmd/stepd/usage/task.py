@@ -99,7 +99,8 @@ class TaskUsage:
     def told(self) -> list[float]:
         """Its rank, seconds of CPU in user mode and in the kernel, memory, virtual memory, page faults, bytes read and written."""
         sums = self.sums()
-        return [self.rank, round(sums.user, 3), round(sums.system, 3), self.most_memory, max(self.most_vmem, self.most_memory), sums.faults, sums.read, sums.written]
+        return [self.rank, round(sums.user, 3), round(sums.system, 3), self.most_memory, max(self.most_vmem, self.most_memory), sums.faults,
+            sums.read, sums.written]
 
     def sums(self) -> Sums:
         """What it has used so far. Time of a process whose parent does not wait for it is not lost once it was told."""

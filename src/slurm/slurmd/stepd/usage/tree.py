@@ -19,10 +19,12 @@ RANK_VARIABLE = "SLURM_PROCID"
 class Tree:
     """The processes that descend from `root`, or that `members` tells of, each with the rank of its task.
 
-    Whoever left its task's processes (a daemon) still has the task's session or environment; one that has neither belongs to the first task.
+    Whoever left its task's processes (a daemon) still has the task's session or environment; one that has neither belongs to the first
+    task.
     """
 
-    def __init__(self, processes: Processes, root: int, tasks: Iterable[Ranked], members: Callable[[], Iterable[int]] | None = None) -> None:
+    def __init__(self, processes: Processes, root: int, tasks: Iterable[Ranked],
+            members: Callable[[], Iterable[int]] | None = None) -> None:
         self._processes = processes
         self._root = root
         self._tasks = list(tasks)

@@ -29,7 +29,8 @@ def add_accounts(editing: Editing, which: Which, settings: PolicySettings) -> No
             above = editing.row(policy.accounts, parent)
             editing.insert(
                 policy.accounts, name=name, description=settings.description if settings.description is not None else name,
-                organization=settings.organization if settings.organization is not None else (above.name if above is not None and parent != ROOT else name),
+                organization=settings.organization if settings.organization is not None
+                else (above.name if above is not None and parent != ROOT else name),
                 deleted=0)
             editing.log("Add Accounts", name, f"description='{settings.description or name}'")
             editing.report.names.append(name)
@@ -45,7 +46,10 @@ def add_accounts(editing: Editing, which: Which, settings: PolicySettings) -> No
 
 
 def add_users(editing: Editing, which: Which, settings: PolicySettings) -> None:
-    """Users, each with an association in every account and cluster that is meant, and their wckeys. Accounts that are not there are told of."""
+    """Users, each with an association in every account and cluster that is meant, and their wckeys.
+
+    Accounts that are not there are told of.
+    """
     require_names("a user", which.names)
     require_names("a partition", [name for name in which.partitions if name])
     accounts = lowered(which.accounts)
@@ -74,7 +78,8 @@ def add_users(editing: Editing, which: Which, settings: PolicySettings) -> None:
                 if wanted and not first:
                     _no_default(editing, above.cluster_id, name)
                 ending = f"0-{name}/{partition}/" if partition else f"0-{name}/"
-                _associate(editing, above.cluster_id, above.account, name, partition, above.id, f"{above.lineage}{ending}", settings, default=wanted)
+                _associate(editing, above.cluster_id, above.account, name, partition, above.id, f"{above.lineage}{ending}", settings,
+                    default=wanted)
                 added.append((cluster, above.account))
         row = editing.row(policy.users, name)
         if row is None and (added or which.wckeys or default_wckey):
@@ -135,9 +140,11 @@ def add_coordinators(editing: Editing, which: Which, settings: PolicySettings) -
             continue
         for user in lowered(which.users or which.names):
             if editing.row(policy.users, user) is None:
-                raise InvalidRequest(message=f"You specified a user that doesn't exist: {user}", hints=[f"sacctmgr add user {user} account={account}"])
+                raise InvalidRequest(message=f"You specified a user that doesn't exist: {user}",
+                    hints=[f"sacctmgr add user {user} account={account}"])
             columns = policy.coordinators.c
-            there = editing.connection.execute(sa.select(columns.account).where(columns.account == account, columns.user_name == user)).first()
+            there = editing.connection.execute(sa.select(columns.account).where(columns.account == account,
+                columns.user_name == user)).first()
             if there is None:
                 editing.connection.execute(sa.insert(policy.coordinators).values(account=account, user_name=user))
                 editing.touch(policy.accounts, row.id)
@@ -147,7 +154,8 @@ def add_coordinators(editing: Editing, which: Which, settings: PolicySettings) -
 
 
 def _associate(
-    editing: Editing, cluster: int, account: str, user: str, partition: str, parent: int, lineage: str, settings: PolicySettings, *, default: bool = False,
+    editing: Editing, cluster: int, account: str, user: str, partition: str, parent: int, lineage: str, settings: PolicySettings, *,
+    default: bool = False,
 ) -> None:
     values = {**_NOTHING, **association_columns(editing, settings)}
     identity = editing.insert(

@@ -1,4 +1,5 @@
-"""What a change may say, whoever wrote it down: names that can be told apart in lists and in the tree, limits, flags and modes that there are."""
+"""What a change may say, whoever wrote it down: names that can be told apart in lists and in the tree, limits, flags and modes that there
+are."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ _MOST = 2**53
 def require_names(kind: str, names: Iterable[str]) -> None:
     """InvalidRequest for a name that something new may not have.
 
-    A blank, comma, quote or = would end it in a list or a file, a + or - at its beginning would make it a change, and / divides the tree of accounts.
+    A blank, comma, quote or = would end it in a list or a file, a + or - at its beginning would make it a change, and / divides the tree of
+    accounts.
     """
     for name in names:
         if not name or _STRANGE.search(name) or name[0] in "+-" or not name.isprintable():

@@ -1,4 +1,5 @@
-"""What changes of policy have in common: rows found and written, whom they touch, how settings become columns, what is written down of who did it."""
+"""What changes of policy have in common: rows found and written, whom they touch, how settings become columns, what is written down of who
+did it."""
 
 from __future__ import annotations
 
@@ -98,8 +99,10 @@ class Editing:
         """An association's names for the report."""
         parent = ""
         if not row.user_name and row.parent_id:
-            parent = str(self.connection.execute(sa.select(policy.associations.c.account).where(policy.associations.c.id == row.parent_id)).scalar() or "")
-        return Place(cluster=self.names.get(row.cluster_id, ""), account=row.account, user=row.user_name, partition=row.partition, parent=parent)
+            parent = str(self.connection.execute(sa.select(policy.associations.c.account).where(
+                policy.associations.c.id == row.parent_id)).scalar() or "")
+        return Place(cluster=self.names.get(row.cluster_id, ""), account=row.account, user=row.user_name, partition=row.partition,
+            parent=parent)
 
     # --- writing ---------------------------------------------------------------------------------------------------------
 

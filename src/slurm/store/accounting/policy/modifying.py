@@ -21,7 +21,8 @@ def modify_accounts(editing: Editing, which: Which, settings: PolicySettings) ->
     columns = policy.accounts.c
     if own:
         names = Which(names=[*which.names, *which.accounts], descriptions=which.descriptions, organizations=which.organizations)
-        rows = editing.connection.execute(sa.select(policy.accounts).where(*reading.conditions(policy.accounts, ACCOUNT, names, editing.names)).order_by(columns.id))
+        rows = editing.connection.execute(sa.select(policy.accounts).where(*reading.conditions(policy.accounts, ACCOUNT, names,
+            editing.names)).order_by(columns.id))
         for row in rows.all():
             editing.update(policy.accounts, row.id, **own)
             editing.log("Modify Accounts", row.name, {key: str(value) for key, value in own.items()})
@@ -36,7 +37,8 @@ def modify_users(editing: Editing, which: Which, settings: PolicySettings) -> No
     users = lowered([*which.names, *which.users])
     if settings.admin_level is not None or settings.new_name is not None:
         wanted = Which(names=users, admin_levels=which.admin_levels)
-        rows = editing.connection.execute(sa.select(policy.users).where(*reading.conditions(policy.users, USER, wanted, editing.names)).order_by(policy.users.c.id))
+        rows = editing.connection.execute(sa.select(policy.users).where(*reading.conditions(policy.users, USER, wanted,
+            editing.names)).order_by(policy.users.c.id))
         for row in rows.all():
             _modify_user(editing, row, settings)
     if settings.default_account is not None:
@@ -45,13 +47,15 @@ def modify_users(editing: Editing, which: Which, settings: PolicySettings) -> No
         wckeys.choose(editing, users, which.clusters, settings.default_wckey.lower())
         editing.report.names = list(dict.fromkeys([*editing.report.names, *users]))
     if _of_association(editing, settings):
-        wanted = Which(users=users, accounts=which.accounts, clusters=which.clusters, partitions=which.partitions, ids=which.ids, default_qos=which.default_qos)
+        wanted = Which(users=users, accounts=which.accounts, clusters=which.clusters, partitions=which.partitions, ids=which.ids,
+            default_qos=which.default_qos)
         _modify(editing, wanted, which, settings, policy.associations.c.user_name != "")
 
 
 def modify_qos(editing: Editing, which: Which, settings: PolicySettings) -> None:
     """What QOS say."""
-    rows = editing.connection.execute(sa.select(policy.qos).where(*reading.conditions(policy.qos, QOS, which, editing.names)).order_by(policy.qos.c.id)).all()
+    rows = editing.connection.execute(sa.select(policy.qos).where(*reading.conditions(policy.qos, QOS, which,
+        editing.names)).order_by(policy.qos.c.id)).all()
     for row in rows:
         values = qos_columns(editing, settings, row)
         if settings.new_name is not None:
@@ -87,7 +91,8 @@ def _modify(editing: Editing, wanted: Which, which: Which, settings: PolicySetti
         values = association_columns(editing, settings, row)
         if values:
             editing.update(policy.associations, row.id, **values)
-            editing.log("Modify Associations", f"id_assoc={row.id}", {key: str(value) for key, value in values.items()}, cluster=place.cluster)
+            editing.log("Modify Associations", f"id_assoc={row.id}", {key: str(value) for key, value in values.items()},
+                cluster=place.cluster)
         if settings.raw_usage:
             editing.resets.setdefault(place.cluster, []).append(UsageReset(association=row.id))
             editing.log("Reset Usage", f"id_assoc={row.id}", cluster=place.cluster)
@@ -105,11 +110,13 @@ def _move(editing: Editing, row: Any, parent: str) -> bool:
     if above is None:
         raise InvalidRequest("ESLURM_INVALID_PARENT_ACCOUNT", f"No parent account '{parent}' on cluster {cluster}")
     if not row.parent_id or above.lineage.startswith(row.lineage):
-        raise InvalidRequest("ESLURM_INVALID_PARENT_ACCOUNT", hints=[f"{parent} is {row.account} itself or stands below it" if row.parent_id else "root has no parent"])
+        raise InvalidRequest("ESLURM_INVALID_PARENT_ACCOUNT", hints=[f"{parent} is {row.account} itself or stands below it" if row.parent_id
+            else "root has no parent"])
     if above.id == row.parent_id:
         return False
     new = f"{above.lineage.rstrip('/')}/{row.account}/"
-    for below in editing.associations(policy.associations.c.cluster_id == row.cluster_id, policy.associations.c.lineage.startswith(row.lineage, autoescape=True)):
+    for below in editing.associations(policy.associations.c.cluster_id == row.cluster_id,
+            policy.associations.c.lineage.startswith(row.lineage, autoescape=True)):
         changed: dict[str, object] = {"lineage": new + below.lineage[len(row.lineage):]}
         if below.id == row.id:
             changed["parent_id"] = above.id
@@ -120,7 +127,8 @@ def _move(editing: Editing, row: Any, parent: str) -> bool:
 
 def _modify_user(editing: Editing, row: Any, settings: PolicySettings) -> None:
     if settings.new_name is not None:
-        raise InvalidRequest(message="a user keeps the name", hints=["add one of the new name and remove the old one: jobs of the past stay with the old name"])
+        raise InvalidRequest(message="a user keeps the name",
+            hints=["add one of the new name and remove the old one: jobs of the past stay with the old name"])
     if settings.admin_level is not None and settings.admin_level != row.admin_level:
         editing.update(policy.users, row.id, admin_level=settings.admin_level)
         editing.log("Modify Users", row.name, f"admin_level='{settings.admin_level}'")
@@ -131,13 +139,15 @@ def _default_account(editing: Editing, users: list[str], which: Which, account: 
     """Another default account of users; "": none, where AllowNoDefAcct lets users be without."""
     columns = policy.associations.c
     if not account and not editing.rules.no_default_account:
-        raise InvalidRequest(message=" You can't remove the default account of a user", hints=["name another one; AllowNoDefAcct in slurmdbd.conf lets users be without"])
+        raise InvalidRequest(message=" You can't remove the default account of a user",
+            hints=["name another one; AllowNoDefAcct in slurmdbd.conf lets users be without"])
     for cluster in editing.cluster_of(which.clusters):
         identity = editing.clusters[cluster]
         for user in users:
             rows = editing.associations(columns.cluster_id == identity, columns.user_name == user)
             if account and rows and not any(row.account == account for row in rows):
-                raise InvalidRequest(message=f" Can't modify because these users aren't associated with new default account '{account}'...\n"
+                raise InvalidRequest(message=" Can't modify because these users aren't associated with new default account "
+                                             f"'{account}'...\n"
                                      f"  U = {user:<9} C = {cluster}", hints=[f"sacctmgr add user {user} account={account}"])
             for row in rows:
                 wanted = int(row.account == account and not row.partition)

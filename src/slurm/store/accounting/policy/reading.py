@@ -34,7 +34,8 @@ def version(connection: sa.Connection) -> int:
 def cluster_ids(connection: sa.Connection) -> dict[str, int]:
     """The clusters that are there, by name."""
     columns = schema.clusters.c
-    return {row.name: row.id for row in connection.execute(sa.select(columns.name, columns.id).where(columns.deleted == 0).order_by(columns.name))}
+    return {row.name: row.id for row in connection.execute(sa.select(columns.name,
+        columns.id).where(columns.deleted == 0).order_by(columns.name))}
 
 
 def qos_names(text: str) -> list[str] | None:
@@ -43,7 +44,8 @@ def qos_names(text: str) -> list[str] | None:
 
 
 _OF_ASSOCIATION = tuple(policy.associations.c[name] for name in (
-    "id", "cluster_id", "account", "user_name", "partition", "parent_id", "shares", "is_default", "default_qos", "qos", "priority", "comment", "limits",
+    "id", "cluster_id", "account", "user_name", "partition", "parent_id", "shares", "is_default", "default_qos", "qos", "priority",
+    "comment", "limits",
     "created", "deleted"))
 
 
@@ -58,8 +60,10 @@ def _association(row: Sequence[Any], cluster: str) -> Association:
     names = _names(qos) if qos else None
     changes = [name for name in names if name[:1] in "+-"] if names else []
     return Association(
-        id=identity, cluster=cluster, account=account, user=user, partition=partition, parent=parent, shares=shares, is_default=bool(is_default),
-        default_qos=default_qos, qos=None if changes else names, qos_changes=changes, priority=priority, comment=comment, limits=_limits(limits or "{}"),
+        id=identity, cluster=cluster, account=account, user=user, partition=partition, parent=parent, shares=shares,
+        is_default=bool(is_default),
+        default_qos=default_qos, qos=None if changes else names, qos_changes=changes, priority=priority, comment=comment,
+        limits=_limits(limits or "{}"),
         created=created, deleted=bool(deleted))
 
 
@@ -67,8 +71,10 @@ def qos_of(row: Any) -> Qos:
     """The record of a row of `qos`."""
     return Qos(
         id=row.id, name=row.name, description=row.description, priority=row.priority, grace_time=row.grace_time,
-        preempts=row.preempt.split(",") if row.preempt else [], preempt_mode=row.preempt_mode or "cluster", preempt_exempt_time=row.preempt_exempt_time,
-        flags=row.flags.split(",") if row.flags else [], usage_threshold=row.usage_threshold, usage_factor=row.usage_factor, limit_factor=row.limit_factor,
+        preempts=row.preempt.split(",") if row.preempt else [], preempt_mode=row.preempt_mode or "cluster",
+        preempt_exempt_time=row.preempt_exempt_time,
+        flags=row.flags.split(",") if row.flags else [], usage_threshold=row.usage_threshold, usage_factor=row.usage_factor,
+        limit_factor=row.limit_factor,
         limits=_limits(row.limits or "{}"), deleted=bool(row.deleted))
 
 
@@ -89,14 +95,17 @@ def accounts_of(connection: sa.Connection, rows: Iterable[Any]) -> list[Account]
 
 
 def whole(connection: sa.Connection, cluster: str) -> tuple[int, list[PolicyRecord]]:
-    """Everything that a cluster's controller is to know, and the number of the latest change in it; nothing of a cluster that is not there."""
+    """Everything that a cluster's controller is to know, and the number of the latest change in it; nothing of a cluster that is not
+    there."""
     number = version(connection)
     identity = cluster_ids(connection).get(cluster)
     if identity is None:
         return number, []
     found: list[PolicyRecord] = []
-    found += accounts_of(connection, connection.execute(sa.select(policy.accounts).where(policy.accounts.c.deleted == 0).order_by(policy.accounts.c.id)))
-    found += [user_of(row) for row in connection.execute(sa.select(policy.users).where(policy.users.c.deleted == 0).order_by(policy.users.c.id))]
+    found += accounts_of(connection, connection.execute(sa.select(policy.accounts).where(policy.accounts.c.deleted == 0).order_by(
+        policy.accounts.c.id)))
+    found += [user_of(row) for row in connection.execute(sa.select(policy.users).where(policy.users.c.deleted == 0).order_by(
+        policy.users.c.id))]
     found += [qos_of(row) for row in connection.execute(sa.select(policy.qos).where(policy.qos.c.deleted == 0).order_by(policy.qos.c.id))]
     found += [wckey_of(row, cluster) for row in connection.execute(sa.select(policy.wckeys).where(
         policy.wckeys.c.deleted == 0, policy.wckeys.c.cluster_id == identity).order_by(policy.wckeys.c.id))]
@@ -121,13 +130,15 @@ def resources_of(connection: sa.Connection, rows: Iterable[Any], names: dict[int
         if row.cluster_id in names:
             allowed.setdefault(row.resource_id, {})[names[row.cluster_id]] = row.allowed
     return [
-        Resource(id=row.id, name=row.name, server=row.server, kind=row.type, count=row.count, description=row.description, server_type=row.server_type,
+        Resource(id=row.id, name=row.name, server=row.server, kind=row.type, count=row.count, description=row.description,
+        server_type=row.server_type,
                  flags=row.flags.split(",") if row.flags else [], last_consumed=row.last_consumed, last_update=row.last_update,
                  allowed=allowed.get(row.id, {}), deleted=bool(row.deleted)) for row in rows]
 
 
 def listed(connection: sa.Connection, entity: str, which: Which, after: int, most: int) -> tuple[list[PolicyRecord], int]:
-    """At most so many of the records that are meant, by their ids, behind `after`; and the id behind which the next part begins, 0: there are no more."""
+    """At most so many of the records that are meant, by their ids, behind `after`; and the id behind which the next part begins, 0: there
+    are no more."""
     table = {ACCOUNT: policy.accounts, USER: policy.users, QOS: policy.qos, WCKEY: policy.wckeys, RESOURCE: policy.resources,
              ASSOCIATION: policy.associations}[entity]
     names = {identity: name for name, identity in cluster_ids(connection).items()}
@@ -172,7 +183,8 @@ def conditions(table: sa.Table, entity: str, which: Which, clusters: dict[int, s
         found.append(columns.admin_level.in_(which.admin_levels))
     if entity in (WCKEY, ASSOCIATION):
         wanted = [identity for identity, name in clusters.items() if name in lowered(which.clusters)] if which.clusters else list(clusters)
-        if which.clusters or which.with_deleted:  # what is not removed is of a cluster that is there; by its index a part of a list would be sorted anew each time
+        # what is not removed is of a cluster that is there; by its index a part of a list would be sorted anew each time
+        if which.clusters or which.with_deleted:
             found.append(columns.cluster_id.in_(wanted))
         if which.users:
             found.append(columns.user_name.in_(lowered(which.users)))

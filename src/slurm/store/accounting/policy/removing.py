@@ -1,4 +1,5 @@
-"""Removal: soft, so that what happened keeps its names, and refused where jobs of it have not ended or a user would lose his default account."""
+"""Removal: soft, so that what happened keeps its names, and refused where jobs of it have not ended or a user would lose his default
+account."""
 
 from __future__ import annotations
 
@@ -81,7 +82,8 @@ def remove_qos(editing: Editing, which: Which) -> None:
             kept = [name for name in names or () if name.lstrip("+-") != row.name]
             editing.update(policy.associations, one.id, default_qos="" if one.default_qos == row.name else one.default_qos,
                            qos="" if not kept else msgspec.json.encode(kept).decode())
-        for other in editing.connection.execute(sa.select(policy.qos).where(policy.qos.c.deleted == 0, policy.qos.c.preempt.contains(row.name))).all():
+        for other in editing.connection.execute(sa.select(policy.qos).where(policy.qos.c.deleted == 0,
+                policy.qos.c.preempt.contains(row.name))).all():
             editing.update(policy.qos, other.id, preempt=",".join(name for name in other.preempt.split(",") if name != row.name))
         editing.remove(policy.qos, [row.id])
         editing.log("Remove QOS", f"name='{row.name}'")
@@ -132,7 +134,8 @@ def _let_go(editing: Editing, rows: Sequence[Any], *, whole_users: bool = False)
         _refuse_defaults(editing, rows, set(identities))
     editing.remove(policy.associations, identities)
     for row in rows:
-        editing.log("Remove Associations", f"id_assoc={row.id}", f"account='{row.account}', user='{row.user_name}'", cluster=editing.names[row.cluster_id])
+        editing.log("Remove Associations", f"id_assoc={row.id}", f"account='{row.account}', user='{row.user_name}'",
+            cluster=editing.names[row.cluster_id])
 
 
 def _refuse_defaults(editing: Editing, rows: Sequence[Any], gone: set[int]) -> None:
@@ -145,7 +148,8 @@ def _refuse_defaults(editing: Editing, rows: Sequence[Any], gone: set[int]) -> N
             if any(other.id not in gone for other in others):
                 kept.append(f"  C = {editing.names[row.cluster_id]:<10} A = {row.account:<10} U = {row.user_name:<9}")
     if kept:
-        raise InvalidRequest(message="\n".join([" Error with request: You can not remove the default account of a user", *kept[:_SHOWN]]), hints=[
+        raise InvalidRequest(message="\n".join([" Error with request: You can not remove the default account of a user", *kept[:_SHOWN]]),
+            hints=[
             "sacctmgr modify user NAME set defaultaccount=OTHER gives them another one first"])
 
 
@@ -155,4 +159,5 @@ def _refuse_jobs(editing: Editing, condition: sa.ColumnElement[bool]) -> None:
         condition, columns.time_end == 0, columns.latest == 1).order_by(columns.job_id).limit(_SHOWN)).all()
     if rows:
         raise NotNow(message="\n".join([" Error with request: Job(s) active, cancel job(s) before remove", *(
-            f"  JobID = {row.job_id:<10} C = {editing.names.get(row.cluster_id, ''):<10} A = {row.account:<10} U = {row.user_name:<9}" for row in rows)]))
+            f"  JobID = {row.job_id:<10} C = {editing.names.get(row.cluster_id, ''):<10} A = {row.account:<10} U = {row.user_name:<9}"
+            for row in rows)]))

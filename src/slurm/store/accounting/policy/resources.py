@@ -30,7 +30,8 @@ def add_resources(editing: Editing, which: Which, settings: PolicySettings) -> N
     for name in lowered(which.names):
         for server in servers:
             if "@" in name or "@" in server:
-                raise InvalidRequest(message=f"{name!r} of {server!r} is no name for a resource", hints=["jobs name it NAME@SERVER: neither has an @"])
+                raise InvalidRequest(message=f"{name!r} of {server!r} is no name for a resource",
+                    hints=["jobs name it NAME@SERVER: neither has an @"])
             row = _row(editing, name, server)
             if row is None:
                 row = _added(editing, name, server, settings)
@@ -90,7 +91,8 @@ def _added(editing: Editing, name: str, server: str, settings: PolicySettings) -
         raise InvalidRequest(message=f" Need to designate a resource type to initially add '{name}'.", hints=["type=license"])
     if settings.count is None:
         raise InvalidRequest(message=f" Need to designate a count to initially add '{name}'.", hints=["count=NUMBER"])
-    values: dict[str, object] = {"description": name, "server_type": "", "flags": "", "type": LICENSE, **_values(settings, None, editing.now)}
+    values: dict[str, object] = {"description": name, "server_type": "", "flags": "", "type": LICENSE,
+        **_values(settings, None, editing.now)}
     if editing.rules.all_absolute and ABSOLUTE not in str(values["flags"]):
         values["flags"] = ABSOLUTE
     editing.insert(policy.resources, name=name, server=server, deleted=0, **values)
@@ -118,7 +120,8 @@ def _values(settings: PolicySettings, row: Any, now: float) -> dict[str, object]
 
 def _allowed(editing: Editing, resource: int) -> dict[int, int]:
     """What each cluster may use, by its id."""
-    return {row.cluster_id: row.allowed for row in editing.connection.execute(sa.select(policy.resource_clusters).where(_shares.resource_id == resource))}
+    return {row.cluster_id: row.allowed for row in editing.connection.execute(
+        sa.select(policy.resource_clusters).where(_shares.resource_id == resource))}
 
 
 def _allow(editing: Editing, row: Any, cluster: str, allowed: int) -> None:
@@ -144,6 +147,8 @@ def _require_room(editing: Editing, row: Any) -> None:
     total, sign = sum(shares.values()), "%" if percent else ""
     if total > (100 if percent else row.count):
         raise InvalidRequest(message="\n".join([
-            f" You can not allocate more than {'100%' if percent else row.count} of a resource", " If change was accepted it would look like this...",
-            f"  {row.name}@{row.server}", *(f"   Cluster - {editing.names.get(cluster, '')}\t {allowed}{sign}" for cluster, allowed in shares.items()),
+            f" You can not allocate more than {'100%' if percent else row.count} of a resource",
+            " If change was accepted it would look like this...",
+            f"  {row.name}@{row.server}", *(f"   Cluster - {editing.names.get(cluster, '')}\t {allowed}{sign}" for cluster,
+            allowed in shares.items()),
             f"   total\t\t{total}{sign}"]))

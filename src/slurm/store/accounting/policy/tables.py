@@ -38,7 +38,8 @@ from slurm.store.accounting.storage import Storage
 from slurm.wire.policy_messages import Transaction
 
 _ADD: dict[str, Callable[[Editing, Which, PolicySettings], None]] = {
-    ACCOUNT: adding.add_accounts, USER: adding.add_users, QOS: adding.add_qos, CLUSTER: adding.add_clusters, COORDINATOR: adding.add_coordinators,
+    ACCOUNT: adding.add_accounts, USER: adding.add_users, QOS: adding.add_qos, CLUSTER: adding.add_clusters,
+    COORDINATOR: adding.add_coordinators,
     WCKEY: wckeys.add_wckeys, RESOURCE: resources.add_resources}
 _MODIFY: dict[str, Callable[[Editing, Which, PolicySettings], None]] = {
     ACCOUNT: modifying.modify_accounts, USER: modifying.modify_users, QOS: modifying.modify_qos, CLUSTER: modifying.modify_clusters,
@@ -53,7 +54,10 @@ Permit = Callable[[sa.Connection, Change], None]
 
 
 class PolicyTables:
-    """Reads and changes the policy tables of one database. Every call blocks; StoreBusy and StoreError as in `store.accounting.database`."""
+    """Reads and changes the policy tables of one database.
+
+    Every call blocks; StoreBusy and StoreError as in `store.accounting.database`.
+    """
 
     def __init__(self, engine: sa.Engine, storage: Storage, clock: Clock) -> None:
         self._engine = engine
@@ -63,7 +67,10 @@ class PolicyTables:
     def change(
         self, change: Change, actor: str, *, permit: Permit | None = None, trial: bool = False, rules: Rules = _USUAL,
     ) -> tuple[ChangeReport, Delta]:
-        """Carry a change out as `rules` have it; with `trial` nothing of it stays. InvalidRequest, NotNow, NotPermitted: nothing was changed."""
+        """Carry a change out as `rules` have it; with `trial` nothing of it stays.
+
+        InvalidRequest, NotNow, NotPermitted: nothing was changed.
+        """
         with writing(self._engine, self._storage) as connection:
             if permit is not None:
                 permit(connection, change)
@@ -102,7 +109,8 @@ class PolicyTables:
             conditions.append(columns.time < which.until)
         with reading(self._engine, self._storage) as connection:
             found = connection.execute(sa.select(policy.transactions).where(*conditions).order_by(columns.id).limit(most)).all()
-        told = [Transaction(time=row.time, actor=row.actor, action=row.action, target=row.target, info=row.info, cluster=row.cluster) for row in found]
+        told = [Transaction(time=row.time, actor=row.actor, action=row.action, target=row.target, info=row.info, cluster=row.cluster)
+            for row in found]
         return told, found[-1].id if len(found) == most else 0
 
 

@@ -25,7 +25,8 @@ def add_wckeys(editing: Editing, which: Which, settings: PolicySettings) -> None
         raise InvalidRequest(message="a wckey is a user's: name the user", hints=["sacctmgr add wckey NAME user=USER"])
     for user in users:
         if editing.row(policy.users, user) is None:
-            raise InvalidRequest(message=f"You specified a user that doesn't exist: {user}", hints=[f"sacctmgr add user {user} account=ACCOUNT wckey=NAME"])
+            raise InvalidRequest(message=f"You specified a user that doesn't exist: {user}",
+                hints=[f"sacctmgr add user {user} account=ACCOUNT wckey=NAME"])
         give(editing, user, [*which.names, *which.wckeys], which.clusters, (settings.default_wckey or "").lower())
 
 
@@ -35,14 +36,16 @@ def give(editing: Editing, user: str, names: Sequence[str], clusters: Sequence[s
     require_names("a wckey", wanted)
     for name in wanted:
         if name.startswith("*"):
-            raise InvalidRequest(message=f"{name!r} is no name for a wckey", hints=["a * before a wckey says that the job was given its user's default one"])
+            raise InvalidRequest(message=f"{name!r} is no name for a wckey",
+                hints=["a * before a wckey says that the job was given its user's default one"])
     for cluster in editing.cluster_of(clusters) if wanted else ():
         identity = editing.clusters[cluster]
         there = {row.name: row for row in rows_of(editing, identity, user)}
         has_default = any(row.is_default for row in there.values())
         for name in wanted:
             if name not in there:
-                editing.insert(policy.wckeys, cluster_id=identity, name=name, user_name=user, is_default=int(not has_default and not default), deleted=0)
+                editing.insert(policy.wckeys, cluster_id=identity, name=name, user_name=user,
+                    is_default=int(not has_default and not default), deleted=0)
                 has_default = has_default or not default
                 editing.log("Add WCKey", f"name='{name}'", f"user='{user}'", cluster=cluster)
                 editing.report.wckeys.append(WckeyPlace(cluster=cluster, user=user, wckey=name))

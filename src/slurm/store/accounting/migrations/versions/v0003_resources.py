@@ -31,7 +31,8 @@ def upgrade() -> None:
     """Add the tables; nothing is in them."""
     op.create_table(
         "resources", sa.Column("id", _ID, nullable=False), _name("name"), _name("server"), _name("type"), _number("count"),
-        sa.Column("description", _LONG, nullable=False), _name("server_type"), _name("flags"), _number("last_consumed"), _time("last_update"),
+        sa.Column("description", _LONG, nullable=False), _name("server_type"), _name("flags"), _number("last_consumed"),
+        _time("last_update"),
         _number("deleted"), _time("created"), _time("modified"), sa.PrimaryKeyConstraint("id", name="pk_resources"),
         sa.UniqueConstraint("name", "server", "deleted", name="uq_resources_name_server_deleted"), sqlite_autoincrement=True, **_AS)
     op.create_table(
