@@ -72,8 +72,7 @@ def settings_of(conf: Config, operators: list[int]) -> Settings:
     select = conf.text("SelectTypeParameters").upper()
     unit = next((word.lower() for word in ("CORE", "SOCKET", "CPU") if f"CR_{word}" in select), "core")
     parameters = conf.options("SchedulerParameters")
-    default = Settings()
-    scheduler = partial(_scheduler_number, conf)
+    default, scheduler = Settings(), partial(_scheduler_number, conf)
     return Settings(
         cluster_name=conf.cluster_name, slurm_user=conf.text("SlurmUser"), operators=operators, max_job_count=conf.number("MaxJobCount"),
         max_array_size=conf.number("MaxArraySize"), max_step_count=conf.number("MaxStepCount"),

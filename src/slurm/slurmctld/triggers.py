@@ -38,6 +38,9 @@ log = logging.getLogger("slurmctld.triggers")
 PROGRAM_SECONDS = 300.0
 """A program that takes longer is ended. Source: strigger(1)."""
 _AT_ONCE = 20
+_OF_USERS = 16
+_OF_A_USER = 2
+"""Programs that run at the same time: all, those of others than root and SlurmUser, and those of one of these."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CHANGING = (NodeLost, NodeUpdated, NodeRegistered, NodeFenced)
 
@@ -55,7 +58,8 @@ class Triggers:
         self._watches = False  # whether `_known` is kept
         self._changed: dict[str, set[NodeName]] = {}
         self._happened: dict[str, None] = {}  # what concerns no node or job
-        self._running: dict[int, asyncio.Task[None]] = {}
+        self._running: dict[int, int] = {}  # trigger → whose
+        self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def started(self) -> None:
         """slurmctld has begun."""
@@ -74,7 +78,7 @@ class Triggers:
 
     def close(self) -> None:
         """Stop: programs that run are ended, and run again after the next start."""
-        for task in self._running.values():
+        for task in self._tasks.values():
             task.cancel()
 
     def look(self) -> None:
@@ -98,8 +102,15 @@ class Triggers:
         if events:
             self._engine.record(*events)
         for trigger in list(cluster.triggers.values()):
-            if trigger.pulled and trigger.pulled[0].moment <= now and trigger.id not in self._running and len(self._running) < _AT_ONCE:
+            if trigger.pulled and trigger.pulled[0].moment <= now and trigger.id not in self._running and self._may_begin(trigger):
                 self._begin(trigger)
+
+    def _may_begin(self, trigger: Trigger) -> bool:
+        """Whether there is a place: nobody holds those of others."""
+        users = [uid for uid in self._running.values() if uid not in (0, os.geteuid())]
+        if trigger.uid not in (0, os.geteuid()) and (len(users) >= _OF_USERS or users.count(trigger.uid) >= _OF_A_USER):
+            return False
+        return len(self._running) < _AT_ONCE
 
     # --- what happens ----------------------------------------------------------------------------------------------------
 
@@ -139,25 +150,31 @@ class Triggers:
             return Pull("*", later) if "reconfig" in self._happened else None
         if trigger.what in ("fini", "time"):
             return _of_job(cluster, trigger, now)
-        wanted = _nodes_of(cluster, trigger)
         if trigger.what == "idle":
-            found = [name for name in wanted if _is_idle(cluster.nodes[name], now - max(0, trigger.offset))]
+            found = [name for name in _nodes_of(cluster, trigger) if _is_idle(cluster.nodes[name], now - max(0, trigger.offset))]
             return Pull(hostlist.compress(found), now) if found and not trigger.pulled else None
-        found = sorted(self._changed.get(trigger.what, set()) & wanted)
+        changed = self._changed.get(trigger.what)
+        found = sorted(changed & _nodes_of(cluster, trigger)) if changed else []
         return Pull(hostlist.compress(found), later) if found else None
 
     # --- programs --------------------------------------------------------------------------------------------------------
 
     def _begin(self, trigger: Trigger) -> None:
-        task = self._running[trigger.id] = asyncio.get_running_loop().create_task(self._run(trigger, trigger.pulled[0]))
+        self._running[trigger.id] = trigger.uid
+        task = self._tasks[trigger.id] = asyncio.get_running_loop().create_task(self._run(trigger, trigger.pulled[0]))
         task.add_done_callback(lambda done: self._finished(trigger.id, done))
 
     def _finished(self, number: int, task: asyncio.Task[None]) -> None:
-        del self._running[number]
+        del self._running[number], self._tasks[number]
         if not task.cancelled() and task.exception() is not None:
             log.error("trigger %s failed", number, exc_info=task.exception())
 
     async def _run(self, trigger: Trigger, pull: Pull) -> None:
+        if os.geteuid() not in (0, trigger.uid):
+            log.error("trigger %d of uid %d is dropped: slurmctld runs as uid %d now, and runs programs of that user only", trigger.id,
+                trigger.uid, os.geteuid())
+            await self._engine.record(TriggersCleared(at=self._now(), triggers=[trigger.id]))
+            return
         program, *words = shlex.split(trigger.program)
         environment = {"PATH": _PATH, "SLURM_CONF": self.conf_path, "SLURM_CLUSTER_NAME": self._engine.cluster.settings.cluster_name,
             "USER": trigger.user, "LOGNAME": trigger.user,

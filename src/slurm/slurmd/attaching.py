@@ -50,7 +50,7 @@ class Attaching:
     def attach(self, peer: Peer, message: AttachStep, caller: Caller) -> None:
         """Hand the connection over, or answer with a ticket. NotFound, NotPermitted, NotNow."""
         key = StepKey(message.job, message.attempt, message.step)
-        self._require(key, caller.uid)
+        self._require(key, caller)
         if caller.proof is None:
             self._hand_over(key, caller, peer.detach)
             return
@@ -66,14 +66,17 @@ class Attaching:
         self._hand_over(claim.key, claim.caller, detach)
         return True
 
-    def _require(self, key: StepKey, uid: int) -> None:
+    def _require(self, key: StepKey, caller: Caller) -> None:
         here = self._node.roster.find(key.job, key.attempt)
         step = here.steps.get(key.step) if here is not None else None
         record = step.record if step is not None and step.ended is None else None
         if record is None:
             raise NotFound("ESLURMD_JOB_NOTRUNNING", hints=[f"step {key.job}.{key.step} does not run on node {self._node.settings.node}"])
-        if uid not in (0, record.uid):
-            raise NotPermitted(hints=[f"the step belongs to {record.user}, you are uid {uid}"])
+        if caller.uid == 0 != record.uid and caller.proof is not None:
+            # The certificate of a root's srun could have been taken on any node on which root has a job.
+            raise NotPermitted(hints=[f"the step belongs to {record.user}: root attaches to others' steps on the step's own node only"])
+        if caller.uid not in (0, record.uid):
+            raise NotPermitted(hints=[f"the step belongs to {record.user}, you are uid {caller.uid}"])
         if record.is_batch:
             raise NotFound(hints=["a batch script writes into files: see StdOut in scontrol show job"])
 

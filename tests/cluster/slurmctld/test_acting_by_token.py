@@ -101,3 +101,15 @@ def test_jobs_that_have_not_changed_are_not_told_again(play: Play) -> None:
         assert not (await client.ask("Describe", what="job", format="json", since=1.0)).get("unchanged")
 
     play(scene)
+
+
+def test_a_compute_node_gets_no_token_of_those_for_whom_it_speaks(play: Play, tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        s.ctl.tokens = _tokens(tmp_path)
+        assert (await s.client(ALICE).ask("MakeToken"))["type"] == "UserToken"
+        node = await s.node("cn01")
+        await s.client(ALICE).submit()
+        refused = await node.relayed(ALICE, "MakeToken")
+        assert refused["kind"] == "NotPermitted" and "make tokens on a login node" in refused["hints"][0], refused
+
+    play(scene)

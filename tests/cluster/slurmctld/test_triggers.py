@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
+from slurm.model.ids import Gid, JobId, Uid
+from slurm.model.trigger import Trigger
 from slurm.wire import node_messages as n
 from tests.cluster.slurmctld.conftest import ALICE, BOB, ROOT, Client, Play, Stage
 
@@ -138,5 +141,43 @@ def test_who_may_set_see_and_clear(play: Play, tmp_path: Path) -> None:
         await s.until(lambda: said(tmp_path, "told.uid"))
         assert said(tmp_path, "told.uid") == [str(ALICE)]
         assert s.nodes[0].of(n.LaunchBatch)
+
+    play(scene)
+
+
+def test_what_happens_once_has_no_permanent_trigger_and_nobody_takes_all_places(play: Play, tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        await s.node("cn01")
+        root = s.client(ROOT)
+        job = await root.submit(hold=True)
+        for what in ("fini", "time"):
+            refused = await pull(root, "job", what, program(tmp_path), job=job, permanent=True)
+            assert refused["type"] == "Failure" and "comes once" in refused["hints"][0], refused
+        places = s.ctl.triggers
+        places._running = {number: ALICE for number in (1, 2)}
+        for uid, has_one in ((ALICE, False), (BOB, True), (ROOT, True)):
+            assert places._may_begin(trigger_of(uid)) is has_one
+        places._running = {number: 5000 + number // 2 for number in range(16)}
+        assert (places._may_begin(trigger_of(BOB)), places._may_begin(trigger_of(ROOT))) == (False, True)
+        places._running = {}
+
+    play(scene)
+
+
+def trigger_of(uid: int) -> Trigger:
+    return Trigger(id=99, uid=Uid(uid), gid=Gid(uid), user="x", kind="job", what="fini", program="/bin/true", job=JobId(1), nodes="*")
+
+
+def test_a_compute_node_sets_no_trigger_of_an_administrator(play: Play, tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        node = await s.node("cn01")
+        job = await s.client(ALICE).submit()
+        await s.until(lambda: s.state(job) == "RUNNING")
+        fields: dict[str, object] = {"of": "job", "what": "fini", "program": program(tmp_path), "job": job}
+        if os.geteuid() == 0:
+            assert (await node.relayed(ALICE, "SetTrigger", **fields))["type"] == "TriggerMade"
+        s.ctl.cluster.settings.operators.append(ALICE)
+        refused = await node.relayed(ALICE, "SetTrigger", **fields)
+        assert refused["kind"] == "NotPermitted", refused
 
     play(scene)

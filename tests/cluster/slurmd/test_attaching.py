@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import msgspec
+import pytest
 
+from slurm.model.errors import NotPermitted
+from slurm.slurmd.attaching import Attaching, Caller
+from slurm.slurmd.stepd.folder import StepKey
 from slurm.slurmd.stepd.hooks import orders
 from slurm.wire import frames, step_io
 from slurm.wire import node_messages as n
@@ -134,3 +139,18 @@ def test_an_order_to_attach_needs_a_connection() -> None:
         assert "no streams" in str(error)
     else:
         raise AssertionError("there is nothing to attach")
+
+
+@pytest.mark.parametrize(("uid", "remote", "why"), [
+    (1001, True, ""), (0, False, ""), (0, True, "on the step's own node only"), (1002, True, "you are uid 1002"), (1002, False, "you are uid 1002")])
+def test_a_certificate_of_roots_srun_opens_nobody_elses_step(uid: int, remote: bool, why: str) -> None:
+    record = SimpleNamespace(uid=1001, user="alice", is_batch=False)
+    here = SimpleNamespace(steps={0: SimpleNamespace(record=record, ended=None)})
+    attaching = Attaching(SimpleNamespace(roster=SimpleNamespace(find=lambda job, attempt: here)))  # type: ignore[arg-type]
+    caller = Caller(uid, (lambda: -1) if remote else None)
+    if not why:
+        attaching._require(StepKey(1, 1, 0), caller)
+        return
+    with pytest.raises(NotPermitted) as refused:
+        attaching._require(StepKey(1, 1, 0), caller)
+    assert why in refused.value.hints[0]

@@ -25,6 +25,8 @@ async def on_make_token(ctl: Controller, session: Session, message: t.MakeToken)
             "the configuration has no AuthAltTypes=auth/jwt" if tokens is None
             else "AuthAltParameters has jwks= and no jwt_key=: tokens come from elsewhere"])
     operator = ctl.is_operator(caller.uid)
+    if session.peer.unelevated:
+        raise NotPermitted(hints=["a compute node speaks for you here, and only as long as your job is on it: make tokens on a login node"])
     if session.peer.by_token:
         raise NotPermitted(hints=["a token makes no further token: ask for one where a daemon vouches for you"])
     if not operator and not tokens.users_may_make:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 
+import msgspec
+
 from slurm.core import resolving, rights
 from slurm.core.events import TriggersCleared, TriggerSet
 from slurm.model.errors import InvalidRequest, NotFound, NotNow, NotPermitted
@@ -18,7 +20,7 @@ from slurm.wire import messages as m
 from slurm.wire import trigger_messages as t
 
 MOST = 10_000
-MOST_OF_A_USER = 1_000
+MOST_OF_A_USER = 100
 _WORDS = {JOB: OF_JOB, NODE: OF_NODE, **OF_DAEMON}
 
 
@@ -36,12 +38,19 @@ async def on_set(ctl: Controller, session: Session, message: t.SetTrigger) -> t.
     if not words or not os.path.isabs(words[0]):
         raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid program: {message.program}",
             hints=["name it by its whole path, such as /usr/local/bin/notify"])
+    plain = msgspec.structs.replace(caller, unelevated=False)
+    if caller.unelevated and (rights.is_operator(cluster, plain) or rights.coordinated(cluster, plain)):
+        raise NotPermitted(hints=["a compute node speaks for you here, and not for your rights over others, which the program would have: "
+                                  "set the trigger on a login node"])
+    if message.of == JOB and message.permanent and message.what in ("fini", "time"):
+        raise InvalidRequest("ESLURM_INVALID_OPTION", "Invalid trigger: what happens once has no permanent trigger",
+            hints=[f"leave --flags=perm out: a job's {message.what} comes once"])
     if message.of == JOB:
         ctl.require_owner(session, cluster.job(message.job))
     elif not (caller.uid in (0, os.geteuid()) or caller.user == cluster.settings.slurm_user):
         raise NotPermitted(hints=["triggers of nodes and daemons are for root and SlurmUser to set"])
     mine = sum(one.uid == caller.uid for one in cluster.triggers.values())
-    if len(cluster.triggers) >= MOST or (caller.uid != 0 and mine >= MOST_OF_A_USER):
+    if caller.uid != 0 and (len(cluster.triggers) >= MOST or mine >= MOST_OF_A_USER):
         raise NotNow("ESLURM_NOT_SUPPORTED", "Too many triggers are set", hints=["strigger --clear removes some"])
     nodes = hostlist.compress(resolving.known_nodes(cluster, message.nodes)) if message.of == NODE and message.nodes != "*" else "*"
     trigger = Trigger(
