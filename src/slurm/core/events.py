@@ -445,12 +445,11 @@ class UsagePeriodEnded(Event):
 
 AnyEvent = (
     Configured | Submitted | Eligible | Started | Launched | LaunchFailed | BatchExited | AllocationRelinquished | NodeFreed | Warned
-    | Stopped | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepEnding | StepExited | NodeRegistered
-    | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
-    | NumberingContinued | RecordsMissed | PolicyChanged | Accrued | UsagePeriodEnded
-    | ReservationCreated | ReservationUpdated | ReservationBegun | ReservationEnded
-    | Prepared | PreparationFailed | EpilogEnded | CronPlanned | CrontabReplaced
-    | TriggerSet | TriggersCleared | TriggerPulled | TriggerDone
+    | Stopped | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepEnding | StepExited
+    | NodeRegistered | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
+    | NumberingContinued | RecordsMissed | PolicyChanged | Accrued | UsagePeriodEnded | ReservationCreated | ReservationUpdated
+    | ReservationBegun | ReservationEnded | Prepared | PreparationFailed | EpilogEnded | CronPlanned | CrontabReplaced | TriggerSet
+    | TriggersCleared | TriggerPulled | TriggerDone
 )
 
 

@@ -333,7 +333,8 @@ class Links:
             if isinstance(effect, Signal):
                 number, taken = self._unconfirmed.signal(effect, name, self._clock(), CONFIRM_SECONDS)
                 confirmed.append(taken)
-            elif (not isinstance(effect, SetLimit)):  # a node that did not hear it is told when it registers; meanwhile the controller counts too
+            elif not isinstance(effect, SetLimit):
+                # Of a limit, a node that did not hear it is told when it registers; meanwhile the controller counts too.
                 wait = self._engine.cluster.settings.batch_start_timeout if isinstance(effect, Launch) else CONFIRM_SECONDS
                 self._unconfirmed.note(effect, name, self._clock(), wait)
             self._give(effect, name, number)
