@@ -109,7 +109,7 @@ def _collision(state: ClusterState, parts: Sequence[e.Start]) -> str | None:
                 return f"two components want the same CPUs of {share.node}"
             cpus[share.node] = held | share.cpus
             memory[share.node] += share.memory
-            if share.memory and memory[share.node] + node.memory_used > node.memory:
+            if share.memory and memory[share.node] + node.memory_used > node.job_memory:
                 return f"node {share.node} has not enough memory for all components"
             for name, mine in share.gres.items():
                 there = devices.get((share.node, name), NOTHING)

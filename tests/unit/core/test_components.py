@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from slurm.core import cancel, hold, invariants, requeue, timers, update
+from slurm.core import cancel, hold, invariants, requeue, starting, timers, update
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect, Launch, Terminate
 from slurm.core.illegal import IllegalTransition
+from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import InvalidRequest, NotNow
 from slurm.model.ids import JobId, NodeName
-from slurm.model.job import Allocation, Job
+from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.states import JobState
 from slurm.sched.plan import plan
 from slurm.testing import builders as b
@@ -305,3 +306,16 @@ def test_a_script_that_ends_with_a_requeue_code_has_all_of_it_run_again() -> Non
     assert effects_of(b.exit_batch(c, jobs[0], 42), Terminate) == [1, 2, 3]
     free_all(c, jobs)
     assert all(job.state is JobState.PENDING and job.restarts == 1 for job in jobs)
+
+
+def test_components_together_are_not_given_memory_that_is_set_aside_for_the_system() -> None:
+    node = b.node("cn01", 16, 64_000, spec_memory=4_000)
+    c = b.build([node], [b.partition("debug", [node], default=True)])
+    jobs = b.submit_het(c, {}, {})
+    parts = []
+    for cpu, memory in ((0, 30_000), (1, 30_001)):
+        share = NodeShare(node=NodeName("cn01"), cpus=CpuSet.run(1, cpu), memory=memory, tasks=1)
+        parts.append(e.Start(job=jobs[cpu].id, allocation=Allocation(shares=[share], partition="debug")))
+    assert starting.refusal_together(c, parts, b.T0) == "node cn01 has not enough memory for all components"
+    parts[1].allocation.shares[0].memory = 30_000
+    assert starting.refusal_together(c, parts, b.T0) is None
