@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from slurm.core import cancel, hold, invariants, requeue, starting, timers, update
+from slurm.core import cancel, hold, invariants, requeue, starting, steps, timers, update
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect, Launch, Terminate
 from slurm.core.illegal import IllegalTransition
 from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import InvalidRequest, NotNow
-from slurm.model.ids import JobId, NodeName
+from slurm.model.ids import INTERACTIVE_STEP, JobId, NodeName
 from slurm.model.job import Allocation, Job, NodeShare
+from slurm.model.request import StepRequest
 from slurm.model.states import JobState
 from slurm.sched.plan import plan
 from slurm.testing import builders as b
@@ -319,3 +320,24 @@ def test_components_together_are_not_given_memory_that_is_set_aside_for_the_syst
     assert starting.refusal_together(c, parts, b.T0) == "node cn01 has not enough memory for all components"
     parts[1].allocation.shares[0].memory = 30_000
     assert starting.refusal_together(c, parts, b.T0) is None
+
+
+def test_a_step_of_several_components_has_a_number_that_none_of_them_had() -> None:
+    c = b.cluster()
+    jobs = running(c)
+    alone = steps.plan_step(c, jobs[1], StepRequest(), b.T0)
+    c.apply(e.StepCreated(at=b.T0, job=jobs[1].id, step=alone))
+    made = steps.plan_steps(c, [(jobs[0], StepRequest(overlap=True)), (jobs[1], StepRequest(overlap=True))], b.T0)
+    assert [step.id for step in made] == [1, 1]
+    for job, step in zip(jobs, made, strict=False):
+        c.apply(e.StepCreated(at=b.T0, job=job.id, step=step))
+
+
+@pytest.mark.parametrize("interactive", [(True, True), (True, False), (False, True)])
+def test_a_step_of_several_components_is_not_interactive(interactive: tuple[bool, bool]) -> None:
+    c = b.cluster()
+    wanted = [(job, StepRequest(interactive=one, overlap=True)) for job, one in zip(running(c), interactive, strict=False)]
+    with pytest.raises(InvalidRequest) as caught:
+        steps.plan_steps(c, wanted, b.T0)
+    assert "interactive" in caught.value.hints[0]
+    assert steps.plan_steps(c, [(wanted[0][0], StepRequest(interactive=True))], b.T0)[0].id == INTERACTIVE_STEP
