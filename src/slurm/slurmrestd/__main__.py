@@ -230,7 +230,7 @@ def _become(wanted: Wanted, sockets: Sequence[socket.socket]) -> None:
         return
     for stream in sockets:
         if stream.family == socket.AF_UNIX and not str(stream.getsockname()).startswith("/proc/"):
-            os.chown(stream.getsockname(), account.uid, gid)
+            os.chown(stream.getsockname(), account.uid, gid, follow_symlinks=False)  # somebody may have put a link there meanwhile
     user.become(account._replace(gid=gid, groups=()))
 
 
