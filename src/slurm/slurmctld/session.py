@@ -77,13 +77,18 @@ def caller_of(peer: Peer) -> Caller:
         groups=group_names(user, peer.identity.gid), host=peer.identity.host, unelevated=peer.unelevated)
 
 
+def is_own(caller: Caller, user: str) -> bool:
+    """Whether this name or uid ("": none) is the caller's own, which takes no look-up: rights are asked before any, it may take long."""
+    return user in ("", caller.user, str(caller.uid))
+
+
 def caller_as(caller: Caller, user: str, group: str = "") -> Caller:
     """The user of this name or uid ("": the caller himself), in his own group or another one, where `caller` is. NotFound."""
     try:
         gid = None if not group else int(group) if _is_number(group) else grp.getgrnam(group).gr_gid
     except KeyError as error:
         raise NotFound("ESLURM_GROUP_ID_MISSING", hints=[f"there is no group {group} on the controller's machine"]) from error
-    if user in ("", caller.user, str(caller.uid)):
+    if is_own(caller, user):
         return caller if gid is None else msgspec.structs.replace(caller, gid=Gid(gid), group=group_name(gid))
     try:
         entry = pwd.getpwuid(int(user)) if _is_number(user) else pwd.getpwnam(user)

@@ -61,6 +61,16 @@ def test_what_is_no_good_token_changes_nothing(play: Play, tmp_path: Path, field
     play(scene)
 
 
+def test_a_token_of_no_operator_has_no_name_looked_up(play: Play, tmp_path: Path) -> None:
+    async def scene(s: Stage) -> None:
+        s.ctl.tokens = _tokens(tmp_path)
+        said = [await s.client(ALICE).ask("ActAs", token=_made(ORDINARY.pw_name), user=name) for name in ("root", "nobody-knows-him")]
+        assert all("only a token of root or SlurmUser speaks for others" in reply["hints"][0] for reply in said), said
+        assert (await s.client(ALICE).ask("ActAs", token=_made(ORDINARY.pw_name), user=ORDINARY.pw_name))["user"] == ORDINARY.pw_name
+
+    play(scene)
+
+
 def test_a_token_of_root_speaks_for_others_and_stays_with_whom_it_spoke_for(play: Play, tmp_path: Path) -> None:
     async def scene(s: Stage) -> None:
         s.ctl.tokens = _tokens(tmp_path)

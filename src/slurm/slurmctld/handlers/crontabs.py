@@ -17,7 +17,7 @@ from slurm.sched.feasible import check_request
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers.jobs import LATER
 from slurm.slurmctld.reading import StoredPayload, stored
-from slurm.slurmctld.session import Session, caller_as
+from slurm.slurmctld.session import Session, caller_as, is_own
 from slurm.wire import crontab_messages as k
 
 _REFUSED = {
@@ -30,9 +30,9 @@ _REFUSED = {
 async def on_read(ctl: Controller, session: Session, message: k.ReadCrontab) -> k.CrontabRead:
     """scrontab -l: one's own, an operator's: of anybody."""
     _require_enabled(ctl)
-    owner = caller_as(session.caller, message.user)
-    if owner.uid != session.caller.uid and not rights.is_operator(ctl.cluster, session.caller):
+    if not is_own(session.caller, message.user) and not rights.is_operator(ctl.cluster, session.caller):
         raise NotPermitted(hints=["the crontabs of others are for operators to read"])
+    owner = caller_as(session.caller, message.user)
     await ctl.engine.settled()
     crontab = ctl.cluster.crontabs.get(owner.uid)
     return k.CrontabRead(user=owner.user, text=crontab.text if crontab is not None else "", found=crontab is not None)
@@ -41,9 +41,9 @@ async def on_read(ctl: Controller, session: Session, message: k.ReadCrontab) -> 
 async def on_write(ctl: Controller, session: Session, message: k.WriteCrontab) -> k.CrontabWritten:
     """Its jobs are submitted and it takes the place of the one before, all at once; where one job is refused nothing changes."""
     _require_enabled(ctl)
-    owner = caller_as(session.caller, message.user)
-    if owner.uid != session.caller.uid and not _is_slurm_user(ctl, session.caller):
+    if not is_own(session.caller, message.user) and not _is_slurm_user(ctl, session.caller):
         raise NotPermitted(hints=["the crontabs of others are for root and SlurmUser to change"])
+    owner = caller_as(session.caller, message.user)
     for one in message.jobs:
         _check(message.text, one)
     if ctl.submit_plugins:

@@ -10,7 +10,7 @@ import msgspec
 from slurm.model.errors import InvalidRequest, NotPermitted, Unsupported
 from slurm.net.jwt_tokens import DEFAULT_LIFESPAN, LONGEST_LIFESPAN
 from slurm.slurmctld.controller import Controller
-from slurm.slurmctld.session import Session
+from slurm.slurmctld.session import Session, user_name
 from slurm.wire import token_messages as t
 from slurm.wire.credentials import Identity
 
@@ -64,16 +64,17 @@ async def on_act_as(ctl: Controller, session: Session, message: t.ActAs) -> t.Ac
 def _spoken_for(ctl: Controller, identity: Identity, user: str) -> Identity:
     """The user whom the bearer of a token names: himself, or anybody when the token is that of root or SlurmUser (an authenticating
     proxy)."""
-    if not user:
+    if user in ("", user_name(identity.uid)):
         return identity
+    # Whoever speaks for himself alone has no name looked up: that may wait for a directory service, and would tell him who is there.
+    if not ctl.is_operator(identity.uid):
+        raise _refused(f"the token is not that of {user[:64]!r}: only a token of root or SlurmUser speaks for others")
     try:
         account = pwd.getpwnam(user)
     except (KeyError, ValueError) as error:
         raise _refused(f"the controller's machine knows no user {user[:64]!r}") from error
     if account.pw_uid == identity.uid:
         return identity
-    if not ctl.is_operator(identity.uid):
-        raise _refused(f"the token is not that of {user[:64]!r}: only a token of root or SlurmUser speaks for others")
     log.info("a token of uid %d speaks for %s", identity.uid, account.pw_name)
     return msgspec.structs.replace(identity, uid=account.pw_uid, gid=account.pw_gid)
 
