@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from slurm.core import resolving
@@ -104,7 +105,7 @@ def quality_of_service(draft: Draft) -> None:
 def check_limits(draft: Draft, job: Job, before: Sequence[Job] = ()) -> None:
     """What counts at submission: jobs that wait and run together; and with DenyOnLimit whatever would keep the job from ever starting.
 
-    `before`: other components that are submitted with it, each of which counts as a job.
+    `before`: other components that are submitted with it, each of which counts as a job under all that it will be counted under.
     """
     state = draft.state
     if not policy_limits.enforced(state):
@@ -113,9 +114,9 @@ def check_limits(draft: Draft, job: Job, before: Sequence[Job] = ()) -> None:
         bounds = counting.bounds_of(state, job, partition)
         ask = policy_limits.ask(state, job)._replace(tasks=draft.array.count if draft.array is not None else 1)
         there = 0 if job.id not in state.pending else ask.tasks
-        there -= sum(one.association == job.association and one.request.qos == job.request.qos for one in before)
+        beside = Counter(key for one in before for key in counting.keys_of(state, one))
         for _, sentence in meeting.at_submission(bounds, ask._replace(tasks=ask.tasks - there),
-                meeting.Scale(state.policy.tally, state.policy.usage, draft.now)):
+                meeting.Scale(state.policy.tally, state.policy.usage, draft.now), beside):
             raise NotNow("ESLURM_ACCOUNTING_POLICY", hints=[sentence])
         if any("DenyOnLimit" in one.flags for name in (job.request.qos, partition.qos)
                 if (one := state.policy.book.qos.get(name.lower())) is not None):

@@ -131,6 +131,22 @@ def test_submissions_over_a_limit_are_refused_and_tasks_of_arrays_count_one_by_o
     b.submit(c, **qos)
 
 
+@pytest.mark.parametrize(("where", "limits", "each"), [
+    ("account", {"GrpSubmitJobs": {"": 2}}, ({}, {"qos": "high"}, {})), ("account", {"GrpSubmitJobs": {"": 2}}, ({"account": "sub"}, {}, {})),
+    ("assoc", {"MaxSubmitJobs": {"": 2}}, ({}, {"qos": "high"}, {})),
+    ("qos", {"GrpSubmitJobs": {"": 2}}, ({"qos": "high", "account": "sub"}, {"qos": "high"}, {"qos": "high"})),
+    ("qos", {"MaxSubmitJobsPerUser": {"": 2}}, ({"qos": "high", "account": "sub"}, {"qos": "high"}, {"qos": "high"}))])
+def test_components_count_as_jobs_under_all_that_they_have_in_common(where: str, limits: Limits, each: tuple[dict[str, object], ...]) -> None:
+    below = [
+        Account(name="sub"), Association(id=5, cluster="c", account="sub", parent=2),
+        Association(id=6, cluster="c", account="sub", user="alice", parent=5)]
+    c = cluster([*book(**{where: limits}), *below])  # type: ignore[arg-type]
+    with pytest.raises(SlurmError, match="accounting/QOS policy") as refused:
+        b.submit_het(c, *each)
+    assert "2 are there and 1 more come" in " ".join(refused.value.hints)
+    assert len(b.submit_het(c, *each[:2])) == 2
+
+
 def test_what_a_qos_limits_counts_before_what_the_association_says() -> None:
     c = cluster(book(assoc={"MaxWallDurationPerJob": {"": 10}}, qos={"MaxWallDurationPerJob": {"": 100}}))
     assert start_all(c) == []

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from slurm.core.policy.bounds import Bound
-from slurm.core.policy.tally import Tally
+from slurm.core.policy.tally import Key, Tally
 from slurm.core.policy.usage import WALL, Usage
 from slurm.model import limits as rows
 from slurm.model.refusal import ENDINGS, Refusal
@@ -54,11 +54,14 @@ def refuse(bounds: Iterable[Bound], ask: Ask, scale: Scale) -> Refusal | None:
     return None
 
 
-def at_submission(bounds: Iterable[Bound], ask: Ask, scale: Scale) -> Iterator[tuple[Bound, str]]:
-    """The limits on waiting and running jobs together that such a submission would pass, with a sentence."""
+def at_submission(bounds: Iterable[Bound], ask: Ask, scale: Scale, beside: Mapping[Key, int]) -> Iterator[tuple[Bound, str]]:
+    """The limits on waiting and running jobs together that such a submission would pass, with a sentence.
+
+    `beside`: how many jobs are submitted together with it, under each key.
+    """
     for bound in bounds:
         if bound.limit.quantity == rows.SUBMITTED:
-            there = scale.tally.of(bound.key).submitted
+            there = scale.tally.of(bound.key).submitted + beside.get(bound.key, 0)
             if there + ask.tasks > bound.value:
                 yield (bound, f"{bound.where} may have {_jobs(bound.value)} waiting and running ({bound.limit.key}), {there} are there "
                               f"and {ask.tasks} more come")
