@@ -17,7 +17,7 @@ from slurm.model.errors import NotFound, NotNow, NotPermitted, SlurmError, descr
 from slurm.net.server import Peer
 from slurm.slurmd import control
 from slurm.slurmd.node import Node
-from slurm.slurmd.step_tickets import MOST, SECONDS
+from slurm.slurmd.step_tickets import MOST, MOST_OF_A_USER, SECONDS
 from slurm.slurmd.stepd.folder import StepKey
 from slurm.wire import frames, step_io
 from slurm.wire.node_messages import AttachStep, StepTicket
@@ -82,7 +82,8 @@ class Attaching:
 
     def _ticket(self, key: StepKey, caller: Caller) -> bytes:
         self._expire()
-        if len(self._claims) >= MOST:
+        mine = sum(claim.caller.uid == caller.uid for claim in self._claims.values())
+        if len(self._claims) >= MOST or (caller.uid != 0 and mine >= MOST_OF_A_USER):
             raise NotNow(message="too many are attaching to steps of this node", hints=["sattach tries again"])
         secret = secrets.token_bytes(step_io.TICKET_BYTES)
         self._claims[secret] = _Claim(key, caller, self._clock() + SECONDS)

@@ -27,6 +27,8 @@ _MUCH = 1 << 20
 _RECENT_BYTES = 64 * 1024
 """So much of what was said last is told to a sattach that comes."""
 _FAREWELL_SECONDS = 2.0
+MOST_VIEWERS = 16
+"""So many sattach look on at a step at once; each costs slurmstepd what it has not taken yet, up to a MiB and more."""
 _LAST_SIGNAL = 64
 _MOST_LINES = 65_535
 _LONGEST_WORD = 64
@@ -63,6 +65,7 @@ class StepIO:
         self._stopped = False  # outlets are not read while srun does not take what there is
         self._interest = -1
         self._viewers: list[Viewer] = []
+        self._refused: list[Viewer] = []  # one too many each, for the moment in which it hears so
         self._viewers_until = 0.0  # so long they are waited for, once everything was said
         self._pids: dict[int, int] = {}
         self._recent: deque[bytes] = deque()
@@ -100,13 +103,38 @@ class StepIO:
     # --- who looks on ----------------------------------------------------------------------------------------------------
 
     def attach(self, line: SrunLine, early: bytes, patience: float) -> None:
-        """A sattach: it is told what was said last, and what is said from now on; what it sends goes to the tasks too."""
+        """A sattach: it is told what was said last, and what is said from now on; what it sends goes to the tasks too.
+
+        One too many is told so. ValueError where as many others are being told.
+        """
+        if len(self._viewers) >= MOST_VIEWERS:
+            self._refuse(line, early, patience)
+            return
         viewer = Viewer(self._loop, line, early, patience, lambda rank, data: self._take(step_io.STDIN, rank, data), self._on_viewer)
         self._viewers.append(viewer)
         if self._pids:
             viewer.put(_frame(step_io.STARTED, step_io.ALL_TASKS, json.dumps({"pids": self._pids}).encode()))
         for frame in self._recent:
             viewer.put(frame)
+
+    def _refuse(self, line: SrunLine, early: bytes, patience: float) -> None:
+        why = f"{MOST_VIEWERS} sattach are attached to this step already"
+        if len(self._refused) >= MOST_VIEWERS:
+            line.close()
+            raise ValueError(why)
+        viewer = Viewer(self._loop, line, early, patience, lambda _rank, _data: None, self._on_refused)
+        self._refused.append(viewer)
+        told = {"message": why, "hints": ["it takes more when some of them have left"]}
+        viewer.put(_frame(step_io.FAILED, step_io.ALL_TASKS, json.dumps(told).encode()))
+
+        def hang_up() -> None:
+            viewer.close()
+            self._on_refused()
+
+        self._loop.at(time.monotonic() + _FAREWELL_SECONDS, hang_up)
+
+    def _on_refused(self) -> None:
+        self._refused = [viewer for viewer in self._refused if not viewer.gone]
 
     def _on_viewer(self) -> None:
         self._viewers = [viewer for viewer in self._viewers if not viewer.gone]
@@ -170,7 +198,7 @@ class StepIO:
         self._loop.unwatch(self._line.fileno())
         self._line.close()
         self.gone = True
-        for viewer in self._viewers:
+        for viewer in (*self._viewers, *self._refused):
             viewer.close()
 
     # --- the connection --------------------------------------------------------------------------------------------------
