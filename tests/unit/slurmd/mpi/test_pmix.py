@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,7 +89,8 @@ def test_a_server_that_does_not_come_up_keeps_the_step_from_running(loop: Loop, 
 
 
 @pytest.mark.parametrize("said", [
-    b"", b"\xff" * 9, frames.packed(frames.READY, b"{}"), frames.packed(frames.ABORT, b"nothing"), frames.packed(frames.ABORT, b"{}"),
+    b"", b"\xff" * 9, frames.packed(frames.READY, b"{}"), frames.packed(frames.ABORT, b"nothing"),
+    frames.packed(frames.ABORT, b"[" * 20_000), frames.packed(frames.FENCE, b"") * 1_001, frames.packed(frames.ABORT, b"{}"),
     frames.packed(frames.ABORT, frames.encoded({"rank": 2, "code": 1, "why": ""})), frames.packed(frames.ABORT, frames.encoded({"rank": 0, "code": 2**40, "why": ""}))])
 def test_a_server_that_goes_or_lies_ends_its_own_step(loop: Loop, said: bytes) -> None:
     stage = Stage(loop)
@@ -98,6 +100,33 @@ def test_a_server_that_goes_or_lies_ends_its_own_step(loop: Loop, said: bytes) -
         stage.turn()
     assert [why[:2] for why in stage.aborts] == [(0, 1)] and "PMIx server of its node failed" in stage.aborts[0][2]
     stage.pmix.close()
+
+
+def test_what_nobody_waits_for_or_takes_does_not_fill_slurmstepd(loop: Loop) -> None:
+    stage = Stage(loop)
+    with pytest.raises(ValueError, match="no task is at"):
+        stage.pmix.exchanged(b"\0\0\0\1x")
+    whole = struct.pack("!I", 20 << 20) + bytes(20 << 20)
+    stage.server.sendall(frames.packed(frames.FENCE, b"mine") * 3)
+    stage.turn()
+    stage.pmix.exchanged(whole)
+    stage.pmix.exchanged(whole)
+    with pytest.raises(ValueError, match="does not take"):
+        stage.pmix.exchanged(whole)
+    stage.pmix.close()
+    stage.server.close()
+
+
+def test_more_json_than_a_node_has_variables_is_not_read(loop: Loop) -> None:
+    stage = Stage(loop)
+    said = frames.packed(frames.ABORT, b'{"a":[' + b"[]," * (2 << 20) + b"1]}")
+    sent = 0
+    while not stage.aborts:
+        sent += stage.server.send(said[sent:sent + 60_000])
+        stage.turn()
+    assert "more than 4 MiB of JSON" in stage.aborts[0][2]
+    stage.pmix.close()
+    stage.server.close()
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.binary(max_size=200)), max_size=5), st.integers(1, 40))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,8 +142,62 @@ def test_a_step_can_fill_no_more_memory_than_its_bound() -> None:
     node = Node({"n0": "0"}, 1, (0,))
     node.ask(0, INIT_1)
     assert b"rc=-1" in node.ask(0, b"cmd=put kvsname=7.0 key=k value=" + b"v" * 1025 + b"\n")
-    node.group._bytes = (64 << 20) - 10
-    assert b"rc=-1" in node.ask(0, b"cmd=put kvsname=7.0 key=k value=" + b"v" * 100 + b"\n")
+    taken = 0
+    while b"rc=0" in node.ask(0, b"cmd=put kvsname=7.0 key=k%d value=\n" % taken):
+        taken += 1
+    assert 100_000 < taken < 200_000
+    node.ask(0, b"cmd=barrier_in\n")
+    node.group.exchanged(node.given[0])
+    assert b"rc=-1" in node.ask(0, b"cmd=put kvsname=7.0 key=another value=" + b"v" * 100 + b"\n")
+
+
+def test_attributes_of_a_node_are_bounded_through_every_fence() -> None:
+    node = Node({"n0": "0"}, 1, (0,))
+    put = packet(f"cmd=info-putnodeattr;key={'k' * 64};value={'v' * 1024};")
+    node.ask(0, INIT_2)
+    taken = 0
+    while b"rc=0" in node.ask(0, put):
+        taken += 1
+        if taken % 5_000 == 0:
+            node.ask(0, packet("cmd=kvs-fence;"))
+            node.group.exchanged(node.given[-1])
+    assert 10_000 < taken < 20_000
+
+
+@pytest.mark.parametrize("field", ["key", "thrid"])
+def test_a_request_that_waits_is_kept_without_what_it_could_be_filled_with(field: str) -> None:
+    node = Node({"n0": "0"}, 1, (0,))
+    node.ask(0, INIT_2)
+    with pytest.raises(Malformed):
+        node.ask(0, packet(f"cmd=info-getnodeattr;wait=TRUE;{field}={'x' * 60_000};" + ("key=k;" if field != "key" else "")))
+
+
+@pytest.mark.parametrize("body", [
+    b"[" * 200_000, b'{"a":' * 100_000, b'{"a":"b"', b'{"a":"b",}', b'{"a":"b","c"}', b'{"a":["b"]}', b'{"a":1}', b"{,}", b"", b"[]",
+    b'{"a":"\\u4e00"}', '{"a":"\u00e9"}'.encode(), b'{"a":"' + b"v" * 1025 + b'"}',
+    b"{" + b",".join(b'"%d":""' % key for key in range(200_000)) + b"}"], ids=range(14))
+def test_what_nodes_are_said_to_have_given_is_refused_where_it_would_fill_memory_or_is_none(body: bytes) -> None:
+    node = Node({"n0": "0"}, 1, (0,))
+    node.ask(0, INIT_1 + b"cmd=barrier_in\n")
+    with pytest.raises(ValueError, match=r"."):
+        node.group.exchanged(struct.pack("!I", len(body)) + body)
+
+
+def test_values_that_are_put_again_at_each_fence_do_not_add_up() -> None:
+    node = Node({"n0": "0"}, 1, (0,))
+    node.ask(0, INIT_1)
+    for _ in range(4):
+        for key in range(5_000):
+            assert b"rc=0" in node.ask(0, b"cmd=put kvsname=7.0 key=k%d value=%s\n" % (key, b"v" * 1000))
+        node.ask(0, b"cmd=barrier_in\n")
+        node.group.exchanged(node.given.pop())
+
+
+def test_pieces_that_never_end_are_refused() -> None:
+    collected = Collected()
+    with pytest.raises(ValueError, match="more than 32 MiB"):
+        for _ in range(40):
+            collected.take(b"P" + bytes(1 << 20))
 
 
 @given(st.lists(st.one_of(st.binary(max_size=200), st.sampled_from([INIT_1, INIT_2, b"cmd=barrier_in\n", packet("cmd=kvs-fence;"), b"\n", b";;", b"mcmd=spawn\n"])), max_size=12))

@@ -37,7 +37,7 @@ class Mpi(Hook):
                 if whole is not None:
                     service.exchanged(whole)
             except ValueError as error:
-                step.refuse(f"what MPI tasks exchange came damaged: {error}", FAILED_STATUS)
+                step.refuse(f"what MPI tasks exchange cannot be taken: {error}", FAILED_STATUS)
 
         service: Service | Pmix
         if record.mpi == "pmix":

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from slurm.wire.step_io import ABORTING, LAST, PIECE
 
 PIECE_BYTES = 1 << 16
-MOST_BYTES = 256 << 20
+MOST_BYTES = 32 << 20
 
 
 def pieces(whole: bytes) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ import shutil
 import socket
 import struct
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from slurm.slurmd.stepd.cgroup import Cgroup
@@ -23,6 +24,7 @@ _START_SECONDS = 30.0
 _CHUNK = 1 << 16
 _LENGTH = struct.Struct("!I")
 _LAST_CODE = 2**31
+_MOST_FENCES = 1_000
 _NOTHING_SAID = "N/A"
 """Open MPI's words for none."""
 
@@ -44,6 +46,7 @@ class Pmix:
         self._abort = abort
         self._incoming = frames.Buffer()
         self._outgoing = bytearray()
+        self._given: deque[int] = deque()  # bytes, for each fence that is not over
         self._closed = False
         self._folder = os.path.abspath(PMIX)
         os.mkdir(self._folder, 0o700)
@@ -69,7 +72,7 @@ class Pmix:
         try:
             frames.send(self._stream, frames.FACTS, frames.encoded(self._told(record)))
             frame = frames.receive(self._stream)
-            kind, told = (frames.FAILED, {"why": "it ended"}) if frame is None else (frame[0], frames.decoded(frame[1]))
+            kind, told = (frames.FAILED, {"why": "it ended"}) if frame is None else (frame[0], _told_by_server(frame[1]))
             if kind != frames.READY:
                 raise OSError(f"the PMIx server of this node does not start: {told.get('why')}")
             variables = {int(rank): _texts(told_task) for rank, told_task in told.items()}
@@ -86,6 +89,11 @@ class Pmix:
 
     def exchanged(self, everything: bytes) -> None:
         """What all nodes gave for the fence that this one has given for. ValueError when it is damaged."""
+        if not self._given:
+            raise ValueError("values came for a fence that no task is at")
+        if len(self._outgoing) > frames.LONGEST:
+            raise ValueError("the PMIx server of this node does not take what nodes gave at fences")
+        self._given.popleft()
         self._outgoing += frames.packed(frames.FENCE, b"".join(parts(everything)))
         self._flush()
 
@@ -126,9 +134,12 @@ class Pmix:
 
     def _take(self, kind: int, data: bytes) -> None:
         if kind == frames.FENCE:
+            self._given.append(len(data))
+            if sum(self._given) > frames.LONGEST or len(self._given) > _MOST_FENCES:
+                raise ValueError("it gives for one fence after another, and none is over")
             self._exchange(_LENGTH.pack(len(data)) + data)
         elif kind == frames.ABORT:
-            told = frames.decoded(data)
+            told = _told_by_server(data)
             rank, code = told["rank"], told["code"]
             if not isinstance(rank, int) or rank not in self._facts.local or not isinstance(code,
                     int) or not -_LAST_CODE <= code < _LAST_CODE:
@@ -148,6 +159,13 @@ class Pmix:
             self._outgoing.clear()  # reading tells that it ended
         else:
             self._loop.watch(self._stream.fileno(), READ, self._on_event)
+
+
+def _told_by_server(data: bytes) -> dict[str, object]:
+    """A JSON object. ValueError for anything else, or one that would take a lot of memory."""
+    if len(data) > frames.LONGEST_TOLD:
+        raise ValueError(f"more than {frames.LONGEST_TOLD >> 20} MiB of JSON")
+    return frames.decoded(data)
 
 
 def _texts(variables: object) -> dict[str, str]:

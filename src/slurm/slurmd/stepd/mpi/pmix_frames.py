@@ -16,7 +16,10 @@ READY = 2  # server → stepd: JSON {rank: {variable: value}}
 FAILED = 3  # server → stepd: JSON {"why": sentence}
 FENCE = 4  # server → stepd: what this node gives; stepd → server: what all nodes gave, one after the other
 ABORT = 5  # server → stepd: JSON {"rank": n, "code": n, "why": text}
-LONGEST = 256 << 20
+LONGEST = 32 << 20
+"""Bytes of a frame: as many as nodes may exchange at once."""
+LONGEST_TOLD = 4 << 20
+"""Bytes of JSON from a server: the variables of the tasks of one node."""
 LONGEST_SENTENCE = 1_000
 
 
@@ -27,7 +30,10 @@ def encoded(what: object) -> bytes:
 
 def decoded(data: bytes) -> dict[str, object]:
     """A JSON object. ValueError for anything else."""
-    found = json.loads(data)
+    try:
+        found = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("JSON that is nested too deeply") from error
     if not isinstance(found, dict):
         raise ValueError("no JSON object")
     return found

@@ -184,7 +184,11 @@ def _node_attribute(talk: Talk, request: Request) -> None:
     key = request.get("key")
     value = talk.group.attributes.get(key)
     if value is None and request.get("wait", "FALSE") == "TRUE":
-        talk.group.await_attribute(key, lambda put: _tell(talk, request, put))
+        thread = request.get("thrid", "")
+        if len(thread) > LONGEST_KEY:
+            raise Malformed(f"{request.name}: thrid has at most {LONGEST_KEY} characters")
+        asked = Request(request.name, {"thrid": thread} if thread else {})  # all that is kept of a request that waits
+        talk.group.await_attribute(key, lambda put: _tell(talk, asked, put))
     else:
         _tell(talk, request, value)
 
