@@ -1,7 +1,7 @@
 """The ASGI application: which operation a request means, whom it comes from, what it is answered.
 
 Every operation is carried out in a thread, over a connection of its own to slurmctld that speaks for whom the request comes from. Nothing
-is kept between requests.
+is kept between requests. Of whom slurmctld does not know no body is read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from slurm.client.cluster import Unchanged
-from slurm.model.errors import InvalidRequest, NotFound, SlurmError, Unsupported
+from slurm.model.errors import InvalidRequest, NotFound, NotNow, SlurmError, Unsupported
 from slurm.net.discovery import Site
 from slurm.slurmrestd import reading, replies, schema, versions
 from slurm.slurmrestd.authentication import Claim, Client, claim, own_uid
@@ -31,8 +31,10 @@ from slurm.slurmrestd.replies import Asker
 from slurm.slurmrestd.table import OPERATIONS, REFUSED
 
 log = logging.getLogger("slurmrestd")
-LARGEST_BODY = 64 * 1024 * 1024
-"""Bytes. slurmctld takes scripts and environments far smaller."""
+LARGEST_BODY = 8 * 1024 * 1024
+"""Bytes. slurmctld takes scripts of 4 MiB (max_script_size), and environments far smaller."""
+LARGEST_TOGETHER = 64 * 1024 * 1024
+"""Bytes of all bodies that are held at once."""
 BODY_SECONDS = 30.0
 METHODS = ("GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS")
 SECTIONS = {"slurmctld": "slurm", "slurmdbd": "slurmdb", "util": "util"}
@@ -41,6 +43,10 @@ _MOVING = ("meta", "last_update", "last_backfill", "errors", "warnings", "pings"
 """What of a reply changes though nothing has changed."""
 _JSON = "application/json"
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+Reply = tuple[int, bytes, str]
+"""Status, body and tag."""
 
 
 class Settings(NamedTuple):
@@ -80,11 +86,17 @@ ALL: tuple[Operation, ...] = (*OPERATIONS, *(Operation(name, _refuse(name, why))
 
 
 class Application:
-    """The operations of the sections and versions that are served. `now` gives seconds since the epoch."""
+    """The operations of the sections and versions that are served.
 
-    def __init__(self, settings: Settings, *, now: Callable[[], float] = time.time) -> None:
+    `now` gives seconds since the epoch, `opening` the ways to the cluster of whoever asks, when they are known there.
+    """
+
+    def __init__(self, settings: Settings, *, now: Callable[[], float] = time.time,
+            opening: Callable[[Site, Claim, str], Connections] = Connections) -> None:
         self._settings = settings
         self._now = now
+        self._opening = opening
+        self._held = 0  # bytes of bodies
         self._paths: dict[tuple[str, ...], dict[str, Operation]] = {}
         for operation in ALL:
             if operation.section in settings.sections:
@@ -134,32 +146,70 @@ class Application:
                 request.url.path[:128])]}
             return _response(found.status, replies.encode(body), {"Allow": ", ".join(found.methods)} if found.methods else {})
         client = getattr(request.state, "client", Client("unknown"))
-        key = request.headers.get("idempotency-key", "")
         try:
             claimed = claim(request.headers.items(), client, self._settings.plugins, own_uid())
-            data = await _body(request) if schema.shapes().operations[found.operation.name].body else b""
         except SlurmError as error:
             return self._failure(found, error, Asker(source=client.place))
+        opened = await run_in_threadpool(self._open, found, claimed, client)
+        if isinstance(opened, tuple):
+            return _response(*opened[:2])
+        pieces: list[bytes] = []
+        try:
+            if schema.shapes().operations[found.operation.name].body:
+                await self._read(request, pieces)
+            return await self._told(found, request, opened, b"".join(pieces))
+        except SlurmError as error:
+            return self._failure(found, error, opened.asker)
         except TimeoutError:
-            return self._failure(found, InvalidRequest(message=f"The body did not come within {BODY_SECONDS:.0f} seconds"), Asker(),
+            return self._failure(found, InvalidRequest(message=f"The body did not come within {BODY_SECONDS:.0f} seconds"), opened.asker,
                 replies.TIMEOUT)
         except ClientDisconnect:
             return Response(status_code=replies.BAD_REQUEST)
-        status, content, tag = await run_in_threadpool(self._carried_out, found, claimed, client, request.query_params.multi_items(), data,
-            key)
+        finally:
+            self._held -= sum(map(len, pieces))
+            opened.close()
+
+    def _open(self, found: Found, claimed: Claim, client: Client) -> Connections | Reply:
+        """The way to the cluster as whom the request comes from, or why there is none."""
+        try:
+            return self._opening(self._settings.site, claimed, client.place)
+        except SlurmError as error:
+            return self._refused(found, error, Asker(source=client.place))
+        except Exception:
+            return self._surprised(found, Asker(source=client.place))
+
+    async def _read(self, request: Request, pieces: list[bytes]) -> None:
+        """The body, in pieces, which count as held; _TooLarge, _Crowded, TimeoutError."""
+        announced = request.headers.get("content-length", "")
+        size = int(announced) if announced.isdecimal() and len(announced) < 16 else 0
+        if size > LARGEST_BODY:
+            raise _TooLarge(message=f"A body has at most {LARGEST_BODY} bytes")
+        size = 0
+        async with asyncio.timeout(BODY_SECONDS):
+            async for piece in request.stream():
+                size += len(piece)
+                if size > LARGEST_BODY:
+                    raise _TooLarge(message=f"A body has at most {LARGEST_BODY} bytes")
+                if self._held + len(piece) > LARGEST_TOGETHER:
+                    raise _Crowded(message="slurmrestd is reading too many large requests", hints=["try again in a moment"])
+                self._held += len(piece)
+                pieces.append(piece)
+
+    async def _told(self, found: Found, request: Request, opened: Connections, data: bytes) -> Response:
+        """The reply to a request that has come whole."""
+        key = request.headers.get("idempotency-key", "")
+        status, content, tag = await run_in_threadpool(
+            self._carried_out, found, opened, request.query_params.multi_items(), data, key)
         if status == replies.NOT_MODIFIED:
             return Response(status_code=status)
         if tag and request.headers.get("if-none-match") == tag:
             return Response(status_code=replies.NOT_MODIFIED, headers={"ETag": tag})
         return _response(status, content, {"ETag": tag} if tag else {})
 
-    def _carried_out(self, found: Found, claimed: Claim, client: Client, query: list[tuple[str, str]], data: bytes, key: str) -> tuple[int,
-            bytes, str]:
-        """Status, body and tag of the reply."""
-        asker, connections = Asker(source=client.place), None
+    def _carried_out(self, found: Found, connections: Connections, query: list[tuple[str, str]], data: bytes, key: str) -> Reply:
+        """What the operation gives."""
+        asker = connections.asker
         try:
-            connections = Connections(self._settings.site, claimed, client.place)
-            asker = connections.asker
             shape = schema.shapes().operations[found.operation.name]
             call = Call(
                 version=found.version, path=found.path, query=reading.query(shape.query, query),
@@ -169,16 +219,20 @@ class Application:
         except Unchanged:
             return replies.NOT_MODIFIED, b"", ""
         except SlurmError as error:
-            return replies.status_of(error, found.operation.absent), self._failed(found, error, asker), ""
+            return self._refused(found, error, asker)
         except Exception:
-            log.exception("%s of %s failed", found.operation.name, asker.user or client.place)
-            surprise = SlurmError("SLURM_ERROR", "slurmrestd failed on this request", hints=["its log has the details"])
-            return replies.FAILED, self._failed(found, surprise, asker), ""
-        finally:
-            if connections is not None:
-                connections.close()
+            return self._surprised(found, asker)
 
-    def _reply(self, found: Found, call: Call, records: dict[str, Any], asker: Asker) -> tuple[int, bytes, str]:
+    def _refused(self, found: Found, error: SlurmError, asker: Asker) -> Reply:
+        return replies.status_of(error, found.operation.absent), self._failed(found, error, asker), ""
+
+    def _surprised(self, found: Found, asker: Asker) -> Reply:
+        """For the handler of an exception that nobody thought of."""
+        log.exception("%s of %s failed", found.operation.name, asker.user or asker.source)
+        surprise = SlurmError("SLURM_ERROR", "slurmrestd failed on this request", hints=["its log has the details"])
+        return replies.FAILED, self._failed(found, surprise, asker), ""
+
+    def _reply(self, found: Found, call: Call, records: dict[str, Any], asker: Asker) -> Reply:
         rest = {name: value for name, value in records.items() if name in _MOVING} | self._closing(found.version, found.operation.section,
             asker)
         rest["errors"] = call.errors
@@ -193,7 +247,8 @@ class Application:
         return call.status, written[:-1] + b"," + replies.encode(rest)[1:], tag
 
     def _failure(self, found: Found, error: SlurmError, asker: Asker, status: int = 0) -> Response:
-        status = status or (replies.TOO_LARGE if isinstance(error, _TooLarge) else replies.status_of(error, found.operation.absent))
+        own = next((status for kind, status in _STATUS if isinstance(error, kind)), 0)
+        status = status or own or replies.status_of(error, found.operation.absent)
         return _response(status, self._failed(found, error, asker))
 
     def _failed(self, found: Found, error: SlurmError, asker: Asker) -> bytes:
@@ -209,22 +264,11 @@ class _TooLarge(InvalidRequest):
     """A body larger than any that slurmctld would take."""
 
 
-async def _body(request: Request) -> bytes:
-    """The body, whole; _TooLarge, TimeoutError."""
-    announced = request.headers.get("content-length", "")
-    pieces: list[bytes] = []
-    size = int(announced) if announced.isdecimal() and len(announced) < 16 else 0
-    if size > LARGEST_BODY:
-        raise _TooLarge(message=f"A body has at most {LARGEST_BODY} bytes")
-    size = 0
-    async with asyncio.timeout(BODY_SECONDS):
-        async for piece in request.stream():
-            size += len(piece)
-            if size > LARGEST_BODY:
-                raise _TooLarge(message=f"A body has at most {LARGEST_BODY} bytes")
-            pieces.append(piece)
-    return b"".join(pieces)
+class _Crowded(NotNow):
+    """Others' bodies take all the place that there is."""
 
+
+_STATUS = ((_TooLarge, replies.TOO_LARGE), (_Crowded, replies.UNAVAILABLE))
 
 def _unknown(path: str, hint: str) -> NotFound:
     return NotFound("SLURM_ERROR", f"Unknown path {path[:128]}", hints=[hint])
