@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from slurm.core import components
 from slurm.core import events as e
 from slurm.core.dependencies import is_behind, next_delay
@@ -19,12 +21,17 @@ from slurm.notation.cron_times import following
 PURGE_AT_ONCE = 1000
 PURGED_FOR_ONE = 20
 """As many jobs are forgotten in the time that another event takes."""
+AGAIN_SECONDS = 60.0
+"""What could not be decided by a fault of the program is decided anew after so long."""
+Failed = Callable[[Timer, int, Exception], None]
+"""Told of what could not be decided: of which kind, for which job or reservation (its number), and the error."""
 
 
-def due(state: ClusterState, now: float, most: int | None = None) -> list[e.Event]:
+def due(state: ClusterState, now: float, most: int | None = None, failed: Failed | None = None) -> list[e.Event]:
     """The events whose time has come, in order, about `most` of them, the rest when asked again.
 
-    Apply all of them: each is given out once.
+    Apply all of them: each is given out once. One that cannot be told is tried again a minute later and costs nobody else's:
+    `failed` is told; without it the error is raised.
     """
     events: list[e.Event] = []
     purge: list[JobId] = []
@@ -36,7 +43,10 @@ def due(state: ClusterState, now: float, most: int | None = None) -> list[e.Even
             break  # the rest is due in the next turn
         moment, what, number = timers.pop()
         if what == Timer.RESERVATION:
-            events += _of_reservation(state, number, now)
+            try:
+                events += _of_reservation(state, number, now)
+            except Exception as error:
+                _again(state, now, Timer.RESERVATION, number, error, failed)
             continue
         job_id = JobId(number)
         delays += what == Timer.DELAY
@@ -52,13 +62,27 @@ def due(state: ClusterState, now: float, most: int | None = None) -> list[e.Even
                     seen.add((what, job_id))
                 else:
                     timers.set(job.end_time + state.settings.min_job_age, Timer.PURGE, job_id)
-        elif (event := _event(state, job, what, moment, now)) is not None:
+            continue
+        try:
+            event = _event(state, job, what, moment, now)
+            later = _moment(state, job, what) if event is None else None
+        except Exception as error:
+            _again(state, now, Timer(what), number, error, failed)
+            continue
+        if event is not None:
             events.append(event)
             seen.add((what, job_id))
-        elif (later := _moment(state, job, what)) is not None and later > now:
+        elif later is not None and later > now:
             timers.set(later, Timer(what), job_id)
     events += [e.Purged(at=now, jobs=purge[at: at + PURGE_AT_ONCE]) for at in range(0, len(purge), PURGE_AT_ONCE)]
     return events
+
+
+def _again(state: ClusterState, now: float, what: Timer, number: int, error: Exception, failed: Failed | None) -> None:
+    if failed is None:
+        raise error
+    state.timers.set(now + AGAIN_SECONDS, what, number)
+    failed(what, number, error)
 
 
 def _of_reservation(state: ClusterState, number: int, now: float) -> list[e.Event]:

@@ -21,6 +21,7 @@ from slurm.core.events import AllocationRelinquished, Caller, Cancelled, Event, 
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.reserving import access
 from slurm.core.reserving.asking import Directory
+from slurm.core.timer_heap import Timer
 from slurm.daemon.logs import Seldom
 from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import Digest, JobId, Uid
@@ -151,7 +152,7 @@ class Controller:
         soon = False
         try:
             if not self.engine.stalled:
-                for event in timers.due(self.cluster, self.now(), DUE_AT_ONCE):
+                for event in timers.due(self.cluster, self.now(), DUE_AT_ONCE, self._due_failed):
                     self._record_due(event)
                 self._policy_clock.look()
                 self.links.check_silence()
@@ -167,6 +168,13 @@ class Controller:
             wait = min(TICK_SECONDS, 0.02 if soon else TICK_SECONDS, TICK_SECONDS if following is None
                 else max(0.005, following - self.now()))
             self._timer = loop.call_later(wait, self._tick)
+
+    def _due_failed(self, what: Timer, number: int, error: Exception) -> None:
+        """Said once of each kind and job, until the next start."""
+        told = f"{what.name} of {number}"
+        if told not in self._failed_due:
+            self._failed_due.add(told)
+            log.error("what is due cannot be told, it is tried again every minute: %s", told, exc_info=error)
 
     def _record_due(self, event: Event) -> None:
         # Each due event is given out once: one that fails must not take the others with it, and is not lost.

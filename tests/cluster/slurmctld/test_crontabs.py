@@ -78,3 +78,13 @@ def test_without_ScronParameters_there_are_none(play: Play) -> None:
             assert said["message"] == "scrontab is disabled on this cluster"
 
     play(scene)
+
+
+def test_an_entry_that_comes_once_in_decades_is_taken_and_planned(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        made = await install(s.client(), entry("0 0 */31 3 0", 1), entry("* * */31 12 2", 2), text="1\n2\n")
+        assert made["type"] == "CrontabWritten", made
+        for job_id in made["jobs"]:
+            assert s.ctl.cluster.job(job_id).not_before > s.ctl.now()
+
+    play(scene, ENABLED)

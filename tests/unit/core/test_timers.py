@@ -5,6 +5,8 @@ from __future__ import annotations
 from slurm.core import events as e
 from slurm.core import timers
 from slurm.core.cluster import Cluster
+from slurm.core.timer_heap import Timer
+from slurm.model.crontab import CronEntry
 from slurm.model.states import JobState
 from slurm.testing import builders as b
 
@@ -138,3 +140,22 @@ def test_a_limit_that_a_partition_moves_later_is_looked_at_again() -> None:
     c.partitions["debug"].over_time_limit = 60
     assert due(c, b.T0 + 61) == []
     assert due(c, b.T0 + 121) == ["TimedOut"]
+
+
+def test_an_event_that_cannot_be_told_costs_nobody_elses_and_is_tried_again() -> None:
+    c = b.cluster(nodes=2)
+    broken = b.submit(c, name="broken")
+    broken = c.jobs[broken.id]
+    broken.cron = CronEntry(spec="61 * * * *")
+    c.timers.set(b.T0 + 90, Timer.CRON, broken.id)
+    b.started(c, time_limit=60)
+    b.started(c, time_limit=100)
+    told: list[tuple[Timer, int]] = []
+
+    def ask(moment: float) -> list[str]:
+        return [type(event).__name__ for event in timers.due(c, moment, failed=lambda what, number, _: told.append((what, number)))]
+
+    assert ask(b.T0 + 100) == ["TimedOut", "TimedOut"]
+    assert told == [(Timer.CRON, broken.id)]
+    broken.cron = CronEntry(spec="* * * * *")
+    assert ask(b.T0 + 100 + timers.AGAIN_SECONDS) == ["CronPlanned"]

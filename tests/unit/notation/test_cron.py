@@ -47,6 +47,8 @@ def after(spec: str, moment: float = NOW) -> str:
     ("0 0 */10 * *", "Sat 2026-11-21 00:00:00"),
     ("0 0 1-7 * */2", "Tue 2026-12-01 00:00:00"),
     ("30 6 1 JAN,jul *", "Fri 2027-01-01 06:30:00"),
+    ("0 0 */31 3 0", "Sun 2037-03-01 00:00:00"),
+    ("* * */31 12 2", "Tue 2026-12-01 00:00:00"),
 ])
 def test_the_next_moment(spec: str, expected: str) -> None:
     assert after(spec) == expected
@@ -61,6 +63,21 @@ def test_what_is_no_time_is_refused_with_the_part_that_is_wrong(spec: str, words
     with pytest.raises(NotationError) as raised:
         cron.parse(spec)
     assert words in raised.value.message
+
+
+@given(st.integers(1, 12), st.integers(0, 6), st.integers(1_000_000_000, 5_000_000_000))
+def test_a_first_day_of_a_month_on_one_weekday_always_comes(month: int, weekday: int, moment: int) -> None:
+    found = datetime.fromtimestamp(following(cron.parse(f"0 12 */31 {month} {weekday}"), float(moment)))
+    assert (found.day, found.month, found.isoweekday() % 7) == (1, month, weekday)
+
+
+@pytest.mark.parametrize("weekday", range(7))
+@pytest.mark.parametrize("year", [2073, 2096, 2104])
+def test_a_29_February_on_one_weekday_comes_also_across_the_year_that_has_none(year: int, weekday: int) -> None:
+    read = cron.parse("0 0 29 2 *")
+    read.any_day, read.weekdays = True, frozenset({weekday})
+    found = datetime.fromtimestamp(following(read, datetime(year, 3, 1).timestamp()))
+    assert (found.day, found.month, found.isoweekday() % 7) == (29, 2, weekday)
 
 
 def test_a_line_is_a_time_and_a_command() -> None:

@@ -49,7 +49,8 @@ async def on_write(ctl: Controller, session: Session, message: k.WriteCrontab) -
     if ctl.submit_plugins:
         for one in message.jobs:
             one.request = await ctl.submit_plugins.submitted(one.request, one.payload.script, owner, ctl.cluster.settings)
-    installing = _Installing(ctl, owner, session.caller.uid, message)
+    moments = [_moment(one, ctl.now()) for one in message.jobs]
+    installing = _Installing(ctl, owner, session.caller.uid, message, moments)
     payloads = [blob for kept in installing.kept for blob in kept.blobs]
     durable = ctl.engine.record_each(installing.events(), payloads=payloads)
     if installing.refusal is not None:
@@ -64,7 +65,7 @@ class _Installing:
     `refusal`: one job was not admitted; those before it are cancelled again in the same breath.
     """
 
-    def __init__(self, ctl: Controller, owner: Caller, by: Uid, message: k.WriteCrontab) -> None:
+    def __init__(self, ctl: Controller, owner: Caller, by: Uid, message: k.WriteCrontab, moments: list[float]) -> None:
         self.kept = [stored(one.payload) for one in message.jobs]
         self.made: list[Job] = []
         self.warnings: list[str] = []
@@ -73,13 +74,14 @@ class _Installing:
         self._owner = owner
         self._by = by
         self._message = message
+        self._moments = moments
 
     def events(self) -> Iterator[Event]:
         """What is to be recorded together."""
         now = self._ctl.now()
-        for one, kept in zip(self._message.jobs, self.kept, strict=True):
+        for one, kept, moment in zip(self._message.jobs, self.kept, self._moments, strict=True):
             try:
-                admitted = self._admitted(one, kept, now)
+                admitted = self._admitted(one, kept, moment, now)
             except SlurmError as error:
                 error.hints = (f"line {one.last_line} of the crontab: {one.spec}", *error.hints)
                 self.refusal = error
@@ -91,21 +93,25 @@ class _Installing:
         jobs = [JobId(job.id) for job in self.made]
         yield CrontabReplaced(at=now, uid=self._owner.uid, user=self._owner.user, by=self._by, text=self._message.text, jobs=jobs)
 
-    def _admitted(self, one: k.CronJob, kept: StoredPayload, now: float) -> admission.Admitted:
+    def _admitted(self, one: k.CronJob, kept: StoredPayload, moment: float, now: float) -> admission.Admitted:
         admitted = admission.admit(self._ctl.cluster, one.request, kept.ref, self._owner, now)
         job = admitted.event.job
         warnings = [*admitted.warnings, *check_request(self._ctl.planner.terrain(), job)]
         self.warnings += [f"line {one.last_line}: {warning}" for warning in warnings]
-        job.not_before = following(parse(one.spec), now)
+        job.not_before = moment
         job.cron = CronEntry(spec=one.spec, first_line=one.first_line, last_line=one.last_line, planned=job.not_before)
         return admitted
 
 
-def _check(text: str, one: k.CronJob) -> None:
+def _moment(one: k.CronJob, now: float) -> float:
+    """When it runs first, in seconds since the epoch. InvalidRequest where its line says no time that ever comes."""
     try:
-        parse(one.spec)
+        return following(parse(one.spec), now)
     except NotationError as error:
         raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=[f"line {one.last_line}: {error.message}"]) from error
+
+
+def _check(text: str, one: k.CronJob) -> None:
     if not one.first_line <= one.last_line <= text.count("\n") + 1:
         raise InvalidRequest("ESLURM_INVALID_OPTION", hints=[f"the crontab has no lines {one.first_line} to {one.last_line}"])
     if one.request.kind != "batch":
