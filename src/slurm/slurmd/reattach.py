@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 
 from slurm.model.errors import StoreError
 from slurm.slurmd.roster import Roster, StepHere
@@ -11,6 +12,8 @@ from slurm.slurmd.stepd import folder
 from slurm.slurmd.stepd.folder import Ended, StepKey
 
 log = logging.getLogger("slurmd.reattach")
+REMOVE_SECONDS = 10.0
+"""So long removing what owners of steps left may keep slurmd from starting, all folders together."""
 
 
 def scan(root: str, roster: Roster) -> list[tuple[StepHere, Ended | None]]:
@@ -20,18 +23,19 @@ def scan(root: str, roster: Roster) -> list[tuple[StepHere, Ended | None]]:
     run twice.
     """
     found: list[tuple[StepHere, Ended | None]] = []
+    until = time.monotonic() + REMOVE_SECONDS
     for name in sorted(os.listdir(root)):
         key = folder.parse_folder_name(name)
         if key is None:
             log.warning("%s/%s is no step's folder, it is left alone", root, name)
             continue
-        entry = _look(os.path.join(root, name), key, roster)
+        entry = _look(os.path.join(root, name), key, roster, until)
         if entry is not None:
             found.append(entry)
     return found
 
 
-def _look(path: str, key: StepKey, roster: Roster) -> tuple[StepHere, Ended | None] | None:
+def _look(path: str, key: StepKey, roster: Roster, until: float) -> tuple[StepHere, Ended | None] | None:
     try:
         journal = folder.read(path)
     except (ValueError, TypeError, KeyError) as error:
@@ -42,9 +46,9 @@ def _look(path: str, key: StepKey, roster: Roster) -> tuple[StepHere, Ended | No
         return None
     if journal is None:
         try:
-            folder.remove(path)
-        except OSError as error:
-            log.warning("%s has no journal and cannot be removed: %s", path, error.strerror)
+            folder.remove(path, max(0.0, until - time.monotonic()))
+        except Exception as error:  # one folder never keeps slurmd from starting
+            log.warning("%s has no journal and cannot be removed: %s", path, error)
         return None
     step = roster.begin(key, path)
     step.begun = True

@@ -178,8 +178,8 @@ class Steps:
         """slurmctld knows how it ended: nothing of it is needed any more. What cannot be removed is in the log."""
         try:
             folder.remove(step.path)
-        except OSError as error:
-            log.error("%s cannot be removed: %s", step.path, error.strerror)
+        except Exception as error:  # whatever its owner put there costs a folder, not slurmd
+            log.error("%s cannot be removed, it is tried again when slurmd starts: %s", step.path, error)
         self._roster.drop_step(step)
 
     def adopt(self, step: StepHere) -> None:

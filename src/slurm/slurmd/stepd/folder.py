@@ -17,9 +17,10 @@ import fcntl
 import json
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+from slurm.slurmd.stepd import tree_removal
 
 BATCH = -5
 JOURNAL = "journal"
@@ -32,6 +33,8 @@ EARLY = "early_input"
 """What srun had sent already when its connection was taken over."""
 GONE = (FileNotFoundError, NotADirectoryError)
 """What is raised by a look into a folder that somebody removed, or put something else in the place of."""
+REMOVE_SECONDS = 1.0
+"""So long removing what a step's owner left may keep slurmd from other work."""
 _LONGEST_NOTE = 2000
 _MOSTLY_ENOUGH = 4096
 _NAMES = {BATCH: "batch", -4: "extern", -6: "interactive"}
@@ -304,14 +307,17 @@ def abandoned(path: str) -> int:
     return journal
 
 
-def remove(path: str) -> None:
-    """Remove a folder and what the step left in it; nothing happens when it is gone."""
+def remove(path: str, seconds: float = REMOVE_SECONDS) -> None:
+    """Remove a folder and what the step left in it; nothing happens when it is gone.
+
+    OSError where something is left; what its owner made is being removed for so many seconds at most.
+    """
     for name in (SCRIPT, SOCKET, EARLY, PROCESSES, JOURNAL):  # the journal last: a folder without one counts as never begun
         try:
             os.unlink(os.path.join(path, name))
         except FileNotFoundError:
             continue
-    shutil.rmtree(os.path.join(path, PMIX), ignore_errors=True)  # where slurmstepd was killed
+    tree_removal.remove(os.path.join(path, PMIX), seconds)  # where slurmstepd was killed
     try:
         os.rmdir(path)
     except FileNotFoundError:

@@ -6,13 +6,13 @@ What that process says counts as said by the step's owner: it can end its own st
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import struct
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from slurm.slurmd.stepd import tree_removal
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.folder import PMIX, StepRecord
 from slurm.slurmd.stepd.loop import READ, WRITE, Loop, readable
@@ -21,6 +21,7 @@ from slurm.slurmd.stepd.mpi.group import Facts, parts
 from slurm.slurmd.stepd.mpi.service import Given
 
 _START_SECONDS = 30.0
+_REMOVE_SECONDS = 10.0
 _CHUNK = 1 << 16
 _LENGTH = struct.Struct("!I")
 _LAST_CODE = 2**31
@@ -103,7 +104,7 @@ class Pmix:
             self._closed = True
             self._loop.unwatch(self._stream.fileno())
             self._stream.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            tree_removal.remove(self._folder, _REMOVE_SECONDS)  # what is left, slurmd removes
 
     # --- its server -------------------------------------------------------------------------------------------------------
 
