@@ -48,8 +48,6 @@ needs = Needs()
 """Requests boiled down, remembered between passes."""
 FORECASTS = 100
 """For how many waiting jobs a full pass tells a start time; a tenth of it on clusters of a thousand nodes and more."""
-
-
 MOST_KEPT = 1000
 """For how many jobs of a partition their start is kept where bf_job_part_count_reserve=0 says for all."""
 LOOKS = 16
@@ -482,12 +480,12 @@ class _Pass:
             self._consider_all(queue.all(view, now), without, over)
         else:
             for looked, job in enumerate(queue.first(view, now)):
-                if looked >= depth or self._cut_short(looked, over):
+                if looked >= depth or self._cut_short(job, looked, over):
                     self.plan.ended_by = "default_queue_depth" if looked >= depth else self.plan.ended_by
                     break
                 self.consider_safely(job, without)
         if self.backfill:
-            self.look_ahead()
+            self.look_ahead(over)
 
     def _consider_all(self, jobs: list[Job], without: Container[JobId], over: Callable[[], bool]) -> None:
         """bf_max_job_test bounds how many that could start are looked at with backfill; those that may not start anyway cost little."""
@@ -498,29 +496,31 @@ class _Pass:
                 self.consider_safely(job, without)
                 continue
             left -= 1
-            if left < 0 or not self.plan.everybody or self._cut_short(looked, over):
+            if left < 0 or not self.plan.everybody or self._cut_short(job, looked, over):
                 if self.plan.everybody and left < 0:
                     self.plan.ended_by = "bf_max_job_test"
                 self.plan.everybody = False
                 continue
             self.consider_safely(job, without)
 
-    def _cut_short(self, looked: int, over: Callable[[], bool]) -> bool:
-        """Whether the pass has started as many as it may, or taken as long; the clock is looked at now and then."""
+    def _cut_short(self, job: Job, looked: int, over: Callable[[], bool]) -> bool:
+        """Whether the pass has started as many as it may, or taken as long: asked now and then, and for each heterogeneous job."""
         if self.most_starts and len(self.plan.proposals) >= self.most_starts:
             self.plan.ended_by = "bf_max_job_start" if self.backfill else "max_job_start"
             return True
-        if looked % LOOKS == LOOKS - 1 and over():
+        if (job.het or looked % LOOKS == LOOKS - 1) and over():
             self.plan.ended_by = "bf_max_time" if self.backfill else "max_sched_time"
             return True
         return False
 
-    def look_ahead(self) -> None:
-        """Forecasts for the jobs behind the first ones, each in the earliest place that those before it leave."""
+    def look_ahead(self, over: Callable[[], bool]) -> None:
+        """Forecasts for the jobs behind the first ones, each in the earliest place that those before it leave, until it is `over`."""
         if self.timeline is None:
             return
         latest = self.now + self.view.settings.backfill_window
         for ways in self.behind:
+            if over():
+                return
             if len(ways) > 1:
                 if ways[0].job.id not in self.plan.forecasts:
                     self._reserve_together(ways, latest)

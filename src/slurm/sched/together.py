@@ -24,8 +24,11 @@ from slurm.sched.space import Space
 from slurm.sched.terrain import Terrain
 from slurm.sched.timeline import Hold, Placement, Timeline
 
-ROUNDS = 100
-"""So often a later moment is tried when one component cannot start at the moment at which another one can."""
+PLACES = 4
+"""So many places are sought for each component until all have one at the same moment."""
+PLACES_LEAST = 32
+PLACES_MOST = 256
+"""The bounds of how many are sought for a job."""
 CURES = ("NodeFreed", "Eligible", *ENDINGS)
 WAITED_FOR = frozenset({Reason.RESOURCES, Reason.PRIORITY, Reason.LICENSES})
 """Reasons that time alone takes away, so that a start can be promised."""
@@ -80,34 +83,52 @@ class Trial:
 def placed(
     timeline: Timeline, ways: Sequence[Way], place: Callable[[Way, float], Placement | None],
 ) -> list[Placement] | None:
-    """The earliest moment at which all components start, each in its way; None when none is found.
+    """The earliest moment at which all components start, each in its way; None when none is found by a bounded number of looks.
 
-    `place` tells the earliest place from a moment on.
+    `place` tells the earliest place from a moment on. It is asked about all components, each beside those before it; then again, from the
+    latest moment that one of them needs.
     """
     after = 0.0
-    for _ in range(ROUNDS):
-        found: list[Placement] = []
-        holds: list[Hold] = []
-        try:
-            for way in ways:
-                one = place(way, after)
-                if one is None:
-                    return None
-                if found and one.start > found[0].start:
-                    after = one.start
-                    break
-                found.append(one)
-                after = one.start
+    for _ in range(min(PLACES_MOST, max(PLACES_LEAST, PLACES * len(ways))) // len(ways)):
+        found = _round(timeline, ways, place, after)
+        if found is None or all(one.start == found[0].start for one in found):
+            return found
+        after = max(one.start for one in found)
+    return None
+
+
+def _round(
+    timeline: Timeline, ways: Sequence[Way], place: Callable[[Way, float], Placement | None], after: float,
+) -> list[Placement] | None:
+    """The earliest place of each way from a moment on, beside those before it as long as all start at the same moment; None when one has
+    none."""
+    found: list[Placement] = []
+    holds: list[Hold] = []
+
+    def take_back() -> None:
+        timeline.release(holds)
+        for one in found[:len(holds)]:
+            timeline.pools.hold({name: -count for name, count in one.pools.items()}, one.start, one.end)
+        holds.clear()
+
+    together = True
+    try:
+        for way in ways:
+            one = place(way, after)
+            if one is None:
+                return None
+            if found and one.start != found[0].start:
+                together = False
+                take_back()  # they will be elsewhere: only how late it gets is asked now
+            found.append(one)
+            after = max(after, one.start)
+            if together:
                 holds.append(Hold(one.start, one.end, one.usage))
                 timeline.hold(holds[-1])
                 timeline.pools.hold(one.pools, one.start, one.end)
-            else:
-                return found
-        finally:
-            timeline.release(holds)
-            for one in found:
-                timeline.pools.hold({name: -count for name, count in one.pools.items()}, one.start, one.end)
-    return None
+    finally:
+        take_back()
+    return found
 
 
 def cleaning(jobs: Iterable[Job], late: Job) -> dict[JobId, Refusal]:

@@ -45,6 +45,10 @@ LONG_SECONDS = 0.02
 """A full pass as long as this would keep others waiting: the next one is made beside."""
 MANY = 300
 """So many waiting jobs are taken to need a long pass before one was seen."""
+MANY_TOGETHER = 20
+"""As many where heterogeneous jobs are among them: their components are sought places for again and again."""
+MOST_SECONDS = 30
+"""So long a full pass goes on where bf_max_time says nothing: one cycle of backfill."""
 PART = 500
 """Of so many jobs at a time is taken over what was found beside (about 1 ms); between two parts, others have their turn."""
 T = TypeVar("T")
@@ -144,10 +148,15 @@ class Planner:
         self._full = None
         if self._looking is not None:
             self._full = loop.call_later(FULL_SECONDS, self._run_full)
-        elif self._long or len(self._engine.cluster.pending) > MANY:
+        elif self._long or self._looks_long():
             self._looking = loop.create_task(self._look_beside())
         else:
             self._rest_after_full(loop.time(), self._timed(full=True))
+
+    def _looks_long(self) -> bool:
+        """Whether a full pass would take long, judging by what waits."""
+        pending = self._engine.cluster.pending
+        return len(pending) > MANY or (len(pending) > MANY_TOGETHER and any(job.het for job in pending.values()))
 
     def _rest_after_full(self, began: float, took: float) -> None:
         self._long = took > LONG_SECONDS
@@ -171,7 +180,7 @@ class Planner:
         self._policy.begin(full=True)
         try:
             barred = self._faults.barred(cluster.pending, loop.time())
-            most = cluster.settings.backfill_max_time
+            most = cluster.settings.backfill_max_time or MOST_SECONDS
             found = full_pass.read(await self.beside.run(lambda: full_pass.made(cluster, now, self._terrain, barred, _after(most))))
             self._note_faults(found.faults)
             started = await self._take_over(found, now)
@@ -243,7 +252,7 @@ class Planner:
         backfill = full and cluster.settings.scheduler == "backfill"
         outcome = plan(cluster, now, depth=depth, backfill=backfill, queue=self._queue, terrain=self._terrain,
                        without=self._faults.barred(cluster.pending, asyncio.get_running_loop().time()),
-                       over=_after(cluster.settings.backfill_max_time if backfill else cluster.settings.sched_max_time))
+                       over=_after((cluster.settings.backfill_max_time or MOST_SECONDS) if backfill else cluster.settings.sched_max_time))
         self._note_faults(outcome.faults)
         if full:
             self.verdicts = {}

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+
 from slurm.core import hold
 from slurm.core.cluster import Cluster
 from slurm.model.settings import Settings
+from slurm.sched import together
+from slurm.sched.board import Usage
 from slurm.sched.explain import explain
 from slurm.sched.plan import plan
+from slurm.sched.terrain import Terrain
+from slurm.sched.timeline import Placement, Timeline
 from slurm.testing import builders as b
 
 
@@ -133,3 +140,60 @@ def test_a_limit_on_a_group_holds_for_all_components_together() -> None:
     b.submit_het(c, {"ntasks": 1}, {"ntasks": 1})
     assert started(c) == [[1, 2]]
     assert not c.policy.tally.of(("association", 1, "")).running
+
+
+def ways_of(count: int) -> list[together.Way]:
+    """Ways whose contents nobody looks at but by their number."""
+    return [together.Way(number, None, None, None) for number in range(count)]  # type: ignore[arg-type]
+
+
+def nowhere(start: float) -> Placement:
+    return Placement(start, start + 60, [], NOTHING, {})
+
+
+NOTHING = Usage(np.array([], np.intp), np.array([], np.int32), np.array([], np.int32), {})
+
+
+@pytest.mark.parametrize("count", [2, 60, 128])
+def test_places_that_never_come_at_one_moment_are_given_up_after_a_bounded_number_of_looks(count: int) -> None:
+    c = two_partitions()
+    asked: list[float] = []
+
+    def place(way: together.Way, after: float) -> Placement:
+        asked.append(after)
+        return nowhere(after + 1)
+
+    assert together.placed(Timeline(c, Terrain(c).board, b.T0), ways_of(count), place) is None
+    assert count <= len(asked) <= together.PLACES_MOST
+
+
+def test_after_one_round_all_are_sought_from_the_latest_moment_that_any_of_them_needs() -> None:
+    c = two_partitions()
+    asked = 0
+
+    def place(way: together.Way, after: float) -> Placement:
+        nonlocal asked
+        asked += 1
+        return nowhere(max(after, b.T0 + 100.0 * int(way.job)))  # type: ignore[call-overload]
+
+    found = together.placed(Timeline(c, Terrain(c).board, b.T0), ways_of(50), place)
+    assert found is not None and {one.start for one in found} == {b.T0 + 4900}
+    assert asked == 100
+
+
+def test_a_pass_that_is_over_looks_no_further_ahead_and_at_no_further_heterogeneous_job() -> None:
+    c = two_partitions()
+    occupy(c, "cn01", "cn02", "cn03", "cn04", time_limit=100)
+    for _ in range(3):
+        b.submit_het(c, {"ntasks": 8, "time_limit": 60}, {"partition": "right", "ntasks": 8, "time_limit": 60})
+    assert len(plan(c, b.T0).forecasts) == 6
+    looks = 0
+
+    def over() -> bool:
+        nonlocal looks
+        looks += 1
+        return looks > 6  # once all jobs were looked at, of which the first has its start
+
+    outcome = plan(c, b.T0, over=over)
+    assert set(outcome.forecasts) == {2, 3}
+    assert plan(c, b.T0, over=lambda: True).ended_by == "bf_max_time"

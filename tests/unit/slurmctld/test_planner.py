@@ -260,3 +260,26 @@ def test_a_pass_that_was_cut_short_is_followed_by_another_although_nothing_chang
         assert len(engine.cluster.active) == 2 and len(planner.began) >= 2
 
     play(scene)
+
+
+def test_a_full_pass_with_heterogeneous_jobs_is_made_beside_from_fewer_records_on() -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        b.submit_het(engine.cluster, *({"ntasks": 9},) * 30)
+        planner.trigger()
+        await asyncio.sleep(0.2)
+        while planner.looking:
+            await asyncio.sleep(0.01)
+        assert planner.full_passes_here == 0 and planner.passes > 1
+
+    play(scene)
+
+
+def test_a_full_pass_ends_also_where_bf_max_time_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(engine: Engine, planner: Slow) -> None:
+        monkeypatch.setattr(planning, "MOST_SECONDS", 1e-9)
+        for _ in range(40):
+            b.submit(engine.cluster, ntasks=9)
+        planner.run(full=True)
+        assert len(planner.verdicts) < 40
+
+    play(scene)
