@@ -17,7 +17,8 @@ def give_up(state: ClusterState, job: Job) -> None:
         return
     lines = crontab.text.split("\n")
     for at in range(job.cron.first_line - 1, min(job.cron.last_line, len(lines))):
-        lines[at] = DISABLED + lines[at]
+        if not lines[at].startswith(DISABLED):
+            lines[at] = DISABLED + lines[at]
     state.crontabs[job.owner.uid] = msgspec.structs.replace(
         crontab, text="\n".join(lines), jobs=[other for other in crontab.jobs if other != job.id])
     state.unsaved.crontabs.add(job.owner.uid)

@@ -20,6 +20,12 @@ WORDS: dict[str, str] = {
 """The shortcuts, and what each stands for."""
 
 
+LONGEST = 128
+"""Characters of a specification that is taken."""
+PARTS_MOST = 60
+"""So many parts with commas between them a field may have: each minute of an hour."""
+
+
 class Cron:
     """The minutes, hours, days of the month, months and weekdays (0: Sunday) at which something happens.
 
@@ -44,10 +50,21 @@ def split(line: str) -> tuple[str, str]:
     else:
         words = text.split(None, 5)
         spec, command = " ".join(words[:5]), words[5] if len(words) > 5 else ""
+    require_short(spec)
     parse(spec)
     if not command.strip():
         raise NotationError(f"there is no command behind {spec}")
     return spec, command.strip()
+
+
+def require_short(spec: str) -> None:
+    """NotationError for a specification that is longer than any that is needed: asked of what comes from users, before `parse`."""
+    if len(spec) > LONGEST:
+        raise NotationError(f"the time has {len(spec)} characters; at most {LONGEST} are taken: write ranges and steps, such as 0-58/2")
+    for word, of in zip(spec.split(), _FIELDS, strict=False):
+        parts = word.count(",") + 1
+        if parts > PARTS_MOST:
+            raise NotationError(f"{of[0]} has {parts} parts; at most {PARTS_MOST} are taken")
 
 
 def parse(spec: str) -> Cron:

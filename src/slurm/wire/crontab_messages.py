@@ -12,7 +12,7 @@ from slurm.model.request import BatchPayload, JobRequest
 from slurm.wire.message import Message
 
 LINES_MOST = 10_000
-CronSpec = Annotated[str, bounds.Text(1024)]
+CronSpec = Annotated[str, bounds.Text(128)]
 CrontabText = Annotated[str, bounds.Text(256 * 1024, plain=False, in_bytes=True, advice="put long commands into scripts")]
 LineNumber = Annotated[int, Whole(1, LINES_MOST)]
 

@@ -88,3 +88,22 @@ def test_an_entry_that_comes_once_in_decades_is_taken_and_planned(play: Play) ->
             assert s.ctl.cluster.job(job_id).not_before > s.ctl.now()
 
     play(scene, ENABLED)
+
+
+def test_a_crontab_that_is_too_large_or_whose_entries_overlap_is_refused_with_a_sentence(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        client = s.client()
+        many = [entry("@daily", line) for line in range(1, 102)]
+        wide = entry("@daily", 2) | {"first_line": 1}
+        for jobs, text, words in (
+                (many, "x\n" * 101, "at most 100 entries"),
+                ([entry("@daily", 2), entry("@daily", 1)], "1\n2\n", "in the order of their lines"),
+                ([entry("@daily", 1), wide], "1\n2\n", "not behind line 1"), ([entry("@daily", 1)], "", "an empty crontab"),
+                ([entry("@daily", 1)], "\n" * 10_001, "at most 10000 lines"), ([entry("1" + "," * 60 + " * * * *", 1)], "1\n", "61 parts"),
+                ([entry("0" * 129, 1)], "1\n", "at most 128 characters")):
+            said = await install(client, *jobs, text=text)
+            assert said["type"] == "Failure" and words in str(said), said
+        assert not (await client.ask("ReadCrontab"))["found"] and not s.ctl.cluster.jobs
+        assert (await install(client, *many[:100], text="x\n" * 100))["type"] == "CrontabWritten"
+
+    play(scene, ENABLED)

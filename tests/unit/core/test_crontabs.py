@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slurm.core import cancel, timers
+from slurm.core import cancel, crontab_lines, timers
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.invariants import check
@@ -143,3 +143,12 @@ def test_a_requeued_run_is_the_same_run() -> None:
     c.apply(e.Requeued(at=b.T0 + 61, job=job.id, by=b.ALICE.uid))
     b.free(c, job, at=b.T0 + 62)
     assert (job.restarts, job.not_before, job.reason) == (1, 0.0, Reason.NONE)
+
+
+def test_lines_that_are_remarks_already_stay_as_they_are() -> None:
+    c = b.cluster()
+    first, second = installed(c)
+    second.cron = CronEntry(spec="@hourly", first_line=2, last_line=4)
+    for job in (first, second):
+        crontab_lines.give_up(c, job)
+    assert c.crontabs[b.ALICE.uid].text.count(crontab_lines.DISABLED) == 3

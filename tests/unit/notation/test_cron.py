@@ -80,6 +80,15 @@ def test_a_29_February_on_one_weekday_comes_also_across_the_year_that_has_none(y
     assert (found.day, found.month, found.isoweekday() % 7) == (29, 2, weekday)
 
 
+@pytest.mark.parametrize(("line", "words"), [
+    (f"{','.join(map(str, range(60)))} * * * * true", "at most 128"),
+    (f"1{',' * 60} * * * * true", "minute has 61 parts"),
+])
+def test_a_time_that_is_longer_than_needed_is_refused(line: str, words: str) -> None:
+    with pytest.raises(NotationError, match=words):
+        cron.split(line)
+
+
 def test_a_line_is_a_time_and_a_command() -> None:
     assert cron.split('  0 0 * * *   echo  "a  b"  ') == ("0 0 * * *", 'echo  "a  b"')
     assert cron.split("@DAILY\tsync now") == ("@daily", "sync now")

@@ -11,15 +11,18 @@ from slurm.model.crontab import CronEntry
 from slurm.model.errors import InvalidRequest, NotationError, NotNow, NotPermitted, SlurmError
 from slurm.model.ids import JobId, Uid
 from slurm.model.job import Job
-from slurm.notation.cron import parse
+from slurm.notation.cron import parse, require_short
 from slurm.notation.cron_times import following
 from slurm.sched.feasible import check_request
+from slurm.slurmctld import portions
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers.jobs import LATER
 from slurm.slurmctld.reading import StoredPayload, stored
 from slurm.slurmctld.session import Session, caller_as, is_own
 from slurm.wire import crontab_messages as k
 
+JOBS_MOST = 100
+"""Entries of one crontab: they are written together, in one turn."""
 _REFUSED = {
     "array": "an array cannot run again and again: let the job submit it", "begin": "its line says when it begins",
     "deadline": "a job that runs again and again has none",
@@ -44,12 +47,10 @@ async def on_write(ctl: Controller, session: Session, message: k.WriteCrontab) -
     if not is_own(session.caller, message.user) and not _is_slurm_user(ctl, session.caller):
         raise NotPermitted(hints=["the crontabs of others are for root and SlurmUser to change"])
     owner = caller_as(session.caller, message.user)
-    for one in message.jobs:
-        _check(message.text, one)
+    moments = await _checked(message, ctl.now())
     if ctl.submit_plugins:
         for one in message.jobs:
             one.request = await ctl.submit_plugins.submitted(one.request, one.payload.script, owner, ctl.cluster.settings)
-    moments = [_moment(one, ctl.now()) for one in message.jobs]
     installing = _Installing(ctl, owner, session.caller.uid, message, moments)
     payloads = [blob for kept in installing.kept for blob in kept.blobs]
     durable = ctl.engine.record_each(installing.events(), payloads=payloads)
@@ -103,16 +104,42 @@ class _Installing:
         return admitted
 
 
+async def _checked(message: k.WriteCrontab, now: float) -> list[float]:
+    """When each of its jobs runs first, in seconds since the epoch; others have their turn meanwhile. InvalidRequest for what is no
+    crontab."""
+    lines = message.text.count("\n") + 1
+    if len(message.jobs) > JOBS_MOST:
+        raise InvalidRequest("ESLURM_INVALID_OPTION", f"a crontab has at most {JOBS_MOST} entries, this one has {len(message.jobs)}",
+            hints=["let one entry start a script that does several things"])
+    if lines > k.LINES_MOST + 1:
+        raise InvalidRequest("ESLURM_INVALID_OPTION", f"a crontab has at most {k.LINES_MOST} lines, this one has {lines}")
+    if message.jobs and not message.text:
+        raise InvalidRequest("ESLURM_INVALID_OPTION", "an empty crontab has no entries")
+    breath = portions.Breath()
+    moments: list[float] = []
+    before = 0
+    for one in message.jobs:
+        if one.first_line <= before:
+            raise InvalidRequest("ESLURM_INVALID_OPTION", "the entries of a crontab come in the order of their lines", hints=[
+                f"lines {one.first_line} to {one.last_line} are not behind line {before}, the last one of the entry before"])
+        _check(lines, one)
+        moments.append(_moment(one, now))
+        before = one.last_line
+        await breath.taken()
+    return moments
+
+
 def _moment(one: k.CronJob, now: float) -> float:
     """When it runs first, in seconds since the epoch. InvalidRequest where its line says no time that ever comes."""
     try:
+        require_short(one.spec)
         return following(parse(one.spec), now)
     except NotationError as error:
         raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=[f"line {one.last_line}: {error.message}"]) from error
 
 
-def _check(text: str, one: k.CronJob) -> None:
-    if not one.first_line <= one.last_line <= text.count("\n") + 1:
+def _check(lines: int, one: k.CronJob) -> None:
+    if not one.first_line <= one.last_line <= lines:
         raise InvalidRequest("ESLURM_INVALID_OPTION", hints=[f"the crontab has no lines {one.first_line} to {one.last_line}"])
     if one.request.kind != "batch":
         raise InvalidRequest("ESLURM_BATCH_ONLY", hints=[f"line {one.last_line}: jobs of a crontab are batch jobs"])
