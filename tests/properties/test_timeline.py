@@ -84,7 +84,7 @@ def test_the_place_that_is_found_is_the_earliest_there_is(
         kept: list[tuple[int, int, int, int, str]], running: list[tuple[int, int, int]], cpus: int, nodes: int, seconds: int) -> None:
     c, timeline, table = told(kept, running)
     job = b.submit(c, ntasks=nodes, nodes_min=nodes, nodes_max=nodes, cpus_per_task=cpus, time_limit=seconds)
-    need = Needs().of(job.request, c.settings)
+    need = Needs().of(job.request, c.settings, c.partitions["debug"])
     found = timeline.place(need, np.arange(NODES), float(seconds))
     fits = [second for second in range(1, 2 * SECONDS) if (table.all[second:second + seconds].min(axis=0) >= cpus).sum() >= nodes]
     if found is None:

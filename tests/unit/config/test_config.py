@@ -68,16 +68,15 @@ def test_a_key_written_twice_keeps_the_latest_value_and_warns() -> None:
 
 def test_a_key_that_is_not_carried_out_warns_once_and_its_default_does_not() -> None:
     assert small("InactiveLimit=0\nMpiDefault=none\nTaskPlugin=task/none\n").warnings == []
-    conf = small("NodeName=x TRESWeights=5\nNodeName=y TRESWeights=6\nMpiDefault=pmix\n")
+    conf = small("NodeName=x TRESWeights=5\nNodeName=y TRESWeights=6\nUsePam=yes\n")
     assert conf.warnings == [
         "slurm.conf:4: TRESWeights is not carried out yet: nodes are chosen by their Weight only",
-        "slurm.conf:6: MpiDefault is not carried out yet: steps are started without an MPI service"]
+        "slurm.conf:6: UsePam is not carried out yet: PAM is not asked"]
 
 
 def test_a_switch_that_is_not_carried_out_warns_by_its_name() -> None:
-    conf = small("SchedulerParameters=bf_window=60,pack_serial_at_end\nSelectTypeParameters=CR_Core,CR_LLN\n")
-    assert conf.warnings == [
-        "slurm.conf:4: SchedulerParameters=pack_serial_at_end is not carried out yet", "slurm.conf:5: SelectTypeParameters=CR_LLN is not carried out yet"]
+    conf = small("SchedulerParameters=bf_window=60,pack_serial_at_end\n")
+    assert conf.warnings == ["slurm.conf:4: SchedulerParameters=pack_serial_at_end is not carried out yet"]
 
 
 @pytest.mark.parametrize(("line", "valid"), [

@@ -18,7 +18,7 @@ def test_every_row_names_a_reader_and_letters_are_unique(command: str) -> None:
     assert {row.value for row in rows} <= set(values.READERS)
     letters = [row.short for row in rows if row.short]
     shared = {letter for letter in letters if letters.count(letter) > 1}
-    aliases = {"squeue": {"j", "s"}, "scancel": {"n"}, "scontrol": {"M"}}
+    aliases = {"squeue": {"j", "s"}, "scancel": {"n"}, "scontrol": {"M"}, "strigger": {"M"}}
     assert shared <= aliases.get(command, set())
 
 
