@@ -59,8 +59,8 @@ def identity_of(cluster: str, node: str, pid_file: str) -> str:
 def end(root: str, own: Own, cgroups: Iterable[str], earlier: Iterable[str] = ()) -> list[int]:
     """SIGKILL to every process of a step of this slurmd, or of an earlier one, that does not run by the folders in `root`; their pids.
 
-    `cgroups` are its own groups, `earlier` those of earlier ones: what is empty in them is removed. What a living slurmd started is left
-    alone.
+    `cgroups` are its own groups, `earlier` those of earlier ones: what is in them is killed as well, what is empty in them is removed.
+    What a living slurmd started is left alone.
     """
     table = [process for process in tree.processes() if process.state != "Z"]
     look = _Look(root, own)
@@ -68,7 +68,7 @@ def end(root: str, own: Own, cgroups: Iterable[str], earlier: Iterable[str] = ()
     found: set[int] = set()
     parents = {process.pid: process.parent for process in table}
     for process in table:
-        if process.pid not in spared and look.is_unknown(process.pid) and not _has_living_slurmd(process.pid, parents):
+        if process.pid not in spared and look.is_unknown(process.pid) and not look.has_living_slurmd(process.pid, parents):
             found.update((process.pid, *tree.descendants(process.pid, table)))
     found -= spared
     for pid in found:
@@ -78,6 +78,11 @@ def end(root: str, own: Own, cgroups: Iterable[str], earlier: Iterable[str] = ()
         if not look.runs(f"{own.instance}:{name}"):
             found.update(remains.clear(Cgroup(parent, name)))
     for path in earlier:
+        instance = os.path.basename(path).removeprefix(f"slurmd_{own.node}.")
+        for parent, name in remains.groups_in([path]):
+            group = Cgroup(parent, name)
+            if not look.runs(f"{instance}:{name}") and not any(look.has_living_slurmd(pid, parents) for pid in group.pids()):
+                found.update(remains.clear(group))
         remove_empty(path)
     return sorted(found)
 
@@ -127,6 +132,21 @@ class _Look:
         if mark not in self._known:
             self._known[mark] = self._read(mark)
         return self._known[mark]
+
+    def has_living_slurmd(self, pid: int, parents: dict[int, int]) -> bool:
+        """Whether the zygote from which a process descends has its slurmd still: another one, whose steps these are.
+
+        A step's own processes may call themselves so: neither counts that runs as another user or is of a step of ours.
+        """
+        while pid > 1:
+            parent = parents.get(pid, 0)
+            if _content(f"/proc/{pid}/cmdline").startswith(_ZYGOTE) and self._may_be_a_daemon(pid):
+                return _content(f"/proc/{parent}/cmdline").startswith(_SLURMD) and self._may_be_a_daemon(parent)
+            pid = parent
+        return False
+
+    def _may_be_a_daemon(self, pid: int) -> bool:
+        return _is_ours(pid) and not self._in_environment(pid) and self._in_cgroup(pid).rpartition(":")[2] == ""
 
     def _read(self, mark: str) -> bool:
         name = mark.rpartition(":")[2]
@@ -193,20 +213,12 @@ def _step_at(pid: int) -> StepKey | None:
 
 
 def _is_ours(pid: int) -> bool:
-    try:
-        return os.stat(f"/proc/{pid}").st_uid == os.geteuid()
-    except OSError:
-        return False
+    """Whether a process is that of slurmd's own user, by its real and its saved uid: slurmstepd takes another effective one at times.
 
-
-def _has_living_slurmd(pid: int, parents: dict[int, int]) -> bool:
-    """Whether the zygote from which a process descends has its slurmd still: another one, whose steps these are."""
-    while pid > 1:
-        parent = parents.get(pid, 0)
-        if _content(f"/proc/{pid}/cmdline").startswith(_ZYGOTE):
-            return _content(f"/proc/{parent}/cmdline").startswith(_SLURMD)
-        pid = parent
-    return False
+    Not by whom /proc/PID belongs to: that is root for a process of anybody's which lets nobody look into it.
+    """
+    line = next((line for line in _content(f"/proc/{pid}/status").split(b"\n") if line.startswith(b"Uid:")), b"")
+    return line.split()[1:4:2] == [b"%d" % os.geteuid()] * 2
 
 
 def _content(path: str) -> bytes:
