@@ -22,9 +22,15 @@ HIDES = "#!/bin/bash\n(setsid env -i /bin/sleep 1000 &)\nsetsid sleep 1000 &\nsl
 GOES_ON = "#!/bin/bash\ntrap 'echo term; exit 3' TERM\ntrap 'echo usr1' USR1\necho start\nuntil [ -e go ]; do sleep 0.05; done\necho end\n"
 
 
+def emptied(folder):
+    """Remove a folder in which slurmd may be making files just now."""
+    while folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def empty(stage):
-    shutil.rmtree(stage.spool)
-    stage.spool.mkdir()
+    emptied(stage.spool)
+    stage.spool.mkdir(exist_ok=True)
 
 
 def replace_steps(stage):

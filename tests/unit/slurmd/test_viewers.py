@@ -92,6 +92,7 @@ def test_one_user_cannot_have_all_places_at_a_node(monkeypatch: pytest.MonkeyPat
     tickets = Attaching(node, lambda: now[0])
 
     def attach(uid: int) -> None:
+        record.uid = uid  # a step of his own
         tickets.attach(peer, AttachStep(job=1, attempt=1, step=0), Caller(uid, lambda: -1))
 
     for _ in range(3):
