@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -23,14 +24,17 @@ BEGIN = """
 import os, sys
 if os.fork() == 0:
     os.setsid()
+    os.dup2(os.open(sys.argv[3], os.O_WRONLY | os.O_CREAT | os.O_APPEND), 3)  # before it is another user, who may not get there
+    os.set_inheritable(3, True)
     if int(sys.argv[1]) != os.geteuid():
         os.setgroups([])
         os.setgid(int(sys.argv[1]))
         os.setuid(int(sys.argv[1]))
-    environment = dict(pair.split("=", 1) for pair in sys.argv[3:])
+    environment = dict(pair.split("=", 1) for pair in sys.argv[4:])
+    print(os.getpid(), flush=True)
     os.execve("/bin/bash", ["slurmd -N cn02", "-c", sys.argv[2]], environment)
 """
-"""A process that is no child of ours."""
+"""A process that is no child of ours, first of a session of its own; the file that its third argument names is its descriptor 3."""
 
 
 def alive(pid: int) -> bool:
@@ -50,25 +54,24 @@ def until(found: Callable[[], bool]) -> None:
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Callable[..., int]]:
     """Start what calls itself slurmd, as its child a zygote, and as that one's a process with the mark of an unknown step; the last one's pid."""
-    tmp_path.chmod(0o777)
-    for above in tmp_path.parents[:2]:
-        above.chmod(0o755)
     pids = tmp_path / "pids"
     mark = f"{MARK}={OWN.instance}:job00001.1.batch"
+    sessions: list[int] = []
 
     def start(uid: int, *, marked: bool = False) -> int:
-        pids.touch()
-        pids.chmod(0o666)
-        sleeping = f"{mark} /bin/sleep 1000 & echo $$ $! >> {pids}; wait"
-        script = f"echo $$ >> {pids}; (exec -a 'slurmd: zygote' /bin/bash -c {shlex.quote(sleeping)}) & wait"
-        subprocess.run([sys.executable, "-c", BEGIN, str(uid), script, *([mark] if marked else [])], check=True)
-        until(lambda: len(pids.read_text().split()) == 3)
+        sleeping = f"{mark} /bin/sleep 1000 & echo $$ $! >&3; wait"
+        script = f"echo $$ >&3; (exec -a 'slurmd: zygote' /bin/bash -c {shlex.quote(sleeping)}) & wait"
+        command = [sys.executable, "-c", BEGIN, str(uid), script, str(pids), *([mark] if marked else [])]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as beginner:
+            assert beginner.stdout is not None
+            sessions.append(int(beginner.stdout.readline()))
+        until(lambda: pids.exists() and len(pids.read_text().split()) == 3)
         return int(pids.read_text().split()[2])
 
     yield start
-    for pid in map(int, pids.read_text().split()):
-        if alive(pid):
-            os.kill(pid, signal.SIGKILL)
+    for session in sessions:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(session, signal.SIGKILL)
 
 
 def end(tmp_path: Path) -> list[int]:

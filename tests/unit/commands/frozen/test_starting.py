@@ -62,10 +62,8 @@ def test_a_file_that_was_not_written_to_its_end_is_made_anew(installed: Installa
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can call a command as another user")
 @pytest.mark.skipif(not python_for_all(), reason="there is no Python that other users may run")
-def test_other_users_start_from_the_owners_file_and_never_write_one(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(0o755)  # pytest's own are for their user alone
-    installed = Installation(tmp_path / "venv", python_for_all())
+def test_other_users_start_from_the_owners_file_and_never_write_one(open_folder: Path) -> None:
+    installed = Installation(open_folder / "venv", python_for_all())
     file = installed.froze()
     assert "slurm.commands.shell" not in installed.call("squeue", "--version", uid=NOBODY, PYTHONPROFILEIMPORTTIME="1").stderr
     file.unlink()
