@@ -93,14 +93,12 @@ LATER: dict[str, str] = {
     "scontrol resume 86": "suspending comes with its issue",
     'squeue -h -j 86 -o "%i %t %T"': "suspending comes with its issue",
     'squeue -h -j 87 -o "%i %t %r"': "shows a change made before; tested with slurmctld",
-    "scontrol top 90": "reordering comes with its issue",
     "scontrol write batch_script 86 -": "needs a script; tested in tests/unit/commands",
     "scontrol version": "the version is ours",
     "scontrol token username=alice": "decided by slurmctld; tested with it",
     "scontrol listpids": "of processes that run; tested in tests/system",
     "scontrol getent cn01 | head -3": "asking a slurmd comes with its issue",
     "scontrol show slurmd": "asking a slurmd comes with its issue",
-    "scontrol setdebug info": "log levels come with their issue",
     "scontrol show nodes cn04 -d": "recorded a minute later, with other load and boot times",
 }
 """Recorded commands that are not compared here, and why."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slurm.commands import scontrol_act, scontrol_pids, scontrol_reservations, scontrol_show, scontrol_update
+from slurm.commands import scontrol_act, scontrol_debug, scontrol_pids, scontrol_reservations, scontrol_show, scontrol_update
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.model.errors import Unsupported
 from slurm.model.version import version_line
@@ -14,9 +14,8 @@ from slurm.options.resolve import Resolved, resolve
 Keyword = Callable[[Shell, Resolved, list[str]], int]
 
 LATER = {
-    "suspend": "suspending jobs", "resume": "suspending jobs", "top": "reordering a user's jobs", "getent": "asking a slurmd for users",
-    "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps", "setdebug": "changing log levels",
-    "setdebugflags": "debug flags", "cancel_reboot": "rebooting nodes", "reboot": "rebooting nodes", "reboot_nodes": "rebooting nodes",
+    "suspend": "suspending jobs", "resume": "suspending jobs", "getent": "asking a slurmd for users",
+    "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps", "cancel_reboot": "rebooting nodes", "reboot": "rebooting nodes", "reboot_nodes": "rebooting nodes",
     "takeover": "several controllers", "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power saving",
     "abort": "aborting a daemon with a core file", "clusters": "several clusters",
     "cluster": "several clusters", "notify": "messages to running jobs", "checkpoint": "checkpoints",
@@ -42,8 +41,11 @@ def _scontrol(shell: Shell) -> int:
 
 
 def _resolved(shell: Shell) -> Resolved:
-    """Options may stand behind the keyword too, as in `scontrol show job 86 -d`."""
-    given, rest = getopt.parse(shell.argv, tables.rows("scontrol"), permute=True)
+    """Options may stand behind the keyword too, as in `scontrol show job 86 -d`, but for setdebugflags, whose flags may begin with "-"."""
+    words = shell.argv
+    place = next((place for place, word in enumerate(words) if word.lower() == "setdebugflags"), len(words))
+    given, rest = getopt.parse(words[:place], tables.rows("scontrol"), permute=True)
+    rest += words[place:]
     options = [f"--{one.option.name}" + (f"={one.text}" if one.text else "") for one in given]
     return resolve("scontrol", [*options, "--", *rest], shell.environ, now=shell.now())
 
@@ -104,6 +106,7 @@ KEYWORDS: dict[str, Keyword] = {
     "release": scontrol_act.release,
     "requeue": scontrol_act.requeue,
     "requeuehold": scontrol_act.requeue_hold,
+    "top": scontrol_act.top,
     "ping": scontrol_act.ping,
     "reconfigure": scontrol_act.reconfigure,
     "shutdown": scontrol_act.shutdown,
@@ -113,6 +116,8 @@ KEYWORDS: dict[str, Keyword] = {
     "completing": scontrol_show.completing,
     "listpids": scontrol_pids.listpids,
     "pidinfo": scontrol_pids.pidinfo,
+    "setdebug": scontrol_debug.set_level,
+    "setdebugflags": scontrol_debug.set_flags,
     "errnumstr": scontrol_act.errnumstr,
     "version": _version,
     "help": _help,

@@ -32,6 +32,11 @@ def requeue(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     return _jobs(shell, "requeue", words, {"type": "RequeueJobs"})
 
 
+def top(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`top ID…`: before the other waiting jobs of their user."""
+    return _jobs(shell, "top", words, {"type": "MoveToTop"})
+
+
 def requeue_hold(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     """`requeuehold [State=SpecialExit] ID…`."""
     states = [word.partition("=")[2] for word in words if word.lower().startswith("state=")]

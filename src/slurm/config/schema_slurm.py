@@ -9,6 +9,8 @@ that output.
 
 from __future__ import annotations
 
+from slurm.model import debug_flags
+
 SHOWN = """
 AccountingStorageBackupHost | text | | yes |
 AccountingStorageEnforce | list | none | yes |
@@ -47,7 +49,7 @@ CpuFreqDef | text | Unknown | later | CPU frequencies are left alone
 CpuFreqGovernors | list | OnDemand,Performance,UserSpace | later | CPU frequencies are left alone
 CredType | text | cred/munge | ok | step credentials are signed with Ed25519 by a key of slurmctld's own, whatever AuthType is
 DataParserParameters | list | | later | one version of the JSON output exists
-DebugFlags | list | | later | log lines are chosen by level only
+DebugFlags | list | | yes |
 DefMemPerCPU | mb | 0 | yes |
 DefRuntimePlugin | text | runtime/oci | later | containers are not run
 DependencyParameters | list | | yes |
@@ -301,6 +303,7 @@ ALIASES = {
 """Older names → the name in the table."""
 
 PARAMETERS: dict[str, dict[str, str]] = {
+    "DebugFlags": {**dict.fromkeys(debug_flags.LOGGERS, "yes"), **dict.fromkeys(debug_flags.SILENT, "ok")},
     "AccountingStorageEnforce": {
         "none": "yes", "associations": "yes", "limits": "yes", "qos": "yes", "safe": "yes", "all": "yes", "0": "yes", "wckeys": "yes",
         "nosteps": "yes",
@@ -325,7 +328,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "DisableGPUAcct": "yes"},
     "SchedulerParameters": {
         **dict.fromkeys((
-            "assoc_limit_stop", "bf_interval", "bf_hetjob_prio", "bf_job_part_count_reserve", "bf_max_job_assoc", "bf_max_job_part",
+            "assoc_limit_stop", "bf_interval", "enable_user_top", "bf_hetjob_prio", "bf_job_part_count_reserve", "bf_max_job_assoc", "bf_max_job_part",
             "bf_max_job_start", "bf_max_job_test",
             "bf_max_job_user", "bf_max_job_user_part", "bf_max_time", "bf_min_age_reserve", "bf_min_prio_reserve", "bf_one_resv_per_job",
             "bf_resolution",

@@ -24,7 +24,7 @@ DbdAddr | text | | yes |
 DbdBackupHost | text | | ok | a second slurmdbd on the same database may serve at any time: nothing is kept but there
 DbdHost | text | localhost | yes |
 DbdPort | port | 6819 | yes |
-DebugFlags | list | | later | there is one log level
+DebugFlags | list | | yes |
 DebugLevel | level | info | yes |
 DebugLevelSyslog | level | | later | nothing is written to syslog
 DefaultQOS | text | normal | yes |

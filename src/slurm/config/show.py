@@ -20,7 +20,8 @@ TRACKED = ("cpu", "mem", "energy", "node", "billing", "fs/disk", "vmem", "pages"
 
 LIVE = ("AS_OF", "BOOT_TIME", "HASH_VAL", "NEXT_JOB_ID", "SLURM_VERSION", "CONTROLLERS")
 """What only the running controller knows. AS_OF is the time in the first line, as shown; BOOT_TIME so, or in seconds since 1970;
-CONTROLLERS are the last lines, made here from the configuration where left out."""
+CONTROLLERS are the last lines, made here from the configuration where left out. Any other key may be there too, as shown: it was changed
+while the controller runs."""
 
 SCRIPTS = {"EnforcePartLimits": ("Epilog",), "EpilogMsgTime": ("EpilogSlurmctld",), "ProctrackType": ("Prolog", "PrologSlurmctld")}
 """Key → repeatable keys that are shown, numbered, behind it where they are written."""
@@ -61,6 +62,8 @@ def pairs(conf: Config, live: Mapping[str, str], uid_of: Callable[[str], int | N
 
 
 def _value(conf: Config, row: Row, live: Mapping[str, str], uid_of: Callable[[str], int | None]) -> str:
+    if row.name in live and row.kind != "live":
+        return live[row.name]
     if row.kind == "live":
         known = {"SLURM_CONF": conf.path, "MULTIPLE_SLURMD": "yes", "HASH_VAL": "Match", "SLURM_VERSION": SLURM_VERSION, **live}
         return _moment(known[row.name]) if row.name == "BOOT_TIME" and row.name in known else known.get(row.name, "(null)")

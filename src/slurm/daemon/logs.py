@@ -12,7 +12,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
+from slurm.model.debug_flags import LOGGERS
 from slurm.notation.printable import printable, printable_lines
 
 VERBOSE = 15
@@ -25,10 +27,36 @@ _ORDER = list(LEVELS)
 _PREFIXES = ((logging.CRITICAL, "fatal: "), (logging.ERROR, "error: "), (logging.WARNING, "warning: "))
 
 
+class Verbosity(NamedTuple):
+    """How much a daemon logs: its level, and the DebugFlags whose loggers tell everything."""
+
+    level: int
+    flags: tuple[str, ...] = ()
+
+    def apply(self) -> None:
+        """From now on, in this process."""
+        logging.getLogger().setLevel(self.level)
+        talkative = {name for flag in self.flags for name in LOGGERS.get(flag, ())}
+        for name in {name for names in LOGGERS.values() for name in names}:
+            logging.getLogger(name).setLevel(logging.DEBUG if name in talkative else logging.NOTSET)
+
+
+def level_named(text: str) -> int | None:
+    """The level of a name or number as SlurmctldDebug has it; None for what is neither."""
+    if text.isdecimal() and len(text) < len("100"):
+        return LEVELS[_ORDER[int(text)]] if int(text) < len(_ORDER) else None
+    return LEVELS.get(text.lower())
+
+
 def level_of(text: str, more: int = 0) -> int:
-    """The level of a name or number as SlurmctldDebug has it, `more` steps more talkative (one for each -v). Unknown: info."""
+    """The same, `more` steps more talkative (one for each -v). Unknown: info."""
     position = int(text) if text.isdigit() else _ORDER.index(text.lower()) if text.lower() in LEVELS else _ORDER.index("info")
     return LEVELS[_ORDER[min(position + more, len(_ORDER) - 1)]]
+
+
+def shown_level(level: int) -> str:
+    """The name of a level as SlurmctldDebug has it."""
+    return next((name for name, number in LEVELS.items() if number <= level), _ORDER[-1])
 
 
 class Seldom:
@@ -75,7 +103,7 @@ class _Lines(logging.Formatter):
         return f"[{stamp}.{int(record.msecs):03d}] {text}"
 
 
-def start(program: str, level: int, path: str = "") -> None:
+def start(program: str, verbosity: Verbosity, path: str = "") -> None:
     """Log to `path`, or to standard error when it is empty. OSError leaves it as it was."""
     for name, number in (("VERBOSE", VERBOSE), *((f"DEBUG{k}", 11 - k) for k in range(2, 6))):
         logging.addLevelName(number, name)
@@ -88,16 +116,16 @@ def start(program: str, level: int, path: str = "") -> None:
         root.removeHandler(former)
         former.close()
     root.addHandler(handler)
-    root.setLevel(level)
-    logging.getLogger("asyncio").setLevel(max(level, logging.WARNING))
+    verbosity.apply()
+    logging.getLogger("asyncio").setLevel(max(verbosity.level, logging.WARNING))
 
 
-def reopen(program: str, level: int, path: str) -> None:
+def reopen(program: str, verbosity: Verbosity, path: str) -> None:
     """As `start` for a running daemon: where the new file cannot be opened, the old one is kept and told."""
-    logging.getLogger().setLevel(level)
+    verbosity.apply()
     if not path:
         return
     try:
-        start(program, level, path)
+        start(program, verbosity, path)
     except OSError as error:
         logging.getLogger(program).error("the log file %s cannot be opened again, the former one is kept: %s", path, error.strerror)

@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     os.umask(0o022)
     signals.calm()
-    level = logs.level_of("info", options.verbose)
+    level = logs.Verbosity(logs.level_of("info", options.verbose))
     pid_file = PidFile(settings.pid_file)
     heeded = signals.Signals()
     try:

@@ -18,6 +18,7 @@ from slurm.config.config import Config, load
 from slurm.config.keys import find_conf
 from slurm.daemon import logs, signals, user
 from slurm.daemon.process import PidFile, Readiness, to_background
+from slurm.model import debug_flags
 from slurm.model.errors import SlurmError, Unreachable
 from slurm.model.version import SLURM_VERSION, version_line
 from slurm.net.listening import raise_open_files
@@ -88,8 +89,8 @@ def _run(options: argparse.Namespace, config: Config, log_path: str, readiness: 
     """The life of the process that serves, from its pid file to its end."""
     os.umask(0o022)
 
-    def level_of(of: Config) -> int:
-        return logs.level_of(of.text("SlurmctldDebug"), options.verbose)
+    def verbosity_of(of: Config) -> logs.Verbosity:
+        return logs.Verbosity(logs.level_of(of.text("SlurmctldDebug"), options.verbose), debug_flags.known(of.words("DebugFlags")))
 
     signals.calm()
     account = setup.account_of(config)
@@ -97,7 +98,7 @@ def _run(options: argparse.Namespace, config: Config, log_path: str, readiness: 
     pid_file.acquire("slurmctld", account.uid if account.is_wanted else -1)
     heeded = signals.Signals()
     try:
-        logs.start("slurmctld", level_of(config), log_path)
+        logs.start("slurmctld", verbosity_of(config), log_path)
         if log_path and account.is_wanted:
             user.hand_over(log_path, account)
         setproctitle.setproctitle("slurmctld")
@@ -116,7 +117,7 @@ def _run(options: argparse.Namespace, config: Config, log_path: str, readiness: 
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Service(config, level_of, log_path, signals=heeded, account=account).run(readiness.ready))
+            runner.run(Service(config, verbosity_of, log_path, signals=heeded, account=account).run(readiness.ready))
     finally:
         pid_file.release()
     heeded.end()
@@ -136,7 +137,7 @@ def _work_at(*folders: str) -> None:
 
 def _complain(lines: list[str]) -> None:
     if not logging.getLogger().handlers:  # before the log was opened: standard error, which is nowhere in the background
-        logs.start("slurmctld", logging.INFO)
+        logs.start("slurmctld", logs.Verbosity(logging.INFO))
     for line in lines:
         log.critical("%s", line)
 

@@ -22,7 +22,8 @@ from slurm.core.illegal import IllegalTransition, story
 from slurm.core.reserving import access
 from slurm.core.reserving.asking import Directory
 from slurm.core.timer_heap import Timer
-from slurm.daemon.logs import Seldom
+from slurm.daemon.logs import Seldom, Verbosity, shown_level
+from slurm.model import debug_flags
 from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
 from slurm.model.ids import Digest, JobId, Uid
 from slurm.model.job import ArrayPart, Job
@@ -88,6 +89,7 @@ class Controller:
         self.now = now
         self.started = now()
         self.conf_path = config.path
+        self.verbosity = Verbosity(logging.getLogger().level, debug_flags.known(config.words("DebugFlags")))
         self.watchers = Watchers()
         self.engine = Engine(cluster, commit, self.carry_out, self._noticed, broken)
         self.counters = Counters(cluster, now)
@@ -378,4 +380,5 @@ class Controller:
 
     def dynamic_values(self) -> dict[str, str]:
         """What `scontrol show config` shows besides the configuration."""
-        return {"BOOT_TIME": str(int(self.started)), "NEXT_JOB_ID": str(self.cluster.next_job_id), "SLURM_CONF": self.conf_path}
+        return {"BOOT_TIME": str(int(self.started)), "NEXT_JOB_ID": str(self.cluster.next_job_id), "SLURM_CONF": self.conf_path,
+            "SlurmctldDebug": shown_level(self.verbosity.level), "DebugFlags": ",".join(self.verbosity.flags) or "(null)"}

@@ -17,6 +17,7 @@ from slurm.slurmctld.relays import require_own
 from slurm.slurmctld.session import Session
 from slurm.wire import crontab_messages as k
 from slurm.wire import messages as m
+from slurm.wire import operation_messages as o
 from slurm.wire import reservation_messages as r
 from slurm.wire import token_messages as j
 from slurm.wire import trigger_messages as t
@@ -33,6 +34,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.HoldJobs: jobs.on_hold,
     m.ReleaseJobs: jobs.on_release,
     m.RequeueJobs: jobs.on_requeue,
+    o.MoveToTop: jobs.on_top,
     m.UpdateJob: jobs.on_update,
     m.BatchScript: jobs.on_batch_script,
     m.AllocateJob: allocations.on_allocate,
@@ -59,6 +61,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
     j.MakeToken: tokens.on_make_token,
     j.ActAs: tokens.on_act_as,
     m.Reconfigure: control.on_reconfigure,
+    o.SetDebug: control.on_set_debug,
     m.Shutdown: control.on_shutdown,
     m.Quiesce: control.on_quiesce,
     m.ListJobs: looking.on_list_jobs,
@@ -73,7 +76,8 @@ HANDLERS: dict[type[m.Message], Handler] = {
 }
 
 CHANGING: frozenset[type[m.Message]] = frozenset({
-    m.SubmitJob, m.CancelJobs, m.HoldJobs, m.ReleaseJobs, m.RequeueJobs, m.UpdateJob, m.AllocateJob, m.CreateStep, m.UpdateNode,
+    m.SubmitJob, m.CancelJobs, m.HoldJobs, m.ReleaseJobs, m.RequeueJobs, o.MoveToTop, m.UpdateJob, m.AllocateJob, m.CreateStep,
+    m.UpdateNode,
     m.UpdatePartition, r.CreateReservation, r.UpdateReservation, r.DeleteReservation, m.Reconfigure,
     k.WriteCrontab, t.SetTrigger, t.ClearTriggers,
 })
@@ -114,6 +118,7 @@ async def answer(ctl: Controller, session: Session, payload: bytes) -> m.Message
 async def _carried_out(ctl: Controller, session: Session, request: m.Request, kept: StoredPayload | None) -> m.Message | bytes:
     """The handler's reply, counted with the time it took, refusals too."""
     began = time.perf_counter()
+    log.debug("uid %s asks for %s", session.caller.uid, type(request).__name__)
     try:
         if isinstance(request, m.SubmitJob) and kept is not None:
             return await jobs.on_submit(ctl, session, request, kept)

@@ -92,15 +92,15 @@ def hand_over(folder: str, account: user.Account) -> None:
 
 
 class Service:
-    """Everything between `run` and its end. `log_level_of` tells the level that a configuration asks for.
+    """Everything between `run` and its end. `verbosity_of` tells how much is logged where a configuration asks for.
 
     `account` is SlurmUser: where root started it, it becomes that user once files and sockets are open.
     """
 
-    def __init__(self, config: Config, log_level_of: Callable[[Config], int], log_path: str, *, signals: Signals | None = None,
+    def __init__(self, config: Config, verbosity_of: Callable[[Config], logs.Verbosity], log_path: str, *, signals: Signals | None = None,
                  account: user.Account | None = None, snapshot_events: int = snapshots.EVENTS) -> None:
         self.config = config
-        self._log_level_of = log_level_of
+        self._verbosity_of = verbosity_of
         self._log_path = log_path
         self._signals = signals or Signals()
         self._account = account
@@ -373,7 +373,8 @@ class Service:
                 self.controller.submit_plugins.reconfigure(config)
             except ConfigError as error:
                 log.error("JobSubmitPlugins was not read again, those before hold: %s", "; ".join(error.lines()))
-        logging.getLogger().setLevel(self._log_level_of(config))
+        self.controller.verbosity = self._verbosity_of(config)
+        self.controller.verbosity.apply()
 
     def _hang_up(self) -> None:
         """SIGHUP: the configuration is read again, and the log file opened again."""
@@ -383,11 +384,11 @@ class Service:
     def _reopen(self) -> None:
         """SIGUSR2: the log's level is read again, then its file opened again, which may have been rotated."""
         try:
-            level = self._log_level_of(load(self.config.path))
+            verbosity = self._verbosity_of(load(self.config.path))
         except SlurmError as error:
             log.error("the log level was not read again: %s", "; ".join(error.lines()))
-            level = logging.getLogger().level
-        logs.reopen("slurmctld", level, self._log_path)
+            verbosity = self._verbosity_of(self.config)
+        logs.reopen("slurmctld", verbosity, self._log_path)
 
     async def _reread(self) -> None:
         try:

@@ -235,7 +235,11 @@ def _reopen(options: Options, node: Node) -> None:
 
 
 def _reopen_log(options: Options, chosen: NodeSettings) -> None:
-    logs.reopen("slurmd", logs.level_of(chosen.debug, options.more), _log_path(options, chosen))
+    logs.reopen("slurmd", _verbosity(options, chosen), _log_path(options, chosen))
+
+
+def _verbosity(options: Options, chosen: NodeSettings) -> logs.Verbosity:
+    return logs.Verbosity(logs.level_of(chosen.debug, options.more), chosen.debug_flags)
 
 
 def _log_path(options: Options, chosen: NodeSettings) -> str:
@@ -244,7 +248,7 @@ def _log_path(options: Options, chosen: NodeSettings) -> str:
 
 def _start_log(options: Options, chosen: NodeSettings) -> None:
     path = _log_path(options, chosen)
-    logs.start("slurmd", logs.level_of(chosen.debug, options.more), path)
+    logs.start("slurmd", _verbosity(options, chosen), path)
     if path and chosen.account.is_wanted:
         hand_over(path, chosen.account)
 

@@ -12,6 +12,7 @@ from slurm.config.config import Config, load
 from slurm.config.gres import GresDevice
 from slurm.core import network
 from slurm.daemon.user import Account, find
+from slurm.model import debug_flags
 from slurm.model.errors import ConfigError
 from slurm.model.topology import Topology
 from slurm.net.certificates import Files, files_of
@@ -43,6 +44,7 @@ class NodeSettings(NamedTuple):
     pid_file: str
     log_file: str
     debug: str
+    debug_flags: tuple[str, ...]
     listen: Sequence[Endpoint]
     port: int
     site: Site
@@ -109,7 +111,8 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
     return NodeSettings(
         gpus_given_out="gpu" in config.words("GresTypes"),
         node=node.name, hostname=hostname, conf=os.path.abspath(conf), spool=config.for_node("SlurmdSpoolDir", node), pid_file=pid_file,
-        log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"), listen=listen, port=node.port, site=site,
+        log_file=config.for_node("SlurmdLogFile", node), debug=config.text("SlurmdDebug"),
+        debug_flags=debug_flags.known(config.words("DebugFlags")), listen=listen, port=node.port, site=site,
         bind_cpus="task/affinity" in config.text("TaskPlugin"), track_by_cgroup=config.text("ProctrackType") == "proctrack/cgroup",
         cgroup=config.cgroup if config.uses_cgroups else _tracking_only(config.cgroup), real_memory=node.real_memory,
         gathering=usage.read(config), tmp_fs=config.for_node("TmpFS", node), start_seconds=_start_seconds(config),

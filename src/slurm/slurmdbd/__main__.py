@@ -16,6 +16,7 @@ import uvloop
 from slurm.config.slurmdbd import DEFAULT_PATH, NAME, DbdConfig
 from slurm.daemon import logs, signals, user
 from slurm.daemon.process import PidFile, Readiness, to_background
+from slurm.model import debug_flags
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import SLURM_VERSION, version_line
 from slurm.net.listening import raise_open_files
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.critical("slurmdbd failed", exc_info=error)
         lines = [f"slurmdbd failed: {error!r}", "this is a fault of slurm-py: its log has the details"]
     if not logging.getLogger().handlers:  # before the log was opened: standard error, which is nowhere in the background
-        logs.start("slurmdbd", logging.INFO)
+        logs.start("slurmdbd", logs.Verbosity(logging.INFO))
     for line in lines:
         log.critical("%s", line)
     readiness.failed(lines)
@@ -86,8 +87,8 @@ def _run(options: argparse.Namespace, conf: DbdConfig, log_path: str, readiness:
     """The life of the process that serves, from its pid file to its end."""
     os.umask(0o077)
 
-    def level_of(of: DbdConfig) -> int:
-        return logs.level_of(of.text("DebugLevel"), options.verbose)
+    def verbosity_of(of: DbdConfig) -> logs.Verbosity:
+        return logs.Verbosity(logs.level_of(of.text("DebugLevel"), options.verbose), debug_flags.known(of.words("DebugFlags")))
 
     signals.calm()
     account = settings.account_of(conf)
@@ -95,7 +96,7 @@ def _run(options: argparse.Namespace, conf: DbdConfig, log_path: str, readiness:
     pid_file.acquire("slurmdbd", account.uid if account.is_wanted else -1)
     heeded = signals.Signals()
     try:
-        logs.start("slurmdbd", level_of(conf), log_path)
+        logs.start("slurmdbd", verbosity_of(conf), log_path)
         if log_path and account.is_wanted:
             user.hand_over(log_path, account)
         setproctitle.setproctitle("slurmdbd")
@@ -109,7 +110,7 @@ def _run(options: argparse.Namespace, conf: DbdConfig, log_path: str, readiness:
         raise_open_files()
         gc.freeze()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Service(conf, level_of, log_path, heeded, account).run(readiness.ready))
+            runner.run(Service(conf, verbosity_of, log_path, heeded, account).run(readiness.ready))
     finally:
         pid_file.release()
     heeded.end()

@@ -61,11 +61,11 @@ class Serving(Protocol):
 
 
 class Service:
-    """Everything between `run` and its end. `level_of` tells the log level that a configuration asks for."""
+    """Everything between `run` and its end. `verbosity_of` tells how much is logged under a configuration."""
 
-    def __init__(self, conf: DbdConfig, level_of: Callable[[DbdConfig], int], log_path: str, signals: Signals,
+    def __init__(self, conf: DbdConfig, verbosity_of: Callable[[DbdConfig], logs.Verbosity], log_path: str, signals: Signals,
             account: user.Account) -> None:
-        self._level_of = level_of
+        self._verbosity_of = verbosity_of
         self._log_path = log_path
         self._signals = signals
         self._account = account
@@ -230,17 +230,17 @@ class Service:
         self._conf = conf
         if self._serving is not None:
             self._serving.reconfigure(conf)
-        logging.getLogger().setLevel(self._level_of(conf))
+        self._verbosity_of(conf).apply()
         log.info("the configuration was read again")
 
     def _reopen(self) -> None:
         """SIGUSR2: the log's level is read again, then its file opened again, which may have been rotated."""
         try:
-            level = self._level_of(settings.load(self._conf.path))
+            verbosity = self._verbosity_of(settings.load(self._conf.path))
         except (SlurmError, OSError) as error:
             log.error("the log level was not read again: %s", error)
-            level = logging.getLogger().level
-        logs.reopen("slurmdbd", level, self._log_path)
+            verbosity = self._verbosity_of(self._conf)
+        logs.reopen("slurmdbd", verbosity, self._log_path)
 
 
 def _loaded(make: Callable[[], Serving]) -> Future[Serving]:

@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
         return _told(error)
     held = PidFile(pid_file) if pid_file else None
     try:
-        logs.start("slurmrestd", wanted.level, log_file)
+        logs.start("slurmrestd", logs.Verbosity(wanted.level), log_file)
         if held is not None:
             held.acquire("slurmrestd")
         return _run(wanted, environ, readiness.ready)

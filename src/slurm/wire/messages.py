@@ -38,6 +38,7 @@ from slurm.model.statistics import Statistics
 from slurm.wire.crontab_messages import CrontabRead, CrontabWritten, ReadCrontab, WriteCrontab
 from slurm.wire.message import Changes
 from slurm.wire.message import Message as Message
+from slurm.wire.operation_messages import MoveToTop, SetDebug
 from slurm.wire.reservation_messages import CreateReservation, DeleteReservation, ReservationMade, UpdateReservation
 from slurm.wire.step_layout import FindStep, StepFound
 from slurm.wire.step_layout import TaskLayout as TaskLayout
@@ -588,7 +589,7 @@ Request = (
     | FinishStep | CancelJobs | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation
     | UpdateReservation | DeleteReservation | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript | ListJobs
     | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics | ListShares | ListPriorities | ReadCrontab
-    | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers
+    | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers | MoveToTop | SetDebug
 )
 Reply = (
     Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong

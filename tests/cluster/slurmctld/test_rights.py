@@ -6,13 +6,13 @@ from slurm.wire import node_messages as n
 from tests.cluster.slurmctld.conftest import ALICE, BOB, ROOT, Play, Stage
 
 ON_A_JOB = [
-    ("HoldJobs", {"ids": ["{job}"]}), ("ReleaseJobs", {"ids": ["{job}"]}), ("RequeueJobs", {"ids": ["{job}"]}),
+    ("HoldJobs", {"ids": ["{job}"]}), ("ReleaseJobs", {"ids": ["{job}"]}), ("RequeueJobs", {"ids": ["{job}"]}), ("MoveToTop", {"ids": ["{job}"]}),
     ("UpdateJob", {"ids": "{job}", "changes": {"TimeLimit": "5"}}), ("BatchScript", {"job_id": "{job}"}),
     ("CreateStep", {"job_id": 1, "request": {"name": "s", "ntasks": 1}}), ("FinishStep", {"job_id": 1, "step_id": 0, "status": 0}),
     ("Relinquish", {"job_id": 1, "status": 0}), ("AttachAllocation", {"job_id": 1})]
 ON_THE_CLUSTER = [
     ("UpdateNode", {"nodes": "cn01", "changes": {"State": "DRAIN", "Reason": "x"}}),
-    ("UpdatePartition", {"name": "debug", "changes": {"State": "DOWN"}}), ("Reconfigure", {}), ("Shutdown", {}), ("Quiesce", {"seconds": 5})]
+    ("UpdatePartition", {"name": "debug", "changes": {"State": "DOWN"}}), ("Reconfigure", {}), ("SetDebug", {"level": "debug5"}), ("Shutdown", {}), ("Quiesce", {"seconds": 5})]
 
 
 @pytest.mark.parametrize(("kind", "fields"), ON_A_JOB)

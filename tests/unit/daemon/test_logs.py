@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from slurm.daemon import logs
+from slurm.model import debug_flags
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ def test_levels_have_slurms_names_and_numbers(text: str, more: int, level: int) 
 
 def test_a_line_in_a_file_has_a_stamp_and_its_kind(tmp_path: Path) -> None:
     path = tmp_path / "log" / "d.log"
-    logs.start("slurmctld", logs.VERBOSE, str(path))
+    logs.start("slurmctld", logs.Verbosity(logs.VERBOSE), str(path))
     log = logging.getLogger("slurmctld.x")
     log.info("hello %s", "world")
     log.error("bad")
@@ -46,15 +47,39 @@ def test_a_line_in_a_file_has_a_stamp_and_its_kind(tmp_path: Path) -> None:
 
 def test_a_rotated_file_is_left_alone_after_a_new_start(tmp_path: Path) -> None:
     path = tmp_path / "d.log"
-    logs.start("slurmd", logging.INFO, str(path))
+    logs.start("slurmd", logs.Verbosity(logging.INFO), str(path))
     logging.getLogger("slurmd").info("one")
     path.rename(tmp_path / "d.log.1")
-    logs.start("slurmd", logging.INFO, str(path))
+    logs.start("slurmd", logs.Verbosity(logging.INFO), str(path))
     logging.getLogger("slurmd").info("two")
     assert path.read_text().endswith("two\n") and (tmp_path / "d.log.1").read_text().endswith("one\n")
 
 
 def test_on_a_terminal_a_line_names_its_program(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.start("slurmctld", logging.INFO)
+    logs.start("slurmctld", logs.Verbosity(logging.INFO))
     logging.getLogger("slurmctld").warning("careful")
     assert capsys.readouterr().err == "slurmctld: warning: careful\n"
+
+
+def test_debug_flags_have_their_loggers_tell_everything_and_no_others() -> None:
+    backfill, steps = logging.getLogger("slurmctld.planner"), logging.getLogger("slurmd.steps")
+    logs.Verbosity(logging.INFO, debug_flags.known(["backfill", "nonsense", "GANG"])).apply()
+    try:
+        assert (backfill.isEnabledFor(logging.DEBUG), steps.isEnabledFor(logging.DEBUG)) == (True, False)
+    finally:
+        logs.Verbosity(logging.INFO).apply()
+    assert not backfill.isEnabledFor(logging.DEBUG)
+
+
+def test_flags_are_added_and_taken_away_however_they_are_written() -> None:
+    assert debug_flags.changed(["Steps"], ["+backfill", "-STEPS", "agent"]) == ["Agent", "Backfill"]
+    with pytest.raises(debug_flags.UnknownFlag, match="foo"):
+        debug_flags.changed([], ["+foo"])
+
+
+@pytest.mark.parametrize(("text", "level"), [("verbose", logs.VERBOSE), ("4", logs.VERBOSE), ("ERROR", logging.ERROR), ("12", None), ("10", None),
+    ("foo", None), ("9" * 99, None)])
+def test_a_level_is_one_of_ten_names_or_numbers(text: str, level: int | None) -> None:
+    assert logs.level_named(text) == level
+    if level is not None and text.isalpha():
+        assert logs.shown_level(level) == text.lower()

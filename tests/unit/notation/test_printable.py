@@ -79,7 +79,7 @@ def test_a_line_of_a_daemons_log_is_one_line_whoever_is_quoted(tmp_path: Path, c
     root = logging.getLogger()
     kept, level = list(root.handlers), root.level
     try:
-        logs.start("slurmctld", logging.INFO, str(path))
+        logs.start("slurmctld", logs.Verbosity(logging.INFO), str(path))
         logging.getLogger("t").error("job %s is bad", EVIL + "\n[2026-01-01T00:00:00.000] fatal: forged")
         try:
             raise ValueError(EVIL)

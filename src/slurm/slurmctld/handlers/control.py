@@ -8,12 +8,15 @@ import os
 import socket
 
 from slurm.core import node_update, partition_update, rights
-from slurm.model.errors import NotFound, NotPermitted
+from slurm.daemon import logs
+from slurm.model import debug_flags
+from slurm.model.errors import InvalidRequest, NotFound, NotPermitted
 from slurm.model.version import SLURM_VERSION, VERSION
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers.jobs import LATER
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
+from slurm.wire.operation_messages import SetDebug
 
 log = logging.getLogger("slurmctld")
 MAX_QUIET_SECONDS = 300.0
@@ -69,6 +72,23 @@ async def on_reconfigure(ctl: Controller, session: Session, message: m.Reconfigu
     _require_administrator(ctl, session, "slurm_reconfigure error:Invalid user id")
     warnings = await ctl.reconfigure()
     return m.Done(lines=warnings)
+
+
+async def on_set_debug(ctl: Controller, session: Session, message: SetDebug) -> m.Done:
+    """How much this daemon logs from now on, until it reads its configuration again."""
+    _require_administrator(ctl, session, "slurm_set_debug_level error:Invalid user id")
+    level = logs.level_named(message.level) if message.level else ctl.verbosity.level
+    if level is None:
+        raise InvalidRequest("ESLURM_INVALID_OPTION", f"invalid debug level: {message.level}")
+    try:
+        flags = debug_flags.changed(ctl.verbosity.flags, message.flags)
+    except debug_flags.UnknownFlag as error:
+        raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid DebugFlag: {error}") from error
+    ctl.verbosity = logs.Verbosity(level, tuple(flags))
+    ctl.verbosity.apply()
+    log.info("uid %d sets the log level to %s, DebugFlags to %s", session.caller.uid, logs.shown_level(level), ",".join(flags) or "none")
+    silent = [flag for word in message.flags if (flag := debug_flags.canonical(word.lstrip("+-"))) in debug_flags.SILENT]
+    return m.Done(lines=[f"{flag}: this daemon has no log lines of that kind" for flag in silent if flag in flags])
 
 
 async def on_shutdown(ctl: Controller, session: Session, message: m.Shutdown) -> m.Done:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from slurm.core import admission, cancel, hold, requeue, rights, selection, update
+from slurm.core import admission, cancel, hold, requeue, rights, selection, top, update
 from slurm.core import changes as changing
 from slurm.core.effects import Signal
 from slurm.core.events import Caller, Cancelled, Event, JobUpdated
@@ -19,11 +19,13 @@ from slurm.model.request import PayloadRef
 from slurm.notation import hostlist
 from slurm.sched.feasible import check_request, check_submitted
 from slurm.sched.plan import plan_one
+from slurm.sched.priority import Scale
 from slurm.slurmctld import portions
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.reading import StoredPayload
 from slurm.slurmctld.session import Session, caller_as
 from slurm.wire import messages as m
+from slurm.wire.operation_messages import MoveToTop
 
 SIGNAL_SECONDS = 5.0
 """So long scancel waits for nodes to say that a signal was sent."""
@@ -184,6 +186,15 @@ async def on_requeue(ctl: Controller, session: Session, message: m.RequeueJobs) 
     events = await portions.found_for(message.ids, lambda ids: requeue.requeue(ctl.cluster, ids, session.caller, ctl.now(),
         hold=message.hold, special=message.special))
     await portions.record(ctl.engine, events, LATER)
+    return m.Done()
+
+
+async def on_top(ctl: Controller, session: Session, message: MoveToTop) -> m.Done:
+    """Put some of a user's waiting jobs before his others."""
+    now = ctl.now()
+    by_users = "enable_user_top" in ctl.config.options("SchedulerParameters")
+    events = top.move(ctl.cluster, message.ids, session.caller, now, priority=Scale(ctl.cluster, now).value, by_users=by_users)
+    await portions.record(ctl.engine, list(events), LATER)
     return m.Done()
 
 

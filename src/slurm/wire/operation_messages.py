@@ -1,0 +1,21 @@
+"""What scontrol asks for besides changes of records: places in the queue, how much daemons log; part of `wire.messages`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from slurm.model.bounds import JobText, Many, Word
+from slurm.wire.message import Message
+
+
+class MoveToTop(Message):
+    """scontrol top → Done. The jobs, in this order, before the others of their user in the same partition, account and QOS."""
+
+    ids: Annotated[list[JobText], Many(10_000)]
+
+
+class SetDebug(Message):
+    """scontrol setdebug and setdebugflags → Done. `level`: as SlurmctldDebug has it, "": as it is; `flags`: "+Backfill" or "-Steps" each."""
+
+    level: Word = ""
+    flags: Annotated[list[Word], Many(100)] = []
