@@ -23,7 +23,7 @@ from tests.fuzz.surprises import nothing_surprises
 from tests.fuzz.values import messages
 
 ORDERLY = frozenset({"Shutdown"})
-WAITING = frozenset({"AllocateJob", "AttachAllocation", "WaitJob", "WaitReady", "WatchEvents"})
+WAITING = frozenset({"AllocateJob", "AttachAllocation", "WaitJob", "WaitReady", "WatchEvents", "Follow"})
 SOME = st.lists(st.tuples(st.sampled_from([ALICE, ALICE, BOB, ROOT]), messages(m.Request, ORDERLY)), min_size=1, max_size=25)
 FROM_NODES = st.lists(messages(n.FromNode), min_size=1, max_size=15)
 REPORTS = frozenset({"BatchLaunched", "LaunchRefused", "StepEnded", "JobGone"})

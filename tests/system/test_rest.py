@@ -354,6 +354,107 @@ def test_the_socket_goes_with_the_daemon(rest: Rest) -> None:
     assert not path.exists()
 
 
+class Heard:
+    """What comes as server-sent events: (event, data), and the last id."""
+
+    def __init__(self, rest: Rest, path: str, user: str = ME, last: str = "") -> None:
+        headers = {"X-SLURM-USER-TOKEN": token(user), **({"Last-Event-ID": last} if last else {})}
+        self._reply = urllib.request.urlopen(urllib.request.Request(f"http://localhost:{rest.port}{path}", headers=headers), timeout=30)
+        self.id = ""
+
+    def next(self) -> tuple[str, Any]:
+        """The next event."""
+        event, data = "", ""
+        for line in self._reply:
+            name, _, value = line.decode().rstrip("\n").partition(": ")
+            if name == "id":
+                self.id = value
+            elif name == "event":
+                event = value
+            elif name == "data":
+                data = value
+            elif not name and event:
+                return event, json.loads(data)
+        raise AssertionError("the stream ended")
+
+    def until(self, event: str, what: Callable[[Any], bool] = lambda data: True) -> Any:
+        """The data of the next such event."""
+        while True:
+            name, data = self.next()
+            if name == event and what(data):
+                return data
+
+    def close(self) -> None:
+        """Hang up."""
+        self._reply.close()
+
+
+def test_changes_are_told_as_they_come_and_to_who_comes_back_what_he_missed(rest: Rest) -> None:
+    heard = Heard(rest, "/slurm/watch?snapshot=true")
+    hello = heard.until("hello")
+    assert (hello["user"], hello["cluster"]) == (ME, "test")
+    heard.until("ready")
+    job = int(_held(rest))
+    shown = heard.until("job", lambda data: data["job_id"] == job)
+    assert (shown["job_state"], shown["hold"], shown["user_name"]) == (["PENDING"], True, ME)
+    heard.until("queue", lambda data: data["pending"] > 0)
+    known = heard.id
+    assert int(known) >= hello["seq"]
+    heard.close()
+    rest.cluster.ok("scancel", str(job))
+    missed = Heard(rest, "/slurm/watch?what=jobs", last=known)
+    assert missed.until("job", lambda data: data["job_id"] == job and data["job_state"][0] == "CANCELLED")["user_name"] == ME
+    missed.close()
+    from_nowhere = Heard(rest, "/slurm/watch", last="999999999999")
+    assert from_nowhere.until("reset")["why"]
+    from_nowhere.close()
+
+
+def test_listeners_are_told_what_they_ask_for_and_outlive_the_controller(rest: Rest) -> None:
+    heard = Heard(rest, f"/slurm/watch?user={ORDINARY}&what=jobs")
+    heard.until("hello")
+    _held(rest)
+    theirs = rest.as_user(ORDINARY, "POST", "/slurm/v0.0.44/job/submit", BODIES["POST /slurm/{version}/job/submit"]).body["job_id"]
+    assert heard.next()[1]["job_id"] == theirs
+    rest.cluster.kill("slurmctld", signal.SIGTERM)
+    assert heard.until("controller")["connected"] is False
+    rest.cluster.until(lambda: rest.cluster.run("scontrol", "ping").status != 0, why="slurmctld did not end")
+    rest.cluster.up()
+    assert heard.until("controller")["connected"] is True
+    rest.cluster.ok("scancel", str(theirs))
+    assert heard.until("job")["job_state"][0] == "CANCELLED"
+    heard.close()
+
+
+def test_a_websocket_tells_the_same(rest: Rest) -> None:
+    with socket.create_connection(("localhost", rest.port), 30) as stream:
+        stream.sendall((
+            f"GET /slurm/watch?what=jobs HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-SLURM-USER-TOKEN: {token(ME)}\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n").encode())
+        file = stream.makefile("rb")
+        assert b" 101 " in file.readline()
+        while file.readline().strip():
+            pass
+
+        def message() -> Any:
+            size = file.read(2)[1]
+            return json.loads(file.read(int.from_bytes(file.read(2), "big") if size == 126 else size))
+
+        assert message()["events"][0]["event"] == "hello"
+        job = int(_held(rest))
+        found = message()
+        assert (found["events"][0]["event"], found["events"][0]["data"]["job_id"]) == ("job", job)
+        assert found["id"] > 0
+
+
+def test_nobody_listens_without_a_good_token(rest: Rest) -> None:
+    for headers in ({}, {"X_SLURM_USER_TOKEN": token(ME, ends=-100)}, {"X_SLURM_USER_TOKEN": token(ME, b"f" * 32)}):
+        assert rest.ask("GET", "/slurm/watch", **headers).status == 401
+        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec_WebSocket_Version": "13"}
+        assert rest.ask("GET", "/slurm/watch", **headers, **upgrade).status == 401
+    assert rest.as_user(ME, "GET", "/slurm/watch?usr=root").status == 422
+
+
 def test_slurm_up_starts_one_when_it_is_asked_to(fresh: Callable[..., Cluster]) -> None:
     cluster = fresh("--nodes", "1", "--cpus", "2", "--memory", "2G")
     cluster.up()

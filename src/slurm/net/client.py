@@ -97,7 +97,9 @@ class Connection:
         """The frames that are here now, after one read that does not wait; sets `closed` once the peer has gone."""
         import select  # most commands wait for one answer
 
-        if self._held() or select.select([self._stream], [], [], 0)[0]:
+        poller = select.poll()  # select() knows no descriptor above 1023
+        poller.register(self._stream, select.POLLIN)
+        if self._held() or poller.poll(0):
             self.closed = not self._read_now()
         found = []
         while (frame := self._buffer.take()) is not None:

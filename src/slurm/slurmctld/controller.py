@@ -40,6 +40,7 @@ from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.certifying import Certifier
 from slurm.slurmctld.directory import SystemDirectory, uid_of
 from slurm.slurmctld.engine import Engine
+from slurm.slurmctld.followers import Followers
 from slurm.slurmctld.health import HealthRounds
 from slurm.slurmctld.holders import GRACE_SECONDS, Holders
 from slurm.slurmctld.nodes import Links
@@ -91,7 +92,8 @@ class Controller:
         self.conf_path = config.path
         self.verbosity = Verbosity(logging.getLogger().level, debug_flags.known(config.words("DebugFlags")))
         self.watchers = Watchers()
-        self.engine = Engine(cluster, commit, self.carry_out, self._noticed, broken)
+        self.followers = Followers(cluster, self.view, now)
+        self.engine = self.followers.engine = Engine(cluster, commit, self.carry_out, self._noticed, broken)
         self.counters = Counters(cluster, now)
         self.planner = Planner(self.engine, now, self.counters)
         self._policy_clock = PolicyClock(self.engine, now)
@@ -203,6 +205,7 @@ class Controller:
         self.scripts.close()
         self.triggers.close()
         self.planner.stop()
+        self.followers.close()
 
     async def reconfigure(self) -> list[str]:
         """Read the configuration again and record it; ConfigError leaves everything as it was. Returns warnings."""
@@ -291,6 +294,7 @@ class Controller:
             self.links.carry_out(effect)
 
     def _announce(self, job_id: JobId) -> None:
+        self.followers.announced(job_id)
         job = self.cluster.jobs.get(job_id)
         if job is not None and job.array_job and job.array_job != job_id:
             self.watchers.announce(job_id, job.array_job)
@@ -303,6 +307,7 @@ class Controller:
         self.counters.noticed(event)
         self.planner.noticed(event)
         self.triggers.noticed(event)
+        self.followers.noticed(event)
 
     def _give_up(self, job_id: JobId) -> None:
         job = self.cluster.jobs.get(job_id)

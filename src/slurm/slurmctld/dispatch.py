@@ -10,12 +10,26 @@ from typing import Any
 from slurm.model import bounds
 from slurm.model.errors import SlurmError, Unsupported
 from slurm.slurmctld.controller import Controller
-from slurm.slurmctld.handlers import allocations, control, crontabs, jobs, looking, priorities, reservations, steps, tokens, triggers, usage
+from slurm.slurmctld.handlers import (
+    allocations,
+    control,
+    crontabs,
+    following,
+    jobs,
+    looking,
+    priorities,
+    reservations,
+    steps,
+    tokens,
+    triggers,
+    usage,
+)
 from slurm.slurmctld.past import QUESTION
 from slurm.slurmctld.reading import StoredPayload, read_any
 from slurm.slurmctld.relays import require_own
 from slurm.slurmctld.session import Session
 from slurm.wire import crontab_messages as k
+from slurm.wire import follow_messages as f
 from slurm.wire import messages as m
 from slurm.wire import operation_messages as o
 from slurm.wire import reservation_messages as r
@@ -72,6 +86,8 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.ListShares: priorities.on_list_shares,
     m.ListPriorities: priorities.on_list_priorities,
     m.WatchEvents: looking.on_watch,
+    f.ReadRights: following.on_read_rights,
+    f.Follow: following.on_follow,
     m.ReadStatistics: control.on_read_statistics,
 }
 

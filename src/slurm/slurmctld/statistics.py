@@ -18,6 +18,7 @@ from slurm.model.statistics import RequestCount, Statistics, UserCount
 from slurm.sched.plan import Depth
 from slurm.slurmctld.session import user_name
 from slurm.wire import messages as m
+from slurm.wire.follow_messages import Follow
 
 NAMES: dict[str, tuple[str, int]] = {
     "SubmitJob": ("REQUEST_SUBMIT_BATCH_JOB", 4003), "TestJob": ("REQUEST_JOB_WILL_RUN", 4012),
@@ -32,7 +33,7 @@ NAMES: dict[str, tuple[str, int]] = {
     "Ping": ("REQUEST_PING", 1008), "ReadStatistics": ("REQUEST_STATS_INFO", 2035),
 }
 """Our requests → Slurm's name and number for the like; the others are shown under our own names."""
-WAITING = frozenset((m.WaitJob, m.WaitReady, m.WatchEvents, m.AllocateJob, m.AttachAllocation))
+WAITING = frozenset((m.WaitJob, m.WaitReady, m.WatchEvents, m.AllocateJob, m.AttachAllocation, Follow))
 """Requests whose replies wait for something to happen: they are counted, their time is nobody's work."""
 _LATENCY_CALLS = 1000
 

@@ -7,6 +7,7 @@ import asyncio
 import grp
 import logging
 import os
+import resource
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -199,7 +200,10 @@ def _run(wanted: Wanted, environ: Mapping[str, str], ready: Callable[[], None]) 
     setproctitle.setproctitle("slurmrestd")
     application = Application(Settings(site, plugins, wanted.sections, wanted.versions, socket.gethostname()))
     if sockets:
-        asyncio.run(serving.serve(application.asgi, sockets, wanted.threads, wanted.connections, lambda: _tell(wanted, site, ready)))
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each listener has a connection
+        asyncio.run(serving.serve(application.asgi, sockets, wanted.threads, wanted.connections, lambda: _tell(wanted, site, ready),
+            application.sources.close))
         for place in wanted.places:
             if place.startswith("unix:"):
                 _remove(place.removeprefix("unix:"))

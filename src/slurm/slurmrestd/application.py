@@ -18,16 +18,18 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from slurm.client.cluster import Unchanged
 from slurm.model.errors import InvalidRequest, NotFound, NotNow, SlurmError, Unsupported
 from slurm.net.discovery import Site
-from slurm.slurmrestd import reading, replies, schema, versions
+from slurm.slurmrestd import reading, replies, schema, versions, watching
 from slurm.slurmrestd.authentication import Claim, Client, claim, own_uid
 from slurm.slurmrestd.connections import Connections
 from slurm.slurmrestd.operation import Call, Handler, Operation
 from slurm.slurmrestd.replies import Asker
+from slurm.slurmrestd.sources import Sources
 from slurm.slurmrestd.table import OPERATIONS, REFUSED
 
 log = logging.getLogger("slurmrestd")
@@ -104,9 +106,13 @@ class Application:
                 section, _, *rest = path.strip("/").split("/")
                 key = (section, *("{}" if part.startswith("{") else part for part in rest))
                 self._paths.setdefault(key, {})[method] = operation
+        self.sources = Sources(lambda claimed, place: opening(settings.site, claimed, place))
+        self._watching = watching.Watching(self.sources)
+        streams: list[BaseRoute] = [] if SECTIONS["slurmctld"] not in settings.sections else [
+            Route(watching.PATH, self._watch, methods=["GET"]), WebSocketRoute(watching.PATH, self._watch_socket)]
         self.asgi = Starlette(routes=[
             Route("/openapi/v3", self._specification), Route("/openapi.json", self._specification), Route("/openapi", self._specification),
-            Route("/{path:path}", self._answer, methods=list(METHODS))])
+            *streams, Route("/{path:path}", self._answer, methods=list(METHODS))])
 
     # --- which operation ---------------------------------------------------------------------------------------------------
 
@@ -168,6 +174,32 @@ class Application:
         finally:
             self._held -= sum(map(len, pieces))
             opened.close()
+
+    async def _watch(self, request: Request) -> Response:
+        """GET /slurm/watch."""
+        client = getattr(request.state, "client", Client("unknown"))
+        try:
+            wanted = watching.wish(request.query_params.multi_items(), request.headers.get("last-event-id", ""))
+            claimed = claim(request.headers.items(), client, self._settings.plugins, own_uid())
+            return self._watching.events(*await self.sources.joined(claimed, client.place), wanted)
+        except SlurmError as error:
+            closing = self._closing(versions.NEWEST, "slurm", Asker(source=client.place))
+            return _response(replies.status_of(error), replies.encode({
+                **closing, "errors": [replies.error_entry(error, f"GET {watching.PATH}")]}))
+
+    async def _watch_socket(self, socket: WebSocket) -> None:
+        """The same as a WebSocket; who is refused gets the answer to a plain request instead of one."""
+        client = getattr(socket.state, "client", Client("unknown"))
+        try:
+            wanted = watching.wish(socket.query_params.multi_items(), socket.headers.get("last-event-id", ""))
+            claimed = claim(socket.headers.items(), client, self._settings.plugins, own_uid())
+            joined = await self.sources.joined(claimed, client.place)
+        except SlurmError as error:
+            closing = self._closing(versions.NEWEST, "slurm", Asker(source=client.place))
+            await socket.send_denial_response(_response(replies.status_of(error), replies.encode({
+                **closing, "errors": [replies.error_entry(error, f"GET {watching.PATH}")]})))
+            return
+        await self._watching.messages(socket, *joined, wanted)
 
     def _open(self, found: Found, claimed: Claim, client: Client) -> Connections | Reply:
         """The way to the cluster as whom the request comes from, or why there is none."""

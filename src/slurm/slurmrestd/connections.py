@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 
+from slurm.client import following
 from slurm.client.accounting import ClusterAccounting
 from slurm.client.cluster import Cluster, connected_by_token
 from slurm.client.database import DatabaseDaemon
@@ -15,6 +16,7 @@ from slurm.net.client import Connection
 from slurm.net.discovery import Site
 from slurm.slurmrestd.authentication import Claim
 from slurm.slurmrestd.replies import Asker
+from slurm.wire.follow_messages import RightsRead
 
 
 class Connections:
@@ -35,6 +37,15 @@ class Connections:
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
+
+    def given_away(self) -> Connection:
+        """The connection itself, which whoever takes it closes."""
+        return self._connection
+
+    @property
+    def rights(self) -> RightsRead:
+        """What the caller may see and do."""
+        return following.rights(self._connection)
 
     @property
     def user(self) -> str:

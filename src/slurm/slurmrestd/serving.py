@@ -56,6 +56,11 @@ class Protocol(H11Protocol):
         self._head_timer.cancel()
         super().connection_lost(exc)
 
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        """The connection is another protocol's from here on."""
+        self._head_timer.cancel()
+        super().handle_websocket_upgrade(event)
+
     @property
     def _began(self) -> bool:
         """Whether there was a request."""
@@ -98,7 +103,7 @@ def configured(app: Any, connections: int | None = None) -> uvicorn.Config:
     Beyond so many `connections` it answers 503.
     """
     return uvicorn.Config(
-        app, http=Protocol, ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False, proxy_headers=False,
+        app, http=Protocol, ws="wsproto", ws_max_size=LARGEST_HEAD, loop="asyncio", lifespan="off", log_config=None, access_log=False, proxy_headers=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS, h11_max_incomplete_event_size=LARGEST_HEAD, limit_concurrency=connections)
 
@@ -159,11 +164,13 @@ def _is_dead(path: str) -> bool:
     return False
 
 
-async def serve(app: Any, sockets: Sequence[socket.socket], threads: int, connections: int, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT."""
+async def serve(app: Any, sockets: Sequence[socket.socket], threads: int, connections: int, ready: Callable[[], None],
+        stopping: Callable[[], None] = lambda: None) -> None:
+    """Serve until SIGTERM or SIGINT; `stopping` is called then, and ends what would go on for ever."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     anyio.to_thread.current_default_thread_limiter().total_tokens = threads
     server = _Server(configured(app, connections))
+    server.stopping = stopping
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
     ready()
@@ -173,6 +180,8 @@ async def serve(app: Any, sockets: Sequence[socket.socket], threads: int, connec
 class _Server(uvicorn.Server):
     """uvicorn's, which leaves signals to us: it would end by them instead of in order."""
 
+    stopping: Callable[[], None]
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Nothing is captured."""
@@ -181,6 +190,7 @@ class _Server(uvicorn.Server):
     def stop(self) -> None:
         """Take no more connections, answer what was asked, end."""
         self.should_exit = True
+        self.stopping()
 
 
 async def serve_standard_streams(app: Any, client: Client | None) -> None:

@@ -36,6 +36,7 @@ from slurm.model.priority import JobPriority, ShareNow
 from slurm.model.request import AdminNote, BatchPayload, Components, JobRequest, StepParts, StepRequest
 from slurm.model.statistics import Statistics
 from slurm.wire.crontab_messages import CrontabRead, CrontabWritten, ReadCrontab, WriteCrontab
+from slurm.wire.follow_messages import Feed, Follow, ReadRights, RightsRead
 from slurm.wire.message import Changes
 from slurm.wire.message import Message as Message
 from slurm.wire.operation_messages import MoveToTop, SetDebug
@@ -589,10 +590,10 @@ Request = (
     | FinishStep | CancelJobs | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation
     | UpdateReservation | DeleteReservation | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript | ListJobs
     | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics | ListShares | ListPriorities | ReadCrontab
-    | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers | MoveToTop | SetDebug
+    | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers | MoveToTop | SetDebug | ReadRights | Follow
 )
 Reply = (
     Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong
     | UserToken | ActingAs | Changed | Explained | CrontabRead | CrontabWritten | StepFound | TriggerMade | TriggersListed | ReservationMade
-    | UsageFound | StatisticsRead | SharesListed | PrioritiesListed
+    | UsageFound | StatisticsRead | SharesListed | PrioritiesListed | RightsRead | Feed
 )
