@@ -38,6 +38,7 @@ SUBCOMMANDS: Mapping[str, Row] = {
     "status": Row("show its daemons, nodes and jobs", "embedded.status"),
     "explain": Row("say why a job waits, what would start it, and when", "explain"),
     "report": Row("show how much of what jobs held they used", "efficiency"),
+    "sim": Row("simulate a workload under one configuration or several, and compare", "simulate"),
     "top": Row("show queue and nodes on the whole screen, and act on jobs", "top.command"),
     "demo": Row("run a sweep on four emulated nodes, visibly, and clean up", "embedded.demo"),
     "dash": Row("the same as top, by the published SDK's name", "top.command"),

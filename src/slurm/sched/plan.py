@@ -477,7 +477,7 @@ class _Pass:
         if forecasts is not None:
             self.forecasts = forecasts
         if depth is None:
-            self._consider_all(queue.all(view, now), without, over)
+            self._consider_all(queue.order(view, now, self.plan.verdicts), without, over)
         else:
             for looked, job in enumerate(queue.first(view, now)):
                 if looked >= depth or self._cut_short(job, looked, over):
@@ -487,9 +487,9 @@ class _Pass:
         if self.backfill:
             self.look_ahead(over)
 
-    def _consider_all(self, jobs: list[Job], without: Container[JobId], over: Callable[[], bool]) -> None:
+    def _consider_all(self, jobs: Iterable[Job], without: Container[JobId], over: Callable[[], bool]) -> None:
         """bf_max_job_test bounds how many that could start are looked at with backfill; those that may not start anyway cost little."""
-        left = self.view.settings.backfill_max_jobs if self.backfill else len(jobs)
+        left = self.view.settings.backfill_max_jobs if self.backfill else len(self.view.pending)
         self.plan.everybody = True
         for looked, job in enumerate(jobs):
             if not gates.eligible(job):

@@ -7,7 +7,7 @@ passed over. What ages or is changed meanwhile moves with the next fresh look.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from slurm.core.gates.stack import eligible
 from slurm.model.ids import JobId
@@ -32,6 +32,10 @@ class Queue:
         scale = Scale(view, now)
         self.adopt(view.settings, sorted(((scale.key(job), job) for job in view.pending.values()), key=lambda pair: pair[0]))
         return [job for _, job in self.looked]
+
+    def order(self, view: View, now: float, refused: Container[JobId]) -> Iterable[Job]:
+        """In which order a full pass looks at the waiting jobs; `refused` grows while it does."""
+        return self.all(view, now)
 
     def adopt(self, settings: Settings, looked: list[tuple[Key, Job]]) -> None:
         """Take over a fresh look that somebody else had: all waiting jobs, in order."""

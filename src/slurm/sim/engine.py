@@ -15,8 +15,13 @@ from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect, Launch, Terminate
 from slurm.core.events import Caller, Event
-from slurm.model.ids import Digest, JobId
+from slurm.model.errors import SlurmError
+from slurm.model.ids import Digest, JobId, NodeName, Uid
+from slurm.model.node import Node
+from slurm.model.refusal import Refusal
 from slurm.model.request import JobRequest, PayloadRef
+from slurm.model.states import Reason
+from slurm.sched.feasible import check_submitted
 from slurm.sched.plan import plan
 from slurm.sched.policy import Policy
 from slurm.sched.queue import Queue
@@ -35,13 +40,27 @@ class Arrival(NamedTuple):
     status: int = 0
 
 
+class Breakdown(NamedTuple):
+    """A node that fails at a moment (seconds since the epoch) and is back after so many seconds, with nothing left of what it ran."""
+
+    at: float
+    node: NodeName
+    seconds: float
+
+
 class Outcome(NamedTuple):
-    """What became of one job or array task; times in seconds since the epoch."""
+    """What became of one job or array task; times in seconds since the epoch. `started` is that of its last attempt."""
 
     job: JobId
     submitted: float
     started: float
     ended: float
+    cpus: int = 0
+    nodes: tuple[str, ...] = ()
+    user: str = ""
+    partition: str = ""
+    state: str = "COMPLETED"
+    restarts: int = 0
 
     @property
     def wait(self) -> float:
@@ -52,7 +71,8 @@ class Outcome(NamedTuple):
 class Simulator:
     """Runs arrivals through `cluster`. `check` is called after every event, `planned` after every pass, both for tests."""
 
-    def __init__(self, cluster: Cluster, arrivals: Iterable[Arrival], *, check: Callable[[Cluster], None] | None = None,
+    def __init__(self, cluster: Cluster, arrivals: Iterable[Arrival], *, queue: Queue | None = None,
+                 breakdowns: Iterable[Breakdown] = (), check: Callable[[Cluster], None] | None = None,
                  planned: Callable[[object, float], None] | None = None) -> None:
         self.cluster = cluster
         self.now = 0.0
@@ -63,10 +83,17 @@ class Simulator:
         self._truth: dict[JobId, Arrival] = {}
         self._exits: list[tuple[float, int, JobId, int]] = []
         self._serial = count()
-        self._queue = Queue()
+        self._queue = queue or Queue()
+        self._breakdowns = sorted(breakdowns)
+        self._repairs: list[tuple[float, NodeName]] = []
+        self.refused: list[tuple[Arrival, str]] = []
+        """Submissions that the cluster would not have taken, and why."""
+        self._verdicts: dict[JobId, Refusal] = {}
         self._terrain = Terrain(cluster)
         self._policy = Policy()
         self._check = check
+        self.on_ended: Callable[[int], None] = lambda done: None
+        """Hears how many jobs have ended."""
         self._planned = planned
 
     def run(self, until: float = float("inf")) -> list[Outcome]:
@@ -74,6 +101,7 @@ class Simulator:
         while (moment := self._soonest()) is not None and moment <= until:
             self.now = max(self.now, moment)
             self._exit_due()
+            self._break_and_repair()
             for event in timers.due(self.cluster, self.now):
                 self._apply(event)
             self._arrive_due()
@@ -81,9 +109,20 @@ class Simulator:
                 self._plan()
         return self.outcomes
 
+    def left(self) -> list[tuple[str, str]]:
+        """(name, why) of each job that still waits: at the end of a run, for ever."""
+        found = []
+        for job in self.cluster.pending.values():
+            verdict = self._verdicts.get(job.id)
+            reason = job.reason if job.reason != Reason.NONE or verdict is None else verdict.reason
+            found.append((job.request.name, f"it never started again: {reason}" if job.restarts else f"it never started: {reason}"))
+        return found
+
     def _soonest(self) -> float | None:
         """When the next thing happens; None when nothing is left but forgetting."""
         moments = [self._exits[0][0]] if self._exits else []
+        moments += [self._breakdowns[0].at] if self._breakdowns and (self._exits or self._next or self.cluster.pending) else []
+        moments += [self._repairs[0][0]] if self._repairs else []
         if self._next is not None:
             moments.append(self._next.at)
         if moments or self.cluster.pending:
@@ -100,22 +139,42 @@ class Simulator:
             if job is not None and job.attempt == attempt and job_id in self.cluster.active and not job.completing:
                 self._apply(e.BatchExited(at=self.now, job=job_id, attempt=attempt, status=self._truth[job.array_job or job_id].status))
 
+    def _break_and_repair(self) -> None:
+        """Nodes whose time has come fail, or are back."""
+        while self._breakdowns and self._breakdowns[0].at <= self.now:
+            found = self._breakdowns.pop(0)
+            if found.node not in {name for _, name in self._repairs}:
+                self._apply(e.NodeLost(at=self.now, node=found.node, why="failed", together=[found.node]))
+                heapq.heappush(self._repairs, (self.now + found.seconds, found.node))
+        while self._repairs and self._repairs[0][0] <= self.now:
+            _, name = heapq.heappop(self._repairs)
+            self._apply(registered(self.cluster.nodes[name], self.now))
+            self._apply(e.NodeUpdated(at=self.now, node=name, by=Uid(0), by_name="root", state="resume"))
+
     def _arrive_due(self) -> None:
-        """Submissions whose time has come are admitted; what admission refuses, it raises."""
+        """Submissions whose time has come are admitted, or noted as refused."""
         while self._next is not None and self._next.at <= self.now:
             arrival = self._next
-            event = admission.admit(self.cluster, arrival.request, PAYLOAD, arrival.caller, self.now).event
+            self._next = next(self._arrivals, None)
+            try:
+                event = admission.admit(self.cluster, arrival.request, PAYLOAD, arrival.caller, self.now).event
+                check_submitted(self._terrain, event)
+            except SlurmError as error:
+                self.refused.append((arrival, "; ".join(error.lines())))
+                continue
             self._truth[event.job.id] = arrival
             self._apply(event)
-            self._next = next(self._arrivals, None)
 
     def _plan(self) -> None:
         """One full pass, carried out; another one follows when that made one due."""
         self.passes += 1
         self._policy.begin(full=True)
-        outcome = plan(self.cluster, self.now, queue=self._queue, forecasts=0, terrain=self._terrain)
+        outcome = plan(
+            self.cluster, self.now, queue=self._queue, forecasts=0, terrain=self._terrain,
+            backfill=self.cluster.settings.scheduler != "builtin")
         if self._planned is not None:
             self._planned(outcome, self.now)
+        self._verdicts = outcome.verdicts
         self._policy.looked(outcome.verdicts.values(), full=True, everybody=outcome.everybody)
         for proposal in outcome.proposals:
             event = self.cluster.starting(
@@ -141,7 +200,19 @@ class Simulator:
         elif isinstance(effect, Terminate):
             job = self.cluster.jobs[effect.job]
             submitted, started = job.submit_time, job.start_time
+            held = job.allocation
             for node in effect.nodes:
                 self._apply(e.NodeFreed(at=self.now, job=effect.job, attempt=effect.attempt, node=node))
             if job.state.finished:
-                self.outcomes.append(Outcome(job.id, submitted, started, self.now))
+                self.outcomes.append(Outcome(
+                    job.id, submitted, started, self.now, held.cpu_count if held is not None else 0,
+                    tuple(map(str, held.nodes)) if held is not None else (), job.owner.user, job.partition, job.state.name, job.restarts))
+                self.on_ended(len(self.outcomes))
+
+
+def registered(node: Node, at: float) -> e.NodeRegistered:
+    """The event by which a node's slurmd would say that its machine, just started, has what is configured."""
+    return e.NodeRegistered(
+        at=at, node=node.name, cpus=node.cpus, boards=node.boards, sockets=node.sockets, cores_per_socket=node.cores_per_socket,
+        threads_per_core=node.threads_per_core, memory=node.memory, tmp_disk=node.tmp_disk, boot_time=at, slurmd_start_time=at,
+        hostname=node.hostname, rebooted=True)

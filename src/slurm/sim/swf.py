@@ -15,6 +15,7 @@ from slurm.model.request import JobRequest
 from slurm.sim.engine import Arrival
 
 FIELDS = 18
+_LONGEST_NUMBER = 13
 NUMBER, SUBMIT, RUN, PROCESSORS_USED, PROCESSORS, TIME, USER = 0, 1, 3, 4, 7, 8, 11
 
 
@@ -44,3 +45,15 @@ def read(lines: Iterable[str], *, exact: bool = False, start: float = 0.0) -> It
             at=start + fields[SUBMIT],
             request=JobRequest(name=f"swf{int(fields[NUMBER])}", work_dir="/", ntasks=processors, time_limit=max(1, int(limit))),
             caller=Caller(uid=Uid(10_000 + user), gid=Gid(10_000), user=f"user{user}", group="users"), run_seconds=run)
+
+
+def heading(lines: Iterable[str], name: str) -> int:
+    """The number that a comment at the head of a trace gives, such as "; MaxProcs: 100"; 0 where it gives none."""
+    for line in lines:
+        if line.strip() and not line.startswith(";"):
+            break
+        key, colon, value = line.lstrip("; ").partition(":")
+        if colon and key.strip().lower() == name.lower():
+            text = value.strip().partition(" ")[0]
+            return int(text) if text.isdecimal() and len(text) < _LONGEST_NUMBER else 0
+    return 0
