@@ -455,6 +455,28 @@ def test_nobody_listens_without_a_good_token(rest: Rest) -> None:
     assert rest.as_user(ME, "GET", "/slurm/watch?usr=root").status == 422
 
 
+def _measured(rest: Rest, path: str, user: str) -> tuple[int, dict[str, float]]:
+    request = urllib.request.Request(f"http://localhost:{rest.port}{path}", headers={"X-SLURM-USER-TOKEN": token(user)})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            lines = [line.rpartition(" ") for line in reply.read().decode().splitlines() if not line.startswith("#")]
+    except urllib.error.HTTPError as error:
+        return error.code, {}
+    return 200, {name: float(value) for name, _, value in lines if name}
+
+
+def test_prometheus_reads_what_squeue_and_sdiag_say(rest: Rest, held: str) -> None:
+    jobs = _measured(rest, "/metrics/jobs", ORDINARY)[1]
+    assert jobs["slurm_jobs_pending"] == len(rest.cluster.ok("squeue", "-h", "-t", "PD", "-r").splitlines())
+    assert _measured(rest, "/metrics/nodes", ORDINARY)[1]["slurm_nodes"] == 4
+    assert _measured(rest, "/metrics/scheduler", ORDINARY)[1]["slurm_schedule_cycle_cnt"] > 0
+    assert _measured(rest, "/metrics/slurmctld", ORDINARY)[1]["slurmctld_process_resident_memory_bytes"] > 1e6
+    assert [_measured(rest, "/metrics/slurmdbd", user)[0] for user in (ORDINARY, OPERATOR)] == [403, 200]
+    assert _measured(rest, "/metrics/slurmrestd", ORDINARY)[1]['slurmrestd_requests_total{method="GET",status="200"}'] > 0
+    assert _measured(rest, "/metrics/weather", ME)[0] == 404
+    assert rest.ask("GET", "/metrics/jobs").status == rest.ask("GET", "/metrics").status == 401
+
+
 def test_slurm_up_starts_one_when_it_is_asked_to(fresh: Callable[..., Cluster]) -> None:
     cluster = fresh("--nodes", "1", "--cpus", "2", "--memory", "2G")
     cluster.up()

@@ -44,6 +44,10 @@ class Cluster:
         found = self._channel.call({"type": "ReadStatistics"}).get("statistics", {})
         return found if isinstance(found, dict) else {}
 
+    def metrics(self, kind: str) -> str:
+        """Numbers for Prometheus, in OpenMetrics; `kind` is one of wire.follow_messages.METRICS."""
+        return str(self._channel.call({"type": "ReadMetrics", "what": kind}).get("text", ""))
+
     def report(self, what: str, names: Sequence[str] = (), **more: object) -> Report:
         """Records under their key, with the time of the report and `meta`; `what` and `more` are Describe's.
 

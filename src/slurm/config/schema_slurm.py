@@ -107,9 +107,9 @@ MaxTasksPerNode | int | 512 | yes |
 MCSPlugin | plugin | | later | jobs carry no security label
 MCSParameters | text | | later | jobs carry no security label
 MessageTimeout | sec | 10 | yes |
-MetricsAuthUsers | list | | later | no metrics are served
-MetricsParameters | list | | later | no metrics are served
-MetricsType | plugin | | later | no metrics are served
+MetricsAuthUsers | list | | yes |
+MetricsParameters | list | | yes |
+MetricsType | plugin | | yes |
 MinJobAge | sec | 300 | yes |
 MpiDefault | plugin | | yes |
 MpiParams | text | | later | no ports are kept for steps: MPICH and Open MPI ask for none

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from slurm.net.handshakes import Handshakes
+from slurm.net.plain_get import OnGet
 from slurm.net.shares import Guest, Holder, Share, Shares, Turns
 from slurm.wire import frames
 
@@ -58,6 +59,7 @@ class Gate:
         self.handshakes = Handshakes()
         self.nodes: frozenset[str] = frozenset()
         """Addresses of configured nodes: their daemons, known by ports that only root may use, have places and time of their own."""
+        self.on_get: OnGet | None = None  # answers plain HTTP
         self._first = first
         self._shares = Shares()
         self.guests: set[Guest] = set()

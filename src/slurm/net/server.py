@@ -18,6 +18,7 @@ from slurm.net.endpoint import Endpoint
 from slurm.net.gate import Gate, Limits, trusted
 from slurm.net.listening import BACKLOG, listen, unlink_own
 from slurm.net.peer import OnMessage, Peer
+from slurm.net.plain_get import OnGet
 from slurm.net.relayed import Refused, RelayedTransport
 from slurm.net.stream import OnTicket, Relayed, Stream, Verify
 from slurm.net.tls import Trust
@@ -55,6 +56,10 @@ class Server:
     def reserve(self, addresses: Iterable[str]) -> None:
         """These are the addresses of nodes: their daemons are served before strangers."""
         self._gate.nodes = frozenset(addresses)
+
+    def answer_gets(self, on_get: OnGet | None) -> None:
+        """Answer plain HTTP GETs at TCP ports from now on, or no more."""
+        self._gate.on_get = on_get
 
     def secure(self, trust: Trust) -> None:
         """TCP connections that are accepted from now on are TLS by this trust."""

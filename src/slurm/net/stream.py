@@ -19,6 +19,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from slurm.model.errors import NotNow, NotPermitted, ProtocolError, SlurmError, Unsupported, describe
+from slurm.net import plain_get
 from slurm.net.framing import FrameBuffer
 from slurm.net.gate import Gate
 from slurm.net.peer import OnMessage, Peer
@@ -192,7 +193,12 @@ class Stream(asyncio.Protocol):
                     self._claim(self._on_ticket)
                 return
             self._on_ticket, self._head = None, b""
+        if self._tls is None and self._gate.on_get is not None and plain_get.begins(self._head + data):
+            self._head += data
+            self._hear(self._gate.on_get)
+            return
         if self._tls is None:
+            data, self._head = self._head + data, b""
             if data.startswith(frames.MAGIC):
                 self._refuse_plain()
                 return
@@ -209,6 +215,30 @@ class Stream(asyncio.Protocol):
             self._patience -= asyncio.get_running_loop().time() - self._waiting_since
             self._gate.expect(self, None)
             self._gate.handshakes.ask(self.share, self._shake)
+
+    def _hear(self, on_get: plain_get.OnGet) -> None:
+        """It began with a plain GET: once that is whole it is answered, and the connection ends."""
+        try:
+            request = plain_get.read(self._head)
+        except ValueError as error:
+            self.drop(str(error))
+            return
+        if request is None or self._tasks:
+            return
+        self._gate.expect(self, self._gate.limits.stalled)
+        task: asyncio.Future[None] = asyncio.ensure_future(self._got(on_get, request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _got(self, on_get: plain_get.OnGet, request: plain_get.Get) -> None:
+        try:
+            found = await on_get(request)
+        except Exception:
+            self._gate.log.exception("GET %s from %s failed", request.path[:128], self._place)
+            found = plain_get.Got(500, "it failed: the log has the details\n")
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(plain_get.written(found))
+        self.hang_up()
 
     def _claim(self, on_ticket: OnTicket) -> None:
         """It began with a ticket: who gave that takes it, or it ends."""

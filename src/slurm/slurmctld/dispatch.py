@@ -17,6 +17,7 @@ from slurm.slurmctld.handlers import (
     following,
     jobs,
     looking,
+    metrics,
     priorities,
     reservations,
     steps,
@@ -88,6 +89,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.WatchEvents: looking.on_watch,
     f.ReadRights: following.on_read_rights,
     f.Follow: following.on_follow,
+    f.ReadMetrics: metrics.on_read_metrics,
     m.ReadStatistics: control.on_read_statistics,
 }
 

@@ -27,6 +27,7 @@ from slurm.slurmctld.accounting import parcels, site
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
+from slurm.slurmctld.handlers.metrics import TYPE, PlainMetrics
 from slurm.slurmctld.notices.service import Notices
 from slurm.slurmctld.past import Past
 from slurm.slurmctld.restoring import restore
@@ -279,6 +280,8 @@ class Service:
         server = Server(
             self._on_message, verify=verify, trust=trusting.trust if trusting else None, log=logging.getLogger("slurmctld.net"))
         self._servers.append(server)
+        self._plain_metrics = PlainMetrics(self.controller)
+        self._serve_metrics(conf)
         self.controller.relays.server = server
         if secured is not None:
             self._spawn(secured.follow(server))
@@ -303,6 +306,13 @@ class Service:
             log.info("munged answers: listening at %s", await server.listen(endpoint))
 
         self._spawn(later())
+
+    def _serve_metrics(self, conf: Config) -> None:
+        """Answer plain HTTP at the port, where the configuration asks for it."""
+        wanted = conf.text("MetricsType").lower() == TYPE
+        if wanted and conf.text("AuthType").lower() == "auth/local":
+            log.warning("MetricsType=%s: with AuthType=auth/local slurmctld has no port; slurmrestd serves /metrics", TYPE)
+        self._servers[0].answer_gets(self._plain_metrics.on_get if wanted else None)
 
     def _tokens(self, conf: Config) -> Tokens | None:
         """What makes and checks the tokens of commands without a daemon beside them; None without auth/jwt. ConfigError."""
@@ -366,6 +376,7 @@ class Service:
             except ConfigError as error:
                 log.error("the keys of auth/jwt were not read again: %s", "; ".join(error.lines()))
         self._reserve(self._servers[0])
+        self._serve_metrics(config)
         if self._notices is not None:
             self._spawn(self._notices.reconfigure(config))
         if self.controller.submit_plugins is not None:

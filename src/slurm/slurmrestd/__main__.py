@@ -7,7 +7,6 @@ import asyncio
 import grp
 import logging
 import os
-import resource
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +21,7 @@ from slurm.daemon.process import PidFile, Readiness, to_background
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import version_line
 from slurm.net.discovery import Site, find_site
+from slurm.net.listening import raise_open_files
 from slurm.slurmrestd import authentication, schema, serving, versions
 from slurm.slurmrestd.application import SECTIONS, Application, Settings
 from slurm.slurmrestd.table import OPERATIONS
@@ -200,8 +200,7 @@ def _run(wanted: Wanted, environ: Mapping[str, str], ready: Callable[[], None]) 
     setproctitle.setproctitle("slurmrestd")
     application = Application(Settings(site, plugins, wanted.sections, wanted.versions, socket.gethostname()))
     if sockets:
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each listener has a connection
+        raise_open_files()  # each listener has a connection
         asyncio.run(serving.serve(application.asgi, sockets, wanted.threads, wanted.connections, lambda: _tell(wanted, site, ready),
             application.sources.close))
         for place in wanted.places:

@@ -24,7 +24,8 @@ from starlette.websockets import WebSocket
 from slurm.client.cluster import Unchanged
 from slurm.model.errors import InvalidRequest, NotFound, NotNow, SlurmError, Unsupported
 from slurm.net.discovery import Site
-from slurm.slurmrestd import reading, replies, schema, versions, watching
+from slurm.render import openmetrics
+from slurm.slurmrestd import metrics, reading, replies, schema, versions, watching
 from slurm.slurmrestd.authentication import Claim, Client, claim, own_uid
 from slurm.slurmrestd.connections import Connections
 from slurm.slurmrestd.operation import Call, Handler, Operation
@@ -110,9 +111,10 @@ class Application:
         self._watching = watching.Watching(self.sources)
         streams: list[BaseRoute] = [] if SECTIONS["slurmctld"] not in settings.sections else [
             Route(watching.PATH, self._watch, methods=["GET"]), WebSocketRoute(watching.PATH, self._watch_socket)]
-        self.asgi = Starlette(routes=[
+        self.asgi = self._counted = metrics.Counted(Starlette(routes=[
             Route("/openapi/v3", self._specification), Route("/openapi.json", self._specification), Route("/openapi", self._specification),
-            *streams, Route("/{path:path}", self._answer, methods=list(METHODS))])
+            Route(metrics.PATH, self._metrics, methods=["GET"]), Route(metrics.PATH + "/{kind}", self._metrics, methods=["GET"]),
+            *streams, Route("/{path:path}", self._answer, methods=list(METHODS))]), [watching.PATH])
 
     # --- which operation ---------------------------------------------------------------------------------------------------
 
@@ -183,9 +185,31 @@ class Application:
             claimed = claim(request.headers.items(), client, self._settings.plugins, own_uid())
             return self._watching.events(*await self.sources.joined(claimed, client.place), wanted)
         except SlurmError as error:
-            closing = self._closing(versions.NEWEST, "slurm", Asker(source=client.place))
-            return _response(replies.status_of(error), replies.encode({
-                **closing, "errors": [replies.error_entry(error, f"GET {watching.PATH}")]}))
+            return self._declined(error, watching.PATH, client)
+
+    async def _metrics(self, request: Request) -> Response:
+        """GET /metrics and /metrics/{kind}."""
+        client, kind = getattr(request.state, "client", Client("unknown")), request.path_params.get("kind", "")
+        try:
+            claimed = claim(request.headers.items(), client, self._settings.plugins, own_uid())
+            text = await run_in_threadpool(self._measured, claimed, client, kind)
+        except SlurmError as error:
+            return self._declined(error, f"{metrics.PATH}/{kind}"[:128], client)
+        wanted = "application/openmetrics-text" in request.headers.get("accept", "")
+        return Response(text, media_type=openmetrics.CONTENT_TYPE if wanted else openmetrics.PLAIN_TYPE, headers=_HEADERS)
+
+    def _measured(self, claimed: Claim, client: Client, kind: str) -> str:
+        opened = self._opening(self._settings.site, claimed, client.place)
+        try:
+            return metrics.text(kind, opened, self._counted, self.sources) if kind else "".join(
+                f"{metrics.PATH}/{one}\n" for one in metrics.KINDS)
+        finally:
+            opened.close()
+
+    def _declined(self, error: SlurmError, what: str, client: Client) -> Response:
+        """The refusal of what is none of Slurm's operations."""
+        closing = self._closing(versions.NEWEST, "slurm", Asker(source=client.place))
+        return _response(replies.status_of(error), replies.encode({**closing, "errors": [replies.error_entry(error, f"GET {what}")]}))
 
     async def _watch_socket(self, socket: WebSocket) -> None:
         """The same as a WebSocket; who is refused gets the answer to a plain request instead of one."""
@@ -195,9 +219,7 @@ class Application:
             claimed = claim(socket.headers.items(), client, self._settings.plugins, own_uid())
             joined = await self.sources.joined(claimed, client.place)
         except SlurmError as error:
-            closing = self._closing(versions.NEWEST, "slurm", Asker(source=client.place))
-            await socket.send_denial_response(_response(replies.status_of(error), replies.encode({
-                **closing, "errors": [replies.error_entry(error, f"GET {watching.PATH}")]})))
+            await socket.send_denial_response(self._declined(error, watching.PATH, client))
             return
         await self._watching.messages(socket, *joined, wanted)
 

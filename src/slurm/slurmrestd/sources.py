@@ -166,6 +166,16 @@ class Sources:
         self._sources: dict[Sight, Source] = {}
         self.closing = False
 
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return sum(len(source.listeners) for source in self._sources.values())
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas they are told from."""
+        return len(self._sources)
+
     async def joined(self, claim: Claim, place: str) -> tuple[Source, Listener]:
         """The replica of what somebody sees, once it is whole; `left` has to follow. SlurmError."""
         opened, listener = await run_in_threadpool(recognised, self._opening, claim, place)

@@ -1,13 +1,41 @@
-"""Following the cluster as a replica: what slurmrestd keeps of it, sent as it changes; part of `wire.messages`.
+"""Following the cluster: what slurmrestd keeps of it, sent as it changes, and how it does in numbers; part of `wire.messages`.
 
 A record in a Feed is JSON already, made once for all who follow. It holds fields of Slurm's API under their names (render.feed).
 """
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
+from slurm.model import bounds
+from slurm.model.bounds import JobNumber, Many
 from slurm.wire.message import Message
+
+METRICS = ("jobs", "jobs-users-accts", "nodes", "partitions", "scheduler", "slurmctld")
+MetricsKind = Annotated[str, bounds.Text(words=METRICS)]
+
+
+class WatchEvents(Message):
+    """Follow the cluster: Changed messages for every visible change, until the connection closes."""
+
+    jobs: Annotated[list[JobNumber], Many(10_000)] = []
+
+
+class Changed(Message):
+    """A job's visible state changed."""
+
+    job_id: int
+    shown_id: str
+    state: str
+    exit_status: int = 0
+
+
+class ReadMetrics(Message):
+    """Numbers for Prometheus → Text, in OpenMetrics."""
+
+    what: MetricsKind
 
 
 class ReadRights(Message):

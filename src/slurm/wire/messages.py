@@ -36,7 +36,9 @@ from slurm.model.priority import JobPriority, ShareNow
 from slurm.model.request import AdminNote, BatchPayload, Components, JobRequest, StepParts, StepRequest
 from slurm.model.statistics import Statistics
 from slurm.wire.crontab_messages import CrontabRead, CrontabWritten, ReadCrontab, WriteCrontab
-from slurm.wire.follow_messages import Feed, Follow, ReadRights, RightsRead
+from slurm.wire.follow_messages import Changed as Changed
+from slurm.wire.follow_messages import Feed, Follow, ReadMetrics, ReadRights, RightsRead
+from slurm.wire.follow_messages import WatchEvents as WatchEvents
 from slurm.wire.message import Changes
 from slurm.wire.message import Message as Message
 from slurm.wire.operation_messages import MoveToTop, SetDebug
@@ -570,27 +572,12 @@ class PrioritiesListed(Message):
     tres_weights: dict[str, float] = {}
 
 
-class WatchEvents(Message):
-    """Follow the cluster: Changed messages for every visible change, until the connection closes."""
-
-    jobs: JobNumbers = []
-
-
-class Changed(Message):
-    """A job's visible state changed."""
-
-    job_id: int
-    shown_id: str
-    state: str
-    exit_status: int = 0
-
-
 Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon
     | FinishStep | CancelJobs | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation
     | UpdateReservation | DeleteReservation | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript | ListJobs
     | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics | ListShares | ListPriorities | ReadCrontab
-    | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers | MoveToTop | SetDebug | ReadRights | Follow
+    | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers | MoveToTop | SetDebug | ReadRights | Follow | ReadMetrics
 )
 Reply = (
     Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong
