@@ -39,6 +39,17 @@ BODIES: dict[str, Any] = {
     "POST /slurm/{version}/node/{node_name}": {"comment": "x"},
     "POST /slurm/{version}/reservation": {"name": "kept", "end_time": 2_000_003_600},
     "POST /slurm/{version}/reservations/": {"reservations": [{"name": "kept", "end_time": 2_000_003_600}]},
+    "POST /slurm/{version}/job/allocate": {"job": {"hold": True, "time_limit": 5}},
+    "POST /slurmdb/{version}/accounts/": {"accounts": [{"name": "lab", "description": "x"}]},
+    "POST /slurmdb/{version}/accounts_association/": {"account": {}, "association_condition": {"accounts": ["lab"], "association": {}}},
+    "POST /slurmdb/{version}/users/": {"users": [{"name": OPERATOR, "default": {"account": "lab"}}]},
+    "POST /slurmdb/{version}/users_association/": {"user": {}, "association_condition": {"accounts": ["lab"], "users": [OPERATOR], "association": {}}},
+    "POST /slurmdb/{version}/associations/": {"associations": [{"account": "lab", "shares_raw": 3}]},
+    "POST /slurmdb/{version}/qos/": {"qos": [{"name": "normal", "description": "x"}]},
+    "POST /slurmdb/{version}/clusters/": {"clusters": [{"name": "test"}]},
+    "POST /slurmdb/{version}/tres/": {"TRES": [{"type": "cpu", "name": ""}]},
+    "POST /slurmdb/{version}/wckeys/": {"wckeys": [{"name": "red", "user": OPERATOR}]},
+    "POST /slurmdb/{version}/config": {"qos": [{"name": "normal", "description": "y"}]},
     "POST /util/{version}/hostnames": {"hostlist": "cn[01-03]"},
     "POST /util/{version}/hostlist": {"hostnames": ["cn01", "cn02"]},
 }
@@ -52,6 +63,16 @@ RIGHTS: dict[str, tuple[int, int, int]] = {
     "POST /slurm/{version}/reservation": (403, 200, 200),
     "POST /slurm/{version}/reservations/": (403, 200, 200),
     "DELETE /slurm/{version}/reservation/{reservation_name}": (403, 200, 200),
+    "GET /slurm/{version}/resources/{job_id}": (409, 409, 409),
+    **{f"POST /slurmdb/{{version}}/{what}": (403, 200, 200) for what in (
+        "accounts/", "accounts_association/", "users/", "users_association/", "associations/", "qos/", "wckeys/", "config")},
+    "DELETE /slurmdb/{version}/account/{account_name}": (403, 422, 422),
+    "DELETE /slurmdb/{version}/user/{name}": (403, 422, 422),
+    "DELETE /slurmdb/{version}/associations/": (422, 422, 422),
+    "DELETE /slurmdb/{version}/association/": (422, 422, 422),
+    "DELETE /slurmdb/{version}/qos/{qos}": (403, 409, 409),
+    "DELETE /slurmdb/{version}/cluster/{cluster_name}": (403, 403, 409),
+    "DELETE /slurmdb/{version}/wckey/{id}": (404, 200, 404),
     "GET /slurmdb/{version}/diag/": (403, 200, 200),
     "GET /slurmdb/{version}/wckey/{id}": (404, 404, 404),
 }
@@ -463,6 +484,20 @@ def _measured(rest: Rest, path: str, user: str) -> tuple[int, dict[str, float]]:
     except urllib.error.HTTPError as error:
         return error.code, {}
     return 200, {name: float(value) for name, _, value in lines if name}
+
+
+def test_an_allocation_is_made_and_shows_what_it_has(rest: Rest) -> None:
+    made = rest.as_user(ME, "POST", "/slurm/v0.0.44/job/allocate", {"job": {"tasks": 2, "time_limit": 5, "tres_per_job": "gres/gpu:1", "environment": ["A=b"]}})
+    assert made.status == 200, made
+    assert [one["description"] for one in made.body["warnings"]] == ["environment says nothing of an allocation: it has no script"]
+    job = str(made.body["job_id"])
+    rest.cluster.until_state(job, "RUNNING")
+    (node,) = rest.as_user(ME, "GET", f"/slurm/v0.0.44/resources/{job}").body["nodes"]
+    assert (node["gres"][0]["name"], node["gres"][0]["count"]) == ("gpu", 1)
+    assert "hello" in rest.cluster.ok("srun", f"--jobid={job}", "-n1", "echo", "hello")
+    assert rest.as_user(ORDINARY, "DELETE", f"/slurm/v0.0.44/job/{job}").status == 403
+    assert rest.as_user(ME, "DELETE", f"/slurm/v0.0.44/job/{job}").status == 200
+    assert rest.as_user(ME, "GET", "/slurm/v0.0.44/resources/999999").status == 404
 
 
 def test_prometheus_reads_what_squeue_and_sdiag_say(rest: Rest, held: str) -> None:

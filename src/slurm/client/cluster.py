@@ -17,7 +17,7 @@ from slurm.model.errors import NotPermitted, ProtocolError
 from slurm.net import client
 from slurm.net.client import Connection
 from slurm.net.discovery import Site
-from slurm.wire.messages import Cancelled, JobFilter, Pong, SharesListed, Submitted
+from slurm.wire.messages import Cancelled, Granted, JobFilter, Pending, Pong, SharesListed, Submitted
 from slurm.wire.reservation_messages import ReservationMade
 from slurm.wire.token_messages import ActingAs
 
@@ -66,6 +66,14 @@ class Cluster:
     def submit(self, request: Message, payload: Message, key: str = "") -> Submitted:
         """Queue a batch job; a second submission with the same `key` is answered with the first one's job."""
         return _read(self._channel.call({"type": "SubmitJob", "request": request, "payload": payload, "key": key}), Submitted)
+
+    def allocate(self, request: Message, key: str = "") -> tuple[int, list[str]]:
+        """Ask for an allocation that no connection holds (`no_shell`); its job, which may have to wait, and what is to be said of it."""
+        first = self._channel.call({"type": "AllocateJob", "request": request, "key": key})
+        if first.get("type") == "Pending":
+            found = _read(first, Pending)
+            return found.job_id, found.notes
+        return _read(first, Granted).job_id, []
 
     def update_job(self, job: str, changes: Mapping[str, str]) -> None:
         """Change what the keys of `scontrol update` name."""

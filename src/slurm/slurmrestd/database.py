@@ -149,7 +149,8 @@ class _Names(dict[int, str]):
             return default
 
 
-def _of(call: Call, kind: type[Any], entity: str, which: Which | None = None) -> list[Any]:
+def policy_records(call: Call, kind: type[Any], entity: str, which: Which | None = None) -> list[Any]:
+    """Records of policy of one kind."""
     return [one for one in call.doors.policy.records(entity, which) if isinstance(one, kind)]
 
 
@@ -175,12 +176,18 @@ _ASSOCIATION_QUERY = {
     "users": "user"}
 
 
-def list_associations(call: Call) -> Record:
-    """GET associations."""
+def association_filter(call: Call) -> Which:
+    """Which associations a query means."""
     _refuse_others(call, {*_ASSOCIATION_QUERY.values(), "id", "format", "Include deleted associations", "Filter to only defaults"})
     which = _which(call, **_ASSOCIATION_QUERY)
     which.ids = _numbers(call, "id")
-    found: list[Association] = _of(call, Association, ASSOCIATION, which)
+    return which
+
+
+def list_associations(call: Call) -> Record:
+    """GET associations."""
+    which = association_filter(call)
+    found: list[Association] = policy_records(call, Association, ASSOCIATION, which)
     if _said(call, "Filter to only defaults"):
         found = [one for one in found if one.is_default]
     return {"associations": _association_records(call, found)}
@@ -189,7 +196,7 @@ def list_associations(call: Call) -> Record:
 def _association_records(call: Call, found: list[Association]) -> list[Record]:
     above: dict[int, Association] = {one.id: one for one in found}
     if any(one.parent and one.parent not in above for one in found):
-        above |= {one.id: one for one in _of(call, Association, ASSOCIATION)}
+        above |= {one.id: one for one in policy_records(call, Association, ASSOCIATION)}
     ids = _tres_ids(call)
     return [policy_json.association(one, above, ids) for one in found]
 
@@ -207,7 +214,7 @@ def list_qos(call: Call) -> Record:
     _refuse_others(call, {"description", "Include deleted QOS", "id", "format", "name", "preempt_mode"})
     which = _which(call, names="name", descriptions="description")
     which.ids = _numbers(call, "id")
-    found: list[Qos] = _of(call, Qos, QOS, which)
+    found: list[Qos] = policy_records(call, Qos, QOS, which)
     modes = {word.lower() for word in _listed(call, "preempt_mode")}
     ids = _tres_ids(call)
     return {"qos": [policy_json.qos(one, ids) for one in found if not modes or one.preempt_mode in modes]}
@@ -215,7 +222,7 @@ def list_qos(call: Call) -> Record:
 
 def show_qos(call: Call) -> Record:
     """GET qos of a name."""
-    found = _of(call, Qos, QOS, Which(names=[call.path["qos"]], with_deleted=_said(call, "with_deleted")))
+    found = policy_records(call, Qos, QOS, Which(names=[call.path["qos"]], with_deleted=_said(call, "with_deleted")))
     if not found:
         raise NotFound("ESLURM_INVALID_QOS", hints=[f"there is no QOS {call.path['qos']}"])
     return {"qos": [policy_json.qos(found[0], _tres_ids(call))]}
@@ -238,16 +245,16 @@ def show_user(call: Call) -> Record:
 
 
 def _user_records(call: Call, which: Which) -> list[Record]:
-    users: list[User] = _of(call, User, USER, which)
+    users: list[User] = policy_records(call, User, USER, which)
     mine: dict[str, list[Association]] = {}
-    for one in _of(call, Association, ASSOCIATION, Which(users=which.names)):
+    for one in policy_records(call, Association, ASSOCIATION, Which(users=which.names)):
         mine.setdefault(one.user, []).append(one)
     coordinates: dict[str, list[str]] = {}
-    for account in _of(call, Account, ACCOUNT) if _said(call, "with_coords") else ():
+    for account in policy_records(call, Account, ACCOUNT) if _said(call, "with_coords") else ():
         for name in account.coordinators:
             coordinates.setdefault(name, []).append(account.name)
     keys: dict[str, list[Wckey]] = {}
-    for key in _of(call, Wckey, WCKEY) if _said(call, "with_wckeys") else ():
+    for key in policy_records(call, Wckey, WCKEY) if _said(call, "with_wckeys") else ():
         keys.setdefault(key.user, []).append(key)
     found = []
     for user in users:
@@ -275,9 +282,9 @@ def show_account(call: Call) -> Record:
 
 def _account_records(call: Call, which: Which, associations: str, coordinators: str) -> list[Record]:
     below: dict[str, list[Association]] = {}
-    for one in _of(call, Association, ASSOCIATION, Which(accounts=which.names)) if _said(call, associations) else ():
+    for one in policy_records(call, Association, ASSOCIATION, Which(accounts=which.names)) if _said(call, associations) else ():
         below.setdefault(one.account, []).append(one)
-    accounts: list[Account] = _of(call, Account, ACCOUNT, which)
+    accounts: list[Account] = policy_records(call, Account, ACCOUNT, which)
     return [policy_json.account(one, below.get(one.name, ()), with_coordinators=_said(call, coordinators)) for one in accounts]
 
 
@@ -298,7 +305,7 @@ def show_cluster(call: Call) -> Record:
 
 def _cluster_records(call: Call, which: Which | None) -> list[Record]:
     lines, _ = call.doors.policy.clusters(which)
-    roots = {one.cluster: one for one in _of(call, Association, ASSOCIATION, Which(accounts=["root"])) if not one.parent}
+    roots = {one.cluster: one for one in policy_records(call, Association, ASSOCIATION, Which(accounts=["root"])) if not one.parent}
     return [policy_json.cluster(one.name, one.control_host, one.control_port, one.rpc_version, roots.get(one.name)) for one in lines]
 
 
@@ -307,14 +314,14 @@ def list_wckeys(call: Call) -> Record:
     _refuse_others(call, {"cluster", "format", "id", "name", "only_defaults", "user", "with_deleted"})
     which = _which(call, names="name", clusters="cluster", users="user")
     which.ids = _numbers(call, "id")
-    found: list[Wckey] = _of(call, Wckey, WCKEY, which)
+    found: list[Wckey] = policy_records(call, Wckey, WCKEY, which)
     return {"wckeys": [policy_json.wckey(one) for one in found if one.is_default or not _said(call, "only_defaults")]}
 
 
 def show_wckey(call: Call) -> Record:
     """GET wckey of an id."""
     text = call.path["id"]
-    found = _of(call, Wckey, WCKEY, Which(ids=[int(text)])) if text.isascii() and text.isdigit() and len(text) < 19 else []
+    found = policy_records(call, Wckey, WCKEY, Which(ids=[int(text)])) if text.isascii() and text.isdigit() and len(text) < 19 else []
     if not found:
         raise NotFound("ESLURM_INVALID_WCKEY", hints=[f"there is no wckey {text[:64]}"])
     return {"wckeys": [policy_json.wckey(found[0])]}
@@ -322,7 +329,12 @@ def show_wckey(call: Call) -> Record:
 
 def list_tres(call: Call) -> Record:
     """GET tres."""
-    return {"TRES": [{"type": kind, "name": name, "id": number, "count": 0} for number, kind, name in call.doors.policy.clusters()[1]]}
+    return {"TRES": listed_tres(call)}
+
+
+def listed_tres(call: Call) -> list[Record]:
+    """The TRES that are counted."""
+    return [{"type": kind, "name": name, "id": number, "count": 0} for number, kind, name in call.doors.policy.clusters()[1]]
 
 
 def list_instances(call: Call) -> Record:
@@ -336,11 +348,11 @@ def dump_config(call: Call) -> Record:
     """GET config: everything that there is of policy."""
     ids = _tres_ids(call)
     return {
-        "clusters": _cluster_records(call, None), "tres": list_tres(call)["TRES"],
+        "clusters": _cluster_records(call, None), "tres": listed_tres(call),
         "accounts": _account_records(call, Which(), "", ""), "users": _user_records(call, Which()),
-        "qos": [policy_json.qos(one, ids) for one in _of(call, Qos, QOS)], "wckeys": [policy_json.wckey(one)
-        for one in _of(call, Wckey, WCKEY)],
-        "associations": _association_records(call, _of(call, Association, ASSOCIATION)), "instances": []}
+        "qos": [policy_json.qos(one, ids) for one in policy_records(call, Qos, QOS)], "wckeys": [policy_json.wckey(one)
+        for one in policy_records(call, Wckey, WCKEY)],
+        "associations": _association_records(call, policy_records(call, Association, ASSOCIATION)), "instances": []}
 
 
 def ping(call: Call) -> Record:

@@ -325,6 +325,27 @@ def submission(body: Body, script: str, user: str, uid: int, *, now: float, host
     return Asked(request, payload, resolved.notes)
 
 
+_OF_SCRIPTS = ("script", "argv", "environment", "standard_input", "standard_output", "standard_error", "open_mode", "requeue", "rlimits")
+"""What a description says of a script, which an allocation has none of."""
+ALLOCATION_NAME = "no-shell"
+"""What `salloc --no-shell` calls a job that has no name."""
+
+
+def allocation(body: Body, user: str, uid: int, *, now: float, host: str) -> Asked:
+    """What is asked of slurmctld for an allocation that nobody holds: it is there until its time limit, or until it is cancelled.
+
+    InvalidRequest, Unsupported, NotPermitted.
+    """
+    _require_own(body, user, uid)
+    notes = [f"{name} says nothing of an allocation: it has no script" for name in _OF_SCRIPTS if body.get(name)]
+    described = {name: value for name, value in body.items() if name not in _OF_SCRIPTS}
+    words = [f"--{name}" if text is None else f"--{name}={text}" for name, text in _options(described)]
+    resolved = resolve("salloc", words, {}, now=now)
+    request = {**resolved.request, "kind": "alloc", "no_shell": True, "submit_host": host}
+    request["name"] = request.get("name") or ALLOCATION_NAME
+    return Asked(request, {}, [*resolved.notes, *notes])
+
+
 def _require_own(body: Body, user: str, uid: int) -> None:
     """A job is that of whoever submits it: naming another user is refused, whoever asks."""
     for name, own in (("user_id", (user, str(uid))), ("group_id", ())):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from slurm.model.errors import MESSAGES, InvalidRequest, NotationError, NotFound, NotNow, NotPermitted, SlurmError, Unsupported, revive
-from slurm.notation import hostlist, jobref
+from slurm.notation import gres, hostlist, jobref
 from slurm.notation import signal as signals
 from slurm.slurmrestd import job_description, replies, shaping
 from slurm.slurmrestd.operation import Call
@@ -78,6 +78,52 @@ def submit(call: Call) -> Record:
     made = call.doors.cluster.submit(asked.request, asked.payload, _key(call))
     call.warnings += [*asked.notes, *made.warnings]
     return {"job_id": made.job_id, "step_id": "BATCH", "job_submit_user_msg": ""}
+
+
+def allocate(call: Call) -> Record:
+    """POST job/allocate: resources for a while, as `salloc --no-shell`; steps are started in them by `srun --jobid`."""
+    if call.body.get("hetjob"):
+        raise Unsupported(message="hetjob is not supported by REST yet", hints=["salloc makes heterogeneous allocations"])
+    if not call.body.get("job"):
+        raise InvalidRequest(message="There is no job description", hints=['{"job": {"tasks": 4, "time_limit": 60}}'])
+    asked = job_description.allocation(call.body["job"], call.doors.user, call.doors.uid, now=call.now, host=call.host)
+    job, notes = call.doors.cluster.allocate(asked.request, _key(call))
+    call.warnings += [*asked.notes, *notes]
+    return {"job_id": job, "job_submit_user_msg": ""}
+
+
+def show_resources(call: Call) -> Record:
+    """GET resources: what a running job has on each of its nodes."""
+    (job, *more) = call.doors.cluster.report("job", [_reference(call)])["jobs"]
+    if more:
+        raise InvalidRequest("ESLURM_INVALID_JOB_ID", hints=["several jobs have this id: name one, as 12_3"])
+    given = job.get("job_resources")
+    if given is None:
+        raise NotNow("ESLURM_JOB_NOT_RUNNING", hints=["it has no nodes: it waits, or its nodes are free again"])
+    shares, details = given["nodes"]["allocation"], job["gres_detail"]
+    if details and len(details) != len(shares):
+        call.warnings.append("not all of its nodes have GRES: gres_detail of GET job says what it has")
+        details = []
+    return {"nodes": [_layout(share, details[place] if details else "") for place, share in enumerate(shares)]}
+
+
+def _layout(share: Record, detail: str) -> Record:
+    cores = [socket["index"] * len(socket["cores"]) + core["index"] for socket in share["sockets"] for core in socket["cores"]
+        if core["status"] == ["ALLOCATED"]]
+    record: Record = {
+        "node": share["name"], "sockets_per_node": len(share["sockets"]),
+        "cores_per_socket": len(share["sockets"][0]["cores"]) if share["sockets"] else 0, "mem_alloc": share["memory"]["allocated"],
+        "core_bitmap": gres.show_indices(cores)}
+    if detail:
+        record["gres"] = [_gres(text) for text in detail.split("),")]
+    return record
+
+
+def _gres(text: str) -> Record:
+    """A device list such as "gpu:a100:2(IDX:0-1)"."""
+    what, _, index = text.rstrip(")").partition("(IDX:")
+    name, *kind, count = what.split(":")
+    return {"name": name, "type": ":".join(kind), "count": int(count), "index": index}
 
 
 def _key(call: Call) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from slurm.slurmrestd import cluster, database, jobs
+from slurm.slurmrestd import cluster, database, jobs, policy_writing
 from slurm.slurmrestd.operation import Operation
 
 _NODE, _PARTITION, _RESERVATION = ("ESLURM_INVALID_NODE_NAME",), ("ESLURM_INVALID_PARTITION_NAME",), ("ESLURM_RESERVATION_INVALID",)
+_ACCOUNT = ("ESLURM_INVALID_ACCOUNT",)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("GET /slurm/{version}/ping/", cluster.ping),
@@ -17,6 +18,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("DELETE /slurm/{version}/jobs/", jobs.delete_many),
     Operation("GET /slurm/{version}/jobs/state/", jobs.list_states),
     Operation("POST /slurm/{version}/job/submit", jobs.submit),
+    Operation("POST /slurm/{version}/job/allocate", jobs.allocate),
+    Operation("GET /slurm/{version}/resources/{job_id}", jobs.show_resources, ("ESLURM_INVALID_JOB_ID",)),
     Operation("GET /slurm/{version}/job/{job_id}", jobs.show_job),
     Operation("POST /slurm/{version}/job/{job_id}", jobs.update, ("ESLURM_INVALID_JOB_ID",)),
     Operation("DELETE /slurm/{version}/job/{job_id}", jobs.delete),
@@ -51,35 +54,31 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET /slurmdb/{version}/config", database.dump_config),
     Operation("GET /slurmdb/{version}/diag/", database.diag),
     Operation("GET /slurmdb/{version}/ping/", database.ping),
+    Operation("POST /slurmdb/{version}/accounts/", policy_writing.post_accounts),
+    Operation("DELETE /slurmdb/{version}/account/{account_name}", policy_writing.delete_account, _ACCOUNT),
+    Operation("POST /slurmdb/{version}/accounts_association/", policy_writing.post_accounts_association),
+    Operation("POST /slurmdb/{version}/users/", policy_writing.post_users),
+    Operation("DELETE /slurmdb/{version}/user/{name}", policy_writing.delete_user),
+    Operation("POST /slurmdb/{version}/users_association/", policy_writing.post_users_association),
+    Operation("POST /slurmdb/{version}/associations/", policy_writing.post_associations),
+    Operation("DELETE /slurmdb/{version}/associations/", policy_writing.delete_associations),
+    Operation("DELETE /slurmdb/{version}/association/", policy_writing.delete_association),
+    Operation("POST /slurmdb/{version}/qos/", policy_writing.post_qos),
+    Operation("DELETE /slurmdb/{version}/qos/{qos}", policy_writing.delete_qos, ("ESLURM_INVALID_QOS",)),
+    Operation("POST /slurmdb/{version}/clusters/", policy_writing.post_clusters),
+    Operation("DELETE /slurmdb/{version}/cluster/{cluster_name}", policy_writing.delete_cluster),
+    Operation("POST /slurmdb/{version}/tres/", policy_writing.post_tres),
+    Operation("POST /slurmdb/{version}/wckeys/", policy_writing.post_wckeys),
+    Operation("DELETE /slurmdb/{version}/wckey/{id}", policy_writing.delete_wckey),
+    Operation("POST /slurmdb/{version}/config", policy_writing.load_config),
     Operation("POST /util/{version}/hostnames", cluster.hostnames),
     Operation("POST /util/{version}/hostlist", cluster.host_list),
 )
 _NODES_OF_CONF = "nodes are those of slurm.conf: change it, then reconfigure"
-_BY_SACCTMGR = "sacctmgr changes what slurmdbd keeps"
 REFUSED: dict[str, str] = {
-    "POST /slurm/{version}/job/allocate": "allocations are held by whoever asked for them: salloc makes them, POST job/submit runs a "
-                                          "script",
     "POST /slurm/{version}/new/node/": _NODES_OF_CONF,
     "DELETE /slurm/{version}/node/{node_name}": _NODES_OF_CONF,
-    "GET /slurm/{version}/resources/{job_id}": "GET job/{job_id} has the nodes, CPUs and memory of a job in job_resources",
     "POST /slurmdb/{version}/job/{job_id}": "what accounting keeps of jobs is not changed afterwards",
     "POST /slurmdb/{version}/jobs/": "what accounting keeps of jobs is not changed afterwards",
-    "POST /slurmdb/{version}/config": _BY_SACCTMGR,
-    "POST /slurmdb/{version}/tres/": "slurmctld registers TRES",
-    "DELETE /slurmdb/{version}/qos/{qos}": _BY_SACCTMGR,
-    "POST /slurmdb/{version}/qos/": _BY_SACCTMGR,
-    "POST /slurmdb/{version}/associations/": _BY_SACCTMGR,
-    "DELETE /slurmdb/{version}/associations/": _BY_SACCTMGR,
-    "DELETE /slurmdb/{version}/association/": _BY_SACCTMGR,
-    "DELETE /slurmdb/{version}/user/{name}": _BY_SACCTMGR,
-    "POST /slurmdb/{version}/users_association/": _BY_SACCTMGR,
-    "POST /slurmdb/{version}/users/": _BY_SACCTMGR,
-    "DELETE /slurmdb/{version}/cluster/{cluster_name}": _BY_SACCTMGR,
-    "POST /slurmdb/{version}/clusters/": _BY_SACCTMGR,
-    "DELETE /slurmdb/{version}/wckey/{id}": _BY_SACCTMGR,
-    "POST /slurmdb/{version}/wckeys/": _BY_SACCTMGR,
-    "DELETE /slurmdb/{version}/account/{account_name}": _BY_SACCTMGR,
-    "POST /slurmdb/{version}/accounts_association/": _BY_SACCTMGR,
-    "POST /slurmdb/{version}/accounts/": _BY_SACCTMGR,
 }
 """What Slurm's API has and this does not carry out yet, with what to do instead. They are not in the OpenAPI document."""
