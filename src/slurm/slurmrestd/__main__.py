@@ -22,7 +22,7 @@ from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import version_line
 from slurm.net.discovery import Site, find_site
 from slurm.net.listening import raise_open_files
-from slurm.slurmrestd import authentication, schema, serving, versions
+from slurm.slurmrestd import authentication, schema, serving, tls, versions
 from slurm.slurmrestd.application import SECTIONS, Application, Settings
 from slurm.slurmrestd.table import OPERATIONS
 
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
         prog="slurmrestd", description="Slurm's REST API. Without a place to listen at it answers what comes by standard input.",
         epilog="variables: SLURM_CONF SLURMRESTD_AUTH_TYPES SLURMRESTD_DATA_PARSER_PLUGINS SLURMRESTD_DEBUG SLURMRESTD_LISTEN "
                "SLURMRESTD_MAX_CONNECTIONS SLURMRESTD_OPENAPI_PLUGINS SLURMRESTD_SECURITY")
-    top.add_argument("places", nargs="*", metavar="[HOST]:PORT|unix:/PATH", help="where to listen (SLURMRESTD_LISTEN, with commas)")
+    top.add_argument("places", nargs="*", metavar="[HOST]:PORT|https://[HOST]:PORT|unix:/PATH", help="where to listen (SLURMRESTD_LISTEN, with commas)")
     top.add_argument("-a", metavar="PLUGIN[,…]", dest="auth",
         help="how clients prove who they are, by default all: rest_auth/local, rest_auth/jwt; list")
     top.add_argument("-d", metavar="VERSION[,…]", dest="parsers", help="versions of the API, by default all: v0.0.42 … v0.0.45; list")
@@ -183,11 +183,13 @@ def _run(wanted: Wanted, environ: Mapping[str, str], ready: Callable[[], None]) 
     site = find_site({**environ, "SLURM_CONF": wanted.conf} if wanted.conf else environ)._replace(token="")
     plugins = wanted.plugins
     slurm_user = user.find(read_keys(site.conf).text("SlurmUser") or "root", "SlurmUser")
+    secured: serving.Secured | None = None
     if wanted.places:
         if BECOME_USER in wanted.security:
             raise ConfigError(message=f"SLURMRESTD_SECURITY={BECOME_USER} is for inetd mode only",
                 hints=["whom it becomes it stays: start one for each connection"])
-        sockets = [stream for place in wanted.places for stream in serving.listening(place)]
+        sockets = [stream for place in wanted.places if not place.startswith(tls.PREFIX) for stream in serving.listening(place)]
+        secured = _secured(wanted, site)
     else:
         sockets = []
     if BECOME_USER in wanted.security:
@@ -199,16 +201,34 @@ def _run(wanted: Wanted, environ: Mapping[str, str], ready: Callable[[], None]) 
         _require_ordinary(slurm_user)
     setproctitle.setproctitle("slurmrestd")
     application = Application(Settings(site, plugins, wanted.sections, wanted.versions, socket.gethostname()))
-    if sockets:
+    if wanted.places:
         raise_open_files()  # each listener has a connection
         asyncio.run(serving.serve(application.asgi, sockets, wanted.threads, wanted.connections, lambda: _tell(wanted, site, ready),
-            application.sources.close))
+            application.sources.close, secured))
         for place in wanted.places:
             if place.startswith("unix:"):
                 _remove(place.removeprefix("unix:"))
     else:
         asyncio.run(serving.serve_standard_streams(application.asgi, serving.standard_input_client()))
     return 0
+
+
+def _secured(wanted: Wanted, site: Site) -> serving.Secured | None:
+    """The sockets that take TLS, with the certificate read while we may; None where there are none."""
+    places = [place for place in wanted.places if place.startswith(tls.PREFIX)]
+    if not places:
+        return None
+    identity = tls.identity(site, read_keys(site.conf).options("TLSParameters"))
+    context = tls.context(identity)
+
+    def again() -> None:
+        try:
+            tls.load(context, identity)
+            log.info("the certificate was read again")
+        except ConfigError as error:
+            log.error("the certificate was not read again: %s", "; ".join(error.lines()))
+
+    return serving.Secured([stream for place in places for stream in serving.listening(place)], context, again)
 
 
 def _tell(wanted: Wanted, site: Site, ready: Callable[[], None]) -> None:

@@ -7,12 +7,13 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import stat
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio.to_thread
 import uvicorn
@@ -22,10 +23,12 @@ from uvicorn.server import ServerState
 from slurm.model.errors import ConfigError
 from slurm.net.endpoint import short_path
 from slurm.slurmrestd.authentication import Client
+from slurm.slurmrestd.tls import PREFIX
 
 KEEP_ALIVE_SECONDS = 75
 HEAD_SECONDS = 30.0
 """A request's head must be there this long after the connection, or it ends."""
+HANDSHAKE_SECONDS = 10.0
 LARGEST_HEAD = 64 * 1024
 BACKLOG = 1024
 _READ_SIZE = 64 * 1024
@@ -71,7 +74,7 @@ class Protocol(H11Protocol):
         self._said_all = True
         if self._is_idle:
             self.transport.close()
-        return True
+        return self.transport.get_extra_info("ssl_object") is None  # TLS knows no such half
 
     def on_response_complete(self) -> None:
         """A reply was written."""
@@ -109,16 +112,13 @@ def configured(app: Any, connections: int | None = None) -> uvicorn.Config:
 
 
 def listening(place: str) -> list[socket.socket]:
-    """Sockets of `[HOST]:PORT` or `unix:/path`; ConfigError when that cannot be had."""
+    """Sockets of `[HOST]:PORT`, `https://[HOST]:PORT` or `unix:/path`; ConfigError when that cannot be had."""
     if place.startswith("unix:"):
         return [_unix(place.removeprefix("unix:"))]
-    if place.startswith("https://"):
-        raise ConfigError(message=f"{place}: TLS is not supported by slurmrestd of slurm-py yet",
-            hints=["let a proxy in front of it speak TLS, and listen on [localhost]:PORT"])
-    host, colon, port = place.rpartition(":")
+    host, colon, port = place.removeprefix(PREFIX).rpartition(":")
     host = host.strip("[]")
     if not colon or not port.isdecimal() or not 0 <= int(port) < 65536:
-        raise ConfigError(message=f"Unable to listen at {place}", hints=["write [HOST]:PORT, as localhost:6820, or unix:/path/to/socket"])
+        raise ConfigError(message=f"Unable to listen at {place}", hints=["write [HOST]:PORT, as localhost:6820, https://[HOST]:PORT, or unix:/path/to/socket"])
     try:
         found = socket.getaddrinfo(host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
@@ -164,13 +164,23 @@ def _is_dead(path: str) -> bool:
     return False
 
 
+class Secured(NamedTuple):
+    """Sockets that take TLS, by whose certificate, and what reads that again at SIGHUP."""
+
+    sockets: Sequence[socket.socket]
+    context: ssl.SSLContext
+    again: Callable[[], None]
+
+
 async def serve(app: Any, sockets: Sequence[socket.socket], threads: int, connections: int, ready: Callable[[], None],
-        stopping: Callable[[], None] = lambda: None) -> None:
+        stopping: Callable[[], None] = lambda: None, secured: Secured | None = None) -> None:
     """Serve until SIGTERM or SIGINT; `stopping` is called then, and ends what would go on for ever."""
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     anyio.to_thread.current_default_thread_limiter().total_tokens = threads
     server = _Server(configured(app, connections))
-    server.stopping = stopping
+    server.stopping, server.secured = stopping, secured
+    if secured is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, secured.again)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, server.stop)
     ready()
@@ -181,6 +191,16 @@ class _Server(uvicorn.Server):
     """uvicorn's, which leaves signals to us: it would end by them instead of in order."""
 
     stopping: Callable[[], None]
+    secured: Secured | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        for stream in self.secured.sockets if self.secured is not None else ():
+            assert self.secured is not None
+            self.servers.append(await asyncio.get_running_loop().create_server(
+                lambda: Protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state), sock=stream,
+                ssl=self.secured.context, ssl_handshake_timeout=HANDSHAKE_SECONDS, backlog=BACKLOG))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
