@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bench import hyperqueue, published_sdk, real_slurm
 from bench.contestant import Contestant, median_of
-from bench.slurm_py import SlurmPy
+from bench.slurm_py import SlurmPy, recording
 
 
 class Workload(NamedTuple):
@@ -107,6 +107,10 @@ def main() -> int:
         print(f"{workload.title:<36}{cells}{ratio:>11}  {workload.target}")
     print(f"{'python3 -c pass':<36}{python_start(5 if options.short else 50):>12.3f} s")
     print(f"{'xargs -P2 bash -c true':<36}{xargs_rate(50 if options.short else 1000):>11.0f} /s")
+    if not only or "recording" in only:
+        rates = recording(1 if options.short else 5, 20 if options.short else 1000)
+        costs = 100 * (1 - rates["recorded"] / rates["unrecorded"])
+        print(f"{'recording for accounting costs':<36}{costs:>11.0f} %    {rates['recorded']:.0f} of {rates['unrecorded']:.0f} jobs/s; must be below 10 %")
     print(f"\nslurm-py ran on {python_told()}")
     return 0
 

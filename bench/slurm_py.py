@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import statistics
 import sys
 import tempfile
+import time
+from pathlib import Path
 
 from bench.contestant import SlurmCommands
 
@@ -54,6 +58,46 @@ class SlurmPy(SlurmCommands):
         """slurm down, and nothing is left."""
         self.call("slurm", "down", check=False)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Unrecorded(SlurmPy):
+    """The same without accounting: its slurmctld is started anew with a slurm.conf that names none, its slurmdbd not at all."""
+
+    name = "unrecorded"
+
+    def start(self) -> None:
+        """slurm up, and both daemons change places."""
+        super().start()
+        conf = next(str(found) for found in Path(self.folder).rglob("slurm.conf"))
+        with open(conf, encoding="utf-8") as file:
+            text = file.read()
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(text.replace("AccountingStorageType=accounting_storage/slurmdbd", "AccountingStorageType=accounting_storage/none"))
+        run = os.path.join(os.path.dirname(conf), "run")
+        for daemon in ("slurmctld", "slurmdbd"):
+            with open(os.path.join(run, f"{daemon}.pid"), encoding="utf-8") as file:
+                pid = int(file.read())
+            os.kill(pid, signal.SIGTERM)
+            while os.path.exists(f"/proc/{pid}"):
+                time.sleep(0.02)
+        self.call(self.python, "-m", "slurm.slurmctld", "-f", conf)
+        while "idle" not in self.call("sinfo", "-h", "-o", "%T"):
+            time.sleep(0.05)
+
+
+def recording(rounds: int, size: int) -> dict[str, float]:
+    """Jobs a second of an array of `true` with and without accounting, medians of rounds that take turns."""
+    rates: dict[str, list[float]] = {"recorded": [], "unrecorded": []}
+    for _ in range(rounds):
+        for name, kind in (("recorded", SlurmPy), ("unrecorded", Unrecorded)):
+            one = kind()
+            one.start()
+            try:
+                one.array_of_true(20)
+                rates[name].append(one.array_of_true(size))
+            finally:
+                one.stop()
+    return {name: statistics.median(found) for name, found in rates.items()}
 
 
 def _programs() -> str:

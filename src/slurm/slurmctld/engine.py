@@ -102,9 +102,7 @@ class Engine:
                 batch.events.append(event)
                 batch.records.append(Record(at=event.at, kind=type(event).__name__, body=body))
                 if found and type(found[-1]) in _KEPT:
-                    batch.outbox += parcels.of(found, payloads)
-                    batch.notes += parcels.notes(found, self.seq + len(batch.records))
-                    found = [effect for effect in found if type(effect) not in _KEPT]
+                    found = parcels.parted(found, payloads, self.seq + len(batch.records), batch.outbox, batch.notes)
                 batch.effects += found
                 self._noticed(event)
         finally:

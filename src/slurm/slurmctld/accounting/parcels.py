@@ -28,9 +28,24 @@ def notes(effects: Iterable[Effect], seq: int) -> list[Note]:
     return [Note(effect.destination, f"{seq}.{place}", _encode(effect.notice)) for place, effect in enumerate(told)]
 
 
+def parted(effects: Iterable[Effect], payloads: Sequence[bytes], seq: int, outbox: list[Parcel], told: list[Note]) -> list[Effect]:
+    """What is to be carried out of the effects of event number `seq`: its records and notices are put to `outbox` and `told`."""
+    rest: list[Effect] = []
+    first = len(told)
+    for effect in effects:
+        kind = type(effect)
+        if kind is Record:
+            outbox.append(Parcel(effect.sequence, _body(effect, payloads)))
+        elif kind is Tell:
+            told.append(Note(effect.destination, f"{seq}.{len(told) - first}", _encode(effect.notice)))
+        else:
+            rest.append(effect)
+    return rest
+
+
 def _body(effect: Record, payloads: Sequence[bytes]) -> bytes:
     record = effect.record
-    if isinstance(record, PayloadRecord):
+    if type(record) is PayloadRecord:
         record = msgspec.structs.replace(record, content=_content(record, payloads))
     return _encode(Outgoing(effect.sequence, record))
 

@@ -1,11 +1,13 @@
 """Rows put into a table where their keys may be there already, in the three databases' words for that.
 
 PostgreSQL gets all rows of a table as one JSON text, one statement: three times as fast as row by row through its driver.
+SQLite gets them row by row as they are: what SQLAlchemy does with each value costs as much as the writing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -29,17 +31,15 @@ def upsert(connection: sa.Connection, table: sa.Table, key: Sequence[str], found
     if dialect == POSTGRESQL and len(found) > _MANY:
         _by_json(connection, table, key, found, changed)
         return
+    if dialect == SQLITE:
+        _row_by_row(connection, table, key, found, changed)
+        return
     statement: Insert
     if dialect == POSTGRESQL:
         from sqlalchemy.dialects import postgresql
 
         inserted = postgresql.insert(table)
         statement = inserted.on_conflict_do_update(index_elements=list(key), set_={name: inserted.excluded[name] for name in changed})
-    elif dialect == SQLITE:
-        from sqlalchemy.dialects import sqlite
-
-        insertion = sqlite.insert(table)
-        statement = insertion.on_conflict_do_update(index_elements=list(key), set_={name: insertion.excluded[name] for name in changed})
     else:
         from sqlalchemy.dialects import mysql
 
@@ -74,6 +74,17 @@ def _execute(connection: sa.Connection, statement: Insert, found: Sequence[Row])
     for begin in range(0, len(found), CHUNK):
         chunk: list[dict[str, Any]] = list(found[begin:begin + CHUNK])
         connection.execute(statement, chunk)
+
+
+def _row_by_row(connection: sa.Connection, table: sa.Table, key: Sequence[str], found: Sequence[Row], changed: Sequence[str]) -> None:
+    """Names here are those of the schema; values are numbers, texts, bytes and None, which SQLite's driver takes as they are."""
+    quote = connection.dialect.identifier_preparer.quote
+    statement = (
+        f"INSERT INTO {table.name} ({', '.join(map(quote, found[0]))}) VALUES ({', '.join('?' * len(found[0]))}) "
+        f"ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET {', '.join(f'{quote(name)} = excluded.{quote(name)}' for name in changed)}")
+    values = itemgetter(*found[0])
+    for begin in range(0, len(found), CHUNK):
+        connection.exec_driver_sql(statement, [values(row) for row in found[begin:begin + CHUNK]])
 
 
 def _by_json(connection: sa.Connection, table: sa.Table, key: Sequence[str], found: Sequence[Row], changed: Sequence[str]) -> None:
