@@ -13,7 +13,9 @@ import psutil
 import pytest
 
 from slurm.model.errors import NotPermitted, Unreachable
+from slurm.net import database_client
 from slurm.net.authority import Authority
+from slurm.net.discovery import Site
 from slurm.net.endpoint import tcp
 from slurm.net.link import SocketLink
 from slurm.net.munge import Munge
@@ -84,7 +86,7 @@ def test_a_link_of_a_daemon_is_up_once_munge_has_said_of_both_ends_who_they_are(
 
         def on_message(peer: Peer, codec: int, payload: bytes) -> None:
             peers.append(peer)
-            peer.send(frames.pack(frames.MSGPACK, payload))
+            peer.send(frames.pack(codec, payload))
 
         server = Server(on_message, verify=MungeVerifier(munge, "alpha", "slurmdbd", held.own.certificate), trust=Trust(held))
         endpoint = await server.listen(tcp("127.0.0.1", 0))
@@ -107,6 +109,11 @@ def test_a_link_of_a_daemon_is_up_once_munge_has_said_of_both_ends_who_they_are(
         assert said.messages == [b"hello"]
         assert [(peer.identity.uid, peer.party) for peer in peers] == [(me, None)]
         assert [link.up for link in links] == [True, False, False, False, False]
+        # A command that asks slurmdbd itself.
+        site = Site("alpha", "", (), auth="auth/munge", munge_socket=munged.socket, slurm_user=str(me), database=(endpoint,))
+        asking = await asyncio.to_thread(database_client.direct, site, [])
+        assert asking is not None and peers[-1].identity.uid == me
+        asking.close()
         for link in links:
             await link.close()
         await server.close()

@@ -260,6 +260,34 @@ def test_an_ordinary_user_of_this_machine_sees_his_jobs_and_may_do_nothing(tmp_p
     assert (tmp_path / "accounting.db").stat().st_mode & 0o077 == 0
 
 
+def test_commands_ask_slurmdbd_itself_where_no_slurmctld_answers(daemon: Daemon, tmp_path: Path) -> None:
+    """A killed slurmctld leaves its socket behind; another cluster has jobs of the same numbers in the same database."""
+    (tmp_path / "slurm.conf").write_text("\n".join((
+        "ClusterName=lab", "SlurmctldHost=localhost", "AuthType=auth/local", f"SlurmctldPidFile={tmp_path}/slurmctld.pid",
+        f"StateSaveLocation={tmp_path}", "AccountingStorageType=accounting_storage/slurmdbd")) + "\n")
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(tmp_path / "slurmctld.sock"))
+    with daemon.dial() as connection:
+        for cluster, state in (("other", JobState.FAILED), ("lab", JobState.COMPLETED)):
+            say(connection, RegisterCluster(cluster=cluster, journal=cluster))
+            say(connection, TakeRecords(records=[Outgoing(1, msgspec.structs.replace(job(1), state=state))]))
+
+    def command(name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", f"import sys; from slurm.commands.{name} import main; sys.exit(main())", *words], text=True, check=False,
+            capture_output=True, timeout=SECONDS, env={**os.environ, "PYTHONPATH": SOURCE, "SLURM_CONF": str(tmp_path / "slurm.conf")})
+
+    assert command("sacct", "-X", "-n", "-P", "-o", "jobid,state", "-a", "-S", "2020-01-01").stdout == "1|COMPLETED\n"
+    added = command("sacctmgr", "-i", "add", "account", "chem")
+    assert (added.returncode, command("sacctmgr", "-n", "-P", "show", "assoc", "account=chem", "format=cluster,account").stdout) == (
+        0, "lab|chem\nother|chem\n"), added
+    assert command("sreport", "cluster", "utilization").returncode == 0
+    assert daemon.stop() == 0
+    refused = command("sacct")
+    assert refused.returncode == 1 and f"tried slurmdbd at unix:{tmp_path}/slurmdbd.sock" in refused.stderr, refused
+    daemon.start()
+
+
 # --- between machines -------------------------------------------------------------------------------------------------
 
 

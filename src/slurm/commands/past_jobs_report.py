@@ -42,7 +42,7 @@ def style(shell: Shell, resolved: Resolved) -> Style:
 
 def door(shell: Shell) -> Accounting:
     """The accounting of the cluster that the environment leads to."""
-    return ClusterAccounting(shell.channel())
+    return ClusterAccounting(shell.accounting_channel())
 
 
 def _local_uids() -> dict[str, int]:

@@ -21,7 +21,7 @@ def show(shell: Shell, entity: str, line: Sequence[str] = ()) -> int:
     order = line[0].lower() if line and entity == words.STATS else ""
     if order not in ("", "ave_time", "total_time"):
         raise OptionError(f" Unknown sort: {line[0]}", exit_code=1, bare=True, hints=["valid: ave_time, total_time"])
-    channel = shell.channel()
+    channel = shell.accounting_channel()
     try:
         for line in _configuration(shell, channel) if entity == words.CONFIGURATION else _stats(shell, channel, order):
             shell.out(line)
@@ -62,7 +62,7 @@ def _stats(shell: Shell, channel: Channel, order: str) -> list[str]:
 
 def administrate(shell: Shell, what: str, line: Sequence[str]) -> int:
     """ping, reconfigure, shutdown, archive dump|load."""
-    channel = shell.channel()
+    channel = shell.accounting_channel()
     try:
         return _administrate(shell, channel, what, line)
     finally:

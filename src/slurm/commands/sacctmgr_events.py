@@ -58,7 +58,7 @@ def show(shell: Shell, resolved: Resolved, words: Sequence[str]) -> int:
     """Show events; the exit status."""
     wanted, formats = read(words, shell.now())
     shown = [column(name) for name in (",".join(formats) or DEFAULT).split(",") if name.strip()]
-    door = ClusterAccounting(shell.channel())
+    door = ClusterAccounting(shell.accounting_channel())
     structure = wanted_style.structure(resolved)
     if structure:
         from slurm.commands import caller

@@ -59,7 +59,7 @@ class Line:
 
 def door(shell: Shell) -> PolicyDoor:
     """The way to the policy of the cluster."""
-    return PolicyDoor(shell.channel())
+    return PolicyDoor(shell.accounting_channel())
 
 
 def tracks_wckeys(shell: Shell) -> bool:

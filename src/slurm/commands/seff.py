@@ -32,7 +32,7 @@ def _seff(shell: Shell) -> int:
 
     tasks: list[int | None] = [None] if reference.tasks is None else list(reference.tasks)
     wanted = JobFilter(jobs=[(JobId(reference.job), task, None) for task in tasks], clusters=resolved.texts("clusters"))
-    channel = shell.channel()
+    channel = shell.accounting_channel()
     try:
         rows = list(ClusterAccounting(channel).jobs(wanted))
     finally:

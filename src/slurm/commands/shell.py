@@ -117,6 +117,14 @@ class Shell:
 
         return client.connect_waiting(self.environ, self.say)
 
+    def accounting_channel(self) -> Channel:
+        """A new connection by which accounting can be asked: to slurmctld, or where none answers to slurmdbd itself."""
+        if self.connect is not connect:
+            return self.connect(self.environ)
+        from slurm.net import database_client
+
+        return database_client.connect(self.environ)
+
     def out(self, text: str) -> None:
         """Writes a line to standard output; control characters are escaped."""
         self.stdout.write(printable_lines(text) + "\n")

@@ -58,7 +58,7 @@ class Asked(NamedTuple):
 def report(shell: Shell, resolved: Resolved, words: Sequence[str]) -> int:
     """Carries out one line of words, such as cluster utilization start=…; OptionError in Slurm's words."""
     asked = read(resolved, words, shell.now())
-    channel = shell.channel()
+    channel = shell.accounting_channel()
     try:
         door = ClusterAccounting(channel)
         columns, rows = _sizes(door, resolved, asked) if asked.report.group == "job" else _sums(door, resolved, asked)

@@ -222,7 +222,7 @@ def _dial(endpoint: Endpoint, site: Site) -> Connection:
     if endpoint.is_unix:
         return Connection(stream, endpoint)
     if site.auth.lower() == "auth/munge" and not site.token:
-        return _munged(stream, endpoint, site)
+        return proved_by_munge(stream, endpoint, site)
     try:
         stream = _secured(stream, site.cluster, _authorities(site.authorities))
         connection = Connection(stream, endpoint)
@@ -233,14 +233,14 @@ def _dial(endpoint: Endpoint, site: Site) -> Connection:
     return connection
 
 
-def _munged(stream: socket.socket, endpoint: Endpoint, site: Site) -> Connection:
-    """The connection after both sides have proved by MUNGE who they are. NotPermitted, Unreachable."""
+def proved_by_munge(stream: socket.socket, endpoint: Endpoint, site: Site, to: str = CONTROLLER) -> Connection:
+    """The connection to the daemon `to`, after both sides have proved by MUNGE who they are. NotPermitted, Unreachable."""
     from slurm.net.munge_client import prove, secured
 
     try:
         safe = secured(stream)
         connection = Connection(safe, endpoint)
-        prove(safe, connection.call, site, CONTROLLER)
+        prove(safe, connection.call, site, to)
     except BaseException:
         stream.close()
         raise

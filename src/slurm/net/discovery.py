@@ -20,6 +20,7 @@ SYSTEM_CONF = "/etc/slurm/slurm.conf"
 INSTANCE_VARIABLE = "SLURM_PY_INSTANCE"
 DEFAULT_INSTANCE = "default"
 CONTROLLER_PORT = 6817
+DATABASE_PORT = 6819
 MAX_INCLUDES = 64
 
 _DEFAULTS = {
@@ -28,6 +29,8 @@ _DEFAULTS = {
     "slurmuser": "root",
     "tlsparameters": "", "clifilterplugins": "", "clifilterparameters": "", "plugindir": "/usr/lib/slurm",
     "slurmctldtimeout": "120", "messagetimeout": "10",
+    "accountingstoragetype": "", "accountingstoragehost": "localhost", "accountingstoragebackuphost": "",
+    "accountingstorageport": str(DATABASE_PORT),
 }
 _KEY = re.compile(r'([A-Za-z]+)[ \t]*=[ \t]*("[^"]*"|\S+)')
 _LINES = ("nodename", "partitionname", "nodeset", "downnodes")  # they may be many and tell nothing here
@@ -105,6 +108,7 @@ class Site(NamedTuple):
     cli_filters: tuple[str, ...] = ()  # CliFilterPlugins
     cli_filter_parameters: str = ""
     plugin_dir: str = ""
+    database: tuple[Endpoint, ...] = ()  # where slurmdbd itself may be asked, best first; none without AccountingStorageType=…/slurmdbd
     rules: Mapping[str, str] = {}  # the keys RULES, in small letters, as the file writes them; "" for those that it does not
 
     def is_around(self, environ: Mapping[str, str]) -> bool:
@@ -223,7 +227,17 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
         host=hosts[0].partition("(")[0] if hosts else "", token=environ.get("SLURM_JWT", ""),
         authorities=_authorities(values["tlsparameters"]) or os.path.join(os.path.dirname(conf), "ca_cert.pem"),
         cli_filters=tuple(name for name in values["clifilterplugins"].split(",") if name and name.rpartition("/")[2] != "none"),
-        cli_filter_parameters=values["clifilterparameters"], plugin_dir=values["plugindir"])
+        cli_filter_parameters=values["clifilterparameters"], plugin_dir=values["plugindir"],
+        database=tuple(_databases(values)) if values["accountingstoragetype"].lower().endswith("slurmdbd") else ())
+
+
+def _databases(values: Mapping[str, str]) -> Iterator[Endpoint]:
+    """Its socket on this machine, beside slurmctld's; its ports where MUNGE says who asks there."""
+    yield unix(os.path.join(os.path.dirname(values["slurmctldpidfile"]), "slurmdbd.sock"))
+    if values["authtype"].lower() == "auth/munge":
+        port = values["accountingstorageport"]
+        for host in filter(None, (values["accountingstoragehost"], values["accountingstoragebackuphost"])):
+            yield tcp(host, int(port) if port.isdecimal() else DATABASE_PORT)
 
 
 def _authorities(tls_parameters: str) -> str:

@@ -31,7 +31,7 @@ LONGEST = 1024 * 1024
 Question = (
     a.FindJobs | a.FindEvents | a.FetchPayload | s.SumUsage | s.PingDatabase | s.ShowDatabaseStats | s.ShowDatabaseConfig | s.ArchiveDump | s.ArchiveLoad | s.EndRunaways
     | s.ClearDatabaseStats | s.StopDatabaseDaemon | s.ReconfigureDatabaseDaemon | p.ChangePolicy | p.ListPolicy | m.Ping)
-_question: msgspec.json.Decoder[Question] = msgspec.json.Decoder(Question)
+_question: msgspec.json.Decoder[Question | s.OfCluster] = msgspec.json.Decoder(Question | s.OfCluster)
 _FromDaemon = RegisterCluster | TakeRecords | FollowPolicy | PolicyTaken | AskFor
 _controller: msgspec.msgpack.Decoder[_FromDaemon] = msgspec.msgpack.Decoder(_FromDaemon)
 _SETTINGS = Settings()
@@ -48,6 +48,7 @@ class Dispatch:
         self._maintenance = maintenance
         self._answers = questions.Answers()
         self._turns = Turns()
+        self._named: dict[Peer, str] = {}  # the clusters that commands named as theirs
 
     async def tidy(self) -> None:
         """For as long as the daemon lives: whoever asked and left keeps no connection to the database."""
@@ -64,7 +65,7 @@ class Dispatch:
             return
         if peer.party is not None:
             raise NotPermitted(hints=[f"{peer.party} is a daemon: what users ask for comes from users"])
-        peer.send(frames.pack(frames.JSON, await self._command(peer.identity.uid, "", payload)))
+        peer.send(frames.pack(frames.JSON, await self._command(peer.identity.uid, self._named.get(peer, ""), payload, peer=peer)))
 
     async def _daemon(self, peer: Peer, payload: bytes) -> bytes:
         """The reply; nothing where none is due."""
@@ -86,7 +87,7 @@ class Dispatch:
         reply = await self._command(message.uid, message.cluster, message.request, unelevated=message.unelevated)
         return _msgpack.encode(Told(number=message.number, reply=reply))
 
-    async def _command(self, uid: int, cluster: str, payload: bytes, *, unelevated: bool = False) -> bytes:
+    async def _command(self, uid: int, cluster: str, payload: bytes, *, unelevated: bool = False, peer: Peer | None = None) -> bytes:
         """The reply as JSON; refusals are replies, surprises are logged and told as such."""
         began = time.monotonic()
         kind, user = "", str(uid)
@@ -100,6 +101,8 @@ class Dispatch:
                 raise ProtocolError(hints=[str(error)]) from error
             kind = type(message).__name__
             bounds.check(message, _SETTINGS)
+            if isinstance(message, s.OfCluster):
+                return _json.encode(self._on_cluster(peer, message))
             async with self._turns.turn(uid, first=uid in self._state.operators and not unelevated):
                 who = ordinary(uid) if unelevated else await self._asker(uid, message)
                 user = who.user
@@ -115,6 +118,17 @@ class Dispatch:
                 "its log has the details"]))
         finally:
             self._state.stats.request(kind or "unreadable", user, time.monotonic() - began)
+
+    def _on_cluster(self, peer: Peer | None, message: s.OfCluster) -> m.Done:
+        if peer is None:
+            raise InvalidRequest(message="slurmctld says itself of which cluster it is")
+        def left() -> None:
+            self._named.pop(peer, None)
+
+        if peer not in self._named:
+            peer.on_close(left)
+        self._named[peer] = message.cluster
+        return m.Done()
 
     async def _asker(self, uid: int, message: Question) -> Asker:
         operators = self._state.operators

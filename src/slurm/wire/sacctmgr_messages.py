@@ -109,6 +109,13 @@ class RunawaysEnded(Message):
     jobs: int
 
 
+class OfCluster(Message):
+    """First message of a command that asks slurmdbd itself → Done: what names no cluster is about this one, as if its slurmctld passed it
+    on."""
+
+    cluster: Name
+
+
 class StopDatabaseDaemon(Message):
     """`sacctmgr shutdown` → Done; for administrators."""
 

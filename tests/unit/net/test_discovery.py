@@ -59,6 +59,18 @@ def test_a_sites_slurm_conf_says_where_its_controllers_are(tmp_path: Path) -> No
     assert discovery.find_site({"SLURM_CONF": str(conf), "SLURM_SACK_KEY": "/k"}).key == "/k"
 
 
+def test_slurmdbd_is_asked_at_its_socket_and_with_munge_at_the_hosts_that_keep_accounting(tmp_path: Path) -> None:
+    conf = tmp_path / "slurm.conf"
+    own = unix("/var/run/slurmdbd.sock")
+    for text, ways in (
+            ("ClusterName=lab\n", ()),
+            ("AccountingStorageType=accounting_storage/slurmdbd\nAuthType=auth/slurm\nAccountingStorageHost=db1\n", (own,)),
+            ("AccountingStorageType=accounting_storage/slurmdbd\nAccountingStorageHost=db1\nAccountingStorageBackupHost=db2\n"
+             "AccountingStoragePort=7000\n", (own, tcp("db1", 7000), tcp("db2", 7000)))):
+        conf.write_text(text)
+        assert discovery.find_site({"SLURM_CONF": str(conf)}).database == ways
+
+
 def test_old_names_of_the_controller_are_understood(tmp_path: Path) -> None:
     conf = tmp_path / "slurm.conf"
     conf.write_text("ControlMachine=head\nControlAddr=10.0.0.1\nSlurmctldPort=6820-6830\n")

@@ -33,10 +33,9 @@ def parted(effects: Iterable[Effect], payloads: Sequence[bytes], seq: int, outbo
     rest: list[Effect] = []
     first = len(told)
     for effect in effects:
-        kind = type(effect)
-        if kind is Record:
+        if isinstance(effect, Record):
             outbox.append(Parcel(effect.sequence, _body(effect, payloads)))
-        elif kind is Tell:
+        elif isinstance(effect, Tell):
             told.append(Note(effect.destination, f"{seq}.{len(told) - first}", _encode(effect.notice)))
         else:
             rest.append(effect)
@@ -45,7 +44,7 @@ def parted(effects: Iterable[Effect], payloads: Sequence[bytes], seq: int, outbo
 
 def _body(effect: Record, payloads: Sequence[bytes]) -> bytes:
     record = effect.record
-    if type(record) is PayloadRecord:
+    if isinstance(record, PayloadRecord):
         record = msgspec.structs.replace(record, content=_content(record, payloads))
     return _encode(Outgoing(effect.sequence, record))
 
