@@ -21,6 +21,8 @@ from slurm.model.accounting import (
     NodeEventRecord,
     Outgoing,
     PayloadRecord,
+    ReservationFilter,
+    ReservationRecord,
     StepRecord,
     SuspensionRecord,
     UsageFilter,
@@ -538,6 +540,49 @@ def test_what_is_no_archive_is_refused_with_a_sentence(database: Database, tmp_p
             database.purge().load(str(path))
     with pytest.raises(InvalidRequest, match="cannot read"):
         database.purge().load(str(tmp_path / "none"))
+
+
+def reserved(since: float, end: float, cpus: int = 8, **more: object) -> ReservationRecord:
+    return ReservationRecord(id=1, start_time=NOON, since=since, end_time=end, name="night", nodes="cn[01-02]", tres={"cpu": cpus}, **more)  # type: ignore[arg-type]
+
+
+def shown(database: Database, **wanted: object) -> list[tuple[float, float, dict[str, int], dict[str, int]]]:
+    return [(one.start, one.end, one.reserved, one.allocated) for one in database.reservations(ReservationFilter(**wanted), "c")]  # type: ignore[arg-type]
+
+
+def test_a_reservation_holds_what_it_was_at_each_time_and_its_jobs_are_summed_up(database: Database) -> None:
+    controller = Feeding(database)
+    controller.take(reserved(NOON, NOON + 2 * HOUR), reserved(NOON + HOUR, NOON + 3 * HOUR, cpus=4), reserved(NOON + 2 * HOUR, NOON + 2 * HOUR))
+    controller.take(
+        job(1, NOON + 60, NOON + HOUR, reservation="night", reservation_id=1), job(2, NOON, NOON + HOUR, reservation="night", reservation_id=7),
+        SuspensionRecord(job=JobId(1), start_time=NOON + 120, end_time=NOON + 180))
+    held = {"cpu": 8 * HOUR + 4 * HOUR}
+    (one,) = database.reservations(ReservationFilter(), "c")
+    assert (one.start, one.end, one.seconds, one.reserved) == (NOON, NOON + 2 * HOUR, 2 * HOUR, held)
+    assert one.allocated == {"cpu": 4 * (HOUR - 120), "mem": 100 * (HOUR - 120), "node": HOUR - 120} and one.tres == {"cpu": 4}
+    for wanted, found in (
+            ({"names": ["night"]}, 1), ({"names": ["day"]}, 0), ({"ids": [1]}, 1), ({"ids": [2]}, 0), ({"nodes": [NodeName("cn02")]}, 1),
+            ({"nodes": [NodeName("cn03")]}, 0), ({"since": NOON + 2 * HOUR}, 0), ({"since": NOON + HOUR + 1.0}, 1), ({"until": NOON}, 0),
+            ({"until": NOON + 1.0}, 1), ({"clusters": ["d"]}, 0)):
+        assert [each[2] for each in shown(database, **wanted)] == [held] * found, wanted  # type: ignore[arg-type]
+
+
+def test_a_reservation_that_never_began_leaves_nothing_and_one_that_is_moved_stands_once(database: Database) -> None:
+    controller = Feeding(database)
+    controller.take(reserved(NOON, NOON + HOUR), reserved(NOON, NOON))
+    assert shown(database) == []
+    controller.take(reserved(NOON, NOON + HOUR), reserved(NOON, NOON + 2 * HOUR))
+    assert [each[:2] for each in shown(database)] == [(NOON, NOON + 2 * HOUR)]
+
+
+def test_old_reservations_are_archived_purged_and_loaded_again(database: Database, tmp_path: Path) -> None:
+    controller = Feeding(database)
+    controller.take(reserved(NOON, NOON + HOUR))
+    before = shown(database)
+    assert sum(database.purge(str(tmp_path)).run("resv", NOON + HOUR + 1, archive=True)) == 1 and shown(database) == []
+    (file,) = tmp_path.glob("c_resv_archive_*")
+    assert [database.purge().load(str(file)) for _ in range(2)] == [1, 1]
+    assert shown(database) == before
 
 
 def test_runaway_jobs_end_and_their_hours_are_summed_up_again(database: Database) -> None:

@@ -11,7 +11,18 @@ from typing import Protocol
 
 import msgspec
 
-from slurm.model.accounting import AssociationUsage, ClusterUsage, EventFilter, EventRow, JobFilter, JobRow, UsageFilter, WckeyUsage
+from slurm.model.accounting import (
+    AssociationUsage,
+    ClusterUsage,
+    EventFilter,
+    EventRow,
+    JobFilter,
+    JobRow,
+    ReservationFilter,
+    ReservationRow,
+    UsageFilter,
+    WckeyUsage,
+)
 from slurm.model.errors import ProtocolError, Unsupported
 from slurm.model.ids import Digest
 
@@ -115,6 +126,12 @@ class ClusterAccounting:
             if not reply.get("next"):
                 return sorted(found, key=lambda event: (event.cluster, event.node, event.start))
             question["after"] = reply["next"]
+
+    def reservations(self, wanted: ReservationFilter) -> list[ReservationRow]:
+        """Reservations that were there, and how they were used, by cluster, name and start."""
+        reply = self._asked({"type": "FindReservations", "wanted": msgspec.to_builtins(wanted)})
+        with _readable("reservations"):
+            return msgspec.convert(reply.get("reservations", []), list[ReservationRow])
 
     def payload(self, digest: Digest) -> str | None:
         """As Accounting.payload."""

@@ -13,7 +13,7 @@ from slurm.commands.jobs import wanted
 from slurm.model.accounting import JobFilter
 from slurm.model.errors import InvalidRequest, NotationError
 from slurm.model.ids import JobId, StepId, Uid
-from slurm.net import database_client
+from slurm.net import client
 from slurm.notation import moment
 from slurm.render import efficiency_report
 from slurm.render.efficiency_report import KEYS
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     """Report; exit status 0, also when nothing ran."""
     now = time.time()
     asked = _filter(options, now)
-    with database_client.connect({**environ, **({"SLURM_PY_INSTANCE": options.name} if options.name else {})}) as connection:
+    with client.connect_accounting({**environ, **({"SLURM_PY_INSTANCE": options.name} if options.name else {})}) as connection:
         found = efficiency_report.lines(ClusterAccounting(connection).jobs(asked), options.by, now)
     if console.json:
         console.answer({"by": options.by, "lines": [line.facts() for line in found]})

@@ -16,8 +16,7 @@ from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve
 
 Keyword = Callable[[Shell, Resolved, Sequence[str]], int]
-LATER = {
-    "federation": "there is no federation", "reservation": "scontrol show reservation shows those that are there"}
+LATER = {"federation": "there is no federation"}
 """Entities of `show` that are not carried out yet, and what is missing."""
 _NOT_CHANGED = {
     "federation": "there is no federation"}
@@ -93,6 +92,10 @@ def _show(shell: Shell, resolved: Resolved, line: Sequence[str]) -> int:
         from slurm.commands import sacctmgr_events
 
         return sacctmgr_events.show(shell, resolved, line[1:])
+    if entity == words.RESERVATION:
+        from slurm.commands import sacctmgr_reservations
+
+        return sacctmgr_reservations.show(shell, resolved, line[1:])
     if entity == words.RUNAWAY:
         from slurm.commands import sacctmgr_runaways
 

@@ -121,9 +121,9 @@ class Shell:
         """A new connection by which accounting can be asked: to slurmctld, or where none answers to slurmdbd itself."""
         if self.connect is not connect:
             return self.connect(self.environ)
-        from slurm.net import database_client
+        from slurm.net import client
 
-        return database_client.connect(self.environ)
+        return client.connect_accounting(self.environ)
 
     def out(self, text: str) -> None:
         """Writes a line to standard output; control characters are escaped."""

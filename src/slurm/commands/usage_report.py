@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from slurm.client.accounting import ClusterAccounting
 from slurm.commands.shell import Shell
-from slurm.model.accounting import JobFilter, JobRow, UsageFilter
+from slurm.model.accounting import JobFilter, JobRow, ReservationFilter, UsageFilter
 from slurm.model.errors import NotationError, Unsupported
 from slurm.model.ids import NodeName
 from slurm.notation import moment
@@ -61,7 +61,7 @@ def report(shell: Shell, resolved: Resolved, words: Sequence[str]) -> int:
     channel = shell.accounting_channel()
     try:
         door = ClusterAccounting(channel)
-        columns, rows = _sizes(door, resolved, asked) if asked.report.group == "job" else _sums(door, resolved, asked)
+        columns, rows = _MADE.get(asked.report.group, _sums)(door, resolved, asked)
     finally:
         channel.close()
     header = not resolved.flag("noheader")
@@ -92,8 +92,6 @@ def _report(words: Sequence[str]) -> Report:
         raise OptionError(f"invalid keyword: {words[0]}", exit_code=1, bare=True, hints=[f"valid keywords: {', '.join(_GROUPS)}"])
     if len(words) < 2:
         raise OptionError(f"too few arguments for keyword:{group}", exit_code=1, bare=True, hints=_valid(group))
-    if group == "reservation":
-        raise Unsupported(message="sreport reservation is not supported by slurm-py yet", hints=["missing: reservations"])
     name = words[1].lower()
     of_group = [one for one in REPORTS if one.group == group]
     found = next((one for one in of_group if one.name.lower() == name), None) or next(
@@ -152,7 +150,7 @@ def _amounts(word: str) -> Amounts:
 
 def _title(asked: Asked) -> str:
     heading = asked.report.heading.format(_count(asked))
-    length = "" if asked.report is usage_report.UTILIZATION else f" ({int(asked.until - asked.since)} secs)"
+    length = "" if asked.report in (usage_report.UTILIZATION, usage_report.RESERVED) else f" ({int(asked.until - asked.since)} secs)"
     return f"{heading} {moment.show(asked.since)} - {moment.show(asked.until - 1)}{length}"
 
 
@@ -160,7 +158,8 @@ def _subtitle(asked: Asked) -> str:
     if asked.report.group == "job":
         return "Units are in number of jobs ran" if asked.flag("printjobcount") else f"Time reported in {asked.amounts.word}"
     if asked.amounts.unit:
-        return f"Usage reported in {'TRES' if asked.several else 'CPU'} {asked.amounts.word}"
+        several = asked.several or asked.report is usage_report.RESERVED
+        return f"Usage reported in {'TRES' if several else 'CPU'} {asked.amounts.word}"
     return f"Usage reported in {asked.amounts.word}"
 
 
@@ -244,7 +243,7 @@ def _columns(asked: Asked) -> list[Column]:
         columns = [_column(text, asked) for text in asked.values("format")]
     else:
         names = asked.report.fields.split(",")
-        if asked.several:
+        if asked.several and asked.report is not usage_report.RESERVED:
             names = [name for name in names if name != "energy"]
             names.insert(1 if asked.report is usage_report.UTILIZATION else names.index("used"), "tresname")
         columns = [Column(usage_report.widened(table.by_name[name], asked.amounts),
@@ -286,6 +285,17 @@ def _sizes(door: ClusterAccounting, resolved: Resolved, asked: Asked) -> tuple[l
         asked.flag("printjobcount"))
 
 
+def _reservations(door: ClusterAccounting, resolved: Resolved, asked: Asked) -> tuple[list[Column], Iterable[list[str]]]:
+    """What reservations held in all, of those that were there at any moment of the period."""
+    found = door.reservations(ReservationFilter(
+        clusters=_clusters(resolved, asked), all_clusters=_everywhere(resolved, asked), names=asked.values("names"), nodes=_hosts(asked),
+        since=asked.since, until=asked.until))
+    columns = _columns(asked)
+    tres = [] if "all" in asked.tres else asked.tres
+    return columns, ([cells[column.field.name] for column in columns] for cells in usage_report.reservation_rows(found, tres, asked.amounts))
+
+
+_MADE = {"job": _sizes, "reservation": _reservations}
 _AMOUNT_WIDTH = 13
 
 

@@ -8,7 +8,7 @@ AllResourcesAbsolute | yesno | no | yes |
 ArchiveDir | text | /tmp | yes |
 ArchiveEvents | yesno | no | yes |
 ArchiveJobs | yesno | no | yes |
-ArchiveResvs | yesno | no | later | there are no reservations
+ArchiveResvs | yesno | no | yes |
 ArchiveScript | text | | yes |
 ArchiveSteps | yesno | no | yes |
 ArchiveSuspend | yesno | no | yes |
@@ -41,7 +41,7 @@ PluginDir | text | /usr/lib/slurm | ok | there are no plugin files to find
 PrivateData | list | | yes |
 PurgeEventAfter | age | | yes |
 PurgeJobAfter | age | | yes |
-PurgeResvAfter | age | | later | there are no reservations
+PurgeResvAfter | age | | yes |
 PurgeStepAfter | age | | yes |
 PurgeSuspendAfter | age | | yes |
 PurgeTXNAfter | age | | yes |

@@ -16,6 +16,7 @@ from slurm.core.state import ClusterState
 from slurm.model.accounting import AccountingRecord, NodeEventRecord
 from slurm.model.job import Job, Step
 from slurm.model.node import Node
+from slurm.model.reservation import Reservation
 
 
 def keeps_jobs(state: ClusterState) -> bool:
@@ -55,6 +56,15 @@ def life_over(state: ClusterState, ended: Job) -> None:
     if keeps_jobs(state):
         state.recording.made.append(None if state.recording.silent else records.job_record(state, ended))
         state.recording.jobs.pop(ended.id, None)
+
+
+def reservation(state: ClusterState, of: Reservation, at: float, *, over: bool = False) -> None:
+    """A reservation is as it is now from `at` on, before its start from then on; or it is `over`. One that floats never begins."""
+    if not state.settings.accounting or "TIME_FLOAT" in of.flags:
+        return
+    since = max(of.start, at) if not over or at > of.start else of.start
+    made = None if state.recording.silent else records.reservation_record(state, of, since, since if over else of.end)
+    state.recording.made.append(made)
 
 
 def node(state: ClusterState, changed: Node | None, at: float) -> None:
@@ -104,6 +114,7 @@ def on_missed(state: ClusterState, event: e.RecordsMissed) -> list[Effect]:
             _whole(state, state.jobs[job_id])
     if event.nodes and state.settings.accounting:
         state.recording.made += [*state.recording.out_of_service.values(), *filter(None, [state.recording.cluster])]
+        reservations(state)
     return []
 
 
@@ -111,6 +122,13 @@ def everything(state: ClusterState) -> None:
     """Every job and step that is in memory: recording has just begun."""
     for each in state.jobs.values():
         _whole(state, each)
+    reservations(state)
+
+
+def reservations(state: ClusterState) -> None:
+    """Every reservation, as if it had always been as it is now."""
+    for each in state.reservations.values():
+        reservation(state, each, each.start)
 
 
 def take(state: ClusterState) -> list[Effect]:

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from slurm.core import tres
 from slurm.core.state import ClusterState
-from slurm.model.accounting import ClusterRecord, JobRecord, NodeEventRecord, PayloadRecord, StepRecord
+from slurm.model.accounting import ClusterRecord, JobRecord, NodeEventRecord, PayloadRecord, ReservationRecord, StepRecord
 from slurm.model.ids import BATCH_STEP, Digest, NodeName, Uid
 from slurm.model.job import Allocation, Job, Step
 from slurm.model.node import Node
 from slurm.model.policy import Wckey
+from slurm.model.reservation import Reservation
 from slurm.model.states import JobState, NodeState, Reason
 from slurm.notation import array, filenames, hostlist
 from slurm.notation.taskset import TaskSet
@@ -146,6 +147,16 @@ def cluster_record(state: ClusterState, at: float) -> ClusterRecord:
     """What the cluster has from `at` on."""
     names = [node.name for node in state.nodes.values() if node.state is not NodeState.FUTURE]
     return ClusterRecord(start_time=at, nodes=hostlist.compress(names), tres=tres.of_cluster(state))
+
+
+def reservation_record(state: ClusterState, of: Reservation, since: float, end: float) -> ReservationRecord:
+    """What a reservation is from a moment on."""
+    cpus = sum(len(of.cpus[name]) if name in of.cpus else state.nodes[name].cpus for name in of.nodes if name in state.nodes)
+    users, accounts = (
+        [f"-{name}" if what in of.denied else name for name in names] for what, names in (("users", of.users), ("accounts", of.accounts)))
+    return ReservationRecord(
+        id=of.id, start_time=of.start, since=since, end_time=end, name=of.name, nodes=hostlist.compress(of.nodes), flags=list(of.flags),
+        users=users, accounts=accounts, tres={"cpu": cpus} if of.nodes else {})
 
 
 def _hosts(names: list[NodeName]) -> str:

@@ -213,6 +213,24 @@ class ClusterRecord(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=Tru
     tres: Tres = {}
 
 
+class ReservationRecord(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="reservation"):
+    """What an occurrence of a reservation is from `since` on; key (cluster, id, start). It replaces what was said of the time from `since` on.
+
+    One whose end is not after `since` ended then, or never came to be.
+    """
+
+    id: int
+    start_time: float
+    since: float
+    end_time: float
+    name: str = ""
+    nodes: str = ""
+    flags: list[str] = []
+    users: list[str] = []  # with a - before those who may not
+    accounts: list[str] = []
+    tres: Tres = {}
+
+
 class PayloadRecord(msgspec.Struct, kw_only=True, frozen=True, tag="payload"):
     """A script or an environment ("NAME=value" with NUL between), kept once by content."""
 
@@ -221,7 +239,7 @@ class PayloadRecord(msgspec.Struct, kw_only=True, frozen=True, tag="payload"):
     content: bytes
 
 
-AccountingRecord = JobRecord | StepRecord | SuspensionRecord | NodeEventRecord | ClusterRecord | PayloadRecord
+AccountingRecord = JobRecord | StepRecord | SuspensionRecord | NodeEventRecord | ClusterRecord | ReservationRecord | PayloadRecord
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -314,6 +332,37 @@ class EventRow(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     user: str = ""
     tres: Tres = {}
     nodes: str = ""
+
+
+class ReservationFilter(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """Which reservations are asked for: those that touch `since` to `until` (0: for ever); what is empty does not restrict."""
+
+    clusters: Wanted = []  # []: the asking cluster
+    all_clusters: bool = False
+    ids: WantedIds = []
+    names: Wanted = []
+    nodes: Annotated[list[Annotated[NodeName, Text(1024)]], Many(65_536)] = []
+    since: Moment = 0.0
+    until: Moment = 0.0
+
+
+class ReservationRow(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
+    """An occurrence of a reservation, as it was at last; `reserved` and `allocated` are TRES-seconds: what it held up to
+    now, for so many `seconds`, and what jobs in it had."""
+
+    cluster: str
+    id: int
+    name: str
+    start: float
+    end: float
+    nodes: str = ""
+    flags: list[str] = []
+    users: list[str] = []
+    accounts: list[str] = []
+    tres: Tres = {}
+    seconds: int = 0
+    reserved: Tres = {}
+    allocated: Tres = {}
 
 
 class UsageFilter(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from slurm.model.accounting import AssociationUsage, ClusterUsage, JobRow, WckeyUsage
+from slurm.model.accounting import AssociationUsage, ClusterUsage, JobRow, ReservationRow, WckeyUsage
+from slurm.notation import moment
 from slurm.render.fields import Field, Table
 
 ROOT = "root"
@@ -39,6 +40,24 @@ USER = Table(
 )
 """Fields of reports about accounts, users and wckeys."""
 
+RESERVATION = Table(
+    Field("Allocated", "", "Allocated", "Held by jobs in it.", cut=False, width=20),
+    Field("Associations", "", "Associations", "Users and accounts that may use it.", width=15),
+    Field("Cluster", "", "Cluster", "Name of the cluster.", width=9),
+    Field("End", "", "End", "When it ended, or will end.", width=19),
+    Field("Flags", "", "Flags", "Its flags.", width=20),
+    Field("Idle", "", "Idle", "Held by no job.", cut=False, width=20),
+    Field("Name", "", "Name", "Name of the reservation.", width=9),
+    Field("Nodes", "", "Nodes", "Its nodes.", width=15),
+    Field("ReservationId", "", "Id", "Its number.", width=8),
+    Field("Start", "", "Start", "When it began, or will begin.", width=19),
+    Field("TotalTime", "", "TotalTime", "How long it lasted up to now, in the unit of the report.", cut=False, width=9),
+    Field("TresCount", "", "TRES Count", "How much of it was reserved at last.", cut=False, width=10),
+    Field("TresName", "", "TRES Name", "What was reserved.", width=14),
+    Field("TresTime", "", "TRES Time", "How much of it was reserved, times how long.", cut=False, width=20),
+)
+"""Fields of `reservation Utilization`."""
+
 
 class Report(NamedTuple):
     """One report: its group and name, the heading, and the fields it shows."""
@@ -60,9 +79,10 @@ WCKEY_BY_USER = Report("cluster", "WCKeyUtilizationByUser", "Cluster/WCKey/User 
 SIZES_BY_ACCOUNT = Report("job", "SizesByAccount", "Job Sizes", "", USER)
 SIZES_BY_BOTH = Report("job", "SizesByAccountAndWckey", "Job Sizes by Account and Wckey", "", USER)
 SIZES_BY_WCKEY = Report("job", "SizesByWckey", "Job Sizes by Wckey", "", USER)
+RESERVED = Report("reservation", "Utilization", "Reservation Utilization", "cluster,name,start,end,tresname,allocated,idle", RESERVATION)
 TOP = Report("user", "TopUsage", "Top {} Users", "cluster,login,proper,account,used,energy", USER)
 REPORTS = (
-    ACCOUNT_BY_USER, USER_BY_ACCOUNT, USER_BY_WCKEY, UTILIZATION, WCKEY_BY_USER, SIZES_BY_ACCOUNT, SIZES_BY_BOTH, SIZES_BY_WCKEY, TOP)
+    ACCOUNT_BY_USER, USER_BY_ACCOUNT, USER_BY_WCKEY, UTILIZATION, WCKEY_BY_USER, SIZES_BY_ACCOUNT, SIZES_BY_BOTH, SIZES_BY_WCKEY, RESERVED, TOP)
 
 
 class Amounts(NamedTuple):
@@ -103,6 +123,21 @@ def cluster_rows(sums: Iterable[ClusterUsage], amounts: Amounts, seconds: float)
         yield {
             "Cluster": one.cluster, "TresName": one.tres, "TresCount": str(round(one.total / seconds)) if seconds else "0", "Energy": "0",
             **{name: amounts.text(value, one.total) for name, value in found.items()}}
+
+
+def reservation_rows(found: Iterable[ReservationRow], tres: Sequence[str], amounts: Amounts) -> Iterator[Cells]:
+    """`reservation Utilization`: a row an occurrence and TRES ([]: all that it held)."""
+    for one in found:
+        for name in tres or one.tres:
+            if name not in one.tres:
+                continue
+            reserved, allocated = one.reserved.get(name, 0), one.allocated.get(name, 0)
+            yield {
+                "Cluster": one.cluster, "Name": one.name, "ReservationId": str(one.id), "Start": moment.show(one.start),
+                "End": moment.show(one.end), "Flags": ",".join(one.flags), "Nodes": one.nodes, "Associations": ",".join(
+                    [*one.users, *one.accounts]), "TresName": name, "TresCount": str(one.tres[name]),
+                "Allocated": amounts.text(allocated, reserved), "Idle": amounts.text(max(0, reserved - allocated), reserved),
+                "TresTime": amounts.text(reserved, reserved), "TotalTime": str(one.seconds // (amounts.unit or 1))}
 
 
 def totals(sums: Iterable[ClusterUsage]) -> dict[tuple[str, str], int]:

@@ -29,7 +29,7 @@ log = logging.getLogger("slurmdbd.dispatch")
 LONGEST = 1024 * 1024
 """Bytes of a command's question."""
 Question = (
-    a.FindJobs | a.FindEvents | a.FetchPayload | s.SumUsage | s.PingDatabase | s.ShowDatabaseStats | s.ShowDatabaseConfig | s.ArchiveDump | s.ArchiveLoad | s.EndRunaways
+    a.FindJobs | a.FindEvents | a.FindReservations | a.FetchPayload | s.SumUsage | s.PingDatabase | s.ShowDatabaseStats | s.ShowDatabaseConfig | s.ArchiveDump | s.ArchiveLoad | s.EndRunaways
     | s.ClearDatabaseStats | s.StopDatabaseDaemon | s.ReconfigureDatabaseDaemon | p.ChangePolicy | p.ListPolicy | m.Ping)
 _question: msgspec.json.Decoder[Question | s.OfCluster] = msgspec.json.Decoder(Question | s.OfCluster)
 _FromDaemon = RegisterCluster | TakeRecords | FollowPolicy | PolicyTaken | AskFor
@@ -157,6 +157,9 @@ class Dispatch:
             case a.FindEvents():
                 cluster = await self._cluster(asking, bool(message.wanted.clusters or message.wanted.all_clusters))
                 return await questions.on_find_events(state, who, cluster, message)
+            case a.FindReservations():
+                cluster = await self._cluster(asking, bool(message.wanted.clusters or message.wanted.all_clusters))
+                return await questions.on_find_reservations(state, who, cluster, message)
             case a.FetchPayload():
                 return await questions.on_fetch_payload(state, who, message)
             case s.PingDatabase():

@@ -21,7 +21,17 @@ from slurm.notation import duration
 from slurm.slurmdbd.daemon_state import DaemonState
 from slurm.slurmdbd.rights import OPERATOR, Asker, user_name
 from slurm.store.accounting.finding import Place
-from slurm.wire.accounting_messages import PART_JOBS, EventsFound, FetchPayload, FindEvents, FindJobs, JobsFound, PayloadFetched
+from slurm.wire.accounting_messages import (
+    PART_JOBS,
+    EventsFound,
+    FetchPayload,
+    FindEvents,
+    FindJobs,
+    FindReservations,
+    JobsFound,
+    PayloadFetched,
+    ReservationsFound,
+)
 from slurm.wire.sacctmgr_messages import SumUsage, UsageSummed
 
 PART_EVENTS = 5000
@@ -183,6 +193,14 @@ async def on_find_events(state: DaemonState, asker: Asker, cluster: str, message
     named = [structs.replace(event, user=people.get(event.uid, "")) for event in found]
     users = set(message.wanted.users)
     return EventsFound(events=[event for event in named if not users or event.user in users or str(event.uid) in users], next=following)
+
+
+async def on_find_reservations(state: DaemonState, asker: Asker, cluster: str, message: FindReservations) -> ReservationsFound:
+    """Reservations; with PrivateData=reservations they are for operators."""
+    if "reservations" in state.conf.private:
+        asker.require(OPERATOR)
+    _require_span(state, asker, message.wanted.since, message.wanted.until, bool(message.wanted.ids or message.wanted.names))
+    return ReservationsFound(reservations=await state.work.ask(lambda: state.database.reservations(message.wanted, cluster)))
 
 
 def _may_see(state: DaemonState, asker: Asker, user: str, account: str) -> bool:

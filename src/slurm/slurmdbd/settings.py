@@ -20,7 +20,7 @@ _SCRIPT_SECONDS = 30.0
 _SECRET = ("StoragePass", "StoragePassScript", "StorageParameters", "AuthAltParameters")
 PURGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "PurgeEventAfter": ("ArchiveEvents", ("event",)), "PurgeJobAfter": ("ArchiveJobs", ("job",)),
-    "PurgeStepAfter": ("ArchiveSteps", ("step",)),
+    "PurgeResvAfter": ("ArchiveResvs", ("resv",)), "PurgeStepAfter": ("ArchiveSteps", ("step",)),
     "PurgeSuspendAfter": ("ArchiveSuspend", ("suspend",)), "PurgeTXNAfter": ("ArchiveTXN", ("txn",)),
     "PurgeUsageAfter": ("ArchiveUsage", ("usage", "wckey_usage", "cluster_usage"))}
 """Key of slurmdbd.conf → the key that has it archived first, the kinds of records (store.accounting.purging.KINDS)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from slurm.model.accounting import EventFilter, EventRow, JobFilter, JobRow
+from slurm.model.accounting import EventFilter, EventRow, JobFilter, JobRow, ReservationFilter, ReservationRow
 from slurm.model.bounds import Text, Whole
 from slurm.wire.messages import Message
 
@@ -45,6 +45,18 @@ class EventsFound(Message):
 
     events: list[EventRow] = []
     next: int = 0
+
+
+class FindReservations(Message):
+    """Which reservations were there, and how they were used → ReservationsFound or Failure."""
+
+    wanted: ReservationFilter
+
+
+class ReservationsFound(Message):
+    """Reservations by cluster, name and start."""
+
+    reservations: list[ReservationRow] = []
 
 
 class FetchPayload(Message):

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from slurm.config.slurmdbd import parse_slurmdbd
+from slurm.model.accounting import Outgoing, ReservationRecord
 from slurm.model.policy import Association, Resource, User
 from slurm.model.policy_change import ASSOCIATION, USER, Which
 from slurm.slurmdbd import policy as slurmdbd_policy
+from slurm.store.accounting.database import Registration
 from tests.compat.policy_lab import PolicyLab, Said
 
 ALICE, BOB, OPERATOR, COORDINATOR = 3_000_001, 3_000_002, 3_000_003, 3_000_004
@@ -57,7 +59,7 @@ def test_a_refusal_names_what_would_be_valid(lab: PolicyLab) -> None:
         assert any(hint in line for line in said.stderr[1:]), (command, said)
 
 
-@pytest.mark.parametrize("words", ["show federation", "show reservation", "add federation x"])
+@pytest.mark.parametrize("words", ["show federation", "add federation x"])
 def test_words_that_are_not_carried_out_are_refused_with_a_sentence(lab: PolicyLab, words: str) -> None:
     said = lab.run(f"sacctmgr -i {words}")
     assert said.status == 1 and "is not supported by slurm-py yet" in said.stderr[0]
@@ -376,3 +378,16 @@ def test_slurmdbd_conf_says_how_resources_clusters_and_users_begin(tmp_path: Pat
 def test_users_have_a_default_account_unless_slurmdbd_conf_lets_them_be_without(lab: PolicyLab) -> None:
     said = lab.run("sacctmgr -i modify user bob set defaultaccount=")
     assert said.status == 1 and "AllowNoDefAcct" in said.stderr[-1]
+
+
+def test_reservations_of_the_past_are_shown_and_with_privatedata_only_to_operators(lab: PolicyLab) -> None:
+    lab.database.register(Registration("lab", "r"))
+    night = ReservationRecord(id=3, start_time=3600.0, since=3600.0, end_time=7200.0, name="night", nodes="cn01", users=["alice"], tres={"cpu": 4})
+    lab.database.take("lab", "r", [Outgoing(1, night)])
+    command = "sacctmgr -n -P show reservation night start=1970-01-01 format=cluster,name,tres,start,end,unusedwall,id,nodenames,assoc"
+    assert lab.run(command).stdout == ["lab|night|cpu=4|1970-01-01T01:00:00|1970-01-01T02:00:00|3600.000000|3|cn01|alice"]
+    assert lab.run("sacctmgr -n show reservation names=day start=1970-01-01").stdout == []
+    assert lab.run("sacctmgr show reservation id=x").stderr[0] == " Bad reservation id: x"
+    assert lab.run("sacctmgr show reservation color=red").stderr[0] == " Unknown condition: color=red"
+    lab.conf = parse_slurmdbd("StorageType=accounting_storage/sqlite\nStorageLoc=/a.db\nPrivateData=reservations\n")
+    assert lab.run(command, uid=ALICE).status == 1 and lab.run(command).status == 0

@@ -7,7 +7,7 @@ import pytest
 
 from slurm.commands import sreport
 from slurm.commands.shell import Shell
-from slurm.model.accounting import AssociationUsage, ClusterUsage, JobRecord, JobRow, UsageFilter, WckeyUsage
+from slurm.model.accounting import AssociationUsage, ClusterUsage, JobRecord, JobRow, ReservationRow, UsageFilter, WckeyUsage
 from slurm.model.ids import Gid, JobId, Uid
 from slurm.model.states import JobState
 from tests.compat import past
@@ -33,10 +33,13 @@ class Sums(past.Past):
         super().__init__(rows)
         self.people = PEOPLE if people is None else people
         self.clusters = clusters
+        self.reservations: list[ReservationRow] = []
         self.summed: list[UsageFilter] = []
 
     def call(self, message: dict[str, object]) -> dict[str, object]:
         """Sums, or jobs."""
+        if message["type"] == "FindReservations":
+            return {"type": "ReservationsFound", "reservations": msgspec.to_builtins(self.reservations)}
         if message["type"] != "SumUsage":
             return super().call(message)
         wanted = msgspec.convert(message["wanted"], UsageFilter)
@@ -64,10 +67,21 @@ def _rows(*argv: str, of: Sums | None = None) -> list[str]:
 
 @pytest.mark.parametrize("command", [
     "sreport cluster utilization", "sreport cluster AccountUtilizationByUser start=now-1day", "sreport user top start=now-1day",
-    "sreport -t percent cluster utilization"])
+    "sreport -t percent cluster utilization", "sreport reservation utilization"])
 def test_headings_and_columns_are_slurms(command: str) -> None:
     outcome = _sreport(*command.split()[1:], of=Sums(people=[], clusters=()))
     assert tuple(outcome.stdout.split("\n")[:-1]) == find("accounting", command).stdout
+
+
+def test_a_reservation_is_shown_with_what_jobs_in_it_had_and_what_they_left() -> None:
+    of = Sums()
+    of.reservations = [ReservationRow(
+        cluster="lab", id=3, name="night", start=0.0, end=7200.0, nodes="cn[1-2]", users=["anna"], tres={"cpu": 8}, seconds=7200,
+        reserved={"cpu": 57_600}, allocated={"cpu": 14_400})]
+    fields = "format=name,reservationid,start,tresname,trescount,allocated,idle,tres time,associations,nodes,totaltime"
+    assert _rows("-t", "hourper", "reservation", "utilization", fields.replace("tres time", "trestime"), of=of) == [
+        "night|3|1970-01-01T00:00:00|cpu|8|4(25.00%)|12(75.00%)|16(100.00%)|anna|cn[1-2]|2"]
+    assert _rows("-T", "gres/gpu", "reservation", "utilization", of=of) == []
 
 
 def _job(number: int, cpus: int, seconds: float, account: str = "root") -> JobRow:
@@ -150,8 +164,7 @@ def test_reports_are_asked_for_at_a_prompt() -> None:
 @pytest.mark.parametrize(("argv", "first"), [
     (["bogus"], "invalid keyword: bogus"), (["cluster"], "too few arguments for keyword:cluster"), (["cluster", "bogus"], "Not valid report bogus"),
     (["cluster", "utilization", "foo=bar"], " Unknown condition: foo=bar"), (["cluster", "utilization", "format=nosuch"], " Unknown field 'nosuch'"),
-    (["cluster", "utilization", "start=bogus"], "Invalid time specification (pos=0): bogus"), (["-t", "foo", "cluster", "utilization"], "unknown time format foo"),
-    (["reservation", "utilization"], "sreport: error: sreport reservation is not supported by slurm-py yet")])
+    (["cluster", "utilization", "start=bogus"], "Invalid time specification (pos=0): bogus"), (["-t", "foo", "cluster", "utilization"], "unknown time format foo")])
 def test_what_is_wrong_is_said_as_slurm_says_it(argv: list[str], first: str) -> None:
     outcome = _sreport(*argv)
     assert (outcome.status, outcome.stdout, outcome.stderr.splitlines()[0]) == (1, "", first)

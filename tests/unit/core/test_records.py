@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from slurm.core import events as e
 from slurm.core import requeue
 from slurm.core.cluster import Cluster
@@ -12,6 +14,7 @@ from slurm.model import accounting as a
 from slurm.model.ids import BATCH_STEP, JobId, NodeName, StepId, Uid
 from slurm.model.job import Job, Step
 from slurm.model.request import StepRequest
+from slurm.model.reservation import Reservation
 from slurm.model.states import JobState
 from slurm.testing import builders as b
 
@@ -251,3 +254,37 @@ def test_ids_go_on_above_what_the_database_knows_and_never_go_back() -> None:
     assert b.submit(cluster).id == 501
     cluster.apply(e.NumberingContinued(at=b.T0, above=JobId(7)))
     assert b.submit(cluster).id == 502
+
+
+def test_a_reservation_is_recorded_from_its_making_on_changed_from_then_on_and_ended_when_it_is_over() -> None:
+    scene = Scene()
+    night = Reservation(id=1, name="night", start=b.T0 + 100, end=b.T0 + 200, nodes=[NodeName("cn01")], users=["anna"], denied=["users"])
+    whole = a.ReservationRecord(
+        id=1, start_time=b.T0 + 100, since=b.T0 + 100, end_time=b.T0 + 200, name="night", nodes="cn01", users=["-anna"], tres={"cpu": 16})
+
+    def told(*events: e.Event) -> list[a.AccountingRecord]:
+        scene.all.clear()
+        scene.apply(*events)
+        return [record for record in scene.all if isinstance(record, a.ReservationRecord)]
+
+    assert told(e.ReservationCreated(at=b.T0, reservation=night)) == [whole]
+    later = replace(night, start=b.T0 + 120)
+    moved = replace(whole, start_time=b.T0 + 120, since=b.T0 + 120)
+    assert told(e.ReservationUpdated(at=b.T0 + 10, reservation=later)) == [replace(whole, end_time=b.T0 + 100), moved]
+    assert told(e.ReservationBegun(at=b.T0 + 120, name="night")) == []
+    both = replace(later, nodes=[NodeName("cn01"), NodeName("cn02")], begun=True)
+    assert told(e.ReservationUpdated(at=b.T0 + 130, reservation=both)) == [
+        replace(moved, since=b.T0 + 130, nodes="cn[01-02]", tres={"cpu": 32})]
+    (over,) = told(e.ReservationEnded(at=b.T0 + 150, name="night", by=Uid(0)))
+    assert isinstance(over, a.ReservationRecord) and (over.start_time, over.since, over.end_time) == (b.T0 + 120, b.T0 + 150, b.T0 + 150)
+    assert told(e.ReservationCreated(at=b.T0, reservation=replace(night, id=2, name="any", flags=["TIME_FLOAT"], start=0, end=60))) == []
+
+
+def test_each_occurrence_of_a_reservation_that_repeats_is_recorded() -> None:
+    scene = Scene()
+    daily = Reservation(id=1, name="daily", start=b.T0 + 100, end=b.T0 + 200, nodes=[NodeName("cn01")], flags=["DAILY"])
+    scene.apply(e.ReservationCreated(at=b.T0, reservation=daily), e.ReservationBegun(at=b.T0 + 100, name="daily"))
+    scene.apply(e.ReservationEnded(at=b.T0 + 200, name="daily", next=(b.T0 + 86_500, b.T0 + 86_600)))
+    found = [record for record in scene.all if isinstance(record, a.ReservationRecord)]
+    assert [(one.start_time, one.since, one.end_time) for one in found] == [
+        (b.T0 + 100, b.T0 + 100, b.T0 + 200), (b.T0 + 86_500, b.T0 + 86_500, b.T0 + 86_600)]

@@ -22,6 +22,7 @@ def on_created(state: ClusterState, event: e.ReservationCreated) -> list[Effect]
         raise IllegalTransition(f"reservation {event.reservation.name} exists")
     state.next_reservation = max(state.next_reservation, event.reservation.id + 1)
     _put(state, event.reservation, event.at)
+    recording.reservation(state, state.reservations[event.reservation.name], event.at)
     return []
 
 
@@ -32,6 +33,9 @@ def on_updated(state: ClusterState, event: e.ReservationUpdated) -> list[Effect]
     before = state.reservations[event.reservation.name]
     _put(state, event.reservation, event.at)
     after = state.reservations[event.reservation.name]
+    if before.start != after.start:
+        recording.reservation(state, before, event.at, over=True)
+    recording.reservation(state, after, event.at)
     effects: list[Effect] = []
     if (before.end, before.flags) != (after.end, after.flags) and before.start == after.start:
         for job in state.active.values():
@@ -52,10 +56,13 @@ def on_begun(state: ClusterState, event: e.ReservationBegun) -> list[Effect]:
 def on_ended(state: ClusterState, event: e.ReservationEnded) -> list[Effect]:
     """It is over, purged or deleted; of one that repeats this occurrence is over. Jobs that wait for it are held, or run elsewhere."""
     of = _known(state, event.name)
+    if event.at < of.end:
+        recording.reservation(state, of, event.at, over=True)
     if event.next is not None:
         of.start, of.end = event.next
         of.begun, of.idle_since = False, 0.0
         running.changed(state, of, event.at)
+        recording.reservation(state, of, event.at)
         return []
     del state.reservations[of.name]
     state.timers.drop(of.id, Timer.RESERVATION)

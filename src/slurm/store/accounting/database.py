@@ -26,11 +26,13 @@ from slurm.model.accounting import (
     JobFilter,
     JobRow,
     Outgoing,
+    ReservationFilter,
+    ReservationRow,
     UsageFilter,
     WckeyUsage,
 )
 from slurm.model.errors import NotFound, NotPermitted
-from slurm.store.accounting import entities, events, finding, runaways, schema, upgrade, usage
+from slurm.store.accounting import entities, events, finding, reservations, runaways, schema, upgrade, usage
 from slurm.store.accounting.engine import Clock, connect, reading, writing
 from slurm.store.accounting.finding import Place, Visible
 from slurm.store.accounting.policy.tables import PolicyTables
@@ -212,6 +214,11 @@ class Database:
         with reading(self.engine, self.storage) as connection:
             of_nodes, following = events.of_nodes(connection, wanted, cluster, after, most)
             return [*(events.of_clusters(connection, wanted, cluster) if not after else ()), *of_nodes], following
+
+    def reservations(self, wanted: ReservationFilter, cluster: str) -> list[ReservationRow]:
+        """Reservations, and what they and the jobs in them held."""
+        with reading(self.engine, self.storage) as connection:
+            return reservations.found(connection, wanted, cluster, self.clock())
 
     def end_runaways(self, cluster: str, jobs: Sequence[tuple[int, int]]) -> int:
         """End jobs (id, restarts) that the controller knows nothing of; how many there were."""

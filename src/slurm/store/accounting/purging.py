@@ -38,6 +38,7 @@ class Kind(NamedTuple):
 KINDS: Mapping[str, Kind] = {
     "event": Kind(schema.node_events, "time_end", ("cluster_id", "node", "time_start")),
     "job": Kind(schema.jobs, "time_end", _LIFE),
+    "resv": Kind(schema.reservations, "time_end", ("cluster_id", "reservation_id", "occurrence", "time_start")),
     "step": Kind(schema.steps, "time_end", (*_LIFE, "step_id")),
     "suspend": Kind(schema.suspensions, "time_end", (*_LIFE, "time_start")),
     "txn": Kind(policy.transactions, "time", ("id",)),

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from slurm.model.accounting import JobRecord, NodeEventRecord, StepRecord, SuspensionRecord, Tres
+from slurm.model.accounting import JobRecord, NodeEventRecord, ReservationRecord, StepRecord, SuspensionRecord, Tres
 from slurm.notation import array
 from slurm.notation.errors import NotationError
 from slurm.store.accounting.schema import NEVER
@@ -17,6 +17,7 @@ _json = msgspec.json.Encoder()
 _sorted = msgspec.json.Encoder(order="sorted")
 job_of = msgspec.json.Decoder(JobRecord).decode
 step_of = msgspec.json.Decoder(StepRecord).decode
+reservation_of = msgspec.json.Decoder(ReservationRecord).decode
 node_event_of = msgspec.json.Decoder(NodeEventRecord).decode
 tres_of = msgspec.json.Decoder(dict[str, int]).decode
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-HEAD = 3
+HEAD = 4
 """The version of the schema that these tables are; `migrations` has one file for each step."""
 
 NEVER = 1e12
@@ -117,6 +117,13 @@ cluster_events = table(
     "cluster_events",
     sa.Column("id", BIG, primary_key=True), _number("cluster_id"), _time("time_start"), _long("nodes"), _long("tres"),
     sa.UniqueConstraint("cluster_id", "time_start"))
+
+reservations = table(
+    "reservations",
+    sa.Column("id", BIG, primary_key=True), _number("cluster_id"), _number("reservation_id"), _time("occurrence"), _time("time_start"),
+    _time("time_end"), _name("name"), _long("record"),
+    sa.UniqueConstraint("cluster_id", "reservation_id", "occurrence", "time_start"), sa.Index(None, "time_end"))
+"""Stretches of time in which a reservation was the same; `occurrence` is when it began, or was to begin, as it was then."""
 
 payloads = table(
     "payloads",

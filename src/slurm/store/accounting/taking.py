@@ -15,11 +15,12 @@ from slurm.model.accounting import (
     NodeEventRecord,
     Outgoing,
     PayloadRecord,
+    ReservationRecord,
     StepRecord,
     SuspensionRecord,
 )
 from slurm.model.errors import StoreError
-from slurm.store.accounting import rows, schema
+from slurm.store.accounting import reservations, rows, schema
 from slurm.store.accounting.periods import hour_of, next_hour
 from slurm.store.accounting.upsert import insert_missing, upsert
 
@@ -101,6 +102,8 @@ class Taking:
                     self._node_events[(record.node, record.start_time)] = record
                 case ClusterRecord():
                     self._cluster_events[record.start_time] = record
+                case ReservationRecord():
+                    reservations.take(self._connection, self._cluster, record)
                 case PayloadRecord():
                     self._payloads[record.digest] = record
         self._write()
