@@ -113,6 +113,10 @@ def _changes(verb: str, name: str) -> Keyword:
         from slurm.commands import sacctmgr_change
         from slurm.commands import sacctmgr_words as words
 
+        if verb == "modify" and line and line[0].lower() in ("job", "jobs"):
+            from slurm.commands import sacctmgr_jobs
+
+            return sacctmgr_jobs.modify(shell, resolved, line[1:])
         entity = words.entity_of(line[0]) if line else ""
         if entity in _NOT_CHANGED:
             raise Unsupported(message=f"sacctmgr {name} {entity} is not supported by slurm-py yet: {_NOT_CHANGED[entity]}")

@@ -33,7 +33,8 @@ MOST_WAITING = 1024
 MOST_OF_ONE = 64
 """Questions of one user that wait at once; of root, SlurmUser and operators as many as there are."""
 PASSED_ON: tuple[type[Message], ...] = (
-    a.FindJobs, a.FindEvents, a.FindReservations, a.FetchPayload, s.SumUsage, s.PingDatabase, s.ShowDatabaseStats, s.ShowDatabaseConfig, s.ArchiveDump,
+    a.FindJobs, a.FindEvents, a.FindReservations, a.FetchPayload, s.ModifyJobs,
+    s.SumUsage, s.PingDatabase, s.ShowDatabaseStats, s.ShowDatabaseConfig, s.ArchiveDump,
     s.ArchiveLoad, s.EndRunaways,
     s.ClearDatabaseStats, s.StopDatabaseDaemon, s.ReconfigureDatabaseDaemon, p.ChangePolicy, p.ListPolicy)
 """What slurmdbd answers; none of it may have the name of what slurmctld answers itself."""

@@ -75,6 +75,21 @@ async def on_end_runaways(state: DaemonState, asker: Asker, message: m.EndRunawa
     return m.RunawaysEnded(jobs=ended)
 
 
+_OWNERS = ("comment", "derived_status")
+
+
+async def on_modify_jobs(state: DaemonState, asker: Asker, message: m.ModifyJobs) -> m.JobsModified:
+    """Change what is said of jobs that have ended: owners their comment and derived exit code, operators everything."""
+    changes = {name: value for name in message.changes.__struct_fields__ if (value := getattr(message.changes, name)) is not None}
+    if set(changes).difference(_OWNERS):
+        asker.require(OPERATOR)
+    database = state.database
+    owner = None if asker.rank else asker.uid
+    changed = await state.work.write(lambda: database.modify_jobs(message.cluster, message.jobs, changes, asker.user, owner))
+    log.info("%s has changed %s of %d jobs of cluster %s", asker.user, ", ".join(changes), changed, message.cluster)
+    return m.JobsModified(jobs=changed)
+
+
 async def on_stop(state: DaemonState, asker: Asker) -> Done:
     """End the daemon."""
     asker.require(ADMINISTRATOR)

@@ -29,7 +29,8 @@ log = logging.getLogger("slurmdbd.dispatch")
 LONGEST = 1024 * 1024
 """Bytes of a command's question."""
 Question = (
-    a.FindJobs | a.FindEvents | a.FindReservations | a.FetchPayload | s.SumUsage | s.PingDatabase | s.ShowDatabaseStats | s.ShowDatabaseConfig | s.ArchiveDump | s.ArchiveLoad | s.EndRunaways
+    a.FindJobs | a.FindEvents | a.FindReservations | a.FetchPayload | s.SumUsage | s.PingDatabase | s.ShowDatabaseStats | s.ShowDatabaseConfig | s.ArchiveDump
+    | s.ArchiveLoad | s.EndRunaways | s.ModifyJobs
     | s.ClearDatabaseStats | s.StopDatabaseDaemon | s.ReconfigureDatabaseDaemon | p.ChangePolicy | p.ListPolicy | m.Ping)
 _question: msgspec.json.Decoder[Question | s.OfCluster] = msgspec.json.Decoder(Question | s.OfCluster)
 _FromDaemon = RegisterCluster | TakeRecords | FollowPolicy | PolicyTaken | AskFor
@@ -178,6 +179,8 @@ class Dispatch:
                 return await administration.on_archive_load(state, who, message)
             case s.EndRunaways():
                 return await administration.on_end_runaways(state, who, message)
+            case s.ModifyJobs():
+                return await administration.on_modify_jobs(state, who, message)
             case s.StopDatabaseDaemon():
                 return await administration.on_stop(state, who)
             case p.ChangePolicy():

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
+
 from slurm.model.accounting import AssociationUsage, ClusterUsage, UsageFilter, WckeyUsage
 from slurm.model.bounds import PATH_MAX, JobNumber, Many, Name, Text, Whole
 from slurm.wire.messages import Message
 
 UsageKind = Annotated[str, Text(words=("cluster", "association", "wckey"))]
+CommentText = Annotated[str, Text(65_536)]
 PathName = Annotated[str, Text(PATH_MAX)]
 Lives = Annotated[list[tuple[JobNumber, Annotated[int, Whole(0, 2**31 - 1)]]], Many(100_000)]
 """(job id, restarts)."""
@@ -105,6 +108,31 @@ class EndRunaways(Message):
 
 class RunawaysEnded(Message):
     """How many had not ended."""
+
+    jobs: int
+
+
+class JobChanges(msgspec.Struct, omit_defaults=True, frozen=True):
+    """What is written over in the records of jobs that have ended; None leaves it. `derived_status` is a wait status."""
+
+    admin_comment: CommentText | None = None
+    comment: CommentText | None = None
+    system_comment: CommentText | None = None
+    derived_status: Annotated[int, Whole(0, 0xFFFF)] | None = None
+    wckey: Name | None = None
+
+
+class ModifyJobs(Message):
+    """Change what the database says of jobs of a cluster that have ended → JobsModified; comment and derived exit code of one's own jobs,
+    all else for operators."""
+
+    cluster: Name
+    jobs: Lives
+    changes: JobChanges
+
+
+class JobsModified(Message):
+    """How many are as they shall be now."""
 
     jobs: int
 

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from slurm.config.slurmdbd import parse_slurmdbd
-from slurm.model.accounting import Outgoing, ReservationRecord
+from slurm.model.accounting import JobFilter, JobRecord, Outgoing, ReservationRecord
+from slurm.model.ids import Gid, JobId, Uid
 from slurm.model.policy import Association, Resource, User
 from slurm.model.policy_change import ASSOCIATION, USER, Which
+from slurm.model.states import JobState
 from slurm.slurmdbd import policy as slurmdbd_policy
 from slurm.store.accounting.database import Registration
 from tests.compat.policy_lab import PolicyLab, Said
@@ -391,3 +393,33 @@ def test_reservations_of_the_past_are_shown_and_with_privatedata_only_to_operato
     assert lab.run("sacctmgr show reservation color=red").stderr[0] == " Unknown condition: color=red"
     lab.conf = parse_slurmdbd("StorageType=accounting_storage/sqlite\nStorageLoc=/a.db\nPrivateData=reservations\n")
     assert lab.run(command, uid=ALICE).status == 1 and lab.run(command).status == 0
+
+
+def test_what_is_said_of_ended_jobs_is_changed_by_owners_in_part_and_by_operators_in_full(lab: PolicyLab) -> None:
+    lab.database.register(Registration("lab", "r"))
+
+    def record(number: int, uid: int, end: float) -> JobRecord:
+        return JobRecord(
+            id=JobId(number), uid=Uid(uid), gid=Gid(0), user=USERS[uid], group="g", state=JobState.COMPLETED if end else JobState.RUNNING,
+            submit_time=60.0, eligible_time=60.0, start_time=60.0, end_time=end)
+
+    lab.database.take("lab", "r", [
+        Outgoing(n, record(n, uid, end)) for n, (uid, end) in enumerate(((ALICE, 120.0), (BOB, 120.0), (ALICE, 0.0)), 1)])
+
+    def job(number: int) -> JobRecord:
+        return next(row.job for row in lab.database.jobs(JobFilter(), "lab") if row.job.id == number)
+
+    said = lab.run("sacctmgr -i modify job where jobid=1 set derivedexitcode=3:9 comment=bad", uid=ALICE)
+    assert said.status == 0 and said.stdout == [" Modified jobs...", "  1 of lab, submitted 1970-01-01T00:01:00, alice"]
+    assert (job(1).derived_status, job(1).comment) == (3 << 8 | 9, "bad")
+    for command, sentence in (
+            ("modify job where jobid=2 set comment=mine", "job 2 is bob's"), ("modify job where jobid=1 set admincomment=x", "AdminLevel is Operator"),
+            ("modify job where jobid=3 set comment=x", "job 3 has not ended"), ("modify job set comment=x", "which jobs"),
+            ("modify job where jobid=1", "anything to set"), ("modify job where jobid=1 set derivedexitcode=900", "Bad exit code: 900"),
+            ("modify job where jobid=1 set state=x", "Unknown option: state=x"), ("modify job where color=1 set comment=x", "Unknown condition")):
+        refused = lab.run(f"sacctmgr -i {command}", uid=ALICE)
+        assert refused.status == 1 and sentence in "\n".join(refused.stderr), (command, refused)
+    assert lab.run("sacctmgr -i modify jobs where user=alice,bob endtime=1970-01-02 set newwckey=red systemcomment=seen").status == 0
+    assert [(job(n).wckey, job(n).system_comment) for n in (1, 2, 3)] == [("red", "seen")] * 2 + [("", "")]
+    assert lab.run("sacctmgr modify job where jobid=2 set comment=x", typed=b"n\n").stdout[-1].endswith("Changes Discarded")
+    assert (job(2).comment, job(2).user) == ("", "bob")

@@ -32,7 +32,7 @@ from slurm.model.accounting import (
     WckeyUsage,
 )
 from slurm.model.errors import NotFound, NotPermitted
-from slurm.store.accounting import entities, events, finding, reservations, runaways, schema, upgrade, usage
+from slurm.store.accounting import entities, events, finding, modifying_jobs, reservations, runaways, schema, upgrade, usage
 from slurm.store.accounting.engine import Clock, connect, reading, writing
 from slurm.store.accounting.finding import Place, Visible
 from slurm.store.accounting.policy.tables import PolicyTables
@@ -224,6 +224,13 @@ class Database:
         """End jobs (id, restarts) that the controller knows nothing of; how many there were."""
         with writing(self.engine, self.storage) as connection:
             return runaways.end(connection, cluster, jobs)
+
+    def modify_jobs(
+        self, cluster: str, jobs: Sequence[tuple[int, int]], changes: dict[str, str | int], actor: str, owner: int | None = None,
+    ) -> int:
+        """Write fields of the records of jobs (id, restarts) that have ended over; how many. `owner`: whose alone they may be."""
+        with writing(self.engine, self.storage) as connection:
+            return modifying_jobs.modify(connection, cluster, jobs, changes, actor, self.clock(), owner=owner)
 
     def admin_level(self, user: str) -> str:
         """The user's AdminLevel: None, Operator or Administrator."""
