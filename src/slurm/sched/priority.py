@@ -143,7 +143,8 @@ class Scale:
                     default=0) or 1
                 of_association = book.standing(association).priority / most
             if settings.priority_weight_fair_share:
-                fair = self.shares()[association].factor or 0.0
+                share = self.shares().get(association)  # one that came a moment ago has none yet
+                fair = share.factor or 0.0 if share is not None else 0.0
         known = book.qos.get(qos.lower())
         return of_association, fair, known.priority / self._most_qos if known is not None and known.priority > 0 else 0.0
 

@@ -162,6 +162,7 @@ class Controller:
                 self.links.check_silence()
                 self.proofs.look()
                 soon = self.links.repeat(portions.SECONDS)
+                soon = self._policy_clock.refresh_shares() or soon
                 self.health.look()
                 self.triggers.look()
             if loop.time() > self._names_until:

@@ -7,6 +7,7 @@ Usage grows and decays by formula, so no event says when a limit is met: this lo
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -15,6 +16,7 @@ from slurm.core.policy import accrual, using_up
 from slurm.core.policy.tally import Key
 from slurm.model.ids import JobId
 from slurm.model.settings import Settings
+from slurm.slurmctld import portions
 from slurm.slurmctld.engine import Engine
 
 SOME_JOBS = 1000
@@ -45,6 +47,15 @@ class PolicyClock:
             self._let_age(now)
         for event in list(using_up.ended(self._engine.cluster, self._some_limits(), now)):
             self._engine.record(event)
+
+    def refresh_shares(self) -> bool:
+        """Work at fair shares of a large tree for some milliseconds; whether there is more to do now."""
+        cluster = self._engine.cluster
+        settings, began = cluster.settings, time.thread_time()
+        while cluster.policy.refresh(self._now(), settings.priority_flags, settings.fair_share_dampening):
+            if time.thread_time() - began > portions.SECONDS:
+                return True
+        return False
 
     def _let_age(self, now: float) -> None:
         cluster = self._engine.cluster

@@ -8,6 +8,7 @@ import pytest
 
 from slurm.core.policy.book import Book
 from slurm.core.policy.fairshare import CLASSIC, DEPTH_OBLIVIOUS, Share, algorithm, shares
+from slurm.core.policy.state import Policy
 from slurm.core.policy.usage import Counter, Usage
 from slurm.model.policy import SHARES_OF_PARENT, Association
 
@@ -96,3 +97,48 @@ def test_depth_oblivious_is_classic_at_the_first_level_and_weakens_what_points_a
     k = 1 / (1 + (5 * math.log(under)) ** 2)
     assert of(found, "research", "alice").factor == pytest.approx(2 ** -(under * (6 / 5) ** k)), "alice is over her share of an account that is under its own"
     assert of(found, "research", "root").factor == 1.0
+
+
+def large(accounts: int = 300, users: int = 10) -> Policy:
+    """A tree of some thousand associations, of which some users used something."""
+    policy = Policy()
+    policy.book.take([Association(id=1, cluster="lab", account="root")])
+    policy.book.take(Association(id=10 * n, cluster="lab", account=f"a{n}", parent=1, shares=1 + n % 3) for n in range(1, accounts + 1))
+    policy.book.take(
+        Association(id=100_000 + users * n + k, cluster="lab", account=f"a{n}", user=f"u{k}", parent=10 * n)
+        for n in range(1, accounts + 1) for k in range(users))
+    policy.usage.counters = {one: {"billing": Counter(float(one % 97))} for one in (1, 10, 20, 70, 100_011, 100_012, 100_070)}
+    return policy
+
+
+@pytest.mark.parametrize("flags", [[], ["NO_FAIR_TREE"], ["DEPTH_OBLIVIOUS"]])
+def test_shares_of_a_large_tree_are_worked_out_in_small_parts_and_the_old_ones_hold_meanwhile(flags: list[str]) -> None:
+    policy = large()
+    before = policy.shares(1000.0, flags, 1)
+    policy.usage.counters[100_500] = {"billing": Counter(5e6)}
+    policy.book.take([Association(id=99, cluster="lab", account="new", parent=1)])
+    parts = 0
+    while policy.refresh(1001.0, flags, 1):
+        parts += 1
+        assert policy.shares(1001.0, flags, 1) is before
+    assert parts > 25
+    assert policy.shares(1001.0, flags, 1) == shares(policy.book, policy.usage, 1001.0, by=algorithm(flags))
+    assert not policy.refresh(1002.0, flags, 1) and policy.refresh(1005.0, flags, 1)
+
+
+def test_a_change_of_policy_while_shares_are_worked_out_begins_them_anew() -> None:
+    policy = large()
+    assert policy.refresh(1.0, [], 1)
+    policy.book.take([Association(id=99, cluster="lab", account="new", parent=1)])
+    while policy.refresh(2.0, [], 1):
+        pass
+    assert 99 in policy.shares(2.0, [], 1)
+
+
+def test_shares_of_a_small_tree_are_worked_out_whenever_they_are_asked_for() -> None:
+    policy = Policy()
+    policy.book, policy.usage = book(), TRANSCRIPT
+    assert not policy.refresh(1.0, [], 1)
+    first = policy.shares(1.0, [], 1)
+    policy.usage.counters[4] = {"billing": Counter(1e6)}
+    assert policy.shares(1.0, [], 1) != first

@@ -10,7 +10,7 @@ is billing seconds, decayed. Source: Slurm's public pages on both algorithms.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Generator, Iterator
 from typing import NamedTuple
 
 from slurm.core.policy.book import Book
@@ -47,20 +47,38 @@ def algorithm(flags: Collection[str]) -> str:
     return DEPTH_OBLIVIOUS if "DEPTH_OBLIVIOUS" in flags else CLASSIC if "NO_FAIR_TREE" in flags else FAIR_TREE
 
 
+Parts = Generator[None, None, dict[int, Share]]
+"""Work that may rest after each of its parts, of STEP associations or so (half a millisecond); what it returns is the result."""
+STEP = 100
+
+
 def shares(book: Book, usage: Usage, now: float, *, by: str = FAIR_TREE, dampening: int = 1) -> dict[int, Share]:
     """Of every association; parents stand before those below them."""
+    work = parts(book, usage, now, by=by, dampening=dampening)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            found: dict[int, Share] = end.value
+            return found
+
+
+def parts(book: Book, usage: Usage, now: float, *, by: str = FAIR_TREE, dampening: int = 1) -> Parts:
+    """The same part by part, of usage as it is at the first; the book must stay the same until the end."""
     used = dict.fromkeys(book.associations, 0.0)
     used.update((one, max(0.0, usage.of(one, BILLING, now))) for one in usage.counters if one in used)  # of most nothing was used
     siblings: dict[int, list[Association]] = {}
+    yield
     roots = book.roots()
+    yield
     whole = sum(used[root.id] for root in roots)
     found: dict[int, Share] = {}
     for root in roots:
         found[root.id] = Share(root, root.shares, 0.0, used[root.id], 1.0 if whole else 0.0, 1.0, 0.0, None, 0)
-        _below(book, used, whole, root, found, siblings)
+        yield from _below(book, used, whole, root, found, siblings)
     if by == FAIR_TREE:
-        return _ranked(found, roots, siblings)
-    return _depth_oblivious(found, dampening) if by == DEPTH_OBLIVIOUS else _classic(found, dampening)
+        return (yield from _ranked(found, roots, siblings))
+    return (yield from _depth_oblivious(found, dampening) if by == DEPTH_OBLIVIOUS else _classic(found, dampening))
 
 
 def _siblings(book: Book, parent: Association) -> list[Association]:
@@ -68,9 +86,9 @@ def _siblings(book: Book, parent: Association) -> list[Association]:
     found: list[Association] = []
     waiting = list(book.children(parent.id))
     while waiting:
-        one = waiting.pop(0)
+        one = waiting.pop()  # their order is that of the sorting below
         if one.shares == SHARES_OF_PARENT and not one.user:
-            waiting = [*book.children(one.id), *waiting]
+            waiting += book.children(one.id)
         else:
             found.append(one)
     return sorted(found, key=lambda one: (not one.user, one.user, one.account))
@@ -78,7 +96,7 @@ def _siblings(book: Book, parent: Association) -> list[Association]:
 
 def _below(
     book: Book, used: dict[int, float], whole: float, root: Association, found: dict[int, Share], known: dict[int, list[Association]],
-) -> None:
+) -> Iterator[None]:
     """Fill in everything below a root, depth first and without recursion; `known`: who shares what each account has."""
     waiting = [(root, 1)]
     while waiting:
@@ -87,7 +105,10 @@ def _below(
         counted = [one for one in siblings if one.shares != SHARES_OF_PARENT]
         total, used_here = sum(one.shares for one in counted), sum(used[one.id] for one in counted)
         deeper = []
-        for one in siblings:
+        yield
+        for place, one in enumerate(siblings):
+            if place % STEP == STEP - 1:
+                yield
             if one.shares == SHARES_OF_PARENT:
                 over = found[above.id]
                 found[one.id] = over._replace(association=one, raw_shares=one.shares, usage=used[one.id], depth=level)
@@ -102,7 +123,7 @@ def _below(
         waiting += reversed(deeper)
 
 
-def _ranked(found: dict[int, Share], roots: list[Association], known: dict[int, list[Association]]) -> dict[int, Share]:
+def _ranked(found: dict[int, Share], roots: list[Association], known: dict[int, list[Association]]) -> Parts:
     """Fair Tree: walk each level from the worst served on; those of equal worth are one level together."""
     users = sum(1 for share in found.values() if share.association.user)
     left, ranked = users, dict(found)
@@ -110,13 +131,18 @@ def _ranked(found: dict[int, Share], roots: list[Association], known: dict[int, 
     while level:
         siblings = level.pop()
         by_worth: dict[float, list[Association]] = {}
-        for one in siblings:
+        yield
+        for place, one in enumerate(siblings):
+            if place % (10 * STEP) == 10 * STEP - 1:
+                yield
             by_worth.setdefault(found[one.id].level, []).append(one)
         ordered = sorted(by_worth, reverse=True)
         for place, worth in enumerate(ordered):
             tied = by_worth[worth]
             people = [one for one in tied if one.user]
-            for one in people:
+            for number, one in enumerate(people):
+                if number % STEP == STEP - 1:
+                    yield
                 of = found[one.id]
                 ranked[one.id] = Share(  # what _replace would do, in half of the time
                     one, of.raw_shares, of.shares, of.usage, of.norm_usage, of.effective_usage, of.level, left / users, of.depth)
@@ -132,11 +158,13 @@ def _ranked(found: dict[int, Share], roots: list[Association], known: dict[int, 
     return ranked
 
 
-def _classic(found: dict[int, Share], dampening: int) -> dict[int, Share]:
+def _classic(found: dict[int, Share], dampening: int) -> Parts:
     """2 ** -(effective usage / normalised shares / dampening); both are parts of the whole cluster."""
     normal: dict[int, tuple[float, float]] = {}
     told: dict[int, Share] = {}
-    for key, share in found.items():
+    for place, (key, share) in enumerate(found.items()):
+        if place % STEP == STEP - 1:
+            yield
         above = normal.get(share.association.parent)
         if above is None:
             normal[key] = 1.0, 1.0 if share.usage else 0.0
@@ -151,15 +179,19 @@ def _classic(found: dict[int, Share], dampening: int) -> dict[int, Share]:
     return told
 
 
-def _depth_oblivious(found: dict[int, Share], dampening: int) -> dict[int, Share]:
+def _depth_oblivious(found: dict[int, Share], dampening: int) -> Parts:
     """2 ** -(R / dampening); the effective usage that is told is R times the normalised shares."""
     used_below: dict[int, float] = {}
-    for share in found.values():
+    for place, share in enumerate(found.values()):
+        if place % (10 * STEP) == 10 * STEP - 1:
+            yield
         if share.depth:
             used_below[share.association.parent] = used_below.get(share.association.parent, 0.0) + share.norm_usage
     normal: dict[int, tuple[float, float]] = {}  # normalised shares, R
     told: dict[int, Share] = {}
-    for key, share in found.items():
+    for place, (key, share) in enumerate(found.items()):
+        if place % STEP == STEP - 1:
+            yield
         above = normal.get(share.association.parent)
         if above is None:
             normal[key] = 1.0, 1.0

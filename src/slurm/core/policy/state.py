@@ -53,7 +53,10 @@ class Policy:
         """Whether waiting jobs age by themselves: no limit says for how many that holds."""
         self._bounds: dict[tuple[int, str, str, str, str, str], tuple[Bound, ...]] = {}
         self._bounds_of = 0, 0
+        self.refreshed = False
+        """Whether somebody calls `refresh`."""
         self._shares: tuple[tuple[int, str, int], float, dict[int, Share]] | None = None
+        self._refreshing: tuple[tuple[int, str, int], float, fairshare.Parts] | None = None
 
     @property
     def known(self) -> bool:
@@ -89,13 +92,45 @@ class Policy:
         return found
 
     def shares(self, now: float, flags: Collection[str], dampening: int) -> dict[int, Share]:
-        """Fair shares of all associations. Those of large trees are some seconds old at most: one for each thousand associations."""
-        lasts = len(self.book.associations) // 1000
+        """Fair shares of all associations. Those of large trees are some seconds old: one for each thousand associations.
+
+        Where somebody calls `refresh` again and again, they are as old as its last result, and lack associations that are newer.
+        """
         by = fairshare.algorithm(flags)
         key = self.book.generation, by, dampening
-        if self._shares is None or self._shares[0] != key or not lasts or not 0.0 <= now - self._shares[1] < lasts:
+        if self._shares is None or not (self.refreshed and self._shares[0][1:] == key[1:] or self._lasts(key, now)):
             self._shares = key, now, fairshare.shares(self.book, self.usage, now, by=by, dampening=dampening)
         return self._shares[2]
+
+    def refresh(self, now: float, flags: Collection[str], dampening: int) -> bool:
+        """Work out fair shares of a large tree anew where that is due, a small part of it; whether there is more to do now."""
+        by = fairshare.algorithm(flags)
+        key = self.book.generation, by, dampening
+        self.refreshed = self.is_large
+        if not self.is_large:
+            self._refreshing = None
+            return False
+        if self._refreshing is None or self._refreshing[0] != key:
+            if self._lasts(key, now):
+                return False
+            self._refreshing = key, now, fairshare.parts(self.book, self.usage, now, by=by, dampening=dampening)
+        _, since, work = self._refreshing
+        try:
+            next(work)
+        except StopIteration as end:
+            self._shares, self._refreshing = (key, since, end.value), None
+            return False
+        return True
+
+    @property
+    def is_large(self) -> bool:
+        """Whether fair shares are worked out part by part."""
+        return len(self.book.associations) >= 1000
+
+    def _lasts(self, key: tuple[int, str, int], now: float) -> bool:
+        """Whether the shares that were worked out last still hold."""
+        lasts = len(self.book.associations) // 1000
+        return self._shares is not None and self._shares[0] == key and bool(lasts) and 0.0 <= now - self._shares[1] < lasts
 
 
 class Rules(Protocol):

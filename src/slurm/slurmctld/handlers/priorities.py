@@ -107,7 +107,10 @@ def shares_now(cluster: ClusterState, now: float, users: Collection[str], accoun
         if (wanted_accounts and one.account.lower() not in wanted_accounts) or (wanted_users and one.user
                 and one.user.lower() not in wanted_users):
             continue
-        yield _share(cluster, one, found[one.id], running.get(one.id, {}), now)
+        share = found.get(one.id)
+        if share is None:  # it came a moment ago: nothing was used yet
+            share = Share(one, one.shares, 0.0, 0.0, 0.0, 0.0, 0.0, None, 0)
+        yield _share(cluster, one, share, running.get(one.id, {}), now)
 
 
 def _share(cluster: ClusterState, one: Association, share: Share, running: dict[str, int], now: float) -> ShareNow:
