@@ -14,10 +14,23 @@ import msgspec
 
 from slurm.client.accounting import Channel, Message
 from slurm.model.errors import NotPermitted, ProtocolError
+from slurm.model.explanation import Explanation
 from slurm.net import client
 from slurm.net.client import Connection
 from slurm.net.discovery import Site
-from slurm.wire.messages import Cancelled, Granted, JobFilter, Pending, Pong, SharesListed, Submitted
+from slurm.wire.messages import (
+    Cancelled,
+    Explained,
+    Granted,
+    JobFilter,
+    Pending,
+    Pong,
+    Rows,
+    SharesListed,
+    Submitted,
+    Text,
+    WillRun,
+)
 from slurm.wire.reservation_messages import ReservationMade
 from slurm.wire.token_messages import ActingAs
 
@@ -63,6 +76,31 @@ class Cluster:
             raise ProtocolError(hints=[f"the reply holds no records: {error}"]) from error
         return found if isinstance(found, dict) else {}
 
+    def jobs(self, fields: Sequence[str], which: JobFilter | None = None, **more: object) -> Rows:
+        """Rows of squeue: texts of `render.fields`; `more` are ListJobs'."""
+        return _read(self._channel.call({
+            "type": "ListJobs", "fields": list(fields), "filter": msgspec.to_builtins(which or JobFilter()), **more}), Rows)
+
+    def nodes(self, fields: Sequence[str], **more: object) -> list[list[str]]:
+        """Rows of sinfo: texts of `render.fields`; `more` are ListNodes'."""
+        return _read(self._channel.call({"type": "ListNodes", "fields": list(fields), **more}), Rows).rows
+
+    def text(self, what: str, names: Sequence[str] = (), **more: object) -> str:
+        """What `scontrol show` prints; `what` and `more` are Describe's."""
+        return _read(self._channel.call({"type": "Describe", "what": what, "names": list(names), **more}), Text).text
+
+    def script(self, job: str) -> str:
+        """The script of a batch job; for its owner and operators."""
+        return _read(self._channel.call({"type": "BatchScript", "job_id": job}), Text).text
+
+    def explain(self, job: str, *, priority: bool = False) -> Explanation:
+        """Why a job waits or ended as it did; with `priority` also what that is made of."""
+        return _read(self._channel.call({"type": "ExplainJob", "job_id": job, "priority": priority}), Explained).explanation
+
+    def will_run(self, request: Message) -> WillRun:
+        """When a job would start (--test-only)."""
+        return _read(self._channel.call({"type": "TestJob", "request": request}), WillRun)
+
     def submit(self, request: Message, payload: Message, key: str = "") -> Submitted:
         """Queue a batch job; a second submission with the same `key` is answered with the first one's job."""
         return _read(self._channel.call({"type": "SubmitJob", "request": request, "payload": payload, "key": key}), Submitted)
@@ -86,6 +124,10 @@ class Cluster:
     def release(self, job: str) -> None:
         """Let a held job start."""
         self._channel.call({"type": "ReleaseJobs", "ids": [job]})
+
+    def requeue(self, job: str) -> None:
+        """Put a batch job back into the queue."""
+        self._channel.call({"type": "RequeueJobs", "ids": [job]})
 
     def cancel(self, which: JobFilter, signal: int = 0, *, batch: bool = False, full: bool = False, hurry: bool = False) -> Cancelled:
         """End jobs, or with `signal` send it to them; what the caller may not touch is in the answer."""

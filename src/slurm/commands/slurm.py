@@ -36,6 +36,7 @@ SUBCOMMANDS: Mapping[str, Row] = {
     "up": Row("start a cluster on this machine, or what is missing of it", "embedded.up"),
     "down": Row("cancel its running jobs and stop it", "embedded.down"),
     "status": Row("show its daemons, nodes and jobs", "embedded.status"),
+    "web": Row("open its web page in a browser, or print the link that does", "embedded.web"),
     "explain": Row("say why a job waits, what would start it, and when", "explain"),
     "report": Row("show how much of what jobs held they used", "efficiency"),
     "sim": Row("simulate a workload under one configuration or several, and compare", "simulate"),

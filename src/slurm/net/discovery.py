@@ -68,6 +68,11 @@ class Instance(NamedTuple):
         return f"{self.root}/slurmrestd.wanted"
 
     @property
+    def web_port(self) -> str:
+        """A file with the TCP port of 127.0.0.1 at which its slurmrestd serves the web page, there when somebody wanted to see that."""
+        return f"{self.root}/web.port"
+
+    @property
     def rest_socket(self) -> str:
         """Where its slurmrestd listens."""
         return socket_beside(f"{self.run}/slurmrestd.pid")

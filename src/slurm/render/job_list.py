@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import msgspec
 
@@ -17,17 +18,23 @@ from slurm.render import fields, job_facts, job_values, step_values
 from slurm.render.fields import Table, known
 from slurm.render.job_filter import select
 from slurm.render.view import View
-from slurm.wire.messages import ListJobs
+from slurm.wire.messages import ListJobs, Rows
 
+T = TypeVar("T")
 _LAST = float("inf")
 
 
 def list_jobs(view: View, message: ListJobs, caller: Caller, now: float) -> list[list[str]]:
     """The rows that squeue asked for, sorted. An unknown field raises InvalidRequest, a single unknown job id NotFound."""
+    return listed(view, message, caller, now).rows
+
+
+def listed(view: View, message: ListJobs, caller: Caller, now: float) -> Rows:
+    """The same, with how many rows there are where only some were asked for."""
     view = replace(view, now=now, array_length=message.array_length, time_format=message.time_format, convert=message.convert)
     jobs = select(view, message.filter, caller)
     if message.steps:
-        return step_values.rows(view, jobs, message)
+        return _part(step_values.rows(view, jobs, message), message)
     if message.start:
         jobs = [job for job in jobs if job.state is JobState.PENDING]
     if message.expand_arrays:
@@ -36,10 +43,19 @@ def list_jobs(view: View, message: ListJobs, caller: Caller, now: float) -> list
         jobs = [each for job in jobs for each in _by_partition(job)]
     in_order(jobs, message.sort or ("S" if message.start else ""), view)
     getters = [job_values.GETTERS[known(name, fields.JOB).name] for name in message.fields]
+    total, jobs = len(jobs), _some(jobs, message)
     if not getters:
-        return [[] for _ in jobs]
+        return Rows(rows=[[] for _ in jobs], total=total)
     columns = [[getter(job, view) for job in jobs] for getter in getters]
-    return [list(row) for row in zip(*columns, strict=True)]
+    return Rows(rows=[list(row) for row in zip(*columns, strict=True)], total=total)
+
+
+def _part(rows: list[list[str]], message: ListJobs) -> Rows:
+    return Rows(rows=_some(rows, message), total=len(rows))
+
+
+def _some(found: list[T], message: ListJobs) -> list[T]:
+    return found[message.first:message.first + message.most if message.most else None]
 
 
 def in_order(jobs: list[Job], sort: str, view: View) -> None:

@@ -23,7 +23,7 @@ from slurm.model.version import version_line
 from slurm.net.discovery import Site, find_site
 from slurm.net.listening import raise_open_files
 from slurm.slurmrestd import authentication, schema, serving, tls, versions
-from slurm.slurmrestd.application import SECTIONS, Application, Settings
+from slurm.slurmrestd.application import PAGES, SECTIONS, Application, Settings
 from slurm.slurmrestd.table import OPERATIONS
 
 log = logging.getLogger("slurmrestd")
@@ -43,6 +43,7 @@ class Wanted(NamedTuple):
     conf: str
     plugins: tuple[str, ...]
     sections: tuple[str, ...]
+    pages: bool
     versions: tuple[int, ...]
     places: tuple[str, ...]
     threads: int
@@ -71,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--pid-file", metavar="FILE", dest="pid_file", default="", help="where its process number stands while it runs")
     top.add_argument("--max-connections", metavar="N", dest="connections",
         help=f"connections at once, others are answered 503; by default {MAX_CONNECTIONS}")
-    top.add_argument("-s", metavar="PLUGIN[,…]", dest="openapi", help="parts of the API, by default all: slurmctld, slurmdbd, util; list")
+    top.add_argument("-s", metavar="PLUGIN[,…]", dest="openapi", help="parts of the API, by default all: slurmctld, slurmdbd, util; web: the page at /; list")
     top.add_argument("-t", metavar="N", dest="threads", help=f"requests that are carried out at once, by default {THREADS}")
     top.add_argument("-u", metavar="USER", dest="user", default="",
         help="become this user once it listens: one with no rights of his own, never root or SlurmUser")
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.envi
     """Run slurmrestd; exit status 0 after an orderly end, 1 when it could not start."""
     options = parser().parse_args(argv)
     listed = {"auth": authentication.PLUGINS, "parsers": [f"data_parser/{versions.name(one)}" for one in versions.VERSIONS],
-              "openapi": [f"openapi/{one}" for one in SECTIONS]}
+              "openapi": [*(f"openapi/{one}" for one in SECTIONS), PAGES]}
     for name, known in listed.items():
         if getattr(options, name) == "list":
             print("\n".join(known))
@@ -134,10 +135,11 @@ def _wanted(options: argparse.Namespace, environ: Mapping[str, str]) -> Wanted:
         plugins = authentication.usable(said(options.auth, "SLURMRESTD_AUTH_TYPES"))
     except ValueError as error:
         raise ConfigError(message=f"Unable to load authentication: {error}") from error
+    parts = said(options.openapi, "SLURMRESTD_OPENAPI_PLUGINS")
     places = options.places or [place.strip() for place in environ.get("SLURMRESTD_LISTEN", "").split(",") if place.strip()]
     return Wanted(
         conf=os.path.abspath(options.conf) if options.conf else "", plugins=plugins,
-        sections=_sections(said(options.openapi, "SLURMRESTD_OPENAPI_PLUGINS")),
+        sections=_sections(parts), pages=not parts.strip() or PAGES in [name.strip() for name in parts.split(",")],
         versions=_versions(said(options.parsers, "SLURMRESTD_DATA_PARSER_PLUGINS")), places=tuple(map(_place, places)),
         threads=_count(options.threads, "-t", THREADS), connections=_count(said(options.connections, "SLURMRESTD_MAX_CONNECTIONS"),
         "--max-connections", MAX_CONNECTIONS),
@@ -161,9 +163,9 @@ def _count(text: str | None, name: str, otherwise: int) -> int:
 def _sections(text: str) -> tuple[str, ...]:
     names = [name.strip().removeprefix("openapi/") for name in text.split(",") if name.strip()]
     for name in names:
-        if name not in SECTIONS:
-            raise ConfigError(message=f"Unable to load openapi/{name}", hints=[f"valid: {', '.join(SECTIONS)}"])
-    return tuple(SECTIONS[name] for name in names) or tuple(SECTIONS.values())
+        if name not in SECTIONS and name != PAGES:
+            raise ConfigError(message=f"Unable to load openapi/{name}", hints=[f"valid: {', '.join([*SECTIONS, PAGES])}"])
+    return tuple(SECTIONS[name] for name in names if name != PAGES) if names else tuple(SECTIONS.values())
 
 
 def _versions(text: str) -> tuple[int, ...]:
@@ -200,7 +202,7 @@ def _run(wanted: Wanted, environ: Mapping[str, str], ready: Callable[[], None]) 
     if NO_USER_CHECK not in wanted.security and (os.geteuid() == 0 or site.auth.lower() != "auth/local"):
         _require_ordinary(slurm_user)
     setproctitle.setproctitle("slurmrestd")
-    application = Application(Settings(site, plugins, wanted.sections, wanted.versions, socket.gethostname()))
+    application = Application(Settings(site, plugins, wanted.sections, wanted.versions, socket.gethostname(), wanted.pages))
     if wanted.places:
         raise_open_files()  # each listener has a connection
         asyncio.run(serving.serve(application.asgi, sockets, wanted.threads, wanted.connections, lambda: _tell(wanted, site, ready),

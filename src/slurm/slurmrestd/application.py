@@ -32,6 +32,7 @@ from slurm.slurmrestd.operation import Call, Handler, Operation
 from slurm.slurmrestd.replies import Asker
 from slurm.slurmrestd.sources import Sources
 from slurm.slurmrestd.table import OPERATIONS, REFUSED
+from slurm.slurmrestd.web.application import LIVE, Served, Web
 
 log = logging.getLogger("slurmrestd")
 LARGEST_BODY = 8 * 1024 * 1024
@@ -42,6 +43,8 @@ BODY_SECONDS = 30.0
 METHODS = ("GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS")
 SECTIONS = {"slurmctld": "slurm", "slurmdbd": "slurmdb", "util": "util"}
 """Plug-in of -s → first part of its paths."""
+PAGES = "web"
+"""The word of -s for the web page."""
 _MOVING = ("meta", "last_update", "last_backfill", "errors", "warnings", "pings")
 """What of a reply changes though nothing has changed."""
 _JSON = "application/json"
@@ -60,6 +63,7 @@ class Settings(NamedTuple):
     sections: tuple[str, ...] = tuple(SECTIONS.values())
     versions: tuple[int, ...] = versions.VERSIONS
     host: str = ""
+    pages: bool = False
 
 
 class Found(NamedTuple):
@@ -111,10 +115,13 @@ class Application:
         self._watching = watching.Watching(self.sources)
         streams: list[BaseRoute] = [] if SECTIONS["slurmctld"] not in settings.sections else [
             Route(watching.PATH, self._watch, methods=["GET"]), WebSocketRoute(watching.PATH, self._watch_socket)]
+        pages = Web(Served(settings.site, settings.plugins, settings.host), now=now, opening=opening,
+            watching=self._followed).routes() if settings.pages else []
         self.asgi = self._counted = metrics.Counted(Starlette(routes=[
+            *pages,
             Route("/openapi/v3", self._specification), Route("/openapi.json", self._specification), Route("/openapi", self._specification),
             Route(metrics.PATH, self._metrics, methods=["GET"]), Route(metrics.PATH + "/{kind}", self._metrics, methods=["GET"]),
-            *streams, Route("/{path:path}", self._answer, methods=list(METHODS))]), [watching.PATH])
+            *streams, Route("/{path:path}", self._answer, methods=list(METHODS))]), [watching.PATH, LIVE])
 
     # --- which operation ---------------------------------------------------------------------------------------------------
 
@@ -210,6 +217,10 @@ class Application:
         """The refusal of what is none of Slurm's operations."""
         closing = self._closing(versions.NEWEST, "slurm", Asker(source=client.place))
         return _response(replies.status_of(error), replies.encode({**closing, "errors": [replies.error_entry(error, f"GET {what}")]}))
+
+    async def _followed(self, claimed: Claim, place: str) -> Response:
+        """What changes from now on, for the web page."""
+        return self._watching.events(*await self.sources.joined(claimed, place), watching.Wish())
 
     async def _watch_socket(self, socket: WebSocket) -> None:
         """The same as a WebSocket; who is refused gets the answer to a plain request instead of one."""

@@ -35,6 +35,9 @@ from slurm.model.explanation import Explanation
 from slurm.model.priority import JobPriority, ShareNow
 from slurm.model.request import AdminNote, BatchPayload, Components, JobRequest, StepParts, StepRequest
 from slurm.model.statistics import Statistics
+from slurm.wire.certificate_messages import Certified as Certified
+from slurm.wire.certificate_messages import CertifyDaemon as CertifyDaemon
+from slurm.wire.certificate_messages import CertifyUser as CertifyUser
 from slurm.wire.crontab_messages import CrontabRead, CrontabWritten, ReadCrontab, WriteCrontab
 from slurm.wire.follow_messages import Changed as Changed
 from slurm.wire.follow_messages import Feed, Follow, ReadMetrics, ReadRights, RightsRead
@@ -56,7 +59,6 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 RequestKey = Annotated[str, bounds.Text(64)]
 Signal = Annotated[int, Whole(0, 64)]
 JobTexts = Annotated[list[JobText], Many(10_000)]
-DaemonRole = Annotated[str, bounds.Text(words=("slurmd", "sackd", "sackd-admin"))]
 JobNumbers = Annotated[list[JobNumber], Many(10_000)]
 Names = Annotated[list[Name], Many(1_000)]
 Words = Annotated[list[Word], Many(100)]
@@ -117,6 +119,7 @@ class Rows(Message, omit_defaults=False):
     """A table: one list of cell texts a row, in the order of the fields asked for."""
 
     rows: list[list[str]] = []
+    total: int = 0  # of ListJobs: how many there are, whatever part was asked for
 
 
 # --- submission -------------------------------------------------------------------------------------------------------
@@ -256,31 +259,6 @@ class StepGranted(Message):
     time_limit: int = -1
     kill_wait: int = 30  # seconds, for what srun says when the step is ended
     components: list[StepGranted] = []  # of a step over several components: those of the others, whose ranks follow
-
-
-class CertifyUser(Message):
-    """srun, which has a step on another machine: a certificate of the caller's uid, to prove it to that machine's slurmd → Certified.
-
-    `job_id` is a running job of the caller; the certificate has role `user` and his uid as name.
-    """
-
-    job_id: JobNumber
-
-
-class CertifyDaemon(Message):
-    """A daemon that has proved by MUNGE to be root's or SlurmUser's asks for its certificate → Certified."""
-
-    role: DaemonRole
-    name: Name
-
-
-class Certified(Message):
-    """A certificate, its private key, and the authorities by which to know others of this cluster. PEM."""
-
-    cluster: str
-    certificate: str
-    key: str
-    authorities: str
 
 
 class FinishStep(Message):
@@ -432,7 +410,10 @@ class BatchScript(Message):
 
 
 class ListJobs(Message):
-    """squeue → Rows of the named fields (names of render.fields), filtered and sorted by the controller."""
+    """squeue → Rows of the named fields (names of render.fields), filtered and sorted by the controller.
+
+    Of them `most` (0: all) from number `first` on.
+    """
 
     fields: Fields
     filter: JobFilter = msgspec.field(default_factory=JobFilter)
@@ -444,6 +425,8 @@ class ListJobs(Message):
     array_length: Count = 64  # SLURM_BITSTR_LEN: longest list of array task ids, 0: whole
     time_format: TimeFormat = ""  # SLURM_TIME_FORMAT
     convert: bool = True  # False: --noconvert
+    first: Count = 0
+    most: Count = 0
 
 
 class ListNodes(Message):

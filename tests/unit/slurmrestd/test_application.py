@@ -115,7 +115,7 @@ def test_a_request_typed_at_a_shell_gets_the_host_that_it_lacks() -> None:
 
 
 @pytest.mark.parametrize(("words", "printed"), [
-    (["-a", "list"], "rest_auth/local\nrest_auth/jwt\n"), (["-s", "list"], "openapi/slurmctld\nopenapi/slurmdbd\nopenapi/util\n"),
+    (["-a", "list"], "rest_auth/local\nrest_auth/jwt\n"), (["-s", "list"], "openapi/slurmctld\nopenapi/slurmdbd\nopenapi/util\nweb\n"),
     (["-d", "list"], "".join(f"data_parser/v0.0.{one}\n" for one in (42, 43, 44, 45)))])
 def test_plugins_are_listed(words: list[str], printed: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words, {}) == 0

@@ -52,15 +52,16 @@ class EmbeddedCluster:
 
     def want_rest(self, wanted: bool = True) -> None:
         """Whether a slurmrestd belongs to it from now on; StoreError when the disk refuses."""
-        path = self.instance.rest_wanted
-        try:
-            if wanted:
-                with open(path, "w") as file:
-                    file.write("slurm up --rest\n")
-            elif os.path.exists(path):
-                os.unlink(path)
-        except OSError as error:
-            raise StoreError(message=f"cannot write {path}: {error.strerror}") from error
+        if wanted:
+            _write(self.instance.rest_wanted, "slurm up --rest\n")
+        else:
+            for path in (self.instance.rest_wanted, self.instance.web_port):
+                _remove(path)
+
+    def want_web(self, port: int) -> None:
+        """Have its slurmrestd serve the web page at this port from its next start on; StoreError when the disk refuses."""
+        self.want_rest()
+        _write(self.instance.web_port, f"{port}\n")
 
     @property
     def daemons(self) -> list[Daemon]:
@@ -82,3 +83,19 @@ class EmbeddedCluster:
             yield
         finally:
             os.close(lock)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with open(path, "w") as file:
+            file.write(text)
+    except OSError as error:
+        raise StoreError(message=f"cannot write {path}: {error.strerror}") from error
+
+
+def _remove(path: str) -> None:
+    try:
+        if os.path.exists(path):
+            os.unlink(path)
+    except OSError as error:
+        raise StoreError(message=f"cannot remove {path}: {error.strerror}") from error

@@ -58,8 +58,20 @@ def daemons(instance: Instance, nodes: list[str]) -> list[Daemon]:
     rest = []
     if os.path.exists(instance.rest_wanted):
         found = one("slurmrestd")
-        rest.append(found._replace(more=("--background", "--pid-file", found.pid_file, "-L", found.log, f"unix:{instance.rest_socket}")))
+        port = web_port(instance)
+        rest.append(found._replace(more=("--background", "--pid-file", found.pid_file, "-L", found.log, f"unix:{instance.rest_socket}",
+            *([f"127.0.0.1:{port}"] if port else []))))
     return [one("slurmctld"), *(one("slurmd", node) for node in nodes), *accounting, *rest]
+
+
+def web_port(instance: Instance) -> int:
+    """The port at which somebody wanted the web page, 0 when nobody has."""
+    try:
+        with open(instance.web_port) as file:
+            text = file.read().strip()
+    except FileNotFoundError:
+        return 0
+    return int(text) if text.isdecimal() else 0
 
 
 def _last_lines(path: str, count: int = 5) -> list[str]:

@@ -62,8 +62,8 @@ async def on_list_jobs(ctl: Controller, session: Session, message: m.ListJobs) -
     """squeue."""
     view, now = ctl.view(session.caller), ctl.now()
     rows = _jobs(ctl, message.filter.ids, expand_arrays=message.expand_arrays)
-    each = A_JOB + A_CELL * (len(message.fields) + len(message.sort))
-    return await _answered(ctl, session, rows * each, lambda: m.Rows(rows=job_list.list_jobs(view, message, session.caller, now)))
+    cells = min(rows, message.most or rows) * len(message.fields) + rows * len(message.sort)
+    return await _answered(ctl, session, A_JOB * rows + A_CELL * cells, lambda: job_list.listed(view, message, session.caller, now))
 
 
 async def on_list_nodes(ctl: Controller, session: Session, message: m.ListNodes) -> m.Message | bytes:
