@@ -19,7 +19,7 @@ from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.policy import Account, Association, Qos, Resource, UsageReset, User, Wckey
 from slurm.model.request import JobRequest, StepRequest
 from slurm.model.reservation import Reservation
-from slurm.model.states import JobState
+from slurm.model.states import JobState, NodeState, Power
 from slurm.model.topology import Topology, Unit
 from slurm.model.trigger import Pull, Trigger
 from slurm.testing import builders as b
@@ -125,6 +125,7 @@ def go_on(c: Cluster) -> None:
     since_version_12(c)
     since_version_14(c)
     triggers_of(c)
+    switched_of(c)
 
 
 def since_version_2(c: Cluster) -> None:
@@ -277,6 +278,27 @@ def triggers_of(c: Cluster) -> None:
     c.apply(e.TriggersCleared(at=at, triggers=[4]))
 
 
+def switched_of(c: Cluster) -> None:
+    """Nodes that were made and switched, one that did not come up, one that was started anew; partitions that were made and deleted."""
+    at = b.T0 + 980
+    made = [b.node(name, 4, 8000, line=f"NodeName={name} CPUs=4 RealMemory=8000 State=CLOUD", cloud=True, power=Power.OFF, state=NodeState.IDLE)
+        for name in ("cloud1", "cloud2", "cloud3")]
+    c.apply(e.NodesCreated(at=at, nodes=made, members={"debug": [node.name for node in made]}))
+    c.apply(e.NodesDeleted(at=at, nodes=[NodeName("cloud3")]))
+    for name in ("cloud1", "cloud2"):
+        c.apply(e.NodeUpdated(at=at, node=NodeName(name), by=b.ROOT.uid, state="POWER_UP", address="10.0.0.9", hostname=name, resume_after=at + 900))
+        c.apply(e.PowerChanged(at=at + 1, node=NodeName(name), power=Power.COMING_UP))
+    c.apply(e.ResumeFailed(at=at + 2, node=NodeName("cloud2")))
+    c.apply(e.PowerChanged(at=at + 3, node=NodeName("cloud1"), power=Power.ON))
+    for name, reason in (("cn05", "kernel"), ("cn06", ""), ("cn07", "")):
+        c.apply(e.RebootAsked(at=at, node=NodeName(name), by=b.ROOT.uid, by_name="root", asap=name == "cn06", next="RESUME", reason=reason))
+    c.apply(e.RebootIssued(at=at + 1, node=NodeName("cn05")))
+    c.apply(e.RebootCancelled(at=at + 1, node=NodeName("cn06")))
+    for name in ("night", "gone"):
+        c.apply(e.PartitionCreated(at=at, partition=b.partition(name, NODES[:2], suspend_time=600, suspend_timeout=20, resume_timeout=300, power_down_on_idle=True)))
+    c.apply(e.PartitionDeleted(at=at, partition="gone"))
+
+
 def _changes(fields: dict[str, object]) -> dict[str, object]:
     from slurm.core import configuration
 
@@ -304,6 +326,8 @@ def described(c: Cluster) -> str:
     lines += [f"usage {job.id}.{step.id} user={step.usage.user_seconds} {[(name, one.total, one.tasks, one.most.node) for name, one in step.usage.taken.items()]}" for job in c.jobs.values() for step in job.steps.values() if step.usage is not None]
     lines += [f"crontab of {one.user}: {one.text!r} jobs={one.jobs}" for one in getattr(c, "crontabs", {}).values()]
     lines += [f"trigger {one.id} {one.what} {one.pulled}" for one in getattr(c, "triggers", {}).values()]
+    lines += [f"switched {name} {node.power.value} since={node.power_since} asked={node.power_asked} reboot={node.reboot} next={node.reboot_next} line={node.line!r} "
+        f"resumes={node.resume_after}" for name, node in sorted(c.nodes.items()) if getattr(node, "power_since", 0) or getattr(node, "reboot", "")]
     lines += [f"again {job.id}: {job.cron}" for job in c.jobs.values() if getattr(job, "cron", None) is not None]
     lines += [f"policy {name}" for name in sorted(c.policy.book.names())]
     lines.append(f"queue {list(c.pending)}")

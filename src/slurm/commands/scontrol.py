@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from slurm.commands import scontrol_act, scontrol_debug, scontrol_pids, scontrol_reservations, scontrol_show, scontrol_update
+from slurm.commands import (
+    scontrol_act,
+    scontrol_debug,
+    scontrol_nodes,
+    scontrol_pids,
+    scontrol_reservations,
+    scontrol_show,
+    scontrol_update,
+)
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.model.errors import Unsupported
 from slurm.model.version import version_line
@@ -15,8 +23,8 @@ Keyword = Callable[[Shell, Resolved, list[str]], int]
 
 LATER = {
     "suspend": "suspending jobs", "resume": "suspending jobs", "getent": "asking a slurmd for users",
-    "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps", "cancel_reboot": "rebooting nodes", "reboot": "rebooting nodes", "reboot_nodes": "rebooting nodes",
-    "takeover": "several controllers", "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power saving",
+    "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps",
+    "takeover": "several controllers", "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power caps",
     "abort": "aborting a daemon with a core file", "clusters": "several clusters",
     "cluster": "several clusters", "notify": "messages to running jobs", "checkpoint": "checkpoints",
 }
@@ -114,6 +122,9 @@ KEYWORDS: dict[str, Keyword] = {
     "write": scontrol_act.write,
     "wait_job": scontrol_act.wait_job,
     "completing": scontrol_show.completing,
+    "reboot": scontrol_nodes.reboot,
+    "reboot_nodes": scontrol_nodes.reboot,
+    "cancel_reboot": scontrol_nodes.cancel_reboot,
     "listpids": scontrol_pids.listpids,
     "pidinfo": scontrol_pids.pidinfo,
     "setdebug": scontrol_debug.set_level,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from slurm.commands import scontrol_nodes
 from slurm.commands.shell import Message, Shell
-from slurm.model.errors import SlurmError, Unsupported
+from slurm.model.errors import SlurmError
 from slurm.options.resolve import Resolved
 
 NOTE = ("Note, unless nodes are directly requested a reservation must exist in a single partition.",
         "If no partition is requested the default partition is assumed.")
 """What scontrol itself says below a refusal of nodes that it was to choose."""
 _NAME = ("reservationname", "reservation")
-_ENTITIES = {"node": "nodes", "nodename": "nodes", "partition": "partitions", "partitionname": "partitions"}
-"""What Slurm can create and delete beside reservations."""
 
 
 def create(shell: Shell, resolved: Resolved, words: list[str]) -> int:
@@ -21,8 +20,10 @@ def create(shell: Shell, resolved: Resolved, words: list[str]) -> int:
         shell.hints(["write scontrol create reservation StartTime=now Duration=60 Users=NAME Nodes=HOSTS"])
         return 1
     entity, equals, name = words[0].partition("=")
+    if scontrol_nodes.kind_of(entity):
+        return scontrol_nodes.create(shell, words)
     if not _is_reservation(entity):
-        return _other(shell, "creation", words[0], entity)
+        return _other(shell, "creation", words[0])
     changes = _changes(shell, [f"ReservationName={name}", *words[1:]] if equals else words[1:], "No reservation created.")
     if changes is None:
         return 1
@@ -60,8 +61,10 @@ def delete(shell: Shell, resolved: Resolved, words: list[str]) -> int:
         shell.hints(["write scontrol delete reservationname=NAME"])
         return 1
     entity, equals, name = words[0].partition("=")
+    if scontrol_nodes.kind_of(entity):
+        return scontrol_nodes.delete(shell, words)
     if not _is_reservation(entity):
-        return _other(shell, "deletion", words[0], entity)
+        return _other(shell, "deletion", words[0])
     if not equals and len(words) > 1:
         name = words[1].partition("=")[2] if "=" in words[1] else words[1]
     request: Message = {"type": "DeleteReservation", "name": name}
@@ -87,17 +90,13 @@ def _is_reservation(entity: str) -> bool:
     return len(lowered) >= 3 and "reservationname".startswith(lowered)
 
 
-def _other(shell: Shell, what: str, word: str, entity: str) -> int:
-    later = _ENTITIES.get(entity.lower())
-    if later is not None:
-        raise Unsupported(message=f"scontrol {what.replace('creation', 'create').replace('deletion', 'delete')} {entity} is not supported "
-                                  "by slurm-py yet", hints=[
-            f"{later} are those of slurm.conf: change it, then scontrol reconfigure"])
+def _other(shell: Shell, what: str, word: str) -> int:
     if what == "creation":
         shell.error(f"Invalid creation entity: {word}")
     else:
         shell.raw(f"Invalid deletion entity: {word}")
-    shell.hints(["write scontrol create reservation KEY=value …" if what == "creation" else "write scontrol delete reservationname=NAME"])
+    shell.hints(["reservations, partitions and nodes can be: scontrol create reservation|partition|node KEY=value …" if what == "creation"
+        else "write scontrol delete reservationname=NAME, partitionname=NAME or nodename=NAMES"])
     return 1
 
 

@@ -10,7 +10,7 @@ Lives here: what daemons read. Not here: finding the file and asking keys, which
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from slurm.config import schema
@@ -26,6 +26,7 @@ from slurm.model.topology import FLAT, Topology
 
 __all__ = ["Config", "NodeConf", "PartitionConf", "find_conf", "load", "parse"]
 
+MADE = "a node made while the cluster runs"
 SIBLINGS = ("gres.conf", "cgroup.conf", "topology.conf", "topology.yaml")
 """Files beside slurm.conf that are read with it."""
 
@@ -37,8 +38,9 @@ class Config(Keys):
     `siblings` maps the path of each file beside it to its text.
     """
 
-    def __init__(self, path: str, text: str, siblings: Mapping[str, str], opener: Opener | None = None) -> None:
+    def __init__(self, path: str, text: str, siblings: Mapping[str, str], opener: Opener | None = None, made: Sequence[str] = ()) -> None:
         super().__init__(path, text, opener, keys_only=False)
+        self._files = text, siblings, opener
         problems = self._problems
         self.warnings += warnings_of(self._records)
         for record in self._records:
@@ -65,6 +67,7 @@ class Config(Keys):
                 lines = read_lines(records, kind_of(self.text("TopologyPlugin")), problems)
                 where = Origin(name, 0, "")
         self.nodes = read_nodes(self._records, self.slurmd_port, problems, self.warnings)
+        self.nodes += self._made(made, {node.name for node in self.nodes})
         sets = read_node_sets(self._records, self.nodes, problems)
         self.partitions = read_partitions(self._records, self.nodes, sets, self.flag("DisableRootJobs"), problems, self.warnings)
         self.topologies = self._topologies(described, lines, where)
@@ -74,6 +77,25 @@ class Config(Keys):
         self._verify()
         self._verify_gres()
         self.raise_problems()
+
+    def with_nodes(self, lines: Sequence[str]) -> Config:
+        """This configuration with the nodes of these NodeName lines too, as they are made while a cluster runs.
+
+        ConfigError. A node that slurm.conf describes is as slurm.conf says. DEFAULT lines do not hold for them.
+        """
+        text, siblings, opener = self._files
+        return Config(self.path, text, siblings, opener, lines) if lines else self
+
+    def _made(self, lines: Sequence[str], known: set[str]) -> list[NodeConf]:
+        made: list[NodeConf] = []
+        for line in lines:
+            records = read(line, MADE, "slurm.conf", self._problems)
+            for record in records:
+                if record.section != "NodeName":
+                    self._problems.append(Problem(record.origin, "no NodeName line", "it begins with NodeName="))
+            made += read_nodes(records, self.slurmd_port, self._problems, [])
+        fresh = {node.name: node for node in made if node.name not in known}
+        return list(fresh.values())
 
     @cached_property
     def nodes_by_name(self) -> dict[str, NodeConf]:
@@ -133,7 +155,7 @@ class Config(Keys):
         if not self.controllers:
             problems.append(Problem(whole, "SlurmctldHost is not configured",
                 "add a line such as SlurmctldHost=" + (os.uname().nodename or "head")))
-        if not self.nodes:
+        if not self.nodes and not self.number("MaxNodeCount"):
             problems.append(Problem(whole, "No nodes configured", "add a line such as NodeName=cn[01-04] CPUs=16 RealMemory=64000"))
         elif not self.partitions:
             problems.append(Problem(whole, "No partitions configured", "add a line such as PartitionName=debug Nodes=ALL Default=YES"))

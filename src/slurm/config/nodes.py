@@ -112,7 +112,6 @@ def settle(records: Iterable[Record], kind: str, problems: list[Problem]) -> lis
 
 
 _STATES_LATER = {
-    "CLOUD": "nodes are not switched on for jobs; it is taken for one that will register by itself",
     "EXTERNAL": "it is taken for a node with a slurmd", "FAIL": "write DRAIN", "FAILING": "write DRAIN",
 }
 """States of a NodeName line that are known and change nothing, and what follows."""

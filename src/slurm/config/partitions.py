@@ -58,6 +58,10 @@ class PartitionConf(NamedTuple):
     job_defaults: str
     select_type: str
     topology: str
+    suspend_time: int | None
+    suspend_timeout: int | None
+    resume_timeout: int | None
+    power_down_on_idle: bool
     origin: Origin
 
 
@@ -122,6 +126,8 @@ def _partition(name: str, line: Settled, members: list[str], disable_root_jobs: 
         else disable_root_jobs,
         req_resv=line.flag("ReqResv"), lln=line.flag("LLN"), grace_time=line.number("GraceTime"), preempt_mode=line.text("PreemptMode"),
         tres_billing_weights=line.text("TRESBillingWeights"), job_defaults=_job_defaults(line), topology=line.text("Topology"),
+        suspend_time=line.maybe("SuspendTime"), suspend_timeout=line.maybe("SuspendTimeout"), resume_timeout=line.maybe("ResumeTimeout"),
+        power_down_on_idle=line.flag("PowerDownOnIdle"),
         select_type="" if line.text("SelectTypeParameters") == "NONE" else line.text("SelectTypeParameters"), origin=origin,
     )
 

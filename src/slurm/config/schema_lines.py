@@ -69,19 +69,19 @@ MinNodes | int | 0 | yes |
 Nodes | text | | yes |
 OverSubscribe | share | NO | yes |
 OverTimeLimit | min | | yes |
-PowerDownOnIdle | yesno | NO | later | nodes are not powered up and down
+PowerDownOnIdle | yesno | NO | yes |
 PreemptMode | upper | | later | no job is preempted
 Priority | int | | yes |
 PriorityJobFactor | int | 1 | yes |
 PriorityTier | int | 1 | yes |
 QOS | text | | yes |
 ReqResv | yesno | NO | yes |
-ResumeTimeout | bare | | later | nodes are not powered up and down
+ResumeTimeout | bare | | yes |
 RootOnly | yesno | NO | yes |
 SelectTypeParameters | choice:NONE,CR_CORE,CR_CORE_MEMORY,CR_SOCKET,CR_SOCKET_MEMORY | NONE | yes |
 State | choice:UP,DOWN,DRAIN,INACTIVE | UP | yes |
-SuspendTime | bare | | later | nodes are not powered up and down
-SuspendTimeout | bare | | later | nodes are not powered up and down
+SuspendTime | bare | | yes |
+SuspendTimeout | bare | | yes |
 Topology | text | | yes |
 TRESBillingWeights | weights | | yes |
 """

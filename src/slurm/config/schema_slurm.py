@@ -101,7 +101,7 @@ MaxDBDMsgs | int | 10000 | yes |
 MaxJobCount | int | 10000 | yes |
 MaxJobId | int | 67043328 | yes |
 MaxMemPerNode | mb | 0 | yes |
-MaxNodeCount | int | | later | nodes cannot be added while the cluster runs
+MaxNodeCount | int | | yes |
 MaxStepCount | int | 40000 | yes |
 MaxTasksPerNode | int | 512 | yes |
 MCSPlugin | plugin | | later | jobs carry no security label
@@ -150,14 +150,14 @@ PrologFlags | list | | yes |
 PropagatePrioProcess | int | 0 | later | jobs run at the daemon's nice value
 PropagateResourceLimits | list | ALL | yes |
 PropagateResourceLimitsExcept | list | | yes |
-RebootProgram | text | | later | scontrol reboot does not exist; with SlurmctldParameters=reboot_from_controller it is run on nodes that fell silent
-ReconfigFlags | list | | later | a changed partition is kept until slurmctld reads the file again
+RebootProgram | text | | yes |
+ReconfigFlags | list | | yes |
 RequeueExit | list | | yes |
 RequeueExitHold | list | | yes |
-ResumeFailProgram | text | | later | nodes are not powered up and down
-ResumeProgram | text | | later | nodes are not powered up and down
-ResumeRate | rate | 300 | later | nodes are not powered up and down
-ResumeTimeout | sec | 60 | later | nodes are not powered up and down
+ResumeFailProgram | text | | yes |
+ResumeProgram | text | | yes |
+ResumeRate | rate | 300 | yes |
+ResumeTimeout | sec | 60 | yes |
 ResvEpilog | text | | later | nothing is run when reservations end
 ResvOverRun | min | 0 | yes |
 ResvProlog | text | | later | nothing is run when reservations begin
@@ -204,13 +204,13 @@ SrunEpilog | text | | yes |
 SrunPortRange | port | 0-0 | later | srun takes any free port
 SrunProlog | text | | yes |
 StateSaveLocation | text | /var/spool | yes |
-SuspendExcNodes | text | | later | nodes are not powered up and down
-SuspendExcParts | list | | later | nodes are not powered up and down
-SuspendExcStates | list | | later | nodes are not powered up and down
-SuspendProgram | text | | later | nodes are not powered up and down
-SuspendRate | rate | 60 | later | nodes are not powered up and down
-SuspendTime | bare | INFINITE | later | nodes are not powered up and down
-SuspendTimeout | sec | 30 | later | nodes are not powered up and down
+SuspendExcNodes | text | | yes |
+SuspendExcParts | list | | yes |
+SuspendExcStates | list | | yes |
+SuspendProgram | text | | yes |
+SuspendRate | rate | 60 | yes |
+SuspendTime | bare | INFINITE | yes |
+SuspendTimeout | sec | 30 | yes |
 SwitchParameters | list | | later | switches are not programmed
 SwitchType | plugin | | later | switches are not programmed
 TaskEpilog | text | | yes |

@@ -8,6 +8,7 @@ from typing import Any
 from slurm.core import configuration, crontabs, lifecycle, machines, policing, purging, recording, starting, together, triggers, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
+from slurm.core.nodes import dynamic, power, rebooting, registering
 from slurm.core.reserving import holding
 from slurm.core.state import ClusterState
 from slurm.model.ids import JobId
@@ -16,8 +17,17 @@ from slurm.model.job import Allocation
 _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.Configured: configuration.on_configured,
     e.PartitionUpdated: configuration.on_partition_updated,
+    e.PartitionCreated: configuration.on_partition_created,
+    e.PartitionDeleted: configuration.on_partition_deleted,
+    e.NodesCreated: dynamic.on_created,
+    e.NodesDeleted: dynamic.on_deleted,
+    e.PowerChanged: power.on_changed,
+    e.ResumeFailed: power.on_resume_failed,
+    e.RebootAsked: rebooting.on_asked,
+    e.RebootIssued: rebooting.on_issued,
+    e.RebootCancelled: rebooting.on_cancelled,
     e.Submitted: waiting.on_submitted,
-    e.NodeRegistered: machines.on_registered,
+    e.NodeRegistered: registering.on_registered,
     e.NodeSilent: machines.on_silent,
     e.NodeLost: machines.on_lost,
     e.NodeFenced: machines.on_fenced,
@@ -39,7 +49,9 @@ _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.ReservationEnded: holding.on_ended,
 }
 """Events that are not about one known job."""
-_CHANGES_NODES = frozenset({e.Configured, e.PartitionUpdated, e.NodeRegistered, e.NodeSilent, e.NodeLost, e.NodeFenced, e.NodeUpdated})
+_CHANGES_NODES = frozenset({e.Configured, e.PartitionUpdated, e.NodeRegistered, e.NodeSilent, e.NodeLost, e.NodeFenced, e.NodeUpdated,
+    e.PartitionCreated, e.PartitionDeleted, e.NodesCreated, e.NodesDeleted, e.PowerChanged, e.ResumeFailed, e.RebootAsked, e.RebootIssued,
+    e.RebootCancelled})
 
 _CHANGES_RESERVATIONS = frozenset({e.ReservationCreated, e.ReservationUpdated, e.ReservationBegun, e.ReservationEnded})
 

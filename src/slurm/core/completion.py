@@ -10,7 +10,7 @@ from collections.abc import Callable
 from slurm.core import entitlement, resolving
 from slurm.core.draft import Draft
 from slurm.core.rights import is_operator
-from slurm.model.errors import InvalidRequest, NotationError
+from slurm.model.errors import InvalidRequest, NotationError, NotPermitted
 from slurm.model.job import ArrayPart
 from slurm.model.partition import Partition
 from slurm.model.request import JobRequest
@@ -120,6 +120,19 @@ def exclusive(draft: Draft) -> None:
             draft.request.exclusive = "node"
         elif partition.exclusive.upper() == "USER" and not draft.request.exclusive:
             draft.request.exclusive = "user"
+    if draft.request.reboot:
+        _reboot(draft)
+
+
+def _reboot(draft: Draft) -> None:
+    """--reboot: nodes are started anew for operators, and nobody else is there then."""
+    if not draft.state.settings.reboots:
+        draft.request.reboot = False
+        draft.warnings.append("--reboot changes nothing here: slurm.conf has no RebootProgram")
+        return
+    if not is_operator(draft.state, draft.caller):
+        raise NotPermitted("ESLURM_ACCESS_DENIED", hints=["--reboot is for operators: nodes are started anew for the job"])
+    draft.request.exclusive = "node"
 
 
 def core_spec(draft: Draft) -> None:

@@ -15,14 +15,15 @@ from slurm.core.reserving import running
 from slurm.core.state import ClusterState
 from slurm.model.node import Node
 from slurm.model.partition import Partition
-from slurm.model.states import NodeState
+from slurm.model.states import NodeState, Power
 
 _PARTITION_TYPES: dict[str, Any] = {field.name: field.type for field in msgspec.structs.fields(Partition)}
 _KEPT = (
     "state", "drain", "responding", "reason", "reason_user", "reason_uid", "reason_time", "comment", "extra", "registered", "arch", "os",
     "version", "boot_time", "boot_id", "slurmd_start_time", "last_busy_time", "last_heard", "cpu_load", "free_memory", "cpus_used",
     "memory_used",
-    "gres_used", "jobs", "completing", "remains", "exclusive_user",
+    "gres_used", "jobs", "completing", "remains", "exclusive_user", "power", "power_since", "power_asked", "reboot", "reboot_since",
+    "reboot_next", "resume_after",
 )
 """What a node keeps when its configuration is read again: all that was not configured."""
 
@@ -54,9 +55,16 @@ def on_configured(state: ClusterState, event: e.Configured) -> list[Effect]:
     for partition in event.partitions:
         fresh = msgspec.structs.replace(partition)
         before = previous.get(partition.name)
-        if before is not None:
+        if before is not None and event.keeps == "all":
+            fresh = msgspec.structs.replace(before, position=partition.position)
+        elif before is not None and event.keeps:
             fresh.state = before.state
         state.partitions[fresh.name] = fresh
+    if event.keeps == "all":
+        for other, as_it_was in previous.items():
+            state.partitions.setdefault(other, as_it_was)
+        for each in state.partitions.values():
+            each.nodes = [name for name in each.nodes if name in wanted]
     running.follow_nodes(state, event.at)
     counting.configured(state, event.at)
     if {name: one.qos for name, one in previous.items()} != {name: one.qos for name,
@@ -83,6 +91,35 @@ def on_partition_updated(state: ClusterState, event: e.PartitionUpdated) -> list
     return []
 
 
+def on_partition_created(state: ClusterState, event: e.PartitionCreated) -> list[Effect]:
+    """`scontrol create partitionname=`: the last of all partitions."""
+    fresh = msgspec.structs.replace(event.partition, position=1 + max((each.position for each in state.partitions.values()), default=-1))
+    if fresh.name in state.partitions:
+        raise IllegalTransition(f"partition {fresh.name} is there already")
+    state.partitions[fresh.name] = fresh
+    state.unsaved.partitions.add(fresh.name)
+    if fresh.default:
+        state.unsaved.partitions |= state.partitions.keys()
+        for other in state.partitions.values():
+            other.default = other is fresh
+    running.follow_nodes(state, event.at)
+    if fresh.qos and state.policy.known:
+        counting.recount(state, event.at)
+    return []
+
+
+def on_partition_deleted(state: ClusterState, event: e.PartitionDeleted) -> list[Effect]:
+    """`scontrol delete partitionname=`, of which nothing depends on."""
+    gone = state.partitions.pop(event.partition, None)
+    if gone is None:
+        raise IllegalTransition(f"partition {event.partition} is not known")
+    state.unsaved.partitions.add(gone.name)
+    running.follow_nodes(state, event.at)
+    if gone.qos and state.policy.known:
+        counting.recount(state, event.at)
+    return []
+
+
 def encode(changes: dict[str, object]) -> dict[str, msgspec.Raw]:
     """Changes as PartitionUpdated carries them; KeyError for a key that is no field of Partition."""
     unknown = changes.keys() - _PARTITION_TYPES.keys()
@@ -100,8 +137,8 @@ def _merged(before: Node | None, configured: Node) -> Node:
         setattr(fresh, field, getattr(before, field))
     if configured.state is NodeState.FUTURE:
         fresh.state = NodeState.FUTURE
-    elif fresh.state is NodeState.FUTURE:
-        fresh.state = configured.state
+    elif fresh.state is NodeState.FUTURE or (configured.power is Power.OFF and not before.cloud and not before.registered):
+        fresh.state, fresh.power = configured.state, configured.power
     if not fresh.address or before.registered:
         fresh.address = before.address or configured.address
         fresh.hostname = before.hostname or configured.hostname

@@ -5,9 +5,10 @@ from __future__ import annotations
 from slurm.core import concluding, dependencies, notices, parking, recording, resources, starting
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, RunScript, Signal, Terminate
+from slurm.core.nodes import readiness
 from slurm.core.policy import state as counting
 from slurm.core.reserving import running
-from slurm.core.state import ClusterState
+from slurm.core.state import BOOTING, ClusterState
 from slurm.model.ids import BATCH_STEP, NodeName
 from slurm.model.job import Job, Step
 from slurm.model.states import JobState, Reason
@@ -123,7 +124,8 @@ def end(state: ClusterState, job: Job, at: float, final: JobState, reason: str, 
     if why == "timeout":
         notices.limit_reached(state, job)
     counting.stops_using(state, job, at)
-    job.flags = [flag for flag in job.flags if flag not in ("stopped", "configuring")] + ["completing"]
+    untouched = readiness.not_ready(state, job) if readiness.is_booting(job) else []
+    job.flags = [flag for flag in job.flags if flag not in ("stopped", "configuring", BOOTING)] + ["completing"]
     for name in job.nodes_left:
         state.nodes[name].completing.add(job.id)
         state.unsaved.nodes.add(name)
@@ -132,6 +134,9 @@ def end(state: ClusterState, job: Job, at: float, final: JobState, reason: str, 
     if state.settings.controller_epilog:
         job.epilog_due = True
         effects.append(RunScript(job=job.id, attempt=job.attempt, kind="epilog"))
+    for name in untouched:
+        release(state, job, name, at)
+        readiness.unasked(state.nodes[name])
     if job.nodes_left:
         effects.append(Terminate(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left), why=why, at=at))
         return effects

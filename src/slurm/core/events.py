@@ -16,6 +16,7 @@ from slurm.model.partition import Partition
 from slurm.model.policy import PolicyRecord, UsageReset
 from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
+from slurm.model.states import Power
 from slurm.model.trigger import Pull, Trigger
 
 
@@ -35,6 +36,7 @@ class Configured(Event):
     nodes: list[Node]
     partitions: list[Partition]
     may_run: bool = False  # see NodeLost; of nodes that are not configured any more
+    keeps: str = ""  # of what `scontrol` made of partitions: "" nothing | state | all, those that it created too
 
 
 class Submitted(Event):
@@ -366,6 +368,9 @@ class NodeUpdated(Event):
     comment: str | None = None
     extra: str | None = None
     may_run: bool = False  # as in NodeLost, when it is set DOWN while nobody hears of it
+    address: str | None = None
+    hostname: str | None = None
+    resume_after: float | None = None  # the moment, 0: never
 
 
 class PartitionUpdated(Event):
@@ -373,6 +378,69 @@ class PartitionUpdated(Event):
 
     partition: str
     changes: dict[str, msgspec.Raw]
+
+
+class PartitionCreated(Event):
+    """`scontrol create partitionname=`, already checked; a default one takes that from the others."""
+
+    partition: Partition
+
+
+class PartitionDeleted(Event):
+    """`scontrol delete partitionname=`."""
+
+    partition: str
+
+
+class NodesCreated(Event):
+    """Nodes were made while the cluster runs, by `scontrol create nodename=` or a slurmd -Z; `members`: partition → those that it gains."""
+
+    nodes: list[Node]
+    members: dict[str, list[NodeName]] = {}
+
+
+class NodesDeleted(Event):
+    """`scontrol delete nodename=`; nothing runs there."""
+
+    nodes: list[NodeName]
+
+
+class PowerChanged(Event):
+    """A node begins to go down, is off, begins to come up, or is found to be on. `empty`: it is proven that nothing runs there any more."""
+
+    node: NodeName
+    power: Power
+    empty: bool = False
+
+
+class ResumeFailed(Event):
+    """A node did not come up within ResumeTimeout, or not anew within it (`reboot`)."""
+
+    node: NodeName
+    reboot: bool = False
+
+
+class RebootAsked(Event):
+    """`scontrol reboot`: as soon as nothing runs there, with `asap` nothing new does; `next`: "" | RESUME | DOWN."""
+
+    node: NodeName
+    by: Uid
+    by_name: str = ""
+    asap: bool = False
+    next: str = ""
+    reason: str = ""
+
+
+class RebootIssued(Event):
+    """The node's slurmd, or the RebootProgram of the controller, was told to start the node anew."""
+
+    node: NodeName
+
+
+class RebootCancelled(Event):
+    """`scontrol cancel_reboot`, of a reboot that was not issued yet."""
+
+    node: NodeName
 
 
 class ReservationCreated(Event):
@@ -449,7 +517,8 @@ AnyEvent = (
     | NodeRegistered | NodeLost | NodeReturned | NodeFenced | ProofWaived | NodeSilent | NodeUpdated | PartitionUpdated | Purged
     | NumberingContinued | RecordsMissed | PolicyChanged | Accrued | UsagePeriodEnded | ReservationCreated | ReservationUpdated
     | ReservationBegun | ReservationEnded | Prepared | PreparationFailed | EpilogEnded | CronPlanned | CrontabReplaced | TriggerSet
-    | TriggersCleared | TriggerPulled | TriggerDone
+    | TriggersCleared | TriggerPulled | TriggerDone | PartitionCreated | PartitionDeleted | NodesCreated | NodesDeleted | PowerChanged
+    | ResumeFailed | RebootAsked | RebootIssued | RebootCancelled
 )
 
 

@@ -1,8 +1,8 @@
-"""Nodes as they come, go, and are administered: the folds of node events. Shares of jobs live in `resources`."""
+"""Nodes as they go and are administered: the folds of node events. Their coming is in `nodes.registering`, shares of jobs in `resources`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from slurm.core import ending, proof, requeuing
 from slurm.core import events as e
@@ -10,62 +10,34 @@ from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition
 from slurm.core.requeuing import Loss
 from slurm.core.state import ClusterState
-from slurm.model.ids import NodeName
+from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Job
-from slurm.model.node import GresPool, Node
-from slurm.model.settings import Settings
-from slurm.model.states import NodeState
+from slurm.model.node import Node
+from slurm.model.states import NodeState, Power
 
 NOT_RESPONDING = "Not responding"
-REBOOTED = "Node unexpectedly rebooted"
-
-
-def on_registered(state: ClusterState, event: e.NodeRegistered) -> list[Effect]:
-    """A slurmd is there: its facts are noted, the node becomes usable unless something speaks against it."""
-    node = _node(state, event.node)
-    effects: list[Effect] = []
-    if event.rebooted:
-        effects += _lose_jobs(state, node, event, REBOOTED, Loss.PROVEN)
-        effects += proof.clear(state, node)
-    for field in ("arch", "os", "version", "boot_time", "boot_id", "slurmd_start_time", "address", "hostname", "port"):
-        value = getattr(event, field)
-        if value:
-            setattr(node, field, value)
-    node.registered = node.responding = True
-    node.last_heard = event.at
-    shortage = "" if state.settings.config_overrides else _shortage(node, event)
-    _note_devices(node, event, state.settings)
-    if node.state is NodeState.UNKNOWN:
-        node.state = NodeState.IDLE
-    elif node.state is NodeState.DOWN and _returns(node, state.settings):
-        node.state = NodeState.IDLE
-        _set_reason(node, "", 0, "", event.at)
-    if shortage and not node.drain:
-        node.drain = True
-        _set_reason(node, shortage, 0, state.settings.slurm_user, event.at)
-    return effects
 
 
 def on_silent(state: ClusterState, event: e.NodeSilent) -> list[Effect]:
     """The connection broke: nothing new starts there until the node is back."""
-    _node(state, event.node).responding = False
+    node_of(state, event.node).responding = False
     return []
 
 
 def on_lost(state: ClusterState, event: e.NodeLost) -> list[Effect]:
     """The node is DOWN; what ran there is not known to be over."""
-    node = _node(state, event.node)
+    node = node_of(state, event.node)
     node.responding = False
     node.state = NodeState.DOWN
     if not node.reason:
-        _set_reason(node, event.why, 0, state.settings.slurm_user, event.at)
+        set_reason(node, event.why, 0, state.settings.slurm_user, event.at)
     loss = Loss.SILENT if event.may_run else Loss.PROVEN
-    return _lose_jobs(state, node, event, event.why, loss, together=event.together)
+    return lose_jobs(state, node, event, event.why, loss, together=event.together)
 
 
 def on_fenced(state: ClusterState, event: e.NodeFenced) -> list[Effect]:
     """It is proven that nothing of these attempts is left on a node."""
-    node = _node(state, event.node)
+    node = node_of(state, event.node)
     effects: list[Effect] = []
     for job_id, attempt in event.attempts:
         effects += proof.note_clean(state, node.name, job_id, attempt)
@@ -80,15 +52,15 @@ def on_removed(state: ClusterState, node: Node, event: e.Configured) -> list[Eff
     state.unsaved.nodes.add(node.name)
     node.responding = False
     why = "removed from the configuration"
-    effects = _lose_jobs(state, node, event, why, Loss.SILENT if event.may_run else Loss.PROVEN, intact=False)
+    effects = lose_jobs(state, node, event, why, Loss.SILENT if event.may_run else Loss.PROVEN, intact=False)
     node.state = NodeState.FUTURE
-    _set_reason(node, why, 0, state.settings.slurm_user, event.at)
+    set_reason(node, why, 0, state.settings.slurm_user, event.at)
     return effects
 
 
 def on_updated(state: ClusterState, event: e.NodeUpdated) -> list[Effect]:
     """`scontrol update nodename=`, already checked."""
-    node = _node(state, event.node)
+    node = node_of(state, event.node)
     if event.weight is not None:
         node.weight = event.weight
     if event.features is not None:
@@ -97,8 +69,14 @@ def on_updated(state: ClusterState, event: e.NodeUpdated) -> list[Effect]:
         node.comment = event.comment
     if event.extra is not None:
         node.extra = event.extra
+    if event.address is not None:
+        node.address = event.address
+    if event.hostname is not None:
+        node.hostname = event.hostname
+    if event.resume_after is not None:
+        node.resume_after = event.resume_after
     if event.reason is not None:
-        _set_reason(node, event.reason, event.by, event.by_name, event.at)
+        set_reason(node, event.reason, event.by, event.by_name, event.at)
     effects: list[Effect] = []
     word = event.state.upper()
     if word == "DRAIN":
@@ -108,21 +86,47 @@ def on_updated(state: ClusterState, event: e.NodeUpdated) -> list[Effect]:
         fenced = event.may_run and (event.reason or "").lower().startswith("fenced")
         silent = Loss.SILENT if event.may_run else Loss.PROVEN
         loss = Loss.PROVEN if fenced else Loss.ORDERED if node.responding else silent
-        effects += _lose_jobs(state, node, event, node.reason or "set DOWN", loss, intact=False)
+        effects += lose_jobs(state, node, event, node.reason or "set DOWN", loss, intact=False)
         if fenced:
             effects += proof.clear(state, node)
     elif word in ("RESUME", "IDLE", "UNDRAIN"):
         node.drain = False
-        if word != "UNDRAIN" and node.state is NodeState.DOWN:
-            node.state = NodeState.IDLE if node.registered else NodeState.UNKNOWN
+        node.resume_after = 0.0
+        if word != "UNDRAIN" and node.state in (NodeState.DOWN, NodeState.FUTURE):
+            node.state = NodeState.IDLE if node.registered or node.power is not Power.ON else NodeState.UNKNOWN
+        if word == "RESUME" and node.power is Power.GOING_DOWN:
+            node.power, node.power_since = Power.OFF, event.at
         if event.reason is None and node.state is not NodeState.DOWN:
-            _set_reason(node, "", 0, "", event.at)
+            set_reason(node, "", 0, "", event.at)
     elif word == "FUTURE":
         node.state = NodeState.FUTURE
+    elif word.startswith("POWER_"):
+        effects += _ask_power(state, node, word, event)
     return effects
 
 
-def _node(state: ClusterState, name: NodeName) -> Node:
+def _ask_power(state: ClusterState, node: Node, word: str, event: e.NodeUpdated) -> list[Effect]:
+    """`scontrol update state=power_up` and its kin: the node is switched as soon as may be."""
+    node.power_asked = word.removeprefix("POWER_").lower()
+    if node.power is Power.OFF and word != "POWER_UP":
+        node.power_asked = ""
+        if word == "POWER_DOWN_FORCE":
+            node.drain, node.state = False, NodeState.IDLE
+            set_reason(node, "", 0, "", event.at)
+        return []
+    if word == "POWER_UP" and node.power is Power.ON:
+        node.power_asked = ""
+    elif word == "POWER_DOWN_ASAP" and not node.drain:
+        node.drain = True
+        if not node.reason:
+            set_reason(node, "powering down", event.by, event.by_name, event.at)
+    elif word == "POWER_DOWN_FORCE":
+        return lose_jobs(state, node, event, "powered down", Loss.ORDERED, intact=False)
+    return []
+
+
+def node_of(state: ClusterState, name: NodeName) -> Node:
+    """The node of an event that changes it."""
     node = state.nodes.get(name)
     if node is None:
         raise IllegalTransition(f"node {name} is not known")
@@ -130,19 +134,23 @@ def _node(state: ClusterState, name: NodeName) -> Node:
     return node
 
 
-def _set_reason(node: Node, reason: str, uid: int, user: str, at: float) -> None:
+def set_reason(node: Node, reason: str, uid: int, user: str, at: float) -> None:
+    """Why a node is as it is, and who says so; "" for nothing."""
     node.reason = reason
     node.reason_uid = uid if reason else 0
     node.reason_user = user if reason else ""
     node.reason_time = at if reason else 0.0
 
 
-def _lose_jobs(
+def lose_jobs(
     state: ClusterState, node: Node, event: e.Event, why: str, loss: Loss, *, together: Sequence[NodeName] = (), intact: bool = True,
+    but: Container[JobId] = (),
 ) -> list[Effect]:
-    """End what runs on a node, as far as that is known or can be ordered."""
+    """End what runs on a node, as far as that is known or can be ordered; `but`: jobs that go on."""
     effects: list[Effect] = []
     for job_id in sorted(node.jobs):
+        if job_id in but:
+            continue
         effects += _lose_job(state, node, state.jobs[job_id], event, why, loss, together=together, intact=intact)
     return effects
 
@@ -159,37 +167,3 @@ def _lose_job(
             return proof.lose_ending(state, job, node.name, event.at)
         return ending.free_node(state, job, node.name, event.at) if loss is Loss.PROVEN else []
     return requeuing.lose_node(state, job, event, node.name, why, loss, together=together, intact=intact)
-
-
-def _returns(node: Node, settings: Settings) -> bool:
-    """Whether a DOWN node that registers may be used again (ReturnToService)."""
-    if settings.return_to_service == 2:
-        return True
-    return settings.return_to_service == 1 and node.reason in ("", NOT_RESPONDING)
-
-
-def _shortage(node: Node, event: e.NodeRegistered) -> str:
-    """What the machine has less of than the configuration says, in Slurm's words; "" when nothing."""
-    if event.cpus < node.cpus:
-        return f"Low CPUs (reported:{event.cpus} < configured:{node.cpus})"
-    if event.memory < node.memory:
-        return f"Low RealMemory (reported:{event.memory} < 100.00% of configured:{node.memory})"
-    if event.tmp_disk < node.tmp_disk:
-        return f"Low TmpDisk (reported:{event.tmp_disk} < configured:{node.tmp_disk})"
-    if event.gres is not None:
-        for pool in node.gres:
-            found = sum(other.count for other in event.gres if other.name == pool.name and other.type in (pool.type, ""))
-            if found < pool.count:
-                return f"gres/{pool.name} count reported lower than configured ({found} < {pool.count})"
-    return ""
-
-
-def _note_devices(node: Node, event: e.NodeRegistered, settings: Settings) -> None:
-    """Device files and near cores that the machine detected, for the devices that the configuration names without files."""
-    if event.gres is None or settings.config_overrides:
-        return
-    for pool in node.gres:
-        found: GresPool | None = next((g for g in event.gres if g.name == pool.name and g.type in (pool.type, "")), None)
-        if found is not None and not pool.files:
-            pool.files = list(found.files[: pool.count])
-            pool.cores = pool.cores or found.cores

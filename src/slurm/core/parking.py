@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from slurm.core import recording
 from slurm.core.effects import Announce, Effect
-from slurm.core.state import ClusterState
+from slurm.core.state import BOOTING, ClusterState
 from slurm.model.ids import NodeName
 from slurm.model.job import Job, LostAttempt
 from slurm.model.node import Remains
@@ -43,7 +43,7 @@ def park(state: ClusterState, job: Job, at: float, *, intact: bool) -> list[Effe
         if name in state.nodes:
             state.nodes[name].completing.discard(job.id)
             state.unsaved.nodes.add(name)
-    job.flags = [flag for flag in job.flags if flag not in ("completing", "configuring")]
+    job.flags = [flag for flag in job.flags if flag not in ("completing", "configuring", BOOTING)]
     job.requeue_after = True
     job.reason = Reason.NODE_DOWN
     _hide(job, lost)

@@ -10,6 +10,8 @@ from slurm.core.rights import require_administrator
 from slurm.core.state import ClusterState
 from slurm.model.bounds import whole
 from slurm.model.errors import InvalidRequest, NotFound
+from slurm.model.job import Job
+from slurm.model.partition import Partition
 from slurm.notation import duration, job_defaults, tres
 
 Read = Callable[[ClusterState, str], dict[str, object]]
@@ -18,9 +20,18 @@ Read = Callable[[ClusterState, str], dict[str, object]]
 def update_partition(state: ClusterState, name: str, changes: Mapping[str, str], caller: e.Caller, now: float) -> list[e.Event]:
     """The event that changes a partition. Keys as scontrol spells them, case aside."""
     require_administrator(state, caller)
+    _known(state, name)
+    return [e.PartitionUpdated(at=now, partition=name, changes=configuration.encode(_read(state, changes)))]
+
+
+def _known(state: ClusterState, name: str) -> None:
     if name not in state.partitions:
         raise NotFound("ESLURM_INVALID_PARTITION_NAME", hints=[
             *resolving.meant(name, state.partitions), f"partitions of this cluster: {', '.join(state.partitions)}"])
+
+
+def _read(state: ClusterState, changes: Mapping[str, str]) -> dict[str, object]:
+    """Keys and texts as fields of Partition."""
     fields: dict[str, object] = {}
     for key, text in changes.items():
         read = KEYS.get(key.lower())
@@ -32,7 +43,40 @@ def update_partition(state: ClusterState, name: str, changes: Mapping[str, str],
             fields |= read(state, text.strip())
         except ValueError as error:
             raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid {key} value: {text}", hints=[str(error)]) from error
-    return [e.PartitionUpdated(at=now, partition=name, changes=configuration.encode(fields))]
+    return fields
+
+
+def create_partition(state: ClusterState, name: str, changes: Mapping[str, str], caller: e.Caller, now: float) -> list[e.Event]:
+    """The event that makes a partition: as slurm.conf's line of these keys would."""
+    require_administrator(state, caller)
+    if name in state.partitions or not name or "," in name or name.upper() == "DEFAULT":
+        raise InvalidRequest("ESLURM_INVALID_PARTITION_NAME", hints=[
+            f"there is a partition {name} already: scontrol update partitionname={name} changes it" if name in state.partitions
+            else f"{name!r} is no name for a partition"])
+    return [e.PartitionCreated(at=now, partition=Partition(
+        name=name, disable_root_jobs=state.settings.disable_root_jobs, **_read(state, changes)))]  # type: ignore[arg-type]
+
+
+def delete_partition(state: ClusterState, name: str, caller: e.Caller, now: float) -> list[e.Event]:
+    """The event that deletes a partition; refused while jobs run in it or wait for it, or a reservation or an Alternate names it."""
+    require_administrator(state, caller)
+    _known(state, name)
+    users = [job.shown_id for job in state.jobs.values() if _uses(state, job, name)]
+    if users:
+        raise InvalidRequest("ESLURM_PARTITION_IN_USE", hints=[
+            f"{len(users)} jobs use {name}, such as {', '.join(users[:5])}: end them, or scontrol update jobid=… partition=…"])
+    of = next((one.name for one in state.reservations.values() if one.partition == name), None)
+    other = next((one.name for one in state.partitions.values() if one.alternate == name), None)
+    if of is not None or other is not None:
+        raise InvalidRequest("ESLURM_PARTITION_IN_USE", hints=[
+            f"reservation {of} is of this partition" if of is not None else f"it is the Alternate of partition {other}"])
+    return [e.PartitionDeleted(at=now, partition=name)]
+
+
+def _uses(state: ClusterState, job: Job, name: str) -> bool:
+    if job.id in state.active or job.lost is not None:
+        return job.partition == name
+    return job.id in state.pending and name in job.partition.split(",")
 
 
 def _text(field: str) -> Read:
@@ -65,6 +109,11 @@ def _duration(field: str, *, none: int | None = -1) -> Read:
 
 def _seconds(field: str) -> Read:
     return lambda state, text: {field: None if text.upper() == "NONE" else -1 if text.upper() == "UNLIMITED" else whole(text) * 60}
+
+
+def _switching(field: str) -> Read:
+    return lambda state, text: {field: -1 if text.upper() in ("INFINITE", "UNLIMITED", "-1") else None if text.upper() == "NONE"
+        else whole(text)}
 
 
 def _flag(text: str) -> bool:
@@ -146,5 +195,7 @@ KEYS: dict[str, Read] = {
     "shared": _oversubscribe, "exclusiveuser": _exclusive_user, "overtimelimit": _seconds("over_time_limit"),
     "defmempercpu": _memory("def_mem_per_cpu"), "defmempernode": _memory("def_mem_per_node"),
     "maxmempercpu": _memory("max_mem_per_cpu"), "maxmempernode": _memory("max_mem_per_node"),
-    "tresbillingweights": _weights, "jobdefaults": _job_defaults,
+    "tresbillingweights": _weights, "jobdefaults": _job_defaults, "suspendtime": _switching("suspend_time"),
+    "suspendtimeout": _switching("suspend_timeout"), "resumetimeout": _switching("resume_timeout"),
+    "powerdownonidle": _yes_no("power_down_on_idle"),
 }

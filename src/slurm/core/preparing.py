@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, Launch, Prepare, RunScript
-from slurm.core.state import ClusterState
+from slurm.core.nodes import readiness
+from slurm.core.state import BOOTING, ClusterState
 from slurm.model.ids import NodeName
 from slurm.model.job import Job
 
@@ -17,8 +18,16 @@ CONFIGURING = "configuring"
 
 
 def begin(state: ClusterState, job: Job) -> list[Effect]:
-    """A job was given its nodes."""
+    """A job was given its nodes: those that are off, or are to be started anew for it, come first."""
     job.preparing = []
+    if readiness.ask(state, job):
+        job.flags += [CONFIGURING, BOOTING]
+        return []
+    return on_controller(state, job)
+
+
+def on_controller(state: ClusterState, job: Job) -> list[Effect]:
+    """Its nodes are there: PrologSlurmctld first, where there is one."""
     if state.settings.controller_prolog:
         job.preparing = [CONTROLLER]
         job.flags.append(CONFIGURING)
@@ -40,7 +49,7 @@ def _on_nodes(state: ClusterState, job: Job) -> list[Effect]:
 
 def may_launch(state: ClusterState, job: Job) -> bool:
     """Whether its batch script may be started: with DeferBatch once all of its nodes are prepared, else its batch host sees to that."""
-    if not job.runs_script or job.launched or CONTROLLER in job.preparing:
+    if not job.runs_script or job.launched or CONTROLLER in job.preparing or BOOTING in job.flags:
         return False
     return not (job.preparing and "deferbatch" in state.settings.prolog_flags)
 

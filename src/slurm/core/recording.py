@@ -103,7 +103,7 @@ def after_node_event(state: ClusterState, event: e.Event) -> None:
     name = getattr(event, "node", None)
     if name is not None and getattr(event, "state", "").upper() != "FUTURE":
         node(state, state.nodes.get(name), event.at)
-    elif not isinstance(event, e.PartitionUpdated):
+    elif not isinstance(event, e.PartitionUpdated | e.PartitionCreated | e.PartitionDeleted):
         nodes(state, event.at)
 
 

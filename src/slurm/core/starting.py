@@ -16,7 +16,7 @@ from slurm.core.gates import stack as gates
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.reserving import claims, running
 from slurm.core.splitting import split
-from slurm.core.state import ClusterState
+from slurm.core.state import BOOTING, ClusterState
 from slurm.core.timer_heap import Timer
 from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.ids import BATCH_STEP, JobId, NodeName
@@ -179,7 +179,7 @@ def _begin(state: ClusterState, job: Job, allocation: Allocation, event: e.Start
     notices.began(state, job)
     effects: list[Effect] = [Announce(job=job.id)]
     effects += preparing.begin(state, job)
-    if not job.runs_script:
+    if not job.runs_script and BOOTING not in job.flags:
         set_warning_timer(state, job)
     dependencies.started(state, job, event.at, effects)
     return effects

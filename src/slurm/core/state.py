@@ -25,6 +25,9 @@ from slurm.model.settings import Settings
 from slurm.model.states import JobState
 from slurm.model.trigger import Trigger
 
+BOOTING = "booting"
+"""Flag of a job that waits for nodes to be powered up or started anew; users see it as CONFIGURING."""
+
 
 class ClusterState:
     """Records by id or name, and indices kept with every event.
@@ -270,7 +273,12 @@ class ClusterState:
         """When a running job's time is over, in seconds since the epoch; None when it has no limit or does not run."""
         if job.state is not JobState.RUNNING or job.time_limit < 0:
             return None
-        return job.start_time + job.suspended_seconds + job.time_limit
+        return job.start_time + job.suspended_seconds + job.time_limit + (self.boot_seconds(job.partition) if BOOTING in job.flags else 0)
+
+    def boot_seconds(self, partition: str) -> int:
+        """How long a node of a partition may take to come up: ResumeTimeout. The time limit of a job begins when its nodes are there."""
+        own = self.partitions[partition].resume_timeout if partition in self.partitions else None
+        return self.settings.resume_timeout if own is None else own
 
     def kill_time(self, job: Job) -> float | None:
         """When a running job is ended for its time limit, the end plus OverTimeLimit, or with its reservation; None without a limit."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 15
+VERSION = 16
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -21,7 +21,9 @@ Node name:str address:str="" hostname:str="" port:int=6818 boards:int=1 sockets:
   cpus:int=1 memory:int=1 tmp_disk:int=0 weight:int=1 features:[str]=[] gres:[GresPool]=[] position:int=0 spec_cores:int=0
   spec_cpus:bytes="" spec_memory:int=0 state:str="unknown"
   drain:bool=false responding:bool=false reason:str="" reason_user:str="" reason_uid:int=0 reason_time:float=0.0 comment:str=""
-  extra:str="" registered:bool=false arch:str="" os:str="" version:str="" boot_time:float=0.0 boot_id:str="" slurmd_start_time:float=0.0
+  extra:str="" line:str="" by_slurmd:bool=false cloud:bool=false power:str="on" power_since:float=0.0 power_asked:str="" reboot:str=""
+  reboot_since:float=0.0 reboot_next:str="" resume_after:float=0.0 registered:bool=false arch:str="" os:str="" version:str=""
+  boot_time:float=0.0 boot_id:str="" slurmd_start_time:float=0.0
   last_busy_time:float=0.0 last_heard:float=0.0 cpu_load:float=0.0 free_memory:int=0 cpus_used:bytes="" memory_used:int=0
   gres_used:{str:bytes}={} jobs:[int]=[] completing:[int]=[] remains:[Remains]=[] exclusive_user:int=-1
 Partition name:str nodes:[str]=[] nodes_text:str="" default:bool=false state:str="UP" max_time:int=-1 default_time:int|none=null
@@ -30,7 +32,9 @@ Partition name:str nodes:[str]=[] nodes_text:str="" default:bool=false state:str
   allow_groups:str="ALL" allow_accounts:str="ALL" deny_accounts:str="" allow_qos:str="ALL" deny_qos:str="" alloc_nodes:str="ALL"
   alternate:str="" qos:str="" priority_tier:int=1 priority_job_factor:int=1 oversubscribe:str="NO" exclusive:str="NO" hidden:bool=false
   root_only:bool=false disable_root_jobs:bool=false req_resv:bool=false lln:bool=false grace_time:int=0 preempt_mode:str=""
-  tres_billing_weights:str="" job_defaults:str="" topology:str="" select_type:str="" position:int=0
+  tres_billing_weights:str="" job_defaults:str="" topology:str="" select_type:str="" suspend_time:int|none=null
+  suspend_timeout:int|none=null
+  resume_timeout:int|none=null power_down_on_idle:bool=false position:int=0
 Reservation id:int name:str start:float end:float nodes:[str]=[] cpus:{str:bytes}={} cores:int=0 node_count:int=0 core_count:int=0
   partition:str="" features:str="" users:[str]=[] groups:[str]=[] members:[str]=[] accounts:[str]=[] qos:[str]=[] denied:[str]=[]
   flags:[str]=[] purge_after:int=0 max_start_delay:int=0 comment:str="" begun:bool=false idle_since:float=0.0
@@ -49,7 +53,7 @@ PastKey uid:int key:str job:int at:float
 PolicyRow record:Account|Association|Qos|Resource|User|Wckey
 UsageRow key:int|str counters:{str:Counter}
 Charge job:int keys:[int|str] amounts:{str:float}
-Configured type:tag="Configured" settings:Settings nodes:[Node] partitions:[Partition] may_run:bool=false at:float
+Configured type:tag="Configured" settings:Settings nodes:[Node] partitions:[Partition] may_run:bool=false keeps:str="" at:float
 Submitted type:tag="Submitted" job:Job components:[Job]=[] at:float
 Eligible type:tag="Eligible" job:int at:float
 Started type:tag="Started" job:int allocation:Allocation task:int|none=null started:int=0 time_limit:int|none=null components:[Start]=[]
@@ -94,8 +98,18 @@ NodeFenced type:tag="NodeFenced" node:str attempts:[(int,int)] why:str="" at:flo
 ProofWaived type:tag="ProofWaived" job:int attempt:int why:str="" at:float
 NodeSilent type:tag="NodeSilent" node:str at:float
 NodeUpdated type:tag="NodeUpdated" node:str by:int by_name:str="" state:str="" reason:str|none=null weight:int|none=null
-  features:[str]|none=null comment:str|none=null extra:str|none=null may_run:bool=false at:float
+  features:[str]|none=null comment:str|none=null extra:str|none=null may_run:bool=false
+  address:str|none=null hostname:str|none=null resume_after:float|none=null at:float
 PartitionUpdated type:tag="PartitionUpdated" partition:str changes:{str:any} at:float
+PartitionCreated type:tag="PartitionCreated" partition:Partition at:float
+PartitionDeleted type:tag="PartitionDeleted" partition:str at:float
+NodesCreated type:tag="NodesCreated" nodes:[Node] members:{str:[str]}={} at:float
+NodesDeleted type:tag="NodesDeleted" nodes:[str] at:float
+PowerChanged type:tag="PowerChanged" node:str power:str empty:bool=false at:float
+ResumeFailed type:tag="ResumeFailed" node:str reboot:bool=false at:float
+RebootAsked type:tag="RebootAsked" node:str by:int by_name:str="" asap:bool=false next:str="" reason:str="" at:float
+RebootIssued type:tag="RebootIssued" node:str at:float
+RebootCancelled type:tag="RebootCancelled" node:str at:float
 ReservationCreated type:tag="ReservationCreated" reservation:Reservation at:float
 ReservationUpdated type:tag="ReservationUpdated" reservation:Reservation at:float
 ReservationBegun type:tag="ReservationBegun" name:str at:float
@@ -112,7 +126,8 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   max_job_id:int=67043328 min_job_age:int=300 kill_wait:int=30 over_time_limit:int=0 reservation_over_run:int=0 inactive_limit:int=0
   batch_start_timeout:int=10 complete_wait:int=0 slurmd_timeout:int=300 unkillable_step_timeout:int=60 requeue_unproven:int|none=null
   fence_timeout:int=0 return_to_service:int=0 job_requeue:bool=true max_batch_requeue:int=5 requeue_delay:int=120 requeue_exit:[int]=[]
-  requeue_exit_hold:[int]=[] kill_on_invalid_dep:bool=false cascade_at_once:int=0 enforce_part_limits:str="NO" disable_root_jobs:bool=false
+  requeue_exit_hold:[int]=[] kill_on_invalid_dep:bool=false cascade_at_once:int=0 enforce_part_limits:str="NO"
+  disable_root_jobs:bool=false
   job_file_append:bool=false default_qos:str="normal" node_prolog:bool=false node_epilog:bool=false controller_prolog:bool=false
   controller_epilog:bool=false prolog_flags:[str]=[] hold_on_prolog_fail:bool=true accounting_enforce:[str]=[] accounting:bool=false
   accounting_store:[str]=[]
@@ -130,7 +145,9 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   priority_favor_small:bool=false priority_flags:[str]=[] priority_weight_association:int=0 priority_weight_fair_share:int=0
   priority_weight_qos:int=0 priority_weight_tres:{str:float}={} fair_share_dampening:int=1 usage_reset_period:str="NONE"
   track_wckey:bool=false private_data:[str]=[]
-  cron_enabled:bool=false cron_explicit_cancel:bool=false hetjob_priority:str="" whole_hetjob:bool=false
+  cron_enabled:bool=false cron_explicit_cancel:bool=false hetjob_priority:str="" whole_hetjob:bool=false max_node_count:int=0
+  suspends:bool=false resumes:bool=false reboots:bool=false suspend_time:int=-1 suspend_timeout:int=30 resume_timeout:int=60
+  suspend_rate:int=60 resume_rate:int=300 suspend_exc_nodes:str="" suspend_exc_parts:[str]=[] suspend_exc_states:[str]=[]
 NodeEventRecord type:tag="node" node:str start_time:float end_time:float=0.0 state:str="" reason:str="" reason_uid:int=0 tres:{str:int}={}
 ClusterRecord type:tag="cluster" start_time:float nodes:str="" tres:{str:int}={}
 Account type:tag="account" name:str description:str="" organization:str="" coordinators:[str]=[] deleted:bool=false

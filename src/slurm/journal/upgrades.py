@@ -101,6 +101,17 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "Settings": [added("hetjob_priority", ""), added("whole_hetjob", False)],
     },
     14: {"StateRecord": [added("next_trigger", 1)]},
+    15: {
+        "Configured": [added("keeps", "state")],
+        "Node": [added("line", ""), added("by_slurmd", False), added("cloud", False), added("power", "on"), added("power_since", 0.0),
+            added("power_asked", ""), added("reboot", ""), added("reboot_since", 0.0), added("reboot_next", ""), added("resume_after", 0.0)],
+        "Partition": [*(added(name, None) for name in ("suspend_time", "suspend_timeout", "resume_timeout")),
+            added("power_down_on_idle", False)],
+        "NodeUpdated": [*(added(name, None) for name in ("address", "hostname", "resume_after"))],
+        "Settings": [added("max_node_count", 0), *(added(name, False) for name in ("suspends", "resumes", "reboots")),
+            added("suspend_time", -1), added("suspend_timeout", 30), added("resume_timeout", 60), added("suspend_rate", 60),
+            added("resume_rate", 300), added("suspend_exc_nodes", ""), added("suspend_exc_parts", []), added("suspend_exc_states", [])],
+    },
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

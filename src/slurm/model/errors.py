@@ -68,6 +68,7 @@ MESSAGES: dict[str, tuple[int, str]] = {
     "ESLURM_INVALID_TIME_VALUE": (2054, "Invalid time specified"),
     "ESLURM_RESERVATION_BUSY": (2055, "Requested reservation is in use"),
     "ESLURM_RESERVATION_OVERLAP": (2058, "Requested reservation overlaps with another reservation"),
+    "ESLURM_PARTITION_IN_USE": (2075, "Partition is in use"),
     "ESLURM_RESERVATION_EMPTY": (2080, "Reservation request lacks users, groups or accounts"),
     "ESLURM_RESERVATION_NAME_DUP": (2082, "Duplicate reservation name"),
     "ESLURM_RSV_ALREADY_STARTED": (2104, "Reservation already started"),

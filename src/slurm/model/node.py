@@ -9,7 +9,7 @@ import msgspec
 from slurm.model.bounds import Count, Many, Name, Path, Whole
 from slurm.model.cpu_set import NOTHING, CpuSet, run
 from slurm.model.ids import JobId, NodeName
-from slurm.model.states import NodeState
+from slurm.model.states import NodeState, Power
 
 Files = Annotated[list[Path], Many(65_536)]
 Cpus = Annotated[CpuSet, Whole(0, 65_535)]
@@ -74,6 +74,17 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
     reason_time: float = 0.0
     comment: str = ""
     extra: str = ""
+
+    line: str = ""  # the NodeName line by which it was made while the cluster ran, "" for a node of slurm.conf
+    by_slurmd: bool = False  # slurmd -Z brought that line
+    cloud: bool = False  # State=CLOUD
+    power: Power = Power.ON
+    power_since: float = 0.0  # when that began
+    power_asked: str = ""  # what is to come: "" | up | down | down_asap | down_force
+    reboot: str = ""  # "" | requested | for_job (before a job with --reboot begins) | issued
+    reboot_since: float = 0.0
+    reboot_next: str = ""  # the state after a reboot: "" as before | RESUME | DOWN
+    resume_after: float = 0.0  # when a node that is down or drained resumes by itself, 0: never
 
     registered: bool = False
     arch: str = ""
@@ -147,5 +158,12 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def usable(self) -> bool:
-        """Whether jobs may be started here now: not while something is left of attempts that were given up elsewhere."""
-        return self.state is NodeState.IDLE and self.responding and not self.drain and not self.remains
+        """Whether jobs may be given it now, also where it has to be powered up for them: not while something is left of attempts that
+        were given up elsewhere."""
+        there = self.responding if self.power is Power.ON else self.power is not Power.GOING_DOWN
+        return self.state is NodeState.IDLE and there and not self.drain and not self.remains and self.reboot in ("", "requested")
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether what was started here may run: it has power, and has not still to boot."""
+        return self.power is Power.ON and self.reboot in ("", "requested")

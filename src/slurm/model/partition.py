@@ -50,6 +50,10 @@ class Partition(msgspec.Struct, kw_only=True, omit_defaults=True):
     job_defaults: str = ""  # notation.job_defaults
     topology: str = ""  # name of the topology that its nodes are chosen by, "": the default one
     select_type: str = ""  # SelectTypeParameters of its own: CR_CORE, CR_SOCKET_MEMORY …
+    suspend_time: int | None = None  # of its nodes, -1: never; None: the cluster's, as the following
+    suspend_timeout: int | None = None
+    resume_timeout: int | None = None
+    power_down_on_idle: bool = False
     position: int = 0
 
     def selects(self, settings: Settings) -> tuple[str, bool]:

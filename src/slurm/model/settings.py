@@ -77,6 +77,19 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     spec_usage: bool = False  # AllowSpecResourcesUsage: jobs may use cores that are set aside for the system
     config_overrides: bool = False  # SlurmdParameters=config_overrides: emulated nodes keep what the file says
 
+    max_node_count: int = 0  # nodes of slurm.conf and those that are made while the cluster runs; 0: none can be made
+    suspends: bool = False  # SuspendProgram, ResumeProgram and RebootProgram are configured
+    resumes: bool = False
+    reboots: bool = False
+    suspend_time: int = -1  # seconds; -1: never
+    suspend_timeout: int = 30
+    resume_timeout: int = 60
+    suspend_rate: int = 60  # nodes a minute; 0: as many as there are
+    resume_rate: int = 300
+    suspend_exc_nodes: str = ""  # host lists, each with :COUNT behind it where so many of it stay on
+    suspend_exc_parts: list[str] = msgspec.field(default_factory=list)
+    suspend_exc_states: list[str] = msgspec.field(default_factory=list)  # in large letters
+
     licenses: dict[str, int] = msgspec.field(default_factory=dict)  # name → how many there are
 
     scheduler: str = "backfill"  # backfill | builtin

@@ -63,6 +63,15 @@ class NodeState(enum.Enum):
     FUTURE = "future"
 
 
+class Power(enum.Enum):
+    """Whether a node is there to run anything: it is on, on its way down, off, or on its way up."""
+
+    ON = "on"
+    GOING_DOWN = "going_down"
+    OFF = "off"
+    COMING_UP = "coming_up"
+
+
 class Reason:
     """Why a job waits or ended as it did: the words of `squeue %r`. Texts, because some of Slurm's are sentences."""
 

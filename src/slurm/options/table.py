@@ -207,7 +207,7 @@ JOB_OPTIONS: tuple[Option, ...] = (
            help="change memory while running"),
     Option("oom-kill-step", "", "text", metavar="0|1", optional="1", env="SLURM_OOMKILLSTEP",
            refused="which tasks end when memory runs out cannot be chosen", help="end the whole step when memory runs out"),
-    Option("reboot", "", "flag", "reboot", refused="nodes are not booted for a job", help="boot the nodes first"),
+    Option("reboot", "", "flag", "reboot", help="start the nodes anew first, for operators, by RebootProgram"),
     Option("resources", "", "text", metavar="SPEC", refused="hierarchical resources are not planned for", help="hierarchical resources"),
     Option("resv-ports", "", "flag", env="SLURM_RESV_PORTS", refused="no ports are set aside for steps", help="set ports aside"),
     Option("runtime", "", "text", metavar="NAME", env="SBATCH_RUNTIME SRUN_RUNTIME SALLOC_RUNTIME", refused=_CONTAINERS,

@@ -59,7 +59,7 @@ def node_record(node: Node, view: View) -> Record:
         "mcs_label": "",
         "specialized_memory": node.spec_memory,
         "name": node.name,
-        "next_state_after_reboot": ["INVALID"],
+        "next_state_after_reboot": [{"RESUME": "IDLE"}.get(node.reboot_next, node.reboot_next) or "INVALID"],
         "address": node.address or node.name,
         "hostname": node.hostname or node.name,
         "state": [*status(node, view).parts],
@@ -73,7 +73,7 @@ def node_record(node: Node, view: View) -> Record:
         "reason": node.reason,
         "reason_changed_at": number(node.reason_time if node.reason else 0),
         "reason_set_by_user": node.reason_user if node.reason else "",
-        "resume_after": number(0),
+        "resume_after": number(node.resume_after),
         "reservation": node_values.reservation_of(node, view),
         "alloc_memory": node.memory_used,
         "alloc_cpus": len(node.cpus_used),
@@ -136,9 +136,9 @@ def partition_record(partition: Partition, view: View) -> Record:
         "name": partition.name,
         "node_sets": _EVERYONE if partition.nodes_text.upper() == _EVERYONE else "",
         "priority": {"job_factor": partition.priority_job_factor, "tier": partition.priority_tier},
-        "timeouts": {"resume": number(None), "suspend": number(None)},
+        "timeouts": {"resume": number(partition.resume_timeout), "suspend": number(partition.suspend_timeout)},
         "topology": "",
-        "suspend_time": number(None),
+        "suspend_time": number(partition.suspend_time),
     }
 
 

@@ -7,33 +7,42 @@ from typing import NamedTuple
 
 from slurm.model.errors import InvalidRequest
 from slurm.model.node import Node
-from slurm.model.states import NodeState
+from slurm.model.states import NodeState, Power
 from slurm.render.view import View
 
 _COMPACT = {"unknown": "unk", "down": "down", "idle": "idle", "allocated": "alloc", "error": "err", "mixed": "mix", "future": "futr"}
 _BASE_RANK = {"unknown": 0, "down": 1, "idle": 2, "allocated": 3, "error": 4, "mixed": 5, "future": 6}
 _FLAG_RANK = {
-    "reserved": 1 << 3, "drain": 1 << 4, "completing": 1 << 5, "not_responding": 1 << 6, "maintenance": 1 << 7, "planned": 1 << 8}
+    "reserved": 1 << 3, "drain": 1 << 4, "completing": 1 << 5, "not_responding": 1 << 6, "maintenance": 1 << 7, "planned": 1 << 8,
+    "cloud": 1 << 9, "dynamic_norm": 1 << 10, "power_down": 1 << 11, "power_up": 1 << 12, "powered_down": 1 << 13,
+    "powering_down": 1 << 14, "powering_up": 1 << 15, "reboot_requested": 1 << 16, "reboot_issued": 1 << 17}
+_POWER = {Power.GOING_DOWN: "powering_down", Power.COMING_UP: "powering_up"}
+_SUFFIX = (
+    ("maintenance", "$"), ("reboot_requested", "@"), ("reboot_issued", "^"), ("powering_up", "#"), ("power_up", "#"),
+    ("powering_down", "%"), ("power_down", "!"), ("powered_down", "~"), ("not_responding", "*"), ("planned", "-"))
+"""What stands behind a state, the first that is so. Source: sinfo(1), NODE STATE CODES."""
 _WORDS: dict[str, str] = {
     **{word: word for word in _COMPACT}, **{short: word for word, short in _COMPACT.items()},
     "drain": "drain", "drained": "drained", "draining": "draining", "drng": "draining", "comp": "completing", "completing": "completing",
     "planned": "planned", "plnd": "planned", "no_respond": "not_responding", "not_responding": "not_responding", "all": "all",
     "fail": "fail", "failing": "fail", "maint": "maintenance", "resv": "reserved", "reserved": "reserved", "reboot": "reboot",
-    "power_down": "power_down", "powered_down": "power_down", "power_up": "power_up", "powering_down": "power_down",
-    "powering_up": "power_up", "boot": "power_up", "inval": "inval", "blocked": "blocked", "cloud": "cloud",
+    "power_down": "power_down", "powered_down": "powered_down", "power_up": "power_up", "powering_down": "powering_down",
+    "powering_up": "powering_up", "boot": "reboot", "reboot_requested": "reboot_requested", "reboot_issued": "reboot_issued",
+    "inval": "inval", "blocked": "blocked", "cloud": "cloud", "dynamic_norm": "dynamic_norm",
 }
 STATE_WORDS: tuple[str, ...] = (
     "all", "alloc", "allocated", "blocked", "boot", "cloud", "comp", "completing", "down", "drain", "drained", "draining", "drng", "fail",
     "future",
-    "futr", "idle", "inval", "maint", "mix", "mixed", "no_respond", "planned", "power_down", "power_up", "reboot",
-    "reserved", "resv", "unk", "unknown",
+    "futr", "idle", "inval", "maint", "mix", "mixed", "no_respond", "planned", "power_down", "power_up", "powered_down", "powering_down", "powering_up", "reboot",
+    "reboot_issued", "reboot_requested", "reserved", "resv", "unk", "unknown",
 )
 """What `sinfo --states` takes, besides combinations with `&` or `+` and negations with `~` or `!`."""
 _NOT = "~!"
 
 
 class NodeStatus(NamedTuple):
-    """`base` is a word of NodeState; `flags` lie over it: drain, completing, not_responding, planned, maintenance, reserved."""
+    """`base` is a word of NodeState; `flags` lie over it: drain, completing, not_responding, planned, maintenance, reserved, those of
+    power and reboots."""
 
     base: str
     flags: tuple[str, ...] = ()
@@ -57,7 +66,7 @@ class NodeStatus(NamedTuple):
     def short(self) -> str:
         """sinfo's %t: "mix-", "drng", "down*"."""
         plain = self._plain()
-        return {"draining": "drng", "drained": "drain", "completing": "comp", "reserved": "resv"}.get(plain,
+        return {"draining": "drng", "drained": "drain", "completing": "comp", "reserved": "resv", "reboot": "boot"}.get(plain,
             _COMPACT.get(plain, plain)) + self._mark()
 
     @property
@@ -76,6 +85,8 @@ class NodeStatus(NamedTuple):
         return _BASE_RANK[self.base] + sum(_FLAG_RANK[flag] for flag in self.flags)
 
     def _plain(self) -> str:
+        if "reboot_issued" in self.flags:
+            return "reboot"
         if "drain" in self.flags:
             return "draining" if self.busy else "drained"
         if "completing" in self.flags and self.base == "idle":
@@ -85,11 +96,8 @@ class NodeStatus(NamedTuple):
         return self.base
 
     def _mark(self) -> str:
-        if "maintenance" in self.flags and self._plain() != "maint":
-            return "$"
-        if "not_responding" in self.flags:
-            return "*"
-        return "-" if "planned" in self.flags else ""
+        plain = self._plain()
+        return next((sign for flag, sign in _SUFFIX if flag in self.flags and (flag != "maintenance" or plain != "maint")), "")
 
 
 def status(node: Node, view: View) -> NodeStatus:
@@ -97,13 +105,23 @@ def status(node: Node, view: View) -> NodeStatus:
     base = node.state.value
     if node.state is NodeState.IDLE and node.cpus_used:
         base = "allocated" if len(node.cpus_used) >= node.job_cpu_count else "mixed"
-    flags = []
+    flags = ["cloud"] if node.cloud else []
     if node.drain:
         flags.append("drain")
     if node.completing:
         flags.append("completing")
-    if not node.responding and node.state is not NodeState.FUTURE:
+    if node.line:
+        flags.append("dynamic_norm")
+    if node.power_asked:
+        flags.append("power_up" if node.power_asked == "up" else "power_down")
+    if node.power is Power.OFF:
+        flags.append("powered_down")
+    if not node.responding and node.state is not NodeState.FUTURE and node.power not in (Power.OFF, Power.GOING_DOWN):
         flags.append("not_responding")
+    if node.power in _POWER:
+        flags.append(_POWER[node.power])
+    if node.reboot:
+        flags.append("reboot_issued" if node.reboot == "issued" else "reboot_requested")
     if node.name in view.reserved and node.state is not NodeState.FUTURE:
         flags += ["maintenance", "reserved"] if "MAINT" in view.reserved[node.name].flags else ["reserved"]
     if base in ("idle", "mixed") and not flags and node.name in view.planned:
@@ -140,6 +158,8 @@ def _has(state: NodeStatus, word: str) -> bool:
         return not _has(state, word[1:])
     if word == "all":
         return True
+    if word == "reboot":
+        return "reboot_requested" in state.flags or "reboot_issued" in state.flags
     if word in ("drained", "draining"):
         return "drain" in state.flags and state.busy == (word == "draining")
     return word == state.base or word in state.flags

@@ -39,7 +39,8 @@ def show_node(node: Node, view: View, detail: bool = False) -> list[str]:
         "Owner=N/A MCS_label=N/A"),
         f"Partitions={','.join(view.partitions_of.get(node.name, []))} ",
         f"BootTime={view.moment(node.boot_time, 'None')} SlurmdStartTime={view.moment(node.slurmd_start_time, 'None')}",
-        f"LastBusyTime={view.moment(node.last_busy_time, 'Unknown')} ResumeAfterTime=None SuspendTime=INFINITE",
+        (f"LastBusyTime={view.moment(node.last_busy_time, 'Unknown')} ResumeAfterTime={view.moment(node.resume_after, 'None')} "
+        f"SuspendTime={_switched(node, view)}"),
         f"CfgTRES={tres.show(configured([node], with_nodes=False))}",
         f"AllocTRES={tres.show(used(node))}",
         "CurrentWatts=0 AveWatts=0",
@@ -52,6 +53,13 @@ def show_node(node: Node, view: View, detail: bool = False) -> list[str]:
     if node.reason:
         lines.append(f"Reason={node.reason} [{node.reason_user}@{view.moment(node.reason_time, 'Unknown')}]")
     return lines
+
+
+def _switched(node: Node, view: View) -> str:
+    """Seconds of idleness after which it is switched off, the longest of its partitions."""
+    own = [view.partitions[name].suspend_time for name in view.partitions_of.get(node.name, [])]
+    seconds = [one for one in own if one is not None] or [view.settings.suspend_time]
+    return "INFINITE" if -1 in seconds else str(max(seconds))
 
 
 def _set_aside(node: Node) -> list[str]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from slurm.model.ids import NodeName
 from slurm.model.node import Node
 from slurm.model.partition import Partition
+from slurm.model.states import Power
 from slurm.sched.board import Board, Index
 from slurm.sched.filters import stack
 from slurm.sched.need import Site
@@ -25,9 +26,9 @@ KEPT = 4096
 Found = TypeVar("Found")
 
 
-def preference(node: Node) -> tuple[int, int]:
-    """Cheap nodes first, then as configured."""
-    return node.weight, node.position
+def preference(node: Node) -> tuple[int, bool, int]:
+    """Cheap nodes first, of those the ones that are on, then as configured."""
+    return node.weight, node.power is not Power.ON, node.position
 
 
 class Terrain:

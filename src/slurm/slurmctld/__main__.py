@@ -39,8 +39,8 @@ def parser() -> argparse.ArgumentParser:
         help="(nothing is ever dropped: a state that cannot be read is named and left as it is)")
     top.add_argument("-L", metavar="FILE", dest="log_file", help="the log file to use")
     top.add_argument("-n", metavar="VALUE", dest="nice", type=int, default=0, help="run at this nice value")
-    top.add_argument("-r", action="store_true", help="recover the state of the last run (it always is)")
-    top.add_argument("-R", action="store_true", help="recover the whole state of the last run (it always is)")
+    top.add_argument("-r", action="store_true", help="recover jobs and what became of nodes (they always are); partitions are as slurm.conf has them")
+    top.add_argument("-R", action="store_true", dest="whole", help="recover partitions too, as scontrol made and changed them")
     top.add_argument("-s", action="store_true", dest="at_log",
         help="work in the folder of the log file, else in StateSaveLocation, else in /var/tmp")
     top.add_argument("-t", action="store_true", dest="test", help="check the configuration and say what is wrong with it")
@@ -117,7 +117,7 @@ def _run(options: argparse.Namespace, config: Config, log_path: str, readiness: 
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Service(config, verbosity_of, log_path, signals=heeded, account=account).run(readiness.ready))
+            runner.run(Service(config, verbosity_of, log_path, signals=heeded, account=account, whole_state=options.whole).run(readiness.ready))
     finally:
         pid_file.release()
     heeded.end()

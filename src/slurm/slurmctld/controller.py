@@ -25,7 +25,7 @@ from slurm.core.timer_heap import Timer
 from slurm.daemon.logs import Seldom, Verbosity, shown_level
 from slurm.model import debug_flags
 from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
-from slurm.model.ids import Digest, JobId, Uid
+from slurm.model.ids import Digest, JobId, NodeName, Uid
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
 from slurm.model.notice import wishes
@@ -34,7 +34,7 @@ from slurm.net.jwt_tokens import Tokens
 from slurm.net.signing import Signer
 from slurm.notation import jobref
 from slurm.render.view import View
-from slurm.slurmctld import launch, portions, script_variables, setup
+from slurm.slurmctld import dynamic_nodes, launch, portions, script_variables, setup
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.certifying import Certifier
@@ -47,6 +47,7 @@ from slurm.slurmctld.nodes import Links
 from slurm.slurmctld.past import Past
 from slurm.slurmctld.planner import Planner
 from slurm.slurmctld.policy_clock import PolicyClock
+from slurm.slurmctld.power import PowerSaving
 from slurm.slurmctld.proofs import Proofs
 from slurm.slurmctld.relays import ROOT_WORD, Relays, Rules
 from slurm.slurmctld.scripts import Scripts
@@ -102,6 +103,7 @@ class Controller:
         self.tokens: Tokens | None = None  # of auth/jwt
         self.past: Past | None = None  # None: there is no slurmdbd
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public, self.relays)
+        self.links.make = lambda name, line: dynamic_nodes.registered(self.config, cluster, name, line, now())
         self.proofs = Proofs(self.engine, now, self.links.silence.lasts)
         self.proofs.programs = setup.programs_of(config)
         self.scripts = Scripts(self.engine, now, lambda job, kind: script_variables.of_controller(
@@ -111,6 +113,9 @@ class Controller:
         self.triggers.conf_path = self.conf_path
         self.health = HealthRounds(cluster, lambda name: self.links.send(name, n.CheckHealth()), time.monotonic)
         self.health.use(config)
+        self.power = PowerSaving(self.engine, now, lambda name: self.links.send(name, n.RebootNode()),
+            lambda: {NodeName(name) for forecast in self.planner.forecasts.values() for name in forecast.nodes})
+        self.power.programs, self.power.conf_path = setup.switching_of(config), self.conf_path
         self.holders = Holders(self._give_up, lambda: float(cluster.settings.inactive_limit or GRACE_SECONDS))
         self.beside = Beside()
         self.complaints = Seldom(log)
@@ -148,6 +153,7 @@ class Controller:
             if job.request.kind == "alloc" and not job.request.no_shell and not job.state.finished and job.array_part is None:
                 self.holders.expect(job.id)
         self.triggers.started()
+        self.power.started()
         self.planner.trigger()
         self._tick()
 
@@ -165,6 +171,7 @@ class Controller:
                 soon = self._policy_clock.refresh_shares() or soon
                 self.health.look()
                 self.triggers.look()
+                self.power.look()
             if loop.time() > self._names_until:
                 self._names_until = loop.time() + NAMES_SECONDS
                 forget_names()
@@ -205,21 +212,23 @@ class Controller:
         self.proofs.close()
         self.scripts.close()
         self.triggers.close()
+        self.power.close()
         self.planner.stop()
         self.followers.close()
 
     async def reconfigure(self) -> list[str]:
         """Read the configuration again and record it; ConfigError leaves everything as it was. Returns warnings."""
-        config = self._read(self.config.path)
+        config, made, wrong = setup.with_made(self._read(self.config.path), self.cluster.nodes.values())
         operators = setup.operators(config)
-        event = setup.configured(config, self.now(), operators)
+        event = setup.configured(config, self.now(), operators, lines=made, keeps=setup.reconfigure_keeps(config))
         event.settings.accounting = self.cluster.settings.accounting  # only a restart changes that
         self.health.use(config)
         leaving = self.links.leaving(node.name for node in event.nodes)
         durable = self.engine.record(event)
-        warnings = [*setup.needs_restart(self.config, config), *setup.left_out(config), *setup.risks(config), *config.warnings]
+        warnings = [*wrong, *setup.needs_restart(self.config, config), *setup.left_out(config), *setup.risks(config), *config.warnings]
         self.proofs.programs = setup.programs_of(config)
         self.scripts.programs = setup.scripts_of(config)
+        self.power.programs = setup.switching_of(config)
         self.config, self.operators = config, operators
         forget_names()
         await durable

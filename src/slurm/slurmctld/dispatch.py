@@ -18,6 +18,7 @@ from slurm.slurmctld.handlers import (
     jobs,
     looking,
     metrics,
+    nodes,
     priorities,
     reservations,
     steps,
@@ -32,6 +33,7 @@ from slurm.slurmctld.session import Session
 from slurm.wire import crontab_messages as k
 from slurm.wire import follow_messages as f
 from slurm.wire import messages as m
+from slurm.wire import node_changes as d
 from slurm.wire import operation_messages as o
 from slurm.wire import reservation_messages as r
 from slurm.wire import token_messages as j
@@ -68,6 +70,11 @@ HANDLERS: dict[type[m.Message], Handler] = {
     t.ClearTriggers: triggers.on_clear,
     m.UpdateNode: control.on_update_node,
     m.UpdatePartition: control.on_update_partition,
+    d.CreateNodes: nodes.on_create_nodes,
+    d.DeleteNodes: nodes.on_delete_nodes,
+    d.CreatePartition: nodes.on_create_partition,
+    d.DeletePartition: nodes.on_delete_partition,
+    d.RebootNodes: nodes.on_reboot,
     r.CreateReservation: reservations.on_create,
     r.UpdateReservation: reservations.on_update,
     r.DeleteReservation: reservations.on_delete,
@@ -97,6 +104,7 @@ CHANGING: frozenset[type[m.Message]] = frozenset({
     m.SubmitJob, m.CancelJobs, m.HoldJobs, m.ReleaseJobs, m.RequeueJobs, o.MoveToTop, m.UpdateJob, m.AllocateJob, m.CreateStep,
     m.UpdateNode,
     m.UpdatePartition, r.CreateReservation, r.UpdateReservation, r.DeleteReservation, m.Reconfigure,
+    d.CreateNodes, d.DeleteNodes, d.CreatePartition, d.DeletePartition, d.RebootNodes,
     k.WriteCrontab, t.SetTrigger, t.ClearTriggers,
 })
 """Requests that are refused while the disk takes nothing. Those that only tell what has happened (Relinquish, FinishStep) wait for it."""

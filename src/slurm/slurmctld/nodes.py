@@ -82,6 +82,7 @@ class Links:
         self._ending = False
         self._unconfirmed = Unconfirmed(int(now() * 1000))
         self.beside: dict[NodeName, str] = {}
+        self.make: Callable[[NodeName, str], list[Event]] = lambda name, line: []  # the events that make the node of a slurmd -Z
         self.usage = LiveUsage(self.send)
 
     # --- messages in -----------------------------------------------------------------------------------------------------
@@ -223,7 +224,7 @@ class Links:
 
     async def _register(self, peer: Peer, message: n.RegisterNode) -> None:
         try:
-            node = self._known(peer, message)
+            node = await self._known(peer, message)
         except SlurmError as error:
             self._refused(peer, f"node {message.node}", error)
             peer.send(frames.pack(frames.MSGPACK, msgpack.encode(failure(error))))
@@ -282,14 +283,20 @@ class Links:
         bounds = [seconds / 4 for seconds in (settings.slurmd_timeout, settings.fence_timeout) if seconds]
         return max(0.2, min(HEARTBEAT_SECONDS, *bounds)) if bounds else HEARTBEAT_SECONDS
 
-    def _known(self, peer: Peer, message: n.RegisterNode) -> Node:
+    async def _known(self, peer: Peer, message: n.RegisterNode) -> Node:
         if peer.party is not None:
             peer.party.require("slurmd", message.node)
         elif not peer.local or not peer.trusted:
             raise NotPermitted(hints=[f"uid {peer.identity.uid} may not speak for a node"])
-        node = self._engine.cluster.nodes.get(NodeName(message.node))
+        name = NodeName(message.node)
+        made = self.make(name, message.line) if message.line else []
+        if made:
+            await self._engine.record(*made)
+            self.expect_all()
+            log.info("node %s is made as its slurmd -Z says: %s", name, message.line)
+        node = self._engine.cluster.nodes.get(name)
         if node is None:
-            raise NotFound("ESLURM_INVALID_NODE_NAME", hints=[f"node {message.node} is not in the controller's slurm.conf"])
+            raise NotFound("ESLURM_INVALID_NODE_NAME", hints=[f"node {name} is not in the controller's slurm.conf"])
         return node
 
     def _closed(self, peer: Peer) -> None:
@@ -391,6 +398,14 @@ class Links:
                 n.TerminateJob(job=job.id, attempt=job.attempt, why="node_fail", kill_wait=cluster.settings.kill_wait, at=self._now())
                 for job in jobs]
         return orders
+
+    def send_away(self, names: Iterable[NodeName]) -> None:
+        """Close the connections of nodes."""
+        for name in names:
+            self._missed.discard(name)
+            peer = self._peers.get(name)
+            if peer is not None:
+                peer.close()
 
     def reconfigured(self, leaving: dict[NodeName, list[n.TerminateJob]]) -> None:
         """Have every connected node take up the new configuration; those of `leaving` end what they run and are sent away."""

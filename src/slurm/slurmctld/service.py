@@ -95,11 +95,12 @@ def hand_over(folder: str, account: user.Account) -> None:
 class Service:
     """Everything between `run` and its end. `verbosity_of` tells how much is logged where a configuration asks for.
 
-    `account` is SlurmUser: where root started it, it becomes that user once files and sockets are open.
+    `account` is SlurmUser: where root started it, it becomes that user once files and sockets are open. `whole_state`: partitions that
+    scontrol made and changed are as they were (-R), else as slurm.conf has them.
     """
 
     def __init__(self, config: Config, verbosity_of: Callable[[Config], logs.Verbosity], log_path: str, *, signals: Signals | None = None,
-                 account: user.Account | None = None, snapshot_events: int = snapshots.EVENTS) -> None:
+                 account: user.Account | None = None, snapshot_events: int = snapshots.EVENTS, whole_state: bool = False) -> None:
         self.config = config
         self._verbosity_of = verbosity_of
         self._log_path = log_path
@@ -111,6 +112,7 @@ class Service:
         self._servers: list[Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._snapshot_events = snapshot_events
+        self._whole_state = whole_state
         self._error: StoreError | None = None
         self._trust: Trust | None = None  # by which daemons on other machines know this one
         self._prover: Prover | None = None  # where MUNGE does that
@@ -161,9 +163,10 @@ class Service:
                         "is ended when they "
                         "register. If there should be one (is its disk mounted?), stop slurmctld now",
                         self.config.text("StateSaveLocation"))
-        for warning in (*setup.left_out(self.config), *setup.risks(self.config)):
+        self.config, made, wrong = setup.with_made(self.config, cluster.nodes.values())
+        for warning in (*wrong, *setup.left_out(self.config), *setup.risks(self.config)):
             log.warning("%s", warning)
-        event = setup.configured(self.config, time.time(), setup.operators(self.config))
+        event = setup.configured(self.config, time.time(), setup.operators(self.config), lines=made, keeps="all" if self._whole_state else "")
         body = codec.encode(event)
         journal.sweep(cluster.payloads.live())
         # Its other effects follow from state and are found again when the clockwork begins (core.recovery).

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from slurm.config import programs
 from slurm.config.config import Config
@@ -15,6 +16,7 @@ from slurm.config.gres import GresDevice
 from slurm.config.nodes import NodeConf
 from slurm.config.partitions import PartitionConf
 from slurm.core.events import Configured
+from slurm.core.nodes import saving
 from slurm.daemon.user import Account, find
 from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import ConfigError, NotationError
@@ -22,9 +24,10 @@ from slurm.model.ids import NodeName
 from slurm.model.node import GresPool, Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
-from slurm.model.states import NodeState
-from slurm.notation import licenses
+from slurm.model.states import NodeState, Power
+from slurm.notation import hostlist, licenses
 from slurm.notation.tres import parse_weights
+from slurm.slurmctld.power import Programs as Switching
 from slurm.slurmctld.proofs import Programs
 from slurm.slurmctld.scripts import ControllerScripts
 from slurm.wire.step_credential import LIFETIME, LONGEST_LIFETIME
@@ -45,15 +48,58 @@ RESTART_KEYS = (
 """What a running controller cannot change."""
 
 
-def configured(conf: Config, now: float, operators: list[int]) -> Configured:
-    """The event that says this configuration holds from now on."""
+def configured(conf: Config, now: float, operators: list[int], *, lines: Mapping[str, Node] = MappingProxyType({}),
+               keeps: str = "") -> Configured:
+    """The event that says this configuration holds from now on.
+
+    `lines`: the nodes that were made while the cluster ran, of which `conf` says what they are; `keeps`: as the event has it.
+    """
     return Configured(
-        at=now, may_run=True,
+        at=now, may_run=True, keeps=keeps,
         settings=_with_shares(settings_of(conf, operators), conf),
-        nodes=[node_of(node, conf.devices(node.name), position, spec_first=spec_cores_first(conf)) for position,
-        node in enumerate(conf.nodes)],
+        nodes=[_with_line(node_of(node, conf.devices(node.name), position, spec_first=spec_cores_first(conf), switched=_switches(conf)),
+            lines.get(node.name)) for position, node in enumerate(conf.nodes)],
         partitions=[partition_of(partition, position) for position, partition in enumerate(conf.partitions)],
     )
+
+
+def _with_line(node: Node, made: Node | None) -> Node:
+    if made is not None:
+        node.line, node.by_slurmd = made.line, made.by_slurmd
+    return node
+
+
+def with_made(conf: Config, nodes: Iterable[Node]) -> tuple[Config, dict[str, Node], list[str]]:
+    """The configuration with the nodes that were made while the cluster ran, which these are, and what is wrong with those it cannot have.
+
+    A node that slurm.conf has by now is none of them.
+    """
+    made: dict[str, Node] = {node.name: node for node in nodes if node.line and node.name not in conf.nodes_by_name}
+    try:
+        return conf.with_nodes([node.line for node in made.values()]), dict(made), []
+    except ConfigError:
+        pass  # one of them does not go with what slurm.conf says now: which?
+    good: dict[str, Node] = {}
+    wrong: list[str] = []
+    for name, node in made.items():
+        try:
+            conf.with_nodes([node.line])
+        except ConfigError as error:
+            wrong.append(f"node {name}, which was made by {node.line!r}, cannot be any more: {'; '.join(error.lines())}")
+        else:
+            good[name] = node
+    return conf.with_nodes([node.line for node in good.values()]), good, wrong
+
+
+def reconfigure_keeps(conf: Config) -> str:
+    """What of partitions that scontrol changed stays when slurm.conf is read again: ReconfigFlags."""
+    flags = {word.lower() for word in conf.words("ReconfigFlags")}
+    return "all" if "keeppartinfo" in flags else "state" if "keeppartstate" in flags else ""
+
+
+def _switches(conf: Config) -> bool:
+    """Whether nodes are switched on by a program."""
+    return bool(conf.text("ResumeProgram"))
 
 
 def _memory(conf: Config, key: str) -> int | None:
@@ -140,8 +186,36 @@ def _with_shares(settings: Settings, conf: Config) -> Settings:
     settings.select = " ".join([settings.select, *(word for word in conf.words("SelectTypeParameters") if word in switches)])
     settings.topologies = conf.topologies
     settings.max_switch_wait = _scheduler_number(conf, "max_switch_wait", settings.max_switch_wait)
+    settings.max_node_count = max(conf.number("MaxNodeCount"), 0)
+    settings.suspends, settings.resumes, settings.reboots = (
+        bool(conf.text(key)) for key in ("SuspendProgram", "ResumeProgram", "RebootProgram"))
+    settings.suspend_time, settings.suspend_timeout = conf.seconds("SuspendTime"), conf.seconds("SuspendTimeout")
+    settings.resume_timeout = conf.seconds("ResumeTimeout")
+    settings.suspend_rate, settings.resume_rate = conf.number("SuspendRate"), conf.number("ResumeRate")
+    settings.suspend_exc_nodes, settings.suspend_exc_parts = _excepted(conf), conf.words("SuspendExcParts")
+    settings.suspend_exc_states = _excepted_states(conf)
     settings.job_defaults, settings.spec_usage = conf.job_defaults, conf.flag("AllowSpecResourcesUsage")
     return settings
+
+
+def _excepted(conf: Config) -> str:
+    """SuspendExcNodes, found to be well written. ConfigError."""
+    text = conf.text("SuspendExcNodes")
+    try:
+        for names, _ in saving.excepted(text):
+            hostlist.expand(names)
+    except ValueError as error:
+        raise ConfigError(message=f"{conf.path}: SuspendExcNodes={text}: {error}", hints=["write for example cn[01-10]:4,login1"]) from error
+    return text
+
+
+def _excepted_states(conf: Config) -> list[str]:
+    """SuspendExcStates in large letters. ConfigError for a word that is none."""
+    words = [word.upper() for word in conf.words("SuspendExcStates")]
+    for word in words:
+        if word not in saving.EXCEPTED_STATES:
+            raise ConfigError(message=f"{conf.path}: SuspendExcStates={word}", hints=[f"valid: {', '.join(saving.EXCEPTED_STATES)}"])
+    return words
 
 
 def spec_cores_first(conf: Config) -> bool:
@@ -230,6 +304,13 @@ def programs_of(conf: Config) -> Programs:
     reboots = "reboot_from_controller" in conf.words("SlurmctldParameters")
     return Programs(
         fence=conf.text("FenceProgram"), reboot=conf.text("RebootProgram") if reboots else "", seconds=conf.seconds("FenceProgramTimeout"))
+
+
+def switching_of(conf: Config) -> Switching:
+    """What is run to switch nodes off and on; RebootProgram only where the controller may run it."""
+    reboots = "reboot_from_controller" in conf.words("SlurmctldParameters")
+    return Switching(conf.text("SuspendProgram"), conf.text("ResumeProgram"), conf.text("ResumeFailProgram"),
+        conf.text("RebootProgram") if reboots else "")
 
 
 def risks(conf: Config) -> list[str]:
@@ -325,8 +406,8 @@ def _cpus_of(node: Node, cores: Iterable[int]) -> CpuSet:
     return CpuSet.of({core * node.threads + i for core in cores for i in range(node.threads)})
 
 
-def node_of(conf: NodeConf, devices: list[GresDevice], position: int, *, spec_first: bool = False) -> Node:
-    """A node as configured; nobody has heard of it yet."""
+def node_of(conf: NodeConf, devices: list[GresDevice], position: int, *, spec_first: bool = False, switched: bool = False) -> Node:
+    """A node as configured; nobody has heard of it yet. One of State=CLOUD is off where ResumeProgram can switch it on (`switched`)."""
     words = conf.state.upper()
     state = NodeState.DOWN if "DOWN" in words else NodeState.FUTURE if "FUTURE" in words else NodeState.UNKNOWN
     node = Node(
@@ -334,6 +415,9 @@ def node_of(conf: NodeConf, devices: list[GresDevice], position: int, *, spec_fi
         cores_per_socket=conf.cores_per_socket, threads_per_core=conf.threads_per_core, cpus=conf.cpus, memory=conf.real_memory,
         tmp_disk=conf.tmp_disk, weight=conf.weight, features=list(conf.features), gres=_pools(devices), position=position, state=state,
         drain="DRAIN" in words, reason=conf.reason, spec_memory=conf.mem_spec)
+    node.cloud = "CLOUD" in words
+    if node.cloud and switched:
+        node.state, node.power = NodeState.IDLE, Power.OFF
     node.spec_cpus = _cpus_of(node, {cpu // node.threads for cpu in conf.cpu_spec})
     for pool in node.gres:
         if pool.cores.end <= node.cpus // node.threads:  # else CPU numbers were written

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from slurm.model.ids import NodeName
 from slurm.model.node import Node
-from slurm.model.states import NodeState
+from slurm.model.states import NodeState, Power
 
 log = logging.getLogger("slurmctld.nodes")
 STALL_SECONDS = 3.0
@@ -63,7 +63,7 @@ class Silence:
             self._heard = {name: min(now, heard + stalled) for name, heard in self._heard.items()}
         if limit <= 0:
             return []
-        serving = [name for name, node in nodes.items() if node.registered and node.state in (NodeState.IDLE, NodeState.UNKNOWN)]
+        serving = [name for name, node in nodes.items() if node.registered and _serves(node)]
         patience = min(limit, QUIET_HEARTBEATS * heartbeat)
         quiet = [name for name in serving if now - self._heard.get(name, now) > patience]
         over = [
@@ -94,4 +94,5 @@ class Silence:
 
 
 def _serves(node: Node) -> bool:
-    return node.state in (NodeState.IDLE, NodeState.UNKNOWN)
+    """Whether it is to be heard of: one that is off, or comes up, is not."""
+    return node.state in (NodeState.IDLE, NodeState.UNKNOWN) and node.power is Power.ON and node.reboot != "issued"

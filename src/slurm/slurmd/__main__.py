@@ -1,6 +1,6 @@
 """The program slurmd: its options, and the life of the process around one `node.Node`.
 
-    slurmd [-D] [-N node] [-f slurm.conf] [-L logfile] [-v]... [-c] [-C] [-V] [-h]
+    slurmd [-D] [-N node] [-f slurm.conf] [-L logfile] [-v]... [-b] [-c] [-C] [-V] [-h] [-Z [--conf KEY=VALUE…]]
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from slurm.net.discovery import relay_beside
 from slurm.net.link import SocketLink, Wanted
 from slurm.net.relay import Relay
 from slurm.net.tls import Credentials, Trust
-from slurm.slurmd import hardware, settings
+from slurm.slurmd import dynamic, hardware, settings
 from slurm.slurmd.node import Node
 from slurm.slurmd.settings import NodeSettings
 from slurm.slurmd.step_server import StepServer
@@ -35,6 +35,7 @@ from slurm.slurmd.step_server import StepServer
 log = logging.getLogger("slurmd")
 ROLE = "slurmd"
 USAGE = """Usage: slurmd [OPTIONS]
+  -b                  report that the machine has just been started (for tests)
   -c                  clear what a crashed slurmd left (nothing is needed for that: accepted)
   -C                  print this machine's hardware as a NodeName line and exit
   -D                  run in the foreground, log to standard error
@@ -46,10 +47,12 @@ USAGE = """Usage: slurmd [OPTIONS]
   -s                  work in the folder of the log file, else in SlurmdSpoolDir, else in /var/tmp
   -v                  log more; may be repeated
   -V, --version       print the version
+  -Z                  be a node that slurm.conf does not have: slurmctld makes it (MaxNodeCount)
+  --conf "KEY=VALUE…" what the NodeName line of such a node says other than what was found
 """
-_UNSUPPORTED = {"-b": "reporting a reboot", "-d": "another slurmstepd", "-F": "a future node", "-G": "printing the GRES",
+_UNSUPPORTED = {"-d": "another slurmstepd", "-F": "a future node", "-G": "printing the GRES",
     "-M": "locking memory",
-                "-S": "a shared namespace", "-Z": "dynamic nodes", "-B": "reporting a reboot"}
+    "-S": "a shared namespace", "-B": "reporting a reboot"}
 
 
 class Options(NamedTuple):
@@ -62,12 +65,14 @@ class Options(NamedTuple):
     more: int = 0
     nice: int = 0
     at_log: bool = False
+    booted: bool = False
+    line: str = ""
 
 
 def main() -> int:
     """Run slurmd; its exit status."""
     try:
-        found, rest = getopt.getopt(sys.argv[1:], "bBcCd:Df:F:GhL:Mn:N:sSvVZ", ["help", "version"])
+        found, rest = getopt.getopt(sys.argv[1:], "bBcCd:Df:F:GhL:Mn:N:sSvVZ", ["help", "version", "conf="])
         if rest:
             raise getopt.GetoptError(f"unexpected argument {rest[0]}")
     except getopt.GetoptError as error:
@@ -92,9 +97,23 @@ def main() -> int:
     if not nice.removeprefix("-").isdecimal():
         sys.stderr.write(f"slurmd: error: -n {nice}: it takes a nice value, such as -5\n")
         return 1
+    if "--conf" in names and "-Z" not in names:
+        sys.stderr.write("slurmd: error: --conf describes a dynamic node: -Z is missing\n")
+        return 1
     options = Options(names.get("-f", ""), names.get("-N", ""), names.get("-L", ""), "-D" in names, sum(name == "-v" for name, _ in found),
-                      int(nice), "-s" in names)
-    return _start(options)
+                      int(nice), "-s" in names, "-b" in names)
+    try:
+        return _start(_described(options, names.get("--conf", "")) if "-Z" in names else options)
+    except ConfigError as error:
+        for line in error.lines():
+            sys.stderr.write(f"slurmd: error: {line}\n")
+        return 1
+
+
+def _described(options: Options, given: str) -> Options:
+    """Of slurmd -Z: the node that it is, and the line that makes it."""
+    name = options.node or os.uname().nodename.partition(".")[0]
+    return options._replace(node=name, line=dynamic.line(name, hardware.look(), given))
 
 
 def _start(options: Options) -> int:
@@ -102,7 +121,7 @@ def _start(options: Options) -> int:
         conf = options.conf or find_conf(os.environ)
         if conf is None:
             raise ConfigError(message="there is no /etc/slurm/slurm.conf", hints=["-f FILE or SLURM_CONF names the slurm.conf to use"])
-        chosen, config = settings.read(conf, options.node)
+        chosen, config = settings.read(conf, options.node, options.line)
         if options.log_file:
             options = options._replace(log_file=os.path.abspath(options.log_file))
         readiness = process.Readiness("slurmd", -1 if options.foreground else process.to_background())
@@ -163,7 +182,8 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
     # With auth/local slurmctld is on this machine; munge vouches for commands without us.
     relay = None if chosen.site.auth.lower() != "auth/slurm" else Relay(relay_beside(chosen.pid_file),
         log=logging.getLogger("slurmd.relay"))
-    node = Node(chosen, hardware.look(chosen.tmp_fs), stop=stop.set, reread=reread, relay=relay)
+    machine = hardware.look(chosen.tmp_fs)
+    node = Node(chosen, dynamic.booted_now(machine) if options.booted else machine, stop=stop.set, reread=reread, relay=relay)
     trust = _trust(chosen)
     server = StepServer(node, trust)
     node.link = link = SocketLink(
@@ -213,7 +233,7 @@ def _reread(options: Options, node: Node) -> None:
     Everything else needs a restart, as in Slurm.
     """
     try:
-        chosen, config = settings.read(node.settings.conf, node.settings.node)
+        chosen, config = settings.read(node.settings.conf, node.settings.node, node.settings.line)
     except SlurmError as error:
         log.error("the configuration was not read again: %s", "; ".join(error.lines()))
         return
@@ -227,7 +247,7 @@ def _reread(options: Options, node: Node) -> None:
 def _reopen(options: Options, node: Node) -> None:
     """SIGUSR2: the log's level is read again, then its file opened again, which may have been rotated."""
     try:
-        chosen, _ = settings.read(node.settings.conf, node.settings.node)
+        chosen, _ = settings.read(node.settings.conf, node.settings.node, node.settings.line)
     except SlurmError as error:
         log.error("the log level was not read again: %s", "; ".join(error.lines()))
         chosen = node.settings

@@ -33,6 +33,7 @@ from slurm.slurmd.health import Health
 from slurm.slurmd.heartbeats import Heartbeats
 from slurm.slurmd.job_scripts import JobScripts
 from slurm.slurmd.outbox import Outbox
+from slurm.slurmd.reboot import reboot
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.script_run import Outcome
 from slurm.slurmd.settings import NodeSettings
@@ -99,9 +100,8 @@ class Node:
         self._decode = msgpack.decoder(n.ToNode).decode
         self._orders: dict[type[Message], Callable[..., None]] = {
             n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged,
-            n.LaunchBatch: self._on_launch,
-            n.TerminateJob: self._on_terminate, n.LimitJob: self._on_limit, n.SignalJob: self._on_signal,
-            n.TerminateStep: self._on_terminate_step,
+            n.LaunchBatch: self._on_launch, n.TerminateJob: self._on_terminate, n.LimitJob: self._on_limit,
+            n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step, n.RebootNode: self._on_reboot,
             n.AskUsage: self._on_ask_usage, n.PrepareJob: self._on_prepare, n.CheckHealth: self._on_check_health,
             n.ShutdownNode: self._on_shutdown, n.ReconfigureNode: self._on_reconfigure, Failure: self._on_failure,
         }
@@ -126,7 +126,7 @@ class Node:
         self.scripts.open()
         for step, ended in reattach.scan(self.steps.root, self.roster):
             if step.key.step == BATCH:
-                self.outbox.put(n.BatchLaunched(serial=0, job=step.key.job, attempt=step.key.attempt, lease=_lease_of(step)))
+                self.outbox.put(n.BatchLaunched(serial=0, job=step.key.job, attempt=step.key.attempt, lease=step.lease))
             if ended is not None:
                 self._on_ended(step, ended)
             else:
@@ -196,7 +196,7 @@ class Node:
             tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=SLURM_VERSION, boot_time=machine.boot_time,
             boot_id=machine.boot_id,
             slurmd_start_time=self._started, endpoint=self.endpoint, hostname=settings.hostname, port=settings.port,
-            holdings=self.roster.holdings(self.scripts.attempts()), beside=self._mark()))
+            holdings=self.roster.holdings(self.scripts.attempts()), beside=self._mark(), line=settings.line))
 
     def _mark(self) -> str:
         """What tells srun that it is on this very machine."""
@@ -301,7 +301,7 @@ class Node:
             if BATCH in here.steps and not here.steps[BATCH].begun:
                 log.info("job %s attempt %s is being started; the answer follows", order.job, order.attempt)
             elif BATCH in here.steps:  # a repeated order gets the same answer; how it ended waits in the outbox, if it has
-                self.outbox.put(n.BatchLaunched(serial=0, job=order.job, attempt=order.attempt, lease=_lease_of(here.steps[BATCH])))
+                self.outbox.put(n.BatchLaunched(serial=0, job=order.job, attempt=order.attempt, lease=here.steps[BATCH].lease))
             else:
                 self._refuse(order, "this attempt has run here already")
         elif self.roster.is_past(order.job, order.attempt):
@@ -345,9 +345,14 @@ class Node:
 
     async def check_health(self) -> None:
         """Run HealthCheckProgram, where there is one."""
-        settings = self.settings
+        await self.health.run(self.settings.health, self._variables())
+
+    def _variables(self) -> dict[str, str]:
         path = os.pathsep.join(filter(None, (self.commands, os.environ.get("PATH", os.defpath))))
-        await self.health.run(settings.health, {"SLURM_CONF": settings.conf, "SLURMD_NODENAME": settings.node, "PATH": path})
+        return {"SLURM_CONF": self.settings.conf, "SLURMD_NODENAME": self.settings.node, "PATH": path}
+
+    def _on_reboot(self, order: n.RebootNode) -> None:
+        self.spawn(reboot(self.settings.reboot_program, self._variables()))
 
     def _prepare(self, order: n.LaunchBatch) -> None:
         try:
@@ -585,11 +590,6 @@ class Node:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("an order failed", exc_info=task.exception())
-
-
-def _lease_of(step: StepHere) -> int:
-    """The lease with which a step was begun; 0 for none."""
-    return step.record.lease if step.record is not None else 0
 
 
 def _names_an_attempt(order: n.LaunchBatch) -> bool:

@@ -27,6 +27,11 @@ class StepHere:
         self.record: StepRecord | None = None  # what it was begun with, as far as it is of use once its folder is gone
         self.ended: Ended | None = None
 
+    @property
+    def lease(self) -> int:
+        """The lease with which it was begun; 0 for none."""
+        return self.record.lease if self.record is not None else 0
+
 
 class JobHere:
     """An attempt of a job on this node. `over`: no step of it may begin any more; `unwanted`: slurmctld does not want to hear of it."""

@@ -67,6 +67,8 @@ class NodeSettings(NamedTuple):
     account: Account  # SlurmdUser
     owners: frozenset[int]  # uids to whom the cluster's keys may belong, and who may listen as slurmctld on this machine
     files: Files
+    reboot_program: str = ""
+    line: str = ""  # of slurmd -Z: the NodeName line of its node
 
     def place(self, partition: str) -> tuple[str, str]:
         """The way through the network to this node as jobs of a partition see it, and of what kind its parts are."""
@@ -98,9 +100,15 @@ def node_name(config: Config, wanted: str, hostname: str) -> str:
         f"no node of {config.path} is called {short}, nor has that NodeHostname; -N NAME says which one this is"])
 
 
-def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
-    """The settings of node `wanted` ("": this host's) and the whole configuration they come from. ConfigError."""
+def read(conf: str, wanted: str, line: str = "") -> tuple[NodeSettings, Config]:
+    """The settings of node `wanted` ("": this host's) and the whole configuration they come from; `line` describes a node of slurmd -Z.
+
+    ConfigError.
+    """
     config = load(conf)
+    if line and wanted in config.nodes_by_name:
+        raise ConfigError(message=f"-Z: {wanted} is a node of {config.path} already", hints=["start it without -Z, or name another with -N"])
+    config = config.with_nodes([line] if line else [])
     hostname = os.uname().nodename
     node = config.nodes_by_name[node_name(config, wanted, hostname)]
     site = read_site(conf, os.environ)
@@ -123,7 +131,8 @@ def read(conf: str, wanted: str) -> tuple[NodeSettings, Config]:
         topologies=config.topologies, partition_topology={one.name: one.topology for one in config.partitions if one.topology},
         devices=config.devices(node.name), account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
-        files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name)), config
+        files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name), line=line,
+        reboot_program=config.text("RebootProgram")), config
 
 
 def _tracking_only(conf: CgroupConf) -> CgroupConf:

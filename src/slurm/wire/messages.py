@@ -2,8 +2,7 @@
 
 Commands send JSON objects {"type": "SubmitJob", ...} (they do not import this module: it needs msgspec); slurmctld decodes them into
 these structs. A reply is {"type": "Submitted", ...} or {"type": "Failure", ...}. What slurmd speaks is in wire.node_messages.
-New fields always have defaults. What each field of a request may hold stands in its type (model.bounds), and slurmctld.dispatch enforces
-it. Nothing here says who the caller is: net establishes that (see wire.credentials).
+New fields have defaults. What a field may hold stands in its type (model.bounds); who the caller is, net establishes (wire.credentials).
 """
 
 from __future__ import annotations
@@ -44,6 +43,7 @@ from slurm.wire.follow_messages import Feed, Follow, ReadMetrics, ReadRights, Ri
 from slurm.wire.follow_messages import WatchEvents as WatchEvents
 from slurm.wire.message import Changes
 from slurm.wire.message import Message as Message
+from slurm.wire.node_changes import CreateNodes, CreatePartition, DeleteNodes, DeletePartition, RebootNodes
 from slurm.wire.operation_messages import MoveToTop, SetDebug
 from slurm.wire.reservation_messages import CreateReservation, DeleteReservation, ReservationMade, UpdateReservation
 from slurm.wire.step_layout import FindStep, StepFound
@@ -561,9 +561,10 @@ Request = (
     | UpdateReservation | DeleteReservation | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript | ListJobs
     | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics | ListShares | ListPriorities | ReadCrontab
     | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers | MoveToTop | SetDebug | ReadRights | Follow | ReadMetrics
+    | CreateNodes | DeleteNodes | CreatePartition | DeletePartition | RebootNodes
 )
 Reply = (
-    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled | Pong
-    | UserToken | ActingAs | Changed | Explained | CrontabRead | CrontabWritten | StepFound | TriggerMade | TriggersListed | ReservationMade
-    | UsageFound | StatisticsRead | SharesListed | PrioritiesListed | RightsRead | Feed
+    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled
+    | Pong | UserToken | ActingAs | Changed | Explained | CrontabRead | CrontabWritten | StepFound | TriggerMade | TriggersListed
+    | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed | RightsRead | Feed
 )

@@ -108,6 +108,7 @@ class RegisterNode(Message):
     gres: Pools | None = None
     holdings: Holdings = []
     boot_id: Name = ""  # /proc/sys/kernel/random/boot_id; "": not known
+    line: Expanded = ""  # the NodeName line by which a slurmd -Z has itself made
     beside: Mark = ""  # net.endpoint.mark_of its unix socket, by which a srun on the same machine knows that it is
 
 
@@ -231,6 +232,10 @@ class PrepareJob(Message):
 
 class CheckHealth(Message):
     """Run HealthCheckProgram."""
+
+
+class RebootNode(Message):
+    """Run RebootProgram: nothing runs there."""
 
 
 class JobPrepared(Message):
@@ -395,6 +400,6 @@ FromNode = (
     RegisterNode | Heartbeat | JobPrepared | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | UsageTold | FromRelay
 )
 ToNode = (
-    NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | TerminateJob | LimitJob | SignalJob | TerminateStep
+    NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | RebootNode | TerminateJob | LimitJob | SignalJob | TerminateStep
     | AskUsage | ShutdownNode | ReconfigureNode | Failure | ChannelData | ChannelGrant | CloseChannel
 )

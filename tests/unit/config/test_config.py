@@ -125,9 +125,8 @@ def test_the_seeds_configuration_loads_unchanged_and_warns_of_what_is_not_carrie
     assert [(p.name, len(p.nodes), p.max_time, p.default) for p in conf.partitions] == [
         ("gpu", 32, 604800, True), ("interactive", 4, 7200, False), ("batch", 28, 604800, False)]
     warned = [line.split(": ")[1].split()[0] for line in conf.warnings]
-    assert {"ResumeProgram", "SuspendProgram",
-            "AutoDetect"} <= set(warned)
-    assert not {"KillWait", "MaxJobCount", "MpiDefault", "InactiveLimit", "SuspendTimeout", "GresTypes"} & set(warned)
+    assert "AutoDetect" in warned
+    assert not {"ResumeProgram", "SuspendProgram", "KillWait", "MaxJobCount", "MpiDefault", "InactiveLimit", "SuspendTimeout", "GresTypes"} & set(warned)
 
 
 def test_the_seeds_gpus_are_told_apart_by_type_though_they_share_files() -> None:

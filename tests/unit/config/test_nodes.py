@@ -175,8 +175,8 @@ def test_a_partition_reads_its_limits_in_our_units() -> None:
 
 
 def test_a_state_that_changes_nothing_is_warned_of() -> None:
-    warnings = conf_of("NodeName=a CPUs=1 State=CLOUD", "PartitionName=p Nodes=ALL\n").warnings
-    assert any("State=CLOUD is not carried out yet" in line for line in warnings)
+    warnings = conf_of("NodeName=a CPUs=1 State=EXTERNAL", "PartitionName=p Nodes=ALL\n").warnings
+    assert any("State=EXTERNAL is not carried out yet" in line for line in warnings)
 
 
 @pytest.mark.parametrize("written", ["CPUs=65537", "Sockets=1000 CoresPerSocket=1000 ThreadsPerCore=2", "Boards=99999999999"])

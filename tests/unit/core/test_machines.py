@@ -90,7 +90,7 @@ def test_a_new_configuration_keeps_jobs_drains_and_partition_states() -> None:
     c.apply(e.NodeUpdated(at=b.T0, node=CN01, by=b.ROOT.uid, by_name="root", state="DRAIN", reason="bad dimm"))
     c.partitions["debug"].state = "DOWN"
     nodes = [b.node(f"cn{i:02d}", memory=70000) for i in (1, 2, 3)]
-    c.apply(e.Configured(at=b.T0 + 9, settings=Settings(kill_wait=7), nodes=nodes, partitions=[b.partition("debug", nodes)]))
+    c.apply(e.Configured(at=b.T0 + 9, settings=Settings(kill_wait=7), nodes=nodes, partitions=[b.partition("debug", nodes)], keeps="state"))
     node = c.nodes[CN01]
     assert (node.drain, node.reason, node.memory, node.jobs) == (True, "bad dimm", 70000, {job.id})
     assert (c.partitions["debug"].state, c.settings.kill_wait, len(c.nodes)) == ("DOWN", 7, 3)

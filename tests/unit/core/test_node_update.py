@@ -96,5 +96,6 @@ def test_refusals_have_slurms_words() -> None:
     assert refused(c, State="down").message == "You must specify a reason when DOWNING a node. Request denied"
     assert refused(c, State="bogus").message == "Invalid input: bogus"
     assert refused(c, Bogus="1").message == "Update of this parameter is not supported: Bogus=1"
-    assert refused(c, State="power_up").name == "ESLURM_UNSUPPORTED"
+    assert refused(c, State="fail").name == "ESLURM_UNSUPPORTED"
+    assert refused(c, State="power_up").name == "ESLURM_INVALID_NODE_STATE"
     assert refused(c, Weight="x").message == "Invalid Weight value: x"

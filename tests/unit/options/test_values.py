@@ -40,7 +40,7 @@ def sbatch(*argv: str) -> Resolved:
         ("-S 2", {"core_spec": 2}),
         ("--switches=2", {"switches": 2}),
         ("--switches=1@1:30", {"switches": 1, "switch_wait": 90}),
-        ("--segment=4 --spread-segments", {"segment": 4, "spread_segments": True}),
+        ("--segment=4 --spread-segments", {"segment": 4, "spread_segments": True}), ("--reboot", {"reboot": True}),
         ("--core-spec=0 --thread-spec=3", {"core_spec": 0, "thread_spec": 3}),
         ("--hint=nomultithread", {"threads_per_core": 1}),
         ("--exclusive", {"exclusive": "node"}),
