@@ -58,6 +58,8 @@ def test_reports_and_counters_speak_of_what_ran(cluster: Cluster) -> None:
     found = json.loads(cluster.ok("sacct", "-j", job, "--json"))["jobs"][0]
     assert (found["job_id"], found["state"]["current"], found["steps"][0]["step"]["name"]) == (int(job), ["COMPLETED"], "batch")
     assert json.loads(cluster.ok("slurm", "report", job, "--json"))["lines"][0]["key"] == job
+    cluster.ok("slurm", "report", job, "--plot", str(cluster.work / "used.svg"))
+    assert (cluster.work / "used.svg").read_text().startswith("<svg")
     assert job in cluster.ok("slurm", "jobs", "show", job)
     sizes = cluster.ok("sreport", "-n", "-P", "job", "sizesbyaccount", "PrintJobCount").split("|")
     assert int(sizes[2]) >= 1 and sizes[-1] == "100.00%\n"

@@ -16,7 +16,7 @@ from slurm.model.ids import JobId, StepId, Uid
 from slurm.net import client
 from slurm.notation import moment
 from slurm.render import efficiency_report
-from slurm.render.efficiency_report import KEYS
+from slurm.render.efficiency_report import KEYS, Line
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", metavar="TIME", default="", help="jobs that ran before this (default: now)")
     parser.add_argument("-u", "--user", metavar="USER", help="this user's jobs; several with commas")
     parser.add_argument("-a", "--all", action="store_true", help="everybody's jobs")
+    parser.add_argument("--plot", metavar="FILE", help="draw it: FILE.svg a picture, FILE.html a page with picture and table")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -36,8 +37,12 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     """Report; exit status 0, also when nothing ran."""
     now = time.time()
     asked = _filter(options, now)
+    if options.plot and not options.plot.endswith((".svg", ".html")):
+        raise InvalidRequest(message=f"--plot {options.plot}: it takes the name of a file that ends in .svg or .html")
     with client.connect_accounting({**environ, **({"SLURM_PY_INSTANCE": options.name} if options.name else {})}) as connection:
         found = efficiency_report.lines(ClusterAccounting(connection).jobs(asked), options.by, now)
+    if options.plot:
+        _draw(options, found, console)
     if console.json:
         console.answer({"by": options.by, "lines": [line.facts() for line in found]})
         return 0
@@ -46,6 +51,20 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         return 0
     console.table([options.by.upper(), *efficiency_report.HEADER], [[line.key, *line.cells()] for line in found], free=[options.by.upper()])
     return 0
+
+
+def _draw(options: argparse.Namespace, found: list[Line], console: Console) -> None:
+    from slurm.render import efficiency_plot  # few ask for it
+
+    title = f"What jobs used, by {options.by}"
+    text = efficiency_plot.svg(found, title) if options.plot.endswith(".svg") else efficiency_plot.html(found, options.by, title)
+    try:
+        with open(options.plot, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InvalidRequest(message=f"cannot write {options.plot}: {error.strerror}") from error
+    if not console.json:
+        console.line(f"Drawn: {options.plot}")
 
 
 def _filter(options: argparse.Namespace, now: float) -> JobFilter:
