@@ -332,7 +332,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
             "bf_max_job_start", "bf_max_job_test",
             "bf_max_job_user", "bf_max_job_user_part", "bf_max_time", "bf_min_age_reserve", "bf_min_prio_reserve", "bf_one_resv_per_job",
             "bf_resolution",
-            "bf_window", "default_queue_depth", "kill_invalid_depend", "max_sched_time", "max_script_size", "max_submit_line_size",
+            "bf_window", "default_queue_depth", "jobs_per_user_per_hour",
+            "kill_invalid_depend", "max_sched_time", "max_script_size", "max_submit_line_size",
             "nohold_on_prolog_fail", "partition_job_depth",
             "sched_interval", "sched_max_job_start", "sched_min_interval", "spec_cores_first", "max_switch_wait", "whole_hetjob"), "yes"),
         **dict.fromkeys((

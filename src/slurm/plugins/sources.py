@@ -14,6 +14,8 @@ GROUP = "slurm.plugins"
 OURS = {
     "jobcomp/filetxt": "slurm.plugins.jobcomp_filetxt", "jobcomp/script": "slurm.plugins.jobcomp_script",
     "jobcomp/elasticsearch": "slurm.plugins.jobcomp_http", "jobcomp/http": "slurm.plugins.jobcomp_http",
+    "job_submit/all_partitions": "slurm.plugins.submit_all_partitions",
+    "job_submit/require_timelimit": "slurm.plugins.submit_require_timelimit", "job_submit/throttle": "slurm.plugins.submit_throttle",
     "mail/program": "slurm.plugins.mail_program", "mail/webhook": "slurm.plugins.mail_webhook",
 }
 NOT_OURS = {

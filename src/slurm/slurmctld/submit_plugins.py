@@ -45,7 +45,9 @@ class SubmitPlugins:
         """Ask those of this configuration from now on; ConfigError, with nothing changed, when one is not there."""
         folders = sources.folders_of(config.text("PluginDir"))
         named = [sources.find("JobSubmitPlugins", "job_submit", name, folders, self._owners) for name in config.words("JobSubmitPlugins")]
-        settings: dict[str, object] = {"ClusterName": config.cluster_name, "partitions": [each.name for each in config.partitions]}
+        settings: dict[str, object] = {
+            "ClusterName": config.cluster_name, "partitions": [each.name for each in config.partitions],
+            "SchedulerParameters": config.text("SchedulerParameters")}
         if (named, settings) == (self._named, self._settings):
             return
         old, self._processes = self._processes, [PluginProcess(source, settings, seconds=SECONDS) for source in named]

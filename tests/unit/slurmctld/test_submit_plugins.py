@@ -17,6 +17,7 @@ from slurm.model.request import JobRequest
 from slurm.model.settings import Settings
 from slurm.slurmctld.submit_plugins import SubmitPlugins
 
+ROOT = Caller(uid=Uid(0), gid=Gid(0), user="root", group="root")
 ALICE = Caller(uid=Uid(1000), gid=Gid(1000), user="alice", group="users")
 RULES = '''
 import time
@@ -46,6 +47,21 @@ def job_modify(change, settings):
         raise Refused("priorities stay")
     return {**change.changes, "Comment": change.jobs}
 '''
+
+
+def test_plug_ins_of_ours_give_all_partitions_want_a_time_limit_and_count_an_hours_jobs(tmp_path: Path) -> None:
+    async def scene(plugins: SubmitPlugins) -> None:
+        with pytest.raises(SlurmError) as missing:
+            await plugins.submitted(JobRequest(), "", ALICE, Settings())
+        assert missing.value.preface == ("Time limit specification required, but not provided",)
+        for _ in range(2):
+            assert (await plugins.submitted(JobRequest(time_limit=60), "", ALICE, Settings())).partition == "p"
+        assert (await plugins.submitted(JobRequest(time_limit=60, partition="q"), "", ROOT, Settings())).partition == "q"
+        with pytest.raises(SlurmError) as often:
+            await plugins.submitted(JobRequest(time_limit=60), "", ALICE, Settings())
+        assert "alice has submitted 2 jobs within an hour" in often.value.preface[0]
+
+    play(tmp_path, scene, "require_timelimit,job_submit/throttle,all_partitions\nSchedulerParameters=jobs_per_user_per_hour=2")
 
 
 def conf(folder: Path, names: str) -> Config:
