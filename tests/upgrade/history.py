@@ -126,6 +126,7 @@ def go_on(c: Cluster) -> None:
     since_version_14(c)
     triggers_of(c)
     switched_of(c)
+    c.apply(e.ClockSet(at=b.T0 + 8171, by=7200.0))
 
 
 def since_version_2(c: Cluster) -> None:

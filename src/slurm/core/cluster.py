@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from slurm.core import configuration, crontabs, lifecycle, machines, policing, purging, recording, starting, together, triggers, waiting
+from slurm.core import clock, configuration, crontabs, lifecycle, machines, policing, purging, recording, starting, together, triggers, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.nodes import dynamic, power, rebooting, registering
@@ -43,6 +43,7 @@ _WORLD: dict[type[e.Event], Callable[[ClusterState, Any], list[Effect]]] = {
     e.PolicyChanged: policing.on_changed,
     e.Accrued: policing.on_accrued,
     e.UsagePeriodEnded: policing.on_usage_period_ended,
+    e.ClockSet: clock.on_clock_set,
     e.ReservationCreated: holding.on_created,
     e.ReservationUpdated: holding.on_updated,
     e.ReservationBegun: holding.on_begun,

@@ -511,6 +511,12 @@ class UsagePeriodEnded(Event):
     """PriorityUsageResetPeriod is over: nothing was used."""
 
 
+class ClockSet(Event):
+    """slurmctld's clock was set forward (back: below 0) by so many seconds; `at` is of the new clock."""
+
+    by: float
+
+
 AnyEvent = (
     Configured | Submitted | Eligible | Started | Launched | LaunchFailed | BatchExited | AllocationRelinquished | NodeFreed | Warned
     | Stopped | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepEnding | StepExited
@@ -518,7 +524,7 @@ AnyEvent = (
     | NumberingContinued | RecordsMissed | PolicyChanged | Accrued | UsagePeriodEnded | ReservationCreated | ReservationUpdated
     | ReservationBegun | ReservationEnded | Prepared | PreparationFailed | EpilogEnded | CronPlanned | CrontabReplaced | TriggerSet
     | TriggersCleared | TriggerPulled | TriggerDone | PartitionCreated | PartitionDeleted | NodesCreated | NodesDeleted | PowerChanged
-    | ResumeFailed | RebootAsked | RebootIssued | RebootCancelled
+    | ResumeFailed | RebootAsked | RebootIssued | RebootCancelled | ClockSet
 )
 
 

@@ -48,6 +48,12 @@ class Keys:
             self._unsaved.add((uid, key))
         self._forget(at)
 
+    def move(self, by: float) -> None:
+        """The clock was set: keys are kept as long from now as they were to be before."""
+        for key, (job, at) in self.past.items():
+            self.past[key] = (job, at + by)
+            self._unsaved.add(key)
+
     def _forget(self, at: float) -> None:
         while self.past:
             oldest = next(iter(self.past))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 16
+VERSION = 17
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -121,6 +121,7 @@ PolicyChanged type:tag="PolicyChanged" records:[Account|Association|Qos|Resource
   staged:bool=false at:float
 Accrued type:tag="Accrued" jobs:[int] at:float
 UsagePeriodEnded type:tag="UsagePeriodEnded" at:float
+ClockSet type:tag="ClockSet" by:float at:float
 Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max_job_count:int=10000 max_array_size:int=1001
   max_step_count:int=40000 max_script_size:int=4194304 max_submit_line_size:int=1048576 max_tasks_per_node:int=512 first_job_id:int=1
   max_job_id:int=67043328 min_job_age:int=300 kill_wait:int=30 over_time_limit:int=0 reservation_over_run:int=0 inactive_limit:int=0

@@ -112,6 +112,7 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
             added("suspend_time", -1), added("suspend_timeout", 30), added("resume_timeout", 60), added("suspend_rate", 60),
             added("resume_rate", 300), added("suspend_exc_nodes", ""), added("suspend_exc_parts", []), added("suspend_exc_states", [])],
     },
+    16: {},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

@@ -17,7 +17,7 @@ from slurm.config.config import Config, load
 from slurm.core import components, recovery, rights, timers
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect, EndStep, Launch, Prepare, RunScript, SetLimit, Signal, Terminate
-from slurm.core.events import AllocationRelinquished, Caller, Cancelled, Event, NodeSilent
+from slurm.core.events import AllocationRelinquished, Caller, Cancelled, ClockSet, Event, NodeSilent
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.reserving import access
 from slurm.core.reserving.asking import Directory
@@ -38,6 +38,7 @@ from slurm.slurmctld import dynamic_nodes, launch, portions, script_variables, s
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.certifying import Certifier
+from slurm.slurmctld.clock import Clock
 from slurm.slurmctld.directory import SystemDirectory, uid_of
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.followers import Followers
@@ -76,7 +77,7 @@ class Controller:
 
     def __init__(self, config: Config, cluster: Cluster, journal: Journal, commit: GroupCommit, *, operators: list[int], signer: Signer,
                  stop: Callable[[], None], broken: Callable[[StoreError], None], read: Callable[[str], Config] = load,
-                 now: Callable[[], float] = time.time) -> None:
+                 now: Callable[[], float] = time.time, clock: Clock | None = None) -> None:
         self.config = config
         self.cluster = cluster
         self.journal = journal
@@ -88,7 +89,8 @@ class Controller:
         self.credential_lifetime = setup.credential_lifetime(config)
         self.stop = stop
         self._read = read
-        self.now = now
+        self._clock = clock  # by which `now` goes; None: by one that nobody sets
+        self.now = now = clock or now
         self.started = now()
         self.conf_path = config.path
         self.verbosity = Verbosity(logging.getLogger().level, debug_flags.known(config.words("DebugFlags")))
@@ -162,6 +164,7 @@ class Controller:
         soon = False
         try:
             if not self.engine.stalled:
+                self._follow_clock()
                 for event in timers.due(self.cluster, self.now(), DUE_AT_ONCE, self._due_failed):
                     self._record_due(event)
                 self._policy_clock.look()
@@ -180,6 +183,18 @@ class Controller:
             wait = min(TICK_SECONDS, 0.02 if soon else TICK_SECONDS, TICK_SECONDS if following is None
                 else max(0.005, following - self.now()))
             self._timer = loop.call_later(wait, self._tick)
+
+    def _follow_clock(self) -> None:
+        """Where the machine's clock was set, everything goes by the new one from here on, and nodes hear of it before they take orders."""
+        if self._clock is None:
+            return
+        if self._clock.jump:
+            self._clock.keep_jump(self.engine.seq + 1)
+            by = self._clock.follow()
+            self.engine.record(ClockSet(at=self.now(), by=by))
+            self.links.broadcast(n.Alive(now=self.now()))
+        else:
+            self._clock.keep()
 
     def _due_failed(self, what: Timer, number: int, error: Exception) -> None:
         """Said once of each kind and job, until the next start."""

@@ -25,6 +25,7 @@ from slurm.net.tls import Trust
 from slurm.slurmctld import credential_key, setup, snapshots
 from slurm.slurmctld.accounting import parcels, site
 from slurm.slurmctld.accounting.sender import Accounting
+from slurm.slurmctld.clock import Clock
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
 from slurm.slurmctld.handlers.metrics import TYPE, PlainMetrics
@@ -114,6 +115,7 @@ class Service:
         self._snapshot_events = snapshot_events
         self._whole_state = whole_state
         self._error: StoreError | None = None
+        self._clock = Clock()
         self._trust: Trust | None = None  # by which daemons on other machines know this one
         self._prover: Prover | None = None  # where MUNGE does that
         self._notices: Notices | None = None
@@ -129,13 +131,14 @@ class Service:
         folder = self.config.state_save_location
         owners = frozenset(setup.operators(self.config))
         journal = open_journal(folder, self.config.cluster_name, time.time(), owners)
+        self._clock.continue_from(folder, journal.last_seq)
         try:
             cluster = self._restore(journal)
             commit = GroupCommit(journal, loop)
             ctl = self.controller = Controller(
                 self.config, cluster, journal, commit, operators=setup.operators(self.config),
                 signer=credential_key.load(folder, {*owners, 0, os.geteuid()}),
-                stop=self.stop, broken=self._broken)
+                stop=self.stop, broken=self._broken, clock=self._clock)
             await self._serve(ctl, journal, commit, ready)
         finally:
             journal.close()
@@ -166,7 +169,7 @@ class Service:
         self.config, made, wrong = setup.with_made(self.config, cluster.nodes.values())
         for warning in (*wrong, *setup.left_out(self.config), *setup.risks(self.config)):
             log.warning("%s", warning)
-        event = setup.configured(self.config, time.time(), setup.operators(self.config), lines=made, keeps="all" if self._whole_state else "")
+        event = setup.configured(self.config, self._clock(), setup.operators(self.config), lines=made, keeps="all" if self._whole_state else "")
         body = codec.encode(event)
         journal.sweep(cluster.payloads.live())
         # Its other effects follow from state and are found again when the clockwork begins (core.recovery).

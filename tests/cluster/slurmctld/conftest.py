@@ -25,6 +25,7 @@ from slurm.net.server import Server
 from slurm.net.signing import Signer
 from slurm.net.tls import Party
 from slurm.slurmctld import setup
+from slurm.slurmctld.clock import Clock
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
 from slurm.slurmctld.restoring import restore
@@ -219,13 +220,14 @@ class FakeNode:
 class Stage:
     """A controller and what is around it. `restart` plays kill -9 and a new start from the same disk."""
 
-    def __init__(self, conf: str = CONF, gres: str | None = None, shift: float = 0.0) -> None:
+    def __init__(self, conf: str = CONF, gres: str | None = None, shift: float = 0.0, clock: Clock | None = None) -> None:
         self.config: Config = parse(conf, gres=gres)
         self.disk = MemoryDisk()
         self.network = MemoryNetwork()
         self.broken: list[StoreError] = []
         self.stops = 0
         self.shift = shift
+        self.clock = clock
         self.nodes: list[FakeNode] = []
         self.sessions: dict[Peer, Session] = {}
         self.open()
@@ -237,7 +239,7 @@ class Stage:
         self.commit = GroupCommit(journal, asyncio.get_running_loop())
         self.ctl = Controller(
             self.config, cluster, journal, self.commit, operators=[], signer=Signer(b"k" * 32), stop=self._stop, broken=self.broken.append,
-            read=lambda path: self.config, now=self.now)
+            read=lambda path: self.config, now=self.now, clock=self.clock)
         self.ctl.engine.record(setup.configured(self.config, self.now(), []))
         self.ctl.relays.server = self.server = Server(self._on_message, log=logging.getLogger("test.relays"))
         self.network.serve("slurmctld", self._on_message)
@@ -307,9 +309,10 @@ Play = Callable[..., None]
 @pytest.fixture
 def play() -> Play:
     """Plays a scene on a stage of its own."""
-    def run(scene: Callable[[Stage], Coroutine[None, None, None]], conf: str = CONF, gres: str | None = None, shift: float = 0.0) -> None:
+    def run(scene: Callable[[Stage], Coroutine[None, None, None]], conf: str = CONF, gres: str | None = None, shift: float = 0.0,
+            clock: Clock | None = None) -> None:
         async def main() -> None:
-            stage = Stage(conf, gres, shift)
+            stage = Stage(conf, gres, shift, clock)
             try:
                 await asyncio.wait_for(scene(stage), 90)
             finally:
