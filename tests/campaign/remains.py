@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -40,8 +41,13 @@ def look(machines: Machines) -> dict[str, list[str]]:
     for node in machines.nodes:
         device, inode = node.ok("stat", "-c", "%d %i", "/run/spool/steps").split()
         own = f"slurmd_{node.name}.{int(device):x}.{int(inode):x}"  # other clusters on this machine may have nodes of these names
-        found[CGROUPS] += [str(path) for path in Path("/sys/fs/cgroup").glob(f"**/{own}/*") if path.is_dir()]
+        found[CGROUPS] += _groups(own)
     return found
+
+
+def _groups(own: str) -> list[str]:
+    """The cgroups below one that is called so; those of other clusters come and go meanwhile."""
+    return [path for path, _, _ in os.walk("/sys/fs/cgroup") if own in Path(path).parent.parts]
 
 
 def _is_daemon(title: str) -> bool:

@@ -9,7 +9,7 @@ import time
 from slurm.model.errors import StoreError
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.stepd import folder
-from slurm.slurmd.stepd.folder import Ended, StepKey
+from slurm.slurmd.stepd.folder import BATCH, Ended, StepKey
 
 log = logging.getLogger("slurmd.reattach")
 REMOVE_SECONDS = 10.0
@@ -50,7 +50,24 @@ def _look(path: str, key: StepKey, roster: Roster, until: float) -> tuple[StepHe
         except Exception as error:  # one folder never keeps slurmd from starting
             log.warning("%s has no journal and cannot be removed: %s", path, error)
         return None
+    if key.step == BATCH and journal.ended is None and _never_began(path):
+        return None
     step = roster.begin(key, path)
     step.begun = True
     step.record = journal.record.brief
     return step, journal.ended
+
+
+def _never_began(path: str) -> bool:
+    """Whether slurmd was killed when it had written a job's folder and nobody had it yet. It is removed then: the job is launched again."""
+    if folder.began(path) or (journal := folder.abandoned(path)) < 0:
+        return False
+    try:
+        log.info("%s: slurmd was ended before it could begin that; it is begun when slurmctld orders it again", path)
+        folder.remove(path)
+    except OSError as error:
+        log.error("%s cannot be removed: %s", path, error)
+        return False
+    finally:
+        os.close(journal)
+    return True

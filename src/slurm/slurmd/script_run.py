@@ -19,8 +19,10 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
+
+from slurm.slurmd.stepd.timekeeping import boot_clock
 
 log = logging.getLogger("slurmd.scripts")
 MARK = "SLURM_PY_SCRIPTS"
@@ -73,12 +75,12 @@ async def run(folder: str, scripts: Sequence[str], environment: Mapping[str, str
     if os.path.exists(os.path.join(folder, "pid")):
         return await _adopted(folder, seconds)
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    began = time.time()
+    running = Running(folder, boot_clock())
     process = _start(folder, scripts, environment)
     helpers.add(process.pid)
     try:
         while process.poll() is None:
-            if not await _ended(process.pid, _left(folder, seconds, began)) and _overdue(folder, seconds, began):
+            if not await _ended(process.pid, running.left(seconds)) and running.overdue(seconds):
                 _end(folder, process.pid, "timeout")
     finally:
         helpers.discard(process.pid)
@@ -117,9 +119,9 @@ async def _adopted(folder: str, seconds: float) -> Outcome:
     """Those that an earlier slurmd began go on; it is not known when their shell is reaped, so it is looked at."""
     log.info("scripts of %s were begun before: they are waited for", folder)
     pid = int(_text(folder, "pid").strip() or 0)
-    began = time.time()  # for us: counted only when its folder does not tell any more
+    running = Running(folder, _started(pid))
     while read(folder) is None and is_shell(pid, folder):
-        if _overdue(folder, seconds, began):
+        if running.overdue(seconds):
             _end(folder, pid, "timeout")
         await asyncio.sleep(_LOOK_SECONDS)
     return _conclude(folder, pid)
@@ -179,21 +181,53 @@ def _write(folder: str, how: str) -> None:
         log.error("how the scripts of %s ended (%s) cannot be written: %s", folder, how, error.strerror)
 
 
-def _began(folder: str, otherwise: float) -> float:
-    for name in ("current", "pid"):
-        try:
-            return os.stat(os.path.join(folder, name)).st_mtime
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-    return otherwise
+class Running:
+    """How long the script that runs now has run, whatever becomes of the machine's clock meanwhile. `looked`: when it was certainly not
+    running yet, by the clock that nobody sets."""
+
+    def __init__(self, folder: str, looked: float, *, clock: Callable[[], float] = boot_clock, wall: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._wall = wall
+        self._looked = self._began = looked
+        self._written = 0.0  # when the file was that names the script, by the machine's clock
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        now = self._clock()
+        written = self._last_written()
+        if written != self._written:
+            self._written = written
+            # The two clocks agree about a time as short as since the last look, or the machine's was set.
+            self._began = now - min(max(0.0, self._wall() - written), now - self._looked)
+        self._looked = now
+        return now - self._began
+
+    def left(self, limit: float) -> float | None:
+        """Seconds until it is overdue, at least _LOOK_SECONDS; None without a limit."""
+        return max(_LOOK_SECONDS, limit - self.seconds) if limit else None
+
+    def overdue(self, limit: float) -> bool:
+        """Whether it has run for longer than it may; `limit` 0: there is none."""
+        return bool(limit) and self.seconds >= limit
+
+    def _last_written(self) -> float:
+        for name in ("current", "pid"):
+            try:
+                return os.stat(os.path.join(self._folder, name)).st_mtime
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        return self._written
 
 
-def _left(folder: str, seconds: float, began: float) -> float | None:
-    return max(_LOOK_SECONDS, _began(folder, began) + seconds - time.time()) if seconds else None
-
-
-def _overdue(folder: str, seconds: float, began: float) -> bool:
-    return bool(seconds) and time.time() - _began(folder, began) >= seconds
+def _started(pid: int) -> float:
+    """When a process began, by the clock that nobody sets; now for one that is not there."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return int(file.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return boot_clock()
 
 
 def _text(folder: str, name: str) -> str:

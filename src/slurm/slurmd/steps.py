@@ -24,6 +24,7 @@ from slurm.slurmd.orders import Orders
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.stepd import folder, tree
 from slurm.slurmd.stepd.folder import Ended, StepKey, StepRecord
+from slurm.slurmd.stepd.tasks import FAILED_STATUS
 from slurm.slurmd.zygote_client import ZygoteClient, ZygoteLost
 
 log = logging.getLogger("slurmd.steps")
@@ -38,6 +39,7 @@ _PATIENCE_SECONDS = 60.0
 _NO_JOURNAL = (ValueError, TypeError, KeyError)
 """What reading something else as a journal raises."""
 _KILLED = "slurmstepd was killed"
+_NOT_BEGUN = "slurmd or slurmstepd was killed before it was begun: nothing of it ran"
 _NO_FOLDER = "the step's folder in the node's spool was removed while it ran: how it ended is not known"
 
 
@@ -265,11 +267,14 @@ class Steps:
 
     async def _bury(self, step: StepHere, note: str) -> None:
         """The slurmstepd is gone, and how its step ended is not written: end what it left, and write its journal's last line for it."""
+        began = note != _KILLED or folder.began(step.path)
+        note = note if began else _NOT_BEGUN
         log.error("step %s: %s; its processes are ended", step.key.shown, note)
         left = await self._end_remains(step, step.record) if step.record is not None else []
         if left:
             note += f"; processes that SIGKILL does not end are left: {', '.join(map(str, left))}"
-        ended = Ended(signal.SIGKILL, at=time.time(), note=note, unkillable=left)
+        status = signal.SIGKILL if began else FAILED_STATUS
+        ended = Ended(status, at=time.time(), note=note, began=began, unkillable=left)
         while not self._wrote(step, ended):
             await asyncio.sleep(_FULL_DISK_SECONDS)
         if step.ended is None:

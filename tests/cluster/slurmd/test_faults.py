@@ -190,19 +190,25 @@ def test_a_second_slurmd_of_the_same_node_says_who_runs_already(run):
     run(scene)
 
 
-def test_a_step_of_which_only_the_folder_is_left_ended_with_signal_9(run, tmp_path):
+def test_a_job_whose_slurmd_was_killed_before_it_was_begun_is_begun_when_it_is_ordered_again(run, tmp_path):
     steps = tmp_path / "spool-cn01" / "steps"
     steps.mkdir(parents=True)
-    path = steps / "job00012.1.batch"
-    record = folder.StepRecord(12, 1, -5, "cn01", os.getuid(), os.getgid(), "root", ["x"], {"SLURM_JOB_ID": "12", "SLURM_CONF": "?"}, "/", {})
-    os.close(folder.create(str(path), json.dumps(record._asdict()).encode()))
+    keys = [StepKey(12, 1, -5), StepKey(14, 1, 0), StepKey(15, 1, -5)]
+    for key in keys:
+        record = folder.StepRecord(*key, "cn01", os.getuid(), os.getgid(), "root", ["x"], {"SLURM_JOB_ID": "12", "SLURM_CONF": "?"}, "/", {})
+        os.close(folder.create(str(steps / key.folder_name), json.dumps(record._asdict()).encode()))
+    (steps / keys[2].folder_name / folder.SOCKET).touch()
     (steps / "job00013.1.batch").mkdir()
 
     async def scene(stage):
-        assert (await stage.ended(12)).status == 9
+        assert {holding.job for holding in stage.registrations[0].holdings} == {14, 15}
+        stage.send(stage.batch(12, "#!/bin/bash\nexit 3\n"))
+        assert (await stage.ended(12)).status == 3 << 8
+        step = await stage.ended(14, 0)
+        assert (step.status, step.began) == (1 << 8, False) and "nothing of it ran" in step.why
+        assert (await stage.ended(15)).status == 9, "its slurmstepd had listened: what it had begun is not known"
         await stage.until(lambda: not stage.folders())
     run(scene)
-    assert StepKey(12, 1, -5).folder_name == path.name
     assert Ended(9).oom is False
 
 

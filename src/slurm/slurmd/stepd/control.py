@@ -44,14 +44,15 @@ class Control:
         self._listener.listen(128)
         loop.watch(self._listener.fileno(), READ, self._accept)
 
-    def close(self) -> None:
-        """Stop listening and leave no socket behind."""
+    def close(self, *, leave: bool = False) -> None:
+        """Stop listening; the socket's file is removed, or left where it is to show that the step had begun."""
         for descriptor in list(self._connections):
             self._drop(descriptor)
         self._loop.unwatch(self._listener.fileno())
         self._listener.close()
-        with contextlib.suppress(FileNotFoundError):  # somebody removed the step's folder
-            os.unlink(SOCKET)
+        if not leave:
+            with contextlib.suppress(FileNotFoundError):  # somebody removed the step's folder
+                os.unlink(SOCKET)
 
     def _accept(self, _: int) -> None:
         try:

@@ -307,6 +307,11 @@ def abandoned(path: str) -> int:
     return journal
 
 
+def began(path: str) -> bool:
+    """Whether a slurmstepd ever listened in a folder: it does before it starts anything."""
+    return os.path.lexists(os.path.join(path, SOCKET))
+
+
 def remove(path: str, seconds: float = REMOVE_SECONDS) -> None:
     """Remove a folder and what the step left in it; nothing happens when it is gone.
 

@@ -26,10 +26,10 @@ class Orders(Hook):
         step.control = Control(step.loop, lambda order, descriptors: _obey(step, order, descriptors))
 
     def clean_up(self, step: Step) -> None:
-        """Listen no more, and leave no socket behind."""
+        """Listen no more. The socket stays where the end is not on record: nobody may take the step for one that never began."""
         if step.control is not None:
             control, step.control = step.control, None
-            control.close()
+            control.close(leave=not step.recorded)
 
 
 def _obey(step: Step, order: dict[str, object], descriptors: list[int]) -> dict[str, object]:
