@@ -124,7 +124,8 @@ class _Attached:
     def serve(self, signals: Signals) -> int:
         """Until the step has ended on every node, or somebody wants sattach to end; its exit status is the highest of the tasks."""
         self._loop.watch(signals.fileno(), READ, lambda _: self._on_signals(signals.take()))
-        attach = {"type": "AttachStep", "job": self._found["job_id"], "attempt": self._found["attempt"], "step": self._found["step_id"]}
+        attach = {"type": "AttachStep", "job": self._found["job_id"], "attempt": self._found["attempt"], "step": self._found["step_id"],
+                  "credential": self._found.get("credential", "")}
         for link, place in zip(self._links, self._found["layout"], strict=True):
             address = endpoint.beside(str(place.get("beside", ""))) or endpoint.parse(str(place["address"]))
             link.open(address, attach, self._secure)

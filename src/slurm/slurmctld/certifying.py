@@ -11,7 +11,7 @@ from slurm.net.tls import Trust
 from slurm.wire.messages import Certified
 
 USER_SECONDS = 7 * 86400.0
-"""A certificate starts nothing without a step credential, which is good for two minutes; clocks of nodes may differ by days."""
+"""A certificate starts and shows nothing without a credential of the step, good for two minutes; clocks of nodes may differ by days."""
 
 
 class Certifier:

@@ -54,6 +54,7 @@ class Attaching:
         if caller.proof is None:
             self._hand_over(key, caller, peer.detach)
             return
+        self._require_leave(key, caller, message.credential)
         peer.send(frames.pack(frames.JSON, msgspec.json.encode(StepTicket(ticket=self._ticket(key, caller).hex()))))
         peer.close()
 
@@ -79,6 +80,15 @@ class Attaching:
             raise NotPermitted(hints=[f"the step belongs to {record.user}, you are uid {caller.uid}"])
         if record.is_batch:
             raise NotFound(hints=["a batch script writes into files: see StdOut in scontrol show job"])
+
+    def _require_leave(self, key: StepKey, caller: Caller, token: str) -> None:
+        """A certificate is good for days; that its user may look at this step now, slurmctld says."""
+        if not token:
+            raise NotPermitted("ESLURMD_INVALID_JOB_CREDENTIAL", hints=["it brings no credential for this step: this sattach is older than slurmd"])
+        found = self._node.credentials.check_to_attach(token)
+        if StepKey(found.job, found.attempt, found.step) != key or found.uid != caller.uid:
+            raise NotPermitted("ESLURMD_INVALID_JOB_CREDENTIAL", hints=[
+                f"it is for uid {found.uid} and step {found.job}.{found.step}, not for uid {caller.uid} and step {key.job}.{key.step}"])
 
     def _ticket(self, key: StepKey, caller: Caller) -> bytes:
         self._expire()

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from slurm.model.errors import NotNow, NotPermitted, ProtocolError
 from slurm.net.signing import Checker
 from slurm.wire import step_credential
-from slurm.wire.step_credential import StepCredential
+from slurm.wire.step_credential import AttachCredential, StepCredential
 
 log = logging.getLogger("slurmd.credentials")
 FILE = "slurmctld.json"
@@ -84,18 +84,30 @@ class Credentials:
 
     def check(self, token: str) -> StepCredential:
         """The credential in a token, if it is genuine and of this moment; NotPermitted, NotNow."""
+        found = step_credential.opened(token, self._genuine())
+        self._require_present(found.cluster, found.issued, found.expires)
+        return found
+
+    def check_to_attach(self, token: str) -> AttachCredential:
+        """The same for one that sattach shows."""
+        found = step_credential.opened_to_attach(token, self._genuine())
+        self._require_present(found.cluster, found.issued, found.expires)
+        return found
+
+    def _genuine(self) -> Callable[[bytes, bytes], bool]:
         if self._checker is None:
             raise NotNow(message="slurmd is not registered with slurmctld yet")
-        found = step_credential.opened(token, self._checker.genuine)
-        if found.cluster != self._cluster:
-            raise NotPermitted("ESLURMD_INVALID_JOB_CREDENTIAL", hints=[f"it is of cluster {found.cluster}, this is {self._cluster}"])
-        if found.expires < self.now:
+        return self._checker.genuine
+
+    def _require_present(self, cluster: str, issued: float, expires: float) -> None:
+        if cluster != self._cluster:
+            raise NotPermitted("ESLURMD_INVALID_JOB_CREDENTIAL", hints=[f"it is of cluster {cluster}, this is {self._cluster}"])
+        if expires < self.now:
             raise NotPermitted("ESLURMD_CREDENTIAL_EXPIRED", hints=[
-                f"it was good until {self.now - found.expires:.0f} s ago by slurmctld's clock: it starts a step within "
-                f"{found.expires - found.issued:.0f} s (AuthInfo=cred_expire=)"])
-        if found.issued < self._started:
+                f"it was good until {self.now - expires:.0f} s ago by slurmctld's clock: it starts a step within "
+                f"{expires - issued:.0f} s (AuthInfo=cred_expire=)"])
+        if issued < self._started:
             raise NotPermitted("ESLURMD_CREDENTIAL_EXPIRED", hints=["it was made before this machine started"])
-        return found
 
     def _keep(self) -> None:
         kept = {"public": self._public.hex(), "started": self._started, "boot": _boot_id()}

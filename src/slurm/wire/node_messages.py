@@ -378,12 +378,13 @@ class LaunchStep(Message):
 class AttachStep(Message):
     """sattach → slurmd, first message of its connection: show this step.
 
-    What follows is as after LaunchStep; input goes to its tasks too.
+    What follows is as after LaunchStep; input goes to its tasks too. `credential`: what slurmctld gave for it, asked for from another machine.
     """
 
     job: JobNumber
     attempt: Attempt
     step: StepNumber
+    credential: Signed = ""
 
 
 class StepTicket(Message):

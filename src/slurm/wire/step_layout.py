@@ -26,9 +26,10 @@ class FindStep(Message):
 
 
 class StepFound(Message):
-    """Where it runs."""
+    """Where it runs. `credential` opens it, for the one who asked and for a moment, at nodes of other machines."""
 
     job_id: int
     attempt: int
     step_id: int
     layout: list[TaskLayout]
+    credential: str = ""

@@ -27,7 +27,7 @@ from slurm.slurmd import remains, unknown_steps
 from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.messages import Message
-from slurm.wire.step_credential import StepCredential, seal
+from slurm.wire.step_credential import AttachCredential, StepCredential, seal
 
 SIGNER = Signer(b"k" * 32)
 CONF = """
@@ -136,6 +136,12 @@ class Stage:
         credential = StepCredential(
             cluster="test", job=job, attempt=1, step=step, uid=os.getuid(), gid=os.getgid(), user="root", job_shown=str(job), issued=issued,
             expires=issued + 120.0, shares=[NodeShare(node=NodeName(node), cpus=CpuSet(0b11), tasks=tasks)])
+        return seal(msgspec.structs.replace(credential, **changes), signer.sign)
+
+    def to_attach(self, job: int, step: int = 0, *, signer: Signer = SIGNER, age: float = 0.0, **changes: Any) -> str:
+        """What sattach shows for a step, made `age` seconds ago by the controller's clock."""
+        issued = time.time() + self.ahead - age
+        credential = AttachCredential(cluster="test", job=job, attempt=1, step=step, uid=os.getuid(), issued=issued, expires=issued + 120.0)
         return seal(msgspec.structs.replace(credential, **changes), signer.sign)
 
     @property

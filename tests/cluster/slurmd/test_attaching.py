@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from slurm.model.errors import NotPermitted
+from slurm.net.signing import Signer
 from slurm.slurmd.attaching import Attaching, Caller
 from slurm.slurmd.stepd.folder import StepKey
 from slurm.slurmd.stepd.hooks import orders
@@ -22,11 +23,12 @@ from tests.cluster.slurmd.test_remote_steps import RemoteSrun, Wire, port_of, ti
 from tests.cluster.slurmd.test_steps import Srun
 
 remote = elsewhere.remote
+SIGNER_OF_ANOTHER = Signer(b"another controller's signing key"[:32])
 ECHO = ["bash", "-c", "echo begin $SLURM_PROCID; while read x; do echo $SLURM_PROCID $x; [ $x = end ] && exit $SLURM_PROCID; done"]
 
 
-def attach_of(job: int, step: int = 0, attempt: int = 1) -> bytes:
-    return frames.pack(frames.JSON, msgspec.json.encode(n.AttachStep(job=job, attempt=attempt, step=step)))
+def attach_of(job: int, step: int = 0, attempt: int = 1, credential: str = "") -> bytes:
+    return frames.pack(frames.JSON, msgspec.json.encode(n.AttachStep(job=job, attempt=attempt, step=step, credential=credential)))
 
 
 async def attached(stage: Stage, job: int, **which: int) -> Srun:
@@ -109,7 +111,15 @@ def test_from_another_machine_too_and_nobody_gets_at_the_step_of_another(remote:
     async def scene(stage: Stage) -> None:
         srun = await Srun.call(stage, 1, ECHO)
         await seen(srun, b"begin")
-        ticket = await ticket_of(stage, attach_of(1))
+        others = SIGNER_OF_ANOTHER
+        for credential, why in (
+                ("", b"brings no credential"), (stage.to_attach(1, age=121), b"good until"), (stage.to_attach(1, step=1), b"not for uid"),
+                (stage.to_attach(1, uid=4711), b"not for uid"), (stage.to_attach(1, signer=others), b"did not sign"),
+                (stage.credential(1, 0, 1), b"did not sign"), (stage.to_attach(1, cluster="other"), b"of cluster other")):
+            wire = await (await Wire.dial(port_of(stage))).shake()
+            wire.write(attach_of(1, credential=credential))
+            assert why in (await wire.frame())[1]
+        ticket = await ticket_of(stage, attach_of(1, credential=stage.to_attach(1)))
         viewer = RemoteSrun(await (await Wire.dial(port_of(stage), ticket=ticket)).shake())
         await seen(viewer, b"begin")
         if os.getuid() == 0:

@@ -20,6 +20,7 @@ from slurm.slurmd.stepd.loop import Loop
 from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.wire import step_io
 from slurm.wire.node_messages import AttachStep
+from slurm.wire.step_credential import AttachCredential
 
 
 @pytest.fixture
@@ -86,14 +87,16 @@ def test_one_user_cannot_have_all_places_at_a_node(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(attaching, "MOST_OF_A_USER", 3)
     record = SimpleNamespace(uid=7, user="alice", is_batch=False)
     here = SimpleNamespace(steps={0: SimpleNamespace(record=record, ended=None)})
-    node: Any = SimpleNamespace(roster=SimpleNamespace(find=lambda job, attempt: here))
+    credentials = SimpleNamespace(check_to_attach=lambda token: AttachCredential(
+        cluster="c", job=1, attempt=1, step=0, uid=int(token), issued=0.0, expires=1.0))
+    node: Any = SimpleNamespace(roster=SimpleNamespace(find=lambda job, attempt: here), credentials=credentials)
     peer: Any = SimpleNamespace(send=lambda data: None, close=lambda: None)
     now = [0.0]
     tickets = Attaching(node, lambda: now[0])
 
     def attach(uid: int) -> None:
         record.uid = uid  # a step of his own
-        tickets.attach(peer, AttachStep(job=1, attempt=1, step=0), Caller(uid, lambda: -1))
+        tickets.attach(peer, AttachStep(job=1, attempt=1, step=0, credential=str(uid)), Caller(uid, lambda: -1))
 
     for _ in range(3):
         attach(7)

@@ -18,7 +18,7 @@ from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.environment import component_variables, spanning_variables, step_variables
 from slurm.slurmctld.session import Session, group_ids
 from slurm.wire import messages as m
-from slurm.wire.step_credential import StepCredential, seal
+from slurm.wire.step_credential import AttachCredential, StepCredential, seal
 from slurm.wire.step_layout import FindStep, StepFound
 
 REPORT_SECONDS = 2.0
@@ -125,7 +125,11 @@ async def on_find(ctl: Controller, session: Session, message: FindStep) -> StepF
     if step is None or step.end_time or job.state is not JobState.RUNNING:
         running = [str(number) for number, one in job.steps.items() if number >= 0 and not one.end_time]
         raise NotFound(hints=[f"steps of job {job.shown_id} that run: {', '.join(running) or 'none'}"])
-    return StepFound(job_id=job.id, attempt=job.attempt, step_id=step.id, layout=_layout(ctl, step, _ranks_before(ctl, job, step)))
+    now = ctl.now()
+    credential = AttachCredential(cluster=ctl.cluster.settings.cluster_name, job=job.id, attempt=job.attempt, step=step.id,
+                                  uid=session.caller.uid, issued=now, expires=now + ctl.credential_lifetime)
+    return StepFound(job_id=job.id, attempt=job.attempt, step_id=step.id, layout=_layout(ctl, step, _ranks_before(ctl, job, step)),
+                     credential=seal(credential, ctl.signer.sign))
 
 
 def _ranks_before(ctl: Controller, job: Job, step: Step) -> int:
