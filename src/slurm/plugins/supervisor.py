@@ -14,8 +14,8 @@ import signal
 import sys
 import time
 
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
 _END_SECONDS = 5.0
 _LOOK_SECONDS = 0.005
 
@@ -23,7 +23,7 @@ _LOOK_SECONDS = 0.005
 def main(arguments: list[str]) -> int:
     """Live; the exit status is the worker's, 128 + signal where one ended it."""
     channel, lifeline, grace = int(arguments[0]), int(arguments[1]), float(arguments[2])
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing)
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         _live(channel)
     os.close(channel)
     status = _watch(worker, reading, lifeline, grace)
-    _end_descendants()
+    end_descendants()
     return status
 
 
@@ -45,7 +45,7 @@ def _live(channel: int) -> None:
     """The worker's life; it never returns."""
     status = 1
     try:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
@@ -71,13 +71,14 @@ def _watch(worker: int, wakeup: int, lifeline: int, grace: float) -> int:
                 until = time.monotonic() + grace
             elif signal.SIGTERM in os.read(wakeup, 4096):
                 return 128 + signal.SIGTERM
-        while (gone := _reaped()) is not None:
+        while (gone := reaped()) is not None:
             if gone[0] == worker:
                 return os.waitstatus_to_exitcode(gone[1]) if os.WIFEXITED(gone[1]) else 128 + os.WTERMSIG(gone[1])
     return 128 + signal.SIGALRM
 
 
-def _reaped() -> tuple[int, int] | None:
+def reaped() -> tuple[int, int] | None:
+    """Pid and wait status of a child that has ended; None when none has."""
     try:
         gone = os.waitpid(-1, os.WNOHANG)
     except ChildProcessError:
@@ -85,7 +86,7 @@ def _reaped() -> tuple[int, int] | None:
     return gone if gone[0] else None
 
 
-def _end_descendants() -> None:
+def end_descendants() -> None:
     """Kill all there are until there are none: those of a killed one come to us."""
     until = time.monotonic() + _END_SECONDS
     while time.monotonic() < until:
@@ -96,7 +97,7 @@ def _end_descendants() -> None:
                 continue
             except PermissionError as error:
                 print(f"process {pid} of the plug-in has another user and cannot be ended: {error}", file=sys.stderr)
-        while _reaped() is not None:
+        while reaped() is not None:
             pass
         if not _descendants():
             return
@@ -122,7 +123,8 @@ def _descendants() -> list[int]:
     return found
 
 
-def _prctl(option: int, value: int) -> None:
+def prctl(option: int, value: int) -> None:
+    """prctl(2) of this process. OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, value, 0, 0, 0) != 0:
         code = ctypes.get_errno()

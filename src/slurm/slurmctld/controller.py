@@ -226,7 +226,7 @@ class Controller:
         self.holders.close()
         self.proofs.close()
         self.scripts.close()
-        self.triggers.close()
+        await self.triggers.close()
         self.power.close()
         self.planner.stop()
         self.followers.close()

@@ -6,6 +6,7 @@ One that was running when slurmctld ended is run again when it starts: state say
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -84,15 +85,14 @@ class Scripts:
 
 
 async def outcome(path: str, environment: Mapping[str, str], seconds: float, *, words: Sequence[str] = (),
-        owner: tuple[int, int, str] | None = None) -> str:
+        gently: float = 0.0) -> str:
     """Run a program with exactly this environment for so many seconds at most (0: no end); "" when it succeeded, else why not.
 
-    `words`: its arguments; `owner`: uid, gid and name of whom it is run as, for a slurmctld of root's.
+    `words`: its arguments; `gently`: what is ended early has so many seconds after SIGTERM to end what it began.
     """
-    who = {} if owner is None else {"user": owner[0], "group": owner[1], "extra_groups": os.getgrouplist(owner[2], owner[1])}
     try:
         process = await asyncio.create_subprocess_exec(
-            path, *words, env=dict(environment), cwd="/", **who,  # type: ignore[arg-type]
+            path, *words, env=dict(environment), cwd="/",
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             start_new_session=True)
     except OSError as error:
@@ -106,7 +106,13 @@ async def outcome(path: str, environment: Mapping[str, str], seconds: float, *, 
         return f"it took longer than {seconds:.0f} s and was ended"
     finally:
         # What it left in its own process group goes with it; what it made a daemon of stays, and may keep the pipe open.
-        _end(process)
+        try:
+            if gently and process.returncode is None:
+                process.terminate()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), gently)
+        finally:
+            _end(process)
         await process.wait()
         await asyncio.wait([reading], timeout=_LAST_WORDS_SECONDS)
         reading.cancel()

@@ -31,6 +31,7 @@ from slurm.model.node import Node
 from slurm.model.states import NodeState
 from slurm.model.trigger import JOB, NODE, SLURMCTLD, SLURMDBD, Pull, Trigger
 from slurm.notation import hostlist
+from slurm.plugins import bounded
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.scripts import outcome
 
@@ -42,6 +43,9 @@ _OF_USERS = 16
 _OF_A_USER = 2
 """Programs that run at the same time: all, those of others than root and SlurmUser, and those of one of these."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_END_SECONDS = 10.0
+_OWN = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+"""What Python needs to find this package, where it needs anything."""
 _CHANGING = (NodeLost, NodeUpdated, NodeRegistered, NodeFenced)
 
 
@@ -76,10 +80,12 @@ class Triggers:
         elif isinstance(event, _CHANGING) and self._watches:
             self._compare([NodeName(event.node)])
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop: programs that run are ended, and run again after the next start."""
-        for task in self._tasks.values():
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def look(self) -> None:
         """Pull what is to be pulled, run what is due."""
@@ -179,10 +185,16 @@ class Triggers:
         environment = {"PATH": _PATH, "SLURM_CONF": self.conf_path, "SLURM_CLUSTER_NAME": self._engine.cluster.settings.cluster_name,
             "USER": trigger.user, "LOGNAME": trigger.user,
                        "HOME": _home(trigger.uid)}
-        owner = (trigger.uid, trigger.gid, trigger.user) if os.geteuid() == 0 and trigger.uid != 0 else None
         log.info("trigger %d (%s %s): %s is run as %s with %s", trigger.id, trigger.kind, trigger.what, program, trigger.user,
             pull.argument)
-        failure = await outcome(program, environment, PROGRAM_SECONDS, words=[*words, pull.argument], owner=owner)
+        words = [*words, pull.argument]
+        if trigger.uid in (0, os.geteuid()):
+            failure = await outcome(program, environment, PROGRAM_SECONDS, words=words)
+        else:
+            owner = trigger.uid, trigger.gid, os.getgrouplist(trigger.user, trigger.gid)
+            called, *before = bounded.command(owner, PROGRAM_SECONDS)
+            failure = await outcome(called, {**environment, **_OWN}, PROGRAM_SECONDS + _END_SECONDS, words=[*before, program, *words],
+                                    gently=_END_SECONDS)
         if failure:
             log.error("trigger %d: %s failed: %s", trigger.id, program, failure)
         await self._engine.record(TriggerDone(at=self._now(), trigger=trigger.id))

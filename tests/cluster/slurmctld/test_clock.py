@@ -28,7 +28,7 @@ def test_running_jobs_keep_their_time_when_the_clock_is_set_and_nodes_hear_the_n
         await s.until(lambda: abs(s.ctl.now() - time.time() - by) < 1)
         assert job.state.name == "RUNNING" and 0 <= s.ctl.now() - job.start_time < 30
         assert s.ctl.time_left(job) == pytest.approx(3600, abs=30)
-        assert [alive for alive in node.of(n.Alive) if abs(alive.now - time.time() - by) < 30]
+        await s.until(lambda: [alive for alive in node.of(n.Alive) if abs(alive.now - time.time() - by) < 30])
         await s.restart()
         again = s.ctl.cluster.jobs[job_id]
         assert again.start_time == job.start_time, "a replay moves it once"
