@@ -177,6 +177,9 @@ class _Back:
         if self._link.peer is self.peer:
             self._link.to_link(frame)
 
+    def count_for(self, uid: int) -> None:
+        """Nobody's connections are counted here."""
+
     def hang_up(self) -> None:
         """Close in a later turn, after what was sent."""
         asyncio.get_running_loop().call_soon(self._close)

@@ -26,6 +26,9 @@ class Line(Protocol):
     async def drained(self) -> None:
         """Wait until little is queued."""
 
+    def count_for(self, uid: int) -> None:
+        """Count the connection in the share of this user from here on. NotNow when he has as many as one may have."""
+
     def detach(self) -> tuple[socket.socket, bytes]:
         """Give the connection away: its socket, and bytes that were read but not taken."""
         ...
@@ -68,7 +71,8 @@ class Peer:
         return not (self.local or self.via) and self.party is None
 
     def speak_by_token(self, identity: Identity) -> None:
-        """From here on it is whom a token speaks for, and no longer whom a kernel vouched for."""
+        """From here on it is whom a token speaks for, and no longer whom a kernel vouched for. NotNow when that one has too many connections."""
+        self._line.count_for(identity.uid)
         self.identity = identity
         self.local = False
         self.pid = 0

@@ -546,6 +546,17 @@ class Stream(asyncio.Protocol):
             frame = self._tls.outgoing()
         self._transport.write(frame)
 
+    def count_for(self, uid: int) -> None:
+        """It speaks for this user from here on: what is still coming and what is asked next counts in his share. NotNow."""
+        held, before = self._held, self.share
+        self._count(0)
+        within = self._gate.known(self, uid)
+        if not within and before is not None:
+            self._gate.known(self, before.holder)
+        self._count(held)
+        if not within:
+            raise NotNow(message="You have as many connections as one user may have", hints=["close some of them"])
+
     async def drained(self) -> None:
         """Wait until little is queued."""
         await self._writable.wait()

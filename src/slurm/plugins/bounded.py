@@ -43,8 +43,8 @@ def main(arguments: list[str]) -> int:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing)
-    for number in (signal.SIGCHLD, signal.SIGTERM):
-        signal.signal(number, lambda number, frame: None)
+    for each in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(each, lambda number, frame: None)
     threads = _threads_of(uid)
     program = os.fork()
     if program == 0:
@@ -60,8 +60,8 @@ def _become(uid: int, gid: int, groups: list[int], threads: int, words: list[str
     """The child's life; it never returns."""
     try:
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
+        for each in (signal.SIGCHLD, signal.SIGTERM, signal.SIGPIPE):
+            signal.signal(each, signal.SIG_DFL)
         os.setsid()
         with open("/proc/self/oom_score_adj", "wb") as file:
             file.write(_FIRST_TO_GO)

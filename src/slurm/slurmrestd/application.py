@@ -32,6 +32,7 @@ from slurm.slurmrestd.operation import Call, Handler, Operation
 from slurm.slurmrestd.replies import Asker
 from slurm.slurmrestd.sources import Sources
 from slurm.slurmrestd.table import OPERATIONS, REFUSED
+from slurm.slurmrestd.turns import Turns
 from slurm.slurmrestd.web.application import LIVE, Served, Web
 
 log = logging.getLogger("slurmrestd")
@@ -39,6 +40,7 @@ LARGEST_BODY = 8 * 1024 * 1024
 """Bytes. slurmctld takes scripts of 4 MiB (max_script_size), and environments far smaller."""
 LARGEST_TOGETHER = 64 * 1024 * 1024
 """Bytes of all bodies that are held at once."""
+LARGEST_OF_A_USER = LARGEST_TOGETHER // 2
 BODY_SECONDS = 30.0
 METHODS = ("GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS")
 SECTIONS = {"slurmctld": "slurm", "slurmdbd": "slurmdb", "util": "util"}
@@ -104,6 +106,8 @@ class Application:
         self._now = now
         self._opening = opening
         self._held = 0  # bytes of bodies
+        self._held_of: dict[str, int] = {}  # the same by user
+        self._turns = Turns()
         self._paths: dict[tuple[str, ...], dict[str, Operation]] = {}
         for operation in ALL:
             if operation.section in settings.sections:
@@ -171,7 +175,7 @@ class Application:
         pieces: list[bytes] = []
         try:
             if schema.shapes().operations[found.operation.name].body:
-                await self._read(request, pieces)
+                await self._read(request, pieces, opened.asker.user)
             return await self._told(found, request, opened, b"".join(pieces))
         except SlurmError as error:
             return self._failure(found, error, opened.asker)
@@ -181,7 +185,7 @@ class Application:
         except ClientDisconnect:
             return Response(status_code=replies.BAD_REQUEST)
         finally:
-            self._held -= sum(map(len, pieces))
+            self._hold(opened.asker.user, -sum(map(len, pieces)))
             opened.close()
 
     async def _watch(self, request: Request) -> Response:
@@ -243,7 +247,7 @@ class Application:
         except Exception:
             return self._surprised(found, Asker(source=client.place))
 
-    async def _read(self, request: Request, pieces: list[bytes]) -> None:
+    async def _read(self, request: Request, pieces: list[bytes], user: str) -> None:
         """The body, in pieces, which count as held; _TooLarge, _Crowded, TimeoutError."""
         announced = request.headers.get("content-length", "")
         size = int(announced) if announced.isdecimal() and len(announced) < 16 else 0
@@ -257,14 +261,23 @@ class Application:
                     raise _TooLarge(message=f"A body has at most {LARGEST_BODY} bytes")
                 if self._held + len(piece) > LARGEST_TOGETHER:
                     raise _Crowded(message="slurmrestd is reading too many large requests", hints=["try again in a moment"])
-                self._held += len(piece)
+                if self._held_of.get(user, 0) + len(piece) > LARGEST_OF_A_USER:
+                    raise _Crowded(message="slurmrestd is reading too many large requests of yours", hints=["try again when they are answered"])
+                self._hold(user, len(piece))
                 pieces.append(piece)
+
+    def _hold(self, user: str, size: int) -> None:
+        self._held += size
+        self._held_of[user] = self._held_of.get(user, 0) + size
+        if not self._held_of[user]:
+            del self._held_of[user]
 
     async def _told(self, found: Found, request: Request, opened: Connections, data: bytes) -> Response:
         """The reply to a request that has come whole."""
         key = request.headers.get("idempotency-key", "")
-        status, content, tag = await run_in_threadpool(
-            self._carried_out, found, opened, request.query_params.multi_items(), data, key)
+        async with self._turns.of(opened.asker.user):
+            status, content, tag = await run_in_threadpool(
+                self._carried_out, found, opened, request.query_params.multi_items(), data, key)
         if status == replies.NOT_MODIFIED:
             return Response(status_code=status)
         if tag and request.headers.get("if-none-match") == tag:

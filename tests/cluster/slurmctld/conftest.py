@@ -66,6 +66,9 @@ class Line:
         """Keep a message."""
         self.frames.append(json.loads(frame[frames.HEADER_SIZE:]))
 
+    def count_for(self, uid: int) -> None:
+        """Nobody's connections are counted here."""
+
     def hang_up(self) -> None:
         """The controller closes."""
         if self.peer is not None and not self.peer.closed:

@@ -21,6 +21,7 @@ from slurm.net.endpoint import Endpoint, connected
 from slurm.net.peer import Peer
 from slurm.net.server import Limits
 from slurm.wire import frames
+from slurm.wire.credentials import Identity
 from tests.unit.net.notary import Notary
 from tests.unit.net.serving import LOOPS, Running, serving
 
@@ -70,6 +71,35 @@ def test_idle_connections_of_one_user_end_at_his_share_and_others_get_in(crowded
     assert any(f"too many connections of uid {HOG}" in line for line in running.lines)
     for connection in (*mine, *others):
         connection.close()
+
+
+GATEWAY = 4000
+
+
+def _speaking(peer: Peer, codec: int, payload: bytes) -> None:
+    """As a slurmctld with tokens: a message may say for whom the connection speaks."""
+    asked = json.loads(payload)
+    if "as" in asked:
+        peer.speak_by_token(Identity(uid=asked["as"], gid=asked["as"], host="", issued=0.0))
+    answer(peer, codec, payload)
+
+
+def test_whoever_comes_by_a_gateway_counts_as_the_user_that_he_acts_as_and_leaves_the_gateways_share_alone() -> None:
+    notary = Notary(b"k" * 32)
+    with serving(endpoints.tcp("127.0.0.1", 0), _speaking, verify=notary.verify, limits=Limits(places=PLACES)) as running:
+        def act_as(uid: int) -> Connection:
+            connection = come(running, notary, GATEWAY)
+            assert connection.call({"type": "ActAs", "as": uid}, PATIENT)["uid"] == uid
+            return connection
+
+        hogs: list[Connection] = []
+        with pytest.raises(NotNow, match="as many connections as one user may have"):
+            while len(hogs) < PLACES:
+                hogs.append(act_as(HOG))
+        assert len(hogs) == PLACES // 4
+        others = [act_as(uid) for uid in (OTHER, ROOT, OTHER)] + [come(running, notary, GATEWAY)]
+        for connection in (*hogs, *others):
+            connection.close()
 
 
 def test_when_many_users_fill_every_place_whoever_has_most_gives_one_away(crowded: tuple[Running, Notary]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from slurm.model.errors import NotPermitted
 from slurm.net.discovery import Site
-from slurm.slurmrestd.application import LARGEST_BODY, LARGEST_TOGETHER, Application, Settings
+from slurm.slurmrestd.application import LARGEST_BODY, LARGEST_OF_A_USER, LARGEST_TOGETHER, Application, Settings
 from slurm.slurmrestd.authentication import JWT, Claim
 from slurm.slurmrestd.replies import Asker
 
@@ -18,14 +18,14 @@ SITE = Site(cluster="test", conf="/nowhere/slurm.conf", endpoints=())
 
 
 class Doors:
-    """What slurmctld would open to alice; it counts who has left."""
+    """What slurmctld would open to alice and bob; it counts who has left."""
 
     closed = 0
-    asker = Asker(user="alice")
 
     def __init__(self, site: Site, claimed: Claim, source: str) -> None:
-        if claimed.token != "good":
+        if claimed.token not in ("good", "bob"):
             raise NotPermitted("SLURM_AUTHENTICATION_ERROR")
+        self.asker = Asker(user="alice" if claimed.token == "good" else "bob")
 
     def close(self) -> None:
         Doors.closed += 1
@@ -99,8 +99,16 @@ def test_a_body_that_is_too_large_is_refused(announced: bool) -> None:
 def test_all_bodies_together_are_bounded_and_make_room_when_they_are_done() -> None:
     async def scene() -> None:
         served = application()
-        many = [Posting(served, "good") for _ in range(LARGEST_TOGETHER // LARGEST_BODY)]
+        many = [Posting(served, "good") for _ in range(LARGEST_OF_A_USER // LARGEST_BODY)]
         for posting in many:
+            await posting.say(bytes(LARGEST_BODY))
+        one_more = Posting(served, "good")
+        await one_more.say(b"x")
+        await asyncio.wait_for(one_more.task, 20)
+        assert one_more.status == 503 and "of yours" in json.loads(one_more.content)["errors"][0]["description"]
+        bobs = [Posting(served, "bob") for _ in range((LARGEST_TOGETHER - LARGEST_OF_A_USER) // LARGEST_BODY)]
+        many += bobs
+        for posting in bobs:
             await posting.say(bytes(LARGEST_BODY))
         late = Posting(served, "good")
         await late.say(b"x")
@@ -115,6 +123,6 @@ def test_all_bodies_together_are_bounded_and_make_room_when_they_are_done() -> N
         for posting in (*many[1:], again):
             await posting.say(b"")
             await asyncio.wait_for(posting.task, 20)
-        assert Doors.closed == len(many) + 2
+        assert Doors.closed == len(many) + 3
 
     asyncio.run(scene())
