@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from slurm.core import clock, configuration, crontabs, lifecycle, machines, policing, purging, recording, starting, together, triggers, waiting
+from slurm.core import (
+    clock,
+    configuration,
+    crontabs,
+    lifecycle,
+    machines,
+    policing,
+    purging,
+    recording,
+    starting,
+    together,
+    triggers,
+    waiting,
+)
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.nodes import dynamic, power, rebooting, registering
