@@ -315,7 +315,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("ACCRUE_ALWAYS", "INCR_ONLY", "MAX_TRES", "NO_FAIR_TREE", "SMALL_RELATIVE_TO_TIME"), "yes"),
         **dict.fromkeys((f"NO_NORMAL_{what}" for what in ("ALL", "ASSOC", "PART", "QOS", "TRES")), "yes"),
         "CALCULATE_RUNNING": "yes", "DEPTH_OBLIVIOUS": "yes", "FAIR_TREE": "ok"},
-    "AuthAltParameters": {"disable_token_creation": "yes", "jwks": "yes", "jwt_key": "yes", "max_token_lifespan": "yes",
+    "AuthAltParameters": {"audience": "yes", "disable_token_creation": "yes", "issuer": "yes", "jwks": "yes", "jwt_key": "yes", "max_token_lifespan": "yes",
     "userclaimfield": "yes"},
     "AuthAltTypes": {"auth/jwt": "yes"},
     "AuthInfo": {"cred_expire": "yes", "socket": "yes", "ttl": "yes", "disable_sack": "later", "use_client_ids": "later"},

@@ -6,7 +6,8 @@
 With `jwt_key` (HS256; by default jwt_hs256.key in StateSaveLocation) tokens are checked and made; with `jwks` (RS256) tokens that somebody
 else made, such as a site's identity provider, are checked. A token names its user as `sun` (or `username`, or what `userclaimfield` says),
 and carries
-`iat` and `exp`. It belongs to whoever has it: it travels inside TLS only, to a slurmctld that has proved to be one. Which kind of key a
+`iat` and `exp`; with `issuer=` and `audience=`, ours, also `iss` and `aud`, so that what a provider signs for other programs is worth nothing
+here. It belongs to whoever has it: it travels inside TLS only, to a slurmctld that has proved to be one. Which kind of key a
 token is checked with follows from where that key lies, never from the token.
 """
 
@@ -49,6 +50,8 @@ _WHY = (
     (jwt.ExpiredSignatureError, "the token has expired: `scontrol token` on a machine of the cluster makes another"),
     (jwt.ImmatureSignatureError, "the token was made in the future: are the clocks of both machines right?"),
     (jwt.InvalidSignatureError, "the token was not signed with this cluster's key"),
+    (jwt.InvalidAudienceError, "the token is for something else (aud): AuthAltParameters=audience= says what it must name"),
+    (jwt.InvalidIssuerError, "the token is of somebody else (iss): AuthAltParameters=issuer= says who makes tokens for this cluster"),
 )
 
 
@@ -65,6 +68,9 @@ class Tokens:
     def __init__(self, parameters: Mapping[str, str], state_folder: str, owners: Collection[int], now: Callable[[], float]) -> None:
         self._keys = _keys(parameters, state_folder, owners)
         self._fields = (parameters["userclaimfield"],) if parameters.get("userclaimfield") else _FIELDS
+        self._issuer = parameters.get("issuer") or None
+        self._audience = parameters.get("audience") or None
+        self._required = ["exp", "iat", *(["iss"] if self._issuer else []), *(["aud"] if self._audience else [])]
         self._now = now
         self.users_may_make = "disable_token_creation" not in parameters
         self.longest = _seconds(parameters.get("max_token_lifespan", ""))
@@ -74,10 +80,21 @@ class Tokens:
         """Whether it has a key to make tokens with."""
         return bool(self._keys.secret)
 
+    @property
+    def risk(self) -> str:
+        """What a configuration of this kind leaves open, in a sentence; "" for none."""
+        lacking = [name for name, value in (("issuer", self._issuer), ("audience", self._audience)) if value is None]
+        if not self._keys.public or not lacking:
+            return ""
+        return (f"AuthAltParameters=jwks= without {'= and '.join(lacking)}=: any token that was signed with one of these keys speaks for its user here, "
+                "also one that was made for another program")
+
     def make(self, user: str, lifespan: int) -> str:
         """A token for a user, good for so many seconds."""
         now = int(self._now())
-        return jwt.encode({"exp": now + lifespan, "iat": now, self._fields[0]: user}, self._keys.secret, algorithm=HS256)
+        claims = {"exp": now + lifespan, "iat": now, self._fields[0]: user}
+        claims |= {name: value for name, value in (("iss", self._issuer), ("aud", self._audience)) if value is not None}
+        return jwt.encode(claims, self._keys.secret, algorithm=HS256)
 
     def verify(self, token: str) -> Identity:
         """Who a token speaks for; NotPermitted says what is wrong with it."""
@@ -103,17 +120,21 @@ class Tokens:
     def _claims(self, token: str) -> dict[str, Any]:
         header = jwt.get_unverified_header(token)
         if header.get("alg") == HS256 and self._keys.secret:
-            return jwt.decode(token, self._keys.secret, algorithms=[HS256], leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "iat"], "verify_aud": False})
+            return self._decoded(token, self._keys.secret, HS256)
         if header.get("alg") == RS256 and self._keys.public:
             key = self._keys.public.get(str(header.get("kid", "")))
             if key is None:
                 raise _refused("the token names no key (kid) of the JWKS file")
-            return jwt.decode(token, key, algorithms=[RS256], leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "iat"], "verify_aud": False})
+            return self._decoded(token, key, RS256)
         known = [name for name, has in ((HS256, self._keys.secret), (RS256, self._keys.public)) if has]
         raise _refused(f"the token is signed by {str(header.get('alg'))[:16]!r}; {' and '.join(known)} "
                        f"{'is' if len(known) == 1 else 'are'} taken here")
+
+    def _decoded(self, token: str, key: Any, algorithm: str) -> dict[str, Any]:
+        claims: dict[str, Any] = jwt.decode(
+            token, key, algorithms=[algorithm], leeway=LEEWAY_SECONDS, audience=self._audience, issuer=self._issuer,
+            options={"require": self._required, "verify_aud": self._audience is not None})
+        return claims
 
 
 def _moment(claim: object) -> float:

@@ -325,7 +325,10 @@ class Service:
         if "auth/jwt" not in conf.words("AuthAltTypes"):
             return None
         owners = {0, os.getuid(), *self.controller.operators}
-        return Tokens(conf.options("AuthAltParameters"), conf.state_save_location, owners, time.time)
+        tokens = Tokens(conf.options("AuthAltParameters"), conf.state_save_location, owners, time.time)
+        if tokens.risk:
+            log.warning("%s", tokens.risk)
+        return tokens
 
     def _verify(self, token: str) -> Identity:
         """Who a token speaks for; what the configuration says of them may have changed since we listen."""

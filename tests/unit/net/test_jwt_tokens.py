@@ -142,3 +142,30 @@ def test_a_lifespan_that_is_no_number_of_seconds_stops_the_start(tmp_path: Path,
 def test_without_a_limit_in_the_configuration_a_users_token_lasts_at_most_thirty_days(tmp_path: Path) -> None:
     assert hs(tmp_path).longest == 30 * 86_400
     assert hs(tmp_path, max_token_lifespan="31536000").longest == 365 * 86_400
+
+
+@pytest.mark.parametrize(("more", "why"), [
+    ({}, "iss"), ({"aud": "wiki", "iss": "https://id.example"}, "for something else"), ({"aud": "slurm", "iss": "https://other"}, "of somebody else"),
+    ({"aud": "slurm"}, "iss"), ({"iss": "https://id.example"}, "aud"), ({"aud": ["wiki", "slurm"], "iss": "https://id.example"}, "")])
+def test_a_token_that_was_made_for_another_program_is_worth_nothing_where_the_site_says_whose_it_must_be(tmp_path: Path, more: dict[str, Any], why: str) -> None:
+    tokens = rs(tmp_path, issuer="https://id.example", audience="slurm")
+    token = jwt.encode(claims(**more), RSA, algorithm="RS256", headers={"kid": "one"})
+    if not why:
+        assert tokens.verify(token).uid == 65534
+        return
+    with pytest.raises(NotPermitted) as refused:
+        tokens.verify(token)
+    assert why in refused.value.hints[0]
+
+
+def test_tokens_of_our_own_name_what_the_site_asks_for(tmp_path: Path) -> None:
+    tokens = hs(tmp_path, issuer="cluster", audience="slurm")
+    token = tokens.make("nobody", 60)
+    assert tokens.verify(token).uid == 65534
+    assert {name: value for name, value in jwt.decode(token, SECRET, algorithms=["HS256"], audience="slurm").items() if name in ("iss", "aud")} \
+        == {"iss": "cluster", "aud": "slurm"}
+    assert tokens.risk == "" and rs(tmp_path, issuer="x", audience="y").risk == ""
+
+
+def test_keys_of_a_provider_without_issuer_and_audience_are_told_as_a_risk(tmp_path: Path) -> None:
+    assert "without issuer= and audience=" in rs(tmp_path).risk and "without audience=" in rs(tmp_path, issuer="x").risk
