@@ -14,7 +14,7 @@ import setproctitle
 import uvloop
 
 from slurm.config.keys import find_conf, read_keys
-from slurm.daemon import logs, signals
+from slurm.daemon import logs, memory, signals
 from slurm.daemon.process import PidFile, Readiness, to_background
 from slurm.daemon.user import find
 from slurm.model.errors import ConfigError, SlurmError
@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run sackd; exit status 0 after an orderly end, 1 when it could not start."""
+    memory.give_back()
     options = parser().parse_args(argv)
     foreground = options.foreground or options.systemd
     try:

@@ -16,7 +16,7 @@ import uvloop
 from slurm.config import check
 from slurm.config.config import Config, load
 from slurm.config.keys import find_conf
-from slurm.daemon import logs, signals, user
+from slurm.daemon import logs, memory, signals, user
 from slurm.daemon.process import PidFile, Readiness, to_background
 from slurm.model import debug_flags
 from slurm.model.errors import SlurmError, Unreachable
@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the controller; exit status 0 after an orderly end, 1 when it could not start."""
+    memory.give_back()
     options = parser().parse_args(argv)
     try:
         path = options.conf or find_conf(os.environ)

@@ -18,7 +18,7 @@ import uvloop
 from setproctitle import setproctitle, setthreadtitle
 
 from slurm.config.keys import find_conf
-from slurm.daemon import logs, process, signals
+from slurm.daemon import logs, memory, process, signals
 from slurm.daemon.user import become, hand_over
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import SLURM_VERSION, version_line
@@ -71,6 +71,7 @@ class Options(NamedTuple):
 
 def main() -> int:
     """Run slurmd; its exit status."""
+    memory.give_back()
     try:
         found, rest = getopt.getopt(sys.argv[1:], "bBcCd:Df:F:GhL:Mn:N:sSvVZ", ["help", "version", "conf="])
         if rest:

@@ -14,7 +14,7 @@ import setproctitle
 import uvloop
 
 from slurm.config.slurmdbd import DEFAULT_PATH, NAME, DbdConfig
-from slurm.daemon import logs, signals, user
+from slurm.daemon import logs, memory, signals, user
 from slurm.daemon.process import PidFile, Readiness, to_background
 from slurm.model import debug_flags
 from slurm.model.errors import ConfigError, SlurmError
@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon; exit status 0 after an orderly end, 1 when it could not start or the database is none of ours."""
+    memory.give_back()
     options = parser().parse_args(argv)
     options.foreground = options.foreground or options.systemd
     try:

@@ -16,7 +16,7 @@ import msgspec
 import setproctitle
 
 from slurm.config.keys import read_keys
-from slurm.daemon import logs, user
+from slurm.daemon import logs, memory, user
 from slurm.daemon.process import PidFile, Readiness, to_background
 from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import version_line
@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] = os.environ) -> int:
     """Run slurmrestd; exit status 0 after an orderly end, 1 when it could not start."""
+    memory.give_back()
     options = parser().parse_args(argv)
     listed = {"auth": authentication.PLUGINS, "parsers": [f"data_parser/{versions.name(one)}" for one in versions.VERSIONS],
               "openapi": [*(f"openapi/{one}" for one in SECTIONS), PAGES]}
