@@ -48,9 +48,12 @@ def _order(resolved: Resolved) -> str:
 def _counters(shell: Shell, reset: bool) -> Mapping[str, object]:
     channel = shell.channel()
     try:
-        found = channel.call({"type": "ReadStatistics", "reset": True} if reset else {"type": "ReadStatistics"}).get("statistics", {})
+        reply = channel.call({"type": "ReadStatistics", "reset": True} if reset else {"type": "ReadStatistics"})
     finally:
         channel.close()
+    if reply.get("trouble"):
+        shell.hints([str(reply["trouble"])])
+    found = reply.get("statistics", {})
     return found if isinstance(found, Mapping) else {}
 
 

@@ -384,6 +384,16 @@ class Controller:
             return {}
         return script_variables.on_node(job, node.name, self.cluster.settings, self.conf_path)
 
+    @property
+    def trouble(self) -> str:
+        """What an operator should know at once, in sentences; "" for nothing."""
+        found = [self.links.silence.isolated]
+        if self.engine.stalled:
+            found.append(f"the state of the cluster cannot be written, nothing new is taken and running jobs go on: {self.engine.stalled}")
+        if self.accounting is not None:
+            found.append(self.accounting.trouble)
+        return "; ".join(filter(None, found))
+
     def time_left(self, job: Job) -> float:
         """Seconds until a running job is ended for its time limit, -1 for one without."""
         moment = self.cluster.kill_time(job)

@@ -370,6 +370,7 @@ class StatisticsRead(Message):
     """The counters, as they were before a reset."""
 
     statistics: Statistics
+    trouble: str = ""  # as Pong has it
 
 
 class Pong(Message):

@@ -31,6 +31,21 @@ def test_a_submission_is_refused_at_once_and_its_job_never_runs(play: Play) -> N
     play(scene)
 
 
+def test_scontrol_ping_and_sdiag_say_that_the_state_cannot_be_written(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        await s.ctl.engine.settled()
+        assert (await s.client().ask("Ping")).get("trouble", "") == ""
+        s.disk.faults = [Fault.FULL]
+        await s.client().ask("SubmitJob", request=REQUEST, payload=PAYLOAD)
+        for kind in ("Ping", "ReadStatistics"):
+            reply = await asyncio.wait_for(s.client().ask(kind), 0.9)
+            assert "cannot be written, nothing new is taken and running jobs go on" in reply["trouble"], reply
+        await s.until(lambda: not s.ctl.engine.stalled)
+        assert (await s.client().ask("Ping")).get("trouble", "") == ""
+
+    play(scene)
+
+
 def test_an_allocation_is_refused_at_once_and_never_granted(play: Play) -> None:
     async def scene(s: Stage) -> None:
         await s.node("cn01")

@@ -78,6 +78,7 @@ class Accounting:
         self._dropper: asyncio.TimerHandle | None = None
         self._warned_at = 0
         self._told = ""
+        self._unheard = "it was not reached since slurmctld began"  # why there is no connection
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(d.ToController).decode
         self._policy = PolicyFollower(engine, now, self._tell)
@@ -91,6 +92,15 @@ class Accounting:
     def doing(self) -> str:
         """One plain sentence."""
         return f"slurmdbd is {'registered with' if self._registered else 'not connected'}, {self.waiting} records wait"
+
+    @property
+    def trouble(self) -> str:
+        """What keeps records from the database, a sentence; "" when nothing does."""
+        if self._told:
+            return f"slurmdbd takes no records, {self.waiting} wait on disk and none is lost: {self._told}"
+        if not self._registered and self._unheard:
+            return f"slurmdbd does not answer, {self.waiting} records wait on disk and none is lost: {self._unheard}"
+        return ""
 
     async def start(self) -> None:
         """Begin to connect and send; StoreError when the outbox cannot be read."""
@@ -132,6 +142,7 @@ class Accounting:
     def on_down(self, why: str) -> None:
         """Disconnected: whoever waits for an answer does so no longer."""
         self._registered = False
+        self._unheard = why
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionError(why))
 
@@ -236,6 +247,7 @@ class Accounting:
             self.link.reconnect("to register anew")
             raise ConnectionError("to register anew")
         self._registered = True
+        self._unheard = ""
         self._policy.follow()
         log.info("registered with slurmdbd: it has records up to %d of %d", answer.through, sequence)
         self._taken = max(answer.through, first - 1)

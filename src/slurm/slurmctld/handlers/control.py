@@ -41,7 +41,7 @@ async def on_update_partition(ctl: Controller, session: Session, message: m.Upda
 async def on_ping(ctl: Controller, session: Session, message: m.Ping) -> m.Pong:
     """Here I am."""
     return m.Pong(host=socket.gethostname(), mode="primary", version=SLURM_VERSION, release=VERSION, pid=os.getpid(), started=ctl.started,
-                  trouble=ctl.links.silence.isolated)
+                  trouble=ctl.trouble)
 
 
 async def on_read_statistics(ctl: Controller, session: Session, message: m.ReadStatistics) -> m.StatisticsRead:
@@ -52,7 +52,7 @@ async def on_read_statistics(ctl: Controller, session: Session, message: m.ReadS
                              looking=ctl.planner.looking)
     if message.reset:
         ctl.counters.reset()
-    return m.StatisticsRead(statistics=found)
+    return m.StatisticsRead(statistics=found, trouble=ctl.trouble)
 
 
 async def on_certify_daemon(ctl: Controller, session: Session, message: m.CertifyDaemon) -> m.Certified:

@@ -301,8 +301,12 @@ def test_what_slurmdbd_refuses_is_kept_tried_again_and_told_once(caplog: pytest.
         ctl = Controller(MemoryJournal(), dbd)
         await ctl.configure()
         dbd.faults = [REFUSE] * 5
+        assert "does not answer" in ctl.accounting.trouble
         await ctl.accounting.start()
+        await until(lambda: "slurmdbd takes no records" in ctl.accounting.trouble)
+        assert "the database is away" in ctl.accounting.trouble
         await ctl.arrived()
+        assert ctl.accounting.trouble == ""
         dbd.database.check(ctl.cluster)
         await ctl.close()
 
