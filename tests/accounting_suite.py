@@ -585,6 +585,16 @@ def test_old_reservations_are_archived_purged_and_loaded_again(database: Databas
     assert shown(database) == before
 
 
+def test_a_controller_that_comes_without_the_earlier_state_hears_how_many_jobs_of_that_have_not_ended(database: Database) -> None:
+    controller = Feeding(database)
+    controller.take(job(1, NOON), job(2, NOON), job(3, NOON, NOON + 60))
+    registration = Registration("c", "another journal", "UTC", "head", 6817, 0, "26.05", "", first=1)
+    found = database.register(registration)
+    assert (found.through, found.highest_job, found.going_on) == (0, 3, 2)
+    database.end_runaways("c", [(1, 0), (2, 0)])
+    assert database.register(registration).going_on == 0
+
+
 def test_runaway_jobs_end_and_their_hours_are_summed_up_again(database: Database) -> None:
     controller = Feeding(database)
     controller.take(job(1, NOON), job(2, NOON), job(3, NOON, NOON + 60))

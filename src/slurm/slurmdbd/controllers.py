@@ -95,7 +95,8 @@ class Controllers:
             message.journal, found.through,
                  found.highest_job)
         return ClusterRegistered(
-            through=found.through, highest_job=JobId(found.highest_job), cluster_id=found.cluster_id, version=SLURM_VERSION)
+            through=found.through, highest_job=JobId(found.highest_job), cluster_id=found.cluster_id, version=SLURM_VERSION,
+            going_on=found.going_on)
 
     async def _take(self, peer: Peer, message: TakeRecords) -> RecordsTaken:
         said = self._registered.get(peer)

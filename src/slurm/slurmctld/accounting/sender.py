@@ -252,6 +252,10 @@ class Accounting:
         log.info("registered with slurmdbd: it has records up to %d of %d", answer.through, sequence)
         self._taken = max(answer.through, first - 1)
         self._drop_soon()
+        unknown = answer.going_on - sum(not job.state.finished for job in self._engine.cluster.jobs.values())
+        if unknown > 0:
+            log.warning("slurmctld began without the state of the one before it: %d jobs of that have not ended in the database, and nobody will tell "
+                        "of them: `sacctmgr show runawayjobs` lists and ends them", unknown)
         self._continue_above(answer)
         if answer.through < first - 1:
             await self._send_again(answer.through, first)

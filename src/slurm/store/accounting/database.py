@@ -65,11 +65,13 @@ class Registration(NamedTuple):
 
 
 class Registered(NamedTuple):
-    """What is there of it: the last sequence number of its journal, the highest job id of the cluster (0: none), the cluster's own id."""
+    """What is there of it: the last sequence number of its journal, the highest job id of the cluster (0: none), the cluster's own id, and
+    for a new journal how many jobs of earlier ones have not ended."""
 
     through: int
     highest_job: int
     cluster_id: int
+    going_on: int = 0
 
 
 class ClusterFacts(NamedTuple):
@@ -131,7 +133,8 @@ class Database:
                 connection.execute(sa.update(schema.journals).where(
                     schema.journals.c.cluster_id == cluster, schema.journals.c.journal == registration.journal).values(
                         last_sequence=registration.first - 1))
-            return Registered(int(through), int(highest), cluster)
+            going_on = runaways.count(connection, cluster) if highest and not through else 0
+            return Registered(int(through), int(highest), cluster, going_on)
 
     def take(self, cluster: str, journal: str, outgoing: Sequence[Outgoing], complete_until: float = 0.0) -> int:
         """Keep the records that did not come before, all or nothing; the last sequence number that is kept. NotFound before `register`."""

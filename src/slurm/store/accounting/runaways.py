@@ -13,6 +13,13 @@ from slurm.store.accounting import rows, schema
 from slurm.store.accounting.taking import Taking
 
 
+def count(connection: sa.Connection, cluster_id: int) -> int:
+    """How many jobs of a cluster have not ended here."""
+    columns = schema.jobs.c
+    return int(connection.execute(sa.select(sa.func.count()).select_from(schema.jobs).where(
+        columns.cluster_id == cluster_id, columns.reused == 0, columns.time_end == 0)).scalar_one())
+
+
 def end(connection: sa.Connection, cluster: str, jobs: Sequence[tuple[int, int]]) -> int:
     """End those of these jobs (id, restarts) that have not: COMPLETED at the last moment that is known of them. How many.
 

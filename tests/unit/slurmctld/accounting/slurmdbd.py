@@ -26,6 +26,7 @@ class Slurmdbd:
         self.through: dict[str, int] = {}
         self.database = Database()
         self.highest = 0
+        self.going_on = 0  # jobs of earlier journals that have not ended
         self.complete_until = 0.0
         self.duplicates = 0
         self.slices: list[int] = []
@@ -42,7 +43,7 @@ class Slurmdbd:
         self.through[message.journal] = max(had, message.first - 1)
         if self.through[message.journal] != self.database.sequence:
             self.database.sequence = self.through[message.journal]
-        return d.ClusterRegistered(through=had, highest_job=self.highest)  # type: ignore[arg-type]
+        return d.ClusterRegistered(through=had, highest_job=self.highest, going_on=self.going_on)  # type: ignore[arg-type]
 
     def take(self, journal: str, message: d.TakeRecords) -> Message:
         """All or nothing; a gap is refused."""

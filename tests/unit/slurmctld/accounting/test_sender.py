@@ -314,6 +314,20 @@ def test_what_slurmdbd_refuses_is_kept_tried_again_and_told_once(caplog: pytest.
     assert caplog.text.count("the database is away") == 1
 
 
+def test_a_controller_without_the_earlier_state_says_that_jobs_of_that_will_not_be_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        dbd = Slurmdbd()
+        ctl = Controller(MemoryJournal(), dbd)
+        await ctl.configure()
+        dbd.highest, dbd.going_on = 4711, 2
+        await ctl.accounting.start()
+        await until(lambda: "slurmctld began without the state" in caplog.text)
+        await ctl.close()
+
+    play(scene)
+    assert "2 jobs of that have not ended" in caplog.text and "sacctmgr show runawayjobs" in caplog.text
+
+
 def test_usage_may_be_summed_up_to_the_moment_until_which_everything_has_arrived() -> None:
     async def scene() -> None:
         dbd = Slurmdbd()
