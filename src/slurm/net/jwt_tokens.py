@@ -6,8 +6,8 @@
 With `jwt_key` (HS256; by default jwt_hs256.key in StateSaveLocation) tokens are checked and made; with `jwks` (RS256) tokens that somebody
 else made, such as a site's identity provider, are checked. A token names its user as `sun` (or `username`, or what `userclaimfield` says),
 and carries
-`iat` and `exp`; with `issuer=` and `audience=`, ours, also `iss` and `aud`, so that what a provider signs for other programs is worth nothing
-here. It belongs to whoever has it: it travels inside TLS only, to a slurmctld that has proved to be one. Which kind of key a
+`iat` and `exp`; with `issuer=` and `audience=`, ours, also `iss` and `aud`, so that what a provider signs for other programs is worth
+nothing here. It belongs to whoever has it: it travels inside TLS only, to a slurmctld that has proved to be one. Which kind of key a
 token is checked with follows from where that key lies, never from the token.
 """
 
@@ -86,8 +86,8 @@ class Tokens:
         lacking = [name for name, value in (("issuer", self._issuer), ("audience", self._audience)) if value is None]
         if not self._keys.public or not lacking:
             return ""
-        return (f"AuthAltParameters=jwks= without {'= and '.join(lacking)}=: any token that was signed with one of these keys speaks for its user here, "
-                "also one that was made for another program")
+        return (f"AuthAltParameters=jwks= without {'= and '.join(lacking)}=: any token that was signed with one of these keys speaks for its "
+                "user here, also one that was made for another program")
 
     def make(self, user: str, lifespan: int) -> str:
         """A token for a user, good for so many seconds."""

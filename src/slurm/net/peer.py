@@ -71,7 +71,8 @@ class Peer:
         return not (self.local or self.via) and self.party is None
 
     def speak_by_token(self, identity: Identity) -> None:
-        """From here on it is whom a token speaks for, and no longer whom a kernel vouched for. NotNow when that one has too many connections."""
+        """From here on it is whom a token speaks for, and no longer whom a kernel vouched for. NotNow where that one has too
+        many connections."""
         self._line.count_for(identity.uid)
         self.identity = identity
         self.local = False

@@ -1,7 +1,7 @@
 """A program of an ordinary user on a daemon's machine: as that user, within bounds, to its deadline, and nothing of it stays.
 
-`python -m slurm.plugins.bounded UID GID GROUPS SECONDS PROGRAM ARGUMENT …`: GROUPS as 100,200. This process stays root's, or whose the daemon
-is; whatever the program left, daemons of its own included, is killed when it ends, at the deadline, and when the daemon is gone.
+`python -m slurm.plugins.bounded UID GID GROUPS SECONDS PROGRAM ARGUMENT …`: GROUPS as 100,200. This process stays root's, or whose the
+daemon is; whatever the program left, daemons of its own included, is killed when it ends, at the deadline, and when the daemon is gone.
 """
 
 from __future__ import annotations

@@ -78,8 +78,8 @@ SENTENCES: dict[type[e.Event], tuple[int, Callable[[Cluster, Any], str]]] = {
     e.Accrued: (VERBOSE, lambda c, event: f"the age of {len(event.jobs)} jobs counts from now on"),
     e.UsagePeriodEnded: (logging.INFO, lambda c, event: "usage was set back to 0 (PriorityUsageResetPeriod)"),
     e.ClockSet: (logging.WARNING, lambda c, event: f"the clock of this machine was set {'forward' if event.by > 0 else 'back'} by "
-                                                   f"{abs(event.by):.0f} s: since when jobs run and wait, and what they used, is told by the new one; "
-                                                   "no job gains or loses time"),
+                                                   f"{abs(event.by):.0f} s: since when jobs run and wait, and what they used, is "
+                                                   "told by the new one; no job gains or loses time"),
     e.PolicyChanged: (logging.INFO, lambda c, event: f"policy: {len(event.records)} records {'to come' if event.staged else 'changed'}"),
     e.ReservationCreated: (logging.INFO, lambda c, event: f"reservation {event.reservation.name} of {hostlist.compress(event.reservation.nodes)}"),
     e.ReservationUpdated: (logging.INFO, lambda c, event: f"reservation {event.reservation.name} changed: {hostlist.compress(event.reservation.nodes)}"),

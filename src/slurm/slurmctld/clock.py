@@ -1,9 +1,9 @@
 """slurmctld's clock: what the machine's shows, but never from one moment to the next an hour later or earlier.
 
-Between two looks the time goes by as the kernel counts it since the machine started, which nobody sets. Where the machine's clock differs from
-that by more than JUMP_SECONDS it was set: this clock goes on in the old time until the cluster's state was moved to the new one
-(`core.clock`), so that no event mixes the two. Also what was set while slurmctld was not there is noticed, by a file in StateSaveLocation, as
-long as the machine was not started anew.
+Between two looks the time goes by as the kernel counts it since the machine started, which nobody sets. Where the machine's clock differs
+from that by more than JUMP_SECONDS it was set: this clock goes on in the old time until the cluster's state was moved to the new one
+(`core.clock`), so that no event mixes the two. Also what was set while slurmctld was not there is noticed, by a file in StateSaveLocation,
+as long as the machine was not started anew.
 
 A machine that was paused as a whole, and whose kernel did not count the pause, looks like one whose clock was set.
 """

@@ -84,7 +84,8 @@ class Attaching:
     def _require_leave(self, key: StepKey, caller: Caller, token: str) -> None:
         """A certificate is good for days; that its user may look at this step now, slurmctld says."""
         if not token:
-            raise NotPermitted("ESLURMD_INVALID_JOB_CREDENTIAL", hints=["it brings no credential for this step: this sattach is older than slurmd"])
+            raise NotPermitted("ESLURMD_INVALID_JOB_CREDENTIAL", hints=[
+                "it brings no credential for this step: this sattach is older than slurmd"])
         found = self._node.credentials.check_to_attach(token)
         if StepKey(found.job, found.attempt, found.step) != key or found.uid != caller.uid:
             raise NotPermitted("ESLURMD_INVALID_JOB_CREDENTIAL", hints=[

@@ -185,7 +185,8 @@ class Running:
     """How long the script that runs now has run, whatever becomes of the machine's clock meanwhile. `looked`: when it was certainly not
     running yet, by the clock that nobody sets."""
 
-    def __init__(self, folder: str, looked: float, *, clock: Callable[[], float] = boot_clock, wall: Callable[[], float] = time.time) -> None:
+    def __init__(self, folder: str, looked: float, *, clock: Callable[[], float] = boot_clock,
+                 wall: Callable[[], float] = time.time) -> None:
         self._folder = folder
         self._clock = clock
         self._wall = wall

@@ -262,7 +262,8 @@ class Application:
                 if self._held + len(piece) > LARGEST_TOGETHER:
                     raise _Crowded(message="slurmrestd is reading too many large requests", hints=["try again in a moment"])
                 if self._held_of.get(user, 0) + len(piece) > LARGEST_OF_A_USER:
-                    raise _Crowded(message="slurmrestd is reading too many large requests of yours", hints=["try again when they are answered"])
+                    raise _Crowded(message="slurmrestd is reading too many large requests of yours", hints=[
+                        "try again when they are answered"])
                 self._hold(user, len(piece))
                 pieces.append(piece)
 

@@ -64,8 +64,8 @@ class RegisterCluster(Message):
 class ClusterRegistered(Message):
     """slurmdbd knows this cluster. `through`: the last sequence number that it had of this journal before, 0: none.
 
-    `highest_job`: the highest job id that any journal of this cluster brought, 0: none; ids of a new journal begin above it. `going_on`: for
-    a new journal, how many jobs of earlier ones have not ended here.
+    `highest_job`: the highest job id that any journal of this cluster brought, 0: none; ids of a new journal begin above it. `going_on`:
+    for a new journal, how many jobs of earlier ones have not ended here.
     """
 
     through: int = 0

@@ -378,7 +378,8 @@ class LaunchStep(Message):
 class AttachStep(Message):
     """sattach → slurmd, first message of its connection: show this step.
 
-    What follows is as after LaunchStep; input goes to its tasks too. `credential`: what slurmctld gave for it, asked for from another machine.
+    What follows is as after LaunchStep; input goes to its tasks too. `credential`: what slurmctld gave for it, for
+    who comes from another machine.
     """
 
     job: JobNumber

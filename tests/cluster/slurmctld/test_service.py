@@ -14,6 +14,7 @@ import pytest
 
 from slurm.config.config import Config, load
 from slurm.core import events as e
+from slurm.daemon.logs import Verbosity
 from slurm.model import msgpack
 from slurm.model.errors import StoreError
 from slurm.model.ids import JobId, Uid
@@ -61,7 +62,7 @@ def serve(root: Path, scene: Callable[[Service, Callable[..., Coroutine[Any, Any
 
     async def main() -> None:
         ready = asyncio.Event()
-        service = service_type(config, lambda _: logging.INFO, "", **limits)
+        service = service_type(config, lambda _: Verbosity(logging.INFO), "", **limits)
         running = asyncio.create_task(service.run(ready.set))
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
