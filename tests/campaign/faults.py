@@ -225,7 +225,7 @@ class Faults:
 
     def _jump(self, machine: Machine) -> None:
         with open(machine.run_folder / "clock", "r+b") as file:
-            file.write(struct.pack("d", self._random.choice((-86400.0, -1200.0, -30.0, 0.0, 30.0, 600.0))))
+            file.write(struct.pack("d", self._random.choice((-86400.0, -1200.0, -30.0, 0.0, 30.0, 600.0, 172800.0))))
 
     def _jump_controller(self) -> tuple[str, bool]:
         self._jump(self._machines["head"])
