@@ -13,6 +13,7 @@ from slurm.core.policy import state as counting
 from slurm.core.state import ClusterState
 from slurm.core.timer_heap import Timer
 from slurm.model.job import Job, LostAttempt, Step
+from slurm.model.trigger import Pull
 
 
 def on_clock_set(state: ClusterState, event: e.ClockSet) -> list[Effect]:
@@ -33,6 +34,10 @@ def on_clock_set(state: ClusterState, event: e.ClockSet) -> list[Effect]:
         for name in ("last_busy_time", "power_since", "reboot_since", "resume_after"):
             _move(node, name, event.by)
         state.unsaved.nodes.add(node.name)
+    for trigger in state.triggers.values():
+        if trigger.pulled:  # runs so long after what it waited for
+            trigger.pulled = [Pull(pull.argument, pull.moment + event.by) for pull in trigger.pulled]
+            state.unsaved.triggers.add(trigger.id)
     state.keys.move(event.by)
     return []
 

@@ -7,6 +7,7 @@ import pytest
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.model.states import JobState
+from slurm.model.trigger import Pull, Trigger
 from slurm.testing import builders as b
 from tests.unit.core.test_policy import book
 from tests.unit.core.test_policy import cluster as counted
@@ -91,3 +92,12 @@ def test_a_submission_that_comes_again_finds_its_job_as_long_as_before() -> None
     now = set_clock(c, 2 * DAY)
     c.keys.retire(job.owner.uid, "other", now)
     assert c.keys.find(job.owner.uid, "twice") == job.id
+
+
+def test_the_program_of_a_trigger_that_was_pulled_runs_as_long_after_it_as_was_asked_for() -> None:
+    c = b.cluster()
+    c.apply(e.TriggerSet(at=b.T0, trigger=Trigger(
+        id=1, uid=b.ROOT.uid, gid=b.ROOT.gid, user="root", kind="node", what="down", program="/bin/true", nodes="*", offset=600)))
+    c.apply(e.TriggerPulled(at=b.T0, trigger=1, pull=Pull("cn01", b.T0 + 600)))
+    now = set_clock(c, -DAY)
+    assert [pull.moment for pull in c.triggers[1].pulled] == [now + 590]
