@@ -22,6 +22,8 @@ from slurm.commands.launching.voice import Voice
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.commands.submission import submit_prefix
 from slurm.model.errors import SlurmError
+from slurm.net.circumstances import present_folder
+from slurm.options import containers
 from slurm.options.components import resolve_all
 from slurm.options.resolve import Resolved
 
@@ -61,6 +63,7 @@ class Call:
         self._stopped_by = 0
         self._program: Program | None = None
         self._kill_signal = _kill_signal(resolved)
+        self._container = containers.inherited(resolved, present_folder())
 
     def watch(self, signals: Signals) -> None:
         """Hear signals in the loop."""
@@ -116,7 +119,7 @@ class Call:
 
     def _run_program(self, allocation: Allocation, granted: dict[str, Any]) -> int:
         argv = self._resolved.rest or self._shell_words(granted)
-        program = self._program = Program(argv, {**self._shell.environ, **granted.get("environment", {})})
+        program = self._program = Program(argv, {**self._shell.environ, **granted.get("environment", {}), **self._container})
         allocation.on_change = lambda: self._on_job_news(allocation, program)
         try:
             program.start()

@@ -26,6 +26,7 @@ from slurm.commands.shell import Shell, informed, notes, run
 from slurm.commands.submission import submit_prefix
 from slurm.model.errors import NotFound, SlurmError
 from slurm.net.circumstances import present_folder, propagated_limits
+from slurm.options import containers
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
 
@@ -92,6 +93,8 @@ class Call:
         self._mpi = mpi.chosen(resolved.text("mpi"), self._controller.site.rules["mpidefault"], len(parts))
         self._step: Step | None = None
         self._stopped_by = 0
+        for part in parts:
+            _container(part.resolved)  # what is wrong with it is told before anything is asked for
         self._ignored = _signals(resolved.text("ignore_signals"))
 
     def watch(self, signals: Signals) -> None:
@@ -209,7 +212,7 @@ class Call:
         if len(self._parts) > 1:
             granted = components.together(granted, [
                 {"credential": given["credential"], "argv": part.resolved.rest, "gpu_bind": requests.gpu_bind(part.resolved.request),
-                 "environment": self._environment(given, allocation)}
+                 "environment": self._environment(given, allocation, part.resolved)}
                 for part, given in zip(self._parts, (granted, *granted["components"]), strict=True)])
         step = self._step = Step(self._loop, self._voice, self._controller, granted, plan)
         with RawTerminal(0) if plan.window is not None else nullcontext():
@@ -303,7 +306,7 @@ class Call:
             "umask": _umask(), "rlimits": propagated_limits(resolved, self._shell.environ),
             "kill_on_bad_exit": self._kills_on_bad_exit(), "gpu_bind": requests.gpu_bind(asked),
             "task_prolog": _script(resolved.text("task_prolog")), "task_epilog": _script(resolved.text("task_epilog")),
-            "environment": self._environment(granted, allocation),
+            "environment": self._environment(granted, allocation, resolved),
             **mpi.launch_fields(self._mpi, granted["layout"]),
         }
         if terminal:
@@ -331,12 +334,14 @@ class Call:
             quiet_interrupt=resolved.flag("disable_status"), quit_on_interrupt=resolved.flag("quit_on_interrupt"),
             kill_wait=int(granted.get("kill_wait", 30)))
 
-    def _environment(self, granted: Mapping[str, Any], allocation: Mapping[str, str]) -> dict[str, str]:
+    def _environment(self, granted: Mapping[str, Any], allocation: Mapping[str, str], asked: Resolved) -> dict[str, str]:
         resolved = self._resolved
-        return environment.of_tasks(
+        tasks = environment.of_tasks(
             self._shell.environ, resolved.text("export"), allocation, granted.get("environment", {}), umask=_umask(),
             level=self._voice.level, keep=resolved.flag("preserve_env"),
             leave_out=lambda name: self._voice.info(f"warning: variable {name} is no UTF-8 text, the tasks do not get it"))
+        tasks.update(_container(asked))
+        return tasks
 
     def _terminal(self) -> tuple[int, int] | None:
         try:
@@ -345,6 +350,10 @@ class Call:
             self._voice.error(f"ioctl(TIOCGWINSZ): {os.strerror(error.errno or 0)}")
             self._voice.error("Not using a pseudo-terminal, disregarding --pty option")
             return None
+
+
+def _container(resolved: Resolved) -> dict[str, str]:
+    return containers.asked(resolved, _work_dir(resolved.request.get("work_dir")))
 
 
 def _program_file(resolved: Resolved) -> str:

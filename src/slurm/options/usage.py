@@ -42,7 +42,7 @@ PURPOSE = {
 
 def usage_text(command: str) -> str:
     """The options in short, several a line."""
-    words = [_brief(option) for option in tables.rows(command) if option.status not in _MISSING]
+    words = [_brief(option) for option in tables.rows(command) if option.status not in _MISSING and not option.plugin]
     return _filled(f"Usage: {command} ", [*words, *_OPERANDS[command].split(" ", 1)])
 
 
@@ -51,7 +51,7 @@ def help_text(command: str) -> str:
     lines = [f"Usage: {command} [options] {_OPERANDS[command]}".rstrip(), PURPOSE[command], ""]
     options = tables.rows(command)
     for option in options:
-        if option.status in _MISSING:
+        if option.status in _MISSING or option.plugin:
             continue
         head = f"  {'-' + option.short + ',' if option.short else '   '} --{option.name}{_argument(option)}"
         gap = " " * (_COLUMN - len(head)) if len(head) < _COLUMN else "\n" + " " * _COLUMN

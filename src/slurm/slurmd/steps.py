@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from slurm.model.errors import NotNow, SlurmError
+from slurm.notation.container import separated
 from slurm.slurmd import by_hand, control, remains, script_run, unknown_steps
 from slurm.slurmd.aside import aside
 from slurm.slurmd.orders import Orders
@@ -114,6 +115,8 @@ class Steps:
     def prepare(self, record: StepRecord, *, script: str | None = None, early: bytes = b"") -> Prepared:
         """Write the step's folder and enter it into the roster. OSError; FileExistsError when it was begun before."""
         path = self.path_of(record.key)
+        container, environment = separated(record.environment)
+        record = record._replace(container=container, environment=environment)
         journal = self._create(path, self._encode(record._asdict()))
         try:
             if script is not None:

@@ -35,10 +35,12 @@ class Ending:
         self.asked = False
         self.why = ""
         self.unkillable: list[int] = []
+        self.resting = False  # what runs now is no task's, and nothing is killed unless somebody asks anew
 
     def ask(self, why: str, kill_wait: float) -> bool:
         """Begin, or shorten the grace when it has begun; whether it begins with this call."""
         now = time.monotonic()
+        self.resting = False
         first = not self.asked
         if first:
             self.asked, self.why, self._deadline = True, why, now + kill_wait
@@ -50,6 +52,8 @@ class Ending:
 
     def kill(self) -> None:
         """SIGKILL to every process of the step, repeated until somebody finds that none is left (the loop then ends)."""
+        if self.resting:
+            return
         now = time.monotonic()
         if self.cgroup is not None:
             self.cgroup.kill()

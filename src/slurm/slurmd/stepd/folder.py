@@ -141,6 +141,7 @@ class StepRecord(NamedTuple):
     mpi: str = ""  # "pmi2" or "pmix": what its tasks may ask when they begin MPI
     places: Sequence[Sequence[str]] = []  # of such a step: (node, its ranks as "0-3,8")
     size: int = 0  # tasks on all nodes
+    container: Mapping[str, str] = {}  # the options of a step that runs in one: stepd.container.asked
     energy_seconds: float = 0.0  # how often its counters are read besides the looks at tasks; 0: seldom
 
     @property

@@ -14,6 +14,7 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _IGNORED = 1  # SIG_IGN
 PYTHONS_OWN = (int(signal.SIGPIPE), int(signal.SIGXFSZ), int(signal.SIGINT))
@@ -34,6 +35,11 @@ def adopt_orphans() -> None:
 def die_with_parent(number: int) -> None:
     """Get this signal when the parent ends, however it ends. OSError."""
     _prctl(_PR_SET_PDEATHSIG, number)
+
+
+def be_seen_by_owner() -> None:
+    """Have this process' files in /proc be those of whom it has become. Only for one that knows no secrets of who it was. OSError."""
+    _prctl(_PR_SET_DUMPABLE, 1)
 
 
 def take_signals(back: Iterable[int]) -> None:

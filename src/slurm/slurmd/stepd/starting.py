@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 
 from slurm.slurmd.stepd import files, passing, tasks
 from slurm.slurmd.stepd.cgroup import Cgroup
+from slurm.slurmd.stepd.container.inside import Inside
 from slurm.slurmd.stepd.files import File
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.loop import READ, Loop
@@ -31,15 +32,17 @@ class Starting:
     """The tasks of one step on their way to their programs.
 
     `on_started()` is called once all are forked and what they share is open, `on_refused(sentence, status)` for what keeps the step from
-    running, `on_note(sentence)` for what its user should read although it ran. `mpi` gives each task what it inherits for MPI.
+    running, `on_note(sentence)` for what its user should read although it ran. `mpi` gives each task what it inherits for MPI; they run in `container`.
     """
 
-    def __init__(self, loop: Loop, record: StepRecord, started: Sequence[Task], mpi: Service | Pmix | None = None, *,
+    def __init__(self, loop: Loop, record: StepRecord, started: Sequence[Task], mpi: Service | Pmix | None = None,
+                 container: Inside | None = None, *,
                  on_started: Callable[[], None], on_refused: Callable[[str, int], None], on_note: Callable[[str], None]) -> None:
         self._loop = loop
         self._record = record
         self._tasks = started
         self._mpi = mpi
+        self._container = container
         self._on_started = on_started
         self._on_refused = on_refused
         self._on_note = on_note
@@ -53,7 +56,8 @@ class Starting:
     def begin(self, streams: Sequence[Streams], cgroup: Cgroup | None) -> None:
         """Fork what can be forked now. OSError."""
         opening = list(dict.fromkeys(file for three in streams for file in three[:3] if isinstance(file, File)))
-        self._births = [Birth(self._record, task, given, self._stage, cgroup) for task, given in zip(self._tasks, streams, strict=True)]
+        self._births = [Birth(self._record, task, given, self._stage, cgroup, container=self._container)
+                        for task, given in zip(self._tasks, streams, strict=True)]
         self._loop.at(time.monotonic() + self._record.start_seconds, self._check)
         first = self._births[0]
         if self._record.is_batch:

@@ -13,6 +13,7 @@ import traceback
 from slurm.notation.printable import printable
 from slurm.slurmd.stepd import folder, memory, messages, task_scripts, telling, tree
 from slurm.slurmd.stepd.cgroup import Cgroup
+from slurm.slurmd.stepd.container.inside import Inside
 from slurm.slurmd.stepd.control import Control
 from slurm.slurmd.stepd.ending import Ending
 from slurm.slurmd.stepd.folder import Ended
@@ -58,6 +59,7 @@ class Step:
         self.io: StepIO | None = None
         self.cgroup: Cgroup | None = None
         self.mpi: Service | Pmix | None = None
+        self.container: Inside | None = None
         self._aborts = Aborts(loop, self._end_aborted)
         self._gatherer: Gatherer | None = None
         self._reaped: list[Reaped] = []  # before there is one
@@ -93,7 +95,8 @@ class Step:
     def begin(self) -> None:
         """Start its tasks. OSError."""
         self.starting = Starting(
-            self.loop, self.record, self.tasks, self.mpi, on_started=self._on_started, on_refused=self.refuse, on_note=self._on_note)
+            self.loop, self.record, self.tasks, self.mpi, self.container,
+            on_started=self._on_started, on_refused=self.refuse, on_note=self._on_note)
         self.plumbing = Plumbing(self.record, self.io)
         self._streams = [self.plumbing.connect(task) for task in self.tasks]
         self.children = True
@@ -128,7 +131,7 @@ class Step:
         over = all(task.status is not None for task in self.tasks if task.pid)
         if over and self.mpi is not None and all(task.pid for task in self.tasks):
             self.mpi.close()
-        if self.children and over and not self.ending.grace:
+        if self.children and over and self.starting is not None and not self.ending.grace:
             self.ending.kill()
 
     def _on_task_ended(self, task: Task) -> None:
@@ -226,6 +229,10 @@ class Step:
     def complain(self, sentence: str) -> None:
         """A line in slurmd's log."""
         os.write(2, f"slurmstepd: error: {self.record.key.shown}: {printable(sentence)}\n".encode(errors="backslashreplace"))
+
+    def notice(self, sentence: str) -> None:
+        """Something that its user may want to know while he waits."""
+        self._tell(f"slurmstepd: {printable(sentence)}\n")
 
     def _tell(self, line: str, *, any_node: bool = False) -> None:
         if line and self.io is not None:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from slurm.slurmd.stepd import direct, files, kernel, limits, messages, passing, path, program_file, task_scripts
 from slurm.slurmd.stepd.cgroup import Cgroup
+from slurm.slurmd.stepd.container.inside import Inside
 from slurm.slurmd.stepd.files import CannotOpen, File
 from slurm.slurmd.stepd.folder import StepRecord
 from slurm.slurmd.stepd.mpi.service import without_outer
@@ -78,6 +79,7 @@ class Birth(NamedTuple):
     opening: Sequence[File] = ()
     handed: Sequence[File] = ()
     inherited: Mapping[str, str] = {}
+    container: Inside | None = None
 
     def at(self, stage: int, index: int = 0) -> None:
         """Note what the task is at."""
@@ -106,7 +108,7 @@ def start(birth: Birth) -> socket.socket:
     ours, theirs = passing.pair()
     with theirs:
         try:
-            pid = _start_directly(birth, theirs, argv, environment) or os.fork()
+            pid = _start_directly(birth, theirs, argv, environment) or _forked(birth)
         except OSError:
             ours.close()
             raise
@@ -120,10 +122,17 @@ def start(birth: Birth) -> socket.socket:
     return ours
 
 
+def _forked(birth: Birth) -> int:
+    if birth.container is None:
+        return os.fork()
+    with birth.container.starting():
+        return os.fork()
+
+
 def _start_directly(birth: Birth, report: socket.socket, argv: list[str], environment: dict[str, str]) -> int:
     """Start it without a fork where nothing can take long; its pid, 0 when it was not started."""
     record = birth.record
-    if record.task_prologs:
+    if record.task_prologs or birth.container is not None:
         return 0
     own = path.first(environment, record.commands)
     started = direct.start(record, argv, own, birth.streams[:3], birth.opening, terminal=birth.streams.terminal,
@@ -166,6 +175,9 @@ def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str])
         environment = path.first(environment, newborn.record.commands)
         if newborn.record.task_prologs:
             environment = _after_prologs(newborn, environment)
+        if newborn.birth.container is not None:
+            argv, environment = newborn.birth.container.enter(argv, _without_commands(environment, newborn.record.commands))
+            kernel.die_with_parent(signal.SIGKILL)  # more rights, and fewer again, have made it forget
     except CannotOpen as error:
         _refuse(newborn, str(error), CANNOT_OPEN_STATUS)
     except Exception as error:  # noqa: BLE001 - it is told; the task has nobody else to raise to
@@ -181,6 +193,12 @@ def _become_task(newborn: Newborn, argv: list[str], environment: dict[str, str])
         sentence = f"cannot start {argv[0]!r}: {error}"
         _say(messages.error(sentence, time.time()))
         _refuse(newborn, sentence, FAILED_STATUS)
+
+
+def _without_commands(environment: dict[str, str], folder: str) -> dict[str, str]:
+    """Without the way to commands that are not there inside."""
+    places = environment.get("PATH", "").split(os.pathsep)
+    return {**environment, "PATH": os.pathsep.join(place for place in places if place != folder)} if folder in places else environment
 
 
 def _after_prologs(newborn: Newborn, environment: dict[str, str]) -> dict[str, str]:
@@ -285,6 +303,9 @@ def _connect_streams(newborn: Newborn) -> None:
 
 def _enter_work_dir(newborn: Newborn) -> None:
     newborn.birth.at(FOLDER)
+    if newborn.birth.container is not None:
+        os.chdir("/")  # its folder is in the container
+        return
     try:
         os.chdir(newborn.record.work_dir)
     except OSError as failure:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import traceback
 
+from slurm.slurmd.stepd.hooks.container import Container
 from slurm.slurmd.stepd.hooks.descent import Descent
 from slurm.slurmd.stepd.hooks.gathering import Gathering
 from slurm.slurmd.stepd.hooks.group import Group
@@ -22,7 +23,8 @@ from slurm.slurmd.stepd.hooks.title import Title
 from slurm.slurmd.stepd.step import Step
 from slurm.slurmd.stepd.tasks import FAILED_STATUS
 
-HOOKS: tuple[Hook, ...] = (Title(), Orders(), TimeLimit(), Srun(), Journal(), Group(), Mpi(), Tasks(), Descent(), Memory(), Gathering())
+HOOKS: tuple[Hook, ...] = (
+    Title(), Orders(), TimeLimit(), Srun(), Journal(), Group(), Mpi(), Container(), Tasks(), Descent(), Memory(), Gathering())
 """Orders are taken first and last.
 
 Cleaned up from the end: its last figures are taken, its cgroup goes, then its end is on record, then srun hears of it, then slurmd.

@@ -1,0 +1,152 @@
+"""`python -m slurm.slurmd.stepd.container.builder`: makes the container of one step on one node, as the step's owner, and ends.
+
+Descriptor 3 is a file with what is asked for (JSON), 4 the socket to slurmstepd: packets with sentences for the user, then one with the
+namespaces and a file of what the tasks must know. They live on by their descriptors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import signal
+import socket
+import sys
+from typing import Any
+
+from slurm.model.errors import NotationError
+from slurm.notation.container import Mount
+from slurm.slurmd.stepd import kernel, passing
+from slurm.slurmd.stepd.container import asked, images, mounting, root
+from slurm.slurmd.stepd.container.asked import Asked
+from slurm.slurmd.stepd.container.images import Found
+from slurm.slurmd.stepd.container.inside import ENTRY_POINT, FACTS, READY, REPORT
+from slurm.slurmd.stepd.container.root import CannotBuild, Plan
+
+_ENTERED = re.compile(r"""^\s*(?:mkdir .*&&\s*)?cd\s+"?([^"\s;&]+)"?""", re.MULTILINE)
+_VARIABLE = re.compile(r"^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$")
+
+
+def main() -> int:
+    """Do it; what cannot be is told."""
+    report = socket.socket(fileno=REPORT)
+    with open(FACTS, encoding="utf-8") as file:
+        facts: dict[str, Any] = json.load(file)
+    try:
+        become(facts)
+        _make(facts, report)
+    except (OSError, NotationError) as error:
+        _say(report, {"refused": getattr(error, "strerror", None) or str(error)})
+        return 1
+    return 0
+
+
+def _say(report: socket.socket, what: dict[str, str]) -> None:
+    passing.send(report, json.dumps(what).encode()[:passing.LONGEST])
+
+
+def become(facts: dict[str, Any]) -> None:
+    """The step's owner, for good. OSError."""
+    if os.geteuid() == 0 and facts["uid"]:
+        os.setgroups(os.getgrouplist(facts["user"], facts["gid"]) if facts["groups"] is None else facts["groups"])
+        os.setgid(facts["gid"])
+        os.setuid(facts["uid"])
+        kernel.be_seen_by_owner()
+    os.umask(0o022)
+
+
+def _make(facts: dict[str, Any], report: socket.socket) -> None:
+    wanted = asked.read(facts["options"])
+    found = _image(wanted, str(facts["cache"]), lambda sentence: _say(report, {"notice": sentence}))
+    mounts = [*wanted.mounts, *(Mount(path, path, read_only) for path, read_only in facts["shown"])]
+    uid, gid, user = os.getuid(), os.getgid(), str(facts["user"])
+    home, shell = _account(uid, str(facts["home"]))
+    if wanted.home:
+        mounts.insert(0, Mount(home, home))
+    plan = Plan(found.root, bool(wanted.name), wanted.writable, mounts, home, uid, gid, f"{user}:x:{uid}:{gid}::{home or '/'}:{shell}",
+        f"{user}:x:{gid}:", wanted.root, apart=uid == 0)
+    root.leave(uid, gid, apart=plan.apart)
+    if not plan.apart:
+        _finish(plan, wanted, found, report)
+    elif os.fork() == 0:
+        _be_first(plan, wanted, found, report)
+
+
+def _image(wanted: Asked, cache: str, tell: images.Tell) -> Found:
+    if wanted.name_flag == "exec":
+        raise CannotBuild("--container-name=NAME:exec is not supported: each step has namespaces of its own")
+    if wanted.name:
+        return images.named(cache, wanted.name, wanted.name_flag, wanted.image, tell)
+    if wanted.image is not None:
+        return images.find(wanted.image, cache, tell)
+    raise CannotBuild("neither an image nor the name of a container was given")
+
+
+def _be_first(plan: Plan, wanted: Asked, found: Found, report: socket.socket) -> None:
+    """The first process of a namespace of them: it stays, and is ended with the step."""
+    try:
+        _finish(plan, wanted, found, report)
+    except (OSError, NotationError) as error:
+        _say(report, {"refused": getattr(error, "strerror", None) or str(error)})
+        os._exit(1)
+    report.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever is left to it is reaped by the kernel
+    while True:
+        signal.pause()
+
+
+def _finish(plan: Plan, wanted: Asked, found: Found, report: socket.socket) -> None:
+    root.build(plan)
+    told = os.memfd_create("told", os.MFD_CLOEXEC)
+    os.write(told, json.dumps(_told(wanted, found.facts)).encode())
+    files = mounting.taken("/", mounting.NO_SETUID | mounting.NO_DEVICES, below=False)
+    root.close_off(plan)
+    descriptors = [_namespace("user"), _namespace("mnt"), told, files]
+    kinds = b""
+    if plan.apart:
+        descriptors.append(_namespace("pid"))
+        kinds += b"p"
+    if found.lock >= 0:
+        descriptors.append(found.lock)
+        kinds += b"l"
+    passing.send(report, READY + kinds, descriptors)
+
+
+def _namespace(kind: str) -> int:
+    return os.open(f"/proc/self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _account(uid: int, home: str) -> tuple[str, str]:
+    """(home folder, shell) of the owner; the job's own HOME counts."""
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        return home, "/bin/sh"
+    return home or account.pw_dir, account.pw_shell
+
+
+def _told(wanted: Asked, facts: dict[str, object]) -> dict[str, object]:
+    """What tasks must know of the image: as its registry said, else as files of it say that enroot writes."""
+    program = root.text_of(ENTRY_POINT)
+    entered = _ENTERED.search(program)
+    if wanted.entry_point and not program:
+        raise CannotBuild(f"--container-entrypoint: the image has none ({ENTRY_POINT})")
+    return {
+        "environment": facts.get("environment") or _variables(root.text_of("/etc/environment")),
+        "work_dir": wanted.work_dir or facts.get("work_dir") or (entered[1] if entered else "") or "/",
+        "kept": list(wanted.variables), "entry_point": wanted.entry_point}
+
+
+def _variables(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        matched = _VARIABLE.match(line.strip())
+        if matched is not None:
+            value = matched[2]
+            found[matched[1]] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
