@@ -13,10 +13,12 @@ import re
 import signal
 import socket
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from slurm.model.errors import NotationError
-from slurm.notation.container import Mount
+from slurm.notation.container import Image, Mount
 from slurm.slurmd.stepd import kernel, passing
 from slurm.slurmd.stepd.container import asked, images, mounting, root
 from slurm.slurmd.stepd.container.asked import Asked
@@ -34,12 +36,21 @@ def main() -> int:
     with open(FACTS, encoding="utf-8") as file:
         facts: dict[str, Any] = json.load(file)
     try:
+        wanted = asked.read(facts["options"])
+        if wanted.image is not None and wanted.image.scheme != "file":
+            # Speaks HTTP; loaded now, since the owner may not be able to read where Python is.
+            import_module("slurm.slurmd.stepd.container.oci_images")
         become(facts)
-        _make(facts, report)
-    except (OSError, NotationError) as error:
-        _say(report, {"refused": getattr(error, "strerror", None) or str(error)})
+        _make(wanted, facts, report)
+    except Exception as error:  # noqa: BLE001 - it is told; there is nobody else to raise to
+        _refuse(report, error)
         return 1
     return 0
+
+
+def _refuse(report: socket.socket, error: Exception) -> None:
+    plain = isinstance(error, OSError | NotationError)
+    _say(report, {"refused": (getattr(error, "strerror", None) or str(error)) if plain else f"the container cannot be made: {error!r}"})
 
 
 def _say(report: socket.socket, what: dict[str, str]) -> None:
@@ -56,9 +67,8 @@ def become(facts: dict[str, Any]) -> None:
     os.umask(0o022)
 
 
-def _make(facts: dict[str, Any], report: socket.socket) -> None:
-    wanted = asked.read(facts["options"])
-    found = _image(wanted, str(facts["cache"]), lambda sentence: _say(report, {"notice": sentence}))
+def _make(wanted: Asked, facts: dict[str, Any], report: socket.socket) -> None:
+    found = _image(wanted, str(facts["cache"]), lambda sentence: _say(report, {"notice": sentence}), facts["fetching"])
     mounts = [*wanted.mounts, *(Mount(path, path, read_only) for path, read_only in facts["shown"])]
     uid, gid, user = os.getuid(), os.getgid(), str(facts["user"])
     home, shell = _account(uid, str(facts["home"]))
@@ -73,22 +83,33 @@ def _make(facts: dict[str, Any], report: socket.socket) -> None:
         _be_first(plan, wanted, found, report)
 
 
-def _image(wanted: Asked, cache: str, tell: images.Tell) -> Found:
+def _image(wanted: Asked, cache: str, tell: images.Tell, environ: Mapping[str, str]) -> Found:
     if wanted.name_flag == "exec":
         raise CannotBuild("--container-name=NAME:exec is not supported: each step has namespaces of its own")
+    image = wanted.image
     if wanted.name:
-        return images.named(cache, wanted.name, wanted.name_flag, wanted.image, tell)
-    if wanted.image is not None:
-        return images.find(wanted.image, cache, tell)
+        return images.kept(cache, wanted.name, wanted.name_flag, (lambda: find(image, cache, tell, environ)) if image is not None else None)
+    if image is not None:
+        return find(image, cache, tell, environ)
     raise CannotBuild("neither an image nor the name of a container was given")
+
+
+def find(image: Image, cache: str, tell: images.Tell, environ: Mapping[str, str]) -> Found:
+    """An image, from wherever it is; `environ`: how one gets to registries, and as whom. CannotBuild."""
+    if image.scheme == "file":
+        return images.of_file(image, cache, tell)
+    from slurm.slurmd.stepd.container import oci_images  # loads what speaks HTTP, which files do without
+
+    os.environ.update(environ)
+    return oci_images.find(image, cache, tell, environ)
 
 
 def _be_first(plan: Plan, wanted: Asked, found: Found, report: socket.socket) -> None:
     """The first process of a namespace of them: it stays, and is ended with the step."""
     try:
         _finish(plan, wanted, found, report)
-    except (OSError, NotationError) as error:
-        _say(report, {"refused": getattr(error, "strerror", None) or str(error)})
+    except Exception as error:  # noqa: BLE001 - as above
+        _refuse(report, error)
         os._exit(1)
     report.close()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever is left to it is reaped by the kernel

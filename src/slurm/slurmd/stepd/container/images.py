@@ -11,7 +11,6 @@ All of it runs as the user. What unpacks an image sees the host read-only, but f
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
@@ -47,10 +46,8 @@ class Found(NamedTuple):
     lock: int = -1
 
 
-def find(image: Image, cache: str, tell: Tell) -> Found:
-    """The image, unpacked now where it is not yet. CannotBuild."""
-    if image.scheme != "file":
-        raise CannotBuild(f"{image}: images are not pulled from registries yet; `enroot import` or `slurm image import` makes a file of one")
+def of_file(image: Image, cache: str, tell: Tell) -> Found:
+    """The image of a squashfs file, unpacked now where it is not yet, or of a folder. CannotBuild."""
     try:
         facts = os.stat(image.name)
         if stat.S_ISDIR(facts.st_mode):
@@ -63,17 +60,18 @@ def find(image: Image, cache: str, tell: Tell) -> Found:
         if isinstance(error, CannotBuild):
             raise
         raise CannotBuild(f"image {image.name}: {error.strerror}") from error
-    key = _key("squashfs", facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    named = key("squashfs", facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
     def fill(folder: str) -> dict[str, object]:
         tell(f"importing {image.name}")
         unsquash(image.name, os.path.join(folder, "root"))
         return {"of": image.name}
 
-    return cached(cache, key, fill)
+    return cached(cache, named, fill)
 
 
-def _key(*parts: object) -> str:
+def key(*parts: object) -> str:
+    """The name of an image in the cache, of what it is made from."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:40]
 
 
@@ -81,9 +79,23 @@ def _not_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def cached(cache: str, key: str, fill: Callable[[str], dict[str, object]]) -> Found:
+def present(cache: str, name: str) -> Found | None:
+    """The image of this key where it is here and nobody is making or removing it."""
+    if not os.path.isdir(os.path.join(cache, "images", name)):
+        return None
+    try:
+        return cached(cache, name, _absent)
+    except FileNotFoundError:
+        return None
+
+
+def _absent(_folder: str) -> dict[str, object]:
+    raise FileNotFoundError
+
+
+def cached(cache: str, name: str, fill: Callable[[str], dict[str, object]]) -> Found:
     """The image of this key, made by `fill` in a folder of its own where it is not there; who comes meanwhile waits. CannotBuild."""
-    folder = os.path.join(cache, "images", key)
+    folder = os.path.join(cache, "images", name)
     os.makedirs(folder, 0o700, exist_ok=True)
     lock = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_SH)
@@ -92,18 +104,28 @@ def cached(cache: str, key: str, fill: Callable[[str], dict[str, object]]) -> Fo
         fcntl.flock(lock, fcntl.LOCK_EX)
         facts = _facts(folder)
         if facts is None:
-            shutil.rmtree(os.path.join(folder, "root"), onerror=_made_removable)
+            _clear(folder)
             try:
                 facts = fill(folder)
                 _write(os.path.join(folder, "facts"), facts)
             except OSError:
-                shutil.rmtree(os.path.join(folder, "root"), onerror=_made_removable)
+                _clear(folder)
                 raise
-            _remove_unused(cache, key)
+            _remove_unused(cache, name)
         fcntl.flock(lock, fcntl.LOCK_SH)
     with contextlib.suppress(OSError):
         os.utime(os.path.join(folder, "facts"))
     return Found(os.path.join(folder, "root"), facts, lock)
+
+
+def _clear(folder: str) -> None:
+    """Nothing is left but the lock."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, onerror=_made_removable)
+        elif name != "lock":
+            os.unlink(path)
 
 
 def _facts(folder: str) -> dict[str, object] | None:
@@ -159,8 +181,8 @@ def _made_removable(function: Callable[[str], object], path: str, info: object) 
 
 # --- containers that are kept ------------------------------------------------------------------------------------------------
 
-def named(cache: str, name: str, flag: str, image: Image | None, tell: Tell) -> Found:
-    """The container of this name, made of the image where there is none yet. CannotBuild."""
+def kept(cache: str, name: str, flag: str, find: Callable[[], Found] | None) -> Found:
+    """The container of this name, made of the image that `find` finds where there is none yet. CannotBuild."""
     folder = os.path.join(cache, "named", name)
     os.makedirs(folder, 0o700, exist_ok=True)
     with open(os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "rb") as lock:
@@ -171,9 +193,9 @@ def named(cache: str, name: str, flag: str, image: Image | None, tell: Tell) -> 
             if flag == "create":
                 raise CannotBuild(f"container {name} is there already, and --container-name={name}:create was asked for")
             return Found(root, facts)
-        if image is None:
+        if find is None:
             raise CannotBuild(f"there is no container {name} on this node: --container-image says what to make it of")
-        found = find(image, cache, tell)
+        found = find()
         shutil.rmtree(root, onerror=_made_removable)
         run_filling(["cp", "-a", "--reflink=auto", "-T", "--", found.root, root], folder)
         if found.lock >= 0:
@@ -234,8 +256,3 @@ def see_read_only(but: str) -> None:
     folder = mounting.taken(but, mounting.NO_SETUID | mounting.NO_DEVICES)
     mounting.make_read_only("/", below=True)
     mounting.put(folder, but)
-
-
-def is_full(error: OSError) -> bool:
-    """Whether it is the disk that an image does not fit on."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -19,6 +19,10 @@ from slurm.slurmd.stepd.user import changes_user
 
 _BUILDER, _SAVER = (f"slurm.slurmd.stepd.container.{name}" for name in ("builder", "saver"))
 _CACHE = "containers"
+_FETCHING = (
+    "HOME", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+    "ENROOT_CONFIG_PATH", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "DOCKER_CONFIG", "DOCKER_HOST")
+"""Variables of the job that say how one gets to registries, and as whom."""
 _BEYOND = 10
 """No descriptor of such a program has this number."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -118,7 +122,8 @@ def _facts(record: StepRecord) -> dict[str, object]:
         shown.append((os.path.join(step, PMIX), False))
     return {
         **owner, "options": dict(record.container), "cache": _cache(step, int(owner["uid"]), int(owner["gid"])),
-        "home": record.environment.get("HOME", ""), "shown": shown}
+        "home": record.environment.get("HOME", ""), "shown": shown,
+        "fetching": {name: record.environment[name] for name in _FETCHING if name in record.environment}}
 
 
 def _owner(record: StepRecord) -> dict[str, Any]:
