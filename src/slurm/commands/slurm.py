@@ -49,6 +49,11 @@ SUBCOMMANDS: Mapping[str, Row] = {
         "revoke": Row("have a certificate refused from now on", "cert.revoke"),
         "rotate": Row("replace slurm.key, without stopping anything", "cert.rotate"),
     }),
+    "image": Row("images of containers, for --container-image", rows={
+        "import": Row("make a squashfs file of an image of a registry, of docker or of podman", "image.make"),
+        "list": Row("list yours on the nodes of this machine", "image.show"),
+        "rm": Row("remove some of them", "image.remove"),
+    }),
     "mcp": Row("tools for agents, by the Model Context Protocol", rows={
         "run": Row("serve the tools to a client", "mcp.run"),
         "status": Row("say whether they can be served, and how a client is told of them", "mcp.status"),

@@ -118,6 +118,13 @@ def cached(cache: str, name: str, fill: Callable[[str], dict[str, object]]) -> F
     return Found(os.path.join(folder, "root"), facts, lock)
 
 
+def empty(cache: str) -> None:
+    """Remove all images of a cache that nobody uses."""
+    images = os.path.join(cache, "images")
+    for name in os.listdir(images) if os.path.isdir(images) else ():
+        remove(os.path.join(images, name))
+
+
 def _clear(folder: str) -> None:
     """Nothing is left but the lock."""
     for name in os.listdir(folder):

@@ -25,20 +25,20 @@ def main() -> int:
         facts: dict[str, Any] = json.load(file)
     try:
         become(facts)
-        refused = _save(str(facts["save"]))
+        os.fchdir(FILES)
+        refused = save(".", str(facts["save"]))
     except OSError as error:
         refused = error.strerror or str(error)
     passing.send(report, json.dumps({"refused": refused}).encode()[:passing.LONGEST] if refused else SAVED)
     return bool(refused)
 
 
-def _save(target: str) -> str:
-    """Write the file, which is there under its name once it is whole; why it cannot be, or ""."""
+def save(files: str, target: str) -> str:
+    """Write a folder into a squashfs file, which is there under its name once it is whole; why it cannot be, or ""."""
     if shutil.which("mksquashfs") is None:
         return "this node has no mksquashfs (package squashfs-tools)"
     made = f"{target}.{os.getpid()}"
-    words = ["mksquashfs", ".", made, "-all-root", "-noappend", "-no-progress", "-quiet"]
-    os.fchdir(FILES)
+    words = ["mksquashfs", files, made, "-all-root", "-noappend", "-no-progress", "-quiet"]
     done = subprocess.run(  # noqa: S603 - no shell reads it
         words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
     if done.returncode:
