@@ -11,7 +11,7 @@ import signal
 from collections.abc import Sequence
 from typing import Any
 
-from slurm.commands import cli_filter
+from slurm.commands import cli_filter, plugstack
 from slurm.commands.launching import requests
 from slurm.commands.launching.allocation import Allocation
 from slurm.commands.launching.controller import Controller
@@ -44,6 +44,7 @@ def _salloc(shell: Shell) -> int:
     if informed(shell, components[0]):
         return 0
     notes(shell, components[0])
+    plugstack.check(shell, quiet=bool(components[0].number("quiet")))
     call = Call(shell, components)
     with Signals(_NOTED, (signal.SIGTTOU, signal.SIGTTIN)) as signals:
         call.watch(signals)

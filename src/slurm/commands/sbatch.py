@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from slurm.commands import cli_filter
+from slurm.commands import cli_filter, plugstack
 from slurm.commands.batch_script import BatchScript, from_file, from_stream, wrapped
 from slurm.commands.estimate import tell_start
 from slurm.commands.shell import INTERRUPTED, Channel, Message, Shell, informed, notes, run
@@ -44,6 +44,7 @@ def _sbatch(shell: Shell) -> int:
     components = resolve_all("sbatch", shell.argv, shell.environ, script=text, script_name=script.shown, now=shell.now())
     resolved = components[0]
     notes(shell, resolved)
+    plugstack.check(shell, quiet=bool(resolved.number("quiet")))
     requests = [_request(shell, one, script) for one in components]
     if resolved.flag("test_only"):
         return tell_start(shell, requests)

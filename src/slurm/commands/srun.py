@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from slurm.commands import cli_filter
+from slurm.commands import cli_filter, plugstack
 from slurm.commands.estimate import tell_start
 from slurm.commands.launching import components, environment, mpi, multiprog, redirect, requests, scripts
 from slurm.commands.launching.allocation import Allocation
@@ -49,6 +49,7 @@ def _srun(shell: Shell) -> int:
         shell.out(mpi.listed())
         return 0
     notes(shell, resolved)
+    plugstack.check(shell, quiet=bool(resolved.number("quiet")))
     if not resolved.rest:
         raise OptionError("No command given to execute.", exit_code=1, fatal=True)
     components.require_simple(parts)

@@ -119,7 +119,7 @@ NEXT_JOB_ID | live | | ok |
 NodeFeaturesPlugins | list | | later | features cannot be changed by a reboot
 OverTimeLimit | min | 0 | yes |
 PluginDir | text | /usr/lib/slurm | yes |
-PlugStackConfig | text | | later | SPANK plugins are not loaded
+PlugStackConfig | text | | yes |
 PreemptMode | upper | OFF | later | no job is preempted
 PreemptParameters | list | | later | no job is preempted
 PreemptType | plugin | | later | no job is preempted

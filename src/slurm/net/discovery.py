@@ -199,7 +199,7 @@ def _job_cluster(environ: Mapping[str, str]) -> str:
 
 RULES = ("srunprolog", "srunepilog", "killonbadexit", "waittime", "propagateresourcelimits", "propagateresourcelimitsexcept",
     "launchparameters",
-         "interactivestepoptions", "mpidefault")
+         "interactivestepoptions", "mpidefault", "plugstackconfig")
 """Keys that say what srun and its kin do themselves."""
 
 

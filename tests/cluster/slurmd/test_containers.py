@@ -130,7 +130,7 @@ def test_signals_exit_codes_and_the_end_of_a_step_reach_what_runs_inside(run: Ru
             "PATH": "/bin", "SLURM_CONF": str(stage.conf), PREFIX + "container_image": str(inside.image)}, stdout=str(stage.root / "work" / "out")))
         out = stage.root / "work" / "out"
         await stage.until(lambda: out.exists() and "ready" in out.read_text())
-        stage.send(n.TerminateJob(job=2, attempt=1, why="cancelled", kill_wait=20))
+        stage.send(n.TerminateJob(job=2, attempt=1, why="cancelled", kill_wait=100))
         assert (await stage.ended(2)).status == 3 << 8
         assert "got it" in out.read_text()
     run(scene)

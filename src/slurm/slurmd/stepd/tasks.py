@@ -108,7 +108,7 @@ def start(birth: Birth) -> socket.socket:
     ours, theirs = passing.pair()
     with theirs:
         try:
-            pid = _start_directly(birth, theirs, argv, environment) or _forked(birth)
+            pid = _start_directly(birth, theirs, argv, environment) or (birth.container.fork() if birth.container is not None else os.fork())
         except OSError:
             ours.close()
             raise
@@ -120,13 +120,6 @@ def start(birth: Birth) -> socket.socket:
     birth.task.pid = pid
     ours.setblocking(False)
     return ours
-
-
-def _forked(birth: Birth) -> int:
-    if birth.container is None:
-        return os.fork()
-    with birth.container.starting():
-        return os.fork()
 
 
 def _start_directly(birth: Birth, report: socket.socket, argv: list[str], environment: dict[str, str]) -> int:

@@ -13,6 +13,7 @@ import re
 import signal
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -27,6 +28,7 @@ from slurm.slurmd.stepd.container.inside import ENTRY_POINT, FACTS, READY, REPOR
 from slurm.slurmd.stepd.container.root import CannotBuild, Plan
 
 _ENTERED = re.compile(r"""^\s*(?:mkdir .*&&\s*)?cd\s+"?([^"\s;&]+)"?""", re.MULTILINE)
+_LOOK_SECONDS = 0.05
 _VARIABLE = re.compile(r"^(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$")
 
 
@@ -105,7 +107,8 @@ def find(image: Image, cache: str, tell: images.Tell, environ: Mapping[str, str]
 
 
 def _be_first(plan: Plan, wanted: Asked, found: Found, report: socket.socket) -> None:
-    """The first process of a namespace of them: it stays, and is ended with the step."""
+    """The first process of a namespace of them: it stays until it is killed with what is left of the step, or, once the step is asked to
+    end, until no other is there."""
     try:
         _finish(plan, wanted, found, report)
     except Exception as error:  # noqa: BLE001 - as above
@@ -113,8 +116,19 @@ def _be_first(plan: Plan, wanted: Asked, found: Found, report: socket.socket) ->
         os._exit(1)
     report.close()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # whoever is left to it is reaped by the kernel
-    while True:
-        signal.pause()
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
+    signal.sigwait((signal.SIGTERM,))
+    while _has_company():
+        time.sleep(_LOOK_SECONDS)
+    os._exit(0)
+
+
+def _has_company() -> bool:
+    try:
+        os.kill(-1, 0)  # to the first process of a namespace: everybody else in it
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _finish(plan: Plan, wanted: Asked, found: Found, report: socket.socket) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slurm.slurmd.stepd.container import mounting
@@ -57,21 +56,22 @@ class Inside(NamedTuple):
             if descriptor >= 0:
                 os.close(descriptor)
 
-    @contextmanager
-    def starting(self) -> Iterator[None]:
-        """Who is forked inside of this is in the container's namespace of processes, where it has one. OSError."""
+    def fork(self) -> int:
+        """As os.fork: who is born is in the container's namespace of processes, where it has one. OSError."""
         if self.processes < 0:
-            yield
-            return
+            return os.fork()
         own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
-        before = os.getpid()
-        mounting.enter(self.processes, mounting.NEW_PROCESSES)
         try:
-            yield
-        finally:
-            if os.getpid() == before:  # not who was forked
-                mounting.enter(own, mounting.NEW_PROCESSES)
+            mounting.enter(self.processes, mounting.NEW_PROCESSES)
+            pid = os.fork()
+        except OSError:
+            mounting.enter(own, mounting.NEW_PROCESSES)
             os.close(own)
+            raise
+        if pid:
+            mounting.enter(own, mounting.NEW_PROCESSES)
+        os.close(own)
+        return pid
 
     def enter(self, argv: Sequence[str], environment: Mapping[str, str]) -> Entered:
         """Have the calling process, which runs as the owner, be inside. OSError.
