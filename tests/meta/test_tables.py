@@ -42,7 +42,7 @@ def _given(row: options.Option, command: str) -> bool:
 
 @pytest.mark.parametrize("command", tables.COMMANDS)
 def test_every_setting_of_a_command_is_looked_at_by_one(command: str) -> None:
-    elsewhere = ("slurm.options.resolve", "slurm.net.circumstances")
+    elsewhere = ("slurm.options.resolve", "slurm.net.circumstances", "slurm.net.container_options")
     text = "".join(module.text for module in modules() if module.room == "commands" or module.name in elsewhere)
     ignored = [row.name for row in tables.rows(command) if row.status == options.EFFECTIVE and not row.sets and f'"{row.key}"' not in text]
     assert not ignored, f"accepted by {command} and then forgotten: {ignored}"

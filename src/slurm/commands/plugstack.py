@@ -1,7 +1,7 @@
 """plugstack.conf: which SPANK plug-ins sbatch, srun and salloc would load in Slurm. They are libraries in C for Slurm's own daemons: none is
 loaded here.
 
-Pyxis' is ours (`options.containers`). Another one that the site requires keeps a job from being submitted, for it would run without what the
+Pyxis' is ours (`net.container_options`). Another one that the site requires keeps a job from being submitted, for it would run without what the
 site wants to happen to it; an optional one is a warning.
 """
 

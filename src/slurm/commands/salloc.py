@@ -22,8 +22,8 @@ from slurm.commands.launching.voice import Voice
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.commands.submission import submit_prefix
 from slurm.model.errors import SlurmError
+from slurm.net import container_options
 from slurm.net.circumstances import present_folder
-from slurm.options import containers
 from slurm.options.components import resolve_all
 from slurm.options.resolve import Resolved
 
@@ -64,7 +64,7 @@ class Call:
         self._stopped_by = 0
         self._program: Program | None = None
         self._kill_signal = _kill_signal(resolved)
-        self._container = containers.inherited(resolved, present_folder())
+        self._container = container_options.inherited(resolved, present_folder())
 
     def watch(self, signals: Signals) -> None:
         """Hear signals in the loop."""

@@ -10,9 +10,9 @@ from slurm.commands.estimate import tell_start
 from slurm.commands.shell import INTERRUPTED, Channel, Message, Shell, informed, notes, run
 from slurm.commands.submission import submit_prefix
 from slurm.model.errors import SlurmError, Unreachable
+from slurm.net import container_options
 from slurm.net.batch_environment import submitted_environment
 from slurm.net.circumstances import completed_request, present_folder
-from slurm.options import containers
 from slurm.options.components import resolve_all, split_all
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
@@ -79,7 +79,7 @@ def _submit(shell: Shell, resolved: Resolved, requests: list[Message], script: B
     export = resolved.text("export") if "export" in resolved.settings else None
     environment = submitted_environment(
         shell.environ, export, resolved.text("export_file"), present_folder(), leave_out=lambda name: _tell_left_out(shell, resolved, name))
-    environment.update(containers.asked(resolved, str(request.get("work_dir") or present_folder())))
+    environment.update(container_options.asked(resolved, str(request.get("work_dir") or present_folder())))
     payload: Message = {"script": script.text, "argv": resolved.rest[1:], "environment": environment}
     channel = shell.waiting_channel()
     try:

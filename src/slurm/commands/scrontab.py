@@ -8,8 +8,8 @@ import pwd
 from slurm.commands import crontab_file
 from slurm.commands.shell import Message, Shell, informed, run
 from slurm.model.errors import SlurmError
+from slurm.net import container_options
 from slurm.net.circumstances import completed_request
-from slurm.options import containers
 from slurm.options.errors import OptionError, UsageError
 from slurm.options.resolve import Resolved, resolve
 
@@ -139,7 +139,7 @@ def _job(shell: Shell, entry: crontab_file.Entry, owner: pwd.struct_passwd) -> M
     environment = {
         "HOME": owner.pw_dir, "LOGNAME": owner.pw_name, "USER": owner.pw_name, "SHELL": owner.pw_shell or "/bin/sh", "PATH": _PATH,
         "SLURM_SUBMIT_DIR": owner.pw_dir, "SLURM_SUBMIT_HOST": os.uname().nodename}
-    environment.update(containers.asked(resolved, str(resolved.request["work_dir"])))
+    environment.update(container_options.asked(resolved, str(resolved.request["work_dir"])))
     payload: Message = {"script": f"{_SCRIPT}{entry.command}\n", "environment": environment}
     return {"spec": entry.spec, "first_line": entry.first, "last_line": entry.last, "request": request, "payload": payload}
 

@@ -25,8 +25,8 @@ from slurm.commands.launching.voice import Voice
 from slurm.commands.shell import Shell, informed, notes, run
 from slurm.commands.submission import submit_prefix
 from slurm.model.errors import NotFound, SlurmError
+from slurm.net import container_options
 from slurm.net.circumstances import present_folder, propagated_limits
-from slurm.options import containers
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
 
@@ -354,7 +354,7 @@ class Call:
 
 
 def _container(resolved: Resolved) -> dict[str, str]:
-    return containers.asked(resolved, _work_dir(resolved.request.get("work_dir")))
+    return container_options.asked(resolved, _work_dir(resolved.request.get("work_dir")))
 
 
 def _program_file(resolved: Resolved) -> str:

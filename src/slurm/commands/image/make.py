@@ -11,7 +11,7 @@ from slurm.commands.embedded.console import Console
 from slurm.commands.failure import Failure
 from slurm.model.errors import NotationError
 from slurm.notation import container
-from slurm.slurmd.stepd.container import builder, saver
+from slurm.slurmd.stepd.container import builder, images, saver
 from slurm.slurmd.stepd.container.root import CannotBuild
 
 
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
             refused = saver.save(found.root, output)
             if found.lock >= 0:
                 os.close(found.lock)
-            builder.images.empty(folder)
+            images.empty(folder)
     except CannotBuild as error:
         raise Failure("image", str(error.strerror)) from error
     except OSError as error:

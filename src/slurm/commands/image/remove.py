@@ -25,7 +25,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     if bool(options.which) == options.all:
         raise Failure("image", "which images are to be removed?", ["name some as `slurm image list` shows them, or --all"])
     found = kept(environ)
-    removed, busy = [], []
+    removed: list[str] = []
+    busy: list[str] = []
     for word in options.which or [""]:
         meant = [one for one in found if not word or word in (one.of, one.name) or (
             len(word) >= _SHORTEST_KEY and not one.name and one.key.startswith(word))]

@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slurm.model.errors import NotFound, SlurmError, Unreachable
-from slurm.net import client
+from slurm.net import client, container_options
 from slurm.net.batch_environment import submitted_environment
 from slurm.net.circumstances import completed_request, present_folder
 from slurm.net.client import CALL_SECONDS, Connection
 from slurm.net.discovery import INSTANCE_VARIABLE
-from slurm.options import containers
 from slurm.options.resolve import resolve
 from slurm.sdk.backends.backend import DEFAULT_MAX_ARRAY, array_words, handing_in
 from slurm.sdk.backends.disk import SharedDisk
@@ -111,7 +110,7 @@ class LocalBackend(SharedDisk):
             request = {**completed_request(resolved, [*words, path], own, os.path.basename(path)), "command": path}
             export = resolved.text("export") if "export" in resolved.settings else None
             environment = submitted_environment(own, export, resolved.text("export_file"), present_folder(), leave_out=_tell_left_out)
-            environment.update(containers.asked(resolved, str(request.get("work_dir") or present_folder())))
+            environment.update(container_options.asked(resolved, str(request.get("work_dir") or present_folder())))
             payload = {"script": script, "argv": [], "environment": environment}
             with handing_in(path):
                 reply = self._handed_in({"type": "SubmitJob", "request": request, "payload": payload, "key": os.urandom(16).hex()}, path)

@@ -2,15 +2,15 @@
 
 import pytest
 
+from slurm.net import container_options
 from slurm.notation.container import PREFIX
-from slurm.options import containers
 from slurm.options.errors import OptionError
 from slurm.options.resolve import resolve
 
 
 def asked(*words: str, environ: dict[str, str] | None = None) -> dict[str, str]:
     """Option → text, as a node reads them."""
-    found = containers.asked(resolve("srun", [*words, "true"], environ or {}), "/work")
+    found = container_options.asked(resolve("srun", [*words, "true"], environ or {}), "/work")
     assert all(name.startswith(PREFIX) for name in found)
     return {name.removeprefix(PREFIX): text for name, text in found.items()}
 
@@ -51,8 +51,18 @@ def test_what_cannot_be_is_refused_before_anything_is_asked_for(words: list[str]
         asked(*words)
 
 
+@pytest.mark.parametrize("command", ["sbatch", "srun", "salloc"])
+def test_each_command_takes_a_yes_of_a_variable_back(command: str) -> None:
+    prefix = {"srun": "SLURM"}.get(command, command.upper())
+    environ = {f"{prefix}_CONTAINER_IMAGE": "/a", f"{prefix}_CONTAINER_ENTRYPOINT": "1", f"{prefix}_CONTAINER_REMAP_ROOT": "1"}
+    words = ["--no-container-entrypoint", "--no-container-remap-root", "--container-writable", "true"]
+    found = container_options.asked(resolve(command, words, environ), "/work")
+    assert {name.removeprefix(PREFIX): text for name, text in found.items()} == {
+        "container_image": "/a", "container_entrypoint": "0", "container_remap_root": "0", "container_writable": "1"}
+
+
 def test_what_salloc_is_asked_for_holds_for_each_srun_of_its_job() -> None:
     words = ["--container-image=./a.sqsh", "--container-readonly", "--no-container-remap-root"]
-    variables = containers.inherited(resolve("salloc", [*words, "bash"], {}), "/work")
+    variables = container_options.inherited(resolve("salloc", [*words, "bash"], {}), "/work")
     assert variables == {"SLURM_CONTAINER_IMAGE": "/work/a.sqsh", "SLURM_CONTAINER_READONLY": "1"}
     assert asked(environ=variables) == {"container_image": "/work/a.sqsh", "container_writable": "0"}
