@@ -18,7 +18,7 @@ from tests.system.browser import Browser  # noqa: E402 - found once the reposito
 from tests.system.harness import Cluster  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
-WIDTH, HEIGHT = 1100, 760
+WIDTH, HEIGHT = 1060, 700
 EPOCHS = 'for epoch in $(seq 60); do echo "epoch $epoch: loss 0.$((900 - 11 * epoch))"; done; sleep 600'
 
 
@@ -26,15 +26,18 @@ def fill(cluster: Cluster) -> dict[str, str]:
     """Jobs that run, wait, failed; their ids by name."""
     jobs = {}
     for number in (1, 2, 3):
-        jobs[f"train-{number}"] = cluster.sbatch("-J", f"train-{number}", "-c", "6", "--gpus=1", "-t", "30", "--comment=learning rate 3e-4", "--wrap", EPOCHS)
+        jobs[f"train-{number}"] = cluster.sbatch(
+            "-J", f"train-{number}", "-c", "6", "--gpus=1", "-t", "30", "--comment=rate 3e-4", "--wrap", EPOCHS)
     jobs["evaluate"] = cluster.sbatch("-J", "evaluate", "-t", "20", "-d", f"afterok:{jobs['train-1']}:{jobs['train-2']}", "--wrap", "true")
     jobs["report"] = cluster.sbatch("-J", "report", "-t", "5", "-d", f"afterany:{jobs['evaluate']}", "--wrap", "true")
     jobs["sweep"] = cluster.sbatch("-J", "sweep", "-a", "0-99%8", "-c", "4", "-t", "15", "--wrap", "sleep 300")
-    jobs["simulate"] = cluster.sbatch("-J", "simulate", "-N", "6", "-c", "16", "-t", "60", "--wrap", "sleep 600")
+    jobs["simulate"] = cluster.sbatch("-J", "simulate", "-N", "6", "-c", "16", "-t", "20", "--wrap", "sleep 600")
     broken = cluster.sbatch("-J", "broken", "--wrap", "cat nothing-there.csv")
     cluster.until_ended(broken)
     cluster.ok("scontrol", "update", "nodename=cn08", "state=drain", "reason=fan makes noise")
-    cluster.ok("scontrol", "create", "reservation", "ReservationName=course", "StartTime=now+1hour", "Duration=180", "Users=root", "Nodes=cn[01-02]")
+    cluster.ok(
+        "scontrol", "create", "reservation", "ReservationName=course", "StartTime=now+1hour", "Duration=180", "Users=root",
+        "Nodes=cn[01-02]")
     cluster.until_state(jobs["train-3"], "RUNNING")
     return jobs
 
@@ -49,8 +52,9 @@ def main() -> int:
             browser = Browser(cluster, Path(folder) / "chromium")
             try:
                 pages = {
-                    "overview": "/", "queue": "/queue", "job": f"/job/{jobs['train-1']}", "waiting": f"/job/{jobs['evaluate']}", "nodes": "/nodes",
-                    "submit": f"/submit?like={jobs['train-1']}", "reservations": "/reservations", "plan": "/plan", "history": "/history",
+                    "overview": "/", "queue": "/queue", "job": f"/job/{jobs['train-1']}", "waiting": f"/job/{jobs['evaluate']}",
+                    "nodes": "/nodes", "submit": f"/submit?like={jobs['train-1']}",
+                    "reservations": "/reservations", "plan": "/plan", "history": "/history",
                     "accounts": "/accounts", "diagnostics": "/diagnostics"}
                 for name, place in pages.items():
                     picture(browser, place, f"web-{name}.png")

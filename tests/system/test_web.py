@@ -82,6 +82,10 @@ def test_what_is_reserved_and_what_was_can_be_read(browser: Browser, cluster: Cl
     browser.says("for the record")
     browser.go("/accounts")
     browser.says("normal")
+    later = cluster.sbatch("-J", "foreseen", "-b", "now+1hour", "-t", "10", "--wrap", "true")
+    browser.go("/plan")
+    browser.until(lambda: f"{later} foreseen" in browser.text(".chart"), "the plan does not show the job")
+    cluster.ok("scancel", later)
     browser.go("/diagnostics")
     browser.says("slurmctld answers")
 
@@ -135,7 +139,7 @@ def test_what_users_write_is_never_markup(browser: Browser, cluster: Cluster) ->
 
 
 @pytest.mark.parametrize("place", [
-    "/", "/queue", "/nodes", "/node/cn01", "/job/1", "/submit", "/reservations", "/history", "/accounts", "/diagnostics"])
+    "/", "/queue", "/nodes", "/node/cn01", "/job/1", "/submit", "/plan", "/reservations", "/history", "/accounts", "/diagnostics"])
 def test_a_page_fits_a_telephone_in_the_dark(browser: Browser, place: str) -> None:
     browser.size(360, 740, dark=True)
     try:

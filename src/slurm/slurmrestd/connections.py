@@ -11,6 +11,7 @@ from slurm.client.accounting import ClusterAccounting
 from slurm.client.cluster import Cluster, connected_by_token
 from slurm.client.database import DatabaseDaemon
 from slurm.client.policy import PolicyDoor
+from slurm.client.usage import StepUsage, step_usage
 from slurm.net import client
 from slurm.net.client import Connection
 from slurm.net.discovery import Site
@@ -74,6 +75,10 @@ class Connections:
     def policy(self) -> PolicyDoor:
         """Who may."""
         return PolicyDoor(self._connection)
+
+    def usage(self, job: str) -> list[StepUsage]:
+        """What the running steps of a job use now; of one's own jobs, for operators of any."""
+        return step_usage(self._connection, job)
 
     @property
     def daemon(self) -> DatabaseDaemon:

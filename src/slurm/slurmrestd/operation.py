@@ -10,6 +10,7 @@ from slurm.client.accounting import ClusterAccounting
 from slurm.client.cluster import Cluster
 from slurm.client.database import DatabaseDaemon
 from slurm.client.policy import PolicyDoor
+from slurm.client.usage import StepUsage
 from slurm.model.errors import InvalidRequest
 from slurm.slurmrestd.reading import Body
 
@@ -40,6 +41,10 @@ class Doors(Protocol):
     @property
     def policy(self) -> PolicyDoor:
         """Who may."""
+        ...
+
+    def usage(self, job: str) -> list[StepUsage]:
+        """What the running steps of a job use now."""
         ...
 
     @property

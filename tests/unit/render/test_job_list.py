@@ -94,6 +94,21 @@ def test_jobs_of_hidden_partitions_are_hidden_from_users() -> None:
     assert "93" in _ids(view, caller="alice")
 
 
+@pytest.mark.parametrize("steps", [False, True])
+def test_of_a_long_list_a_part_is_given_and_how_long_it_is(steps: bool) -> None:
+    view = lab.view()
+
+    def part(**limits: int) -> tuple[list[str], int]:
+        found = job_list.listed(view, ListJobs(fields=["JobId"], steps=steps, **limits), ROOT, view.now)
+        return [row[0] for row in found.rows], found.total
+
+    every, total = part()
+    assert len(every) == total > 2
+    assert part(first=1, most=2) == (every[1:3], total)
+    assert part(first=total - 1, most=5) == (every[-1:], total)
+    assert part(first=total, most=5) == ([], total)
+
+
 def test_keys_of_sort_count_from_the_first() -> None:
     view = lab.view()
     assert _ids(view, sort="u,-i", states=["running"]) == ["93", "88_2", "88_1", "86", "87", "63_2", "63_1", "63_0"]

@@ -111,8 +111,9 @@ def rows_in_time(spans: Sequence[Span], since: float, until: float, labels: Mapp
         pieces.append(Markup('<a href="{0}">{1}</a>').format(span.place, inside) if span.place else Markup("<g>{0}</g>").format(inside))
     if since < now < until:
         pieces.append(Markup('<line class="now" x1="{0:.1f}" x2="{0:.1f}" y1="0" y2="{1}"/>').format(across(now), tall))
-    return Markup('<svg class="chart" viewBox="0 0 {0} {1}" role="img" aria-label="{2}"><title>{2}</title>{3}</svg>').format(
-        wide, tall + 20, caption, Markup("").join(pieces))
+    role = "group" if any(span.place for span in spans) else "img"  # what has links in it is no picture to who hears the page
+    return Markup('<svg class="chart" viewBox="0 0 {0} {1}" role="{4}" aria-label="{2}"><title>{2}</title>{3}</svg>').format(
+        wide, tall + 20, caption, Markup("").join(pieces), role)
 
 
 def _cut(text: str, letters: int) -> str:
@@ -145,6 +146,6 @@ def graph(points: Sequence[Point], arrows: Sequence[tuple[str, str, str]], capti
             point.kind, x, y, wide, x + 8, y + 17, _cut(point.label, 25))
         pieces.append(Markup('<a href="{0}">{1}</a>').format(point.place, box) if point.place else box)
     whole = len(columns) * (wide + 70) - 66
-    return Markup('<svg class="graph" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" aria-label="{2}"><title>{2}</title><defs>'
+    return Markup('<svg class="graph" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="group" aria-label="{2}"><title>{2}</title><defs>'
         '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="tip" '
         'd="M0,0L8,4L0,8z"/></marker></defs>{3}</svg>').format(whole, tallest * high + 4, escape(caption), Markup("").join(pieces))

@@ -37,11 +37,11 @@ def show(visit: Visit) -> Page:
     """GET /history."""
     days = visit.number("days", 7, DAYS[-1]) or 1
     midnight = _midnight(visit.now)
+    asked = {name: visit.asked(name) for name in ("user", "account", "state")}
     return Page("history.html", {
-        "title": "History", "days": days, "choices": DAYS, "list": urlencode({"days": days, **{
-            name: visit.asked(name) for name in ("user", "account", "state")}}), "asked": {name: visit.asked(name) for name in ("user", "account", "state")}, "all_states": [state.name for state in JobState],
-        "picture": _days(visit, [_midnight(midnight - back * DAY + DAY / 2) for back in reversed(range(days + 1))]),
-        "used": _used(visit, visit.now - days * DAY)})
+        "title": "History", "days": days, "choices": DAYS, "list": urlencode({"days": days, **asked}), "asked": asked,
+        "all_states": [state.name for state in JobState], "used": _used(visit, visit.now - days * DAY),
+        "picture": _days(visit, [_midnight(midnight - back * DAY + DAY / 2) for back in reversed(range(days + 1))])})
 
 
 def jobs(visit: Visit) -> Page:

@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from slurm.model.accounting import JobFilter as PastFilter
 from slurm.model.accounting import JobRow
 from slurm.model.errors import NotationError, NotFound, SlurmError
 from slurm.model.explanation import Explanation
-from slurm.model.ids import JobId
+from slurm.model.ids import JobId, step_name
+from slurm.model.states import JobState
 from slurm.notation import duration, jobref
-from slurm.render import efficiency, efficiency_text
+from slurm.render import accounting_entry, efficiency, efficiency_text
 from slurm.slurmrestd.web import charts
 from slurm.slurmrestd.web.rendering import kind, moment
 from slurm.slurmrestd.web.visit import Answer, Moved, Page, Visit
@@ -207,9 +210,20 @@ def used(visit: Visit) -> Page:
     """GET /job/ID/efficiency: what of its CPUs, memory and GPUs it used, as accounting knows it by now."""
     try:
         row = _row(visit, _named(visit))
+        row = _with_present(visit, row) if row.job.state is JobState.RUNNING else row
     except SlurmError as error:
         return Page("efficiency.html", {"shares": [], "steps": [], "why": "; ".join([error.message, *error.hints])})
     return Page("efficiency.html", {"shares": _shares(row, visit.now), "steps": row.steps, "why": ""})
+
+
+def _with_present(visit: Visit, row: JobRow) -> JobRow:
+    """The record of a running job, with what its steps use now where the user may know that."""
+    try:
+        found = {one.step.rpartition(".")[2]: one.usage for one in visit.doors.usage(accounting_entry.job_id(row.job))}
+    except SlurmError:  # it is another's, or has just ended: what is recorded is shown
+        return row
+    steps = [step if step.usage is not None else msgspec.structs.replace(step, usage=found.get(step_name(step.step))) for step in row.steps]
+    return msgspec.structs.replace(row, steps=steps)
 
 
 def _shares(row: JobRow, now: float) -> list[tuple[str, float | None, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.slurmrestd.web import accounts, diagnostics, history, job, nodes, overview, queue, reservations, submit
+from slurm.slurmrestd.web import accounts, diagnostics, history, job, nodes, overview, plan, queue, reservations, submit
 from slurm.slurmrestd.web.visit import Row
 
 ROWS: tuple[Row, ...] = (
@@ -24,6 +24,7 @@ ROWS: tuple[Row, ...] = (
     Row("/submit", submit.show),
     Row("/submit", submit.submit, changes=True),
     Row("/submit/check", submit.check, changes=True),
+    Row("/plan", plan.show),
     Row("/reservations", reservations.show),
     Row("/history", history.show),
     Row("/history/jobs", history.jobs),
@@ -32,6 +33,6 @@ ROWS: tuple[Row, ...] = (
     Row("/diagnostics/config", diagnostics.configuration),
 )
 MENU = (
-    ("/", "Overview"), ("/queue", "Queue"), ("/submit", "Submit"), ("/nodes", "Nodes"), ("/reservations", "Reservations"),
-    ("/history", "History"), ("/accounts", "Accounts"), ("/diagnostics", "Diagnostics"))
+    ("/", "Overview"), ("/queue", "Queue"), ("/submit", "Submit"), ("/nodes", "Nodes"), ("/plan", "Plan"),
+    ("/reservations", "Reservations"), ("/history", "History"), ("/accounts", "Accounts"), ("/diagnostics", "Diagnostics"))
 """What stands at the head of every page."""

@@ -13,7 +13,7 @@ from slurm.model.errors import InvalidRequest, SlurmError
 from slurm.notation import moment
 from slurm.options import tables
 from slurm.options.option import DECLINED, EFFECTIVE, Option
-from slurm.options.resolve import resolve
+from slurm.options.resolve import resolve, split
 from slurm.slurmrestd.job_description import DEFAULT_PATH
 from slurm.slurmrestd.web import job
 from slurm.slurmrestd.web.queue import partitions
@@ -70,17 +70,15 @@ def show(visit: Visit) -> Page:
 
 
 def _like(found: job.Record) -> dict[str, str]:
-    """The command line of a job, as values of the form; its script brings the rest."""
-    words = shlex.split(found["submit_line"])[1:] if found["submit_line"] else []
+    """The options of a job's command line, as values of the form; its script brings the rest."""
     values = {"job-name": found["name"], "chdir": found["current_working_directory"]}
-    known = {one.name: one for one in options()}
-    for number, word in enumerate(words):
-        name, equals, text = word.removeprefix("--").partition("=")
-        if word.startswith("--") and name in known:
-            one = known[name]
-            following = words[number + 1] if number + 1 < len(words) else ""
-            values[name] = "on" if one.value == "flag" else text if equals else following
-    return values
+    known = {one.name for one in options()}
+    try:
+        given, _ = split("sbatch", shlex.split(found["submit_line"])[1:])
+    except (ValueError, SlurmError):  # a line that another program wrote
+        return values
+    return values | {
+        one.option.name: "on" if one.option.value == "flag" else one.text or "" for one in given if one.option.name in known}
 
 
 def _page(visit: Visit, values: Mapping[str, str], script: str, wrong: list[str]) -> Page:
