@@ -11,15 +11,21 @@
     if (document.hidden || busy(part) || part.querySelector("details[open]")) event.preventDefault();
   });
 
-  // One stream a window that is looked at: browsers keep few connections to a host. What it says is told once a second at most.
-  let stream = null, told = 0, waiting = 0;
+  // One stream a window that is looked at: browsers keep few connections to a host. What it says is told once a second at most, and
+  // where an answer takes long so seldom that a tenth of the time is spent on it.
+  let stream = null, told = 0, waiting = 0, pause = 1000;
+  document.addEventListener("htmx:beforeSend", (event) => { event.detail.elt.askedAt = Date.now(); });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const part = event.detail.elt;
+    if (part.hasAttribute("data-live") && part.askedAt) pause = Math.max(1000, 10 * (Date.now() - part.askedAt));
+  });
   const tell = () => {
     if (waiting) return;
     waiting = window.setTimeout(() => {
       waiting = 0;
       told = Date.now();
       document.body.dispatchEvent(new CustomEvent("cluster-changed"));
-    }, Math.max(100, told + 1000 - Date.now()));
+    }, Math.max(100, told + pause - Date.now()));
   };
   const listen = () => {
     if (document.hidden || !document.querySelector("[data-live]")) {
