@@ -6,11 +6,12 @@ What changes something is a form with its session's `csrf`, sent from a page of 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -32,6 +33,7 @@ log = logging.getLogger("slurmrestd")
 LARGEST_FORM = 8 * 1024 * 1024
 """Bytes. slurmctld takes scripts of 4 MiB, and a form writes many characters as three."""
 LARGEST_LOGIN = 64 * 1024
+FORM_SECONDS = 30.0
 LIVE = "/live"
 MOST_FIELDS = 5_000
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
@@ -118,7 +120,7 @@ class Web:
 
     def _entered(self, request: Request, name: str, place: str) -> Response:
         reply = RedirectResponse(place, 303, headers=HEADERS)
-        reply.set_cookie(_cookie(request), name, httponly=True, samesite="lax", secure=request.url.scheme == "https", path="/")
+        reply.set_cookie(_cookie(request), name, httponly=True, samesite="lax", secure=request.scope["scheme"] == "https", path="/")
         return reply
 
     async def _logout(self, request: Request) -> Response:
@@ -175,8 +177,6 @@ class Web:
             await self._checked(request, form)
         except SlurmError as error:
             return self._trouble(error, session)
-        except ClientDisconnect:
-            return Response(status_code=replies.BAD_REQUEST)
         made = await run_in_threadpool(self._made, request, handler, session, form)
         if isinstance(made, Page):
             return await run_in_threadpool(self._page, made, session, request)
@@ -195,7 +195,7 @@ class Web:
         """What a handler gives, or the page that says why it could not."""
         opened: Connections | None = None
         try:
-            query = _fields(request.url.query)
+            query = _fields(_query(request))
             opened = self._opening(self._served.site, session.claim, _place(request))
             return handler(Visit(
                 path=request.path_params, query=query, form=form, session=session, doors=opened, now=self._now(), host=self._served.host,
@@ -206,7 +206,7 @@ class Web:
             session.tell("failed", "; ".join([error.message, *error.hints]))
             return Moved(local((form.get("next") or ["/"])[0]))
         except Exception:
-            log.exception("the page %s of %s failed", request.url.path, session.user)
+            log.exception("the page %s of %s failed", request.scope["path"], session.user)
             return Page("trouble.html", {"title": "Something went wrong", "lines": [
                 "slurmrestd failed on this page; its log has the details."]}, replies.FAILED)
         finally:
@@ -231,7 +231,7 @@ class Web:
         shown = {
             "cluster": self._served.site.cluster, "user": session.user if session else "", "csrf": session.csrf if session else "",
             "menu": MENU, "place": _asked_place(request) if request else "/",
-            "here": "/" + request.url.path.split("/")[1] if request else "",
+            "here": "/" + request.scope["path"].split("/")[1] if request else "",
             "news": session.heard() if session and not part else [], **page.shown}
         try:
             content = self._rendering.page(page.template, shown).encode()
@@ -251,7 +251,8 @@ def _told(error: SlurmError) -> Page:
 
 def _cookie(request: Request) -> str:
     """Browsers send cookies to every port of a machine, so that each slurmrestd there has a name of its own."""
-    return f"slurm_session_{request.url.port or 0}"
+    server = request.scope.get("server") or ("", 0)
+    return f"slurm_session_{server[1] or 0}"
 
 
 def _place(request: Request) -> str:
@@ -260,24 +261,34 @@ def _place(request: Request) -> str:
 
 
 def _asked_place(request: Request) -> str:
-    return local(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+    query = _query(request)
+    return local(quote(request.scope["path"]) + (f"?{query}" if query else ""))
+
+
+def _query(request: Request) -> str:
+    """What stands behind the question mark. Not of request.url, which is put together of headers."""
+    return bytes(request.scope["query_string"]).decode("ascii", "replace")
 
 
 def _require_same_origin(request: Request) -> None:
     """NotPermitted for a form of another site's page: browsers say whose it is."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
-    same = origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+    same = origin is None or origin.partition("://")[2] == request.headers.get("host", "")
     if not same or site not in ("same-origin", "none"):
         raise NotPermitted(message="This form came from another site's page")
 
 
 async def _form(request: Request, most: int) -> Mapping[str, list[str]]:
-    """The fields of a form, each with its values; NotPermitted for what is no form of ours."""
+    """The fields of a form, each with its values; NotPermitted for what is no form of ours, InvalidRequest for one that does not come."""
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > most:
-            raise NotPermitted(message=f"A form has at most {most} bytes")
+    try:
+        async with asyncio.timeout(FORM_SECONDS):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > most:
+                    raise NotPermitted(message=f"A form has at most {most} bytes")
+    except (TimeoutError, ClientDisconnect) as error:
+        raise InvalidRequest(message=f"The form did not come within {FORM_SECONDS:.0f} seconds") from error
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded") and body:
         raise NotPermitted(message="A form comes as application/x-www-form-urlencoded")
     return _fields(body.decode("utf-8", "replace"))

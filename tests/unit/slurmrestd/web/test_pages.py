@@ -169,7 +169,7 @@ def test_a_session_ends_when_it_is_idle_and_when_its_user_logs_out() -> None:
 
 
 @pytest.mark.parametrize("headers", [
-    {}, {"origin": "http://evil.example"}, {"origin": "null"}, {"sec_fetch_site": "cross-site"}, {"sec_fetch_site": "same-site"}])
+    {}, {"origin": "http://evil.example"}, {"origin": "null"}, {"origin": "http://["}, {"sec_fetch_site": "cross-site"}, {"sec_fetch_site": "same-site"}])
 def test_a_form_needs_its_sessions_token_and_its_own_origin(headers: dict[str, str]) -> None:
     browser = Browser()
     browser.log_in()
@@ -205,6 +205,21 @@ def test_nothing_that_users_write_becomes_markup(place: str) -> None:
     assert found.status == 200
     assert "<script>" not in found.body
     assert '" onload' not in found.body
+
+
+def test_headers_that_browsers_do_not_send_change_no_page() -> None:
+    browser = Browser()
+    browser.log_in()
+    for host in ("evil/x?y", "a:b", "[", ""):
+        assert browser.ask("GET", "/queue", host=host).status == 200
+        assert "evil" not in browser.ask("GET", "/queue", host=host).body
+
+
+def test_a_form_that_is_too_large_or_none_is_refused() -> None:
+    browser = Browser()
+    browser.log_in()
+    assert browser.ask("POST", "/login", {"token": "x" * 70_000}).status == 403
+    assert browser.ask("POST", "/queue", {"csrf": browser.csrf()}, content_type="text/plain").status == 403
 
 
 def test_pages_let_in_no_script_of_others_and_no_frame() -> None:
