@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import pwd
@@ -15,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import jsonschema
 import jwt
@@ -521,3 +523,31 @@ def test_slurm_up_starts_one_when_it_is_asked_to(fresh: Callable[..., Cluster]) 
     shown = cluster.ok("curl", "-sS", "--unix-socket", str(cluster.folder / "run" / "slurmrestd.sock"), "http://slurm/slurm/v0.0.44/nodes")
     assert [node["name"] for node in json.loads(shown)["nodes"]] == ["cn01"]
     assert "slurmrestd" in cluster.ok("slurm", "status")
+
+
+def test_the_web_page_gives_who_logs_in_by_token_his_own_rights(rest: Rest, held: str) -> None:
+    def visit(method: str, place: str, cookie: str = "", **form: str) -> tuple[int, str, str]:
+        connection = http.client.HTTPConnection("localhost", rest.port, timeout=60)
+        connection.request(method, place, urlencode(form) if form else None, {
+            "Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"})
+        reply = connection.getresponse()
+        text, cookies = reply.read().decode(), reply.getheader("set-cookie", "")
+        connection.close()
+        return reply.status, text, cookies.partition(";")[0]
+
+    assert visit("POST", "/login", token=token(ORDINARY, key=b"z" * 32))[0] == 401
+    for user, may in ((ORDINARY, False), (OPERATOR, True)):
+        status, _, cookie = visit("POST", "/login", token=token(user))
+        assert status == 303
+        page = visit("GET", f"/job/{held}", cookie)[1]
+        csrf = page.partition('name="csrf" value="')[2].partition('"')[0]
+        assert user in page
+        visit("POST", "/queue", cookie, csrf=csrf, action="hold", job=held)
+        told = visit("GET", "/queue", cookie)[1]
+        news = told.partition("<main")[2].partition("<h1>")[0]
+        assert (f"Held: job {held}" in news) is may and ("news failed" in news) is not may, news
+        assert "denied" in visit("GET", f"/job/{held}/script", cookie)[1]
+    ended = rest.cluster.sbatch("--wrap", "echo what only its owner reads")
+    rest.cluster.until_ended(ended)
+    output = visit("GET", f"/job/{ended}/output", cookie)[1]
+    assert "slurmrestd has no rights of yours" in output and "only its owner" not in output

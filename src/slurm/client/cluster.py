@@ -90,7 +90,7 @@ class Cluster:
         return _read(self._channel.call({"type": "Describe", "what": what, "names": list(names), **more}), Text).text
 
     def script(self, job: str) -> str:
-        """The script of a batch job; for its owner and operators."""
+        """The script of a batch job; for its owner and administrators."""
         return _read(self._channel.call({"type": "BatchScript", "job_id": job}), Text).text
 
     def explain(self, job: str, *, priority: bool = False) -> Explanation:
