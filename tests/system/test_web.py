@@ -139,8 +139,10 @@ def test_what_users_write_is_never_markup(browser: Browser, cluster: Cluster) ->
 
 
 @pytest.mark.parametrize("place", [
-    "/", "/queue", "/nodes", "/node/cn01", "/job/1", "/submit", "/plan", "/reservations", "/history", "/accounts", "/diagnostics"])
-def test_a_page_fits_a_telephone_in_the_dark(browser: Browser, place: str) -> None:
+    "/", "/queue", "/nodes", "/node/cn01", "/job/", "/submit", "/plan", "/reservations", "/history", "/accounts", "/diagnostics"])
+def test_a_page_fits_a_telephone_in_the_dark(browser: Browser, cluster: Cluster, place: str) -> None:
+    if place == "/job/":
+        place += cluster.sbatch("-J", "a_name_that_is_longer_than_the_screen_of_any_telephone", "--hold", "--wrap", "true")
     browser.size(360, 740, dark=True)
     try:
         browser.go(place)
