@@ -91,8 +91,8 @@ def recording(rounds: int, size: int) -> dict[str, float]:
     for _ in range(rounds):
         for name, kind in (("recorded", SlurmPy), ("unrecorded", Unrecorded)):
             one = kind()
-            one.start()
             try:
+                one.start()
                 one.array_of_true(20)
                 rates[name].append(one.array_of_true(size))
             finally:
