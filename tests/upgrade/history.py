@@ -127,6 +127,7 @@ def go_on(c: Cluster) -> None:
     triggers_of(c)
     switched_of(c)
     c.apply(e.ClockSet(at=b.T0 + 8171, by=7200.0))
+    since_version_17(c)
 
 
 def since_version_2(c: Cluster) -> None:
@@ -277,6 +278,12 @@ def triggers_of(c: Cluster) -> None:
         c.apply(e.TriggerPulled(at=at, trigger=number, pull=Pull("cn01", at + number)))
     c.apply(e.TriggerDone(at=at, trigger=3))
     c.apply(e.TriggersCleared(at=at, triggers=[4]))
+
+
+def since_version_17(c: Cluster) -> None:
+    """A job that gave a node back while it ran."""
+    wide = b.started(c, "cn04", "cn02", name="wide", at=b.T0 + 990)
+    c.apply(e.JobShrunk(at=b.T0 + 991, job=wide.id, attempt=1, nodes=[NodeName("cn02")]))
 
 
 def switched_of(c: Cluster) -> None:

@@ -106,7 +106,7 @@ def test_running_jobs_go_on_and_the_waiting_ones_start_behind_them(tmp_path: Pat
     going = Going(opened(tmp_path, version))
     c = going.cluster
     running = [job for job in c.active.values() if job.lost is None and not job.completing]
-    assert {job.request.name for job in running} - {"inside", "server", "clients"} == {"running", "array", "on-gpu", "holder"}
+    assert {job.request.name for job in running} - {"inside", "server", "clients", "wide"} == {"running", "array", "on-gpu", "holder"}
     for name, node in sorted(c.nodes.items()):
         held = [recovery.Held(job.id, job.attempt, step.id) for job in c.active.values() for step in (job.lost.steps if job.lost else job.steps).values()
                 if name in step.nodes_left]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from slurm.commands import scontrol_act, scontrol_reservations
 from slurm.commands.shell import Message, Shell
 from slurm.model.errors import NotFound, SlurmError, Unsupported
@@ -42,7 +44,7 @@ def _send(shell: Shell, changes: dict[str, str]) -> int:
         target = _TARGETS.get(key.lower())
         if target == "job":
             ids = changes.pop(key)
-            return _call(shell, {"type": "UpdateJob", "ids": ids, "changes": changes}, suffix=f" for job {ids}")
+            return _of_job(shell, ids, changes)
         if target == "node":
             return _call(shell, {"type": "UpdateNode", "nodes": changes.pop(key), "changes": changes}, prefix="slurm_update error: ")
         if target == "partition" and not any(_TARGETS.get(other.lower()) == "job" for other in changes):
@@ -57,6 +59,42 @@ def _send(shell: Shell, changes: dict[str, str]) -> int:
     shell.raw("No valid entity in update command")
     shell.raw('Input line must include "NodeName", "JobId" or "PartitionName"')
     return 1
+
+
+def _of_job(shell: Shell, ids: str, changes: dict[str, str]) -> int:
+    channel = shell.channel()
+    try:
+        reply = channel.call({"type": "UpdateJob", "ids": ids, "changes": changes})
+    except SlurmError as error:
+        return scontrol_act.refused(shell, error, "", f" for job {ids}")
+    finally:
+        channel.close()
+    scontrol_act.say_lines(shell, reply)
+    sizes = reply.get("sizes")
+    if isinstance(sizes, dict) and sizes and shell.environ.get("SLURM_JOB_ID"):
+        return _write_sizes(shell, ids, {str(name): str(text) for name, text in sizes.items()})
+    return 0
+
+
+def _write_sizes(shell: Shell, job: str, sizes: dict[str, str]) -> int:
+    """Scripts by which a shell inside the job has variables of its new size, as Slurm writes them into the current folder."""
+    quoted = {name: text if name.endswith(("NNODES", "NUM_NODES")) else f'"{text}"' for name, text in sizes.items()}
+    gone = ("SLURM_NPROCS", "SLURM_NTASKS", "SLURM_TASKS_PER_NODE")
+    texts = {
+        "sh": "".join([f"export {name}={text}\n" for name, text in quoted.items()] + [f"unset {name}\n" for name in gone]),
+        "csh": "".join([f"setenv {name} {text}\n" for name, text in quoted.items()] + [f"unsetenv {name}\n" for name in gone])}
+    for kind, text in texts.items():
+        name = f"slurm_job_{job}_resize.{kind}"
+        try:
+            with open(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o700), "w") as file:
+                file.write(text)
+        except OSError as error:
+            shell.error(f"Could not create file {name}: {error.strerror}")
+            return 1
+    shell.out("To reset Slurm environment variables, execute")
+    shell.out(f"  For bash or sh shells:  . ./slurm_job_{job}_resize.sh")
+    shell.out(f"  For csh shells:         source ./slurm_job_{job}_resize.csh")
+    return 0
 
 
 def _of_name(shell: Shell, name: str, changes: dict[str, str]) -> int:

@@ -43,7 +43,7 @@ def on_clock_set(state: ClusterState, event: e.ClockSet) -> list[Effect]:
 
 
 def _move_job(state: ClusterState, job: Job, by: float) -> None:
-    for name in ("accrue_time", "start_time", "suspend_time", "kill_at"):
+    for name in ("accrue_time", "start_time", "resize_time", "suspend_time", "kill_at"):
         _move(job, name, by)
     if not job.not_before:
         _move(job, "eligible_time", by)

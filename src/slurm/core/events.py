@@ -260,6 +260,14 @@ class JobUpdated(Event):
     task: int | None = None
 
 
+class JobShrunk(Event):
+    """A running job gave nodes back."""
+
+    job: JobId
+    attempt: int
+    nodes: list[NodeName]
+
+
 class StepCreated(Event):
     """An srun got a step of a running job."""
 
@@ -525,6 +533,7 @@ AnyEvent = (
     | ReservationBegun | ReservationEnded | Prepared | PreparationFailed | EpilogEnded | CronPlanned | CrontabReplaced | TriggerSet
     | TriggersCleared | TriggerPulled | TriggerDone | PartitionCreated | PartitionDeleted | NodesCreated | NodesDeleted | PowerChanged
     | ResumeFailed | RebootAsked | RebootIssued | RebootCancelled | ClockSet
+    | JobShrunk
 )
 
 

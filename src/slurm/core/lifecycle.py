@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from slurm.core import ending, preparing, proof, requeuing, starting, stepping, waiting
+from slurm.core import ending, preparing, proof, requeuing, resizing, starting, stepping, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition, story
@@ -70,6 +70,7 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (RUNNING, e.Cancelled): ending.on_cancelled,
     (RUNNING, e.Requeued): requeuing.on_requeued,
     (RUNNING, e.JobUpdated): waiting.on_updated,
+    (RUNNING, e.JobShrunk): resizing.on_shrunk,
     (RUNNING, e.StepCreated): stepping.on_created,
     (RUNNING, e.StepEnding): stepping.on_ending,
     (RUNNING, e.StepExited): stepping.on_exited,
@@ -109,6 +110,9 @@ IGNORED: dict[tuple[Phase, type[e.Event]], str] = {
     (LOST, e.Warned): "nobody hears of its nodes",
     (LOST, e.Stopped): "nobody hears of its nodes",
     (LOST, e.TimedOut): "its nodes keep its time limit",
+    (ENDING, e.JobShrunk): "all of its nodes are being given back",
+    (LOST, e.JobShrunk): "nobody hears of its nodes",
+    (ENDED, e.JobShrunk): "late news of a job that ended",
     (ENDING, e.NodeReturned): "it was ended while the node was away",
     (ENDING, e.ProofWaived): "its nodes are heard of: they end it",
     (ENDING, e.Prepared): "its end was decided while its prolog ran",
@@ -146,7 +150,7 @@ GONE = "news of a job that left memory"
 
 ATTEMPT_EVENTS: frozenset[type[e.Event]] = frozenset({
     e.Launched, e.LaunchFailed, e.BatchExited, e.NodeFreed, e.Warned, e.Stopped, e.TimedOut, e.StepEnding, e.StepExited,
-    e.NodeReturned, e.ProofWaived, e.Prepared, e.PreparationFailed, e.EpilogEnded,
+    e.NodeReturned, e.ProofWaived, e.Prepared, e.PreparationFailed, e.EpilogEnded, e.JobShrunk,
 })
 """Events that speak of one attempt; those of an earlier attempt are ignored, those of a later one are illegal."""
 

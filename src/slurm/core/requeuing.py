@@ -103,7 +103,7 @@ def on_preparation_failed(state: ClusterState, job: Job, event: e.PreparationFai
     return effects
 
 
-def _go_on_without(state: ClusterState, job: Job, node: NodeName, at: float, loss: Loss) -> list[Effect]:
+def go_on_without(state: ClusterState, job: Job, node: NodeName, at: float, loss: Loss) -> list[Effect]:
     """--no-kill: the job has its other nodes; what it runs on this one is ended as soon as somebody there hears of it."""
     effects: list[Effect] = [Announce(job=job.id)]
     if loss is not Loss.PROVEN:
@@ -128,7 +128,7 @@ def lose_node(
     recording.job(state, job)
     assert job.allocation is not None
     if job.request.no_kill and node != job.batch_host and len(job.nodes_left) > 1:
-        return _go_on_without(state, job, node, event.at, loss)
+        return go_on_without(state, job, node, event.at, loss)
     job.reason_text = f"{node}: {why}"
     if concluding.may_run_again(state.settings, job):
         job.requeue_after = True

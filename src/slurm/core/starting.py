@@ -164,6 +164,7 @@ def _begin(state: ClusterState, job: Job, allocation: Allocation, event: e.Start
     job.nodes_left = allocation.nodes
     job.batch_host = job.nodes_left[0]
     job.launched = job.signalled = False
+    job.resize_time = 0.0
     job.lease = 0
     exclusive_user = job.request.exclusive == "user"
     for share in allocation.shares:

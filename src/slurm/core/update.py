@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from slurm.core import changes as job_changes
-from slurm.core import checks, completion, entitlement, resolving, selection
+from slurm.core import checks, completion, entitlement, resizing, resolving, selection
 from slurm.core import events as e
 from slurm.core.draft import Draft
 from slurm.core.rights import is_operator, require_owner
@@ -68,6 +68,11 @@ def _key(key: str, text: str) -> Key:
 def _events(
     state: ClusterState, job: Job, task: int | None, rows: list[tuple[Key, str, str]], caller: e.Caller, now: float,
 ) -> list[e.Event]:
+    sizes = {key: text for _, key, text in rows if resizing.is_meant(job, key)}
+    shrunk = resizing.shrunk(state, job, sizes, now) if sizes else []
+    rows = [row for row in rows if row[1] not in sizes]
+    if sizes and not rows:
+        return shrunk
     fields: dict[str, object] = {}
     for row, key, text in rows:
         _check_right(state, job, row, caller)
@@ -86,7 +91,7 @@ def _events(
         fields["clauses"], fields["dependency_any"] = (
             resolving.clauses(state, str(fields["dependency"]), waiting=job.id) if fields["dependency"] else ([], False))
     fields |= _rechecked(state, job, fields, caller, now)
-    return [e.JobUpdated(at=now, job=job.id, changes=job_changes.encode(fields), task=task)]
+    return [*shrunk, e.JobUpdated(at=now, job=job.id, changes=job_changes.encode(fields), task=task)]
 
 
 def _check_right(state: ClusterState, job: Job, row: Key, caller: e.Caller) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 17
+VERSION = 18
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -41,7 +41,8 @@ Reservation id:int name:str start:float end:float nodes:[str]=[] cpus:{str:bytes
 Job id:int owner:Owner association:int=0 key:str="" request:JobRequest payload:PayloadRef={} partition:str="" state:int=0 flags:[str]=[]
   reason:str="None" reason_text:str="" array_job:int=0 array_task:int|none=null array_part:ArrayPart|none=null priority:int=0 held:str=""
   dependency:[DependencyClause]=[] dependency_any:bool=false queue_place:int=0 submit_time:float=0.0 not_before:float=0.0
-  eligible_time:float=0.0 accrue_time:float=0.0 start_time:float=0.0 end_time:float=0.0 suspend_time:float=0.0 suspended_seconds:float=0.0
+  eligible_time:float=0.0 accrue_time:float=0.0 start_time:float=0.0 end_time:float=0.0 resize_time:float=0.0 suspend_time:float=0.0
+  suspended_seconds:float=0.0
   time_limit:int=-1 end_by:float=0.0 kill_at:float=0.0 attempt:int=0 restarts:int=0 allocation:Allocation|none=null batch_host:str=""
   nodes_left:[str]=[] lost:LostAttempt|none=null unproven:[str]=[] launched:bool=false requeue_after:bool=false hold_after:bool=false
   signalled:bool=false exit_status:int=0 derived_status:int=0 next_step:int=0 steps:{int:Step}={} last_node_failed:str="" lease:int=0
@@ -86,6 +87,7 @@ Held type:tag="Held" job:int admin:bool=false task:int|none=null at:float
 Released type:tag="Released" job:int task:int|none=null at:float
 Requeued type:tag="Requeued" job:int by:int hold:bool=false why:str="" at:float
 JobUpdated type:tag="JobUpdated" job:int changes:{str:any} task:int|none=null at:float
+JobShrunk type:tag="JobShrunk" job:int attempt:int nodes:[str] at:float
 StepCreated type:tag="StepCreated" job:int step:Step at:float
 StepEnding type:tag="StepEnding" job:int attempt:int step:int why:str="cancelled" at:float
 StepExited type:tag="StepExited" job:int attempt:int step:int node:str status:int oom:bool=false usage:Usage|none=null at:float

@@ -113,6 +113,7 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
             added("resume_rate", 300), added("suspend_exc_nodes", ""), added("suspend_exc_parts", []), added("suspend_exc_states", [])],
     },
     16: {},
+    17: {"Job": [added("resize_time", 0.0)]},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

@@ -167,6 +167,7 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     accrue_time: float = 0.0
     start_time: float = 0.0
     end_time: float = 0.0
+    resize_time: float = 0.0  # when it last gave nodes back while it ran
     suspend_time: float = 0.0
     suspended_seconds: float = 0.0
     time_limit: int = -1  # seconds, -1 unlimited; what counts for this job after defaults

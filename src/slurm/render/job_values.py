@@ -244,7 +244,7 @@ GETTERS: dict[str, Getter] = {
     "ReqSwitch": lambda job, view: str(job.request.switches),
     "Requeue": lambda job, view: "1" if requeues(job, view) else "0",
     "Reservation": lambda job, view: reservation(job) or NULL,
-    "ResizeTime": _always(NONE),
+    "ResizeTime": lambda job, view: view.moment(job.resize_time, NONE),
     "RestartCnt": lambda job, view: str(job.restarts),
     "Runtime": _always(NULL),
     "SchedNodes": lambda job, view: facts.forecast_nodes(job, view) or NULL,

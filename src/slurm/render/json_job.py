@@ -209,7 +209,7 @@ def _standing(job: Job, view: View) -> Record:
         "required_nodes": request.nodelist,
         "required_switches": request.switches,
         "requeue": values.requeues(job, view),
-        "resize_time": number(0),
+        "resize_time": number(job.resize_time),
         "restart_cnt": job.restarts,
         "resv_name": values.reservation(job),
         "runtime": "",

@@ -70,6 +70,7 @@ def _times(job: Job, view: View) -> list[str]:
         f"RunTime={duration.show_clock(facts.time_used(job, view))} TimeLimit={duration.show_clock(job.time_limit)} TimeMin={time_min}",
         f"SubmitTime={view.moment(job.submit_time, 'Unknown')} EligibleTime={view.moment(facts.eligible_time(job), 'Unknown')}",
         f"AccrueTime={view.moment(job.accrue_time, 'Unknown')}",
+        *([f"ResizeTime={view.moment(job.resize_time, 'None')}"] if job.resize_time else []),
         (f"StartTime={view.moment(facts.start_time(job, view), 'Unknown')} EndTime={view.moment(facts.end_time(job, view), 'Unknown')} "
         f"Deadline={view.moment(job.request.deadline, 'N/A')}"),
     ]

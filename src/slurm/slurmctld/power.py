@@ -89,6 +89,8 @@ class PowerSaving:
     def look(self) -> None:
         """Record what is due, and have it done once it is on disk."""
         cluster, settings = self._engine.cluster, self._engine.cluster.settings
+        if saving.is_idle(cluster):
+            return
         key = (settings, cluster.generation, len(cluster.nodes))
         if self._plan is None or self._planned_for != key:
             self._plan, self._planned_for = saving.plan(cluster), key

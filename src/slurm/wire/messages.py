@@ -101,9 +101,10 @@ def failure(error: SlurmError) -> Failure:
 
 
 class Done(Message, omit_defaults=False):
-    """The request was carried out; `lines` are for standard error, warnings of ours."""
+    """The request was carried out; `lines` are for standard error, warnings of ours; `sizes`: variables of a job that gave nodes back."""
 
     lines: list[str] = []
+    sizes: dict[str, str] = {}
 
 
 class Text(Message, omit_defaults=False):

@@ -113,7 +113,7 @@ def test_other_peoples_jobs_and_unknown_jobs_are_refused_as_in_the_transcript() 
 def test_what_only_waiting_jobs_may_change() -> None:
     c = b.lab_cluster()
     b.started(c)
-    assert refused(c, NumNodes="2").message == "Job is no longer pending execution"
+    assert refused(c, NumCPUs="2").message == "Job is no longer pending execution"
 
 
 def test_ended_jobs_are_not_changed() -> None:

@@ -5,7 +5,8 @@ Times and what is excepted come from Settings and partitions: of several partiti
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from slurm.core import events as e
@@ -83,6 +84,12 @@ def excepted(text: str) -> list[tuple[str, int | None]]:
     return found
 
 
+def is_idle(state: ClusterState) -> bool:
+    """Whether there is nothing to look at: no node is switched off when idle, none is on its way."""
+    return not state.settings.suspends and all(
+        node.power is Power.ON and not node.power_asked and not node.reboot and not node.resume_after for node in state.nodes.values())
+
+
 def due(
     state: ClusterState, times: Plan, now: float, *, proven: Container[NodeName] = (), most_down: int | None = None,
     most_up: int | None = None, planned: Container[NodeName] = (), reserved: Container[NodeName] = (),
@@ -108,8 +115,8 @@ def due(
         elif node.power is Power.ON and not node.power_asked:
             idle.append(node)
     if idle and state.settings.suspends:
-        tired = _idle(state, times, idle, now, planned=planned, reserved=reserved)
-        events += [e.PowerChanged(at=now, node=node.name, power=Power.GOING_DOWN) for node in tired[:most_down]]
+        tired = islice(_idle(state, times, idle, now, planned=planned, reserved=reserved), most_down)
+        events += [e.PowerChanged(at=now, node=node.name, power=Power.GOING_DOWN) for node in tired]
     return events
 
 
@@ -145,19 +152,20 @@ def _only_waits(state: ClusterState, node: Node) -> bool:
 
 def _idle(
     state: ClusterState, times: Plan, nodes: Iterable[Node], now: float, *, planned: Container[NodeName], reserved: Container[NodeName],
-) -> list[Node]:
-    """Those of the nodes that were idle for long enough, and are not excepted."""
+) -> Iterator[Node]:
+    """Those of the nodes that were idle for long enough, and are not excepted: found one by one, most of them by their times alone."""
     states = set(state.settings.suspend_exc_states)
-    tired = [
-        node for node in nodes
-        if node.state in (NodeState.IDLE, NodeState.DOWN) and node.name not in times.kept and times.times[node.name].idle >= 0
-        and not _is_busy(state, node) and now >= _idle_since(node) + times.times[node.name].idle
-        and states.isdisjoint(_words(node, planned=node.name in planned, reserved=node.name in reserved))]
-    for names, count in times.counted:
-        on = [name for name in names if name in state.nodes and _serves(state.nodes[name])]
-        staying = set(on[:count])
-        tired = [node for node in tired if node.name not in staying]
-    return tired
+    staying = {
+        name for names, count in times.counted
+        for name in [name for name in names if name in state.nodes and _serves(state.nodes[name])][:count]}
+    for node in nodes:
+        idle = times.times[node.name].idle
+        if idle < 0 or now < node.last_busy_time + idle or now < _idle_since(node) + idle or node.name in times.kept or node.name in staying:
+            continue
+        if node.state not in (NodeState.IDLE, NodeState.DOWN) or _is_busy(state, node):
+            continue
+        if not states or states.isdisjoint(_words(node, planned=node.name in planned, reserved=node.name in reserved)):
+            yield node
 
 
 def _serves(node: Node) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from slurm.core import admission, cancel, hold, requeue, rights, selection, top, update
+from slurm.core import admission, cancel, hold, requeue, resizing, rights, selection, top, update
 from slurm.core import changes as changing
 from slurm.core.effects import Signal
 from slurm.core.events import Caller, Cancelled, Event, JobUpdated
@@ -22,6 +22,7 @@ from slurm.sched.plan import plan_one
 from slurm.sched.priority import Scale
 from slurm.slurmctld import portions
 from slurm.slurmctld.controller import Controller
+from slurm.slurmctld.environment import repeated
 from slurm.slurmctld.reading import StoredPayload
 from slurm.slurmctld.session import Session, caller_as
 from slurm.wire import messages as m
@@ -203,7 +204,18 @@ async def on_update(ctl: Controller, session: Session, message: m.UpdateJob) -> 
     changes = await ctl.submit_plugins.modified(message.ids, message.changes, session.caller) if ctl.submit_plugins else message.changes
     events = update.update_job(ctl.cluster, message.ids, changes, session.caller, ctl.now())
     await portions.record(ctl.engine, events, LATER)
-    return m.Done()
+    return m.Done(sizes=_sizes(ctl, message.ids) if resizing.KEYS & {key.lower() for key in changes} else {})
+
+
+def _sizes(ctl: Controller, ids: str) -> dict[str, str]:
+    """What the variables of a job that runs say of its size."""
+    job = ctl.cluster.find(ids)
+    if job is None or job.allocation is None:
+        return {}
+    nodes, count = hostlist.compress(job.allocation.nodes), str(len(job.allocation.shares))
+    return {
+        "SLURM_NODELIST": nodes, "SLURM_JOB_NODELIST": nodes, "SLURM_NNODES": count, "SLURM_JOB_NUM_NODES": count,
+        "SLURM_JOB_CPUS_PER_NODE": repeated([share.cpu_count for share in job.allocation.shares])}
 
 
 async def on_batch_script(ctl: Controller, session: Session, message: m.BatchScript) -> m.Text:
