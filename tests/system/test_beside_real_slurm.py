@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -58,3 +61,20 @@ def test_commands_of_ours_give_way_to_the_sites_own(environ: Mapping[str, str]) 
 def test_programs_run_on_the_sites_cluster(environ: Mapping[str, str]) -> None:
     Path(environ["HOME"], "program.py").write_text(PROGRAM)
     assert said(environ, "python", "program.py") == "CommandsBackend [0, 1]\n"
+
+
+def test_its_queue_is_planned_and_explained_as_it_stands(environ: Mapping[str, str]) -> None:
+    first = said(environ, "sbatch", "--exclusive", "--time=10", "--parsable", given="#!/bin/bash\nsleep 60\n").strip()
+    second = said(environ, "sbatch", "--exclusive", "--time=10", "--parsable", given="#!/bin/bash\ntrue\n").strip()
+    end = time.monotonic() + 30
+    while said(environ, "squeue", "-h", "-o", "%i %T %r", "-j", f"{first},{second}").split() != [
+            second, "PENDING", "Resources", first, "RUNNING", "None"]:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    runs, planned = json.loads(said(environ, "slurm", "plan", "--json"))["bars"]
+    assert (runs["job"], runs["planned"], planned["job"], planned["planned"]) == (first, False, second, True)
+    told = said(environ, "squeue", "-h", "--start", "-o", "%S", "-j", second).strip()
+    assert abs(planned["start"] - datetime.datetime.fromisoformat(told).timestamp()) <= 60, "as that Slurm expects it"
+    explained = said(environ, "slurm", "explain", second)
+    assert "(Resources)" in explained and f"held by job {first} until" in explained and "its own scheduler expects it to start" in explained
+    said(environ, "scancel", first, second)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from slurm.commands import which_cluster
 from slurm.commands.embedded.console import Console
 from slurm.commands.jobs import wanted
+from slurm.model.errors import InvalidRequest, NotationError
+from slurm.notation import moment
 from slurm.notation.printable import printable
 from slurm.render import explanation
 from slurm.sdk.backends.backend import Backend
@@ -28,18 +31,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm explain`."""
     which_cluster.arguments(parser, json="print JSON")
     parser.add_argument("--priority", action="store_true", help="tell also what the priority is made of, factor by factor")
+    parser.add_argument("--at", metavar="TIME", default="", help="as it was then: 14:05, 2026-11-30T14:05, now-2hours")
     parser.add_argument("jobs", metavar="JOB_ID", nargs="*", help="12, or 12_3 for an element of an array (default: your waiting jobs)")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
     """Explain the jobs; exit status, 1 when one of them is not known."""
+    at = past_moment(options.at, time.time()) if options.at else 0.0
+    if at and not options.jobs:
+        raise InvalidRequest(message="--at is about jobs that are named", hints=["squeue --at TIME shows which there were"])
     with which_cluster.opened(options) as cluster:
         backend = cluster.backend
         ids = _named(options.jobs) if options.jobs else _waiting(backend)
         found, unknown = [], []
         for one in ids[:None if options.jobs else SHOWN]:
             try:
-                found.append(explaining.explanation(backend, one, priority=options.priority))
+                found.append(explaining.explanation(backend, one, priority=options.priority, at=at))
             except UnknownJob:
                 unknown.append(one)
         last = {one.job: [] if console.json else _last_lines(backend, one.error_file) for one in found}
@@ -58,6 +65,17 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     for one in unknown:
         console.error([f"the cluster knows no job {one}: it never was, or it ended too long ago"])
     return 1 if unknown else 0
+
+
+def past_moment(text: str, now: float) -> float:
+    """The moment of --at, in seconds since the epoch; InvalidRequest for a text that is none, or one that has not been."""
+    try:
+        found = moment.parse(text, now, past=True)
+    except NotationError as error:
+        raise InvalidRequest(message=f"{text} is no time", hints=[error.message]) from error
+    if found > now:
+        raise InvalidRequest(message=f"{text} has not been yet", hints=["--at asks about the past"])
+    return found
 
 
 def _last_lines(backend: Backend, path: str) -> list[str]:

@@ -46,9 +46,14 @@ def _sbatch(shell: Shell) -> int:
     notes(shell, resolved)
     plugstack.check(shell, quiet=bool(resolved.number("quiet")))
     requests = [_request(shell, one, script) for one in components]
+    names, cluster = resolved.text("clusters"), ""
+    if names:
+        from slurm.commands import clusters
+
+        cluster, shell = clusters.soonest(shell, names, requests)
     if resolved.flag("test_only"):
         return tell_start(shell, requests)
-    return _submit(shell, resolved, requests, script)
+    return _submit(shell, resolved, requests, script, cluster)
 
 
 def _request(shell: Shell, resolved: Resolved, script: BatchScript) -> Message:
@@ -74,7 +79,7 @@ def _script(shell: Shell, wrap: str | None, rest: list[str]) -> BatchScript:
     return from_file(rest[0], shell.environ) if rest else from_stream(shell.stdin)
 
 
-def _submit(shell: Shell, resolved: Resolved, requests: list[Message], script: BatchScript) -> int:
+def _submit(shell: Shell, resolved: Resolved, requests: list[Message], script: BatchScript, cluster: str) -> int:
     request, *others = requests
     export = resolved.text("export") if "export" in resolved.settings else None
     environment = submitted_environment(
@@ -95,9 +100,9 @@ def _submit(shell: Shell, resolved: Resolved, requests: list[Message], script: B
     job = _number(reply["job_id"])
     cli_filter.post_submit(shell, request, job)
     if resolved.flag("parsable"):
-        shell.out(str(job))
+        shell.out(f"{job};{cluster}" if cluster else str(job))
     elif not resolved.number("quiet"):
-        shell.out(f"Submitted batch job {job}")
+        shell.out(f"Submitted batch job {job}{f' on cluster {cluster}' if cluster else ''}")
     shell.stdout.flush()
     return _wait(shell, channel, job) if resolved.flag("wait") else 0
 

@@ -29,6 +29,16 @@ def _scancel(shell: Shell) -> int:
     if informed(shell, resolved):
         return 0
     notes(shell, resolved)
+    names = resolved.text("clusters")
+    if not names:
+        return _ended(shell, resolved)
+    from slurm.commands import clusters
+
+    return clusters.each(shell, names, lambda there: _ended(there, resolved))
+
+
+def _ended(shell: Shell, resolved: Resolved) -> int:
+    """End what is named, on one cluster."""
     wanted = _filter(resolved)
     if not wanted:
         hint = "name jobs, or choose them with --me, -u, -p, -t, --name; see scancel --help"

@@ -41,6 +41,11 @@ def _scontrol(shell: Shell) -> int:
     if informed(shell, resolved):
         return 0
     notes(shell, resolved)
+    names = resolved.text("clusters") or resolved.text("cluster")
+    if names:
+        from slurm.commands import clusters
+
+        _, shell = clusters.one(shell, names)
     if resolved.rest:
         return keyword(shell, resolved, resolved.rest)
     from slurm.commands import scontrol_prompt

@@ -27,6 +27,11 @@ def _sdiag(shell: Shell) -> int:
     if resolved.rest:
         raise OptionError(f"Unrecognized option: {resolved.rest[0]}", exit_code=1)
     notes(shell, resolved)
+    names = resolved.text("cluster")
+    if names:
+        from slurm.commands import clusters
+
+        _, shell = clusters.one(shell, names)
     counters = _counters(shell, resolved.flag("reset"))
     if resolved.flag("reset"):
         shell.out("Reset scheduling statistics")

@@ -62,10 +62,17 @@ def connect_at_once(environ: Mapping[str, str]) -> Channel:
     return client.reach(discovery.find_site(environ), 0.0)
 
 
+def connect_to(environ: Mapping[str, str], name: str, host: str, port: int) -> Channel:
+    """A connection to another cluster's slurmctld."""
+    from slurm.commands import clusters  # --clusters is seldom given
+
+    return clusters.connect_to(environ, name, host, port)
+
+
 class Shell:
     """One call of a command: its name, words, variables and streams, and the way to slurmctld. Tests make their own."""
 
-    __slots__ = ("argv", "connect", "environ", "name", "now", "sleep", "stderr", "stdin", "stdout")
+    __slots__ = ("argv", "connect", "connect_to", "environ", "name", "now", "sleep", "stderr", "stdin", "stdout")
 
     def __init__(
         self,
@@ -79,6 +86,7 @@ class Shell:
         connect: Callable[[Mapping[str, str]], Channel] = connect,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        connect_to: Callable[[Mapping[str, str], str, str, int], Channel] = connect_to,
     ) -> None:
         self.name = name
         self.argv = list(argv)
@@ -89,6 +97,7 @@ class Shell:
         self.connect = connect
         self.now = now
         self.sleep = sleep
+        self.connect_to = connect_to
 
     @classmethod
     def of_process(cls, name: str) -> Shell:
@@ -103,7 +112,7 @@ class Shell:
         """The same call with nowhere to tell what is wrong; its exit status still does."""
         return Shell(
             self.name, self.argv, self.environ, self.stdin, self.stdout, io.StringIO(), connect=self.connect, now=self.now,
-            sleep=self.sleep)
+            sleep=self.sleep, connect_to=self.connect_to)
 
     def channel(self, *, patient: bool = True) -> Channel:
         """A new connection to slurmctld; one that is just starting is waited for if `patient`."""

@@ -27,6 +27,17 @@ def _sinfo(shell: Shell) -> int:
         shell.stdout.write("".join(f"{name}\n" for name in STATE_WORDS))
         return 0
     notes(shell, resolved)
+    names = resolved.text("clusters")
+    if not names:
+        return _shown(shell, resolved)
+    from slurm.commands import clusters
+
+    clusters.once(resolved.number("iterate"), names)
+    return clusters.each(shell, names, lambda there: _shown(there, resolved), heading=not wanted_style.structure(resolved))
+
+
+def _shown(shell: Shell, resolved: Resolved) -> int:
+    """What is asked for, of one cluster."""
     style = wanted_style.structure(resolved)
     if style:
         return report.repeatedly(shell, resolved.number("iterate"), lambda channel: _structured(shell, channel, resolved, style))

@@ -38,6 +38,8 @@ SUBCOMMANDS: Mapping[str, Row] = {
     "status": Row("show its daemons, nodes and jobs", "embedded.status"),
     "web": Row("open its web page in a browser, or print the link that does", "embedded.web"),
     "explain": Row("say why a job waits, what would start it, and when", "explain"),
+    "history": Row("tell what happened to a job, moment by moment", "history"),
+    "plan": Row("draw what runs until when and what is planned to start", "plan"),
     "report": Row("show how much of what jobs held they used", "efficiency"),
     "sim": Row("simulate a workload under one configuration or several, and compare", "simulate"),
     "top": Row("show queue and nodes on the whole screen, and act on jobs", "top.command"),

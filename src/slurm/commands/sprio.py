@@ -19,6 +19,15 @@ def _sprio(shell: Shell) -> int:
     if informed(shell, resolved):
         return 0
     notes(shell, resolved)
+    names = resolved.text("clusters") or resolved.text("cluster")
+    if not names:
+        return _shown(shell, resolved)
+    from slurm.commands import clusters
+
+    return clusters.each(shell, names, lambda there: _shown(there, resolved), heading=True)
+
+
+def _shown(shell: Shell, resolved: Resolved) -> int:
     reply = {} if resolved.flag("helpformat") else _asked(shell, resolved)
     from slurm.commands import sprio_report
 

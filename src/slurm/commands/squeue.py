@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.commands import report, wanted_style
 from slurm.commands.shell import Channel, Message, Shell, informed, notes, run
-from slurm.model.errors import NotFound, SlurmError
+from slurm.model.errors import NotFound, SlurmError, Unsupported
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve
 from slurm.render import fields, format
@@ -35,18 +35,44 @@ def _squeue(shell: Shell) -> int:
         shell.stdout.write("".join(f"{name}\n" for name in STATE_NAMES))
         return 0
     notes(shell, resolved)
+    names = resolved.text("clusters")
+    if not names:
+        return _shown(shell, resolved)
+    from slurm.commands import clusters
+
+    clusters.once(resolved.number("iterate"), names)
+    return clusters.each(shell, names, lambda there: _shown(there, resolved), heading=not wanted_style.structure(resolved))
+
+
+def _shown(shell: Shell, resolved: Resolved) -> int:
+    """What is asked for, of one cluster."""
     wanted = _filter(resolved, _ids(resolved))
     style = wanted_style.structure(resolved)
+    at = _past_moment(shell, resolved.text("at"))
+    if style and at:
+        raise Unsupported(message="--at of JSON and YAML is not supported by slurm-py yet", hints=["use --Format with --at"])
     if style:
         return report.repeatedly(shell, resolved.number("iterate"), lambda channel: _structured(shell, channel, wanted, style))
     layout = _layout(shell, resolved)
     request: Message = {
         "type": "ListJobs", "fields": layout.names, "filter": wanted, "sort": resolved.text("sort"),
         "expand_arrays": resolved.flag("array"), "steps": _steps_wanted(resolved), "start": resolved.flag("start"),
-        "per_partition": resolved.flag("priority"), **wanted_style.request_style(shell, resolved),
+        "per_partition": resolved.flag("priority"), **({"at": at} if at else {}), **wanted_style.request_style(shell, resolved),
     }
     return report.repeatedly(
         shell, resolved.number("iterate"), lambda channel: _table(shell, channel, resolved, layout, request))
+
+
+def _past_moment(shell: Shell, text: str) -> float:
+    """The moment of --at in seconds since the epoch, 0 without it."""
+    if not text:
+        return 0.0
+    from slurm.notation import moment
+
+    try:
+        return moment.parse(text, shell.now(), past=True)
+    except SlurmError as error:
+        raise OptionError(f"Invalid time specification: {text}", exit_code=1, hints=[error.message]) from error
 
 
 def _table(shell: Shell, channel: Channel, resolved: Resolved, layout: Layout, request: Message) -> int:

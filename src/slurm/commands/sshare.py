@@ -20,6 +20,15 @@ def _sshare(shell: Shell) -> int:
     if resolved.rest:
         raise OptionError(f"Unrecognized option: {resolved.rest[0]}", exit_code=1)
     notes(shell, resolved)
+    names = resolved.text("clusters")
+    if not names:
+        return _shown(shell, resolved)
+    from slurm.commands import clusters
+
+    return clusters.each(shell, names, lambda there: _shown(there, resolved), heading=True)
+
+
+def _shown(shell: Shell, resolved: Resolved) -> int:
     reply = {} if resolved.flag("helpformat") else _asked(shell, resolved)
     from slurm.commands import sshare_report
 

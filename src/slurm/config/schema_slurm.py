@@ -362,7 +362,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "Alloc": "yes", "DeferBatch": "yes", "ForceRequeueOnFail": "yes", "NoHold": "yes", "Serial": "yes", "None": "yes",
         "Contain": "later", "RunInJob": "later",
         "X11": "later"},
-    "SlurmctldParameters": {"allow_root_on_nodes": "yes", "reboot_from_controller": "yes", "requeue_unproven": "yes"},
+    "SlurmctldParameters": {
+        "allow_root_on_nodes": "yes", "history_size": "yes", "history_time": "yes", "reboot_from_controller": "yes", "requeue_unproven": "yes"},
     "SlurmdParameters": {"config_overrides": "yes", "fence_timeout": "yes", "start_timeout": "yes"},
 }
 """Keys that hold a list of switches of which some are carried out → switch → standing; every other switch is not carried out yet.

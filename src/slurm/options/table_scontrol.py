@@ -5,12 +5,11 @@ from __future__ import annotations
 from slurm.options.option import Option
 
 _NO_FEDERATION = "there is no federation, so everything is local"
-_ONE_CLUSTER = "a command speaks to one cluster, the one of SLURM_CONF"
 
 OPTIONS: tuple[Option, ...] = (
     Option("all", "a", commands="scontrol", env="SCONTROL_ALL", help="hidden partitions too"),
-    Option("cluster", "M", "text", commands="scontrol", metavar="NAME", refused=_ONE_CLUSTER, help="the same as --clusters"),
-    Option("clusters", "M", "text", commands="scontrol", metavar="NAMES", env="SLURM_CLUSTERS", refused=_ONE_CLUSTER,
+    Option("cluster", "M", "text", commands="scontrol", metavar="NAME", help="the same as --clusters"),
+    Option("clusters", "M", "text", commands="scontrol", metavar="NAMES", env="SLURM_CLUSTERS",
            help="which cluster to ask"),
     Option("details", "d", commands="scontrol", help="show more"),
     Option("federation", commands="scontrol", env="SCONTROL_FEDERATION", harmless=_NO_FEDERATION, help="jobs of the whole federation"),

@@ -8,8 +8,7 @@ _EVERYTHING = "everything is shown anyway"
 
 OPTIONS: tuple[Option, ...] = (
     Option("all", "a", commands="sdiag", harmless=_EVERYTHING, help="everything"),
-    Option("cluster", "M", "text", commands="sdiag", metavar="NAME", env="SLURM_CLUSTERS",
-           refused="a command speaks to one cluster, the one of SLURM_CONF", help="which cluster to ask"),
+    Option("cluster", "M", "text", commands="sdiag", metavar="NAME", env="SLURM_CLUSTERS", help="which cluster to ask"),
     Option("help", "", commands="sdiag", help="show this help"),
     Option("json", "", "text", commands="sdiag", optional="", help="everything as JSON"),
     Option("no-trunc", commands="sdiag", harmless="no list is cut", help="do not cut lists of nodes"),

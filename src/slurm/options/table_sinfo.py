@@ -8,8 +8,7 @@ _NO_FEDERATION = "there is no federation, so every node is local"
 
 OPTIONS: tuple[Option, ...] = (
     Option("all", "a", commands="sinfo", env="SINFO_ALL", help="hidden partitions too"),
-    Option("clusters", "M", "text", commands="sinfo", metavar="NAMES", env="SLURM_CLUSTERS",
-           refused="a command speaks to one cluster, the one of SLURM_CONF", help="which cluster to ask"),
+    Option("clusters", "M", "text", commands="sinfo", metavar="NAMES", env="SLURM_CLUSTERS", help="which cluster to ask"),
     Option("dead", "d", commands="sinfo", help="only nodes that do not answer"),
     Option("exact", "e", commands="sinfo", help="group only nodes that are equal in every way"),
     Option("federation", commands="sinfo", env="SINFO_FEDERATION", harmless=_NO_FEDERATION, help="nodes of the whole federation"),

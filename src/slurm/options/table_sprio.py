@@ -7,10 +7,9 @@ from slurm.options.option import Option
 _NO_FEDERATION = "there is no federation, so every job is local"
 
 OPTIONS: tuple[Option, ...] = (
-    Option("cluster", "", "text", commands="sprio", metavar="NAMES", refused="a command speaks to one cluster, the one of SLURM_CONF",
+    Option("cluster", "", "text", commands="sprio", metavar="NAMES",
     help="as --clusters"),
-    Option("clusters", "M", "text", commands="sprio", metavar="NAMES", env="SLURM_CLUSTERS",
-           refused="a command speaks to one cluster, the one of SLURM_CONF", help="which cluster to ask"),
+    Option("clusters", "M", "text", commands="sprio", metavar="NAMES", env="SLURM_CLUSTERS", help="which cluster to ask"),
     Option("federation", commands="sprio", env="SPRIO_FEDERATION", harmless=_NO_FEDERATION, help="jobs of the whole federation"),
     Option("format", "o", "text", commands="sprio", metavar="FORMAT", env="SPRIO_FORMAT", help="columns, as %-letters"),
     Option("help", "", commands="sprio", help="show this help"),

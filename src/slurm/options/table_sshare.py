@@ -7,8 +7,7 @@ from slurm.options.option import Option
 OPTIONS: tuple[Option, ...] = (
     Option("accounts", "A", "list", commands="sshare", metavar="NAME,...", help="these accounts only"),
     Option("all", "a", commands="sshare", help="all users, not only the own one"),
-    Option("clusters", "M", "text", commands="sshare", metavar="NAMES", env="SLURM_CLUSTERS",
-           refused="a command speaks to one cluster, the one of SLURM_CONF", help="which cluster to ask"),
+    Option("clusters", "M", "text", commands="sshare", metavar="NAMES", env="SLURM_CLUSTERS", help="which cluster to ask"),
     Option("format", "o", "text", commands="sshare", metavar="NAME,...", help="columns, by name"),
     Option("help", "", commands="sshare", help="show this help"),
     Option("helpformat", "e", commands="sshare", help="list the names that --format knows"),

@@ -16,6 +16,9 @@ def lines(found: Explanation) -> list[str]:
     if found.unsuited:
         told.append(f"Nodes of partition {found.partition} that do not come into question:")
         told += [f"  {nodes}: {why}" for nodes, why in found.unsuited]
+    if sum(count for _, count in found.refused) > len(found.evidence):
+        counts = "; ".join(f"{count} {'is' if count == 1 else 'are'} refused: {why}" for why, count in found.refused)
+        told.append(f"Of the {found.partition_nodes} nodes of partition {found.partition} {counts}")
     if found.first is not None:
         jobs = "1 job is" if found.before == 1 else f"{found.before} jobs are"
         told.append(f"{jobs} before it in partition {found.partition}; the next one is job {found.first.job} ({found.first.name}, "
@@ -23,8 +26,14 @@ def lines(found: Explanation) -> list[str]:
     if found.cures:
         told.append(f"It can start when {_listed(found.cures)}")
     told += [f"What may help: {what}" for what in found.advice]
+    if found.again:
+        told += ["To submit it again:", f"  {found.again}"]
     if found.state == "PENDING":
         told += _start(found)
+    if found.suggestions:
+        told.append("It would start sooner, as the planner found for each:")
+        for one in found.suggestions:
+            told += [f"  {one.change}: {_when(found, one.start)}" + (f", on {one.nodes}" if one.nodes else ""), f"    {one.command}"]
     if found.priority:
         told.append(f"Its priority is {found.priority[0][1]}")
         told += [f"  {name} {words}" for name, words in found.priority[1:]]
@@ -39,6 +48,10 @@ def _start(found: Explanation) -> list[str]:
         where = f", on {found.nodes}" if found.nodes else ""
         return [f"It is expected to start {ahead}, at {moment.show(found.start)}{where}" + (", after" if holders else ""), *holders]
     return ["When it will start cannot be told: these jobs have no time limit", *holders] if holders else []
+
+
+def _when(found: Explanation, start: float) -> str:
+    return "now" if start - found.at < 1 else f"at {moment.show(start)}"
 
 
 def _named(one: Other) -> str:

@@ -8,6 +8,7 @@ from slurm.model.explanation import Explanation
 from slurm.model.job import Job
 from slurm.model.states import JobState, Reason
 from slurm.notation import duration, exitstatus, moment, size
+from slurm.sched.resubmission import again
 
 _OF_CODE = {
     126: ("a command of its script is there and cannot be executed", "chmod +x that file, and look at its first line"),
@@ -58,6 +59,21 @@ def tell(found: Explanation, job: Job, fits: Callable[[int], bool]) -> None:
             _tell_failure(found, job, ended)
         case _:
             found.sentence = ended + (f": {why}" if why else "")
+    if job.state is not JobState.COMPLETED:
+        found.again = again(job.request.submit_line, job.request.work_dir, _more(job, fits))
+
+
+def _more(job: Job, fits: Callable[[int], bool]) -> dict[str, str]:
+    """Options that ask for more of what it had too little of."""
+    if job.state is JobState.TIMEOUT and job.reason in (Reason.TIME_LIMIT, Reason.NONE) and fits(2 * job.time_limit):
+        return {"time": duration.show(2 * job.time_limit)}
+    if job.state is JobState.OUT_OF_MEMORY:
+        request = job.request
+        if request.mem_per_cpu:
+            return {"mem-per-cpu": size.show_mb(2 * request.mem_per_cpu)}
+        most = max((share.memory for share in job.allocation.shares), default=0) if job.allocation is not None else 0
+        return {"mem": size.show_mb(2 * most)} if most else {}
+    return {}
 
 
 def _tell_memory(found: Explanation, job: Job) -> None:

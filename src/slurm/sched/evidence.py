@@ -5,6 +5,7 @@ Not here: why it waits (`verdicts`), nodes that do not suit it by what they are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice
 
@@ -53,25 +54,36 @@ def of_node(view: View, node: Node, need: Need, sees: Sees) -> str:
     lacking = list(_lacking(view, node, space, need))
     if not lacking:
         return free_of(node) + _held(view, node, sees, lambda share: True)
-    texts, holds = zip(*lacking, strict=True)
+    _, texts, holds = zip(*lacking, strict=True)
     return ", ".join(texts) + _held(view, node, sees, lambda share: any(hold(share) for hold in holds))
 
 
-def _lacking(view: View, node: Node, space: NodeSpace, need: Need) -> Iterable[tuple[str, Callable[[NodeShare], bool]]]:
-    """What there is too little of, and which shares hold some of it."""
+def counted(terrain: Terrain, need: Need, partition: Partition) -> Counter[str]:
+    """Of what there is too little now → on how many of the nodes that suit the job and are in service."""
+    view, found = terrain.view, Counter[str]()
+    for node in terrain.usable(partition, need.site):
+        space = NodeSpace(node)
+        if room(space, need, view.settings) is None:
+            kind, _, _ = next(iter(_lacking(view, node, space, need)), ("too little free", "", None))
+            found[kind] += 1
+    return found
+
+
+def _lacking(view: View, node: Node, space: NodeSpace, need: Need) -> Iterable[tuple[str, str, Callable[[NodeShare], bool]]]:
+    """What kind of lack it is, what there is too little of, and which shares hold some of it."""
     if need.whole and node.jobs:
-        yield "it is not empty", lambda share: True
+        yield "not empty", "it is not empty", lambda share: True
         return
     for item in (*need.gres_node, *need.gres_task, *need.gpus_job):
         if space.devices(item) < (1 if item in need.gpus_job else item.count):
-            yield f"{space.devices(item)} of {len(node.devices(item.name, item.type))} {_kind(item)} free", _holds_devices(node, item)
+            yield f"too few {_kind(item)} free", f"{space.devices(item)} of {len(node.devices(item.name, item.type))} {_kind(item)} free", _holds_devices(node, item)
     cpus = max(1, need.min_cpus, need.cpus_per_task * max(1, need.tasks_per_node))
     free = free_cpus(space, need)
     if free < cpus:
-        yield f"{free} of {node.job_cpu_count} CPUs free", lambda share: bool(share.cpus)
+        yield "too few CPUs free", f"{free} of {node.job_cpu_count} CPUs free", lambda share: bool(share.cpus)
     memory = node.job_memory if need.mem_node == 0 else need.mem_node or (need.mem_cpu or 0) * cpus
     if space.memory < memory:
-        yield f"{space.memory} of {node.job_memory} MB free", lambda share: share.memory > 0
+        yield "too little memory free", f"{space.memory} of {node.job_memory} MB free", lambda share: share.memory > 0
 
 
 def _kind(item: GresRequest) -> str:

@@ -88,7 +88,9 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
         found.evidence = [(name, how + evidence.held_by(view, _license_holders(view, name), sees)) for name, how in why.evidence]
     if kept is None or why.reason == Reason.LICENSES:
         told = {how for _, how in why.evidence}
-        found.unsuited = [(nodes, how) for nodes, how in _unsuited(terrain, job, partitions) if how not in told]
+        unsuited = _unsuited(terrain, job, partitions)
+        found.unsuited = [(hostlist.compress(names), how) for how, names in unsuited[:SHOWN] if how not in told]
+        _tell_refused(terrain, found, job, partitions, [(how, len(names)) for how, names in unsuited])
         _tell_queue(view, found, job, queue)
         if forecast is not None:
             _tell_start(view, found, forecast)
@@ -152,9 +154,17 @@ def _need(terrain: Terrain, job: Job, partition: Partition) -> needs.Need:
     return needs.within(needs.need_of(job.request, terrain.view.settings), partition)
 
 
-def _unsuited(terrain: Terrain, job: Job, partitions: list[Partition]) -> list[tuple[str, str]]:
-    """The nodes that do not come into question, those with one reason together, the most of them first; not those that the job itself left
-    out."""
+def _tell_refused(terrain: Terrain, found: Explanation, job: Job, partitions: list[Partition], unsuited: list[tuple[str, int]]) -> None:
+    """By what nodes are refused, what they are before what is free on them now, and how many; of jobs that wait in one partition."""
+    if len(partitions) != 1:
+        return
+    found.partition_nodes = len(terrain.suited(partitions[0], stack.ANYWHERE))
+    lacking = evidence.counted(terrain, _need(terrain, job, partitions[0]), partitions[0])
+    found.refused = [*unsuited, *lacking.most_common()][:SHOWN]
+
+
+def _unsuited(terrain: Terrain, job: Job, partitions: list[Partition]) -> list[tuple[str, list[str]]]:
+    """Why nodes do not come into question, and which, the most of them first; not those that the job itself left out."""
     by_reason: dict[str, list[str]] = {}
     for partition in partitions:
         site = _need(terrain, job, partition).site
@@ -163,7 +173,7 @@ def _unsuited(terrain: Terrain, job: Job, partitions: list[Partition]) -> list[t
             if why and why not in named.ASKED:
                 by_reason.setdefault(why, []).append(node.name)
     grouped = sorted(by_reason.items(), key=lambda pair: -len(pair[1]))
-    return [(hostlist.compress(sorted(set(names))), why) for why, names in grouped[:SHOWN]]
+    return [(why, sorted(set(names))) for why, names in grouped]
 
 
 def _tell_queue(view: View, found: Explanation, job: Job, queue: Iterable[Job]) -> None:

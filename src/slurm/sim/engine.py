@@ -118,6 +118,12 @@ class Simulator:
             found.append((job.request.name, f"it never started again: {reason}" if job.restarts else f"it never started: {reason}"))
         return found
 
+    def happen(self, event: Event) -> None:
+        """Something that somebody does now, such as a change of a job, and the passes that follow it."""
+        self._apply(event)
+        while self._policy.full and self.cluster.pending:
+            self._plan()
+
     def _soonest(self) -> float | None:
         """When the next thing happens; None when nothing is left but forgetting."""
         moments = [self._exits[0][0]] if self._exits else []

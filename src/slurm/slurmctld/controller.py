@@ -14,17 +14,16 @@ from functools import lru_cache
 import msgspec
 
 from slurm.config.config import Config, load
-from slurm.core import components, recovery, rights, timers
+from slurm.core import components, recovery, timers
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect, EndStep, Launch, Prepare, RunScript, SetLimit, Signal, Terminate
 from slurm.core.events import AllocationRelinquished, Caller, Cancelled, ClockSet, Event, NodeSilent
 from slurm.core.illegal import IllegalTransition, story
-from slurm.core.reserving import access
 from slurm.core.reserving.asking import Directory
 from slurm.core.timer_heap import Timer
 from slurm.daemon.logs import Seldom, Verbosity, shown_level
 from slurm.model import debug_flags
-from slurm.model.errors import NotFound, NotPermitted, SlurmError, StoreError
+from slurm.model.errors import NotPermitted, SlurmError, StoreError
 from slurm.model.ids import Digest, JobId, NodeName, Uid
 from slurm.model.job import ArrayPart, Job
 from slurm.model.node import Node
@@ -32,18 +31,18 @@ from slurm.model.notice import wishes
 from slurm.model.states import JobState
 from slurm.net.jwt_tokens import Tokens
 from slurm.net.signing import Signer
-from slurm.notation import jobref
 from slurm.render.view import View
-from slurm.slurmctld import dynamic_nodes, launch, portions, script_variables, setup
+from slurm.slurmctld import dynamic_nodes, finding, launch, portions, script_variables, setup
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.certifying import Certifier
 from slurm.slurmctld.clock import Clock
-from slurm.slurmctld.directory import SystemDirectory, uid_of
+from slurm.slurmctld.directory import SystemDirectory
 from slurm.slurmctld.engine import Engine
 from slurm.slurmctld.followers import Followers
 from slurm.slurmctld.health import HealthRounds
 from slurm.slurmctld.holders import GRACE_SECONDS, Holders
+from slurm.slurmctld.lookback import Lookback
 from slurm.slurmctld.nodes import Links
 from slurm.slurmctld.past import Past
 from slurm.slurmctld.planner import Planner
@@ -104,6 +103,7 @@ class Controller:
         self.directory: Directory = SystemDirectory()
         self.tokens: Tokens | None = None  # of auth/jwt
         self.past: Past | None = None  # None: there is no slurmdbd
+        self.lookback: Lookback | None = None  # None: no history is kept
         self.links = Links(self.engine, now, self._order_for, config.cluster_name, signer.public, self.relays)
         self.links.make = lambda name, line: dynamic_nodes.registered(self.config, cluster, name, line, now())
         self.proofs = Proofs(self.engine, now, self.links.silence.lasts)
@@ -258,30 +258,11 @@ class Controller:
 
     def find_job(self, text: str) -> Job:
         """The job of an id such as "12", "12_3" or "12+1"; NotFound."""
-        ref = jobref.parse(text)
-        if ref.het is not None:
-            component = self.cluster.component(ref.job, ref.het)
-            if component is None:
-                raise NotFound("ESLURM_INVALID_JOB_ID")
-            return component
-        if ref.tasks is None:
-            return self.cluster.job(ref.job)
-        task = next(iter(ref.tasks), None) if len(ref.tasks) == 1 else None
-        job = self.cluster.task(ref.job, task) if task is not None else None
-        if job is None:
-            raise NotFound()
-        return job
+        return finding.find_job(self.cluster, text)
 
     def view(self, caller: Caller | None = None) -> View:
         """The cluster as the reports read it, with the jobs that `caller` may know of (None: all)."""
-        cluster = self.cluster
-        jobs = rights.visible_jobs(cluster, caller) if caller is not None else cluster.jobs
-        return View(settings=cluster.settings, nodes=cluster.nodes, partitions=cluster.partitions, jobs=jobs,
-            reservations=cluster.reservations,
-                    policy=cluster.policy, licenses=cluster.licenses, uid_of=uid_of,
-                    sees=rights.policy_sight(cluster, caller), now=self.now(),
-                    hidden_reservations=access.hidden(cluster, caller) if caller is not None else frozenset(),
-                    verdicts=self.planner.verdicts, forecasts=self.planner.forecasts, last_planned=self.planner.last_pass)
+        return finding.view(self.cluster, caller, self.now(), self.planner.verdicts, self.planner.forecasts, self.planner.last_pass)
 
     def shape_of(self, job: Job) -> ArrayPart | None:
         """The array, as submitted, that a job is a task of."""

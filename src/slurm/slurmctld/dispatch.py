@@ -26,15 +26,18 @@ from slurm.slurmctld.handlers import (
     triggers,
     usage,
 )
+from slurm.slurmctld.handlers.plans import on_read_plan
 from slurm.slurmctld.past import QUESTION
 from slurm.slurmctld.reading import StoredPayload, read_any
 from slurm.slurmctld.relays import require_own
 from slurm.slurmctld.session import Session
 from slurm.wire import crontab_messages as k
 from slurm.wire import follow_messages as f
+from slurm.wire import history_messages as h
 from slurm.wire import messages as m
 from slurm.wire import node_changes as d
 from slurm.wire import operation_messages as o
+from slurm.wire import plan_messages as p
 from slurm.wire import reservation_messages as r
 from slurm.wire import token_messages as j
 from slurm.wire import trigger_messages as t
@@ -91,6 +94,8 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.Describe: looking.on_describe,
     m.FindUsage: usage.on_find,
     m.ExplainJob: looking.on_explain,
+    p.ReadPlan: on_read_plan,
+    h.ReadHistory: looking.on_history,
     m.ListShares: priorities.on_list_shares,
     m.ListPriorities: priorities.on_list_priorities,
     m.WatchEvents: looking.on_watch,

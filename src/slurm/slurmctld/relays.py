@@ -25,12 +25,14 @@ from slurm.slurmctld.session import groups_of
 from slurm.wire import frames
 from slurm.wire import messages as m
 from slurm.wire.credentials import Identity
+from slurm.wire.history_messages import ReadHistory
 from slurm.wire.messages import Message
+from slurm.wire.plan_messages import ReadPlan
 from slurm.wire.relay_messages import CloseChannel, OfChannel, OpenChannel, RegisterSackd
 
 log = logging.getLogger("slurmctld.relays")
 _encode = msgspec.msgpack.Encoder().encode
-_LOOKING = (m.Ping, m.ListJobs, m.ListNodes, m.Describe, m.FindUsage, m.ExplainJob)
+_LOOKING = (m.Ping, m.ListJobs, m.ListNodes, m.Describe, m.FindUsage, m.ExplainJob, ReadPlan, ReadHistory)
 _OF_JOB = (m.CreateStep, m.CertifyUser, m.FinishStep, m.AttachAllocation, m.WaitJob, m.WaitReady)
 SLURMD, SACKD, ADMIN = "slurmd", "sackd", "sackd-admin"
 MOST_CHANNELS = 16384

@@ -22,7 +22,7 @@ from slurm.net.link import Prover
 from slurm.net.peer import Peer
 from slurm.net.server import Server
 from slurm.net.tls import Trust
-from slurm.slurmctld import credential_key, setup, snapshots
+from slurm.slurmctld import credential_key, lookback, setup, snapshots
 from slurm.slurmctld.accounting import parcels, site
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.clock import Clock
@@ -36,6 +36,7 @@ from slurm.slurmctld.secured import Munged, Secured, reserve
 from slurm.slurmctld.session import Session
 from slurm.slurmctld.snapshots import Snapshots
 from slurm.slurmctld.submit_plugins import SubmitPlugins
+from slurm.store import history
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
 from slurm.store.lock import FileLock
@@ -88,8 +89,10 @@ def forget(folder: str) -> None:
 
 def hand_over(folder: str, account: user.Account) -> None:
     """Give the state to SlurmUser: the folder and the files that slurmctld makes in it. StoreError."""
+    past = os.path.join(folder, history.FOLDER)
+    older = [os.path.join(history.FOLDER, name) for name in (os.listdir(past) if os.path.isdir(past) else ())]
     beside = (f"{JOURNAL}{suffix}" for suffix in ("", "-wal", "-shm", ".lock", ".old", ".old-wal", ".old-shm"))
-    for name in ("", credential_key.NAME, *(f"told.{each}" for each in DESTINATIONS), *beside):
+    for name in ("", credential_key.NAME, *(f"told.{each}" for each in DESTINATIONS), *beside, history.FOLDER, *older):
         user.hand_over(os.path.join(folder, name), account)
 
 
@@ -119,6 +122,7 @@ class Service:
         self._trust: Trust | None = None  # by which daemons on other machines know this one
         self._prover: Prover | None = None  # where MUNGE does that
         self._notices: Notices | None = None
+        self._taker: Snapshots | None = None
         self.controller: Controller
 
     async def run(self, ready: Callable[[], None]) -> None:
@@ -179,7 +183,8 @@ class Service:
         return cluster
 
     async def _serve(self, ctl: Controller, journal: Journal, commit: GroupCommit, ready: Callable[[], None]) -> None:
-        taker = Snapshots(ctl.engine, journal, commit, events=self._snapshot_events)
+        taker = self._taker = Snapshots(ctl.engine, journal, commit, events=self._snapshot_events)
+        self._keep_history(self.config)
         accounting = None
         try:
             await self._listen()
@@ -220,6 +225,13 @@ class Service:
                 await taker.take(compact_seconds=1.0)
             taker.close()
             await commit.close()
+
+    def _keep_history(self, config: Config) -> None:
+        """Keep what happens for as long as this configuration says. ConfigError."""
+        found = lookback.of(config, os.path.join(self.config.state_save_location, JOURNAL))
+        self.controller.lookback = found
+        if self._taker is not None:
+            self._taker.history = found.history if found is not None else None
 
     async def _begin_accounting(self, ctl: Controller, journal: Journal, commit: GroupCommit) -> Accounting | None:
         """Begin to send records to slurmdbd; None where there is none."""
@@ -384,6 +396,10 @@ class Service:
                 self.controller.tokens = self._tokens(config)
             except ConfigError as error:
                 log.error("the keys of auth/jwt were not read again: %s", "; ".join(error.lines()))
+        try:
+            self._keep_history(config)
+        except ConfigError as error:
+            log.error("the history is kept as before: %s", "; ".join(error.lines()))
         self._reserve(self._servers[0])
         self._serve_metrics(config)
         if self._notices is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from slurm.model.errors import StoreError
 from slurm.slurmctld import faultpoints
 from slurm.slurmctld.engine import Engine
 from slurm.store.group_commit import GroupCommit
+from slurm.store.history import History
 from slurm.store.journal import Journal
 
 log = logging.getLogger("slurmctld.snapshots")
@@ -42,11 +44,13 @@ class Snapshots:
     """Writes snapshots of what `engine` keeps into `journal`, from a thread of its own; payloads that nobody names any more go by
     `commit`."""
 
-    def __init__(self, engine: Engine, journal: Journal, commit: GroupCommit, *, events: int = EVENTS) -> None:
+    def __init__(self, engine: Engine, journal: Journal, commit: GroupCommit, *, events: int = EVENTS, history: History | None = None) -> None:
         self._engine = engine
         self._journal = journal
         self._commit = commit
         self._events = events
+        self.history = history
+        self._history_fails = ""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshots")  # one, so that what is written first is older
 
     async def run(self) -> None:
@@ -73,6 +77,7 @@ class Snapshots:
             dead = self._engine.cluster.payloads.take_unused()
             if dead:
                 self._commit.forget(dead, _log)
+            await self._remember()
             began = time.monotonic()
             while time.monotonic() - began < compact_seconds and await self._write(self._journal.compact):
                 faultpoints.reached("in-compaction")
@@ -82,6 +87,21 @@ class Snapshots:
         except Exception:
             # A record that cannot be written must not end the controller; the journal of events has it.
             log.exception("no snapshot could be made")
+
+    async def _remember(self) -> None:
+        """Take what is about to be given up into the history; one that cannot be written is told once, and costs nothing else."""
+        history = self.history
+        if history is None:
+            return
+        try:
+            await self._write(lambda: history.record(time.time()))
+        except (StoreError, OSError, sqlite3.Error) as error:
+            told = str(error)
+            if told != self._history_fails:
+                log.error("the history was not written, what happened now cannot be asked for later: %s", told)
+            self._history_fails = told
+        else:
+            self._history_fails = ""
 
     def close(self) -> None:
         """Wait for what is being written, and end the thread."""

@@ -30,7 +30,6 @@ from slurm.model.bounds import (
     Word,
 )
 from slurm.model.errors import SlurmError, describe
-from slurm.model.explanation import Explanation
 from slurm.model.priority import JobPriority, ShareNow
 from slurm.model.request import AdminNote, BatchPayload, Components, JobRequest, StepParts, StepRequest
 from slurm.model.statistics import Statistics
@@ -41,10 +40,14 @@ from slurm.wire.crontab_messages import CrontabRead, CrontabWritten, ReadCrontab
 from slurm.wire.follow_messages import Changed as Changed
 from slurm.wire.follow_messages import Feed, Follow, ReadMetrics, ReadRights, RightsRead
 from slurm.wire.follow_messages import WatchEvents as WatchEvents
+from slurm.wire.history_messages import HistoryRead, ReadHistory
 from slurm.wire.message import Changes
 from slurm.wire.message import Message as Message
 from slurm.wire.node_changes import CreateNodes, CreatePartition, DeleteNodes, DeletePartition, RebootNodes
 from slurm.wire.operation_messages import MoveToTop, SetDebug
+from slurm.wire.plan_messages import Explained as Explained
+from slurm.wire.plan_messages import ExplainJob as ExplainJob
+from slurm.wire.plan_messages import PlanRead, ReadPlan
 from slurm.wire.reservation_messages import CreateReservation, DeleteReservation, ReservationMade, UpdateReservation
 from slurm.wire.step_layout import FindStep, StepFound
 from slurm.wire.step_layout import TaskLayout as TaskLayout
@@ -429,6 +432,7 @@ class ListJobs(Message):
     convert: bool = True  # False: --noconvert
     first: Count = 0
     most: Count = 0
+    at: Moment = 0.0  # --at: as it was then, 0: now
 
 
 class ListNodes(Message):
@@ -511,19 +515,6 @@ class UsageFound(Message, omit_defaults=False):
     refused: list[tuple[str, str, str]] = []  # what was asked for, error name, message
 
 
-class ExplainJob(Message):
-    """Why a job ("12" or "12_3") waits, what would start it and when → Explained. `priority`: also what its priority is made of."""
-
-    job_id: JobText
-    priority: bool = False
-
-
-class Explained(Message):
-    """What there is to say of the job."""
-
-    explanation: Explanation
-
-
 class ListShares(Message):
     """sshare → SharesListed. `users`, `accounts`: associations of these only, empty: of all; accounts themselves are always among them."""
 
@@ -559,6 +550,7 @@ class PrioritiesListed(Message):
 
 Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon
+    | ReadPlan | ReadHistory
     | FinishStep | CancelJobs | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation
     | UpdateReservation | DeleteReservation | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript | ListJobs
     | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics | ListShares | ListPriorities | ReadCrontab
@@ -566,7 +558,8 @@ Request = (
     | CreateNodes | DeleteNodes | CreatePartition | DeletePartition | RebootNodes
 )
 Reply = (
-    Failure | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled
+    Failure | PlanRead | HistoryRead
+    | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled
     | Pong | UserToken | ActingAs | Changed | Explained | CrontabRead | CrontabWritten | StepFound | TriggerMade | TriggersListed
     | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed | RightsRead | Feed
 )

@@ -31,3 +31,17 @@ def test_an_array_is_explained_by_what_waits_of_it_and_unknown_jobs_are_refused(
             assert (await s.client().ask("ExplainJob", job_id=wrong))["kind"] == "NotFound"
 
     play(scene)
+
+
+def test_who_may_change_a_job_hears_what_would_start_it_sooner_and_others_do_not(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        await s.node("cn01")
+        first = await s.client(ALICE).submit(cpus_per_task=2, time_limit=600)
+        await s.until(lambda: s.state(first) == "RUNNING")
+        second = await s.client(ALICE).submit(cpus_per_task=4, time_limit=600)
+        await s.until(lambda: second in s.ctl.planner.forecasts)
+        mine, others = [(await s.client(who).ask("ExplainJob", job_id=str(second)))["explanation"] for who in (ALICE, BOB)]
+        assert mine["suggestions"][0]["command"] == f"scontrol update JobId={second} CPUsPerTask=2" and not others["suggestions"]
+        assert mine["suggestions"][0]["start"] == mine["at"] and mine["suggestions"][0]["nodes"] == "cn01"
+
+    play(scene)

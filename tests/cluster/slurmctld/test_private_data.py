@@ -42,7 +42,7 @@ QUESTIONS: list[tuple[str, dict[str, Any], str]] = [
     ("ExplainJob", {"job_id": "1"}, JOBS), ("ListPriorities", {}, JOBS), ("WaitReady", {"job_id": 1}, JOBS),
     ("ListNodes", {"fields": ["NodeList"]}, NODES), ("Describe", {"what": "node"}, NODES), ("Describe", {"what": "nodes_json", "format": "json"}, NODES),
     ("Describe", {"what": "sinfo_json", "format": "json"}, NODES), ("Describe", {"what": "partition"}, PARTITIONS),
-    ("Describe", {"what": "partitions_json", "format": "json"}, PARTITIONS), ("ListShares", {}, USAGE)]
+    ("Describe", {"what": "partitions_json", "format": "json"}, PARTITIONS), ("ListShares", {}, USAGE), ("ReadPlan", {}, NODES), ("ReadPlan", {}, PARTITIONS)]
 
 
 @pytest.mark.parametrize(("kind", "fields", "word"), QUESTIONS)

@@ -187,3 +187,27 @@ def test_only_job_state_shows_the_columns_that_are_asked_for() -> None:
     assert _squeue("--only-job-state", "-h", "-j", "86", "-o", "%i|%T").stdout == "86|RUNNING\n"
     assert _squeue("--only-job-state", "-h", "-j", "86", "--Format=JobID:|,State:|").stdout == "86|RUNNING|\n"
     assert _squeue("--only-job-state", "-h", "-j", "86").stdout.split() == ["86", "R"]
+
+
+def test_a_moment_of_the_past_is_asked_for_as_one_and_what_is_none_is_refused() -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Listening:
+        def call(self, message: dict[str, Any]) -> dict[str, Any]:
+            asked.append(message)
+            return {"type": "Rows", "rows": []}
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    def run(*argv: str) -> Shell:
+        shell = Shell("squeue", argv, {}, io.BytesIO(), io.StringIO(), io.StringIO(), connect=lambda environ: Listening(),  # type: ignore[arg-type, return-value]
+                      now=lambda: 1_000_000.0)
+        assert (squeue.main(shell) == 0) == (not shell.stderr.getvalue())  # type: ignore[attr-defined]
+        return shell
+
+    run("--at=now-1hour")
+    run()
+    assert asked[0]["at"] == 1_000_000.0 - 3600 and "at" not in asked[1]
+    assert "Invalid time specification: never" in run("--at=never").stderr.getvalue()  # type: ignore[attr-defined]
+    assert "not supported by slurm-py yet" in run("--at=now-1hour", "--json").stderr.getvalue()  # type: ignore[attr-defined]

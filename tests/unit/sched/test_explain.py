@@ -72,6 +72,16 @@ def test_nodes_that_do_not_come_into_question_are_told_by_reason() -> None:
     assert {"  cn[01-03]: its features intel,ib do not satisfy amd", "  cn04: idle, drained: bad dimm"} <= set(lines(found))
 
 
+def test_nodes_are_counted_by_what_refuses_them_when_there_are_more_than_can_be_told_one_by_one() -> None:
+    c = b.cluster(30)
+    b.start(c, b.submit(c, exclusive="node", nodes_min=20, time_limit=600), *(f"cn{i:02d}" for i in range(1, 21)), cpus=16)
+    for name in ("cn29", "cn30"):
+        c.apply(e.NodeUpdated(at=b.T0, node=b.NodeName(name), by=b.Uid(0), state="drain", reason="bad dimm"))
+    found = explained(c, b.submit(c, nodes_min=16, exclusive="node"))
+    assert found.refused == [("idle, drained: bad dimm", 2), ("not empty", 20)] and found.partition_nodes == 30
+    assert "Of the 30 nodes of partition debug 2 are refused: idle, drained: bad dimm; 20 are refused: not empty" in lines(found)
+
+
 def test_a_job_that_was_not_looked_at_is_said_to_be_so() -> None:
     c = b.cluster(1)
     assert lines(explain(c, b.submit(c, name="new"), b.T0))[0].endswith("is PENDING: the scheduler has not looked at it yet")
@@ -94,3 +104,16 @@ def test_every_cure_that_a_verdict_names_is_explained() -> None:
     verdicts = plan(c, b.T0).verdicts.values()
     assert len(verdicts) >= 6
     assert {cure for verdict in verdicts for cure in verdict.cures} <= EVENTS.keys()
+
+
+def test_an_expected_start_does_not_move_while_nothing_happens() -> None:
+    for resolution in (1, 60, 600):
+        c = b.cluster(2, backfill_resolution=resolution)
+        for name in ("cn01", "cn02"):
+            b.start(c, b.submit(c, ntasks=16, time_limit=3600 if name == "cn01" else 7000), name, cpus=16)
+        for number in range(6):
+            b.submit(c, ntasks=(8, 16, 32)[number % 3], time_limit=1800)
+        first = {job: forecast.start for job, forecast in plan(c, b.T0).forecasts.items()}
+        assert len(first) == 6
+        for later in (7, 30, 61, 599, 1801):
+            assert {job: forecast.start for job, forecast in plan(c, b.T0 + later).forecasts.items()} == first

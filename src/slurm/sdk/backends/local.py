@@ -29,8 +29,10 @@ START_SECONDS = 60.0
 LISTED = ["JobArrayId", "State", "exit_code", "Reason"]
 RECHECK_SECONDS = (0.25, 2.0, 15.0)
 """When everything is asked again after the stream of events began: the first time for what happened as it was opened."""
-_LOOKS = ("Ping", "ListJobs", "Describe", "FindUsage", "ExplainJob")
+_LOOKS = ("Ping", "ListJobs", "Describe", "FindUsage", "ExplainJob", "ReadPlan")
 """Questions that change nothing."""
+PAST_SECONDS = 150.0
+"""How long a question about the past may take: it is folded anew."""
 _KEPT = (INSTANCE_VARIABLE, "SLURM_CONF")
 _OF_SLURM = ("SLURM_", "SLURMD_", "SBATCH_")
 """Variables of the job around this process: not for those that it submits, but for those in `_KEPT`."""
@@ -201,10 +203,19 @@ class LocalBackend(SharedDisk):
         """What one of our commands printed."""
         return said(ours(words), plain(self.environ), words[0])
 
-    def explain(self, id: str, *, priority: bool = False) -> Mapping[str, Any]:
+    def explain(self, id: str, *, priority: bool = False, at: float = 0.0) -> Mapping[str, Any]:
         """The fields of a `model.explanation.Explanation`; a BackendError because of NotFound where there is no such job."""
-        explained: Mapping[str, Any] = self._ask({"type": "ExplainJob", "job_id": id, "priority": priority})["explanation"]
+        explained: Mapping[str, Any] = self._ask({"type": "ExplainJob", "job_id": id, "priority": priority, "at": at})["explanation"]
         return explained
+
+    def history(self, id: str) -> Mapping[str, Any]:
+        """What is kept of what happened to a job: the fields of a HistoryRead; a BackendError because of NotFound where that is nothing."""
+        return self._ask({"type": "ReadHistory", "job_id": id})
+
+    def plan(self, configured: str = "") -> Mapping[str, Any]:
+        """The fields of a `model.schedule.Schedule`, under another configuration where one is given."""
+        planned: Mapping[str, Any] = self._ask({"type": "ReadPlan", "configured": configured})["schedule"]
+        return planned
 
     def usage(self, ids: Sequence[str]) -> Sequence[Any]:
         """The running steps of these jobs, `client.usage.StepUsage` each; those that are not ours to see are left out."""
@@ -236,7 +247,8 @@ class LocalBackend(SharedDisk):
                 connection = self._kept()
             except SlurmError as error:
                 raise _backend_error(error) from error
-            patience = self.look_seconds if message["type"] in _LOOKS else CALL_SECONDS
+            patience = PAST_SECONDS if message["type"] == "ReadHistory" or message.get("at") else (
+                self.look_seconds if message["type"] in _LOOKS else CALL_SECONDS)
             try:
                 return connection.call(message, patience)
             except Unreachable as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -17,32 +18,51 @@ from slurm.sdk.following import inspection, reasons
 from slurm.sdk.following.inspection import JobRecord, UnknownJob
 from slurm.sdk.following.status import Status
 
+log = logging.getLogger("slurm.sdk")
+
 
 @runtime_checkable
 class Explaining(Protocol):
     """A backend whose cluster explains its jobs."""
 
-    def explain(self, id: str, *, priority: bool = False) -> Mapping[str, Any]:
+    def explain(self, id: str, *, priority: bool = False, at: float = 0.0) -> Mapping[str, Any]:
         """The fields of an Explanation, with what the priority is made of where that is wanted; a BackendError because of NotFound where
-        there is no such job."""
+        there is no such job. `at`: as of that moment in the past, in seconds since the epoch."""
         ...
 
 
-def explanation(backend: Backend, id: str, *, priority: bool = False) -> Explanation:
+def explanation(backend: Backend, id: str, *, priority: bool = False, at: float = 0.0) -> Explanation:
     """What the cluster says of a job, "12" or "12_3", or of the elements of an array that wait, "12_[4-9]"; UnknownJob.
 
-    `priority`: with what its priority is made of, which a real Slurm tells by sprio only.
+    `priority`: with what its priority is made of, which a real Slurm tells by sprio only. `at`: as of that moment in the past, in seconds
+    since the epoch; BackendError on a cluster that keeps no history.
     """
     id = id.partition("_[")[0]
     if isinstance(backend, Explaining):
         try:
-            return msgspec.convert(backend.explain(id, priority=priority), Explanation)
+            return msgspec.convert(backend.explain(id, priority=priority, at=at), Explanation)
         except BackendError as error:
             if isinstance(error.__cause__, NotFound):
                 raise UnknownJob(f"the cluster knows no job {id}: it never was, or it ended too long ago") from error
             raise
+    if at:
+        raise BackendError("that cluster keeps no history: what it was like at a moment in the past cannot be asked")
     records = inspection.job(backend.ask, id)
-    return _of_record(next((one for one in records if id in (one.id, one.raw_id)), records[0]), time.time())
+    record = next((one for one in records if id in (one.id, one.raw_id)), records[0])
+    return _planned(backend, record) or _of_record(record, time.time())
+
+
+def _planned(backend: Backend, record: JobRecord) -> Explanation | None:
+    """What our planner finds, looking at what a real Slurm reports; None where it cannot tell more than its reason does."""
+    from slurm.sdk.reported import cluster, jobs  # only for a real Slurm
+
+    if record.state != "PENDING" or not jobs.waits_for_room(record):
+        return None
+    try:
+        return cluster.explanation_of(cluster.report(backend.ask, time.time()), record.id)
+    except BackendError as error:
+        log.info("job %s is explained by its reason only: %s", record.id, error)
+        return None
 
 
 def _of_record(record: JobRecord, now: float) -> Explanation:

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 from slurm.config import show as config_show
 from slurm.core import rights
-from slurm.model.errors import NotFound
-from slurm.model.explanation import Explanation, Other
+from slurm.model.errors import Unsupported
 from slurm.model.ids import JobId
-from slurm.model.states import JobState
-from slurm.render import describe, job_list, job_values, node_list
-from slurm.sched import priority_words
-from slurm.sched.explain import explain, most_telling
-from slurm.sched.priority import Scale
+from slurm.render import describe, job_list, node_list
+from slurm.slurmctld import explaining
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.session import Session
+from slurm.wire import history_messages as h
 from slurm.wire import messages as m
 
 MICROSECONDS = 8_000
 """What an answer may take of the loop; a longer one is made in a process beside. The numbers below were measured, µs each."""
+SUGGESTING_SECONDS = 20.0
+"""So long it is sought what would let a job start sooner; what was found by then is told."""
 A_CELL = 1.0
 A_JOB = 2.0
 A_JOB_IN_FULL = 60.0
 A_NODE = 12.0
 A_NODE_IN_FULL = 30.0
 A_NODE_AS_JSON = 250.0
+A_PASS = 400.0  # of suggestions, a waiting job or a node
 SHOWN = {
     "node": (rights.NODES,), "nodes_json": (rights.NODES,), "sinfo_json": (rights.NODES, rights.PARTITIONS),
     "partition": (rights.PARTITIONS,),
@@ -60,6 +61,8 @@ async def _answered(ctl: Controller, session: Session, microseconds: float, work
 
 async def on_list_jobs(ctl: Controller, session: Session, message: m.ListJobs) -> m.Message | bytes:
     """squeue."""
+    if message.at:
+        return await _in_the_past(ctl, session, message)
     view, now = ctl.view(session.caller), ctl.now()
     rows = _jobs(ctl, message.filter.ids, expand_arrays=message.expand_arrays)
     cells = min(rows, message.most or rows) * len(message.fields) + rows * len(message.sort)
@@ -100,38 +103,29 @@ async def on_describe(ctl: Controller, session: Session, message: m.Describe) ->
 
 
 async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -> m.Message | bytes:
-    """Why a job waits, from the same verdicts as squeue's reasons."""
-    started = ctl.cluster.tasks_of(int(message.job_id)) if message.job_id.isdecimal() else []
-    job, planner, now = most_telling(started) if started and not started[0].het else ctl.find_job(message.job_id), ctl.planner, ctl.now()
-    view, caller, cluster = ctl.view(session.caller), session.caller, ctl.cluster
-    if not rights.may_see(cluster, caller, job):
-        raise NotFound("ESLURM_INVALID_JOB_ID")
-
-    def explained() -> m.Explained:
-        found = explain(cluster, job, now, refusal=planner.verdicts.get(job.id), forecast=planner.forecasts.get(job.id),
-            queue=planner.waiting(),
-                        sees=lambda other: rights.may_see(cluster, caller, other))
-        if job.state.finished and job.state is not JobState.COMPLETED:
-            found.error_file = job_values.stderr(job, view) or job_values.stdout(job, view)
-        _hide_others(ctl, session, found)
-        if message.priority and job.state is JobState.PENDING:
-            found.priority = priority_words.told(Scale(ctl.cluster, now), job)
-        return m.Explained(explanation=found)
-
-    return await _answered(ctl, session, A_JOB * len(ctl.cluster.pending) / 4, explained)
+    """Why a job waits, from the same verdicts as squeue's reasons; or why it did at a moment in the past."""
+    if message.at:
+        return await _in_the_past(ctl, session, message)
+    cluster, planner, now, caller = ctl.cluster, ctl.planner, ctl.now(), session.caller
+    job = explaining.meant(cluster, caller, message.job_id)
+    return await _answered(ctl, session, A_PASS * (len(cluster.pending) + len(cluster.nodes)), lambda: explaining.explained(
+        cluster, job, message, caller, now, planner.verdicts, planner.forecasts, planner.waiting(), _after(SUGGESTING_SECONDS)))
 
 
-def _hide_others(ctl: Controller, session: Session, found: Explanation) -> None:
-    """Leave out of an explanation what the asker may not know of other jobs."""
-    def seen(other: Other) -> Other:
-        job = ctl.cluster.find(other.job.partition("_[")[0])
-        if job is not None and rights.may_see(ctl.cluster, session.caller, job):
-            return other
-        return Other(job="another", name="", user="somebody else", state=other.state, end=other.end)
+async def on_history(ctl: Controller, session: Session, message: h.ReadHistory) -> m.Message | bytes:
+    """What happened to a job, moment by moment."""
+    return await _in_the_past(ctl, session, message)
 
-    if rights.is_private(ctl.cluster, session.caller, rights.JOBS):
-        found.first = seen(found.first) if found.first is not None else None
-        found.waits_for, found.holders = [seen(one) for one in found.waits_for], [seen(one) for one in found.holders]
+
+async def _in_the_past(ctl: Controller, session: Session, message: m.Message) -> bytes:
+    if ctl.lookback is None:
+        raise Unsupported(message="no history is kept on this cluster", hints=["SlurmctldParameters=history_time= says for how long it is kept"])
+    return await ctl.lookback.ask(ctl.cluster, session.caller, message, ctl.now(), first=ctl.goes_first(session))
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() > until
 
 
 async def on_watch(ctl: Controller, session: Session, message: m.WatchEvents) -> m.Done:
