@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from slurm.commands import slurm
-from tests.cluster.slurmd.container_registry import entry, layer, serving
+from tests.cluster.slurmd.container_registry import entry, layer, needs_containers, serving
+
+pytestmark = needs_containers
 
 
 def test_an_image_of_a_registry_becomes_a_squashfs_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

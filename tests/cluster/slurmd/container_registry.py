@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import platform
+import shutil
+import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,9 +16,22 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
+
 TOKEN = "letmein"  # noqa: S105 - a test's
 _INDEX, _MANIFEST = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
 _ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+
+
+def _may_have_containers() -> bool:
+    """Whether this machine, perhaps itself a container, lets namespaces be made and an overlay be mounted in them, and has the tools."""
+    overlay = "mount -t tmpfs t /mnt && mkdir /mnt/u /mnt/w /mnt/m && mount -t overlay -o lowerdir=/etc,upperdir=/mnt/u,workdir=/mnt/w,userxattr o /mnt/m"
+    made = subprocess.run(["unshare", "-Urm", "sh", "-c", overlay], capture_output=True, check=False)
+    return made.returncode == 0 and all(map(shutil.which, ("busybox", "mksquashfs", "unsquashfs")))
+
+
+needs_containers = pytest.mark.skipif(
+    not _may_have_containers(), reason="this machine lets nobody make namespaces and mount overlays in them, or has no squashfs-tools and busybox-static")
 
 
 def entry(name: str, data: bytes = b"", **fields: Any) -> tuple[tarfile.TarInfo, bytes]:

@@ -14,9 +14,10 @@ from slurm.notation.container import Image
 from slurm.slurmd.stepd.container import oci_images
 from slurm.slurmd.stepd.container.root import CannotBuild
 from tests.cluster.slurmd.conftest import Run, Stage
-from tests.cluster.slurmd.container_registry import entry, layer, serving
+from tests.cluster.slurmd.container_registry import entry, layer, needs_containers, serving
 from tests.cluster.slurmd.test_containers import BUSYBOX, Inside, run, user
 
+pytestmark = needs_containers
 __all__ = ["run", "user"]
 LINK, HARD_LINK, FOLDER, DEVICE = tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE
 

@@ -18,8 +18,10 @@ import pytest
 from slurm.notation.container import PREFIX
 from slurm.wire import node_messages as n
 from tests.cluster.slurmd.conftest import Run, Stage, step_processes
+from tests.cluster.slurmd.container_registry import needs_containers
 from tests.cluster.slurmd.test_steps import Srun
 
+pytestmark = needs_containers
 BUSYBOX = shutil.which("busybox", path="/bin:/usr/bin:/usr/local/bin")
 PROGRAMS = ("sh", "cat", "ls", "id", "pwd", "mount", "umount", "grep", "env", "mkdir", "kill", "sleep", "touch", "mknod", "true", "cp", "chroot")
 NOBODY = 65534
@@ -237,6 +239,8 @@ def test_what_is_no_image_is_told_in_a_sentence(run: Run, user: int) -> None:
         (stage.root / "text").write_text("hello")
         (stage.root / "broken").write_bytes(b"hsqs" + bytes(1000))
         os.mkfifo(stage.root / "fifo")
+        above = await Inside(stage, Path("/"), user).srun("true")
+        assert above.failed["message"].startswith("cannot start: / cannot be the root of a container: other file systems are mounted below it")
         for name, why in (("none", "image {0}: No such file or directory"), ("text", "{0} is no image: neither a squashfs file nor a folder"),
                           ("fifo", "{0} is no image: neither a squashfs file nor a folder"), ("broken", "{0} cannot be unpacked: ")):
             inside = Inside(stage, stage.root / name, user)

@@ -86,7 +86,7 @@ def build(plan: Plan) -> None:
     else:
         for target, folder in (*_NEEDED, *((target, _is_folder(tree)) for target, tree in (*devices, *files, *mounts)), (plan.home, True)):
             _prepare_place(image, target, folder=folder)
-        _lay_over(image)
+        _lay_over(image, plan.image)
     os.close(image)
     mounting.make_root("/tmp/root")
     _have_tmp()
@@ -151,11 +151,21 @@ def _look(folder: int, name: str) -> int | None:
         return None
 
 
-def _lay_over(image: int) -> None:
+def _has_mounts_below(path: str) -> bool:
+    """Whether something is mounted inside a folder."""
+    above = os.path.join(os.path.realpath(path), "")
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        return any(place != above and place.startswith(above) for place in (line.split(" ")[4] for line in file))
+
+
+def _lay_over(image: int, path: str) -> None:
     try:
         mounting.mount("overlay", "/tmp/root", "overlay", _MS_NO_SETUID | _MS_NO_DEVICES,
             f"lowerdir=/proc/self/fd/{image},upperdir=/tmp/upper,workdir=/tmp/work,userxattr")
     except OSError as error:
+        if error.errno == errno.EINVAL and _has_mounts_below(path):
+            raise CannotBuild(f"{path} cannot be the root of a container: other file systems are mounted below it; copy what is needed of it, "
+                "or bring them by --container-mounts") from error
         if error.errno in (errno.EPERM, errno.EINVAL, errno.ENODEV):
             raise CannotBuild("the kernel of this node lets users mount no overlay, which containers need: Linux 5.12 or later does") from error
         raise
