@@ -488,6 +488,21 @@ def _measured(rest: Rest, path: str, user: str) -> tuple[int, dict[str, float]]:
     return 200, {name: float(value) for name, _, value in lines if name}
 
 
+def test_some_fields_are_listed_and_nothing_again_until_something_changes(rest: Rest, held: str) -> None:
+    path = f"/slurm/v0.0.44/jobs?fields=job_id,job_state,name&user={ME}&state=PENDING"
+    found = rest.as_user(ME, "GET", path)
+    assert {"job_id": int(held), "job_state": ["PENDING"], "name": "rest"} in found.body["jobs"]
+    tag = found.headers["etag"]
+    assert rest.ask("GET", path, X_SLURM_USER_TOKEN=token(ME), If_None_Match=tag).status == 304
+    assert rest.ask("GET", path.replace("name", "user_name"), X_SLURM_USER_TOKEN=token(ME), If_None_Match=tag).status == 200
+    whole = rest.as_user(ME, "GET", "/slurm/v0.0.44/jobs").headers["etag"]
+    assert rest.ask("GET", "/slurm/v0.0.44/jobs", X_SLURM_USER_TOKEN=token(ME), If_None_Match=whole).status == 304
+    rest.cluster.ok("scancel", held)
+    assert rest.ask("GET", path, X_SLURM_USER_TOKEN=token(ME), If_None_Match=tag).status == 200
+    assert rest.as_user(ME, "GET", "/slurm/v0.0.44/jobs?fields=weather").status == 422
+    assert rest.as_user(ME, "GET", "/slurm/v0.0.44/jobs?user=root").status == 422
+
+
 def test_an_allocation_is_made_and_shows_what_it_has(rest: Rest) -> None:
     made = rest.as_user(ME, "POST", "/slurm/v0.0.44/job/allocate", {"job": {"tasks": 2, "time_limit": 5, "tres_per_job": "gres/gpu:1", "environment": ["A=b"]}})
     assert made.status == 200, made

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from slurm.client.accounting import Channel, Message
-from slurm.model.errors import NotPermitted, ProtocolError
+from slurm.model.errors import NotPermitted, ProtocolError, revive
 from slurm.model.explanation import Explanation
 from slurm.net import client
 from slurm.net.client import Connection
 from slurm.net.discovery import Site
+from slurm.wire.follow_messages import RecordsListed
 from slurm.wire.messages import (
     Cancelled,
     Explained,
+    Failure,
     Granted,
     JobFilter,
     Pending,
@@ -36,16 +38,26 @@ from slurm.wire.token_messages import ActingAs
 
 T = TypeVar("T")
 Report = dict[str, Any]
+_listed = msgspec.json.Decoder(RecordsListed | Failure).decode
 
 
 class Unchanged(Exception):  # noqa: N818 - it is an answer
     """Nothing that was asked for has changed since the moment that was given."""
 
 
+class Frames(Channel, Protocol):
+    """What the door needs of a connection."""
+
+    def exchange(self, message: Message) -> bytes:
+        """Sends a request and waits for its reply, as it came."""
+        ...
+
+
 class Cluster:
     """Messages of `wire.messages` over a connection to slurmctld."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Frames) -> None:
+        self.version = ""  # of what was reported or listed last: the same records have the same
         self._channel = channel
 
     def ping(self) -> Pong:
@@ -64,9 +76,10 @@ class Cluster:
     def report(self, what: str, names: Sequence[str] = (), **more: object) -> Report:
         """Records under their key, with the time of the report and `meta`; `what` and `more` are Describe's.
 
-        Unchanged with a `since` after all changes.
+        Unchanged with a `since` after all changes, or an `unless` that is what `version` was.
         """
         reply = self._channel.call({"type": "Describe", "what": what, "names": list(names), "format": "json", **more})
+        self.version = str(reply.get("version", ""))
         if reply.get("unchanged"):
             raise Unchanged()
         text = reply.get("text", "")
@@ -100,6 +113,21 @@ class Cluster:
     def will_run(self, request: Message) -> WillRun:
         """When a job would start (--test-only)."""
         return _read(self._channel.call({"type": "TestJob", "request": request}), WillRun)
+
+    def job_records(self, fields: Sequence[str], which: JobFilter, unless: str = "") -> RecordsListed:
+        """Some fields of jobs, those of render.feed.JOB. Unchanged where `unless` is still their version."""
+        payload = self._channel.exchange({
+            "type": "ListRecords", "fields": list(fields), "filter": msgspec.to_builtins(which), "unless": unless})
+        try:
+            found = _listed(payload)
+        except msgspec.DecodeError as error:
+            raise ProtocolError(hints=[f"the reply is none of ours: {error}"]) from error
+        if isinstance(found, Failure):
+            raise revive(found.kind, found.name, found.message, found.hints, found.preface)
+        self.version = found.version
+        if found.unchanged:
+            raise Unchanged()
+        return found
 
     def submit(self, request: Message, payload: Message, key: str = "") -> Submitted:
         """Queue a batch job; a second submission with the same `key` is answered with the first one's job."""

@@ -65,6 +65,14 @@ class Connection:
                 raise
             raise self._explained(error) from None
 
+    def exchange(self, message: Mapping[str, Any], timeout: float | None = CALL_SECONDS) -> bytes:
+        """Send a request and return its reply as it came, a Failure too, for those who read large ones themselves."""
+        self.send(message)
+        codec, payload = self.receive_frame(timeout)
+        if codec != frames.JSON:
+            raise ProtocolError(hints=[f"{self.endpoint} answered in another codec"])
+        return payload
+
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a JSON object."""
         self.send_frame(frames.JSON, json.dumps(message, separators=(",", ":")).encode())

@@ -5,6 +5,7 @@ The names of its fields are those of Slurm's Elasticsearch plug-in, so that dash
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 from slurm.notation import moment
@@ -12,11 +13,31 @@ from slurm.plugins import posting
 from slurm.plugins.records import CompletedJob
 
 SECONDS = 10.0
+DELIVERY = "X-Slurm-Delivery"
 
 
 def job_completed(job: CompletedJob, settings: SimpleNamespace) -> None:
-    """Send it; OSError when the service does not take it. JobCompUser and JobCompPass are its user and password, where both are set."""
-    posting.post(settings.JobCompLoc, document_of(job), SECONDS, settings.JobCompUser, settings.JobCompPass)
+    """Send it; OSError when the service does not take it. JobCompUser and JobCompPass are its user and password, where both are set.
+
+    JobCompParams=secret_file=PATH: signed with what that file holds. The header DELIVERY is the same however often it is sent.
+    """
+    posting.post(settings.JobCompLoc, document_of(job), SECONDS, settings.JobCompUser, settings.JobCompPass, _secret(settings),
+        {DELIVERY: f"{job.cluster}-{job.job_id}-{job.restarts}-{job.end_time:.3f}"})
+
+
+def _secret(settings: SimpleNamespace) -> bytes:
+    """What deliveries are signed with, b"": they are not. OSError where it cannot be read, or others could: nothing is sent unsigned then."""
+    parameters = dict(word.strip().partition("=")[::2] for word in str(getattr(settings, "JobCompParams", "")).split(","))
+    path = parameters.get("secret_file", "")
+    if not path:
+        return b""
+    with open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_mode & 0o077:
+            raise PermissionError(f"{path} can be read by others: chmod 0600 {path}")
+        secret = file.read().strip()
+    if not secret:
+        raise OSError(f"{path} is empty: it holds the secret that deliveries are signed with")
+    return secret
 
 
 def document_of(job: CompletedJob) -> dict[str, object]:

@@ -5,7 +5,10 @@ What a list of jobs or a map of nodes shows, and no more: the whole record of a 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+
 from slurm.core import arrays
+from slurm.model.errors import InvalidRequest
 from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.states import Reason
@@ -19,45 +22,57 @@ from slurm.render.view import View
 Record = dict[str, Value]
 
 
+def _reason_text(job: Job, view: View) -> str:
+    reason = facts.reason(job, view)
+    return job.reason_text or ("" if facts.reason_code(reason) == reason else reason)
+
+
+def _per_node(job: Job, view: View) -> str:
+    return facts.gres_per_node(job) if job.request.gres or job.request.gpus_per_node else ""
+
+
+JOB: dict[str, Callable[[Job, View], Value]] = {
+    "job_id": lambda job, view: job.id,
+    "array_job_id": lambda job, view: number(job.array_job),
+    "array_task_id": lambda job, view: number(job.array_task),
+    "array_task_string": lambda job, view: facts.array_text(job),
+    "het_job_id": lambda job, view: number(job.het_job),
+    "name": lambda job, view: job.request.name,
+    "user_name": lambda job, view: job.owner.user,
+    "account": lambda job, view: job.request.account,
+    "partition": lambda job, view: job.partition,
+    "qos": lambda job, view: job.request.qos or view.settings.default_qos,
+    "job_state": lambda job, view: [job.state.name, *(flag.upper() for flag in job.flags)],
+    "state_reason": lambda job, view: facts.reason_code(facts.reason(job, view)) or Reason.NONE,
+    "state_description": _reason_text,
+    "hold": lambda job, view: bool(job.held),
+    "priority": lambda job, view: number(job.priority),
+    "cpus": lambda job, view: number(facts.cpu_count(job)),
+    "node_count": lambda job, view: number(facts.node_count(job)),
+    "nodes": lambda job, view: facts.node_list(job),
+    "tres_per_node": _per_node,
+    "submit_time": lambda job, view: number(job.submit_time),
+    "start_time": lambda job, view: number(facts.start_time(job, view)),
+    "end_time": lambda job, view: number(facts.end_time(job, view)),
+    "time_limit": lambda job, view: number(-(-job.time_limit // 60) if job.time_limit >= 0 else 0, infinite=job.time_limit < 0),
+    "exit_code": lambda job, view: exit_record(job.exit_status),
+    "restart_cnt": lambda job, view: job.restarts,
+}
+"""The fields that are told of a job, and what they hold."""
+
+
 def job_record(job: Job, view: View) -> Record:
     """Some fields of `json_job.job_record`."""
-    request, limit = job.request, job.time_limit
-    reason = facts.reason(job, view)
-    code = facts.reason_code(reason)
-    return {
-        "job_id": job.id,
-        "array_job_id": number(job.array_job),
-        "array_task_id": number(job.array_task),
-        "array_task_string": facts.array_text(job),
-        "het_job_id": number(job.het_job),
-        "name": request.name,
-        "user_name": job.owner.user,
-        "account": request.account,
-        "partition": job.partition,
-        "qos": request.qos or view.settings.default_qos,
-        "job_state": [job.state.name, *(flag.upper() for flag in job.flags)],
-        "state_reason": code or Reason.NONE,
-        "state_description": job.reason_text or ("" if code == reason else reason),
-        "hold": bool(job.held),
-        "priority": number(job.priority),
-        "cpus": number(facts.cpu_count(job)),
-        "node_count": number(facts.node_count(job)),
-        "nodes": facts.node_list(job),
-        "tres_per_node": facts.gres_per_node(job) if request.gres or request.gpus_per_node else "",
-        "submit_time": number(job.submit_time),
-        "start_time": number(facts.start_time(job, view)),
-        "end_time": number(facts.end_time(job, view)),
-        "time_limit": number(-(-limit // 60) if limit >= 0 else 0, infinite=limit < 0),
-        "exit_code": exit_record(job.exit_status),
-        "restart_cnt": job.restarts,
-    }
+    return {name: value(job, view) for name, value in JOB.items()}
 
 
-JOB_FIELDS: tuple[str, ...] = (
-    "job_id", "array_job_id", "array_task_id", "array_task_string", "het_job_id", "name", "user_name", "account", "partition", "qos",
-    "job_state", "state_reason", "state_description", "hold", "priority", "cpus", "node_count", "nodes", "tres_per_node", "submit_time",
-    "start_time", "end_time", "time_limit", "exit_code", "restart_cnt")
-"""The fields of `job_record`, in its order."""
+def job_records(jobs: Iterable[Job], view: View, fields: Sequence[str]) -> list[Record]:
+    """These fields of jobs. InvalidRequest for one that is not among JOB."""
+    unknown = next((name for name in fields if name not in JOB), None)
+    if unknown is not None:
+        raise InvalidRequest("ESLURM_INVALID_OPTION", f"fields: there is no {unknown[:64]} to choose", hints=[f"valid: {', '.join(JOB)}"])
+    wanted = [(name, JOB[name]) for name in dict.fromkeys(fields)]
+    return [{name: value(job, view) for name, value in wanted} for job in jobs]
 
 
 def waiting_tasks(job: Job) -> int:

@@ -92,6 +92,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.ListJobs: looking.on_list_jobs,
     m.ListNodes: looking.on_list_nodes,
     m.Describe: looking.on_describe,
+    m.ListRecords: looking.on_list_records,
     m.FindUsage: usage.on_find,
     m.ExplainJob: looking.on_explain,
     p.ReadPlan: on_read_plan,

@@ -275,17 +275,18 @@ class Application:
 
     async def _told(self, found: Found, request: Request, opened: Connections, data: bytes) -> Response:
         """The reply to a request that has come whole."""
-        key = request.headers.get("idempotency-key", "")
+        key, known = request.headers.get("idempotency-key", ""), request.headers.get("if-none-match", "")
         async with self._turns.of(opened.asker.user):
             status, content, tag = await run_in_threadpool(
-                self._carried_out, found, opened, request.query_params.multi_items(), data, key)
+                self._carried_out, found, opened, request.query_params.multi_items(), data, key, known)
         if status == replies.NOT_MODIFIED:
-            return Response(status_code=status)
+            return Response(status_code=status, headers={"ETag": known} if known else None)
         if tag and request.headers.get("if-none-match") == tag:
             return Response(status_code=replies.NOT_MODIFIED, headers={"ETag": tag})
         return _response(status, content, {"ETag": tag} if tag else {})
 
-    def _carried_out(self, found: Found, connections: Connections, query: list[tuple[str, str]], data: bytes, key: str) -> Reply:
+    def _carried_out(self, found: Found, connections: Connections, query: list[tuple[str, str]], data: bytes, key: str,
+            known: str) -> Reply:
         """What the operation gives."""
         asker = connections.asker
         try:
@@ -293,7 +294,7 @@ class Application:
             call = Call(
                 version=found.version, path=found.path, query=reading.query(shape.query, query),
                 body=reading.body(shape.body, data, found.version) if shape.body else {}, doors=connections, now=self._now(),
-                host=self._settings.host, key=key)
+                host=self._settings.host, key=key, known=known)
             return self._reply(found, call, found.operation.handler(call), asker)
         except Unchanged:
             return replies.NOT_MODIFIED, b"", ""
@@ -322,7 +323,7 @@ class Application:
         # What may be large is written once, for the tag and for the reply.
         written = replies.encode(kept)
         tagged = found.operation.name.startswith("GET ") and call.status == replies.OK
-        tag = f'"{hashlib.blake2b(written, digest_size=12).hexdigest()}"' if tagged else ""
+        tag = (call.tag or f'"{hashlib.blake2b(written, digest_size=12).hexdigest()}"') if tagged else ""
         return call.status, written[:-1] + b"," + replies.encode(rest)[1:], tag
 
     def _failure(self, found: Found, error: SlurmError, asker: Asker, status: int = 0) -> Response:

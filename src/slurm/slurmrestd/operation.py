@@ -68,6 +68,8 @@ class Call:
     now: float
     host: str
     key: str = ""  # Idempotency-Key: the client's own name for this request
+    known: str = ""  # If-None-Match: the tag of the reply that the client has
+    tag: str = ""  # the reply's own, where the handler knows one; else it is made of the reply
     warnings: list[str] = field(default_factory=list)
     errors: list[Any] = field(default_factory=list)
     status: int = 200

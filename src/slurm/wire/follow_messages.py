@@ -32,6 +32,16 @@ class Changed(Message):
     exit_status: int = 0
 
 
+class RecordsListed(Message, omit_defaults=False):
+    """A JSON list of records in order of their ids; `version`: the same records have the same. `unchanged`: it is the one that was given, so none is told."""
+
+    records: msgspec.Raw = msgspec.Raw(b"[]")
+    version: str = ""
+    at: float = 0.0
+    last_planned: float = 0.0
+    unchanged: bool = False
+
+
 class ReadMetrics(Message):
     """Numbers for Prometheus → Text, in OpenMetrics."""
 

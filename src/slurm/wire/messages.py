@@ -38,7 +38,7 @@ from slurm.wire.certificate_messages import CertifyDaemon as CertifyDaemon
 from slurm.wire.certificate_messages import CertifyUser as CertifyUser
 from slurm.wire.crontab_messages import CrontabRead, CrontabWritten, ReadCrontab, WriteCrontab
 from slurm.wire.follow_messages import Changed as Changed
-from slurm.wire.follow_messages import Feed, Follow, ReadMetrics, ReadRights, RightsRead
+from slurm.wire.follow_messages import Feed, Follow, ReadMetrics, ReadRights, RecordsListed, RightsRead
 from slurm.wire.follow_messages import WatchEvents as WatchEvents
 from slurm.wire.history_messages import HistoryRead, ReadHistory
 from slurm.wire.message import Changes
@@ -117,6 +117,7 @@ class Text(Message, omit_defaults=False):
     errors: list[str] = []
     exit_code: int = 0
     unchanged: bool = False  # nothing has changed since Describe.since: there is no text
+    version: str = ""  # of what Describe.unless is for: the same text has the same
 
 
 class Rows(Message, omit_defaults=False):
@@ -453,6 +454,14 @@ class ListNodes(Message):
     convert: bool = True  # False: --noconvert
 
 
+class ListRecords(Message):
+    """Some fields of jobs (render.feed.JOB), as Slurm's JSON has them → RecordsListed. `unless`: what that said when it was asked before."""
+
+    fields: Fields
+    filter: JobFilter = msgspec.field(default_factory=JobFilter)
+    unless: Name = ""
+
+
 class Describe(Message):
     """scontrol show, and --json of squeue, sinfo, scontrol → Text.
 
@@ -471,6 +480,7 @@ class Describe(Message):
     hidden: bool | None = None  # hidden partitions too; None: for root
     future: bool = False  # nodes in state FUTURE too
     since: Moment = 0.0  # of jobs and partitions: only if one of them has changed after this moment; 0: whatever has happened
+    unless: Name = ""  # … only if Text.version is another one now
 
 
 class FindUsage(Message):
@@ -555,11 +565,12 @@ Request = (
     | UpdateReservation | DeleteReservation | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript | ListJobs
     | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics | ListShares | ListPriorities | ReadCrontab
     | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers | MoveToTop | SetDebug | ReadRights | Follow | ReadMetrics
-    | CreateNodes | DeleteNodes | CreatePartition | DeletePartition | RebootNodes
+    | ListRecords | CreateNodes | DeleteNodes | CreatePartition | DeletePartition | RebootNodes
 )
 Reply = (
     Failure | PlanRead | HistoryRead
     | Done | Text | Rows | Submitted | WillRun | Pending | Granted | JobEnded | StepGranted | Certified | Welcome | Cancelled
     | Pong | UserToken | ActingAs | Changed | Explained | CrontabRead | CrontabWritten | StepFound | TriggerMade | TriggersListed
     | ReservationMade | UsageFound | StatisticsRead | SharesListed | PrioritiesListed | RightsRead | Feed
+    | RecordsListed
 )

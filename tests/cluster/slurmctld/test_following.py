@@ -165,7 +165,7 @@ def test_records_are_parts_of_slurms(play: Play) -> None:
         await s.until(lambda: s.ctl.cluster.active)
         for job in s.ctl.cluster.jobs.values():
             found = feed.job_record(job, view)
-            assert tuple(found) == feed.JOB_FIELDS
+            assert tuple(found) == tuple(feed.JOB)
             whole = json_job.job_record(job, view)
             assert not [name for name, value in found.items() if whole[name] != value]
         for node in s.ctl.cluster.nodes.values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import threading
 import time
@@ -55,11 +57,13 @@ def test_script_gets_the_variables_of_slurm(tmp_path: Path) -> None:
 class _Service(BaseHTTPRequestHandler):
     status = 201
     got: list[tuple[str | None, dict[str, object]]] = []
+    last: tuple[bytes, dict[str, str]] = b"", {}
 
     def do_POST(self) -> None:
         """Keep what came."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         type(self).got.append((self.headers["Authorization"], json.loads(body)))
+        type(self).last = body, dict(self.headers)
         self.send_response(type(self).status)
         self.send_header("Location", "http://127.0.0.1:9/")
         self.end_headers()
@@ -86,3 +90,31 @@ def test_http_sends_a_document_and_takes_only_a_yes_for_a_yes() -> None:
         server.server_close()
     with pytest.raises(OSError, match="cannot be reached"):
         jobcomp_http.job_completed(JOB, settings)
+
+
+def test_deliveries_are_signed_with_a_secret_that_only_slurmctld_knows(tmp_path: Path) -> None:
+    _Service.status = 201
+    server = HTTPServer(("127.0.0.1", 0), _Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    secret.chmod(0o600)
+    settings = SimpleNamespace(
+        JobCompLoc=f"http://127.0.0.1:{server.server_port}/", JobCompUser="root", JobCompPass="", JobCompParams=f"flush_timeout=3,secret_file={secret}")
+    try:
+        jobcomp_http.job_completed(JOB, settings)
+        body, headers = _Service.last
+        expected = hmac.new(b"s3cret", headers["X-Slurm-Timestamp"].encode() + b"." + body, hashlib.sha256).hexdigest()
+        assert headers["X-Slurm-Signature"] == f"sha256={expected}"
+        assert abs(int(headers["X-Slurm-Timestamp"]) - time.time()) < 60
+        jobcomp_http.job_completed(JOB, settings)
+        assert _Service.last[1]["X-Slurm-Delivery"] == headers["X-Slurm-Delivery"]
+        count = len(_Service.got)
+        for spoil in (lambda: secret.chmod(0o644), lambda: (secret.chmod(0o600), secret.write_text("\n")), secret.unlink):
+            spoil()
+            with pytest.raises(OSError):
+                jobcomp_http.job_completed(JOB, settings)
+        assert len(_Service.got) == count
+    finally:
+        server.shutdown()
+        server.server_close()

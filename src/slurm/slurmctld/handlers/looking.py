@@ -6,17 +6,22 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from slurm.config import show as config_show
 from slurm.core import rights
 from slurm.model.errors import Unsupported
 from slurm.model.ids import JobId
-from slurm.render import describe, job_list, node_list
+from slurm.render import describe, feed, job_list, node_list
+from slurm.render.job_filter import select
 from slurm.slurmctld import explaining
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.session import Session
 from slurm.wire import history_messages as h
 from slurm.wire import messages as m
+from slurm.wire.follow_messages import RecordsListed
 
+_encode = msgspec.json.Encoder().encode
 MICROSECONDS = 8_000
 """What an answer may take of the loop; a longer one is made in a process beside. The numbers below were measured, µs each."""
 SUGGESTING_SECONDS = 20.0
@@ -97,9 +102,33 @@ async def on_describe(ctl: Controller, session: Session, message: m.Describe) ->
         return m.Text(text=config_show.show(ctl.config, ctl.dynamic_values()))
     rights.require_public(ctl.cluster, session.caller, *SHOWN.get(message.what, ()))
     view, now = ctl.view(session.caller), ctl.now()
-    if message.what in CHANGED_BY_EVENTS and 0 < max(ctl.engine.changed, view.last_planned, ctl.started) <= message.since:
-        return m.Text(unchanged=True)
-    return await _answered(ctl, session, _cost(ctl, message), lambda: describe.describe(view, message, session.caller, now))
+    version = _version(ctl, session) if message.what in CHANGED_BY_EVENTS else ""
+    if version and (message.unless == version or 0 < max(ctl.engine.changed, view.last_planned, ctl.started) <= message.since):
+        return m.Text(unchanged=True, version=version)
+
+    def described() -> m.Text:
+        found = describe.describe(view, message, session.caller, now)
+        found.version = version
+        return found
+
+    return await _answered(ctl, session, _cost(ctl, message), described)
+
+
+def _version(ctl: Controller, session: Session) -> str:
+    """What is the same as long as nothing has changed that a caller sees of jobs and partitions."""
+    return f"{ctl.started:.3f}-{ctl.engine.seq}-{ctl.planner.last_pass:.3f}-{session.caller.uid}"
+
+
+async def on_list_records(ctl: Controller, session: Session, message: m.ListRecords) -> m.Message | bytes:
+    """Some fields of jobs, for those who list thousands."""
+    view, now, version = ctl.view(session.caller), ctl.now(), _version(ctl, session)
+    if message.unless == version:
+        return RecordsListed(version=version, unchanged=True)
+    cost = _jobs(ctl, message.filter.ids, expand_arrays=False) * (A_JOB + A_CELL * len(message.fields))
+    return await _answered(ctl, session, cost, lambda: RecordsListed(
+        records=msgspec.Raw(_encode(feed.job_records(
+            sorted(select(view, message.filter, session.caller), key=lambda job: job.id), view, message.fields))),
+        version=version, at=now, last_planned=view.last_planned))
 
 
 async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -> m.Message | bytes:
