@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field
 from slurm.model.explanation import Explanation
 from slurm.notation import moment
 from slurm.render.explanation import lines
+from slurm.sdk.following import past
 from slurm.sdk.following.inspection import JobRecord, NodeRow, PartitionRow, QueueRow
+from slurm.sdk.following.past import Ending
 from slurm.sdk.following.reasons import sentence
 from slurm.sdk.following.status import Status
 
@@ -94,6 +96,20 @@ class Explained(BaseModel):
     expected_nodes: str
 
 
+def ended(found: Ending) -> Explained:
+    """How a job ended, as an answer."""
+    return Explained(job_id=found.id, state=found.state, reason=found.reason, explanation=found.lines, jobs_before=0, waits_for_jobs=[],
+        unsuited_nodes={}, expected_start="", expected_nodes="")
+
+
+def past_job(row: past.PastJob) -> PastJob:
+    """A job of accounting as an answer."""
+    return PastJob(
+        job_id=row.id, name=row.name, user=row.user, account=row.account, partition=row.partition, state=row.state, exit_code=row.exit_code,
+        submitted=row.submit, started=row.start, ended=row.end, elapsed=row.elapsed, time_limit=row.limit, nodes=row.nodes, cpus=row.cpus,
+        requested=row.requested, nodelist=row.nodelist)
+
+
 def explained(found: Explanation) -> Explained:
     """An explanation as an answer."""
     waits = found.state == "PENDING"
@@ -101,6 +117,52 @@ def explained(found: Explanation) -> Explained:
                      waits_for_jobs=list(dict.fromkeys(one.job for one in (*found.waits_for, *found.holders))),
                      unsuited_nodes=dict(found.unsuited),
                      expected_start=moment.show(found.start) if waits and found.start else "", expected_nodes=found.nodes if waits else "")
+
+
+class PastJob(BaseModel):
+    """A job as accounting knows it."""
+
+    job_id: str
+    name: str
+    user: str
+    account: str
+    partition: str
+    state: str
+    exit_code: str
+    submitted: str
+    started: str
+    ended: str
+    elapsed: str
+    time_limit: str
+    nodes: str
+    cpus: str
+    requested: str = Field(description="resources that it asked for, such as cpu=4,mem=8G,node=1")
+    nodelist: str
+
+
+class PastJobs(BaseModel):
+    """Jobs of a time, in order of their submission; `total` of them match, `jobs` are some of these from `offset` on."""
+
+    jobs: list[PastJob]
+    total: int
+    offset: int
+    jobs_by_state: dict[str, int]
+
+
+class Use(BaseModel):
+    """Hours of a resource that an account, or a user in it, had."""
+
+    cluster: str
+    account: str
+    user: str = Field(description="empty: the whole account, with those below it")
+    tres: str = Field(description="cpu, mem (megabytes) or gres/gpu")
+    hours: int
+
+
+class Usage(BaseModel):
+    """Who used how much, whole hours as far as they are summed up."""
+
+    used: list[Use]
 
 
 class Output(BaseModel):
@@ -127,6 +189,7 @@ class Submitted(BaseModel):
     stderr: str
     state: str
     why: str
+    validated: str = Field(default="", description="what the cluster said beforehand: when and where it would start")
 
 
 class Validated(BaseModel):

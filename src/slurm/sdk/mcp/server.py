@@ -31,7 +31,7 @@ SUBMITS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempote
 DESTROYS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 TOOLS: dict[str, ToolAnnotations] = {
     "cluster_status": LOOKS, "list_partitions": LOOKS, "list_nodes": LOOKS, "list_jobs": LOOKS, "get_job": LOOKS, "explain_job": LOOKS,
-    "job_output": LOOKS, "wait_for_jobs": LOOKS,
+    "job_history": LOOKS, "account_usage": LOOKS, "job_output": LOOKS, "wait_for_jobs": LOOKS,
     "validate_script": LOOKS, "list_environments": LOOKS, "submit_script": SUBMITS, "submit_command": SUBMITS, "cancel_job": DESTROYS,
     "cancel_jobs": DESTROYS,
 }

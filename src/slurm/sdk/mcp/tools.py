@@ -21,7 +21,7 @@ from slurm.sdk import slurmfile as slurmfiles
 from slurm.sdk.backends.backend import Backend
 from slurm.sdk.cluster import Cluster
 from slurm.sdk.errors import SlurmfileInvalidError, SlurmfileNotFoundError
-from slurm.sdk.following import ending, explaining, inspection, refusals
+from slurm.sdk.following import ending, explaining, inspection, past, refusals
 from slurm.sdk.following.inspection import HistoryRow, JobRecord, UnknownJob
 from slurm.sdk.following.reasons import sentence
 from slurm.sdk.following.status import UNKNOWN, Status
@@ -36,6 +36,9 @@ Options = Annotated[dict[str, str | int | bool | list[str]] | None, Field(
                 'they win over #SBATCH lines')]
 Folder = Annotated[str, Field(description="where the job runs and writes relative paths to, on the cluster; empty: where these tools run, "
                                           "or home over ssh")]
+When = Annotated[str, Field(description='a moment as Slurm writes it: "2026-11-30", "2026-11-30T08:00", "now-7days", "today"',
+    pattern=r"^[A-Za-z0-9:+./-]+$")]
+Checked = Annotated[bool, Field(description="ask first whether the cluster would take it; where it would not, nothing is submitted")]
 MOST_RECORDS = 20
 """Of so many ended jobs scontrol is asked for the exit code, where accounting has none."""
 MOST_JOBS, MOST_BYTES, MOST_SECONDS = 1000, 65536, 300.0
@@ -55,9 +58,9 @@ class Tools:
         self._lock = threading.Lock()
 
     def submit_script(self, script: Annotated[str, Field(description="a batch script; its first line is #!/bin/bash or the like")],
-                      options: Options = None, working_directory: Folder = "") -> answers.Submitted:
+                      options: Options = None, working_directory: Folder = "", validate: Checked = False) -> answers.Submitted:
         """Submit a batch script and return the job's id at once. The job runs with all rights of the user."""
-        return self._submitted(scripts.with_options(script, options or {}, working_directory))
+        return self._submitted(scripts.with_options(script, options or {}, working_directory), validate=validate)
 
     def submit_command(self, command: Annotated[str, Field(description="a shell command line, such as: python train.py --epochs 3")],
             options: Options = None,
@@ -69,7 +72,9 @@ class Tools:
     def validate_script(self, script: Annotated[str, Field(description="a batch script")], options: Options = None,
                         working_directory: Folder = "") -> answers.Validated:
         """Say whether the cluster would accept a script, and when and where it would start now (sbatch --test-only). Submits nothing."""
-        whole = scripts.with_options(script, options or {}, working_directory)
+        return self._validated(scripts.with_options(script, options or {}, working_directory))
+
+    def _validated(self, whole: scripts.Whole) -> answers.Validated:
         cluster = self._cluster()
         path = scripts.path(cluster.job_base_dir, whole.text)
         cluster.backend.write(path, whole.text.encode(), 0o700)
@@ -110,8 +115,37 @@ class Tools:
         return answers.Jobs(jobs=found[:limit], total=len(found))
 
     def explain_job(self, job_id: JobId) -> answers.Explained:
-        """Say why a job waits, what it lacks where, who is before it, what would start it, and when that is expected."""
-        return answers.explained(explaining.explanation(self._backend(), ending.plain(job_id)))
+        """Say why a job waits, what it lacks where, who is before it, what would start it, and when that is expected.
+
+        Of a job that ended, also long ago: how, and what it used.
+        """
+        backend = self._backend()
+        try:
+            return answers.explained(explaining.explanation(backend, ending.plain(job_id)))
+        except UnknownJob as unknown:
+            try:
+                return answers.ended(past.ending(backend.ask, ending.plain(job_id)))
+            except past.NoAccounting:
+                raise unknown from None
+
+    def job_history(self, user: Annotated[str, Field(description='a user\'s name, "me", or "all"')] = "me",
+                    since: When = "now-7days", until: When = "now", states: Annotated[list[str] | None, Field(
+                        description='such as ["FAILED", "TIMEOUT"]')] = None, account: str = "", partition: str = "",
+                    limit: Annotated[int, Field(ge=1, le=MOST_JOBS)] = 100, offset: Annotated[int, Field(ge=0)] = 0) -> answers.PastJobs:
+        """List jobs of the past from the cluster's accounting, by default your own of the last seven days."""
+        backend = self._backend()
+        users = [backend.around().user] if user == "me" else [] if user == "all" else [user]
+        rows = past.jobs(backend.ask, users=users, accounts=[account] if account else [], states=states or [],
+            partitions=[partition] if partition else [], since=since, until=until)
+        counts: dict[str, int] = {}
+        for row in rows:
+            counts[row.state] = counts.get(row.state, 0) + 1
+        return answers.PastJobs(jobs=[answers.past_job(row) for row in rows[offset:offset + limit]], total=len(rows), offset=offset,
+            jobs_by_state=counts)
+
+    def account_usage(self, since: When = "now-30days", until: When = "now") -> answers.Usage:
+        """Say how many hours of CPUs, memory and GPUs accounts and their users had, as far as you may see that."""
+        return answers.Usage(used=[answers.Use(**row._asdict()) for row in past.usage(self._backend().ask, since, until)])
 
     def job_output(self, job_id: JobId, stream: Literal["stdout", "stderr"] = "stdout",
                    tail_lines: Annotated[int, Field(ge=1, le=5000, description="the last so many lines; only without offset")] = 100,
@@ -235,8 +269,13 @@ class Tools:
                 current=name == current))
         return answers.Environments(slurmfile=str(path), environments=told)
 
-    def _submitted(self, script: scripts.Whole) -> answers.Submitted:
-        cluster = self._cluster()
+    def _submitted(self, script: scripts.Whole, *, validate: bool = False) -> answers.Submitted:
+        cluster, said = self._cluster(), ""
+        if validate:
+            found = self._validated(script)
+            if not found.valid:
+                raise Problem("submission_refused", found.message, found.hint or "nothing was submitted")
+            said = found.message
         path = scripts.path(cluster.job_base_dir, script.text)
         cluster.backend.write(path, script.text.encode(), 0o700)
         with script.told(path):
@@ -244,7 +283,7 @@ class Tools:
         record = inspection.job(cluster.backend.ask, job)[0]
         return answers.Submitted(job_id=job, script_path=path, working_directory=record.work_dir, stdout=record.stdout,
             stderr=record.stderr, state=record.state,
-                                 why=sentence(Status(record.state, "", record.reason)))
+                                 why=sentence(Status(record.state, "", record.reason)), validated=said)
 
     def _single(self, backend: Backend, job_id: str) -> JobRecord:
         """The one job that an id names, or the elements that still wait as one; Problem when it names several."""

@@ -363,3 +363,85 @@ def test_the_published_sdk_finds_its_server_where_it_looks_for_it() -> None:
     from slurm.mcp_server import create_mcp_server as published
 
     assert published is create_mcp_server
+
+
+def row(*cells: str) -> str:
+    """A line of sacct."""
+    return CELL.join(cells) + "\n"
+
+
+GONE = BackendCommandError("slurm_load_jobs error: Invalid job id specified")
+
+
+def test_jobs_of_the_past_come_from_accounting(tmp_path: Path) -> None:
+    asked: list[Sequence[str]] = []
+    backend = Told({"sacct -n -P -X": row("9", "train", "ada", "lab", "gpu", "FAILED", "3:0", "2026-11-29T08:00:00", "2026-11-29T08:01:00",
+        "2026-11-29T09:01:00", "01:00:00", "02:00:00", "1", "8", "cpu=8,mem=8G,node=1", "cn01") + row(*["x"] * 3)})
+    ask = backend.ask
+    backend.ask = lambda words: asked.append(words) or ask(words)  # type: ignore[method-assign,func-returns-value]
+
+    async def play(client: Client) -> None:
+        found = (await client.call_tool("job_history", {"states": ["FAILED"], "since": "now-2days"})).structured_content
+        assert (found["total"], found["jobs_by_state"]) == (1, {"FAILED": 1})
+        assert (found["jobs"][0]["job_id"], found["jobs"][0]["exit_code"], found["jobs"][0]["cpus"]) == ("9", "3:0", "8")
+        assert [*asked[0]][asked[0].index("-u") + 1] == "ada" and "now-2days" in asked[0] and "FAILED" in asked[0]
+        await client.call_tool("job_history", {"user": "all"})
+        assert "-a" in asked[1] and "-u" not in asked[1]
+        assert (await refused(client, "job_history", since="; rm -rf"))["code"] == "invalid_arguments"
+
+    on(backend, tmp_path, play)
+
+
+def test_a_job_that_the_controller_has_forgotten_is_explained_by_accounting(tmp_path: Path) -> None:
+    backend = Told({"scontrol show job": GONE, "sacct -n -P": row(
+        "9", "OUT_OF_MEMORY", "0:125", "00:10:00", "01:00:00", "4G", "", "cn01", "OutOfMemory", "ada", "train", "gpu") + row(
+        "9.batch", "OUT_OF_MEMORY", "0:125", "00:10:00", "", "", "4190000K", "cn01", "", "", "batch", "") + row(
+        "9.0", "FAILED", "7:0", "00:09:00", "", "", "1G", "cn01", "", "", "srun", "")})
+
+    async def play(client: Client) -> None:
+        found = (await client.call_tool("explain_job", {"job_id": "9"})).structured_content
+        text = "\n".join(found["explanation"])
+        assert (found["job_id"], found["state"]) == ("9", "OUT_OF_MEMORY")
+        assert "of at most 01:00:00 on cn01" in text and "at most 4190000K" in text and "4G were asked for" in text
+        assert "step 0 ended FAILED: exit code 7:0: exited with exit code 7" in text
+
+    on(backend, tmp_path, play)
+
+
+def test_without_accounting_the_past_is_not_known(tmp_path: Path) -> None:
+    backend = Told({"scontrol show job": GONE, "sacct": BackendCommandError("Slurm accounting storage is disabled"),
+        "sreport": BackendCommandError("Slurm accounting storage is disabled")})
+
+    async def play(client: Client) -> None:
+        assert (await refused(client, "job_history"))["code"] == "unsupported"
+        assert (await refused(client, "account_usage"))["code"] == "unsupported"
+        assert (await refused(client, "explain_job", job_id="9"))["code"] == "job_not_found"
+
+    on(backend, tmp_path, play)
+
+
+def test_use_of_accounts_is_told_in_hours(tmp_path: Path) -> None:
+    backend = Told({"sreport": "lab|physics|||cpu|120\nlab|physics|ada|Ada L|gres/gpu|7\n"})
+
+    async def play(client: Client) -> None:
+        found = (await client.call_tool("account_usage", {"since": "2026-11-01"})).structured_content["used"]
+        assert [(one["account"], one["user"], one["tres"], one["hours"]) for one in found] == [("physics", "", "cpu", 120), ("physics", "ada", "gres/gpu", 7)]
+
+    on(backend, tmp_path, play)
+
+
+def test_what_the_cluster_would_not_take_is_not_submitted_where_it_is_asked_first(tmp_path: Path) -> None:
+    backend = Told({
+        "sbatch --test-only": BackendCommandError("allocation failure: Requested node configuration is not available"),
+        "scontrol show job 7": RECORD.format(id=7, state="PENDING", reason="Resources", out="/home/ada/slurm-7.out")})
+
+    async def play(client: Client) -> None:
+        error = await refused(client, "submit_script", script="#!/bin/sh\n", validate=True)
+        assert error["code"] == "submission_refused" and "not available" in error["message"]
+        assert not backend.submitted
+        backend.says = {**backend.says, "sbatch --test-only": "sbatch: Job 7 to start at 2026-11-30T10:00:00 using 1 processors on nodes cn01 in partition debug"}
+        found = (await client.call_tool("submit_script", {"script": "#!/bin/sh\n", "validate": True})).structured_content
+        assert "to start at" in found["validated"]
+        assert len(backend.submitted) == 1
+
+    on(backend, tmp_path, play)
