@@ -91,7 +91,7 @@ def ending(ask: Ask, id: str) -> Ending:
         lines[0] += f": {said}"
     if code not in ("", "0:0"):
         lines.append(_exit(code))
-    lines.append(f"it ran {elapsed or '00:00:00'}{f' of at most {limit}' if limit else ''}{f' on {nodes}' if nodes else ''}")
+    lines.append(f"it ran {elapsed or '00:00:00'}{f' of at most {limit}' if limit not in ('', 'UNLIMITED', 'Partition_Limit') else ''}{f' on {nodes}' if nodes else ''}")
     if held:
         lines.append(f"its steps held at most {max(held, key=_bytes)} of memory each, {wanted} were asked for" if wanted else
             f"its steps held at most {max(held, key=_bytes)} of memory each")
