@@ -167,6 +167,14 @@ class Cluster:
         """Change the nodes of a host list."""
         self._channel.call({"type": "UpdateNode", "nodes": nodes, "changes": dict(changes)})
 
+    def create_nodes(self, changes: Mapping[str, str]) -> None:
+        """Make nodes of the keys of a NodeName line, NodeName among them."""
+        self._channel.call({"type": "CreateNodes", "changes": dict(changes)})
+
+    def delete_nodes(self, nodes: str) -> None:
+        """Take the nodes of a host list out of the cluster."""
+        self._channel.call({"type": "DeleteNodes", "nodes": nodes})
+
     def create_reservation(self, changes: Mapping[str, str]) -> str:
         """Make a reservation of the keys of `scontrol create reservation`; its name."""
         return _read(self._channel.call({"type": "CreateReservation", "changes": dict(changes)}), ReservationMade).name

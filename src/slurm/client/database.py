@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
 from slurm.client.accounting import Channel
 from slurm.model.errors import ProtocolError
-from slurm.wire.sacctmgr_messages import DatabasePinged, DatabaseStats
+from slurm.wire.sacctmgr_messages import DatabasePinged, DatabaseStats, JobChanges, JobsModified
 
 T = TypeVar("T")
 
@@ -26,6 +27,15 @@ class DatabaseDaemon:
     def statistics(self) -> DatabaseStats:
         """What it did since it started; for operators."""
         return self._asked("ShowDatabaseStats", DatabaseStats)
+
+    def modify_jobs(self, cluster: str, jobs: Sequence[tuple[int, int]], changes: JobChanges) -> int:
+        """Write over what is said of jobs (id, restarts) that have ended; how many are as they shall be."""
+        reply = self._channel.call({
+            "type": "ModifyJobs", "cluster": cluster, "jobs": [list(one) for one in jobs], "changes": msgspec.to_builtins(changes)})
+        try:
+            return msgspec.convert(reply, JobsModified).jobs
+        except msgspec.ValidationError as error:
+            raise ProtocolError(hints=[f"the reply is none of ours: {error}"]) from error
 
     def _asked(self, question: str, kind: type[T]) -> T:
         try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from slurm.model.bounds import LAST_MOMENT
 from slurm.model.errors import InvalidRequest, NotationError, NotFound, Unsupported
 from slurm.notation import hostlist, moment
 from slurm.render import share_record, statistics
@@ -86,6 +87,31 @@ def update_nodes(call: Call) -> Record:
     if not call.body.get("name"):
         raise InvalidRequest("ESLURM_INVALID_NODE_NAME", hints=["`name` holds the nodes"])
     call.doors.cluster.update_nodes(texts(call.body["name"]), node_changes(call.body))
+    return {}
+
+
+def create_node(call: Call) -> Record:
+    """POST new/node: `node_conf` is what stands on a NodeName line of slurm.conf."""
+    changes: dict[str, str] = {}
+    try:
+        words = shlex.split(call.body.get("node_conf", ""))
+    except ValueError as error:
+        raise InvalidRequest(message=f"node_conf: {error}") from error
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (key and equals) or key in changes:
+            raise InvalidRequest(message=f"node_conf: {word[:64]!r} is no KEY=VALUE, or is there twice", hints=[
+                "NodeName=dyn1 CPUs=4 RealMemory=8000 State=CLOUD"])
+        changes[key] = value
+    if not any(key.lower() == "nodename" for key in changes):
+        raise InvalidRequest("ESLURM_INVALID_NODE_NAME", hints=["node_conf begins with NodeName="])
+    call.doors.cluster.create_nodes(changes)
+    return {}
+
+
+def delete_node(call: Call) -> Record:
+    """DELETE node: one that was made while the cluster runs."""
+    call.doors.cluster.delete_nodes(_one(call, "node_name"))
     return {}
 
 
@@ -176,9 +202,15 @@ def _put(call: Call, body: Body) -> Record:
 
 
 def _when(value: float) -> str:
-    if math.isinf(value):
-        raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=["a moment is not infinite"])
+    if not 0 <= value <= LAST_MOMENT:
+        raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=["a moment is in seconds since the epoch"])
     return moment.show(value)
+
+
+def _tres(one: Body) -> str:
+    if not one.get("type"):
+        raise InvalidRequest("ESLURM_RESERVATION_INVALID", hints=['each of `tres` has a type: {"type": "gres", "name": "gpu", "count": 4}'])
+    return f"{one['type']}{'/' if one.get('name') else ''}{one.get('name', '')}={one.get('count', 0)}"
 
 
 _RESERVATION_KEYS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -187,8 +219,7 @@ _RESERVATION_KEYS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "licenses": ("Licenses", texts), "max_start_delay": ("MaxStartDelay", whole), "node_count": ("NodeCnt", whole),
     "node_list": ("Nodes", texts),
     "partition": ("PartitionName", str), "start_time": ("StartTime", _when), "users": ("Users", texts),
-    "tres": ("TRES", lambda listed: ",".join(f"{one['type']}{'/' if one.get('name') else ''}{one.get('name', '')}={one.get('count', 0)}"
-    for one in listed)),
+    "tres": ("TRES", lambda listed: ",".join(map(_tres, listed))),
 }
 """Field of reservation_desc_msg → key of `scontrol create reservation`, and how its text is made."""
 _NEGATED = "NO_"

@@ -86,7 +86,9 @@ def _read(schema: Schema, value: Any, where: str, version: int, depth: int) -> A
     name, schema = named(schema)
     if name.endswith(UNSET_NUMBER):
         return _number(value, where)
-    kind = schema["type"]
+    kind = schema.get("type")
+    if kind is None:
+        raise _invalid(where, "the API says nothing of what may stand here")
     if kind == OBJECT:
         return _object(name, schema, value, where, version, depth)
     if kind == ARRAY:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.slurmrestd import cluster, database, jobs, policy_writing
+from slurm.slurmrestd import cluster, database, jobs, past_jobs, policy_writing
 from slurm.slurmrestd.operation import Operation
 
 _NODE, _PARTITION, _RESERVATION = ("ESLURM_INVALID_NODE_NAME",), ("ESLURM_INVALID_PARTITION_NAME",), ("ESLURM_RESERVATION_INVALID",)
@@ -27,6 +27,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("POST /slurm/{version}/nodes/", cluster.update_nodes),
     Operation("GET /slurm/{version}/node/{node_name}", cluster.show_node, _NODE),
     Operation("POST /slurm/{version}/node/{node_name}", cluster.update_node, _NODE),
+    Operation("POST /slurm/{version}/new/node/", cluster.create_node),
+    Operation("DELETE /slurm/{version}/node/{node_name}", cluster.delete_node, _NODE),
     Operation("GET /slurm/{version}/partitions/", cluster.list_partitions),
     Operation("GET /slurm/{version}/partition/{partition_name}", cluster.show_partition, _PARTITION),
     Operation("GET /slurm/{version}/reservations/", cluster.list_reservations),
@@ -36,6 +38,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("DELETE /slurm/{version}/reservation/{reservation_name}", cluster.delete_reservation, _RESERVATION),
     Operation("GET /slurmdb/{version}/jobs/", database.list_jobs),
     Operation("GET /slurmdb/{version}/job/{job_id}", database.show_job),
+    Operation("POST /slurmdb/{version}/jobs/", past_jobs.modify_jobs),
+    Operation("POST /slurmdb/{version}/job/{job_id}", past_jobs.modify_job),
     Operation("GET /slurmdb/{version}/accounts/", database.list_accounts),
     Operation("GET /slurmdb/{version}/account/{account_name}", database.show_account),
     Operation("GET /slurmdb/{version}/users/", database.list_users),
@@ -74,11 +78,5 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("POST /util/{version}/hostnames", cluster.hostnames),
     Operation("POST /util/{version}/hostlist", cluster.host_list),
 )
-_NODES_OF_CONF = "nodes are those of slurm.conf: change it, then reconfigure"
-REFUSED: dict[str, str] = {
-    "POST /slurm/{version}/new/node/": _NODES_OF_CONF,
-    "DELETE /slurm/{version}/node/{node_name}": _NODES_OF_CONF,
-    "POST /slurmdb/{version}/job/{job_id}": "what accounting keeps of jobs is not changed afterwards",
-    "POST /slurmdb/{version}/jobs/": "what accounting keeps of jobs is not changed afterwards",
-}
+REFUSED: dict[str, str] = {}
 """What Slurm's API has and this does not carry out yet, with what to do instead. They are not in the OpenAPI document."""
