@@ -8,7 +8,6 @@ site wants to happen to it; an optional one is a warning.
 from __future__ import annotations
 
 import os
-import shlex
 
 from slurm.commands.shell import Shell
 from slurm.model.errors import SlurmError
@@ -41,6 +40,7 @@ def check(shell: Shell, *, quiet: bool) -> None:
 def _lines(path: str, depth: list[int]) -> list[tuple[str, str, str]]:
     """(where it stands, required or optional, its file) of each plug-in, also of files that are included."""
     import glob  # few sites have one
+    import shlex
 
     found: list[tuple[str, str, str]] = []
     try:
