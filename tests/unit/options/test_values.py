@@ -114,7 +114,7 @@ def test_a_wrong_text_gets_the_words_and_the_exit_code_of_slurm(argv: str, messa
 @pytest.mark.parametrize(
     "argv",
     ["-N 1,3", "--exclusive=mcs", "-m arbitrary", "--requeue=expedite",
-     "--tres-per-task=license/x=1", "-M other", "--bb=x", "--batch=x"],
+     "--tres-per-task=license/x=1", "--bb=x", "--batch=x"],
 )  # fmt: skip
 def test_what_is_not_carried_out_is_refused_by_name(argv: str) -> None:
     with pytest.raises(Unsupported) as caught:
