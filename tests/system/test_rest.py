@@ -269,7 +269,8 @@ def test_every_reply_is_valid_under_the_specification_of_its_version(rest: Rest,
             answer = rest.as_user(ME, *_address(operation.name, version, held))
             name = f"{versions.name(version)}_{schema.shapes().operations[operation.name].reply}"
             jsonschema.validate(answer.body, {"$ref": f"#/components/schemas/{name}", "components": document["components"]})
-            assert answer.status == (404 if "wckey/{id}" in operation.name or "slurmdb/{version}/job/" in operation.name and answer.status == 404 else 200), answer
+            expected = {404} if "wckey/{id}" in operation.name else {409} if "resources/" in operation.name else {200}
+            assert answer.status in expected | ({404} if "slurmdb/{version}/job/" in operation.name else set()), answer
             assert answer.body["meta"]["plugin"]["data_parser"] == f"data_parser/{versions.name(version)}"
             assert answer.body["meta"]["client"]["user"] == ME
 
@@ -354,7 +355,7 @@ def test_what_has_not_changed_is_not_sent_again(rest: Rest, held: str) -> None:
     ("POST", "/slurm/v0.0.44/job/submit", b"{", 400), ("POST", "/slurm/v0.0.44/job/submit", {}, 422), ("POST", "/slurm/v0.0.44/job/submit", {"job": {"tim": 1}}, 422),
     ("GET", "/slurm/v0.0.44/jobs?flag=ALL", None, 422), ("GET", "/slurm/v0.0.44/job/x", None, 404), ("GET", "/slurm/v0.0.41/jobs", None, 404),
     ("PUT", "/slurm/v0.0.44/jobs", {}, 405), ("GET", "/slurm/v0.0.44/partition/nope", None, 404), ("GET", "/slurmdb/v0.0.44/account/nope", None, 404),
-    ("POST", "/slurm/v0.0.44/job/allocate", {}, 501), ("GET", "/slurm/v0.0.44/node/..%2f..", None, 404), ("GET", "/etc/passwd", None, 404)])
+    ("POST", "/slurm/v0.0.44/job/allocate", {}, 422), ("GET", "/slurm/v0.0.44/node/..%2f..", None, 404), ("GET", "/etc/passwd", None, 404)])
 def test_the_status_tells_the_truth(rest: Rest, method: str, path: str, body: Any, status: int) -> None:
     answer = rest.as_user(ME, method, path, body)
     assert (answer.status, bool(answer.body["errors"])) == (status, True)
@@ -499,11 +500,15 @@ def test_some_fields_are_listed_and_nothing_again_until_something_changes(rest: 
     path = f"/slurm/v0.0.44/jobs?fields=job_id,job_state,name&user={ME}&state=PENDING"
     found = rest.as_user(ME, "GET", path)
     assert {"job_id": int(held), "job_state": ["PENDING"], "name": "rest"} in found.body["jobs"]
-    tag = found.headers["etag"]
-    assert rest.ask("GET", path, X_SLURM_USER_TOKEN=token(ME), If_None_Match=tag).status == 304
+
+    def unchanged(path: str) -> bool:
+        tag = rest.as_user(ME, "GET", path).headers["etag"]
+        return rest.ask("GET", path, X_SLURM_USER_TOKEN=token(ME), If_None_Match=tag).status == 304
+
+    rest.cluster.until(lambda: unchanged(path), why="a list is never the same")  # the planner may look at the queue in between
+    rest.cluster.until(lambda: unchanged("/slurm/v0.0.44/jobs"), why="the whole list is never the same")
+    tag = rest.as_user(ME, "GET", path).headers["etag"]
     assert rest.ask("GET", path.replace("name", "user_name"), X_SLURM_USER_TOKEN=token(ME), If_None_Match=tag).status == 200
-    whole = rest.as_user(ME, "GET", "/slurm/v0.0.44/jobs").headers["etag"]
-    assert rest.ask("GET", "/slurm/v0.0.44/jobs", X_SLURM_USER_TOKEN=token(ME), If_None_Match=whole).status == 304
     rest.cluster.ok("scancel", held)
     assert rest.ask("GET", path, X_SLURM_USER_TOKEN=token(ME), If_None_Match=tag).status == 200
     assert rest.as_user(ME, "GET", "/slurm/v0.0.44/jobs?fields=weather").status == 422
