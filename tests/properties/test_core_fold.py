@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from slurm.core import cancel, hold, invariants, node_update, recovery, requeue, steps, timers, update
+from slurm.core import cancel, hold, invariants, node_update, recovery, requeue, steps, suspend, timers, update
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Record, Terminate
@@ -268,6 +268,35 @@ class ClusterLife(RuleBasedStateMachine):
         held = data.draw(st.lists(st.sampled_from(jobs), max_size=3)) if jobs else []
         holdings = [recovery.Held(job, self.live.jobs[job].attempt, b.JobId(-5)) for job in held]  # type: ignore[arg-type]
         self.record(*recovery.reconcile(self.live, b.NodeName(node), holdings, self.now).events)
+
+    @precondition(lambda self: self.active(completing=False))
+    @rule(data=st.data(), what=st.sampled_from(["suspend", "suspend", "resume", "resume", "gang", "preempt", "preempt"]), by=ACTORS,
+          mode=st.sampled_from(["cancel", "requeue", "requeue", "suspend"]), grace=st.sampled_from([0, 0, 20]))
+    def some_hold_still_or_give_way(self, data: st.DataObject, what: str, by: e.Caller, mode: str, grace: int) -> None:
+        job = data.draw(st.sampled_from(self.active(completing=False)))
+        if what == "suspend":
+            self.ask(suspend.suspend, [str(job.id)], by)
+        elif what == "resume":
+            self.ask(suspend.resume, [str(job.id)], by)
+        elif what == "gang":
+            if job.state is JobState.RUNNING:
+                self.record(e.Suspended(at=self.now, job=job.id, attempt=job.attempt, why="gang"))
+        elif self.live.pending:
+            waiting = data.draw(st.sampled_from(list(self.live.pending.values())))
+            assert job.allocation is not None
+            task = waiting.array_part.ranges[0][0] if waiting.array_part is not None else None
+            if waiting.promise is None:
+                self.record(e.Preempted(
+                    at=self.now, job=waiting.id, allocation=Allocation(shares=job.allocation.shares, partition="debug"), task=task,
+                    victims=[e.Victim(job=job.id, mode=mode, grace=grace)]))
+
+    @precondition(lambda self: self.live.promised)
+    @rule(data=st.data(), keep=st.booleans())
+    def a_promise_is_kept_or_broken(self, data: st.DataObject, keep: bool) -> None:
+        job = data.draw(st.sampled_from(list(self.live.promised.values())))
+        assert job.promise is not None
+        event = self.live.starting(job.id, None, job.promise.allocation, self.now) if keep else None
+        self.record(event or e.PromiseEnded(at=self.now, job=job.id))
 
     @rule(data=st.data(), others=st.booleans())
     def a_switch_fails_and_its_nodes_return(self, data: st.DataObject, others: bool) -> None:

@@ -126,6 +126,7 @@ def go_on(c: Cluster) -> None:
     since_version_14(c)
     triggers_of(c)
     switched_of(c)
+    since_version_19(c)
     c.apply(e.ClockSet(at=b.T0 + 8171, by=7200.0))
     since_version_17(c)
 
@@ -266,6 +267,32 @@ def since_version_14(c: Cluster) -> None:
     assert event is not None
     c.apply(event)
     b.submit_het(c, {"name": "waits"}, {"name": "waits", "hold": True}, at=at)
+
+
+def since_version_19(c: Cluster) -> None:
+    """Jobs that were suspended and went on, that are suspended, that give way in time, with grace and by holding still; a promise."""
+    at = b.T0 + 980
+    rules = msgspec.structs.replace(
+        c.settings, preempt_type="qos", preempt_modes=["requeue", "gang"], preempt_exempt_time=60, preempt_min_exempt_priority=1000)
+    c.apply(e.Configured(at=at, settings=rules, nodes=list(c.nodes.values()), partitions=list(c.partitions.values()), may_run=True))
+    jobs = [b.started(c, "cn02", name=name, at=at, requeue=True) for name in ("went on", "stands still", "was in time", "has grace", "made room")]
+    on, still, *victims = jobs
+    for job in (on, still):
+        c.apply(e.Suspended(at=at + 1, job=job.id, attempt=1, by=b.ROOT.uid))
+    c.apply(e.Resumed(at=at + 3, job=on.id, attempt=1, by=b.ROOT.uid))
+    waiting = b.submit(c, name="wins", at=at + 4)
+    modes = (("requeue", 0), ("cancel", 60), ("suspend", 0))
+    c.apply(e.Preempted(
+        at=at + 5, job=waiting.id, allocation=Allocation(shares=[b.share(c, "cn03")], partition="debug"),
+        victims=[e.Victim(job=job.id, mode=mode, grace=grace) for job, (mode, grace) in zip(victims, modes, strict=True)]))
+    b.free(c, victims[0], at=at + 6)
+    other = b.submit(c, name="lost its promise", at=at + 6)
+    early = b.started(c, "cn04", name="gives way at once", at=at + 6, requeue=True)
+    c.apply(e.Preempted(
+        at=at + 7, job=other.id, allocation=Allocation(shares=[b.share(c, "cn03")], partition="debug"),
+        victims=[e.Victim(job=early.id, mode="cancel", grace=1)]))
+    c.apply(e.PromiseEnded(at=at + 7, job=other.id))
+    c.apply(e.GraceEnded(at=at + 8, job=early.id, attempt=1))
 
 
 def triggers_of(c: Cluster) -> None:

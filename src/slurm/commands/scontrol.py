@@ -22,8 +22,7 @@ from slurm.options.resolve import Resolved, resolve
 Keyword = Callable[[Shell, Resolved, list[str]], int]
 
 LATER = {
-    "suspend": "suspending jobs", "resume": "suspending jobs", "getent": "asking a slurmd for users",
-    "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps",
+    "getent": "asking a slurmd for users", "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps",
     "takeover": "several controllers", "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power caps",
     "abort": "aborting a daemon with a core file", "clusters": "several clusters",
     "cluster": "several clusters", "notify": "messages to running jobs", "checkpoint": "checkpoints",
@@ -120,6 +119,8 @@ KEYWORDS: dict[str, Keyword] = {
     "requeue": scontrol_act.requeue,
     "requeuehold": scontrol_act.requeue_hold,
     "top": scontrol_act.top,
+    "suspend": scontrol_act.suspend,
+    "resume": scontrol_act.resume,
     "ping": scontrol_act.ping,
     "reconfigure": scontrol_act.reconfigure,
     "shutdown": scontrol_act.shutdown,

@@ -1,4 +1,4 @@
-"""scontrol's words that do something: hold, release, requeue, ping, reconfigure, shutdown, write, wait_job, token."""
+"""scontrol's words that do something: hold, release, requeue, suspend, resume, ping, reconfigure, shutdown, write, wait_job, token."""
 
 from __future__ import annotations
 
@@ -47,6 +47,16 @@ def requeue_hold(shell: Shell, resolved: Resolved, words: list[str]) -> int:
             return 1
     return _jobs(shell, "requeuehold", [word for word in words if not word.lower().startswith("state=")], {
         "type": "RequeueJobs", "hold": True, **({"special": True} if states else {})})
+
+
+def suspend(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`suspend ID…`."""
+    return _jobs(shell, "suspend", words, {"type": "SuspendJobs"})
+
+
+def resume(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`resume ID…`."""
+    return _jobs(shell, "resume", words, {"type": "ResumeJobs"})
 
 
 def _jobs(shell: Shell, word: str, words: list[str], request: Message) -> int:

@@ -60,7 +60,7 @@ def apply(state: ClusterState, job: Job, event: e.JobUpdated, effects: list[Effe
         state.index_name(job)
     if asked.get("time_limit") is not None:
         job.time_limit = asked["time_limit"]
-        if job.state is JobState.RUNNING:
+        if job.state in (JobState.RUNNING, JobState.SUSPENDED):
             counting.retimed(state, job)
             starting.set_limit_timer(state, job)
             effects.append(SetLimit(job=job.id, attempt=job.attempt, nodes=tuple(job.nodes_left)))

@@ -43,8 +43,15 @@ def on_clock_set(state: ClusterState, event: e.ClockSet) -> list[Effect]:
 
 
 def _move_job(state: ClusterState, job: Job, by: float) -> None:
-    for name in ("accrue_time", "start_time", "resize_time", "suspend_time", "kill_at"):
+    if job.suspended_by:  # its record begins when it was suspended, by the clock that holds now
+        recording.suspension(state, job, job.suspend_time, job.suspend_time)
+        recording.suspension(state, job, job.suspend_time + by)
+    for name in ("accrue_time", "start_time", "resize_time", "suspend_time", "kill_at", "preempt_time"):
         _move(job, name, by)
+    if job.promise is not None:
+        _move(job.promise, "since", by)
+    if job.preempt_mode and job.kill_at:
+        state.timers.set(job.kill_at, Timer.GRACE, job.id)
     if not job.not_before:
         _move(job, "eligible_time", by)
     _move_steps(job.steps, by)

@@ -22,6 +22,16 @@ def may_run_again(settings: Settings, job: Job) -> bool:
     return settings.job_requeue if job.request.requeue is None else job.request.requeue
 
 
+def gave_way(settings: Settings, job: Job, status: int) -> bool:
+    """A job that was given time to end has ended by itself; whether it counts as preempted: one that ended well is done."""
+    if not job.preempt_mode:
+        return False
+    if not status:
+        job.preempt_mode = ""
+    job.requeue_after = job.preempt_mode == "requeue" and may_run_again(settings, job)
+    return bool(status)
+
+
 def record_end(state: ClusterState, job: Job, at: float) -> None:
     """Write an end into the array's ledger and set the time at which the record leaves memory."""
     state.count_end(job.state, arrays.count(job.array_part.ranges) if job.array_part is not None else 1)
@@ -84,7 +94,9 @@ def _wait_again(state: ClusterState, job: Job, at: float) -> None:
     job.submit_time = at
     job.start_time = job.end_time = job.accrue_time = 0.0
     job.exit_status = job.derived_status = 0
-    job.launched = job.signalled = job.requeue_after = False
+    job.launched = job.signalled = job.requeue_after = job.without_cpus = False
+    job.suspend_time = job.suspended_seconds = job.kill_at = 0.0
+    job.preempt_mode = ""
     job.next_step = job.priority = 0
     if job.request.time_min is not None and job.request.time_limit:
         job.time_limit = job.request.time_limit  # it may have started with less

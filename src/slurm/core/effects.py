@@ -64,6 +64,14 @@ class SetLimit(Effect, frozen=True):
     nodes: tuple[NodeName, ...]
 
 
+class Suspend(Effect, frozen=True):
+    """Have the processes of this attempt on these nodes hold still, or go on, as state says when it is carried out."""
+
+    job: JobId
+    attempt: int
+    nodes: tuple[NodeName, ...]
+
+
 class Signal(Effect, frozen=True):
     """Send a signal number to a step (None: all steps, not the batch shell), the batch script (`batch`) or everything (`full`)."""
 
@@ -109,4 +117,4 @@ class Tell(Effect, frozen=True):
     notice: Notice
 
 
-AnyEffect = Launch | Prepare | RunScript | Terminate | SetLimit | Signal | EndStep | Announce | Record | Tell
+AnyEffect = Launch | Prepare | RunScript | Terminate | SetLimit | Suspend | Signal | EndStep | Announce | Record | Tell

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slurm.core import concluding, dependencies, notices, parking, recording, resources, starting
+from slurm.core import concluding, dependencies, notices, parking, recording, resources, starting, suspending
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, RunScript, Signal, Terminate
 from slurm.core.nodes import readiness
@@ -43,6 +43,8 @@ def on_batch_exited(state: ClusterState, job: Job, event: e.BatchExited) -> list
         job.requeue_after = concluding.may_run_again(state.settings, job)
         return end(state, job, event.at, JobState.NODE_FAIL, Reason.NODE_DOWN, why="node_fail")
     final, reason = verdict_of(event.status, event.oom)
+    if concluding.gave_way(state.settings, job, event.status):
+        return end(state, job, event.at, JobState.PREEMPTED, Reason.NONE, why="preempted")
     if not event.began:
         final, reason = JobState.FAILED, Reason.JOB_LAUNCH_FAILURE
     job.reason_text = event.why
@@ -64,6 +66,8 @@ def on_batch_exited_late(state: ClusterState, job: Job, event: e.BatchExited) ->
 def on_relinquished(state: ClusterState, job: Job, event: e.AllocationRelinquished) -> list[Effect]:
     """The holder gave the allocation back."""
     job.exit_status = event.status
+    if concluding.gave_way(state.settings, job, event.status):
+        return end(state, job, event.at, JobState.PREEMPTED, Reason.NONE, why="preempted")
     return end(state, job, event.at, *verdict_of(event.status, False))
 
 
@@ -124,6 +128,7 @@ def end(state: ClusterState, job: Job, at: float, final: JobState, reason: str, 
     if why == "timeout":
         notices.limit_reached(state, job)
     counting.stops_using(state, job, at)
+    suspending.close(state, job, at)
     untouched = readiness.not_ready(state, job) if readiness.is_booting(job) else []
     job.flags = [flag for flag in job.flags if flag not in ("stopped", "configuring", BOOTING)] + ["completing"]
     for name in job.nodes_left:

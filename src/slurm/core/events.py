@@ -159,6 +159,55 @@ class Stopped(Event):
     stopped: bool
 
 
+class Suspended(Event):
+    """A running job is to hold still and leave its CPUs to others. `why`: operator | preemption | gang; a gang keeps its CPUs."""
+
+    job: JobId
+    attempt: int
+    why: str = "operator"
+    by: Uid = Uid(0)
+
+
+class Resumed(Event):
+    """A suspended job goes on, on the CPUs that it had."""
+
+    job: JobId
+    attempt: int
+    why: str = "operator"
+    by: Uid = Uid(0)
+
+
+class Victim(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A job that gives way: how (cancel | requeue | suspend), and after how many seconds of grace."""
+
+    job: JobId
+    mode: str
+    grace: int = 0
+
+
+class Preempted(Event):
+    """Jobs give way to `job`, or to task `task` of array record `job`, which gets a record of its own: it is promised this allocation."""
+
+    job: JobId
+    allocation: Allocation
+    victims: list[Victim]
+    task: int | None = None
+    time_limit: int | None = None
+
+
+class PromiseEnded(Event):
+    """What a job was promised it cannot get any more: a node of it is gone, or the job may not start."""
+
+    job: JobId
+
+
+class GraceEnded(Event):
+    """The GraceTime of a job that gives way is over."""
+
+    job: JobId
+    attempt: int
+
+
 class TimedOut(Event):
     """The time limit of this attempt was reached, or (`why`: Slurm's word for it) a limit on what its group may use."""
 
@@ -532,8 +581,8 @@ AnyEvent = (
     | NumberingContinued | RecordsMissed | PolicyChanged | Accrued | UsagePeriodEnded | ReservationCreated | ReservationUpdated
     | ReservationBegun | ReservationEnded | Prepared | PreparationFailed | EpilogEnded | CronPlanned | CrontabReplaced | TriggerSet
     | TriggersCleared | TriggerPulled | TriggerDone | PartitionCreated | PartitionDeleted | NodesCreated | NodesDeleted | PowerChanged
-    | ResumeFailed | RebootAsked | RebootIssued | RebootCancelled | ClockSet
-    | JobShrunk
+    | ResumeFailed | RebootAsked | RebootIssued | RebootCancelled | ClockSet | Suspended | Resumed | Preempted | PromiseEnded
+    | GraceEnded | JobShrunk
 )
 
 

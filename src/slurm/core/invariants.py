@@ -22,7 +22,7 @@ class BrokenInvariant(AssertionError):
 def check(state: ClusterState) -> list[str]:
     """Every contradiction in the state, as sentences; [] when it is sound. Looks at everything: not for each event of a large cluster."""
     found: list[str] = []
-    for part in (_jobs, _queue, _nodes, _remains, _arrays, _dependents, _names, _licenses):
+    for part in (_jobs, _queue, _suspended, _nodes, _remains, _arrays, _dependents, _names, _licenses):
         found += part(state)
     return found
 
@@ -60,6 +60,18 @@ def _jobs(state: ClusterState) -> Iterator[str]:
             yield f"record {job_id} is an array and a task at once"
 
 
+def _suspended(state: ClusterState) -> Iterator[str]:
+    held = {job.id for job in state.active.values() if job.state is JobState.SUSPENDED}
+    if held != state.suspended.keys():
+        yield f"the index of suspended jobs holds {sorted(state.suspended)}, suspended are {sorted(held)}"
+    promised = {job.id for job in state.pending.values() if job.promise is not None}
+    if promised != state.promised.keys():
+        yield f"the index of promises holds {sorted(state.promised)}, promised are {sorted(promised)}"
+    for job in state.active.values():
+        if bool(job.suspended_by) != (job.state is JobState.SUSPENDED) or (job.suspended_by and not job.suspend_time):
+            yield f"job {job.id} is {job.state.name} and suspended by {job.suspended_by!r}"
+
+
 def _queue(state: ClusterState) -> Iterator[str]:
     for index, name in ((state.pending, "queue"), (state.active, "active")):
         for job_id, job in index.items():
@@ -78,14 +90,17 @@ def _nodes(state: ClusterState) -> Iterator[str]:
 
 
 def _node(state: ClusterState, node: Node, jobs: list[Job]) -> Iterator[str]:
-    cpus, memory = NOTHING, 0
+    cpus, memory, twice = NOTHING, 0, NOTHING
+    resumed = any(job.suspend_time and not job.without_cpus for job in jobs)  # whoever is resumed gets his CPUs, whose they are by now
     gres: dict[str, CpuSet] = {}
     for job in jobs:
         assert job.holding is not None
         share = next(share for share in job.holding.shares if share.node == node.name)
-        if not cpus.isdisjoint(share.cpus) and not may_share(state, job, job.holding.partition):
-            yield f"CPUs of {node.name} are given twice, the second time to job {job.id}"
-        cpus |= share.cpus
+        if not job.without_cpus:
+            if not cpus.isdisjoint(share.cpus) and not resumed and not may_share(state, job, job.holding.partition):
+                yield f"CPUs of {node.name} are given twice, the second time to job {job.id}"
+            twice |= cpus & share.cpus
+            cpus |= share.cpus
         memory += share.memory
         for kind, devices in share.gres.items():
             if not devices.isdisjoint(gres.get(kind, NOTHING)):
@@ -93,6 +108,10 @@ def _node(state: ClusterState, node: Node, jobs: list[Job]) -> Iterator[str]:
             gres[kind] = gres.get(kind, NOTHING) | devices
     if cpus != node.cpus_used or cpus.end > node.cpus:
         yield f"{node.name} counts CPUs {node.cpus_used}, its jobs hold {cpus}"
+    if twice != (state.overlaps.get(node.name) or [NOTHING])[0]:
+        yield f"{node.name} counts {state.overlaps.get(node.name)} as given more than once, its jobs have {twice}"
+    if node.suspended != {job.id for job in jobs if job.without_cpus}:
+        yield f"{node.name} lists suspended {sorted(node.suspended)}"
     if memory != node.memory_used or (memory > node.job_memory and state.settings.select_memory):
         yield f"{node.name} counts {node.memory_used} MB, its jobs hold {memory}"
     if {kind: held for kind, held in gres.items() if held} != {kind: held for kind, held in node.gres_used.items() if held}:

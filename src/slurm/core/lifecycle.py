@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from slurm.core import ending, preparing, proof, requeuing, resizing, starting, stepping, waiting
+from slurm.core import ending, preempting, preparing, proof, requeuing, resizing, starting, stepping, suspending, waiting
 from slurm.core import events as e
 from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition, story
@@ -21,18 +21,19 @@ from slurm.model.states import JobState
 
 
 class Phase(enum.Enum):
-    """Where in its life a job is: waits, holds resources and runs, is to run again but lost sight of its nodes, ended with processes left
-    on nodes, ended for good.
+    """Where in its life a job is: waits, holds resources and runs, holds still, is to run again but lost sight of its nodes, ended with
+    processes left on nodes, ended for good.
     """
 
     WAITING = "waiting"
     RUNNING = "running"
+    SUSPENDED = "suspended"
     LOST = "lost"
     ENDING = "ending"
     ENDED = "ended"
 
 
-WAITING, RUNNING, LOST, ENDING, ENDED = Phase
+WAITING, RUNNING, SUSPENDED, LOST, ENDING, ENDED = Phase
 
 Handler = Callable[[ClusterState, Job, Any], list[Effect]]
 
@@ -45,6 +46,8 @@ def phase(job: Job) -> Phase:
         return LOST
     if job.state is JobState.PENDING:
         return WAITING
+    if job.state is JobState.SUSPENDED:
+        return SUSPENDED
     return ENDED if job.state.finished else RUNNING
 
 
@@ -58,6 +61,10 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (WAITING, e.DeadlinePassed): waiting.on_deadline_passed,
     (WAITING, e.Cancelled): waiting.on_cancelled,
     (WAITING, e.ProofWaived): proof.on_waived_waiting,
+    (WAITING, e.Preempted): preempting.on_preempted,
+    (WAITING, e.PromiseEnded): preempting.on_promise_ended,
+    (RUNNING, e.GraceEnded): preempting.on_grace_ended,
+    (SUSPENDED, e.GraceEnded): preempting.on_grace_ended,
     (RUNNING, e.Launched): starting.on_launched,
     (RUNNING, e.LaunchFailed): requeuing.on_launch_failed,
     (RUNNING, e.Prepared): preparing.on_prepared,
@@ -74,6 +81,22 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (RUNNING, e.StepCreated): stepping.on_created,
     (RUNNING, e.StepEnding): stepping.on_ending,
     (RUNNING, e.StepExited): stepping.on_exited,
+    (RUNNING, e.Suspended): suspending.on_suspended,
+    (SUSPENDED, e.Suspended): suspending.on_suspended_anew,
+    (SUSPENDED, e.Resumed): suspending.on_resumed,
+    (SUSPENDED, e.Launched): suspending.on_launched,
+    (SUSPENDED, e.LaunchFailed): requeuing.on_launch_failed,
+    (SUSPENDED, e.Prepared): preparing.on_prepared,
+    (SUSPENDED, e.PreparationFailed): requeuing.on_preparation_failed,
+    (SUSPENDED, e.BatchExited): ending.on_batch_exited,
+    (SUSPENDED, e.AllocationRelinquished): ending.on_relinquished,
+    (SUSPENDED, e.TimedOut): ending.on_timed_out,
+    (SUSPENDED, e.Cancelled): ending.on_cancelled,
+    (SUSPENDED, e.Requeued): requeuing.on_requeued_suspended,
+    (SUSPENDED, e.JobUpdated): waiting.on_updated,
+    (SUSPENDED, e.StepCreated): suspending.on_step_created,
+    (SUSPENDED, e.StepEnding): stepping.on_ending,
+    (SUSPENDED, e.StepExited): stepping.on_exited,
     (LOST, e.NodeReturned): proof.on_returned,
     (LOST, e.NodeFreed): proof.on_node_over,
     (LOST, e.LaunchFailed): proof.on_node_over,
@@ -105,6 +128,27 @@ IGNORED: dict[tuple[Phase, type[e.Event]], str] = {
     (RUNNING, e.NodeReturned): "it runs as if the node had never been away",
     (RUNNING, e.ProofWaived): "its attempt goes on: nothing is waited for",
     (RUNNING, e.EpilogEnded): "an epilog belongs to an end; it went on",
+    (RUNNING, e.PromiseEnded): "it has what it was promised",
+    (SUSPENDED, e.PromiseEnded): "it has what it was promised",
+    (LOST, e.PromiseEnded): "it has what it was promised",
+    (ENDING, e.PromiseEnded): "it had what it was promised",
+    (ENDED, e.PromiseEnded): "it ended while it waited",
+    (LOST, e.GraceEnded): "nobody hears of its nodes",
+    (ENDING, e.GraceEnded): "it ended in its grace",
+    (ENDED, e.GraceEnded): "it ended in its grace",
+    (RUNNING, e.Resumed): "it goes on already",
+    (SUSPENDED, e.Stopped): "its processes hold still already, and are let go on when it is resumed",
+    (SUSPENDED, e.Warned): "its clock stands still: the warning is sent when it goes on",
+    (SUSPENDED, e.NodeFreed): "a node speaks only for processes that were to end; these were not",
+    (SUSPENDED, e.NodeReturned): "it is suspended as if the node had never been away",
+    (SUSPENDED, e.ProofWaived): "its attempt goes on: nothing is waited for",
+    (SUSPENDED, e.EpilogEnded): "an epilog belongs to an end; it was not ended",
+    (LOST, e.Suspended): "nobody hears of its nodes",
+    (LOST, e.Resumed): "nobody hears of its nodes",
+    (ENDING, e.Suspended): "its processes are being ended",
+    (ENDING, e.Resumed): "its processes are being ended",
+    (ENDED, e.Suspended): "late news of a job that ended",
+    (ENDED, e.Resumed): "late news of a job that ended",
     (LOST, e.PreparationFailed): "it is to run again anyway",
     (LOST, e.EpilogEnded): "its end is not decided; when it is, an epilog is run for it",
     (LOST, e.Warned): "nobody hears of its nodes",
@@ -150,7 +194,7 @@ GONE = "news of a job that left memory"
 
 ATTEMPT_EVENTS: frozenset[type[e.Event]] = frozenset({
     e.Launched, e.LaunchFailed, e.BatchExited, e.NodeFreed, e.Warned, e.Stopped, e.TimedOut, e.StepEnding, e.StepExited,
-    e.NodeReturned, e.ProofWaived, e.Prepared, e.PreparationFailed, e.EpilogEnded, e.JobShrunk,
+    e.NodeReturned, e.ProofWaived, e.Prepared, e.PreparationFailed, e.EpilogEnded, e.Suspended, e.Resumed, e.GraceEnded, e.JobShrunk,
 })
 """Events that speak of one attempt; those of an earlier attempt are ignored, those of a later one are illegal."""
 

@@ -38,7 +38,9 @@ def park(state: ClusterState, job: Job, at: float, *, intact: bool) -> list[Effe
     assert job.allocation is not None
     lost = LostAttempt(
         allocation=job.allocation, partition=job.partition, batch_host=job.batch_host, since=at, start_time=job.start_time,
-        launched=job.launched, signalled=job.signalled, steps=job.steps, intact=intact)
+        launched=job.launched, signalled=job.signalled, steps=job.steps, intact=intact,
+        suspended_by=job.suspended_by)
+    state.suspended.pop(job.id, None)
     for name in job.nodes_left:
         if name in state.nodes:
             state.nodes[name].completing.discard(job.id)
@@ -53,7 +55,7 @@ def park(state: ClusterState, job: Job, at: float, *, intact: bool) -> list[Effe
 
 def repark(job: Job, lost: LostAttempt) -> None:
     """Put aside again what `unpark` gave back, with what has changed in it meanwhile."""
-    lost.launched, lost.signalled, lost.steps = job.launched, job.signalled, job.steps
+    lost.launched, lost.signalled, lost.steps, lost.suspended_by = job.launched, job.signalled, job.steps, job.suspended_by
     _hide(job, lost)
 
 
@@ -62,7 +64,8 @@ def unpark(job: Job) -> LostAttempt:
     lost = job.lost
     assert lost is not None
     job.lost = None
-    job.state = JobState.RUNNING
+    job.state = JobState.SUSPENDED if lost.suspended_by else JobState.RUNNING
+    job.suspended_by = lost.suspended_by
     job.allocation, job.partition, job.batch_host = lost.allocation, lost.partition, lost.batch_host
     job.start_time, job.launched, job.signalled, job.steps = lost.start_time, lost.launched, lost.signalled, lost.steps
     return lost
@@ -80,6 +83,7 @@ def leave(state: ClusterState, job: Job, name: NodeName, *, waived: bool = False
 def _hide(job: Job, lost: LostAttempt) -> None:
     job.lost = lost
     job.state = JobState.PENDING
+    job.suspended_by = ""
     job.allocation = None
     job.partition = job.request.partition
     job.batch_host = NodeName("")

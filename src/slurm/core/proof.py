@@ -61,11 +61,14 @@ def on_returned(state: ClusterState, job: Job, event: e.NodeReturned) -> list[Ef
     if len(lost.returned) < len(job.nodes_left):
         return []
     parking.unpark(job)
+    if job.suspended_by:
+        state.suspended[job.id] = job
     recording.job(state, job)
     job.reason, job.reason_text, job.held = Reason.NONE, "", ""
     job.requeue_after = job.hold_after = False
     starting.set_limit_timer(state, job)
-    starting.set_warning_timer(state, job)
+    if not job.suspended_by:
+        starting.set_warning_timer(state, job)
     return [Announce(job=job.id)]
 
 

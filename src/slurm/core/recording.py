@@ -13,7 +13,7 @@ from slurm.core import events as e
 from slurm.core import records
 from slurm.core.effects import Effect, Record
 from slurm.core.state import ClusterState
-from slurm.model.accounting import AccountingRecord, NodeEventRecord
+from slurm.model.accounting import AccountingRecord, NodeEventRecord, SuspensionRecord
 from slurm.model.job import Job, Step
 from slurm.model.node import Node
 from slurm.model.reservation import Reservation
@@ -49,6 +49,13 @@ def step(state: ClusterState, of: Job, changed: Step) -> None:
     """A step began or ended."""
     if keeps_steps(state):
         state.recording.made.append(None if state.recording.silent else records.step_record(state, of, changed))
+
+
+def suspension(state: ClusterState, of: Job, start: float, end: float = 0.0) -> None:
+    """A job was suspended at `start`, until `end` (0: it still is)."""
+    if keeps_jobs(state):
+        made = None if state.recording.silent else SuspensionRecord(job=of.id, restarts=of.restarts, start_time=start, end_time=end)
+        state.recording.made.append(made)
 
 
 def life_over(state: ClusterState, ended: Job) -> None:

@@ -47,7 +47,8 @@ def job_record(state: ClusterState, job: Job) -> JobRecord:
         reason=job.reason if lost is None else Reason.NONE,
         killed_by=killer(job), failed_node=job.last_node_failed, priority=job.priority, exit_status=job.exit_status,
         derived_status=job.derived_status, submit_time=job.submit_time, eligible_time=job.eligible_time, start_time=_start(job, allocation),
-        end_time=job.end_time, suspended_seconds=job.suspended_seconds, time_limit=job.time_limit, allocated=tres.held(state, allocation),
+        end_time=job.end_time, suspended_seconds=job.suspended_seconds,
+        suspend_time=job.suspend_time if job.state is JobState.SUSPENDED else 0.0, time_limit=job.time_limit, allocated=tres.held(state, allocation),
         nodes=_hosts(allocation.nodes) if allocation is not None else "", node_count=len(allocation.shares) if allocation is not None
         else 0)
 
@@ -99,6 +100,8 @@ def outcome(job: Job) -> tuple[JobState, list[str]]:
         return JobState.RUNNING, flags
     if job.state is not JobState.PENDING or not job.requeue_after:
         return job.state, flags
+    if job.preempt_mode:
+        return JobState.PREEMPTED, flags
     if job.reason.startswith(_RAISED):
         return JobState.FAILED, flags
     state = _ENDED_BY.get(job.reason)
@@ -126,7 +129,7 @@ def step_record(state: ClusterState, job: Job, step: Step) -> StepRecord:
     return StepRecord(
         job=job.id, restarts=job.restarts, step=step.id, name=step.name, state=step.state,
         exit_status=step.exit_status or 0 if step.end_time else 0,
-        start_time=step.start_time, end_time=step.end_time, ntasks=step.ntasks, nodes=_hosts(names), node_count=len(names),
+        start_time=step.start_time, end_time=step.end_time, suspended_seconds=step.suspended_seconds, ntasks=step.ntasks, nodes=_hosts(names), node_count=len(names),
         layout="Unknown" if batch else _LAYOUTS.get(word, ""), allocated=tres.of_shares(state, step.shares),
         submit_line=request.submit_line,
         work_dir=job.request.work_dir, killed_by=killer(job) if step.state is JobState.CANCELLED else None,

@@ -40,6 +40,8 @@ class Reconciled(NamedTuple):
 
 def why_ended(job: Job) -> str:
     """Why a job that is completing was ended, as Terminate says it."""
+    if job.preempt_mode:
+        return "preempted"
     if job.requeue_after and job.reason not in (Reason.NON_ZERO_EXIT_CODE, Reason.NONE):
         return "node_fail" if job.reason == Reason.NODE_DOWN else "requeue"
     if job.requeue_after:
@@ -70,7 +72,7 @@ def still_due(state: ClusterState, effect: Effect) -> bool:
     if job is None or job.attempt != effect.attempt:
         return False
     if isinstance(effect, Launch):
-        return job.state is JobState.RUNNING and not job.completing and preparing.may_launch(state, job)
+        return job.state in (JobState.RUNNING, JobState.SUSPENDED) and not job.completing and preparing.may_launch(state, job)
     if isinstance(effect, Prepare):
         return not job.completing and bool(set(effect.nodes).intersection(job.preparing))
     if isinstance(effect, RunScript):
@@ -197,6 +199,6 @@ def _scripts(job: Job) -> list[Effect]:
 def _expected(state: ClusterState, job: Job, nodes: list[NodeName]) -> list[Effect]:
     if job.completing:
         return [Terminate(job=job.id, attempt=job.attempt, nodes=tuple(nodes), why=why_ended(job), at=job.end_time)] if nodes else []
-    if job.state is JobState.RUNNING and preparing.may_launch(state, job) and job.batch_host in nodes:
+    if job.state in (JobState.RUNNING, JobState.SUSPENDED) and preparing.may_launch(state, job) and job.batch_host in nodes:
         return [Launch(job=job.id, attempt=job.attempt, node=job.batch_host)]
     return []

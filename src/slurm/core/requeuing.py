@@ -33,6 +33,11 @@ def on_requeued(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect
     return ending.end(state, job, event.at, JobState.PENDING, Reason.NONE, why="requeue") + _with_others(state, job, event)
 
 
+def on_requeued_suspended(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect]:
+    """Somebody wants a suspended job to run again: as in Slurm once it is released."""
+    return on_requeued(state, job, msgspec.structs.replace(event, hold=True))
+
+
 def on_requeued_late(state: ClusterState, job: Job, event: e.Requeued) -> list[Effect]:
     """An ending job is to run again once its nodes are clean."""
     job.requeue_after = True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from slurm.core.state import ClusterState
-from slurm.model.cpu_set import NOTHING
+from slurm.model.cpu_set import NOTHING, CpuSet
+from slurm.model.ids import NodeName
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.node import Node
 
@@ -13,7 +14,7 @@ def hold(state: ClusterState, node: Node, job: Job, share: NodeShare, *, exclusi
     state.touched.add(node.name)
     state.unsaved.nodes.add(node.name)
     node.jobs.add(job.id)
-    node.cpus_used |= share.cpus
+    take_cpus(state, node, share.cpus)
     node.memory_used += share.memory
     for name, devices in share.gres.items():
         node.gres_used[name] = node.gres_used.get(name, NOTHING) | devices
@@ -22,12 +23,14 @@ def hold(state: ClusterState, node: Node, job: Job, share: NodeShare, *, exclusi
 
 
 def free(state: ClusterState, node: Node, job: Job, share: NodeShare, at: float) -> None:
-    """Take a job's share of a node back; CPUs that another job shares (OverSubscribe) stay held."""
+    """Take a job's share of a node back; CPUs that another job has too (OverSubscribe, suspension) stay held."""
     state.touched.add(node.name)
     state.unsaved.nodes.add(node.name)
     node.jobs.discard(job.id)
     node.completing.discard(job.id)
-    node.cpus_used -= share.cpus
+    node.suspended.discard(job.id)
+    if not job.without_cpus:
+        give_cpus(state, node, share.cpus)
     node.memory_used -= share.memory
     for name, devices in share.gres.items():
         left = node.gres_used.get(name, NOTHING) - devices
@@ -38,11 +41,53 @@ def free(state: ClusterState, node: Node, job: Job, share: NodeShare, at: float)
     if not node.jobs:
         node.exclusive_user = -1
         node.last_busy_time = at
-    elif _oversubscribed(state, job):
-        for other in node.jobs:
-            held = share_on(state.jobs[other], node)
-            if held is not None:
-                node.cpus_used |= held.cpus
+
+
+def take_cpus(state: ClusterState, node: Node, cpus: CpuSet) -> None:
+    """One more job has these CPUs: how many have each is counted by layers, the first of which is what the node shows as used."""
+    again = cpus & node.cpus_used
+    node.cpus_used |= cpus
+    if not again:
+        return
+    layers = state.overlaps.setdefault(node.name, [])
+    for i, layer in enumerate(layers):
+        layers[i], again = layer | again, layer & again
+    if again:
+        layers.append(again)
+
+
+def give_cpus(state: ClusterState, node: Node, cpus: CpuSet) -> None:
+    """One job less has these CPUs."""
+    layers = state.overlaps.get(node.name)
+    if layers is not None:
+        for i in range(len(layers) - 1, -1, -1):
+            layers[i], cpus = layers[i] - cpus, cpus - layers[i]
+        while layers and not layers[-1]:
+            layers.pop()
+        if not layers:
+            del state.overlaps[node.name]
+    node.cpus_used -= cpus
+
+
+def count_overlaps(state: ClusterState) -> None:
+    """Which CPUs more than one job has, found from what the jobs hold: after a restart."""
+    state.overlaps.clear()
+    seen: dict[NodeName, CpuSet] = {}
+    for job in state.active.values():
+        if job.holding is None or job.without_cpus:
+            continue
+        for share in job.holding.shares:
+            if share.node not in job.nodes_left:
+                continue
+            before = seen.get(share.node, NOTHING)
+            seen[share.node] = before | share.cpus
+            again = before & share.cpus
+            if again and share.node in state.nodes:
+                layers = state.overlaps.setdefault(share.node, [])
+                for i, layer in enumerate(layers):
+                    layers[i], again = layer | again, layer & again
+                if again:
+                    layers.append(again)
 
 
 def share_on(job: Job, node: Node) -> NodeShare | None:
@@ -82,14 +127,10 @@ def may_share(state: ClusterState, job: Job, partition_name: str) -> bool:
     return rule.startswith("FORCE") or (rule.startswith("YES") and job.request.oversubscribe)
 
 
-def _oversubscribed(state: ClusterState, job: Job) -> bool:
-    return job.allocation is not None and may_share(state, job, job.allocation.partition)
-
-
 def _refused(node: Node, job: Job, share: NodeShare, exclusive: bool, sharing: bool) -> str | None:
     if not node.usable:
         return f"node {node.name} is not usable: {node.reason or ('it does not respond' if not node.responding else node.state.value)}"
-    if exclusive and node.jobs:
+    if exclusive and node.tenants:
         return f"node {node.name} is not empty"
     if node.exclusive_user >= 0 and node.exclusive_user != job.owner.uid:
         return f"node {node.name} belongs to another user's exclusive job"

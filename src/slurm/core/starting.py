@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from slurm.core import arrays, components, dependencies, notices, preparing, recording, resources
+from slurm.core import arrays, components, dependencies, notices, preparing, promises, recording, resources
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect
 from slurm.core.gates import licenses, policy_limits
@@ -48,7 +48,8 @@ def refusal(state: ClusterState, job_id: JobId, task: int | None, allocation: Al
             or licenses.exceeded(state, job, allocation))
     if shut is not None:
         return shut.sentence
-    return claims.refusal(state.reservations, job, allocation, state.policy, at) or resources.fits(state, job, allocation)
+    return (claims.refusal(state.reservations, job, allocation, state.policy, at) or promises.refusal(state, job.id, allocation)
+            or resources.fits(state, job, allocation))
 
 
 def starting(
@@ -166,6 +167,8 @@ def _begin(state: ClusterState, job: Job, allocation: Allocation, event: e.Start
     job.launched = job.signalled = False
     job.resize_time = 0.0
     job.lease = 0
+    job.suspend_time = job.suspended_seconds = job.preempt_time = job.kill_at = 0.0
+    job.preempt_mode, job.preempted_for = "", JobId(0)
     exclusive_user = job.request.exclusive == "user"
     for share in allocation.shares:
         resources.hold(state, state.nodes[share.node], job, share, exclusive_user=exclusive_user)

@@ -14,6 +14,7 @@ from slurm.core.policy import state as counting
 from slurm.core.recorded import Recorded
 from slurm.core.timer_heap import Timer, Timers
 from slurm.core.unsaved import Unsaved
+from slurm.model.cpu_set import CpuSet
 from slurm.model.crontab import Crontab
 from slurm.model.errors import NotFound
 from slurm.model.ids import JobId, NodeName, Uid
@@ -49,6 +50,9 @@ class ClusterState:
         self.next_job_id = JobId(self.settings.first_job_id)
         self.pending: dict[JobId, Job] = {}
         self.active: dict[JobId, Job] = {}
+        self.suspended: dict[JobId, Job] = {}  # those of the active that hold still
+        self.promised: dict[JobId, Job] = {}  # those of the pending for which others give way
+        self.overlaps: dict[NodeName, list[CpuSet]] = {}  # CPUs that at least two jobs have, at least three, …, of nodes with such
         self.arrays: dict[JobId, Ledger] = {}
         self.dependents: dict[JobId, set[JobId]] = {}
         self.generation = 0  # of nodes and partitions: another number whenever they change, other than by what jobs hold
@@ -199,6 +203,8 @@ class ClusterState:
     def index_waiting(self, job: Job) -> None:
         """Index a record that waits for a start."""
         self.pending[job.id] = job
+        if job.promise is not None:
+            self.promised[job.id] = job
         self.names.waits(job)
         counting.waits(self, job)
 
@@ -206,6 +212,9 @@ class ClusterState:
         """The record does not wait any more."""
         self.changed(job)
         self.pending.pop(job.id, None)
+        if job.promise is not None:
+            job.promise = None
+            self.promised.pop(job.id, None)
         self.names.leaves(job)
         self.timers.drop(job.id, Timer.BEGIN, Timer.DELAY, Timer.DEADLINE, Timer.CRON)
         counting.stops_waiting(self, job)
@@ -213,6 +222,8 @@ class ClusterState:
     def enter_service(self, job: Job, at: float) -> None:
         """Index a record that holds resources."""
         self.active[job.id] = job
+        if job.state is JobState.SUSPENDED and not job.completing:
+            self.suspended[job.id] = job
         self.names.runs(job)
         self.licenses.take(job)
         counting.runs(self, job, at)
@@ -220,9 +231,10 @@ class ClusterState:
     def leave_service(self, job: Job, at: float) -> None:
         """The record holds nothing any more."""
         del self.active[job.id]
+        self.suspended.pop(job.id, None)
         self.names.ends(job)
         self.licenses.give_back(job)
-        self.timers.drop(job.id, Timer.WARN, Timer.LIMIT)
+        self.timers.drop(job.id, Timer.WARN, Timer.LIMIT, Timer.GRACE)
         counting.stops_running(self, job, at)
 
     def index_name(self, job: Job) -> None:
@@ -283,7 +295,7 @@ class ClusterState:
     def kill_time(self, job: Job) -> float | None:
         """When a running job is ended for its time limit, the end plus OverTimeLimit, or with its reservation; None without a limit."""
         own = self._own_limit(job)
-        if job.end_by and job.state is JobState.RUNNING:
+        if job.end_by and job.state in (JobState.RUNNING, JobState.SUSPENDED):
             return job.end_by if own is None else min(own, job.end_by)
         return own
 

@@ -24,6 +24,7 @@ class Timer(enum.IntEnum):
     DEADLINE = 4
     PURGE = 5
     CRON = 7  # the next run of a job that scrontab made is to be planned
+    GRACE = 8  # GraceTime of a job that gives way
     RESERVATION = 6  # by the number of the reservation in the place of a job's
 
 

@@ -23,6 +23,8 @@ PURGED_FOR_ONE = 20
 """As many jobs are forgotten in the time that another event takes."""
 AGAIN_SECONDS = 60.0
 """What could not be decided by a fault of the program is decided anew after so long."""
+_KEPT = (JobState.RUNNING, JobState.SUSPENDED)
+"""Jobs that hold nodes, and can be ended for a moment that has come."""
 Failed = Callable[[Timer, int, Exception], None]
 """Told of what could not be decided: of which kind, for which job or reservation (its number), and the error."""
 
@@ -103,8 +105,10 @@ def _moment(state: ClusterState, job: Job, what: int) -> float | None:
         if what == Timer.BEGIN:
             return job.not_before or None
         return next_delay(job) if what == Timer.DELAY else latest_start(job) if what == Timer.DEADLINE else None
-    if job.state is not JobState.RUNNING or job.completing:
+    if job.state not in _KEPT or job.completing:
         return None
+    if what == Timer.GRACE:
+        return job.kill_at if job.preempt_mode else None
     return state.kill_time(job) if what == Timer.LIMIT else warning_time(state, job) if what == Timer.WARN and not job.signalled else None
 
 
@@ -132,8 +136,10 @@ def _event(state: ClusterState, job: Job, what: int, moment: float, now: float) 
     if what == Timer.DEADLINE:
         latest = latest_start(job) if waits else None
         return e.DeadlinePassed(at=now, job=job.id) if latest is not None and latest <= now else None
-    if job.state is not JobState.RUNNING or job.completing:
+    if job.state not in _KEPT or job.completing:
         return None
+    if what == Timer.GRACE:
+        return e.GraceEnded(at=now, job=job.id, attempt=job.attempt) if job.preempt_mode and job.kill_at <= now else None
     if what == Timer.WARN:
         warn = warning_time(state, job)
         if warn is None or warn > now or job.signalled or (job.runs_script and not job.launched):

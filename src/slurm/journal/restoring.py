@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from slurm.core import dependencies
+from slurm.core import dependencies, resources
 from slurm.core.arrays import Ledger
 from slurm.core.cluster import Cluster
 from slurm.core.policy import state as counting
@@ -71,6 +71,7 @@ def _assembled(found: dict[str, list[Any]]) -> Cluster:
         cluster.index_waiting(job)
     for job in jobs:
         _index(cluster, job)
+    resources.count_overlaps(cluster)
     for of in cluster.reservations.values():
         running.set_timer(cluster, of, of.idle_since or of.start)
     for job in cluster.pending.values():
@@ -114,9 +115,12 @@ def _index(cluster: Cluster, job: Job) -> None:
         cluster.timers.set(job.end_time + cluster.settings.min_job_age, Timer.PURGE, job.id)
     else:
         cluster.enter_service(job, job.start_time)
-        if job.state is JobState.RUNNING and not job.completing:
+        if job.state in (JobState.RUNNING, JobState.SUSPENDED) and not job.completing:
             set_limit_timer(cluster, job)
-            set_warning_timer(cluster, job)
+            if job.preempt_mode and job.kill_at:
+                cluster.timers.set(job.kill_at, Timer.GRACE, job.id)
+            if job.state is JobState.RUNNING:
+                set_warning_timer(cluster, job)
 
 
 def _over(job: Job) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 18
+VERSION = 19
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
@@ -25,7 +25,7 @@ Node name:str address:str="" hostname:str="" port:int=6818 boards:int=1 sockets:
   reboot_since:float=0.0 reboot_next:str="" resume_after:float=0.0 registered:bool=false arch:str="" os:str="" version:str=""
   boot_time:float=0.0 boot_id:str="" slurmd_start_time:float=0.0
   last_busy_time:float=0.0 last_heard:float=0.0 cpu_load:float=0.0 free_memory:int=0 cpus_used:bytes="" memory_used:int=0
-  gres_used:{str:bytes}={} jobs:[int]=[] completing:[int]=[] remains:[Remains]=[] exclusive_user:int=-1
+  gres_used:{str:bytes}={} jobs:[int]=[] completing:[int]=[] suspended:[int]=[] remains:[Remains]=[] exclusive_user:int=-1
 Partition name:str nodes:[str]=[] nodes_text:str="" default:bool=false state:str="UP" max_time:int=-1 default_time:int|none=null
   over_time_limit:int|none=null max_nodes:int=-1 min_nodes:int=0 max_cpus_per_node:int=-1 max_cpus_per_socket:int=-1
   def_mem_per_cpu:int|none=null def_mem_per_node:int|none=null max_mem_per_cpu:int|none=null max_mem_per_node:int|none=null
@@ -42,7 +42,8 @@ Job id:int owner:Owner association:int=0 key:str="" request:JobRequest payload:P
   reason:str="None" reason_text:str="" array_job:int=0 array_task:int|none=null array_part:ArrayPart|none=null priority:int=0 held:str=""
   dependency:[DependencyClause]=[] dependency_any:bool=false queue_place:int=0 submit_time:float=0.0 not_before:float=0.0
   eligible_time:float=0.0 accrue_time:float=0.0 start_time:float=0.0 end_time:float=0.0 resize_time:float=0.0 suspend_time:float=0.0
-  suspended_seconds:float=0.0
+  suspended_seconds:float=0.0 suspended_by:str="" without_cpus:bool=false preempt_time:float=0.0 preempt_mode:str=""
+  preempted_for:int=0 promise:Promise|none=null
   time_limit:int=-1 end_by:float=0.0 kill_at:float=0.0 attempt:int=0 restarts:int=0 allocation:Allocation|none=null batch_host:str=""
   nodes_left:[str]=[] lost:LostAttempt|none=null unproven:[str]=[] launched:bool=false requeue_after:bool=false hold_after:bool=false
   signalled:bool=false exit_status:int=0 derived_status:int=0 next_step:int=0 steps:{int:Step}={} last_node_failed:str="" lease:int=0
@@ -71,6 +72,12 @@ AllocationRelinquished type:tag="AllocationRelinquished" job:int status:int=0 at
 NodeFreed type:tag="NodeFreed" job:int attempt:int node:str at:float
 Warned type:tag="Warned" job:int attempt:int at:float
 Stopped type:tag="Stopped" job:int attempt:int stopped:bool at:float
+Suspended type:tag="Suspended" job:int attempt:int why:str="operator" by:int=0 at:float
+Resumed type:tag="Resumed" job:int attempt:int why:str="operator" by:int=0 at:float
+Preempted type:tag="Preempted" job:int allocation:Allocation victims:[Victim] task:int|none=null time_limit:int|none=null at:float
+Victim job:int mode:str grace:int=0
+PromiseEnded type:tag="PromiseEnded" job:int at:float
+GraceEnded type:tag="GraceEnded" job:int attempt:int at:float
 TimedOut type:tag="TimedOut" job:int attempt:int why:str="" at:float
 DeadlinePassed type:tag="DeadlinePassed" job:int at:float
 Cancelled type:tag="Cancelled" job:int by:int tasks:[(int,int,int)]|none=null at:float
@@ -147,7 +154,9 @@ Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max
   priority_weight_age:int=0 priority_weight_job_size:int=0 priority_weight_partition:int=0 priority_max_age:int=604800
   priority_favor_small:bool=false priority_flags:[str]=[] priority_weight_association:int=0 priority_weight_fair_share:int=0
   priority_weight_qos:int=0 priority_weight_tres:{str:float}={} fair_share_dampening:int=1 usage_reset_period:str="NONE"
-  track_wckey:bool=false private_data:[str]=[]
+  track_wckey:bool=false private_data:[str]=[] preempt_type:str="none" preempt_modes:[str]=[] preempt_exempt_time:int=0
+  preempt_youngest_first:bool=false preempt_strict_order:bool=false preempt_reorder_count:int=1 preempt_user_signal:bool=false
+  preempt_min_exempt_priority:int|none=null suspend_grace_time:int=2 time_slice:int=30
   cron_enabled:bool=false cron_explicit_cancel:bool=false hetjob_priority:str="" whole_hetjob:bool=false max_node_count:int=0
   suspends:bool=false resumes:bool=false reboots:bool=false suspend_time:int=-1 suspend_timeout:int=30 resume_timeout:int=60
   suspend_rate:int=60 resume_rate:int=300 suspend_exc_nodes:str="" suspend_exc_parts:[str]=[] suspend_exc_states:[str]=[]
@@ -187,10 +196,12 @@ PayloadRef script:str="" environment:str="" argv:[str]=[]
 ArrayPart ranges:[(int,int,int)] limit:int=0 count:int=0 lowest:int=0 highest:int=0 step:int=1
 DependencyClause kind:str job:int=0 task:int|none=null whole_array:bool=false delay:int=0 state:str="unfulfilled" since:float=0.0
 Allocation shares:[NodeShare] partition:str exclusive:bool=false reservation:str="" reservation_id:int=0 licenses:{str:int}={}
+Promise allocation:Allocation since:float victims:[int] time_limit:int|none=null
 LostAttempt allocation:Allocation partition:str batch_host:str since:float start_time:float launched:bool signalled:bool steps:{int:Step}
-  intact:bool=true returned:[str]=[]
+  intact:bool=true returned:[str]=[] suspended_by:str=""
 Step id:int name:str start_time:float request:StepRequest={} shares:[NodeShare]=[] ntasks:int=1 nodes_left:[str]=[] state:int=1
-  exit_status:int|none=null end_time:float=0.0 launcher:str="" ending:str="" oom:bool=false usage:Usage|none=null
+  exit_status:int|none=null end_time:float=0.0 launcher:str="" ending:str="" oom:bool=false suspended_seconds:float=0.0
+  usage:Usage|none=null
 Counter value:float=0.0 moment:float=0.0 rate:float=0.0
 Usage user_seconds:float=0.0 system_seconds:float=0.0 taken:{str:TresUsage}={} given:{str:TresUsage}={}
 UsageReset type:tag="reset" association:int=0 qos:int=0

@@ -114,6 +114,17 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
     },
     16: {},
     17: {"Job": [added("resize_time", 0.0)]},
+    18: {
+        "Settings": [
+            added("preempt_type", "none"), added("preempt_modes", []), added("preempt_exempt_time", 0), added("preempt_reorder_count", 1),
+            *(added(name, False) for name in ("preempt_youngest_first", "preempt_strict_order", "preempt_user_signal")),
+            added("preempt_min_exempt_priority", None), added("suspend_grace_time", 2), added("time_slice", 30)],
+        "Node": [added("suspended", [])],
+        "Step": [added("suspended_seconds", 0.0)],
+        "LostAttempt": [added("suspended_by", "")],
+        "Job": [added("suspended_by", ""), added("without_cpus", False), added("preempt_time", 0.0), added("preempt_mode", ""),
+                added("preempted_for", 0), added("promise", None)],
+    },
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

@@ -141,6 +141,7 @@ class JobRecord(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, t
     start_time: float = 0.0
     end_time: float = 0.0
     suspended_seconds: float = 0.0
+    suspend_time: float = 0.0  # since when it is suspended, 0: it is not
     time_limit: int = -1  # seconds, -1 unlimited
 
     cpus_requested: int = 0

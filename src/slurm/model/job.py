@@ -104,6 +104,7 @@ class Step(msgspec.Struct, kw_only=True, omit_defaults=True):
     launcher: str = ""
     ending: str = ""  # why it is being ended, "" when it is not
     oom: bool = False  # the kernel killed something of it for memory, on some node
+    suspended_seconds: float = 0.0  # of suspensions of its job that are over
     usage: Usage | None = None  # of the nodes on which it ended; None: nothing was measured
 
     @property
@@ -128,6 +129,16 @@ class LostAttempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     steps: dict[int, Step]
     intact: bool = True
     returned: list[NodeName] = msgspec.field(default_factory=list)
+    suspended_by: str = ""  # it was suspended when it was heard of last: Job.suspended_by
+
+
+class Promise(msgspec.Struct, omit_defaults=True):
+    """What a waiting job gets as soon as those that hold it are gone: `victims` gave way for it at `since` (seconds since the epoch)."""
+
+    allocation: Allocation
+    since: float
+    victims: list[JobId]
+    time_limit: int | None = None  # as in Started
 
 
 class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -168,11 +179,17 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     start_time: float = 0.0
     end_time: float = 0.0
     resize_time: float = 0.0  # when it last gave nodes back while it ran
-    suspend_time: float = 0.0
-    suspended_seconds: float = 0.0
+    suspend_time: float = 0.0  # when it was suspended last, or resumed
+    suspended_seconds: float = 0.0  # in suspensions that are over
+    suspended_by: str = ""  # operator | preemption | gang; "": it is not suspended
+    without_cpus: bool = False  # its CPUs are free for others, as of a suspended job; memory, devices and licences it keeps
     time_limit: int = -1  # seconds, -1 unlimited; what counts for this job after defaults
     end_by: float = 0.0  # of a running job: when its reservation ends it, 0: never
-    kill_at: float = 0.0  # when SIGKILL follows a SIGTERM
+    kill_at: float = 0.0  # of a job that gives way: when its GraceTime is over
+    preempt_time: float = 0.0  # when it was chosen to give way
+    preempt_mode: str = ""  # of a job that gives way: cancel | requeue | suspend
+    preempted_for: JobId = JobId(0)  # the job it gives way to
+    promise: Promise | None = None  # of a waiting job for which others give way
 
     attempt: int = 0
     restarts: int = 0
@@ -215,6 +232,11 @@ class Job(msgspec.Struct, kw_only=True, omit_defaults=True):
     def completing(self) -> bool:
         """Whether it has ended but some of its nodes are not clean yet."""
         return "completing" in self.flags
+
+    @property
+    def seconds_before_suspension(self) -> float:
+        """How long it had run when it was suspended or resumed last, 0 when it never was."""
+        return max(0.0, self.suspend_time - self.start_time - self.suspended_seconds) if self.suspend_time else 0.0
 
     @property
     def holding(self) -> Allocation | None:

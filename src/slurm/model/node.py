@@ -103,6 +103,7 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
     gres_used: dict[str, CpuSet] = msgspec.field(default_factory=dict)
     jobs: set[JobId] = msgspec.field(default_factory=set)
     completing: set[JobId] = msgspec.field(default_factory=set)
+    suspended: set[JobId] = msgspec.field(default_factory=set)  # those of `jobs` whose CPUs here are free for others
     remains: list[Remains] = msgspec.field(default_factory=list)
     exclusive_user: int = -1  # uid that holds the node with --exclusive=user, -1: none
 
@@ -155,6 +156,11 @@ class Node(msgspec.Struct, kw_only=True, omit_defaults=True):
             if pool.name == name and type in ("", pool.type):
                 bits |= run(pool.count, pool.first)
         return CpuSet(bits)
+
+    @property
+    def tenants(self) -> int:
+        """Jobs that keep a whole-node job away: all but the suspended ones."""
+        return len(self.jobs) - len(self.suspended)
 
     @property
     def usable(self) -> bool:

@@ -133,4 +133,14 @@ class Settings(msgspec.Struct, kw_only=True, omit_defaults=True):
     track_wckey: bool = False
     cron_enabled: bool = False  # ScronParameters=enable
     cron_explicit_cancel: bool = False  # ScronParameters=explicit_scancel: scancel ends jobs of scrontab with --cron only
+    preempt_type: str = "none"  # none | qos | partition_prio
+    preempt_modes: list[str] = msgspec.field(default_factory=list)  # PreemptMode in small letters: one of cancel … off, gang, within
+    preempt_exempt_time: int = 0  # seconds that a job has run at least before it gives way
+    preempt_youngest_first: bool = False
+    preempt_strict_order: bool = False
+    preempt_reorder_count: int = 1
+    preempt_user_signal: bool = False  # a job that gives way gets the --signal that it asked for
+    preempt_min_exempt_priority: int | None = None  # jobs of this priority and above give way to nobody
+    suspend_grace_time: int = 2  # seconds from SIGTSTP to SIGSTOP
+    time_slice: int = 30  # SchedulerTimeSlice: seconds that a gang's jobs have the CPUs in turn
     private_data: list[str] = msgspec.field(default_factory=list)  # PrivateData, in small letters

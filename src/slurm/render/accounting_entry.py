@@ -72,6 +72,11 @@ class Entry(NamedTuple):
         """How long it was suspended."""
         return self.step.suspended_seconds if self.step is not None else self.job.suspended_seconds
 
+    def _stands_still(self, now: float) -> float:
+        """For how long it has been suspended now, until it is resumed."""
+        since = self.job.suspend_time
+        return max(0.0, now - max(since, self.start_time)) if since and not self.end_time else 0.0
+
     @property
     def allocated(self) -> dict[str, int]:
         """Trackable resources held, memory in MB; empty before the start."""
@@ -91,7 +96,7 @@ class Entry(NamedTuple):
         """Whole seconds that it ran, suspensions left out; 0 before the start."""
         if not self.start_time:
             return 0
-        return int(max(0.0, int(self.end_time or now) - int(self.start_time) - self.suspended_seconds))
+        return int(max(0.0, int(self.end_time or now) - int(self.start_time) - self.suspended_seconds - self._stands_still(now)))
 
     def planned(self, now: float) -> int | None:
         """Whole seconds from being eligible to the start; without a start to the end, or until now; None when it was never eligible."""

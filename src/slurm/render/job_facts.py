@@ -105,7 +105,8 @@ def end_time(job: Job, view: View) -> float:
     begins = start_time(job, view)
     if not begins:
         return 0.0
-    return begins + (job.time_limit if job.time_limit >= 0 else YEAR) + job.suspended_seconds
+    going_on = view.now - job.suspend_time if job.state is JobState.SUSPENDED else 0.0
+    return begins + (job.time_limit if job.time_limit >= 0 else YEAR) + job.suspended_seconds + max(0.0, going_on)
 
 
 def time_used(job: Job, view: View) -> float:

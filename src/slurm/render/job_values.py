@@ -231,7 +231,7 @@ GETTERS: dict[str, Getter] = {
     "OverSubscribe": lambda job, view: oversubscribe(job),
     "Partition": lambda job, view: job.partition,
     "PendingTime": _pending_seconds,
-    "PreemptTime": _always(NONE),
+    "PreemptTime": lambda job, view: view.moment(job.preempt_time, NONE),
     "Prefer": lambda job, view: job.request.prefer or NULL,
     "Priority": lambda job, view: priority_fraction(job),
     "PriorityLong": lambda job, view: str(job.priority),

@@ -75,9 +75,9 @@ def _times(job: Job, view: View) -> list[str]:
         f"Deadline={view.moment(job.request.deadline, 'N/A')}"),
     ]
     if job.state is not JobState.PENDING and job.start_time:
-        lines.append(f"PreemptEligibleTime={view.moment(job.start_time, 'None')} PreemptTime=None")
+        lines.append(f"PreemptEligibleTime={view.moment(job.start_time, 'None')} PreemptTime={view.moment(job.preempt_time, 'None')}")
     lines.append(
-        f"SuspendTime={view.moment(job.suspend_time, 'None')} SecsPreSuspend={int(job.suspended_seconds)} "
+        f"SuspendTime={view.moment(job.suspend_time, 'None')} SecsPreSuspend={int(job.seconds_before_suspension)} "
         f"LastSchedEval={view.moment(values.last_evaluation(job, view), 'Unknown')} Scheduler=Main")
     return lines
 

@@ -110,7 +110,7 @@ class Board:
         self.now = Free(
             _column(node.job_cpu_count - len(node.cpus_used) for node in self.nodes),
             _column(node.job_memory - node.memory_used for node in self.nodes),
-            _column(len(node.jobs) for node in self.nodes),
+            _column(node.tenants for node in self.nodes),
             {key: _column(_free_devices(node, key) for node in self.nodes) for key in self.devices})
 
     def rewrite(self, nodes: Iterable[Node]) -> None:
@@ -121,7 +121,7 @@ class Board:
             if at is not None:
                 now.cpus[at] = node.job_cpu_count - len(node.cpus_used)
                 now.memory[at] = node.job_memory - node.memory_used
-                now.tenants[at] = len(node.jobs)
+                now.tenants[at] = node.tenants
                 for key, column in now.gres.items():
                     column[at] = _free_devices(node, key)
 

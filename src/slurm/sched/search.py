@@ -246,7 +246,7 @@ class Search:
         taken = ~self.field.space.of(node.name).cpus & ~node.cpus_used.bits & node.job_cpus
         for job_id in node.jobs:
             allocation = view.jobs[job_id].allocation
-            if allocation is not None and allocation.partition == self.partition.name:
+            if allocation is not None and allocation.partition == self.partition.name and not view.jobs[job_id].without_cpus:
                 taken |= next((share.cpus.bits for share in allocation.shares if share.node == node.name), 0)
         return taken
 

@@ -57,7 +57,7 @@ class Sharing:
             alone = 0
             for job_id in sorted(self._view.nodes[name].jobs):
                 job = self._view.jobs[job_id]
-                if job.allocation is None:
+                if job.allocation is None or job.without_cpus:
                     continue
                 partition = self._view.partitions.get(job.allocation.partition)
                 shared = partition is not None and not job.allocation.exclusive and jobs_per_cpu(job, partition) > 1

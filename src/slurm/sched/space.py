@@ -45,7 +45,7 @@ class NodeSpace:
         self.cpus = whole if vacant else whole & ~node.cpus_used.bits
         self.memory = node.job_memory - (0 if vacant else node.memory_used)
         self.gres = {} if vacant else node.gres_used
-        self.empty = vacant or not node.jobs
+        self.empty = vacant or not node.tenants
         self.guests: tuple[tuple[int, bool], ...] = ()
         self.busy = 0
         self.most = node.cpus

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from slurm.model.job import Job
+from slurm.model.states import JobState
 from slurm.sched.board import Board, Free, Index, Usage, few
 from slurm.sched.choose import choose, plain
 from slurm.sched.need import Need
@@ -62,12 +63,12 @@ class _Releases:
     """Shares that become free, as flat columns; sorted and made arrays when next asked."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[float, int, int, int]] = []
+        self.rows: list[tuple[float, int, int, int, int]] = []
         self.devices: dict[tuple[str, str], list[tuple[float, int, int]]] = {}
         self.sorted = False
 
-    def add(self, end: float, usage: Usage) -> None:
-        self.rows += [(end, at, cpus, memory) for at, cpus, memory in zip(
+    def add(self, end: float, usage: Usage, *, tenant: bool = True) -> None:
+        self.rows += [(end, at, cpus, memory, tenant) for at, cpus, memory in zip(
             usage.at.tolist(), usage.cpus.tolist(), usage.memory.tolist(), strict=True)]
         for key, column in usage.gres.items():
             self.devices.setdefault(key, []).extend(
@@ -76,9 +77,9 @@ class _Releases:
 
     def sort(self) -> None:
         self.rows.sort()
-        table = np.array(self.rows, np.float64).reshape(-1, 4)
+        table = np.array(self.rows, np.float64).reshape(-1, 5)
         self.ends = table[:, 0]
-        self.at, self.cpus, self.memory = (table[:, i].astype(np.intp) for i in (1, 2, 3))
+        self.at, self.cpus, self.memory, self.tenants = (table[:, i].astype(np.intp) for i in (1, 2, 3, 4))
         for column in self.devices.values():
             column.sort()
         self.moments: list[float] = np.unique(self.ends).tolist()
@@ -118,7 +119,10 @@ class Timeline:
         for job in view.active.values() if ends else ():
             if job.allocation is not None:
                 held = [share for share in job.allocation.shares if share.node in job.nodes_left]
-                self._releases.add(rounded(expected_end(view, job, now), self._grain), board.usage(held))
+                usage = board.usage(held)
+                if job.without_cpus:
+                    usage.cpus = np.zeros_like(usage.cpus)
+                self._releases.add(rounded(expected_end(view, job, now), self._grain), usage, tenant=not job.without_cpus)
 
     @property
     def narrow(self) -> bool:
@@ -276,7 +280,7 @@ class Timeline:
             at, size = releases.at[:count], len(self.board.nodes)
             free.cpus += np.bincount(at, releases.cpus[:count], size).astype(np.int32)
             free.memory += np.bincount(at, releases.memory[:count], size).astype(np.int32)
-            free.tenants -= np.bincount(at, minlength=size).astype(np.int32)
+            free.tenants -= np.bincount(at, releases.tenants[:count], size).astype(np.int32)
             for key, column in releases.devices.items():
                 for end, position, devices in column:
                     if end > moment:
@@ -365,6 +369,8 @@ def expected_end(view: View, job: Job, now: float) -> float:
     """When a job that holds resources gives them back; what should have ended by now is taken to end in a second."""
     if job.completing:
         return now + 1.0
+    if job.state is JobState.SUSPENDED:  # its clock stands still: at the earliest then
+        return now + max(1.0, length(job) - job.seconds_before_suspension)
     end = view.expected_end(job)
     if job.end_by and (end is None or job.end_by < end):
         end = job.end_by

@@ -16,7 +16,7 @@ import msgspec
 from slurm.config.config import Config, load
 from slurm.core import components, recovery, timers
 from slurm.core.cluster import Cluster
-from slurm.core.effects import Announce, Effect, EndStep, Launch, Prepare, RunScript, SetLimit, Signal, Terminate
+from slurm.core.effects import Announce, Effect, EndStep, Launch, Prepare, RunScript, SetLimit, Signal, Suspend, Terminate
 from slurm.core.events import AllocationRelinquished, Caller, Cancelled, ClockSet, Event, NodeSilent
 from slurm.core.illegal import IllegalTransition, story
 from slurm.core.reserving.asking import Directory
@@ -296,7 +296,7 @@ class Controller:
             self._announce(effect.job)
         elif isinstance(effect, RunScript) and recovery.still_due(self.cluster, effect):
             self.scripts.run(effect)
-        elif isinstance(effect, Launch | Prepare | Terminate | SetLimit | Signal | EndStep) and recovery.still_due(self.cluster, effect):
+        elif isinstance(effect, Launch | Prepare | Terminate | SetLimit | Suspend | Signal | EndStep) and recovery.still_due(self.cluster, effect):
             self.links.carry_out(effect)
 
     def _announce(self, job_id: JobId) -> None:
@@ -335,7 +335,8 @@ class Controller:
         settings = self.cluster.settings
         if isinstance(effect, Launch):
             job = self.cluster.jobs.get(effect.job)
-            if job is None or job.attempt != effect.attempt or job.allocation is None or job.state is not JobState.RUNNING:
+            if job is None or job.attempt != effect.attempt or job.allocation is None or job.state not in (
+                    JobState.RUNNING, JobState.SUSPENDED):
                 return None
             script = self.payload(job.payload.script).decode()
             return launch.batch_order(job, self.shape_of(job), effect, node, settings, self.conf_path, script,
@@ -348,9 +349,11 @@ class Controller:
             return launch.terminate_order(effect, settings, self._told(effect, node, wanted=settings.node_epilog))
         if isinstance(effect, SetLimit):
             job = self.cluster.jobs.get(effect.job)
-            if job is None or job.attempt != effect.attempt or job.state is not JobState.RUNNING or job.completing:
+            if job is None or job.attempt != effect.attempt or job.state not in (JobState.RUNNING, JobState.SUSPENDED) or job.completing:
                 return None
             return n.LimitJob(job=job.id, attempt=job.attempt, time_left=self.time_left(job))
+        if isinstance(effect, Suspend):
+            return launch.suspend_order(self.cluster.jobs.get(effect.job), effect, settings)
         if isinstance(effect, Signal):
             return launch.signal_order(effect)
         if isinstance(effect, EndStep):

@@ -55,6 +55,8 @@ HANDLERS: dict[type[m.Message], Handler] = {
     m.ReleaseJobs: jobs.on_release,
     m.RequeueJobs: jobs.on_requeue,
     o.MoveToTop: jobs.on_top,
+    o.SuspendJobs: jobs.on_suspend,
+    o.ResumeJobs: jobs.on_resume,
     m.UpdateJob: jobs.on_update,
     m.BatchScript: jobs.on_batch_script,
     m.AllocateJob: allocations.on_allocate,
@@ -107,8 +109,8 @@ HANDLERS: dict[type[m.Message], Handler] = {
 }
 
 CHANGING: frozenset[type[m.Message]] = frozenset({
-    m.SubmitJob, m.CancelJobs, m.HoldJobs, m.ReleaseJobs, m.RequeueJobs, o.MoveToTop, m.UpdateJob, m.AllocateJob, m.CreateStep,
-    m.UpdateNode,
+    m.SubmitJob, m.CancelJobs, m.HoldJobs, m.ReleaseJobs, m.RequeueJobs, o.SuspendJobs, o.ResumeJobs, o.MoveToTop, m.UpdateJob,
+    m.AllocateJob, m.CreateStep, m.UpdateNode,
     m.UpdatePartition, r.CreateReservation, r.UpdateReservation, r.DeleteReservation, m.Reconfigure,
     d.CreateNodes, d.DeleteNodes, d.CreatePartition, d.DeletePartition, d.RebootNodes,
     k.WriteCrontab, t.SetTrigger, t.ClearTriggers,

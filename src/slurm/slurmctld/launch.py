@@ -6,12 +6,13 @@ import os
 from collections.abc import Sequence
 
 from slurm.core import concluding
-from slurm.core.effects import Launch, Signal, Terminate
+from slurm.core.effects import Launch, Signal, Suspend, Terminate
 from slurm.model.cpu_set import NOTHING, CpuSet
 from slurm.model.ids import BATCH_STEP
 from slurm.model.job import ArrayPart, Job, NodeShare
 from slurm.model.node import Node
 from slurm.model.settings import Settings
+from slurm.model.states import JobState
 from slurm.notation import filenames, gpu_bind
 from slurm.slurmctld.environment import batch_variables
 from slurm.wire import node_messages as n
@@ -83,6 +84,13 @@ def batch_order(
 def terminate_order(effect: Terminate, settings: Settings, epilog: dict[str, str]) -> n.TerminateJob:
     """The order that ends every process of an attempt."""
     return n.TerminateJob(job=effect.job, attempt=effect.attempt, why=effect.why, kill_wait=settings.kill_wait, at=effect.at, epilog=epilog)
+
+
+def suspend_order(job: Job | None, effect: Suspend, settings: Settings) -> n.SuspendJob | None:
+    """The order to hold still or to go on, as is right now; None for an attempt that is over."""
+    if job is None or job.attempt != effect.attempt or job.completing or job.lost is not None:
+        return None
+    return n.SuspendJob(job=job.id, attempt=job.attempt, suspended=job.state is JobState.SUSPENDED, grace=settings.suspend_grace_time)
 
 
 def signal_order(effect: Signal) -> n.SignalJob:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from slurm.core import recovery
-from slurm.core.effects import Effect, Launch, SetLimit, Signal
+from slurm.core.effects import Effect, Launch, SetLimit, Signal, Suspend
 from slurm.core.events import (
     BatchExited,
     Event,
@@ -274,8 +274,10 @@ class Links:
         cluster = self._engine.cluster
         for job_id in sorted(cluster.nodes[name].jobs):
             job = cluster.jobs[job_id]
-            if job.state is JobState.RUNNING and not job.completing:
+            if job.state in (JobState.RUNNING, JobState.SUSPENDED) and not job.completing:
                 self.carry_out(SetLimit(job=job.id, attempt=job.attempt, nodes=(name,)))
+                if job.suspend_time:
+                    self.carry_out(Suspend(job=job.id, attempt=job.attempt, nodes=(name,)))
 
     def _heartbeat(self) -> float:
         settings = self._engine.cluster.settings
@@ -340,8 +342,8 @@ class Links:
             if isinstance(effect, Signal):
                 number, taken = self._unconfirmed.signal(effect, name, self._clock(), CONFIRM_SECONDS)
                 confirmed.append(taken)
-            elif not isinstance(effect, SetLimit):
-                # Of a limit, a node that did not hear it is told when it registers; meanwhile the controller counts too.
+            elif not isinstance(effect, SetLimit | Suspend):
+                # Of a limit or a suspension, a node that did not hear it is told when it registers; meanwhile the controller counts too.
                 wait = self._engine.cluster.settings.batch_start_timeout if isinstance(effect, Launch) else CONFIRM_SECONDS
                 self._unconfirmed.note(effect, name, self._clock(), wait)
             self._give(effect, name, number)

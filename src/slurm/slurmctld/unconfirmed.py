@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from slurm.core.effects import EndStep, Launch, Prepare, SetLimit, Signal, Terminate
+from slurm.core.effects import EndStep, Launch, Prepare, SetLimit, Signal, Suspend, Terminate
 from slurm.model.ids import NodeName
 
-Order = Launch | Prepare | Terminate | SetLimit | Signal | EndStep
+Order = Launch | Prepare | Terminate | SetLimit | Suspend | Signal | EndStep
 MOST_SECONDS = 60.0
 
 

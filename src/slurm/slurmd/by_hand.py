@@ -48,6 +48,8 @@ async def obey(step: StepHere, order: dict[str, object]) -> bool:
         await _terminate(step, pid, float(str(order["kill_wait"])))
     elif operation == "signal":
         _signal(pid, int(str(order["signal"])), first=bool(order["first"]), everything=bool(order["all"]))
+    elif operation == "suspend":
+        tree.send(tree.descendants(pid), signal.SIGSTOP if order["suspended"] else signal.SIGCONT)
     return True
 
 

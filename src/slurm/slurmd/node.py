@@ -37,6 +37,7 @@ from slurm.slurmd.reboot import reboot
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.script_run import Outcome
 from slurm.slurmd.settings import NodeSettings
+from slurm.slurmd.signalling import Signalling
 from slurm.slurmd.stepd import cgroup
 from slurm.slurmd.stepd.folder import BATCH, SCRIPT, Ended, StepKey, StepRecord
 from slurm.slurmd.stepd.timekeeping import boot_clock
@@ -51,8 +52,6 @@ log = logging.getLogger("slurmd")
 _SILENCE_HEARTBEATS = 4
 _SETTINGS = Settings()  # what bounds an order is the same everywhere
 _UNKNOWN_SECONDS = 60.0
-_SIGNALS = 1000
-"""So many numbers of signals are remembered, in case that they come again."""
 
 
 class Node:
@@ -94,14 +93,15 @@ class Node:
         self._heartbeat: asyncio.Task[None] | None = None
         self._heard = now()
         self._strange = Seldom(log)
-        self._signals: dict[int, bool] = {}  # number → whether it has arrived
         self._after_prolog: set[tuple[int, int]] = set()  # attempts whose script is to be started once their Prolog has run
         self._tasks: set[asyncio.Task[None]] = set()
         self._decode = msgpack.decoder(n.ToNode).decode
+        signalling = Signalling(self.roster, self.steps.orders, self._send, self.accepted.is_set, self.spawn)
         self._orders: dict[type[Message], Callable[..., None]] = {
             n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged,
-            n.LaunchBatch: self._on_launch, n.TerminateJob: self._on_terminate, n.LimitJob: self._on_limit,
-            n.SignalJob: self._on_signal, n.TerminateStep: self._on_terminate_step, n.RebootNode: self._on_reboot,
+            n.LaunchBatch: self._on_launch, n.TerminateJob: self._on_terminate, n.LimitJob: signalling.limit,
+            n.SignalJob: signalling.signal, n.SuspendJob: signalling.suspend, n.TerminateStep: self._on_terminate_step,
+            n.RebootNode: self._on_reboot,
             n.AskUsage: self._on_ask_usage, n.PrepareJob: self._on_prepare, n.CheckHealth: self._on_check_health,
             n.ShutdownNode: self._on_shutdown, n.ReconfigureNode: self._on_reconfigure, Failure: self._on_failure,
         }
@@ -450,36 +450,6 @@ class Node:
 
     def _end(self, step: StepHere, why: str, kill_wait: int, at: float) -> None:
         self.steps.orders.terminate(step, why, kill_wait, at)
-
-    def _on_limit(self, order: n.LimitJob) -> None:
-        here = self.roster.find(order.job, order.attempt)
-        for step in here.running if here is not None else []:
-            self.steps.orders.limit(step, boot_clock() + order.time_left if order.time_left >= 0 else 0.0)
-
-    def _on_signal(self, order: n.SignalJob) -> None:
-        if order.number in self._signals:
-            if self._signals[order.number]:
-                self._send(n.SignalTaken(number=order.number))
-            return  # one that is on its way is confirmed when it has arrived
-        here = self.roster.find(order.job, order.attempt)
-        sent = []
-        for step in here.running if here is not None else []:
-            is_batch = step.key.step == BATCH
-            if order.step == step.key.step or (order.step is None and (order.full or is_batch == order.batch)):
-                sent.append(self.steps.orders.signal(step, order.signal, first=is_batch and not order.full, everything=order.full))
-        if order.number:
-            self._signals[order.number] = False
-            while len(self._signals) > _SIGNALS:
-                del self._signals[next(iter(self._signals))]
-            self.spawn(self._confirm(order.number, sent))
-
-    async def _confirm(self, number: int, sent: list[asyncio.Task[None]]) -> None:
-        """Say that a signal has arrived, once it has everywhere."""
-        if sent:
-            await asyncio.wait(sent)
-        self._signals[number] = True
-        if self.accepted.is_set():  # else it is asked again
-            self._send(n.SignalTaken(number=number))
 
     def _on_ask_usage(self, order: n.AskUsage) -> None:
         self.spawn(self._tell_usage(order))

@@ -46,6 +46,13 @@ class Orders:
             older.cancel()
         self._give(step, "limit", self._until_taken(step, {"op": "limit", "deadline": deadline}))
 
+    def suspend(self, step: StepHere, suspended: bool, grace: int) -> None:
+        """Have a step hold still, or go on; an older order of this kind is given no more."""
+        older = self._tasks.pop((step.path, "suspend"), None)
+        if older is not None:
+            older.cancel()
+        self._give(step, "suspend", self._until_taken(step, {"op": "suspend", "suspended": suspended, "grace": grace}))
+
     def close(self) -> None:
         """Give no more: steps go on."""
         for task in self._tasks.values():

@@ -44,6 +44,7 @@ class JobHere:
         self.over = False
         self.unwanted = False
         self.gone_told = False
+        self.suspended: tuple[bool, int] | None = None  # whether it is to hold still, seconds of grace; None: it never was
         self.told: Mapping[str, str] | None = None  # what Epilog is told, once slurmctld wants the attempt ended
 
     @property

@@ -159,11 +159,13 @@ class Steps:
                 try:
                     step.pid = await self._zygote.launch(step.path, [journal, *attached], let_go)
                     step.begun = True
+                    self._hold_still(step)
                     return
                 except ZygoteLost:
                     let_go()
                     journal = self._taken_back(step)
             step.begun = True
+            self._hold_still(step)
             self.adopt(step)  # somebody holds the journal: it was forked after all
         except SlurmError:
             self._roster.never_begun(step)
@@ -171,6 +173,12 @@ class Steps:
             raise
         finally:
             let_go()
+
+    def _hold_still(self, step: StepHere) -> None:
+        """What begins while its job is suspended."""
+        here = self._roster.find(step.key.job, step.key.attempt)
+        if here is not None and here.suspended is not None and here.suspended[0]:
+            self.orders.suspend(step, *here.suspended)
 
     def _taken_back(self, step: StepHere) -> int:
         """The journal of a step of which it is not known whether it was forked; -1 when it was. NotNow when its folder is gone."""

@@ -44,7 +44,7 @@ from slurm.wire.history_messages import HistoryRead, ReadHistory
 from slurm.wire.message import Changes
 from slurm.wire.message import Message as Message
 from slurm.wire.node_changes import CreateNodes, CreatePartition, DeleteNodes, DeletePartition, RebootNodes
-from slurm.wire.operation_messages import MoveToTop, SetDebug
+from slurm.wire.operation_messages import MoveToTop, ResumeJobs, SetDebug, SuspendJobs
 from slurm.wire.plan_messages import Explained as Explained
 from slurm.wire.plan_messages import ExplainJob as ExplainJob
 from slurm.wire.plan_messages import PlanRead, ReadPlan
@@ -561,7 +561,8 @@ class PrioritiesListed(Message):
 Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon
     | ReadPlan | ReadHistory
-    | FinishStep | CancelJobs | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | UpdateNode | UpdatePartition | CreateReservation
+    | FinishStep | CancelJobs | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | SuspendJobs | ResumeJobs | UpdateNode
+    | UpdatePartition | CreateReservation
     | UpdateReservation | DeleteReservation | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript | ListJobs
     | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics | ListShares | ListPriorities | ReadCrontab
     | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers | MoveToTop | SetDebug | ReadRights | Follow | ReadMetrics

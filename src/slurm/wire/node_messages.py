@@ -269,6 +269,15 @@ class LimitJob(Message):
     time_left: TimeLeft
 
 
+class SuspendJob(Message):
+    """The processes of an attempt are to hold still (after SIGTSTP and `grace` seconds), or to go on. The latest one counts."""
+
+    job: JobNumber
+    attempt: Attempt
+    suspended: bool
+    grace: Wait = 2
+
+
 class SignalJob(Message):
     """Send a signal; see core.effects.Signal. step None: all steps but the batch shell."""
 
@@ -402,6 +411,7 @@ FromNode = (
     RegisterNode | Heartbeat | JobPrepared | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | UsageTold | FromRelay
 )
 ToNode = (
-    NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | RebootNode | TerminateJob | LimitJob | SignalJob | TerminateStep
+    NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | RebootNode | TerminateJob | LimitJob | SuspendJob
+    | SignalJob | TerminateStep
     | AskUsage | ShutdownNode | ReconfigureNode | Failure | ChannelData | ChannelGrant | CloseChannel
 )

@@ -1,4 +1,4 @@
-"""What scontrol asks for besides changes of records: places in the queue, how much daemons log; part of `wire.messages`."""
+"""What scontrol asks for besides changes of records: places in the queue, jobs that hold still, how much daemons log; part of `wire.messages`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ from slurm.wire.message import Message
 
 class MoveToTop(Message):
     """scontrol top → Done. The jobs, in this order, before the others of their user in the same partition, account and QOS."""
+
+    ids: Annotated[list[JobText], Many(10_000)]
+
+
+class SuspendJobs(Message):
+    """scontrol suspend → Done."""
+
+    ids: Annotated[list[JobText], Many(10_000)]
+
+
+class ResumeJobs(Message):
+    """scontrol resume → Done."""
 
     ids: Annotated[list[JobText], Many(10_000)]
 

@@ -24,6 +24,7 @@ from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.policy import Association, PolicyRecord, Qos
 from slurm.model.settings import Settings
+from slurm.model.states import JobState
 
 UNLIMITED_SECONDS = 365 * 86400
 """What a job without a time limit is taken to run."""
@@ -196,7 +197,7 @@ def runs(state: State, job: Job, at: float) -> None:
         return
     amounts = tres.held(state, job.holding)
     policy.tally.run(job.id, Held(keys_of(state, job), amounts, limit_of(job)))
-    if job.id not in policy.charges and not job.completing:
+    if job.id not in policy.charges and not job.completing and job.state is not JobState.SUSPENDED:
         qos = policy.book.qos.get(job.request.qos.lower())
         factor = qos.usage_factor if qos is not None else 1.0
         charge = Charge(job.id, _counters(policy, job), {name: amount * factor for name, amount in (*amounts.items(), (WALL, 1))})

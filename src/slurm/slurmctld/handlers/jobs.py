@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from slurm.core import admission, cancel, hold, requeue, resizing, rights, selection, top, update
+from slurm.core import admission, cancel, hold, requeue, resizing, rights, selection, suspend, top, update
 from slurm.core import changes as changing
 from slurm.core.effects import Signal
 from slurm.core.events import Caller, Cancelled, Event, JobUpdated
@@ -26,7 +26,7 @@ from slurm.slurmctld.environment import repeated
 from slurm.slurmctld.reading import StoredPayload
 from slurm.slurmctld.session import Session, caller_as
 from slurm.wire import messages as m
-from slurm.wire.operation_messages import MoveToTop
+from slurm.wire.operation_messages import MoveToTop, ResumeJobs, SuspendJobs
 
 SIGNAL_SECONDS = 5.0
 """So long scancel waits for nodes to say that a signal was sent."""
@@ -196,6 +196,20 @@ async def on_top(ctl: Controller, session: Session, message: MoveToTop) -> m.Don
     by_users = "enable_user_top" in ctl.config.options("SchedulerParameters")
     events = top.move(ctl.cluster, message.ids, session.caller, now, priority=Scale(ctl.cluster, now).value, by_users=by_users)
     await portions.record(ctl.engine, list(events), LATER)
+    return m.Done()
+
+
+async def on_suspend(ctl: Controller, session: Session, message: SuspendJobs) -> m.Done:
+    """Have running jobs hold still."""
+    events = await portions.found_for(message.ids, lambda ids: suspend.suspend(ctl.cluster, ids, session.caller, ctl.now()))
+    await portions.record(ctl.engine, events, LATER)
+    return m.Done()
+
+
+async def on_resume(ctl: Controller, session: Session, message: ResumeJobs) -> m.Done:
+    """Have suspended jobs go on."""
+    events = await portions.found_for(message.ids, lambda ids: suspend.resume(ctl.cluster, ids, session.caller, ctl.now()))
+    await portions.record(ctl.engine, events, LATER)
     return m.Done()
 
 

@@ -79,6 +79,8 @@ def _require_usable(ctl: Controller, session: Session, job: Job) -> None:
         raise NotFound("ESLURM_ALREADY_DONE")
     if job.lost is not None:
         raise NotNow("ESLURM_NODES_BUSY", hints=[f"its nodes were lost and are coming back: {','.join(job.nodes_left)}"])
+    if job.state is JobState.SUSPENDED:
+        raise NotNow("ESLURM_JOB_SUSPENDED")
     if job.state is not JobState.RUNNING or job.allocation is None:
         raise NotNow("ESLURM_JOB_PENDING")
     missing = [name for name in job.allocation.nodes if name not in ctl.links.endpoints]
@@ -122,7 +124,7 @@ async def on_find(ctl: Controller, session: Session, message: FindStep) -> StepF
     job = ctl.find_job(message.job_id)
     ctl.require_owner(session, job)
     step = job.steps.get(StepId(message.step_id))
-    if step is None or step.end_time or job.state is not JobState.RUNNING:
+    if step is None or step.end_time or job.state not in (JobState.RUNNING, JobState.SUSPENDED):
         running = [str(number) for number, one in job.steps.items() if number >= 0 and not one.end_time]
         raise NotFound(hints=[f"steps of job {job.shown_id} that run: {', '.join(running) or 'none'}"])
     now = ctl.now()
@@ -167,7 +169,7 @@ async def on_certify(ctl: Controller, session: Session, message: m.CertifyUser) 
     """Vouch for the caller to the machines of his job."""
     job = ctl.find_job(str(message.job_id))
     ctl.require_owner(session, job)
-    if job.state is not JobState.RUNNING:
+    if job.state not in (JobState.RUNNING, JobState.SUSPENDED):
         raise NotFound("ESLURM_ALREADY_DONE")
     if ctl.certifier is None:
         raise Unsupported(message="this slurmctld cannot vouch for users on other machines", hints=[

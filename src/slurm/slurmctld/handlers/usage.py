@@ -106,7 +106,8 @@ def _running_jobs(ctl: Controller, nodes: Collection[NodeName]) -> Iterator[Job]
     """Those that run, on these nodes if there are any."""
     cluster = ctl.cluster
     ids = sorted({job for name in nodes or cluster.nodes for job in cluster.nodes[name].jobs})
-    return (job for number in ids if (job := cluster.jobs.get(number)) is not None and job.state is JobState.RUNNING)
+    return (job for number in ids if (job := cluster.jobs.get(number)) is not None and job.state in (
+        JobState.RUNNING, JobState.SUSPENDED))
 
 
 def _may_see(ctl: Controller, session: Session, job: Job) -> bool:
@@ -125,7 +126,7 @@ def _named(ctl: Controller, session: Session, text: str) -> list[JobStep]:
         raise NotFound("ESLURM_INVALID_JOB_ID")
     if not any(_may_see(ctl, session, job) for job in jobs):
         raise NotPermitted("ESLURM_ACCESS_DENIED")
-    found = [entry for job in jobs if job.state is JobState.RUNNING for entry in running_steps(job)]
+    found = [entry for job in jobs if job.state in (JobState.RUNNING, JobState.SUSPENDED) for entry in running_steps(job)]
     if not found:
         raise NotFound("ESLURM_ALREADY_DONE") if all(job.state.finished for job in jobs) else NotFound("ESLURM_JOB_PENDING")
     if not ref.step:

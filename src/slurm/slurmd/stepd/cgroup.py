@@ -61,12 +61,24 @@ class Cgroup:
                 found += map(int, file.read().split())
         return found
 
+    def freeze(self, frozen: bool) -> bool:
+        """Have the kernel run nothing that is in it, or all of it again; whether it can."""
+        for name, words in (("cgroup.freeze", ("0", "1")), ("freezer.state", ("THAWED", "FROZEN"))):
+            path = os.path.join(self.path, name)
+            if os.path.exists(path):
+                with contextlib.suppress(OSError):  # gone, or an odd kernel: one by one then
+                    write(path, words[frozen])
+                    return True
+        return False
+
     def kill(self) -> int:
         """SIGKILL to every process in it; how many there were.
 
         One that forks meanwhile may escape where the kernel has no cgroup.kill: repeat.
         """
         found = self.pids()
+        if found:
+            self.freeze(False)  # in version 1, who is frozen is not killed either
         if found and os.path.exists(os.path.join(self.path, "cgroup.kill")):
             with contextlib.suppress(OSError):  # gone, or an odd kernel: one by one then
                 write(os.path.join(self.path, "cgroup.kill"), "1")

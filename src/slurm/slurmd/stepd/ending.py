@@ -32,6 +32,7 @@ class Ending:
         self._killing_since = 0.0
         self.cgroup: Cgroup | None = None
         self.spared: Callable[[], Collection[int]] = tuple  # processes that are not ended with the tasks: their epilogs
+        self.before: Callable[[], None] = lambda: None  # what is done first: those that hold still must be able to end
         self.asked = False
         self.why = ""
         self.unkillable: list[int] = []
@@ -43,6 +44,7 @@ class Ending:
         self.resting = False
         first = not self.asked
         if first:
+            self.before()
             self.asked, self.why, self._deadline = True, why, now + kill_wait
             self._signal(signal.SIGCONT)
             self._signal(signal.SIGTERM)
@@ -55,6 +57,7 @@ class Ending:
         if self.resting:
             return
         now = time.monotonic()
+        self.before()
         if self.cgroup is not None:
             self.cgroup.kill()
         left = tree.kill_descendants(os.getpid(), skip=self.spared())

@@ -100,6 +100,11 @@ class Starting:
                 return
             self._take(packet)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether every task has its program, or has ended."""
+        return all(task.pid and (task.status is not None or self._has_program(task)) for task in self._tasks)
+
     def close(self) -> None:
         """Let go of everything; again: nothing happens."""
         for local in list(self._reports):

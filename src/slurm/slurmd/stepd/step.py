@@ -26,6 +26,7 @@ from slurm.slurmd.stepd.mpi.service import Service
 from slurm.slurmd.stepd.plumbing import Plumbing
 from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.slurmd.stepd.starting import Starting
+from slurm.slurmd.stepd.suspension import Suspension
 from slurm.slurmd.stepd.tasks import FAILED_STATUS, Streams, Task, environment_of
 from slurm.slurmd.stepd.timekeeping import Timekeeping
 from slurm.slurmd.stepd.usage.gatherer import Gatherer, of_short_step
@@ -70,6 +71,8 @@ class Step:
         self._streams: list[Streams] = []
         self.control: Control | None = None
         self.timekeeping: Timekeeping | None = None
+        self._suspension = Suspension(loop, lambda: self.cgroup, lambda: self._epilogs, self._has_begun)
+        self.ending.before = self._suspension.end
         self._over_memory = False
         self._killed = 0  # processes, by the kernel, for memory
         self._faults = 0
@@ -197,11 +200,23 @@ class Step:
         """Signal its tasks (or only the first process of each), or every process."""
         if number in (signal.SIGTERM, signal.SIGKILL):
             self._tell(messages.signalled(self.record, number, time.time()))
+        if self._suspension.asked and number in (signal.SIGCONT, signal.SIGSTOP, signal.SIGTSTP):
+            return  # what a suspended step does is for slurmctld to say
         if everything:
             self.ending.signal_all(number)
             return
         for task in self.tasks:
             task.signal(number, alone=first)
+
+    def _has_begun(self) -> bool:
+        return self.starting is not None and self.starting.is_over
+
+    def suspend(self, suspended: bool, grace: float) -> None:
+        """Have every process of it hold still, or go on; what is to end is not suspended any more."""
+        if not suspended:
+            self._suspension.end()
+        elif not self.ending.asked:
+            self._suspension.begin(grace)
 
     def refuse(self, sentence: str, status: int) -> None:
         """It cannot run: nothing of it goes on, and its user reads this sentence. Only the first one counts."""

@@ -43,6 +43,8 @@ def _obey(step: Step, order: dict[str, object], descriptors: list[int]) -> dict[
         if step.timekeeping is None:
             raise ValueError("the step keeps no time yet")
         step.timekeeping.set_deadline(_number(order, "deadline", _LAST_MOMENT))
+    elif operation == "suspend":
+        step.suspend(bool(order["suspended"]), _number(order, "grace", _LONGEST_WAIT))
     elif operation == "usage":
         return {"ok": True, **step.gatherer.now()}
     elif operation == "attach":
