@@ -21,7 +21,8 @@ from slurm.model.settings import Settings
 from slurm.sched.board import Board
 from slurm.sched.feasible import check_request
 from slurm.sched.need import need_of
-from slurm.sched.plan import Plan, plan
+from slurm.sched.plan import plan
+from slurm.sched.proposal import Plan
 from slurm.sched.room import room
 from slurm.sched.space import NodeSpace
 from slurm.sched.terrain import Terrain

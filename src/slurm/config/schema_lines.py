@@ -55,7 +55,7 @@ DenyQos | list | | yes |
 DisableRootJobs | yesno | | yes |
 ExclusiveTopo | yesno | NO | later | every node is as near as any other
 ExclusiveUser | yesno | NO | yes |
-GraceTime | bare | 0 | later | no job is preempted
+GraceTime | bare | 0 | yes |
 Hidden | yesno | NO | yes |
 JobDefaults | jobdefaults | | yes |
 LLN | yesno | NO | yes |
@@ -70,7 +70,7 @@ Nodes | text | | yes |
 OverSubscribe | share | NO | yes |
 OverTimeLimit | min | | yes |
 PowerDownOnIdle | yesno | NO | yes |
-PreemptMode | upper | | later | no job is preempted
+PreemptMode | upper | | yes |
 Priority | int | | yes |
 PriorityJobFactor | int | 1 | yes |
 PriorityTier | int | 1 | yes |

@@ -120,10 +120,10 @@ NodeFeaturesPlugins | list | | later | features cannot be changed by a reboot
 OverTimeLimit | min | 0 | yes |
 PluginDir | text | /usr/lib/slurm | yes |
 PlugStackConfig | text | | yes |
-PreemptMode | upper | OFF | later | no job is preempted
-PreemptParameters | list | | later | no job is preempted
-PreemptType | plugin | | later | no job is preempted
-PreemptExemptTime | span | 00:00:00 | later | no job is preempted
+PreemptMode | upper | OFF | yes |
+PreemptParameters | list | | yes |
+PreemptType | plugin | | yes |
+PreemptExemptTime | span | 00:00:00 | yes |
 PrEpParameters | list | | later | prologs and epilogs are the programs of Prolog= and its kin, no plugins
 PrEpPlugins | list | prep/script | later | prologs and epilogs are the programs of Prolog= and its kin, no plugins
 PriorityParameters | list | | later | no such parameter is known
@@ -163,7 +163,7 @@ ResvOverRun | min | 0 | yes |
 ResvProlog | text | | later | nothing is run when reservations begin
 ReturnToService | int | 0 | yes |
 SchedulerParameters | list | | yes |
-SchedulerTimeSlice | sec | 30 | later | jobs are not time-sliced
+SchedulerTimeSlice | sec | 30 | yes |
 SchedulerType | choice:sched/backfill,sched/builtin | sched/backfill | yes |
 ScronParameters | list | | yes |
 SelectType | choice:select/cons_tres,select/linear,select/cons_res | select/cons_tres | yes |

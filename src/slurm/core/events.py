@@ -11,6 +11,7 @@ import msgspec
 from slurm.model.accounting import Usage
 from slurm.model.ids import Gid, JobId, NodeName, StepId, Uid
 from slurm.model.job import Allocation, Job, Step
+from slurm.model.job import Victim as Victim
 from slurm.model.node import GresPool, Node
 from slurm.model.partition import Partition
 from slurm.model.policy import PolicyRecord, UsageReset
@@ -175,14 +176,6 @@ class Resumed(Event):
     attempt: int
     why: str = "operator"
     by: Uid = Uid(0)
-
-
-class Victim(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A job that gives way: how (cancel | requeue | suspend), and after how many seconds of grace."""
-
-    job: JobId
-    mode: str
-    grace: int = 0
 
 
 class Preempted(Event):

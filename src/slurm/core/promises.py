@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Protocol
+
 from slurm.core import resources
 from slurm.core.state import ClusterState
 from slurm.model.cpu_set import NOTHING
-from slurm.model.ids import JobId
+from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Allocation, Job, NodeShare
+from slurm.model.node import Node
+from slurm.model.partition import Partition
+
+
+class Held(Protocol):
+    """What of a cluster is looked at here."""
+
+    @property
+    def nodes(self) -> Mapping[NodeName, Node]: ...
+    @property
+    def partitions(self) -> Mapping[str, Partition]: ...
+    @property
+    def jobs(self) -> Mapping[JobId, Job]: ...
+    @property
+    def active(self) -> Mapping[JobId, Job]: ...
 
 
 def refusal(state: ClusterState, job_id: JobId, allocation: Allocation) -> str | None:
@@ -27,7 +45,7 @@ def refusal(state: ClusterState, job_id: JobId, allocation: Allocation) -> str |
     return None
 
 
-def broken(state: ClusterState, job: Job) -> str | None:
+def broken(state: Held, job: Job) -> str | None:
     """Why a job cannot get what it was promised, whoever gives way, in a sentence; None when it can."""
     assert job.promise is not None
     for share in job.promise.allocation.shares:
@@ -39,7 +57,7 @@ def broken(state: ClusterState, job: Job) -> str | None:
     return None
 
 
-def givers(state: ClusterState, job: Job) -> list[Job]:
+def givers(state: Held, job: Job) -> list[Job]:
     """Those that still hold what a job was promised."""
     assert job.promise is not None
     found = (state.jobs.get(victim) for victim in job.promise.victims)

@@ -132,6 +132,14 @@ class LostAttempt(msgspec.Struct, kw_only=True, omit_defaults=True):
     suspended_by: str = ""  # it was suspended when it was heard of last: Job.suspended_by
 
 
+class Victim(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A job that gives way: how (cancel | requeue | suspend), and after how many seconds of grace."""
+
+    job: JobId
+    mode: str
+    grace: int = 0
+
+
 class Promise(msgspec.Struct, omit_defaults=True):
     """What a waiting job gets as soon as those that hold it are gone: `victims` gave way for it at `since` (seconds since the epoch)."""
 

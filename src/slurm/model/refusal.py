@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-ENDINGS = ("BatchExited", "TimedOut", "Cancelled", "AllocationRelinquished", "DeadlinePassed", "LaunchFailed", "NodeFreed", "NodeLost")
+ENDINGS = ("BatchExited", "TimedOut", "Cancelled", "AllocationRelinquished", "DeadlinePassed", "LaunchFailed", "NodeFreed", "NodeLost",
+    "Suspended", "Preempted")
 """Events by which some job may end, for refusals that wait for one."""
 
 

@@ -16,10 +16,10 @@ from slurm.model.refusal import Refusal
 from slurm.model.states import JobState, Reason
 from slurm.notation import hostlist, moment
 from slurm.notation.taskset import TaskSet
-from slurm.sched import ended, evidence
+from slurm.sched import ended, evidence, stands
 from slurm.sched import need as needs
 from slurm.sched.filters import named, partition_limits, stack
-from slurm.sched.plan import Forecast
+from slurm.sched.proposal import Forecast
 from slurm.sched.terrain import Terrain
 from slurm.sched.timeline import YEAR, expected_end
 from slurm.sched.verdicts import state_of
@@ -41,6 +41,9 @@ EVENTS: dict[str, str] = {
     "NodeRegistered": "a node comes back",
     "NodeUpdated": "a node is resumed or changed (scontrol update)",
     "PartitionUpdated": "the partition is changed (scontrol update)",
+    "Suspended": "a job that runs is suspended",
+    "Preempted": "jobs give way to another",
+    "PromiseEnded": "what was kept for another is free again",
     "PolicyChanged": "an operator changes the limit, account or QOS (sacctmgr modify)",
     "ProofWaived": "the site does not wait for a proof any longer (requeue_unproven, fence_timeout)",
     "Released": "the hold is lifted (scontrol release)",
@@ -71,6 +74,8 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
     `sees` whether who asks may know of another job: evidence names no others.
     """
     found = Explanation(job=job.shown_id, name=job.request.name, user=job.owner.user, partition=job.partition, state=job.state.name, at=now)
+    if job.state in (JobState.RUNNING, JobState.SUSPENDED) and not job.completing:
+        found.evidence += stands.of_running(view, job, sees)
     if job.state is not JobState.PENDING:
         _tell_active(view, found, job)
         return found
@@ -84,6 +89,8 @@ def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None,
     found.reason, found.sentence, found.evidence = why.reason, why.sentence, list(why.evidence)
     found.cures = [OTHERS[why.reason]] if why.reason in OTHERS else [EVENTS[event] for event in why.cures if event in EVENTS]
     found.waits_for = [_other(view, other) for clause in job.dependency for other in _awaited(view, clause)][:SHOWN]
+    if job.promise is not None:
+        found.evidence += stands.of_givers(view, job, sees)
     if why.reason == Reason.LICENSES:
         found.evidence = [(name, how + evidence.held_by(view, _license_holders(view, name), sees)) for name, how in why.evidence]
     if kept is None or why.reason == Reason.LICENSES:

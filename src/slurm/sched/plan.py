@@ -13,25 +13,24 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import islice
 from math import inf
 
-import msgspec
-
 from slurm.core import arrays, components
 from slurm.core.events import Start
 from slurm.core.gates import array_limit, policy_limits
 from slurm.core.gates import stack as gates
 from slurm.core.policy import exemptions
-from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import JobId
-from slurm.model.job import Allocation, Job, NodeShare
+from slurm.model.job import Allocation, Job
 from slurm.model.partition import Partition
 from slurm.model.refusal import Refusal
-from slurm.model.settings import Settings
 from slurm.model.states import Reason
 from slurm.sched import priority, together
+from slurm.sched.asking import counted, in_minutes, patient, queue_of
 from slurm.sched.board import Usage
 from slurm.sched.filters import partition_limits
 from slurm.sched.license_pools import LicensePools
+from slurm.sched.making_room import MakingRoom, Turns
 from slurm.sched.need import Need, Needs
+from slurm.sched.proposal import Forecast, Plan, Proposal
 from slurm.sched.queue import Queue
 from slurm.sched.quotas import Quotas
 from slurm.sched.reserved import OUTSIDE, Entry, allowed, entries, keep_reserved, later
@@ -52,53 +51,6 @@ MOST_KEPT = 1000
 """For how many jobs of a partition their start is kept where bf_job_part_count_reserve=0 says for all."""
 LOOKS = 16
 """After so many jobs a pass looks at the clock."""
-
-
-class Proposal(msgspec.Struct):
-    """Start this job, or this task of an array record, with this allocation."""
-
-    job: JobId
-    task: int | None
-    allocation: Allocation
-    time_limit: int | None = None  # seconds, where it is to be shorter than the job asks for (--time-min)
-    components: list[Start] = []  # the other components of a heterogeneous job, which start with it or not at all
-
-    @property
-    def parts(self) -> list[tuple[JobId, Allocation]]:
-        """Every job that starts by it, and what it gets."""
-        return [(self.job, self.allocation), *((one.job, one.allocation) for one in self.components)]
-
-
-class Forecast(msgspec.Struct):
-    """When a job is expected to start (seconds since the epoch) and where; CPU numbers of its allocation are only a count."""
-
-    start: float
-    nodes: list[str]
-    allocation: Allocation | None = None
-
-
-class Depth(msgspec.Struct, array_like=True):
-    """How far a pass went: jobs it looked at, those of them that it sought a place for, and places that it held for later at its end."""
-
-    looked: int = 0
-    tried: int = 0
-    reserved: int = 0
-
-
-class Plan(msgspec.Struct):
-    """The outcome of one pass; `verdicts` only of jobs that were looked at, which were `everybody` unless there were too many."""
-
-    proposals: list[Proposal] = msgspec.field(default_factory=list)
-    verdicts: dict[JobId, Refusal] = msgspec.field(default_factory=dict)
-    forecasts: dict[JobId, Forecast] = msgspec.field(default_factory=dict)
-    faults: dict[JobId, str] = msgspec.field(default_factory=dict)  # of jobs at whose sight planning failed: a fault of the program
-    everybody: bool = False
-    depth: Depth = msgspec.field(default_factory=Depth)
-    ended_by: str = "end_job_queue"  # what ended the pass, as sdiag calls it
-
-
-CUT_SHORT = frozenset({"bf_max_job_start", "bf_max_time", "max_job_start", "max_sched_time"})
-"""Ends of a pass after which another one may start more with nothing having changed."""
 
 
 class _Pass:
@@ -127,6 +79,7 @@ class _Pass:
         large = len(view.nodes) >= 1000
         self.counts = backfill or len(view.nodes) > MANY_NODES  # whether the board is kept right while this pass proposes
         self.forecasts = FORECASTS // 10 if large else FORECASTS
+        self.room = MakingRoom(view, now, terrain, self.space, counts=self.counts and not backfill, field=self._field)
         if backfill and large:
             self.timeline = self._timeline()
 
@@ -142,6 +95,8 @@ class _Pass:
 
     def consider(self, job: Job) -> None:
         """Propose the job, or as many of its tasks as fit, or write down why not."""
+        if job.promise is not None:
+            return  # it was looked at first
         if job.het:
             if components.speaks(self.view.pending, job):
                 self._consider_together(job)
@@ -149,7 +104,7 @@ class _Pass:
         refusal: Refusal | None = None
         for partition in self._partitions(job):
             for entry in entries(self.terrain, job, self.now) or (OUTSIDE,):
-                need = entry.seen(_patient(needs.of(job.request, self.view.settings, partition), job, self.view.settings, self.now))
+                need = entry.seen(patient(needs.of(job.request, self.view.settings, partition), job, self.view.settings, self.now))
                 one = (self._gate(job, partition) or partition_limits.refuse(job, need, partition, self.terrain.cpus)
                        or self.quotas.refuse(job, partition) or self._start_in(job, need, partition, entry))
                 if one is None:
@@ -161,6 +116,32 @@ class _Pass:
             refusal = refusal or one
         self.plan.verdicts[job.id] = refusal or Refusal(Reason.PARTITION_DOWN, f"partition {job.partition} does not exist", (),
             ("Configured",))
+
+    def _consider_promised(self) -> None:
+        """Those for which others gave way start as soon as these are gone."""
+        for job in self.view.promised.values():
+            assert job.promise is not None
+            partition = self.view.partitions.get(job.promise.allocation.partition)
+            found = self.room.kept(job, self._gate(job, partition) if partition is not None else None)
+            if isinstance(found, Proposal):
+                self.plan.proposals.append(found)
+            else:
+                self.plan.verdicts[job.id] = found
+
+    def _make_room(self, job: Job, need: Need, partition: Partition, entry: Entry) -> Refusal | None:
+        """Have others give way to a job before which nobody waits; None when nobody can."""
+        settings = self.view.settings
+        if settings.preempt_type == "none" or self._is_behind(partition, entry) or (self.timeline is not None and self.timeline.narrow):
+            return None
+        begun, task = self.begun[job.id], None
+        if job.array_part is not None:
+            left = array_limit.tasks_left(self.view, job)
+            coming = sum(one.array_job == job.array_job for one in self.view.promised.values())
+            task = next(islice(arrays.tasks(job.array_part.ranges), begun, None), None)
+            if task is None or (left is not None and begun + coming >= left):
+                return None
+        licenses = self.licenses.choose(need, self.now + length(job))
+        return self.room.make(job, task, need, partition, entry, dict(licenses)) if licenses is not None else None
 
     def _gate(self, job: Job, partition: Partition) -> Refusal | None:
         refusal = gates.refuse(self.view, job, partition, self.now)
@@ -242,7 +223,7 @@ class _Pass:
     def _is_behind(self, partition: Partition, entry: Entry) -> bool:
         """Whether a job waits already that comes first: of those in a reservation of its own nodes one of the same, else one of the
         partition."""
-        return _queue_of(partition, entry) in self.full if entry.kept_apart else partition.name in self.blocked
+        return queue_of(partition, entry) in self.full if entry.kept_apart else partition.name in self.blocked
 
     def _field(self, entry: Entry, beside: tuple[Usage, ...] = ()) -> Field:
         closed: frozenset[str] = frozenset() if self.backfill or entry.kept_apart else frozenset(self.blocked)
@@ -254,7 +235,7 @@ class _Pass:
         seconds = int(search.ends - self.now)
         shorter = job.request.time_min is not None and (job.time_limit < 0 or seconds < job.time_limit)
         self.plan.proposals.append(Proposal(job=job.id, task=task, allocation=allocation,
-            time_limit=_in_minutes(seconds, job) if shorter else None))
+            time_limit=in_minutes(seconds, job) if shorter else None))
 
     def _take(self, job: Job, allocation: Allocation, search: Search) -> None:
         """What is proposed is not free any more."""
@@ -352,7 +333,7 @@ class _Pass:
         if not all(exemptions.reserves(self.view, way.job, way.partition, way.job.priority or priority.value(self.view, way.job, self.now))
                 for way in ways):
             return
-        queues = [_queue_of(way.partition, way.entry) for way in ways]
+        queues = [queue_of(way.partition, way.entry) for way in ways]
         keeps = any(self._kept_for(way.job, which) for way, which in zip(ways, queues, strict=True))
         if self.backfill and not keeps:
             if len(self.behind) < self.forecasts:
@@ -383,11 +364,11 @@ class _Pass:
     # --- who waits, and until when -----------------------------------------------------------------------------------------
 
     def _no_room(self, job: Job, need: Need, partition: Partition, entry: Entry) -> Refusal:
-        refusal = unavailable(self.terrain, need, partition)
+        refusal = unavailable(self.terrain, need, partition) or self._make_room(job, need, partition, entry)
         if refusal is not None:
             return refusal
         behind = self._is_behind(partition, entry)
-        if behind and not self._kept_for(job, _queue_of(partition, entry)):
+        if behind and not self._kept_for(job, queue_of(partition, entry)):
             if self.backfill and len(self.behind) < self.forecasts:
                 self.behind.append([Way(job, need, partition, entry)])
             return PRIORITY
@@ -397,13 +378,13 @@ class _Pass:
         refusal = PRIORITY if behind else first_blocked(self.terrain, need, partition, frozenset(self.blocked))
         if not exemptions.reserves(self.view, job, partition, job.priority or priority.value(self.view, job, self.now)):
             return refusal  # nobody waits behind it
-        if not self.backfill or self._kept_for(job, _queue_of(partition, entry)):
+        if not self.backfill or self._kept_for(job, queue_of(partition, entry)):
             if entry.kept_apart:
-                self.full.add(_queue_of(partition, entry))
+                self.full.add(queue_of(partition, entry))
             else:
                 self.blocked.add(partition.name)
             if self.backfill:
-                self._reserve(job, need, partition, entry, _queue_of(partition, entry))
+                self._reserve(job, need, partition, entry, queue_of(partition, entry))
         elif len(self.behind) < self.forecasts:
             self.behind.append([Way(job, need, partition, entry)])
         return refusal
@@ -460,7 +441,8 @@ class _Pass:
         """The timeline as of now with what this pass has proposed so far."""
         timeline = Timeline(self.view, self.terrain.board, self.now, pools=self.licenses.pools)
         keep_reserved(timeline, self.view, self.now)
-        for job_id, allocation in (part for proposal in self.plan.proposals for part in proposal.parts):
+        self.room.hold(timeline)
+        for job_id, allocation in (part for proposal in self.plan.proposals if not proposal.promised for part in proposal.parts):
             inside = timeline.owner(allocation.reservation)
             timeline.take(self.terrain.board.usage(allocation.shares), self.now + length(self.view.jobs[job_id]), inside=inside)
         return timeline
@@ -469,25 +451,31 @@ class _Pass:
         """Note when a job is expected to start."""
         known = self.plan.forecasts.get(job.id)
         if known is None or placement.start < known.start:
-            self.plan.forecasts[job.id] = Forecast(placement.start, placement.nodes, _counted(placement, partition.name))
+            self.plan.forecasts[job.id] = Forecast(placement.start, placement.nodes, counted(placement, partition.name))
 
     def go(self, queue: Queue, depth: int | None, forecasts: int | None, without: Container[JobId], over: Callable[[], bool]) -> None:
         """Look at the jobs of the queue in order."""
         view, now = self.view, self.now
         if forecasts is not None:
             self.forecasts = forecasts
+        self._consider_promised()
+        turns = Turns(view, now, self.room)
         if depth is None:
-            self._consider_all(queue.order(view, now, self.plan.verdicts), without, over)
+            self._consider_all(queue.order(view, now, self.plan.verdicts), without, over, turns)
         else:
             for looked, job in enumerate(queue.first(view, now)):
                 if looked >= depth or self._cut_short(job, looked, over):
                     self.plan.ended_by = "default_queue_depth" if looked >= depth else self.plan.ended_by
                     break
+                turns.before(job)
                 self.consider_safely(job, without)
+        turns.rest()
         if self.backfill:
             self.look_ahead(over)
+        self.plan.changes += self.room.changes
+        self.plan.again = self.room.preemption.again
 
-    def _consider_all(self, jobs: Iterable[Job], without: Container[JobId], over: Callable[[], bool]) -> None:
+    def _consider_all(self, jobs: Iterable[Job], without: Container[JobId], over: Callable[[], bool], turns: Turns) -> None:
         """bf_max_job_test bounds how many that could start are looked at with backfill; those that may not start anyway cost little."""
         left = self.view.settings.backfill_max_jobs if self.backfill else len(self.view.pending)
         self.plan.everybody = True
@@ -501,6 +489,7 @@ class _Pass:
                     self.plan.ended_by = "bf_max_job_test"
                 self.plan.everybody = False
                 continue
+            turns.before(job)
             self.consider_safely(job, without)
 
     def _cut_short(self, job: Job, looked: int, over: Callable[[], bool]) -> bool:
@@ -530,34 +519,6 @@ class _Pass:
             if found is not None and found.start <= latest and job.id not in self.plan.forecasts:
                 self.timeline.keep(found, inside=self.timeline.owner(entry.reservation))
                 self.forecast(job, partition, found)
-
-
-def _patient(need: Need, job: Job, settings: Settings, now: float) -> Need:
-    """The need of a job that does not wait any longer for a place under so few switches."""
-    if not need.switches:
-        return need
-    asked = job.request.switch_wait
-    wait = settings.max_switch_wait if asked is None else min(asked, settings.max_switch_wait)
-    return need._replace(switches=0) if now >= (job.eligible_time or job.submit_time) + wait else need
-
-
-def _in_minutes(seconds: int, job: Job) -> int:
-    """A shortened limit in whole minutes as far as the shortest one that the job allows lets it."""
-    return max(seconds // 60 * 60, job.request.time_min or 0)
-
-
-def _queue_of(partition: Partition, entry: Entry) -> str:
-    """Whom a job waits with: those of the partition, or of it those in the same reservation."""
-    return f"{partition.name} in {entry.reservation}" if entry.kept_apart else partition.name
-
-
-def _counted(placement: Placement, partition: str) -> Allocation:
-    """A placement as an allocation whose CPUs are right in number only."""
-    usage = placement.usage
-    shares = [
-        NodeShare(node=one.node.name, cpus=CpuSet.run(int(cpus)), memory=int(memory), tasks=tasks)
-        for (one, tasks), cpus, memory in zip(placement.rooms, usage.cpus, usage.memory, strict=True)]
-    return Allocation(shares=shares, partition=partition)
 
 
 def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = True, queue: Queue | None = None,
@@ -591,10 +552,10 @@ def plan_one(terrain: Terrain, job: Job, now: float) -> Forecast | None:
     work = _Pass(view, now, True, terrain)
     for partition in work._partitions(job):
         for entry in entries(terrain, job, now):
-            need = entry.seen(_patient(needs.of(job.request, view.settings, partition), job, view.settings, now))
+            need = entry.seen(patient(needs.of(job.request, view.settings, partition), job, view.settings, now))
             licenses = work.licenses.choose(need, now + length(job))
             allocation = Search(work._field(entry), job, need, partition).find() if licenses is not None else None
             if allocation is not None:
                 return Forecast(now, [str(name) for name in allocation.nodes], allocation)
-            work._reserve(job, need, partition, entry, _queue_of(partition, entry))
+            work._reserve(job, need, partition, entry, queue_of(partition, entry))
     return work.plan.forecasts.get(job.id)

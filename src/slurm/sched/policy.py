@@ -14,8 +14,8 @@ from slurm.model.refusal import Refusal
 ALWAYS = frozenset({"Submitted", "Eligible", "Released", "Requeued", "JobUpdated", "LaunchFailed", "Configured", "PartitionUpdated",
     "NodeRegistered", "NodeUpdated",
     "NodeFenced", "ProofWaived", "PolicyChanged", "UsagePeriodEnded", "ClockSet", "ReservationCreated",
-    "ReservationUpdated", "ReservationBegun", "ReservationEnded"})
-UNHELPFUL = frozenset({"Launched", "Warned", "StepCreated", "StepExited", "NodeSilent", "Purged", "Accrued"})
+    "ReservationUpdated", "ReservationBegun", "ReservationEnded", "Preempted", "PromiseEnded", "GraceEnded"})
+UNHELPFUL = frozenset({"Launched", "Warned", "StepCreated", "StepExited", "NodeSilent", "Purged", "Accrued", "Resumed"})
 
 
 class Policy:

@@ -9,12 +9,16 @@ from typing import NamedTuple
 from slurm.core import tres
 from slurm.core.policy.fairshare import Share
 from slurm.model.job import Job
+from slurm.sched.preemption import Preemption
 from slurm.sched.view import View
 
 TOP = 4294901760
 """Where priority/basic starts to count down, as in Slurm."""
 ENDLESS_MINUTES = 2.0**32 - 1
 """What a job without a time limit is taken to run where its size counts relative to its time."""
+
+_TIERS = 65536
+"""More than any PriorityTier."""
 
 Key = tuple[int, int, float, int]
 
@@ -69,6 +73,9 @@ class Scale:
         self._weights = view.settings.priority_weight_tres
         self._book = view.policy.book
         self._most_qos = 1 if _raw(flags, "QOS") else max((qos.priority for qos in self._book.qos.values()), default=0) or 1
+        self._ranked = view.settings.preempt_type == "qos"
+        self._preemption = Preemption(view, now)
+        self._ranks: dict[str, int] = {}
         self._shares: dict[int, Share] | None = None
         self._standing: dict[tuple[int, str], tuple[float, float, float]] = {}
         self._totals: dict[str, dict[str, int]] = {}
@@ -92,7 +99,14 @@ class Scale:
         return -self._tier(job), -self.value(job), job.submit_time, job.id
 
     def _tier(self, job: Job) -> int:
-        return max(self.tiers.get(name, 0) for name in job.partition.split(","))
+        """The highest tier of its partitions; jobs to which others may give way come before all tiers."""
+        return max(self.tiers.get(name, 0) for name in job.partition.split(",")) + _TIERS * (self._rank(job) if self._ranked else 0)
+
+    def _rank(self, job: Job) -> int:
+        qos = job.request.qos.lower()
+        if qos not in self._ranks:
+            self._ranks[qos] = self._preemption.rank(self._book.qos.get(qos))
+        return self._ranks[qos]
 
     def _place_together(self, job: Job) -> Key:
         """The place of the leader, or as bf_hetjob_prio says."""

@@ -10,7 +10,7 @@ from slurm.model.refusal import Refusal
 from slurm.model.schedule import Bar, Schedule, Waiting
 from slurm.notation import hostlist
 from slurm.notation.taskset import TaskSet
-from slurm.sched.plan import Forecast
+from slurm.sched.proposal import Forecast
 from slurm.sched.timeline import YEAR, length
 from slurm.sched.view import View
 

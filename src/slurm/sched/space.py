@@ -108,6 +108,16 @@ class Space:
         self._spaces = spaces
         self._free = None
 
+    def put_aside(self, names: Iterable[NodeName]) -> dict[NodeName, NodeSpace]:
+        """The spaces of these nodes as they are, for `put_back`; what is written on them until then is a trial."""
+        return {name: self.of(name).copy() for name in names}
+
+    def put_back(self, names: Iterable[NodeName], before: dict[NodeName, NodeSpace]) -> None:
+        """Be as it was on these nodes."""
+        for name in names:
+            self._spaces[name] = before[name]
+        self._free = None
+
     def of(self, name: NodeName) -> NodeSpace:
         """The space of a node."""
         found = self._spaces.get(name)

@@ -19,8 +19,9 @@ from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
-from slurm.sched.plan import Forecast, plan
+from slurm.sched.plan import plan
 from slurm.sched.priority import Key, Scale
+from slurm.sched.proposal import Forecast
 from slurm.sched.terrain import Terrain
 from slurm.sched.view import View
 
@@ -82,6 +83,16 @@ class Supposed:
     def active(self) -> Mapping[JobId, Job]:
         """Jobs that hold resources."""
         return self._of.active
+
+    @property
+    def suspended(self) -> Mapping[JobId, Job]:
+        """Those of them that hold still."""
+        return self._of.suspended
+
+    @property
+    def promised(self) -> Mapping[JobId, Job]:
+        """Those that wait and for which others give way."""
+        return self._of.promised
 
     def tasks_of(self, job_id: int) -> list[Job]:
         """As in the cluster."""

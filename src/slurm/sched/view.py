@@ -49,6 +49,15 @@ class View(Protocol):
         """Jobs that hold resources."""
         ...
 
+    @property
+    def suspended(self) -> Mapping[JobId, Job]:
+        """Those of the active that hold still."""
+        ...
+    @property
+    def promised(self) -> Mapping[JobId, Job]:
+        """Those of the pending for which others give way."""
+        ...
+
     def tasks_of(self, job_id: int) -> list[Job]:
         """Every record that belongs to an id: the job itself, or the waiting and the started elements of an array."""
         ...

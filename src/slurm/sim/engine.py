@@ -10,20 +10,23 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import NamedTuple
 
-from slurm.core import admission, timers
+from slurm.core import admission, preempting, timers
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
-from slurm.core.effects import Effect, Launch, Terminate
+from slurm.core.effects import Effect, Launch, Suspend, Terminate
 from slurm.core.events import Caller, Event
 from slurm.model.errors import SlurmError
 from slurm.model.ids import Digest, JobId, NodeName, Uid
+from slurm.model.job import Job
 from slurm.model.node import Node
 from slurm.model.refusal import Refusal
 from slurm.model.request import JobRequest, PayloadRef
-from slurm.model.states import Reason
+from slurm.model.states import JobState, Reason
+from slurm.sched import gang
 from slurm.sched.feasible import check_submitted
 from slurm.sched.plan import plan
 from slurm.sched.policy import Policy
+from slurm.sched.proposal import Plan
 from slurm.sched.queue import Queue
 from slurm.sched.terrain import Terrain
 
@@ -91,6 +94,7 @@ class Simulator:
         self._verdicts: dict[JobId, Refusal] = {}
         self._terrain = Terrain(cluster)
         self._policy = Policy()
+        self._turn = self._again = 0.0  # when to look at gangs, and at who may give way, although nothing happens
         self._check = check
         self.on_ended: Callable[[int], None] = lambda done: None
         """Hears how many jobs have ended."""
@@ -105,8 +109,9 @@ class Simulator:
             for event in timers.due(self.cluster, self.now):
                 self._apply(event)
             self._arrive_due()
-            while self._policy.full and self.cluster.pending:
+            while self._policy.full and (self.cluster.pending or self.cluster.suspended):
                 self._plan()
+            self._take_turns()
         return self.outcomes
 
     def left(self) -> list[tuple[str, str]]:
@@ -131,6 +136,7 @@ class Simulator:
         moments += [self._repairs[0][0]] if self._repairs else []
         if self._next is not None:
             moments.append(self._next.at)
+        moments += [moment for moment in (self._turn, self._again) if moment > self.now]
         if moments or self.cluster.pending:
             following = timers.next_due(self.cluster)
             if following is not None:
@@ -143,7 +149,15 @@ class Simulator:
             _, _, job_id, attempt = heapq.heappop(self._exits)
             job = self.cluster.jobs.get(job_id)
             if job is not None and job.attempt == attempt and job_id in self.cluster.active and not job.completing:
+                ends = self._true_end(job)
+                if job.state is JobState.SUSPENDED or ends > self.now:  # what it was suspended comes on top
+                    if job.state is not JobState.SUSPENDED:
+                        heapq.heappush(self._exits, (ends, next(self._serial), job_id, attempt))
+                    continue
                 self._apply(e.BatchExited(at=self.now, job=job_id, attempt=attempt, status=self._truth[job.array_job or job_id].status))
+
+    def _true_end(self, job: Job) -> float:
+        return job.start_time + job.suspended_seconds + self._truth[job.array_job or job.id].run_seconds
 
     def _break_and_repair(self) -> None:
         """Nodes whose time has come fail, or are back."""
@@ -175,18 +189,35 @@ class Simulator:
         """One full pass, carried out; another one follows when that made one due."""
         self.passes += 1
         self._policy.begin(full=True)
-        outcome = plan(
-            self.cluster, self.now, queue=self._queue, forecasts=0, terrain=self._terrain,
-            backfill=self.cluster.settings.scheduler != "builtin")
+        backfill = self.cluster.settings.scheduler != "builtin"
+        if self.cluster.settings.preempt_type != "none":  # who comes first has others give way, whatever is kept for those behind
+            self._carry_out_plan(plan(self.cluster, self.now, backfill=False, queue=self._queue, terrain=self._terrain))
+        outcome = plan(self.cluster, self.now, queue=self._queue, forecasts=0, terrain=self._terrain, backfill=backfill)
         if self._planned is not None:
             self._planned(outcome, self.now)
         self._verdicts = outcome.verdicts
         self._policy.looked(outcome.verdicts.values(), full=True, everybody=outcome.everybody)
+        self._carry_out_plan(outcome)
+
+    def _carry_out_plan(self, outcome: Plan) -> None:
+        self._again = min(filter(None, (self._again if self._again > self.now else 0.0, outcome.again)), default=0.0)
         for proposal in outcome.proposals:
             event = self.cluster.starting(
                 proposal.job, proposal.task, proposal.allocation, self.now, proposal.time_limit, proposal.components)
             if event is not None:
                 self._apply(event, own=True)
+            elif proposal.promised:
+                self._apply(e.PromiseEnded(at=self.now, job=proposal.job))
+        for change in outcome.changes:
+            if preempting.possible(self.cluster, change):
+                self._apply(change)
+
+    def _take_turns(self) -> None:
+        """Jobs that share CPUs in a gang have them in turn."""
+        found = gang.turn(self.cluster, self.now)
+        self._turn = found.again
+        for event in found.events:
+            self._apply(event)
 
     def _apply(self, event: Event, *, own: bool = False) -> None:
         effects = self.cluster.apply(event)
@@ -203,6 +234,10 @@ class Simulator:
             self._apply(e.Launched(at=self.now, job=effect.job, attempt=effect.attempt))
             ends = self.now + self._truth[job.array_job or job.id].run_seconds
             heapq.heappush(self._exits, (ends, next(self._serial), effect.job, effect.attempt))
+        elif isinstance(effect, Suspend):
+            job = self.cluster.jobs[effect.job]
+            if job.state is JobState.RUNNING and job.launched:
+                heapq.heappush(self._exits, (self._true_end(job), next(self._serial), effect.job, effect.attempt))
         elif isinstance(effect, Terminate):
             job = self.cluster.jobs[effect.job]
             submitted, started = job.submit_time, job.start_time

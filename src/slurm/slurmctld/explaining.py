@@ -16,8 +16,8 @@ from slurm.model.states import JobState
 from slurm.render import job_values
 from slurm.sched import priority_words, suggestions
 from slurm.sched.explain import explain, most_telling
-from slurm.sched.plan import Forecast
 from slurm.sched.priority import Scale
+from slurm.sched.proposal import Forecast
 from slurm.slurmctld import finding
 from slurm.wire import messages as m
 

@@ -14,7 +14,7 @@ from slurm.model.job import Job
 from slurm.model.refusal import Refusal
 from slurm.notation import jobref
 from slurm.render.view import View
-from slurm.sched.plan import Forecast
+from slurm.sched.proposal import Forecast
 from slurm.slurmctld.directory import uid_of
 
 

@@ -13,8 +13,9 @@ from slurm.core.cluster import Cluster
 from slurm.model import msgpack
 from slurm.model.ids import JobId
 from slurm.model.refusal import Refusal
-from slurm.sched.plan import Depth, Forecast, Plan, Proposal, plan
+from slurm.sched.plan import plan
 from slurm.sched.priority import Key
+from slurm.sched.proposal import Change, Depth, Forecast, Plan, Proposal
 from slurm.sched.queue import Queue
 from slurm.sched.terrain import Terrain
 
@@ -31,6 +32,7 @@ class Found(msgspec.Struct, array_like=True):
     everybody: bool
     depth: Depth
     ended_by: str
+    changes: list[Change] = []
 
 
 def made(cluster: Cluster, now: float, terrain: Terrain | None = None, without: Container[JobId] = (),
@@ -53,4 +55,4 @@ def _found(outcome: Plan, order: list[tuple[JobId, Key]]) -> Found:
     numbers: dict[Refusal, int] = {}
     refused = [(job, numbers.setdefault(refusal, len(numbers))) for job, refusal in outcome.verdicts.items()]
     return Found(outcome.proposals, outcome.forecasts, list(numbers), refused, order, outcome.faults, outcome.everybody, outcome.depth,
-        outcome.ended_by)
+        outcome.ended_by, outcome.changes)

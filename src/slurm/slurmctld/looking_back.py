@@ -22,7 +22,8 @@ from slurm.model.job import Job
 from slurm.model.refusal import Refusal
 from slurm.notation import jobref
 from slurm.render import job_list
-from slurm.sched.plan import Forecast, Plan, plan
+from slurm.sched.plan import plan
+from slurm.sched.proposal import Forecast, Plan
 from slurm.sched.queue import Queue
 from slurm.slurmctld import chronicle, explaining, finding
 from slurm.slurmctld.lookback import Question

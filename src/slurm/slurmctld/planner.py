@@ -17,14 +17,18 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
-from slurm.core.events import Event, Started
+import msgspec
+
+from slurm.core import preempting
+from slurm.core.events import Event, PromiseEnded, Started
 from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.refusal import Refusal
-from slurm.sched import priority
-from slurm.sched.plan import CUT_SHORT, Forecast, Plan, Proposal, plan
+from slurm.sched import gang, priority
+from slurm.sched.plan import plan
 from slurm.sched.policy import Policy
 from slurm.sched.priority import Key
+from slurm.sched.proposal import CUT_SHORT, Change, Forecast, Plan, Proposal
 from slurm.sched.queue import Queue
 from slurm.sched.terrain import Terrain
 from slurm.slurmctld import faults, full_pass
@@ -75,6 +79,8 @@ class Planner:
         self._policy = Policy()
         self._applying = False  # whether events come from this planner's own proposals
         self._net: asyncio.TimerHandle | None = None
+        self._gang: asyncio.TimerHandle | None = None
+        self._exempt: asyncio.TimerHandle | None = None
         self.verdicts: dict[JobId, Refusal] = {}
         self.forecasts: dict[JobId, Forecast] = {}
         self.last_pass = 0.0
@@ -100,7 +106,7 @@ class Planner:
         cluster = self._engine.cluster
         due = event is None or self._policy.noticed(
             type(event).__name__, own=self._applying and isinstance(event, Started), awaited=bool(cluster.dependents))
-        if due and cluster.pending:
+        if due and (cluster.pending or cluster.suspended):
             self.trigger()
 
     def trigger(self) -> None:
@@ -127,6 +133,9 @@ class Planner:
         """No more passes."""
         self._stopped = True
         self._cancel()
+        for handle in (self._gang, self._exempt):
+            if handle is not None:
+                handle.cancel()
         if self._looking is not None:
             self._looking.cancel()
 
@@ -215,6 +224,7 @@ class Planner:
             with self._own_events():
                 started += self._apply(proposals, self._now())
             await asyncio.sleep(0)
+        self._change(found.changes)
         verdicts: dict[JobId, Refusal] = {}
         for refused in _parts(found.refused):
             verdicts.update((job_id, found.refusals[which]) for job_id, which in refused)
@@ -264,6 +274,8 @@ class Planner:
         self._policy.looked(outcome.verdicts.values(), full=full, everybody=outcome.everybody)
         with self._own_events():
             started = self._apply(outcome.proposals, now)
+        self._change(outcome.changes)
+        self._look_again(now, outcome.again)
         self._count(full, began, outcome, waiting, started)
         self.verdicts.update(self._faults.verdicts)
         self.last_pass = now
@@ -296,6 +308,8 @@ class Planner:
         for proposal in proposals:
             try:
                 event = cluster.starting(proposal.job, proposal.task, proposal.allocation, now, proposal.time_limit, proposal.components)
+                if event is None and proposal.promised:
+                    self._engine.record(PromiseEnded(at=now, job=proposal.job))
                 if event is None:
                     log.debug("proposal for job %s is out of date", proposal.job)
                     continue
@@ -305,6 +319,38 @@ class Planner:
                 continue
             started += 1
         return started
+
+    def _change(self, changes: Iterable[Change]) -> None:
+        """Have jobs give way or go on, as far as that is still possible; and those of a gang take turns."""
+        cluster = self._engine.cluster
+        for change in changes:
+            try:
+                if preempting.possible(cluster, change):
+                    self._engine.record(msgspec.structs.replace(change, at=self._now()))
+            except Exception as error:
+                self._note_fault(change.job, "having others give way to it", error)
+        self.take_turns()
+
+    def take_turns(self) -> None:
+        """Jobs that share CPUs in a gang have them in turn: whose slice is over waits for the others."""
+        if self._gang is not None:
+            self._gang.cancel()
+            self._gang = None
+        if self._stopped or self._engine.stalled:
+            return
+        now = self._now()
+        found = gang.turn(self._engine.cluster, now)
+        if found.events:
+            self._engine.record(*found.events)
+        if found.again:
+            self._gang = asyncio.get_running_loop().call_later(max(0.01, found.again - now), self.take_turns)
+
+    def _look_again(self, now: float, moment: float) -> None:
+        """Somebody may give way once his PreemptExemptTime is over, although nothing happens."""
+        if moment > now and not self._stopped:
+            if self._exempt is not None:
+                self._exempt.cancel()
+            self._exempt = asyncio.get_running_loop().call_later(moment - now + 0.01, self.trigger)
 
     def _note_faults(self, found: Mapping[JobId, str]) -> None:
         for job_id, error in found.items():

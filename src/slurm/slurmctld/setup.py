@@ -27,6 +27,7 @@ from slurm.model.settings import Settings
 from slurm.model.states import NodeState, Power
 from slurm.notation import hostlist, licenses
 from slurm.notation.tres import parse_weights
+from slurm.slurmctld import preemption
 from slurm.slurmctld.power import Programs as Switching
 from slurm.slurmctld.proofs import Programs
 from slurm.slurmctld.scripts import ControllerScripts
@@ -194,6 +195,7 @@ def _with_shares(settings: Settings, conf: Config) -> Settings:
     settings.suspend_rate, settings.resume_rate = conf.number("SuspendRate"), conf.number("ResumeRate")
     settings.suspend_exc_nodes, settings.suspend_exc_parts = _excepted(conf), conf.words("SuspendExcParts")
     settings.suspend_exc_states = _excepted_states(conf)
+    preemption.take_up(settings, conf)
     settings.job_defaults, settings.spec_usage = conf.job_defaults, conf.flag("AllowSpecResourcesUsage")
     return settings
 

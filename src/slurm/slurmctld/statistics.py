@@ -15,7 +15,7 @@ from slurm.core.events import Event, Started, Submitted
 from slurm.model.ids import Uid
 from slurm.model.states import JobState
 from slurm.model.statistics import RequestCount, Statistics, UserCount
-from slurm.sched.plan import Depth
+from slurm.sched.proposal import Depth
 from slurm.slurmctld.session import user_name
 from slurm.wire import messages as m
 from slurm.wire.follow_messages import Follow

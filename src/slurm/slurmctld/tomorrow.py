@@ -14,7 +14,8 @@ from slurm.journal.shapes import TEXT, VERSION
 from slurm.model.errors import InvalidRequest
 from slurm.model.node import Node
 from slurm.model.schedule import Schedule
-from slurm.sched.plan import Forecast, plan
+from slurm.sched.plan import plan
+from slurm.sched.proposal import Forecast
 from slurm.sched.schedule import schedule
 
 FORECASTS = 1000

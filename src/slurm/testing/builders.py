@@ -5,7 +5,7 @@ Not here: clocks, fake executors, mini-clusters of processes.
 
 from __future__ import annotations
 
-from slurm.core import admission, timers
+from slurm.core import admission, preempting, timers
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Effect
@@ -19,7 +19,7 @@ from slurm.model.partition import Partition
 from slurm.model.request import JobRequest, PayloadRef
 from slurm.model.reservation import Reservation
 from slurm.model.settings import Settings
-from slurm.sched.plan import Plan
+from slurm.sched.proposal import Plan
 
 T0 = 1_000_000.0
 """The moment at which built clusters begin, seconds since the epoch."""
@@ -155,6 +155,9 @@ def start_planned(on: Cluster, outcome: Plan, at: float = T0) -> list[Effect]:
         event = on.starting(proposal.job, proposal.task, proposal.allocation, at, proposal.time_limit, proposal.components)
         if event is not None:
             effects += on.apply(event)
+    for change in outcome.changes:
+        if preempting.possible(on, change):
+            effects += on.apply(change)
     return effects
 
 

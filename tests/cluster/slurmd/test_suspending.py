@@ -65,7 +65,7 @@ def test_every_process_holds_still_and_goes_on_whatever_it_forks_with_a_cgroup_a
         stage.send(n.SuspendJob(job=1, attempt=1, suspended=False))
         await goes_on(stage)
         stage.send(n.TerminateJob(job=1, attempt=1, why="cancelled", kill_wait=3))
-        await stage.ended(1)
+        assert (await stage.ended(1)).status == signal.SIGTERM
 
     (tmp_path / "cgroup.conf").write_text(f"CgroupPlugin={plugin}\n")
     run(scene)

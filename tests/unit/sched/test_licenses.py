@@ -13,7 +13,8 @@ from slurm.journal.restoring import restored
 from slurm.model.errors import InvalidRequest
 from slurm.model.job import Job
 from slurm.model.policy import Association, PolicyRecord, Qos, Resource
-from slurm.sched.plan import Plan, plan, plan_one
+from slurm.sched.plan import plan, plan_one
+from slurm.sched.proposal import Plan
 from slurm.sched.terrain import Terrain
 from slurm.testing import builders as b
 

@@ -10,7 +10,8 @@ from slurm.model.job import Job
 from slurm.model.states import JobState
 from slurm.notation import moment
 from slurm.render import job_values
-from slurm.sched.plan import Plan, plan
+from slurm.sched.plan import plan
+from slurm.sched.proposal import Plan
 from slurm.testing import builders as b
 
 AWAY = "ReqNodeNotAvail, May be reserved for other job"

@@ -8,7 +8,8 @@ from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.model.ids import JobId
 from slurm.model.policy import Association, PolicyRecord, Qos
-from slurm.sched.plan import Plan, plan
+from slurm.sched.plan import plan
+from slurm.sched.proposal import Plan
 from slurm.testing import builders as b
 
 

@@ -22,7 +22,8 @@ from slurm.model.reservation import Reservation
 from slurm.model.schedule import Schedule
 from slurm.notation import hostlist, moment
 from slurm.sched.explain import explain
-from slurm.sched.plan import Forecast, plan
+from slurm.sched.plan import plan
+from slurm.sched.proposal import Forecast
 from slurm.sched.queue import Queue
 from slurm.sched.schedule import schedule
 from slurm.sched.suggestions import suggest
