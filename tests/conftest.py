@@ -4,9 +4,15 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # A shell that starts `make test` in the background has it ignore ctrl-C, and every command that a test starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# How fast examples are made says something about the machine, not about what is tested.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture

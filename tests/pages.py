@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "examples" / "README.md", *(ROOT / "docs").rglob("*.md")])
-REASONS = frozenset({"needs a remote host", "needs a GPU", "needs root", "needs another program", "ends when interrupted"})
+REASONS = frozenset({"needs a site's configuration", "needs a remote host", "needs a GPU", "needs root", "needs another program", "ends when interrupted"})
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w-]*)(?P<rest>.*)$")
 TITLE = re.compile(r'title="([^"]+)"')
 MARK = re.compile(r"^\s*<!-- (?P<kind>not run|run with): (?P<what>.*?) -->$")

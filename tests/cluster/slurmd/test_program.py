@@ -43,7 +43,7 @@ def test_version_help_and_hardware_need_no_configuration():
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (["-q"], "option -q not recognized"), (["-Z"], "-Z (dynamic nodes) is not supported by slurm-py yet"), (["x"], "unexpected argument x"),
+    (["-q"], "option -q not recognized"), (["-M"], "-M (locking memory) is not supported by slurm-py yet"), (["x"], "unexpected argument x"),
     (["-f", "/nonexistent.conf"], "/nonexistent.conf"), (["-N", "cn09"], "NodeName")])
 def test_a_wrong_start_is_refused_with_a_sentence(run, arguments, said):
     done = slurmd(*arguments, SLURM_CONF=str(run.stage.conf))

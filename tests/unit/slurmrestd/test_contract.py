@@ -52,8 +52,8 @@ def values(of: Mapping[str, Any], depth: int = 0) -> st.SearchStrategy[Any]:
     return {"boolean": st.booleans(), "integer": NUMBERS, "number": NUMBERS}[str(kind)]
 
 
-def asked(operation: Operation, version: int, body: Any, query: dict[str, str], path: str) -> None:
-    """Carry it out, or have it refused."""
+def asked(operation: Operation, version: int, body: Any, query: dict[str, str], path: str) -> str:
+    """What came of it: done, or refused."""
     shape = schema.shapes().operations[operation.name]
     name = operation.name.rstrip("/").rpartition("/")[2].strip("{}")
     try:
@@ -61,7 +61,8 @@ def asked(operation: Operation, version: int, body: Any, query: dict[str, str], 
         call = Call(version, {name: path}, reading.query(shape.query, list(query.items())), read, Far(), 1_000_000_000.0, "here")  # type: ignore[arg-type]
         operation.handler(call)
     except (SlurmError, Unchanged):
-        return
+        return "refused"
+    return "done"
 
 
 @pytest.mark.parametrize("operation", ALL, ids=lambda one: one.name)
@@ -73,6 +74,6 @@ def test_no_body_query_or_path_surprises_an_operation(operation: Operation) -> N
     @settings(max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(bodies, queries, WORDS, st.sampled_from(versions.VERSIONS))
     def attack(body: Any, query: dict[str, str], path: str, version: int) -> None:
-        asked(operation, version, body, query, path)
+        assert asked(operation, version, body, query, path) in ("done", "refused")
 
     attack()
