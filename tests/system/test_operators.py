@@ -123,7 +123,7 @@ def test_a_state_folder_that_was_emptied_is_written_anew_and_one_that_is_gone_st
     state = head.run_folder / "state"
     held = head.ok("sbatch", "--parsable", "-H", "--wrap", "true", user=BOB).strip()
     for path in state.iterdir():
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     after = head.ok("sbatch", "--parsable", "-H", "--wrap", "true", user=BOB).strip()
     assert "was removed by somebody while slurmctld runs: it was written anew" in head.log("slurmctld")
     shutil.move(state, machines.root / "elsewhere")
