@@ -127,6 +127,7 @@ def test_after_any_combination_of_kills_nothing_of_an_ended_job_is_left(hidden: 
             for program, machine in (("slurmctld", head), ("slurmd", node)):
                 if program in which:
                     machine.start(program)
+            machines.until(lambda: head.run("scontrol", "ping").status == 0, why="slurmctld does not serve again")
             if "slurmstepd" not in which:
                 machines.until(lambda: head.run("scancel", job).status == 0, why="scancel does not reach the controller")  # noqa: B023
             machines.until(lambda: not processes(node, "sleep 77777", f"slurmstepd: [{job}"), why=f"after {which} something is left")  # noqa: B023
