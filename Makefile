@@ -48,7 +48,8 @@ bench: $(VENV)/.installed
 campaign: $(VENV)/.installed $(VENV)/.dev
 	$(PY) -m pytest tests/system -m slow
 	! command -v qemu-system-x86_64 >/dev/null || tests/campaign/in_virtual_machine $(PY) -m pytest -q tests/cluster/slurmd/test_confinement.py -k process_in
-	$(PY) -m tests.campaign --seconds 1800 --report docs/reliability.md
+	mkdir -p build
+	$(PY) -m tests.campaign --seconds 1800 --report docs/reliability.md --logs build/campaign.log
 
 # The fuzzers for long; FUZZ_SEED=N begins elsewhere. That they find what they should: planted faults, one by one, in a copy of the sources.
 fuzz: $(VENV)/.installed $(VENV)/.dev
