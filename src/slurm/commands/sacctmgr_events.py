@@ -9,13 +9,13 @@ import msgspec
 
 from slurm.client.accounting import ClusterAccounting
 from slurm.commands import wanted_style
+from slurm.commands.sacctmgr_table import table
 from slurm.commands.shell import Shell
 from slurm.model.accounting import EventFilter, EventRow
 from slurm.notation import duration, moment, tres
 from slurm.options import policy_keys as keys
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
-from slurm.render import accounting_table
 from slurm.render.accounting_table import Column
 from slurm.render.fields import Field
 
@@ -71,14 +71,7 @@ def show(shell: Shell, resolved: Resolved, words: Sequence[str]) -> int:
     now = shell.now()
     rows = [[one.text(event, now) for one, _ in shown] for event in door.events(wanted)]
     laid = [Column(Field(one.title, "", one.title, ""), width) for one, width in shown]
-    header = not resolved.flag("noheader")
-    if resolved.flag("parsable") or resolved.flag("parsable2"):
-        lines = accounting_table.parsable(laid, rows, header=header, ending=not resolved.flag("parsable2"))
-    else:
-        lines = accounting_table.lines(laid, rows, header=header)
-    for text in lines:
-        shell.stdout.write(text + "\n")
-    return 0
+    return table(shell, resolved, laid, rows)
 
 
 def read(words: Sequence[str], now: float) -> tuple[EventFilter, list[str]]:

@@ -9,13 +9,13 @@ import msgspec
 
 from slurm.client.accounting import ClusterAccounting
 from slurm.commands import wanted_style
+from slurm.commands.sacctmgr_table import table
 from slurm.commands.shell import Shell
 from slurm.model.accounting import ReservationFilter, ReservationRow
 from slurm.notation import hostlist, moment, tres
 from slurm.options import policy_keys as keys
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
-from slurm.render import accounting_table
 from slurm.render.accounting_table import Column
 from slurm.render.fields import Field
 
@@ -70,14 +70,7 @@ def show(shell: Shell, resolved: Resolved, words: Sequence[str]) -> int:
         return 0
     cells = [[one.text(row) for one, _ in shown] for row in found]
     laid = [Column(Field(one.title, "", one.title, ""), width) for one, width in shown]
-    header = not resolved.flag("noheader")
-    if resolved.flag("parsable") or resolved.flag("parsable2"):
-        lines = accounting_table.parsable(laid, cells, header=header, ending=not resolved.flag("parsable2"))
-    else:
-        lines = accounting_table.lines(laid, cells, header=header)
-    for text in lines:
-        shell.stdout.write(text + "\n")
-    return 0
+    return table(shell, resolved, laid, cells)
 
 
 def read(words: Sequence[str], now: float) -> tuple[ReservationFilter, list[str]]:

@@ -10,6 +10,7 @@ import msgspec
 
 from slurm.client.policy import PolicyDoor
 from slurm.commands import sacctmgr_words as words
+from slurm.commands.sacctmgr_table import table
 from slurm.commands.sacctmgr_words import Line
 from slurm.commands.shell import Shell
 from slurm.core.policy.book import Book
@@ -18,7 +19,7 @@ from slurm.model.policy_change import ACCOUNT, ASSOCIATION, CLUSTER, PROBLEM, QO
 from slurm.notation import moment
 from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved
-from slurm.render import accounting_table, policy_columns
+from slurm.render import policy_columns
 from slurm.render.policy_columns import Entry, Shown
 
 _TREE_COLUMN = "Account"
@@ -41,14 +42,7 @@ def show(shell: Shell, resolved: Resolved, door: PolicyDoor, entity: str, line: 
     shown, widths = columns(entity, ",".join(line.formats) or default, tree="tree" in line.flags)
     laid = [policy_columns.column(one, width) for one, width in zip(shown, widths, strict=True)]
     rows = (_indented(shown, entry, "tree" in line.flags) for entry in entries)
-    header = not resolved.flag("noheader")
-    if resolved.flag("parsable") or resolved.flag("parsable2"):
-        found = accounting_table.parsable(laid, rows, header=header, ending=not resolved.flag("parsable2"))
-    else:
-        found = accounting_table.lines(laid, rows, header=header)
-    for text in found:
-        shell.stdout.write(text + "\n")
-    return 0
+    return table(shell, resolved, laid, rows)
 
 
 def structured(shell: Shell, door: PolicyDoor, entity: str, line: Line, style: str) -> int:
