@@ -35,6 +35,8 @@ _SELDOM_SECONDS = 1.0
 _FULL_DISK_SECONDS = 1.0
 _SCAN_SECONDS = 60.0
 _REAP_SECONDS = 5.0
+_FORKED_SECONDS = 0.01
+"""Between two looks whether a step was forked, when its zygote died."""
 _PATIENCE_SECONDS = 60.0
 """So long is a journal that cannot be read looked at again when its slurmstepd is gone."""
 _NO_JOURNAL = (ValueError, TypeError, KeyError)
@@ -163,7 +165,7 @@ class Steps:
                     return
                 except ZygoteLost:
                     let_go()
-                    journal = self._taken_back(step)
+                    journal = await self._taken_back(step)
             step.begun = True
             self._hold_still(step)
             self.adopt(step)  # somebody holds the journal: it was forked after all
@@ -180,12 +182,25 @@ class Steps:
         if here is not None and here.suspended is not None and here.suspended[0]:
             self.orders.suspend(step, *here.suspended)
 
-    def _taken_back(self, step: StepHere) -> int:
-        """The journal of a step of which it is not known whether it was forked; -1 when it was. NotNow when its folder is gone."""
+    async def _taken_back(self, step: StepHere) -> int:
+        """The journal of a step of which it is not known whether it was forked; -1 when it was. NotNow when its folder is gone.
+
+        A zygote that is dying holds what it was sent for a moment longer than its end is heard: only a slurmstepd that listens tells that
+        it was forked.
+        """
+        until = time.monotonic() + _PATIENCE_SECONDS
         try:
-            return folder.abandoned(step.path)
+            while not folder.began(step.path) and time.monotonic() < until:
+                journal = folder.abandoned(step.path)
+                if journal >= 0 and not folder.began(step.path):
+                    return journal
+                if journal >= 0:
+                    os.close(journal)
+                    break
+                await asyncio.sleep(_FORKED_SECONDS)
         except OSError as error:
             raise NotNow(message=f"cannot start slurmstepd: {step.path}: {error.strerror}") from error
+        return -1
 
     def remove(self, step: StepHere) -> None:
         """slurmctld knows how it ended: nothing of it is needed any more. What cannot be removed is in the log."""
