@@ -12,6 +12,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from slurm.model.errors import StoreError
@@ -67,13 +68,13 @@ class Answers:
         """Read what an earlier slurmd wrote; the attempts that were ended here, of which no step may begin. StoreError."""
         try:
             with open(self._path, "rb") as file:
-                lines = file.read().split(b"\n")[:-1]
+                text = file.read()
         except FileNotFoundError:
-            lines = []
+            text = b""
         except OSError as error:
             raise StoreError(message=f"cannot read {self._path}: {error.strerror}") from error
         try:
-            for line in lines:
+            for line in text.split(b"\n")[:-1]:
                 self._take(json.loads(line))
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise StoreError(message=f"{self._path} cannot be read: {error}", hints=[
@@ -81,8 +82,17 @@ class Answers:
         try:
             self._rewrite()
         except OSError as error:
-            raise StoreError(message=f"cannot write {self._path}: {error.strerror}") from error
+            log.error("cannot write %s anew, it is written on: %s", self._path, error.strerror)
+            self._write_on(text.rfind(b"\n") + 1)
         return list(self._over)
+
+    def _write_on(self, whole: int) -> None:
+        """On a full disk: behind the `whole` bytes of the file as it is, so that what runs here is watched and goes on."""
+        try:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.ftruncate(self._file, whole)
+        except OSError as error:
+            raise StoreError(message=f"cannot write {self._path}: {error.strerror}") from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -189,10 +199,15 @@ class Answers:
             elif answer.statuses is not None:
                 lines.append(("ended", *key, list(answer.statuses.items())))
         fresh = self._path + ".new"
-        with open(fresh, "wb") as file:
-            file.writelines(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
-        os.chmod(fresh, 0o600)
-        os.replace(fresh, self._path)
+        try:
+            with open(fresh, "wb") as file:
+                file.writelines(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
+            os.chmod(fresh, 0o600)
+            os.replace(fresh, self._path)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(fresh)
+            raise
         self.close()
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         self._lines = len(lines)

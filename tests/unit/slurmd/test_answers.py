@@ -53,6 +53,22 @@ def test_what_expired_is_forgotten_at_a_restart_and_a_torn_line_is_passed_over(t
     assert (tmp_path / FILE).read_bytes() == b""
 
 
+def test_on_a_disk_too_full_to_write_it_anew_the_file_is_written_on(tmp_path: Path) -> None:
+    answers, _ = open_at(tmp_path, 100.0)
+    answers.begun(ONE, 220.0)
+    with open(tmp_path / FILE, "ab") as file:
+        file.write(b'["begun",12,1,')
+    (tmp_path / (FILE + ".new")).mkdir()  # what cannot be opened for writing
+    again, _ = open_at(tmp_path, 110.0)
+    assert again.find(ONE) is not None
+    again.ended(ONE, {0: 256})
+    again.begun(TWO, 220.0)
+    (tmp_path / (FILE + ".new")).rmdir()
+    last, _ = open_at(tmp_path, 120.0)
+    found = last.find(ONE)
+    assert found is not None and found.statuses == {0: 256} and last.find(TWO) is not None
+
+
 def test_the_file_does_not_grow_for_ever(tmp_path: Path) -> None:
     now = [0.0]
     answers = Answers(str(tmp_path), lambda: now[0])
