@@ -22,11 +22,12 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from slurm.client.cluster import Unchanged
-from slurm.model.errors import InvalidRequest, NotFound, NotNow, SlurmError, Unsupported
+from slurm.model.errors import InvalidRequest, NotFound, SlurmError, Unsupported
 from slurm.net.discovery import Site
 from slurm.render import openmetrics
 from slurm.slurmrestd import metrics, reading, replies, schema, versions, watching
 from slurm.slurmrestd.authentication import Claim, Client, claim, own_uid
+from slurm.slurmrestd.bodies import LARGEST_BODY, Bodies, Crowded, TooLarge
 from slurm.slurmrestd.connections import Connections
 from slurm.slurmrestd.operation import Call, Handler, Operation
 from slurm.slurmrestd.replies import Asker
@@ -36,11 +37,6 @@ from slurm.slurmrestd.turns import Turns
 from slurm.slurmrestd.web.application import LIVE, Served, Web
 
 log = logging.getLogger("slurmrestd")
-LARGEST_BODY = 8 * 1024 * 1024
-"""Bytes. slurmctld takes scripts of 4 MiB (max_script_size), and environments far smaller."""
-LARGEST_TOGETHER = 64 * 1024 * 1024
-"""Bytes of all bodies that are held at once."""
-LARGEST_OF_A_USER = LARGEST_TOGETHER // 2
 BODY_SECONDS = 30.0
 METHODS = ("GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS")
 SECTIONS = {"slurmctld": "slurm", "slurmdbd": "slurmdb", "util": "util"}
@@ -105,9 +101,7 @@ class Application:
         self._settings = settings
         self._now = now
         self._opening = opening
-        self._held = 0  # bytes of bodies
-        self._held_of: dict[str, int] = {}  # the same by user
-        self._turns = Turns()
+        self._bodies, self._turns = Bodies(), Turns()
         self._paths: dict[tuple[str, ...], dict[str, Operation]] = {}
         for operation in ALL:
             if operation.section in settings.sections:
@@ -120,7 +114,7 @@ class Application:
         streams: list[BaseRoute] = [] if SECTIONS["slurmctld"] not in settings.sections else [
             Route(watching.PATH, self._watch, methods=["GET"]), WebSocketRoute(watching.PATH, self._watch_socket)]
         pages = Web(Served(settings.site, settings.plugins, settings.host), now=now, opening=opening,
-            watching=self._followed).routes() if settings.pages else []
+            watching=self._followed, bodies=self._bodies, turns=self._turns).routes() if settings.pages else []
         self.asgi = self._counted = metrics.Counted(Starlette(routes=[
             *pages,
             Route("/openapi/v3", self._specification), Route("/openapi.json", self._specification), Route("/openapi", self._specification),
@@ -162,7 +156,7 @@ class Application:
         found = self.find(request.method, raw.decode("ascii", "replace"))
         if isinstance(found, Refusal):
             body = {**self._closing(versions.NEWEST, "slurm", Asker()), "errors": [replies.error_entry(found.error,
-                request.url.path[:128])]}
+                request.scope["path"][:128])]}
             return _response(found.status, replies.encode(body), {"Allow": ", ".join(found.methods)} if found.methods else {})
         client = getattr(request.state, "client", Client("unknown"))
         try:
@@ -172,11 +166,10 @@ class Application:
         opened = await run_in_threadpool(self._open, found, claimed, client)
         if isinstance(opened, tuple):
             return _response(*opened[:2])
-        pieces: list[bytes] = []
         try:
-            if schema.shapes().operations[found.operation.name].body:
-                await self._read(request, pieces, opened.asker.user)
-            return await self._told(found, request, opened, b"".join(pieces))
+            with self._bodies.of(opened.asker.user) as take:
+                data = await self._read(request, take) if schema.shapes().operations[found.operation.name].body else b""
+                return await self._told(found, request, opened, data)
         except SlurmError as error:
             return self._failure(found, error, opened.asker)
         except TimeoutError:
@@ -185,7 +178,6 @@ class Application:
         except ClientDisconnect:
             return Response(status_code=replies.BAD_REQUEST)
         finally:
-            self._hold(opened.asker.user, -sum(map(len, pieces)))
             opened.close()
 
     async def _watch(self, request: Request) -> Response:
@@ -247,31 +239,22 @@ class Application:
         except Exception:
             return self._surprised(found, Asker(source=client.place))
 
-    async def _read(self, request: Request, pieces: list[bytes], user: str) -> None:
-        """The body, in pieces, which count as held; _TooLarge, _Crowded, TimeoutError."""
+    async def _read(self, request: Request, take: Callable[[int], None]) -> bytes:
+        """The body, for which place is taken as it comes; TooLarge, Crowded, TimeoutError."""
         announced = request.headers.get("content-length", "")
         size = int(announced) if announced.isdecimal() and len(announced) < 16 else 0
+        pieces: list[bytes] = []
         if size > LARGEST_BODY:
-            raise _TooLarge(message=f"A body has at most {LARGEST_BODY} bytes")
+            raise TooLarge(message=f"A body has at most {LARGEST_BODY} bytes")
         size = 0
         async with asyncio.timeout(BODY_SECONDS):
             async for piece in request.stream():
                 size += len(piece)
                 if size > LARGEST_BODY:
-                    raise _TooLarge(message=f"A body has at most {LARGEST_BODY} bytes")
-                if self._held + len(piece) > LARGEST_TOGETHER:
-                    raise _Crowded(message="slurmrestd is reading too many large requests", hints=["try again in a moment"])
-                if self._held_of.get(user, 0) + len(piece) > LARGEST_OF_A_USER:
-                    raise _Crowded(message="slurmrestd is reading too many large requests of yours", hints=[
-                        "try again when they are answered"])
-                self._hold(user, len(piece))
+                    raise TooLarge(message=f"A body has at most {LARGEST_BODY} bytes")
+                take(len(piece))
                 pieces.append(piece)
-
-    def _hold(self, user: str, size: int) -> None:
-        self._held += size
-        self._held_of[user] = self._held_of.get(user, 0) + size
-        if not self._held_of[user]:
-            del self._held_of[user]
+        return b"".join(pieces)
 
     async def _told(self, found: Found, request: Request, opened: Connections, data: bytes) -> Response:
         """The reply to a request that has come whole."""
@@ -340,15 +323,8 @@ class Application:
         return replies.closing(version, section, self._settings.site.cluster, asker)
 
 
-class _TooLarge(InvalidRequest):
-    """A body larger than any that slurmctld would take."""
+_STATUS = ((TooLarge, replies.TOO_LARGE), (Crowded, replies.UNAVAILABLE))
 
-
-class _Crowded(NotNow):
-    """Others' bodies take all the place that there is."""
-
-
-_STATUS = ((_TooLarge, replies.TOO_LARGE), (_Crowded, replies.UNAVAILABLE))
 
 def _unknown(path: str, hint: str) -> NotFound:
     return NotFound("SLURM_ERROR", f"Unknown path {path[:128]}", hints=[hint])

@@ -10,8 +10,9 @@ import pytest
 
 from slurm.model.errors import NotPermitted
 from slurm.net.discovery import Site
-from slurm.slurmrestd.application import LARGEST_BODY, LARGEST_OF_A_USER, LARGEST_TOGETHER, Application, Settings
+from slurm.slurmrestd.application import Application, Settings
 from slurm.slurmrestd.authentication import JWT, Claim
+from slurm.slurmrestd.bodies import LARGEST_BODY, LARGEST_OF_A_USER, LARGEST_TOGETHER
 from slurm.slurmrestd.replies import Asker
 
 SITE = Site(cluster="test", conf="/nowhere/slurm.conf", endpoints=())

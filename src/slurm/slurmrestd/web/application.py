@@ -23,7 +23,9 @@ from slurm.model.errors import InvalidRequest, NotPermitted, SlurmError
 from slurm.net.discovery import Site
 from slurm.slurmrestd import replies
 from slurm.slurmrestd.authentication import JWT, Claim, Client, claim, own_uid
+from slurm.slurmrestd.bodies import Bodies, Crowded
 from slurm.slurmrestd.connections import Connections
+from slurm.slurmrestd.turns import Turns
 from slurm.slurmrestd.web import rendering
 from slurm.slurmrestd.web.pages import MENU, ROWS
 from slurm.slurmrestd.web.sessions import Session, Sessions
@@ -41,6 +43,8 @@ POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'sel
 HEADERS = {
     "Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "private, no-cache"}
+_OWN_SITE = ("same-origin", "none")
+"""Of Sec-Fetch-Site: a page of ours, or nobody's, as what is typed or opened by another program."""
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
@@ -54,11 +58,12 @@ class Served(NamedTuple):
 
 class Web:
     """The pages. `now` gives seconds since the epoch, `opening` the ways to the cluster for who asks, `watching` the stream of what changes
-    there."""
+    there; `bodies` and `turns` are those of the API: who asks much by pages has no more of both than who asks by it."""
 
     def __init__(self, served: Served, *, now: Callable[[], float], opening: Callable[[Site, Claim, str], Connections],
-            watching: Callable[[Claim, str], Awaitable[Response]]) -> None:
+            watching: Callable[[Claim, str], Awaitable[Response]], bodies: Bodies, turns: Turns) -> None:
         self._watching = watching
+        self._bodies, self._turns = bodies, turns
         self._served = served
         self._now = now
         self._opening = opening
@@ -96,7 +101,7 @@ class Web:
             return self._page(self._entry(place), None)
         try:
             _require_same_origin(request)
-            form = await _form(request, LARGEST_LOGIN)
+            form = await _form(request, LARGEST_LOGIN, _anyway)
             claimed = Claim((form.get("token") or [""])[0].strip())
             if claimed.is_local or JWT not in self._served.plugins:
                 raise NotPermitted("SLURM_AUTHENTICATION_ERROR", hints=["no token was given" if claimed.is_local else
@@ -108,6 +113,12 @@ class Web:
         return self._entered(request, self._sessions.begin(claimed, opened.user), place)
 
     async def _redeem(self, request: Request) -> Response:
+        if request.method == "HEAD":  # of who looks where a link leads, before he follows it
+            return Response(status_code=200, headers=HEADERS)
+        if request.headers.get("sec-fetch-site", "none") not in _OWN_SITE:
+            # It would log in as whoever made the link: what is typed from then on would be read by him.
+            return self._page(self._entry("/", ["Another site's page has sent you here with a link that logs in: it would do so as whoever "
+                "made the link.", "If it is your own, put it into the browser's address line."], replies.FORBIDDEN), None)
         name = self._sessions.redeem(request.path_params["word"])
         if name is None:
             return self._page(self._entry("/", [
@@ -120,12 +131,14 @@ class Web:
 
     def _entered(self, request: Request, name: str, place: str) -> Response:
         reply = RedirectResponse(place, 303, headers=HEADERS)
-        reply.set_cookie(_cookie(request), name, httponly=True, samesite="lax", secure=request.scope["scheme"] == "https", path="/")
+        # Behind a proxy that speaks TLS only the browser says that it came by it.
+        secured = request.scope["scheme"] == "https" or request.headers.get("origin", "").startswith("https://")
+        reply.set_cookie(_cookie(request), name, httponly=True, samesite="lax", secure=secured, path="/")
         return reply
 
     async def _logout(self, request: Request) -> Response:
         try:
-            await self._checked(request, await _form(request, LARGEST_LOGIN))
+            await self._checked(request, await _form(request, LARGEST_LOGIN, _anyway))
         except SlurmError as error:
             return self._trouble(error, None)
         self._sessions.end(request.cookies.get(_cookie(request), ""))
@@ -162,24 +175,27 @@ class Web:
         session = self._session(request)
         if session is None:
             return self._unknown(request)
-        made = await run_in_threadpool(self._made, request, handler, session, {})
-        if isinstance(made, Moved):
-            return RedirectResponse(made.place, 303, headers=HEADERS)
-        return await run_in_threadpool(self._page, made, session, request)
+        return await self._answered(request, handler, session, {})
 
     async def _changed(self, request: Request, handler: Handler) -> Response:
         """What a form asks for; what is refused is said on the page that the browser goes on to."""
         session = self._session(request)
         if session is None:
             return self._unknown(request)
-        try:
-            form = await _form(request, LARGEST_FORM)
-            await self._checked(request, form)
-        except SlurmError as error:
-            return self._trouble(error, session)
-        made = await run_in_threadpool(self._made, request, handler, session, form)
-        if isinstance(made, Page):
-            return await run_in_threadpool(self._page, made, session, request)
+        with self._bodies.of(session.user) as take:
+            try:
+                form = await _form(request, LARGEST_FORM, take)
+                await self._checked(request, form)
+            except SlurmError as error:
+                return self._trouble(error, session)
+            return await self._answered(request, handler, session, form)
+
+    async def _answered(self, request: Request, handler: Handler, session: Session, form: Mapping[str, list[str]]) -> Response:
+        """What a handler makes of a request, when it is the user's turn."""
+        async with self._turns.of(session.user):
+            made = await run_in_threadpool(self._made, request, handler, session, form)
+            if isinstance(made, Page):
+                return await run_in_threadpool(self._page, made, session, request)
         return RedirectResponse(made.place, 303, headers=HEADERS)
 
     async def _checked(self, request: Request, form: Mapping[str, list[str]]) -> Session:
@@ -246,7 +262,8 @@ class Web:
 
 def _told(error: SlurmError) -> Page:
     title = "Not allowed" if isinstance(error, NotPermitted) else "That did not work"
-    return Page("trouble.html", {"title": title, "lines": error.lines()}, replies.status_of(error))
+    status = replies.UNAVAILABLE if isinstance(error, Crowded) else replies.status_of(error)
+    return Page("trouble.html", {"title": title, "lines": error.lines()}, status)
 
 
 def _cookie(request: Request) -> str:
@@ -274,16 +291,24 @@ def _require_same_origin(request: Request) -> None:
     """NotPermitted for a form of another site's page: browsers say whose it is."""
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
     same = origin is None or origin.partition("://")[2] == request.headers.get("host", "")
-    if not same or site not in ("same-origin", "none"):
+    if not same or site not in _OWN_SITE:
         raise NotPermitted(message="This form came from another site's page")
 
 
-async def _form(request: Request, most: int) -> Mapping[str, list[str]]:
-    """The fields of a form, each with its values; NotPermitted for what is no form of ours, InvalidRequest for one that does not come."""
+def _anyway(size: int) -> None:
+    """Takes no place: what is read is small."""
+
+
+async def _form(request: Request, most: int, take: Callable[[int], None]) -> Mapping[str, list[str]]:
+    """The fields of a form, each with its values, for which `take` takes place as it comes.
+
+    NotPermitted for what is no form of ours, InvalidRequest for one that does not come.
+    """
     body = bytearray()
     try:
         async with asyncio.timeout(FORM_SECONDS):
             async for piece in request.stream():
+                take(len(piece))
                 body += piece
                 if len(body) > most:
                     raise NotPermitted(message=f"A form has at most {most} bytes")

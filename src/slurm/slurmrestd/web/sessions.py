@@ -17,6 +17,8 @@ IDLE_SECONDS = 8 * 3600.0
 LONGEST_SECONDS = 7 * 86_400.0
 LINK_SECONDS = 600.0
 MOST_SESSIONS, MOST_LINKS = 2_000, 200
+MOST_OF_A_USER = 50
+"""Log-ins of one user, and links: with more his own oldest ones go, nobody else's."""
 MOST_NEWS = 20
 _BYTES = 32
 
@@ -60,7 +62,7 @@ class Sessions:
     def begin(self, claim: Claim, user: str) -> str:
         """A new session; its cookie's value."""
         name, now = secrets.token_urlsafe(_BYTES), self._now()
-        self._drop_old(now)
+        self._drop_old(now, user)
         self._sessions[_digest(name)] = Session(claim, user, secrets.token_urlsafe(_BYTES), now, now)
         return name
 
@@ -81,6 +83,9 @@ class Sessions:
         """A word that logs in once, within some minutes."""
         now = self._now()
         self._links = {word: kept for word, kept in self._links.items() if kept[0] > now}
+        mine = [word for word, kept in self._links.items() if kept[2] == user]
+        for word in mine[:max(0, len(mine) - MOST_OF_A_USER + 1)]:
+            del self._links[word]
         while len(self._links) >= MOST_LINKS:
             del self._links[next(iter(self._links))]
         word = secrets.token_urlsafe(_BYTES)
@@ -92,8 +97,11 @@ class Sessions:
         until, claim, user = self._links.pop(_digest(word), (0.0, Claim(), ""))
         return self.begin(claim, user) if until > self._now() else None
 
-    def _drop_old(self, now: float) -> None:
+    def _drop_old(self, now: float, user: str) -> None:
         self._sessions = {name: session for name, session in self._sessions.items() if not _is_old(session, now)}
+        mine = sorted((session.seen, name) for name, session in self._sessions.items() if session.user == user)
+        for _, name in mine[:max(0, len(mine) - MOST_OF_A_USER + 1)]:
+            del self._sessions[name]
         while len(self._sessions) >= MOST_SESSIONS:
             del self._sessions[min(self._sessions, key=lambda name: self._sessions[name].seen)]
 

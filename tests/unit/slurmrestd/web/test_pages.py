@@ -11,9 +11,11 @@ import pytest
 
 from slurm.model.errors import NotPermitted, SlurmError
 from slurm.net.discovery import Site
+from slurm.slurmrestd import bodies
 from slurm.slurmrestd.application import Application, Settings
 from slurm.slurmrestd.authentication import PLUGINS, Claim, Client, own_uid
 from slurm.slurmrestd.connections import Connections
+from slurm.slurmrestd.web.sessions import MOST_LINKS, MOST_OF_A_USER, MOST_SESSIONS, Sessions
 from slurm.wire.messages import Rows
 
 SITE = Site(cluster="test", conf="/nowhere/slurm.conf", endpoints=())
@@ -131,6 +133,35 @@ def test_a_link_logs_in_once() -> None:
     assert browser.ask("GET", "/").status == 200
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_that_another_sites_page_leads_to_logs_nobody_in(site: str) -> None:
+    """What is typed from then on would be read by whoever made the link."""
+    browser = Browser()
+    path = browser.ask("POST", "/web/link", uid=own_uid()).body.partition('"path":"')[2].partition('"')[0]
+    refused = browser.ask("GET", path, sec_fetch_site=site)
+    assert refused.status == 403 and "set-cookie" not in refused.headers and "address line" in refused.body
+    assert browser.ask("HEAD", path).status == 200, "who only looks where it leads uses nothing up"
+    assert browser.ask("GET", path, sec_fetch_site="none").status == 303
+
+
+def test_behind_a_proxy_that_speaks_tls_the_cookie_is_sent_by_tls_only() -> None:
+    browser = Browser()
+    entered = browser.ask("POST", "/login", {"token": "good"}, origin="https://page.example", host="page.example")
+    assert "secure" in {word.strip().lower() for word in entered.headers["set-cookie"].split(";")}
+    entered = browser.ask("POST", "/login", {"token": "good"}, origin="http://page.example", host="page.example")
+    assert "secure" not in {word.strip().lower() for word in entered.headers["set-cookie"].split(";")}
+
+
+def test_who_logs_in_again_and_again_ends_only_log_ins_and_links_of_his_own() -> None:
+    sessions = Sessions(lambda: 1000.0)
+    others, link = sessions.begin(Claim("bob"), "bob"), sessions.link(Claim("bob"), "bob")
+    mine = [sessions.begin(Claim("eve"), "eve") for _ in range(MOST_SESSIONS + 1)]
+    links = [sessions.link(Claim("eve"), "eve") for _ in range(MOST_LINKS + 1)]
+    assert sessions.find(others) is not None and sessions.redeem(link) is not None
+    assert sum(sessions.find(name) is not None for name in mine) == MOST_OF_A_USER and sessions.find(mine[-1]) is not None
+    assert sum(sessions.redeem(word) is not None for word in links) == MOST_OF_A_USER
+
+
 def test_a_link_is_too_old_after_ten_minutes() -> None:
     browser = Browser()
     path = browser.ask("POST", "/web/link", uid=own_uid()).body.partition('"path":"')[2].partition('"')[0]
@@ -220,6 +251,23 @@ def test_a_form_that_is_too_large_or_none_is_refused() -> None:
     browser.log_in()
     assert browser.ask("POST", "/login", {"token": "x" * 70_000}).status == 403
     assert browser.ask("POST", "/queue", {"csrf": browser.csrf()}, content_type="text/plain").status == 403
+
+
+def test_a_path_that_is_nothing_is_said_to_be_so_whatever_the_host_is_called() -> None:
+    for host in ("[", "a:b", "evil/x?y", ""):
+        assert Browser().ask("GET", "/nothing", host=host).status == 404
+
+
+def test_forms_and_pages_take_their_places_among_all_that_their_user_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = Browser()
+    browser.log_in()
+    csrf = browser.csrf()
+    monkeypatch.setattr(bodies, "LARGEST_OF_A_USER", 5000)
+    big = {"action": "hold", "job": "7", "csrf": csrf, "more": "x" * 6000}
+    refused = browser.ask("POST", "/queue", big)
+    assert refused.status == 503 and "too many large requests of yours" in refused.body and browser.cluster.held == []
+    assert browser.ask("POST", "/queue", {**big, "more": "x" * 4000}).status == 303, "what is over has given its place back"
+    assert not browser.application._bodies._held_of and not browser.application._turns._inside
 
 
 def test_pages_let_in_no_script_of_others_and_no_frame() -> None:
