@@ -313,6 +313,7 @@ class Controller:
         self.counters.noticed(event)
         self.planner.noticed(event)
         self.triggers.noticed(event)
+        self.power.noticed(event)
         self.followers.noticed(event)
 
     def _give_up(self, job_id: JobId) -> None:

@@ -8,6 +8,7 @@ once SuspendProgram has said, by exit status 0, that it switched it off.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -15,7 +16,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from slurm.core import events as e
@@ -29,6 +31,8 @@ from slurm.slurmctld.engine import Engine
 log = logging.getLogger("slurmctld.power")
 MINUTE = 60.0
 _SHOWN_BYTES = 400
+_LONGEST_HOSTS = 100_000
+"""Bytes of nodes' names that a program is run with; Linux takes no argument of 128 KiB. For more nodes it is run several times."""
 _PATH = f"{os.path.dirname(sys.executable)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The commands that belong to this slurmctld come first."""
 
@@ -77,6 +81,7 @@ class PowerSaving:
         self._plan: saving.Plan | None = None
         self._planned_for: object = None
         self._off: set[NodeName] = set()  # SuspendProgram said that it switched them off
+        self._downs: dict[NodeName, object] = {}  # which run of SuspendProgram was the last for a node, until that comes up again
         self._down, self._up = Rate(clock), Rate(clock)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -110,6 +115,11 @@ class PowerSaving:
         self._off -= {*up, *down}
         self._engine.record(*events).add_done_callback(lambda done: None if done.cancelled() else self._act(down, up, failed, anew))
 
+    def noticed(self, event: e.Event | None) -> None:
+        """A node that registers was not switched off, or is on again: whatever SuspendProgram said, its jobs may run."""
+        if isinstance(event, e.NodeRegistered):
+            self._off.discard(event.node)
+
     def close(self) -> None:
         """Stop waiting for programs; those that run go on."""
         for task in self._tasks:
@@ -120,20 +130,29 @@ class PowerSaving:
         self._resume(up)
         if failed:
             log.error("%s did not come up in time", hostlist.compress(failed))
-            self._begin("ResumeFailProgram", self.programs.resume_fail, failed)
-        if anew and self.programs.reboot:
-            self._begin("RebootProgram", self.programs.reboot, anew)
+            for some in pieces(failed):
+                self._begin("ResumeFailProgram", self.programs.resume_fail, some)
+        for some in pieces(anew) if self.programs.reboot else ():
+            self._begin("RebootProgram", self.programs.reboot, some)
         for name in anew if not self.programs.reboot else ():
             if not self._reboot(name):
                 log.error("%s cannot be told to start anew: its slurmd is not connected", name)
 
     def _suspend(self, names: Sequence[NodeName]) -> None:
-        if names:
-            self._begin("SuspendProgram", self.programs.suspend, names, lambda: self._off.update(names))
+        for some in pieces(names):
+            this = object()
+            self._downs.update(dict.fromkeys(some, this))
+            self._begin("SuspendProgram", self.programs.suspend, some, partial(self._are_off, some, this))
+
+    def _are_off(self, names: Sequence[NodeName], run: object) -> None:
+        """What a run of SuspendProgram says; of a node that came up, or was to go down again, since it began, it says nothing any more."""
+        self._off.update(name for name in names if self._downs.get(name) is run)
 
     def _resume(self, names: Sequence[NodeName]) -> None:
-        if names:
-            self._begin("ResumeProgram", self.programs.resume, names, file=self._told(names))
+        for name in names:
+            self._downs.pop(name, None)
+        for some in pieces(names):
+            self._begin("ResumeProgram", self.programs.resume, some, file=self._told(some))
 
     def _begin(self, kind: str, program: str, names: Sequence[NodeName], then: Callable[[], None] | None = None,
                file: Mapping[str, object] | None = None) -> None:
@@ -154,7 +173,7 @@ class PowerSaving:
                    file: Mapping[str, object] | None) -> None:
         hosts, cluster = hostlist.compress(names), self._engine.cluster
         environment = {"PATH": _PATH, "SLURM_CONF": self.conf_path, "SLURM_CLUSTER_NAME": cluster.settings.cluster_name}
-        path = _written(file) if file is not None else ""
+        path = self._written(file) if file is not None else ""
         if path:
             environment["SLURM_RESUME_FILE"] = path
         log.info("%s %s is run for %s", kind, program, hosts)
@@ -163,16 +182,31 @@ class PowerSaving:
             failure = await _outcome(program, hosts, environment, seconds)
         finally:
             if path:
-                os.unlink(path)
+                with contextlib.suppress(FileNotFoundError):  # the program may have removed it
+                    os.unlink(path)
         if failure:
             log.error("%s %s for %s: %s", kind, program, hosts, failure)
         elif then is not None:
             then()
 
+    def _written(self, told: Mapping[str, object]) -> str:
+        """A file of this process's user with this as JSON; "" where none can be written: machines are started all the same."""
+        path = ""
+        try:
+            number, path = tempfile.mkstemp(prefix="slurm_resume_", suffix=".json")
+            with os.fdopen(number, "w") as file:
+                json.dump(told, file)
+        except OSError as error:
+            log.error("SLURM_RESUME_FILE cannot be written, ResumeProgram is run without it: %s", error)
+            if path:
+                os.unlink(path)
+            return ""
+        return path
+
     def _told(self, names: Sequence[NodeName]) -> Mapping[str, object]:
         """What SLURM_RESUME_FILE says: which jobs wait for which of these nodes."""
         cluster, wanted = self._engine.cluster, set(names)
-        jobs = {job_id: cluster.jobs[job_id] for name in names for job_id in sorted(cluster.nodes[name].jobs)}
+        jobs = {job_id: cluster.jobs[job_id] for name in names if name in cluster.nodes for job_id in sorted(cluster.nodes[name].jobs)}
         return {
             "all_nodes_resume": hostlist.compress(names),
             "jobs": [_of_job(job, [name for name in job.nodes_left if name in wanted]) for job in jobs.values() if readiness.is_booting(job)]}
@@ -186,12 +220,13 @@ def _of_job(job: Job, names: Sequence[NodeName]) -> Mapping[str, object]:
         "oversubscribe": "NO" if request.exclusive else "OK", "partition": job.partition, "reservation": request.reservation or None}
 
 
-def _written(told: Mapping[str, object]) -> str:
-    """A file of this process's user with this as JSON."""
-    number, path = tempfile.mkstemp(prefix="slurm_resume_", suffix=".json")
-    with os.fdopen(number, "w") as file:
-        json.dump(told, file)
-    return path
+def pieces(names: Sequence[NodeName]) -> Iterator[Sequence[NodeName]]:
+    """The nodes, as many at a time as a program can be told of."""
+    if sum(map(len, names)) + len(names) <= _LONGEST_HOSTS or len(hostlist.compress(names)) <= _LONGEST_HOSTS:
+        yield from [names] if names else []
+        return
+    yield from pieces(names[:len(names) // 2])
+    yield from pieces(names[len(names) // 2:])
 
 
 async def _outcome(program: str, hosts: str, environment: Mapping[str, str], seconds: float) -> str:

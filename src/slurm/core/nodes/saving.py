@@ -135,6 +135,8 @@ def _of_node(state: ClusterState, node: Node, times: Times, now: float, proven: 
             return None
         return e.PowerChanged(at=now, node=node.name, power=Power.OFF, empty=node.name in proven)
     if node.power is Power.OFF:
+        if node.power_asked != "up" and node.name in proven and (node.jobs or node.remains):
+            return e.PowerChanged(at=now, node=node.name, power=Power.OFF, empty=True)  # the program took longer than SuspendTimeout
         return e.PowerChanged(at=now, node=node.name, power=Power.COMING_UP) if node.power_asked == "up" and state.settings.resumes else None
     if wanted and (force or not node.jobs):
         return e.PowerChanged(at=now, node=node.name, power=Power.GOING_DOWN)

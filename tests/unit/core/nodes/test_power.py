@@ -156,6 +156,25 @@ def test_a_node_that_died_is_switched_off_which_proves_that_its_job_is_over() ->
     assert (job.lost, job.state, job.restarts) == (None, JobState.PENDING, 1)
 
 
+def died(c: Cluster) -> Job:
+    """A job whose node nobody hears of, which is being switched off."""
+    job = b.started(c, "cn01", requeue=True)
+    c.apply(e.NodeSilent(at=b.T0 + 5, node=C1))
+    c.apply(e.NodeLost(at=b.T0 + 15, node=C1, may_run=True, together=[C1]))
+    assert ("cn01", "going_down") in kinds(due(c, b.T0 + 75))
+    return job
+
+
+def test_a_program_that_takes_longer_than_suspend_timeout_proves_as_much_when_it_is_over() -> None:
+    c = switched(off=False, slurmd_timeout=10)
+    job = died(c)
+    assert ("cn01", "off") in kinds(due(c, b.T0 + 85))
+    assert job.lost is not None and due(c, b.T0 + 86) == []
+    due(c, b.T0 + 120, proven={C1})
+    assert (job.lost, job.state, job.restarts) == (None, JobState.PENDING, 1)
+    assert due(c, b.T0 + 121, proven={C1}) == []
+
+
 def test_the_words_of_scontrol_update_switch_nodes() -> None:
     c = switched(off=False)
     job = b.started(c, "cn01")
