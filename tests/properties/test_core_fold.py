@@ -379,6 +379,7 @@ class ClusterLife(RuleBasedStateMachine):
         assert rows.whole(self.live) == rows.whole(self.mirror)
         for effect in recovery.pending_effects(self.live):
             assert recovery.still_due(self.live, effect)
+        self.record(e.EpochStarted(at=self.now, epoch=self.live.epoch + 1, holder="ctl"))
 
     def teardown(self) -> None:
         for job in self.live.jobs.values():

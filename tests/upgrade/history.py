@@ -57,6 +57,7 @@ def begin(c: Cluster) -> None:
     gpu = [node for node in NODES if node.gres]
     c.apply(e.Configured(at=b.T0, settings=rules, nodes=NODES, partitions=[
         b.partition("debug", NODES, default=True, nodes_text="ALL", max_time=86400, default_time=600), b.partition("gpu", gpu, priority_tier=5, position=1)]))
+    c.apply(e.EpochStarted(at=b.T0, epoch=3, holder="ctl1"))
     for node in NODES:
         c.apply(b.registered(node))
     running = b.started(c, "cn01", "cn02", name="running", time_limit=3600, signal="USR1@60", comment="grüße")
@@ -128,6 +129,7 @@ def go_on(c: Cluster) -> None:
     switched_of(c)
     since_version_19(c)
     c.apply(e.ClockSet(at=b.T0 + 8171, by=7200.0))
+    c.apply(e.EpochStarted(at=b.T0 + 8172, epoch=7, holder="ctl2"))
     since_version_17(c)
 
 
@@ -365,6 +367,7 @@ def described(c: Cluster) -> str:
         f"resumes={node.resume_after}" for name, node in sorted(c.nodes.items()) if getattr(node, "power_since", 0) or getattr(node, "reboot", "")]
     lines += [f"again {job.id}: {job.cron}" for job in c.jobs.values() if getattr(job, "cron", None) is not None]
     lines += [f"policy {name}" for name in sorted(c.policy.book.names())]
+    lines += [f"epoch {c.epoch} of {c.leader}" for _ in range(bool(getattr(c, "epoch", 0)))]
     lines.append(f"queue {list(c.pending)}")
     lines.append(f"next {c.next_job_id} key-of-old={c.keys.find(b.ALICE.uid, 'key-of-old')}")
     return "\n".join(lines) + "\n"

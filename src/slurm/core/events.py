@@ -567,6 +567,13 @@ class ClockSet(Event):
     by: float
 
 
+class EpochStarted(Event):
+    """A slurmctld took the lead: what follows, until the next of these, is of this epoch. `holder`: its name in SlurmctldHost."""
+
+    epoch: int
+    holder: str = ""
+
+
 AnyEvent = (
     Configured | Submitted | Eligible | Started | Launched | LaunchFailed | BatchExited | AllocationRelinquished | NodeFreed | Warned
     | Stopped | TimedOut | DeadlinePassed | Cancelled | Held | Released | Requeued | JobUpdated | StepCreated | StepEnding | StepExited
@@ -575,7 +582,7 @@ AnyEvent = (
     | ReservationBegun | ReservationEnded | Prepared | PreparationFailed | EpilogEnded | CronPlanned | CrontabReplaced | TriggerSet
     | TriggersCleared | TriggerPulled | TriggerDone | PartitionCreated | PartitionDeleted | NodesCreated | NodesDeleted | PowerChanged
     | ResumeFailed | RebootAsked | RebootIssued | RebootCancelled | ClockSet | Suspended | Resumed | Preempted | PromiseEnded
-    | GraceEnded | JobShrunk
+    | GraceEnded | JobShrunk | EpochStarted
 )
 
 

@@ -46,6 +46,8 @@ class ClusterState:
         self.crontabs: dict[Uid, Crontab] = {}
         self.triggers: dict[int, Trigger] = {}
         self.next_trigger = 1
+        self.epoch = 0  # of the slurmctld that leads; higher with each one that took the lead
+        self.leader = ""  # its name in SlurmctldHost
         self.jobs: dict[JobId, Job] = {}
         self.next_job_id = JobId(self.settings.first_job_id)
         self.pending: dict[JobId, Job] = {}

@@ -58,6 +58,7 @@ def _assembled(found: dict[str, list[Any]]) -> Cluster:
     cluster.next_reservation = own.next_reservation
     cluster.triggers = {one.id: one for one in sorted(found["trigger"], key=lambda one: one.id)}
     cluster.next_trigger = own.next_trigger
+    cluster.epoch, cluster.leader = own.epoch, own.leader
     cluster.jobs = {job.id: job for job in jobs}
     for record in found["array"]:
         ledger = cluster.arrays[record.id] = Ledger(record.shape)

@@ -46,6 +46,8 @@ class StateRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     usage_since: float = 0.0
     next_reservation: int = 1
     next_trigger: int = 1
+    epoch: int = 0
+    leader: str = ""
     staged: list[PolicyRecord] = []  # the parts so far of a whole new policy
 
 
@@ -175,7 +177,8 @@ def own(state: ClusterState) -> Row:
         settings=state.settings, next_job_id=state.next_job_id, last_place=state.last_place, recorded=recording.sequence,
         out_of_service=[recording.out_of_service[name] for name in sorted(recording.out_of_service)], recorded_cluster=recording.cluster,
         half_life=usage.half_life, lasting=sorted(map(str, usage.lasting)), staged=state.policy.staged,
-        usage_since=state.policy.usage_since, next_reservation=state.next_reservation, next_trigger=state.next_trigger)))
+        usage_since=state.policy.usage_since, next_reservation=state.next_reservation, next_trigger=state.next_trigger,
+        epoch=state.epoch, leader=state.leader)))
 
 
 def unsave(state: ClusterState, names: Iterable[Name]) -> None:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from slurm.journal.shape import parse
 
-VERSION = 19
+VERSION = 20
 
 TEXT = r"""
 StateRecord settings:Settings next_job_id:int last_place:int=0 recorded:int=0 out_of_service:[NodeEventRecord]=[]
   recorded_cluster:ClusterRecord|none=null half_life:float=0.0 lasting:[str]=[] usage_since:float=0.0 next_reservation:int=1
-  next_trigger:int=1
+  next_trigger:int=1 epoch:int=0 leader:str=""
   staged:[Account|Association|Qos|Resource|User|Wckey]=[]
 Node name:str address:str="" hostname:str="" port:int=6818 boards:int=1 sockets:int=1 cores_per_socket:int=1 threads_per_core:int=1
   cpus:int=1 memory:int=1 tmp_disk:int=0 weight:int=1 features:[str]=[] gres:[GresPool]=[] position:int=0 spec_cores:int=0
@@ -131,6 +131,7 @@ PolicyChanged type:tag="PolicyChanged" records:[Account|Association|Qos|Resource
 Accrued type:tag="Accrued" jobs:[int] at:float
 UsagePeriodEnded type:tag="UsagePeriodEnded" at:float
 ClockSet type:tag="ClockSet" by:float at:float
+EpochStarted type:tag="EpochStarted" epoch:int holder:str="" at:float
 Settings cluster_name:str="cluster" slurm_user:str="root" operators:[int]=[] max_job_count:int=10000 max_array_size:int=1001
   max_step_count:int=40000 max_script_size:int=4194304 max_submit_line_size:int=1048576 max_tasks_per_node:int=512 first_job_id:int=1
   max_job_id:int=67043328 min_job_age:int=300 kill_wait:int=30 over_time_limit:int=0 reservation_over_run:int=0 inactive_limit:int=0

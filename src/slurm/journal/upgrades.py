@@ -125,6 +125,7 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
         "Job": [added("suspended_by", ""), added("without_cpus", False), added("preempt_time", 0.0), added("preempt_mode", ""),
                 added("preempted_for", 0), added("promise", None)],
     },
+    19: {"StateRecord": [added("epoch", 0), added("leader", "")]},
 }
 """Version → struct → the steps by which its records become those of the next version."""
 

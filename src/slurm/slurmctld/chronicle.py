@@ -80,6 +80,7 @@ SENTENCES: dict[type[e.Event], tuple[int, Callable[[Cluster, Any], str]]] = {
     e.ClockSet: (logging.WARNING, lambda c, event: f"the clock of this machine was set {'forward' if event.by > 0 else 'back'} by "
                                                    f"{abs(event.by):.0f} s: since when jobs run and wait, and what they used, is "
                                                    "told by the new one; no job gains or loses time"),
+    e.EpochStarted: (logging.INFO, lambda c, event: f"epoch {event.epoch}: {event.holder or 'this slurmctld'} leads"),
     e.PolicyChanged: (logging.INFO, lambda c, event: f"policy: {len(event.records)} records {'to come' if event.staged else 'changed'}"),
     e.ReservationCreated: (logging.INFO, lambda c, event: f"reservation {event.reservation.name} of {hostlist.compress(event.reservation.nodes)}"),
     e.ReservationUpdated: (logging.INFO, lambda c, event: f"reservation {event.reservation.name} changed: {hostlist.compress(event.reservation.nodes)}"),

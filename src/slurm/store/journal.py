@@ -36,21 +36,16 @@ class StoreBusy(StoreError):
     """The store cannot take a write now (full disk, quota, file size limit); nothing was written and it may be tried again."""
 
 
-class Journal(Protocol):
-    """A durable, ordered list of events with snapshots of what they add up to, row by row, and payloads kept by content.
+class Missed(StoreError):
+    """What was to be followed is not kept any more: a newer snapshot has it. Read that."""
 
-    Sequence numbers start at 1 and have no gaps. Every method raises StoreError when the state cannot be trusted; StoreBusy when it can,
-    but a write found no room. `append` and `forget` are called by one thread, `keep`, `complete` and `compact` by another one, the rest by
-    anybody.
-    """
+
+class JournalReader(Protocol):
+    """What a journal has for whoever makes the state of it. Every method raises StoreError when it cannot be trusted."""
 
     @property
     def id(self) -> str:
         """What names this journal among all others, made with it: the numbers of its parcels count within it."""
-        ...
-
-    def rename(self) -> str:
-        """Give it another id, for when its numbers turn out to have been used: it was restored from a backup. The new one."""
         ...
 
     @property
@@ -83,6 +78,42 @@ class Journal(Protocol):
         """Every event after `after`, in order; StoreError at the first damaged or missing one."""
         ...
 
+    def outbox_last(self) -> int:
+        """The highest number of a parcel that was ever kept, 0: none. Any thread may ask."""
+        ...
+
+    def payload(self, digest: Digest) -> bytes:
+        """The content with this SHA-256; StoreError when it is not kept or damaged."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the files; may be called twice."""
+        ...
+
+
+class Replica(JournalReader, Protocol):
+    """A journal that another controller writes, followed by a standby. It is seen as it was at the last `refresh`, never half of a snapshot.
+
+    `replay` raises Missed where events after `after` are given up already.
+    """
+
+    def refresh(self) -> None:
+        """See from here on what is on disk now. StoreBusy while the store cannot be reached."""
+        ...
+
+
+class Journal(JournalReader, Protocol):
+    """A durable, ordered list of events with snapshots of what they add up to, row by row, and payloads kept by content.
+
+    Sequence numbers start at 1 and have no gaps. Every method raises StoreError when the state cannot be trusted; StoreBusy when it can,
+    but a write found no room. A journal that was opened in a term (`lease`) writes in it alone: Deposed from then on when it is over.
+    `append` and `forget` are called by one thread, `keep`, `complete` and `compact` by another one, the rest by anybody.
+    """
+
+    def rename(self) -> str:
+        """Give it another id, for when its numbers turn out to have been used: it was restored from a backup. The new one."""
+        ...
+
     def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0,
                notes: Notes = NO_NOTES) -> int:
         """Keep events, the payloads they name, the parcels and notices they send, all or nothing, on disk when this returns; the last
@@ -111,10 +142,6 @@ class Journal(Protocol):
         """
         ...
 
-    def outbox_last(self) -> int:
-        """The highest number of a parcel that was ever kept, 0: none. Any thread may ask."""
-        ...
-
     def outbox_kept(self) -> Kept:
         """Which parcels are kept. Any thread may ask."""
         ...
@@ -137,18 +164,10 @@ class Journal(Protocol):
         """
         ...
 
-    def payload(self, digest: Digest) -> bytes:
-        """The content with this SHA-256; StoreError when it is not kept or damaged."""
-        ...
-
     def forget(self, dead: Sequence[Digest]) -> None:
         """Drop these payloads, which no event in the journal's future will name without bringing them."""
         ...
 
     def sweep(self, live: set[Digest]) -> int:
         """Drop payloads that are not in `live`; how many."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the files; may be called twice."""
         ...

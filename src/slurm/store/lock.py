@@ -6,10 +6,11 @@ import fcntl
 import os
 
 from slurm.model.errors import StoreError
+from slurm.store.lease import Overtaken
 
 
 class FileLock:
-    """Holds `path` until `release`; StoreError that names the holder's pid when another process has it."""
+    """Holds `path` until `release`; Overtaken, which names the holder's pid, when another process has it."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -26,7 +27,7 @@ class FileLock:
         except OSError as error:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
-            raise StoreError(
+            raise Overtaken(
                 message=f"{self.path.removesuffix('.lock')} is in use by another slurmctld (pid {holder})",
                 hints=["stop that one first, or use another StateSaveLocation"]) from error
         os.ftruncate(descriptor, 0)
@@ -34,7 +35,7 @@ class FileLock:
         return descriptor
 
     def keep(self) -> None:
-        """Take it again where somebody removed the file; StoreError when another process has it meanwhile."""
+        """Take it again where somebody removed the file; Overtaken when another process has it meanwhile."""
         here = os.fstat(self._fd)
         try:
             there = os.stat(self.path)

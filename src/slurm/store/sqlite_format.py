@@ -5,6 +5,7 @@ Not here: what the versions mean (`slurm.journal`).
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from urllib.parse import quote
 
 from slurm.model.errors import StoreError
 from slurm.store import sqlite_outbox, sqlite_rows
+from slurm.store.lease import Term
 
 FORMAT = 2
 APPLICATION_ID = 0x534C5059
@@ -35,6 +37,8 @@ FROM_1 = [
 """Format 1 had no versions, and snapshots of one piece."""
 SHAPES_KEY = "shapes-"
 """In meta: version → the shapes of its records."""
+TERM_KEY = "term"
+"""In meta: the term in which the file was last written."""
 
 
 class Facts(NamedTuple):
@@ -42,6 +46,7 @@ class Facts(NamedTuple):
 
     format: int = FORMAT
     shapes: dict[int, str] = {}  # noqa: RUF012
+    term: Term | None = None
 
 
 def look(path: str, version: int, shapes: str) -> Facts:
@@ -72,7 +77,7 @@ def look(path: str, version: int, shapes: str) -> Facts:
         raise StoreError(
             message=f"{path} was written by another slurm-py, whose records of version {version} have other fields than this one's",
             hints=["start the one that wrote it, or set another StateSaveLocation"])
-    return Facts(int(format_text), known)
+    return Facts(int(format_text), known, Term(*json.loads(meta[TERM_KEY])) if TERM_KEY in meta else None)
 
 
 def _newer(path: str, why: str) -> StoreError:

@@ -6,6 +6,7 @@ write-ahead log is whole (`sqlite_wal`), who else has it open (`lock`), what a p
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
@@ -22,6 +23,7 @@ from slurm.model.ids import Digest
 from slurm.store import sqlite_format, sqlite_notes, sqlite_outbox
 from slurm.store.in_place import Files, Place
 from slurm.store.journal import Entry, Record, StoreBusy
+from slurm.store.lease import Term
 from slurm.store.lock import FileLock
 from slurm.store.parcels import NO_NOTES, Kept, KeptNote, Notes, Parcel
 from slurm.store.payloads import digest, expand, shrink
@@ -56,19 +58,22 @@ class SqliteJournal:
     """The journal in the file `path`, made when it is not there; the file is this process's alone until `close`.
 
     `cluster` names the cluster whose state this is: a file of another one is refused. `version` is that of the bodies which are written,
-    and
-    `shapes` what they look like, kept with them for whoever reads them later. Call it after daemonising: the lock belongs to the process.
-    StoreError names the file and says what to do.
+    and `shapes` what they look like, kept with them for whoever reads them later. `term` is kept with the first write. Who has the `lock`
+    already (`sqlite_state`) gives it, and lets go of it himself; else it is taken here. Call it after daemonising: the lock belongs to the
+    process. StoreError names the file and says what to do.
     """
 
-    def __init__(self, path: str, *, cluster: str = "", now: float = 0.0, version: int = VERSION, shapes: str = TEXT) -> None:
+    def __init__(self, path: str, *, cluster: str = "", now: float = 0.0, version: int = VERSION, shapes: str = TEXT,
+                 term: Term | None = None, lock: FileLock | None = None) -> None:
         self.path = path
         self.version = version
         self._text = shapes
         self._begun = False
         self._rows: SqliteRows | None = None  # None while the file has format 1
         self._urgent = threading.Lock()  # held by writes for which somebody waits, while they wait and write
-        self._lock = FileLock(path + ".lock")
+        self._term = term
+        self._lock = lock if lock is not None else FileLock(path + ".lock")
+        self._locks = lock is None
         self._mutex = threading.Lock()
         self._recent: dict[bytes, None] = {}
         self._files = Files((path, path + "-wal"))
@@ -76,8 +81,12 @@ class SqliteJournal:
         try:
             self._open(cluster, now)
         except BaseException:
-            self._lock.release()
+            self._let_go()
             raise
+
+    def _let_go(self) -> None:
+        if self._locks:
+            self._lock.release()
 
     def _open(self, cluster: str, now: float) -> None:
         try:
@@ -336,6 +345,8 @@ class SqliteJournal:
                 self._writer.execute(statement)
             if self._text:
                 self._writer.execute("INSERT OR IGNORE INTO meta VALUES (?, ?)", (f"{sqlite_format.SHAPES_KEY}{self.version}", self._text))
+            if self._term is not None:
+                self._writer.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (sqlite_format.TERM_KEY, json.dumps(self._term)))
         if old:
             self._learn_to_give_back()
             with reading(self.path):
@@ -430,4 +441,4 @@ class SqliteJournal:
             self._writer.close()
             if self._rows is not None:
                 self._rows.close()
-        self._lock.release()
+        self._let_go()

@@ -1,0 +1,74 @@
+"""State: where a cluster's journal and lease lie, by the StateSaveLocation and the number of controllers.
+
+Not here: the backends (`sqlite_state` …), who may own the folder (`slurmctld.service`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from slurm.model.errors import Unsupported
+from slurm.store.journal import Journal, Replica
+from slurm.store.lease import Lease, Term
+from slurm.store.sqlite_state import SqliteState
+
+POSTGRESQL = ("postgresql://", "postgres://")
+
+
+class State(Protocol):
+    """The state of one cluster, as one of its controllers has it: read the lease, follow the journal, claim, then open the journal and write.
+
+    A new leader opens the journal after its claim, restores (or goes on with what it followed) and appends `EpochStarted` first of all.
+    """
+
+    @property
+    def location(self) -> str:
+        """The StateSaveLocation, without secrets."""
+        ...
+
+    @property
+    def folder(self) -> str:
+        """Where files lie that belong to the state beside the journal."""
+        ...
+
+    @property
+    def lease(self) -> Lease:
+        """Who leads."""
+        ...
+
+    def journal(self, term: Term) -> Journal:
+        """The journal, to be written in this term, which this process has claimed. StoreError."""
+        ...
+
+    def replica(self) -> Replica:
+        """What another controller writes, to be followed. StoreError where this kind of state has one controller only."""
+        ...
+
+    def share_files(self, names: Sequence[str]) -> None:
+        """Let every controller have the same small files in `folder`: what is kept already wins, what only lies here is kept from now on.
+
+        Called by a leader before it reads them, and again after it made one. Nothing where all controllers have the same folder.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of everything but the term; may be called twice."""
+        ...
+
+
+def is_database(location: str) -> bool:
+    """Whether a StateSaveLocation is an address of PostgreSQL."""
+    return location.startswith(POSTGRESQL)
+
+
+def open_state(location: str, *, cluster: str = "", now: float = 0.0, controllers: int = 1) -> State:
+    """The state at a StateSaveLocation: a folder's SQLite file for one controller. Nothing is written yet.
+
+    The folder must be there, and be trusted by who calls. Unsupported for what is not carried out; StoreError.
+    """
+    if is_database(location):
+        raise Unsupported(message="StateSaveLocation=postgresql://… is not carried out yet", hints=["give a folder"])
+    if controllers > 1:
+        raise Unsupported(message="several SlurmctldHost with their state in a folder are not carried out yet", hints=["give one SlurmctldHost"])
+    return SqliteState(location, cluster=cluster, now=now)
