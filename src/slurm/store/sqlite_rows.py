@@ -31,7 +31,9 @@ _ROW_BYTES = 100
 
 _KEEP = "INSERT OR REPLACE INTO rows (kind, key, number, version, body, crc) VALUES (?, ?, ?, ?, ?, ?)"
 _READ = "SELECT kind, key, number, version, body, crc FROM rows ORDER BY kind, key, number"
-_DROP = "DELETE FROM rows WHERE kind = ? AND key = ? AND (number < ? OR (number = ? AND body IS NULL))"
+_NEWEST = "(SELECT max(number) FROM rows WHERE kind = ?1 AND key = ?2 AND number <= ?3)"
+_DROP = f"DELETE FROM rows WHERE kind = ?1 AND key = ?2 AND (number < {_NEWEST} OR (number = {_NEWEST} AND body IS NULL))"
+"""Of one name: what lies before the row that counts, which may be of an earlier snapshot than the newest; and that row, where it says gone."""
 
 _Values = tuple[str, int | str, int, int, bytes | None, int]
 Turn = Callable[[], AbstractContextManager[None]]
@@ -133,7 +135,7 @@ class SqliteRows:
         names = self._superseded[-ROWS_AT_ONCE:]
         if names:
             with self._turn(), writing(self._path, self._connection):
-                self._connection.executemany(_DROP, [(kind, key, self.number, self.number) for kind, key in names])
+                self._connection.executemany(_DROP, [(kind, key, self.number) for kind, key in names])
             del self._superseded[-ROWS_AT_ONCE:]
             self._checkpoint()
         return bool(names)

@@ -89,6 +89,27 @@ def test_what_was_replaced_is_dropped_by_and_by_also_after_a_restart(path: str) 
     journal.close()
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_compaction_that_another_snapshot_overtakes_drops_nothing_that_counts(path: str, *, restarted: bool) -> None:
+    journal = SqliteJournal(path)
+    append(journal, 3)
+    journal.complete(1, [row(n, "old") for n in range(sqlite_rows.ROWS_AT_ONCE + 5)], sqlite_rows.ROWS_AT_ONCE + 5)
+    journal.complete(2, [*(row(n, "new") for n in range(sqlite_rows.ROWS_AT_ONCE + 3)), row(sqlite_rows.ROWS_AT_ONCE + 3, None)],
+                     sqlite_rows.ROWS_AT_ONCE + 4)
+    assert journal.compact()  # a portion, and the rest is not reached before the next snapshot is
+    if restarted:
+        journal.close()
+        journal = SqliteJournal(path)
+    wanted = kept(journal)
+    journal.complete(3, [row(0, "newest")], sqlite_rows.ROWS_AT_ONCE + 4)
+    while journal.compact():
+        pass
+    assert kept(journal) == wanted | {("job", 0): b"newest"}
+    with sqlite3.connect(path) as looked:
+        assert looked.execute("SELECT count(*) FROM rows").fetchone() == (sqlite_rows.ROWS_AT_ONCE + 4,)
+    journal.close()
+
+
 def test_space_is_given_back(path: str) -> None:
     journal = SqliteJournal(path)
     append(journal)
