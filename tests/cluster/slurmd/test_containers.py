@@ -234,6 +234,20 @@ def test_what_runs_as_root_inside_neither_sees_nor_ends_what_runs_outside(run: R
     run(scene)
 
 
+def test_nothing_of_proc_that_is_everybodys_can_be_written_to(run: Run, user: int) -> None:
+    async def scene(stage: Stage) -> None:
+        inside = Inside(stage, image_folder(stage.root / "image"), user)
+        mounted = await inside.sh("cat /proc/self/mountinfo")
+        options = {line.split()[4]: line.split()[5].split(",") for line in mounted.splitlines()}
+        for name in os.listdir("/proc"):
+            path = Path("/proc", name)
+            if not name.isdecimal() and path.is_dir() and not path.is_symlink():
+                assert "ro" in options[str(path)], path
+        assert "/proc/self" not in options
+
+    run(scene)
+
+
 def test_what_is_no_image_is_told_in_a_sentence(run: Run, user: int) -> None:
     async def scene(stage: Stage) -> None:
         (stage.root / "text").write_text("hello")

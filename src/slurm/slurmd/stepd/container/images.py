@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from slurm.notation.container import Image
-from slurm.slurmd.stepd.container import mounting
+from slurm.slurmd.stepd.container import mounting, space
 from slurm.slurmd.stepd.container.root import CannotBuild
 
 Tell = Callable[[str], None]
@@ -98,24 +98,36 @@ def cached(cache: str, name: str, fill: Callable[[str], dict[str, object]]) -> F
     folder = os.path.join(cache, "images", name)
     os.makedirs(folder, 0o700, exist_ok=True)
     lock = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_SH)
-    facts = _facts(folder)
-    if facts is None:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        facts = _facts(folder)
-        if facts is None:
-            _clear(folder)
-            try:
-                facts = fill(folder)
-                _write(os.path.join(folder, "facts"), facts)
-            except OSError:
-                _clear(folder)
-                raise
-            _remove_unused(cache, name)
-        fcntl.flock(lock, fcntl.LOCK_SH)
+    try:
+        facts = _made(cache, name, folder, lock, fill)
+    except BaseException:
+        os.close(lock)
+        raise
     with contextlib.suppress(OSError):
         os.utime(os.path.join(folder, "facts"))
     return Found(os.path.join(folder, "root"), facts, lock)
+
+
+def _made(cache: str, name: str, folder: str, lock: int, fill: Callable[[str], dict[str, object]]) -> dict[str, object]:
+    """What is known of an image, which is made where it is not there yet; the lock is held shared then."""
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    facts = _facts(folder)
+    if facts is not None:
+        return facts
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    facts = _facts(folder)
+    if facts is None:
+        _clear(folder)
+        try:
+            with space.watched(folder):
+                facts = fill(folder)
+            _write(os.path.join(folder, "facts"), facts)
+        except OSError:
+            _clear(folder)
+            raise
+        _remove_unused(cache, name)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    return facts
 
 
 def empty(cache: str) -> None:
@@ -204,7 +216,12 @@ def kept(cache: str, name: str, flag: str, find: Callable[[], Found] | None) -> 
             raise CannotBuild(f"there is no container {name} on this node: --container-image says what to make it of")
         found = find()
         shutil.rmtree(root, onerror=_made_removable)
-        run_filling(["cp", "-a", "--reflink=auto", "-T", "--", found.root, root], folder)
+        try:
+            with space.watched(folder):
+                run_filling(["cp", "-a", "--reflink=auto", "-T", "--", found.root, root], folder)
+        except OSError:
+            shutil.rmtree(root, onerror=_made_removable)
+            raise
         if found.lock >= 0:
             os.close(found.lock)
         _write(os.path.join(folder, "facts"), found.facts)
@@ -246,11 +263,21 @@ def _run(words: Sequence[str], folder: str) -> tuple[int, str]:
         finally:
             os._exit(127)
     try:
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        status = ended(child)
         text = os.pread(said, _LONGEST_COMPLAINT, 0).decode(errors="replace")
     finally:
         os.close(said)
     return status, text or (f"ended by {signal.Signals(-status).name}" if status < 0 else "")
+
+
+def ended(child: int) -> int:
+    """The exit code of a child, for which is waited; it is killed where the wait is broken off."""
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except BaseException:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
 
 
 def see_read_only(but: str) -> None:

@@ -58,7 +58,7 @@ def _told_by(
         _start(module, facts, (theirs.fileno(), *given), cgroup)
         theirs.close()
         ours.setblocking(False)
-        waiting = _Waiting(ours, tell)
+        waiting = _Waiting(ours, tell, by_root=not facts["uid"])
         loop.watch(ours.fileno(), READ, waiting.on_event)
         try:
             loop.run(lambda: waiting.over)
@@ -68,9 +68,10 @@ def _told_by(
 
 
 class _Waiting:
-    def __init__(self, report: socket.socket, tell: Callable[[str], None]) -> None:
+    def __init__(self, report: socket.socket, tell: Callable[[str], None], *, by_root: bool) -> None:
         self._report = report
         self._tell = tell
+        self._by_root = by_root
         self.over = False
         self.refused = ""
         self.saved = False
@@ -78,13 +79,20 @@ class _Waiting:
 
     def on_event(self, _events: int) -> None:
         packet, descriptors = passing.receive(self._report)
-        self.inside = Inside.of(packet, descriptors)
-        if self.inside is not None:
-            self.over = True
+        inside = Inside.of(packet, descriptors)
+        if inside is not None and (inside.processes < 0 or self._by_root):
+            self.inside, self.over = inside, True
             return
         for descriptor in descriptors:
             os.close(descriptor)
-        said = json.loads(packet) if packet.startswith(b"{") else {}
+        # What makes the container runs as the owner, who may have it say what he likes.
+        if inside is not None:
+            self.refused, self.over = "what makes the container gave a namespace that nobody asked for", True
+            return
+        try:
+            said = json.loads(packet) if packet.startswith(b"{") else {}
+        except (ValueError, RecursionError):
+            said = {"refused": "what makes the container says what nobody understands"}
         if "notice" in said:
             self._tell(str(said["notice"]))
         else:

@@ -11,6 +11,7 @@ import gzip
 import lzma
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -51,11 +52,17 @@ def unpack(layers: Sequence[tuple[str, str]], root: str, more: dict[str, tuple[s
             os._exit(1)
         os._exit(_ENDED_WELL)
     os.close(writing)
-    with os.fdopen(reading, "rb") as said:
-        why = said.read().decode(errors="replace")
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    for file, _ in opened:
-        file.close()
+    try:
+        with os.fdopen(reading, "rb") as said:
+            why = said.read().decode(errors="replace")
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    except BaseException:  # there is no space left: what is half unpacked is removed, and nobody writes to it any more
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        raise
+    finally:
+        for file, _ in opened:
+            file.close()
     if status != _ENDED_WELL:
         raise CannotBuild(f"its layers cannot be unpacked: {why or f'status {status}'}")
 

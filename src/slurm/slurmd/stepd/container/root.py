@@ -24,8 +24,9 @@ _ACCELERATORS = ("nvidia*", "dri", "kfd", "infiniband", "accel", "gdrdrv", "knem
 _LINKS = (("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"))
 _FILES = ("/etc/resolv.conf", "/etc/hosts")
 _NEEDED = (("/etc", True), ("/dev", True), ("/proc", True), ("/sys", True))
-_UNTOUCHED = ("sys", "sysrq-trigger", "irq", "bus", "fs")
-"""What of /proc is everybody's: only root's own containers could change it, and they must not either."""
+_OWN_OF_PROC = ("self", "thread-self")
+"""What of /proc is a process', as its numbers are. All else is everybody's: only root's own containers could change it, and they must not
+either."""
 _MS_NO_SETUID, _MS_NO_DEVICES = 2, 4
 LONGEST_FILE = 1 << 20
 """Bytes that are read of a file of an image."""
@@ -96,9 +97,8 @@ def build(plan: Plan) -> None:
     _know_user(plan)
     for target, tree in kernel:
         put_inside(own_proc if target == "/proc" and own_proc is not None else tree, target)
-    for name in _UNTOUCHED:
-        if os.path.exists(f"/proc/{name}"):
-            mounting.put(mounting.taken(f"/proc/{name}", NO_SETUID | READ_ONLY), f"/proc/{name}")
+    for path in _shared_of_proc():
+        mounting.put(mounting.taken(path, NO_SETUID | READ_ONLY), path)
     if not plan.writable:
         mounting.make_read_only("/")
 
@@ -200,6 +200,17 @@ def _files() -> list[tuple[str, int]]:
 
 def _kernel() -> list[tuple[str, int]]:
     return [("/sys", mounting.taken("/sys", NO_SETUID | NO_DEVICES | READ_ONLY)), ("/proc", mounting.taken("/proc", NO_SETUID | NO_DEVICES))]
+
+
+def _shared_of_proc() -> list[str]:
+    """What of /proc tells of the machine and can be written to, by root at least."""
+    found = []
+    for name in sorted(os.listdir("/proc")):
+        path = f"/proc/{name}"
+        mode = os.lstat(path).st_mode if not name.isdecimal() and name not in _OWN_OF_PROC else 0
+        if stat.S_ISDIR(mode) or (stat.S_ISREG(mode) and mode & 0o222):
+            found.append(path)
+    return found
 
 
 def _put_devices(devices: Sequence[tuple[str, int]]) -> None:
