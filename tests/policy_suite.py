@@ -63,6 +63,20 @@ def test_accounts_users_and_qos_are_added_changed_told_and_removed(database: Dat
     assert database.policy.transactions(Which(actions=["Remove QOS"]), 0, 10)[0][0].target == "name='high'"
 
 
+def test_qos_do_not_preempt_each_other_in_a_circle(database: Database) -> None:
+    """Their jobs would make way for each other for ever."""
+    Feeding(database)
+    for name, below in (("low", []), ("middle", ["low"]), ("high", ["low", "middle"])):
+        change(database, ADD, QOS, Which(names=[name]), preempts=ListChange(operation="=", names=below))
+    for name, others in (("low", ["high"]), ("low", ["normal", "middle"])):
+        with pytest.raises(InvalidRequest, match="QOS preemption loop detected"):
+            change(database, MODIFY, QOS, Which(names=[name]), preempts=ListChange(operation="+=", names=others))
+    change(database, MODIFY, QOS, Which(names=["high"]), preempts=ListChange(operation="=", names=[]))
+    change(database, MODIFY, QOS, Which(names=["low"]), preempts=ListChange(operation="=", names=["high"]))
+    found = {one.name: one.preempts for one in database.policy.whole("c")[1] if isinstance(one, Qos)}
+    assert (found["low"], found["middle"], found["high"]) == (["high"], ["low"], [])
+
+
 def test_wckeys_of_users_come_and_go(database: Database) -> None:
     Feeding(database)
     change(database, ADD, ACCOUNT, Which(names=["physics"]))

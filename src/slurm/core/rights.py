@@ -121,4 +121,5 @@ def require_administrator(state: ClusterState, caller: Caller) -> None:
 def require_owner(state: ClusterState, caller: Caller, job: Job) -> None:
     """NotPermitted with the words that scontrol prints, unless the caller owns the job or may administrate."""
     if not may_touch(state, caller, job):
-        raise NotPermitted("ESLURM_USER_ID_MISSING", hints=[f"job {job.shown_id} belongs to {job.owner.user}"])
+        whose = job.owner.user if may_see(state, caller, job) else "another user"
+        raise NotPermitted("ESLURM_USER_ID_MISSING", hints=[f"job {job.shown_id} belongs to {whose}"])

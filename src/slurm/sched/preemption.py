@@ -42,6 +42,7 @@ class Preemption:
         self.now = now
         self.kind = view.settings.preempt_type
         self.again = 0.0
+        self._depths: dict[str, int] = {}  # by QOS, -1: it is being found
 
     def givers(self, job: Job, partition: Partition, nodes: Collection[NodeName]) -> list[Giver]:
         """The jobs on these nodes that may give way to this one, those first whose loss costs least."""
@@ -59,12 +60,18 @@ class Preemption:
 
     def rank(self, qos: Qos | None) -> int:
         """How many levels of jobs may give way to those of a QOS: jobs that can preempt come first."""
-        return self._depth(qos, ()) if self.kind == "qos" and qos is not None else 0
+        return self._depth(qos) if self.kind == "qos" and qos is not None else 0
 
-    def _depth(self, qos: Qos, seen: tuple[str, ...]) -> int:
-        known = self.view.policy.book.qos
-        below = (known.get(name.lower()) for name in qos.preempts if name.lower() not in seen)
-        return max((1 + self._depth(one, (*seen, qos.name.lower())) for one in below if one is not None and one.name != qos.name), default=0)
+    def _depth(self, qos: Qos) -> int:
+        """Each QOS is looked at once: of twenty that all preempt those below there are half a million ways down. Of a circle, which sacctmgr
+        refuses, what leads back counts nothing."""
+        name = qos.name.lower()
+        if name not in self._depths:
+            self._depths[name] = -1
+            known = self.view.policy.book.qos
+            below = (known.get(one.lower()) for one in qos.preempts)
+            self._depths[name] = max((1 + self._depth(one) for one in below if one is not None and one.name != qos.name), default=0)
+        return self._depths[name]
 
     def _giver(self, job: Job, partition: Partition, other: Job) -> Giver | None:
         settings, now = self.view.settings, self.now

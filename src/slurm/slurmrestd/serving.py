@@ -175,7 +175,8 @@ class Secured(NamedTuple):
 async def serve(app: Any, sockets: Sequence[socket.socket], threads: int, connections: int, ready: Callable[[], None],
         stopping: Callable[[], None] = lambda: None, secured: Secured | None = None) -> None:
     """Serve until SIGTERM or SIGINT; `stopping` is called then, and ends what would go on for ever."""
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    # What it warns of are requests that are none, and too many connections: whoever reaches the port could fill the log with these.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     anyio.to_thread.current_default_thread_limiter().total_tokens = threads
     server = _Server(configured(app, connections))
     server.stopping, server.secured = stopping, secured

@@ -114,3 +114,18 @@ def test_an_explanation_names_no_job_of_others_that_are_private(play: Play) -> N
         assert "secret-name" in str(await s.client(OPERATOR).ask("ExplainJob", job_id=str(mine)))
 
     play(scene, conf=PRIVATE)
+
+
+def test_a_refusal_does_not_tell_whose_a_private_job_is(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        teach(s)
+        job = await s.client(OTHER).submit(name="secret-name")
+        for kind, fields in (("RequeueJobs", {"ids": [str(job)]}), ("HoldJobs", {"ids": [str(job)]}), ("BatchScript", {"job_id": str(job)}),
+                             ("UpdateJob", {"ids": str(job), "changes": {"JobName": "x"}}), ("CancelJobs", {"filter": {"ids": [str(job)]}}),
+                             ("FindUsage", {"ids": [str(job)]}), ("FindStep", {"job_id": str(job), "step_id": 0}),
+                             ("Relinquish", {"job_id": job}), ("CertifyUser", {"job_id": job}), ("WaitJob", {"job_id": job})):
+            told = str(await s.client(ALICE).ask(kind, **fields))
+            assert "Failure" in told or "refused" in told, told
+            assert user_name(OTHER) not in told and "secret-name" not in told, (kind, told)
+
+    play(scene, conf=PRIVATE)

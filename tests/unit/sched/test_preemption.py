@@ -16,6 +16,7 @@ from slurm.model.policy import Qos
 from slurm.model.states import JobState
 from slurm.sched.explain import explain
 from slurm.sched.plan import plan
+from slurm.sched.preemption import Preemption
 from slurm.sched.proposal import Plan
 from slurm.testing import builders as b
 from slurm.wire.messages import JobFilter
@@ -71,6 +72,18 @@ def test_a_job_of_a_higher_qos_has_a_lower_one_requeued_and_starts_when_it_is_go
     b.free(on, low, at=b.T0 + 12)
     run(on, b.T0 + 12)
     assert (high.state, low.state, low.restarts) == (JobState.RUNNING, JobState.PENDING, 1)
+
+
+def test_levels_of_qos_are_counted_at_once_however_many_there_are() -> None:
+    on = by_qos()
+    many = 200
+    on.apply(e.PolicyChanged(at=b.T0, records=[
+        Qos(id=10 + level, name=f"level{level}", preempts=[f"level{below}" for below in range(level)]) for level in range(many)]))
+    preemption = Preemption(on, b.T0)
+    assert [preemption.rank(on.policy.book.qos[f"level{level}"]) for level in (many - 1, 0, 7)] == [many - 1, 0, 7]
+    assert [preemption.rank(on.policy.book.qos[name]) for name in ("low", "normal", "high")] == [0, 1, 2]
+    on.apply(e.PolicyChanged(at=b.T0, records=[Qos(id=1000, name="a", preempts=["b"]), Qos(id=1001, name="b", preempts=["a", "b"])]))
+    assert Preemption(on, b.T0).rank(on.policy.book.qos["a"]) == 1
 
 
 def test_with_cancel_or_where_a_job_may_not_run_again_it_ends_as_preempted() -> None:

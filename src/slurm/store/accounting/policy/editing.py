@@ -95,6 +95,21 @@ class Editing:
             if name not in there:
                 raise InvalidRequest("ESLURM_INVALID_QOS", f"You gave a bad qos '{name}'.", hints=[f"valid: {', '.join(there)}"])
 
+    def require_no_circle(self, name: str, preempts: Sequence[str]) -> None:
+        """InvalidRequest where jobs of a QOS could make way for those that make way for them, by turns and for ever."""
+        columns = policy.qos.c
+        below = {row.name: row.preempt.split(",") if row.preempt else [] for row in self.connection.execute(
+            sa.select(columns.name, columns.preempt).where(columns.deleted == 0))}
+        open_, seen = [one for one in preempts if one != name], set[str]()
+        while open_:
+            one = open_.pop()
+            if one == name:
+                raise InvalidRequest("ESLURM_INVALID_QOS", "QOS preemption loop detected", hints=[
+                    f"jobs of {name} would give way to those that give way to them: see preempt= of {', '.join(sorted(seen)) or name}"])
+            if one not in seen:
+                seen.add(one)
+                open_ += below.get(one, ())
+
     def place(self, row: Any) -> Place:
         """An association's names for the report."""
         parent = ""
@@ -237,7 +252,10 @@ def qos_columns(editing: Editing, settings: PolicySettings, row: Any = None) -> 
         values["limits"] = _sorted.encode(merged_limits(_limits(row.limits or "{}") if row is not None else {}, settings.limits)).decode()
     if settings.preempts is not None:
         editing.known_qos(reading.lowered(settings.preempts.names))
-        values["preempt"] = ",".join(changed_list(row.preempt.split(",") if row is not None and row.preempt else [], settings.preempts))
+        preempts = changed_list(row.preempt.split(",") if row is not None and row.preempt else [], settings.preempts)
+        if row is not None:
+            editing.require_no_circle(row.name, preempts)
+        values["preempt"] = ",".join(preempts)
     if settings.flags is not None:
         values["flags"] = ",".join(changed_words(row.flags.split(",") if row is not None and row.flags else [], settings.flags))
     return values
