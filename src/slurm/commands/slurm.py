@@ -36,6 +36,7 @@ SUBCOMMANDS: Mapping[str, Row] = {
     "up": Row("start a cluster on this machine, or what is missing of it", "embedded.up"),
     "down": Row("cancel its running jobs and stop it", "embedded.down"),
     "status": Row("show its daemons, nodes and jobs", "embedded.status"),
+    "setup": Row("write what a cluster of one machine or many needs, and start it", "setup.command"),
     "doctor": Row("look for what is wrong with a cluster, and say what to do", "doctor.command"),
     "web": Row("open its web page in a browser, or print the link that does", "embedded.web"),
     "explain": Row("say why a job waits, what would start it, and when", "explain"),
