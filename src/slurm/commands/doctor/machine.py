@@ -174,8 +174,9 @@ def _ports(world: World) -> Iterator[Finding]:
         wanted = {config.slurmctld_port: "slurmctld"} if machine.controller else {}
         wanted |= {config.nodes_by_name[name].port: f"the slurmd of {name}" for name in machine.nodes}
         for listener in machine.listeners:
-            program = listener.program
-            if listener.port in wanted and program and not program.startswith(("slurm", "python")):
+            program = listener.program  # ours call themselves slurm…, and run Python's file
+            ours = program.startswith("slurm") or listener.executable.rpartition("/")[2].startswith(("python", "slurm"))
+            if listener.port in wanted and program and not ours:
                 yield fault(machine.where, f"port {listener.port} of {wanted[listener.port]} is taken by {program}",
                             "end that program, or set SlurmctldPort, SlurmdPort or the node's Port to a free one everywhere")
 
