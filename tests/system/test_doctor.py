@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import subprocess
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +26,12 @@ def test_a_new_cluster_is_healthy_and_one_whose_node_died_is_not(fresh: Maker) -
     cluster.up()
     said = cluster.run("slurm", "doctor", "--strict")
     assert said.status == 0 and said.out.endswith(" checks of 1 machine: healthy\n"), said
+    cluster.finish("-J", "of-ada", "--wrap", "true", env={"HF_TOKEN": "hf_of_ada_only"})
+    assert "sdiag.json, nodes.json, jobs.json" in cluster.ok("slurm", "support", "-o", "help.tar.gz")
+    with tarfile.open(cluster.work / "help.tar.gz") as bundle:
+        texts = {entry.name: (bundle.extractfile(entry) or io.BytesIO()).read().decode() for entry in bundle.getmembers()}
+    assert [node["name"] for node in json.loads(texts["slurm-support/nodes.json"])] == ["cn01", "cn02"]
+    assert json.loads(texts["slurm-support/state.json"])["journal"] and "hf_of_ada_only" not in "".join(texts.values())
     cluster.kill("slurmd-cn02")
     said = cluster.run("slurm", "doctor", "daemons", "--json")
     assert said.status == 1, said
