@@ -54,9 +54,14 @@ def module_names() -> frozenset[str]:
     return frozenset(module.name for module in modules())
 
 
-def imports(module: Module) -> Iterator[Import]:
+@cache
+def imports(module: Module) -> tuple[Import, ...]:
     """All imports of a module; `from a import b` yields `a.b` where that is a module of ours, else `a`."""
-    for node, at_load in _statements(module.tree, at_load=True):
+    return tuple(_imports(module))
+
+
+def _imports(module: Module) -> Iterator[Import]:
+    for node, at_load in _statements(module.tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(module, alias.name, node.lineno, at_load)
@@ -64,6 +69,17 @@ def imports(module: Module) -> Iterator[Import]:
             base = _absolute(module, node)
             for target in dict.fromkeys(_targets(base, node)):
                 yield Import(module, target, node.lineno, at_load)
+
+
+def named_by(module: Module) -> set[str]:
+    """The other modules that one imports, in functions too; the package itself, which opens the SDK, left out."""
+    return {_module_of(found.target) for found in imports(module)} - {"", "slurm", module.name}
+
+
+def _module_of(target: str) -> str:
+    while target and target not in module_names():
+        target = target.rpartition(".")[0]
+    return target
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -78,11 +94,17 @@ def is_stdlib(target: str) -> bool:
     return target.split(".")[0] in sys.stdlib_module_names
 
 
-def _statements(node: ast.AST, at_load: bool) -> Iterator[tuple[ast.AST, bool]]:
-    for child in ast.iter_child_nodes(node):
-        yield child, at_load
-        inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        yield from _statements(child, at_load and not inside)
+def _statements(tree: ast.AST) -> Iterator[tuple[ast.stmt, bool]]:
+    """Every statement below a tree, and whether it runs when the module is loaded."""
+    left: list[tuple[ast.AST, bool]] = [(tree, True)]
+    while left:
+        node, at_load = left.pop()
+        inside = at_load and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            for child in getattr(node, block, ()) if not isinstance(node, ast.Lambda | ast.IfExp) else ():
+                if isinstance(child, ast.stmt):
+                    yield child, inside
+                left.append((child, inside))
 
 
 def _absolute(module: Module, node: ast.ImportFrom) -> str:

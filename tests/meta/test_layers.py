@@ -1,6 +1,10 @@
 """Who may import whom, and what the pure rooms may not touch: the table of the design, checked on every import statement."""
 
-from tests.meta.source import Import, imports, modules
+from graphlib import CycleError, TopologicalSorter
+
+import pytest
+
+from tests.meta.source import Import, imports, modules, named_by
 
 # Lowest first. Rooms on one line are strangers to each other.
 LAYERS: tuple[frozenset[str], ...] = (
@@ -82,3 +86,14 @@ def test_the_front_door_loads_nothing_of_ours() -> None:
 def test_no_import_hides_behind_type_checking() -> None:
     broken = [module.where for module in modules() if "TYPE_CHECKING" in module.text]
     assert not broken, f"these import for types only; put the type in a lower room: {broken}"
+
+
+def test_no_module_imports_itself_round_a_corner() -> None:
+    """Imports in functions count too; what goes round within the SDK is left until it is made smaller."""
+    named = {module.name: named_by(module) for module in modules()}
+    within_sdk = {name for name in named if name.startswith("slurm.sdk.")}
+    graph = {name: others - within_sdk if name in within_sdk else others for name, others in named.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))

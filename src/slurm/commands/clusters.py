@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from slurm.commands.shell import Channel, Message, Shell
-from slurm.model.errors import SlurmError, Unreachable, Unsupported
+from slurm.model.errors import SlurmError, Unsupported
 from slurm.options.errors import OptionError
 
 ALL = "all"
@@ -129,19 +129,3 @@ def _on(shell: Shell, cluster: Known) -> Shell:
 
     return Shell(shell.name, shell.argv, shell.environ, shell.stdin, shell.stdout, shell.stderr, connect=connect, now=shell.now,
                  sleep=shell.sleep, connect_to=shell.connect_to)
-
-
-def connect_to(environ: Mapping[str, str], name: str, host: str, port: int) -> Channel:
-    """A connection to the slurmctld of another cluster. Unsupported where nothing would prove who is at either end; Unreachable."""
-    from slurm.net import client, discovery
-    from slurm.net.endpoint import tcp
-
-    site = discovery.find_site(environ)
-    if site.auth.lower() != "auth/munge" and not site.token:
-        raise Unsupported(message=f"cluster {name} cannot be reached from here with AuthType={site.auth}", hints=[
-            "clusters prove themselves to each other's commands by MUNGE with one key (AuthType=auth/munge), or with SLURM_JWT",
-            f"or set SLURM_CONF to the slurm.conf of cluster {name} on a machine of it"])
-    try:
-        return client.reach(site._replace(cluster=name, endpoints=(tcp(host, port),), relays=(), host=host, embedded=False))
-    except Unreachable as error:
-        raise Unreachable(message=error.message, hints=[f"cluster {name} registered {host}:{port}", *error.hints]) from error

@@ -13,7 +13,7 @@ from slurm.commands.jobs import wanted
 from slurm.model.accounting import JobFilter
 from slurm.model.errors import InvalidRequest, NotationError
 from slurm.model.ids import JobId, StepId, Uid
-from slurm.net import client
+from slurm.net import database_client
 from slurm.notation import moment
 from slurm.render import efficiency_report
 from slurm.render.efficiency_report import KEYS, Line
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     asked = _filter(options, now)
     if options.plot and not options.plot.endswith((".svg", ".html")):
         raise InvalidRequest(message=f"--plot {options.plot}: it takes the name of a file that ends in .svg or .html")
-    with client.connect_accounting({**environ, **({"SLURM_PY_INSTANCE": options.name} if options.name else {})}) as connection:
+    with database_client.connect_accounting({**environ, **({"SLURM_PY_INSTANCE": options.name} if options.name else {})}) as connection:
         found = efficiency_report.lines(ClusterAccounting(connection).jobs(asked), options.by, now)
     if options.plot:
         _draw(options, found, console)

@@ -64,9 +64,9 @@ def connect_at_once(environ: Mapping[str, str]) -> Channel:
 
 def connect_to(environ: Mapping[str, str], name: str, host: str, port: int) -> Channel:
     """A connection to another cluster's slurmctld."""
-    from slurm.commands import clusters  # --clusters is seldom given
+    from slurm.net import other_cluster  # --clusters is seldom given
 
-    return clusters.connect_to(environ, name, host, port)
+    return other_cluster.connect(environ, name, host, port)
 
 
 class Shell:
@@ -130,9 +130,9 @@ class Shell:
         """A new connection by which accounting can be asked: to slurmctld, or where none answers to slurmdbd itself."""
         if self.connect is not connect:
             return self.connect(self.environ)
-        from slurm.net import client
+        from slurm.net import database_client
 
-        return client.connect_accounting(self.environ)
+        return database_client.connect_accounting(self.environ)
 
     def out(self, text: str) -> None:
         """Writes a line to standard output; control characters are escaped."""

@@ -94,7 +94,7 @@ TABLE: dict[tuple[Phase, type[e.Event]], Handler] = {
     (SUSPENDED, e.Cancelled): ending.on_cancelled,
     (SUSPENDED, e.Requeued): requeuing.on_requeued_suspended,
     (SUSPENDED, e.JobUpdated): waiting.on_updated,
-    (SUSPENDED, e.StepCreated): suspending.on_step_created,
+    (SUSPENDED, e.StepCreated): stepping.on_created_of_suspended,
     (SUSPENDED, e.StepEnding): stepping.on_ending,
     (SUSPENDED, e.StepExited): stepping.on_exited,
     (LOST, e.NodeReturned): proof.on_returned,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from slurm.core import ending, recording
+from slurm.core import ending, recording, suspending
 from slurm.core import events as e
 from slurm.core.effects import Announce, Effect, EndStep
 from slurm.core.illegal import IllegalTransition, story
@@ -22,6 +22,11 @@ def on_created(state: ClusterState, job: Job, event: e.StepCreated) -> list[Effe
     if step.id >= 0:
         job.next_step = step.id + 1
     return []
+
+
+def on_created_of_suspended(state: ClusterState, job: Job, event: e.StepCreated) -> list[Effect]:
+    """An srun got a step just before its job was suspended."""
+    return on_created(state, job, event) + suspending.told(job)
 
 
 def on_ending(state: ClusterState, job: Job, event: e.StepEnding) -> list[Effect]:

@@ -7,7 +7,7 @@ still: time limit, usage, limits on minutes. What it does not do then is in its 
 from __future__ import annotations
 
 from slurm.core import events as e
-from slurm.core import recording, resources, starting, stepping
+from slurm.core import recording, resources, starting
 from slurm.core.effects import Announce, Effect, SetLimit, Suspend
 from slurm.core.policy import state as counting
 from slurm.core.state import ClusterState
@@ -32,7 +32,7 @@ def on_suspended(state: ClusterState, job: Job, event: e.Suspended) -> list[Effe
     counting.stops_using(state, job, event.at)
     recording.job(state, job)
     recording.suspension(state, job, job.suspend_time)
-    return [Announce(job=job.id), *_told(job)]
+    return [Announce(job=job.id), *told(job)]
 
 
 def on_suspended_anew(state: ClusterState, job: Job, event: e.Suspended) -> list[Effect]:
@@ -64,17 +64,12 @@ def on_resumed(state: ClusterState, job: Job, event: e.Resumed) -> list[Effect]:
     if not job.runs_script or job.launched:
         starting.set_warning_timer(state, job)
     recording.job(state, job)
-    return [Announce(job=job.id), *_told(job)]
+    return [Announce(job=job.id), *told(job)]
 
 
 def on_launched(state: ClusterState, job: Job, event: e.Launched) -> list[Effect]:
     """It was suspended before its script began: now there is something to suspend."""
-    return starting.on_launched(state, job, event) + _told(job)
-
-
-def on_step_created(state: ClusterState, job: Job, event: e.StepCreated) -> list[Effect]:
-    """An srun got a step just before."""
-    return stepping.on_created(state, job, event) + _told(job)
+    return starting.on_launched(state, job, event) + told(job)
 
 
 def close(state: ClusterState, job: Job, at: float) -> None:
@@ -108,6 +103,7 @@ def _touch(state: ClusterState, node: Node) -> None:
     state.unsaved.nodes.add(node.name)
 
 
-def _told(job: Job) -> list[Effect]:
+def told(job: Job) -> list[Effect]:
+    """Its nodes hear that it is suspended, or no longer, and of the time that it has."""
     nodes = tuple(job.nodes_left)
     return [Suspend(job=job.id, attempt=job.attempt, nodes=nodes), SetLimit(job=job.id, attempt=job.attempt, nodes=nodes)] if nodes else []

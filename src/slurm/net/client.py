@@ -178,20 +178,6 @@ def connect(environ: Mapping[str, str]) -> Connection:
     return reach(find_site(environ))
 
 
-def connect_accounting(environ: Mapping[str, str]) -> Connection:
-    """A connection by which accounting of the cluster that `environ` means can be asked: to slurmctld, where none answers to slurmdbd.
-
-    Unreachable says what was tried.
-    """
-    site = find_site(environ)
-    try:
-        return reach(site, 0.0)
-    except Unreachable:
-        from slurm.net import database_client
-
-        return database_client.instead(site)
-
-
 def connect_waiting(environ: Mapping[str, str], tell: Callable[[str], None]) -> Connection:
     """As `connect`; inside a job of that cluster a controller that is away is waited for, some minutes, and `tell` gets one line of it."""
     site = find_site(environ)

@@ -6,13 +6,27 @@ could prove itself by to slurmdbd on another machine, and only the way through s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from slurm.model.errors import SlurmError, Unreachable
 from slurm.net import client
 from slurm.net.client import Connection
-from slurm.net.discovery import Site
+from slurm.net.discovery import Site, find_site
 from slurm.net.endpoint import connected
 
 DATABASE = "slurmdbd"
+
+
+def connect_accounting(environ: Mapping[str, str]) -> Connection:
+    """A connection by which accounting of the cluster that `environ` means can be asked: to slurmctld, where none answers to slurmdbd.
+
+    Unreachable says what was tried.
+    """
+    site = find_site(environ)
+    try:
+        return client.reach(site, 0.0)
+    except Unreachable:
+        return instead(site)
 
 
 def instead(site: Site) -> Connection:

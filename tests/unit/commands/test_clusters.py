@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from slurm.commands import clusters, sbatch, scancel, scontrol, sdiag, sinfo, sprio, squeue, sshare
+from slurm.commands import sbatch, scancel, scontrol, sdiag, sinfo, sprio, squeue, sshare
 from slurm.commands.shell import Shell
 from slurm.model.errors import NotPermitted, Unreachable, Unsupported
+from slurm.net import other_cluster
 
 KNOWN = [{"name": "here", "control_host": "h1", "control_port": 6817}, {"name": "there", "control_host": "h2", "control_port": 6818},
          {"name": "gone"}]
@@ -140,8 +141,8 @@ def test_a_cluster_without_munge_or_a_token_is_not_spoken_to(tmp_path: Any) -> N
     conf = tmp_path / "slurm.conf"
     conf.write_text("ClusterName=here\nSlurmctldHost=h1\nAuthType=auth/slurm\n")
     with pytest.raises(Unsupported, match="cluster there cannot be reached from here with AuthType=auth/slurm"):
-        clusters.connect_to({"SLURM_CONF": str(conf)}, "there", "h2", 6818)
+        other_cluster.connect({"SLURM_CONF": str(conf)}, "there", "h2", 6818)
     conf.write_text("ClusterName=here\nSlurmctldHost=h1\nAuthType=auth/munge\n")
     with pytest.raises(Unreachable) as failure:
-        clusters.connect_to({"SLURM_CONF": str(conf)}, "there", "127.0.0.1", 1)
+        other_cluster.connect({"SLURM_CONF": str(conf)}, "there", "127.0.0.1", 1)
     assert "cluster there registered 127.0.0.1:1" in failure.value.hints
