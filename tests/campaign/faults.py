@@ -9,6 +9,7 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 
@@ -143,22 +144,25 @@ class Faults:
         zygotes = supervisors(node, ZYGOTE)
         for process in zygotes:
             # What it has just forked bears its title still, and is a slurmstepd already, whose end is its job's.
-            if process.ppid() not in {each.pid for each in zygotes}:
-                process.kill()
+            with suppress(psutil.NoSuchProcess):
+                if process.ppid() not in {each.pid for each in zygotes}:
+                    process.kill()
         return node.name, False
 
     def _kill_stepd(self) -> tuple[str, bool]:
         node = self._node()
         found = supervisors(node, "slurmstepd: [")
         if found:
-            self._random.choice(found).kill()
+            with suppress(psutil.NoSuchProcess):
+                self._random.choice(found).kill()
         return node.name, True
 
     def _kill_all(self) -> tuple[str, bool]:
         node = self._node()
         slurmd = psutil.Process(node.pid_of("slurmd"))
         for process in (slurmd, *supervisors(node, ZYGOTE), *supervisors(node, "slurmstepd")):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         node.daemons.pop("slurmd").wait(30)
         self._wait(0.0, 1.5)
         self._start(node, "slurmd")

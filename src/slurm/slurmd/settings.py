@@ -159,9 +159,13 @@ def _task_scripts(config: Config, key: str) -> list[str]:
 
 
 def _longest_pause(config: Config) -> float:
-    """An eighth of SlurmdParameters=fence_timeout, where jobs have a lease; else as any link has it."""
+    """An eighth of SlurmdTimeout, or of SlurmdParameters=fence_timeout where jobs have a lease, at most what any link has.
+
+    A controller that was started again counts silence from then on: whoever tries seldom is taken for dead.
+    """
     text = config.options("SlurmdParameters").get("fence_timeout", "")
-    return min(LONGEST_PAUSE, max(0.2, int(text) / 8)) if text.isdecimal() and int(text) else LONGEST_PAUSE
+    silences = [config.seconds("SlurmdTimeout"), int(text) if text.isdecimal() else 0]
+    return min([LONGEST_PAUSE, *(max(0.2, silence / 8) for silence in silences if silence)])
 
 
 def _start_seconds(config: Config) -> float:
