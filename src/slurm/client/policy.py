@@ -11,6 +11,7 @@ from slurm.model.errors import ProtocolError
 from slurm.model.policy_change import CLUSTER, TRANSACTION, Change, ChangeReport, Which
 from slurm.wire.policy_messages import ClusterLine, PolicyChangeDone, PolicyListed, Transaction
 
+_PART_SECONDS = 60.0
 T = TypeVar("T")
 Message = dict[str, object]
 Record = object
@@ -29,6 +30,14 @@ class Channel(Protocol):
 
     def call(self, message: Message) -> Mapping[str, object]:
         """Sends a request and waits for its reply."""
+        ...
+
+    def send(self, message: Message) -> None:
+        """Sends a request whose reply is read with `receive`."""
+        ...
+
+    def receive(self, timeout: float | None = ...) -> Mapping[str, object]:
+        """The next reply."""
         ...
 
 
@@ -59,15 +68,17 @@ class PolicyDoor:
 
     def _parts(self, entity: str, which: Which | None) -> list[PolicyListed]:
         found: list[PolicyListed] = []
-        after = 0
+        asked = {"type": "ListPolicy", "entity": entity, "which": msgspec.to_builtins(which or Which())}
+        reply = self._channel.call({**asked, "after": 0})
         while True:
-            part = _read(self._channel.call({"type": "ListPolicy", "entity": entity, "which": msgspec.to_builtins(which or Which()),
-                "after": after}), PolicyListed)
+            if following := reply.get("next", 0):
+                self._channel.send({**asked, "after": following})  # the next part is made while this one is read
+            part = _read(reply, PolicyListed)
             found.append(part)
             self.cluster = part.cluster
-            if not part.next:
+            if not following:
                 return found
-            after = part.next
+            reply = self._channel.receive(_PART_SECONDS)
 
 
 def _read(reply: Mapping[str, object], kind: type[T]) -> T:

@@ -41,7 +41,7 @@ def show(shell: Shell, resolved: Resolved, door: PolicyDoor, entity: str, line: 
         default += ",coordinators"
     shown, widths = columns(entity, ",".join(line.formats) or default, tree="tree" in line.flags)
     laid = [policy_columns.column(one, width) for one, width in zip(shown, widths, strict=True)]
-    rows = (_indented(shown, entry, "tree" in line.flags) for entry in entries)
+    rows = (_indented(shown, entry, texts) if "tree" in line.flags else texts for entry, texts in policy_columns.cells(shown, entries))
     return table(shell, resolved, laid, rows)
 
 
@@ -85,11 +85,8 @@ def columns(entity: str, text: str, *, tree: bool) -> tuple[list[Shown], list[in
     return shown, widths
 
 
-def _indented(shown: Sequence[Shown], entry: Entry, tree: bool) -> list[str]:
-    texts = policy_columns.cells(shown, entry)
-    if tree:
-        texts = [" " * entry.depth + text if one.title == _TREE_COLUMN else text for one, text in zip(shown, texts, strict=True)]
-    return texts
+def _indented(shown: Sequence[Shown], entry: Entry, texts: Sequence[str]) -> list[str]:
+    return [" " * entry.depth + text if one.title == _TREE_COLUMN else text for one, text in zip(shown, texts, strict=True)]
 
 
 def _wants_associations(entity: str, line: Line) -> bool:

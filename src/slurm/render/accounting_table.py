@@ -90,7 +90,8 @@ def parsable(
     if header:
         yield delimiter.join(column.field.header for column in columns) + end
     for row in rows:
-        yield delimiter.join(map(printable, row)) + end
+        line = delimiter.join(row)
+        yield (line if line.isprintable() else delimiter.join(map(printable, row))) + end
 
 
 def _cell(text: str, column: Column) -> str:

@@ -6,7 +6,7 @@ A row is an `Entry`: a record and what belongs to it. Texts are as Slurm writes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -53,6 +53,7 @@ class Shown(NamedTuple):
     title: str
     width: int
     text: Callable[[Entry], str]
+    of_limits: bool = False  # what it says depends on `Entry.limits` only
 
 
 def _number(key: str) -> Callable[[Entry], str]:
@@ -105,7 +106,7 @@ def _limit_columns(at: str) -> tuple[Shown, ...]:
         kind = {rows.WALL: _minutes}.get(row.quantity) or (_number if row.quantity in (rows.JOBS, rows.SUBMITTED, rows.ACCRUING,
             rows.MIN_PRIORITY) else _tres)
         width = _WIDTHS.get(title, 13)
-        found.append(Shown((row.key, title, *row.also), title, width, kind(row.key)))
+        found.append(Shown((row.key, title, *row.also), title, width, kind(row.key), of_limits=True))
     return tuple(found)
 
 
@@ -302,6 +303,17 @@ def column(shown: Shown, width: int) -> Column:
     return Column(Field(shown.title, "", shown.title, ""), width)
 
 
-def cells(columns: Sequence[Shown], entry: Entry) -> list[str]:
-    """The texts of one line."""
-    return [one.text(entry) for one in columns]
+def cells(columns: Sequence[Shown], entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[str]]]:
+    """The texts of each line. Most lines follow one at which the same limits hold: theirs are made once."""
+    own = [(place, one.text) for place, one in enumerate(columns) if not one.of_limits]
+    told: Limits | None = None
+    row: list[str] = []
+    for entry in entries:
+        if entry.limits is told:
+            row = list(row)
+            for place, text in own:
+                row[place] = text(entry)
+        else:
+            told = entry.limits
+            row = [one.text(entry) for one in columns]
+        yield entry, row

@@ -13,8 +13,8 @@ import time
 from _frozen_importlib_external import MAGIC_NUMBER
 from types import CodeType
 
-from slurm.commands.frozen import PACKAGE
 from slurm.commands.frozen.boot import END, MAKER
+from slurm.commands.frozen.place import PACKAGE
 from slurm.commands.frozen.rewrite import LIGHT, RECORDS, TWIN, replaced, rewritten
 
 COMMANDS = ("sbatch", "srun", "salloc", "squeue", "sinfo", "scancel", "scontrol", "sdiag", "sacct", "sstat", "sreport", "seff", "sacctmgr",
