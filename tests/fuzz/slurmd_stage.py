@@ -150,7 +150,11 @@ class Stage:
             self.tell(n.Acknowledged(serial=message.serial))
 
     def tell(self, message: Message) -> None:
-        """An order that is sound."""
+        """An order that is sound, of the latest epoch that the node has heard of."""
+        if isinstance(message, n.Order):
+            message.epoch = self.node.epochs.latest.epoch
+        if isinstance(message, n.NodeAccepted):
+            message.state = self.node.epochs.latest.state
         self.give(msgpack.encode(message))
 
     def give(self, payload: bytes) -> None:

@@ -129,8 +129,15 @@ class Keys:
 
     @cached_property
     def controllers(self) -> list[Controller]:
-        """The controllers in order of rank: SlurmctldHost=host(addr) lines."""
-        return [Controller(text) for text in self.all_of("SlurmctldHost")]
+        """The controllers in order of rank: SlurmctldHost=host(addr) lines, or what older words say (ControlMachine, BackupController)."""
+        found = [Controller(text) for text in self.all_of("SlurmctldHost")]
+        if found and self.text("ControlAddr"):
+            found[0].addr = self.text("ControlAddr")
+        if len(found) == 1 and self.text("BackupController"):
+            backup = Controller(self.text("BackupController"))
+            backup.addr = self.text("BackupAddr") or backup.addr
+            found.append(backup)
+        return found
 
     def _settle(self, entry: Entry) -> None:
         row = entry.row

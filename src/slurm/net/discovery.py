@@ -106,6 +106,7 @@ class Site(NamedTuple):
     munge_socket: str = ""  # AuthInfo=socket=, "": where munged usually is
     munge_ttl: int = 0  # AuthInfo=ttl=
     host: str = ""  # of the first controller, as slurm.conf names it
+    hosts: tuple[str, ...] = ()  # of all of them
     away_seconds: float = 300.0  # how long programs inside a job wait for a controller: SlurmctldTimeout, 5 minutes at least
     message_seconds: float = 10.0  # MessageTimeout
     token: str = ""  # SLURM_JWT: who we are on a machine without a daemon
@@ -210,10 +211,9 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
     for key, value in _keys(conf, os.path.dirname(conf), [0]):
         if key in ("slurmctldhost", "controlmachine"):
             hosts.append(value)
-        elif key == "controladdr":
-            hosts = [f"{hosts[0].partition('(')[0]}({value})", *hosts[1:]] if hosts else hosts
         else:
             values[key] = value
+    hosts = _with_older_words(hosts, values)
     pid_file = values["slurmctldpidfile"]
     info = {name: value for name, _, value in (word.partition("=") for word in values["authinfo"].split(","))}
     ttl = info.get("ttl", "")
@@ -224,16 +224,28 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
     return Site(
         away_seconds=_seconds(values["slurmctldtimeout"], 300.0), message_seconds=_seconds(values["messagetimeout"], 10.0),
         cluster=values["clustername"], conf=conf,
-        endpoints=(*(unix(path) for path in sockets), *_ports(hosts, values["slurmctldport"], values["authtype"])),
+        endpoints=(*(unix(path) for path in sockets), *_ports(
+            # SlurmctldAddr is where the one is that serves, whichever host that is.
+            [*filter(None, [values.get("slurmctldaddr")]), *hosts], values["slurmctldport"], values["authtype"])),
         relays=relays,
         slurm_user=values["slurmuser"], munge_socket=info.get("socket", ""), munge_ttl=int(ttl) if ttl.isdecimal() else 0,
         auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"),
         rules={name: values.get(name, "") for name in RULES},
-        host=hosts[0].partition("(")[0] if hosts else "", token=environ.get("SLURM_JWT", ""),
+        host=hosts[0].partition("(")[0] if hosts else "", hosts=tuple(text.partition("(")[0] for text in hosts), token=environ.get("SLURM_JWT", ""),
         authorities=_authorities(values["tlsparameters"]) or os.path.join(os.path.dirname(conf), "ca_cert.pem"),
         cli_filters=tuple(name for name in values["clifilterplugins"].split(",") if name and name.rpartition("/")[2] != "none"),
         cli_filter_parameters=values["clifilterparameters"], plugin_dir=values["plugindir"],
         database=tuple(_databases(values)) if values["accountingstoragetype"].lower().endswith("slurmdbd") else ())
+
+
+def _with_older_words(hosts: list[str], values: Mapping[str, str]) -> list[str]:
+    """The controllers, best first, with what ControlAddr, BackupController and BackupAddr say."""
+    if hosts and "controladdr" in values:
+        hosts = [f"{hosts[0].partition('(')[0]}({values['controladdr']})", *hosts[1:]]
+    if len(hosts) == 1 and "backupcontroller" in values:
+        backup = values["backupcontroller"]
+        hosts = [*hosts, f"{backup}({values['backupaddr']})" if "backupaddr" in values else backup]
+    return hosts
 
 
 def _databases(values: Mapping[str, str]) -> Iterator[Endpoint]:

@@ -29,6 +29,7 @@ HANDSHAKE_SECONDS = 30.0
 """Ten thousand nodes that come back at once wait for one another."""
 _ROOTS_PORTS = range(600, 1024)
 UNSENT_LIMIT = 64 * 1024 * 1024
+Late = Callable[[int, bytes], bytes]
 HIGH_WATER = 256 * 1024
 """Bytes queued from which on who sends much waits: what is sent then arrives soon."""
 
@@ -65,7 +66,15 @@ class Link(Protocol):
         """Wait until little is queued, or the connection is down: for those who send much."""
 
     def reconnect(self, why: str) -> None:
-        """Break the connection, to be made anew: for who notices that the other side is silent."""
+        """Break the connection, to be made anew."""
+        ...
+
+    def leave(self, why: str) -> None:
+        """Connect anew, elsewhere first where there are several: for who notices that the other side is silent."""
+        ...
+
+    def elsewhere(self, why: str) -> None:
+        """Break the connection and try the other places first: who answered is not the one that is wanted now."""
 
     async def close(self) -> None:
         """Send what is queued, hang up, stay down."""
@@ -95,22 +104,26 @@ class SocketLink:
     """A link to the first of `endpoints` that answers and is who is wanted (default: this user's or root's slurmctld).
 
     `trust` proves both ends on TCP, or else `prover` does; without them TCP endpoints are not tried. Pauses between tries are of random
-    length: those of ten thousand nodes spread. `refused` is called when every endpoint says that nobody serves there.
+    length: those of ten thousand nodes spread. `refused` is called when every endpoint says that nobody serves there. `late`
+    takes what comes on a connection that was left: the frame that it is answered with before it is closed, b"" for none.
     """
 
     def __init__(self, endpoints: Sequence[Endpoint], listener: Listener, *, trust: Trust | None = None, wanted: Wanted | None = None,
                  prover: Prover | None = None, log: logging.Logger | None = None, refused: Callable[[], None] | None = None,
-                 longest_pause: float = LONGEST_PAUSE) -> None:
+                 longest_pause: float = LONGEST_PAUSE, late: Late | None = None) -> None:
         self._endpoints = tuple(endpoints)
         self._listener = listener
         self._trust = trust if prover is None else prover.trust
         self._prover = prover
         self._refused = refused
+        self._late = late
         self._longest_pause = longest_pause
         self._wanted = wanted or Wanted(owners=(0, os.geteuid()))
         self._session: ssl.SSLSession | None = None
         self._log = log or logging.getLogger("slurm.net")
         self._wire: _Wire | None = None
+        self._left: _Wire | None = None  # the connection that was left, until something comes on it
+        self._first = 0  # the endpoint that is tried first
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._told = ""
@@ -139,6 +152,33 @@ class SocketLink:
         if self._wire is not None:
             self._wire.fail(why)
 
+    def leave(self, why: str) -> None:
+        """Connect anew: elsewhere first, and what the other side may still say goes to `late`. Without that, the connection is broken."""
+        wire = self._wire
+        if wire is None:
+            return
+        if self._late is None:
+            wire.fail(why)
+            return
+        self._drop_left()
+        self._left = wire
+        self._first = self._behind(wire.endpoint)
+        wire.leave(self._late, why)
+
+    def elsewhere(self, why: str) -> None:
+        """Break the connection, to be made anew with the others first."""
+        if self._wire is not None:
+            self._first = self._behind(self._wire.endpoint)
+            self._wire.fail(why)
+
+    def _behind(self, endpoint: Endpoint) -> int:
+        return (self._endpoints.index(endpoint) + 1) % len(self._endpoints)
+
+    def _drop_left(self) -> None:
+        if self._left is not None:
+            self._left.fail("it was left")
+        self._left = None
+
     def secure(self, trust: Trust) -> None:
         """From now on TCP endpoints are tried too, both ends proved by this trust."""
         self._trust = trust
@@ -153,6 +193,7 @@ class SocketLink:
     async def close(self) -> None:
         """Send what is queued, hang up, stay down."""
         self._closing = True
+        self._drop_left()
         if self._wire is not None:
             await self._wire.finish()
         if self._task is not None:
@@ -180,7 +221,7 @@ class SocketLink:
         """The first endpoint that answers; the reasons of all are logged once, not at every attempt."""
         tried = []
         nobody = True
-        for endpoint in self._endpoints:
+        for endpoint in (*self._endpoints[self._first:], *self._endpoints[:self._first]):
             if not endpoint.is_unix and self._trust is None:
                 nobody = False
                 tried.append(f"{endpoint}: there is neither slurm.key nor a certificate to prove who we are with")
@@ -283,6 +324,7 @@ class _Wire(asyncio.Protocol):
         self._proving: asyncio.Task[None] | None = None
         self._answer: asyncio.Future[bytes] | None = None
         self._began = False
+        self._late: Late | None = None
         self._buffer = FrameBuffer()
         self._transport: asyncio.Transport | None = None
         self._why = ""
@@ -388,9 +430,27 @@ class _Wire(asyncio.Protocol):
         try:
             while not self._why and (frame := self._buffer.take()) is not None:
                 self.heard = True
-                self._listener.on_message(*frame)
+                if self._late is not None:
+                    self._answer_late(self._late(*frame))
+                else:
+                    self._listener.on_message(*frame)
         except (SlurmError, *UNREADABLE) as error:
             self.fail(str(error))
+
+    def leave(self, late: Late, why: str) -> None:
+        """Over for its owner, but not closed: what still comes is for `late`."""
+        self._late = late
+        self.writable.set()
+        if not self.ended.done():
+            self.ended.set_result(why)
+
+    def _answer_late(self, answer: bytes) -> None:
+        """What is said late is answered once, if it needs that, and the connection closed."""
+        if answer:
+            self.write(answer)
+            self._why = "it was left"
+            if self._transport is not None:
+                self._transport.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Called by the loop."""

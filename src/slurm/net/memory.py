@@ -123,6 +123,14 @@ class MemoryLink:
             loop.call_soon(self._listener.on_down, why)
             loop.call_later(RETRY_SECONDS, self._connect)
 
+    def leave(self, why: str) -> None:
+        """The same: there is one place."""
+        self.reconnect(why)
+
+    def elsewhere(self, why: str) -> None:
+        """The same."""
+        self.reconnect(why)
+
     async def close(self) -> None:
         """Hang up and stay down."""
         await asyncio.sleep(0)

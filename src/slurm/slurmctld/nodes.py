@@ -84,6 +84,10 @@ class Links:
         self.beside: dict[NodeName, str] = {}
         self.make: Callable[[NodeName, str], list[Event]] = lambda name, line: []  # the events that make the node of a slurmd -Z
         self.usage = LiveUsage(self.send)
+        self.epoch = 0  # of the term in which orders are given, 0: terms are not counted
+        self.state = ""  # the name of the journal
+        self.standby_seconds = 0.0  # after so much silence a standby takes over; 0: there is none
+        self.overruled: Callable[[NodeName, n.Overruled], None] = lambda name, message: None  # a node knows a later term
 
     # --- messages in -----------------------------------------------------------------------------------------------------
 
@@ -112,6 +116,9 @@ class Links:
             node = self._engine.cluster.nodes[name]
             node.cpu_load, node.free_memory = message.load, message.free_memory
             self.send(name, n.Alive(now=self._now()))
+            return
+        if isinstance(message, n.Overruled):
+            self.overruled(name, message)
             return
         if isinstance(message, n.SignalTaken):
             self._unconfirmed.confirm(message.number)
@@ -258,7 +265,7 @@ class Links:
             await self._engine.record(*found.events)
         self.send(name, n.NodeAccepted(
             kill_wait=cluster.settings.kill_wait, heartbeat=self._heartbeat(), step_key=self._step_key, now=self._now(),
-            unknown=[(job, attempt) for job, attempt in found.unknown], cluster_name=self._cluster_name))
+            unknown=[(job, attempt) for job, attempt in found.unknown], cluster_name=self._cluster_name, state=self.state))
         for effect in found.effects:
             if isinstance(effect, Order):
                 self.carry_out(effect)
@@ -282,7 +289,7 @@ class Links:
     def _heartbeat(self) -> float:
         settings = self._engine.cluster.settings
         # 0: nodes are never given up; no lease
-        bounds = [seconds / 4 for seconds in (settings.slurmd_timeout, settings.fence_timeout) if seconds]
+        bounds = [seconds / 4 for seconds in (settings.slurmd_timeout, settings.fence_timeout, self.standby_seconds) if seconds]
         return max(0.2, min(HEARTBEAT_SECONDS, *bounds)) if bounds else HEARTBEAT_SECONDS
 
     async def _known(self, peer: Peer, message: n.RegisterNode) -> Node:
@@ -327,6 +334,8 @@ class Links:
         peer = self._peers.get(name)
         if peer is None:
             return False
+        if isinstance(message, n.Order):
+            message.epoch = self.epoch
         peer.send(frames.pack(frames.MSGPACK, msgpack.encode(message)))
         return True
 

@@ -189,7 +189,7 @@ async def _serve(options: Options, chosen: NodeSettings, heeded: signals.Signals
     server = StepServer(node, trust)
     node.link = link = SocketLink(
         chosen.site.endpoints, node, log=log, trust=trust, wanted=Wanted(owners=chosen.owners), refused=node.heartbeats.nobody_serves,
-        longest_pause=chosen.longest_pause)
+        longest_pause=chosen.longest_pause, late=node.on_late if len(chosen.site.hosts) > 1 else None)
     heeded.attach(stop=stop.set, reread=reread, reopen=lambda: _reopen(options, node))
     wanted = chosen.account.is_wanted
     try:

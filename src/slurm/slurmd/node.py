@@ -27,6 +27,7 @@ from slurm.slurmd.answers import Answers
 from slurm.slurmd.cgroup_places import Places
 from slurm.slurmd.confining import Confining
 from slurm.slurmd.credentials import Credentials
+from slurm.slurmd.epochs import Epochs
 from slurm.slurmd.gpu_metering import GpuMetering
 from slurm.slurmd.hardware import Hardware
 from slurm.slurmd.health import Health
@@ -52,6 +53,7 @@ log = logging.getLogger("slurmd")
 _SILENCE_HEARTBEATS = 4
 _SETTINGS = Settings()  # what bounds an order is the same everywhere
 _UNKNOWN_SECONDS = 60.0
+IN_STANDBY = "ESLURM_IN_STANDBY_MODE"
 
 
 class Node:
@@ -72,6 +74,7 @@ class Node:
         self.credentials = Credentials(settings.spool, settings.site.cluster)
         self.answers = Answers(settings.spool, lambda: self.credentials.now)
         self.heartbeats = Heartbeats(settings.spool)
+        self.epochs = Epochs(settings.spool)
         self.endpoint = str(settings.listen[0])  # what is told to others; `step_server` says so when it is a port
         self.kill_wait = 30
         self.accepted = asyncio.Event()
@@ -117,6 +120,7 @@ class Node:
         self.steps.open(settings.node, unknown_steps.identity_of(settings.site.cluster, settings.node, settings.pid_file))
         self.commands = job_commands.make(self.settings.spool)
         self.credentials.open()
+        self.epochs.open()
         for job, attempt in self.answers.open():
             self.roster.forbid(job, attempt)
         self.heartbeats.open()
@@ -218,7 +222,43 @@ class Node:
             if self._relay is not None and self._relay.channels is not None:
                 self._relay.channels.on_message(message)
             return
-        self._orders[type(message)](message)
+        if isinstance(message, Failure) and message.name == IN_STANDBY:
+            self._standing_by(message)
+        elif isinstance(message, n.Order) and not self._leads(message):
+            self._refuse_order(message)
+            self.link.elsewhere("a later slurmctld leads")
+        else:
+            self._orders[type(message)](message)
+
+    def on_late(self, codec: int, payload: bytes) -> bytes:
+        """Something came on the connection that was given up for its silence: from a slurmctld that was stopped, and woke up."""
+        message = self._decode(payload)
+        if not isinstance(message, n.Order) or message.epoch >= self.epochs.latest.epoch:
+            return b""  # it was slow; this node registers with it anew, or with a later one
+        overruled = self._refuse_order(message, late=True)
+        return frames.pack(frames.MSGPACK, msgpack.encode(overruled))
+
+    def _leads(self, order: n.Order) -> bool:
+        """Whether an order is of the slurmctld that leads, as far as is known here."""
+        if isinstance(order, n.NodeAccepted):
+            return self.epochs.registered(order.state, order.epoch)
+        return self.epochs.takes(order.epoch)
+
+    def _refuse_order(self, order: n.Order, *, late: bool = False) -> n.Overruled:
+        """Nothing of it is done; the slurmctld that gave it is told that its time is over."""
+        latest = self.epochs.latest
+        job = getattr(order, "job", 0)
+        log.error("order refused: %s%s is of a slurmctld of epoch %d%s; this node is of epoch %d", type(order).__name__,
+                  f" of job {job} attempt {getattr(order, 'attempt', 0)}" if job else "", order.epoch,
+                  ", which was silent and was left" if late else "", latest.epoch)
+        overruled = n.Overruled(epoch=latest.epoch, state=latest.state)
+        if not late:
+            self._send(overruled)
+        return overruled
+
+    def _standing_by(self, message: Failure) -> None:
+        log.debug("another slurmctld is asked: %s", "; ".join([message.message, *message.hints]))
+        self.link.elsewhere("it is in standby mode")
 
     def _out_of_bounds(self, message: Message, error: InvalidRequest) -> None:
         """Nothing of it is done.
@@ -291,7 +331,7 @@ class Node:
             self._send(n.Heartbeat(load=load, free_memory=free))
             await asyncio.sleep(seconds)
             if self._now() - self._heard > _SILENCE_HEARTBEATS * seconds:
-                self.link.reconnect(f"nothing was heard for {self._now() - self._heard:.0f} s")
+                self.link.leave(f"nothing was heard for {self._now() - self._heard:.0f} s")
 
     # --- orders ----------------------------------------------------------------------------------------------------------
 

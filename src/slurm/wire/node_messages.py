@@ -45,6 +45,7 @@ EVERY_STEP = -1
 WantedSteps = Annotated[list[tuple[JobNumber, Attempt, StepNumber]], Many(MOST_STEPS)]
 Sampling = Annotated[int, Whole(-1, 10**7)]
 Serial = Annotated[int, Whole(0, 2**53)]
+Epoch = Annotated[int, Whole(0, 2**53)]
 Load = Annotated[float, Real(0, 1e6)]
 Sentence = Annotated[str, Text(65_536, plain=False)]
 Signed = Annotated[str, Text(4 * 1024 * 1024)]
@@ -112,7 +113,16 @@ class RegisterNode(Message):
     beside: Mark = ""  # net.endpoint.mark_of its unix socket, by which a srun on the same machine knows that it is
 
 
-class NodeAccepted(Message):
+class Order(Message, kw_only=True):
+    """What a slurmctld tells a node to do, in its term as the leader: a node that knows a later term refuses it (core.events.EpochStarted).
+
+    `epoch` 0: of a slurmctld that counts no terms.
+    """
+
+    epoch: Epoch = 0
+
+
+class NodeAccepted(Order):
     """slurmctld knows this node. `unknown`: (job, attempt) pairs to end without report; `kill_wait` seconds; `heartbeat` seconds."""
 
     kill_wait: Wait
@@ -121,6 +131,14 @@ class NodeAccepted(Message):
     now: Moment = 0.0  # slurmctld's clock, by which credentials expire
     unknown: Attempts = []
     cluster_name: Name = ""
+    state: Name = ""  # names slurmctld's journal: epochs of two journals are not compared
+
+
+class Overruled(Message):
+    """An order was refused: its slurmctld leads no more, another one does, in term `epoch` of the journal `state`."""
+
+    epoch: Epoch
+    state: Name = ""
 
 
 class Heartbeat(Message):
@@ -130,19 +148,19 @@ class Heartbeat(Message):
     free_memory: Memory
 
 
-class Alive(Message):
+class Alive(Order):
     """So does slurmctld; `now` is what its clock shows."""
 
     now: Moment = 0.0
 
 
-class Acknowledged(Message):
+class Acknowledged(Order):
     """The report with this serial is in the journal."""
 
     serial: Serial
 
 
-class LaunchBatch(Message):
+class LaunchBatch(Order):
     """Run a batch script → BatchLaunched or LaunchRefused. `environment` is complete: the submitter's plus SLURM_*."""
 
     job: JobNumber
@@ -222,7 +240,7 @@ class JobGone(Message):
     drain: Sentence = ""
 
 
-class PrepareJob(Message):
+class PrepareJob(Order):
     """Run the Prolog of this attempt → JobPrepared."""
 
     job: JobNumber
@@ -230,11 +248,11 @@ class PrepareJob(Message):
     prolog: Environment = {}
 
 
-class CheckHealth(Message):
+class CheckHealth(Order):
     """Run HealthCheckProgram."""
 
 
-class RebootNode(Message):
+class RebootNode(Order):
     """Run RebootProgram: nothing runs there."""
 
 
@@ -250,7 +268,7 @@ class JobPrepared(Message):
     failed: Sentence = ""
 
 
-class TerminateJob(Message):
+class TerminateJob(Order):
     """End every process of this attempt here; `why` as in core.effects.Terminate, `message` the line for the job's error file."""
 
     job: JobNumber
@@ -261,7 +279,7 @@ class TerminateJob(Message):
     epilog: Environment = {}  # what Epilog is told of the job
 
 
-class LimitJob(Message):
+class LimitJob(Order):
     """The time limit of an attempt is so many seconds away; negative: it has none."""
 
     job: JobNumber
@@ -269,7 +287,7 @@ class LimitJob(Message):
     time_left: TimeLeft
 
 
-class SuspendJob(Message):
+class SuspendJob(Order):
     """The processes of an attempt are to hold still (after SIGTSTP and `grace` seconds), or to go on. The latest one counts."""
 
     job: JobNumber
@@ -278,7 +296,7 @@ class SuspendJob(Message):
     grace: Wait = 2
 
 
-class SignalJob(Message):
+class SignalJob(Order):
     """Send a signal; see core.effects.Signal. step None: all steps but the batch shell."""
 
     job: JobNumber
@@ -329,7 +347,7 @@ class UsageTold(Message):
     steps: StepsNow = []
 
 
-class TerminateStep(Message):
+class TerminateStep(Order):
     """End one step's processes here."""
 
     job: JobNumber
@@ -339,11 +357,11 @@ class TerminateStep(Message):
     kill_wait: Wait
 
 
-class ShutdownNode(Message):
+class ShutdownNode(Order):
     """slurmd, stop; steps go on."""
 
 
-class ReconfigureNode(Message):
+class ReconfigureNode(Order):
     """slurmd, read your configuration again; `kill_wait` and `heartbeat` as in NodeAccepted."""
 
     kill_wait: Wait
@@ -408,7 +426,8 @@ class StepTicket(Message):
 
 
 FromNode = (
-    RegisterNode | Heartbeat | JobPrepared | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | UsageTold | FromRelay
+    RegisterNode | Heartbeat | JobPrepared | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | UsageTold | Overruled
+    | FromRelay
 )
 ToNode = (
     NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | RebootNode | TerminateJob | LimitJob | SuspendJob

@@ -59,6 +59,7 @@ class Stage:
         self.on_registration: Callable[[], object] = lambda: None
         self.prefix: list[str] = []  # what slurmd is started by
         self.path: list[str] = []  # folders of modules before others
+        self.epoch = 0  # of the controller's term
         self.ahead = 0.0  # seconds by which the controller's clock is ahead of this machine's
         self.peer: Peer | None = None
         self.process: subprocess.Popen[bytes] | None = None
@@ -71,17 +72,20 @@ class Stage:
             self.peer = peer
             self.on_registration()
             self.registrations.append(message)
-            self.send(n.NodeAccepted(kill_wait=2, heartbeat=5.0, step_key=SIGNER.public, now=time.time() + self.ahead, unknown=self.unknown, cluster_name="test"))
+            self.send(n.NodeAccepted(kill_wait=2, heartbeat=5.0, step_key=SIGNER.public, now=time.time() + self.ahead, unknown=self.unknown, cluster_name="test",
+                                     state="journal" if self.epoch else ""))
         elif isinstance(message, n.Heartbeat):
             self.send(n.Alive(now=time.time() + self.ahead))
         else:
             self.heard.append(message)
-            if self.acknowledging and not isinstance(message, n.UsageTold | n.SignalTaken):
+            if self.acknowledging and not isinstance(message, n.UsageTold | n.SignalTaken | n.Overruled):
                 self.send(n.Acknowledged(serial=message.serial))
 
     def send(self, message: Message) -> None:
-        """Give an order."""
+        """Give an order, of the present epoch where it says none."""
         assert self.peer is not None
+        if isinstance(message, n.Order) and not message.epoch:
+            message.epoch = self.epoch
         self.peer.send(frames.pack(frames.MSGPACK, msgpack.encode(message)))
 
     def start_slurmd(self) -> None:

@@ -214,3 +214,78 @@ def test_a_server_in_memory_that_dies_takes_its_links_down_until_it_is_back() ->
         return diary.entries
 
     assert asyncio.run(main()) == ["up", "down", "up"]
+
+
+def test_a_link_that_is_sent_elsewhere_goes_to_the_next_place_and_stays_there(tmp_path: Path) -> None:
+    first, second = (endpoints.unix(str(tmp_path / f"{name}.sock")) for name in "ab")
+
+    async def main() -> list[str]:
+        called: list[str] = []
+        diary = Diary()
+
+        def named(name: str) -> Callable[[Peer, int, bytes], None]:
+            return lambda peer, codec, payload: called.append(name)
+
+        servers = [Server(named("a")), Server(named("b"))]
+        await servers[0].listen(first)
+        await servers[1].listen(second)
+        link = SocketLink((first, second), diary)
+        link.start()
+        await until(lambda: link.up)
+        link.send(frame("x"))
+        await until(lambda: called == ["a"])
+        link.elsewhere("it stands by")
+        await until(lambda: diary.entries == ["up", "down", "up"])
+        link.send(frame("x"))
+        await until(lambda: called == ["a", "b"])
+        link.reconnect("too silent")
+        await until(lambda: diary.entries == ["up", "down", "up", "down", "up"])
+        link.send(frame("x"))
+        await until(lambda: len(called) == 3)
+        await link.close()
+        for server in servers:
+            await server.close()
+        return called
+
+    assert uvloop.run(main()) == ["a", "b", "b"]
+
+
+def test_what_a_silent_side_says_after_it_was_left_is_late_and_answered(tmp_path: Path) -> None:
+    first, second = (endpoints.unix(str(tmp_path / f"{name}.sock")) for name in "ab")
+
+    async def main() -> tuple[list[str], list[str], list[str]]:
+        heard: list[str] = []
+        late: list[str] = []
+        peers: list[Peer] = []
+        diary = Diary()
+
+        def silent(peer: Peer, codec: int, payload: bytes) -> None:
+            peers.append(peer)
+            heard.append(payload.decode())
+
+        def on_late(codec: int, payload: bytes) -> bytes:
+            late.append(payload.decode())
+            return frame("overruled")
+
+        servers = [Server(silent), Server(shout)]
+        await servers[0].listen(first)
+        await servers[1].listen(second)
+        link = SocketLink((first, second), diary, late=on_late)
+        link.start()
+        await until(lambda: link.up)
+        link.send(frame("are you there"))
+        await until(lambda: bool(peers))
+        link.leave("nothing was heard")
+        await until(lambda: diary.entries == ["up", "down", "up"])
+        link.send(frame("and you"))
+        await until(lambda: "AND YOU" in diary.entries)
+        peers[0].send(frame("launch"))
+        await until(lambda: heard == ["are you there", "overruled"])
+        await link.close()
+        for server in servers:
+            await server.close()
+        return heard, late, diary.entries
+
+    heard, late, entries = uvloop.run(main())
+    assert late == ["launch"]
+    assert "launch" not in entries
