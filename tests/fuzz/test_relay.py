@@ -166,6 +166,12 @@ class Line:
     def reconnect(self, why: str) -> None:
         """It would be made anew."""
 
+    def leave(self, why: str) -> None:
+        """The same."""
+
+    def elsewhere(self, why: str) -> None:
+        """The same."""
+
     async def close(self) -> None:
         """It is over."""
 

@@ -19,8 +19,8 @@ from slurm.model.ids import Gid, Uid
 from slurm.model.request import JobRequest
 from slurm.sim import cases, machine, measures, sacct_dump, state_folder
 from slurm.sim.engine import Arrival, Breakdown, Outcome, Simulator
-from slurm.slurmctld.service import open_journal
 from slurm.store.journal import Record
+from slurm.store.sqlite_journal import SqliteJournal
 from slurm.testing import builders as b
 
 TRACE = Path(__file__).parent / "kth_slice.swf"
@@ -175,7 +175,7 @@ def test_a_state_folder_gives_what_ran_runs_and_waits(tmp_path: Path, monkeypatc
     b.finish(c, ended, at=b.T0 + 60)
     b.started(c, "cn01", name="runs", time_limit=900)
     b.submit(c, name="waits", array="1-3", time_limit=1200)
-    journal = open_journal(str(tmp_path), "lab", b.T0)
+    journal = SqliteJournal(str(tmp_path / "journal.db"), cluster="lab", now=b.T0)
     journal.append([Record(event.at, type(event).__name__, codec.encode(event)) for event in happened])
     try:
         found = state_folder.read(str(tmp_path))  # while slurmctld has it
@@ -186,7 +186,7 @@ def test_a_state_folder_gives_what_ran_runs_and_waits(tmp_path: Path, monkeypatc
 
 
 def test_a_journal_without_jobs_or_that_is_none_is_told(tmp_path: Path) -> None:
-    open_journal(str(tmp_path), "lab", b.T0).close()
+    SqliteJournal(str(tmp_path / "journal.db"), cluster="lab", now=b.T0).close()
     with pytest.raises(NotFound, match="knows no jobs"):
         state_folder.read(str(tmp_path))
     (tmp_path / "journal.db").write_bytes(b"no database at all, but long enough for one to be looked for" * 100)

@@ -7,7 +7,7 @@
         machines["head"].stop("slurmctld")   # SIGTERM; kill("slurmctld") is SIGKILL
         machines["nd1"].reboot()             # everything there is gone, another boot id
 
-The controller is `head`, nodes are nd1, nd2 …, a login node without daemons is `login` (login=True). What a machine has below /run is its own, and lies
+The controller is `head` (with controllers=2 `head2` stands by), nodes are nd1, nd2 …, a login node without daemons is `login` (login=True). What a machine has below /run is its own, and lies
 at `machine.run` for the test to see; all else is shared, as on a cluster with a common file system. Daemons run as root, `user=` runs a command as one.
 Everything hangs on the first process of each machine: when those are killed, the kernel takes networks, mounts and processes with them.
 """
@@ -44,10 +44,10 @@ PORT, NODE_PORT = 6817, 6818
 
 CONF = """
 ClusterName=lab
-SlurmctldHost=head({network}1)
+{controllers}
 AuthType={auth}
 SlurmUser=root
-StateSaveLocation=/run/state
+StateSaveLocation={state}
 SlurmctldPidFile=/run/slurmctld.pid
 SlurmdPidFile=/run/slurmd.pid
 SlurmdSpoolDir=/run/spool
@@ -259,7 +259,7 @@ class Machines:
     """A cluster of machines, its files in a folder of its own (`root`). `conf` is added to slurm.conf; `key` says who has slurm.key."""
 
     def __init__(self, *, nodes: int = 2, conf: str = "", login: bool = False, cpus: int = 2, memory: int = 2000,
-                 key: Callable[[str], bool] = lambda name: name != "login", auth: str = "auth/slurm") -> None:
+                 key: Callable[[str], bool] = lambda name: name != "login", auth: str = "auth/slurm", controllers: int = 1, state: str = "") -> None:
         why = why_not()
         assert not why, why
         # Not pytest's temporary folder: an ordinary user cannot enter that.
@@ -273,11 +273,15 @@ class Machines:
         folder = self.root / "machines"
         environment = _environment()
         self.switch = Machine(None, folder / "switch", "switch", "", environment)
-        self._conf = CONF.format(network=NETWORK, auth=auth) + conf
+        heads = {"head" if number == 0 else f"head{number + 1}": number + 1 for number in range(controllers)}
+        state = state or (str(self.root / "state") if controllers > 1 else "/run/state")
+        self._conf = CONF.format(controllers="\n".join(f"SlurmctldHost={name}({NETWORK}{host})" for name, host in heads.items()), auth=auth,
+                                 state=state) + conf
         for number in range(nodes):
             self._conf += f"\nNodeName=nd{number + 1} NodeAddr={NETWORK}{FIRST_NODE + number} CPUs={cpus} RealMemory={memory}"
         try:
-            self._add("head", 1, environment, key)
+            for name, host in heads.items():
+                self._add(name, host, environment, key)
             for number in range(nodes):
                 self._add(f"nd{number + 1}", FIRST_NODE + number, environment, key)
             if login:
@@ -325,7 +329,9 @@ class Machines:
 
     def up(self) -> None:
         """Start the controller and every slurmd; returns when all nodes are idle."""
-        self["head"].start("slurmctld")
+        for name, machine in self.machines.items():
+            if name.startswith("head"):
+                machine.start("slurmctld")
         for node in self.nodes:
             node.start("slurmd")
         self.until_idle()

@@ -11,6 +11,7 @@ from slurm.commands import (
     scontrol_pids,
     scontrol_reservations,
     scontrol_show,
+    scontrol_takeover,
     scontrol_update,
 )
 from slurm.commands.shell import Shell, informed, notes, run
@@ -23,7 +24,7 @@ Keyword = Callable[[Shell, Resolved, list[str]], int]
 
 LATER = {
     "getent": "asking a slurmd for users", "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps",
-    "takeover": "several controllers", "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power caps",
+    "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power caps",
     "abort": "aborting a daemon with a core file", "clusters": "several clusters",
     "cluster": "several clusters", "notify": "messages to running jobs", "checkpoint": "checkpoints",
 }
@@ -122,6 +123,7 @@ KEYWORDS: dict[str, Keyword] = {
     "suspend": scontrol_act.suspend,
     "resume": scontrol_act.resume,
     "ping": scontrol_act.ping,
+    "takeover": scontrol_takeover.takeover,
     "reconfigure": scontrol_act.reconfigure,
     "shutdown": scontrol_act.shutdown,
     "token": scontrol_act.token,

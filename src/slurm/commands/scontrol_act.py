@@ -129,10 +129,13 @@ def _structured_ping(shell: Shell, style: str, channel: Channel | None) -> int:
         cluster, host = site.cluster, str(reply.get("host") or site.host)
     except SlurmError:
         cluster, host = "", str(reply.get("host", ""))
-    record: json_text.Value = {
-        "hostname": host, "pinged": "UP" if reply else "DOWN", "responding": bool(reply), "latency": waited if reply else 0,
-        "mode": str(reply.get("mode", "primary")), "primary": True}
-    report = {"pings": [record], **json_text.closing(cluster, *caller.names(), ["scontrol", *shell.argv])}
+    records: list[json_text.Value] = []
+    for each in _controllers(reply) if reply else [{"host": host, "mode": "primary", "up": False}]:
+        answers = bool(each["up"])
+        records.append({
+            "hostname": str(each["host"] or host), "pinged": "UP" if answers else "DOWN", "responding": answers,
+            "latency": waited if answers else 0, "mode": str(each["mode"]), "primary": each["mode"] == "primary"})
+    report = {"pings": records, **json_text.closing(cluster, *caller.names(), ["scontrol", *shell.argv])}
     shell.stdout.write(json_text.encode(report, style))
     return 0 if reply else 1
 
@@ -143,22 +146,52 @@ def show_ping(shell: Shell, channel: Channel) -> int:
         reply = channel.call({"type": "Ping"})
     except Unreachable as error:
         return _down(shell, error)
-    shell.out(f"Slurmctld({reply.get('mode', 'primary')}) at {reply.get('host', '')} is UP")
+    for each in _controllers(reply):
+        shell.out(f"Slurmctld({each['mode']}) at {each['host']} is {'UP' if each['up'] else 'DOWN'}")
+    if reply.get("mode", "primary") != "primary":
+        shell.hints([f"{reply.get('host', '')} leads"])
     if reply.get("trouble"):
         shell.hints([str(reply["trouble"])])
     return 0
+
+
+def _controllers(reply: Message) -> list[dict[str, object]]:
+    """Every slurmctld as the one that answered knows them: host, mode, up."""
+    seen = reply.get("controllers")
+    if isinstance(seen, list) and seen:
+        return seen
+    return [{"host": reply.get("host", ""), "mode": reply.get("mode", "primary"), "up": True}]
 
 
 def _down(shell: Shell, error: Unreachable) -> int:
     from slurm.net.discovery import find_site
 
     try:
-        host = find_site(shell.environ).host
+        site = find_site(shell.environ)
+        hosts, standby = list(site.hosts), site.standby
     except SlurmError:
-        host = ""  # no cluster is meant: the hints say so
-    shell.out(f"Slurmctld(primary) at {host} is DOWN" if host else "Slurmctld(primary) is DOWN")
+        hosts, standby = [], ""  # no cluster is meant: the hints say so
+    if len(hosts) < 2:
+        shell.out(f"Slurmctld(primary) at {hosts[0]} is DOWN" if hosts else "Slurmctld(primary) is DOWN")
+    else:
+        own = _standing_by(standby)
+        for rank, host in enumerate(hosts):
+            mode = "primary" if rank == 0 else "backup" if len(hosts) == 2 else f"backup{rank}"
+            shell.out(f"Slurmctld({mode}) at {host} is {'UP' if host == own else 'DOWN'}")
     shell.hints(error.hints)
     return 1
+
+
+def _standing_by(path: str) -> str:
+    """The host of the slurmctld that stands by on this machine, "" for none."""
+    from slurm.net import client
+    from slurm.net.endpoint import unix
+
+    try:
+        with client.dial(unix(path)) as connection:
+            return str(connection.call({"type": "Ping"}).get("host", ""))
+    except SlurmError:
+        return ""
 
 
 def reconfigure(shell: Shell, resolved: Resolved, words: list[str]) -> int:

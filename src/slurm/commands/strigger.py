@@ -12,6 +12,8 @@ _HEADING = "TRIG_ID RES_TYPE   RES_ID TYPE                                OFFSET
 _OF_JOB = ("time", "fini")
 _OF_NODE = ("down", "up", "drained", "draining", "resume", "idle", "reconfig")
 _OF_DAEMON = {
+    "backup_slurmctld_assumed_control": "slurmctld", "backup_slurmctld_failure": "slurmctld",
+    "backup_slurmctld_resumed_operation": "slurmctld", "primary_slurmctld_failure": "slurmctld",
     "primary_slurmctld_resumed_control": "slurmctld", "primary_slurmctld_resumed_operation": "slurmctld",
     "primary_slurmdbd_failure": "slurmdbd", "primary_slurmdbd_resumed_operation": "slurmdbd",
 }

@@ -36,6 +36,11 @@ class Controller:
         self.addr = addr.rstrip(")") if bracket else self.host
 
 
+def mode_of(rank: int, count: int) -> str:
+    """What Slurm calls the slurmctld of this rank: primary, backup, and where there are several, backup1, backup2."""
+    return "primary" if rank == 0 else "backup" if count == 2 else f"backup{rank}"
+
+
 class Keys:
     """The keys of one slurm.conf. Ask with `keys[key]`, or by the method of the type that the key has; a key that is no row of
     the table is a KeyError. `warnings` are sentences to log once at start, by daemons; wrong keys and values raise ConfigError.

@@ -171,16 +171,16 @@ SelectTypeParameters | uplist | CR_CORE_MEMORY | yes |
 SerializerParameters | list | | later | JSON is written the one way there is
 SerializerPlugins | list | | later | JSON is written the one way there is
 SlurmUser | user | root | yes |
-SlurmctldAddr | text | | later | slurmctld is reached by the address in SlurmctldHost
+SlurmctldAddr | text | | yes |
 SlurmctldDebug | level | info | yes |
 SlurmctldHost | host | | yes |
 SlurmctldHttpAuthParameters | list | | later | slurmctld does not answer HTTP
 SlurmctldLogFile | text | | yes |
 SlurmctldPort | port | 6817 | yes |
 SlurmctldSyslogDebug | level | | later | nothing is written to syslog
-SlurmctldPrimaryOffProg | text | | later | there is one controller
-SlurmctldPrimaryOnProg | text | | later | there is one controller
-SlurmctldTimeout | sec | 120 | later | there is one controller; programs inside jobs wait so long for it, 300 seconds at least
+SlurmctldPrimaryOffProg | text | | yes |
+SlurmctldPrimaryOnProg | text | | yes |
+SlurmctldTimeout | sec | 120 | yes |
 SlurmctldParameters | list | | yes |
 SlurmdDebug | level | info | yes |
 SlurmdHttpAuthParameters | list | | later | slurmd does not answer HTTP
@@ -240,8 +240,8 @@ AccountingStoragePass | text | | later | no accounting daemon is contacted
 AccountingStorageUser | text | | later | no accounting daemon is contacted
 AccountingStoreJobComment | yesno | yes | old | AccountingStoreFlags=job_comment took its place
 AcctGatherInfinibandType | text | | old | AcctGatherInterconnectType took its place
-BackupAddr | text | | later | there is one controller
-BackupController | text | | later | there is one controller
+BackupAddr | text | | yes |
+BackupController | text | | yes |
 CacheGroups | text | | old | groups are always looked up anew after a while
 CheckpointType | text | | old | Slurm has no checkpoints any more
 ControlAddr | text | | yes |

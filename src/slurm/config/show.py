@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from slurm.config.config import Config
+from slurm.config.keys import mode_of
 from slurm.config.schema import Row, section
 from slurm.config.values import INFINITE
 from slurm.model.version import SLURM_VERSION
@@ -37,7 +38,7 @@ def show(conf: Config, live: Mapping[str, str], uid_of: Callable[[str], int | No
     lines = [f"Configuration data as of {as_of}"]
     lines.extend(f"{name:<23} = {value}" for name, value in pairs(conf, live, uid_of or _uid_of))
     closing = live.get("CONTROLLERS") or "\n".join(
-        f"Slurmctld({_rank(rank)}) at {each.host} is {'UP' if rank == 0 else 'DOWN'}" for rank, each in enumerate(conf.controllers))
+        f"Slurmctld({mode_of(rank, len(conf.controllers))}) at {each.host} is {'UP' if rank == 0 else 'DOWN'}" for rank, each in enumerate(conf.controllers))
     return "\n".join([*lines, "", closing, ""])
 
 
@@ -119,10 +120,6 @@ _COMPUTED: dict[str, Callable[[Config], int]] = {
     "MaxNodeCount": lambda conf: len(conf.nodes),
 }
 """Keys whose default follows from the rest of the file."""
-
-
-def _rank(rank: int) -> str:
-    return "primary" if rank == 0 else "backup" if rank == 1 else f"backup{rank}"
 
 
 def _moment(text: str) -> str:

@@ -8,6 +8,8 @@ import os
 import struct
 import sys
 import time
+from collections.abc import Mapping
+from typing import NoReturn
 
 from slurm.model.errors import StoreError
 
@@ -172,3 +174,8 @@ def to_background() -> int:
     if null > 2:
         os.close(null)
     return writing
+
+
+def begin_again(environ: Mapping[str, str]) -> NoReturn:
+    """This process becomes what it was started as, with these variables: nothing of what it knew, held or had begun is left. OSError."""
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], dict(environ))

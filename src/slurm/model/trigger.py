@@ -10,7 +10,8 @@ JOB, NODE, SLURMCTLD, SLURMDBD = "job", "node", "slurmctld", "slurmdbd"
 OF_JOB = ("time", "fini", "down", "up", "drained", "draining", "resume")
 OF_NODE = ("down", "up", "drained", "draining", "resume", "idle", "reconfig")
 OF_DAEMON = {
-    SLURMCTLD: ("primary_slurmctld_resumed_operation", "primary_slurmctld_resumed_control"),
+    SLURMCTLD: ("primary_slurmctld_resumed_operation", "primary_slurmctld_resumed_control", "primary_slurmctld_failure",
+                "backup_slurmctld_assumed_control", "backup_slurmctld_failure", "backup_slurmctld_resumed_operation"),
     SLURMDBD: ("primary_slurmdbd_failure", "primary_slurmdbd_resumed_operation"),
 }
 """What may be waited for, by the kind of thing that it happens to."""

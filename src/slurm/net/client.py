@@ -25,6 +25,9 @@ SELDOM_SECONDS = 0.5
 TELL_SECONDS = 1.0
 """A wait so long is worth a line."""
 DIAL_SECONDS = 10.0
+OTHERS_SECONDS = 2.0
+"""The same where there are other controllers: a machine that is off does not even refuse."""
+IN_STANDBY = "ESLURM_IN_STANDBY_MODE"
 CALL_SECONDS = 60.0
 PING_SECONDS = 5.0
 CONTROLLER = "slurmctld"
@@ -189,11 +192,14 @@ def waiting_line(seconds: float) -> str:
     return f"slurmctld does not answer: waiting up to {seconds:.0f} seconds for it"
 
 
-def reach(site: Site, patience: float = CONNECT_SECONDS, tell: Callable[[str], None] | None = None) -> Connection:
-    """A connection to the first controller of `site` that answers; tried again for `patience` seconds while one refuses.
+def reach(site: Site, patience: float | None = None, tell: Callable[[str], None] | None = None) -> Connection:
+    """A connection to the controller of `site` that leads; tried again for `patience` seconds while one refuses or stands by.
 
-    With `tell`, whatever is wrong is waited for, and told of in one line.
+    By default CONNECT_SECONDS, or as long as another controller may need to take over. With `tell`, whatever is wrong is waited for, and told
+    of in one line.
     """
+    if patience is None:
+        patience = max(CONNECT_SECONDS, site.takeover_seconds)
     began = time.monotonic()
     deadline = began + patience
     told = False
@@ -204,7 +210,7 @@ def reach(site: Site, patience: float = CONNECT_SECONDS, tell: Callable[[str], N
             try:
                 return _dial(endpoint, site)
             except OSError as error:
-                refused = refused or isinstance(error, ConnectionRefusedError | BlockingIOError)
+                refused = refused or isinstance(error, ConnectionRefusedError | BlockingIOError | _StandsBy) or bool(site.takeover_seconds)
                 if endpoint.path in site.relays and isinstance(error, FileNotFoundError):
                     continue  # this machine has no such daemon
                 tried.append(f"{endpoint}: {error.strerror or error}")
@@ -225,8 +231,29 @@ def dial(endpoint: Endpoint, timeout: float = DIAL_SECONDS) -> Connection:
         raise Unreachable(hints=[f"tried {endpoint}: {error.strerror or error}"]) from error
 
 
+class _StandsBy(OSError):
+    """Who answered does not lead."""
+
+
 def _dial(endpoint: Endpoint, site: Site) -> Connection:
-    stream = connected(endpoint, DIAL_SECONDS)
+    if endpoint.is_unix or not site.takeover_seconds:
+        return _dial_one(endpoint, site, DIAL_SECONDS)
+    try:
+        connection = _dial_one(endpoint, site, OTHERS_SECONDS)
+        if connection.call({"type": "Ping"}, OTHERS_SECONDS).get("leads", True):
+            return connection
+        connection.close()
+    except Unreachable as error:
+        raise _StandsBy(None, error.message) from error
+    except SlurmError as error:
+        if error.name != IN_STANDBY:
+            raise
+        raise _StandsBy(None, error.message) from error
+    raise _StandsBy(None, "it stands by")
+
+
+def _dial_one(endpoint: Endpoint, site: Site, seconds: float) -> Connection:
+    stream = connected(endpoint, seconds)
     if endpoint.is_unix:
         return Connection(stream, endpoint)
     if site.auth.lower() == "auth/munge" and not site.token:

@@ -22,6 +22,8 @@ DEFAULT_INSTANCE = "default"
 CONTROLLER_PORT = 6817
 DATABASE_PORT = 6819
 MAX_INCLUDES = 64
+LONGEST_TAKEOVER = 30.0
+"""A command waits no longer for another controller, however long SlurmctldTimeout is."""
 
 _DEFAULTS = {
     "clustername": "cluster", "slurmctldport": str(CONTROLLER_PORT), "slurmctldpidfile": "/var/run/slurmctld.pid",
@@ -107,6 +109,8 @@ class Site(NamedTuple):
     munge_ttl: int = 0  # AuthInfo=ttl=
     host: str = ""  # of the first controller, as slurm.conf names it
     hosts: tuple[str, ...] = ()  # of all of them
+    takeover_seconds: float = 0.0  # how long a command waits where another controller may take over; 0: there is no other
+    standby: str = ""  # the socket of a slurmctld of this machine that stands by
     away_seconds: float = 300.0  # how long programs inside a job wait for a controller: SlurmctldTimeout, 5 minutes at least
     message_seconds: float = 10.0  # MessageTimeout
     token: str = ""  # SLURM_JWT: who we are on a machine without a daemon
@@ -161,6 +165,11 @@ def socket_beside(pid_file: str) -> str:
 def relay_beside(pid_file: str) -> str:
     """The socket at which the daemon with this pid file takes commands for slurmctld."""
     return pid_file.removesuffix(".pid") + ".relay"
+
+
+def standby_beside(pid_file: str) -> str:
+    """The socket at which the slurmctld with this pid file is asked itself while it stands by."""
+    return pid_file.removesuffix(".pid") + ".standby"
 
 
 def sackd_pid_file(slurmctld_pid_file: str) -> str:
@@ -231,7 +240,9 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
         slurm_user=values["slurmuser"], munge_socket=info.get("socket", ""), munge_ttl=int(ttl) if ttl.isdecimal() else 0,
         auth=values["authtype"], key=environ.get("SLURM_SACK_KEY") or os.path.join(os.path.dirname(conf), "slurm.key"),
         rules={name: values.get(name, "") for name in RULES},
-        host=hosts[0].partition("(")[0] if hosts else "", hosts=tuple(text.partition("(")[0] for text in hosts), token=environ.get("SLURM_JWT", ""),
+        host=hosts[0].partition("(")[0] if hosts else "", hosts=tuple(text.partition("(")[0] for text in hosts),
+        takeover_seconds=min(LONGEST_TAKEOVER, _seconds(values["slurmctldtimeout"], 1.0) + 10.0) if len(hosts) > 1 else 0.0,
+        standby=standby_beside(pid_file), token=environ.get("SLURM_JWT", ""),
         authorities=_authorities(values["tlsparameters"]) or os.path.join(os.path.dirname(conf), "ca_cert.pem"),
         cli_filters=tuple(name for name in values["clifilterplugins"].split(",") if name and name.rpartition("/")[2] != "none"),
         cli_filter_parameters=values["clifilterparameters"], plugin_dir=values["plugindir"],

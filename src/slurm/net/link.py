@@ -153,16 +153,18 @@ class SocketLink:
             self._wire.fail(why)
 
     def leave(self, why: str) -> None:
-        """Connect anew: elsewhere first, and what the other side may still say goes to `late`. Without that, the connection is broken."""
+        """Connect anew: elsewhere first where other machines are known; what the other side may still say goes to `late`. Without that, the
+        connection is broken."""
         wire = self._wire
         if wire is None:
             return
+        if sum(not endpoint.is_unix for endpoint in self._endpoints) > 1:
+            self._first = self._behind(wire.endpoint)
         if self._late is None:
             wire.fail(why)
             return
         self._drop_left()
         self._left = wire
-        self._first = self._behind(wire.endpoint)
         wire.leave(self._late, why)
 
     def elsewhere(self, why: str) -> None:

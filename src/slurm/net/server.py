@@ -106,19 +106,19 @@ class Server:
         channel.write(frames.pack(frames.JSON, json.dumps({"type": "Failure", **describe(error)}).encode()))
         channel.close()
 
-    async def close(self) -> None:
-        """Stop listening, let handlers finish (up to 2 seconds), hang up on everybody once what was sent has left."""
+    async def close(self, *, grace: float = _GRACE_SECONDS) -> None:
+        """Stop listening, let handlers finish (up to `grace` seconds), hang up on everybody once what was sent has left."""
         for path, inode in self._files:
             unlink_own(path, inode)
         for serving in self._listeners:
             serving.close()
         at_work = [asyncio.ensure_future(guest.settled()) for guest in self._gate.guests if isinstance(guest, Stream)]
         if at_work:
-            await asyncio.wait(at_work, timeout=_GRACE_SECONDS)
+            await asyncio.wait(at_work, timeout=grace)
             for task in at_work:
                 task.cancel()
         self._gate.close()
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + _GRACE_SECONDS
+        deadline = loop.time() + grace
         while self._gate.guests and loop.time() < deadline:
             await asyncio.sleep(0.005)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from slurm.options.option import Option
 
-_ONE = "there is one controller: nobody would be left to run the program (OnFailure= of systemd does)"
-_NO_BACKUP = "there is one controller"
 _DATABASE = "slurmctld does not hear of the database behind slurmdbd"
 _CLUSTER = "a command speaks to one cluster, the one of SLURM_CONF"
 
@@ -17,9 +15,9 @@ def _row(name: str, short: str = "", value: str = "flag", *, help: str, metavar:
 
 
 OPTIONS: tuple[Option, ...] = (
-    _row("backup_slurmctld_assumed_control", "C", refused=_NO_BACKUP, help="the backup controller took over"),
-    _row("backup_slurmctld_failure", "B", refused=_NO_BACKUP, help="the backup controller failed"),
-    _row("backup_slurmctld_resumed_operation", "c", refused=_NO_BACKUP, help="the backup controller is back"),
+    _row("backup_slurmctld_assumed_control", "C", help="the backup controller took over"),
+    _row("backup_slurmctld_failure", "B", help="the backup controller failed"),
+    _row("backup_slurmctld_resumed_operation", "c", help="the backup controller is back"),
     _row("burst_buffer", refused="there are no burst buffers", help="a burst buffer failed"),
     _row("clear", help="remove triggers, named by --id, --jobid or --user"),
     _row("cluster", "M", "text", metavar="NAME", refused=_CLUSTER, help="the same as --clusters"),
@@ -42,7 +40,7 @@ OPTIONS: tuple[Option, ...] = (
     _row("primary_database_resumed_operation", "H", refused=_DATABASE, help="the database is back"),
     _row("primary_slurmctld_acct_buffer_full", "e", refused="records wait on disk: there is no buffer that could be full",
     help="records wait for slurmdbd"),
-    _row("primary_slurmctld_failure", "a", refused=_ONE, help="slurmctld failed"),
+    _row("primary_slurmctld_failure", "a", help="slurmctld failed, and a backup took over"),
     _row("primary_slurmctld_resumed_control", "b", help="slurmctld has control again"),
     _row("primary_slurmctld_resumed_operation", "A", help="slurmctld is back"),
     _row("primary_slurmdbd_failure", "g", help="slurmdbd does not answer"),

@@ -23,6 +23,7 @@ from slurm.wire.relay_messages import OfChannel, RegisterSackd, SackdAccepted, S
 log = logging.getLogger("sackd")
 SILENT_HEARTBEATS = 4
 """A slurmctld of which nothing was heard for so many heartbeats is connected anew."""
+IN_STANDBY = "ESLURM_IN_STANDBY_MODE"
 _SETTINGS = Settings()
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(SackdAccepted | Alive | Failure | OfChannel).decode
@@ -65,6 +66,8 @@ class Kiosk:
             self._relay.up(Channels(self._send, self.link.drained))
             self._stop_beating()
             self._heartbeat = asyncio.get_running_loop().create_task(self._beat(message.heartbeat))
+        elif isinstance(message, Failure) and message.name == IN_STANDBY:
+            self.link.elsewhere("it is in standby mode")
         elif isinstance(message, Failure):
             told = "; ".join([message.message, *message.hints])
             if told != self._refused:  # it is asked again and again
@@ -95,4 +98,4 @@ class Kiosk:
             await asyncio.sleep(seconds)
             silent = self._clock() - self._heard
             if silent > SILENT_HEARTBEATS * seconds:
-                self.link.reconnect(f"nothing was heard for {silent:.0f} s")
+                self.link.leave(f"nothing was heard for {silent:.0f} s")

@@ -17,15 +17,18 @@ from slurm.config import check
 from slurm.config.config import Config, load
 from slurm.config.keys import find_conf
 from slurm.daemon import logs, memory, signals, user
-from slurm.daemon.process import PidFile, Readiness, to_background
+from slurm.daemon.process import PidFile, Readiness, begin_again, to_background
 from slurm.model import debug_flags
-from slurm.model.errors import SlurmError, Unreachable
+from slurm.model.errors import ConfigError, SlurmError, Unreachable
 from slurm.model.version import SLURM_VERSION, version_line
 from slurm.net.listening import raise_open_files
 from slurm.slurmctld import faultpoints, setup
-from slurm.slurmctld.service import Service, forget
+from slurm.slurmctld.seat import seat_of
+from slurm.slurmctld.service import Ending, Service, forget
 
 log = logging.getLogger("slurmctld")
+HAS_LED = "SLURM_PY_HAS_LED"
+"""Set in a process that led before it began again, and does not take the lead back by itself."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -110,6 +113,9 @@ def _run(options: argparse.Namespace, config: Config, log_path: str, readiness: 
         for warning in (*config.warnings, *check.traps(config)):
             log.warning("%s", warning)
         log.info("slurmctld version %s of cluster %s starts with %s", SLURM_VERSION, config.cluster_name, config.path)
+        seat = seat_of(config)
+        if options.clean and not seat.alone:
+            raise ConfigError(message="-c: several slurmctlds share this state: stop them all, and put StateSaveLocation aside by hand")
         if options.clean:
             forget(config.state_save_location)
         if options.ignore:
@@ -118,11 +124,22 @@ def _run(options: argparse.Namespace, config: Config, log_path: str, readiness: 
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Service(config, verbosity_of, log_path, signals=heeded, account=account, whole_state=options.whole).run(readiness.ready))
+            ending = runner.run(Service(
+                config, verbosity_of, log_path, signals=heeded, account=account, whole_state=options.whole, seat=seat,
+                fresh=HAS_LED not in os.environ).run(readiness.ready))
     finally:
         pid_file.release()
     heeded.end()
-    return 0
+    return 0 if ending is Ending.STOPPED else _stand_by(account)
+
+
+def _stand_by(account: user.Account) -> int:
+    """Another slurmctld leads: begin this process again, so that nothing of its lead is left, to stand by."""
+    if account.is_wanted and os.geteuid() != 0:
+        log.error("this slurmctld stands by when it is started again: as SlurmUser it cannot take its ports and files anew (Restart=on-failure of "
+                  "its systemd unit starts it)")
+        return 1
+    begin_again({**{name: text for name, text in os.environ.items() if name != "SLURM_PY_CRASH_AT"}, HAS_LED: "1"})
 
 
 def _work_at(*folders: str) -> None:

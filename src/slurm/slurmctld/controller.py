@@ -14,6 +14,7 @@ from functools import lru_cache
 import msgspec
 
 from slurm.config.config import Config, load
+from slurm.config.keys import mode_of
 from slurm.core import components, recovery, timers
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Announce, Effect, EndStep, Launch, Prepare, RunScript, SetLimit, Signal, Suspend, Terminate
@@ -52,6 +53,7 @@ from slurm.slurmctld.proofs import Proofs
 from slurm.slurmctld.relays import ROOT_WORD, Relays, Rules
 from slurm.slurmctld.scripts import Scripts
 from slurm.slurmctld.session import Session, forget_names
+from slurm.slurmctld.standbys import Standbys
 from slurm.slurmctld.statistics import Counters
 from slurm.slurmctld.submit_plugins import SubmitPlugins
 from slurm.slurmctld.triggers import Triggers
@@ -125,6 +127,7 @@ class Controller:
         self.reconfigured: Callable[[Config], None] = lambda config: None  # told after a new configuration holds
         self.why_no_mail: Callable[[], str] = lambda: ""  # why who asks for mail gets none
         self.submit_plugins: SubmitPlugins | None = None
+        self.standbys: Standbys | None = None  # None: slurm.conf names one slurmctld
         self._timer: asyncio.TimerHandle | None = None
         self._names_until = 0.0
         self._failed_due: set[str] = set()
@@ -405,5 +408,9 @@ class Controller:
 
     def dynamic_values(self) -> dict[str, str]:
         """What `scontrol show config` shows besides the configuration."""
-        return {"BOOT_TIME": str(int(self.started)), "NEXT_JOB_ID": str(self.cluster.next_job_id), "SLURM_CONF": self.conf_path,
+        standbys = self.standbys
+        seen = {} if standbys is None else {"CONTROLLERS": "\n".join(
+            f"Slurmctld({mode_of(rank, len(standbys.hosts))}) at {host} is {'UP' if standbys.is_up(rank) else 'DOWN'}"
+            for rank, host in enumerate(standbys.hosts))}
+        return {**seen, "BOOT_TIME": str(int(self.started)), "NEXT_JOB_ID": str(self.cluster.next_job_id), "SLURM_CONF": self.conf_path,
             "SlurmctldDebug": shown_level(self.verbosity.level), "DebugFlags": ",".join(self.verbosity.flags) or "(null)"}

@@ -89,6 +89,7 @@ HANDLERS: dict[type[m.Message], Handler] = {
     j.ActAs: tokens.on_act_as,
     m.Reconfigure: control.on_reconfigure,
     o.SetDebug: control.on_set_debug,
+    o.Takeover: control.on_takeover,
     m.Shutdown: control.on_shutdown,
     m.Quiesce: control.on_quiesce,
     m.ListJobs: looking.on_list_jobs,

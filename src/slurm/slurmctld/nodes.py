@@ -48,6 +48,7 @@ from slurm.wire import frames
 from slurm.wire import node_messages as n
 from slurm.wire.messages import UNREADABLE, Message, failure
 from slurm.wire.relay_messages import FromRelay, RegisterSackd, SackdAccepted, SackdAlive
+from slurm.wire.standby_messages import FromStandby
 
 log = logging.getLogger("slurmctld.nodes")
 HEARTBEAT_SECONDS = 10.0
@@ -87,6 +88,7 @@ class Links:
         self.epoch = 0  # of the term in which orders are given, 0: terms are not counted
         self.state = ""  # the name of the journal
         self.standby_seconds = 0.0  # after so much silence a standby takes over; 0: there is none
+        self.of_standby: Callable[[Peer, FromStandby], None] = lambda peer, message: peer.close()  # there is one slurmctld
         self.overruled: Callable[[NodeName, n.Overruled], None] = lambda name, message: None  # a node knows a later term
 
     # --- messages in -----------------------------------------------------------------------------------------------------
@@ -106,6 +108,9 @@ class Links:
             return
         if isinstance(message, FromRelay):
             self._of_relay(peer, message)
+            return
+        if isinstance(message, FromStandby):
+            self.of_standby(peer, message)
             return
         name = self._names.get(peer)
         if name is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
 import os
 import time
@@ -10,6 +11,8 @@ from collections.abc import Callable, Coroutine
 
 from slurm.config.config import Config, load
 from slurm.core.cluster import Cluster
+from slurm.core.effects import Effect
+from slurm.core.events import EpochStarted, Event
 from slurm.daemon import logs, user
 from slurm.daemon.signals import Signals
 from slurm.journal import codec
@@ -22,42 +25,47 @@ from slurm.net.link import Prover
 from slurm.net.peer import Peer
 from slurm.net.server import Server
 from slurm.net.tls import Trust
-from slurm.slurmctld import credential_key, lookback, setup, snapshots
+from slurm.slurmctld import credential_key, lookback, primary_programs, setup, snapshots
 from slurm.slurmctld.accounting import parcels, site
 from slurm.slurmctld.accounting.sender import Accounting
 from slurm.slurmctld.clock import Clock
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
 from slurm.slurmctld.handlers.metrics import TYPE, PlainMetrics
+from slurm.slurmctld.lead import Lead, beat_seconds
 from slurm.slurmctld.notices.service import Notices
 from slurm.slurmctld.past import Past
 from slurm.slurmctld.restoring import restore
+from slurm.slurmctld.seat import Seat, seat_of
 from slurm.slurmctld.secured import Munged, Secured, reserve
 from slurm.slurmctld.session import Session
 from slurm.slurmctld.snapshots import Snapshots
+from slurm.slurmctld.standby import Standby
+from slurm.slurmctld.standbys import Standbys
 from slurm.slurmctld.submit_plugins import SubmitPlugins
 from slurm.store import history
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
+from slurm.store.lease import Deposed, Term
 from slurm.store.lock import FileLock
 from slurm.store.parcels import Notes
-from slurm.store.sqlite_journal import SqliteJournal
+from slurm.store.state import State, open_state
 from slurm.wire import frames
+from slurm.wire import node_messages as n
 from slurm.wire.credentials import Identity
 
 log = logging.getLogger("slurmctld")
 JOURNAL = "journal.db"
 MUNGE_SECONDS = 3.0
 """How often a munged that is not there is looked for."""
+LEAVING_SECONDS = 0.3
+"""So long who is connected is waited for by a slurmctld that hands over, or was deposed: another one is to answer."""
 STATE_LOOK_SECONDS = 2.0
 """How often the state files are looked at while nothing is written."""
 
 
-def open_journal(folder: str, cluster_name: str, now: float, owners: frozenset[int] = frozenset()) -> SqliteJournal:
-    """The journal of the StateSaveLocation `folder`, which is made when it is not there and must belong to one of `owners` or root.
-
-    StoreError.
-    """
+def make_folder(folder: str, owners: frozenset[int] = frozenset()) -> None:
+    """The StateSaveLocation `folder` is made when it is not there; it must belong to one of `owners` or root. StoreError."""
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         why = user.distrusted(os.stat(folder), owners | {0, os.geteuid()}, 0o022)
@@ -66,7 +74,6 @@ def open_journal(folder: str, cluster_name: str, now: float, owners: frozenset[i
     if why:
         raise StoreError(message=f"StateSaveLocation {folder} cannot be trusted: {why}", hints=[
             f"others could put a state of theirs there: chown it to SlurmUser, and chmod 0700 {folder}"])
-    return SqliteJournal(os.path.join(folder, JOURNAL), cluster=cluster_name, now=now)
 
 
 def forget(folder: str) -> None:
@@ -96,16 +103,32 @@ def hand_over(folder: str, account: user.Account) -> None:
         user.hand_over(os.path.join(folder, name), account)
 
 
+class Ending(enum.Enum):
+    """How a service ended: for good, or to stand by from here on."""
+
+    STOPPED = "stopped"
+    STANDS_BY = "stands by"
+
+
 class Service:
     """Everything between `run` and its end. `verbosity_of` tells how much is logged where a configuration asks for.
 
     `account` is SlurmUser: where root started it, it becomes that user once files and sockets are open. `whole_state`: partitions that
-    scontrol made and changed are as they were (-R), else as slurm.conf has them.
+    scontrol made and changed are as they were (-R), else as slurm.conf has them. Where slurm.conf names several slurmctlds it stands by until it may lead; `fresh` says that it has just been started,
+    and takes the lead back from those that are named after it.
     """
 
     def __init__(self, config: Config, verbosity_of: Callable[[Config], logs.Verbosity], log_path: str, *, signals: Signals | None = None,
-                 account: user.Account | None = None, snapshot_events: int = snapshots.EVENTS, whole_state: bool = False) -> None:
+                 account: user.Account | None = None, snapshot_events: int = snapshots.EVENTS, whole_state: bool = False,
+                 seat: Seat | None = None, fresh: bool = True, open_state: Callable[..., State] = open_state) -> None:
         self.config = config
+        self.seat = seat or seat_of(config)
+        self._fresh = fresh
+        self._open_state = open_state
+        self._folder = ""  # where files lie that belong to the state beside the journal
+        self._lead: Lead
+        self._handing_over = False
+        self._forced = False  # whether the lead was taken from one that had not released it
         self._verbosity_of = verbosity_of
         self._log_path = log_path
         self._signals = signals or Signals()
@@ -125,30 +148,116 @@ class Service:
         self._taker: Snapshots | None = None
         self.controller: Controller
 
-    async def run(self, ready: Callable[[], None]) -> None:
-        """Serve until SIGTERM, SIGINT or `scontrol shutdown`; `ready` is called once requests are answered.
+    async def run(self, ready: Callable[[], None]) -> Ending:
+        """Serve until SIGTERM, SIGINT or `scontrol shutdown`, or until another slurmctld leads; `ready` is called once requests are answered.
 
         ConfigError or StoreError when it cannot start, StoreError when the disk fails for good.
         """
-        loop = asyncio.get_running_loop()
         self._signals.attach(stop=self.stop, reread=self._hang_up, reopen=self._reopen)
-        folder = self.config.state_save_location
+        told: list[None] = []
+
+        def ready_once() -> None:
+            if not told:
+                told.append(None)
+                ready()
+
         owners = frozenset(setup.operators(self.config))
-        journal = open_journal(folder, self.config.cluster_name, time.time(), owners)
-        self._clock.continue_from(folder, journal.last_seq)
+        state = self._opened(owners)
+        self._folder = state.folder
         try:
-            cluster = self._restore(journal)
-            commit = GroupCommit(journal, loop)
-            ctl = self.controller = Controller(
-                self.config, cluster, journal, commit, operators=setup.operators(self.config),
-                signer=credential_key.load(folder, {*owners, 0, os.geteuid()}),
-                stop=self.stop, broken=self._broken, clock=self._clock)
-            await self._serve(ctl, journal, commit, ready)
+            term = await self._term(state, ready_once)
+            if term is not None:
+                await self._serve_in(state, term, owners, ready_once)
         finally:
-            journal.close()
-        if self._error is not None:
+            state.close()
+        if self._error is not None and (self.seat.alone or not isinstance(self._error, Deposed)):
             raise self._error
         log.info("stopped")
+        return Ending.STANDS_BY if self._handing_over or self._error is not None else Ending.STOPPED
+
+    def _opened(self, owners: frozenset[int]) -> State:
+        """What slurm.conf says where the state is; nothing of it is read yet. ConfigError, StoreError, Unsupported."""
+        conf = self.config
+        if not self.seat.alone and conf.text("AuthType").lower() not in ("auth/slurm", "auth/munge"):
+            raise ConfigError(message=f"{conf.path}: several SlurmctldHost need AuthType=auth/slurm or auth/munge: "
+                                      f"with AuthType={conf.text('AuthType')} only one machine is served")
+        make_folder(conf.state_save_location, owners)
+        return self._open_state(conf.text("StateSaveLocation"), cluster=conf.cluster_name, now=time.time(), controllers=self.seat.controllers)
+
+    async def _term(self, state: State, ready: Callable[[], None]) -> Term | None:
+        """The term in which this slurmctld leads, once it does; None when it is to end before that."""
+        if not self.seat.alone:
+            standby = Standby(self.config, self.seat, state.lease, fresh=self._fresh, stopping=self._stopping)
+            term = await standby.run(ready)
+            self._forced = standby.forced
+            try:
+                self.config = load(self.config.path)  # it may have stood by for long
+            except ConfigError as error:
+                log.error("the configuration was not read again, that of the start holds: %s", "; ".join(error.lines()))
+            return term
+        seen = state.lease.read()
+        return state.lease.claim(self.seat.host, self.seat.address, seen.epoch if seen is not None else 0)
+
+    async def _serve_in(self, state: State, term: Term, owners: frozenset[int], ready: Callable[[], None]) -> None:
+        """Lead in a term, from the state that is on disk to the last thing that is written."""
+        began = time.monotonic()
+        lead = self._lead = Lead(state.lease, term, 0.0 if self.seat.alone else self._standby_seconds, self._broken)
+        state.share_files(self._shared_files())
+        journal = state.journal(term)
+        self._clock.continue_from(self._folder, journal.last_seq)
+        try:
+            cluster = self._restore(journal, term)
+            commit = GroupCommit(journal, asyncio.get_running_loop())
+            ctl = self.controller = Controller(
+                self.config, cluster, journal, commit, operators=setup.operators(self.config),
+                signer=credential_key.load(self._folder, {*owners, 0, os.geteuid()}),
+                stop=self.stop, broken=self._broken, clock=self._clock)
+            state.share_files(self._shared_files())
+            self._order_in(ctl, term, journal)
+            self._spawn(lead.keep())
+            log.info("this slurmctld (%s) leads in epoch %d, %.2f s after it took the lead", self.seat.host, term.epoch, time.monotonic() - began)
+            await self._serve(ctl, journal, commit, ready)
+            journal.close()
+            if self._error is None:
+                await lead.release()
+        finally:
+            journal.close()
+            lead.close()
+
+    def _shared_files(self) -> list[str]:
+        return [credential_key.NAME, credential_key.AUTHORITY, *(f"told.{each}" for each in DESTINATIONS)]
+
+    @property
+    def _standby_seconds(self) -> float:
+        return float(self.config.seconds("SlurmctldTimeout"))
+
+    def _order_in(self, ctl: Controller, term: Term, journal: Journal) -> None:
+        """Orders to nodes are of this term, and others may stand by."""
+        ctl.links.epoch, ctl.links.state = term.epoch, journal.id
+        ctl.links.overruled = self._overruled
+        if self.seat.alone:
+            return
+        ctl.links.standby_seconds = self._standby_seconds
+        ctl.standbys = Standbys(self.seat, [each.host for each in self.config.controllers], ctl.relays, beat_seconds(self._standby_seconds),
+                                self.config.cluster_name, self._hand_over, ctl.triggers.happened)
+        if self.seat.rank:
+            ctl.triggers.began = ("backup_slurmctld_assumed_control", *(("primary_slurmctld_failure",) if self._forced else ()))
+        ctl.links.of_standby = ctl.standbys.on_message
+
+    def _hand_over(self) -> None:
+        """End in order, so that the slurmctld that was told so can claim."""
+        self._handing_over = True
+        asyncio.get_running_loop().call_later(LEAVING_SECONDS / 3, self.stop)
+
+    def _overruled(self, node: str, message: n.Overruled) -> None:
+        """A node knows a later term."""
+        if message.state == self.controller.links.state and message.epoch > self._lead.term.epoch:
+            self._spawn(self._look_again(node, message.epoch))
+
+    async def _look_again(self, node: str, epoch: int) -> None:
+        if await self._lead.still_leads():
+            log.error("node %s takes orders from epoch %d on, and this slurmctld leads in epoch %d: was the state restored from a backup? "
+                      "Remove epoch.json from the SlurmdSpoolDir of such nodes", node, epoch, self._lead.term.epoch)
 
     def stop(self) -> None:
         """End soon, in order."""
@@ -160,7 +269,7 @@ class Service:
         self._error = error
         self.stop()
 
-    def _restore(self, journal: Journal) -> Cluster:
+    def _restore(self, journal: Journal, term: Term) -> Cluster:
         """State as it was, under the present configuration, which is written at once: with a full disk this ends here and says so."""
         began = time.perf_counter()
         cluster = restore(journal)
@@ -173,13 +282,17 @@ class Service:
         self.config, made, wrong = setup.with_made(self.config, cluster.nodes.values())
         for warning in (*wrong, *setup.left_out(self.config), *setup.risks(self.config)):
             log.warning("%s", warning)
-        event = setup.configured(self.config, self._clock(), setup.operators(self.config), lines=made, keeps="all" if self._whole_state else "")
-        body = codec.encode(event)
+        events: list[Event] = [
+            EpochStarted(at=self._clock(), epoch=term.epoch, holder=term.holder),
+            setup.configured(self.config, self._clock(), setup.operators(self.config), lines=made, keeps="all" if self._whole_state else "")]
+        records: list[Record] = []
+        effects: list[Effect] = []
+        for event in events:
+            records.append(Record(at=event.at, kind=type(event).__name__, body=codec.encode(event)))
+            # Its other effects follow from state and are found again when the clockwork begins (core.recovery).
+            effects += cluster.apply(event)
+        journal.append(records, outbox=parcels.of(effects), notes=Notes(parcels.notes(effects, journal.last_seq + len(records))))
         journal.sweep(cluster.payloads.live())
-        # Its other effects follow from state and are found again when the clockwork begins (core.recovery).
-        effects = cluster.apply(event)
-        journal.append([Record(at=event.at, kind=type(event).__name__, body=body)], outbox=parcels.of(effects),
-            notes=Notes(parcels.notes(effects, journal.last_seq + 1)))
         return cluster
 
     async def _serve(self, ctl: Controller, journal: Journal, commit: GroupCommit, ready: Callable[[], None]) -> None:
@@ -198,6 +311,8 @@ class Service:
             ctl.begin()
             self._notices.start()
             self._begun.set()
+            if not self.seat.alone:
+                self._spawn(primary_programs.run(self.config, primary_programs.ON))
             self._spawn(taker.run())
             self._spawn(self._watch_state(commit))
             if not self._stopping.is_set():
@@ -217,18 +332,21 @@ class Service:
                 await accounting.close()
             if ctl.past is not None:
                 await ctl.past.close()
+            leaving = self._handing_over or isinstance(self._error, Deposed)
             for server in self._servers:
-                await server.close()
+                await (server.close(grace=LEAVING_SECONDS) if leaving else server.close())
+            if not self.seat.alone:
+                await primary_programs.run(self.config, primary_programs.OFF)
             await commit.drain()
             ctl.engine.close()
-            if not ctl.engine.stalled:
+            if not ctl.engine.stalled and not leaving:
                 await taker.take(compact_seconds=1.0)
             taker.close()
             await commit.close()
 
     def _keep_history(self, config: Config) -> None:
         """Keep what happens for as long as this configuration says. ConfigError."""
-        found = lookback.of(config, os.path.join(self.config.state_save_location, JOURNAL))
+        found = lookback.of(config, os.path.join(self._folder, JOURNAL))
         self.controller.lookback = found
         if self._taker is not None:
             self._taker.history = found.history if found is not None else None
@@ -238,7 +356,7 @@ class Service:
         if not ctl.cluster.settings.accounting:
             return None
         accounting = ctl.accounting = Accounting(
-            ctl.engine, journal, commit, ctl.now, lambda: site.facts(self.config, ctl.cluster), site.most_waiting(self.config))
+            ctl.engine, journal, commit, ctl.now, lambda: site.facts(self.config, ctl.cluster, self.seat.address), site.most_waiting(self.config))
         owners = frozenset({0, os.geteuid(), *ctl.operators})
         accounting.link = site.link(self.config, accounting, self._trust, self._prover, owners)
         ctl.past = Past(self.config.cluster_name, site.endpoints(self.config), self._trust, self._prover, owners)
@@ -255,7 +373,7 @@ class Service:
         if account is None:
             return
         if account.is_wanted:
-            hand_over(self.config.state_save_location, account)
+            hand_over(self._folder, account)
             user.become(account)
             log.info("slurmctld runs as SlurmUser %s (uid %d) from here on", account.name, account.uid)
         elif account.uid != os.geteuid():
@@ -352,6 +470,8 @@ class Service:
         # Who connects early waits: a node that registered before the clockwork began would be taken for one that is still to come, for
         # ever.
         await self._begun.wait()
+        if self._lead.doubtful:
+            await self._lead.make_sure()
         if codec == frames.MSGPACK:
             await self.controller.links.on_message(peer, payload)
             return
@@ -415,7 +535,8 @@ class Service:
     def _hang_up(self) -> None:
         """SIGHUP: the configuration is read again, and the log file opened again."""
         self._reopen()
-        self._spawn(self._reread())
+        if self._begun.is_set():  # who stands by reads it when it begins to lead
+            self._spawn(self._reread())
 
     def _reopen(self) -> None:
         """SIGUSR2: the log's level is read again, then its file opened again, which may have been rotated."""

@@ -57,6 +57,7 @@ class Triggers:
         self._engine = engine
         self._now = now
         self._slurmdbd_up = slurmdbd_up
+        self.began: tuple[str, ...] = ("primary_slurmctld_resumed_operation", "primary_slurmctld_resumed_control")  # what it means that slurmctld has begun
         self._was_up: bool | None = None
         self._known: dict[NodeName, frozenset[str]] = {}
         self._watches = False  # whether `_known` is kept
@@ -68,7 +69,12 @@ class Triggers:
     def started(self) -> None:
         """slurmctld has begun."""
         if self._engine.cluster.triggers:
-            self._happened.update(dict.fromkeys(("primary_slurmctld_resumed_operation", "primary_slurmctld_resumed_control")))
+            self._happened.update(dict.fromkeys(self.began))
+
+    def happened(self, what: str) -> None:
+        """Something happened to a slurmctld that stands by."""
+        if self._engine.cluster.triggers:
+            self._happened[what] = None
 
     def noticed(self, event: Event | None) -> None:
         """Something changed."""

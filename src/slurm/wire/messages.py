@@ -44,7 +44,7 @@ from slurm.wire.history_messages import HistoryRead, ReadHistory
 from slurm.wire.message import Changes
 from slurm.wire.message import Message as Message
 from slurm.wire.node_changes import CreateNodes, CreatePartition, DeleteNodes, DeletePartition, RebootNodes
-from slurm.wire.operation_messages import MoveToTop, ResumeJobs, SetDebug, SuspendJobs
+from slurm.wire.operation_messages import MoveToTop, ResumeJobs, SetDebug, SuspendJobs, Takeover
 from slurm.wire.plan_messages import Explained as Explained
 from slurm.wire.plan_messages import ExplainJob as ExplainJob
 from slurm.wire.plan_messages import PlanRead, ReadPlan
@@ -378,6 +378,14 @@ class StatisticsRead(Message):
     trouble: str = ""  # as Pong has it
 
 
+class ControllerSeen(msgspec.Struct):
+    """One slurmctld of slurm.conf; `mode`: primary, backup, or backup1 and so on. `up`: it leads or stands by."""
+
+    host: str
+    mode: str
+    up: bool = True
+
+
 class Pong(Message):
     """Who answers."""
 
@@ -388,6 +396,8 @@ class Pong(Message):
     pid: int = 0
     started: float = 0.0
     trouble: str = ""  # what an operator should know at once, a sentence
+    leads: bool = True  # False: it stands by
+    controllers: list[ControllerSeen] = []  # all of them, by rank, where there are several
 
 
 class Reconfigure(Message):
@@ -565,7 +575,7 @@ Request = (
     | UpdatePartition | CreateReservation
     | UpdateReservation | DeleteReservation | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript | ListJobs
     | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics | ListShares | ListPriorities | ReadCrontab
-    | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers | MoveToTop | SetDebug | ReadRights | Follow | ReadMetrics
+    | WriteCrontab | FindStep | SetTrigger | ListTriggers | ClearTriggers | MoveToTop | SetDebug | Takeover | ReadRights | Follow | ReadMetrics
     | ListRecords | CreateNodes | DeleteNodes | CreatePartition | DeletePartition | RebootNodes
 )
 Reply = (

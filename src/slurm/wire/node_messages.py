@@ -37,6 +37,7 @@ from slurm.model.node import Cpus, GresPool
 from slurm.model.request import Binding, Limits, Umask
 from slurm.wire.messages import Failure, Message
 from slurm.wire.relay_messages import ChannelData, ChannelGrant, CloseChannel, FromRelay
+from slurm.wire.standby_messages import FromStandby
 
 Port = Annotated[int, Whole(0, 65_535)]
 Pids = Annotated[list[tuple[Annotated[int, Whole(1, 2**31 - 1)], Annotated[int, Whole(-1, 2**31 - 1)]]], Many(4_096)]
@@ -427,7 +428,7 @@ class StepTicket(Message):
 
 FromNode = (
     RegisterNode | Heartbeat | JobPrepared | BatchLaunched | LaunchRefused | StepEnded | JobGone | SignalTaken | UsageTold | Overruled
-    | FromRelay
+    | FromRelay | FromStandby
 )
 ToNode = (
     NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | RebootNode | TerminateJob | LimitJob | SuspendJob

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from slurm.model.bounds import JobText, Many, Word
+from slurm.model.bounds import JobText, Many, Whole, Word
 from slurm.wire.message import Message
 
 
@@ -31,3 +31,12 @@ class SetDebug(Message):
 
     level: Word = ""
     flags: Annotated[list[Word], Many(100)] = []
+
+
+class Takeover(Message):
+    """scontrol takeover → Done, its line the host that is to lead.
+
+    `index`: of its line SlurmctldHost, from 0. Asked of a slurmctld that stands by, it is that one.
+    """
+
+    index: Annotated[int, Whole(0, 1_000)] = 1

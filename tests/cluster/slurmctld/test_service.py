@@ -21,9 +21,10 @@ from slurm.model.ids import JobId, Uid
 from slurm.net import client
 from slurm.net.discovery import read_site
 from slurm.slurmctld.restoring import restore
-from slurm.slurmctld.service import Service, forget, open_journal
+from slurm.slurmctld.service import Service, forget
 from slurm.store.journal import Record
 from slurm.store.memory import MemoryDisk, MemoryJournal
+from slurm.store.sqlite_journal import SqliteJournal
 from slurm.testing import builders as b
 
 CONF = """
@@ -128,7 +129,7 @@ def test_a_snapshot_taken_while_serving_and_the_events_after_it_are_the_state(tm
                 looked.backup(copy)
 
     serve(tmp_path, first, snapshot_events=5)
-    journal = open_journal(str(tmp_path / "copy"), "test", 0.0)
+    journal = SqliteJournal(str(tmp_path / "copy/journal.db"), cluster="test", now=0.0)
     try:
         assert journal.snapshot_seq
         assert sorted(restore(journal).jobs) == list(range(1, 10))
@@ -154,7 +155,7 @@ def test_state_is_for_its_owner_alone_and_sockets_for_everybody(tmp_path: Path) 
 def test_a_second_controller_on_the_same_state_is_refused(tmp_path: Path) -> None:
     async def scene(service: Service, ask: Any) -> None:
         with pytest.raises(StoreError, match="in use by another slurmctld"):
-            open_journal(str(tmp_path / "state"), "test", 0.0)
+            SqliteJournal(str(tmp_path / "state/journal.db"), cluster="test", now=0.0)
         with pytest.raises(StoreError, match="in use by another slurmctld"):
             forget(str(tmp_path / "state"))
 

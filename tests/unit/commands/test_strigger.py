@@ -34,6 +34,9 @@ def asked(*argv: str) -> t.SetTrigger:
     (("--primary_slurmdbd_resumed_operation",), ("slurmdbd", "primary_slurmdbd_resumed_operation", 0, "*", 0, False)),
     (("--primary_slurmctld_resumed_operation",), ("slurmctld", "primary_slurmctld_resumed_operation", 0, "*", 0, False)),
     (("--primary_slurmctld_resumed_control",), ("slurmctld", "primary_slurmctld_resumed_control", 0, "*", 0, False)),
+    (("-a",), ("slurmctld", "primary_slurmctld_failure", 0, "*", 0, False)), (("-B",), ("slurmctld", "backup_slurmctld_failure", 0, "*", 0, False)),
+    (("-C",), ("slurmctld", "backup_slurmctld_assumed_control", 0, "*", 0, False)),
+    (("-c",), ("slurmctld", "backup_slurmctld_resumed_operation", 0, "*", 0, False)),
 ])
 def test_options_mean_a_trigger(argv: tuple[str, ...], wanted: tuple[object, ...]) -> None:
     found = asked(*argv)
@@ -46,7 +49,7 @@ def test_options_mean_a_trigger(argv: tuple[str, ...], wanted: tuple[object, ...
     (("--set", "--program=/p", "--down", "--up"), "Only one event"), (("--set", "--program=/p", "-j1", "-n", "--down"), "can not both be given"),
     (("--set", "--program=/p", "-j1", "--idle"), "--idle is not about a job"), (("--set", "--program=/p", "--down", "--flags=x"), "Invalid flags x"),
     (("--set", "--program=/p", "--down", "-o", "x"), "Invalid offset x"), (("--clear",), "--id, --jobid, or --user"), (("--get", "word"), "Unrecognized"),
-    (("--set", "--program=/p", "--primary_slurmctld_failure"), "nobody would be left to run the program"), (("--get", "--fail"), "no node gets the state FAIL"),
+    (("--get", "--fail"), "no node gets the state FAIL"),
 ])
 def test_what_makes_no_trigger_is_refused(argv: tuple[str, ...], words: str) -> None:
     done = strigger(*argv, answers=[])

@@ -42,9 +42,8 @@ def link(conf: Config, listener: Listener, trust: Trust | None, prover: Prover |
         longest_pause=LONGEST_PAUSE)
 
 
-def facts(conf: Config, state: ClusterState) -> RegisterCluster:
-    """What registers; the sender adds which journal it is."""
-    host = conf.controllers[0].addr if conf.controllers else os.uname().nodename
+def facts(conf: Config, state: ClusterState, host: str) -> RegisterCluster:
+    """What registers, from the address `host`; the sender adds which journal it is."""
     return RegisterCluster(
         cluster=conf.cluster_name, journal="", control_host=host, control_port=conf.slurmctld_port, rpc_version=SLURM_RPC,
         version=SLURM_VERSION,

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 
+from slurm.config.keys import mode_of
 from slurm.core import node_update, partition_update, rights
 from slurm.daemon import logs
 from slurm.model import debug_flags
@@ -16,7 +17,7 @@ from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers.jobs import LATER
 from slurm.slurmctld.session import Session
 from slurm.wire import messages as m
-from slurm.wire.operation_messages import SetDebug
+from slurm.wire.operation_messages import SetDebug, Takeover
 
 log = logging.getLogger("slurmctld")
 MAX_QUIET_SECONDS = 300.0
@@ -40,8 +41,14 @@ async def on_update_partition(ctl: Controller, session: Session, message: m.Upda
 
 async def on_ping(ctl: Controller, session: Session, message: m.Ping) -> m.Pong:
     """Here I am."""
-    return m.Pong(host=socket.gethostname(), mode="primary", version=SLURM_VERSION, release=VERSION, pid=os.getpid(), started=ctl.started,
-                  trouble=ctl.trouble)
+    seen: list[m.ControllerSeen] = []
+    host, mode = socket.gethostname(), "primary"
+    if ctl.standbys is not None:
+        hosts = ctl.standbys.hosts
+        seen = [m.ControllerSeen(each, mode_of(rank, len(hosts)), ctl.standbys.is_up(rank)) for rank, each in enumerate(hosts)]
+        host, mode = ctl.standbys.seat.host, seen[ctl.standbys.seat.rank].mode
+    return m.Pong(host=host, mode=mode, version=SLURM_VERSION, release=VERSION, pid=os.getpid(), started=ctl.started,
+                  trouble=ctl.trouble, controllers=seen)
 
 
 async def on_read_statistics(ctl: Controller, session: Session, message: m.ReadStatistics) -> m.StatisticsRead:
@@ -91,9 +98,22 @@ async def on_set_debug(ctl: Controller, session: Session, message: SetDebug) -> 
     return m.Done(lines=[f"{flag}: this daemon has no log lines of that kind" for flag in silent if flag in flags])
 
 
+async def on_takeover(ctl: Controller, session: Session, message: Takeover) -> m.Done:
+    """Hand the lead over to another slurmctld."""
+    _require_administrator(ctl, session, "slurm_takeover error: Invalid user id")
+    if ctl.standbys is None:
+        raise NotFound(message=f"takeover: invalid backup controller index ({message.index})", hints=[
+            "slurm.conf names one slurmctld: a second line SlurmctldHost makes another one stand by"])
+    ctl.standbys.offer(message.index)
+    log.warning("uid %d has the lead handed over to %s", session.caller.uid, ctl.standbys.hosts[message.index])
+    return m.Done(lines=[ctl.standbys.hosts[message.index]])
+
+
 async def on_shutdown(ctl: Controller, session: Session, message: m.Shutdown) -> m.Done:
     """Stop in order: everything acknowledged is on disk, jobs go on. A slurmd that is just coming back is waited for, or it would stay."""
     _require_administrator(ctl, session, "slurm_shutdown error:Invalid user id")
+    if ctl.standbys is not None:
+        ctl.standbys.stop()
     if message.controller_only:
         _stop_soon(ctl)
     else:

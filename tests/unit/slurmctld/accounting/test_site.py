@@ -45,7 +45,7 @@ def test_max_dbd_msgs_follows_from_the_size_of_the_cluster_where_it_is_not_writt
 
 def test_a_cluster_registers_with_its_address_its_resources_and_its_time_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Europe/Berlin")
-    facts = site.facts(conf(tmp_path, "SlurmctldPort=7001"), b.cluster(2, cpus=8, memory=1000))
+    facts = site.facts(conf(tmp_path, "SlurmctldPort=7001"), b.cluster(2, cpus=8, memory=1000), "10.0.0.1")
     assert (facts.cluster, facts.control_host, facts.control_port, facts.time_zone) == ("lab", "10.0.0.1", 7001, "Europe/Berlin")
     assert (facts.tres["cpu"], facts.tres["node"], facts.nodes) == (16, 2, "cn[01-02]")
     monkeypatch.setenv("TZ", "nowhere/at_all")
