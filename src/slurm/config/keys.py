@@ -129,8 +129,13 @@ class Keys:
 
     @property
     def state_save_location(self) -> str:
-        """StateSaveLocation, the controller's folder."""
-        return self.text("StateSaveLocation")
+        """The controller's folder: StateSaveLocation, or what it names where the state itself is in PostgreSQL. ConfigError."""
+        text = self.text("StateSaveLocation")
+        if "://" not in text:
+            return text
+        from slurm.config import state_location  # here: only slurmctld asks, and commands start fast
+
+        return state_location.parse(text).folder if state_location.is_one(text) else text
 
     @cached_property
     def controllers(self) -> list[Controller]:

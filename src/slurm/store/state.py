@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from slurm.model.errors import Unsupported
+from slurm.config import state_location
+from slurm.model.errors import ConfigError, Unsupported
 from slurm.store.journal import Journal, Replica
 from slurm.store.lease import Lease, Term
 from slurm.store.sqlite_state import SqliteState
-
-POSTGRESQL = ("postgresql://", "postgres://")
 
 
 class State(Protocol):
@@ -57,18 +56,23 @@ class State(Protocol):
         ...
 
 
-def is_database(location: str) -> bool:
-    """Whether a StateSaveLocation is an address of PostgreSQL."""
-    return location.startswith(POSTGRESQL)
-
-
 def open_state(location: str, *, cluster: str = "", now: float = 0.0, controllers: int = 1) -> State:
-    """The state at a StateSaveLocation: a folder's SQLite file for one controller. Nothing is written yet.
+    """The state at a StateSaveLocation: a database of PostgreSQL, or a folder, with a SQLite file in it for one controller.
 
-    The folder must be there, and be trusted by who calls. Unsupported for what is not carried out; StoreError.
+    A folder must be there, and be trusted by who calls. Nothing is written yet, but the tables of an empty database when it is first asked.
+    Unsupported for what is not carried out; ConfigError, StoreError.
     """
-    if is_database(location):
-        raise Unsupported(message="StateSaveLocation=postgresql://… is not carried out yet", hints=["give a folder"])
+    if state_location.is_one(location):
+        return _in_postgresql(location, cluster)
     if controllers > 1:
-        raise Unsupported(message="several SlurmctldHost with their state in a folder are not carried out yet", hints=["give one SlurmctldHost"])
+        raise Unsupported(message="several SlurmctldHost with their state in a folder are not carried out yet", hints=[
+            "give StateSaveLocation=postgresql://…, or one SlurmctldHost"])
     return SqliteState(location, cluster=cluster, now=now)
+
+
+def _in_postgresql(location: str, cluster: str) -> State:
+    try:
+        from slurm.store.postgres_state import PostgresState  # here: sites without it need no psycopg
+    except ImportError as error:
+        raise ConfigError(message="StateSaveLocation=postgresql://… needs psycopg", hints=["pip install 'slurm-py[postgresql]'"]) from error
+    return PostgresState(state_location.parse(location), cluster=cluster)
