@@ -8,22 +8,30 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from slurm.config.state_location import Location, parse
+from slurm.journal import rows
 from slurm.journal.row import Row
 from slurm.model.errors import StoreError
+from slurm.model.request import PayloadRef
+from slurm.slurmctld.restoring import restore
+from slurm.slurmctld.state_copy import copy
 from slurm.store.accounting.storage import POSTGRESQL
-from slurm.store.journal import Missed, Record, StoreBusy
+from slurm.store.journal import Missed, Origin, Record, StoreBusy
 from slurm.store.lease import Deposed, Overtaken
 from slurm.store.parcels import Kept, Note, Notes, Parcel
 from slurm.store.payloads import digest
 from slurm.store.postgres_journal import PostgresJournal
 from slurm.store.postgres_link import Link, Unknown, check, require_durable
 from slurm.store.postgres_state import PostgresState
+from slurm.store.sqlite_journal import SqliteJournal
+from tests.lease_suite import random_walks
 from tests.system.database_servers import DATABASE, Server, running
+from tests.upgrade import history, keep
 
 TABLES = "leader, beats, meta, events, rows, complete, payloads, outbox, notices, files"
 
@@ -370,3 +378,62 @@ def test_small_files_are_shared_by_controllers(location: Location, tmp_path: obj
     assert os.stat(os.path.join(folders[1], "credential.key")).st_mode & 0o777 == 0o600
     one.close()
     other.close()
+
+
+def test_state_in_postgresql_does_what_the_model_does(location: Location) -> None:
+    def pair() -> tuple[PostgresState, PostgresState]:
+        with others(location) as session:
+            session.execute(f"DROP TABLE IF EXISTS {TABLES}")
+            session.execute("DROP FUNCTION IF EXISTS slurm_leads")
+        return PostgresState(location, cluster="c"), PostgresState(location, cluster="c")
+
+    random_walks(pair, seed=20, count=4, length=25)
+
+
+def test_a_state_moves_from_a_file_to_postgresql_and_back_and_is_the_same(location: Location, server: Server, tmp_path: Path) -> None:
+    address = f"postgresql://{server.storage.user}@/{DATABASE}?host={server.storage.host}&may_lose_work=yes"
+    folder, back = tmp_path / "state", tmp_path / "back"
+    folder.mkdir()
+    back.mkdir()
+    keep.write(folder / "journal.db")
+    source = SqliteJournal(str(folder / "journal.db"))
+    cluster = restore(source)
+    for job in cluster.jobs.values():  # the builders name contents that there are not
+        job.payload = PayloadRef(script=digest(history.SCRIPT), environment=digest(history.ENVIRONMENT))
+    rows.unsave_all(cluster)
+    source.complete(source.last_seq, [*rows.unsaved(cluster), rows.own(cluster)], rows.count(cluster))
+    source.append([], [history.SCRIPT, history.ENVIRONMENT], [Parcel(7, b"record")], notes=Notes([Note("mail", "k", b"n")], clock=2.5))
+    source.close()
+    told = copy(str(folder), address)
+    assert told.jobs > 10
+    with pytest.raises(StoreError, match="holds a state already"):
+        copy(str(folder), address)
+    assert copy(address, str(back)) == told
+    leading = PostgresState(location)
+    term = leading.lease.claim("ctl", "", leading.lease.read().epoch)  # type: ignore[union-attr]
+    assert term.epoch > cluster.epoch
+    journal = leading.journal(term)
+    assert journal.append([record("next")]) == told.event + 1
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(0.1):
+            leading.lease.beat(term)
+
+    beating = threading.Thread(target=beat)
+    beating.start()
+    try:
+        with pytest.raises(StoreError, match="ctl leads with its state at PostgreSQL database"):
+            copy(address, str(tmp_path / "third"), sleep=lambda seconds: time.sleep(0.5))
+    finally:
+        stop.set()
+        beating.join()
+    journal.close()
+    leading.close()
+
+
+def test_half_of_a_copy_is_no_state(state: PostgresState, journal: PostgresJournal, location: Location) -> None:
+    journal.adopt(Origin("id", 12, 3, 4))
+    journal.close()
+    with pytest.raises(StoreError, match="holds half of a copy, which did not end"):
+        PostgresState(location, cluster="c").lease.read()

@@ -59,6 +59,11 @@ SUBCOMMANDS: Mapping[str, Row] = {
         "list": Row("list yours on the nodes of this machine", "image.show"),
         "rm": Row("remove some of them", "image.remove"),
     }),
+    "state": Row("the state of a cluster whose slurmctld does not run", rows={
+        "copy": Row("copy it to another place: a folder, or PostgreSQL", "state.copying"),
+        "export": Row("write it into one file", "state.exporting"),
+        "import": Row("take it from such a file", "state.importing"),
+    }),
     "mcp": Row("tools for agents, by the Model Context Protocol", rows={
         "run": Row("serve the tools to a client", "mcp.run"),
         "status": Row("say whether they can be served, and how a client is told of them", "mcp.status"),

@@ -32,6 +32,15 @@ class Entry(NamedTuple):
     body: bytes
 
 
+class Origin(NamedTuple):
+    """Where a journal goes on that began elsewhere: that one's id, its last event, and the highest numbers of its parcels and notices."""
+
+    id: str
+    seq: int
+    outbox_last: int
+    notes_last: int
+
+
 class StoreBusy(StoreError):
     """The store cannot take a write now (full disk, quota, file size limit); nothing was written and it may be tried again."""
 

@@ -20,7 +20,7 @@ from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
 from slurm.store import postgres_reading as reading
 from slurm.store import postgres_rows, postgres_schema
-from slurm.store.journal import Entry, Record
+from slurm.store.journal import Entry, Origin, Record
 from slurm.store.lease import Term
 from slurm.store.parcels import NO_NOTES, Kept, KeptNote, Notes, Parcel
 from slurm.store.payloads import digest, shrink
@@ -177,6 +177,19 @@ class PostgresJournal:
             cursor.execute("UPDATE meta SET value = %s WHERE key = 'id'", (fresh,))
         self.id = fresh
         return fresh
+
+    def adopt(self, origin: Origin) -> None:
+        """Go on, empty, where another journal ended; a snapshot up to that event must follow. StoreError when this one is not empty."""
+        if self.last_seq:
+            raise StoreError(message=f"{self._location} holds a state already: {self.last_seq} events")
+        self._ids.add(origin.id)
+        with self._writer.writing(self._epoch) as cursor:
+            self._begin(cursor)
+            cursor.execute(_SET, (postgres_schema.HALF, "1"))
+            for key, value in (("id", origin.id), ("outbox last", origin.outbox_last), ("notices last", origin.notes_last)):
+                cursor.execute(_SET, (key, str(value)))
+        self._begun = True
+        self.id, self._acknowledged = origin.id, (origin.seq, 0)
 
     def append(self, records: Sequence[Record], payloads: Sequence[bytes] = (), outbox: Sequence[Parcel] = (), taken: int = 0,
                notes: Notes = NO_NOTES) -> int:

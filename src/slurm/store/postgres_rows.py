@@ -10,7 +10,7 @@ import psycopg
 from slurm.journal.row import Name, Row
 from slurm.model.errors import StoreError
 from slurm.store.postgres_link import Link, Session
-from slurm.store.postgres_schema import key_of, key_text
+from slurm.store.postgres_schema import HALF, key_of, key_text
 
 ROWS_AT_ONCE = 500
 EVENTS_AT_ONCE = 2000
@@ -100,6 +100,7 @@ class PostgresRows:
             cursor.execute("DELETE FROM complete WHERE number < %s", (self.number,))
             cursor.execute("INSERT INTO complete VALUES (%s, %s, %s) ON CONFLICT (number) DO UPDATE SET seq = EXCLUDED.seq, "
                            "count = EXCLUDED.count", (self.number + 1, seq, count))
+            cursor.execute("DELETE FROM meta WHERE key = %s", (HALF,))
         if self._superseded is not None and self.number:
             self._superseded += self._kept + [row.name for row in rows]
         self._kept = []

@@ -42,6 +42,8 @@ INSERT INTO beats (count) VALUES (0);
 INSERT INTO meta VALUES ('format', '{FORMAT}'), ('id', 'ID'), ('cluster', 'CLUSTER'), ('outbox last', '0'), ('notices last', '0');
 """
 SHAPES_KEY = "shapes-"
+HALF = "half of a copy"
+"""In meta, while a state is being copied here: what ended in between is no state."""
 MAKING = 0x534C5059
 """The advisory lock of who makes the tables."""
 
@@ -82,6 +84,9 @@ def look(session: Session, cluster: str, version: int, shapes: str) -> Facts:
     meta: dict[str, str] = dict(session.execute("SELECT key, value FROM meta").fetchall())
     if int(meta.get("format", "0")) > FORMAT:
         raise _newer(where, f"it has format {meta['format']}, this one reads up to {FORMAT}")
+    if HALF in meta:
+        raise StoreError(message=f"{where} holds half of a copy, which did not end", hints=[
+            f"make it anew (dropdb {session.info.dbname}, createdb {session.info.dbname}), and copy again"])
     known = {int(key.removeprefix(SHAPES_KEY)): value for key, value in meta.items() if key.startswith(SHAPES_KEY)}
     if max(known, default=0) > version:
         raise _newer(where, f"its records have version {max(known)}, this one reads up to {version}")

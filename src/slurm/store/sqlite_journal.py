@@ -22,7 +22,7 @@ from slurm.model.errors import StoreError
 from slurm.model.ids import Digest
 from slurm.store import sqlite_format, sqlite_notes, sqlite_outbox
 from slurm.store.in_place import Files, Place
-from slurm.store.journal import Entry, Record, StoreBusy
+from slurm.store.journal import Entry, Origin, Record, StoreBusy
 from slurm.store.lease import Term
 from slurm.store.lock import FileLock
 from slurm.store.parcels import NO_NOTES, Kept, KeptNote, Notes, Parcel
@@ -300,6 +300,19 @@ class SqliteJournal:
         self._recent.update(dict.fromkeys(names))
         while len(self._recent) > RECENT_PAYLOADS:
             del self._recent[next(iter(self._recent))]
+
+    def adopt(self, origin: Origin) -> None:
+        """Go on, empty, where another journal ended; a snapshot up to that event must follow. StoreError when this one is not empty."""
+        if self.last_seq:
+            raise StoreError(message=f"{self.path} holds a state already: {self.last_seq} events")
+        with self._urgent, self._mutex:
+            self._stay()
+            self._begin()
+            with writing(self.path, self._writer):
+                self._writer.execute("UPDATE meta SET value = ? WHERE key = 'id'", (origin.id,))
+                self._writer.executemany("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (
+                    ("outbox", origin.outbox_last), ("notices", origin.notes_last)))
+        self.id, self.last_seq = origin.id, origin.seq
 
     def keep(self, rows: Sequence[Row]) -> None:
         """Write rows of the next snapshot; nobody reads them before it is complete."""

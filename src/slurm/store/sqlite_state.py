@@ -95,10 +95,10 @@ class SqliteLease:
 class SqliteState:
     """The state of a cluster with one controller, in the folder of its StateSaveLocation."""
 
-    def __init__(self, folder: str, *, cluster: str = "", now: float = 0.0) -> None:
+    def __init__(self, folder: str, *, cluster: str = "", now: float = 0.0, name: str = JOURNAL) -> None:
         self.location = folder
         self.folder = folder
-        self.path = os.path.join(folder, JOURNAL)
+        self.path = os.path.join(folder, name)
         self._cluster = cluster
         self._now = now
         self.lease = SqliteLease(self.path)
