@@ -8,13 +8,13 @@ from slurm.core import events as e
 from slurm.core import promises
 from slurm.core.gates import policy_limits
 from slurm.model.cpu_set import NOTHING
-from slurm.model.ids import JobId
+from slurm.model.ids import JobId, NodeName
 from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.partition import Partition
 from slurm.model.refusal import ENDINGS, Refusal
 from slurm.model.states import Reason
 from slurm.sched.need import Need
-from slurm.sched.preemption import MOST_DROPPED, Giver, Preemption, vacated
+from slurm.sched.preemption import MOST_DROPPED, Giver, Preemption, Usages, Vacancy, vacated
 from slurm.sched.priority import Scale
 from slurm.sched.proposal import Change, Proposal
 from slurm.sched.reserved import Entry
@@ -63,6 +63,8 @@ class MakingRoom:
         self._counts = counts
         self._field = field
         self._chosen: set[JobId] = set()
+        self.written: set[NodeName] = set()  # nodes of whose room something was taken, which holds for this pass only
+        self._usages: Usages = {}
         self._vain: set[tuple[object, ...]] = set()  # needs for which nobody can make room
         for job in view.promised.values():
             if job.promise is not None:
@@ -134,9 +136,14 @@ class MakingRoom:
 
     def _least(self, job: Job, need: Need, partition: Partition, entry: Entry, givers: list[Giver]) -> tuple[Allocation, list[Giver]] | None:
         """An allocation and the fewest, cheapest jobs that have to give way for it; None when all of them do not suffice."""
+        board = self.terrain.board if self._counts else None
+
+        def find() -> Allocation | None:
+            return Search(self._field(entry), job, need, partition).find()
+
         def fits(some: Sequence[Giver]) -> Allocation | None:
-            with vacated(self.view, self.space, self.terrain.board if self._counts else None, some):
-                return Search(self._field(entry), job, need, partition).find()
+            with vacated(self.view, self.space, board, some, self._usages):
+                return find()
 
         found = fits(givers)
         if found is None:
@@ -150,12 +157,14 @@ class MakingRoom:
             else:
                 low = middle + 1
         chosen = _there(givers[:low], found)
-        for giver in list(reversed(chosen))[:MOST_DROPPED]:
-            if giver in chosen and len(chosen) > 1:
-                rest = [other for other in chosen if other is not giver]
-                one = fits(rest)
-                if one is not None:
-                    found, chosen = one, _there(rest, one)
+        left = list(reversed(chosen))[:MOST_DROPPED]
+        while left:
+            with vacated(self.view, self.space, board, chosen, self._usages) as vacancy:
+                stays = _staying(vacancy, chosen, left, find)
+            if stays is None:
+                break
+            spared, found = stays
+            chosen = _there([other for other in chosen if other is not spared], found)
         return found, chosen
 
     def _keep(self, allocation: Allocation, givers: Sequence[Job]) -> None:
@@ -175,6 +184,22 @@ class MakingRoom:
         self.space.take(shares, -1)
         if self._counts:
             self.terrain.board.now.take(self.terrain.board.usage(shares))
+            self.written.update(share.node for share in shares)
+
+
+def _staying(
+    vacancy: Vacancy, chosen: Sequence[Giver], left: list[Giver], find: Callable[[], Allocation | None],
+) -> tuple[Giver, Allocation] | None:
+    """The first of those that are `left` to be tried without whom an allocation is found, with that; none are left when there is none."""
+    there = {giver.job.id for giver in chosen}
+    while left:
+        giver = left.pop(0)
+        if giver.job.id in there and len(there) > 1:
+            with vacancy.without(giver):
+                found = find()
+            if found is not None:
+                return giver, found
+    return None
 
 
 def _there(givers: Sequence[Giver], allocation: Allocation) -> list[Giver]:

@@ -541,6 +541,7 @@ def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = T
     finally:
         view.policy.tally.withdraw()
         terrain.restore(share.node for proposal in work.plan.proposals for _, allocation in proposal.parts for share in allocation.shares)
+        terrain.restore(work.room.written)
     if work.timeline is not None:
         work.plan.depth.reserved = work.timeline.kept
     return work.plan

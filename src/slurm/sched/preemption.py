@@ -17,8 +17,8 @@ from slurm.model.job import Job, NodeShare
 from slurm.model.partition import Partition
 from slurm.model.policy import Qos
 from slurm.model.states import JobState
-from slurm.sched.board import Board, Usage
-from slurm.sched.space import Space
+from slurm.sched.board import Array, Board, Device, Free, Index, Usage
+from slurm.sched.space import NodeSpace, Space
 from slurm.sched.view import View
 
 MOST_DROPPED = 64
@@ -63,8 +63,8 @@ class Preemption:
         return self._depth(qos) if self.kind == "qos" and qos is not None else 0
 
     def _depth(self, qos: Qos) -> int:
-        """Each QOS is looked at once: of twenty that all preempt those below there are half a million ways down. Of a circle, which sacctmgr
-        refuses, what leads back counts nothing."""
+        """Each QOS is looked at once: of twenty that all preempt those below there are half a million ways down. Of a circle, which
+        sacctmgr refuses, what leads back counts nothing."""
         name = qos.name.lower()
         if name not in self._depths:
             self._depths[name] = -1
@@ -129,25 +129,92 @@ class Preemption:
         return rank, nodes, -job.start_time, -float(job.id)
 
 
+Usages = dict[tuple[JobId, str], Usage]
+"""What a job gives back when it gives way in a mode; good for one pass."""
+
+
 @contextmanager
-def vacated(view: View, space: Space, board: Board | None, givers: Sequence[Giver]) -> Iterator[None]:
-    """As if these had given way. `board` None: it is not looked at."""
+def vacated(view: View, space: Space, board: Board | None, givers: Sequence[Giver], known: Usages) -> Iterator[Vacancy]:
+    """As if these had given way. `board` None: it is not looked at. `known` keeps what each of them gives back."""
     gone = {giver.job.id: giver.mode for giver in givers}
     names = {name for giver in givers for name in giver.job.nodes_left}
     before = space.put_aside(names)
-    usages = [_given(board, giver) for giver in givers] if board is not None else []
+    given = _together(board, givers, known) if board is not None else None
     try:
         for name in names:
             _vacate(view, space, name, gone)
-        if board is not None:
-            for usage in usages:
-                board.now.take(usage, -1)
-        yield
+        if board is not None and given is not None:
+            given.add_to(board.now, 1)
+        yield Vacancy(view, space, board, gone, before, known)
     finally:
-        if board is not None:
-            for usage in usages:
-                board.now.take(usage)
+        if board is not None and given is not None:
+            given.add_to(board.now, -1)
         space.put_back(names, before)
+
+
+class Vacancy:
+    """What some jobs left, of which one may be taken to stay: only its own nodes are looked at again for that."""
+
+    def __init__(self, view: View, space: Space, board: Board | None, gone: dict[JobId, str], before: dict[NodeName, NodeSpace],
+            known: Usages) -> None:
+        self._view = view
+        self._space = space
+        self._board = board
+        self._gone = gone
+        self._before = before
+        self._known = known
+
+    @contextmanager
+    def without(self, giver: Giver) -> Iterator[None]:
+        """As if this one had not given way."""
+        names = set(giver.job.nodes_left)
+        aside = self._space.put_aside(names)
+        mode = self._gone.pop(giver.job.id)
+        try:
+            self._space.put_back(names, {name: self._before[name].copy() for name in names})
+            for name in names:
+                _vacate(self._view, self._space, name, self._gone)
+            if self._board is not None:
+                self._board.now.take(self._known[giver.job.id, mode])
+            yield
+        finally:
+            if self._board is not None:
+                self._board.now.take(self._known[giver.job.id, mode], -1)
+            self._gone[giver.job.id] = mode
+            self._space.put_back(names, aside)
+
+
+class _Given(NamedTuple):
+    """What many jobs give back at once, a row for each of them and each of its nodes: a node may be there several times."""
+
+    at: Index
+    cpus: Array
+    memory: Array
+    gres: list[tuple[Device, Index, Array]]
+
+    def add_to(self, free: Free, sign: int) -> None:
+        """Add it to what is free, or take it away again."""
+        np.add.at(free.cpus, self.at, sign * self.cpus)
+        np.add.at(free.memory, self.at, sign * self.memory)
+        np.add.at(free.tenants, self.at, -sign)
+        for key, at, counts in self.gres:
+            np.add.at(free.gres[key], at, sign * counts)
+
+
+def _together(board: Board, givers: Sequence[Giver], known: Usages) -> _Given | None:
+    usages = []
+    for giver in givers:
+        key = giver.job.id, giver.mode
+        if key not in known:
+            known[key] = _given(board, giver)
+        usages.append(known[key])
+    if not usages:
+        return None
+    with_gres = [usage for usage in usages if usage.gres]
+    gres = [(key, np.concatenate([usage.at for usage in with_gres]), np.concatenate([usage.gres[key] for usage in with_gres]))
+            for key in (with_gres[0].gres if with_gres else ())]
+    return _Given(np.concatenate([usage.at for usage in usages]), np.concatenate([usage.cpus for usage in usages]),
+        np.concatenate([usage.memory for usage in usages]), gres)
 
 
 def _vacate(view: View, space: Space, name: NodeName, gone: dict[JobId, str]) -> None:

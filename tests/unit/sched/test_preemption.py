@@ -14,10 +14,13 @@ from slurm.model.ids import JobId
 from slurm.model.job import Job
 from slurm.model.policy import Qos
 from slurm.model.states import JobState
+from slurm.sched import preemption
+from slurm.sched.board import Board, Usage
 from slurm.sched.explain import explain
 from slurm.sched.plan import plan
-from slurm.sched.preemption import Preemption
+from slurm.sched.preemption import Giver, Preemption
 from slurm.sched.proposal import Plan
+from slurm.sched.terrain import Terrain
 from slurm.testing import builders as b
 from slurm.wire.messages import JobFilter
 
@@ -74,14 +77,59 @@ def test_a_job_of_a_higher_qos_has_a_lower_one_requeued_and_starts_when_it_is_go
     assert (high.state, low.state, low.restarts) == (JobState.RUNNING, JobState.PENDING, 1)
 
 
+def test_room_for_a_large_job_is_made_of_hundreds_of_small_ones_with_few_looks_at_each_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at what one gives back costs the controller's loop: it was some 75 for each of them."""
+    on, looks = by_qos(nodes=100, cpus=8), [0]
+    given = preemption._given
+
+    def counted(board: Board, giver: Giver) -> Usage:
+        looks[0] += 1
+        return given(board, giver)
+
+    monkeypatch.setattr(preemption, "_given", counted)
+    for _ in range(400):
+        b.submit(on, qos="low", cpus_per_task=2)
+    run(on, b.T0)
+    terrain = Terrain(on)
+    b.submit(on, at=b.T0 + 10, qos="high", nodes_min=100, cpus_per_task=5)
+    found = plan(on, b.T0 + 10, backfill=False, depth=10, terrain=terrain)
+    assert sum(len(change.victims) for change in found.changes if isinstance(change, e.Preempted)) >= 80
+    assert looks[0] <= 400
+    again, fresh = (plan(on, b.T0 + 10, backfill=False, depth=10, terrain=one) for one in (terrain, Terrain(on)))
+    assert again.changes == found.changes == fresh.changes, "what was tried has left nothing behind"
+    b.start_planned(on, found, b.T0 + 10)
+    invariants.assert_valid(on)
+
+
+def test_what_is_kept_for_a_job_is_taken_from_the_room_of_the_others_once_however_many_passes_there_are() -> None:
+    """On a cluster large enough for arrays each quick pass took it again from what is kept between passes, until others found nothing."""
+    on = by_qos(nodes=100, cpus=8)
+    for _ in range(100):
+        b.submit(on, qos="low", cpus_per_task=6)
+    b.start_planned(on, plan(on, b.T0, backfill=False, depth=1000), b.T0)
+    terrain = Terrain(on)
+    b.submit(on, at=b.T0 + 10, qos="high", nodes_min=100, cpus_per_task=3)
+    b.start_planned(on, plan(on, b.T0 + 10, backfill=False, depth=10, terrain=terrain), b.T0 + 10)
+    assert on.promised
+    for passes in range(5):
+        plan(on, b.T0 + 11 + passes, backfill=False, depth=10, terrain=terrain)
+    small = b.submit(on, at=b.T0 + 20, qos="low", cpus_per_task=1, priority=None)
+    found = plan(on, b.T0 + 20, backfill=False, depth=10, terrain=terrain)
+    fresh = plan(on, b.T0 + 20, backfill=False, depth=10)
+    assert [one.job for one in found.proposals] == [one.job for one in fresh.proposals]
+    terrain.refresh()
+    now, right = terrain.board.now, Terrain(on).board.now
+    assert (now.cpus == right.cpus).all() and (now.memory == right.memory).all() and (now.tenants == right.tenants).all(), small.reason
+
+
 def test_levels_of_qos_are_counted_at_once_however_many_there_are() -> None:
     on = by_qos()
     many = 200
     on.apply(e.PolicyChanged(at=b.T0, records=[
         Qos(id=10 + level, name=f"level{level}", preempts=[f"level{below}" for below in range(level)]) for level in range(many)]))
-    preemption = Preemption(on, b.T0)
-    assert [preemption.rank(on.policy.book.qos[f"level{level}"]) for level in (many - 1, 0, 7)] == [many - 1, 0, 7]
-    assert [preemption.rank(on.policy.book.qos[name]) for name in ("low", "normal", "high")] == [0, 1, 2]
+    made = Preemption(on, b.T0)
+    assert [made.rank(on.policy.book.qos[f"level{level}"]) for level in (many - 1, 0, 7)] == [many - 1, 0, 7]
+    assert [made.rank(on.policy.book.qos[name]) for name in ("low", "normal", "high")] == [0, 1, 2]
     on.apply(e.PolicyChanged(at=b.T0, records=[Qos(id=1000, name="a", preempts=["b"]), Qos(id=1001, name="b", preempts=["a", "b"])]))
     assert Preemption(on, b.T0).rank(on.policy.book.qos["a"]) == 1
 
