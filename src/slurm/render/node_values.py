@@ -8,6 +8,7 @@ from typing import NamedTuple
 from slurm.model.cpu_set import NOTHING
 from slurm.model.node import Node
 from slurm.model.partition import Partition
+from slurm.model.settings import Settings
 from slurm.notation import duration, gres, hostlist
 from slurm.notation.gres import GresRequest
 from slurm.render.node_state import NodeStatus, status
@@ -55,9 +56,9 @@ def version_text(node: Node) -> str:
     return node.version or "N/A"
 
 
-def preempt_mode(partition: Partition) -> str:
-    """What becomes of a preempted job; nothing preempts unless the partition says so."""
-    return partition.preempt_mode or "OFF"
+def preempt_mode(partition: Partition, settings: Settings) -> str:
+    """What becomes of a preempted job: what the partition says, else what holds for the cluster; GANG stands first."""
+    return partition.preempt_mode or ",".join(sorted((mode.upper() for mode in settings.preempt_modes), key="GANG".__ne__)) or "OFF"
 
 
 def _first(text: Callable[[Node], str], absent: str = "") -> Getter:
@@ -175,7 +176,7 @@ GETTERS: dict[str, Getter] = {
     "Partition": _of_partition(lambda partition, view: partition.name + ("*" if partition.default else "")),
     "PartitionName": _of_partition(lambda partition, view: partition.name),
     "Port": _first(lambda node: str(node.port)),
-    "PreemptMode": _of_partition(lambda partition, view: preempt_mode(partition)),
+    "PreemptMode": _of_partition(lambda partition, view: preempt_mode(partition, view.settings)),
     "PriorityJobFactor": _of_partition(lambda partition, view: str(partition.priority_job_factor)),
     "PriorityTier": _of_partition(lambda partition, view: str(partition.priority_tier)),
     "Reason": _first(lambda node: node.reason or "none", "none"),

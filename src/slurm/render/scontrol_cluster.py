@@ -104,7 +104,7 @@ def show_partition(partition: Partition, view: View) -> list[str]:
         f"Nodes={hostlist.compress(partition.nodes) or NULL}",
         (f"PriorityJobFactor={partition.priority_job_factor} PriorityTier={partition.priority_tier} RootOnly={_yes(partition.root_only)} "
         f"ReqResv={_yes(partition.req_resv)} OverSubscribe={partition.oversubscribe}"),
-        f"OverTimeLimit={over} PreemptMode={values.preempt_mode(partition)}",
+        f"OverTimeLimit={over} PreemptMode={values.preempt_mode(partition, view.settings)}",
         f"State={partition.state} TotalCPUs={sum(node.cpus for node in nodes)} TotalNodes={len(nodes)} "
         f"SelectTypeParameters={partition.select_type or 'NONE'}",
         f"JobDefaults={partition.job_defaults or NULL}",

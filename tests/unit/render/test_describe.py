@@ -43,6 +43,18 @@ def test_licences_of_servers_are_remote_and_say_what_the_server_said_last() -> N
     assert (one["Remote"], one["LastConsumed"], one["LastDeficit"], one["Free"]) == (True, 7, 2, 3)
 
 
+def test_a_partition_says_what_becomes_of_its_preempted_jobs_also_where_the_whole_cluster_says_it() -> None:
+    view = lab.view()
+    view.settings = msgspec.structs.replace(view.settings, preempt_type="partition_prio", preempt_modes=["suspend", "gang"])
+    first, second, *_ = view.partitions
+    view.partitions = {**view.partitions, **{
+        name: msgspec.structs.replace(view.partitions[name], preempt_mode=mode) for name, mode in ((first, ""), (second, "CANCEL"))}}
+    assert "PreemptMode=GANG,SUSPEND\n" in _show("partition", first, view=view)
+    assert "PreemptMode=CANCEL\n" in _show("partition", second, view=view)
+    view.settings = msgspec.structs.replace(view.settings, preempt_modes=[])
+    assert "PreemptMode=OFF\n" in _show("partition", first, view=view)
+
+
 def _empty() -> View:
     view = lab.view()
     view.jobs, view.nodes, view.partitions, view.reservations = {}, {}, {}, {}
