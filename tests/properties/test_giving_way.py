@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
+from slurm.core import admission, preempting, suspend, timers
 from slurm.core import events as e
-from slurm.core import preempting, suspend, timers
 from slurm.model.errors import SlurmError
 from slurm.model.policy import Qos
 from slurm.model.request import JobRequest, PayloadRef
@@ -31,6 +31,7 @@ class GivingWay(PlannedLife):
 
     def __init__(self) -> None:
         self.suspended: dict[tuple[int, int], list[float]] = {}
+        self.planning = self.others_promised = False  # whether somebody else promised what cannot be had
         super().__init__()
 
     @initialize(way=WAYS, exempt=st.sampled_from([0, 0, 15]))
@@ -58,7 +59,7 @@ class GivingWay(PlannedLife):
             ntasks=nodes, requeue=requeue, exclusive=exclusive, kind=kind, array=array if kind == "batch" else "", time_limit=60,
             mem_per_node=memory)
         try:
-            admitted = b.admission.admit(self.live, asked, PayloadRef(), b.ALICE, self.now)
+            admitted = admission.admit(self.live, asked, PayloadRef(), b.ALICE, self.now)
         except SlurmError:
             return
         self.record(admitted.event)
@@ -71,6 +72,7 @@ class GivingWay(PlannedLife):
 
     def record(self, *events: e.Event, own: bool = False) -> None:
         for event in events:
+            self.others_promised |= isinstance(event, e.Preempted) and not self.planning
             super().record(event, own=own)
             for job in self.live.jobs.values():
                 key = (job.id, job.attempt)
@@ -107,12 +109,16 @@ class GivingWay(PlannedLife):
         self.policy.looked(outcome.verdicts.values(), full=full, everybody=outcome.everybody)
         for proposal in outcome.proposals:
             event = self.live.starting(proposal.job, proposal.task, proposal.allocation, self.now, proposal.time_limit)
-            assert event is not None or not proposal.promised, "what was promised is not to be had"
+            assert event is not None or not proposal.promised or self.others_promised, "what was promised is not to be had"
+            if event is None and proposal.promised:
+                self.record(e.PromiseEnded(at=self.now, job=proposal.job))
             if event is not None:
                 self.record(event, own=True)
+        self.planning = True
         for change in outcome.changes:
             if preempting.possible(self.live, change):
                 self.record(change)
+        self.planning = False
         self.take_turns()
 
     def take_turns(self) -> None:

@@ -51,9 +51,11 @@ class Turns:
 
 
 class MakingRoom:
-    """What a pass does about giving way. `counts`: whether the board is kept right; `field` tells where a search is to look."""
+    """What a pass does about giving way. `counts`: whether searches go by the board; `writes`: whether what is kept is taken from it, and
+    not from a timeline; `field` tells where a search is to look."""
 
-    def __init__(self, view: View, now: float, terrain: Terrain, space: Space, *, counts: bool, field: Callable[[Entry], Field]) -> None:
+    def __init__(self, view: View, now: float, terrain: Terrain, space: Space, *, counts: bool, writes: bool,
+            field: Callable[[Entry], Field]) -> None:
         self.view = view
         self.now = now
         self.terrain = terrain
@@ -61,6 +63,7 @@ class MakingRoom:
         self.changes: list[Change] = []
         self.preemption = Preemption(view, now)
         self._counts = counts
+        self._writes = writes
         self._field = field
         self._chosen: set[JobId] = set()
         self.written: set[NodeName] = set()  # nodes of whose room something was taken, which holds for this pass only
@@ -182,7 +185,7 @@ class MakingRoom:
 
     def _take(self, shares: list[NodeShare]) -> None:
         self.space.take(shares, -1)
-        if self._counts:
+        if self._writes:
             self.terrain.board.now.take(self.terrain.board.usage(shares))
             self.written.update(share.node for share in shares)
 

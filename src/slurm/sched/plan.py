@@ -79,7 +79,7 @@ class _Pass:
         large = len(view.nodes) >= 1000
         self.counts = backfill or len(view.nodes) > MANY_NODES  # whether the board is kept right while this pass proposes
         self.forecasts = FORECASTS // 10 if large else FORECASTS
-        self.room = MakingRoom(view, now, terrain, self.space, counts=self.counts and not backfill, field=self._field)
+        self.room = MakingRoom(view, now, terrain, self.space, counts=self.counts, writes=self.counts and not backfill, field=self._field)
         if backfill and large:
             self.timeline = self._timeline()
 

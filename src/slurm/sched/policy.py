@@ -16,6 +16,8 @@ ALWAYS = frozenset({"Submitted", "Eligible", "Released", "Requeued", "JobUpdated
     "NodeFenced", "ProofWaived", "PolicyChanged", "UsagePeriodEnded", "ClockSet", "ReservationCreated",
     "ReservationUpdated", "ReservationBegun", "ReservationEnded", "Preempted", "PromiseEnded", "GraceEnded"})
 UNHELPFUL = frozenset({"Launched", "Warned", "StepCreated", "StepExited", "NodeSilent", "Purged", "Accrued", "Resumed"})
+LIKE = {"Suspended": "NodeFreed"}
+"""What cures whatever another event does, and is too rare to be told of."""
 
 
 class Policy:
@@ -33,7 +35,8 @@ class Policy:
         """
         if kind in ALWAYS:
             self._cures = None
-        elif kind in UNHELPFUL or (own and not awaited) or self._cures is not None and kind not in self._cures:
+        elif kind in UNHELPFUL or (own and not awaited) or (
+                self._cures is not None and kind not in self._cures and LIKE.get(kind) not in self._cures):
             return False
         self.quick = self.full = True
         return True

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from slurm.core import cancel, hold, invariants, preempting
+from slurm.core import cancel, hold, invariants, preempting, suspend
 from slurm.core import events as e
 from slurm.core.cluster import Cluster
 from slurm.core.effects import Signal, Terminate
@@ -18,6 +18,7 @@ from slurm.sched import preemption
 from slurm.sched.board import Board, Usage
 from slurm.sched.explain import explain
 from slurm.sched.plan import plan
+from slurm.sched.policy import Policy
 from slurm.sched.preemption import Giver, Preemption
 from slurm.sched.proposal import Plan
 from slurm.sched.terrain import Terrain
@@ -120,6 +121,37 @@ def test_what_is_kept_for_a_job_is_taken_from_the_room_of_the_others_once_howeve
     terrain.refresh()
     now, right = terrain.board.now, Terrain(on).board.now
     assert (now.cpus == right.cpus).all() and (now.memory == right.memory).all() and (now.tenants == right.tenants).all(), small.reason
+
+
+@pytest.mark.parametrize("nodes", [3, 100, 1001])
+@pytest.mark.parametrize("backfill", [False, True])
+def test_room_is_made_by_full_passes_as_by_quick_ones_however_many_nodes_there_are(nodes: int, backfill: bool) -> None:
+    """From 65 nodes on full passes found none, so that who was not among the first of the queue waited for who would have given way."""
+    on = by_qos(nodes=nodes, cpus=8)
+    b.submit(on, qos="low", nodes_min=nodes, exclusive="node", time_limit=3600)
+    b.start_planned(on, plan(on, b.T0, backfill=False, depth=10), b.T0)
+    high = b.submit(on, at=b.T0 + 10, qos="high", nodes_min=2, cpus_per_task=5, time_limit=600)
+    terrain = Terrain(on)
+    found = plan(on, b.T0 + 10, backfill=backfill, depth=None if backfill else 10, terrain=terrain)
+    assert [change.job for change in found.changes if isinstance(change, e.Preempted)] == [high.id]
+    b.start_planned(on, found, b.T0 + 10)
+    invariants.assert_valid(on)
+    terrain.refresh()
+    assert (terrain.board.now.cpus == Terrain(on).board.now.cpus).all() and (terrain.board.now.tenants == Terrain(on).board.now.tenants).all()
+
+
+def test_who_waits_for_room_is_looked_at_again_when_an_operator_suspends_a_job() -> None:
+    on = by_qos()
+    running = starts(on, b.T0, cpus_per_task=4)
+    waiting = b.submit(on, at=b.T0 + 1, cpus_per_task=4)
+    policy = Policy()
+    policy.begin(full=True)
+    found = plan(on, b.T0 + 1)
+    policy.looked(found.verdicts.values(), full=True, everybody=found.everybody)
+    [event] = suspend.suspend(on, [str(running.id)], b.ROOT, b.T0 + 2)
+    on.apply(event)
+    assert policy.noticed(type(event).__name__)
+    assert [one.job for one in plan(on, b.T0 + 2).proposals] == [waiting.id]
 
 
 def test_levels_of_qos_are_counted_at_once_however_many_there_are() -> None:
