@@ -15,7 +15,7 @@ from functools import cached_property
 
 from slurm.config import schema
 from slurm.config.cgroup import CgroupConf, read_cgroup
-from slurm.config.gres import MAX_GPUS, GresDevice, devices_of, read_gres, read_wanted
+from slurm.config.gres import MAX_GPUS, NOT_CARRIED_OUT, GresDevice, devices_of, read_detection, read_gres, read_wanted
 from slurm.config.keys import Keys, find_conf, opener_of, read_file
 from slurm.config.nodes import NodeConf, read_node_sets, read_nodes
 from slurm.config.partitions import PartitionConf, merged_defaults, read_partitions
@@ -72,6 +72,7 @@ class Config(Keys):
         self.partitions = read_partitions(self._records, self.nodes, sets, self.flag("DisableRootJobs"), problems, self.warnings)
         self.topologies = self._topologies(described, lines, where)
         self.gres_lines = read_gres(gres, problems)
+        self.detection = read_detection(gres, problems)
         if self.cgroup.constrains and not self.uses_cgroups:
             self.warnings.append(f"{path}: cgroup.conf constrains jobs, which has no effect without task/cgroup in TaskPlugin")
         self._verify()
@@ -104,7 +105,7 @@ class Config(Keys):
 
     def devices(self, name: str) -> list[GresDevice]:
         """The devices behind the Gres= of the node of that name; KeyError where there is no such node."""
-        return devices_of(self.nodes_by_name[name], self.gres_lines, [])
+        return devices_of(self.nodes_by_name[name], self.gres_lines, [], self.detection.of(name))
 
     @property
     def job_defaults(self) -> str:
@@ -176,10 +177,11 @@ class Config(Keys):
             if any(part.name == "gpu" and part.number > MAX_GPUS for part in wanted):
                 self._problems.append(Problem(node.origin, f"Gres={node.gres}: a node holds at most {MAX_GPUS} GPUs"))
                 continue
-            devices_of(node, self.gres_lines, told)
+            devices_of(node, self.gres_lines, told, self.detection.of(node.name))
         self.warnings.extend(told)
         known = self.nodes_by_name
         for line in self.gres_lines:
+            self.warnings.extend(f"{line.origin}: Flags={flag} is not carried out yet" for flag in sorted(line.flags & NOT_CARRIED_OUT))
             strange = sorted(name for name in line.nodes or () if name not in known)
             if strange:
                 self.warnings.append(f"{line.origin}: NodeName={strange[0]} is no node of {self.path}")

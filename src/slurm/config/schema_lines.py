@@ -113,13 +113,13 @@ State | text | UNKNOWN | later | front end nodes are gone from Slurm
 GRES = """
 NodeName | hosts | | yes |
 Name | text | | yes |
-AutoDetect | choice:nvml,nvidia,rsmi,oneapi,nrt,off | | later | devices are those the files name
+AutoDetect | choice:nvml,nvidia,rsmi,oneapi,nrt,off | | yes |
 Cores | cores | | yes |
 Count | number | | yes |
 File | files | | yes |
-Flags | list | | later | GPUs are announced to jobs with CUDA_VISIBLE_DEVICES and nothing else
-Ignore | yesno | no | later | every device of the file is used
-Links | list | | later | devices are taken in index order
+Flags | list | | yes |
+Ignore | yesno | no | yes |
+Links | list | | ok | they are shown and checked; devices are taken in index order
 MultipleFiles | files | | yes |
 Type | text | | yes |
 """

@@ -10,6 +10,7 @@ from slurm.core import events as e
 from slurm.core import machines, recording
 from slurm.core.effects import Effect
 from slurm.core.illegal import IllegalTransition
+from slurm.core.nodes import registering
 from slurm.core.policy import state as counting
 from slurm.core.reserving import running
 from slurm.core.state import ClusterState
@@ -135,6 +136,7 @@ def _merged(before: Node | None, configured: Node) -> Node:
         return fresh
     for field in _KEPT:
         setattr(fresh, field, getattr(before, field))
+    fresh.gres = [part for pool in fresh.gres for part in registering.filled(pool, before.gres)]  # what its slurmd found
     if configured.state is NodeState.FUTURE:
         fresh.state = NodeState.FUTURE
     elif fresh.state is NodeState.FUTURE or (configured.power is Power.OFF and not before.cloud and not before.registered):

@@ -12,7 +12,7 @@ from slurm.notation.errors import NotationError
 
 SEEN_BY = ("CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
 """Variables by which programs learn which GPUs are theirs. Source: gres.conf(5), Flags."""
-OF_A_JOB = (*SEEN_BY, "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
+OF_A_JOB = (*SEEN_BY, "NEURON_RT_VISIBLE_CORES", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
 """All variables that tell of the GPUs of one job or step; where the cluster gives GPUs out, nobody hands them on to another."""
 VALID = "none, closest, single:TASKS, per_task:GPUS, map_gpu:GPU,… or mask_gpu:MASK,…"
 _WORDS = ("verbose", "v", "quiet", "q")

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from slurm.config import programs
 from slurm.config.config import Config
-from slurm.config.gres import GresDevice
+from slurm.config.gres import MAX_DEVICES, GresDevice, pools_of
 from slurm.config.nodes import NodeConf
 from slurm.config.partitions import PartitionConf
 from slurm.core.events import Configured
@@ -21,7 +21,7 @@ from slurm.daemon.user import Account, find
 from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import ConfigError, NotationError
 from slurm.model.ids import NodeName
-from slurm.model.node import GresPool, Node
+from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.settings import Settings
 from slurm.model.states import NodeState, Power
@@ -36,10 +36,8 @@ from slurm.wire.step_credential import LIFETIME, LONGEST_LIFETIME
 NEVER_SECONDS = 100 * 365 * 86400
 """MinJobAge=0 means that ended jobs are never forgotten."""
 MAX_SECONDS_DIGITS = 9
-MAX_DEVICES = 65536
 CASCADE_AT_ONCE = 100
 """Waiting jobs that are told of others' ends in one turn of the loop: some milliseconds."""
-"""Resources are given out one by one; a node with more of a kind (bandwidth:4G) would need a set of that many for each job."""
 REFUSED_PROLOG_FLAGS = {"X11": "X11 is not forwarded", "RunInJob": "prologs run beside the job, not in it",
     "Contain": "there is no extern step"}
 RESTART_KEYS = (
@@ -384,25 +382,6 @@ def left_out(conf: Config) -> list[str]:
     return list(found.values())
 
 
-def _pools(devices: list[GresDevice]) -> list[GresPool]:
-    pools: list[GresPool] = []
-    counted: dict[str, int] = {}
-    for device in devices:
-        if device.count > MAX_DEVICES:
-            continue
-        last = pools[-1] if pools else None
-        cores = CpuSet.of(device.cores)
-        if last is None or (last.name, last.type, last.cores, bool(last.files)) != (device.name, device.type, cores, bool(device.file)):
-            last = GresPool(
-                name=device.name, type=device.type, count=0, first=counted.get(device.name, 0), cores=cores, consumed=device.consumed)
-            pools.append(last)
-        last.count += device.count
-        if device.file:
-            last.files.extend([device.file] * device.count)
-        counted[device.name] = counted.get(device.name, 0) + device.count
-    return pools
-
-
 def _cpus_of(node: Node, cores: Iterable[int]) -> CpuSet:
     """The CPUs of these cores."""
     return CpuSet.of({core * node.threads + i for core in cores for i in range(node.threads)})
@@ -415,7 +394,7 @@ def node_of(conf: NodeConf, devices: list[GresDevice], position: int, *, spec_fi
     node = Node(
         name=NodeName(conf.name), address=conf.addr, hostname=conf.hostname, port=conf.port, boards=conf.boards, sockets=conf.sockets,
         cores_per_socket=conf.cores_per_socket, threads_per_core=conf.threads_per_core, cpus=conf.cpus, memory=conf.real_memory,
-        tmp_disk=conf.tmp_disk, weight=conf.weight, features=list(conf.features), gres=_pools(devices), position=position, state=state,
+        tmp_disk=conf.tmp_disk, weight=conf.weight, features=list(conf.features), gres=pools_of(devices), position=position, state=state,
         drain="DRAIN" in words, reason=conf.reason, spec_memory=conf.mem_spec)
     node.cloud = "CLOUD" in words
     if node.cloud and switched:

@@ -1,6 +1,6 @@
 """The program slurmd: its options, and the life of the process around one `node.Node`.
 
-    slurmd [-D] [-N node] [-f slurm.conf] [-L logfile] [-v]... [-b] [-c] [-C] [-V] [-h] [-Z [--conf KEY=VALUE…]]
+    slurmd [-D] [-N node] [-f slurm.conf] [-L logfile] [-v]... [-b] [-c] [-C] [-G] [-V] [-h] [-Z [--conf KEY=VALUE…]]
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from slurm.net.link import SocketLink, Wanted
 from slurm.net.relay import Relay
 from slurm.net.tls import Credentials, Trust
 from slurm.slurmd import dynamic, hardware, settings
+from slurm.slurmd.gpus import own
 from slurm.slurmd.node import Node
 from slurm.slurmd.settings import NodeSettings
 from slurm.slurmd.step_server import StepServer
@@ -40,6 +41,7 @@ USAGE = """Usage: slurmd [OPTIONS]
   -C                  print this machine's hardware as a NodeName line and exit
   -D                  run in the foreground, log to standard error
   -f slurm.conf       the configuration to read
+  -G                  print the GRES of this node (with AutoDetect: those that it finds) and exit
   -h, --help          this text
   -L logfile          log to this file
   -n value            run at this nice value
@@ -50,7 +52,7 @@ USAGE = """Usage: slurmd [OPTIONS]
   -Z                  be a node that slurm.conf does not have: slurmctld makes it (MaxNodeCount)
   --conf "KEY=VALUE…" what the NodeName line of such a node says other than what was found
 """
-_UNSUPPORTED = {"-d": "another slurmstepd", "-F": "a future node", "-G": "printing the GRES",
+_UNSUPPORTED = {"-d": "another slurmstepd", "-F": "a future node",
     "-M": "locking memory",
     "-S": "a shared namespace", "-B": "reporting a reboot"}
 
@@ -91,7 +93,9 @@ def main() -> int:
         print(version_line())
         return 0
     if "-C" in names:
-        print(hardware.look().conf_line(names.get("-N") or os.uname().nodename.partition(".")[0]))
+        print(hardware.look().conf_line(names.get("-N") or os.uname().nodename.partition(".")[0]), *hardware.gpu_lines()[:1])
+        for line in hardware.gpu_lines()[1:]:
+            print(line)
         print(f"UpTime={hardware.uptime(time.time())}")
         return 0
     nice = names.get("-n", "0")
@@ -104,11 +108,25 @@ def main() -> int:
     options = Options(names.get("-f", ""), names.get("-N", ""), names.get("-L", ""), "-D" in names, sum(name == "-v" for name, _ in found),
                       int(nice), "-s" in names, "-b" in names)
     try:
+        if "-G" in names:
+            return _print_gres(options)
         return _start(_described(options, names.get("--conf", "")) if "-Z" in names else options)
     except ConfigError as error:
         for line in error.lines():
             sys.stderr.write(f"slurmd: error: {line}\n")
         return 1
+
+
+def _print_gres(options: Options) -> int:
+    conf = options.conf or find_conf(os.environ)
+    if conf is None:
+        raise ConfigError(message="there is no /etc/slurm/slurm.conf", hints=["-f FILE or SLURM_CONF names the slurm.conf to use"])
+    chosen, config = settings.read(conf, options.node)
+    mine = own.settle(config, chosen.node)
+    node = config.nodes_by_name[chosen.node]
+    for line in [*mine.told, *own.lines(mine.devices, node.cpus // node.threads_per_core)]:
+        sys.stderr.write(f"slurmd: {line}\n")
+    return 0
 
 
 def _described(options: Options, given: str) -> Options:
@@ -137,13 +155,15 @@ def _start(options: Options) -> int:
     try:
         _start_log(options, chosen)
         pid_file.acquire("slurmd", account.uid if account.is_wanted else -1)
+        mine = own.settle(config, chosen.node)
+        chosen = chosen._replace(devices=mine.devices)
         _prepare(options, chosen)
     except (SlurmError, OSError) as error:
         pid_file.release()
         return _fail(readiness, error)
     heeded = signals.Signals()
     try:
-        for warning in config.warnings:
+        for warning in [*config.warnings, *mine.told]:
             log.warning("%s", warning)
         setproctitle(f"slurmd -N {chosen.node}")
         setthreadtitle("slurmd")  # what `pkill -x slurmd` goes by

@@ -28,6 +28,7 @@ class Confining:
         self._conf = conf
         self._total = total * _MB
         self._memory = self._cores = self._devices = (0, "")
+        self.hides_devices = conf.devices  # from the steps that do not hold them
         self._files = {file for device in gres for file in device.file.split(",") if file}
         if conf.constrains and conf.plugin == DISABLED:
             raise ConfigError(message="cgroup.conf constrains jobs, but has CgroupPlugin=disabled", hints=["take out the one or the other"])

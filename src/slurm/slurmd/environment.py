@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from slurm.model.cpu_set import CpuSet
 from slurm.notation import gpu_bind
+from slurm.slurmd.gpus.naming import Naming
+
+EVERY_NAME = Naming()
 
 
-def of_batch(given: Mapping[str, str], node: str, cpus: CpuSet) -> dict[str, str]:
-    """The environment of a batch script: what the controller gave, completed; `cpus` are its CPUs here."""
+def of_batch(given: Mapping[str, str], node: str, cpus: CpuSet, naming: Naming = EVERY_NAME) -> dict[str, str]:
+    """The environment of a batch script: what the controller gave, completed; `cpus` are its CPUs here, `naming` what GPUs are called."""
     return {
         "TMPDIR": "/tmp",
         "SLURM_CPUS_ON_NODE": str(max(1, len(cpus))),
@@ -18,14 +21,14 @@ def of_batch(given: Mapping[str, str], node: str, cpus: CpuSet) -> dict[str, str
         "SLURM_STEPID": "-5",
         "SLURM_NODEID": "0",
         "SLURM_GTIDS": "0",
-        **given,
+        **naming.within(given),
         "SLURMD_NODENAME": node,
     }
 
 
 def of_step(
     given: Mapping[str, str], node: str, node_rank: int, ranks: Sequence[int], cpus: CpuSet, gpus: Sequence[int] | None, debug: int,
-    *, gpus_given_out: bool = True, place: tuple[str, str] = ("", "node"),
+    *, gpus_given_out: bool = True, place: tuple[str, str] = ("", "node"), naming: Naming = EVERY_NAME,
 ) -> dict[str, str]:
     """The environment of a step's tasks on this node: what srun sent, with what differs from node to node set anew.
 
@@ -45,7 +48,7 @@ def of_step(
     environment.setdefault("TMPDIR", "/tmp")
     if gpus is not None:
         shown = ",".join(map(str, gpus))
-        environment.update(dict.fromkeys(gpu_bind.SEEN_BY, shown))
+        environment.update(naming.of(gpus, gpus))
         environment["SLURM_GPUS_ON_NODE"] = str(len(gpus))
         environment["SLURM_STEP_GPUS"] = shown
     return environment
@@ -55,7 +58,8 @@ def _without_gpus(given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if name == "SLURM_JOB_GPUS" or name not in gpu_bind.OF_A_JOB}
 
 
-def of_tasks(given: Sequence[Mapping[str, str]], bind: str, gpus: Sequence[int] | None, tasks: int) -> list[dict[str, str]]:
+def of_tasks(given: Sequence[Mapping[str, str]], bind: str, gpus: Sequence[int] | None, tasks: int,
+             naming: Naming = EVERY_NAME) -> list[dict[str, str]]:
     """What differs from task to task on this node, over `of_step`: what srun sent (or nothing), and by `bind` the GPUs that each sees.
 
     NotationError for a binding to GPUs that are not there.
@@ -64,5 +68,5 @@ def of_tasks(given: Sequence[Mapping[str, str]], bind: str, gpus: Sequence[int] 
     if gpus is None or gpu_bind.parse(bind).kind in ("none", "closest"):
         return own if given else []
     for task, some in zip(own, gpu_bind.seen(gpu_bind.parse(bind), gpus, tasks), strict=True):
-        task.update(dict.fromkeys((*gpu_bind.SEEN_BY, "SLURM_STEP_GPUS"), ",".join(map(str, some))))
+        task.update({**naming.of(some, gpus), "SLURM_STEP_GPUS": ",".join(map(str, some))})
     return own

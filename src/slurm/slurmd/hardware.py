@@ -11,6 +11,9 @@ import psutil
 from slurm.config.gres import GresDevice
 from slurm.model.errors import ConfigError
 from slurm.model.node import GresPool
+from slurm.slurmd.gpus import detect
+from slurm.slurmd.gpus.found import FoundGpu
+from slurm.slurmd.gpus.own import found_lines
 
 _MEGABYTE = 1 << 20
 
@@ -81,27 +84,31 @@ def uptime(now: float) -> str:
 
 
 def gpus() -> list[GresPool]:
-    """NVIDIA's GPUs, one pool a model, as NVML tells; empty without the library or the driver."""
-    try:
-        import pynvml
-    except ImportError:
-        return []
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
-    try:
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        found = sorted((_model(pynvml.nvmlDeviceGetName(h)), pynvml.nvmlDeviceGetMinorNumber(h)) for h in handles)
-    finally:
-        pynvml.nvmlShutdown()
+    """The GPUs of this machine, one pool a model, whichever way of AutoDetect finds any."""
     pools: list[GresPool] = []
-    for position, (model, minor) in enumerate(found):
-        if not pools or pools[-1].type != model:
-            pools.append(GresPool(name="gpu", type=model, count=0, first=position))
+    for position, gpu in enumerate(sorted(_find()[1], key=lambda gpu: gpu.type)):
+        if not pools or pools[-1].type != gpu.type:
+            pools.append(GresPool(name="gpu", type=gpu.type, count=0, first=position))
         pools[-1].count += 1
-        pools[-1].files.append(f"/dev/nvidia{minor}")
+        pools[-1].files.append(gpu.file)
     return pools
+
+
+def gpu_lines() -> list[str]:
+    """What `slurmd -C` says of the GPUs that are here: `Gres=…`, then a sentence for each model; [] where there are none."""
+    return found_lines(*_find())
+
+
+def _find() -> tuple[str, list[FoundGpu]]:
+    """The GPUs of this machine, and the way of AutoDetect that found them."""
+    for way in ("nvml", "nvidia", "rsmi", "oneapi", "nrt"):
+        try:
+            found = detect.look(way).gpus
+        except ConfigError:
+            continue  # its library is not here: the next way is gone
+        if found:
+            return way, found
+    return "", []
 
 
 def _boot_id() -> str:
@@ -110,11 +117,6 @@ def _boot_id() -> str:
         return _line("/proc/sys/kernel/random/boot_id")
     except OSError:
         return ""
-
-
-def _model(name: str | bytes) -> str:
-    text = name.decode() if isinstance(name, bytes) else name
-    return text.lower().replace(" ", "_")
 
 
 def _topology() -> tuple[int, int, int]:

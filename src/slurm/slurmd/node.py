@@ -29,6 +29,8 @@ from slurm.slurmd.confining import Confining
 from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.epochs import Epochs
 from slurm.slurmd.gpu_metering import GpuMetering
+from slurm.slurmd.gpus import own
+from slurm.slurmd.gpus.naming import Naming, naming_of
 from slurm.slurmd.hardware import Hardware
 from slurm.slurmd.health import Health
 from slurm.slurmd.heartbeats import Heartbeats
@@ -91,6 +93,7 @@ class Node:
         self._cgroups: list[str] = []  # its own in each hierarchy
         self._earlier: list[str] = []  # those of earlier slurmds over another spool, as long as something is in them
         self._confining: Confining
+        self.naming: Naming  # of the GPUs, to programs
         self.commands = ""  # the folder with this cluster's commands for jobs
         self._cpus = hardware.real_cpus()
         self._heartbeat: asyncio.Task[None] | None = None
@@ -154,6 +157,7 @@ class Node:
         places = Places(self.steps.own.group, settings.cgroup)
         self._cgroup = places.holding()
         self._confining = Confining(settings.cgroup, places, settings.real_memory, settings.devices)
+        self.naming = naming_of(settings.devices, settings.gpu_variables, constrained=self._confining.hides_devices)
         self._cgroups = places.made
         self._earlier = places.beside(self.steps.own.groups)
         self.steps.use_cgroups([*self._cgroups, *self._earlier])
@@ -200,7 +204,8 @@ class Node:
             tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=SLURM_VERSION, boot_time=machine.boot_time,
             boot_id=machine.boot_id,
             slurmd_start_time=self._started, endpoint=self.endpoint, hostname=settings.hostname, port=settings.port,
-            holdings=self.roster.holdings(self.scripts.attempts()), beside=self._mark(), line=settings.line))
+            holdings=self.roster.holdings(self.scripts.attempts()), beside=self._mark(), line=settings.line,
+            gres=None if settings.detection == "off" else own.reported(settings.devices, settings.threads)))
 
     def _mark(self) -> str:
         """What tells srun that it is on this very machine."""
@@ -426,7 +431,7 @@ class Node:
         return self.completed(StepRecord(
             job=order.job, attempt=order.attempt, step=BATCH, node=self.settings.node, uid=order.uid, gid=order.gid, user=order.user,
             argv=[os.path.join(self.steps.path_of(key), SCRIPT), *order.argv],
-            environment=environment.of_batch(order.environment, self.settings.node, order.cpus), work_dir=order.work_dir,
+            environment=environment.of_batch(order.environment, self.settings.node, order.cpus, self.naming), work_dir=order.work_dir,
             rlimits=order.rlimits, stdin=order.stdin or os.devnull, stdout=order.stdout or os.devnull,
             stderr="" if order.stderr == order.stdout else order.stderr, append=order.append, umask=order.umask,
             cpus=self.binding(order.cpus), memory=order.memory, login=order.environment.get("SLURM_EXPORT_ENV", ""),

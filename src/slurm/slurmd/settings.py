@@ -9,7 +9,7 @@ from typing import NamedTuple
 from slurm.config import programs
 from slurm.config.cgroup import CgroupConf
 from slurm.config.config import Config, load
-from slurm.config.gres import GresDevice
+from slurm.config.gres import GresDevice, variables_of
 from slurm.core import network
 from slurm.daemon.user import Account, find
 from slurm.model import debug_flags
@@ -63,7 +63,10 @@ class NodeSettings(NamedTuple):
     task_scripts: TaskScripts
     topologies: Sequence[Topology]
     partition_topology: Mapping[str, str]  # partition → the topology that it names
-    devices: Sequence[GresDevice]
+    devices: Sequence[GresDevice]  # as gres.conf says; with AutoDetect what this machine has of them
+    detection: str  # AutoDetect of this node: "off" for none
+    gpu_variables: Sequence[str]  # by which its GPUs are announced to programs
+    threads: int  # a core
     account: Account  # SlurmdUser
     owners: frozenset[int]  # uids to whom the cluster's keys may belong, and who may listen as slurmctld on this machine
     files: Files
@@ -129,7 +132,8 @@ def read(conf: str, wanted: str, line: str = "") -> tuple[NodeSettings, Config]:
         scripts=_scripts(config), health=_health(config), task_scripts=TaskScripts(
         *(_task_scripts(config, key) for key in ("TaskProlog", "TaskEpilog"))),
         topologies=config.topologies, partition_topology={one.name: one.topology for one in config.partitions if one.topology},
-        devices=config.devices(node.name), account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
+        devices=config.devices(node.name), detection=config.detection.of(node.name),
+        gpu_variables=variables_of(node.name, config.gres_lines, config.detection.of(node.name)), threads=node.threads_per_core, account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
         files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name), line=line,
         reboot_program=config.text("RebootProgram")), config

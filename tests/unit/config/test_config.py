@@ -115,7 +115,7 @@ def test_a_configuration_without_a_cluster_in_it_is_refused(text: str, said: str
         parse(text)
 
 
-def test_the_seeds_configuration_loads_unchanged_and_warns_of_what_is_not_carried_out() -> None:
+def test_the_seeds_configuration_loads_unchanged_and_every_key_of_it_is_carried_out() -> None:
     conf = load(str(HERE / "seed001" / "slurm.conf"))
     assert conf.cluster_name == "lambda-cluster"
     assert [node.name for node in conf.nodes] == [f"lambda-gpu-{number:03d}" for number in range(1, 33)]
@@ -124,9 +124,8 @@ def test_the_seeds_configuration_loads_unchanged_and_warns_of_what_is_not_carrie
     assert (first.features, first.gres, last.features, last.gres) == (["h100"], "gpu:h100:8", ["h200"], "gpu:h200:8")
     assert [(p.name, len(p.nodes), p.max_time, p.default) for p in conf.partitions] == [
         ("gpu", 32, 604800, True), ("interactive", 4, 7200, False), ("batch", 28, 604800, False)]
-    warned = [line.split(": ")[1].split()[0] for line in conf.warnings]
-    assert "AutoDetect" in warned
-    assert not {"ResumeProgram", "SuspendProgram", "KillWait", "MaxJobCount", "MpiDefault", "InactiveLimit", "SuspendTimeout", "GresTypes"} & set(warned)
+    assert conf.detection.of("lambda-gpu-001") == "nvml"
+    assert conf.warnings == []
 
 
 def test_the_seeds_gpus_are_told_apart_by_type_though_they_share_files() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from slurm.core import events as e
 from slurm.core import invariants
@@ -69,6 +70,21 @@ def test_detected_device_files_are_noted() -> None:
     c = b.build([node], [b.partition("debug", [node])], up=False)
     c.apply(b.registered(node, gres=[GresPool(name="gpu", type="", count=2, files=["/dev/nvidia0", "/dev/nvidia1"], cores=CpuSet(0b11))]))
     assert c.nodes[CN01].gres[0].files == ["/dev/nvidia0", "/dev/nvidia1"]
+
+
+def test_detected_devices_near_different_cores_become_pools_that_a_new_configuration_keeps() -> None:
+    node = b.node(gpus=3)
+    node.gres[0].files = []
+    c = b.build([node], [b.partition("debug", [node])], up=False)
+    found = [GresPool(name="gpu", type="a", count=2, files=["/dev/n0", "/dev/n1"], cores=CpuSet(0b0011)),
+             GresPool(name="gpu", type="a", count=1, first=2, files=["/dev/n2"], cores=CpuSet(0b1100))]
+    found = [replace(pool, type=node.gres[0].type) for pool in found]
+    c.apply(b.registered(node, gres=found))
+    assert c.nodes[CN01].gres == found
+    again = b.node(gpus=3)
+    again.gres[0].files = []
+    c.apply(e.Configured(at=b.T0 + 9, settings=Settings(), nodes=[again], partitions=[b.partition("debug", [again])], keeps="state"))
+    assert c.nodes[CN01].gres == found
 
 
 def test_a_rebooted_node_has_lost_its_jobs() -> None:

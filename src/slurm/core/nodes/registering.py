@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from slurm.core import events as e
 from slurm.core import machines, proof
 from slurm.core.effects import Effect
@@ -73,10 +75,18 @@ def _shortage(node: Node, event: e.NodeRegistered) -> str:
 
 def _note_devices(node: Node, event: e.NodeRegistered, settings: Settings) -> None:
     """Device files and near cores that the machine detected, for the devices that the configuration names without files."""
-    if event.gres is None or settings.config_overrides:
-        return
-    for pool in node.gres:
-        found: GresPool | None = next((g for g in event.gres if g.name == pool.name and g.type in (pool.type, "")), None)
-        if found is not None and not pool.files:
-            pool.files = list(found.files[: pool.count])
-            pool.cores = pool.cores or found.cores
+    if event.gres is not None and not settings.config_overrides:
+        node.gres = [part for pool in node.gres for part in filled(pool, event.gres)]
+
+
+def filled(pool: GresPool, found: list[GresPool]) -> list[GresPool]:
+    """A pool with the files and near cores that were found for its devices; several pools, where they lie near different cores."""
+    alike = [other for other in found if other.name == pool.name and other.type in (pool.type, "")]
+    if pool.files or not any(other.files for other in alike):
+        return [pool]
+    inside = [other for other in alike if pool.first <= other.first < pool.first + pool.count]
+    places = [other.first + place for other in inside for place in range(other.count)]
+    if places == list(range(pool.first, pool.first + pool.count)):
+        return [replace(pool, first=other.first, count=other.count, files=list(other.files), cores=pool.cores or other.cores)
+                for other in inside]
+    return [replace(pool, files=list(alike[0].files[: pool.count]), cores=pool.cores or alike[0].cores)]
