@@ -23,10 +23,9 @@ from slurm.options.resolve import Resolved, resolve
 Keyword = Callable[[Shell, Resolved, list[str]], int]
 
 LATER = {
-    "getent": "asking a slurmd for users", "listjobs": "asking a slurmd for jobs", "liststeps": "asking a slurmd for steps",
-    "fsdampeningfactor": "fair share", "schedloglevel": "a scheduler log", "power": "power caps",
+    "getent": "asking a slurmd for users", "fsdampeningfactor": "fair share", "power": "power caps",
     "abort": "aborting a daemon with a core file", "clusters": "several clusters",
-    "cluster": "several clusters", "notify": "messages to running jobs", "checkpoint": "checkpoints",
+    "cluster": "several clusters", "checkpoint": "checkpoints",
 }
 """Keywords of scontrol that are not carried out yet, and what is missing."""
 
@@ -133,10 +132,14 @@ KEYWORDS: dict[str, Keyword] = {
     "reboot": scontrol_nodes.reboot,
     "reboot_nodes": scontrol_nodes.reboot,
     "cancel_reboot": scontrol_nodes.cancel_reboot,
+    "notify": scontrol_act.notify,
     "listpids": scontrol_pids.listpids,
+    "listjobs": scontrol_pids.listjobs,
+    "liststeps": scontrol_pids.liststeps,
     "pidinfo": scontrol_pids.pidinfo,
     "setdebug": scontrol_debug.set_level,
     "setdebugflags": scontrol_debug.set_flags,
+    "schedloglevel": scontrol_debug.set_scheduler_level,
     "errnumstr": scontrol_act.errnumstr,
     "version": _version,
     "help": _help,

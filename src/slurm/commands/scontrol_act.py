@@ -59,6 +59,22 @@ def resume(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     return _jobs(shell, "resume", words, {"type": "ResumeJobs"})
 
 
+def notify(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`notify JOBID MESSAGE…`."""
+    if len(words) < 2:
+        shell.raw("too few arguments for keyword:notify")
+        shell.hints(["write scontrol notify JOBID MESSAGE"])
+        return 1
+    channel = shell.channel()
+    try:
+        say_lines(shell, channel.call({"type": "NotifyJob", "job": words[0], "text": " ".join(words[1:])}))
+        return 0
+    except SlurmError as error:
+        return refused(shell, error, "job notify failure: ", "")
+    finally:
+        channel.close()
+
+
 def _jobs(shell: Shell, word: str, words: list[str], request: Message) -> int:
     ids = [one for text in words for one in text.removeprefix("jobid=").removeprefix("JobId=").split(",") if one]
     if not ids:

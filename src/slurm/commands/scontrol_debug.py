@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slurm.commands.scontrol_act import refused, say_lines
 from slurm.commands.shell import Message, Shell
-from slurm.model.errors import SlurmError
+from slurm.model.errors import MESSAGES, SlurmError
 from slurm.options.resolve import Resolved
 
 
@@ -25,6 +25,19 @@ def set_flags(shell: Shell, resolved: Resolved, words: list[str]) -> int:
         shell.hints([f"+{unsigned} or -{unsigned}: what is to become of it"])
         return 1
     return _ask(shell, {"flags": words})
+
+
+def set_scheduler_level(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`schedloglevel 0|1|disable|enable`: refused as Slurm refuses it where SlurmSchedLogFile is not set, for there is no such log here."""
+    if len(words) != 1:
+        return _miscounted(shell, "schedloglevel", words, "scontrol schedloglevel 0|1|disable|enable")
+    if words[0].lower() not in ("0", "1", "disable", "enable"):
+        shell.raw(f"invalid schedlog level: {words[0]}")
+        shell.hints(["valid: 0, 1, disable, enable"])
+        return 1
+    shell.raw(f"slurm_set_schedlog_level: {MESSAGES['ESLURM_DISABLED'][1]}")
+    shell.hints(["the scheduler has no log of its own: scontrol setdebugflags +Backfill has slurmctld's tell of it, slurm explain JOBID of one job"])
+    return 1
 
 
 def _miscounted(shell: Shell, word: str, words: list[str], right: str) -> int:

@@ -1,8 +1,9 @@
-"""scontrol listpids and pidinfo: the processes of the caller's steps on this machine, or on a node that is named."""
+"""scontrol listpids, listjobs, liststeps and pidinfo: the processes of the caller's steps on this machine, or on a node that is named."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from slurm.commands.shell import Shell
 from slurm.model.errors import SlurmError
@@ -21,7 +22,7 @@ def listpids(shell: Shell, resolved: Resolved, words: list[str]) -> int:
         shell.hints(["write scontrol listpids [JOBID[.STEPID]] [NODE]"])
         return 1
     ids = [words[0]] if words and words[0] != "*" else []
-    node = words[1] if len(words) > 1 else shell.environ.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
+    node = words[1] if len(words) > 1 else _here(shell)
     channel = shell.channel()
     try:
         found = running(channel, ids, nodes=[node], pids=True)
@@ -44,6 +45,42 @@ def listpids(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     return 1 if late else 0
 
 
+def listjobs(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`listjobs [NODE]`: the jobs of which steps of the caller's run on this machine or that node; operators see everybody's."""
+    return _list(shell, "listjobs", words, "JOBID", lambda step: step.partition(".")[0])
+
+
+def liststeps(shell: Shell, resolved: Resolved, words: list[str]) -> int:
+    """`liststeps [NODE]`: the same, each step."""
+    return _list(shell, "liststeps", words, "STEPID", lambda step: step)
+
+
+def _list(shell: Shell, keyword: str, words: list[str], title: str, shown: Callable[[str], str]) -> int:
+    from slurm.client.usage import running
+
+    if len(words) > 1:
+        shell.raw(f"too many arguments for keyword:{keyword}")
+        shell.hints([f"write scontrol {keyword} [NODE]"])
+        return 1
+    channel = shell.channel()
+    try:
+        found = running(channel, [], nodes=[words[0] if words else _here(shell)])
+    except SlurmError as error:
+        shell.error(error.message)
+        shell.hints(error.hints)
+        return 1
+    finally:
+        channel.close()
+    for line in dict.fromkeys([title, *(shown(step.step) for step in found.steps)]):
+        shell.out(line)
+    return 0
+
+
+def _here(shell: Shell) -> str:
+    """The node that this machine is."""
+    return shell.environ.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
+
+
 def pidinfo(shell: Shell, resolved: Resolved, words: list[str]) -> int:
     """`pidinfo PID`: the job of a process of this machine, and when its time is over."""
     from slurm.client.usage import running
@@ -53,7 +90,7 @@ def pidinfo(shell: Shell, resolved: Resolved, words: list[str]) -> int:
             else f"Invalid process id: {words[0]}")
         shell.hints(["write scontrol pidinfo PID"])
         return 1
-    node = shell.environ.get("SLURMD_NODENAME") or os.uname().nodename.partition(".")[0]
+    node = _here(shell)
     channel = shell.channel()
     try:
         found = running(channel, [], nodes=[node], pids=True)

@@ -33,6 +33,10 @@ class Holders:
         self._stop_timer(job)
         self._sessions[job] = session
 
+    def holder(self, job: JobId) -> Session | None:
+        """The connection that holds the allocation; None while there is none."""
+        return self._sessions.get(job)
+
     def detach(self, job: JobId, session: Session) -> None:
         """The connection of `session` broke; nothing happens when another one took over or it was given back before."""
         if self._sessions.get(job) is session:

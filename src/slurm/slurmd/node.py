@@ -106,7 +106,7 @@ class Node:
         self._orders: dict[type[Message], Callable[..., None]] = {
             n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged,
             n.LaunchBatch: self._on_launch, n.TerminateJob: self._on_terminate, n.LimitJob: signalling.limit,
-            n.SignalJob: signalling.signal, n.SuspendJob: signalling.suspend, n.TerminateStep: self._on_terminate_step,
+            n.SignalJob: signalling.signal, n.NotifyJob: signalling.notify, n.SuspendJob: signalling.suspend, n.TerminateStep: self._on_terminate_step,
             n.RebootNode: self._on_reboot,
             n.AskUsage: self._on_ask_usage, n.PrepareJob: self._on_prepare, n.CheckHealth: self._on_check_health,
             n.ShutdownNode: self._on_shutdown, n.ReconfigureNode: self._on_reconfigure, Failure: self._on_failure,

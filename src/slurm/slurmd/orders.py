@@ -53,6 +53,10 @@ class Orders:
             older.cancel()
         self._give(step, "suspend", self._until_taken(step, {"op": "suspend", "suspended": suspended, "grace": grace}))
 
+    def notify(self, step: StepHere, text: str) -> None:
+        """Have a line written where the step's user looks."""
+        self._give(step, f"notify {time.monotonic()}", self._until_taken(step, {"op": "notify", "text": text}))
+
     def close(self) -> None:
         """Give no more: steps go on."""
         for task in self._tasks.values():

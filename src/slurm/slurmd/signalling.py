@@ -44,6 +44,13 @@ class Signalling:
             if step.begun or step.pid:
                 self._orders.suspend(step, order.suspended, order.grace)
 
+    def notify(self, order: n.NotifyJob) -> None:
+        """A line for the error file of the batch script; one that runs no more has no reader."""
+        here = self._roster.find(order.job, order.attempt)
+        for step in here.running if here is not None else []:
+            if step.key.step == BATCH:
+                self._orders.notify(step, order.text)
+
     def signal(self, order: n.SignalJob) -> None:
         """A signal, once."""
         if order.number in self._arrived:

@@ -44,7 +44,7 @@ from slurm.wire.history_messages import HistoryRead, ReadHistory
 from slurm.wire.message import Changes
 from slurm.wire.message import Message as Message
 from slurm.wire.node_changes import CreateNodes, CreatePartition, DeleteNodes, DeletePartition, RebootNodes
-from slurm.wire.operation_messages import MoveToTop, ResumeJobs, SetDebug, SuspendJobs, Takeover
+from slurm.wire.operation_messages import MoveToTop, NotifyJob, ResumeJobs, SetDebug, SuspendJobs, Takeover
 from slurm.wire.plan_messages import Explained as Explained
 from slurm.wire.plan_messages import ExplainJob as ExplainJob
 from slurm.wire.plan_messages import PlanRead, ReadPlan
@@ -191,6 +191,12 @@ class Pending(Message):
 
     job_id: int
     notes: list[str] = []
+
+
+class Notified(Message):
+    """Somebody who may says something to the holder of an allocation (scontrol notify)."""
+
+    text: str
 
 
 class Granted(Message):
@@ -571,7 +577,7 @@ class PrioritiesListed(Message):
 Request = (
     SubmitJob | TestJob | AllocateJob | AttachAllocation | Relinquish | WaitJob | WaitReady | CreateStep | CertifyUser | CertifyDaemon
     | ReadPlan | ReadHistory
-    | FinishStep | CancelJobs | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | SuspendJobs | ResumeJobs | UpdateNode
+    | FinishStep | CancelJobs | UpdateJob | HoldJobs | ReleaseJobs | RequeueJobs | SuspendJobs | ResumeJobs | NotifyJob | UpdateNode
     | UpdatePartition | CreateReservation
     | UpdateReservation | DeleteReservation | Ping | MakeToken | ActAs | Reconfigure | Shutdown | Quiesce | BatchScript | ListJobs
     | ListNodes | Describe | FindUsage | ExplainJob | WatchEvents | ReadStatistics | ListShares | ListPriorities | ReadCrontab

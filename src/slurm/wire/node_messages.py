@@ -22,6 +22,7 @@ from slurm.model.bounds import (
     Memory,
     Moment,
     Name,
+    Note,
     Path,
     Real,
     Status,
@@ -309,6 +310,14 @@ class SignalJob(Order):
     number: Serial = 0  # to be confirmed by SignalTaken; a number that came before is confirmed again and does nothing
 
 
+class NotifyJob(Message):
+    """Write a line into the error file of a job's batch script, if it runs; as it is lost when it does not arrive, it is sent once."""
+
+    job: JobNumber
+    attempt: Attempt
+    text: Note
+
+
 class SignalTaken(Message):
     """A signal was sent to what it was for, or nothing of that is left here."""
 
@@ -432,6 +441,6 @@ FromNode = (
 )
 ToNode = (
     NodeAccepted | Alive | Acknowledged | LaunchBatch | PrepareJob | CheckHealth | RebootNode | TerminateJob | LimitJob | SuspendJob
-    | SignalJob | TerminateStep
+    | SignalJob | NotifyJob | TerminateStep
     | AskUsage | ShutdownNode | ReconfigureNode | Failure | ChannelData | ChannelGrant | CloseChannel
 )

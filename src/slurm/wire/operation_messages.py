@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from slurm.model.bounds import JobText, Many, Whole, Word
+from slurm.model.bounds import JobText, Many, Note, Whole, Word
 from slurm.wire.message import Message
 
 
@@ -24,6 +24,13 @@ class ResumeJobs(Message):
     """scontrol resume → Done."""
 
     ids: Annotated[list[JobText], Many(10_000)]
+
+
+class NotifyJob(Message):
+    """scontrol notify → Done. A line for whoever watches a running job: in its error file, or at its salloc or srun."""
+
+    job: JobText
+    text: Note
 
 
 class SetDebug(Message):

@@ -183,3 +183,18 @@ def test_a_script_with_cpus_of_a_large_node_knows_how_many_they_are_and_is_not_b
         ended = await stage.ended(1)
         assert (ended.status, stage.output(1)) == (0, "4032\n")
     run(scene, conf="TaskPlugin=task/affinity\n")
+
+
+def test_a_notice_stands_in_the_error_file_of_a_script_that_runs(run):
+    async def scene(stage):
+        stage.send(stage.batch(1, "#!/bin/bash\necho begun\nread line < gate\n"))
+        os.mkfifo(stage.root / "gate")
+        await stage.until(lambda: (stage.root / "out-1").exists() and "begun" in stage.output(1))
+        stage.send(n.NotifyJob(job=1, attempt=1, text="the disk is full\nrm *"))
+        await stage.until(lambda: "error: the disk is full" in stage.output(1))
+        stage.send(n.NotifyJob(job=2, attempt=1, text="nobody is there"))
+        (stage.root / "gate").write_text("x\n")
+        assert (await stage.ended(1)).status == 0
+        assert [line.partition("] ")[2] for line in stage.output(1).splitlines()[1:]] == ["error: the disk is full\\nrm *"]
+
+    run(scene)

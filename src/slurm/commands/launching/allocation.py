@@ -127,6 +127,8 @@ class Allocation:
             self._loop.cancel("immediate")
             if self._said_queued:
                 self._voice.info(f"job {self.job_id} has been allocated resources")
+        elif kind == "Notified":
+            self._voice.info(str(message["text"]))
         elif kind == "JobEnded":
             self.job_id = int(message["job_id"])
             self.ended = message

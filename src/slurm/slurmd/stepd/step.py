@@ -249,6 +249,10 @@ class Step:
         """Something that its user may want to know while he waits."""
         self._tell(f"slurmstepd: {printable(sentence)}\n")
 
+    def remark(self, sentence: str) -> None:
+        """What somebody else has to say to its user (scontrol notify)."""
+        self._tell(messages.error(printable(sentence), time.time()))
+
     def _tell(self, line: str, *, any_node: bool = False) -> None:
         if line and self.io is not None:
             if any_node or self.record.node_rank == 0:

@@ -10,6 +10,7 @@ from slurm.slurmd.stepd.srun_line import SrunLine
 from slurm.slurmd.stepd.step import Step
 
 _LONGEST_WORD = 64
+_LONGEST_NOTE = 1024
 _PATIENCE_SECONDS = 5.0
 _LAST_SIGNAL = 64
 _LONGEST_WAIT = 2**31 - 1
@@ -45,6 +46,8 @@ def _obey(step: Step, order: dict[str, object], descriptors: list[int]) -> dict[
         step.timekeeping.set_deadline(_number(order, "deadline", _LAST_MOMENT))
     elif operation == "suspend":
         step.suspend(bool(order["suspended"]), _number(order, "grace", _LONGEST_WAIT))
+    elif operation == "notify":
+        step.remark(str(order["text"])[:_LONGEST_NOTE])
     elif operation == "usage":
         return {"ok": True, **step.gatherer.now()}
     elif operation == "attach":
