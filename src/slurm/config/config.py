@@ -16,18 +16,20 @@ from functools import cached_property
 from slurm.config import schema
 from slurm.config.cgroup import CgroupConf, read_cgroup
 from slurm.config.gres import MAX_GPUS, NOT_CARRIED_OUT, GresDevice, devices_of, read_detection, read_gres, read_wanted
+from slurm.config.job_container import KINDS, JobContainer, read_job_container
 from slurm.config.keys import Keys, find_conf, opener_of, read_file
 from slurm.config.nodes import NodeConf, read_node_sets, read_nodes
 from slurm.config.partitions import PartitionConf, merged_defaults, read_partitions
-from slurm.config.reader import Entry, Opener, Origin, Problem, Record, read
+from slurm.config.reader import Entry, Opener, Origin, Problem, Record, error_of, read
 from slurm.config.standings import warnings_of
 from slurm.config.topology import kind_of, read_lines, read_yaml, settled
+from slurm.model.errors import ConfigError
 from slurm.model.topology import FLAT, Topology
 
 __all__ = ["Config", "NodeConf", "PartitionConf", "find_conf", "load", "parse"]
 
 MADE = "a node made while the cluster runs"
-SIBLINGS = ("gres.conf", "cgroup.conf", "topology.conf", "topology.yaml")
+SIBLINGS = ("gres.conf", "cgroup.conf", "job_container.conf", "topology.conf", "topology.yaml")
 """Files beside slurm.conf that are read with it."""
 
 
@@ -51,6 +53,7 @@ class Config(Keys):
         lines: Topology | None = None
         where = Origin(path, 0, "")
         self.cgroup = CgroupConf()
+        self._containers: list[Record] = []
         for name, beside in siblings.items():
             kind = os.path.basename(name)
             if kind == "topology.yaml":
@@ -63,6 +66,8 @@ class Config(Keys):
                 gres = records
             elif kind == "cgroup.conf":
                 self.cgroup = read_cgroup(records, problems)
+            elif kind == "job_container.conf":
+                self._containers = records
             elif kind == "topology.conf" and described is None and kind_of(self.text("TopologyPlugin")) != FLAT:
                 lines = read_lines(records, kind_of(self.text("TopologyPlugin")), problems)
                 where = Origin(name, 0, "")
@@ -106,6 +111,20 @@ class Config(Keys):
     def devices(self, name: str) -> list[GresDevice]:
         """The devices behind the Gres= of the node of that name; KeyError where there is no such node."""
         return devices_of(self.nodes_by_name[name], self.gres_lines, [], self.detection.of(name))
+
+    def job_container(self, node: NodeConf) -> JobContainer:
+        """The folders of which jobs have their own on this node. ConfigError."""
+        kind = self.text("NamespaceType") or self.text("JobContainerType")
+        if kind not in KINDS:
+            return JobContainer()
+        problems: list[Problem] = []
+        found = read_job_container(self._containers, node.name, node.hostname, problems)
+        if problems:
+            raise error_of(problems)
+        if not self._containers:
+            raise ConfigError(message=f"{self.path} has NamespaceType={kind}, but there is no job_container.conf beside it", hints=[
+                "write one: BasePath=/var/spool/slurmd/private and AutoBasePath=true"])
+        return found
 
     @property
     def job_defaults(self) -> str:

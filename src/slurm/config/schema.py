@@ -85,7 +85,8 @@ class Section:
 
 
 SECTIONS = (
-    "slurm.conf", "NodeName", "PartitionName", "NodeSet", "DownNodes", "FrontendName", "gres.conf", "cgroup.conf", "slurmdbd.conf",
+    "slurm.conf", "NodeName", "PartitionName", "NodeSet", "DownNodes", "FrontendName", "gres.conf", "cgroup.conf", "job_container.conf",
+    "slurmdbd.conf",
     "topology.conf",
 )
 """Every section there is. Those without a dot are lines of slurm.conf that begin with that key."""

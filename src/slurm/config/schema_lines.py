@@ -154,6 +154,20 @@ SystemdTimeout | text | 1000 | ok | systemd is asked for nothing
 TaskAffinity | yesno | no | old | TaskPlugin=task/affinity took its place
 """
 
+JOB_CONTAINER = """
+NodeName | hosts | | yes |
+AutoBasePath | yesno | no | yes |
+BasePath | text | | yes |
+CloneNSEpilog | text | | later | no script is run when a job's folders go
+CloneNSEpilog_Wait | int | 10 | later | no script is run when a job's folders go
+CloneNSScript | text | | later | no script is run in a job's namespace
+CloneNSScript_Wait | int | 10 | later | no script is run in a job's namespace
+Dirs | text | /tmp,/dev/shm | yes |
+EntireStepInNS | yesno | no | later | the tasks of a step have the folders, slurmstepd has not
+InitScript | text | | later | no script is run before a job's folders are made
+Shared | yesno | no | yes |
+"""
+
 TOPOLOGY = """
 SwitchName | text | | yes |
 BlockName | text | | yes |
@@ -165,7 +179,7 @@ Switches | text | | yes |
 
 TEXTS = {
     "NodeName": NODE, "PartitionName": PARTITION, "NodeSet": NODESET, "DownNodes": DOWN, "FrontendName": FRONTEND,
-    "gres.conf": GRES, "cgroup.conf": CGROUP, "topology.conf": TOPOLOGY,
+    "gres.conf": GRES, "cgroup.conf": CGROUP, "job_container.conf": JOB_CONTAINER, "topology.conf": TOPOLOGY,
 }
 """Section → its rows as text."""
 

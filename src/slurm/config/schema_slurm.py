@@ -114,7 +114,7 @@ MinJobAge | sec | 300 | yes |
 MpiDefault | plugin | | yes |
 MpiParams | text | | later | no ports are kept for steps: MPICH and Open MPI ask for none
 MULTIPLE_SLURMD | live | | ok |
-NamespaceType | plugin | | later | jobs get no private filesystem
+NamespaceType | choice:namespace/tmpfs,job_container/tmpfs | | yes |
 NEXT_JOB_ID | live | | ok |
 NodeFeaturesPlugins | list | | later | features cannot be changed by a reboot
 OverTimeLimit | min | 0 | yes |
@@ -271,7 +271,7 @@ JobAcctLogFile | text | | old | JobCompLoc took its place
 JobAcctParameters | text | | old | JobAcctGatherParams took its place
 JobAcctType | text | | old | JobAcctGatherType took its place
 JobCheckpointDir | text | | old | Slurm has no checkpoints any more
-JobContainerType | plugin | | later | jobs get no private filesystem
+JobContainerType | choice:job_container/tmpfs,namespace/tmpfs | | yes |
 JobCredentialPrivateKey | text | | old | the controller makes the key that signs steps
 JobCredentialPublicCertificate | text | | old | nodes are told the key that proves steps
 KeepAliveTime | text | | old | CommunicationParameters=keepalivetime took its place

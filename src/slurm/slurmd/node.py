@@ -24,6 +24,7 @@ from slurm.net.relay import Relay
 from slurm.notation import exitstatus
 from slurm.slurmd import environment, hardware, job_commands, reattach, remains, unkillable, unknown_steps, usage
 from slurm.slurmd.answers import Answers
+from slurm.slurmd.aside import aside
 from slurm.slurmd.cgroup_places import Places
 from slurm.slurmd.confining import Confining
 from slurm.slurmd.credentials import Credentials
@@ -36,6 +37,7 @@ from slurm.slurmd.health import Health
 from slurm.slurmd.heartbeats import Heartbeats
 from slurm.slurmd.job_scripts import JobScripts
 from slurm.slurmd.outbox import Outbox
+from slurm.slurmd.private_folders import PrivateFolders
 from slurm.slurmd.reboot import reboot
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.script_run import Outcome
@@ -56,6 +58,7 @@ _SILENCE_HEARTBEATS = 4
 _SETTINGS = Settings()  # what bounds an order is the same everywhere
 _UNKNOWN_SECONDS = 60.0
 IN_STANDBY = "ESLURM_IN_STANDBY_MODE"
+_REMOVAL_SECONDS = 600.0
 
 
 class Node:
@@ -82,6 +85,7 @@ class Node:
         self.accepted = asyncio.Event()
         self.scripts = JobScripts(settings.spool, settings.scripts, self.steps.helpers)
         self.health = Health(self.steps.helpers)
+        self._private = PrivateFolders(settings.private_folders, settings.node, settings.spool)
         self.gpus = GpuMetering(os.path.join(settings.spool, usage.READINGS), settings.gathering.task_seconds, self.steps.helpers)
         self._machine = machine
         self._relay = relay
@@ -128,6 +132,7 @@ class Node:
             self.roster.forbid(job, attempt)
         self.heartbeats.open()
         self._open_cgroups()
+        self._private.open()
         if lacking := usage.missing(self.settings.gathering):
             log.error("%s", lacking)
         self.scripts.open()
@@ -204,7 +209,7 @@ class Node:
             tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=SLURM_VERSION, boot_time=machine.boot_time,
             boot_id=machine.boot_id,
             slurmd_start_time=self._started, endpoint=self.endpoint, hostname=settings.hostname, port=settings.port,
-            holdings=self.roster.holdings(self.scripts.attempts()), beside=self._mark(), line=settings.line,
+            holdings=self.roster.holdings({*self.scripts.attempts(), *self._private.attempts}), beside=self._mark(), line=settings.line,
             gres=None if settings.detection == "off" else own.reported(settings.devices, settings.threads)))
 
     def _mark(self) -> str:
@@ -445,7 +450,7 @@ class Node:
         self._make_commands()
         holding, confined = self._confining.of(self._cgroup, record.key.job_name, record.memory, job_memory, self._real(cpus), devices)
         return record._replace(
-            **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
+            private_shared=self._private.shared, **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
             commands=self.commands, mark=remains.mark_of(self.steps.own.instance, record.key), start_seconds=settings.start_seconds,
             unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path,
             task_prologs=[*settings.task_scripts.prolog, *record.task_prologs],
@@ -461,6 +466,7 @@ class Node:
 
     def prepare(self, record: StepRecord, *, script: str | None = None, early: bytes = b"") -> Prepared:
         """As Steps.prepare; the GPUs of a step that has some are measured from now on until it ends."""
+        record = record._replace(private=self._private.of(record.job, record.attempt, record.uid, record.gid))
         prepared = self.steps.prepare(record, script=script, early=early)
         if record.gpu_readings:
             self.gpus.hold(record.key)
@@ -571,6 +577,9 @@ class Node:
 
     def _tell_gone(self, job: int, attempt: int, drain: str = "") -> None:
         self.roster.close(job, attempt).gone_told = True
+        if (job, attempt) in self._private.attempts:
+            self.spawn(self._tell_gone_without_folders(job, attempt, drain))
+            return
 
         def acknowledged() -> None:
             self.roster.drop_job(job, attempt)
@@ -579,12 +588,25 @@ class Node:
 
         self.outbox.put(n.JobGone(serial=0, job=job, attempt=attempt, drain=drain), acknowledged)
 
+    async def _tell_gone_without_folders(self, job: int, attempt: int, drain: str) -> None:
+        await self._remove_folders(job, attempt)
+        self._tell_gone(job, attempt, drain)
+
+    async def _remove_folders(self, job: int, attempt: int) -> None:
+        try:
+            await aside(lambda: self._private.remove(job, attempt), _REMOVAL_SECONDS)
+        except (OSError, TimeoutError) as error:
+            log.error("the folders of job %s attempt %s are not removed: %s", job, attempt, error or "it takes too long")
+            self._private.forget(job, attempt)
+
     def _drop_unwanted(self, job: int, attempt: int) -> None:
         """slurmctld does not want to hear of it; what the site wants done after a job is done all the same."""
         here = self.roster.find(job, attempt)
         if here is not None and here.running:
             return
         self.roster.drop_job(job, attempt)
+        if (job, attempt) in self._private.attempts:
+            self.spawn(self._remove_folders(job, attempt))
         if (self.scripts.has("epilog") or self.scripts.knows(job, attempt)) and not self.scripts.is_over(job, attempt):
             self.spawn(self._end_unwanted(job, attempt))
 

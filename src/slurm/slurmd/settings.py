@@ -10,6 +10,7 @@ from slurm.config import programs
 from slurm.config.cgroup import CgroupConf
 from slurm.config.config import Config, load
 from slurm.config.gres import GresDevice, variables_of
+from slurm.config.job_container import JobContainer
 from slurm.core import network
 from slurm.daemon.user import Account, find
 from slurm.model import debug_flags
@@ -64,6 +65,7 @@ class NodeSettings(NamedTuple):
     topologies: Sequence[Topology]
     partition_topology: Mapping[str, str]  # partition → the topology that it names
     devices: Sequence[GresDevice]  # as gres.conf says; with AutoDetect what this machine has of them
+    private_folders: JobContainer
     detection: str  # AutoDetect of this node: "off" for none
     gpu_variables: Sequence[str]  # by which its GPUs are announced to programs
     threads: int  # a core
@@ -132,6 +134,7 @@ def read(conf: str, wanted: str, line: str = "") -> tuple[NodeSettings, Config]:
         scripts=_scripts(config), health=_health(config), task_scripts=TaskScripts(
         *(_task_scripts(config, key) for key in ("TaskProlog", "TaskEpilog"))),
         topologies=config.topologies, partition_topology={one.name: one.topology for one in config.partitions if one.topology},
+        private_folders=config.job_container(node),
         devices=config.devices(node.name), detection=config.detection.of(node.name),
         gpu_variables=variables_of(node.name, config.gres_lines, config.detection.of(node.name)), threads=node.threads_per_core, account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),

@@ -142,6 +142,8 @@ class StepRecord(NamedTuple):
     places: Sequence[Sequence[str]] = []  # of such a step: (node, its ranks as "0-3,8")
     size: int = 0  # tasks on all nodes
     container: Mapping[str, str] = {}  # the options of a step that runs in one: stepd.container.asked
+    private: Sequence[Sequence[str]] = []  # (what it lies over, where it lies) of the folders of which its job has its own
+    private_shared: bool = False  # what the host mounts later is seen by its tasks too
     energy_seconds: float = 0.0  # how often its counters are read besides the looks at tasks; 0: seldom
 
     @property

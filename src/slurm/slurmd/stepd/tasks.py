@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from slurm.slurmd.stepd import direct, files, kernel, limits, messages, passing, path, program_file, task_scripts
+from slurm.slurmd.stepd import direct, files, kernel, limits, messages, passing, path, private_mounts, program_file, task_scripts
 from slurm.slurmd.stepd.cgroup import Cgroup
 from slurm.slurmd.stepd.container.inside import Inside
 from slurm.slurmd.stepd.files import CannotOpen, File
@@ -125,7 +125,7 @@ def start(birth: Birth) -> socket.socket:
 def _start_directly(birth: Birth, report: socket.socket, argv: list[str], environment: dict[str, str]) -> int:
     """Start it without a fork where nothing can take long; its pid, 0 when it was not started."""
     record = birth.record
-    if record.task_prologs or birth.container is not None:
+    if record.task_prologs or birth.container is not None or record.private:
         return 0
     own = path.first(environment, record.commands)
     started = direct.start(record, argv, own, birth.streams[:3], birth.opening, terminal=birth.streams.terminal,
@@ -267,6 +267,11 @@ def _limit(newborn: Newborn) -> None:
     newborn.unsaid += limits.apply(newborn.record.rlimits)
 
 
+def _enter_private_folders(newborn: Newborn) -> None:
+    if newborn.record.private and newborn.birth.container is None:
+        private_mounts.enter(newborn.record.private, shared=newborn.record.private_shared)
+
+
 def _become_owner(newborn: Newborn) -> None:
     newborn.birth.at(OWNER)
     become(newborn.record)
@@ -307,7 +312,7 @@ def _enter_work_dir(newborn: Newborn) -> None:
 
 
 CHANGES: tuple[Callable[[Newborn], None], ...] = (
-    _lead_session, _stay_with_stepd, _restore_signals, _enter_cgroup, _bind, _limit, _become_owner, _stay_with_stepd, _open_files,
+    _lead_session, _stay_with_stepd, _restore_signals, _enter_cgroup, _bind, _limit, _enter_private_folders, _become_owner, _stay_with_stepd, _open_files,
     _connect_streams, _enter_work_dir)
 """What happens in a new task before exec, in this order. A change of user resets what `_stay_with_stepd` asks for: hence twice."""
 

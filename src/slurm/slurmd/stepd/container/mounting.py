@@ -59,6 +59,11 @@ def mount(source: str, target: str, kind: str, flags: int, options: str) -> None
     _checked(_libc.mount(os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), os.fsencode(options)))
 
 
+def unmount(path: str) -> None:
+    """Take away what is mounted at `path`; who uses it still keeps it. OSError."""
+    _checked(_libc.umount2(os.fsencode(path), _DETACH))
+
+
 def taken(path: str, attributes: int = NO_SETUID, *, below: bool = True) -> int:
     """A descriptor of what lies at `path`, to be put elsewhere, with these attributes; with all that is mounted `below`. OSError."""
     flags = _CLONE | os.O_CLOEXEC | (_RECURSIVE if below else 0)
