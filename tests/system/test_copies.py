@@ -63,3 +63,17 @@ def test_a_copy_may_go_to_some_nodes_of_the_job_only(cluster: Cluster) -> None:
     assert (cluster.work / "copied.txt").read_text() == "text\n"
     assert cluster.run("sbcast", "-f", "--nodelist=nowhere", "--jobid", job, "some.txt", "x").status == 1
     cluster.ok("scancel", job)
+
+
+def test_folders_are_gathered_and_modes_and_times_kept_where_that_is_asked_for(cluster: Cluster) -> None:
+    cluster.script("trees", "#!/bin/bash\nmkdir -p tree/sub; echo deep >tree/sub/file; chmod 640 tree/sub/file; touch -d 2020-02-02 tree/sub/file\n"
+                   "sgather -k tree alone; echo $?; sgather -k -r -p tree whole; echo $?; sgather -r tree fresh; echo $?; ls -d tree*\n")
+    cluster.finish("-N1", "-w", "cn01", "-o", "trees.out", "trees")
+    said = cluster.output("trees.out").splitlines()
+    assert [line for line in said if line.isdigit()] == ["1", "0", "0"]
+    assert any("Is a directory" in line for line in said)
+    kept, fresh = (cluster.work / name / "sub" / "file" for name in ("whole.cn01", "fresh.cn01"))
+    assert kept.read_text() == fresh.read_text() == "deep\n"
+    assert kept.stat().st_mode & 0o777 == 0o640 and kept.stat().st_mtime < 1.6e9 < fresh.stat().st_mtime
+    assert not (cluster.work / "tree").exists()
+    assert not list(cluster.work.glob("*.tar*"))

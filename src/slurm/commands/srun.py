@@ -308,6 +308,7 @@ class Call:
             "kill_on_bad_exit": self._kills_on_bad_exit(), "gpu_bind": requests.gpu_bind(asked),
             "task_prolog": _script(resolved.text("task_prolog")), "task_epilog": _script(resolved.text("task_epilog")),
             "environment": self._environment(granted, allocation, resolved),
+            **({"wait_for_children": True} if resolved.flag("wait_for_children") else {}),
             **mpi.launch_fields(self._mpi, granted["layout"]),
         }
         if terminal:

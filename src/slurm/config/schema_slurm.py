@@ -147,7 +147,7 @@ PrivateData | list | none | yes |
 ProctrackType | text | proctrack/linuxproc | yes |
 PrologEpilogTimeout | int | 65534 | yes |
 PrologFlags | list | | yes |
-PropagatePrioProcess | int | 0 | later | jobs run at the daemon's nice value
+PropagatePrioProcess | int | 0 | yes |
 PropagateResourceLimits | list | ALL | yes |
 PropagateResourceLimitsExcept | list | | yes |
 RebootProgram | text | | yes |
@@ -201,7 +201,7 @@ SlurmctldPidFile | text | /var/run/slurmctld.pid | yes |
 SLURM_CONF | live | | ok |
 SLURM_VERSION | live | | ok |
 SrunEpilog | text | | yes |
-SrunPortRange | port | 0-0 | later | srun takes any free port
+SrunPortRange | port | 0-0 | ok | srun listens at no port: it connects to the nodes of its step
 SrunProlog | text | | yes |
 StateSaveLocation | text | /var/spool | yes |
 SuspendExcNodes | text | | yes |

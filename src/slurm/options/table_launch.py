@@ -81,7 +81,7 @@ LAUNCH_OPTIONS: tuple[Option, ...] = (
     Option("het-group", "", "text", commands="srun", metavar="LIST", help="components of a heterogeneous job for which steps are made"),
     Option("ignore-signals", "", "text", commands="srun", metavar="SIGNALS", help="signals of which srun takes no notice"),
     Option("no-allocate", "Z", commands="srun", refused="a step needs an allocation", help="run without an allocation"),
-    Option("wait-for-children", commands="srun", refused="a task ends with its first process", help="wait for all processes of a task"),
+    Option("wait-for-children", commands="srun", help="a task's further processes go on when it ends, and are waited for"),
     Option("x11", "", "text", commands="srun salloc", optional="all", metavar="NODES", refused="X11 is not forwarded", help="forward X11"),
 
     # salloc

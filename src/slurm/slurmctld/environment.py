@@ -184,7 +184,6 @@ def job_variables(job: Job, shape: ArrayPart | None, settings: Settings, conf_pa
         "SLURM_JOB_UID": str(job.owner.uid),
         "SLURM_JOB_USER": job.owner.user,
         "SLURM_OOM_KILL_STEP": "0",
-        "SLURM_PRIO_PROCESS": "0",
         "SLURM_RESTART_COUNT": str(job.restarts),
         "OMPI_MCA_plm_slurm_args": "--external-launcher",
     }

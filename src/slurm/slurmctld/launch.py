@@ -73,7 +73,7 @@ def batch_order(
     append = request.open_mode == "append" or (not request.open_mode and (settings.job_file_append or job.restarts > 0))
     return n.LaunchBatch(
         job=job.id, attempt=effect.attempt, shown_id=job.shown_id, uid=job.owner.uid, gid=job.owner.gid, user=job.owner.user,
-        script=script, argv=job.payload.argv, environment={**environment, **variables},
+        script=script, argv=job.payload.argv, environment={"SLURM_PRIO_PROCESS": "0", **environment, **variables},
         work_dir=request.work_dir, stdin=stdin, stdout=stdout, stderr=stderr, append=append, umask=request.umask,
         rlimits=request.rlimits, cpus=share.cpus, memory=share.memory if settings.select_memory else 0,
         devices=device_files(node, share), job_nodes=list(job.allocation.nodes), kill_wait=settings.kill_wait,

@@ -10,6 +10,7 @@ from slurm.notation import gpu_bind
 from slurm.slurmd.gpus.naming import Naming
 
 EVERY_NAME = Naming()
+_NICE_DIGITS, _NICEST = 5, 19
 
 
 def of_batch(given: Mapping[str, str], node: str, cpus: CpuSet, naming: Naming = EVERY_NAME) -> dict[str, str]:
@@ -24,6 +25,13 @@ def of_batch(given: Mapping[str, str], node: str, cpus: CpuSet, naming: Naming =
         **naming.within(given),
         "SLURMD_NODENAME": node,
     }
+
+
+def nice_of(given: Mapping[str, str], propagation: int) -> int:
+    """The nice value that tasks are to have by what their submitter had (SLURM_PRIO_PROCESS) and PropagatePrioProcess; 0: slurmd's."""
+    text = given.get("SLURM_PRIO_PROCESS", "")
+    wanted = int(text) if text.removeprefix("-").isdecimal() and len(text) < _NICE_DIGITS and propagation else 0
+    return min(_NICEST, max(wanted, 1 if propagation == 2 else 0))
 
 
 def of_step(

@@ -450,7 +450,7 @@ class Node:
         self._make_commands()
         holding, confined = self._confining.of(self._cgroup, record.key.job_name, record.memory, job_memory, self._real(cpus), devices)
         return record._replace(
-            private_shared=self._private.shared, **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
+            private_shared=self._private.shared, nice=environment.nice_of(record.environment, settings.nice), **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
             commands=self.commands, mark=remains.mark_of(self.steps.own.instance, record.key), start_seconds=settings.start_seconds,
             unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path,
             task_prologs=[*settings.task_scripts.prolog, *record.task_prologs],

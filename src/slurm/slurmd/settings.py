@@ -66,6 +66,7 @@ class NodeSettings(NamedTuple):
     partition_topology: Mapping[str, str]  # partition → the topology that it names
     devices: Sequence[GresDevice]  # as gres.conf says; with AutoDetect what this machine has of them
     private_folders: JobContainer
+    nice: int  # PropagatePrioProcess: 1: tasks have their submitter's nice value, 2: never a lower one than slurmd's and one more
     detection: str  # AutoDetect of this node: "off" for none
     gpu_variables: Sequence[str]  # by which its GPUs are announced to programs
     threads: int  # a core
@@ -134,7 +135,7 @@ def read(conf: str, wanted: str, line: str = "") -> tuple[NodeSettings, Config]:
         scripts=_scripts(config), health=_health(config), task_scripts=TaskScripts(
         *(_task_scripts(config, key) for key in ("TaskProlog", "TaskEpilog"))),
         topologies=config.topologies, partition_topology={one.name: one.topology for one in config.partitions if one.topology},
-        private_folders=config.job_container(node),
+        private_folders=config.job_container(node), nice=_propagation(config),
         devices=config.devices(node.name), detection=config.detection.of(node.name),
         gpu_variables=variables_of(node.name, config.gres_lines, config.detection.of(node.name)), threads=node.threads_per_core, account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
@@ -163,6 +164,15 @@ def _health(config: Config) -> HealthCheck:
 
 def _task_scripts(config: Config, key: str) -> list[str]:
     return programs.found(programs.patterns(config, key), os.path.dirname(os.path.abspath(config.path)))
+
+
+def _propagation(config: Config) -> int:
+    """PropagatePrioProcess; ConfigError for what is none."""
+    value = config.number("PropagatePrioProcess")
+    if value not in (0, 1, 2):
+        raise ConfigError(message=f"PropagatePrioProcess={value}", hints=["0: tasks run at slurmd's nice value; 1: at their submitter's; 2: at "
+            "their submitter's, but above slurmd's"])
+    return value
 
 
 def _longest_pause(config: Config) -> float:

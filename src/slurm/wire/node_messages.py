@@ -410,6 +410,7 @@ class LaunchStep(Message):
     gpu_bind: Binding = ""  # notation.gpu_bind: which of the step's GPUs here each task sees
     mpi: MpiType = ""  # what the tasks may ask their slurmstepd when they begin MPI
     places: Places = []  # with `mpi`: each node of the step with its ranks, as "0-3,8"
+    wait_for_children: bool = False  # processes that tasks leave are not ended with them: the step lasts until they are gone
 
 
 class AttachStep(Message):

@@ -10,6 +10,7 @@ import signal
 
 import msgspec
 import psutil
+import pytest
 
 from slurm.model.cpu_set import CpuSet
 from slurm.model.ids import NodeName
@@ -400,3 +401,28 @@ def test_a_step_on_cpus_and_devices_beyond_the_64th_is_told_of_them(run):
         srun = await (await Srun.call(stage, 1, ["sh", "-c", "echo $SLURM_CPUS_ON_NODE $SLURM_STEP_GPUS"], credential=credential)).finish()
         assert srun.out == {0: b"100 1,70,111\n"}
     run(scene)
+
+
+def test_what_a_task_leaves_is_waited_for_where_that_is_asked_for_and_ended_else(run):
+    async def scene(stage):
+        for step, wait in ((0, False), (1, True)):
+            srun = await Srun.call(stage, 1, ["/bin/sh", "-c", f"setsid sh -c 'sleep 0.5; echo late > late-{step}' > /dev/null 2>&1 & echo now"],
+                                   step=step, wait_for_children=wait)
+            while await srun.next():
+                pass
+            assert srun.exits == {0: 0}
+            assert (stage.root / f"late-{step}").exists() == wait
+
+    run(scene)
+
+
+@pytest.mark.parametrize(("propagation", "given", "nice"), [(0, "7", "0"), (1, "7", "7"), (1, "-7", "0"), (2, "0", "1"), (1, "many", "0")])
+def test_tasks_have_the_nice_value_of_their_submitter_where_the_site_says_so(run, propagation, given, nice):
+    async def scene(stage):
+        environment = {"PATH": os.environ["PATH"], "SLURM_CONF": str(stage.conf), "SLURM_PRIO_PROCESS": given}
+        srun = await Srun.call(stage, 1, ["nice"], environment=environment)
+        while await srun.next():
+            pass
+        assert srun.out[0].decode().strip() == nice
+
+    run(scene, conf=f"PropagatePrioProcess={propagation}\n")

@@ -142,6 +142,8 @@ class StepRecord(NamedTuple):
     places: Sequence[Sequence[str]] = []  # of such a step: (node, its ranks as "0-3,8")
     size: int = 0  # tasks on all nodes
     container: Mapping[str, str] = {}  # the options of a step that runs in one: stepd.container.asked
+    wait_for_children: bool = False  # what tasks leave is waited for
+    nice: int = 0  # the nice value of its tasks, where it is higher than slurmd's
     private: Sequence[Sequence[str]] = []  # (what it lies over, where it lies) of the folders of which its job has its own
     private_shared: bool = False  # what the host mounts later is seen by its tasks too
     energy_seconds: float = 0.0  # how often its counters are read besides the looks at tasks; 0: seldom

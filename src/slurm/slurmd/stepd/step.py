@@ -134,7 +134,7 @@ class Step:
         over = all(task.status is not None for task in self.tasks if task.pid)
         if over and self.mpi is not None and all(task.pid for task in self.tasks):
             self.mpi.close()
-        if self.children and over and self.starting is not None and not self.ending.grace:
+        if self.children and over and self.starting is not None and not self.ending.grace and not self.record.wait_for_children:
             self.ending.kill()
 
     def _on_task_ended(self, task: Task) -> None:

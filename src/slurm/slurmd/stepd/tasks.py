@@ -125,7 +125,7 @@ def start(birth: Birth) -> socket.socket:
 def _start_directly(birth: Birth, report: socket.socket, argv: list[str], environment: dict[str, str]) -> int:
     """Start it without a fork where nothing can take long; its pid, 0 when it was not started."""
     record = birth.record
-    if record.task_prologs or birth.container is not None or record.private:
+    if record.task_prologs or birth.container is not None or record.private or record.nice:
         return 0
     own = path.first(environment, record.commands)
     started = direct.start(record, argv, own, birth.streams[:3], birth.opening, terminal=birth.streams.terminal,
@@ -267,6 +267,11 @@ def _limit(newborn: Newborn) -> None:
     newborn.unsaid += limits.apply(newborn.record.rlimits)
 
 
+def _be_nice(newborn: Newborn) -> None:
+    if newborn.record.nice > os.getpriority(os.PRIO_PROCESS, 0):  # a lower one would be before others' tasks
+        os.setpriority(os.PRIO_PROCESS, 0, newborn.record.nice)
+
+
 def _enter_private_folders(newborn: Newborn) -> None:
     if newborn.record.private and newborn.birth.container is None:
         private_mounts.enter(newborn.record.private, shared=newborn.record.private_shared)
@@ -312,7 +317,7 @@ def _enter_work_dir(newborn: Newborn) -> None:
 
 
 CHANGES: tuple[Callable[[Newborn], None], ...] = (
-    _lead_session, _stay_with_stepd, _restore_signals, _enter_cgroup, _bind, _limit, _enter_private_folders, _become_owner, _stay_with_stepd, _open_files,
+    _lead_session, _stay_with_stepd, _restore_signals, _enter_cgroup, _bind, _limit, _be_nice, _enter_private_folders, _become_owner, _stay_with_stepd, _open_files,
     _connect_streams, _enter_work_dir)
 """What happens in a new task before exec, in this order. A change of user resets what `_stay_with_stepd` asks for: hence twice."""
 
