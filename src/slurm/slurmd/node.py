@@ -97,7 +97,7 @@ class Node:
         self._cgroups: list[str] = []  # its own in each hierarchy
         self._earlier: list[str] = []  # those of earlier slurmds over another spool, as long as something is in them
         self._confining: Confining
-        self.naming: Naming  # of the GPUs, to programs
+        self.naming = Naming()  # of the GPUs, to programs
         self.commands = ""  # the folder with this cluster's commands for jobs
         self._cpus = hardware.real_cpus()
         self._heartbeat: asyncio.Task[None] | None = None
