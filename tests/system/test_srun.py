@@ -309,3 +309,8 @@ def test_signals_may_be_ignored_and_a_process_is_found_by_its_number(cluster: Cl
     assert (srun.returncode, out) == (0, "over\n")
     assert cluster.run("srun", "--ignore-signals=BOGUS", "true").err.startswith("srun: fatal: Invalid --ignore-signals specification: BOGUS")
     assert cluster.run("scontrol", "pidinfo").status == 1
+
+
+def test_what_a_task_leaves_behind_is_waited_for_on_request(cluster: Cluster) -> None:
+    assert cluster.ok("srun", "--wait-for-children", "-n1", "sh", "-c", "(sleep 0.5; echo late >late) >/dev/null 2>&1 & echo now") == "now\n"
+    assert (cluster.work / "late").read_text() == "late\n"
