@@ -16,21 +16,17 @@ from slurm.model import bounds, msgpack
 from slurm.model.cpu_set import CpuSet
 from slurm.model.errors import InvalidRequest, ProtocolError, SlurmError
 from slurm.model.settings import Settings
-from slurm.model.version import SLURM_VERSION
 from slurm.net.channels import Channels
-from slurm.net.endpoint import mark_of
 from slurm.net.link import Link
 from slurm.net.relay import Relay
 from slurm.notation import exitstatus
-from slurm.slurmd import environment, hardware, job_commands, reattach, remains, unkillable, unknown_steps, usage
+from slurm.slurmd import batch_step, environment, hardware, job_commands, reattach, remains, unkillable, unknown_steps, usage
 from slurm.slurmd.answers import Answers
-from slurm.slurmd.aside import aside
 from slurm.slurmd.cgroup_places import Places
 from slurm.slurmd.confining import Confining
 from slurm.slurmd.credentials import Credentials
 from slurm.slurmd.epochs import Epochs
 from slurm.slurmd.gpu_metering import GpuMetering
-from slurm.slurmd.gpus import own
 from slurm.slurmd.gpus.naming import Naming, naming_of
 from slurm.slurmd.hardware import Hardware
 from slurm.slurmd.health import Health
@@ -39,13 +35,13 @@ from slurm.slurmd.job_scripts import JobScripts
 from slurm.slurmd.outbox import Outbox
 from slurm.slurmd.private_folders import PrivateFolders
 from slurm.slurmd.reboot import reboot
+from slurm.slurmd.registration import registration
 from slurm.slurmd.roster import Roster, StepHere
 from slurm.slurmd.script_run import Outcome
 from slurm.slurmd.settings import NodeSettings
 from slurm.slurmd.signalling import Signalling
 from slurm.slurmd.stepd import cgroup
 from slurm.slurmd.stepd.folder import BATCH, SCRIPT, Ended, StepKey, StepRecord
-from slurm.slurmd.stepd.timekeeping import boot_clock
 from slurm.slurmd.stepd.user import can_become
 from slurm.slurmd.steps import Prepared, Steps
 from slurm.wire import frames
@@ -58,7 +54,6 @@ _SILENCE_HEARTBEATS = 4
 _SETTINGS = Settings()  # what bounds an order is the same everywhere
 _UNKNOWN_SECONDS = 60.0
 IN_STANDBY = "ESLURM_IN_STANDBY_MODE"
-_REMOVAL_SECONDS = 600.0
 
 
 class Node:
@@ -110,7 +105,8 @@ class Node:
         self._orders: dict[type[Message], Callable[..., None]] = {
             n.NodeAccepted: self._on_accepted, n.Alive: self._on_alive, n.Acknowledged: self._on_acknowledged,
             n.LaunchBatch: self._on_launch, n.TerminateJob: self._on_terminate, n.LimitJob: signalling.limit,
-            n.SignalJob: signalling.signal, n.NotifyJob: signalling.notify, n.SuspendJob: signalling.suspend, n.TerminateStep: self._on_terminate_step,
+            n.SignalJob: signalling.signal, n.NotifyJob: signalling.notify, n.SuspendJob: signalling.suspend,
+            n.TerminateStep: self._on_terminate_step,
             n.RebootNode: self._on_reboot,
             n.AskUsage: self._on_ask_usage, n.PrepareJob: self._on_prepare, n.CheckHealth: self._on_check_health,
             n.ShutdownNode: self._on_shutdown, n.ReconfigureNode: self._on_reconfigure, Failure: self._on_failure,
@@ -200,24 +196,10 @@ class Node:
 
     def on_up(self) -> None:
         """Connected: register."""
-        settings, machine = self.settings, self._machine
         self._heard = self._now()
         self.heartbeats.asked()
-        self._send(n.RegisterNode(
-            node=settings.node, cpus=machine.cpus, boards=machine.boards, sockets=machine.sockets,
-            cores_per_socket=machine.cores_per_socket, threads_per_core=machine.threads_per_core, memory=machine.memory,
-            tmp_disk=machine.tmp_disk, arch=machine.arch, os=machine.os, version=SLURM_VERSION, boot_time=machine.boot_time,
-            boot_id=machine.boot_id,
-            slurmd_start_time=self._started, endpoint=self.endpoint, hostname=settings.hostname, port=settings.port,
-            holdings=self.roster.holdings({*self.scripts.attempts(), *self._private.attempts}), beside=self._mark(), line=settings.line,
-            gres=None if settings.detection == "off" else own.reported(settings.devices, settings.threads)))
-
-    def _mark(self) -> str:
-        """What tells srun that it is on this very machine."""
-        try:
-            return mark_of(next(endpoint.path for endpoint in self.settings.listen if endpoint.is_unix))
-        except (OSError, StopIteration):
-            return ""
+        holdings = self.roster.holdings({*self.scripts.attempts(), *self._private.attempts})
+        self._send(registration(self.settings, self._machine, self._started, self.endpoint, holdings))
 
     def on_message(self, codec: int, payload: bytes) -> None:
         """An order or answer of slurmctld; what is not understood breaks the connection (the link does it)."""
@@ -279,7 +261,7 @@ class Node:
         if isinstance(message, OfChannel):
             raise ProtocolError(hints=error.hints)
         self._strange.warning("slurmctld", f"{type(message).__name__} is passed over: {told}")
-        if isinstance(message, n.LaunchBatch) and _names_an_attempt(message):
+        if isinstance(message, n.LaunchBatch) and batch_step.names_an_attempt(message, _SETTINGS):
             self._refuse(message, f"its order cannot be carried out: {told}")
 
     def on_down(self, why: str) -> None:
@@ -432,16 +414,9 @@ class Node:
 
     def batch_record(self, order: n.LaunchBatch) -> StepRecord:
         """What the slurmstepd of a batch script is told."""
-        key = StepKey(order.job, order.attempt, BATCH)
-        return self.completed(StepRecord(
-            job=order.job, attempt=order.attempt, step=BATCH, node=self.settings.node, uid=order.uid, gid=order.gid, user=order.user,
-            argv=[os.path.join(self.steps.path_of(key), SCRIPT), *order.argv],
-            environment=environment.of_batch(order.environment, self.settings.node, order.cpus, self.naming), work_dir=order.work_dir,
-            rlimits=order.rlimits, stdin=order.stdin or os.devnull, stdout=order.stdout or os.devnull,
-            stderr="" if order.stderr == order.stdout else order.stderr, append=order.append, umask=order.umask,
-            cpus=self.binding(order.cpus), memory=order.memory, login=order.environment.get("SLURM_EXPORT_ENV", ""),
-            kill_wait=order.kill_wait, deadline=boot_clock() + order.time_left if order.time_left >= 0 else 0.0, lease=order.lease,
-            sample_seconds=order.sampling, gpus=bool(order.devices)), order.memory, order.cpus, order.devices)
+        script = os.path.join(self.steps.path_of(StepKey(order.job, order.attempt, BATCH)), SCRIPT)
+        record = batch_step.record_of(order, self.settings.node, script, self.binding(order.cpus), self.naming)
+        return self.completed(record, order.memory, order.cpus, order.devices)
 
     def completed(self, record: StepRecord, job_memory: int, cpus: CpuSet, devices: Sequence[str]) -> StepRecord:
         """A record with what is the same for every step of this node, what its cgroups hold it to, and the mark by which its processes are
@@ -450,7 +425,8 @@ class Node:
         self._make_commands()
         holding, confined = self._confining.of(self._cgroup, record.key.job_name, record.memory, job_memory, self._real(cpus), devices)
         return record._replace(
-            private_shared=self._private.shared, nice=environment.nice_of(record.environment, settings.nice), **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
+            private_shared=self._private.shared, nice=environment.nice_of(record.environment, settings.nice),
+            **usage.measured(settings.gathering, record, settings.spool), cgroup=holding, confined=confined,
             commands=self.commands, mark=remains.mark_of(self.steps.own.instance, record.key), start_seconds=settings.start_seconds,
             unkillable_seconds=settings.unkillable_seconds, heartbeat=self.heartbeats.path,
             task_prologs=[*settings.task_scripts.prolog, *record.task_prologs],
@@ -589,15 +565,8 @@ class Node:
         self.outbox.put(n.JobGone(serial=0, job=job, attempt=attempt, drain=drain), acknowledged)
 
     async def _tell_gone_without_folders(self, job: int, attempt: int, drain: str) -> None:
-        await self._remove_folders(job, attempt)
+        await self._private.clear(job, attempt)
         self._tell_gone(job, attempt, drain)
-
-    async def _remove_folders(self, job: int, attempt: int) -> None:
-        try:
-            await aside(lambda: self._private.remove(job, attempt), _REMOVAL_SECONDS)
-        except (OSError, TimeoutError) as error:
-            log.error("the folders of job %s attempt %s are not removed: %s", job, attempt, error or "it takes too long")
-            self._private.forget(job, attempt)
 
     def _drop_unwanted(self, job: int, attempt: int) -> None:
         """slurmctld does not want to hear of it; what the site wants done after a job is done all the same."""
@@ -606,7 +575,7 @@ class Node:
             return
         self.roster.drop_job(job, attempt)
         if (job, attempt) in self._private.attempts:
-            self.spawn(self._remove_folders(job, attempt))
+            self.spawn(self._private.clear(job, attempt))
         if (self.scripts.has("epilog") or self.scripts.knows(job, attempt)) and not self.scripts.is_over(job, attempt):
             self.spawn(self._end_unwanted(job, attempt))
 
@@ -627,11 +596,3 @@ class Node:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("an order failed", exc_info=task.exception())
-
-
-def _names_an_attempt(order: n.LaunchBatch) -> bool:
-    try:
-        bounds.check_fields(n.LaunchBatch, {"job": order.job, "attempt": order.attempt}, _SETTINGS)
-    except InvalidRequest:
-        return False
-    return True

@@ -15,9 +15,11 @@ import shutil
 
 from slurm.config.job_container import SHARED_MEMORY, JobContainer
 from slurm.model.errors import ConfigError
+from slurm.slurmd.aside import aside
 from slurm.slurmd.stepd.container import mounting
 
 log = logging.getLogger("slurmd.private_folders")
+_REMOVAL_SECONDS = 600.0
 _TMPFS_OPTIONS = "mode=1777"
 _NO_SETUID, _NO_DEVICES = 2, 4  # MS_NOSUID, MS_NODEV
 Pairs = list[tuple[str, str]]
@@ -95,9 +97,13 @@ class PrivateFolders:
             finally:
                 self._there.discard((job, attempt))
 
-    def forget(self, job: int, attempt: int) -> None:
-        """Look after an attempt's folders no more: they are found again when slurmd starts."""
-        self._there.discard((job, attempt))
+    async def clear(self, job: int, attempt: int) -> None:
+        """As `remove`, beside the event loop; what takes too long is found again when slurmd starts."""
+        try:
+            await aside(lambda: self.remove(job, attempt), _REMOVAL_SECONDS)
+        except (OSError, TimeoutError) as error:
+            log.error("the folders of job %s attempt %s are not removed: %s", job, attempt, error or "it takes too long")
+            self._there.discard((job, attempt))
 
     def _place(self, job: int, attempt: int) -> str:
         return os.path.join(self._conf.base, f"{self._node}.{job}.{attempt}")
