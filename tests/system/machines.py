@@ -241,6 +241,15 @@ class Machine:
         os.kill(self.pid_of(program), number)
         return self.daemons.pop(program).wait(30)
 
+    def sleep(self, program: str) -> None:
+        """Stop a daemon as a paused machine would, until `wake`."""
+        os.kill(self.pid_of(program), signal.SIGSTOP)
+
+    def wake(self, program: str) -> None:
+        """Have it go on; nsenter, its parent, stops with it."""
+        os.kill(self.pid_of(program), signal.SIGCONT)
+        os.kill(self.daemons[program].pid, signal.SIGCONT)
+
     def kill(self, program: str) -> None:
         """Kill a daemon."""
         self.stop(program, number=signal.SIGKILL)

@@ -226,7 +226,8 @@ def read_site(conf: str, environ: Mapping[str, str]) -> Site:
     pid_file = values["slurmctldpidfile"]
     info = {name: value for name, _, value in (word.partition("=") for word in values["authinfo"].split(","))}
     ttl = info.get("ttl", "")
-    sockets = (socket_beside(pid_file), os.path.join(values["statesavelocation"], "slurmctld.sock"))
+    state = values["statesavelocation"]
+    sockets = (socket_beside(pid_file), *(() if "://" in state else (os.path.join(state, "slurmctld.sock"),)))
     # A sackd speaks for more people than a slurmd; of several slurmds the one inside whose job we are speaks for us.
     relays = () if values["authtype"].lower() != "auth/slurm" else (
         relay_beside(sackd_pid_file(pid_file)), *_existing(relay_beside(values["slurmdpidfile"]), environ.get("SLURMD_NODENAME", "")))

@@ -21,7 +21,7 @@ from slurm.model.errors import ConfigError, SlurmError
 from slurm.model.version import SLURM_VERSION
 from slurm.net import certificates, enrolment
 from slurm.net.discovery import Site, read_site, relay_beside, sackd_pid_file
-from slurm.net.link import SocketLink, Wanted
+from slurm.net.link import LONGEST_PAUSE, SocketLink, Wanted
 from slurm.net.listening import raise_open_files
 from slurm.net.relay import Relay
 from slurm.net.tls import Credentials, Party, Trust
@@ -138,7 +138,8 @@ async def _serve(settings: Settings, heeded: signals.Signals, reopen: Callable[[
     trust = None if settings.site.auth.lower() == MUNGE else Trust(_credentials(settings))
     relay = Relay(relay_beside(settings.pid_file), log=logging.getLogger("sackd.relay"))
     kiosk = Kiosk(settings.host, relay)
-    kiosk.link = link = SocketLink(settings.site.endpoints, kiosk, log=log, trust=trust, wanted=Wanted(owners=settings.owners))
+    kiosk.link = link = SocketLink(settings.site.endpoints, kiosk, log=log, trust=trust, wanted=Wanted(owners=settings.owners),
+                                         longest_pause=_longest_pause(settings.site))
     following = asyncio.ensure_future(_enrol(settings, kiosk, link) if trust is None else _follow(settings, trust, link))
     heeded.attach(stop=stop.set, reread=reopen, reopen=reopen)
     try:
@@ -152,6 +153,11 @@ async def _serve(settings: Settings, heeded: signals.Signals, reopen: Callable[[
         following.cancel()
         kiosk.close()
         await link.close()
+
+
+def _longest_pause(site: Site) -> float:
+    """Between two tries to reach slurmctld: where another one takes over soon, it is looked for often."""
+    return min(LONGEST_PAUSE, max(0.2, site.takeover_seconds / 16)) if site.takeover_seconds else LONGEST_PAUSE
 
 
 def _credentials(settings: Settings) -> Credentials:

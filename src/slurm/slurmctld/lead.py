@@ -1,7 +1,7 @@
 """The lead as the slurmctld has it that leads: it beats, it notices that it was deposed, it hands over.
 
-What was written is fenced by the store; this is about what leaves without being written. A process that was stopped and woke up answers nobody
-before it has made sure that it still leads.
+What was written is fenced by the store; this is about what leaves without being written. A process that was stopped and woke up answers
+nobody before it has made sure that it still leads.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def beat_seconds(timeout: float) -> float:
 
 
 class Lead:
-    """One term of this process. `lost` is called once, with why, when another leads. `timeout` is SlurmctldTimeout, 0 where nobody stands by."""
+    """One term of this process. `lost` is called once, with why, when another leads. `timeout`: SlurmctldTimeout, 0 where nobody stands by."""
 
     def __init__(self, lease: Lease, term: Term, timeout: float, lost: Callable[[Deposed], None], *,
                  clock: Callable[[], float] = time.monotonic) -> None:

@@ -165,7 +165,8 @@ class Links:
                 peer.send(frames.pack(frames.MSGPACK, msgpack.encode(failure(error))))
                 peer.close()
                 return
-            answer: Message = SackdAccepted(heartbeat=HEARTBEAT_SECONDS, cluster_name=self._cluster_name)
+            beat = min(HEARTBEAT_SECONDS, self.standby_seconds / 4 or HEARTBEAT_SECONDS)
+            answer: Message = SackdAccepted(heartbeat=max(0.2, beat), cluster_name=self._cluster_name)
         elif isinstance(message, SackdAlive):
             answer = n.Alive()
         else:

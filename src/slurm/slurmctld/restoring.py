@@ -10,20 +10,32 @@ from slurm.journal import rows, version1
 from slurm.journal.codec import Reader
 from slurm.journal.restoring import restored
 from slurm.model.errors import StoreError
-from slurm.store.journal import Journal
+from slurm.store.journal import Journal, JournalReader
 
 
 def restore(journal: Journal) -> Cluster:
     """The cluster as it was; StoreError when a record cannot be read. Nothing is written."""
-    after = journal.snapshot_seq
-    reader = Reader(journal.shapes())
+    cluster = begun(journal)
+    rows.unsave(cluster, journal.unfinished())
+    go_on(cluster, journal, journal.snapshot_seq)
+    return finished(cluster, journal)
+
+
+def begun(journal: JournalReader) -> Cluster:
+    """The cluster as the newest snapshot has it, its records of accounting silent: those of what follows lie in the outbox. StoreError."""
     try:
         old = journal.old_snapshot()
-        cluster = restored(version1.rows(old) if old is not None else journal.rows(), reader) or Cluster()
+        cluster = restored(version1.rows(old) if old is not None else journal.rows(), Reader(journal.shapes())) or Cluster()
     except msgspec.MsgspecError as error:
-        raise StoreError(message=f"the snapshot after event {after} cannot be read: {error}", hints=["nothing was changed"]) from error
-    rows.unsave(cluster, journal.unfinished())
-    cluster.recording.silent = True  # the records of these events lie in the outbox
+        raise StoreError(message=f"the snapshot after event {journal.snapshot_seq} cannot be read: {error}", hints=[
+            "nothing was changed"]) from error
+    cluster.recording.silent = True
+    return cluster
+
+
+def go_on(cluster: Cluster, journal: JournalReader, after: int) -> int:
+    """Apply the events behind number `after`; the number of the last one that holds then. StoreError."""
+    reader = Reader(journal.shapes())
     for entry in journal.replay(after):
         try:
             cluster.apply(reader.event(entry.version, entry.kind, entry.body))
@@ -32,6 +44,12 @@ def restore(journal: Journal) -> Cluster:
         except IllegalTransition as error:
             raise StoreError(message=f"event {entry.seq} of the journal cannot follow those before it: {error}",
                 hints=["nothing was changed"]) from error
+        after = entry.seq
+    return after
+
+
+def finished(cluster: Cluster, journal: JournalReader) -> Cluster:
+    """It is whole: from here on it makes records of its own."""
     cluster.recording.silent = False
     # The numbers that are on disk count: another version may have made other records of these events.
     cluster.recording.sequence = journal.outbox_last() or cluster.recording.sequence

@@ -39,4 +39,4 @@ def seat_of(conf: Config, machine: str = "") -> Seat:
             rank = names.index(name)
             return Seat(rank, named[rank], controllers[rank].addr, len(controllers))
     raise ConfigError(message=f"This host ({machine}) not a valid controller", hints=[
-        f"{conf.path} has SlurmctldHost={', '.join(each.host for each in controllers)}: one of them must be what `hostname -s` prints here"])
+        f"{conf.path} has SlurmctldHost={', '.join(named)}: one of them must be what `hostname -s` prints here"])

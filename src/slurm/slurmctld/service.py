@@ -43,6 +43,7 @@ from slurm.slurmctld.snapshots import Snapshots
 from slurm.slurmctld.standby import Standby
 from slurm.slurmctld.standbys import Standbys
 from slurm.slurmctld.submit_plugins import SubmitPlugins
+from slurm.slurmctld.warm import Warm
 from slurm.store import history
 from slurm.store.group_commit import GroupCommit
 from slurm.store.journal import Journal, Record, StoreBusy
@@ -56,6 +57,7 @@ from slurm.wire.credentials import Identity
 
 log = logging.getLogger("slurmctld")
 JOURNAL = "journal.db"
+JWT_KEY = "jwt_hs256.key"
 MUNGE_SECONDS = 3.0
 """How often a munged that is not there is looked for."""
 LEAVING_SECONDS = 0.3
@@ -114,8 +116,8 @@ class Service:
     """Everything between `run` and its end. `verbosity_of` tells how much is logged where a configuration asks for.
 
     `account` is SlurmUser: where root started it, it becomes that user once files and sockets are open. `whole_state`: partitions that
-    scontrol made and changed are as they were (-R), else as slurm.conf has them. Where slurm.conf names several slurmctlds it stands by until it may lead; `fresh` says that it has just been started,
-    and takes the lead back from those that are named after it.
+    scontrol made and changed are as they were (-R), else as slurm.conf has them. Where slurm.conf names several slurmctlds it
+    stands by until it may lead; `fresh` says that it has just been started, and takes the lead back from those that are named after it.
     """
 
     def __init__(self, config: Config, verbosity_of: Callable[[Config], logs.Verbosity], log_path: str, *, signals: Signals | None = None,
@@ -128,6 +130,7 @@ class Service:
         self._folder = ""  # where files lie that belong to the state beside the journal
         self._lead: Lead
         self._handing_over = False
+        self._warm: Warm | None = None  # what was followed while it stood by
         self._forced = False  # whether the lead was taken from one that had not released it
         self._verbosity_of = verbosity_of
         self._log_path = log_path
@@ -169,6 +172,8 @@ class Service:
             if term is not None:
                 await self._serve_in(state, term, owners, ready_once)
         finally:
+            if self._warm is not None:
+                self._warm.close()
             state.close()
         if self._error is not None and (self.seat.alone or not isinstance(self._error, Deposed)):
             raise self._error
@@ -187,7 +192,9 @@ class Service:
     async def _term(self, state: State, ready: Callable[[], None]) -> Term | None:
         """The term in which this slurmctld leads, once it does; None when it is to end before that."""
         if not self.seat.alone:
-            standby = Standby(self.config, self.seat, state.lease, fresh=self._fresh, stopping=self._stopping)
+            await asyncio.to_thread(self._make_keys, state)
+            self._warm = Warm(state)
+            standby = Standby(self.config, self.seat, state.lease, fresh=self._fresh, stopping=self._stopping, follow=self._warm.follow)
             term = await standby.run(ready)
             self._forced = standby.forced
             try:
@@ -202,7 +209,7 @@ class Service:
         """Lead in a term, from the state that is on disk to the last thing that is written."""
         began = time.monotonic()
         lead = self._lead = Lead(state.lease, term, 0.0 if self.seat.alone else self._standby_seconds, self._broken)
-        state.share_files(self._shared_files())
+        self._make_keys(state)
         journal = state.journal(term)
         self._clock.continue_from(self._folder, journal.last_seq)
         try:
@@ -212,10 +219,10 @@ class Service:
                 self.config, cluster, journal, commit, operators=setup.operators(self.config),
                 signer=credential_key.load(self._folder, {*owners, 0, os.geteuid()}),
                 stop=self.stop, broken=self._broken, clock=self._clock)
-            state.share_files(self._shared_files())
             self._order_in(ctl, term, journal)
             self._spawn(lead.keep())
-            log.info("this slurmctld (%s) leads in epoch %d, %.2f s after it took the lead", self.seat.host, term.epoch, time.monotonic() - began)
+            log.info("this slurmctld (%s) leads in epoch %d, %.2f s after it took the lead", self.seat.host, term.epoch,
+                     time.monotonic() - began)
             await self._serve(ctl, journal, commit, ready)
             journal.close()
             if self._error is None:
@@ -224,8 +231,16 @@ class Service:
             journal.close()
             lead.close()
 
-    def _shared_files(self) -> list[str]:
-        return [credential_key.NAME, credential_key.AUTHORITY, *(f"told.{each}" for each in DESTINATIONS)]
+    def _make_keys(self, state: State) -> None:
+        """All controllers have the same keys: those that there are, else this one makes them."""
+        if self.seat.alone:
+            return
+        owners = {0, os.geteuid(), *setup.operators(self.config)}
+        names = [credential_key.NAME, credential_key.AUTHORITY, JWT_KEY]
+        state.share_files(names)
+        credential_key.load(state.folder, owners)
+        credential_key.authority(state.folder, owners)
+        state.share_files(names)
 
     @property
     def _standby_seconds(self) -> float:
@@ -272,7 +287,7 @@ class Service:
     def _restore(self, journal: Journal, term: Term) -> Cluster:
         """State as it was, under the present configuration, which is written at once: with a full disk this ends here and says so."""
         began = time.perf_counter()
-        cluster = restore(journal)
+        cluster = (self._warm.take(journal) if self._warm is not None else None) or restore(journal)
         log.info("state restored: %d jobs, event %d, %.2f s", len(cluster.jobs), journal.last_seq, time.perf_counter() - began)
         if not journal.last_seq and self.config.text("AuthType").lower() != "auth/local":
             log.warning("there is no state in StateSaveLocation=%s: a new cluster begins here, and what nodes still run of an earlier one "
@@ -284,7 +299,8 @@ class Service:
             log.warning("%s", warning)
         events: list[Event] = [
             EpochStarted(at=self._clock(), epoch=term.epoch, holder=term.holder),
-            setup.configured(self.config, self._clock(), setup.operators(self.config), lines=made, keeps="all" if self._whole_state else "")]
+            setup.configured(self.config, self._clock(), setup.operators(self.config), lines=made,
+                             keeps="all" if self._whole_state else "")]
         records: list[Record] = []
         effects: list[Effect] = []
         for event in events:
@@ -356,7 +372,8 @@ class Service:
         if not ctl.cluster.settings.accounting:
             return None
         accounting = ctl.accounting = Accounting(
-            ctl.engine, journal, commit, ctl.now, lambda: site.facts(self.config, ctl.cluster, self.seat.address), site.most_waiting(self.config))
+            ctl.engine, journal, commit, ctl.now, lambda: site.facts(self.config, ctl.cluster, self.seat.address),
+            site.most_waiting(self.config))
         owners = frozenset({0, os.geteuid(), *ctl.operators})
         accounting.link = site.link(self.config, accounting, self._trust, self._prover, owners)
         ctl.past = Past(self.config.cluster_name, site.endpoints(self.config), self._trust, self._prover, owners)

@@ -1,8 +1,8 @@
-"""A slurmctld that stands by: it watches the one that leads, refuses what it is asked, carries the commands of its own machine to the leader, and
-takes the lead when that is released, wished, or when the leader has been silent for SlurmctldTimeout.
+"""A slurmctld that stands by: it watches the one that leads, refuses what it is asked, carries the commands of its own machine to the
+leader, and takes the lead when that is released, wished, or when the leader has been silent for SlurmctldTimeout.
 
-Silence is judged by this machine's monotonic clock, from when the count of beats beside the journal was seen to change. Not here: who may write
-(`store.lease`, which lets one win), what the new leader does (`service`), the connection to the leader (`standby_link`).
+Silence is judged by this machine's monotonic clock, from when the count of beats beside the journal was seen to change. Not here: who may
+write (`store.lease`, which lets one win), what the new leader does (`service`), the connection to the leader (`standby_link`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import msgspec
 
@@ -92,7 +92,7 @@ class Standby:
     """One slurmctld while it stands by. `run` returns with the term that it claimed, or None when it is to end."""
 
     def __init__(self, conf: Config, seat: Seat, lease: Lease, *, fresh: bool, stopping: asyncio.Event,
-                 clock: Callable[[], float] = time.monotonic, follow: Callable[[], Awaitable[None]] | None = None) -> None:
+                 clock: Callable[[], float] = time.monotonic, follow: Callable[[], None] = lambda: None) -> None:
         self._conf = conf
         self._seat = seat
         self._lease = lease
@@ -151,8 +151,7 @@ class Standby:
                 return claimed
             if term is not None and not asked and self._watch.goes_before(term, self._holders):
                 asked = self._link is not None and self._link.ask(wished=False)
-            if self._follow is not None:
-                await self._follow()
+            self._follow()
             self._woken.clear()
             urgent = self._watch.offered or self._watch.wished is not None
             seconds = _SHORTEST_LOOK if urgent else min(_LONGEST_LOOK, max(_SHORTEST_LOOK, self._timeout / 20))
@@ -217,8 +216,9 @@ class Standby:
         except msgspec.MsgspecError:
             raise self._refusal() from None
         if isinstance(request, m.Ping):
-            return m.Pong(host=self._seat.host, mode=mode_of(self._seat.rank, self._seat.controllers), version=SLURM_VERSION, release=VERSION,
-                          pid=os.getpid(), started=self._started, leads=False)
+            mode = mode_of(self._seat.rank, self._seat.controllers)
+            return m.Pong(host=self._seat.host, mode=mode, version=SLURM_VERSION, release=VERSION, pid=os.getpid(), started=self._started,
+                          leads=False)
         if peer.identity.uid not in self._owners:
             raise NotPermitted("ESLURM_USER_ID_MISSING", "slurm_takeover error: Invalid user id")
         log.info("uid %d wishes this slurmctld to lead", peer.identity.uid)

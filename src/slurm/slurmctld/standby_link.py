@@ -32,7 +32,7 @@ _decode = msgspec.msgpack.Decoder(StandbyAccepted | TakeLead | StopStandby | Ali
 
 
 class StandbyLink:
-    """The listener of the link; `link` is set by its owner before the link starts. `offered` and `stop` are called when the leader says so."""
+    """The listener of the link; `link` is set by its owner before the link starts. `offered`, `stop`: called when the leader says so."""
 
     link: Link
 

@@ -20,8 +20,8 @@ ROLE = "slurmctld"
 
 
 class Standbys:
-    """Those that are connected, by rank. `seat` is the leader's own, `hosts` all of them by rank; `hand_over` ends this one's lead in order, `happened`
-    takes what triggers wait for."""
+    """Those that are connected, by rank. `seat` is the leader's own, `hosts` all of them by rank; `hand_over` ends this one's lead in order,
+    `happened` takes what triggers wait for."""
 
     def __init__(self, seat: Seat, hosts: list[str], relays: Relays, heartbeat: float, cluster: str, hand_over: Callable[[], None],
                  happened: Callable[[str], None] = lambda what: None) -> None:
@@ -56,8 +56,8 @@ class Standbys:
             raise NotPermitted(hints=["a slurmctld proves itself by its certificate"])
         peer.party.require(ROLE)
         if message.rank >= len(self.hosts) or self.hosts[message.rank] != message.host or message.rank == self.seat.rank:
-            raise NotPermitted(hints=[f"{message.host} says that it is SlurmctldHost[{message.rank}]; here these are {', '.join(self.hosts)}, "
-                                      f"of which {self.seat.host} leads: has it the same slurm.conf?"])
+            raise NotPermitted(hints=[f"{message.host} says that it is SlurmctldHost[{message.rank}]; here these are "
+                                      f"{', '.join(self.hosts)}, of which {self.seat.host} leads: has it the same slurm.conf?"])
         former = self._peers.get(message.rank)
         if former is not None and former is not peer:
             former.close()

@@ -1,7 +1,8 @@
-"""Whose orders a node takes: those of the slurmctld that leads, as far as is known here. An earlier one, which was stopped and woke up, is refused.
+"""Whose orders a node takes: those of the slurmctld that leads, as far as is known here. One that was stopped and woke up is refused.
 
-Each slurmctld that takes the lead has a higher epoch than all before it (store.lease). The highest with which this node registered is kept in the
-spool, so that a slurmd that was restarted knows it too. Epochs are compared within one journal only: a cluster that began anew counts anew.
+Each slurmctld that takes the lead has a higher epoch than all before it (store.lease). The highest with which this node registered is kept
+in the spool, so that a slurmd that was restarted knows it too. Epochs are compared within one journal only: a cluster that began anew
+counts anew.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import json
 import logging
 import os
 from typing import NamedTuple
+
+from slurm.wire import node_messages as n
 
 log = logging.getLogger("slurmd.epochs")
 FILE = "epoch.json"
@@ -56,8 +59,22 @@ class Epochs:
             self._know(self.latest._replace(epoch=epoch))
         return epoch == self.latest.epoch
 
+    def leads(self, order: n.Order) -> bool:
+        """Whether an order is of the slurmctld that leads, as far as is known here."""
+        if isinstance(order, n.NodeAccepted):
+            return self.registered(order.state, order.epoch)
+        return self.takes(order.epoch)
+
+    def refused(self, order: n.Order, *, late: bool = False) -> n.Overruled:
+        """Nothing of it is done; what the slurmctld that gave it is told: its time is over."""
+        job = getattr(order, "job", 0)
+        log.error("order refused: %s%s is of a slurmctld of epoch %d%s; this node is of epoch %d", type(order).__name__,
+                  f" of job {job} attempt {getattr(order, 'attempt', 0)}" if job else "", order.epoch,
+                  ", which was silent and was left" if late else "", self.latest.epoch)
+        return n.Overruled(epoch=self.latest.epoch, state=self.latest.state)
+
     def _know(self, leader: Leader) -> None:
-        """On disk before the first order of this leader is carried out: the machine may go down then, and come back to hear an earlier one."""
+        """On disk before the first order of this leader is carried out: the machine may go down then, and hear an earlier one afterwards."""
         self.latest = leader
         try:
             with open(self._path + ".new", "w", encoding="utf-8") as file:

@@ -215,9 +215,9 @@ class Node:
                 self._relay.channels.on_message(message)
             return
         if isinstance(message, Failure) and message.name == IN_STANDBY:
-            self._standing_by(message)
-        elif isinstance(message, n.Order) and not self._leads(message):
-            self._refuse_order(message)
+            self.link.elsewhere("it is in standby mode")
+        elif isinstance(message, n.Order) and not self.epochs.leads(message):
+            self._send(self.epochs.refused(message))
             self.link.elsewhere("a later slurmctld leads")
         else:
             self._orders[type(message)](message)
@@ -227,30 +227,7 @@ class Node:
         message = self._decode(payload)
         if not isinstance(message, n.Order) or message.epoch >= self.epochs.latest.epoch:
             return b""  # it was slow; this node registers with it anew, or with a later one
-        overruled = self._refuse_order(message, late=True)
-        return frames.pack(frames.MSGPACK, msgpack.encode(overruled))
-
-    def _leads(self, order: n.Order) -> bool:
-        """Whether an order is of the slurmctld that leads, as far as is known here."""
-        if isinstance(order, n.NodeAccepted):
-            return self.epochs.registered(order.state, order.epoch)
-        return self.epochs.takes(order.epoch)
-
-    def _refuse_order(self, order: n.Order, *, late: bool = False) -> n.Overruled:
-        """Nothing of it is done; the slurmctld that gave it is told that its time is over."""
-        latest = self.epochs.latest
-        job = getattr(order, "job", 0)
-        log.error("order refused: %s%s is of a slurmctld of epoch %d%s; this node is of epoch %d", type(order).__name__,
-                  f" of job {job} attempt {getattr(order, 'attempt', 0)}" if job else "", order.epoch,
-                  ", which was silent and was left" if late else "", latest.epoch)
-        overruled = n.Overruled(epoch=latest.epoch, state=latest.state)
-        if not late:
-            self._send(overruled)
-        return overruled
-
-    def _standing_by(self, message: Failure) -> None:
-        log.debug("another slurmctld is asked: %s", "; ".join([message.message, *message.hints]))
-        self.link.elsewhere("it is in standby mode")
+        return frames.pack(frames.MSGPACK, msgpack.encode(self.epochs.refused(message, late=True)))
 
     def _out_of_bounds(self, message: Message, error: InvalidRequest) -> None:
         """Nothing of it is done.

@@ -176,12 +176,14 @@ def _propagation(config: Config) -> int:
 
 
 def _longest_pause(config: Config) -> float:
-    """An eighth of SlurmdTimeout, or of SlurmdParameters=fence_timeout where jobs have a lease, at most what any link has.
+    """An eighth of SlurmdTimeout, of SlurmctldTimeout where there are several controllers, or of SlurmdParameters=fence_timeout where jobs
+    have a lease; at most what any link has.
 
     A controller that was started again counts silence from then on: whoever tries seldom is taken for dead.
     """
     text = config.options("SlurmdParameters").get("fence_timeout", "")
-    silences = [config.seconds("SlurmdTimeout"), int(text) if text.isdecimal() else 0]
+    silences = [config.seconds("SlurmdTimeout"), config.seconds("SlurmctldTimeout") if len(config.controllers) > 1 else 0,
+                int(text) if text.isdecimal() else 0]
     return min([LONGEST_PAUSE, *(max(0.2, silence / 8) for silence in silences if silence)])
 
 
