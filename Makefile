@@ -50,6 +50,7 @@ campaign: $(VENV)/.installed $(VENV)/.dev
 	! command -v qemu-system-x86_64 >/dev/null || tests/campaign/in_virtual_machine $(PY) -m pytest -q tests/cluster/slurmd/test_confinement.py -k process_in
 	mkdir -p build
 	$(PY) -m tests.campaign --seconds 1800 --report docs/reliability.md --logs build/campaign.log
+	$(PY) -m tests.campaign.takeovers --takeovers 20 --jobs 300 --report docs/reliability.md
 
 # The fuzzers for long; FUZZ_SEED=N begins elsewhere. That they find what they should: planted faults, one by one, in a copy of the sources.
 fuzz: $(VENV)/.installed $(VENV)/.dev

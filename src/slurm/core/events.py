@@ -1,7 +1,6 @@
 """Events: what has happened, in past participles. The journal keeps them; `core.cluster.apply` folds them into state.
 
-What is written of them is said in `journal.shapes`; a new or changed field needs a line there and an upgrade (docs/adding.md). `at` is the
-time in seconds since the epoch at which it happened; nothing in core reads a clock.
+What is written of them says `journal.shapes`: a new field needs a line there and an upgrade (docs/adding.md). `at`: seconds since 1970.
 """
 
 from __future__ import annotations
@@ -581,8 +580,8 @@ AnyEvent = (
     | NumberingContinued | RecordsMissed | PolicyChanged | Accrued | UsagePeriodEnded | ReservationCreated | ReservationUpdated
     | ReservationBegun | ReservationEnded | Prepared | PreparationFailed | EpilogEnded | CronPlanned | CrontabReplaced | TriggerSet
     | TriggersCleared | TriggerPulled | TriggerDone | PartitionCreated | PartitionDeleted | NodesCreated | NodesDeleted | PowerChanged
-    | ResumeFailed | RebootAsked | RebootIssued | RebootCancelled | ClockSet | Suspended | Resumed | Preempted | PromiseEnded
-    | GraceEnded | JobShrunk | EpochStarted
+    | ResumeFailed | RebootAsked | RebootIssued | RebootCancelled | ClockSet | Suspended | Resumed | Preempted | PromiseEnded | GraceEnded
+    | JobShrunk | EpochStarted
 )
 
 

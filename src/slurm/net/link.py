@@ -27,6 +27,9 @@ LONGEST_PAUSE = 5.0
 CONNECT_SECONDS = 5.0
 HANDSHAKE_SECONDS = 30.0
 """Ten thousand nodes that come back at once wait for one another."""
+SILENT_SECONDS = 10.0
+"""So long a place that fell silent is tried behind all others, and after that it is given less time to prove who it is: it may be stopped."""
+SILENT_HANDSHAKE_SECONDS = 2.0
 _ROOTS_PORTS = range(600, 1024)
 UNSENT_LIMIT = 64 * 1024 * 1024
 Late = Callable[[int, bytes], bytes]
@@ -124,6 +127,8 @@ class SocketLink:
         self._wire: _Wire | None = None
         self._left: _Wire | None = None  # the connection that was left, until something comes on it
         self._first = 0  # the endpoint that is tried first
+        self._silent: Endpoint | None = None  # the one that was left for its silence
+        self._silent_until = 0.0
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._told = ""
@@ -160,6 +165,7 @@ class SocketLink:
             return
         if sum(not endpoint.is_unix for endpoint in self._endpoints) > 1:
             self._first = self._behind(wire.endpoint)
+            self._silent, self._silent_until = wire.endpoint, asyncio.get_running_loop().time() + SILENT_SECONDS
         if self._late is None:
             wire.fail(why)
             return
@@ -223,7 +229,7 @@ class SocketLink:
         """The first endpoint that answers; the reasons of all are logged once, not at every attempt."""
         tried = []
         nobody = True
-        for endpoint in (*self._endpoints[self._first:], *self._endpoints[:self._first]):
+        for endpoint in self._in_order():
             if not endpoint.is_unix and self._trust is None:
                 nobody = False
                 tried.append(f"{endpoint}: there is neither slurm.key nor a certificate to prove who we are with")
@@ -252,6 +258,12 @@ class SocketLink:
             self._told = told
         return None
 
+    def _in_order(self) -> list[Endpoint]:
+        order = [*self._endpoints[self._first:], *self._endpoints[:self._first]]
+        if self._silent is not None and asyncio.get_running_loop().time() < self._silent_until:
+            order.sort(key=lambda endpoint: endpoint == self._silent)
+        return order
+
     async def _open(self, endpoint: Endpoint) -> _Wire:
         """A connection whose other end has proved who it is; OSError, SlurmError."""
         loop = asyncio.get_running_loop()
@@ -264,7 +276,10 @@ class SocketLink:
             else:
                 stream = await asyncio.wait_for(_dialled(endpoint), CONNECT_SECONDS)
                 await loop.create_connection(lambda: wire, sock=stream)
-            await asyncio.wait_for(asyncio.shield(wire.proved), HANDSHAKE_SECONDS)
+            seconds = SILENT_HANDSHAKE_SECONDS if endpoint == self._silent else HANDSHAKE_SECONDS
+            await asyncio.wait_for(asyncio.shield(wire.proved), seconds)
+            if endpoint == self._silent:
+                self._silent = None
         except BaseException:
             wire.fail("it did not prove who it is")
             raise
