@@ -62,6 +62,7 @@ fuzz-proof: $(VENV)/.installed $(VENV)/.dev
 docs: $(VENV)/.installed
 	$(PY) docs/compatibility.py
 	$(PY) docs/limits.py
+	$(PY) -m slurm.manual packaging
 
 site: $(VENV)/.installed $(VENV)/.site
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet

@@ -17,6 +17,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"slurmctld", "slurmd", "sackd", "slurmdbd", "slurmrestd"}),
     frozenset({"sdk", "sim"}),
     frozenset({"commands"}),
+    frozenset({"manual"}),
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 

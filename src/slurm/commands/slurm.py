@@ -48,6 +48,7 @@ SUBCOMMANDS: Mapping[str, Row] = {
     "top": Row("show queue and nodes on the whole screen, and act on jobs", "top.command"),
     "demo": Row("run a sweep on four emulated nodes, visibly, and clean up", "embedded.demo"),
     "dash": Row("the same as top, by the published SDK's name", "top.command"),
+    "completion": Row("print the line by which bash, zsh or fish complete these commands", "completion"),
     "cert": Row("certificates of daemons, where the cluster's slurm.key is", rows={
         "make": Row("make a certificate for one daemon, to have instead of the key", "cert.make"),
         "show": Row("show the keys, and the certificates that were made", "cert.show"),

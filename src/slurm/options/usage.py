@@ -8,7 +8,7 @@ from slurm.options.option import DECLINED, REFUSED, Option
 _MISSING = (REFUSED, DECLINED)
 _WIDTH = 100
 _COLUMN = 36
-_OPERANDS = {
+OPERANDS = {  # what stands behind the options
     "sbatch": "[script [argument...]]", "srun": "program [argument...]", "salloc": "[program [argument...]]", "squeue": "", "sinfo": "",
     "scancel": "[job[_tasks][.step]...]", "scontrol": "[command [argument...]]",
     "sacct": "", "sdiag": "", "sstat": "[job[.step]...]", "seff": "job", "sreport": "[cluster|job|user report [condition...]]",
@@ -43,12 +43,12 @@ PURPOSE = {
 def usage_text(command: str) -> str:
     """The options in short, several a line."""
     words = [_brief(option) for option in tables.rows(command) if option.status not in _MISSING and not option.plugin]
-    return _filled(f"Usage: {command} ", [*words, *_OPERANDS[command].split(" ", 1)])
+    return _filled(f"Usage: {command} ", [*words, *OPERANDS[command].split(" ", 1)])
 
 
 def help_text(command: str) -> str:
     """Purpose, call and one line an option that is carried out; the others are named at the end, but for those of plugins."""
-    lines = [f"Usage: {command} [options] {_OPERANDS[command]}".rstrip(), PURPOSE[command], ""]
+    lines = [f"Usage: {command} [options] {OPERANDS[command]}".rstrip(), PURPOSE[command], ""]
     options = tables.rows(command)
     for option in options:
         if option.status in _MISSING or option.plugin:
