@@ -8,7 +8,7 @@ complete -c slurmdbd -s L -x -d 'the log file to use'
 complete -c slurmdbd -s n -x -d 'run at this nice value'
 complete -c slurmdbd -s R -d '(associations carry their lineage: there is nothing to reset)'
 complete -c slurmdbd -s s -d 'work in the folder of the log file, else in /var/tmp'
-complete -c slurmdbd -l systemd -d 'as -D, for systemd units'
+complete -c slurmdbd -l systemd -d 'for systemd units: stay in the foreground, log to the file that slurmdbd.conf names, else to standard error'
 complete -c slurmdbd -s v -d 'log more; twice: still more'
 complete -c slurmdbd -s V -l version -d 'show program\'s version number and exit'
 complete -c slurmdbd -f

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import NoReturn
 
+from slurm.daemon.service_manager import ServiceManager
 from slurm.model.errors import StoreError
 
 LAST_BREATH_SECONDS = 0.5
@@ -120,18 +121,21 @@ def holder_of(path: str) -> int:
 
 
 class Readiness:
-    """What `to_background` gave the daemon `program` to report with; -1 in the foreground, where nobody waits for a report."""
+    """What `to_background` gave the daemon `program` to report with; -1 in the foreground, where only a service manager waits for a report."""
 
     def __init__(self, program: str, pipe: int) -> None:
         self._program = program
         self._pipe = pipe
+        self._manager = ServiceManager()
 
     def ready(self) -> None:
         """Requests are answered: whoever started us may go on."""
+        self._manager.tell("READY=1", f"MAINPID={os.getpid()}")
         self._tell("ready\n")
 
     def failed(self, lines: list[str]) -> None:
-        """It ended while it started, and why; after `ready` nobody hears that any more."""
+        """It ended while it started, and why; after `ready` only a service manager hears that."""
+        self._manager.tell(f"STATUS={'; '.join(lines)}".replace("\n", " "))
         self._tell("".join(f"{self._program}: fatal: {line}\n" for line in lines))
 
     def _tell(self, text: str) -> None:

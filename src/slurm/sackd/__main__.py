@@ -52,7 +52,8 @@ def parser() -> argparse.ArgumentParser:
     """Options as in sackd(8), and -L as the other daemons have it."""
     top = argparse.ArgumentParser(prog="sackd", description="Carries the commands of this machine (a login node) to slurmctld.")
     top.add_argument("-D", action="store_true", dest="foreground", help="stay in the foreground and log to standard error")
-    top.add_argument("--systemd", action="store_true", help="as -D, for systemd units")
+    top.add_argument("--systemd", action="store_true",
+        help="for systemd units: stay in the foreground, log to the file that slurm.conf names, else to standard error")
     top.add_argument("-f", metavar="FILE", dest="conf", help="the slurm.conf to use")
     top.add_argument("-L", metavar="FILE", dest="log_file", help="the log file to use")
     top.add_argument("--admin", action="store_true",
@@ -67,10 +68,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run sackd; exit status 0 after an orderly end, 1 when it could not start."""
     memory.give_back()
     options = parser().parse_args(argv)
-    foreground = options.foreground or options.systemd
     try:
-        settings = _settings(options, foreground)
-        readiness = Readiness("sackd", -1 if foreground else to_background())
+        settings = _settings(options, options.foreground)
+        readiness = Readiness("sackd", -1 if options.foreground or options.systemd else to_background())
     except SlurmError as error:
         for line in error.lines():
             print(f"sackd: fatal: {line}", file=sys.stderr)

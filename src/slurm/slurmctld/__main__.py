@@ -46,6 +46,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-R", action="store_true", dest="whole", help="recover partitions too, as scontrol made and changed them")
     top.add_argument("-s", action="store_true", dest="at_log",
         help="work in the folder of the log file, else in StateSaveLocation, else in /var/tmp")
+    top.add_argument("--systemd", action="store_true",
+        help="for systemd units: stay in the foreground, log to the file that slurm.conf names, else to standard error")
     top.add_argument("-t", action="store_true", dest="test", help="check the configuration and say what is wrong with it")
     top.add_argument("-v", action="count", dest="verbose", default=0, help="log more; twice: still more")
     top.add_argument("-V", "--version", action="version", version=version_line())
@@ -74,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     log_path = "" if options.foreground and not options.log_file else options.log_file or config.text("SlurmctldLogFile")
     if log_path:
         log_path = os.path.abspath(log_path)
-    readiness = Readiness("slurmctld", -1 if options.foreground else to_background())
+    readiness = Readiness("slurmctld", -1 if options.foreground or options.systemd else to_background())
     try:
         return _run(options, config, log_path, readiness)
     except (SlurmError, OSError) as error:

@@ -46,6 +46,7 @@ USAGE = """Usage: slurmd [OPTIONS]
   -L logfile          log to this file
   -n value            run at this nice value
   -N node             which node of the configuration this slurmd is
+  --systemd           for systemd units: stay in the foreground, log where slurm.conf says, else to standard error
   -s                  work in the folder of the log file, else in SlurmdSpoolDir, else in /var/tmp
   -v                  log more; may be repeated
   -V, --version       print the version
@@ -69,13 +70,14 @@ class Options(NamedTuple):
     at_log: bool = False
     booted: bool = False
     line: str = ""
+    systemd: bool = False
 
 
 def main() -> int:
     """Run slurmd; its exit status."""
     memory.give_back()
     try:
-        found, rest = getopt.getopt(sys.argv[1:], "bBcCd:Df:F:GhL:Mn:N:sSvVZ", ["help", "version", "conf="])
+        found, rest = getopt.getopt(sys.argv[1:], "bBcCd:Df:F:GhL:Mn:N:sSvVZ", ["help", "version", "conf=", "systemd"])
         if rest:
             raise getopt.GetoptError(f"unexpected argument {rest[0]}")
     except getopt.GetoptError as error:
@@ -106,7 +108,7 @@ def main() -> int:
         sys.stderr.write("slurmd: error: --conf describes a dynamic node: -Z is missing\n")
         return 1
     options = Options(names.get("-f", ""), names.get("-N", ""), names.get("-L", ""), "-D" in names, sum(name == "-v" for name, _ in found),
-                      int(nice), "-s" in names, "-b" in names)
+                      int(nice), "-s" in names, "-b" in names, systemd="--systemd" in names)
     try:
         if "-G" in names:
             return _print_gres(options)
@@ -143,7 +145,7 @@ def _start(options: Options) -> int:
         chosen, config = settings.read(conf, options.node, options.line)
         if options.log_file:
             options = options._replace(log_file=os.path.abspath(options.log_file))
-        readiness = process.Readiness("slurmd", -1 if options.foreground else process.to_background())
+        readiness = process.Readiness("slurmd", -1 if options.foreground or options.systemd else process.to_background())
     except SlurmError as error:
         for line in error.lines():
             sys.stderr.write(f"slurmd: error: {line}\n")

@@ -36,7 +36,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-R", metavar="CLUSTERS", nargs="?", const="", dest="reset",
         help="(associations carry their lineage: there is nothing to reset)")
     top.add_argument("-s", action="store_true", dest="at_log", help="work in the folder of the log file, else in /var/tmp")
-    top.add_argument("--systemd", action="store_true", help="as -D, for systemd units")
+    top.add_argument("--systemd", action="store_true",
+        help="for systemd units: stay in the foreground, log to the file that slurmdbd.conf names, else to standard error")
     top.add_argument("-v", action="count", dest="verbose", default=0, help="log more; twice: still more")
     top.add_argument("-V", "--version", action="version", version=version_line())
     return top
@@ -46,7 +47,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon; exit status 0 after an orderly end, 1 when it could not start or the database is none of ours."""
     memory.give_back()
     options = parser().parse_args(argv)
-    options.foreground = options.foreground or options.systemd
     try:
         path = os.path.abspath(options.conf or _found())
         conf = settings.load(path)
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     log_path = "" if options.foreground and not options.log_file else options.log_file or conf.text("LogFile")
     if log_path:
         log_path = os.path.abspath(log_path)
-    readiness = Readiness("slurmdbd", -1 if options.foreground else to_background())
+    readiness = Readiness("slurmdbd", -1 if options.foreground or options.systemd else to_background())
     try:
         return _run(options, conf, log_path, readiness)
     except (SlurmError, OSError) as error:
