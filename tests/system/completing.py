@@ -51,7 +51,7 @@ def fish(line: str, environ: dict[str, str]) -> list[str]:
     return [one.partition("\t")[0] for one in done.stdout.splitlines()]
 
 
-def zsh(line: str, offered: str, environ: dict[str, str]) -> None:
+def expect_of_zsh(line: str, offered: str, environ: dict[str, str]) -> None:
     """Types a line and presses TAB once; AssertionError unless zsh then shows what is expected, in the line or below it."""
     setup = f"fpath=({COMPLETION}/zsh $fpath); autoload -U compinit && compinit -u -D; setopt no_beep; LISTMAX=1000; PS1='READY '\n"
     Path(environ["HOME"], ".zshrc").write_text(setup, encoding="utf-8")

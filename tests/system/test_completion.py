@@ -35,7 +35,7 @@ def test_fish_offers(environ: dict[str, str], line: str, offered: str) -> None:
 
 def test_zsh_offers(environ: dict[str, str]) -> None:
     for line, offered in (CASES[0], CASES[1], CASES[3], CASES[4], CASES[13], CASES[20]):
-        completing.zsh(line, offered, environ)
+        completing.expect_of_zsh(line, offered, environ)
 
 
 def test_what_is_typed_narrows_what_is_offered(environ: dict[str, str]) -> None:

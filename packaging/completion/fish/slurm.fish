@@ -237,6 +237,7 @@ complete -c slurm -n '__slurm_py_behind -m dash' -s m -l mine -d 'begin with you
 complete -c slurm -n '__slurm_py_behind -m dash' -l json -d 'print one snapshot as JSON instead'
 complete -c slurm -n '__slurm_py_behind -m completion' -s h -l help -d 'show this help message and exit'
 complete -c slurm -n '__slurm_py_behind -m completion' -l name -x -d 'which embedded cluster'
+complete -c slurm -n '__slurm_py_behind -m completion' -l json -d 'print JSON'
 complete -c slurm -n '__slurm_py_behind -m cert' -s h -l help -d 'show this help message and exit'
 complete -c slurm -n '__slurm_py_behind -m cert make' -s h -l help -d 'show this help message and exit'
 complete -c slurm -n '__slurm_py_behind -m cert make' -l name -x -d 'which embedded cluster'

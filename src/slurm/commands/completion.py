@@ -23,6 +23,7 @@ _STARTUP = {"bash": "~/.bashrc: eval \"$(slurm completion bash)\"", "zsh": "~/.z
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm completion`."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("shell", choices=tuple(_LINES), metavar="bash|zsh|fish", help="for its startup file; " + ", ".join(_STARTUP.values()))
 
 
@@ -34,5 +35,9 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         console.failure(Failure("NotInstalled", f"there is no {path}", ["it comes with the wheel: pip install slurm-py"]))
         return 1
     place = shlex.quote(path if "{}" in line else os.path.dirname(path))
-    console.out.write(line.replace("{}", place).replace("{0}", place) + "\n")
+    text = line.replace("{}", place).replace("{0}", place)
+    if options.json:
+        console.answer({"shell": options.shell, "file": path, "line": text})
+    else:
+        console.out.write(text + "\n")
     return 0
