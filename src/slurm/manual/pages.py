@@ -150,7 +150,7 @@ def _slurm() -> Page:
         Section("DESCRIPTION", (
             Paragraph("`slurm up` makes this machine a cluster, without root and without a configuration; sbatch, srun, squeue and the others find it by themselves. "
                 "`slurm explain` says why a job waits, `slurm top` shows the queue on the whole screen. Each command has a page of its own."),
-            Paragraph("Most commands print JSON with `--json`: one object with `ok`, and `data` or `error`."),
+            Paragraph("Most commands print JSON with `--json`; what went wrong is then an object with `error`."),
         )),
         Section("COMMANDS", tuple(Item(f"`slurm {row.name}`", f"{row.text[0].upper()}{row.text[1:]}.") for row in rows)),
         Section("ENVIRONMENT", (

@@ -31,7 +31,7 @@ def test_the_line_of_each_shell_names_what_was_installed(prefix: Path, capsys: p
 
 def test_as_json_it_names_the_file_too(prefix: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert slurm.main(["completion", "bash", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["data"] == {"shell": "bash", "file": f"{prefix}/{FILES['bash']}", "line": f". '{prefix}/{FILES['bash']}'"}
+    assert json.loads(capsys.readouterr().out) == {"shell": "bash", "file": f"{prefix}/{FILES['bash']}", "line": f". '{prefix}/{FILES['bash']}'"}
 
 
 def test_where_they_were_not_installed_it_says_what_brings_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
