@@ -19,7 +19,7 @@ endef
 SOURCES := $(shell find src scripts -type f -not -name '*.pyc' 2>/dev/null)
 SUITES  := $(wildcard tests/unit tests/upgrade tests/properties tests/simulation tests/cluster tests/compat tests/campaign tests/fuzz tests/meta)
 
-.PHONY: demo test check system clients bench campaign fuzz fuzz-proof docs site clean
+.PHONY: demo test check system clients bench campaign fuzz fuzz-proof docs site deb packages-test clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/slurm demo
@@ -67,6 +67,17 @@ docs: $(VENV)/.installed
 site: $(VENV)/.installed $(VENV)/.site
 	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 	@echo "the site begins at site/index.html"
+
+# The Debian packages, into build/deb; WHEELS=FOLDER takes the wheels of others from there instead of from the index.
+deb: | $(PY)
+	$(PY) packaging/debian/build.py $(if $(WHEELS),--wheels $(WHEELS)) build/deb
+	@ls build/deb
+
+# Minutes, as root: the packages in a clean root of Debian (mmdebstrap, lintian), installed, upgraded with a job running, removed, purged.
+packages-test: | $(PY)
+	$(PY) packaging/debian/build.py --fast $(if $(WHEELS),--wheels $(WHEELS)) --revisions 1 2 -- build/deb-test
+	lintian --fail-on error --tag-display-limit 0 build/deb-test/*-1_*.deb
+	packaging/tests/debian build/deb-test
 
 clean:
 	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

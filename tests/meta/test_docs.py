@@ -33,8 +33,8 @@ def test_every_path_that_a_document_names_exists() -> None:
 
 
 def test_every_make_target_that_a_document_names_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = {(page.name, target) for page in DOCUMENTS for target in re.findall(r"`make (\w+)", page.read_text(encoding="utf-8"))}
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {(page.name, target) for page in DOCUMENTS for target in re.findall(r"`make ([\w-]+)", page.read_text(encoding="utf-8"))}
     assert not {(page, target) for page, target in named if target not in targets}
 
 
