@@ -1,6 +1,9 @@
 # Completion of Slurm's commands for fish: written by `python -m slurm.manual`.
 functions -q __slurm_py_ask; or source (path dirname -- (status filename))/slurm.fish
 
+complete -c strigger -s C -l backup_slurmctld_assumed_control -d 'the backup controller took over'
+complete -c strigger -s B -l backup_slurmctld_failure -d 'the backup controller failed'
+complete -c strigger -s c -l backup_slurmctld_resumed_operation -d 'the backup controller is back'
 complete -c strigger -l clear -d 'remove triggers, named by --id, --jobid or --user'
 complete -c strigger -s d -l down -d 'a node goes down'
 complete -c strigger -s D -l drained -d 'a node is drained'
@@ -15,6 +18,7 @@ complete -c strigger -s j -l jobid -x -a '(__slurm_py_ask jobs | __slurm_py_list
 complete -c strigger -s n -l node -a '(__slurm_py_ask nodes | __slurm_py_listed)' -d 'nodes, any when none is named'
 complete -c strigger -s N -l noheader -d 'no heading'
 complete -c strigger -s o -l offset -x -d 'run the program so long after it happened, or with a minus before a time limit'
+complete -c strigger -s a -l primary_slurmctld_failure -d 'slurmctld failed, and a backup took over'
 complete -c strigger -s b -l primary_slurmctld_resumed_control -d 'slurmctld has control again'
 complete -c strigger -s A -l primary_slurmctld_resumed_operation -d 'slurmctld is back'
 complete -c strigger -s g -l primary_slurmdbd_failure -d 'slurmdbd does not answer'

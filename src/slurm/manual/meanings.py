@@ -19,6 +19,8 @@ AuthAltTypes | What else proves who somebody is: `auth/jwt`, a token as slurmres
 AuthAltParameters | Where tokens are checked: `jwt_key=FILE`, `jwks=FILE`, `userclaimfield=NAME`, `issuer=`, `audience=`, `disable_token_creation`, `max_token_lifespan=SECONDS`.
 AuthInfo | Details of AuthType: `socket=PATH` of MUNGE, `ttl=SECONDS`, `cred_expire=SECONDS`.
 AuthType | How machines and users prove who they are: `auth/slurm` by a key of the cluster (slurm.key), `auth/munge`, or `auth/local` for a cluster of one user on one machine.
+BackupAddr | An older form of the address of a second SlurmctldHost.
+BackupController | An older form of a second SlurmctldHost.
 BatchStartTimeout | How long a node may take to start the script of a job before that counts as lost.
 CliFilterParameters | Words that are handed to the filters of CliFilterPlugins.
 CliFilterPlugins | Python modules that look at the options of sbatch, srun and salloc before they are sent.
@@ -118,6 +120,10 @@ SlurmUser | The account that slurmctld runs as and that may administrate the clu
 SlurmctldDebug | How much slurmctld logs: `quiet`, `fatal`, `error`, `info`, `verbose`, `debug` to `debug5`.
 SlurmctldHost | Where slurmctld runs: a name, with its address in parentheses if that differs.
 SlurmctldLogFile | Where it logs; standard error in the foreground.
+SlurmctldAddr | An address by which all reach whichever controller leads.
+SlurmctldPrimaryOffProg | A program that a controller runs when it no longer leads.
+SlurmctldPrimaryOnProg | A program that a controller runs when it begins to lead.
+SlurmctldTimeout | After how long of silence another controller takes the lead.
 SlurmctldPort | Its TCP port.
 SlurmctldParameters | `allow_root_on_nodes`, `history_size=`, `history_time=`, `reboot_from_controller`, `requeue_unproven`.
 SlurmdDebug | How much slurmd logs.

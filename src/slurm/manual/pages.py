@@ -219,7 +219,7 @@ def _keys(name: str) -> Iterator[Item]:
         if row.standing == schema.EFFECTIVE:
             choices = f"One of {', '.join(f'`{word}`' for word in row.choices)}." if row.choices else ""
             kind = _KINDS.get(row.kind, "")
-            told = [MEANINGS[name][row.name], choices, f"Value: {kind}." if kind and not choices else "", f"Default: {row.default}." if row.default.strip('"') else ""]
+            told = [MEANINGS[name].get(row.name, ""), choices, f"Value: {kind}." if kind and not choices else "", f"Default: {row.default}." if row.default.strip('"') else ""]
             yield Item(f"`{row.name}`", " ".join(filter(None, told)))
         elif row.standing == schema.HARMLESS and row.note:
             yield Item(f"`{row.name}`", f"Read, and changes nothing here: {row.note}.")
