@@ -95,10 +95,10 @@ def main() -> int:
         print(version_line())
         return 0
     if "-C" in names:
-        print(hardware.look().conf_line(names.get("-N") or os.uname().nodename.partition(".")[0]), *hardware.gpu_lines()[:1])
-        for line in hardware.gpu_lines()[1:]:
-            print(line)
-        print(f"UpTime={hardware.uptime(time.time())}")
+        found = hardware.gpu_lines()
+        line = hardware.look().conf_line(names.get("-N") or os.uname().nodename.partition(".")[0])
+        lines = [" ".join([line, *found[:1]]), *found[1:], f"UpTime={hardware.uptime(time.time())}", ""]
+        sys.stdout.write("\n".join(lines))  # at once: `head -1` reads no more than it needs
         return 0
     nice = names.get("-n", "0")
     if not nice.removeprefix("-").isdecimal():

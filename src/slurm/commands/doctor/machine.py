@@ -199,7 +199,7 @@ def _system(world: World) -> Iterator[Finding]:
     for machine in world.machines:
         if machine.firewalls and world.many:
             yield warning(machine.where, f"{' and '.join(machine.firewalls)} filters connections: daemons need SlurmctldPort and SlurmdPort, and "
-                          "srun the ports of SrunPortRange", "allow the cluster's machines to reach each other at these ports; docs/operations/ports")
+                          "nodes any free port of srun's machine", "allow the cluster's machines to reach each other")
         if machine.selinux:
             yield warning(machine.where, "SELinux enforces its policy, in which our daemons have no place of their own",
                           "if a daemon is refused something: ausearch -m avc -ts recent; run them unconfined")
