@@ -8,6 +8,8 @@ DEFAULT_GPU_TYPE = "emulated"
 ORDINARY_MB = 2048
 """A CPU of an emulated node has so much memory where nothing else was asked for: what ordinary programs need (`import torch` takes 0.4
 GB)."""
+LOCAL = "local.conf"
+"""The user's own part of slurm.conf, beside it: further partitions, limits, `NodeName=DEFAULT Feature=…`."""
 KILL_WAIT = 5
 """Seconds from SIGTERM to SIGKILL: people at a laptop wait for it."""
 
@@ -47,11 +49,12 @@ class Shape(NamedTuple):
         return self.names[0] if self.nodes == 1 else f"cn[{self.names[0][2:]}-{self.names[-1][2:]}]"
 
 
-def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str) -> str:
-    """The text of the cluster's slurm.conf; everything it writes lies under `folder`."""
+def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str, local: str = "") -> str:
+    """The text of the cluster's slurm.conf; everything it writes lies under `folder`. `local` is the text of the user's own part, which is
+    included and goes before what stands here."""
     gres = f" Gres=gpu:{shape.gpu_type}:{shape.gpus}" if shape.gpus else ""
     lines = [
-        f"# Written by `slurm up`; `slurm up` writes it anew after `slurm down`. Cluster {name}.",
+        f"# Written by `slurm up`, anew after each `slurm down`: lines of yours belong into {LOCAL} beside it. Cluster {name}.",
         f"ClusterName={name}",
         f"SlurmctldHost={host}(127.0.0.1)",
         f"SlurmUser={user}",
@@ -84,6 +87,10 @@ def slurm_conf(shape: Shape, name: str, folder: str, host: str, user: str) -> st
         lines.append("GresTypes=gpu")
     if shape.emulated:
         lines.append("SlurmdParameters=config_overrides")
+    if local:
+        own = {line.partition("=")[0].strip().lower() for line in local.splitlines() if "=" in line.partition("#")[0]}
+        lines = [line for line in lines if line.partition("=")[0].lower() not in own]
+        lines.append(f"Include {LOCAL}")
     lines += [
         f"NodeName={shape.ranged} NodeHostname={host} NodeAddr=127.0.0.1 CPUs={shape.cpus} Sockets={shape.sockets} "
         f"CoresPerSocket={shape.cores_per_socket} ThreadsPerCore={shape.threads_per_core} RealMemory={shape.memory}{gres} State=UNKNOWN",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from slurm.commands.embedded import processes, programs, shape
 from slurm.commands.embedded.cluster import EmbeddedCluster
 from slurm.commands.embedded.console import Console
+from slurm.config.keys import read_file
 from slurm.model.errors import InvalidRequest, SlurmError, Unreachable
 from slurm.net import client
 from slurm.notation import size
@@ -142,9 +143,15 @@ def _write(cluster: EmbeddedCluster, wanted: shape.Shape) -> None:
                              hints=["XDG_STATE_HOME names another place for the cluster's state"])
     host = socket.gethostname()
     cluster.write(wanted, {
-        "slurm.conf": shape.slurm_conf(wanted, cluster.instance.name, cluster.instance.root, host, user),
+        "slurm.conf": shape.slurm_conf(wanted, cluster.instance.name, cluster.instance.root, host, user, _local(cluster)),
         "gres.conf": shape.gres_conf(wanted),
         "slurmdbd.conf": shape.slurmdbd_conf(cluster.instance.name, cluster.instance.root, user)})
+
+
+def _local(cluster: EmbeddedCluster) -> str:
+    """The user's own part of slurm.conf, "" where there is none. ConfigError where it cannot be read."""
+    path = os.path.join(cluster.instance.root, shape.LOCAL)
+    return read_file(path) if os.path.exists(path) else ""
 
 
 def wait_ready(environ: Mapping[str, str], cluster: EmbeddedCluster, heed: processes.Heed) -> None:
