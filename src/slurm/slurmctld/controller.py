@@ -35,6 +35,7 @@ from slurm.net.signing import Signer
 from slurm.render.view import View
 from slurm.slurmctld import dynamic_nodes, finding, launch, portions, script_variables, setup
 from slurm.slurmctld.accounting.sender import Accounting
+from slurm.slurmctld.audit import Audit
 from slurm.slurmctld.beside import Beside
 from slurm.slurmctld.certifying import Certifier
 from slurm.slurmctld.clock import Clock
@@ -103,6 +104,7 @@ class Controller:
         self._policy_clock = PolicyClock(self.engine, now)
         self.relays = Relays(cluster, self._relay_rules)
         self.directory: Directory = SystemDirectory()
+        self.audit = Audit()  # of nothing, until there is a folder for it
         self.tokens: Tokens | None = None  # of auth/jwt
         self.past: Past | None = None  # None: there is no slurmdbd
         self.lookback: Lookback | None = None  # None: no history is kept

@@ -7,8 +7,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from slurm.core import rights
 from slurm.model import bounds
 from slurm.model.errors import SlurmError, Unsupported
+from slurm.slurmctld.audit import ACTS
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.handlers import (
     allocations,
@@ -156,9 +158,17 @@ async def _carried_out(ctl: Controller, session: Session, request: m.Request, ke
     """The handler's reply, counted with the time it took, refusals too."""
     began = time.perf_counter()
     log.debug("uid %s asks for %s", session.caller.uid, type(request).__name__)
+    noted = type(request) in ACTS and rights.is_operator(ctl.cluster, session.caller)
     try:
         if isinstance(request, m.SubmitJob) and kept is not None:
             return await jobs.on_submit(ctl, session, request, kept)
-        return await HANDLERS[type(request)](ctl, session, request)
+        reply = await HANDLERS[type(request)](ctl, session, request)
+        if noted:
+            ctl.audit.note(session.caller, request)
+        return reply
+    except SlurmError as error:
+        if noted:
+            ctl.audit.note(session.caller, request, error.message)
+        raise
     finally:
         ctl.counters.asked(type(request), session.caller.uid, time.perf_counter() - began)

@@ -25,9 +25,10 @@ from slurm.net.link import Prover
 from slurm.net.peer import Peer
 from slurm.net.server import Server
 from slurm.net.tls import Trust
-from slurm.slurmctld import credential_key, lookback, primary_programs, setup, snapshots
+from slurm.slurmctld import audit, credential_key, lookback, primary_programs, setup, snapshots
 from slurm.slurmctld.accounting import parcels, site
 from slurm.slurmctld.accounting.sender import Accounting
+from slurm.slurmctld.audit import Audit
 from slurm.slurmctld.clock import Clock
 from slurm.slurmctld.controller import Controller
 from slurm.slurmctld.dispatch import answer
@@ -414,6 +415,8 @@ class Service:
         pid_file = conf.text("SlurmctldPidFile")
         endpoints: list[Endpoint] = [unix(socket_beside(pid_file))]
         secured = munged = None
+        if os.path.isabs(conf.state_save_location):
+            self.controller.audit = Audit(os.path.join(conf.state_save_location, audit.NAME))
         self.controller.tokens = self._tokens(conf)  # on this machine's sockets slurmrestd brings them, whatever AuthType is
         owners = {0, os.getuid(), *self.controller.operators}
         if conf.text("AuthType").lower() == "auth/slurm":
