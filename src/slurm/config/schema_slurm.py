@@ -92,7 +92,7 @@ KillWait | sec | 30 | yes |
 LaunchParameters | list | | yes |
 LicenseParameters | list | | later | licences of a hierarchy of resources are not counted
 Licenses | text | | yes |
-LogTimeFormat | text | iso8601_ms | later | log lines carry ISO 8601 times with milliseconds
+LogTimeFormat | text | iso8601_ms | yes |
 MailDomain | text | | yes |
 MailProg | text | /bin/mail | yes |
 MaxArraySize | int | 1001 | yes |
@@ -177,7 +177,7 @@ SlurmctldHost | host | | yes |
 SlurmctldHttpAuthParameters | list | | later | slurmctld does not answer HTTP
 SlurmctldLogFile | text | | yes |
 SlurmctldPort | port | 6817 | yes |
-SlurmctldSyslogDebug | level | | later | nothing is written to syslog
+SlurmctldSyslogDebug | level | | yes |
 SlurmctldPrimaryOffProg | text | | yes |
 SlurmctldPrimaryOnProg | text | | yes |
 SlurmctldTimeout | sec | 120 | yes |
@@ -189,7 +189,7 @@ SlurmdParameters | list | | yes |
 SlurmdPidFile | text | /var/run/slurmd.pid | yes |
 SlurmdPort | port | 6818 | yes |
 SlurmdSpoolDir | text | /var/spool/slurmd | yes |
-SlurmdSyslogDebug | level | | later | nothing is written to syslog
+SlurmdSyslogDebug | level | | yes |
 SlurmdTimeout | sec | 300 | yes |
 SlurmdUser | user | root | yes |
 SlurmrestdHttpAuthParameters | list | | later | slurmrestd does not exist yet
@@ -318,6 +318,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "AuthAltParameters": {"audience": "yes", "disable_token_creation": "yes", "issuer": "yes", "jwks": "yes", "jwt_key": "yes",
     "max_token_lifespan": "yes",
     "userclaimfield": "yes"},
+    "LogTimeFormat": dict.fromkeys(
+        ("iso8601", "iso8601_ms", "rfc5424", "rfc5424_ms", "rfc3339", "clock", "short", "thread_id", "json"), "yes"),
     "AuthAltTypes": {"auth/jwt": "yes"},
     "AuthInfo": {"cred_expire": "yes", "socket": "yes", "ttl": "yes", "disable_sack": "later", "use_client_ids": "later"},
     "DependencyParameters": {"kill_invalid_depend": "yes", "disable_remote_singleton": "ok", "max_depend_depth": "later"},

@@ -26,12 +26,12 @@ DbdHost | text | localhost | yes |
 DbdPort | port | 6819 | yes |
 DebugFlags | list | | yes |
 DebugLevel | level | info | yes |
-DebugLevelSyslog | level | | later | nothing is written to syslog
+DebugLevelSyslog | level | | yes |
 DefaultQOS | text | normal | yes |
 DisableCoordDBD | yesno | no | yes |
 HashPlugin | plugin | | ok | the secured channel protects every message
 LogFile | text | | yes |
-LogTimeFormat | text | iso8601_ms | later | log lines carry ISO 8601 times with milliseconds
+LogTimeFormat | text | iso8601_ms | yes |
 MaxPurgeLimit | int | 5000 | yes |
 MaxQueryTimeRange | span | UNLIMITED | yes |
 MessageTimeout | sec | 10 | ok | both sides wait for as long as the database works

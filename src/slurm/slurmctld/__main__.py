@@ -96,7 +96,9 @@ def _run(options: argparse.Namespace, config: Config, log_path: str, readiness: 
     os.umask(0o022)
 
     def verbosity_of(of: Config) -> logs.Verbosity:
-        return logs.Verbosity(logs.level_of(of.text("SlurmctldDebug"), options.verbose), debug_flags.known(of.words("DebugFlags")))
+        level = logs.level_of(of.text("SlurmctldDebug"), options.verbose)
+        return logs.Verbosity(level, debug_flags.known(of.words("DebugFlags")), of.text("LogTimeFormat"), logs.syslog_level(
+            of.text("SlurmctldSyslogDebug"), level, foreground=options.foreground, log_file=bool(log_path)))
 
     signals.calm()
     account = setup.account_of(config)

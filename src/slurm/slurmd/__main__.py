@@ -282,7 +282,9 @@ def _reopen_log(options: Options, chosen: NodeSettings) -> None:
 
 
 def _verbosity(options: Options, chosen: NodeSettings) -> logs.Verbosity:
-    return logs.Verbosity(logs.level_of(chosen.debug, options.more), chosen.debug_flags)
+    level = logs.level_of(chosen.debug, options.more)
+    return logs.Verbosity(level, chosen.debug_flags, chosen.log_form, logs.syslog_level(
+        chosen.syslog, level, foreground=options.foreground, log_file=bool(_log_path(options, chosen))))
 
 
 def _log_path(options: Options, chosen: NodeSettings) -> str:

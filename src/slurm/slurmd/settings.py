@@ -74,6 +74,8 @@ class NodeSettings(NamedTuple):
     owners: frozenset[int]  # uids to whom the cluster's keys may belong, and who may listen as slurmctld on this machine
     files: Files
     reboot_program: str = ""
+    log_form: str = ""  # LogTimeFormat
+    syslog: str = ""  # SlurmdSyslogDebug
     line: str = ""  # of slurmd -Z: the NodeName line of its node
 
     def place(self, partition: str) -> tuple[str, str]:
@@ -140,7 +142,7 @@ def read(conf: str, wanted: str, line: str = "") -> tuple[NodeSettings, Config]:
         gpu_variables=variables_of(node.name, config.gres_lines, config.detection.of(node.name)), threads=node.threads_per_core, account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
         files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name), line=line,
-        reboot_program=config.text("RebootProgram")), config
+        reboot_program=config.text("RebootProgram"), log_form=config.text("LogTimeFormat"), syslog=config.text("SlurmdSyslogDebug")), config
 
 
 def _tracking_only(conf: CgroupConf) -> CgroupConf:

@@ -89,7 +89,9 @@ def _run(options: argparse.Namespace, conf: DbdConfig, log_path: str, readiness:
     os.umask(0o077)
 
     def verbosity_of(of: DbdConfig) -> logs.Verbosity:
-        return logs.Verbosity(logs.level_of(of.text("DebugLevel"), options.verbose), debug_flags.known(of.words("DebugFlags")))
+        level = logs.level_of(of.text("DebugLevel"), options.verbose)
+        return logs.Verbosity(level, debug_flags.known(of.words("DebugFlags")), of.text("LogTimeFormat"), logs.syslog_level(
+            of.text("DebugLevelSyslog"), level, foreground=options.foreground, log_file=bool(log_path)))
 
     signals.calm()
     account = settings.account_of(conf)

@@ -91,7 +91,7 @@ async def on_set_debug(ctl: Controller, session: Session, message: SetDebug) -> 
         flags = debug_flags.changed(ctl.verbosity.flags, message.flags)
     except debug_flags.UnknownFlag as error:
         raise InvalidRequest("ESLURM_INVALID_OPTION", f"Invalid DebugFlag: {error}") from error
-    ctl.verbosity = logs.Verbosity(level, tuple(flags))
+    ctl.verbosity = ctl.verbosity._replace(level=level, flags=tuple(flags))
     ctl.verbosity.apply()
     log.info("uid %d sets the log level to %s, DebugFlags to %s", session.caller.uid, logs.shown_level(level), ",".join(flags) or "none")
     silent = [flag for word in message.flags if (flag := debug_flags.canonical(word.lstrip("+-"))) in debug_flags.SILENT]
