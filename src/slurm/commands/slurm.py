@@ -136,7 +136,7 @@ def parser() -> LazyParser:
         "Begin with `slurm up`; then sbatch, srun, squeue, sinfo, scancel and scontrol find the cluster by themselves. With SLURM_CONF or "
         "/etc/slurm/slurm.conf they mean that cluster instead. `slurm jobs`, `cluster`, `top` and `mcp` see the cluster of a Slurmfile "
         "too, also over ssh."))
-    top.add_argument("--version", action="version", version=f"slurm-py {VERSION}")
+    top.add_argument("-V", "--version", action="version", version=f"slurm-py {VERSION}")
     top.add_argument("--name", default="", metavar="NAME", help="which embedded cluster (default: $SLURM_PY_INSTANCE, else `default`)")
     top.set_defaults(run=_help_of(top), json=False)
     _add(top, SUBCOMMANDS)

@@ -244,7 +244,7 @@ class Call:
 
     def _create_step(self, job_id: int, asked: Sequence[dict[str, object]]) -> dict[str, Any] | None:
         wanted = [(part.group, request) for part, request in zip(self._parts, asked, strict=True)]
-        creation = StepCreation(self._loop, self._controller, self._voice, job_id, wanted)
+        creation = StepCreation(self._loop, self._controller, self._voice, job_id, wanted, inside="SLURM_STEP_ID" in self._shell.environ)
         try:
             creation.ask()
             self._loop.run(lambda: creation.settled or self._stopped_by != 0)

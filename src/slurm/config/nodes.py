@@ -140,8 +140,8 @@ def read_node_sets(records: Iterable[Record], nodes: list[NodeConf], problems: l
         features = set(line.words("Feature"))
         listed = set(expand(line.text("Nodes"), record.origin, problems))
         known = {node.name for node in nodes}
-        for name in sorted(listed - known):
-            problems.append(unknown_node(name, f"NodeSet {line.text('NodeSet')}", known, record.origin))
+        if strange := sorted(listed - known):
+            problems.append(unknown_nodes(strange, f"NodeSet {line.text('NodeSet')}", known, record.origin))
         everything = "ALL" in listed
         sets[line.text("NodeSet")] = [n.name for n in nodes if everything or n.name in listed or features.intersection(n.features)]
     return sets
@@ -158,12 +158,12 @@ def expand(text: str, origin: Origin, problems: list[Problem]) -> list[str]:
         return []
 
 
-def unknown_node(name: str, where: str, known: Iterable[str], origin: Origin) -> Problem:
-    """The problem of a node that no NodeName line describes, with the nearest one that is."""
+def unknown_nodes(names: list[str], where: str, known: Iterable[str], origin: Origin) -> Problem:
+    """The one problem of nodes that no NodeName line describes, with the one that is nearest to the first."""
     from slurm.notation.nearest import nearest
-    found = nearest(name, list(known))
+    found = nearest(names[0], list(known))
     hint = f"did you mean {found}?" if found else "describe the node with a NodeName= line"
-    return Problem(origin, f"Invalid node names in {where}: {name}", hint)
+    return Problem(origin, f"Invalid node names in {where}: {hostlist.compress(names)}", hint)
 
 
 def _nodes_of(record: Record, line: Settled, port: int, problems: list[Problem], warnings: list[str]) -> list[NodeConf]:
@@ -274,8 +274,11 @@ def _topology(record: Record, line: Settled, problems: list[Problem], warnings: 
 def _apply_down_nodes(records: list[Record], nodes: dict[str, NodeConf], problems: list[Problem]) -> None:
     for record, line in settle(records, "DownNodes", problems):
         text = line.text("DownNodes")
+        strange = []
         for name in nodes if text.upper() == "ALL" else expand(text, record.origin, problems):
             if name in nodes:
                 nodes[name] = nodes[name]._replace(state=line.text("State"), reason=line.text("Reason") or nodes[name].reason)
             else:
-                problems.append(unknown_node(name, "DownNodes", nodes, record.origin))
+                strange.append(name)
+        if strange:
+            problems.append(unknown_nodes(strange, "DownNodes", nodes, record.origin))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from slurm.config.nodes import NodeConf, Settled, expand, settle, unknown_node
+from slurm.config.nodes import NodeConf, Settled, expand, settle, unknown_nodes
 from slurm.config.reader import Origin, Problem, Record
 from slurm.notation import job_defaults
 
@@ -93,6 +93,7 @@ def _members(
     name: str, line: Settled, origin: Origin, order: dict[str, int], node_sets: dict[str, list[str]], problems: list[Problem],
 ) -> list[str]:
     members: set[str] = set()
+    strange: list[str] = []
     for word in expand(line.text("Nodes"), origin, problems):
         if word.upper() == "ALL":
             members.update(order)
@@ -101,7 +102,9 @@ def _members(
         elif word in order:
             members.add(word)
         else:
-            problems.append(unknown_node(word, f"partition {name}", [*order, *node_sets], origin))
+            strange.append(word)
+    if strange:
+        problems.append(unknown_nodes(strange, f"partition {name}", [*order, *node_sets], origin))
     return sorted(members, key=order.__getitem__)
 
 

@@ -10,11 +10,15 @@ from slurm.sdk.following.status import Status
 
 HEADER = ("JOB ID", "NAME", "STATE", "USER", "TIME", "PARTITION", "NODES", "WHERE OR WHY")
 FREE = ("NAME", "WHERE OR WHY")
+ENDED_BADLY = frozenset({"FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "PREEMPTED", "CANCELLED"})
 
 
 def line(row: QueueRow) -> list[str]:
     """A row of the queue in the columns of HEADER."""
-    return [row.id, row.name, row.state, row.user, row.used, row.partition, str(row.nodes), row.nodelist or row.reason]
+    where = row.nodelist or row.reason
+    if row.nodelist and row.state in ENDED_BADLY and row.reason not in ("", "None"):
+        where = f"{row.reason} on {row.nodelist}"
+    return [row.id, row.name, row.state, row.user, row.used, row.partition, str(row.nodes), where]
 
 
 def facts(row: QueueRow | JobRecord | HistoryRow) -> dict[str, object]:

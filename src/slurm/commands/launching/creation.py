@@ -26,6 +26,7 @@ class StepCreation:
 
     def __init__(
         self, loop: Loop, controller: Controller, voice: Voice, job_id: int, wanted: Sequence[tuple[int | None, dict[str, object]]],
+        *, inside: bool = False,
     ) -> None:
         (group, request), *others = wanted
         key = os.urandom(8).hex()
@@ -45,6 +46,7 @@ class StepCreation:
         self._connection: Connection | None = None
         self._pause = _FIRST_PAUSE
         self._said = False
+        self._inside = inside  # srun runs in a step itself
         self._why = Unreachable()
         self._told = False
         self._reached = False
@@ -110,6 +112,8 @@ class StepCreation:
         if not self._said:
             self._said = True
             self._voice.info(f"Job {self._job_id} step creation temporarily disabled, retrying ({error.message})")
+            if self._inside:
+                self._voice.info("hint: the step in which this srun runs may hold what it waits for; `srun --overlap` shares that")
         self._loop.after(self._pause, "step retry", self._again)
         self._pause = min(_LONGEST_PAUSE, self._pause * _GROWTH)
 
