@@ -1,4 +1,4 @@
-"""What the site's builder is told beyond mkdocs.yml: a line `decisions/*.md` in the navigation stands for every page of that folder."""
+"""What the site's builder is told beyond mkdocs.yml: the version at the foot of each page; and that a line `decisions/*.md` in the navigation stands for every page of that folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ HERE = Path(__file__).resolve().parent
 def on_config(config: Any) -> Any:
     """Called by mkdocs once it has read mkdocs.yml."""
     config["nav"] = _expanded(config["nav"])
+    config["copyright"] = f"slurm-py {_version()}"
     return config
+
+
+def _version() -> str:
+    """The version of the sources beside."""
+    text = (HERE.parent / "src" / "slurm" / "model" / "version.py").read_text(encoding="utf-8")
+    return text.partition('VERSION = "')[2].partition('"')[0]
 
 
 def _expanded(entry: Any) -> Any:

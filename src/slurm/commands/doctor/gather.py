@@ -127,7 +127,8 @@ def _folders(found: Facts, config: Config) -> list[File]:
             named.setdefault(os.path.dirname(log), "the folder of SlurmdLogFile")
     if found.nodes:
         named.setdefault(config.text("TmpFS") or "/tmp", "TmpFS")
-    return [kernel.look_at(path, purpose) for path, purpose in named.items()]
+    # A state that PostgreSQL keeps is no folder.
+    return [kernel.look_at(path, purpose) for path, purpose in named.items() if os.path.isabs(path)]
 
 
 def _programs(found: Facts, config: Config) -> list[File]:

@@ -115,6 +115,8 @@ def _doctor(conf: str, config: Config | None, environ: Mapping[str, str]) -> str
 def _state(config: Config) -> str:
     """Sizes of the files of StateSaveLocation, and how many rows of each kind the journal has."""
     folder = config.state_save_location
+    if not os.path.isabs(folder):
+        return "it is not in a folder\n"
     sizes = {os.path.relpath(path, folder): os.path.getsize(path) for path in sorted(glob(f"{folder}/**", recursive=True)) if os.path.isfile(path)}
     kept = dict(list(sizes.items())[:1000])
     found: dict[str, object] = {"files": len(sizes), "bytes": sum(sizes.values()), "sizes": kept}
