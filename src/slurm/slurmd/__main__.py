@@ -95,9 +95,9 @@ def main() -> int:
         print(version_line())
         return 0
     if "-C" in names:
-        found = hardware.gpu_lines()
-        line = hardware.look().conf_line(names.get("-N") or os.uname().nodename.partition(".")[0])
-        lines = [" ".join([line, *found[:1]]), *found[1:], f"UpTime={hardware.uptime(time.time())}", ""]
+        gpus = hardware.gpu_lines()
+        node = hardware.look().conf_line(names.get("-N") or os.uname().nodename.partition(".")[0])
+        lines = [" ".join([node, *gpus[:1]]), *gpus[1:], f"UpTime={hardware.uptime(time.time())}", ""]
         sys.stdout.write("\n".join(lines))  # at once: `head -1` reads no more than it needs
         return 0
     nice = names.get("-n", "0")
