@@ -108,7 +108,7 @@ class Cluster:
         following.start("slurmctld", env={"SLURM_PY_CRASH_AT": "before-launch:5:stop"})
         self.machines.until(lambda: self.both_up() or self.leader() is following, why="it does not come back", seconds=SETTLE_SECONDS)
         if self.leader() is not following:  # the primary leads by itself when it is started
-            leader.ok("scontrol", "takeover", str(self.heads.index(following)))
+            leader.spawn("scontrol", "takeover", str(self.heads.index(following)))  # which may not see it lead before it stops
         self.machines.until(lambda: _is_stopped(following.pid_of("slurmctld")), why="no job is started", seconds=SETTLE_SECONDS)
         return leader, lambda: following.wake("slurmctld")
 
