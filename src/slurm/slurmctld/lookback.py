@@ -21,6 +21,7 @@ from slurm.model.errors import ConfigError, InvalidRequest, NotationError, Slurm
 from slurm.notation import duration, moment, size
 from slurm.slurmctld.beside import Places
 from slurm.store.history import History
+from slurm.store.state import history_source
 from slurm.wire import messages as m
 from slurm.wire.history_messages import ReadHistory
 
@@ -45,14 +46,16 @@ class Question(msgspec.Struct, tag_field="kind"):
     all_seeing: bool
     private_data: list[str]
     message: m.ListJobs | m.ExplainJob | ReadHistory
+    state: str = ""
 
 
 class Lookback:
     """Answers about the past out of `history`."""
 
-    def __init__(self, history: History, seconds: float) -> None:
+    def __init__(self, history: History, seconds: float, state: str = "") -> None:
         self.history = history
         self._seconds = seconds
+        self._state = state
         self._places = Places()
 
     async def ask(self, cluster: Cluster, caller: Caller, message: Any, now: float, *, first: bool) -> bytes:
@@ -62,7 +65,7 @@ class Lookback:
             raise InvalidRequest("ESLURM_INVALID_TIME_VALUE", hints=[f"{moment.show(at)} has not been yet: --at asks about the past"])
         question = Question(
             journal=self.history.path, history_seconds=self._seconds, caller=caller, all_seeing=rights.is_operator(cluster, caller),
-            private_data=list(cluster.settings.private_data), message=message)
+            private_data=list(cluster.settings.private_data), message=message, state=self._state)
         async with self._places.place(caller.uid, first=first):
             return await _answered(_encode(question))
 
@@ -98,4 +101,5 @@ def of(config: Config, journal: str) -> Lookback | None:
         return None
     if seconds < 0:
         seconds = sys.maxsize >> 32
-    return Lookback(History(os.path.abspath(journal), seconds=seconds, most=most << 20), seconds)
+    state = config.text("StateSaveLocation")
+    return Lookback(History(os.path.abspath(journal), seconds=seconds, most=most << 20, source=history_source(state)), seconds, state)

@@ -28,6 +28,7 @@ from slurm.sched.queue import Queue
 from slurm.slurmctld import chronicle, explaining, finding
 from slurm.slurmctld.lookback import Question
 from slurm.store.history import History, Stretch
+from slurm.store.state import history_source
 from slurm.wire import messages as m
 from slurm.wire.history_messages import Happened, HistoryRead, ReadHistory
 
@@ -54,7 +55,7 @@ def _told(cluster: Cluster, stretch: Stretch, reader: Reader) -> Iterator[e.Even
 
 def answer(question: Question, now: float) -> m.Message:
     """The reply; SlurmError."""
-    history = History(question.journal, seconds=question.history_seconds, most=sys.maxsize)
+    history = History(question.journal, seconds=question.history_seconds, most=sys.maxsize, source=history_source(question.state))
     message = question.message
     try:
         if isinstance(message, ReadHistory):

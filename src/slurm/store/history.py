@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import logging
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from typing import NamedTuple
-from urllib.parse import quote
 
 from slurm.journal.row import Row
 from slurm.model.errors import InvalidRequest, StoreError
 from slurm.notation import moment
+from slurm.store.history_sources import Source, SqliteSource, opened, read_events
 from slurm.store.journal import Entry
 from slurm.store.sqlite_errors import reading, writing
-from slurm.store.sqlite_format import SHAPES_KEY
 
 log = logging.getLogger("slurm.store")
 FOLDER = "history"
@@ -36,14 +34,6 @@ CREATE TABLE about (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE shapes (version INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE rows (kind TEXT NOT NULL, key NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body BLOB NOT NULL, version INTEGER NOT NULL);
-"""
-_ROWS = """
-INSERT INTO rows SELECT kind, key, version, body FROM journal.rows AS one WHERE body IS NOT NULL AND number = (
-  SELECT max(number) FROM journal.rows AS other WHERE other.kind = one.kind AND other.key = one.key AND other.number <= ?)
-"""
-_SHAPES = f"""
-INSERT OR IGNORE INTO shapes SELECT CAST(substr(key, {len(SHAPES_KEY) + 1}) AS INTEGER), value FROM journal.meta
-WHERE substr(key, 1, {len(SHAPES_KEY)}) = '{SHAPES_KEY}'
 """
 
 
@@ -66,10 +56,12 @@ class Stretch(NamedTuple):
 
 
 class History:
-    """The history beside the journal at `path`; kept for `seconds`, and `most` bytes of it at most."""
+    """The history in the folder of `path`, of the journal there or of another `source`; kept for `seconds`, and `most` bytes of it at most."""
 
-    def __init__(self, path: str, *, seconds: float, most: int, segment_events: int = EVENTS_A_SEGMENT, least_free: int = LEAST_FREE) -> None:
+    def __init__(self, path: str, *, seconds: float, most: int, segment_events: int = EVENTS_A_SEGMENT, least_free: int = LEAST_FREE,
+                 source: Source | None = None) -> None:
         self.path = path
+        self.source = source if source is not None else SqliteSource(path)
         self.folder = os.path.join(os.path.dirname(path), FOLDER)
         self._seconds = seconds
         self._most = most
@@ -85,10 +77,7 @@ class History:
         """
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         self._make_room()
-        with closing(_opened(self.path)) as journal, reading(self.path):
-            known = str(journal.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()[0])
-            number, seq = journal.execute("SELECT number, seq FROM complete ORDER BY number DESC LIMIT 1").fetchone() or (0, 0)
-            first = journal.execute("SELECT min(seq) FROM events").fetchone()[0] or seq + 1
+        known, number, seq, first = self.source.newest()
         if not number:
             return
         newest = next((one for one in reversed(self.segments()) if one.id == known), None)
@@ -118,34 +107,25 @@ class History:
             with suppress(FileNotFoundError):
                 os.unlink(f"{path}.new{suffix}")
         os.close(os.open(f"{path}.new", os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-        with closing(_opened(f"{path}.new", writing_to=True)) as segment:
+        with closing(opened(f"{path}.new", writing_to=True)) as segment:
             with reading(path):
                 segment.executescript(_SCHEMA)
-                _attach(segment, self.path)
+            began = self.source.begin(segment, f"{path}.new", number, max(base, 1))
             with writing(path, segment):
-                began = segment.execute(
-                    "SELECT at FROM journal.events WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT 1", (max(base, 1), max(base, 1))).fetchone()
-                if number:
-                    segment.execute(_ROWS, (number,))
                 segment.executemany("INSERT INTO about VALUES (?, ?)", {
-                    "id": id, "base": base, "began": began[0] if began else now}.items())
+                    "id": id, "base": base, "began": began if began is not None else now}.items())
         os.replace(f"{path}.new", path)
         log.debug("history: %s begins after event %d", path, base)
         return _segment(path)
 
     def _take(self, segment: Segment, seq: int) -> None:
-        with closing(_opened(segment.path, writing_to=True)) as kept:
-            with reading(segment.path):
-                _attach(kept, self.path)
-            with writing(segment.path, kept):
-                kept.execute(_SHAPES)
-                kept.execute("INSERT INTO events SELECT seq, at, kind, body, version FROM journal.events WHERE seq > ? AND seq <= ?",
-                             (segment.last, seq))
+        with closing(opened(segment.path, writing_to=True)) as kept:
+            self.source.take(kept, segment.path, segment.last, seq)
 
     def _is_full(self, segment: Segment, now: float) -> bool:
         if now - segment.began > SECONDS_A_SEGMENT:
             return _segment(segment.path).last > segment.base
-        with closing(_opened(segment.path)) as kept, reading(segment.path):
+        with closing(opened(segment.path)) as kept, reading(segment.path):
             events, size, rows = kept.execute("SELECT (SELECT count(*) FROM events), (SELECT total(length(body)) FROM events), "
                                               "(SELECT total(length(body)) FROM rows)").fetchone()
         return bool(events >= self._segment_events and size >= rows)
@@ -177,13 +157,8 @@ class History:
     def stretch(self, at: float) -> Stretch:
         """What to fold for the state at a moment: nothing that happened later. InvalidRequest when that is not kept, StoreError for damage."""
         # The journal first: what it gives up meanwhile is in the segments by then.
-        with closing(_opened(self.path)) as journal, reading(self.path):
-            journal.execute("BEGIN")
-            known = str(journal.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()[0])
-            shapes = {int(key.removeprefix(SHAPES_KEY)): str(text) for key, text in journal.execute("SELECT key, value FROM meta")
-                      if key.startswith(SHAPES_KEY)}
-            first = journal.execute("SELECT seq, at FROM events ORDER BY seq LIMIT 1").fetchone()
-            late = _read(journal)
+        known, shapes, late = self.source.late()
+        first = (late[0][1].seq, late[0][0]) if late else None
         kept = self.segments()
         segment = next((one for one in reversed(kept) if one.began <= at), None)
         if segment is None:
@@ -191,10 +166,10 @@ class History:
             if kept or not starts or at < starts[0]:
                 raise _not_kept(at, f"what happened is kept from {moment.show(starts[0])} on" if starts else "nothing of the past is kept yet")
             return Stretch([], _until(at, 0, late), shapes)
-        with closing(_opened(segment.path)) as past, reading(segment.path):
+        with closing(opened(segment.path)) as past, reading(segment.path):
             shapes = dict(past.execute("SELECT version, text FROM shapes")) | shapes
             rows = [Row(*row) for row in past.execute("SELECT kind, key, version, body FROM rows")]
-            events = _read(past)
+            events = read_events(past)
         if segment.id == known:
             last = events[-1][1].seq if events else segment.base
             events += [pair for pair in late if pair[1].seq > last]
@@ -217,23 +192,8 @@ def _not_kept(at: float, why: str) -> InvalidRequest:
         why, "history_time and history_size in SlurmctldParameters say how long it is kept"])
 
 
-def _read(connection: sqlite3.Connection) -> list[tuple[float, Entry]]:
-    return [(at, Entry(seq, version, kind, body)) for seq, at, kind, body, version in connection.execute(
-        "SELECT seq, at, kind, body, version FROM events ORDER BY seq")]
-
-
-def _opened(path: str, *, writing_to: bool = False) -> sqlite3.Connection:
-    with reading(path):
-        return sqlite3.connect(f"file:{quote(path)}?mode={'rw' if writing_to else 'ro'}", uri=True, isolation_level=None, timeout=10.0,
-                               check_same_thread=False)
-
-
-def _attach(connection: sqlite3.Connection, path: str) -> None:
-    connection.execute("ATTACH ? AS journal", (f"file:{quote(path)}?mode=ro",))
-
-
 def _segment(path: str) -> Segment:
-    with closing(_opened(path)) as kept, reading(path):
+    with closing(opened(path)) as kept, reading(path):
         about = dict(kept.execute("SELECT key, value FROM about"))
         last = kept.execute("SELECT max(seq) FROM events").fetchone()[0]
     if not {"id", "base", "began"} <= about.keys():

@@ -18,8 +18,8 @@ _CLAIM = ("UPDATE leader SET epoch = %(epoch)s, holder = %(holder)s, address = %
           "RETURNING epoch")
 _BEAT = "UPDATE beats SET count = count + 1 WHERE EXISTS (SELECT 1 FROM leader WHERE epoch = %s AND NOT released)"
 _RELEASE = "UPDATE leader SET released = true WHERE epoch = %s AND NOT released RETURNING epoch"
-_END_HOLDERS = ("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = 'leader'::regclass AND mode = 'RowShareLock' "
-                "AND pid <> pg_backend_pid()")
+_END_HOLDERS = ("SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE relation = 'leader'::regclass "
+                "AND mode = 'RowShareLock' AND datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()")
 
 
 class PostgresLease:

@@ -47,6 +47,17 @@ def replay(session: Session, after: int) -> Generator[Entry]:
             yield Entry(seq, version, kind, body)
 
 
+def happened(session: Session, after: int, upto: int) -> Generator[tuple[float, Entry]]:
+    """The events after one number up to another, with when they happened, within a transaction. StoreError for a damaged one."""
+    with session.cursor("happened") as cursor:
+        cursor.itersize = _FETCH
+        cursor.execute("SELECT at, seq, version, kind, body, crc FROM events WHERE seq > %s AND seq <= %s ORDER BY seq", (after, upto))
+        for at, seq, version, kind, body, crc in cursor:
+            if checksum(seq, kind, body) != crc:
+                raise StoreError(message=f"event {seq} ({kind}) has a wrong checksum", hints=[RESTORE])
+            yield at, Entry(seq, version, kind, body)
+
+
 def number(session: Session, key: str) -> int:
     """A count that is kept under this key."""
     row = session.execute("SELECT value FROM meta WHERE key = %s", (key,)).fetchone()

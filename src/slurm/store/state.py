@@ -10,6 +10,7 @@ from typing import Protocol
 
 from slurm.config import state_location
 from slurm.model.errors import ConfigError, Unsupported
+from slurm.store.history_sources import Source
 from slurm.store.journal import Journal, Replica
 from slurm.store.lease import Lease, Term
 from slurm.store.sqlite_state import SqliteState
@@ -70,9 +71,24 @@ def open_state(location: str, *, cluster: str = "", now: float = 0.0, controller
     return SqliteState(location, cluster=cluster, now=now)
 
 
+def history_source(location: str) -> Source | None:
+    """What the history takes from where the state is not a file in the folder; None for a folder. ConfigError."""
+    if not state_location.is_one(location):
+        return None
+    try:
+        from slurm.store.postgres_history import PostgresSource  # here: sites without it need no psycopg
+    except ImportError as error:
+        raise _without_psycopg() from error
+    return PostgresSource(state_location.parse(location))
+
+
 def _in_postgresql(location: str, cluster: str) -> State:
     try:
         from slurm.store.postgres_state import PostgresState  # here: sites without it need no psycopg
     except ImportError as error:
-        raise ConfigError(message="StateSaveLocation=postgresql://… needs psycopg", hints=["pip install 'slurm-py[postgresql]'"]) from error
+        raise _without_psycopg() from error
     return PostgresState(state_location.parse(location), cluster=cluster)
+
+
+def _without_psycopg() -> ConfigError:
+    return ConfigError(message="StateSaveLocation=postgresql://… needs psycopg", hints=["pip install 'slurm-py[postgresql]'"])
