@@ -6,6 +6,7 @@ complete -c slurmd -s c -d 'clear what a crashed slurmd left (nothing is needed 
 complete -c slurmd -s C -d 'print this machine\'s hardware as a NodeName line and exit'
 complete -c slurmd -s D -d 'run in the foreground, log to standard error'
 complete -c slurmd -s f -x -d 'the configuration to read'
+complete -c slurmd -s G -d 'print the GRES of this node (with AutoDetect: those that it finds) and exit'
 complete -c slurmd -s h -l help -d 'this text'
 complete -c slurmd -s L -x -d 'log to this file'
 complete -c slurmd -s n -x -d 'run at this nice value'

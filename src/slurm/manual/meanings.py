@@ -49,6 +49,7 @@ JobCompPass | The password for it.
 JobCompPort | The port for it.
 JobCompType | To whom the end of each job is told, besides accounting: `jobcomp/filetxt`, `jobcomp/script`, `jobcomp/http`, or a plug-in of Python.
 JobCompUser | The user for it.
+JobContainerType | An older name of NamespaceType.
 JobDefaults | What jobs with GPUs get when they ask for nothing: `DefCpuPerGPU=N`, `DefMemPerGPU=SIZE`.
 JobFileAppend | 1 has requeued jobs append to their output files, 0 begin them anew.
 JobRequeue | Whether jobs go back to the queue when a node fails, unless they say otherwise.
@@ -74,6 +75,7 @@ MetricsParameters | `ignore_private_data` shows metrics of jobs whatever Private
 MetricsType | `metrics/openmetrics` has slurmctld answer Prometheus at its port.
 MinJobAge | How long an ended job stays in the memory of the controller.
 MpiDefault | What MPI programs find each other by where srun is not told: `none`, `pmi2`, `pmix`.
+NamespaceType | Whether jobs have folders of their own in place of /tmp and others: `namespace/tmpfs`, as job_container.conf has it.
 OverTimeLimit | By how much jobs may exceed their time limit.
 PluginDir | Where plug-ins are looked for.
 PlugStackConfig | The file that names plug-ins of steps; plugstack.conf beside slurm.conf without it.
@@ -98,6 +100,7 @@ PrivateData | What users see of their own only: `accounts`, `events`, `jobs`, `n
 ProctrackType | How the processes of a step are found: `proctrack/cgroup` holds every one of them, `proctrack/linuxproc` goes by parents.
 PrologEpilogTimeout | How long prologs and epilogs may take.
 PrologFlags | When prologs run: `Alloc`, `DeferBatch`, `ForceRequeueOnFail`, `NoHold`, `Serial`.
+PropagatePrioProcess | Whether tasks get the nice value of the shell that submitted: 0 no, 1 yes, 2 one above slurmd's at least.
 PropagateResourceLimits | Which limits of the submitting shell jobs get.
 PropagateResourceLimitsExcept | Which they do not get.
 RebootProgram | The program that restarts a node, for `scontrol reboot` and `--reboot`.
@@ -256,6 +259,9 @@ State | The state that they begin in.
 """
 
 _GRES = """
+AutoDetect | What finds the devices of the node by itself, `off` for none.
+Flags | How the devices are announced to jobs.
+Ignore | Whether these devices are not handed out.
 NodeName | The nodes that the line is about, in a file for several.
 Name | What it is: `gpu`, or another of GresTypes.
 Cores | The cores near it.
