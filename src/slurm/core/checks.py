@@ -126,6 +126,8 @@ def constraints(draft: Draft) -> None:
 def resource_names(draft: Draft) -> None:
     """Every generic resource asked for must be in GresTypes."""
     request, types = draft.request, draft.state.settings.gres_types
+    if not (request.gres or any(_gpu_texts(request))):
+        return
     asked = [item.name for item in gres.positive(gres.parse(request.gres))]
     if any(gres.positive(gres.parse_gpus(text)) for text in _gpu_texts(request)):
         asked.append("gpu")

@@ -69,6 +69,11 @@ _CHANGES_NODES = frozenset({e.Configured, e.PartitionUpdated, e.NodeRegistered, 
     e.PartitionCreated, e.PartitionDeleted, e.NodesCreated, e.NodesDeleted, e.PowerChanged, e.ResumeFailed, e.RebootAsked, e.RebootIssued,
     e.RebootCancelled})
 
+_LEAVES_PLANS = frozenset({e.Submitted, e.Launched, e.Warned, e.StepCreated, e.StepEnding, e.StepExited, e.Purged})
+"""Events after which whoever waited waits as before: they only bring new jobs into the queue, or tell of what runs."""
+_LEAVES_ORDER = _LEAVES_PLANS | {e.Started, e.BatchExited, e.NodeFreed, e.TimedOut, e.AllocationRelinquished, e.Prepared, e.EpilogEnded}
+"""Events by which jobs join and leave the queue while the order of the others stays."""
+
 _CHANGES_RESERVATIONS = frozenset({e.ReservationCreated, e.ReservationUpdated, e.ReservationBegun, e.ReservationEnded})
 
 
@@ -94,6 +99,10 @@ class Cluster(ClusterState):
 
     def _fold(self, event: e.Event) -> list[Effect]:
         kind = type(event)
+        if kind not in _LEAVES_PLANS:
+            self.changes += 1
+            if kind not in _LEAVES_ORDER:
+                self.reordered += 1
         fold = _WORLD.get(kind)
         if fold is None:
             return lifecycle.step(self, event)

@@ -121,6 +121,11 @@ def _corresponds(state: ClusterState, job: Job, clause: DependencyClause) -> boo
 
 def _tell(state: ClusterState, changed: Collection[Job], at: float, effects: list[Effect]) -> None:
     """Tell on, in order, until nobody more dies of it, or as many were told as one event may: the others have a timer that is due now."""
+    if not state.dependents:  # nobody waits for anybody: only namesakes may, who are in no index by job
+        for job in changed:
+            if not state.names.alone(job):
+                namesake_changed(state, job, at, effects)
+        return
     queue = deque(changed)
     left = state.settings.cascade_at_once or _ALL
     while queue:

@@ -46,6 +46,13 @@ class NameIndex:
         """The namesakes of a job, None when it has left the index and has none."""
         return self.groups.get((job.owner.uid, job.request.name))
 
+    def alone(self, job: Job) -> bool:
+        """Whether nobody else of its user has its name."""
+        group = self.groups.get((job.owner.uid, job.request.name))
+        if group is None:
+            return True
+        return len(group.waiting) + len(group.active) <= 1 and (job.id in group.waiting or job.id in group.active)
+
     def waits(self, job: Job) -> None:
         """A job waits for a start."""
         key = (job.owner.uid, job.request.name)

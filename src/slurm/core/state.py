@@ -58,6 +58,8 @@ class ClusterState:
         self.arrays: dict[JobId, Ledger] = {}
         self.dependents: dict[JobId, set[JobId]] = {}
         self.generation = 0  # of nodes and partitions: another number whenever they change, other than by what jobs hold
+        self.changes = 0  # another number with every event that may change who of those that wait may start, and when
+        self.reordered = 0  # another number with every event that may change the order of those that wait
         self.touched: set[NodeName] = set()  # nodes on which jobs have begun or ended since the planner last took their names away
         self.names = NameIndex()
         self.payloads = PayloadUses()

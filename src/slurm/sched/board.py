@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slurm.model.cpu_set import CpuSet
-from slurm.model.ids import NodeName
-from slurm.model.job import NodeShare
+from slurm.model.ids import JobId, NodeName
+from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.node import Node
 from slurm.model.settings import Settings
 from slurm.notation.gres import GresRequest
@@ -27,6 +28,8 @@ Array = NDArray[np.int32]
 Index = NDArray[np.intp]
 Device = tuple[str, str]
 """Name and type of a generic resource; type "" for all types together."""
+MANY_HOLDINGS = 50_000
+"""Of so many jobs it is remembered what they hold, those that have ended among them."""
 
 
 class Usage:
@@ -39,6 +42,16 @@ class Usage:
         self.cpus = cpus
         self.memory = memory
         self.gres = gres
+
+
+class Holding(NamedTuple):
+    """What a job holds, as long as it is on the nodes and the allocation that it is on now, and has its CPUs or not as now."""
+
+    allocation: Allocation
+    nodes: int
+    without_cpus: bool
+    usage: Usage
+    cpus: int
 
 
 class Free:
@@ -103,6 +116,8 @@ class Board:
         self.devices: list[Device] = sorted({key for node in self.nodes for pool in node.gres
             for key in ((pool.name, pool.type), (pool.name, ""))})
         self._leaves: dict[Layout, Array] = {}
+        self._holdings: dict[JobId, Holding] = {}
+        self.single = all(node.threads == 1 for node in self.nodes)  # whether a core is a CPU everywhere
         self.total_cpus = _column(node.cpus for node in self.nodes)
         self.sockets = _column(node.sockets for node in self.nodes)
         self.socket_cpus = _column(node.cores_per_socket * node.threads for node in self.nodes)
@@ -134,6 +149,20 @@ class Board:
             gres = {key: _column(_held_devices(self.nodes[i], key, share.gres) for i, share in zip(at, known, strict=True))
                 for key in self.devices}
         return Usage(at, _column(share.cpus.bits.bit_count() for share in known), _column(share.memory for share in known), gres)
+
+    def holding(self, job: Job) -> Holding:
+        """What a job holds on the nodes that it has not given back; remembered as long as it holds that."""
+        allocation, left, without = job.allocation, job.nodes_left, job.without_cpus
+        assert allocation is not None
+        found = self._holdings.get(job.id)
+        if found is None or found.allocation is not allocation or found.nodes != len(left) or found.without_cpus != without:
+            if len(self._holdings) > MANY_HOLDINGS:
+                self._holdings.clear()
+            usage = self.usage([share for share in allocation.shares if share.node in left])
+            if without:
+                usage.cpus = np.zeros_like(usage.cpus)
+            found = self._holdings[job.id] = Holding(allocation, len(left), without, usage, int(usage.cpus.sum()))
+        return found
 
     def leaves(self, layout: Layout | None) -> Array | None:
         """The leaf of each node in a layout, -1 for none."""
@@ -192,6 +221,8 @@ class Board:
 
     def rooms(self, free: Free, need: Need, at: Index, tasks: Array) -> list[Room]:
         """Rooms of the nodes at these positions, without spaces: for times to come. Cores and their memory are looked at closer here."""
+        if self.single and need.spec is None and not (need.mem_cpu or need.gpus_job):  # the counts are exact
+            return [Room(self.nodes[place], count) for place, count in zip(at.tolist(), tasks.tolist(), strict=True) if count]
         gpus = self._gpus(free, need, at).tolist() if need.gpus_job else [0] * len(at)
         found = []
         for place, count, devices in zip(at.tolist(), tasks.tolist(), gpus, strict=True):
@@ -206,6 +237,10 @@ class Board:
     def future(self, chosen: Sequence[tuple[Room, int]], need: Need, free: Free) -> Usage | None:
         """What a job will hold that is to get these nodes with so many tasks each; None when that much is not free there after all."""
         at = np.fromiter((self.position[one.node.name] for one, _ in chosen), np.intp, len(chosen))
+        if self.single and need.counted:
+            held = _column(max(tasks * need.cpus_per_task, need.min_cpus) for _, tasks in chosen)
+            none = np.zeros(len(chosen), np.int32)
+            return None if (free.cpus[at] < held).any() or (free.memory[at] < none).any() else Usage(at, held, none, {})
         gres = {key: np.zeros(len(chosen), np.int32) for key in self.devices}
         left = {item: item.count for item in need.gpus_job}
         cpus, memory = [], []

@@ -155,6 +155,8 @@ def tasks_on(picked: Sequence[Room], need: Need) -> list[int]:
         return [_unsaid(one, need) for one in picked]
     counts = [1] * len(picked)
     left = need.tasks - len(picked)
+    if left <= 0:
+        return counts
     if need.spread or need.overcommit:
         while left > 0:
             before = left

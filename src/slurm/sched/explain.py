@@ -19,9 +19,9 @@ from slurm.notation.taskset import TaskSet
 from slurm.sched import ended, evidence, stands
 from slurm.sched import need as needs
 from slurm.sched.filters import named, partition_limits, stack
+from slurm.sched.lengths import YEAR, expected_end
 from slurm.sched.proposal import Forecast
 from slurm.sched.terrain import Terrain
-from slurm.sched.timeline import YEAR, expected_end
 from slurm.sched.verdicts import state_of
 from slurm.sched.view import View
 

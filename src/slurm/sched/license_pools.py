@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from slurm.model.refusal import Refusal
 from slurm.model.states import Reason
+from slurm.sched.lengths import expected_end, rounded
 from slurm.sched.need import Need
 from slurm.sched.pools import Pools
-from slurm.sched.timeline import expected_end, rounded
 from slurm.sched.verdicts import QUEUE_CURES
 from slurm.sched.view import View
 

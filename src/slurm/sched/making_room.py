@@ -13,6 +13,7 @@ from slurm.model.job import Allocation, Job, NodeShare
 from slurm.model.partition import Partition
 from slurm.model.refusal import ENDINGS, Refusal
 from slurm.model.states import Reason
+from slurm.sched.lengths import length
 from slurm.sched.need import Need
 from slurm.sched.preemption import MOST_DROPPED, Giver, Preemption, Usages, Vacancy, vacated
 from slurm.sched.priority import Scale
@@ -21,7 +22,7 @@ from slurm.sched.reserved import Entry
 from slurm.sched.search import Field, Search
 from slurm.sched.space import Space
 from slurm.sched.terrain import Terrain
-from slurm.sched.timeline import Hold, Timeline, length
+from slurm.sched.timeline import Hold, Timeline
 from slurm.sched.view import View
 
 CURES = ("NodeFreed", "Preempted", "PromiseEnded", *ENDINGS)

@@ -37,6 +37,9 @@ class Site(NamedTuple):
     closed: frozenset[NodeName] = frozenset()  # nodes that are kept for other reservations while it would run
 
 
+_ANY = Site()
+
+
 class Need(NamedTuple):
     """Counts with defaults filled in. `tasks` 0: not said, one a node or `tasks_per_node`; `nodes_max` 0: as many as it takes.
 
@@ -93,6 +96,13 @@ class Need(NamedTuple):
         return max(tasks, self.nodes_min * max(1, self.min_cpus))
 
     @property
+    def counted(self) -> bool:
+        """Whether of each node it takes CPUs by its tasks and nothing else."""
+        return not (
+            self.gres_node or self.gres_task or self.gpus_job or self.whole or self.overcommit or self.tasks_per_socket or self.mem_cpu
+            or self.mem_node is not None or self.mem_gpu is not None or self.unit == "socket" or self.spec is not None)
+
+    @property
     def most_nodes(self) -> int:
         """The most nodes it may get: what it says, no more than it has tasks or GPUs, of which each node gets one at least."""
         most = min(self.nodes_max or MANY, self.nodes_cap, self.gpus or MANY)
@@ -124,6 +134,21 @@ class Need(NamedTuple):
         return sum(item.count for item in self.gpus_job)
 
 
+class Numbers(NamedTuple):
+    """What tells of a waiting job that it has to wait (see `sight`); `need` None: it takes a closer look.
+
+    `request`, `partition` and `limit` are what it follows from; `cpus`: so many at least, on all nodes together.
+    """
+
+    request: JobRequest
+    partition: str
+    limit: int
+    need: Need | None = None
+    cpus: int = 0
+    seconds: float = 0.0
+    fits: bool | None = None  # on its nodes if they were empty; None: nobody asked yet
+
+
 def need_of(request: JobRequest, settings: Settings, partition: Partition | None = None, layout: Layout | None = None) -> Need:
     """The need of a request where a partition gives out resources its own way; NotationError when a text in it does not parse (admission
     has checked them)."""
@@ -137,8 +162,8 @@ def need_of(request: JobRequest, settings: Settings, partition: Partition | None
     memory = 0 if gives_memory else mem_node or (mem_cpu or 0) * max(1, request.cpus_per_task)
     if not gives_memory:
         mem_node = mem_cpu = mem_gpu = None
-    per_task = gres.positive(gres.parse_gpus(request.gpus_per_task))
-    per_job = gres.positive(gres.parse_gpus(request.gpus))
+    per_task = gres.positive(gres.parse_gpus(request.gpus_per_task)) if request.gpus_per_task else ()
+    per_job = gres.positive(gres.parse_gpus(request.gpus)) if request.gpus else ()
     tasks, per_gpu = request.ntasks, request.ntasks_per_gpu
     per_node, tasks_per_node = _per_node(request), request.ntasks_per_node
     gpus_on_node = sum(item.count for item in per_node if item.name == "gpu")
@@ -172,7 +197,7 @@ def need_of(request: JobRequest, settings: Settings, partition: Partition | None
         fewest=request.use_min_nodes, spec=_spec(request), layout=layout, switches=request.switches if layout is not None else 0,
         segment=request.segment if layout is not None else 0, spread_segments=request.spread_segments, unit=unit,
         block_cores=unit == "cpu" or _in_blocks(request.distribution, settings),
-        apart=request.ntasks_per_core or int(settings.select_one_task_per_core), pools=licenses.parse(request.licenses),
+        apart=request.ntasks_per_core or int(settings.select_one_task_per_core), pools=licenses.parse(request.licenses) if request.licenses else (),
         site=_site(request, wanted, nodes_max, memory))
 
 
@@ -202,6 +227,8 @@ def within(need: Need, partition: Partition) -> Need:
 
 def _per_node(request: JobRequest) -> Items:
     """Generic resources on each node; those per socket count for the sockets asked for, one when none are."""
+    if not (request.gres or request.gpus_per_node or request.gpus_per_socket):
+        return ()
     found = gres.parse(request.gres) if request.gres else []
     if request.gpus_per_node:
         found += gres.parse_gpus(request.gpus_per_node)
@@ -219,6 +246,9 @@ def _same_devices(per_node: Items, others: Items) -> int:
 
 
 def _site(request: JobRequest, wanted: frozenset[str], nodes_max: int, memory: int) -> Site:
+    if not (wanted or memory or request.exclude or request.features or request.tmp_disk or request.sockets_per_node
+            or request.cores_per_socket or request.threads_per_core):
+        return _ANY
     return Site(
         wanted=wanted, only_wanted=bool(wanted) and 0 < nodes_max <= len(wanted),
         excluded=frozenset(hostlist.expand(request.exclude)) if request.exclude else frozenset(),

@@ -8,10 +8,9 @@ Nothing is changed here; each proposal is checked again when it is applied.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import islice
-from math import inf
 
 from slurm.core import arrays, components
 from slurm.core.events import Start
@@ -23,22 +22,23 @@ from slurm.model.job import Allocation, Job
 from slurm.model.partition import Partition
 from slurm.model.refusal import Refusal
 from slurm.model.states import Reason
-from slurm.sched import priority, together
-from slurm.sched.asking import counted, in_minutes, patient, queue_of
+from slurm.sched import priority, sight, together
+from slurm.sched.asking import in_minutes, patient, queue_of
+from slurm.sched.backfill import Backfill
 from slurm.sched.board import Usage
 from slurm.sched.filters import partition_limits
+from slurm.sched.lengths import length
 from slurm.sched.license_pools import LicensePools
 from slurm.sched.making_room import MakingRoom, Turns
 from slurm.sched.need import Need, Needs
 from slurm.sched.proposal import Forecast, Plan, Proposal
 from slurm.sched.queue import Queue
 from slurm.sched.quotas import Quotas
-from slurm.sched.reserved import OUTSIDE, Entry, allowed, entries, keep_reserved, later
+from slurm.sched.reserved import OUTSIDE, Entry, entries
 from slurm.sched.search import MANY_NODES, Field, Search
 from slurm.sched.sharing import Sharing
 from slurm.sched.space import Space
 from slurm.sched.terrain import Terrain
-from slurm.sched.timeline import Placement, Timeline, length
 from slurm.sched.together import Trial, Way
 from slurm.sched.verdicts import PRIORITY, first_blocked, too_large, unavailable
 from slurm.sched.view import View
@@ -53,26 +53,27 @@ LOOKS = 16
 """After so many jobs a pass looks at the clock."""
 
 
-class _Pass:
-    """One pass over the queue."""
+class Pass:
+    """One pass over the queue, of a terrain that is right for the present. `carried_out` has it look."""
 
     def __init__(self, view: View, now: float, backfill: bool, terrain: Terrain) -> None:
         self.view = view
+        self.settings = view.settings
         self.now = now
         self.terrain = terrain
         self.space = Space(view.nodes)
         self.sharing = Sharing(view)
         self.plan = Plan()
         self.backfill = backfill
-        self.timeline: Timeline | None = None
         self.blocked: set[str] = set()
-        self.kept: Counter[str] = Counter()  # by partition and reservation, or licence, for how many jobs their start is kept
+        self.kept: defaultdict[str, int] = defaultdict(int)  # by partition and reservation, or licence, for how many jobs their start is kept
         self.most_starts = view.settings.backfill_max_starts if backfill else view.settings.sched_max_starts
+        self.sight = sight.clear(view, backfill=backfill)  # whether many jobs need no closer look
         self.free_cpus: int | None = None  # on all nodes together, counted when first asked after a proposal
         self.quotas = Quotas(view.settings, backfill=backfill)
         self.licenses = LicensePools(view, now, backfill=backfill)
         # by array, how many of its tasks this pass has proposed, in whatever partition or reservation
-        self.begun: Counter[JobId] = Counter()
+        self.begun: defaultdict[JobId, int] = defaultdict(int)
         self.full: set[str] = set()  # partitions and reservations in which somebody waits
         self.behind: list[list[Way]] = []
         self.unfit: dict[tuple[Need, str, int, tuple[str, ...]], float] = {}
@@ -80,8 +81,9 @@ class _Pass:
         self.counts = backfill or len(view.nodes) > MANY_NODES  # whether the board is kept right while this pass proposes
         self.forecasts = FORECASTS // 10 if large else FORECASTS
         self.room = MakingRoom(view, now, terrain, self.space, counts=self.counts, writes=self.counts and not backfill, field=self._field)
+        self.ahead = Backfill(view, now, terrain, self.plan, self.licenses, self.room)
         if backfill and large:
-            self.timeline = self._timeline()
+            self.ahead.begin()
 
     def consider_safely(self, job: Job, without: Container[JobId]) -> None:
         """As `consider`; what fails in it is written down, and that job waits."""
@@ -89,9 +91,36 @@ class _Pass:
             return
         self.plan.depth.looked += 1
         try:
+            if self.sight and job.promise is None and self._has_to_wait(job):
+                return
             self.consider(job)
         except Exception as error:  # noqa: BLE001 - told by whoever asked for the plan
             self.plan.faults[job.id] = repr(error)
+
+    def _has_to_wait(self, job: Job) -> bool:
+        """Whether a job surely has to wait, which then is written down as `consider` would."""
+        numbers = sight.numbers(self.terrain, needs, job)
+        need, view = numbers.need, self.view
+        if need is None or not gates.eligible(job) or (job.array_job and view.array_limit(job.array_job)):
+            return False
+        if job.partition not in self.blocked:
+            if not self.backfill or numbers.cpus <= self._free_cpus() or not sight.fits(self.terrain, job, numbers):
+                return False
+            self.plan.depth.tried += 1
+            self.plan.verdicts[job.id] = self._wait(job, need, view.partitions[job.partition], OUTSIDE, behind=False)
+            return True
+        if not self.backfill:
+            self.plan.verdicts[job.id] = PRIORITY
+            return True
+        if self.kept[job.partition] < (view.settings.backfill_reservations or MOST_KEPT):
+            return False
+        if numbers.cpus <= self._free_cpus() and self.ahead.leaves(numbers.cpus, self.now + numbers.seconds):
+            return False
+        self.plan.depth.tried += 1
+        if len(self.behind) < self.forecasts:
+            self.behind.append([Way(job, need, view.partitions[job.partition], OUTSIDE)])
+        self.plan.verdicts[job.id] = PRIORITY
+        return True
 
     def consider(self, job: Job) -> None:
         """Propose the job, or as many of its tasks as fit, or write down why not."""
@@ -131,7 +160,7 @@ class _Pass:
     def _make_room(self, job: Job, need: Need, partition: Partition, entry: Entry) -> Refusal | None:
         """Have others give way to a job before which nobody waits; None when nobody can."""
         settings = self.view.settings
-        if settings.preempt_type == "none" or self._is_behind(partition, entry) or (self.timeline is not None and self.timeline.narrow):
+        if settings.preempt_type == "none" or self._is_behind(partition, entry) or self.ahead.narrow:
             return None
         begun, task = self.begun[job.id], None
         if job.array_part is not None:
@@ -163,11 +192,12 @@ class _Pass:
         if not self.backfill and self._is_behind(partition, entry):
             return PRIORITY
         self.plan.depth.tried += 1
-        key = need, partition.name, job.owner.uid, entry.key
         shortest = job.request.time_min if self.backfill else None
         seconds = length(job) if shortest is None else min(length(job), float(shortest))
-        if seconds >= self.unfit.get(key, seconds + 1) or self._too_few(need, partition):
+        if self._too_few(need, partition) or (self.unfit and seconds >= self.unfit.get(
+                (need, partition.name, job.owner.uid, entry.key), seconds + 1)):
             return self._no_room(job, need, partition, entry)
+        self.ahead.settle()
         search = Search(self._field(entry), job, need, partition)
         licenses: Mapping[str, int] | None = {}
         tasks: Iterable[int | None] = islice(arrays.tasks(job.array_part.ranges), self.begun[job.id],
@@ -182,7 +212,7 @@ class _Pass:
             if allocation is None and seconds < length(job):
                 search, allocation = self._shortened(job, need, partition, entry, seconds)
             if allocation is None:
-                self.unfit[key] = seconds
+                self.unfit[need, partition.name, job.owner.uid, entry.key] = seconds
                 return self._no_room(job, need, partition, entry)
             allocation.reservation, allocation.reservation_id = entry.reservation, entry.number
             if licenses:
@@ -195,7 +225,7 @@ class _Pass:
 
     def _shortened(self, job: Job, need: Need, partition: Partition, entry: Entry, least: float) -> tuple[Search, Allocation | None]:
         """Room for a job that may be cut to `least` seconds, for as long as what is kept for others lets it."""
-        timeline, now = self.timeline, self.now
+        timeline, now = self.ahead.timeline, self.now
         ends = [now + least]
         if timeline is not None:
             ends += [moment for moment in timeline.downs if ends[0] < moment < now + length(job)]
@@ -213,12 +243,15 @@ class _Pass:
         return search, allocation
 
     def _too_few(self, need: Need, partition: Partition) -> bool:
-        """Whether even all CPUs that are free anywhere do not make up the job; asked once somebody waits, as it counts them."""
-        if not self.blocked or partition.oversubscribe != "NO":
+        """Whether even all CPUs that are free anywhere do not make up the job; where they have to be counted, asked once somebody waits."""
+        if not (self.blocked or self.counts) or partition.oversubscribe != "NO":
             return False
+        return need.total_cpus > self._free_cpus()
+
+    def _free_cpus(self) -> int:
         if self.free_cpus is None:
             self.free_cpus = self.terrain.board.free_cpus if self.counts else self.space.free_cpus
-        return need.total_cpus > self.free_cpus
+        return self.free_cpus
 
     def _is_behind(self, partition: Partition, entry: Entry) -> bool:
         """Whether a job waits already that comes first: of those in a reservation of its own nodes one of the same, else one of the
@@ -227,7 +260,7 @@ class _Pass:
 
     def _field(self, entry: Entry, beside: tuple[Usage, ...] = ()) -> Field:
         closed: frozenset[str] = frozenset() if self.backfill or entry.kept_apart else frozenset(self.blocked)
-        return Field(self.terrain, self.space, self.sharing, closed, self.timeline, self.now, entry, beside)
+        return Field(self.terrain, self.space, self.sharing, closed, self.ahead.timeline, self.now, entry, beside)
 
     def _propose(self, job: Job, task: int | None, allocation: Allocation, search: Search) -> None:
         self._take(job, allocation, search)
@@ -245,8 +278,8 @@ class _Pass:
         if self.counts:
             usage = self.terrain.board.usage(allocation.shares)
             self.terrain.board.now.take(usage)
-            if self.timeline is not None:
-                self.timeline.take(usage, search.ends, inside=self.timeline.owner(allocation.reservation))
+            if (timeline := self.ahead.timeline) is not None:
+                timeline.take(usage, search.ends, inside=timeline.owner(allocation.reservation))
         self.licenses.pools.take(allocation.licenses, search.ends)
         self.free_cpus = None
         policy_limits.propose(self.view, job, allocation)
@@ -255,6 +288,7 @@ class _Pass:
 
     def _consider_together(self, job: Job) -> None:
         """Propose all components, or none and write down why."""
+        self.ahead.settle()
         jobs = [job, *components.beside(self.view.jobs, job)]
         late = next((one for one in jobs if one.id not in self.view.pending), None)
         if late is not None:
@@ -347,19 +381,9 @@ class _Pass:
             if not self.backfill and way.need.pools:
                 self.licenses.close(way.need)
         if self.backfill:
-            self.kept.update(set(queues))
-            self._reserve_together(ways)
-
-    def _reserve_together(self, ways: list[Way], latest: float = inf) -> None:
-        if self.timeline is None:
-            self.timeline = self._timeline()
-        timeline = self.timeline
-        found = together.placed(timeline, ways, lambda way, after: self._placed(timeline, *way, sparing=True, after=after))
-        if found is None or found[0].start > latest:
-            return
-        for way, placement in zip(ways, found, strict=True):
-            timeline.keep(placement, inside=timeline.owner(way.entry.reservation))
-            self.forecast(way.job, way.partition, placement)
+            for which in set(queues):
+                self.kept[which] += 1
+            self.ahead.reserve_together(ways)
 
     # --- who waits, and until when -----------------------------------------------------------------------------------------
 
@@ -372,9 +396,10 @@ class _Pass:
             if self.backfill and len(self.behind) < self.forecasts:
                 self.behind.append([Way(job, need, partition, entry)])
             return PRIORITY
-        refusal = too_large(self.terrain, need, partition)
-        if refusal is not None:
-            return refusal
+        return too_large(self.terrain, need, partition) or self._wait(job, need, partition, entry, behind=behind)
+
+    def _wait(self, job: Job, need: Need, partition: Partition, entry: Entry, *, behind: bool) -> Refusal:
+        """It waits for room, and if it is among the first, others behind it."""
         refusal = PRIORITY if behind else first_blocked(self.terrain, need, partition, frozenset(self.blocked))
         if not exemptions.reserves(self.view, job, partition, job.priority or priority.value(self.view, job, self.now)):
             return refusal  # nobody waits behind it
@@ -403,12 +428,7 @@ class _Pass:
     def _reserve(self, job: Job, need: Need, partition: Partition, entry: Entry, which: str) -> None:
         """Promise a blocked job the earliest place there is in a partition; `which`: whose first ones such promises are made to."""
         self.kept[which] += 1
-        if self.timeline is None:
-            self.timeline = self._timeline()
-        placement = self._placed(self.timeline, job, need, partition, entry, sparing=True)
-        if placement is not None:
-            self.timeline.keep(placement, inside=self.timeline.owner(entry.reservation))
-            self.forecast(job, partition, placement)
+        self.ahead.reserve(Way(job, need, partition, entry))
 
     def _await_licenses(self, job: Job, need: Need, partition: Partition, entry: Entry) -> None:
         """Promise a job that waits for licences the earliest time at which it has those and a place; others may have its nodes until
@@ -418,40 +438,6 @@ class _Pass:
             self._reserve(job, need, partition, entry, which)
         elif len(self.behind) < self.forecasts:
             self.behind.append([Way(job, need, partition, entry)])
-
-    def _placed(
-        self, timeline: Timeline, job: Job, need: Need, partition: Partition, entry: Entry, *, sparing: bool = False, after: float = 0.0,
-    ) -> Placement | None:
-        """The earliest place for a job that starts this way; None when there is none, or when a reservation is in the way of that one.
-
-        What is kept in the timeline is not kept by a narrower look at the nodes too. A job that would be there longer than its reservation
-        may start in it all the same.
-        """
-        if not self.view.reservations:
-            return timeline.place(need, self.terrain.positions(partition, need.site), length(job), sparing=sparing, after=after)
-        inside = timeline.owner(entry.reservation)
-        need = later(self.terrain, need, entry, timeline.owners)
-        at = self.terrain.positions(partition, need.site)
-        found = timeline.place(need, at, length(job), sparing=sparing, inside=inside, after=after)
-        if found is None and inside:
-            found = timeline.place(need, at, 60.0, sparing=sparing, inside=inside, after=after)
-        return found if found is not None and allowed(self.terrain, job, entry, self.now, found.start, timeline.owners) else None
-
-    def _timeline(self) -> Timeline:
-        """The timeline as of now with what this pass has proposed so far."""
-        timeline = Timeline(self.view, self.terrain.board, self.now, pools=self.licenses.pools)
-        keep_reserved(timeline, self.view, self.now)
-        self.room.hold(timeline)
-        for job_id, allocation in (part for proposal in self.plan.proposals if not proposal.promised for part in proposal.parts):
-            inside = timeline.owner(allocation.reservation)
-            timeline.take(self.terrain.board.usage(allocation.shares), self.now + length(self.view.jobs[job_id]), inside=inside)
-        return timeline
-
-    def forecast(self, job: Job, partition: Partition, placement: Placement) -> None:
-        """Note when a job is expected to start."""
-        known = self.plan.forecasts.get(job.id)
-        if known is None or placement.start < known.start:
-            self.plan.forecasts[job.id] = Forecast(placement.start, placement.nodes, counted(placement, partition.name))
 
     def go(self, queue: Queue, depth: int | None, forecasts: int | None, without: Container[JobId], over: Callable[[], bool]) -> None:
         """Look at the jobs of the queue in order."""
@@ -471,9 +457,27 @@ class _Pass:
                 self.consider_safely(job, without)
         turns.rest()
         if self.backfill:
-            self.look_ahead(over)
+            self.ahead.look(self.behind, over)
         self.plan.changes += self.room.changes
         self.plan.again = self.room.preemption.again
+
+    def go_on(self, now: float, jobs: Iterable[Job]) -> Plan:
+        """Look at these too, a while after a pass that proposed nothing and looked at all others; what the others wait for is as it was."""
+        self.plan = Plan(verdicts=self.plan.verdicts, everybody=True)
+        self.now = self.licenses.now = self.room.now = now
+        self.ahead.go_on(now, self.plan)
+        try:
+            for job in jobs:
+                self.consider_safely(job, ())
+        finally:
+            self.leave()
+        return self.plan
+
+    def leave(self) -> None:
+        """What was written on what is kept from pass to pass was a proposal."""
+        self.view.policy.tally.withdraw()
+        self.terrain.restore(share.node for proposal in self.plan.proposals for _, allocation in proposal.parts for share in allocation.shares)
+        self.terrain.restore(self.room.written)
 
     def _consider_all(self, jobs: Iterable[Job], without: Container[JobId], over: Callable[[], bool], turns: Turns) -> None:
         """bf_max_job_test bounds how many that could start are looked at with backfill; those that may not start anyway cost little."""
@@ -502,25 +506,6 @@ class _Pass:
             return True
         return False
 
-    def look_ahead(self, over: Callable[[], bool]) -> None:
-        """Forecasts for the jobs behind the first ones, each in the earliest place that those before it leave, until it is `over`."""
-        if self.timeline is None:
-            return
-        latest = self.now + self.view.settings.backfill_window
-        for ways in self.behind:
-            if over():
-                return
-            if len(ways) > 1:
-                if ways[0].job.id not in self.plan.forecasts:
-                    self._reserve_together(ways, latest)
-                continue
-            job, need, partition, entry = ways[0]
-            found = self._placed(self.timeline, job, need, partition, entry)
-            if found is not None and found.start <= latest and job.id not in self.plan.forecasts:
-                self.timeline.keep(found, inside=self.timeline.owner(entry.reservation))
-                self.forecast(job, partition, found)
-
-
 def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = True, queue: Queue | None = None,
          forecasts: int | None = None, terrain: Terrain | None = None,
          without: Container[JobId] = (), over: Callable[[], bool] = lambda: False) -> Plan:
@@ -535,22 +520,26 @@ def plan(view: View, now: float, *, depth: int | None = None, backfill: bool = T
         terrain = Terrain(view)
     else:
         terrain.refresh()
-    work = _Pass(view, now, backfill, terrain)
+    return carried_out(Pass(view, now, backfill, terrain), queue or Queue(), depth, forecasts, without, over)
+
+
+def carried_out(
+    work: Pass, queue: Queue, depth: int | None = None, forecasts: int | None = None, without: Container[JobId] = (),
+    over: Callable[[], bool] = lambda: False,
+) -> Plan:
+    """What a pass finds, as `plan` says."""
     try:
-        work.go(queue or Queue(), depth, forecasts, without, over)
+        work.go(queue, depth, forecasts, without, over)
     finally:
-        view.policy.tally.withdraw()
-        terrain.restore(share.node for proposal in work.plan.proposals for _, allocation in proposal.parts for share in allocation.shares)
-        terrain.restore(work.room.written)
-    if work.timeline is not None:
-        work.plan.depth.reserved = work.timeline.kept
+        work.leave()
+    work.plan.depth.reserved = work.ahead.kept
     return work.plan
 
 
 def plan_one(terrain: Terrain, job: Job, now: float) -> Forecast | None:
     """When a job that is not queued could start, as if nobody waited before it; None when no time is in sight."""
     view = terrain.view
-    work = _Pass(view, now, True, terrain)
+    work = Pass(view, now, True, terrain)
     for partition in work._partitions(job):
         for entry in entries(terrain, job, now):
             need = entry.seen(patient(needs.of(job.request, view.settings, partition), job, view.settings, now))

@@ -5,7 +5,6 @@ Not here: limits on what may run, which are gates.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 from slurm.model.job import Job
@@ -24,12 +23,25 @@ Row = tuple[str, int, Callable[[Job, Partition], object]]
 """The switch, its number, and what jobs have in common that are counted together."""
 
 
+def unlimited(settings: Settings, *, backfill: bool) -> bool:
+    """Whether a pass looks at as many jobs of a kind as there are."""
+    if not backfill:
+        return settings.partition_job_depth <= 0
+    return (settings.backfill_max_user <= 0 and settings.backfill_max_partition <= 0 and settings.backfill_max_user_partition <= 0
+            and settings.backfill_max_association <= 0)
+
+
 class Quotas:
     """What one pass has looked at so far, in numbers."""
 
     def __init__(self, settings: Settings, *, backfill: bool) -> None:
-        self._counts: Counter[Key] = Counter()
+        self._counts: dict[Key, int] = {}
         self._stopped: set[str] = set()
+        self._rows: list[Row] = []
+        if not unlimited(settings, backfill=backfill):
+            self._rows = self._table(settings, backfill)
+
+    def _table(self, settings: Settings, backfill: bool) -> list[Row]:
         rows: tuple[Row, ...] = (
             ("bf_max_job_user", settings.backfill_max_user, lambda job, partition: job.owner.uid),
             ("bf_max_job_part", settings.backfill_max_partition, lambda job, partition: partition.name),
@@ -37,7 +49,7 @@ class Quotas:
             ("bf_max_job_assoc", settings.backfill_max_association, lambda job,
             partition: job.association or (job.owner.uid, job.request.account)),
         ) if backfill else (("partition_job_depth", settings.partition_job_depth, lambda job, partition: partition.name),)
-        self._rows = [row for row in rows if row[1] > 0]
+        return [row for row in rows if row[1] > 0]
 
     def stop(self, partition: Partition) -> None:
         """Nobody who comes after may start in this partition."""
@@ -52,10 +64,11 @@ class Quotas:
         keys: list[Key] = []
         for name, most, of in self._rows:
             key = name, of(job, partition)
-            if self._counts[key] >= most:
+            if self._counts.get(key, 0) >= most:
                 return Refusal(Reason.PRIORITY, f"jobs of higher priority wait, and no more than {most} of a kind are looked at "
                                                 f"({name}={most})",
                                ((name, str(most)),), CURES)
             keys.append(key)
-        self._counts.update(keys)
+        for key in keys:
+            self._counts[key] = self._counts.get(key, 0) + 1
         return None

@@ -17,9 +17,10 @@ from slurm.model.ids import NodeName
 from slurm.model.job import Job, NodeShare
 from slurm.model.node import Node
 from slurm.model.reservation import Reservation
+from slurm.sched.lengths import YEAR, expected_end
 from slurm.sched.need import Need
 from slurm.sched.terrain import Terrain
-from slurm.sched.timeline import YEAR, Hold, Timeline, expected_end
+from slurm.sched.timeline import Hold, Timeline
 from slurm.sched.view import View
 
 OCCURRENCES = 16

@@ -10,8 +10,8 @@ from slurm.model.refusal import Refusal
 from slurm.model.schedule import Bar, Schedule, Waiting
 from slurm.notation import hostlist
 from slurm.notation.taskset import TaskSet
+from slurm.sched.lengths import YEAR, length
 from slurm.sched.proposal import Forecast
-from slurm.sched.timeline import YEAR, length
 from slurm.sched.view import View
 
 NAMED = 1000

@@ -19,13 +19,14 @@ from slurm.model.settings import Settings
 from slurm.sched import select
 from slurm.sched.board import Array, Free, Index, Usage, few
 from slurm.sched.choose import plain, sufficient
+from slurm.sched.lengths import length
 from slurm.sched.need import Need
 from slurm.sched.reserved import OUTSIDE, Entry
 from slurm.sched.room import Room, room
 from slurm.sched.sharing import Sharing, jobs_per_cpu
 from slurm.sched.space import NodeSpace, Space, by_socket
 from slurm.sched.terrain import Terrain
-from slurm.sched.timeline import Timeline, length
+from slurm.sched.timeline import Timeline
 
 MANY_NODES = 64
 """From so many nodes on, arrays are asked first which of them are worth a look."""

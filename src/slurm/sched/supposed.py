@@ -65,6 +65,16 @@ class Supposed:
         return self._of.generation
 
     @property
+    def changes(self) -> int:
+        """That of the cluster."""
+        return self._of.changes
+
+    @property
+    def reordered(self) -> int:
+        """That of the cluster."""
+        return self._of.reordered
+
+    @property
     def reservations(self) -> Mapping[str, Reservation]:
         """Those of the cluster."""
         return self._of.reservations

@@ -12,13 +12,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from slurm.model.ids import NodeName
+from slurm.model.ids import JobId, NodeName
 from slurm.model.node import Node
 from slurm.model.partition import Partition
 from slurm.model.states import Power
 from slurm.sched.board import Board, Index
 from slurm.sched.filters import stack
-from slurm.sched.need import Site
+from slurm.sched.need import Numbers, Site
 from slurm.sched.view import View
 
 KEPT = 4096
@@ -42,6 +42,8 @@ class Terrain:
         self._settings, self._generation = self.view.settings, self.view.generation
         self._known: dict[tuple[object, ...], object] = {}
         self._lately: dict[tuple[object, ...], object] = {}
+        self.texts: dict[NodeName, tuple[str, str]] = {}  # node and what is free on it, as evidence
+        self.numbers: dict[JobId, Numbers] = {}  # of waiting jobs, kept for `sight`
         self._board: Board | None = None
 
     def refresh(self) -> None:
@@ -51,6 +53,8 @@ class Terrain:
             self._forget()
         elif self._board is not None:
             self._board.rewrite(view.nodes[name] for name in view.touched if name in view.nodes)
+        for name in view.touched:
+            self.texts.pop(name, None)
         self._lately.clear()
         view.touched.clear()
 

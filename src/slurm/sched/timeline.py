@@ -10,22 +10,19 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
-from math import ceil
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
-from slurm.model.job import Job
-from slurm.model.states import JobState
-from slurm.sched.board import Board, Free, Index, Usage, few
+from slurm.sched.board import Array, Board, Free, Index, Usage, few
 from slurm.sched.choose import choose, plain
+from slurm.sched.lengths import releases, rounded
 from slurm.sched.need import Need
 from slurm.sched.pools import Pools
 from slurm.sched.room import Room
 from slurm.sched.view import View
 
-YEAR = 365 * 86400.0
-"""How long a job without a time limit is taken to run, as in Slurm."""
 STEPS = 200
 """How many moments are tried for one job once the earliest possible one is known."""
 
@@ -60,40 +57,75 @@ class Placement(NamedTuple):
 
 
 class _Releases:
-    """Shares that become free, as flat columns; sorted and made arrays when next asked."""
+    """What becomes free, and when; put in order and made arrays when next asked."""
 
     def __init__(self) -> None:
-        self.rows: list[tuple[float, int, int, int, int]] = []
-        self.devices: dict[tuple[str, str], list[tuple[float, int, int]]] = {}
-        self.sorted = False
+        self._items: list[tuple[float, Usage, bool]] = []
+        self._sorted = False
+        self._ends: list[float] = []
+        self._moments: list[float] = []
+        self._cpus: list[int] | None = []  # up to and with each item
+        self._rows: list[int] = []
+        self._columns: tuple[Index, Array, Array, Array | None] | None = None
 
     def add(self, end: float, usage: Usage, *, tenant: bool = True) -> None:
-        self.rows += [(end, at, cpus, memory, tenant) for at, cpus, memory in zip(
-            usage.at.tolist(), usage.cpus.tolist(), usage.memory.tolist(), strict=True)]
-        for key, column in usage.gres.items():
-            self.devices.setdefault(key, []).extend(
-                (end, at, count) for at, count in zip(usage.at.tolist(), column.tolist(), strict=True) if count)
-        self.sorted = False
+        """At `end` this becomes free; `tenant`: with its CPUs, so that one job less is on its nodes."""
+        self._items.append((end, usage, tenant))
+        self._sorted = False
 
-    def sort(self) -> None:
-        self.rows.sort()
-        table = np.array(self.rows, np.float64).reshape(-1, 5)
-        self.ends = table[:, 0]
-        self.at, self.cpus, self.memory, self.tenants = (table[:, i].astype(np.intp) for i in (1, 2, 3, 4))
-        for column in self.devices.values():
-            column.sort()
-        self.moments: list[float] = np.unique(self.ends).tolist()
-        self.sorted = True
+    @property
+    def moments(self) -> list[float]:
+        """When anything becomes free, in order. Not to be changed."""
+        self._sort()
+        return self._moments
+
+    def enough(self, cpus: int) -> float | None:
+        """The first moment by which so many CPUs have become free; None when there is none."""
+        self._sort()
+        if self._cpus is None:
+            self._cpus = list(accumulate(int(usage.cpus.sum()) for _, usage, _ in self._items))
+        place = bisect_left(self._cpus, cpus)
+        return self._ends[place] if place < len(self._ends) else None
+
+    def give(self, free: Free, moment: float) -> None:
+        """Write what has become free by a moment on what was free before."""
+        self._sort()
+        count = bisect_right(self._ends, moment)
+        if not count:
+            return
+        at, cpus, memory, tenants = self._columns or self._flat()
+        rows, size = self._rows[count - 1], len(free.cpus)
+        at = at[:rows]
+        free.cpus += np.bincount(at, cpus[:rows], size).astype(np.int32)
+        free.memory += np.bincount(at, memory[:rows], size).astype(np.int32)
+        free.tenants -= np.bincount(at, None if tenants is None else tenants[:rows], size).astype(np.int32)
+        if free.gres:
+            for _, usage, _ in self._items[:count]:
+                for key, column in usage.gres.items():
+                    free.gres[key][usage.at] += column
+
+    def _sort(self) -> None:
+        if not self._sorted:
+            self._items.sort(key=lambda item: item[0])
+            self._ends = [end for end, _, _ in self._items]
+            self._moments = list(dict.fromkeys(self._ends))
+            self._cpus = self._columns = None
+            self._sorted = True
+
+    def _flat(self) -> tuple[Index, Array, Array, Array | None]:
+        items = self._items
+        self._rows = list(accumulate(len(usage.at) for _, usage, _ in items))
+        tenants = None
+        if not all(tenant for _, _, tenant in items):
+            tenants = np.concatenate([np.full(len(usage.at), tenant, np.int32) for _, usage, tenant in items])
+        self._columns = (np.concatenate([usage.at for _, usage, _ in items]), np.concatenate([usage.cpus for _, usage, _ in items]),
+            np.concatenate([usage.memory for _, usage, _ in items]), tenants)
+        return self._columns
 
 
 def _among(moment: float, moments: list[float]) -> bool:
     place = bisect_left(moments, moment)
     return place < len(moments) and moments[place] == moment
-
-
-def rounded(moment: float, grain: int) -> float:
-    """The first moment from this one on that the plan's times are given to: bf_resolution, in seconds."""
-    return moment if grain <= 1 else ceil(moment / grain) * float(grain)
 
 
 class Timeline:
@@ -115,14 +147,10 @@ class Timeline:
         self._points: dict[str, list[float]] = {}  # by `inside`: moments at which what is free may be least
         self._free: dict[tuple[float, str], Free] = {}  # at those moments
         self._available: dict[tuple[int, str], Free] = {}  # the least of what is free now and at the first so many of them
+        self._cpus: dict[int, int] = {}  # CPUs of that, on all nodes together
         self._releases = _Releases()
-        for job in view.active.values() if ends else ():
-            if job.allocation is not None:
-                held = [share for share in job.allocation.shares if share.node in job.nodes_left]
-                usage = board.usage(held)
-                if job.without_cpus:
-                    usage.cpus = np.zeros_like(usage.cpus)
-                self._releases.add(rounded(expected_end(view, job, now), self._grain), usage, tenant=not job.without_cpus)
+        for end, holding in releases(view, board, now) if ends else ():
+            self._releases.add(end, holding.usage, tenant=not holding.without_cpus)
 
     @property
     def narrow(self) -> bool:
@@ -146,6 +174,7 @@ class Timeline:
     def take(self, usage: Usage, end: float, *, inside: str = "") -> None:
         """A job starts now and is expected to end at `end`; the board knows already."""
         self._releases.add(rounded(end, self._grain), usage)
+        self._cpus.clear()
         self._forget_insiders()
         for (moment, _), free in self._free.items():
             if moment < end:
@@ -172,6 +201,7 @@ class Timeline:
             if hold.start <= moment < hold.end:
                 free.take(hold.usage, hold.sign)
         self._available.clear()
+        self._cpus.clear()
 
     def release(self, holds: Sequence[Hold]) -> None:
         """Keep these no longer: they were held for a trial."""
@@ -183,6 +213,7 @@ class Timeline:
         self._points.clear()
         self._free.clear()
         self._available.clear()
+        self._cpus.clear()
 
     def keep(self, placement: Placement, *, inside: str = "") -> None:
         """Promise it: nothing that is placed or started from now on may stand in its way."""
@@ -208,6 +239,14 @@ class Timeline:
             self._available[count, inside] = found
         return found
 
+    def cpus_until(self, end: float) -> int:
+        """CPUs that are free all the time from now to `end`, on all nodes together."""
+        count = bisect_left(self._downs, end)
+        found = self._cpus.get(count)
+        if found is None:
+            found = self._cpus[count] = int(np.maximum(self.available(self.now, end).cpus, 0).sum())
+        return found
+
     def place(
         self, need: Need, at: Index, seconds: float, *, sparing: bool = False, inside: str = "", after: float = 0.0,
     ) -> Placement | None:
@@ -219,10 +258,23 @@ class Timeline:
         """
         if not len(at):
             return None
-        if not self._releases.sorted:
-            self._releases.sort()
         moments = self._moments()
         low, high = max(bisect_right(moments, self.now), bisect_left(moments, after)), len(moments)
+        if plain(need) and not need.gpus_job and need.spec is None:
+            lacking = need.total_cpus - self.board.free_cpus
+            if lacking > 0:  # before so many CPUs have become free there is no need to look where
+                enough = self._releases.enough(lacking)
+                if enough is None:
+                    return None
+                low = max(low, bisect_left(moments, enough))
+            if low < high:
+                free = self._released(moments[low])
+                found = self._fit(free, need, at, sparing)
+                if found is not None:
+                    if not self._holds and not need.pools and (usage := self.board.future(found, need, free)) is not None:
+                        return Placement(moments[low], moments[low] + seconds, found, usage, {})
+                    return self._from(moments[low], need, at, seconds, sparing, inside)
+                low += 1
         while low < high:
             middle = (low + high) // 2
             if self._fit(self._released(moments[middle]), need, at, sparing) is not None:
@@ -271,21 +323,9 @@ class Timeline:
 
     def _released(self, moment: float) -> Free:
         """What is free then if nothing is kept and nothing new starts."""
-        releases = self._releases
-        if not releases.sorted:
-            releases.sort()
         free = self.board.now.copy()
-        count = int(np.searchsorted(releases.ends, moment, side="right")) if moment > self.now else 0
-        if count:
-            at, size = releases.at[:count], len(self.board.nodes)
-            free.cpus += np.bincount(at, releases.cpus[:count], size).astype(np.int32)
-            free.memory += np.bincount(at, releases.memory[:count], size).astype(np.int32)
-            free.tenants -= np.bincount(at, releases.tenants[:count], size).astype(np.int32)
-            for key, column in releases.devices.items():
-                for end, position, devices in column:
-                    if end > moment:
-                        break
-                    free.gres[key][position] += devices
+        if moment > self.now:
+            self._releases.give(free, moment)
         return free
 
     def _at(self, moment: float, inside: str) -> Free:
@@ -363,20 +403,3 @@ class Timeline:
             if found is not None or len(some) == len(at):
                 return found
         return choose(self.board.rooms(free, need, at, tasks), need)
-
-
-def expected_end(view: View, job: Job, now: float) -> float:
-    """When a job that holds resources gives them back; what should have ended by now is taken to end in a second."""
-    if job.completing:
-        return now + 1.0
-    if job.state is JobState.SUSPENDED:  # its clock stands still: at the earliest then
-        return now + max(1.0, length(job) - job.seconds_before_suspension)
-    end = view.expected_end(job)
-    if job.end_by and (end is None or job.end_by < end):
-        end = job.end_by
-    return max(job.start_time + YEAR if end is None else end, now + 1.0)
-
-
-def length(job: Job) -> float:
-    """How long a waiting job will run at most, in seconds."""
-    return float(job.time_limit) if job.time_limit >= 0 else YEAR

@@ -69,7 +69,8 @@ def first_blocked(terrain: Terrain, need: Need, partition: Partition, blocked: f
             kept = ((str(node.name), "kept for a job of higher priority in another partition") for node in usable if node.name in closed)
             return Refusal(Reason.UNAVAILABLE_NODES, "jobs of higher priority in other partitions wait for nodes that it needs",
                            tuple(islice(kept, SHOWN)), QUEUE_CURES)
-    free = tuple((str(node.name), free_of(node)) for node in usable[:SHOWN])
+    texts = terrain.texts
+    free = tuple(texts.get(node.name) or texts.setdefault(node.name, (str(node.name), free_of(node))) for node in usable[:SHOWN])
     return Refusal(Reason.RESOURCES, "not enough is free on the nodes that suit it", free, ROOM_CURES)
 
 

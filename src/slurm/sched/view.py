@@ -29,6 +29,14 @@ class View(Protocol):
         """Another number whenever nodes or partitions have changed, other than by what jobs hold."""
         ...
     @property
+    def changes(self) -> int:
+        """Another number with every event that may change who of those that wait may start, and when."""
+        ...
+    @property
+    def reordered(self) -> int:
+        """Another number with every event that may change the order of those that wait, other than that some join and leave."""
+        ...
+    @property
     def touched(self) -> set[NodeName]:
         """Nodes on which jobs have begun or ended since a `Terrain` last took their names away."""
         ...

@@ -24,11 +24,11 @@ from slurm.model.request import JobRequest, PayloadRef
 from slurm.model.states import JobState, Reason
 from slurm.sched import gang
 from slurm.sched.feasible import check_submitted
+from slurm.sched.passes import Passes
 from slurm.sched.plan import plan
 from slurm.sched.policy import Policy
 from slurm.sched.proposal import Plan
 from slurm.sched.queue import Queue
-from slurm.sched.terrain import Terrain
 
 PAYLOAD = PayloadRef(script=Digest("0" * 64), environment=Digest("0" * 64))
 
@@ -72,9 +72,12 @@ class Outcome(NamedTuple):
 
 
 class Simulator:
-    """Runs arrivals through `cluster`. `check` is called after every event, `planned` after every pass, both for tests."""
+    """Runs arrivals through `cluster`. `check` is called after every event, `planned` after every pass, both for tests.
 
-    def __init__(self, cluster: Cluster, arrivals: Iterable[Arrival], *, queue: Queue | None = None,
+    `planning` makes its passes; without it, in the order of `queue`.
+    """
+
+    def __init__(self, cluster: Cluster, arrivals: Iterable[Arrival], *, queue: Queue | None = None, planning: Passes | None = None,
                  breakdowns: Iterable[Breakdown] = (), check: Callable[[Cluster], None] | None = None,
                  planned: Callable[[object, float], None] | None = None) -> None:
         self.cluster = cluster
@@ -86,13 +89,12 @@ class Simulator:
         self._truth: dict[JobId, Arrival] = {}
         self._exits: list[tuple[float, int, JobId, int]] = []
         self._serial = count()
-        self._queue = queue or Queue()
+        self.planning = planning or Passes(cluster, queue)
         self._breakdowns = sorted(breakdowns)
         self._repairs: list[tuple[float, NodeName]] = []
         self.refused: list[tuple[Arrival, str]] = []
         """Submissions that the cluster would not have taken, and why."""
         self._verdicts: dict[JobId, Refusal] = {}
-        self._terrain = Terrain(cluster)
         self._policy = Policy()
         self._turn = self._again = 0.0  # when to look at gangs, and at who may give way, although nothing happens
         self._check = check
@@ -178,7 +180,7 @@ class Simulator:
             self._next = next(self._arrivals, None)
             try:
                 event = admission.admit(self.cluster, arrival.request, PAYLOAD, arrival.caller, self.now).event
-                check_submitted(self._terrain, event)
+                check_submitted(self.planning.terrain, event)
             except SlurmError as error:
                 self.refused.append((arrival, "; ".join(error.lines())))
                 continue
@@ -191,8 +193,9 @@ class Simulator:
         self._policy.begin(full=True)
         backfill = self.cluster.settings.scheduler != "builtin"
         if self.cluster.settings.preempt_type != "none":  # who comes first has others give way, whatever is kept for those behind
-            self._carry_out_plan(plan(self.cluster, self.now, backfill=False, queue=self._queue, terrain=self._terrain))
-        outcome = plan(self.cluster, self.now, queue=self._queue, forecasts=0, terrain=self._terrain, backfill=backfill)
+            self._carry_out_plan(plan(
+                self.cluster, self.now, backfill=False, queue=self.planning.queue, terrain=self.planning.terrain))
+        outcome = self.planning.plan(self.now, backfill=backfill, told=self._planned is not None)
         if self._planned is not None:
             self._planned(outcome, self.now)
         self._verdicts = outcome.verdicts

@@ -14,6 +14,8 @@ from slurm.sched.view import View
 class ShortestFirst(Queue):
     """Jobs start in the order of their priority; behind the first that has to wait, those with the shortest time limits are tried first."""
 
+    rearranges = True
+
     def order(self, view: View, now: float, refused: Container[JobId]) -> Iterable[Job]:
         """By priority up to the first refused job that may start, then by time limit."""
         return self._parted(self.all(view, now), refused)

@@ -14,7 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TypeVar
 
 import msgspec
@@ -29,7 +29,7 @@ from slurm.sched.plan import plan
 from slurm.sched.policy import Policy
 from slurm.sched.priority import Key
 from slurm.sched.proposal import CUT_SHORT, Change, Forecast, Plan, Proposal
-from slurm.sched.queue import Queue
+from slurm.sched.queue import Queue, newest_first
 from slurm.sched.terrain import Terrain
 from slurm.slurmctld import faults, full_pass
 from slurm.slurmctld.beside import Beside
@@ -83,6 +83,7 @@ class Planner:
         self._exempt: asyncio.TimerHandle | None = None
         self.verdicts: dict[JobId, Refusal] = {}
         self.forecasts: dict[JobId, Forecast] = {}
+        self._shown = -1, 0  # of which waiting jobs the priority was written down: Cluster.reordered, and the highest place in the queue
         self.last_pass = 0.0
         self.passes = 0
         self.seconds = 0.0
@@ -368,10 +369,17 @@ class Planner:
     def _show_priorities(self, now: float, *, everything: bool) -> None:
         """Write down the priorities that users see. They follow from the records and the time, so they are in no event."""
         cluster = self._engine.cluster
+        reordered, place = self._shown
+        new: Iterable[Job] = cluster.pending_jobs()
+        if not everything and reordered == cluster.reordered:
+            new = takewhile(lambda job: job.queue_place > place, newest_first(cluster.pending.values()))
+        jobs = [job for job in new if everything or (not job.priority and not job.held)]
+        self._shown = cluster.reordered, next((job.queue_place for job in newest_first(cluster.pending.values())), place)
+        if not jobs and not everything:
+            return
         scale = priority.Scale(cluster, now)
-        for job in cluster.pending_jobs():
-            if everything or (not job.priority and not job.held):
-                job.priority = scale.value(job)
+        for job in jobs:
+            job.priority = scale.value(job)
         if everything and "CALCULATE_RUNNING" in cluster.settings.priority_flags:
             for job in cluster.active.values():
                 job.priority = scale.value(job)
