@@ -58,6 +58,7 @@ KillOnBadExit | Whether a step ends as soon as one of its tasks fails.
 KillWait | How long processes have between SIGTERM and SIGKILL at the time limit.
 LaunchParameters | `use_interactive_step` has salloc start its shell on the first node of the allocation.
 Licenses | Licences of the cluster and how many there are: `matlab:20,ansys:4`.
+LogTimeFormat | How log lines tell the time.
 MailDomain | The domain of users' addresses where a job names none.
 MailProg | The program that sends mail, called as mail(1) is.
 MaxArraySize | One more than the largest task id that an array may have.
@@ -126,6 +127,7 @@ SlurmctldLogFile | Where it logs; standard error in the foreground.
 SlurmctldAddr | An address by which all reach whichever controller leads.
 SlurmctldPrimaryOffProg | A program that a controller runs when it no longer leads.
 SlurmctldPrimaryOnProg | A program that a controller runs when it begins to lead.
+SlurmctldSyslogDebug | How much slurmctld writes to syslog.
 SlurmctldTimeout | After how long of silence another controller takes the lead.
 SlurmctldPort | Its TCP port.
 SlurmctldParameters | `allow_root_on_nodes`, `history_size=`, `history_time=`, `reboot_from_controller`, `requeue_unproven`.
@@ -135,6 +137,7 @@ SlurmdParameters | `config_overrides` believes slurm.conf rather than the machin
 SlurmdPidFile | Its pid file.
 SlurmdPort | Its TCP port.
 SlurmdSpoolDir | Its folder on each node: scripts, steps, what is to be reported.
+SlurmdSyslogDebug | How much slurmd writes to syslog.
 SlurmdTimeout | After how long of silence a node counts as down.
 SlurmdUser | The account that slurmd runs as; root, where jobs run as their owners.
 SlurmctldPidFile | The pid file of slurmctld; its socket lies beside it.
@@ -306,9 +309,11 @@ DbdHost | The machine where slurmdbd runs.
 DbdPort | Its TCP port.
 DebugFlags | What it logs in detail.
 DebugLevel | How much it logs.
+DebugLevelSyslog | How much it writes to syslog.
 DefaultQOS | The QOS that new clusters give their users.
 DisableCoordDBD | Whether coordinators may change nothing.
 LogFile | Where it logs.
+LogTimeFormat | How log lines tell the time.
 MaxPurgeLimit | How many records are purged at once.
 MaxQueryTimeRange | How long a time ordinary users may ask about.
 PidFile | Its pid file.
