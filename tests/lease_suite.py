@@ -94,7 +94,7 @@ class Walk:
             player.state.close()
 
 
-def walk(one: State, other: State, steps: Sequence[Step]) -> None:
+def check_walk(one: State, other: State, steps: Sequence[Step]) -> None:
     """Take these steps, each by one of two controllers of the same new state."""
     found = Walk(one, other)
     try:
@@ -104,8 +104,8 @@ def walk(one: State, other: State, steps: Sequence[Step]) -> None:
         found.close()
 
 
-def random_walks(states: Callable[[], tuple[State, State]], *, seed: int, count: int, length: int) -> None:
+def check_random_walks(states: Callable[[], tuple[State, State]], *, seed: int, count: int, length: int) -> None:
     """So many walks, each on a state of its own, the same for the same seed."""
     chance = random.Random(seed)
     for _ in range(count):
-        walk(*states(), [(chance.randrange(2), chance.choice(ACTIONS)) for _ in range(length)])
+        check_walk(*states(), [(chance.randrange(2), chance.choice(ACTIONS)) for _ in range(length)])

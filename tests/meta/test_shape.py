@@ -16,7 +16,9 @@ BANNER = re.compile(r"^\s*#\s*[-=#*~─]{4,}")
 # Functions of other files that fail when what they were told does not hold.
 CHECKERS = ("assert_", "check", "expect", "until", "wait_")
 
-RUNTIME = frozenset({"msgspec", "uvloop", "numpy", "psutil", "setproctitle", "rich", "cloudpickle", "cryptography", "cffi", "jwt", "asyncssh", "textual", "mcp", "pydantic", "uvicorn", "starlette", "anyio", "jinja2", "markupsafe", "pynvml", "sqlalchemy", "alembic", "yaml", "slurm"})
+RUNTIME = frozenset({"msgspec", "uvloop", "numpy", "psutil", "setproctitle", "rich", "cloudpickle", "cryptography", "cffi", "jwt", "asyncssh", "textual", "mcp", "pydantic", "uvicorn", "starlette", "anyio", "jinja2", "markupsafe", "pynvml", "sqlalchemy", "alembic", "yaml", "slurm",
+    "psycopg",  # of the extra postgresql
+    "pytest"})  # which loads our plug-in itself
 
 
 def _body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from slurm.store.memory import MemoryDisk, MemoryState
 from slurm.store.state import State
-from tests.lease_suite import ACTIONS, random_walks, walk
+from tests.lease_suite import ACTIONS, check_random_walks, check_walk
 from tests.protocol_model import TABLE, Rules, Search
 
 WORLDS = [
@@ -51,11 +51,11 @@ def pair() -> tuple[State, State]:
 def test_state_in_memory_does_what_the_model_does_in_every_order_of_four_steps() -> None:
     steps = list(itertools.product((0, 1), ACTIONS))
     for following in itertools.product(steps, repeat=3):
-        walk(*pair(), [(0, "claim"), *following])
+        check_walk(*pair(), [(0, "claim"), *following])
 
 
 def test_state_in_memory_does_what_the_model_does_on_long_walks() -> None:
-    random_walks(pair, seed=20, count=200, length=30)
+    check_random_walks(pair, seed=20, count=200, length=30)
 
 
 def test_the_table_knows_every_action_in_every_situation() -> None:

@@ -29,7 +29,7 @@ from slurm.store.postgres_journal import PostgresJournal
 from slurm.store.postgres_link import Link, Unknown, check, require_durable
 from slurm.store.postgres_state import PostgresState
 from slurm.store.sqlite_journal import SqliteJournal
-from tests.lease_suite import random_walks
+from tests.lease_suite import check_random_walks
 from tests.system.database_servers import DATABASE, Server, running
 from tests.upgrade import history, keep
 
@@ -387,7 +387,7 @@ def test_state_in_postgresql_does_what_the_model_does(location: Location) -> Non
             session.execute("DROP FUNCTION IF EXISTS slurm_leads")
         return PostgresState(location, cluster="c"), PostgresState(location, cluster="c")
 
-    random_walks(pair, seed=20, count=4, length=25)
+    check_random_walks(pair, seed=20, count=4, length=25)
 
 
 def test_a_state_moves_from_a_file_to_postgresql_and_back_and_is_the_same(location: Location, server: Server, tmp_path: Path) -> None:

@@ -47,3 +47,4 @@ def test_an_abstract_socket_is_told_too() -> None:
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "vsock:2:1"}])
 def test_without_a_socket_of_this_machine_nobody_is_told(environ: dict[str, str]) -> None:
     ServiceManager(environ).tell("READY=1")
+    assert not any(environ.values()), "what daemons start does not hear of it"
