@@ -27,7 +27,7 @@ ROOT = HERE.parents[1]
 HOME = "usr/lib/slurm-py"
 PYTHON = "/usr/bin/python3"
 EXTRAS = "postgresql,mysql,sdk,mcp,gpu"
-MAINTAINER = "slurm-py <slurm-py@localhost.localdomain>"
+MAINTAINER = "slurm-py maintainers <maintainers@slurm-py.dev>"
 COMMANDS = tuple(sorted(path.name for path in (ROOT / "scripts").iterdir()))
 
 
