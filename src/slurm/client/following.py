@@ -29,7 +29,10 @@ def begin(connection: Connection) -> None:
 
 
 def took(connection: Connection) -> list[Feed]:
-    """What has come since the last time, without waiting. `connection.closed` once the other side has gone; the SlurmError that ended it."""
+    """What has come since the last time, without waiting.
+
+    `connection.closed` once the other side has gone; the SlurmError that ended it.
+    """
     found = []
     for codec, payload in connection.ready():
         if codec != frames.JSON:

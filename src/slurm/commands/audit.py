@@ -28,7 +28,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     """Show them, the oldest first."""
     conf = instance(environ, options.name).conf if options.name else find_site(environ).conf
     folder = read_keys(conf).state_save_location
-    found = [one for one in _entries(folder) if options.user in ("", one.get("user")) and options.act.lower() in ("", str(one.get("act")).lower())
+    found = [one for one in _entries(folder) if options.user in ("", one.get("user"))
+        and options.act.lower() in ("", str(one.get("act")).lower())
              and str(one.get("time", "")) >= options.since]
     found = found[-options.lines:] if options.lines else found
     if options.json:
@@ -38,7 +39,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         console.line("Nothing of that kind was done")
         return 0
     console.table(["TIME", "USER", "FROM", "ACT", "RESULT", "WHAT"], [[
-        str(one["time"])[:19], str(one["user"]), str(one["from"]) or "-", str(one["act"]), str(one["result"]), _words(one["what"])] for one in found],
+        str(one["time"])[:19], str(one["user"]), str(one["from"]) or "-", str(one["act"]), str(one["result"]), _words(one["what"])]
+        for one in found],
         free=["WHAT", "RESULT"])
     return 0
 
@@ -51,7 +53,8 @@ def _entries(folder: str) -> Iterator[dict[str, object]]:
                     if line.endswith("\n"):  # the last one may be half written
                         yield json.loads(line)
         except OSError as error:
-            raise ConfigError(message=f"cannot read {path}: {error.strerror}", hints=["it is root's and SlurmUser's, on the controller's machine"]) from error
+            raise ConfigError(message=f"cannot read {path}: {error.strerror}",
+                hints=["it is root's and SlurmUser's, on the controller's machine"]) from error
         except ValueError as error:
             raise ConfigError(message=f"{path} holds a line that is no JSON: {error}") from error
 

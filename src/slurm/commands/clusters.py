@@ -70,7 +70,8 @@ def one(shell: Shell, names: str) -> tuple[str, Shell]:
 def once(seconds: int, names: str) -> None:
     """Unsupported where several clusters are to be shown again and again."""
     if seconds and (names.lower() == ALL or "," in names):
-        raise Unsupported(message="--iterate with several --clusters is not supported by slurm-py yet", hints=["watch(1) repeats any command"])
+        raise Unsupported(message="--iterate with several --clusters is not supported by slurm-py yet",
+            hints=["watch(1) repeats any command"])
 
 
 def soonest(shell: Shell, names: str, requests: Sequence[Message]) -> tuple[str, Shell]:
@@ -82,7 +83,8 @@ def soonest(shell: Shell, names: str, requests: Sequence[Message]) -> tuple[str,
     if len(found) == 1:
         return found[0]
     if len(requests) > 1:
-        raise Unsupported(message="several --clusters for a heterogeneous job are not supported by slurm-py yet", hints=["name one of them"])
+        raise Unsupported(message="several --clusters for a heterogeneous job are not supported by slurm-py yet",
+            hints=["name one of them"])
     starts: list[tuple[float, int]] = []
     refusals: list[SlurmError] = []
     for number, (_, there) in enumerate(found):

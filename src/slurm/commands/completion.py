@@ -1,4 +1,5 @@
-"""`slurm completion`: prints what makes a shell complete the commands, where they are installed outside of the places that shells look at."""
+"""`slurm completion`: prints what makes a shell complete the commands, where they are installed outside of the places that shells look
+at."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ _STARTUP = {"bash": "~/.bashrc: eval \"$(slurm completion bash)\"", "zsh": "~/.z
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm completion`."""
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("shell", choices=tuple(_LINES), metavar="bash|zsh|fish", help="for its startup file; " + ", ".join(_STARTUP.values()))
+    parser.add_argument("shell", choices=tuple(_LINES), metavar="bash|zsh|fish",
+        help="for its startup file; " + ", ".join(_STARTUP.values()))
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:

@@ -31,7 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-u", "--user", metavar="NAMES", default="", help="jobs of these users only, with commas between")
     parser.add_argument("-p", "--partition", metavar="NAMES", default="", help="jobs in these partitions only")
     parser.add_argument("--until", metavar="TIME", default="", help="where the chart ends: now+1day, 18:00 (default: with the last job)")
-    parser.add_argument("--shadow", action="store_true", help="compare the waits of jobs that ran with those that our planner would give them")
+    parser.add_argument("--shadow", action="store_true",
+        help="compare the waits of jobs that ran with those that our planner would give them")
     parser.add_argument("--since", metavar="TIME", default="now-1days", help="jobs since then, with --shadow (default: now-1days)")
     parser.add_argument("-a", "--all", action="store_true", help=f"all jobs, not only the first {SHOWN}")
 

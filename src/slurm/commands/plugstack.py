@@ -1,8 +1,8 @@
-"""plugstack.conf: which SPANK plug-ins sbatch, srun and salloc would load in Slurm. They are libraries in C for Slurm's own daemons: none is
-loaded here.
+"""plugstack.conf: which SPANK plug-ins sbatch, srun and salloc would load in Slurm. They are libraries in C for Slurm's own daemons: none
+is loaded here.
 
-Pyxis' is ours (`net.container_options`). Another one that the site requires keeps a job from being submitted, for it would run without what the
-site wants to happen to it; an optional one is a warning.
+Pyxis' is ours (`net.container_options`). Another one that the site requires keeps a job from being submitted, for it would run without what
+the site wants to happen to it; an optional one is a warning.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def _lines(path: str, depth: list[int]) -> list[tuple[str, str, str]]:
             continue
         where = f"{path}: line {number}"
         if len(words) < 2 or words[0] not in _KINDS:
-            raise SlurmError("SLURM_ERROR", f"{where}: {line.strip()}: no such line", hints=["valid: required|optional FILE [ARGUMENT …], include FILES"])
+            raise SlurmError("SLURM_ERROR", f"{where}: {line.strip()}: no such line",
+                hints=["valid: required|optional FILE [ARGUMENT …], include FILES"])
         if words[0] != "include":
             found.append((where, words[0], words[1]))
             continue

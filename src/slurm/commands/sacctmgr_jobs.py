@@ -72,7 +72,8 @@ def read(line: Sequence[str], now: float) -> tuple[JobFilter, float, float, dict
     if not changes:
         raise OptionError(" You didn't give me anything to set", exit_code=1, bare=True, hints=[f"valid: {', '.join(_SET)}"])
     if not (fields or any(times.values())):
-        raise OptionError(" You need to say which jobs: name some behind where", exit_code=1, bare=True, hints=[f"valid: {', '.join(_WHERE)}"])
+        raise OptionError(" You need to say which jobs: name some behind where", exit_code=1, bare=True,
+            hints=[f"valid: {', '.join(_WHERE)}"])
     return JobFilter(**fields, steps=False), times["starttime"], times["endtime"], changes
 
 
@@ -86,5 +87,6 @@ def _status(text: str) -> int:
     """A wait status from "3" or "0:9"."""
     code, _, signal = text.partition(":")
     if not all(part.isascii() and part.isdigit() and int(part[:4]) < most for part, most in ((code, 256), (signal or "0", 128))):
-        raise OptionError(f" Bad exit code: {text}", exit_code=1, bare=True, hints=["give an exit status, and a signal behind a colon: 3, 0:9"])
+        raise OptionError(f" Bad exit code: {text}", exit_code=1, bare=True,
+            hints=["give an exit status, and a signal behind a colon: 3, 0:9"])
     return int(code) << 8 | int(signal or 0)

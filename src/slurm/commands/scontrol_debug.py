@@ -36,7 +36,8 @@ def set_scheduler_level(shell: Shell, resolved: Resolved, words: list[str]) -> i
         shell.hints(["valid: 0, 1, disable, enable"])
         return 1
     shell.raw(f"slurm_set_schedlog_level: {MESSAGES['ESLURM_DISABLED'][1]}")
-    shell.hints(["the scheduler has no log of its own: scontrol setdebugflags +Backfill has slurmctld's tell of it, slurm explain JOBID of one job"])
+    shell.hints(["the scheduler has no log of its own: scontrol setdebugflags +Backfill has slurmctld's tell of it, slurm explain JOBID "
+                 "of one job"])
     return 1
 
 

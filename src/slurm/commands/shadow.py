@@ -104,7 +104,10 @@ def _caller(one: Past) -> Caller:
 
 
 def of(ask: Ask, since: str, now: float, conf: str = "") -> Shadow:
-    """The shadow of a cluster since `since`, as sacct takes it; under the slurm.conf at the path `conf` where one is given. BackendError."""
+    """The shadow of a cluster since `since`, as sacct takes it; under the slurm.conf at the path `conf` where one is given.
+
+    BackendError.
+    """
     past, unread = history(ask, since, now)
     return shadow(empty(ask, min((one.eligible for one in past), default=now), conf), past, unread)
 

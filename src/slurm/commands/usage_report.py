@@ -292,7 +292,8 @@ def _reservations(door: ClusterAccounting, resolved: Resolved, asked: Asked) -> 
         since=asked.since, until=asked.until))
     columns = _columns(asked)
     tres = [] if "all" in asked.tres else asked.tres
-    return columns, ([cells[column.field.name] for column in columns] for cells in usage_report.reservation_rows(found, tres, asked.amounts))
+    return columns, ([cells[column.field.name] for column in columns] for cells in usage_report.reservation_rows(found, tres,
+        asked.amounts))
 
 
 _MADE = {"job": _sizes, "reservation": _reservations}

@@ -70,8 +70,8 @@ class GresDevice:
 
 
 class GresLine(NamedTuple):
-    """One line of gres.conf. `nodes` is None where the line is for every node; `number` None where Count is not written; `ignored`: its files
-    are not this cluster's to give."""
+    """One line of gres.conf. `nodes` is None where the line is for every node; `number` None where Count is not written; `ignored`: its
+    files are not this cluster's to give."""
 
     nodes: frozenset[str] | None
     name: str

@@ -331,7 +331,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "DisableGPUAcct": "yes"},
     "SchedulerParameters": {
         **dict.fromkeys((
-            "assoc_limit_stop", "bf_interval", "enable_user_top", "bf_hetjob_prio", "bf_job_part_count_reserve", "bf_max_job_assoc", "bf_max_job_part",
+            "assoc_limit_stop", "bf_interval", "enable_user_top", "bf_hetjob_prio", "bf_job_part_count_reserve", "bf_max_job_assoc",
+            "bf_max_job_part",
             "bf_max_job_start", "bf_max_job_test",
             "bf_max_job_user", "bf_max_job_user_part", "bf_max_time", "bf_min_age_reserve", "bf_min_prio_reserve", "bf_one_resv_per_job",
             "bf_resolution",
@@ -365,7 +366,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "Contain": "later", "RunInJob": "later",
         "X11": "later"},
     "SlurmctldParameters": {
-        "allow_root_on_nodes": "yes", "history_size": "yes", "history_time": "yes", "reboot_from_controller": "yes", "requeue_unproven": "yes"},
+        "allow_root_on_nodes": "yes", "history_size": "yes", "history_time": "yes", "reboot_from_controller": "yes",
+        "requeue_unproven": "yes"},
     "SlurmdParameters": {"config_overrides": "yes", "fence_timeout": "yes", "start_timeout": "yes"},
 }
 """Keys that hold a list of switches of which some are carried out → switch → standing; every other switch is not carried out yet.

@@ -38,7 +38,8 @@ def show(conf: Config, live: Mapping[str, str], uid_of: Callable[[str], int | No
     lines = [f"Configuration data as of {as_of}"]
     lines.extend(f"{name:<23} = {value}" for name, value in pairs(conf, live, uid_of or _uid_of))
     closing = live.get("CONTROLLERS") or "\n".join(
-        f"Slurmctld({mode_of(rank, len(conf.controllers))}) at {each.host} is {'UP' if rank == 0 else 'DOWN'}" for rank, each in enumerate(conf.controllers))
+        f"Slurmctld({mode_of(rank, len(conf.controllers))}) at {each.host} is {'UP' if rank == 0 else 'DOWN'}" for rank,
+        each in enumerate(conf.controllers))
     return "\n".join([*lines, "", closing, ""])
 
 

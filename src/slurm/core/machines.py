@@ -1,4 +1,7 @@
-"""Nodes as they go and are administered: the folds of node events. Their coming is in `nodes.registering`, shares of jobs in `resources`."""
+"""Nodes as they go and are administered: the folds of node events.
+
+Their coming is in `nodes.registering`, shares of jobs in `resources`.
+"""
 
 from __future__ import annotations
 

@@ -69,7 +69,8 @@ def _dealt(
     if len(dealt) != len(names):
         raise InvalidRequest("ESLURM_INVALID_NODE_NAME", hints=[f"{text} names {len(dealt)}, but there are {len(names)} nodes"])
     return [
-        e.NodeUpdated(at=now, node=name, by=caller.uid, by_name=caller.user, may_run=True, **{**fields, field: one})  # type: ignore[arg-type]
+        e.NodeUpdated(at=now, node=name, by=caller.uid, by_name=caller.user, may_run=True,
+        **{**fields, field: one})  # type: ignore[arg-type]
         for name, one in zip(names, dealt, strict=True)]
 
 

@@ -100,7 +100,8 @@ def _can_give_way(state: ClusterState, event: e.Preempted) -> bool:
             return False
         if mode == SUSPEND and other.state is not JobState.RUNNING:
             return False
-    return promises.refusal(state, job.id, event.allocation) is None and all(_will_fit(state, share, modes) for share in event.allocation.shares)
+    return promises.refusal(state, job.id, event.allocation) is None and all(_will_fit(state, share, modes)
+        for share in event.allocation.shares)
 
 
 def _will_fit(state: ClusterState, share: NodeShare, modes: dict[JobId, str]) -> bool:

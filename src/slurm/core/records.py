@@ -48,7 +48,8 @@ def job_record(state: ClusterState, job: Job) -> JobRecord:
         killed_by=killer(job), failed_node=job.last_node_failed, priority=job.priority, exit_status=job.exit_status,
         derived_status=job.derived_status, submit_time=job.submit_time, eligible_time=job.eligible_time, start_time=_start(job, allocation),
         end_time=job.end_time, suspended_seconds=job.suspended_seconds,
-        suspend_time=job.suspend_time if job.state is JobState.SUSPENDED else 0.0, time_limit=job.time_limit, allocated=tres.held(state, allocation),
+        suspend_time=job.suspend_time if job.state is JobState.SUSPENDED else 0.0, time_limit=job.time_limit,
+        allocated=tres.held(state, allocation),
         nodes=_hosts(allocation.nodes) if allocation is not None else "", node_count=len(allocation.shares) if allocation is not None
         else 0)
 
@@ -129,7 +130,8 @@ def step_record(state: ClusterState, job: Job, step: Step) -> StepRecord:
     return StepRecord(
         job=job.id, restarts=job.restarts, step=step.id, name=step.name, state=step.state,
         exit_status=step.exit_status or 0 if step.end_time else 0,
-        start_time=step.start_time, end_time=step.end_time, suspended_seconds=step.suspended_seconds, ntasks=step.ntasks, nodes=_hosts(names), node_count=len(names),
+        start_time=step.start_time, end_time=step.end_time, suspended_seconds=step.suspended_seconds, ntasks=step.ntasks,
+        nodes=_hosts(names), node_count=len(names),
         layout="Unknown" if batch else _LAYOUTS.get(word, ""), allocated=tres.of_shares(state, step.shares),
         submit_line=request.submit_line,
         work_dir=job.request.work_dir, killed_by=killer(job) if step.state is JobState.CANCELLED else None,

@@ -63,7 +63,8 @@ def plan_step(state: ClusterState, job: Job, request: StepRequest, now: float) -
 def plan_steps(state: ClusterState, wanted: Sequence[tuple[Job, StepRequest]], now: float) -> list[Step]:
     """The same for several components of a heterogeneous job: a step of each, all with the same number, which none of them has had."""
     if len(wanted) > 1 and any(request.interactive for _, request in wanted):
-        raise InvalidRequest("ESLURM_INVALID_OPTION", hints=["an interactive step is of one component of a heterogeneous job, not of several"])
+        raise InvalidRequest("ESLURM_INVALID_OPTION",
+            hints=["an interactive step is of one component of a heterogeneous job, not of several"])
     made = [plan_step(state, job, request, now) for job, request in wanted]
     if len(made) == 1:
         return made

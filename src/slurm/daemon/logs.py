@@ -1,8 +1,8 @@
 """Slurm's log levels and line format for the daemons.
 
 A line in a file is `[2026-11-21T00:42:43.299] error: text`; on a terminal `slurmctld: error: text`, as Slurm writes them. What a user
-chose cannot begin a line of its own there, nor drive the terminal of whoever reads it. LogTimeFormat says otherwise, with our word `json` as
-objects, one a line; syslog has a level of its own.
+chose cannot begin a line of its own there, nor drive the terminal of whoever reads it. LogTimeFormat says otherwise, with our word `json`
+as objects, one a line; syslog has a level of its own.
 """
 
 from __future__ import annotations

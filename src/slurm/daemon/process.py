@@ -121,7 +121,8 @@ def holder_of(path: str) -> int:
 
 
 class Readiness:
-    """What `to_background` gave the daemon `program` to report with; -1 in the foreground, where only a service manager waits for a report."""
+    """What `to_background` gave the daemon `program` to report with; -1 in the foreground, where only a service manager waits for a
+    report."""
 
     def __init__(self, program: str, pipe: int) -> None:
         self._program = program

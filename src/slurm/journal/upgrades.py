@@ -104,7 +104,8 @@ UPGRADES: Mapping[int, Mapping[str, Sequence[Step]]] = {
     15: {
         "Configured": [added("keeps", "state")],
         "Node": [added("line", ""), added("by_slurmd", False), added("cloud", False), added("power", "on"), added("power_since", 0.0),
-            added("power_asked", ""), added("reboot", ""), added("reboot_since", 0.0), added("reboot_next", ""), added("resume_after", 0.0)],
+            added("power_asked", ""), added("reboot", ""), added("reboot_since", 0.0), added("reboot_next", ""),
+            added("resume_after", 0.0)],
         "Partition": [*(added(name, None) for name in ("suspend_time", "suspend_timeout", "resume_timeout")),
             added("power_down_on_idle", False)],
         "NodeUpdated": [*(added(name, None) for name in ("address", "hostname", "resume_after"))],

@@ -15,7 +15,8 @@ PACKAGING = Path(__file__).resolve().parents[3] / "packaging"
 
 def files() -> dict[str, str]:
     """Everything that is written, by path below packaging."""
-    return {**{f"man/{name}": text for name, text in pages.pages().items()}, **{f"completion/{name}": text for name, text in completion.files().items()}}
+    return {**{f"man/{name}": text for name, text in pages.pages().items()},
+        **{f"completion/{name}": text for name, text in completion.files().items()}}
 
 
 def main(arguments: list[str]) -> int:
@@ -25,7 +26,8 @@ def main(arguments: list[str]) -> int:
     folder = folders[0] if folders else PACKAGING
     wanted = files()
     there = {str(path.relative_to(folder)) for part in ("man", "completion") for path in (folder / part).rglob("*") if path.is_file()}
-    different = sorted([name for name, text in wanted.items() if name not in there or (folder / name).read_text(encoding="utf-8") != text] + list(there - set(wanted)))
+    different = sorted([name for name, text in wanted.items() if name not in there
+        or (folder / name).read_text(encoding="utf-8") != text] + list(there - set(wanted)))
     if check:
         if different:
             print(f"not what the tables say: {', '.join(different)}: run `python -m slurm.manual` and commit them", file=sys.stderr)

@@ -90,7 +90,8 @@ def of_parser(parser: argparse.ArgumentParser) -> tuple[Flag, ...]:
         metavar = action.metavar if isinstance(action.metavar, str) else ""
         choices = tuple(map(str, action.choices)) if action.choices and takes else ()
         names = tuple(sorted(action.option_strings, key=len))
-        found.append(Flag(names, (action.help or "").replace("%%", "%"), (metavar or "|".join(choices) or action.dest.upper()) if takes else "",
+        found.append(Flag(names, (action.help or "").replace("%%", "%"), (metavar or "|".join(choices) or action.dest.upper()) if takes
+            else "",
             action.nargs == "?", choices))
     return tuple(found)
 

@@ -23,7 +23,8 @@ _LINES = ("NodeName", "PartitionName", "NodeSet", "DownNodes")
 _LIMITED = ("account", "user", "cluster", "qos")
 _KINDS = {
     "list": "words with commas between", "uplist": "words with commas between", "int": "a number", "yesno": "yes or no", "bit": "0 or 1",
-    "sec": "seconds", "min": "minutes", "mb": "MB", "span": "a length of time", "port": "a port", "ports": "a port", "user": "a user", "hosts": "host names",
+    "sec": "seconds", "min": "minutes", "mb": "MB", "span": "a length of time", "port": "a port", "ports": "a port", "user": "a user",
+    "hosts": "host names",
     "host": "a host", "level": "a level", "rate": "nodes a minute", "weights": "NAME=FACTOR with commas between", "percent": "a percentage",
     "portion": "a percentage", "usec": "microseconds",
 }
@@ -31,7 +32,8 @@ _KINDS = {
 
 def pages() -> dict[str, str]:
     """The pages as troff, by file name below the folder of manual pages: "man1/sbatch.1"."""
-    found = [*map(_command, tables.COMMANDS), _slurm(), *map(_subcommand, flags.of_slurm()), *map(_daemon, flags.DAEMONS), *map(_file, prose.FILES)]
+    found = [*map(_command, tables.COMMANDS), _slurm(), *map(_subcommand, flags.of_slurm()), *map(_daemon, flags.DAEMONS),
+        *map(_file, prose.FILES)]
     return {f"man{page.number}/{page.name}.{page.number}": rendered(page, date=DATE, source=f"slurm-py {VERSION}") for page in found}
 
 
@@ -45,12 +47,16 @@ def _command(name: str) -> Page:
         Section("KEYWORDS", tuple(_keywords(name))),
         Section("OPTIONS", tuple(_option(row) for row in there if not row.plugin)),
         Section("OPTIONS FOR CONTAINERS", tuple(_option(row) for row in there if row.plugin)),
-        Section("NOT CARRIED OUT", tuple(Item(_head(row), f"{row.help[0].upper()}{row.help[1:]}. Refused: {row.missing}.") for row in rows if row.missing)),
-        Section("FIELDS", tuple(Item(f"`{one.name}`" + (f" (`%{one.letter}`)" if one.letter else ""), one.doc) for one in _FIELDS[name].fields) if name in _FIELDS else ()),
+        Section("NOT CARRIED OUT", tuple(Item(_head(row), f"{row.help[0].upper()}{row.help[1:]}. Refused: {row.missing}.") for row in rows
+        if row.missing)),
+        Section("FIELDS", tuple(Item(f"`{one.name}`" + (f" (`%{one.letter}`)" if one.letter else ""), one.doc)
+        for one in _FIELDS[name].fields) if name in _FIELDS else ()),
         Section("ENVIRONMENT", tuple(_variables(name, rows))),
-        Section("EXIT STATUS", (Paragraph("The exit status of the highest task, or 1 for its own errors." if name == "srun" else prose.EXIT),)),
+        Section("EXIT STATUS", (Paragraph("The exit status of the highest task, or 1 for its own errors." if name == "srun"
+        else prose.EXIT),)),
         Section("EXAMPLES", tuple(_examples(text.examples))),
-        Section("FILES", (Item("/etc/slurm/slurm.conf", "The cluster that is meant where SLURM_CONF names no other; without either, the one that `slurm up` started."),)),
+        Section("FILES", (Item("/etc/slurm/slurm.conf",
+        "The cluster that is meant where SLURM_CONF names no other; without either, the one that `slurm up` started."),)),
         Section("SEE ALSO", (Paragraph(_references(text.also)),)),
     ]
     return Page(name, 1, _purpose(usage.PURPOSE[name]), (f"`{name}` [*options*] {operands}".rstrip(),), tuple(sections))
@@ -104,7 +110,8 @@ def _keywords(name: str) -> Iterator[Block]:
         yield Paragraph(", ".join(f"`{word}`" for word in sacctmgr.KEYWORDS))
         yield Heading("What is set")
         for entity in policy_entities():
-            keys = [*policy_keys.names([key for key in policy_keys.SET if not key.refused], entity), *(policy_keys.limit_names(entity) if entity in _LIMITED else ())]
+            keys = [*policy_keys.names([key for key in policy_keys.SET if not key.refused], entity),
+                *(policy_keys.limit_names(entity) if entity in _LIMITED else ())]
             if keys:
                 yield Item(f"`{entity}`", ", ".join(f"`{key}=`" for key in keys))
         yield Heading("Which are meant")
@@ -146,10 +153,13 @@ def _references(also: str) -> str:
 
 def _slurm() -> Page:
     rows = flags.of_slurm()
-    return Page("slurm", 1, "a cluster on this machine in one command, and a view of the jobs of any Slurm", ("`slurm` *command* [*options*]",), (
+    return Page("slurm", 1, "a cluster on this machine in one command, and a view of the jobs of any Slurm",
+        ("`slurm` *command* [*options*]",), (
         Section("DESCRIPTION", (
-            Paragraph("`slurm up` makes this machine a cluster, without root and without a configuration; sbatch, srun, squeue and the others find it by themselves. "
-                "`slurm explain` says why a job waits, `slurm top` shows the queue on the whole screen. Each command has a page of its own."),
+            Paragraph("`slurm up` makes this machine a cluster, without root and without a configuration; sbatch, srun, squeue and the "
+                      "others find it by themselves. "
+                "`slurm explain` says why a job waits, `slurm top` shows the queue on the whole screen. Each command has a page of its "
+                "own."),
             Paragraph("Most commands print JSON with `--json`; what went wrong is then an object with `error`."),
         )),
         Section("COMMANDS", tuple(Item(f"`slurm {row.name}`", f"{row.text[0].upper()}{row.text[1:]}.") for row in rows)),
@@ -157,7 +167,8 @@ def _slurm() -> Page:
             Item("`SLURM_CONF`", "The slurm.conf of the cluster that is meant."),
             Item("`SLURM_PY_INSTANCE`", "Which of several clusters that `slurm up` started; `default` otherwise."),
         )),
-        Section("SEE ALSO", (Paragraph(_references(" ".join([*(f"slurm-{row.name}(1)" for row in rows), "sbatch(1) squeue(1) slurm.conf(5)"]))),)),
+        Section("SEE ALSO", (Paragraph(_references(" ".join([*(f"slurm-{row.name}(1)" for row in rows),
+        "sbatch(1) squeue(1) slurm.conf(5)"]))),)),
     ))
 
 
@@ -168,7 +179,8 @@ def _subcommand(row: Subcommand) -> Page:
     blocks: list[Block] = []
     for one in row.below:
         blocks += [Heading(f"slurm {row.name} {one.name}"), Paragraph(f"{one.text[0].upper()}{one.text[1:]}."), *_of_subcommand(one)]
-    return Page(f"slurm-{row.name}", 1, row.text, tuple(called(f"{row.name} {one.name}", one) for one in row.below) or (called(row.name, row),), (
+    return Page(f"slurm-{row.name}", 1, row.text, tuple(called(f"{row.name} {one.name}", one) for one in row.below)
+        or (called(row.name, row),), (
         Section("DESCRIPTION", (Paragraph(f"{row.text[0].upper()}{row.text[1:]}."),)),
         Section("COMMANDS", tuple(blocks)),
         Section("OPTIONS", () if row.below else tuple(_of_subcommand(row))),
@@ -197,7 +209,8 @@ def _daemon(name: str) -> Page:
 
 
 _DAEMON_PURPOSES = {
-    "slurmctld": "controller of a cluster", "slurmd": "daemon of a node", "slurmdbd": "accounting of clusters in a database", "slurmrestd": "Slurm's REST API and web page",
+    "slurmctld": "controller of a cluster", "slurmd": "daemon of a node", "slurmdbd": "accounting of clusters in a database",
+    "slurmrestd": "Slurm's REST API and web page",
     "sackd": "carries the commands of a login node to slurmctld",
 }
 
@@ -219,7 +232,8 @@ def _keys(name: str) -> Iterator[Item]:
         if row.standing == schema.EFFECTIVE:
             choices = f"One of {', '.join(f'`{word}`' for word in row.choices)}." if row.choices else ""
             kind = _KINDS.get(row.kind, "")
-            told = [MEANINGS[name].get(row.name, ""), choices, f"Value: {kind}." if kind and not choices else "", f"Default: {row.default}." if row.default.strip('"') else ""]
+            told = [MEANINGS[name].get(row.name, ""), choices, f"Value: {kind}." if kind and not choices else "",
+                f"Default: {row.default}." if row.default.strip('"') else ""]
             yield Item(f"`{row.name}`", " ".join(filter(None, told)))
         elif row.standing == schema.HARMLESS and row.note:
             yield Item(f"`{row.name}`", f"Read, and changes nothing here: {row.note}.")
@@ -231,7 +245,8 @@ def _words() -> Iterator[Item]:
         if words:
             known = [word for word, standing in words.items() if standing != schema.NOT_YET]
             later = [word for word, standing in words.items() if standing == schema.NOT_YET]
-            yield Item(f"`{row.name}`", ", ".join(f"`{word}`" for word in known) + "." + (f" Not carried out: {', '.join(later)}." if later else ""))
+            yield Item(f"`{row.name}`", ", ".join(f"`{word}`" for word in known) + "." + (f" Not carried out: {', '.join(later)}." if later
+                else ""))
 
 
 def _missing(names: Iterable[str]) -> Iterator[Item]:

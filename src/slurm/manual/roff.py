@@ -10,7 +10,8 @@ import textwrap
 from collections.abc import Iterable
 from typing import NamedTuple
 
-_SIGNS = {"…": "...", "’": "'", "–": "\\(en", "—": "\\(em", "×": "\\(mu", "≥": "\\(>=", "≤": "\\(<=", "“": '"', "”": '"', "→": "\\(->", "µ": "\\(mc"}
+_SIGNS = {"…": "...", "’": "'", "–": "\\(en", "—": "\\(em", "×": "\\(mu", "≥": "\\(>=", "≤": "\\(<=", "“": '"', "”": '"', "→": "\\(->",
+    "µ": "\\(mc"}
 _INLINE = re.compile(r"`([^`]+)`|(?<![\w*])\*([^*\s]+)\*(?![\w*])")
 _WIDTH = 100
 
@@ -51,7 +52,10 @@ class Section(NamedTuple):
 
 
 class Page(NamedTuple):
-    """One manual page. `synopsis` lines are marked up as texts are; `date` is that of the release, so that equal sources make equal pages."""
+    """One manual page.
+
+    `synopsis` lines are marked up as texts are; `date` is that of the release, so that equal sources make equal pages.
+    """
 
     name: str
     number: int
@@ -62,7 +66,8 @@ class Page(NamedTuple):
 
 def rendered(page: Page, *, date: str, source: str) -> str:
     """The page as troff."""
-    lines = [f'.TH {_title(page.name)} {page.number} {date} "{source}" "{_VOLUMES[page.number]}"', ".nh", ".SH NAME", f"{_plain(page.name)} \\- {_text(page.purpose)}"]
+    lines = [f'.TH {_title(page.name)} {page.number} {date} "{source}" "{_VOLUMES[page.number]}"', ".nh", ".SH NAME",
+        f"{_plain(page.name)} \\- {_text(page.purpose)}"]
     if page.synopsis:
         lines.append(".SH SYNOPSIS")
         for place, one in enumerate(page.synopsis):

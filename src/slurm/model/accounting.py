@@ -215,7 +215,8 @@ class ClusterRecord(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=Tru
 
 
 class ReservationRecord(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True, tag="reservation"):
-    """What an occurrence of a reservation is from `since` on; key (cluster, id, start). It replaces what was said of the time from `since` on.
+    """What an occurrence of a reservation is from `since` on; key (cluster, id, start). It replaces what was said of the time from `since`
+    on.
 
     One whose end is not after `since` ended then, or never came to be.
     """

@@ -195,8 +195,8 @@ def waiting_line(seconds: float) -> str:
 def reach(site: Site, patience: float | None = None, tell: Callable[[str], None] | None = None) -> Connection:
     """A connection to the controller of `site` that leads; tried again for `patience` seconds while one refuses or stands by.
 
-    By default CONNECT_SECONDS, or as long as another controller may need to take over. With `tell`, whatever is wrong is waited for, and told
-    of in one line.
+    By default CONNECT_SECONDS, or as long as another controller may need to take over. With `tell`, whatever is wrong is waited for, and
+    told of in one line.
     """
     if patience is None:
         patience = max(CONNECT_SECONDS, site.takeover_seconds)

@@ -1,7 +1,7 @@
 """The way to accounting where no slurmctld answers, which passes questions on to slurmdbd: that one is asked itself.
 
-slurmdbd knows who asks at its own socket on its machine, and by MUNGE from other machines; where AuthType is auth/slurm no command has what it
-could prove itself by to slurmdbd on another machine, and only the way through slurmctld is left.
+slurmdbd knows who asks at its own socket on its machine, and by MUNGE from other machines; where AuthType is auth/slurm no command has what
+it could prove itself by to slurmdbd on another machine, and only the way through slurmctld is left.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def direct(site: Site, tried: list[str]) -> Connection | None:
     for endpoint in site.database:
         try:
             stream = connected(endpoint, client.CONNECT_SECONDS)
-            connection = client.Connection(stream, endpoint) if endpoint.is_unix else client.proved_by_munge(stream, endpoint, site, DATABASE)
+            connection = client.Connection(stream, endpoint) if endpoint.is_unix else client.proved_by_munge(stream, endpoint, site,
+                DATABASE)
         except OSError as error:
             tried.append(f"tried slurmdbd at {endpoint}: {error.strerror or error}")
             continue

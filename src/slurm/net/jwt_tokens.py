@@ -86,7 +86,8 @@ class Tokens:
         lacking = [name for name, value in (("issuer", self._issuer), ("audience", self._audience)) if value is None]
         if not self._keys.public or not lacking:
             return ""
-        return (f"AuthAltParameters=jwks= without {'= and '.join(lacking)}=: any token that was signed with one of these keys speaks for its "
+        return (f"AuthAltParameters=jwks= without {'= and '.join(lacking)}=: any token that was signed with one of these keys speaks for "
+                "its "
                 "user here, also one that was made for another program")
 
     def make(self, user: str, lifespan: int) -> str:

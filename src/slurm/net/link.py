@@ -28,7 +28,8 @@ CONNECT_SECONDS = 5.0
 HANDSHAKE_SECONDS = 30.0
 """Ten thousand nodes that come back at once wait for one another."""
 SILENT_SECONDS = 10.0
-"""So long a place that fell silent is tried behind all others, and after that it is given less time to prove who it is: it may be stopped."""
+"""So long a place that fell silent is tried behind all others, and after that it is given less time to prove who it is: it may be
+stopped."""
 SILENT_HANDSHAKE_SECONDS = 2.0
 _ROOTS_PORTS = range(600, 1024)
 UNSENT_LIMIT = 64 * 1024 * 1024

@@ -61,5 +61,6 @@ def written(got: Got) -> bytes:
     """A reply, after which the connection ends."""
     body = got.body.encode()
     challenge = 'WWW-Authenticate: Bearer realm="slurm"\r\n' if got.status == 401 else ""
-    return (f"HTTP/1.1 {got.status} {_PHRASES[got.status]}\r\nContent-Type: {got.content_type}\r\nContent-Length: {len(body)}\r\n{challenge}"
+    return (f"HTTP/1.1 {got.status} {_PHRASES[got.status]}\r\nContent-Type: {got.content_type}\r\nContent-Length: "
+            f"{len(body)}\r\n{challenge}"
             "Cache-Control: no-store\r\nConnection: close\r\n\r\n").encode() + body

@@ -87,7 +87,8 @@ def image(text: str) -> Image:
     name, _, digest = name.partition("@")
     name, _, tag = name.partition(":") if "/" not in name.rpartition(":")[2] else (name, "", "")
     if (at and not registry) or not name or not _NAME.issuperset(name) or not _MARKS.issuperset(tag) or not _digest(digest):
-        raise NotationError(f"Invalid image {text}", hints=["valid: [docker://][USER@][REGISTRY#]NAME[:TAG], such as nvcr.io#nvidia/pytorch:24.05-py3"])
+        raise NotationError(f"Invalid image {text}",
+            hints=["valid: [docker://][USER@][REGISTRY#]NAME[:TAG], such as nvcr.io#nvidia/pytorch:24.05-py3"])
     if registry and not _MARKS.issuperset(registry.partition(":")[0]):
         raise NotationError(f"Invalid image {text}: {registry} is no registry")
     return Image(scheme, name, tag or "latest", user, registry, digest)
@@ -100,7 +101,8 @@ def _digest(text: str) -> bool:
 def container_name(text: str) -> tuple[str, str]:
     """(name, flag) of --container-name=NAME[:auto|create|exec|no_exec]. NotationError."""
     name, _, flag = text.partition(":")
-    if not name or not _MARKS.issuperset(name) or name.startswith(".") or len(name) > 100 or flag not in ("", "auto", "create", "exec", "no_exec"):
+    if not name or not _MARKS.issuperset(name) or name.startswith(".") or len(name) > 100 or flag not in ("", "auto", "create", "exec",
+            "no_exec"):
         raise NotationError(f"Invalid --container-name specification: {text}",
             hints=["valid: letters, digits, . _ and -, and behind a colon auto, create, exec or no_exec"])
     return name, flag

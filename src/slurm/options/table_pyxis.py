@@ -1,4 +1,5 @@
-"""Options of containers, as the Pyxis plugin of NVIDIA's clusters adds them to sbatch, srun and salloc. What becomes of them: `net.container_options`.
+"""Options of containers, as the Pyxis plugin of NVIDIA's clusters adds them to sbatch, srun and salloc. What becomes of them:
+`net.container_options`.
 
 --help leaves them out: who looks there for --container-image takes the cluster for one with enroot on its nodes.
 """

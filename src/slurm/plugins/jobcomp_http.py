@@ -26,7 +26,10 @@ def job_completed(job: CompletedJob, settings: SimpleNamespace) -> None:
 
 
 def _secret(settings: SimpleNamespace) -> bytes:
-    """What deliveries are signed with, b"": they are not. OSError where it cannot be read, or others could: nothing is sent unsigned then."""
+    """What deliveries are signed with, b"": they are not.
+
+    OSError where it cannot be read, or others could: nothing is sent unsigned then.
+    """
     parameters = dict(word.strip().partition("=")[::2] for word in str(getattr(settings, "JobCompParams", "")).split(","))
     path = parameters.get("secret_file", "")
     if not path:

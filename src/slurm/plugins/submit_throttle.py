@@ -28,7 +28,8 @@ def job_submit(job: Submission, settings: SimpleNamespace) -> None:
         mine.popleft()
     if len(mine) >= most:
         minutes = int((mine[0] + HOUR - now) // 60) + 1
-        raise Refused(f"{job.user} has submitted {len(mine)} jobs within an hour, as many as this site takes: try again in {minutes} minutes")
+        raise Refused(f"{job.user} has submitted {len(mine)} jobs within an hour, as many as this site takes: try again in {minutes} "
+                      "minutes")
     mine.append(now)
 
 

@@ -1,4 +1,5 @@
-"""The lines of `slurm report` as a picture: bars of what was used of CPUs, memory and GPUs, SVG by itself or in a page of HTML with the table.
+"""The lines of `slurm report` as a picture: bars of what was used of CPUs, memory and GPUs, SVG by itself or in a page of HTML with the
+table.
 
 Written by hand: a few rectangles and texts need no library for plots. Nothing is loaded from elsewhere, and nothing in it is a script.
 """
@@ -29,7 +30,8 @@ def svg(lines: Sequence[Line], title: str) -> str:
     y = _TOP
     for line in drawn:
         parts.append(_text(_LEFT - 8, y + 10, _short(line.key), "end", title=f"{line.key}: {line.jobs} jobs, {line.failed} of them not ok"))
-        bars = [(name, share) for name, share in (("CPU", line.cpu), ("memory", line.memory), ("GPU", line.gpu)) if share.percent is not None]
+        bars = [(name, share) for name, share in (("CPU", line.cpu), ("memory", line.memory), ("GPU", line.gpu))
+            if share.percent is not None]
         for name, share in bars:
             parts.append(_bar(y, name, share))
             y += _BAR + 2
@@ -46,14 +48,16 @@ def svg(lines: Sequence[Line], title: str) -> str:
         for percent in (0, 25, 50, 75, 100) for x in [_LEFT + _WIDTH * percent // 100]]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        f'font-family="sans-serif" font-size="11">\n<title>{escape(title)}</title>\n<rect width="{width}" height="{height}" fill="#ffffff"/>\n'
+        f'font-family="sans-serif" font-size="11">\n<title>{escape(title)}</title>\n<rect width="{width}" height="{height}" '
+        'fill="#ffffff"/>\n'
         + _text(10, 20, title, size=14) + "\n" + _legend() + "\n" + "\n".join([*grid, *parts]) + "\n</svg>\n")
 
 
 def html(lines: Sequence[Line], by: str, title: str) -> str:
     """A page with the drawing and the table."""
     head = "".join(f"<th>{escape(name)}</th>" for name in (by.upper(), *HEADER))
-    body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in (_printable(line.key), *line.cells())) + "</tr>" for line in lines)
+    body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in (_printable(line.key), *line.cells())) + "</tr>"
+        for line in lines)
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style></head>\n'
         f"<body>\n{svg(lines, title)}<table>\n<tr>{head}</tr>\n{body}\n</table>\n</body>\n</html>\n")
@@ -71,7 +75,8 @@ def _bar(y: int, name: str, share: Share) -> str:
 
 def _legend() -> str:
     return "".join(
-        f'<rect x="{_LEFT + 110 * place}" y="28" width="10" height="10" fill={quoteattr(color)}/>' + _text(_LEFT + 110 * place + 15, 37, name)
+        f'<rect x="{_LEFT + 110 * place}" y="28" width="10" height="10" fill={quoteattr(color)}/>' + _text(_LEFT + 110 * place + 15, 37,
+        name)
         for place, (name, color) in enumerate(_COLORS.items()))
 
 

@@ -68,7 +68,8 @@ def nodes(view: View) -> list[Family]:
     of_each: list[tuple[str, str, Callable[[Node], Number]]] = [
         ("cpus", "CPUs", lambda node: node.cpus), ("cpus_alloc", "CPUs that jobs hold", lambda node: len(node.cpus_used)),
         ("cpus_effective", "CPUs that are there for jobs", lambda node: node.job_cpu_count),
-        ("cpus_idle", "CPUs for jobs that none holds", _idle_cpus), ("gpus", "GPUs", _gpus), ("gpus_alloc", "GPUs that jobs hold", _gpus_used),
+        ("cpus_idle", "CPUs for jobs that none holds", _idle_cpus), ("gpus", "GPUs", _gpus),
+        ("gpus_alloc", "GPUs that jobs hold", _gpus_used),
         ("memory_bytes", "Memory", lambda node: node.memory * MEGABYTE),
         ("memory_alloc_bytes", "Memory that jobs hold", lambda node: node.memory_used * MEGABYTE),
         ("memory_effective_bytes", "Memory that is there for jobs", lambda node: node.job_memory * MEGABYTE),

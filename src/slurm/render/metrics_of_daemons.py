@@ -1,4 +1,5 @@
-"""What daemons tell Prometheus of themselves: how busy slurmctld's planner is, under the names of Slurm 25.11, and what ours have beside."""
+"""What daemons tell Prometheus of themselves: how busy slurmctld's planner is, under the names of Slurm 25.11, and what ours have
+beside."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def scheduler(of: Statistics) -> list[Family]:
         ("last_backfilled_jobs", "Jobs that backfill started since the counters began", of.bf_last_backfilled_jobs),
         ("bf_active", "Whether a full pass is being made", int(of.bf_active)),
         ("bf_cycle_cnt", "Full passes", of.bf_cycle_counter), ("bf_cycle_last", "Length of the last full pass", of.bf_cycle_last),
-        ("bf_cycle_max", "Length of the longest full pass", of.bf_cycle_max), ("bf_cycle_tot", "Length of all full passes", of.bf_cycle_sum),
+        ("bf_cycle_max", "Length of the longest full pass", of.bf_cycle_max),
+        ("bf_cycle_tot", "Length of all full passes", of.bf_cycle_sum),
         ("bf_mean_cycle", "Mean length of a full pass", _mean(of.bf_cycle_sum, of.bf_cycle_counter)),
         ("bf_depth_tot", "Jobs that full passes looked at", of.bf_depth_sum),
         ("bf_depth_mean", "Jobs that a full pass looked at, mean", _mean(of.bf_depth_sum, of.bf_cycle_counter)),
@@ -56,7 +58,8 @@ def scheduler(of: Statistics) -> list[Family]:
 
 
 _SCHED_EXITS = {
-    "end": "end_job_queue", "max_depth": "default_queue_depth", "max_job_start": "max_job_start", "lic": "licenses", "rpc_cnt": "max_rpc_cnt",
+    "end": "end_job_queue", "max_depth": "default_queue_depth", "max_job_start": "max_job_start", "lic": "licenses",
+    "rpc_cnt": "max_rpc_cnt",
     "timeout": "max_sched_time"}
 _BF_EXITS = {
     "end": "end_job_queue", "max_job_start": "bf_max_job_start", "max_job_test": "bf_max_job_test", "state_changed": "state_changed",
@@ -109,7 +112,8 @@ def slurmdbd(since: float, requests: Mapping[str, tuple[int, float]], rollups: M
         by("rollup", "slurmdbd_rollup_seconds", "Seconds that they took", {name: took for name, (_, took) in rollups.items()}, COUNTER)]
 
 
-def slurmrestd(requests: Mapping[tuple[str, str], tuple[int, float]], listeners: int, replicas: int, facts: Mapping[str, Number]) -> list[Family]:
+def slurmrestd(requests: Mapping[tuple[str, str], tuple[int, float]], listeners: int, replicas: int,
+        facts: Mapping[str, Number]) -> list[Family]:
     """GET /metrics/slurmrestd: requests by method and status, listeners and replicas."""
     labels = [({"method": method, "status": status}, of) for (method, status), of in requests.items()]
     return [

@@ -33,7 +33,8 @@ _WORDS: dict[str, str] = {
 STATE_WORDS: tuple[str, ...] = (
     "all", "alloc", "allocated", "blocked", "boot", "cloud", "comp", "completing", "down", "drain", "drained", "draining", "drng", "fail",
     "future",
-    "futr", "idle", "inval", "maint", "mix", "mixed", "no_respond", "planned", "power_down", "power_up", "powered_down", "powering_down", "powering_up", "reboot",
+    "futr", "idle", "inval", "maint", "mix", "mixed", "no_respond", "planned", "power_down", "power_up", "powered_down", "powering_down",
+    "powering_up", "reboot",
     "reboot_issued", "reboot_requested", "reserved", "resv", "unk", "unknown",
 )
 """What `sinfo --states` takes, besides combinations with `&` or `+` and negations with `~` or `!`."""

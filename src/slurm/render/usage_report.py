@@ -82,7 +82,8 @@ SIZES_BY_WCKEY = Report("job", "SizesByWckey", "Job Sizes by Wckey", "", USER)
 RESERVED = Report("reservation", "Utilization", "Reservation Utilization", "cluster,name,start,end,tresname,allocated,idle", RESERVATION)
 TOP = Report("user", "TopUsage", "Top {} Users", "cluster,login,proper,account,used,energy", USER)
 REPORTS = (
-    ACCOUNT_BY_USER, USER_BY_ACCOUNT, USER_BY_WCKEY, UTILIZATION, WCKEY_BY_USER, SIZES_BY_ACCOUNT, SIZES_BY_BOTH, SIZES_BY_WCKEY, RESERVED, TOP)
+    ACCOUNT_BY_USER, USER_BY_ACCOUNT, USER_BY_WCKEY, UTILIZATION, WCKEY_BY_USER, SIZES_BY_ACCOUNT, SIZES_BY_BOTH, SIZES_BY_WCKEY, RESERVED,
+    TOP)
 
 
 class Amounts(NamedTuple):

@@ -57,8 +57,10 @@ def tell(found: Explanation, job: Job, fits: Callable[[int], bool]) -> None:
             found.advice = ["submit it again; with --requeue that is done for you"]
         case JobState.PREEMPTED:
             found.sentence = f"{ended}: it gave way to a job that comes first"
-            found.advice = ["submit it with --requeue and write what it has now and then: then it runs again by itself where jobs are requeued",
-                            "a QOS or partition to which nobody may be preferred costs more or starts later (sacctmgr show qos, scontrol show partition)"]
+            found.advice = ["submit it with --requeue and write what it has now and then: then it runs again by itself where jobs are "
+                            "requeued",
+                            "a QOS or partition to which nobody may be preferred costs more or starts later (sacctmgr show qos, scontrol "
+                            "show partition)"]
         case JobState.FAILED:
             _tell_failure(found, job, ended)
         case _:

@@ -76,7 +76,8 @@ def _lacking(view: View, node: Node, space: NodeSpace, need: Need) -> Iterable[t
         return
     for item in (*need.gres_node, *need.gres_task, *need.gpus_job):
         if space.devices(item) < (1 if item in need.gpus_job else item.count):
-            yield f"too few {_kind(item)} free", f"{space.devices(item)} of {len(node.devices(item.name, item.type))} {_kind(item)} free", _holds_devices(node, item)
+            yield (f"too few {_kind(item)} free", f"{space.devices(item)} of {len(node.devices(item.name, item.type))} {_kind(item)} free",
+                _holds_devices(node, item))
     cpus = max(1, need.min_cpus, need.cpus_per_task * max(1, need.tasks_per_node))
     free = free_cpus(space, need)
     if free < cpus:

@@ -38,4 +38,5 @@ def rounded(moment: float, grain: int) -> float:
 def releases(view: View, board: Board, now: float) -> list[tuple[float, Holding]]:
     """What each job that holds resources gives back, and when, in no order; times as the plan's are given."""
     grain = view.settings.backfill_resolution
-    return [(rounded(expected_end(view, job, now), grain), board.holding(job)) for job in view.active.values() if job.allocation is not None]
+    return [(rounded(expected_end(view, job, now), grain), board.holding(job)) for job in view.active.values()
+        if job.allocation is not None]

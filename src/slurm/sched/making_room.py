@@ -135,10 +135,12 @@ class MakingRoom:
         self._take([NodeShare(node=share.node, cpus=share.cpus) for share in shares])
 
     def _waits_for(self, givers: Sequence[Job]) -> Refusal:
-        what = "a job gives way to it: it starts when that" if len(givers) == 1 else f"{len(givers)} jobs give way to it: it starts when those"
+        what = "a job gives way to it: it starts when that" if len(
+            givers) == 1 else f"{len(givers)} jobs give way to it: it starts when those"
         return Refusal(Reason.RESOURCES, f"{what} {'is' if len(givers) == 1 else 'are'} gone", (), CURES)
 
-    def _least(self, job: Job, need: Need, partition: Partition, entry: Entry, givers: list[Giver]) -> tuple[Allocation, list[Giver]] | None:
+    def _least(self, job: Job, need: Need, partition: Partition, entry: Entry, givers: list[Giver]) -> tuple[Allocation,
+            list[Giver]] | None:
         """An allocation and the fewest, cheapest jobs that have to give way for it; None when all of them do not suffice."""
         board = self.terrain.board if self._counts else None
 

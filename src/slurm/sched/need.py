@@ -197,7 +197,8 @@ def need_of(request: JobRequest, settings: Settings, partition: Partition | None
         fewest=request.use_min_nodes, spec=_spec(request), layout=layout, switches=request.switches if layout is not None else 0,
         segment=request.segment if layout is not None else 0, spread_segments=request.spread_segments, unit=unit,
         block_cores=unit == "cpu" or _in_blocks(request.distribution, settings),
-        apart=request.ntasks_per_core or int(settings.select_one_task_per_core), pools=licenses.parse(request.licenses) if request.licenses else (),
+        apart=request.ntasks_per_core or int(settings.select_one_task_per_core),
+        pools=licenses.parse(request.licenses) if request.licenses else (),
         site=_site(request, wanted, nodes_max, memory))
 
 

@@ -66,7 +66,8 @@ class Pass:
         self.plan = Plan()
         self.backfill = backfill
         self.blocked: set[str] = set()
-        self.kept: defaultdict[str, int] = defaultdict(int)  # by partition and reservation, or licence, for how many jobs their start is kept
+        # by partition and reservation, or licence, for how many jobs their start is kept
+        self.kept: defaultdict[str, int] = defaultdict(int)
         self.most_starts = view.settings.backfill_max_starts if backfill else view.settings.sched_max_starts
         self.sight = sight.clear(view, backfill=backfill)  # whether many jobs need no closer look
         self.free_cpus: int | None = None  # on all nodes together, counted when first asked after a proposal
@@ -476,7 +477,8 @@ class Pass:
     def leave(self) -> None:
         """What was written on what is kept from pass to pass was a proposal."""
         self.view.policy.tally.withdraw()
-        self.terrain.restore(share.node for proposal in self.plan.proposals for _, allocation in proposal.parts for share in allocation.shares)
+        self.terrain.restore(share.node for proposal in self.plan.proposals for _,
+            allocation in proposal.parts for share in allocation.shares)
         self.terrain.restore(self.room.written)
 
     def _consider_all(self, jobs: Iterable[Job], without: Container[JobId], over: Callable[[], bool], turns: Turns) -> None:

@@ -27,7 +27,8 @@ def again(line: str, work_dir: str, changed: Mapping[str, str]) -> str:
         if not word.startswith("-"):
             kept += [word, *rest]
             break
-        name = next((name for name in changed if word.partition("=")[0] == f"--{name}" or (_LETTERS[name] and word.startswith(_LETTERS[name])
+        name = next((name for name in changed if word.partition("=")[0] == f"--{name}"
+            or (_LETTERS[name] and word.startswith(_LETTERS[name])
             and not word.startswith("--"))), None)
         if name is None:
             kept.append(word)

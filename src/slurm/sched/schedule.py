@@ -64,6 +64,7 @@ def _running(view: View, job: Job, now: float, seen: bool) -> Bar:
 def _planned(job: Job, forecast: Forecast, seen: bool) -> Bar:
     cpus = forecast.allocation.cpu_count if forecast.allocation is not None else 0
     shown, name, user = _named(job, seen)
-    return Bar(job=shown, name=name, user=user, partition=forecast.allocation.partition if forecast.allocation is not None else job.partition,
+    return Bar(job=shown, name=name, user=user, partition=forecast.allocation.partition if forecast.allocation is not None
+        else job.partition,
                start=forecast.start, end=forecast.start + length(job), nodes=hostlist.compress(forecast.nodes), cpus=cpus, planned=True,
                endless=job.time_limit < 0)

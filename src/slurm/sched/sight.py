@@ -1,7 +1,7 @@
 """Sight: what tells of a waiting job, without a closer look, that it has to wait behind others.
 
-Most jobs of a pass wait behind a first one of their partition, and too little is free for them. For those against which nothing else can be,
-that follows from a few numbers, kept from pass to pass. What is said here, the closer look would say too.
+Most jobs of a pass wait behind a first one of their partition, and too little is free for them. For those against which nothing else can
+be, that follows from a few numbers, kept from pass to pass. What is said here, the closer look would say too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Suggestions: what a waiting job could ask for instead to start sooner. Each is a `scontrol update`, checked as one and then planned with.
 
-A request is made smaller in one way at a time: less time, memory, tasks, nodes, devices; fewer conditions; another partition. Of each way the
-smallest change is sought that lets the job start as soon as the largest one would.
+A request is made smaller in one way at a time: less time, memory, tasks, nodes, devices; fewer conditions; another partition. Of each way
+the smallest change is sought that lets the job start as soon as the largest one would.
 """
 
 from __future__ import annotations
@@ -175,7 +175,8 @@ def _counts(request: JobRequest) -> Iterator[Way]:
 
 def _fewer(key: str, count: int, what: str) -> Way:
     least = max(1, count // LEAST)
-    counts = range(count - 1, least - 1, -1) if count <= 2 * LEAST else sorted({count * part // LEAST for part in range(1, LEAST)}, reverse=True)
+    counts = range(count - 1, least - 1, -1) if count <= 2 * LEAST else sorted({count * part // LEAST for part in range(1, LEAST)},
+        reverse=True)
     return Way(key, [(str(one), f"with {one} {what}") for one in counts], f" instead of {count}")
 
 
@@ -190,4 +191,5 @@ def _devices(request: JobRequest) -> Iterator[Way]:
             fewer = [item._replace(count=count) for count in range(item.count - 1, 0, -1)]
             yield Way("Gres", [(text(one), f"with --gres={text(one)}") for one in fewer], f" instead of {request.gres}")
         if item.type:
-            yield Way("Gres", [(text(item._replace(type="")), f"with --gres={text(item._replace(type=''))}")], f" instead of {request.gres}")
+            yield Way("Gres", [(text(item._replace(type="")), f"with --gres={text(item._replace(type=''))}")],
+                f" instead of {request.gres}")

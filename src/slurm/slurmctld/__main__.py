@@ -42,7 +42,8 @@ def parser() -> argparse.ArgumentParser:
         help="(nothing is ever dropped: a state that cannot be read is named and left as it is)")
     top.add_argument("-L", metavar="FILE", dest="log_file", help="the log file to use")
     top.add_argument("-n", metavar="VALUE", dest="nice", type=int, default=0, help="run at this nice value")
-    top.add_argument("-r", action="store_true", help="recover jobs and what became of nodes (they always are); partitions are as slurm.conf has them")
+    top.add_argument("-r", action="store_true", help="recover jobs and what became of nodes (they always are); partitions are as "
+                                                     "slurm.conf has them")
     top.add_argument("-R", action="store_true", dest="whole", help="recover partitions too, as scontrol made and changed them")
     top.add_argument("-s", action="store_true", dest="at_log",
         help="work in the folder of the log file, else in StateSaveLocation, else in /var/tmp")
@@ -140,7 +141,8 @@ def _run(options: argparse.Namespace, config: Config, log_path: str, readiness: 
 def _stand_by(account: user.Account) -> int:
     """Another slurmctld leads: begin this process again, so that nothing of its lead is left, to stand by."""
     if account.is_wanted and os.geteuid() != 0:
-        log.error("this slurmctld stands by when it is started again: as SlurmUser it cannot take its ports and files anew (Restart=on-failure of "
+        log.error("this slurmctld stands by when it is started again: as SlurmUser it cannot take its ports and files anew "
+                  "(Restart=on-failure of "
                   "its systemd unit starts it)")
         return 1
     begin_again({**{name: text for name, text in os.environ.items() if name != "SLURM_PY_CRASH_AT"}, HAS_LED: "1"})

@@ -1,9 +1,11 @@
-"""The audit log: what administrators had slurmctld do, who, from where, and how it ended; a line of JSON each in StateSaveLocation/audit.log.
+"""The audit log: what administrators had slurmctld do, who, from where, and how it ended; a line of JSON each in
+StateSaveLocation/audit.log.
 
     {"time": "2026-11-30T12:00:00.000+01:00", "user": "root", "uid": 0, "from": "login1", "act": "UpdateNode", "what": {…}, "result": "ok"}
 
-Noted is what only operators may do, and what they do to jobs. What others are refused is in the daemon's log: nobody without rights may push an
-entry out of the files, of which there are FILES at most, SIZE bytes each. Policy that sacctmgr changes is in slurmdbd's transactions.
+Noted is what only operators may do, and what they do to jobs. What others are refused is in the daemon's log: nobody without rights may
+push an entry out of the files, of which there are FILES at most, SIZE bytes each. Policy that sacctmgr changes is in slurmdbd's
+transactions.
 """
 
 from __future__ import annotations

@@ -301,7 +301,8 @@ class Controller:
             self._announce(effect.job)
         elif isinstance(effect, RunScript) and recovery.still_due(self.cluster, effect):
             self.scripts.run(effect)
-        elif isinstance(effect, Launch | Prepare | Terminate | SetLimit | Suspend | Signal | EndStep) and recovery.still_due(self.cluster, effect):
+        elif isinstance(effect, Launch | Prepare | Terminate | SetLimit | Suspend | Signal | EndStep) and recovery.still_due(self.cluster,
+                effect):
             self.links.carry_out(effect)
 
     def _announce(self, job_id: JobId) -> None:

@@ -82,7 +82,8 @@ def _word(key: str, text: str) -> str:
     return f'{key}="{written}"' if any(letter.isspace() for letter in text) else f"{key}={written}"
 
 
-def _event(conf: Config, state: ClusterState, lines: Mapping[str, str], now: float, *, by_slurmd: bool = False, more: bool = True) -> e.Event:
+def _event(conf: Config, state: ClusterState, lines: Mapping[str, str], now: float, *, by_slurmd: bool = False,
+        more: bool = True) -> e.Event:
     if more:
         dynamic.room(state, len(lines))
     whole = conf.with_nodes(list(lines.values()))

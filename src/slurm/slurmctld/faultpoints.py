@@ -1,7 +1,7 @@
 """Named points at which a test may kill or stop the controller, to prove that nothing acknowledged is lost or done by one that was deposed.
 
-SLURM_PY_CRASH_AT=NAME[:N] in the environment of slurmctld makes the N-th passage of that point end the process with SIGKILL, NAME:N:stop stop it
-with SIGSTOP. Without it a passage costs one comparison. The names are POINTS; an unknown one stops the start.
+SLURM_PY_CRASH_AT=NAME[:N] in the environment of slurmctld makes the N-th passage of that point end the process with SIGKILL, NAME:N:stop
+stop it with SIGSTOP. Without it a passage costs one comparison. The names are POINTS; an unknown one stops the start.
 """
 
 from __future__ import annotations

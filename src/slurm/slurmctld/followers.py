@@ -283,7 +283,8 @@ class Followers:
             self._reasons[job.id] = job_facts.reason(job, view)
         return FollowedJob(
             id=job.id, shown=job_facts.shown_id(job), user=job.owner.user, account=job.request.account, partition=job.partition,
-            state=job.state.name, array=job.array_job, tasks=feed.waiting_tasks(job), record=msgspec.Raw(_encoded(feed.job_record(job, view))))
+            state=job.state.name, array=job.array_job, tasks=feed.waiting_tasks(job),
+            record=msgspec.Raw(_encoded(feed.job_record(job, view))))
 
     def _node(self, node: Node, view: View) -> FollowedNode:
         record = self._nodes[node.name] = _encoded(feed.node_record(node, view))

@@ -29,7 +29,10 @@ def beat_seconds(timeout: float) -> float:
 
 
 class Lead:
-    """One term of this process. `lost` is called once, with why, when another leads. `timeout`: SlurmctldTimeout, 0 where nobody stands by."""
+    """One term of this process. `lost` is called once, with why, when another leads.
+
+    `timeout`: SlurmctldTimeout, 0 where nobody stands by.
+    """
 
     def __init__(self, lease: Lease, term: Term, timeout: float, lost: Callable[[Deposed], None], *,
                  clock: Callable[[], float] = time.monotonic) -> None:

@@ -209,7 +209,8 @@ class PowerSaving:
         jobs = {job_id: cluster.jobs[job_id] for name in names if name in cluster.nodes for job_id in sorted(cluster.nodes[name].jobs)}
         return {
             "all_nodes_resume": hostlist.compress(names),
-            "jobs": [_of_job(job, [name for name in job.nodes_left if name in wanted]) for job in jobs.values() if readiness.is_booting(job)]}
+            "jobs": [_of_job(job, [name for name in job.nodes_left if name in wanted]) for job in jobs.values()
+            if readiness.is_booting(job)]}
 
 
 def _of_job(job: Job, names: Sequence[NodeName]) -> Mapping[str, object]:

@@ -30,7 +30,8 @@ def take_up(settings: Settings, conf: Config) -> Settings:
     for partition in conf.partitions:
         own = modes_of(partition.preempt_mode, f"{conf.path}: PartitionName={partition.name} PreemptMode")
         if "suspend" in own and "gang" not in modes:
-            raise ConfigError(message=f"{conf.path}: PartitionName={partition.name} PreemptMode=SUSPEND needs GANG for the whole cluster", hints=[
+            raise ConfigError(message=f"{conf.path}: PartitionName={partition.name} PreemptMode=SUSPEND needs GANG for the whole cluster",
+                hints=[
                 "write PreemptMode=SUSPEND,GANG, or PreemptMode=CANCEL,GANG beside it"])
     parameters = conf.options("PreemptParameters")
     for word in parameters:

@@ -153,7 +153,8 @@ class Service:
         self.controller: Controller
 
     async def run(self, ready: Callable[[], None]) -> Ending:
-        """Serve until SIGTERM, SIGINT or `scontrol shutdown`, or until another slurmctld leads; `ready` is called once requests are answered.
+        """Serve until SIGTERM, SIGINT or `scontrol shutdown`, or until another slurmctld leads; `ready` is called once requests are
+        answered.
 
         ConfigError or StoreError when it cannot start, StoreError when the disk fails for good.
         """
@@ -188,7 +189,8 @@ class Service:
             raise ConfigError(message=f"{conf.path}: several SlurmctldHost need AuthType=auth/slurm or auth/munge: "
                                       f"with AuthType={conf.text('AuthType')} only one machine is served")
         make_folder(conf.state_save_location, owners)
-        return self._open_state(conf.text("StateSaveLocation"), cluster=conf.cluster_name, now=time.time(), controllers=self.seat.controllers)
+        return self._open_state(conf.text("StateSaveLocation"), cluster=conf.cluster_name, now=time.time(),
+            controllers=self.seat.controllers)
 
     async def _term(self, state: State, ready: Callable[[], None]) -> Term | None:
         """The term in which this slurmctld leads, once it does; None when it is to end before that."""

@@ -205,7 +205,8 @@ def _excepted(conf: Config) -> str:
         for names, _ in saving.excepted(text):
             hostlist.expand(names)
     except ValueError as error:
-        raise ConfigError(message=f"{conf.path}: SuspendExcNodes={text}: {error}", hints=["write for example cn[01-10]:4,login1"]) from error
+        raise ConfigError(message=f"{conf.path}: SuspendExcNodes={text}: {error}",
+            hints=["write for example cn[01-10]:4,login1"]) from error
     return text
 
 

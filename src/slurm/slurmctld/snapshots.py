@@ -44,7 +44,8 @@ class Snapshots:
     """Writes snapshots of what `engine` keeps into `journal`, from a thread of its own; payloads that nobody names any more go by
     `commit`."""
 
-    def __init__(self, engine: Engine, journal: Journal, commit: GroupCommit, *, events: int = EVENTS, history: History | None = None) -> None:
+    def __init__(self, engine: Engine, journal: Journal, commit: GroupCommit, *, events: int = EVENTS,
+            history: History | None = None) -> None:
         self._engine = engine
         self._journal = journal
         self._commit = commit

@@ -20,7 +20,8 @@ ROLE = "slurmctld"
 
 
 class Standbys:
-    """Those that are connected, by rank. `seat` is the leader's own, `hosts` all of them by rank; `hand_over` ends this one's lead in order,
+    """Those that are connected, by rank. `seat` is the leader's own, `hosts` all of them by rank; `hand_over` ends this one's lead in
+    order,
     `happened` takes what triggers wait for."""
 
     def __init__(self, seat: Seat, hosts: list[str], relays: Relays, heartbeat: float, cluster: str, hand_over: Callable[[], None],

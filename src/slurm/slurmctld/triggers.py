@@ -57,7 +57,8 @@ class Triggers:
         self._engine = engine
         self._now = now
         self._slurmdbd_up = slurmdbd_up
-        self.began: tuple[str, ...] = ("primary_slurmctld_resumed_operation", "primary_slurmctld_resumed_control")  # what it means that slurmctld has begun
+        # what it means that slurmctld has begun
+        self.began: tuple[str, ...] = ("primary_slurmctld_resumed_operation", "primary_slurmctld_resumed_control")
         self._was_up: bool | None = None
         self._known: dict[NodeName, frozenset[str]] = {}
         self._watches = False  # whether `_known` is kept

@@ -74,7 +74,8 @@ class Epochs:
         return n.Overruled(epoch=self.latest.epoch, state=self.latest.state)
 
     def _know(self, leader: Leader) -> None:
-        """On disk before the first order of this leader is carried out: the machine may go down then, and hear an earlier one afterwards."""
+        """On disk before the first order of this leader is carried out: the machine may go down then, and hear an earlier one
+        afterwards."""
         self.latest = leader
         try:
             with open(self._path + ".new", "w", encoding="utf-8") as file:

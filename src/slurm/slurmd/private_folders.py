@@ -1,8 +1,8 @@
 """Folders of which each job has its own (job_container.conf): made before its first step, removed when nothing of it is left here.
 
-They lie below BasePath, in a folder that only root enters, so that every step finds the same ones; a task of a step that begins has them put
-over /tmp and its like in a mount namespace of its own (`stepd.private_mounts`), so that nothing but that folder has to be cleaned up, whoever
-was killed. The one for /dev/shm is a tmpfs, whose memory counts for the job that writes there.
+They lie below BasePath, in a folder that only root enters, so that every step finds the same ones; a task of a step that begins has them
+put over /tmp and its like in a mount namespace of its own (`stepd.private_mounts`), so that nothing but that folder has to be cleaned up,
+whoever was killed. The one for /dev/shm is a tmpfs, whose memory counts for the job that writes there.
 """
 
 from __future__ import annotations
@@ -90,7 +90,10 @@ class PrivateFolders:
         return pairs
 
     def remove(self, job: int, attempt: int) -> None:
-        """Nothing of the attempt is left: its folders go. What cannot be removed is in the log. Blocks as long as there is much to remove."""
+        """Nothing of the attempt is left: its folders go. What cannot be removed is in the log.
+
+        Blocks as long as there is much to remove.
+        """
         if (job, attempt) in self._there:
             try:
                 self._remove(self._place(job, attempt))

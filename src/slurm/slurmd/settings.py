@@ -115,7 +115,8 @@ def read(conf: str, wanted: str, line: str = "") -> tuple[NodeSettings, Config]:
     """
     config = load(conf)
     if line and wanted in config.nodes_by_name:
-        raise ConfigError(message=f"-Z: {wanted} is a node of {config.path} already", hints=["start it without -Z, or name another with -N"])
+        raise ConfigError(message=f"-Z: {wanted} is a node of {config.path} already",
+            hints=["start it without -Z, or name another with -N"])
     config = config.with_nodes([line] if line else [])
     hostname = os.uname().nodename
     node = config.nodes_by_name[node_name(config, wanted, hostname)]
@@ -139,7 +140,8 @@ def read(conf: str, wanted: str, line: str = "") -> tuple[NodeSettings, Config]:
         topologies=config.topologies, partition_topology={one.name: one.topology for one in config.partitions if one.topology},
         private_folders=config.job_container(node), nice=_propagation(config),
         devices=config.devices(node.name), detection=config.detection.of(node.name),
-        gpu_variables=variables_of(node.name, config.gres_lines, config.detection.of(node.name)), threads=node.threads_per_core, account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
+        gpu_variables=variables_of(node.name, config.gres_lines, config.detection.of(node.name)), threads=node.threads_per_core,
+        account=find(config.text("SlurmdUser") or "root", "SlurmdUser"),
         owners=frozenset({0, os.geteuid(), find(config.text("SlurmUser") or "root", "SlurmUser").uid}),
         files=files_of(site.key, "slurmd", config.options("TLSParameters"), node.name), line=line,
         reboot_program=config.text("RebootProgram"), log_form=config.text("LogTimeFormat"), syslog=config.text("SlurmdSyslogDebug")), config
@@ -172,7 +174,8 @@ def _propagation(config: Config) -> int:
     """PropagatePrioProcess; ConfigError for what is none."""
     value = config.number("PropagatePrioProcess")
     if value not in (0, 1, 2):
-        raise ConfigError(message=f"PropagatePrioProcess={value}", hints=["0: tasks run at slurmd's nice value; 1: at their submitter's; 2: at "
+        raise ConfigError(message=f"PropagatePrioProcess={value}",
+            hints=["0: tasks run at slurmd's nice value; 1: at their submitter's; 2: at "
             "their submitter's, but above slurmd's"])
     return value
 

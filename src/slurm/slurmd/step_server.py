@@ -261,7 +261,8 @@ class StepServer:
             deadline=boot_clock() + credential.time_left if credential.time_left >= 0 else 0.0, lease=credential.lease,
             task_prologs=[message.task_prolog] if message.task_prolog else [],
             task_epilogs=[message.task_epilog] if message.task_epilog else [],
-            wait_for_children=message.wait_for_children, mpi=message.mpi, places=message.places, size=message.ntasks, sample_seconds=credential.sampling,
+            wait_for_children=message.wait_for_children, mpi=message.mpi, places=message.places, size=message.ntasks,
+            sample_seconds=credential.sampling,
             gpus=bool(credential.devices.get(node.settings.node))),
             credential.job_memory.get(node.settings.node, 0), share.cpus, credential.devices.get(node.settings.node, []))
 

@@ -105,7 +105,8 @@ class Maintenance:
 
     def _run_script(self, script: str, due: dict[str, float]) -> None:
         """ArchiveScript, in place of our own archives: what it does not take over is not purged. StoreError."""
-        words = {"PurgeEventAfter": "EVENT", "PurgeJobAfter": "JOB", "PurgeResvAfter": "RESV", "PurgeStepAfter": "STEP", "PurgeSuspendAfter": "SUSPEND",
+        words = {"PurgeEventAfter": "EVENT", "PurgeJobAfter": "JOB", "PurgeResvAfter": "RESV", "PurgeStepAfter": "STEP",
+            "PurgeSuspendAfter": "SUSPEND",
             "PurgeTXNAfter": "TXN",
                  "PurgeUsageAfter": "USAGE"}
         variables = {"PATH": os.environ.get("PATH", "/usr/bin:/bin")}

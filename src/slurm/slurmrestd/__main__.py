@@ -60,7 +60,8 @@ def parser() -> argparse.ArgumentParser:
         prog="slurmrestd", description="Slurm's REST API. Without a place to listen at it answers what comes by standard input.",
         epilog="variables: SLURM_CONF SLURMRESTD_AUTH_TYPES SLURMRESTD_DATA_PARSER_PLUGINS SLURMRESTD_DEBUG SLURMRESTD_LISTEN "
                "SLURMRESTD_MAX_CONNECTIONS SLURMRESTD_OPENAPI_PLUGINS SLURMRESTD_SECURITY")
-    top.add_argument("places", nargs="*", metavar="[HOST]:PORT|https://[HOST]:PORT|unix:/PATH", help="where to listen (SLURMRESTD_LISTEN, with commas)")
+    top.add_argument("places", nargs="*", metavar="[HOST]:PORT|https://[HOST]:PORT|unix:/PATH",
+        help="where to listen (SLURMRESTD_LISTEN, with commas)")
     top.add_argument("-a", metavar="PLUGIN[,…]", dest="auth",
         help="how clients prove who they are, by default all: rest_auth/local, rest_auth/jwt; list")
     top.add_argument("-d", metavar="VERSION[,…]", dest="parsers", help="versions of the API, by default all: v0.0.42 … v0.0.45; list")
@@ -72,7 +73,8 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--pid-file", metavar="FILE", dest="pid_file", default="", help="where its process number stands while it runs")
     top.add_argument("--max-connections", metavar="N", dest="connections",
         help=f"connections at once, others are answered 503; by default {MAX_CONNECTIONS}")
-    top.add_argument("-s", metavar="PLUGIN[,…]", dest="openapi", help="parts of the API, by default all: slurmctld, slurmdbd, util; web: the page at /; list")
+    top.add_argument("-s", metavar="PLUGIN[,…]", dest="openapi",
+        help="parts of the API, by default all: slurmctld, slurmdbd, util; web: the page at /; list")
     top.add_argument("-t", metavar="N", dest="threads", help=f"requests that are carried out at once, by default {THREADS}")
     top.add_argument("-u", metavar="USER", dest="user", default="",
         help="become this user once it listens: one with no rights of his own, never root or SlurmUser")

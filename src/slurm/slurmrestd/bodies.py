@@ -31,7 +31,10 @@ class Bodies:
 
     @contextmanager
     def of(self, user: str) -> Iterator[Callable[[int], None]]:
-        """What takes place for so many bytes more of one request of this user: Crowded where there is none. All of it is given back behind."""
+        """What takes place for so many bytes more of one request of this user: Crowded where there is none.
+
+        All of it is given back behind.
+        """
         mine = 0
 
         def take(size: int) -> None:

@@ -1,4 +1,5 @@
-"""`GET /metrics/…`: numbers for Prometheus, for whoever a token or the socket says is asking: slurmctld's, slurmdbd's and slurmrestd's own."""
+"""`GET /metrics/…`: numbers for Prometheus, for whoever a token or the socket says is asking: slurmctld's, slurmdbd's and slurmrestd's
+own."""
 
 from __future__ import annotations
 

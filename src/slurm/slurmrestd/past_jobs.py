@@ -53,7 +53,8 @@ def job_changes(body: Body) -> JobChanges:
                 f"supported: {', '.join(_KNOWN)}"])
     comment = body.get("comment", {})
     found = JobChanges(
-        admin_comment=comment.get("administrator") or None, comment=comment.get("job") or None, system_comment=comment.get("system") or None,
+        admin_comment=comment.get("administrator") or None, comment=comment.get("job") or None,
+        system_comment=comment.get("system") or None,
         derived_status=_status(body.get("derived_exit_code", {})), wckey=body.get("wckey") or None)
     if found == JobChanges():
         raise InvalidRequest(message="Nothing is to be changed", hints=[f"the body holds some of {', '.join(_KNOWN)}"])

@@ -245,7 +245,8 @@ def post_users_association(call: Call) -> Record:
     if not wanted.get("users"):
         raise InvalidRequest(message="association_condition.users names nobody")
     if user.get("defaultqos"):
-        raise Unsupported(message="user.defaultqos is not supported by slurm-py yet", hints=["association.defaultqos is that of associations"])
+        raise Unsupported(message="user.defaultqos is not supported by slurm-py yet",
+            hints=["association.defaultqos is that of associations"])
     settings = _of_short(wanted.get("association", {}))
     levels = [word for word in user.get("adminlevel", []) if word != "Not Set"]
     settings.parent = None
@@ -293,7 +294,8 @@ def put_association(call: Call, body: Body) -> None:
     cluster = str(body.get("cluster", "")) or _own_cluster(call)
     if body.get("is_default") and user:
         settings.default_account = account
-    there = [one for one in _associations(call, Which(clusters=[cluster], accounts=[account])) if (one.user, one.partition) == (user, partition)]
+    there = [one for one in _associations(call, Which(clusters=[cluster], accounts=[account]))
+        if (one.user, one.partition) == (user, partition)]
     if user:
         which = Which(names=[user], accounts=[account], clusters=[cluster], partitions=[partition])
         if not there:

@@ -1,4 +1,5 @@
-"""What slurmrestd keeps of the cluster while somebody listens: jobs and nodes as lists show them, and the last changes, for whoever resumes.
+"""What slurmrestd keeps of the cluster while somebody listens: jobs and nodes as lists show them, and the last changes, for whoever
+resumes.
 
 Each change is encoded once. Listeners have nothing of their own but how far they have read. Not here: connections (`sources`), HTTP
 (`watching`).

@@ -106,7 +106,8 @@ def configured(app: Any, connections: int | None = None) -> uvicorn.Config:
     Beyond so many `connections` it answers 503.
     """
     return uvicorn.Config(
-        app, http=Protocol, ws="wsproto", ws_max_size=LARGEST_HEAD, loop="asyncio", lifespan="off", log_config=None, access_log=False, proxy_headers=False,
+        app, http=Protocol, ws="wsproto", ws_max_size=LARGEST_HEAD, loop="asyncio", lifespan="off", log_config=None, access_log=False,
+        proxy_headers=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS, h11_max_incomplete_event_size=LARGEST_HEAD, limit_concurrency=connections)
 
@@ -118,7 +119,8 @@ def listening(place: str) -> list[socket.socket]:
     host, colon, port = place.removeprefix(PREFIX).rpartition(":")
     host = host.strip("[]")
     if not colon or not port.isdecimal() or not 0 <= int(port) < 65536:
-        raise ConfigError(message=f"Unable to listen at {place}", hints=["write [HOST]:PORT, as localhost:6820, https://[HOST]:PORT, or unix:/path/to/socket"])
+        raise ConfigError(message=f"Unable to listen at {place}",
+            hints=["write [HOST]:PORT, as localhost:6820, https://[HOST]:PORT, or unix:/path/to/socket"])
     try:
         found = socket.getaddrinfo(host or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:

@@ -1,8 +1,8 @@
 """The history of a cluster: what the journal gives up is kept here for a while, so that any moment of it can be folded again.
 
-It lies beside the journal, in files of some hours or days each. Such a segment begins with the rows of a snapshot and goes on with the events
-after it, taken over from the journal at each snapshot, before the journal drops them. Losing it loses no state. Not here: what rows and
-events mean (`journal`).
+It lies beside the journal, in files of some hours or days each. Such a segment begins with the rows of a snapshot and goes on with the
+events after it, taken over from the journal at each snapshot, before the journal drops them. Losing it loses no state. Not here: what rows
+and events mean (`journal`).
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class Stretch(NamedTuple):
 
 
 class History:
-    """The history in the folder of `path`, of the journal there or of another `source`; kept for `seconds`, and `most` bytes of it at most."""
+    """The history in the folder of `path`, of the journal there or of another `source`; kept for `seconds`, and `most` bytes of it at
+    most."""
 
     def __init__(self, path: str, *, seconds: float, most: int, segment_events: int = EVENTS_A_SEGMENT, least_free: int = LEAST_FREE,
                  source: Source | None = None) -> None:
@@ -93,7 +94,8 @@ class History:
         kept = self.segments()
         while self._free() < self._least_free:
             if not kept:
-                raise StoreError(message=f"less than {self._least_free >> 20} MB are free for {self.folder}", hints=["the journal needs them"])
+                raise StoreError(message=f"less than {self._least_free >> 20} MB are free for {self.folder}",
+                    hints=["the journal needs them"])
             os.unlink(kept.pop(0).path)
 
     def _free(self) -> int:
@@ -155,7 +157,10 @@ class History:
         return sorted(found, key=lambda one: (one.began, one.base))
 
     def stretch(self, at: float) -> Stretch:
-        """What to fold for the state at a moment: nothing that happened later. InvalidRequest when that is not kept, StoreError for damage."""
+        """What to fold for the state at a moment: nothing that happened later.
+
+        InvalidRequest when that is not kept, StoreError for damage.
+        """
         # The journal first: what it gives up meanwhile is in the segments by then.
         known, shapes, late = self.source.late()
         first = (late[0][1].seq, late[0][0]) if late else None
@@ -164,7 +169,8 @@ class History:
         if segment is None:
             starts = [one.began for one in kept] or ([first[1]] if first is not None and first[0] == 1 else [])
             if kept or not starts or at < starts[0]:
-                raise _not_kept(at, f"what happened is kept from {moment.show(starts[0])} on" if starts else "nothing of the past is kept yet")
+                raise _not_kept(at, f"what happened is kept from {moment.show(starts[0])} on" if starts
+                    else "nothing of the past is kept yet")
             return Stretch([], _until(at, 0, late), shapes)
         with closing(opened(segment.path)) as past, reading(segment.path):
             shapes = dict(past.execute("SELECT version, text FROM shapes")) | shapes

@@ -46,7 +46,8 @@ class Source(Protocol):
         ...
 
     def begin(self, segment: sqlite3.Connection, path: str, number: int, seq: int) -> float | None:
-        """Put the rows of a snapshot (0: none) into a new segment, in a transaction; when event `seq` happened, None where it is not kept."""
+        """Put the rows of a snapshot (0: none) into a new segment, in a transaction; when event `seq` happened, None where it is not
+        kept."""
         ...
 
     def take(self, segment: sqlite3.Connection, path: str, after: int, seq: int) -> None:
@@ -86,7 +87,8 @@ class SqliteSource:
         self._attach(segment, path)
         with writing(path, segment):
             segment.execute(_SHAPES)
-            segment.execute("INSERT INTO events SELECT seq, at, kind, body, version FROM journal.events WHERE seq > ? AND seq <= ?", (after, seq))
+            segment.execute("INSERT INTO events SELECT seq, at, kind, body, version FROM journal.events WHERE seq > ? AND seq <= ?",
+                (after, seq))
 
     def late(self) -> tuple[str, dict[int, str], Events]:
         """What is still in the file."""

@@ -101,7 +101,8 @@ class JournalReader(Protocol):
 
 
 class Replica(JournalReader, Protocol):
-    """A journal that another controller writes, followed by a standby. It is seen as it was at the last `refresh`, never half of a snapshot.
+    """A journal that another controller writes, followed by a standby. It is seen as it was at the last `refresh`, never half of a
+    snapshot.
 
     `replay` raises Missed where events after `after` are given up already.
     """

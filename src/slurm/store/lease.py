@@ -15,8 +15,8 @@ from slurm.model.errors import StoreError
 class Term(NamedTuple):
     """One slurmctld's time in the lead.
 
-    `epoch` is higher than that of every term before it; `holder` its name in SlurmctldHost; `address` where it is reached; `beats` counts its
-    signs of life, whatever clocks say; `released`: it has handed over, and a standby may claim at once.
+    `epoch` is higher than that of every term before it; `holder` its name in SlurmctldHost; `address` where it is reached; `beats` counts
+    its signs of life, whatever clocks say; `released`: it has handed over, and a standby may claim at once.
     """
 
     epoch: int
@@ -57,8 +57,8 @@ class Lease(Protocol):
     def claim(self, holder: str, address: str, seen: int, *, least: int = 0) -> Term:
         """Take the lead after the term of epoch `seen` (0: none yet); from then on nothing is written in an earlier term.
 
-        Overtaken when `seen` is not the newest epoch. The new epoch is one above `seen` and `least` both: nodes may know a higher one than a
-        state that was restored from a backup.
+        Overtaken when `seen` is not the newest epoch. The new epoch is one above `seen` and `least` both: nodes may know a higher one than
+        a state that was restored from a backup.
         """
         ...
 
@@ -83,7 +83,10 @@ class Silence:
         self._since: float | None = None
 
     def observe(self, term: Term | None, now: float) -> float:
-        """Seconds since the term, or its count of beats, was seen to change; 0 at the first look. `now`: of a monotonic clock, in seconds."""
+        """Seconds since the term, or its count of beats, was seen to change; 0 at the first look.
+
+        `now`: of a monotonic clock, in seconds.
+        """
         if self._since is None or term != self._seen:
             self._seen, self._since = term, now
         return now - self._since

@@ -1,4 +1,7 @@
-"""What the history takes from the journal in PostgreSQL. The history itself lies in the folder of each controller, for the time in which it led."""
+"""What the history takes from the journal in PostgreSQL.
+
+The history itself lies in the folder of each controller, for the time in which it led.
+"""
 
 from __future__ import annotations
 

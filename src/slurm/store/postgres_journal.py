@@ -47,7 +47,8 @@ class PostgresJournal:
     After each reconnection the last acknowledged event must be there: StoreError for a database that lost it.
     """
 
-    def __init__(self, location: Location, *, cluster: str = "", term: Term | None = None, version: int = VERSION, shapes: str = TEXT) -> None:
+    def __init__(self, location: Location, *, cluster: str = "", term: Term | None = None, version: int = VERSION,
+            shapes: str = TEXT) -> None:
         self.version = version
         self._text = shapes
         self._epoch = term.epoch if term is not None else None

@@ -49,7 +49,10 @@ class Link:
 
     @contextmanager
     def using(self) -> Iterator[Session]:
-        """The session, this thread's alone until the end. StoreBusy where the server cannot be reached or gives it up meanwhile; StoreError."""
+        """The session, this thread's alone until the end.
+
+        StoreBusy where the server cannot be reached or gives it up meanwhile; StoreError.
+        """
         with self._mutex:
             try:
                 session = self._open()
@@ -96,7 +99,8 @@ class Link:
         if self._session is not None and not self._session.closed:
             return self._session
         session = psycopg.connect(
-            "", autocommit=True, **{"application_name": f"slurmctld {self._purpose}", **self._location.parameters})  # type: ignore[arg-type]
+            "", autocommit=True, **{"application_name": f"slurmctld {self._purpose}",
+            **self._location.parameters})  # type: ignore[arg-type]
         try:
             session.add_notice_handler(self._on_notice)
             for setting, value in (
@@ -149,7 +153,8 @@ def require_durable(location: Location, fsync: str, standbys: str, replicas: int
             "set fsync=on, or say may_lose_work=yes in StateSaveLocation"])
     if not standbys and (len(location.hosts) > 1 or replicas):
         what = f"{len(location.hosts)} servers are named" if len(location.hosts) > 1 else f"{replicas} replicas follow it"
-        raise StoreBusy(message=f"{location}: {what}, but synchronous_standby_names is empty: a failover may lose acknowledged jobs", hints=[
+        raise StoreBusy(message=f"{location}: {what}, but synchronous_standby_names is empty: a failover may lose acknowledged jobs",
+            hints=[
             "name the replicas in synchronous_standby_names (Patroni: synchronous_mode and synchronous_mode_strict), "
             "or say may_lose_work=yes in StateSaveLocation"])
 
@@ -163,4 +168,5 @@ def translated(location: Location, error: psycopg.Error) -> StoreError:
             "what it acknowledged is kept; what it had not acknowledged was not written"])
     if (not code and isinstance(error, psycopg.OperationalError)) or code.startswith(_PASSING):
         return StoreBusy(message=f"{location}: {text}", hints=["nothing that was acknowledged is lost; it is tried again"])
-    return StoreError(message=f"{location}: {text}", hints=["look at the server's log; slurmctld must be restarted to read its state afresh"])
+    return StoreError(message=f"{location}: {text}",
+        hints=["look at the server's log; slurmctld must be restarted to read its state afresh"])

@@ -158,7 +158,8 @@ class PostgresReplica:
 
     def _check(self) -> None:
         if not self._fresh:
-            raise StoreBusy(message=f"{self._at}: the session broke, and what is seen now is not what was seen before", hints=["look again"])
+            raise StoreBusy(message=f"{self._at}: the session broke, and what is seen now is not what was seen before",
+                hints=["look again"])
 
     def close(self) -> None:
         """Let go of the session."""

@@ -33,7 +33,8 @@ _KEEP = "INSERT OR REPLACE INTO rows (kind, key, number, version, body, crc) VAL
 _READ = "SELECT kind, key, number, version, body, crc FROM rows ORDER BY kind, key, number"
 _NEWEST = "(SELECT max(number) FROM rows WHERE kind = ?1 AND key = ?2 AND number <= ?3)"
 _DROP = f"DELETE FROM rows WHERE kind = ?1 AND key = ?2 AND (number < {_NEWEST} OR (number = {_NEWEST} AND body IS NULL))"
-"""Of one name: what lies before the row that counts, which may be of an earlier snapshot than the newest; and that row, where it says gone."""
+"""Of one name: what lies before the row that counts, which may be of an earlier snapshot than the newest; and that row, where it says
+gone."""
 
 _Values = tuple[str, int | str, int, int, bytes | None, int]
 Turn = Callable[[], AbstractContextManager[None]]

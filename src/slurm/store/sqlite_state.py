@@ -1,4 +1,5 @@
-"""State in one SQLite file, of one controller: its lease is the lock that the kernel drops when its holder dies, and costs no write of its own.
+"""State in one SQLite file, of one controller: its lease is the lock that the kernel drops when its holder dies, and costs no write of its
+own.
 
 The file says in which term it was last written; a new term is written with its first event.
 """
@@ -22,7 +23,10 @@ JOURNAL = "journal.db"
 
 
 class SqliteLease:
-    """Who writes the SQLite file at `path`. Nobody can take it from a process that lives, however silent; that needs another kind of state."""
+    """Who writes the SQLite file at `path`.
+
+    Nobody can take it from a process that lives, however silent; that needs another kind of state.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -30,7 +34,10 @@ class SqliteLease:
         self._term: Term | None = None
 
     def read(self) -> Term | None:
-        """The term in which the file was last written, or the one of this process. Nothing but the file tells of others: it counts no beats."""
+        """The term in which the file was last written, or the one of this process.
+
+        Nothing but the file tells of others: it counts no beats.
+        """
         if self._term is not None:
             return self._term
         try:

@@ -17,7 +17,8 @@ from slurm.store.sqlite_state import SqliteState
 
 
 class State(Protocol):
-    """The state of one cluster, as one of its controllers has it: read the lease, follow the journal, claim, then open the journal and write.
+    """The state of one cluster, as one of its controllers has it: read the lease, follow the journal, claim, then open the journal and
+    write.
 
     A new leader opens the journal after its claim, restores (or goes on with what it followed) and appends `EpochStarted` first of all.
     """

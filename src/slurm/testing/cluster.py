@@ -1,4 +1,5 @@
-"""A real cluster for somebody's tests: its daemons are processes, its nodes emulated, its faults to order. It takes about a second to be there.
+"""A real cluster for somebody's tests: its daemons are processes, its nodes emulated, its faults to order. It takes about a second to be
+there.
 
     with RealCluster(nodes=2) as cluster:
         job = cluster.submit("--wrap", "hostname")
@@ -7,8 +8,8 @@
         with cluster.accounting_lag():               # sacct knows nothing of what ends meanwhile
             …
 
-It lies below a folder of its own, and is meant by whatever runs with `environment`. Not here: the pytest fixture (`pytest_plugin`), clusters of
-thousands (`light_nodes`).
+It lies below a folder of its own, and is meant by whatever runs with `environment`. Not here: the pytest fixture (`pytest_plugin`),
+clusters of thousands (`light_nodes`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from slurm.daemon.process import holder_of
 WAIT_SECONDS = 60.0
 INSTANCE = "test"
 COMMANDS_OF_OTHERS = ("SLURM", "SBATCH", "SRUN", "SALLOC", "SQUEUE", "SINFO", "SACCT")
-LIVE = frozenset({"PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "RESIZING", "REQUEUED", "SIGNALING", "STAGE_OUT"})
+LIVE = frozenset({"PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "RESIZING", "REQUEUED", "SIGNALING",
+    "STAGE_OUT"})
 GONE_SECONDS = 10.0
 
 
@@ -73,7 +75,8 @@ class RealCluster:
 
     def run(self, *words: str, environment: Mapping[str, str] | None = None, seconds: float = WAIT_SECONDS) -> str:
         """What a command printed; CommandFailed when it ended with another status than 0."""
-        done = subprocess.run(words, env={**self.environment, **(environment or {})}, cwd=self.root, capture_output=True, text=True, timeout=seconds,
+        done = subprocess.run(words, env={**self.environment, **(environment or {})}, cwd=self.root, capture_output=True, text=True,
+            timeout=seconds,
                               check=False, stdin=subprocess.DEVNULL)
         if done.returncode:
             raise CommandFailed(f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")

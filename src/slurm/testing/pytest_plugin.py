@@ -1,11 +1,12 @@
-"""pytest's fixture `slurm_cluster`: a real cluster for one test, `slurm_session_cluster`: one for all. Loaded by pytest where slurm-py is installed.
+"""pytest's fixture `slurm_cluster`: a real cluster for one test, `slurm_session_cluster`: one for all. Loaded by pytest where slurm-py is
+installed.
 
     @pytest.mark.slurm(nodes=4, gpus="h100:2", conf="MaxArraySize=10", first_job_id=1000)
     def test_my_tool(slurm_cluster):
         assert slurm_cluster.wait(my_tool.submit("job.sh")) == "COMPLETED"
 
-While a fixture is in use the environment of the test means its cluster: commands and programs that the test starts need nothing else. The mark's
-words are those of `slurm.testing.cluster.RealCluster`.
+While a fixture is in use the environment of the test means its cluster: commands and programs that the test starts need nothing else. The
+mark's words are those of `slurm.testing.cluster.RealCluster`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,10 @@ class Changed(Message):
 
 
 class RecordsListed(Message, omit_defaults=False):
-    """A JSON list of records in order of their ids; `version`: the same records have the same. `unchanged`: it is the one that was given, so none is told."""
+    """A JSON list of records in order of their ids; `version`: the same records have the same.
+
+    `unchanged`: it is the one that was given, so none is told.
+    """
 
     records: msgspec.Raw = msgspec.Raw(b"[]")
     version: str = ""

@@ -471,7 +471,10 @@ class ListNodes(Message):
 
 
 class ListRecords(Message):
-    """Some fields of jobs (render.feed.JOB), as Slurm's JSON has them → RecordsListed. `unless`: what that said when it was asked before."""
+    """Some fields of jobs (render.feed.JOB), as Slurm's JSON has them → RecordsListed.
+
+    `unless`: what that said when it was asked before.
+    """
 
     fields: Fields
     filter: JobFilter = msgspec.field(default_factory=JobFilter)

@@ -1,4 +1,5 @@
-"""What scontrol asks for besides changes of records: places in the queue, jobs that hold still, how much daemons log; part of `wire.messages`."""
+"""What scontrol asks for besides changes of records: places in the queue, jobs that hold still, how much daemons log; part of
+`wire.messages`."""
 
 from __future__ import annotations
 
@@ -34,7 +35,10 @@ class NotifyJob(Message):
 
 
 class SetDebug(Message):
-    """scontrol setdebug and setdebugflags → Done. `level`: as SlurmctldDebug has it, "": as it is; `flags`: "+Backfill" or "-Steps" each."""
+    """scontrol setdebug and setdebugflags → Done.
+
+    `level`: as SlurmctldDebug has it, "": as it is; `flags`: "+Backfill" or "-Steps" each.
+    """
 
     level: Word = ""
     flags: Annotated[list[Word], Many(100)] = []

@@ -1,5 +1,5 @@
-"""A step credential: what a step may use where, as whom, until when, or who may attach to it; and how it lies in a token. Bytes only: who signs and
-checks is passed in.
+"""A step credential: what a step may use where, as whom, until when, or who may attach to it; and how it lies in a token. Bytes only: who
+signs and checks is passed in.
 
 slurmctld signs it with its Ed25519 key, nodes hold the public half (net.signing). srun carries it and cannot alter it.
 """

@@ -16,7 +16,8 @@ def _clocks(world: World) -> Iterator[Finding]:
         offset = world.offsets.get(machine.where, 0.0)
         if abs(offset) >= LITTLE:
             found = fault if abs(offset) >= MUCH else warning
-            yield found(machine.where, f"the clock is {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} that of {world.here.where}: "
+            yield found(machine.where, f"the clock is {abs(offset):.0f} s {'ahead of' if offset > 0 else 'behind'} that of "
+                                       f"{world.here.where}: "
                         "logs, MUNGE's credentials and files' times disagree", advice)
     unkept = [machine.where for machine in world.machines if machine.synchronised is False]
     if unkept and world.many:
@@ -27,7 +28,8 @@ def _zones(world: World) -> Iterator[Finding]:
     first = world.here
     for machine in world.machines[1:]:
         if machine.zone != first.zone:
-            yield warning(machine.where, f"the time zone is {machine.zone}, that of {first.where} is {first.zone}: times in logs and in squeue "
+            yield warning(machine.where, f"the time zone is {machine.zone}, that of {first.where} is {first.zone}: times in logs and in "
+                                         "squeue "
                           "are told differently", "timedatectl set-timezone, the same everywhere")
 
 
@@ -41,11 +43,13 @@ def _users(world: World) -> Iterator[Finding]:
         if machine is head:
             continue
         if machine.slurm_uid is None and head.slurm_uid is not None and world.config is not None:
-            yield fault(machine.where, f"SlurmUser={world.config.text('SlurmUser')} does not exist here", f"make it with uid {head.slurm_uid}")
+            yield fault(machine.where, f"SlurmUser={world.config.text('SlurmUser')} does not exist here",
+                f"make it with uid {head.slurm_uid}")
         differing = [name for name, ids in machine.accounts.items() if name in head.accounts and head.accounts[name] != ids]
         for name in differing[:MOST_TOLD]:
             there, here = machine.accounts[name], head.accounts[name]
-            yield fault(machine.where, f"user {name} has uid {there[0]} and gid {there[1]} here, {here[0]} and {here[1]} on {head.where}: jobs "
+            yield fault(machine.where, f"user {name} has uid {there[0]} and gid {there[1]} here, {here[0]} and {here[1]} on {head.where}: "
+                                       "jobs "
                         "run as the wrong user", "use one directory (LDAP, sssd), or the same /etc/passwd everywhere")
         by_uid = {ids[0]: name for name, ids in head.accounts.items()}
         for name, ids in machine.accounts.items():
@@ -58,7 +62,8 @@ def _users(world: World) -> Iterator[Finding]:
                       {one[0] for one in machine.accounts.values()}]
             if absent:
                 more = f" and {len(absent) - MOST_TOLD} others" if len(absent) > MOST_TOLD else ""
-                yield warning(machine.where, f"{', '.join(absent[:MOST_TOLD])}{more} of {head.where} do not exist here: their jobs cannot start",
+                yield warning(machine.where, f"{', '.join(absent[:MOST_TOLD])}{more} of {head.where} do not exist here: their jobs cannot "
+                                             "start",
                               "make them here with the same uid, or take them from one directory (LDAP, sssd)")
 
 
@@ -66,7 +71,8 @@ def _keys(world: World) -> Iterator[Finding]:
     known = [machine for machine in world.machines if machine.key_id]
     for machine in known[1:]:
         if machine.key_id != known[0].key_id:
-            yield fault(machine.where, f"slurm.key is another than that of {known[0].where} (key id {machine.key_id}, there {known[0].key_id})",
+            yield fault(machine.where, f"slurm.key is another than that of {known[0].where} (key id {machine.key_id}, there "
+                                       f"{known[0].key_id})",
                         f"copy it from {known[0].where}, mode 0600, and restart the daemons here")
 
 
@@ -97,7 +103,8 @@ def _files(world: World) -> Iterator[Finding]:
 
 def _asked(world: World) -> Iterator[Finding]:
     for machine, problem in world.silent.items():
-        yield fault(machine, f"it could not be asked by ssh: {problem}", f"`ssh {machine} slurm doctor` has to work without a password, as this user")
+        yield fault(machine, f"it could not be asked by ssh: {problem}",
+            f"`ssh {machine} slurm doctor` has to work without a password, as this user")
 
 
 CHECKS = (

@@ -66,7 +66,8 @@ def _chosen(names: list[str]) -> list[Check]:
     for name in names:
         if name not in known:
             close = nearest(name, list(known))
-            raise NotFound(message=f"there is no check {name}", hints=[f"did you mean {close}?" if close else "`slurm doctor --list` names them"])
+            raise NotFound(message=f"there is no check {name}", hints=[f"did you mean {close}?" if close
+                else "`slurm doctor --list` names them"])
     return [known[name] for name in names] if names else list(CHECKS)
 
 

@@ -108,10 +108,13 @@ def _limits(world: World) -> Iterator[Finding]:
         yield warning("", f"MaxTasksPerNode={config.number('MaxTasksPerNode')} is below the {least} CPUs of every node",
                       "take MaxTasksPerNode out: 512 is its default")
     if 0 < config.seconds("SlurmdTimeout") < DEFAULT_SECONDS and not world.embedded:
-        yield warning("", f"SlurmdTimeout={config.seconds('SlurmdTimeout')}: a node that is busy for so long is taken for dead, and its jobs "
+        yield warning("", f"SlurmdTimeout={config.seconds('SlurmdTimeout')}: a node that is busy for so long is taken for dead, and its "
+                          "jobs "
                       "with it", "leave 300, its default")
-    if config.text("AccountingStorageEnforce").lower() not in ("", "none", "0") and not config.text("AccountingStorageType").endswith("slurmdbd"):
-        yield fault("", f"AccountingStorageEnforce={config.text('AccountingStorageEnforce')} without a database: there are no associations to "
+    if config.text("AccountingStorageEnforce").lower() not in ("", "none", "0") and not config.text("AccountingStorageType").endswith(
+            "slurmdbd"):
+        yield fault("", f"AccountingStorageEnforce={config.text('AccountingStorageEnforce')} without a database: there are no "
+                        "associations to "
                     "go by", "write AccountingStorageType=accounting_storage/slurmdbd, or take AccountingStorageEnforce out")
     if config.text("ReturnToService") == "0" and not world.embedded and config.written("ReturnToService"):
         yield warning("", "ReturnToService=0: a node that was down once, as after every power cut, stays so until somebody resumes it",
@@ -128,7 +131,8 @@ def _distinct_machines(world: World) -> Iterator[Finding]:
             serving.setdefault(machine.boot_id, []).append(machine.where)
     for hosts in serving.values():
         if len(set(hosts)) > 1:
-            yield fault(hosts[0], f"{' and '.join(sorted(set(hosts)))} are one machine (the same boot id)", "correct NodeAddr of one of them")
+            yield fault(hosts[0], f"{' and '.join(sorted(set(hosts)))} are one machine (the same boot id)",
+                "correct NodeAddr of one of them")
 
 
 def shown(names: list[str]) -> str:

@@ -35,7 +35,8 @@ NODES_ONLY = ("Prolog", "Epilog", "TaskProlog", "TaskEpilog", "HealthCheckProgra
 def facts(conf: str, config: Config | None, environ: Mapping[str, str]) -> Facts:
     """What this machine is to the cluster of the slurm.conf at `conf`; without `config` (it cannot be read) little is asked."""
     found = Facts(
-        host=os.uname().nodename, boot_id=kernel.boot_id(), zone=time.strftime("%Z %z"), synchronised=kernel.clock_is_kept(), version=VERSION,
+        host=os.uname().nodename, boot_id=kernel.boot_id(), zone=time.strftime("%Z %z"), synchronised=kernel.clock_is_kept(),
+        version=VERSION,
         root=os.geteuid() == 0, conf=conf, files=[file for file in configuration(conf) if file.exists], addresses=own_addresses(),
         selinux=kernel.selinux_enforces(), firewalls=kernel.firewalls(), open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     for name in COMMANDS:
@@ -90,7 +91,8 @@ def _roles(found: Facts, config: Config) -> None:
 
     found.controller = any(is_here(one.host, one.addr) for one in config.controllers)
     found.nodes = [node.name for node in config.nodes if is_here(node.hostname, node.addr)]
-    found.database_host = config.text("AccountingStorageType").endswith("slurmdbd") and is_here(config.text("AccountingStorageHost") or "localhost")
+    found.database_host = config.text("AccountingStorageType").endswith("slurmdbd") and is_here(config.text("AccountingStorageHost")
+        or "localhost")
 
 
 def _accounts(found: Facts, config: Config) -> None:
@@ -152,7 +154,8 @@ def disk(purpose: str, path: str) -> Disk:
     while not os.path.exists(path):
         path = os.path.dirname(path) or "/"
     facts = os.statvfs(path)
-    return Disk(purpose, path, kernel.kind_of_file_system(path), facts.f_blocks * facts.f_frsize, facts.f_bavail * facts.f_frsize, facts.f_files,
+    return Disk(purpose, path, kernel.kind_of_file_system(path), facts.f_blocks * facts.f_frsize, facts.f_bavail * facts.f_frsize,
+        facts.f_files,
                 facts.f_favail)
 
 

@@ -36,13 +36,15 @@ def _key(world: World) -> Iterator[Finding]:
             yield fault(machine.where, key.problem, "put the key there that the other machines have")
         for file in machine.certificates:
             if file.exists and file.mode & 0o077:
-                yield fault(machine.where, f"{file.path} ({file.purpose}) has mode {file.mode:04o}: others can read it", f"chmod 0600 {file.path}")
+                yield fault(machine.where, f"{file.path} ({file.purpose}) has mode {file.mode:04o}: others can read it",
+                    f"chmod 0600 {file.path}")
 
 
 def _munge(world: World) -> Iterator[Finding]:
     for machine in world.machines:
         if machine.munge:
-            yield fault(machine.where, machine.munge, "systemctl start munge; the same /etc/munge/munge.key (mode 0400, of user munge) has to "
+            yield fault(machine.where, machine.munge, "systemctl start munge; the same /etc/munge/munge.key (mode 0400, of user munge) "
+                                                      "has to "
                                                       "be on every machine")
 
 
@@ -50,7 +52,8 @@ def _secrets(world: World) -> Iterator[Finding]:
     for machine in world.machines:
         for file in machine.secrets:
             if not file.exists and not file.problem:
-                yield fault(machine.where, f"{file.path} ({file.purpose}) is not there", "`slurm setup` writes it, or copy it from a backup")
+                yield fault(machine.where, f"{file.path} ({file.purpose}) is not there",
+                    "`slurm setup` writes it, or copy it from a backup")
             elif file.exists and file.mode & 0o077:
                 yield fault(machine.where, f"{file.path} ({file.purpose}) has mode {file.mode:04o}: it holds a secret that others can read",
                             f"chmod 0600 {file.path}")
@@ -66,7 +69,8 @@ def _folders(world: World) -> Iterator[Finding]:
                 yield from _folder(machine, folder)
         for disk in machine.disks:
             if disk.purpose == "StateSaveLocation" and disk.kind in VOLATILE and not world.embedded:
-                yield fault(machine.where, f"StateSaveLocation {disk.path} lies in memory ({disk.kind}): every job is forgotten at the next boot",
+                yield fault(machine.where, f"StateSaveLocation {disk.path} lies in memory ({disk.kind}): every job is forgotten at the "
+                                           "next boot",
                             "put it on a disk, /var/spool/slurmctld")
 
 
@@ -82,13 +86,16 @@ def _folder(machine: Facts, folder: File) -> Iterator[Finding]:
                           f"chmod 1777 {folder.path}")
         return
     if folder.mode & 0o022:
-        yield fault(machine.where, f"{folder.purpose} {folder.path} has mode {folder.mode:04o}: others may write there, and so put files of "
+        yield fault(machine.where, f"{folder.purpose} {folder.path} has mode {folder.mode:04o}: others may write there, and so put files "
+                                   "of "
                     "theirs in place of the daemon's", f"chmod go-w {folder.path}")
     elif folder.purpose == "StateSaveLocation" and folder.mode & 0o005:
-        yield warning(machine.where, f"StateSaveLocation {folder.path} has mode {folder.mode:04o}: everybody may look into it, where scripts "
+        yield warning(machine.where, f"StateSaveLocation {folder.path} has mode {folder.mode:04o}: everybody may look into it, where "
+                                     "scripts "
                       "and environments of jobs lie", f"chmod 0700 {folder.path}")
     if folder.purpose == "StateSaveLocation" and machine.slurm_uid is not None and folder.uid not in (0, machine.slurm_uid):
-        yield fault(machine.where, f"StateSaveLocation {folder.path} belongs to uid {folder.uid}, not to SlurmUser (uid {machine.slurm_uid})",
+        yield fault(machine.where, f"StateSaveLocation {folder.path} belongs to uid {folder.uid}, not to SlurmUser (uid "
+                                   f"{machine.slurm_uid})",
                     f"chown -R to SlurmUser: chown -R {machine.slurm_uid} {folder.path}")
 
 
@@ -109,7 +116,8 @@ def _disks(world: World) -> Iterator[Finding]:
                 told.add((disk.total, disk.free))
                 yield warning(machine.where, said, advice)
             elif inodes >= NEARLY:
-                yield warning(machine.where, f"{disk.purpose} {disk.path}: {inodes:.0%} of the disk's inodes are used", "remove small files")
+                yield warning(machine.where, f"{disk.purpose} {disk.path}: {inodes:.0%} of the disk's inodes are used",
+                    "remove small files")
 
 
 def _hardware(world: World) -> Iterator[Finding]:
@@ -122,7 +130,8 @@ def _hardware(world: World) -> Iterator[Finding]:
             if machine.cpus and node.cpus > machine.cpus:
                 yield fault(machine.where, f"{name} is configured with {node.cpus} CPUs, and the machine has {machine.cpus}", advice)
             if machine.memory and node.real_memory > machine.memory:
-                yield fault(machine.where, f"{name} is configured with RealMemory={node.real_memory}, and the machine has {machine.memory} MB",
+                yield fault(machine.where, f"{name} is configured with RealMemory={node.real_memory}, and the machine has "
+                                           f"{machine.memory} MB",
                             advice)
 
 
@@ -133,7 +142,8 @@ def _gpus(world: World) -> Iterator[Finding]:
         if world.config is not None and machine.gpu_files and not world.emulated:
             without = [name for name in machine.nodes if "gpu" not in world.config.nodes_by_name[name].gres]
             if without:
-                yield warning(machine.where, f"{without[0]} has {len(machine.gpu_files)} GPUs ({machine.gpu_files[0]} …) that its NodeName line "
+                yield warning(machine.where, f"{without[0]} has {len(machine.gpu_files)} GPUs ({machine.gpu_files[0]} …) that its "
+                                             "NodeName line "
                               "does not name: jobs cannot ask for them, and all share them", "write Gres=gpu:… and a line of gres.conf")
 
 
@@ -198,7 +208,8 @@ def _programs(world: World) -> Iterator[Finding]:
 def _system(world: World) -> Iterator[Finding]:
     for machine in world.machines:
         if machine.firewalls and world.many:
-            yield warning(machine.where, f"{' and '.join(machine.firewalls)} filters connections: daemons need SlurmctldPort and SlurmdPort, and "
+            yield warning(machine.where, f"{' and '.join(machine.firewalls)} filters connections: daemons need SlurmctldPort and "
+                                         "SlurmdPort, and "
                           "nodes any free port of srun's machine", "allow the cluster's machines to reach each other")
         if machine.selinux:
             yield warning(machine.where, "SELinux enforces its policy, in which our daemons have no place of their own",
@@ -210,7 +221,8 @@ def _system(world: World) -> Iterator[Finding]:
         for unit, state in machine.units.items():
             daemon = next((name for name in machine.running if name.split()[0] == unit), "")
             if state == "disabled" and machine.running.get(daemon):
-                yield warning(machine.where, f"{unit} runs and is not enabled: it will not come back after a reboot", f"systemctl enable {unit}")
+                yield warning(machine.where, f"{unit} runs and is not enabled: it will not come back after a reboot",
+                    f"systemctl enable {unit}")
 
 
 def _commands(world: World) -> Iterator[Finding]:
@@ -222,7 +234,8 @@ def _commands(world: World) -> Iterator[Finding]:
         others = {name in machine.other_slurm for name in machine.commands}
         if others == {True, False}:
             ours = [name for name in machine.commands if name not in machine.other_slurm]
-            yield warning(machine.where, f"of the commands on PATH {', '.join(machine.other_slurm)} belong to another Slurm, {', '.join(ours)} to "
+            yield warning(machine.where, f"of the commands on PATH {', '.join(machine.other_slurm)} belong to another Slurm, "
+                                         f"{', '.join(ours)} to "
                           "this one", "put the folder of the one that is meant first on PATH")
 
 

@@ -47,7 +47,8 @@ def _nodes(world: World) -> Iterator[Finding]:
             continue
         said = f"{node.name} is {node.state.lower()}{f': {node.reason}' if node.reason else ''}"
         if any(word in reason for word in LOW):
-            yield fault(node.name, said, "correct its NodeName line by what `slurmd -C` prints there, `scontrol reconfigure`, then scontrol update "
+            yield fault(node.name, said, "correct its NodeName line by what `slurmd -C` prints there, `scontrol reconfigure`, then "
+                                         "scontrol update "
                         f"NodeName={node.name} State=RESUME")
         elif bad == ["DRAIN"]:
             yield warning(node.name, said, f"when it is mended: scontrol update NodeName={node.name} State=RESUME")

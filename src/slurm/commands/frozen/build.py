@@ -31,7 +31,8 @@ _TABLES = {
 }
 """Command → its tables below slurm.options, which it imports when it reads its command line."""
 _WITH_RECORDS = {
-    "sacct": ("slurm.net.database_client", "slurm.commands.past_jobs_report"), "seff": ("slurm.net.database_client", "slurm.client.accounting", "slurm.render.efficiency_text"),
+    "sacct": ("slurm.net.database_client", "slurm.commands.past_jobs_report"),
+    "seff": ("slurm.net.database_client", "slurm.client.accounting", "slurm.render.efficiency_text"),
     "sreport": ("slurm.net.database_client", "slurm.commands.usage_report")}
 """Command → what it imports later on that works with records: taken from the file with the command, or with the command from the
 sources."""

@@ -30,14 +30,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm setup`."""
     parser.add_argument("--cluster", default="", metavar="NAME", help="the cluster's name")
     parser.add_argument("--head", default="", metavar="HOST", help="the machine of slurmctld and slurmdbd: this one")
-    parser.add_argument("--nodes", default="", metavar="LIST", help="machines that run jobs, such as nd[01-04]; this one, if it is none of many")
+    parser.add_argument("--nodes", default="", metavar="LIST",
+        help="machines that run jobs, such as nd[01-04]; this one, if it is none of many")
     parser.add_argument("--login", default="", metavar="LIST", help="machines from which people submit and that run no jobs")
-    parser.add_argument("--address", action="append", default=[], metavar="NAME=ADDRESS", help="where a machine is reached, if not by its name")
+    parser.add_argument("--address", action="append", default=[], metavar="NAME=ADDRESS",
+        help="where a machine is reached, if not by its name")
     parser.add_argument("--database", default="", metavar="KIND", help="where accounting goes: sqlite, postgresql, mariadb, none")
     parser.add_argument("--database-host", default="localhost", metavar="HOST")
     parser.add_argument("--database-name", default="slurm_acct_db", metavar="NAME")
-    parser.add_argument("--database-user", default="slurm", metavar="USER", help="its password: $SLURM_SETUP_STORAGE_PASS, else by socket or peer")
-    parser.add_argument("--user", default="", metavar="USER", help="SlurmUser; made where it is not there (default: slurm, without root yourself)")
+    parser.add_argument("--database-user", default="slurm", metavar="USER",
+        help="its password: $SLURM_SETUP_STORAGE_PASS, else by socket or peer")
+    parser.add_argument("--user", default="", metavar="USER",
+        help="SlurmUser; made where it is not there (default: slurm, without root yourself)")
     parser.add_argument("--prefix", default="", metavar="DIR", help="have every file below DIR, also without being root")
     parser.add_argument("--root", default="", metavar="DIR", help="write into the image of a machine below DIR; nothing is started")
     parser.add_argument("--controller-port", type=int, default=6817, metavar="PORT")
@@ -79,9 +83,11 @@ def _set_up(wishes: Wishes, places: Mapping[str, Place], options: argparse.Names
     machines = {name: place.machine(wishes.user) for name, place in places.items()}
     for name, has in machines.items():
         if name != wishes.head and 0 <= has.uid != machines[wishes.head].uid:
-            raise ConfigError(message=f"SlurmUser {wishes.user} has uid {has.uid} on {name} and {machines[wishes.head].uid} on {wishes.head}", hints=[
+            raise ConfigError(message=f"SlurmUser {wishes.user} has uid {has.uid} on {name} and {machines[wishes.head].uid} on "
+                                      f"{wishes.head}", hints=[
                 "give it one uid everywhere (usermod -u), and let users come from one directory"])
-    folder = os.path.dirname(shutil.which("slurmctld", path=environ.get("PATH", os.defpath)) or os.path.join(sys.prefix, "bin", "slurmctld"))
+    folder = os.path.dirname(shutil.which("slurmctld", path=environ.get("PATH", os.defpath))
+        or os.path.join(sys.prefix, "bin", "slurmctld"))
     parts = {name: part_of(wishes, name, machines, folder, options.root) for name in places}
     if options.root:
         parts = {wishes.head: parts[wishes.head]}
@@ -105,7 +111,8 @@ def _set_up(wishes: Wishes, places: Mapping[str, Place], options: argparse.Names
     return _done(console, wishes, seen, backups, changed=True, dry=False)
 
 
-def _start(console: Console, places: Mapping[str, Place], parts: Mapping[str, Part], machines: Mapping[str, texts.Machine], names: list[str]) -> None:
+def _start(console: Console, places: Mapping[str, Place], parts: Mapping[str, Part], machines: Mapping[str, texts.Machine],
+        names: list[str]) -> None:
     for name in names:
         units = list(parts[name].units)
         if machines[name].systemd:
@@ -131,7 +138,8 @@ def _show(console: Console, wishes: Wishes, parts: Mapping[str, Part], seen: Map
             state = one.states[file.path]
             if state not in (NEW, CHANGED):
                 continue
-            console.line(f"  {state} {file.path} (mode {file.mode:04o}, of {file.owner})" + (", a copy of what is there is kept" if state == CHANGED else ""))
+            console.line(f"  {state} {file.path} (mode {file.mode:04o}, of {file.owner})" + (", a copy of what is there is kept"
+                if state == CHANGED else ""))
             lines = tuple(one.differences.get(file.path, ()))
             if (file.path, lines) in shown or file.path.endswith(".service"):
                 continue

@@ -42,7 +42,10 @@ class Folder(msgspec.Struct, omit_defaults=True):
 
 
 class Part(msgspec.Struct, omit_defaults=True):
-    """All that shall be on a machine. `uid` is what SlurmUser gets where he is not there yet (-1: the system's choice); `units` are started."""
+    """All that shall be on a machine.
+
+    `uid` is what SlurmUser gets where he is not there yet (-1: the system's choice); `units` are started.
+    """
 
     root: str = ""
     user: str = "root"
@@ -92,7 +95,8 @@ def look(part: Part) -> Seen:
             seen.differences[file.path] = [] if file.secret else [f"+{line}" for line in file.content.decode().splitlines()]
             continue
         except OSError as error:
-            raise ConfigError(message=f"cannot read {path}: {error.strerror}", hints=["`slurm setup` is for root, or for --prefix DIR"]) from error
+            raise ConfigError(message=f"cannot read {path}: {error.strerror}",
+                hints=["`slurm setup` is for root, or for --prefix DIR"]) from error
         if file.once:
             seen.states[file.path] = KEPT
         elif before == file.content:
@@ -100,7 +104,8 @@ def look(part: Part) -> Seen:
         else:
             seen.states[file.path] = CHANGED
             seen.differences[file.path] = ["(what differs is secret)"] if file.secret else list(difflib.unified_diff(
-                before.decode(errors="replace").splitlines(), file.content.decode().splitlines(), "as it is", "as it would be", lineterm="", n=1))[2:]
+                before.decode(errors="replace").splitlines(), file.content.decode().splitlines(), "as it is", "as it would be", lineterm="",
+                n=1))[2:]
     return seen
 
 
@@ -120,7 +125,8 @@ def apply(part: Part) -> list[str]:
             if seen.states[file.path] in (NEW, CHANGED):
                 backups += _write(part.root + file.path, file)
     except OSError as error:
-        raise ConfigError(message=f"cannot write {error.filename}: {error.strerror}", hints=["`slurm setup` is for root, or for --prefix DIR"]) from error
+        raise ConfigError(message=f"cannot write {error.filename}: {error.strerror}",
+            hints=["`slurm setup` is for root, or for --prefix DIR"]) from error
     return backups
 
 
@@ -179,7 +185,8 @@ def _uid(name: str) -> int:
 def _make_user(part: Part) -> None:
     group = ["--gid", part.user] if any(one.gr_name == part.user for one in grp.getgrall()) else ["--user-group"]
     uid = ["--uid", str(part.uid)] if part.uid >= 0 else []
-    _must(["useradd", "--system", *uid, *group, "--home-dir", "/var/lib/slurm", "--no-create-home", "--shell", "/usr/sbin/nologin", part.user])
+    _must(["useradd", "--system", *uid, *group, "--home-dir", "/var/lib/slurm", "--no-create-home", "--shell", "/usr/sbin/nologin",
+        part.user])
 
 
 def _must(words: list[str]) -> None:

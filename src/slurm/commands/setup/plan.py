@@ -30,7 +30,8 @@ class Roles:
     @property
     def daemons(self) -> list[str]:
         """In the order in which they are started."""
-        return [name for name, here in (("slurmdbd", self.database), ("slurmctld", self.head), ("slurmd", self.node), ("sackd", self.login)) if here]
+        return [name for name, here in (("slurmdbd", self.database), ("slurmctld", self.head), ("slurmd", self.node), ("sackd", self.login))
+            if here]
 
 
 def names(wishes: Wishes) -> list[str]:
@@ -60,13 +61,15 @@ def part_of(wishes: Wishes, name: str, machines: Mapping[str, Machine], folder: 
                   File(f"{places.etc}/ca_cert.pem", mode=0o644, owner=root_user, once=True)]
     if roles.database:
         folders.append(Folder(places.data, 0o750, user))
-        files.append(File(f"{places.etc}/slurmdbd.conf", texts.slurmdbd_conf(wishes).encode(), 0o600, user, secret=bool(wishes.database.password)))
+        files.append(File(f"{places.etc}/slurmdbd.conf", texts.slurmdbd_conf(wishes).encode(), 0o600, user,
+            secret=bool(wishes.database.password)))
     if roles.node:
         folders.append(Folder(places.spool, 0o755, root_user))
     systemd = SYSTEMD if not places.prefix else f"{places.prefix}{SYSTEMD}"
     if places.prefix:
         folders.append(Folder(systemd, 0o755, root_user))
-    files += [File(f"{systemd}/{daemon}.service", unit(daemon, f"{folder}/{daemon}", places).encode(), owner=root_user) for daemon in roles.daemons]
+    files += [File(f"{systemd}/{daemon}.service", unit(daemon, f"{folder}/{daemon}", places).encode(), owner=root_user)
+        for daemon in roles.daemons]
     return Part(root, user, machines[wishes.head].uid, folders, files, roles.daemons)
 
 

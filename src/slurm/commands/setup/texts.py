@@ -1,4 +1,7 @@
-"""The texts of the configuration files, from the wishes and what the machines have. Pure; what they say is read by `config` in the tests."""
+"""The texts of the configuration files, from the wishes and what the machines have.
+
+Pure; what they say is read by `config` in the tests.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,8 @@ def slurm_conf(wishes: Wishes, machines: Mapping[str, Machine]) -> str:
         "", "# Machines prove who they are by certificates under slurm.key; programs elsewhere by tokens (scontrol token).",
         "AuthType=auth/slurm", "AuthAltTypes=auth/jwt", f"AuthAltParameters=jwt_key={places.etc}/jwt_hs256.key", "",
         f"StateSaveLocation={places.state}", f"SlurmdSpoolDir={places.spool}", f"SlurmctldLogFile={places.log}/slurmctld.log",
-        f"SlurmdLogFile={places.log}/slurmd.log", f"SlurmctldPidFile={places.run}/slurmctld.pid", f"SlurmdPidFile={places.run}/slurmd.pid", "",
+        f"SlurmdLogFile={places.log}/slurmd.log", f"SlurmctldPidFile={places.run}/slurmctld.pid",
+        f"SlurmdPidFile={places.run}/slurmd.pid", "",
         "SelectType=select/cons_tres", "SelectTypeParameters=CR_Core_Memory",
         f"DefMemPerCPU={max(1, min(offered(node.memory) // node.cpus for node in nodes))}",
         "ReturnToService=1", f"TaskPlugin={'task/cgroup,task/affinity' if confines else 'task/affinity'}",
@@ -67,7 +71,8 @@ def slurm_conf(wishes: Wishes, machines: Mapping[str, Machine]) -> str:
                   f"AccountingStoragePort={wishes.database_port}"]
     if any(node.gpus for node in nodes):
         lines.append("GresTypes=gpu")
-    return "\n".join([*lines, "", *node_lines(wishes, machines), "", "PartitionName=main Nodes=ALL Default=YES MaxTime=7-00:00:00 DefaultTime=01:00:00"]) + "\n"
+    return "\n".join([*lines, "", *node_lines(wishes, machines), "",
+        "PartitionName=main Nodes=ALL Default=YES MaxTime=7-00:00:00 DefaultTime=01:00:00"]) + "\n"
 
 
 def node_lines(wishes: Wishes, machines: Mapping[str, Machine]) -> list[str]:

@@ -16,8 +16,10 @@ class Unit(NamedTuple):
 
 
 UNITS = {
-    "slurmctld": Unit("Slurm's controller", "network-online.target slurmdbd.service munge.service", ("LimitNOFILE=65536", "ProtectSystem=full")),
-    "slurmdbd": Unit("Slurm's accounting", "network-online.target postgresql.service mariadb.service munge.service", ("ProtectSystem=full",)),
+    "slurmctld": Unit("Slurm's controller", "network-online.target slurmdbd.service munge.service",
+    ("LimitNOFILE=65536", "ProtectSystem=full")),
+    "slurmdbd": Unit("Slurm's accounting", "network-online.target postgresql.service mariadb.service munge.service",
+    ("ProtectSystem=full",)),
     # Jobs outlive a restart of slurmd, and it makes their groups itself.
     "slurmd": Unit("Slurm's node", "network-online.target munge.service", (
         "KillMode=process", "Delegate=yes", "TasksMax=infinity", "LimitNOFILE=131072", "LimitMEMLOCK=infinity", "LimitSTACK=infinity")),

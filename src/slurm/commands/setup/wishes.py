@@ -107,8 +107,10 @@ def wanted(options: argparse.Namespace, console: Console, *, ask: bool) -> Wishe
     if kind not in DATABASES:
         raise InvalidRequest(message=f"--database={kind}: it is none of {', '.join(DATABASES)}")
     own = pwd.getpwuid(os.geteuid()).pw_name
-    user = settle(options.user, "User of the controller (SlurmUser)", before.text("SlurmUser") if before else SYSTEM_USER if os.geteuid() == 0 else own)
-    database = Database(kind, options.database_host, options.database_name, options.database_user, os.environ.get("SLURM_SETUP_STORAGE_PASS", ""))
+    user = settle(options.user, "User of the controller (SlurmUser)", before.text("SlurmUser") if before else SYSTEM_USER
+        if os.geteuid() == 0 else own)
+    database = Database(kind, options.database_host, options.database_name, options.database_user,
+        os.environ.get("SLURM_SETUP_STORAGE_PASS", ""))
     addresses = dict(_address(text) for text in options.address)
     if before:
         addresses = {**{node.name: node.addr for node in before.nodes if node.addr != node.name}, **addresses}

@@ -11,7 +11,8 @@ from slurm.commands.state import done
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm state copy`."""
-    parser.add_argument("source", metavar="FROM", help="the StateSaveLocation of a slurmctld that does not run: a folder, or postgresql://…")
+    parser.add_argument("source", metavar="FROM",
+        help="the StateSaveLocation of a slurmctld that does not run: a folder, or postgresql://…")
     parser.add_argument("target", metavar="TO", help="a folder or an empty database, which hold no state yet")
 
 

@@ -27,6 +27,7 @@ def copied(source: str, target: str, console: Console) -> int:
     if console.json:
         console.answer({"jobs": found.jobs, "records": found.records, "event": found.event, "digest": found.digest})
         return 0
-    console.line(f"copied {found.jobs} jobs ({found.records} records) as they are after event {found.event}, in {time.monotonic() - began:.1f} s")
+    console.line(f"copied {found.jobs} jobs ({found.records} records) as they are after event {found.event}, in "
+                 f"{time.monotonic() - began:.1f} s")
     console.line(f"read again, both sides are {found.digest[:16]}")
     return 0

@@ -11,7 +11,8 @@ from slurm.commands.state import done
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm state export`."""
-    parser.add_argument("target", metavar="FILE", help="a file that is made; it holds users' scripts and environments, and is its owner's alone")
+    parser.add_argument("target", metavar="FILE",
+        help="a file that is made; it holds users' scripts and environments, and is its owner's alone")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:

@@ -1,4 +1,5 @@
-"""What goes into the bundle: each part a file's name and its text, made one by one; a part that cannot be made says why, and the others are there.
+"""What goes into the bundle: each part a file's name and its text, made one by one; a part that cannot be made says why, and the others are
+there.
 
 Never: scripts, environments and command lines of jobs, keys, the database itself.
 """
@@ -37,7 +38,8 @@ TAIL_BYTES = 1 << 20
 MOST_INCLUDES = 64
 PATIENCE_SECONDS = 2.0
 FILES = (*SIBLINGS, "slurmdbd.conf", "plugstack.conf", "job_container.conf", "helpers.conf", "acct_gather.conf", "oci.conf", "mpi.conf")
-NODE_FIELDS = ("name", "state", "reason", "cpus", "real_memory", "alloc_cpus", "version", "gres", "boot_time", "slurmd_start_time", "last_busy")
+NODE_FIELDS = ("name", "state", "reason", "cpus", "real_memory", "alloc_cpus", "version", "gres", "boot_time", "slurmd_start_time",
+    "last_busy")
 _INCLUDE = re.compile(r"(?im)^\s*include\s+(\S+)")
 
 
@@ -100,7 +102,8 @@ def _tail(path: str) -> str:
 def _versions() -> str:
     packages = {str(one.metadata["Name"]): one.version for one in distributions()}
     return json.dumps({
-        "slurm-py": VERSION, "slurm": SLURM_VERSION, "python": sys.version, "system": platform.platform(), "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "slurm-py": VERSION, "slurm": SLURM_VERSION, "python": sys.version, "system": platform.platform(),
+        "at": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "packages": dict(sorted(packages.items()))}, indent=1) + "\n"
 
 
@@ -117,7 +120,8 @@ def _state(config: Config) -> str:
     folder = config.state_save_location
     if not os.path.isabs(folder):
         return "it is not in a folder\n"
-    sizes = {os.path.relpath(path, folder): os.path.getsize(path) for path in sorted(glob(f"{folder}/**", recursive=True)) if os.path.isfile(path)}
+    sizes = {os.path.relpath(path, folder): os.path.getsize(path) for path in sorted(glob(f"{folder}/**", recursive=True))
+        if os.path.isfile(path)}
     kept = dict(list(sizes.items())[:1000])
     found: dict[str, object] = {"files": len(sizes), "bytes": sum(sizes.values()), "sizes": kept}
     journal = os.path.join(folder, "journal.db")

@@ -15,14 +15,16 @@ from slurm.commands.support.scrubbing import Scrubber, known
 from slurm.model.errors import ConfigError
 from slurm.net.discovery import find_site, instance
 
-SECRET_FILES = ("slurm.key", "slurm.key.next", "slurm.key.old", "jwt_hs256.key", "slurmd_cert_key.pem", "ctld_cert_key.pem", "dbd_cert_key.pem",
+SECRET_FILES = ("slurm.key", "slurm.key.next", "slurm.key.old", "jwt_hs256.key", "slurmd_cert_key.pem", "ctld_cert_key.pem",
+    "dbd_cert_key.pem",
                 "sackd_cert_key.pem", "restd_cert_key.pem")
 STATE_SECRETS = ("credential.key", "jwt_hs256.key")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm support`."""
-    parser.add_argument("-o", "--output", default="", metavar="FILE", help="where it goes (default: slurm-support-CLUSTER-TIME.tar.gz here)")
+    parser.add_argument("-o", "--output", default="", metavar="FILE",
+        help="where it goes (default: slurm-support-CLUSTER-TIME.tar.gz here)")
     parser.add_argument("-f", "--conf", default="", metavar="FILE", help="the slurm.conf of the cluster")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -50,7 +52,8 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
         console.answer({"file": os.path.abspath(path), "parts": names})
         return 0
     console.line(f"{path}: {', '.join(names)}")
-    console.line("Passwords, keys and tokens were taken out; of jobs only their numbers are there. Look into it before you send it: it has the names of "
+    console.line("Passwords, keys and tokens were taken out; of jobs only their numbers are there. Look into it before you send it: it "
+                 "has the names of "
                  "your machines, and what your logs say of users and jobs.")
     return 0
 

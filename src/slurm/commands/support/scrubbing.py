@@ -1,4 +1,5 @@
-"""Taking secrets out of texts: values of keys that name one, what looks like a key, token or password, and this machine's secrets wherever they stand.
+"""Taking secrets out of texts: values of keys that name one, what looks like a key, token or password, and this machine's secrets wherever
+they stand.
 
 Rather too much than too little: who reads a bundle misses a value less than a site its password.
 """
@@ -51,7 +52,8 @@ def _masked(found: re.Match[str]) -> str:
 
 
 def known(files: Iterable[str], environ: Mapping[str, str]) -> set[str]:
-    """Secrets of this machine, in the forms in which they may stand in a text: those in key files, and values of variables that name one."""
+    """Secrets of this machine, in the forms in which they may stand in a text: those in key files, and values of variables that name
+    one."""
     found = {value for name, value in environ.items() if _SECRET_NAMES.search(name) and not value.startswith("/")}
     for path in files:
         try:

@@ -1,4 +1,5 @@
-"""Nodes that are started anew: asked for by `scontrol reboot`, issued once nothing runs there, over when the node registers after a boot."""
+"""Nodes that are started anew: asked for by `scontrol reboot`, issued once nothing runs there, over when the node registers after a
+boot."""
 
 from __future__ import annotations
 

@@ -137,7 +137,8 @@ def _of_node(state: ClusterState, node: Node, times: Times, now: float, proven: 
     if node.power is Power.OFF:
         if node.power_asked != "up" and node.name in proven and (node.jobs or node.remains):
             return e.PowerChanged(at=now, node=node.name, power=Power.OFF, empty=True)  # the program took longer than SuspendTimeout
-        return e.PowerChanged(at=now, node=node.name, power=Power.COMING_UP) if node.power_asked == "up" and state.settings.resumes else None
+        return e.PowerChanged(at=now, node=node.name,
+            power=Power.COMING_UP) if node.power_asked == "up" and state.settings.resumes else None
     if wanted and (force or not node.jobs):
         return e.PowerChanged(at=now, node=node.name, power=Power.GOING_DOWN)
     if node.reboot == "issued" and now >= node.reboot_since + times.up:
@@ -162,7 +163,8 @@ def _idle(
         for name in [name for name in names if name in state.nodes and _serves(state.nodes[name])][:count]}
     for node in nodes:
         idle = times.times[node.name].idle
-        if idle < 0 or now < node.last_busy_time + idle or now < _idle_since(node) + idle or node.name in times.kept or node.name in staying:
+        if idle < 0 or now < node.last_busy_time + idle or now < _idle_since(
+                node) + idle or node.name in times.kept or node.name in staying:
             continue
         if node.state not in (NodeState.IDLE, NodeState.DOWN) or _is_busy(state, node):
             continue

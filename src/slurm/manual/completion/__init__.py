@@ -1,4 +1,5 @@
-"""Completion of bash, zsh and fish for every command: options and their words from the tables, jobs, partitions, nodes, users from the cluster.
+"""Completion of bash, zsh and fish for every command: options and their words from the tables, jobs, partitions, nodes, users from the
+cluster.
 
 Lives here: which files there are. What may stand where is in `words`; each shell's own language in the file of its name.
 """

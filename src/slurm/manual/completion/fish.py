@@ -96,7 +96,8 @@ end
 def files() -> dict[str, str]:
     """slurm.fish, with what all need, and one file for each other command."""
     commands = words.commands()
-    head = _HEAD + "\nset -g __slurm_py_taking " + " ".join(_quoted(one) for one in _taking()) + "\n" + _FUNCTIONS.replace("@KEYS@", "\n".join(_keys()))
+    head = _HEAD + "\nset -g __slurm_py_taking " + " ".join(_quoted(one) for one in _taking()) + "\n" + _FUNCTIONS.replace("@KEYS@",
+        "\n".join(_keys()))
     lines = ["complete -c slurm -f", *_places("slurm")]
     for before, flags in words.subcommands().items():
         lines += [_option("slurm", flag, f"__slurm_py_behind -m {' '.join(before)}") for flag in flags]

@@ -59,7 +59,8 @@ def _of_option() -> Iterator[str]:
                     called = f'"{" ".join((command, *before))} {name}{"=" if flag.optional else ""}"'
                     yield called, shown(words.of_option(command, flag))
 
-    yield "# What an option takes ($1: the command, $2: the option, with = where only that may part them): @KIND, words, or nothing that is known."
+    yield ("# What an option takes ($1: the command, $2: the option, with = where only that may part them): @KIND, words, or nothing that "
+           "is known.")
     yield "# Status 1: it takes nothing."
     yield "_slurm_py_of_option() {"
     yield '    case "$1 $2" in'

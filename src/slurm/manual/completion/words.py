@@ -21,12 +21,14 @@ from slurm.render import fields, fields_accounting, usage_report
 from slurm.render.node_state import STATE_WORDS
 
 JOBS, STEPS, PARTITIONS, NODES, USERS, ACCOUNTS, QOS, RESERVATIONS, LICENSES, FEATURES, CLUSTERS, WCKEYS, GROUPS, PAST_JOBS = (
-    "jobs", "steps", "partitions", "nodes", "users", "accounts", "qos", "reservations", "licenses", "features", "clusters", "wckeys", "groups",
+    "jobs", "steps", "partitions", "nodes", "users", "accounts", "qos", "reservations", "licenses", "features", "clusters", "wckeys",
+    "groups",
     "past_jobs")
 FILES, FOLDERS, COMMANDS = "files", "folders", "commands"
 ASKED = {
     JOBS: "squeue -h -o %i", STEPS: "squeue -h -s -o %i", PARTITIONS: "sinfo -h -o %R", NODES: "sinfo -h -N -o %N",
-    USERS: "sacctmgr -nP show user format=user", ACCOUNTS: "sacctmgr -nP show account format=account", QOS: "sacctmgr -nP show qos format=name",
+    USERS: "sacctmgr -nP show user format=user", ACCOUNTS: "sacctmgr -nP show account format=account",
+    QOS: "sacctmgr -nP show qos format=name",
     RESERVATIONS: "scontrol -o show reservation", LICENSES: "scontrol -o show license", FEATURES: "sinfo -h -o %f",
     CLUSTERS: "sacctmgr -nP show cluster format=cluster", WCKEYS: "sacctmgr -nP show wckey format=wckey", PAST_JOBS: "sacct -nXP -o jobid",
 }
@@ -39,13 +41,17 @@ _LEVELS = ("quiet", "fatal", "error", "info", "verbose", "debug", "debug2", "deb
 _BY_NAME: dict[str, str | tuple[str, ...]] = {
     "account": ACCOUNTS, "accounts": ACCOUNTS, "partition": PARTITIONS, "qos": QOS, "reservation": RESERVATIONS, "licenses": LICENSES,
     "wckey": WCKEYS, "wckeys": WCKEYS, "nodelist": NODES, "exclude": NODES, "node": NODES, "constraint": FEATURES, "constraints": FEATURES,
-    "prefer": FEATURES, "clusters": CLUSTERS, "cluster": CLUSTERS, "user": USERS, "users": USERS, "uid": USERS, "gid": GROUPS, "group": GROUPS,
+    "prefer": FEATURES, "clusters": CLUSTERS, "cluster": CLUSTERS, "user": USERS, "users": USERS, "uid": USERS, "gid": GROUPS,
+    "group": GROUPS,
     "jobs": JOBS, "job": JOBS, "jobid": JOBS, "steps": STEPS, "step": STEPS, "dependency": JOBS,
-    "output": FILES, "error": FILES, "input": FILES, "nodefile": FILES, "export-file": FILES, "file": FILES, "program": FILES, "bcast": FILES,
+    "output": FILES, "error": FILES, "input": FILES, "nodefile": FILES, "export-file": FILES, "file": FILES, "program": FILES,
+    "bcast": FILES,
     "epilog": FILES, "prolog": FILES, "task-epilog": FILES, "task-prolog": FILES, "container-image": FILES, "container-save": FILES,
     "chdir": FOLDERS, "container-workdir": FOLDERS,
-    "states": _STATES, "state": _STATES, "signal": SIGNALS, "kill-command": SIGNALS, "export": ("ALL", "NONE"), "propagate": ("ALL", "NONE"),
-    "mail-type": ("NONE", "BEGIN", "END", "FAIL", "REQUEUE", "ALL", "STAGE_OUT", "TIME_LIMIT", "TIME_LIMIT_90", "TIME_LIMIT_80", "TIME_LIMIT_50",
+    "states": _STATES, "state": _STATES, "signal": SIGNALS, "kill-command": SIGNALS, "export": ("ALL", "NONE"),
+    "propagate": ("ALL", "NONE"),
+    "mail-type": ("NONE", "BEGIN", "END", "FAIL", "REQUEUE", "ALL", "STAGE_OUT", "TIME_LIMIT", "TIME_LIMIT_90", "TIME_LIMIT_80",
+    "TIME_LIMIT_50",
         "ARRAY_TASKS", "INVALID_DEPEND"),
     "hint": ("multithread", "nomultithread", "compute_bound", "memory_bound"), "distribution": ("block", "cyclic", "plane="),
     "exclusive": ("user",), "gres": ("gpu:",), "gpu-bind": ("single:", "per_task:", "none"), "mpi": ("none", "list", "pmi2", "pmix"),
@@ -97,20 +103,23 @@ def places() -> tuple[Place, ...]:
     found = [
         Place("sbatch", (), FILES, many=True), Place("srun", (), COMMANDS, many=True), Place("salloc", (), COMMANDS, many=True),
         Place("scancel", (), JOBS, many=True), Place("seff", (), PAST_JOBS, many=True), Place("sstat", (), JOBS, many=True),
-        Place("sattach", (), STEPS), Place("sbcast", (), FILES, many=True), Place("sgather", (), FILES, many=True), Place("scrontab", (), FILES),
+        Place("sattach", (), STEPS), Place("sbcast", (), FILES, many=True), Place("sgather", (), FILES, many=True),
+        Place("scrontab", (), FILES),
         *_of_scontrol(), *_of_sacctmgr(), *_of_sreport(), *_of_slurm()]
     return tuple(sorted(found, key=lambda place: -len(place.before)))
 
 
 def _of_scontrol() -> list[Place]:
-    names: dict[str, str] = {"job": JOBS, "step": STEPS, "node": NODES, "partition": PARTITIONS, "reservation": RESERVATIONS, "licenses": LICENSES}
+    names: dict[str, str] = {"job": JOBS, "step": STEPS, "node": NODES, "partition": PARTITIONS, "reservation": RESERVATIONS,
+        "licenses": LICENSES}
     keys = updatable()
     return [
         Place("scontrol", (), tuple(sorted(scontrol.KEYWORDS))),
         Place("scontrol", ("show",), scontrol_show.SHOWN),
         *(Place("scontrol", ("show", entity), kind, many=True) for entity, kind in names.items()),
         *(Place("scontrol", (word,), JOBS, many=True) for word in _JOB_KEYWORDS),
-        Place("scontrol", ("reboot",), NODES, many=True), Place("scontrol", ("cancel_reboot",), NODES), Place("scontrol", ("setdebug",), _LEVELS),
+        Place("scontrol", ("reboot",), NODES, many=True), Place("scontrol", ("cancel_reboot",), NODES),
+        Place("scontrol", ("setdebug",), _LEVELS),
         Place("scontrol", ("setdebugflags",), tuple(f"+{flag}" for flag in sorted(LOGGERS))),
         Place("scontrol", ("create",), ("NodeName=", "PartitionName=", "ReservationName=")),
         Place("scontrol", ("delete",), ("NodeName=", "PartitionName=", "ReservationName=")),
@@ -121,9 +130,12 @@ def _of_scontrol() -> list[Place]:
 
 
 VALUES: dict[str, str | tuple[str, ...]] = {
-    "JobId": JOBS, "NodeName": NODES, "PartitionName": PARTITIONS, "ReservationName": RESERVATIONS, "Partition": PARTITIONS, "Account": ACCOUNTS,
-    "QOS": QOS, "Nodes": NODES, "Reservation": RESERVATIONS, "User": USERS, "Users": USERS, "Accounts": ACCOUNTS, "Cluster": CLUSTERS, "Clusters": CLUSTERS,
-    "QOSLevel": QOS, "DefaultQOS": QOS, "DefaultAccount": ACCOUNTS, "Parent": ACCOUNTS, "Partitions": PARTITIONS, "State": node_update.STATES,
+    "JobId": JOBS, "NodeName": NODES, "PartitionName": PARTITIONS, "ReservationName": RESERVATIONS, "Partition": PARTITIONS,
+    "Account": ACCOUNTS,
+    "QOS": QOS, "Nodes": NODES, "Reservation": RESERVATIONS, "User": USERS, "Users": USERS, "Accounts": ACCOUNTS, "Cluster": CLUSTERS,
+    "Clusters": CLUSTERS,
+    "QOSLevel": QOS, "DefaultQOS": QOS, "DefaultAccount": ACCOUNTS, "Parent": ACCOUNTS, "Partitions": PARTITIONS,
+    "State": node_update.STATES,
     "AdminLevel": ("None", "Operator", "Admin"), "ReqNodeList": NODES, "ExcNodeList": NODES,
 }
 """Key of `KEY=value` words of scontrol and sacctmgr → what its value is."""
@@ -131,7 +143,8 @@ VALUES: dict[str, str | tuple[str, ...]] = {
 
 def _of_sacctmgr() -> list[Place]:
     entities = policy_entities()
-    changing = {"add": policy_keys.SET, "create": policy_keys.SET, "modify": policy_keys.SET, "delete": (), "remove": (), "show": (), "list": (), "update": policy_keys.SET}
+    changing = {"add": policy_keys.SET, "create": policy_keys.SET, "modify": policy_keys.SET, "delete": (), "remove": (), "show": (),
+        "list": (), "update": policy_keys.SET}
     found = [Place("sacctmgr", (), tuple(sacctmgr.KEYWORDS))]
     shown = tuple(word for word in sacctmgr_words.ENTITIES if word not in sacctmgr.LATER)
     for verb, keys in changing.items():
@@ -162,7 +175,8 @@ def _of_slurm() -> list[Place]:
         for one, words in ((row, (row.name,)), *((below, (row.name, below.name)) for below in row.below)):
             if one.operands and not one.below:
                 operand = one.operands[0][0]
-                takes: str | tuple[str, ...] = JOBS if "JOB_ID" in operand else tuple(operand.split("|")) if "|" in operand and operand.islower() else FILES if operand == "FILE" else ()
+                takes: str | tuple[str, ...] = JOBS if "JOB_ID" in operand else tuple(
+                    operand.split("|")) if "|" in operand and operand.islower() else FILES if operand == "FILE" else ()
                 if takes:
                     found.append(Place("slurm", words, takes, many=True))
     return found

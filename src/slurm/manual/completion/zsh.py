@@ -74,4 +74,5 @@ _slurm_py_main "$@"
 def files() -> dict[str, str]:
     """The one file."""
     names = " ".join([*words.commands(), "slurm"])
-    return {"zsh/_slurm_py": f"#compdef {names}\n# Completion of Slurm's commands for zsh: written by `python -m slurm.manual`.\n\n{tables.text()}{_COMPLETE}"}
+    return {"zsh/_slurm_py": f"#compdef {names}\n# Completion of Slurm's commands for zsh: written by `python -m "
+                             f"slurm.manual`.\n\n{tables.text()}{_COMPLETE}"}

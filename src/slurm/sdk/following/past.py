@@ -74,7 +74,8 @@ def jobs(ask: Ask, *, users: Sequence[str] = (), accounts: Sequence[str] = (), s
     for flag, values in (("-A", accounts), ("-s", states), ("-r", partitions)):
         words += [flag, ",".join(values)] if values else []
     rows = (line.split(CELL) for line in _asked(ask, words).splitlines())
-    return [PastJob._make([*map(_given, cells[:5]), normal(cells[5]), *map(_given, cells[6:])]) for cells in rows if len(cells) == len(JOBS)]
+    return [PastJob._make([*map(_given, cells[:5]), normal(cells[5]), *map(_given, cells[6:])]) for cells in rows
+        if len(cells) == len(JOBS)]
 
 
 def ending(ask: Ask, id: str) -> Ending:

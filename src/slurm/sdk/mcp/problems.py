@@ -22,7 +22,8 @@ Code = Literal[
     "cluster_timeout", "login_refused", "slurmfile_error", "unsupported", "command_failed", "cluster_error", "file_error", "internal_error"]
 CODES: tuple[str, ...] = get_args(Code)
 _KINDS: list[tuple[type[BaseException], Code]] = [
-    (NoAccounting, "unsupported"), (UnknownJob, "job_not_found"), (UnknownName, "invalid_arguments"), (NotationError, "invalid_job_id"), (InvalidOption, "invalid_option"),
+    (NoAccounting, "unsupported"), (UnknownJob, "job_not_found"), (UnknownName, "invalid_arguments"), (NotationError, "invalid_job_id"),
+    (InvalidOption, "invalid_option"),
     (SubmissionError, "submission_refused"),
     (BackendTimeout, "cluster_timeout"), (LoginRefused, "login_refused"), (BackendCommandError, "command_failed"),
     (BackendError, "cluster_error"),

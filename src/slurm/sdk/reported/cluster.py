@@ -58,7 +58,8 @@ def empty(ask: Ask, now: float, path: str = "") -> Cluster:
         conf = load(os.path.abspath(path))
     else:
         try:
-            conf = configuration(ask(["scontrol", "show", "config"]), ask(["scontrol", "show", "node"]), ask(["scontrol", "show", "partition"]))
+            conf = configuration(ask(["scontrol", "show", "config"]), ask(["scontrol", "show", "node"]),
+                ask(["scontrol", "show", "partition"]))
         except (ConfigError, NotationError, ValueError) as error:
             lines = error.lines() if isinstance(error, ConfigError) else [str(error)]
             raise BackendError(f"what that cluster reports of itself is not understood: {'; '.join(lines)}") from error
@@ -124,7 +125,8 @@ def _reservation(cluster: Cluster, record: dict[str, str], number: int, now: flo
     return Reservation(
         id=number, name=of("ReservationName"), start=start, end=end, nodes=nodes, partition=of("PartitionName"),
         users=of("Users").split(",") if of("Users") else [], accounts=of("Accounts").split(",") if of("Accounts") else [],
-        flags=[flag for flag in of("Flags").split(",") if flag in ("MAINT", "IGNORE_JOBS", "OVERLAP", "FLEX", "MAGNETIC")], begun=start <= now)
+        flags=[flag for flag in of("Flags").split(",") if flag in ("MAINT", "IGNORE_JOBS", "OVERLAP", "FLEX", "MAGNETIC")],
+        begun=start <= now)
 
 
 def _add(found: ReportedCluster, one: Reported) -> None:

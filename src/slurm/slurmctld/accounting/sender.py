@@ -254,7 +254,8 @@ class Accounting:
         self._drop_soon()
         unknown = answer.going_on - sum(not job.state.finished for job in self._engine.cluster.jobs.values())
         if unknown > 0:
-            log.warning("slurmctld began without the state of the one before it: %d jobs of that have not ended in the database, and nobody "
+            log.warning("slurmctld began without the state of the one before it: %d jobs of that have not ended in the database, and "
+                        "nobody "
                         "will tell of them: `sacctmgr show runawayjobs` lists and ends them", unknown)
         self._continue_above(answer)
         if answer.through < first - 1:

@@ -148,7 +148,8 @@ async def on_history(ctl: Controller, session: Session, message: h.ReadHistory) 
 
 async def _in_the_past(ctl: Controller, session: Session, message: m.Message) -> bytes:
     if ctl.lookback is None:
-        raise Unsupported(message="no history is kept on this cluster", hints=["SlurmctldParameters=history_time= says for how long it is kept"])
+        raise Unsupported(message="no history is kept on this cluster", hints=[
+            "SlurmctldParameters=history_time= says for how long it is kept"])
     return await ctl.lookback.ask(ctl.cluster, session.caller, message, ctl.now(), first=ctl.goes_first(session))
 
 

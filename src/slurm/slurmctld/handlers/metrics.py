@@ -113,7 +113,8 @@ class PlainMetrics:
     async def _text(self, kind: str) -> str:
         loop = asyncio.get_running_loop()
         made, answer = self._answers.get(kind, (0.0, None))
-        if answer is None or (answer.done() and (answer.cancelled() or answer.exception() is not None or loop.time() - made > HTTP_SECONDS)):
+        if answer is None or (answer.done() and (answer.cancelled() or answer.exception() is not None
+                or loop.time() - made > HTTP_SECONDS)):
             answer = asyncio.ensure_future(self._made(kind))
             self._answers[kind] = loop.time(), answer
         return await asyncio.shield(answer)

@@ -32,7 +32,8 @@ def _of_vendor(tree: Tree, vendor: str, drivers: tuple[str, ...]) -> list[FoundG
     found: list[FoundGpu] = []
     for name in tree.names(_DRM):
         device = f"{_DRM}/{name}/device"
-        if not name.startswith("renderD") or tree.text(f"{device}/vendor") != f"0x{vendor}" or tree.target(f"{device}/driver") not in drivers:
+        if not name.startswith("renderD") or tree.text(f"{device}/vendor") != f"0x{vendor}" or tree.target(
+                f"{device}/driver") not in drivers:
             continue
         address = tree.target(device)
         code = tree.text(f"{device}/device").removeprefix("0x")

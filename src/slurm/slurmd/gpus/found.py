@@ -8,9 +8,9 @@ from typing import NamedTuple
 class FoundGpu(NamedTuple):
     """One GPU, or one instance of a GPU that is divided (MIG).
 
-    `type`: its model in lower case, spaces as underscores; `file`: its device files, joined by commas; `cpus`: numbers of the machine's CPUs
-    near it, empty where the machine does not say; `links`: connections to each of the GPUs found, -1 for itself, empty where there are none
-    to tell of; `seen_as`: how programs name it in CUDA_VISIBLE_DEVICES and its kin; `address`: where it is, for logs.
+    `type`: its model in lower case, spaces as underscores; `file`: its device files, joined by commas; `cpus`: numbers of the machine's
+    CPUs near it, empty where the machine does not say; `links`: connections to each of the GPUs found, -1 for itself, empty where there are
+    none to tell of; `seen_as`: how programs name it in CUDA_VISIBLE_DEVICES and its kin; `address`: where it is, for logs.
     """
 
     type: str

@@ -1,4 +1,5 @@
-"""The devices of this slurmd's node: what gres.conf says, or with AutoDetect what this machine has of it; and how that is printed and told."""
+"""The devices of this slurmd's node: what gres.conf says, or with AutoDetect what this machine has of it; and how that is printed and
+told."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ def settle(config: Config, node: str, tree: Tree | None = None, library: object 
     look = detect.look(way, tree) if library is None else detect.look(way, tree, lambda _: library)
     order = processors.in_order(tree, conf.threads_per_core)
     core_count = conf.cpus // conf.threads_per_core
-    matching = Matching(node, config.gres_lines, look.gpus, lambda cpus: processors.cores_of(cpus, order, conf.threads_per_core), core_count)
+    matching = Matching(node, config.gres_lines, look.gpus, lambda cpus: processors.cores_of(cpus, order, conf.threads_per_core),
+        core_count)
     gpus = matching.devices(conf.gres)
     return Own([*gpus, *(device for device in written if device.name != "gpu")], [*look.told, *matching.told])
 

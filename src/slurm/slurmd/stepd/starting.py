@@ -32,7 +32,8 @@ class Starting:
     """The tasks of one step on their way to their programs.
 
     `on_started()` is called once all are forked and what they share is open, `on_refused(sentence, status)` for what keeps the step from
-    running, `on_note(sentence)` for what its user should read although it ran. `mpi` gives each task what it inherits for MPI; they run in `container`.
+    running, `on_note(sentence)` for what its user should read although it ran. `mpi` gives each task what it inherits for MPI; they run in
+    `container`.
     """
 
     def __init__(self, loop: Loop, record: StepRecord, started: Sequence[Task], mpi: Service | Pmix | None = None,

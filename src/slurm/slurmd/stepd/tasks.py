@@ -108,7 +108,8 @@ def start(birth: Birth) -> socket.socket:
     ours, theirs = passing.pair()
     with theirs:
         try:
-            pid = _start_directly(birth, theirs, argv, environment) or (birth.container.fork() if birth.container is not None else os.fork())
+            pid = _start_directly(birth, theirs, argv, environment) or (birth.container.fork() if birth.container is not None
+                else os.fork())
         except OSError:
             ours.close()
             raise
@@ -317,7 +318,8 @@ def _enter_work_dir(newborn: Newborn) -> None:
 
 
 CHANGES: tuple[Callable[[Newborn], None], ...] = (
-    _lead_session, _stay_with_stepd, _restore_signals, _enter_cgroup, _bind, _limit, _be_nice, _enter_private_folders, _become_owner, _stay_with_stepd, _open_files,
+    _lead_session, _stay_with_stepd, _restore_signals, _enter_cgroup, _bind, _limit, _be_nice, _enter_private_folders, _become_owner,
+    _stay_with_stepd, _open_files,
     _connect_streams, _enter_work_dir)
 """What happens in a new task before exec, in this order. A change of user resets what `_stay_with_stepd` asks for: hence twice."""
 

@@ -1,4 +1,7 @@
-"""What the records of jobs that have ended say, changed by hand. Those that have not are their slurmctld's: its next record would undo it."""
+"""What the records of jobs that have ended say, changed by hand.
+
+Those that have not are their slurmctld's: its next record would undo it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ def modify(
     connection: sa.Connection, cluster: str, jobs: Sequence[tuple[int, int]], changes: dict[str, str | int], actor: str, now: float, *,
     owner: int | None,
 ) -> int:
-    """Write these fields of JobRecord over in jobs (id, restarts) of a cluster; how many. `owner`: whose alone they may be, None: anybody's.
+    """Write these fields of JobRecord over in jobs (id, restarts) of a cluster; how many. `owner`: whose alone they may be, None:
+    anybody's.
 
     NotFound, InvalidRequest for one that has not ended, NotPermitted for somebody else's: then nothing has changed.
     """
@@ -40,6 +44,7 @@ def modify(
     if records:
         told = ",".join(f"{name}={value}" for name, value in sorted(changes.items()))
         connection.execute(sa.insert(policy.transactions).values(
-            time=now, actor=actor, action="Modify Job", cluster=cluster, target=",".join(str(job) for job in sorted({one.id for one in records})),
+            time=now, actor=actor, action="Modify Job", cluster=cluster, target=",".join(str(job)
+            for job in sorted({one.id for one in records})),
             info=told))
     return len(records)

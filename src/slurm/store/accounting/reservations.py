@@ -1,7 +1,7 @@
 """Reservations of the past: what a record changes in their table, and what reservations and the jobs in them held in a period.
 
-A row is a stretch of time in which a reservation was the same; an occurrence has as many as it was changed while it lasted. What jobs had in
-it is summed up from the jobs themselves when it is asked for: sums by the hour know nothing of reservations.
+A row is a stretch of time in which a reservation was the same; an occurrence has as many as it was changed while it lasted. What jobs had
+in it is summed up from the jobs themselves when it is asked for: sums by the hour know nothing of reservations.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ def found(connection: sa.Connection, wanted: ReservationFilter, asking: str, now
     conditions = [clusters.deleted == 0]
     if not wanted.all_clusters:
         conditions.append(clusters.name.in_(wanted.clusters or [asking]))
-    conditions += [column.in_(values) for column, values in ((_columns.reservation_id, wanted.ids), (_columns.name, wanted.names)) if values]
+    conditions += [column.in_(values) for column, values in ((_columns.reservation_id, wanted.ids), (_columns.name, wanted.names))
+        if values]
     touching = _table.alias()
     same = [touching.c[name] == _columns[name] for name in ("cluster_id", "reservation_id", "occurrence")]
     if wanted.since:

@@ -81,7 +81,8 @@ def _row_by_row(connection: sa.Connection, table: sa.Table, key: Sequence[str], 
     quote = connection.dialect.identifier_preparer.quote
     statement = (
         f"INSERT INTO {table.name} ({', '.join(map(quote, found[0]))}) VALUES ({', '.join('?' * len(found[0]))}) "
-        f"ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET {', '.join(f'{quote(name)} = excluded.{quote(name)}' for name in changed)}")
+        f"ON CONFLICT ({', '.join(map(quote, key))}) DO UPDATE SET "
+        f"{', '.join(f'{quote(name)} = excluded.{quote(name)}' for name in changed)}")
     values = itemgetter(*found[0])
     for begin in range(0, len(found), CHUNK):
         connection.exec_driver_sql(statement, [values(row) for row in found[begin:begin + CHUNK]])

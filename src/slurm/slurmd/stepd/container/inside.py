@@ -18,7 +18,8 @@ READY = b"ready"
 ENTRY_POINT = "/etc/rc"
 """What enroot's images have as theirs: it enters the image's folder and runs the image's program with the words behind it."""
 _LONGEST = 4 << 20
-_OURS = ("SLURM", "PMI", "NEURON_RT_VISIBLE_CORES", "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK")
+_OURS = ("SLURM", "PMI", "NEURON_RT_VISIBLE_CORES", "CUDA_VISIBLE_DEVICES", "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES",
+    "ZE_AFFINITY_MASK")
 """Beginnings of variables that tell of the step: no image knows better."""
 
 

@@ -111,7 +111,8 @@ def _start(module: str, told: Mapping[str, object], descriptors: Sequence[int], 
     high = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, _BEYOND) for one in (null, null, facts, *descriptors)]
     environment = {"PATH": _PATH, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LC_ALL": "C.UTF-8"}
     try:
-        actions = [(os.POSIX_SPAWN_DUP2, given, target) for given, target in zip(high, (0, 1, FACTS, *range(REPORT, REPORT + len(descriptors))), strict=True)]
+        actions = [(os.POSIX_SPAWN_DUP2, given, target) for given, target in zip(high,
+            (0, 1, FACTS, *range(REPORT, REPORT + len(descriptors))), strict=True)]
         started = os.posix_spawn(sys.executable, [sys.executable, "-S", "-m", module], environment, file_actions=actions, setsid=True,
             setsigmask=(), setsigdef=kernel.PYTHONS_OWN)
     finally:

@@ -1,7 +1,7 @@
 """Images from registries that speak the OCI distribution protocol (Docker Hub, NGC, Quay, Harbor, a registry on loopback …).
 
-What comes is taken for what it is called by: every manifest and layer is checked against its SHA-256. Runs as the user, with his credentials:
-enroot's `.credentials`, `~/.netrc`, `~/.docker/config.json`. Unpacking layers is `layers`' work.
+What comes is taken for what it is called by: every manifest and layer is checked against its SHA-256. Runs as the user, with his
+credentials: enroot's `.credentials`, `~/.netrc`, `~/.docker/config.json`. Unpacking layers is `layers`' work.
 """
 
 from __future__ import annotations
@@ -136,7 +136,8 @@ class Registry:
         if kind.lower() == "basic" and basic:
             return basic
         if kind.lower() != "bearer" or "realm" not in said:
-            raise CannotBuild(f"{self._image}: {self._host} wants a login: put it into ~/.config/enroot/.credentials or ~/.docker/config.json")
+            raise CannotBuild(f"{self._image}: {self._host} wants a login: put it into ~/.config/enroot/.credentials or "
+                              "~/.docker/config.json")
         if urllib.parse.urlsplit(said["realm"]).scheme != "https" and self._base.startswith("https"):
             raise CannotBuild(f"{self._image}: {self._host} sends for a token to {said['realm']}, which is not secured")
         query = urllib.parse.urlencode({name: said[name] for name in ("service", "scope") if name in said})

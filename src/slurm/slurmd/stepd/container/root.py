@@ -164,7 +164,8 @@ def _lay_over(image: int, path: str) -> None:
             f"lowerdir=/proc/self/fd/{image},upperdir=/tmp/upper,workdir=/tmp/work,userxattr")
     except OSError as error:
         if error.errno == errno.EINVAL and _has_mounts_below(path):
-            raise CannotBuild(f"{path} cannot be the root of a container: other file systems are mounted below it; copy what is needed of it, "
+            raise CannotBuild(f"{path} cannot be the root of a container: other file systems are mounted below it; copy what is needed of "
+                              "it, "
                 "or bring them by --container-mounts") from error
         if error.errno in (errno.EPERM, errno.EINVAL, errno.ENODEV):
             raise CannotBuild("the kernel of this node lets users mount no overlay, which containers need: Linux 5.12 or later does") from error
@@ -199,7 +200,8 @@ def _files() -> list[tuple[str, int]]:
 
 
 def _kernel() -> list[tuple[str, int]]:
-    return [("/sys", mounting.taken("/sys", NO_SETUID | NO_DEVICES | READ_ONLY)), ("/proc", mounting.taken("/proc", NO_SETUID | NO_DEVICES))]
+    return [("/sys", mounting.taken("/sys", NO_SETUID | NO_DEVICES | READ_ONLY)),
+        ("/proc", mounting.taken("/proc", NO_SETUID | NO_DEVICES))]
 
 
 def _shared_of_proc() -> list[str]:

@@ -20,13 +20,15 @@ LOOK_SECONDS = 0.1
 def require(folder: str) -> None:
     """CannotBuild where the file system of a folder is nearly full."""
     found = os.statvfs(folder)
-    if found.f_bavail * found.f_frsize < min(found.f_blocks * found.f_frsize * KEPT, MOST_KEPT) or (found.f_files and found.f_favail < found.f_files * KEPT):
+    if found.f_bavail * found.f_frsize < min(found.f_blocks * found.f_frsize * KEPT,
+            MOST_KEPT) or (found.f_files and found.f_favail < found.f_files * KEPT):
         raise CannotBuild(f"there is no space left for images on this node: the rest of the file system of {folder} stays free for others")
 
 
 @contextmanager
 def watched(folder: str) -> Iterator[None]:
-    """What is done meanwhile is broken off by CannotBuild as soon as the file system of `folder` is nearly full; in the main thread only."""
+    """What is done meanwhile is broken off by CannotBuild as soon as the file system of `folder` is nearly full; in the main thread
+    only."""
     require(folder)
     before = signal.signal(signal.SIGALRM, lambda number, frame: require(folder))
     signal.setitimer(signal.ITIMER_REAL, LOOK_SECONDS, LOOK_SECONDS)

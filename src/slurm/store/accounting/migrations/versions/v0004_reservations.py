@@ -28,6 +28,7 @@ def upgrade() -> None:
         "reservations", sa.Column("id", _ID, nullable=False), _number("cluster_id"), _number("reservation_id"), _time("occurrence"),
         _time("time_start"), _time("time_end"), sa.Column("name", sa.String(255), nullable=False, server_default=""),
         sa.Column("record", _LONG, nullable=False), sa.PrimaryKeyConstraint("id", name="pk_reservations"),
-        sa.UniqueConstraint("cluster_id", "reservation_id", "occurrence", "time_start", name="uq_reservations_cluster_id_reservation_id_occurrence_time_start"),
+        sa.UniqueConstraint("cluster_id", "reservation_id", "occurrence", "time_start",
+        name="uq_reservations_cluster_id_reservation_id_occurrence_time_start"),
         sqlite_autoincrement=True, **_AS)
     op.create_index("ix_reservations_time_end", "reservations", ["time_end"])
