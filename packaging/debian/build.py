@@ -183,7 +183,7 @@ def _daemon(stage: Path, package: Package) -> None:
     _link(stage / "usr/sbin" / name, f"../lib/slurm-py/bin/{name}")
     if name == "slurmd":
         _link(stage / "usr/sbin/slurmstepd", "../lib/slurm-py/bin/slurmstepd")
-    _copy(ROOT / f"packaging/systemd/{name}.service", stage / f"lib/systemd/system/{name}.service")
+    _copy(ROOT / f"src/slurm/commands/setup/systemd/{name}.service", stage / f"lib/systemd/system/{name}.service")
     _copy(HERE / "default" / name, stage / "etc/default" / name)
     if (HERE / "logrotate" / name).exists():
         _copy(HERE / "logrotate" / name, stage / "etc/logrotate.d" / package.name)

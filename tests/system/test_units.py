@@ -12,7 +12,7 @@ import pytest
 
 from tests.meta.source import ROOT
 
-UNITS = sorted((ROOT / "packaging" / "systemd").glob("*.service"))
+UNITS = sorted((ROOT / "src" / "slurm" / "commands" / "setup" / "systemd").glob("*.service"))
 SHUT_IN = ("slurmctld", "slurmdbd", "slurmrestd", "sackd")
 
 
@@ -28,14 +28,14 @@ def test_systemd_finds_nothing_wrong_with_the_units(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SHUT_IN)
 def test_what_a_daemon_of_the_network_may_do_is_bounded(name: str) -> None:
-    unit = ROOT / "packaging" / "systemd" / f"{name}.service"
+    unit = ROOT / "src" / "slurm" / "commands" / "setup" / "systemd" / f"{name}.service"
     done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=40", "--no-pager", str(unit)], capture_output=True, text=True,
         check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_steps_outlive_a_restart_of_their_unit_and_may_be_killed_for_memory() -> None:
-    text = (ROOT / "packaging" / "systemd" / "slurmd.service").read_text(encoding="utf-8")
+    text = (ROOT / "src" / "slurm" / "commands" / "setup" / "systemd" / "slurmd.service").read_text(encoding="utf-8")
     assert {"KillMode=process", "Delegate=yes", "SendSIGKILL=no"} <= set(text.splitlines())
     assert "OOMScoreAdjust" not in text
 

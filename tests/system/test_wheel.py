@@ -49,7 +49,7 @@ def test_two_builds_are_equal(builds: tuple[Path, Path]) -> None:
 def test_the_sdist_has_what_a_build_needs(builds: tuple[Path, Path]) -> None:
     with tarfile.open(next(builds[0].glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"pyproject.toml", "hatch_build.py", "packaging/man/man1/sbatch.1", "packaging/completion/bash/slurm", "packaging/systemd/slurmd.service", "scripts/sbatch"} <= names
+    assert {"pyproject.toml", "hatch_build.py", "packaging/man/man1/sbatch.1", "packaging/completion/bash/slurm", "src/slurm/commands/setup/systemd/slurmd.service", "scripts/sbatch"} <= names
 
 
 def test_the_wheel_has_every_command_its_manual_and_the_completions(builds: tuple[Path, Path]) -> None:

@@ -123,7 +123,9 @@ def test_the_image_of_a_machine_is_written_below_its_root_and_does_not_name_it(t
     assert main(["setup", "--root", str(tmp_path), "--user", ME, "--yes", "--json"]) == 0
     text = (tmp_path / "etc/slurm/slurm.conf").read_text()
     assert "StateSaveLocation=/var/spool/slurmctld" in text and str(tmp_path) not in text
-    assert (tmp_path / "etc/systemd/system/slurmctld.service").exists() and (tmp_path / "var/spool/slurmctld").is_dir()
+    unit = (tmp_path / "etc/systemd/system/slurmctld.service").read_text()
+    assert "/slurmctld --systemd" in unit and "Environment=SLURM_CONF=/etc/slurm/slurm.conf\n" in unit and "/usr/sbin/slurmctld" not in unit
+    assert (tmp_path / "var/spool/slurmctld").is_dir()
 
 
 @pytest.mark.parametrize(("words", "said"), [
