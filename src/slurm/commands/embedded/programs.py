@@ -14,16 +14,16 @@ from slurm.model.errors import InvalidRequest
 PROBE = "sbatch"
 
 
-def folder(beside: Sequence[str] = ()) -> str:
-    """The folder where they are: that of one of these programs, by default `slurm` itself and Python.
+def folder(beside: Sequence[str] = (), probe: str = PROBE) -> str:
+    """The folder where they are, `probe` among them: that of one of these programs, by default `slurm` itself and Python.
 
     InvalidRequest when they are in neither.
     """
     for program in beside or (sys.argv[0], sys.executable):
         found = os.path.dirname(os.path.abspath(program))
-        if os.path.exists(os.path.join(found, PROBE)):
+        if os.path.exists(os.path.join(found, probe)):
             return found
-    raise InvalidRequest(message=f"{PROBE} is not installed in {found}", hints=["`pip install .` installs the Slurm commands"])
+    raise InvalidRequest(message=f"{probe} is not installed in {found}", hints=["`pip install .` installs the Slurm commands"])
 
 
 def check(where: str) -> None:

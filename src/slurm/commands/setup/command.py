@@ -7,13 +7,12 @@ beside itself before it is written.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 from collections.abc import Mapping
 
 import msgspec
 
+from slurm.commands.embedded import programs
 from slurm.commands.embedded.console import Console
 from slurm.commands.setup import part, texts
 from slurm.commands.setup.machines import Here, Place, There
@@ -68,7 +67,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
             f"run `slurm setup` on {wishes.head}, which has the cluster's key and gives the others their certificates"])
     places = _places(wishes, options.root)
     try:
-        return _set_up(wishes, places, options, environ, console)
+        return _set_up(wishes, places, options, console)
     finally:
         for place in places.values():
             if isinstance(place, There):
@@ -79,15 +78,14 @@ def _places(wishes: Wishes, root: str) -> dict[str, Place]:
     return {name: Here() if name == wishes.head or root else There(name, wishes.address(name)) for name in names(wishes)}
 
 
-def _set_up(wishes: Wishes, places: Mapping[str, Place], options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
+def _set_up(wishes: Wishes, places: Mapping[str, Place], options: argparse.Namespace, console: Console) -> int:
     machines = {name: place.machine(wishes.user) for name, place in places.items()}
     for name, has in machines.items():
         if name != wishes.head and 0 <= has.uid != machines[wishes.head].uid:
             raise ConfigError(message=f"SlurmUser {wishes.user} has uid {has.uid} on {name} and {machines[wishes.head].uid} on "
                                       f"{wishes.head}", hints=[
                 "give it one uid everywhere (usermod -u), and let users come from one directory"])
-    folder = os.path.dirname(shutil.which("slurmctld", path=environ.get("PATH", os.defpath))
-        or os.path.join(sys.prefix, "bin", "slurmctld"))
+    folder = programs.folder((sys.executable, sys.argv[0]), "slurmctld")  # on PATH may be a real Slurm's
     parts = {name: part_of(wishes, name, machines, folder, options.root) for name in places}
     if options.root:
         parts = {wishes.head: parts[wishes.head]}
