@@ -14,6 +14,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="FROM",
         help="the StateSaveLocation of a slurmctld that does not run: a folder, or postgresql://…")
     parser.add_argument("target", metavar="TO", help="a folder or an empty database, which hold no state yet")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:

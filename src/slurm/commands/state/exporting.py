@@ -13,6 +13,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm state export`."""
     parser.add_argument("target", metavar="FILE",
         help="a file that is made; it holds users' scripts and environments, and is its owner's alone")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:

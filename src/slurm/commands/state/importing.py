@@ -12,6 +12,7 @@ from slurm.commands.state import done
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `slurm state import`."""
     parser.add_argument("source", metavar="FILE", help="a file that `slurm state export` made")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace, environ: Mapping[str, str], console: Console) -> int:
