@@ -41,7 +41,8 @@ def generated(count: int, seed: int = 1) -> Iterator[str]:
 def measured(lines: Sequence[str], nodes: int, *, exact: bool, shortest: bool) -> tuple[float, float, int, int]:
     """CPU seconds, average bounded slowdown, jobs that ended and passes of one run."""
     arrivals = list(swf.read(lines, exact=exact, start=DAY))
-    cluster = machine.cluster(machine.configured(machine.equal_nodes(nodes, PROCESSORS // nodes)), arrivals[0].at - 1)
+    conf = machine.configured(f"{machine.equal_nodes(nodes, PROCESSORS // nodes)}\nSchedulerParameters=bf_resolution=1\n")  # as the study has it
+    cluster = machine.cluster(conf, arrivals[0].at - 1)
     simulator = Simulator(cluster, arrivals, queue=ShortestFirst() if shortest else None)
     began = time.process_time()
     outcomes = simulator.run()
