@@ -16,7 +16,7 @@ FILES = "files and sockets left"
 TRACEBACKS = "tracebacks in logs"
 KINDS = (RESOURCES, PROCESSES, CGROUPS, FILES, TRACEBACKS)
 _DAEMONS = ("slurmctld", "slurmd", "slurmstepd: idle")
-_STATE = {"clock", "history", "journal.db", "journal.db-wal", "journal.db-shm", "journal.db.lock", "credential.key", "tls.cert", "tls.key"}
+_STATE = {"audit.log", "clock", "history", "journal.db", "journal.db-wal", "journal.db-shm", "journal.db.lock", "credential.key", "tls.cert", "tls.key"}
 
 
 def look(machines: Machines) -> dict[str, list[str]]:
