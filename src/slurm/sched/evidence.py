@@ -27,6 +27,7 @@ from slurm.sched.view import View
 Sees = Callable[[Job], bool]
 """Whether who asks may know of a job."""
 HOLDERS = 3
+ROOM = "has room for it"
 """So many jobs that hold something are named."""
 
 
@@ -38,8 +39,16 @@ def fits(terrain: Terrain, job: Job, need: Need, partition: Partition, now: floa
 
 
 def of_nodes(terrain: Terrain, need: Need, partition: Partition, sees: Sees) -> list[tuple[str, str]]:
-    """(node, how it stands there) for the nodes that suit the job and are in service, the first of them."""
-    return [(str(node.name), of_node(terrain.view, node, need, sees)) for node in islice(terrain.usable(partition, need.site), SHOWN)]
+    """(node, how it stands there) for the nodes that suit the job and are in service, the first of them.
+
+    Where the job names nodes and one of those has no room, others do not help it: it is told of these only.
+    """
+    usable = terrain.usable(partition, need.site)
+    named = [node for node in usable if node.name in need.site.wanted]
+    seen = [(str(node.name), of_node(terrain.view, node, need, sees)) for node in islice(named, SHOWN)]
+    if any(how != ROOM for _, how in seen):
+        return seen
+    return [(str(node.name), of_node(terrain.view, node, need, sees)) for node in islice(usable, SHOWN)]
 
 
 def of_node(view: View, node: Node, need: Need, sees: Sees) -> str:
@@ -50,7 +59,7 @@ def of_node(view: View, node: Node, need: Need, sees: Sees) -> str:
         total = need.total_tasks
         if found.tasks < total and need.nodes_min == 1:
             return f"room for {found.tasks} of its {total} tasks, held otherwise{_held(view, node, sees, lambda share: bool(share.cpus))}"
-        return "has room for it"
+        return ROOM
     lacking = list(_lacking(view, node, space, need))
     if not lacking:
         return free_of(node) + _held(view, node, sees, lambda share: True)

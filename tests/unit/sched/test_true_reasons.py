@@ -117,6 +117,15 @@ def test_v_nodes_that_the_job_itself_leaves_out_are_not_told() -> None:
         f"It is expected to start in 10:00, at {UNTIL}, on cn01, after", f"  job 1 (job, alice), RUNNING on cn01, until {UNTIL} at the latest"]
 
 
+def test_v_who_names_a_node_that_is_held_is_not_told_of_room_on_others() -> None:
+    c = b.lab_cluster()
+    b.start(c, b.submit(c, ntasks=16, time_limit=600), "cn01", cpus=16)
+    job = b.submit(c, nodelist="cn01")
+    said = told(c, job)
+    assert f"  cn01: 0 of 16 CPUs free, held by job 1 until {UNTIL}" in said
+    assert not any("has room for it" in line for line in said)
+
+
 @pytest.mark.parametrize(("holds", "wants", "text"), [
     ({"mem_per_node": 60000}, {"mem_per_node": 8000}, "4000 of 64000 MB free, held by job 1 until {}"),
     ({"ntasks": 14}, {"ntasks": 4}, "room for 2 of its 4 tasks, held otherwise, held by job 1 until {}"),
