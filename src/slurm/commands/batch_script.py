@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import BinaryIO
 
 from slurm.model.errors import SlurmError
+from slurm.options.directives import WRAPPER
 from slurm.options.errors import OptionError
-
-_WRAPPER = "#!/bin/sh\n# This script was created by sbatch --wrap.\n\n"
 
 
 class BatchScript:
@@ -26,7 +25,7 @@ class BatchScript:
 
 def wrapped(command: str) -> BatchScript:
     """The script around the command line of --wrap."""
-    return BatchScript(f"{_WRAPPER}{command}\n", "", "wrap", "--wrap")
+    return BatchScript(f"{WRAPPER}{command}\n", "", "wrap", "--wrap")
 
 
 def from_stream(stream: BinaryIO) -> BatchScript:

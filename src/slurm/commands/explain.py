@@ -87,6 +87,8 @@ def _last_lines(backend: Backend, path: str) -> list[str]:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - READ))
             lines = file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return [f"There is no {path}: it wrote nothing, or to a node's own disk"]
     except (OSError, BackendError):
         return [f"What it wrote is in {path}"]
     shown = [f"  {line}" for line in lines if line.strip()][-LAST:]

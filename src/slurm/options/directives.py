@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from slurm.options.errors import OptionError
 
+WRAPPER = "#!/bin/sh\n# This script was created by sbatch --wrap.\n\n"
+"""What stands in a script before the command of --wrap."""
 _BLANK = " \t"
 
 

@@ -8,7 +8,7 @@ from slurm.model.explanation import Explanation
 from slurm.model.job import Job
 from slurm.model.states import JobState, Reason
 from slurm.notation import duration, exitstatus, moment, size
-from slurm.sched.resubmission import again
+from slurm.sched.resubmission import again, texts_of
 
 _OF_CODE = {
     126: ("a command of its script is there and cannot be executed", "chmod +x that file, and look at its first line"),
@@ -28,8 +28,11 @@ _SHELL_SIGNALS = 128
 """A shell whose command was ended by signal N exits with 128 + N."""
 
 
-def tell(found: Explanation, job: Job, fits: Callable[[int], bool]) -> None:
-    """Complete the explanation of a job that has ended; `fits` says whether its partition lets a job have so many seconds."""
+def tell(found: Explanation, job: Job, fits: Callable[[int], bool], script: str = "") -> None:
+    """Complete the explanation of a job that has ended; `fits` says whether its partition lets a job have so many seconds.
+
+    `script` is its batch script, "" where that is not known.
+    """
     ended = f"it ended at {moment.show(job.end_time)}"
     ran = duration.show(max(0.0, job.end_time - job.start_time)) if job.start_time else ""
     if ran:
@@ -66,7 +69,7 @@ def tell(found: Explanation, job: Job, fits: Callable[[int], bool]) -> None:
         case _:
             found.sentence = ended + (f": {why}" if why else "")
     if job.state is not JobState.COMPLETED:
-        found.again = again(job.request.submit_line, job.request.work_dir, _more(job, fits))
+        found.again = again(job.request.submit_line, job.request.work_dir, _more(job, fits), texts_of(job, script))
 
 
 def _more(job: Job, fits: Callable[[int], bool]) -> dict[str, str]:
@@ -77,6 +80,8 @@ def _more(job: Job, fits: Callable[[int], bool]) -> dict[str, str]:
         request = job.request
         if request.mem_per_cpu:
             return {"mem-per-cpu": size.show_mb(2 * request.mem_per_cpu)}
+        if request.mem_per_gpu:
+            return {"mem-per-gpu": size.show_mb(2 * request.mem_per_gpu)}
         most = max((share.memory for share in job.allocation.shares), default=0) if job.allocation is not None else 0
         return {"mem": size.show_mb(2 * most)} if most else {}
     return {}

@@ -68,16 +68,16 @@ NEW = Refusal("", "the scheduler has not looked at it yet")
 
 
 def explain(view: View, job: Job, now: float, *, refusal: Refusal | None = None, forecast: Forecast | None = None,
-            queue: Iterable[Job] = (), sees: Callable[[Job], bool] = lambda job: True) -> Explanation:
+            queue: Iterable[Job] = (), sees: Callable[[Job], bool] = lambda job: True, script: str = "") -> Explanation:
     """Explain a job as of `now`. `refusal` and `forecast` are what the last pass of the planner said of it, `queue` the eligible jobs in
     order;
-    `sees` whether who asks may know of another job: evidence names no others.
+    `sees` whether who asks may know of another job: evidence names no others; `script` the job's batch script, "" where it is not known.
     """
     found = Explanation(job=job.shown_id, name=job.request.name, user=job.owner.user, partition=job.partition, state=job.state.name, at=now)
     if job.state in (JobState.RUNNING, JobState.SUSPENDED) and not job.completing:
         found.evidence += stands.of_running(view, job, sees)
     if job.state is not JobState.PENDING:
-        _tell_active(view, found, job)
+        _tell_active(view, found, job, script)
         return found
     partitions = [exemptions.as_met(view, job.request.qos, view.partitions[name]) for name in job.partition.split(",")
         if name in view.partitions]
@@ -211,14 +211,14 @@ def _without_end(view: View, job: Job) -> bool:
     return not job.completing and view.expected_end(job) is None
 
 
-def _tell_active(view: View, found: Explanation, job: Job) -> None:
+def _tell_active(view: View, found: Explanation, job: Job, script: str) -> None:
     """What there is to say of a job that does not wait."""
     found.reason = "" if job.reason == Reason.NONE else job.reason
     found.nodes = hostlist.compress(job.allocation.nodes) if job.allocation is not None else ""
     found.start = job.start_time
     if job.state.finished:
         partition = view.partitions.get(job.partition)
-        ended.tell(found, job, lambda seconds: partition is None or not 0 <= partition.max_time < seconds)
+        ended.tell(found, job, lambda seconds: partition is None or not 0 <= partition.max_time < seconds, script)
     else:
         end = view.expected_end(job)
         until = f"until {moment.show(end)} at the latest" if end is not None else "without a time limit"

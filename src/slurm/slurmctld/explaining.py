@@ -32,10 +32,13 @@ def meant(cluster: Cluster, caller: Caller, text: str) -> Job:
 
 
 def explained(cluster: Cluster, job: Job, message: m.ExplainJob, caller: Caller, now: float, verdicts: Mapping[JobId, Refusal],
-              forecasts: Mapping[JobId, Forecast], queue: Iterable[Job], over: Callable[[], bool] | None) -> m.Explained:
-    """What there is to say of it at `now`; with what would start it sooner, sought until it is `over`, where that is given."""
+              forecasts: Mapping[JobId, Forecast], queue: Iterable[Job], over: Callable[[], bool] | None, script: str = "") -> m.Explained:
+    """What there is to say of it at `now`; with what would start it sooner, sought until it is `over`, where that is given.
+
+    `script` is its batch script, "" where that is not known.
+    """
     found = explain(cluster, job, now, refusal=verdicts.get(job.id), forecast=forecasts.get(job.id), queue=queue,
-                    sees=lambda other: rights.may_see(cluster, caller, other))
+                    sees=lambda other: rights.may_see(cluster, caller, other), script=script)
     if job.state.finished and job.state is not JobState.COMPLETED:
         view = finding.view(cluster, caller, now, verdicts, forecasts, now)
         found.error_file = job_values.stderr(job, view) or job_values.stdout(job, view)

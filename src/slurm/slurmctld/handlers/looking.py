@@ -137,8 +137,9 @@ async def on_explain(ctl: Controller, session: Session, message: m.ExplainJob) -
         return await _in_the_past(ctl, session, message)
     cluster, planner, now, caller = ctl.cluster, ctl.planner, ctl.now(), session.caller
     job = explaining.meant(cluster, caller, message.job_id)
+    script = ctl.payload(job.payload.script).decode(errors="replace") if job.state.finished and job.payload.script else ""
     return await _answered(ctl, session, A_PASS * (len(cluster.pending) + len(cluster.nodes)), lambda: explaining.explained(
-        cluster, job, message, caller, now, planner.verdicts, planner.forecasts, planner.waiting(), _after(SUGGESTING_SECONDS)))
+        cluster, job, message, caller, now, planner.verdicts, planner.forecasts, planner.waiting(), _after(SUGGESTING_SECONDS), script))
 
 
 async def on_history(ctl: Controller, session: Session, message: h.ReadHistory) -> m.Message | bytes:
