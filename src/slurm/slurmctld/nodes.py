@@ -179,7 +179,7 @@ class Links:
             faultpoints.reached("on-completion")
             message.usage = message.usage and told_by(message.usage, name)
         job = self._engine.cluster.jobs.get(JobId(message.job))
-        if job is not None and job.attempt == message.attempt and not _may_speak(name, job, message):
+        if job is not None and job.attempt == message.attempt and not _may_speak(name, job, message) and not self._is_over(name, message):
             log.error("node %s reports %s of job %s, which is not its own: passed over", name, type(message).__name__, job.shown_id)
             self.send(name, n.Acknowledged(serial=message.serial))
             return
@@ -234,6 +234,12 @@ class Links:
         """Whether the attempt that a report is about is the present one of its job, and not over on this node."""
         job = self._engine.cluster.jobs.get(JobId(message.job))
         return job is not None and job.attempt == message.attempt and name in job.nodes_left
+
+    def _is_over(self, name: NodeName, message: malformed.Report) -> bool:
+        """Whether a node says that nothing is left there of an attempt which goes on without it (--no-kill)."""
+        node = self._engine.cluster.nodes.get(name)
+        return isinstance(message, n.JobGone) and node is not None and any(
+            (each.job, each.attempt) == (message.job, message.attempt) for each in node.remains)
 
     async def _register(self, peer: Peer, message: n.RegisterNode) -> None:
         try:

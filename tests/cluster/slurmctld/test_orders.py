@@ -9,7 +9,7 @@ from slurm.core.events import TimedOut
 from slurm.slurmctld import controller, faults
 from slurm.slurmctld.nodes import CONFIRM_SECONDS
 from slurm.wire import node_messages as n
-from tests.cluster.slurmctld.conftest import CONF, Play, Stage
+from tests.cluster.slurmctld.conftest import CONF, ROOT, Play, Stage
 from tests.cluster.slurmctld.test_nodes import Clock
 
 
@@ -73,6 +73,24 @@ def test_the_end_of_a_job_is_ordered_until_its_node_says_that_nothing_is_left(pl
         await s.until(lambda: not s.ctl.cluster.job(job).completing)
         await later(s, clock, 100)
         assert len(node.of(n.TerminateJob)) == 3
+        assert not len(s.ctl.links._unconfirmed)
+
+    play(scene)
+
+
+def test_a_node_that_a_job_goes_on_without_is_ordered_to_end_it_until_it_says_that_nothing_is_left(play: Play) -> None:
+    async def scene(s: Stage) -> None:
+        nodes, clock = [await s.node("cn01"), await s.node("cn02")], under(s)
+        job = await s.client().submit(nodes_min=2, no_kill=True)
+        await s.until(lambda: nodes[0].of(n.LaunchBatch))
+        nodes[0].report(n.BatchLaunched, job=job, attempt=1)
+        await s.until(lambda: s.ctl.cluster.job(job).launched)
+        await s.client(ROOT).ask("UpdateNode", nodes="cn02", changes={"State": "DOWN", "Reason": "disk"})
+        await s.until(lambda: nodes[1].of(n.TerminateJob))
+        nodes[1].report(n.JobGone, job=job, attempt=1)
+        await s.until(lambda: not s.ctl.cluster.nodes[nodes[1].name].remains)
+        await later(s, clock, 100)
+        assert (s.state(job), len(nodes[1].of(n.TerminateJob))) == ("RUNNING", 1)
         assert not len(s.ctl.links._unconfirmed)
 
     play(scene)
