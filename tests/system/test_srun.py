@@ -302,6 +302,7 @@ def test_signals_may_be_ignored_and_a_process_is_found_by_its_number(cluster: Cl
     job = cluster.ok("squeue", "-h", "-t", "R", "-o", "%A").split()[-1]
     shown = cluster.run("scontrol", "pidinfo", pid, env={"SLURMD_NODENAME": cluster.field(job, "NodeList")})
     assert shown.status == 0 and shown.out.startswith(f"Slurm JobId={job} ends at "), shown
+    assert shown.out.splitlines()[1].startswith("Job remaining time is "), shown
     for number in (10, 15):
         srun.send_signal(number)
     cluster.open_gate("ignored")

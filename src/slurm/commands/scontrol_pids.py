@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 
 from slurm.commands.shell import Shell
 from slurm.model.errors import SlurmError
-from slurm.notation import duration
+from slurm.notation import moment
 from slurm.options.resolve import Resolved
 
 _LAYOUT = "{:<8} {:<8} {:<8} {:<7} {:<8}"
@@ -98,14 +99,15 @@ def pidinfo(shell: Shell, resolved: Resolved, words: list[str]) -> int:
         if not job:
             shell.error(f"Invalid job id specified: no job of yours on {node} has a process {words[0]}")
             return 1
-        rows = channel.call({"type": "ListJobs", "fields": ["EndTime", "TimeLeft"], "filter": {"ids": [job]}}).get("rows")
+        rows = channel.call({"type": "ListJobs", "fields": ["EndTime"], "filter": {"ids": [job]}}).get("rows")
     except SlurmError as error:
         shell.error(error.message)
         shell.hints(error.hints)
         return 1
     finally:
         channel.close()
-    end, left = rows[0] if isinstance(rows, list) and rows else ("Unknown", "0")
-    shell.out(f"Slurm JobId={job} ends at {end}")
-    shell.out(f"slurm_get_rem_time is {left if left == 'UNLIMITED' else duration.parse(left)}")
+    now = time.time()
+    end = moment.parse(rows[0][0], now, past=True) if isinstance(rows, list) and rows else now
+    shell.out(f"Slurm JobId={job} ends at {time.ctime(end)}")
+    shell.out(f"Job remaining time is {max(0, int(end - now))} seconds")
     return 0

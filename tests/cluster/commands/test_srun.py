@@ -462,7 +462,7 @@ def test_ctrl_c_twice_ends_the_step(tmp_path: Path) -> None:
         srun.send(signal.SIGINT, signal.SIGINT)
         assert srun.ended() == (130, [
             "srun: interrupt (one more within 1 sec to abort)", "srun: StepId=65.0 tasks 0-1: running",
-            "srun: sending Ctrl-C to StepId=65.0", ABORTED, "srun: error: cn01: tasks 0-1: Interrupt"])
+            "srun: sending Ctrl-C to StepId=65.0", "srun: forcing job termination", ABORTED, "srun: error: cn01: tasks 0-1: Interrupt"])
 
 
 def test_a_third_ctrl_c_leaves_at_once(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ class Endgame:
         self._flush()
         if again or self._rules.quit_on_interrupt:
             self._send_interrupt()
+            self._voice.info("forcing job termination")
             self.abort()
             self._loop.after(_MERCY_SECONDS, "end", self.kill)
         elif self._rules.quiet_interrupt:
