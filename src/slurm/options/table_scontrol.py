@@ -23,6 +23,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("sibling", commands="scontrol", env="SCONTROL_SIBLING", harmless=_NO_FEDERATION, help="siblings of federated jobs"),
     Option("uid", "u", "text", commands="scontrol", metavar="USER", refused="a change is made as the user that asks for it",
            help="act as another user"),
+    Option("usage", commands="scontrol", help="show the options in short"),
     Option("verbose", "v", "level", commands="scontrol", help="say more"),
     Option("version", "V", commands="scontrol", help="show the version"),
     Option("yaml", "", "text", commands="scontrol", optional="", help="show everything as YAML"),

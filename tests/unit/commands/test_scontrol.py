@@ -200,6 +200,7 @@ def test_a_conversation_goes_on_after_errors_and_ends_with_quit() -> None:
 def test_version_and_help_need_nobody() -> None:
     assert Call("version", alone=True).out.startswith("slurm ")
     assert "requeuehold" in Call("help", alone=True).out
+    assert Call("--usage", alone=True).out.startswith("Usage: scontrol [-a] ")
     assert Call("--version", alone=True).status == 0
 
 
