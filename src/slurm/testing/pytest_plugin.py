@@ -1,5 +1,8 @@
-"""pytest's fixture `slurm_cluster`: a real cluster for one test, `slurm_session_cluster`: one for all. Loaded by pytest where slurm-py is
-installed.
+"""pytest's fixture `slurm_cluster`: a real cluster for one test, `slurm_session_cluster`: one for all. A suite's conftest.py asks for it:
+
+    pytest_plugins = ["slurm.testing.pytest_plugin"]
+
+No entry point announces it: pytest would rewrite every module of slurm-py in every suite of a machine that has it.
 
     @pytest.mark.slurm(nodes=4, gpus="h100:2", conf="MaxArraySize=10", first_job_id=1000)
     def test_my_tool(slurm_cluster):

@@ -205,7 +205,7 @@ def test_a_command_that_does_not_read_holds_up_neither_the_others_nor_the_heartb
             chain.daemon.link.send(packed(Ping()))
             assert (await other.ask(echo=number))["echo"] == number
             await chain.until(lambda wanted=number: chain.daemon.pongs > wanted)
-            assert loop.time() - began < 2.0
+            assert loop.time() - began < 10.0
         held = sum(guest._transport.get_write_buffer_size() for guest in chain.daemon.relay.gate.guests)
         assert held <= 5 * (WINDOW + CHUNK)
         for command in slow:
