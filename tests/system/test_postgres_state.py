@@ -81,15 +81,30 @@ def others(location: Location) -> psycopg.Connection[tuple[object, ...]]:
 
 
 @contextmanager
-def waiting_for_a_replica(session: psycopg.Connection[tuple[object, ...]]) -> Iterator[None]:
+def waiting_for_a_replica(session: psycopg.Connection[tuple[object, ...]], location: Location) -> Iterator[None]:
     """Every commit waits for a replica that is not there."""
     session.execute("ALTER SYSTEM SET synchronous_standby_names = 'absent'")
     session.execute("SELECT pg_reload_conf()")
     try:
+        while not commits_wait(session, location):
+            pass
         yield
     finally:
         session.execute("ALTER SYSTEM RESET synchronous_standby_names")
         session.execute("SELECT pg_reload_conf()")
+
+
+def commits_wait(session: psycopg.Connection[tuple[object, ...]], location: Location) -> bool:
+    """Whether a commit waits by now: the server takes up its settings some time after it was told to."""
+    with others(location) as probe:
+        committing = threading.Thread(target=probe.execute, args=["CREATE TEMP TABLE probe ()"])
+        committing.start()
+        waits = False
+        while committing.is_alive():
+            found = session.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'", [probe.info.backend_pid])
+            waits = bool(found.fetchall()) or waits
+        committing.join()
+    return waits
 
 
 def eventually(write: Callable[[], int]) -> int:
@@ -230,7 +245,7 @@ def test_a_write_whose_end_was_not_heard_is_found_and_not_written_twice(journal:
     journal.append([record("a")])
     with others(location) as session:
         session.execute("SET synchronous_commit = off")
-        with waiting_for_a_replica(session):
+        with waiting_for_a_replica(session, location):
             def end() -> None:
                 with others(location) as killer:
                     while not killer.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").fetchall():
@@ -321,7 +336,7 @@ def test_a_commit_whose_replica_was_not_waited_for_is_not_acknowledged_and_is_wr
                     time.sleep(0.05)
 
         impatient = threading.Thread(target=cancel)
-        with waiting_for_a_replica(session):
+        with waiting_for_a_replica(session, location):
             impatient.start()
             try:
                 with pytest.raises(Unknown):

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from slurm.commands.shell import Shell
 from slurm.model.errors import SlurmError
-from slurm.notation import moment
 from slurm.options.resolve import Resolved
 
 _LAYOUT = "{:<8} {:<8} {:<8} {:<7} {:<8}"
@@ -106,6 +105,8 @@ def pidinfo(shell: Shell, resolved: Resolved, words: list[str]) -> int:
         return 1
     finally:
         channel.close()
+    from slurm.notation import moment  # pidinfo alone reads a time
+
     now = time.time()
     end = moment.parse(rows[0][0], now, past=True) if isinstance(rows, list) and rows else now
     shell.out(f"Slurm JobId={job} ends at {time.ctime(end)}")

@@ -244,7 +244,8 @@ class Call:
 
     def _create_step(self, job_id: int, asked: Sequence[dict[str, object]]) -> dict[str, Any] | None:
         wanted = [(part.group, request) for part, request in zip(self._parts, asked, strict=True)]
-        creation = StepCreation(self._loop, self._controller, self._voice, job_id, wanted, inside="SLURM_STEP_ID" in self._shell.environ)
+        inside = self._shell.environ.get("SLURM_STEP_ID", "").isdecimal()  # the steps of scripts have numbers below 0, and hold nothing
+        creation = StepCreation(self._loop, self._controller, self._voice, job_id, wanted, inside=inside)
         try:
             creation.ask()
             self._loop.run(lambda: creation.settled or self._stopped_by != 0)

@@ -33,7 +33,9 @@ def used(**seconds: float) -> Usage:
     return made
 
 
-TRANSCRIPT = used(a1=5220.0, a2=324.0, a3=130.0, a4=130.0, a6=4766.0, a7=4766.0)
+def transcript() -> Usage:
+    """Usage as a real Slurm told it; each test has its own."""
+    return used(a1=5220.0, a2=324.0, a3=130.0, a4=130.0, a6=4766.0, a7=4766.0)
 
 
 def of(found: dict[int, Share], account: str, user: str = "") -> Share:
@@ -41,7 +43,7 @@ def of(found: dict[int, Share], account: str, user: str = "") -> Share:
 
 
 def test_fair_tree_ranks_users_as_sshare_of_the_transcript_does() -> None:
-    found = shares(book(), TRANSCRIPT, 0.0)
+    found = shares(book(), transcript(), 0.0)
     assert {(one.association.account, one.association.user): one.factor for one in found.values() if one.association.user} == {
         ("root", "root"): 0.5, ("research", "alice"): 0.75, ("research", "root"): 1.0, ("students", "bob"): 0.25}
     assert round(of(found, "research").shares, 6) == 0.769231
@@ -51,16 +53,16 @@ def test_fair_tree_ranks_users_as_sshare_of_the_transcript_does() -> None:
 
 
 def test_classic_fair_share_blends_in_the_usage_of_the_account() -> None:
-    found = shares(book(), TRANSCRIPT, 0.0, by=CLASSIC)
+    found = shares(book(), transcript(), 0.0, by=CLASSIC)
     alice, bob = of(found, "research", "alice"), of(found, "students", "bob")
     assert alice.factor is not None and bob.factor is not None and alice.factor > bob.factor
     assert shares(book(), used(), 0.0, by=CLASSIC)[4].factor == 1.0
-    damped = shares(book(), TRANSCRIPT, 0.0, by=CLASSIC, dampening=10)[7].factor
+    damped = shares(book(), transcript(), 0.0, by=CLASSIC, dampening=10)[7].factor
     assert damped is not None and damped > bob.factor
 
 
 def test_users_of_an_account_with_the_shares_of_its_parent_compete_with_its_siblings() -> None:
-    found = shares(book(research=SHARES_OF_PARENT), TRANSCRIPT, 0.0)
+    found = shares(book(research=SHARES_OF_PARENT), transcript(), 0.0)
     level = [of(found, "root", "root"), of(found, "research", "alice"), of(found, "research", "root"), of(found, "students")]
     assert round(sum(one.shares for one in level), 9) == 1.0
 
@@ -137,7 +139,7 @@ def test_a_change_of_policy_while_shares_are_worked_out_begins_them_anew() -> No
 
 def test_shares_of_a_small_tree_are_worked_out_whenever_they_are_asked_for() -> None:
     policy = Policy()
-    policy.book, policy.usage = book(), TRANSCRIPT
+    policy.book, policy.usage = book(), transcript()
     assert not policy.refresh(1.0, [], 1)
     first = policy.shares(1.0, [], 1)
     policy.usage.counters[4] = {"billing": Counter(1e6)}
