@@ -34,6 +34,7 @@ class Slurmdbd:
         self.faults: list[str] = []
         self.policy: list[d.TakePolicy] = []
         """What is told to whoever asks for the policy."""
+        self.followed = 0  # times that somebody asked for it
         self.taken: list[int] = []
 
     def register(self, message: d.RegisterCluster) -> Message:
@@ -100,6 +101,7 @@ class DbdLink:
             self._answer(self.dbd.register(message))
             return True
         if isinstance(message, d.FollowPolicy):
+            self.dbd.followed += 1
             for told in self.dbd.policy:
                 self.tell(told)
             return True
