@@ -34,6 +34,7 @@ from slurm.slurmrestd.replies import Asker
 from slurm.slurmrestd.sources import Sources
 from slurm.slurmrestd.table import OPERATIONS, REFUSED
 from slurm.slurmrestd.turns import Turns
+from slurm.slurmrestd.visitors import recognising
 from slurm.slurmrestd.web.application import LIVE, Served, Web
 
 log = logging.getLogger("slurmrestd")
@@ -100,6 +101,7 @@ class Application:
             opening: Callable[[Site, Claim, str], Connections] = Connections) -> None:
         self._settings = settings
         self._now = now
+        opening = recognising(opening)
         self._opening = opening
         self._bodies, self._turns = Bodies(), Turns()
         self._paths: dict[tuple[str, ...], dict[str, Operation]] = {}

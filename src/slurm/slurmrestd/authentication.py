@@ -26,6 +26,11 @@ class Client(NamedTuple):
     place: str
     uid: int = NOBODY
 
+    @property
+    def source(self) -> str:
+        """Whence it comes: its address, or its user on this machine."""
+        return self.place.rpartition(":")[0] if self.uid == NOBODY else f"uid {self.uid}"
+
 
 class Claim(NamedTuple):
     """Whom a request claims to come from. Without a token it is this process's own user, whom the kernel vouched for."""

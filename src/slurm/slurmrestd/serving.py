@@ -24,9 +24,10 @@ from slurm.model.errors import ConfigError
 from slurm.net.endpoint import short_path
 from slurm.slurmrestd.authentication import Client
 from slurm.slurmrestd.tls import PREFIX
+from slurm.slurmrestd.visitors import Limited, Visit, Visitors
 
 KEEP_ALIVE_SECONDS = 75
-HEAD_SECONDS = 30.0
+HEAD_SECONDS = 10.0
 """A request's head must be there this long after the connection, or it ends."""
 HANDSHAKE_SECONDS = 10.0
 LARGEST_HEAD = 64 * 1024
@@ -42,13 +43,19 @@ class Protocol(H11Protocol):
 
     known: Client | None = None
     """Who is at the other end, where that does not follow from the socket."""
+    visitors: Visitors | None = None
+    """Among whom it counts; None: it is the only one."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the loop."""
         super().connection_made(transport)
         self._said_all = False
-        self.app_state = {**self.app_state, "client": self.known or client_of(transport.get_extra_info("socket"))}
+        client = self.known or client_of(transport.get_extra_info("socket"))
+        self._visit = Visit(client.source, transport.abort)
+        self.app_state = {**self.app_state, "client": client, "visit": self._visit if self.visitors is not None else None}
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._unheard)
+        if self.visitors is not None:
+            self.visitors.enter(self._visit)
 
     def _unheard(self) -> None:
         if self._is_idle and not self.transport.is_closing():
@@ -57,11 +64,14 @@ class Protocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the loop."""
         self._head_timer.cancel()
+        if self.visitors is not None:
+            self.visitors.leave(self._visit)
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self, event: Any) -> None:
         """The connection is another protocol's from here on."""
         self._head_timer.cancel()
+        self._visit.upgraded = True
         super().handle_websocket_upgrade(event)
 
     @property
@@ -100,16 +110,13 @@ def client_of(stream: socket.socket | None) -> Client:
     return Client(f"[{address[0]}]:{address[1]}")
 
 
-def configured(app: Any, connections: int | None = None) -> uvicorn.Config:
-    """How uvicorn serves: it logs nothing, trusts no proxy's headers and tells nobody what it is.
-
-    Beyond so many `connections` it answers 503.
-    """
+def configured(app: Any, visitors: Visitors | None = None) -> uvicorn.Config:
+    """How uvicorn serves: it logs nothing, trusts no proxy's headers and tells nobody what it is. Connections count among `visitors`."""
     return uvicorn.Config(
-        app, http=Protocol, ws="wsproto", ws_max_size=LARGEST_HEAD, loop="asyncio", lifespan="off", log_config=None, access_log=False,
+        app, http=type("CountedProtocol", (Protocol,), {"visitors": visitors}), ws="wsproto", ws_max_size=LARGEST_HEAD, loop="asyncio", lifespan="off", log_config=None, access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS, h11_max_incomplete_event_size=LARGEST_HEAD, limit_concurrency=connections)
+        timeout_keep_alive=KEEP_ALIVE_SECONDS, h11_max_incomplete_event_size=LARGEST_HEAD)
 
 
 def listening(place: str) -> list[socket.socket]:
@@ -180,8 +187,9 @@ async def serve(app: Any, sockets: Sequence[socket.socket], threads: int, connec
     # What it warns of are requests that are none, and too many connections: whoever reaches the port could fill the log with these.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     anyio.to_thread.current_default_thread_limiter().total_tokens = threads
-    server = _Server(configured(app, connections))
-    server.stopping, server.secured = stopping, secured
+    visitors = Visitors(connections)
+    server = _Server(configured(Limited(app, visitors), visitors))
+    server.stopping, server.secured, server.visitors = stopping, secured, visitors
     if secured is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, secured.again)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -195,14 +203,16 @@ class _Server(uvicorn.Server):
 
     stopping: Callable[[], None]
     secured: Secured | None = None
+    visitors: Visitors
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen."""
         await super().startup(sockets)
+        protocol: Callable[..., asyncio.Protocol] = self.config.http_protocol_class
         for stream in self.secured.sockets if self.secured is not None else ():
             assert self.secured is not None
             self.servers.append(await asyncio.get_running_loop().create_server(
-                lambda: Protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state), sock=stream,
+                lambda: protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state), sock=stream,
                 ssl=self.secured.context, ssl_handshake_timeout=HANDSHAKE_SECONDS, backlog=BACKLOG))
 
     @contextmanager
@@ -213,6 +223,7 @@ class _Server(uvicorn.Server):
     def stop(self) -> None:
         """Take no more connections, answer what was asked, end."""
         self.should_exit = True
+        self.visitors.close()
         self.stopping()
 
 
