@@ -49,10 +49,10 @@ class Backfill:
         self._told = wanted or self.view.settings.backfill_one_reservation  # which looks at what was told
 
     @property
-    def narrow(self) -> bool:
-        """Whether anything is kept."""
+    def keeps_starts(self) -> bool:
+        """Whether the start of anybody who waits is kept: of what reservations and earlier promises keep, the look at nodes knows."""
         self.settle()
-        return self.timeline is not None and self.timeline.narrow
+        return self.kept > 0
 
     @property
     def kept(self) -> int:

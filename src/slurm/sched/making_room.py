@@ -143,9 +143,11 @@ class MakingRoom:
             list[Giver]] | None:
         """An allocation and the fewest, cheapest jobs that have to give way for it; None when all of them do not suffice."""
         board = self.terrain.board if self._counts else None
+        # The timeline tells of what is free while they are there. What it keeps, the entry and the space keep from the job as well.
+        field = self._field(entry)._replace(timeline=None)
 
         def find() -> Allocation | None:
-            return Search(self._field(entry), job, need, partition).find()
+            return Search(field, job, need, partition).find()
 
         def fits(some: Sequence[Giver]) -> Allocation | None:
             with vacated(self.view, self.space, board, some, self._usages):

@@ -161,7 +161,7 @@ class Pass:
     def _make_room(self, job: Job, need: Need, partition: Partition, entry: Entry) -> Refusal | None:
         """Have others give way to a job before which nobody waits; None when nobody can."""
         settings = self.view.settings
-        if settings.preempt_type == "none" or self._is_behind(partition, entry) or self.ahead.narrow:
+        if settings.preempt_type == "none" or self._is_behind(partition, entry) or self.ahead.keeps_starts:
             return None
         begun, task = self.begun[job.id], None
         if job.array_part is not None:

@@ -125,15 +125,20 @@ def test_what_is_kept_for_a_job_is_taken_from_the_room_of_the_others_once_howeve
 
 @pytest.mark.parametrize("nodes", [3, 100, 1001])
 @pytest.mark.parametrize("backfill", [False, True])
-def test_room_is_made_by_full_passes_as_by_quick_ones_however_many_nodes_there_are(nodes: int, backfill: bool) -> None:
+@pytest.mark.parametrize("reserved", ["", "now", "now+1minutes", "now+1day"])
+def test_room_is_made_by_full_passes_as_by_quick_ones_however_many_nodes_there_are(nodes: int, backfill: bool, reserved: str) -> None:
     """From 65 nodes on full passes found none, so that who was not among the first of the queue waited for who would have given way."""
     on = by_qos(nodes=nodes, cpus=8)
-    b.submit(on, qos="low", nodes_min=nodes, exclusive="node", time_limit=3600)
+    if reserved:
+        b.reserve(on, "r", StartTime=reserved, Nodes="cn01", Flags="IGNORE_JOBS")
+    b.submit(on, qos="low", nodes_min=nodes - bool(reserved), exclusive="node", time_limit=3600)
     b.start_planned(on, plan(on, b.T0, backfill=False, depth=10), b.T0)
     high = b.submit(on, at=b.T0 + 10, qos="high", nodes_min=2, cpus_per_task=5, time_limit=600)
     terrain = Terrain(on)
     found = plan(on, b.T0 + 10, backfill=backfill, depth=None if backfill else 10, terrain=terrain)
-    assert [change.job for change in found.changes if isinstance(change, e.Preempted)] == [high.id]
+    made = [change for change in found.changes if isinstance(change, e.Preempted)]
+    assert [change.job for change in made] == [high.id]
+    assert reserved in ("", "now+1day") or "cn01" not in made[0].allocation.nodes
     b.start_planned(on, found, b.T0 + 10)
     invariants.assert_valid(on)
     terrain.refresh()
