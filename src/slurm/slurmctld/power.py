@@ -86,9 +86,11 @@ class PowerSaving:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def started(self) -> None:
-        """slurmctld has begun: programs of nodes that were on their way when it ended are run again, they may not have been."""
+        """slurmctld has begun: programs of nodes that were on their way when it ended are run again, they may not have been, and what
+        they said is not known any more. So too of nodes that are off and whose jobs wait for a proof of that."""
         nodes = self._engine.cluster.nodes
-        self._suspend([name for name, node in nodes.items() if node.power is Power.GOING_DOWN])
+        self._suspend([name for name, node in nodes.items() if node.power is Power.GOING_DOWN
+                       or (node.power is Power.OFF and node.power_asked != "up" and (node.jobs or node.remains))])
         self._resume([name for name, node in nodes.items() if node.power is Power.COMING_UP])
 
     def look(self) -> None:

@@ -147,3 +147,25 @@ def test_a_node_that_registers_was_not_switched_off_whatever_the_program_says(tm
 
     scene(lambda: act(True))
     scene(lambda: act(False))
+
+
+def test_a_controller_that_begins_asks_again_for_a_proof_that_died_with_the_one_before(tmp_path: Path) -> None:
+    """The program took longer than SuspendTimeout and slurmctld ended meanwhile: the job waited for ever."""
+    async def act() -> None:
+        stage = Stage(tmp_path)
+        node = stage.cluster.nodes[NodeName("cn01")]
+        node.power, node.responding, node.registered = Power.ON, True, True
+        job = b.started(stage.cluster, "cn01", requeue=True)
+        stage.record(e.NodeSilent(at=b.T0 + 5, node=node.name), e.NodeLost(at=b.T0 + 15, node=node.name, may_run=True, together=[node.name]))
+        stage.record(e.PowerChanged(at=b.T0 + 75, node=node.name, power=Power.GOING_DOWN),
+                     e.PowerChanged(at=b.T0 + 85, node=node.name, power=Power.OFF))
+        assert job.lost is not None
+        stage.power.programs = Programs(suspend=stage.program("off", f"echo $1 >> {tmp_path}/told"))
+        stage.now = b.T0 + 100
+        stage.power.started()
+        await stage.until(lambda: not stage.power._tasks)
+        assert stage.lines("told") == ["cn01"], "cn02 is off, and nobody waits for it"
+        stage.power.look()
+        assert (job.lost, job.restarts) == (None, 1)
+
+    scene(act)
