@@ -28,10 +28,13 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     """Show them, the oldest first."""
     conf = instance(environ, options.name).conf if options.name else find_site(environ).conf
     folder = read_keys(conf).state_save_location
-    found = [one for one in _entries(folder) if options.user in ("", one.get("user"))
+    damaged: list[str] = []
+    found = [one for one in _entries(folder, damaged) if options.user in ("", one.get("user"))
         and options.act.lower() in ("", str(one.get("act")).lower())
              and str(one.get("time", "")) >= options.since]
     found = found[-options.lines:] if options.lines else found
+    if damaged:
+        console.note(f"what stood there cannot be read any more: {', '.join(damaged[:3])}{' …' if len(damaged) > 3 else ''}")
     if options.json:
         console.answer({"acts": found})
         return 0
@@ -45,18 +48,28 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
     return 0
 
 
-def _entries(folder: str) -> Iterator[dict[str, object]]:
+def _entries(folder: str, damaged: list[str]) -> Iterator[dict[str, object]]:
+    """The acts; `damaged` takes where there are lines that cannot be read."""
     for path in files(folder):
         try:
-            with open(path, encoding="utf-8") as file:
-                for line in file:
-                    if line.endswith("\n"):  # the last one may be half written
-                        yield json.loads(line)
+            with open(path, encoding="utf-8", errors="replace") as file:
+                for number, line in enumerate(file, 1):
+                    entry = _entry(line)
+                    if entry is not None:
+                        yield entry
+                    elif line.endswith("\n"):  # the last one may be on its way
+                        damaged.append(f"{path} line {number}")
         except OSError as error:
             raise ConfigError(message=f"cannot read {path}: {error.strerror}",
                 hints=["it is root's and SlurmUser's, on the controller's machine"]) from error
-        except ValueError as error:
-            raise ConfigError(message=f"{path} holds a line that is no JSON: {error}") from error
+
+
+def _entry(line: str) -> dict[str, object] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and found.keys() >= {"time", "user", "from", "act", "result", "what"} else None
 
 
 def _words(what: object) -> str:

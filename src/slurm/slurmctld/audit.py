@@ -11,6 +11,7 @@ transactions.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -22,11 +23,17 @@ import msgspec
 
 from slurm.core.events import Caller
 from slurm.daemon.logs import Seldom
+from slurm.wire import crontab_messages as k
+from slurm.wire import follow_messages as f
+from slurm.wire import history_messages as h
 from slurm.wire import messages as m
 from slurm.wire import node_changes as d
 from slurm.wire import operation_messages as o
+from slurm.wire import plan_messages as p
 from slurm.wire import reservation_messages as r
 from slurm.wire import token_messages as j
+from slurm.wire import trigger_messages as t
+from slurm.wire.step_layout import FindStep
 
 log = logging.getLogger("slurmctld.audit")
 NAME = "audit.log"
@@ -36,9 +43,22 @@ LONGEST = 300
 ACTS: frozenset[type[m.Message]] = frozenset({
     m.UpdateNode, m.UpdatePartition, d.CreateNodes, d.DeleteNodes, d.CreatePartition, d.DeletePartition, d.RebootNodes, r.CreateReservation,
     r.UpdateReservation, r.DeleteReservation, m.Reconfigure, o.SetDebug, m.Shutdown, m.Quiesce, j.MakeToken,
-    m.UpdateJob, m.CancelJobs, m.HoldJobs, m.ReleaseJobs, m.RequeueJobs, o.SuspendJobs, o.ResumeJobs, o.MoveToTop,
+    m.UpdateJob, m.CancelJobs, m.HoldJobs, m.ReleaseJobs, m.RequeueJobs, o.SuspendJobs, o.ResumeJobs, o.MoveToTop, o.NotifyJob,
+    o.Takeover, m.CertifyDaemon, k.WriteCrontab, t.SetTrigger, t.ClearTriggers,
 })
 """Requests that are noted where an operator makes them."""
+LOOKING = "it changes nothing"
+OWN = "it is about a job of the caller's own"
+NO_ACTS: dict[type[m.Message], str] = {
+    **dict.fromkeys((
+        m.TestJob, m.BatchScript, m.Ping, m.ListJobs, m.ListNodes, m.Describe, m.ListRecords, m.FindUsage, m.ExplainJob, p.ReadPlan,
+        h.ReadHistory, m.ListShares, m.ListPriorities, m.WatchEvents, f.ReadRights, f.Follow, f.ReadMetrics, k.ReadCrontab, t.ListTriggers,
+        m.WaitJob, m.WaitReady, FindStep), LOOKING),
+    **dict.fromkeys((m.SubmitJob, m.AllocateJob, m.AttachAllocation, m.Relinquish, m.CreateStep, m.FinishStep, m.CertifyUser), OWN),
+    m.ReadStatistics: "what it may set to zero are counters",
+    j.ActAs: "a portal sends it with each request, which then counts as the user's",
+}
+"""All other requests, and why they are not noted."""
 
 
 class Audit:
@@ -62,10 +82,13 @@ class Audit:
             self._complaints.warning(self._path, f"an act of {caller.user} ({type(request).__name__}) is not in it: {error.strerror}")
 
     def _append(self, line: bytes) -> None:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             size = os.fstat(descriptor).st_size
-            os.write(descriptor, line)
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line  # the one before was cut off, by a full disk or the end of the machine
+            if os.write(descriptor, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
         if size + len(line) >= SIZE:

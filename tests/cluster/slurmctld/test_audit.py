@@ -11,6 +11,7 @@ from slurm.core.events import Caller
 from slurm.model.ids import Gid, Uid
 from slurm.slurmctld import audit
 from slurm.slurmctld.audit import Audit, files
+from slurm.slurmctld.dispatch import HANDLERS
 from slurm.wire import messages as m
 from tests.cluster.slurmctld.conftest import ALICE, ROOT, Play, Stage
 
@@ -49,6 +50,29 @@ def test_the_log_is_bounded_and_the_oldest_goes_first(tmp_path: Path, monkeypatc
     kept = [entry["what"]["nodes"] for path in found for entry in lines(Path(path))]  # type: ignore[index]
     assert kept == [f"cn{number}" for number in range(30 - len(kept), 30)]
     assert all(len(str(entry["what"])) < 400 for path in found for entry in lines(Path(path)))
+
+
+def test_every_request_is_an_act_that_is_noted_or_says_why_it_is_not() -> None:
+    assert {m.SubmitJob, *HANDLERS} == audit.ACTS | audit.NO_ACTS.keys()
+    assert not audit.ACTS & audit.NO_ACTS.keys()
+
+
+def test_a_line_that_was_cut_off_costs_no_other_one_and_is_told(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut or on a full disk the next act stood on the same line, and `slurm audit` showed nothing any more."""
+    conf, path = tmp_path / "slurm.conf", tmp_path / "audit.log"
+    conf.write_text(f"ClusterName=lab\nSlurmctldHost=head\nStateSaveLocation={tmp_path}\nNodeName=n CPUs=1\nPartitionName=p Nodes=ALL\n")
+    monkeypatch.setenv("SLURM_CONF", str(conf))
+    log = Audit(str(path))
+    log.note(ADMIN, m.UpdateNode(nodes="cn01", changes={"State": "DOWN"}))
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:40] + b"\xff")
+    log.note(ADMIN, m.Reconfigure())
+    path.write_bytes(path.read_bytes() + b"[1]\n{}\n" + whole[:20])
+    assert main(["audit"]) == 0
+    told = capsys.readouterr()
+    assert [line.split()[3] for line in told.out.splitlines()] == ["ACT", "UpdateNode", "Reconfigure"]
+    assert f"slurm: what stood there cannot be read any more: {path} line 2, {path} line 4, {path} line 5" in told.err
 
 
 def test_a_disk_that_takes_nothing_holds_up_nothing_and_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
