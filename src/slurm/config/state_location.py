@@ -43,15 +43,22 @@ def is_one(text: str) -> bool:
 
 def parse(text: str) -> Location:
     """ConfigError for an address that cannot be, or that holds a password."""
+    before, at, _ = text.partition("://")[2].partition("@")
+    if at and ":" in before:  # before anything of it is said: with a / or # in it, a password would be taken for a port
+        raise _secret()
     try:
         parts = urlsplit(text)
-        given = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+        pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError as error:
         raise _wrong(str(error)) from error
+    given = dict(pairs)
+    if any(word in key.lower() for key in given for word in ("password", "secret")):  # sslpassword, oauth_client_secret
+        raise _secret()
+    if len(given) < len(pairs):
+        raise _wrong("a parameter is there twice")
+    if parts.fragment:
+        raise _wrong("what stands behind # belongs to no address")
     user, at, where = parts.netloc.rpartition("@")
-    if ":" in user or "password" in given:
-        raise ConfigError(message="StateSaveLocation holds a password, and everybody may read slurm.conf", hints=[
-            "put it into the file ~/.pgpass of SlurmUser (mode 0600), or name another one by passfile=/path"])
     hosts, ports = _hosts(where)
     found = {"user": unquote(user) if at else "", "host": hosts, "port": ports, "dbname": unquote(parts.path.removeprefix("/"))}
     folder, may_lose = given.pop("folder", FOLDER), given.pop("may_lose_work", "no")
@@ -75,6 +82,11 @@ def _hosts(where: str) -> tuple[str, str]:
         hosts.append(unquote(host))
         ports.append(port)
     return ",".join(hosts), ",".join(ports) if any(ports) else ""
+
+
+def _secret() -> ConfigError:
+    return ConfigError(message="StateSaveLocation holds a password, and everybody may read slurm.conf", hints=[
+        "put it into the file ~/.pgpass of SlurmUser (mode 0600), or name another one by passfile=/path"])
 
 
 def _wrong(why: str) -> ConfigError:

@@ -7,6 +7,7 @@ import json
 import os
 import stat
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -72,10 +73,38 @@ def test_none_of_the_planted_secrets_is_in_the_bundle_and_what_helps_is(site: Pa
     assert json.loads(capsys.readouterr().out)["file"] == str(site / "out.tar.gz")
 
 
+def test_keys_of_the_state_go_wherever_slurm_conf_says_that_it_is(site: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "credential.key").write_bytes(b"thirty-two bytes of a signing key")
+    conf = site / "slurm.conf"
+    conf.write_text(conf.read_text().replace(f"StateSaveLocation={tmp_path}/state", f"StateSaveLocation={elsewhere}"))
+    (site / "slurmctld.log").write_text(f"it is {b'thirty-two bytes of a signing key'.hex()}\n")
+    assert main(["support", "-f", str(conf), "-o", "out.tar.gz"]) == 0
+    assert unpacked(site / "out.tar.gz")["logs/slurmctld.log"] == f"it is {MASK}\n"
+
+
 def test_a_bundle_that_is_there_is_not_written_over(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (site / "out.tar.gz").write_text("mine")
     assert main(["support", "-f", str(site / "slurm.conf"), "-o", "out.tar.gz"]) == 1
     assert "File exists" in capsys.readouterr().err and (site / "out.tar.gz").read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", [
+    "postgresql://slurm:pa/ss-word-7@db/x", "postgresql://slurm:p@ss-word-7@db", "password=ab,ss-word-7", 'Password = "my ss-word-7"', "secret: 'a ss-word-7'",
+    'PGPASSWORD="it\'s ss-word-7"', '{"password": "a, ss-word-7"}', "AuthInfo=jwt_key=/etc/x,secret=ss-word-7", "my.own-api_key=ss-word-7",
+    '{\\"token\\": \\"ss-word-7\\"}'])
+def test_a_secret_goes_whole_whatever_letters_are_in_it(text: str) -> None:
+    assert "ss-word-7" not in Scrubber().text(text)
+
+
+@pytest.mark.parametrize("piece", ["a.a-", "password", "eyJ-", "://", "a:", "://a:", "passwordpassword ", "password =", "-----BEGIN ", "secret.", "token.-", "/", '"'])
+def test_a_log_that_was_written_to_make_it_slow_does_not(piece: str) -> None:
+    """32 kB of "a.a-" in a line took two minutes."""
+    text = piece * (200_000 // len(piece))
+    began = time.process_time()
+    Scrubber().text(text)
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("text", [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import tarfile
@@ -12,13 +13,15 @@ from collections.abc import Mapping
 from slurm.commands.embedded.console import Console
 from slurm.commands.support.collecting import parts
 from slurm.commands.support.scrubbing import Scrubber, known
+from slurm.config.keys import read_keys
 from slurm.model.errors import ConfigError
 from slurm.net.discovery import find_site, instance
+from slurm.slurmctld import credential_key
 
 SECRET_FILES = ("slurm.key", "slurm.key.next", "slurm.key.old", "jwt_hs256.key", "slurmd_cert_key.pem", "ctld_cert_key.pem",
     "dbd_cert_key.pem",
                 "sackd_cert_key.pem", "restd_cert_key.pem")
-STATE_SECRETS = ("credential.key", "jwt_hs256.key")
+STATE_SECRETS = (credential_key.NAME, credential_key.AUTHORITY, "jwt_hs256.key")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,4 +63,7 @@ def run(options: argparse.Namespace, environ: Mapping[str, str], console: Consol
 
 def _secret_files(conf: str, key: str) -> list[str]:
     folder = os.path.dirname(os.path.abspath(conf))
-    return [key, *(os.path.join(folder, name) for name in SECRET_FILES), *(os.path.join(folder, "state", name) for name in STATE_SECRETS)]
+    states = [os.path.join(folder, "state")]
+    with contextlib.suppress(ConfigError):  # what is wrong there is told by the bundle
+        states.append(read_keys(conf).state_save_location)
+    return [key, *(os.path.join(folder, name) for name in SECRET_FILES), *(os.path.join(state, name) for state in states for name in STATE_SECRETS)]
