@@ -113,7 +113,8 @@ def client_of(stream: socket.socket | None) -> Client:
 def configured(app: Any, visitors: Visitors | None = None) -> uvicorn.Config:
     """How uvicorn serves: it logs nothing, trusts no proxy's headers and tells nobody what it is. Connections count among `visitors`."""
     return uvicorn.Config(
-        app, http=type("CountedProtocol", (Protocol,), {"visitors": visitors}), ws="wsproto", ws_max_size=LARGEST_HEAD, loop="asyncio", lifespan="off", log_config=None, access_log=False,
+        app, http=type("CountedProtocol", (Protocol,), {"visitors": visitors}), ws="wsproto", ws_max_size=LARGEST_HEAD,
+        loop="asyncio", lifespan="off", log_config=None, access_log=False,
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS, h11_max_incomplete_event_size=LARGEST_HEAD)

@@ -66,4 +66,5 @@ def _secret_files(conf: str, key: str) -> list[str]:
     states = [os.path.join(folder, "state")]
     with contextlib.suppress(ConfigError):  # what is wrong there is told by the bundle
         states.append(read_keys(conf).state_save_location)
-    return [key, *(os.path.join(folder, name) for name in SECRET_FILES), *(os.path.join(state, name) for state in states for name in STATE_SECRETS)]
+    return [key, *(os.path.join(folder, name) for name in SECRET_FILES),
+            *(os.path.join(state, name) for state in states for name in STATE_SECRETS)]
