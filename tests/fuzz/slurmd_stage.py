@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 
 from slurm.config.cgroup import DISABLED, CgroupConf
-from slurm.model import msgpack
+from slurm.model import bounds, msgpack
 from slurm.model.cpu_set import CpuSet
-from slurm.model.errors import NotNow, SlurmError
+from slurm.model.errors import InvalidRequest, NotNow, SlurmError
 from slurm.model.ids import NodeName
 from slurm.model.job import NodeShare
+from slurm.model.settings import Settings
 from slurm.net.authority import Authority
 from slurm.net.endpoint import short_path, tcp
 from slurm.net.memory import MemoryNetwork
@@ -108,6 +109,7 @@ class Stage:
         self.heard: list[Message] = []
         self.asked = 0  # how often it was told to stop or to read its configuration
         self.node = node = Node(read, MACHINE, stop=self._asked, reread=self._asked)
+        node._orders = {kind: self._within_bounds(carry_out) for kind, carry_out in node._orders.items()}
         self.zygote = FakeZygote(node.steps._on_gone)
         node.steps._zygote = self.zygote
         self.trust = Trust(AUTHORITY.credentials("slurmd", "cn01")) if secured else None
@@ -116,6 +118,18 @@ class Stage:
 
     def _asked(self) -> None:
         self.asked += 1
+
+    @staticmethod
+    def _within_bounds(carry_out: Callable[..., None]) -> Callable[..., None]:
+        """No order is carried out that has a value beyond its bounds, whether or not it does harm."""
+        def checked(order: Message) -> None:
+            try:
+                bounds.check(order, Settings())
+            except InvalidRequest as error:
+                raise AssertionError(f"carried out: {order!r:.300}: {error.hints}") from error
+            carry_out(order)
+
+        return checked
 
     async def open(self) -> None:
         """Begin, without what belongs to a whole machine: cgroups, processes."""
