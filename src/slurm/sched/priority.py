@@ -70,6 +70,7 @@ class Scale:
         most = 1 if _raw(flags, "PART") else max((p.priority_job_factor for p in partitions.values()), default=1) or 1
         self.factors = {name: p.priority_job_factor / most for name, p in partitions.items()}
         self.tiers = {name: p.priority_tier for name, p in partitions.items()}
+        self._tiers: dict[str, int] = {}
         self._weights = view.settings.priority_weight_tres
         self._book = view.policy.book
         self._most_qos = 1 if _raw(flags, "QOS") else max((qos.priority for qos in self._book.qos.values()), default=0) or 1
@@ -78,6 +79,7 @@ class Scale:
         self._ranks: dict[str, int] = {}
         self._shares: dict[int, Share] | None = None
         self._standing: dict[tuple[int, str], tuple[float, float, float]] = {}
+        self._worth: dict[tuple[int, str, str], tuple[float, float, float, float]] = {}
         self._totals: dict[str, dict[str, int]] = {}
 
     def value(self, job: Job) -> int:
@@ -89,7 +91,7 @@ class Scale:
             return request.priority
         if settings.priority_type == "basic":
             return max(1, TOP - job.id - request.nice)
-        total = self.weighted(job).total
+        total = self._total(job)
         return max(total, job.priority) if "INCR_ONLY" in settings.priority_flags else total
 
     def key(self, job: Job) -> Key:
@@ -100,7 +102,10 @@ class Scale:
 
     def _tier(self, job: Job) -> int:
         """The highest tier of its partitions; jobs to which others may give way come before all tiers."""
-        return max(self.tiers.get(name, 0) for name in job.partition.split(",")) + _TIERS * (self._rank(job) if self._ranked else 0)
+        tier = self._tiers.get(job.partition)
+        if tier is None:
+            tier = self._tiers[job.partition] = max(self.tiers.get(name, 0) for name in job.partition.split(","))
+        return tier + _TIERS * self._rank(job) if self._ranked else tier
 
     def _rank(self, job: Job) -> int:
         qos = job.request.qos.lower()
@@ -125,16 +130,12 @@ class Scale:
     def of(self, job: Job) -> Factors:
         """The factors of a job."""
         settings, request = self.settings, job.request
-        age = 0.0
-        since = job.submit_time if "ACCRUE_ALWAYS" in settings.priority_flags else job.accrue_time
-        if settings.priority_weight_age and since:
-            age = min(1.0, max(0.0, self.now - since) / max(1, settings.priority_max_age))
         partition = job.partition.partition(",")[0]
         standing = job.association, request.qos
         known = self._standing.get(standing)
         if known is None:
             known = self._standing[standing] = self._stands(*standing)
-        return Factors(age, known[0], known[1], self._size(job) if settings.priority_weight_job_size else 0.0,
+        return Factors(self._age(job), known[0], known[1], self._size(job) if settings.priority_weight_job_size else 0.0,
             self.factors.get(partition, 0.0), known[2],
                        self._resources(job, partition) if self._weights else (), request.nice)
 
@@ -146,6 +147,24 @@ class Scale:
             settings.priority_weight_fair_share * one.fair_share, settings.priority_weight_job_size * one.job_size,
             settings.priority_weight_partition * one.partition, settings.priority_weight_qos * one.qos,
             tuple((name, self._weights[name] * factor) for name, factor in one.tres), one.nice)
+
+    def _total(self, job: Job) -> int:
+        """The same number as `weighted(job).total`, without the parts that nobody looks at: it is asked of each of a million jobs."""
+        settings, request = self.settings, job.request
+        if self._weights or settings.priority_weight_job_size:
+            return self.weighted(job).total
+        key = job.association, request.qos, job.partition
+        worth = self._worth.get(key)
+        if worth is None:
+            found = self.weighted(job)
+            worth = self._worth[key] = found.association, found.fair_share, found.partition, found.qos
+        age = settings.priority_weight_age * self._age(job) if settings.priority_weight_age else 0.0
+        return max(1, int(age + worth[0] + worth[1] + worth[2] + worth[3]) - request.nice)
+
+    def _age(self, job: Job) -> float:
+        settings = self.settings
+        since = job.submit_time if "ACCRUE_ALWAYS" in settings.priority_flags else job.accrue_time
+        return min(1.0, max(0.0, self.now - since) / max(1, settings.priority_max_age)) if settings.priority_weight_age and since else 0.0
 
     def _stands(self, association: int, qos: str) -> tuple[float, float, float]:
         """What follows from whom a job counts for, and its QOS: association, fair share and QOS factors."""

@@ -40,6 +40,10 @@ class Queue:
         self.looked: list[tuple[Key, Job]] = []
         """Every waiting job in order, the ineligible ones too, as of the last fresh look."""
 
+    def is_known(self, view: View) -> bool:
+        """Whether there is an order that `first` can follow; without one it looks at every waiting job."""
+        return self._settings is view.settings
+
     def all(self, view: View, now: float) -> list[Job]:
         """Every waiting job in order, the ineligible ones too; this is the fresh look."""
         return [job for _, job in self.fresh(view, now)]

@@ -51,6 +51,8 @@ MANY = 300
 """So many waiting jobs are taken to need a long pass before one was seen."""
 MANY_TOGETHER = 20
 """As many where heterogeneous jobs are among them: their components are sought places for again and again."""
+MOST_AT_ONCE = 5000
+"""More waiting jobs than these are not put in order for the first time between requests, but beside."""
 MOST_SECONDS = 30
 """So long a full pass goes on where bf_max_time says nothing: one cycle of backfill."""
 PART = 500
@@ -73,6 +75,8 @@ class Planner:
         self._full_after = 0.0
         self.beside = Beside()
         self._looking: asyncio.Task[None] | None = None  # a full pass beside
+        self._put_off = False  # whether a quick pass waits for the order that a full one finds
+        self._beside_fails = False
         self._long = False  # whether the last full pass took long
         self._stopped = False
         self._faults = faults.Faults()
@@ -148,8 +152,12 @@ class Planner:
 
     def _run_quick(self) -> None:
         self._quick = None
+        cluster = self._engine.cluster
+        if len(cluster.pending) > MOST_AT_ONCE and not self._beside_fails and not self._queue.is_known(cluster):
+            self._put_off = True
+            return
         took = self._timed(full=False)
-        rest = max(QUICK_REST * took if took > UNNOTICED_SECONDS else 0.0, self._engine.cluster.settings.sched_min_interval / 1_000_000)
+        rest = max(QUICK_REST * took if took > UNNOTICED_SECONDS else 0.0, cluster.settings.sched_min_interval / 1_000_000)
         if rest:
             self._quick_after = max(self._quick_after, asyncio.get_running_loop().time() + rest)
 
@@ -196,14 +204,19 @@ class Planner:
             started = await self._take_over(found, now)
             self._counters.full.add(now, int((loop.time() - began) * 1_000_000), found.depth, waiting, started, found.ended_by)
             self._go_on(found.ended_by)
+            self._beside_fails = False
             log.debug("full pass beside: %d jobs started, %d wait, %.3f s", started, len(cluster.pending), loop.time() - began)
         except Exception as error:
             # Whatever it was, jobs go on being planned.
+            self._beside_fails = True
             log.error("a full pass failed: %s", error, exc_info=not isinstance(error, RuntimeError | TimeoutError | OSError))
             self._full = self._full or loop.call_later(FULL_REST, self._run_full)
         finally:
             self._looking = None
             self._rest_after_full(began, loop.time() - began)
+            if self._put_off:
+                self._put_off = False
+                self.trigger()
 
     async def _take_over(self, found: full_pass.Found, now: float) -> int:
         """Make what was found beside hold, part by part; returns how many jobs were started."""

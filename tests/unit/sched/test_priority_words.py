@@ -32,3 +32,13 @@ def test_without_factors_the_reason_is_told() -> None:
     fixed = b.submit(c)
     fixed.request = msgspec.structs.replace(fixed.request, priority=77)
     assert "an operator set it" in told(Scale(c, b.T0), fixed)[0][1]
+
+
+def test_the_number_by_which_the_queue_is_ordered_is_the_sum_that_is_shown() -> None:
+    few = {name: 0.3 for name in ("priority_weight_age", "priority_weight_fair_share", "priority_weight_partition", "priority_weight_qos")}
+    for weights in (WEIGHTS, few, {**few, "priority_weight_association": 7.7}, {}):
+        c = cluster(book(), **weights)
+        jobs = [b.submit(c, by=by, nice=nice) for by in (b.ALICE, b.BOB) for nice in (0, 3, -5)]
+        b.start(c, b.submit(c, by=b.BOB))
+        scale = Scale(c, b.T0 + 7777)
+        assert [scale.value(job) for job in jobs] == [scale.weighted(job).total for job in jobs]

@@ -23,11 +23,14 @@ class Slow(Planner):
     cost = 0.0
 
     full_passes_here = 0
+    passes_before_the_first_quick_one = -1
 
     def run(self, *, full: bool) -> int:
         """Plan, slowly."""
         self.full_passes_here += full
         if not full:
+            if not self.began:
+                self.passes_before_the_first_quick_one = self.passes
             self.began.append(time.monotonic())
             time.sleep(self.cost)
         return super().run(full=full)
@@ -281,5 +284,26 @@ def test_a_full_pass_ends_also_where_bf_max_time_says_nothing(monkeypatch: pytes
             b.submit(engine.cluster, ntasks=9)
         planner.run(full=True)
         assert len(planner.verdicts) < 40
+
+    play(scene)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_first_look_at_very_many_is_made_beside_and_where_that_fails_all_the_same(monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    monkeypatch.setattr(planning, "MOST_AT_ONCE", 10)
+    monkeypatch.setattr(planning, "MANY", 5)
+    monkeypatch.setattr(planning, "FULL_REST", 0.01)
+
+    async def scene(engine: Engine, planner: Slow) -> None:
+        if fails:
+            planner.beside = Failing()
+        planner.rest(0.2)
+        for _ in range(30):
+            await engine.record(submitted(engine))
+        while not planner.began:
+            await asyncio.sleep(0.005)
+        assert planner.passes_before_the_first_quick_one == (0 if fails else 1)
+        while len(engine.cluster.active) < 2:
+            await asyncio.sleep(0.005)
 
     play(scene)
