@@ -11,10 +11,26 @@ from slurm.render import format
 from slurm.render.fields import Table
 from slurm.render.format import Layout
 
+EXCLUSIVE = "Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry."
 
-def layout_of(shell: Shell, resolved: Resolved, table: Table, otherwise: str, all_fields: str) -> Layout:
-    """The layout that -O, -o, or else the command itself asks for. Unknown fields are said on standard error and left out."""
-    if resolved.settings.get("Format") is not None:
+
+def written(shell: Shell, resolved: Resolved, key: str) -> bool:
+    """Whether an option stands on the command line itself, not only in a variable of the command's."""
+    return resolved.settings.get(key) is not None and not resolved.origins[key].startswith(f"{shell.name.upper()}_")
+
+
+def layout_of(
+    shell: Shell, resolved: Resolved, table: Table, otherwise: str, all_fields: str, *, own: bool = False, what: str = "job",
+) -> Layout:
+    """The layout that -O, -o, or else the command itself asks for. Unknown fields are said on standard error.
+
+    The command line goes before variables, and of these that of -o before that of -O. `own`: `otherwise` follows from an option that
+    goes before the variables too. `what` is the word for what a line is of, as errors have it.
+    """
+    long, short = (written(shell, resolved, key) or (not own and resolved.settings.get(key) is not None) for key in ("Format", "format"))
+    if long and short and not written(shell, resolved, "Format"):
+        long = False
+    if long:
         asked = resolved.text("Format").strip()
         if shell.name == "sinfo" and asked.lower() == "all":
             if asked != "all":
@@ -22,10 +38,13 @@ def layout_of(shell: Shell, resolved: Resolved, table: Table, otherwise: str, al
             return format.parse_short(all_fields, table)
         layout = format.parse_long(resolved.text("Format"), table)
     else:
-        text = resolved.text("format") if resolved.settings.get("format") is not None else otherwise
+        text = resolved.text("format") if short else otherwise
         layout = format.parse_short(text, table, all_fields)
     for name in layout.unknown:
-        shell.error(f"Invalid job format specification: {name}")
+        if shell.name == "sinfo" and not long:
+            shell.raw(f"Invalid node format specification: {name}")
+        else:
+            shell.error(f"Invalid {what} format specification: {name}")
         shell.hints(_advice(name, table))
     return layout
 

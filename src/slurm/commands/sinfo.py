@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from slurm.commands import report, wanted_style
 from slurm.commands.shell import Channel, Message, Shell, informed, notes, run
+from slurm.options.errors import OptionError
 from slurm.options.resolve import Resolved, resolve
 from slurm.render import fields, format
 from slurm.render.format import Layout
+
+_NONE = [""]
+"""The names of an empty list, such as "" for a variable that is not set: nothing is called so."""
 
 
 def main(shell: Shell | None = None) -> int:
@@ -43,7 +47,10 @@ def _shown(shell: Shell, resolved: Resolved) -> int:
         return report.repeatedly(shell, resolved.number("iterate"), lambda channel: _structured(shell, channel, resolved, style))
     if resolved.flag("reservation"):
         return report.repeatedly(shell, resolved.number("iterate"), lambda channel: _reservations(shell, channel, resolved))
-    layout = report.layout_of(shell, resolved, fields.NODE, _default_format(resolved), format.ALL_NODES)
+    if resolved.flag("long") and any(report.written(shell, resolved, key) for key in ("format", "Format")):
+        raise OptionError(report.EXCLUSIVE, exit_code=1, fatal=True)
+    own = any(resolved.flag(key) for key in ("Node", "list_reasons", "summarize"))
+    layout = report.layout_of(shell, resolved, fields.NODE, _default_format(resolved), format.ALL_NODES, own=own)
     request = _request(shell, resolved, layout)
     return report.repeatedly(
         shell, resolved.number("iterate"), lambda channel: _table(shell, channel, resolved, layout, request))
@@ -51,10 +58,10 @@ def _shown(shell: Shell, resolved: Resolved) -> int:
 
 def _default_format(resolved: Resolved) -> str:
     long = resolved.flag("long")
-    if resolved.flag("list_reasons"):
-        return format.REASONS_LONG if long else format.REASONS
     if resolved.flag("Node"):
         return format.NODES_BY_NODE_LONG if long else format.NODES_BY_NODE
+    if resolved.flag("list_reasons"):
+        return format.REASONS_LONG if long else format.REASONS
     if resolved.flag("summarize"):
         return format.NODES_SUMMARY
     return format.NODES_LONG if long else format.NODES
@@ -75,8 +82,8 @@ def _request(shell: Shell, resolved: Resolved, layout: Layout) -> Message:
 
 def _conditions(resolved: Resolved) -> Message:
     conditions: Message = {}
-    if resolved.texts("partition"):
-        conditions["partitions"] = resolved.texts("partition")
+    if resolved.settings.get("partition") is not None:
+        conditions["partitions"] = resolved.texts("partition") or _NONE
     states = resolved.texts("states")
     if states:
         conditions["states"] = states
@@ -85,7 +92,9 @@ def _conditions(resolved: Resolved) -> Message:
     if resolved.settings.get("nodes") is not None:
         from slurm.notation import hostlist
 
-        conditions["nodes"] = hostlist.expand(resolved.text("nodes"))
+        conditions["nodes"] = hostlist.expand(resolved.text("nodes")) or _NONE
+    if resolved.settings.get("states") is not None and not states:
+        conditions["nodes"] = _NONE
     return conditions
 
 

@@ -80,8 +80,7 @@ def _table(shell: Shell, channel: Channel, resolved: Resolved, layout: Layout, r
         rows = report.rows_of(channel.call(request))
     except NotFound as error:
         return _not_found(shell, error)
-    if not rows:
-        _check_users(resolved)
+    _tell_of_users(shell, resolved)
     heading = not resolved.flag("noheader")
     if heading and (resolved.flag("long") or resolved.number("iterate")):
         shell.out(report.date_line(shell))
@@ -109,10 +108,23 @@ def _layout(shell: Shell, resolved: Resolved) -> Layout:
     if resolved.flag("only_job_state") and resolved.settings.get("format") is None and resolved.settings.get("Format") is None:
         return Layout([
             Column(fields.JOB.by_name["jobarrayidbare"], 18, True, " "), Column(fields.JOB.by_name["statecompact"], 2, True)])
+    _check_formats(shell, resolved)
     if _steps_wanted(resolved):
-        return report.layout_of(shell, resolved, fields.STEP, format.STEPS, "|".join(f"%{letter}" for letter in fields.STEP.by_letter))
-    otherwise = format.JOBS_START if resolved.flag("start") else format.JOBS_LONG if resolved.flag("long") else format.JOBS
-    return report.layout_of(shell, resolved, fields.JOB, otherwise, format.ALL_JOBS)
+        every = "|".join(f"%{letter}" for letter in fields.STEP.by_letter)
+        return report.layout_of(shell, resolved, fields.STEP, format.STEPS, every, own=True, what="job step")
+    start, long = resolved.flag("start"), resolved.flag("long")
+    otherwise = format.JOBS_START if start else format.JOBS_LONG if long else format.JOBS
+    return report.layout_of(shell, resolved, fields.JOB, otherwise, format.ALL_JOBS, own=start or long)
+
+
+def _check_formats(shell: Shell, resolved: Resolved) -> None:
+    """--format, --Format and --long each say what a line has: OptionError where the command line has two that Slurm does not join."""
+    if not report.written(shell, resolved, "format"):
+        return
+    if report.written(shell, resolved, "Format"):
+        raise OptionError("-O (--Format) is incompatible with -o (--format)", exit_code=1)
+    if resolved.flag("long"):
+        raise OptionError(report.EXCLUSIVE, exit_code=1, fatal=True)
 
 
 def _steps_wanted(resolved: Resolved) -> bool:
@@ -158,6 +170,8 @@ def _split(text: str) -> list[str]:
 
 def _filter(resolved: Resolved, ids: list[str]) -> Message:
     wanted: Message = {condition: resolved.texts(option) for option, condition in _LISTS.items() if resolved.texts(option)}
+    if _names_nothing(resolved, ids):
+        wanted["users"] = [""]  # which nobody is called
     if ids:
         wanted["ids"] = ids
     states = _states(resolved.texts("states"))
@@ -178,6 +192,12 @@ def _filter(resolved: Resolved, ids: list[str]) -> Message:
     if resolved.flag("hide") or not resolved.flag("all"):
         wanted["visible_only"] = True
     return wanted
+
+
+def _names_nothing(resolved: Resolved, ids: list[str]) -> bool:
+    """Whether a list is given that is empty, such as "" for a variable that is not set: nothing is in it."""
+    empty = any(resolved.settings.get(option) is not None and not resolved.texts(option) for option in (*_LISTS, "states"))
+    return empty or resolved.settings.get("nodelist") == "" or (not ids and any(resolved.settings.get(key) == "" for key in ("jobs", "job")) and not _steps_wanted(resolved))
 
 
 def _states(words: list[str]) -> list[str]:
@@ -206,8 +226,8 @@ class _InvalidState(OptionError):
         self.preface = (f"Invalid job state specified: {word}",)
 
 
-def _check_users(resolved: Resolved) -> None:
-    """An empty answer for a user that this machine does not know is more likely a slip than the truth: OptionError."""
+def _tell_of_users(shell: Shell, resolved: Resolved) -> None:
+    """A line on standard error for each user that this machine does not know: nobody's jobs are shown for him."""
     users = [name for name in resolved.texts("user") if not name.isdigit()]
     if not users:
         return
@@ -216,5 +236,5 @@ def _check_users(resolved: Resolved) -> None:
     for name in users:
         try:
             pwd.getpwnam(name)
-        except KeyError as error:
-            raise OptionError(f"Invalid user: {name}", exit_code=1) from error
+        except KeyError:
+            shell.error(f"Invalid user: {name}")

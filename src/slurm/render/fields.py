@@ -15,12 +15,14 @@ class Field:
 
     `alias`: another name that -O takes. `listed`: --helpFormat shows it. `cut` False: a text longer than its column is shown whole, as
     Slurm does with lengths of time. `width`: characters of its column where a format names none; negative: justified left.
+    `mark`: what ends some of its texts and stays where they are cut.
     """
 
-    __slots__ = ("alias", "cut", "doc", "header", "letter", "listed", "name", "width")
+    __slots__ = ("alias", "cut", "doc", "header", "letter", "listed", "mark", "name", "width")
 
     def __init__(
         self, name: str, letter: str, header: str, doc: str, listed: bool = True, cut: bool = True, alias: str = "", width: int = 0,
+        mark: str = "",
     ) -> None:
         self.alias = alias
         self.name = name
@@ -28,6 +30,7 @@ class Field:
         self.header = header
         self.doc = doc
         self.listed = listed
+        self.mark = mark
         self.cut = cut
         self.width = width
 
@@ -224,7 +227,7 @@ NODE = Table(
     Field("NodeList", "N", "NODELIST", "Names of the nodes."),
     Field("Nodes", "D", "NODES", "How many nodes."),
     Field("OverSubscribe", "h", "OVERSUBSCRIBE", "Whether jobs share the partition's CPUs."),
-    Field("Partition", "P", "PARTITION", "Name of the partition, the default one with *."),
+    Field("Partition", "P", "PARTITION", "Name of the partition, the default one with *.", mark="*"),
     Field("PartitionName", "R", "PARTITION", "Name of the partition."),
     Field("Port", "", "PORT", "Port of the node's slurmd."),
     Field("PreemptMode", "M", "PREEMPT_MODE", "What happens to a preempted job."),

@@ -82,11 +82,21 @@ def parse_short(text: str, table: Table, all_fields: str = "") -> Layout:
         digits = "" if automatic else body[: len(body) - len(rest)]
         field = table.by_letter.get(rest[:1])
         if field is None:
-            unknown.extend(rest[:1])
+            if rest[:1]:
+                unknown.append(rest[:1])
+                prefix = _written(columns, prefix, f"%{piece}")
             continue
         width = AUTOMATIC if automatic else int(digits[:6] or 0)
         columns.append(Column(field, width, body != piece, rest[1:]))
     return Layout(columns, prefix, tuple(unknown))
+
+
+def _written(columns: list[Column], prefix: str, text: str) -> str:
+    """Puts text where it stands in a format, behind the columns so far: what stands before the first."""
+    if not columns:
+        return prefix + text
+    columns[-1].suffix += text
+    return prefix
 
 
 def parse_long(text: str, table: Table) -> Layout:
@@ -110,11 +120,20 @@ def parse_long(text: str, table: Table) -> Layout:
 def lines(layout: Layout, rows: Iterable[Sequence[str]], *, header: bool = True) -> list[str]:
     """The table as lines: cells longer than their width are cut, shorter ones padded, as Slurm does, trailing blanks included."""
     cells = [tuple(row) for row in rows]
+    for index, column in enumerate(layout.columns):
+        if column.field.mark and column.width > 0:
+            cells = [_marked(row, index, column.width, column.field.mark) for row in cells]
     top = tuple(layout.header)
     widths = _widths(layout, [top, *cells] if header else cells)
     pattern = _pattern(layout, widths, all_cut=False)
     shown = [line if (line := pattern % row).isprintable() else pattern % tuple(map(printable, row)) for row in cells]
     return [_pattern(layout, widths, all_cut=True) % top, *shown] if header else shown
+
+
+def _marked(row: tuple[str, ...], index: int, width: int, mark: str) -> tuple[str, ...]:
+    """The row with a cell that is cut before its mark, which says more than the letter in its place."""
+    cell = row[index]
+    return row if len(cell) <= width or not cell.endswith(mark) else (*row[:index], cell[: width - 1] + mark, *row[index + 1:])
 
 
 def _widths(layout: Layout, cells: list[tuple[str, ...]]) -> list[int]:

@@ -11,8 +11,11 @@ import msgspec
 from slurm.core import tres as amounts
 from slurm.core.events import Caller
 from slurm.model.errors import InvalidRequest
+from slurm.model.ids import NodeName
 from slurm.model.job import Job
 from slurm.model.states import JobState
+from slurm.notation import jobref
+from slurm.notation.jobref import JobRef
 from slurm.notation.taskset import TaskSet
 from slurm.render import fields, job_facts, job_values, step_values
 from slurm.render.fields import Table, known
@@ -32,7 +35,8 @@ def list_jobs(view: View, message: ListJobs, caller: Caller, now: float) -> list
 def listed(view: View, message: ListJobs, caller: Caller, now: float) -> Rows:
     """The same, with how many rows there are where only some were asked for."""
     view = replace(view, now=now, array_length=message.array_length, time_format=message.time_format, convert=message.convert)
-    jobs = select(view, message.filter, caller)
+    _check_nodes(view, message.filter.nodes)
+    jobs = asked_tasks(select(view, message.filter, caller), message.filter.ids)
     if message.steps:
         return _part(step_values.rows(view, jobs, message), message)
     if message.start:
@@ -48,6 +52,30 @@ def listed(view: View, message: ListJobs, caller: Caller, now: float) -> Rows:
         return Rows(rows=[[] for _ in jobs], total=total)
     columns = [[getter(job, view) for job in jobs] for getter in getters]
     return Rows(rows=[list(row) for row in zip(*columns, strict=True)], total=total)
+
+
+def _check_nodes(view: View, names: list[str]) -> None:
+    for name in names:
+        if NodeName(name) not in view.nodes and name:
+            raise InvalidRequest(message=f"Invalid node name {name}")
+
+
+def asked_tasks(jobs: list[Job], ids: list[str]) -> list[Job]:
+    """The jobs, of arrays that still wait only the tasks that were asked for, where ids name tasks."""
+    refs = [jobref.parse(text) for text in ids if "_" in text]
+    return [_only_tasks(job, refs, ids) if job.array_part is not None else job for job in jobs] if refs else jobs
+
+
+def _only_tasks(job: Job, refs: list[JobRef], ids: list[str]) -> Job:
+    part = job.array_part
+    named = [ref.tasks for ref in refs if ref.job in (job.id, job.array_job)]
+    if part is None or not named or None in named or str(job.id) in ids or str(job.array_job) in ids:
+        return job
+    waiting = TaskSet(part.ranges)
+    left = TaskSet.of(sorted({task for tasks in named if tasks is not None for task in waiting.intersection(tasks)}))
+    if len(left) == 1:
+        return msgspec.structs.replace(job, array_part=None, array_task=left.first)
+    return msgspec.structs.replace(job, array_part=msgspec.structs.replace(part, ranges=list(left.runs), limit=0)) if left else job
 
 
 def _part(rows: list[list[str]], message: ListJobs) -> Rows:

@@ -23,7 +23,7 @@ _OF_PARTITION = frozenset({
 """Fields that tell partitions apart: without one of them a node is counted once, not once for each of its partitions."""
 _AGGREGATED = frozenset({
     "CPUs", "Cores", "Sockets", "Threads", "SocketCoreThread", "Memory", "Disk", "Weight", "CPUsLoad", "FreeMem", "NodeList", "Nodes",
-    "NodeAI", "NodeAIOT", "CPUsState", "Cluster", "Reservation", "NodeAddr"})
+    "NodeAI", "NodeAIOT", "CPUsState", "Cluster", "Reservation", "NodeAddr", "Port"})
 """Fields in which nodes of one line may differ, unless --exact asks otherwise."""
 _NEVER_APART = frozenset({"NodeList", "Nodes", "NodeAI", "NodeAIOT", "CPUsState", "CPUsLoad", "FreeMem"})
 _STATES = frozenset({"StateCompact", "StateLong", "StateComplete"})
@@ -41,7 +41,7 @@ def list_nodes(view: View, message: ListNodes, now: float) -> list[list[str]]:
 def groups(view: View, message: ListNodes, names: list[str]) -> list[Group]:
     """The lines before they are texts."""
     found: list[Group] = []
-    by_partition = message.by_node or not names or bool(_OF_PARTITION.intersection(names))
+    by_partition = message.by_node or bool(_OF_PARTITION.intersection(names))
     apart = _apart(names, message)
     seen: set[str] = set()
     merged: dict[Hashable, Group] = {}

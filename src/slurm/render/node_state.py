@@ -163,4 +163,6 @@ def _has(state: NodeStatus, word: str) -> bool:
         return "reboot_requested" in state.flags or "reboot_issued" in state.flags
     if word in ("drained", "draining"):
         return "drain" in state.flags and state.busy == (word == "draining")
+    if word == "allocated":  # in part or in whole
+        return state.base in ("allocated", "mixed")
     return word == state.base or word in state.flags

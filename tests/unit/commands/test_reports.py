@@ -50,11 +50,77 @@ def test_an_option_that_does_not_exist_ends_with_status_1_and_a_hint() -> None:
     assert "--format" in outcome.stderr.splitlines()[-1]
 
 
-def test_a_user_whom_nobody_knows_is_an_error_only_when_nothing_was_found() -> None:
-    assert _squeue("-u", "alice").status == 0
-    outcome = _squeue("-u", "nobody-of-that-name")
-    assert (outcome.status, outcome.stdout) == (1, "")
-    assert outcome.stderr.startswith("squeue: error: Invalid user: nobody-of-that-name\n")
+def test_a_user_whom_nobody_knows_is_told_of_and_has_no_jobs() -> None:
+    outcome = _squeue("-h", "-o", "%i", "-u", "root,nobody-of-that-name")
+    assert (outcome.status, outcome.stdout) == (0, _squeue("-h", "-o", "%i", "-u", "root").stdout)
+    assert outcome.stderr == "squeue: error: Invalid user: nobody-of-that-name\n"
+
+
+@pytest.mark.parametrize("option", ["-j", "-u", "-t", "-p", "-A", "-n", "-w", "-q"])
+def test_a_list_with_nothing_in_it_lets_nothing_through(option: str) -> None:
+    outcome = _squeue("-h", option, "")
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (0, "", "")
+
+
+def test_sinfo_shows_no_nodes_of_an_empty_list_and_no_line_of_an_empty_list_of_partitions() -> None:
+    assert {line.split()[3] for line in _sinfo("-h", "-n", "").stdout.splitlines()} == {"0"}
+    assert _sinfo("-h", "-t", "").stdout == _sinfo("-h", "-n", "").stdout and _sinfo("-h", "-p", "").stdout == ""
+
+
+def test_a_node_that_does_not_exist_is_refused() -> None:
+    outcome = _squeue("-w", "cn01,nosuch")
+    assert (outcome.status, outcome.stdout, outcome.stderr) == (1, "", "squeue: error: Invalid node name nosuch\n")
+
+
+@pytest.mark.parametrize(("ids", "shown"), [
+    ("88_3,88_5,88_6", ["88_[3,5-6]"]), ("88_4", ["88_4"]), ("88_1,88_7", ["88_1", "88_7"]), ("88_[9-11]", ["88_[9-11]"]), ("88_900", [])])
+def test_of_an_array_that_waits_only_the_tasks_that_are_named_are_shown(ids: str, shown: list[str]) -> None:
+    assert sorted(_squeue("-h", "-o", "%i", "-j", ids).stdout.split()) == sorted(shown)
+    assert _squeue("-h", "-r", "-o", "%i", "-j", "88_4,88_5").stdout.split() == ["88_4", "88_5"]
+
+
+BOTH = {"SQUEUE_FORMAT": "%i", "SQUEUE_FORMAT2": "jobid,name"}
+
+
+@pytest.mark.parametrize(("argv", "environ", "header"), [
+    ([], BOTH, "JOBID"),
+    (["-o", "%j"], {"SQUEUE_FORMAT2": "jobid"}, "NAME"),
+    (["-O", "name:4"], {"SQUEUE_FORMAT": "%i"}, "NAME"),
+    (["-l"], BOTH, "JOBID PARTITION NAME USER STATE TIME TIME_LIMI NODES NODELIST(REASON)"),
+    (["--start"], BOTH, "JOBID PARTITION NAME USER ST START_TIME NODES SCHEDNODES NODELIST(REASON)"),
+    (["-s"], BOTH, "STEPID NAME PARTITION USER TIME NODELIST"),
+])
+def test_what_the_command_line_says_of_a_format_goes_before_variables(argv: list[str], environ: dict[str, str], header: str) -> None:
+    lines = _squeue(*argv, environ=environ).stdout.splitlines()
+    assert " ".join(lines[1 if argv == ["-l"] else 0].split()) == header
+
+
+@pytest.mark.parametrize(("argv", "header"), [
+    (["-s"], "PARTITION AVAIL TIMELIMIT NODES(A/I/O/T) NODELIST"), (["-N"], "NODELIST NODES PARTITION STATE"),
+    (["-R"], "REASON USER TIMESTAMP NODELIST"), (["-R", "-N"], "NODELIST NODES PARTITION STATE"), ([], "PARTITION")])
+def test_sinfo_options_with_a_format_of_their_own_go_before_its_variable(argv: list[str], header: str) -> None:
+    assert " ".join(_sinfo(*argv, environ={"SINFO_FORMAT": "%P"}).stdout.splitlines()[0].split()) == header
+
+
+def test_two_formats_at_once_are_refused() -> None:
+    long = "fatal: Options -o(--format) and -l(--long) are mutually exclusive. Please remove one and retry.\n"
+    for outcome, text in ((_squeue("-l", "-o", "%i"), f"squeue: {long}"), (_sinfo("-l", "-O", "nodelist"), f"sinfo: {long}"),
+                          (_squeue("-o", "%i", "-O", "jobid"), "squeue: error: -O (--Format) is incompatible with -o (--format)\n")):
+        assert (outcome.status, outcome.stdout, outcome.stderr) == (1, "", text)
+
+
+def test_a_letter_that_is_no_field_stands_in_the_line_as_it_was_written() -> None:
+    outcome = _squeue("-j", "86", "-o", "x%5!y|%i")
+    assert outcome.stdout.splitlines() == ["x%5!y|JOBID", "x%5!y|86"]
+    assert outcome.stderr.startswith("squeue: error: Invalid job format specification: !\n")
+    assert _squeue("-s", "-O", "steptype").stderr.startswith("squeue: error: Invalid job step format specification: steptype\n")
+    node = _sinfo("-o", "x%qy")
+    assert node.stdout.splitlines() == ["x%qy", "x%qy"] and node.stderr.startswith("Invalid node format specification: q\n")
+
+
+def test_the_default_partition_keeps_its_star_where_its_name_is_cut() -> None:
+    assert _sinfo("-h", "-o", "%.4P|").stdout.splitlines() == ["deb*|", "batc|", " gpu|"]
+    assert _sinfo("-h", "-O", "partition:5").stdout.splitlines()[0] == "debu*"
 
 
 def test_states_may_be_letters_in_any_case() -> None:

@@ -51,6 +51,8 @@ def test_a_node_reads_as_slurm_shows_it(fields: dict[str, object], word: str, sh
     (["drained"], {"drain": True, "cpus_used": CpuSet(1)}, False),
     (["draining"], {"drain": True, "cpus_used": CpuSet(1)}, True),
     (["mix", "alloc"], {"cpus_used": CpuSet(1)}, True),
+    (["alloc"], {"cpus_used": CpuSet(1)}, True),
+    (["alloc"], {}, False),
     (["idle&drain"], {"drain": True}, True),
     (["down*"], {"state": NodeState.DOWN}, False),
     (["DOWN*"], {"state": NodeState.DOWN, "responding": False}, True),
